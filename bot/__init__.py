@@ -1,0 +1,1 @@
+"""What happens when. The only package that touches the world."""

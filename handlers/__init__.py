@@ -1,0 +1,1 @@
+"""What is said: commands, words, pictures, and the channels that carry them."""

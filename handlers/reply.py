@@ -1,0 +1,141 @@
+"""What is said, as blocks, before any channel gives it a look.
+
+A block holds plain text: markup is a channel's business, so nothing here can break it, and a channel escapes by
+construction. Blocks survive JSON, because a notice waits in the outbox as blocks and is rendered when it is sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["headline", "body", "caveat", "echo", "stamp"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of text; `role` tells a channel how to set it (headline bold, stamp small)."""
+
+    text: str
+    role: Role = "body"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A small table; the first column is text, the others are aligned right. Keep it within 40 characters a row."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A chart to be drawn when it is sent. `chart` is plain data for handlers/charts.py; `alt` says it in words."""
+
+    chart: dict[str, Any]
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A label and the command line that pressing it runs, e.g. ("Chart", "/chart oi btc")."""
+
+    label: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Buttons:
+    """One row of buttons; a terminal shows them as hints."""
+
+    buttons: tuple[Button, ...]
+
+
+Block = Line | Table | Picture | Buttons
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a command.
+
+    blocks: what is shown. values: the numbers by name, for `say --json` (full precision, units in the name).
+    read_as: how the command was understood. stamp: age, venues, coverage; the last line. `read_as` and `stamp` are
+    shown by every channel, so they are not repeated in `blocks`.
+    """
+
+    blocks: tuple[Block, ...]
+    values: dict[str, Any] = field(default_factory=dict)
+    read_as: str | None = None
+    stamp: str | None = None
+
+    def all_blocks(self) -> tuple[Block, ...]:
+        """Return the blocks as shown: the echo first, the stamp after the text, pictures and buttons last."""
+        echo = (Line(f"Read as: {self.read_as}", "echo"),) if self.read_as else ()
+        stamp = (Line(self.stamp, "stamp"),) if self.stamp else ()
+        text = tuple(block for block in self.blocks if isinstance(block, Line | Table))
+        rest = tuple(block for block in self.blocks if isinstance(block, Picture | Buttons))
+        return echo + text + stamp + rest
+
+
+def to_json(blocks: tuple[Block, ...]) -> list[dict[str, Any]]:
+    """Return blocks as plain data that `from_json` reads back equal."""
+    return [_one_to_json(block) for block in blocks]
+
+
+def _one_to_json(block: Block) -> dict[str, Any]:
+    match block:
+        case Line(text, role):
+            return {"line": text, "role": role}
+        case Table(columns, rows):
+            return {"table": list(columns), "rows": [list(row) for row in rows]}
+        case Picture(chart, alt):
+            return {"picture": chart, "alt": alt}
+        case Buttons(buttons):
+            return {"buttons": [[button.label, button.command] for button in buttons]}
+
+
+def from_json(data: list[dict[str, Any]]) -> tuple[Block, ...]:
+    """Read blocks back from `to_json`. ValueError on a kind that this version does not know."""
+    return tuple(_one_from_json(each) for each in data)
+
+
+def _one_from_json(data: dict[str, Any]) -> Block:
+    match data:
+        case {"line": text, "role": role}:
+            return Line(text, role)
+        case {"table": columns, "rows": rows}:
+            return Table(tuple(columns), tuple(tuple(row) for row in rows))
+        case {"picture": chart, "alt": alt}:
+            return Picture(chart, alt)
+        case {"buttons": buttons}:
+            return Buttons(tuple(Button(label, command) for label, command in buttons))
+        case _:
+            raise ValueError(f"unknown block {sorted(data)}: it was written by a newer version of perpulse")
+
+
+def plain_text(blocks: tuple[Block, ...]) -> str:
+    """Return blocks as plain text: what `say` prints and what a channel falls back to. Pictures become their words."""
+    lines: list[str] = []
+    for block in blocks:
+        match block:
+            case Line(text):
+                lines.append(text)
+            case Table(columns, rows):
+                lines.extend(_plain_table(columns, rows))
+            case Picture(_, alt):
+                lines.append(f"[chart: {alt}]")
+            case Buttons(buttons):
+                lines.append("More: " + " · ".join(button.command for button in buttons))
+    return "\n".join(lines)
+
+
+def _plain_table(columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> list[str]:
+    every = (columns, *rows)
+    widths = [max(len(row[i]) for row in every) for i in range(len(columns))]
+    return [
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in every
+    ]

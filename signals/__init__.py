@@ -1,0 +1,1 @@
+"""What is true: frames and numbers in, numbers out. No I/O, no clock, no log."""

@@ -1,0 +1,103 @@
+"""Every raw series from outside: its name, its unit forever, and how long one point stays fresh.
+
+The names are part of the outside interface (import files, storage columns, recordings): they are added, never renamed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Literal
+
+MARKET: Final = "MARKET"  # the asset of a market-wide figure, such as Fear & Greed
+EVERYWHERE: Final = "all"  # the venue of a figure that is already summed over venues
+
+Kind = Literal["bar", "level"]
+Fold = Literal["first", "max", "min", "last", "sum"]
+Across = Literal["sum", "first"]
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Describe one raw series.
+
+    kind: `bar` values belong to [open, open + step) and are stamped with the open; `level` values hold at an instant.
+    fold: how finer points become one coarser row. across: how venues become one figure (`first`: one venue speaks).
+    least: the lowest value that can be true (exclusive when `least_open`); None where the sign is free.
+    fresh_for: age after which the newest point may no longer be called current.
+    """
+
+    name: str
+    title: str
+    unit: str
+    kind: Kind
+    fold: Fold
+    across: Across
+    fresh_for: timedelta
+    least: float | None = 0.0
+    least_open: bool = True
+
+    def possible(self, value: float) -> bool:
+        """Tell whether `value` can be true. NaN and infinities never are."""
+        if not (-1e300 < value < 1e300):
+            return False
+        if self.least is None:
+            return True
+        return value > self.least if self.least_open else value >= self.least
+
+
+_MINUTE = timedelta(minutes=1)
+_HOUR = timedelta(hours=1)
+_BAR = (
+    2 * _HOUR + 5 * _MINUTE
+)  # an hourly bar is known when it closes: an hour old at birth, two before its heir
+_SLOW = 11 * _MINUTE
+_DAILY = timedelta(hours=50)  # a daily figure is a day old at birth in the row that carries it
+
+
+def _bar(name: str, title: str, unit: str, fold: Fold, *, flow: bool = False) -> Input:
+    return Input(name, title, unit, "bar", fold, "sum" if flow else "first", _BAR, 0.0, least_open=not flow)
+
+
+def _level(
+    name: str,
+    title: str,
+    unit: str,
+    fresh_for: timedelta,
+    across: Across = "first",
+    *,
+    least: float | None = 0.0,
+    least_open: bool = True,
+) -> Input:
+    return Input(name, title, unit, "level", "last", across, fresh_for, least, least_open)
+
+
+_ALL = (
+    _bar("open", "opening price", "USD", "first"),
+    _bar("high", "highest price", "USD", "max"),
+    _bar("low", "lowest price", "USD", "min"),
+    _bar("close", "closing price", "USD", "last"),
+    _bar("volume_usd", "volume", "USD a bar", "sum", flow=True),
+    _bar("taker_buy_usd", "taker buy volume", "USD a bar", "sum", flow=True),
+    _bar("liquidated_longs_usd", "longs liquidated", "USD a bar", "sum", flow=True),
+    _bar("liquidated_shorts_usd", "shorts liquidated", "USD a bar", "sum", flow=True),
+    _level("mark_price", "mark price", "USD", 2 * _MINUTE),
+    _level("index_price", "index price", "USD", 2 * _MINUTE),
+    _level("spot_price", "spot price", "USD", 2 * _MINUTE),
+    _level("open_interest_coin", "open interest in coins", "coins, one side", _SLOW, "sum"),
+    _level("open_interest_usd", "open interest in dollars", "USD, one side", _SLOW, "sum"),
+    _level("funding_rate", "funding rate", "fraction per interval", 2 * _MINUTE, least=None),
+    _level("funding_interval_hours", "funding interval", "hours", 2 * _MINUTE),
+    _level("long_short_accounts", "long/short ratio of accounts", "ratio", _SLOW),
+    _level("long_short_top_accounts", "long/short ratio of top accounts", "ratio", _SLOW),
+    _level("long_short_top_positions", "long/short ratio of top positions", "ratio", _SLOW),
+    _level("depth_bids_usd", "bids within 1 % of mid", "USD", 2 * _MINUTE, "sum"),
+    _level("depth_asks_usd", "asks within 1 % of mid", "USD", 2 * _MINUTE, "sum"),
+    _level("implied_volatility", "implied volatility index", "% a year", _SLOW),
+    _level("stablecoin_supply_usd", "supply of dollar stablecoins", "USD", _DAILY),
+    _level("fear_greed", "Fear & Greed index", "0 to 100", _DAILY, least_open=False),
+)
+
+INPUTS: Final[dict[str, Input]] = {each.name: each for each in _ALL}
+BARS: Final = tuple(each.name for each in _ALL if each.kind == "bar")
+LEVELS: Final = tuple(each.name for each in _ALL if each.kind == "level")

@@ -48,9 +48,7 @@ class Input:
 
 _MINUTE = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
-_BAR = (
-    2 * _HOUR + 5 * _MINUTE
-)  # an hourly bar is known when it closes: an hour old at birth, two before its heir
+_BAR = 2 * _HOUR + 5 * _MINUTE  # an hourly bar is known when it closes: an hour old at birth, two before its heir
 _SLOW = 11 * _MINUTE
 _DAILY = timedelta(hours=50)  # a daily figure is a day old at birth in the row that carries it
 

@@ -1,0 +1,1 @@
+"""One file per subject; each command is one function. Found by walking this folder."""

@@ -1,0 +1,245 @@
+"""Maintenance tiers: dated tables of our own compact form, one line per symbol.
+
+A file of the folder `tiers` starts with `# name: value` lines (venue, contract, as_of, unit, source) and holds
+`asset,quote,notes,tiers` lines. A tier is `rate:amount:max_leverage:cap`, tiers are separated by blanks, an empty
+cap is unlimited or (in a partial table) unknown, an empty leverage is unknown. Notes are `lot=` (coins or USD per
+contract), `tick=`, `slope=` and `initial=` (rates that grow with the size) and `partial`. Only the wanted line is
+parsed, so one symbol of nine hundred costs no more than one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+from signals.liquidation.errors import NoTierTable, SizeBeyondTable
+from signals.liquidation.rules import rule_for
+
+QUOTES = ("USDT", "USDC", "USD")
+"""The quote currencies tried in this order when none is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """One tier: holds from above `floor` up to and with `cap`, both in the unit of its table.
+
+    `amount` is in settle coin. `max_leverage` None: not known.
+    """
+
+    number: int
+    floor: float
+    cap: float
+    rate: float
+    amount: float
+    max_leverage: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierTable:
+    """The maintenance tiers of one symbol on one day.
+
+    `unit` is "quote" (value in settle currency; coin value for inverse), "contracts" or "coins"; `lot` is the size
+    of one contract in coins (inverse: USD). `partial`: the venue has more than is known here. `slope` is what the
+    rate grows by per unit (Deribit), `initial` the initial margin rate it starts from.
+    """
+
+    venue: str
+    contract: str
+    asset: str
+    quote: str
+    unit: str
+    as_of: dt.date
+    source: str
+    tiers: tuple[Tier, ...]
+    lot: float = 1.0
+    tick: float | None = None
+    partial: bool = False
+    slope: float = 0.0
+    initial: float = 0.0
+
+    @property
+    def limit(self) -> float:
+        """Give the largest size the table knows, in its unit; infinite where the last tier is open."""
+        return self.tiers[-1].cap
+
+    @property
+    def partial_above(self) -> float | None:
+        """Give the size above which the tiers are not known; None for a complete table, 0.0 if no bound is known."""
+        if not self.partial:
+            return None
+        return self.limit if math.isfinite(self.limit) else 0.0
+
+    def at(self, size: float) -> Tier:
+        """Find the tier for a size in the table's unit; SizeBeyondTable above the last one."""
+        if not size >= 0.0:
+            raise ValueError(f"a size is zero or more, not {size}")
+        for tier in self.tiers:
+            if size <= tier.cap:
+                return self._sloped(tier, size) if self.slope else tier
+        raise self.beyond(size)
+
+    def at_notional(self, notional: float, price: float | None = None) -> Tier:
+        """Find the tier for a position worth `notional` of quote currency; see `units` for the price."""
+        return self.at(self.units(notional, price))
+
+    def units(self, notional: float, price: float | None = None) -> float:
+        """Convert a value in quote currency into the table's unit.
+
+        The price is needed where the table counts coins or contracts, or stands in coin (inverse).
+        """
+        if self.unit == "quote" and self.contract == "linear":
+            return notional
+        if self.unit == "contracts" and self.contract == "inverse":
+            return notional / self.lot
+        if price is None:
+            raise ValueError(f"the tiers of {self.venue} are not in {self.quote}: a price is needed as well")
+        return notional / price / self.lot
+
+    def max_size(self, leverage: float) -> float:
+        """Give the largest size (table's unit) at which this leverage is allowed; 0.0: at none."""
+        if self.slope:
+            first = self.tiers[0].max_leverage
+            if first is not None and leverage > first:
+                return 0.0
+            return max(0.0, (1.0 / leverage - self.initial) / self.slope)
+        allowed = [t.cap for t in self.tiers if t.max_leverage is None or t.max_leverage >= leverage]
+        return max(allowed, default=0.0)
+
+    def breaks_of_recurrence(self, tolerance: float = 1e-9) -> list[int]:
+        """List the numbers of the tiers whose amount is not amount_before + floor * (rate - rate_before).
+
+        Empty means: the maintenance margin has no jump at any border. Tables without amounts have jumps.
+        """
+        wrong = []
+        for before, tier in pairwise(self.tiers):
+            want = before.amount + tier.floor * (tier.rate - before.rate)
+            if abs(tier.amount - want) > tolerance * max(1.0, abs(want)):
+                wrong.append(tier.number)
+        return wrong
+
+    def beyond(self, size: float) -> SizeBeyondTable:
+        """Make the error for a size above the last tier."""
+        known = "tiers above that are not known" if self.partial else "the venue allows no larger position"
+        return SizeBeyondTable(
+            f"{size:,.10g} {self.unit} are above the last tier of {self.venue} {self.asset} ({self.limit:,.10g}, "
+            f"table of {self.as_of}): {known}",
+            venue=self.venue,
+            contract=self.contract,
+            asset=self.asset,
+            limit=self.limit,
+            as_of=self.as_of,
+            partial=self.partial,
+        )
+
+    def _sloped(self, tier: Tier, size: float) -> Tier:
+        growth = self.slope * size
+        leverage = 1.0 / (self.initial + growth)
+        if tier.max_leverage is not None:
+            leverage = min(leverage, tier.max_leverage)
+        return Tier(tier.number, tier.floor, tier.cap, tier.rate + growth, tier.amount, leverage)
+
+
+@lru_cache(maxsize=512)
+def tiers(venue: str, contract: str, asset: str, quote: str | None = None, on: dt.date | None = None) -> TierTable:
+    """Read the bundled tier table of one symbol: the newest, or the newest that was known `on` a day.
+
+    Without a quote USDT, USDC and USD are tried in this order. A day before the first table gets the first one:
+    look at `as_of`. Raises NoTierTable where none is bundled, UnknownVenue for an unknown venue.
+    """
+    rule = rule_for(venue, contract)
+    name = asset.strip().upper()
+    quotes = QUOTES if quote is None else (quote.strip().upper(),)
+    dated = [file for file in _files() if file.startswith(f"{rule.venue}-{rule.contract}-")]
+    older = [file for file in dated if on is None or day_of(file) <= on]
+    for file in [*reversed(older), *(f for f in dated if f not in older)]:
+        text = _text(file)
+        for currency in quotes:
+            line = _line(text, f"{name},{currency},")
+            if line is not None:
+                return parse_table(text, line)
+    raise NoTierTable(
+        f"no tier table of {rule.title} is bundled for {name}{_near(dated, name)}",
+        venue=rule.venue,
+        contract=rule.contract,
+        asset=name,
+    )
+
+
+def symbols(venue: str, contract: str) -> tuple[tuple[str, str], ...]:
+    """List (asset, quote) of every symbol in the newest bundled table file of a venue."""
+    rule = rule_for(venue, contract)
+    dated = [file for file in _files() if file.startswith(f"{rule.venue}-{rule.contract}-")]
+    if not dated:
+        return ()
+    rows = [line.split(",", 2) for line in _text(dated[-1]).splitlines() if line and not line.startswith("#")]
+    return tuple((row[0], row[1]) for row in rows)
+
+
+def parse_table(text: str, line: str) -> TierTable:
+    """Read one line of a table file, with the `# name: value` lines of the file's head."""
+    head = dict(row[2:].split(": ", 1) for row in text.split("\n", 12) if row.startswith("# ") and ": " in row)
+    asset, quote, notes, packed = line.split(",", 3)
+    known = dict(note.partition("=")[::2] for note in notes.split())
+    found: list[Tier] = []
+    for item in packed.split():
+        rate, amount, leverage, cap = item.split(":")
+        floor = found[-1].cap if found else 0.0
+        top = float(cap) if cap else math.inf
+        limit = float(leverage) if leverage else None
+        found.append(Tier(len(found) + 1, floor, top, float(rate), float(amount), limit))
+    return TierTable(
+        venue=head["venue"],
+        contract=head["contract"],
+        asset=asset,
+        quote=quote,
+        unit=head["unit"],
+        as_of=dt.date.fromisoformat(head["as_of"]),
+        source=head["source"],
+        tiers=tuple(found),
+        lot=float(known.get("lot", 1.0)),
+        tick=float(known["tick"]) if "tick" in known else None,
+        partial="partial" in known,
+        slope=float(known.get("slope", 0.0)),
+        initial=float(known.get("initial", 0.0)),
+    )
+
+
+def day_of(file: str) -> dt.date:
+    """Read the day out of a table's file name, `venue-contract-YYYY-MM-DD.csv`."""
+    return dt.date.fromisoformat(file.removesuffix(".csv")[-10:])
+
+
+@lru_cache(maxsize=1)
+def _files() -> tuple[str, ...]:
+    from importlib.resources import files  # noqa: PLC0415 - costs more than all the rest; a bare formula needs none
+
+    folder = files("signals.liquidation").joinpath("tiers")
+    return tuple(sorted(item.name for item in folder.iterdir() if item.name.endswith(".csv")))
+
+
+@lru_cache(maxsize=32)
+def _text(file: str) -> str:
+    from importlib.resources import files  # noqa: PLC0415 - as above
+
+    return files("signals.liquidation").joinpath("tiers", file).read_text(encoding="utf-8")
+
+
+def _line(text: str, start: str) -> str | None:
+    begin = text.find("\n" + start)
+    if begin < 0:
+        return None
+    end = text.find("\n", begin + 1)
+    return text[begin + 1 :] if end < 0 else text[begin + 1 : end]
+
+
+def _near(dated: list[str], name: str) -> str:
+    """Name the symbol that was probably meant: Binance lists PEPE as 1000PEPE."""
+    for file in reversed(dated):
+        rows = (line.split(",", 1)[0] for line in _text(file).splitlines() if not line.startswith("#"))
+        near = sorted({row for row in rows if row != name and row.lstrip("0123456789M") == name})
+        if near:
+            return f"; did you mean {' or '.join(near)}?"
+    return ""

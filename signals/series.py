@@ -1,0 +1,359 @@
+"""Wide lazy series: one formula, evaluated over the whole history or for the newest rows only.
+
+A metric writes `usd / usd.max(days(365)) - 1` once. Asked for every row, rolling windows run through pandas; asked for
+the newest row, each window is reduced once, and only as many rows are read as the formula looks back. A property test
+holds the two equal. Arrays are (rows, assets), rows ascending in time, float64, NaN = not known.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+    Reduce = Callable[[Array], Array]  # (rows, assets) -> (assets)
+
+FEW_ROWS = 8  # up to here a reduction per row is cheaper than a rolling pass over the window
+MIN_SHARE = 2 / 3  # of a window's points must exist, else the answer is "learning", never a number
+
+
+def hours(count: float) -> timedelta:
+    """Return a window of `count` hours."""
+    return timedelta(hours=count)
+
+
+def days(count: float) -> timedelta:
+    """Return a window of `count` days."""
+    return timedelta(days=count)
+
+
+class Series:
+    """One lazy wide series on a regular grid. Arithmetic is row by row; NaN in, NaN out."""
+
+    __array_ufunc__ = None  # numpy must leave `array * series` to us
+    __hash__ = None  # type: ignore[assignment]  # == builds a series, so a series is not a key
+    __slots__ = ("_have", "_make", "step")
+
+    def __init__(self, make: Callable[[int], Array], step: timedelta) -> None:
+        self._make = make
+        self._have: Array | None = None
+        self.step = step
+
+    def last(self, rows: int) -> Array:
+        """Return the newest `rows` rows, shape (rows, assets); rows before the data began are NaN."""
+        if self._have is None or len(self._have) < rows:
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                self._have = self._make(rows)
+        return self._have[len(self._have) - rows :]
+
+    def _combine(self, other: Series | float, how: Callable[[Any, Any], Any]) -> Series:
+        def make(rows: int) -> Array:
+            right = other.last(rows) if isinstance(other, Series) else other
+            return np.asarray(how(self.last(rows), right), dtype=float)
+
+        return Series(make, self.step)
+
+    def map(self, how: Callable[[Array], Array]) -> Series:
+        """Apply an element-wise function."""
+        return Series(lambda rows: np.asarray(how(self.last(rows)), dtype=float), self.step)
+
+    def __add__(self, other: Series | float) -> Series:
+        return self._combine(other, operator.add)
+
+    def __radd__(self, other: float) -> Series:
+        return self._combine(other, lambda mine, theirs: theirs + mine)
+
+    def __sub__(self, other: Series | float) -> Series:
+        return self._combine(other, operator.sub)
+
+    def __rsub__(self, other: float) -> Series:
+        return self._combine(other, lambda mine, theirs: theirs - mine)
+
+    def __mul__(self, other: Series | float) -> Series:
+        return self._combine(other, operator.mul)
+
+    def __rmul__(self, other: float) -> Series:
+        return self._combine(other, lambda mine, theirs: theirs * mine)
+
+    def __truediv__(self, other: Series | float) -> Series:
+        return self._combine(other, _divide)
+
+    def __rtruediv__(self, other: float) -> Series:
+        return self._combine(other, lambda mine, theirs: _divide(theirs, mine))
+
+    def __neg__(self) -> Series:
+        return self.map(np.negative)
+
+    def __lt__(self, other: Series | float) -> Series:
+        return self._truth(other, np.less)
+
+    def __le__(self, other: Series | float) -> Series:
+        return self._truth(other, np.less_equal)
+
+    def __gt__(self, other: Series | float) -> Series:
+        return self._truth(other, np.greater)
+
+    def __ge__(self, other: Series | float) -> Series:
+        return self._truth(other, np.greater_equal)
+
+    def _truth(self, other: Series | float, how: Callable[[Any, Any], Any]) -> Series:
+        """Compare: 1.0, 0.0, or NaN where either side is not known."""
+
+        def compare(left: Any, right: Any) -> Any:
+            return np.where(np.isnan(left) | np.isnan(right), np.nan, how(left, right))
+
+        return self._combine(other, compare)
+
+    def both(self, other: Series) -> Series:
+        """Combine two truths: 1.0 where both hold, NaN where either is not known."""
+        return self * other
+
+    def where(self, condition: Series, otherwise: Series | float = math.nan) -> Series:
+        """Keep this value where `condition` is 1.0, else take `otherwise`; NaN where the condition is not known."""
+
+        def make(rows: int) -> Array:
+            truth = condition.last(rows)
+            other = otherwise.last(rows) if isinstance(otherwise, Series) else otherwise
+            return np.where(np.isnan(truth), np.nan, np.where(truth == 1.0, self.last(rows), other))
+
+        return Series(make, self.step)
+
+    def log(self) -> Series:
+        """Return the natural logarithm; NaN where the value is not positive."""
+        return self.map(lambda values: np.log(np.where(values > 0, values, np.nan)))
+
+    def abs(self) -> Series:
+        """Return the absolute value."""
+        return self.map(np.abs)
+
+    def sign(self) -> Series:
+        """Return −1, 0 or 1."""
+        return self.map(np.sign)
+
+    def lag(self, window: timedelta) -> Series:
+        """Return the value `window` ago: exactly that row, NaN if it is not known or the window is below one step."""
+        ago = self._count(window)
+        if ago is None:
+            return self._never()
+        return Series(lambda rows: self.last(rows + ago)[:rows], self.step)
+
+    def change(self, window: timedelta) -> Series:
+        """Return the value less the value `window` ago."""
+        return self - self.lag(window)
+
+    def mean(self, window: timedelta) -> Series:
+        """Return the mean of the window that ends with this row; NaN if under 2/3 of its points are known."""
+        return self._roll(window, lambda part: _quiet(np.nanmean, part), lambda rolled: rolled.mean())
+
+    def total(self, window: timedelta) -> Series:
+        """Return the sum over the window, which must be whole: a part of a flow is not the flow."""
+        return self._roll(window, lambda part: np.sum(part, axis=0), lambda rolled: rolled.sum(), whole=True)
+
+    def max(self, window: timedelta) -> Series:
+        """Return the highest value of the window that ends with this row; NaN if under 2/3 of its points are known."""
+        return self._roll(window, lambda part: _quiet(np.nanmax, part), lambda rolled: rolled.max())
+
+    def min(self, window: timedelta) -> Series:
+        """Return the lowest value of the window that ends with this row; NaN if under 2/3 of its points are known."""
+        return self._roll(window, lambda part: _quiet(np.nanmin, part), lambda rolled: rolled.min())
+
+    def percentile(self, window: timedelta) -> Series:
+        """Return the share (0 to 1) of the window's known values at or below this one, this one among them."""
+
+        def reduce(part: Array) -> Array:
+            known = np.sum(~np.isnan(part), axis=0)
+            share: Array = np.sum(part <= part[-1], axis=0) / np.where(known, known, np.nan)
+            return np.where(np.isnan(part[-1]), np.nan, share)
+
+        return self._roll(window, reduce, lambda rolled: rolled.rank(method="max", pct=True))
+
+    def zscore(self, window: timedelta) -> Series:
+        """Return (x − mean) / sd of the window before this row.
+
+        This row is left out and sd has n − 1. NaN if under 2/3 of the points are known or sd is 0: not known, never 0.
+        """
+        return (self - self.lag(self.step).mean(window)) / self.lag(self.step).deviation(window)
+
+    def deviation(self, window: timedelta) -> Series:
+        """Return the standard deviation (n − 1) of the window that ends with this row; NaN where it is 0."""
+        raw = self._roll(window, _sample_deviation, lambda rolled: rolled.std())
+        # Rounding leaves 1e-17 where 0 is meant, and a z of 10^12 after it: below 1e-12 of the values it is 0.
+        return raw.where(raw > self.abs().max(window) * 1e-12)
+
+    def since_max(self, window: timedelta) -> Series:
+        """Return how many rows ago the window's highest value was (the latest one of equals)."""
+        return self._at_max(window, None)
+
+    def at_max_of(self, other: Series, window: timedelta) -> Series:
+        """Return this series' value at the row where `other` was highest in the window."""
+        return other._at_max(window, self)
+
+    def _at_max(self, window: timedelta, pick: Series | None) -> Series:
+        count = self._count(window)
+        if count is None:
+            return self._never()
+
+        def make(rows: int) -> Array:
+            values = self.last(rows + count - 1)
+            known = np.isfinite(values)
+            filled = np.where(known, values, -np.inf)
+            chosen = None if pick is None else pick.last(rows + count - 1)
+            out = np.full((rows, values.shape[1]), np.nan)
+            for first, part in _windows(filled, count):  # reversed: argmax finds the first, we want the latest
+                ago = np.argmax(part[:, :, ::-1], axis=2).astype(float)
+                seen = np.isfinite(part).sum(axis=2) >= math.ceil(MIN_SHARE * count)
+                if chosen is not None:
+                    row = (first + np.arange(len(part)))[:, None] + count - 1 - ago.astype(int)
+                    ago = chosen[row, np.arange(values.shape[1])[None, :]]
+                out[first : first + len(part)] = np.where(seen, ago, np.nan)
+            return out
+
+        return Series(make, self.step)
+
+    def streak(self, window: timedelta) -> Series:
+        """Return for how many rows in a row, this one last, the truth has held; at most the window. NaN ends it."""
+        count = self._count(window)
+        if count is None:
+            return self._never()
+
+        def make(rows: int) -> Array:
+            truth = self.last(rows + count)
+            row = np.arange(len(truth), dtype=float)[:, None]
+            broken = np.maximum.accumulate(np.where(truth == 1.0, -1.0, row), axis=0)
+            return np.where(np.isnan(truth), np.nan, np.minimum(row - broken, count))[count:]
+
+        return Series(make, self.step)
+
+    def known(self, window: timedelta) -> Series:
+        """Return how many of the window's points are known."""
+        truth = self.map(lambda values: (~np.isnan(values)).astype(float))
+        return truth.total(max(window, self.step))
+
+    def _count(self, window: timedelta) -> int | None:
+        """Rows in the window; None when the window is shorter than a step, which this grid cannot tell."""
+        return None if window < self.step else math.ceil(window / self.step)
+
+    def _never(self) -> Series:
+        return self.map(lambda values: np.full_like(values, np.nan))
+
+    def _roll(
+        self,
+        window: timedelta,
+        reduce: Reduce,
+        roll: Callable[[Any], Any],
+        *,
+        whole: bool = False,
+    ) -> Series:
+        count = self._count(window)
+        if count is None:
+            return self._never()
+        need = count if whole else max(1, math.ceil(MIN_SHARE * count))
+
+        def make(rows: int) -> Array:
+            values = self.last(rows + count - 1)
+            if rows <= FEW_ROWS:
+                parts = [values[row : row + count] for row in range(rows)]
+                return np.stack(
+                    [np.where(np.sum(~np.isnan(part), axis=0) >= need, reduce(part), np.nan) for part in parts]
+                )
+            frame = pd.DataFrame(values)
+            return np.asarray(roll(frame.rolling(count, min_periods=need)), dtype=float)[count - 1 :]
+
+        return Series(make, self.step)
+
+
+def _divide(left: Any, right: Any) -> Any:
+    """Divide; a division by zero is not known, never infinite."""
+    return np.where(np.equal(right, 0), np.nan, np.divide(left, right))
+
+
+def _quiet(how: Callable[..., Any], part: Array) -> Array:
+    """Reduce over rows; a column without any value gives NaN and no warning."""
+    some = ~np.isnan(part).all(axis=0)
+    result: Array = np.full(part.shape[1], np.nan)
+    if some.any():
+        result[some] = how(part[:, some], axis=0)
+    return result
+
+
+def _sample_deviation(part: Array) -> Array:
+    known = ~np.isnan(part)
+    count = known.sum(axis=0).astype(float)
+    filled = np.where(known, part, 0.0)
+    mean = filled.sum(axis=0) / np.where(count > 0, count, np.nan)
+    squares = np.where(known, (filled - mean) ** 2, 0.0).sum(axis=0)
+    return np.asarray(np.sqrt(squares / np.where(count > 1, count - 1, np.nan)), dtype=float)
+
+
+def _windows(values: Array, count: int) -> Iterator[tuple[int, Array]]:
+    """Yield (first row, windows of shape (some rows, assets, count)) in pieces of about 64 MB."""
+    every = np.lib.stride_tricks.sliding_window_view(values, count, axis=0)
+    size = max(1, 8_000_000 // max(1, count * values.shape[1]))
+    for first in range(0, len(every), size):
+        yield first, every[first : first + size]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Inputs on one regular grid.
+
+    at: open time of each row, UTC, one step apart without gaps. values: per input (rows, assets). Row `at` holds what
+    belongs to [at, at + step) and may be used from at + step on. scope: which venue each (input, asset) came from.
+    derived: the inputs that were computed from others and must be said so, e.g. coins from dollars and price.
+    """
+
+    step: timedelta
+    at: pd.DatetimeIndex
+    assets: tuple[str, ...]
+    values: Mapping[str, Array]
+    scope: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    derived: frozenset[tuple[str, str]] = frozenset()
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    @property
+    def closes(self) -> pd.DatetimeIndex:
+        """When each row became known."""
+        return self.at + self.step
+
+    def __getitem__(self, name: str) -> Series:
+        """Return one input as a lazy series; all NaN where nothing of it is stored."""
+        values = self.values.get(name)
+        width = len(self.assets)
+
+        def make(rows: int) -> Array:
+            if values is None:
+                return np.full((rows, width), np.nan)
+            short = rows - len(values)
+            if short <= 0:
+                return values[len(values) - rows :]
+            return np.concatenate([np.full((short, width), np.nan), values])
+
+        return Series(make, self.step)
+
+    def until(self, row: int) -> Self:
+        """Return the panel as it was when row number `row` had just closed."""
+        return self.between(0, row + 1)
+
+    def between(self, first: int, end: int) -> Self:
+        """Return rows [first, end)."""
+        return type(self)(
+            self.step,
+            self.at[first:end],
+            self.assets,
+            {name: values[first:end] for name, values in self.values.items()},
+            self.scope,
+            self.derived,
+        )

@@ -28,7 +28,7 @@ DUST = 1e-12
 
 
 def excess_line(
-    rule: Rule, d: Numbers, y0: Numbers, size: Numbers, margin: Numbers, mmr: Numbers, amount: Numbers, fee: Numbers
+    rule: Rule, d: Numbers, y0: Numbers, *, size: Numbers, margin: Numbers, mmr: Numbers, amount: Numbers, fee: Numbers
 ) -> tuple[Numbers, Numbers]:
     """Give (at_zero, slope) of equity minus maintenance as a line in y; see the module's own text."""
     entry_value = size * y0
@@ -88,7 +88,9 @@ def liquidation_price(
     sign = side_sign(side)
     linear = rule.contract == "linear"
     d, y0 = (sign, entry) if linear else (-sign, 1.0 / entry)
-    at_zero, slope = excess_line(rule, d, y0, size, margin, mmr, maintenance_amount, fee_rate)
+    at_zero, slope = excess_line(
+        rule, d, y0, size=size, margin=margin, mmr=mmr, amount=maintenance_amount, fee=fee_rate
+    )
     scale = margin + abs(maintenance_amount) + size * y0
     if not math.isfinite(at_zero) or not math.isfinite(slope) or slope == 0.0:
         raise LiquidationError("these numbers are too large or too small to compute with; check entry, size and margin")
@@ -96,7 +98,7 @@ def liquidation_price(
         return None
     if d < 0 and at_zero <= 0.0:
         raise LiquidationError("the reserve is larger than the margin: the position is liquidated at every price")
-    root = -at_zero / slope
+    root = float(-at_zero / slope)
     return root if linear else 1.0 / root
 
 

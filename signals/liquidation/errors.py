@@ -1,3 +1,4 @@
+# ruff: noqa: N818 - LeverageAboveCap says what happened; the base class says that it is an error
 """What can go wrong when a liquidation price is asked for; each error is one sentence that says what to do."""
 
 from __future__ import annotations

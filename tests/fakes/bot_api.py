@@ -1,0 +1,611 @@
+"""A Bot API on loopback that refuses what Telegram refuses, for the real python-telegram-bot to talk to.
+
+It works at the wire: form-urlencoded or multipart in, JSON out. What a request may hold comes from aiogram's method
+models, lengths from telegram.constants, so that neither is our own reading of the manual. Tests count `accepted`, the
+messages as the chats show them, and never the bot's own log. `problems` must be empty at the end of a test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import itertools
+import json
+import math
+import os
+import re
+import signal
+import time
+from collections import Counter, defaultdict, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+
+import aiogram.methods
+from aiohttp import web
+from pydantic import ValidationError
+from telegram.constants import (
+    BotCommandLimit,
+    CallbackQueryLimit,
+    FileSizeLimit,
+    FloodLimit,
+    InlineKeyboardButtonLimit,
+    MessageLimit,
+)
+
+from tests.fakes.telegram_markup import Unreadable, parse, stored, utf16
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
+ANONYMOUS_ADMIN, CHANNEL_BOT, LINKED_CHANNEL = 1087968824, 136817688, 777000
+MODELS = {
+    each.__api_method__: each
+    for each in vars(aiogram.methods).values()
+    if inspect.isclass(each) and hasattr(each, "__api_method__") and isinstance(each.__api_method__, str)
+}
+SENDING = ("sendMessage", "sendPhoto")
+BLOCKED = "Forbidden: bot was blocked by the user"
+KICKED = "Forbidden: bot was kicked from the supergroup chat"
+DEACTIVATED = "Forbidden: user is deactivated"
+_COMMAND = re.compile(r"/[A-Za-z0-9_]{1,32}(@\w+)?")
+_IMAGE = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+
+Kind = Literal["private", "group", "supergroup", "channel"]
+Phase = Literal["before", "after", "answered"]
+Trouble = Literal["lost", "delay", "status", "html", "flood"]
+
+
+@dataclass
+class Chat:
+    """One chat: who may do what in it, and what it answers."""
+
+    id: int
+    kind: Kind = "private"
+    title: str = "A chat"
+    topics: set[int] = field(default_factory=set)
+    members: dict[int, str] = field(default_factory=dict)  # user id -> status for getChatMember
+    refuses: str | None = None  # a 403 sentence
+    moved_to: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        name = {"first_name": self.title} if self.kind == "private" else {"title": self.title}
+        return {"id": self.id, "type": self.kind, **name, **({"is_forum": True} if self.topics else {})}
+
+
+@dataclass
+class Sent:
+    """One message of the bot as its chat shows it. html: as sent, None for plain text. edits: earlier texts."""
+
+    chat: int
+    message_id: int
+    text: str
+    html: str | None
+    reply_to: int | None
+    thread: int | None
+    silent: bool
+    keyboard: list[list[dict[str, str]]]
+    photo: bytes | None
+    preview: bool
+    at: float
+    edits: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Disturbance:
+    """What goes wrong with the next `times` requests of a method (to a chat)."""
+
+    kind: Trouble
+    method: str
+    times: float
+    chat: int | None
+    status: int
+    seconds: float | None
+    text: str
+
+
+class Refusal(Exception):  # noqa: N818 - a refusal is an answer here, not an error of ours
+    """A request is refused with a status and Telegram's sentence."""
+
+    def __init__(self, status: int, description: str, **parameters: Any) -> None:
+        super().__init__(description)
+        self.body = {"ok": False, "error_code": status, "description": description}
+        if parameters:
+            self.body["parameters"] = parameters
+        self.status = status
+
+
+class BotApi:
+    """The server. speed: one factor for all three limits (inf: none). Use `async with BotApi() as fake`."""
+
+    def __init__(self, token: str = TOKEN, *, username: str = "perpulse_bot", speed: float = math.inf) -> None:
+        self.token, self.username, self.speed = token, username, speed
+        self.me = {
+            "id": int(token.split(":", maxsplit=1)[0]),
+            "is_bot": True,
+            "first_name": "perpulse",
+            "username": username,
+        }
+        self.chats: dict[int, Chat] = {}
+        self.accepted: list[Sent] = []
+        self.toasts: list[tuple[str, str | None]] = []
+        self.menus: dict[str, list[dict[str, str]]] = {}  # scope type -> commands
+        self.requests: list[tuple[str, dict[str, Any]]] = []
+        self.problems: list[str] = []
+        self.revoked = False
+        self.clock = time.monotonic  # of the limits; a test may move its own
+        self.port = 0
+        self._disturbances: list[Disturbance] = []
+        self._kills: dict[int, tuple[int, Phase]] = {}
+        self._sends = 0
+        self._updates: list[dict[str, Any]] = []
+        self._update_ids = itertools.count(1000)
+        self._message_ids: defaultdict[int, itertools.count[int]] = defaultdict(lambda: itertools.count(1))
+        self._queries: set[str] = set()
+        self._news = asyncio.Event()
+        self._poller = 0
+        self._times: defaultdict[Any, deque[float]] = defaultdict(deque)
+        self._runner: web.AppRunner | None = None
+
+    # -- the server -----------------------------------------------------------------------------------------------
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/bot"
+
+    async def start(self) -> None:
+        """Listen; after a stop on the same port, so that a bot finds the server again."""
+        application = web.Application(client_max_size=64 * 1024**2)
+        application.router.add_route("*", "/bot{token}/{method}", self._answer)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Close the port: every request is refused by the machine."""
+        self._poller += 1
+        self._news.set()
+        if self._runner:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        method = request.match_info["method"]
+        number = 0
+        if method in SENDING:
+            self._sends += 1
+            number = self._sends
+        try:
+            params, files = await self._read(request)
+            self.requests.append((method, params))
+            if self._kill(number, "before"):
+                return _broken(request)
+            trouble = self._trouble(method, params)
+            if trouble and trouble.kind in ("status", "flood"):
+                raise _refusal_of(trouble)
+            self._check_token(request.match_info["token"])
+            body, status = {"ok": True, "result": await self._perform(method, params, files)}, 200
+        except Refusal as refusal:
+            body, status, trouble = refusal.body, refusal.status, None
+        if self._kill(number, "after") or (trouble and trouble.kind == "lost"):
+            return _broken(request)
+        if trouble and trouble.kind == "delay":
+            await asyncio.sleep(trouble.seconds or 0)
+        if trouble and trouble.kind == "html":
+            return web.Response(text="<html>maintenance</html>", status=trouble.status, content_type="text/html")
+        response = web.json_response(body, status=status)
+        if number in self._kills:
+            await response.prepare(request)
+            await response.write_eof()
+            self._kill(number, "answered")
+        return response
+
+    async def _read(self, request: web.Request) -> tuple[dict[str, Any], dict[str, bytes]]:
+        params: dict[str, Any] = {}
+        files: dict[str, bytes] = {}
+        for key, value in (await request.post()).items():
+            if isinstance(value, web.FileField):
+                files[key] = value.file.read()
+                value.file.close()
+            else:
+                params[key] = _decoded(MODELS.get(request.match_info["method"]), key, str(value))
+        return params, files
+
+    def _check_token(self, token: str) -> None:
+        if not re.fullmatch(r"\d+:[\w-]{30,}", token):
+            raise Refusal(404, "Not Found")
+        if token != self.token or self.revoked:
+            raise Refusal(401, "Unauthorized")
+
+    async def _perform(self, method: str, params: dict[str, Any], files: dict[str, bytes]) -> Any:
+        perform = getattr(self, "_do_" + re.sub(r"(?=[A-Z])", "_", method).lower(), None)
+        if perform is None or method not in MODELS:
+            self.problems.append(f"{method} is not implemented")
+            raise Refusal(404, "Not Found")
+        model = MODELS[method]
+        everything = {**params, **{key: f"attach://{key}" for key in files}}
+        if unknown := everything.keys() - model.model_fields.keys():
+            self.problems.append(f"{method} has no field {sorted(unknown)}")
+            raise Refusal(400, f"Bad Request: unknown field {sorted(unknown)}")
+        try:
+            model.model_validate(everything)
+        except ValidationError as error:
+            self.problems.append(f"{method}: {error}")
+            raise Refusal(400, f"Bad Request: {error}") from None
+        return await perform(params, files) if inspect.iscoroutinefunction(perform) else perform(params, files)
+
+    # -- what goes wrong ------------------------------------------------------------------------------------------
+
+    def disturb(
+        self,
+        kind: Trouble,
+        *,
+        method: str = "sendMessage",
+        times: float = 1,
+        chat: int | None = None,
+        status: int = 200,
+        seconds: float | None = None,
+        text: str = "Internal Server Error",
+    ) -> None:
+        """Let the next requests go wrong.
+
+        lost: accepted, then the connection breaks. delay: accepted, answered after `seconds`. status: refused with
+        `status` and `text`. html: accepted, answered by a page with `status`. flood: 429, retry after `seconds`
+        (None: without parameters, as Telegram sometimes does; then the seconds stand in `text` alone).
+        """
+        self._disturbances.append(Disturbance(kind, method, times, chat, status, seconds, text))
+
+    def kill_at(self, n: int, pid: int, phase: Phase) -> None:
+        """SIGKILL a process at the n-th send from the start: before or after accepting, or after answering."""
+        self._kills[n] = (pid, phase)
+
+    def _kill(self, number: int, phase: Phase) -> bool:
+        pid, when = self._kills.get(number, (0, None))
+        if when != phase:
+            return False
+        del self._kills[number]
+        os.kill(pid, signal.SIGKILL)
+        return True
+
+    def _trouble(self, method: str, params: dict[str, Any]) -> Disturbance | None:
+        for each in self._disturbances:
+            if each.times > 0 and each.method == method and each.chat in (None, params.get("chat_id")):
+                each.times -= 1
+                return each
+        return None
+
+    def _limit(self, chat: Chat) -> None:
+        now = self.clock()
+        windows = [
+            ("token", FloodLimit.MESSAGES_PER_SECOND, 1 / self.speed),
+            (chat.id, FloodLimit.MESSAGES_PER_SECOND_PER_CHAT, 1 / self.speed),
+        ]
+        if chat.kind in ("group", "supergroup"):
+            windows.append((("minute", chat.id), FloodLimit.MESSAGES_PER_MINUTE_PER_GROUP, 60 / self.speed))
+        for key, most, seconds in windows:
+            times = self._times[key]
+            while times and times[0] <= now - seconds:
+                times.popleft()
+            if len(times) >= most:
+                wait = (
+                    math.ceil(round((times[0] + seconds - now) * self.speed, 6)) / self.speed
+                )  # whole seconds, scaled
+                raise Refusal(429, f"Too Many Requests: retry after {wait:g}", retry_after=wait)
+        for key, _, _ in windows:
+            self._times[key].append(now)
+
+    # -- chats and people -----------------------------------------------------------------------------------------
+
+    def chat(self, chat_id: int, kind: Kind = "private", **more: Any) -> Chat:
+        """Make a chat; admins of groups by `members={user: "administrator"}`."""
+        self.chats[chat_id] = Chat(chat_id, kind, **more)
+        return self.chats[chat_id]
+
+    def say(
+        self,
+        chat_id: int,
+        user: int,
+        text: str,
+        *,
+        topic: int | None = None,
+        as_chat: int | None = None,
+        update: str | None = None,
+    ) -> None:
+        """Let a person write. as_chat: in the name of a chat (an anonymous admin writes as the group itself)."""
+        chat = self.chats[chat_id]
+        message = self._message(chat) | {"from": _person(user), "text": text}
+        if command := _COMMAND.match(text):
+            message["entities"] = [{"type": "bot_command", "offset": 0, "length": len(command[0])}]
+        if topic:
+            message |= {"message_thread_id": topic, "is_topic_message": True}
+        if as_chat:
+            message["sender_chat"] = self.chats[as_chat].as_json()
+        if chat.kind == "channel":
+            message["sender_chat"] = chat.as_json()
+            del message["from"]
+        self.enqueue({update or ("channel_post" if chat.kind == "channel" else "message"): message})
+
+    def press(self, message: Sent, data: str, user: int) -> str:
+        """Let a person press a button of a message; returns the query's id."""
+        query = f"query-{next(self._update_ids)}"
+        self._queries.add(query)
+        about = {"id": query, "from": _person(user), "chat_instance": "1", "data": data}
+        self.enqueue({"callback_query": about | {"message": self._shown(message)}})
+        return query
+
+    def migrate(self, chat_id: int, *, announce: bool = True) -> int:
+        """Turn a group into a supergroup; returns its new id."""
+        old = self.chats[chat_id]
+        new = self.chat(-1000000000000 + chat_id, "supergroup", title=old.title, members=old.members)
+        old.moved_to = new.id
+        if announce:
+            self.enqueue({"message": self._message(old) | {"migrate_to_chat_id": new.id, "from": _person(1)}})
+            self.enqueue({"message": self._message(new) | {"migrate_from_chat_id": old.id, "from": _person(1)}})
+        return new.id
+
+    def lose(self, chat_id: int, sentence: str = BLOCKED, *, by: int = 1, announce: bool = True) -> None:
+        """Let a person block the bot, or a group throw it out."""
+        chat = self.chats[chat_id]
+        chat.refuses = sentence
+        if announce:
+            about = {"chat": chat.as_json(), "from": _person(by), "date": int(time.time())}
+            about["old_chat_member"] = {"status": "member", "user": self.me}
+            about["new_chat_member"] = {"status": "kicked", "user": self.me, "until_date": 0}
+            self.enqueue({"my_chat_member": about})
+
+    def enqueue(self, update: dict[str, Any]) -> None:
+        """Hand an update, however odd, to whoever polls."""
+        self._updates.append({"update_id": next(self._update_ids), **update})
+        self._news.set()
+
+    async def until(self, condition: Callable[[], Any], *, within: float = 3.0) -> None:
+        """Wait until a condition holds; AssertionError when it does not."""
+        end = time.monotonic() + within
+        while not condition():
+            assert time.monotonic() < end, f"not within {within} s; accepted so far: {self.accepted}"
+            await asyncio.sleep(0.005)
+
+    def texts(self, chat_id: int) -> list[str]:
+        """Return the texts of the bot in a chat, in order."""
+        return [each.text for each in self.accepted if each.chat == chat_id]
+
+    def counts(self) -> Counter[str]:
+        """Return how often each method was asked."""
+        return Counter(method for method, _ in self.requests)
+
+    def _message(self, chat: Chat) -> dict[str, Any]:
+        return {"message_id": next(self._message_ids[chat.id]), "date": int(time.time()), "chat": chat.as_json()}
+
+    def _shown(self, sent: Sent) -> dict[str, Any]:
+        shown = {"message_id": sent.message_id, "date": int(sent.at), "chat": self.chats[sent.chat].as_json()}
+        shown["from"] = self.me
+        if sent.thread:
+            shown |= {"message_thread_id": sent.thread, "is_topic_message": True}
+        if sent.keyboard:
+            shown["reply_markup"] = {"inline_keyboard": sent.keyboard}
+        if sent.photo is None:
+            return shown | {"text": sent.text}
+        return shown | {
+            "caption": sent.text,
+            "photo": [{"file_id": "f", "file_unique_id": "u", "width": 9, "height": 9}],
+        }
+
+    # -- the methods ----------------------------------------------------------------------------------------------
+
+    def _do_get_me(self, *_: Any) -> dict[str, Any]:
+        return self.me
+
+    def _do_delete_webhook(self, *_: Any) -> bool:
+        return True
+
+    async def _do_get_updates(self, params: dict[str, Any], _: Any) -> list[dict[str, Any]]:
+        self._poller += 1  # a newer poll ends an older one
+        mine, self._updates = self._poller, [u for u in self._updates if u["update_id"] >= params.get("offset", 0)]
+        old, self._news = self._news, asyncio.Event()
+        old.set()
+        wanted = params.get("allowed_updates")
+        end = time.monotonic() + params.get("timeout", 0)
+        while True:
+            if mine != self._poller:
+                raise Refusal(
+                    409,
+                    "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
+                )
+            found = [each for each in self._updates if not wanted or any(kind in each for kind in wanted)]
+            left = end - time.monotonic()
+            if found or left <= 0:
+                return found[: params.get("limit", 100)]
+            self._news.clear()
+            try:
+                await asyncio.wait_for(self._news.wait(), left)
+            except TimeoutError:
+                continue
+
+    def _do_send_message(self, params: dict[str, Any], _: Any) -> dict[str, Any]:
+        preview = not params.get("link_preview_options", {}).get("is_disabled")
+        return self._send(params, *_text(params, "text"), None, preview=preview)
+
+    def _do_send_photo(self, params: dict[str, Any], files: dict[str, bytes]) -> dict[str, Any]:
+        photo = files.get("photo", b"")
+        text, html = _text(params, "caption") if "caption" in params else ("", None)
+        if not photo.startswith(_IMAGE):
+            raise Refusal(400, "Bad Request: IMAGE_PROCESS_FAILED")
+        if len(photo) > FileSizeLimit.PHOTOSIZE_UPLOAD:
+            raise Refusal(413, "Request Entity Too Large")
+        return self._send(params, text, html, photo, preview=False)
+
+    def _send(
+        self, params: dict[str, Any], text: str, html: str | None, photo: bytes | None, *, preview: bool
+    ) -> dict[str, Any]:
+        chat = self._reachable(params["chat_id"])
+        thread = params.get("message_thread_id")
+        if thread is not None and thread not in chat.topics:
+            raise Refusal(400, "Bad Request: message thread not found")
+        keyboard = _keyboard(params)
+        answered = params.get("reply_parameters", {})
+        reply_to = answered.get("message_id")
+        if reply_to is not None and not self._knows(chat.id, reply_to):
+            if not answered.get("allow_sending_without_reply"):
+                raise Refusal(400, "Bad Request: message to be replied not found")
+            reply_to = None
+        self._limit(chat)
+        silent = bool(params.get("disable_notification"))
+        number = next(self._message_ids[chat.id])
+        sent = Sent(chat.id, number, text, html, reply_to, thread, silent, keyboard, photo, preview, time.time())
+        self.accepted.append(sent)
+        return self._shown(sent)
+
+    def _knows(self, chat_id: int, message_id: int) -> bool:
+        return any(each.chat == chat_id and each.message_id == message_id for each in self.accepted)
+
+    def _reachable(self, chat_id: Any) -> Chat:
+        chat = self.chats.get(chat_id)
+        if chat is None:
+            raise Refusal(400, "Bad Request: chat not found")
+        if chat.moved_to:
+            raise Refusal(
+                400,
+                "Bad Request: group chat was upgraded to a supergroup chat",
+                migrate_to_chat_id=chat.moved_to,
+            )
+        if chat.refuses:
+            raise Refusal(403, chat.refuses)
+        return chat
+
+    def _do_edit_message_text(self, params: dict[str, Any], _: Any) -> dict[str, Any]:
+        sent = self._editable(params)
+        if sent.photo is not None:
+            raise Refusal(400, "Bad Request: there is no text in the message to edit")
+        return self._edit(sent, params, *_text(params, "text"))
+
+    def _do_edit_message_caption(self, params: dict[str, Any], _: Any) -> dict[str, Any]:
+        sent = self._editable(params)
+        if sent.photo is None:
+            raise Refusal(400, "Bad Request: there is no caption in the message to edit")
+        return self._edit(sent, params, *_text(params, "caption"))
+
+    def _editable(self, params: dict[str, Any]) -> Sent:
+        chat = self._reachable(params["chat_id"])
+        for each in self.accepted:
+            if (each.chat, each.message_id) == (chat.id, params["message_id"]):
+                return each
+        raise Refusal(400, "Bad Request: message to edit not found")
+
+    def _edit(self, sent: Sent, params: dict[str, Any], text: str, html: str | None) -> dict[str, Any]:
+        keyboard = _keyboard(params)
+        if (text, html, keyboard) == (sent.text, sent.html, sent.keyboard):
+            raise Refusal(
+                400,
+                "Bad Request: message is not modified: specified new message content and reply markup are exactly "
+                "the same as a current content and reply markup of the message",
+            )
+        sent.edits.append(sent.text)
+        sent.text, sent.html, sent.keyboard = text, html, keyboard
+        return self._shown(sent)
+
+    def _do_answer_callback_query(self, params: dict[str, Any], _: Any) -> bool:
+        if params["callback_query_id"] not in self._queries:
+            raise Refusal(400, "Bad Request: query is too old and response timeout expired or query ID is invalid")
+        if utf16(params.get("text", "")) > CallbackQueryLimit.ANSWER_CALLBACK_QUERY_TEXT_LENGTH:
+            raise Refusal(400, "Bad Request: MESSAGE_TOO_LONG")
+        self._queries.discard(params["callback_query_id"])
+        self.toasts.append((params["callback_query_id"], params.get("text")))
+        return True
+
+    def _do_set_my_commands(self, params: dict[str, Any], _: Any) -> bool:
+        if len(params["commands"]) > BotCommandLimit.MAX_COMMAND_NUMBER:
+            raise Refusal(400, "Bad Request: BOT_COMMANDS_TOO_MUCH")
+        for each in params["commands"]:
+            if not re.fullmatch(r"[a-z0-9_]{1,32}", each["command"]):
+                raise Refusal(400, "Bad Request: BOT_COMMAND_INVALID")
+            if not 1 <= len(each["description"]) <= BotCommandLimit.MAX_DESCRIPTION:
+                raise Refusal(400, "Bad Request: BOT_COMMAND_DESCRIPTION_INVALID")
+        self.menus[params.get("scope", {}).get("type", "default")] = params["commands"]
+        return True
+
+    def _do_get_chat_member(self, params: dict[str, Any], _: Any) -> dict[str, Any]:
+        chat = self._reachable(params["chat_id"])
+        status = chat.members.get(params["user_id"], "member")
+        rights: dict[str, Any] = {"user": _person(params["user_id"]), "status": status}
+        if status in ("creator", "administrator"):
+            rights["is_anonymous"] = False
+        if status == "administrator":
+            model = aiogram.types.ChatMemberAdministrator
+            needed = {name for name, each in model.model_fields.items() if each.is_required()}
+            rights |= dict.fromkeys(needed - rights.keys(), False)
+        return rights
+
+    def _do_send_chat_action(self, params: dict[str, Any], _: Any) -> bool:
+        self._reachable(params["chat_id"])
+        return True
+
+
+def _broken(request: web.Request) -> web.Response:
+    if request.transport:
+        request.transport.abort()
+    return web.Response()
+
+
+def _person(user: int) -> dict[str, Any]:
+    return {
+        "id": user,
+        "is_bot": user in (ANONYMOUS_ADMIN, CHANNEL_BOT),
+        "first_name": {ANONYMOUS_ADMIN: "Group", CHANNEL_BOT: "Channel", LINKED_CHANNEL: "Telegram"}.get(user, "Ann"),
+    }
+
+
+def _decoded(model: Any, key: str, value: str) -> Any:
+    """Return a form value as the server reads it: a text as it is, else numbers, true and false, nested JSON."""
+    known = model.model_fields.get(key) if model else None
+    kinds = (get_args(known.annotation) or (known.annotation,)) if known else ()
+    if str in kinds and int not in kinds:
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _text(params: dict[str, Any], name: Literal["text", "caption"]) -> tuple[str, str | None]:
+    raw = str(params[name])
+    mode = params.get("parse_mode")
+    if mode not in (None, "HTML"):
+        raise Refusal(400, "Bad Request: unsupported parse_mode")
+    try:
+        shown = stored(parse(raw)[0] if mode else raw)
+    except Unreadable as unreadable:
+        raise Refusal(400, f"Bad Request: can't parse entities: {unreadable}") from None
+    if not shown and name == "text":
+        raise Refusal(400, "Bad Request: message text is empty")
+    if name == "text" and utf16(shown) > MessageLimit.MAX_TEXT_LENGTH:
+        raise Refusal(400, "Bad Request: message is too long")
+    if name == "caption" and utf16(shown) > MessageLimit.CAPTION_LENGTH:
+        raise Refusal(400, "Bad Request: message caption is too long")
+    return shown, raw if mode else None
+
+
+def _keyboard(params: dict[str, Any]) -> list[list[dict[str, str]]]:
+    rows: list[list[dict[str, str]]] = params.get("reply_markup", {}).get("inline_keyboard", [])
+    for button in itertools.chain.from_iterable(rows):
+        if not 1 <= len(button.get("callback_data", "").encode()) <= InlineKeyboardButtonLimit.MAX_CALLBACK_DATA:
+            raise Refusal(400, "Bad Request: BUTTON_DATA_INVALID")
+        if not button["text"].strip():
+            raise Refusal(400, "Bad Request: BUTTON_TEXT_INVALID")
+    return rows
+
+
+def _refusal_of(trouble: Disturbance) -> Refusal:
+    if trouble.kind == "status":
+        return Refusal(trouble.status, trouble.text)
+    if trouble.seconds is None:
+        return Refusal(429, trouble.text)
+    return Refusal(429, f"Too Many Requests: retry after {trouble.seconds:g}", retry_after=trouble.seconds)

@@ -24,7 +24,8 @@ class Input:
     kind: `bar` values belong to [open, open + step) and are stamped with the open; `level` values hold at an instant.
     fold: how finer points become one coarser row. across: how venues become one figure (`first`: one venue speaks).
     least: the lowest value that can be true (exclusive when `least_open`); None where the sign is free.
-    fresh_for: age after which the newest point may no longer be called current.
+    fresh_for: age after which the newest point may no longer be called current. in_force: how long a published value
+    rules until the next one is due, so that a settled funding rate is known in the hours between two settlements.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Input:
     fresh_for: timedelta
     least: float | None = 0.0
     least_open: bool = True
+    in_force: timedelta = timedelta(0)
 
     def possible(self, value: float) -> bool:
         """Tell whether `value` can be true. NaN and infinities never are."""
@@ -66,8 +68,9 @@ def _level(
     *,
     least: float | None = 0.0,
     least_open: bool = True,
+    in_force: timedelta = timedelta(0),
 ) -> Input:
-    return Input(name, title, unit, "level", "last", across, fresh_for, least, least_open)
+    return Input(name, title, unit, "level", "last", across, fresh_for, least, least_open, in_force)
 
 
 _ALL = (
@@ -84,8 +87,8 @@ _ALL = (
     _level("spot_price", "spot price", "USD", 2 * _MINUTE),
     _level("open_interest_coin", "open interest in coins", "coins, one side", _SLOW, "sum"),
     _level("open_interest_usd", "open interest in dollars", "USD, one side", _SLOW, "sum"),
-    _level("funding_rate", "funding rate", "fraction per interval", 2 * _MINUTE, least=None),
-    _level("funding_interval_hours", "funding interval", "hours", 2 * _MINUTE),
+    _level("funding_rate", "funding rate", "fraction per interval", _SLOW, least=None, in_force=8 * _HOUR),
+    _level("funding_interval_hours", "funding interval", "hours", _SLOW, in_force=8 * _HOUR),
     _level("long_short_accounts", "long/short ratio of accounts", "ratio", _SLOW),
     _level("long_short_top_accounts", "long/short ratio of top accounts", "ratio", _SLOW),
     _level("long_short_top_positions", "long/short ratio of top positions", "ratio", _SLOW),

@@ -152,31 +152,42 @@ class Series:
         """Return the value less the value `window` ago."""
         return self - self.lag(window)
 
-    def mean(self, window: timedelta) -> Series:
-        """Return the mean of the window that ends with this row; NaN if under 2/3 of its points are known."""
-        return self._roll(window, lambda part: _quiet(np.nanmean, part), lambda rolled: rolled.mean())
+    def mean(self, window: timedelta, *, least: timedelta | None = None) -> Series:
+        """Return the mean of the window that ends with this row; NaN if under 2/3 (or `least`) of it is known."""
+        return self._roll(window, lambda part: _quiet(np.nanmean, part), lambda rolled: rolled.mean(), least)
 
     def total(self, window: timedelta) -> Series:
         """Return the sum over the window, which must be whole: a part of a flow is not the flow."""
-        return self._roll(window, lambda part: np.sum(part, axis=0), lambda rolled: rolled.sum(), whole=True)
+        return self._roll(window, lambda part: np.sum(part, axis=0), lambda rolled: rolled.sum(), window)
 
-    def max(self, window: timedelta) -> Series:
-        """Return the highest value of the window that ends with this row; NaN if under 2/3 of its points are known."""
-        return self._roll(window, lambda part: _quiet(np.nanmax, part), lambda rolled: rolled.max())
+    def max(self, window: timedelta, *, least: timedelta | None = None) -> Series:
+        """Return the highest value of the window that ends with this row; NaN if under 2/3 (or `least`) is known.
 
-    def min(self, window: timedelta) -> Series:
-        """Return the lowest value of the window that ends with this row; NaN if under 2/3 of its points are known."""
-        return self._roll(window, lambda part: _quiet(np.nanmin, part), lambda rolled: rolled.min())
+        A `least` below 2/3 suits an extreme: of a shorter history it is still a true statement about that history.
+        """
+        return self._roll(window, lambda part: _quiet(np.nanmax, part), lambda rolled: rolled.max(), least)
 
-    def percentile(self, window: timedelta) -> Series:
-        """Return the share (0 to 1) of the window's known values at or below this one, this one among them."""
+    def min(self, window: timedelta, *, least: timedelta | None = None) -> Series:
+        """Return the lowest value of the window that ends with this row; NaN if under 2/3 (or `least`) is known."""
+        return self._roll(window, lambda part: _quiet(np.nanmin, part), lambda rolled: rolled.min(), least)
+
+    def percentile(self, window: timedelta, *, split_ties: bool = False) -> Series:
+        """Return the share (0 to 1) of the window's known values at or below this one, this one among them.
+
+        split_ties: count only half of the values equal to this one (mid-rank), for a series that rests on one value:
+        "at or below" would call the resting value the highest of the year.
+        """
 
         def reduce(part: Array) -> Array:
+            now = part[-1]
             known = np.sum(~np.isnan(part), axis=0)
-            share: Array = np.sum(part <= part[-1], axis=0) / np.where(known, known, np.nan)
-            return np.where(np.isnan(part[-1]), np.nan, share)
+            rank = np.sum(part <= now, axis=0).astype(float)
+            if split_ties:
+                rank -= (np.sum(part == now, axis=0) - 1) / 2
+            return np.where(np.isnan(now), np.nan, rank / np.where(known, known, np.nan))
 
-        return self._roll(window, reduce, lambda rolled: rolled.rank(method="max", pct=True))
+        ties = "average" if split_ties else "max"
+        return self._roll(window, reduce, lambda rolled: rolled.rank(method=ties, pct=True))
 
     def zscore(self, window: timedelta) -> Series:
         """Return (x − mean) / sd of the window before this row.
@@ -191,18 +202,19 @@ class Series:
         # Rounding leaves 1e-17 where 0 is meant, and a z of 10^12 after it: below 1e-12 of the values it is 0.
         return raw.where(raw > self.abs().max(window) * 1e-12)
 
-    def since_max(self, window: timedelta) -> Series:
+    def since_max(self, window: timedelta, *, least: timedelta | None = None) -> Series:
         """Return how many rows ago the window's highest value was (the latest one of equals)."""
-        return self._at_max(window, None)
+        return self._at_max(window, None, least)
 
-    def at_max_of(self, other: Series, window: timedelta) -> Series:
+    def at_max_of(self, other: Series, window: timedelta, *, least: timedelta | None = None) -> Series:
         """Return this series' value at the row where `other` was highest in the window."""
-        return other._at_max(window, self)
+        return other._at_max(window, self, least)
 
-    def _at_max(self, window: timedelta, pick: Series | None) -> Series:
+    def _at_max(self, window: timedelta, pick: Series | None, least: timedelta | None) -> Series:
         count = self._count(window)
         if count is None:
             return self._never()
+        need = self._need(count, least)
 
         def make(rows: int) -> Array:
             values = self.last(rows + count - 1)
@@ -212,7 +224,7 @@ class Series:
             out = np.full((rows, values.shape[1]), np.nan)
             for first, part in _windows(filled, count):  # reversed: argmax finds the first, we want the latest
                 ago = np.argmax(part[:, :, ::-1], axis=2).astype(float)
-                seen = np.isfinite(part).sum(axis=2) >= math.ceil(MIN_SHARE * count)
+                seen = np.isfinite(part).sum(axis=2) >= need
                 if chosen is not None:
                     row = (first + np.arange(len(part)))[:, None] + count - 1 - ago.astype(int)
                     ago = chosen[row, np.arange(values.shape[1])[None, :]]
@@ -244,6 +256,10 @@ class Series:
         """Rows in the window; None when the window is shorter than a step, which this grid cannot tell."""
         return None if window < self.step else math.ceil(window / self.step)
 
+    def _need(self, count: int, least: timedelta | None) -> int:
+        """Rows of a window of `count` that must be known."""
+        return max(1, math.ceil(MIN_SHARE * count) if least is None else min(count, math.ceil(least / self.step)))
+
     def _never(self) -> Series:
         return self.map(lambda values: np.full_like(values, np.nan))
 
@@ -252,13 +268,12 @@ class Series:
         window: timedelta,
         reduce: Reduce,
         roll: Callable[[Any], Any],
-        *,
-        whole: bool = False,
+        least: timedelta | None = None,
     ) -> Series:
         count = self._count(window)
         if count is None:
             return self._never()
-        need = count if whole else max(1, math.ceil(MIN_SHARE * count))
+        need = self._need(count, least)
 
         def make(rows: int) -> Array:
             values = self.last(rows + count - 1)

@@ -238,14 +238,8 @@ def _line(text: str, start: str) -> str | None:
 def _near(dated: list[str], name: str) -> str:
     """Name the symbol that was probably meant: Binance lists PEPE as 1000PEPE."""
     for file in reversed(dated):
-        rows = (line.split(",", 1)[0] for line in _text(file).splitlines() if not line.startswith("#"))
-        near = sorted(
-            {
-                row
-                for row in rows
-                if row != name and row[0].isdigit() and row.lstrip("0123456789").removeprefix("M") == name
-            }
-        )
+        rows = {line.split(",", 1)[0] for line in _text(file).splitlines() if not line.startswith("#")}
+        near = sorted(row for row in rows if row[:1].isdigit() and row.lstrip("0123456789").removeprefix("M") == name)
         if near:
             return f"; did you mean {' or '.join(near)}?"
     return ""

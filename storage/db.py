@@ -1,0 +1,178 @@
+"""The database file: opened late, one writer, WAL, and clear words when it cannot be used.
+
+sqlite3 of the standard library is used for reading and for batches; sqlite-utils makes and migrates the schema, and is
+imported only when there is something to migrate, because it costs half a second.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from storage import migrations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+BUSY_MS = 10_000
+
+
+class StoreError(Exception):
+    """The database cannot be used; the text says why and what to do."""
+
+
+class Store:
+    """One database file. Nothing is opened before the first use, so a calculator never touches the disk.
+
+    Reading uses one connection a thread; writing goes through `write()`, one transaction at a time.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self._local = threading.local()
+        self._writing = threading.RLock()
+        self._writer: sqlite3.Connection | None = None
+        self._opened: list[sqlite3.Connection] = []
+        self._ready = False
+
+    @property
+    def exists(self) -> bool:
+        """Tell whether there is a file already."""
+        return self.path.exists()
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """Read rows."""
+        try:
+            found: list[sqlite3.Row] = self._reader().execute(sql, parameters).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise self._explained(error) from error
+        return found
+
+    def one(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Row | None:
+        """Read one row, or None."""
+        found = self.rows(sql, parameters)
+        return found[0] if found else None
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Open a transaction: all of it is kept, or nothing. A nested call joins the outer one."""
+        with self._writing:
+            try:
+                self._prepare()
+                if self._writer is None:
+                    self._writer = self._connect()
+                if self._writer.in_transaction:
+                    yield self._writer
+                    return
+                self._writer.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._writer
+                except BaseException:
+                    self._writer.rollback()
+                    raise
+                self._writer.commit()
+            except sqlite3.IntegrityError:
+                raise
+            except sqlite3.DatabaseError as error:
+                raise self._explained(error) from error
+
+    def close(self) -> None:
+        """Close every connection; safe to call twice."""
+        with self._writing:
+            for connection in self._opened:
+                connection.close()
+            self._opened.clear()
+            self._writer = None
+            self._local = threading.local()
+
+    def _reader(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            self._prepare()
+            connection = self._local.connection = self._connect()
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        # Connections are closed by another thread than their own at shutdown, hence check_same_thread.
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")  # a notice written is never lost, a power cut included
+        self._opened.append(connection)
+        return connection
+
+    def _prepare(self) -> None:
+        """Make the file and bring its schema up to date, once per process."""
+        with self._writing:
+            if self._ready:
+                return
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                applied = self._applied()
+                unknown = [name for name in applied if name not in migrations.NAMES]
+                if unknown:
+                    raise StoreError(
+                        f"{self.path} was written by a newer perpulse ({unknown[-1]}). Update perpulse, or choose "
+                        "another file with --db."
+                    )
+                if applied != migrations.NAMES:
+                    if applied:
+                        self._back_up(applied[-1])
+                    migrations.migrate(self.path)
+                self._ready = True
+            except (sqlite3.DatabaseError, OSError) as error:
+                raise self._explained(error) from error
+
+    def _applied(self) -> tuple[str, ...]:
+        if not self.path.exists() or self.path.stat().st_size == 0:
+            return ()
+        with closing(sqlite3.connect(self.path, timeout=BUSY_MS / 1000)) as connection:
+            tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            if "_sqlite_migrations" not in tables:
+                if tables:
+                    raise StoreError(
+                        f"{self.path} is a database of another program (it has the table {tables[0]!r}). "
+                        "Choose another file with --db."
+                    )
+                return ()
+            rows = connection.execute(
+                "SELECT name FROM _sqlite_migrations WHERE migration_set = ? ORDER BY rowid", (migrations.SET,)
+            )
+            return tuple(row[0] for row in rows)
+
+    def _back_up(self, last: str) -> None:
+        """Copy the file before changing its schema: the way back when an update goes wrong."""
+        target = self.path.with_name(f"{self.path.name}.after-{last}.bak")
+        with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(target)) as copy:
+            source.backup(copy)
+
+    def _explained(self, error: Exception) -> StoreError:
+        text = str(error)
+        if isinstance(error, PermissionError) or "readonly" in text or "unable to open" in text:
+            return StoreError(f"{self.path} cannot be written: check the rights of the folder, or give --db PATH.")
+        if isinstance(error, OSError):
+            return StoreError(f"{self.path} cannot be used: {error.strerror or text}. Give another file with --db.")
+        if "not a database" in text or "malformed" in text:
+            return StoreError(
+                f"{self.path} is damaged or no database. Move it away, or put a copy back "
+                f"({self.path.name}.*.bak beside it, if there is one)."
+            )
+        if "locked" in text:
+            return StoreError(f"{self.path} is in use by another program that does not let go. Stop it and try again.")
+        if "full" in text:
+            return StoreError(f"the disk that holds {self.path} is full. Make room; nothing stored was lost.")
+        return StoreError(f"{self.path}: {text}")
+
+
+def to_ms(at: datetime) -> int:
+    """Return a time as whole milliseconds since 1970, as stored. The time must have a zone."""
+    return round(at.timestamp() * 1000)
+
+
+def from_ms(ms: int) -> datetime:
+    """Return a stored time in UTC."""
+    return datetime.fromtimestamp(ms / 1000, tz=UTC)

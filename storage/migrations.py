@@ -1,0 +1,99 @@
+"""The schema, one numbered step after another. A step that has shipped is never edited: a change is a new step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from signals.inputs import BARS, LEVELS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+SET = "perpulse"
+
+
+def m001_points(db: Any) -> None:
+    """Raw series as wide rows: 13 bytes a value against 55 in a long table with text keys."""
+    bars = ", ".join(f"{name} REAL" for name in BARS)
+    levels = ", ".join(f"{name} REAL" for name in LEVELS)
+    db.execute(
+        "CREATE TABLE bars (asset TEXT NOT NULL, venue TEXT NOT NULL, step INTEGER NOT NULL, at INTEGER NOT NULL, "
+        f"{bars}, PRIMARY KEY (asset, venue, step, at)) STRICT, WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE levels (asset TEXT NOT NULL, venue TEXT NOT NULL, at INTEGER NOT NULL, "
+        f"{levels}, PRIMARY KEY (asset, venue, at)) STRICT, WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE source_health (source TEXT NOT NULL, topic TEXT NOT NULL, state TEXT NOT NULL, "
+        "since INTEGER NOT NULL, last_good INTEGER, next_try INTEGER, error TEXT, "
+        "quarantined INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (source, topic)) STRICT, WITHOUT ROWID"
+    )
+    db.execute("CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID")
+
+
+def m002_alerts(db: Any) -> None:
+    """Where each alarm stands, the episodes it made, and what is to be told about them."""
+    db.execute(
+        "CREATE TABLE episodes (id INTEGER PRIMARY KEY, watch TEXT NOT NULL, asset TEXT NOT NULL, "
+        "since INTEGER NOT NULL, fired INTEGER NOT NULL, ended INTEGER, rank TEXT NOT NULL, "
+        "first_values TEXT NOT NULL, last_values TEXT NOT NULL) STRICT"
+    )
+    db.execute("CREATE INDEX episodes_by_watch ON episodes (watch, asset, fired)")
+    db.execute(
+        "CREATE TABLE watch_states (watch TEXT NOT NULL, asset TEXT NOT NULL, state TEXT NOT NULL, "
+        "episode INTEGER REFERENCES episodes, PRIMARY KEY (watch, asset)) STRICT, WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE destinations (id INTEGER PRIMARY KEY, platform TEXT NOT NULL, chat TEXT NOT NULL, "
+        "topic TEXT NOT NULL DEFAULT '', kind TEXT NOT NULL, title TEXT, zone TEXT NOT NULL DEFAULT 'UTC', "
+        "created INTEGER NOT NULL, gone INTEGER, gone_reason TEXT, UNIQUE (platform, chat, topic)) STRICT"
+    )
+    db.execute(
+        "CREATE TABLE subscriptions (destination INTEGER NOT NULL REFERENCES destinations ON DELETE CASCADE, "
+        "watch TEXT NOT NULL, asset TEXT NOT NULL, PRIMARY KEY (destination, watch, asset)) STRICT, WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE notices (id INTEGER PRIMARY KEY, episode INTEGER REFERENCES episodes, kind TEXT NOT NULL, "
+        "watch TEXT, asset TEXT, rank TEXT NOT NULL, at INTEGER NOT NULL, payload TEXT NOT NULL) STRICT"
+    )
+    db.execute(
+        "CREATE TABLE outbox (id INTEGER PRIMARY KEY, notice INTEGER NOT NULL REFERENCES notices, "
+        "destination INTEGER NOT NULL REFERENCES destinations ON DELETE CASCADE, nonce TEXT NOT NULL, "
+        "priority INTEGER NOT NULL, not_before INTEGER NOT NULL, expires INTEGER NOT NULL, "
+        "state TEXT NOT NULL, epoch INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0, "
+        "reason TEXT, message TEXT, plain INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL, settled INTEGER, "
+        "UNIQUE (notice, destination)) STRICT"
+    )
+    # Only live rows are searched; settled ones, which soon are the many, stay out of the index.
+    db.execute(
+        "CREATE INDEX outbox_live ON outbox (priority DESC, id) WHERE state IN ('queued', 'sending', 'uncertain')"
+    )
+    db.execute(
+        "CREATE TABLE messages (episode INTEGER NOT NULL REFERENCES episodes, destination INTEGER NOT NULL "
+        "REFERENCES destinations ON DELETE CASCADE, message TEXT NOT NULL, "
+        "PRIMARY KEY (episode, destination)) STRICT, WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE leases (name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, beat INTEGER NOT NULL) STRICT, WITHOUT ROWID"
+    )
+
+
+_STEPS: tuple[Callable[[Any], None], ...] = (m001_points, m002_alerts)
+NAMES = tuple(step.__name__ for step in _STEPS)
+
+
+def migrate(path: Path) -> None:
+    """Bring the file at `path` to the newest schema; each step is all or nothing."""
+    import sqlite_utils  # noqa: PLC0415 - half a second of import, needed only when the schema is not up to date
+
+    steps = sqlite_utils.Migrations(SET)
+    for step in _STEPS:
+        steps()(step)
+    db = sqlite_utils.Database(path, execute_plugins=False)
+    try:
+        db.enable_wal()
+        steps.apply(db)
+    finally:
+        db.close()

@@ -1,0 +1,221 @@
+"""From stored points to the regular grid that metrics read: folding, choosing a venue, deriving what is missing.
+
+Nothing is invented: a gap stays NaN, a coarser flow is summed only from a complete set of finer bars, and a value
+rules beyond its own row only as long as its input is in force.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from signals.inputs import INPUTS
+from signals.series import Panel
+from storage import points
+from storage.db import to_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from signals.inputs import Input
+    from signals.metric import Metric
+    from signals.series import Array
+    from storage.db import Store
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The rows of a panel: `count` steps from `start` on, which lies on a whole step."""
+
+    start: datetime
+    step: timedelta
+    count: int
+
+    @property
+    def end(self) -> datetime:
+        """When the last row closes."""
+        return self.start + self.step * self.count
+
+    def place(self, times: list[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """Return the row of each time (ms)."""
+        return (np.asarray(times, dtype=np.int64) - to_ms(self.start)) // round(self.step.total_seconds() * 1000)
+
+
+def floor(at: datetime, step: timedelta) -> datetime:
+    """Return the whole step at or before a time, counted from 1970 in UTC."""
+    seconds = step.total_seconds()
+    return datetime.fromtimestamp(math.floor(at.timestamp() / seconds) * seconds, tz=UTC)
+
+
+def panel(
+    store: Store,
+    names: Sequence[str],
+    assets: Sequence[str],
+    *,
+    step: timedelta,
+    start: datetime,
+    end: datetime,
+    now: datetime | None = None,
+) -> Panel:
+    """Read inputs onto the grid of rows that open in [start, end) and are whole.
+
+    With `now`, one more row is read: the unfinished one that holds `now`. In it flows are not known (a part of a day
+    is not a day), everything else is its newest value while that is fresh.
+    """
+    first = floor(start, step)
+    last = floor(now, step) + step if now else floor(end, step)
+    grid = Grid(first, step, max(0, round((last - first) / step)))
+    values = {name: np.full((grid.count, len(assets)), np.nan) for name in names}
+    scope: dict[tuple[str, str], str] = {}
+    for column, asset in enumerate(assets):
+        for name in names:
+            venue = _speaker(store, asset, name, grid)
+            if venue is None:
+                continue
+            scope[name, asset] = venue
+            values[name][:, column] = _read(store, asset, venue, INPUTS[name], grid, now)
+    derived = _derive(values, tuple(assets))
+    index = pd.date_range(grid.start, periods=grid.count, freq=pd.Timedelta(step), tz=UTC)
+    return Panel(step, index, tuple(assets), values, scope, frozenset(derived))
+
+
+def _speaker(store: Store, asset: str, name: str, grid: Grid) -> str | None:
+    """Choose the venue that speaks for an input: the one with the newest value before the grid's end.
+
+    One venue for the whole span: a sum whose members come and go would show their coming and going as news.
+    """
+    venues = points.venues_of(store, asset, name)
+    if len(venues) < 2:
+        return venues[0] if venues else None
+    table = "bars" if INPUTS[name].kind == "bar" else "levels"
+    found = [
+        (row["newest"], row["count"], venue)
+        for venue in venues
+        for row in store.rows(
+            f"SELECT max(at) AS newest, count(*) AS count FROM {table} "  # noqa: S608 - names are ours
+            f"WHERE asset = ? AND venue = ? AND {name} IS NOT NULL AND at < ?",
+            (asset, venue, to_ms(grid.end)),
+        )
+        if row["newest"] is not None
+    ]
+    if not found:
+        return None
+    newest = max(each[0] for each in found)
+    day = round(DAY.total_seconds() * 1000)
+    return max((each for each in found if newest - each[0] <= day), key=lambda each: (each[1], each[2]))[2]
+
+
+def _read(store: Store, asset: str, venue: str, each: Input, grid: Grid, now: datetime | None) -> Array:
+    before = max(each.in_force, each.fresh_for, grid.step)  # what was known just before the grid may still rule
+    times, steps, columns = points.columns(
+        store, asset, venue, [each.name], start=grid.start - before, end=min(grid.end, now) if now else grid.end
+    )
+    known = [
+        (at, step, value) for at, step, value in zip(times, steps, columns[each.name], strict=True) if value is not None
+    ]
+    lead = math.ceil(before / grid.step)
+    wide = Grid(grid.start - lead * grid.step, grid.step, grid.count + lead)
+    column = np.full(wide.count, np.nan)
+    for step in sorted({step for _, step, _ in known}):  # coarser ones last: what the venue itself summed is exact
+        if step and step > grid.step.total_seconds():
+            continue
+        rows = [(at, value) for at, one, value in known if one == step]
+        folded = _fold(each, wide, step, rows)
+        column = np.where(np.isnan(folded), column, folded)
+    _carry(column, math.ceil(each.in_force / grid.step) - 1)
+    if now is not None and each.fold != "sum" and len(column):
+        _run(column, each, known, now)
+    return column[lead:]
+
+
+def _fold(each: Input, grid: Grid, step: int, rows: list[tuple[int, float]]) -> Array:
+    """Fold points into rows of the grid: bars of `step` seconds, or instants where it is 0."""
+    out = np.full(grid.count, np.nan)
+    place = grid.place([at for at, _ in rows])
+    value = np.asarray([value for _, value in rows], dtype=float)
+    inside = (place >= 0) & (place < grid.count)
+    place, value = place[inside], value[inside]
+    match each.fold:
+        case "last":
+            out[place] = value  # ascending in time: the last write wins
+        case "first":
+            out[place[::-1]] = value[::-1]
+        case "max":
+            np.fmax.at(out, place, value)
+        case "min":
+            np.fmin.at(out, place, value)
+        case "sum":
+            need = round(grid.step.total_seconds() / step) if step else 1
+            count = np.bincount(place, minlength=grid.count)
+            out = np.where(count >= need, np.bincount(place, weights=value, minlength=grid.count), np.nan)
+    return out
+
+
+def _carry(column: Array, limit: int) -> None:
+    """Let a published value rule the rows after it, as long as it is in force."""
+    if limit > 0:
+        column[:] = pd.Series(column).ffill(limit=limit).to_numpy()
+
+
+def _run(column: Array, each: Input, known: list[tuple[int, int, float]], now: datetime) -> None:
+    """Give the unfinished row its newest value while that is fresh."""
+    if not math.isnan(column[-1]) or not known:
+        return
+    at, step, value = known[-1]
+    if to_ms(now) - (at + step * 1000) <= each.fresh_for.total_seconds() * 1000:
+        column[-1] = value
+
+
+def _derive(values: dict[str, Array], assets: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Fill coins from dollars and price of the same row, or dollars from coins, where a provider gives only one."""
+    usd, coin, price = (values.get(name) for name in ("open_interest_usd", "open_interest_coin", "close"))
+    if usd is None or coin is None or price is None:
+        return []
+    derived = []
+    for i, asset in enumerate(assets):
+        if np.isnan(coin[:, i]).all() and not np.isnan(usd[:, i]).all():
+            coin[:, i] = usd[:, i] / price[:, i]
+            derived.append(("open_interest_coin", asset))
+        elif np.isnan(usd[:, i]).all() and not np.isnan(coin[:, i]).all():
+            usd[:, i] = coin[:, i] * price[:, i]
+            derived.append(("open_interest_usd", asset))
+    return derived
+
+
+def step_for(store: Store, metric: Metric, asset: str, start: datetime, end: datetime) -> timedelta:
+    """Return the step to judge a metric at: its own where the stored data is that fine, else a day.
+
+    Imported history is often daily; an hourly rule is then judged at daily closes, and the stamp says so.
+    """
+    if metric.step >= DAY:
+        return metric.step
+    for name in metric.needs:
+        each = INPUTS[name]
+        venue = _speaker(store, asset, name, Grid(start, metric.step, max(1, round((end - start) / metric.step))))
+        if venue is None:
+            continue
+        times, steps, columns = points.columns(store, asset, venue, [name], start=max(start, end - 60 * DAY), end=end)
+        known = [(at, step) for at, step, value in zip(times, steps, columns[name], strict=True) if value is not None]
+        if not known:
+            continue
+        if each.kind == "bar":
+            finest = timedelta(seconds=min(step for _, step in known))
+        else:
+            gaps = np.diff(np.unique([at for at, _ in known]))
+            finest = timedelta(milliseconds=float(np.median(gaps))) if len(gaps) else DAY
+        if finest > max(metric.step, each.in_force) * 1.5:
+            return DAY
+    return metric.step
+
+
+def needs(metric: Metric) -> tuple[str, ...]:
+    """Return the inputs to read for a metric: its own, and what they are derived from."""
+    extra = ("open_interest_usd", "close") if "open_interest_coin" in metric.needs else ()
+    return tuple(dict.fromkeys((*metric.needs, *extra)))

@@ -1,0 +1,56 @@
+# Two commands: `make run` and `make test`. Each does its own set-up in .venv and needs only Python 3.11 and make.
+# Plain POSIX make: the make of macOS (GNU 3.81) and of the BSDs read it too.
+#
+#   make run ARGS='say "/liq 95000 25x long"'      make test ARGS="tests/signals -x"      PYTHON=python3.12 make test
+
+PY = .venv/bin/python
+
+help:
+	@echo "make run     start perpulse: the demo, or the bot once there is a config.toml  (ARGS=\"say /help\")"
+	@echo "make test    run the tests  (ARGS=\"tests/signals -x\")"
+	@echo "make lint    ruff, mypy, import layers, and whether the generated tables are current"
+	@echo "make docs    write the generated tables of README.md and CONTRIBUTING.md again"
+	@echo "make bench   measure what DESIGN promises, as ratios  (ARGS=\"start\")"
+	@echo "make fuzz    the property tests, with many more examples"
+	@echo "make lock    resolve the requirements again  (needs uv)"
+	@echo "make clean   remove .venv and every cache; data/ and config.toml stay"
+
+run:
+	@sh .ci/setup runtime
+	@.venv/bin/perpulse $(ARGS)
+
+test:
+	@sh .ci/setup dev
+	@$(PY) -m pytest $(ARGS)
+
+lint:
+	@sh .ci/setup dev
+	$(PY) -m ruff check --quiet .
+	$(PY) -m ruff format --check --quiet .
+	$(PY) -m mypy
+	.venv/bin/lint-imports
+	$(PY) -m cogapp --check README.md CONTRIBUTING.md
+
+docs:
+	@sh .ci/setup dev
+	$(PY) -m cogapp -r README.md CONTRIBUTING.md
+
+bench:
+	@sh .ci/setup dev
+	@$(PY) -m benchmarks $(ARGS)
+
+fuzz:
+	@sh .ci/setup dev
+	@$(PY) -m pytest -m hypothesis --hypothesis-profile=fuzz --timeout=0 $(ARGS)
+
+lock:
+	@command -v uv >/dev/null || { echo "perpulse: make lock needs uv: https://docs.astral.sh/uv" >&2; exit 1; }
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements.txt \
+		--group dev pyproject.toml -o requirements-dev.txt
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find bot handlers signals storage tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: help run test lint docs bench fuzz lock clean

@@ -1,0 +1,467 @@
+"""The free-order grammar: the words of a command in any order and spelling, read into the command's own dataclass.
+
+A field says what it takes: `entry: float = argument(PRICE)`. Words that can only be one thing (long, binance, btc, 25x,
+7d, 2%) go where they belong; bare numbers are shared out last, and a number that could be two things is asked about,
+never guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
+
+from handlers.command import Refused
+from handlers.kinds import (
+    ASSET,
+    CONTRACT,
+    DOLLARS,
+    DURATION,
+    FILLERS,
+    LEVERAGE,
+    LEVERAGE_WORDS,
+    MARGIN_MODE,
+    MONEY,
+    PERCENT,
+    PRICE,
+    REST,
+    SIDE,
+    SIZE,
+    TIME,
+    VENUE,
+    ZONE,
+    Contract,
+    Field,
+    Kind,
+    MarginMode,
+    Plan,
+    Side,
+    Size,
+    Unit,
+    argument,
+    choice,
+    plan_of,
+)
+from handlers.spelling import LONGEST, chunks, number, numbered_asset, shown, split_command, suggest, symbol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+__all__ = [
+    "ASSET",
+    "CONTRACT",
+    "DURATION",
+    "LEVERAGE",
+    "MARGIN_MODE",
+    "MONEY",
+    "PERCENT",
+    "PRICE",
+    "REST",
+    "SIDE",
+    "SIZE",
+    "TIME",
+    "VENUE",
+    "ZONE",
+    "Contract",
+    "Kind",
+    "MarginMode",
+    "Side",
+    "Size",
+    "argument",
+    "choice",
+    "parse",
+    "split_command",
+    "suggest",
+]
+
+T = TypeVar("T")
+
+_BARE_LEVERAGE = 200.0  # a bare number above this is no leverage on any venue
+_MOST_LEVERAGE = 1000.0
+_HIGHEST_PRICE = 1e9
+_LONGEST_SPAN = 20 * 8760.0  # hours
+_SPOKEN_IN_THOUSANDS = frozenset({"BTC", "ETH", "SOL"})
+_NUMBER = re.compile(r"([@$€+-]{0,3})(\d[\d.,_']*|\.\d+)(e[+-]?\d{1,2}(?![a-z\d]))?(.*)", re.ASCII | re.IGNORECASE)
+_GLUED = re.compile(r"([a-z]+)([\d@$].*)", re.ASCII | re.IGNORECASE)
+
+
+def parse(arguments: type[T], text: str, *, command: str, assets: Collection[str] = ()) -> T:
+    """Read the words of a command into its dataclass, whatever their order and spelling.
+
+    command: its name, for the example in an error. assets: names that are known (others are taken where they can only
+    be one). Refused, with one sentence that says what to type, for anything that cannot be read one way.
+    """
+    if len(text) > LONGEST:
+        raise Refused(f"That is {len(text):,} characters long; a command has at most {LONGEST}. Type a shorter one.")
+    plan = plan_of(cast("type[Any]", arguments))
+    reading = _Reading(plan, command, assets)
+    if plan.rest is not None and len(plan.fields) == 1:
+        if text.strip():
+            reading.values[plan.rest.name] = text.strip()
+    else:
+        for chunk in chunks(text):
+            reading.word(chunk)
+        reading.settle()
+    return arguments(**reading.result())
+
+
+@dataclass(slots=True)
+class _Number:
+    """One number while it is being read; units and marks beside it are added as they are found."""
+
+    value: float
+    text: str
+    unit: Unit = ""
+    plain: bool = True  # digits only, so it may be a leverage
+    coin: str | None = None
+    wants: Field | None = None  # the field that a word before it named
+    beside: str | None = None  # the asset that stands right after it: `0.5 btc`
+
+    def leverage(self, most: float = _BARE_LEVERAGE) -> bool:
+        """Tell whether this may be a leverage without saying so."""
+        return self.plain and self.unit == "" and self.wants is None and 1 <= self.value <= most
+
+    def digits(self) -> str:
+        """Return the number without separators, to be shown in what to type."""
+        return f"{self.value:.10g}"
+
+
+@dataclass(slots=True)
+class _Mark:
+    """A word that speaks about the number beside it: a field's own word, `x`, or `$`."""
+
+    field: Field | None = None
+    unit: Unit = ""
+
+
+class _Reading:
+    """One text being read."""
+
+    def __init__(self, plan: Plan, command: str, assets: Collection[str]) -> None:
+        self.plan = plan
+        self.command = command
+        self.assets = assets
+        self.values: dict[str, Any] = {}
+        self.said: dict[str, str] = {}
+        self.items: list[_Number | _Mark | None] = []
+        self.rest: list[str] = []
+
+    # --- words --------------------------------------------------------------------------------------------------------
+
+    def word(self, chunk: str) -> None:
+        """Put one word where it belongs, or into the row of numbers that is shared out at the end."""
+        lower = chunk.lower()
+        plan = self.plan
+        if self._unit_word(chunk, lower):
+            return
+        if lower in plan.words:
+            kind, value = plan.words[lower]
+            self._put(kind, value, chunk)
+            self.items.append(None)
+        elif lower in plan.markers:
+            self.items.append(_Mark(plan.markers[lower]))
+        elif lower in LEVERAGE_WORDS and LEVERAGE in plan.kinds:
+            self.items.append(_Mark(unit="x"))
+        elif not (self._read_whole(chunk) or self._number(chunk) or self._glued(chunk)) and lower not in FILLERS:
+            self._name(chunk)
+
+    def _unit_word(self, chunk: str, lower: str) -> bool:
+        """Take a unit that stands apart from its number: `95 k`, `10k usd`, `2 %`, `7 days`; `25 x` is a mark."""
+        before = self.items[-1] if self.items else None
+        if lower == "000" and isinstance(before, _Number) and before.plain and before.value < 1000:
+            before.value, before.text, before.plain = before.value * 1000, f"{before.text} 000", False
+            return True
+        words = self.plan.words
+        if lower not in self.plan.suffixes or lower in LEVERAGE_WORDS or (lower == "b" and "b" in words):
+            return False
+        if not isinstance(before, _Number) or before.unit:
+            if lower == "$":
+                self.items.append(_Mark(unit="usd"))
+            return lower in DOLLARS and lower not in words
+        if lower in words and before.leverage():  # `25 usdt` names the contract, `95000 usdt` the money
+            return False
+        factor, unit = self.plan.suffixes[lower]
+        if unit == "" and not before.plain:
+            return False
+        before.value, before.text, before.unit, before.plain = (
+            before.value * factor,
+            f"{before.text} {chunk}",
+            unit,
+            False,
+        )
+        return True
+
+    def _read_whole(self, chunk: str) -> bool:
+        for kind in self.plan.readers:
+            value = kind.read(chunk) if kind.read else None
+            if value is not None:
+                self._put(kind, value, chunk)
+                return True
+        return False
+
+    def _number(self, chunk: str) -> bool:
+        match = _NUMBER.fullmatch(chunk)
+        if match is None:
+            return False
+        prefix, digits, power, rest = match.groups()
+        lower = rest.lower()
+        value = number(digits)
+        if power:
+            value *= 10.0 ** int(power[1:])
+        found = _Number(value, chunk)
+        if prefix:
+            found.plain = False
+            if "-" in prefix:
+                found.value = -value
+            if "$" in prefix:
+                found.unit = "usd"
+            if "@" in prefix and PRICE in self.plan.kinds:
+                found.wants = self.plan.of(PRICE)[0]
+        suffix = self.plan.suffixes.get(lower)
+        if suffix is not None:
+            found.value *= suffix[0]
+            found.unit = suffix[1] or found.unit
+            found.plain = found.plain and not lower and digits.isdecimal()
+            self.items.append(found)
+        elif lower in self.plan.words:  # 25l, 95000long
+            found.text = chunk[: -len(rest)]
+            found.plain = found.plain and digits.isdecimal()
+            self.items.append(found)
+            self.word(rest)
+        elif lower[0] == "x" and lower[1:] in self.plan.words:  # 25xlong
+            found.text, found.unit = chunk[: 1 - len(rest)], "x"
+            self.items.append(found)
+            self.word(rest[1:])
+        else:
+            return self._coins(found, digits, rest)
+        return True
+
+    def _coins(self, found: _Number, digits: str, letters: str) -> bool:
+        """Read 1000PEPE as an asset and 0.5btc or 2kbtc as an amount of it."""
+        asset = numbered_asset(digits, letters, self.assets)
+        if asset is not None and ASSET in self.plan.kinds:
+            self._put(ASSET, asset, found.text)
+            self.items.append(None)
+            return True
+        for magnitude, factor in (("k", 1e3), ("m", 1e6), ("", 1.0)):
+            name = letters[len(magnitude) :]
+            if not letters.lower().startswith(magnitude):
+                continue
+            if magnitude and name.upper() not in self.assets and name.upper() not in _SPOKEN_IN_THOUSANDS:
+                continue  # KAVA and MANA begin with a letter that could be a magnitude
+            read = symbol(name, self.assets)
+            if read is not None and SIZE in self.plan.kinds:
+                found.value, found.unit, found.coin, found.plain = found.value * factor, "coin", read.asset, False
+                self.items.append(found)
+                return True
+        return False
+
+    def _glued(self, chunk: str) -> bool:
+        """Take long25x, x25, lev25, entry95000 apart: a known word right before a number."""
+        match = _GLUED.fullmatch(chunk)
+        if match is None:
+            return False
+        lower = match[1].lower()
+        if lower not in self.plan.words and lower not in self.plan.markers and lower not in LEVERAGE_WORDS:
+            return False
+        self.word(match[1])
+        self.word(match[2])
+        return True
+
+    def _name(self, chunk: str) -> None:
+        read = symbol(chunk, self.assets) if ASSET in self.plan.kinds else None
+        if read is None:
+            if self.plan.rest is None:
+                self._unknown(chunk)
+            self.rest.append(chunk)
+            return
+        if not read.certain and len(chunk) >= 4:
+            for meant in suggest(chunk, self.plan.near, cutoff=0.75):
+                raise Refused(f"“{shown(chunk)}” is not a word I know. Type {meant}, or ${read.asset} for the coin.")
+        before = self.items[-1] if self.items else None
+        if isinstance(before, _Number) and before.unit == "":
+            before.beside = read.asset
+        self._put(ASSET, read.asset, chunk)
+        if read.contract and CONTRACT in self.plan.kinds and "contract" not in self.values:
+            self._put(CONTRACT, read.contract, chunk)
+        self.items.append(None)
+
+    # --- values -------------------------------------------------------------------------------------------------------
+
+    def _put(self, kind: Kind, value: Any, text: str, into: Field | None = None) -> None:
+        targets = (into,) if into else self.plan.of(kind)
+        if not targets:
+            self._unknown(text)
+        for target in targets:
+            if target.name not in self.values:
+                self.values[target.name] = value
+                self.said[target.name] = text
+                return
+            if self.values[target.name] == value:
+                return
+        first = self.said[targets[-1].name]
+        raise Refused(
+            f"I read both {shown(first)} and {shown(text)} as the {targets[-1].label}. "
+            f"Type only one, {self._example()}."
+        )
+
+    def _unknown(self, text: str) -> NoReturn:
+        raise Refused(f"I do not understand “{shown(text)}”. Type it {self._example()}.")
+
+    def _example(self) -> str:
+        from handlers.command import commands  # noqa: PLC0415 - walks all commands, for an error only
+
+        known = commands().get(self.command)
+        return f"like {known.example}" if known else f"another way (/help {self.command})"
+
+    def result(self) -> dict[str, Any]:
+        """Return the values by field. Refused where a required one is missing."""
+        if self.plan.rest is not None and self.rest:
+            self.values[self.plan.rest.name] = " ".join(self.rest)
+        for each in self.plan.fields:
+            if each.required and each.name not in self.values:
+                raise Refused(f"The {each.label} is missing. Type it {self._example()}.")
+        return self.values
+
+    # --- numbers ------------------------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Share out the numbers: those with a mark or a unit first, then the bare ones."""
+        self._bind_marks()
+        loose: list[_Number] = []
+        for item in self.items:
+            if not isinstance(item, _Number):
+                continue
+            if item.wants is not None:
+                self._put_number(item, item.wants)
+            elif item.unit in ("", "usd"):
+                loose.append(item)
+            else:
+                self._put_number(item, self._field_for(item))
+        if loose:
+            self._share(loose)
+
+    def _bind_marks(self) -> None:
+        items = self.items
+        for i, item in enumerate(items):
+            if not isinstance(item, _Mark):
+                continue
+            before = items[i - 1] if i else None
+            after = items[i + 1] if i + 1 < len(items) else None
+            if item.unit == "x":
+                _bind_leverage(before, after)
+            elif not isinstance(after, _Number):
+                continue
+            elif item.field and after.unit in _UNITS_OF.get(item.field.kind.name, ()):
+                after.wants = item.field
+            elif item.unit == "usd" and after.unit == "":
+                after.unit, after.plain = "usd", False
+
+    def _field_for(self, item: _Number) -> Field:
+        targets = self.plan.of(_KIND_OF[item.unit])
+        if not targets:
+            self._unknown(item.text)
+        return next((each for each in targets if each.name not in self.values), targets[-1])
+
+    def _put_number(self, item: _Number, into: Field) -> None:
+        self._put(into.kind, _value(item, into), item.text, into)
+        if item.coin and ASSET in self.plan.kinds:
+            self._put(ASSET, item.coin, item.text)
+
+    def _free(self, *kinds: Kind) -> list[Field]:
+        return [each for kind in kinds for each in self.plan.of(kind) if each.name not in self.values]
+
+    def _share(self, loose: list[_Number]) -> None:
+        loose = self._coins_beside(loose, whole=False)
+        needed = sum(each.required for each in self._free(PRICE, SIZE))
+        leverage = self._free(LEVERAGE)
+        if leverage and len(loose) > needed:
+            could = [each for each in loose if each.leverage()]
+            if len(could) > 1:
+                raise _which(could[0], could[1])
+            if could:
+                self._put_number(could[0], leverage[0])
+                loose.remove(could[0])
+        self._amounts(self._coins_beside(loose, whole=True))
+
+    def _coins_beside(self, loose: list[_Number], *, whole: bool) -> list[_Number]:
+        """Take `0.5 btc` as a size, but only while enough numbers are left for what must be given.
+
+        A whole number waits until the leverage is known, so that `95000 25 btc` reads as `btc 95000 25` does.
+        """
+        beside = [each for each in loose if each.beside and each.unit == "" and (whole or not each.value.is_integer())]
+        if len(beside) != 1:
+            return loose
+        size = self._free(SIZE)
+        needed = sum(each.required for each in self._free(PRICE))
+        if len(size) != 1 or len(loose) <= needed:
+            return loose
+        beside[0].unit, beside[0].coin = "coin", beside[0].beside
+        self._put_number(beside[0], size[0])
+        return [each for each in loose if each is not beside[0]]
+
+    def _amounts(self, loose: list[_Number]) -> None:
+        prices, sizes = self._free(PRICE), self._free(SIZE)
+        dollars = [each for each in loose if each.unit == "usd"]
+        if sizes and prices and len(loose) > 1 and len(dollars) == 1:  # `95000 10k$`: the one with the mark is the size
+            self._put_number(dollars[0], sizes.pop(0))
+            loose.remove(dollars[0])
+        if len(loose) > len(prices) + len(sizes):
+            raise Refused(f"I do not know what {shown(loose[-1].text)} is for. Type it {self._example()}.")
+        if prices and sizes and len(loose) > len(prices):
+            raise Refused(
+                f"Which is the price, {shown(loose[0].text)} or {shown(loose[1].text)}? "
+                f"Type the price as @{loose[0].digits()} and the size like 10kusd or 0.5btc."
+            )
+        for item, target in zip(loose, prices + sizes, strict=False):
+            self._put_number(item, target)
+
+
+_KIND_OF: Final[Mapping[Unit, Kind]] = {"x": LEVERAGE, "%": PERCENT, "time": DURATION, "coin": SIZE}
+_UNITS_OF: Final[Mapping[str, tuple[Unit, ...]]] = {
+    PRICE.name: ("", "usd"),
+    SIZE.name: ("", "usd", "coin"),
+    MONEY.name: ("", "usd"),
+    LEVERAGE.name: ("", "x"),
+    PERCENT.name: ("", "%"),
+    DURATION.name: ("time",),
+}
+
+
+def _bind_leverage(before: object, after: object) -> None:
+    """Give an `x` that stands alone to the number beside it that can be a leverage."""
+    left = before if isinstance(before, _Number) and before.leverage(_MOST_LEVERAGE) else None
+    right = after if isinstance(after, _Number) and after.leverage(_MOST_LEVERAGE) else None
+    if left and right:
+        raise _which(left, right)
+    found = left or right
+    if found:
+        found.unit = "x"
+
+
+def _value(item: _Number, into: Field) -> Any:
+    """Return the number as the value of a field. Refused where it is out of the field's range."""
+    text, value = shown(item.text), item.value
+    if into.kind is LEVERAGE:
+        if not 1 <= value <= _MOST_LEVERAGE:
+            raise Refused(f"{text} is no leverage: the lowest is 1x, the highest near 150x. Type for example 25x.")
+    elif into.kind is PERCENT:
+        if abs(value) > 1e6:
+            raise Refused(f"{text} is out of range. Type a percentage like 2%.")
+    elif into.kind is DURATION:
+        if not 0 < value <= _LONGEST_SPAN:
+            raise Refused(f"{text} is out of range. Type a time span like 8h, 7d or 2w.")
+        return timedelta(hours=value)
+    elif into.kind is SIZE:
+        if not 0 < value <= 1e15:
+            raise Refused(f"{text} is no size: it must be above zero. Type it like 10kusd or 0.5btc.")
+        return Size(value, "coin", item.coin) if item.unit == "coin" else Size(value, "usd")
+    elif not 0 < value <= _HIGHEST_PRICE:
+        raise Refused(f"{text} is no {into.label}: it must be above zero and below a billion. Type it like 95000.")
+    return value
+
+
+def _which(one: _Number, two: _Number) -> Refused:
+    first, second = one.digits(), two.digits()
+    return Refused(f"Which is the leverage, {first} or {second}? Type it with an x: {first}x or {second}x.")

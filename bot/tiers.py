@@ -29,7 +29,6 @@ def table_text(
     contract: str,
     as_of: str,
     source: str,
-    unit: str = "quote",
 ) -> str:
     """Make the text of one table file; symbols in alphabetic order, one line each."""
     head = {"venue": venue, "contract": contract, "as_of": as_of, "unit": "quote", "source": source}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from signals.liquidation.answer import compare, quote, shown_price
 from signals.liquidation.condition import liquidation_price
 from signals.liquidation.errors import (
     CrossNeedsAccount,
@@ -12,23 +13,33 @@ from signals.liquidation.errors import (
     SizeBeyondTable,
     UnknownVenue,
 )
-from signals.liquidation.rules import RULES, VENUES, Rule, rule_for
+from signals.liquidation.position import Assumption, LiquidationAnswer, Position
+from signals.liquidation.rules import RULES, VENUES, Rule, rule_for, venues_for
 from signals.liquidation.tables import Tier, TierTable, tiers
+from signals.liquidation.vector import liquidation_prices
 
 __all__ = [
     "RULES",
     "VENUES",
+    "Assumption",
     "CrossNeedsAccount",
     "LeverageAboveCap",
+    "LiquidationAnswer",
     "LiquidationError",
     "MarginTooSmall",
     "NoTierTable",
+    "Position",
     "Rule",
     "SizeBeyondTable",
     "Tier",
     "TierTable",
     "UnknownVenue",
+    "compare",
     "liquidation_price",
+    "liquidation_prices",
+    "quote",
     "rule_for",
+    "shown_price",
     "tiers",
+    "venues_for",
 ]

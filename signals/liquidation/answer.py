@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from signals.liquidation.condition import DUST, liquidation_price, side_sign
+from signals.liquidation.calculators import bankruptcy
+from signals.liquidation.condition import check_numbers, root, side_sign
 from signals.liquidation.errors import LeverageAboveCap, LiquidationError, MarginTooSmall
 from signals.liquidation.position import Assumption, LiquidationAnswer, Position
-from signals.liquidation.rules import VENUES, Fee, Rule, TierBy, rule_for
+from signals.liquidation.rules import Fee, Rule, TierBy, rule_for, venues_for
 from signals.liquidation.tables import tiers
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Iterable
 
     from signals.liquidation.tables import Tier, TierTable
+
+_BORDER = 1e-12  # rounding at a border, where both tiers give the same price
+_TURNS = 100  # the rate of a sloped table settles in a handful
 
 
 def quote(position: Position, *, on: dt.date | None = None, table: TierTable | None = None) -> LiquidationAnswer:
@@ -34,18 +38,19 @@ def quote(position: Position, *, on: dt.date | None = None, table: TierTable | N
     cap, largest = case.check_leverage()
     tier = case.tier()
     price = case.price(tier)
-    if price is not None and case.sign * (price - position.entry) >= 0.0:
+    if price is not None and case.from_leverage and case.sign * (price - position.entry) >= 0.0:
         raise MarginTooSmall(
             f"the margin does not cover the maintenance of {tier.rate + case.rate_of_fee:.2%} at the entry: "
             "this position would be liquidated at once; lower the leverage or add margin"
         )
+    towards = position.side if rule.shown_towards_entry else None
     return LiquidationAnswer(
         position=position,
         venue=rule.venue,
         title=rule.title,
         contract=rule.contract,
         price=price,
-        shown=None if price is None else shown_price(price, table.tick, position.side if rule.shown_towards_entry else None),
+        shown=None if price is None else shown_price(price, table.tick, towards),
         distance=None if price is None else price / position.entry - 1.0,
         bankruptcy=case.bankruptcy(),
         rate=tier.rate,
@@ -54,6 +59,7 @@ def quote(position: Position, *, on: dt.date | None = None, table: TierTable | N
         tier=tier.number,
         tier_floor=tier.floor,
         tier_cap=tier.cap,
+        tier_cap_notional=case.worth(tier.cap),
         unit=table.unit,
         table_as_of=table.as_of,
         table_source=table.source,
@@ -70,14 +76,14 @@ def quote(position: Position, *, on: dt.date | None = None, table: TierTable | N
 
 
 def compare(
-    position: Position, venues: Iterable[str] = VENUES, *, on: dt.date | None = None
+    position: Position, venues: Iterable[str] | None = None, *, on: dt.date | None = None
 ) -> dict[str, LiquidationAnswer | LiquidationError]:
-    """Answer the same position at several venues; a venue that cannot answer gives its error instead.
+    """Answer the same position at several venues (None: all that have the contract); a venue that cannot answer gives its error instead.
 
     The fee rate of the position is left out: each venue has its own.
     """
     answers: dict[str, LiquidationAnswer | LiquidationError] = {}
-    for venue in venues:
+    for venue in venues_for(position.contract) if venues is None else venues:
         try:
             answers[venue] = quote(replace(position, venue=venue, quote=None, fee_rate=None), on=on)
         except LiquidationError as why:
@@ -112,6 +118,7 @@ class _Case:
         self.size = size if size is not None else (1.0 if self.linear else position.entry)
         self.notional = self.size * position.entry if self.linear else self.size
         self.entry_value = self.notional if self.linear else self.notional / position.entry
+        self.from_leverage = not position.cross and position.margin is None
         self.margin = self._margin()
         self.rate_of_fee = self._fee()
 
@@ -140,17 +147,109 @@ class _Case:
         worth = self.size * price if self.linear else self.size
         return self.table.units(worth, price)
 
+    def worth(self, units: float) -> float | None:
+        """Give what a size in the table's unit is worth at the entry, in quote currency; None where it is open."""
+        if math.isinf(units):
+            return None
+        if self.table.unit == "quote" and self.linear:
+            return units
+        in_usd = self.table.unit == "contracts" and not self.linear
+        return units * self.table.lot * (1.0 if in_usd else self.position.entry)
+
     def price(self, tier: Tier) -> float | None:
         """Compute the liquidation price by one tier's rate and amount."""
-        return liquidation_price(
-            venue=self.rule.venue,
+        numbers = {"size": self.size, "margin": self.margin, "mmr": tier.rate, "amount": tier.amount}
+        check_numbers(entry=self.position.entry, fee=self.rate_of_fee, **numbers)
+        return root(self.rule, self.sign, self.position.entry, fee=self.rate_of_fee, **numbers)
+
+    def tier_at_entry(self) -> Tier:
+        """Find the tier the position opens in; it decides on the leverage."""
+        return self.table.at(self.units(self.position.entry)) if self.sized else self.table.tiers[0]
+
+    def tier(self) -> Tier:
+        """Find the tier that decides on the liquidation: that of the size AT the liquidation price.
+
+        Where the maintenance has no jumps exactly one tier holds its own price, so none has to be iterated; where
+        it jumps and two do, the price nearer to the entry comes first.
+        """
+        entry_tier = self.tier_at_entry()
+        if not self.sized or self.rule.tier_by is TierBy.ENTRY_VALUE:
+            return entry_tier
+        if self.table.slope:
+            return self._tier_of_slope(entry_tier)
+        priced = [(tier, self.price(tier)) for tier in self.table.tiers]
+        fitting = [(tier, price) for tier, price in priced if price is not None and self._holds(tier, price)]
+        if fitting:
+            return max(fitting, key=lambda pair: self.sign * pair[1])[0]
+        last, last_price = priced[-1]
+        if last_price is not None and (units := self.units(last_price)) > last.cap:
+            if self.table.partial:
+                raise self.table.beyond(units)
+            return last  # the venue has no tier above: a position that grew out of the table keeps the last one
+        return entry_tier
+
+    def _holds(self, tier: Tier, price: float) -> bool:
+        units = self.units(price)
+        return tier.floor * (1.0 - _BORDER) <= units <= tier.cap * (1.0 + _BORDER)
+
+    def _tier_of_slope(self, tier: Tier) -> Tier:
+        for _ in range(_TURNS):
+            price = self.price(tier)
+            if price is None:
+                break
+            again = self.table.at(self.units(price))
+            if abs(again.rate - tier.rate) <= 1e-15:
+                break
+            tier = again
+        return tier
+
+    def check_leverage(self) -> tuple[float | None, float | None]:
+        """Give the cap at this size and the largest notional at this leverage; LeverageAboveCap above the cap."""
+        cap, asked = self.tier_at_entry().max_leverage, self.position.leverage
+        if asked is None:
+            return cap, None
+        largest = self.worth(self.table.max_size(asked))
+        if cap is None or asked <= cap * (1.0 + 1e-9):
+            return cap, largest
+        cap_notional = self.worth(self.table.max_size(cap))
+        held = f"up to {cap_notional:,.0f} {self.table.quote}" if cap_notional else "at any size"
+        only = f", {asked:g}x only up to {largest:,.0f} {self.table.quote}" if largest else ""
+        raise LeverageAboveCap(
+            f"{self.rule.title} {self.table.asset} allows at most {cap:.4g}x {held}{only} (table of "
+            f"{self.table.as_of}): ask for less than {asked:g}x{' or a smaller size' if only else ''}",
+            cap=cap,
+            cap_notional=cap_notional,
+            max_notional=largest,
+            as_of=self.table.as_of,
+        )
+
+    def bankruptcy(self) -> float | None:
+        """Compute the price at which the margin is gone."""
+        return bankruptcy(
             contract=self.rule.contract,
             side=self.position.side,
             entry=self.position.entry,
             size=self.size,
             margin=self.margin,
-            mmr=tier.rate,
-            maintenance_amount=tier.amount,
-            fee_rate=self.rate_of_fee,
-            on=self.rule.valid_from or (None if self._newest else self.rule.read),
         )
+
+    def assumptions(self, tier: Tier, cap: float | None, on: dt.date | None) -> tuple[Assumption, ...]:
+        """List what the answer takes for granted."""
+        said, isolated = self.position, not self.position.cross
+        newer = on is not None and self.table.as_of > (on.date() if isinstance(on, dt.datetime) else on)
+        facts = {
+            Assumption.MARK_PRICE: True,
+            Assumption.FIRST_TIER: not self.sized,
+            Assumption.MARGIN_IS_SHARE: isolated and said.margin is None,
+            Assumption.NO_ADDED_MARGIN: isolated and said.margin is None and not said.extra_margin,
+            Assumption.NO_FUNDING: isolated and said.margin is None,
+            Assumption.USUAL_FEE: said.fee_rate is None and self.rate_of_fee > 0.0,
+            Assumption.BOUND_UNKNOWN: self.table.partial_above == 0.0,
+            Assumption.CAP_UNKNOWN: said.leverage is not None and cap is None,
+            Assumption.ACCOUNT_DECIDES: said.cross and self.rule.account_decides,
+            Assumption.NO_ISOLATED: isolated and not self.rule.isolated,
+            Assumption.INFERRED_RULE: self.rule.inferred,
+            Assumption.NEWER_TABLE: newer,
+            Assumption.REDUCED_FIRST: tier.number > 1,
+        }
+        return tuple(fact for fact, holds in facts.items() if holds)

@@ -85,21 +85,27 @@ def liquidation_price(
     """
     rule = rule_for(venue, contract, on)
     check_numbers(entry=entry, size=size, margin=margin, mmr=mmr, amount=maintenance_amount, fee=fee_rate)
-    sign = side_sign(side)
+    return root(
+        rule, side_sign(side), entry, size=size, margin=margin, mmr=mmr, amount=maintenance_amount, fee=fee_rate
+    )
+
+
+def root(
+    rule: Rule, sign: float, entry: float, *, size: float, margin: float, mmr: float, amount: float, fee: float
+) -> float | None:
+    """Solve the condition of one rule for numbers already checked; None where there is no liquidation."""
     linear = rule.contract == "linear"
     d, y0 = (sign, entry) if linear else (-sign, 1.0 / entry)
-    at_zero, slope = excess_line(
-        rule, d, y0, size=size, margin=margin, mmr=mmr, amount=maintenance_amount, fee=fee_rate
-    )
-    scale = margin + abs(maintenance_amount) + size * y0
-    if not math.isfinite(at_zero) or not math.isfinite(slope) or slope == 0.0:
+    at_zero, slope = excess_line(rule, d, y0, size=size, margin=margin, mmr=mmr, amount=amount, fee=fee)
+    scale = margin + abs(amount) + size * y0
+    if not (math.isfinite(at_zero) and math.isfinite(slope)) or slope == 0.0:
         raise LiquidationError("these numbers are too large or too small to compute with; check entry, size and margin")
     if d > 0 and at_zero >= -DUST * scale:
         return None
     if d < 0 and at_zero <= 0.0:
         raise LiquidationError("the reserve is larger than the margin: the position is liquidated at every price")
-    root = float(-at_zero / slope)
-    return root if linear else 1.0 / root
+    y = float(-at_zero / slope)
+    return y if linear else 1.0 / y
 
 
 def side_sign(side: str) -> float:

@@ -46,13 +46,17 @@ class SizeBeyondTable(NoTierTable):
 class LeverageAboveCap(LiquidationError):
     """Say that the venue does not allow this leverage for a position of this size.
 
-    `cap` is the highest leverage for the size; `max_notional` the largest position at the leverage asked for,
-    in settle currency (0.0: none at all; None: only its contracts or coins are known); `as_of` the table's date.
+    `cap` is the highest leverage for the size (no size: for any) and `cap_notional` the largest position it holds
+    for (None: no bound); `max_notional` is the largest position at the leverage asked for (0.0: none). Both in
+    quote currency at the entry. `as_of` is the table's date.
     """
 
-    def __init__(self, message: str, *, cap: float, max_notional: float | None, as_of: dt.date) -> None:
+    def __init__(
+        self, message: str, *, cap: float, cap_notional: float | None, max_notional: float | None, as_of: dt.date
+    ) -> None:
         super().__init__(message)
         self.cap = cap
+        self.cap_notional = cap_notional
         self.max_notional = max_notional
         self.as_of = as_of
 

@@ -89,6 +89,8 @@ class Position:
             self._check_account()
         elif self.leverage is None and (self.margin is None or (self.size_coins or self.size_usd) is None):
             raise LiquidationError("give the leverage (25x), or the margin together with the size")
+        elif self.extra_margin and self.size(self.contract) is None:
+            raise LiquidationError("added margin says nothing without the size: give the size as well")
 
     def size(self, contract: str) -> float | None:
         """Give the size in the contract's own unit (linear: coins, inverse: USD); None where it is not known."""
@@ -123,11 +125,12 @@ class LiquidationAnswer:
     """The liquidation price of a position and all it rests on.
 
     Prices are in quote currency, `notional` and `max_notional` too (inverse: USD), `margin` and `amount` in settle
-    coin, `size` in the contract's unit, `tier_floor` and `tier_cap` in `unit`. `price`, `shown` and `distance` are
-    None where there is no liquidation, `bankruptcy` None where the position cannot lose all its margin.
-    `shown` is the price on the venue's tick (towards the entry where the venue rounds so); without a known tick
-    it has seven digits. `distance` is price / entry - 1: negative for a long. `size` None: no size was given, and
-    `margin` and `notional` are None with it. `leverage_cap` None: not known; `max_notional` None: not known or no
+    coin, `size` in the contract's unit, `tier_floor` and `tier_cap` in `unit`; `tier_cap_notional` is the cap at the
+    entry price (None: open or unknown). `price`, `shown` and `distance` are None where there is no liquidation,
+    `bankruptcy` None where the position cannot lose all its margin. `shown` is the price on the venue's tick
+    (towards the entry where the venue rounds so); without a known tick it has seven digits. `distance` is
+    price / entry - 1: negative for a long. `size` None: no size was given, and `margin` and `notional` are None
+    with it. `leverage_cap` None: not known; `max_notional` None: not known, or no
     leverage given. `rule_from` None: the rule is as old as the venue's known pages.
     """
 
@@ -145,6 +148,7 @@ class LiquidationAnswer:
     tier: int
     tier_floor: float
     tier_cap: float
+    tier_cap_notional: float | None
     unit: str
     table_as_of: dt.date
     table_source: str

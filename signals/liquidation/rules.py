@@ -308,7 +308,14 @@ RULES: tuple[Rule, ...] = (
 VENUES: tuple[str, ...] = tuple(dict.fromkeys(r.venue for r in RULES if r.standing is Standing.CURRENT))
 """The venues that may be offered, in the order of their declaration."""
 
-_ONE_EXCHANGE = {("binance", "inverse"): "binance_coinm", ("binance_coinm", "linear"): "binance"}
+
+def venues_for(contract: str) -> tuple[str, ...]:
+    """List the venues that may be offered for one kind of contract."""
+    current = (r.venue for r in RULES if r.standing is Standing.CURRENT and r.contract == contract)
+    return tuple(dict.fromkeys(current))
+
+
+_ONE_EXCHANGE = {("binance", "inverse"): "binance_coinm"}
 
 
 def rule_for(venue: str, contract: str, on: dt.date | None = None) -> Rule:

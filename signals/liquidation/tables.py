@@ -122,10 +122,13 @@ class TierTable:
 
     def beyond(self, size: float) -> SizeBeyondTable:
         """Make the error for a size above the last tier."""
-        known = "tiers above that are not known" if self.partial else "the venue allows no larger position"
+        unit = "contracts" if self.unit == "contracts" else self.asset
+        if self.unit == "quote" and self.contract == "linear":
+            unit = self.quote
+        known = "higher tiers are not known here" if self.partial else "the venue allows no larger position"
         return SizeBeyondTable(
-            f"{size:,.10g} {self.unit} are above the last tier of {self.venue} {self.asset} ({self.limit:,.10g}, "
-            f"table of {self.as_of}): {known}",
+            f"{size:,.10g} {unit} is above the last tier of {self.venue} {self.asset}, {self.limit:,.10g} {unit} "
+            f"(table of {self.as_of}): {known}; ask for a smaller size or another venue",
             venue=self.venue,
             contract=self.contract,
             asset=self.asset,

@@ -1,0 +1,152 @@
+"""Funding: what a held position pays or receives, and how a rate is told per year.
+
+A long pays when the rate is above zero. Rates are fractions per settlement, times are aware datetimes.
+Source: exchange pages on funding as collected on 2026-11-22.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from signals.liquidation.calculators import above_zero, finite
+from signals.liquidation.condition import side_sign
+from signals.liquidation.errors import LiquidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+HOURS_A_YEAR = 8_760.0
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """One funding settlement as it happened: when, mark price (Hyperliquid: oracle price) and rate."""
+
+    at: dt.datetime
+    mark: float
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class FundingCost:
+    """What holding costs at one rate: settlements counted, cash flow (below zero: paid), share of the margin.
+
+    `margin_share` has the sign of the cash flow; None where no leverage was given.
+    """
+
+    settlements: int
+    cash_flow: float
+    margin_share: float | None
+
+
+def funding_payment(*, notional: float, rate: float, n: int = 1) -> float:
+    """Compute what `n` settlements at one rate move; above zero a long pays a short.
+
+    Notional at MARK. Inverse: give the notional in coin, size / mark.
+    """
+    above_zero(notional=notional)
+    finite(rate=rate)
+    if n < 0:
+        raise LiquidationError(f"settlements cannot be fewer than none, not {n}")
+    return notional * rate * n
+
+
+def funding_payment_signed(*, side: str, size: float, mark: float, rate: float) -> float:
+    """Compute the cash flow of one settlement for the account that holds `size` coins; below zero: paid."""
+    above_zero(size=size, mark=mark)
+    finite(rate=rate)
+    return -side_sign(side) * size * mark * rate
+
+
+def funding_sum(*, side: str, size: float, settlements: Iterable[tuple[float, float]]) -> float:
+    """Sum the cash flow over (mark, rate) of the settlements inside the holding time; none of them gives 0.0."""
+    return sum(
+        (funding_payment_signed(side=side, size=size, mark=mark, rate=rate) for mark, rate in settlements), start=0.0
+    )
+
+
+def inside(settlements: Iterable[Settlement], opened: dt.datetime, closed: dt.datetime) -> tuple[Settlement, ...]:
+    """Keep the settlements of a holding time, both ends included: who is in at the second, pays."""
+    _check_times(opened, closed)
+    return tuple(one for one in settlements if opened <= one.at <= closed)
+
+
+def settlement_times(opened: dt.datetime, closed: dt.datetime, interval_h: float) -> tuple[dt.datetime, ...]:
+    """List the settlements of a regular interval inside [opened, closed], counted from midnight UTC.
+
+    A position closed a second before a settlement does not pay it, nor one opened a second after it. Exchanges
+    shorten the interval under stress: where recorded settlements exist use `inside`.
+    """
+    first, last, step = _span(opened, closed, interval_h)
+    return tuple(_EPOCH + number * step for number in range(first, last + 1))
+
+
+def settlements_between(opened: dt.datetime, closed: dt.datetime, interval_h: float) -> int:
+    """Count the settlements of a regular interval inside [opened, closed]; see `settlement_times`."""
+    first, last, _ = _span(opened, closed, interval_h)
+    return last - first + 1
+
+
+def funding_intervals(*, hold_h: float, interval_h: float) -> int:
+    """Count the whole intervals of a holding time when no opening time is known."""
+    above_zero(interval=interval_h)
+    if not 0.0 <= hold_h < float("inf"):
+        raise LiquidationError(f"a holding time is zero hours or more, not {hold_h}")
+    return int(hold_h / interval_h + 1e-9)
+
+
+def funding_cost(
+    *, side: str, notional: float, rate: float, settlements: int, leverage: float | None = None
+) -> FundingCost:
+    """Compute what holding through a number of settlements costs if the rate stays as it is."""
+    cash_flow = -side_sign(side) * funding_payment(notional=notional, rate=rate, n=settlements)
+    if leverage is None:
+        return FundingCost(settlements, cash_flow, None)
+    above_zero(leverage=leverage)
+    return FundingCost(settlements, cash_flow, cash_flow / notional * leverage)
+
+
+def funding_on_margin_pct(*, rate: float, leverage: float) -> float:
+    """Compute one settlement as a FRACTION of the margin; funding itself does not depend on the leverage."""
+    finite(rate=rate)
+    above_zero(leverage=leverage)
+    return rate * leverage
+
+
+def funding_apr_simple(*, rate: float, interval_h: float) -> float:
+    """Compute the rate per year without compounding, the convention of the market (8,760 hours)."""
+    finite(rate=rate)
+    above_zero(interval=interval_h)
+    return rate * HOURS_A_YEAR / interval_h
+
+
+def funding_apy_compound(*, rate: float, interval_h: float) -> float:
+    """Compute the rate per year with compounding; say so where it is shown (Hyperliquid's "11.6 % APR" is this)."""
+    finite(rate=rate)
+    above_zero(interval=interval_h, one_plus_rate=1.0 + rate)
+    return float((1.0 + rate) ** (HOURS_A_YEAR / interval_h)) - 1.0
+
+
+def funding_rate_premium_clamp(*, premium: float, interest: float, clamp: float = 0.0005) -> float:
+    """Compute the rate an exchange sets from its premium index: P + clamp(I - P, -0.05 %, +0.05 %)."""
+    finite(premium=premium, interest=interest)
+    above_zero(clamp=clamp)
+    return premium + max(-clamp, min(clamp, interest - premium))
+
+
+def _span(opened: dt.datetime, closed: dt.datetime, interval_h: float) -> tuple[int, int, dt.timedelta]:
+    _check_times(opened, closed)
+    above_zero(interval=interval_h)
+    step = dt.timedelta(hours=interval_h)
+    first = -((_EPOCH - opened) // step)  # the ceiling: whole numbers only, no rounding of seconds
+    return first, (closed - _EPOCH) // step, step
+
+
+def _check_times(opened: dt.datetime, closed: dt.datetime) -> None:
+    if opened.tzinfo is None or closed.tzinfo is None:
+        raise LiquidationError("opening and closing time need a time zone (UTC)")
+    if closed < opened:
+        raise LiquidationError(f"a position closes after it was opened: {closed} lies before {opened}")

@@ -1,0 +1,120 @@
+"""Any exchange that ccxt speaks, by one row of the venue table: addresses and errors here, units in the recipes."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from bot.sources import Ask, NotOffered, Topic
+from bot.sources.contracts import Contract, perpetuals, unknown
+from bot.sources.recipes import Unreadable
+from bot.sources.strict import make_strict, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from bot.sources.quirks import Quirks
+    from storage.points import Points
+
+_RENEWED: Final = timedelta(days=1)  # listings, delistings and new contract sizes
+
+
+class CcxtVenue:
+    """One exchange as a Source.
+
+    clock: read once per request, for a ban or Retry-After counted from the answer. base_url: another address for every
+    host of the exchange (a mirror, or the loopback exchange of the tests). proxy: http:// or https:// address.
+    """
+
+    def __init__(
+        self,
+        quirks: Quirks,
+        *,
+        clock: Callable[[], datetime],
+        timeout_s: float = 10.0,
+        proxy: str | None = None,
+        base_url: str | None = None,
+    ) -> None:
+        if proxy is not None and urlsplit(proxy).scheme not in {"http", "https"}:
+            raise ValueError("The proxy of a source must be an http:// or https:// address.")
+        self.name = quirks.venue
+        self.attribution = quirks.attribution
+        self.offers: dict[Topic, timedelta] = {topic: how.every for topic, how in quirks.topics().items()}
+        self._quirks, self._clock = quirks, clock
+        self._timeout_s, self._proxy, self._base_url = timeout_s, proxy, base_url
+        self._exchange: Any = None  # the one place where ccxt's untyped object lives
+        self._contracts: dict[str, Contract] = {}
+        self._contracts_at: datetime | None = None
+        self._loading = asyncio.Lock()
+        self._shared: dict[str, tuple[datetime, Any]] = {}
+        self._sharing: dict[str, asyncio.Lock] = {}
+
+    async def fetch(self, ask: Ask) -> list[Points]:
+        """Answer one question, or raise SourceDown, Blocked or NotOffered and nothing else."""
+        how = self._quirks.topics().get(ask.topic)
+        if how is None:
+            raise NotOffered(f"{self._quirks.title} does not offer {ask.topic}.")
+        with translated(self._quirks.title, self._clock):
+            contract = await self._contract(ask)
+
+            async def raw(method: str, params: Mapping[str, str | int], *, shared: bool = False) -> Any:
+                if shared:
+                    return await self._once(method, params, ask.now)
+                return await getattr(self._exchange, method)(dict(params))
+
+            return await how.recipe(raw, contract, ask)
+
+    async def close(self) -> None:
+        """Close the connections; safe to call twice."""
+        exchange, self._exchange = self._exchange, None
+        self._contracts_at = None
+        if exchange is not None:
+            await exchange.close()
+
+    async def _contract(self, ask: Ask) -> Contract:
+        async with self._loading:
+            if self._contracts_at is None or ask.now - self._contracts_at >= _RENEWED:
+                self._contracts = await self._load()
+                self._contracts_at = ask.now
+        try:
+            return self._contracts[ask.asset.upper()]
+        except KeyError:
+            raise NotOffered(unknown(ask.asset, self._quirks.title, self._contracts)) from None
+
+    async def _load(self) -> dict[str, Contract]:
+        if self._exchange is None:
+            self._exchange = await self._build()
+        markets = await self._exchange.load_markets(True)  # noqa: FBT003 -- ccxt's own signature: reload
+        contracts = perpetuals(self._quirks.venue, markets.values())
+        if not contracts:
+            raise Unreadable("a list of markets without a perpetual")
+        return contracts
+
+    async def _once(self, method: str, params: Mapping[str, str | int], now: datetime) -> Any:
+        """Ask once for all assets of one moment: the first asks, the others wait for its answer."""
+        async with self._sharing.setdefault(method, asyncio.Lock()):
+            at, answer = self._shared.get(method, (None, None))
+            if at != now:
+                answer = await getattr(self._exchange, method)(dict(params))
+                self._shared[method] = (now, answer)
+            return answer
+
+    async def _build(self) -> Any:
+        # half a second and 100 MB: only a process that asks pays, and never the event loop
+        ccxt = await asyncio.to_thread(importlib.import_module, "ccxt.async_support")
+        kind = getattr(ccxt, self._quirks.ccxt_id)
+        exchange = kind({"timeout": round(self._timeout_s * 1000), "aiohttp_proxy": self._proxy})
+        if self._base_url:
+            exchange.urls["api"] = _moved(exchange.urls["api"], self._base_url.rstrip("/"))
+        make_strict(exchange, self._quirks.title, self._clock)
+        return exchange
+
+
+def _moved(urls: Any, base: str) -> Any:
+    """Put every address of a nested table onto another host, keeping the paths."""
+    if isinstance(urls, dict):
+        return {name: _moved(value, base) for name, value in urls.items()}
+    return base + urlsplit(str(urls)).path

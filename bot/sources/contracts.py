@@ -1,0 +1,63 @@
+"""Which contract stands for an asset at a venue: BTC is BTC/USDT:USDT, PEPE is a thousandth of 1000PEPE/USDT:USDT.
+
+Venues list cheap coins by the thousand or million so that the price has fewer zeros. Kept as they are, the same coin
+would be two assets whose prices never agree.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_PACKED: Final = re.compile(r"(?P<times>1000000|100000|10000|1000|1M|k)(?P<asset>[A-Z][A-Z0-9]*)")
+_TIMES: Final = {"1M": 1_000_000, "k": 1_000}
+_QUOTES: Final = ("USDT", "USDC", "USD")  # the first that is listed speaks for the asset
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """One perpetual. multiplier: coins in what the venue prices and counts as one (1000 for 1000PEPE)."""
+
+    venue: str
+    asset: str
+    symbol: str  # as ccxt writes it
+    market_id: str  # as the venue writes it
+    multiplier: int = 1
+
+
+def unpack(base: str) -> tuple[str, int]:
+    """Split the base of a contract into the asset and how many of it are priced as one.
+
+    >>> unpack("1000PEPE"), unpack("kSHIB"), unpack("1MBABYDOGE"), unpack("1INCH")
+    (('PEPE', 1000), ('SHIB', 1000), ('BABYDOGE', 1000000), ('1INCH', 1))
+    """
+    packed = _PACKED.fullmatch(base)
+    if not packed:
+        return base.upper(), 1
+    times = packed["times"]
+    return packed["asset"], _TIMES[times] if times in _TIMES else int(times)
+
+
+def perpetuals(venue: str, markets: Iterable[Mapping[str, Any]]) -> dict[str, Contract]:
+    """Choose one linear perpetual per asset from ccxt's markets; the plain coin before the packed one, USDT first."""
+    best: dict[str, tuple[tuple[int, int], Contract]] = {}
+    for market in markets:
+        quote = market.get("quote")
+        if not (market.get("swap") and market.get("linear") and market.get("active")) or quote not in _QUOTES:
+            continue
+        asset, multiplier = unpack(str(market["base"]))
+        rank = (_QUOTES.index(str(quote)), multiplier)
+        if asset not in best or rank < best[asset][0]:
+            best[asset] = (rank, Contract(venue, asset, str(market["symbol"]), str(market["id"]), multiplier))
+    return {asset: contract for asset, (_, contract) in best.items()}
+
+
+def unknown(asset: str, title: str, known: Iterable[str]) -> str:
+    """Say that an asset is not listed, and which listed one may be meant."""
+    near = difflib.get_close_matches(asset.upper(), list(known), n=3, cutoff=0.6)
+    return f"{asset} is not a {title} perpetual" + (f"; did you mean {' or '.join(near)}?" if near else ".")

@@ -1,0 +1,335 @@
+"""A loopback exchange: Binance USD-M and alternative.me as their documents describe them, with switches for each fault.
+
+Answers come from a small deterministic model, so that their times follow the clock of the test; `recorded` puts a real
+recorded answer in the place of a path. ccxt builds the addresses and parses what comes back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import math
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+HOUR = 3_600_000
+DAY = 24 * HOUR
+PAGE = "<html><body>maintenance</body></html>"
+
+# what the server does instead of answering
+Fault = Literal[
+    "html", "cut", "empty", "null", "empty_list", "banned", "busy", "busy_after", "busy_date", "geo", "forbidden",
+    "unavailable", "slow", "hang_up",
+]  # fmt: skip
+# what the server does to the figures of an answer that is otherwise in order
+Twist = Literal["zero", "none", "negative", "nan", "future", "thousandfold", "frozen"]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A contract of the model: price and open interest swing around their base."""
+
+    symbol: str
+    price: float
+    coins: float
+    interval: int | None = None  # hours, when fundingInfo lists it
+    status: str = "TRADING"
+
+
+LISTED = (
+    Listed("BTCUSDT", 90_000.0, 85_000.0),
+    Listed("ETHUSDT", 3_000.0, 2_000_000.0),
+    Listed("SOLUSDT", 150.0, 9_000_000.0, 8),
+    Listed("1000PEPEUSDT", 0.008, 5_000_000_000.0, 4),
+    Listed("GONEUSDT", 1.0, 1_000.0, None, "SETTLING"),
+)
+
+
+class FakeExchange:
+    """Serve until stopped. Set `faults[path] = ...` and `twists[path] = ...` ("*" for all paths) at any time.
+
+    requests counts by path; queries keeps what was asked. banned_until and retry_after belong to their faults.
+    """
+
+    def __init__(self, clock: Callable[[], datetime] | None = None, listed: tuple[Listed, ...] = LISTED) -> None:
+        self.clock = clock or (lambda: datetime.now(UTC))
+        self.listed = {each.symbol: each for each in listed}
+        self.faults: dict[str, Fault] = {}
+        self.twists: dict[str, Twist] = {}
+        self.recorded: dict[str, Any] = {}
+        self.intervals: dict[str, int] = {}  # overrides Listed.interval from now on
+        self.banned_until = self.clock() + timedelta(minutes=7)
+        self.retry_after = 33
+        self.slow_s = 5.0
+        self.frozen_at = self.clock()
+        self.requests: Counter[str] = Counter()
+        self.queries: list[tuple[str, dict[str, str]]] = []
+        self.base_url = ""
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self, port: int = 0) -> None:
+        app = web.Application()
+        app.router.add_get("/{path:.*}", self._answer)
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", port)
+        await site.start()
+        bound = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+        self.base_url = f"http://127.0.0.1:{bound}"
+
+    async def stop(self) -> None:
+        """Close the port; `start(port)` opens it again."""
+        if self._runner:
+            await self._runner.cleanup()
+            self._runner = None
+
+    @contextlib.contextmanager
+    def in_thread(self) -> Iterator[FakeExchange]:
+        """Serve from a thread of its own, for tests that run perpulse as a subprocess."""
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever, daemon=True)
+        thread.start()
+        try:
+            asyncio.run_coroutine_threadsafe(self.start(), loop).result(10)
+            yield self
+        finally:
+            asyncio.run_coroutine_threadsafe(self.stop(), loop).result(10)
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(10)
+            loop.close()
+
+    def count(self, path: str = "") -> int:
+        """Count requests whose path ends so; all of them without a path."""
+        return sum(n for each, n in self.requests.items() if each.endswith(path))
+
+    # --- one answer
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        path = "/" + request.match_info["path"]
+        self.requests[path] += 1
+        query = dict(request.query)
+        self.queries.append((path, query))
+        fault = self.faults.get(path, self.faults.get("*"))
+        if fault == "slow":
+            await asyncio.sleep(self.slow_s)
+        elif fault:
+            return self._fault(fault, path, query, request)
+        status, body = self._body(path, query)
+        return web.json_response(body, status=status)
+
+    def _fault(self, fault: Fault, path: str, query: dict[str, str], request: web.Request) -> web.StreamResponse:
+        if fault == "hang_up":
+            assert request.transport
+            request.transport.close()
+            return web.Response()
+        if fault == "cut":
+            whole = json.dumps(self._body(path, query)[1])
+            return web.Response(text=whole[: len(whole) // 2], content_type="application/json")
+        until = round(self.banned_until.timestamp() * 1000)
+        ban = {"code": -1003, "msg": f"Way too many requests; IP banned until {until}. Please use the websocket."}
+        busy = {"code": -1003, "msg": "Too many requests; current limit is 2400 requests per minute."}
+        geo = {"code": 0, "msg": "Service unavailable from a restricted location according to 'b. Eligibility'."}
+        date = format_datetime(self.clock() + timedelta(seconds=self.retry_after), usegmt=True)
+        answers: dict[str, Callable[[], web.Response]] = {
+            "html": lambda: web.Response(text=PAGE, content_type="text/html"),
+            "empty": lambda: web.Response(text="", content_type="application/json"),
+            "null": lambda: web.json_response(None),
+            "empty_list": lambda: web.json_response([]),
+            "banned": lambda: web.json_response(ban, status=418),
+            "busy": lambda: web.json_response(busy, status=429),
+            "busy_after": lambda: web.json_response(busy, status=429, headers={"Retry-After": str(self.retry_after)}),
+            "busy_date": lambda: web.json_response(busy, status=429, headers={"Retry-After": date}),
+            "geo": lambda: web.json_response(geo, status=451),
+            "forbidden": lambda: web.Response(text=PAGE, status=403, content_type="text/html"),
+            "unavailable": lambda: web.Response(text=PAGE, status=503, content_type="text/html"),
+        }
+        return answers[fault]()
+
+    def _body(self, path: str, query: dict[str, str]) -> tuple[int, Any]:
+        if path in self.recorded:
+            return 200, self.recorded[path]
+        answers = {
+            "/fapi/v1/exchangeInfo": self._exchange_info,
+            "/fapi/v1/klines": self._klines,
+            "/fapi/v1/openInterest": self._open_interest,
+            "/fapi/v1/premiumIndex": self._premium,
+            "/fapi/v1/fundingInfo": self._funding_info,
+            "/fapi/v1/fundingRate": self._funding_rate,
+            "/futures/data/openInterestHist": self._open_interest_history,
+            "/fng/": self._fear_greed,
+        }
+        if path not in answers:
+            return 404, {"code": -1, "msg": f"no such path {path}"}
+        if "symbol" in query and query["symbol"] not in self.listed:
+            return 400, {"code": -1121, "msg": "Invalid symbol."}
+        return 200, answers[path](query, self.twists.get(path, self.twists.get("*")))
+
+    # --- the model
+
+    def price(self, symbol: str, at_ms: int) -> float:
+        """Swing by 4 % over a week and 1 % over a day."""
+        base = self.listed[symbol].price
+        return base * (1 + 0.04 * math.sin(at_ms / (7 * DAY) * math.tau) + 0.01 * math.sin(at_ms / DAY * math.tau))
+
+    def coins(self, symbol: str, at_ms: int) -> float:
+        return self.listed[symbol].coins * (1 + 0.05 * math.cos(at_ms / (9 * DAY) * math.tau))
+
+    def rate(self, symbol: str, at_ms: int) -> float:
+        return 0.00005 + 0.0001 * math.sin(at_ms / (5 * DAY) * math.tau + len(symbol))
+
+    def interval(self, symbol: str) -> int:
+        return self.intervals.get(symbol) or self.listed[symbol].interval or 8
+
+    def _now(self, twist: str | None = None) -> int:
+        at = self.frozen_at if twist == "frozen" else self.clock()
+        return round(at.timestamp() * 1000) + (2 * HOUR if twist == "future" else 0)
+
+    @staticmethod
+    def _text(value: float, twist: str | None, digits: int = 8) -> str | None:
+        if twist == "none":
+            return None
+        twisted = {"zero": 0.0, "negative": -value, "nan": math.nan, "thousandfold": value * 1000}
+        return f"{twisted.get(twist or '', value):.{digits}f}"
+
+    # --- the paths
+
+    def _exchange_info(self, query: dict[str, str], twist: str | None) -> Any:
+        symbols = [
+            {
+                "symbol": each.symbol,
+                "pair": each.symbol,
+                "contractType": "PERPETUAL",
+                "deliveryDate": 4133404800000,
+                "onboardDate": 1569398400000,
+                "status": each.status,
+                "baseAsset": each.symbol.removesuffix("USDT"),
+                "quoteAsset": "USDT",
+                "marginAsset": "USDT",
+                "pricePrecision": 7,
+                "quantityPrecision": 3,
+                "filters": [
+                    {"filterType": "PRICE_FILTER", "minPrice": "0.0000001", "maxPrice": "4529764", "tickSize": "1e-7"},
+                    {"filterType": "LOT_SIZE", "minQty": "0.001", "maxQty": "1000", "stepSize": "0.001"},
+                ],
+            }
+            for each in self.listed.values()
+        ]
+        return {"timezone": "UTC", "serverTime": self._now(), "rateLimits": [], "symbols": symbols}
+
+    def _klines(self, query: dict[str, str], twist: str | None) -> Any:
+        symbol, limit = query["symbol"], int(query.get("limit", 500))
+        end = min(int(query.get("endTime", 1 << 62)), self._now(twist))
+        start = int(query["startTime"]) if "startTime" in query else (end // HOUR - limit + 1) * HOUR
+        opens = range(-(-start // HOUR) * HOUR, end + 1, HOUR)[:limit]
+        return [self._kline(symbol, at, twist) for at in opens]
+
+    def _kline(self, symbol: str, at: int, twist: str | None) -> list[Any]:
+        first, last = self.price(symbol, at), self.price(symbol, at + HOUR - 1)
+        volume = self.listed[symbol].coins * (0.02 + 0.01 * math.sin(at / DAY * math.tau))
+        buys = volume * (0.5 + 0.05 * math.sin(at / (3 * DAY) * math.tau))
+        price = [self._text(each, twist) for each in (first, max(first, last), min(first, last), last)]
+        flows = [self._text(each * first, twist) for each in (volume, buys)]
+        return [at, *price, f"{volume:.3f}", at + HOUR - 1, flows[0], 4321, f"{buys:.3f}", flows[1], "0"]
+
+    def _open_interest(self, query: dict[str, str], twist: str | None) -> Any:
+        symbol, at = query["symbol"], self._now(twist)
+        return {"symbol": symbol, "openInterest": self._text(self.coins(symbol, at), twist, 3), "time": at}
+
+    def _open_interest_history(self, query: dict[str, str], twist: str | None) -> Any:
+        symbol, limit = query["symbol"], int(query.get("limit", 30))
+        now = self._now(twist)
+        end = min(int(query.get("endTime", now)), now)
+        start = int(query["startTime"]) if "startTime" in query and "endTime" in query else end - limit * HOUR
+        if start < now - 30 * DAY:
+            return {"code": -1130, "msg": "parameter 'startTime' is invalid."}
+        times = list(range(-(-start // HOUR) * HOUR, end + 1, HOUR))[-limit:]
+        return [
+            {
+                "symbol": symbol,
+                "sumOpenInterest": self._text(self.coins(symbol, at), twist),
+                "sumOpenInterestValue": self._text(self.coins(symbol, at) * self.price(symbol, at), twist),
+                "CMCCirculatingSupply": "19900000.00000000",
+                "timestamp": at,
+            }
+            for at in times
+        ]
+
+    def _premium(self, query: dict[str, str], twist: str | None) -> Any:
+        at = self._now(twist)
+        rows = []
+        for symbol in [query["symbol"]] if "symbol" in query else self.listed:
+            every = self.interval(symbol) * HOUR
+            rows.append(
+                {
+                    "symbol": symbol,
+                    "markPrice": self._text(self.price(symbol, at), twist),
+                    "indexPrice": self._text(self.price(symbol, at) * 1.0002, twist),
+                    "lastFundingRate": self._text(self.rate(symbol, at), twist if twist in {"none", "nan"} else None),
+                    "interestRate": "0.00010000",
+                    "nextFundingTime": (at // every + 1) * every,
+                    "time": at,
+                }
+            )
+        return rows[0] if "symbol" in query else rows
+
+    def _funding_info(self, query: dict[str, str], twist: str | None) -> Any:
+        listed = {each.symbol: each.interval for each in self.listed.values() if each.interval} | self.intervals
+        return [
+            {
+                "symbol": symbol,
+                "adjustedFundingRateCap": "0.02000000",
+                "adjustedFundingRateFloor": "-0.02000000",
+                "fundingIntervalHours": hours,
+                "disclaimer": False,
+            }
+            for symbol, hours in listed.items()
+        ]
+
+    def _funding_rate(self, query: dict[str, str], twist: str | None) -> Any:
+        symbol, limit = query["symbol"], int(query.get("limit", 100))
+        every = self.interval(symbol) * HOUR
+        end = min(int(query.get("endTime", 1 << 62)), self._now())
+        start = int(query.get("startTime", end - 200 * HOUR))
+        times = range(-(-start // every) * every, end + 1, every)[:limit]
+        return [
+            {
+                "symbol": symbol,
+                "fundingTime": at + at // every % 9,  # some milliseconds late, as the exchange is
+                "fundingRate": self._text(self.rate(symbol, at), twist if twist in {"none", "nan"} else None),
+                "markPrice": self._text(self.price(symbol, at), None),
+            }
+            for at in times
+        ]
+
+    def _fear_greed(self, query: dict[str, str], twist: str | None) -> Any:
+        limit = int(query.get("limit", 1)) or 2000
+        today = self._now(twist) // DAY * DAY
+        rows = []
+        for at in range(today, today - limit * DAY, -DAY):
+            value = round(50 + 40 * math.sin(at / (60 * DAY) * math.tau))
+            text = self._text(float(value), twist, 0)
+            rows.append({"value": text, "value_classification": _word(value), "timestamp": str(at // 1000)})
+        rows[0]["time_until_update"] = "3600"
+        return {"name": "Fear and Greed Index", "data": rows, "metadata": {"error": None}}
+
+
+def _word(value: float) -> str:
+    borders = ((25, "Extreme Fear"), (46, "Fear"), (54, "Neutral"), (75, "Greed"), (101, "Extreme Greed"))
+    return next(word for below, word in borders if value < below)

@@ -76,7 +76,8 @@ def m002_alerts(db: Any) -> None:
         "PRIMARY KEY (episode, destination)) STRICT, WITHOUT ROWID"
     )
     db.execute(
-        "CREATE TABLE leases (name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, beat INTEGER NOT NULL) STRICT, WITHOUT ROWID"
+        "CREATE TABLE leases (name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, beat INTEGER NOT NULL) "
+        "STRICT, WITHOUT ROWID"
     )
 
 

@@ -1,0 +1,67 @@
+"""What was last known of each source, so that `status` in another process can tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from storage.db import from_ms, to_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from storage.db import Store
+
+
+@dataclass(frozen=True, slots=True)
+class SourceHealth:
+    """State of one source and topic. state: ok, down or blocked; since when; when the last good value came."""
+
+    source: str
+    topic: str
+    state: str
+    since: datetime
+    last_good: datetime | None = None
+    next_try: datetime | None = None
+    error: str | None = None
+    quarantined: int = 0
+
+
+def save(store: Store, every: Iterable[SourceHealth]) -> None:
+    """Keep the state of sources."""
+    with store.write() as connection:
+        connection.executemany(
+            "INSERT OR REPLACE INTO source_health "
+            "(source, topic, state, since, last_good, next_try, error, quarantined) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    each.source,
+                    each.topic,
+                    each.state,
+                    to_ms(each.since),
+                    None if each.last_good is None else to_ms(each.last_good),
+                    None if each.next_try is None else to_ms(each.next_try),
+                    each.error,
+                    each.quarantined,
+                )
+                for each in every
+            ],
+        )
+
+
+def load(store: Store) -> list[SourceHealth]:
+    """Return the last known state of every source."""
+    return [
+        SourceHealth(
+            row["source"],
+            row["topic"],
+            row["state"],
+            from_ms(row["since"]),
+            None if row["last_good"] is None else from_ms(row["last_good"]),
+            None if row["next_try"] is None else from_ms(row["next_try"]),
+            row["error"],
+            row["quarantined"],
+        )
+        for row in store.rows("SELECT * FROM source_health ORDER BY source, topic")
+    ]

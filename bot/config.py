@@ -1,0 +1,179 @@
+"""What the owner may set: config.toml, environment (PERPULSE_...), or a file that holds a secret.
+
+Unknown keys are refused, because a misspelt key that is silently ignored costs an evening.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the text names file, key and what to write instead."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Telegram(_Section):
+    """The Telegram bot. Without a token perpulse runs in the terminal."""
+
+    token: SecretStr | None = Field(None, description="from @BotFather; or PERPULSE_TELEGRAM__TOKEN, or token_file")
+    token_file: Path | None = Field(None, description="a file that holds the token and nothing else")
+    base_url: str | None = Field(None, description="another Bot API server than Telegram's own")
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Telegram:
+        if self.token and self.token_file:
+            raise ValueError("give token or token_file, not both")
+        return self
+
+
+class Market(_Section):
+    """Where market data comes from."""
+
+    venue: Literal["binance"] = Field("binance", description="USD-M perpetuals of this venue")
+    proxy: str | None = Field(None, description="http://host:port, where the venue blocks this host's country")
+    timeout_seconds: float = Field(10.0, gt=0, le=120, description="how long to wait for one answer")
+    exchange_url: str | None = Field(None, description="another server that speaks the venue's API, for tests")
+    fear_greed: bool = Field(default=True, description="Fear & Greed index by alternative.me")
+    fear_greed_url: str | None = Field(None, description="another server that speaks alternative.me's API, for tests")
+
+
+Asset = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,15}$")]
+
+
+class Config(BaseSettings):
+    """Everything that can be set; each value has a default that works."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PERPULSE_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    assets: tuple[Asset, ...] = Field(
+        ("BTC", "ETH", "SOL"), min_length=1, max_length=1000, description="what to follow"
+    )
+    database: Path = Field(Path("data/perpulse.db"), description="the one file that perpulse remembers in")
+    log_level: Literal["info", "debug"] = Field("info", description="debug writes every request, without secrets")
+    telegram: Telegram = Telegram()
+    market: Market = Market()
+
+    @field_validator("assets", mode="before")
+    @classmethod
+    def _upper(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = value.replace(",", " ").split()
+        if isinstance(value, list | tuple):
+            value = [each.upper() if isinstance(each, str) else each for each in value]
+            if len(set(map(str, value))) < len(value):
+                raise ValueError("each asset once")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library passes all by name
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, so that a container can be set without editing it."""
+        return env_settings, init_settings
+
+    def telegram_token(self) -> SecretStr | None:
+        """Return the token from wherever it was given. ConfigError when its file cannot be read."""
+        if self.telegram.token_file is None:
+            return self.telegram.token
+        try:
+            return SecretStr(self.telegram.token_file.read_text(encoding="utf-8").strip())
+        except OSError as error:
+            raise ConfigError(
+                f"telegram.token_file: {self.telegram.token_file} cannot be read ({error.strerror})."
+            ) from error
+
+
+def load(path: Path | None) -> Config:
+    """Read the configuration. ConfigError says file, key, what is wrong and what to write."""
+    data: dict[str, Any] = {}
+    if path is not None:
+        try:
+            data = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ConfigError(
+                f"{path} does not exist. Copy config.example.toml to it, or run `perpulse init`."
+            ) from None
+        except UnicodeDecodeError:
+            raise ConfigError(f"{path} is not a text file in UTF-8.") from None
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be read ({error.strerror}).") from error
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{path} is not valid TOML: {error}. Strings need quotes, lists need brackets.") from None
+    try:
+        return Config(**data)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_lines(path, error))) from None
+
+
+def _lines(path: Path | None, error: ValidationError) -> list[str]:
+    """Return one line a key: a list with a bad member is also too short, which helps nobody."""
+    first: dict[str, str] = {}
+    for each in error.errors():
+        first.setdefault(str(each["loc"][0]) if len(each["loc"]) < 2 else ".".join(map(str, each["loc"])), _line(each))
+    kept = {key: line for key, line in first.items() if not any(other.startswith(f"{key}.") for other in first)}
+    return [f"{path or 'environment'}: {line}" for line in kept.values()]
+
+
+def _line(problem: Any) -> str:
+    """Return one problem as a sentence. The value is never printed: it may be a secret in the wrong place."""
+    where = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] != "extra_forbidden":
+        return f"{where}: {problem['msg'].removeprefix('Value error, ')}."
+    *section, key = (str(part) for part in problem["loc"])
+    known = _keys(section)
+    near = difflib.get_close_matches(key, known, 1)
+    return f"unknown key {where!r}. " + (f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}.")
+
+
+def _keys(section: list[str]) -> list[str]:
+    model: type[BaseModel] = {"telegram": Telegram, "market": Market}.get(section[0], Config) if section else Config
+    return list(model.model_fields)
+
+
+def example() -> str:
+    """Return config.example.toml, made from the declarations above."""
+    lines = ["# perpulse works without this file. Copy it to config.toml and change what you need.", ""]
+    for name, field in Config.model_fields.items():
+        if isinstance(field.default, BaseModel):
+            continue
+        lines += [f"# {field.description}", f"{name} = {_toml(field.default)}", ""]
+    for name, field in Config.model_fields.items():
+        if not isinstance(field.default, BaseModel):
+            continue
+        lines += [f"# {type(field.default).__doc__}", f"[{name}]"]
+        for key, each in type(field.default).model_fields.items():
+            value = "# " * (each.default is None) + f"{key} = {_toml(each.default)}"
+            lines += [f"{value}  # {each.description}"]
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(each) for each in value) + "]"
+    if isinstance(value, int | float):
+        return str(value)
+    return f'"{"" if value is None else value}"'

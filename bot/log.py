@@ -1,0 +1,91 @@
+"""What the program writes about itself, and what it never writes: secrets."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, MutableMapping
+
+# Shapes of secrets that reach texts of libraries: a Bot API url, a signed query, an API key header, a webhook.
+_SHAPES = re.compile(
+    r"(?P<bot>bot)?\d{6,12}:[A-Za-z0-9_-]{30,}"
+    r"|(?P<name>signature|apiKey|X-MBX-APIKEY|api_key|secret|token)(?P<sep>['\"]?\s*[=:]\s*['\"]?)[^\s&'\",}]+"
+    r"|(?P<hook>https?://[^/\s]*discord(?:app)?\.com/api/webhooks/)\S+",
+    re.IGNORECASE,
+)
+MASK = "***"
+# These print whole urls and headers below WARNING, the token among them.
+_TALKERS = ("httpx", "httpcore", "telegram", "telegram.Bot", "telegram.ext", "ccxt.base.exchange", "aiohttp.access")
+
+
+class Redactor:
+    """Replace secrets in text: the known values, and whatever has the shape of one."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._known = sorted({each for each in secrets if len(each) >= 4}, key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        """Return the text without secrets."""
+        for secret in self._known:
+            text = text.replace(secret, MASK)
+        return _SHAPES.sub(_masked, text)
+
+
+def _masked(match: re.Match[str]) -> str:
+    if match["hook"]:
+        return f"{match['hook']}{MASK}"
+    if match["name"]:
+        return f"{match['name']}{match['sep']}{MASK}"
+    return f"{match['bot'] or ''}{MASK}"
+
+
+class _Filter(logging.Filter):
+    """Redact a record whole: message, arguments and traceback."""
+
+    def __init__(self, redact: Redactor) -> None:
+        super().__init__()
+        self._redact = redact
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg = self._redact(record.getMessage())
+        record.args = ()
+        if record.exc_info:
+            record.exc_text = self._redact(logging.Formatter().formatException(record.exc_info))
+            record.exc_info = None
+        return True
+
+
+def set_up(*, debug: bool = False, secrets: Iterable[str] = ()) -> Redactor:
+    """Send every log line to standard error, redacted; return the redactor for texts that go to a chat."""
+    redact = Redactor(secrets)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%d %H:%M:%S"))
+    handler.addFilter(_Filter(redact))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.DEBUG if debug else logging.INFO)
+    for name in _TALKERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+
+    def redacted(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
+
+    structlog.configure(
+        processors=[
+            structlog.processors.format_exc_info,
+            redacted,
+            structlog.stdlib.add_log_level,
+            structlog.processors.KeyValueRenderer(key_order=["event"], drop_missing=True, repr_native_str=False),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    return redact

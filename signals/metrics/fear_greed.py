@@ -4,7 +4,8 @@
 
 After "revenge rally" (Cointelegraph, January 2026: 16, "Extreme Fear"), signals.md FG-1. The provider calls 0 to 24
 Extreme Fear; the borders in the middle differ between sites, so no class is worked out here. The lines are ours:
-20 / 30 as in the reference; 10 / 15 for the rare deep end, where the index stood on some 2 % of its days since 2018.
+20 / 30 as in the reference; 10 / 15 for the rare deep end, where the index stood on 2 % of its days since 2018 (66 of
+3,044). The first line is left after three days above it: single better days cut one fright of March 2025 into three.
 
 NaN handling: a missing day is unknown, never carried over from the day before.
 """
@@ -47,7 +48,7 @@ METRIC = Metric(
             id="fear_greed",
             title="Extreme fear",
             levels=(
-                level("notice", enter=at_most(20.0), leave=above(30.0), hold=days(1)),
+                level("notice", enter=at_most(20.0), leave=above(30.0), hold=days(1), hold_leave=days(3)),
                 level("warning", enter=at_most(10.0), leave=above(15.0), hold=days(1)),
             ),
             headline="The market is in extreme fear.",

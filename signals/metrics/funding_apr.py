@@ -1,0 +1,67 @@
+"""What a perpetual costs to hold, as a yearly rate, from the funding rate and its true interval.
+
+    value = r · 8760 / h
+
+r = funding rate per interval (fraction), h = interval in hours; simple, not compounded (signals.md FU-1 and A17, 2026).
+Neutral is not zero: the interest leg of 0.01 % per 8 h is 10.95 % a year. A positive rate is paid by longs.
+
+NaN handling: a rate without its interval has no yearly rate. The interval is never guessed: the same 0.01 % is
+10.95 % a year every 8 hours and 87.6 % every hour.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from signals.metric import Chart, Metric
+from signals.series import hours
+
+if TYPE_CHECKING:
+    from signals.series import Panel, Series
+
+HOURS_A_YEAR = 8760
+NOTIONAL = 100_000
+
+
+def compute(s: Panel) -> dict[str, Series]:
+    """Return the yearly rate, the rate it is made from, and what it costs."""
+    rate, interval = s["funding_rate"], s["funding_interval_hours"]
+    an_hour = rate / interval
+    return {
+        "value": an_hour * HOURS_A_YEAR,
+        "rate": rate,
+        "interval_hours": interval,
+        "eight_hour": an_hour * 8,
+        "cost_per_100k_day": an_hour * 24 * NOTIONAL,
+    }
+
+
+METRIC = Metric(
+    id="funding_apr",
+    title="Funding, yearly",
+    question="Which side pays to stay in, and how much?",
+    unit="apr",
+    needs=("funding_rate", "funding_interval_hours"),
+    step=hours(1),
+    window=hours(1),
+    says=(
+        "Funding {value:apr}: {rate:rate} per {interval_hours:number} h; "
+        "holding $100k long costs {cost_per_100k_day:usd} a day (minus: it is paid)."
+    ),
+    chart=Chart(
+        title="Funding, yearly",
+        axis="a year",
+        unit="apr",
+        lines=(("rest 10.95 %", 0.1095), ("neutral from −5 %", -0.05), ("neutral to +15 %", 0.15)),
+    ),
+    values={
+        "value": "funding as a simple yearly rate, fraction; positive: longs pay",
+        "rate": "funding rate per interval, fraction",
+        "interval_hours": "funding interval, hours",
+        "eight_hour": "the same rate per 8 hours, fraction",
+        "cost_per_100k_day": "what a long of $100,000 pays a day, USD; negative: receives",
+    },
+    running=True,
+    tells_not="How long the rate will last.",
+    compute=compute,
+)

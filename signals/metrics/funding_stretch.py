@@ -1,0 +1,128 @@
+"""How stretched funding is, against its own year and in plain yearly cost.
+
+    value = r · 8760 / h          pct = mid-rank of value among the values of 365 d
+
+r = funding rate per interval, h = interval in hours; simple yearly rate. After "OI guide" and the derivatives guide
+(both 2026), signals.md FU-2; the neutral band of −5 … +15 % a year is that of signals.md section 1.
+
+Two things differ from a bare percentile, for the same reason: funding *rests* on one value (0.01 % per 8 h, 10.95 % a
+year) for weeks. (a) Equal values count half. "At or below" would put the resting value at 1.00, the highest of the
+year, in any year that never went above it. (b) The percentile speaks only outside the neutral band. After a year
+below zero even the resting rate ranks above 95 % of it, and nobody is crowded at rest. For the same reason a rate that
+is back near rest ends the episode whatever its rank.
+
+The way out has to hold for three days, nine settlements of 8 h: funding swings from one settlement to the next, and
+with 8 h out as well as in the recorded winter of 2025-26 told of 19 crowds of shorts instead of 4.
+
+NaN handling: no percentile while under 2/3 of the year is known; the plain lines (+30 %, −10 % a year) work without it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from signals.metric import Chart, Metric, Watch, above, at_least, at_most, below, level
+from signals.series import days, hours
+
+if TYPE_CHECKING:
+    from signals.series import Panel, Series
+
+HOURS_A_YEAR = 8760
+WINDOW = days(365)
+HOLD, HOLD_LEAVE = hours(8), days(3)
+NEUTRAL_TOP, NEUTRAL_BOTTOM = 0.15, -0.05
+AT_REST = 0.12  # the resting 10.95 % a year and a little
+MIDDLE = 0.05  # of the neutral band
+NOTIONAL = 100_000
+
+
+def compute(s: Panel) -> dict[str, Series]:
+    """Return the yearly rate and its place among the rates of a year."""
+    rate, interval = s["funding_rate"], s["funding_interval_hours"]
+    value = rate / interval * HOURS_A_YEAR
+    pct = value.percentile(WINDOW, split_ties=True)
+    return {
+        "value": value,
+        "pct": pct,
+        "pct_above": 1 - pct,
+        "rate": rate,
+        "interval_hours": interval,
+        "paid_per_100k_day": (rate / interval * 24 * NOTIONAL).abs(),
+    }
+
+
+METRIC = Metric(
+    id="funding_stretch",
+    title="Stretched funding",
+    question="Is one side crowded, and what does it pay to stay?",
+    unit="apr",
+    needs=("funding_rate", "funding_interval_hours"),
+    step=hours(1),
+    window=WINDOW,
+    says="Funding {value:apr}, above {pct:share} of the past year.",
+    chart=Chart(
+        title="Funding, yearly",
+        axis="a year",
+        unit="apr",
+        lines=(("warning +60 %", 0.60), ("+30 %", 0.30), ("rest 10.95 %", 0.1095), ("−10 %", -0.10)),
+    ),
+    values={
+        "value": "funding as a simple yearly rate, fraction; positive: longs pay",
+        "pct": "mid-rank among the values of a year, fraction",
+        "pct_above": "one less that rank, fraction",
+        "rate": "funding rate per interval, fraction",
+        "interval_hours": "funding interval, hours",
+        "paid_per_100k_day": "what the paying side pays a day for $100,000, USD",
+    },
+    watches=(
+        Watch(
+            id="funding_stretch",
+            title="Longs pay unusually much",
+            levels=(
+                level(
+                    "notice",
+                    enter=[(at_least(0.95, "pct"), above(NEUTRAL_TOP)), (at_least(0.30),)],
+                    leave=[(below(0.80, "pct"), below(0.20)), (at_most(AT_REST),)],
+                    hold=HOLD,
+                    hold_leave=HOLD_LEAVE,
+                ),
+                level("warning", enter=at_least(0.60), leave=below(0.40), hold=HOLD, hold_leave=HOLD_LEAVE),
+            ),
+            headline="{asset}: longs are paying unusually much to stay.",
+            legs=(
+                (
+                    "Funding {value:apr} (it rests near 11 %): {rate:rate} per {interval_hours:number} h, "
+                    "above {pct:share} of the past year."
+                ),
+                "A $100k long pays {paid_per_100k_day:usd} a day.",
+            ),
+            counter="It is wrong if spot leads: a rising trend can carry this funding for weeks.",
+            resolved="{asset}: longs no longer pay unusually much, funding {value:apr} after {duration}.",
+        ),
+        Watch(
+            id="funding_stretch_low",
+            title="Shorts pay unusually much",
+            levels=(
+                level(
+                    "notice",
+                    enter=[(at_most(0.05, "pct"), below(NEUTRAL_BOTTOM)), (at_most(-0.10),)],
+                    leave=[(above(0.20, "pct"), above(-0.03)), (at_least(MIDDLE),)],
+                    hold=HOLD,
+                    hold_leave=HOLD_LEAVE,
+                ),
+            ),
+            headline="{asset}: shorts are paying unusually much to stay.",
+            legs=(
+                (
+                    "Funding {value:apr} (it rests near +11 %): {rate:rate} per {interval_hours:number} h, "
+                    "below {pct_above:share} of the past year."
+                ),
+                "A $100k short pays {paid_per_100k_day:usd} a day.",
+            ),
+            counter="It is wrong if these shorts are hedges: hedgers pay and are not forced out.",
+            resolved="{asset}: shorts no longer pay unusually much, funding {value:apr} after {duration}.",
+        ),
+    ),
+    tells_not="When it ends: a trend can pay for weeks.",
+    compute=compute,
+)

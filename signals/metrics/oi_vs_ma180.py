@@ -1,0 +1,88 @@
+"""Open interest against its own 180-day average, in dollars and in coins.
+
+    value = U / SMA180(U) − 1          coins = C / SMA180(C) − 1
+
+U in USD, C in coins, both one-sided; the 180 daily values end with the day itself. After "OI reset" (Darkfost, January
+2026: falling below the average is "more significant than the level"), signals.md OI-2. A cross counts when it is
+confirmed by a second daily close, in both directions.
+
+NaN handling: an average over 180 days is told from 180 known days on. Of fewer it would be another average, and the
+day of a cross would hang on what happens to be missing. `days_below` counts closes in a row, at most a year.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from signals.metric import Chart, Metric, Watch, above, below, level
+from signals.series import days
+
+if TYPE_CHECKING:
+    from signals.series import Panel, Series
+
+WINDOW = days(180)
+YEAR = days(365)
+
+
+def compute(s: Panel) -> dict[str, Series]:
+    """Return the gap to the 180-day average in dollars and in coins."""
+    usd, coins = s["open_interest_usd"], s["open_interest_coin"]
+    average = usd.mean(WINDOW, least=WINDOW)
+    value = usd / average - 1
+    return {
+        "value": value,
+        "coins": coins / coins.mean(WINDOW, least=WINDOW) - 1,
+        "usd": usd,
+        "coins_now": coins,
+        "average": average,
+        "days_below": (value < 0).streak(YEAR) * (s.step / days(1)),
+    }
+
+
+METRIC = Metric(
+    id="oi_vs_ma180",
+    title="Open interest against its 180-day average",
+    question="Is the book of open positions larger or smaller than it has been for half a year?",
+    unit="fraction",
+    needs=("open_interest_usd", "open_interest_coin"),
+    step=days(1),
+    window=WINDOW + YEAR,
+    says=(
+        "Open interest {usd:usd}, {value:percent} against its 180-day average of {average:usd}; "
+        "in coins {coins:percent}."
+    ),
+    chart=Chart(
+        title="Open interest against its 180-day average", axis="gap to the average", lines=(("average", 0.0),)
+    ),
+    values={
+        "value": "open interest over its 180-day average, less one, in USD, fraction",
+        "coins": "the same in coins, fraction",
+        "usd": "open interest, USD",
+        "coins_now": "open interest, coins",
+        "average": "180-day average of open interest, USD",
+        "days_below": "days in a row below the average, at most 365",
+    },
+    watches=(
+        Watch(
+            id="oi_vs_ma180",
+            title="Open interest below its 180-day average",
+            levels=(level("notice", enter=below(0.0), leave=above(0.0), hold=days(2)),),
+            headline="{asset}: open interest has fallen below its 180-day average.",
+            legs=(
+                "Open interest {usd:usd}, average {average:usd}: {value:percent} in dollars, on 2 daily closes.",
+                "In coins {coins:percent} against their own 180-day average: that part is not price.",
+            ),
+            counter=(
+                "It is wrong if coins stay above their own average: then price moved, and positions did not leave. "
+                "The average lags by weeks."
+            ),
+            resolved=(
+                "{asset}: open interest is back above its 180-day average on 2 daily closes, {value:percent}; "
+                "it was below for {duration}."
+            ),
+        ),
+    ),
+    running=True,
+    tells_not="Anything quick: the average lags by weeks.",
+    compute=compute,
+)

@@ -1,0 +1,95 @@
+"""How unusual the last day's change of open interest in coins is.
+
+    change = ln(C / C 24 h ago)          value = z(change; 30 d), sampled at every close
+
+C in coins, one-sided. The idea is that of "selling wave" (2026: −1.48, "unwind their exposure"), which publishes no
+window; ours is 30 days, so its figure will not be reproduced (signals.md OI-5 and section 1, 2026).
+
+The alarm also asks for −5 % in coins, the line of "position closing" (signals.md RC-3). One day in six lies below −1 of
+its own deviation whatever happens: alone, that line told of 35 "events" in the recorded 13 months of 2025-26, with the
+size beside it of 9. Once above the line again it has to stay there for a day.
+
+NaN handling: no z while under 2/3 of the 30 days are known, or while nothing moved in them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from signals.metric import Chart, Metric, Watch, above, at_most, level
+from signals.series import days, hours
+
+if TYPE_CHECKING:
+    from signals.series import Panel, Series
+
+CHANGE_OVER = days(1)
+WINDOW = days(30)
+
+
+def compute(s: Panel) -> dict[str, Series]:
+    """Return the z-score of the 24-hour change in coins, with the changes in coins and in dollars."""
+    usd, coins = s["open_interest_usd"], s["open_interest_coin"]
+    change = coins.log().change(CHANGE_OVER)
+    return {
+        "value": change.zscore(WINDOW),
+        "coins": coins / coins.lag(CHANGE_OVER) - 1,
+        "dollars": usd / usd.lag(CHANGE_OVER) - 1,
+        "coins_now": coins,
+        "usd": usd,
+    }
+
+
+METRIC = Metric(
+    id="oi_zscore",
+    title="Unusual closing of positions",
+    question="Are positions being closed faster than is usual for this market?",
+    unit="z",
+    needs=("open_interest_coin", "open_interest_usd"),
+    step=hours(1),
+    window=WINDOW + CHANGE_OVER + hours(1),
+    says="Open interest {coins:percent1} in coins over 24 h: {value:z} against 30 days. {coins_now:number} {asset}.",
+    chart=Chart(
+        title="24-hour change of open interest against 30 days",
+        axis="standard deviations",
+        unit="z",
+        lines=(("enter −1", -1.0), ("leave −0.5", -0.5)),
+    ),
+    values={
+        "value": "z of the 24-hour log change in coins against the 30 days before",
+        "coins": "change over 24 h in coins, fraction",
+        "dollars": "change over 24 h in USD, fraction",
+        "coins_now": "open interest, coins",
+        "usd": "open interest, USD",
+    },
+    watches=(
+        Watch(
+            id="oi_zscore",
+            title="Positions closed unusually fast",
+            levels=(
+                level(
+                    "notice",
+                    enter=(at_most(-1.0), at_most(-0.05, "coins")),
+                    leave=above(-0.5),
+                    hold=hours(2),
+                    hold_leave=days(1),
+                ),
+            ),
+            headline="{asset}: positions are being closed faster than usual.",
+            legs=(
+                (
+                    "Open interest in 24 h: {coins:percent1} in coins, {dollars:percent1} in dollars; "
+                    "{value:z} against 30 days."
+                ),
+                "Now {coins_now:number} {asset}, {usd:usd}.",
+            ),
+            counter=(
+                "It is wrong if open interest rises again while price holds: then the closed positions were replaced."
+            ),
+            resolved=(
+                "{asset}: positions are no longer closed unusually fast, {value:z} against 30 days, after {duration}."
+            ),
+        ),
+    ),
+    tells_not="Who closes, and whether by choice.",
+    compute=compute,
+)

@@ -1,0 +1,79 @@
+"""How unusual the last day's taker imbalance is.
+
+    imbalance = (B − S) / (B + S) over 24 h          value = z(imbalance; 30 d), sampled at every close
+
+B = taker buy volume, S = volume − B, in USD. The idea is that of "selling wave" (2026: −2.28), which publishes no
+window; ours is 30 days, so its figure will not be reproduced (signals.md FL-4 and section 1, 2026). The same fact as
+taker_ratio: never two legs. The way out has to hold for three days, so that one wave of selling with a quiet day inside
+is told once.
+
+NaN handling: each 24 hours must be whole; no z while under 2/3 of the 30 days are known.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from signals.metric import Chart, Metric, Watch, above, at_most, level
+from signals.series import days, hours
+
+if TYPE_CHECKING:
+    from signals.series import Panel, Series
+
+FLOW_OVER = days(1)
+WINDOW = days(30)
+
+
+def compute(s: Panel) -> dict[str, Series]:
+    """Return the z-score of the 24-hour taker imbalance, with the imbalance itself."""
+    volume = s["volume_usd"].total(FLOW_OVER)
+    buys = s["taker_buy_usd"].total(FLOW_OVER)
+    imbalance = (2 * buys - volume) / volume
+    return {
+        "value": imbalance.zscore(WINDOW),
+        "imbalance": imbalance,
+        "buy_share": buys / volume,
+        "ratio": buys / (volume - buys),
+    }
+
+
+METRIC = Metric(
+    id="taker_zscore",
+    title="Unusual taker flow",
+    question="Are sellers hitting the market harder than is usual here?",
+    unit="z",
+    needs=("volume_usd", "taker_buy_usd"),
+    step=hours(1),
+    window=WINDOW + FLOW_OVER + hours(1),
+    says="Taker flow over 24 h: {value:z} against 30 days; {buy_share:share1} buys.",
+    chart=Chart(
+        title="24-hour taker imbalance against 30 days",
+        axis="standard deviations",
+        unit="z",
+        lines=(("enter −2", -2.0), ("leave −1", -1.0)),
+    ),
+    values={
+        "value": "z of the 24-hour taker imbalance against the 30 days before",
+        "imbalance": "buys less sells over 24 h, as a fraction of volume",
+        "buy_share": "share of buys in taker volume, fraction",
+        "ratio": "taker buys divided by taker sells over 24 h",
+    },
+    watches=(
+        Watch(
+            id="taker_zscore",
+            title="Unusually one-sided selling",
+            levels=(level("notice", enter=at_most(-2.0), leave=above(-1.0), hold=hours(2), hold_leave=days(3)),),
+            headline="{asset}: selling at market is unusually one-sided.",
+            legs=(
+                (
+                    "Taker flow over 24 h: {value:z} against 30 days; ratio {ratio:ratio}, "
+                    "only {buy_share:share1} of taker volume is buys."
+                ),
+            ),
+            counter="It is wrong if the ratio is back above 1 within a day: then the flush was the end of the move.",
+            resolved="{asset}: selling is back to its usual size, {value:z} against 30 days, after {duration}.",
+        ),
+    ),
+    tells_not="Whether it is a hedge or a bet.",
+    compute=compute,
+)

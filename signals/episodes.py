@@ -69,27 +69,25 @@ def step(
     """Judge one close and return the new state with what is to be told, if anything.
 
     at: the time of the close, which must lie after the last one judged (else nothing happens: a close is judged once).
-    closes: the distance of two closes; a hold of 2 h is two hourly closes, or one daily one. NaN handling: while a
-    value that a level needs is not known, that level is neither entered nor left and its counts stand still.
+    closes: the distance of two closes; a hold of 2 h is two hourly closes, or one daily one. NaN handling: while
+    what is not known could decide a condition, its count stands still, so that nothing is entered or left by it.
     """
     if state.at is not None and at <= state.at:
         return state, None
     entering = _padded(state.entering, len(levels))
     leaving = _padded(state.leaving, len(levels))
     unknown = False
+    rank = _rank_within(levels, state.rank)
     for i, level in enumerate(levels):
         enter, leave = _any(level.enter, values), _any(level.leave, values)
-        if enter is None or leave is None:
-            unknown = True
-            continue
-        entering[i] = entering[i] + 1 if enter else 0
-        leaving[i] = leaving[i] + 1 if leave else 0
-    rank = state.rank
+        unknown = unknown or (leave if rank >= _number(level) else enter) is None
+        entering[i] = _counted(entering[i], enter)
+        leaving[i] = _counted(leaving[i], leave)
     for i, level in enumerate(levels):
-        number = RANKS.index(level.rank) + 1
+        number = _number(level)
         if number > rank and entering[i] >= _count(level.hold, closes):
             rank = number
-    rank = _after_leaving(levels, rank, state.rank, leaving, closes)
+    rank = _after_leaving(levels, rank, leaving, closes) if rank <= state.rank else rank  # just entered: it stays
     # The first close beyond the line dates the episode, not the close that confirmed it.
     pending = (state.pending or at) if any(entering) else None
     held = replace(
@@ -98,16 +96,26 @@ def step(
     return _told(state, held, values, at)
 
 
-def _after_leaving(levels: tuple[Level, ...], rank: int, before: int, leaving: list[int], closes: timedelta) -> int:
-    """Step down from each level whose leave condition has held, highest first; a level just entered stays."""
-    if rank > before:
-        return rank
+def _after_leaving(levels: tuple[Level, ...], rank: int, leaving: list[int], closes: timedelta) -> int:
+    """Step down from each level whose leave condition has held, highest first."""
     for i, level in reversed(list(enumerate(levels))):
-        number = RANKS.index(level.rank) + 1
-        if number == rank and leaving[i] >= _count(level.hold_leave, closes):
-            lower = [RANKS.index(each.rank) + 1 for each in levels[:i]]
-            rank = lower[-1] if lower else 0
+        if _number(level) == rank and leaving[i] >= _count(level.hold_leave, closes):
+            rank = _number(levels[i - 1]) if i else 0
     return rank
+
+
+def _rank_within(levels: tuple[Level, ...], rank: int) -> int:
+    """Return the rank, or the next lower one that is still declared: what is gone could never be left."""
+    return max((_number(level) for level in levels if _number(level) <= rank), default=0)
+
+
+def _number(level: Level) -> int:
+    return RANKS.index(level.rank) + 1
+
+
+def _counted(closes_in_a_row: int, holds: bool | None) -> int:  # noqa: FBT001 - a condition's answer, three-valued
+    """Count on, start again, or stand still where the answer is not known."""
+    return closes_in_a_row if holds is None else (closes_in_a_row + 1) * holds
 
 
 def _told(before: State, after: State, values: Mapping[str, float], at: datetime) -> tuple[State, Transition | None]:
@@ -125,11 +133,21 @@ def _told(before: State, after: State, values: Mapping[str, float], at: datetime
 
 
 def _any(groups: tuple[tuple[Line, ...], ...], values: Mapping[str, float]) -> bool | None:
-    """Tell whether all lines of any one group hold; None when any value that is asked about is not known."""
-    answers = [[line.holds(values) for line in group] for group in groups]
-    if any(answer is None for group in answers for answer in group):
-        return None
-    return any(all(group) for group in answers)
+    """Tell whether all lines of any one group hold; None where a value that is not known could decide it.
+
+    A value that cannot change the answer is not missed: funding of 40 % a year is beyond the line of 30 % with or
+    without a percentile, and −10 % is no −30 % whatever the coins did.
+    """
+    answers = [_all([line.holds(values) for line in group]) for group in groups]
+    if True in answers:
+        return True
+    return None if None in answers else False
+
+
+def _all(answers: list[bool | None]) -> bool | None:
+    if False in answers:
+        return False
+    return None if None in answers else True
 
 
 def _count(hold: timedelta, closes: timedelta) -> int:

@@ -73,8 +73,8 @@ class Level:
     """A line to enter and another to leave.
 
     enter: groups of conditions; the level is entered when all conditions of any one group hold for `hold`.
-    leave: groups likewise; the level is left when any one group holds for `hold_leave`. While a value that either side
-    needs is not known, nothing is entered and nothing is left. A hold is in time: at hourly closes 2 h are 2 closes.
+    leave: groups likewise; the level is left when any one group holds for `hold_leave`. While a value that could
+    decide a side is not known, nothing happens on that side. A hold is in time: at hourly closes 2 h are 2 closes.
     """
 
     rank: Rank
@@ -144,7 +144,7 @@ class Metric:
     id: as in the file's name. question: what a trader asks. unit: of `value`. needs: input names. step: how often it is
     judged (coarser data is judged at its own step). window: how far back one row looks. says: the template of the
     one-line reading shown by commands. running: an unfinished row may be read (never judged). market_wide: one figure
-    for all assets. values: every name that compute returns, with its unit in words; the docs are made from it.
+    for all assets. at_open: the value is published at the start of its row and is judged then. values: every name that compute returns, with its unit in words; the docs are made from it.
     """
 
     id: str
@@ -160,6 +160,7 @@ class Metric:
     watches: tuple[Watch, ...] = ()
     running: bool = False
     market_wide: bool = False
+    at_open: bool = False
     tells_not: str = ""  # what it does not tell, for /why and the docs
     compute: Callable[[Panel], Mapping[str, Series]] = field(default=lambda _: {}, compare=False)
 

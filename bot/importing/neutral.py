@@ -6,7 +6,7 @@ import csv
 import re
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from bot.importing.bars import check_bars
@@ -57,7 +57,7 @@ def _name(text: str, what: str) -> str:
     return text
 
 
-@cache
+@lru_cache(maxsize=256)
 def _unknown(text: str) -> str:
     near = get_close_matches(text, INPUTS, n=1)
     return f"unknown input {shown(text)}; " + (f"did you mean {near[0]}?" if near else f"known are {', '.join(INPUTS)}")

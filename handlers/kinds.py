@@ -174,6 +174,7 @@ class Plan:
     suffixes: Mapping[str, tuple[float, Unit]]
     readers: tuple[Kind, ...]
     near: tuple[str, ...]
+    numbers: bool
     rest: Field | None
     kinds: Mapping[Kind, tuple[Field, ...]]
 
@@ -183,7 +184,7 @@ class Plan:
 
 
 @cache
-def plan_of(arguments: type[Any]) -> Plan:
+def plan_of(arguments: Any) -> Plan:
     """Return what can be said to the command that takes this dataclass."""
     each_field = tuple(
         Field(
@@ -211,6 +212,7 @@ def plan_of(arguments: type[Any]) -> Plan:
         _suffixes(amounts=amounts, spans=any(each.kind is DURATION for each in each_field)),
         tuple(kind for kind in kinds if kind.read),
         tuple(near),
+        any(kind in kinds for kind in (PRICE, LEVERAGE, SIZE, MONEY, PERCENT, DURATION)),
         rest,
         {kind: tuple(each for each in each_field if each.kind is kind) for kind in kinds},
     )

@@ -46,7 +46,7 @@ from handlers.kinds import (
 from handlers.spelling import LONGEST, chunks, number, numbered_asset, shown, split_command, suggest, symbol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Hashable, Mapping
 
 __all__ = [
     "ASSET",
@@ -94,7 +94,7 @@ def parse(arguments: type[T], text: str, *, command: str, assets: Collection[str
     """
     if len(text) > LONGEST:
         raise Refused(f"That is {len(text):,} characters long; a command has at most {LONGEST}. Type a shorter one.")
-    plan = plan_of(cast("type[Any]", arguments))
+    plan = plan_of(cast("Hashable", arguments))
     reading = _Reading(plan, command, assets)
     if plan.rest is not None and len(plan.fields) == 1:
         if text.strip():
@@ -113,14 +113,17 @@ class _Number:
     value: float
     text: str
     unit: Unit = ""
-    plain: bool = True  # digits only, so it may be a leverage
+    plain: bool = True  # without magnitude, unit or sign
+    whole: bool = True  # digits only: `95000.5` and `95,000` are nobody's leverage unless an x says so
     coin: str | None = None
     wants: Field | None = None  # the field that a word before it named
     beside: str | None = None  # the asset that stands right after it: `0.5 btc`
 
-    def leverage(self, most: float = _BARE_LEVERAGE) -> bool:
-        """Tell whether this may be a leverage without saying so."""
-        return self.plain and self.unit == "" and self.wants is None and 1 <= self.value <= most
+    def leverage(self, *, said: bool = False) -> bool:
+        """Tell whether this may be a leverage; said: there is an x beside it."""
+        most = _MOST_LEVERAGE if said else _BARE_LEVERAGE
+        fits = self.plain and self.unit == "" and self.wants is None and 1 <= self.value <= most
+        return fits and (said or self.whole)
 
     def digits(self) -> str:
         """Return the number without separators, to be shown in what to type."""
@@ -163,17 +166,23 @@ class _Reading:
             self.items.append(_Mark(plan.markers[lower]))
         elif lower in LEVERAGE_WORDS and LEVERAGE in plan.kinds:
             self.items.append(_Mark(unit="x"))
-        elif not (self._read_whole(chunk) or self._number(chunk) or self._glued(chunk)) and lower not in FILLERS:
+        elif self._read_whole(chunk):
+            pass
+        elif plan.rest is not None and (lower in FILLERS or not plan.numbers):
+            self.rest.append(chunk) if lower in FILLERS else self._name(chunk)
+        elif not (self._number(chunk) or self._glued(chunk)) and lower not in FILLERS:
             self._name(chunk)
 
     def _unit_word(self, chunk: str, lower: str) -> bool:
         """Take a unit that stands apart from its number: `95 k`, `10k usd`, `2 %`, `7 days`; `25 x` is a mark."""
         before = self.items[-1] if self.items else None
-        if lower == "000" and isinstance(before, _Number) and before.plain and before.value < 1000:
-            before.value, before.text, before.plain = before.value * 1000, f"{before.text} 000", False
+        if lower == "000" and isinstance(before, _Number) and before.whole and before.value < 1000:
+            before.value, before.text, before.whole = before.value * 1000, f"{before.text} 000", False
             return True
         words = self.plan.words
-        if lower not in self.plan.suffixes or lower in LEVERAGE_WORDS or (lower == "b" and "b" in words):
+        if not self.plan.numbers or lower not in self.plan.suffixes or lower in LEVERAGE_WORDS:
+            return False
+        if lower == "b" and lower in words:  # `95000 b` buys, `95b` is large
             return False
         if not isinstance(before, _Number) or before.unit:
             if lower == "$":
@@ -209,7 +218,7 @@ class _Reading:
         value = number(digits)
         if power:
             value *= 10.0 ** int(power[1:])
-        found = _Number(value, chunk)
+        found = _Number(value, chunk, whole=digits.isdecimal())
         if prefix:
             found.plain = False
             if "-" in prefix:
@@ -222,11 +231,10 @@ class _Reading:
         if suffix is not None:
             found.value *= suffix[0]
             found.unit = suffix[1] or found.unit
-            found.plain = found.plain and not lower and digits.isdecimal()
+            found.plain = found.plain and not lower
             self.items.append(found)
         elif lower in self.plan.words:  # 25l, 95000long
             found.text = chunk[: -len(rest)]
-            found.plain = found.plain and digits.isdecimal()
             self.items.append(found)
             self.word(rest)
         elif lower[0] == "x" and lower[1:] in self.plan.words:  # 25xlong
@@ -270,12 +278,13 @@ class _Reading:
         return True
 
     def _name(self, chunk: str) -> None:
+        """Take a word that is nothing else as an asset, or as text where the command takes text."""
         read = symbol(chunk, self.assets) if ASSET in self.plan.kinds else None
-        if read is None:
-            if self.plan.rest is None:
-                self._unknown(chunk)
+        if self.plan.rest is not None and (read is None or (not read.certain and not self._free(ASSET))):
             self.rest.append(chunk)
             return
+        if read is None:
+            self._unknown(chunk)
         if not read.certain and len(chunk) >= 4:
             for meant in suggest(chunk, self.plan.near, cutoff=0.75):
                 raise Refused(f"“{shown(chunk)}” is not a word I know. Type {meant}, or ${read.asset} for the coin.")
@@ -431,8 +440,8 @@ _UNITS_OF: Final[Mapping[str, tuple[Unit, ...]]] = {
 
 def _bind_leverage(before: object, after: object) -> None:
     """Give an `x` that stands alone to the number beside it that can be a leverage."""
-    left = before if isinstance(before, _Number) and before.leverage(_MOST_LEVERAGE) else None
-    right = after if isinstance(after, _Number) and after.leverage(_MOST_LEVERAGE) else None
+    left = before if isinstance(before, _Number) and before.leverage(said=True) else None
+    right = after if isinstance(after, _Number) and after.leverage(said=True) else None
     if left and right:
         raise _which(left, right)
     found = left or right

@@ -57,6 +57,8 @@ def chunks(text: str) -> list[str]:
         text = "".join(_plain(character) for character in text)
     else:
         text = text.translate(_SIGNS)
+    if "@" in text:
+        text = text.replace("@", " @")
     if "," in text:
         text = _COMMA.sub(" ", text)
     if ":" in text:
@@ -173,6 +175,8 @@ def symbol(text: str, assets: Collection[str] = ()) -> Symbol | None:
     base, quote, settle, perpetual, swap = match.groups()
     if base.isdecimal() or (len(base) < 2 and not (marked or quote)) or (base in _QUOTES and not marked):
         return None
+    if base[0].isdecimal() and not (marked or quote or base in _NUMBERED):
+        return None  # 7d is a time span, 25y a slip of the finger
     inverse = (quote == "USD" and bool(settle or perpetual or swap)) or (quote is None and perpetual == "PERPETUAL")
     asset = canonical(base, assets)
     certain = marked or quote is not None or asset in assets or asset != base

@@ -12,14 +12,13 @@ from signals.liquidation.condition import check_numbers, root, side_sign
 from signals.liquidation.errors import LeverageAboveCap, LiquidationError, MarginTooSmall
 from signals.liquidation.position import Assumption, LiquidationAnswer, Position
 from signals.liquidation.rules import Fee, Rule, TierBy, rule_for, venues_for
-from signals.liquidation.tables import tiers
+from signals.liquidation.tables import BORDER, tiers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from signals.liquidation.tables import Tier, TierTable
 
-_BORDER = 1e-12  # rounding at a border, where both tiers give the same price
 _TURNS = 100  # the rate of a sloped table settles in a handful
 
 
@@ -39,8 +38,9 @@ def quote(position: Position, *, on: dt.date | None = None, table: TierTable | N
     tier = case.tier()
     price = case.price(tier)
     if price is not None and case.from_leverage and case.sign * (price - position.entry) >= 0.0:
+        percent = 100.0 * (tier.rate + case.rate_of_fee)
         raise MarginTooSmall(
-            f"the margin does not cover the maintenance of {tier.rate + case.rate_of_fee:.2%} at the entry: "
+            f"the margin does not cover the maintenance of {percent:.4g} % at the entry: "
             "this position would be liquidated at once; lower the leverage or add margin"
         )
     towards = position.side if rule.shown_towards_entry else None
@@ -78,9 +78,10 @@ def quote(position: Position, *, on: dt.date | None = None, table: TierTable | N
 def compare(
     position: Position, venues: Iterable[str] | None = None, *, on: dt.date | None = None
 ) -> dict[str, LiquidationAnswer | LiquidationError]:
-    """Answer the same position at several venues (None: all that have the contract); a venue that cannot answer gives its error instead.
+    """Answer the same position at several venues; a venue that cannot answer gives its error instead.
 
-    The fee rate of the position is left out: each venue has its own.
+    Without `venues` all that have the contract are asked. The fee rate of the position is left out:
+    each venue has its own.
     """
     answers: dict[str, LiquidationAnswer | LiquidationError] = {}
     for venue in venues_for(position.contract) if venues is None else venues:
@@ -142,7 +143,7 @@ class _Case:
 
     def units(self, price: float) -> float:
         """Give the position's size in the table's unit at a price."""
-        if not self.linear and self.table.unit == "contracts":
+        if self.table.unit == "contracts" or (self.linear and self.table.unit == "coins"):
             return self.size / self.table.lot
         worth = self.size * price if self.linear else self.size
         return self.table.units(worth, price)
@@ -173,7 +174,7 @@ class _Case:
         it jumps and two do, the price nearer to the entry comes first.
         """
         entry_tier = self.tier_at_entry()
-        if not self.sized or self.rule.tier_by is TierBy.ENTRY_VALUE:
+        if not self.sized or self.rule.tier_by in (TierBy.ENTRY_VALUE, TierBy.CONTRACTS):
             return entry_tier
         if self.table.slope:
             return self._tier_of_slope(entry_tier)
@@ -190,7 +191,7 @@ class _Case:
 
     def _holds(self, tier: Tier, price: float) -> bool:
         units = self.units(price)
-        return tier.floor * (1.0 - _BORDER) <= units <= tier.cap * (1.0 + _BORDER)
+        return tier.floor * (1.0 - BORDER) <= units <= tier.cap * (1.0 + BORDER)
 
     def _tier_of_slope(self, tier: Tier) -> Tier:
         for _ in range(_TURNS):
@@ -211,12 +212,15 @@ class _Case:
         largest = self.worth(self.table.max_size(asked))
         if cap is None or asked <= cap * (1.0 + 1e-9):
             return cap, largest
-        cap_notional = self.worth(self.table.max_size(cap))
-        held = f"up to {cap_notional:,.0f} {self.table.quote}" if cap_notional else "at any size"
+        if self.table.slope:  # the cap sinks with every coin: it holds for no other size
+            cap_notional, held = None, "for this size" if self.sized else "for the smallest size"
+        else:
+            cap_notional = self.worth(self.table.max_size(cap))
+            held = "at any size" if cap_notional is None else f"up to {cap_notional:,.0f} {self.table.quote}"
         only = f", {asked:g}x only up to {largest:,.0f} {self.table.quote}" if largest else ""
         raise LeverageAboveCap(
             f"{self.rule.title} {self.table.asset} allows at most {cap:.4g}x {held}{only} (table of "
-            f"{self.table.as_of}): ask for less than {asked:g}x{' or a smaller size' if only else ''}",
+            f"{self.table.as_of}): take {cap:.4g}x or less{', or a smaller size' if only else ''}",
             cap=cap,
             cap_notional=cap_notional,
             max_notional=largest,

@@ -21,6 +21,9 @@ from signals.liquidation.rules import rule_for
 QUOTES = ("USDT", "USDC", "USD")
 """The quote currencies tried in this order when none is named."""
 
+BORDER = 1e-12
+"""Rounding at a border: 10 BTC are 1,000 contracts of 0.01, not a hair more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tier:
@@ -77,7 +80,7 @@ class TierTable:
         if not size >= 0.0:
             raise ValueError(f"a size is zero or more, not {size}")
         for tier in self.tiers:
-            if size <= tier.cap:
+            if size <= tier.cap * (1.0 + BORDER):
                 return self._sloped(tier, size) if self.slope else tier
         raise self.beyond(size)
 

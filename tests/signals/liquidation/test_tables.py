@@ -1,0 +1,182 @@
+"""The bundled tier tables: complete, consistent, and read one line at a time."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from signals.liquidation import NoTierTable, SizeBeyondTable, UnknownVenue, liquidation_price, quote, tiers
+from signals.liquidation.position import Position
+from signals.liquidation.tables import _files, parse_table, symbols
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+BRACKETS = CHECKOUT.parent / "shared" / "data" / "leverage_tiers" / "binance-tiers-2026-09-29.json"
+WITH_AMOUNTS = [("binance", "linear"), ("bybit", "linear"), ("hyperliquid", "linear")]
+TABLE = "# venue: kucoin\n# contract: linear\n# as_of: 2026-01-02\n# unit: quote\n# source: a test\n"
+
+
+@pytest.mark.parametrize("market", WITH_AMOUNTS, ids="-".join)
+def test_amounts_follow_from_the_rates(market):
+    names = symbols(*market)
+    assert names
+    checked = 0
+    for asset, currency in names:
+        table = tiers(*market, asset, currency)
+        assert table.breaks_of_recurrence() == [], asset
+        assert table.tiers[0].floor == table.tiers[0].amount == 0
+        assert all(below.rate < above.rate for below, above in zip(table.tiers, table.tiers[1:], strict=False)), asset
+        checked += len(table.tiers)
+    assert checked >= (7_000 if market[0] == "binance" else 3)
+
+
+def test_a_wrong_amount_is_found():
+    line = "BTC,USDT,,0.004:0:150:300000 0.005:301:100:800000"
+    assert parse_table(TABLE, line).breaks_of_recurrence() == [2]
+
+
+def test_binance_is_all_of_it():
+    if not BRACKETS.exists():
+        pytest.skip(f"{BRACKETS} is not here: shared data")
+    brackets = json.loads(BRACKETS.read_text(encoding="utf-8"))
+    assert len(symbols("binance", "linear")) == len(brackets)
+    for symbol, rows in brackets.items():
+        pair, _, settle = symbol.partition(":")
+        asset, _, currency = pair.partition("/")
+        expiry = settle.partition("-")[2]
+        table = tiers("binance", "linear", f"{asset}-{expiry}" if expiry else asset, currency)
+        found = [(t.floor, t.cap, t.rate, t.amount, t.max_leverage) for t in table.tiers]
+        names = ("minNotional", "maxNotional", "maintenanceMarginRate")
+        said = [(*(row[n] for n in names), row["info"]["cum"], row["maxLeverage"]) for row in rows]
+        assert found == said, symbol
+
+
+@pytest.mark.parametrize("file", _files())
+def test_every_file_names_what_it_is(file):
+    venue, contract = file.split("-")[:2]
+    assert file.endswith(".csv")
+    for asset, currency in symbols(venue, contract):
+        table = tiers(venue, contract, asset, currency)
+        assert (table.venue, table.contract, table.asset, table.quote) == (venue, contract, asset, currency)
+        assert table.unit in ("quote", "contracts", "coins")
+        assert table.source
+        assert table.as_of <= dt.date(2026, 11, 22)
+
+
+@pytest.mark.parametrize(
+    ("notional", "tier", "rate", "amount"),
+    [
+        (1, 1, 0.004, 0),
+        (300_000, 1, 0.004, 0),
+        (300_001, 2, 0.005, 300),
+        (1_000_000, 3, 0.0065, 1_500),
+        (1_800_000_000, 12, 0.5, 421_482_000),
+    ],
+)
+def test_tier_of_a_notional(notional, tier, rate, amount):
+    found = tiers("binance", "linear", "BTC").at_notional(notional)
+    assert (found.number, found.rate, found.amount) == (tier, rate, amount)
+
+
+def test_okx_counts_contracts():
+    table = tiers("okx", "linear", "btc")
+    assert (table.unit, table.lot, len(table.tiers)) == ("contracts", 0.01, 99)
+    assert (table.tiers[-1].cap, table.tiers[-1].rate, table.tiers[-1].max_leverage) == (1_940_000, 0.4875, 2)
+    assert table.at_notional(950_000, price=95_000).number == 1, "10 BTC are 1,000 contracts"
+    assert table.at_notional(950_100, price=95_000).number == 2
+    with pytest.raises(ValueError, match="a price is needed"):
+        table.at_notional(950_000)
+
+
+def test_deribit_grows_with_the_position():
+    table = tiers("deribit", "linear", "BTC")
+    assert table.at(25).rate == pytest.approx(0.01125)
+    assert table.at(25).max_leverage == pytest.approx(1 / 0.02125)
+    assert table.max_size(25) == pytest.approx((0.04 - 0.02) / 0.00005)
+    assert table.max_size(51) == 0
+    assert tiers("deribit", "linear", "SOL").at(0).max_leverage == 25
+
+
+def test_hyperliquid_maintenance_is_half_the_initial_margin():
+    for asset in ("BTC", "ETH", "SOL"):
+        for tier in tiers("hyperliquid", "linear", asset).tiers:
+            assert tier.rate == pytest.approx(1 / (2 * tier.max_leverage), rel=1e-15)
+
+
+def test_a_table_of_the_day_asked_for():
+    assert tiers("bybit", "linear", "BTC").as_of == dt.date(2026, 9, 25)
+    assert tiers("bybit", "linear", "BTC", on=dt.date(2025, 6, 1)).tiers[0].cap == 2_000_000
+    assert tiers("bybit", "linear", "BTC", on=dt.date(2020, 1, 1)).as_of == dt.date(2025, 1, 1), "the first there is"
+
+
+def test_unknown_bounds_are_said():
+    assert tiers("bybit", "linear", "BTC").partial_above == 2_600_000
+    assert tiers("gate", "linear", "BTC").partial_above == 0
+    assert tiers("binance", "linear", "BTC").partial_above is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "says"),
+    [
+        (("binance", "linear", "PEPE"), NoTierTable, "did you mean 1000PEPE?"),
+        (("binance", "linear", "BABYDOGE"), NoTierTable, "did you mean 1MBABYDOGE?"),
+        (("binance", "linear", "NOSUCH"), NoTierTable, "Binance USD-M is bundled for NOSUCH$"),
+        (("binance", "linear", "BTC", "EUR"), NoTierTable, "for BTC"),
+        (("nowhere", "linear", "BTC"), UnknownVenue, "known are binance"),
+    ],
+    ids=["scaled", "million", "none", "quote", "venue"],
+)
+def test_no_table(asked, error, says):
+    with pytest.raises(error, match=says.replace("?", "\\?")):
+        tiers(*asked)
+
+
+@pytest.mark.parametrize(
+    ("venue", "size", "says", "partial"),
+    [
+        ("bybit", 5e6, "5,000,000 USDT is above the last tier .* 2,600,000 USDT .*2026-09-25.* not known here", True),
+        ("binance", 2e9, "no larger position", False),
+        ("okx", 2e9, "contracts .* no larger position", False),
+    ],
+)
+def test_size_beyond_the_table(venue, size, says, partial):
+    with pytest.raises(SizeBeyondTable, match=says) as refused:
+        quote(Position(venue=venue, side="long", entry=95_000, leverage=1, size_usd=size))
+    assert refused.value.partial is partial
+
+
+def test_growing_out_of_a_table():
+    grown = {"side": "short", "entry": 95_000, "leverage": 5}
+    with pytest.raises(SizeBeyondTable, match="not known here"):
+        quote(Position(venue="bybit", size_usd=2_500_000, **grown))  # worth 3M where it is liquidated
+    found = quote(Position(venue="binance", **{**grown, "leverage": 1}, size_usd=1.7e9))
+    assert found.tier == 12, "a complete table keeps its last tier"
+
+
+def test_the_scalar_path_imports_nothing_heavy():
+    code = (
+        "import sys\n"
+        "from signals.liquidation import Position, compare\n"
+        "assert compare(Position(venue='binance', side='long', entry=95e3, leverage=25))['binance'].price\n"
+        "print(sorted({'numpy', 'pandas', 'matplotlib', 'ccxt', 'sqlite3'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_function_of_the_house_takes_plain_numbers():
+    price = liquidation_price(
+        venue="binance",
+        contract="linear",
+        side="long",
+        entry=95_000,
+        size=1,
+        margin=3_800,
+        mmr=0.004,
+        on=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+    )
+    assert price == pytest.approx(91_566.27, abs=0.01)

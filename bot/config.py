@@ -147,8 +147,8 @@ def _line(problem: Any) -> str:
 
 
 def _keys(section: list[str]) -> list[str]:
-    model: type[BaseModel] = {"telegram": Telegram, "market": Market}.get(section[0], Config) if section else Config
-    return list(model.model_fields)
+    sections: dict[str, type[BaseModel]] = {"telegram": Telegram, "market": Market}
+    return list(sections[section[0]].model_fields if section else Config.model_fields)
 
 
 def example() -> str:

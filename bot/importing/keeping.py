@@ -1,0 +1,36 @@
+"""From rows of a file to points of the store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from signals.inputs import INPUTS
+from storage.points import Points, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bot.importing.model import Imported, Row
+    from storage.db import Store
+
+
+def keep(store: Store, imported: Imported) -> int:
+    """Store what a file holds and return how many values were kept; a second time changes nothing."""
+    return write(store, _points(imported))
+
+
+def _points(imported: Imported) -> Iterable[Points]:
+    import pandas as pd  # noqa: PLC0415 - keeps the command line light
+
+    grouped: dict[tuple[str, str, str], list[Row]] = {}
+    for row in imported.kept:
+        grouped.setdefault((row.venue, row.asset, INPUTS[row.input].kind), []).append(row)
+    for (venue, asset, kind), rows in grouped.items():
+        long = pd.DataFrame(
+            {"at": [row.at for row in rows], "input": [row.input for row in rows], "value": [row.value for row in rows]}
+        )
+        # The last line wins where a file says the same thing twice.
+        wide = long.drop_duplicates(["at", "input"], keep="last").pivot(index="at", columns="input", values="value")  # noqa: PD010 - no key twice
+        wide.index = pd.to_datetime(wide.index, unit="ms", utc=True).rename("at")
+        step = imported.step.get((venue, asset)) if kind == "bar" else None
+        yield Points(venue, asset, step, wide.astype(float))

@@ -1,0 +1,153 @@
+"""Metrics read for people: the newest value of a metric for an asset, with its age, venues and what must be said of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from signals.inputs import INPUTS, MARKET
+from signals.metric import Reading, metrics
+from storage import panels, points
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from signals.metric import Metric
+    from signals.series import Panel
+    from storage.db import Store
+
+VENUES = {
+    "binance": "Binance",
+    "bybit": "Bybit",
+    "okx": "OKX",
+    "hyperliquid": "Hyperliquid",
+    "deribit": "Deribit",
+    "gate": "Gate",
+    "bitget": "Bitget",
+    "kucoin": "KuCoin",
+    "all": "all venues together",
+    "alternative.me": "alternative.me",
+    "defillama": "DefiLlama",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NotKnown:
+    """Why a metric has no value: nothing is stored, or too little yet, or the newest is too old to be judged."""
+
+    metric: str
+    asset: str
+    reason: str
+
+
+def asset_of(metric: Metric, asset: str) -> str:
+    """Return the asset that the metric is stored under: a market-wide figure has one for all."""
+    return MARKET if metric.market_wide else asset
+
+
+def read(store: Store, metric: Metric, asset: str, now: datetime) -> Reading | NotKnown:
+    """Read a metric's newest value: of the unfinished row where the metric allows it, else of the last close."""
+    asset = asset_of(metric, asset)
+    newest = newest_inputs(store, metric, asset)
+    if not newest:
+        return NotKnown(metric.id, asset, f"nothing is stored of {_titles(metric)} for {asset}")
+    last = min(each.at for each in newest.values())
+    end = min(now, last + metric.step)  # stored history that ends in the past is read at its own end, with its age
+    step = panels.step_for(store, metric, asset, end - metric.window, end)
+    start = panels.floor(end, step) - metric.bars_back(step) * step
+    stale = now - last > max(INPUTS[name].fresh_for for name in newest)
+    panel = panels.panel(
+        store,
+        panels.needs(metric),
+        [asset],
+        step=step,
+        start=start,
+        end=end,
+        now=end if metric.running and not stale else None,
+    )
+    if not len(panel):
+        return NotKnown(metric.id, asset, "no bar has closed yet")
+    rows = metric.evaluate(panel, min(2, len(panel)))
+    values, row = _newest_known(rows)
+    values.update(_times(values, panel, len(panel) - 1 - row))
+    if math.isnan(values["value"]):
+        return NotKnown(metric.id, asset, _learning(panel, metric))
+    at = panel.closes[len(panel) - 1 - row].to_pydatetime()
+    return Reading(
+        metric.id,
+        asset,
+        min(at, now),
+        step,
+        values,
+        {name: each.at for name, each in newest.items()},
+        tuple(dict.fromkeys(panel.scope[name, asset] for name in metric.needs if (name, asset) in panel.scope)),
+        tuple(sorted(name for name, one in panel.derived if one == asset and name in metric.needs)),
+        _seen(panel, metric),
+    )
+
+
+def newest_inputs(store: Store, metric: Metric, asset: str) -> dict[str, points.Newest]:
+    """Return the newest stored point of each input a metric needs; what is derived counts by what it is made of."""
+    found = {name: points.newest(store, asset, name) for name in metric.needs}
+    return {name: each for name, each in found.items() if each is not None}
+
+
+def _newest_known(rows: Mapping[str, Any]) -> tuple[dict[str, float], int]:
+    """Return the values of the newest row whose main value is known, and how many rows before the last it is."""
+    count = len(rows["value"])
+    for back in range(count):
+        values = {name: float(array[count - 1 - back, 0]) for name, array in rows.items()}
+        if not math.isnan(values["value"]):
+            return values, back
+    return {name: float(array[-1, 0]) for name, array in rows.items()}, 0
+
+
+def _times(values: Mapping[str, float], panel: Panel, row: int) -> dict[str, Any]:
+    return dates(values, panel.at[row].to_pydatetime())
+
+
+def dates(values: Mapping[str, float], opened: datetime) -> dict[str, Any]:
+    """Return a date `x_at` for each value `x_days_ago`, counted back from the open of the row it was read in."""
+    return {
+        f"{name.removesuffix('_days_ago')}_at": opened - timedelta(days=ago)
+        for name, ago in values.items()
+        if name.endswith("_days_ago") and not math.isnan(ago)
+    }
+
+
+def _seen(panel: Panel, metric: Metric) -> timedelta:
+    known = [~_nan(panel, name) for name in metric.needs]
+    rows = sum(bool(each) for each in zip(*known, strict=True))
+    return rows * panel.step
+
+
+def _nan(panel: Panel, name: str) -> Any:
+    import numpy as np  # noqa: PLC0415 - keeps commands light that read no metric
+
+    values = panel.values.get(name)
+    return np.ones(len(panel), dtype=bool) if values is None else np.isnan(values[:, 0])
+
+
+def _learning(panel: Panel, metric: Metric) -> str:
+    import numpy as np  # noqa: PLC0415 - as above
+
+    missing = [name for name in metric.needs if bool(_nan(panel, name).all())]
+    if missing:
+        return f"nothing is stored of {', '.join(INPUTS[name].title for name in missing)}"
+    days = min(float(np.sum(~_nan(panel, name))) for name in metric.needs) * (panel.step / timedelta(days=1))
+    need = metric.window / timedelta(days=1)
+    if days >= need:
+        return "the newest points are missing"
+    return f"learning, {days:.0f} of {need:.0f} days"
+
+
+def _titles(metric: Metric) -> str:
+    return " and ".join(INPUTS[name].title for name in metric.needs[:2])
+
+
+def all_metrics() -> dict[str, Metric]:
+    """Return every metric by id."""
+    return metrics()

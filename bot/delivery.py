@@ -174,9 +174,9 @@ class Sender:
         channel, platform = self._channels[claim.platform], self.platforms[claim.platform]
         try:
             told = Told.read(claim.notice.payload)
-            ended = self._too_old(claim, told)
-            if ended:
-                await asyncio.to_thread(outbox.ended, self._store, claim, *ended, now=self._clock.now())
+            if claim.notice.kind == "resolved" and claim.message is None and not told.alone:
+                reason = "the episode was never announced here"
+                await asyncio.to_thread(outbox.ended, self._store, claim, "merged", reason, now=self._clock.now())
                 return
             message = await self._send(channel, claim, told)
         except SendFailed as failed:
@@ -190,12 +190,6 @@ class Sender:
         else:
             platform.failures = 0
             await asyncio.to_thread(outbox.sent, self._store, claim, message, now=self._clock.now())
-
-    def _too_old(self, claim: Claim, told: Told) -> tuple[str, str] | None:
-        """Tell whether a row need not be sent any more, and why."""
-        if claim.notice.kind == "resolved" and claim.message is None and not told.alone:
-            return "merged", "the episode was never announced here"
-        return None
 
     async def _send(self, channel: Channel, claim: Claim, told: Told) -> str | None:
         """Send what the notice asks for: a new message, an edit, or an edit and the line that closes it."""

@@ -84,7 +84,7 @@ def command(*, subject: Subject, example: str, changes_chat: bool = False) -> Ca
     def declare(run: Run) -> Command:
         hints = get_type_hints(run, localns=_type_names())
         parameters = list(inspect.signature(run).parameters)
-        first, _, rest = inspect.getdoc(run).partition("\n") if inspect.getdoc(run) else ("", "", "")
+        first, _, rest = (inspect.getdoc(run) or "").partition("\n")
         name = getattr(run, "__name__", "").rstrip("_")
         return Command(
             name, subject, first.rstrip("."), rest.strip(), example, hints[parameters[1]], run, changes_chat

@@ -7,6 +7,8 @@ Extreme Fear; the borders in the middle differ between sites, so no class is wor
 20 / 30 as in the reference; 10 / 15 for the rare deep end, where the index stood on 2 % of its days since 2018 (66 of
 3,044). The first line is left after three days above it: single better days cut one fright of March 2025 into three.
 
+The value of a day is published as the day begins and is judged then.
+
 NaN handling: a missing day is unknown, never carried over from the day before.
 """
 
@@ -35,7 +37,7 @@ METRIC = Metric(
     needs=("fear_greed",),
     step=days(1),
     window=days(8),
-    says="Fear & Greed {value:index} of 100 ({change_7d:points} in 7 days).",
+    says="Fear & Greed {value:number} of 100 ({change_7d:points} in 7 days).",
     chart=Chart(
         title="Fear & Greed index",
         axis="0 to 100",
@@ -52,13 +54,14 @@ METRIC = Metric(
                 level("warning", enter=at_most(10.0), leave=above(15.0), hold=days(1)),
             ),
             headline="The market is in extreme fear.",
-            legs=("Fear & Greed index {value:index} of 100, {change_7d:points} points in 7 days.",),
+            legs=("Fear & Greed index {value:number} of 100, {change_7d:points} points in 7 days.",),
             counter="It is wrong to read this as a turning point: fear has stayed this deep for weeks before.",
-            resolved="The extreme fear is over after {duration}: Fear & Greed index {value:index} of 100.",
+            resolved="The extreme fear is over after {duration:duration}: Fear & Greed index {value:number} of 100.",
         ),
     ),
     running=True,
     market_wide=True,
+    at_open=True,
     tells_not="Anything but mood, and that once a day; it is made from price, volume and surveys of the days before.",
     compute=compute,
 )

@@ -45,7 +45,7 @@ METRIC = Metric(
     step=hours(1),
     window=hours(1),
     says=(
-        "Funding {value:apr}: {rate:rate} per {interval_hours:number} h; "
+        "Funding {value:yearly}: {rate:rate}, every {interval_hours:number} h; "
         "holding $100k long costs {cost_per_100k_day:usd} a day (minus: it is paid)."
     ),
     chart=Chart(

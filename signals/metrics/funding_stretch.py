@@ -59,7 +59,7 @@ METRIC = Metric(
     needs=("funding_rate", "funding_interval_hours"),
     step=hours(1),
     window=WINDOW,
-    says="Funding {value:apr}, above {pct:share} of the past year.",
+    says="Funding {value:yearly}, above {pct:part} of the past year.",
     chart=Chart(
         title="Funding, yearly",
         axis="a year",
@@ -91,13 +91,13 @@ METRIC = Metric(
             headline="{asset}: longs are paying unusually much to stay.",
             legs=(
                 (
-                    "Funding {value:apr} (it rests near 11 %): {rate:rate} per {interval_hours:number} h, "
-                    "above {pct:share} of the past year."
+                    "Funding {value:yearly} (it rests near 11 %): {rate:rate}, every {interval_hours:number} h, "
+                    "above {pct:part} of the past year."
                 ),
                 "A $100k long pays {paid_per_100k_day:usd} a day.",
             ),
             counter="It is wrong if spot leads: a rising trend can carry this funding for weeks.",
-            resolved="{asset}: longs no longer pay unusually much, funding {value:apr} after {duration}.",
+            resolved="{asset}: longs no longer pay unusually much, funding {value:yearly} after {duration:duration}.",
         ),
         Watch(
             id="funding_stretch_low",
@@ -114,13 +114,13 @@ METRIC = Metric(
             headline="{asset}: shorts are paying unusually much to stay.",
             legs=(
                 (
-                    "Funding {value:apr} (it rests near +11 %): {rate:rate} per {interval_hours:number} h, "
-                    "below {pct_above:share} of the past year."
+                    "Funding {value:yearly} (it rests near +11 %): {rate:rate}, every {interval_hours:number} h, "
+                    "below {pct_above:part} of the past year."
                 ),
                 "A $100k short pays {paid_per_100k_day:usd} a day.",
             ),
             counter="It is wrong if these shorts are hedges: hedgers pay and are not forced out.",
-            resolved="{asset}: shorts no longer pay unusually much, funding {value:apr} after {duration}.",
+            resolved="{asset}: shorts no longer pay unusually much, funding {value:yearly} after {duration:duration}.",
         ),
     ),
     tells_not="When it ends: a trend can pay for weeks.",

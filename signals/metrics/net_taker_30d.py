@@ -76,16 +76,16 @@ METRIC = Metric(
                     hold_leave=days(1),
                 ),
             ),
-            headline="{asset}: buyers lead again among those who trade at once, after {days_below:days} of sellers.",
+            headline="{asset}: buyers at market lead again, after {days_below:count day} in which sellers did.",
             legs=(
                 (
                     "Net taker volume, 30-day mean: {value:usd} a day, above zero on 2 daily closes. "
                     "Worst of 180 days: {worst:usd}."
                 ),
-                "Last 24 h: {buy_share:share} of taker volume is buys.",
+                "Last 24 h: {buy_share:part} of taker volume is buys.",
             ),
             counter="It is wrong if the mean falls back under {flip_exit:usd} a day: then this was noise around zero.",
-            resolved="{asset}: sellers lead again, 30-day mean {value:usd} a day; the turn lasted {duration}.",
+            resolved="{asset}: sellers lead again, 30-day mean {value:usd} a day; the turn lasted {duration:duration}.",
         ),
     ),
     tells_not="A limit buyer who absorbs the selling is not seen.",

@@ -55,8 +55,8 @@ METRIC = Metric(
     step=days(1),
     window=WINDOW,
     says=(
-        "Open interest {usd:usd}, {value:percent} from its peak of {peak_usd:usd} on {peak_at:date}; "
-        "in coins {coins:percent}."
+        "Open interest {usd:usd}, {value:change0} from its peak of {peak_usd:usd} {peak_days_ago:count day} ago; "
+        "in coins {coins:change0}."
     ),
     chart=Chart(
         title="Open interest below its 365-day peak",
@@ -87,10 +87,10 @@ METRIC = Metric(
             ),
             headline="{asset}: futures positions have been cut; the fall in open interest is not price alone.",
             legs=(
-                "Open interest {usd:usd}, {coins_now:number} {asset}. Peak {peak_usd:usd} on {peak_at:date}.",
+                "Open interest {usd:usd}, {coins_now:coins {asset}}. Peak {peak_usd:usd} on {peak_at:date}.",
                 (
-                    "Since then {value:percent} in dollars, {coins:percent} in coins. "
-                    "Price alone explains {price_share:share} of the dollar fall."
+                    "Since then {value:change0} in dollars, {coins:change0} in coins. "
+                    "Price alone explains {price_share:part} of the dollar fall."
                 ),
             ),
             counter=(
@@ -98,8 +98,8 @@ METRIC = Metric(
                 "then positions are still being closed."
             ),
             resolved=(
-                "{asset}: open interest is back to {usd:usd}, {value:percent} from its 365-day peak; "
-                "the deep cut lasted {duration}."
+                "{asset}: open interest is back to {usd:usd}, {value:change0} from its 365-day peak; "
+                "the deep cut lasted {duration:duration}."
             ),
         ),
     ),

@@ -79,8 +79,8 @@ METRIC = Metric(
     step=hours(1),
     window=SIGMA_OVER + LONGEST + hours(1),
     says=(
-        "Price {price_change_1d:percent1}, open interest {coins_change_1d:percent1} in coins "
-        "({usd_change_1d:percent1} in dollars) over a day."
+        "Price {price_change_1d:change}, open interest {coins_change_1d:change} in coins "
+        "({usd_change_1d:change} in dollars) over a day."
     ),
     chart=Chart(title="Open interest in coins, change over a day", axis="over a day", value="coins_change_1d"),
     values={

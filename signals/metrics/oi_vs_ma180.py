@@ -48,8 +48,8 @@ METRIC = Metric(
     step=days(1),
     window=WINDOW + YEAR,
     says=(
-        "Open interest {usd:usd}, {value:percent} against its 180-day average of {average:usd}; "
-        "in coins {coins:percent}."
+        "Open interest {usd:usd}, {value:change0} against its 180-day average of {average:usd}; "
+        "in coins {coins:change0}."
     ),
     chart=Chart(
         title="Open interest against its 180-day average", axis="gap to the average", lines=(("average", 0.0),)
@@ -69,16 +69,16 @@ METRIC = Metric(
             levels=(level("notice", enter=below(0.0), leave=above(0.0), hold=days(2)),),
             headline="{asset}: open interest has fallen below its 180-day average.",
             legs=(
-                "Open interest {usd:usd}, average {average:usd}: {value:percent} in dollars, on 2 daily closes.",
-                "In coins {coins:percent} against their own 180-day average: that part is not price.",
+                "Open interest {usd:usd}, average {average:usd}: {value:change0} in dollars, on 2 daily closes.",
+                "In coins {coins:change0} against their own 180-day average: that part is not price.",
             ),
             counter=(
                 "It is wrong if coins stay above their own average: then price moved, and positions did not leave. "
                 "The average lags by weeks."
             ),
             resolved=(
-                "{asset}: open interest is back above its 180-day average on 2 daily closes, {value:percent}; "
-                "it was below for {duration}."
+                "{asset}: open interest is back above its 180-day average on 2 daily closes, {value:change0}; "
+                "it was below for {duration:duration}."
             ),
         ),
     ),

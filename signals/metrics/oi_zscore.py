@@ -47,7 +47,7 @@ METRIC = Metric(
     needs=("open_interest_coin", "open_interest_usd"),
     step=hours(1),
     window=WINDOW + CHANGE_OVER + hours(1),
-    says="Open interest {coins:percent1} in coins over 24 h: {value:z} against 30 days. {coins_now:number} {asset}.",
+    says="Open interest {coins:change} in coins over 24 h: {value:zscore} against 30 days. {coins_now:coins {asset}}.",
     chart=Chart(
         title="24-hour change of open interest against 30 days",
         axis="standard deviations",
@@ -77,16 +77,17 @@ METRIC = Metric(
             headline="{asset}: positions are being closed faster than usual.",
             legs=(
                 (
-                    "Open interest in 24 h: {coins:percent1} in coins, {dollars:percent1} in dollars; "
-                    "{value:z} against 30 days."
+                    "Open interest in 24 h: {coins:change} in coins, {dollars:change} in dollars; "
+                    "{value:zscore} against 30 days."
                 ),
-                "Now {coins_now:number} {asset}, {usd:usd}.",
+                "Now {coins_now:coins {asset}}, {usd:usd}.",
             ),
             counter=(
                 "It is wrong if open interest rises again while price holds: then the closed positions were replaced."
             ),
             resolved=(
-                "{asset}: positions are no longer closed unusually fast, {value:z} against 30 days, after {duration}."
+                "{asset}: positions are no longer closed unusually fast, {value:zscore} against 30 days; "
+                "it lasted {duration:duration}."
             ),
         ),
     ),

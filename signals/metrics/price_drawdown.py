@@ -42,7 +42,7 @@ METRIC = Metric(
     needs=("close",),
     step=hours(1),
     window=WINDOW,
-    says="Price {price:price}, {value:percent1} from its highest close of 16 days ({high:price} on {high_at:date}).",
+    says="Price {price:price}, {value:change} from its 16-day high of {high:price} {high_days_ago:count day} ago.",
     chart=Chart(
         title="Price below its 16-day high",
         axis="from the high",
@@ -65,11 +65,11 @@ METRIC = Metric(
             ),
             headline="{asset}: price is well below its high of the past 16 days.",
             legs=(
-                "Price {price:price}, {value:percent1} from {high:price} on {high_at:date}.",
-                "Against 16 days ago: {change:percent1}.",
+                "Price {price:price}, {value:change} from {high:price} on {high_at:date}.",
+                "Against 16 days ago: {change:change}.",
             ),
             counter="It is wrong to read a cause out of this: it measures the size of a fall and nothing else.",
-            resolved="{asset}: price is {price:price}, {value:percent1} from its 16-day high; it lasted {duration}.",
+            resolved="{asset}: price is {price:price}, {value:change} from its 16-day high, after {duration:duration}.",
         ),
     ),
     tells_not="Anything on the cause of the fall.",

@@ -54,7 +54,7 @@ METRIC = Metric(
     needs=("volume_usd", "taker_buy_usd"),
     step=hours(1),
     window=USUAL_OVER + WINDOW,
-    says="Taker buys to sells {value:ratio} over 24 h: {buy_share:share1} buys, net {net:usd} of {volume:usd}.",
+    says="Taker buys to sells {value:ratio} over 24 h: {buy_share:part1} buys, net {net:usd} of {volume:usd}.",
     chart=Chart(
         title="Taker buys to sells, 24 h",
         axis="ratio",
@@ -87,12 +87,12 @@ METRIC = Metric(
             legs=(
                 (
                     "Taker buys to sells over 24 h: {value:ratio}, usually {usual:ratio}; "
-                    "only {buy_share:share1} of taker volume is buys."
+                    "only {buy_share:part1} of taker volume is buys."
                 ),
                 "Net {net:usd} of {volume:usd} traded.",
             ),
             counter="It is wrong if the ratio is back above 1 within a day: then the flush was the end of the move.",
-            resolved="{asset}: sellers are no longer in a hurry, ratio {value:ratio} over 24 h, after {duration}.",
+            resolved="{asset}: sellers are in no hurry any more, ratio {value:ratio} in 24 h, after {duration:duration}.",
         ),
     ),
     tells_not="Whether a sale is a bet or a hedge; whoever waits with a limit order is not seen.",

@@ -45,7 +45,7 @@ METRIC = Metric(
     needs=("volume_usd", "taker_buy_usd"),
     step=hours(1),
     window=WINDOW + FLOW_OVER + hours(1),
-    says="Taker flow over 24 h: {value:z} against 30 days; {buy_share:share1} buys.",
+    says="Taker flow over 24 h: {value:zscore} against 30 days; {buy_share:part1} buys.",
     chart=Chart(
         title="24-hour taker imbalance against 30 days",
         axis="standard deviations",
@@ -66,12 +66,12 @@ METRIC = Metric(
             headline="{asset}: selling at market is unusually one-sided.",
             legs=(
                 (
-                    "Taker flow over 24 h: {value:z} against 30 days; ratio {ratio:ratio}, "
-                    "only {buy_share:share1} of taker volume is buys."
+                    "Taker flow over 24 h: {value:zscore} against 30 days; ratio {ratio:ratio}, "
+                    "only {buy_share:part1} of taker volume is buys."
                 ),
             ),
             counter="It is wrong if the ratio is back above 1 within a day: then the flush was the end of the move.",
-            resolved="{asset}: selling is back to its usual size, {value:z} against 30 days, after {duration}.",
+            resolved="{asset}: selling is as usual again, {value:zscore} against 30 days, after {duration:duration}.",
         ),
     ),
     tells_not="Whether it is a hedge or a bet.",

@@ -35,7 +35,7 @@ from telegram.request import HTTPXRequest
 from handlers.channel import Address, Outgoing, SendFailed
 from handlers.command import Asker, commands
 from handlers.on_telegram_errors import failure
-from handlers.on_telegram_sending import BUTTON_VERSION, LIMITS, Sending
+from handlers.on_telegram_sending import BUTTON_VERSION, LIMITS, LONGEST_WAIT, Sending
 from handlers.reply import Block, Line
 from handlers.telegram_html import clean, clip
 
@@ -54,7 +54,6 @@ _READERS_BUTTON = "Here only admins of this channel may press buttons. Open a ch
 _OTHER_BOT = re.compile(r"(/\w+)@(\w+)")
 _WANTED = ("message", "channel_post", "callback_query", "my_chat_member")
 _RIGHTS_SECONDS = 60.0  # how long a person's rights in a group are believed
-_LONGEST_WAIT = 10.0  # seconds a command's answer waits for a 429; a notice waits in the outbox instead
 _STOP_SECONDS = 2.0  # for each of the two things that may hang at the end
 
 
@@ -279,7 +278,7 @@ class Telegram:
             log.exception("an update was not handled", reference=reference, update=update.update_id)
             if update.effective_chat:
                 sorry = f"Something went wrong here. Try again; if it stays, tell the owner this reference: {reference}"
-                await self._reply(_address(update.effective_chat, None), (Line(sorry),), None)
+                await self._reply(_address(update.effective_chat, update.effective_message), (Line(sorry),), None)
 
     async def _on_message(self, message: Message) -> None:
         if message.migrate_to_chat_id:
@@ -344,7 +343,7 @@ class Telegram:
             elif failed.permanent:
                 await self._on_gone(to.chat, failed.reason)
                 return
-            elif failed.retry_after is not None and failed.retry_after <= _LONGEST_WAIT:
+            elif failed.retry_after is not None and failed.retry_after <= LONGEST_WAIT:
                 await asyncio.sleep(failed.retry_after)
             elif not failed.unreadable:
                 return

@@ -38,6 +38,7 @@ _GONE = (
     "not enough rights to send text messages",
 )
 _NO_TOPIC = ("message thread not found", "topic_closed", "topic_deleted")
+_TOKEN = re.compile(r"\d+:[\w-]{30,}")  # some texts of the library quote it
 _SECONDS = re.compile(r"retry (?:after|in) (\d+(?:\.\d+)?)", re.IGNORECASE)
 _FLOOD_PAUSE = 5.0  # seconds, where a 429 does not say how long
 _GATEWAY_TIMEOUT = re.compile(r"gateway time-?out|\b504\b", re.IGNORECASE)
@@ -46,23 +47,24 @@ _REJECTED = "Telegram does not accept the bot's token. Get a new one from @BotFa
 
 def failure(error: TelegramError) -> SendFailed:  # noqa: PLR0911 - one row per answer of Telegram
     """Return what an error means to the sender. The reason never holds the token."""
+    message = _TOKEN.sub("<token>", error.message)
     match error:
         case RetryAfter():
-            return SendFailed(f"Telegram asks to wait: {error.message}", retry_after=seconds_of(error))
+            return SendFailed(f"Telegram asks to wait: {message}", retry_after=seconds_of(error))
         case ChatMigrated():
             return SendFailed("the group became a supergroup", moved_to=str(error.new_chat_id))
-        case InvalidToken():  # its own text may quote the token
+        case InvalidToken():
             return SendFailed(_REJECTED, unauthorised=True, scope="platform")
         case Forbidden():
-            return SendFailed(error.message, permanent=True)
+            return SendFailed(message, permanent=True)
         case Conflict():
             return SendFailed("another program uses this bot's token", scope="platform")
         case BadRequest():
-            return _refused(error.message)
+            return _refused(message)
         case NetworkError():  # TimedOut too
-            return _network(error)
+            return _network(message, error.__cause__)
         case _:  # "Invalid server response": an answer came, but no JSON
-            return SendFailed(error.message, maybe_sent=True)
+            return SendFailed(message, maybe_sent=True)
 
 
 def seconds_of(error: RetryAfter) -> float:
@@ -90,8 +92,7 @@ def _refused(message: str) -> SendFailed:
     )
 
 
-def _network(error: NetworkError) -> SendFailed:
-    cause, message = error.__cause__, error.message
+def _network(message: str, cause: BaseException | None) -> SendFailed:
     reason = f"Telegram was not reached: {message}"
     if isinstance(cause, _NOT_SENT):
         return SendFailed(reason, scope="platform")

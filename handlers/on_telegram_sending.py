@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 BUTTON_VERSION = "1"  # buttons of old messages outlive upgrades, so each says how it is to be read
+LONGEST_WAIT = 10.0  # seconds an answer or a second picture waits for a 429; a notice waits in the outbox instead
 LIMITS = Limits(
     text=MessageLimit.MAX_TEXT_LENGTH,
     caption=MessageLimit.CAPTION_LENGTH,
@@ -64,11 +65,7 @@ class Sending:
         if not sent:
             sent = str(await self._send_text(to, message))
         for png, alt in photos:
-            follower = Outgoing((), reply_to=sent, silent=True)
-            try:
-                await self._send_photo(to, follower, png, clean(clip(alt, LIMITS.caption // 2)))
-            except SendFailed as failed:  # the text arrived: raising now would send it twice
-                log.warning("a picture did not follow its text", reason=failed.reason)
+            await self._follow(to, sent, png, alt)
         return sent
 
     async def edit(self, to: Address, message_id: str, message: Outgoing) -> None:
@@ -91,6 +88,20 @@ class Sending:
                     )
         except _Unchanged:
             return
+
+    async def _follow(self, to: Address, first: str, png: bytes, alt: str) -> None:
+        """Send a picture behind its text. Never raises: the text arrived, and a failure now would send it twice."""
+        follower, caption = Outgoing((), reply_to=first, silent=True), render((Line(alt),), limit=LIMITS.caption)
+        for _ in range(2):
+            try:
+                await self._send_photo(to, follower, png, caption)
+            except SendFailed as failed:
+                log.warning("a picture did not follow its text", reason=failed.reason)
+                if failed.retry_after is None or failed.retry_after > LONGEST_WAIT:
+                    return
+                await asyncio.sleep(failed.retry_after)
+            else:
+                return
 
     async def _pictures(self, blocks: tuple[Block, ...]) -> tuple[list[tuple[bytes, str]], tuple[Block, ...]]:
         """Return what could be drawn, each with its words, and the other blocks with the words of what could not."""

@@ -48,7 +48,7 @@ def clean(text: str) -> str:
 
 def units(text: str) -> int:
     """Return the length of a text in UTF-16 units."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def clip(text: str, most: int) -> str:

@@ -1,0 +1,65 @@
+"""Which values and dates an axis of a picture shows. Imported in the drawing process alone, as matplotlib is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.ticker import MaxNLocator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def y_range(chart: Mapping[str, Any]) -> tuple[float, float, list[float]]:
+    """Return the lowest and highest y and the ticks between: the data, and each alarm line within sight of it."""
+    values = [value for stretch in chart["line"] for _, value in stretch]
+    low, high = min(values), max(values)
+    if chart["unit"] == "index" and low >= 0 and high <= 100:
+        return 0.0, 100.0, [0.0, 25.0, 50.0, 75.0, 100.0]
+    span = high - low or abs(high) * 0.2 or 1.0
+    marks = [mark for band in chart["bands"] for mark in (band["enter"], band["leave"]) if mark is not None]
+    marks += [value for _, value in chart["lines"]]
+    # A line further away than the data is high would press the data flat: it gets an arrow at the edge instead.
+    near = [mark for mark in marks if low - span <= mark <= high + span]
+    one_sided = low >= 0 or high <= 0
+    low, high = min([low, *near]), max([high, *near])
+    if 0 <= low < 0.25 * high or 0 >= high > 0.25 * low:
+        low, high = min(low, 0.0), max(high, 0.0)  # nearly there: then from zero, as people read it
+    pad = (high - low or span) * 0.1
+    below = any(mark not in near and mark < low for mark in marks)  # room for the words at the edge
+    above = any(mark not in near and mark > high for mark in marks)
+    bottom = low if one_sided and low == 0 else low - pad * (1 + below)
+    top = high if one_sided and high == 0 else high + pad * (1 + above)
+    if bottom == top:  # all zero
+        bottom, top = -span, span
+    places = MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10], integer=chart["unit"] == "code").tick_values(bottom, top)
+    return bottom, top, [float(place) for place in places if bottom <= place <= top]
+
+
+def dates(start: datetime, end: datetime) -> list[datetime]:
+    """Return three to six even dates: hours, days, months or years, whichever the span asks for."""
+    span = (end - start) / timedelta(hours=1)
+    if span <= 60 * 24:
+        hours = next((h for h in (1, 2, 3, 6, 12, 24, 48, 72, 120, 168) if span / h <= 5), 336)
+        step = timedelta(hours=hours)
+        first = datetime.fromtimestamp(start.timestamp() // (hours * 3600) * hours * 3600, UTC)
+        return [at for i in range(8) if start <= (at := first + i * step) <= end]
+    months = next((m for m in (1, 2, 3, 4, 6, 12, 24, 60) if span / (m * 730.5) <= 5), 120)
+    every = range(start.year * 12, end.year * 12 + 12)
+    dates = [datetime(m // 12, m % 12 + 1, 1, tzinfo=UTC) for m in every if m % months == 0]
+    return [at for at in dates if start <= at <= end]
+
+
+def date_words(at: datetime, before: datetime | None, span: timedelta) -> str:
+    """Return the words at a date tick; the year or the day is said once, where it begins.
+
+    before: the tick to the left.
+    """
+    if span > timedelta(days=3 * 365):
+        return f"{at:%Y}"
+    if span > timedelta(days=60):
+        return f"{at:%b}" if before and before.year == at.year else f"{at:%b %Y}"
+    if span >= timedelta(days=3) or before is None or before.date() != at.date():
+        return f"{at.day} {at:%b}" if at.hour == at.minute == 0 or span >= timedelta(days=3) else f"{at:%H:%M}"
+    return f"{at:%H:%M}"

@@ -17,8 +17,8 @@ import re
 import signal
 import time
 from collections import Counter, defaultdict, deque
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+from dataclasses import dataclass
+from typing import Any, Literal, Self, get_args
 
 import aiogram.methods
 from aiohttp import web
@@ -32,63 +32,20 @@ from telegram.constants import (
     MessageLimit,
 )
 
+from tests.fakes.telegram_chats import Chat, Chats, Sent, person
 from tests.fakes.telegram_markup import Unreadable, parse, stored, utf16
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
-ANONYMOUS_ADMIN, CHANNEL_BOT, LINKED_CHANNEL = 1087968824, 136817688, 777000
+TOKEN = "100000001:MARKER-no-real-token-0123456789abcdef"
 MODELS = {
     each.__api_method__: each
     for each in vars(aiogram.methods).values()
     if inspect.isclass(each) and hasattr(each, "__api_method__") and isinstance(each.__api_method__, str)
 }
 SENDING = ("sendMessage", "sendPhoto")
-BLOCKED = "Forbidden: bot was blocked by the user"
-KICKED = "Forbidden: bot was kicked from the supergroup chat"
-DEACTIVATED = "Forbidden: user is deactivated"
-_COMMAND = re.compile(r"/[A-Za-z0-9_]{1,32}(@\w+)?")
 _IMAGE = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
-Kind = Literal["private", "group", "supergroup", "channel"]
 Phase = Literal["before", "after", "answered"]
 Trouble = Literal["lost", "delay", "status", "html", "flood"]
-
-
-@dataclass
-class Chat:
-    """One chat: who may do what in it, and what it answers."""
-
-    id: int
-    kind: Kind = "private"
-    title: str = "A chat"
-    topics: set[int] = field(default_factory=set)
-    members: dict[int, str] = field(default_factory=dict)  # user id -> status for getChatMember
-    refuses: str | None = None  # a 403 sentence
-    moved_to: int | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        name = {"first_name": self.title} if self.kind == "private" else {"title": self.title}
-        return {"id": self.id, "type": self.kind, **name, **({"is_forum": True} if self.topics else {})}
-
-
-@dataclass
-class Sent:
-    """One message of the bot as its chat shows it. html: as sent, None for plain text. edits: earlier texts."""
-
-    chat: int
-    message_id: int
-    text: str
-    html: str | None
-    reply_to: int | None
-    thread: int | None
-    silent: bool
-    keyboard: list[list[dict[str, str]]]
-    photo: bytes | None
-    preview: bool
-    at: float
-    edits: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -115,20 +72,13 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer here, not an er
         self.status = status
 
 
-class BotApi:
+class BotApi(Chats):
     """The server. speed: one factor for all three limits (inf: none). Use `async with BotApi() as fake`."""
 
     def __init__(self, token: str = TOKEN, *, username: str = "perpulse_bot", speed: float = math.inf) -> None:
-        self.token, self.username, self.speed = token, username, speed
-        self.me = {
-            "id": int(token.split(":", maxsplit=1)[0]),
-            "is_bot": True,
-            "first_name": "perpulse",
-            "username": username,
-        }
-        self.chats: dict[int, Chat] = {}
-        self.accepted: list[Sent] = []
-        self.toasts: list[tuple[str, str | None]] = []
+        self.token, self.speed = token, speed
+        number = int(token.split(":", maxsplit=1)[0])
+        super().__init__({"id": number, "is_bot": True, "first_name": "perpulse", "username": username})
         self.menus: dict[str, list[dict[str, str]]] = {}  # scope type -> commands
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.problems: list[str] = []
@@ -138,11 +88,6 @@ class BotApi:
         self._disturbances: list[Disturbance] = []
         self._kills: dict[int, tuple[int, Phase]] = {}
         self._sends = 0
-        self._updates: list[dict[str, Any]] = []
-        self._update_ids = itertools.count(1000)
-        self._message_ids: defaultdict[int, itertools.count[int]] = defaultdict(lambda: itertools.count(1))
-        self._queries: set[str] = set()
-        self._news = asyncio.Event()
         self._poller = 0
         self._times: defaultdict[Any, deque[float]] = defaultdict(deque)
         self._runner: web.AppRunner | None = None
@@ -166,7 +111,7 @@ class BotApi:
     async def stop(self) -> None:
         """Close the port: every request is refused by the machine."""
         self._poller += 1
-        self._news.set()
+        self.news.set()
         if self._runner:
             await self._runner.cleanup()
             self._runner = None
@@ -177,6 +122,10 @@ class BotApi:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+
+    def counts(self) -> Counter[str]:
+        """Return how often each method was asked."""
+        return Counter(method for method, _ in self.requests)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
@@ -303,102 +252,6 @@ class BotApi:
         for key, _, _ in windows:
             self._times[key].append(now)
 
-    # -- chats and people -----------------------------------------------------------------------------------------
-
-    def chat(self, chat_id: int, kind: Kind = "private", **more: Any) -> Chat:
-        """Make a chat; admins of groups by `members={user: "administrator"}`."""
-        self.chats[chat_id] = Chat(chat_id, kind, **more)
-        return self.chats[chat_id]
-
-    def say(
-        self,
-        chat_id: int,
-        user: int,
-        text: str,
-        *,
-        topic: int | None = None,
-        as_chat: int | None = None,
-        update: str | None = None,
-    ) -> None:
-        """Let a person write. as_chat: in the name of a chat (an anonymous admin writes as the group itself)."""
-        chat = self.chats[chat_id]
-        message = self._message(chat) | {"from": _person(user), "text": text}
-        if command := _COMMAND.match(text):
-            message["entities"] = [{"type": "bot_command", "offset": 0, "length": len(command[0])}]
-        if topic:
-            message |= {"message_thread_id": topic, "is_topic_message": True}
-        if as_chat:
-            message["sender_chat"] = self.chats[as_chat].as_json()
-        if chat.kind == "channel":
-            message["sender_chat"] = chat.as_json()
-            del message["from"]
-        self.enqueue({update or ("channel_post" if chat.kind == "channel" else "message"): message})
-
-    def press(self, message: Sent, data: str, user: int) -> str:
-        """Let a person press a button of a message; returns the query's id."""
-        query = f"query-{next(self._update_ids)}"
-        self._queries.add(query)
-        about = {"id": query, "from": _person(user), "chat_instance": "1", "data": data}
-        self.enqueue({"callback_query": about | {"message": self._shown(message)}})
-        return query
-
-    def migrate(self, chat_id: int, *, announce: bool = True) -> int:
-        """Turn a group into a supergroup; returns its new id."""
-        old = self.chats[chat_id]
-        new = self.chat(-1000000000000 + chat_id, "supergroup", title=old.title, members=old.members)
-        old.moved_to = new.id
-        if announce:
-            self.enqueue({"message": self._message(old) | {"migrate_to_chat_id": new.id, "from": _person(1)}})
-            self.enqueue({"message": self._message(new) | {"migrate_from_chat_id": old.id, "from": _person(1)}})
-        return new.id
-
-    def lose(self, chat_id: int, sentence: str = BLOCKED, *, by: int = 1, announce: bool = True) -> None:
-        """Let a person block the bot, or a group throw it out."""
-        chat = self.chats[chat_id]
-        chat.refuses = sentence
-        if announce:
-            about = {"chat": chat.as_json(), "from": _person(by), "date": int(time.time())}
-            about["old_chat_member"] = {"status": "member", "user": self.me}
-            about["new_chat_member"] = {"status": "kicked", "user": self.me, "until_date": 0}
-            self.enqueue({"my_chat_member": about})
-
-    def enqueue(self, update: dict[str, Any]) -> None:
-        """Hand an update, however odd, to whoever polls."""
-        self._updates.append({"update_id": next(self._update_ids), **update})
-        self._news.set()
-
-    async def until(self, condition: Callable[[], Any], *, within: float = 3.0) -> None:
-        """Wait until a condition holds; AssertionError when it does not."""
-        end = time.monotonic() + within
-        while not condition():
-            assert time.monotonic() < end, f"not within {within} s; accepted so far: {self.accepted}"
-            await asyncio.sleep(0.005)
-
-    def texts(self, chat_id: int) -> list[str]:
-        """Return the texts of the bot in a chat, in order."""
-        return [each.text for each in self.accepted if each.chat == chat_id]
-
-    def counts(self) -> Counter[str]:
-        """Return how often each method was asked."""
-        return Counter(method for method, _ in self.requests)
-
-    def _message(self, chat: Chat) -> dict[str, Any]:
-        return {"message_id": next(self._message_ids[chat.id]), "date": int(time.time()), "chat": chat.as_json()}
-
-    def _shown(self, sent: Sent) -> dict[str, Any]:
-        shown = {"message_id": sent.message_id, "date": int(sent.at), "chat": self.chats[sent.chat].as_json()}
-        shown["from"] = self.me
-        if sent.thread:
-            shown |= {"message_thread_id": sent.thread, "is_topic_message": True}
-        if sent.keyboard:
-            shown["reply_markup"] = {"inline_keyboard": sent.keyboard}
-        if sent.photo is None:
-            return shown | {"text": sent.text}
-        return shown | {
-            "caption": sent.text,
-            "photo": [{"file_id": "f", "file_unique_id": "u", "width": 9, "height": 9}],
-        }
-
     # -- the methods ----------------------------------------------------------------------------------------------
 
     def _do_get_me(self, *_: Any) -> dict[str, Any]:
@@ -409,8 +262,8 @@ class BotApi:
 
     async def _do_get_updates(self, params: dict[str, Any], _: Any) -> list[dict[str, Any]]:
         self._poller += 1  # a newer poll ends an older one
-        mine, self._updates = self._poller, [u for u in self._updates if u["update_id"] >= params.get("offset", 0)]
-        old, self._news = self._news, asyncio.Event()
+        mine, self.updates = self._poller, [u for u in self.updates if u["update_id"] >= params.get("offset", 0)]
+        old, self.news = self.news, asyncio.Event()
         old.set()
         wanted = params.get("allowed_updates")
         end = time.monotonic() + params.get("timeout", 0)
@@ -420,13 +273,13 @@ class BotApi:
                     409,
                     "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
                 )
-            found = [each for each in self._updates if not wanted or any(kind in each for kind in wanted)]
+            found = [each for each in self.updates if not wanted or any(kind in each for kind in wanted)]
             left = end - time.monotonic()
             if found or left <= 0:
                 return found[: params.get("limit", 100)]
-            self._news.clear()
+            self.news.clear()
             try:
-                await asyncio.wait_for(self._news.wait(), left)
+                await asyncio.wait_for(self.news.wait(), left)
             except TimeoutError:
                 continue
 
@@ -459,10 +312,10 @@ class BotApi:
             reply_to = None
         self._limit(chat)
         silent = bool(params.get("disable_notification"))
-        number = next(self._message_ids[chat.id])
+        number = self.next_id(chat.id)
         sent = Sent(chat.id, number, text, html, reply_to, thread, silent, keyboard, photo, preview, time.time())
         self.accepted.append(sent)
-        return self._shown(sent)
+        return self.shown(sent)
 
     def _knows(self, chat_id: int, message_id: int) -> bool:
         return any(each.chat == chat_id and each.message_id == message_id for each in self.accepted)
@@ -510,14 +363,14 @@ class BotApi:
             )
         sent.edits.append(sent.text)
         sent.text, sent.html, sent.keyboard = text, html, keyboard
-        return self._shown(sent)
+        return self.shown(sent)
 
     def _do_answer_callback_query(self, params: dict[str, Any], _: Any) -> bool:
-        if params["callback_query_id"] not in self._queries:
+        if params["callback_query_id"] not in self.queries:
             raise Refusal(400, "Bad Request: query is too old and response timeout expired or query ID is invalid")
         if utf16(params.get("text", "")) > CallbackQueryLimit.ANSWER_CALLBACK_QUERY_TEXT_LENGTH:
             raise Refusal(400, "Bad Request: MESSAGE_TOO_LONG")
-        self._queries.discard(params["callback_query_id"])
+        self.queries.discard(params["callback_query_id"])
         self.toasts.append((params["callback_query_id"], params.get("text")))
         return True
 
@@ -535,7 +388,7 @@ class BotApi:
     def _do_get_chat_member(self, params: dict[str, Any], _: Any) -> dict[str, Any]:
         chat = self._reachable(params["chat_id"])
         status = chat.members.get(params["user_id"], "member")
-        rights: dict[str, Any] = {"user": _person(params["user_id"]), "status": status}
+        rights: dict[str, Any] = {"user": person(params["user_id"]), "status": status}
         if status in ("creator", "administrator"):
             rights["is_anonymous"] = False
         if status == "administrator":
@@ -553,14 +406,6 @@ def _broken(request: web.Request) -> web.Response:
     if request.transport:
         request.transport.abort()
     return web.Response()
-
-
-def _person(user: int) -> dict[str, Any]:
-    return {
-        "id": user,
-        "is_bot": user in (ANONYMOUS_ADMIN, CHANNEL_BOT),
-        "first_name": {ANONYMOUS_ADMIN: "Group", CHANNEL_BOT: "Channel", LINKED_CHANNEL: "Telegram"}.get(user, "Ann"),
-    }
 
 
 def _decoded(model: Any, key: str, value: str) -> Any:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from tests.fakes.bot_api import BLOCKED, BotApi
+from tests.fakes.bot_api import BotApi
+from tests.fakes.telegram_chats import BLOCKED
 from tests.fakes.telegram_markup import Entity, Unreadable, parse
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ async def test_keeps_the_three_limits() -> None:
 
 async def test_knows_its_token_and_who_left(fake: BotApi) -> None:
     assert (await ask(fake, "getMe", token="5:short"))[0] == 404
-    assert (await ask(fake, "getMe", token="110201543:" + "A" * 35))[0] == 401
+    assert (await ask(fake, "getMe", token="100000001:" + "A" * 35))[0] == 401
     fake.lose(5)
     assert await ask(fake, "sendMessage", chat_id=5, text="x") == (
         403,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import unicodedata
 import warnings
 from dataclasses import dataclass, field
@@ -23,15 +24,14 @@ from handlers.on_telegram import Telegram, Timeouts
 from handlers.on_telegram_errors import failure
 from handlers.reply import Block, Button, Buttons, Line, Picture, Reply, Table
 from handlers.telegram_html import clip, render
-from tests.fakes.bot_api import (
+from tests.fakes.bot_api import TOKEN, BotApi
+from tests.fakes.telegram_chats import (
     ANONYMOUS_ADMIN,
     BLOCKED,
     CHANNEL_BOT,
     DEACTIVATED,
     KICKED,
     LINKED_CHANNEL,
-    TOKEN,
-    BotApi,
 )
 from tests.fakes.telegram_markup import parse, utf16
 
@@ -391,9 +391,9 @@ TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 anything = st.text(max_size=300)
 roles = st.sampled_from(("headline", "body", "caveat", "echo", "stamp"))
 blocks_of_anything = st.lists(
-    st.builds(Line, anything | st.text("x😀", min_size=2000, max_size=9000), roles)
+    st.builds(Line, anything | st.integers(700, 3000).map("x😀@".__mul__), roles)
     | st.builds(lambda cells: Table(("a", "b"), tuple((cell, cell) for cell in cells)), st.lists(anything, max_size=5)),
-    max_size=25,
+    max_size=12,
 ).map(tuple)
 
 
@@ -418,7 +418,7 @@ def test_whatever_is_said_telegram_accepts_it(blocks: tuple[Block, ...], limit: 
             "FSI",
             "PDI",
         }
-    assert shown.count("@") == shown.count("@\u200b")
+    assert not re.search(r"@\w", shown)
 
 
 @settings(max_examples=200, deadline=None)
@@ -543,7 +543,7 @@ async def test_an_unreadable_update_does_not_block_the_next(place: Place) -> Non
     )
     place.fake.say(PRIVATE, ANN, "/oi")
     await place.heard(1)
-    await place.fake.until(lambda: not place.fake._updates)  # confirmed, so never read again
+    await place.fake.until(lambda: not place.fake.updates)  # confirmed, so never read again
 
 
 async def test_a_defect_is_logged_and_told_by_reference(place: Place) -> None:

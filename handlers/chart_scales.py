@@ -26,11 +26,11 @@ def y_range(chart: Mapping[str, Any]) -> tuple[float, float, list[float]]:
     low, high = min([low, *near]), max([high, *near])
     if 0 <= low < 0.25 * high or 0 >= high > 0.25 * low:
         low, high = min(low, 0.0), max(high, 0.0)  # nearly there: then from zero, as people read it
-    pad = (high - low or span) * 0.1
+    pad = (high - low or span) * 0.12  # a line's words fit between it and the edge
     below = any(mark not in near and mark < low for mark in marks)  # room for the words at the edge
     above = any(mark not in near and mark > high for mark in marks)
-    bottom = low if one_sided and low == 0 else low - pad * (1 + below)
-    top = high if one_sided and high == 0 else high + pad * (1 + above)
+    bottom = low if one_sided and low == 0 and 0 not in near else low - pad * (1 + below)
+    top = high if one_sided and high == 0 and 0 not in near else high + pad * (1 + above)
     if bottom == top:  # all zero
         bottom, top = -span, span
     places = MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10], integer=chart["unit"] == "code").tick_values(bottom, top)

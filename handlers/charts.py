@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsFloat, TypeAlias
 
 from handlers import wording
 from handlers.reply import Picture
+from signals.inputs import MARKET
 from signals.metric import Metric
 
 if TYPE_CHECKING:
@@ -55,11 +56,14 @@ def bands(metric: Metric) -> tuple[Band, ...]:
         for level in watch.levels:
             for band in _bands_of(level, metric.chart.value):
                 found.setdefault((band.beyond, band.enter), (level.rank, band))
+    out: list[Band] = []
     sides = [beyond for beyond, _ in found]
-    return tuple(
-        Band(band.beyond, band.enter, band.leave, rank if sides.count(band.beyond) > 1 else "alert", band.whole)
-        for rank, band in found.values()
-    )
+    for rank, band in found.values():
+        # Leaving a higher rank is not the all-clear: the lower one goes on.
+        leave = None if any(band.beyond == lower.beyond for lower in out) else band.leave
+        word = rank if sides.count(band.beyond) > 1 else "alert"
+        out.append(Band(band.beyond, band.enter, leave, word, band.whole))
+    return tuple(out)
 
 
 def _bands_of(level: Level, name: str) -> Iterable[Band]:
@@ -117,7 +121,8 @@ def spec(
     prices = [] if price is None or not chart.with_price else _known(times, price)
     start, end = (min(times), max(times)) if times else (0.0, 0.0)
     step = _step(times)
-    name = "" if asset.upper() == "MARKET" else asset
+    own_asset = "" if asset.upper() == MARKET else asset
+    name = "" if isinstance(drawn, Metric) and drawn.market_wide else own_asset
     return {
         "title": chart.title,
         "asset": name,
@@ -128,7 +133,7 @@ def spec(
         "fresh": bool(rows) and rows[-1][0] == end,
         "line": _stretches(rows, step, end - start, POINTS),
         "price": _stretches(prices, step, end - start, PRICE_POINTS),
-        "price_of": price_of or name,
+        "price_of": price_of or own_asset,
         "bands": [asdict(band) for band in own],
         "lines": [[label, value] for label, value in chart.lines if value not in marked],
         "episodes": _within(episodes, start, end),

@@ -9,10 +9,13 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
 
+import numpy as np
+import pandas as pd
 import pytest
 import structlog
 from hypothesis import given, settings
@@ -21,10 +24,11 @@ from matplotlib.colors import to_rgba
 from PIL import Image
 
 from handlers import chart_drawing
-from handlers.charts import Band, alt, bands, clean, drawable, picture, say, spec, tick
+from handlers.charts import Band, alt, bands, clean, drawable, of_panel, picture, say, spec, tick
 from handlers.draughtsman import Draughtsman
 from handlers.reply import Picture, from_json, to_json
 from signals.metric import Chart, Metric, Watch, above, at_least, at_most, below, level, metrics
+from signals.series import Panel
 
 HOUR, DAY = 3600, 86400
 START = 1_759_276_800  # 2025-10-01 00:00 UTC
@@ -146,8 +150,8 @@ def test_a_wide_hole_survives_thinning():
                 level("notice", enter=at_most(-0.1), leave=above(-0.05), hold=timedelta(0)),
                 level("critical", enter=at_most(-0.2), leave=above(-0.15), hold=timedelta(0)),
             ],
-            [Band("below", -0.1, -0.05, "notice"), Band("below", -0.2, -0.15, "critical")],
-            id="two ranks are named",
+            [Band("below", -0.1, -0.05, "notice"), Band("below", -0.2, None, "critical")],
+            id="two ranks are named, the lower one has the all-clear",
         ),
         pytest.param(
             [level("notice", enter=(at_most(-0.3), at_most(-5, "coins")), leave=above(-0.2), hold=timedelta(0))],
@@ -185,6 +189,17 @@ def test_alarm_lines_come_from_the_metric(levels, expected):
 def test_a_fixed_line_that_is_an_alarm_line_is_not_drawn_twice():
     chart = Chart("t", "a", lines=(("enter −30 %", -0.3), ("even", 0.0)))
     assert make([-0.1, -0.4], chart=chart, alarms=[Band("below", -0.3, -0.2)])["lines"] == [["even", 0.0]]
+
+
+def test_a_panel_gives_the_newest_rows_at_their_close():
+    at = pd.date_range("2025-10-01", periods=4, tz="UTC")
+    panel = Panel(timedelta(days=1), at, ("ETH", "BTC"), {"close": np.array([[9.0, i] for i in range(4)])})
+    each = replace(metric(), compute=lambda data: {"value": data["close"] * 2.0})
+    chart = of_panel(each, panel, "BTC", rows=2)
+    assert chart["line"] == [[[START + 3 * DAY, 4.0], [START + 4 * DAY, 6.0]]]
+    assert chart["price"] == [[[START + 3 * DAY, 2.0], [START + 4 * DAY, 3.0]]]
+    with pytest.raises(KeyError, match="SOL"):
+        of_panel(each, panel, "SOL")
 
 
 # --- the words --------------------------------------------------------------------------------------------------------
@@ -354,6 +369,12 @@ def test_an_alarm_line_out_of_sight_is_named_at_the_edge():
     assert labels(figure) == ["↑ alert above 30 %"]
     assert not drawn(figure, "enter")
     assert figure.axes[-1].get_ylim()[1] < 0.06
+
+
+def test_an_alarm_line_at_zero_is_within_the_picture_of_negative_values():
+    figure = chart_drawing.figure(make([-5e6, -9e6, -2e6], alarms=[Band("above", 0.0)]))
+    assert labels(figure) == ["alert above $0"]
+    assert len(drawn(figure, "zone")) == 1
 
 
 def test_an_alert_is_marked_over_price_and_value():

@@ -270,6 +270,11 @@ class Series:
         roll: Callable[[Any], Any],
         least: timedelta | None = None,
     ) -> Series:
+        """Reduce each window: a few rows one by one and exactly, a whole history in one rolling pass.
+
+        The rolling pass updates sums, so some 1e-16 of the (squared) largest value seen before stays in them. That is
+        nothing for logarithms and shares, which is what our deviations are taken of.
+        """
         count = self._count(window)
         if count is None:
             return self._never()

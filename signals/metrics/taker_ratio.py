@@ -92,7 +92,7 @@ METRIC = Metric(
                 "Net {net:usd} of {volume:usd} traded.",
             ),
             counter="It is wrong if the ratio is back above 1 within a day: then the flush was the end of the move.",
-            resolved="{asset}: sellers are in no hurry any more, ratio {value:ratio} in 24 h, after {duration:duration}.",
+            resolved="{asset}: sellers are in no hurry now, ratio {value:ratio} in 24 h, after {duration:duration}.",
         ),
     ),
     tells_not="Whether a sale is a bet or a hedge; whoever waits with a limit order is not seen.",

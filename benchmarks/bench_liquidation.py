@@ -128,9 +128,8 @@ def speed() -> None:
     liquidation_prices(venue="binance", contract="linear", **many)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    print(
-        f"{'liquidation_prices, a million at once':<36} {n / took:>14,.0f} a second, {peak / 2**20:,.0f} MiB at the peak"
-    )
+    rate = n / took
+    print(f"{'liquidation_prices, a million at once':<36} {rate:>14,.0f} a second, {peak / 2**20:,.0f} MiB at the peak")
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from signals.liquidation.errors import UnknownVenue
 
@@ -318,6 +319,7 @@ def venues_for(contract: str) -> tuple[str, ...]:
 _ONE_EXCHANGE = {("binance", "inverse"): "binance_coinm"}
 
 
+@lru_cache(maxsize=256)  # asked once per price: a bot asks for the same few over and over
 def rule_for(venue: str, contract: str, on: dt.date | None = None) -> Rule:
     """Find the rule of a venue for one kind of contract on a day; without a day the newest.
 

@@ -65,6 +65,7 @@ def test_nonsense_is_a_sentence(wrong, says):
     ("wrong", "error", "says"),
     [
         ({"leverage": None}, LiquidationError, "give the leverage"),
+        ({"leverage": None, "margin": 100}, LiquidationError, "the margin together with the size"),
         ({"leverage": 0.5}, LiquidationError, "leverage starts at 1x, not 0.5x"),
         ({"leverage": float("nan")}, LiquidationError, "leverage must be a number above zero"),
         ({"size_coins": 1, "size_usd": 1}, LiquidationError, "not both"),
@@ -162,14 +163,36 @@ def test_contracts_not_value_choose_at_okx():
     assert found.tier_cap_notional == pytest.approx(950_000)
 
 
+def test_a_border_is_not_missed_by_rounding():
+    entries = [entry / 7 for entry in range(90_001, 90_401)]
+    assert any(300_000 / entry * entry > 300_000 for entry in entries), "no rounding in these numbers"
+    for entry in entries:
+        assert quote(replace(LONG, entry=entry, leverage=150, size_usd=300_000)).leverage_cap == 150
+
+
+def made_table(venue: str, tiers_of_it: str):
+    head = f"# venue: {venue}\n# contract: linear\n# as_of: 2026-01-02\n# unit: quote\n# source: a test\n"
+    return parse_table(head, f"BTC,USDT,,{tiers_of_it}")
+
+
 def test_entry_value_chooses_at_kucoin():
-    table = parse_table(
-        "# venue: kucoin\n# contract: linear\n# as_of: 2026-01-02\n# unit: quote\n# source: a test\n",
-        "BTC,USDT,,0.004:0:125:300000 0.005:300:100:800000",
-    )
+    table = made_table("kucoin", "0.004:0:125:300000 0.005:300:100:800000")
     said = replace(LONG, size_usd=310_000)
     assert quote(replace(said, venue="kucoin"), table=table).tier == 2
     assert quote(replace(said, venue="binance"), table=table).tier == 1, "worth 298,795 where it is liquidated"
+
+
+def test_where_maintenance_jumps_the_nearer_price_comes_first():
+    table = made_table("binance", "0.004:0:125:300000 0.01:0:100:800000")
+    assert quote(replace(LONG, size_usd=310_000), table=table).tier == 2, "both tiers hold their own price"
+    assert quote(replace(LONG, size_usd=305_000), table=table).tier == 1
+
+
+def test_a_position_that_grows_out_of_the_table_keeps_the_last_tier():
+    table = made_table("binance", "0.004:0:125:300000 0.005:300:100:310000")
+    found = quote(replace(LONG, side="short", leverage=5, size_usd=290_000), table=table)
+    assert found.tier == 2
+    assert found.notional / found.position.entry * found.price > 310_000
 
 
 def test_assumptions_are_said():

@@ -229,6 +229,15 @@ def test_vector_equals_scalar(market):
     np.testing.assert_array_equal(found, expected)
 
 
+def test_a_whole_cover_has_no_price_however_it_is_rounded():
+    entries = np.arange(90_001, 92_001) / 7
+    said = {"venue": "binance", "contract": "linear", "mmr": 0.004, "margin": 1_000.0}
+    assert any((1_000.0 / entry) * entry > 1_000.0 for entry in entries), "no rounding in these numbers"
+    for entry in entries.tolist():
+        assert liquidation_price(side="long", entry=entry, size=1_000.0 / entry, **said) is None
+    assert np.isnan(liquidation_prices(side="long", entry=entries, size=1_000.0 / entries, **said)).all()
+
+
 def test_vector_takes_signs_and_broadcasts():
     said = {"venue": "binance", "contract": "linear", "entry": 95_000, "size": 1.0, "margin": 3_800, "mmr": 0.004}
     by_sign = liquidation_prices(side=[1, -1], **said)

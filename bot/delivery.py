@@ -35,6 +35,7 @@ MOST_TRIES = 12
 UNCERTAIN_PAUSE = timedelta(seconds=5)
 PLATFORM_PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds; one probe per 30 s while a platform is down
 LONGEST_ROW_PAUSE = 600.0
+LATE_LINES = 10
 
 
 @dataclass(slots=True)
@@ -141,6 +142,7 @@ class Sender:
     async def turn(self) -> int:
         """Claim what may leave now and send it; return how many were claimed."""
         now = self._clock.now()
+        await asyncio.to_thread(self._tell_late, now)
         taken = 0
         for name, platform in self.platforms.items():
             if platform.halted or (platform.rests_until and platform.rests_until > now):
@@ -163,6 +165,16 @@ class Sender:
             await asyncio.gather(*(self._deliver(claim) for claim in claims))
             taken += len(claims)
         return taken
+
+    def _tell_late(self, now: datetime) -> None:
+        """Turn what is too old for news into one message per destination: never a flood of old news, never silence."""
+        for destination, late in outbox.expired(self._store, now=now).items():
+            lines = [_late_line(each) for each in late[-LATE_LINES:]]
+            more = len(late) - len(lines)
+            head = f"{wording.count(len(late), 'alert')} could not be delivered in time:"
+            blocks = (Line(head, "headline"), *map(Line, lines), *([Line(f"and {more} more")] if more else []))
+            notice = outbox.Notice("late", "notice", now, Told(blocks).to_json())
+            outbox.tell_one(self._store, destination, notice, now=now, expires=now + timedelta(days=7))
 
     async def drain(self, *, turns: int = 10_000) -> None:
         """Send until nothing is due; for a replay, whose clock stands still."""
@@ -264,6 +276,12 @@ class Sender:
         if failed.scope == "platform":
             platform.rests_until = until
         outbox.later(self._store, claim, until, failed.reason, counts=False)
+
+
+def _late_line(notice: outbox.Notice) -> str:
+    blocks = Told.read(notice.payload).blocks
+    headline = next((block.text for block in blocks if isinstance(block, Line) and block.role == "headline"), "")
+    return f"{wording.clock(notice.at, dated=True)}: {headline}"
 
 
 def _kind(kind: str) -> Literal["private", "group", "channel", "terminal"]:

@@ -83,10 +83,10 @@ def tell(happening: Happening) -> Told:
     values = words_of(happening)
     watch, transition = happening.watch, happening.transition
     resolved = transition.kind == "resolved"
-    sentence = wording.template(watch.resolved if resolved else watch.headline, values)
-    if transition.kind == "escalated":
-        sentence = f"Now {_RANK_WORDS[transition.rank]}: {sentence}"
-    lines = [Line(_capital(f"Over: {sentence}" if resolved else sentence), "headline")]
+    sentence = _capital(wording.template(watch.resolved if resolved else watch.headline, values))
+    lines = [Line(_head(happening, sentence), "headline")]
+    if resolved:
+        lines.append(Line(sentence))
     if happening.offline:
         lines.append(Line(_offline(happening)))
     legs = [] if resolved else [text for leg in watch.legs if (text := _leg(leg, values))]
@@ -100,19 +100,32 @@ def tell(happening: Happening) -> Told:
     picture = Picture(chart, happening.metric.chart.title)
     return Told(
         (*_shortened(lines), picture, buttons),
-        reply=_capital(sentence) if resolved else None,
+        reply=sentence if resolved else None,
         alone=happening.came_and_went,
     )
 
 
+def _head(happening: Happening, sentence: str) -> str:
+    transition = happening.transition
+    match transition.kind:
+        case "fired":
+            return sentence
+        case "escalated":
+            return f"Now {_RANK_WORDS[transition.rank]}: {sentence}"
+        case "resolved":
+            over = wording.duration(transition.at - transition.since)
+            asset = "" if happening.asset == MARKET else f"{happening.asset}: "
+            return f"{asset}over after {over}: {happening.watch.title[:1].lower()}{happening.watch.title[1:]}."
+
+
 def stamp(happening: Happening) -> str:
     """Say where the numbers come from, of what time they are, and what must be known of them."""
-    at = wording.clock(happening.transition.at, dated=True)
+    at = happening.transition.at
     venues = ", ".join(VENUES.get(venue, venue) for venue in happening.venues)
     daily = happening.step.days >= 1 > happening.metric.step.days
     parts = [
         venues,
-        f"close of {at} {happening.transition.at.year}" if at else "",
+        f"close of {wording.day(at)}, {wording.clock(at)}",
         "daily data" if daily else "",
         derived_words(happening.derived),
         happening.note or "",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LONGEST_PAUSE = timedelta(hours=24)  # a `not_before` beyond this means the clock was set back: it counts as now
 PRIORITY = {"critical": 30, "warning": 20, "notice": 10}
-Kind = Literal["fired", "escalated", "resolved", "source"]
+Kind = Literal["fired", "escalated", "resolved", "source", "late"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +78,14 @@ def announce(connection: sqlite3.Connection, notice: Notice, *, now: datetime, e
         "INSERT OR IGNORE INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created) "
         "SELECT ?, d.id, lower(hex(randomblob(8))), ?, ?, ?, 'queued', ? FROM destinations d "
         "WHERE d.gone IS NULL AND EXISTS (SELECT 1 FROM subscriptions s WHERE s.destination = d.id "
-        "AND s.watch IN ('*', ?) AND (s.asset IN ('*', ?) OR ? = 'MARKET'))",
+        "AND (s.watch = ? OR (s.watch = '*' AND ? <> 'sources')) AND (s.asset IN ('*', ?) OR ? = 'MARKET'))",
         (
             cursor.lastrowid,
             PRIORITY[notice.rank],
             to_ms(now),
             to_ms(expires),
             to_ms(now),
+            notice.watch,
             notice.watch,
             notice.asset,
             notice.asset,
@@ -138,8 +139,8 @@ def _merge(connection: sqlite3.Connection, now: datetime) -> None:
     )
 
 
-def _claim(row: sqlite3.Row) -> Claim:
-    notice = Notice(
+def _notice(row: sqlite3.Row) -> Notice:
+    return Notice(
         row["kind"],
         row["rank"],
         from_ms(row["at"]),
@@ -148,6 +149,9 @@ def _claim(row: sqlite3.Row) -> Claim:
         row["watch"],
         row["asset"],
     )
+
+
+def _claim(row: sqlite3.Row) -> Claim:
     return Claim(
         row["id"],
         row["destination"],
@@ -160,7 +164,7 @@ def _claim(row: sqlite3.Row) -> Claim:
         row["attempts"],
         row["state"] == "uncertain",
         bool(row["plain"]),
-        notice,
+        _notice(row),
         from_ms(row["created"]),
         row["message"],
     )
@@ -255,3 +259,38 @@ def lease_beat(store: Store, name: str = "sender") -> tuple[int, int] | None:
     """Return (epoch, beat) of the lease; a standby takes over when it has not changed for long enough."""
     row = store.one("SELECT epoch, beat FROM leases WHERE name = ?", (name,))
     return None if row is None else (row["epoch"], row["beat"])
+
+
+def expired(store: Store, *, now: datetime) -> dict[int, list[Notice]]:
+    """Settle rows that are no news any more and return their notices by destination, to be told as one line each."""
+    with store.write() as connection:
+        rows = connection.execute(
+            "SELECT o.id, o.destination, n.kind, n.rank, n.at, n.payload, n.episode, n.watch, n.asset "
+            "FROM outbox o JOIN notices n ON n.id = o.notice JOIN destinations d ON d.id = o.destination "
+            "WHERE o.state IN ('queued', 'uncertain') AND o.expires <= ? AND n.kind <> 'late' AND d.gone IS NULL "
+            "ORDER BY o.id",
+            (to_ms(now),),
+        ).fetchall()
+        connection.executemany(
+            "UPDATE outbox SET state = 'expired', reason = 'too old for news, told as one line', settled = ? "
+            "WHERE id = ?",
+            [(to_ms(now), row["id"]) for row in rows],
+        )
+        found: dict[int, list[Notice]] = {}
+        for row in rows:
+            found.setdefault(row["destination"], []).append(_notice(row))
+        return found
+
+
+def tell_one(store: Store, destination: int, notice: Notice, *, now: datetime, expires: datetime) -> None:
+    """Write a notice for one destination alone, whatever it subscribed to."""
+    with store.write() as connection:
+        cursor = connection.execute(
+            "INSERT INTO notices (episode, kind, watch, asset, rank, at, payload) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (None, notice.kind, None, None, notice.rank, to_ms(notice.at), json.dumps(notice.payload)),
+        )
+        connection.execute(
+            "INSERT INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created) "
+            "VALUES (?, ?, lower(hex(randomblob(8))), ?, ?, ?, 'queued', ?)",
+            (cursor.lastrowid, destination, PRIORITY[notice.rank], to_ms(now), to_ms(expires), to_ms(now)),
+        )

@@ -1,0 +1,159 @@
+"""The command line. Each command imports what it needs itself, so that a calculator answers at once."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_DB = Path("data/perpulse.db")
+DEFAULT_CONFIG = Path("config.toml")
+
+app = typer.Typer(
+    help="The pulse of crypto derivatives. Without a command: the demo, or the bot if config.toml is here.",
+    add_completion=False,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Db = Annotated[
+    Path | None, typer.Option("--db", help="The database file (default: data/perpulse.db, or the config's).")
+]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="The configuration (default: config.toml if it is here).")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, and nothing else, on standard output.")]
+Assets = Annotated[list[str] | None, typer.Option("--asset", help="Only this asset; may be given several times.")]
+
+
+@app.callback(invoke_without_command=True)
+def _default(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        if DEFAULT_CONFIG.exists():
+            run()
+        else:
+            demo()
+
+
+@app.command()
+def run(config: ConfigFile = None, db: Db = None) -> None:
+    """Run the bot: Telegram if a token is set, else in this terminal."""
+    from bot import cli
+
+    cli.run(config, db)
+
+
+@app.command()
+def demo(
+    db: Db = None,
+    no_input: Annotated[bool, typer.Option("--no-input", help="End after the replay, without a prompt.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Replay the bundled winter 2025-26 through the whole pipeline, then take commands."""
+    from bot import cli
+
+    cli.demo(db, prompt=not no_input, as_json=as_json)
+
+
+@app.command()
+def say(
+    text: Annotated[str, typer.Argument(help='A command, e.g. "/liq 95000 25x long"')],
+    config: ConfigFile = None,
+    db: Db = None,
+    as_json: Json = False,
+) -> None:
+    """Answer one command in the terminal; exit 0, or 2 with the error text."""
+    from bot import saying
+
+    sys.exit(saying.say(text, config, db, as_json=as_json))
+
+
+@app.command("import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(help="Files in the neutral format, or raw files that are recognised.")],
+    asset: Annotated[
+        str | None, typer.Option("--asset", help="The asset of raw candles, which do not name it.")
+    ] = None,
+    config: ConfigFile = None,
+    db: Db = None,
+    as_json: Json = False,
+) -> None:
+    """Store history from files. Importing twice changes nothing; bad lines are named and the rest is kept."""
+    from bot import cli
+
+    cli.import_files(files, asset, config, db, as_json=as_json)
+
+
+@app.command()
+def replay(
+    start: Annotated[str | None, typer.Option("--from", help="First day, e.g. 2025-10-01 (default: all).")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Last day, e.g. 2026-03-30 (default: all).")] = None,
+    asset: Assets = None,
+    config: ConfigFile = None,
+    db: Db = None,
+    as_json: Json = False,
+) -> None:
+    """Judge stored history: what perpulse would have said."""
+    from bot import cli
+
+    cli.replay(start, end, asset, config, db, as_json=as_json)
+
+
+@app.command("check-config")
+def check_config(config: ConfigFile = None) -> None:
+    """Read the configuration and say what is wrong with it, or what it amounts to."""
+    from bot import cli
+
+    cli.check_config(config)
+
+
+@app.command()
+def init(path: Annotated[Path, typer.Argument(help="Where to write it.")] = DEFAULT_CONFIG) -> None:
+    """Write a config.toml to start from; an existing one is left alone."""
+    from bot import cli
+
+    cli.init(path)
+
+
+@app.command()
+def doctor(config: ConfigFile = None, db: Db = None) -> None:
+    """Check everything perpulse needs: Python, libraries, database, sources, Telegram token."""
+    from bot import cli
+
+    cli.doctor(config, db)
+
+
+@app.command()
+def status(config: ConfigFile = None, db: Db = None, as_json: Json = False) -> None:
+    """Say what is stored, how old it is, and how each source does."""
+    from bot import saying
+
+    sys.exit(saying.say("/status", config, db, as_json=as_json))
+
+
+def main() -> None:
+    """Run the command line: `perpulse`, or `python -m bot`."""
+    app()
+
+
+def parse_day(text: str, *, last: bool = False) -> datetime:
+    """Read a date or a time as UTC; `last` makes a bare date mean its end. ValueError with what to type."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no date. Write it like 2025-10-01.") from None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    if last and len(text) <= len("2025-10-01"):
+        from datetime import timedelta
+
+        at += timedelta(days=1)
+    return at
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""What `perpulse doctor` looks at, each as one sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from bot.app import sources_of
+from bot.clock import SystemClock
+from bot.sources import Ask, SourceError
+from signals.inputs import MARKET
+from storage import points
+from storage.db import Store
+
+if TYPE_CHECKING:
+    from bot.config import Config
+    from bot.sources import Source
+
+LIBRARIES = ("ccxt", "pandas", "python-telegram-bot", "sqlite-utils", "matplotlib")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: is it good, and what is to be known or done."""
+
+    good: bool
+    text: str
+
+
+async def examine(settings: Config) -> list[Finding]:
+    """Look at Python, libraries, database, sources and the Telegram token."""
+    found = [Finding(sys.version_info >= (3, 11), f"Python {platform.python_version()} (3.11 or newer is needed)")]
+    for name in LIBRARIES:
+        try:
+            found.append(Finding(good=True, text=f"{name} {version(name)}"))
+        except PackageNotFoundError:
+            found.append(Finding(good=False, text=f"{name} is not installed; run `make run` once"))
+    store = Store(settings.database)
+    with store.write():  # raises StoreError, in words, where the file cannot be written
+        stored = points.assets(store)
+    found.append(Finding(good=True, text=f"database {store.path}, holds {', '.join(stored) or 'nothing yet'}"))
+    clock = SystemClock()
+    sources = sources_of(settings, clock)
+    found += await asyncio.gather(*(_source(each, settings, clock) for each in sources))
+    found.append(await _telegram(settings))
+    store.close()
+    return found
+
+
+async def _source(source: Source, settings: Config, clock: SystemClock) -> Finding:
+    topic = next(iter(source.offers))
+    asset = MARKET if topic == "fear_greed" else settings.assets[0]
+    try:
+        async with asyncio.timeout(2 * settings.market.timeout_seconds):
+            answer = await source.fetch(Ask(topic, asset, clock.now()))
+    except (SourceError, TimeoutError) as error:
+        return Finding(good=False, text=f"{source.name}: {error or 'no answer in time'}")
+    finally:
+        await source.close()
+    return Finding(good=bool(answer), text=f"{source.name} answers ({topic.replace('_', ' ')} of {asset})")
+
+
+async def _telegram(settings: Config) -> Finding:
+    token = settings.telegram_token()
+    if token is None:
+        return Finding(good=True, text="no Telegram token: perpulse speaks in the terminal")
+    from handlers.channel import SendFailed  # noqa: PLC0415 - the library only where it is used
+    from handlers.on_telegram import whoami  # noqa: PLC0415
+
+    try:
+        return Finding(
+            good=True, text=f"Telegram accepts the token of @{await whoami(token, settings.telegram.base_url)}"
+        )
+    except SendFailed as failed:
+        return Finding(good=False, text=f"Telegram: {failed.reason}")

@@ -1,0 +1,87 @@
+"""The engine over stored history: what perpulse would have said, and the demo that says it."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from bot.judge import Verdict, history, write_notice
+from handlers import notices
+from handlers.reply import Line, plain_text
+from storage import episodes, points
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from bot.clock import ReplayClock
+    from bot.delivery import Sender
+    from storage.db import Store
+    from storage.episodes import Key
+
+
+def bounds(store: Store, assets: Sequence[str]) -> tuple[datetime, datetime] | None:
+    """Return the span of everything stored for these assets: the first open and the last close."""
+    from signals.inputs import INPUTS  # noqa: PLC0415 - only here
+
+    spans = [span for asset in assets for name in INPUTS if (span := points.span(store, asset, name))]
+    if not spans:
+        return None
+    return min(span[0] for span in spans), max(span[1] for span in spans) + timedelta(days=1)
+
+
+def verdicts(
+    store: Store, assets: Sequence[str], start: datetime, end: datetime, *, note: str | None = None
+) -> list[Verdict]:
+    """Judge history; what began before `start` is not told again."""
+    return history(store, assets, start, end, note=note)
+
+
+async def play(store: Store, told: Iterable[Verdict], sender: Sender, clock: ReplayClock) -> None:
+    """Send each verdict at its own time through episodes, outbox and channel, exactly as a running bot does."""
+    open_now: dict[Key, int] = {}
+    for verdict in told:
+        happening = verdict.happening
+        if happening is None:
+            continue
+        clock.move(happening.transition.at)
+        with store.write() as connection:
+            episode = episodes.record(connection, verdict.key, happening.transition, open_now.get(verdict.key))
+            open_now[verdict.key] = episode
+            ended = happening.transition.kind == "resolved"
+            episodes.save(connection, verdict.key, verdict.state, None if ended else episode)
+            write_notice(store, happening, episode, clock.now())
+        if ended:
+            del open_now[verdict.key]
+        await sender.drain()
+
+
+def as_json(verdict: Verdict) -> dict[str, Any]:
+    """Return a notice as the outside interface has it."""
+    happening = verdict.happening
+    if happening is None:
+        raise ValueError("a verdict that tells nothing has no JSON")
+    transition = happening.transition
+    value = transition.values.get("value", math.nan)
+    return {
+        "at": notices.at_of(transition.at),
+        "kind": transition.kind,
+        "id": happening.watch.id,
+        "asset": happening.asset,
+        "level": transition.rank,
+        "value": None if math.isnan(value) else value,
+        "text": text_of(verdict),
+    }
+
+
+def text_of(verdict: Verdict) -> str:
+    """Return the message in plain text."""
+    if verdict.happening is None:
+        return ""
+    blocks = notices.tell(verdict.happening).blocks
+    return plain_text(tuple(block for block in blocks if isinstance(block, Line)))
+
+
+def each_told(every: Iterable[Verdict]) -> Iterator[Verdict]:
+    """Return the verdicts that tell something."""
+    return (verdict for verdict in every if verdict.happening)

@@ -1,0 +1,154 @@
+"""One command answered in the terminal. Kept light: a calculator must not wait for pandas."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from handlers.answer import answer
+from handlers.channel import Address
+from handlers.command import Asker, Deps, Refused
+from handlers.reply import Block, Buttons, Picture, Reply, plain_text
+from storage.db import Store, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bot.clock import Clock
+    from bot.config import Config
+
+DEFAULT_ASSETS = ("BTC", "ETH", "SOL")
+PATIENCE_SECONDS = 8.0  # for live data, when what is stored is old; then the old is shown with its age
+
+
+def say(text: str, config: Path | None, db: Path | None, *, as_json: bool) -> int:
+    """Answer `text` on standard output and return the exit code: 0, or 2 with the error on standard error."""
+    from bot.clock import SystemClock  # noqa: PLC0415
+
+    try:
+        settings = _settings(config)
+        clock = SystemClock()
+        store = Store(db or (settings.database if settings else Path("data/perpulse.db")))
+        deps = Deps(
+            clock.now(),
+            Asker("terminal", Address("screen", kind="terminal")),
+            store,
+            settings.assets if settings else DEFAULT_ASSETS,
+            _refresher(settings, store, clock),
+        )
+        reply = asyncio.run(answer(text, deps))
+        picture = _save_picture(reply, store)
+        store.close()
+    except (Refused, StoreError, ValueError) as error:
+        return _refused(text, str(error), as_json=as_json)
+    if as_json:
+        sys.stdout.write(json.dumps(to_json(text, reply), default=str) + "\n")
+    else:
+        sys.stdout.write(_words(reply) + "\n")
+        if picture:
+            sys.stdout.write(f"The chart is in {picture}\n")
+    return 0
+
+
+def to_json(text: str, reply: Reply) -> dict[str, Any]:
+    """Return an answer as the outside interface has it."""
+    return {
+        "command": text,
+        "read_as": reply.read_as,
+        "values": _plain(reply.values),
+        "text": _words(reply),
+        "stamp": reply.stamp,
+    }
+
+
+def _words(reply: Reply) -> str:
+    shown: tuple[Block, ...] = tuple(block for block in reply.all_blocks() if not isinstance(block, Buttons))
+    return plain_text(shown)
+
+
+def _plain(value: Any) -> Any:
+    """Return values that JSON can hold; what is not known is null, since NaN is no JSON."""
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, float) and (value != value or value in {float("inf"), float("-inf")}):  # noqa: PLR0124
+        return None
+    return value
+
+
+def _refused(text: str, reason: str, *, as_json: bool) -> int:
+    sys.stderr.write(reason + "\n")
+    if as_json:
+        sys.stdout.write(json.dumps({"command": text[:500], "error": reason}) + "\n")
+    return 2
+
+
+def _settings(path: Path | None) -> Config | None:
+    """Read the configuration if there is one; without it the defaults hold and pydantic need not be loaded."""
+    path = path or (Path("config.toml") if Path("config.toml").exists() else None)
+    if path is None:
+        return None
+    from bot.config import ConfigError, load  # noqa: PLC0415 - half a second
+
+    try:
+        return load(path)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+
+
+def _refresher(settings: Config | None, store: Store, clock: Clock) -> Callable[[str], Awaitable[None]]:
+    """Return what brings an asset up to date: one round of questions, unless the sources were just found silent."""
+
+    async def refresh(asset: str) -> None:
+        if _silent(store, clock):
+            return
+        from bot.app import build  # noqa: PLC0415 - exchanges are loaded only when one must be asked
+        from bot.config import load  # noqa: PLC0415
+
+        config = (settings or load(None)).model_copy(update={"database": store.path})
+        app = build(config, clock=clock, channels=())
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await app.ticker.refresh(asset)
+        except TimeoutError:
+            sys.stderr.write(f"No live data within {PATIENCE_SECONDS:.0f} s; showing what is stored.\n")
+        finally:
+            await app.market.close()
+            app.store.close()
+
+    return refresh
+
+
+def _silent(store: Store, clock: Clock) -> bool:
+    """Tell whether the exchange was out of reach a moment ago: then asking again would only make somebody wait."""
+    from storage import health  # noqa: PLC0415
+
+    every = [each for each in health.load(store) if each.state != "ok"] if store.exists else []
+    return any(each.next_try and clock.now() < each.next_try + timedelta(minutes=1) for each in every)
+
+
+def _save_picture(reply: Reply, store: Store) -> Path | None:
+    """Draw a chart into a file, since a terminal shows none."""
+    charts = [block.chart for block in reply.blocks if isinstance(block, Picture)]
+    png = asyncio.run(_draw(charts[0], store)) if charts else None
+    if png is None:
+        return None
+    path = Path("-".join(["perpulse", *(str(charts[0][key]) for key in ("metric", "asset"))]).lower() + ".png")
+    path.write_bytes(png)
+    return path
+
+
+async def _draw(chart: dict[str, Any], store: Store) -> bytes | None:
+    from handlers.draughtsman import Draughtsman  # noqa: PLC0415 - only for charts
+    from handlers.pictures import Pictures  # noqa: PLC0415
+
+    draughtsman = Draughtsman()
+    try:
+        return await Pictures(store, draughtsman).draw(chart)
+    finally:
+        draughtsman.close()

@@ -525,3 +525,19 @@ def test_the_bot_itself_never_loads_matplotlib_and_nothing_loads_pyplot():
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["True", "False", "True", "False"], done.stderr
     assert done.stderr == ""
+
+
+def test_a_parent_that_dies_by_kill_9_takes_its_worker_along():
+    code = (
+        "import asyncio, os\n"
+        "from handlers.charts import spec\nfrom handlers.draughtsman import Draughtsman\n"
+        "from signals.metric import Chart\n"
+        "async def main():\n"
+        "    await Draughtsman().draw(spec(Chart('t', 'a'), asset='BTC', at=[0, 86400], values=[1, 2]))\n"
+        "    os.kill(os.getpid(), 9)\n"
+        "if __name__ == '__main__':\n"
+        "    asyncio.run(main())\n"
+    )
+    # The worker holds the same output, so this waits for its end too, and runs into the time-out if there is none.
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL

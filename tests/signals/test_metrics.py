@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from signals.inputs import INPUTS, MARKET
+from signals.metric import Metric, metrics, watches
+from signals.metrics.oi_quadrant import READINGS
+from signals.series import Panel, days, hours
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from signals.metric import Level, Line
+
+REFERENCE = Path(__file__).parent / "reference"
+STEPS = {"1h": hours(1), "1d": days(1)}
+EVERY = [pytest.param(metric, id=metric.id) for metric in metrics().values()]
+WATCHED = [pytest.param(metric, id=metric.id) for metric in metrics().values() if metric.watches]
+EVERY_STEP = [
+    pytest.param(metric, step, id=f"{metric.id}-{name}")
+    for metric in metrics().values()
+    for name, step in STEPS.items()
+    if step >= metric.step
+]
+
+
+def cases() -> list[Any]:
+    return [
+        pytest.param(metrics()[read["metric"]], case, id=f"{read['metric']}-{case['id']}")
+        for path in sorted(REFERENCE.glob("*.json"))
+        for read in [json.loads(path.read_text(encoding="utf-8"))]
+        for case in read["cases"]
+    ]
+
+
+def spelled_out(short: list[Any]) -> list[float]:
+    """Write out {"times": 3, "of": [1, 2]} as 1 2 1 2 1 2, and null as NaN."""
+    out: list[float] = []
+    for each in short:
+        if isinstance(each, dict):
+            out += spelled_out(each["of"]) * each["times"]
+        else:
+            out.append(np.nan if each is None else float(each))
+    return out
+
+
+def panel_of(inputs: dict[str, list[float]], step: timedelta, assets: tuple[str, ...] = ("BTC",)) -> Panel:
+    rows = len(next(iter(inputs.values())))
+    at = pd.date_range("2024-01-01", periods=rows, freq=step, tz="UTC")
+    return Panel(step, at, assets, {name: np.array(values, dtype=float)[:, None] for name, values in inputs.items()})
+
+
+@pytest.mark.parametrize(("metric", "case"), cases())
+def test_reference_value(metric: Metric, case: dict[str, Any]) -> None:
+    assert case["source"]
+    inputs = {name: spelled_out(values) for name, values in case["inputs"].items()}
+    assert set(inputs) == set(metric.needs)
+    assert len({len(values) for values in inputs.values()}) == 1
+    panel = panel_of(inputs, STEPS[case["step"]], (MARKET,) if case.get("market") else ("BTC",))
+    newest = metric.evaluate(panel, rows=1)
+    for name, expected in case["expected"].items():
+        within = case.get("within", {}).get(name)
+        wanted = pytest.approx(np.nan if expected is None else expected, rel=1e-9, abs=within or 1e-9, nan_ok=True)
+        assert float(newest[name][0, 0]) == wanted, name
+
+
+@pytest.mark.parametrize("metric", EVERY)
+def test_every_metric_has_reference_values(metric: Metric) -> None:
+    path = REFERENCE / f"{metric.id}.json"
+    assert path.is_file(), f"{path.name} is missing: give {metric.id} a case whose answer comes from outside"
+    named = {name for case in json.loads(path.read_text(encoding="utf-8"))["cases"] for name in case["expected"]}
+    assert "value" in named
+
+
+@pytest.mark.parametrize("metric", EVERY)
+def test_declaration_and_computation_name_the_same(metric: Metric) -> None:
+    panel = noise(metric, metric.step, rows=3, seed=1)
+    names = set(metric.values)
+    assert set(metric.compute(panel)) == names
+    assert set(metric.needs) <= set(INPUTS)
+    assert metric.chart.value in names
+    for watch in metric.watches:
+        lines = [
+            line for level in watch.levels for side in (level.enter, level.leave) for group in side for line in group
+        ]
+        for line in lines:
+            assert line.field in names
+            assert not isinstance(line.bound, str) or line.bound in names
+
+
+def test_ids_are_those_of_the_files() -> None:
+    folder = Path(__file__).resolve().parents[2] / "signals" / "metrics"
+    assert {path.stem for path in folder.glob("*.py")} - {"__init__"} == set(metrics())
+    found = [watch.id for metric in metrics().values() for watch in metric.watches]
+    assert len(found) == len(set(found)) == len(watches())
+
+
+@pytest.mark.parametrize("metric", EVERY)
+def test_only_what_is_needed_is_read(metric: Metric) -> None:
+    read: set[str] = set()
+
+    class Spy(dict[str, Any]):
+        def get(self, name: str, default: Any = None) -> Any:  # type: ignore[override]
+            read.add(name)
+            return super().get(name, default)
+
+    panel = noise(metric, metric.step, rows=40, seed=1)
+    metric.evaluate(Panel(panel.step, panel.at, panel.assets, Spy(panel.values)), rows=1)
+    assert read == set(metric.needs)
+
+
+def noise(metric: Metric, step: timedelta, rows: int, seed: int, gaps: float = 0.02) -> Panel:
+    """Draw inputs that are possible: positive walks, flows within volume, funding that rests; with holes."""
+    random = np.random.default_rng(seed)
+    shape = (rows, 2)
+    price = 90_000 * np.exp(np.cumsum(random.normal(0, 0.02, shape), axis=0))
+    coins = 100_000 * np.exp(np.cumsum(random.normal(0, 0.02, shape), axis=0))
+    volume = random.lognormal(20, 0.5, shape)
+    every = {
+        "close": price,
+        "open_interest_coin": coins,
+        "open_interest_usd": coins * price,
+        "volume_usd": volume,
+        "taker_buy_usd": volume * np.clip(random.normal(0.49, 0.03, shape), 0.01, 0.99),
+        "funding_rate": np.minimum(random.normal(0.0001, 0.0001, shape), 0.0001),
+        "funding_interval_hours": np.full(shape, 8.0),
+        "fear_greed": random.integers(1, 100, shape).astype(float),
+    }
+    values = {}
+    for name in metric.needs:
+        values[name] = np.where(random.random(shape) < gaps, np.nan, every[name])
+    values[metric.needs[0]][: rows // 10, 1] = np.nan  # the second asset was listed later
+    at = pd.date_range("2024-01-01", periods=rows, freq=step, tz="UTC")
+    return Panel(step, at, ("BTC", "ETH"), values)
+
+
+@pytest.mark.parametrize(("metric", "step"), EVERY_STEP)
+@settings(max_examples=3, deadline=None)
+@given(data=st.data())
+def test_newest_row_equals_whole_history(metric: Metric, step: timedelta, data: st.DataObject) -> None:
+    back = metric.bars_back(step)
+    rows = back + 60
+    whole_flow = metric.id.startswith(("net_taker", "taker"))  # a flow with a hole is unknown for its whole window
+    panel = noise(metric, step, rows, data.draw(st.integers(0, 2**20)), gaps=0.0005 if whole_flow else 0.02)
+    history = metric.evaluate(panel)
+    for row in [*data.draw(st.lists(st.integers(0, rows - 1), min_size=3, max_size=3)), rows - 1]:
+        as_it_was = panel.until(row)
+        newest = metric.evaluate(as_it_was, rows=1)
+        in_its_window = metric.evaluate(panel.between(max(0, row - back), row + 1), rows=1)
+        for name, column in history.items():
+            np.testing.assert_allclose(newest[name][0], column[row], rtol=1e-6, atol=1e-9, err_msg=name)
+            np.testing.assert_allclose(in_its_window[name][0], newest[name][0], rtol=1e-6, atol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize(("metric", "step"), EVERY_STEP)
+def test_the_noise_of_these_tests_has_answers(metric: Metric, step: timedelta) -> None:
+    values = metric.evaluate(noise(metric, step, metric.bars_back(step) + 60, seed=5, gaps=0.0))
+    for name, column in values.items():
+        if name.endswith("_4h") and step > hours(4):
+            assert np.isnan(column).all(), "daily data have no 4-hour change"
+        else:
+            assert not np.isnan(column[-1, 0]) or name in ("price_share", "times_smaller"), name
+
+
+@pytest.mark.parametrize("metric", EVERY)
+def test_nothing_known_gives_nothing(metric: Metric) -> None:
+    panel = panel_of({name: [np.nan] * 5 for name in metric.needs}, metric.step)
+    empty = panel_of({"mark_price": [1.0] * 5}, metric.step)
+    for each in (panel, empty):
+        assert all(np.isnan(column).all() for column in metric.evaluate(each).values())
+
+
+@pytest.mark.parametrize("metric", WATCHED)
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_no_value_is_beyond_both_lines(metric: Metric, data: st.DataObject) -> None:
+    number = st.floats(min_value=-2, max_value=100, allow_nan=False) | st.floats(min_value=-0.4, max_value=1.2)
+    for watch in metric.watches:
+        values = {name: data.draw(number, label=name) for name in named(watch.levels)}
+        if "flip_exit" in values:
+            values["flip_exit"] = -abs(values["flip_exit"])  # it is −5 % of an absolute value
+        for level in watch.levels:
+            assert not (meets(level.enter, values) and meets(level.leave, values))
+
+
+@pytest.mark.parametrize("metric", EVERY)
+def test_a_higher_level_lies_beyond_the_lower(metric: Metric) -> None:
+    for watch in metric.watches:
+        for lower, higher in zip(watch.levels, watch.levels[1:], strict=False):
+            for group in higher.enter:
+                at_the_line = {line.field: float(line.bound) for line in group}
+                assert meets(lower.enter, at_the_line), watch.id
+            for group in higher.leave:
+                just_left = {line.field: float(line.bound) for line in group}
+                assert not meets(lower.leave, just_left), watch.id
+
+
+def named(levels: tuple[Level, ...]) -> list[str]:
+    lines: list[Line] = [
+        line for level in levels for side in (level.enter, level.leave) for group in side for line in group
+    ]
+    return sorted({line.field for line in lines} | {line.bound for line in lines if isinstance(line.bound, str)})
+
+
+def meets(groups: tuple[tuple[Line, ...], ...], values: dict[str, float]) -> bool:
+    return any(all(line.holds(values) for line in group) for group in groups)
+
+
+def test_the_quadrants_have_words() -> None:
+    assert set(READINGS) == {0, 1, 2, 3, 4}
+    assert [READINGS[code][0] for code in (1, 2, 3, 4)] == [
+        "bullish conviction",
+        "bearish conviction",
+        "short covering",
+        "long exhaustion",
+    ]

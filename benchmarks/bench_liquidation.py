@@ -45,15 +45,22 @@ def solved(table: TierTable, side: str, notional: float, leverage: float) -> flo
 def peer_price(table: TierTable) -> Callable[[str, float, float], float] | None:
     """Give freqtrade's own function, fed with our table; None where freqtrade is not installed."""
     try:
-        from freqtrade.enums import MarginMode, TradingMode  # noqa: PLC0415 - only where it is there
+        from freqtrade.enums import MarginMode, RunMode, TradingMode  # noqa: PLC0415 - only where it is there
         from freqtrade.exchange import Binance  # noqa: PLC0415 - as above
     except ImportError:
         return None
     pair = "BTC/USDT:USDT"
-    exchange = Binance.__new__(Binance)  # its constructor asks the exchange for its markets; the function does not
+
+    class Offline(Binance):  # its constructor asks the exchange for its markets; the function needs none of them
+        def __init__(self) -> None:
+            self._config = {"runmode": RunMode.BACKTEST}
+
+        def __del__(self) -> None:
+            """Close nothing, as nothing was opened."""
+
+    exchange = Offline()
     exchange.trading_mode, exchange.margin_mode = TradingMode.FUTURES, MarginMode.ISOLATED
-    exchange._api = None  # noqa: SLF001 - closing an exchange looks for it
-    exchange._leverage_tiers = {  # noqa: SLF001 - as above
+    exchange._leverage_tiers = {  # noqa: SLF001 - filled from the exchange otherwise
         pair: [
             {
                 "minNotional": t.floor,

@@ -164,8 +164,8 @@ def test_contracts_not_value_choose_at_okx():
 
 
 def test_a_border_is_not_missed_by_rounding():
-    entries = [entry / 7 for entry in range(90_001, 90_401)]
-    assert any(300_000 / entry * entry > 300_000 for entry in entries), "no rounding in these numbers"
+    entries = [entry / 10 for entry in range(90_000, 100_000) if 300_000 / (entry / 10) * (entry / 10) > 300_000]
+    assert entries, "no rounding in these numbers"
     for entry in entries:
         assert quote(replace(LONG, entry=entry, leverage=150, size_usd=300_000)).leverage_cap == 150
 

@@ -1,0 +1,136 @@
+"""CONTRIBUTING is true: its recipes, typed into a copy of the tree, work, and no other file is touched.
+
+The copy is asked in a process of its own, since metrics and commands are found once per process.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("bot", "handlers", "storage", "signals")
+RECIPES = {
+    heading: dict(re.findall(r"^`([\w/.]+)`:\n\n```\w+\n(.*?)^```$", section, re.MULTILINE | re.DOTALL))
+    for heading, section in re.findall(
+        r"^## (.+?)\n(.*?)(?=^## |\Z)", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+}
+
+ASK_FOR_THE_METRIC = """
+import numpy as np, pandas as pd
+from signals.metric import metrics
+from signals.series import Panel, days
+
+metric = metrics()["day_range"]
+at = pd.date_range("2026-01-01", periods=3, freq="D", tz="UTC")
+bars = {"high": [12.0, 30.0, 11.0], "low": [8.0, 10.0, np.nan], "close": [10.0, 20.0, 10.0]}
+panel = Panel(days(1), at, ("BTC",), {name: np.array(column)[:, None] for name, column in bars.items()})
+whole = metric.evaluate(panel)["value"][:, 0]
+np.testing.assert_array_equal(whole, [0.4, 1.0, np.nan])
+np.testing.assert_array_equal(metric.evaluate(panel, 1)["value"][:, 0], whole[-1:])
+from handlers.wording import template
+print(template(metric.says, {"value": 0.4}))
+"""
+
+ASK_THE_COMMAND = """
+import asyncio
+from handlers.command import Refused, commands, usage
+from handlers.parsing import parse, split_command
+
+each = commands()["recover"]
+name, rest = split_command(each.example)
+reply = asyncio.run(each.run(None, parse(each.arguments, rest, command=name)))
+assert abs(reply.values["rise_percent"] - 200 / 3) < 1e-9, reply
+assert each.help == "Say how far price must rise to make good a fall", each.help
+try:
+    asyncio.run(each.run(None, parse(each.arguments, "100%", command=name)))
+except Refused:
+    print(usage(each))
+"""
+
+ASK_THE_SOURCE = """
+import asyncio, inspect
+from datetime import UTC, datetime
+from pathlib import Path
+from bot.sources import Ask, NotOffered, Source, SourceDown
+from bot.sources.own_index import OwnIndex
+
+for name, asked in inspect.getmembers(Source, inspect.isfunction):
+    if not name.startswith("_"):
+        answered = getattr(OwnIndex, name)
+        assert inspect.signature(answered) == inspect.signature(asked), name
+        assert inspect.iscoroutinefunction(answered) == inspect.iscoroutinefunction(asked), name
+
+file = Path("own.csv")
+file.write_text("at,value\\n2026-01-01,20\\n2026-01-02T01:00:00+01:00,25\\n2026-01-03,30\\n2026-01-04,35\\n")
+source = OwnIndex(file)
+assert all(hasattr(source, name) for name in Source.__annotations__)
+ask = Ask("fear_greed", "MARKET", datetime(2026, 1, 3, 12, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
+[points] = asyncio.run(source.fetch(ask))
+assert points.frame["fear_greed"].tolist() == [25.0, 30.0], points
+assert str(points.frame.index.tz) == "UTC"
+file.write_text("<html>")
+for broken, error in ((ask, SourceDown), (Ask("bars", "BTC", ask.now), NotOffered)):
+    try:
+        asyncio.run(source.fetch(broken))
+    except error:
+        continue
+    raise AssertionError(error)
+print(source.attribution)
+"""
+
+CASES = [
+    pytest.param("Add a metric", ASK_FOR_THE_METRIC, "Price swung 40", id="metric"),
+    pytest.param("Add a command", ASK_THE_COMMAND, "/recover fall", id="command"),
+    pytest.param("Add a source", ASK_THE_SOURCE, "Fear & Greed figures of our own", id="source"),
+]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """Return a copy of the source tree, without the recordings and caches."""
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "winter*.csv"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("recipe", "question", "answer"), CASES)
+def test_the_recipe_works_as_it_stands(copy: Path, recipe: str, question: str, answer: str) -> None:
+    files = RECIPES[recipe]
+    assert files
+    for name, text in files.items():
+        assert not (copy / name).exists(), "a recipe adds files and touches none"
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        (copy / name).write_text(text, encoding="utf-8")
+    asked = subprocess.run(
+        [sys.executable, "-c", question], cwd=copy, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert asked.returncode == 0, asked.stderr
+    assert answer in asked.stdout
+
+
+@pytest.mark.parametrize("recipe", [each.values[0] for each in CASES])
+def test_the_recipe_is_lint_clean_and_short(copy: Path, recipe: str) -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split(f"## {recipe}\n")[1].split("\n## ")[0]
+    assert 5 <= len(re.findall(r"^\d+\. ", text, re.MULTILINE)) <= 10
+    python = {name: text for name, text in RECIPES[recipe].items() if name.endswith(".py")}
+    assert python
+    for name, source in python.items():
+        (copy / name).write_text(source, encoding="utf-8")
+        for check in (["check", "--no-cache", "--output-format=concise"], ["format", "--check", "--no-cache"]):
+            ruff = [sys.executable, "-m", "ruff", *check, name]
+            done = subprocess.run(ruff, cwd=copy, capture_output=True, text=True, timeout=60, check=False)
+            assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_copy_alone_knows_no_recipe(copy: Path) -> None:
+    """Without this the tests above could be answered by files that are in the tree anyway."""
+    for name in [name for files in RECIPES.values() for name in files]:
+        assert not (copy / name).exists()

@@ -19,6 +19,7 @@ import pytest
 
 from handlers.command import Command, commands
 from handlers.parsing import parse, split_command
+from handlers.wording import template_fields
 from signals.metric import metrics
 
 if TYPE_CHECKING:
@@ -230,6 +231,9 @@ def test_a_metric_says_what_it_is(name: str) -> None:
     assert "value" in metric.values
     assert all(metric.values.values())
     assert metric.compute.__doc__
+    for watch in metric.watches:
+        for sentence in (metric.says, watch.headline, *watch.legs, watch.counter, watch.resolved):
+            template_fields(sentence)  # refuses a word after the colon that wording does not know
 
 
 @pytest.mark.parametrize("name", sorted(metrics()))

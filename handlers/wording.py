@@ -83,7 +83,8 @@ def usd(value: float | None, *, plus: bool = False) -> str:
         scaled = size / unit
         decimals = 1 if name in ("bn", "tn") or scaled < 9.95 else 0
         if 1 <= round(scaled, decimals) < 1000 or (name == "tn" and scaled >= 1):
-            return _fixed(math.copysign(scaled, value), decimals, plus=plus, before="$") + name
+            text = _fixed(math.copysign(scaled, value), decimals, plus=plus, before="$")
+            return (text if name in ("bn", "tn") else text.removesuffix(".0")) + name
         if scaled < 1:
             break
     decimals = 2 if size < 100 and round(size, 2) != round(size) else 0

@@ -1,0 +1,195 @@
+"""How a liquidation price is told: the blocks of an answer, and what it assumes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from handlers import wording
+from handlers.reply import Line
+from signals.liquidation import (
+    Assumption,
+    LeverageAboveCap,
+    LiquidationAnswer,
+    LiquidationError,
+    compare,
+    quote,
+    venues_for,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from handlers.parsing import Side
+    from handlers.reply import Block
+
+Others = dict[str, LiquidationAnswer | LiquidationError]
+
+LARGER = (1e6, 5e6)  # US dollars: how the answer changes with size, where none is given
+NAMES = {
+    "binance": "Binance",
+    "binance_coinm": "Binance",
+    "bybit": "Bybit",
+    "okx": "OKX",
+    "hyperliquid": "Hyperliquid",
+    "deribit": "Deribit",
+    "gate": "Gate",
+    "bitget": "Bitget",
+    "kucoin": "KuCoin",
+}
+ASSUMED = {
+    Assumption.FIRST_TIER: "the first tier, as no size was given",
+    Assumption.NO_ADDED_MARGIN: "no margin added",
+    Assumption.NO_FUNDING: "no funding paid",
+    Assumption.USUAL_FEE: "the closing fee of the lowest fee level",
+    Assumption.BOUND_UNKNOWN: "the first tier's rate, as larger tiers are not known here",
+    Assumption.CAP_UNKNOWN: "that this leverage is allowed, as the cap is not known here",
+    Assumption.ACCOUNT_DECIDES: "this position alone, while the exchange judges the whole account",
+    Assumption.NO_ISOLATED: "an account that holds just this margin, as there is no isolated margin here",
+    Assumption.INFERRED_RULE: "the rule of its linear contracts, as none is published for these",
+    Assumption.NEWER_TABLE: "a table newer than the day asked for",
+}
+SAID_APART = {Assumption.MARK_PRICE, Assumption.MARGIN_IS_SHARE, Assumption.REDUCED_FIRST}
+
+
+def distance(entry: float, price: float | None) -> str:
+    """Say how far a price is from the entry: −3.61 %."""
+    return wording.percent(None if price is None else (price / entry - 1) * 100, 2)
+
+
+def shown(answer: LiquidationAnswer) -> str:
+    """Say the liquidation price as the exchange would show it."""
+    return wording.price(answer.shown)
+
+
+def one_side(answer: LiquidationAnswer, others: Others) -> tuple[Block, ...]:
+    """Tell one liquidation price: where, what it rests on, how size and exchange change it."""
+    said = answer.position
+    lines: list[Block] = []
+    if answer.price is None:
+        lines.append(Line(f"No liquidation: the margin of this {said.side} covers every price.", "headline"))
+    else:
+        text = f"Liquidation at {shown(answer)} ({distance(said.entry, answer.price)})"
+        lines.append(Line(f"{text}{up_to(answer)}.", "headline"))
+    if answer.bankruptcy is not None:
+        at = f"{wording.price(answer.bankruptcy)} ({distance(said.entry, answer.bankruptcy)})"
+        lines.append(Line(f"The whole margin is gone at {at}, the bankruptcy price."))
+    lines.append(Line(f"{_maintenance(answer)}."))
+    if answer.notional is not None and answer.margin is not None:
+        lines.append(Line(_size_and_margin(answer)))
+    elif answer.price is not None:
+        lines.append(Line(_with_size(answer)))
+    if told := _elsewhere(others):
+        lines.append(Line(told))
+    lines.append(Line(assumed(answer), "caveat"))
+    return tuple(lines)
+
+
+def up_to(answer: LiquidationAnswer) -> str:
+    """Say up to which size a price without a size holds."""
+    if answer.size is not None or answer.tier_cap_notional is None:
+        return ""
+    return f", for positions up to {wording.usd(answer.tier_cap_notional)}"
+
+
+def _maintenance(answer: LiquidationAnswer) -> str:
+    text = f"Maintenance margin {wording.share(answer.rate * 100, 2)} of the position"
+    if answer.fee_rate:
+        text += f" + {wording.share(answer.fee_rate * 100, 3)} closing fee"
+    if answer.amount:
+        linear = answer.contract == "linear"
+        text += (
+            f" − {wording.dollars(answer.amount) if linear else wording.coins(answer.amount, answer.position.asset)}"
+        )
+    return f"{text} (tier {answer.tier})"
+
+
+def _size_and_margin(answer: LiquidationAnswer) -> str:
+    linear = answer.contract == "linear"
+    asset = answer.position.asset
+    margin = wording.dollars(answer.margin) if linear else wording.coins(answer.margin, asset)
+    coins = wording.coins((answer.notional or 0.0) / answer.position.entry, asset)
+    name = "wallet balance" if answer.position.cross else "margin"
+    return f"Position {wording.dollars(answer.notional)} ({coins}), {name} {margin}."
+
+
+def _with_size(answer: LiquidationAnswer) -> str:
+    """Say how the price changes with the size."""
+    parts = []
+    same = known = 0
+    for usd in LARGER:
+        at = wording.usd(usd)
+        try:
+            larger = quote(replace(answer.position, size_usd=usd, margin=None))
+            known += 1
+            same += larger.shown == answer.shown
+            parts.append(f"{shown(larger)} at {at}")
+        except LeverageAboveCap as error:
+            known += 1
+            parts.append(f"at {at} only {wording.leverage(error.cap)} is allowed")
+        except LiquidationError:
+            parts.append(f"not known at {at}")
+    if not known:
+        return "The tiers of larger positions are not known here."
+    if same == len(LARGER):
+        return f"The same for positions up to {wording.usd(LARGER[-1])}."
+    return f"Larger positions: {', '.join(parts)}."
+
+
+def elsewhere(answer: LiquidationAnswer) -> Others:
+    """Answer the same position at every other exchange; nothing for cross, where the account decides."""
+    if answer.position.cross:
+        return {}
+    return compare(answer.position, [each for each in venues_for(answer.contract) if each != answer.venue])
+
+
+def _elsewhere(others: Others) -> str:
+    found = [each for each in others.values() if isinstance(each, LiquidationAnswer) and each.price is not None]
+    found.sort(key=lambda each: -abs(each.distance or 0.0))
+    capped = [
+        f"{NAMES[venue]} allows at most {wording.leverage(each.cap)}"
+        for venue, each in others.items()
+        if isinstance(each, LeverageAboveCap)
+    ]
+    text = ", ".join(f"{NAMES[each.venue]} {shown(each)}" for each in found)
+    parts = [f"Elsewhere, farthest first: {text}"] if text else []
+    return "".join(f"{part}. " for part in (*parts, *capped)).rstrip()
+
+
+def assumed(answer: LiquidationAnswer) -> str:
+    """Say what the answer takes for granted."""
+    facts = [ASSUMED[fact] for fact in answer.assumptions if fact not in SAID_APART]
+    if answer.position.cross:
+        facts.append("no other positions in the wallet")
+    parts = ["The mark price decides, not the last trade."]
+    if facts:
+        parts.append(f"Assumed: {'; '.join(facts)}.")
+    if Assumption.REDUCED_FIRST in answer.assumptions:
+        parts.append("In this tier the position may be reduced in steps instead of closed at once.")
+    return " ".join(parts)
+
+
+def both_sides(answers: Mapping[Side, LiquidationAnswer], every: Mapping[Side, Others]) -> tuple[Block, ...]:
+    """Tell the prices of a long and a short, and the span over all exchanges."""
+    lines: list[Block] = []
+    for side, answer in answers.items():
+        where = f"liquidation at {shown(answer)} ({distance(answer.position.entry, answer.price)})"
+        lines.append(
+            Line(f"{side.capitalize()}: {where if answer.price is not None else 'no liquidation'}.", "headline")
+        )
+    one = next(iter(answers.values()))
+    lines.append(Line(f"{_maintenance(one)}{up_to(one)}."))
+    if one.notional is not None and one.margin is not None:
+        lines.append(Line(_size_and_margin(one)))
+    for side, answer in answers.items():
+        found = [
+            each for each in every[side].values() if isinstance(each, LiquidationAnswer) and each.price is not None
+        ]
+        found += [answer] * (answer.price is not None)
+        found.sort(key=lambda each: each.price or 0.0)
+        if len(found) > 1:
+            low, high = found[0], found[-1]
+            span = f"{shown(low)} ({NAMES[low.venue]}) to {shown(high)} ({NAMES[high.venue]})"
+            lines.append(Line(f"Over all exchanges, {side}: {span}."))
+    lines.append(Line(assumed(one), "caveat"))
+    return tuple(lines)

@@ -1,0 +1,220 @@
+"""/price /funding /oi /taker /fng: what the market shows now, in plain words with unit, window, venue and age."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from handlers import wording
+from handlers.command import Deps, command
+from handlers.parsing import ASSET, argument
+from handlers.reply import Block, Button, Buttons, Line, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from handlers.looking import Look
+    from signals.metric import Reading
+
+# The readings are imported when a command runs: they bring numpy along, and a calculator must not wait for that.
+
+
+@dataclass(frozen=True, slots=True)
+class OneAsset:
+    """Which asset; the first followed one where none is named."""
+
+    asset: str | None = argument(ASSET, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """A command without arguments."""
+
+
+def more(asset: str, metric: str) -> Buttons:
+    """Return the buttons under an answer."""
+    name = asset.lower()
+    return Buttons((Button("Chart", f"/chart {metric} {name}".strip()), Button("Health", f"/health {name}")))
+
+
+def value(reading: Reading | None, name: str) -> float | None:
+    """Return a value of a reading, None where there is none."""
+    found = None if reading is None else reading.values.get(name)
+    return None if found is None or found != found else float(found)  # noqa: PLR0124 - NaN differs from itself
+
+
+def say(text: str, values: Mapping[str, Any]) -> str:
+    """Fill a sentence from fractions and times; see handlers/wording.py for the words after the colon."""
+    return wording.template(text, values)
+
+
+def answered(
+    deps: Deps, look: Look, lines: Sequence[Block], values: Mapping[str, Any], readings: Sequence[Reading] = ()
+) -> Reply:
+    """Return the answer with the stamp of the readings it rests on, and its numbers as JSON can hold them."""
+    from handlers import looking  # noqa: PLC0415 - see above
+
+    used = readings or look.readings
+    asset = None if look.asset == "MARKET" else look.asset
+    every = {"asset": asset, "as_of": looking.as_of(used), **values}
+    return Reply(tuple(lines), looking.plain(every), stamp=looking.stamp_of(used, deps.now, deps))
+
+
+# --- open interest ----------------------------------------------------------------------------------------------------
+
+
+@command(subject="market", example="/oi btc")
+async def oi(deps: Deps, args: OneAsset) -> Reply:
+    """Open interest in dollars and coins, and what moved it.
+
+    Shows how far open interest is below its peak of a year, how much of that is price and how much is closed
+    positions, the gap to its 180-day average, and whether the last day was unusual.
+    """
+    from handlers import looking  # noqa: PLC0415 - see above
+
+    look = await looking.look(deps, args.asset, ("oi_drawdown", "oi_vs_ma180", "oi_zscore"), example="/oi btc")
+    below, gap, day = (look.get(each) for each in ("oi_drawdown", "oi_vs_ma180", "oi_zscore"))
+    now = below or gap
+    usd = value(now, "usd") if now else value(day, "usd")
+    coins = value(now or day, "coins_now")
+    lines: list[Block] = [
+        Line(f"{look.asset} open interest: {wording.usd(usd)}, {wording.coins(coins, look.asset)}.", "headline"),
+        Line(_since_peak(below) if below else f"Fall from its peak: {look.why_not('oi_drawdown')}."),
+        Line(_against_average(gap) if gap else f"Against its 180-day average: {look.why_not('oi_vs_ma180')}."),
+        Line(_last_day(day, deps.now, look.zone) if day else f"Last 24 h: {look.why_not('oi_zscore')}."),
+        more(look.asset, "oi"),
+    ]
+    values = {
+        "open_interest_usd": usd,
+        "open_interest_coin": coins,
+        "drawdown": value(below, "value"),
+        "drawdown_coins": value(below, "coins"),
+        "price_share": value(below, "price_share"),
+        "peak_usd": value(below, "peak_usd"),
+        "peak_at": below.values.get("peak_at") if below else None,
+        "gap_to_ma180": value(gap, "value"),
+        "gap_to_ma180_coins": value(gap, "coins"),
+        "ma180_usd": value(gap, "average"),
+        "days_below_ma180": value(gap, "days_below"),
+        "change_24h_usd": value(day, "dollars"),
+        "change_24h_coins": value(day, "coins"),
+        "zscore": value(day, "value"),
+    }
+    return answered(deps, look, lines, values)
+
+
+def _since_peak(reading: Reading) -> str:
+    if value(reading, "value") == 0:
+        return "That is its highest of the past 365 days."
+    said = say("Since its peak of {peak_usd:usd} on {peak_at:date}: {value:change} in dollars", reading.values)
+    coins, part = value(reading, "coins"), value(reading, "price_share")
+    if coins is None:
+        return f"{said}. Coins are not known for that day, so nobody can say how much of it is price."
+    return f"{said}, {wording.percent(coins * 100)} in coins.{_of_which_price(part, coins)}"
+
+
+def _of_which_price(part: float | None, coins: float) -> str:
+    if part is None:
+        return ""
+    if part >= 1:
+        return f" All of it is price: coins rose {wording.share(coins * 100, 1)}."
+    if part <= 0:
+        return " None of it is price: price rose, so positions were closed."
+    return f" Price alone explains {wording.share(part * 100)} of the fall in dollars, closed positions the rest."
+
+
+def _against_average(reading: Reading) -> str:
+    said = say(
+        "Against its 180-day average of {average:usd}: {value:change} in dollars, {coins:change} in coins",
+        reading.values,
+    )
+    days = value(reading, "days_below")
+    return f"{said}; below it for {wording.count(days, 'day')}." if days else f"{said}; above it."
+
+
+def _last_day(reading: Reading, now: datetime, zone: str) -> str:
+    said = say("{coins:change} in coins, {dollars:change} in dollars", reading.values)
+    unusual = wording.number(value(reading, "value"), 2, plus=True)
+    return f"24 h to {until(reading, now, zone)}: {said} (z {unusual} against 30 days)."
+
+
+def until(reading: Reading, now: datetime, zone: str) -> str:
+    """Say the time of a close: the hour today, with its date where that is longer ago."""
+    return wording.clock(reading.at, zone, dated=(now - reading.at).total_seconds() > 20 * 3600)
+
+
+# --- funding ----------------------------------------------------------------------------------------------------------
+
+
+@command(subject="market", example="/funding btc")
+async def funding(deps: Deps, args: OneAsset) -> Reply:
+    """Funding: the rate, its yearly cost, the next payment.
+
+    Shows the rate as the exchange states it, its interval and the simple yearly rate together, what a position of
+    $100,000 pays a day, and how the rate compares with its own past year. It tells who pays, never where price goes.
+    """
+    from handlers import looking  # noqa: PLC0415 - see above
+    from signals.settlement import next_settlement  # noqa: PLC0415 - as above
+
+    look = await looking.look(deps, args.asset, ("funding_apr", "funding_stretch"), example="/funding btc")
+    rate, year = look.get("funding_apr"), look.get("funding_stretch")
+    used = rate or year
+    if used is None:
+        reason = f"{look.asset} funding: {look.why_not('funding_apr')}."
+        return answered(deps, look, [Line(reason, "headline")], {})
+    apr, each, hours = (value(used, name) or 0.0 for name in ("value", "rate", "interval_hours"))
+    stale = looking.any_stale((used,), deps)
+    due = None if stale or hours <= 0 else next_settlement(deps.now, hours)
+    cost = apr / 365 * 100_000
+    lines: list[Block] = [
+        Line(f"{look.asset} funding: {wording.apr(apr * 100)}. {_who_pays(apr)}", "headline"),
+        Line(f"{wording.rate(each, hours)}{_next(due, deps.now, look.zone)}."),
+        Line(f"A $100k long {'pays' if cost >= 0 else 'receives'} {wording.usd(abs(cost))} a day at this rate."),
+        Line(_band(apr)),
+        Line(_in_a_year(year) if year and value(year, "pct") is not None else _no_year(look)),
+        more(look.asset, "funding"),
+    ]
+    values = {
+        "funding_rate": each,
+        "interval_hours": hours,
+        "apr": apr,
+        "percentile": value(year, "pct"),
+        "next_settlement": due,
+        "long_100k_pays_per_day_usd": cost,
+    }
+    return answered(deps, look, lines, values, (used,))
+
+
+def _who_pays(apr: float) -> str:
+    return "Longs pay shorts." if apr > 0 else "Shorts pay longs." if apr < 0 else "Neither side pays."
+
+
+def _next(due: datetime | None, now: datetime, zone: str) -> str:
+    return "" if due is None else f", next payment at {wording.clock(due, zone)}, in {wording.duration(due - now)}"
+
+
+def _band(apr: float) -> str:
+    """Say where the rate stands against its neutral band. Never a direction: the same rate is read both ways."""
+    if abs(apr - 0.1095) < 0.02:
+        return "Near its resting rate of 11 % a year: neutral."
+    if -0.05 <= apr <= 0.15:
+        return "Neutral: between −5 and +15 % a year. It rests near +11 %."
+    if apr > 0:
+        return "Above the neutral band of −5 to +15 % a year: longs pay much to stay."
+    return "Below the neutral band of −5 to +15 % a year: shorts pay to stay."
+
+
+def _in_a_year(reading: Reading) -> str:
+    pct = (value(reading, "pct") or 0.0) * 100
+    days = min(365, round(reading.seen.total_seconds() / 86400))
+    side, part = ("Higher", pct) if pct >= 50 else ("Lower", 100 - pct)
+    return f"{side} than {wording.share(min(part, 99))} of the past {wording.count(days, 'day')}."
+
+
+def _no_year(look: Look) -> str:
+    year = look.get("funding_stretch")
+    if year is None:
+        return f"Against its past year: {look.why_not('funding_stretch')}."
+    days = round(year.seen.total_seconds() / 86400)
+    return f"Against its past year: learning, {days} of 365 days."

@@ -1,0 +1,139 @@
+"""/start /help /about: how to begin, what there is, and what this is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from handlers.command import SUBJECTS, Deps, Refused, command, commands, usage
+from handlers.parsing import REST, argument, suggest
+from handlers.reply import Block, Button, Buttons, Line, Reply
+
+_SUBJECT_TITLES: Final = {
+    "start": "First steps",
+    "calculators": "Calculators",
+    "market": "The market now",
+    "judgement": "What it adds up to",
+    "own": "Your messages",
+    "admin": "For the owner",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """A command to be explained; none for all of them."""
+
+    what: str = argument(REST, default="", label="command")
+
+
+@dataclass(frozen=True, slots=True)
+class Anything:
+    """Whatever stands behind the command is ignored: Telegram puts the word of a link there."""
+
+    rest: str = argument(REST, default="", label="anything")
+
+
+@command(subject="start", example="/start")
+async def start(deps: Deps, args: Anything) -> Reply:  # noqa: ARG001 - a link may carry a word
+    """Say hello and show what to try first.
+
+    A chat that had blocked the bot receives its messages again after this.
+    """
+    _come_back(deps)
+    asset = deps.assets[0].lower()
+    return Reply(
+        (
+            Line(
+                "perpulse takes the pulse of crypto derivatives: open interest, funding, taker flow, mood.", "headline"
+            ),
+            Line(f"Ask: /health {asset} for everything at once, /oi {asset}, /funding {asset}, /liq 95000 25x long."),
+            Line("Be told: /sub sends a message when something leaves its usual range, and when it is over."),
+            Line("/help lists every command. It describes the market; it never tells you to buy or to sell.", "caveat"),
+            Buttons((Button("Health", f"/health {asset}"), Button("Help", "/help"))),
+        )
+    )
+
+
+def _come_back(deps: Deps) -> None:
+    """Bring a chat back that had stopped taking messages; one that never asked for any stays unknown."""
+    if not deps.store.exists:
+        return
+    from storage import chats  # noqa: PLC0415 - opens the database, for a chat that is known only
+
+    asker = deps.asker
+    here = chats.find(deps.store, asker.platform, asker.address.chat, asker.address.topic)
+    if here is not None and here.gone is not None:
+        chats.ensure(
+            deps.store,
+            asker.platform,
+            asker.address.chat,
+            asker.address.topic,
+            kind=asker.address.kind,
+            title=asker.title,
+            now=deps.now,
+        )
+
+
+@command(subject="start", example="/help oi")
+async def help_(deps: Deps, args: About) -> Reply:  # noqa: ARG001 - every command is asked the same way
+    """List every command, or explain one.
+
+    /help alone lists them by subject; /help with a name shows its arguments, what it does and an example.
+    """
+    if args.what:
+        return _one(args.what)
+    lines: list[Block] = [Line("Commands. /help and a name explains one, for example /help oi.", "headline")]
+    for subject in SUBJECTS:
+        of = [each for each in commands().values() if each.subject == subject]
+        if of:
+            lines.append(Line(f"{_SUBJECT_TITLES[subject]}:"))
+            lines += [Line(f"{each.example} – {each.help}") for each in of]
+    return Reply(tuple(lines))
+
+
+def _one(what: str) -> Reply:
+    name = what.split(maxsplit=1)[0].lstrip("/").lower()
+    every = commands()
+    if name not in every:
+        near = " or ".join(f"/help {each}" for each in suggest(name, every))
+        meant = f" Did you mean {near}?" if near else ""
+        raise Refused(f"There is no command of that name.{meant} Type /help to see all commands.")
+    each = every[name]
+    lines: list[Block] = [Line(f"{usage(each)} – {each.help}", "headline")]
+    lines += [Line(" ".join(part.split())) for part in each.details.split("\n\n") if part.strip()]
+    lines.append(Line(f"Example: {each.example}"))
+    return Reply(tuple(lines), {"usage": usage(each), "example": each.example})
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """A command without arguments."""
+
+
+@command(subject="start", example="/about")
+async def about(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - as above
+    """Say what perpulse is and where its numbers come from.
+
+    Shows the version, the sources with their credit, the licence, and what is not promised.
+    """
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - reads the disk
+
+    try:
+        number = version("perpulse")
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        number = "unknown version"
+    lines = (
+        Line(f"perpulse {number}", "headline"),
+        Line(
+            "A self-hosted bot that describes what crypto derivatives markets do, in plain words and with its sources."
+        ),
+        Line("It gives no investment advice: it describes, it does not say what to buy or sell, and it may be wrong."),
+        Line("Market data: public interfaces of Binance. Fear & Greed index by alternative.me."),
+        Line(
+            "Telegram: every alert is sent at least once. After a lost connection it may come twice, and then says so."
+        ),
+        Line("It keeps the chat's id, time zone and subscriptions, and no text that people write."),
+        Line("Licence: MIT. No warranty."),
+        *((Line(f"This one runs on data {deps.stamp_note}.", "caveat"),) if deps.stamp_note else ()),
+    )
+    return Reply(lines, {"version": number})

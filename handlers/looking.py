@@ -1,0 +1,190 @@
+"""What a command looks at: the asset that is meant, fresh inputs, readings, and the stamp under them.
+
+Imports numpy by way of the panels, so commands import this file when they run and not before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from handlers import wording
+from handlers.command import Refused
+from handlers.notices import derived_words
+from handlers.readings import VENUES, NotKnown, asset_of, newest_inputs, read
+from signals.inputs import INPUTS, MARKET
+from signals.metric import Reading, metrics
+from storage import chats, points
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from handlers.command import Deps
+    from signals.metric import Metric
+    from storage.db import Store
+
+DAY = timedelta(days=1)
+ONCE_A_DAY = timedelta(hours=26)  # how old a figure may be that comes once a day
+CREDIT = {"alternative.me": "Fear & Greed index by alternative.me"}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a command found: for each metric it asked for a reading, or why there is none."""
+
+    asset: str
+    zone: str
+    found: Mapping[str, Reading | NotKnown]
+
+    def get(self, metric: str) -> Reading | None:
+        """Return a reading, or None."""
+        each = self.found[metric]
+        return each if isinstance(each, Reading) else None
+
+    def why_not(self, metric: str) -> str:
+        """Say why there is no reading; "" if there is one."""
+        each = self.found[metric]
+        return each.reason if isinstance(each, NotKnown) else ""
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """Return the readings that are known."""
+        return tuple(each for each in self.found.values() if isinstance(each, Reading))
+
+
+def known_asset(deps: Deps, asset: str | None, example: str) -> str:
+    """Return the asset that is meant, the first followed one by default. Refused where nothing is known of it."""
+    if asset is None or asset in deps.assets:
+        return asset or deps.assets[0]
+    stored = [each for each in points.assets(deps.store) if each != MARKET] if deps.store.exists else []
+    if asset in stored:
+        return asset
+    names = list(dict.fromkeys((*deps.assets, *stored)))
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    listed = ", ".join(names[:12]) + more if more else wording.listing(names)
+    raise Refused(f"Nothing is known of {asset}. There is {listed}. Type it like {example}.")
+
+
+async def look(deps: Deps, asset: str | None, ids: Sequence[str], *, example: str) -> Look:
+    """Read metrics for an answer, after bringing their inputs up to date where the newest are too old.
+
+    Refused where nothing is known of the asset, or none of the metrics can be read because nothing is stored for them.
+    """
+    wanted = [metrics()[each] for each in ids]
+    chosen = known_asset(deps, asset, example)
+    if all(each.market_wide for each in wanted):
+        chosen = MARKET
+    if not deps.store.exists or await asyncio.to_thread(_wants_refresh, deps, wanted, chosen):
+        await deps.refresh(chosen)
+    if not deps.store.exists:
+        raise _nothing(wanted, chosen)
+    found, zone = await asyncio.to_thread(_look, deps, wanted, chosen)
+    if not any(isinstance(each, Reading) for each in found.values()) and not await asyncio.to_thread(
+        _anything, deps, wanted, chosen
+    ):
+        raise _nothing(wanted, chosen)
+    return Look(chosen, zone, found)
+
+
+def _look(deps: Deps, wanted: Sequence[Metric], asset: str) -> tuple[dict[str, Reading | NotKnown], str]:
+    found = {each.id: read(deps.store, each, asset, deps.now) for each in wanted}
+    return found, zone_of(deps)
+
+
+def _anything(deps: Deps, wanted: Sequence[Metric], asset: str) -> bool:
+    return any(newest_inputs(deps.store, each, asset_of(each, asset)) for each in wanted)
+
+
+def _nothing(wanted: Sequence[Metric], asset: str) -> Refused:
+    of = "" if asset == MARKET else f" for {asset}"
+    return Refused(
+        f"No {INPUTS[wanted[0].needs[0]].title} is stored{of} yet. A running bot (perpulse run) collects it; "
+        "a file brings it in with perpulse import FILE."
+    )
+
+
+def _wants_refresh(deps: Deps, wanted: Sequence[Metric], asset: str) -> bool:
+    for metric in wanted:
+        newest = newest_inputs(deps.store, metric, asset_of(metric, asset))
+        if not newest:
+            return True
+        if any(is_stale(deps.store, asset_of(metric, asset), name, each, deps.now) for name, each in newest.items()):
+            return True
+    return False
+
+
+def is_stale(store: Store, asset: str, name: str, newest: points.Newest, now: datetime) -> bool:
+    """Tell whether the newest point of an input is too old to be called current.
+
+    That is twice its usual interval: what comes once a day (imported history mostly does) may be 26 hours old.
+    """
+    limit = max(INPUTS[name].fresh_for, INPUTS[name].in_force)
+    age = now - newest.at
+    if age <= limit:
+        return False
+    return age > ONCE_A_DAY or not _daily(store, asset, name, newest)
+
+
+def _daily(store: Store, asset: str, name: str, newest: points.Newest) -> bool:
+    times, steps, columns = points.columns(
+        store, asset, newest.venue, [name], start=newest.at - timedelta(days=3), end=newest.at + timedelta(seconds=1)
+    )
+    known = [(at, step) for at, step, value in zip(times, steps, columns[name], strict=True) if value is not None]
+    if INPUTS[name].kind == "bar":
+        return all(step >= 86400 for _, step in known)
+    return len(known) > 1 and min(b[0] - a[0] for a, b in pairwise(known)) > 20 * 3600 * 1000
+
+
+def zone_of(deps: Deps) -> str:
+    """Return the time zone of the chat that asks; UTC if it has chosen none."""
+    if not deps.store.exists:
+        return "UTC"
+    here = chats.find(deps.store, deps.asker.platform, deps.asker.address.chat, deps.asker.address.topic)
+    return here.zone if here else "UTC"
+
+
+def as_of(readings: Sequence[Reading]) -> datetime | None:
+    """Return the time of the oldest input that the readings rest on."""
+    return min((at for each in readings for at in each.newest.values()), default=None)
+
+
+def stamp_of(readings: Sequence[Reading], now: datetime, deps: Deps) -> str | None:
+    """Say where the numbers come from, how old the oldest input is, and what must be known of them; None for none."""
+    oldest = as_of(readings)
+    if oldest is None:
+        return None
+    venues = dict.fromkeys(venue for each in readings for venue in each.venues)
+    derived = {name for each in readings for name in each.derived}
+    daily = any(each.step >= DAY > metrics()[each.metric].step for each in readings)
+    parts = [
+        ", ".join(CREDIT.get(venue, VENUES.get(venue, venue)) for venue in venues),
+        wording.age(now - oldest) + (": not current" if any_stale(readings, deps) else ""),
+        "daily data" if daily else "",
+        derived_words(tuple(sorted(derived))),
+        deps.stamp_note or "",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def any_stale(readings: Sequence[Reading], deps: Deps) -> bool:
+    """Tell whether any input of the readings is too old to be called current."""
+    return any(
+        is_stale(deps.store, each.asset, name, newest, deps.now)
+        for each in readings
+        for name, newest in newest_inputs(deps.store, metrics()[each.metric], each.asset).items()
+    )
+
+
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as JSON can hold them: times as ISO-8601, what is not known as None."""
+    return {name: _plain(value) for name, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return None if isinstance(value, float) and not math.isfinite(value) else value

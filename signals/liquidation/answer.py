@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,10 +10,11 @@ from signals.liquidation.calculators import bankruptcy
 from signals.liquidation.condition import check_numbers, root, side_sign
 from signals.liquidation.errors import LeverageAboveCap, LiquidationError, MarginTooSmall
 from signals.liquidation.position import Assumption, LiquidationAnswer, Position
-from signals.liquidation.rules import Fee, Rule, TierBy, rule_for, venues_for
+from signals.liquidation.rules import Fee, Rule, TierBy, as_day, rule_for, venues_for
 from signals.liquidation.tables import BORDER, tiers
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterable
 
     from signals.liquidation.tables import Tier, TierTable
@@ -119,7 +119,8 @@ class _Case:
         self.size = size if size is not None else (1.0 if self.linear else position.entry)
         self.notional = self.size * position.entry if self.linear else self.size
         self.entry_value = self.notional if self.linear else self.notional / position.entry
-        self.from_leverage = not position.cross and position.margin is None
+        stated = position.size_coins is not None or position.size_usd is not None
+        self.from_leverage = not position.cross and (position.margin is None or not stated)
         self.margin = self._margin()
         self.rate_of_fee = self._fee()
 
@@ -240,7 +241,6 @@ class _Case:
     def assumptions(self, tier: Tier, cap: float | None, on: dt.date | None) -> tuple[Assumption, ...]:
         """List what the answer takes for granted."""
         said, isolated = self.position, not self.position.cross
-        newer = on is not None and self.table.as_of > (on.date() if isinstance(on, dt.datetime) else on)
         facts = {
             Assumption.MARK_PRICE: True,
             Assumption.FIRST_TIER: not self.sized,
@@ -253,7 +253,7 @@ class _Case:
             Assumption.ACCOUNT_DECIDES: said.cross and self.rule.account_decides,
             Assumption.NO_ISOLATED: isolated and not self.rule.isolated,
             Assumption.INFERRED_RULE: self.rule.inferred,
-            Assumption.NEWER_TABLE: newer,
+            Assumption.NEWER_TABLE: on is not None and self.table.as_of > as_day(on),
             Assumption.REDUCED_FIRST: tier.number > 1,
         }
         return tuple(fact for fact, holds in facts.items() if holds)

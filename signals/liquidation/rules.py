@@ -310,6 +310,11 @@ VENUES: tuple[str, ...] = tuple(dict.fromkeys(r.venue for r in RULES if r.standi
 """The venues that may be offered, in the order of their declaration."""
 
 
+def as_day(on: dt.date) -> dt.date:
+    """Take the day of a date that may be a datetime: the two cannot be compared."""
+    return on.date() if isinstance(on, dt.datetime) else on
+
+
 def venues_for(contract: str) -> tuple[str, ...]:
     """List the venues that may be offered for one kind of contract."""
     current = (r.venue for r in RULES if r.standing is Standing.CURRENT and r.contract == contract)
@@ -338,8 +343,7 @@ def rule_for(venue: str, contract: str, on: dt.date | None = None) -> Rule:
         raise UnknownVenue(f"no {kind} contracts are known at {name}; ask for {known[0].contract}")
     if on is None:
         return dated[-1]
-    day = on.date() if isinstance(on, dt.datetime) else on
-    held = [rule for rule in dated if rule.valid_from is None or rule.valid_from <= day]
+    held = [rule for rule in dated if rule.valid_from is None or rule.valid_from <= as_day(on)]
     if not held:
         raise UnknownVenue(f"the rule of {name} before {dated[0].valid_from} is not known; ask for a later day")
     return held[-1]

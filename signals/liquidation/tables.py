@@ -16,7 +16,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from signals.liquidation.errors import NoTierTable, SizeBeyondTable
-from signals.liquidation.rules import rule_for
+from signals.liquidation.rules import Rule, as_day, rule_for
 
 QUOTES = ("USDT", "USDC", "USD")
 """The quote currencies tried in this order when none is named."""
@@ -102,14 +102,18 @@ class TierTable:
         return notional / price / self.lot
 
     def max_size(self, leverage: float) -> float:
-        """Give the largest size (table's unit) at which this leverage is allowed; 0.0: at none."""
+        """Give the largest size (table's unit) at which this leverage is allowed; 0.0: at none.
+
+        Infinite where the table ends before the leverage does: a partial table, an open last tier.
+        """
         if self.slope:
             first = self.tiers[0].max_leverage
             if first is not None and leverage > first:
                 return 0.0
             return max(0.0, (1.0 / leverage - self.initial) / self.slope)
         allowed = [t.cap for t in self.tiers if t.max_leverage is None or t.max_leverage >= leverage]
-        return max(allowed, default=0.0)
+        largest = max(allowed, default=0.0)
+        return math.inf if self.partial and largest == self.limit else largest
 
     def breaks_of_recurrence(self, tolerance: float = 1e-9) -> list[int]:
         """List the numbers of the tiers whose amount is not amount_before + floor * (rate - rate_before).
@@ -158,9 +162,8 @@ def tiers(venue: str, contract: str, asset: str, quote: str | None = None, on: d
     rule = rule_for(venue, contract)
     name = asset.strip().upper()
     quotes = QUOTES if quote is None else (quote.strip().upper(),)
-    dated = [file for file in _files() if file.startswith(f"{rule.venue}-{rule.contract}-")]
-    older = [file for file in dated if on is None or day_of(file) <= on]
-    for file in [*reversed(older), *(f for f in dated if f not in older)]:
+    dated = _dated(rule, on)
+    for file in dated:
         text = _text(file)
         for currency in quotes:
             line = _line(text, f"{name},{currency},")
@@ -174,13 +177,12 @@ def tiers(venue: str, contract: str, asset: str, quote: str | None = None, on: d
     )
 
 
-def symbols(venue: str, contract: str) -> tuple[tuple[str, str], ...]:
-    """List (asset, quote) of every symbol in the newest bundled table file of a venue."""
-    rule = rule_for(venue, contract)
-    dated = [file for file in _files() if file.startswith(f"{rule.venue}-{rule.contract}-")]
+def symbols(venue: str, contract: str, on: dt.date | None = None) -> tuple[tuple[str, str], ...]:
+    """List (asset, quote) of every symbol in a venue's newest table file, or the newest known `on` a day."""
+    dated = _dated(rule_for(venue, contract), on)
     if not dated:
         return ()
-    rows = [line.split(",", 2) for line in _text(dated[-1]).splitlines() if line and not line.startswith("#")]
+    rows = [line.split(",", 2) for line in _text(dated[0]).splitlines() if line and not line.startswith("#")]
     return tuple((row[0], row[1]) for row in rows)
 
 
@@ -218,6 +220,13 @@ def day_of(file: str) -> dt.date:
     return dt.date.fromisoformat(file.removesuffix(".csv")[-10:])
 
 
+def _dated(rule: Rule, on: dt.date | None) -> list[str]:
+    """List a market's table files, the one to be asked first at the front."""
+    dated = [file for file in _files() if file.startswith(f"{rule.venue}-{rule.contract}-")]
+    older = [file for file in dated if on is None or day_of(file) <= as_day(on)]
+    return [*reversed(older), *(file for file in dated if file not in older)]
+
+
 @lru_cache(maxsize=1)
 def _files() -> tuple[str, ...]:
     from importlib.resources import files  # noqa: PLC0415 - costs more than all the rest; a bare formula needs none
@@ -243,7 +252,7 @@ def _line(text: str, start: str) -> str | None:
 
 def _near(dated: list[str], name: str) -> str:
     """Name the symbol that was probably meant: Binance lists PEPE as 1000PEPE."""
-    for file in reversed(dated):
+    for file in dated:
         rows = {line.split(",", 1)[0] for line in _text(file).splitlines() if not line.startswith("#")}
         near = sorted(row for row in rows if row[:1].isdigit() and row.lstrip("0123456789").removeprefix("M") == name)
         if near:

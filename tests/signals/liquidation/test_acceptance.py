@@ -17,6 +17,7 @@ from signals.liquidation.funding import (
 )
 
 OLD_BYBIT = dt.date(2025, 9, 1)  # the last day on which Bybit took maintenance on the entry value
+TODAY = dt.date(2026, 11, 22)  # a newer table must not move these figures
 PRICE = 0.01  # tolerance on prices before tick rounding
 POINTS = 0.0005  # 0.05 points on percentages
 
@@ -103,13 +104,13 @@ def test_both_families(contract, side, entry, leverage, mmr, on, price, distance
     ],
 )
 def test_venue_with_its_table(venue, said, price):
-    found = quote(Position(**{"venue": venue, "side": "long", "entry": 95_000, "leverage": 25, **said}))
+    found = quote(Position(**{"venue": venue, "side": "long", "entry": 95_000, "leverage": 25, **said}), on=TODAY)
     assert found.price == (None if price is None else pytest.approx(price, abs=PRICE))
 
 
 def test_a4_says_more_than_a_price():
     said = Position(venue="binance", side="long", entry=95_000, leverage=25, size_usd=820_000)
-    found = quote(said)
+    found = quote(said, on=TODAY)
     assert (found.tier, found.rate, found.amount, found.tier_floor, found.tier_cap) == (2, 0.005, 300, 300_000, 800_000)
     assert found.distance == pytest.approx(-0.03554, abs=1e-5)
     assert found.bankruptcy == pytest.approx(91_200)
@@ -125,7 +126,8 @@ def test_bankruptcy_of_a4():
 
 
 def test_shown_price_is_rounded_towards_the_entry():
-    long, short = (quote(Position(venue="bybit", side=side, entry=95_000, leverage=25)) for side in ("long", "short"))
+    said = {"venue": "bybit", "entry": 95_000, "leverage": 25}
+    long, short = (quote(Position(side=side, **said), on=TODAY) for side in ("long", "short"))
     assert (long.shown, short.shown) == (91_502.0, 98_475.0)
 
 
@@ -141,10 +143,10 @@ def test_shown_price_is_rounded_towards_the_entry():
 )
 def test_leverage_above_the_cap_is_refused(venue, said, cap, up_to):
     with pytest.raises(LeverageAboveCap, match=f"at most {cap}x.*table of 2026-") as refused:
-        quote(Position(venue=venue, side="long", entry=95_000, **said))
+        quote(Position(venue=venue, side="long", entry=95_000, **said), on=TODAY)
     assert refused.value.cap == cap
     assert refused.value.cap_notional == (None if up_to is None else pytest.approx(up_to))
-    assert refused.value.as_of == tiers(venue, "linear", "BTC").as_of
+    assert refused.value.as_of == tiers(venue, "linear", "BTC", on=TODAY).as_of
 
 
 @pytest.mark.parametrize(("hours", "apr"), [(8, 0.1095), (4, 0.219), (1, 0.876)])

@@ -74,6 +74,7 @@ def test_nonsense_is_a_sentence(wrong, says):
         ({"extra_margin": -10, "size_usd": 1}, LiquidationError, "zero or more"),
         ({"margin_mode": "portfolio"}, LiquidationError, "isolated or cross"),
         ({"venue": "gate", "leverage": 300}, MarginTooSmall, "0.475 % at the entry.*lower the leverage"),
+        ({"venue": "gate", "leverage": 300, "margin": 5}, MarginTooSmall, "liquidated at once"),
         ({"asset": "PEPE"}, NoTierTable, "1000PEPE"),
         ({"venue": "okx", "contract": "inverse"}, NoTierTable, "OKX inverse"),
     ],
@@ -212,6 +213,16 @@ def test_without_a_size_nothing_of_a_size_is_said():
     found = quote(LONG)
     assert (found.size, found.margin, found.notional) == (None, None, None)
     assert (found.tier, found.tier_cap, found.leverage_cap, found.max_notional) == (1, 300_000, 150, 70_000_000)
+
+
+def test_a_partial_table_knows_no_largest_position():
+    assert quote(replace(LONG, venue="bybit")).max_notional is None, "25x may well go on above the last known tier"
+    assert quote(replace(LONG, venue="bybit", leverage=100)).max_notional == 2_000_000
+
+
+def test_a_time_is_taken_for_its_day():
+    found = quote(replace(LONG, venue="bybit"), on=dt.datetime(2025, 9, 1, 23, 59, tzinfo=dt.UTC))
+    assert (found.rule_from, found.table_as_of) == (None, dt.date(2025, 1, 1))
 
 
 def test_the_rule_of_the_day():

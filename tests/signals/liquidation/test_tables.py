@@ -12,7 +12,7 @@ import pytest
 
 from signals.liquidation import NoTierTable, SizeBeyondTable, UnknownVenue, liquidation_price, quote, tiers
 from signals.liquidation.position import Position
-from signals.liquidation.tables import _files, parse_table, symbols
+from signals.liquidation.tables import _files, day_of, parse_table, symbols
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 BRACKETS = CHECKOUT.parent / "shared" / "data" / "leverage_tiers" / "binance-tiers-2026-09-29.json"
@@ -58,13 +58,14 @@ def test_binance_is_all_of_it():
 @pytest.mark.parametrize("file", _files())
 def test_every_file_names_what_it_is(file):
     venue, contract = file.split("-")[:2]
-    assert file.endswith(".csv")
-    for asset, currency in symbols(venue, contract):
-        table = tiers(venue, contract, asset, currency)
+    names = symbols(venue, contract, day_of(file))
+    assert names
+    for asset, currency in names:
+        table = tiers(venue, contract, asset, currency, day_of(file))
         assert (table.venue, table.contract, table.asset, table.quote) == (venue, contract, asset, currency)
         assert table.unit in ("quote", "contracts", "coins")
         assert table.source
-        assert table.as_of <= dt.date(2026, 11, 22)
+        assert table.as_of == day_of(file)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ lint:
 	$(PY) -m ruff check --quiet .
 	$(PY) -m ruff format --check --quiet .
 	$(PY) -m mypy
-	.venv/bin/lint-imports
+	.venv/bin/lint-imports --no-logo
 	$(PY) -m cogapp --check README.md CONTRIBUTING.md
 
 docs:

@@ -122,7 +122,7 @@ def _open_interest(close: list[float], rng: Random) -> list[float]:
 
 
 def _volume(rng: Random) -> list[float]:
-    volume = [v * math.exp(0.22 * _gauss(rng)) for v in _line(_anchored("volume_usd"), log=True)]
+    volume = [v * math.exp(0.08 * _gauss(rng)) for v in _line(_anchored("volume_usd"), log=True)]
     for n, total in _anchored("volume_month").items():
         month = [m for m, day in enumerate(DAYS) if (day.year, day.month) == (DAYS[n].year, DAYS[n].month)]
         scale = total / math.fsum(volume[m] for m in month)
@@ -136,16 +136,22 @@ def mean_30d(flow: list[float]) -> list[float]:
     return [math.fsum(flow[n - _MEAN_DAYS : n]) / _MEAN_DAYS for n in range(_MEAN_DAYS, len(flow) + 1)]
 
 
+def _spread(count: int, rng: Random) -> list[float]:
+    """Return numbers evenly spread over −1 … 1, in a random order that repeats every 30 days.
+
+    Bell-shaped noise now and then makes a day that stands out, and the alerts would report an event that nobody
+    published. Evenly spread noise has no such day; as it repeats, the published 30-day mean stays on its line.
+    """
+    month = [value for _, value in sorted((rng.random(), n / 14.5 - 1) for n in range(_MEAN_DAYS))]
+    return [month[n % _MEAN_DAYS] for n in range(count)]
+
+
 def _net_flow(close: list[float], rng: Random) -> list[float]:
     """Return buys minus sells a day, so that its 30-day mean meets the two published figures."""
-    # Noise that takes most of itself back the next day: days differ widely, their monthly mean stays on its line.
-    flow, before = [], 0.0
     moves = [0.0, *(math.log(now / then) for then, now in pairwise(close))]
     usual = _line(_anchored("volume_usd"), log=True)
-    for value, volume, move in zip(_line(_anchored("net_taker")), usual, moves, strict=True):
-        now = 0.016 * volume * _gauss(rng)
-        flow.append(value + 0.2 * volume * move + now - 0.9 * before)
-        before = now
+    rows = zip(_line(_anchored("net_taker")), usual, moves, _spread(len(close), rng), strict=True)
+    flow = [value + 0.05 * total * move + 0.03 * total * noise for value, total, move, noise in rows]
     for n, wanted in _anchored("net_taker_30d").items():
         window = range(n - _MEAN_DAYS + 1, n + 1)
         short = wanted - math.fsum(flow[m] for m in window) / _MEAN_DAYS

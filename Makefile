@@ -11,7 +11,7 @@ help:
 	@echo "make lint    ruff, mypy, import layers, and whether the generated tables are current"
 	@echo "make docs    write the generated tables of README.md and CONTRIBUTING.md again"
 	@echo "make bench   measure what DESIGN promises, as ratios  (ARGS=\"start\")"
-	@echo "make fuzz    the property tests, with many more examples"
+	@echo "make fuzz    the property tests with many more examples, and a million command lines"
 	@echo "make lock    resolve the requirements again  (needs uv)"
 	@echo "make clean   remove .venv and every cache; data/ and config.toml stay"
 
@@ -42,6 +42,7 @@ bench:
 fuzz:
 	@sh .ci/setup dev
 	@$(PY) -m pytest -m hypothesis --hypothesis-profile=fuzz --timeout=0 $(ARGS)
+	@PYTHONPATH=. $(PY) tests/fuzz_parsing.py
 
 lock:
 	@command -v uv >/dev/null || { echo "perpulse: make lock needs uv: https://docs.astral.sh/uv" >&2; exit 1; }

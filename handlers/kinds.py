@@ -134,7 +134,7 @@ def argument(kind: Kind, *, default: Any = MISSING, label: str | None = None, wo
 FILLERS = _words(
     "a an the my me i im is it if and or to of for in on at with using what whats when where would will be get please "
     "pls position pos trade perp perps perpetual perpetuals futures future swap contract contracts margin margined "
-    "margin-mode liq liquidation liquidated entry price leverage lev side mode opened open both sides no not @ - / & + vs from"
+    "margin-mode liq liquidation liquidated entry price leverage lev side mode opened open both sides @ - / & + vs from"
 )
 LEVERAGE_WORDS = _words("x lev leverage fach")
 _MAGNITUDES = {"k": 1e3, "m": 1e6, "mn": 1e6, "mm": 1e6, "mio": 1e6, "mil": 1e6, "million": 1e6}

@@ -180,25 +180,23 @@ class _Reading:
             before.value, before.text, before.whole = before.value * 1000, f"{before.text} 000", False
             return True
         words = self.plan.words
-        if not self.plan.numbers or lower not in self.plan.suffixes or lower in LEVERAGE_WORDS:
+        side = lower == "b" and lower in words  # `95000 b` buys, `95b` is large
+        if not self.plan.numbers or lower not in self.plan.suffixes or lower in LEVERAGE_WORDS or side:
             return False
-        if lower == "b" and lower in words:  # `95000 b` buys, `95b` is large
-            return False
-        if not isinstance(before, _Number) or before.unit:
-            if lower == "$":
-                self.items.append(_Mark(unit="usd"))
-            return lower in DOLLARS and lower not in words
-        if lower in words and before.leverage():  # `25 usdt` names the contract, `95000 usdt` the money
+        if isinstance(before, _Number) and not before.unit:
+            return self._unit_of(before, chunk, lower)
+        if lower == "$":
+            self.items.append(_Mark(unit="usd"))
+        return lower in DOLLARS and lower not in words
+
+    def _unit_of(self, number: _Number, chunk: str, lower: str) -> bool:
+        if lower in self.plan.words and number.leverage():  # `25 usdt` names the contract, `95000 usdt` the money
             return False
         factor, unit = self.plan.suffixes[lower]
-        if unit == "" and not before.plain:
+        if unit == "" and not number.plain:
             return False
-        before.value, before.text, before.unit, before.plain = (
-            before.value * factor,
-            f"{before.text} {chunk}",
-            unit,
-            False,
-        )
+        number.value, number.unit, number.plain = number.value * factor, unit, False
+        number.text = f"{number.text} {chunk}"
         return True
 
     def _read_whole(self, chunk: str) -> bool:
@@ -416,14 +414,15 @@ class _Reading:
         if sizes and prices and len(loose) > 1 and len(dollars) == 1:  # `95000 10k$`: the one with the mark is the size
             self._put_number(dollars[0], sizes.pop(0))
             loose.remove(dollars[0])
-        if len(loose) > len(prices) + len(sizes):
+        targets = sorted(prices + sizes, key=lambda each: not each.required)[: len(loose)]
+        if len(loose) > len(targets):
             raise Refused(f"I do not know what {shown(loose[-1].text)} is for. Type it {self._example()}.")
-        if prices and sizes and len(loose) > len(prices):
+        if len({each.kind.name for each in targets}) > 1:
             raise Refused(
                 f"Which is the price, {shown(loose[0].text)} or {shown(loose[1].text)}? "
                 f"Type the price as @{loose[0].digits()} and the size like 10kusd or 0.5btc."
             )
-        for item, target in zip(loose, prices + sizes, strict=False):
+        for item, target in zip(loose, targets, strict=True):
             self._put_number(item, target)
 
 

@@ -86,8 +86,8 @@ async def test_the_whole_answer() -> None:
         "Maintenance margin 0.40 % of the position (tier 1).",
         "Larger positions: 91,653.25 at $1m, 91,890.91 at $5m.",
         (
-            "Elsewhere, farthest first: Bybit 91,502, OKX 91,612.26, Bitget 91,621.46, KuCoin 91,621.46, Gate 91,635.27, "
-            "Deribit 92,121.21, Hyperliquid 92,354.43."
+            "Elsewhere, farthest first: Bybit 91,502, OKX 91,612.26, Bitget 91,621.46, KuCoin 91,621.46, "
+            "Gate 91,635.27, Deribit 92,121.21, Hyperliquid 92,354.43."
         ),
         (
             "The mark price decides, not the last trade. "

@@ -7,9 +7,9 @@ r = funding rate per interval, h = interval in hours; simple yearly rate. After 
 
 Two things differ from a bare percentile, for the same reason: funding *rests* on one value (0.01 % per 8 h, 10.95 % a
 year) for weeks. (a) Equal values count half. "At or below" would put the resting value at 1.00, the highest of the
-year, in any year that never went above it. (b) The percentile speaks only outside the neutral band. After a year
-below zero even the resting rate can rank above 95 % of it, and nobody is crowded at rest. For the same reason a rate that
-is back near rest ends the episode whatever its rank.
+year, in any year that never went above it. (b) The percentile speaks only outside the neutral band. After a year below
+zero even the resting rate can rank above 95 % of it, and nobody is crowded at rest. For the same reason a rate that is
+back near rest ends the episode whatever its rank.
 
 The way out has to hold for three days, nine settlements of 8 h: funding swings from one settlement to the next, and
 with 8 h out as well as in the recorded winter of 2025-26 told of 19 crowds of shorts instead of 4.

@@ -1,0 +1,347 @@
+"""Which source answers which topic, how often, and what happens when one does not.
+
+One source, topic or asset in trouble harms no other. A host that bans or refuses us is left alone as a whole; a topic
+that fails is tried again after a growing pause, by one question; a contract that is not offered, again tomorrow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from bot.border import Border
+from bot.breaker import Breaker, State
+from bot.sources import Ask, Blocked, NotOffered, Source, SourceDown, SourceError, Topic
+from signals.inputs import INPUTS, MARKET
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from storage.points import Newest, Points
+
+    Remembered = Callable[[str, str, str], Newest | None]
+
+HISTORY: Final = timedelta(days=200)  # what the longest window (180 days) needs, where the venue still has it
+OVERLAP: Final = timedelta(hours=2)  # hourly history is published late and corrected; writing twice changes nothing
+SLACK: Final = timedelta(seconds=1)  # a tick that comes a little early is not sent away for a whole round
+TOLD_AFTER: Final = 3  # failed rounds in a row: one lost answer is not news
+AT_ONCE: Final = 4  # questions to one host at a time
+_OPINIONS: Final = 3  # a healthy topic is called down after this many assets failed and none was answered
+
+_KEY_INPUT: Final[dict[Topic, str]] = {  # whose newest value says how far the store has come
+    "bars": "close",
+    "open_interest": "open_interest_coin",
+    "funding": "funding_rate",
+    "fear_greed": "fear_greed",
+}
+_FRESH: Final[dict[Topic, timedelta]] = {  # an answer whose newest figure is older than this is a frozen one
+    topic: INPUTS["mark_price" if topic == "funding" else name].fresh_for for topic, name in _KEY_INPUT.items()
+}
+_IN_ROWS: Final = frozenset({"bars", "fear_greed"})  # topics where a question always begins at the newest known row
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEvent:
+    """A change worth telling once: a source went down or is blocked, and later is back (`ok`)."""
+
+    source: str
+    topics: tuple[Topic, ...]
+    state: State
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SourceHealth:
+    """How one source stands with one topic.
+
+    last_good: exchange time of the newest good figure. absent: assets that are not offered, and why. quarantined: how
+    many figures were rejected since the start; last_rejected names the newest.
+    """
+
+    source: str
+    topic: Topic
+    state: State
+    since: datetime | None
+    last_good: datetime | None
+    next_try: datetime | None
+    error: str
+    quarantined: int
+    last_rejected: str
+    absent: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What one round brought: points that passed the border, and changes of state to be told."""
+
+    points: list[Points]
+    events: list[SourceEvent]
+
+
+@dataclass(slots=True)
+class _Asset:
+    """One asset within a topic: when it is due, how far it is known, its own trouble."""
+
+    breaker: Breaker
+    asked: datetime | None = None
+    due: datetime | None = None
+    newest: datetime | None = None
+    full_at: datetime | None = None
+
+    def wants(self, now: datetime) -> bool:
+        """Tell whether it is due; a clock that was put back must not silence it."""
+        return self.asked is None or self.due is None or now < self.asked or now >= self.due - SLACK
+
+
+@dataclass(slots=True)
+class _Line:
+    """One topic of one source."""
+
+    topic: Topic
+    pause: timedelta
+    breaker: Breaker
+    assets: dict[str, _Asset] = field(default_factory=dict)
+    turn: int = 0
+    quarantined: int = 0
+    last_rejected: str = ""
+
+
+@dataclass(slots=True)
+class _Desk:
+    """One source: its host as a whole, its topics, and what has been told about it."""
+
+    source: Source
+    host: Breaker
+    lines: list[_Line]
+    gate: asyncio.Semaphore
+    told: State = "ok"
+    asked: bool = False
+
+
+class Market:
+    """Ask every source what is due and pass on what can be true.
+
+    clock: read at receipt, since an exchange's time may lie after the beginning of the round. remembered: the newest
+    stored value of (venue, asset, input), by which a restart goes on where it stopped. chance: the jitter, in [0, 1).
+    """
+
+    def __init__(
+        self,
+        sources: Iterable[Source],
+        *,
+        clock: Callable[[], datetime],
+        remembered: Remembered | None = None,
+        chance: Callable[[], float] = random.random,
+        history: timedelta = HISTORY,
+        patience_s: float = 60.0,
+    ) -> None:
+        self._clock, self._chance, self._history, self._patience_s = clock, chance, history, patience_s
+        self._remembered = remembered or (lambda _venue, _asset, _name: None)
+        self._border = Border(self._last_value)
+        self._log = structlog.get_logger("market")
+        self._desks = [
+            _Desk(
+                source,
+                Breaker(chance),
+                [_Line(topic, pause, Breaker(chance)) for topic, pause in source.offers.items()],
+                asyncio.Semaphore(AT_ONCE),
+            )
+            for source in sources
+        ]
+
+    async def collect(self, assets: Sequence[str], now: datetime) -> Collected:
+        """Ask what is due at `now`; never sleeps and never raises for a source. Call it again at the next tick."""
+        found = await asyncio.gather(*(self._desk(desk, assets, now) for desk in self._desks))
+        events = [event for desk in self._desks if (event := _change(desk, now))]
+        return Collected([each for batch in found for each in batch], events)
+
+    def health(self) -> list[SourceHealth]:
+        """Say how every source stands with every topic, trouble of its host included."""
+        return [_health(desk, line) for desk in self._desks for line in desk.lines]
+
+    def attributions(self) -> list[str]:
+        """List what the providers ask us to say."""
+        return [desk.source.attribution for desk in self._desks]
+
+    async def close(self) -> None:
+        """Close every source, whatever one of them says to it."""
+        await asyncio.gather(*(desk.source.close() for desk in self._desks), return_exceptions=True)
+
+    async def _desk(self, desk: _Desk, assets: Sequence[str], now: datetime) -> list[Points]:
+        waiting = deque((line, due) for line in desk.lines if (due := self._due(line, assets, now)))
+        found: list[Points] = []
+        # A host of which nothing good is known is asked one thing at a time until it answers: one probe, not twelve.
+        while waiting and not desk.host.rests(now) and (not desk.asked or desk.host.state != "ok"):
+            found += await self._topic(desk, *waiting.popleft(), now)
+        if not desk.host.rests(now):
+            rest = await asyncio.gather(*(self._topic(desk, line, due, now) for line, due in waiting))
+            found += [each for batch in rest for each in batch]
+        return found
+
+    def _due(self, line: _Line, assets: Sequence[str], now: datetime) -> list[str]:
+        """List assets to be asked now; of a topic in trouble all of them, beginning with another one each time."""
+        if line.breaker.rests(now):
+            return []
+        wanted = [MARKET] if line.topic == "fear_greed" else list(dict.fromkeys(assets))
+        free = [name for name in wanted if not self._asset(line, name).breaker.rests(now)]
+        if line.breaker.failures and free:
+            turn = line.turn % len(free)
+            line.turn += 1
+            return free[turn:] + free[:turn]
+        return [name for name in free if line.assets[name].wants(now)]
+
+    def _asset(self, line: _Line, name: str) -> _Asset:
+        return line.assets.setdefault(name, _Asset(Breaker(self._chance)))
+
+    async def _topic(self, desk: _Desk, line: _Line, due: list[str], now: datetime) -> list[Points]:
+        """Ask one topic: first singly until somebody is answered, then the rest together."""
+        found: list[Points] = []
+        queue, heard, misses = deque(due), False, 0
+        while queue and not heard and misses < (1 if line.breaker.failures else _OPINIONS) and not desk.host.rests(now):
+            answer = await self._ask(desk, line, queue.popleft(), now)
+            found += answer or []
+            heard, misses = answer is not None, misses + 1
+        if heard:
+            for answer in await asyncio.gather(*(self._ask(desk, line, name, now) for name in queue)):
+                found += answer or []
+        self._judge(desk, line, now, heard=heard)
+        return found
+
+    def _judge(self, desk: _Desk, line: _Line, now: datetime, *, heard: bool) -> None:
+        """Set the state of a topic after a round: nobody answered, an old answer, or all in order."""
+        if desk.host.rests(now):
+            return
+        if not heard:
+            failing = [each.breaker for each in line.assets.values() if each.breaker.state == "down"]
+            line.breaker.failed(SourceDown(failing[-1].reason if failing else "no answer"), now)
+            for breaker in failing:  # the trouble was the topic's: no asset keeps a pause of its own
+                breaker.worked(now)
+            return
+        newest = max((each.newest for each in line.assets.values() if each.newest), default=None)
+        if newest is not None and now - newest > _FRESH[line.topic]:
+            said = f"{desk.source.name} answers, but its newest {line.topic} is from {newest:%Y-%m-%d %H:%M} UTC."
+            line.breaker.failed(SourceDown(said), now)
+        else:
+            line.breaker.worked(now)
+
+    async def _ask(self, desk: _Desk, line: _Line, name: str, now: datetime) -> list[Points] | None:
+        """Ask for one asset. None when the source failed; an empty list when it does not offer the asset."""
+        asset = self._asset(line, name)
+        async with desk.gate:
+            if desk.host.rests(now):
+                return None
+            since = self._since(desk.source.name, line.topic, name, asset, now)
+            desk.asked = True
+            failure: SourceError
+            try:
+                async with asyncio.timeout(self._patience_s):
+                    answer = await desk.source.fetch(Ask(line.topic, name, now, since))
+                found = self._admit(desk, line, answer)
+            except SourceError as error:
+                failure = error
+            except TimeoutError:
+                failure = SourceDown(f"{desk.source.name} did not answer within {self._patience_s:g} s.")
+            except Exception:  # noqa: BLE001 -- a defect in one source must not stop the others; the log has it whole
+                self._log.exception("source broke its promise", source=desk.source.name, topic=line.topic, asset=name)
+                failure = SourceDown(f"Reading {desk.source.name} failed inside perpulse; the log has the details.")
+            else:
+                self._noted(desk, line, asset, found, now, full=since is not None)
+                return found
+        return self._failed(desk, asset, failure, now)
+
+    def _failed(self, desk: _Desk, asset: _Asset, error: SourceError, now: datetime) -> list[Points] | None:
+        """Blame the asset, and the whole host where the venue speaks of it: a block, or a rest that it named."""
+        asset.breaker.failed(error, now)
+        if isinstance(error, NotOffered):
+            return []
+        if isinstance(error, Blocked) or (isinstance(error, SourceDown) and error.retry_at):
+            asset.breaker.worked(now)
+            desk.host.failed(error, now)
+        return None
+
+    def _admit(self, desk: _Desk, line: _Line, answer: list[Points]) -> list[Points]:
+        """Let the border look at an answer; one of which nothing is left is a failure, not a silence."""
+        passed, before, receipt = [], line.quarantined, self._clock()
+        for each in answer:
+            good, rejected = self._border.admit(each, receipt)
+            line.quarantined += len(rejected)
+            if rejected:
+                example = rejected[-1]
+                line.last_rejected = f"{example.asset} {example.name} {example.reason}"
+                self._log.warning("figures rejected", venue=each.venue, count=len(rejected), one=line.last_rejected)
+            if len(good.frame):
+                passed.append(good)
+        if line.quarantined > before and not passed:
+            raise SourceDown(f"{desk.source.name} sends impossible figures: {line.last_rejected}.")
+        return passed
+
+    def _noted(
+        self, desk: _Desk, line: _Line, asset: _Asset, found: list[Points], now: datetime, *, full: bool
+    ) -> None:
+        desk.host.worked(now)
+        asset.breaker.worked(now)
+        asset.asked, asset.due = now, now + line.pause
+        for each in found:
+            newest = each.frame.index[-1].to_pydatetime()
+            asset.newest = max(asset.newest or newest, newest)
+            if each.step is not None:  # nothing new before the next bar has closed
+                asset.due = max(asset.due, newest + 2 * each.step)
+        if full:
+            asset.full_at = now
+
+    def _since(self, venue: str, topic: Topic, name: str, asset: _Asset, now: datetime) -> datetime | None:
+        """Choose where a question begins: at what is known already; for levels, once an hour, else just the present."""
+        known = asset.newest if topic in _IN_ROWS else asset.full_at
+        if known is None:
+            stored = self._remembered(venue, name, _KEY_INPUT[topic])
+            return max(stored.at - OVERLAP, now - self._history) if stored else now - self._history
+        if topic in _IN_ROWS:
+            return known
+        same_hour = known.replace(minute=0, second=0, microsecond=0) == now.replace(minute=0, second=0, microsecond=0)
+        return None if same_hour else known - OVERLAP
+
+    def _last_value(self, venue: str, asset: str, name: str) -> float | None:
+        stored = self._remembered(venue, asset, name)
+        return stored.value if stored else None
+
+
+def _change(desk: _Desk, now: datetime) -> SourceEvent | None:
+    """Tell a change of the source as a whole, once: into trouble, into worse trouble, and out of it."""
+    failing = tuple(line.topic for line in desk.lines if line.breaker.failures)
+    told = [line.breaker for line in desk.lines if line.breaker.failures >= TOLD_AFTER]
+    state: State = desk.told
+    reason, since = "", now
+    if desk.host.state != "ok":
+        failing = tuple(line.topic for line in desk.lines)
+        state, reason, since = desk.host.state, desk.host.reason, desk.host.since or now
+    elif told:
+        state, reason, since = "down", told[0].reason, told[0].since or now
+    elif not failing:
+        state, failing = "ok", tuple(line.topic for line in desk.lines)
+    if state == desk.told:
+        return None
+    desk.told = state
+    return SourceEvent(desk.source.name, failing, state, reason, since)
+
+
+def _health(desk: _Desk, line: _Line) -> SourceHealth:
+    breaker = desk.host if desk.host.state != "ok" else line.breaker
+    return SourceHealth(
+        source=desk.source.name,
+        topic=line.topic,
+        state=breaker.state,
+        since=breaker.since,
+        last_good=max((each.newest for each in line.assets.values() if each.newest), default=None),
+        next_try=breaker.next_try,
+        error=breaker.reason,
+        quarantined=line.quarantined,
+        last_rejected=line.last_rejected,
+        absent={name: each.breaker.reason for name, each in line.assets.items() if each.breaker.state == "absent"},
+    )

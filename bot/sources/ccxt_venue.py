@@ -27,6 +27,7 @@ class CcxtVenue:
 
     clock: read once per request, for a ban or Retry-After counted from the answer. base_url: another address for every
     host of the exchange (a mirror, or the loopback exchange of the tests). proxy: http:// or https:// address.
+    paced: keep to the request weights of the venue; off only where the other side counts none.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class CcxtVenue:
         timeout_s: float = 10.0,
         proxy: str | None = None,
         base_url: str | None = None,
+        paced: bool = True,
     ) -> None:
         if proxy is not None and urlsplit(proxy).scheme not in {"http", "https"}:
             raise ValueError("The proxy of a source must be an http:// or https:// address.")
@@ -46,6 +48,7 @@ class CcxtVenue:
         self._quirks, self._clock = quirks, clock
         self._timeout_s, self._proxy, self._base_url = timeout_s, proxy, base_url
         self._exchange: Any = None  # the one place where ccxt's untyped object lives
+        self._paced = paced
         self._contracts: dict[str, Contract] = {}
         self._contracts_at: datetime | None = None
         self._loading = asyncio.Lock()
@@ -106,7 +109,12 @@ class CcxtVenue:
         # half a second and 100 MB: only a process that asks pays, and never the event loop
         ccxt = await asyncio.to_thread(importlib.import_module, "ccxt.async_support")
         kind = getattr(ccxt, self._quirks.ccxt_id)
-        exchange = kind({"timeout": round(self._timeout_s * 1000), "aiohttp_proxy": self._proxy})
+        settings = {
+            "timeout": round(self._timeout_s * 1000),
+            "aiohttp_proxy": self._proxy,
+            "enableRateLimit": self._paced,
+        }
+        exchange = kind(settings)
         if self._base_url:
             exchange.urls["api"] = _moved(exchange.urls["api"], self._base_url.rstrip("/"))
         make_strict(exchange, self._quirks.title, self._clock)

@@ -55,6 +55,20 @@ LISTED = (
 )
 
 
+class Clock:
+    """A clock that goes when it is told to."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def go(self, **span: float) -> datetime:
+        self.now += timedelta(**span)
+        return self.now
+
+
 class FakeExchange:
     """Serve until stopped. Set `faults[path] = ...` and `twists[path] = ...` ("*" for all paths) at any time.
 

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from telegram.error import InvalidToken, NetworkError, RetryAfter, TelegramError, TimedOut
 
 from handlers.channel import Address, Outgoing, SendFailed
-from handlers.command import Asker, Deps, command
+from handlers.command import Asker, Deps, command, commands
 from handlers.on_telegram import Telegram, Timeouts
 from handlers.on_telegram_errors import failure
 from handlers.reply import Block, Button, Buttons, Line, Picture, Reply, Table
@@ -112,7 +112,8 @@ def bot_of(fake: BotApi, **more: Any) -> Place:
 async def fake() -> AsyncIterator[BotApi]:
     async with BotApi() as server:
         server.chat(PRIVATE, title="Ann")
-        server.chat(GROUP, "group", members={OWNER: "creator", ADMIN: "administrator"})
+        everybody = {OWNER: "creator", ADMIN: "administrator", LINKED_CHANNEL: "administrator"}
+        server.chat(GROUP, "group", members=everybody)
         server.chat(FORUM, "supergroup", topics={7}, members={ADMIN: "administrator"})
         server.chat(CHANNEL, "channel", title="News", members={ADMIN: "administrator"})
         yield server
@@ -451,6 +452,19 @@ async def test_sets_the_menu_from_the_one_list(place: Place) -> None:
     assert place.fake.menus == {"all_private_chats": menu, "all_group_chats": menu}
 
 
+async def test_telegram_takes_every_command_for_the_menu(fake: BotApi) -> None:
+    if not commands():
+        pytest.skip("no command is written yet")
+
+    async def answer(line: str, asker: Asker) -> tuple[Block, ...]:
+        return ()
+
+    telegram = Telegram(SecretStr(TOKEN), answer=answer, base_url=fake.base_url, timeouts=QUICK)
+    await telegram.start()
+    await telegram.stop()
+    assert [each["command"] for each in fake.menus["all_group_chats"]] == list(commands())
+
+
 @pytest.mark.parametrize(
     ("message", "address", "user", "may_change"),
     [
@@ -661,7 +675,9 @@ async def test_a_refused_token_is_said_without_the_token(fake: BotApi, caplog: p
     await place.telegram.stop()
     assert caught.value.unauthorised
     assert fake.counts().total() <= 2
-    assert caught.value.__suppress_context__  # what the library raised quotes the token
+    assert caught.value.__cause__ is None  # what the library raised quotes the token
+    assert caught.value.__suppress_context__
+    assert "@BotFather" in caught.value.reason
     assert TOKEN not in f"{caught.value!r} {place.telegram!r} {logs}"
 
 

@@ -281,6 +281,10 @@ class _Reading:
         if self.plan.rest is not None and (read is None or (not read.certain and not self._free(ASSET))):
             self.rest.append(chunk)
             return
+        if read is None and len(pieces := [each for each in chunk.split("/") if each]) > 1:  # long/25x
+            for piece in pieces:
+                self.word(piece)
+            return
         if read is None:
             self._unknown(chunk)
         if not read.certain and len(chunk) >= 4:
@@ -366,7 +370,8 @@ class _Reading:
                 after.unit, after.plain = "usd", False
 
     def _field_for(self, item: _Number) -> Field:
-        targets = self.plan.of(_KIND_OF[item.unit])
+        every = self.plan.of(_KIND_OF[item.unit])
+        targets = tuple(each for each in every if not each.words) or every  # `every 8h` needs its word, `7d` does not
         if not targets:
             self._unknown(item.text)
         return next((each for each in targets if each.name not in self.values), targets[-1])

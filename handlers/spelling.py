@@ -71,8 +71,10 @@ def _plain(character: str) -> str:
         return character
     if character.isdecimal():
         return str(unicodedata.decimal(character))
-    # format characters (zero-width space, direction marks) come along with copied text and are never meant
-    return "" if unicodedata.category(character) == "Cf" else character
+    category = unicodedata.category(character)
+    if category in ("Cf", "Mn"):  # zero-width spaces, direction marks, variation selectors come along with copied text
+        return ""
+    return " " if category in ("So", "Sk", "Co", "Cn", "Cs") else character  # an emoji says nothing about a position
 
 
 def number(text: str) -> float:

@@ -127,6 +127,8 @@ def test_acceptance_a25(text: str) -> None:
         "95.000,00 25x btc long",
         "btc long 95000 25",
         "95000 25 btc long",
+        "btc long/25x/95k",
+        "🚀 BTC long 95000 25x \U0001f44d\ufe0f",
     ],
 )
 def test_spellings_of_one_position(text: str) -> None:

@@ -18,7 +18,7 @@ from handlers.notices import derived_words
 from handlers.readings import VENUES, NotKnown, asset_of, newest_inputs, read
 from signals.inputs import INPUTS, MARKET
 from signals.metric import Reading, metrics
-from storage import chats, points
+from storage import chats, panels, points
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -153,16 +153,20 @@ def as_of(readings: Sequence[Reading]) -> datetime | None:
 
 
 def stamp_of(readings: Sequence[Reading], now: datetime, deps: Deps) -> str | None:
-    """Say where the numbers come from, how old the oldest input is, and what must be known of them; None for none."""
+    """Say where the numbers come from, how old the oldest input is, and what must be known of them; None for none.
+
+    Where inputs are too old to be called current, the age is that of the oldest of them.
+    """
     oldest = as_of(readings)
     if oldest is None:
         return None
-    venues = dict.fromkeys(venue for each in readings for venue in each.venues)
+    stale = stale_since(readings, deps)
+    venues = sorted(dict.fromkeys(venue for each in readings for venue in each.venues), key=lambda each: each in CREDIT)
     derived = {name for each in readings for name in each.derived}
     daily = any(each.step >= DAY > metrics()[each.metric].step for each in readings)
     parts = [
         ", ".join(CREDIT.get(venue, VENUES.get(venue, venue)) for venue in venues),
-        wording.age(now - oldest) + (": not current" if any_stale(readings, deps) else ""),
+        f"{wording.age(now - stale)}: not current" if stale else wording.age(now - oldest),
         "daily data" if daily else "",
         derived_words(tuple(sorted(derived))),
         deps.stamp_note or "",
@@ -170,13 +174,42 @@ def stamp_of(readings: Sequence[Reading], now: datetime, deps: Deps) -> str | No
     return " · ".join(part for part in parts if part)
 
 
-def any_stale(readings: Sequence[Reading], deps: Deps) -> bool:
-    """Tell whether any input of the readings is too old to be called current."""
-    return any(
-        is_stale(deps.store, each.asset, name, newest, deps.now)
-        for each in readings
-        for name, newest in newest_inputs(deps.store, metrics()[each.metric], each.asset).items()
+def stale_since(readings: Sequence[Reading], deps: Deps) -> datetime | None:
+    """Return the time of the oldest input that is too old to be called current; None where all are current."""
+    return min(
+        (
+            newest.at
+            for each in readings
+            for name, newest in newest_inputs(deps.store, metrics()[each.metric], each.asset).items()
+            if is_stale(deps.store, each.asset, name, newest, deps.now)
+        ),
+        default=None,
     )
+
+
+def last_price(deps: Deps, asset: str) -> points.Newest:
+    """Return the newest price: the mark price where that is younger than the last close. Refused without any."""
+    known = [each for name in ("close", "mark_price") if (each := points.newest(deps.store, asset, name))]
+    if not known:
+        raise _nothing([metrics()["price_drawdown"]], asset)
+    return max(known, key=lambda each: each.at)
+
+
+def price_changes(deps: Deps, asset: str, last: points.Newest) -> tuple[float | None, float | None]:
+    """Return the change of price over 1 and 7 days as fractions, against the closes of that time; None if unknown."""
+    metric = metrics()["price_drawdown"]
+    step = panels.step_for(deps.store, metric, asset, last.at - metric.window, last.at)
+    panel = panels.panel(deps.store, ["close"], [asset], step=step, start=last.at - 9 * DAY, end=last.at)
+    closes = dict(zip(panel.closes.to_pydatetime(), panel.values["close"][:, 0].tolist(), strict=True))
+    then = [closes.get(panels.floor(last.at - back * DAY, step), math.nan) for back in (1, 7)]
+    day, week = (None if math.isnan(each) else last.value / each - 1 for each in then)
+    return day, week
+
+
+def reading_of(asset: str, last: points.Newest, fall: Reading | None) -> Reading:
+    """Return the last price as a reading, so that it is stamped like one."""
+    step = fall.step if fall else metrics()["price_drawdown"].step
+    return Reading("price_drawdown", asset, last.at, step, {}, {"close": last.at}, (last.venue,), (), DAY)
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Metrics read for people: the newest value of a metric for an asset, with its age, venues and what must be said of it."""
+"""Metrics read for people: the newest value for an asset, with its age, its venues and what must be said of it."""
 
 from __future__ import annotations
 
@@ -55,8 +55,10 @@ def read(store: Store, metric: Metric, asset: str, now: datetime) -> Reading | N
     if not newest:
         return NotKnown(metric.id, asset, f"nothing is stored of {_titles(metric)} for {asset}")
     last = min(each.at for each in newest.values())
-    end = min(now, last + metric.step)  # stored history that ends in the past is read at its own end, with its age
-    step = panels.step_for(store, metric, asset, end - metric.window, end)
+    end = min(now, last + metric.step)
+    # A few days at least: a shorter window would hold too few points to show how far apart they are.
+    step = panels.step_for(store, metric, asset, end - max(metric.window, timedelta(days=3)), end)
+    end = min(now, last + step)  # stored history that ends in the past is read at its own end, with its age
     start = panels.floor(end, step) - metric.bars_back(step) * step
     stale = now - last > max(INPUTS[name].fresh_for for name in newest)
     panel = panels.panel(

@@ -232,6 +232,17 @@ def clock(value: datetime | None, zone: str | tzinfo = UTC, *, dated: bool = Fal
     return f"{local.day} {_MONTHS[local.month - 1]} {text}" if dated else text
 
 
+def moment(value: datetime | None, zone: str | tzinfo = UTC) -> str:
+    """Say a time with its whole date in a zone: 20 November 2025, 21:10 UTC."""
+    if value is None or _missing(value):
+        return UNKNOWN
+    if isinstance(zone, str):
+        from zoneinfo import ZoneInfo  # noqa: PLC0415 - as above
+
+        zone = ZoneInfo(zone)
+    return f"{day(value.astimezone(zone).date())}, {clock(value, zone)}"
+
+
 def listing(words: Sequence[str], last: str = "and") -> str:
     """Join words as one says them: BTC, ETH and SOL."""
     return f" {last} ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else "none"

@@ -58,7 +58,11 @@ def answered(
     used = readings or look.readings
     asset = None if look.asset == "MARKET" else look.asset
     every = {"asset": asset, "as_of": looking.as_of(used), **values}
-    return Reply(tuple(lines), looking.plain(every), stamp=looking.stamp_of(used, deps.now, deps))
+    blocks = list(lines)
+    if stale := looking.stale_since(used, deps):
+        when = wording.moment(stale, look.zone)
+        blocks.insert(1, Line(f"Not current: these figures are of {when}.", "caveat"))
+    return Reply(tuple(blocks), looking.plain(every), stamp=looking.stamp_of(used, deps.now, deps))
 
 
 # --- open interest ----------------------------------------------------------------------------------------------------
@@ -164,7 +168,7 @@ async def funding(deps: Deps, args: OneAsset) -> Reply:
         reason = f"{look.asset} funding: {look.why_not('funding_apr')}."
         return answered(deps, look, [Line(reason, "headline")], {})
     apr, each, hours = (value(used, name) or 0.0 for name in ("value", "rate", "interval_hours"))
-    stale = looking.any_stale((used,), deps)
+    stale = looking.stale_since((used,), deps) is not None
     due = None if stale or hours <= 0 else next_settlement(deps.now, hours)
     cost = apr / 365 * 100_000
     lines: list[Block] = [
@@ -218,3 +222,140 @@ def _no_year(look: Look) -> str:
         return f"Against its past year: {look.why_not('funding_stretch')}."
     days = round(year.seen.total_seconds() / 86400)
     return f"Against its past year: learning, {days} of 365 days."
+
+
+# --- taker flow -------------------------------------------------------------------------------------------------------
+
+
+@command(subject="market", example="/taker btc")
+async def taker(deps: Deps, args: OneAsset) -> Reply:
+    """Taker flow: who buys or sells at market, 24 h and 30 days.
+
+    A taker is whoever does not wait with a limit order. Shows the ratio of taker buys to sells over 24 hours, how
+    unusual it is, and the 30-day mean of buys less sells.
+    """
+    from handlers import looking  # noqa: PLC0415 - see above
+
+    look = await looking.look(deps, args.asset, ("taker_ratio", "taker_zscore", "net_taker_30d"), example="/taker btc")
+    ratio, unusual, month = (look.get(each) for each in ("taker_ratio", "taker_zscore", "net_taker_30d"))
+    lines: list[Block] = [
+        *(_last_24h(look, ratio, deps.now) if ratio else [Line(f"Last 24 h: {look.why_not('taker_ratio')}.")]),
+        Line(_against_usual(look, ratio, unusual)),
+        Line(_month(month) if month else f"30-day mean: {look.why_not('net_taker_30d')}."),
+        more(look.asset, "taker"),
+    ]
+    values = {
+        "taker_ratio_24h": value(ratio, "value"),
+        "taker_ratio_usual": value(ratio, "usual"),
+        "buy_share_24h": value(ratio, "buy_share"),
+        "net_24h_usd": value(ratio, "net"),
+        "volume_24h_usd": value(ratio, "volume"),
+        "zscore": value(unusual, "value"),
+        "net_30d_mean_usd": value(month, "value"),
+        "net_30d_worst_usd": value(month, "worst"),
+        "times_smaller_than_worst": value(month, "times_smaller"),
+    }
+    return answered(deps, look, lines, values)
+
+
+def _last_24h(look: Look, ratio: Reading, now: datetime) -> list[Block]:
+    words = {**ratio.values, "asset": look.asset}
+    return [
+        Line(say("{asset} takers, 24 h: {buy_share:part1} buys, buys to sells {value:ratio}.", words), "headline"),
+        Line(say("Net {net:usd+} of {volume:usd} traded", words) + f", 24 h to {until(ratio, now, look.zone)}."),
+    ]
+
+
+def _against_usual(look: Look, ratio: Reading | None, unusual: Reading | None) -> str:
+    usual = value(ratio, "usual")
+    said = f"Usual ratio over 30 days: {wording.number(usual, 2)}. " if usual is not None else ""
+    if unusual is None:
+        return f"{said}Against the usual: {look.why_not('taker_zscore')}."
+    return f"{said}Against those 30 days: z {wording.number(value(unusual, 'value'), 2, plus=True)}."
+
+
+def _month(month: Reading) -> str:
+    said = say("30-day mean, to the last daily close: {value:usd+} a day", month.values)
+    mean, worst, smaller = (value(month, name) for name in ("value", "worst", "times_smaller"))
+    if mean is None or mean >= 0:
+        days = value(month, "days_below")
+        return f"{said}, above zero again after {wording.count(days, 'day')} below." if days else f"{said}."
+    if worst is None or smaller is None:
+        return f"{said}."
+    if smaller < 1.05:
+        return f"{said}, its worst of 180 days."
+    times = "over 100 times" if smaller > 100 else wording.times(smaller)
+    return f"{said}, {times} smaller than at its worst of 180 days ({wording.usd(worst)}), still negative."
+
+
+# --- price ------------------------------------------------------------------------------------------------------------
+
+
+@command(subject="market", example="/price btc")
+async def price(deps: Deps, args: OneAsset) -> Reply:
+    """Price, its change over 1 and 7 days, its recent fall.
+
+    The fall is counted from the highest close of the past 16 days.
+    """
+    from handlers import looking  # noqa: PLC0415 - see above
+
+    look = await looking.look(deps, args.asset, ("price_drawdown",), example="/price btc")
+    last = looking.last_price(deps, look.asset)
+    fall = look.get("price_drawdown")
+    high = value(fall, "high")
+    high = max(high, last.value) if high is not None else None
+    drawdown = last.value / high - 1 if high else None
+    day, week = looking.price_changes(deps, look.asset, last)
+    changes = {"day": day, "week": week}
+    lines: list[Block] = [
+        Line(f"{look.asset} ${wording.price(last.value)}.", "headline"),
+        Line(say("1 day {day:change} · 7 days {week:change}.", changes)),
+        Line(_fall(drawdown, high, fall) if fall else f"Fall in 16 days: {look.why_not('price_drawdown')}."),
+        more(look.asset, "price"),
+    ]
+    values = {
+        "price": last.value,
+        "change_1d": day,
+        "change_7d": week,
+        "drawdown_16d": drawdown,
+        "high_16d": high,
+        "change_16d": value(fall, "change"),
+    }
+    return answered(deps, look, lines, values, (looking.reading_of(look.asset, last, fall),))
+
+
+def _fall(drawdown: float | None, high: float | None, reading: Reading) -> str:
+    if not drawdown or high is None:
+        return "That is its highest close of 16 days." if drawdown == 0 else "Its high of 16 days is not known."
+    on = wording.day(reading.values.get("high_at"), year=False)  # type: ignore[arg-type]  # readings.dates adds a time
+    return f"{wording.percent(drawdown * 100)} from its highest close of 16 days, ${wording.price(high)} on {on}."
+
+
+# --- mood -------------------------------------------------------------------------------------------------------------
+
+
+@command(subject="market", example="/fng")
+async def fng(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - every command is asked the same way
+    """Fear & Greed index: the market's mood, once a day.
+
+    0 is extreme fear, 100 extreme greed. The index is made by alternative.me for the market as a whole.
+    """
+    from handlers import looking  # noqa: PLC0415 - see above
+
+    look = await looking.look(deps, None, ("fear_greed",), example="/fng")
+    mood = look.get("fear_greed")
+    if mood is None:
+        return answered(deps, look, [Line(f"Fear & Greed index: {look.why_not('fear_greed')}.", "headline")], {})
+    index, week = value(mood, "value"), value(mood, "change_7d")
+    # Up to 24 every site says Extreme Fear; the borders above differ between sites, so no class is named there.
+    extreme = ", extreme fear" if index is not None and index <= 24 else ""
+    lines: list[Block] = [
+        Line(f"Fear & Greed index: {wording.number(index)} of 100{extreme}.", "headline"),
+        Line(
+            f"7 days ago: {wording.number(None if week is None or index is None else index - week)}. "
+            "0 is extreme fear, 100 extreme greed."
+        ),
+        Line("It is mood, told once a day, and made from price, volume and surveys of the days before.", "caveat"),
+        Buttons((Button("Chart", "/chart fng"),)),
+    ]
+    return answered(deps, look, lines, {"fear_greed": index, "change_7d": week})

@@ -45,8 +45,8 @@ METRIC = Metric(
     step=hours(1),
     window=hours(1),
     says=(
-        "Funding {value:yearly}: {rate:rate}, every {interval_hours:number} h; "
-        "holding $100k long costs {cost_per_100k_day:usd} a day (minus: it is paid)."
+        "Funding {value:yearly}: {rate:rate}, every {interval_hours:number} h. "
+        "Per $100k a long pays {cost_per_100k_day:usd} a day; below zero it receives."
     ),
     chart=Chart(
         title="Funding, yearly",

@@ -91,8 +91,8 @@ METRIC = Metric(
             headline="{asset}: longs are paying unusually much to stay.",
             legs=(
                 (
-                    "Funding {value:yearly} (it rests near 11 %): {rate:rate}, every {interval_hours:number} h, "
-                    "above {pct:part} of the past year."
+                    "Funding {value:yearly} (it rests near 11 %): {rate:rate}, every {interval_hours:number} h. "
+                    "Above {pct:part} of the past year."
                 ),
                 "A $100k long pays {paid_per_100k_day:usd} a day.",
             ),
@@ -114,8 +114,8 @@ METRIC = Metric(
             headline="{asset}: shorts are paying unusually much to stay.",
             legs=(
                 (
-                    "Funding {value:yearly} (it rests near +11 %): {rate:rate}, every {interval_hours:number} h, "
-                    "below {pct_above:part} of the past year."
+                    "Funding {value:yearly} (it rests near +11 %): {rate:rate}, every {interval_hours:number} h. "
+                    "Below {pct_above:part} of the past year."
                 ),
                 "A $100k short pays {paid_per_100k_day:usd} a day.",
             ),

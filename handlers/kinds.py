@@ -60,22 +60,24 @@ def _time(word: str) -> time | None:
 
 def _zone(word: str) -> str | None:
     """Return the IANA name of Europe/Berlin, berlin, new_york, UTC or UTC+2."""
+    offset = re.fullmatch(r"(?:utc|gmt)(?:([+-])(\d{1,2})(?::?(\d{2}))?)?", word.lower(), re.ASCII)
+    if offset is None:
+        return _zones().get(word.lower())
+    sign, hours, minutes = offset.groups()
+    if hours is None or (int(hours) == 0 and not int(minutes or 0)):
+        return "UTC"
+    if int(minutes or 0) or int(hours) > (14 if sign == "+" else 12):
+        raise Refused(f"{shown(word)} has no zone of its own. Type a city instead, like Asia/Kolkata.")
+    return f"Etc/GMT{'-' if sign == '+' else '+'}{int(hours)}"  # the names in the zone files count westwards
+
+
+@cache
+def _zones() -> Mapping[str, str]:
+    """Return the names of the zone files, and of their cities alone, in lower case."""
     from zoneinfo import available_timezones  # noqa: PLC0415 - reads the zone files, for /tz only
 
-    offset = re.fullmatch(r"(?:utc|gmt)(?:([+-])(\d{1,2})(?::?(\d{2}))?)?", word.lower(), re.ASCII)
-    if offset:
-        sign, hours, minutes = offset.groups()
-        if hours is None or (int(hours) == 0 and not int(minutes or 0)):
-            return "UTC"
-        if int(minutes or 0) or int(hours) > (14 if sign == "+" else 12):
-            raise Refused(f"{shown(word)} has no zone of its own. Type a city instead, like Asia/Kolkata.")
-        return f"Etc/GMT{'-' if sign == '+' else '+'}{int(hours)}"  # the names in the zone files count westwards
-    wanted = word.lower().replace(" ", "_")
-    cities = {name.lower(): name for name in sorted(available_timezones())}
-    if wanted in cities:
-        return cities[wanted]
-    last = {name.rsplit("/", 1)[-1]: cities[name] for name in reversed(cities) if "/" in name}
-    return last.get(wanted)
+    names = sorted(available_timezones())
+    return {name.rsplit("/", 1)[-1].lower(): name for name in reversed(names)} | {name.lower(): name for name in names}
 
 
 SIDE: Final = Kind("side", _spellings(long="long l longs buy b bull", short="short s shorts sell bear"))

@@ -12,7 +12,7 @@ help:
 	@echo "make docs    write the generated tables of README.md and CONTRIBUTING.md again"
 	@echo "make bench   measure what DESIGN promises, as ratios  (ARGS=\"start\")"
 	@echo "make fuzz    the property tests with many more examples, and a million command lines"
-	@echo "make lock    resolve the requirements again  (needs uv)"
+	@echo "make lock    resolve the requirements again  (needs uv; ARGS=--upgrade for newer versions)"
 	@echo "make clean   remove .venv and every cache; data/ and config.toml stay"
 
 run:
@@ -23,13 +23,17 @@ test:
 	@sh .ci/setup dev
 	@$(PY) -m pytest $(ARGS)
 
+# Every tool has its say, so that one run shows all there is to do.
 lint:
 	@sh .ci/setup dev
-	$(PY) -m ruff check --quiet .
-	$(PY) -m ruff format --check --quiet .
-	$(PY) -m mypy
-	.venv/bin/lint-imports --no-logo
-	$(PY) -m cogapp --check README.md CONTRIBUTING.md
+	@failed=""; \
+	check() { echo "$$*" | sed "s#^$(PY) -m ##"; "$$@" || failed=yes; }; \
+	check $(PY) -m ruff check --quiet --output-format=concise .; \
+	check $(PY) -m ruff format --check --quiet .; \
+	check $(PY) -m mypy; \
+	check .venv/bin/lint-imports --no-logo; \
+	check $(PY) -m cogapp --check README.md CONTRIBUTING.md; \
+	[ -z "$$failed" ]
 
 docs:
 	@sh .ci/setup dev
@@ -46,8 +50,8 @@ fuzz:
 
 lock:
 	@command -v uv >/dev/null || { echo "perpulse: make lock needs uv: https://docs.astral.sh/uv" >&2; exit 1; }
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements.txt
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements.txt \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(ARGS) pyproject.toml -o requirements.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(ARGS) -c requirements.txt \
 		--group dev pyproject.toml -o requirements-dev.txt
 
 clean:

@@ -138,7 +138,7 @@ FILLERS = _words(
     "pls position pos trade perp perps perpetual perpetuals futures future swap contract contracts margin margined "
     "margin-mode liq liquidation liquidated entry price leverage lev side mode opened open both sides @ - / & + vs from"
 )
-LEVERAGE_WORDS = _words("x lev leverage fach")
+LEVERAGE_WORDS = _words("x lev leverage times fach")
 _MAGNITUDES = {"k": 1e3, "m": 1e6, "mn": 1e6, "mm": 1e6, "mio": 1e6, "mil": 1e6, "million": 1e6}
 _MAGNITUDES |= {"b": 1e9, "bn": 1e9, "bln": 1e9, "billion": 1e9}
 DOLLARS = _words("$ usd usdt usdc dollar dollars bucks us$ usd$")

@@ -257,7 +257,7 @@ class _Reading:
             if magnitude and name.upper() not in self.assets and name.upper() not in _SPOKEN_IN_THOUSANDS:
                 continue  # KAVA and MANA begin with a letter that could be a magnitude
             read = symbol(name, self.assets)
-            if read is not None and SIZE in self.plan.kinds:
+            if read is not None and (read.certain or name.isalpha()) and SIZE in self.plan.kinds:
                 found.value, found.unit, found.coin, found.plain = found.value * factor, "coin", read.asset, False
                 self.items.append(found)
                 return True
@@ -344,7 +344,7 @@ class _Reading:
         for item in self.items:
             if not isinstance(item, _Number):
                 continue
-            if item.wants is not None:
+            if item.wants is not None and item.unit in _UNITS_OF[item.wants.kind.name]:  # `95000 @25x` marks no price
                 self._put_number(item, item.wants)
             elif item.unit in ("", "usd"):
                 loose.append(item)
@@ -406,12 +406,15 @@ class _Reading:
         if len(beside) != 1:
             return loose
         size = self._free(SIZE)
+        others = [each for each in loose if each is not beside[0]]
         needed = sum(each.required for each in self._free(PRICE))
-        if len(size) != 1 or len(loose) <= needed:
+        if self._free(LEVERAGE) and any(each.leverage() for each in others):
+            needed += 1  # `0.5 doge 25` is a price and a leverage, as `doge 0.5 25` is
+        if len(size) != 1 or len(others) < needed:
             return loose
         beside[0].unit, beside[0].coin = "coin", beside[0].beside
         self._put_number(beside[0], size[0])
-        return [each for each in loose if each is not beside[0]]
+        return others
 
     def _amounts(self, loose: list[_Number]) -> None:
         prices, sizes = self._free(PRICE), self._free(SIZE)

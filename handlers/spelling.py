@@ -144,6 +144,7 @@ _THOUSANDS = frozenset(
     "PEPE SHIB BONK FLOKI SATS RATS LUNC XEC CAT CHEEMS WHY TURBO NEIRO DOGS NEIROCTO".split()  # noqa: SIM905 - one line
 )
 _NUMBERED = frozenset({"1INCH", "0G", "2Z", "1MBABYDOGE", "1000000MOG", "1000000BOB"})
+_NO_NAMES = frozenset("STOP SL TP EXIT TARGET SIZE BALANCE WALLET RISK FEE FEES EVERY PER COLLATERAL HELP".split())  # noqa: SIM905
 _SYMBOL = re.compile(
     r"([A-Z0-9]{1,20}?)"
     r"(?:[-/_]?(USDT|USDC|FDUSD|BUSD|USD)M?)?"
@@ -175,6 +176,8 @@ def symbol(text: str, assets: Collection[str] = ()) -> Symbol | None:
     if match is None:
         return None
     base, quote, settle, perpetual, swap = match.groups()
+    if base in _NO_NAMES and not (marked or quote):
+        return None  # a word of another command is not understood, rather than taken for a coin
     if base.isdecimal() or (len(base) < 2 and not (marked or quote)) or (base in _QUOTES and not marked):
         return None
     if base[0].isdecimal() and not (marked or quote or base in _NUMBERED):

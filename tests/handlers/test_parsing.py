@@ -167,6 +167,11 @@ def test_what_else_can_be_said(text: str, extra: dict[str, Any]) -> None:
     assert said(Position, f"{text} 95000 25x") == want
 
 
+@pytest.mark.parametrize("text", ["doge 0.5 25", "0.5 doge 25", "25 0.5 doge", "25 times 0.5 doge", "doge @25x 0.5"])
+def test_a_small_price_beside_its_coin_is_a_price(text: str) -> None:
+    assert said(Position, text) == {"entry": 0.5, "leverage": 25.0, "asset": "DOGE"}
+
+
 def test_a_followed_spelling_wins() -> None:
     assert said(Chart, "kpepe", assets=("PEPE",)) == {"asset": "PEPE"}
     assert said(Chart, "pepe", assets=("1000PEPE",)) == {"asset": "1000PEPE"}
@@ -215,6 +220,8 @@ def test_other_commands(arguments: type[Any], text: str, expected: dict[str, Any
         pytest.param("95000 25x binence", "Type binance", id="a misspelt venue"),
         pytest.param("95000 25x foo-bar", "do not understand “foo-bar”", id="an unknown word"),
         pytest.param("95000 7d", "do not understand “7d”", id="a time span that is not asked for"),
+        pytest.param("95000 25x stop 93k", "do not understand “stop”", id="a word of another command"),
+        pytest.param("95k5 20x", "do not understand “95k5”", id="a number broken by a letter"),
         pytest.param("-95000 25x", "must be above zero", id="negative"),
         pytest.param("0 25x", "must be above zero", id="zero"),
         pytest.param("95000 0.5x", "lowest is 1x", id="leverage below one"),

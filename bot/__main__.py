@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -137,22 +138,18 @@ def status(config: ConfigFile = None, db: Db = None, as_json: Json = False) -> N
 
 def main() -> None:
     """Run the command line: `perpulse`, or `python -m bot`."""
-    app()
-
-
-def parse_day(text: str, *, last: bool = False) -> datetime:
-    """Read a date or a time as UTC; `last` makes a bare date mean its end. ValueError with what to type."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no minus sign shall not cost the answer
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is no date. Write it like 2025-10-01.") from None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    if last and len(text) <= len("2025-10-01"):
-        from datetime import timedelta
-
-        at += timedelta(days=1)
-    return at
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (head, less) has left: there is nobody to tell, and Python's own flush at the end would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
 
 
 if __name__ == "__main__":

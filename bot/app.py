@@ -7,39 +7,41 @@ import contextlib
 import signal
 import sys
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
-from handlers.pictures import Pictures
 
 from bot.clock import Clock, SystemClock
 from bot.delivery import Sender
 from bot.market import Market
+from bot.prompting import SCREEN, Screen
 from bot.schedule import TICK_EVERY, schedule
 from bot.sources.alternative_me import AlternativeMe
 from bot.sources.ccxt_venue import CcxtVenue
 from bot.sources.quirks import VENUES
 from bot.tick import Ticker
 from handlers.answer import answer_blocks, logged
-from handlers.channel import Address, SendFailed
-from handlers.command import Asker, Deps
+from handlers.command import Deps
 from handlers.draughtsman import Draughtsman
-from handlers.on_terminal import Terminal
+from handlers.pictures import Pictures
 from storage import chats, outbox, points
-from storage.db import Store
+from storage.db import Store, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from bot.config import Config
     from bot.sources import Source
     from handlers.channel import Channel
+    from handlers.command import Asker
     from handlers.on_telegram import Telegram
     from handlers.reply import Block
 
 log = structlog.get_logger(__name__)
 
-SCREEN = Address("screen", kind="terminal")
+LAST_MESSAGES = timedelta(seconds=2)  # how long what is in flight may take when the program is told to stop
+SENDING_AGAIN = timedelta(seconds=5)
 
 
 @dataclass(slots=True)
@@ -53,7 +55,7 @@ class App:
     ticker: Ticker
     sender: Sender
     draughtsman: Draughtsman
-    terminal: Terminal | None
+    screen: Screen | None
     telegram: Telegram | None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -70,68 +72,92 @@ class App:
                 loop.add_signal_handler(number, self.stopping.set)
         await asyncio.to_thread(self.sender.start)
         self._place_of_terminal()
-        if self.telegram:
-            await self.telegram.start()
-        jobs = schedule({"tick": (TICK_EVERY, self.ticker.turn)})
-        jobs.start()
-        sending = asyncio.create_task(self.sender.run())
-        first = asyncio.create_task(self._first_turn())
-        prompt = asyncio.create_task(self._prompt()) if self.terminal and sys.stdin.isatty() else None
+        jobs = schedule({"tick": (TICK_EVERY, self._turn)})
+        others: list[asyncio.Task[None]] = []
+        sending: asyncio.Task[None] | None = None
         try:
+            if self.telegram:
+                await self.telegram.start()
+            jobs.start()
+            sending = asyncio.create_task(self._send())
+            others.append(asyncio.create_task(self._first_turn()))
+            if self.screen and sys.stdin.isatty():
+                others.append(asyncio.create_task(self._prompt(self.screen)))
             await self.stopping.wait()
         finally:
-            jobs.shutdown(wait=False)
-            for task in (first, prompt):
-                if task:
-                    task.cancel()
+            if jobs.running:
+                jobs.shutdown(wait=False)
+            await _cancelled(others)
             self.sender.stop()
+            if sending:
+                await asyncio.wait([sending], timeout=LAST_MESSAGES.total_seconds())
+                await _cancelled([sending])
+            await self.close()
+
+    async def close(self) -> None:
+        """Close what build() made; safe to call twice."""
+        if self.telegram:
+            await self.telegram.stop()
+        await self.market.close()
+        self.draughtsman.close()
+        self.store.close()
+
+    async def _turn(self) -> None:
+        """Take a turn; whatever goes wrong in it, the next one is taken."""
+        try:
+            await self.ticker.turn()
+        except StoreError as error:
+            log.error(str(error))  # noqa: TRY400 - the sentence says what to do, a traceback would hide it
+        except Exception:
+            log.exception("a turn failed; the next one is in a moment")
+
+    async def _send(self) -> None:
+        """Keep the sender at work: a full disk must not end it for good."""
+        while not self.stopping.is_set():
+            try:
+                await self.sender.run()
+            except StoreError as error:
+                log.error(str(error))  # noqa: TRY400 - as above
+            except Exception:
+                log.exception("sending failed, trying on")
+            else:
+                return
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(sending), 4)
-            if self.telegram:
-                await self.telegram.stop()
-            await self.market.close()
-            self.draughtsman.close()
-            self.store.close()
+                await asyncio.wait_for(self.stopping.wait(), SENDING_AGAIN.total_seconds())
 
     async def _first_turn(self) -> None:
-        await self.ticker.turn()
-        if self.terminal:
-            self.terminal.say("Market data is coming in. Alerts appear here; try /health or /help.", "dim")
+        await self._turn()
+        if self.screen is None:
+            return
+        silent = {each.source: each.error for each in self.market.health() if each.error}
+        for source, reason in silent.items():
+            self.screen.say(f"No answer from {source} yet: {reason} perpulse keeps asking.", "dim")
+        if any(each.last_good for each in self.market.health()):
+            self.screen.say("Market data is coming in. Alerts appear here; try /health or /help.", "dim")
 
     def _place_of_terminal(self) -> None:
         """Subscribe the screen where it is the channel, and let it go where it is not: nothing waits for nobody."""
         now = self.clock.now()
-        if self.terminal:
-            screen = chats.ensure(self.store, "terminal", SCREEN.chat, None, kind="terminal", title=None, now=now)
-            chats.subscribe(self.store, screen.id, chats.ANY, chats.ANY)
-            chats.subscribe(self.store, screen.id, "sources", chats.ANY)
-        elif screen_ := chats.find(self.store, "terminal", SCREEN.chat):
-            chats.unsubscribe(self.store, screen_.id)
-            outbox.gone(self.store, screen_.id, "perpulse runs without a terminal now", now=now)
+        if self.screen:
+            here = chats.ensure(self.store, "terminal", SCREEN.chat, None, kind="terminal", title=None, now=now)
+            chats.subscribe(self.store, here.id, chats.ANY, chats.ANY)
+            chats.subscribe(self.store, here.id, "sources", chats.ANY)
+        elif here_ := chats.find(self.store, "terminal", SCREEN.chat):
+            chats.unsubscribe(self.store, here_.id)
+            outbox.gone(self.store, here_.id, "perpulse runs without a terminal now", now=now)
 
-    async def _prompt(self) -> None:
-        """Take commands from the keyboard until end of input."""
-        await prompt(self._terminal(), self.answer)
+    async def _prompt(self, screen: Screen) -> None:
+        """Take commands from the keyboard; the end of input ends the program."""
+        await screen.take_commands(self.answer)
         self.stopping.set()
 
-    def _terminal(self) -> Terminal:
-        if self.terminal is None:
-            raise RuntimeError("there is no terminal to prompt in")
-        return self.terminal
 
-
-async def prompt(terminal: Terminal, answer: Callable[..., object]) -> None:
-    """Read command lines from standard input and print the answers, until end of input or /quit."""
-    asker = Asker("terminal", SCREEN)
-    while True:
-        try:
-            line = await asyncio.to_thread(input, "perpulse> ")
-        except EOFError:
-            return
-        if line.strip().lower() in {"quit", "exit", "/quit", "/exit", "q"}:
-            return
-        if line.strip():
-            terminal.show(await answer(line, asker))  # type: ignore[misc]
+async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks and wait until they have ended."""
+    tasks = list(tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def sources_of(config: Config, clock: Clock) -> list[Source]:
@@ -169,7 +195,7 @@ def build(
     )
     draughtsman = Draughtsman()
     telegram: Telegram | None = None
-    terminal: Terminal | None = None
+    screen: Screen | None = None
 
     async def answer(text: str, asker: Asker) -> tuple[Block, ...]:
         return await app.answer(text, asker)
@@ -189,11 +215,11 @@ def build(
             )
             channels = [telegram]
         else:
-            terminal = Terminal()
-            channels = [terminal]
+            screen = Screen()
+            channels = [screen]
     sender = Sender(store, channels, clock)
     ticker = Ticker(store, market, clock, config.assets, told=sender.poke)
-    app = App(config, clock, store, market, ticker, sender, draughtsman, terminal, telegram)
+    app = App(config, clock, store, market, ticker, sender, draughtsman, screen, telegram)
     return app
 
 
@@ -201,6 +227,3 @@ def _gone(store: Store, clock: Clock, chat: str, reason: str) -> None:
     for destination in chats.everyone(store):
         if destination.platform == "telegram" and destination.chat == chat and destination.gone is None:
             outbox.gone(store, destination.id, reason, now=clock.now())
-
-
-__all__ = ["App", "SendFailed", "build", "prompt", "sources_of"]

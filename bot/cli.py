@@ -7,27 +7,32 @@ import json
 import sys
 import tempfile
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from bot.clock import ReplayClock, SystemClock
 from bot.config import Config, ConfigError, example, load
+from handlers.command import Refused
+from signals.inputs import MARKET
 from storage import points
 from storage.db import Store, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
     from bot.importing import Imported
+    from bot.judge import Verdict
+    from bot.prompting import Screen
     from handlers.command import Asker
     from handlers.reply import Block
 
 SHOWN_PROBLEMS = 20
 DEFAULT_CONFIG = Path("config.toml")
+FIRST_TOLD = datetime(2025, 9, 25, tzinfo=UTC)  # of the demo: the months before are what its windows look back on
+THE_RESET = date(2026, 1, 15)  # the day that the demo looks back on at its end
 
 
 def out(text: str = "") -> None:
@@ -40,12 +45,9 @@ def plain_errors() -> Iterator[None]:
     """Turn the errors a person can meet into one line on standard error and exit code 2."""
     try:
         yield
-    except (ConfigError, StoreError, ValueError) as error:
+    except (ConfigError, StoreError, Refused) as error:
         sys.stderr.write(f"{error}\n")
         raise typer.Exit(2) from None
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader (head, less) has left; there is nobody to tell
-        raise typer.Exit(0) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 
@@ -68,63 +70,88 @@ def run(config: Path | None, db: Path | None) -> None:
         token = settings.telegram_token()
         log.set_up(debug=settings.log_level == "debug", secrets=[token.get_secret_value()] if token else [])
         app = build(settings)
-        where = "Telegram" if app.telegram else "this terminal (no Telegram token is set; see config.example.toml)"
+        where = "Telegram" if token else "this terminal (no Telegram token is set; see config.example.toml)"
         out(f"perpulse follows {', '.join(settings.assets)} on {settings.market.venue.title()} and speaks in {where}.")
+        sys.stdout.flush()
         try:
             asyncio.run(app.run())
         except SendFailed as failed:
-            raise ValueError(
-                f"Telegram does not accept the token ({failed.reason}). Ask @BotFather for a new one; "
-                "what waits is kept."
-            ) from None
+            raise Refused(failed.reason) from None
 
 
 def demo(db: Path | None, *, prompt: bool, as_json: bool) -> None:
     """Replay the bundled winter, then take commands while there is somebody to type them."""
     with plain_errors(), tempfile.TemporaryDirectory(prefix="perpulse-demo-") as folder:
-        asyncio.run(_demo(Store(db or Path(folder) / "demo.db"), prompt=prompt, as_json=as_json))
+        store = Store(db or Path(folder) / "demo.db")
+        try:
+            asyncio.run(_demo(store, prompt=prompt, as_json=as_json))
+        finally:
+            store.close()
 
 
 async def _demo(store: Store, *, prompt: bool, as_json: bool) -> None:
     from bot import replay as engine
     from bot import winter
-    from bot.delivery import Sender
     from bot.importing import read_file
     from bot.importing.keeping import keep
-    from handlers import wording
-    from handlers.on_terminal import Terminal
-    from storage import chats
+    from bot.prompting import Screen
 
+    if store.exists and points.assets(store):
+        raise Refused(f"{store.path} holds data already. The demo wants a file of its own: give another --db, or none.")
     keep(store, read_file(winter.path(), now=SystemClock().now()))
-    span = engine.bounds(store, ["BTC", "MARKET"])
+    span = engine.bounds(store, ["BTC", MARKET])
     if span is None:
-        raise ValueError("the bundled history is empty; install perpulse anew")
-    told = engine.verdicts(store, ["BTC"], *span, note=winter.STAMP)
+        raise Refused("The bundled history is empty. Install perpulse anew.")
+    told = engine.verdicts(store, ["BTC"], FIRST_TOLD, span[1], note=winter.STAMP)
     if as_json:
         for verdict in told:
             out(json.dumps(engine.as_json(verdict)))
         return
-    terminal, clock = Terminal(), ReplayClock(span[0])
-    here = chats.ensure(store, "terminal", "screen", None, kind="terminal", title=None, now=span[0])
-    chats.subscribe(store, here.id, chats.ANY, chats.ANY)
-    sender = Sender(store, [terminal], clock)
-    sender.start()
-    terminal.say("perpulse demo: the winter of 2025-26 in BTC futures, as its alerts would have come.", "bold")
-    terminal.say(f"Data: {winter.STAMP}, not a recording. No network, no key.", "dim")
-    await engine.play(store, told, sender, clock)
+    screen, clock = Screen(), ReplayClock(FIRST_TOLD)
+    await _show_winter(store, told, screen, clock)
     clock.move(span[1])
-    terminal.rule("end of the replay")
-    terminal.say(
-        f"{wording.count(len(told), 'notice')}, {wording.day(span[0])} to {wording.day(span[1])}. "
-        f"The demo's clock now stands at {wording.clock(span[1], dated=True)}.",
-    )
+    await asyncio.to_thread(_look_back, store, screen, span)
     if prompt and sys.stdin.isatty():
-        await _take_commands(store, terminal, clock)
+        await _take_commands(store, screen, clock)
 
 
-async def _take_commands(store: Store, terminal: Any, clock: ReplayClock) -> None:
-    from bot.app import prompt as take
+async def _show_winter(store: Store, told: list[Verdict], screen: Screen, clock: ReplayClock) -> None:
+    from bot import replay as engine
+    from bot import winter
+    from bot.delivery import Sender
+    from bot.prompting import SCREEN
+    from handlers import wording
+    from storage import chats
+
+    here = chats.ensure(store, "terminal", SCREEN.chat, None, kind="terminal", title=None, now=clock.now())
+    chats.subscribe(store, here.id, chats.ANY, chats.ANY)
+    sender = Sender(store, [screen], clock)
+    sender.start()
+    screen.say("perpulse demo: the winter of 2025-26 in BTC futures, as its alerts would have come.", "bold")
+    screen.say(f"Data: {winter.STAMP}, not a recording. No network, no key.", "dim")
+    await engine.play(store, told, sender, clock)
+    screen.rule("end of the replay")
+    started = sum(each.happening is not None and each.happening.transition.kind == "fired" for each in told)
+    screen.say(
+        f"{wording.count(started, 'episode')} since {wording.day(FIRST_TOLD)}: one message each, edited when it got "
+        f"worse and closed when it was over. {wording.count(len(told), 'notice')} in all."
+    )
+
+
+def _look_back(store: Store, screen: Screen, span: tuple[datetime, datetime]) -> None:
+    from bot import hindsight, winter
+
+    said = hindsight.what_followed(hindsight.read(store, "BTC", *span), THE_RESET, "BTC")
+    if said:
+        screen.say("\nWhat became of it", "bold")
+        for sentence in said:
+            screen.say(sentence)
+        screen.say(f"Computed from the same data: {winter.STAMP}.", "dim")
+
+
+async def _take_commands(store: Store, screen: Screen, clock: ReplayClock) -> None:
     from bot.winter import STAMP
+    from handlers import wording
     from handlers.answer import answer_blocks, logged
     from handlers.command import Deps
 
@@ -134,34 +161,33 @@ async def _take_commands(store: Store, terminal: Any, clock: ReplayClock) -> Non
     async def answer(text: str, asker: Asker) -> tuple[Block, ...]:
         return await answer_blocks(text, Deps(clock.now(), asker, store, ("BTC",), nothing, STAMP), on_error=logged)
 
-    terminal.say("Type a command: /health, /oi, /funding, /liq 95000 25x long, /help. /quit leaves.", "bold")
-    await take(terminal, answer)
+    screen.say(f"\nHere it is {wording.moment(clock.now())} now, where the data ends.", "dim")
+    screen.say("Type a command: /health, /oi, /funding, /liq 95000 25x long, /help. /quit leaves.", "bold")
+    await screen.take_commands(answer)
 
 
 def import_files(files: list[Path], asset: str | None, config: Path | None, db: Path | None, *, as_json: bool) -> None:
-    """Store what the files hold and print the counts and the problems."""
+    """Store what the files hold and print the counts and the problems; exit 2 if a file could not be taken at all."""
     from bot.importing import ImportRefused, read_file
     from bot.importing.keeping import keep
 
-    failed = False
+    refused: list[str] = []
     read: list[Imported] = []
-    problems: list[str] = []
     with plain_errors():
         store = Store(settings_of(config, db).database)
         now = SystemClock().now()
         for file in files:
             try:
                 imported = read_file(file, asset=asset, now=now)
-            except ImportRefused as refused:
-                failed = True
-                problems.append(str(refused))
+            except ImportRefused as reason:
+                refused.append(str(reason))
                 continue
             keep(store, imported)
             read.append(imported)
-            problems += map(str, imported.problems)
             if not as_json:
                 _tell_import(imported)
         store.close()
+    problems = [*refused, *(str(problem) for each in read for problem in each.problems)]
     if as_json:
         counts = {
             "rows": sum(each.rows for each in read),
@@ -174,7 +200,7 @@ def import_files(files: list[Path], asset: str | None, config: Path | None, db: 
             sys.stderr.write(f"{line}\n")
         if len(problems) > SHOWN_PROBLEMS:
             sys.stderr.write(f"... and {len(problems) - SHOWN_PROBLEMS} more; --json lists them all.\n")
-    if failed:
+    if refused:
         raise typer.Exit(2)
 
 
@@ -192,45 +218,50 @@ def replay(
 ) -> None:
     """Print what would have been said between two days."""
     from bot import replay as engine
-    from bot.__main__ import parse_day
 
     with plain_errors():
-        settings = settings_of(config, db)
-        first, last = (parse_day(start) if start else None), (parse_day(end, last=True) if end else None)
+        first, last = (_day(start) if start else None), (_day(end, last=True) if end else None)
         if first and last and first >= last:
-            raise ValueError("--from must lie before --to.")
-        store = Store(settings.database)
-        stored = [each for each in points.assets(store) if each != "MARKET"]
-        wanted = [each.upper() for each in assets] if assets else stored
-        missing = [each for each in wanted if each not in stored]
-        if missing:
-            raise ValueError(
-                f"Nothing is stored of {', '.join(missing)}. Stored: {', '.join(stored) or 'nothing yet'}."
-            )
-        span = engine.bounds(store, [*wanted, "MARKET"])
+            raise Refused("--from must lie before --to.")
+        store = Store(settings_of(config, db).database)
+        wanted = _stored(store, assets)
+        span = engine.bounds(store, [*wanted, MARKET])
         if span is None:
-            raise ValueError("Nothing is stored yet. Start with: perpulse import FILE, or perpulse demo.")
+            raise Refused("Nothing is stored yet. Start with: perpulse import FILE, or perpulse demo.")
         told = engine.verdicts(store, wanted, first or span[0] - timedelta(days=1), last or span[1])
-        for verdict in told:
-            _tell_replay(engine, verdict, as_json=as_json)
-        if not as_json:
-            _tell_span(told, first or span[0], last or span[1])
         store.close()
+    for verdict in told:
+        out(json.dumps(engine.as_json(verdict)) if as_json else engine.as_text(verdict))
+    if not as_json:
+        _tell_span(told, first or span[0], last or span[1])
 
 
-def _tell_replay(engine: Any, verdict: Any, *, as_json: bool) -> None:
-    if as_json:
-        out(json.dumps(engine.as_json(verdict)))
-        return
-    transition = verdict.happening.transition
-    out(f"\n── {transition.at:%Y-%m-%d %H:%M} UTC · {transition.kind} · {transition.rank} " + "─" * 20)
-    out(engine.text_of(verdict))
+def _stored(store: Store, assets: list[str] | None) -> list[str]:
+    """Return the assets that are asked for, or all. Refused where nothing is stored of one."""
+    stored = [each for each in points.assets(store) if each != MARKET] if store.exists else []
+    wanted = list(dict.fromkeys(each.upper() for each in assets)) if assets else stored
+    if missing := [each for each in wanted if each not in stored]:
+        raise Refused(
+            f"Nothing is stored of {', '.join(missing)}. Stored: {', '.join(stored) or 'nothing yet'}. "
+            "Bring history in with: perpulse import FILE."
+        )
+    return wanted
 
 
-def _tell_span(told: list[Any], start: datetime, end: datetime) -> None:
+def _day(text: str, *, last: bool = False) -> datetime:
+    """Read a date or a time as UTC; `last` makes a bare date mean its end. Refused with what to type."""
+    try:
+        at = datetime.fromisoformat(text.strip())
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        return at + timedelta(days=1) if last and len(text.strip()) <= len("2025-10-01") else at
+    except (ValueError, OverflowError):
+        raise Refused(f"{text[:40]!r} is no date. Write it like 2025-10-01.") from None
+
+
+def _tell_span(told: list[Verdict], start: datetime, end: datetime) -> None:
     from handlers import wording
 
-    out(f"\n{wording.count(len(told), 'notice')} from {wording.day(start)} to {wording.day(end)}.")
+    out(f"\n{wording.count(len(told), 'notice')} from {wording.moment(start)} to {wording.moment(end)}.")
 
 
 def check_config(config: Path | None) -> None:
@@ -238,20 +269,27 @@ def check_config(config: Path | None) -> None:
     with plain_errors():
         settings = settings_of(config)
         token = settings.telegram_token()
-        out(f"assets: {', '.join(settings.assets)}")
-        out(f"venue: {settings.market.venue}")
-        out(f"database: {settings.database}")
-        out(f"Telegram: {'token set' if token else 'no token, so perpulse speaks in the terminal'}")
-        out("The configuration is in order.")
+    out(f"assets: {', '.join(settings.assets)}")
+    out(f"venue: {settings.market.venue}")
+    out(f"database: {settings.database}")
+    out(f"Telegram: {'a token is set' if token else 'no token, so perpulse speaks in the terminal'}")
+    out("The configuration is in order.")
 
 
 def init(path: Path) -> None:
-    """Write the example configuration."""
-    if path.exists():
-        sys.stderr.write(f"{path} exists and is left alone.\n")
-        raise typer.Exit(2)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(example(), encoding="utf-8")
+    """Write the example configuration; an existing file is left alone."""
+    with plain_errors():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8") as file:
+                file.write(example())
+            path.chmod(0o600)  # a token will stand in it
+        except FileExistsError:
+            raise Refused(f"{path} exists and is left alone.") from None
+        except OSError as error:
+            raise Refused(
+                f"{path} cannot be written ({error.strerror}). Name another place: perpulse init PATH"
+            ) from None
     out(f"{path} written. Put your Telegram token into it, or leave it out to stay in the terminal; then: perpulse run")
 
 

@@ -69,7 +69,7 @@ async def _telegram(settings: Config) -> Finding:
     if token is None:
         return Finding(good=True, text="no Telegram token: perpulse speaks in the terminal")
     from handlers.channel import SendFailed  # noqa: PLC0415 - the library only where it is used
-    from handlers.on_telegram import whoami  # noqa: PLC0415
+    from handlers.on_telegram_token import whoami  # noqa: PLC0415
 
     try:
         return Finding(

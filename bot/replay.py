@@ -12,7 +12,7 @@ from handlers.reply import Line, plain_text
 from storage import episodes, points
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from bot.clock import ReplayClock
     from bot.delivery import Sender
@@ -44,7 +44,7 @@ async def play(store: Store, told: Iterable[Verdict], sender: Sender, clock: Rep
         happening = verdict.happening
         if happening is None:
             continue
-        clock.move(happening.transition.at)
+        clock.move(max(happening.transition.at, clock.now()))
         with store.write() as connection:
             episode = episodes.record(connection, verdict.key, happening.transition, open_now.get(verdict.key))
             open_now[verdict.key] = episode
@@ -53,7 +53,14 @@ async def play(store: Store, told: Iterable[Verdict], sender: Sender, clock: Rep
             write_notice(store, happening, episode, clock.now())
         if ended:
             del open_now[verdict.key]
-        await sender.drain()
+        await _sent(sender, clock)
+
+
+async def _sent(sender: Sender, clock: ReplayClock) -> None:
+    """Send what waits. The clock goes on meanwhile: while it stands, no chat has ever rested since its last message."""
+    clock.move(clock.now() + timedelta(seconds=1))
+    while await sender.turn():
+        clock.move(clock.now() + timedelta(seconds=1))
 
 
 def as_json(verdict: Verdict) -> dict[str, Any]:
@@ -74,14 +81,19 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
     }
 
 
+def as_text(verdict: Verdict) -> str:
+    """Return a notice as a person reads it in a list of many."""
+    happening = verdict.happening
+    if happening is None:
+        return ""
+    transition = happening.transition
+    head = f"{transition.at:%Y-%m-%d %H:%M} UTC · {transition.kind} · {transition.rank}"
+    return f"\n── {head} " + "─" * max(0, 60 - len(head)) + f"\n{text_of(verdict)}"
+
+
 def text_of(verdict: Verdict) -> str:
     """Return the message in plain text."""
     if verdict.happening is None:
         return ""
     blocks = notices.tell(verdict.happening).blocks
     return plain_text(tuple(block for block in blocks if isinstance(block, Line)))
-
-
-def each_told(every: Iterable[Verdict]) -> Iterator[Verdict]:
-    """Return the verdicts that tell something."""
-    return (verdict for verdict in every if verdict.happening)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -43,7 +44,7 @@ def say(text: str, config: Path | None, db: Path | None, *, as_json: bool) -> in
         reply = asyncio.run(answer(text, deps))
         picture = _save_picture(reply, store)
         store.close()
-    except (Refused, StoreError, ValueError) as error:
+    except (Refused, StoreError) as error:
         return _refused(text, str(error), as_json=as_json)
     if as_json:
         sys.stdout.write(json.dumps(to_json(text, reply), default=str) + "\n")
@@ -91,14 +92,14 @@ def _refused(text: str, reason: str, *, as_json: bool) -> int:
 def _settings(path: Path | None) -> Config | None:
     """Read the configuration if there is one; without it the defaults hold and pydantic need not be loaded."""
     path = path or (Path("config.toml") if Path("config.toml").exists() else None)
-    if path is None:
+    if path is None and not any(name.upper().startswith("PERPULSE_") for name in os.environ):
         return None
     from bot.config import ConfigError, load  # noqa: PLC0415 - half a second
 
     try:
         return load(path)
     except ConfigError as error:
-        raise ValueError(str(error)) from None
+        raise Refused(str(error)) from None
 
 
 def _refresher(settings: Config | None, store: Store, clock: Clock) -> Callable[[str], Awaitable[None]]:
@@ -139,7 +140,10 @@ def _save_picture(reply: Reply, store: Store) -> Path | None:
     if png is None:
         return None
     path = Path("-".join(["perpulse", *(str(charts[0][key]) for key in ("metric", "asset"))]).lower() + ".png")
-    path.write_bytes(png)
+    try:
+        path.write_bytes(png)
+    except OSError as error:
+        raise Refused(f"The chart cannot be written to {path.absolute()} ({error.strerror}).") from None
     return path
 
 

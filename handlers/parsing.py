@@ -8,10 +8,9 @@ never guessed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
+from handlers.amounts import KIND_OF, UNITS_OF, Mark, Number, bind_leverage, value_of, which
 from handlers.command import Refused
 from handlers.kinds import (
     ASSET,
@@ -38,7 +37,6 @@ from handlers.kinds import (
     Plan,
     Side,
     Size,
-    Unit,
     argument,
     choice,
     plan_of,
@@ -46,7 +44,7 @@ from handlers.kinds import (
 from handlers.spelling import LONGEST, chunks, number, numbered_asset, shown, split_command, suggest, symbol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Mapping
+    from collections.abc import Collection, Hashable
 
 __all__ = [
     "ASSET",
@@ -77,10 +75,6 @@ __all__ = [
 
 T = TypeVar("T")
 
-_BARE_LEVERAGE = 200.0  # a bare number above this is no leverage on any venue
-_MOST_LEVERAGE = 1000.0
-_HIGHEST_PRICE = 1e9
-_LONGEST_SPAN = 20 * 8760.0  # hours
 _SPOKEN_IN_THOUSANDS = frozenset({"BTC", "ETH", "SOL"})
 _NUMBER = re.compile(r"([@$€+-]{0,3})(\d[\d.,_']*|\.\d+)(e[+-]?\d{1,2}(?![a-z\d]))?(.*)", re.ASCII | re.IGNORECASE)
 _GLUED = re.compile(r"([a-z]+)([\d@$].*)", re.ASCII | re.IGNORECASE)
@@ -106,38 +100,6 @@ def parse(arguments: type[T], text: str, *, command: str, assets: Collection[str
     return arguments(**reading.result())
 
 
-@dataclass(slots=True)
-class _Number:
-    """One number while it is being read; units and marks beside it are added as they are found."""
-
-    value: float
-    text: str
-    unit: Unit = ""
-    plain: bool = True  # without magnitude, unit or sign
-    whole: bool = True  # digits only: `95000.5` and `95,000` are nobody's leverage unless an x says so
-    coin: str | None = None
-    wants: Field | None = None  # the field that a word before it named
-    beside: str | None = None  # the asset that stands right after it: `0.5 btc`
-
-    def leverage(self, *, said: bool = False) -> bool:
-        """Tell whether this may be a leverage; said: there is an x beside it."""
-        most = _MOST_LEVERAGE if said else _BARE_LEVERAGE
-        fits = self.plain and self.unit == "" and self.wants is None and 1 <= self.value <= most
-        return fits and (said or self.whole)
-
-    def digits(self) -> str:
-        """Return the number without separators, to be shown in what to type."""
-        return f"{self.value:.10g}"
-
-
-@dataclass(slots=True)
-class _Mark:
-    """A word that speaks about the number beside it: a field's own word, `x`, or `$`."""
-
-    field: Field | None = None
-    unit: Unit = ""
-
-
 class _Reading:
     """One text being read."""
 
@@ -147,7 +109,7 @@ class _Reading:
         self.assets = assets
         self.values: dict[str, Any] = {}
         self.said: dict[str, str] = {}
-        self.items: list[_Number | _Mark | None] = []
+        self.items: list[Number | Mark | None] = []
         self.rest: list[str] = []
 
     # --- words --------------------------------------------------------------------------------------------------------
@@ -163,9 +125,9 @@ class _Reading:
             self._put(kind, value, chunk)
             self.items.append(None)
         elif lower in plan.markers:
-            self.items.append(_Mark(plan.markers[lower]))
+            self.items.append(Mark(plan.markers[lower]))
         elif lower in LEVERAGE_WORDS and LEVERAGE in plan.kinds:
-            self.items.append(_Mark(unit="x"))
+            self.items.append(Mark(unit="x"))
         elif self._read_whole(chunk):
             pass
         elif plan.rest is not None and (lower in FILLERS or not plan.numbers):
@@ -176,20 +138,20 @@ class _Reading:
     def _unit_word(self, chunk: str, lower: str) -> bool:
         """Take a unit that stands apart from its number: `95 k`, `10k usd`, `2 %`, `7 days`; `25 x` is a mark."""
         before = self.items[-1] if self.items else None
-        if lower == "000" and isinstance(before, _Number) and before.whole and before.value < 1000:
+        if lower == "000" and isinstance(before, Number) and before.whole and before.value < 1000:
             before.value, before.text, before.whole = before.value * 1000, f"{before.text} 000", False
             return True
         words = self.plan.words
         side = lower == "b" and lower in words  # `95000 b` buys, `95b` is large
         if not self.plan.numbers or lower not in self.plan.suffixes or lower in LEVERAGE_WORDS or side:
             return False
-        if isinstance(before, _Number) and not before.unit:
+        if isinstance(before, Number) and not before.unit:
             return self._unit_of(before, chunk, lower)
         if lower == "$":
-            self.items.append(_Mark(unit="usd"))
+            self.items.append(Mark(unit="usd"))
         return lower in DOLLARS and lower not in words
 
-    def _unit_of(self, number: _Number, chunk: str, lower: str) -> bool:
+    def _unit_of(self, number: Number, chunk: str, lower: str) -> bool:
         if lower in self.plan.words and number.leverage():  # `25 usdt` names the contract, `95000 usdt` the money
             return False
         factor, unit = self.plan.suffixes[lower]
@@ -216,7 +178,7 @@ class _Reading:
         value = number(digits)
         if power:
             value *= 10.0 ** int(power[1:])
-        found = _Number(value, chunk, whole=digits.isdecimal())
+        found = Number(value, chunk, whole=digits.isdecimal())
         if prefix:
             found.plain = False
             if "-" in prefix:
@@ -243,7 +205,7 @@ class _Reading:
             return self._coins(found, digits, rest)
         return True
 
-    def _coins(self, found: _Number, digits: str, letters: str) -> bool:
+    def _coins(self, found: Number, digits: str, letters: str) -> bool:
         """Read 1000PEPE as an asset and 0.5btc or 2kbtc as an amount of it."""
         asset = numbered_asset(digits, letters, self.assets)
         if asset is not None and ASSET in self.plan.kinds:
@@ -291,7 +253,7 @@ class _Reading:
             for meant in suggest(chunk, self.plan.near, cutoff=0.75):
                 raise Refused(f"“{shown(chunk)}” is not a word I know. Type {meant}, or ${read.asset} for the coin.")
         before = self.items[-1] if self.items else None
-        if isinstance(before, _Number) and before.unit == "":
+        if isinstance(before, Number) and before.unit == "":
             before.beside = read.asset
         self._put(ASSET, read.asset, chunk)
         if read.contract and CONTRACT in self.plan.kinds and "contract" not in self.values:
@@ -340,11 +302,11 @@ class _Reading:
     def settle(self) -> None:
         """Share out the numbers: those with a mark or a unit first, then the bare ones."""
         self._bind_marks()
-        loose: list[_Number] = []
+        loose: list[Number] = []
         for item in self.items:
-            if not isinstance(item, _Number):
+            if not isinstance(item, Number):
                 continue
-            if item.wants is not None and item.unit in _UNITS_OF[item.wants.kind.name]:  # `95000 @25x` marks no price
+            if item.wants is not None and item.unit in UNITS_OF[item.wants.kind.name]:  # `95000 @25x` marks no price
                 self._put_number(item, item.wants)
             elif item.unit in ("", "usd"):
                 loose.append(item)
@@ -356,48 +318,48 @@ class _Reading:
     def _bind_marks(self) -> None:
         items = self.items
         for i, item in enumerate(items):
-            if not isinstance(item, _Mark):
+            if not isinstance(item, Mark):
                 continue
             before = items[i - 1] if i else None
             after = items[i + 1] if i + 1 < len(items) else None
             if item.unit == "x":
-                _bind_leverage(before, after)
-            elif not isinstance(after, _Number):
+                bind_leverage(before, after)
+            elif not isinstance(after, Number):
                 continue
-            elif item.field and after.unit in _UNITS_OF.get(item.field.kind.name, ()):
+            elif item.field and after.unit in UNITS_OF.get(item.field.kind.name, ()):
                 after.wants = item.field
             elif item.unit == "usd" and after.unit == "":
                 after.unit, after.plain = "usd", False
 
-    def _field_for(self, item: _Number) -> Field:
-        every = self.plan.of(_KIND_OF[item.unit])
+    def _field_for(self, item: Number) -> Field:
+        every = self.plan.of(KIND_OF[item.unit])
         targets = tuple(each for each in every if not each.words) or every  # `every 8h` needs its word, `7d` does not
         if not targets:
             self._unknown(item.text)
         return next((each for each in targets if each.name not in self.values), targets[-1])
 
-    def _put_number(self, item: _Number, into: Field) -> None:
-        self._put(into.kind, _value(item, into), item.text, into)
+    def _put_number(self, item: Number, into: Field) -> None:
+        self._put(into.kind, value_of(item, into), item.text, into)
         if item.coin and ASSET in self.plan.kinds:
             self._put(ASSET, item.coin, item.text)
 
     def _free(self, *kinds: Kind) -> list[Field]:
         return [each for kind in kinds for each in self.plan.of(kind) if each.name not in self.values]
 
-    def _share(self, loose: list[_Number]) -> None:
+    def _share(self, loose: list[Number]) -> None:
         loose = self._coins_beside(loose, whole=False)
         needed = sum(each.required for each in self._free(PRICE, SIZE))
         leverage = self._free(LEVERAGE)
         if leverage and len(loose) > needed:
             could = [each for each in loose if each.leverage()]
             if len(could) > 1:
-                raise _which(could[0], could[1])
+                raise which(could[0], could[1])
             if could:
                 self._put_number(could[0], leverage[0])
                 loose.remove(could[0])
         self._amounts(self._coins_beside(loose, whole=True))
 
-    def _coins_beside(self, loose: list[_Number], *, whole: bool) -> list[_Number]:
+    def _coins_beside(self, loose: list[Number], *, whole: bool) -> list[Number]:
         """Take `0.5 btc` as a size, but only while enough numbers are left for what must be given.
 
         A whole number waits until the leverage is known, so that `95000 25 btc` reads as `btc 95000 25` does.
@@ -416,7 +378,7 @@ class _Reading:
         self._put_number(beside[0], size[0])
         return others
 
-    def _amounts(self, loose: list[_Number]) -> None:
+    def _amounts(self, loose: list[Number]) -> None:
         prices, sizes = self._free(PRICE), self._free(SIZE)
         dollars = [each for each in loose if each.unit == "usd"]
         if sizes and prices and len(loose) > 1 and len(dollars) == 1:  # `95000 10k$`: the one with the mark is the size
@@ -432,52 +394,3 @@ class _Reading:
             )
         for item, target in zip(loose, targets, strict=True):
             self._put_number(item, target)
-
-
-_KIND_OF: Final[Mapping[Unit, Kind]] = {"x": LEVERAGE, "%": PERCENT, "time": DURATION, "coin": SIZE}
-_UNITS_OF: Final[Mapping[str, tuple[Unit, ...]]] = {
-    PRICE.name: ("", "usd"),
-    SIZE.name: ("", "usd", "coin"),
-    MONEY.name: ("", "usd"),
-    LEVERAGE.name: ("", "x"),
-    PERCENT.name: ("", "%"),
-    DURATION.name: ("time",),
-}
-
-
-def _bind_leverage(before: object, after: object) -> None:
-    """Give an `x` that stands alone to the number beside it that can be a leverage."""
-    left = before if isinstance(before, _Number) and before.leverage(said=True) else None
-    right = after if isinstance(after, _Number) and after.leverage(said=True) else None
-    if left and right:
-        raise _which(left, right)
-    found = left or right
-    if found:
-        found.unit = "x"
-
-
-def _value(item: _Number, into: Field) -> Any:
-    """Return the number as the value of a field. Refused where it is out of the field's range."""
-    text, value = shown(item.text), item.value
-    if into.kind is LEVERAGE:
-        if not 1 <= value <= _MOST_LEVERAGE:
-            raise Refused(f"{text} is no leverage: the lowest is 1x, the highest near 150x. Type for example 25x.")
-    elif into.kind is PERCENT:
-        if abs(value) > 1e6:
-            raise Refused(f"{text} is out of range. Type a percentage like 2%.")
-    elif into.kind is DURATION:
-        if not 0 < value <= _LONGEST_SPAN:
-            raise Refused(f"{text} is out of range. Type a time span like 8h, 7d or 2w.")
-        return timedelta(hours=value)
-    elif into.kind is SIZE:
-        if not 0 < value <= 1e15:
-            raise Refused(f"{text} is no size: it must be above zero. Type it like 10kusd or 0.5btc.")
-        return Size(value, "coin", item.coin) if item.unit == "coin" else Size(value, "usd")
-    elif not 0 < value <= _HIGHEST_PRICE:
-        raise Refused(f"{text} is no {into.label}: it must be above zero and below a billion. Type it like 95000.")
-    return value
-
-
-def _which(one: _Number, two: _Number) -> Refused:
-    first, second = one.digits(), two.digits()
-    return Refused(f"Which is the leverage, {first} or {second}? Type it with an x: {first}x or {second}x.")

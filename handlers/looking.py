@@ -218,6 +218,12 @@ def plain(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    match value:
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return plain(value)
+        case _:
+            return value

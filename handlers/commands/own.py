@@ -1,0 +1,130 @@
+"""/sub /unsub /tz: what this chat is told, and in which time zone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from handlers import wording
+from handlers.command import Deps, Refused, command
+from handlers.parsing import REST, ZONE, argument
+from handlers.reply import Block, Line, Reply
+
+if TYPE_CHECKING:
+    from storage.chats import Destination
+
+# handlers/subscribing.py knows the metrics, which bring numpy along: it is imported when a command runs.
+
+
+@dataclass(frozen=True, slots=True)
+class What:
+    """Which alarms and assets, in any order; none means everything."""
+
+    what: str = argument(REST, default="", label="what and asset")
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A time zone; none asks which one is set."""
+
+    zone: str | None = argument(ZONE, default=None, label="city or UTC+2")
+
+
+def _here(deps: Deps) -> Destination | None:
+    """Return this chat as it is stored, or None if it has never asked for anything."""
+    from storage import chats  # noqa: PLC0415 - opens the database
+
+    asker = deps.asker
+    if not deps.store.exists:
+        return None
+    return chats.find(deps.store, asker.platform, asker.address.chat, asker.address.topic)
+
+
+def _made(deps: Deps) -> Destination:
+    from storage import chats  # noqa: PLC0415 - opens the database
+
+    to = deps.asker.address
+    return chats.ensure(
+        deps.store, deps.asker.platform, to.chat, to.topic, kind=to.kind, title=deps.asker.title, now=deps.now
+    )
+
+
+@command(subject="own", example="/sub oi btc", changes_chat=True)
+async def sub(deps: Deps, args: What) -> Reply:
+    """Be told when something leaves its usual range.
+
+    /sub alone turns everything on for all followed assets. Words narrow it: oi, funding, taker, price, fng, sources
+    (trouble with data), and assets. A message is edited when things change and answered when they are over.
+    """
+    from handlers import subscribing  # noqa: PLC0415 - see above
+
+    wanted = subscribing.wanted(args.what, deps, "/sub oi btc")
+    here = _made(deps)
+    subscribing.add(deps.store, here.id, wanted)
+    return _what_is_on(deps, here.id, "")
+
+
+@command(subject="own", example="/unsub funding", changes_chat=True)
+async def unsub(deps: Deps, args: What) -> Reply:
+    """Stop being told: everything, or only what is named.
+
+    /unsub alone turns everything off. It takes the same words as /sub: /unsub funding, /unsub eth, /unsub oi btc.
+    """
+    from handlers import subscribing  # noqa: PLC0415 - see above
+
+    unwanted = subscribing.wanted(args.what, deps, "/unsub oi btc")
+    here = _here(deps)
+    if here is None or not subscribing.remove(deps.store, here.id, unwanted, deps.assets):
+        return _what_is_on(deps, here.id if here else None, "That was not on. " if args.what else "")
+    return _what_is_on(deps, here.id, "")
+
+
+def _what_is_on(deps: Deps, destination: int | None, before: str) -> Reply:
+    from handlers import subscribing  # noqa: PLC0415 - see above
+
+    on = subscribing.on(deps.store, destination) if destination is not None else []
+    values = {"subscriptions": [{"watch": watch, "asset": asset} for watch, asset in on]}
+    if not on:
+        lines: list[Block] = [Line(f"{before}Nothing is on in this chat.", "headline")]
+        lines.append(Line("Type /sub to be told everything, or /sub oi btc for a part of it."))
+        return Reply(tuple(lines), values)
+    lines = [Line(f"{before}On in this chat:", "headline")]
+    lines += [Line(each) for each in subscribing.in_words(on)]
+    lines += [Line(each) for each in subscribing.open_now(deps, on)]
+    lines.append(Line("To stop: /unsub for all of it, or /unsub and a word, for example /unsub funding."))
+    return Reply(tuple(lines), values)
+
+
+@command(subject="own", example="/tz Europe/Berlin", changes_chat=True)
+async def tz(deps: Deps, args: Zone) -> Reply:
+    """Set the time zone of this chat.
+
+    It takes a city (Berlin, New York as new_york, Europe/Berlin) or hours from UTC (UTC+2). /tz alone shows which one
+    is set. A city changes with summer time, UTC+2 does not.
+    """
+    if args.zone is None:
+        here = _here(deps)
+        zone = here.zone if here else "UTC"
+        return Reply(
+            (
+                Line(f"Times are shown in {_name(zone)}. Now it is {wording.clock(deps.now, zone)}.", "headline"),
+                Line("To change it, type for example /tz Europe/Berlin or /tz UTC+2."),
+            ),
+            {"zone": zone},
+        )
+    from storage import chats  # noqa: PLC0415 - opens the database
+
+    try:
+        now = wording.clock(deps.now, args.zone)
+    except (LookupError, ValueError, OSError):
+        raise Refused(f"The time zone {args.zone} is not known here. Type it like /tz Europe/Berlin.") from None
+    chats.set_zone(deps.store, _made(deps).id, args.zone)
+    return Reply((Line(f"Times are now shown in {_name(args.zone)}. It is {now}.", "headline"),), {"zone": args.zone})
+
+
+def _name(zone: str) -> str:
+    """Return a zone as people write it: the zone files count Etc/GMT westwards."""
+    if zone.startswith("Etc/GMT") and len(zone) > len("Etc/GMT"):
+        sign = "+" if zone[7] == "-" else wording.MINUS
+        return f"UTC{sign}{zone[8:]}"
+    return zone

@@ -23,19 +23,13 @@ RECIPES = {
 }
 
 ASK_FOR_THE_METRIC = """
-import numpy as np, pandas as pd
-from signals.metric import metrics
-from signals.series import Panel, days
-
-metric = metrics()["day_range"]
-at = pd.date_range("2026-01-01", periods=3, freq="D", tz="UTC")
-bars = {"high": [12.0, 30.0, 11.0], "low": [8.0, 10.0, np.nan], "close": [10.0, 20.0, 10.0]}
-panel = Panel(days(1), at, ("BTC",), {name: np.array(column)[:, None] for name, column in bars.items()})
-whole = metric.evaluate(panel)["value"][:, 0]
-np.testing.assert_array_equal(whole, [0.4, 1.0, np.nan])
-np.testing.assert_array_equal(metric.evaluate(panel, 1)["value"][:, 0], whole[-1:])
+import sys, pytest
 from handlers.wording import template
-print(template(metric.says, {"value": 0.4}))
+from signals.metric import metrics
+
+print(template(metrics()["turnover"].says, {"value": 1.2}))
+# what holds for every metric holds for this one, its own reference values among it
+sys.exit(pytest.main(["-vv", "-k", "turnover", "-p", "no:cacheprovider", "tests/signals/test_metrics.py"]))
 """
 
 ASK_THE_COMMAND = """
@@ -86,7 +80,7 @@ print(source.attribution)
 """
 
 CASES = [
-    pytest.param("Add a metric", ASK_FOR_THE_METRIC, "Price swung 40", id="metric"),
+    pytest.param("Add a metric", ASK_FOR_THE_METRIC, "turnover-a day of 24 bars] PASSED", id="metric"),
     pytest.param("Add a command", ASK_THE_COMMAND, "/recover fall", id="command"),
     pytest.param("Add a source", ASK_THE_SOURCE, "Fear & Greed figures of our own", id="source"),
 ]
@@ -97,7 +91,9 @@ def copy(tmp_path: Path) -> Path:
     """Return a copy of the source tree, without the recordings and caches."""
     for package in PACKAGES:
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "winter*.csv"))
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "tests" / "signals" / "reference").mkdir(parents=True)
+    for name in ("pyproject.toml", "tests/conftest.py", "tests/signals/test_metrics.py"):
+        shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
 
@@ -112,7 +108,7 @@ def test_the_recipe_works_as_it_stands(copy: Path, recipe: str, question: str, a
     asked = subprocess.run(
         [sys.executable, "-c", question], cwd=copy, capture_output=True, text=True, timeout=60, check=False
     )
-    assert asked.returncode == 0, asked.stderr
+    assert asked.returncode == 0, asked.stdout + asked.stderr
     assert answer in asked.stdout
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from storage import migrations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 BUSY_MS = 10_000
 
@@ -45,7 +45,7 @@ class Store:
         return self.path.exists()
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        """Read rows."""
+        """Read rows; inside `write()` what it has written is seen."""
         try:
             found: list[sqlite3.Row] = self._reader().execute(sql, parameters).fetchall()
         except sqlite3.DatabaseError as error:
@@ -65,16 +65,20 @@ class Store:
                 self._prepare()
                 if self._writer is None:
                     self._writer = self._connect()
-                if self._writer.in_transaction:
-                    yield self._writer
+                writer = self._writer
+                if writer.in_transaction:
+                    yield writer
                     return
-                self._writer.execute("BEGIN IMMEDIATE")
+                writer.execute("BEGIN IMMEDIATE")
+                before, self._local.connection = getattr(self._local, "connection", None), writer
                 try:
-                    yield self._writer
+                    yield writer
+                    writer.commit()
                 except BaseException:
-                    self._writer.rollback()
+                    writer.rollback()  # of a failed commit too: left open, it would swallow all that follows
                     raise
-                self._writer.commit()
+                finally:
+                    self._local.connection = before
             except sqlite3.IntegrityError:
                 raise
             except sqlite3.DatabaseError as error:
@@ -99,10 +103,10 @@ class Store:
     def _connect(self) -> sqlite3.Connection:
         # Connections are closed by another thread than their own at shutdown, hence check_same_thread.
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000)
+        self._opened.append(connection)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")  # a notice written is never lost, a power cut included
-        self._opened.append(connection)
         return connection
 
     def _prepare(self) -> None:
@@ -152,20 +156,32 @@ class Store:
 
     def _explained(self, error: Exception) -> StoreError:
         text = str(error)
-        if isinstance(error, PermissionError) or "readonly" in text or "unable to open" in text:
-            return StoreError(f"{self.path} cannot be written: check the rights of the folder, or give --db PATH.")
-        if isinstance(error, OSError):
+        if self.path.is_dir():
+            return StoreError(f"{self.path} is a folder: give --db the name of a file in it, such as perpulse.db.")
+        if isinstance(error, PermissionError):
+            text = "readonly"
+        elif isinstance(error, OSError):
             return StoreError(f"{self.path} cannot be used: {error.strerror or text}. Give another file with --db.")
-        if "not a database" in text or "malformed" in text:
-            return StoreError(
-                f"{self.path} is damaged or no database. Move it away, or put a copy back "
-                f"({self.path.name}.*.bak beside it, if there is one)."
-            )
-        if "locked" in text:
-            return StoreError(f"{self.path} is in use by another program that does not let go. Stop it and try again.")
-        if "full" in text:
-            return StoreError(f"the disk that holds {self.path} is full. Make room; nothing stored was lost.")
+        for part, what in _TROUBLES.items():
+            if part in text:
+                return StoreError(what.format(path=self.path, name=self.path.name))
         return StoreError(f"{self.path}: {text}")
+
+
+_RIGHTS = "{path} cannot be written: check the rights of the folder, or give --db PATH."
+_DAMAGED = (
+    "{path} is damaged or no database. Move it away, or put a copy back ({name}.*.bak beside it, if there is one)."
+)
+# What SQLite says, and what to do about it.
+_TROUBLES: Mapping[str, str] = {
+    "readonly": _RIGHTS,
+    "unable to open": _RIGHTS,
+    "not a database": _DAMAGED,
+    "malformed": _DAMAGED,
+    "locked": "{path} is in use by another program that does not let go. Stop it and try again.",
+    "disk is full": "the disk that holds {path} is full. Make room; nothing stored was lost.",
+    "disk I/O": "the disk that holds {path} does not work: {name} could not be read or written. Look at the disk.",
+}
 
 
 def to_ms(at: datetime) -> int:

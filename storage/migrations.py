@@ -81,7 +81,26 @@ def m002_alerts(db: Any) -> None:
     )
 
 
-_STEPS: tuple[Callable[[Any], None], ...] = (m001_points, m002_alerts)
+def m003_directories(db: Any) -> None:
+    """Directories of series and of what is being sent: nobody scans two years to learn the newest hour."""
+    db.execute(
+        "CREATE TABLE series (asset TEXT NOT NULL, input TEXT NOT NULL, venue TEXT NOT NULL, step INTEGER NOT NULL, "
+        "first INTEGER NOT NULL, last INTEGER NOT NULL, "
+        "PRIMARY KEY (asset, input, venue, step)) STRICT, WITHOUT ROWID"
+    )
+    for table, names, step, by_step in (("bars", BARS, "step", ", step"), ("levels", LEVELS, "0", "")):
+        for name in names:
+            db.execute(
+                f"INSERT INTO series SELECT asset, '{name}', venue, {step}, min(at), max(at) "  # noqa: S608 - our names
+                f"FROM {table} WHERE {name} IS NOT NULL GROUP BY asset, venue{by_step}"
+            )
+    # One notice per change of an episode: announcing it twice is harmless.
+    db.execute("CREATE UNIQUE INDEX notices_once ON notices (episode, kind, at) WHERE episode IS NOT NULL")
+    db.execute("CREATE INDEX outbox_sending ON outbox (destination) WHERE state = 'sending'")
+    db.execute("ALTER TABLE destinations ADD COLUMN rests_until INTEGER")
+
+
+_STEPS: tuple[Callable[[Any], None], ...] = (m001_points, m002_alerts, m003_directories)
 NAMES = tuple(step.__name__ for step in _STEPS)
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from storage.db import Store
 
 DAY = timedelta(days=1)
+NEWEST = 64  # points that tell how fine a series is
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,29 +88,25 @@ def panel(
 
 
 def _speaker(store: Store, asset: str, name: str, grid: Grid) -> str | None:
-    """Choose the venue that speaks for an input: the one with the newest value before the grid's end.
+    """Choose the venue that speaks for an input: of those that are up to date at the grid's end, the fullest one.
 
     One venue for the whole span: a sum whose members come and go would show their coming and going as news.
     """
-    venues = points.venues_of(store, asset, name)
+    every = [each for each in points.stored(store, asset, name) if each.first < to_ms(grid.end)]
+    venues = sorted({each.venue for each in every})
     if len(venues) < 2:
         return venues[0] if venues else None
-    table = "bars" if INPUTS[name].kind == "bar" else "levels"
-    found = [
-        (row["newest"], row["count"], venue)
+    newest: dict[str, int] = {}
+    for each in every:
+        last = each.last if each.last < to_ms(grid.end) else points.last_before(store, asset, name, each, grid.end)
+        newest[each.venue] = max(last, newest.get(each.venue, last))
+    current = max(newest.values()) - round(DAY.total_seconds() * 1000)
+    counts = {
+        venue: points.count(store, asset, venue, name, start=grid.start, end=grid.end)
         for venue in venues
-        for row in store.rows(
-            f"SELECT max(at) AS newest, count(*) AS count FROM {table} "  # noqa: S608 - names are ours
-            f"WHERE asset = ? AND venue = ? AND {name} IS NOT NULL AND at < ?",
-            (asset, venue, to_ms(grid.end)),
-        )
-        if row["newest"] is not None
-    ]
-    if not found:
-        return None
-    newest = max(each[0] for each in found)
-    day = round(DAY.total_seconds() * 1000)
-    return max((each for each in found if newest - each[0] <= day), key=lambda each: (each[1], each[2]))[2]
+        if newest[venue] >= current
+    }
+    return max(counts, key=lambda venue: (counts[venue], venue))
 
 
 def _read(store: Store, asset: str, venue: str, each: Input, grid: Grid, now: datetime | None) -> Array:
@@ -197,22 +194,26 @@ def step_for(store: Store, metric: Metric, asset: str, start: datetime, end: dat
     if metric.step >= DAY:
         return metric.step
     for name in metric.needs:
-        each = INPUTS[name]
         venue = _speaker(store, asset, name, Grid(start, metric.step, max(1, round((end - start) / metric.step))))
-        if venue is None:
-            continue
-        times, steps, columns = points.columns(store, asset, venue, [name], start=max(start, end - 60 * DAY), end=end)
-        known = [(at, step) for at, step, value in zip(times, steps, columns[name], strict=True) if value is not None]
-        if not known:
-            continue
-        if each.kind == "bar":
-            finest = timedelta(seconds=min(step for _, step in known))
-        else:
-            gaps = np.diff(np.unique([at for at, _ in known]))
-            finest = timedelta(milliseconds=float(np.median(gaps))) if len(gaps) else DAY
-        if finest > max(metric.step, each.in_force) * 1.5:
+        finest = None if venue is None else _finest(store, asset, venue, name, max(start, end - 60 * DAY), end)
+        if finest and finest > max(metric.step, INPUTS[name].in_force) * 1.5:
             return DAY
     return metric.step
+
+
+def _finest(store: Store, asset: str, venue: str, name: str, start: datetime, end: datetime) -> timedelta | None:
+    """Return how far apart the newest values lie; None if there are none."""
+    if INPUTS[name].kind == "bar":
+        steps = [
+            each.step
+            for each in points.stored(store, asset, name)
+            if each.venue == venue and each.first < to_ms(end) and each.last >= to_ms(start)
+        ]
+        return timedelta(seconds=min(steps)) if steps else None
+    times = points.last_times(store, asset, venue, name, start=start, end=end, most=NEWEST)
+    if not times:
+        return None
+    return timedelta(milliseconds=float(np.median(-np.diff(times)))) if len(times) > 1 else DAY
 
 
 def needs(metric: Metric) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -40,6 +41,25 @@ class Newest:
     venue: str
 
 
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What is stored of one input: venue, step in seconds (0: instants), first and last time with a value, in ms."""
+
+    venue: str
+    step: int
+    first: int
+    last: int
+
+    @property
+    def known(self) -> int:
+        """Return when the last value became known: a bar at its close, an instant at once."""
+        return self.last + self.step * 1000
+
+
+_BAR_KEY = ("asset", "venue", "step", "at")
+_LEVEL_KEY = ("asset", "venue", "at")
+
+
 def _upsert(table: str, key: tuple[str, ...], columns: tuple[str, ...]) -> str:
     names = ", ".join((*key, *columns))
     marks = ", ".join("?" * (len(key) + len(columns)))
@@ -48,83 +68,112 @@ def _upsert(table: str, key: tuple[str, ...], columns: tuple[str, ...]) -> str:
     return f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO UPDATE SET {sets}"  # noqa: S608 - our names
 
 
-_BAR_KEY = ("asset", "venue", "step", "at")
-_LEVEL_KEY = ("asset", "venue", "at")
-
-
 def write(store: Store, batches: Iterable[Points]) -> int:
     """Store points in one transaction and return how many values were given. Writing the same twice changes nothing."""
     count = 0
     with store.write() as connection:
         for points in batches:
-            key, every = (_LEVEL_KEY, LEVELS) if points.step is None else (_BAR_KEY, BARS)
+            table, key, every = ("levels", _LEVEL_KEY, LEVELS) if points.step is None else ("bars", _BAR_KEY, BARS)
             columns = tuple(name for name in every if name in points.frame.columns)
-            frame = points.frame.loc[:, list(columns)].dropna(how="all")
-            if frame.empty:
+            values = points.frame.loc[:, list(columns)].to_numpy(dtype=float, na_value=math.nan)
+            known = values == values  # noqa: PLR0124 - the plain test for NaN
+            rows = known.any(axis=1)
+            if not rows.any():
                 continue
-            count += int(frame.notna().to_numpy().sum())
-            times = cast("pd.DatetimeIndex", frame.index).as_unit("ms").asi8.tolist()
-            step = () if points.step is None else (int(points.step.total_seconds()),)
-            head = (points.asset, points.venue, *step)
-            values = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
+            count += int(known.sum())
+            times = cast("pd.DatetimeIndex", points.frame.index).as_unit("ms").asi8
+            step = 0 if points.step is None else int(points.step.total_seconds())
+            head = (points.asset, points.venue, *([step] if step else []))
+            # SQLite keeps NaN as NULL, so the values go in as they are.
+            body = zip(times[rows].tolist(), *(column.tolist() for column in values[rows].T), strict=True)
+            connection.executemany(_upsert(table, key, columns), [(*head, *row) for row in body])
+            spans = [(name, times[known[:, i]]) for i, name in enumerate(columns) if known[:, i].any()]
             connection.executemany(
-                _upsert("levels" if points.step is None else "bars", key, columns),
-                [(*head, at, *row) for at, row in zip(times, values, strict=True)],
+                "INSERT INTO series (asset, input, venue, step, first, last) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT "
+                "DO UPDATE SET first = min(first, excluded.first), last = max(last, excluded.last)",
+                [(points.asset, name, points.venue, step, int(at.min()), int(at.max())) for name, at in spans],
             )
     return count
 
 
+def directory(store: Store, asset: str | None = None) -> dict[tuple[str, str], list[Series]]:
+    """Return what is stored, by (asset, input): of one asset or of all. The cost is by series, not by points."""
+    found: dict[tuple[str, str], list[Series]] = {}
+    only, of = ("WHERE asset = ?", (asset,)) if asset else ("", ())
+    for row in store.rows(f"SELECT asset, input, venue, step, first, last FROM series {only}", of):  # noqa: S608
+        found.setdefault((row[0], row[1]), []).append(Series(*row[2:]))
+    return found
+
+
+def stored(store: Store, asset: str, name: str) -> list[Series]:
+    """Return what is stored of one input, by venue and step."""
+    rows = store.rows("SELECT venue, step, first, last FROM series WHERE asset = ? AND input = ?", (asset, name))
+    return [Series(*row) for row in rows]
+
+
 def newest(store: Store, asset: str, name: str, venue: str | None = None) -> Newest | None:
     """Return the newest known value of one input, of one venue or of whichever venue has the newest."""
-    at = "at + step * 1000" if INPUTS[name].kind == "bar" else "at"
-    table = "bars" if INPUTS[name].kind == "bar" else "levels"
-    venues = [venue] if venue else venues_of(store, asset, name)
-    best: Newest | None = None
-    for each in venues:
-        for step in _steps(store, asset, each) if table == "bars" else [None]:
-            row = store.one(
-                f"SELECT {at} AS known, {name} AS value FROM {table} WHERE asset = ? AND venue = ? "  # noqa: S608
-                f"{'AND step = ? ' if step else ''}AND {name} IS NOT NULL ORDER BY at DESC LIMIT 1",
-                (asset, each, step) if step else (asset, each),
-            )
-            if row and (best is None or from_ms(row["known"]) > best.at):
-                best = Newest(from_ms(row["known"]), row["value"], each)
-    return best
+    every = [each for each in stored(store, asset, name) if venue in (None, each.venue)]
+    if not every:
+        return None
+    best = max(every, key=lambda each: (each.known, each.step))  # of a whole day and its last hour the day is exact
+    table, step = ("bars", "AND step = ?") if best.step else ("levels", "")
+    row = store.one(
+        f"SELECT {name} AS value FROM {table} WHERE asset = ? AND venue = ? AND at = ? {step}",  # noqa: S608 - our names
+        (asset, best.venue, best.last, *([best.step] if best.step else [])),
+    )
+    return None if row is None else Newest(from_ms(best.known), row["value"], best.venue)
 
 
 def venues_of(store: Store, asset: str, name: str) -> list[str]:
     """Return the venues that have any value of this input for this asset."""
-    table = "bars" if INPUTS[name].kind == "bar" else "levels"
-    every = store.rows(f"SELECT DISTINCT venue FROM {table} WHERE asset = ?", (asset,))  # noqa: S608 - our names
-    return [
-        row["venue"]
-        for row in every
-        if store.one(
-            f"SELECT 1 FROM {table} WHERE asset = ? AND venue = ? AND {name} IS NOT NULL LIMIT 1",  # noqa: S608
-            (asset, row["venue"]),
-        )
-    ]
-
-
-def _steps(store: Store, asset: str, venue: str) -> list[int]:
-    rows = store.rows("SELECT DISTINCT step FROM bars WHERE asset = ? AND venue = ? ORDER BY step", (asset, venue))
-    return [row["step"] for row in rows]
+    return list(dict.fromkeys(each.venue for each in stored(store, asset, name)))
 
 
 def assets(store: Store) -> list[str]:
     """Return every asset that anything is stored of, by name."""
-    rows = store.rows("SELECT asset FROM bars UNION SELECT asset FROM levels ORDER BY asset")
-    return [row["asset"] for row in rows]
+    return [row["asset"] for row in store.rows("SELECT DISTINCT asset FROM series ORDER BY asset")]
 
 
 def span(store: Store, asset: str, name: str) -> tuple[datetime, datetime] | None:
     """Return when the first and the last known value of an input lie; None if there is none."""
-    table = "bars" if INPUTS[name].kind == "bar" else "levels"
-    row = store.one(
-        f"SELECT min(at) AS first, max(at) AS last FROM {table} WHERE asset = ? AND {name} IS NOT NULL",  # noqa: S608
-        (asset,),
+    every = stored(store, asset, name)
+    if not every:
+        return None
+    return from_ms(min(each.first for each in every)), from_ms(max(each.last for each in every))
+
+
+def last_times(
+    store: Store, asset: str, venue: str, name: str, *, start: datetime, end: datetime, most: int
+) -> list[int]:
+    """Return the newest times (ms) in [start, end) at which an instant's value is known, the newest first."""
+    rows = store.rows(
+        f"SELECT at FROM levels WHERE asset = ? AND venue = ? AND at >= ? AND at < ? AND {name} IS NOT NULL "  # noqa: S608
+        "ORDER BY at DESC LIMIT ?",
+        (asset, venue, to_ms(start), to_ms(end), most),
     )
-    return None if row is None or row["first"] is None else (from_ms(row["first"]), from_ms(row["last"]))
+    return [row[0] for row in rows]
+
+
+def last_before(store: Store, asset: str, name: str, series: Series, end: datetime) -> int:
+    """Return the last time (ms) before `end` at which this series has a value; its first one if there is none."""
+    table, step = ("bars", "AND step = ?") if series.step else ("levels", "")
+    row = store.one(
+        f"SELECT at FROM {table} WHERE asset = ? AND venue = ? AND at < ? {step} AND {name} IS NOT NULL "  # noqa: S608
+        "ORDER BY at DESC LIMIT 1",
+        (asset, series.venue, to_ms(end), *([series.step] if series.step else [])),
+    )
+    return series.first if row is None else int(row["at"])
+
+
+def count(store: Store, asset: str, venue: str, name: str, *, start: datetime, end: datetime) -> int:
+    """Return how many values of an input lie in [start, end)."""
+    row = store.one(
+        f"SELECT count({name}) AS n FROM {'bars' if INPUTS[name].kind == 'bar' else 'levels'} "  # noqa: S608 - our names
+        "WHERE asset = ? AND venue = ? AND at >= ? AND at < ?",
+        (asset, venue, to_ms(start), to_ms(end)),
+    )
+    return 0 if row is None else int(row["n"])
 
 
 def columns(

@@ -61,8 +61,9 @@ class SourceEvent:
 class SourceHealth:
     """How one source stands with one topic.
 
-    last_good: exchange time of the newest good figure. absent: assets that are not offered, and why. quarantined: how
-    many figures were rejected since the start; last_rejected names the newest.
+    since: begin of the state; None before the first answer. last_good: exchange time of the newest good figure.
+    absent: assets that are not offered, and why. quarantined: how many figures were rejected since the start;
+    last_rejected names the newest.
     """
 
     source: str

@@ -168,7 +168,7 @@ def _from_ccxt(who: str, error: Exception) -> Exception:
         return error
     if isinstance(error, ccxt.RestrictedLocation) or "restricted location" in str(error):
         return judge(who, Answer(451, {}, ""), datetime.min.replace(tzinfo=UTC))
-    if isinstance(error, ccxt.BadSymbol | ccxt.NotSupported):
+    if isinstance(error, ccxt.BadSymbol | ccxt.MarketClosed | ccxt.NotSupported):
         return NotOffered(f"{who} does not offer this contract any more.")
     reasons = {
         ccxt.BadResponse: "sent no readable answer (a maintenance page, or a cut one)",

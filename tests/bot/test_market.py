@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 from bot.breaker import LONGEST, SHORTEST, Breaker
-from bot.market import Market, SourceEvent, SourceHealth
+from bot.market import AT_ONCE, Market, SourceEvent, SourceHealth
 from bot.sources import Ask, Blocked, NotOffered, SourceDown, Topic
 from bot.sources.alternative_me import AlternativeMe
 from bot.sources.ccxt_venue import CcxtVenue
@@ -201,6 +202,17 @@ async def test_all_assets_are_back_at_once(clock: Clock) -> None:
     assert sorted(each.asset for each in found.points) == ASSETS
 
 
+async def test_an_asset_adds_no_pause_to_its_topic(clock: Clock) -> None:
+    chances = itertools.cycle([0.99, 0.0])  # the asset fails first and would rest longer than the topic
+    source = Script(raising(SourceDown("down")))
+    held = Market([source], clock=clock, chance=lambda: next(chances))
+    begin = clock.now
+    for _ in range(40):
+        await held.collect(["BTC"], clock.now)
+        clock.go(seconds=1)
+    assert [round((ask.now - begin).total_seconds()) for ask in source.asked] == [0, 5, 15, 35]
+
+
 # --- the host as a whole: bans and blocks
 
 
@@ -225,6 +237,15 @@ async def test_a_ban_in_a_running_market(clock: Clock) -> None:
     source.does = raising(SourceDown("banned", clock.now + HOUR))
     await rounds(held, clock, 55)
     assert len(source.asked) <= 4  # what was under way when the ban was told, and nothing after it
+
+
+async def test_a_ban_stops_the_queue(clock: Clock) -> None:
+    source = Script()
+    source.does = lambda ask: (
+        answer(ask) if len(source.asked) < 3 else raising(SourceDown("banned", clock.now + HOUR))(ask)
+    )
+    await market(clock, source).collect([f"A{n}" for n in range(40)], clock.now)
+    assert len(source.asked) <= 2 + AT_ONCE
 
 
 async def test_blocked_is_probed_once_an_hour_and_said_once(clock: Clock) -> None:
@@ -329,6 +350,15 @@ async def test_quarantine_counts_and_names(clock: Clock) -> None:
     (health,) = held.health()
     assert (health.quarantined, health.state) == (1, "ok")
     assert health.last_rejected == "ETH open_interest_coin is 1,000 times the last good value"
+
+
+async def test_nothing_but_impossible_figures_is_down(clock: Clock) -> None:
+    held = market(clock, Script(lambda ask: [replace(each, frame=each.frame * 0) for each in answer(ask)]))
+    found = await held.collect(ASSETS, clock.now)
+    assert found.points == []
+    (health,) = held.health()
+    assert (health.state, health.quarantined) == ("down", 3)
+    assert health.error == "binance sends impossible figures: SOL open_interest_coin cannot be 0."
 
 
 async def test_time_is_judged_at_receipt(clock: Clock) -> None:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
@@ -193,6 +196,12 @@ async def test_interval_that_changes_is_used_at_once(venue: CcxtVenue, exchange:
     assert (await one(venue, "funding", "BTC", clock.go(minutes=1)))["funding_interval_hours"].iloc[0] == 1
 
 
+async def test_the_first_settlement_asked_for_is_there_with_its_interval(venue: CcxtVenue, clock: Clock) -> None:
+    settled, _ = await venue.fetch(Ask("funding", "BTC", clock.now, clock.now.replace(hour=8, minute=0, second=0)))
+    assert [at.hour for at in settled.frame.index] == [8]
+    assert list(settled.frame["funding_interval_hours"]) == [8.0]
+
+
 async def test_settled_hours_follow_a_change(venue: CcxtVenue, exchange: FakeExchange, clock: Clock) -> None:
     day = 1_763_510_400_000  # 2025-11-19 00:00 UTC
     times = [day, day + 8 * HOUR, day + 16 * HOUR, day + 17 * HOUR, day + 18 * HOUR]
@@ -376,3 +385,8 @@ async def test_close_twice_and_go_on(venue: CcxtVenue, clock: Clock) -> None:
 def test_proxy_that_is_none(clock: Clock) -> None:
     with pytest.raises(ValueError, match="http:// or https://"):
         CcxtVenue(BINANCE, clock=clock, proxy="socks5://user:secret@host")
+
+
+def test_ccxt_is_imported_by_those_who_ask_alone() -> None:
+    code = "import sys, bot.sources.ccxt_venue, bot.sources.quirks, bot.market; sys.exit('ccxt' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=Path(__file__).parents[3])

@@ -51,6 +51,7 @@ SECRET = "GET https://fapi.binance.com/fapi/v1/x?signature=5ecre7&apiKey=70ken"
     ("error", "kind", "said"),
     [
         pytest.param(ccxt.BadSymbol(SECRET), NotOffered, "does not offer", id="BadSymbol"),
+        pytest.param(ccxt.MarketClosed(SECRET), NotOffered, "does not offer", id="MarketClosed: being delisted"),
         pytest.param(ccxt.NotSupported(SECRET), NotOffered, "does not offer", id="NotSupported"),
         pytest.param(ccxt.BadResponse(SECRET), SourceDown, "no readable answer", id="BadResponse"),
         pytest.param(ccxt.NullResponse(SECRET), SourceDown, "no readable answer", id="NullResponse, a kind of it"),

@@ -14,6 +14,7 @@ from signals.inputs import INPUTS, MARKET
 from signals.metric import Metric, metrics, watches
 from signals.metrics.oi_quadrant import READINGS
 from signals.series import Panel, days, hours
+from tests.signals.winter import story
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -129,7 +130,7 @@ def noise(metric: Metric, step: timedelta, rows: int, seed: int, gaps: float = 0
         "open_interest_coin": coins,
         "open_interest_usd": coins * price,
         "volume_usd": volume,
-        "taker_buy_usd": volume * np.clip(random.normal(0.49, 0.03, shape), 0.01, 0.99),
+        "taker_buy_usd": volume * np.clip(random.normal([0.49, 0.46], 0.03, shape), 0.01, 0.99),
         "funding_rate": np.minimum(random.normal(0.0001, 0.0001, shape), 0.0001),
         "funding_interval_hours": np.full(shape, 8.0),
         "fear_greed": random.integers(1, 100, shape).astype(float),
@@ -201,6 +202,38 @@ def test_a_higher_level_lies_beyond_the_lower(metric: Metric) -> None:
             for group in higher.leave:
                 just_left = {line.field: float(line.bound) for line in group}
                 assert not meets(lower.leave, just_left), watch.id
+
+
+def test_a11_from_the_flows_themselves() -> None:
+    """Thirty days that sum to +$30m hold the mean at +$1m as long as each day repeats the one that leaves."""
+    mean_of = [*[-489.0] * 60, *[-51.0] * 60, 30 + 29 * 51.0, *[-51.0] * 4, -51.0 - 21 * 30, -51.0 - 5 * 30]
+    volume = 10_000e6
+    flows = {"volume_usd": [volume] * len(mean_of), "taker_buy_usd": [(volume + each * 1e6) / 2 for each in mean_of]}
+    metric, watch = watches()["net_taker_flip"]
+    panel = panel_of(flows, days(1))
+    opened = [f"{close - days(1):%Y-%m-%d}" for close in panel.closes]
+    means = metric.evaluate(panel, rows=7)["value"][:, 0] / 1e6
+    np.testing.assert_allclose(means, [1, 1, 1, 1, 1, -20, -25], atol=1e-6)
+    assert [(each.kind, each.day) for each in story(metric, watch, panel)] == [
+        ("fired", opened[121]),
+        ("resolved", opened[126]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rate", "fires"),
+    [
+        pytest.param(0.0001, False, id="at rest, and higher than on 97 % of days: nobody is crowded at rest"),
+        pytest.param(0.00013, False, id="in the neutral band"),
+        pytest.param(0.00016, True, id="above it, and higher than on 97 % of days"),
+    ],
+)
+def test_a_rank_speaks_only_outside_the_neutral_band(rate: float, fires: bool) -> None:
+    settlements = {"funding_rate": [*[-0.00001] * 355, *[rate] * 10], "funding_interval_hours": [8.0] * 365}
+    metric, watch = watches()["funding_stretch"]
+    panel = panel_of(settlements, days(1))
+    assert float(metric.evaluate(panel, rows=1)["pct"][0, 0]) > 0.95
+    assert bool(story(metric, watch, panel)) is fires
 
 
 def named(levels: tuple[Level, ...]) -> list[str]:

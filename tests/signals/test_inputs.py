@@ -33,7 +33,7 @@ NAMES = [
     "implied_volatility",
     "stablecoin_supply_usd",
     "fear_greed",
-,]
+]
 
 
 def test_no_input_is_renamed_or_lost() -> None:

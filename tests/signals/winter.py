@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from signals import episodes
@@ -70,8 +69,3 @@ def story(metric: Metric, watch: Watch, panel: Panel) -> list[Told]:
 def _day(close: datetime, step: timedelta) -> str:
     """Name the row by its start, as INDEX does."""
     return f"{close - step:%Y-%m-%d}" if step >= days(1) else f"{close - step:%Y-%m-%d %H:%M}"
-
-
-def nothing(rows: int) -> np.ndarray:
-    """Return a column in which nothing is known."""
-    return np.full((rows, 1), np.nan)

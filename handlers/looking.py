@@ -206,10 +206,19 @@ def price_changes(deps: Deps, asset: str, last: points.Newest) -> tuple[float | 
     return day, week
 
 
-def reading_of(asset: str, last: points.Newest, fall: Reading | None) -> Reading:
-    """Return the last price as a reading, so that it is stamped like one."""
-    step = fall.step if fall else metrics()["price_drawdown"].step
-    return Reading("price_drawdown", asset, last.at, step, {}, {"close": last.at}, (last.venue,), (), DAY)
+def bare(metric: str, asset: str, found: Mapping[str, points.Newest], step: timedelta | None = None) -> Reading:
+    """Return newest points as a reading, so that they are stamped like one where the metric itself is not known."""
+    at = min(each.at for each in found.values())
+    values = {name: each.value for name, each in found.items()}
+    newest = {name: each.at for name, each in found.items()}
+    venues = tuple(dict.fromkeys(each.venue for each in found.values()))
+    return Reading(metric, asset, at, step or metrics()[metric].step, values, newest, venues, (), timedelta(0))
+
+
+def newest_of(deps: Deps, asset: str, names: Sequence[str]) -> dict[str, points.Newest]:
+    """Return the newest point of each input that is stored."""
+    found = {name: points.newest(deps.store, asset, name) for name in names}
+    return {name: each for name, each in found.items() if each is not None}
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from handlers import wording
 from signals.inputs import INPUTS, MARKET
 from signals.metric import Reading, metrics
 from storage import panels, points
@@ -61,6 +63,9 @@ def read(store: Store, metric: Metric, asset: str, now: datetime) -> Reading | N
     end = min(now, last + step)  # stored history that ends in the past is read at its own end, with its age
     start = panels.floor(end, step) - metric.bars_back(step) * step
     stale = now - last > max(INPUTS[name].fresh_for for name in newest)
+    # What is published as its row begins is read in that row: carried into the next one, it would be compared with the
+    # wrong day.
+    moment = last + timedelta(milliseconds=1) if metric.at_open else end
     panel = panels.panel(
         store,
         panels.needs(metric),
@@ -68,7 +73,7 @@ def read(store: Store, metric: Metric, asset: str, now: datetime) -> Reading | N
         step=step,
         start=start,
         end=end,
-        now=end if metric.running and not stale else None,
+        now=moment if metric.running and not stale else None,
     )
     if not len(panel):
         return NotKnown(metric.id, asset, "no bar has closed yet")
@@ -122,7 +127,7 @@ def dates(values: Mapping[str, float], opened: datetime) -> dict[str, Any]:
 
 def _seen(panel: Panel, metric: Metric) -> timedelta:
     known = [~_nan(panel, name) for name in metric.needs]
-    rows = sum(bool(each) for each in zip(*known, strict=True))
+    rows = sum(all(each) for each in zip(*known, strict=True))
     return rows * panel.step
 
 
@@ -138,16 +143,39 @@ def _learning(panel: Panel, metric: Metric) -> str:
 
     missing = [name for name in metric.needs if bool(_nan(panel, name).all())]
     if missing:
-        return f"nothing is stored of {', '.join(INPUTS[name].title for name in missing)}"
+        return f"nothing is stored of {wording.listing([INPUTS[name].title for name in missing])}"
     days = min(float(np.sum(~_nan(panel, name))) for name in metric.needs) * (panel.step / timedelta(days=1))
-    need = metric.window / timedelta(days=1)
+    need = needed_days(metric.id, panel.step)
     if days >= need:
         return "the newest points are missing"
     return f"learning, {days:.0f} of {need:.0f} days"
 
 
+@cache
+def needed_days(metric_id: str, step: timedelta) -> int:
+    """Return how many days of history a metric needs before it has a value, for "learning, 9 of 30 days".
+
+    The metric is asked itself, on a made-up history: its window also counts what only its side values look back on.
+    """
+    import numpy as np  # noqa: PLC0415 - as above
+    import pandas as pd  # noqa: PLC0415 - as above
+
+    from signals.series import Panel  # noqa: PLC0415 - as above
+
+    metric = metrics()[metric_id]
+    rows = metric.bars_back(step)
+    # Waves of different lengths: nothing stands still, and no two inputs move as one.
+    moments = np.arange(rows, dtype=float)[:, None]
+    sizes = {"taker_buy_usd": 50.0}  # a part of the volume
+    values = {name: sizes.get(name, 100.0) + np.sin(moments / (i + 1.3)) for i, name in enumerate(panels.needs(metric))}
+    index = pd.date_range("2025-01-01", periods=rows, freq=pd.Timedelta(step), tz="UTC")
+    known = ~np.isnan(metric.compute(Panel(step, index, ("X",), values))["value"].last(rows)[:, 0])
+    first = int(np.argmax(known)) + 1 if known.any() else rows
+    return math.ceil(first * step / timedelta(days=1))
+
+
 def _titles(metric: Metric) -> str:
-    return " and ".join(INPUTS[name].title for name in metric.needs[:2])
+    return wording.listing([INPUTS[name].title for name in metric.needs[:2]])
 
 
 def all_metrics() -> dict[str, Metric]:

@@ -72,7 +72,9 @@ def _headline(inputs: list[dict[str, Any]], sources: list[SourceHealth]) -> str:
     if not inputs and not ill:
         return "Nothing is stored yet."
     parts = [f"{_title(source)} {_WRONG.get(state, 'is in trouble')}" for source, state in ill]
-    if stale:
+    if stale == len(inputs) > 1:
+        parts.append(f"all {stale} inputs are stale")
+    elif stale:
         parts.append(f"{stale} of {wording.count(len(inputs), 'input')} {'is' if stale == 1 else 'are'} stale")
     if never:
         parts.append(f"{wording.count(never, 'input')} never had a value")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from handlers import wording
@@ -79,11 +80,12 @@ async def oi(deps: Deps, args: OneAsset) -> Reply:
 
     look = await looking.look(deps, args.asset, ("oi_drawdown", "oi_vs_ma180", "oi_zscore"), example="/oi btc")
     below, gap, day = (look.get(each) for each in ("oi_drawdown", "oi_vs_ma180", "oi_zscore"))
-    now = below or gap
-    usd = value(now, "usd") if now else value(day, "usd")
-    coins = value(now or day, "coins_now")
+    now = below or gap or day or _newest(deps, look.asset)
+    usd, coins = value(now, "usd"), value(now, "coins_now")
+    size = [wording.usd(usd)] if usd is not None else []
+    size += [wording.coins(coins, look.asset)] if coins is not None else []
     lines: list[Block] = [
-        Line(f"{look.asset} open interest: {wording.usd(usd)}, {wording.coins(coins, look.asset)}.", "headline"),
+        Line(f"{look.asset} open interest: {', '.join(size) or 'not known'}.", "headline"),
         Line(_since_peak(below) if below else f"Fall from its peak: {look.why_not('oi_drawdown')}."),
         Line(_against_average(gap) if gap else f"Against its 180-day average: {look.why_not('oi_vs_ma180')}."),
         Line(_last_day(day, deps.now, look.zone) if day else f"Last 24 h: {look.why_not('oi_zscore')}."),
@@ -105,7 +107,17 @@ async def oi(deps: Deps, args: OneAsset) -> Reply:
         "change_24h_coins": value(day, "coins"),
         "zscore": value(day, "value"),
     }
-    return answered(deps, look, lines, values)
+    return answered(deps, look, lines, values, look.readings or (now,))
+
+
+def _newest(deps: Deps, asset: str) -> Reading:
+    """Return the newest open interest itself, while too little is known for any metric of it."""
+    from handlers import looking  # noqa: PLC0415 - see above
+
+    found = looking.newest_of(deps, asset, ("open_interest_usd", "open_interest_coin"))
+    names = {"open_interest_usd": "usd", "open_interest_coin": "coins_now"}
+    reading = looking.bare("oi_drawdown", asset, found)
+    return replace(reading, values={names[name]: each for name, each in reading.values.items()})
 
 
 def _since_peak(reading: Reading) -> str:
@@ -114,7 +126,7 @@ def _since_peak(reading: Reading) -> str:
     said = say("Since its peak of {peak_usd:usd} on {peak_at:date}: {value:change} in dollars", reading.values)
     coins, part = value(reading, "coins"), value(reading, "price_share")
     if coins is None:
-        return f"{said}. Coins are not known for that day, so nobody can say how much of it is price."
+        return f"{said}. How much of it is price is not known: coins are missing at one of the two times."
     return f"{said}, {wording.percent(coins * 100)} in coins.{_of_which_price(part, coins)}"
 
 
@@ -129,10 +141,9 @@ def _of_which_price(part: float | None, coins: float) -> str:
 
 
 def _against_average(reading: Reading) -> str:
-    said = say(
-        "Against its 180-day average of {average:usd}: {value:change} in dollars, {coins:change} in coins",
-        reading.values,
-    )
+    said = say("Against its 180-day average of {average:usd}: {value:change} in dollars", reading.values)
+    coins = value(reading, "coins")
+    said += "" if coins is None else f", {wording.percent(coins * 100)} in coins"
     days = value(reading, "days_below")
     return f"{said}; below it for {wording.count(days, 'day')}." if days else f"{said}; above it."
 
@@ -140,7 +151,7 @@ def _against_average(reading: Reading) -> str:
 def _last_day(reading: Reading, now: datetime, zone: str) -> str:
     said = say("{coins:change} in coins, {dollars:change} in dollars", reading.values)
     unusual = wording.number(value(reading, "value"), 2, plus=True)
-    return f"24 h to {until(reading, now, zone)}: {said} (z {unusual} against 30 days)."
+    return f"In the 24 h to {until(reading, now, zone)}: {said} (z {unusual} against 30 days)."
 
 
 def until(reading: Reading, now: datetime, zone: str) -> str:
@@ -217,11 +228,13 @@ def _in_a_year(reading: Reading) -> str:
 
 
 def _no_year(look: Look) -> str:
+    from signals.series import MIN_SHARE  # noqa: PLC0415 - see above
+
     year = look.get("funding_stretch")
     if year is None:
         return f"Against its past year: {look.why_not('funding_stretch')}."
     days = round(year.seen.total_seconds() / 86400)
-    return f"Against its past year: learning, {days} of 365 days."
+    return f"Against its past year: learning, {days} of {math.ceil(365 * MIN_SHARE)} days."
 
 
 # --- taker flow -------------------------------------------------------------------------------------------------------
@@ -321,7 +334,13 @@ async def price(deps: Deps, args: OneAsset) -> Reply:
         "high_16d": high,
         "change_16d": value(fall, "change"),
     }
-    return answered(deps, look, lines, values, (looking.reading_of(look.asset, last, fall),))
+    return answered(
+        deps,
+        look,
+        lines,
+        values,
+        (looking.bare("price_drawdown", look.asset, {"close": last}, fall.step if fall else None),),
+    )
 
 
 def _fall(drawdown: float | None, high: float | None, reading: Reading) -> str:

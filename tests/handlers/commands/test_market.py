@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from handlers.command import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GOLDEN = [
+    pytest.param(
+        "bundled",
+        "2026-01-16",
+        "/oi",
+        """\
+BTC open interest: $10.0bn, 105,118 BTC.
+Since its peak of $15.0bn on 6 October 2025: −33.3 % in dollars, −11.6 % in coins. \
+Price alone explains 69 % of the fall in dollars, closed positions the rest.
+Against its 180-day average of $11.0bn: −9.3 % in dollars, −0.3 % in coins; below it for 98 days.
+In the 24 h to 00:00 UTC: +1.3 % in coins, +3.6 % in dollars (z +1.62 against 30 days).
+Binance · 24 h old · daily data · reconstructed from published figures
+More: /chart oi btc · /health btc""",
+        id="oi: signals.md A8",
+    ),
+    pytest.param(
+        "recorded",
+        "2026-02-07",
+        "/oi btc",
+        """\
+BTC open interest: $48.2bn, 682,752 BTC.
+Since its peak of $95.3bn on 6 October 2025: −49.4 % in dollars, −10.7 % in coins. \
+Price alone explains 83 % of the fall in dollars, closed positions the rest.
+Against its 180-day average of $69.6bn: −30.7 % in dollars, −0.3 % in coins; below it for 119 days.
+In the 24 h to 00:00 UTC: −8.0 % in coins, +3.2 % in dollars (z −2.53 against 30 days).
+all venues together · 24 h old · daily data · coins computed from dollars and price
+More: /chart oi btc · /health btc""",
+        id="oi: INDEX, peak to 6 February",
+    ),
+    pytest.param(
+        "recorded",
+        "2026-02-07",
+        "/funding",
+        """\
+BTC funding: −14.76 % a year. Shorts pay longs.
+−0.0135 % per 8 h, next payment at 08:00 UTC, in 8 h.
+A $100k long receives $40.43 a day at this rate.
+Below the neutral band of −5 to +15 % a year: shorts pay to stay.
+Lower than 99 % of the past 358 days.
+Binance · 8 h old
+More: /chart funding btc · /health btc""",
+        id="funding",
+    ),
+    pytest.param(
+        "bundled",
+        "2026-01-16",
+        "/taker btc",
+        """\
+BTC takers, 24 h: 51.1 % buys, buys to sells 1.05.
+Net +$255m of $11.2bn traded, 24 h to 00:00 UTC.
+Usual ratio over 30 days: 0.99. Against those 30 days: z +1.51.
+30-day mean, to the last daily close: −$51m a day, 9.6 times smaller than at its worst of 180 days (−$489m), \
+still negative.
+Binance · 0 s old · daily data · reconstructed from published figures
+More: /chart taker btc · /health btc""",
+        id="taker: signals.md A11",
+    ),
+    pytest.param(
+        "recorded",
+        "2026-02-07",
+        "/price",
+        """\
+BTC $70,580.26.
+1 day +12.2 % · 7 days −16.2 %.
+−21.2 % from its highest close of 16 days, $89,600.26 on 23 January.
+Binance · 0 s old · daily data
+More: /chart price btc · /health btc""",
+        id="price",
+    ),
+    pytest.param(
+        "recorded",
+        "2026-02-13",
+        "/fng",
+        """\
+Fear & Greed index: 5 of 100, extreme fear.
+7 days ago: 12. 0 is extreme fear, 100 extreme greed.
+It is mood, told once a day, and made from price, volume and surveys of the days before.
+Fear & Greed index by alternative.me · 24 h old
+More: /chart fng""",
+        id="fng: INDEX, the least of the winter",
+    ),
+]
+
+
+@pytest.mark.parametrize(("file", "day", "line", "expected"), GOLDEN)
+def test_an_answer_word_for_word(desk: Callable[..., Any], file: str, day: str, line: str, expected: str) -> None:
+    assert desk(file, day).text(line) == expected
+
+
+@pytest.mark.parametrize(
+    ("day", "line", "name", "expected"),
+    [
+        pytest.param("2026-02-07", "/oi", "open_interest_usd", 48_188_779_502, id="open interest"),
+        pytest.param("2026-02-07", "/oi", "drawdown", -0.49411, id="drawdown"),
+        pytest.param("2026-02-07", "/oi", "peak_usd", 95_255_789_756, id="peak"),
+        pytest.param("2026-02-07", "/oi", "drawdown_coins", -0.10650, id="coins"),
+        pytest.param("2026-02-07", "/oi", "price_share", 0.835, id="price share"),
+        pytest.param("2026-03-02", "/oi", "drawdown", -0.54821, id="deepest drawdown"),
+        pytest.param("2026-02-16", "/oi", "gap_to_ma180", -0.35687, id="gap to the average"),
+        pytest.param("2025-11-22", "/taker", "net_30d_mean_usd", -99_679_868, id="taker mean in November"),
+        pytest.param("2026-01-16", "/taker", "net_30d_mean_usd", -412_147, id="taker mean in January"),
+        pytest.param("2026-03-16", "/taker", "net_30d_mean_usd", -37_618_151, id="taker mean in March"),
+        pytest.param("2026-02-07T00:05", "/funding", "funding_rate", -0.00015178, id="lowest funding"),
+        pytest.param("2026-02-24", "/fng", "fear_greed", 5, id="least mood"),
+    ],
+)
+def test_numbers_are_those_of_the_index(
+    desk: Callable[..., Any], day: str, line: str, name: str, expected: float
+) -> None:
+    assert desk("recorded", day).ask(line).values[name] == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_fall_that_is_all_price(made: Callable[..., Any]) -> None:
+    """signals.md A9: $94bn to $61bn while coins rose."""
+    here = made(open_interest_usd=[94e9] * 40 + [61e9], close=[126_080.0] * 40 + [81_600.0])
+    said = here.text("/oi")
+    assert "−35.1 % in dollars, +0.3 % in coins. All of it is price: coins rose 0.3 %." in said
+    assert here.ask("/oi").values["price_share"] == pytest.approx(1.006, abs=5e-4)
+
+
+def test_a_fall_of_which_nothing_is_price(made: Callable[..., Any]) -> None:
+    said = made(open_interest_usd=[10e9] * 40 + [8e9], close=[50_000.0] * 40 + [60_000.0]).text("/oi")
+    assert "None of it is price: price rose, so positions were closed." in said
+
+
+def test_a_change_too_small_to_be_shared(made: Callable[..., Any]) -> None:
+    said = made(open_interest_usd=[10e9] * 40 + [9.9e9], close=[50_000.0] * 41).text("/oi")
+    assert "−1.0 % in dollars, −1.0 % in coins.\n" in said
+
+
+def test_at_the_peak(made: Callable[..., Any]) -> None:
+    here = made(open_interest_usd=[10e9 + day * 1e8 for day in range(40)], close=[50_000.0] * 40)
+    assert "That is its highest of the past 365 days." in here.text("/oi")
+
+
+@pytest.mark.parametrize(
+    ("rate", "hours", "said"),
+    [
+        pytest.param(0.0001, 8, ["+10.95 % a year. Longs pay", "0.0100 % per 8 h", "pays $30 a day"], id="A17: 8 h"),
+        pytest.param(0.0001, 4, ["+21.90 % a year", "0.0100 % per 4 h", "pays $60 a day"], id="A17: 4 h"),
+        pytest.param(0.0001, 1, ["+87.60 % a year", "0.0100 % per 1 h", "pays $240 a day"], id="A17: 1 h"),
+        pytest.param(0.0001, 8, ["Near its resting rate of 11 % a year: neutral."], id="at rest"),
+        pytest.param(0.00001, 8, ["Neutral: between −5 and +15 % a year."], id="neutral"),
+        pytest.param(0.0003, 8, ["Above the neutral band", "longs pay much to stay"], id="above"),
+        pytest.param(-0.0001, 8, ["Shorts pay longs", "Below the neutral band", "long receives $30"], id="below"),
+        pytest.param(0.0, 8, ["0.00 % a year. Neither side pays."], id="nobody pays"),
+    ],
+)
+def test_funding_is_said_in_three_ways(made: Callable[..., Any], rate: float, hours: int, said: list[str]) -> None:
+    text = made(funding_rate=[rate] * 2, funding_interval_hours=[float(hours)] * 2).text("/funding")
+    for each in said:
+        assert each in text
+    assert not {"buy", "sell", "bullish", "bearish", "overbought", "oversold"} & set(text.lower().split())
+
+
+def test_the_next_payment_is_told_in_the_zone_of_the_chat(desk: Callable[..., Any]) -> None:
+    here = desk("recorded", "2026-02-07")
+    here.ask("/tz Asia/Tokyo")
+    assert "next payment at 17:00 JST, in 8 h" in here.text("/funding")
+    assert here.ask("/funding").values["next_settlement"] == "2026-02-07T08:00:00Z"
+
+
+def test_a_younger_mark_price_is_the_price(desk: Callable[..., Any]) -> None:
+    from datetime import timedelta  # noqa: PLC0415 - here alone
+
+    import pandas as pd  # noqa: PLC0415 - here alone
+
+    from storage import points  # noqa: PLC0415 - here alone
+
+    here = desk("recorded", "2026-02-07").later(timedelta(minutes=5))
+    index = pd.DatetimeIndex([here.now - timedelta(seconds=41)])
+    points.write(here.store, [points.Points("binance", "BTC", None, pd.DataFrame({"mark_price": [71_000.0]}, index))])
+    said = here.text("/price")
+    assert said.startswith("BTC $71,000.\n")
+    assert "Binance · 41 s old" in said
+
+
+def test_what_is_learning_says_so_and_the_rest_stands(desk: Callable[..., Any]) -> None:
+    said = desk("bundled", "2026-01-16", days=9).text("/oi")
+    assert said.startswith("BTC open interest: $10.0bn, 105,118 BTC.\n")
+    assert "Fall from its peak: learning, 9 of 30 days." in said
+    assert "Against its 180-day average: learning, 9 of 180 days." in said
+    assert "Last 24 h: learning, 9 of 22 days." in said
+
+
+def test_an_unknown_asset_names_those_there_are(desk: Callable[..., Any]) -> None:
+    with pytest.raises(Refused, match=r"Nothing is known of DOGE\. There is BTC and ETH\. Type it like /oi btc\."):
+        desk("bundled", "2026-01-16").ask("/oi doge")
+
+
+def test_a_followed_asset_without_data_says_where_data_comes_from(desk: Callable[..., Any]) -> None:
+    here = desk("bundled", "2026-01-16")
+    with pytest.raises(Refused, match=r"No open interest in dollars is stored for ETH yet\. .* perpulse import FILE\."):
+        here.ask("/oi eth")
+    assert here.refreshed == ["ETH"]
+
+
+def test_current_data_is_not_asked_for_again(desk: Callable[..., Any]) -> None:
+    here = desk("bundled", "2026-01-16")
+    here.ask("/oi")
+    assert here.refreshed == []

@@ -1,0 +1,123 @@
+"""Stores filled from real files as they were known at one moment, and one way to ask."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from bot import winter
+from bot.importing import read_file
+from bot.importing.keeping import keep
+from handlers.answer import answer
+from handlers.channel import Address
+from handlers.command import Asker, Deps
+from handlers.reply import plain_text
+from signals.inputs import INPUTS
+from storage import points
+from storage.db import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from handlers.reply import Reply
+
+RECORDED = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "winter-2025-26.csv"
+FILES = {"bundled": winter.path(), "recorded": RECORDED}
+SCREEN = Asker("terminal", Address("me", kind="terminal"))
+
+
+@dataclass
+class Desk:
+    """A store at one moment, and what it answers."""
+
+    store: Store
+    now: datetime
+    assets: tuple[str, ...] = ("BTC", "ETH")
+    asker: Asker = SCREEN
+    note: str | None = None
+    refreshed: list[str] = field(default_factory=list)
+
+    async def refresh(self, asset: str) -> None:
+        """Do nothing but remember that it was asked."""
+        self.refreshed.append(asset)
+
+    @property
+    def deps(self) -> Deps:
+        return Deps(self.now, self.asker, self.store, self.assets, self.refresh, self.note)
+
+    def ask(self, line: str) -> Reply:
+        return asyncio.run(answer(line, self.deps))
+
+    def text(self, line: str) -> str:
+        return plain_text(self.ask(line).all_blocks())
+
+    def later(self, by: timedelta) -> Desk:
+        return replace(self, now=self.now + by, refreshed=[])
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Return a database of what a file held before a moment; made once for each."""
+    made: dict[tuple[object, ...], Path] = {}
+
+    def make(file: str, until: datetime, days: int | None, without: tuple[str, ...]) -> Path:
+        key, end = (file, until, days, without), until.timestamp() * 1000
+        if key not in made:
+            if not FILES[file].exists():
+                pytest.skip(f"{FILES[file]} is not here: the recorded winter lies outside the project")
+            read = read_file(FILES[file], now=until)  # it refuses bars that have not closed by then
+            start = 0 if days is None else (until - timedelta(days=days)).timestamp() * 1000
+            kept = [row for row in read.kept if start <= row.at < end and row.input not in without]
+            path = tmp_path_factory.mktemp("store") / "perpulse.db"
+            store = Store(path)
+            keep(store, replace(read, kept=kept))
+            store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+            store.close()
+            made[key] = path
+        return made[key]
+
+    return make
+
+
+@pytest.fixture
+def desk(filled: Callable[..., Path], tmp_path: Path) -> Callable[..., Desk]:
+    """Return a desk with its own copy of a filled store, asked at the moment that the store ends."""
+
+    def at(file: str, day: str, *, days: int | None = None, without: tuple[str, ...] = ()) -> Desk:
+        until = datetime.fromisoformat(day).replace(tzinfo=UTC)
+        path = tmp_path / f"{file}-{day[:10]}.db"
+        shutil.copy(filled(file, until, days, without), path)
+        return Desk(Store(path), until, note=winter.STAMP if file == "bundled" else None)
+
+    return at
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Callable[..., Desk]:
+    """Return a desk whose store holds daily levels and closes of BTC, the last known now."""
+
+    def of(**columns: list[float]) -> Desk:
+        now = datetime(2026, 1, 16, tzinfo=UTC)
+        store = Store(tmp_path / "made.db")
+        rows = max(len(each) for each in columns.values())
+        index = pd.date_range(end=now - timedelta(days=1), periods=rows, freq="D", tz=UTC)
+        frame = pd.DataFrame(columns, index=index, dtype=float)
+        bars, levels = ([name for name in columns if INPUTS[name].kind == kind] for kind in ("bar", "level"))
+        with_bars = [points.Points("binance", "BTC", timedelta(days=1), frame[bars])] if bars else []
+        points.write(store, [*with_bars, points.Points("binance", "BTC", None, frame[levels])])
+        return Desk(store, now)
+
+    return of
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Desk:
+    """Return a desk whose store has never been written."""
+    return Desk(Store(tmp_path / "none.db"), datetime(2026, 1, 16, tzinfo=UTC))

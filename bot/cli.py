@@ -70,6 +70,8 @@ def run(config: Path | None, db: Path | None) -> None:
         token = settings.telegram_token()
         log.set_up(debug=settings.log_level == "debug", secrets=[token.get_secret_value()] if token else [])
         app = build(settings)
+        with app.store.write():
+            """Raise StoreError before anything is promised."""
         where = "Telegram" if token else "this terminal (no Telegram token is set; see config.example.toml)"
         out(f"perpulse follows {', '.join(settings.assets)} on {settings.market.venue.title()} and speaks in {where}.")
         sys.stdout.flush()
@@ -90,14 +92,15 @@ def demo(db: Path | None, *, prompt: bool, as_json: bool) -> None:
 
 
 async def _demo(store: Store, *, prompt: bool, as_json: bool) -> None:
+    from bot import log, winter
     from bot import replay as engine
-    from bot import winter
     from bot.importing import read_file
     from bot.importing.keeping import keep
     from bot.prompting import Screen
 
     if store.exists and points.assets(store):
         raise Refused(f"{store.path} holds data already. The demo wants a file of its own: give another --db, or none.")
+    log.set_up(quiet=True)
     keep(store, read_file(winter.path(), now=SystemClock().now()))
     span = engine.bounds(store, ["BTC", MARKET])
     if span is None:
@@ -225,7 +228,7 @@ def replay(
             raise Refused("--from must lie before --to.")
         store = Store(settings_of(config, db).database)
         wanted = _stored(store, assets)
-        span = engine.bounds(store, [*wanted, MARKET])
+        span = engine.bounds(store, [*wanted, MARKET]) if store.exists else None  # looking makes no file
         if span is None:
             raise Refused("Nothing is stored yet. Start with: perpulse import FILE, or perpulse demo.")
         told = engine.verdicts(store, wanted, first or span[0] - timedelta(days=1), last or span[1])
@@ -279,13 +282,13 @@ def check_config(config: Path | None) -> None:
 def init(path: Path) -> None:
     """Write the example configuration; an existing file is left alone."""
     with plain_errors():
+        if path.exists():
+            raise Refused(f"{path} exists and is left alone.")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("x", encoding="utf-8") as file:
                 file.write(example())
             path.chmod(0o600)  # a token will stand in it
-        except FileExistsError:
-            raise Refused(f"{path} exists and is left alone.") from None
         except OSError as error:
             raise Refused(
                 f"{path} cannot be written ({error.strerror}). Name another place: perpulse init PATH"
@@ -295,8 +298,10 @@ def init(path: Path) -> None:
 
 def doctor(config: Path | None, db: Path | None) -> None:
     """Check what perpulse needs, one line each; exit 1 if something must be mended."""
+    from bot import log
     from bot.doctoring import examine
 
+    log.set_up(quiet=True)
     with plain_errors():
         settings = settings_of(config, db)
         findings = asyncio.run(examine(settings))

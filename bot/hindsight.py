@@ -74,7 +74,7 @@ def what_followed(found: Days, day: date, asset: str) -> list[str]:
         (
             f"{wording.day(day)} looked like a reset. Open interest was {wording.usd(found.on(day, 'usd'))}, "
             f"{wording.percent(below * 100, 0)} from its peak of {wording.day(peak_day)} in dollars but "
-            f"{wording.percent(coins * 100, 0)} in coins: price alone explains {wording.share(share * 100)} of the fall."
+            f"{wording.percent(coins * 100, 0)} in coins: price alone explains {wording.share(share * 100)} of it."
         ),
         (
             "Takers still sold more than they bought, though "

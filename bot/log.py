@@ -61,15 +61,18 @@ class _Filter(logging.Filter):
         return True
 
 
-def set_up(*, debug: bool = False, secrets: Iterable[str] = ()) -> Redactor:
-    """Send every log line to standard error, redacted; return the redactor for texts that go to a chat."""
+def set_up(*, debug: bool = False, quiet: bool = False, secrets: Iterable[str] = ()) -> Redactor:
+    """Send every log line to standard error, redacted; return the redactor for texts that go to a chat.
+
+    quiet: defects only, for a command that says itself what the owner has to know.
+    """
     redact = Redactor(secrets)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%d %H:%M:%S"))
     handler.addFilter(_Filter(redact))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.DEBUG if debug else logging.INFO)
+    root.setLevel(logging.ERROR if quiet else logging.DEBUG if debug else logging.INFO)
     for name in _TALKERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("apscheduler").setLevel(logging.WARNING)

@@ -108,9 +108,11 @@ def _refresher(settings: Config | None, store: Store, clock: Clock) -> Callable[
     async def refresh(asset: str) -> None:
         if _silent(store, clock):
             return
+        from bot import log  # noqa: PLC0415 - without it structlog would write between the answer's lines
         from bot.app import build  # noqa: PLC0415 - exchanges are loaded only when one must be asked
         from bot.config import load  # noqa: PLC0415
 
+        log.set_up(quiet=True)
         config = (settings or load(None)).model_copy(update={"database": store.path})
         app = build(config, clock=clock, channels=())
         try:
@@ -148,9 +150,11 @@ def _save_picture(reply: Reply, store: Store) -> Path | None:
 
 
 async def _draw(chart: dict[str, Any], store: Store) -> bytes | None:
+    from bot import log  # noqa: PLC0415 - as above
     from handlers.draughtsman import Draughtsman  # noqa: PLC0415 - only for charts
     from handlers.pictures import Pictures  # noqa: PLC0415
 
+    log.set_up(quiet=True)
     draughtsman = Draughtsman()
     try:
         return await Pictures(store, draughtsman).draw(chart)

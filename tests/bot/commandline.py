@@ -1,0 +1,91 @@
+"""perpulse as somebody starts it: in a process of its own, in an empty folder, without anybody's settings."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.__main__ import app
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT.parent / "shared" / "data"
+PROGRAM = (sys.executable, "-m", "bot")
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the recordings are not beside the checkout: {DATA}")
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return the environment of a child: this checkout on the path, no setting of perpulse's but those given."""
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("PERPULSE_")}
+    path = os.pathsep.join(filter(None, (more.pop("PYTHONPATH", ""), str(ROOT))))
+    return {**kept, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", **more}
+
+
+def child(
+    *args: str, cwd: Path, stdin: int | None = subprocess.DEVNULL, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """Run perpulse in a process and return what it wrote."""
+    return subprocess.run(
+        [*PROGRAM, *args],
+        cwd=cwd,
+        env=environment(**env),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended that ran within the test's own process, which saves half a second each."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def refusal(self) -> str:
+        """Return the one line of an error; fail if it is not one plain line."""
+        assert self.code == 2, (self.code, self.out, self.err)
+        assert self.out == "", "an error belongs on standard error alone"
+        assert "Traceback" not in self.err
+        assert self.err.count("\n") == 1, self.err
+        assert len(self.err) < 500, self.err
+        return self.err.strip()
+
+
+def here(capsys: pytest.CaptureFixture[str], *args: str) -> Ended:
+    """Run perpulse in this process, in the present folder."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        app(list(args))
+    written = capsys.readouterr()
+    code: Any = ended.value.code
+    return Ended(int(code or 0), written.out, written.err)
+
+
+def closed_port() -> int:
+    """Return a port of this machine where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def write_config(folder: Path, *, exchange: str, fear_greed: str, more: str = "") -> Path:
+    """Write a config.toml that asks servers of this machine."""
+    path = folder / "config.toml"
+    path.write_text(
+        f'assets = ["BTC"]\n{more}\n[market]\nexchange_url = "{exchange}"\nfear_greed_url = "{fear_greed}"\n'
+        "timeout_seconds = 2\n",
+        encoding="utf-8",
+    )
+    return path

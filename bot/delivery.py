@@ -6,22 +6,28 @@ Its pace lies before the claim, so that what waits keeps its order: most urgent 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 import random
-from collections import deque
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
 
+from bot.lease import Lease
+from bot.pace import Pace
 from handlers import wording
 from handlers.channel import Address, Outgoing, SendFailed
 from handlers.notices import Told
 from handlers.reply import Line
 from storage import chats, outbox
+from storage.db import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from bot.clock import Clock
     from handlers.channel import Channel
@@ -30,80 +36,55 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-IN_FLIGHT = 8  # after a kill, at most so many messages are in doubt
+IN_FLIGHT = 8  # per platform; after a kill, at most so many messages are in doubt
 MOST_TRIES = 12
-UNCERTAIN_PAUSE = timedelta(seconds=5)
+UNCERTAIN_PAUSE = 5.0  # seconds
 PLATFORM_PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds; one probe per 30 s while a platform is down
 LONGEST_ROW_PAUSE = 600.0
+MANY = 3  # failures in a row that cannot be the fault of one chat
+LOOK_EVERY = timedelta(seconds=5)  # for what has grown too old
+LATE = timedelta(minutes=30)
 LATE_LINES = 10
 
 
 @dataclass(slots=True)
-class Pace:
-    """What a platform allows: so many messages a second in all, to one chat, and to one group a minute.
-
-    Times are monotonic seconds. A bucket of a tenth of a second keeps the flow even: a burst earns a 429.
-    """
-
-    per_second: float
-    per_chat_second: float
-    per_group_minute: float
-    tokens: float = 1.0
-    filled: float | None = None
-    last: dict[int, float] = field(default_factory=dict)
-    group: dict[int, deque[float]] = field(default_factory=dict)
-
-    def room(self, now: float) -> int:
-        """Return how many messages may leave now."""
-        passed = 0.0 if self.filled is None else now - self.filled
-        self.tokens = min(max(1.0, self.per_second / 10), self.tokens + passed * self.per_second)
-        self.filled = now
-        return int(self.tokens)
-
-    def resting(self, now: float) -> set[int]:
-        """Return the destinations that were written to too recently."""
-        chat, minute = 1 / self.per_chat_second, 60.0
-        self.last = {each: at for each, at in self.last.items() if now - at < chat}
-        for times in self.group.values():
-            while times and now - times[0] >= minute:
-                times.popleft()
-        full = {each for each, times in self.group.items() if len(times) >= self.per_group_minute}
-        return set(self.last) | full
-
-    def spend(self, destination: int, kind: str, now: float) -> None:
-        """Count a message."""
-        self.tokens -= 1
-        self.last[destination] = now
-        if kind == "group":
-            self.group.setdefault(destination, deque()).append(now)
-
-
-@dataclass(slots=True)
 class Platform:
-    """How one platform does: until when it rests, how often it failed in a row, or why it is halted for good."""
+    """How one platform does: until when it rests (monotonic seconds), what failed in a row, why it was halted."""
 
     pace: Pace
-    rests_until: datetime | None = None
+    rests_until: float = -math.inf
     failures: int = 0
+    floods: int = 0
     halted: str | None = None
+    in_flight: set[asyncio.Task[None]] = field(default_factory=set)
 
 
 class Sender:
     """Sends what waits in the outbox through the channels, under the lease of the database.
 
-    turn() sends one batch and returns; run() does so until it is stopped. noise: a source of jitter, seeded in tests.
+    turn() sends what may leave now and returns; run() goes on until it is stopped. noise: a source of jitter, seeded in
+    tests. again_after: seconds until the database is tried again when it could not be written.
     """
 
     def __init__(
-        self, store: Store, channels: Sequence[Channel], clock: Clock, *, noise: random.Random | None = None
+        self,
+        store: Store,
+        channels: Sequence[Channel],
+        clock: Clock,
+        *,
+        noise: random.Random | None = None,
+        again_after: float = 2.0,
     ) -> None:
         self._store = store
         self._channels: Mapping[str, Channel] = {channel.platform: channel for channel in channels}
         self._clock = clock
         self._noise = noise or random.Random()  # noqa: S311 - jitter, not a secret
+        self._again_after = again_after
         self._epoch = 0
+        self._lease = Lease(clock)
+        self._looked: datetime | None = None
         self._wake = asyncio.Event()
-        self._stopping = False
+        self._stopped = asyncio.Event()
         self.platforms = {
             name: Platform(
                 Pace(channel.limits.per_second, channel.limits.per_chat_second, channel.limits.per_group_minute)
@@ -112,103 +93,161 @@ class Sender:
         }
 
     def start(self) -> None:
-        """Take the lease: what another holder was sending is in doubt from now on and will be marked."""
+        """Take the lease: what another holder was sending is in doubt from now on and will be marked.
+
+        Whoever starts last sends; another process on the same database notices and stands by.
+        """
         self._epoch = outbox.take_lease(self._store)
 
     def poke(self) -> None:
         """Say that something was put into the outbox."""
         self._wake.set()
 
-    async def run(self) -> None:
-        """Send until stopped."""
-        while not self._stopping:
-            self._wake.clear()
-            if await self.turn() == 0:
-                pause = 0.05 if self._has_recent() else 1.0
-                with_timeout = asyncio.wait_for(self._wake.wait(), pause)
-                try:
-                    await with_timeout
-                except TimeoutError:
-                    continue
-
     def stop(self) -> None:
         """End run() after the messages in flight."""
-        self._stopping = True
+        self._stopped.set()
         self._wake.set()
 
-    def _has_recent(self) -> bool:
-        return any(platform.pace.last for platform in self.platforms.values())
+    async def run(self) -> None:
+        """Send until stopped. A database that cannot be written is tried again; nothing is forgotten meanwhile."""
+        try:
+            while not self._stopped.is_set():
+                self._wake.clear()
+                try:
+                    started = await self._dispatch() if await self._holds_lease() else 0
+                except StoreError as error:
+                    log.error("sending waits for the database", reason=str(error))  # noqa: TRY400 - says what to do
+                    await self._pause(self._again_after)
+                    continue
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), self._until_next(started))
+        finally:
+            await self._landed()
 
     async def turn(self) -> int:
-        """Claim what may leave now and send it; return how many were claimed."""
+        """Claim what may leave now, send it, and return how many were claimed."""
+        started = await self._dispatch()
+        await self._landed()
+        return started
+
+    async def drain(self, *, turns: int = 10_000) -> None:
+        """Send until nothing may leave any more."""
+        for _ in range(turns):
+            if await self.turn() == 0:
+                return
+
+    def _until_next(self, started: int) -> float:
+        """Return how long to wait: for room where something waits, briefly for chats that rest, else for news."""
+        platforms = [each for each in self.platforms.values() if not each.halted]
+        if started:
+            return min((each.pace.wait() for each in platforms), default=1.0)
+        return 0.05 if any(each.pace.last or each.in_flight for each in platforms) else 1.0
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), seconds)
+
+    async def _landed(self) -> None:
+        """Wait for the messages in flight."""
+        if flying := [task for platform in self.platforms.values() for task in platform.in_flight]:
+            await asyncio.gather(*flying, return_exceptions=True)
+
+    def _landed_one(self, platform: Platform, task: asyncio.Task[None]) -> None:
+        platform.in_flight.discard(task)
+        self._wake.set()
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a message stays in doubt until the next start", exc_info=error)
+
+    async def _holds_lease(self) -> bool:
+        """Give a sign of life; stand by while another process sends, and take over when it has died."""
+        before = self._lease.held
+        epoch = await asyncio.to_thread(self._lease.keep, self._store, self._epoch)
+        if before and not self._lease.held:
+            log.error("another perpulse sends from this database now, so this one stands by. Stop one of the two")
+        self._epoch = epoch
+        return self._lease.held
+
+    async def _dispatch(self) -> int:
+        """Claim what may leave now and set it on its way; return how many."""
         now = self._clock.now()
-        await asyncio.to_thread(self._tell_late, now)
-        taken = 0
+        if self._looked is None or abs(now - self._looked) >= LOOK_EVERY:
+            await asyncio.to_thread(self._tell_late, now)
+            self._looked = now
+        started = 0
         for name, platform in self.platforms.items():
-            if platform.halted or (platform.rests_until and platform.rests_until > now):
-                continue
             seconds = self._clock.monotonic()
-            room = min(IN_FLIGHT, platform.pace.room(seconds))
-            if platform.failures:
-                room = min(room, 1)  # one probe, not a burst into a closed door
+            if platform.halted or platform.rests_until > seconds:
+                continue
+            most = 1 if platform.failures else IN_FLIGHT  # one probe, not a burst into a closed door
             claims = await asyncio.to_thread(
                 outbox.claim,
                 self._store,
                 now=now,
                 epoch=self._epoch,
                 platforms=[name],
-                limit=room,
+                limit=min(most - len(platform.in_flight), platform.pace.room(seconds)),
                 resting=platform.pace.resting(seconds),
             )
             for claim in claims:
-                platform.pace.spend(claim.destination, claim.kind_of_chat, seconds)
-            await asyncio.gather(*(self._deliver(claim) for claim in claims))
-            taken += len(claims)
-        return taken
+                platform.pace.spend()
+                task = asyncio.create_task(self._deliver(claim))
+                platform.in_flight.add(task)
+                task.add_done_callback(partial(self._landed_one, platform))
+            started += len(claims)
+        return started
 
     def _tell_late(self, now: datetime) -> None:
         """Turn what is too old for news into one message per destination: never a flood of old news, never silence."""
-        for destination, late in outbox.expired(self._store, now=now).items():
-            lines = [_late_line(each) for each in late[-LATE_LINES:]]
-            more = len(late) - len(lines)
-            head = f"{wording.count(len(late), 'alert')} could not be delivered in time:"
-            blocks = (Line(head, "headline"), *map(Line, lines), *([Line(f"and {more} more")] if more else []))
-            notice = outbox.Notice("late", "notice", now, Told(blocks).to_json())
-            outbox.tell_one(self._store, destination, notice, now=now, expires=now + timedelta(days=7))
-
-    async def drain(self, *, turns: int = 10_000) -> None:
-        """Send until nothing is due; for a replay, whose clock stands still."""
-        for _ in range(turns):
-            if await self.turn() == 0:
-                return
+        with self._store.write():  # both or nothing: a row that expired without its line would be lost
+            for destination, late in outbox.expired(self._store, now=now).items():
+                lines = [_late_line(each) for each in late[-LATE_LINES:]]
+                more = len(late) - len(lines)
+                head = f"{wording.count(len(late), 'message')} could not be delivered in time:"
+                blocks = (Line(head, "headline"), *map(Line, lines), *([Line(f"and {more} more")] if more else []))
+                notice = outbox.Notice("late", "notice", now, Told(blocks).to_json())
+                outbox.tell_one(self._store, destination, notice, now=now, expires=now + timedelta(days=7))
 
     async def _deliver(self, claim: Claim) -> None:
         channel, platform = self._channels[claim.platform], self.platforms[claim.platform]
         try:
             told = Told.read(claim.notice.payload)
-            if claim.notice.kind == "resolved" and claim.message is None and not told.alone:
+            if claim.notice.kind == "resolved" and not (claim.message or claim.announced or told.alone):
                 reason = "the episode was never announced here"
-                await asyncio.to_thread(outbox.ended, self._store, claim, "merged", reason, now=self._clock.now())
+                await self._settle(outbox.ended, claim, "merged", reason, now=self._clock.now())
                 return
             message = await self._send(channel, claim, told)
         except SendFailed as failed:
-            await asyncio.to_thread(self._failed, claim, platform, failed)
+            await self._settle(self._failed, claim, platform, failed)
         except Exception:
             # A message that cannot be rendered is our fault: it ends visibly and holds nothing else up.
             log.exception("a message could not be made", row=claim.id)
-            await asyncio.to_thread(
-                outbox.ended, self._store, claim, "dead", "it could not be made; see the log", now=self._clock.now()
-            )
+            reason = "it could not be made; see the log"
+            await self._settle(outbox.ended, claim, "dead", reason, now=self._clock.now())
         else:
-            platform.failures = 0
-            await asyncio.to_thread(outbox.sent, self._store, claim, message, now=self._clock.now())
+            platform.failures = platform.floods = 0
+            await self._settle(outbox.sent, claim, message, now=self._clock.now())
+        finally:
+            platform.pace.arrived(claim.destination, _kind(claim.kind_of_chat), self._clock.monotonic())
+
+    async def _settle(self, how: Callable[..., None], claim: Claim, *what: Any, **named: Any) -> None:
+        """Write the outcome, however long the database cannot take it: forgotten, the message would go out twice."""
+        while True:
+            try:
+                await asyncio.to_thread(how, self._store, claim, *what, **named)
+            except StoreError as error:
+                log.error("an outcome waits for the database", row=claim.id, reason=str(error))  # noqa: TRY400
+                if self._stopped.is_set():
+                    return  # it stays in doubt, and the next start marks it
+                await self._pause(self._again_after)
+            else:
+                return
 
     async def _send(self, channel: Channel, claim: Claim, told: Told) -> str | None:
         """Send what the notice asks for: a new message, an edit, or an edit and the line that closes it."""
         to = Address(claim.chat, claim.topic or None, _kind(claim.kind_of_chat))
         blocks = told.blocks
         late = self._clock.now() - claim.created
-        if late > timedelta(minutes=30):
+        if late > LATE:
             blocks = (Line(f"Late: this was due {wording.ago(late)}.", "echo"), *blocks)
         message = Outgoing(
             blocks,
@@ -220,68 +259,85 @@ class Sender:
         if claim.message is None:
             return await channel.send(to, message)
         try:
-            await channel.edit(to, claim.message, message)
+            await channel.edit(to, claim.message, replace(message, maybe_repeat=False))  # twice is once for an edit
         except SendFailed as failed:
             if not failed.drop:
                 raise
             if claim.notice.kind != "resolved":  # somebody deleted the message, so the news goes out anew
                 return await channel.send(to, message)
         if told.reply:
-            closing = Outgoing(
-                (Line(told.reply),), claim.message, claim.nonce, maybe_repeat=claim.uncertain, silent=True
-            )
-            await channel.send(to, closing)
+            self.platforms[claim.platform].pace.spend()
+            await channel.send(to, replace(message, blocks=(Line(told.reply),), reply_to=claim.message, silent=True))
         return claim.message
 
-    def _failed(self, claim: Claim, platform: Platform, failed: SendFailed) -> None:
+    def _failed(self, store: Store, claim: Claim, platform: Platform, failed: SendFailed) -> None:
         """Decide from the error alone what becomes of the row, the chat and the platform."""
-        now = self._clock.now()
-        reason = failed.reason
+        now, reason = self._clock.now(), failed.reason
+        later = partial(outbox.later, store, claim, reason=reason, now=now)
         if failed.unauthorised:
             platform.halted = reason
-            log.error(
-                "sending stops until the token is mended; what waits is kept", platform=claim.platform, reason=reason
-            )
-            outbox.later(self._store, claim, now, reason, counts=False)
+            log.error("sending stops until the token is mended, what waits is kept", platform=claim.platform)
+            later(now, counts=False)
         elif failed.moved_to:
-            outbox.later(self._store, claim, now, reason, counts=False)
-            chats.moved(self._store, claim.platform, claim.chat, failed.moved_to)
+            with store.write():
+                later(now, counts=False)
+                chats.moved(store, claim.platform, claim.chat, failed.moved_to)
         elif failed.permanent:
-            dropped = outbox.gone(self._store, claim.destination, reason, now=now)
+            dropped = outbox.gone(store, claim.destination, reason, now=now)
             log.warning("a destination is gone", platform=claim.platform, reason=reason, dropped=dropped)
         elif failed.retry_after is not None:
-            self._rest(claim, platform, failed, now)
+            self._flooded(store, claim, platform, failed, later)
         elif failed.unreadable and not claim.plain:
             log.error("markup was refused, sending plain text", row=claim.id, reason=reason)
-            outbox.later(self._store, claim, now, reason, counts=True, plain=True)
+            later(now, counts=True, plain=True)
         elif failed.drop or failed.unreadable or claim.attempts + 1 >= MOST_TRIES:
             log.error("a message is given up", row=claim.id, reason=reason)
-            outbox.ended(self._store, claim, "dead", reason, now=now)
+            outbox.ended(store, claim, "dead", reason, now=now)
         elif failed.maybe_sent:
-            outbox.later(self._store, claim, now + UNCERTAIN_PAUSE, reason, counts=True, uncertain=True)
+            self._stumbled(claim, platform, failed)
+            later(now + self._pause_of(claim, UNCERTAIN_PAUSE), counts=True, uncertain=True)
         elif failed.scope == "platform":
-            pause = PLATFORM_PAUSES[min(platform.failures, len(PLATFORM_PAUSES) - 1)]
-            if platform.failures == 0:
-                log.warning("the platform is not reached, trying on", platform=claim.platform, reason=reason)
-            platform.failures += 1
-            platform.rests_until = now + timedelta(seconds=pause * self._noise.uniform(0.8, 1.2))
-            outbox.later(self._store, claim, now, reason, counts=False)
+            self._stumbled(claim, platform, failed)
+            later(now, counts=False)
         else:
-            pause = min(LONGEST_ROW_PAUSE, 2.0**claim.attempts) * self._noise.uniform(0.8, 1.2)
-            outbox.later(self._store, claim, now + timedelta(seconds=pause), reason, counts=True)
+            later(now + self._pause_of(claim, 1.0), counts=True)
 
-    def _rest(self, claim: Claim, platform: Platform, failed: SendFailed, now: datetime) -> None:
-        """Honour the pause that the platform asked for, to the second and a little more."""
-        until = now + timedelta(seconds=(failed.retry_after or 0) + self._noise.uniform(0.1, 0.9))
-        if failed.scope == "platform":
-            platform.rests_until = until
-        outbox.later(self._store, claim, until, failed.reason, counts=False)
+    def _pause_of(self, claim: Claim, first: float) -> timedelta:
+        """Return how long a row waits after its own failures: twice as long each time, with jitter."""
+        seconds = min(LONGEST_ROW_PAUSE, first * 2.0**claim.attempts)
+        return timedelta(seconds=seconds * self._noise.uniform(1.0, 1.3))
+
+    def _stumbled(self, claim: Claim, platform: Platform, failed: SendFailed) -> None:
+        """Let the platform rest when it is down; lost answers say so only when there are several in a row."""
+        platform.failures += 1
+        if failed.scope != "platform" and platform.failures < MANY:
+            return
+        if platform.rests_until <= self._clock.monotonic():
+            log.warning("the platform is not reached, trying on", platform=claim.platform, reason=failed.reason)
+            pause = PLATFORM_PAUSES[min(platform.failures, len(PLATFORM_PAUSES)) - 1]
+            platform.rests_until = self._clock.monotonic() + pause * self._noise.uniform(1.0, 1.2)
+
+    def _flooded(
+        self, store: Store, claim: Claim, platform: Platform, failed: SendFailed, later: Callable[..., None]
+    ) -> None:
+        """Honour the pause that the platform asked for, to the second and a little more.
+
+        Telegram does not say whether the chat or the whole bot is meant. Several in a row, with no message between
+        them that went through, mean the bot.
+        """
+        now, seconds = self._clock.now(), (failed.retry_after or 0) + self._noise.uniform(0.1, 0.9)
+        platform.floods += 1
+        with store.write():
+            outbox.rest(store, claim.destination, now + timedelta(seconds=seconds))
+            later(now, counts=False)
+        if failed.scope == "platform" or platform.floods >= MANY:
+            platform.rests_until = max(platform.rests_until, self._clock.monotonic() + seconds)
 
 
 def _late_line(notice: outbox.Notice) -> str:
-    blocks = Told.read(notice.payload).blocks
-    headline = next((block.text for block in blocks if isinstance(block, Line) and block.role == "headline"), "")
-    return f"{wording.clock(notice.at, dated=True)}: {headline}"
+    lines = [block for block in Told.read(notice.payload).blocks if isinstance(block, Line)]
+    first = next((line.text for line in lines if line.role == "headline"), lines[0].text if lines else "")
+    return f"{wording.clock(notice.at, dated=True)}: {first}"
 
 
 def _kind(kind: str) -> Literal["private", "group", "channel", "terminal"]:

@@ -7,7 +7,7 @@ nothing and repeats nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -20,6 +20,7 @@ from signals.episodes import State
 from signals.inputs import INPUTS
 from signals.metric import metrics
 from storage import episodes, outbox, panels, points
+from storage.db import StoreError, from_ms
 from storage.episodes import Standing
 
 if TYPE_CHECKING:
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
     from signals.series import Array, Panel
     from storage.db import Store
     from storage.episodes import Key
+    from storage.points import Series
 
 log = structlog.get_logger(__name__)
-EVER = datetime(2009, 1, 3).astimezone()
+EVER = datetime(2009, 1, 3, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,14 @@ def judge(
     for stretch in _due(store, assets, standings, now):
         keys = [(watch.id, asset) for watch in stretch.metric.watches for asset in stretch.assets]
         states = {key: standings[key].state for key in keys if key in standings}
-        verdicts = list(walk(store, stretch, states, note=note))
+        try:
+            verdicts = list(walk(store, stretch, states, note=note))
+        except StoreError:
+            raise
+        except Exception:
+            # A metric that fails is a fault of ours; the others, and its other assets tomorrow, do not suffer for it.
+            log.exception("a metric could not be judged", metric=stretch.metric.id, assets=stretch.assets)
+            continue
         if verdicts:
             told += _keep(store, verdicts, standings, now, started)
     return told
@@ -140,10 +149,12 @@ def judge(
 
 def _due(store: Store, assets: Sequence[str], standings: Mapping[Key, Standing], now: datetime) -> Iterator[Stretch]:
     """Find what is to be judged, assets with the same rows together."""
+    stored = points.directory(store)
     for metric in metrics().values():
         groups: dict[tuple[timedelta, datetime, datetime], list[str]] = {}
         for asset in dict.fromkeys(asset_of(metric, each) for each in assets) if metric.watches else ():
-            rows = _rows(store, metric, asset, standings, now)
+            series = {name: stored[asset, name] for name in metric.needs if (asset, name) in stored}
+            rows = _rows(store, metric, asset, series, standings, now)
             if rows:
                 groups.setdefault(rows, []).append(asset)
         for (step, first, end), members in groups.items():
@@ -151,16 +162,21 @@ def _due(store: Store, assets: Sequence[str], standings: Mapping[Key, Standing],
 
 
 def _rows(
-    store: Store, metric: Metric, asset: str, standings: Mapping[Key, Standing], now: datetime
+    store: Store,
+    metric: Metric,
+    asset: str,
+    series: Mapping[str, Sequence[Series]],
+    standings: Mapping[Key, Standing],
+    now: datetime,
 ) -> tuple[timedelta, datetime, datetime] | None:
     """Return (step, first open, last close) of the rows to judge; None when nothing new is known.
 
     A row waits until each input has spoken for it: judged too early it would be unknown for ever, since a close is
     judged once.
     """
-    known = {name: each.at for name in metric.needs if (each := points.newest(store, asset, name))}
-    if not known:
+    if not series:
         return None
+    known = {name: from_ms(max(each.known for each in every)) for name, every in series.items()}
     judged = [
         standing.state.at
         for watch in metric.watches
@@ -172,8 +188,8 @@ def _rows(
     step = panels.step_for(store, metric, asset, latest - metric.window, latest)
     latest = min(now, *(at + _reach(name, step) for name, at in known.items()))
     end = panels.floor(min(now, *known.values()), step) + step if metric.at_open else panels.floor(latest, step)
-    begun = [span[0] for name in metric.needs if (span := points.span(store, asset, name))]
-    first = min(judged) + (step if metric.at_open else timedelta(0)) if judged else min(begun)
+    begun = min(each.first for every in series.values() for each in every)
+    first = min(judged) + (step if metric.at_open else timedelta(0)) if judged else from_ms(begun)
     first = panels.floor(first, step)
     return (step, first, end) if first < end else None
 
@@ -195,16 +211,16 @@ def _keep(
         for key, every in by_key.items():
             before = standings.get(key)
             episode = before.episode if before else None
-            silent = before is None
-            happenings = [each.happening for each in every if each.happening]
-            for happening in happenings if silent else _compressed(happenings):
+            recorded: list[tuple[Happening, int]] = []
+            for happening in (each.happening for each in every if each.happening):
                 episode = episodes.record(connection, key, happening.transition, episode)
-                if not silent:
-                    marked = replace(happening, offline=happening.transition.at < started)
-                    write_notice(store, marked, episode, now)
-                    told.append(marked)
+                recorded.append((happening, episode))
                 if happening.transition.kind == "resolved":
                     episode = None
+            for happening, number in _compressed(recorded) if before else ():
+                marked = replace(happening, offline=happening.transition.at < started)
+                write_notice(store, marked, number, now)
+                told.append(marked)
             state = every[-1].state
             episodes.save(connection, key, state, episode)
             standings[key] = Standing(state, episode)
@@ -228,18 +244,16 @@ def write_notice(store: Store, happening: Happening, episode: int, now: datetime
         outbox.announce(connection, notice, now=now, expires=expires)
 
 
-def _compressed(happenings: Iterable[Happening]) -> list[Happening]:
-    """Say several changes of one alarm at once: fired and escalated is one message, fired and over another."""
-    kept: list[Happening] = []
-    for each in happenings:
-        before = kept[-1] if kept else None
-        if before is None or before.transition.kind == "resolved":
-            kept.append(each)
+def _compressed(recorded: Iterable[tuple[Happening, int]]) -> list[tuple[Happening, int]]:
+    """Say several changes of one episode at once: fired and escalated is one message, fired and over another."""
+    kept: list[tuple[Happening, int]] = []
+    for each, episode in recorded:
+        before = kept[-1][0] if kept and kept[-1][1] == episode else None
+        if before is None:
+            kept.append((each, episode))
         elif each.transition.kind == "escalated":
             kind = before.transition.kind
-            kept[-1] = replace(each, transition=replace(each.transition, kind=kind))
-        elif each.transition.kind == "resolved" and before.transition.kind == "fired":
-            kept[-1] = replace(each, came_and_went=True)
+            kept[-1] = replace(each, transition=replace(each.transition, kind=kind)), episode
         else:
-            kept.append(each)
+            kept[-1] = replace(each, came_and_went=before.transition.kind == "fired"), episode
     return kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,9 @@ class Terminal:
     """Prints messages; an edit is printed again with the number of the message it changes."""
 
     platform = "terminal"
-    limits = Limits(text=1_000_000, caption=1_000_000, per_second=1e6, per_chat_second=1e6, per_group_minute=1e6)
+    limits = Limits(
+        text=1_000_000, caption=1_000_000, per_second=math.inf, per_chat_second=math.inf, per_group_minute=math.inf
+    )
 
     def __init__(self, out: TextIO | None = None, *, width: int | None = None) -> None:
         self._console = Console(file=out, width=width, highlight=False, markup=False, emoji=False, soft_wrap=True)

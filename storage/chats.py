@@ -114,6 +114,8 @@ def moved(store: Store, platform: str, old: str, new: str) -> None:
                     (known["id"], row["id"]),
                 )
             connection.execute("DELETE FROM destinations WHERE id = ?", (row["id"],))
+            # The chat lives under this id, or nobody would move there: what waits for it must not wait for ever.
+            connection.execute("UPDATE destinations SET gone = NULL, gone_reason = NULL WHERE id = ?", (known["id"],))
 
 
 def _destination(row: sqlite3.Row) -> Destination:

@@ -9,7 +9,7 @@ a row, so a kill at any moment loses nothing, and only rows in `sending` are eve
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
     from storage.db import Store
 
-LONGEST_PAUSE = timedelta(hours=24)  # a `not_before` beyond this means the clock was set back: it counts as now
+# A pause beyond these means that the clock was set back, so it counts as over.
+LONGEST_PAUSE = timedelta(minutes=15)  # of one row
+LONGEST_REST = timedelta(hours=24)  # of a destination, as its platform asked for
+# Spelt as in the index of live rows, or SQLite searches every row ever sent.
+LIVE = "state IN ('queued', 'sending', 'uncertain')"
 PRIORITY = {"critical": 30, "warning": 20, "notice": 10}
 Kind = Literal["fired", "escalated", "resolved", "source", "late"]
 
@@ -58,10 +62,52 @@ class Claim:
     notice: Notice
     created: datetime
     message: str | None  # the episode's message in this destination, if one was sent
+    announced: bool  # an earlier notice of the episode was meant for this destination
 
 
 def announce(connection: sqlite3.Connection, notice: Notice, *, now: datetime, expires: datetime) -> int:
-    """Write a notice and one row for each destination that asked for it; return how many. Twice is harmless."""
+    """Write a notice and one row for each destination that asked for it; return how many. Twice is harmless.
+
+    What still waits of the same episode for the same destination is settled: one message instead of two.
+    """
+    number = _write(connection, notice)
+    count = connection.execute(
+        "INSERT OR IGNORE INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created) "
+        "SELECT ?, d.id, lower(hex(randomblob(8))), ?, ?, ?, 'queued', ? FROM destinations d "
+        "WHERE d.gone IS NULL AND EXISTS (SELECT 1 FROM subscriptions s WHERE s.destination = d.id "
+        "AND (s.watch = ? OR (s.watch = '*' AND ? <> 'sources')) AND (s.asset IN ('*', ?) OR ? = 'MARKET'))",
+        (
+            number,
+            PRIORITY[notice.rank],
+            to_ms(now),
+            to_ms(expires),
+            to_ms(now),
+            notice.watch,
+            notice.watch,
+            notice.asset,
+            notice.asset,
+        ),
+    ).rowcount
+    if notice.episode is not None:
+        connection.execute(
+            f"UPDATE outbox SET {_MERGED} WHERE state = 'queued' "  # noqa: S608 - our own words
+            "AND notice IN (SELECT id FROM notices WHERE episode = ? AND id < ?) "
+            "AND destination IN (SELECT destination FROM outbox WHERE notice = ?)",
+            (to_ms(now), notice.episode, number, number),
+        )
+    return count
+
+
+_MERGED = "state = 'merged', reason = 'a later notice of the episode says it', settled = ?"
+
+
+def _write(connection: sqlite3.Connection, notice: Notice) -> int:
+    known = connection.execute(
+        "SELECT id FROM notices WHERE episode = ? AND kind = ? AND at = ?",
+        (notice.episode, notice.kind, to_ms(notice.at)),
+    ).fetchone()
+    if known is not None:
+        return int(known["id"])
     cursor = connection.execute(
         "INSERT INTO notices (episode, kind, watch, asset, rank, at, payload) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
@@ -74,23 +120,7 @@ def announce(connection: sqlite3.Connection, notice: Notice, *, now: datetime, e
             json.dumps(notice.payload),
         ),
     )
-    return connection.execute(
-        "INSERT OR IGNORE INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created) "
-        "SELECT ?, d.id, lower(hex(randomblob(8))), ?, ?, ?, 'queued', ? FROM destinations d "
-        "WHERE d.gone IS NULL AND EXISTS (SELECT 1 FROM subscriptions s WHERE s.destination = d.id "
-        "AND (s.watch = ? OR (s.watch = '*' AND ? <> 'sources')) AND (s.asset IN ('*', ?) OR ? = 'MARKET'))",
-        (
-            cursor.lastrowid,
-            PRIORITY[notice.rank],
-            to_ms(now),
-            to_ms(expires),
-            to_ms(now),
-            notice.watch,
-            notice.watch,
-            notice.asset,
-            notice.asset,
-        ),
-    ).rowcount
+    return int(cursor.lastrowid or 0)
 
 
 def claim(
@@ -102,41 +132,47 @@ def claim(
     """
     if limit <= 0 or not platforms:
         return []
-    marks = ", ".join("?" * len(platforms))
+    taken: dict[int, sqlite3.Row] = {}
     with store.write() as connection:
         if connection.execute("SELECT 1 FROM leases WHERE name = 'sender' AND epoch = ?", (epoch,)).fetchone() is None:
             return []
-        _merge(connection, now)
         found = connection.execute(
-            "SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, n.kind, n.rank, n.at, "  # noqa: S608
-            "n.payload, n.episode, n.watch, n.asset, d.platform, d.chat, d.topic, d.kind AS chat_kind, d.zone, "
-            "(SELECT m.message FROM messages m WHERE m.episode = n.episode AND m.destination = d.id) AS message "
-            "FROM outbox o JOIN notices n ON n.id = o.notice JOIN destinations d ON d.id = o.destination "
-            f"WHERE o.state IN ('queued', 'uncertain') AND d.gone IS NULL AND d.platform IN ({marks}) "
-            "AND (o.not_before <= ? OR o.not_before > ?) AND o.destination NOT IN "
-            "(SELECT destination FROM outbox WHERE state = 'sending') ORDER BY o.priority DESC, o.id LIMIT 500",
-            (*platforms, to_ms(now), to_ms(now + LONGEST_PAUSE)),
-        ).fetchall()
-        taken: dict[int, sqlite3.Row] = {}
-        for row in found:
-            if row["destination"] not in taken and row["destination"] not in resting and len(taken) < limit:
-                taken[row["destination"]] = row
+            _DUE,
+            (
+                json.dumps(list(platforms)),
+                to_ms(now),
+                to_ms(now + LONGEST_PAUSE),
+                to_ms(now),
+                to_ms(now + LONGEST_REST),
+                json.dumps(list(resting)),
+            ),
+        )
+        for row in found:  # in order of the index, so no more is read than is taken
+            taken.setdefault(row["destination"], row)
+            if len(taken) == limit:
+                break
+        found.close()
         connection.executemany(
             "UPDATE outbox SET state = 'sending', epoch = ? WHERE id = ?",
             [(epoch, row["id"]) for row in taken.values()],
         )
-        return [_claim(row) for row in taken.values()]
+    return [_claim(row) for row in taken.values()]
 
 
-def _merge(connection: sqlite3.Connection, now: datetime) -> None:
-    """Settle rows whose episode has a later notice waiting for the same destination: one message instead of two."""
-    connection.execute(
-        "UPDATE outbox SET state = 'merged', reason = 'a later notice of the episode says it', settled = ? "
-        "WHERE state = 'queued' AND EXISTS (SELECT 1 FROM notices mine JOIN notices later "
-        "ON later.episode = mine.episode AND later.id > mine.id JOIN outbox o ON o.notice = later.id "
-        "WHERE mine.id = outbox.notice AND o.destination = outbox.destination AND o.state <> 'merged')",
-        (to_ms(now),),
-    )
+_DUE = f"""
+SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, n.kind, n.rank, n.at, n.payload,
+    n.episode, n.watch, n.asset, d.platform, d.chat, d.topic, d.kind AS chat_kind, d.zone,
+    (SELECT m.message FROM messages m WHERE m.episode = n.episode AND m.destination = d.id) AS message,
+    EXISTS (SELECT 1 FROM notices e JOIN outbox p ON p.notice = e.id WHERE e.episode = n.episode AND e.id < n.id
+        AND p.destination = d.id AND p.state <> 'dead') AS announced
+FROM outbox o JOIN notices n ON n.id = o.notice JOIN destinations d ON d.id = o.destination
+WHERE o.{LIVE} AND o.state <> 'sending' AND d.gone IS NULL AND d.platform IN (SELECT value FROM json_each(?))
+    AND (o.not_before <= ? OR o.not_before > ?)
+    AND (d.rests_until IS NULL OR d.rests_until <= ? OR d.rests_until > ?)
+    AND o.destination NOT IN (SELECT destination FROM outbox WHERE state = 'sending')
+    AND o.destination NOT IN (SELECT value FROM json_each(?))
+ORDER BY o.priority DESC, o.id
+"""  # noqa: S608 - our own words
 
 
 def _notice(row: sqlite3.Row) -> Notice:
@@ -167,6 +203,7 @@ def _claim(row: sqlite3.Row) -> Claim:
         _notice(row),
         from_ms(row["created"]),
         row["message"],
+        bool(row["announced"]),
     )
 
 
@@ -175,23 +212,48 @@ def sent(store: Store, claim: Claim, message: str | None, *, now: datetime) -> N
     with store.write() as connection:
         _settle(connection, claim, "sent", None, now, message)
         if claim.notice.episode is not None and message is not None:
+            # Asked of the row, not of the claim: a group may have become another destination meanwhile.
             connection.execute(
-                "INSERT INTO messages (episode, destination, message) VALUES (?, ?, ?) "
-                "ON CONFLICT DO UPDATE SET message = excluded.message",
-                (claim.notice.episode, claim.destination, message),
+                "INSERT INTO messages (episode, destination, message) SELECT ?, destination, ? FROM outbox "
+                "WHERE id = ? ON CONFLICT DO UPDATE SET message = excluded.message",
+                (claim.notice.episode, message, claim.id),
             )
 
 
 def later(
-    store: Store, claim: Claim, at: datetime, reason: str, *, counts: bool, uncertain: bool = False, plain: bool = False
+    store: Store,
+    claim: Claim,
+    at: datetime,
+    reason: str,
+    *,
+    now: datetime,
+    counts: bool,
+    uncertain: bool = False,
+    plain: bool = False,
 ) -> None:
-    """Put a row back until `at`. counts: does this try count? uncertain: it may have arrived. plain: send no markup."""
+    """Put a row back until `at`. counts: does this try count? uncertain: it may have arrived. plain: send no markup.
+
+    A row whose episode has gone on meanwhile is not put back: the later notice says it all.
+    """
     with store.write() as connection:
         connection.execute(
             "UPDATE outbox SET state = ?, not_before = ?, reason = ?, attempts = attempts + ?, plain = max(plain, ?) "
             "WHERE id = ? AND state = 'sending'",
             ("uncertain" if uncertain or claim.uncertain else "queued", to_ms(at), reason, counts, plain, claim.id),
         )
+        connection.execute(
+            f"UPDATE outbox SET {_MERGED} WHERE id = ? AND state = 'queued' AND EXISTS "  # noqa: S608 - our own words
+            "(SELECT 1 FROM notices mine JOIN notices later ON later.episode = mine.episode AND later.id > mine.id "
+            "JOIN outbox o ON o.notice = later.id AND o.destination = outbox.destination "
+            "WHERE mine.id = outbox.notice AND o.state IN ('queued', 'sending', 'uncertain', 'sent'))",
+            (to_ms(now), claim.id),
+        )
+
+
+def rest(store: Store, destination: int, until: datetime) -> None:
+    """Write nothing to a destination before `until`, because its platform asked for a pause; it survives a restart."""
+    with store.write() as connection:
+        connection.execute("UPDATE destinations SET rests_until = ? WHERE id = ?", (to_ms(until), destination))
 
 
 def ended(
@@ -209,8 +271,7 @@ def gone(store: Store, destination: int, reason: str, *, now: datetime) -> int:
             "UPDATE destinations SET gone = ?, gone_reason = ? WHERE id = ?", (to_ms(now), reason, destination)
         )
         return connection.execute(
-            "UPDATE outbox SET state = 'dead', reason = ?, settled = ? "
-            "WHERE destination = ? AND state IN ('queued', 'sending', 'uncertain')",
+            f"UPDATE outbox SET state = 'dead', reason = ?, settled = ? WHERE destination = ? AND {LIVE}",  # noqa: S608
             (reason, to_ms(now), destination),
         ).rowcount
 
@@ -226,7 +287,7 @@ def _settle(
 
 def waiting(store: Store) -> int:
     """Return how many rows wait to be sent."""
-    row = store.one("SELECT count(*) AS n FROM outbox WHERE state IN ('queued', 'sending', 'uncertain')")
+    row = store.one(f"SELECT count(*) AS n FROM outbox WHERE {LIVE}")  # noqa: S608 - our own words
     return 0 if row is None else row["n"]
 
 
@@ -265,9 +326,9 @@ def expired(store: Store, *, now: datetime) -> dict[int, list[Notice]]:
     """Settle rows that are no news any more and return their notices by destination, to be told as one line each."""
     with store.write() as connection:
         rows = connection.execute(
-            "SELECT o.id, o.destination, n.kind, n.rank, n.at, n.payload, n.episode, n.watch, n.asset "
+            "SELECT o.id, o.destination, n.kind, n.rank, n.at, n.payload, n.episode, n.watch, n.asset "  # noqa: S608
             "FROM outbox o JOIN notices n ON n.id = o.notice JOIN destinations d ON d.id = o.destination "
-            "WHERE o.state IN ('queued', 'uncertain') AND o.expires <= ? AND n.kind <> 'late' AND d.gone IS NULL "
+            f"WHERE o.{LIVE} AND o.state <> 'sending' AND o.expires <= ? AND n.kind <> 'late' AND d.gone IS NULL "
             "ORDER BY o.id",
             (to_ms(now),),
         ).fetchall()
@@ -285,12 +346,9 @@ def expired(store: Store, *, now: datetime) -> dict[int, list[Notice]]:
 def tell_one(store: Store, destination: int, notice: Notice, *, now: datetime, expires: datetime) -> None:
     """Write a notice for one destination alone, whatever it subscribed to."""
     with store.write() as connection:
-        cursor = connection.execute(
-            "INSERT INTO notices (episode, kind, watch, asset, rank, at, payload) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (None, notice.kind, None, None, notice.rank, to_ms(notice.at), json.dumps(notice.payload)),
-        )
+        number = _write(connection, replace(notice, episode=None))
         connection.execute(
             "INSERT INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created) "
             "VALUES (?, ?, lower(hex(randomblob(8))), ?, ?, ?, 'queued', ?)",
-            (cursor.lastrowid, destination, PRIORITY[notice.rank], to_ms(now), to_ms(expires), to_ms(now)),
+            (number, destination, PRIORITY[notice.rank], to_ms(now), to_ms(expires), to_ms(now)),
         )

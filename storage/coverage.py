@@ -1,0 +1,134 @@
+"""What history there is and what is missing: files of an archive that were read, and gaps that nobody can fill.
+
+A gap is a fact of its own, never an absence to be guessed from rows: windows and base rates that touch one say so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from storage import points
+from storage.db import from_ms, to_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime, timedelta
+
+    from storage.db import Store
+
+State = Literal["read", "missing", "damaged"]
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFile:
+    """What became of one file of an archive. checksum: of the content that was stored; None unless it was read."""
+
+    path: str
+    state: State
+    checksum: str | None
+    rows: int
+    asked: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch [start, end) of one group of inputs (bars, open_interest, ...) that has no values, and why."""
+
+    asset: str
+    venue: str
+    group: str
+    start: datetime
+    end: datetime
+    reason: str
+
+
+def remember(store: Store, file: ArchiveFile) -> None:
+    """Note what became of a file. Inside the transaction that stores its points, so that both are true or neither."""
+    with store.write() as connection:
+        connection.execute(
+            "INSERT OR REPLACE INTO archive_files (path, state, checksum, row_count, asked) VALUES (?, ?, ?, ?, ?)",
+            (file.path, file.state, file.checksum, file.rows, to_ms(file.asked)),
+        )
+
+
+def files(store: Store, prefix: str = "") -> dict[str, ArchiveFile]:
+    """Return every file that was asked for, by path; with `prefix`, those whose path begins so."""
+    found = store.rows(
+        "SELECT path, state, checksum, row_count, asked FROM archive_files WHERE substr(path, 1, ?) = ?",
+        (len(prefix), prefix),
+    )
+    return {
+        row["path"]: ArchiveFile(row["path"], row["state"], row["checksum"], row["row_count"], from_ms(row["asked"]))
+        for row in found
+    }
+
+
+def replace_gaps(
+    store: Store,
+    asset: str,
+    venue: str,
+    groups: Sequence[str],
+    *,
+    start: datetime,
+    end: datetime,
+    gaps: Iterable[Gap],
+) -> None:
+    """Put the gaps found in [start, end) in the place of those known there: a file that was re-issued heals them."""
+    with store.write() as connection:
+        connection.executemany(
+            "DELETE FROM gaps WHERE asset = ? AND venue = ? AND input_group = ? AND start >= ? AND start < ?",
+            [(asset, venue, group, to_ms(start), to_ms(end)) for group in groups],
+        )
+        connection.executemany(
+            "INSERT OR REPLACE INTO gaps (asset, venue, input_group, start, until, reason) VALUES (?, ?, ?, ?, ?, ?)",
+            [(each.asset, each.venue, each.group, to_ms(each.start), to_ms(each.end), each.reason) for each in gaps],
+        )
+
+
+def forget_before(store: Store, asset: str, venue: str, at: datetime) -> None:
+    """Drop gaps that lie before an instrument was listed: what never existed is not missing."""
+    with store.write() as connection:
+        connection.execute(
+            "DELETE FROM gaps WHERE asset = ? AND venue = ? AND until <= ?", (asset, venue, to_ms(at))
+        )
+        connection.execute(
+            "UPDATE OR REPLACE gaps SET start = ? WHERE asset = ? AND venue = ? AND start < ?",
+            (to_ms(at), asset, venue, to_ms(at)),
+        )
+
+
+def gaps(
+    store: Store, asset: str, *, venue: str | None = None, group: str | None = None, since: datetime | None = None
+) -> list[Gap]:
+    """Return the known gaps of an asset by group and time; those that touch and have one reason are one gap."""
+    found = store.rows(
+        "SELECT asset, venue, input_group, start, until, reason FROM gaps WHERE asset = ? "
+        "AND (? IS NULL OR venue = ?) AND (? IS NULL OR input_group = ?) AND until > ? "
+        "ORDER BY venue, input_group, start",
+        (asset, venue, venue, group, group, to_ms(since) if since else 0),
+    )
+    merged: list[Gap] = []
+    for row in found:
+        each = Gap(asset, row["venue"], row["input_group"], from_ms(row["start"]), from_ms(row["until"]), row["reason"])
+        last = merged[-1] if merged else None
+        if last and last.end >= each.start and replace(last, start=each.start, end=each.end) == each:
+            merged[-1] = replace(last, end=max(last.end, each.end))
+        else:
+            merged.append(each)
+    return merged
+
+
+def since(store: Store, asset: str, name: str) -> datetime | None:
+    """Return from when an input is known (a bar: its opening time); None while there is no value of it."""
+    span = points.span(store, asset, name)
+    return span[0] if span else None
+
+
+def first_bar(store: Store, asset: str, venue: str, step: timedelta) -> datetime | None:
+    """Return the opening time of the first bar of this length; None if there is none."""
+    row = store.one(
+        "SELECT min(at) AS first FROM bars WHERE asset = ? AND venue = ? AND step = ?",
+        (asset, venue, int(step.total_seconds())),
+    )
+    return None if row is None or row["first"] is None else from_ms(row["first"])

@@ -210,7 +210,7 @@ def build(
                 answer=answer,
                 draw=Pictures(store, draughtsman).draw,
                 on_moved=lambda old, new: asyncio.to_thread(chats.moved, store, "telegram", old, new),
-                on_gone=lambda chat, reason: asyncio.to_thread(_gone, store, clock, chat, reason),
+                on_gone=lambda chat, reason: asyncio.to_thread(_gone, store, clock, Channel_.platform, chat, reason),
                 base_url=config.telegram.base_url,
             )
             channels = [telegram]
@@ -223,7 +223,7 @@ def build(
     return app
 
 
-def _gone(store: Store, clock: Clock, chat: str, reason: str) -> None:
+def _gone(store: Store, clock: Clock, platform: str, chat: str, reason: str) -> None:
     for destination in chats.everyone(store):
-        if destination.platform == "telegram" and destination.chat == chat and destination.gone is None:
+        if destination.platform == platform and destination.chat == chat and destination.gone is None:
             outbox.gone(store, destination.id, reason, now=clock.now())

@@ -1,4 +1,4 @@
-"""The way out: what every channel (Telegram, terminal, later Discord) offers to the sender, and the one error it raises."""
+"""The way out: what every channel offers to the sender, and the one error it raises."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Outgoing:
     plain: bool = False
 
 
-class SendFailed(Exception):
+class SendFailed(Exception):  # noqa: N818 - it says what happened
     """A message did not go out, in words that the sender can decide on without knowing any library.
 
     permanent: never try this destination again (blocked, kicked, gone). retry_after: seconds the platform asked for.

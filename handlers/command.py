@@ -25,13 +25,13 @@ Subject = Literal["calculators", "market", "judgement", "own", "admin", "start"]
 SUBJECTS: tuple[Subject, ...] = ("start", "calculators", "market", "judgement", "own", "admin")
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - it is an answer to the person, not a fault
     """What a person asked cannot be answered; the text says what to type instead and is shown as it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks, and from where. may_change: may this person change the settings of this chat?"""
+    """Who asks, and from where. may_change: this person may change the settings of this chat."""
 
     platform: str
     address: Address
@@ -86,9 +86,7 @@ def command(*, subject: Subject, example: str, changes_chat: bool = False) -> Ca
         parameters = list(inspect.signature(run).parameters)
         first, _, rest = (inspect.getdoc(run) or "").partition("\n")
         name = getattr(run, "__name__", "").rstrip("_")
-        return Command(
-            name, subject, first.rstrip("."), rest.strip(), example, hints[parameters[1]], run, changes_chat
-        )
+        return Command(name, subject, first.rstrip("."), rest.strip(), example, hints[parameters[1]], run, changes_chat)
 
     return declare
 

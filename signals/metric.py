@@ -144,7 +144,7 @@ class Metric:
     id: as in the file's name. question: what a trader asks. unit: of `value`. needs: input names. step: how often it is
     judged (coarser data is judged at its own step). window: how far back one row looks. says: the template of the
     one-line reading shown by commands. running: an unfinished row may be read (never judged). market_wide: one figure
-    for all assets. at_open: the value is published at the start of its row and is judged then. values: every name that
+    for all assets. at_open: the value is published at the start of its row and is judged then. values: each name that
     compute returns, with its unit in words; the docs are made from it.
     """
 

@@ -11,7 +11,6 @@ import fnmatch
 import inspect
 import json
 import re
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ import pytest
 
 from handlers.command import Command, commands
 from handlers.parsing import parse, split_command
+from handlers.version import VERSION
 from handlers.wording import template_fields
 from signals.metric import metrics
 
@@ -333,10 +333,9 @@ def test_no_place_of_one_machine_is_named() -> None:
 
 
 def test_the_changelog_begins_with_this_version() -> None:
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     newest = re.search(r"^## \[?(\d[\w.]*)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert newest is not None
-    assert newest[1] == version
+    assert newest[1] == VERSION
 
 
 def _pins(name: str) -> dict[str, str]:

@@ -20,7 +20,7 @@ class SourceError(Exception):
     """Something outside did not answer as it should. The text is a sentence that an owner can read."""
 
 
-class SourceDown(SourceError):
+class SourceDown(SourceError):  # noqa: N818 - it names a state, as do the two below
     """Down, too slow, too busy or talking nonsense: try again, at `retry_at` if the venue named a time."""
 
     def __init__(self, reason: str, retry_at: datetime | None = None) -> None:
@@ -28,11 +28,11 @@ class SourceDown(SourceError):
         self.retry_at = retry_at
 
 
-class Blocked(SourceError):
+class Blocked(SourceError):  # noqa: N818 - as above
     """The venue refuses this host (451, 403): one probe an hour, and the owner is told what to do."""
 
 
-class NotOffered(SourceError):
+class NotOffered(SourceError):  # noqa: N818 - as above
     """The venue does not know this asset or does not offer this: isolate it, the others go on."""
 
 

@@ -10,6 +10,7 @@ from handlers import wording
 from handlers.command import Deps, command
 from handlers.parsing import ASSET, argument
 from handlers.reply import Block, Line, Reply
+from handlers.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,13 +53,13 @@ def _status(deps: Deps, asset: str | None) -> Reply:
     lines += [Line(f"– {each}") for each in _grouped(inputs)] or [Line("– nothing is stored yet")]
     lines.append(Line("Sources:"))
     lines += [Line(f"– {_source(each, deps.now, zone)}") for each in sources] or [
-        Line("– none was asked yet; perpulse run asks them")
+        Line("– no source was asked yet; perpulse run asks them")
     ]
     lines.append(Line(f"Outbox: {wording.count(waiting, 'message')} waiting. Followed: {', '.join(deps.assets[:12])}."))
-    lines.append(Line(f"perpulse {_version()}"))
+    lines.append(Line(f"perpulse {VERSION}"))
     values = {
         "asset": asset,
-        "version": _version(),
+        "version": VERSION,
         "waiting": waiting,
         "inputs": {each["name"]: {key: each[key] for key in ("state", "since", "newest", "venue")} for each in inputs},
         "sources": [_as_data(each) for each in sources],
@@ -156,12 +157,3 @@ def _as_data(each: SourceHealth) -> dict[str, Any]:
 
     names = ("source", "topic", "state", "since", "last_good", "next_try", "error", "quarantined")
     return plain({name: getattr(each, name) for name in names})
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - reads the disk
-
-    try:
-        return version("perpulse")
-    except PackageNotFoundError:  # run from a checkout that was never installed
-        return "of unknown version"

@@ -8,6 +8,7 @@ from typing import Final
 from handlers.command import SUBJECTS, Deps, Refused, command, commands, usage
 from handlers.parsing import REST, argument, suggest
 from handlers.reply import Block, Button, Buttons, Line, Reply
+from handlers.version import VERSION
 
 _SUBJECT_TITLES: Final = {
     "start": "First steps",
@@ -116,14 +117,8 @@ async def about(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - as above
 
     Shows the version, the sources with their credit, the licence, and what is not promised.
     """
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - reads the disk
-
-    try:
-        number = version("perpulse")
-    except PackageNotFoundError:  # run from a checkout that was never installed
-        number = "unknown version"
     lines = (
-        Line(f"perpulse {number}", "headline"),
+        Line(f"perpulse {VERSION}", "headline"),
         Line(
             "A self-hosted bot that describes what crypto derivatives markets do, in plain words and with its sources."
         ),
@@ -136,4 +131,4 @@ async def about(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - as above
         Line("Licence: MIT. No warranty."),
         *((Line(f"This one runs on data {deps.stamp_note}.", "caveat"),) if deps.stamp_note else ()),
     )
-    return Reply(lines, {"version": number})
+    return Reply(lines, {"version": VERSION})

@@ -163,7 +163,7 @@ def stamp_of(readings: Sequence[Reading], now: datetime, deps: Deps) -> str | No
     stale = stale_since(readings, deps)
     venues = sorted(dict.fromkeys(venue for each in readings for venue in each.venues), key=lambda each: each in CREDIT)
     derived = {name for each in readings for name in each.derived}
-    daily = any(each.step >= DAY > metrics()[each.metric].step for each in readings)
+    daily = any(_of_daily_data(each, deps) for each in readings)
     parts = [
         ", ".join(CREDIT.get(venue, VENUES.get(venue, venue)) for venue in venues),
         f"{wording.age(now - stale)}: not current" if stale else wording.age(now - oldest),
@@ -172,6 +172,15 @@ def stamp_of(readings: Sequence[Reading], now: datetime, deps: Deps) -> str | No
         deps.stamp_note or "",
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _of_daily_data(reading: Reading, deps: Deps) -> bool:
+    """Tell whether a reading rests on daily data though finer data would be read; a daily index needs no word."""
+    metric = metrics()[reading.metric]
+    if metric.market_wide or reading.step < DAY:
+        return False
+    newest = newest_inputs(deps.store, metric, reading.asset)
+    return metric.step < DAY or any(_daily(deps.store, reading.asset, *each) for each in newest.items())
 
 
 def stale_since(readings: Sequence[Reading], deps: Deps) -> datetime | None:

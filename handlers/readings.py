@@ -12,6 +12,7 @@ from handlers import wording
 from signals.inputs import INPUTS, MARKET
 from signals.metric import Reading, metrics
 from storage import panels, points
+from storage.db import from_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,11 +90,27 @@ def read(store: Store, metric: Metric, asset: str, now: datetime) -> Reading | N
         min(at, now),
         step,
         values,
-        {name: each.at for name, each in newest.items()},
+        {name: _used(store, asset, name, each, panel, len(panel) - 1 - row) for name, each in newest.items()},
         tuple(dict.fromkeys(panel.scope[name, asset] for name in metric.needs if (name, asset) in panel.scope)),
         tuple(sorted(name for name, one in panel.derived if one == asset and name in metric.needs)),
         _seen(panel, metric),
     )
+
+
+def _used(store: Store, asset: str, name: str, newest: points.Newest, panel: Panel, row: int) -> datetime:
+    """Return the time of the newest point that a row could use: not that of one which came after the row closed."""
+    opened, closed = panel.at[row].to_pydatetime(), panel.closes[row].to_pydatetime()
+    bar = INPUTS[name].kind == "bar"
+    if newest.at < closed or (bar and newest.at == closed):
+        return newest.at
+    before = opened - max(INPUTS[name].in_force, panel.step)
+    times, steps, columns = points.columns(store, asset, newest.venue, [name], start=before, end=closed)
+    known = [
+        at + step * 1000
+        for at, step, value in zip(times, steps, columns[name], strict=True)
+        if value is not None and at + step * 1000 <= to_ms(closed)
+    ]
+    return from_ms(max(known)) if known else opened
 
 
 def newest_inputs(store: Store, metric: Metric, asset: str) -> dict[str, points.Newest]:

@@ -120,7 +120,9 @@ async def health(deps: Deps, args: OneAsset) -> Reply:
         }
     }
     current = [each for each in look.readings if looking.stale_since((each,), deps) is None]
-    return answered(deps, look, lines, values, current)
+    # What is judged at daily closes only is up to a day old by its nature; it does not make the others look old.
+    young = [each for each in current if each.step < looking.DAY or metrics()[each.metric].running]
+    return answered(deps, look, lines, values, young or current)
 
 
 def _headline(asset: str, every: list[Standing]) -> str:
@@ -202,10 +204,8 @@ async def chart(deps: Deps, args: Drawing) -> Reply:
         reference["note"] = deps.stamp_note
     alt = await pictures.in_words(deps.store, reference)
     if alt is None:
-        reason = look.why_not(args.metric) or "no value is known in that span"
-        raise Refused(
-            f"There is nothing to draw for {look.asset}: {reason}. Type a longer span, like /chart oi btc all."
-        )
+        longer = "no value is known in that span. Type a longer one, like /chart oi btc all"
+        raise Refused(f"There is nothing to draw for {look.asset}: {look.why_not(args.metric) or longer}.")
     return answered(deps, look, [Line(_title(look, args.metric), "headline"), Picture(reference, alt)], _numbers(look))
 
 

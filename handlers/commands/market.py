@@ -107,7 +107,7 @@ async def oi(deps: Deps, args: OneAsset) -> Reply:
         "change_24h_coins": value(day, "coins"),
         "zscore": value(day, "value"),
     }
-    return answered(deps, look, lines, values, look.readings or (now,))
+    return answered(deps, look, lines, values, (now,))
 
 
 def _newest(deps: Deps, asset: str) -> Reading:
@@ -251,8 +251,14 @@ async def taker(deps: Deps, args: OneAsset) -> Reply:
 
     look = await looking.look(deps, args.asset, ("taker_ratio", "taker_zscore", "net_taker_30d"), example="/taker btc")
     ratio, unusual, month = (look.get(each) for each in ("taker_ratio", "taker_zscore", "net_taker_30d"))
+    if not look.readings:
+        return answered(deps, look, [Line(f"{look.asset} takers: {look.why_not('taker_ratio')}.", "headline")], {})
     lines: list[Block] = [
-        *(_last_24h(look, ratio, deps.now) if ratio else [Line(f"Last 24 h: {look.why_not('taker_ratio')}.")]),
+        *(
+            _last_24h(look, ratio, deps.now)
+            if ratio
+            else [Line(f"{look.asset} takers, 24 h: {look.why_not('taker_ratio')}.", "headline")]
+        ),
         Line(_against_usual(look, ratio, unusual)),
         Line(_month(month) if month else f"30-day mean: {look.why_not('net_taker_30d')}."),
         more(look.asset, "taker"),
@@ -268,7 +274,7 @@ async def taker(deps: Deps, args: OneAsset) -> Reply:
         "net_30d_worst_usd": value(month, "worst"),
         "times_smaller_than_worst": value(month, "times_smaller"),
     }
-    return answered(deps, look, lines, values)
+    return answered(deps, look, lines, values, (ratio,) if ratio else ())
 
 
 def _last_24h(look: Look, ratio: Reading, now: datetime) -> list[Block]:
@@ -319,10 +325,9 @@ async def price(deps: Deps, args: OneAsset) -> Reply:
     high = max(high, last.value) if high is not None else None
     drawdown = last.value / high - 1 if high else None
     day, week = looking.price_changes(deps, look.asset, last)
-    changes = {"day": day, "week": week}
     lines: list[Block] = [
         Line(f"{look.asset} ${wording.price(last.value)}.", "headline"),
-        Line(say("1 day {day:change} · 7 days {week:change}.", changes)),
+        Line(_since(day, week)),
         Line(_fall(drawdown, high, fall) if fall else f"Fall in 16 days: {look.why_not('price_drawdown')}."),
         more(look.asset, "price"),
     ]
@@ -341,6 +346,13 @@ async def price(deps: Deps, args: OneAsset) -> Reply:
         values,
         (looking.bare("price_drawdown", look.asset, {"close": last}, fall.step if fall else None),),
     )
+
+
+def _since(day: float | None, week: float | None) -> str:
+    known = [
+        f"{name} {wording.percent(each * 100)}" for name, each in (("1 day", day), ("7 days", week)) if each is not None
+    ]
+    return f"{' · '.join(known)}." if known else "Its change over 1 and 7 days is not known yet."
 
 
 def _fall(drawdown: float | None, high: float | None, reading: Reading) -> str:

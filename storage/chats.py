@@ -18,7 +18,10 @@ ANY = "*"
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A place that receives. topic "" outside forums. gone: when and why it stopped taking messages."""
+    """A place that receives. topic "" outside forums. gone: when and why it stopped taking messages.
+
+    venue: the exchange that is meant where a calculator names none; None where none was chosen.
+    """
 
     id: int
     platform: str
@@ -29,6 +32,7 @@ class Destination:
     zone: str
     gone: datetime | None
     gone_reason: str | None
+    venue: str | None = None
 
 
 def find(store: Store, platform: str, chat: str, topic: str | None = None) -> Destination | None:
@@ -95,6 +99,12 @@ def set_zone(store: Store, destination: int, zone: str) -> None:
         connection.execute("UPDATE destinations SET zone = ? WHERE id = ?", (zone, destination))
 
 
+def set_venue(store: Store, destination: int, venue: str | None) -> None:
+    """Keep the exchange that a destination means when it names none; None takes it back."""
+    with store.write() as connection:
+        connection.execute("UPDATE destinations SET venue = ? WHERE id = ?", (venue, destination))
+
+
 def moved(store: Store, platform: str, old: str, new: str) -> None:
     """Give a chat its new id (a group that became a supergroup), in one transaction; merge if the new id is known."""
     with store.write() as connection:
@@ -129,4 +139,5 @@ def _destination(row: sqlite3.Row) -> Destination:
         row["zone"],
         None if row["gone"] is None else from_ms(row["gone"]),
         row["gone_reason"],
+        row["venue"],
     )

@@ -100,7 +100,12 @@ def m003_directories(db: Any) -> None:
     db.execute("ALTER TABLE destinations ADD COLUMN rests_until INTEGER")
 
 
-_STEPS: tuple[Callable[[Any], None], ...] = (m001_points, m002_alerts, m003_directories)
+def m004_default_venue(db: Any) -> None:
+    """Remember the exchange that a chat means when it names none; NULL where none was chosen."""
+    db.execute("ALTER TABLE destinations ADD COLUMN venue TEXT")
+
+
+_STEPS: tuple[Callable[[Any], None], ...] = (m001_points, m002_alerts, m003_directories, m004_default_venue)
 NAMES = tuple(step.__name__ for step in _STEPS)
 
 

@@ -15,7 +15,8 @@ from signals.liquidation.errors import (
 )
 from signals.liquidation.position import Assumption, LiquidationAnswer, Position
 from signals.liquidation.rules import RULES, VENUES, Rule, rule_for, venues_for
-from signals.liquidation.tables import Tier, TierTable, tiers
+from signals.liquidation.tables import Shelf, Tier, TierTable, tiers
+from signals.liquidation.topping import MarginNeed, margin_for
 from signals.liquidation.vector import liquidation_prices
 
 __all__ = [
@@ -26,10 +27,12 @@ __all__ = [
     "LeverageAboveCap",
     "LiquidationAnswer",
     "LiquidationError",
+    "MarginNeed",
     "MarginTooSmall",
     "NoTierTable",
     "Position",
     "Rule",
+    "Shelf",
     "SizeBeyondTable",
     "Tier",
     "TierTable",
@@ -37,6 +40,7 @@ __all__ = [
     "compare",
     "liquidation_price",
     "liquidation_prices",
+    "margin_for",
     "quote",
     "rule_for",
     "shown_price",

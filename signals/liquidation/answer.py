@@ -17,23 +17,24 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable
 
-    from signals.liquidation.tables import Tier, TierTable
+    from signals.liquidation.tables import Shelf, Tier, TierTable
 
 _TURNS = 100  # the rate of a sloped table settles in a handful
 
 
-def quote(position: Position, *, on: dt.date | None = None, table: TierTable | None = None) -> LiquidationAnswer:
+def quote(
+    position: Position, *, on: dt.date | None = None, table: TierTable | None = None, shelf: Shelf | None = None
+) -> LiquidationAnswer:
     """Answer where a position is liquidated, with the venue's rule and tiers of a day (None: the newest).
 
-    `table` takes the place of the bundled tier table. All errors are LiquidationError (a ValueError) with a
-    sentence for the reader: LeverageAboveCap, NoTierTable, SizeBeyondTable, MarginTooSmall, CrossNeedsAccount,
-    UnknownVenue. Formula and date: `Rule` and `Family` in signals/liquidation/rules.py.
+    `shelf` adds renewed tier tables to the bundled ones, `table` takes the place of them all. All errors are
+    LiquidationError (a ValueError) with a sentence for the reader: LeverageAboveCap, NoTierTable, SizeBeyondTable,
+    MarginTooSmall, CrossNeedsAccount, UnknownVenue. Formula and date: `Rule` and `Family` in
+    signals/liquidation/rules.py.
     """
     rule = rule_for(position.venue, position.contract, on)
-    position.check()
-    if table is None:
-        table = tiers(rule.venue, rule.contract, position.asset, position.quote, on)
-    case = _Case(position, rule, table)
+    case = Case(position, rule, table or tiers(rule.venue, rule.contract, position.asset, position.quote, on, shelf))
+    table = case.table
     cap, largest = case.check_leverage()
     tier = case.tier()
     price = case.price(tier)
@@ -62,6 +63,7 @@ def quote(position: Position, *, on: dt.date | None = None, table: TierTable | N
         tier_cap_notional=case.worth(tier.cap),
         unit=table.unit,
         table_as_of=table.as_of,
+        table_checked=table.checked,
         table_source=table.source,
         leverage_cap=cap,
         max_notional=largest,
@@ -76,7 +78,7 @@ def quote(position: Position, *, on: dt.date | None = None, table: TierTable | N
 
 
 def compare(
-    position: Position, venues: Iterable[str] | None = None, *, on: dt.date | None = None
+    position: Position, venues: Iterable[str] | None = None, *, on: dt.date | None = None, shelf: Shelf | None = None
 ) -> dict[str, LiquidationAnswer | LiquidationError]:
     """Answer the same position at several venues; a venue that cannot answer gives its error instead.
 
@@ -86,7 +88,7 @@ def compare(
     answers: dict[str, LiquidationAnswer | LiquidationError] = {}
     for venue in venues_for(position.contract) if venues is None else venues:
         try:
-            answers[venue] = quote(replace(position, venue=venue, quote=None, fee_rate=None), on=on)
+            answers[venue] = quote(replace(position, venue=venue, quote=None, fee_rate=None), on=on, shelf=shelf)
         except LiquidationError as why:
             answers[venue] = why
     return answers
@@ -106,10 +108,11 @@ def shown_price(price: float, tick: float | None, towards_entry_of: str | None =
     return float(f"{nearest * tick:.12g}")
 
 
-class _Case:
+class Case:
     """A position brought into the contract's own units: size, margin, fee, with its rule and table."""
 
     def __init__(self, position: Position, rule: Rule, table: TierTable) -> None:
+        position.check()
         self.position, self.rule, self.table = position, rule, table
         self.sign = side_sign(position.side)
         self.linear = rule.contract == "linear"

@@ -15,7 +15,7 @@ from signals.liquidation.condition import side_sign
 from signals.liquidation.errors import LiquidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 HOURS_A_YEAR = 8_760.0
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -135,6 +135,90 @@ def funding_rate_premium_clamp(*, premium: float, interest: float, clamp: float 
     finite(premium=premium, interest=interest)
     above_zero(clamp=clamp)
     return premium + max(-clamp, min(clamp, interest - premium))
+
+
+# --- what it has cost: cases from the past ----------------------------------------------------------------------------
+
+MONTH_H, YEAR_H = 720, 8_760
+_FULL = 2 / 3  # of a month must be known, else its mean says little
+_USUAL_H = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class PastRate:
+    """A funding rate as it was: the hour it belongs to (hours since 1970), per settlement, hours between settlements.
+
+    `interval_h` None: not recorded; the gap to the rate before it is taken, 8 h at most.
+    """
+
+    hour: int
+    rate: float
+    interval_h: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RateCases:
+    """What funding has been, per HOUR and as a fraction, so that changed intervals compare.
+
+    `average`: mean of the last 30 days. `highest`, `lowest`: the highest and the lowest mean of any 30 days that lie
+    wholly in the last year, with the hour their window ends. None: less than two thirds of a month is known.
+    `days` is how many days of the last year are known at all.
+    """
+
+    average: float | None
+    highest: float | None
+    highest_until: int | None
+    lowest: float | None
+    lowest_until: int | None
+    days: float
+
+
+def rate_cases(past: Sequence[PastRate], now_hour: int) -> RateCases:
+    """Compute the mean funding of the last 30 days and the dearest and cheapest 30 days of the last year.
+
+    `past` ascending in time; each rate holds from its hour until the next, for one interval at most, so that live
+    readings and settled rates, dense and thin stretches weigh by time and not by count. NaN is left out. The mean of
+    30 days was chosen over the worst 5 % of settlements because nobody holds through those alone.
+    """
+    first = now_hour - YEAR_H + 1
+    hourly = _per_hour(past, first, now_hour)
+    total, known = [0.0], [0]
+    for each in hourly:
+        total.append(total[-1] + (each or 0.0))
+        known.append(known[-1] + (each is not None))
+    average: float | None = None
+    highest: tuple[float, int] | None = None
+    lowest: tuple[float, int] | None = None
+    for end in range(MONTH_H, len(hourly) + 1):
+        count = known[end] - known[end - MONTH_H]
+        if count < _FULL * MONTH_H:
+            continue
+        mean = (total[end] - total[end - MONTH_H]) / count
+        hour = first + end - 1
+        highest = (mean, hour) if highest is None or mean > highest[0] else highest
+        lowest = (mean, hour) if lowest is None or mean < lowest[0] else lowest
+        if end == len(hourly):
+            average = mean
+    high, high_until = highest or (None, None)
+    low, low_until = lowest or (None, None)
+    return RateCases(average, high, high_until, low, low_until, known[-1] / 24)
+
+
+def _per_hour(past: Sequence[PastRate], first: int, last: int) -> list[float | None]:
+    """Spread the rates over the hours of [first, last]; None where none was in force."""
+    hourly: list[float | None] = [None] * (last - first + 1)
+    before: int | None = None
+    for number, each in enumerate(past):
+        gap = _USUAL_H if before is None else float(each.hour - before)
+        before = each.hour
+        interval = each.interval_h or min(max(gap, 1.0), _USUAL_H)
+        if not (interval > 0.0 and abs(each.rate) < float("inf")):
+            continue
+        until = past[number + 1].hour if number + 1 < len(past) else last + 1
+        until = min(until, each.hour + max(1, round(interval)), last + 1)
+        for hour in range(max(each.hour, first), until):
+            hourly[hour - first] = each.rate / interval
+    return hourly
 
 
 def _span(opened: dt.datetime, closed: dt.datetime, interval_h: float) -> tuple[int, int, dt.timedelta]:

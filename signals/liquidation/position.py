@@ -131,7 +131,8 @@ class LiquidationAnswer:
     (towards the entry where the venue rounds so); without a known tick it has seven digits. `distance` is
     price / entry - 1: negative for a long. `size` None: no size was given, and `margin` and `notional` are None
     with it. `leverage_cap` None: not known; `max_notional` None: not known, or no
-    leverage given. `rule_from` None: the rule is as old as the venue's known pages.
+    leverage given. `table_as_of` is the day from which the tier table is known, `table_checked` the last day on which
+    it was seen unchanged. `rule_from` None: the rule is as old as the venue's known pages.
     """
 
     position: Position
@@ -151,6 +152,7 @@ class LiquidationAnswer:
     tier_cap_notional: float | None
     unit: str
     table_as_of: dt.date
+    table_checked: dt.date
     table_source: str
     leverage_cap: float | None
     max_notional: float | None

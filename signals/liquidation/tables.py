@@ -3,26 +3,45 @@
 A file of the folder `tiers` starts with `# name: value` lines (venue, contract, as_of, unit, source) and holds
 `asset,quote,notes,tiers` lines. A tier is `rate:amount:max_leverage:cap`, tiers are separated by blanks, an empty
 cap is unlimited or (in a partial table) unknown, an empty leverage is unknown. Notes are `lot=` (coins or USD per
-contract), `tick=`, `slope=` and `initial=` (rates that grow with the size) and `partial`. Only the wanted line is
-parsed, so one symbol of nine hundred costs no more than one.
+contract), `tick=`, `slope=` and `initial=` (rates that grow with the size), `checked=` (the last day on which the
+venue was seen to have these very tiers) and `partial`. Only the wanted line is parsed, so one symbol of nine hundred
+costs no more than one.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from signals.liquidation.errors import NoTierTable, SizeBeyondTable
 from signals.liquidation.rules import Rule, as_day, rule_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 QUOTES = ("USDT", "USDC", "USD")
 """The quote currencies tried in this order when none is named."""
 
 BORDER = 1e-12
 """Rounding at a border: 10 BTC are 1,000 contracts of 0.01, not a hair more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Table files from outside the package, beside the bundled ones: this folder reads no file by itself.
+
+    `names` are `venue-contract-YYYY-MM-DD.csv`, `versions` tell two contents of one name apart (a time of change),
+    `place` two shelves, and `read` gives the text of a name. Of two tables of one day the shelf's wins.
+    """
+
+    place: str
+    names: tuple[str, ...]
+    versions: tuple[int, ...]
+    read: Callable[[str], str] = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +64,9 @@ class TierTable:
     """The maintenance tiers of one symbol on one day.
 
     `unit` is "quote" (value in settle currency; coin value for inverse), "contracts" or "coins"; `lot` is the size
-    of one contract in coins (inverse: USD). `partial`: the venue has more than is known here. `slope` is what the
-    rate grows by per unit (Deribit), `initial` the initial margin rate it starts from.
+    of one contract in coins (inverse: USD). `as_of` is the day from which it is known, `checked` the last day on
+    which it was seen unchanged. `partial`: the venue has more than is known here. `slope` is what the rate grows by
+    per unit (Deribit), `initial` the initial margin rate it starts from.
     """
 
     venue: str
@@ -55,6 +75,7 @@ class TierTable:
     quote: str
     unit: str
     as_of: dt.date
+    checked: dt.date
     source: str
     tiers: tuple[Tier, ...]
     lot: float = 1.0
@@ -153,36 +174,45 @@ class TierTable:
 
 
 @lru_cache(maxsize=512)
-def tiers(venue: str, contract: str, asset: str, quote: str | None = None, on: dt.date | None = None) -> TierTable:
-    """Read the bundled tier table of one symbol: the newest, or the newest that was known `on` a day.
+def tiers(
+    venue: str,
+    contract: str,
+    asset: str,
+    quote: str | None = None,
+    on: dt.date | None = None,
+    shelf: Shelf | None = None,
+) -> TierTable:
+    """Read the tier table of one symbol: the newest, or the newest that was known `on` a day.
 
-    Without a quote USDT, USDC and USD are tried in this order. A day before the first table gets the first one:
-    look at `as_of`. Raises NoTierTable where none is bundled, UnknownVenue for an unknown venue.
+    Bundled tables and those of `shelf` are one collection. Without a quote USDT, USDC and USD are tried in this
+    order. A day before the first table gets the first one: look at `as_of`. Raises NoTierTable where there is none,
+    UnknownVenue for an unknown venue.
     """
     rule = rule_for(venue, contract)
     name = asset.strip().upper()
     quotes = QUOTES if quote is None else (quote.strip().upper(),)
-    dated = _dated(rule, on)
+    dated = _dated(rule, on, shelf)
     for file in dated:
-        text = _text(file)
         for currency in quotes:
-            line = _line(text, f"{name},{currency},")
+            line = _line(file.text(), f"{name},{currency},")
             if line is not None:
-                return parse_table(text, line)
+                return parse_table(file.text(), line)
     raise NoTierTable(
-        f"no tier table of {rule.title} is bundled for {name}{_near(dated, name)}",
+        f"no tier table of {rule.title} is known here for {name}{_near(dated, name)}",
         venue=rule.venue,
         contract=rule.contract,
         asset=name,
     )
 
 
-def symbols(venue: str, contract: str, on: dt.date | None = None) -> tuple[tuple[str, str], ...]:
+def symbols(
+    venue: str, contract: str, on: dt.date | None = None, shelf: Shelf | None = None
+) -> tuple[tuple[str, str], ...]:
     """List (asset, quote) of every symbol in a venue's newest table file, or the newest known `on` a day."""
-    dated = _dated(rule_for(venue, contract), on)
+    dated = _dated(rule_for(venue, contract), on, shelf)
     if not dated:
         return ()
-    rows = [line.split(",", 2) for line in _text(dated[0]).splitlines() if line and not line.startswith("#")]
+    rows = [line.split(",", 2) for line in dated[0].text().splitlines() if line and not line.startswith("#")]
     return tuple((row[0], row[1]) for row in rows)
 
 
@@ -198,13 +228,15 @@ def parse_table(text: str, line: str) -> TierTable:
         top = float(cap) if cap else math.inf
         limit = float(leverage) if leverage else None
         found.append(Tier(len(found) + 1, floor, top, float(rate), float(amount), limit))
+    as_of = dt.date.fromisoformat(head["as_of"])
     return TierTable(
         venue=head["venue"],
         contract=head["contract"],
         asset=asset,
         quote=quote,
         unit=head["unit"],
-        as_of=dt.date.fromisoformat(head["as_of"]),
+        as_of=as_of,
+        checked=dt.date.fromisoformat(known["checked"]) if "checked" in known else as_of,
         source=head["source"],
         tiers=tuple(found),
         lot=float(known.get("lot", 1.0)),
@@ -220,11 +252,31 @@ def day_of(file: str) -> dt.date:
     return dt.date.fromisoformat(file.removesuffix(".csv")[-10:])
 
 
-def _dated(rule: Rule, on: dt.date | None) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One table file, bundled or on a shelf."""
+
+    name: str
+    shelf: Shelf | None = None
+
+    @property
+    def order(self) -> tuple[dt.date, bool]:
+        """Sort by day; of one day the shelf's is the newer."""
+        return day_of(self.name), self.shelf is not None
+
+    def text(self) -> str:
+        return _text(self.name) if self.shelf is None else self.shelf.read(self.name)
+
+
+def _dated(rule: Rule, on: dt.date | None, shelf: Shelf | None) -> list[_File]:
     """List a market's table files, the one to be asked first at the front."""
-    dated = [file for file in _files() if file.startswith(f"{rule.venue}-{rule.contract}-")]
-    older = [file for file in dated if on is None or day_of(file) <= as_day(on)]
-    return [*reversed(older), *(file for file in dated if file not in older)]
+    start = f"{rule.venue}-{rule.contract}-"
+    every = [_File(name) for name in _files() if name.startswith(start)]
+    if shelf is not None:
+        every += [_File(name, shelf) for name in shelf.names if name.startswith(start)]
+    every.sort(key=lambda file: file.order)
+    older = [file for file in every if on is None or file.order[0] <= as_day(on)]
+    return [*reversed(older), *every[len(older) :]]
 
 
 @lru_cache(maxsize=1)
@@ -250,10 +302,10 @@ def _line(text: str, start: str) -> str | None:
     return text[begin + 1 :] if end < 0 else text[begin + 1 : end]
 
 
-def _near(dated: list[str], name: str) -> str:
+def _near(dated: list[_File], name: str) -> str:
     """Name the symbol that was probably meant: Binance lists PEPE as 1000PEPE."""
     for file in dated:
-        rows = {line.split(",", 1)[0] for line in _text(file).splitlines() if not line.startswith("#")}
+        rows = {line.split(",", 1)[0] for line in file.text().splitlines() if not line.startswith("#")}
         near = sorted(row for row in rows if row[:1].isdigit() and row.lstrip("0123456789").removeprefix("M") == name)
         if near:
             return f"; did you mean {' or '.join(near)}?"

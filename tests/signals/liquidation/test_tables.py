@@ -125,7 +125,7 @@ def test_unknown_bounds_are_said():
     [
         (("binance", "linear", "PEPE"), NoTierTable, "did you mean 1000PEPE?"),
         (("binance", "linear", "BABYDOGE"), NoTierTable, "did you mean 1MBABYDOGE?"),
-        (("binance", "linear", "NOSUCH"), NoTierTable, "Binance USD-M is bundled for NOSUCH$"),
+        (("binance", "linear", "NOSUCH"), NoTierTable, "Binance USD-M is known here for NOSUCH$"),
         (("binance", "linear", "BTC", "EUR"), NoTierTable, "for BTC"),
         (("nowhere", "linear", "BTC"), UnknownVenue, "known are binance"),
     ],

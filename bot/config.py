@@ -43,6 +43,7 @@ class Market(_Section):
     proxy: str | None = Field(None, description="http://host:port, where the venue blocks this host's country")
     timeout_seconds: float = Field(10.0, gt=0, le=120, description="how long to wait for one answer")
     exchange_url: str | None = Field(None, description="another server that speaks the venue's API, for tests")
+    archive_url: str | None = Field(None, description="another server that holds Binance's archive, for tests")
     fear_greed: bool = Field(default=True, description="Fear & Greed index by alternative.me")
     fear_greed_url: str | None = Field(None, description="another server that speaks alternative.me's API, for tests")
 

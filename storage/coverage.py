@@ -89,9 +89,7 @@ def replace_gaps(
 def forget_before(store: Store, asset: str, venue: str, at: datetime) -> None:
     """Drop gaps that lie before an instrument was listed: what never existed is not missing."""
     with store.write() as connection:
-        connection.execute(
-            "DELETE FROM gaps WHERE asset = ? AND venue = ? AND until <= ?", (asset, venue, to_ms(at))
-        )
+        connection.execute("DELETE FROM gaps WHERE asset = ? AND venue = ? AND until <= ?", (asset, venue, to_ms(at)))
         connection.execute(
             "UPDATE OR REPLACE gaps SET start = ? WHERE asset = ? AND venue = ? AND start < ?",
             (to_ms(at), asset, venue, to_ms(at)),
@@ -127,8 +125,9 @@ def since(store: Store, asset: str, name: str) -> datetime | None:
 
 def first_bar(store: Store, asset: str, venue: str, step: timedelta) -> datetime | None:
     """Return the opening time of the first bar of this length; None if there is none."""
-    row = store.one(
-        "SELECT min(at) AS first FROM bars WHERE asset = ? AND venue = ? AND step = ?",
-        (asset, venue, int(step.total_seconds())),
-    )
-    return None if row is None or row["first"] is None else from_ms(row["first"])
+    found = [
+        each.first
+        for each in points.stored(store, asset, "close")
+        if each.venue == venue and each.step == int(step.total_seconds())
+    ]
+    return from_ms(min(found)) if found else None

@@ -105,7 +105,26 @@ def m004_default_venue(db: Any) -> None:
     db.execute("ALTER TABLE destinations ADD COLUMN venue TEXT")
 
 
-_STEPS: tuple[Callable[[Any], None], ...] = (m001_points, m002_alerts, m003_directories, m004_default_venue)
+def m003_coverage(db: Any) -> None:
+    """Which files of an archive have been read, and the stretches of history that nobody has."""
+    db.execute(
+        "CREATE TABLE archive_files (path TEXT PRIMARY KEY, state TEXT NOT NULL, checksum TEXT, "
+        "row_count INTEGER NOT NULL DEFAULT 0, asked INTEGER NOT NULL) STRICT, WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE gaps (asset TEXT NOT NULL, venue TEXT NOT NULL, input_group TEXT NOT NULL, "
+        "start INTEGER NOT NULL, until INTEGER NOT NULL, reason TEXT NOT NULL, "
+        "PRIMARY KEY (asset, venue, input_group, start)) STRICT, WITHOUT ROWID"
+    )
+
+
+_STEPS: tuple[Callable[[Any], None], ...] = (
+    m001_points,
+    m002_alerts,
+    m003_directories,
+    m004_default_venue,
+    m003_coverage,
+)
 NAMES = tuple(step.__name__ for step in _STEPS)
 
 

@@ -1,0 +1,382 @@
+"""History on the day of installation: the public archive read into the store, newest month first, and resumed.
+
+Each file is one transaction: its points, its gaps and the note that it was read. Whatever ends a run, the next one
+asks for what is not noted. Files of the last weeks are asked for their checksum again, since they may be re-issued.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from bot import archive_files
+from bot.archive_depth import depth
+from bot.archive_files import KEPT_FINE
+from bot.sources import NotOffered, SourceError
+from bot.sources.binance_archive import GROUPS, VENUE, BinanceArchive, Damaged, daily, monthly
+from bot.sources.recipes import HOUR, Unreadable
+from storage import coverage, points, thinning
+from storage.coverage import ArchiveFile, Gap
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+
+    from bot.archive_files import Read
+    from bot.clock import Clock
+    from bot.config import Config
+    from bot.sources.binance_archive import File, Kind
+    from bot.sources.contracts import Contract
+    from storage.db import Store
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE: Final = 4  # files in flight; the archive names no limit, and a home line is full with four
+REISSUED: Final = timedelta(days=40)  # files younger than this are compared with their sidecar again
+DAY: Final = timedelta(days=1)
+BACKGROUND: Final = timedelta(days=400)  # the longest window is 180 days, and a base rate wants two of them
+BACKGROUND_DEPTH: Final = timedelta(days=40)  # 0.6 MB a day: the rest is for who asks for it
+BEGINNING: Final[dict[Kind, date]] = {  # of the archive, for the oldest contract
+    "klines": date(2020, 1, 1),
+    "funding": date(2020, 1, 1),
+    "metrics": date(2020, 9, 1),
+    "depth": date(2023, 1, 1),
+}
+_METRICS_OF_OTHERS: Final = date(2021, 12, 1)
+TOLD: Final = 50  # problems in words; the rest is in the counts
+_UNLISTED: Final = 2  # months without bars, one after the other, before which there is nothing to look for
+
+MISSING_FILE: Final = "the archive has no file"
+DAMAGED_FILE: Final = "the archive's file is damaged"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far a run is. file: the name of the one just settled; left_s: an estimate, None while there is none."""
+
+    done: int
+    total: int
+    asset: str
+    file: str
+    left_s: float | None
+
+
+@dataclass(slots=True)
+class Result:
+    """What a run brought. files: read now; unchanged: known already, by their checksum or by their age.
+
+    rows: in those files; kept: rows stored after thinning; refused: rows left out. missing: files that should be there;
+    pending: that may still be published. problems: each worth a line; stopped: why it ended early.
+    """
+
+    files: int = 0
+    unchanged: int = 0
+    rows: int = 0
+    kept: int = 0
+    refused: int = 0
+    missing: int = 0
+    pending: int = 0
+    damaged: list[str] = field(default_factory=list)
+    gaps: dict[str, list[Gap]] = field(default_factory=dict)
+    since: dict[str, datetime] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    stopped: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    """What came of asking for one file: content to read, or why there is none."""
+
+    state: coverage.State | None  # None: known and unchanged
+    content: bytes = b""
+    checksum: str | None = None
+    reason: str = ""
+
+
+class Backfill:
+    """Reads the archive. told: called after each file, in the order of the plan."""
+
+    def __init__(
+        self,
+        store: Store,
+        config: Config,
+        clock: Clock,
+        *,
+        archive: BinanceArchive | None = None,
+        told: Callable[[Step], None] | None = None,
+    ) -> None:
+        self._store, self._clock, self._told = store, clock, told or (lambda _: None)
+        self._assets = config.assets
+        self._elsewhere = config.market.exchange_url is not None and config.market.archive_url is None
+        self._archive = archive or BinanceArchive(
+            clock=clock.now,
+            timeout_s=max(30.0, config.market.timeout_seconds),
+            proxy=config.market.proxy,
+            base_url=config.market.archive_url,
+        )
+        self._known: dict[str, ArchiveFile] = {}
+        self._result = Result()
+        self._done = self._total = 0
+        self._began = 0.0
+
+    async def run(self, assets: Sequence[str], *, since: date | None = None, depth_since: date | None = None) -> Result:
+        """Read what is not known yet, BTC first, depth of all assets last; never raises for the archive.
+
+        since: first day to read (default: the beginning of the archive); depth_since: another one for book depth.
+        """
+        self._result, self._done, self._began = Result(), 0, self._clock.monotonic()
+        ranked = sorted(dict.fromkeys(assets), key=lambda each: each != "BTC")
+        self._known = await asyncio.to_thread(coverage.files, self._store)
+        listed: dict[Contract, date] = {}
+        try:
+            for asset in ranked:
+                try:
+                    contract = await self._archive.contract(asset, self._probes())
+                except NotOffered as error:
+                    self._result.problems.append(str(error))
+                    continue
+                listed[contract] = max(since or BEGINNING["klines"], BEGINNING["klines"])
+            light = sum(len(self._light(contract, first)) for contract, first in listed.items())
+            heavy = sum(len(self._days("depth", each, depth_since or first)) for each, first in listed.items())
+            bars = sum(len(self._months("klines", each, first)) + self._today.day for each, first in listed.items())
+            self._total = light + heavy + bars
+            for contract, first in listed.items():
+                listed[contract] = await self._bars(contract, first)
+                await self._read(self._light(contract, listed[contract]))
+            for contract, first in listed.items():
+                await self._read(self._days("depth", contract, max(depth_since or first, first)))
+        except SourceError as error:
+            self._result.stopped = str(error)
+        finally:
+            await self._archive.close()
+        await asyncio.to_thread(self._closing, listed)
+        return self._result
+
+    async def run_background(self) -> Result | None:
+        """Bring the history of the configured assets up to date beside a running bot; never raises, logs what it did.
+
+        The first time it reads 400 days; later only what is new, missing or re-issued. Call it once after the start and
+        then once a day after 08:00 UTC, when the archive has published the day before. None when there is nothing to
+        read from: the archive is not that of another exchange.
+        """
+        if self._elsewhere:
+            return None
+        try:
+            since = self._today - BACKGROUND
+            result = await self.run(self._assets, since=since, depth_since=self._today - BACKGROUND_DEPTH)
+        except Exception:
+            log.exception("reading history failed inside perpulse")
+            return None
+        for problem in [*result.problems, *result.damaged, *([result.stopped] if result.stopped else [])]:
+            log.warning(problem)
+        log.info("history read", files=result.files, rows=result.rows, kept=result.kept, missing=result.missing)
+        return result
+
+    @property
+    def _today(self) -> date:
+        return self._clock.now().astimezone(UTC).date()
+
+    def _probes(self) -> tuple[date, ...]:
+        """Return days whose bars tell the name of a contract: one may be missing, or not published yet."""
+        return tuple(self._today - days * DAY for days in (2, 3, 40))
+
+    # --- the plan
+
+    def _light(self, contract: Contract, since: date) -> list[File]:
+        """List funding and metrics, newest month first."""
+        files = [*self._months("funding", contract, since), *self._days("metrics", contract, since)]
+        return sorted(files, key=lambda file: (file.start.year, file.start.month, not file.monthly), reverse=True)
+
+    def _months(self, kind: Kind, contract: Contract, since: date) -> list[File]:
+        """List the files of whole months, newest first."""
+        found = []
+        first = max(since, BEGINNING[kind])
+        month = self._today.replace(day=1) - DAY
+        while month >= first:
+            found.append(monthly(kind, contract, month))
+            month = month.replace(day=1) - DAY
+        return found
+
+    def _days(self, kind: Kind, contract: Contract, since: date) -> list[File]:
+        """List the files of days, newest first, until yesterday."""
+        begin = _METRICS_OF_OTHERS if kind == "metrics" and contract.asset != "BTC" else BEGINNING[kind]
+        first, last = max(since, begin), self._today - DAY
+        return [daily(kind, contract, last - place * DAY) for place in range((last - first).days + 1)]
+
+    async def _bars(self, contract: Contract, since: date) -> date:
+        """Read bars: this month by days, the others whole. Return the first day worth asking for anything else.
+
+        A month without bars, and another before it, means that the contract was not listed yet: what lies before is no
+        gap, and nobody asks for it.
+        """
+        months = deque(self._months("klines", contract, since))
+        this_month = self._days("klines", contract, self._today.replace(day=1))
+        await self._read(this_month)
+        absent: list[File] = []
+        while months:
+            batch = [months.popleft() for _ in range(min(AT_ONCE, len(months)))]
+            async with aclosing(self._fetch_all(batch)) as found:
+                async for file, fetched in found:
+                    await self._month(file, fetched, absent)
+            if len(absent) >= _UNLISTED or (absent and not months):
+                self._total -= len(months) + len(absent)
+                return await asyncio.to_thread(self._listed, contract, since)
+        return since
+
+    async def _month(self, file: File, fetched: _Fetched, absent: list[File]) -> None:
+        """Settle a month of bars. One that is not there is put by until an older one shows that it is a gap."""
+        if fetched.state == "missing" and file.may_come(self._clock.now()):
+            await self._read(self._days_of(file))
+        elif fetched.state == "missing":
+            absent.append(file)
+        else:
+            for gone in absent:
+                await self._settle(gone, _Fetched("missing"))
+            absent.clear()
+            await self._settle(file, fetched)
+
+    def _days_of(self, month: File) -> list[File]:
+        """List the days of a month whose own file is not published yet."""
+        count = (month.end - month.start).days
+        days = [daily(month.kind, month.contract, month.start.date() + place * DAY) for place in range(count)]
+        self._total += count - 1
+        return days[::-1]
+
+    def _listed(self, contract: Contract, since: date) -> date:
+        first = coverage.first_bar(self._store, contract.asset, VENUE, HOUR)
+        if first is None:
+            return since
+        coverage.forget_before(self._store, contract.asset, VENUE, first)
+        return max(since, first.date())
+
+    # --- one file after the other
+
+    async def _read(self, files: Iterable[File]) -> None:
+        async with aclosing(self._fetch_all(files)) as found:
+            async for file, fetched in found:
+                await self._settle(file, fetched)
+
+    async def _fetch_all(self, files: Iterable[File]) -> AsyncGenerator[tuple[File, _Fetched]]:
+        """Fetch a few at a time and give them back in their order; what was not waited for is cancelled."""
+        waiting = deque(files)
+        flying: deque[tuple[File, asyncio.Task[_Fetched]]] = deque()
+        try:
+            while waiting or flying:
+                while waiting and len(flying) < AT_ONCE:
+                    file = waiting.popleft()
+                    flying.append((file, asyncio.create_task(self._fetch(file))))
+                file, task = flying[0]
+                fetched = await task
+                flying.popleft()
+                yield file, fetched
+        finally:
+            for _, task in flying:
+                task.cancel()
+            await asyncio.gather(*(task for _, task in flying), return_exceptions=True)
+
+    async def _fetch(self, file: File) -> _Fetched:
+        known = self._known.get(file.path)
+        read = known is not None and known.state == "read"
+        if read and file.end < self._clock.now() - REISSUED:
+            return _Fetched(None)
+        checksum = await self._archive.checksum(file)
+        if checksum is None:
+            return _Fetched(None if read else "missing")  # withdrawn after we read it: what was verified stays
+        if read and known is not None and known.checksum == checksum:
+            return _Fetched(None)
+        try:
+            content, checksum = await self._archive.content(file, checksum)
+        except Damaged as error:
+            return _Fetched("damaged", reason=str(error))
+        return _Fetched("read", content, checksum)
+
+    async def _settle(self, file: File, fetched: _Fetched) -> None:
+        """Store what came of one file, count it and tell."""
+        await asyncio.to_thread(self._keep, file, fetched)
+        self._done += 1
+        spent = self._clock.monotonic() - self._began
+        read = self._done - self._result.unchanged
+        left = spent / read * max(self._total - self._done, 0) if read > 0 and spent > 0 else None
+        self._told(Step(self._done, max(self._total, self._done), file.contract.asset, file.name, left))
+
+    def _keep(self, file: File, fetched: _Fetched) -> None:
+        """Write one file in one transaction."""
+        now, result = self._clock.now(), self._result
+        if fetched.state is None:
+            result.unchanged += 1
+            return
+        if fetched.state == "missing" and file.may_come(now):
+            result.pending += 1
+            return
+        found: Read | None = None
+        reason = MISSING_FILE if fetched.state == "missing" else f"{DAMAGED_FILE}: {fetched.reason}"
+        if fetched.state == "read":
+            try:
+                found = self._parse(file, fetched.content, now)
+            except Unreadable as error:
+                reason = f"{DAMAGED_FILE}: {error}"
+        if found is None:
+            gaps: tuple[Gap, ...] = tuple(
+                Gap(file.contract.asset, VENUE, group, file.start, min(file.end, now), reason)
+                for group in GROUPS[file.kind]
+            )
+        else:
+            gaps = found.gaps
+        state: coverage.State = "read" if found else "missing" if fetched.state == "missing" else "damaged"
+        with self._store.write():
+            if found:
+                points.write(self._store, found.points)
+            coverage.replace_gaps(
+                self._store,
+                file.contract.asset,
+                VENUE,
+                GROUPS[file.kind],
+                start=file.start,
+                end=file.end,
+                gaps=gaps,
+            )
+            checksum = fetched.checksum if found else None
+            coverage.remember(self._store, ArchiveFile(file.path, state, checksum, found.rows if found else 0, now))
+        if found:
+            result.files += 1
+            result.rows, result.kept = result.rows + found.rows, result.kept + found.kept
+            result.refused += found.refused
+            room = max(TOLD - len(result.problems), 0)
+            result.problems += [f"{file.name}: {said}" for said in found.said][:room]
+        elif state == "missing":
+            result.missing += 1
+        else:
+            result.damaged.append(f"{file.name}: {reason}.")
+
+    def _parse(self, file: File, content: bytes, now: datetime) -> Read:
+        if file.kind == "klines":
+            return archive_files.klines(file, content, now)
+        if file.kind == "funding":
+            return archive_files.funding(file, content, now)
+        if file.kind == "metrics":
+            return archive_files.metrics(file, content, now)
+        times, steps, columns = points.columns(
+            self._store, file.contract.asset, VENUE, ["low", "high"], start=file.start, end=file.end
+        )
+        rows = zip(times, steps, columns["low"], columns["high"], strict=True)
+        hour = int(HOUR.total_seconds())
+        bars = {
+            at: (low, high) for at, step, low, high in rows if step == hour and low is not None and high is not None
+        }
+        return depth(file, content, now, bars)
+
+    def _closing(self, listed: dict[Contract, date]) -> None:
+        """Thin what has grown old since, and look at what is missing now."""
+        before = self._clock.now() - KEPT_FINE
+        for contract, first in listed.items():
+            thinning.thin(self._store, contract.asset, VENUE, before=before)
+            start = datetime(first.year, first.month, first.day, tzinfo=UTC)
+            self._result.gaps[contract.asset] = coverage.gaps(self._store, contract.asset, venue=VENUE, since=start)
+            known = coverage.since(self._store, contract.asset, "open_interest_coin")
+            if known:
+                self._result.since[contract.asset] = known

@@ -123,7 +123,7 @@ class Store:
                         f"{self.path} was written by a newer perpulse ({unknown[-1]}). Update perpulse, or choose "
                         "another file with --db."
                     )
-                if applied != migrations.NAMES:
+                if set(applied) != set(migrations.NAMES):
                     if applied:
                         self._back_up(applied[-1])
                     migrations.migrate(self.path)

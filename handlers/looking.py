@@ -58,8 +58,10 @@ class Look:
 
 def known_asset(deps: Deps, asset: str | None, example: str) -> str:
     """Return the asset that is meant, the first followed one by default. Refused where nothing is known of it."""
-    if asset is None or asset in deps.assets:
-        return asset or deps.assets[0]
+    if asset is None or asset == MARKET:  # a button under a figure of the whole market names no asset
+        return deps.assets[0]
+    if asset in deps.assets:
+        return asset
     stored = [each for each in points.assets(deps.store) if each != MARKET] if deps.store.exists else []
     if asset in stored:
         return asset

@@ -132,7 +132,7 @@ def _left(row: Row, less: Wanted, followed: Sequence[str]) -> list[Row]:
             left.append((name, ANY))
         else:
             left += [(name, each) for each in followed if each not in less.assets]
-    return left
+    return [row] if left == [(name, asset) for name in names] else left  # untouched, it keeps alarms yet to be made
 
 
 def _of_the_market(name: str) -> bool:

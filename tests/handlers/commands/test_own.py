@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bot.judge import judge
+from handlers.command import Refused
+from signals.metric import watches
+from storage import chats
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def rows(here: Any) -> set[tuple[str, str]]:
+    found = chats.find(here.store, "terminal", "me")
+    return set(chats.subscriptions(here.store, found.id)) if found else set()
+
+
+OI = {"oi_drawdown", "oi_vs_ma180", "oi_zscore"}
+FUNDING = {"funding_stretch", "funding_stretch_low"}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        pytest.param("", {("*", "*")}, id="everything"),
+        pytest.param("all", {("*", "*")}, id="all"),
+        pytest.param("everything please", {("*", "*")}, id="in a sentence"),
+        pytest.param("btc", {("*", "BTC")}, id="one asset"),
+        pytest.param("ETHUSDT btc", {("*", "BTC"), ("*", "ETH")}, id="two assets, spelt as traders do"),
+        pytest.param("oi", {(each, "*") for each in OI}, id="open interest"),
+        pytest.param("oi btc", {(each, "BTC") for each in OI}, id="of one asset"),
+        pytest.param("btc open interest", {(each, "BTC") for each in OI}, id="as two words, in another order"),
+        pytest.param("Funding ETH", {(each, "ETH") for each in FUNDING}, id="funding"),
+        pytest.param("taker", {(each, "*") for each in ("taker_ratio", "taker_zscore", "net_taker_flip")}, id="taker"),
+        pytest.param("price", {("price_drawdown", "*")}, id="price"),
+        pytest.param("fng", {("fear_greed", "*")}, id="fng"),
+        pytest.param("oi_zscore", {("oi_zscore", "*")}, id="an alarm by its id"),
+        pytest.param("sources", {("sources", "*")}, id="sources"),
+    ],
+)
+def test_what_sub_turns_on(empty: Any, words: str, expected: set[tuple[str, str]]) -> None:
+    reply = empty.ask(f"/sub {words}")
+    assert rows(empty) == expected
+    assert {(each["watch"], each["asset"]) for each in reply.values["subscriptions"]} == expected
+
+
+def test_a_wider_subscription_takes_the_narrower_in(empty: Any) -> None:
+    for line in ("/sub oi btc", "/sub fng", "/sub btc"):
+        empty.ask(line)
+    assert rows(empty) == {("*", "BTC"), ("fear_greed", "*")}
+    empty.ask("/sub")
+    empty.ask("/sub oi")
+    assert rows(empty) == {("*", "*")}
+
+
+EVERY = {*watches(), "sources"}
+
+
+@pytest.mark.parametrize(
+    ("on", "off", "left"),
+    [
+        pytest.param("", "", set(), id="all off"),
+        pytest.param("", "eth", {("*", "BTC")}, id="an asset out of everything"),
+        pytest.param("", "funding", {(each, "*") for each in EVERY - FUNDING}, id="an alarm out of everything"),
+        pytest.param("btc", "eth", {("*", "BTC")}, id="what was not on"),
+        pytest.param("oi", "oi btc", {(each, "ETH") for each in OI}, id="one asset of an alarm"),
+        pytest.param("oi btc", "btc", set(), id="the only asset"),
+        pytest.param("fng", "eth", {("fear_greed", "*")}, id="the whole market has no asset"),
+        pytest.param("fng", "fng eth", set(), id="but it can be named"),
+        pytest.param(
+            "",
+            "oi btc",
+            {(each, "*") for each in EVERY - OI} | {(each, "ETH") for each in OI},
+            id="an alarm of an asset out of everything",
+        ),
+    ],
+)
+def test_what_unsub_leaves(empty: Any, on: str, off: str, left: set[tuple[str, str]]) -> None:
+    empty.ask(f"/sub {on}")
+    empty.ask(f"/unsub {off}")
+    assert rows(empty) == left
+
+
+def test_unsub_says_what_was_not_on(empty: Any) -> None:
+    assert empty.text("/unsub").startswith("Nothing is on in this chat.\nType /sub to be told everything")
+    assert not empty.store.exists, "nothing was written for a chat that asked for nothing"
+    empty.ask("/sub btc")
+    assert empty.text("/unsub funding eth").startswith("That was not on. On in this chat:\nBTC: everything.")
+
+
+def test_sub_says_what_is_on_open_now_and_how_to_stop(desk: Callable[..., Any]) -> None:
+    here = desk("recorded", "2026-02-07")
+    judge(here.store, ("BTC",), here.now, started=here.now)
+    assert here.text("/sub oi fng btc") == (
+        "On in this chat:\n"
+        "All followed assets: Extreme fear.\n"
+        "BTC: Open interest cut well below its peak; Open interest below its 180-day average; "
+        "Positions closed unusually fast.\n"
+        "Open right now:\n"
+        "– The market is in extreme fear (since 22 January).\n"
+        "– BTC: positions are being closed faster than usual (since 7 February).\n"
+        "– BTC: futures positions have been cut; the fall in open interest is not price alone "
+        "(since 17 November 2025).\n"
+        "– BTC: open interest has fallen below its 180-day average (since 12 October 2025).\n"
+        "To stop: /unsub for all of it, or /unsub and a word, for example /unsub funding."
+    )
+
+
+def test_sub_refuses_what_it_does_not_know(empty: Any) -> None:
+    with pytest.raises(Refused, match=r"^I do not know “nosuch”\. Name oi, funding, taker, price, fng or sources"):
+        empty.ask("/sub oi nosuch")
+    assert not empty.store.exists
+
+
+@pytest.mark.parametrize(
+    ("word", "zone", "said"),
+    [
+        pytest.param(
+            "Europe/Berlin", "Europe/Berlin", "Times are now shown in Europe/Berlin. It is 01:00 CET.", id="IANA"
+        ),
+        pytest.param("new_york", "America/New_York", "shown in America/New_York. It is 19:00 EST.", id="a city"),
+        pytest.param("UTC+2", "Etc/GMT-2", "Times are now shown in UTC+2. It is 02:00 UTC+2.", id="hours east"),
+        pytest.param("utc-5", "Etc/GMT+5", "Times are now shown in UTC−5. It is 19:00 UTC−5.", id="hours west"),
+        pytest.param("utc", "UTC", "Times are now shown in UTC. It is 00:00 UTC.", id="UTC"),
+    ],
+)
+def test_tz_is_kept_and_shown(empty: Any, word: str, zone: str, said: str) -> None:
+    assert said in empty.text(f"/tz {word}")
+    assert chats.find(empty.store, "terminal", "me").zone == zone
+    assert said.split("shown in ")[1].split(". ", maxsplit=1)[0] in empty.text("/tz")
+
+
+def test_tz_alone_shows_utc_and_writes_nothing(empty: Any) -> None:
+    assert empty.text("/tz").startswith("Times are shown in UTC. Now it is 00:00 UTC.\nTo change it, type")
+    assert not empty.store.exists
+
+
+def test_start_brings_back_a_chat_that_was_gone(empty: Any) -> None:
+    from storage import outbox  # noqa: PLC0415 - here alone
+
+    empty.ask("/start")
+    assert not empty.store.exists
+    empty.ask("/sub")
+    outbox.gone(empty.store, chats.find(empty.store, "terminal", "me").id, "blocked", now=empty.now)
+    empty.ask("/start")
+    back = chats.find(empty.store, "terminal", "me")
+    assert back.gone is None
+    assert rows(empty) == {("*", "*")}

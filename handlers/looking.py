@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from handlers import wording
 from handlers.command import Refused
 from handlers.notices import derived_words
-from handlers.readings import VENUES, NotKnown, asset_of, newest_inputs, read
+from handlers.readings import CREDIT, VENUES, NotKnown, asset_of, newest_inputs, read
 from signals.inputs import INPUTS, MARKET
 from signals.metric import Reading, metrics
 from storage import chats, panels, points
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 DAY = timedelta(days=1)
 ONCE_A_DAY = timedelta(hours=26)  # how old a figure may be that comes once a day
-CREDIT = {"alternative.me": "Fear & Greed index by alternative.me"}
 
 
 @dataclass(frozen=True, slots=True)

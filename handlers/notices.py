@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from handlers import wording
-from handlers.readings import VENUES, dates
+from handlers.readings import CREDIT, VENUES, dates
 from handlers.reply import Block, Button, Buttons, Line, Picture, from_json, to_json
 from signals.inputs import MARKET
 
@@ -84,9 +84,9 @@ def tell(happening: Happening) -> Told:
     watch, transition = happening.watch, happening.transition
     resolved = transition.kind == "resolved"
     sentence = _capital(wording.template(watch.resolved if resolved else watch.headline, values))
-    lines = [Line(_head(happening, sentence), "headline")]
-    if resolved:
-        lines.append(Line(sentence))
+    lines = [Line(_capital(_head(happening, sentence)), "headline")]
+    if resolved:  # the headline above it names the asset; the reply, which stands alone, keeps it
+        lines.append(Line(_capital(sentence.removeprefix(f"{happening.asset}: "))))
     if happening.offline:
         lines.append(Line(_offline(happening)))
     legs = [] if resolved else [text for leg in watch.legs if (text := _leg(leg, values))]
@@ -97,6 +97,8 @@ def tell(happening: Happening) -> Told:
     what = f"{happening.metric.id} {happening.asset}".lower()
     buttons = Buttons((Button("Chart", f"/chart {what}"), Button("Health", f"/health {happening.asset.lower()}")))
     chart = {"metric": happening.metric.id, "asset": happening.asset, "until": transition.at.isoformat()}
+    if happening.note:
+        chart["note"] = happening.note
     picture = Picture(chart, happening.metric.chart.title)
     return Told(
         (*_shortened(lines), picture, buttons),
@@ -121,11 +123,11 @@ def _head(happening: Happening, sentence: str) -> str:
 def stamp(happening: Happening) -> str:
     """Say where the numbers come from, of what time they are, and what must be known of them."""
     at = happening.transition.at
-    venues = ", ".join(VENUES.get(venue, venue) for venue in happening.venues)
+    venues = ", ".join(CREDIT.get(venue, VENUES.get(venue, venue)) for venue in happening.venues)
     daily = happening.step.days >= 1 > happening.metric.step.days
     parts = [
         venues,
-        f"close of {wording.day(at)}, {wording.clock(at)}",
+        f"of {wording.day(at)}" if happening.metric.at_open else f"close of {wording.day(at)}, {wording.clock(at)}",
         "daily data" if daily else "",
         derived_words(happening.derived),
         happening.note or "",

@@ -37,6 +37,10 @@ VENUES = {
 }
 
 
+# How a provider asks to be named where its figures are shown.
+CREDIT = {"alternative.me": "Fear & Greed index by alternative.me"}
+
+
 @dataclass(frozen=True, slots=True)
 class NotKnown:
     """Why a metric has no value: nothing is stored, or too little yet, or the newest is too old to be judged."""

@@ -1,0 +1,147 @@
+"""Files read, gaps, and fewer rows for what is long past."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storage import coverage, points, thinning
+from storage.coverage import ArchiveFile, Gap
+from storage.db import Store
+from storage.panels import panel
+from storage.points import Points
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DAY = datetime(2026, 3, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "test.db")
+
+
+def gap(start: int, end: int, reason: str = "rows are missing", group: str = "open_interest") -> Gap:
+    return Gap("BTC", "binance", group, DAY + start * HOUR, DAY + end * HOUR, reason)
+
+
+def put(store: Store, *gaps: Gap, start: int = 0, end: int = 1000) -> None:
+    coverage.replace_gaps(
+        store, "BTC", "binance", ("open_interest", "bars"), start=DAY + start * HOUR, end=DAY + end * HOUR, gaps=gaps
+    )
+
+
+@pytest.mark.parametrize(
+    ("stored", "read"),
+    [
+        pytest.param([gap(0, 24), gap(24, 48)], [gap(0, 48)], id="two missing days are one gap"),
+        pytest.param([gap(0, 24), gap(25, 48)], [gap(0, 24), gap(25, 48)], id="an hour in between keeps them apart"),
+        pytest.param([gap(0, 1), gap(1, 2, "zero")], [gap(0, 1), gap(1, 2, "zero")], id="another reason is another gap"),
+        pytest.param(
+            [gap(0, 1), gap(1, 2, group="bars")], [gap(1, 2, group="bars"), gap(0, 1)], id="another input is another gap"
+        ),
+        pytest.param([], [], id="none"),
+    ],
+)
+def test_gaps_that_touch_are_one(store: Store, stored: list[Gap], read: list[Gap]) -> None:
+    put(store, *stored)
+    assert coverage.gaps(store, "BTC") == read
+
+
+def test_a_reissued_file_heals_the_gaps_of_its_span_and_no_others(store: Store) -> None:
+    put(store, gap(0, 24), gap(24, 48), gap(30, 40, group="bars"))
+    coverage.replace_gaps(
+        store, "BTC", "binance", ("open_interest",), start=DAY + 24 * HOUR, end=DAY + 48 * HOUR, gaps=[gap(40, 41)]
+    )
+    assert coverage.gaps(store, "BTC") == [gap(30, 40, group="bars"), gap(0, 24), gap(40, 41)]
+
+
+def test_what_lies_before_the_listing_is_no_gap(store: Store) -> None:
+    put(store, gap(0, 24), gap(30, 60), gap(70, 80))
+    coverage.forget_before(store, "BTC", "binance", DAY + 48 * HOUR)
+    assert coverage.gaps(store, "BTC") == [gap(48, 60), gap(70, 80)]
+
+
+def test_gaps_can_be_asked_for_by_group_and_time(store: Store) -> None:
+    put(store, gap(0, 24), gap(48, 50), gap(0, 3, group="bars"))
+    assert coverage.gaps(store, "BTC", group="bars") == [gap(0, 3, group="bars")]
+    assert coverage.gaps(store, "BTC", since=DAY + 24 * HOUR) == [gap(48, 50)]
+    assert coverage.gaps(store, "ETH") == []
+
+
+def test_a_file_is_remembered_with_its_points_or_not_at_all(store: Store) -> None:
+    file = ArchiveFile("data/a.zip", "read", "ab" * 32, 288, DAY)
+    written = Points("binance", "BTC", None, frame([DAY], fear_greed=[3.0]).rename(columns={"fear_greed": "mark_price"}))
+    with pytest.raises(RuntimeError, match="power cut"), store.write():
+        points.write(store, [written])
+        coverage.remember(store, file)
+        raise RuntimeError("power cut")
+    assert coverage.files(store) == {}
+    assert coverage.since(store, "BTC", "mark_price") is None
+    with store.write():
+        points.write(store, [written])
+        coverage.remember(store, file)
+    assert coverage.files(store, "data/") == {"data/a.zip": file}
+    assert coverage.files(store, "other/") == {}
+    assert coverage.since(store, "BTC", "mark_price") == DAY
+
+
+def test_first_bar_counts_bars_of_that_length_and_venue_only(store: Store) -> None:
+    def bars(venue: str, step: timedelta, at: datetime) -> Points:
+        return Points(venue, "BTC", step, frame([at], close=[1.0]))
+
+    points.write(store, [bars("binance", 24 * HOUR, DAY), bars("okx", HOUR, DAY), bars("binance", HOUR, DAY + 5 * HOUR)])
+    assert coverage.first_bar(store, "BTC", "binance", HOUR) == DAY + 5 * HOUR
+    assert coverage.first_bar(store, "ETH", "binance", HOUR) is None
+
+
+# --- thinning
+
+
+def frame(times: list[datetime], **columns: list[float]) -> pd.DataFrame:
+    return pd.DataFrame(columns, index=pd.DatetimeIndex(times, name="at"), dtype="float64")
+
+
+def test_each_input_keeps_the_last_value_of_the_hour_at_its_own_time() -> None:
+    times = [DAY + timedelta(minutes=each) for each in (0, 5, 55, 60)]
+    nan = float("nan")
+    thinned = thinning.hourly(frame(times, mark_price=[1, 2, nan, 4], funding_rate=[7, nan, nan, nan]))
+    expected = frame([times[0], times[1], times[3]], mark_price=[nan, 2, 4], funding_rate=[7, nan, nan])
+    pd.testing.assert_frame_equal(thinned, expected, check_freq=False)
+
+
+@st.composite
+def levels(draw: st.DrawFn) -> pd.DataFrame:
+    minutes = draw(st.lists(st.integers(0, 3 * 24 * 60), min_size=1, max_size=60, unique=True).map(sorted))
+    value = st.floats(1, 1e6) | st.just(float("nan"))
+    times = [DAY + timedelta(minutes=each) for each in minutes]
+    columns = {
+        name: draw(st.lists(value, min_size=len(times), max_size=len(times)))
+        for name in ("open_interest_usd", "long_short_accounts", "funding_rate")
+    }
+    return frame(times, **columns)
+
+
+@given(levels())
+def test_an_hourly_panel_is_the_same_before_and_after(raw: pd.DataFrame) -> None:
+    def read(of: pd.DataFrame) -> dict[str, np.ndarray]:
+        store = Store(":memory:")
+        store = _fresh()
+        points.write(store, [Points("binance", "BTC", None, of)])
+        found = panel(store, list(of.columns), ["BTC"], step=HOUR, start=DAY, end=DAY + 72 * HOUR).values
+        store.close()
+        return found
+
+    whole, thinned = read(raw), read(thinning.hourly(raw))
+    for name, column in whole.items():
+        np.testing.assert_array_equal(thinned[name], column)
+    again = thinning.hourly(thinning.hourly(raw))
+    pd.testing.assert_frame_equal(again, thinning.hourly(raw), check_freq=False)

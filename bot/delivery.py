@@ -55,6 +55,7 @@ class Platform:
     rests_until: float = -math.inf
     failures: int = 0
     floods: int = 0
+    down: bool = False
     halted: str | None = None
     in_flight: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -224,7 +225,9 @@ class Sender:
             reason = "it could not be made; see the log"
             await self._settle(outbox.ended, claim, "dead", reason, now=self._clock.now())
         else:
-            platform.failures = platform.floods = 0
+            if platform.down:
+                log.info("the platform is reached again", platform=claim.platform)
+            platform.failures, platform.floods, platform.down = 0, 0, False
             await self._settle(outbox.sent, claim, message, now=self._clock.now())
         finally:
             platform.pace.arrived(claim.destination, _kind(claim.kind_of_chat), self._clock.monotonic())
@@ -312,8 +315,10 @@ class Sender:
         platform.failures += 1
         if failed.scope != "platform" and platform.failures < MANY:
             return
-        if platform.rests_until <= self._clock.monotonic():
+        if not platform.down:
+            platform.down = True
             log.warning("the platform is not reached, trying on", platform=claim.platform, reason=failed.reason)
+        if platform.rests_until <= self._clock.monotonic():
             pause = PLATFORM_PAUSES[min(platform.failures, len(PLATFORM_PAUSES)) - 1]
             platform.rests_until = self._clock.monotonic() + pause * self._noise.uniform(1.0, 1.2)
 

@@ -90,6 +90,22 @@ def import_(
 
 
 @app.command()
+def backfill(
+    assets: Annotated[list[str] | None, typer.Argument(help="Assets, e.g. BTC ETH (default: the config's).")] = None,
+    days: Annotated[
+        int | None, typer.Option("--days", help="So many days back (default: all; book depth 400 days).")
+    ] = None,
+    config: ConfigFile = None,
+    db: Db = None,
+    as_json: Json = False,
+) -> None:
+    """Read years of history from Binance's public archive; again, and it goes on where it stopped."""
+    from bot import archive_command
+
+    archive_command.backfill(assets, days, config, db, as_json=as_json)
+
+
+@app.command()
 def replay(
     start: Annotated[str | None, typer.Option("--from", help="First day, e.g. 2025-10-01 (default: all).")] = None,
     end: Annotated[str | None, typer.Option("--to", help="Last day, e.g. 2026-03-30 (default: all).")] = None,

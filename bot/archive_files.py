@@ -218,11 +218,11 @@ def _unsettled(file: File, found: tuple[Points, ...]) -> Iterable[Gap]:
         intervals: list[float] = known["funding_interval_hours"].tolist()
         ends += zip((from_ms(at) for at in stamps(known.index)), intervals, strict=True)
     longest = max((hours for _, hours in ends), default=8.0)
-    last = file.start - timedelta(minutes=1)
+    last, before = file.start - timedelta(minutes=1), 0.0
     for at, hours in [*ends, (file.end, longest)]:
-        if at - last > timedelta(hours=hours * 1.5):
+        if at - last > timedelta(hours=max(hours, before) * 1.5):  # where the interval changes, the longer one is due
             yield Gap(file.contract.asset, VENUE, "funding", max(last, file.start), at, MISSING_ROWS)
-        last = at
+        last, before = at, hours
 
 
 def metrics(file: File, content: bytes, now: datetime) -> Read:

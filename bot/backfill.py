@@ -71,7 +71,8 @@ class Result:
     """What a run brought. files: read now; unchanged: known already, by their checksum or by their age.
 
     rows: in those files; kept: rows stored after thinning; refused: rows left out. missing: files that should be there;
-    pending: that may still be published. problems: each worth a line; stopped: why it ended early.
+    pending: that may still be published. unknown: assets that the archive has not; problems: each worth a line;
+    stopped: why it ended early.
     """
 
     files: int = 0
@@ -84,6 +85,7 @@ class Result:
     damaged: list[str] = field(default_factory=list)
     gaps: dict[str, list[Gap]] = field(default_factory=dict)
     since: dict[str, datetime] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     stopped: str | None = None
 
@@ -120,7 +122,7 @@ class Backfill:
             base_url=config.market.archive_url,
         )
         self._known: dict[str, ArchiveFile] = {}
-        self._result = Result()
+        self.result = Result()
         self._done = self._total = 0
         self._began = 0.0
 
@@ -129,7 +131,7 @@ class Backfill:
 
         since: first day to read (default: the beginning of the archive); depth_since: another one for book depth.
         """
-        self._result, self._done, self._began = Result(), 0, self._clock.monotonic()
+        self.result, self._done, self._began = Result(), 0, self._clock.monotonic()
         ranked = sorted(dict.fromkeys(assets), key=lambda each: each != "BTC")
         self._known = await asyncio.to_thread(coverage.files, self._store)
         listed: dict[Contract, date] = {}
@@ -138,7 +140,7 @@ class Backfill:
                 try:
                     contract = await self._archive.contract(asset, self._probes())
                 except NotOffered as error:
-                    self._result.problems.append(str(error))
+                    self.result.unknown.append(str(error))
                     continue
                 listed[contract] = max(since or BEGINNING["klines"], BEGINNING["klines"])
             light = sum(len(self._light(contract, first)) for contract, first in listed.items())
@@ -151,11 +153,11 @@ class Backfill:
             for contract, first in listed.items():
                 await self._read(self._days("depth", contract, max(depth_since or first, first)))
         except SourceError as error:
-            self._result.stopped = str(error)
+            self.result.stopped = str(error)
         finally:
             await self._archive.close()
         await asyncio.to_thread(self._closing, listed)
-        return self._result
+        return self.result
 
     async def run_background(self) -> Result | None:
         """Bring the history of the configured assets up to date beside a running bot; never raises, logs what it did.
@@ -172,7 +174,12 @@ class Backfill:
         except Exception:
             log.exception("reading history failed inside perpulse")
             return None
-        for problem in [*result.problems, *result.damaged, *([result.stopped] if result.stopped else [])]:
+        for problem in [
+            *result.unknown,
+            *result.problems,
+            *result.damaged,
+            *([result.stopped] if result.stopped else []),
+        ]:
             log.warning(problem)
         log.info("history read", files=result.files, rows=result.rows, kept=result.kept, missing=result.missing)
         return result
@@ -300,13 +307,13 @@ class Backfill:
         await asyncio.to_thread(self._keep, file, fetched)
         self._done += 1
         spent = self._clock.monotonic() - self._began
-        read = self._done - self._result.unchanged
+        read = self._done - self.result.unchanged
         left = spent / read * max(self._total - self._done, 0) if read > 0 and spent > 0 else None
         self._told(Step(self._done, max(self._total, self._done), file.contract.asset, file.name, left))
 
     def _keep(self, file: File, fetched: _Fetched) -> None:
         """Write one file in one transaction."""
-        now, result = self._clock.now(), self._result
+        now, result = self._clock.now(), self.result
         if fetched.state is None:
             result.unchanged += 1
             return
@@ -376,7 +383,7 @@ class Backfill:
         for contract, first in listed.items():
             thinning.thin(self._store, contract.asset, VENUE, before=before)
             start = datetime(first.year, first.month, first.day, tzinfo=UTC)
-            self._result.gaps[contract.asset] = coverage.gaps(self._store, contract.asset, venue=VENUE, since=start)
+            self.result.gaps[contract.asset] = coverage.gaps(self._store, contract.asset, venue=VENUE, since=start)
             known = coverage.since(self._store, contract.asset, "open_interest_coin")
             if known:
-                self._result.since[contract.asset] = known
+                self.result.since[contract.asset] = known

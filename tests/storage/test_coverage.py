@@ -13,20 +13,14 @@ from hypothesis import strategies as st
 
 from storage import coverage, points, thinning
 from storage.coverage import ArchiveFile, Gap
-from storage.db import Store
 from storage.panels import panel
 from storage.points import Points
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from storage.db import Store
 
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "test.db")
 
 
 def gap(start: int, end: int, reason: str = "rows are missing", group: str = "open_interest") -> Gap:
@@ -44,9 +38,13 @@ def put(store: Store, *gaps: Gap, start: int = 0, end: int = 1000) -> None:
     [
         pytest.param([gap(0, 24), gap(24, 48)], [gap(0, 48)], id="two missing days are one gap"),
         pytest.param([gap(0, 24), gap(25, 48)], [gap(0, 24), gap(25, 48)], id="an hour in between keeps them apart"),
-        pytest.param([gap(0, 1), gap(1, 2, "zero")], [gap(0, 1), gap(1, 2, "zero")], id="another reason is another gap"),
         pytest.param(
-            [gap(0, 1), gap(1, 2, group="bars")], [gap(1, 2, group="bars"), gap(0, 1)], id="another input is another gap"
+            [gap(0, 1), gap(1, 2, "zero")], [gap(0, 1), gap(1, 2, "zero")], id="another reason is another gap"
+        ),
+        pytest.param(
+            [gap(0, 1), gap(1, 2, group="bars")],
+            [gap(1, 2, group="bars"), gap(0, 1)],
+            id="another input",
         ),
         pytest.param([], [], id="none"),
     ],
@@ -79,11 +77,16 @@ def test_gaps_can_be_asked_for_by_group_and_time(store: Store) -> None:
 
 def test_a_file_is_remembered_with_its_points_or_not_at_all(store: Store) -> None:
     file = ArchiveFile("data/a.zip", "read", "ab" * 32, 288, DAY)
-    written = Points("binance", "BTC", None, frame([DAY], fear_greed=[3.0]).rename(columns={"fear_greed": "mark_price"}))
-    with pytest.raises(RuntimeError, match="power cut"), store.write():
-        points.write(store, [written])
-        coverage.remember(store, file)
-        raise RuntimeError("power cut")
+    written = Points("binance", "BTC", None, frame([DAY], mark_price=[3.0]))
+
+    def cut_short() -> None:
+        with store.write():
+            points.write(store, [written])
+            coverage.remember(store, file)
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        cut_short()
     assert coverage.files(store) == {}
     assert coverage.since(store, "BTC", "mark_price") is None
     with store.write():
@@ -98,7 +101,9 @@ def test_first_bar_counts_bars_of_that_length_and_venue_only(store: Store) -> No
     def bars(venue: str, step: timedelta, at: datetime) -> Points:
         return Points(venue, "BTC", step, frame([at], close=[1.0]))
 
-    points.write(store, [bars("binance", 24 * HOUR, DAY), bars("okx", HOUR, DAY), bars("binance", HOUR, DAY + 5 * HOUR)])
+    points.write(
+        store, [bars("binance", 24 * HOUR, DAY), bars("okx", HOUR, DAY), bars("binance", HOUR, DAY + 5 * HOUR)]
+    )
     assert coverage.first_bar(store, "BTC", "binance", HOUR) == DAY + 5 * HOUR
     assert coverage.first_bar(store, "ETH", "binance", HOUR) is None
 
@@ -131,17 +136,35 @@ def levels(draw: st.DrawFn) -> pd.DataFrame:
 
 
 @given(levels())
-def test_an_hourly_panel_is_the_same_before_and_after(raw: pd.DataFrame) -> None:
-    def read(of: pd.DataFrame) -> dict[str, np.ndarray]:
-        store = Store(":memory:")
-        store = _fresh()
-        points.write(store, [Points("binance", "BTC", None, of)])
-        found = panel(store, list(of.columns), ["BTC"], step=HOUR, start=DAY, end=DAY + 72 * HOUR).values
-        store.close()
-        return found
+def test_the_last_value_of_every_hour_is_the_same_before_and_after(raw: pd.DataFrame) -> None:
+    thinned = thinning.hourly(raw)
+    whole = raw.resample("1h").last().dropna(how="all")
+    pd.testing.assert_frame_equal(thinned.resample("1h").last().dropna(how="all"), whole, check_freq=False)
+    assert len(thinned) <= len(raw)
+    pd.testing.assert_frame_equal(thinning.hourly(thinned), thinned, check_freq=False)
 
-    whole, thinned = read(raw), read(thinning.hourly(raw))
-    for name, column in whole.items():
-        np.testing.assert_array_equal(thinned[name], column)
-    again = thinning.hourly(thinning.hourly(raw))
-    pd.testing.assert_frame_equal(again, thinning.hourly(raw), check_freq=False)
+
+def test_thinning_what_is_stored_leaves_the_hourly_panel_alone(store: Store) -> None:
+    times = [DAY + timedelta(minutes=5 * each) for each in range(1, 3 * 288 + 1)]
+    rng = np.random.default_rng(7)
+    names = ["open_interest_usd", "long_short_accounts", "funding_rate"]
+    points.write(store, [Points("binance", "BTC", None, frame(times, open_interest_usd=rng.random(len(times)) + 1))])
+    points.write(store, [Points("binance", "BTC", None, frame(times[::3], long_short_accounts=rng.random(288) + 1))])
+    settled = [DAY + timedelta(hours=8 * each, milliseconds=3) for each in range(1, 9)]
+    points.write(
+        store, [Points("binance", "BTC", None, frame(settled, funding_rate=[0.0001 * n for n in range(1, 9)]))]
+    )
+
+    def read() -> dict[str, np.ndarray]:
+        return panel(store, names, ["BTC"], step=HOUR, start=DAY, end=DAY + 72 * HOUR).values
+
+    before = read()
+    gone = thinning.thin(store, "BTC", "binance", before=DAY + timedelta(hours=50))
+    assert gone == 479
+    for name, column in read().items():
+        np.testing.assert_array_equal(column, before[name])
+    at, _, columns = points.columns(store, "BTC", "binance", names, start=DAY, end=DAY + 72 * HOUR)
+    known = [stamp for stamp, value in zip(at, columns["funding_rate"], strict=True) if value is not None]
+    assert known == [round(each.timestamp() * 1000) for each in settled], "a settlement keeps its own milliseconds"
+    assert sum(stamp >= (DAY + 48 * HOUR).timestamp() * 1000 for stamp in at) > 288, "a day that is not over stays fine"
+    assert thinning.thin(store, "BTC", "binance", before=DAY + timedelta(hours=50)) == 0

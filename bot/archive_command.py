@@ -1,0 +1,199 @@
+"""`perpulse backfill`: read the archive with somebody watching, then ask the exchange for the hours since."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+from bot import cli
+from bot.backfill import BACKGROUND, Backfill, Result
+from bot.clock import SystemClock
+from handlers import wording
+from storage import coverage, points
+from storage.db import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from bot.backfill import Step
+    from bot.clock import Clock
+    from bot.config import Config
+    from bot.sources import Source
+
+SHOWN_GAPS: Final = 12
+EVERY: Final = 25  # files between two plain lines
+_ASSET: Final = re.compile(r"[A-Z0-9]{1,15}")
+_GROUPS: Final = {"depth_bids": "bids", "depth_asks": "asks"}
+
+
+def backfill(
+    assets: list[str] | None, days: int | None, config: Path | None, db: Path | None, *, as_json: bool
+) -> None:
+    """Read the archive for the named assets or those of the configuration; exit 1 when it had to stop early."""
+    with cli.plain_errors():
+        settings = cli.settings_of(config, db)
+        wanted = _assets(assets) if assets else list(settings.assets)
+        if days is not None and days < 1:
+            raise ValueError("--days counts days back from today; give 1 or more, such as 400.")
+        store, clock = Store(settings.database), SystemClock()
+        with _watching(plain=as_json or not sys.stdout.isatty(), silent=as_json) as told:
+            work = Backfill(store, settings, clock, told=told)
+            try:
+                result, said = asyncio.run(_all(work, store, settings, clock, wanted, days))
+            except KeyboardInterrupt:
+                sys.stderr.write(_stopped_by_hand(work.result) + "\n")
+                raise
+            finally:
+                store.close()
+        _tell(result, said, as_json=as_json)
+    if result.stopped or result.unknown:
+        raise typer.Exit(1)
+
+
+def _assets(given: list[str]) -> list[str]:
+    found = [each.upper() for each in given]
+    wrong = [each for each in found if not _ASSET.fullmatch(each)]
+    if wrong:
+        raise ValueError(f"{wrong[0]!r} is no asset. Write the coin alone, such as BTC.")
+    return found
+
+
+async def _all(
+    work: Backfill, store: Store, config: Config, clock: Clock, assets: Sequence[str], days: int | None
+) -> tuple[Result, list[str]]:
+    today = clock.now().date()
+    since = today - timedelta(days=days) if days else None
+    # half a megabyte a day: a year and a bit unless somebody asks for more by its days
+    result = await work.run(assets, since=since, depth_since=since or today - BACKGROUND)
+    known = [each for each in assets if each in result.gaps]
+    return result, await close_gap(store, config, clock, known)
+
+
+async def close_gap(store: Store, config: Config, clock: Clock, assets: Sequence[str]) -> list[str]:
+    """Ask the exchange for what came after the newest stored value; return what went wrong as sentences."""
+    from bot.app import sources_of  # noqa: PLC0415 - ccxt and the channels, half a second that the archive needs not
+    from bot.market import Market  # noqa: PLC0415 - as above
+    from bot.tick import sentence  # noqa: PLC0415 - as above
+
+    every: list[Source] = sources_of(config, clock)
+    market = Market(
+        [each for each in every if "bars" in each.offers],
+        clock=clock.now,
+        remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
+    )
+    try:
+        collected = await market.collect(list(assets), clock.now())
+        await asyncio.to_thread(points.write, store, collected.points)
+    finally:
+        await asyncio.gather(market.close(), *(each.close() for each in every), return_exceptions=True)
+    trouble = [each for each in market.health() if each.state != "ok" or each.error]
+    told = [sentence(event) for event in collected.events if event.state != "ok"]
+    return told or list(dict.fromkeys(each.error for each in trouble if each.error))
+
+
+# --- what is said
+
+
+@contextmanager
+def _watching(*, plain: bool, silent: bool) -> Iterator[Callable[[Step], None]]:
+    """Show how far it is: a bar on a terminal, a line now and then where the output is kept, nothing for a program."""
+    if silent:
+        yield lambda _: None
+        return
+    if plain:
+        yield _line
+        return
+    from rich.console import Console  # noqa: PLC0415 - only where somebody watches
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415 - as above
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
+    with Progress(*columns, console=Console(), transient=True) as progress:
+        task = progress.add_task("looking up the archive", total=None, left="")
+
+        def show(step: Step) -> None:
+            progress.update(task, description=step.file, completed=step.done, total=step.total, left=_left(step))
+
+        yield show
+
+
+def _line(step: Step) -> None:
+    if step.done % EVERY == 0 or step.done == step.total:
+        left = _left(step)
+        cli.out(f"{step.asset}: {step.done:,} of {step.total:,} files{', ' + left if left else ''}. {step.file}")
+
+
+def _left(step: Step) -> str:
+    if step.left_s is None or step.done == step.total:
+        return ""
+    if step.left_s < 90:
+        return f"about {max(round(step.left_s), 1)} s left"
+    return f"about {round(step.left_s / 60)} min left"
+
+
+def _stopped_by_hand(result: Result) -> str:
+    return (
+        f"Stopped. {wording.count(result.files, 'file')} read in this run and kept; nothing is half written. "
+        "Give the same command again and it goes on where it stopped."
+    )
+
+
+def _tell(result: Result, said: list[str], *, as_json: bool) -> None:
+    if as_json:
+        cli.out(json.dumps(as_object(result, said)))
+        return
+    cli.out(
+        f"{result.files:,} files read, {result.unchanged:,} known already; {result.rows:,} rows, {result.kept:,} kept "
+        f"after thinning, {result.refused:,} refused; {result.missing:,} files missing, {result.pending:,} not "
+        "published yet."
+    )
+    for asset, gaps in result.gaps.items():
+        since = result.since.get(asset)
+        cli.out(f"{asset}: open interest known since {wording.day(since)}." if since else f"{asset}: nothing known.")
+        for gap in gaps[:SHOWN_GAPS]:
+            group = _GROUPS.get(gap.group, gap.group.replace("_", " "))
+            cli.out(f"  gap: {group}, {gap.start:%Y-%m-%d %H:%M} to {gap.end:%Y-%m-%d %H:%M} UTC: {gap.reason}")
+        if len(gaps) > SHOWN_GAPS:
+            cli.out(f"  ... and {len(gaps) - SHOWN_GAPS} more gaps; --json lists them all.")
+    for problem in [*result.unknown, *result.problems, *result.damaged, *said]:
+        sys.stderr.write(f"{problem}\n")
+    if result.stopped:
+        sys.stderr.write(
+            f"{result.stopped} What was read is kept; give the same command again later and it goes on from there.\n"
+        )
+
+
+def as_object(result: Result, said: Sequence[str]) -> dict[str, Any]:
+    """Return a result as a JSON object."""
+    return {
+        "files": result.files,
+        "unchanged": result.unchanged,
+        "rows": result.rows,
+        "kept": result.kept,
+        "refused": result.refused,
+        "missing": result.missing,
+        "pending": result.pending,
+        "gaps": [_gap(each) for gaps in result.gaps.values() for each in gaps],
+        "since": {asset: at.isoformat() for asset, at in result.since.items()},
+        "damaged": result.damaged,
+        "problems": [*result.unknown, *result.problems, *said],
+        "stopped": result.stopped,
+    }
+
+
+def _gap(gap: coverage.Gap) -> dict[str, str]:
+    return {
+        "asset": gap.asset,
+        "venue": gap.venue,
+        "input": gap.group,
+        "from": gap.start.isoformat(),
+        "to": gap.end.isoformat(),
+        "reason": gap.reason,
+    }

@@ -129,9 +129,8 @@ class App:
         await self._turn()
         if self.screen is None:
             return
-        silent = {each.source: each.error for each in self.market.health() if each.error}
-        for source, reason in silent.items():
-            self.screen.say(f"No answer from {source} yet: {reason} perpulse keeps asking.", "dim")
+        for reason in dict.fromkeys(each.error for each in self.market.health() if each.error):
+            self.screen.say(f"{reason} perpulse keeps asking.", "dim")
         if any(each.last_good for each in self.market.health()):
             self.screen.say("Market data is coming in. Alerts appear here; try /health or /help.", "dim")
 

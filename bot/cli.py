@@ -68,7 +68,11 @@ def run(config: Path | None, db: Path | None) -> None:
     with plain_errors():
         settings = settings_of(config, db)
         token = settings.telegram_token()
-        log.set_up(debug=settings.log_level == "debug", secrets=[token.get_secret_value()] if token else [])
+        log.set_up(
+            debug=settings.log_level == "debug",
+            quiet=token is None and sys.stderr.isatty(),  # the screen says it already
+            secrets=[token.get_secret_value()] if token else [],
+        )
         app = build(settings)
         with app.store.write():
             """Raise StoreError before anything is promised."""
@@ -97,6 +101,7 @@ async def _demo(store: Store, *, prompt: bool, as_json: bool) -> None:
     from bot.importing import read_file
     from bot.importing.keeping import keep
     from bot.prompting import Screen
+    from storage import panels
 
     if store.exists and points.assets(store):
         raise Refused(f"{store.path} holds data already. The demo wants a file of its own: give another --db, or none.")
@@ -112,7 +117,7 @@ async def _demo(store: Store, *, prompt: bool, as_json: bool) -> None:
         return
     screen, clock = Screen(), ReplayClock(FIRST_TOLD)
     await _show_winter(store, told, screen, clock)
-    clock.move(span[1])
+    clock.move(panels.floor(span[1], timedelta(days=1)))  # where the last whole day closes: nothing is old there
     await asyncio.to_thread(_look_back, store, screen, span)
     if prompt and sys.stdin.isatty():
         await _take_commands(store, screen, clock)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from bot.app import sources_of
 from bot.clock import SystemClock
 from bot.sources import Ask, SourceError
+from handlers.readings import VENUES
 from signals.inputs import MARKET
 from storage import points
 from storage.db import Store
@@ -54,14 +55,16 @@ async def examine(settings: Config) -> list[Finding]:
 async def _source(source: Source, settings: Config, clock: SystemClock) -> Finding:
     topic = next(iter(source.offers))
     asset = MARKET if topic == "fear_greed" else settings.assets[0]
+    name = VENUES.get(source.name, source.name)
     try:
         async with asyncio.timeout(2 * settings.market.timeout_seconds):
             answer = await source.fetch(Ask(topic, asset, clock.now()))
     except (SourceError, TimeoutError) as error:
-        return Finding(good=False, text=f"{source.name}: {error or 'no answer in time'}")
+        said = str(error) or f"{name} does not answer in time."
+        return Finding(good=False, text=f"{said} Check the network here, or set market.proxy in config.toml.")
     finally:
         await source.close()
-    return Finding(good=bool(answer), text=f"{source.name} answers ({topic.replace('_', ' ')} of {asset})")
+    return Finding(good=bool(answer), text=f"{name} answers ({topic.replace('_', ' ')} of {asset})")
 
 
 async def _telegram(settings: Config) -> Finding:

@@ -72,7 +72,7 @@ def set_up(*, debug: bool = False, quiet: bool = False, secrets: Iterable[str] =
     handler.addFilter(_Filter(redact))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.ERROR if quiet else logging.DEBUG if debug else logging.INFO)
+    root.setLevel(logging.DEBUG if debug else logging.ERROR if quiet else logging.INFO)
     for name in _TALKERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("apscheduler").setLevel(logging.WARNING)

@@ -1,0 +1,525 @@
+"""The bot as it runs: started, killed and stopped as a process; and whole, in one loop, under a clock that is moved."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import termios
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import SecretStr
+
+from bot.app import App, build
+from bot.config import Config, Market, Telegram
+from bot.doctoring import examine
+from bot.prompting import SCREEN
+from handlers.channel import SendFailed
+from handlers.command import Asker, commands
+from handlers.on_telegram_token import whoami
+from storage import chats, episodes
+from storage.db import Store
+from tests.bot.commandline import PROGRAM, child, environment, write_config
+from tests.fakes.bot_api import BotApi
+from tests.fakes.exchange import FakeExchange
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
+
+PAPER_PATHS = ("/fapi/v1/exchangeInfo", "/fapi/v1/klines", "/fapi/v1/openInterest", "/fapi/v1/premiumIndex")
+EXCHANGE_PATHS = (*PAPER_PATHS, "/fapi/v1/fundingInfo", "/fapi/v1/fundingRate", "/futures/data/openInterestHist")
+PATIENCE = 20.0  # seconds a child may take on a busy machine; none of these tests waits that long when all is well
+
+
+class Stage(FakeExchange):
+    """An exchange whose price is moved: from each time on, by the factor beside it."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.moves: list[tuple[datetime, float]] = []
+
+    def price(self, symbol: str, at_ms: int) -> float:
+        """Stand still but for the moves, so that nothing else is told."""
+        factors = [factor for at, factor in self.moves if at_ms >= at.timestamp() * 1000]
+        return self.listed[symbol].price * (factors[-1] if factors else 1.0)
+
+    def _fear_greed(self, query: dict[str, str], twist: str | None) -> Any:
+        answer = super()._fear_greed(query, twist)
+        for row in answer["data"]:
+            row["value"] = "50"
+        return answer
+
+
+# --- in one loop, under a clock that is moved -------------------------------------------------------------------------
+
+
+class Shifted:
+    """The clock of this machine, put forward: seconds go by themselves, days when a test says so."""
+
+    def __init__(self) -> None:
+        self.shift = timedelta(0)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.shift
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.shift.total_seconds()
+
+    def go(self, **span: float) -> None:
+        self.shift += timedelta(**span)
+
+
+@dataclass
+class World:
+    """An exchange, a clock, and a place for a database."""
+
+    exchange: Stage
+    clock: Shifted
+    folder: Path
+    telegram: BotApi | None = None
+    running: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def build(self) -> App:
+        """Make the app of the configuration that an owner would write."""
+        telegram = Telegram()
+        if self.telegram:
+            telegram = Telegram(token=SecretStr(self.telegram.token), base_url=self.telegram.base_url)
+        url = self.exchange.base_url
+        market = Market(exchange_url=url, fear_greed_url=url, timeout_seconds=2)
+        config = Config(assets=("BTC",), database=self.folder / "run.db", telegram=telegram, market=market)
+        return build(config, clock=self.clock)
+
+    @contextlib.asynccontextmanager
+    async def runs(self) -> AsyncIterator[App]:
+        """Run the app until the block ends; its first turn is taken by then."""
+        app = self.build()
+        task = asyncio.create_task(app.run())
+        try:
+            await until(lambda: any(each.last_good or each.error for each in app.market.health()))
+            await app.ticker.turn()
+            yield app
+        finally:
+            app.stopping.set()
+            await task
+
+    async def days(self, app: App, count: float, *, turns: int = 1) -> None:
+        """Let days pass, with some turns in each of them."""
+        for _ in range(round(count * turns)):
+            self.clock.go(days=1 / turns)
+            await app.ticker.turn()
+            await quiet(app)
+
+
+async def until(condition: Callable[[], Any], within: float = 10.0) -> None:
+    end = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        await asyncio.sleep(0.01)
+
+
+async def quiet(app: App) -> None:
+    """Wait until the outbox is empty."""
+    await until(lambda: waiting(app.store) == 0)
+
+
+def waiting(store: Store) -> int:
+    row = store.one("SELECT count(*) AS n FROM outbox WHERE state IN ('queued', 'sending', 'uncertain')")
+    assert row
+    return int(row["n"])
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    clock = Shifted()
+    async with Stage(clock=clock.now) as exchange:
+        yield World(exchange, clock, tmp_path)
+
+
+async def test_a_fall_is_one_message_edited_when_it_deepens_and_closed_when_it_is_over(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with world.runs() as app:
+        await world.days(app, 1)
+        world.exchange.moves.append((world.clock.now(), 0.88))
+        await world.days(app, 2)
+        world.exchange.moves.append((world.clock.now(), 0.78))
+        await world.days(app, 2)
+        world.exchange.moves.append((world.clock.now(), 0.97))
+        await world.days(app, 4)
+        told = episodes.of(app.store, "price_drawdown", "BTC")
+    out = capsys.readouterr().out
+    assert re.findall(r"^── (.+?) ─+$", out, re.MULTILINE) == [
+        "message 1",
+        "message 1, edited",
+        "message 1, edited",
+        "reply to message 1",
+    ]
+    first, worse, over, reply = re.split(r"^── .+$", out, flags=re.MULTILINE)[1:]
+    assert "BTC: price is well below its high of the past 16 days." in first
+    assert "Price 79,200, −12.0 % from 90,000" in first
+    assert "Now a warning: BTC: price is well below" in worse
+    assert "Price 70,200, −22.0 % from 90,000" in worse
+    assert "BTC: over after" in over
+    assert "87,300" in reply
+    assert [(each.rank, each.ended is not None) for each in told] == [("warning", True)]
+
+
+async def test_a_restart_repeats_nothing_and_tells_what_changed_meanwhile_as_such(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with world.runs() as app:
+        await world.days(app, 1)
+        world.exchange.moves.append((world.clock.now(), 0.88))
+        await world.days(app, 2)
+    assert capsys.readouterr().out.count("well below its high") == 1
+    async with world.runs() as app:
+        await quiet(app)
+    assert "── " not in capsys.readouterr().out, "nothing changed, so nothing is told"
+    world.exchange.moves.append((world.clock.now(), 0.97))
+    world.clock.go(days=4)
+    async with world.runs() as app:
+        await quiet(app)
+    out = capsys.readouterr().out
+    assert out.count("over after") == 1
+    assert out.count("while perpulse was not running") == 1
+
+
+async def test_an_exchange_that_is_down_is_said_once_harms_no_other_and_is_back_once(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with world.runs() as app:
+        assert "Market data is coming in" in capsys.readouterr().out
+        world.exchange.faults = dict.fromkeys(EXCHANGE_PATHS, "unavailable")
+        mood = world.exchange.count("/fng/")
+        for _ in range(10):
+            world.clock.go(hours=4)
+            await app.ticker.turn()
+        await quiet(app)
+        down = capsys.readouterr().out
+        assert world.exchange.count("/fng/") > mood, "the other source goes on"
+        status = await app.answer("/status", terminal())
+        world.exchange.faults = {}
+        for _ in range(4):
+            world.clock.go(hours=1)
+            await app.ticker.turn()
+        await quiet(app)
+    back = capsys.readouterr().out
+    assert len(re.findall(r"(?i)^binance does not answer", down, re.MULTILINE)) == 1
+    assert "over after" not in down + back
+    assert len(re.findall(r"(?i)^binance answers again", back, re.MULTILINE)) == 1
+    assert "DOWN since" in str(status)
+
+
+async def test_an_exchange_that_is_down_at_the_start_is_said(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.exchange.faults = {"*": "unavailable"}
+    async with world.runs() as app:
+        await until(lambda: app.screen is not None)
+        await asyncio.sleep(0.05)
+    out = capsys.readouterr().out
+    assert "perpulse keeps asking" in out
+    assert "Market data is coming in" not in out
+
+
+async def test_a_turn_that_fails_does_not_end_the_bot(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    async with world.runs() as app:
+        app.store.close()
+        moved = world.folder / "away.db"
+        (world.folder / "run.db").rename(moved)
+        (world.folder / "run.db").mkdir()
+        await app._turn()
+        (world.folder / "run.db").rmdir()
+        moved.rename(world.folder / "run.db")
+        app.store.close()
+        await app._turn()
+        assert not app.stopping.is_set()
+
+
+def terminal() -> Asker:
+    return Asker("terminal", SCREEN)
+
+
+# --- in Telegram ------------------------------------------------------------------------------------------------------
+
+ANN = 7
+
+
+@pytest.fixture
+async def in_telegram(world: World) -> AsyncIterator[World]:
+    async with BotApi() as fake:
+        fake.chat(ANN)
+        world.telegram = fake
+        yield world
+        assert fake.problems == []
+
+
+async def test_in_telegram_commands_are_answered_and_an_alert_lives_in_one_message(in_telegram: World) -> None:
+    world, fake = in_telegram, in_telegram.telegram
+    assert fake
+    async with world.runs() as app:
+        await until(lambda: len(fake.menus) == 2)
+        assert [each["command"] for each in fake.menus["all_private_chats"]] == list(commands())
+        for number, (line, said) in enumerate(
+            [
+                ("/start", "perpulse takes the pulse"),
+                ("/sub", "On in this chat"),
+                ("/liq 95000 25x long", "91,566.27"),
+                ("/oi btc", "BTC open interest"),
+                ("/oi banana split", "/oi btc"),
+            ],
+            1,
+        ):
+            fake.say(ANN, ANN, line)
+            await fake.until(lambda n=number: len(fake.accepted) >= n, within=10)
+            assert said in fake.accepted[-1].text
+        await world.days(app, 1)
+        before = len(fake.accepted)
+        world.exchange.moves.append((world.clock.now(), 0.88))
+        await world.days(app, 2)
+        alert = fake.accepted[before]
+        assert "BTC: price is well below its high of the past 16 days." in alert.text
+        assert alert.photo is not None
+        assert alert.photo.startswith(b"\x89PNG")
+        world.exchange.moves.append((world.clock.now(), 0.78))
+        await world.days(app, 2)
+        assert "Now a warning" in alert.text
+        assert len(alert.edits) == 1
+        world.exchange.moves.append((world.clock.now(), 0.97))
+        await world.days(app, 4)
+    assert "BTC: over after" in alert.text
+    reply = fake.accepted[-1]
+    assert reply.reply_to == alert.message_id
+    assert "\n" not in reply.text.strip()
+    assert len(fake.accepted) == before + 2, "one message and its closing line"
+
+
+async def test_a_refused_token_ends_the_start_in_words(in_telegram: World) -> None:
+    assert in_telegram.telegram
+    in_telegram.telegram.revoked = True
+    with pytest.raises(SendFailed, match="does not accept the bot's token") as failed:
+        await in_telegram.build().run()
+    assert failed.value.unauthorised
+
+
+async def test_doctor_asks_telegram_who_the_token_is(in_telegram: World) -> None:
+    fake = in_telegram.telegram
+    assert fake
+    assert await whoami(SecretStr(fake.token), fake.base_url) == "perpulse_bot"
+    app = in_telegram.build()
+    config = app.config
+    await app.close()
+    good = await examine(config)
+    assert [each.text for each in good if not each.good] == []
+    assert "Telegram accepts the token of @perpulse_bot" in [each.text for each in good]
+    assert "Binance answers (bars of BTC)" in [each.text for each in good]
+    fake.revoked = True
+    in_telegram.exchange.faults = {"*": "unavailable"}
+    bad = [each.text for each in await examine(config) if not each.good]
+    assert len(bad) == 3
+    assert all("\n" not in each and fake.token not in each for each in bad)
+    assert any("@BotFather" in each for each in bad)
+    with pytest.raises(SendFailed, match="does not accept"):
+        await whoami(SecretStr("no token at all"), fake.base_url)
+
+
+# --- as a process -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def exchange() -> Iterator[Stage]:
+    with Stage().in_thread() as stage:
+        assert isinstance(stage, Stage)
+        yield stage
+
+
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `perpulse run` with its output in files, and end it for certain."""
+    with (folder / "out").open("w") as out, (folder / "err").open("w") as err:
+        process = subprocess.Popen(
+            [*PROGRAM, "run"],
+            cwd=folder,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def printed(folder: Path, text: str, *, count: int = 1) -> str:
+    """Wait until perpulse has printed something, and return all of it."""
+    end = time.monotonic() + PATIENCE
+    while (written := (folder / "out").read_text(encoding="utf-8")).count(text) < count:
+        assert time.monotonic() < end, (written, (folder / "err").read_text(encoding="utf-8"))
+        time.sleep(0.05)
+    return written
+
+
+def test_it_starts_without_a_token_says_so_and_stops_when_told(tmp_path: Path, exchange: Stage) -> None:
+    write_config(tmp_path, exchange=exchange.base_url, fear_greed=exchange.base_url)
+    with running(tmp_path) as process:
+        out = printed(tmp_path, "Market data is coming in")
+        assert out.startswith("perpulse follows BTC on Binance and speaks in this terminal (no Telegram token is set")
+        status = child("status", "--db", "data/perpulse.db", cwd=tmp_path)
+        assert status.returncode == 0, status.stderr
+        assert re.search(r"Binance, bars: ok, last value .* ago", status.stdout)
+        assert "alternative.me, fear greed: ok" in status.stdout
+        process.send_signal(signal.SIGTERM)
+        begun = time.monotonic()
+        assert process.wait(PATIENCE) == 0
+        assert time.monotonic() - begun < 5
+    assert (tmp_path / "err").read_text(encoding="utf-8") == ""
+
+
+def test_killed_it_comes_back_tells_what_happened_meanwhile_and_tells_it_once(tmp_path: Path) -> None:
+    lag = timedelta(days=3)
+    with Stage(clock=lambda: datetime.now(UTC) - lag).in_thread() as exchange:
+        assert isinstance(exchange, Stage)
+        exchange.moves.append((datetime.now(UTC) - timedelta(days=2), 0.85))
+        write_config(tmp_path, exchange=exchange.base_url, fear_greed=exchange.base_url)
+        # The exchange lives three days ago, before the fall: alarms begin silently, and the kill takes no leave.
+        with running(tmp_path) as process:
+            printed(tmp_path, "Market data is coming in")
+            process.send_signal(signal.SIGKILL)
+        lag = timedelta(0)
+        with running(tmp_path):
+            out = printed(tmp_path, "BTC: price is well below its high of the past 16 days.")
+            assert out.count("while perpulse was not running") == out.count("── message")
+            printed(tmp_path, "Market data is coming in")
+        with running(tmp_path) as process:
+            printed(tmp_path, "Market data is coming in")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE) == 0
+        assert "── " not in (tmp_path / "out").read_text(encoding="utf-8")
+    store = Store(tmp_path / "data" / "perpulse.db")
+    assert len(episodes.of(store, "price_drawdown", "BTC")) == 1
+    assert waiting(store) == 0
+    assert chats.find(store, "terminal", "screen")
+    store.close()
+
+
+# --- at a keyboard ----------------------------------------------------------------------------------------------------
+
+
+class Keyboard:
+    """A pseudo-terminal with perpulse in it."""
+
+    def __init__(self, folder: Path, *args: str) -> None:
+        self.pid, self.line = pty.fork()
+        if self.pid == 0:
+            os.chdir(folder)
+            os.execve(PROGRAM[0], [*PROGRAM, *args], environment(TERM="xterm", COLUMNS="120"))  # noqa: S606 - no shell is wanted
+        self.before = termios.tcgetattr(self.line)
+        self.seen = ""
+
+    def type(self, text: str) -> None:
+        os.write(self.line, text.encode())
+
+    def sees(self, text: str, *, count: int = 1) -> None:
+        """Wait until something has appeared on the screen."""
+        end = time.monotonic() + PATIENCE
+        while self.seen.count(text) < count:
+            assert time.monotonic() < end, self.seen
+            assert self._read(0.2) or time.monotonic() < end, self.seen
+
+    def _read(self, seconds: float) -> bool:
+        ready, _, _ = select.select([self.line], [], [], seconds)
+        try:
+            read = os.read(self.line, 65536) if ready else b""
+        except OSError:  # Linux: the other end is closed
+            return False
+        self.seen += read.decode(errors="replace")
+        return bool(read)
+
+    def ends(self) -> int:
+        """Wait for the end and return the exit code."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            self._read(0.05)
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.pid = 0
+                return os.waitstatus_to_exitcode(status)
+        raise AssertionError(f"it did not end: {self.seen[-500:]}")
+
+    def close(self) -> None:
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.line)
+
+
+@pytest.fixture
+def keyboard(tmp_path: Path) -> Iterator[Callable[..., Keyboard]]:
+    opened: list[Keyboard] = []
+
+    def start(*args: str) -> Keyboard:
+        opened.append(Keyboard(tmp_path, *args))
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.close()
+
+
+def test_a_message_leaves_what_is_being_typed_whole(
+    tmp_path: Path, exchange: Stage, keyboard: Callable[..., Keyboard]
+) -> None:
+    write_config(tmp_path, exchange=exchange.base_url, fear_greed=exchange.base_url)
+    exchange.faults, exchange.slow_s = {"/fapi/v1/exchangeInfo": "slow"}, 1.0
+    screen = keyboard("run")
+    screen.sees("perpulse> ")
+    screen.type("/liq 95000 2")
+    screen.sees("/liq 95000 2")
+    screen.sees("Market data is coming in")
+    screen.sees("perpulse> /liq 95000 2", count=2)  # put back under the message
+    screen.type("5x long\n")
+    screen.sees("91,566.27")
+    screen.sees("perpulse> ", count=3)
+    screen.type("\x04")
+    assert screen.ends() == 0
+    assert termios.tcgetattr(screen.line) == screen.before, "the terminal is left as it was"
+    assert "Traceback" not in screen.seen
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_prompt_does_not_hold_the_end_up(
+    tmp_path: Path, exchange: Stage, keyboard: Callable[..., Keyboard], number: int
+) -> None:
+    write_config(tmp_path, exchange=exchange.base_url, fear_greed=exchange.base_url)
+    screen = keyboard("run")
+    screen.sees("perpulse> ")
+    os.kill(screen.pid, number)
+    begun = time.monotonic()
+    assert screen.ends() == 0
+    assert time.monotonic() - begun < 5
+    assert termios.tcgetattr(screen.line) == screen.before
+
+
+def test_the_demo_takes_commands_in_its_own_time(keyboard: Callable[..., Keyboard]) -> None:
+    screen = keyboard()
+    screen.sees("perpulse> ")
+    assert "It was not the low." in screen.seen
+    screen.type("/oi btc\n")
+    screen.sees("BTC open interest:")
+    screen.sees("reconstructed from published figures", count=3)
+    screen.type("/nonsense\n")
+    screen.sees("There is no command")
+    screen.type("/quit\n")
+    assert screen.ends() == 0
+    assert "Not current" not in screen.seen, "where the data ends is the demo's present"

@@ -84,9 +84,16 @@ def record(connection: sqlite3.Connection, key: Key, transition: Transition, epi
     return episode
 
 
+PRIVATE = "position "  # begins the watch of an episode that is its owner's alone, see storage/positions.py
+
+
 def running(store: Store) -> list[Episode]:
-    """Return the episodes that have not ended, the newest first."""
-    return [_episode(row) for row in store.rows("SELECT * FROM episodes WHERE ended IS NULL ORDER BY fired DESC")]
+    """Return the episodes that have not ended, the newest first; those of people's own positions are not among them."""
+    rows = store.rows(
+        "SELECT * FROM episodes WHERE ended IS NULL AND substr(watch, 1, ?) <> ? ORDER BY fired DESC",
+        (len(PRIVATE), PRIVATE),
+    )
+    return [_episode(row) for row in rows]
 
 
 def of(store: Store, watch: str, asset: str) -> list[Episode]:

@@ -118,12 +118,37 @@ def m003_coverage(db: Any) -> None:
     )
 
 
+def m006_positions(db: Any) -> None:
+    """What people watch for themselves: positions they typed, and addresses whose positions are public.
+
+    Private to their owner, the platform's id of a person; a position that belongs to an address has no number.
+    """
+    db.execute(
+        "CREATE TABLE followed (id INTEGER PRIMARY KEY, destination INTEGER NOT NULL REFERENCES destinations "
+        "ON DELETE CASCADE, platform TEXT NOT NULL, owner TEXT NOT NULL, number INTEGER NOT NULL, "
+        "address TEXT NOT NULL, name TEXT, lines TEXT NOT NULL, begun INTEGER NOT NULL, seen INTEGER, "
+        "silent INTEGER NOT NULL DEFAULT 0, UNIQUE (platform, owner, address)) STRICT"
+    )
+    db.execute(
+        "CREATE TABLE positions (id INTEGER PRIMARY KEY, destination INTEGER NOT NULL REFERENCES destinations "
+        "ON DELETE CASCADE, platform TEXT NOT NULL, owner TEXT NOT NULL, number INTEGER, "
+        "followed INTEGER REFERENCES followed ON DELETE CASCADE, asset TEXT NOT NULL, venue TEXT NOT NULL, "
+        "contract TEXT NOT NULL, side TEXT NOT NULL, entry REAL NOT NULL, leverage REAL NOT NULL, size_coins REAL, "
+        "size_usd REAL, name TEXT, lines TEXT NOT NULL, begun INTEGER NOT NULL, state TEXT NOT NULL, "
+        "episode INTEGER REFERENCES episodes, table_of TEXT, silent INTEGER NOT NULL DEFAULT 0, "
+        "given REAL, mark REAL, seen INTEGER) STRICT"
+    )
+    db.execute("CREATE INDEX positions_of ON positions (platform, owner)")
+    db.execute("CREATE INDEX positions_followed ON positions (followed) WHERE followed IS NOT NULL")
+
+
 _STEPS: tuple[Callable[[Any], None], ...] = (
     m001_points,
     m002_alerts,
     m003_directories,
     m004_default_venue,
     m003_coverage,
+    m006_positions,
 )
 NAMES = tuple(step.__name__ for step in _STEPS)
 

@@ -9,7 +9,7 @@ a row, so a kill at any moment loses nothing, and only rows in `sending` are eve
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,7 +28,7 @@ LONGEST_REST = timedelta(hours=24)  # of a destination, as its platform asked fo
 # Spelt as in the index of live rows, or SQLite searches every row ever sent.
 LIVE = "state IN ('queued', 'sending', 'uncertain')"
 PRIORITY = {"critical": 30, "warning": 20, "notice": 10}
-Kind = Literal["fired", "escalated", "resolved", "source", "late"]
+Kind = Literal["fired", "escalated", "resolved", "source", "position", "late"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,11 +344,20 @@ def expired(store: Store, *, now: datetime) -> dict[int, list[Notice]]:
 
 
 def tell_one(store: Store, destination: int, notice: Notice, *, now: datetime, expires: datetime) -> None:
-    """Write a notice for one destination alone, whatever it subscribed to."""
+    """Write a notice for one destination alone, whatever it subscribed to. Twice is harmless where it has an episode.
+
+    A notice with an episode edits that episode's message there; what still waits of the same episode is settled.
+    """
     with store.write() as connection:
-        number = _write(connection, replace(notice, episode=None))
+        number = _write(connection, notice)
         connection.execute(
-            "INSERT INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created) "
+            "INSERT OR IGNORE INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created) "
             "VALUES (?, ?, lower(hex(randomblob(8))), ?, ?, ?, 'queued', ?)",
             (number, destination, PRIORITY[notice.rank], to_ms(now), to_ms(expires), to_ms(now)),
         )
+        if notice.episode is not None:
+            connection.execute(
+                f"UPDATE outbox SET {_MERGED} WHERE state = 'queued' AND destination = ? "  # noqa: S608 - our own words
+                "AND notice IN (SELECT id FROM notices WHERE episode = ? AND id < ?)",
+                (to_ms(now), destination, notice.episode, number),
+            )

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from handlers import wording
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from storage.db import Store
 
 DAY = timedelta(days=1)
-ONCE_A_DAY = timedelta(hours=26)  # how old a figure may be that comes once a day
+GRACE = timedelta(hours=2)  # how late a figure may be that comes a few times a day or once
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,23 +122,28 @@ def _wants_refresh(deps: Deps, wanted: Sequence[Metric], asset: str) -> bool:
 def is_stale(store: Store, asset: str, name: str, newest: points.Newest, now: datetime) -> bool:
     """Tell whether the newest point of an input is too old to be called current.
 
-    That is twice its usual interval: what comes once a day (imported history mostly does) may be 26 hours old.
+    What comes in at least every two hours is measured by the input's own limit; what comes more rarely, as imported
+    history mostly does, may be as old as its usual interval (a day at most) and two hours.
     """
-    limit = max(INPUTS[name].fresh_for, INPUTS[name].in_force)
-    age = now - newest.at
-    if age <= limit:
+    each, age = INPUTS[name], now - newest.at
+    if age <= each.fresh_for:
         return False
-    return age > ONCE_A_DAY or not _daily(store, asset, name, newest)
+    gap = _usual_gap(store, asset, name, newest)
+    if gap is None:
+        return age > each.in_force
+    return gap <= GRACE or age > min(gap, DAY) + GRACE
 
 
-def _daily(store: Store, asset: str, name: str, newest: points.Newest) -> bool:
+def _usual_gap(store: Store, asset: str, name: str, newest: points.Newest) -> timedelta | None:
+    """Return how far apart the newest points lie: the length of the bars, or the median; None for a single point."""
     times, steps, columns = points.columns(
         store, asset, newest.venue, [name], start=newest.at - timedelta(days=3), end=newest.at + timedelta(seconds=1)
     )
     known = [(at, step) for at, step, value in zip(times, steps, columns[name], strict=True) if value is not None]
     if INPUTS[name].kind == "bar":
-        return all(step >= 86400 for _, step in known)
-    return len(known) > 1 and min(b[0] - a[0] for a, b in pairwise(known)) > 20 * 3600 * 1000
+        return timedelta(seconds=min(step for _, step in known)) if known else None
+    gaps = [later[0] - earlier[0] for earlier, later in pairwise(known)]
+    return timedelta(milliseconds=median(gaps)) if gaps else None
 
 
 def zone_of(deps: Deps) -> str:
@@ -181,7 +187,8 @@ def _of_daily_data(reading: Reading, deps: Deps) -> bool:
     if metric.market_wide or reading.step < DAY:
         return False
     newest = newest_inputs(deps.store, metric, reading.asset)
-    return metric.step < DAY or any(_daily(deps.store, reading.asset, *each) for each in newest.items())
+    gaps = [_usual_gap(deps.store, reading.asset, *each) for each in newest.items()]
+    return metric.step < DAY or any(gap is not None and gap > DAY - GRACE for gap in gaps)
 
 
 def stale_since(readings: Sequence[Reading], deps: Deps) -> datetime | None:

@@ -1,0 +1,51 @@
+"""A small perpulse that only sends: store, real Telegram channel, sender. Run as a program by tests/bot/test_kill.py.
+
+    python -m tests.fakes.broadcast DATABASE BASE_URL TOKEN SPEED
+
+It ends with 0 when nothing waits any more, or after SIGTERM, as the bot does: what is in flight is finished.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from dataclasses import replace
+
+from pydantic import SecretStr
+
+from bot.clock import SystemClock
+from bot.delivery import Sender
+from handlers.on_telegram import Telegram, Timeouts
+from storage import outbox
+from storage.db import Store
+
+
+async def nobody(*_: object) -> tuple[()]:
+    return ()
+
+
+async def main(database: str, base_url: str, token: str, speed: float) -> None:
+    store = Store(database)
+    telegram = Telegram(SecretStr(token), answer=nobody, base_url=base_url, timeouts=Timeouts(read=2.0, whole=4.0))
+    limits = telegram.limits
+    telegram.limits = replace(
+        limits,
+        per_second=limits.per_second * speed,
+        per_chat_second=limits.per_chat_second * speed,
+        per_group_minute=limits.per_group_minute * speed,
+    )
+    sender = Sender(store, [telegram], SystemClock())
+    sender.start()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, sender.stop)
+    sending = asyncio.create_task(sender.run())
+    while not sending.done() and outbox.waiting(store):
+        await asyncio.wait([sending], timeout=0.05)
+    sender.stop()
+    await sending
+    await telegram.stop()
+    store.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4])))

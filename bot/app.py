@@ -147,7 +147,7 @@ class App:
 
     async def _prompt(self, screen: Screen) -> None:
         """Take commands from the keyboard; the end of input ends the program."""
-        await screen.take_commands(self.answer)
+        await screen.take_commands(self.answer, Pictures(self.store, self.draughtsman).draw)
         self.stopping.set()
 
 

@@ -162,6 +162,8 @@ async def _take_commands(store: Store, screen: Screen, clock: ReplayClock) -> No
     from handlers import wording
     from handlers.answer import answer_blocks, logged
     from handlers.command import Deps
+    from handlers.draughtsman import Draughtsman
+    from handlers.pictures import Pictures
 
     async def nothing(_: str) -> None:
         """Bring nothing up to date: the demo lives in its own time."""
@@ -171,7 +173,11 @@ async def _take_commands(store: Store, screen: Screen, clock: ReplayClock) -> No
 
     screen.say(f"\nHere it is {wording.moment(clock.now())} now, where the data ends.", "dim")
     screen.say("Type a command: /health, /oi, /funding, /liq 95000 25x long, /help. /quit leaves.", "bold")
-    await screen.take_commands(answer)
+    draughtsman = Draughtsman()
+    try:
+        await screen.take_commands(answer, Pictures(store, draughtsman).draw)
+    finally:
+        draughtsman.close()
 
 
 def import_files(files: list[Path], asset: str | None, config: Path | None, db: Path | None, *, as_json: bool) -> None:

@@ -12,9 +12,11 @@ import sys
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from bot.saying import keep_picture
 from handlers.channel import Address
-from handlers.command import Asker
+from handlers.command import Asker, Refused
 from handlers.on_terminal import Terminal
+from handlers.reply import Picture
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from handlers.reply import Block
 
     Answer = Callable[[str, Asker], Awaitable[tuple[Block, ...]]]
+    Draw = Callable[[dict[str, Any]], Awaitable[bytes | None]]
 
 SCREEN = Address("screen", kind="terminal")
 PROMPT = "perpulse> "
@@ -52,8 +55,8 @@ class Screen(Terminal):
         with self._above_prompt():
             super().say(text, style)
 
-    async def take_commands(self, answer: Answer) -> None:
-        """Read command lines and print the answers, until end of input or /quit."""
+    async def take_commands(self, answer: Answer, draw: Draw) -> None:
+        """Read command lines and print the answers, until end of input or /quit. Charts are drawn into files."""
         lines: asyncio.Queue[str | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
         with _terminal_kept():
@@ -65,7 +68,18 @@ class Screen(Terminal):
                 if line is None or line.strip().lower() in _LEAVE:
                     return
                 if line.strip():
-                    self.show(await answer(line, Asker("terminal", SCREEN)))
+                    blocks = await answer(line, Asker("terminal", SCREEN))
+                    self.show(blocks)
+                    await self._draw_into_files(blocks, draw)
+
+    async def _draw_into_files(self, blocks: tuple[Block, ...], draw: Draw) -> None:
+        for block in blocks:
+            if not isinstance(block, Picture) or (png := await draw(block.chart)) is None:
+                continue
+            try:
+                self.say(f"The chart is in {keep_picture(block.chart, png)}", "dim")
+            except Refused as refused:
+                self.say(str(refused))
 
     @contextlib.contextmanager
     def _above_prompt(self) -> Iterator[None]:

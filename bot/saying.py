@@ -139,9 +139,12 @@ def _save_picture(reply: Reply, store: Store) -> Path | None:
     """Draw a chart into a file, since a terminal shows none."""
     charts = [block.chart for block in reply.blocks if isinstance(block, Picture)]
     png = asyncio.run(_draw(charts[0], store)) if charts else None
-    if png is None:
-        return None
-    path = Path("-".join(["perpulse", *(str(charts[0][key]) for key in ("metric", "asset"))]).lower() + ".png")
+    return None if png is None else keep_picture(charts[0], png)
+
+
+def keep_picture(chart: dict[str, Any], png: bytes) -> Path:
+    """Write a picture into the present folder and return where. Refused, with the reason, where that cannot be."""
+    path = Path("-".join(["perpulse", *(str(chart[key]) for key in ("metric", "asset"))]).lower() + ".png")
     try:
         path.write_bytes(png)
     except OSError as error:

@@ -511,13 +511,16 @@ def test_a_prompt_does_not_hold_the_end_up(
     assert termios.tcgetattr(screen.line) == screen.before
 
 
-def test_the_demo_takes_commands_in_its_own_time(keyboard: Callable[..., Keyboard]) -> None:
+def test_the_demo_takes_commands_in_its_own_time(tmp_path: Path, keyboard: Callable[..., Keyboard]) -> None:
     screen = keyboard()
     screen.sees("perpulse> ")
     assert "It was not the low." in screen.seen
     screen.type("/oi btc\n")
     screen.sees("BTC open interest:")
     screen.sees("reconstructed from published figures", count=3)
+    screen.type("/chart oi btc\n")
+    screen.sees("The chart is in perpulse-oi_drawdown-btc.png")
+    assert (tmp_path / "perpulse-oi_drawdown-btc.png").read_bytes().startswith(b"\x89PNG")
     screen.type("/nonsense\n")
     screen.sees("There is no command")
     screen.type("/quit\n")

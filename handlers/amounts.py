@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from handlers.command import Refused
-from handlers.kinds import DURATION, LEVERAGE, MONEY, PERCENT, PRICE, SIZE, Field, Kind, Size, Unit
+from handlers.kinds import CASH, DURATION, LEVERAGE, MONEY, PERCENT, PRICE, SIZE, Cash, Field, Kind, Size, Unit
 from handlers.spelling import shown
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _BARE_LEVERAGE = 200.0  # a bare number above this is no leverage on any venue
 _MOST_LEVERAGE = 1000.0
 _HIGHEST_PRICE = 1e9
+_MOST_CASH = 1e12
 _LONGEST_SPAN = 20 * 8760.0  # hours
 
 
@@ -52,13 +53,14 @@ class Mark:
 
 
 KIND_OF: Final[Mapping[Unit, Kind]] = {"x": LEVERAGE, "%": PERCENT, "time": DURATION, "coin": SIZE}
-UNITS_OF: Final[Mapping[str, tuple[Unit, ...]]] = {
-    PRICE.name: ("", "usd"),
-    SIZE.name: ("", "usd", "coin"),
-    MONEY.name: ("", "usd"),
-    LEVERAGE.name: ("", "x"),
-    PERCENT.name: ("", "%"),
-    DURATION.name: ("time",),
+UNITS_OF: Final[Mapping[Kind, tuple[Unit, ...]]] = {
+    PRICE: ("", "usd"),
+    SIZE: ("", "usd", "coin"),
+    MONEY: ("", "usd"),
+    CASH: ("", "usd", "coin"),
+    LEVERAGE: ("", "x"),
+    PERCENT: ("", "%"),
+    DURATION: ("time",),
 }
 
 
@@ -86,11 +88,23 @@ def value_of(item: Number, into: Field) -> Any:
         if not 0 < value <= _LONGEST_SPAN:
             raise Refused(f"{text} is out of range. Type a time span like 8h, 7d or 2w.")
         return timedelta(hours=value)
-    elif into.kind is SIZE:
+    else:
+        return _amount(item, into)
+    return value
+
+
+def _amount(item: Number, into: Field) -> Any:
+    """Return a size, money or a price."""
+    text, value = shown(item.text), item.value
+    if into.kind is CASH:
+        if abs(value) > _MOST_CASH:
+            raise Refused(f"{text} is out of range. Type an amount like 5000 or 0.05btc.")
+        return Cash(value, "coin" if item.unit == "coin" else "usd" if item.unit == "usd" else "")
+    if into.kind is SIZE:
         if not 0 < value <= 1e15:
             raise Refused(f"{text} is no size: it must be above zero. Type it like 10kusd or 0.5btc.")
         return Size(value, "coin", item.coin) if item.unit == "coin" else Size(value, "usd")
-    elif not 0 < value <= _HIGHEST_PRICE:
+    if not 0 < value <= _HIGHEST_PRICE:
         raise Refused(f"{text} is no {into.label}: it must be above zero and below a billion. Type it like 95000.")
     return value
 

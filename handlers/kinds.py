@@ -27,6 +27,14 @@ class Size:
     asset: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Cash:
+    """Money in an account: in US dollars, in coins of the asset, or as a bare number ("") whose unit was not said."""
+
+    amount: float
+    unit: Literal["", "coin", "usd"]
+
+
 @dataclass(frozen=True, slots=True, eq=False)  # a kind is itself, however alike its words
 class Kind:
     """What a field takes. name: as said in an error. words: spellings of fixed values. read: one word to a value."""
@@ -107,6 +115,7 @@ PRICE: Final = Kind("price")
 LEVERAGE: Final = Kind("leverage")
 SIZE: Final = Kind("size")
 MONEY: Final = Kind("amount")  # US dollars, only after one of the field's own words: `balance 5000`
+CASH: Final = Kind("amount")  # as MONEY, but in dollars or coins, and zero or a loss as well: `profit -120`
 PERCENT: Final = Kind("percentage")  # read in percent: 2 for `2%`
 DURATION: Final = Kind("time span")
 ZONE: Final = Kind("time zone", read=_zone)
@@ -206,7 +215,7 @@ def plan_of(arguments: Any) -> Plan:
     }
     near = [word for word in words if len(word) >= 5 or word == "long"]
     rest = next((each for each in each_field if each.kind is REST), None)
-    amounts = any(each.kind in (PRICE, SIZE, MONEY) for each in each_field)
+    amounts = any(each.kind in (PRICE, SIZE, MONEY, CASH) for each in each_field)
     return Plan(
         each_field,
         words,
@@ -214,7 +223,7 @@ def plan_of(arguments: Any) -> Plan:
         _suffixes(amounts=amounts, spans=any(each.kind is DURATION for each in each_field)),
         tuple(kind for kind in kinds if kind.read),
         tuple(near),
-        any(kind in kinds for kind in (PRICE, LEVERAGE, SIZE, MONEY, PERCENT, DURATION)),
+        any(kind in kinds for kind in (PRICE, LEVERAGE, SIZE, MONEY, CASH, PERCENT, DURATION)),
         rest,
         {kind: tuple(each for each in each_field if each.kind is kind) for kind in kinds},
     )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from handlers.parsing import Side
     from handlers.reply import Block
+    from signals.liquidation import Shelf
 
 Others = dict[str, LiquidationAnswer | LiquidationError]
 
@@ -62,8 +63,8 @@ def shown(answer: LiquidationAnswer) -> str:
     return wording.price(answer.shown)
 
 
-def one_side(answer: LiquidationAnswer, others: Others) -> tuple[Block, ...]:
-    """Tell one liquidation price: where, what it rests on, how size and exchange change it."""
+def one_side(answer: LiquidationAnswer, others: Others, shelf: Shelf | None, near: str = "") -> tuple[Block, ...]:
+    """Tell one liquidation price: where, how near that is, what it rests on, how size and exchange change it."""
     said = answer.position
     lines: list[Block] = []
     if answer.price is None:
@@ -71,6 +72,8 @@ def one_side(answer: LiquidationAnswer, others: Others) -> tuple[Block, ...]:
     else:
         text = f"Liquidation at {shown(answer)} ({distance(said.entry, answer.price)})"
         lines.append(Line(f"{text}{up_to(answer)}.", "headline"))
+    if near:
+        lines.append(Line(near))
     if answer.bankruptcy is not None:
         at = f"{wording.price(answer.bankruptcy)} ({distance(said.entry, answer.bankruptcy)})"
         lines.append(Line(f"The whole margin is gone at {at}, the bankruptcy price."))
@@ -78,7 +81,7 @@ def one_side(answer: LiquidationAnswer, others: Others) -> tuple[Block, ...]:
     if answer.notional is not None and answer.margin is not None:
         lines.append(Line(_size_and_margin(answer)))
     elif answer.price is not None:
-        lines.append(Line(_with_size(answer)))
+        lines.append(Line(_with_size(answer, shelf)))
     if told := _elsewhere(others):
         lines.append(Line(told))
     lines.append(Line(assumed(answer), "caveat"))
@@ -109,18 +112,18 @@ def _size_and_margin(answer: LiquidationAnswer) -> str:
     asset = answer.position.asset
     margin = wording.dollars(answer.margin) if linear else wording.coins(answer.margin, asset)
     coins = wording.coins((answer.notional or 0.0) / answer.position.entry, asset)
-    name = "wallet balance" if answer.position.cross else "margin"
-    return f"Position {wording.dollars(answer.notional)} ({coins}), {name} {margin}."
+    held = f"held by {margin} of the account" if answer.position.cross else f"margin {margin}"
+    return f"Position {wording.dollars(answer.notional)} ({coins}), {held}."
 
 
-def _with_size(answer: LiquidationAnswer) -> str:
+def _with_size(answer: LiquidationAnswer, shelf: Shelf | None) -> str:
     """Say how the price changes with the size."""
     parts = []
     same = known = 0
     for usd in LARGER:
         at = wording.usd(usd)
         try:
-            larger = quote(replace(answer.position, size_usd=usd, margin=None))
+            larger = quote(replace(answer.position, size_usd=usd, margin=None), shelf=shelf)
             known += 1
             same += larger.shown == answer.shown
             parts.append(f"{shown(larger)} at {at}")
@@ -136,11 +139,12 @@ def _with_size(answer: LiquidationAnswer) -> str:
     return f"Larger positions: {', '.join(parts)}."
 
 
-def elsewhere(answer: LiquidationAnswer) -> Others:
+def elsewhere(answer: LiquidationAnswer, shelf: Shelf | None) -> Others:
     """Answer the same position at every other exchange; nothing for cross, where the account decides."""
     if answer.position.cross:
         return {}
-    return compare(answer.position, [each for each in venues_for(answer.contract) if each != answer.venue])
+    venues = [each for each in venues_for(answer.contract) if each != answer.venue]
+    return compare(answer.position, venues, shelf=shelf)
 
 
 def _elsewhere(others: Others) -> str:
@@ -159,7 +163,8 @@ def _elsewhere(others: Others) -> str:
 def assumed(answer: LiquidationAnswer) -> str:
     """Say what the answer takes for granted."""
     facts = [ASSUMED[fact] for fact in answer.assumptions if fact not in SAID_APART]
-    if answer.position.cross:
+    said = answer.position
+    if said.cross and not said.other_profit and not said.other_maintenance:
         facts.append("no other positions in the wallet")
     parts = ["The mark price decides, not the last trade."]
     if facts:
@@ -169,8 +174,20 @@ def assumed(answer: LiquidationAnswer) -> str:
     return " ".join(parts)
 
 
-def both_sides(answers: Mapping[Side, LiquidationAnswer], every: Mapping[Side, Others]) -> tuple[Block, ...]:
-    """Tell the prices of a long and a short, and the span over all exchanges."""
+def span(answer: LiquidationAnswer, others: Others) -> str:
+    """Say from which exchange to which the price differs; "" where only one can be asked."""
+    found = [each for each in (answer, *others.values()) if isinstance(each, LiquidationAnswer) and each.price]
+    found.sort(key=lambda each: each.price or 0.0)
+    if len(found) < 2:
+        return ""
+    low, high = found[0], found[-1]
+    return f"{shown(low)} ({NAMES[low.venue]}) to {shown(high)} ({NAMES[high.venue]})"
+
+
+def both_sides(
+    answers: Mapping[Side, LiquidationAnswer], every: Mapping[Side, Others], near: str = ""
+) -> tuple[Block, ...]:
+    """Tell the prices of a long and a short, how near they are, and the span over all exchanges."""
     lines: list[Block] = []
     for side, answer in answers.items():
         where = f"liquidation at {shown(answer)} ({distance(answer.position.entry, answer.price)})"
@@ -178,18 +195,18 @@ def both_sides(answers: Mapping[Side, LiquidationAnswer], every: Mapping[Side, O
             Line(f"{side.capitalize()}: {where if answer.price is not None else 'no liquidation'}.", "headline")
         )
     one = next(iter(answers.values()))
+    if near:
+        lines.append(Line(near))
+    gone = [
+        f"{wording.price(each.bankruptcy)} ({side})" for side, each in answers.items() if each.bankruptcy is not None
+    ]
+    if gone:
+        lines.append(Line(f"The whole margin is gone at {wording.listing(gone)}, the bankruptcy price."))
     lines.append(Line(f"{_maintenance(one)}{up_to(one)}."))
     if one.notional is not None and one.margin is not None:
         lines.append(Line(_size_and_margin(one)))
     for side, answer in answers.items():
-        found = [
-            each for each in every[side].values() if isinstance(each, LiquidationAnswer) and each.price is not None
-        ]
-        found += [answer] * (answer.price is not None)
-        found.sort(key=lambda each: each.price or 0.0)
-        if len(found) > 1:
-            low, high = found[0], found[-1]
-            span = f"{shown(low)} ({NAMES[low.venue]}) to {shown(high)} ({NAMES[high.venue]})"
-            lines.append(Line(f"Over all exchanges, {side}: {span}."))
+        if told := span(answer, every[side]):
+            lines.append(Line(f"Over all exchanges, {side}: {told}."))
     lines.append(Line(assumed(one), "caveat"))
     return tuple(lines)

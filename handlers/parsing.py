@@ -14,6 +14,7 @@ from handlers.amounts import KIND_OF, UNITS_OF, Mark, Number, bind_leverage, val
 from handlers.command import Refused
 from handlers.kinds import (
     ASSET,
+    CASH,
     CONTRACT,
     DOLLARS,
     DURATION,
@@ -30,6 +31,7 @@ from handlers.kinds import (
     TIME,
     VENUE,
     ZONE,
+    Cash,
     Contract,
     Field,
     Kind,
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ASSET",
+    "CASH",
     "CONTRACT",
     "DURATION",
     "LEVERAGE",
@@ -61,6 +64,7 @@ __all__ = [
     "TIME",
     "VENUE",
     "ZONE",
+    "Cash",
     "Contract",
     "Kind",
     "MarginMode",
@@ -306,7 +310,7 @@ class _Reading:
         for item in self.items:
             if not isinstance(item, Number):
                 continue
-            if item.wants is not None and item.unit in UNITS_OF[item.wants.kind.name]:  # `95000 @25x` marks no price
+            if item.wants is not None and item.unit in UNITS_OF[item.wants.kind]:  # `95000 @25x` marks no price
                 self._put_number(item, item.wants)
             elif item.unit in ("", "usd"):
                 loose.append(item)
@@ -326,7 +330,7 @@ class _Reading:
                 bind_leverage(before, after)
             elif not isinstance(after, Number):
                 continue
-            elif item.field and after.unit in UNITS_OF.get(item.field.kind.name, ()):
+            elif item.field and after.unit in UNITS_OF.get(item.field.kind, ()):
                 after.wants = item.field
             elif item.unit == "usd" and after.unit == "":
                 after.unit, after.plain = "usd", False

@@ -1,0 +1,51 @@
+"""/venue: the exchange that this chat means where it names none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from handlers import wording
+from handlers.command import Deps, command
+from handlers.default_venue import VENUE_BY_DEFAULT, chosen
+from handlers.liquidation_words import NAMES
+from handlers.parsing import VENUE, argument
+from handlers.reply import Button, Buttons, Line, Reply
+from signals.liquidation import VENUES
+
+
+@dataclass(frozen=True, slots=True)
+class VenueArgs:
+    """An exchange; none asks which one is set."""
+
+    venue: str | None = argument(VENUE, default=None, label="exchange")
+
+
+@command(subject="own", example="/venue bybit", changes_chat=True)
+async def venue(deps: Deps, args: VenueArgs) -> Reply:
+    """Set the exchange that calculators take if none is named.
+
+    /venue alone shows which one is set. Naming an exchange in a command always wins: /liq 95000 25x long okx.
+    """
+    if args.venue is None:
+        now = chosen(deps)
+        known = wording.listing(list(dict.fromkeys(NAMES[each] for each in VENUES)))
+        name = NAMES[now or VENUE_BY_DEFAULT]
+        headline = f"Calculators take {name} where no exchange is named{'' if now else ' (none was chosen)'}."
+        return Reply(
+            (Line(headline, "headline"), Line(f"To change it, type for example /venue bybit. Known: {known}.")),
+            {"venue": now or VENUE_BY_DEFAULT, "chosen": now is not None},
+        )
+    from storage import chats  # noqa: PLC0415 - opens the database
+
+    to = deps.asker.address
+    here = chats.ensure(
+        deps.store, deps.asker.platform, to.chat, to.topic, kind=to.kind, title=deps.asker.title, now=deps.now
+    )
+    chats.set_venue(deps.store, here.id, args.venue)
+    return Reply(
+        (
+            Line(f"Calculators now take {NAMES[args.venue]} where no exchange is named.", "headline"),
+            Buttons((Button("Try it", "/liq 95000 25x long"),)),
+        ),
+        {"venue": args.venue, "chosen": True},
+    )

@@ -1,0 +1,309 @@
+"""A position as somebody typed it: its arguments, what they mean, and the same said back or typed again."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from handlers import liquidation_words as words
+from handlers import wording
+from handlers.command import Refused
+from handlers.default_venue import default_venue
+from handlers.parsing import (
+    ASSET,
+    CASH,
+    CONTRACT,
+    LEVERAGE,
+    MARGIN_MODE,
+    PRICE,
+    SIDE,
+    SIZE,
+    VENUE,
+    Cash,
+    Contract,
+    MarginMode,
+    Side,
+    Size,
+    argument,
+    choice,
+)
+from signals.liquidation import (
+    CrossNeedsAccount,
+    LeverageAboveCap,
+    LiquidationError,
+    NoTierTable,
+    Position,
+    SizeBeyondTable,
+    UnknownVenue,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from handlers.command import Deps
+    from signals.liquidation import LiquidationAnswer, Shelf
+
+STALE_DAYS = 60  # venues change their tables several times a year
+ALONE = choice("other positions", dict.fromkeys(("alone", "only", "single"), True))
+CROSS_EXAMPLE = "/liq 95000 25x long 0.5btc cross balance 5000 alone"
+
+
+@dataclass(frozen=True, slots=True)
+class LiqArgs:
+    """What can be said of a position."""
+
+    entry: float = argument(PRICE, label="entry price")
+    leverage: float | None = argument(LEVERAGE, default=None)
+    side: Side | None = argument(SIDE, default=None)
+    asset: str | None = argument(ASSET, default=None)
+    size: Size | None = argument(SIZE, default=None)
+    venue: str | None = argument(VENUE, default=None)
+    contract: Contract | None = argument(CONTRACT, default=None)
+    margin_mode: MarginMode | None = argument(MARGIN_MODE, default=None, label="isolated or cross")
+    collateral: Cash | None = argument(CASH, default=None, words="collateral margin=")
+    balance: Cash | None = argument(CASH, default=None, words="balance wallet", label="balance 5000")
+    other_profit: Cash | None = argument(CASH, default=None, words="profit pnl upnl", label="other profit 120")
+    other_maintenance: Cash | None = argument(CASH, default=None, words="maintenance maint mm", label="maintenance 50")
+    others: Cash | None = argument(CASH, default=None, words="other others", label="other 0")
+    alone: Literal[True] | None = argument(ALONE, default=None, label="alone")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question about a position: what was typed, and what goes without saying."""
+
+    args: LiqArgs
+    asset: str
+    venue: str
+    shelf: Shelf | None
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """Return the side that was named, or both."""
+        return (self.args.side,) if self.args.side else ("long", "short")
+
+    def position(self, side: Side, leverage: float | None = None) -> Position:
+        """Return the position. Refused where an amount has no unit that can be known."""
+        args, cross = self.args, self.args.margin_mode == "cross"
+        size = args.size
+        return Position(
+            venue=self.venue,
+            side=side,
+            entry=args.entry,
+            contract=args.contract or "linear",
+            asset=self.asset,
+            leverage=leverage or args.leverage,
+            margin=self.settled(args.collateral, "collateral"),
+            size_coins=size.amount if size and size.unit == "coin" else None,
+            size_usd=size.amount if size and size.unit == "usd" else None,
+            margin_mode=args.margin_mode or "isolated",
+            wallet=self.settled(args.balance, "balance") if cross else None,
+            other_profit=self._other(args.other_profit, "profit") if cross else None,
+            other_maintenance=self._other(args.other_maintenance, "maintenance") if cross else None,
+        )
+
+    def settled(self, cash: Cash | None, name: str) -> float | None:
+        """Return an amount in settle coin: dollars, or coins of a coin-margined contract. Refused where it is open."""
+        if cash is None:
+            return None
+        inverse = self.args.contract == "inverse"
+        coin = self.asset.lower()
+        if inverse and cash.unit == "" and cash.amount:
+            raise Refused(
+                f"Is the {name} in {self.asset} or in dollars? "
+                f"Type {name} {cash.amount:.10g}{coin} or {name} {cash.amount:.10g}usd."
+            )
+        if not inverse and cash.unit == "coin":
+            raise Refused(
+                f"This contract is margined in dollars, so the {name} is too. Type it like {name} 5000, "
+                f"or add coin-m for a contract margined in {self.asset}."
+            )
+        return cash.amount / self.args.entry if inverse and cash.unit == "usd" else cash.amount
+
+    def _other(self, cash: Cash | None, name: str) -> float | None:
+        nothing = self.args.alone or (self.args.others is not None and not self.args.others.amount)
+        return 0.0 if cash is None and nothing else self.settled(cash, name)
+
+
+def asked(deps: Deps, args: LiqArgs) -> Asked:
+    """Fill in what goes without saying: the asset, the exchange of this chat, renewed tier tables."""
+    from storage import tiers  # noqa: PLC0415 - looks into a folder
+
+    asset = args.asset or (args.size.asset if args.size else None) or (deps.assets[0] if deps.assets else "BTC")
+    question = Asked(args, asset, args.venue or default_venue(deps), tiers.shelf(deps.store))
+    _check(question)
+    if args.leverage is None and args.collateral is not None and args.size is not None:
+        margin = question.settled(args.collateral, "collateral") or 0.0
+        worth = _usd(args.size, args.entry) / (args.entry if args.contract == "inverse" else 1.0)
+        if margin > 0.0:
+            return replace(question, args=replace(args, leverage=worth / margin))
+    return question
+
+
+def _usd(size: Size, entry: float) -> float:
+    return size.amount * entry if size.unit == "coin" else size.amount
+
+
+def _check(question: Asked) -> None:
+    """Refuse what cannot be computed without a guess."""
+    args = question.args
+    if args.collateral is not None and not args.collateral.amount > 0.0:
+        raise Refused("The collateral must be above zero. Type it like collateral 4000.")
+    if args.margin_mode != "cross":
+        if (args.balance, args.other_profit, args.other_maintenance, args.others, args.alone) != (None,) * 5:
+            raise Refused(
+                "A wallet balance and other positions count in cross margin only. "
+                "Add cross and a size, or leave them out, like /liq 95000 25x long."
+            )
+        return
+    if args.others is not None and args.others.amount:
+        raise Refused(
+            "Of other positions their profit and their maintenance margin must be known. "
+            "Type them like other profit 120 maintenance 50, or other 0 where there are none."
+        )
+    nothing = bool(args.alone or args.others)
+    names = {
+        "the wallet balance": args.balance,
+        "the size": args.size,
+        "the profit of the other positions": args.other_profit or nothing or None,
+        "their maintenance margin": args.other_maintenance or nothing or None,
+    }
+    missing = [name for name, value in names.items() if value is None]
+    if missing:
+        raise Refused(
+            f"In cross margin the whole wallet holds the position, so {wording.listing(missing)} must be known too. "
+            f"Type it like {CROSS_EXAMPLE}, or in place of alone: other profit 120 maintenance 50."
+        )
+    if args.other_maintenance is not None and args.other_maintenance.amount < 0.0:
+        raise Refused("A maintenance margin is zero or more. Type it like other profit 120 maintenance 50.")
+
+
+# --- said back --------------------------------------------------------------------------------------------------------
+
+
+def _money(cash: Cash | None, asset: str) -> str:
+    if cash is None:
+        return ""
+    return wording.coins(cash.amount, asset) if cash.unit == "coin" else wording.dollars(cash.amount)
+
+
+def read_as(question: Asked, *more: str) -> str:
+    """Say how the line was understood; typed again, it means the same."""
+    args, asset = question.args, question.asset
+    size = ""
+    if args.size:
+        size = wording.coins(args.size.amount, asset) if args.size.unit == "coin" else wording.usd(args.size.amount)
+    labelled = {
+        "collateral": args.collateral,
+        "balance": args.balance,
+        "other profit": args.other_profit,
+        "maintenance": args.other_maintenance,
+    }
+    parts = (
+        asset,
+        args.side or "both sides",
+        f"entry {wording.price(args.entry)}",
+        wording.leverage(args.leverage) if args.leverage else "",
+        size,
+        *more,
+        args.margin_mode or "isolated",
+        *(f"{name} {_money(cash, asset)}" for name, cash in labelled.items() if cash),
+        "alone" if args.alone or args.others else "",
+        words.NAMES.get(question.venue, question.venue),
+        "coin-margined" if args.contract == "inverse" else "",
+    )
+    return " · ".join(part for part in parts if part)
+
+
+def line(question: Asked, *, command: str = "liq", more: str = "") -> str:
+    """Return the command line that asks the same."""
+    args, asset = question.args, question.asset.lower()
+    labelled = {
+        "collateral": args.collateral,
+        "balance": args.balance,
+        "profit": args.other_profit,
+        "maintenance": args.other_maintenance,
+    }
+    parts = (
+        f"/{command} {args.entry:.10g}",
+        f"{math.floor(args.leverage * 1e4) / 1e4:.10g}x" if args.leverage else "",
+        args.side or "",
+        asset if args.asset and not (args.size and args.size.unit == "coin") else "",
+        _size(args.size, asset),
+        args.venue or "",
+        args.contract or "",
+        args.margin_mode or "",
+        *(f"{name} {cash.amount:.10g}{_UNIT[cash.unit] or ''}" for name, cash in labelled.items() if cash),
+        "alone" if args.alone or args.others else "",
+        more,
+    )
+    return " ".join(part for part in parts if part).replace("COIN", asset)
+
+
+_UNIT = {"": "", "usd": "usd", "coin": "COIN"}
+
+
+def _size(size: Size | None, asset: str) -> str:
+    if size is None:
+        return ""
+    millions = size.unit == "usd" and size.amount % 1e5 == 0
+    amount = f"{size.amount / 1e6:.10g}M" if millions else f"{size.amount:.10g}"
+    return f"{amount}{asset if size.unit == 'coin' else 'usd'}"
+
+
+def stamp(answer: LiquidationAnswer, now: datetime) -> str:
+    """Say which tier table an answer rests on, how old it is, and when it is stale."""
+    days = (now.date() - answer.table_checked).days
+    parts = [f"{words.NAMES.get(answer.venue, answer.title)} tier table of {wording.day(answer.table_as_of)}"]
+    if answer.table_checked > answer.table_as_of:
+        parts[0] += f", unchanged on {wording.day(answer.table_checked)}"
+    if days > STALE_DAYS:
+        parts.append(f"{wording.count(days, 'day')} old: stale, it may have changed since")
+    elif days > 0:
+        parts.append(f"{wording.count(days, 'day')} old")
+    return " · ".join(parts)
+
+
+# --- refused ----------------------------------------------------------------------------------------------------------
+
+
+def refused(question: Asked, position: Position, error: LiquidationError, *, command: str = "liq") -> Refused:
+    """Turn an error about a position into one line that says what to type instead."""
+    name = words.NAMES.get(position.venue, position.venue)
+    if isinstance(error, LeverageAboveCap):
+        held = ""
+        if error.cap_notional is not None:
+            held = f" up to {wording.usd(error.cap_notional)}"
+        elif question.args.size is not None:
+            held = " for this size"
+        smaller = ""
+        if error.max_notional:
+            smaller = f" ({wording.leverage(position.leverage)} only up to {wording.usd(error.max_notional)})"
+        lower = replace(question.args, leverage=max(1.0, math.floor(error.cap * 100) / 100))  # never above the cap
+        allowed = replace(question, args=lower)
+        return Refused(
+            f"{name} allows at most {wording.leverage(error.cap)} on {position.asset}{held}{smaller}, by its table of "
+            f"{wording.day(error.as_of)}. Type for example {line(allowed, command=command)}."
+        )
+    if isinstance(error, CrossNeedsAccount):
+        return Refused(f"{sentence(error)} Type it like {CROSS_EXAMPLE}.")
+    if isinstance(error, UnknownVenue):
+        kind = "coin-margined" if position.contract == "inverse" else "USDT-margined"
+        return Refused(
+            f"No {kind} contracts of {name} are known here. Type another exchange, or leave the contract out."
+        )
+    if isinstance(error, SizeBeyondTable):
+        held = f"(table of {wording.day(error.as_of)}). Type a smaller size, or another exchange"
+        if error.partial:
+            known = f"A position of that size is above the tiers of {name} that are known here"
+            return Refused(f"{known} {held}, like okx or hyperliquid.")
+        return Refused(f"{name} allows no position of that size on {position.asset} {held}.")
+    more = " Check the symbol, or name another exchange, like okx or bybit." if isinstance(error, NoTierTable) else ""
+    return Refused(sentence(error) + more)
+
+
+def sentence(error: LiquidationError) -> str:
+    """Return an error's text as a sentence."""
+    text = str(error).rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('?') else '.'}"

@@ -141,6 +141,18 @@ def test_the_demo_keeps_nothing_and_spares_a_database_in_use(perpulse: Perpulse,
     assert "holds data already" in perpulse("demo", "--no-input", "--db", "mine.db").refusal
 
 
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+QUOTED = re.findall(r"<!-- printed by: (.+?) -->\n```\n(.+?)\n```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize(("command", "block"), [pytest.param(*each, id=each[0]) for each in QUOTED])
+def test_what_the_readme_shows_is_what_is_printed(perpulse: Perpulse, command: str, block: str) -> None:
+    printed = iter(perpulse(*shlex.split(command)).out.splitlines())
+    assert len(QUOTED) == 2
+    for line in block.splitlines():
+        assert line == "[...]" or line in printed, f"not printed, or not in this order: {line}"
+
+
 # --- say --------------------------------------------------------------------------------------------------------------
 
 

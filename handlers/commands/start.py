@@ -123,7 +123,8 @@ async def about(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - as above
             "A self-hosted bot that describes what crypto derivatives markets do, in plain words and with its sources."
         ),
         Line("It gives no investment advice: it describes, it does not say what to buy or sell, and it may be wrong."),
-        Line("Market data: public interfaces of Binance. Fear & Greed index by alternative.me."),
+        Line("Market data: public interfaces of the exchanges named under each answer, Binance first."),
+        Line("Fear & Greed index by alternative.me."),
         Line(
             "Telegram: every alert is sent at least once. After a lost connection it may come twice, and then says so."
         ),

@@ -61,6 +61,13 @@ def test_nothing_after_the_moment_of_the_notice_is_shown(desk: Callable[..., Any
     assert pictures.resolve(here.store, reference(before, "oi_vs_ma180"))["episodes"] == []
 
 
+def test_an_alert_that_was_not_yet_told_is_not_marked(desk: Callable[..., Any]) -> None:
+    here = desk("recorded", "2026-02-07")
+    judge(here.store, ("BTC",), here.now, started=here.now)
+    pending = {**reference(here, "oi_vs_ma180"), "until": "2025-10-12T12:00:00+00:00"}  # it takes two closes
+    assert pictures.resolve(here.store, pending)["episodes"] == []
+
+
 def test_an_alert_that_ended_later_is_still_open(desk: Callable[..., Any]) -> None:
     here = desk("recorded", "2026-02-07")
     judge(here.store, ("BTC",), here.now, started=here.now)

@@ -102,3 +102,13 @@ _ALL = (
 INPUTS: Final[dict[str, Input]] = {each.name: each for each in _ALL}
 BARS: Final = tuple(each.name for each in _ALL if each.kind == "bar")
 LEVELS: Final = tuple(each.name for each in _ALL if each.kind == "level")
+
+# Feeds that tell of every liquidation (Bybit's allLiquidation, November 2026). The others tell one a second and
+# contract, or do not say: what is stored of them is at least what happened.
+COMPLETE_LIQUIDATIONS: Final = frozenset({"bybit"})
+_LIQUIDATED: Final = frozenset({"liquidated_longs_usd", "liquidated_shorts_usd"})
+
+
+def is_floor(name: str, venue: str) -> bool:
+    """Tell whether a venue's figures of an input are a floor, so that they are said with "at least"."""
+    return name in _LIQUIDATED and venue not in COMPLETE_LIQUIDATIONS

@@ -1,0 +1,176 @@
+"""A stream kept open: watched on the exchange's own time, closed when it stands still, opened again after a pause.
+
+A socket that is open says nothing: exchanges keep one alive with pings while no data comes, or repeat one frame for
+hours. Only a time stamp of the exchange that moves is a sign of life.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, Protocol
+
+import aiohttp
+import structlog
+
+from bot.border import AHEAD
+from bot.breaker import Breaker
+from bot.sources import SourceDown, SourceError
+from bot.sources.recipes import Unreadable
+from bot.sources.strict import Answer, Refused, lowered, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from bot.clock import Clock
+
+LEAST_SILENCE: Final = timedelta(seconds=30)
+PING_EVERY: Final = timedelta(seconds=20)  # OKX hangs up after 30 s without a word of ours, Bybit advises 20 s
+_CLOSED: Final = frozenset({aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED})
+
+
+class Talk(Protocol):
+    """What is said on a stream. Its methods may raise SourceError, which closes the stream and opens another."""
+
+    title: str
+    url: str
+    ping: str | None  # sent now and then, where the venue wants to hear from us
+    gap: timedelta  # between two signs of life, when all is well
+
+    async def prepare(self) -> Sequence[str]:
+        """Return what to send once the stream is open."""
+        ...
+
+    def hear(self, text: str) -> datetime | None:
+        """Take a frame; return the exchange time that it proves. Unreadable for what is no frame of this venue."""
+        ...
+
+    def alive(self, at: datetime) -> bool:
+        """Learn that the exchange's time has moved on to `at`; tell whether the stream is in order as far as known."""
+        ...
+
+    def complaint(self, since: timedelta) -> str | None:
+        """Say what is wrong with a stream that is open since so long, though its time moves; None if nothing is."""
+        ...
+
+    def lost(self) -> None:
+        """Learn that the stream is closed, for whatever reason."""
+        ...
+
+
+class Stream:
+    """One stream of one venue.
+
+    breaker: how it stands and when it is opened again. newest: the exchange's time as far as it has been heard.
+    opened, unreadable: how many connections were made and how many frames were no frames. wait: sleeps for seconds;
+    look_s: how long to wait for a frame before looking at the clock.
+    """
+
+    def __init__(
+        self,
+        talk: Talk,
+        *,
+        clock: Clock,
+        chance: Callable[[], float],
+        wait: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        look_s: float = 1.0,
+        timeout_s: float = 10.0,
+        proxy: str | None = None,
+    ) -> None:
+        self.breaker = Breaker(chance)
+        self.newest: datetime | None = None
+        self.opened = self.unreadable = 0
+        self._talk, self._clock, self._wait, self._look_s = talk, clock, wait, look_s
+        self._timeout_s, self._proxy = timeout_s, proxy
+        self._limit = max(2 * talk.gap, LEAST_SILENCE)
+        self._log = structlog.get_logger("streams")
+
+    async def run(self) -> None:
+        """Keep the stream open until cancelled; nothing that the other side does ends it."""
+        while True:
+            failure: SourceError
+            try:
+                with translated(self._talk.title, self._clock.now):
+                    await self._once()
+            except SourceError as error:
+                failure = error
+            except Exception:  # noqa: BLE001 - a defect of ours in one venue must not end the others
+                self._log.exception("reading a stream failed", source=self._talk.title)
+                failure = SourceDown(f"Reading {self._talk.title} failed inside perpulse; the log has the details.")
+            finally:
+                self._talk.lost()
+            self.breaker.failed(failure, self._clock.now())
+            await self._rest()
+
+    async def _rest(self) -> None:
+        now, until = self._clock.now(), self.breaker.next_try
+        if until is not None and until > now:
+            await self._wait((until - now).total_seconds())
+
+    async def _once(self) -> None:
+        """Open one connection and listen until something is wrong. Whatever happens, it is closed before this ends."""
+        hello = await self._talk.prepare()
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout_s)
+        async with aiohttp.ClientSession(timeout=timeout) as session, await self._connected(session) as socket:
+            self.opened += 1
+            for frame in hello:
+                await socket.send_str(frame)
+            await self._listen(socket)
+
+    async def _connected(self, session: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
+        closing = aiohttp.ClientWSTimeout(ws_close=min(self._timeout_s, 2.0))  # a dead venue must not hold us up
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await session.ws_connect(self._talk.url, proxy=self._proxy, timeout=closing)
+        except aiohttp.WSServerHandshakeError as error:
+            raise Refused(Answer(error.status, lowered(error.headers or {}), "")) from None
+
+    async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        began = moved = pinged = self._clock.monotonic()
+        frames = 0
+        while True:
+            message = None
+            with contextlib.suppress(TimeoutError):
+                message = await socket.receive(self._look_s)
+            now = self._clock.monotonic()
+            if message is not None:
+                frames += 1
+                if self._progress(message):
+                    moved, frames = now, 0
+            if now - moved > self._limit.total_seconds():
+                raise SourceDown(self._standstill(now - moved, frames))
+            if complaint := self._talk.complaint(timedelta(seconds=now - began)):
+                raise SourceDown(complaint)
+            if self._talk.ping and now - pinged >= PING_EVERY.total_seconds():
+                pinged = now
+                await socket.send_str(self._talk.ping)
+
+    def _progress(self, message: aiohttp.WSMessage) -> bool:
+        """Take a message; tell whether the exchange's time has moved."""
+        if message.type in _CLOSED:
+            raise SourceDown(f"{self._talk.title} closed the stream.")
+        if message.type is aiohttp.WSMsgType.ERROR:
+            raise SourceDown(f"{self._talk.title} broke off the stream.")
+        try:
+            at = self._talk.hear(message.data if message.type is aiohttp.WSMsgType.TEXT else "")
+        except Unreadable:
+            self.unreadable += 1
+            return False
+        now = self._clock.now()
+        # What lies in the future or far behind proves nothing: this clock or theirs is wrong.
+        if at is None or (self.newest is not None and at <= self.newest) or not -self._limit <= at - now <= AHEAD:
+            return False
+        self.newest = at
+        if self._talk.alive(at) and (self.breaker.failures or self.breaker.since is None):
+            self.breaker.worked(now)
+        return True
+
+    def _standstill(self, seconds: float, frames: int) -> str:
+        """Say how it stands still: a stream that is mute and one that repeats itself are different faults to report."""
+        title = self._talk.title
+        if not frames:
+            return f"{title} keeps the stream open but has sent nothing for {seconds:.0f} s."
+        newest = self.newest or datetime.fromtimestamp(0, UTC)
+        heard = f"at {newest:%H:%M:%S} UTC" if self.newest else "unknown"
+        return f"{title} goes on sending, but the time in its frames has not moved for {seconds:.0f} s (it is {heard})."

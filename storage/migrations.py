@@ -119,7 +119,7 @@ def m003_coverage(db: Any) -> None:
 
 
 def m006_positions(db: Any) -> None:
-    """What people watch for themselves: positions they typed, and addresses whose positions are public.
+    """Keep what people watch for themselves: positions they typed, and addresses whose positions are public.
 
     Private to their owner, the platform's id of a person; a position that belongs to an address has no number.
     """
@@ -130,7 +130,7 @@ def m006_positions(db: Any) -> None:
         "silent INTEGER NOT NULL DEFAULT 0, UNIQUE (platform, owner, address)) STRICT"
     )
     db.execute(
-        "CREATE TABLE positions (id INTEGER PRIMARY KEY, destination INTEGER NOT NULL REFERENCES destinations "
+        "CREATE TABLE positions (id INTEGER PRIMARY KEY AUTOINCREMENT, destination INTEGER NOT NULL REFERENCES destinations "
         "ON DELETE CASCADE, platform TEXT NOT NULL, owner TEXT NOT NULL, number INTEGER, "
         "followed INTEGER REFERENCES followed ON DELETE CASCADE, asset TEXT NOT NULL, venue TEXT NOT NULL, "
         "contract TEXT NOT NULL, side TEXT NOT NULL, entry REAL NOT NULL, leverage REAL NOT NULL, size_coins REAL, "
@@ -142,6 +142,25 @@ def m006_positions(db: Any) -> None:
     db.execute("CREATE INDEX positions_followed ON positions (followed) WHERE followed IS NOT NULL")
 
 
+def m007_liquidation_hours(db: Any) -> None:
+    """Liquidations by hour as the streams heard them: the hour that is running, and the ones heard in part."""
+    db.execute(
+        "CREATE TABLE liquidation_hours (asset TEXT NOT NULL, venue TEXT NOT NULL, at INTEGER NOT NULL, "
+        "longs_usd REAL NOT NULL, shorts_usd REAL NOT NULL, covered INTEGER NOT NULL, "
+        "rejected INTEGER NOT NULL DEFAULT 0, whole INTEGER NOT NULL DEFAULT 0, "
+        "PRIMARY KEY (asset, venue, at)) STRICT, WITHOUT ROWID"
+    )
+
+
+def m005_options(db: Any) -> None:
+    """Option chains by expiry and strike: no venue gives them back, so they are kept from the first day."""
+    db.execute(
+        "CREATE TABLE options (asset TEXT NOT NULL, venue TEXT NOT NULL, at INTEGER NOT NULL, expiry INTEGER NOT NULL, "
+        "strike REAL NOT NULL, type TEXT NOT NULL, open_interest_coin REAL NOT NULL, iv REAL, "
+        "PRIMARY KEY (asset, venue, at, expiry, strike, type)) STRICT, WITHOUT ROWID"
+    )
+
+
 _STEPS: tuple[Callable[[Any], None], ...] = (
     m001_points,
     m002_alerts,
@@ -149,6 +168,8 @@ _STEPS: tuple[Callable[[Any], None], ...] = (
     m004_default_venue,
     m003_coverage,
     m006_positions,
+    m007_liquidation_hours,
+    m005_options,
 )
 NAMES = tuple(step.__name__ for step in _STEPS)
 

@@ -21,8 +21,8 @@ needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the recordings are n
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return the environment of a child: this checkout on the path, no setting of perpulse's but those given."""
-    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("PERPULSE_")}
+    """Return the environment of a child: this checkout on the path, settings only as given."""
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(("PERPULSE_", "PYTHON"))}
     path = os.pathsep.join(filter(None, (more.pop("PYTHONPATH", ""), str(ROOT))))
     return {**kept, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", **more}
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from signals.metric import Metric
-    from signals.series import Array, Panel
+    from signals.series import Panel
     from storage.db import Store
     from storage.episodes import Key
     from storage.points import Series
@@ -57,33 +57,31 @@ class Verdict:
 
 
 def walk(store: Store, stretch: Stretch, states: Mapping[Key, State], *, note: str | None = None) -> Iterator[Verdict]:
-    """Step every alarm of a metric over the rows of a stretch, in the order of time. Stores nothing."""
+    """Step every alarm of a metric over the rows of a stretch, each asset in the order of time. Stores nothing."""
     metric = stretch.metric
     start = stretch.first - metric.bars_back(stretch.step) * stretch.step
     panel = panels.panel(store, panels.needs(metric), stretch.assets, step=stretch.step, start=start, end=stretch.end)
     rows = round((stretch.end - stretch.first) / stretch.step)
     values = metric.evaluate(panel, rows)
+    names = tuple(values)
     held = dict(states)
-    times = panel.at if metric.at_open else panel.closes
-    for row in range(rows):
-        at = times[len(panel) - rows + row].to_pydatetime()
-        for column, asset in enumerate(stretch.assets):
-            here = _values(values, row, column)
+    times = (panel.at if metric.at_open else panel.closes)[len(panel) - rows :].to_pydatetime().tolist()
+    for column, asset in enumerate(stretch.assets):
+        sources = _sources(panel, metric, asset)
+        known = zip(*(values[name][:, column].tolist() for name in names), strict=True)
+        for at, row in zip(times, known, strict=True):
+            here = dict(zip(names, row, strict=True))
             for watch in metric.watches:
                 key = (watch.id, asset)
-                state, transition = engine.step(watch.levels, held.get(key, State()), here, at=at, closes=stretch.step)
-                if state is held.get(key):
+                before = held.get(key)
+                state, transition = engine.step(watch.levels, before or State(), here, at=at, closes=stretch.step)
+                if state is before:
                     continue
                 held[key] = state
                 happening = None
                 if transition:
-                    sources = _sources(panel, metric, asset)
                     happening = Happening(metric, watch, asset, transition, stretch.step, *sources, note=note)
                 yield Verdict(key, state, happening)
-
-
-def _values(values: Mapping[str, Array], row: int, column: int) -> dict[str, float]:
-    return {name: float(array[row, column]) for name, array in values.items()}
 
 
 def _sources(panel: Panel, metric: Metric, asset: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -183,11 +183,19 @@ def columns(
 
     Rows in [start, end), ascending in time; None where a value is not known.
     """
-    bar = INPUTS[names[0]].kind == "bar"
+    if INPUTS[names[0]].kind == "bar":
+        # Named, because the key has them before the time: without them every bar of the venue would be passed by.
+        steps = sorted({each.step for name in names for each in stored(store, asset, name) if each.venue == venue})
+        table, step, which = "bars", "step", f"AND step IN ({', '.join(map(str, steps))})"
+    else:
+        table, step, which = "levels", "0", ""
     found = store.rows(
-        f"SELECT at, {'step' if bar else '0'} AS step, {', '.join(names)} "  # noqa: S608 - names are ours
-        f"FROM {'bars' if bar else 'levels'} WHERE asset = ? AND venue = ? AND at >= ? AND at < ? ORDER BY at",
+        f"SELECT at, {step} AS step, {', '.join(names)} FROM {table} "  # noqa: S608 - names are ours, steps are numbers
+        f"WHERE asset = ? AND venue = ? {which} AND at >= ? AND at < ? ORDER BY at",
         (asset, venue, to_ms(start), to_ms(end)),
     )
-    times, steps = [row[0] for row in found], [row[1] for row in found]
-    return times, steps, {name: [row[i + 2] for row in found] for i, name in enumerate(names)}
+    return (
+        [row[0] for row in found],
+        [row[1] for row in found],
+        {n: [r[i] for r in found] for i, n in enumerate(names, 2)},
+    )

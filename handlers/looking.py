@@ -9,12 +9,11 @@ import asyncio
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from handlers import wording
 from handlers.command import Refused
+from handlers.freshness import GRACE, is_stale, usual_gap
 from handlers.notices import derived_words
 from handlers.readings import CREDIT, VENUES, NotKnown, asset_of, newest_inputs, read
 from signals.inputs import INPUTS, MARKET
@@ -26,10 +25,8 @@ if TYPE_CHECKING:
 
     from handlers.command import Deps
     from signals.metric import Metric
-    from storage.db import Store
 
 DAY = timedelta(days=1)
-GRACE = timedelta(hours=2)  # how late a figure may be that comes a few times a day or once
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +36,7 @@ class Look:
     asset: str
     zone: str
     found: Mapping[str, Reading | NotKnown]
+    refreshed: bool = False
 
     def get(self, metric: str) -> Reading | None:
         """Return a reading, or None."""
@@ -80,8 +78,10 @@ async def look(deps: Deps, asset: str | None, ids: Sequence[str], *, example: st
     chosen = known_asset(deps, asset, example)
     if all(each.market_wide for each in wanted):
         chosen = MARKET
+    refreshed = False
     if not deps.store.exists or await asyncio.to_thread(_wants_refresh, deps, wanted, chosen):
         await deps.refresh(chosen)
+        refreshed = True
     if not deps.store.exists:
         raise _nothing(wanted, chosen)
     found, zone = await asyncio.to_thread(_look, deps, wanted, chosen)
@@ -89,7 +89,7 @@ async def look(deps: Deps, asset: str | None, ids: Sequence[str], *, example: st
         _anything, deps, wanted, chosen
     ):
         raise _nothing(wanted, chosen)
-    return Look(chosen, zone, found)
+    return Look(chosen, zone, found, refreshed)
 
 
 def _look(deps: Deps, wanted: Sequence[Metric], asset: str) -> tuple[dict[str, Reading | NotKnown], str]:
@@ -119,33 +119,6 @@ def _wants_refresh(deps: Deps, wanted: Sequence[Metric], asset: str) -> bool:
     return False
 
 
-def is_stale(store: Store, asset: str, name: str, newest: points.Newest, now: datetime) -> bool:
-    """Tell whether the newest point of an input is too old to be called current.
-
-    What comes in at least every two hours is measured by the input's own limit; what comes more rarely, as imported
-    history mostly does, may be as old as its usual interval (a day at most) and two hours.
-    """
-    each, age = INPUTS[name], now - newest.at
-    if age <= each.fresh_for:
-        return False
-    gap = _usual_gap(store, asset, name, newest)
-    if gap is None:
-        return age > each.in_force
-    return gap <= GRACE or age > min(gap, DAY) + GRACE
-
-
-def _usual_gap(store: Store, asset: str, name: str, newest: points.Newest) -> timedelta | None:
-    """Return how far apart the newest points lie: the length of the bars, or the median; None for a single point."""
-    times, steps, columns = points.columns(
-        store, asset, newest.venue, [name], start=newest.at - timedelta(days=3), end=newest.at + timedelta(seconds=1)
-    )
-    known = [(at, step) for at, step, value in zip(times, steps, columns[name], strict=True) if value is not None]
-    if INPUTS[name].kind == "bar":
-        return timedelta(seconds=min(step for _, step in known)) if known else None
-    gaps = [later[0] - earlier[0] for earlier, later in pairwise(known)]
-    return timedelta(milliseconds=median(gaps)) if gaps else None
-
-
 def zone_of(deps: Deps) -> str:
     """Return the time zone of the chat that asks; UTC if it has chosen none."""
     if not deps.store.exists:
@@ -164,21 +137,26 @@ def stamp_of(readings: Sequence[Reading], now: datetime, deps: Deps) -> str | No
 
     Where inputs are too old to be called current, the age is that of the oldest of them.
     """
-    oldest = as_of(readings)
-    if oldest is None:
+    if not readings:
         return None
-    stale = stale_since(readings, deps)
-    venues = sorted(dict.fromkeys(venue for each in readings for venue in each.venues), key=lambda each: each in CREDIT)
     derived = {name for each in readings for name in each.derived}
-    daily = any(_of_daily_data(each, deps) for each in readings)
+    of_market = [each for each in readings if each.venues and set(each.venues) <= set(CREDIT)]
+    others = [each for each in readings if each not in of_market]
     parts = [
-        ", ".join(CREDIT.get(venue, VENUES.get(venue, venue)) for venue in venues),
-        f"{wording.age(now - stale)}: not current" if stale else wording.age(now - oldest),
-        "daily data" if daily else "",
+        # A daily index beside live figures has an age of its own, or it would make all of them look old.
+        *(part for some in (others, of_market) if some for part in _sources(some, now, deps)),
+        "daily data" if any(_of_daily_data(each, deps) for each in readings) else "",
         derived_words(tuple(sorted(derived))),
         deps.stamp_note or "",
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _sources(readings: Sequence[Reading], now: datetime, deps: Deps) -> tuple[str, str]:
+    venues = dict.fromkeys(venue for each in readings for venue in each.venues)
+    stale, oldest = stale_since(readings, deps), as_of(readings)
+    age = f"{wording.age(now - stale)}: not current" if stale else wording.age(now - oldest if oldest else None)
+    return ", ".join(CREDIT.get(venue, VENUES.get(venue, venue)) for venue in venues), age
 
 
 def _of_daily_data(reading: Reading, deps: Deps) -> bool:
@@ -187,7 +165,7 @@ def _of_daily_data(reading: Reading, deps: Deps) -> bool:
     if metric.market_wide or reading.step < DAY:
         return False
     newest = newest_inputs(deps.store, metric, reading.asset)
-    gaps = [_usual_gap(deps.store, reading.asset, *each) for each in newest.items()]
+    gaps = [usual_gap(deps.store, reading.asset, *each) for each in newest.items()]
     return metric.step < DAY or any(gap is not None and gap > DAY - GRACE for gap in gaps)
 
 
@@ -197,19 +175,23 @@ def stale_since(readings: Sequence[Reading], deps: Deps) -> datetime | None:
         (
             newest.at
             for each in readings
-            for name, newest in newest_inputs(deps.store, metrics()[each.metric], each.asset).items()
-            if is_stale(deps.store, each.asset, name, newest, deps.now)
+            for name in each.newest
+            if (newest := points.newest(deps.store, each.asset, name))
+            and is_stale(deps.store, each.asset, name, newest, deps.now)
         ),
         default=None,
     )
 
 
-def last_price(deps: Deps, asset: str) -> points.Newest:
-    """Return the newest price: the mark price where that is younger than the last close. Refused without any."""
-    known = [each for name in ("close", "mark_price") if (each := points.newest(deps.store, asset, name))]
+def last_price(deps: Deps, asset: str) -> tuple[str, points.Newest]:
+    """Return the newest price, and of which input it is: the mark price where that is younger than the last close.
+
+    Refused without any.
+    """
+    known = newest_of(deps, asset, ("close", "mark_price"))
     if not known:
         raise _nothing([metrics()["price_drawdown"]], asset)
-    return max(known, key=lambda each: each.at)
+    return max(known.items(), key=lambda each: each[1].at)
 
 
 def price_changes(deps: Deps, asset: str, last: points.Newest) -> tuple[float | None, float | None]:

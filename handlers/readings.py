@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from handlers import wording
+from handlers.freshness import GRACE, usual_gap
 from signals.inputs import INPUTS, MARKET
 from signals.metric import Reading, metrics
 from storage import panels, points
@@ -66,11 +67,8 @@ def read(store: Store, metric: Metric, asset: str, now: datetime) -> Reading | N
     # A few days at least: a shorter window would hold too few points to show how far apart they are.
     step = panels.step_for(store, metric, asset, end - max(metric.window, timedelta(days=3)), end)
     end = min(now, last + step)  # stored history that ends in the past is read at its own end, with its age
-    start = panels.floor(end, step) - metric.bars_back(step) * step
-    stale = now - last > max(INPUTS[name].fresh_for for name in newest)
-    # What is published as its row begins is read in that row: carried into the next one, it would be compared with the
-    # wrong day.
-    moment = last + timedelta(milliseconds=1) if metric.at_open else end
+    moment = _running_at(store, metric, asset, newest, end)
+    start = panels.floor(moment or end, step) - metric.bars_back(step) * step
     panel = panels.panel(
         store,
         panels.needs(metric),
@@ -78,7 +76,7 @@ def read(store: Store, metric: Metric, asset: str, now: datetime) -> Reading | N
         step=step,
         start=start,
         end=end,
-        now=moment if metric.running and not stale else None,
+        now=moment,
     )
     if not len(panel):
         return NotKnown(metric.id, asset, "no bar has closed yet")
@@ -91,7 +89,7 @@ def read(store: Store, metric: Metric, asset: str, now: datetime) -> Reading | N
     return Reading(
         metric.id,
         asset,
-        min(at, now),
+        min(at, moment or now),
         step,
         values,
         {name: _used(store, asset, name, each, panel, len(panel) - 1 - row) for name, each in newest.items()},
@@ -99,6 +97,23 @@ def read(store: Store, metric: Metric, asset: str, now: datetime) -> Reading | N
         tuple(sorted(name for name, one in panel.derived if one == asset and name in metric.needs)),
         _seen(panel, metric),
     )
+
+
+def _running_at(
+    store: Store, metric: Metric, asset: str, newest: Mapping[str, points.Newest], end: datetime
+) -> datetime | None:
+    """Return the moment whose unfinished row is read; None where the last close is read."""
+    if not metric.running:
+        return None
+    last = min(each.at for each in newest.values())
+    just_then = last + timedelta(milliseconds=1)
+    if end - last > max(INPUTS[name].fresh_for for name in newest):
+        # A live figure that stands still is shown as it last was, with its age. Of daily data the last whole row is.
+        gaps = [usual_gap(store, asset, name, each) for name, each in newest.items()]
+        return just_then if all(gap is not None and gap <= GRACE for gap in gaps) else None
+    # What is published as its row begins is read in that row: carried into the next one, it would be compared with the
+    # wrong day.
+    return just_then if metric.at_open else end
 
 
 def _used(store: Store, asset: str, name: str, newest: points.Newest, panel: Panel, row: int) -> datetime:

@@ -104,7 +104,7 @@ def _inputs(deps: Deps, asset: str) -> list[dict[str, Any]]:
 
 
 def _stored(deps: Deps, asset: str) -> Iterator[dict[str, Any]]:
-    from handlers.looking import is_stale  # noqa: PLC0415 - brings numpy along
+    from handlers.freshness import is_stale  # noqa: PLC0415 - opens the database
     from signals.inputs import INPUTS  # noqa: PLC0415 - only here
     from storage import points  # noqa: PLC0415 - opens the database
 

@@ -106,7 +106,7 @@ async def health(deps: Deps, args: OneAsset) -> Reply:
     name = look.asset.lower()
     lines: list[Block] = [
         Line(_headline(look.asset, every), "headline"),
-        *(Line(_check(each, deps)) for each in every),
+        *(Line(_check(each, deps, all_old=_all_old(every))) for each in every),
         Buttons((Button("Open interest", f"/oi {name}"), Button("Funding", f"/funding {name}"))),
     ]
     values = {
@@ -133,14 +133,20 @@ def _headline(asset: str, every: list[Standing]) -> str:
         calm = len(every) - unknown
         said = f"all {calm} known checks are calm" if unknown and calm else "all checks are calm"
         if not calm:
-            old = all(each.value is not None for each in every)
-            return f"{asset}: {'everything stored is too old' if old else 'too little is known'} to be judged."
+            return (
+                f"{asset}: {'everything stored is too old' if _all_old(every) else 'too little is known'} to be judged."
+            )
     return f"{asset}: {said}{f', {unknown} unknown' if unknown else ''}."
 
 
-def _check(each: Standing, deps: Deps) -> str:
+def _all_old(every: list[Standing]) -> bool:
+    """Tell whether every check has a value, and none a current one."""
+    return all(each.level == "unknown" and each.value is not None for each in every)
+
+
+def _check(each: Standing, deps: Deps, *, all_old: bool) -> str:
     if each.level == "unknown":
-        return f"Unknown · {each.title}: {each.reason}"
+        return f"Unknown · {each.title}: {each.said if all_old else each.reason}"
     since = "" if each.since is None else f", since {wording.day(each.since, year=each.since.year != deps.now.year)}"
     return f"{_WORDS[each.level]} · {each.title}: {each.said}{since}"
 

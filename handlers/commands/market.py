@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from handlers import wording
@@ -121,9 +122,12 @@ def _newest(deps: Deps, asset: str) -> Reading:
 
 
 def _since_peak(reading: Reading) -> str:
+    days = round(reading.seen.total_seconds() / 86400)
     if value(reading, "value") == 0:
-        return "That is its highest of the past 365 days."
-    said = say("Since its peak of {peak_usd:usd} on {peak_at:date}: {value:change} in dollars", reading.values)
+        return f"That is its highest of {'the past 365 days' if days >= 365 else f'the {days} days that are stored'}."
+    known = "" if days >= 365 else f" ({days} days are stored)"
+    said = say("Since its peak of {peak_usd:usd} on {peak_at:date}", reading.values)
+    said += f"{known}: {say('{value:change} in dollars', reading.values)}"
     coins, part = value(reading, "coins"), value(reading, "price_share")
     if coins is None:
         return f"{said}. How much of it is price is not known: coins are missing at one of the two times."
@@ -319,7 +323,9 @@ async def price(deps: Deps, args: OneAsset) -> Reply:
     from handlers import looking  # noqa: PLC0415 - see above
 
     look = await looking.look(deps, args.asset, ("price_drawdown",), example="/price btc")
-    last = looking.last_price(deps, look.asset)
+    if (looking.last_price(deps, look.asset)[1].at + timedelta(minutes=2)) < deps.now and not look.refreshed:
+        await deps.refresh(look.asset)  # the bars are current, but a price of minutes ago is not the price
+    source, last = looking.last_price(deps, look.asset)
     fall = look.get("price_drawdown")
     high = value(fall, "high")
     high = max(high, last.value) if high is not None else None
@@ -344,7 +350,7 @@ async def price(deps: Deps, args: OneAsset) -> Reply:
         look,
         lines,
         values,
-        (looking.bare("price_drawdown", look.asset, {"close": last}, fall.step if fall else None),),
+        (looking.bare("price_drawdown", look.asset, {source: last}, fall.step if fall else None),),
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from handlers import looking
+from handlers import freshness, looking
 from handlers.readings import needed_days
 from signals.inputs import INPUTS
 from signals.metric import metrics
@@ -52,7 +52,7 @@ def test_old_is_measured_by_how_often_it_comes(
     newest = points.newest(store, "BTC", name)
     assert newest is not None
     assert newest.at == NOW - age
-    assert looking.is_stale(store, "BTC", name, newest, NOW) is stale
+    assert freshness.is_stale(store, "BTC", name, newest, NOW) is stale
 
 
 @pytest.mark.parametrize(

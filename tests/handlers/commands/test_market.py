@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 
 from handlers.command import Refused
+from storage import points
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +19,7 @@ GOLDEN = [
         "/oi",
         """\
 BTC open interest: $10.0bn, 105,118 BTC.
-Since its peak of $15.0bn on 6 October 2025: −33.3 % in dollars, −11.6 % in coins. \
+Since its peak of $15.0bn on 6 October 2025 (307 days are stored): −33.3 % in dollars, −11.6 % in coins. \
 Price alone explains 69 % of the fall in dollars, closed positions the rest.
 Against its 180-day average of $11.0bn: −9.3 % in dollars, −0.3 % in coins; below it for 98 days.
 In the 24 h to 00:00 UTC: +1.3 % in coins, +3.6 % in dollars (z +1.62 against 30 days).
@@ -30,7 +33,7 @@ More: /chart oi btc · /health btc""",
         "/oi btc",
         """\
 BTC open interest: $48.2bn, 682,752 BTC.
-Since its peak of $95.3bn on 6 October 2025: −49.4 % in dollars, −10.7 % in coins. \
+Since its peak of $95.3bn on 6 October 2025 (358 days are stored): −49.4 % in dollars, −10.7 % in coins. \
 Price alone explains 83 % of the fall in dollars, closed positions the rest.
 Against its 180-day average of $69.6bn: −30.7 % in dollars, −0.3 % in coins; below it for 119 days.
 In the 24 h to 00:00 UTC: −8.0 % in coins, +3.2 % in dollars (z −2.53 against 30 days).
@@ -141,6 +144,11 @@ def test_a_change_too_small_to_be_shared(made: Callable[..., Any]) -> None:
 
 def test_at_the_peak(made: Callable[..., Any]) -> None:
     here = made(open_interest_usd=[10e9 + day * 1e8 for day in range(40)], close=[50_000.0] * 40)
+    assert "That is its highest of the 40 days that are stored." in here.text("/oi")
+
+
+def test_at_the_peak_of_a_whole_year(made: Callable[..., Any]) -> None:
+    here = made(open_interest_usd=[10e9 + day * 1e7 for day in range(380)], close=[50_000.0] * 380)
     assert "That is its highest of the past 365 days." in here.text("/oi")
 
 
@@ -172,18 +180,36 @@ def test_the_next_payment_is_told_in_the_zone_of_the_chat(desk: Callable[..., An
 
 
 def test_a_younger_mark_price_is_the_price(desk: Callable[..., Any]) -> None:
-    from datetime import timedelta  # noqa: PLC0415 - here alone
-
-    import pandas as pd  # noqa: PLC0415 - here alone
-
-    from storage import points  # noqa: PLC0415 - here alone
-
-    here = desk("recorded", "2026-02-07").later(timedelta(minutes=5))
-    index = pd.DatetimeIndex([here.now - timedelta(seconds=41)])
-    points.write(here.store, [points.Points("binance", "BTC", None, pd.DataFrame({"mark_price": [71_000.0]}, index))])
+    here = with_minutes(desk("recorded", "2026-02-07"), mark_price=71_000.0)
     said = here.text("/price")
     assert said.startswith("BTC $71,000.\n")
     assert "Binance · 41 s old" in said
+    assert here.refreshed == []
+
+
+def test_a_price_of_minutes_ago_is_asked_for_again_and_not_called_current(desk: Callable[..., Any]) -> None:
+    here = with_minutes(desk("recorded", "2026-02-07"), mark_price=71_000.0).later(timedelta(minutes=6))
+    said = here.text("/price")
+    assert said.startswith("BTC $71,000.\nNot current: these figures are of 7 February 2026, 00:59 UTC.\n")
+    assert "Binance · 7 min old: not current" in said
+    assert here.refreshed == ["BTC"]
+
+
+def test_a_live_figure_that_stands_still_is_shown_as_it_last_was(desk: Callable[..., Any]) -> None:
+    """Not yesterday's close under the time of the newest point."""
+    here = with_minutes(desk("bundled", "2026-01-16"), open_interest_usd=9.5e9, open_interest_coin=100_000.0)
+    for age, stamp in ((0, "41 s old"), (30, "31 min old: not current")):
+        said = here.later(timedelta(minutes=age)).text("/oi")
+        assert said.startswith("BTC open interest: $9.5bn, 100,000 BTC.\n")
+        assert f"Binance · {stamp}" in said
+
+
+def with_minutes(here: Any, **values: float) -> Any:
+    """Add a value a minute for an hour, the last of them 41 s before the desk's new moment."""
+    end = here.now + timedelta(hours=1)
+    index = pd.date_range(end=end - timedelta(seconds=41), periods=60, freq="min")
+    points.write(here.store, [points.Points("binance", "BTC", None, pd.DataFrame(values, index))])
+    return here.later(timedelta(hours=1))
 
 
 def test_what_is_learning_says_so_and_the_rest_stands(desk: Callable[..., Any]) -> None:

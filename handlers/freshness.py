@@ -1,0 +1,46 @@
+"""How old a figure may be before it is no longer called current: measured by how often it comes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+from statistics import median
+from typing import TYPE_CHECKING
+
+from signals.inputs import INPUTS
+from storage import points
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from storage.db import Store
+
+DAY = timedelta(days=1)
+GRACE = timedelta(hours=2)  # how late a figure may be that comes a few times a day or once
+
+
+def is_stale(store: Store, asset: str, name: str, newest: points.Newest, now: datetime) -> bool:
+    """Tell whether the newest point of an input is too old to be called current.
+
+    What comes in at least every two hours is measured by the input's own limit; what comes more rarely, as imported
+    history mostly does, may be as old as its usual interval (a day at most) and two hours.
+    """
+    each, age = INPUTS[name], now - newest.at
+    if age <= each.fresh_for:
+        return False
+    gap = usual_gap(store, asset, name, newest)
+    if gap is None:
+        return age > each.in_force
+    return gap <= GRACE or age > min(gap, DAY) + GRACE
+
+
+def usual_gap(store: Store, asset: str, name: str, newest: points.Newest) -> timedelta | None:
+    """Return how far apart the newest points lie: the length of the bars, or the median; None for a single point."""
+    times, steps, columns = points.columns(
+        store, asset, newest.venue, [name], start=newest.at - timedelta(days=3), end=newest.at + timedelta(seconds=1)
+    )
+    known = [(at, step) for at, step, value in zip(times, steps, columns[name], strict=True) if value is not None]
+    if INPUTS[name].kind == "bar":
+        return timedelta(seconds=min(step for _, step in known)) if known else None
+    gaps = [later[0] - earlier[0] for earlier, later in pairwise(known)]
+    return timedelta(milliseconds=median(gaps)) if gaps else None

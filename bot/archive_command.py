@@ -16,6 +16,7 @@ from bot import cli
 from bot.backfill import BACKGROUND, Backfill, Result
 from bot.clock import SystemClock
 from handlers import wording
+from handlers.command import Refused
 from storage import coverage, points
 from storage.db import Store
 
@@ -42,7 +43,7 @@ def backfill(
         settings = cli.settings_of(config, db)
         wanted = _assets(assets) if assets else list(settings.assets)
         if days is not None and days < 1:
-            raise ValueError("--days counts days back from today; give 1 or more, such as 400.")
+            raise Refused("--days counts days back from today; give 1 or more, such as 400.")
         store, clock = Store(settings.database), SystemClock()
         with _watching(plain=as_json or not sys.stdout.isatty(), silent=as_json) as told:
             work = Backfill(store, settings, clock, told=told)
@@ -62,7 +63,7 @@ def _assets(given: list[str]) -> list[str]:
     found = [each.upper() for each in given]
     wrong = [each for each in found if not _ASSET.fullmatch(each)]
     if wrong:
-        raise ValueError(f"{wrong[0]!r} is no asset. Write the coin alone, such as BTC.")
+        raise Refused(f"{wrong[0]!r} is no asset. Write the coin alone, such as BTC.")
     return found
 
 

@@ -51,10 +51,11 @@ def depth(file: File, content: bytes, now: datetime, bars: Mapping[int, tuple[fl
     """
     rows = Rows()
     sides: dict[str, dict[int, Band]] = {name: {} for name in _BANDS.values()}
+    bands: dict[str, str | None] = {}  # written as -1 or -1.00
     for line, row in enumerate(lines(file, content, _COLUMNS), 1):
         rows.total += 1
         try:
-            _take(file, row, sides)
+            _take(file, row, sides, bands)
         except Unreadable as bad:
             rows.refuse(line, str(bad))
     why: dict[str, dict[int, str]] = {name: _frozen(snapshots) for name, snapshots in sides.items()}
@@ -71,10 +72,12 @@ def depth(file: File, content: bytes, now: datetime, bars: Mapping[int, tuple[fl
     return finish(file, table, rows, now, slots, reasons)
 
 
-def _take(file: File, row: list[str], sides: dict[str, dict[int, Band]]) -> None:
+def _take(file: File, row: list[str], sides: dict[str, dict[int, Band]], bands: dict[str, str | None]) -> None:
     if len(row) != len(_COLUMNS):
         raise Unreadable(f"has {len(row)} columns")
-    side = _BANDS.get(number(row[1]))
+    if row[1] not in bands:
+        bands[row[1]] = _BANDS.get(number(row[1]))
+    side = bands[row[1]]
     if side is None:
         return
     at = text_time(row[0])

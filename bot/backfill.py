@@ -125,6 +125,7 @@ class Backfill:
         self.result = Result()
         self._done = self._total = 0
         self._began = 0.0
+        self._beginnings: dict[str, datetime] = {}
 
     async def run(self, assets: Sequence[str], *, since: date | None = None, depth_since: date | None = None) -> Result:
         """Read what is not known yet, BTC first, depth of all assets last; never raises for the archive.
@@ -145,7 +146,9 @@ class Backfill:
                 listed[contract] = max(since or BEGINNING["klines"], BEGINNING["klines"])
             light = sum(len(self._light(contract, first)) for contract, first in listed.items())
             heavy = sum(len(self._days("depth", each, depth_since or first)) for each, first in listed.items())
-            bars = sum(len(self._months("klines", each, first)) + self._today.day for each, first in listed.items())
+            bars = sum(
+                len(self._months("klines", each, first)) + len(self._this_month(each)) for each, first in listed.items()
+            )
             self._total = light + heavy + bars
             for contract, first in listed.items():
                 listed[contract] = await self._bars(contract, first)
@@ -215,6 +218,10 @@ class Backfill:
         first, last = max(since, begin), self._today - DAY
         return [daily(kind, contract, last - place * DAY) for place in range((last - first).days + 1)]
 
+    def _this_month(self, contract: Contract) -> list[File]:
+        """List the bars of this month, which has no file of its own yet."""
+        return self._days("klines", contract, self._today.replace(day=1))
+
     async def _bars(self, contract: Contract, since: date) -> date:
         """Read bars: this month by days, the others whole. Return the first day worth asking for anything else.
 
@@ -222,8 +229,7 @@ class Backfill:
         gap, and nobody asks for it.
         """
         months = deque(self._months("klines", contract, since))
-        this_month = self._days("klines", contract, self._today.replace(day=1))
-        await self._read(this_month)
+        await self._read(self._this_month(contract))
         absent: list[File] = []
         while months:
             batch = [months.popleft() for _ in range(min(AT_ONCE, len(months)))]
@@ -258,7 +264,7 @@ class Backfill:
         first = coverage.first_bar(self._store, contract.asset, VENUE, HOUR)
         if first is None:
             return since
-        coverage.forget_before(self._store, contract.asset, VENUE, first)
+        self._beginnings[contract.asset] = first
         return max(since, first.date())
 
     # --- one file after the other
@@ -380,6 +386,8 @@ class Backfill:
     def _closing(self, listed: dict[Contract, date]) -> None:
         """Thin what has grown old since, and look at what is missing now."""
         before = self._clock.now() - KEPT_FINE
+        for asset, begin in self._beginnings.items():
+            coverage.forget_before(self._store, asset, VENUE, begin)
         for contract, first in listed.items():
             thinning.thin(self._store, contract.asset, VENUE, before=before)
             start = datetime(first.year, first.month, first.day, tzinfo=UTC)

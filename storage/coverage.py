@@ -6,18 +6,20 @@ A gap is a fact of its own, never an absence to be guessed from rows: windows an
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, Literal
 
 from storage import points
 from storage.db import from_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from storage.db import Store
 
 State = Literal["read", "missing", "damaged"]
+_FIRST_FIGURE: Final = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,15 @@ def replace_gaps(
 
 
 def forget_before(store: Store, asset: str, venue: str, at: datetime) -> None:
-    """Drop gaps that lie before an instrument was listed: what never existed is not missing."""
+    """Drop gaps that lie before an instrument was listed: what never existed is not missing.
+
+    Neither is the way from the listing to the first settlement or measurement, which may be half a day.
+    """
     with store.write() as connection:
-        connection.execute("DELETE FROM gaps WHERE asset = ? AND venue = ? AND until <= ?", (asset, venue, to_ms(at)))
+        connection.execute(
+            "DELETE FROM gaps WHERE asset = ? AND venue = ? AND start < ? AND until <= ?",
+            (asset, venue, to_ms(at), to_ms(at + _FIRST_FIGURE)),
+        )
         connection.execute(
             "UPDATE OR REPLACE gaps SET start = ? WHERE asset = ? AND venue = ? AND start < ?",
             (to_ms(at), asset, venue, to_ms(at)),

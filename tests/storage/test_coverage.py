@@ -63,9 +63,9 @@ def test_a_reissued_file_heals_the_gaps_of_its_span_and_no_others(store: Store) 
 
 
 def test_what_lies_before_the_listing_is_no_gap(store: Store) -> None:
-    put(store, gap(0, 24), gap(30, 60), gap(70, 80))
+    put(store, gap(0, 24), gap(30, 80), gap(90, 95), gap(0, 56, group="bars"))
     coverage.forget_before(store, "BTC", "binance", DAY + 48 * HOUR)
-    assert coverage.gaps(store, "BTC") == [gap(48, 60), gap(70, 80)]
+    assert coverage.gaps(store, "BTC") == [gap(48, 80), gap(90, 95)]
 
 
 def test_gaps_can_be_asked_for_by_group_and_time(store: Store) -> None:

@@ -58,6 +58,8 @@ class _Filter(logging.Filter):
         if record.exc_info:
             record.exc_text = self._redact(logging.Formatter().formatException(record.exc_info))
             record.exc_info = None
+        if record.stack_info:
+            record.stack_info = self._redact(record.stack_info)
         return True
 
 
@@ -73,6 +75,7 @@ def set_up(*, debug: bool = False, quiet: bool = False, secrets: Iterable[str] =
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if debug else logging.ERROR if quiet else logging.INFO)
+    logging.captureWarnings(capture=True)  # else libraries write them to the screen past the redaction
     for name in _TALKERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("apscheduler").setLevel(logging.WARNING)

@@ -1,0 +1,177 @@
+"""No secret in anything that perpulse writes: not in the log at its loudest, not in a repr, not in the database."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import warnings
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+import structlog
+from pydantic import SecretStr
+
+from bot import log
+from bot.app import build
+from bot.clock import SystemClock
+from bot.config import Config
+from bot.delivery import Sender
+from handlers.channel import SendFailed
+from handlers.notices import Told
+from handlers.on_telegram import Telegram, Timeouts
+from handlers.reply import Line
+from storage import chats, outbox
+from storage.db import Store
+from storage.outbox import Notice
+from tests.fakes.bot_api import TOKEN, BotApi
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NUMBER, SECRET = TOKEN.split(":")
+HOOK = "https://discord.com/api/webhooks/123/MARKER-hook-9f8e7d"
+
+
+@pytest.fixture(autouse=True)
+def _quiet_again() -> Iterator[None]:
+    """Take back what set_up did to the loggers of libraries and to warnings."""
+    logging.captureWarnings(False)  # another test may have left it on
+    levels = {name: logging.getLogger(name).level for name in (*log._TALKERS, "apscheduler")}
+    yield
+    logging.captureWarnings(False)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(f"POST https://api.telegram.org/bot{TOKEN}/sendMessage", id="a Bot API url"),
+        pytest.param(f"token={TOKEN}", id="as an argument"),
+        pytest.param(f"Bot[token={TOKEN}]", id="a repr"),
+        pytest.param("https://x.invalid/a?timestamp=1&signature=MARKER-sig&b=1", id="a signed query"),
+        pytest.param("{'X-MBX-APIKEY': 'MARKER-key'}", id="a header"),
+        pytest.param('{"apiKey": "MARKER-key", "secret": "MARKER-key2"}', id="a config of ccxt"),
+        pytest.param(f"posting to {HOOK}", id="a webhook"),
+        pytest.param("the proxy MARKER-proxy-word is down", id="a value given to be kept secret"),
+    ],
+)
+def test_secrets_are_known_by_their_shape_or_by_name(said: str) -> None:
+    redact = log.Redactor(["MARKER-proxy-word", "x"])  # a secret of one letter would black out everything
+    assert "MARKER" not in redact(said)
+    assert log.MASK in redact(said)
+    assert redact("BTC 95,000 at 12:30:15, 30 % of x") == "BTC 95,000 at 12:30:15, 30 % of x"
+
+
+def broken() -> None:
+    raise ValueError(f"cannot use {TOKEN}")
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_every_way_into_the_log_is_covered(capsys: pytest.CaptureFixture[str], debug: bool) -> None:
+    ours, library = structlog.get_logger("ours"), logging.getLogger("a.library")
+    log.set_up(debug=debug, secrets=[TOKEN])
+    ours.warning("a text", token=TOKEN, nested={"deep": [TOKEN]})
+    library.warning("as %s and %r", TOKEN, {"url": f"/bot{TOKEN}/getMe"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn(f"careless {TOKEN}", stacklevel=1)
+    try:
+        broken()
+    except ValueError:
+        ours.exception("ours")
+        library.exception("theirs")
+        library.error("with a stack", stack_info=True)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert SECRET not in said.err
+    for each in ("a text", "as ", "careless", "ours", "theirs", "cannot use", "with a stack"):
+        assert each in said.err, f"{each!r} is not in the log at all"
+
+
+async def test_an_error_of_a_task_nobody_awaited_shows_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    log.set_up(secrets=[TOKEN])
+    try:
+        broken()
+    except ValueError as error:
+        asyncio.get_running_loop().call_exception_handler({"message": "a task failed", "exception": error})
+    said = capsys.readouterr().err
+    assert "a task failed" in said
+    assert "cannot use" in said
+    assert SECRET not in said
+
+
+async def test_a_broadcast_with_every_kind_of_trouble_tells_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Everything at DEBUG, the talkative libraries too, and errors of each kind on the way."""
+    log.set_up(debug=True, secrets=[TOKEN])
+    for name in log._TALKERS:
+        logging.getLogger(name).setLevel(logging.DEBUG)
+    store, now = Store(tmp_path / "perpulse.db"), datetime.now(UTC)
+    reprs: list[str] = []
+
+    async def nobody(*_: object) -> tuple[()]:
+        return ()
+
+    async with BotApi() as fake:
+        quick = Timeouts(connect=0.5, read=0.1, whole=0.5)
+        telegram = Telegram(SecretStr(TOKEN), answer=nobody, base_url=fake.base_url, timeouts=quick)
+        await telegram.start()
+        with store.write() as connection:
+            for number in range(1, 8):
+                fake.chat(number)
+                one = chats.ensure(store, "telegram", str(number), None, kind="private", title=None, now=now)
+                chats.subscribe(store, one.id, "*", "*")
+            told = Told((Line("news", "headline"),)).to_json()
+            notice = Notice("fired", "notice", now, told, None, "watch", "BTC")
+            outbox.announce(connection, notice, now=now, expires=now + timedelta(hours=1))
+        fake.lose(2, announce=False)
+        fake.disturb("lost", chat=1)
+        fake.disturb("status", chat=3, status=502, text="Bad Gateway")
+        fake.disturb("html", chat=4)
+        fake.disturb("delay", chat=5, seconds=0.15)
+        fake.disturb("flood", chat=6, seconds=1)
+        sender = Sender(store, [telegram], SystemClock())
+        sender.start()
+        sending = asyncio.create_task(sender.run())
+        await fake.until(lambda: fake.counts()["sendMessage"] >= 5)
+        fake.revoked = True  # the library quotes the token in this error
+        sender.poke()
+        await fake.until(lambda: sender.platforms["telegram"].halted)
+        reprs += [repr(telegram), repr(sender), repr(sender.platforms), str(sender.platforms["telegram"].halted)]
+        sender.stop()
+        await sending
+        another = Telegram(SecretStr(TOKEN), answer=nobody, base_url=fake.base_url, timeouts=quick)
+        with pytest.raises(SendFailed) as refused:
+            await another.start()
+        await another.stop()
+        reprs += [str(refused.value), repr(refused.value)]
+        await telegram.stop()
+    store.close()
+    said = capsys.readouterr()
+    assert "httpcore" in said.err
+    assert "/sendMessage" in said.err  # the urls are in the log, without what is secret in them
+    assert SECRET not in said.err + said.out + "".join(reprs)
+    assert not [each for each in files_in(tmp_path) if SECRET.encode() in each]
+
+
+def files_in(folder: Path) -> list[bytes]:
+    found = [each.read_bytes() for each in folder.iterdir()]
+    assert found
+    return found
+
+
+def test_neither_the_app_nor_its_configuration_shows_the_token(tmp_path: Path) -> None:
+    config = Config(telegram={"token": TOKEN}, database=tmp_path / "perpulse.db")  # type: ignore[arg-type]
+    app = build(config)
+    try:
+        assert app.telegram is not None
+        for each in (config, app, app.telegram, app.sender, app.market, config.model_dump(), config.model_dump_json()):
+            assert SECRET not in repr(each) + str(each)
+    finally:
+        app.draughtsman.close()
+        app.store.close()
+    assert not (tmp_path / "perpulse.db").exists()

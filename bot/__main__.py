@@ -21,6 +21,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+tiers_app = typer.Typer(no_args_is_help=True, help="Leverage tiers: renew them from the venues, or show one table.")
+app.add_typer(tiers_app, name="tiers")
+
 Db = Annotated[
     Path | None, typer.Option("--db", help="The database file (default: data/perpulse.db, or the config's).")
 ]
@@ -41,11 +44,20 @@ def _default(context: typer.Context) -> None:
 
 
 @app.command()
-def run(config: ConfigFile = None, db: Db = None) -> None:
+def run(
+    config: ConfigFile = None,
+    db: Db = None,
+    record: Annotated[
+        Path | None, typer.Option("--record", help="Write every raw answer into this folder, without keys.")
+    ] = None,
+    tape: Annotated[
+        Path | None, typer.Option("--tape", help="Play recorded answers from this folder instead of asking.")
+    ] = None,
+) -> None:
     """Run the bot: Telegram if a token is set, else in this terminal."""
     from bot import cli
 
-    cli.run(config, db)
+    cli.run(config, db, record, tape)
 
 
 @app.command()
@@ -118,6 +130,33 @@ def replay(
     from bot import cli
 
     cli.replay(start, end, asset, config, db, as_json=as_json)
+
+
+@tiers_app.command("refresh")
+def tiers_refresh(
+    venues: Annotated[list[str] | None, typer.Argument(help="Which venues (default: all that can be asked).")] = None,
+    asset: Assets = None,
+    config: ConfigFile = None,
+    db: Db = None,
+    base_url: Annotated[str | None, typer.Option(hidden=True, help="One server for all venues, for tests.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Renew the tables from the venues, keep the old ones by date, and say what changed. No key is needed."""
+    from bot import tiers_cli
+
+    tiers_cli.refresh(venues, asset, config, db, base_url, as_json=as_json)
+
+
+@tiers_app.command("show")
+def tiers_show(
+    words: Annotated[list[str], typer.Argument(help='An asset and a venue, e.g. "BTC bybit" or "ETH okx coin-m".')],
+    config: ConfigFile = None,
+    db: Db = None,
+) -> None:
+    """Show one table with its date and source."""
+    from bot import tiers_cli
+
+    tiers_cli.show(words, config, db)
 
 
 @app.command("check-config")

@@ -36,16 +36,52 @@ class Telegram(_Section):
         return self
 
 
+Venue = Literal["binance", "binance_coinm", "bybit", "okx", "hyperliquid", "deribit", "gate", "bitget", "kucoin"]
+
+
 class Market(_Section):
     """Where market data comes from."""
 
-    venue: Literal["binance"] = Field("binance", description="USD-M perpetuals of this venue")
+    venues: tuple[Venue, ...] = Field(
+        ("binance", "bybit", "okx", "hyperliquid"),
+        min_length=1,
+        description="where to look; also binance_coinm, deribit, gate, bitget, kucoin",
+    )
+    options: bool = Field(
+        default=True, description="option chains and volatility index of Deribit, whatever the venues"
+    )
     proxy: str | None = Field(None, description="http://host:port, where the venue blocks this host's country")
     timeout_seconds: float = Field(10.0, gt=0, le=120, description="how long to wait for one answer")
     exchange_url: str | None = Field(None, description="another server that speaks the venue's API, for tests")
     archive_url: str | None = Field(None, description="another server that holds Binance's archive, for tests")
+    stablecoins: bool = Field(default=True, description="supply of dollar stablecoins by DefiLlama")
+    stablecoins_url: str | None = Field(None, description="another server that speaks DefiLlama's API, for tests")
     fear_greed: bool = Field(default=True, description="Fear & Greed index by alternative.me")
     fear_greed_url: str | None = Field(None, description="another server that speaks alternative.me's API, for tests")
+
+    @field_validator("venues", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = value.replace(",", " ").split()
+        if isinstance(value, list | tuple):
+            value = [each.lower() if isinstance(each, str) else each for each in value]
+            if len(set(map(str, value))) < len(value):
+                raise ValueError("each venue once")
+        return value
+
+
+class Tiers(_Section):
+    """Leverage tiers, renewed by `perpulse tiers refresh`. Everything works without a key; it must be read-only."""
+
+    binance_key: SecretStr | None = Field(None, description="Binance API key, read-only: its official brackets")
+    binance_secret: SecretStr | None = Field(None, description="its secret; or PERPULSE_TIERS__BINANCE_SECRET")
+
+    @model_validator(mode="after")
+    def _both(self) -> Tiers:
+        if (self.binance_key is None) != (self.binance_secret is None):
+            raise ValueError("give both binance_key and binance_secret, or neither")
+        return self
 
 
 Asset = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,15}$")]
@@ -69,6 +105,7 @@ class Config(BaseSettings):
     log_level: Literal["info", "debug"] = Field("info", description="debug writes every request, without secrets")
     telegram: Telegram = Telegram()
     market: Market = Market()
+    tiers: Tiers = Tiers()
 
     @field_validator("assets", mode="before")
     @classmethod
@@ -148,7 +185,7 @@ def _line(problem: Any) -> str:
 
 
 def _keys(section: list[str]) -> list[str]:
-    sections: dict[str, type[BaseModel]] = {"telegram": Telegram, "market": Market}
+    sections: dict[str, type[BaseModel]] = {"telegram": Telegram, "market": Market, "tiers": Tiers}
     return list(sections[section[0]].model_fields if section else Config.model_fields)
 
 

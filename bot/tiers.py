@@ -16,6 +16,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bot.sources.tier_rows import TiersRefused, decimal, packed, row
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -42,28 +44,30 @@ def line_of(symbol: str, rows: list[Bracket], notes: str = "") -> str:
     pair, _, settle = symbol.partition(":")
     asset, _, quote = pair.partition("/")
     expiry = settle.partition("-")[2]
-    packed: list[str] = []
-    floor = rate = amount = Decimal(0)
-    for row in sorted(rows, key=lambda one: _decimal(one["minNotional"])):
-        if _decimal(row["minNotional"]) != floor:
-            raise ValueError(f"{symbol}: a tier starts at {row['minNotional']}, the one before ends at {floor}")
-        step, rate = rate, _decimal(row["maintenanceMarginRate"])
-        amount += floor * (rate - step)
-        given = (row.get("info") or {}).get("cum")
-        if given not in (None, "") and abs(_decimal(given) - amount) > Decimal("1e-6") * max(Decimal(1), amount):
-            raise ValueError(f"{symbol}: the amount {given} from {floor} on does not follow from the rates ({amount})")
-        floor = _decimal(row["maxNotional"])
-        packed.append(":".join(map(_plain, (rate, amount, _decimal(row["maxLeverage"]), floor))))
-    return f"{asset}{'-' + expiry if expiry else ''},{quote},{notes},{' '.join(packed)}"
+    floor = Decimal(0)
+    for each in sorted(rows, key=lambda one: decimal(one["minNotional"], "a bound")):
+        if decimal(each["minNotional"], "a bound") != floor:
+            raise ValueError(f"{symbol}: a tier starts at {each['minNotional']}, the one before ends at {floor}")
+        floor = decimal(each["maxNotional"], "a bound")
+    tiers = [
+        row(
+            one["maxNotional"],
+            one["maintenanceMarginRate"],
+            one["maxLeverage"],
+            (one.get("info") or {}).get("cum") or None,
+        )
+        for one in rows
+    ]
+    try:
+        return f"{asset}{'-' + expiry if expiry else ''},{quote},{notes},{packed(tiers, stepped=True)}"
+    except TiersRefused as why:
+        raise ValueError(f"{symbol}: {why}") from None
 
 
-def _decimal(value: float | str) -> Decimal:
-    return Decimal(str(value))
-
-
-def _plain(number: Decimal) -> str:
-    text = f"{number:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+def _given(one: Bracket) -> Any:
+    """Return the amount as given; None where it is missing or empty, and is built."""
+    given = (one.get("info") or {}).get("cum")
+    return None if given == "" else given
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

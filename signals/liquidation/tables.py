@@ -192,8 +192,8 @@ def tiers(
     name = asset.strip().upper()
     quotes = QUOTES if quote is None else (quote.strip().upper(),)
     dated = _dated(rule, on, shelf)
-    for file in dated:
-        for currency in quotes:
+    for currency in quotes:  # first: a newer file that lists ETH against USDC alone must not hide ETH against USDT
+        for file in dated:
             line = _line(file.text(), f"{name},{currency},")
             if line is not None:
                 return parse_table(file.text(), line)

@@ -41,7 +41,10 @@ def test_a_missing_amount_is_built(cum):
     ("rows", "says"),
     [
         ([bracket(0, 5000, 0.015, 50), bracket(6000, 9000, 0.02, 25)], "a tier starts at 6000, the one before ends at"),
-        ([bracket(0, 5000, 0.015, 50), bracket(5000, 9000, 0.02, 25, 26)], "the amount 26 .* does not follow"),
+        (
+            [bracket(0, 5000, 0.015, 50), bracket(5000, 9000, 0.02, 25, 26)],
+            "amount of tier 2 is 26, but 25 follows",
+        ),
     ],
     ids=["gap", "wrong-amount"],
 )

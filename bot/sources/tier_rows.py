@@ -1,0 +1,123 @@
+"""Leverage tiers as a venue sent them, checked row by row before anything believes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_EXACT = Decimal("1e-6")
+
+
+class TiersRefused(ValueError):  # noqa: N818 - what happened to them
+    """The tiers of one symbol contradict themselves; the text says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One tier: up to `cap` (None: open), maintenance rate, highest leverage, and the amount where one was sent."""
+
+    cap: Decimal | None
+    rate: Decimal
+    max_leverage: Decimal | None
+    amount: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """The tiers of one symbol in the venue's own unit.
+
+    unit: "quote" (value in settle currency) or "contracts"; lot: coins (inverse: USD) per contract; tick: smallest step
+    of the price. stepped: the maintenance is continuous, so that amounts follow from the rates; else none are kept.
+    """
+
+    venue: str
+    contract: str
+    asset: str
+    quote: str
+    rows: tuple[Row, ...]
+    unit: str = "quote"
+    lot: Decimal = Decimal(1)
+    tick: Decimal | None = None
+    stepped: bool = True
+
+
+def decimal(value: Any, name: str) -> Decimal:
+    """Read a number as sent. Refused for what is none."""
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise TiersRefused(f"{name} is {str(value)[:20]!r}, which is no number")
+    return number
+
+
+def row(cap: Any, rate: Any, leverage: Any, amount: Any = None) -> Row:
+    """Make a row of what was sent; an amount that is empty is zero, one that is missing (None) is built."""
+    return Row(
+        None if cap is None else decimal(cap, "a bound"),
+        decimal(rate, "a maintenance rate"),
+        None if leverage in (None, "") else decimal(leverage, "a leverage"),
+        None if amount is None else Decimal(0) if amount == "" else decimal(amount, "a maintenance amount"),
+    )
+
+
+def packed(rows: Iterable[Row], *, stepped: bool) -> str:
+    """Sort, check and write tiers in the table's form. TiersRefused where they cannot be a table.
+
+    Lower bounds are not taken from what was sent: they are the cap of the tier below, however the rows came in.
+    """
+    ordered = sorted(rows, key=lambda each: Decimal("Infinity") if each.cap is None else each.cap)
+    if not ordered:
+        raise TiersRefused("there are no tiers in the answer")
+    for each in ordered:
+        _possible(each)
+    for number, (below, above) in enumerate(pairwise(ordered), start=2):
+        if below.cap is None or (above.cap is not None and above.cap <= below.cap):
+            raise TiersRefused(f"tier {number} ends where the one below does")
+        if above.rate < below.rate:
+            raise TiersRefused(f"the maintenance rate falls from {below.rate:%} to {above.rate:%} at tier {number}")
+        if below.max_leverage and above.max_leverage and above.max_leverage > below.max_leverage:
+            raise TiersRefused(
+                f"the leverage rises from {below.max_leverage}x to {above.max_leverage}x at tier {number}"
+            )
+    return " ".join(_packed(each, amount) for each, amount in zip(ordered, _amounts(ordered, stepped), strict=True))
+
+
+def _possible(each: Row) -> None:
+    if each.cap is not None and each.cap <= 0:
+        raise TiersRefused(f"a tier ends at {each.cap}")
+    if not 0 < each.rate < 1:
+        raise TiersRefused(f"a maintenance rate of {each.rate:%} cannot be")
+    if each.max_leverage is not None and not (each.max_leverage >= 1 and each.rate * each.max_leverage <= 1):
+        raise TiersRefused(f"a maintenance rate of {each.rate:%} and a leverage of {each.max_leverage}x cannot both be")
+
+
+def _amounts(rows: list[Row], stepped: bool) -> list[Decimal]:  # noqa: FBT001 - one word of the declaration
+    """Build the amounts by the recurrence and hold those that were sent against them."""
+    if not stepped:
+        return [Decimal(0)] * len(rows)
+    built = [Decimal(0)]
+    for below, above in pairwise(rows):
+        built.append(built[-1] + (below.cap or Decimal(0)) * (above.rate - below.rate))
+    for number, (each, want) in enumerate(zip(rows, built, strict=True), start=1):
+        if each.amount is not None and abs(each.amount - want) > _EXACT * max(Decimal(1), abs(want)):
+            follows = f"{plain(want)} follows from the rates"
+            raise TiersRefused(f"the maintenance amount of tier {number} is {plain(each.amount)}, but {follows}")
+    return built
+
+
+def _packed(each: Row, amount: Decimal) -> str:
+    parts = (each.rate, amount, each.max_leverage, each.cap)
+    return ":".join("" if part is None else plain(part) for part in parts)
+
+
+def plain(number: Decimal) -> str:
+    """Write a number without powers of ten and closing zeros."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

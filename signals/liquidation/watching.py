@@ -1,0 +1,307 @@
+"""A watched position: what it is worth now, how far its liquidation is, and which of its lines it has crossed.
+
+The liquidation price is that of `quote` with today's tiers and the margin that is left: funding is taken from the
+margin of an isolated position when the wallet is empty (Binance, Bybit, OKX help pages, read 2026-11-22), which is
+assumed here. Prices and linear profits are in quote currency, inverse profits in coin, times aware and in UTC.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from signals import episodes
+from signals.liquidation.answer import quote
+from signals.liquidation.calculators import pnl_inverse, pnl_linear
+from signals.liquidation.condition import side_sign
+from signals.liquidation.funding import Settlement, inside
+from signals.liquidation.position import Position
+from signals.liquidation.rules import rule_for
+from signals.liquidation.tables import tiers
+from signals.metric import RANKS, above, at_most, level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from signals.episodes import State, Transition
+    from signals.liquidation.position import LiquidationAnswer
+    from signals.liquidation.tables import Shelf
+    from signals.metric import Level
+
+LINES = (0.20, 0.10, 0.05)  # of the mark price; own lines take their place
+FARTHER = 1.25  # a line is left this much farther away than it is crossed, or a price on the line would flicker
+MOST_LINES = len(RANKS)
+TYPICAL_DAYS = 30
+FEWEST_DAYS = 20  # two thirds of them, as for every window
+JUDGED_EVERY = dt.timedelta(minutes=1)
+
+_HOUR_MS = 3_600_000
+_DAY_MS = 86_400_000
+_SETTLING_MS = 5_000  # a settlement is stamped within seconds of its hour
+_BEFORE_MS = 300_000
+_LONGEST_H = 8.0
+_SHARE_LEFT = 1e-9  # of the value: a margin that funding has eaten whole
+_PACKED = re.compile(r"(1000+|1M)([A-Z][A-Z0-9]*)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stake:
+    """A position that somebody watches, as it was opened; without a size it is any position of the first tier.
+
+    `begun`: when the watch began; funding is counted from then on.
+    """
+
+    asset: str
+    venue: str
+    contract: str
+    side: str
+    entry: float
+    leverage: float
+    begun: dt.datetime
+    size_coins: float | None = None
+    size_usd: float | None = None
+
+    @property
+    def sized(self) -> bool:
+        """Tell whether a size is known, so that money can be named."""
+        return self.size_coins is not None or self.size_usd is not None
+
+    @property
+    def size(self) -> float:
+        """Give the size in the contract's unit, linear coins and inverse USD; without one that of one dollar."""
+        coins, usd = self.size_coins, self.size_usd
+        if self.contract == "linear":
+            return coins if coins is not None else (1.0 if usd is None else usd) / self.entry
+        return coins * self.entry if coins is not None else (1.0 if usd is None else usd)
+
+    @property
+    def margin(self) -> float:
+        """Give the margin it was opened with, in settle coin."""
+        value = self.size * self.entry if self.contract == "linear" else self.size / self.entry
+        return value / self.leverage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worth:
+    """What a watched position is worth.
+
+    `distance`: from the mark to the liquidation price as a fraction of the mark, zero or less once it is crossed; NaN
+    where one of the two is not known. `profit` in settle coin and `profit_share` of the opening margin, NaN without a
+    mark. `taken`: what funding took from the margin, `received`: what came in and was not needed, both in settle coin;
+    `settled` None: no rates of this venue are known, so none is counted.
+    """
+
+    answer: LiquidationAnswer
+    price: float
+    mark: float
+    distance: float
+    profit: float
+    profit_share: float
+    taken: float
+    received: float
+    settled: int | None
+
+
+def worth(
+    stake: Stake,
+    *,
+    mark: float = math.nan,
+    settlements: Sequence[Settlement] | None = None,
+    now: dt.datetime,
+    shelf: Shelf | None = None,
+    table_of: dt.date | None = None,
+) -> Worth:
+    """Compute where a watched position stands.
+
+    mark: NaN where it is not known. settlements: as they happened, None where none are known. table_of: take the tier
+    table of that day instead of the newest. LiquidationError where no table is known, and where the position has no
+    liquidation price at all.
+    """
+    taken = received = 0.0
+    settled = None
+    if settlements is not None:
+        held = inside(settlements, stake.begun, max(now, stake.begun))
+        settled = len(held)
+        taken, received = from_margin(payment(stake, each) for each in held)
+    linear = stake.contract == "linear"
+    position = Position(
+        venue=stake.venue,
+        side=stake.side,
+        entry=stake.entry,
+        contract=stake.contract,
+        asset=stake.asset,
+        margin=max(stake.margin - taken, _SHARE_LEFT * stake.margin),
+        size_coins=stake.size if linear else None,
+        size_usd=None if linear else stake.size,
+    )
+    rule = rule_for(stake.venue, stake.contract)
+    table = tiers(rule.venue, rule.contract, stake.asset, None, table_of, shelf)
+    answer = quote(position, table=table)
+    price = math.nan if answer.price is None else answer.price
+    profit = math.nan
+    if mark > 0.0:
+        compute = pnl_linear if linear else pnl_inverse
+        profit = compute(side=stake.side, entry=stake.entry, exit_price=mark, size=stake.size)
+    return Worth(
+        answer=answer,
+        price=price,
+        mark=mark,
+        distance=distance_to(price, side=stake.side, mark=mark),
+        profit=profit,
+        profit_share=profit / stake.margin,
+        taken=taken,
+        received=received,
+        settled=settled,
+    )
+
+
+def distance_to(price: float, *, side: str, mark: float) -> float:
+    """Give the way from the mark to a liquidation price as a fraction of the mark; NaN where one is not known.
+
+    Above zero while the position lives, zero or less once the mark has reached the price.
+    """
+    if not (price > 0.0 and mark > 0.0):
+        return math.nan
+    return side_sign(side) * (mark - price) / mark
+
+
+def payment(stake: Stake, settlement: Settlement) -> float:
+    """Compute the cash flow of one settlement in settle coin: rate x value at mark; below zero it is paid."""
+    value = stake.size * settlement.mark if stake.contract == "linear" else stake.size / settlement.mark
+    return -side_sign(stake.side) * value * settlement.rate
+
+
+def from_margin(flows: Iterable[float]) -> tuple[float, float]:
+    """Share out cash flows in the order of time: (taken from the margin, left in the wallet).
+
+    The wallet is empty at first. What comes in stays there and pays for what goes out later; only what it cannot pay
+    is taken from the margin.
+    """
+    wallet = taken = 0.0
+    for flow in flows:
+        wallet += flow
+        if wallet < 0.0:
+            taken, wallet = taken - wallet, 0.0
+    return taken, wallet
+
+
+# --- lines --------------------------------------------------------------------------------------------------------
+
+
+def lines_for(distance: float) -> tuple[float, ...]:
+    """Choose the lines of a position by how far its liquidation is away at the beginning, farthest first.
+
+    20, 10 and 5 %, as far as they are nearer than that. A position that begins nearer than all of them gets half and
+    a quarter of its own distance: at 25x nothing else would ever be told. NaN gives all three.
+    """
+    if math.isnan(distance):
+        return LINES
+    ahead = tuple(line for line in LINES if line < distance)
+    return ahead or (_round(distance / 2), _round(distance / 4))
+
+
+def _round(line: float) -> float:
+    """Keep two significant digits, at least a hundredth of a percent."""
+    return max(float(f"{line:.2g}"), 0.0001)
+
+
+def levels_of(lines: Sequence[float]) -> tuple[Level, ...]:
+    """Make levels of lines, given as fractions: the nearest is critical, the ones before it warning and notice."""
+    ordered = sorted(lines, reverse=True)
+    return tuple(
+        level(rank, enter=at_most(line, "distance"), leave=above(line * FARTHER, "distance"), hold=dt.timedelta(0))
+        for rank, line in zip(RANKS[-len(ordered) :], ordered, strict=True)
+    )
+
+
+def judge(
+    lines: Sequence[float], state: State, values: Mapping[str, float], *, at: dt.datetime
+) -> tuple[State, Transition | None]:
+    """Judge one mark price. values: `distance` and whatever a message needs; `at`: the time of that price.
+
+    A price that is not newer than the last one judged changes nothing, nor does one that is not known (NaN).
+    """
+    return episodes.step(levels_of(lines), state, values, at=at, closes=JUDGED_EVERY)
+
+
+def line_of(lines: Sequence[float], rank: str) -> float:
+    """Give the line that a rank stands for."""
+    ordered = sorted(lines, reverse=True)
+    return ordered[RANKS.index(rank) - (len(RANKS) - len(ordered))]
+
+
+# --- from what is stored ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RateRow:
+    """A stored row that speaks of funding: time in ms, rate, hours between settlements, mark price; None unknown."""
+
+    at: int
+    rate: float | None
+    interval_h: float | None
+    mark: float | None
+
+
+def settlements(rows: Iterable[RateRow], closes: Mapping[int, float], *, otherwise: float) -> list[Settlement]:
+    """Find the settlements in stored rows, in the order of time.
+
+    A settled rate is stored at its hour without a mark price; a live one carries the mark of its moment and only
+    announces. Where the settled one is gone (old rows are thinned), the rate last announced before the hour takes its
+    place. Mark: the nearest stored within five minutes, else the close of that hour (`closes`, by ms), else
+    `otherwise`. A rate whose hour does not fit its own interval is no settlement.
+    """
+    exact: dict[int, RateRow] = {}
+    announced: dict[int, RateRow] = {}
+    marks: dict[int, tuple[int, float]] = {}
+    for row in sorted(rows, key=lambda one: one.at):
+        hour = (row.at + _BEFORE_MS) // _HOUR_MS * _HOUR_MS
+        away = row.at - hour
+        if row.mark is not None and abs(away) <= marks.get(hour, (_BEFORE_MS, 0.0))[0]:
+            marks[hour] = abs(away), row.mark
+        if row.rate is None:
+            continue
+        if away < 0:
+            announced[hour] = row
+        elif away < _SETTLING_MS and (row.mark is None or away == 0):
+            exact[hour] = row
+    found = []
+    for hour in sorted({*exact, *announced}):
+        row = exact.get(hour) or announced[hour]
+        if not _settles(hour, row, known=hour in exact):
+            continue
+        mark = marks[hour][1] if hour in marks else closes.get(hour, otherwise)
+        found.append(Settlement(dt.datetime.fromtimestamp(hour / 1000, dt.UTC), mark, row.rate or 0.0))
+    return found
+
+
+def _settles(hour: int, row: RateRow, *, known: bool) -> bool:
+    if row.interval_h is None:
+        return known
+    interval = min(row.interval_h, _LONGEST_H)
+    return interval > 0.0 and round(hour / _HOUR_MS) % max(1, round(interval)) == 0
+
+
+def typical_day(closes: Mapping[int, float]) -> float | None:
+    """Compute the mean absolute move from one daily close to the next over the last 30 days, as a fraction.
+
+    closes: by the number of the day since 1970. None where fewer than 20 such moves are known.
+    """
+    if not closes:
+        return None
+    first = max(closes) - TYPICAL_DAYS
+    days = sorted(day for day in closes if day >= first)
+    moves = [abs(closes[b] / closes[a] - 1.0) for a, b in pairwise(days) if b == a + 1]
+    return sum(moves) / len(moves) if len(moves) >= FEWEST_DAYS else None
+
+
+def stored_as(asset: str) -> tuple[str, float]:
+    """Give the coin that a contract counts by the thousand or million, and how many: 1000PEPE is 1000 of PEPE."""
+    packed = _PACKED.fullmatch(asset)
+    if packed is None:
+        return asset, 1.0
+    return packed[2], 1e6 if packed[1] == "1M" else float(packed[1])

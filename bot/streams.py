@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, Protocol
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import aiohttp
 import structlog
@@ -22,6 +22,7 @@ from bot.sources.strict import Answer, Refused, lowered, translated
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from datetime import datetime
 
     from bot.clock import Clock
 
@@ -127,27 +128,29 @@ class Stream:
             raise Refused(Answer(error.status, lowered(error.headers or {}), "")) from None
 
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        began = moved = pinged = self._clock.monotonic()
-        frames = 0
+        began = moved = spoke = pinged = self._clock.monotonic()
+        limit = self._limit.total_seconds()
         while True:
             message = None
+            # Not receive(timeout=...): that one begins anew with every ping, and pings are what a mute stream sends.
             with contextlib.suppress(TimeoutError):
-                message = await socket.receive(self._look_s)
+                async with asyncio.timeout(self._look_s):
+                    message = await socket.receive()
             now = self._clock.monotonic()
             if message is not None:
-                frames += 1
-                if self._progress(message):
-                    moved, frames = now, 0
-            if now - moved > self._limit.total_seconds():
-                raise SourceDown(self._standstill(now - moved, frames))
+                said = self._take(message)
+                spoke = spoke if said == "nothing" else now
+                moved = now if said == "news" else moved
+            if now - moved > limit:
+                raise SourceDown(self._mute(now - spoke) if now - spoke > limit else self._frozen(now - moved))
             if complaint := self._talk.complaint(timedelta(seconds=now - began)):
                 raise SourceDown(complaint)
             if self._talk.ping and now - pinged >= PING_EVERY.total_seconds():
                 pinged = now
                 await socket.send_str(self._talk.ping)
 
-    def _progress(self, message: aiohttp.WSMessage) -> bool:
-        """Take a message; tell whether the exchange's time has moved."""
+    def _take(self, message: aiohttp.WSMessage) -> Literal["news", "stale", "nothing"]:
+        """Take a message; tell whether the exchange's time has moved, stands still, or was not in it."""
         if message.type in _CLOSED:
             raise SourceDown(f"{self._talk.title} closed the stream.")
         if message.type is aiohttp.WSMsgType.ERROR:
@@ -156,21 +159,21 @@ class Stream:
             at = self._talk.hear(message.data if message.type is aiohttp.WSMsgType.TEXT else "")
         except Unreadable:
             self.unreadable += 1
-            return False
+            return "stale"
+        if at is None:
+            return "nothing"
         now = self._clock.now()
         # What lies in the future or far behind proves nothing: this clock or theirs is wrong.
-        if at is None or (self.newest is not None and at <= self.newest) or not -self._limit <= at - now <= AHEAD:
-            return False
+        if (self.newest is not None and at <= self.newest) or not -self._limit <= at - now <= AHEAD:
+            return "stale"
         self.newest = at
         if self._talk.alive(at) and (self.breaker.failures or self.breaker.since is None):
             self.breaker.worked(now)
-        return True
+        return "news"
 
-    def _standstill(self, seconds: float, frames: int) -> str:
-        """Say how it stands still: a stream that is mute and one that repeats itself are different faults to report."""
-        title = self._talk.title
-        if not frames:
-            return f"{title} keeps the stream open but has sent nothing for {seconds:.0f} s."
-        newest = self.newest or datetime.fromtimestamp(0, UTC)
-        heard = f"at {newest:%H:%M:%S} UTC" if self.newest else "unknown"
-        return f"{title} goes on sending, but the time in its frames has not moved for {seconds:.0f} s (it is {heard})."
+    def _mute(self, seconds: float) -> str:
+        return f"{self._talk.title} keeps the stream open but has sent nothing for {seconds:.0f} s."
+
+    def _frozen(self, seconds: float) -> str:
+        stands = f"it stands at {self.newest:%H:%M:%S} UTC" if self.newest else "it was never near this machine's clock"
+        return f"{self._talk.title} goes on sending, but its time has not moved for {seconds:.0f} s: {stands}."

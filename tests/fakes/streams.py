@@ -44,6 +44,7 @@ class FakeStreams:
         self.pings: Counter[str] = Counter()
         self.base_url = ""
         self._sockets: defaultdict[str, set[web.WebSocketResponse]] = defaultdict(set)
+        self._frozen: dict[str, int] = {}
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -140,7 +141,6 @@ class FakeStreams:
         return {"event": "subscribe", "arg": asked["args"][0], "connId": "x"}
 
     async def _pulses(self, venue: str, socket: web.WebSocketResponse) -> None:
-        frozen = self.ms
         turn = 0
         while not socket.closed:
             fault = self.faults.get(venue)
@@ -151,8 +151,8 @@ class FakeStreams:
                 text = GARBAGE[turn % len(GARBAGE)]
                 await (socket.send_str(text) if turn % 5 else socket.send_bytes(text.encode()))
             else:
-                await socket.send_str(json.dumps(pulse(venue, frozen if fault == "frozen" else self.ms)))
-                frozen = frozen if fault == "frozen" else self.ms
+                at = self._frozen.setdefault(venue, self.ms) if fault == "frozen" else self.ms
+                await socket.send_str(json.dumps(pulse(venue, at)))
             await asyncio.sleep(PULSE_S)
 
 

@@ -130,7 +130,8 @@ def m006_positions(db: Any) -> None:
         "silent INTEGER NOT NULL DEFAULT 0, UNIQUE (platform, owner, address)) STRICT"
     )
     db.execute(
-        "CREATE TABLE positions (id INTEGER PRIMARY KEY AUTOINCREMENT, destination INTEGER NOT NULL REFERENCES destinations "
+        "CREATE TABLE positions (id INTEGER PRIMARY KEY AUTOINCREMENT, "
+        "destination INTEGER NOT NULL REFERENCES destinations "
         "ON DELETE CASCADE, platform TEXT NOT NULL, owner TEXT NOT NULL, number INTEGER, "
         "followed INTEGER REFERENCES followed ON DELETE CASCADE, asset TEXT NOT NULL, venue TEXT NOT NULL, "
         "contract TEXT NOT NULL, side TEXT NOT NULL, entry REAL NOT NULL, leverage REAL NOT NULL, size_coins REAL, "

@@ -58,6 +58,7 @@ class Market(_Section):
     stablecoins_url: str | None = Field(None, description="another server that speaks DefiLlama's API, for tests")
     fear_greed: bool = Field(default=True, description="Fear & Greed index by alternative.me")
     fear_greed_url: str | None = Field(None, description="another server that speaks alternative.me's API, for tests")
+    hyperliquid_url: str | None = Field(None, description="another server for followed addresses, for tests")
 
     @field_validator("venues", mode="before")
     @classmethod

@@ -14,11 +14,14 @@ import structlog
 
 from bot.clock import Clock, SystemClock
 from bot.delivery import Sender
+from bot.following import Following
 from bot.market import Market
+from bot.positions import Positions
 from bot.prompting import SCREEN, Screen
 from bot.schedule import TICK_EVERY, schedule
 from bot.sources.alternative_me import AlternativeMe
 from bot.sources.ccxt_venue import CcxtVenue
+from bot.sources.hyperliquid_account import HyperliquidAccount
 from bot.sources.quirks import VENUES
 from bot.tick import Ticker
 from handlers.answer import answer_blocks, logged
@@ -29,7 +32,7 @@ from storage import chats, outbox, points
 from storage.db import Store, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from bot.config import Config
     from bot.sources import Source
@@ -57,6 +60,8 @@ class App:
     draughtsman: Draughtsman
     screen: Screen | None
     telegram: Telegram | None
+    positions: Positions
+    following: Following
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def answer(self, text: str, asker: Asker) -> tuple[Block, ...]:
@@ -72,7 +77,7 @@ class App:
                 loop.add_signal_handler(number, self.stopping.set)
         await asyncio.to_thread(self.sender.start)
         self._place_of_terminal()
-        jobs = schedule({"tick": (TICK_EVERY, self._turn)})
+        jobs = schedule({"tick": (TICK_EVERY, self._turn), "addresses": (TICK_EVERY, self._follow)})
         others: list[asyncio.Task[None]] = []
         sending: asyncio.Task[None] | None = None
         try:
@@ -99,17 +104,26 @@ class App:
         if self.telegram:
             await self.telegram.stop()
         await self.market.close()
+        await self.following.close()
         self.draughtsman.close()
         self.store.close()
 
     async def _turn(self) -> None:
         """Take a turn; whatever goes wrong in it, the next one is taken."""
+        await self._taken(self.ticker.turn, "a turn failed; the next one is in a moment")
+        await self._taken(self.positions.turn, "positions were not judged; the next try is in a moment")
+
+    async def _follow(self) -> None:
+        """Ask about followed addresses, apart from the market: a slow venue holds up nothing else."""
+        await self._taken(self.following.turn, "addresses were not asked about; the next try is in a moment")
+
+    async def _taken(self, turn: Callable[[], Awaitable[object]], failed: str) -> None:
         try:
-            await self.ticker.turn()
+            await turn()
         except StoreError as error:
             log.error(str(error))  # noqa: TRY400 - the sentence says what to do, a traceback would hide it
         except Exception:
-            log.exception("a turn failed; the next one is in a moment")
+            log.exception(failed)
 
     async def _send(self) -> None:
         """Keep the sender at work: a full disk must not end it for good."""
@@ -218,8 +232,16 @@ def build(
             channels = [screen]
     sender = Sender(store, channels, clock)
     ticker = Ticker(store, market, clock, config.assets, told=sender.poke)
-    app = App(config, clock, store, market, ticker, sender, draughtsman, screen, telegram)
+    positions = Positions(store, clock, told=sender.poke, assets=config.assets, refresh=ticker.refresh)
+    following = Following(store, clock, _account(config, clock), told=sender.poke)
+    app = App(config, clock, store, market, ticker, sender, draughtsman, screen, telegram, positions, following)
     return app
+
+
+def _account(config: Config, clock: Clock) -> HyperliquidAccount:
+    market = config.market
+    other = {"base_url": market.hyperliquid_url} if market.hyperliquid_url else {}
+    return HyperliquidAccount(clock=clock.now, timeout_s=market.timeout_seconds, proxy=market.proxy, **other)
 
 
 def _gone(store: Store, clock: Clock, platform: str, chat: str, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""/cost: what holding a position costs in funding, at the rate of now and at those of the past. No network."""
+"""/cost: what holding a position costs in funding, at the rate of now and at those of the past."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from handlers.parsing import (
 )
 from handlers.reply import Button, Buttons, Line, Reply, Table
 from signals.liquidation import funding as paid
+from storage.db import StoreError
 
 if TYPE_CHECKING:
     from handlers.command import Deps
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 USUAL_HOURS = 8.0
 LONGEST_HOLD = timedelta(days=3660)
+FRESH = timedelta(hours=1)  # an older rate is asked for anew, where somebody can be asked
 MONTH, YEAR = timedelta(days=30), timedelta(days=365)
 
 
@@ -71,17 +73,19 @@ class _Case:
     cost: FundingCost
 
 
-@command(subject="calculators", example="/cost 100k 7d btc long 25x")
+@command(subject="calculators", example="/cost 100k 7d btc long 25x 0.01%")
 async def cost(deps: Deps, args: CostArgs) -> Reply:
     """Funding cost of holding a position.
 
-    Type the size and how long: /cost 100k 7d btc long 25x. Where rates are stored the newest one is taken, with the
-    mean of the last 30 days and the dearest 30 days of the last year beside it. Or type the rate of one payment:
+    Type the size and how long: /cost 100k 7d btc long 25x. The rate of now is taken; beside it stand the mean of the
+    last 30 days and the dearest 30 days of the last year, where rates are stored. Or type the rate of one payment:
     0.01%, and its interval if it is not 8 hours: every 4h.
     """
     asset = args.asset or args.size.asset or (deps.assets[0] if deps.assets else "BTC")
     if args.span > LONGEST_HOLD:
         raise Refused("Ten years are the longest time that can be counted. Type a shorter one, like 30d.")
+    if args.rate is None and _is_old(deps, args, asset):
+        await deps.refresh(asset)
     rate = _rate(deps, args, asset)
     notional, priced = _notional(deps, args, asset)
     count = paid.settlements_between(deps.now, deps.now + args.span, rate.hours)
@@ -111,6 +115,11 @@ async def cost(deps: Deps, args: CostArgs) -> Reply:
             )
         ),
     )
+
+
+def _is_old(deps: Deps, args: CostArgs, asset: str) -> bool:
+    newest, _ = _newest(deps, args, asset)
+    return newest is None or deps.now - newest[1] > FRESH
 
 
 # --- what is known ----------------------------------------------------------------------------------------------------
@@ -143,12 +152,17 @@ def _newest(deps: Deps, args: CostArgs, asset: str) -> tuple[tuple[str, datetime
         return None, None
     from storage import points  # noqa: PLC0415 - reads the database, where there is one only
 
-    rate = points.newest(deps.store, asset, "funding_rate", args.venue or chosen(deps))
-    if rate is None and args.venue is None:
-        rate = points.newest(deps.store, asset, "funding_rate")  # of whichever exchange is stored
-    if rate is None:
-        return None, None
-    hours = points.newest(deps.store, asset, "funding_interval_hours", rate.venue)
+    try:
+        rate = points.newest(deps.store, asset, "funding_rate", args.venue or chosen(deps))
+        if rate is None and args.venue is None:
+            rate = points.newest(deps.store, asset, "funding_rate")  # of whichever exchange is stored
+        if rate is None:
+            return None, None
+        hours = points.newest(deps.store, asset, "funding_interval_hours", rate.venue)
+    except StoreError:
+        if args.rate is None:
+            raise
+        return None, None  # a rate that is typed needs no database
     return (rate.venue, rate.at, rate.value), (hours.value if hours and hours.value > 0 else None)
 
 
@@ -185,7 +199,7 @@ def _named(past: RateCases | None, side: Side | None) -> list[tuple[str, float, 
     if past is None:
         return []
     dearest, until = (past.lowest, past.lowest_until) if side == "short" else (past.highest, past.highest_until)
-    cases = [("30-day mean", past.average, None), ("dearest 30 days", dearest, until)]
+    cases = [("30-day mean", past.average, None), ("dearest 30 d", dearest, until)]
     return [(name, value, hour) for name, value, hour in cases if value is not None]
 
 
@@ -230,11 +244,13 @@ def _headline(args: CostArgs, flow: float) -> str:
 def _table(args: CostArgs, cases: list[_Case]) -> Table:
     rows = []
     for case in cases:
-        row = [case.name, wording.percent(case.hourly * paid.HOURS_A_YEAR * 100), wording.dollars(-case.cost.cash_flow)]
+        pays = -case.cost.cash_flow
+        paying = wording.dollars(round(pays) if abs(pays) >= 1000 else pays)  # a phone shows forty characters
+        row = [case.name, wording.percent(case.hourly * paid.HOURS_A_YEAR * 100), paying]
         if case.cost.margin_share is not None:
             row.append(wording.share(-case.cost.margin_share * 100, 1))
         rows.append(tuple(row))
-    columns = ("Rate", "a year", wording.duration(args.span), "of margin")
+    columns = ("Rate", "a year", wording.duration(args.span), "margin")
     return Table(columns if args.leverage else columns[:3], tuple(rows))
 
 
@@ -284,7 +300,7 @@ def _values(
 ) -> dict[str, Any]:
     flow = cases[0].cost
     named = dict(zip(("now", *(name for name, _, _ in _named(past, args.side))), cases, strict=True))
-    keys = {"30-day mean": "average_30d", "dearest 30 days": "dearest_30d_of_year"}
+    keys = {"30-day mean": "average_30d", "dearest 30 d": "dearest_30d_of_year"}
     return {
         "asset": asset,
         "side": args.side,

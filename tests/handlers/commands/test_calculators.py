@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -10,13 +12,14 @@ import pytest
 from handlers.channel import Address
 from handlers.command import Asker, Deps, Refused, commands
 from handlers.parsing import parse, split_command
+from handlers.position_said import asked
 from handlers.reply import Buttons, Reply, plain_text
 from signals.liquidation import Position, quote
 from storage import points
 from storage.db import Store
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 NOW = datetime(2026, 11, 22, 0, 0, 30, tzinfo=UTC)
 
@@ -24,17 +27,22 @@ NOW = datetime(2026, 11, 22, 0, 0, 30, tzinfo=UTC)
 @dataclass(frozen=True)
 class NoStore:
     exists: bool = False
+    path: Path = Path("no-such-folder/perpulse.db")
 
 
 async def _nothing(asset: str) -> None:
+    """Bring nothing."""
+
+
+async def _forbidden(asset: str) -> None:
     raise AssertionError(f"a calculator asked for fresh data of {asset}")
 
 
-async def say(line: str, store: Any = None, now: datetime = NOW) -> Reply:
+async def say(line: str, store: Any = None, now: datetime = NOW, refresh: Any = _forbidden) -> Reply:
     name, rest = split_command(line)
     each = commands()[name]
     asker = Asker("terminal", Address("1", kind="terminal"))
-    deps = Deps(now, asker, cast("Store", store or NoStore()), ("BTC", "ETH", "SOL"), _nothing)
+    deps = Deps(now, asker, cast("Store", store or NoStore()), ("BTC", "ETH", "SOL"), refresh)
     return await each.run(deps, parse(each.arguments, rest, command=name, assets=deps.assets))
 
 
@@ -72,17 +80,202 @@ async def test_cost_says_who_pays(line: str, said: str) -> None:
     assert said in text_of(await say(line))
 
 
-async def test_cost_takes_the_stored_rate(tmp_path: Path) -> None:
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    made = Store(tmp_path / "p.db")
+    yield made
+    made.close()
+
+
+def keep_rates(store: Store, rates: dict[datetime, float], hours: float = 8.0, asset: str = "BTC") -> None:
     pd = pytest.importorskip("pandas")
-    store = Store(tmp_path / "p.db")
-    at = pd.DatetimeIndex([NOW - timedelta(minutes=3)], name="at")
-    frame = pd.DataFrame({"funding_rate": [0.0002], "funding_interval_hours": [4.0]}, index=at)
-    points.write(store, [points.Points("binance", "BTC", None, frame)])
+    index = pd.DatetimeIndex(sorted(rates), name="at")
+    columns = {"funding_rate": [rates[at] for at in sorted(rates)], "funding_interval_hours": hours}
+    points.write(store, [points.Points("binance", asset, None, pd.DataFrame(columns, index=index))])
+
+
+HOUR = timedelta(hours=1)
+MIDNIGHT = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+async def test_cost_takes_the_stored_rate_and_interval(store: Store) -> None:
+    keep_rates(store, {NOW - timedelta(minutes=3): 0.0002}, hours=4.0)
     reply = await say("/cost 100k 1d long", store)
     assert reply.values["interval_hours"] == 4.0
     assert reply.values["cash_flow_usd"] == pytest.approx(-120.0)
     assert (reply.stamp or "").startswith("Binance rate, 3 min old")
-    store.close()
+    typed = await say("/cost 100k 1d long 0.02%", store)  # the true interval of a typed rate is the stored one
+    assert typed.values["cash_flow_usd"] == pytest.approx(-120.0)
+    assert (typed.stamp or "").startswith("Rate as typed, every 4 h as on Binance")
+
+
+async def test_cost_of_the_past(store: Store) -> None:
+    rates = {MIDNIGHT - n * 8 * HOUR: 0.0001 for n in range(3 * 364)}  # 0.01 % for a year
+    rates |= {MIDNIGHT - n * 8 * HOUR: 0.0005 for n in range(3 * 100, 3 * 130)}  # but for 30 dear days
+    rates |= {MIDNIGHT - n * 8 * HOUR: -0.0002 for n in range(3 * 200, 3 * 230)}  # and 30 that paid a long
+    rates |= {MIDNIGHT - n * 8 * HOUR: 0.0003 for n in range(3 * 30)}  # and the last
+    keep_rates(store, rates)
+    long = await say("/cost 100k 7d btc long 25x", store)
+    assert long.values["settlements"] == 21
+    cases = long.values["cases"]
+    assert cases["average_30d"]["cash_flow_usd"] == pytest.approx(-100_000 * 0.0003 * 21, rel=0.01)
+    assert cases["dearest_30d_of_year"]["cash_flow_usd"] == pytest.approx(-100_000 * 0.0005 * 21, rel=0.01)
+    assert cases["dearest_30d_of_year"]["margin_pct"] == pytest.approx(-100 * 0.0005 * 21 * 25, rel=0.01)
+    short = await say("/cost 100k 7d btc short", store)
+    assert short.values["cases"]["dearest_30d_of_year"]["cash_flow_usd"] == pytest.approx(
+        -100_000 * 0.0002 * 21, rel=0.01
+    )
+    text = text_of(long)
+    rows = [line for line in text.splitlines() if line.startswith(("Rate", "now", "30-day", "dearest"))]
+    assert [" ".join(row.split()) for row in rows] == [
+        "Rate a year 7 days margin",
+        "now +32.8 % $630 15.7 %",
+        "30-day mean +32.6 % $625.92 15.6 %",
+        "dearest 30 d +54.7 % $1,050 26.2 %",
+    ]
+    assert max(map(len, rows)) <= 40
+    assert "the 30 days of the last year in which a long paid most, 15 July 2026 to 14 August 2026" in text
+    assert len(text) <= 900
+
+
+async def test_live_readings_weigh_by_time_and_not_by_count(store: Store) -> None:
+    rates = {MIDNIGHT - n * 8 * HOUR: 0.0001 for n in range(3 * 60)}
+    rates |= {MIDNIGHT - timedelta(minutes=n): 0.0009 for n in range(1, 8 * 60)}  # eight hours, minute by minute
+    keep_rates(store, rates)
+    reply = await say("/cost 100k 1d long", store)
+    mean = (0.0001 * (720 - 8) + 0.0009 * 8) / 720
+    assert reply.values["cases"]["average_30d"]["apr_pct"] == pytest.approx(mean / 8 * 8760 * 100, rel=0.01)
+
+
+async def test_a_few_days_of_rates_are_no_month(store: Store) -> None:
+    keep_rates(store, {MIDNIGHT - n * 8 * HOUR: 0.0001 for n in range(3 * 19)})
+    assert (await say("/cost 100k 7d long", store)).values["cases"] == {}
+
+
+async def test_an_old_rate_is_asked_for_anew(store: Store) -> None:
+    asked = []
+
+    async def bring(asset: str) -> None:
+        asked.append(asset)
+        keep_rates(store, {NOW: 0.0004}, asset=asset)
+
+    keep_rates(store, {NOW - 2 * HOUR: 0.0001})
+    reply = await say("/cost 100k 8h long", store, refresh=bring)
+    assert (asked, reply.values["rate"]) == (["BTC"], 0.0004)
+    await say("/cost 100k 8h long", store)  # fresh now: nobody is asked
+
+
+async def test_coins_are_priced_by_the_stored_price(store: Store) -> None:
+    pd = pytest.importorskip("pandas")
+    keep_rates(store, {NOW: 0.0001})
+    frame = pd.DataFrame({"mark_price": [80_000.0]}, index=pd.DatetimeIndex([NOW], name="at"))
+    points.write(store, [points.Points("binance", "BTC", None, frame)])
+    reply = await say("/cost 2btc 8h long", store)
+    assert reply.values["notional_usd"] == 160_000.0
+    assert "price 80,000, 0 s old" in (reply.stamp or "")
+
+
+# --- shared cases, typed ----------------------------------------------------------------------------------------------
+
+CASES = Path(__file__).resolve().parents[4] / "shared" / "data" / "calculator-cases.csv"
+# calculator -> (the line that asks it, the value that answers, its factor to the case's unit)
+TYPED: dict[str, tuple[str, str, float]] = {
+    "pnl_linear": ("/pnl {entry} {exit} {side} {size}eth", "pnl_usd", 1),
+    "pnl_inverse": ("/pnl {entry} {exit} {side} {size}usd coin-m", "pnl_coin", 1),
+    "roe_linear": ("/pnl {entry} {exit} {side} {leverage}x", "return_on_margin_pct", 0.01),
+    "roe_inverse": ("/pnl {entry} {exit} {side} {leverage}x coin-m", "return_on_margin_pct", 0.01),
+    "breakeven_exact": ("/pnl {entry} {side} fee {fee_open:%}", "breakeven_price", 1),
+    "size_from_risk": ("/size {entry} stop {stop} risk {risk}usd", "size", 1),
+    "margin_for_liq_price": ("/margin {entry} 25x {side} {size}btc liq {target}", "margin_needed", 1),
+    "bankruptcy_linear": ("/liq @{entry} {leverage}x {side} btc hl", "bankruptcy_price", 1),
+    "funding_payment": ("/cost {notional}usd {hours}h {rate:%} every 1h", "long_cash_flow_usd", -1),
+    "funding_on_margin_pct": ("/cost 100usd 1h {leverage}x long {rate:%} every 1h", "margin_pct", -0.01),
+    "funding_apr_simple": ("/cost 100usd 1d {rate:%} every {interval_h}h", "apr_pct", 0.01),
+}
+BEYOND = {("bankruptcy_linear", 50): "hl allows 40x"}
+
+
+def typed_cases() -> list[Any]:
+    if not CASES.exists():
+        return [pytest.param(None, id="missing", marks=pytest.mark.skip(reason=f"{CASES} is not here: shared data"))]
+    with CASES.open(encoding="utf-8", newline="") as handle:
+        rows = [(line, row, json.loads(row["inputs_json"])) for line, row in enumerate(csv.DictReader(handle), start=2)]
+    return [
+        pytest.param((row, said), id=f"{line}-{row['calculator']}")
+        for line, row, said in rows
+        if row["calculator"] in TYPED and (row["calculator"], said.get("leverage")) not in BEYOND
+    ]
+
+
+@pytest.mark.parametrize("case", typed_cases())
+async def test_a_shared_case_as_somebody_types_it(case: tuple[dict[str, str], dict[str, Any]]) -> None:
+    row, said = case
+    line, value, factor = TYPED[row["calculator"]]
+    said = {**said, "hours": said.get("n", 1)}
+    name = line.format(**{key: Percent(one) if isinstance(one, float) else one for key, one in said.items()})
+    reply = await say(name, now=MIDNIGHT + timedelta(minutes=1))
+    tolerance = max(float(row["tolerance"]), 1e-9 * abs(float(row["expected"])))
+    assert abs(reply.values[value] * factor - float(row["expected"])) <= tolerance
+
+
+class Percent(float):
+    """A number that formats with % as it is typed: 0.0005 as 0.05%."""
+
+    def __format__(self, spec: str) -> str:
+        return f"{self * 100:.10g}%" if spec == "%" else f"{float(self):.12g}"
+
+
+def test_most_shared_calculators_that_can_be_typed_are() -> None:
+    found = {each.values[0][0]["calculator"] for each in typed_cases() if each.values[0]}
+    assert not CASES.exists() or found == set(TYPED)
+
+
+# --- margin -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/margin 95000 25x long 0.5btc liq 90000",
+        "/margin 95000 25x short 10btc liq 101000 okx",
+        "/margin 95000 25x long 1Musd liq 90000 hl",
+        "/margin 95000 10x short 100000usd liq 120000 coin-m deribit",
+        "/margin 95000 5x long 30btc liq 70000",
+        "/margin 95000 25x long 0.5btc liq 80000 cross balance 5000 other profit 120 maintenance 50",
+    ],
+)
+async def test_with_the_margin_added_the_liquidation_is_there(line: str) -> None:
+    reply = await say(line)
+    values = reply.values
+    assert values["margin_to_add"] > 0
+    assert values["margin"] + values["margin_to_add"] == pytest.approx(values["margin_needed"])
+    args = parse(commands()["margin"].arguments, line.split(maxsplit=1)[1], command="margin", assets=("BTC",))
+    question = asked(Deps(NOW, None, cast("Store", NoStore()), ("BTC",), _nothing), args)  # type: ignore[arg-type]
+    position = replace(question.position(values["side"]), extra_margin=values["margin_to_add"])
+    assert quote(position).price == pytest.approx(values["target_price"], rel=1e-9)
+    assert len(text_of(reply)) <= 900
+
+
+async def test_nothing_to_add_where_the_liquidation_is_farther_already() -> None:
+    reply = await say("/margin 95000 25x long 0.5btc liq 93000")
+    assert reply.values["margin_to_add"] < 0
+    assert "Nothing to add: with $1,900 the liquidation is already beyond 93,000" in text_of(reply)
+
+
+async def test_the_side_follows_from_the_wanted_price() -> None:
+    assert (await say("/margin 95000 25x 0.5btc liq 99000")).values["side"] == "short"
+
+
+# --- profit -----------------------------------------------------------------------------------------------------------
+
+
+async def test_break_even_alone_and_of_an_inverse_contract() -> None:
+    alone = await say("/pnl 95000 long fee 0.05%")
+    assert text_of(alone).splitlines()[1] == "Break-even at 95,095.05 (+0.100 %), both fees paid."
+    for side in ("long", "short"):
+        even = (await say(f"/pnl 95000 {side} fee 0.1% coin-m")).values["breakeven_price"]
+        at = await say(f"/pnl 95000 {even:.8f} {side} 10000usd fee 0.1% coin-m")
+        assert at.values["pnl_coin"] == pytest.approx(0.0, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -161,6 +354,15 @@ async def test_at_the_highest_leverage_the_stop_comes_first(line: str) -> None:
         pytest.param("/cost 100k 7d 0.01% every 3d", "Type the interval like every 8h", id="odd interval"),
         pytest.param("/cost 100k 7d 50%", "like 0.01%", id="rate too high"),
         pytest.param("/pnl 95000", "The exit price is missing.", id="no exit"),
+        pytest.param("/margin 95000 25x long liq 90000", "The size is missing.", id="margin without a size"),
+        pytest.param("/margin 95000 long 0.5btc liq 90000", "The leverage is missing.", id="margin, no leverage"),
+        pytest.param("/margin 95000 25x long 0.5btc", "The liq 90000 is missing", id="margin, no wanted price"),
+        pytest.param(
+            "/margin 95000 25x long 0.5btc liq 96000", "The liquidation price of a long lies below its entry", id="side"
+        ),
+        pytest.param(
+            "/margin 95000 200x long 0.5btc liq 90000", "Type for example /margin 95000 150x", id="margin, cap"
+        ),
         pytest.param("/pnl 95000 96000 fee 30%", "like fee 0.05%", id="fee too high"),
         pytest.param("/size 95000 93000", "What may be lost is missing", id="no risk"),
         pytest.param("/size 95000 93000 1%", "1% of what?", id="share without a balance"),
@@ -171,12 +373,12 @@ async def test_at_the_highest_leverage_the_stop_comes_first(line: str) -> None:
 )
 async def test_refusals_say_what_to_type(line: str, words: str) -> None:
     with pytest.raises(Refused) as caught:
-        await say(line)
+        await say(line, refresh=_nothing)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["cost", "pnl", "size", "liq"])
+@pytest.mark.parametrize("name", ["cost", "pnl", "size", "liq", "margin"])
 async def test_examples_work_and_their_buttons_too(name: str) -> None:
     each = commands()[name]
     assert len(each.help) <= 60
@@ -185,4 +387,5 @@ async def test_examples_work_and_their_buttons_too(name: str) -> None:
     json.dumps(reply.values, allow_nan=False)
     for block in reply.blocks:
         for button in block.buttons if isinstance(block, Buttons) else ():
-            assert (await say(button.command)).values
+            if not button.command.startswith("/watch"):  # it writes: see its own tests
+                assert (await say(button.command)).values

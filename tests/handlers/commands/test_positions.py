@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -15,13 +17,14 @@ from signals.liquidation import Assumption
 from storage.db import Store
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 
 class Untouched:
     """A store that no calculator may read: only whether there is one can be asked."""
 
     exists = False
+    path = Path("no-such-folder/perpulse.db")
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"a calculator asked the store for {name}")
@@ -31,9 +34,12 @@ async def _nothing(asset: str) -> None:
     raise AssertionError(f"a calculator asked for fresh data of {asset}")
 
 
-def deps(store: Any = None) -> Deps:
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def deps(store: Any = None, now: datetime = NOW) -> Deps:
     return Deps(
-        now=datetime(2026, 11, 22, 12, tzinfo=UTC),
+        now=now,
         asker=Asker("terminal", Address("1", kind="terminal")),
         store=cast("Store", store or Untouched()),
         assets=("BTC", "ETH", "SOL"),
@@ -41,10 +47,10 @@ def deps(store: Any = None) -> Deps:
     )
 
 
-async def say(line: str, store: Any = None) -> Reply:
+async def say(line: str, store: Any = None, now: datetime = NOW) -> Reply:
     name, rest = split_command(line)
     each = commands()[name]
-    with_what = deps(store)
+    with_what = deps(store, now)
     return await each.run(with_what, parse(each.arguments, rest, command=name, assets=with_what.assets))
 
 
@@ -79,7 +85,9 @@ async def test_prices_of_the_reference(line: str, price: float) -> None:
 
 async def test_the_whole_answer() -> None:
     reply = await say("/liq 95000 25x long")
-    assert text_of(reply).splitlines() == [
+    lines = text_of(reply).splitlines()
+    assert lines.pop().startswith("More: /liq 95000 25x short · /liq 95000 25x long 1Musd")
+    assert lines == [
         "Read as: BTC · long · entry 95,000 · 25x · isolated · Binance",
         "Liquidation at 91,566.27 (−3.61 %), for positions up to $300k.",
         "The whole margin is gone at 91,200 (−4.00 %), the bankruptcy price.",
@@ -93,8 +101,7 @@ async def test_the_whole_answer() -> None:
             "The mark price decides, not the last trade. "
             "Assumed: the first tier, as no size was given; no margin added; no funding paid."
         ),
-        "Binance tier table of 29 September 2026 · 54 days old · no network needed",
-        "More: /liq 95000 25x short · /liq 95000 25x long 1Musd",
+        "Binance tier table of 29 September 2026 · 54 days old",
     ]
     assert reply.values == {
         **reply.values,
@@ -167,11 +174,29 @@ async def test_margin_is_told_when_the_size_is() -> None:
     assert by_collateral.values["leverage"] == pytest.approx(10.0)
 
 
-async def test_cross_counts_the_wallet() -> None:
-    reply = await say("/liq 95000 25x long 0.5btc cross balance 5000")
-    # (wallet + c − q·entry) / (q·m − q), the condition written out
-    assert reply.values["liquidation_price"] == pytest.approx((5000 - 0.5 * 95000) / (0.5 * 0.004 - 0.5))
-    assert "no other positions in the wallet" in text_of(reply)
+@pytest.mark.parametrize(
+    ("others", "extra"),
+    [
+        pytest.param("alone", 0, id="alone"),
+        pytest.param("other 0", 0, id="no others"),
+        pytest.param("other profit 120 maintenance 50", 70, id="others"),
+        pytest.param("other maintenance $50 pnl -120", -170, id="a loss, other words"),
+    ],
+)
+async def test_cross_counts_the_account(others: str, extra: float) -> None:
+    reply = await say(f"/liq 95000 25x long 0.5btc cross balance 5000 {others}")
+    # (wallet + profit − maintenance of the others + c − q·entry) / (q·m − q), the condition written out
+    assert reply.values["liquidation_price"] == pytest.approx((5000 + extra - 0.5 * 95000) / (0.5 * 0.004 - 0.5))
+    assert ("no other positions in the wallet" in text_of(reply)) == (extra == 0)
+    again = await say(f"/liq {reply.read_as}")
+    assert again.values == reply.values
+
+
+async def test_cross_of_a_coin_margined_contract_counts_in_coin() -> None:
+    in_coin = await say("/liq 95000 25x short 47500usd coin-m cross balance 0.1btc alone")
+    in_usd = await say("/liq 95000 25x short 47500usd coin-m cross balance 9500usd alone")
+    assert in_coin.values["liquidation_price"] == pytest.approx(47_500 * (-1 + 0.004) / (0.1 - 47_500 / 95_000))
+    assert in_usd.values["liquidation_price"] == pytest.approx(in_coin.values["liquidation_price"])
 
 
 @pytest.mark.parametrize(
@@ -181,8 +206,28 @@ async def test_cross_counts_the_wallet() -> None:
         pytest.param("/liq 95000 200x", "at most 150x on BTC up to $300k, by its table of 29 September 2026", id="cap"),
         pytest.param("/liq 95000 50x hl", "Hyperliquid allows at most 40x", id="Hyperliquid's cap"),
         pytest.param("/liq 95000 75x long 12M usd", "75x only up to $3m", id="cap of a large position"),
-        pytest.param("/liq 95000 25x long cross", "the wallet balance and the size must be known", id="cross"),
-        pytest.param("/liq 95000 25x long balance 500", "counts in cross margin only", id="balance without cross"),
+        pytest.param("/liq 95000 25x long cross", "so the wallet balance, the size, the profit of", id="cross"),
+        pytest.param(
+            "/liq 95000 25x long 0.5btc cross balance 5000",
+            "the profit of the other positions and their maintenance margin must be known too",
+            id="cross without the others",
+        ),
+        pytest.param(
+            "/liq 95000 25x long 0.5btc cross balance 5000 profit 120",
+            "so their maintenance margin must be known too",
+            id="cross with half of the others",
+        ),
+        pytest.param(
+            "/liq 95000 5x long 0.5btc cross balance 5000 other 7", "other 0 where there are none", id="others"
+        ),
+        pytest.param(
+            "/liq 95000 25x short 0.5btc coin-m cross balance 5 alone",
+            "Is the balance in BTC or in dollars? Type balance 5btc or balance 5usd.",
+            id="no unit in coin-m",
+        ),
+        pytest.param("/liq 95000 25x long 0.5btc collateral 0.1btc", "margined in dollars", id="coins in a linear one"),
+        pytest.param("/liq 95000 1x long 2Busd", "allows no position of that size", id="above the table"),
+        pytest.param("/liq 95000 25x long balance 500", "count in cross margin only", id="balance without cross"),
         pytest.param("/liq 0.00001 10x pepe", "did you mean 1000PEPE?", id="a thousand coins"),
         pytest.param("/liq 95000 10x hl coin-m", "No coin-margined contracts of Hyperliquid", id="no such contract"),
         pytest.param("/liq 95 25 long", "Which is the leverage, 95 or 25?", id="two that could be the leverage"),
@@ -197,7 +242,7 @@ async def test_refusals_say_what_to_type(line: str, words: str) -> None:
     answer = str(caught.value)
     assert words in answer
     assert "\n" not in answer
-    assert len(answer) < 260
+    assert len(answer) < 330
 
 
 async def test_what_a_refusal_proposes_can_be_asked() -> None:
@@ -209,21 +254,133 @@ async def test_what_a_refusal_proposes_can_be_asked() -> None:
     assert reply.values["side"] == "short"
 
 
-async def test_thousands_are_asked_about_when_a_price_is_stored(tmp_path: Path) -> None:
+# --- with a database --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    made = Store(tmp_path / "data" / "p.db")
+    yield made
+    made.close()
+
+
+def keep_bars(store: Store, bars: list[tuple[datetime, float, float, float]], step: timedelta) -> None:
     pd = pytest.importorskip("pandas")
-    from datetime import timedelta  # noqa: PLC0415 - beside the store it is used with
+    from storage import points  # noqa: PLC0415 - beside pandas
 
-    from storage import points  # noqa: PLC0415 - as above
+    index = pd.DatetimeIndex([bar[0] for bar in bars], name="at")
+    frame = pd.DataFrame([[*bar[1:], bar[1]] for bar in bars], index=index, columns=["open", "high", "low", "close"])
+    points.write(store, [points.Points("binance", "BTC", step, frame)])
 
-    store = Store(tmp_path / "p.db")
-    hour = pd.DatetimeIndex([pd.Timestamp("2026-11-22T10:00Z")], name="at")
-    frame = pd.DataFrame({"close": [84_000.0]}, index=hour)
-    points.write(store, [points.Points("binance", "BTC", timedelta(hours=1), frame)])
+
+DAY = timedelta(days=1)
+TODAY = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+async def test_thousands_are_asked_about_when_a_price_is_stored(store: Store) -> None:
+    keep_bars(store, [(TODAY, 84_000.0, 84_000.0, 84_000.0)], timedelta(hours=1))
     with pytest.raises(Refused, match=r"Did you mean 95k\? .* Type 95k for 95,000, like /liq 95000 25x long\."):
         await say("/liq 95 25x long", store)
     assert (await say("/liq 95000 25x long", store)).values["entry"] == 95000.0
     assert (await say("/liq 0.5 20x doge", store)).values["entry"] == 0.5
-    store.close()
+
+
+async def test_how_near_is_told_in_past_days(store: Store) -> None:
+    # forty days of 100: on every tenth the low is 4 % down, on every fifth the high 5 % up
+    days = [
+        (TODAY - n * DAY, 100.0, 105.0 if n % 5 == 0 else 101.0, 96.0 if n % 10 == 0 else 99.0) for n in range(1, 41)
+    ]
+    keep_bars(store, days, DAY)
+    long = await say("/liq 95000 25x long", store)
+    assert (
+        "Within a day BTC fell 3.61 % or more on 4 of 40 days (10.0 %): 13 October 2026 to 21 November 2026, Binance."
+    ) in text_of(long)
+    assert (long.values["days_that_far"], long.values["days_known"]) == (4, 40)
+    both = await say("/liq 95000 25x", store)
+    assert "fell 3.61 % or more on 4 of 40 days (10.0 %) and rose 3.59 % or more on 8 (20.0 %)" in text_of(both)
+    far = await say("/liq 95000 5x long", store)
+    assert "fell 19.68 % or more on none of 40 days:" in text_of(far)
+
+
+async def test_hours_count_as_a_day_when_all_of_it_is_there(store: Store) -> None:
+    hours = [(TODAY - n * timedelta(hours=1), 100.0, 101.0, 95.0 if n == 5 else 99.5) for n in range(1, 24 * 31 + 7)]
+    keep_bars(store, hours, timedelta(hours=1))
+    reply = await say("/liq 95000 25x long", store)
+    assert (reply.values["days_that_far"], reply.values["days_known"]) == (1, 31)
+
+
+async def test_a_short_history_and_today_are_not_told(store: Store) -> None:
+    keep_bars(store, [(TODAY - n * DAY, 100.0, 101.0, 90.0) for n in range(30)], DAY)  # 29 whole days and today
+    reply = await say("/liq 95000 25x long", store)
+    assert "Within a day" not in text_of(reply)
+    assert "days_known" not in reply.values
+
+
+async def test_the_chats_own_exchange_is_taken_where_none_is_named(store: Store) -> None:
+    keep_bars(store, [(TODAY, 84_000.0, 84_000.0, 84_000.0)], DAY)
+    before = await say("/venue", store)
+    assert before.values == {"venue": "binance", "chosen": False}
+    await say("/venue okex", store)
+    reply = await say("/liq 95000 25x long", store)
+    assert (reply.values["venue"], reply.read_as) == ("okx", "BTC · long · entry 95,000 · 25x · isolated · OKX")
+    assert (await say("/liq 95000 25x long hl", store)).values["venue"] == "hyperliquid"
+    assert (await say("/size 95000 stop 93000 risk 500usd", store)).values["venue"] == "okx"
+    assert (await say("/venue", store)).values == {"venue": "okx", "chosen": True}
+
+
+async def test_a_database_that_cannot_be_used_costs_no_answer(tmp_path: Path) -> None:
+    broken = tmp_path / "p.db"
+    broken.write_text("this is no database, and longer than a header of one would be", encoding="utf-8")
+    reply = await say("/liq 95000 25x long", Store(broken))
+    assert reply.values["liquidation_price"] == pytest.approx(91566.27, abs=0.01)
+
+
+def put_table(store: Store, name: str, line: str) -> None:
+    folder = store.path.parent / "tiers"
+    folder.mkdir(parents=True, exist_ok=True)
+    venue, contract, date = name.split("-", 2)
+    head = {"venue": venue, "contract": contract, "as_of": date, "unit": "quote", "source": "a test"}
+    text = "".join(f"# {key}: {value}\n" for key, value in head.items()) + line + "\n"
+    (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+
+
+async def test_a_renewed_table_is_taken_and_its_age_told(store: Store) -> None:
+    put_table(store, "binance-linear-2026-11-10", "BTC,USDT,checked=2026-11-20,0.01:0:50:100000")
+    reply = await say("/liq 95000 25x long", store)
+    assert reply.values["liquidation_price"] == pytest.approx(95_000 * 0.96 / 0.99)
+    assert reply.stamp == "Binance tier table of 10 November 2026, unchanged on 20 November 2026 · 2 days old"
+    assert (await say("/liq 0.5 20x doge long", store)).values["table_date"] == "2026-09-29"
+    okx = await say("/liq 95000 25x long okx", store)
+    assert okx.values["elsewhere"]["binance"] == reply.values["liquidation_price"]
+
+
+@pytest.mark.parametrize(("days", "stale"), [(60, False), (61, True)])
+async def test_a_stale_table_is_said_to_be(days: int, stale: bool) -> None:
+    now = datetime(2026, 9, 29, 12, tzinfo=UTC) + timedelta(days=days)
+    reply = await say("/liq 95000 25x long", now=now)
+    assert (reply.stamp or "").endswith("stale, it may have changed since" if stale else f"{days} days old")
+
+
+async def test_no_leverage_gives_the_spread_where_no_exchange_is_named() -> None:
+    spread = "Over all exchanges, long at 10x: 85,783.10 (Bybit) to 86,582.28 (Hyperliquid)."
+    assert spread in text_of(await say("/liq 95000"))
+    assert "Over all exchanges" not in text_of(await say("/liq 95000 bybit"))
+
+
+async def test_a_position_can_be_watched_where_there_is_a_command_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from handlers.commands import positions  # noqa: PLC0415 - to show it a command
+
+    with_watch = {**commands(), "watch": replace(commands()["liq"], name="watch")}
+    monkeypatch.setattr(positions, "commands", lambda: with_watch)
+    reply = await say("/liq 95k 25x long 0.5btc bybit")
+    buttons = {
+        each.label: each.command for block in reply.blocks if isinstance(block, Buttons) for each in block.buttons
+    }
+    assert buttons["Watch"] == "/watch long btc 95000 25x 0.5btc bybit"
+    assert (await say(buttons["Watch"].replace("/watch", "/liq"))).values == reply.values
+
+
+# --- all of them ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -237,6 +394,8 @@ async def test_thousands_are_asked_about_when_a_price_is_stored(tmp_path: Path) 
         "/liq 95000 25x long coin-m",
         "/liq 0.012 10x kpepe long",
         "/liq 95000 10x long gate 1btc",
+        "/liq 95000 25x long 0.5btc cross balance 5000 other profit 120 maintenance 50",
+        "/liq 95000 25x short 0.5btc coin-m cross balance 0.1btc alone",
     ],
 )
 async def test_answers_are_short_and_their_buttons_work(line: str) -> None:
@@ -247,6 +406,8 @@ async def test_answers_are_short_and_their_buttons_work(line: str) -> None:
     buttons = [each for block in reply.blocks if isinstance(block, Buttons) for each in block.buttons]
     assert buttons
     for button in buttons:
+        if button.command.startswith("/watch"):
+            continue
         assert (await say(button.command)).values["entry"] == reply.values["entry"]
 
 

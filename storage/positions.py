@@ -124,7 +124,15 @@ def followed(store: Store) -> list[Followed]:
 
 
 def add(
-    store: Store, owner: Owner, stake: Stake, *, name: str | None, lines: Sequence[float], state: State, at: datetime
+    store: Store,
+    owner: Owner,
+    stake: Stake,
+    *,
+    name: str | None,
+    lines: Sequence[float],
+    state: State,
+    at: datetime,
+    table_of: date | None = None,
 ) -> tuple[int, bool]:
     """Watch a position and return (its number, whether it is new): the same position is watched once.
 
@@ -146,7 +154,7 @@ def add(
         if count >= MOST_POSITIONS:
             raise TooMany
         number = _next_number(connection, owner)
-        _insert(connection, owner, stake, number=number, name=name, lines=lines, state=state, at=at)
+        _insert(connection, owner, stake, number=number, name=name, lines=lines, state=state, at=at, table_of=table_of)
         return number, True
 
 
@@ -274,11 +282,12 @@ def _insert(
     at: datetime,
     number: int | None = None,
     followed: int | None = None,
+    table_of: date | None = None,
 ) -> int:
     cursor = connection.execute(
         "INSERT INTO positions (destination, platform, owner, number, followed, asset, venue, contract, side, entry, "
-        "leverage, size_coins, size_usd, name, lines, begun, state) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "leverage, size_coins, size_usd, name, lines, begun, state, table_of) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             owner.destination,
             owner.platform,
@@ -290,6 +299,7 @@ def _insert(
             json.dumps(list(lines)),
             to_ms(at),
             json.dumps(to_json(state)),
+            None if table_of is None else table_of.isoformat(),
         ),
     )
     return int(cursor.lastrowid or 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from signals.liquidation.watching import RateRow, settlements, stored_as, typical_day
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _HOUR_MS = 3_600_000
 _DAY_MS = 86_400_000
+_SILENT = timedelta(hours=1)
 _NEAR_MS = 300_000  # of an hour: where settlements and the announcements before them stand
 
 
@@ -52,13 +54,19 @@ def _stored(store: Store, asset: str, venue: str) -> bool:
 
 
 def mark(store: Store, asset: str, venue: str) -> points.Newest | None:
-    """Return the newest mark price: the venue's own, else that of any venue; None where none is stored."""
+    """Return the newest mark price: the venue's own, else that of any venue; None where none is stored.
+
+    A venue that fell silent for an hour while others speak is one that is not collected any more.
+    """
     name, times = stored_as(asset)
     for stored, factor in ((asset, 1.0), (name, times)):
-        for one in (venue, None):
-            found = points.newest(store, stored, "mark_price", one)
-            if found is not None:
-                return points.Newest(found.at, found.value * factor, found.venue)
+        found = points.newest(store, stored, "mark_price")
+        if found is None:
+            continue
+        own = points.newest(store, stored, "mark_price", venue)
+        if own is not None and found.at - own.at < _SILENT:
+            found = own
+        return points.Newest(found.at, found.value * factor, found.venue)
     return None
 
 

@@ -99,7 +99,7 @@ class Following:
             self._asked[address] = now
             try:
                 answer = await self._account.fetch(address)
-                if abs(self._clock.now() - answer.at) > FRESH_ADDRESS:
+                if self._clock.now() - answer.at > FRESH_ADDRESS:
                     raise SourceDown(f"Hyperliquid answers with an old state, of {answer.at:%Y-%m-%d %H:%M} UTC.")
             except SourceError as error:
                 breaker.failed(error, now)

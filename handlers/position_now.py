@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from signals.liquidation import LiquidationAnswer, Shelf
     from storage.db import Store
+    from storage.points import Newest
     from storage.positions import Watched
 
 FRESH = timedelta(minutes=2)  # as for every mark price, see signals/inputs.py
@@ -65,11 +66,12 @@ class Looker:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._kept: dict[tuple[Any, ...], tuple[datetime, Any]] = {}
+        self._marks: tuple[datetime | None, dict[tuple[str, str], Newest | None]] = None, {}
 
     def typed(self, each: Watched, now: datetime, shelf: Shelf | None) -> Now:
         """Look up a position that was typed."""
         stake = each.stake
-        newest = settlements.mark(self._store, stake.asset, stake.venue)
+        newest = self._mark(stake.asset, stake.listed, now)
         mark = newest.value if newest else math.nan
         fresh = newest is not None and now - newest.at <= FRESH
         found, reason = None, ""
@@ -131,16 +133,25 @@ class Looker:
         )
         return found
 
+    def _mark(self, asset: str, venue: str, now: datetime) -> Newest | None:
+        """Return the newest mark price, read once for all positions of one moment."""
+        if self._marks[0] != now:
+            self._marks = now, {}
+        found = self._marks[1]
+        if (asset, venue) not in found:
+            found[asset, venue] = settlements.mark(self._store, asset, venue)
+        return found[asset, venue]
+
     def _settled(self, each: Watched, now: datetime) -> Any:
         """Return the settlements since the watch began; None where no rates of this contract are stored."""
         stake = each.stake
-        if stake.contract != "linear":
-            return None  # what is stored are the rates of linear contracts
+        if stake.contract != "linear" and stake.listed == stake.venue:
+            return None  # what is stored under that name are the rates of its linear contracts
         return self._keep(
             ("funding", each.id),
             now,
             lambda: settlements.settled(
-                self._store, stake.asset, stake.venue, start=stake.begun, end=now, otherwise=stake.entry
+                self._store, stake.asset, stake.listed, start=stake.begun, end=now, otherwise=stake.entry
             ),
         )
 

@@ -303,9 +303,10 @@ def _funding(now: Now) -> list[Block]:
 
 
 def _market(now: Now) -> str:
-    venue, of = NAMES.get(now.mark_venue, now.mark_venue), now.watched.stake
-    inverse = of.contract == "inverse"
-    return f"{venue}'s USDT contract" if inverse else venue
+    """Name the market of a mark price; that of a linear contract where an inverse one is held."""
+    venue, stake = NAMES.get(now.mark_venue, now.mark_venue), now.watched.stake
+    own = now.mark_venue == stake.listed != stake.venue
+    return f"{venue}'s USDT contract" if stake.contract == "inverse" and not own else venue
 
 
 def stamp(now: Now) -> str:

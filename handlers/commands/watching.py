@@ -117,6 +117,8 @@ async def unwatch(deps: Deps, args: WhichArgs) -> Reply:
     every = kept.of(deps.store, platform, user) if deps.store.exists else []
     addresses = kept.followed_by(deps.store, platform, user) if deps.store.exists else []
     gone, gone_addresses = _chosen(chunks, deps, every, addresses)
+    if not every and not addresses:
+        return _nothing_watched()
     if not gone and not gone_addresses:
         return Reply(
             (
@@ -230,7 +232,10 @@ async def _watch(
     if now.known and now.mark_at is not None:
         state, _ = judge(lines, state, {"distance": now.distance}, at=now.mark_at)
     try:
-        number, new = kept.add(deps.store, owner, stake, name=wish.name, lines=lines, state=state, at=deps.now)
+        number, new = kept.add(
+            deps.store, owner, stake, name=wish.name, lines=lines, state=state, at=deps.now,
+            table_of=answer.table_as_of,
+        )  # fmt: skip
     except kept.TooMany:
         raise Refused(
             f"You watch {kept.MOST_POSITIONS} positions, which is as many as one person may. "
@@ -323,7 +328,7 @@ async def _refresh(deps: Deps, every: Sequence[Watched]) -> None:
     from signals.liquidation.watching import stored_as  # noqa: PLC0415 - as above
     from storage import settlements  # noqa: PLC0415 - as above
 
-    for asset, venue in dict.fromkeys((each.stake.asset, each.stake.venue) for each in every if each.followed is None):
+    for asset, venue in dict.fromkeys((each.stake.asset, each.stake.listed) for each in every if each.followed is None):
         newest = settlements.mark(deps.store, asset, venue)
         if newest is None or deps.now - newest.at > FRESH:
             await deps.refresh(stored_as(asset)[0])

@@ -66,6 +66,11 @@ class Stake:
     size_usd: float | None = None
 
     @property
+    def listed(self) -> str:
+        """Give the venue by the name its contract is listed under: Binance's coin-margined ones have their own."""
+        return rule_for(self.venue, self.contract).venue
+
+    @property
     def sized(self) -> bool:
         """Tell whether a size is known, so that money can be named."""
         return self.size_coins is not None or self.size_usd is not None

@@ -33,6 +33,8 @@ _COMMAND = re.compile(r"\s*[/／]?\s*([^\s@]*)(?:@\S*)?\s*(.*)", re.DOTALL)
 
 def shown(text: str) -> str:
     """Return a person's own word short and printable enough to be repeated in an answer."""
+    if len(text) <= _SHOWN and text.isprintable():  # nearly always; asked for every number, shown for hardly any
+        return text.strip()
     clean = "".join(character if character.isprintable() else " " for character in text[: 2 * _SHOWN]).strip()
     return clean if len(clean) <= _SHOWN else clean[: _SHOWN - 1] + "…"
 

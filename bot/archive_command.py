@@ -74,8 +74,9 @@ async def _all(
     since = today - timedelta(days=days) if days else None
     # half a megabyte a day: a year and a bit unless somebody asks for more by its days
     result = await work.run(assets, since=since, depth_since=since or today - BACKGROUND)
-    known = [each for each in assets if each in result.gaps]
-    return result, await close_gap(store, config, clock, known)
+    said = await close_gap(store, config, clock, list(result.gaps)) if result.gaps else []
+    await asyncio.to_thread(work.look)
+    return result, said
 
 
 async def close_gap(store: Store, config: Config, clock: Clock, assets: Sequence[str]) -> list[str]:

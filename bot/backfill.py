@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from bot import archive_files
+from bot import archive_files, archive_plan
 from bot.archive_depth import depth
 from bot.archive_files import KEPT_FINE
 from bot.sources import NotOffered, SourceError
-from bot.sources.binance_archive import GROUPS, VENUE, BinanceArchive, Damaged, daily, monthly
+from bot.sources.binance_archive import GROUPS, VENUE, BinanceArchive, Damaged
 from bot.sources.recipes import HOUR, Unreadable
 from storage import coverage, points, thinning
 from storage.coverage import ArchiveFile, Gap
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bot.archive_files import Read
     from bot.clock import Clock
     from bot.config import Config
-    from bot.sources.binance_archive import File, Kind
+    from bot.sources.binance_archive import File
     from bot.sources.contracts import Contract
     from storage.db import Store
 
@@ -41,13 +41,6 @@ REISSUED: Final = timedelta(days=40)  # files younger than this are compared wit
 DAY: Final = timedelta(days=1)
 BACKGROUND: Final = timedelta(days=400)  # the longest window is 180 days, and a base rate wants two of them
 BACKGROUND_DEPTH: Final = timedelta(days=40)  # 0.6 MB a day: the rest is for who asks for it
-BEGINNING: Final[dict[Kind, date]] = {  # of the archive, for the oldest contract
-    "klines": date(2020, 1, 1),
-    "funding": date(2020, 1, 1),
-    "metrics": date(2020, 9, 1),
-    "depth": date(2023, 1, 1),
-}
-_METRICS_OF_OTHERS: Final = date(2021, 12, 1)
 TOLD: Final = 50  # problems in words; the rest is in the counts
 _UNLISTED: Final = 2  # months without bars, one after the other, before which there is nothing to look for
 
@@ -125,7 +118,8 @@ class Backfill:
         self.result = Result()
         self._done = self._total = 0
         self._began = 0.0
-        self._beginnings: dict[str, datetime] = {}
+        self._beginnings: dict[str, datetime] = {}  # when assets were listed, where the archive shows it
+        self._asked: dict[str, datetime] = {}
 
     async def run(self, assets: Sequence[str], *, since: date | None = None, depth_since: date | None = None) -> Result:
         """Read what is not known yet, BTC first, depth of all assets last; never raises for the archive.
@@ -139,22 +133,19 @@ class Backfill:
         try:
             for asset in ranked:
                 try:
-                    contract = await self._archive.contract(asset, self._probes())
+                    contract = await self._archive.contract(asset, archive_plan.probes(self._today))
                 except NotOffered as error:
                     self.result.unknown.append(str(error))
                     continue
-                listed[contract] = max(since or BEGINNING["klines"], BEGINNING["klines"])
-            light = sum(len(self._light(contract, first)) for contract, first in listed.items())
-            heavy = sum(len(self._days("depth", each, depth_since or first)) for each, first in listed.items())
-            bars = sum(
-                len(self._months("klines", each, first)) + len(self._this_month(each)) for each, first in listed.items()
+                listed[contract] = max(since or archive_plan.BEGINNING["klines"], archive_plan.BEGINNING["klines"])
+            self._total = sum(
+                len(archive_plan.every(contract, first, depth_since, self._today)) for contract, first in listed.items()
             )
-            self._total = light + heavy + bars
             for contract, first in listed.items():
                 listed[contract] = await self._bars(contract, first)
-                await self._read(self._light(contract, listed[contract]))
+                await self._read(archive_plan.light(contract, listed[contract], self._today))
             for contract, first in listed.items():
-                await self._read(self._days("depth", contract, max(depth_since or first, first)))
+                await self._read(archive_plan.days("depth", contract, max(depth_since or first, first), self._today))
         except SourceError as error:
             self.result.stopped = str(error)
         finally:
@@ -191,74 +182,42 @@ class Backfill:
     def _today(self) -> date:
         return self._clock.now().astimezone(UTC).date()
 
-    def _probes(self) -> tuple[date, ...]:
-        """Return days whose bars tell the name of a contract: one may be missing, or not published yet."""
-        return tuple(self._today - days * DAY for days in (2, 3, 40))
-
-    # --- the plan
-
-    def _light(self, contract: Contract, since: date) -> list[File]:
-        """List funding and metrics, newest month first."""
-        files = [*self._months("funding", contract, since), *self._days("metrics", contract, since)]
-        return sorted(files, key=lambda file: (file.start.year, file.start.month, not file.monthly), reverse=True)
-
-    def _months(self, kind: Kind, contract: Contract, since: date) -> list[File]:
-        """List the files of whole months, newest first."""
-        found = []
-        first = max(since, BEGINNING[kind])
-        month = self._today.replace(day=1) - DAY
-        while month >= first:
-            found.append(monthly(kind, contract, month))
-            month = month.replace(day=1) - DAY
-        return found
-
-    def _days(self, kind: Kind, contract: Contract, since: date) -> list[File]:
-        """List the files of days, newest first, until yesterday."""
-        begin = _METRICS_OF_OTHERS if kind == "metrics" and contract.asset != "BTC" else BEGINNING[kind]
-        first, last = max(since, begin), self._today - DAY
-        return [daily(kind, contract, last - place * DAY) for place in range((last - first).days + 1)]
-
-    def _this_month(self, contract: Contract) -> list[File]:
-        """List the bars of this month, which has no file of its own yet."""
-        return self._days("klines", contract, self._today.replace(day=1))
+    # --- bars, which show where the history begins
 
     async def _bars(self, contract: Contract, since: date) -> date:
         """Read bars: this month by days, the others whole. Return the first day worth asking for anything else.
 
-        A month without bars, and another before it, means that the contract was not listed yet: what lies before is no
-        gap, and nobody asks for it.
+        What is not there, with nothing older there either, was before the contract was listed: it is no gap, and after
+        two such months nobody asks on.
         """
-        months = deque(self._months("klines", contract, since))
-        await self._read(self._this_month(contract))
         absent: list[File] = []
-        while months:
-            batch = [months.popleft() for _ in range(min(AT_ONCE, len(months)))]
-            async with aclosing(self._fetch_all(batch)) as found:
-                async for file, fetched in found:
-                    await self._month(file, fetched, absent)
-            if len(absent) >= _UNLISTED or (absent and not months):
-                self._total -= len(months) + len(absent)
-                return await asyncio.to_thread(self._listed, contract, since)
-        return since
+        files = deque(archive_plan.this_month(contract, self._today))
+        files += archive_plan.months("klines", contract, since, self._today)
+        while files and sum(each.monthly for each in absent) < _UNLISTED:
+            await self._bar_files([files.popleft() for _ in range(min(AT_ONCE, len(files)))], absent)
+        if not absent:
+            return since
+        self._total -= len(files) + len(absent)
+        return await asyncio.to_thread(self._listed, contract, since)
 
-    async def _month(self, file: File, fetched: _Fetched, absent: list[File]) -> None:
-        """Settle a month of bars. One that is not there is put by until an older one shows that it is a gap."""
-        if fetched.state == "missing" and file.may_come(self._clock.now()):
-            await self._read(self._days_of(file))
-        elif fetched.state == "missing":
-            absent.append(file)
-        else:
-            for gone in absent:
-                await self._settle(gone, _Fetched("missing"))
-            absent.clear()
-            await self._settle(file, fetched)
-
-    def _days_of(self, month: File) -> list[File]:
-        """List the days of a month whose own file is not published yet."""
-        count = (month.end - month.start).days
-        days = [daily(month.kind, month.contract, month.start.date() + place * DAY) for place in range(count)]
-        self._total += count - 1
-        return days[::-1]
+    async def _bar_files(self, files: list[File], absent: list[File]) -> None:
+        """Settle files of bars. One that is not there is put by until an older one shows that it is a gap."""
+        async with aclosing(self._fetch_all(files)) as found:
+            async for file, fetched in found:
+                missing, may_come = fetched.state == "missing", file.may_come(self._clock.now())
+                if missing and not may_come:
+                    absent.append(file)
+                    continue
+                if missing and file.monthly:
+                    days = archive_plan.days_of(file)
+                    self._total += len(days) - 1
+                    await self._bar_files(days, absent)
+                    continue
+                for gone in () if missing else absent:
+                    await self._settle(gone, _Fetched("missing"))
+                if not missing:
+                    absent.clear()
+                await self._settle(file, fetched)
 
     def _listed(self, contract: Contract, since: date) -> date:
         first = coverage.first_bar(self._store, contract.asset, VENUE, HOUR)
@@ -390,8 +349,14 @@ class Backfill:
             coverage.forget_before(self._store, asset, VENUE, begin)
         for contract, first in listed.items():
             thinning.thin(self._store, contract.asset, VENUE, before=before)
-            start = datetime(first.year, first.month, first.day, tzinfo=UTC)
-            self.result.gaps[contract.asset] = coverage.gaps(self._store, contract.asset, venue=VENUE, since=start)
-            known = coverage.since(self._store, contract.asset, "open_interest_coin")
+            self._asked[contract.asset] = datetime(first.year, first.month, first.day, tzinfo=UTC)
+        self.look()
+
+    def look(self) -> None:
+        """Take down what is missing now; call it again when other sources were asked meanwhile."""
+        for asset, since in self._asked.items():
+            coverage.heal(self._store, asset, VENUE)
+            self.result.gaps[asset] = coverage.gaps(self._store, asset, venue=VENUE, since=since)
+            known = coverage.since(self._store, asset, "open_interest_coin")
             if known:
-                self.result.since[contract.asset] = known
+                self.result.since[asset] = known

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
+from signals.inputs import INPUTS
 from storage import points
 from storage.db import from_ms, to_ms
 
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 
 State = Literal["read", "missing", "damaged"]
 _FIRST_FIGURE: Final = timedelta(hours=12)
+_HOUR_MS: Final = 3_600_000
+_SPEAKS: Final = {  # whose values say that a group is known; settlements are too far apart to be counted by the hour
+    "bars": "close",
+    "open_interest": "open_interest_coin",
+    "long_short": "long_short_accounts",
+    "depth_bids": "depth_bids_usd",
+    "depth_asks": "depth_asks_usd",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +132,50 @@ def gaps(
         else:
             merged.append(each)
     return merged
+
+
+def heal(store: Store, asset: str, venue: str) -> int:
+    """Take out of the gaps the hours that another source has brought meanwhile; return how many gaps changed.
+
+    A gap within an hour stays: the hour is known, its five minutes are not.
+    """
+    changed = 0
+    with store.write() as connection:
+        for gap in gaps(store, asset, venue=venue):
+            if gap.group not in _SPEAKS or gap.end - gap.start < timedelta(hours=1):
+                continue
+            left = _unknown_hours(store, gap)
+            if left == [gap]:
+                continue
+            changed += 1
+            connection.execute(
+                "DELETE FROM gaps WHERE asset = ? AND venue = ? AND input_group = ? AND start >= ? AND until <= ?",
+                (asset, venue, gap.group, to_ms(gap.start), to_ms(gap.end)),
+            )
+            replace_gaps(store, asset, venue, (), start=gap.start, end=gap.end, gaps=left)
+    return changed
+
+
+def _unknown_hours(store: Store, gap: Gap) -> list[Gap]:
+    name = _SPEAKS[gap.group]
+    bar = INPUTS[name].kind == "bar"
+    moment = timedelta(milliseconds=1)
+    reach = (gap.start, gap.end) if bar else (gap.start + moment, gap.end + moment)  # a level is known at its time
+    times, _, values = points.columns(store, gap.asset, gap.venue, [name], start=reach[0], end=reach[1])
+    known = {
+        (at if bar else at - 1) // _HOUR_MS for at, value in zip(times, values[name], strict=True) if value is not None
+    }
+    left: list[Gap] = []
+    for hour in range(to_ms(gap.start) // _HOUR_MS, -(-to_ms(gap.end) // _HOUR_MS)):
+        if hour in known:
+            continue
+        start = max(from_ms(hour * _HOUR_MS), gap.start)
+        end = min(from_ms((hour + 1) * _HOUR_MS), gap.end)
+        if left and left[-1].end == start:
+            left[-1] = replace(left[-1], end=end)
+        else:
+            left.append(replace(gap, start=start, end=end))
+    return left
 
 
 def since(store: Store, asset: str, name: str) -> datetime | None:

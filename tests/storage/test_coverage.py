@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,24 @@ def test_what_lies_before_the_listing_is_no_gap(store: Store) -> None:
     put(store, gap(0, 24), gap(30, 80), gap(90, 95), gap(0, 56, group="bars"))
     coverage.forget_before(store, "BTC", "binance", DAY + 48 * HOUR)
     assert coverage.gaps(store, "BTC") == [gap(48, 80), gap(90, 95)]
+
+
+def test_hours_that_another_source_brought_are_taken_out_of_a_gap(store: Store) -> None:
+    short = gap(9, 10, "zero")
+    put(store, gap(0, 6), replace(short, end=short.start + timedelta(minutes=5)), gap(0, 4, group="bars"))
+    by_hour = [DAY + each * HOUR for each in (1, 2, 5)]  # levels known at 01:00, 02:00 and 05:00
+    points.write(store, [Points("binance", "BTC", None, frame(by_hour, open_interest_coin=[1.0, 2.0, 3.0]))])
+    points.write(store, [Points("okx", "BTC", None, frame([DAY + 4 * HOUR], open_interest_coin=[1.0]))])
+    points.write(
+        store, [Points("binance", "BTC", HOUR, frame([DAY + each * HOUR for each in range(4)], close=[1.0] * 4))]
+    )
+    assert coverage.heal(store, "BTC", "binance") == 2
+    assert [(each.start.hour, each.end.hour, each.reason) for each in coverage.gaps(store, "BTC")] == [
+        (2, 4, "rows are missing"),
+        (5, 6, "rows are missing"),
+        (9, 9, "zero"),
+    ]
+    assert coverage.heal(store, "BTC", "binance") == 0
 
 
 def test_gaps_can_be_asked_for_by_group_and_time(store: Store) -> None:

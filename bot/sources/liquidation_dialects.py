@@ -69,15 +69,13 @@ Heard = Beat | Accepted | Declined | Liquidation | Odd
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One venue. market_types: what ccxt is to load for it. market_wide: one subscription tells of every contract.
+    """One venue. market_wide: one subscription tells of every contract.
 
     gap: between two beats, at most, when all is well. most: contracts that one connection can follow.
     """
 
     venue: str
     title: str
-    ccxt_id: str
-    market_types: tuple[str, ...]
     url: str
     market_wide: bool
     ping: str | None
@@ -213,8 +211,6 @@ def _okx_side(one: Mapping[str, Any]) -> Side | None:
 BINANCE: Final = Dialect(
     venue="binance",
     title="Binance",
-    ccxt_id="binanceusdm",
-    market_types=("linear",),
     url="wss://fstream.binance.com/market/ws",
     market_wide=True,
     ping=None,
@@ -225,8 +221,6 @@ BINANCE: Final = Dialect(
 BYBIT: Final = Dialect(
     venue="bybit",
     title="Bybit",
-    ccxt_id="bybit",
-    market_types=("linear",),
     url="wss://stream.bybit.com/v5/public/linear",
     market_wide=False,
     ping=json.dumps({"op": "ping"}),
@@ -238,8 +232,6 @@ BYBIT: Final = Dialect(
 OKX: Final = Dialect(
     venue="okx",
     title="OKX",
-    ccxt_id="okx",
-    market_types=("swap",),
     url="wss://ws.okx.com:8443/ws/v5/public",
     market_wide=True,
     ping="ping",

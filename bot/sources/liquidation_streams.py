@@ -6,21 +6,19 @@ The sums are written every half minute and when the program ends, so that a rest
 from __future__ import annotations
 
 import asyncio
-import importlib
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 import structlog
 
 from bot.market import TOLD_AFTER, SourceEvent, SourceHealth
-from bot.sources.contracts import Contract, perpetuals
+from bot.sources.ccxt_venue import CcxtVenue
 from bot.sources.liquidation_dialects import DIALECTS, Dialect
 from bot.sources.liquidation_talk import Contracts, LiquidationTalk, Usual, milliseconds
-from bot.sources.recipes import Unreadable
-from bot.sources.strict import make_strict, translated
+from bot.sources.quirks import BY_NAME
 from bot.streams import Stream
 from storage import liquidations, points
 from storage.db import StoreError
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
     from bot.breaker import State
     from bot.clock import Clock
     from bot.sources import Topic
+    from bot.sources.contracts import Contract
     from storage.db import Store
 
 TOPIC: Final[Topic] = "liquidations"
@@ -53,8 +52,9 @@ class _Line:
 class LiquidationStreams:
     """The liquidation streams of every venue.
 
-    assets: those that are followed. contracts: looks up what a venue lists. urls: other addresses by venue, for tests
-    and mirrors. chance, wait, look_s: the jitter, how to sleep for seconds, and how often the clock is looked at.
+    assets: those that are followed. contracts: looks up what a venue lists; by itself through ccxt. urls and
+    exchange_url: other addresses of the streams, by venue, and of the lists, for tests and mirrors. chance, wait and
+    look_s: the jitter, how to sleep for seconds, and how often the clock is looked at.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class LiquidationStreams:
         dialects: Sequence[Dialect] = DIALECTS,
         contracts: Contracts | None = None,
         urls: Mapping[str, str] | None = None,
+        exchange_url: str | None = None,
         proxy: str | None = None,
         timeout_s: float = 10.0,
         chance: Callable[[], float] = random.random,
@@ -77,7 +78,7 @@ class LiquidationStreams:
         self._tasks: list[asyncio.Task[None]] = []
         self._handed: datetime | None = None
         self._log = structlog.get_logger("liquidations")
-        load = contracts or _Listed(clock, timeout_s, proxy)
+        load = contracts or _Listed(clock, timeout_s, proxy, exchange_url)
         self._lines = [
             self._line(dialect, load, (urls or {}).get(dialect.venue), chance, look_s, timeout_s, proxy)
             for dialect in dialects
@@ -212,29 +213,23 @@ class _Listed:
     A list of markets is 10 MB and more, and is needed once a day.
     """
 
-    def __init__(self, clock: Clock, timeout_s: float, proxy: str | None) -> None:
-        self._clock, self._timeout_s, self._proxy = clock, timeout_s, proxy
+    def __init__(self, clock: Clock, timeout_s: float, proxy: str | None, base_url: str | None) -> None:
+        self._clock, self._timeout_s, self._proxy, self._base_url = clock, timeout_s, proxy, base_url
         self._one = asyncio.Lock()
 
     async def __call__(self, dialect: Dialect) -> Mapping[str, Contract]:
         async with self._one:
-            # half a second and 100 MB: never on the event loop
-            ccxt = await asyncio.to_thread(importlib.import_module, "ccxt.async_support")
-            settings = {
-                "timeout": round(self._timeout_s * 1000),
-                "aiohttp_proxy": self._proxy,
-                "options": {"fetchMarkets": {"types": list(dialect.market_types)}},
-            }
-            exchange: Any = getattr(ccxt, dialect.ccxt_id)(settings)
-            make_strict(exchange, dialect.title, self._clock.now)
+            venue = CcxtVenue(
+                BY_NAME[dialect.venue],
+                clock=self._clock.now,
+                timeout_s=self._timeout_s,
+                proxy=self._proxy,
+                base_url=self._base_url,
+            )
             try:
-                with translated(dialect.title, self._clock.now):
-                    listed = perpetuals(dialect.venue, (await exchange.load_markets()).values())
-                    if not listed:
-                        raise Unreadable("a list of markets without a perpetual")
+                return await venue.contracts(self._clock.now())
             finally:
-                await exchange.close()
-            return listed
+                await venue.close()
 
 
 def _points(venue: str, asset: str, hours: Sequence[Hour]) -> Points:

@@ -142,6 +142,7 @@ def funding_rate_premium_clamp(*, premium: float, interest: float, clamp: float 
 MONTH_H, YEAR_H = 720, 8_760
 _FULL = 2 / 3  # of a month must be known, else its mean says little
 _USUAL_H = 8.0
+_SAME = 1e-12  # an hour: sums of thousands of rates differ in their last digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,21 +188,28 @@ def rate_cases(past: Sequence[PastRate], now_hour: int) -> RateCases:
         total.append(total[-1] + (each or 0.0))
         known.append(known[-1] + (each is not None))
     average: float | None = None
-    highest: tuple[float, int] | None = None
-    lowest: tuple[float, int] | None = None
+    highest: tuple[float, int, int] | None = None  # mean, hours known, hour of the end
+    lowest: tuple[float, int, int] | None = None
     for end in range(MONTH_H, len(hourly) + 1):
         count = known[end] - known[end - MONTH_H]
         if count < _FULL * MONTH_H:
             continue
         mean = (total[end] - total[end - MONTH_H]) / count
         hour = first + end - 1
-        highest = (mean, hour) if highest is None or mean > highest[0] else highest
-        lowest = (mean, hour) if lowest is None or mean < lowest[0] else lowest
+        if highest is None or mean > highest[0] + _SAME or _fuller(mean, count, highest):
+            highest = (mean, count, hour)
+        if lowest is None or mean < lowest[0] - _SAME or _fuller(mean, count, lowest):
+            lowest = (mean, count, hour)
         if end == len(hourly):
             average = mean
-    high, high_until = highest or (None, None)
-    low, low_until = lowest or (None, None)
+    high, _, high_until = highest or (None, 0, None)
+    low, _, low_until = lowest or (None, 0, None)
     return RateCases(average, high, high_until, low, low_until, known[-1] / 24)
+
+
+def _fuller(mean: float, count: int, than: tuple[float, int, int]) -> bool:
+    """Tell whether a window of the same mean is known better than the best so far."""
+    return abs(mean - than[0]) <= _SAME and count > than[1]
 
 
 def _per_hour(past: Sequence[PastRate], first: int, last: int) -> list[float | None]:

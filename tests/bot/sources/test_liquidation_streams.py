@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bot.clock import ReplayClock
+from bot.sources import Blocked, SourceDown
 from bot.sources.liquidation_dialects import (
     BINANCE,
     BYBIT,
@@ -24,10 +26,13 @@ from bot.sources.liquidation_dialects import (
     Odd,
     heard,
 )
+from bot.sources.liquidation_streams import LiquidationStreams
 from bot.sources.recipes import Unreadable
 from signals.inputs import is_floor
 from storage import liquidations
-from tests.bot.streaming import START, Rig, prime, rigged, until
+from storage.db import Store
+from tests.bot.streaming import LOOK_S, START, Rig, prime, rigged, until
+from tests.fakes.exchange import FakeExchange
 from tests.fakes.streams import GARBAGE, liquidation, pulse
 
 if TYPE_CHECKING:
@@ -433,6 +438,50 @@ async def test_an_hour_that_was_closed_before_a_restart_is_handed_out_after_it(t
         await rig.streams.start()
         (bar,) = await rig.streams.collect(rig.clock.now())
         assert (bar.venue, tuple(bar.frame.iloc[0])) == ("bybit", (5.0, 7.0))
+
+
+@pytest.mark.parametrize(
+    ("venue", "code", "size", "packed"),
+    [
+        pytest.param("binance", "BTCUSDT", 1.0, ("1000PEPEUSDT", 1000), id="Binance"),
+        pytest.param("bybit", "BTCUSDT", 1.0, ("1000PEPEUSDT", 1000), id="Bybit"),
+        pytest.param("okx", "BTC-USDT-SWAP", 0.01, ("PEPE-USDT-SWAP", 1), id="OKX"),
+    ],
+)
+async def test_contracts_and_their_sizes_are_looked_up_at_the_venue(
+    tmp_path: Path, venue: str, code: str, size: float, packed: tuple[str, int]
+) -> None:
+    clock, store = ReplayClock(START), Store(tmp_path / "perpulse.db")
+    (dialect,) = [each for each in DIALECTS if each.venue == venue]
+    async with FakeExchange(clock.now) as exchange:
+        streams = LiquidationStreams(
+            store, ("BTC", "PEPE", "NONE"), clock=clock, dialects=[dialect], exchange_url=exchange.base_url
+        )
+        talk = streams._lines[0].talk
+        hello = await talk.prepare()
+        contracts = {each.asset: each for each in talk._contracts.values()}
+        assert (contracts["BTC"].market_id, contracts["BTC"].size) == (code, size)
+        assert (contracts["PEPE"].market_id, contracts["PEPE"].multiplier) == packed
+        assert list(talk.absent) == ["NONE"]
+        assert len(hello) == (3 if venue == "bybit" else 2)
+        asked = exchange.count()
+        await talk.prepare()
+        assert exchange.count() == asked, "once a day is enough"
+    store.close()
+
+
+async def test_a_venue_that_does_not_list_its_contracts_holds_up_no_other(tmp_path: Path) -> None:
+    clock, store = ReplayClock(START), Store(tmp_path / "perpulse.db")
+    async with FakeExchange(clock.now) as exchange:
+        exchange.faults["/v5/market/instruments-info"] = "html"
+        exchange.faults["/api/v5/public/instruments"] = "geo"
+        streams = LiquidationStreams(store, ("BTC",), clock=clock, exchange_url=exchange.base_url, look_s=LOOK_S)
+        with pytest.raises(SourceDown, match="no readable answer"):
+            await streams._lines[1].talk.prepare()
+        with pytest.raises(Blocked, match="Set a proxy"):
+            await streams._lines[2].talk.prepare()
+        assert await streams._lines[0].talk.prepare()
+    store.close()
 
 
 def test_only_bybit_tells_of_every_liquidation() -> None:

@@ -10,6 +10,7 @@ from signals.inputs import BARS, INPUTS, LEVELS
 from storage.db import from_ms, to_ms
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable, Sequence
     from datetime import datetime, timedelta
 
@@ -56,16 +57,18 @@ class Series:
         return self.last + self.step * 1000
 
 
-_BAR_KEY = ("asset", "venue", "step", "at")
-_LEVEL_KEY = ("asset", "venue", "at")
-
-
-def _upsert(table: str, key: tuple[str, ...], columns: tuple[str, ...]) -> str:
-    names = ", ".join((*key, *columns))
-    marks = ", ".join("?" * (len(key) + len(columns)))
+def _upsert(table: str, head: str, columns: tuple[str, ...]) -> str:
+    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
     # A value that is not known today never wipes out one that was known yesterday.
     sets = ", ".join(f"{name} = coalesce(excluded.{name}, {name})" for name in columns)
-    return f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO UPDATE SET {sets}"  # noqa: S608 - our names
+    key = "asset, venue, step, at" if table == "bars" else "asset, venue, at"
+    return f"INSERT INTO {table} ({key}, {names}) VALUES ({head}, ?, {marks}) ON CONFLICT DO UPDATE SET {sets}"  # noqa: S608
+
+
+def _literals(connection: sqlite3.Connection, *values: str | int) -> str:
+    """Return values as SQLite itself quotes them: what is the same in every row need not be bound in every row."""
+    quoted = connection.execute(f"SELECT {', '.join(['quote(?)'] * len(values))}", values).fetchone()
+    return ", ".join(quoted)
 
 
 def write(store: Store, batches: Iterable[Points]) -> int:
@@ -73,7 +76,7 @@ def write(store: Store, batches: Iterable[Points]) -> int:
     count = 0
     with store.write() as connection:
         for points in batches:
-            table, key, every = ("levels", _LEVEL_KEY, LEVELS) if points.step is None else ("bars", _BAR_KEY, BARS)
+            table, every = ("levels", LEVELS) if points.step is None else ("bars", BARS)
             columns = tuple(name for name in every if name in points.frame.columns)
             values = points.frame.loc[:, list(columns)].to_numpy(dtype=float, na_value=math.nan)
             known = values == values  # noqa: PLR0124 - the plain test for NaN
@@ -83,10 +86,10 @@ def write(store: Store, batches: Iterable[Points]) -> int:
             count += int(known.sum())
             times = cast("pd.DatetimeIndex", points.frame.index).as_unit("ms").asi8
             step = 0 if points.step is None else int(points.step.total_seconds())
-            head = (points.asset, points.venue, *([step] if step else []))
+            head = _literals(connection, points.asset, points.venue, *([step] if step else []))
             # SQLite keeps NaN as NULL, so the values go in as they are.
             body = zip(times[rows].tolist(), *(column.tolist() for column in values[rows].T), strict=True)
-            connection.executemany(_upsert(table, key, columns), [(*head, *row) for row in body])
+            connection.executemany(_upsert(table, head, columns), body)
             spans = [(name, times[known[:, i]]) for i, name in enumerate(columns) if known[:, i].any()]
             connection.executemany(
                 "INSERT INTO series (asset, input, venue, step, first, last) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT "

@@ -96,6 +96,13 @@ def test_nothing_known_is_nothing_written(store: Store, empty: Points) -> None:
     assert everything(store) == []
 
 
+@pytest.mark.parametrize("name", ["it's", '"quoted"', "a'); DROP TABLE bars; --", "Größe", "?1", "%s"])
+def test_any_name_comes_back_as_it_was(store: Store, name: str) -> None:
+    points.write(store, [Points(name, name, HOUR, frame(START, HOUR, close=[1.0]))])
+    assert points.newest(store, name, "close") == points.Newest(START + HOUR, 1.0, name)
+    assert points.columns(store, name, name, ["close"], **EVER)[2] == {"close": [1.0]}
+
+
 def test_one_bad_batch_keeps_all_of_them_out(store: Store) -> None:
     bad = Points("binance", "BTC", HOUR, pd.DataFrame({"close": ["no number"]}, index=[pd.Timestamp(START)]))
     with pytest.raises(ValueError):

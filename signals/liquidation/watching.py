@@ -206,7 +206,7 @@ def lines_for(distance: float) -> tuple[float, ...]:
     if math.isnan(distance):
         return LINES
     ahead = tuple(line for line in LINES if line < distance)
-    return ahead or (_round(distance / 2), _round(distance / 4))
+    return ahead or tuple(dict.fromkeys((_round(distance / 2), _round(distance / 4))))
 
 
 def _round(line: float) -> float:

@@ -32,7 +32,14 @@ if TYPE_CHECKING:
 SHOWN_GAPS: Final = 12
 EVERY: Final = 25  # files between two plain lines
 _ASSET: Final = re.compile(r"[A-Z0-9]{1,15}")
-_GROUPS: Final = {"depth_bids": "bids", "depth_asks": "asks"}
+_GROUPS: Final = {
+    "bars": "bars",
+    "open_interest": "open interest",
+    "long_short": "long/short ratios",
+    "funding": "funding",
+    "depth_bids": "bids within 1 %",
+    "depth_asks": "asks within 1 %",
+}
 
 
 def backfill(
@@ -152,20 +159,23 @@ def _tell(result: Result, said: list[str], *, as_json: bool) -> None:
         cli.out(json.dumps(as_object(result, said)))
         return
     cli.out(
-        f"{result.files:,} files read, {result.unchanged:,} known already; {result.rows:,} rows, {result.kept:,} kept "
-        f"after thinning, {result.refused:,} refused; {result.missing:,} files missing, {result.pending:,} not "
-        "published yet."
+        f"{wording.count(result.files, 'file')} read, {result.unchanged:,} known already; "
+        f"{wording.count(result.rows, 'row')}, {result.kept:,} kept after thinning, {result.refused:,} refused; "
+        f"{wording.count(result.missing, 'file')} missing, {result.pending:,} not published yet."
     )
     for asset, gaps in result.gaps.items():
         since = result.since.get(asset)
         cli.out(f"{asset}: open interest known since {wording.day(since)}." if since else f"{asset}: nothing known.")
         for gap in gaps[:SHOWN_GAPS]:
-            group = _GROUPS.get(gap.group, gap.group.replace("_", " "))
-            cli.out(f"  gap: {group}, {gap.start:%Y-%m-%d %H:%M} to {gap.end:%Y-%m-%d %H:%M} UTC: {gap.reason}")
+            cli.out(
+                f"  gap: {_GROUPS[gap.group]}, {gap.start:%Y-%m-%d %H:%M} to {gap.end:%Y-%m-%d %H:%M} UTC: {gap.reason}"
+            )
         if len(gaps) > SHOWN_GAPS:
             cli.out(f"  ... and {len(gaps) - SHOWN_GAPS} more gaps; --json lists them all.")
-    for problem in [*result.unknown, *result.problems, *result.damaged, *said]:
+    for problem in [*result.unknown, *result.problems, *result.damaged]:
         sys.stderr.write(f"{problem}\n")
+    for trouble in said:
+        sys.stderr.write(f"{trouble} The hours since the archive's last day come when it answers: perpulse run.\n")
     if result.stopped:
         sys.stderr.write(
             f"{result.stopped} What was read is kept; give the same command again later and it goes on from there.\n"

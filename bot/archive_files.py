@@ -234,8 +234,8 @@ def metrics(file: File, content: bytes, now: datetime) -> Read:
     is wrong a value comes five minutes late; the other mistake would look into the future.
     """
     found = lines(file, content, _METRICS)
-    labels = {text_time(row[0]) for row in found}
-    late = 0 if file.end in labels and file.start not in labels else _ms(FIVE_MINUTES)
+    labels = [to_ms(label) for row in found if (label := text_time(row[0]))]
+    late = 0 if _near(file.end, labels) and not _near(file.start, labels) else _ms(FIVE_MINUTES)
 
     def when(row: list[str]) -> int | None:
         label = text_time(row[0])
@@ -248,6 +248,10 @@ def metrics(file: File, content: bytes, now: datetime) -> Read:
         "long_short": Slots(file.start, FIVE_MINUTES, _RATIOS, ends=True, any_will_do=True),
     }
     return finish(file, table, rows, now, slots)
+
+
+def _near(moment: datetime, labels: list[int]) -> bool:
+    return any(abs(at - to_ms(moment)) <= _SLACK_MS for at in labels)
 
 
 def _measured(file: File, row: list[str], at: int | None) -> tuple[int, tuple[float, ...]]:

@@ -312,6 +312,12 @@ def test_a_row_is_known_at_the_end_of_its_five_minutes(at_end: bool) -> None:
     )
 
 
+def test_labels_some_seconds_late_are_of_their_five_minutes() -> None:
+    read = measured(lambda rows: [row.replace(":00,BTC", ":03,BTC") for row in rows], at_end=True)
+    assert (read.kept, read.gaps, read.refused) == (288, (), 0)
+    assert read.points[0].frame.index[-1] == FILE.end + timedelta(seconds=3)
+
+
 def test_a_short_file_that_does_not_show_its_clock_is_never_early() -> None:
     (points,) = measured(lambda rows: rows[:100], at_end=True).points
     assert points.frame.index[0] == FILE.start + timedelta(minutes=10), "five minutes late at worst, never ahead"

@@ -61,10 +61,10 @@ class LiqArgs:
     venue: str | None = argument(VENUE, default=None)
     contract: Contract | None = argument(CONTRACT, default=None)
     margin_mode: MarginMode | None = argument(MARGIN_MODE, default=None, label="isolated or cross")
-    collateral: Cash | None = argument(CASH, default=None, words="collateral margin=")
+    collateral: Cash | None = argument(CASH, default=None, words="collateral")
     balance: Cash | None = argument(CASH, default=None, words="balance wallet", label="balance 5000")
     other_profit: Cash | None = argument(CASH, default=None, words="profit pnl upnl", label="other profit 120")
-    other_maintenance: Cash | None = argument(CASH, default=None, words="maintenance maint mm", label="maintenance 50")
+    other_maintenance: Cash | None = argument(CASH, default=None, words="maintenance maint", label="maintenance 50")
     others: Cash | None = argument(CASH, default=None, words="other others", label="other 0")
     alone: Literal[True] | None = argument(ALONE, default=None, label="alone")
 

@@ -21,6 +21,7 @@ WORDS = (
     "long short l s buy sell btc BTCUSDT eth doge 1000pepe kPEPE $sol BTC-USDT-SWAP BTC/USDT:USDT binance hl okx "
     "gate.io coin-m usdt usdc iso cross balance wallet entry exit stop at @ x lev leverage 25x x25 25 95k 95000 95,000 "
     "95.000 95.000,5 0.5btc 10k$ $10k 1M usd 7d 8h 90m 2w 2% -3.5 % -1 0 1e9 1e99 00 000 .5 5. ,, , . - + / = : · × − "
+    "profit maintenance other alone liq collateral fee every -120 "
     "oi funding berlin utc+2 08:30 8am digest daily off on please the my 9999999999999999999 nan inf NaN 1_0 ' `"
 )
 KNOWN = tuple(WORDS.split())

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from handlers.command import Refused, commands
 from handlers.parsing import (
     ASSET,
+    CASH,
     CONTRACT,
     DURATION,
     LEVERAGE,
@@ -28,6 +29,7 @@ from handlers.parsing import (
     TIME,
     VENUE,
     ZONE,
+    Cash,
     Size,
     argument,
     choice,
@@ -49,6 +51,22 @@ class Position:
     contract: str | None = argument(CONTRACT, default=None)
     margin_mode: str | None = argument(MARGIN_MODE, default=None)
     balance: float | None = argument(MONEY, default=None, words="balance wallet")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    entry: float = argument(PRICE, label="entry price")
+    leverage: float | None = argument(LEVERAGE, default=None)
+    side: str | None = argument(SIDE, default=None)
+    asset: str | None = argument(ASSET, default=None)
+    size: Size | None = argument(SIZE, default=None)
+    venue: str | None = argument(VENUE, default=None)
+    contract: str | None = argument(CONTRACT, default=None)
+    margin_mode: str | None = argument(MARGIN_MODE, default=None)
+    balance: Cash | None = argument(CASH, default=None, words="balance wallet")
+    profit: Cash | None = argument(CASH, default=None, words="profit pnl")
+    maintenance: Cash | None = argument(CASH, default=None, words="maintenance maint")
+    others: Cash | None = argument(CASH, default=None, words="other others")
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +317,19 @@ LEVERAGES = {25.0: ["25x", "x25", "25X", "25×", "lev 25", "25x leverage", "25.0
 SIDES = {"long": ["long", "L", "buy", "Bull"], "short": ["short", "s", "SELL", "bear"]}
 ASSETS = {"BTC": ["btc", "BTC", "BTCUSDT", "BTC-USDT-SWAP", "BTC/USDT:USDT", "$btc"], "DOGE": ["doge", "DOGEUSDT"]}
 VENUES = {"binance": ["binance", "BNC"], "hyperliquid": ["hl", "Hyperliquid"]}
+CONTRACTS = {"inverse": ["coin-m", "COINM", "inverse"], "linear": ["linear", "USDT-M"]}
+SIZES = {  # always with a unit: a bare number beside a price is asked about
+    Size(0.5, "coin", "BTC"): ["0.5btc", "0.50BTC", "0,5btc", "size 0.5btc", "0.5BTCUSDT"],
+    Size(10_000.0, "usd"): ["10kusd", "10k$", "size 10,000usd", "10_000usdt", "notional $10k", "10k usd"],
+}
+CASHES = {
+    "balance": {
+        Cash(5000.0, ""): ["balance 5000", "wallet 5k", "balance: 5,000"],
+        Cash(0.1, "coin"): ["wallet 0.1btc"],
+    },
+    "profit": {Cash(-120.0, ""): ["other profit -120", "pnl −120"], Cash(0.0, "usd"): ["profit 0usd", "profit $0"]},
+    "maintenance": {Cash(50.0, "usd"): ["maintenance $50", "maint 50usd", "maintenance 50 usd"]},
+}
 MODES = {"isolated": ["iso", "Isolated"], "cross": ["cross"]}
 NOISE = ["", "please", "my", "perp", "with", ",", "…", "futures", "the", "position", "!", "·"]
 
@@ -333,9 +364,57 @@ def test_any_order_and_spelling_gives_the_same_reading(line: tuple[str, dict[str
     assert said(Position, text) == meaning
 
 
+@st.composite
+def accounts(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+    """Give a cross position of BTC in any order; words that speak of the number after them stay before it."""
+    meaning: dict[str, Any] = {}
+    parts: list[str] = []
+    sources: dict[str, dict[Any, list[str]]] = {
+        "entry": {95000.0: ["95000", "95k", "@95k", "entry 95000"]},
+        "leverage": LEVERAGES,
+        "side": SIDES,
+        "asset": {"BTC": ASSETS["BTC"][:4]},
+        "size": SIZES,
+        "venue": VENUES,
+        "contract": CONTRACTS,
+        "margin_mode": MODES,
+        **CASHES,
+    }
+    for name, spellings in sources.items():
+        if name != "entry" and draw(st.booleans()):
+            continue
+        value = draw(st.sampled_from(list(spellings)))
+        meaning[name] = value
+        parts.append(draw(st.sampled_from(spellings[value])))
+    if any(getattr(value, "unit", "") == "coin" for value in meaning.values()):
+        meaning["asset"] = "BTC"
+    parts = draw(st.permutations(parts))
+    noise = [draw(st.sampled_from(NOISE)) for _ in parts]
+    return " ".join(f"{part} {extra}" for part, extra in zip(parts, noise, strict=True)), meaning
+
+
+@given(accounts())
+@example(
+    (
+        "wallet 0.1btc maint 50usd 95k 10k usd pnl −120",
+        {
+            "entry": 95000.0,
+            "balance": Cash(0.1, "coin"),
+            "maintenance": Cash(50.0, "usd"),
+            "profit": Cash(-120.0, ""),
+            "size": Size(10_000.0, "usd"),
+            "asset": "BTC",
+        },
+    )
+)
+def test_an_account_in_any_order_and_spelling_gives_the_same_reading(line: tuple[str, dict[str, Any]]) -> None:
+    text, meaning = line
+    assert said(Account, text) == meaning
+
+
 @given(st.text(max_size=120))
 def test_junk_is_read_or_refused(text: str) -> None:
-    for arguments in (Position, Trade, Chart, Digest, Note):
+    for arguments in (Position, Account, Trade, Chart, Digest, Note):
         try:
             parse(arguments, text, command="liq")
         except Refused as answer:

@@ -21,8 +21,9 @@ from bot.prompting import SCREEN, Screen
 from bot.schedule import TICK_EVERY, schedule
 from bot.sources.alternative_me import AlternativeMe
 from bot.sources.ccxt_venue import CcxtVenue
+from bot.sources.defillama import DefiLlama
 from bot.sources.hyperliquid_account import HyperliquidAccount
-from bot.sources.quirks import VENUES
+from bot.sources.quirks import BY_NAME, OPTIONS
 from bot.tick import Ticker
 from handlers.answer import answer_blocks, logged
 from handlers.command import Deps
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from bot.config import Config
     from bot.sources import Source
+    from bot.tape import Wrap
     from handlers.channel import Channel
     from handlers.command import Asker
     from handlers.on_telegram import Telegram
@@ -173,21 +175,33 @@ async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def sources_of(config: Config, clock: Clock) -> list[Source]:
-    """Return the sources that the configuration names."""
+def sources_of(config: Config, clock: Clock, wrap: Wrap | None = None) -> list[Source]:
+    """Return the sources that the configuration names. wrap: a recording or a tape in the place of each connection."""
     market = config.market
+    rows = [BY_NAME[each] for each in market.venues]
+    if market.options and "deribit" not in market.venues:
+        rows.append(OPTIONS)
     found: list[Source] = [
         CcxtVenue(
-            next(each for each in VENUES if each.venue == market.venue),
+            row,
             clock=clock.now,
             timeout_s=market.timeout_seconds,
             proxy=market.proxy,
             base_url=market.exchange_url,
+            paced=market.exchange_url is None,  # a server of the tests counts no request weights
+            wrap=wrap,
         )
+        for row in rows
     ]
-    if market.fear_greed:
-        other = {"base_url": market.fear_greed_url} if market.fear_greed_url else {}
-        found.append(AlternativeMe(clock=clock.now, timeout_s=market.timeout_seconds, proxy=market.proxy, **other))
+    for wanted, kind, url in (
+        (market.fear_greed, AlternativeMe, market.fear_greed_url),
+        (market.stablecoins, DefiLlama, market.stablecoins_url),
+    ):
+        if wanted:
+            other = {"base_url": url} if url else {}
+            found.append(
+                kind(clock=clock.now, timeout_s=market.timeout_seconds, proxy=market.proxy, wrap=wrap, **other)
+            )
     return found
 
 
@@ -197,12 +211,16 @@ def build(
     clock: Clock | None = None,
     sources: Sequence[Source] | None = None,
     channels: Sequence[Channel] | None = None,
+    wrap: Wrap | None = None,
 ) -> App:
-    """Make an App. Without `sources` and `channels`, those of the configuration: the terminal where no token is set."""
+    """Make an App. Without `sources` and `channels`, those of the configuration: the terminal where no token is set.
+
+    wrap: a recording or a tape in the place of each source's connection.
+    """
     clock = clock or SystemClock()
     store = Store(config.database)
     market = Market(
-        sources_of(config, clock) if sources is None else sources,
+        sources_of(config, clock, wrap) if sources is None else sources,
         clock=clock.now,
         remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from bot.clock import ReplayClock, SystemClock
+from bot.clock import Clock, ReplayClock, SystemClock
 from bot.config import Config, ConfigError, example, load
 from handlers.command import Refused
 from signals.inputs import MARKET
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bot.importing import Imported
     from bot.judge import Verdict
     from bot.prompting import Screen
+    from bot.tape import Wrap
     from handlers.command import Asker
     from handlers.reply import Block
 
@@ -59,11 +60,13 @@ def settings_of(config: Path | None, db: Path | None = None) -> Config:
     return settings.model_copy(update={"database": db}) if db else settings
 
 
-def run(config: Path | None, db: Path | None) -> None:
-    """Run the bot until it is told to stop."""
+def run(config: Path | None, db: Path | None, record: Path | None = None, tape: Path | None = None) -> None:
+    """Run the bot until it is told to stop; write every raw answer down, or play written ones instead of asking."""
     from bot import log
     from bot.app import build
+    from handlers import wording
     from handlers.channel import SendFailed
+    from handlers.readings import VENUES
 
     with plain_errors():
         settings = settings_of(config, db)
@@ -73,16 +76,39 @@ def run(config: Path | None, db: Path | None) -> None:
             quiet=token is None and sys.stderr.isatty(),  # the screen says it already
             secrets=[token.get_secret_value()] if token else [],
         )
-        app = build(settings)
+        clock, wrap = _taped(record, tape)
+        app = build(settings, clock=clock, wrap=wrap)
         with app.store.write():
             """Raise StoreError before anything is promised."""
         where = "Telegram" if token else "this terminal (no Telegram token is set; see config.example.toml)"
-        out(f"perpulse follows {', '.join(settings.assets)} on {settings.market.venue.title()} and speaks in {where}.")
+        venues = wording.listing([VENUES.get(each, each) for each in settings.market.venues])
+        out(f"perpulse follows {', '.join(settings.assets)} on {venues} and speaks in {where}.")
         sys.stdout.flush()
         try:
             asyncio.run(app.run())
         except SendFailed as failed:
             raise Refused(failed.reason) from None
+
+
+def _taped(record: Path | None, tape: Path | None) -> tuple[Clock, Wrap | None]:
+    """Choose clock and connection: the network, the network written down, or a tape in the tape's own time."""
+    from bot.tape import Recorder, ShiftedClock, Tape, TapeError
+
+    clock = SystemClock()
+    if record and tape:
+        raise Refused("Give --record or --tape, not both.")
+    try:
+        if record:
+            recorder = Recorder(record, clock.now)
+            out(f"Every raw answer is written to {recorder.path}, without keys.")
+            return clock, recorder.wrap
+        if tape:
+            played = Tape.read(tape)
+            out(f"Playing {played.left} recorded answers from {played.begin:%Y-%m-%d %H:%M} UTC; nothing is asked.")
+            return ShiftedClock(clock, played.begin), played.wrap
+    except TapeError as error:
+        raise Refused(str(error)) from None
+    return clock, None
 
 
 def demo(db: Path | None, *, prompt: bool, as_json: bool) -> None:
@@ -284,7 +310,7 @@ def check_config(config: Path | None) -> None:
         settings = settings_of(config)
         token = settings.telegram_token()
     out(f"assets: {', '.join(settings.assets)}")
-    out(f"venue: {settings.market.venue}")
+    out(f"venues: {', '.join(settings.market.venues)}")
     out(f"database: {settings.database}")
     out(f"Telegram: {'a token is set' if token else 'no token, so perpulse speaks in the terminal'}")
     out("The configuration is in order.")

@@ -11,18 +11,21 @@ import random
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import structlog
 
+from bot.agreement import LASTING, Agreement
 from bot.border import Border
 from bot.breaker import Breaker, State
 from bot.sources import Ask, Blocked, NotOffered, Source, SourceDown, SourceError, Topic
 from signals.inputs import INPUTS, MARKET
+from storage.options import Chain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from bot.sources import Found
     from storage.points import Newest, Points
 
     Remembered = Callable[[str, str, str], Newest | None]
@@ -38,12 +41,25 @@ _KEY_INPUT: Final[dict[Topic, str]] = {  # whose newest value says how far the s
     "bars": "close",
     "open_interest": "open_interest_coin",
     "funding": "funding_rate",
+    "ratios": "long_short_accounts",
+    "depth": "depth_bids_usd",
+    "volatility": "implied_volatility",
     "fear_greed": "fear_greed",
+    "stablecoins": "stablecoin_supply_usd",
 }
 _FRESH: Final[dict[Topic, timedelta]] = {  # an answer whose newest figure is older than this is a frozen one
     topic: INPUTS["mark_price" if topic == "funding" else name].fresh_for for topic, name in _KEY_INPUT.items()
 }
-_IN_ROWS: Final = frozenset({"bars", "fear_greed"})  # topics where a question always begins at the newest known row
+_SAME_HOURS: Final = 0.01
+_TELLS_LISTING: Final = frozenset({"bars"})  # one topic speaks for the contract, so that it is told once
+_DAY: Final = timedelta(days=1)
+_IN_ROWS: Final = frozenset({"bars", "fear_greed", "stablecoins", "volatility"})  # asked from the newest known row on
+_OF_MARKET: Final = frozenset({"fear_greed", "stablecoins"})  # topics that have one figure for the whole market
+_PRESENT: Final = frozenset({"depth", "options"})  # topics without a past: nobody gives it back
+WIDEST: Final[dict[Topic, int]] = {  # topics that cost a venue's whole allowance if asked for everything
+    "depth": 20,
+    "ratios": 50,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +70,17 @@ class SourceEvent:
     topics: tuple[Topic, ...]
     state: State
     reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AssetEvent:
+    """A change of one asset at one source, worth telling once to those who watch it: `text` is a sentence."""
+
+    source: str
+    asset: str
+    kind: Literal["interval", "absent", "contradicts", "agrees"]
+    text: str
     since: datetime
 
 
@@ -80,10 +107,12 @@ class SourceHealth:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What one round brought: points that passed the border, and changes of state to be told."""
+    """What one round brought: points and option chains that passed the border, and changes to be told."""
 
     points: list[Points]
     events: list[SourceEvent]
+    assets: list[AssetEvent] = field(default_factory=list)
+    chains: list[Chain] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -95,6 +124,7 @@ class _Asset:
     due: datetime | None = None
     newest: datetime | None = None
     full_at: datetime | None = None
+    hours: float | None = None  # the funding interval last seen
 
     def wants(self, now: datetime) -> bool:
         """Tell whether it is due; a clock that was put back must not silence it."""
@@ -147,6 +177,10 @@ class Market:
         self._remembered = remembered or (lambda _venue, _asset, _name: None)
         self._border = Border(self._last_value)
         self._log = structlog.get_logger("market")
+        self._told: list[AssetEvent] = []
+        self._gone: set[tuple[str, str]] = set()
+        sources = list(sources)
+        self._agreement = Agreement([each.name for each in sources], timedelta(minutes=LASTING))
         self._desks = [
             _Desk(
                 source,
@@ -161,23 +195,51 @@ class Market:
         """Ask what is due at `now`; never sleeps and never raises for a source. Call it again at the next tick."""
         found = await asyncio.gather(*(self._desk(desk, assets, now) for desk in self._desks))
         events = [event for desk in self._desks if (event := _change(desk, now))]
-        return Collected([each for batch in found for each in batch], events)
+        points = self._agreeing([each for batch in found for each in batch if not isinstance(each, Chain)], now)
+        chains = [each for batch in found for each in batch if isinstance(each, Chain)]
+        told, self._told = self._told, []
+        return Collected(points, events, told, chains)
+
+    def _agreeing(self, found: list[Points], now: datetime) -> list[Points]:
+        """Keep a venue out of an asset whose price or open interest contradicts the others, and say so by name."""
+        before = set(self._agreement.standing)
+        kept, left_out = self._agreement.sift(found, now)
+        standing = self._agreement.standing
+        for key in standing.keys() - before:
+            odd = standing[key]
+            said = f"{odd.venue} is left out of {odd.asset}: {odd.reason}. A unit or a contract has changed there."
+            self._told.append(AssetEvent(odd.venue, odd.asset, "contradicts", said, now))
+        for venue, asset in before - standing.keys():
+            self._told.append(AssetEvent(venue, asset, "agrees", f"{venue} agrees on {asset} again.", now))
+        lines = {desk.source.name: desk.lines[0] for desk in self._desks}
+        for each in left_out:
+            line = lines[each.venue]
+            line.quarantined += int(each.frame.notna().to_numpy().sum())
+            line.last_rejected = standing[each.venue, each.asset].reason
+        return kept
 
     def health(self) -> list[SourceHealth]:
         """Say how every source stands with every topic, trouble of its host included."""
         return [_health(desk, line) for desk in self._desks for line in desk.lines]
 
     def attributions(self) -> list[str]:
-        """List what the providers ask us to say."""
-        return [desk.source.attribution for desk in self._desks]
+        """List what the providers ask us to say, each once."""
+        return list(dict.fromkeys(desk.source.attribution for desk in self._desks))
+
+    def notes(self) -> dict[str, tuple[str, tuple[str, ...]]]:
+        """Say of each source what its provider asks us to say, and what must be said with its figures."""
+        return {
+            desk.source.name: (desk.source.attribution, tuple(dict.fromkeys(desk.source.caveats.values())))
+            for desk in self._desks
+        }
 
     async def close(self) -> None:
         """Close every source, whatever one of them says to it."""
         await asyncio.gather(*(desk.source.close() for desk in self._desks), return_exceptions=True)
 
-    async def _desk(self, desk: _Desk, assets: Sequence[str], now: datetime) -> list[Points]:
+    async def _desk(self, desk: _Desk, assets: Sequence[str], now: datetime) -> list[Found]:
         waiting = deque((line, due) for line in desk.lines if (due := self._due(line, assets, now)))
-        found: list[Points] = []
+        found: list[Found] = []
         # A host of which nothing good is known is asked one thing at a time until it answers: one probe, not twelve.
         while waiting and not desk.host.rests(now) and (not desk.asked or desk.host.state != "ok"):
             found += await self._topic(desk, *waiting.popleft(), now)
@@ -190,7 +252,7 @@ class Market:
         """List assets to be asked now; of a topic in trouble all of them, beginning with another one each time."""
         if line.breaker.rests(now):
             return []
-        wanted = [MARKET] if line.topic == "fear_greed" else list(dict.fromkeys(assets))
+        wanted = [MARKET] if line.topic in _OF_MARKET else list(dict.fromkeys(assets))[: WIDEST.get(line.topic)]
         free = [name for name in wanted if not self._asset(line, name).breaker.rests(now)]
         if line.breaker.failures and free:
             turn = line.turn % len(free)
@@ -201,9 +263,9 @@ class Market:
     def _asset(self, line: _Line, name: str) -> _Asset:
         return line.assets.setdefault(name, _Asset(Breaker(self._chance)))
 
-    async def _topic(self, desk: _Desk, line: _Line, due: list[str], now: datetime) -> list[Points]:
+    async def _topic(self, desk: _Desk, line: _Line, due: list[str], now: datetime) -> list[Found]:
         """Ask one topic: first singly until somebody is answered, then the rest together."""
-        found: list[Points] = []
+        found: list[Found] = []
         queue, heard, misses = deque(due), False, 0
         while queue and not heard and misses < (1 if line.breaker.failures else _OPINIONS) and not desk.host.rests(now):
             answer = await self._ask(desk, line, queue.popleft(), now)
@@ -226,13 +288,13 @@ class Market:
                 breaker.worked(now)
             return
         newest = max((each.newest for each in line.assets.values() if each.newest), default=None)
-        if newest is not None and now - newest > _FRESH[line.topic]:
+        if newest is not None and now - newest > _FRESH.get(line.topic, _DAY):
             said = f"{desk.source.name} answers, but its newest {line.topic} is from {newest:%Y-%m-%d %H:%M} UTC."
             line.breaker.failed(SourceDown(said), now)
         else:
             line.breaker.worked(now)
 
-    async def _ask(self, desk: _Desk, line: _Line, name: str, now: datetime) -> list[Points] | None:
+    async def _ask(self, desk: _Desk, line: _Line, name: str, now: datetime) -> list[Found] | None:
         """Ask for one asset. None when the source failed; an empty list when it does not offer the asset."""
         asset = self._asset(line, name)
         async with desk.gate:
@@ -255,22 +317,38 @@ class Market:
             else:
                 self._noted(desk, line, asset, found, now, full=since is not None)
                 return found
-        return self._failed(desk, asset, failure, now)
+        return self._failed(desk, line, name, failure, now)
 
-    def _failed(self, desk: _Desk, asset: _Asset, error: SourceError, now: datetime) -> list[Points] | None:
+    def _failed(self, desk: _Desk, line: _Line, name: str, error: SourceError, now: datetime) -> list[Found] | None:
         """Blame the asset, and the whole host where the venue speaks of it: a block, or a rest that it named."""
+        asset = line.assets[name]
         asset.breaker.failed(error, now)
         if isinstance(error, NotOffered):
+            if line.topic in _TELLS_LISTING and self._was_there(desk.source.name, line.topic, name, asset):
+                said = f"{desk.source.name} has {name} no longer: {error}"
+                self._told.append(AssetEvent(desk.source.name, name, "absent", said, now))
+                asset.newest = asset.full_at = None
+                self._gone.add((desk.source.name, name))
             return []
         if isinstance(error, Blocked) or (isinstance(error, SourceDown) and error.retry_at):
             asset.breaker.worked(now)
             desk.host.failed(error, now)
         return None
 
-    def _admit(self, desk: _Desk, line: _Line, answer: list[Points]) -> list[Points]:
+    def _was_there(self, venue: str, topic: Topic, name: str, asset: _Asset) -> bool:
+        """Tell whether an asset that is not offered was, so that somebody may be waiting for it; said once."""
+        if (venue, name) in self._gone:
+            return False
+        return asset.newest is not None or self._remembered(venue, name, _KEY_INPUT[topic]) is not None
+
+    def _admit(self, desk: _Desk, line: _Line, answer: Sequence[Found]) -> list[Found]:
         """Let the border look at an answer; one of which nothing is left is a failure, not a silence."""
-        passed, before, receipt = [], line.quarantined, self._clock()
+        passed: list[Found] = []
+        before, receipt = line.quarantined, self._clock()
         for each in answer:
+            if isinstance(each, Chain):
+                passed.append(each)
+                continue
             good, rejected = self._border.admit(each, receipt)
             line.quarantined += len(rejected)
             if rejected:
@@ -283,13 +361,15 @@ class Market:
             raise SourceDown(f"{desk.source.name} sends impossible figures: {line.last_rejected}.")
         return passed
 
-    def _noted(
-        self, desk: _Desk, line: _Line, asset: _Asset, found: list[Points], now: datetime, *, full: bool
-    ) -> None:
+    def _noted(self, desk: _Desk, line: _Line, asset: _Asset, found: list[Found], now: datetime, *, full: bool) -> None:
         desk.host.worked(now)
         asset.breaker.worked(now)
         asset.asked, asset.due = now, now + line.pause
         for each in found:
+            if isinstance(each, Chain):
+                asset.newest = max(asset.newest or each.at, each.at)
+                continue
+            self._intervals(desk, asset, each, now)
             newest = each.frame.index[-1].to_pydatetime()
             asset.newest = max(asset.newest or newest, newest)
             if each.step is not None:  # nothing new before the next bar has closed
@@ -297,8 +377,24 @@ class Market:
         if full:
             asset.full_at = now
 
+    def _intervals(self, desk: _Desk, asset: _Asset, each: Points, now: datetime) -> None:
+        """Tell when a venue settles funding in another rhythm: the same rate is then another yearly one."""
+        if "mark_price" not in each.frame.columns or "funding_interval_hours" not in each.frame.columns:
+            return
+        self._gone.discard((desk.source.name, each.asset))
+        hours = float(each.frame["funding_interval_hours"].iloc[-1])
+        before, asset.hours = asset.hours, hours
+        if before is None:
+            before = self._last_value(desk.source.name, each.asset, "funding_interval_hours")
+        if before is None or abs(hours - before) < _SAME_HOURS:
+            return
+        said = f"{desk.source.name} now settles funding of {each.asset} every {hours:g} h instead of {before:g} h."
+        self._told.append(AssetEvent(desk.source.name, each.asset, "interval", said, now))
+
     def _since(self, venue: str, topic: Topic, name: str, asset: _Asset, now: datetime) -> datetime | None:
         """Choose where a question begins: at what is known already; for levels, once an hour, else just the present."""
+        if topic in _PRESENT:
+            return None
         known = asset.newest if topic in _IN_ROWS else asset.full_at
         if known is None:
             stored = self._remembered(venue, name, _KEY_INPUT[topic])

@@ -12,17 +12,17 @@ from bot.judge import judge
 from handlers import wording
 from handlers.notices import Told
 from handlers.reply import Line
-from storage import health, outbox, points
+from signals.inputs import MARKET
+from storage import health, options, outbox, points
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from bot.clock import Clock
-    from bot.market import Market, SourceEvent
+    from bot.market import Collected, Market, SourceEvent
     from handlers.notices import Happening
     from storage.db import Store
-    from storage.points import Points
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +36,7 @@ class Ticker:
         self._store, self._market, self._clock, self._assets = store, market, clock, tuple(assets)
         self._told = told
         self._started = clock.now()
+        self._noted = False  # what providers ask us to say is written once a run
         self._one = asyncio.Lock()
 
     async def turn(self) -> list[Happening]:
@@ -43,8 +44,8 @@ class Ticker:
         async with self._one:
             now = self._clock.now()
             collected = await self._market.collect(self._assets, now)
-            happenings = await asyncio.to_thread(self._keep, collected.points, collected.events)
-            if happenings or collected.events:
+            happenings = await asyncio.to_thread(self._keep, collected)
+            if happenings or collected.events or collected.assets:
                 self._told()
             return happenings
 
@@ -52,14 +53,19 @@ class Ticker:
         """Bring one asset up to date for somebody who asks; what is not due or rests is left alone."""
         async with self._one:
             collected = await self._market.collect([asset], self._clock.now())
-            await asyncio.to_thread(self._store_points, collected.points, collected.events)
+            await asyncio.to_thread(self._store_points, collected)
 
-    def _keep(self, found: Sequence[Points], events: Sequence[SourceEvent]) -> list[Happening]:
-        self._store_points(found, events)
+    def _keep(self, found: Collected) -> list[Happening]:
+        self._store_points(found)
         return judge(self._store, self._assets, self._clock.now(), started=self._started)
 
-    def _store_points(self, found: Sequence[Points], events: Sequence[SourceEvent]) -> None:
-        points.write(self._store, found)
+    def _store_points(self, found: Collected) -> None:
+        points.write(self._store, found.points)
+        if found.chains:
+            options.write(self._store, found.chains)
+        if not self._noted:
+            health.save_notes(self._store, [health.Note(name, *each) for name, each in self._market.notes().items()])
+            self._noted = True
         now = self._clock.now()
         health.save(
             self._store,
@@ -71,20 +77,21 @@ class Ticker:
                     each.since or now,
                     each.last_good,
                     each.next_try,
-                    each.error or None,
+                    each.error or (f"Last rejected: {each.last_rejected}." if each.last_rejected else None),
                     each.quarantined,
                 )
                 for each in self._market.health()
             ],
         )
-        for event in events:
-            self._tell(event, now)
+        for event in found.events:
+            self._tell(sentence(event), MARKET, now, good=event.state == "ok")
+        for change in found.assets:
+            self._tell(change.text, change.asset, now, good=change.kind == "agrees")
 
-    def _tell(self, event: SourceEvent, now: datetime) -> None:
-        """Say once that a source went, and once that it is back, to those who asked to know (/sub sources)."""
-        text = sentence(event)
-        log.warning(text) if event.state != "ok" else log.info(text)
-        notice = outbox.Notice("source", "notice", now, Told((Line(text),)).to_json(), None, "sources", "MARKET")
+    def _tell(self, text: str, asset: str, now: datetime, *, good: bool) -> None:
+        """Say once that a source or a contract went or changed, and once that it is back (/sub sources)."""
+        log.info(text) if good else log.warning(text)
+        notice = outbox.Notice("source", "notice", now, Told((Line(text),)).to_json(), None, "sources", asset)
         with self._store.write() as connection:
             outbox.announce(connection, notice, now=now, expires=now + timedelta(hours=6))
 

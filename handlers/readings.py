@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 VENUES = {
     "binance": "Binance",
+    "binance_coinm": "Binance COIN-M",
     "bybit": "Bybit",
     "okx": "OKX",
     "hyperliquid": "Hyperliquid",
@@ -39,7 +40,10 @@ VENUES = {
 
 
 # How a provider asks to be named where its figures are shown.
-CREDIT = {"alternative.me": "Fear & Greed index by alternative.me"}
+CREDIT = {
+    "alternative.me": "Fear & Greed index by alternative.me",
+    "defillama": "stablecoin supply by DefiLlama",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,28 @@ class SourceHealth:
     next_try: datetime | None = None
     error: str | None = None
     quarantined: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a source's provider asks us to say, and what must be said with its figures."""
+
+    source: str
+    attribution: str
+    caveats: tuple[str, ...] = ()
+
+
+def save_notes(store: Store, every: Iterable[Note]) -> None:
+    """Keep what is to be said of the sources in use; those of before are forgotten."""
+    found = json.dumps([[each.source, each.attribution, list(each.caveats)] for each in every])
+    with store.write() as connection:
+        connection.execute("INSERT OR REPLACE INTO settings (name, value) VALUES ('source_notes', ?)", (found,))
+
+
+def notes(store: Store) -> list[Note]:
+    """Return what is to be said of the sources that were last in use."""
+    row = store.one("SELECT value FROM settings WHERE name = 'source_notes'")
+    return [Note(name, said, tuple(caveats)) for name, said, caveats in json.loads(row["value"])] if row else []
 
 
 def save(store: Store, every: Iterable[SourceHealth]) -> None:

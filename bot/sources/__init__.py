@@ -9,11 +9,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
+    from storage.options import Chain
     from storage.points import Points
 
-Topic = Literal["bars", "open_interest", "funding", "fear_greed"]
+    Found = Points | Chain
+
+Topic = Literal[
+    "bars",
+    "open_interest",
+    "funding",
+    "ratios",
+    "depth",
+    "volatility",
+    "options",
+    "liquidations",
+    "fear_greed",
+    "stablecoins",
+]
 
 
 class SourceError(Exception):
@@ -59,8 +74,9 @@ class Source(Protocol):
     name: str
     offers: dict[Topic, timedelta]
     attribution: str  # what its terms ask us to say, shown by /about
+    caveats: Mapping[Topic, str]  # what must be said with its figures: a floor, a derived unit, a time of ours
 
-    async def fetch(self, ask: Ask) -> list[Points]:
+    async def fetch(self, ask: Ask) -> Sequence[Found]:
         """Answer in our units, times in UTC. SourceDown, Blocked or NotOffered, and nothing else, when it cannot."""
         ...
 

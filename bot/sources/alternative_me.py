@@ -15,8 +15,9 @@ from bot.sources.strict import Answer, Refused, is_refusal, lowered, translated
 from signals.inputs import MARKET
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from bot.tape import Wrap
     from storage.points import Points
 
 _WHO: Final = "alternative.me"
@@ -36,14 +37,16 @@ class AlternativeMe:
         timeout_s: float = 10.0,
         proxy: str | None = None,
         base_url: str = _URL,
+        wrap: Wrap | None = None,
     ) -> None:
         self.name = _WHO
         self.attribution = "Fear & Greed index by alternative.me"
         self.offers: dict[Topic, timedelta] = {"fear_greed": timedelta(hours=1)}
         self.words: dict[datetime, str] = {}
         self._clock, self._timeout_s, self._proxy = clock, timeout_s, proxy
-        self._base_url = base_url.rstrip("/")
-        self._session: aiohttp.ClientSession | None = None
+        self._base_url, self._wrap = base_url.rstrip("/"), wrap
+        self.caveats: Mapping[Topic, str] = {}
+        self._session: Any = None
 
     async def fetch(self, ask: Ask) -> list[Points]:
         """Answer with the days from `since` on, stamped with the start of their day, when the figure is published."""
@@ -64,9 +67,12 @@ class AlternativeMe:
         if session is not None:
             await session.close()
 
+    def _connect(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout_s))
+
     async def _get(self, days: int) -> Any:
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout_s))
+            self._session = self._wrap(self._connect) if self._wrap else self._connect()
         url, query = f"{self._base_url}/fng/", {"limit": str(days)}
         async with self._session.get(url, params=query, proxy=self._proxy) as response:
             text = await response.text(errors="replace")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
+
+import aiohttp
 
 from bot.sources import Ask, NotOffered, Topic
 from bot.sources.contracts import Contract, perpetuals, unknown
@@ -14,10 +17,11 @@ from bot.sources.recipes import Unreadable
 from bot.sources.strict import make_strict, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from bot.sources import Found
     from bot.sources.quirks import Quirks
-    from storage.points import Points
+    from bot.tape import Wrap
 
 _RENEWED: Final = timedelta(days=1)  # listings, delistings and new contract sizes
 
@@ -27,7 +31,8 @@ class CcxtVenue:
 
     clock: read once per request, for a ban or Retry-After counted from the answer. base_url: another address for every
     host of the exchange (a mirror, or the loopback exchange of the tests). proxy: http:// or https:// address.
-    paced: keep to the request weights of the venue; off only where the other side counts none.
+    paced: keep to the request weights of the venue; off only where the other side counts none. wrap: puts a
+    recording or a tape in the place of the connection.
     """
 
     def __init__(
@@ -39,6 +44,7 @@ class CcxtVenue:
         proxy: str | None = None,
         base_url: str | None = None,
         paced: bool = True,
+        wrap: Wrap | None = None,
     ) -> None:
         if proxy is not None and urlsplit(proxy).scheme not in {"http", "https"}:
             raise ValueError("The proxy of a source must be an http:// or https:// address.")
@@ -48,14 +54,16 @@ class CcxtVenue:
         self._quirks, self._clock = quirks, clock
         self._timeout_s, self._proxy, self._base_url = timeout_s, proxy, base_url
         self._exchange: Any = None  # the one place where ccxt's untyped object lives
-        self._paced = paced
+        self._paced, self._wrap = paced, wrap
+        self._session: Any = None  # ours, where a wrap is given; else ccxt keeps its own
         self._contracts: dict[str, Contract] = {}
         self._contracts_at: datetime | None = None
         self._loading = asyncio.Lock()
+        self.caveats: Mapping[Topic, str] = {topic: how.caveat for topic, how in quirks.topics().items() if how.caveat}
         self._shared: dict[str, tuple[datetime, Any]] = {}
         self._sharing: dict[str, asyncio.Lock] = {}
 
-    async def fetch(self, ask: Ask) -> list[Points]:
+    async def fetch(self, ask: Ask) -> Sequence[Found]:
         """Answer one question, or raise SourceDown, Blocked or NotOffered and nothing else."""
         how = self._quirks.topics().get(ask.topic)
         if how is None:
@@ -63,7 +71,7 @@ class CcxtVenue:
         with translated(self._quirks.title, self._clock):
             contract = await self._contract(ask)
 
-            async def raw(method: str, params: Mapping[str, str | int], *, shared: bool = False) -> Any:
+            async def raw(method: str, params: Mapping[str, Any], *, shared: bool = False) -> Any:
                 if shared:
                     return await self._once(method, params, ask.now)
                 return await getattr(self._exchange, method)(dict(params))
@@ -73,48 +81,66 @@ class CcxtVenue:
     async def close(self) -> None:
         """Close the connections; safe to call twice."""
         exchange, self._exchange = self._exchange, None
+        session, self._session = self._session, None
         self._contracts_at = None
         if exchange is not None:
             await exchange.close()
+        if session is not None:
+            await session.close()
+
+    async def contracts(self, now: datetime) -> Mapping[str, Contract]:
+        """List the contract of each asset, renewed once a day. SourceDown or Blocked when the venue does not answer."""
+        with translated(self._quirks.title, self._clock):
+            return await self._listed(now)
+
+    async def _listed(self, now: datetime) -> dict[str, Contract]:
+        async with self._loading:
+            if self._contracts_at is None or now - self._contracts_at >= _RENEWED:
+                self._contracts = await self._load()
+                self._contracts_at = now
+        return self._contracts
 
     async def _contract(self, ask: Ask) -> Contract:
-        async with self._loading:
-            if self._contracts_at is None or ask.now - self._contracts_at >= _RENEWED:
-                self._contracts = await self._load()
-                self._contracts_at = ask.now
+        listed = await self._listed(ask.now)
         try:
-            return self._contracts[ask.asset.upper()]
+            return listed[ask.asset.upper()]
         except KeyError:
-            raise NotOffered(unknown(ask.asset, self._quirks.title, self._contracts)) from None
+            raise NotOffered(unknown(ask.asset, self._quirks.title, listed)) from None
 
     async def _load(self) -> dict[str, Contract]:
         if self._exchange is None:
             self._exchange = await self._build()
-        markets = await self._exchange.load_markets(True)  # noqa: FBT003 -- ccxt's own signature: reload
-        contracts = perpetuals(self._quirks.venue, markets.values())
+        listing = dict(self._quirks.listing)
+        markets = await self._exchange.load_markets(True, listing)  # noqa: FBT003 -- ccxt's own signature: reload
+        contracts = perpetuals(self._quirks.venue, markets.values(), self._quirks.margins)
         if not contracts:
             raise Unreadable("a list of markets without a perpetual")
         return contracts
 
-    async def _once(self, method: str, params: Mapping[str, str | int], now: datetime) -> Any:
+    async def _once(self, method: str, params: Mapping[str, Any], now: datetime) -> Any:
         """Ask once for all assets of one moment: the first asks, the others wait for its answer."""
-        async with self._sharing.setdefault(method, asyncio.Lock()):
-            at, answer = self._shared.get(method, (None, None))
+        question = json.dumps([method, dict(params)], sort_keys=True)
+        async with self._sharing.setdefault(question, asyncio.Lock()):
+            at, answer = self._shared.get(question, (None, None))
             if at != now:
                 answer = await getattr(self._exchange, method)(dict(params))
-                self._shared[method] = (now, answer)
+                self._shared[question] = (now, answer)
             return answer
 
     async def _build(self) -> Any:
         # half a second and 100 MB: only a process that asks pays, and never the event loop
         ccxt = await asyncio.to_thread(importlib.import_module, "ccxt.async_support")
         kind = getattr(ccxt, self._quirks.ccxt_id)
-        settings = {
+        settings: dict[str, Any] = {
             "timeout": round(self._timeout_s * 1000),
             "aiohttp_proxy": self._proxy,
             "enableRateLimit": self._paced,
+            "options": dict(self._quirks.markets),
         }
+        if self._wrap:
+            settings["session"] = self._session = self._wrap(aiohttp.ClientSession)
         exchange = kind(settings)
+        exchange.has["fetchCurrencies"] = False  # load_markets would ask for coins and their chains, which nobody reads
         if self._base_url:
             exchange.urls["api"] = _moved(exchange.urls["api"], self._base_url.rstrip("/"))
         make_strict(exchange, self._quirks.title, self._clock)

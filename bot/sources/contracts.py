@@ -15,19 +15,34 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _PACKED: Final = re.compile(r"(?P<times>1000000|100000|10000|1000|1M|k)(?P<asset>[A-Z][A-Z0-9]*)")
+_RENAMED: Final = {"XBT": "BTC", "MATIC": "POL", "FTM": "S", "RNDR": "RENDER"}  # one coin, one name, whoever lists it
 _TIMES: Final = {"1M": 1_000_000, "k": 1_000}
 _QUOTES: Final = ("USDT", "USDC", "USD")  # the first that is listed speaks for the asset
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """One perpetual. multiplier: coins in what the venue prices and counts as one (1000 for 1000PEPE)."""
+    """One perpetual. multiplier: coins in what the venue prices and counts as one (1000 for 1000PEPE).
+
+    size: how many of those one contract holds; of an inverse contract, how many dollars. Open interest and books come
+    in contracts at one venue and in coins at the next, and `coins` and `usd` are the only place that knows.
+    """
 
     venue: str
     asset: str
     symbol: str  # as ccxt writes it
     market_id: str  # as the venue writes it
     multiplier: int = 1
+    size: float = 1.0
+    inverse: bool = False
+
+    def coins(self, contracts: float, price: float) -> float:
+        """Convert contracts into coins. price: as the venue quotes it, per multiplier."""
+        return contracts * self.size / price if self.inverse else contracts * self.size * self.multiplier
+
+    def usd(self, contracts: float, price: float) -> float:
+        """Convert contracts into USD. price: as the venue quotes it, per multiplier."""
+        return contracts * self.size if self.inverse else contracts * self.size * price
 
 
 def unpack(base: str) -> tuple[str, int]:
@@ -38,22 +53,37 @@ def unpack(base: str) -> tuple[str, int]:
     """
     packed = _PACKED.fullmatch(base)
     if not packed:
-        return base.upper(), 1
+        return _RENAMED.get(base.upper(), base.upper()), 1
     times = packed["times"]
-    return packed["asset"], _TIMES[times] if times in _TIMES else int(times)
+    return _RENAMED.get(packed["asset"], packed["asset"]), _TIMES[times] if times in _TIMES else int(times)
 
 
-def perpetuals(venue: str, markets: Iterable[Mapping[str, Any]]) -> dict[str, Contract]:
-    """Choose one linear perpetual per asset from ccxt's markets; the plain coin before the packed one, USDT first."""
-    best: dict[str, tuple[tuple[int, int], Contract]] = {}
+def perpetuals(
+    venue: str, markets: Iterable[Mapping[str, Any]], margins: tuple[str, ...] = ("linear",)
+) -> dict[str, Contract]:
+    """Choose one perpetual per asset from ccxt's markets; the plain coin before the packed one, USDT first.
+
+    margins: `linear`, `inverse`, or both with the preferred one first. What one contract holds is part of the market:
+    one without a size is left out, since every figure of it would be in an unknown unit.
+    """
+    best: dict[str, tuple[tuple[int, int, int], Contract]] = {}
     for market in markets:
         quote = market.get("quote")
-        if not (market.get("swap") and market.get("linear") and market.get("active")) or quote not in _QUOTES:
+        margin = next((each for each in margins if market.get(each)), None)
+        if not (market.get("swap") and market.get("active")) or margin is None or quote not in _QUOTES:
             continue
-        asset, multiplier = unpack(str(market["base"]))
-        rank = (_QUOTES.index(str(quote)), multiplier)
+        name = str(market.get("baseName") or market["base"])  # ccxt writes kPEPE as KPEPE, which would be another coin
+        asset, multiplier = unpack(name)
+        size = market.get("contractSize")
+        if not isinstance(size, int | float) or not size > 0:
+            continue
+        rank = (margins.index(margin), _QUOTES.index(str(quote)), multiplier)
         if asset not in best or rank < best[asset][0]:
-            best[asset] = (rank, Contract(venue, asset, str(market["symbol"]), str(market["id"]), multiplier))
+            code = str(market.get("baseName") or market["id"])  # who numbers its markets is asked by name
+            contract = Contract(
+                venue, asset, str(market["symbol"]), code, multiplier, float(size), inverse=margin == "inverse"
+            )
+            best[asset] = (rank, contract)
     return {asset: contract for asset, (_, contract) in best.items()}
 
 

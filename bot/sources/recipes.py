@@ -6,8 +6,8 @@ the exchange's own documentation and fed with recorded answers.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,9 +16,9 @@ import pandas as pd
 from storage.points import Points
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
-    from bot.sources import Ask
+    from bot.sources import Ask, Found
     from bot.sources.contracts import Contract
 
 HOUR = timedelta(hours=1)
@@ -31,15 +31,16 @@ class Unreadable(ValueError):  # noqa: N818 -- it names the answer, as SourceDow
 class Raw(Protocol):
     """Ask the venue one raw question by the name of ccxt's implicit method; the answer is a dict or a list.
 
-    shared: the answer is the same for all assets, so one request serves every ask of the same moment.
+    shared: the answer is the same for all assets, so one request serves every ask of the same moment with the same
+    parameters.
     """
 
-    async def __call__(self, method: str, params: Mapping[str, str | int], *, shared: bool = False) -> Any:
+    async def __call__(self, method: str, params: Mapping[str, Any], *, shared: bool = False) -> Any:
         """Return the parsed answer; its shape is for the recipe to check."""
         ...
 
 
-Recipe = Callable[[Raw, "Contract", "Ask"], Awaitable[list[Points]]]
+Recipe = Callable[[Raw, "Contract", "Ask"], Awaitable[Sequence["Found"]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +115,184 @@ def points(
     frame = pd.DataFrame({name: pd.Series(values, index=at, dtype="float64") for name, values in columns.items()})
     frame = frame[~frame.index.duplicated(keep="last")].sort_index()
     return Points(contract.venue, contract.asset, step, frame)
+
+
+# --- what most venues have in common
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One hourly bar as a venue sent it: its open in milliseconds, prices as quoted, flows in USD."""
+
+    at: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume_usd: float
+
+
+def bar(at: int, prices: Iterable[object], volume_usd: float) -> Bar:
+    """Make a bar of four prices as sent: open, high, low, close."""
+    first, high, low, last = (number(each) for each in prices)
+    return Bar(at, first, high, low, last, volume_usd)
+
+
+def times_of(found: Points) -> list[int]:
+    """Read the times of points back into milliseconds."""
+    times: list[int] = pd.DatetimeIndex(found.frame.index).as_unit("ms").asi8.tolist()
+    return times
+
+
+async def backwards(
+    ask_page: Callable[[int], Awaitable[Iterable[tuple[int, Any]]]],
+    *,
+    since: datetime | None,
+    until: datetime,
+    most: int,
+) -> list[tuple[int, Any]]:
+    """Read a history from its end: pages of (time, row) up to a moment, until `since` is reached or nothing is new.
+
+    Venues differ in which end of a stretch they cut when it holds more than a page; asking for what lies before the
+    oldest row known leaves no hole with either. Oldest first in the answer; since None is one page. What lies beyond
+    `most` pages stays unknown: the newest matters most.
+    """
+    known: dict[int, Any] = {}
+    end, first = to_ms(until), to_ms(since) if since else None
+    for _ in range(most if first is not None else 1):
+        fresh = {at: row for at, row in await ask_page(end) if at not in known and at <= to_ms(until)}
+        if not fresh:
+            break
+        known |= fresh
+        if first is None or min(fresh) <= first:
+            break
+        end = min(fresh) - 1
+    return [(at, known[at]) for at in sorted(known) if first is None or at >= first]
+
+
+def hourly(contract: Contract, bars: Iterable[Bar], now: datetime) -> Points:
+    """Put bars into our columns, closed ones only.
+
+    The newest bar is the running one by the venue's clock, so when ours is ahead it would pass as closed: it counts
+    only when a minute has gone by. Unreadable when a bar does not begin on the hour, or none came at all.
+    """
+    every = sorted(bars, key=lambda each: each.at)
+    if not every:
+        raise Unreadable("no bar came where bars are certain")
+    if any(each.at % milliseconds(HOUR) for each in every):
+        raise Unreadable("bars that do not begin on the hour")
+    ended = [each for each in every if each.at + milliseconds(HOUR) <= to_ms(now)]
+    if ended and ended[-1] is every[-1] and ended[-1].at + milliseconds(HOUR) >= to_ms(now - _SETTLED):
+        ended.pop()
+    columns = {
+        name: [getattr(each, name) / contract.multiplier for each in ended] for name in ("open", "high", "low", "close")
+    }
+    columns["volume_usd"] = [each.volume_usd for each in ended]
+    return points(contract, [each.at for each in ended], columns, step=HOUR)
+
+
+_SETTLED = timedelta(minutes=1)
+LONGEST_INTERVAL = timedelta(hours=8)
+SAME_TIME = timedelta(minutes=1)
+
+
+def settled(
+    contract: Contract, ask: Ask, rates: Iterable[tuple[int, float]], hours: float | None = None
+) -> list[Points]:
+    """Put settled rates under their settlements, each with the hours since the one before it.
+
+    Give one settlement more at the front: the hours of the first cannot be told. hours: where the venue never changes
+    them. Venues are some milliseconds late, never minutes.
+    """
+    found = sorted(dict(rates).items())
+    since = to_ms(ask.since) if ask.since else 0
+    first = 0 if hours else 1
+    kept = [n for n in range(first, len(found)) if found[n][0] >= since]
+    if not kept:
+        return []
+    columns = {
+        "funding_rate": [found[n][1] for n in kept],
+        "funding_interval_hours": [hours or _hours(found[n - 1][0], found[n][0]) for n in kept],
+    }
+    return [points(contract, [found[n][0] for n in kept], columns)]
+
+
+def _hours(earlier: int, later: int) -> float:
+    return float(round((later - earlier) / milliseconds(HOUR)))
+
+
+def before_settlement(since: datetime) -> datetime:
+    """Begin a question for settlements so early that one more comes in front."""
+    return since - LONGEST_INTERVAL - SAME_TIME
+
+
+def running(
+    contract: Contract, at: int, *, rate: float, hours: float, mark: float, index: float | None = None
+) -> Points:
+    """Put the rate that is building now beside the prices of the same moment. Prices as the venue quotes them."""
+    columns = {
+        "funding_rate": [rate],
+        "funding_interval_hours": [hours],
+        "mark_price": [mark / contract.multiplier],
+    }
+    if index is not None:
+        columns["index_price"] = [index / contract.multiplier]
+    return points(contract, [at], columns)
+
+
+NEAR = 0.01  # depth is counted within this part of the mid price
+
+
+def depth(
+    contract: Contract, at: int, bids: Iterable[tuple[float, float]], asks: Iterable[tuple[float, float]],
+    *, mid: float | None = None,
+) -> Points:  # fmt: skip
+    """Sum a book, (price, contracts) a level, within 1 % of its mid, in USD.
+
+    Where the venue sends fewer levels than reach that far, the sum is a floor; the row of the venue says so. mid: from
+    elsewhere, where the levels sent are too coarse to tell it. Unreadable when a side is empty or the sides cross.
+    """
+    buy = sorted(((price, size) for price, size in bids), reverse=True)
+    sell = sorted((price, size) for price, size in asks)
+    if not buy or not sell:
+        raise Unreadable("a book with an empty side")
+    if not buy[0][0] < sell[0][0]:
+        raise Unreadable("a book whose best bid is not below its best ask")
+    middle = mid or (buy[0][0] + sell[0][0]) / 2
+    columns = {
+        "depth_bids_usd": [sum(contract.usd(size, price) for price, size in buy if price >= middle * (1 - NEAR))],
+        "depth_asks_usd": [sum(contract.usd(size, price) for price, size in sell if price <= middle * (1 + NEAR))],
+    }
+    return points(contract, [at], columns)
+
+
+def pairs(levels: Iterable[Sequence[Any]]) -> list[tuple[float, float]]:
+    """Read the levels of a book: price first, size second, whatever follows."""
+    return [(number(each[0]), number(each[1])) for each in levels]
+
+
+def row_of(rows: Iterable[Mapping[str, Any]], key: str, contract: Contract) -> Mapping[str, Any]:
+    """Find the contract in an answer for all of them."""
+    for row in rows:
+        if row[key] == contract.market_id:
+            return row
+    raise Unreadable(f"no {contract.market_id} in an answer for all")
+
+
+def by_the_hour_and_now(recipe: Recipe) -> Recipe:
+    """Make a recipe that reads either hours of the past or the newest five minutes read both when asked for a past.
+
+    The newest whole hour may be 59 minutes old, and would pass for a frozen answer.
+    """
+
+    async def both(ask_raw: Raw, contract: Contract, ask: Ask) -> Sequence[Found]:
+        now = await recipe(ask_raw, contract, replace(ask, since=None))
+        return now if ask.since is None else [*await recipe(ask_raw, contract, ask), *now]
+
+    return both
+
+
+def apart(contract: Contract, series: Mapping[str, Iterable[tuple[int, float]]]) -> list[Points]:
+    """Put series of one contract into frames of their own: where one is silent there is no figure to be named odd."""
+    found = {name: dict(rows) for name, rows in series.items()}
+    return [points(contract, list(rows), {name: list(rows.values())}) for name, rows in found.items() if rows]

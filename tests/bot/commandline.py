@@ -80,12 +80,12 @@ def closed_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def write_config(folder: Path, *, exchange: str, fear_greed: str, more: str = "") -> Path:
+def write_config(folder: Path, *, exchange: str, fear_greed: str) -> Path:
     """Write a config.toml that asks servers of this machine."""
     path = folder / "config.toml"
     path.write_text(
-        f'assets = ["BTC"]\n{more}\n[market]\nexchange_url = "{exchange}"\nfear_greed_url = "{fear_greed}"\n'
-        "timeout_seconds = 2\n",
+        'assets = ["BTC"]\n[market]\nvenues = ["binance"]\noptions = false\nstablecoins = false\ntimeout_seconds = 2\n'
+        f'exchange_url = "{exchange}"\nfear_greed_url = "{fear_greed}"\n',
         encoding="utf-8",
     )
     return path

@@ -453,7 +453,7 @@ def test_init_writes_what_check_config_accepts(perpulse: Perpulse, tmp_path: Pat
     ("text", "said"),
     [
         pytest.param("asets = ['BTC']", "unknown key 'asets'. Did you mean 'assets'?", id="unknown key"),
-        pytest.param("[market]\nvenu = 'binance'", "Did you mean 'venue'?", id="unknown key in a section"),
+        pytest.param("[market]\nvenu = 'binance'", "Did you mean 'venues'?", id="unknown key in a section"),
         pytest.param("zzz = 1", "Known: assets, database", id="nothing like it"),
         pytest.param("assets = [", "is not valid TOML", id="TOML error"),
         pytest.param("assets = 5", "assets:", id="wrong type"),
@@ -461,7 +461,7 @@ def test_init_writes_what_check_config_accepts(perpulse: Perpulse, tmp_path: Pat
         pytest.param("assets = ['BTC', 'btc']", "each asset once", id="an asset twice"),
         pytest.param("assets = ['../x']", "assets.0:", id="no asset's name"),
         pytest.param("[market]\ntimeout_seconds = 'soon'", "market.timeout_seconds:", id="no number"),
-        pytest.param("[market]\nvenue = 'mtgox'", "market.venue:", id="unknown venue"),
+        pytest.param("[market]\nvenues = ['mtgox']", "market.venues", id="unknown venue"),
         pytest.param("[telegram]\ntoken_file = 'none.txt'", "none.txt cannot be read", id="missing token file"),
         pytest.param("[telegram]\ntoken = 'a'\ntoken_file = 'b'", "not both", id="two tokens"),
     ],

@@ -1,4 +1,7 @@
-"""A loopback exchange: Binance USD-M and alternative.me as their documents describe them, with switches for each fault.
+"""A loopback exchange: every venue as its documents describe it, with switches for each fault.
+
+Binance USD-M and alternative.me are here, the other venues in exchange_venues.py. A venue that is asked below its own
+name (base_url + "/bybit") can be put into trouble alone.
 
 Answers come from a small deterministic model, so that their times follow the clock of the test; `recorded` puts a real
 recorded answer in the place of a path. ccxt builds the addresses and parses what comes back.
@@ -18,6 +21,8 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from aiohttp import web
+
+from tests.fakes import exchange_venues
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,15 +83,18 @@ class FakeExchange:
     def __init__(self, clock: Callable[[], datetime] | None = None, listed: tuple[Listed, ...] = LISTED) -> None:
         self.clock = clock or (lambda: datetime.now(UTC))
         self.listed = {each.symbol: each for each in listed}
-        self.faults: dict[str, Fault] = {}
+        self.faults: dict[str, Fault] = {}  # by path, by "bybit/*", or "*"
         self.twists: dict[str, Twist] = {}
         self.recorded: dict[str, Any] = {}
+        self.gone: set[tuple[str, str]] = set()  # a venue and an asset that it has delisted
+        self.scale: dict[tuple[str, str], float] = {}  # a venue and asset whose contracts hold so many more coins
         self.intervals: dict[str, int] = {}  # overrides Listed.interval from now on
         self.banned_until = self.clock() + timedelta(minutes=7)
         self.retry_after = 33
         self.slow_s = 5.0
         self.frozen_at = self.clock()
         self.requests: Counter[str] = Counter()
+        self.asked: Counter[str] = Counter()  # by venue, "" where it was asked without its name
         self.queries: list[tuple[str, dict[str, str]]] = []
         self.base_url = ""
         self._runner: web.AppRunner | None = None
@@ -101,6 +109,7 @@ class FakeExchange:
     async def start(self, port: int = 0) -> None:
         app = web.Application()
         app.router.add_get("/{path:.*}", self._answer)
+        app.router.add_post("/{path:.*}", self._answer)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)
@@ -136,11 +145,12 @@ class FakeExchange:
     # --- one answer
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        path = "/" + request.match_info["path"]
+        venue, path = _split("/" + request.match_info["path"])
         self.requests[path] += 1
-        query = dict(request.query)
+        self.asked[venue] += 1
+        query: dict[str, Any] = await request.json() if request.method == "POST" else dict(request.query)
         self.queries.append((path, query))
-        fault = self.faults.get(path, self.faults.get("*"))
+        fault = self.faults.get(path, self.faults.get(f"{venue}/*", self.faults.get("*")))
         if fault == "slow":
             await asyncio.sleep(self.slow_s)
         elif fault:
@@ -188,7 +198,10 @@ class FakeExchange:
             "/fapi/v1/fundingRate": self._funding_rate,
             "/futures/data/openInterestHist": self._open_interest_history,
             "/fng/": self._fear_greed,
+            "/stablecoincharts/all": self._stablecoins,
         }
+        if path in exchange_venues.ANSWERS and (path not in answers or "pair" in query):
+            return exchange_venues.answer(self, path, query, self.twists.get(path, self.twists.get("*")))
         if path not in answers:
             return 404, {"code": -1, "msg": f"no such path {path}"}
         if "symbol" in query and query["symbol"] not in self.listed:
@@ -332,6 +345,14 @@ class FakeExchange:
             for at in times
         ]
 
+    def _stablecoins(self, query: dict[str, str], twist: str | None) -> Any:
+        today = self._now(twist) // DAY * DAY
+        rows = []
+        for at in range(today - 400 * DAY, today + 1, DAY):
+            supply = self._text(2.9e11 * (1 + at / 4e13), twist, 2)
+            rows.append({"date": str(at // 1000), "totalCirculatingUSD": {"peggedUSD": supply, "peggedEUR": 4.1e8}})
+        return rows
+
     def _fear_greed(self, query: dict[str, str], twist: str | None) -> Any:
         limit = int(query.get("limit", 1)) or 2000
         today = self._now(twist) // DAY * DAY
@@ -342,6 +363,12 @@ class FakeExchange:
             rows.append({"value": text, "value_classification": _word(value), "timestamp": str(at // 1000)})
         rows[0]["time_until_update"] = "3600"
         return {"name": "Fear and Greed Index", "data": rows, "metadata": {"error": None}}
+
+
+def _split(path: str) -> tuple[str, str]:
+    """Split the name of a venue, where the address begins with one, from its own path."""
+    first, _, rest = path[1:].partition("/")
+    return (first, "/" + rest) if first in exchange_venues.NAMES else ("", path)
 
 
 def _word(value: float) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
+import os
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -254,3 +256,48 @@ def test_venues_by_any_spelling() -> None:
         wanted(["deribit"])
     with pytest.raises(ValueError, match="no venue that tiers come from"):
         wanted(["bitmex"])
+
+
+async def perpulse(*arguments: str, cwd: Path) -> tuple[int, str, str]:
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bot",
+        *arguments,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await child.communicate()
+    return child.returncode or 0, out.decode(), err.decode()
+
+
+async def test_the_command_line(desk: Desk, tmp_path: Path) -> None:
+    here = ("--db", "data/p.db")
+    asked = ("--asset", "BTC", "--base-url", desk.venues.base_url, *here)
+    code, out, err = await perpulse("tiers", "refresh", "gate", "hl", *asked, cwd=tmp_path)
+    assert (code, err) == (0, "")
+    assert "Gate: 1 changed." in out
+    assert "BTC: changed, up to an unknown size → $200k" in out
+    code, out, _ = await perpulse("say", "/liq 95000 25x long gate 500kusd", *here, cwd=tmp_path)
+    assert "(tier 2)" in out
+    assert (tmp_path / "data" / "tiers").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(("tiers", "refresh", "nowhere"), "'nowhere' is no venue that tiers come from", id="unknown venue"),
+        pytest.param(("tiers", "refresh", "deribit"), "there is nothing to renew", id="fixed formula"),
+        pytest.param(("tiers", "show", "SOL", "gate"), "Try another venue, or: perpulse tiers refresh", id="no table"),
+        pytest.param(
+            ("tiers", "refresh", "gate", "--base-url", "http://127.0.0.1:9"), "Gate cannot be reached", id="down"
+        ),
+    ],
+)
+async def test_the_command_line_refuses_in_one_line(arguments: tuple[str, ...], says: str, tmp_path: Path) -> None:
+    code, out, err = await perpulse(*arguments, cwd=tmp_path)
+    assert code == 2
+    (line,) = (out + err).splitlines()
+    assert says in line

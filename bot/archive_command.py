@@ -167,9 +167,8 @@ def _tell(result: Result, said: list[str], *, as_json: bool) -> None:
         since = result.since.get(asset)
         cli.out(f"{asset}: open interest known since {wording.day(since)}." if since else f"{asset}: nothing known.")
         for gap in gaps[:SHOWN_GAPS]:
-            cli.out(
-                f"  gap: {_GROUPS[gap.group]}, {gap.start:%Y-%m-%d %H:%M} to {gap.end:%Y-%m-%d %H:%M} UTC: {gap.reason}"
-            )
+            span = f"{gap.start:%Y-%m-%d %H:%M} to {gap.end:%Y-%m-%d %H:%M} UTC"
+            cli.out(f"  gap: {_GROUPS[gap.group]}, {span}: {gap.reason}")
         if len(gaps) > SHOWN_GAPS:
             cli.out(f"  ... and {len(gaps) - SHOWN_GAPS} more gaps; --json lists them all.")
     for problem in [*result.unknown, *result.problems, *result.damaged]:

@@ -23,6 +23,9 @@ from bot.app import App, build
 from bot.config import Config, Market, Telegram
 from bot.doctoring import examine
 from bot.prompting import SCREEN
+from bot.sources.alternative_me import AlternativeMe
+from bot.sources.ccxt_venue import CcxtVenue
+from bot.sources.quirks import BINANCE
 from handlers.channel import SendFailed
 from handlers.command import Asker, commands
 from handlers.on_telegram_token import whoami
@@ -38,7 +41,8 @@ if TYPE_CHECKING:
 
 PAPER_PATHS = ("/fapi/v1/exchangeInfo", "/fapi/v1/klines", "/fapi/v1/openInterest", "/fapi/v1/premiumIndex")
 EXCHANGE_PATHS = (*PAPER_PATHS, "/fapi/v1/fundingInfo", "/fapi/v1/fundingRate", "/futures/data/openInterestHist")
-PATIENCE = 20.0  # seconds a child may take on a busy machine; none of these tests waits that long when all is well
+PROMPT_END = 10.0  # seconds: docker stop kills after so many; on a quiet machine it takes one
+PATIENCE = 40.0  # seconds a child may take on a busy machine; none of these tests waits that long when all is well
 
 
 class Stage(FakeExchange):
@@ -90,14 +94,26 @@ class World:
     running: list[asyncio.Task[None]] = field(default_factory=list)
 
     def build(self) -> App:
-        """Make the app of the configuration that an owner would write."""
+        """Make the app that a configuration for one venue gives."""
         telegram = Telegram()
         if self.telegram:
             telegram = Telegram(token=SecretStr(self.telegram.token), base_url=self.telegram.base_url)
         url = self.exchange.base_url
-        market = Market(exchange_url=url, fear_greed_url=url, timeout_seconds=2)
+        market = Market(
+            venues=("binance",),
+            options=False,
+            stablecoins=False,
+            exchange_url=url,
+            fear_greed_url=url,
+            timeout_seconds=2,
+        )
         config = Config(assets=("BTC",), database=self.folder / "run.db", telegram=telegram, market=market)
-        return build(config, clock=self.clock)
+        sources = [
+            # paced=False: the loopback exchange counts no request weights, and a real one makes every round slow
+            CcxtVenue(BINANCE, clock=self.clock.now, timeout_s=2, base_url=url, paced=False),
+            AlternativeMe(clock=self.clock.now, timeout_s=2, base_url=url),
+        ]
+        return build(config, clock=self.clock, sources=sources)
 
     @contextlib.asynccontextmanager
     async def runs(self) -> AsyncIterator[App]:
@@ -155,16 +171,10 @@ async def test_a_fall_is_one_message_edited_when_it_deepens_and_closed_when_it_i
         world.exchange.moves.append((world.clock.now(), 0.78))
         await world.days(app, 2)
         world.exchange.moves.append((world.clock.now(), 0.97))
-        await world.days(app, 4)
+        await world.days(app, 3)
         told = episodes.of(app.store, "price_drawdown", "BTC")
-    out = capsys.readouterr().out
-    assert re.findall(r"^── (.+?) ─+$", out, re.MULTILINE) == [
-        "message 1",
-        "message 1, edited",
-        "message 1, edited",
-        "reply to message 1",
-    ]
-    first, worse, over, reply = re.split(r"^── .+$", out, flags=re.MULTILINE)[1:]
+    titles, first, worse, over, reply = life_of("BTC: price is well below its high", capsys.readouterr().out)
+    assert titles == ["", ", edited", ", edited", "reply to "]
     assert "BTC: price is well below its high of the past 16 days." in first
     assert "Price 79,200, −12.0 % from 90,000" in first
     assert "Now a warning: BTC: price is well below" in worse
@@ -172,6 +182,15 @@ async def test_a_fall_is_one_message_edited_when_it_deepens_and_closed_when_it_i
     assert "BTC: over after" in over
     assert "87,300" in reply
     assert [(each.rank, each.ended is not None) for each in told] == [("warning", True)]
+
+
+def life_of(headline: str, out: str) -> tuple[list[str], *tuple[str, ...]]:
+    """Return what became of one message: how each part is titled, and the parts; other alarms may speak too."""
+    pieces = re.split(r"^── (.+?) ─+$", out, flags=re.MULTILINE)
+    parts = [(pieces[i], pieces[i + 1].strip()) for i in range(1, len(pieces), 2)]
+    number = next(title for title, text in parts if text.startswith(headline))
+    own = [(title.replace(number, ""), text) for title, text in parts if re.search(rf"{number}\b", title)]
+    return [title for title, _ in own], *(text for _, text in own)
 
 
 async def test_a_restart_repeats_nothing_and_tells_what_changed_meanwhile_as_such(
@@ -271,7 +290,7 @@ async def test_in_telegram_commands_are_answered_and_an_alert_lives_in_one_messa
         for number, (line, said) in enumerate(
             [
                 ("/start", "perpulse takes the pulse"),
-                ("/sub", "On in this chat"),
+                ("/sub price", "On in this chat"),
                 ("/liq 95000 25x long", "91,566.27"),
                 ("/oi btc", "BTC open interest"),
                 ("/oi banana split", "/oi btc"),
@@ -382,7 +401,7 @@ def test_it_starts_without_a_token_says_so_and_stops_when_told(tmp_path: Path, e
         process.send_signal(signal.SIGTERM)
         begun = time.monotonic()
         assert process.wait(PATIENCE) == 0
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < PROMPT_END
     assert (tmp_path / "err").read_text(encoding="utf-8") == ""
 
 
@@ -430,10 +449,10 @@ class Keyboard:
     def type(self, text: str) -> None:
         os.write(self.line, text.encode())
 
-    def sees(self, text: str, *, count: int = 1) -> None:
+    def sees(self, text: str, *, count: int = 1, after: str = "") -> None:
         """Wait until something has appeared on the screen."""
         end = time.monotonic() + PATIENCE
-        while self.seen.count(text) < count:
+        while self.seen.rpartition(after)[2].count(text) < count if after else self.seen.count(text) < count:
             assert time.monotonic() < end, self.seen
             assert self._read(0.2) or time.monotonic() < end, self.seen
 
@@ -490,24 +509,21 @@ def test_a_message_leaves_what_is_being_typed_whole(
     screen.sees("perpulse> /liq 95000 2", count=2)  # put back under the message
     screen.type("5x long\n")
     screen.sees("91,566.27")
-    screen.sees("perpulse> ", count=3)
+    screen.sees("perpulse> ", after="91,566.27")  # before it the keyboard is not read, and an end of input is lost
     screen.type("\x04")
     assert screen.ends() == 0
     assert termios.tcgetattr(screen.line) == screen.before, "the terminal is left as it was"
     assert "Traceback" not in screen.seen
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_prompt_does_not_hold_the_end_up(
-    tmp_path: Path, exchange: Stage, keyboard: Callable[..., Keyboard], number: int
-) -> None:
+def test_a_prompt_does_not_hold_the_end_up(tmp_path: Path, exchange: Stage, keyboard: Callable[..., Keyboard]) -> None:
     write_config(tmp_path, exchange=exchange.base_url, fear_greed=exchange.base_url)
     screen = keyboard("run")
     screen.sees("perpulse> ")
-    os.kill(screen.pid, number)
+    os.kill(screen.pid, signal.SIGTERM)
     begun = time.monotonic()
     assert screen.ends() == 0
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < PROMPT_END
     assert termios.tcgetattr(screen.line) == screen.before
 
 

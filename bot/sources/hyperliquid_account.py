@@ -23,6 +23,7 @@ _WHO: Final = "Hyperliquid"
 _URL: Final = "https://api.hyperliquid.xyz"
 _LONGEST: Final = 2_000_000  # characters; an account holds some hundred positions of 500 each at most
 _MOST: Final = 500
+_NOTHING: Final = 1.0  # USDC
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,8 @@ def _account(answer: Any) -> Account:
     if len(rows) > _MOST:
         raise Unreadable(f"{len(rows)} positions are more than there are contracts")
     found = tuple(each for row in rows if (each := _position(row["position"])))
+    if not found and abs(_known(answer["marginSummary"]["totalNtlPos"])) > _NOTHING:
+        raise Unreadable("it names no positions and still their value")
     if len({each.asset for each in found}) < len(found):
         raise Unreadable("two positions in one contract")
     return Account(datetime.fromtimestamp(stamp(answer["time"]) / 1000, UTC), found)

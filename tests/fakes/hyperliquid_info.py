@@ -1,0 +1,107 @@
+"""A loopback Hyperliquid: POST /info about addresses, as its documents describe it, with switches for faults."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+Fault = Literal[
+    "html", "cut", "empty", "null", "list", "busy", "geo", "forbidden", "unavailable", "moved", "unknown", "slow",
+    "hang_up",
+]  # fmt: skip
+
+
+WRONG: dict[Fault, tuple[int, str, dict[str, str]]] = {
+    "html": (200, "<html>maintenance</html>", {}),
+    "cut": (200, '{"assetPositions": [', {}),
+    "empty": (200, "", {}),
+    "null": (200, "null", {}),
+    "list": (200, "[]", {}),
+    "busy": (429, "", {"Retry-After": "30"}),
+    "geo": (451, "", {}),
+    "forbidden": (403, "", {}),
+    "unavailable": (503, "", {}),
+    "moved": (302, "", {"Location": "http://127.0.0.1:1/elsewhere"}),
+    "unknown": (422, "Failed to deserialize the JSON body into the target type", {}),
+}
+
+
+def position(coin: str = "BTC", size: str = "0.5", **more: Any) -> dict[str, Any]:
+    """Return one open position at a mark price of 100,000, entered at 95,000 with 5x and liquidated at 80,000."""
+    about = {
+        "coin": coin,
+        "szi": size,
+        "leverage": {"type": "cross", "value": 5},
+        "entryPx": "95000.0",
+        "positionValue": f"{abs(float(size)) * 100_000}",
+        "unrealizedPnl": "2500.0",
+        "returnOnEquity": "0.26",
+        "liquidationPx": "80000.0",
+        "marginUsed": "10000.0",
+        "maxLeverage": 40,
+        "cumFunding": {"allTime": "1.0", "sinceOpen": "1.0", "sinceChange": "0.0"},
+    }
+    return about | more
+
+
+class FakeInfo:
+    """Serve until stopped. held: open positions by address. faults: by address, "*" for all. late_ms: age of a state."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self.clock = clock
+        self.held: dict[str, list[dict[str, Any]]] = {}
+        self.faults: dict[str, Fault] = {}
+        self.late_ms = 0
+        self.asked: Counter[str] = Counter()
+        self.base_url = ""
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.router.add_post("/info", self._answer)
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.base_url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"  # type: ignore[union-attr]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._runner:
+            await self._runner.cleanup()
+
+    def state(self, address: str) -> dict[str, Any]:
+        """Return what an address holds."""
+        held = self.held.get(address, [])
+        value = sum(float(each["positionValue"]) for each in held)
+        return {
+            "marginSummary": {"accountValue": "50000.0", "totalNtlPos": f"{value}", "totalRawUsd": "0.0"},
+            "crossMarginSummary": {"accountValue": "50000.0", "totalNtlPos": f"{value}", "totalRawUsd": "0.0"},
+            "withdrawable": "10000.0",
+            "assetPositions": [{"type": "oneWay", "position": each} for each in held],
+            "time": round(self.clock().timestamp() * 1000) - self.late_ms,
+        }
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        question = await request.json()
+        assert set(question) == {"type", "user"}
+        assert question["type"] == "clearinghouseState"
+        address = question["user"]
+        self.asked[address] += 1
+        fault = self.faults.get(address, self.faults.get("*"))
+        if fault is None:
+            return web.json_response(self.state(address))
+        if fault == "slow":
+            await asyncio.sleep(5)
+        if fault == "hang_up":
+            assert request.transport is not None
+            request.transport.close()
+        status, text, headers = WRONG.get(fault, (200, "", {}))
+        return web.Response(status=status, text=text, headers=headers)

@@ -80,6 +80,7 @@ __all__ = [
 T = TypeVar("T")
 
 _SPOKEN_IN_THOUSANDS = frozenset({"BTC", "ETH", "SOL"})
+_MANY = 1000.0  # coins of these: more is nobody's position, and rather a price
 _NUMBER = re.compile(r"([@$€+-]{0,3})(\d[\d.,_']*|\.\d+)(e[+-]?\d{1,2}(?![a-z\d]))?(.*)", re.ASCII | re.IGNORECASE)
 _GLUED = re.compile(r"([a-z]+)([\d@$].*)", re.ASCII | re.IGNORECASE)
 
@@ -376,11 +377,24 @@ class _Reading:
         needed = sum(each.required for each in self._free(PRICE))
         if self._free(LEVERAGE) and any(each.leverage() for each in others):
             needed += 1  # `0.5 doge 25` is a price and a leverage, as `doge 0.5 25` is
-        if len(size) != 1 or len(others) < needed:
+        if len(size) != 1 or len(others) < needed or not self._is_size(beside[0], others):
             return loose
         beside[0].unit, beside[0].coin = "coin", beside[0].beside
         self._put_number(beside[0], size[0])
         return others
+
+    def _is_size(self, number: Number, others: list[Number]) -> bool:
+        """Tell whether `95000 btc` is a size where only dollars stand beside it: `10 btc $95000`, `95000 btc 10kusd`.
+
+        Of a coin whose price is not known even roughly it is asked, never guessed: `0.5 doge 10kusd`.
+        """
+        if not others or any(each.unit != "usd" for each in others) or not self._free(PRICE):
+            return True
+        if number.beside in _SPOKEN_IN_THOUSANDS:
+            return number.value < _MANY
+        if number.value < _MANY <= others[0].value:
+            raise _which_price(number, others[0])
+        return True
 
     def _amounts(self, loose: list[Number]) -> None:
         prices, sizes = self._free(PRICE), self._free(SIZE)
@@ -392,9 +406,14 @@ class _Reading:
         if len(loose) > len(targets):
             raise Refused(f"I do not know what {shown(loose[-1].text)} is for. Type it {self._example()}.")
         if len({each.kind.name for each in targets}) > 1:
-            raise Refused(
-                f"Which is the price, {shown(loose[0].text)} or {shown(loose[1].text)}? "
-                f"Type the price as @{loose[0].digits()} and the size like 10kusd or 0.5btc."
-            )
+            raise _which_price(loose[0], loose[1])
         for item, target in zip(loose, targets, strict=True):
             self._put_number(item, target)
+
+
+def _which_price(one: Number, two: Number) -> Refused:
+    """Ask which of two numbers is the price."""
+    return Refused(
+        f"Which is the price, {shown(one.text)} or {shown(two.text)}? "
+        f"Type the price as @{one.digits()} and the size like 10kusd or 0.5btc."
+    )

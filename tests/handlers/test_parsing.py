@@ -190,6 +190,27 @@ def test_a_small_price_beside_its_coin_is_a_price(text: str) -> None:
     assert said(Position, text) == {"entry": 0.5, "leverage": 25.0, "asset": "DOGE"}
 
 
+@pytest.mark.parametrize(
+    ("text", "entry", "size"),
+    [
+        pytest.param("95000 btc 10kusd 25x", 95000.0, Size(10_000.0, "usd"), id="a price beside its coin"),
+        pytest.param("25x 10k$ 95k btc", 95000.0, Size(10_000.0, "usd"), id="the same, otherwise"),
+        pytest.param("10 btc $95000 25x", 95000.0, Size(10.0, "coin", "BTC"), id="coins, and a price in dollars"),
+        pytest.param("0.5 btc 95000usd 25x", 95000.0, Size(0.5, "coin", "BTC"), id="part of a coin"),
+        pytest.param("10000 doge $0.5 25x", 0.5, Size(10_000.0, "coin", "DOGE"), id="many cheap coins"),
+    ],
+)
+def test_a_number_beside_its_coin_and_dollars(text: str, entry: float, size: Size) -> None:
+    read = said(Position, text)
+    assert (read["entry"], read["size"]) == (entry, size)
+
+
+def test_a_price_that_could_be_a_size_is_asked_about() -> None:
+    with pytest.raises(Refused, match=r"Which is the price, 0.5 or 10kusd\? Type the price as @0.5"):
+        said(Position, "0.5 doge 10kusd 25x")
+    assert said(Position, "@0.5 doge 10kusd 25x")["size"] == Size(10_000.0, "usd")
+
+
 def test_a_followed_spelling_wins() -> None:
     assert said(Chart, "kpepe", assets=("PEPE",)) == {"asset": "PEPE"}
     assert said(Chart, "pepe", assets=("1000PEPE",)) == {"asset": "1000PEPE"}

@@ -113,7 +113,12 @@ def _refresher(settings: Config | None, store: Store, clock: Clock) -> Callable[
         from bot.config import load  # noqa: PLC0415
 
         log.set_up(quiet=True)
-        config = (settings or load(None)).model_copy(update={"database": store.path})
+        config = settings or load(None)
+        # One exchange that hangs must not use up the patience for all.
+        market = config.market.model_copy(
+            update={"timeout_seconds": min(config.market.timeout_seconds, PATIENCE_SECONDS / 2)}
+        )
+        config = config.model_copy(update={"database": store.path, "market": market})
         app = build(config, clock=clock, channels=())
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -128,11 +133,14 @@ def _refresher(settings: Config | None, store: Store, clock: Clock) -> Callable[
 
 
 def _silent(store: Store, clock: Clock) -> bool:
-    """Tell whether the exchange was out of reach a moment ago: then asking again would only make somebody wait."""
+    """Tell whether every exchange was out of reach a moment ago: asking again would only make somebody wait."""
     from storage import health  # noqa: PLC0415
 
-    every = [each for each in health.load(store) if each.state != "ok"] if store.exists else []
-    return any(each.next_try and clock.now() < each.next_try + timedelta(minutes=1) for each in every)
+    prices = [each for each in health.load(store) if each.topic == "bars"] if store.exists else []
+    return bool(prices) and all(
+        each.state != "ok" and each.next_try is not None and clock.now() < each.next_try + timedelta(minutes=1)
+        for each in prices
+    )
 
 
 def _save_picture(reply: Reply, store: Store) -> Path | None:

@@ -15,6 +15,7 @@ import pytest
 from bot import winter
 from bot.config import example
 from tests.bot.commandline import PROGRAM, ROOT, Ended, child, closed_port, environment, here, write_config
+from tests.fakes.exchange import FakeExchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -252,6 +253,18 @@ def test_a_dead_network_leaves_the_stored_figures_with_their_age(
     assert "Not current" in ended.out
     assert re.search(r"\d+ days old", ended.out.splitlines()[-1])
     assert "Traceback" not in ended.err
+
+
+def test_an_exchange_that_was_just_down_is_not_asked_again(perpulse: Perpulse, tmp_path: Path) -> None:
+    with FakeExchange().in_thread() as exchange:
+        write_config(tmp_path, exchange=exchange.base_url, fear_greed=exchange.base_url)
+        exchange.faults = {"*": "unavailable"}
+        assert perpulse("import", written(tmp_path, HEADER + GOOD)).code == 0
+        assert "Not current" in perpulse("say", "/price btc").out
+        asked = exchange.count()
+        assert asked > 0
+        assert "Not current" in perpulse("say", "/price btc").out
+        assert exchange.count() == asked
 
 
 def test_a_dead_network_and_nothing_stored_is_one_sentence(perpulse: Perpulse, offline: Path) -> None:

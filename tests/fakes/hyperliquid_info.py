@@ -52,7 +52,7 @@ def position(coin: str = "BTC", size: str = "0.5", **more: Any) -> dict[str, Any
 
 
 class FakeInfo:
-    """Serve until stopped. held: open positions by address. faults: by address, "*" for all. late_ms: age of a state."""
+    """Serve until stopped. held: positions by address. faults: by address, "*" for all. late_ms: age of a state."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self.clock = clock

@@ -492,6 +492,12 @@ def test_every_command_reads_the_config(perpulse: Perpulse, tmp_path: Path, comm
     assert "is not a text file in UTF-8" in perpulse(*command).refusal
 
 
+def test_with_a_config_perpulse_alone_means_run(perpulse: Perpulse, tmp_path: Path, offline: Path) -> None:
+    ended = perpulse("run", "--db", str(tmp_path))
+    offline.write_text(f"database = '{tmp_path}'", encoding="utf-8")
+    assert perpulse().refusal == ended.refusal  # a folder for a database: both get as far as the bot does
+
+
 def test_a_secret_in_the_wrong_place_is_not_printed(perpulse: Perpulse, tmp_path: Path) -> None:
     secret = "100000001:MARKER-no-real-token-0123456789abcdef"
     (tmp_path / "config.toml").write_text(f'assets = "{secret}"\nlog_level = "{secret}"', encoding="utf-8")

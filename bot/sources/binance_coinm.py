@@ -25,8 +25,8 @@ from bot.sources.recipes import (
     running,
     settled,
     stamp,
-    times_of,
     to_ms,
+    with_taker,
 )
 
 if TYPE_CHECKING:
@@ -55,9 +55,7 @@ async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     found = [bar(at, row[1:5], number(row[5]) * contract.size) for at, row in rows]
     closed = hourly(contract, found, ask.now)
     bought = {at: number(row[9]) * contract.size for at, row in rows}
-    times = times_of(closed)
-    taker = points(contract, times, {"taker_buy_usd": [bought[at] for at in times]}, step=HOUR)
-    return [closed, taker]
+    return with_taker(closed, bought)
 
 
 async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.sources.recipes import HOUR, Unreadable, milliseconds, number, pages, points, rows_of, stamp, to_ms
+from bot.sources.recipes import HOUR, Missing, Unreadable, milliseconds, number, pages, points, rows_of, stamp, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -190,7 +190,7 @@ async def _premium(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
     for row in listed:
         if row["symbol"] == contract.market_id:
             return dict(row)
-    raise Unreadable(f"no mark price of {contract.market_id}")
+    raise Missing(f"no mark price of {contract.market_id}")
 
 
 def _same_symbol(row: Mapping[str, Any], contract: Contract) -> None:

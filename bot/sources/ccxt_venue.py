@@ -11,18 +11,20 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from bot.sources import Ask, NotOffered, Topic
+from bot.sources import Ask, NotOffered, SourceDown, Topic
 from bot.sources.contracts import Contract, perpetuals, unknown
 from bot.sources.recipes import Unreadable
-from bot.sources.strict import make_strict, translated
+from bot.sources.strict import doubts_contract, make_strict, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from bot.sources import Found
     from bot.sources.quirks import Quirks
+    from bot.sources.recipes import Recipe
     from bot.tape import Wrap
 
+_OPINION: Final = timedelta(minutes=10)  # so old may the list be that says whether a contract is gone
 _RENEWED: Final = timedelta(days=1)  # listings, delistings and new contract sizes
 
 
@@ -68,6 +70,14 @@ class CcxtVenue:
         how = self._quirks.topics().get(ask.topic)
         if how is None:
             raise NotOffered(f"{self._quirks.title} does not offer {ask.topic}.")
+        try:
+            return await self._answer(how.recipe, ask)
+        except SourceDown as error:
+            if not doubts_contract(error) or await self._still_listed(ask):
+                raise
+            raise NotOffered(f"{self._quirks.title} does not offer {ask.asset} any more.") from error
+
+    async def _answer(self, recipe: Recipe, ask: Ask) -> Sequence[Found]:
         with translated(self._quirks.title, self._clock):
             contract = await self._contract(ask)
 
@@ -76,7 +86,16 @@ class CcxtVenue:
                     return await self._once(method, params, ask.now)
                 return await getattr(self._exchange, method)(dict(params))
 
-            return await how.recipe(raw, contract, ask)
+            return await recipe(raw, contract, ask)
+
+    async def _still_listed(self, ask: Ask) -> bool:
+        """Look into a fresh list of markets: it decides whether a contract is gone, not one odd answer."""
+        async with self._loading:
+            if self._contracts_at is None or ask.now - self._contracts_at >= _OPINION:
+                with translated(self._quirks.title, self._clock):
+                    self._contracts = await self._load()
+                self._contracts_at = ask.now
+        return ask.asset.upper() in self._contracts
 
     async def close(self) -> None:
         """Close the connections; safe to call twice."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bot.sources.recipes import (
     HOUR,
+    Missing,
     Unreadable,
     backwards,
     bar,
@@ -114,6 +115,6 @@ async def _context(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
     if len(names) != len(contexts):
         raise Unreadable("as many contexts as names were due")
     if contract.market_id not in names:
-        raise Unreadable(f"no {contract.market_id} in an answer for all")
+        raise Missing(f"no {contract.market_id} in an answer for all")
     found: Mapping[str, Any] = contexts[names.index(contract.market_id)]
     return found

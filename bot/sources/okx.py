@@ -25,7 +25,7 @@ from bot.sources.recipes import (
     running,
     settled,
     stamp,
-    times_of,
+    with_taker,
 )
 
 if TYPE_CHECKING:
@@ -67,15 +67,15 @@ async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         )  # the history lags a little behind the hour
         rows = sorted(dict([*rows, *((stamp(row[0]), row) for row in _data(newest))]).items())
     found = hourly(contract, [bar(at, row[1:5], number(row[7])) for at, row in rows], ask.now)
-    return [found, *await _taker(ask_raw, contract, ask, found)]
+    return with_taker(found, await _taker(ask_raw, contract, ask))
 
 
 def _ms(ask: Ask) -> int:
     return round(ask.now.timestamp() * 1000)
 
 
-async def _taker(ask_raw: Raw, contract: Contract, ask: Ask, bars_: Points) -> list[Points]:
-    """Read what takers bought, in dollars (`unit` 2), for the bars that are closed."""
+async def _taker(ask_raw: Raw, contract: Contract, ask: Ask) -> dict[int, float]:
+    """Read what takers bought, in dollars (`unit` 2), by the open of the hour, as far back as it is kept."""
 
     async def page(end: int) -> list[tuple[int, float]]:
         answer = await ask_raw(
@@ -84,10 +84,7 @@ async def _taker(ask_raw: Raw, contract: Contract, ask: Ask, bars_: Points) -> l
         )
         return [(stamp(row[0]), number(row[2])) for row in _data(answer)]
 
-    rows = dict(await backwards(page, since=ask.since, until=ask.now, most=_KEPT_PAGES))
-    closed = set(times_of(bars_))
-    kept = [at for at in sorted(rows) if at in closed]
-    return [points(contract, kept, {"taker_buy_usd": [rows[at] for at in kept]}, step=HOUR)] if kept else []
+    return dict(await backwards(page, since=ask.since, until=ask.now, most=_KEPT_PAGES))
 
 
 async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:

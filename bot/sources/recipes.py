@@ -28,6 +28,10 @@ class Unreadable(ValueError):  # noqa: N818 -- it names the answer, as SourceDow
     """An answer that parsed, but does not say what it must: missing rows, a foreign symbol, an odd clock."""
 
 
+class Missing(Unreadable):
+    """An answer for all contracts in which one is not: delisted, or an answer that was cut."""
+
+
 class Raw(Protocol):
     """Ask the venue one raw question by the name of ccxt's implicit method; the answer is a dict or a list.
 
@@ -191,6 +195,17 @@ def hourly(contract: Contract, bars: Iterable[Bar], now: datetime) -> Points:
     return points(contract, [each.at for each in ended], columns, step=HOUR)
 
 
+def with_taker(bars: Points, bought: Mapping[int, float]) -> list[Points]:
+    """Put taker-buy volume (USD) beside its bars: those that have it in one frame, those before it in another.
+
+    In one frame with its prices, because a bar whose price is impossible has no volume either.
+    """
+    have = [at in bought for at in times_of(bars)]
+    known = bars.frame[have].assign(taker_buy_usd=[bought[at] for at in times_of(bars) if at in bought])
+    found = (bars.frame[[not each for each in have]], known)
+    return [replace(bars, frame=frame) for frame in found if len(frame)]
+
+
 _SETTLED = timedelta(minutes=1)
 LONGEST_INTERVAL = timedelta(hours=8)
 SAME_TIME = timedelta(minutes=1)
@@ -276,7 +291,7 @@ def row_of(rows: Iterable[Mapping[str, Any]], key: str, contract: Contract) -> M
     for row in rows:
         if row[key] == contract.market_id:
             return row
-    raise Unreadable(f"no {contract.market_id} in an answer for all")
+    raise Missing(f"no {contract.market_id} in an answer for all")
 
 
 def by_the_hour_and_now(recipe: Recipe) -> Recipe:

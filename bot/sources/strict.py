@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 
 from bot.sources import Blocked, NotOffered, SourceDown, SourceError
-from bot.sources.recipes import Unreadable
+from bot.sources.recipes import Missing, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -158,6 +158,19 @@ def translated(who: str, clock: Clock) -> Iterator[None]:
         raise SourceDown(f"{who} cannot be reached.") from error
     except Exception as error:
         raise _from_ccxt(who, error) from error
+
+
+def doubts_contract(error: SourceDown) -> bool:
+    """Tell whether a failure may mean that the contract is gone: the venue answered, and refused just this question.
+
+    Some venues say so in words of their own ("params error"), or leave the contract out of an answer for all.
+    """
+    import ccxt  # noqa: PLC0415 -- as below
+
+    cause = error.__cause__
+    return isinstance(cause, Missing) or (
+        isinstance(cause, ccxt.ExchangeError) and not isinstance(cause, ccxt.AuthenticationError)
+    )
 
 
 def _from_ccxt(who: str, error: Exception) -> Exception:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, PERF401 -- rows as venues send them, read beside their documents
 """The other venues of the loopback exchange, each in the shape that its own documents give.
 
 One small world: the price of a coin is the same everywhere but for a few hundredths of a percent, open interest is a
@@ -140,7 +141,7 @@ class Question:
         return [each for each in among if (self.venue, each.asset) not in self.world.gone]
 
 
-class Unlisted(Exception):
+class Unlisted(Exception):  # noqa: N818 -- it says what the contract is
     """A contract that the venue does not have."""
 
 
@@ -502,7 +503,7 @@ def _deribit_chart(q: Question) -> Any:
 
 
 def _deribit_rates(q: Question) -> Any:
-    each = q.find(DERIBIT, q.query["instrument_name"])
+    q.find(DERIBIT, q.query["instrument_name"])
     times = q.opens(float(q.query["end_timestamp"]), 744, float(q.query["start_timestamp"]))
     return _deribit(
         q,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from bot import cleaning
 from bot.clock import Clock, SystemClock
 from bot.delivery import Sender
 from bot.following import Following
@@ -79,7 +80,13 @@ class App:
                 loop.add_signal_handler(number, self.stopping.set)
         await asyncio.to_thread(self.sender.start)
         self._place_of_terminal()
-        jobs = schedule({"tick": (TICK_EVERY, self._turn), "addresses": (TICK_EVERY, self._follow)})
+        jobs = schedule(
+            {
+                "tick": (TICK_EVERY, self._turn),
+                "addresses": (TICK_EVERY, self._follow),
+                "cleaning": (cleaning.LOOKED, self._clean),
+            }
+        )
         others: list[asyncio.Task[None]] = []
         sending: asyncio.Task[None] | None = None
         try:
@@ -118,6 +125,13 @@ class App:
     async def _follow(self) -> None:
         """Ask about followed addresses, apart from the market: a slow venue holds up nothing else."""
         await self._taken(self.following.turn, "addresses were not asked about; the next try is in a moment")
+
+    async def _clean(self) -> None:
+        """Thin what has grown old, once a day."""
+        rule = cleaning.rule_of(self.config.retention)
+        await self._taken(
+            lambda: cleaning.turn(self.store, rule, self.clock), "old rows were not removed; the next try is in an hour"
+        )
 
     async def _taken(self, turn: Callable[[], Awaitable[object]], failed: str) -> None:
         try:

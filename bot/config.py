@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+LONGEST_LOOK_BACK = 600  # days; a test holds it against the metrics
+
 
 class ConfigError(Exception):
     """The configuration cannot be used; the text names file, key and what to write instead."""
@@ -85,6 +87,27 @@ class Tiers(_Section):
         return self
 
 
+class Retention(_Section):
+    """How long what is kept. Bars and hourly values stay for ever, unless history_days is set."""
+
+    minutes_days: int = Field(3, ge=2, le=3650, description="every value as it came; then one each five minutes")
+    five_minutes_days: int = Field(40, ge=2, le=3650, description="one value each five minutes; then one each hour")
+    chains_days: int = Field(7, ge=1, le=3650, description="option chains as they came; then one each hour")
+    messages_days: int = Field(30, ge=7, le=3650, description="what was sent to whom; episodes stay for ever")
+    history_days: int = Field(0, ge=0, le=36500, description="market data at all; 0 for ever, else 600 or more")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Retention:
+        if self.five_minutes_days < self.minutes_days:
+            raise ValueError("five_minutes_days must not be below minutes_days")
+        if 0 < self.history_days < LONGEST_LOOK_BACK:
+            raise ValueError(
+                f"history_days must be 0 (for ever) or at least {LONGEST_LOOK_BACK}, which the longest average looks "
+                "back on"
+            )
+        return self
+
+
 Asset = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,15}$")]
 
 
@@ -107,6 +130,7 @@ class Config(BaseSettings):
     telegram: Telegram = Telegram()
     market: Market = Market()
     tiers: Tiers = Tiers()
+    retention: Retention = Retention()
 
     @field_validator("assets", mode="before")
     @classmethod
@@ -186,7 +210,12 @@ def _line(problem: Any) -> str:
 
 
 def _keys(section: list[str]) -> list[str]:
-    sections: dict[str, type[BaseModel]] = {"telegram": Telegram, "market": Market, "tiers": Tiers}
+    sections: dict[str, type[BaseModel]] = {
+        "telegram": Telegram,
+        "market": Market,
+        "tiers": Tiers,
+        "retention": Retention,
+    }
     return list(sections[section[0]].model_fields if section else Config.model_fields)
 
 

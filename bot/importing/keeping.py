@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from signals.inputs import INPUTS
+from storage import retention
+from storage.db import from_ms
 from storage.points import Points, write
 
 if TYPE_CHECKING:
@@ -16,7 +18,12 @@ if TYPE_CHECKING:
 
 def keep(store: Store, imported: Imported) -> int:
     """Store what a file holds and return how many values were kept; a second time changes nothing."""
-    return write(store, _points(imported))
+    with store.write():
+        count = write(store, _points(imported))
+        levels = [row.at for row in imported.kept if INPUTS[row.input].kind == "level"]
+        if levels:
+            retention.came(store, from_ms(min(levels)))
+    return count
 
 
 def _points(imported: Imported) -> Iterable[Points]:

@@ -123,7 +123,7 @@ class Following:
                 if not positions.is_followed(connection, each.id):
                     continue
                 if answer is None or isinstance(answer, SourceError):
-                    reason = str(answer or self._host.reason)
+                    reason = self._reason(each.address)
                     if reason and not each.silent and now - max(each.seen or self._began, self._began) > TOLD_SILENT:
                         silent.setdefault(each.destination, []).append(each)
                         reasons[each.destination] = reason
@@ -135,6 +135,11 @@ class Following:
                 for each in group:
                     positions.looked(connection, each.id, seen=None, silent=True)
             return writer.count
+
+    def _reason(self, address: str) -> str:
+        """Say why nothing is known of an address; nothing where it merely is not due."""
+        breaker = self._addresses.get(address)
+        return (breaker.reason if breaker else "") or self._host.reason
 
     def _compare(self, writer: Writer, of: Followed, account: Account) -> None:
         """Tell what an address has opened and closed since the last answer, and judge what it holds."""

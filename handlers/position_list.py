@@ -38,9 +38,7 @@ def listed(found: Sequence[Now], addresses: Mapping[int, Followed], shown_addres
     more = len(lines) - len(kept)
     kept.insert(0, Line(_head(found, shown_addresses), "headline"))
     if more:
-        kept.append(
-            Line(f"and {more} more, farther from liquidation or of an address. /positions eth shows one asset.")
-        )
+        kept.append(Line(f"and {more} more, farther away or of an address. /positions eth shows one asset."))
     if typed:
         kept.append(Line(f"Assumed: {words.ASSUMED}.", "caveat"))
     return kept

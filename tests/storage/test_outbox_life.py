@@ -76,7 +76,7 @@ class Life(RuleBasedStateMachine):
         self.model.rows += outbox.announce(connection, notice, now=self.now, expires=self.now + LIFE)
         assert outbox.announce(connection, notice, now=self.now, expires=self.now + LIFE) == 0
 
-    @rule(limit=st.integers(0, 4), resting=st.sets(st.integers(1, 3), max_size=2))
+    @rule(limit=st.integers(1, 4), resting=st.sets(st.integers(1, 3), max_size=2))
     def claim(self, limit: int, resting: set[int]) -> None:
         taken = outbox.claim(
             self.store, now=self.now, epoch=self.epoch, platforms=["telegram"], limit=limit, resting=resting
@@ -112,6 +112,7 @@ class Life(RuleBasedStateMachine):
     def dead(self, which: int) -> None:
         outbox.ended(self.store, self.one(which), "dead", "refused", now=self.now)
 
+    @precondition(lambda self: self.model.under_way)
     @rule()
     def crash(self) -> None:
         """The process dies with messages under way, and another one starts."""
@@ -194,5 +195,5 @@ class Life(RuleBasedStateMachine):
         assert not lost
 
 
-Life.TestCase.settings = settings(max_examples=40, stateful_step_count=40)
+Life.TestCase.settings = settings(max_examples=60, stateful_step_count=50)
 TestLife = Life.TestCase

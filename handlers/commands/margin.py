@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from handlers import wording
 from handlers.command import Refused, command
-from handlers.liquidation_words import NAMES, distance
+from handlers.liquidation_words import distance
 from handlers.parsing import PRICE, argument
 from handlers.position_said import Asked, LiqArgs, asked, line, read_as, refused, stamp
 from handlers.reply import Button, Buttons, Line, Reply
@@ -89,11 +89,10 @@ def _blocks(question: Asked, target: float, now: LiquidationAnswer, need: Margin
         ]
     rate = f"Maintenance margin {wording.share(need.rate * 100, 2)} at that price (tier {need.tier})"
     fee = f" + {wording.share(now.fee_rate * 100, 3)} closing fee" if now.fee_rate else ""
-    name = NAMES.get(now.venue, now.title)
     return (
         *lines,
         Line(f"{rate}{fee}, the mark price decides."),
-        Line(f"{name} takes funding from the margin when the wallet is empty: leave some room.", "caveat"),
+        Line("Funding is taken from the margin when the wallet is empty: leave some room.", "caveat"),
         Buttons((Button("Liquidation", line(question)),)),
     )
 

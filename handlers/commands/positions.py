@@ -53,7 +53,7 @@ async def liq(deps: Deps, args: LiqArgs) -> Reply:
         blocks=(*blocks, _buttons(question)),
         values=_said(question, one) | (numbers[args.side] if args.side else numbers),
         read_as=read_as(question),
-        stamp=" · ".join(filter(None, (stamp(one, deps.now), deps.stamp_note if near.said else None))),
+        stamp=stamp(one, deps.now) + (f" · past days {deps.stamp_note}" if near.said and deps.stamp_note else ""),
     )
 
 

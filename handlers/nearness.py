@@ -82,7 +82,7 @@ def count(past: Past, distances: Mapping[str, float | None]) -> dict[str, Nearne
 
 def sentence(past: Past, near: Mapping[str, Nearness], distances: Mapping[str, float | None], asset: str) -> str:
     """Say on how many past days the price moved that far, from the day's start."""
-    parts = []
+    parts: list[str] = []
     for side, found in near.items():
         verb = "fell" if side == "long" else "rose"
         far = wording.share(abs(distances[side] or 0.0) * 100, 2)

@@ -22,7 +22,6 @@ from storage.db import StoreError
 from storage.episodes import PRIVATE
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from signals.episodes import State
     from signals.liquidation import Shelf
     from signals.metric import Rank
-    from storage.db import Store
+    from storage.db import Connection, Store
     from storage.outbox import Kind
     from storage.positions import Watched
 
@@ -158,7 +157,7 @@ def alarm(writer: Writer, one: Now, each: Watched, of: positions.Followed | None
 class Writer:
     """One transaction of notices to owners. silent, back: positions whose price went and came, told together."""
 
-    def __init__(self, store: Store, connection: sqlite3.Connection, now: datetime) -> None:
+    def __init__(self, store: Store, connection: Connection, now: datetime) -> None:
         self.connection, self.now = connection, now
         self._store = store
         self.count = 0

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 BUSY_MS = 10_000
+Connection = sqlite3.Connection  # for those who hand a transaction on and know no SQL
 
 
 class StoreError(Exception):

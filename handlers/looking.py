@@ -16,7 +16,7 @@ from handlers.command import Refused
 from handlers.freshness import GRACE, is_stale, usual_gap
 from handlers.notices import derived_words
 from handlers.readings import CREDIT, VENUES, NotKnown, asset_of, newest_inputs, read
-from signals.inputs import INPUTS, MARKET
+from signals.inputs import INPUTS, MARKET, is_floor
 from signals.metric import Reading, metrics
 from storage import chats, panels, points
 
@@ -147,6 +147,7 @@ def stamp_of(readings: Sequence[Reading], now: datetime, deps: Deps) -> str | No
         *(part for some in (others, of_market) if some for part in _sources(some, now, deps)),
         "daily data" if any(_of_daily_data(each, deps) for each in readings) else "",
         derived_words(tuple(sorted(derived))),
+        "liquidations are a floor" if any(_is_floor(each) for each in readings) else "",
         deps.stamp_note or "",
     ]
     return " · ".join(part for part in parts if part)
@@ -157,6 +158,11 @@ def _sources(readings: Sequence[Reading], now: datetime, deps: Deps) -> tuple[st
     stale, oldest = stale_since(readings, deps), as_of(readings)
     age = f"{wording.age(now - stale)}: not current" if stale else wording.age(now - oldest if oldest else None)
     return ", ".join(CREDIT.get(venue, VENUES.get(venue, venue)) for venue in venues), age
+
+
+def _is_floor(reading: Reading) -> bool:
+    """Tell whether a reading rests on liquidations of a venue that does not tell of all of them."""
+    return any(is_floor(name, venue) for name in reading.newest for venue in reading.venues)
 
 
 def _of_daily_data(reading: Reading, deps: Deps) -> bool:

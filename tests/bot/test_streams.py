@@ -167,6 +167,21 @@ async def test_a_subscription_that_is_not_granted_covers_nothing(rig: Rig, venue
     assert rig.covered(venue) == 0
 
 
+@each_venue
+async def test_a_grant_ends_with_its_connection(rig: Rig, venue: str) -> None:
+    await rig.streams.start()
+    await rig.alive()
+    rig.server.faults[venue] = "no_answer"
+    before = rig.covered(venue)
+    for socket in tuple(rig.server._sockets[venue]):
+        await socket.close()
+    await until(lambda: rig.health(venue).state == "down")
+    await rig.go(28, *(each for each in VENUES if each != venue), step=7)
+    await until(lambda: rig.server.opened[venue] == 2 and rig.caught_up(venue), "it is open again, and beats")
+    assert rig.covered(venue) <= before + 1
+    assert rig.health(venue).state == "down"
+
+
 async def test_the_venues_that_want_a_ping_get_one(rig: Rig) -> None:
     await rig.streams.start()
     await rig.alive()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
+from handlers import looking
 from handlers.command import Refused
 from storage import health, liquidations, points
 from storage.db import Store
@@ -152,6 +153,23 @@ def test_a_stream_that_is_silent_is_said(heard: Callable[..., Desk]) -> None:
     text = heard(hours("bybit"), silent_s=360).text("/liqs btc")
     assert "Bybit has not been heard for 6 min." in text
     assert "Bybit · 6 min old" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "venue", "said"),
+    [
+        pytest.param("liquidated_longs_usd", "okx", True, id="a sampled feed"),
+        pytest.param("liquidated_longs_usd", "bybit", False, id="a complete feed"),
+        pytest.param("open_interest_usd", "okx", False, id="no liquidations"),
+    ],
+)
+def test_a_stamp_says_that_liquidations_are_a_floor(
+    heard: Callable[..., Desk], name: str, venue: str, said: bool
+) -> None:
+    desk = heard(hours(venue))
+    reading = looking.bare("oi_drawdown", "BTC", {name: points.Newest(END, 1.0, venue)})
+    stamp = looking.stamp_of((reading,), NOW, desk.deps) or ""
+    assert ("liquidations are a floor" in stamp) is said
 
 
 def test_imported_days_are_told_with_their_date(desk: Callable[..., Desk]) -> None:

@@ -208,6 +208,16 @@ async def test_a_frozen_answer_is_no_answer(house: House) -> None:
     assert "an old state, of 2026-11-22" in house.channel.said[-1].text
 
 
+async def test_an_answer_older_than_the_last_one_says_nothing(house: House) -> None:
+    house.info.held[ONE] = [position()]
+    await house.ask(f"/watch {ONE}")
+    await house.turn()
+    house.info.late_ms, house.info.held[ONE] = 90_000, []  # a slower server of the venue's
+    assert await house.turn() == []
+    house.info.late_ms = 0
+    assert await house.turn() == [f"{SHORT}: closed BTC long, was 0.5 BTC from 95,000, 5x."]
+
+
 async def test_one_broken_address_harms_no_other(house: House) -> None:
     house.info.held[TWO] = [position()]
     house.info.faults[ONE] = "html"

@@ -316,6 +316,20 @@ def test_what_is_given_up_is_not_told_any_more(house: House) -> None:
     assert house.turn(at(0.09)) == []
 
 
+def test_what_is_given_up_while_it_is_judged_is_not_told(house: House) -> None:
+    house.ask("/watch btc long 95000 3x")
+    look = house.job._looker.typed
+
+    def given_up_meanwhile(*args: Any) -> Any:
+        found = look(*args)
+        house.ask("/unwatch 1")
+        return found
+
+    house.job._looker.typed = given_up_meanwhile  # type: ignore[method-assign]
+    assert house.turn(at(0.15)) == []
+    assert episodes.of(house.store, "position 1", "BTC") == []
+
+
 def test_an_asset_that_nobody_else_follows_is_collected(house: House) -> None:
     house.ask("/watch doge long 0.2 3x")
     house.refreshed.clear()

@@ -136,6 +136,21 @@ def test_removing_takes_every_trace_along(store: Store) -> None:
     assert [count(store, table) for table in ("episodes", "notices", "outbox")] == [1, 1, 1]
 
 
+def test_what_still_waits_of_an_episode_is_said_by_the_later_notice(store: Store) -> None:
+    mine, other = owner(store), owner(store, OTHER)
+    add(store, mine)
+    (each,) = positions.typed(store)
+    episode = tell(store, each)
+    outbox.tell_one(store, other.destination, Notice("position", "notice", NOW, {}), now=NOW, expires=NOW)
+    for _ in range(2):  # twice is harmless
+        worse = Notice("escalated", "critical", NOW + timedelta(minutes=1), {}, episode, each.watch, "BTC")
+        outbox.tell_one(store, mine.destination, worse, now=NOW, expires=NOW)
+    rows = store.rows("SELECT destination, state FROM outbox ORDER BY id")
+    assert [tuple(row) for row in rows] == [
+        (mine.destination, "merged"), (other.destination, "queued"), (mine.destination, "queued"),
+    ]  # fmt: skip
+
+
 def test_finishing_leaves_what_is_still_to_be_told(store: Store) -> None:
     add(store, owner(store))
     (each,) = positions.typed(store)

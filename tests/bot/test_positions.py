@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
+from bot.app import build
+from bot.config import Config
 from bot.delivery import Sender
 from bot.positions import Positions
 from handlers.answer import answer
@@ -22,6 +24,7 @@ from signals.liquidation import tables as bundled
 from storage import episodes, outbox, points, positions
 from storage.db import Store
 from tests.fakes.channel import FakeChannel, HandClock
+from tests.fakes.hyperliquid_info import FakeInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -347,3 +350,28 @@ def test_every_message_is_short(house: House) -> None:
     assert len(texts) >= 8
     assert all(len(text) <= 900 for text in texts)
     assert not any(re.search(r"unknown|\bnan\b|None", text) for text in texts)
+
+
+async def test_the_program_judges_positions_and_asks_about_addresses(tmp_path: Path) -> None:
+    clock, channel, address = HandClock(NOW), FakeChannel(), "0x" + "ab" * 20
+    async with FakeInfo(clock.now) as info:
+        config = Config(database=tmp_path / "p.db", market={"hyperliquid_url": info.base_url})  # type: ignore[arg-type]
+        app = build(config, clock=clock, sources=(), channels=[channel])
+        app.sender.start()
+        house = House(app.store, clock, channel)
+        house.mark(at(0.3))
+        for line in ("/watch btc long 95000 3x", f"/watch {address}"):
+            await app.answer(line, ASKER)
+        app.sender.start()
+        clock.forward(60)
+        house.mark(at(0.15))
+        await app._turn()
+        await app._follow()
+        await app.sender.drain()
+        clock.forward(5)
+        await app.sender.drain()
+        assert [each.text.split("\n")[0] for each in channel.said] == [
+            "BTC long (1) is 15.0 % from its liquidation price.",
+            "0xabab…abab holds no open positions. You are told when it opens one.",
+        ]
+        await app.close()

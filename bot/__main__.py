@@ -102,6 +102,27 @@ def import_(
 
 
 @app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="A new file; its name says the format: .csv, .csv.gz or .parquet.")],
+    asset: Assets = None,
+    names: Annotated[
+        list[str] | None, typer.Option("--input", help="Only this input, e.g. close; may be given several times.")
+    ] = None,
+    start: Annotated[str | None, typer.Option("--from", help="First day, e.g. 2025-10-01 (default: all).")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Last day, e.g. 2026-03-30 (default: all).")] = None,
+    bars: Annotated[
+        str | None, typer.Option("--bars", help="Only bars of this length, e.g. 1d (default: the shortest of each).")
+    ] = None,
+    config: ConfigFile = None,
+    db: Db = None,
+) -> None:
+    """Write stored history into a file that `import` reads again, or Parquet."""
+    from bot import exporting
+
+    exporting.export(file, asset, names, start, end, bars, config, db)
+
+
+@app.command()
 def backfill(
     assets: Annotated[list[str] | None, typer.Argument(help="Assets, e.g. BTC ETH (default: the config's).")] = None,
     days: Annotated[

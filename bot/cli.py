@@ -260,7 +260,7 @@ def replay(
     from bot import replay as engine
 
     with plain_errors():
-        first, last = (_day(start) if start else None), (_day(end, last=True) if end else None)
+        first, last = (day(start) if start else None), (day(end, last=True) if end else None)
         if first and last and first >= last:
             raise Refused("--from must lie before --to.")
         store = Store(settings_of(config, db).database)
@@ -288,7 +288,7 @@ def _stored(store: Store, assets: list[str] | None) -> list[str]:
     return wanted
 
 
-def _day(text: str, *, last: bool = False) -> datetime:
+def day(text: str, *, last: bool = False) -> datetime:
     """Read a date or a time as UTC; `last` makes a bare date mean its end. Refused with what to type."""
     try:
         at = datetime.fromisoformat(text.strip())

@@ -40,17 +40,21 @@ def _snap(gap: int) -> int:
     return max((step for step in STEPS if step <= gap), default=_MINUTE)
 
 
-def _steps(times: Mapping[Key, set[int]]) -> tuple[dict[tuple[str, str], int], dict[Key, str]]:
+def _steps(
+    times: Mapping[Key, set[int]], said: Mapping[tuple[str, str], int]
+) -> tuple[dict[tuple[str, str], int], dict[Key, str]]:
     """Return the bar length of each venue and asset, and the inputs that do not fit it, with the reason."""
     own: dict[Key, int] = {}
     unfit: dict[Key, str] = {}
     for key, known in times.items():
+        if key[:2] in said:
+            continue
         gap = _usual_gap(known)
         if gap is not None and gap > DAY and len(known) > 2:  # two bars with a hole between them say nothing
             unfit[key] = f"{key[2]} comes every {step_name(gap)}; the longest bars that are kept are of 1d"
         elif gap is not None:
             own[key] = _snap(gap)
-    steps: dict[tuple[str, str], int] = {}
+    steps = dict(said)
     for (venue, asset, _), step in own.items():
         steps[venue, asset] = min(step, steps.get((venue, asset), step))
     for key, known in times.items():
@@ -65,13 +69,18 @@ def _steps(times: Mapping[Key, set[int]]) -> tuple[dict[tuple[str, str], int], d
     return steps, unfit
 
 
-def check_bars(draft: Draft, now: datetime) -> dict[tuple[str, str], timedelta]:
-    """Take back bars that cannot be used and return the bar length of each venue and asset that has bars."""
+def check_bars(
+    draft: Draft, now: datetime, said: Mapping[tuple[str, str], int] | None = None
+) -> dict[tuple[str, str], timedelta]:
+    """Take back bars that cannot be used and return the bar length of each venue and asset that has bars.
+
+    said: bar lengths in milliseconds that the file itself tells; the others are found from the times.
+    """
     times: dict[Key, set[int]] = defaultdict(set)
     for at, venue, asset, name, _ in draft.kept:
         if name in _BARS:
             times[venue, asset, name].add(at)
-    steps, unfit = _steps(times)
+    steps, unfit = _steps(times, said or {})
     end = milliseconds(now)
     bad: dict[int, str] = {}
     for index, (at, venue, asset, name, _) in enumerate(draft.kept):

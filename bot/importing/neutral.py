@@ -26,6 +26,8 @@ _EXAMPLE: Final = "2026-01-15T00:00:00Z"
 _TIME: Final = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?", re.ASCII
 )
+# perpulse export writes it where the times alone would not tell how long bars are.
+_BARS: Final = re.compile(r"# bars of (\S{1,32}) (\S{1,32}) last (\d{1,6}) s", re.ASCII)
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,31}", re.ASCII)
 
 
@@ -112,9 +114,12 @@ def read(content: Content, asset: str | None, now: datetime) -> Imported:
     assets = _Remembered(lambda text: _name(text, "asset").upper())
     inputs = _Remembered(_input)
     seen: dict[tuple[int, str, str, str], float] = {}
+    said: dict[tuple[str, str], int] = {}
     for place, line in enumerate(lines[header + 1 :], header + 2):
         # A header further down is where two files were put together.
         if not _is_data(line) or line.removeprefix("\ufeff") == lines[header]:
+            if (told := _BARS.fullmatch(line.rstrip())) and int(told[3]):
+                said[told[1].lower(), told[2].upper()] = int(told[3]) * 1000
             continue
         draft.rows += 1
         try:
@@ -128,7 +133,7 @@ def read(content: Content, asset: str | None, now: datetime) -> Imported:
             draft.kept.append(row)
             draft.places.append(place)
     notes = ("the file names its assets itself; the asset given was not used",) if asset else ()
-    return draft.done(READER.format, check_bars(draft, now), notes)
+    return draft.done(READER.format, check_bars(draft, now, said), notes)
 
 
 def _fields(line: str) -> list[str]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Perpulse = Callable[..., Ended]
 
-COMMANDS = ("run", "demo", "say", "import", "replay", "check-config", "doctor", "init", "status")
+COMMANDS = ("run", "demo", "say", "import", "export", "replay", "check-config", "doctor", "init", "status")
 NOTICE_KEYS = ["at", "kind", "id", "asset", "level", "value", "text"]
 HEADER = "at,venue,asset,input,value\n"
 GOOD = "2026-01-01,binance,BTC,close,90000\n2026-01-02,binance,BTC,close,91000\n"
@@ -400,6 +400,7 @@ def test_replay_of_nothing_says_how_to_begin(perpulse: Perpulse, tmp_path: Path)
 
 DATABASE_COMMANDS = [
     pytest.param(("import", "file.csv"), id="import"),
+    pytest.param(("export", "history.csv"), id="export"),
     pytest.param(("replay",), id="replay"),
     pytest.param(("say", "/oi btc"), id="say"),
     pytest.param(("status",), id="status"),

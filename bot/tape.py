@@ -14,13 +14,14 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from multidict import CIMultiDict
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Mapping
     from pathlib import Path
 
     import aiohttp
@@ -76,7 +77,7 @@ class Recorder:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self.path = folder / f"{clock():%Y%m%dT%H%M%S}.jsonl"
-            self._file = self.path.open("a", encoding="utf-8")
+            self.path.touch()
         except OSError as error:
             raise TapeError(f"--record: {folder} cannot be written ({error.strerror}). Name another folder.") from None
 
@@ -98,12 +99,8 @@ class Recorder:
             _SECRET_IN_BODY.sub(r'\1"removed"', body),
             self._clock().isoformat(),
         )
-        self._file.write(json.dumps(asdict(line), ensure_ascii=False) + "\n")
-        self._file.flush()
-
-    def close(self) -> None:
-        """Close the file; safe to call twice."""
-        self._file.close()
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(line), ensure_ascii=False) + "\n")
 
 
 class Tape:
@@ -211,6 +208,8 @@ class _Played:
 
 class _Session:
     """The part of aiohttp.ClientSession that ccxt and our sources use."""
+
+    headers: Mapping[str, str] = MappingProxyType({})  # ccxt merges those of the session into its own
 
     def get(self, url: Any, **more: Any) -> Any:
         return self.request("GET", url, **more)

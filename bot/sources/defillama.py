@@ -51,7 +51,7 @@ class DefiLlama:
         """Answer with the days from `since` on, stamped with the start of their day; the newest is still building."""
         if ask.topic != "stablecoins" or ask.asset != MARKET:
             raise NotOffered(f"{_WHO} offers the supply of all dollar stablecoins and nothing else.")
-        since = ask.since or ask.now - timedelta(days=10)
+        since = min(ask.since or ask.now - timedelta(days=10), ask.now - timedelta(days=2))  # the newest may be late
         with translated(_WHO, self._clock):
             rows = rows_of(await self._get())
             known = [(stamp(int(row["date"]) * 1000), _supply(row)) for row in rows]

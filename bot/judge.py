@@ -239,7 +239,7 @@ def write_notice(store: Store, happening: Happening, episode: int, now: datetime
     )
     expires = now + timedelta(hours=notices.expires_after(transition.rank, transition.kind))
     with store.write() as connection:
-        outbox.announce(connection, notice, now=now, expires=expires)
+        outbox.announce(connection, notice, now=now, expires=expires, only_asked=happening.watch.only_asked)
 
 
 def _compressed(recorded: Iterable[tuple[Happening, int]]) -> list[tuple[Happening, int]]:

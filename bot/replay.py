@@ -33,8 +33,9 @@ def bounds(store: Store, assets: Sequence[str]) -> tuple[datetime, datetime] | N
 def verdicts(
     store: Store, assets: Sequence[str], start: datetime, end: datetime, *, note: str | None = None
 ) -> list[Verdict]:
-    """Judge history; what began before `start` is not told again."""
-    return history(store, assets, start, end, note=note)
+    """Judge history as who subscribed to everything would be told it; what began before `start` is not told again."""
+    every = history(store, assets, start, end, note=note)
+    return [each for each in every if each.happening and not each.happening.watch.only_asked]
 
 
 async def play(store: Store, told: Iterable[Verdict], sender: Sender, clock: ReplayClock) -> None:

@@ -93,7 +93,7 @@ class Ticker:
         log.info(text) if good else log.warning(text)
         notice = outbox.Notice("source", "notice", now, Told((Line(text),)).to_json(), None, "sources", asset)
         with self._store.write() as connection:
-            outbox.announce(connection, notice, now=now, expires=now + timedelta(hours=6))
+            outbox.announce(connection, notice, now=now, expires=now + timedelta(hours=6), only_asked=True)
 
 
 def sentence(event: SourceEvent) -> str:

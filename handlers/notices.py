@@ -113,7 +113,10 @@ def _head(happening: Happening, sentence: str) -> str:
         case "fired":
             return sentence
         case "escalated":
-            return f"Now {_RANK_WORDS[transition.rank]}: {sentence}"
+            whose = f"{happening.asset}: "
+            if not sentence.startswith(whose):
+                return f"Now {_RANK_WORDS[transition.rank]}: {sentence}"
+            return f"{happening.asset}, now {_RANK_WORDS[transition.rank]}: {sentence.removeprefix(whose)}"
         case "resolved":
             over = wording.duration(transition.at - transition.since)
             asset = "" if happening.asset == MARKET else f"{happening.asset}: "
@@ -122,17 +125,26 @@ def _head(happening: Happening, sentence: str) -> str:
 
 def stamp(happening: Happening) -> str:
     """Say where the numbers come from, of what time they are, and what must be known of them."""
-    at = happening.transition.at
     venues = ", ".join(CREDIT.get(venue, VENUES.get(venue, venue)) for venue in happening.venues)
     daily = happening.step.days >= 1 > happening.metric.step.days
     parts = [
         venues,
-        f"of {wording.day(at)}" if happening.metric.at_open else f"close of {wording.day(at)}, {wording.clock(at)}",
+        _of(happening),
         "daily data" if daily else "",
         derived_words(happening.derived),
         happening.note or "",
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _of(happening: Happening) -> str:
+    """Say which close was judged. A day closes at the midnight that already bears the next date."""
+    at = happening.transition.at
+    if happening.metric.at_open:
+        return f"of {wording.day(at)}"
+    if happening.step.days >= 1:
+        return f"daily close of {wording.day(at - happening.step)}"
+    return f"close of {wording.day(at)}, {wording.clock(at)}"
 
 
 def derived_words(derived: tuple[str, ...]) -> str:

@@ -103,6 +103,8 @@ def add(store: Store, destination: int, more: Wanted) -> None:
 
 
 def _covers(wider: Row, row: Row) -> bool:
+    if wider[0] == ANY != row[0] and _only_asked(row[0]):
+        return False
     return wider != row and all(one in (ANY, other) for one, other in zip(wider, row, strict=True))
 
 
@@ -119,7 +121,8 @@ def remove(store: Store, destination: int, less: Wanted, followed: Sequence[str]
 def _left(row: Row, less: Wanted, followed: Sequence[str]) -> list[Row]:
     """Return what is left of one subscription."""
     watch, asset = row
-    names = [watch] if watch != ANY or less.watches is None else [*watches(), SOURCES]
+    every = [name for name in watches() if not _only_asked(name)]
+    names = [watch] if watch != ANY or less.watches is None else every
     left: list[Row] = []
     for name in names:
         if less.watches is not None and name not in less.watches:
@@ -133,6 +136,11 @@ def _left(row: Row, less: Wanted, followed: Sequence[str]) -> list[Row]:
         else:
             left += [(name, each) for each in followed if each not in less.assets]
     return [row] if left == [(name, asset) for name in names] else left  # untouched, it keeps alarms yet to be made
+
+
+def _only_asked(name: str) -> bool:
+    """Tell whether "everything" leaves this out: who wants it asks for it by name."""
+    return name == SOURCES or (name in watches() and watches()[name][1].only_asked)
 
 
 def _of_the_market(name: str) -> bool:
@@ -152,7 +160,11 @@ def _replace(store: Store, destination: int, rows: Iterable[Row]) -> None:
 def in_words(rows: Sequence[Row]) -> list[str]:
     """Say what is on, alarms with the same assets together."""
     if (ANY, ANY) in rows:
-        return ["Everything: all alarms of all followed assets, and trouble with data."]
+        also = [_title(watch) for watch, _ in rows if watch != ANY]
+        return [
+            f"Everything: all alarms of all followed assets{', and ' + wording.listing(also) if also else ''}.",
+            *([] if (SOURCES, ANY) in rows else ["Trouble with data is told on /sub sources."]),
+        ]
     assets_of: dict[str, list[str]] = {}
     for watch, asset in rows:
         assets_of.setdefault(watch, []).append(asset)

@@ -275,7 +275,8 @@ _SPECS: dict[str, Callable[[Any], str]] = {
     "apr": apr,
     "rate": rate,
     "percentile": percentile,
-    "zscore": lambda value: number(value, 2, plus=True),
+    "zscore": lambda value: f"z {number(value, 2, plus=True)}",
+    "rank": lambda value: share(_within_99(value)),
     "ratio": lambda value: number(value, 2),
     "number": number,
     "number1": lambda value: number(value, 1),
@@ -325,6 +326,11 @@ class _Words(string.Formatter):
         if not word and spec in _SPECS:
             return _SPECS[spec](value)
         raise ValueError(f"the template says :{format_spec}, known are {', '.join(sorted(SPECS))}")
+
+
+def _within_99(value: float | None) -> float | None:
+    """Return a share in percent, at least 1 and at most 99: above "100 % of a year" is more than can be known."""
+    return None if value is None or _missing(value) else min(99.0, max(1.0, 100 * value))
 
 
 def template(text: str, values: Mapping[str, Any]) -> str:

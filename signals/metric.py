@@ -114,6 +114,7 @@ class Watch:
     title: what the alarm is called in /sub. The sentences are templates over the metric's values (see
     handlers/wording.py for the words after the colon): headline, one plain sentence without jargon or instruction;
     legs, each one line of evidence; counter, what would make it wrong; resolved, one line for the all-clear.
+    only_asked: another alarm tells the same fact, so who subscribes to everything is spared this one.
     """
 
     id: str
@@ -123,6 +124,7 @@ class Watch:
     legs: tuple[str, ...]
     counter: str
     resolved: str
+    only_asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

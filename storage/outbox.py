@@ -65,17 +65,20 @@ class Claim:
     announced: bool  # an earlier notice of the episode was meant for this destination
 
 
-def announce(connection: sqlite3.Connection, notice: Notice, *, now: datetime, expires: datetime) -> int:
+def announce(
+    connection: sqlite3.Connection, notice: Notice, *, now: datetime, expires: datetime, only_asked: bool = False
+) -> int:
     """Write a notice and one row for each destination that asked for it; return how many. Twice is harmless.
 
-    What still waits of the same episode for the same destination is settled: one message instead of two.
+    only_asked: leave out those who subscribed to everything and not to this by name. What still waits of the same
+    episode for the same destination is settled: one message instead of two.
     """
     number = _write(connection, notice)
     count = connection.execute(
         "INSERT OR IGNORE INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created) "
         "SELECT ?, d.id, lower(hex(randomblob(8))), ?, ?, ?, 'queued', ? FROM destinations d "
         "WHERE d.gone IS NULL AND EXISTS (SELECT 1 FROM subscriptions s WHERE s.destination = d.id "
-        "AND (s.watch = ? OR (s.watch = '*' AND ? <> 'sources')) AND (s.asset IN ('*', ?) OR ? = 'MARKET'))",
+        "AND (s.watch = ? OR (s.watch = '*' AND NOT ?)) AND (s.asset IN ('*', ?) OR ? = 'MARKET'))",
         (
             number,
             PRIORITY[notice.rank],
@@ -83,7 +86,7 @@ def announce(connection: sqlite3.Connection, notice: Notice, *, now: datetime, e
             to_ms(expires),
             to_ms(now),
             notice.watch,
-            notice.watch,
+            only_asked,
             notice.asset,
             notice.asset,
         ),

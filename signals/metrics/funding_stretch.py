@@ -92,7 +92,7 @@ METRIC = Metric(
             legs=(
                 (
                     "Funding {value:yearly} (it rests near 11 %): {rate:rate}, every {interval_hours:number} h. "
-                    "Above {pct:part} of the past year."
+                    "Above {pct:rank} of the past year."
                 ),
                 "A $100k long pays {paid_per_100k_day:usd} a day.",
             ),
@@ -115,7 +115,7 @@ METRIC = Metric(
             legs=(
                 (
                     "Funding {value:yearly} (it rests near +11 %): {rate:rate}, every {interval_hours:number} h. "
-                    "Below {pct_above:part} of the past year."
+                    "Below {pct_above:rank} of the past year."
                 ),
                 "A $100k short pays {paid_per_100k_day:usd} a day.",
             ),

@@ -93,6 +93,7 @@ METRIC = Metric(
             ),
             counter="It is wrong if the ratio is back above 1 within a day: then the flush was the end of the move.",
             resolved="{asset}: sellers are in no hurry now, ratio {value:ratio} in 24 h, after {duration:duration}.",
+            only_asked=True,  # taker_zscore tells the same fact, judged against what is usual here
         ),
     ),
     tells_not="Whether a sale is a bet or a hedge; whoever waits with a limit order is not seen.",

@@ -177,7 +177,7 @@ async def test_a_fall_is_one_message_edited_when_it_deepens_and_closed_when_it_i
     assert titles == ["", ", edited", ", edited", "reply to "]
     assert "BTC: price is well below its high of the past 16 days." in first
     assert "Price 79,200, −12.0 % from 90,000" in first
-    assert "Now a warning: BTC: price is well below" in worse
+    assert "BTC, now a warning: price is well below" in worse
     assert "Price 70,200, −22.0 % from 90,000" in worse
     assert "BTC: over after" in over
     assert "87,300" in reply
@@ -310,7 +310,7 @@ async def test_in_telegram_commands_are_answered_and_an_alert_lives_in_one_messa
         assert alert.photo.startswith(b"\x89PNG")
         world.exchange.moves.append((world.clock.now(), 0.78))
         await world.days(app, 2)
-        assert "Now a warning" in alert.text
+        assert "now a warning" in alert.text
         assert len(alert.edits) == 1
         world.exchange.moves.append((world.clock.now(), 0.97))
         await world.days(app, 4)

@@ -55,7 +55,7 @@ def test_a_notice_word_for_word() -> None:
             "This is not a bottom call. It is wrong if open interest in coins makes a new low: "
             "then positions are still being closed."
         ),
-        "Binance · close of 16 January 2026, 00:00 UTC · coins computed from dollars and price",
+        "Binance · daily close of 15 January 2026 · coins computed from dollars and price",
     ]
 
 
@@ -130,7 +130,7 @@ def test_evidence_is_shortened_before_anything_else(monkeypatch: pytest.MonkeyPa
     assert len(said) == 4
     assert said[0].startswith("BTC: futures positions")
     assert said[-2].startswith("This is not a bottom call.")
-    assert said[-1].startswith("close of")
+    assert said[-1].startswith("daily close of")
 
 
 @pytest.mark.parametrize(

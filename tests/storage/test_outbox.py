@@ -35,7 +35,7 @@ def notice(kind: str = "fired", rank: str = "notice", *, at: datetime = NOW, **m
 
 def announce(store: Store, each: Notice, *, expires: datetime = SOON) -> int:
     with store.write() as connection:
-        return outbox.announce(connection, each, now=NOW, expires=expires)
+        return outbox.announce(connection, each, now=NOW, expires=expires, only_asked=each.watch == "sources")
 
 
 def episode(store: Store, asset: str = "BTC") -> int:
@@ -62,7 +62,7 @@ def states(store: Store) -> list[str]:
         pytest.param(("*", "ETH"), ("oi_drawdown", "BTC"), False, id="another asset"),
         pytest.param(("oi_zscore", "*"), ("oi_drawdown", "BTC"), False, id="another alarm"),
         pytest.param(("*", "ETH"), ("fear_greed", "MARKET"), True, id="the market concerns every asset"),
-        pytest.param(("*", "*"), ("sources", "MARKET"), False, id="sources are not part of everything"),
+        pytest.param(("*", "*"), ("sources", "MARKET"), False, id="what is only told to who asked"),
         pytest.param(("sources", "*"), ("sources", "MARKET"), True, id="sources when asked for"),
     ],
 )

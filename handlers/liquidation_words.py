@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from handlers import wording
@@ -18,7 +18,7 @@ from signals.liquidation import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from handlers.parsing import Side
     from handlers.reply import Block
@@ -43,8 +43,8 @@ ASSUMED = {
     Assumption.NO_ADDED_MARGIN: "no margin added",
     Assumption.NO_FUNDING: "no funding paid",
     Assumption.USUAL_FEE: "the closing fee of the lowest fee level",
-    Assumption.BOUND_UNKNOWN: "the first tier's rate, as larger tiers are not known here",
-    Assumption.CAP_UNKNOWN: "that this leverage is allowed, as the cap is not known here",
+    Assumption.BOUND_UNKNOWN: "the first tier, the only one known here",
+    Assumption.CAP_UNKNOWN: "that this leverage is allowed",
     Assumption.ACCOUNT_DECIDES: "this position alone, while the exchange judges the whole account",
     Assumption.NO_ISOLATED: "an account that holds just this margin, as there is no isolated margin here",
     Assumption.INFERRED_RULE: "the rule of its linear contracts, as none is published for these",
@@ -63,29 +63,45 @@ def shown(answer: LiquidationAnswer) -> str:
     return wording.price(answer.shown)
 
 
-def one_side(answer: LiquidationAnswer, others: Others, shelf: Shelf | None, near: str = "") -> tuple[Block, ...]:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One line of an answer. spare: what may go first where the message would be too long; 0 stays."""
+
+    line: Line
+    spare: int = 0
+
+
+def within(parts: Iterable[Part], room: int) -> tuple[Block, ...]:
+    """Return the lines, without those that can be spared while they are longer than `room` characters."""
+    kept = list(parts)
+    while sum(len(part.line.text) + 1 for part in kept) > room and any(part.spare for part in kept):
+        kept.remove(max(kept, key=lambda part: part.spare))
+    return tuple(part.line for part in kept)
+
+
+def one_side(answer: LiquidationAnswer, others: Others, shelf: Shelf | None, near: str = "") -> tuple[Part, ...]:
     """Tell one liquidation price: where, how near that is, what it rests on, how size and exchange change it."""
     said = answer.position
-    lines: list[Block] = []
+    parts: list[Part] = []
     if answer.price is None:
-        lines.append(Line(f"No liquidation: the margin of this {said.side} covers every price.", "headline"))
+        parts.append(Part(Line(f"No liquidation: the margin of this {said.side} covers every price.", "headline")))
     else:
         text = f"Liquidation at {shown(answer)} ({distance(said.entry, answer.price)})"
-        lines.append(Line(f"{text}{up_to(answer)}.", "headline"))
+        parts.append(Part(Line(f"{text}{up_to(answer)}.", "headline")))
     if near:
-        lines.append(Line(near))
+        parts.append(Part(Line(near), spare=2))
     if answer.bankruptcy is not None:
         at = f"{wording.price(answer.bankruptcy)} ({distance(said.entry, answer.bankruptcy)})"
-        lines.append(Line(f"The whole margin is gone at {at}, the bankruptcy price."))
-    lines.append(Line(f"{_maintenance(answer)}."))
+        parts.append(Part(Line(f"The whole margin is gone at {at}, the bankruptcy price."), spare=4))
+    parts.append(Part(Line(f"{_maintenance(answer)}.")))
     if answer.notional is not None and answer.margin is not None:
-        lines.append(Line(_size_and_margin(answer)))
+        parts.append(Part(Line(_size_and_margin(answer)), spare=1))
     elif answer.price is not None:
-        lines.append(Line(_with_size(answer, shelf)))
+        parts.append(Part(Line(_with_size(answer, shelf)), spare=3))
     if told := _elsewhere(others):
-        lines.append(Line(told))
-    lines.append(Line(assumed(answer), "caveat"))
-    return tuple(lines)
+        parts.append(Part(Line(told), spare=1))
+    parts.append(Part(Line(assumed(answer), "caveat")))
+    return tuple(parts)
 
 
 def up_to(answer: LiquidationAnswer) -> str:
@@ -163,6 +179,8 @@ def _elsewhere(others: Others) -> str:
 def assumed(answer: LiquidationAnswer) -> str:
     """Say what the answer takes for granted."""
     facts = [ASSUMED[fact] for fact in answer.assumptions if fact not in SAID_APART]
+    if Assumption.FIRST_TIER in answer.assumptions and Assumption.BOUND_UNKNOWN in answer.assumptions:
+        facts.remove(ASSUMED[Assumption.FIRST_TIER])  # the other one says as much
     said = answer.position
     if said.cross and not said.other_profit and not said.other_maintenance:
         facts.append("no other positions in the wallet")
@@ -186,27 +204,26 @@ def span(answer: LiquidationAnswer, others: Others) -> str:
 
 def both_sides(
     answers: Mapping[Side, LiquidationAnswer], every: Mapping[Side, Others], near: str = ""
-) -> tuple[Block, ...]:
+) -> tuple[Part, ...]:
     """Tell the prices of a long and a short, how near they are, and the span over all exchanges."""
-    lines: list[Block] = []
+    parts: list[Part] = []
     for side, answer in answers.items():
         where = f"liquidation at {shown(answer)} ({distance(answer.position.entry, answer.price)})"
-        lines.append(
-            Line(f"{side.capitalize()}: {where if answer.price is not None else 'no liquidation'}.", "headline")
-        )
+        text = where if answer.price is not None else "no liquidation"
+        parts.append(Part(Line(f"{side.capitalize()}: {text}.", "headline")))
     one = next(iter(answers.values()))
     if near:
-        lines.append(Line(near))
-    gone = [
-        f"{wording.price(each.bankruptcy)} ({side})" for side, each in answers.items() if each.bankruptcy is not None
-    ]
+        parts.append(Part(Line(near), spare=2))
+    known = {side: each.bankruptcy for side, each in answers.items() if each.bankruptcy is not None}
+    gone = [f"{wording.price(price)} ({side})" for side, price in known.items()]
     if gone:
-        lines.append(Line(f"The whole margin is gone at {wording.listing(gone)}, the bankruptcy price."))
-    lines.append(Line(f"{_maintenance(one)}{up_to(one)}."))
+        text = f"The whole margin is gone at {wording.listing(gone)}, the bankruptcy price."
+        parts.append(Part(Line(text), spare=3))
+    parts.append(Part(Line(f"{_maintenance(one)}{up_to(one)}.")))
     if one.notional is not None and one.margin is not None:
-        lines.append(Line(_size_and_margin(one)))
-    for side, answer in answers.items():
-        if told := span(answer, every[side]):
-            lines.append(Line(f"Over all exchanges, {side}: {told}."))
-    lines.append(Line(assumed(one), "caveat"))
-    return tuple(lines)
+        parts.append(Part(Line(_size_and_margin(one)), spare=1))
+    spans = [f"{side} {told}" for side, answer in answers.items() if (told := span(answer, every[side]))]
+    if spans:
+        parts.append(Part(Line(f"Over all exchanges: {', '.join(spans)}."), spare=1))
+    parts.append(Part(Line(assumed(one), "caveat")))
+    return tuple(parts)

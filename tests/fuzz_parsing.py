@@ -1,18 +1,28 @@
 """Throw random command lines at the grammar of every command: each is read or refused, nothing else.
 
+And positions with figures from a billionth to a billion at the calculators: each is answered or refused, in numbers
+that JSON can hold, in at most 900 characters.
+
 Run it with `make fuzz` or `python tests/fuzz_parsing.py [LINES] [SEED]`; a short run is part of the tests.
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
 import random
 import sys
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from handlers.command import Refused, commands
+from handlers.answer import answer
+from handlers.channel import Address
+from handlers.command import Asker, Deps, Refused, commands
 from handlers.parsing import parse, split_command
+from handlers.reply import plain_text
+from storage.db import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +73,79 @@ def read_as_command(name: str, text: str) -> None:
     parse(commands()[name].arguments, text, command=name, assets=("BTC", "ETH", "SOL"))
 
 
+# --- answered ---------------------------------------------------------------------------------------------------------
+
+CALCULATORS = ("liq", "margin", "pnl", "size", "cost")
+PLACES = ("", "", "binance", "bybit", "okx", "hl", "deribit", "gate", "bitget", "kucoin")
+
+
+def figure(dice: random.Random, low: float = -9, high: float = 9) -> str:
+    """Return a number of any size, written out."""
+    digits = f"{10 ** dice.uniform(low, high):.12f}"
+    return digits[: dice.randint(14, 24)].rstrip(".")
+
+
+def position(dice: random.Random) -> str:
+    """Return a position in random order, with some of what can be said about it."""
+    words = [f"@{figure(dice)}", dice.choice(("", "long", "short")), dice.choice(("", "btc", "eth", "doge", "xyzzy"))]
+    words += [dice.choice(PLACES), dice.choice(("", "", "coin-m"))]
+    words += [f"{figure(dice, 0, 3)}x" if dice.random() < 0.9 else ""]
+    words += [dice.choice(("", f"{figure(dice, -9, 11)}usd", f"{figure(dice)}btc"))]
+    if dice.random() < 0.4:
+        words += ["cross", f"balance {figure(dice, -6, 11)}{dice.choice(('', 'usd', 'btc'))}"]
+        others = f"profit {dice.choice(('-', ''))}{figure(dice, -6, 11)} maintenance {figure(dice, -6, 11)}"
+        words += [dice.choice(("alone", "other 0", others, ""))]
+    if dice.random() < 0.2:
+        words += [f"collateral {figure(dice, -6, 11)}"]
+    dice.shuffle(words)
+    return " ".join(words)
+
+
+def asked(dice: random.Random, name: str) -> str:
+    """Return a line for one calculator that can mostly be read."""
+    side, times = dice.choice(("", "long", "short")), dice.choice(("", f"{figure(dice, 0, 3)}x"))
+    if name == "liq":
+        return position(dice)
+    if name == "margin":
+        return f"{position(dice)} liq {figure(dice)}"
+    if name == "pnl":
+        size = dice.choice(("", f"{figure(dice, -9, 11)}usd", f"{figure(dice)}btc"))
+        fee = dice.choice(("", f"fee {figure(dice, -5, 1)}%"))
+        return f"@{figure(dice)} to {figure(dice)} {side} {times} {size} {fee} {dice.choice(('', 'coin-m'))}"
+    if name == "size":
+        risk = dice.choice((f"{figure(dice, -3, 10)}usd", f"{figure(dice, -3, 2)}% balance {figure(dice, -3, 10)}"))
+        return f"@{figure(dice)} stop {figure(dice)} risk {risk} {side} {dice.choice(PLACES)}"
+    rate = f"{dice.choice(('', '-'))}{figure(dice, -8, 1)}%"
+    return f"{figure(dice, -3, 11)}usd {figure(dice, -2, 4)}h {rate} {side} {times} {dice.choice(('', 'every 1h'))}"
+
+
+def answer_calculator(dice: random.Random) -> Callable[[str, str], None]:
+    """Return what answers one random question to a calculator, without a database; its own line is left out."""
+    deps = Deps(
+        datetime(2026, 11, 22, tzinfo=UTC),
+        Asker("terminal", Address("fuzz", kind="terminal")),
+        Store("no-such-folder/perpulse.db"),
+        ("BTC", "ETH", "SOL"),
+        lambda _: asyncio.sleep(0),
+    )
+
+    def read(_name: str, _text: str) -> None:
+        name = dice.choice(CALCULATORS)
+        text = asked(dice, name)
+        try:
+            reply = asyncio.run(answer(f"/{name} {text}", deps))
+            json.dumps(reply.values, allow_nan=False)
+            length = len(plain_text(reply.all_blocks()))
+        except Refused:
+            raise
+        except Exception as fault:
+            raise RuntimeError(f"/{name} {text}") from fault
+        if length > 900:
+            raise RuntimeError(f"/{name} {text}: {length} characters")
+
+    return read
+
+
 def run(lines: int, seed: int, read: Callable[[str, str], None] = read_as_command) -> Seen:
     """Read `lines` random lines; everything but a reading or a one-line refusal is a failure."""
     dice = random.Random(seed)
@@ -74,10 +157,10 @@ def run(lines: int, seed: int, read: Callable[[str, str], None] = read_as_comman
         try:
             read(name, text)
             seen.read += 1
-        except Refused as answer:
+        except Refused as said:
             seen.refused += 1
-            if not str(answer).isprintable() or len(str(answer)) > 300:
-                seen.failures.append(f"/{name} {text!r}: answers {str(answer)!r}")
+            if not str(said).isprintable() or len(str(said)) > 330:
+                seen.failures.append(f"/{name} {text!r}: answers {str(said)!r}")
         except Exception as fault:  # noqa: BLE001 - that none gets out is what is tested
             seen.failures.append(f"/{name} {text!r}: {fault!r}")
         seen.slowest = max(seen.slowest, time.perf_counter() - began)
@@ -89,11 +172,13 @@ def main() -> int:
     lines = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     seen = run(lines, seed)
+    answered = run(lines // 20, seed, answer_calculator(random.Random(seed)))
     print(f"{lines:,} lines, seed {seed}: {seen.read:,} read, {seen.refused:,} refused, {len(seen.failures)} failed")  # noqa: T201 - a script
     print(f"the slowest line took {seen.slowest * 1000:.1f} ms")  # noqa: T201 - as above
-    for each in seen.failures[:20]:
+    print(f"{answered.read:,} calculators answered, {answered.refused:,} refused, {len(answered.failures)} failed")  # noqa: T201 - as above
+    for each in (*seen.failures[:20], *answered.failures[:20]):
         print(each)  # noqa: T201 - as above
-    return 1 if seen.failures else 0
+    return 1 if seen.failures or answered.failures else 0
 
 
 if __name__ == "__main__":

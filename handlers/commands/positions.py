@@ -10,7 +10,7 @@ from handlers import nearness, wording
 from handlers.command import Refused, command, commands
 from handlers.parsing import Size
 from handlers.position_said import Asked, LiqArgs, asked, line, read_as, refused, stamp
-from handlers.reply import Block, Button, Buttons, Line, Reply, Table
+from handlers.reply import Block, Button, Buttons, Line, Reply, Table, plain_text
 from signals.liquidation import LeverageAboveCap, LiquidationAnswer, LiquidationError, quote
 from storage.db import StoreError
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from handlers.parsing import Side
     from signals.liquidation.nearness import Nearness
 
+LONGEST = 900  # characters of a message, its buttons written out included
 LEVERAGES = (5.0, 10.0, 25.0, 50.0)  # shown where none is given
 
 
@@ -46,15 +47,17 @@ async def liq(deps: Deps, args: LiqArgs) -> Reply:
         for side, answer in answers.items()
     }
     if args.side:
-        blocks = words.one_side(one, others[args.side], question.shelf, near.said)
+        parts = words.one_side(one, others[args.side], question.shelf, near.said)
     else:
-        blocks = words.both_sides(answers, others, near.said)
-    return Reply(
-        blocks=(*blocks, _buttons(question)),
+        parts = words.both_sides(answers, others, near.said)
+    frame = Reply(
+        blocks=(_buttons(question),),
         values=_said(question, one) | (numbers[args.side] if args.side else numbers),
         read_as=read_as(question),
         stamp=stamp(one, deps.now) + (f" · past days {deps.stamp_note}" if near.said and deps.stamp_note else ""),
     )
+    room = LONGEST - len(plain_text(frame.all_blocks()))
+    return replace(frame, blocks=(*words.within(parts, room), *frame.blocks))
 
 
 def _answer(question: Asked, side: Side, leverage: float | None = None) -> LiquidationAnswer:

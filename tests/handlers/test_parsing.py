@@ -464,6 +464,14 @@ def test_short_fuzz_run() -> None:
     assert seen.failures == []
 
 
+def test_short_run_of_calculators() -> None:
+    fuzz = load_fuzz()
+    seen = fuzz.run(lines=700, seed=7, read=fuzz.answer_calculator(random.Random(7)))
+    assert seen.read > 100
+    assert seen.refused > 100
+    assert seen.failures == []
+
+
 def test_fuzz_catches_a_planted_fault() -> None:
     fuzz = load_fuzz()
 

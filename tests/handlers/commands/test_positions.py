@@ -141,7 +141,10 @@ async def test_no_side_gives_both() -> None:
     assert reply.values["side"] is None
     assert reply.values["long"]["liquidation_price"] == pytest.approx(91566.27, abs=0.01)
     assert reply.values["short"]["liquidation_price"] == pytest.approx(98406.37, abs=0.01)
-    assert "Over all exchanges, long: 91,502 (Bybit) to 92,354.43 (Hyperliquid)." in text_of(reply)
+    assert (
+        "Over all exchanges: long 91,502 (Bybit) to 92,354.43 (Hyperliquid), short 97,580.25 (Hyperliquid) to"
+        in text_of(reply)
+    )
 
 
 async def test_no_leverage_gives_the_usual_ones() -> None:
@@ -378,6 +381,22 @@ async def test_a_position_can_be_watched_where_there_is_a_command_for_it(monkeyp
     }
     assert buttons["Watch"] == "/watch long btc 95000 25x 0.5btc bybit"
     assert (await say(buttons["Watch"].replace("/watch", "/liq"))).values == reply.values
+
+
+async def test_what_can_be_spared_goes_where_a_message_would_be_too_long(store: Store) -> None:
+    days = [(TODAY - n * DAY, 100.0, 101.0, 99.0) for n in range(1, 41)]
+    keep_bars(store, days, DAY)
+    text = text_of(await say("/liq 612998.353 3.5302x gate 8.12345btc", store))
+    assert len(text) <= 900
+    assert "bankruptcy price" not in text  # the first to go
+    for kept in (
+        "Long: liquidation at",
+        "Short: liquidation at",
+        "Maintenance margin",
+        "The mark price decides",
+        "Gate tier",
+    ):
+        assert kept in text
 
 
 # --- all of them ------------------------------------------------------------------------------------------------------

@@ -281,7 +281,7 @@ def assumed(now: Now) -> str:
     """Say what a computed price takes for granted."""
     if now.worth is not None and now.worth.settled is None:
         venue = NAMES.get(now.watched.stake.venue, now.watched.stake.venue)
-        return f"Assumed: isolated, no margin added. Funding is not counted: no rates of {venue} for it are stored."
+        return f"Assumed: isolated, no margin added. Funding is not counted: no rates of {venue} are stored."
     return f"Assumed: {ASSUMED}."
 
 

@@ -127,7 +127,7 @@ def test_the_reply_says_what_is_watched_and_how(room: Room) -> None:
         "Liquidation at 63,587.68, 33.1 % from the mark price 95,000.\n"
         "You are told here at 15, 8 and 4 % from liquidation, and when that is over.\n"
         "The mark price decides. Assumed: isolated, no margin added. "
-        "Funding is not counted: no rates of Binance for it are stored.\n"
+        "Funding is not counted: no rates of Binance are stored.\n"
         "mark price of Binance, 12:00 UTC · Binance tier table of 29 September 2026\n"
         "More: /positions · /unwatch 1"
     )

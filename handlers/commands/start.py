@@ -111,6 +111,22 @@ class Nothing:
     """A command without arguments."""
 
 
+_CREDIT: Final = (  # before anything was asked; afterwards each source in use says it itself
+    "public market data of the exchanges named under each answer",
+    "Fear & Greed index by alternative.me",
+    "Stablecoin supply by DefiLlama",
+)
+
+
+def _credit(deps: Deps) -> tuple[str, ...]:
+    """List what the providers ask us to say."""
+    if not deps.store.exists:
+        return _CREDIT
+    from storage import health  # noqa: PLC0415 - opens the database
+
+    return tuple(dict.fromkeys(each.attribution for each in health.notes(deps.store))) or _CREDIT
+
+
 @command(subject="start", example="/about")
 async def about(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - as above
     """Say what perpulse is and where its numbers come from.
@@ -123,8 +139,7 @@ async def about(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - as above
             "A self-hosted bot that describes what crypto derivatives markets do, in plain words and with its sources."
         ),
         Line("It gives no investment advice: it describes, it does not say what to buy or sell, and it may be wrong."),
-        Line("Market data: public interfaces of the exchanges named under each answer, Binance first."),
-        Line("Fear & Greed index by alternative.me."),
+        Line(f"Its numbers come from: {'; '.join(_credit(deps))}."),
         Line(
             "Telegram: every alert is sent at least once. After a lost connection it may come twice, and then says so."
         ),

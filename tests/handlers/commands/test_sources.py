@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from storage import health
+from storage.health import Note, SourceHealth
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def told(here: Any) -> list[str]:
+    return here.text("/sources").splitlines()
+
+
+def test_before_anything_was_asked(desk: Callable[..., Any]) -> None:
+    assert told(desk("bundled", "2026-01-16"))[0] == "No source was asked yet; `perpulse run` asks them."
+
+
+def test_word_for_word(desk: Callable[..., Any]) -> None:
+    here = desk("bundled", "2026-01-16")
+    ago, soon = here.now - timedelta(minutes=6), here.now + timedelta(minutes=17)
+    blocked = "Bybit refuses this host or its country (403). Set a proxy in config.toml."
+    odd = "Last rejected: PEPE open_interest_coin is 1,000 times the last good value."
+    health.save(
+        here.store,
+        [
+            SourceHealth("binance", "bars", "ok", ago, here.now - timedelta(seconds=41)),
+            SourceHealth("binance", "depth", "down", ago, None, soon, "Binance did not answer in time."),
+            SourceHealth("bybit", "bars", "blocked", ago, None, soon, blocked),
+            SourceHealth("bybit", "funding", "blocked", ago, None, soon, blocked),
+            SourceHealth("okx", "open_interest", "ok", ago, here.now, None, odd, 3),
+            SourceHealth("gate", "bars", "ok", ago, ago),
+            SourceHealth("okx liquidations", "liquidations", "ok", ago, here.now),
+        ],
+    )
+    health.save_notes(
+        here.store,
+        [
+            Note("binance", "Binance public market data", ("depth is a floor",)),
+            Note("bybit", "Bybit public market data"),
+            Note("okx", "OKX public market data"),
+        ],
+    )
+    assert told(here)[:10] == [
+        "2 of 4 sources answer, 1 refuses this server, 1 is in trouble.",
+        "Binance: answers in part, newest figure 41 s ago",
+        "– depth resting since 15 January 23:54 UTC, asked again at 00:17 UTC: Binance did not answer in time.",
+        "– depth is a floor",
+        "Bybit: refuses this server, never gave a figure",
+        f"– refuses this server since 15 January 23:54 UTC, asked again at 00:17 UTC: {blocked}",
+        "OKX: answers, newest figure 0 s ago",
+        f"– open interest: 3 figures rejected as impossible. {odd}",
+        "OKX liquidations: answers, newest figure 0 s ago",
+        "With thanks to: Binance public market data; Bybit public market data; OKX public market data.",
+    ]
+    found = {each["source"]: each for each in here.ask("/sources").values["sources"]}
+    assert set(found) == {"binance", "bybit", "okx", "okx liquidations"}  # Gate is no longer in the configuration
+    assert (found["bybit"]["state"], found["okx"]["quarantined"]) == ("blocked", 3)
+    assert found["binance"]["caveats"] == ["depth is a floor"]
+
+
+def test_all_is_well(desk: Callable[..., Any]) -> None:
+    here = desk("bundled", "2026-01-16")
+    health.save(here.store, [SourceHealth("okx", "bars", "ok", here.now, here.now)])
+    assert told(here)[0] == "OKX answers."
+
+
+def test_about_names_who_is_asked(desk: Callable[..., Any]) -> None:
+    here = desk("bundled", "2026-01-16")
+    assert "Stablecoin supply by DefiLlama" in here.text("/about")
+    health.save_notes(here.store, [Note("okx", "OKX public market data"), Note("okx2", "OKX public market data")])
+    assert "Its numbers come from: OKX public market data." in here.text("/about")

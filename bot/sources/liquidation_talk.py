@@ -190,6 +190,9 @@ class LiquidationTalk:
         if contract is None:
             return
         self.quarantined += 1
-        self.last_rejected = f"a liquidation of {contract.asset} {reason}"
         self.bars.spoil(contract.asset, milliseconds(self._clock.now()))
+        said = f"a liquidation of {contract.asset} {reason}"
+        if said == self.last_rejected:  # the log would drown in what a broken feed repeats
+            return
+        self.last_rejected = said
         self._log.warning("liquidation rejected", venue=self.dialect.venue, asset=contract.asset, reason=reason)

@@ -149,6 +149,12 @@ def test_a_bar_speaks_before_what_the_stream_kept_of_its_hour(heard: Callable[..
     assert desk.text("/liqs").startswith("BTC liquidations, 24 h to 14:00 UTC: $24m, 100 % longs.")
 
 
+def test_a_sum_over_all_venues_is_not_added_to_its_parts(heard: Callable[..., Desk]) -> None:
+    desk = heard(hours("bybit"), hours("all", longs=9e6))
+    assert desk.text("/liqs").startswith("BTC liquidations, 24 h to 14:00 UTC: $72m")
+    assert list(desk.ask("/liqs").values["venues"]) == ["bybit"]
+
+
 def test_a_stream_that_is_silent_is_said(heard: Callable[..., Desk]) -> None:
     text = heard(hours("bybit"), silent_s=360).text("/liqs btc")
     assert "Bybit has not been heard for 6 min." in text

@@ -40,7 +40,8 @@ def listed(found: Sequence[Now], addresses: Mapping[int, Followed], shown_addres
     if more:
         kept.append(Line(f"and {more} more, farther away or of an address. /positions eth shows one asset."))
     if typed:
-        kept.append(Line(f"Assumed: {words.ASSUMED}.", "caveat"))
+        uncounted = any(each.worth and each.worth.settled is None for each in typed)
+        kept.append(Line(f"Assumed: {words.ASSUMED}{', where rates are stored' if uncounted else ''}.", "caveat"))
     return kept
 
 

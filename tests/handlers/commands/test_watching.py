@@ -254,7 +254,7 @@ def test_the_nearest_comes_first_and_the_terms_are_plain(room: Room) -> None:
         "You watch 2 positions:",
         f"2. BTC short “hedge” 0.5 BTC from 95,000, 10x, OKX: {okx} (4.2 typical days), −$500",
         f"1. BTC long from 95,000, 3x, Binance: {far}, +3.2 % of the margin",
-        "Assumed: isolated, no margin added, funding is taken from the margin.",
+        "Assumed: isolated, no margin added, funding is taken from the margin, where rates are stored.",
         "mark prices of 22 November 12:01 UTC or later",
         "More: /positions",
     ]

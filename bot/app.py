@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot import cleaning
+from bot.backfill import Backfill
 from bot.clock import Clock, SystemClock
 from bot.delivery import Sender
 from bot.following import Following
@@ -24,6 +25,8 @@ from bot.sources.alternative_me import AlternativeMe
 from bot.sources.ccxt_venue import CcxtVenue
 from bot.sources.defillama import DefiLlama
 from bot.sources.hyperliquid_account import HyperliquidAccount
+from bot.sources.liquidation_dialects import DIALECTS
+from bot.sources.liquidation_streams import LiquidationStreams
 from bot.sources.quirks import BY_NAME, OPTIONS
 from bot.tick import Ticker
 from handlers.answer import answer_blocks, logged
@@ -48,6 +51,7 @@ log = structlog.get_logger(__name__)
 
 LAST_MESSAGES = timedelta(seconds=2)  # how long what is in flight may take when the program is told to stop
 SENDING_AGAIN = timedelta(seconds=5)
+HISTORY_EVERY = timedelta(hours=6)  # the archive publishes yesterday at about 07:46; what is known costs no request
 
 
 @dataclass(slots=True)
@@ -65,7 +69,10 @@ class App:
     telegram: Telegram | None
     positions: Positions
     following: Following
+    streams: LiquidationStreams | None = None
+    history: Backfill | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def answer(self, text: str, asker: Asker) -> tuple[Block, ...]:
         """Answer a command line from a channel; never raises."""
@@ -85,6 +92,7 @@ class App:
                 "tick": (TICK_EVERY, self._turn),
                 "addresses": (TICK_EVERY, self._follow),
                 "cleaning": (cleaning.LOOKED, self._clean),
+                "history": (HISTORY_EVERY, self._backfill),
             }
         )
         others: list[asyncio.Task[None]] = []
@@ -92,9 +100,12 @@ class App:
         try:
             if self.telegram:
                 await self.telegram.start()
+            if self.streams:
+                await self.streams.start()
             jobs.start()
             sending = asyncio.create_task(self._send())
             others.append(asyncio.create_task(self._first_turn()))
+            others.append(asyncio.create_task(self._backfill()))
             if self.screen and sys.stdin.isatty():
                 others.append(asyncio.create_task(self._prompt(self.screen)))
             await self.stopping.wait()
@@ -112,6 +123,8 @@ class App:
         """Close what build() made; safe to call twice."""
         if self.telegram:
             await self.telegram.stop()
+        if self.streams:
+            await self.streams.stop()
         await self.market.close()
         await self.following.close()
         self.draughtsman.close()
@@ -132,6 +145,13 @@ class App:
         await self._taken(
             lambda: cleaning.turn(self.store, rule, self.clock), "old rows were not removed; the next try is in an hour"
         )
+
+    async def _backfill(self) -> None:
+        """Read what the archive has published and the store does not hold; one pass at a time."""
+        if self.history is None or self._reading.locked():
+            return
+        async with self._reading:
+            await self._taken(self.history.run_background, "the archive was not read; the next try is tomorrow")
 
     async def _taken(self, turn: Callable[[], Awaitable[object]], failed: str) -> None:
         try:
@@ -263,11 +283,46 @@ def build(
             screen = Screen()
             channels = [screen]
     sender = Sender(store, channels, clock)
-    ticker = Ticker(store, market, clock, config.assets, told=sender.poke)
+    ours = sources is None and wrap is None  # sources given by hand, or a tape, are the whole world of a test
+    streams = _streams(config, store, clock) if ours else None
+    history = Backfill(store, config, clock) if ours and config.market.history else None
+    ticker = Ticker(store, market, clock, config.assets, told=sender.poke, streams=streams)
     positions = Positions(store, clock, told=sender.poke, assets=config.assets, refresh=ticker.refresh)
     following = Following(store, clock, _account(config, clock), told=sender.poke)
-    app = App(config, clock, store, market, ticker, sender, draughtsman, screen, telegram, positions, following)
+    app = App(
+        config,
+        clock,
+        store,
+        market,
+        ticker,
+        sender,
+        draughtsman,
+        screen,
+        telegram,
+        positions,
+        following,
+        streams,
+        history,
+    )
     return app
+
+
+def _streams(config: Config, store: Store, clock: Clock) -> LiquidationStreams | None:
+    """Return the streams of the venues that are followed; with another exchange server, only where it has streams."""
+    market = config.market
+    spoken = [each for each in DIALECTS if each.venue in market.venues]
+    if not market.liquidations or not spoken or (market.exchange_url and not market.stream_url):
+        return None
+    return LiquidationStreams(
+        store,
+        config.assets,
+        clock=clock,
+        dialects=spoken,
+        urls={each.venue: f"{market.stream_url}/{each.venue}" for each in spoken} if market.stream_url else None,
+        exchange_url=market.exchange_url,
+        proxy=market.proxy,
+        timeout_s=market.timeout_seconds,
+    )
 
 
 def _account(config: Config, clock: Clock) -> HyperliquidAccount:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import structlog
 from bot.judge import judge
 from handlers import wording
 from handlers.notices import Told
+from handlers.readings import VENUES
 from handlers.reply import Line
 from signals.inputs import MARKET
 from storage import health, options, outbox, points
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from bot.clock import Clock
     from bot.market import Collected, Market, SourceEvent
+    from bot.sources.liquidation_streams import LiquidationStreams
     from handlers.notices import Happening
     from storage.db import Store
 
@@ -31,10 +34,17 @@ class Ticker:
     """Takes turns, one at a time. told: called when something was put into the outbox."""
 
     def __init__(
-        self, store: Store, market: Market, clock: Clock, assets: Sequence[str], *, told: Callable[[], None]
+        self,
+        store: Store,
+        market: Market,
+        clock: Clock,
+        assets: Sequence[str],
+        *,
+        told: Callable[[], None],
+        streams: LiquidationStreams | None = None,
     ) -> None:
         self._store, self._market, self._clock, self._assets = store, market, clock, tuple(assets)
-        self._told = told
+        self._told, self._streams = told, streams
         self._started = clock.now()
         self._noted = False  # what providers ask us to say is written once a run
         self._one = asyncio.Lock()
@@ -44,6 +54,9 @@ class Ticker:
         async with self._one:
             now = self._clock.now()
             collected = await self._market.collect(self._assets, now)
+            if self._streams:
+                heard, events = await self._streams.collect(now), self._streams.events()
+                collected = replace(collected, points=[*collected.points, *heard], events=[*collected.events, *events])
             happenings = await asyncio.to_thread(self._keep, collected)
             if happenings or collected.events or collected.assets:
                 self._told()
@@ -80,7 +93,7 @@ class Ticker:
                     each.error or (f"Last rejected: {each.last_rejected}." if each.last_rejected else None),
                     each.quarantined,
                 )
-                for each in self._market.health()
+                for each in [*self._market.health(), *(self._streams.health() if self._streams else ())]
             ],
         )
         for event in found.events:
@@ -98,12 +111,13 @@ class Ticker:
 
 def sentence(event: SourceEvent) -> str:
     """Say in one sentence what became of a source."""
+    name = VENUES.get(event.source, event.source)
     topics = wording.listing([topic.replace("_", " ") for topic in event.topics])
     since = wording.clock(event.since, dated=True)
     match event.state:
         case "ok":
-            return f"{event.source} answers again ({topics})."
+            return f"{name} answers again ({topics})."
         case "blocked":
-            return f"{event.source} refuses this server ({topics}) since {since}: {event.reason}"
+            return f"{name} refuses this server ({topics}) since {since}: {event.reason}"
         case _:
-            return f"{event.source} does not answer ({topics}) since {since}: {event.reason}"
+            return f"{name} does not answer ({topics}) since {since}: {event.reason}"

@@ -105,7 +105,7 @@ def m004_default_venue(db: Any) -> None:
     db.execute("ALTER TABLE destinations ADD COLUMN venue TEXT")
 
 
-def m003_coverage(db: Any) -> None:
+def m005_coverage(db: Any) -> None:
     """Which files of an archive have been read, and the stretches of history that nobody has."""
     db.execute(
         "CREATE TABLE archive_files (path TEXT PRIMARY KEY, state TEXT NOT NULL, checksum TEXT, "
@@ -153,7 +153,7 @@ def m007_liquidation_hours(db: Any) -> None:
     )
 
 
-def m005_options(db: Any) -> None:
+def m008_options(db: Any) -> None:
     """Option chains by expiry and strike: no venue gives them back, so they are kept from the first day."""
     db.execute(
         "CREATE TABLE options (asset TEXT NOT NULL, venue TEXT NOT NULL, at INTEGER NOT NULL, expiry INTEGER NOT NULL, "
@@ -167,10 +167,10 @@ _STEPS: tuple[Callable[[Any], None], ...] = (
     m002_alerts,
     m003_directories,
     m004_default_venue,
-    m003_coverage,
+    m005_coverage,
     m006_positions,
     m007_liquidation_hours,
-    m005_options,
+    m008_options,
 )
 NAMES = tuple(step.__name__ for step in _STEPS)
 

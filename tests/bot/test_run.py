@@ -217,7 +217,7 @@ async def test_an_exchange_that_is_down_is_said_once_harms_no_other_and_is_back_
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with world.runs() as app:
-        assert "Market data is coming in" in capsys.readouterr().out
+        await until(lambda: "Market data is coming in" in capsys.readouterr().out)
         world.exchange.faults = dict.fromkeys(EXCHANGE_PATHS, "unavailable")
         mood = world.exchange.count("/fng/")
         for _ in range(10):

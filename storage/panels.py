@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 DAY = timedelta(days=1)
 NEARLY = 0.9  # of the fullest venue's points: as good as full
-_ORDER = ("all", "binance", "bybit", "okx", "hyperliquid", "deribit", "gate", "bitget", "kucoin", "binance_coinm")
-_PLACE = {venue: place for place, venue in enumerate(_ORDER)}
 NEWEST = 64  # points that tell how fine a series is
 
 
@@ -93,8 +91,8 @@ def panel(
 def _speaker(store: Store, asset: str, name: str, grid: Grid) -> str | None:
     """Choose the venue that speaks for an input: of those that are up to date at the grid's end, the fullest one.
 
-    Of venues about as full as that the same one speaks every time, a sum over all first and then Binance: two that are asked side by side
-    differ by a few points, and a speaker that changes with them would move every figure.
+    Of venues about as full as that the same one speaks every time, a sum over all first and then Binance: two that are
+    asked side by side differ by a few points, and a speaker that changes with them would move every figure.
 
     One venue for the whole span: a sum whose members come and go would show their coming and going as news.
     """
@@ -113,7 +111,7 @@ def _speaker(store: Store, asset: str, name: str, grid: Grid) -> str | None:
         if newest[venue] >= current
     }
     full = [venue for venue in counts if counts[venue] >= NEARLY * max(counts.values())]
-    return min(full, key=lambda venue: (_PLACE.get(venue, len(_PLACE)), -counts[venue], venue))
+    return min(full, key=lambda venue: (points.place(venue), -counts[venue], venue))
 
 
 def of_venue(store: Store, asset: str, venue: str, name: str, grid: Grid) -> Array:

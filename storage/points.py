@@ -57,6 +57,17 @@ class Series:
         return self.last + self.step * 1000
 
 
+_ORDER = ("all", "binance", "bybit", "okx", "hyperliquid", "deribit", "gate", "bitget", "kucoin", "binance_coinm")
+
+
+_AS_FRESH_MS = 11 * 60_000  # venues that publish each five minutes are that far apart
+
+
+def place(venue: str) -> int:
+    """Return the rank of a venue where one has to speak for several: a sum over all first, then the largest."""
+    return _ORDER.index(venue) if venue in _ORDER else len(_ORDER)
+
+
 def _upsert(table: str, head: str, columns: tuple[str, ...]) -> str:
     names, marks = ", ".join(columns), ", ".join("?" * len(columns))
     # A value that is not known today never wipes out one that was known yesterday.
@@ -115,11 +126,19 @@ def stored(store: Store, asset: str, name: str) -> list[Series]:
 
 
 def newest(store: Store, asset: str, name: str, venue: str | None = None) -> Newest | None:
-    """Return the newest known value of one input, of one venue or of whichever venue has the newest."""
+    """Return the newest known value of one input, of one venue or of whichever venue has the newest.
+
+    Of venues that are about as fresh the same one speaks every time: else the figure would change its venue with every
+    second in which one of them answers later than another.
+    """
     every = [each for each in stored(store, asset, name) if venue in (None, each.venue)]
     if not every:
         return None
-    best = max(every, key=lambda each: (each.known, each.step))  # of a whole day and its last hour the day is exact
+    latest = max(each.known for each in every)
+    fresh = [each.venue for each in every if latest - each.known <= _AS_FRESH_MS]
+    speaker = min(fresh, key=lambda each: (place(each), each))
+    mine = [each for each in every if each.venue == speaker]
+    best = max(mine, key=lambda each: (each.known, each.step))  # of a whole day and its last hour the day is exact
     table, step = ("bars", "AND step = ?") if best.step else ("levels", "")
     row = store.one(
         f"SELECT {name} AS value FROM {table} WHERE asset = ? AND venue = ? AND at = ? {step}",  # noqa: S608 - our names

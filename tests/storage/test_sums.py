@@ -143,3 +143,18 @@ def test_who_speaks_does_not_change_with_a_few_points(tmp_path: Path, counts: di
         keep(store, venue, [NAN] * (100 - count) + [1.0] * count, "mark_price")
     panel = panels.panel(store, ["mark_price"], ["BTC"], step=HOUR, start=START, end=START + 100 * HOUR)
     assert panel.scope["mark_price", "BTC"] == speaks
+
+
+def test_the_newest_figure_does_not_change_its_venue_by_the_second(tmp_path: Path) -> None:
+    store = Store(tmp_path / "a.db")
+    for venue, late in (("hyperliquid", 0), ("okx", 20), ("binance", 50)):
+        at = pd.DatetimeIndex([END - timedelta(seconds=late)], name="at")
+        points.write(store, [Points(venue, "BTC", None, pd.DataFrame({"funding_rate": [late / 1e5]}, index=at))])
+    found = points.newest(store, "BTC", "funding_rate")
+    assert found
+    assert (found.venue, found.value) == ("binance", 0.0005)
+    at = pd.DatetimeIndex([END + timedelta(minutes=30)], name="at")
+    points.write(store, [Points("okx", "BTC", None, pd.DataFrame({"funding_rate": [0.001]}, index=at))])
+    found = points.newest(store, "BTC", "funding_rate")
+    assert found
+    assert found.venue == "okx"  # Binance has been silent for half an hour

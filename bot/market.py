@@ -9,15 +9,24 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from bot.agreement import LASTING, Agreement
 from bot.border import Border
-from bot.breaker import Breaker, State
+from bot.breaker import Breaker
+from bot.desk import (
+    Asset,
+    AssetEvent,
+    Collected,
+    Desk,
+    Line,
+    SourceHealth,
+    change,
+    health,
+)
 from bot.sources import Ask, Blocked, NotOffered, Source, SourceDown, SourceError, Topic
 from signals.inputs import INPUTS, MARKET
 from storage.options import Chain
@@ -32,8 +41,6 @@ if TYPE_CHECKING:
 
 HISTORY: Final = timedelta(days=200)  # what the longest window (180 days) needs, where the venue still has it
 OVERLAP: Final = timedelta(hours=2)  # hourly history is published late and corrected; writing twice changes nothing
-SLACK: Final = timedelta(seconds=1)  # a tick that comes a little early is not sent away for a whole round
-TOLD_AFTER: Final = 3  # failed rounds in a row: one lost answer is not news
 AT_ONCE: Final = 4  # questions to one host at a time
 _OPINIONS: Final = 3  # a healthy topic is called down after this many assets failed and none was answered
 
@@ -62,100 +69,6 @@ WIDEST: Final[dict[Topic, int]] = {  # topics that cost a venue's whole allowanc
 }
 
 
-@dataclass(frozen=True, slots=True)
-class SourceEvent:
-    """A change worth telling once: a source went down or is blocked, and later is back (`ok`)."""
-
-    source: str
-    topics: tuple[Topic, ...]
-    state: State
-    reason: str
-    since: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class AssetEvent:
-    """A change of one asset at one source, worth telling once to those who watch it: `text` is a sentence."""
-
-    source: str
-    asset: str
-    kind: Literal["interval", "absent", "contradicts", "agrees"]
-    text: str
-    since: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class SourceHealth:
-    """How one source stands with one topic.
-
-    since: begin of the state; None before the first answer. last_good: exchange time of the newest good figure.
-    absent: assets that are not offered, and why. quarantined: how many figures were rejected since the start;
-    last_rejected names the newest.
-    """
-
-    source: str
-    topic: Topic
-    state: State
-    since: datetime | None
-    last_good: datetime | None
-    next_try: datetime | None
-    error: str
-    quarantined: int
-    last_rejected: str
-    absent: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Collected:
-    """What one round brought: points and option chains that passed the border, and changes to be told."""
-
-    points: list[Points]
-    events: list[SourceEvent]
-    assets: list[AssetEvent] = field(default_factory=list)
-    chains: list[Chain] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Asset:
-    """One asset within a topic: when it is due, how far it is known, its own trouble."""
-
-    breaker: Breaker
-    asked: datetime | None = None
-    due: datetime | None = None
-    newest: datetime | None = None
-    full_at: datetime | None = None
-    hours: float | None = None  # the funding interval last seen
-
-    def wants(self, now: datetime) -> bool:
-        """Tell whether it is due; a clock that was put back must not silence it."""
-        return self.asked is None or self.due is None or now < self.asked or now >= self.due - SLACK
-
-
-@dataclass(slots=True)
-class _Line:
-    """One topic of one source."""
-
-    topic: Topic
-    pause: timedelta
-    breaker: Breaker
-    assets: dict[str, _Asset] = field(default_factory=dict)
-    turn: int = 0
-    quarantined: int = 0
-    last_rejected: str = ""
-
-
-@dataclass(slots=True)
-class _Desk:
-    """One source: its host as a whole, its topics, and what has been told about it."""
-
-    source: Source
-    host: Breaker
-    lines: list[_Line]
-    gate: asyncio.Semaphore
-    told: State = "ok"
-    asked: bool = False
-
-
 class Market:
     """Ask every source what is due and pass on what can be true.
 
@@ -182,10 +95,10 @@ class Market:
         sources = list(sources)
         self._agreement = Agreement([each.name for each in sources], timedelta(minutes=LASTING))
         self._desks = [
-            _Desk(
+            Desk(
                 source,
                 Breaker(chance),
-                [_Line(topic, pause, Breaker(chance)) for topic, pause in source.offers.items()],
+                [Line(topic, pause, Breaker(chance)) for topic, pause in source.offers.items()],
                 asyncio.Semaphore(AT_ONCE),
             )
             for source in sources
@@ -194,7 +107,7 @@ class Market:
     async def collect(self, assets: Sequence[str], now: datetime) -> Collected:
         """Ask what is due at `now`; never sleeps and never raises for a source. Call it again at the next tick."""
         found = await asyncio.gather(*(self._desk(desk, assets, now) for desk in self._desks))
-        events = [event for desk in self._desks if (event := _change(desk, now))]
+        events = [event for desk in self._desks if (event := change(desk, now))]
         points = self._agreeing([each for batch in found for each in batch if not isinstance(each, Chain)], now)
         chains = [each for batch in found for each in batch if isinstance(each, Chain)]
         told, self._told = self._told, []
@@ -220,7 +133,7 @@ class Market:
 
     def health(self) -> list[SourceHealth]:
         """Say how every source stands with every topic, trouble of its host included."""
-        return [_health(desk, line) for desk in self._desks for line in desk.lines]
+        return [health(desk, line) for desk in self._desks for line in desk.lines]
 
     def attributions(self) -> list[str]:
         """List what the providers ask us to say, each once."""
@@ -229,7 +142,10 @@ class Market:
     def notes(self) -> dict[str, tuple[str, tuple[str, ...]]]:
         """Say of each source what its provider asks us to say, and what must be said with its figures."""
         return {
-            desk.source.name: (desk.source.attribution, tuple(dict.fromkeys(desk.source.caveats.values())))
+            desk.source.name: (
+                desk.source.attribution,
+                tuple(f"{topic.replace('_', ' ')}: {caveat}" for topic, caveat in desk.source.caveats.items()),
+            )
             for desk in self._desks
         }
 
@@ -237,7 +153,7 @@ class Market:
         """Close every source, whatever one of them says to it."""
         await asyncio.gather(*(desk.source.close() for desk in self._desks), return_exceptions=True)
 
-    async def _desk(self, desk: _Desk, assets: Sequence[str], now: datetime) -> list[Found]:
+    async def _desk(self, desk: Desk, assets: Sequence[str], now: datetime) -> list[Found]:
         waiting = deque((line, due) for line in desk.lines if (due := self._due(line, assets, now)))
         found: list[Found] = []
         # A host of which nothing good is known is asked one thing at a time until it answers: one probe, not twelve.
@@ -248,7 +164,7 @@ class Market:
             found += [each for batch in rest for each in batch]
         return found
 
-    def _due(self, line: _Line, assets: Sequence[str], now: datetime) -> list[str]:
+    def _due(self, line: Line, assets: Sequence[str], now: datetime) -> list[str]:
         """List assets to be asked now; of a topic in trouble all of them, beginning with another one each time."""
         if line.breaker.rests(now):
             return []
@@ -260,10 +176,10 @@ class Market:
             return free[turn:] + free[:turn]
         return [name for name in free if line.assets[name].wants(now)]
 
-    def _asset(self, line: _Line, name: str) -> _Asset:
-        return line.assets.setdefault(name, _Asset(Breaker(self._chance)))
+    def _asset(self, line: Line, name: str) -> Asset:
+        return line.assets.setdefault(name, Asset(Breaker(self._chance)))
 
-    async def _topic(self, desk: _Desk, line: _Line, due: list[str], now: datetime) -> list[Found]:
+    async def _topic(self, desk: Desk, line: Line, due: list[str], now: datetime) -> list[Found]:
         """Ask one topic: first singly until somebody is answered, then the rest together."""
         found: list[Found] = []
         queue, heard, misses = deque(due), False, 0
@@ -277,7 +193,7 @@ class Market:
         self._judge(desk, line, now, heard=heard)
         return found
 
-    def _judge(self, desk: _Desk, line: _Line, now: datetime, *, heard: bool) -> None:
+    def _judge(self, desk: Desk, line: Line, now: datetime, *, heard: bool) -> None:
         """Set the state of a topic after a round: nobody answered, an old answer, or all in order."""
         if desk.host.rests(now):
             return
@@ -294,7 +210,7 @@ class Market:
         else:
             line.breaker.worked(now)
 
-    async def _ask(self, desk: _Desk, line: _Line, name: str, now: datetime) -> list[Found] | None:
+    async def _ask(self, desk: Desk, line: Line, name: str, now: datetime) -> list[Found] | None:
         """Ask for one asset. None when the source failed; an empty list when it does not offer the asset."""
         asset = self._asset(line, name)
         async with desk.gate:
@@ -319,7 +235,7 @@ class Market:
                 return found
         return self._failed(desk, line, name, failure, now)
 
-    def _failed(self, desk: _Desk, line: _Line, name: str, error: SourceError, now: datetime) -> list[Found] | None:
+    def _failed(self, desk: Desk, line: Line, name: str, error: SourceError, now: datetime) -> list[Found] | None:
         """Blame the asset, and the whole host where the venue speaks of it: a block, or a rest that it named."""
         asset = line.assets[name]
         asset.breaker.failed(error, now)
@@ -335,13 +251,13 @@ class Market:
             desk.host.failed(error, now)
         return None
 
-    def _was_there(self, venue: str, topic: Topic, name: str, asset: _Asset) -> bool:
+    def _was_there(self, venue: str, topic: Topic, name: str, asset: Asset) -> bool:
         """Tell whether an asset that is not offered was, so that somebody may be waiting for it; said once."""
         if (venue, name) in self._gone:
             return False
         return asset.newest is not None or self._remembered(venue, name, _KEY_INPUT[topic]) is not None
 
-    def _admit(self, desk: _Desk, line: _Line, answer: Sequence[Found]) -> list[Found]:
+    def _admit(self, desk: Desk, line: Line, answer: Sequence[Found]) -> list[Found]:
         """Let the border look at an answer; one of which nothing is left is a failure, not a silence."""
         passed: list[Found] = []
         before, receipt = line.quarantined, self._clock()
@@ -361,7 +277,7 @@ class Market:
             raise SourceDown(f"{desk.source.name} sends impossible figures: {line.last_rejected}.")
         return passed
 
-    def _noted(self, desk: _Desk, line: _Line, asset: _Asset, found: list[Found], now: datetime, *, full: bool) -> None:
+    def _noted(self, desk: Desk, line: Line, asset: Asset, found: list[Found], now: datetime, *, full: bool) -> None:
         desk.host.worked(now)
         asset.breaker.worked(now)
         asset.asked, asset.due = now, now + line.pause
@@ -377,7 +293,7 @@ class Market:
         if full:
             asset.full_at = now
 
-    def _intervals(self, desk: _Desk, asset: _Asset, each: Points, now: datetime) -> None:
+    def _intervals(self, desk: Desk, asset: Asset, each: Points, now: datetime) -> None:
         """Tell when a venue settles funding in another rhythm: the same rate is then another yearly one."""
         if "mark_price" not in each.frame.columns or "funding_interval_hours" not in each.frame.columns:
             return
@@ -391,7 +307,7 @@ class Market:
         said = f"{desk.source.name} now settles funding of {each.asset} every {hours:g} h instead of {before:g} h."
         self._told.append(AssetEvent(desk.source.name, each.asset, "interval", said, now))
 
-    def _since(self, venue: str, topic: Topic, name: str, asset: _Asset, now: datetime) -> datetime | None:
+    def _since(self, venue: str, topic: Topic, name: str, asset: Asset, now: datetime) -> datetime | None:
         """Choose where a question begins: at what is known already; for levels, once an hour, else just the present."""
         if topic in _PRESENT:
             return None
@@ -407,38 +323,3 @@ class Market:
     def _last_value(self, venue: str, asset: str, name: str) -> float | None:
         stored = self._remembered(venue, asset, name)
         return stored.value if stored else None
-
-
-def _change(desk: _Desk, now: datetime) -> SourceEvent | None:
-    """Tell a change of the source as a whole, once: into trouble, into worse trouble, and out of it."""
-    failing = tuple(line.topic for line in desk.lines if line.breaker.failures)
-    told = [line.breaker for line in desk.lines if line.breaker.failures >= TOLD_AFTER]
-    state: State = desk.told
-    reason, since = "", now
-    if desk.host.state != "ok":
-        failing = tuple(line.topic for line in desk.lines)
-        state, reason, since = desk.host.state, desk.host.reason, desk.host.since or now
-    elif told:
-        state, reason, since = "down", told[0].reason, told[0].since or now
-    elif not failing:
-        state, failing = "ok", tuple(line.topic for line in desk.lines)
-    if state == desk.told:
-        return None
-    desk.told = state
-    return SourceEvent(desk.source.name, failing, state, reason, since)
-
-
-def _health(desk: _Desk, line: _Line) -> SourceHealth:
-    breaker = desk.host if desk.host.state != "ok" else line.breaker
-    return SourceHealth(
-        source=desk.source.name,
-        topic=line.topic,
-        state=breaker.state,
-        since=breaker.since,
-        last_good=max((each.newest for each in line.assets.values() if each.newest), default=None),
-        next_try=breaker.next_try,
-        error=breaker.reason,
-        quarantined=line.quarantined,
-        last_rejected=line.last_rejected,
-        absent={name: each.breaker.reason for name, each in line.assets.items() if each.breaker.state == "absent"},
-    )

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.clock import Clock
-    from bot.market import Collected, Market, SourceEvent
+    from bot.desk import Collected, SourceEvent
+    from bot.market import Market
     from bot.sources.liquidation_streams import LiquidationStreams
     from handlers.notices import Happening
     from storage.db import Store

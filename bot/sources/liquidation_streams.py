@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 import structlog
 
-from bot.market import TOLD_AFTER, SourceEvent, SourceHealth
+from bot.desk import TOLD_AFTER, SourceEvent, SourceHealth
 from bot.sources.ccxt_venue import CcxtVenue
 from bot.sources.liquidation_dialects import DIALECTS, Dialect
 from bot.sources.liquidation_talk import Contracts, LiquidationTalk, Usual, milliseconds

@@ -52,7 +52,7 @@ _MINUTE: Final = timedelta(minutes=1)
 _BOOK: Final = 2 * _MINUTE  # a thousand levels weigh twenty times as much as a price
 _RATIO: Final = 5 * _MINUTE  # as often as they are published; up to three calls an asset
 _SLOW: Final = 30 * _MINUTE
-_FLOOR: Final = "depth is a floor: the venue sends fewer levels than reach 1 % from mid"
+_FLOOR: Final = "a floor: the venue sends fewer levels than reach 1 % from mid"
 _OUR_TIME: Final = "the venue gives no time with it; stamped with the time of asking"
 _SWAPS: Final = {"fetchMarkets": {"types": ["swap"]}}
 

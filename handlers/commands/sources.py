@@ -27,7 +27,10 @@ class Nothing:
 
 @command(subject="admin", example="/sources")
 async def sources(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - a command's signature
-    """Show each source: does it answer, how old are its figures, is it blocked or resting, what was rejected.
+    """Show who answers, who does not and why.
+
+    For each source: how old its figures are, until when it rests or is refused, how many figures were rejected, and what
+    must be said with them.
 
     One source in trouble harms no other. A refused country is asked again once an hour, a ban is kept to its second.
     Figures that cannot be true, or that contradict the other venues, are left out and counted here.

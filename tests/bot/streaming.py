@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
-    from bot.market import SourceHealth
+    from bot.desk import SourceHealth
     from bot.sources.liquidation_dialects import Dialect
     from bot.sources.liquidation_talk import LiquidationTalk
     from bot.streams import Stream

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from bot.breaker import LONGEST, SHORTEST, Breaker
-from bot.market import AT_ONCE, Market, SourceEvent, SourceHealth
+from bot.desk import SourceEvent, SourceHealth
+from bot.market import AT_ONCE, Market
 from bot.sources import Ask, Blocked, NotOffered, SourceDown, Topic
 from bot.sources.alternative_me import AlternativeMe
 from bot.sources.ccxt_venue import CcxtVenue

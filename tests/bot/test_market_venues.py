@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.agreement import LASTING, Agreement
-from bot.market import WIDEST, AssetEvent, Market, SourceEvent
+from bot.market import WIDEST, Market
 from bot.sources.ccxt_venue import CcxtVenue
 from bot.sources.defillama import DefiLlama
 from bot.sources.quirks import BY_NAME, OPTIONS
@@ -22,6 +22,8 @@ from tests.fakes.exchange import Clock, FakeExchange
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from bot.desk import AssetEvent, SourceEvent
 
 FOUR = ("binance", "bybit", "okx", "hyperliquid")
 ASSETS = ["BTC", "ETH", "PEPE"]

@@ -1,0 +1,87 @@
+"""What a round brings besides points: option chains are kept, and a contract's news reaches those who watch it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.market import Market
+from bot.sources.ccxt_venue import CcxtVenue
+from bot.sources.quirks import BY_NAME, OPTIONS
+from bot.tick import Ticker
+from storage import chats, health, options, outbox, points
+from storage.db import Store
+from tests.bot.commandline import here
+from tests.fakes.exchange import Clock, FakeExchange
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Held:
+    """The clock of a test, as the parts of a running perpulse read it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def now(self) -> datetime:
+        return self._clock.now
+
+    def monotonic(self) -> float:
+        return self._clock.now.timestamp()
+
+
+async def test_news_of_a_contract_reach_its_watchers_once(tmp_path: Path) -> None:
+    clock = Clock(datetime(2026, 11, 20, 12, 34, 56, tzinfo=UTC))
+    store = Store(tmp_path / "a.db")
+    mine = {}
+    for asset in ("BTC", "SOL"):
+        mine[asset] = chats.ensure(store, "telegram", asset, None, kind="private", title=None, now=clock.now).id
+        chats.subscribe(store, mine[asset], "sources", asset)
+    async with FakeExchange(clock) as exchange:
+        rows = (BY_NAME["bybit"], OPTIONS)
+        venues = [CcxtVenue(row, clock=clock, base_url=exchange.base_url, paced=False) for row in rows]
+        market = Market(
+            venues,
+            clock=clock,
+            history=timedelta(hours=5),
+            remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
+        )
+        ticker = Ticker(store, market, Held(clock), ["BTC", "ETH", "SOL"], told=lambda: None)
+        await ticker.turn()
+        assert outbox.waiting(store) == 0
+        exchange.intervals |= {"bybit:BTC": 1, "bybit:ETH": 4}
+        for _ in range(3):
+            clock.go(minutes=1)
+            await ticker.turn()
+        await market.close()
+    rows_ = store.rows("SELECT destination, payload FROM outbox JOIN notices ON notices.id = outbox.notice")
+    assert [row["destination"] for row in rows_] == [mine["BTC"]]
+    assert "bybit now settles funding of BTC every 1 h instead of 8 h." in rows_[0]["payload"]
+    chain = options.newest(store, "BTC")
+    assert chain
+    assert len(chain.options) == 12
+    assert [each.source for each in health.notes(store)] == ["bybit", "deribit"]
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        pytest.param(("--record", "a", "--tape", "b"), "not both", id="both"),
+        pytest.param(("--tape", "none"), "none cannot be read", id="no tape"),
+        pytest.param(("--record", "file/inside"), "cannot be written", id="no folder"),
+    ],
+)
+def test_a_tape_that_cannot_be_is_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    args: tuple[str, ...],
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    assert said in here(capsys, "run", *args).refusal

@@ -59,7 +59,7 @@ async def newest(venue: CcxtVenue, topic: Topic, asset: str, now: datetime) -> d
 
 @pytest.mark.parametrize(("name", "topic"), [pytest.param(*each, id=" ".join(each)) for each in PAIRS])
 async def test_what_is_offered_is_in_our_units(venue: Any, clock: Clock, name: str, topic: Topic) -> None:
-    since = clock.now - timedelta(days=3)
+    since = clock.now - timedelta(days=10)  # more than a page holds
     found = await venue(name).fetch(Ask(topic, "BTC", clock.now, since))
     assert found
     for each in found:
@@ -107,13 +107,18 @@ async def test_venues_agree(venue: Any, clock: Clock, exchange: FakeExchange, as
 
 
 @pytest.mark.parametrize("name", ["binance", "binance_coinm", "bybit", "okx", "gate", "kucoin"])
-async def test_history_of_open_interest_joins_the_present(venue: Any, clock: Clock, name: str) -> None:
+async def test_history_of_open_interest_joins_the_present(
+    venue: Any, clock: Clock, exchange: FakeExchange, name: str
+) -> None:
     found = await venue(name).fetch(Ask("open_interest", "ETH", clock.now, clock.now - timedelta(days=2)))
     *past, now = found
     for each in past:
         for column in each.frame.columns:
             assert each.frame[column].iloc[-1] == pytest.approx(now.frame[column].iloc[0], rel=0.02)
-    assert {column for each in past for column in each.frame.columns} >= {"open_interest_coin"}
+    (coins,) = [each.frame["open_interest_coin"] for each in past if "open_interest_coin" in each.frame]
+    for at, value in coins.items():  # stamped with the moment at which the level held, not an hour beside it
+        told = exchange.coins("ETHUSDT", round(at.timestamp() * 1000)) * COINS[name]
+        assert value == pytest.approx(told, rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from signals.inputs import BARS, INPUTS, LEVELS
 from storage.db import from_ms, to_ms
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from signals.series import Array
     from storage.db import Store
 
 
@@ -68,6 +69,9 @@ def place(venue: str) -> int:
     return _ORDER.index(venue) if venue in _ORDER else len(_ORDER)
 
 
+_MANY = 100  # rows from which on a statement of their own pays
+
+
 def _upsert(table: str, head: str, columns: tuple[str, ...]) -> str:
     names, marks = ", ".join(columns), ", ".join("?" * len(columns))
     # A value that is not known today never wipes out one that was known yesterday.
@@ -83,31 +87,97 @@ def _literals(connection: sqlite3.Connection, *values: str | int) -> str:
 
 
 def write(store: Store, batches: Iterable[Points]) -> int:
-    """Store points in one transaction and return how many values were given. Writing the same twice changes nothing."""
-    count = 0
+    """Store points in one transaction and return how many values were given. Writing the same twice changes nothing.
+
+    A tick brings thousands of frames of one row, a backfill a few of thousands: the former are put together into one
+    statement a table, since a statement a frame costs many times what its row does.
+    """
+    every = [block for points in batches if len((block := _block(points)).times)]  # before anybody waits for the writer
+    spans: dict[tuple[str, str, str, int], tuple[int, int]] = {}
     with store.write() as connection:
-        for points in batches:
-            table, every = ("levels", LEVELS) if points.step is None else ("bars", BARS)
-            columns = tuple(name for name in every if name in points.frame.columns)
-            values = points.frame.loc[:, list(columns)].to_numpy(dtype=float, na_value=math.nan)
-            known = values == values  # noqa: PLR0124 - the plain test for NaN
-            rows = known.any(axis=1)
-            if not rows.any():
+        waiting: dict[str, list[list[Any]]] = {"bars": [], "levels": []}
+        for block in every:
+            for name, (first, last) in block.spans.items():
+                key = (block.asset, name, block.venue, block.step)
+                before = spans.get(key, (first, last))
+                spans[key] = min(first, before[0]), max(last, before[1])
+            table = "bars" if block.step else "levels"
+            if len(block.times) < _MANY:
+                waiting[table] += _whole_rows(block)
                 continue
-            count += int(known.sum())
-            times = cast("pd.DatetimeIndex", points.frame.index).as_unit("ms").asi8
-            step = 0 if points.step is None else int(points.step.total_seconds())
-            head = _literals(connection, points.asset, points.venue, *([step] if step else []))
+            _flush(connection, table, waiting)  # in their order: what comes later wins
+            literal = _literals(connection, block.asset, block.venue, *([block.step] if block.step else []))
             # SQLite keeps NaN as NULL, so the values go in as they are.
-            body = zip(times[rows].tolist(), *(column.tolist() for column in values[rows].T), strict=True)
-            connection.executemany(_upsert(table, head, columns), body)
-            spans = [(name, times[known[:, i]]) for i, name in enumerate(columns) if known[:, i].any()]
-            connection.executemany(
-                "INSERT INTO series (asset, input, venue, step, first, last) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT "
-                "DO UPDATE SET first = min(first, excluded.first), last = max(last, excluded.last)",
-                [(points.asset, name, points.venue, step, int(at.min()), int(at.max())) for name, at in spans],
-            )
-    return count
+            body = zip(block.times, *(column.tolist() for column in block.values.T), strict=True)
+            connection.executemany(_upsert(table, literal, block.columns), body)
+        for table in waiting:
+            _flush(connection, table, waiting)
+        connection.executemany(
+            "INSERT INTO series (asset, input, venue, step, first, last) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT "
+            "DO UPDATE SET first = min(first, excluded.first), last = max(last, excluded.last)",
+            [(*key, *span) for key, span in spans.items()],
+        )
+    return sum(block.count for block in every)
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Points as they are written: only columns that we know, only rows with a value. step: seconds; 0 for instants."""
+
+    asset: str
+    venue: str
+    step: int
+    columns: tuple[str, ...]
+    times: list[int]
+    values: Array
+    count: int
+    spans: dict[str, tuple[int, int]]  # by input, the first and the last time with a value
+
+
+def _block(points: Points) -> _Block:
+    known_names = LEVELS if points.step is None else BARS
+    given = points.frame.columns.tolist()
+    columns = tuple(name for name in given if name in known_names)
+    frame = points.frame if len(columns) == len(given) else points.frame[list(columns)]
+    values = frame.to_numpy(dtype=float, na_value=math.nan)
+    known = values == values  # noqa: PLR0124 - the plain test for NaN
+    times = cast("pd.DatetimeIndex", frame.index).as_unit("ms").asi8
+    spans: dict[str, tuple[int, int]] = {}
+    if len(times) == 1:  # of a tick nearly all: no array is made where one number will do
+        at = int(times[0])
+        spans = {name: (at, at) for name, is_known in zip(columns, known[0].tolist(), strict=True) if is_known}
+        kept, count = times[: bool(spans)], len(spans)
+        values = values[: bool(spans)]
+    else:
+        for place, name in enumerate(columns):
+            if len(of := times[known[:, place]]):
+                spans[name] = int(of.min()), int(of.max())
+        rows = known.any(axis=1)
+        kept, count, values = times[rows], int(known.sum()), values[rows]
+    step = 0 if points.step is None else int(points.step.total_seconds())
+    return _Block(points.asset, points.venue, step, columns, kept.tolist(), values, count, spans)
+
+
+def _whole_rows(block: _Block) -> list[list[Any]]:
+    """Return rows of all columns of a table, None where nothing is given."""
+    every = BARS if block.step else LEVELS
+    head = [block.asset, block.venue, *([block.step] if block.step else [])]
+    places = [every.index(name) for name in block.columns]
+    found = []
+    for at, given in zip(block.times, block.values.tolist(), strict=True):
+        row: list[Any] = [None] * len(every)
+        for place, value in zip(places, given, strict=True):
+            row[place] = value
+        found.append([*head, at, *row])
+    return found
+
+
+def _flush(connection: sqlite3.Connection, table: str, waiting: dict[str, list[list[Any]]]) -> None:
+    """Write the rows that wait for a table."""
+    if rows := waiting[table]:
+        head, columns = ("?, ?, ?", BARS) if table == "bars" else ("?, ?", LEVELS)
+        connection.executemany(_upsert(table, head, columns), rows)
+        waiting[table] = []
 
 
 def directory(store: Store, asset: str | None = None) -> dict[tuple[str, str], list[Series]]:

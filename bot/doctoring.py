@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from bot.app import sources_of
 from bot.clock import SystemClock
-from bot.sources import Ask, SourceError
+from bot.market import OF_MARKET
+from bot.sources import Ask, NotOffered, SourceError
 from handlers.readings import VENUES
 from signals.inputs import MARKET
 from storage import points
@@ -54,11 +55,13 @@ async def examine(settings: Config) -> list[Finding]:
 
 async def _source(source: Source, settings: Config, clock: SystemClock) -> Finding:
     topic = next(iter(source.offers))
-    asset = MARKET if topic == "fear_greed" else settings.assets[0]
+    asset = MARKET if topic in OF_MARKET else settings.assets[0]
     name = VENUES.get(source.name, source.name)
     try:
         async with asyncio.timeout(2 * settings.market.timeout_seconds):
             answer = await source.fetch(Ask(topic, asset, clock.now()))
+    except NotOffered as error:  # it answered, and said so
+        return Finding(good=True, text=f"{name} answers. {error}")
     except (SourceError, TimeoutError) as error:
         said = str(error) or f"{name} does not answer in time."
         return Finding(good=False, text=f"{said} Check the network here, or set market.proxy in config.toml.")

@@ -61,7 +61,7 @@ _SAME_HOURS: Final = 0.01
 _TELLS_LISTING: Final = frozenset({"bars"})  # one topic speaks for the contract, so that it is told once
 _DAY: Final = timedelta(days=1)
 _IN_ROWS: Final = frozenset({"bars", "fear_greed", "stablecoins", "volatility"})  # asked from the newest known row on
-_OF_MARKET: Final = frozenset({"fear_greed", "stablecoins"})  # topics that have one figure for the whole market
+OF_MARKET: Final = frozenset({"fear_greed", "stablecoins"})  # topics that have one figure for the whole market
 _PRESENT: Final = frozenset({"depth", "options"})  # topics without a past: nobody gives it back
 WIDEST: Final[dict[Topic, int]] = {  # topics that cost a venue's whole allowance if asked for everything
     "depth": 20,
@@ -168,7 +168,7 @@ class Market:
         """List assets to be asked now; of a topic in trouble all of them, beginning with another one each time."""
         if line.breaker.rests(now):
             return []
-        wanted = [MARKET] if line.topic in _OF_MARKET else list(dict.fromkeys(assets))[: WIDEST.get(line.topic)]
+        wanted = [MARKET] if line.topic in OF_MARKET else list(dict.fromkeys(assets))[: WIDEST.get(line.topic)]
         free = [name for name in wanted if not self._asset(line, name).breaker.rests(now)]
         if line.breaker.failures and free:
             turn = line.turn % len(free)

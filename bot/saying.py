@@ -152,7 +152,8 @@ def _save_picture(reply: Reply, store: Store) -> Path | None:
 
 def keep_picture(chart: dict[str, Any], png: bytes) -> Path:
     """Write a picture into the present folder and return where. Refused, with the reason, where that cannot be."""
-    path = Path("-".join(["perpulse", *(str(chart[key]) for key in ("metric", "asset"))]).lower() + ".png")
+    names = [str(chart[key]) for key in ("metric", "value", "asset") if key in chart]
+    path = Path("-".join(["perpulse", *names]).lower() + ".png")
     try:
         path.write_bytes(png)
     except OSError as error:

@@ -101,6 +101,7 @@ class _Sheet:
         main = self._axes(above + strip, BODY, right)
         main.set_ylim(low, high)
         self._grid(main, ticks, words)
+        self._beside(main)
         self._values(main)
         self._dates(main)
         self._newest(main, newest)
@@ -147,7 +148,8 @@ class _Sheet:
         """Return the lines under the title as (left, right): what the axis counts, and the mark of an alert."""
         room = WIDTH - 2 * MARGIN
         zone = " · times in UTC" if self.chart["to"] - self.chart["from"] < 3 * DAY else ""
-        axis = self._cut(_known_letters(clean(self.chart["axis"])) + zone, SMALL, "normal", room)
+        other = f" · dashed: {self.chart['beside_name']}" if self.chart["beside"] else ""
+        axis = self._cut(_known_letters(clean(self.chart["axis"] + other)) + zone, SMALL, "normal", room)
         alert = self._cut(episode_words(self.chart), SMALL, "normal", room - 20)
         if axis and alert and self._wide(axis + alert, SMALL) + 40 > room:
             return [(axis, ""), ("", alert)]
@@ -231,6 +233,10 @@ class _Sheet:
         for stretch in self.chart["line"] if fill else ():
             x, y = zip(*stretch, strict=True)
             axes.fill_between([t / DAY for t in x], y, 0, color=LINE, alpha=0.1, lw=0, zorder=2)
+
+    def _beside(self, axes: Axes) -> None:
+        """Draw the value to compare with: thin and under the main one, whose colour it shares with the price."""
+        self._lines(axes, self.chart["beside"], color=MUTED, lw=1.5, ls=(0, (4, 2)), gid="beside", zorder=2.6)
 
     def _lines(self, axes: Axes, stretches: Sequence[Sequence[tuple[float, float]]], **style: Any) -> None:
         """Draw each stretch by itself, so that a hole stays one; a lone point is a dot, or it would not be seen."""

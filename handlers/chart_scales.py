@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def y_range(chart: Mapping[str, Any]) -> tuple[float, float, list[float]]:
     """Return the lowest and highest y and the ticks between: the data, and each alarm line within sight of it."""
-    values = [value for stretch in chart["line"] for _, value in stretch]
+    values = [value for stretch in (*chart["line"], *chart["beside"]) for _, value in stretch]
     low, high = min(values), max(values)
     if chart["unit"] == "index" and low >= 0 and high <= 100:
         return 0.0, 100.0, [0.0, 25.0, 50.0, 75.0, 100.0]

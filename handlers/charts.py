@@ -10,7 +10,7 @@ import itertools
 import math
 import unicodedata
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, SupportsFloat, TypeAlias
 
 from handlers import wording
@@ -49,12 +49,16 @@ class Band:
     whole: bool = True
 
 
-def bands(metric: Metric) -> tuple[Band, ...]:
-    """Return the alarm lines of a metric that lie on its drawn value, each line once, in rising rank."""
+def bands(metric: Metric, chart: Chart | None = None) -> tuple[Band, ...]:
+    """Return the alarm lines of a metric that lie on its drawn value, each line once, in rising rank.
+
+    chart: which of the metric's charts, if not the main one.
+    """
+    drawn = chart or metric.chart
     found: dict[tuple[str, float], tuple[str, Band]] = {}
     for watch in metric.watches:
         for level in watch.levels:
-            for band in _bands_of(level, metric.chart.value):
+            for band in _bands_of(level, drawn.value):
                 found.setdefault((band.beyond, band.enter), (level.rank, band))
     out: list[Band] = []
     sides = [beyond for beyond, _ in found]
@@ -99,6 +103,9 @@ def spec(
     alarms: Sequence[Band] | None = None,
     stamp: str = "",
     unit: Unit | None = None,
+    which: Chart | None = None,
+    beside: Iterable[SupportsFloat | None] | None = None,
+    named: timedelta = timedelta(0),
 ) -> dict[str, Any]:
     """Return a chart as JSON-able data, to be put into a Picture.
 
@@ -106,19 +113,22 @@ def spec(
     figure for all. at: times of the rows (datetime, ISO-8601 or epoch seconds; without an offset it is UTC), in any
     order, each with its value and, where given, the price. price_of: whose price, if not the asset's. episodes: start
     and end of each alert, end None while it lasts. alarms: in place of the metric's own lines. stamp: the last line.
-    unit: in place of the chart's.
+    unit: in place of the chart's. which: one of the metric's other charts. beside: the value to compare with, one for
+    each row, where the chart declares one. named: how long before its time the day lies that a value bears: a daily
+    close is stamped with the midnight after its day.
 
     NaN handling: None, NaN and infinities are not known. The line is broken there and wherever a row is missing, if
     the hole is wide enough to be seen (1/200 of the span). Of more than 400 rows, the lowest and the highest of each of
     199 equal times are kept, and the first and the last: no extreme is lost.
     ValueError when times and values differ in number.
     """
-    chart = drawn.chart if isinstance(drawn, Metric) else drawn
-    own = tuple(alarms) if alarms is not None else bands(drawn) if isinstance(drawn, Metric) else ()
+    chart = which or (drawn.chart if isinstance(drawn, Metric) else drawn)
+    own = tuple(alarms) if alarms is not None else bands(drawn, chart) if isinstance(drawn, Metric) else ()
     marked = {mark for band in own for mark in (band.enter, band.leave)}
     times = [_epoch(each) for each in at]
     rows = _known(times, values)
     prices = [] if price is None or not chart.with_price else _known(times, price)
+    others = [] if beside is None or chart.beside is None else _known(times, beside)
     start, end = (min(times), max(times)) if times else (0.0, 0.0)
     step = _step(times)
     own_asset = "" if asset.upper() == MARKET else asset
@@ -134,6 +144,9 @@ def spec(
         "line": _stretches(rows, step, end - start, POINTS),
         "price": _stretches(prices, step, end - start, PRICE_POINTS),
         "price_of": price_of or own_asset,
+        "beside": _stretches(others, step, end - start, POINTS),
+        "beside_name": chart.beside[0] if chart.beside else "",
+        "named_before": named.total_seconds(),
         "bands": [asdict(band) for band in own],
         "lines": [[label, value] for label, value in chart.lines if value not in marked],
         "episodes": _within(episodes, start, end),
@@ -187,18 +200,21 @@ def alt(chart: Mapping[str, Any]) -> str:
     points = [(t, v) for stretch in chart["line"] for t, v in stretch]
     unit, end = chart["unit"], chart["to"]
     last_at, last = points[-1]
-    now = f"now {say(last, unit)}" if chart["fresh"] else f"last known {say(last, unit)} on {_day(last_at, chart)}"
+    now = f"now {say(last, unit)}" if chart["fresh"] else f"last known {say(last, unit)} on {_named(last_at, chart)}"
     if len(points) == 1:
-        return f"{name}: one value, {say(last, unit)} on {_day(last_at, chart)}."
+        return f"{name}: one value, {say(last, unit)} on {_named(last_at, chart)}."
     high_at, high = max(points, key=lambda point: point[1])
     low_at, low = min(points, key=lambda point: point[1])
-    since = _moment(points[0][0]).strftime("%B %Y") if end - points[0][0] > 60 * 86400 else _day(points[0][0], chart)
+    since = _moment(points[0][0]).strftime("%B %Y") if end - points[0][0] > 60 * 86400 else _named(points[0][0], chart)
     said = [f"{name} since {since}: "]
     if high == low:
         said.append(f"unchanged, {now}.")
     else:
-        said.append(f"highest {say(high, unit)} on {_day(high_at, chart)}, ")
-        said.append(f"lowest {say(low, unit)} on {_day(low_at, chart)}, {now}.")
+        said.append(f"highest {say(high, unit)} on {_named(high_at, chart)}, ")
+        said.append(f"lowest {say(low, unit)} on {_named(low_at, chart)}, {now}.")
+    if chart["beside"]:
+        other = f"{chart['beside_name']} {say(chart['beside'][-1][-1][1], unit)}"
+        said.append(f" {other[:1].upper()}{other[1:]}.")
     lines = [words for band in chart["bands"] for words in band_words(band, unit) if words]
     if lines:
         said.append(" " + (text := ", ".join(lines))[0].upper() + text[1:] + ".")
@@ -343,6 +359,11 @@ def _within(episodes: Iterable[tuple[Time, Time | None]], start: float, end: flo
 
 def _moment(time: float) -> datetime:
     return datetime.fromtimestamp(time, UTC)
+
+
+def _named(time: float, chart: Mapping[str, Any]) -> str:
+    """Return the day whose figure a value is, as the messages name it."""
+    return _day(time - chart["named_before"], chart)
 
 
 def _day(time: float, chart: Mapping[str, Any], *, long: bool = True) -> str:

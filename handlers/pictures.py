@@ -50,7 +50,8 @@ class Pictures:
     async def draw(self, chart: dict[str, Any]) -> bytes | None:
         """Return the chart as PNG, or None where nothing is known to draw. Never raises: the text goes without it.
 
-        chart: a reference {"metric", "asset", "until", "days"} (days 365 by default, or "all"), or a full chart.
+        chart: a reference {"metric", "asset", "until", "days", "value"} (days 365 by default, or "all"; the value that
+        the metric's main chart draws by default), or a full chart.
         """
         try:
             full = chart if "line" in chart else await asyncio.to_thread(resolve, self._store, chart)
@@ -69,9 +70,10 @@ async def in_words(store: Store, reference: Mapping[str, Any]) -> str | None:
 def resolve(store: Store, reference: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the full chart of a reference from stored history up to its `until`; None where nothing is stored.
 
-    KeyError for a metric that this version does not know, ValueError for an unreadable time.
+    KeyError for a metric or a chart that this version does not know, ValueError for an unreadable time.
     """
     metric = metrics()[reference["metric"]]
+    drawn = metric.chart_of(reference.get("value"))
     asset = asset_of(metric, str(reference["asset"]))
     until = datetime.fromisoformat(reference["until"]).astimezone(UTC)
     spans = [span for name in metric.needs if (span := points.span(store, asset, name))]
@@ -89,8 +91,9 @@ def resolve(store: Store, reference: Mapping[str, Any]) -> dict[str, Any] | None
     rows = min(len(panel), max(1, round((end - panels.floor(start, step)) / step)))
     if not len(panel):
         return None
-    # Only the drawn value is computed: the others may look back over a year for every row.
-    values = metric.compute(panel)[metric.chart.value].last(rows)[:, 0]
+    # Only what is drawn is computed: the other values may look back over a year for every row.
+    series = metric.compute(panel)
+    values = series[drawn.value].last(rows)[:, 0]
     price, price_of = _price(store, panel, rows, asset, step)
     return charts.spec(
         metric,
@@ -101,6 +104,9 @@ def resolve(store: Store, reference: Mapping[str, Any]) -> dict[str, Any] | None
         price_of=price_of,
         episodes=_episodes(store, metric, asset, until),
         stamp=_stamp(panel, metric, asset, end, reference),
+        which=drawn,
+        beside=None if drawn.beside is None else series[drawn.beside[1]].last(rows)[:, 0],
+        named=timedelta(0) if metric.at_open or step < timedelta(days=1) else step,
     )
 
 

@@ -129,7 +129,10 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """How the metric is drawn: which value, over which span, in which unit, with which fixed lines."""
+    """How a value of the metric is drawn: in which unit, with which fixed lines.
+
+    beside: another value in the same unit, as (what it is called, its name), drawn as a thin line to compare with.
+    """
 
     title: str
     axis: str
@@ -137,6 +140,7 @@ class Chart:
     unit: Unit = "fraction"
     lines: tuple[tuple[str, float], ...] = ()
     with_price: bool = True
+    beside: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +151,8 @@ class Metric:
     judged (coarser data is judged at its own step). window: how far back one row looks. says: the template of the
     one-line reading shown by commands. running: an unfinished row may be read (never judged). market_wide: one figure
     for all assets. at_open: the value is published at the start of its row and is judged then. values: each name that
-    compute returns, with its unit in words; the docs are made from it.
+    compute returns, with its unit in words; the docs are made from it. charts: pictures of other values than the main
+    one, which are asked for by the value's name.
     """
 
     id: str
@@ -165,7 +170,15 @@ class Metric:
     market_wide: bool = False
     at_open: bool = False
     tells_not: str = ""  # what it does not tell, for /why and the docs
+    charts: tuple[Chart, ...] = ()
     compute: Callable[[Panel], Mapping[str, Series]] = field(default=lambda _: {}, compare=False)
+
+    def chart_of(self, value: str | None) -> Chart:
+        """Return the chart that draws a value; None: the main one. KeyError where the metric declares none."""
+        for chart in (self.chart, *self.charts):
+            if value in {None, chart.value}:
+                return chart
+        raise KeyError(f"{self.id} has no chart of {value}")
 
     def evaluate(self, panel: Panel, rows: int | None = None) -> dict[str, Array]:
         """Compute the newest `rows` rows (None: all), each value as (rows, assets).

@@ -153,9 +153,9 @@ def _check(each: Standing, deps: Deps, *, all_old: bool) -> str:
 
 # --- chart ------------------------------------------------------------------------------------------------------------
 
-_SHORT: Final = {  # what people say; every metric also goes by its id
-    "oi": "oi_drawdown",
-    "interest": "oi_drawdown",
+_SHORT: Final = {  # what people say, with the value that is meant where it is not the main one; ids go as well
+    "oi": "oi_vs_ma180 usd",
+    "interest": "oi_vs_ma180 usd",
     "drawdown": "oi_drawdown",
     "ma180": "oi_vs_ma180",
     "average": "oi_vs_ma180",
@@ -173,13 +173,14 @@ _SHORT: Final = {  # what people say; every metric also goes by its id
     "greed": "fear_greed",
     "mood": "fear_greed",
 }
-_NAMED: Final = ("oi", "ma180", "closing", "funding", "taker", "net", "price", "fng")
+_NAMED: Final = ("oi", "drawdown", "ma180", "closing", "funding", "taker", "net", "price", "fng")
 
 
 def _metric_words() -> Mapping[str, str]:
     from signals.metric import metrics  # noqa: PLC0415 - see above
 
-    return {word: metric for word, metric in _SHORT.items() if metric in metrics()} | {each: each for each in metrics()}
+    short = {word: drawn for word, drawn in _SHORT.items() if drawn.split()[0] in metrics()}
+    return short | {each: each for each in metrics()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,32 +197,36 @@ class Drawing:
 async def chart(deps: Deps, args: Drawing) -> Reply:
     """Draw a metric with its alarm lines and past alerts.
 
-    There are oi, ma180, closing, funding, taker, net, price and fng. Without a span it shows a year; "all" shows
-    everything that is stored.
+    There are oi, drawdown, ma180, closing, funding, taker, net, price and fng. Without a span it shows a year; "all"
+    shows everything that is stored.
     """
     from handlers import looking, pictures  # noqa: PLC0415 - see above
 
     if args.metric is None:
         raise Refused(f"Which chart? There are {', '.join(_NAMED)}. Type it like /chart oi btc 90d.")
-    look = await looking.look(deps, args.asset, (args.metric,), example="/chart oi btc")
+    metric, _, drawn = args.metric.partition(" ")
+    look = await looking.look(deps, args.asset, (metric,), example="/chart oi btc")
     days = "all" if args.whole else 365 if args.span is None else max(1, round(args.span.total_seconds() / 86400))
-    reference = {"metric": args.metric, "asset": look.asset, "until": deps.now.isoformat(), "days": days}
+    reference = {"metric": metric, "asset": look.asset, "until": deps.now.isoformat(), "days": days}
+    if drawn:
+        reference["value"] = drawn
     if deps.stamp_note:
         reference["note"] = deps.stamp_note
     alt = await pictures.in_words(deps.store, reference)
     if alt is None:
         longer = "no value is known in that span. Type a longer one, like /chart oi btc all"
-        raise Refused(f"There is nothing to draw for {look.asset}: {look.why_not(args.metric) or longer}.")
-    return answered(deps, look, [Line(_title(look, args.metric), "headline"), Picture(reference, alt)], _numbers(look))
+        raise Refused(f"There is nothing to draw for {look.asset}: {look.why_not(metric) or longer}.")
+    lines: list[Block] = [Line(_title(look, metric, drawn), "headline"), Picture(reference, alt)]
+    return answered(deps, look, lines, _numbers(look, drawn))
 
 
-def _title(look: Look, metric: str) -> str:
+def _title(look: Look, metric: str, drawn: str) -> str:
     from signals.inputs import MARKET  # noqa: PLC0415 - only here
     from signals.metric import metrics  # noqa: PLC0415 - see above
 
-    title = metrics()[metric].chart.title
+    title = metrics()[metric].chart_of(drawn or None).title
     return title if look.asset == MARKET else f"{look.asset}: {title[:1].lower()}{title[1:]}"
 
 
-def _numbers(look: Look) -> dict[str, Any]:
-    return {each.metric: value(each, "value") for each in look.readings}
+def _numbers(look: Look, drawn: str) -> dict[str, Any]:
+    return {each.metric: value(each, drawn or "value") for each in look.readings}

@@ -57,6 +57,9 @@ def labels(figure):
     return [artist.get_text() for artist in drawn(figure, "label")]
 
 
+BESIDE = Chart("Open interest", "USD", unit="usd", beside=("average", "mean"))
+
+
 # --- the data ---------------------------------------------------------------------------------------------------------
 
 
@@ -83,6 +86,33 @@ def test_times_are_read_as_utc(at):
     values = [1.0, 2.0] if at[0] != START + DAY else [2.0, 1.0]
     chart = spec(Chart("t", "a"), asset="BTC", at=at, values=values)
     assert chart["line"] == [[[START, 1.0], [START + DAY, 2.0]]]
+
+
+def test_a_daily_value_is_told_by_its_day_not_by_the_midnight_after_it():
+    assert "highest $3 on 2 October" in alt(make([1.0, 3.0, 2.0]))
+    assert "highest $3 on 1 October" in alt(make([1.0, 3.0, 2.0], named=timedelta(days=1)))
+
+
+def test_the_value_beside_is_drawn_named_and_in_sight():
+    chart = make([1.0, 2.0, 3.0], beside=[9.0, 8.0, 7.0], chart=BESIDE)
+    assert chart["beside"] == [[[START, 9.0], [START + DAY, 8.0], [START + 2 * DAY, 7.0]]]
+    assert " Average $7." in alt(chart)
+    figure = chart_drawing.figure(chart)
+    (line,) = drawn(figure, "beside")
+    assert list(line.get_ydata()) == [9.0, 8.0, 7.0]
+    assert figure.axes[-1].get_ylim()[1] > 9
+    assert any("dashed: average" in text.get_text() for text in figure.texts)
+
+
+@pytest.mark.parametrize(
+    ("chart", "beside"),
+    [pytest.param(BESIDE, None, id="not given"), pytest.param(None, [9.0, 8.0], id="not declared")],
+)
+def test_nothing_stands_beside(chart, beside):
+    plain = make([1.0, 2.0], chart=chart, beside=beside)
+    assert plain["beside"] == []
+    assert not drawn(chart_drawing.figure(plain), "beside")
+    assert "verage" not in alt(plain)
 
 
 def test_a_row_without_its_value_is_an_error_not_a_guess():

@@ -97,6 +97,25 @@ def test_old_history_is_shown_at_its_own_end(desk: Callable[..., Any]) -> None:
     assert full["to"] == here.now.timestamp()
 
 
+def test_a_reference_may_name_another_value(desk: Callable[..., Any]) -> None:
+    here = desk("recorded", "2026-02-16")
+    full = pictures.resolve(here.store, reference(here, "oi_vs_ma180", value="usd", days="all"))
+    assert full["unit"] == "usd"
+    assert full["line"][-1][-1][1] == pytest.approx(43_552_421_489, rel=1e-5)  # data/INDEX.md, as is the next
+    assert full["beside"][-1][-1][1] == pytest.approx(67_719_053_726, rel=1e-5)
+    assert full["bands"] == [], "the alarm line is a gap in percent, not dollars"
+    assert pictures.resolve(here.store, reference(here, "oi_vs_ma180"))["beside"] == []
+    with pytest.raises(KeyError, match="no chart of nosuch"):
+        pictures.resolve(here.store, reference(here, "oi_vs_ma180", value="nosuch"))
+
+
+def test_a_daily_value_bears_its_day_and_a_finer_one_its_time(desk: Callable[..., Any]) -> None:
+    here = desk("recorded", "2026-03-30")
+    assert pictures.resolve(here.store, reference(here, "oi_drawdown"))["named_before"] == 86400
+    assert pictures.resolve(here.store, reference(here, "fear_greed", asset="MARKET"))["named_before"] == 0
+    assert pictures.resolve(here.store, reference(here, "funding_apr"))["named_before"] == 0
+
+
 def test_what_is_drawn(desk: Callable[..., Any]) -> None:
     here, easel = desk("bundled", "2026-01-16"), Easel()
     drawer = Pictures(here.store, easel)

@@ -87,7 +87,9 @@ def test_declaration_and_computation_name_the_same(metric: Metric) -> None:
     names = set(metric.values)
     assert set(metric.compute(panel)) == names
     assert set(metric.needs) <= set(INPUTS)
-    assert metric.chart.value in names
+    for chart in (metric.chart, *metric.charts):
+        assert metric.chart_of(chart.value) is chart, "no two charts of one value"
+        assert {chart.value, *(chart.beside or ())[1:]} <= set(names)
     for watch in metric.watches:
         lines = [
             line for level in watch.levels for side in (level.enter, level.leave) for group in side for line in group

@@ -74,7 +74,7 @@ def test_what_is_too_old_is_not_calm_either(desk: Callable[..., Any]) -> None:
 @pytest.mark.parametrize(
     ("line", "metric", "asset", "days"),
     [
-        pytest.param("/chart oi btc", "oi_drawdown", "BTC", 365, id="a year by default"),
+        pytest.param("/chart drawdown btc", "oi_drawdown", "BTC", 365, id="a year by default"),
         pytest.param("/chart btc 90d funding", "funding_stretch", "BTC", 90, id="in any order"),
         pytest.param("/chart ma180 2w", "oi_vs_ma180", "BTC", 14, id="two weeks"),
         pytest.param("/chart taker all", "taker_ratio", "BTC", "all", id="all"),
@@ -93,9 +93,19 @@ def test_chart_refers_to_what_is_drawn_later(
     assert picture.alt.startswith(metrics()[metric].chart.title)
 
 
+def test_open_interest_is_drawn_in_dollars_with_its_average(desk: Callable[..., Any]) -> None:
+    here = desk("recorded", "2026-03-30")
+    reply = here.ask("/chart oi btc all")
+    (picture,) = (each for each in reply.blocks if isinstance(each, Picture))
+    assert (picture.chart["metric"], picture.chart["value"]) == ("oi_vs_ma180", "usd")
+    assert picture.alt.startswith("Open interest (BTC) since February 2025: highest $95.3bn on 6 October 2025, lowest")
+    assert "180-day average $" in picture.alt
+    assert reply.values["oi_vs_ma180"] == pytest.approx(48_466_000_000, rel=0.01), "the number that is drawn"
+
+
 def test_chart_says_its_extremes(desk: Callable[..., Any]) -> None:
-    alt = desk("recorded", "2026-03-30").text("/chart oi btc all")
-    assert "lowest −54.8 % on 2 March" in alt  # the close of the row of 1 March
+    alt = desk("recorded", "2026-03-30").text("/chart drawdown btc all")
+    assert "lowest −54.8 % on 1 March" in alt  # as the messages name it: the day, not the midnight that ends it
 
 
 @pytest.mark.parametrize("line", ["/chart fear_greed market", "/health market", "/chart oi market"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from signals.series import Array
     from storage.db import Store
 
+Times: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int64]]
 DAY = timedelta(days=1)
 NEARLY = 0.9  # of the fullest venue's points: as good as full
 NEWEST = 64  # points that tell how fine a series is
@@ -45,9 +46,9 @@ class Grid:
         """When the last row closes."""
         return self.start + self.step * self.count
 
-    def place(self, times: list[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    def place(self, times: Times) -> Times:
         """Return the row of each time (ms)."""
-        return (np.asarray(times, dtype=np.int64) - to_ms(self.start)) // round(self.step.total_seconds() * 1000)
+        return (times - to_ms(self.start)) // round(self.step.total_seconds() * 1000)
 
 
 def floor(at: datetime, step: timedelta) -> datetime:
@@ -124,29 +125,27 @@ def _read(store: Store, asset: str, venue: str, each: Input, grid: Grid, now: da
     times, steps, columns = points.columns(
         store, asset, venue, [each.name], start=grid.start - before, end=min(grid.end, now) if now else grid.end
     )
-    known = [
-        (at, step, value) for at, step, value in zip(times, steps, columns[each.name], strict=True) if value is not None
-    ]
+    values = np.array(columns[each.name], dtype=float)  # None becomes NaN
+    known = ~np.isnan(values)
+    at, length, values = np.array(times, dtype=np.int64)[known], np.array(steps, dtype=np.int64)[known], values[known]
     lead = math.ceil(before / grid.step)
     wide = Grid(grid.start - lead * grid.step, grid.step, grid.count + lead)
     column = np.full(wide.count, np.nan)
-    for step in sorted({step for _, step, _ in known}):  # coarser ones last: what the venue itself summed is exact
+    for step in np.unique(length).tolist():  # coarser ones last: what the venue itself summed is exact
         if step and step > grid.step.total_seconds():
             continue
-        rows = [(at, value) for at, one, value in known if one == step]
-        folded = _fold(each, wide, step, rows)
+        folded = _fold(each, wide, step, at[length == step], values[length == step])
         column = np.where(np.isnan(folded), column, folded)
     _carry(column, math.ceil(each.in_force / grid.step) - 1)
-    if now is not None and each.fold != "sum" and len(column):
-        _run(column, each, known, now)
+    if now is not None and each.fold != "sum" and len(column) and len(at):
+        _run(column, each, int(at[-1] + length[-1] * 1000), float(values[-1]), now)
     return column[lead:]
 
 
-def _fold(each: Input, grid: Grid, step: int, rows: list[tuple[int, float]]) -> Array:
+def _fold(each: Input, grid: Grid, step: int, at: Times, value: Array) -> Array:
     """Fold points into rows of the grid: bars of `step` seconds, or instants where it is 0."""
     out = np.full(grid.count, np.nan)
-    place = grid.place([at for at, _ in rows])
-    value = np.asarray([value for _, value in rows], dtype=float)
+    place = grid.place(at)
     inside = (place >= 0) & (place < grid.count)
     place, value = place[inside], value[inside]
     match each.fold:
@@ -171,12 +170,9 @@ def _carry(column: Array, limit: int) -> None:
         column[:] = pd.Series(column).ffill(limit=limit).to_numpy()
 
 
-def _run(column: Array, each: Input, known: list[tuple[int, int, float]], now: datetime) -> None:
-    """Give the unfinished row its newest value while that is fresh."""
-    if not math.isnan(column[-1]) or not known:
-        return
-    at, step, value = known[-1]
-    if to_ms(now) - (at + step * 1000) <= each.fresh_for.total_seconds() * 1000:
+def _run(column: Array, each: Input, known_at: int, value: float, now: datetime) -> None:
+    """Give the unfinished row the newest value while that is fresh. known_at: ms at which it became known."""
+    if math.isnan(column[-1]) and to_ms(now) - known_at <= each.fresh_for.total_seconds() * 1000:
         column[-1] = value
 
 

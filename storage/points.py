@@ -286,8 +286,5 @@ def columns(
         f"WHERE asset = ? AND venue = ? {which} AND at >= ? AND at < ? ORDER BY at",
         (asset, venue, to_ms(start), to_ms(end)),
     )
-    return (
-        [row[0] for row in found],
-        [row[1] for row in found],
-        {n: [r[i] for r in found] for i, n in enumerate(names, 2)},
-    )
+    at, lengths, *values = map(list, zip(*found, strict=True)) if found else [[] for _ in range(2 + len(names))]
+    return at, lengths, dict(zip(names, values, strict=True))

@@ -196,8 +196,13 @@ def test_a_command_introduces_itself(each: Any) -> None:
 def test_examples_are_answered(desk: Callable[..., Any]) -> None:
     here = desk("bundled", "2026-01-16")
     for each in commands().values():
-        if each.subject != "calculators":
-            fine(here.text(each.example), each.example)
+        if each.subject == "calculators":
+            continue
+        if each.name == "liqs":  # the bundled winter holds no liquidations, since none of its sources publishes them
+            with pytest.raises(Refused, match="No liquidations of BTC are stored yet"):
+                here.text(each.example)
+            continue
+        fine(here.text(each.example), each.example)
 
 
 @given(

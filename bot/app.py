@@ -20,7 +20,7 @@ from bot.following import Following
 from bot.market import Market
 from bot.positions import Positions
 from bot.prompting import SCREEN, Screen
-from bot.schedule import TICK_EVERY, schedule
+from bot.schedule import TICK_EVERY, keep_the_loop_free, schedule
 from bot.sources.alternative_me import AlternativeMe
 from bot.sources.ccxt_venue import CcxtVenue
 from bot.sources.defillama import DefiLlama
@@ -81,6 +81,7 @@ class App:
 
     async def run(self) -> None:
         """Run until told to stop, then leave in order: nothing new, finish what is in flight, close."""
+        keep_the_loop_free()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError):  # Windows has none

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 TICK_EVERY = timedelta(seconds=15)  # what is due is decided by each source; a turn with nothing due costs nothing
+
+
+def keep_the_loop_free() -> None:
+    """Let the event loop be late by a millisecond or two, not by a hundred, while threads read and write.
+
+    Two things of the interpreter stop every thread: a thread that computes keeps the others waiting for 5 ms by
+    default, and a full collection looks at every object of every library. What the libraries made at import is put
+    aside for good, and full collections are rare; the price is some megabytes of garbage that waits a little longer.
+    """
+    sys.setswitchinterval(0.001)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def schedule(jobs: dict[str, tuple[timedelta, Callable[[], Awaitable[Any]]]]) -> AsyncIOScheduler:

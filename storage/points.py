@@ -93,14 +93,9 @@ def write(store: Store, batches: Iterable[Points]) -> int:
     statement a table, since a statement a frame costs many times what its row does.
     """
     every = [block for points in batches if len((block := _block(points)).times)]  # before anybody waits for the writer
-    spans: dict[tuple[str, str, str, int], tuple[int, int]] = {}
     with store.write() as connection:
-        waiting: dict[str, list[list[Any]]] = {"bars": [], "levels": []}
+        waiting: dict[str, list[tuple[Any, ...]]] = {"bars": [], "levels": []}
         for block in every:
-            for name, (first, last) in block.spans.items():
-                key = (block.asset, name, block.venue, block.step)
-                before = spans.get(key, (first, last))
-                spans[key] = min(first, before[0]), max(last, before[1])
             table = "bars" if block.step else "levels"
             if len(block.times) < _MANY:
                 waiting[table] += _whole_rows(block)
@@ -115,7 +110,11 @@ def write(store: Store, batches: Iterable[Points]) -> int:
         connection.executemany(
             "INSERT INTO series (asset, input, venue, step, first, last) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT "
             "DO UPDATE SET first = min(first, excluded.first), last = max(last, excluded.last)",
-            [(*key, *span) for key, span in spans.items()],
+            (
+                (block.asset, name, block.venue, block.step, first, last)
+                for block in every
+                for name, first, last in block.spans
+            ),
         )
     return sum(block.count for block in every)
 
@@ -131,7 +130,7 @@ class _Block:
     times: list[int]
     values: Array
     count: int
-    spans: dict[str, tuple[int, int]]  # by input, the first and the last time with a value
+    spans: list[tuple[str, int, int]]  # inputs, each with the first and the last time with a value
 
 
 def _block(points: Points) -> _Block:
@@ -142,23 +141,23 @@ def _block(points: Points) -> _Block:
     values = frame.to_numpy(dtype=float, na_value=math.nan)
     known = values == values  # noqa: PLR0124 - the plain test for NaN
     times = cast("pd.DatetimeIndex", frame.index).as_unit("ms").asi8
-    spans: dict[str, tuple[int, int]] = {}
+    spans: list[tuple[str, int, int]] = []
     if len(times) == 1:  # of a tick nearly all: no array is made where one number will do
         at = int(times[0])
-        spans = {name: (at, at) for name, is_known in zip(columns, known[0].tolist(), strict=True) if is_known}
+        spans = [(name, at, at) for name, is_known in zip(columns, known[0].tolist(), strict=True) if is_known]
         kept, count = times[: bool(spans)], len(spans)
         values = values[: bool(spans)]
     else:
         for place, name in enumerate(columns):
             if len(of := times[known[:, place]]):
-                spans[name] = int(of.min()), int(of.max())
+                spans.append((name, int(of.min()), int(of.max())))
         rows = known.any(axis=1)
         kept, count, values = times[rows], int(known.sum()), values[rows]
     step = 0 if points.step is None else int(points.step.total_seconds())
     return _Block(points.asset, points.venue, step, columns, kept.tolist(), values, count, spans)
 
 
-def _whole_rows(block: _Block) -> list[list[Any]]:
+def _whole_rows(block: _Block) -> list[tuple[Any, ...]]:
     """Return rows of all columns of a table, None where nothing is given."""
     every = BARS if block.step else LEVELS
     head = [block.asset, block.venue, *([block.step] if block.step else [])]
@@ -168,11 +167,11 @@ def _whole_rows(block: _Block) -> list[list[Any]]:
         row: list[Any] = [None] * len(every)
         for place, value in zip(places, given, strict=True):
             row[place] = value
-        found.append([*head, at, *row])
+        found.append((*head, at, *row))
     return found
 
 
-def _flush(connection: sqlite3.Connection, table: str, waiting: dict[str, list[list[Any]]]) -> None:
+def _flush(connection: sqlite3.Connection, table: str, waiting: dict[str, list[tuple[Any, ...]]]) -> None:
     """Write the rows that wait for a table."""
     if rows := waiting[table]:
         head, columns = ("?, ?, ?", BARS) if table == "bars" else ("?, ?", LEVELS)

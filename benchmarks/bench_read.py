@@ -1,8 +1,9 @@
 """How fast two hourly years of one series come into a frame, and how many bytes a value takes on the disk.
 
 The plain table is what one would write without thinking: one value a row, (ts, exchange, symbol, metric, value) with
-text keys and a primary key, read with pandas.read_sql; times are whole milliseconds in both. Both files hold the same: two years of hourly bars, open
-interest and funding of ten assets. Each reader has a process of its own on its own file, in turn; the median counts.
+text keys and a primary key, read with pandas.read_sql; times are whole milliseconds in both. Both files hold the same:
+two years of hourly bars, open interest and funding. Each reader has a process of its own on its own file, in turn; the
+median counts.
 """
 
 from __future__ import annotations
@@ -116,10 +117,9 @@ def main() -> None:
     print(f"{'':<42} {'ms':>8} {'peak MB':>8} {'bytes a value':>14}")
     for each, label in NAMES.items():
         print(f"{label:<42} {middle[each][1] * 1000:>8.1f} {middle[each][3]:>8,.0f} {size[each]:>14.1f}")
-    print(
-        f"ratio | reading two hourly years into a frame, pandas.read_sql = 1 | {middle['store'][1] / middle['plain'][1]}"
-        f" | < 1 | {middle['store'][3]:,.0f} against {middle['plain'][3]:,.0f} MB"
-    )
+    ratio = middle["store"][1] / middle["plain"][1]
+    memory = f"{middle['store'][3]:,.0f} against {middle['plain'][3]:,.0f} MB"
+    print(f"ratio | reading two hourly years into a frame, pandas.read_sql = 1 | {ratio} | < 1 | {memory}")
     print(
         f"ratio | bytes a value on the disk, plain table = 1 | {size['store'] / size['plain']} | < 0.3334 |"
         f" {size['store']:.1f} against {size['plain']:.1f}"

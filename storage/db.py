@@ -53,6 +53,15 @@ class Store:
             raise self._explained(error) from error
         return found
 
+    def tuples(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Read rows by place alone, for thousands of them: names cost a third of the time."""
+        try:
+            cursor = self._reader().cursor()
+            cursor.row_factory = None
+            return cursor.execute(sql, parameters).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise self._explained(error) from error
+
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Row | None:
         """Read one row, or None."""
         found = self.rows(sql, parameters)

@@ -277,13 +277,14 @@ def columns(
     if INPUTS[names[0]].kind == "bar":
         # Named, because the key has them before the time: without them every bar of the venue would be passed by.
         steps = sorted({each.step for name in names for each in stored(store, asset, name) if each.venue == venue})
-        table, step, which = "bars", "step", f"AND step IN ({', '.join(map(str, steps))})"
+        table, step, which = "bars", "step, ", f"AND step IN ({', '.join(map(str, steps))})"
     else:
-        table, step, which = "levels", "0", ""
-    found = store.rows(
-        f"SELECT at, {step} AS step, {', '.join(names)} FROM {table} "  # noqa: S608 - names are ours, steps are numbers
+        table, step, which = "levels", "", ""
+    found = store.tuples(
+        f"SELECT at, {step}{', '.join(names)} FROM {table} "  # noqa: S608 - names are ours, steps are numbers
         f"WHERE asset = ? AND venue = ? {which} AND at >= ? AND at < ? ORDER BY at",
         (asset, venue, to_ms(start), to_ms(end)),
     )
-    at, lengths, *values = map(list, zip(*found, strict=True)) if found else [[] for _ in range(2 + len(names))]
+    at, *rest = map(list, zip(*found, strict=True)) if found else [[] for _ in range(1 + bool(step) + len(names))]
+    lengths, values = (rest[0], rest[1:]) if step else ([0] * len(at), rest)
     return at, lengths, dict(zip(names, values, strict=True))

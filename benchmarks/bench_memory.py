@@ -1,0 +1,138 @@
+"""Resident memory after an hour of operation with three venues and 300 assets, in minutes of simulated time.
+
+The bot's own Market, Ticker, judge and store, with a clock that is moved a minute at a time. The sources are made up in
+the process: bars, open interest and funding of each asset, in the shape that the recipes return, so that what is
+measured is perpulse and not a loopback exchange; ccxt is loaded, since a running bot has it. The first round brings
+some weeks of hourly history, as a first start does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import statistics
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.__main__ import megabytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bot.sources import Ask, Topic
+    from storage.points import Points
+
+VENUES, ASSETS, MINUTES = ("binance", "bybit", "okx"), int(os.environ.get("PERPULSE_BENCH_ASSETS", "300")), 60
+HISTORY = timedelta(days=int(os.environ.get("PERPULSE_BENCH_DAYS", "20")))
+START = datetime(2026, 11, 20, 12, 30, 30, tzinfo=UTC)
+NAMES = {
+    "bars": ("open", "high", "low", "close", "volume_usd", "taker_buy_usd"),
+    "open_interest": ("open_interest_coin", "open_interest_usd"),
+    "funding": ("funding_rate", "funding_interval_hours", "mark_price", "index_price"),
+}
+LIKE = {"funding_rate": 1e-4, "open_interest_usd": 1e4, "taker_buy_usd": 45.0}  # the others are 100
+
+
+class Made:
+    """A venue that answers from thin air: values that swing a little around their middle."""
+
+    attribution = "made up"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.offers: dict[Topic, timedelta] = {topic: timedelta(minutes=1) for topic in NAMES}  # type: ignore[misc]
+        self.caveats: dict[Topic, str] = {}
+
+    async def fetch(self, ask: Ask) -> Sequence[Points]:
+        """Answer hourly rows since the time asked for, and the present."""
+        import numpy as np  # noqa: PLC0415 - as the recipes do, after the start
+        import pandas as pd  # noqa: PLC0415 - as above
+
+        from storage.points import Points  # noqa: PLC0415 - as above
+
+        await asyncio.sleep(0)
+        hour = ask.now.replace(minute=0, second=0, microsecond=0)
+        step = timedelta(hours=1) if ask.topic == "bars" else None
+        first = ask.now if ask.since is None else ask.since.replace(minute=0, second=0, microsecond=0)
+        times = (
+            pd.date_range(first, hour - (step or timedelta(0)), freq="h") if ask.since or step else pd.DatetimeIndex([])
+        )
+        if step is None:
+            times = times.append(pd.DatetimeIndex([ask.now]))
+        swing = 1 + 0.01 * np.sin(times.as_unit("ms").asi8 / 5e7 + len(ask.asset))
+        frame = pd.DataFrame({name: LIKE.get(name, 100.0) * swing for name in NAMES[ask.topic]}, index=times)
+        if "funding_interval_hours" in frame:
+            frame["funding_interval_hours"] = 8.0
+        if step:
+            frame["high"], frame["low"] = 102.0, 98.0
+        return [Points(self.name, ask.asset, step, frame)] if len(frame) else []
+
+    async def close(self) -> None:
+        """Have nothing to close."""
+
+
+def resident() -> float:
+    """Return what the process holds now, in MB; the peak where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        import resource  # noqa: PLC0415 - there is none on Windows
+
+        return megabytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+async def measure(path: Path) -> None:
+    from bot.clock import ReplayClock  # noqa: PLC0415 - what is imported here is part of what is measured
+    from bot.market import Market  # noqa: PLC0415 - as above
+    from bot.schedule import keep_the_loop_free  # noqa: PLC0415 - as above
+    from bot.tick import Ticker  # noqa: PLC0415 - as above
+    from storage import points  # noqa: PLC0415 - as above
+    from storage.db import Store  # noqa: PLC0415 - as above
+
+    importlib.import_module("ccxt.async_support")
+    for module in ("bot.app", "matplotlib.figure", "handlers.on_telegram"):
+        importlib.import_module(module)
+    keep_the_loop_free()
+    print(f"libraries loaded: {resident():,.0f} MB", flush=True)
+    clock, store = ReplayClock(START), Store(path)
+    market = Market(
+        [Made(name) for name in VENUES],
+        clock=clock.now,
+        remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
+        history=HISTORY,
+    )
+    ticker = Ticker(store, market, clock, [f"A{number}" for number in range(ASSETS)], told=lambda: None)
+    took, held = [], []
+    for minute in range(MINUTES + 1):
+        clock.move(START + timedelta(minutes=minute))
+        begin = time.perf_counter()
+        await ticker.turn()
+        took.append(time.perf_counter() - begin)
+        held.append(resident())
+        if minute in {0, 1, MINUTES // 2, MINUTES}:
+            print(f"after minute {minute:>2}: {held[-1]:,.0f} MB, the turn took {took[-1]:.1f} s", flush=True)
+    await market.close()
+    store.close()
+    size = path.stat().st_size / 1e6
+    print(
+        f"{len(VENUES)} venues, {ASSETS} assets, a turn in the hour {statistics.median(took[1:]):.2f} s, file {size:,.0f} MB"
+    )
+    growth = held[-1] / held[1]
+    print(f"ratio | memory after an hour, after the first minute = 1 | {growth} | < 1.25 | {held[-1]:,.0f} MB resident")
+
+
+def main() -> None:
+    if MINUTES < 2:
+        sys.exit("perpulse: give it at least two minutes")
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(measure(Path(folder) / "perpulse.db"))
+
+
+if __name__ == "__main__":
+    main()

@@ -119,9 +119,9 @@ async def measure(path: Path) -> None:
             print(f"after minute {minute:>2}: {held[-1]:,.0f} MB, the turn took {took[-1]:.1f} s", flush=True)
     await market.close()
     store.close()
-    size = path.stat().st_size / 1e6
+    a_turn = statistics.median(took[1:])
     print(
-        f"{len(VENUES)} venues, {ASSETS} assets, a turn in the hour {statistics.median(took[1:]):.2f} s, file {size:,.0f} MB"
+        f"{len(VENUES)} venues, {ASSETS} assets, {HISTORY.days} days of history; a turn within the hour {a_turn:.2f} s"
     )
     growth = held[-1] / held[1]
     print(f"ratio | memory after an hour, after the first minute = 1 | {growth} | < 1.25 | {held[-1]:,.0f} MB resident")

@@ -147,8 +147,9 @@ def main() -> None:
         rate, peak, size, _ = (statistics.median(column) for column in zip(*measured[name], strict=True))
         speed[name] = rate
         print(f"{label:<42} {rate:>16,.0f} {peak:>8,.0f} {size:>14.1f}")
-    for name in ("wide", "long"):
-        print(f"ratio | points written a second, {names[name]} = 1 | {speed['store'] / speed[name]} | > 3 |")
+    # The plain table is what the goal means; the same rows as wide ones leave only what sqlite-utils itself costs.
+    for name, goal in (("long", "> 5"), ("wide", "> 3")):
+        print(f"ratio | points written a second, {names[name]} = 1 | {speed['store'] / speed[name]} | {goal} |")
 
 
 if __name__ == "__main__":

@@ -48,13 +48,15 @@ def _masked(match: re.Match[str]) -> str:
 class _Filter(logging.Filter):
     """Redact a record whole: message, arguments and traceback."""
 
-    def __init__(self, redact: Redactor) -> None:
+    def __init__(self, redact: Redactor, *, debug: bool) -> None:
         super().__init__()
-        self._redact = redact
+        self._redact, self._debug = redact, debug
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg = self._redact(record.getMessage())
         record.args = ()
+        if record.name.startswith("telegram.ext") and not self._debug:
+            record.exc_info = None  # its message says it all; forty lines of its insides help nobody
         if record.exc_info:
             record.exc_text = self._redact(logging.Formatter().formatException(record.exc_info))
             record.exc_info = None
@@ -71,7 +73,7 @@ def set_up(*, debug: bool = False, quiet: bool = False, secrets: Iterable[str] =
     redact = Redactor(secrets)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%d %H:%M:%S"))
-    handler.addFilter(_Filter(redact))
+    handler.addFilter(_Filter(redact, debug=debug))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if debug else logging.ERROR if quiet else logging.INFO)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import re
 import secrets
@@ -35,6 +36,7 @@ from telegram.request import HTTPXRequest
 from handlers.channel import Address, Outgoing, SendFailed
 from handlers.command import Asker, commands
 from handlers.on_telegram_errors import failure
+from handlers.on_telegram_reading import PollRequest
 from handlers.on_telegram_sending import BUTTON_VERSION, LIMITS, LONGEST_WAIT, Sending
 from handlers.reply import Block, Line
 from handlers.telegram_html import clean, clip
@@ -67,44 +69,23 @@ class Secret(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds for one request. poll: how long Telegram holds an empty getUpdates. standby: pause after a 409."""
+    """Seconds for one request. poll: how long Telegram holds an empty getUpdates.
+
+    standby: pause after a 409, doubled up to `standby_longest` while the other program goes on. A restart that overlaps
+    with the old process is over in seconds, and a chat should not wait five minutes for its answer.
+    """
 
     connect: float = 5.0
     read: float = 10.0
     poll: float = 10.0
     whole: float = 60.0  # one send with everything, uploads included
     retry: float = 1.0  # first pause before the next try to start; doubles up to a minute
-    standby: float = 300.0
+    standby: float = 10.0
+    standby_longest: float = 300.0
 
 
 async def _nothing(*_: str) -> None:
     pass
-
-
-class _PollRequest(HTTPXRequest):
-    """Reads updates so that one unreadable update does not block all that follow it.
-
-    The library drops a whole batch it cannot parse without confirming it, and asks for the same batch again at once,
-    for ever. An empty update in its place keeps the number and is skipped.
-    """
-
-    __slots__ = ()
-
-    @staticmethod
-    def parse_json_payload(payload: bytes) -> dict[str, Any]:
-        data = HTTPXRequest.parse_json_payload(payload)
-        if isinstance(data.get("result"), list):
-            data["result"] = [_readable(each) for each in data["result"]]
-        return data
-
-
-def _readable(update: dict[str, Any]) -> dict[str, Any]:
-    try:
-        Update.de_json(update, None)
-    except Exception as error:  # noqa: BLE001 - whatever the parser stumbles over, the next update must be read
-        log.warning("an update cannot be read and is skipped", update=update["update_id"], error=type(error).__name__)
-        return {"update_id": update["update_id"]}
-    return update
 
 
 class Telegram:
@@ -139,6 +120,7 @@ class Telegram:
         self._timeouts = timeouts or Timeouts()
         self._rights: dict[tuple[int, int], tuple[float, bool]] = {}
         self._starting: asyncio.Task[None] | None = None
+        self._pause, self._polls_since = 0.0, -math.inf  # the last pause after a 409, and the start after it
         self._application = self._build(token, base_url, concurrent)
         self._bot = self._application.bot
         self._sending = Sending(self._bot, draw, self._timeouts.whole)
@@ -151,7 +133,7 @@ class Telegram:
         }
         self._requests = (
             HTTPXRequest(**common, write_timeout=self._timeouts.read),
-            _PollRequest(connection_pool_size=2, **common),
+            PollRequest(on_refused=self._refused, connection_pool_size=2, **common),
         )
         builder = (
             Application.builder()
@@ -211,14 +193,15 @@ class Telegram:
         await self._updater.start_polling(
             timeout=int(self._timeouts.poll), allowed_updates=_WANTED, error_callback=self._on_poll_error
         )
+        self._polls_since = asyncio.get_running_loop().time()
 
     async def _log_in_later(self, pause: float) -> None:
         while True:
             await asyncio.sleep(pause)
             try:
                 await self._log_in()
-            except InvalidToken as error:
-                log.error("Telegram refuses the token, commands are not read", reason=failure(error).reason)  # noqa: TRY400 - the traceback quotes the token
+            except InvalidToken:
+                self._refused()
                 return
             except TelegramError:
                 pause = min(2 * pause, 60.0)
@@ -244,14 +227,21 @@ class Telegram:
         else:
             log.warning("updates are not read, trying on", reason=failure(error).reason)
 
+    def _refused(self) -> None:
+        log.error("commands are not read any more", reason=failure(InvalidToken()).reason)
+
     async def _stand_by(self) -> None:
+        alone = (
+            asyncio.get_running_loop().time() - self._polls_since > self._pause
+        )  # it went well for longer than it had to wait
+        self._pause = self._timeouts.standby if alone else min(2 * self._pause, self._timeouts.standby_longest)
         log.error(
             "another program reads this bot's updates; standing by. Stop the other one, or make a second bot",
-            again_in_seconds=self._timeouts.standby,
+            again_in_seconds=self._pause,
         )
         with contextlib.suppress(TelegramError):
             await self._updater.stop()
-        await self._log_in_later(self._timeouts.standby)
+        await self._log_in_later(self._pause)
 
     # -- messages out -----------------------------------------------------------------------------------------------
 

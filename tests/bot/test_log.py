@@ -175,3 +175,16 @@ def test_neither_the_app_nor_its_configuration_shows_the_token(tmp_path: Path) -
         app.draughtsman.close()
         app.store.close()
     assert not (tmp_path / "perpulse.db").exists()
+
+
+@pytest.mark.parametrize("debug", [pytest.param(False, id="plain"), pytest.param(True, id="debug")])
+def test_a_library_that_says_it_in_one_line_shows_its_insides_in_debug_only(
+    capsys: pytest.CaptureFixture[str], debug: bool
+) -> None:
+    log.set_up(debug=debug)
+    for name in ("telegram.ext", "bot.delivery"):
+        logging.getLogger(name).error("it went wrong", exc_info=ValueError(name))
+    said = capsys.readouterr().err
+    assert said.count("it went wrong") == 2
+    assert ("ValueError: telegram.ext" in said) is debug
+    assert "ValueError: bot.delivery" in said, "our own defects are shown whole"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import unicodedata
 import warnings
@@ -679,6 +680,26 @@ async def test_a_refused_token_is_said_without_the_token(fake: BotApi, caplog: p
     assert caught.value.__suppress_context__
     assert "@BotFather" in caught.value.reason
     assert TOKEN not in f"{caught.value!r} {place.telegram!r} {logs}"
+
+
+async def test_a_token_refused_while_running_is_told_in_one_line(place: Place) -> None:
+    with structlog.testing.capture_logs() as logs:
+        place.fake.revoked = True
+        place.fake.say(PRIVATE, ANN, "/oi")  # ends the poll that waits
+        await place.fake.until(lambda: any("not read any more" in each["event"] for each in logs))
+    assert [each for each in logs if "@BotFather" in each.get("reason", "")]
+    assert TOKEN not in str(logs)
+
+
+async def test_the_pause_grows_while_the_other_program_goes_on(place: Place) -> None:
+    def pauses() -> list[float]:
+        return [each["again_in_seconds"] for each in logs if "standing by" in each["event"]]
+
+    with structlog.testing.capture_logs() as logs:
+        place.fake.disturb("status", method="getUpdates", times=math.inf, status=409, text="Conflict: other getUpdates")
+        place.fake.say(PRIVATE, ANN, "/oi")  # ends the poll that waits
+        await place.fake.until(lambda: len(pauses()) >= 3)
+    assert pauses() == [QUICK.standby, 2 * QUICK.standby, 4 * QUICK.standby]
 
 
 async def test_stands_by_while_another_program_polls_and_comes_back(place: Place) -> None:

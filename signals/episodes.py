@@ -83,6 +83,8 @@ def step(
         unknown = unknown or (leave if rank >= _number(level) else enter) is None
         entering[i] = _counted(entering[i], enter)
         leaving[i] = _counted(leaving[i], leave)
+        if _any(level.at_once, values):
+            leaving[i] = max(leaving[i], _count(level.hold_leave, closes))
     for i, level in enumerate(levels):
         number = _number(level)
         if number > rank and entering[i] >= _count(level.hold, closes):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime, timedelta
 
-    from signals.series import Array, Panel, Series
+    from signals.series import Array, Coverage, Panel, Series
 
 Unit = Literal["fraction", "z", "usd", "ratio", "apr", "index", "code"]
 Rank = Literal["notice", "warning", "critical"]
@@ -75,6 +75,7 @@ class Level:
     enter: groups of conditions; the level is entered when all conditions of any one group hold for `hold`.
     leave: groups likewise; the level is left when any one group holds for `hold_leave`. While a value that could
     decide a side is not known, nothing happens on that side. A hold is in time: at hourly closes 2 h are 2 closes.
+    at_once: groups likewise, which end the level at the first close that any one holds, without waiting.
     """
 
     rank: Rank
@@ -82,6 +83,7 @@ class Level:
     leave: tuple[tuple[Line, ...], ...]
     hold: timedelta
     hold_leave: timedelta
+    at_once: tuple[tuple[Line, ...], ...] = ()
 
     def __post_init__(self) -> None:
         if set(self.enter) & set(self.leave):
@@ -95,9 +97,11 @@ def level(
     leave: Line | tuple[Line, ...] | list[tuple[Line, ...]],
     hold: timedelta,
     hold_leave: timedelta | None = None,
+    at_once: Line | tuple[Line, ...] | list[tuple[Line, ...]] = (),
 ) -> Level:
     """Declare a level. A tuple of lines must hold together; a list of tuples are alternatives."""
-    return Level(rank, _groups(enter), _groups(leave), hold, hold if hold_leave is None else hold_leave)
+    held = hold if hold_leave is None else hold_leave
+    return Level(rank, _groups(enter), _groups(leave), hold, held, _groups(at_once) if at_once else ())
 
 
 def _groups(lines: Line | tuple[Line, ...] | list[tuple[Line, ...]]) -> tuple[tuple[Line, ...], ...]:
@@ -211,6 +215,7 @@ class Reading:
     venues: tuple[str, ...]
     derived: tuple[str, ...]
     seen: timedelta  # how long a history its window has seen, for "learning, 9 of 30 days"
+    coverage: Coverage | None = None  # of open interest, where several venues have figures of it
 
     @property
     def known(self) -> bool:

@@ -14,6 +14,9 @@ back near rest ends the episode whatever its rank.
 The way out has to hold for three days, nine settlements of 8 h: funding swings from one settlement to the next, and
 with 8 h out as well as in the recorded winter of 2025-26 told of 19 crowds of shorts instead of 4.
 
+Where the other side's line is reached there is nothing to wait for: both sides cannot pay, so the one alarm ends as the
+other begins.
+
 NaN handling: no percentile while under 2/3 of the year is known; the plain lines (+30 %, −10 % a year) work without it.
 """
 
@@ -33,6 +36,8 @@ HOLD, HOLD_LEAVE = hours(8), days(3)
 NEUTRAL_TOP, NEUTRAL_BOTTOM = 0.15, -0.05
 AT_REST = 0.12  # the resting 10.95 % a year and a little
 MIDDLE = 0.05  # of the neutral band
+LONGS_PAY = ((at_least(0.95, "pct"), above(NEUTRAL_TOP)), (at_least(0.30),))
+SHORTS_PAY = ((at_most(0.05, "pct"), below(NEUTRAL_BOTTOM)), (at_most(-0.10),))
 NOTIONAL = 100_000
 
 
@@ -81,12 +86,20 @@ METRIC = Metric(
             levels=(
                 level(
                     "notice",
-                    enter=[(at_least(0.95, "pct"), above(NEUTRAL_TOP)), (at_least(0.30),)],
+                    enter=[*LONGS_PAY],
                     leave=[(below(0.80, "pct"), below(0.20)), (at_most(AT_REST),)],
                     hold=HOLD,
                     hold_leave=HOLD_LEAVE,
+                    at_once=[*SHORTS_PAY],
                 ),
-                level("warning", enter=at_least(0.60), leave=below(0.40), hold=HOLD, hold_leave=HOLD_LEAVE),
+                level(
+                    "warning",
+                    enter=at_least(0.60),
+                    leave=below(0.40),
+                    hold=HOLD,
+                    hold_leave=HOLD_LEAVE,
+                    at_once=[*SHORTS_PAY],
+                ),
             ),
             headline="{asset}: longs are paying unusually much to stay.",
             legs=(
@@ -105,10 +118,11 @@ METRIC = Metric(
             levels=(
                 level(
                     "notice",
-                    enter=[(at_most(0.05, "pct"), below(NEUTRAL_BOTTOM)), (at_most(-0.10),)],
+                    enter=[*SHORTS_PAY],
                     leave=[(above(0.20, "pct"), above(-0.03)), (at_least(MIDDLE),)],
                     hold=HOLD,
                     hold_leave=HOLD_LEAVE,
+                    at_once=[*LONGS_PAY],
                 ),
             ),
             headline="{asset}: shorts are paying unusually much to stay.",

@@ -21,6 +21,10 @@ FALL = (
     level("warning", enter=at_most(-20.0), leave=above(-15.0), hold=2 * HOUR),
 )
 QUICK = (level("notice", enter=at_least(10.0), leave=below(5.0), hold=HOUR, hold_leave=3 * HOUR),)
+FLIP = (
+    level("notice", enter=at_least(10.0), leave=below(5.0), hold=HOUR, hold_leave=3 * HOUR, at_once=at_most(-10.0)),
+    level("warning", enter=at_least(20.0), leave=below(15.0), hold=HOUR, hold_leave=3 * HOUR, at_once=at_most(-10.0)),
+)
 THREE = (
     *QUICK,
     level("warning", enter=at_least(20.0), leave=below(15.0), hold=HOUR),
@@ -47,6 +51,17 @@ def tell(
     ("levels", "values", "told"),
     [
         pytest.param(FALL, (-9, -9, -9), [], id="above the line nothing happens"),
+        pytest.param(
+            FLIP, (11, 4, -10), ["1 fired notice since 1", "3 resolved notice since 1"], id="the opposite does not wait"
+        ),
+        pytest.param(
+            FLIP,
+            (21, -10),
+            ["1 fired warning since 1", "2 resolved warning since 1"],
+            id="nor does it at a higher level",
+        ),
+        pytest.param(FLIP, (11, 4, -9), ["1 fired notice since 1"], id="nearly the opposite waits"),
+        pytest.param(FLIP, (11, 4, NAN), ["1 fired notice since 1"], id="the unknown is not the opposite"),
         pytest.param(FALL, (-10, -9, -10, -9), [], id="one close beyond the line is not two"),
         pytest.param(FALL, (-9, -10, -11), ["3 fired notice since 2"], id="two closes fire; dated by the first"),
         pytest.param(

@@ -238,9 +238,30 @@ def test_a_rank_speaks_only_outside_the_neutral_band(rate: float, fires: bool) -
     assert bool(story(metric, watch, panel)) is fires
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "ends", "begins"),
+    [
+        pytest.param(0.0004, -0.0002, "funding_stretch", "funding_stretch_low", id="longs paid, now shorts"),
+        pytest.param(0.0006, -0.0002, "funding_stretch", "funding_stretch_low", id="a warning ends as well"),
+        pytest.param(-0.0002, 0.0004, "funding_stretch_low", "funding_stretch", id="shorts paid, now longs"),
+    ],
+)
+def test_one_side_ends_where_the_other_begins(before: float, after: float, ends: str, begins: str) -> None:
+    rates = [*[0.0001] * 300, *[before] * 5, *[after] * 2]
+    panel = panel_of({"funding_rate": rates, "funding_interval_hours": [8.0] * 307}, days(1))
+    told = {name: story(*watches()[name], panel) for name in (ends, begins)}
+    assert [each.kind for each in told[ends]][-1] == "resolved"
+    assert [each.kind for each in told[begins]] == ["fired"]
+    assert told[ends][-1].day == told[begins][0].day
+
+
 def named(levels: tuple[Level, ...]) -> list[str]:
     lines: list[Line] = [
-        line for level in levels for side in (level.enter, level.leave) for group in side for line in group
+        line
+        for level in levels
+        for side in (level.enter, level.leave, level.at_once)
+        for group in side
+        for line in group
     ]
     return sorted({line.field for line in lines} | {line.bound for line in lines if isinstance(line.bound, str)})
 

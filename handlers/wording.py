@@ -153,6 +153,21 @@ def rate(value: float | None, hours: float | None = None) -> str:
     return f"{_fixed(value * 100, 4)} % per {each}"
 
 
+def zscore(value: float | None) -> str:
+    """Say a z-score: z −2.28. Beyond 10 the window held nothing like it, and how far beyond only tells its calm."""
+    if value is not None and not _missing(value) and abs(value) >= 10:
+        return f"z {'above +10' if value > 0 else f'below {MINUS}10'}"
+    return f"z {number(value, 2, plus=True)}"
+
+
+def under(value: float | None) -> str:
+    """Say where a value stands to its high, given as a fraction of it less one: 0.9 % below, or at."""
+    if value is None or _missing(value):
+        return UNKNOWN
+    words = share(-100 * value, 1)
+    return "at" if words == share(0, 1) else f"{words} below"
+
+
 def percentile(value: float | None, of: str = "days") -> str:
     """Say where a value stands, given the share of days at or below it in percent: higher than on 97 % of days."""
     if value is None or _missing(value):
@@ -275,7 +290,8 @@ _SPECS: dict[str, Callable[[Any], str]] = {
     "apr": apr,
     "rate": rate,
     "percentile": percentile,
-    "zscore": lambda value: f"z {number(value, 2, plus=True)}",
+    "zscore": zscore,
+    "under": under,
     "rank": lambda value: share(_within_99(value)),
     "ratio": lambda value: number(value, 2),
     "number": number,

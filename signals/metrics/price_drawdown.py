@@ -69,7 +69,7 @@ METRIC = Metric(
                 "Against 16 days ago: {change:change}.",
             ),
             counter="It is wrong to read a cause out of this: it measures the size of a fall and nothing else.",
-            resolved="{asset}: price is {price:price}, {value:change} from its 16-day high, after {duration:duration}.",
+            resolved="{asset}: price is {price:price}, {value:under} its 16-day high, after {duration:duration}.",
         ),
     ),
     tells_not="Anything on the cause of the fall.",

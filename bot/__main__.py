@@ -35,12 +35,18 @@ Assets = Annotated[list[str] | None, typer.Option("--asset", help="Only this ass
 
 
 @app.callback(invoke_without_command=True)
-def _default(context: typer.Context) -> None:
+def _default(context: typer.Context, config: ConfigFile = None, db: Db = None) -> None:
     if context.invoked_subcommand is None:
-        if DEFAULT_CONFIG.exists():
-            run()
+        if config or DEFAULT_CONFIG.exists():
+            run(config, db)
         else:
-            demo()
+            demo(db)
+        return
+    # Both may stand before the command too: there they are what the command takes where it is given none itself.
+    given = {"config": config, "db": db}
+    context.default_map = {
+        command: {**given, **dict.fromkeys(("refresh", "show"), given)} for command in (context.invoked_subcommand,)
+    }
 
 
 @app.command()
@@ -219,7 +225,7 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # a terminal that knows no minus sign shall not cost the answer
     try:
         try:
-            app()
+            app(prog_name="perpulse")
         finally:
             sys.stdout.flush()
     except BrokenPipeError:

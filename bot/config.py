@@ -6,12 +6,16 @@ Unknown keys are refused, because a misspelt key that is silently ignored costs 
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 LONGEST_LOOK_BACK = 600  # days; a test holds it against the metrics
 
@@ -173,6 +177,7 @@ class Config(BaseSettings):
 def load(path: Path | None) -> Config:
     """Read the configuration. ConfigError says file, key, what is wrong and what to write."""
     data: dict[str, Any] = {}
+    _look_for_slips(os.environ)
     if path is not None:
         try:
             data = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -190,6 +195,17 @@ def load(path: Path | None) -> Config:
         return Config(**data)
     except ValidationError as error:
         raise ConfigError("\n".join(_lines(path, error))) from None
+
+
+def _look_for_slips(environment: Mapping[str, str]) -> None:
+    """Refuse a variable that is nearly one of ours; others may be somebody else's."""
+    known = [f"PERPULSE_{name.upper()}" for name in Config.model_fields]
+    for name in environment:
+        first, *rest = name.partition("__")
+        own = first.upper()
+        if own.startswith("PERPULSE_") and own not in known:
+            for near in difflib.get_close_matches(own, known, 1, 0.9):
+                raise ConfigError(f"environment: unknown variable {name}. Did you mean {near}{''.join(rest)}?")
 
 
 def _lines(path: Path | None, error: ValidationError) -> list[str]:

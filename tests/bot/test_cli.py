@@ -486,6 +486,36 @@ def test_a_faulty_config_is_one_line(perpulse: Perpulse, tmp_path: Path, text: s
     assert said in perpulse(command).refusal
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        pytest.param("PERPULSE_ASSETZ", "Did you mean PERPULSE_ASSETS?", id="a setting"),
+        pytest.param("PERPULSE_TELEGRM__TOKEN", "Did you mean PERPULSE_TELEGRAM__TOKEN?", id="a section"),
+        pytest.param("PERPULSE_TELEGRAM__TOKN", "unknown key 'telegram.tokn'", id="within a section"),
+    ],
+)
+def test_a_misspelt_variable_is_one_line(
+    perpulse: Perpulse, monkeypatch: pytest.MonkeyPatch, name: str, said: str
+) -> None:
+    monkeypatch.setenv(name, "x")
+    assert said in perpulse("check-config").refusal
+
+
+def test_variables_of_others_are_no_slips(perpulse: Perpulse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERPULSE_BACKUP_FOLDER", "x")
+    assert perpulse("check-config").code == 0
+
+
+def test_the_database_may_be_named_before_the_command(perpulse: Perpulse, tmp_path: Path) -> None:
+    file = written(tmp_path, HEADER + GOOD)
+    assert perpulse("--db", "mine.db", "import", file).code == 0
+    assert (tmp_path / "mine.db").exists()
+    assert perpulse("--db", "mine.db", "import", file, "--db", "other.db").code == 0
+    assert (tmp_path / "other.db").exists(), "what stands behind the command wins"
+    assert "none.toml does not exist" in perpulse("--config", "none.toml", "tiers", "show", "BTC bybit").refusal
+    assert "none.toml does not exist" in perpulse("--config", "none.toml").refusal
+
+
 @pytest.mark.parametrize("command", [("say", "/liq 95000 25x long"), ("replay",), ("import", "x.csv"), ("doctor",)])
 def test_every_command_reads_the_config(perpulse: Perpulse, tmp_path: Path, command: tuple[str, ...]) -> None:
     assert "nowhere.toml does not exist" in perpulse(*command, "--config", "nowhere.toml").refusal

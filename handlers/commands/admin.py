@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from handlers import wording
@@ -14,7 +15,6 @@ from handlers.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
     from storage.health import SourceHealth
 
@@ -52,7 +52,7 @@ def _status(deps: Deps, asset: str | None) -> Reply:
     lines: list[Block] = [Line(_headline(inputs, sources), "headline"), Line(f"Inputs of {asset}:")]
     lines += [Line(f"– {each}") for each in _grouped(inputs)] or [Line("– nothing is stored yet")]
     lines.append(Line("Sources:"))
-    lines += [Line(f"– {_source(each, deps.now, zone)}") for each in sources] or [
+    lines += [Line(f"– {_source(each, deps.now, zone)}") for each in _alike(sources, zone)] or [
         Line("– no source was asked yet; perpulse run asks them")
     ]
     lines.append(Line(f"Outbox: {wording.count(waiting, 'message')} waiting. Followed: {', '.join(deps.assets[:12])}."))
@@ -134,8 +134,19 @@ def _grouped(inputs: list[dict[str, Any]]) -> list[str]:
     return [f"{', '.join(titles)}: {words}" for words, titles in by_words.items()]
 
 
-def _source(each: SourceHealth, now: datetime, zone: str) -> str:
-    topic = each.topic.replace("_", " ")
+def _alike(sources: list[SourceHealth], zone: str) -> list[list[SourceHealth]]:
+    """Put together what went wrong with one source in the same way at the same time: the reason is said once."""
+    groups: dict[Any, list[SourceHealth]] = {}
+    for each in sources:
+        own = each.topic if each.state == "ok" or each.quarantined else None
+        since, again = (wording.clock(when, zone, dated=True) if when else None for when in (each.since, each.next_try))
+        groups.setdefault((each.source, each.state, own, since, again, each.error), []).append(each)
+    return list(groups.values())
+
+
+def _source(alike: list[SourceHealth], now: datetime, zone: str) -> str:
+    each = min(alike, key=lambda one: one.last_good or datetime.min.replace(tzinfo=UTC))  # the worst speaks for all
+    topic = wording.listing([one.topic.replace("_", " ") for one in alike])
     good = "never gave a value" if each.last_good is None else f"last value {wording.ago(now - each.last_good)}"
     rejected = f", {wording.count(each.quarantined, 'figure')} rejected as impossible" if each.quarantined else ""
     if each.state == "ok":

@@ -67,6 +67,27 @@ def test_status_of_sources_in_trouble(desk: Callable[..., Any]) -> None:
     assert (down["state"], down["next_try"]) == ("down", "2026-01-16T00:04:00Z")
 
 
+def test_status_says_once_what_is_wrong_with_many(desk: Callable[..., Any]) -> None:
+    here = desk("bundled", "2026-01-16")
+    since, again = here.now - timedelta(minutes=6), here.now + timedelta(minutes=4)
+
+    def down(topic: str, error: str = "It is away.", **good: float) -> SourceHealth:
+        last = here.now - timedelta(**good) if good else None
+        return SourceHealth("binance", topic, "down", since, last, again, error)
+
+    health.save(
+        here.store,
+        [down("bars", minutes=9), down("depth", minutes=3), down("funding", "It is cut."), down("ratios", minutes=5)],
+    )
+    said = [each for each in lines(here) if "DOWN" in each]
+    assert len(said) == 2
+    assert said[0].startswith(
+        "– Binance, bars, depth and ratios: DOWN since 15 January 23:54 UTC, last value 9 min ago"
+    )
+    assert said[1].startswith("– Binance, funding: DOWN since 15 January 23:54 UTC, never gave a value")
+    assert len(here.ask("/status").values["sources"]) == 4
+
+
 def test_status_tells_what_never_came_and_what_is_old(desk: Callable[..., Any]) -> None:
     here = desk("bundled", "2026-01-16", without=("funding_interval_hours", "open_interest_coin"))
     values = here.later(timedelta(hours=9)).ask("/status").values

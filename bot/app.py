@@ -33,12 +33,13 @@ from handlers.answer import answer_blocks, logged
 from handlers.command import Deps
 from handlers.draughtsman import Draughtsman
 from handlers.pictures import Pictures
-from storage import chats, outbox, points
+from storage import chats, health, outbox, points
 from storage.db import Store, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+    from bot.breaker import State
     from bot.config import Config
     from bot.sources import Source
     from bot.tape import Wrap
@@ -258,6 +259,7 @@ def build(
         sources_of(config, clock, wrap) if sources is None else sources,
         clock=clock.now,
         remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
+        in_trouble=lambda: _in_trouble(store),
     )
     draughtsman = Draughtsman()
     telegram: Telegram | None = None
@@ -324,6 +326,18 @@ def _streams(config: Config, store: Store, clock: Clock) -> LiquidationStreams |
         proxy=market.proxy,
         timeout_s=market.timeout_seconds,
     )
+
+
+def _in_trouble(store: Store) -> dict[str, State]:
+    """Return the sources whose every topic was silent or refused when this database was last written."""
+    states: dict[str, set[str]] = {}
+    for each in health.load(store):
+        states.setdefault(each.source, set()).add(each.state)
+    troubled: dict[str, State] = {}
+    for source, found in states.items():
+        if "ok" not in found:
+            troubled[source] = "blocked" if "blocked" in found else "down"
+    return troubled
 
 
 def _account(config: Config, clock: Clock) -> HyperliquidAccount:

@@ -123,7 +123,7 @@ def change(desk: Desk, now: datetime) -> SourceEvent | None:
         state, reason, since = desk.host.state, desk.host.reason, desk.host.since or now
     elif told:
         state, reason, since = "down", told[0].reason, told[0].since or now
-    elif not failing:
+    elif not failing and desk.asked:  # a new process that has not asked yet knows nothing good of anybody
         state, failing = "ok", tuple(line.topic for line in desk.lines)
     if state == desk.told:
         return None

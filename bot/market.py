@@ -32,8 +32,9 @@ from signals.inputs import INPUTS, MARKET
 from storage.options import Chain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from bot.breaker import State
     from bot.sources import Found
     from storage.points import Newest, Points
 
@@ -73,7 +74,8 @@ class Market:
     """Ask every source what is due and pass on what can be true.
 
     clock: read at receipt, since an exchange's time may lie after the beginning of the round. remembered: the newest
-    stored value of (venue, asset, input), by which a restart goes on where it stopped. chance: the jitter, in [0, 1).
+    stored value of (venue, asset, input), by which a restart goes on where it stopped. in_trouble: sources that
+    were down or blocked when the last process ended, which have been told of; read once. chance: the jitter, in [0, 1).
     """
 
     def __init__(
@@ -82,12 +84,14 @@ class Market:
         *,
         clock: Callable[[], datetime],
         remembered: Remembered | None = None,
+        in_trouble: Callable[[], Mapping[str, State]] = dict,
         chance: Callable[[], float] = random.random,
         history: timedelta = HISTORY,
         patience_s: float = 60.0,
     ) -> None:
         self._clock, self._chance, self._history, self._patience_s = clock, chance, history, patience_s
         self._remembered = remembered or (lambda _venue, _asset, _name: None)
+        self._in_trouble: Callable[[], Mapping[str, State]] | None = in_trouble
         self._border = Border(self._last_value)
         self._log = structlog.get_logger("market")
         self._told: list[AssetEvent] = []
@@ -106,6 +110,10 @@ class Market:
 
     async def collect(self, assets: Sequence[str], now: datetime) -> Collected:
         """Ask what is due at `now`; never sleeps and never raises for a source. Call it again at the next tick."""
+        if self._in_trouble:
+            known, self._in_trouble = self._in_trouble(), None
+            for desk in self._desks:
+                desk.told = known.get(desk.source.name, "ok")
         found = await asyncio.gather(*(self._desk(desk, assets, now) for desk in self._desks))
         events = [event for desk in self._desks if (event := change(desk, now))]
         points = self._agreeing([each for batch in found for each in batch if not isinstance(each, Chain)], now)

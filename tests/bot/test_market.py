@@ -5,7 +5,7 @@ import itertools
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
@@ -437,3 +437,23 @@ def test_health_is_plain_data(clock: Clock) -> None:
     (health,) = market(clock, Script()).health()
     assert isinstance(health, SourceHealth)
     assert (health.last_good, health.quarantined, health.absent) == (None, 0, {})
+
+
+@pytest.mark.parametrize(
+    ("before", "does", "told"),
+    [
+        pytest.param("blocked", raising(Blocked("refused (451)")), [], id="still blocked"),
+        pytest.param("blocked", answer, ["ok"], id="answers again"),
+        pytest.param("down", answer, ["ok"], id="was down, answers again"),
+        pytest.param("down", raising(Blocked("refused (451)")), ["blocked"], id="from bad to worse"),
+    ],
+)
+async def test_what_was_told_before_a_restart_is_not_told_again(
+    clock: Clock, before: Any, does: Callable[[Ask], list[Points]], told: list[str]
+) -> None:
+    """Each start, and each `say`, is a new process: an outage of a week is one notice, not one a start."""
+    source = Script(does)
+    held = Market([source], clock=clock, chance=lambda: 0.0, in_trouble=lambda: {"binance": before})
+    events = [event for _ in range(3) for event in (await held.collect(["BTC"], clock())).events]
+    assert source.count() >= 1
+    assert [event.state for event in events] == told

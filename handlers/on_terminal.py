@@ -61,7 +61,8 @@ class Terminal:
 
     def rule(self, title: str) -> None:
         """Print a line that parts two messages."""
-        self._console.print(Text(f"\n── {title} " + "─" * max(0, 60 - len(title)), "dim"))
+        room = min(60, self._console.width - 4)
+        self._console.print(Text(f"\n── {title} " + "─" * max(0, room - len(title)), "dim"))
 
     def say(self, text: str, style: str = "") -> None:
         """Print a line of the program's own."""

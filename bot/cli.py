@@ -127,7 +127,7 @@ async def _demo(store: Store, *, prompt: bool, as_json: bool) -> None:
     from bot.importing import read_file
     from bot.importing.keeping import keep
     from bot.prompting import Screen
-    from storage import panels
+    from storage import grid
 
     if store.exists and points.assets(store):
         raise Refused(f"{store.path} holds data already. The demo wants a file of its own: give another --db, or none.")
@@ -143,7 +143,7 @@ async def _demo(store: Store, *, prompt: bool, as_json: bool) -> None:
         return
     screen, clock = Screen(), ReplayClock(FIRST_TOLD)
     await _show_winter(store, told, screen, clock)
-    clock.move(panels.floor(span[1], timedelta(days=1)))  # where the last whole day closes: nothing is old there
+    clock.move(grid.floor(span[1], timedelta(days=1)))  # where the last whole day closes: nothing is old there
     await asyncio.to_thread(_look_back, store, screen, span)
     if prompt and sys.stdin.isatty():
         await _take_commands(store, screen, clock)

@@ -19,7 +19,7 @@ from signals import episodes as engine
 from signals.episodes import State
 from signals.inputs import INPUTS
 from signals.metric import metrics
-from storage import episodes, outbox, panels, points
+from storage import episodes, grid, outbox, panels, points
 from storage.db import StoreError, from_ms
 from storage.episodes import Standing
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from signals.metric import Metric
-    from signals.series import Panel
     from storage.db import Store
     from storage.episodes import Key
     from storage.points import Series
@@ -67,7 +66,8 @@ def walk(store: Store, stretch: Stretch, states: Mapping[Key, State], *, note: s
     held = dict(states)
     times = (panel.at if metric.at_open else panel.closes)[len(panel) - rows :].to_pydatetime().tolist()
     for column, asset in enumerate(stretch.assets):
-        sources = _sources(panel, metric, asset)
+        derived = tuple(sorted(name for name, one in panel.derived if one == asset and name in metric.needs))
+        venues, coverage = panel.venues(asset, metric.needs), panel.coverage.get(asset)
         known = zip(*(values[name][:, column].tolist() for name in names), strict=True)
         for at, row in zip(times, known, strict=True):
             here = dict(zip(names, row, strict=True))
@@ -80,13 +80,10 @@ def walk(store: Store, stretch: Stretch, states: Mapping[Key, State], *, note: s
                 held[key] = state
                 happening = None
                 if transition:
-                    happening = Happening(metric, watch, asset, transition, stretch.step, *sources, note=note)
+                    happening = Happening(
+                        metric, watch, asset, transition, stretch.step, venues, derived, note=note, coverage=coverage
+                    )
                 yield Verdict(key, state, happening)
-
-
-def _sources(panel: Panel, metric: Metric, asset: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    venues = dict.fromkeys(panel.scope[name, asset] for name in metric.needs if (name, asset) in panel.scope)
-    return tuple(venues), tuple(sorted(name for name, one in panel.derived if one == asset and name in metric.needs))
 
 
 def history(
@@ -106,7 +103,7 @@ def history(
                 continue
             first, last = min(span[0] for span in spans), min(end, max(span[1] for span in spans) + timedelta(days=1))
             step = panels.step_for(store, metric, asset, first, last)
-            stretch = Stretch(metric, step, (asset,), panels.floor(first, step), panels.floor(last, step))
+            stretch = Stretch(metric, step, (asset,), grid.floor(first, step), grid.floor(last, step))
             if metric.at_open:
                 stretch = replace(stretch, end=stretch.end + step)
             if stretch.first < stretch.end:
@@ -185,10 +182,10 @@ def _rows(
         return None  # not even one row of the finest step, so the data need not be looked at
     step = panels.step_for(store, metric, asset, latest - metric.window, latest)
     latest = min(now, *(at + _reach(name, step) for name, at in known.items()))
-    end = panels.floor(min(now, *known.values()), step) + step if metric.at_open else panels.floor(latest, step)
+    end = grid.floor(min(now, *known.values()), step) + step if metric.at_open else grid.floor(latest, step)
     begun = min(each.first for every in series.values() for each in every)
     first = min(judged) + (step if metric.at_open else timedelta(0)) if judged else from_ms(begun)
-    first = panels.floor(first, step)
+    first = grid.floor(first, step)
     return (step, first, end) if first < end else None
 
 

@@ -15,10 +15,10 @@ from handlers import wording
 from handlers.command import Refused
 from handlers.freshness import GRACE, is_stale, usual_gap
 from handlers.notices import derived_words
-from handlers.readings import CREDIT, VENUES, NotKnown, asset_of, newest_inputs, read
+from handlers.readings import CREDIT, VENUES, NotKnown, asset_of, coverage_words, named, newest_inputs, read
 from signals.inputs import INPUTS, MARKET, is_floor
 from signals.metric import Reading, metrics
-from storage import chats, panels, points
+from storage import chats, grid, panels, points
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,6 +47,11 @@ class Look:
         """Say why there is no reading; "" if there is one."""
         each = self.found[metric]
         return each.reason if isinstance(each, NotKnown) else ""
+
+    def no_total(self, metric: str) -> bool:
+        """Tell whether there is no reading because too little of the market answers to be summed."""
+        each = self.found[metric]
+        return isinstance(each, NotKnown) and each.coverage is not None and not each.coverage.enough
 
     @property
     def readings(self) -> tuple[Reading, ...]:
@@ -145,6 +150,7 @@ def stamp_of(readings: Sequence[Reading], now: datetime, deps: Deps) -> str | No
     parts = [
         # A daily index beside live figures has an age of its own, or it would make all of them look old.
         *(part for some in (others, of_market) if some for part in _sources(some, now, deps)),
+        covered(readings),
         "daily data" if any(_of_daily_data(each, deps) for each in readings) else "",
         derived_words(tuple(sorted(derived))),
         "liquidations are a floor" if any(_is_floor(each) for each in readings) else "",
@@ -158,6 +164,23 @@ def _sources(readings: Sequence[Reading], now: datetime, deps: Deps) -> tuple[st
     stale, oldest = stale_since(readings, deps), as_of(readings)
     age = f"{wording.age(now - stale)}: not current" if stale else wording.age(now - oldest if oldest else None)
     return ", ".join(CREDIT.get(venue, VENUES.get(venue, venue)) for venue in venues), age
+
+
+def covered(readings: Sequence[Reading]) -> str:
+    """Say how much of the market the figures of open interest are; "" where one venue is all there is.
+
+    A year may be known of fewer venues than a month is: then it is said for the shortest window, and who the others
+    rest on.
+    """
+    by_window = sorted((each for each in readings if each.coverage), key=lambda each: metrics()[each.metric].window)
+    said: dict[tuple[str, ...], str] = {}
+    for each in by_window:
+        if not each.coverage or each.coverage.venues in said:
+            continue
+        venues = wording.listing(named(each.coverage.venues))
+        over = f"over {wording.duration(metrics()[each.metric].window)} {venues} only"
+        said[each.coverage.venues] = over if said else coverage_words(each.coverage)
+    return " · ".join(said.values())
 
 
 def _is_floor(reading: Reading) -> bool:
@@ -206,7 +229,7 @@ def price_changes(deps: Deps, asset: str, last: points.Newest) -> tuple[float | 
     step = panels.step_for(deps.store, metric, asset, last.at - metric.window, last.at)
     panel = panels.panel(deps.store, ["close"], [asset], step=step, start=last.at - 9 * DAY, end=last.at)
     closes = dict(zip(panel.closes.to_pydatetime(), panel.values["close"][:, 0].tolist(), strict=True))
-    then = [closes.get(panels.floor(last.at - back * DAY, step), math.nan) for back in (1, 7)]
+    then = [closes.get(grid.floor(last.at - back * DAY, step), math.nan) for back in (1, 7)]
     day, week = (None if math.isnan(each) else last.value / each - 1 for each in then)
     return day, week
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from handlers import wording
-from handlers.readings import CREDIT, VENUES, dates
+from handlers.readings import CREDIT, VENUES, coverage_words, dates
 from handlers.reply import Block, Button, Buttons, Line, Picture, from_json, to_json
 from signals.inputs import MARKET
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from signals.episodes import Transition
     from signals.metric import Metric, Watch
+    from signals.series import Coverage
 
 LONGEST = 900
 _RANK_WORDS = {"notice": "a notice", "warning": "a warning", "critical": "critical"}
@@ -32,7 +33,8 @@ class Happening:
 
     step: distance of two closes it was judged at. venues: where the numbers come from. derived: inputs that were
     computed from others. offline: it happened while perpulse was not running. note: said in every stamp.
-    came_and_went: it fired and ended while nobody could be told.
+    came_and_went: it fired and ended while nobody could be told. coverage: of open interest, where there are several
+    venues.
     """
 
     metric: Metric
@@ -45,6 +47,7 @@ class Happening:
     offline: bool = False
     came_and_went: bool = False
     note: str | None = None
+    coverage: Coverage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,7 @@ def stamp(happening: Happening) -> str:
     parts = [
         venues,
         _of(happening),
+        coverage_words(happening.coverage) if happening.coverage else "",
         "daily data" if daily else "",
         derived_words(happening.derived),
         happening.note or "",

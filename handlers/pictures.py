@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from handlers import charts
-from handlers.readings import VENUES, asset_of
+from handlers.readings import VENUES, asset_of, coverage_words
 from signals.inputs import MARKET
 from signals.metric import metrics
-from storage import episodes, panels, points
+from storage import episodes, grid, panels, points
 from storage.db import StoreError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def resolve(store: Store, reference: Mapping[str, Any]) -> dict[str, Any] | None
     panel = panels.panel(
         store, names, [asset], step=step, start=start - metric.bars_back(step) * step, end=end + step * metric.at_open
     )
-    rows = min(len(panel), max(1, round((end - panels.floor(start, step)) / step)))
+    rows = min(len(panel), max(1, round((end - grid.floor(start, step)) / step)))
     if not len(panel):
         return None
     # Only what is drawn is computed: the other values may look back over a year for every row.
@@ -132,9 +132,11 @@ def _episodes(store: Store, metric: Metric, asset: str, until: datetime) -> list
 
 
 def _stamp(panel: Panel, metric: Metric, asset: str, end: datetime, reference: Mapping[str, Any]) -> str:
-    venues = dict.fromkeys(panel.scope[name, asset] for name in metric.needs if (name, asset) in panel.scope)
+    venues = panel.venues(asset, metric.needs)
+    coverage = panel.coverage.get(asset)
     parts = [
         ", ".join(VENUES.get(venue, venue) for venue in venues),
+        coverage_words(coverage) if coverage else "",
         f"until {end:%Y-%m-%d %H:%M} UTC",
         str(reference.get("note", "")),
     ]

@@ -12,15 +12,15 @@ from handlers import wording
 from handlers.freshness import GRACE, usual_gap
 from signals.inputs import INPUTS, MARKET
 from signals.metric import Reading, metrics
-from storage import panels, points
+from storage import grid, panels, points
 from storage.db import from_ms, to_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from signals.metric import Metric
-    from signals.series import Panel
+    from signals.series import Coverage, Panel
     from storage.db import Store
 
 VENUES = {
@@ -53,6 +53,7 @@ class NotKnown:
     metric: str
     asset: str
     reason: str
+    coverage: Coverage | None = None
 
 
 def asset_of(metric: Metric, asset: str) -> str:
@@ -72,7 +73,7 @@ def read(store: Store, metric: Metric, asset: str, now: datetime) -> Reading | N
     step = panels.step_for(store, metric, asset, end - max(metric.window, timedelta(days=3)), end)
     end = min(now, last + step)  # stored history that ends in the past is read at its own end, with its age
     moment = _running_at(store, metric, asset, newest, end)
-    start = panels.floor(moment or end, step) - metric.bars_back(step) * step
+    start = grid.floor(moment or end, step) - metric.bars_back(step) * step
     panel = panels.panel(
         store,
         panels.needs(metric),
@@ -87,8 +88,10 @@ def read(store: Store, metric: Metric, asset: str, now: datetime) -> Reading | N
     rows = metric.evaluate(panel, min(2, len(panel)))
     values, row = _newest_known(rows)
     values.update(_times(values, panel, len(panel) - 1 - row))
+    coverage = panel.coverage.get(asset)
     if math.isnan(values["value"]):
-        return NotKnown(metric.id, asset, _learning(panel, metric))
+        reason = _learning(panel, metric) if coverage is None or coverage.enough else _too_little(coverage)
+        return NotKnown(metric.id, asset, reason, coverage)
     at = panel.closes[len(panel) - 1 - row].to_pydatetime()
     return Reading(
         metric.id,
@@ -96,10 +99,11 @@ def read(store: Store, metric: Metric, asset: str, now: datetime) -> Reading | N
         min(at, moment or now),
         step,
         values,
-        {name: _used(store, asset, name, each, panel, len(panel) - 1 - row) for name, each in newest.items()},
-        tuple(dict.fromkeys(panel.scope[name, asset] for name in metric.needs if (name, asset) in panel.scope)),
+        {name: _used_of(store, asset, name, each, panel, len(panel) - 1 - row) for name, each in newest.items()},
+        panel.venues(asset, metric.needs),
         tuple(sorted(name for name, one in panel.derived if one == asset and name in metric.needs)),
         _seen(panel, metric),
+        coverage,
     )
 
 
@@ -118,6 +122,13 @@ def _running_at(
     # What is published as its row begins is read in that row: carried into the next one, it would be compared with the
     # wrong day.
     return just_then if metric.at_open else end
+
+
+def _used_of(store: Store, asset: str, name: str, newest: points.Newest, panel: Panel, row: int) -> datetime:
+    """Return the time of the newest point that a row could use; of a sum that of its oldest part."""
+    each = (points.newest(store, asset, name, venue) for venue in panel.scope.get((name, asset), ()))
+    parts = [part for part in each if part] if len(panel.scope.get((name, asset), ())) > 1 else [newest]
+    return min(_used(store, asset, name, part, panel, row) for part in parts)
 
 
 def _used(store: Store, asset: str, name: str, newest: points.Newest, panel: Panel, row: int) -> datetime:
@@ -212,6 +223,32 @@ def needed_days(metric_id: str, step: timedelta) -> int:
     known = ~np.isnan(metric.compute(Panel(step, index, ("X",), values))["value"].last(rows)[:, 0])
     first = int(np.argmax(known)) + 1 if known.any() else rows
     return math.ceil(first * step / timedelta(days=1))
+
+
+def _too_little(coverage: Coverage) -> str:
+    who = wording.listing(named(coverage.venues)) if coverage.venues else "nobody"
+    # Rounded down: what is too little is never said to be 60 %.
+    part = "" if coverage.share is None else f", {math.floor(coverage.share * 100)} % of usual open interest"
+    return f"too little of the market answers for a total (only {who}{part}, {_without(coverage)})"
+
+
+def coverage_words(coverage: Coverage) -> str:
+    """Say how much of the market a figure of open interest is, and who is not in it."""
+    count, missing = len(coverage.venues), len(coverage.left_out)
+    words = f"{count} of {count + missing} venues"
+    if coverage.share is not None:
+        # While somebody is missing it is not all of it.
+        words += f", {min(round(coverage.share * 100), 99 if missing else 100)} % of usual open interest"
+    return f"{words} · {_without(coverage)}" if missing else words
+
+
+def _without(coverage: Coverage) -> str:
+    return f"without {', '.join(named(sorted(coverage.left_out, key=points.place)))}"
+
+
+def named(venues: Iterable[str]) -> list[str]:
+    """Return venues as people write them."""
+    return [VENUES.get(venue, venue) for venue in venues]
 
 
 def _titles(metric: Metric) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -324,21 +324,38 @@ def _windows(values: Array, count: int) -> Iterator[tuple[int, Array]]:
         yield first, every[first : first + size]
 
 
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of the market a figure of open interest is.
+
+    venues: those it rests on. left_out: the others with figures in its window, each with the reason. share: usual open
+    interest of the venues as a part of that of all (0 to 1); None where nothing is known of it. enough: below it a sum
+    is no total, and the figure is not known.
+    """
+
+    venues: tuple[str, ...]
+    left_out: Mapping[str, str]
+    share: float | None
+    enough: bool = True
+
+
 @dataclass(frozen=True)
 class Panel:
     """Inputs on one regular grid.
 
     at: open time of each row, UTC, one step apart without gaps. values: per input (rows, assets). Row `at` holds what
-    belongs to [at, at + step) and may be used from at + step on. scope: which venue each (input, asset) came from.
-    derived: the inputs that were computed from others and must be said so, e.g. coins from dollars and price.
+    belongs to [at, at + step) and may be used from at + step on. scope: which venues each (input, asset) came from,
+    the same ones in every row. derived: the inputs that were computed from others and must be said so, e.g. coins from
+    dollars and price. coverage: by asset, of open interest where several venues have figures of it.
     """
 
     step: timedelta
     at: pd.DatetimeIndex
     assets: tuple[str, ...]
     values: Mapping[str, Array]
-    scope: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    scope: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     derived: frozenset[tuple[str, str]] = frozenset()
+    coverage: Mapping[str, Coverage] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.at)
@@ -363,6 +380,10 @@ class Panel:
 
         return Series(make, self.step)
 
+    def venues(self, asset: str, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the venues that inputs of an asset came from, each once."""
+        return tuple(dict.fromkeys(venue for name in names for venue in self.scope.get((name, asset), ())))
+
     def until(self, row: int) -> Self:
         """Return the panel as it was when row number `row` had just closed."""
         return self.between(0, row + 1)
@@ -376,4 +397,5 @@ class Panel:
             {name: values[first:end] for name, values in self.values.items()},
             self.scope,
             self.derived,
+            self.coverage,
         )

@@ -1,60 +1,29 @@
-"""From stored points to the regular grid that metrics read: folding, choosing a venue, deriving what is missing.
-
-Nothing is invented: a gap stays NaN, a coarser flow is summed only from a complete set of finer bars, and a value
-rules beyond its own row only as long as its input is in force.
-"""
+"""From stored points to the panel that metrics read: summing venues or choosing one, deriving what is missing."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from signals.inputs import INPUTS
+from signals.inputs import EVERYWHERE, INPUTS
 from signals.series import Panel
-from storage import points
+from storage import points, sums
 from storage.db import to_ms
+from storage.grid import Grid, floor, of_venue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from signals.inputs import Input
     from signals.metric import Metric
-    from signals.series import Array
+    from signals.series import Array, Coverage
     from storage.db import Store
 
-Times: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int64]]
 DAY = timedelta(days=1)
 NEARLY = 0.9  # of the fullest venue's points: as good as full
 NEWEST = 64  # points that tell how fine a series is
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """The rows of a panel: `count` steps from `start` on, which lies on a whole step."""
-
-    start: datetime
-    step: timedelta
-    count: int
-
-    @property
-    def end(self) -> datetime:
-        """When the last row closes."""
-        return self.start + self.step * self.count
-
-    def place(self, times: Times) -> Times:
-        """Return the row of each time (ms)."""
-        return (times - to_ms(self.start)) // round(self.step.total_seconds() * 1000)
-
-
-def floor(at: datetime, step: timedelta) -> datetime:
-    """Return the whole step at or before a time, counted from 1970 in UTC."""
-    seconds = step.total_seconds()
-    return datetime.fromtimestamp(math.floor(at.timestamp() / seconds) * seconds, tz=UTC)
 
 
 def panel(
@@ -71,22 +40,32 @@ def panel(
 
     With `now`, one more row is read: the unfinished one that holds `now`. In it flows are not known (a part of a day
     is not a day), everything else is its newest value while that is fresh.
+
+    Open interest is summed over the venues that know the whole span, where there are such (see storage/sums.py);
+    everything else, and open interest until then, is that of one venue.
     """
     first = floor(start, step)
     last = floor(now, step) + step if now else floor(end, step)
     grid = Grid(first, step, max(0, round((last - first) / step)))
     values = {name: np.full((grid.count, len(assets)), np.nan) for name in names}
-    scope: dict[tuple[str, str], str] = {}
+    scope: dict[tuple[str, str], tuple[str, ...]] = {}
+    coverage: dict[str, Coverage] = {}
     for column, asset in enumerate(assets):
-        for name in names:
-            venue = _speaker(store, asset, name, grid)
-            if venue is None:
-                continue
-            scope[name, asset] = venue
-            values[name][:, column] = _read(store, asset, venue, INPUTS[name], grid, now)
+        speakers = {name: venue for name in names if (venue := _speaker(store, asset, name, grid))}
+        summed = [name for name in sums.SUMMED if speakers.get(name, EVERYWHERE) != EVERYWHERE]
+        together = sums.together(store, asset, summed, grid, speakers[summed[0]], now) if summed else None
+        if together:
+            coverage[asset] = together.coverage
+        for name, venue in speakers.items():
+            if together and name in together.values:
+                scope[name, asset] = together.coverage.venues
+                values[name][:, column] = together.values[name]
+            else:
+                scope[name, asset] = (venue,)
+                values[name][:, column] = of_venue(store, asset, venue, name, grid, now)
     derived = _derive(values, tuple(assets))
     index = pd.date_range(grid.start, periods=grid.count, freq=pd.Timedelta(step), tz=UTC)
-    return Panel(step, index, tuple(assets), values, scope, frozenset(derived))
+    return Panel(step, index, tuple(assets), values, scope, frozenset(derived), coverage)
 
 
 def _speaker(store: Store, asset: str, name: str, grid: Grid) -> str | None:
@@ -113,67 +92,6 @@ def _speaker(store: Store, asset: str, name: str, grid: Grid) -> str | None:
     }
     full = [venue for venue in counts if counts[venue] >= NEARLY * max(counts.values())]
     return min(full, key=lambda venue: (points.place(venue), -counts[venue], venue))
-
-
-def of_venue(store: Store, asset: str, venue: str, name: str, grid: Grid) -> Array:
-    """Read one input of one venue onto a grid; NaN where it is not known."""
-    return _read(store, asset, venue, INPUTS[name], grid, None)
-
-
-def _read(store: Store, asset: str, venue: str, each: Input, grid: Grid, now: datetime | None) -> Array:
-    before = max(each.in_force, each.fresh_for, grid.step)  # what was known just before the grid may still rule
-    times, steps, columns = points.columns(
-        store, asset, venue, [each.name], start=grid.start - before, end=min(grid.end, now) if now else grid.end
-    )
-    values = np.array(columns[each.name], dtype=float)  # None becomes NaN
-    known = ~np.isnan(values)
-    at, length, values = np.array(times, dtype=np.int64)[known], np.array(steps, dtype=np.int64)[known], values[known]
-    lead = math.ceil(before / grid.step)
-    wide = Grid(grid.start - lead * grid.step, grid.step, grid.count + lead)
-    column = np.full(wide.count, np.nan)
-    for step in np.unique(length).tolist():  # coarser ones last: what the venue itself summed is exact
-        if step and step > grid.step.total_seconds():
-            continue
-        folded = _fold(each, wide, step, at[length == step], values[length == step])
-        column = np.where(np.isnan(folded), column, folded)
-    _carry(column, math.ceil(each.in_force / grid.step) - 1)
-    if now is not None and each.fold != "sum" and len(column) and len(at):
-        _run(column, each, int(at[-1] + length[-1] * 1000), float(values[-1]), now)
-    return column[lead:]
-
-
-def _fold(each: Input, grid: Grid, step: int, at: Times, value: Array) -> Array:
-    """Fold points into rows of the grid: bars of `step` seconds, or instants where it is 0."""
-    out = np.full(grid.count, np.nan)
-    place = grid.place(at)
-    inside = (place >= 0) & (place < grid.count)
-    place, value = place[inside], value[inside]
-    match each.fold:
-        case "last":
-            out[place] = value  # ascending in time: the last write wins
-        case "first":
-            out[place[::-1]] = value[::-1]
-        case "max":
-            np.fmax.at(out, place, value)
-        case "min":
-            np.fmin.at(out, place, value)
-        case "sum":
-            need = round(grid.step.total_seconds() / step) if step else 1
-            count = np.bincount(place, minlength=grid.count)
-            out = np.where(count >= need, np.bincount(place, weights=value, minlength=grid.count), np.nan)
-    return out
-
-
-def _carry(column: Array, limit: int) -> None:
-    """Let a published value rule the rows after it, as long as it is in force."""
-    if limit > 0:
-        column[:] = pd.Series(column).ffill(limit=limit).to_numpy()
-
-
-def _run(column: Array, each: Input, known_at: int, value: float, now: datetime) -> None:
-    """Give the unfinished row the newest value while that is fresh. known_at: ms at which it became known."""
-    if math.isnan(column[-1]) and to_ms(now) - known_at <= each.fresh_for.total_seconds() * 1000:
-        column[-1] = value
 
 
 def _derive(values: dict[str, Array], assets: tuple[str, ...]) -> list[tuple[str, str]]:

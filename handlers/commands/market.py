@@ -82,6 +82,8 @@ async def oi(deps: Deps, args: OneAsset) -> Reply:
     look = await looking.look(deps, args.asset, ("oi_drawdown", "oi_vs_ma180", "oi_zscore"), example="/oi btc")
     below, gap, day = (look.get(each) for each in ("oi_drawdown", "oi_vs_ma180", "oi_zscore"))
     now = below or gap or day or _newest(deps, look.asset)
+    if not (below or gap or day) and look.no_total("oi_drawdown"):
+        return _singly(deps, look)
     usd, coins = value(now, "usd"), value(now, "coins_now")
     size = [wording.usd(usd)] if usd is not None else []
     size += [wording.coins(coins, look.asset)] if coins is not None else []
@@ -89,7 +91,7 @@ async def oi(deps: Deps, args: OneAsset) -> Reply:
         Line(f"{look.asset} open interest: {', '.join(size) or 'not known'}.", "headline"),
         Line(_since_peak(below) if below else f"Fall from its peak: {look.why_not('oi_drawdown')}."),
         Line(_against_average(gap) if gap else f"Against its 180-day average: {look.why_not('oi_vs_ma180')}."),
-        Line(_last_day(day, deps.now, look.zone) if day else f"Last 24 h: {look.why_not('oi_zscore')}."),
+        Line(_last_day(day, deps.now, look.zone, now) if day else f"Last 24 h: {look.why_not('oi_zscore')}."),
         more(look.asset, "oi"),
     ]
     values = {
@@ -107,6 +109,9 @@ async def oi(deps: Deps, args: OneAsset) -> Reply:
         "change_24h_usd": value(day, "dollars"),
         "change_24h_coins": value(day, "coins"),
         "zscore": value(day, "value"),
+        "venues": list(now.venues),
+        "left_out": dict(now.coverage.left_out) if now.coverage else {},
+        "coverage": now.coverage.share if now.coverage else None,
     }
     return answered(deps, look, lines, values, (now,))
 
@@ -119,6 +124,31 @@ def _newest(deps: Deps, asset: str) -> Reading:
     names = {"open_interest_usd": "usd", "open_interest_coin": "coins_now"}
     reading = looking.bare("oi_drawdown", asset, found)
     return replace(reading, values={names[name]: each for name, each in reading.values.items()})
+
+
+def _singly(deps: Deps, look: Look) -> Reply:
+    """List what each venue last said, since there is no total of them: a part of the market is not a fall of it."""
+    from handlers import looking  # noqa: PLC0415 - see above
+    from handlers.readings import named  # noqa: PLC0415 - see above
+    from storage import points  # noqa: PLC0415 - see above
+
+    name = "open_interest_usd"
+    venues = sorted(points.venues_of(deps.store, look.asset, name), key=points.place)
+    found = {venue: one for venue in venues if (one := points.newest(deps.store, look.asset, name, venue))}
+    said = [
+        f"{who} {wording.usd(one.value)}, {wording.age(deps.now - one.at)}"
+        for who, one in zip(named(found), found.values(), strict=True)
+    ]
+    why = look.why_not("oi_drawdown")
+    lines: list[Block] = [
+        Line(f"{look.asset} open interest: no total now.", "headline"),
+        Line(f"Each for itself: {'; '.join(said)}."),
+        Line(f"{why[:1].upper()}{why[1:]}.", "caveat"),
+        more(look.asset, "oi"),
+    ]
+    values = {name: None, "open_interest_coin": None, "by_venue": {venue: one.value for venue, one in found.items()}}
+    oldest = looking.bare("oi_drawdown", look.asset, {name: min(found.values(), key=lambda one: one.at)})
+    return answered(deps, look, lines, values, (replace(oldest, venues=tuple(found)),))
 
 
 def _since_peak(reading: Reading) -> str:
@@ -152,10 +182,14 @@ def _against_average(reading: Reading) -> str:
     return f"{said}; below it for {wording.count(days, 'day')}." if days else f"{said}; above it."
 
 
-def _last_day(reading: Reading, now: datetime, zone: str) -> str:
+def _last_day(reading: Reading, now: datetime, zone: str, above: Reading) -> str:
+    """Say the change over a day, and of whom it is where the figures above it are of other venues."""
+    from handlers.readings import named  # noqa: PLC0415 - see above
+
     said = say("{coins:change} in coins, {dollars:change} in dollars", reading.values)
     unusual = wording.number(value(reading, "value"), 2, plus=True)
-    return f"In the 24 h to {until(reading, now, zone)}: {said} (z {unusual} against 30 days)."
+    whose = "" if reading.venues == above.venues else f" on {wording.listing(named(reading.venues))}"
+    return f"In the 24 h to {until(reading, now, zone)}{whose}: {said} (z {unusual} against 30 days)."
 
 
 def until(reading: Reading, now: datetime, zone: str) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from signals.metric import metrics
-from storage import panels, points
+from storage import grid, panels, points
 from storage.points import Points
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def test_one_venue_speaks_for_a_span(store: Store, stored: dict[str, tuple[datet
     for number, (venue, (at, count)) in enumerate(stored.items(), 1):
         keep(store, HOUR, at, HOUR, venue, close=[float(number)] * count)
     panel = panels.panel(store, ["close"], ["BTC"], step=HOUR, start=START, end=START + 2 * DAY)
-    assert panel.scope == {("close", "BTC"): speaks}
+    assert panel.scope == {("close", "BTC"): (speaks,)}
     spoken = {value for value in panel.values["close"][:, 0].tolist() if not math.isnan(value)}
     assert spoken == {float([*stored].index(speaks) + 1)}
 
@@ -198,4 +198,4 @@ def test_settled_funding_is_hourly_because_it_is_in_force(store: Store) -> None:
     ],
 )
 def test_whole_steps(at: datetime, step: timedelta, floor: datetime) -> None:
-    assert panels.floor(at, step) == floor
+    assert grid.floor(at, step) == floor

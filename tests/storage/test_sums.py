@@ -142,7 +142,7 @@ def test_who_speaks_does_not_change_with_a_few_points(tmp_path: Path, counts: di
     for venue, count in counts.items():
         keep(store, venue, [NAN] * (100 - count) + [1.0] * count, "mark_price")
     panel = panels.panel(store, ["mark_price"], ["BTC"], step=HOUR, start=START, end=START + 100 * HOUR)
-    assert panel.scope["mark_price", "BTC"] == speaks
+    assert panel.scope["mark_price", "BTC"] == (speaks,)
 
 
 def test_the_newest_figure_does_not_change_its_venue_by_the_second(tmp_path: Path) -> None:

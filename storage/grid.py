@@ -19,6 +19,8 @@ from storage import points
 from storage.db import to_ms
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from signals.inputs import Input
     from signals.series import Array
     from storage.db import Store
@@ -50,20 +52,29 @@ def floor(at: datetime, step: timedelta) -> datetime:
     return datetime.fromtimestamp(math.floor(at.timestamp() / seconds) * seconds, tz=UTC)
 
 
-def of_venue(store: Store, asset: str, venue: str, name: str, grid: Grid, now: datetime | None = None) -> Array:
-    """Read one input of one venue onto a grid; NaN where it is not known.
+def of_venue(
+    store: Store, asset: str, venue: str, names: Sequence[str], grid: Grid, now: datetime | None = None
+) -> dict[str, Array]:
+    """Read inputs of one kind (bars or levels) of one venue onto a grid, by name; NaN where one is not known.
 
     With `now` the last row is the unfinished one that holds it: the newest value, no flow, nothing from after `now`.
     """
-    each = INPUTS[name]
-    before = max(each.in_force, each.fresh_for, grid.step)  # what was known just before the grid may still rule
+    every = [INPUTS[name] for name in names]
+    # What was known just before the grid may still rule.
+    before = max(grid.step, *(max(each.in_force, each.fresh_for) for each in every))
     times, steps, columns = points.columns(
-        store, asset, venue, [each.name], start=grid.start - before, end=min(grid.end, now) if now else grid.end
+        store, asset, venue, names, start=grid.start - before, end=min(grid.end, now) if now else grid.end
     )
-    values = np.array(columns[each.name], dtype=float)  # None becomes NaN
+    at, length = np.array(times, dtype=np.int64), np.array(steps, dtype=np.int64)
+    return {
+        each.name: _column(each, at, length, np.array(columns[each.name], dtype=float), grid, now) for each in every
+    }
+
+
+def _column(each: Input, at: Times, length: Times, values: Array, grid: Grid, now: datetime | None) -> Array:
     known = ~np.isnan(values)
-    at, length, values = np.array(times, dtype=np.int64)[known], np.array(steps, dtype=np.int64)[known], values[known]
-    lead = math.ceil(before / grid.step)
+    at, length, values = at[known], length[known], values[known]
+    lead = math.ceil(max(each.in_force, each.fresh_for, grid.step) / grid.step)
     wide = Grid(grid.start - lead * grid.step, grid.step, grid.count + lead)
     column = np.full(wide.count, np.nan)
     for step in np.unique(length).tolist():  # coarser ones last: what the venue itself summed is exact

@@ -62,7 +62,7 @@ def panel(
                 values[name][:, column] = together.values[name]
             else:
                 scope[name, asset] = (venue,)
-                values[name][:, column] = of_venue(store, asset, venue, name, grid, now)
+                values[name][:, column] = of_venue(store, asset, venue, [name], grid, now)[name]
     derived = _derive(values, tuple(assets))
     index = pd.date_range(grid.start, periods=grid.count, freq=pd.Timedelta(step), tz=UTC)
     return Panel(step, index, tuple(assets), values, scope, frozenset(derived), coverage)

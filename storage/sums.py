@@ -159,7 +159,7 @@ class _Venues:
     @classmethod
     def read(cls, store: Store, asset: str, names: Sequence[str], grid: Grid, now: datetime | None) -> _Venues:
         every = _stored(store, asset, names, grid)
-        rows = {venue: {name: of_venue(store, asset, venue, name, grid, now) for name in names} for venue in every}
+        rows = {venue: of_venue(store, asset, venue, names, grid, now) for venue in every}
         known = {venue: ~np.isnan(np.array(list(each.values()))).any(axis=0) for venue, each in rows.items()}
         known = {venue: each for venue, each in known.items() if each.any()}
         if not known:

@@ -10,7 +10,8 @@ import pytest
 from handlers import freshness, looking
 from handlers.readings import needed_days
 from signals.inputs import INPUTS
-from signals.metric import metrics
+from signals.metric import Reading, metrics
+from signals.series import Coverage
 from storage import points
 from storage.db import Store
 from tests.handlers.conftest import Desk
@@ -152,3 +153,15 @@ def test_too_little_for_a_total_is_listed_singly(tmp_path: Path) -> None:
 def test_one_venue_alone_needs_no_word_of_coverage(tmp_path: Path) -> None:
     desk = open_interest(Store(tmp_path / "perpulse.db"), {"binance": 50_000.0}, {}, {})
     assert desk.text("/oi btc").splitlines()[-2] == "Binance · 60 s old"
+
+
+def test_where_windows_differ_it_is_said_whom_the_longer_one_rests_on() -> None:
+    month = Coverage(("binance", "okx"), {"bybit": "ends 2026-01-16 07:00 UTC"}, 0.996)
+    year = Coverage(("binance",), {"bybit": "begins 2025-12-01 00:00 UTC", "okx": "begins 2025-12-01 00:00 UTC"}, 0.7)
+    readings = [
+        Reading(metric, "BTC", NOW, DAY, {}, {}, (), (), DAY, coverage)
+        for metric, coverage in (("oi_drawdown", year), ("oi_zscore", month), ("fear_greed", None))
+    ]
+    assert looking.covered(readings) == (
+        "2 of 3 venues, 99 % of usual open interest · without Bybit · over 365 days Binance only"
+    )

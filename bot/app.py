@@ -8,7 +8,7 @@ import signal
 import sys
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import structlog
 
@@ -259,7 +259,7 @@ def build(
         sources_of(config, clock, wrap) if sources is None else sources,
         clock=clock.now,
         remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
-        in_trouble=lambda: _in_trouble(store),
+        in_trouble=lambda: cast("dict[str, State]", health.told(store)),
     )
     draughtsman = Draughtsman()
     telegram: Telegram | None = None
@@ -326,18 +326,6 @@ def _streams(config: Config, store: Store, clock: Clock) -> LiquidationStreams |
         proxy=market.proxy,
         timeout_s=market.timeout_seconds,
     )
-
-
-def _in_trouble(store: Store) -> dict[str, State]:
-    """Return the sources whose every topic was silent or refused when this database was last written."""
-    states: dict[str, set[str]] = {}
-    for each in health.load(store):
-        states.setdefault(each.source, set()).add(each.state)
-    troubled: dict[str, State] = {}
-    for source, found in states.items():
-        if "ok" not in found:
-            troubled[source] = "blocked" if "blocked" in found else "down"
-    return troubled
 
 
 def _account(config: Config, clock: Clock) -> HyperliquidAccount:

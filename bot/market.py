@@ -74,8 +74,8 @@ class Market:
     """Ask every source what is due and pass on what can be true.
 
     clock: read at receipt, since an exchange's time may lie after the beginning of the round. remembered: the newest
-    stored value of (venue, asset, input), by which a restart goes on where it stopped. in_trouble: sources that
-    were down or blocked when the last process ended, which have been told of; read once. chance: the jitter, in [0, 1).
+    stored value of (venue, asset, input), by which a restart goes on where it stopped. in_trouble: what was
+    last told of each source, by an earlier process; read once. chance: the jitter, in [0, 1).
     """
 
     def __init__(

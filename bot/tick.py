@@ -98,6 +98,7 @@ class Ticker:
             ],
         )
         for event in found.events:
+            health.remember_told(self._store, event.source, event.state)
             self._tell(sentence(event), MARKET, now, good=event.state == "ok")
         for change in found.assets:
             self._tell(change.text, change.asset, now, good=change.kind == "agrees")

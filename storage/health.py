@@ -88,3 +88,18 @@ def load(store: Store) -> list[SourceHealth]:
         )
         for row in store.rows("SELECT * FROM source_health ORDER BY source, topic")
     ]
+
+
+_TOLD = "told of "  # before a source's name: the state that people were last told of
+
+
+def remember_told(store: Store, source: str, state: str) -> None:
+    """Keep what was told of a source, so that the next process does not tell it again."""
+    with store.write() as connection:
+        connection.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (_TOLD + source, state))
+
+
+def told(store: Store) -> dict[str, str]:
+    """Return what was last told of each source."""
+    rows = store.rows("SELECT name, value FROM settings WHERE name LIKE ?", (_TOLD + "%",))
+    return {row["name"].removeprefix(_TOLD): row["value"] for row in rows}

@@ -29,7 +29,7 @@ class Nothing:
 async def sources(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - a command's signature
     """Show who answers, who does not and why.
 
-    For each source: how old its figures are, until when it rests or is refused, how many figures were rejected, and what
+    For each source: how old its figures are, until when it rests or is refused, how many were rejected, and what
     must be said with them.
 
     One source in trouble harms no other. A refused country is asked again once an hour, a ban is kept to its second.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -36,6 +37,8 @@ from signals.liquidation import (
     Position,
     SizeBeyondTable,
     UnknownVenue,
+    tiers,
+    venues_for,
 )
 
 if TYPE_CHECKING:
@@ -299,8 +302,22 @@ def refused(question: Asked, position: Position, error: LiquidationError, *, com
             known = f"A position of that size is above the tiers of {name} that are known here"
             return Refused(f"{known} {held}, like okx or hyperliquid.")
         return Refused(f"{name} allows no position of that size on {position.asset} {held}.")
-    more = " Check the symbol, or name another exchange, like okx or bybit." if isinstance(error, NoTierTable) else ""
-    return Refused(sentence(error) + more)
+    return Refused(sentence(error) + (_where_else(position) if isinstance(error, NoTierTable) else ""))
+
+
+def _where_else(position: Position) -> str:
+    """Say what helps when a venue's table of an asset is missing: fetching it, or a venue whose table is here."""
+    knowing = []
+    for venue in venues_for(position.contract):
+        with contextlib.suppress(LiquidationError):
+            tiers(venue, position.contract, position.asset)
+            knowing.append(words.NAMES.get(venue, venue))
+    if not knowing:
+        return " Check the symbol."
+    return (
+        f" Whoever runs this bot fetches it with: perpulse tiers refresh {position.venue}. "
+        f"Known for {position.asset}: {wording.listing(knowing)}."
+    )
 
 
 def sentence(error: LiquidationError) -> str:

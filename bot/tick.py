@@ -12,7 +12,7 @@ import structlog
 from bot.judge import judge
 from handlers import wording
 from handlers.notices import Told
-from handlers.readings import VENUES
+from handlers.readings import source_title
 from handlers.reply import Line
 from signals.inputs import MARKET
 from storage import health, options, outbox, points
@@ -113,7 +113,7 @@ class Ticker:
 
 def sentence(event: SourceEvent) -> str:
     """Say in one sentence what became of a source."""
-    name = VENUES.get(event.source, event.source)
+    name = source_title(event.source)
     topics = wording.listing([topic.replace("_", " ") for topic in event.topics])
     since = wording.clock(event.since, dated=True)
     match event.state:

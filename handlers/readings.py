@@ -46,6 +46,12 @@ CREDIT = {
 }
 
 
+def source_title(name: str) -> str:
+    """Return a source's name as people write it: Binance, Binance liquidations."""
+    venue, _, rest = name.partition(" ")
+    return " ".join(filter(None, (VENUES.get(venue, venue), rest)))
+
+
 @dataclass(frozen=True, slots=True)
 class NotKnown:
     """Why a metric has no value: nothing is stored, or too little yet, or the newest is too old to be judged."""

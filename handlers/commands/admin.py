@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from storage.health import SourceHealth
 
 
+MOST_NAMED: Final = 3  # sources in the headline; each has a line of its own below
 _WRONG: Final = {"down": "does not answer", "blocked": "refuses this server"}
 
 
@@ -73,6 +74,10 @@ def _headline(inputs: list[dict[str, Any]], sources: list[SourceHealth]) -> str:
     if not inputs and not ill:
         return "Nothing is stored yet."
     parts = [f"{_title(source)} {_WRONG.get(state, 'is in trouble')}" for source, state in ill]
+    if len(parts) > MOST_NAMED:
+        parts = [
+            f"{len({source for source, _ in ill})} of {len({each.source for each in sources})} sources are in trouble"
+        ]
     if stale == len(inputs) > 1:
         parts.append(f"all {stale} inputs are stale")
     elif stale:
@@ -147,20 +152,21 @@ def _alike(sources: list[SourceHealth], zone: str) -> list[list[SourceHealth]]:
 def _source(alike: list[SourceHealth], now: datetime, zone: str) -> str:
     each = min(alike, key=lambda one: one.last_good or datetime.min.replace(tzinfo=UTC))  # the worst speaks for all
     topic = wording.listing([one.topic.replace("_", " ") for one in alike])
+    whose = _title(each.source) if _title(each.source).endswith(topic) else f"{_title(each.source)}, {topic}"
     good = "never gave a value" if each.last_good is None else f"last value {wording.ago(now - each.last_good)}"
     rejected = f", {wording.count(each.quarantined, 'figure')} rejected as impossible" if each.quarantined else ""
     if each.state == "ok":
-        return f"{_title(each.source)}, {topic}: ok, {good}{rejected}"
+        return f"{whose}: ok, {good}{rejected}"
     since = wording.clock(each.since, zone, dated=True)
     again = f", asked again at {wording.clock(each.next_try, zone)}" if each.next_try else ""
     error = f". {each.error}" if each.error else ""
-    return f"{_title(each.source)}, {topic}: {each.state.upper()} since {since}, {good}{again}{rejected}{error}"
+    return f"{whose}: {each.state.upper()} since {since}, {good}{again}{rejected}{error}"
 
 
 def _title(venue: str) -> str:
-    from handlers.readings import VENUES  # noqa: PLC0415 - brings numpy along
+    from handlers.readings import source_title  # noqa: PLC0415 - brings numpy along
 
-    return VENUES.get(venue, venue)
+    return source_title(venue)
 
 
 def _as_data(each: SourceHealth) -> dict[str, Any]:

@@ -120,10 +120,9 @@ def _topic(topic: str) -> str:
 
 
 def _title(name: str) -> str:
-    from handlers.readings import VENUES  # noqa: PLC0415 - brings numpy along
+    from handlers.readings import source_title  # noqa: PLC0415 - brings numpy along
 
-    venue, _, rest = name.partition(" ")
-    return " ".join(filter(None, (VENUES.get(venue, venue), rest)))
+    return source_title(name)
 
 
 def _as_data(name: str, topics: list[SourceHealth], note: Note | None) -> dict[str, Any]:

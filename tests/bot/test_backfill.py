@@ -438,6 +438,14 @@ def today_archive() -> Iterator[FakeArchive]:
         yield served
 
 
+# A shell lets its background jobs, and all that they start, ignore Ctrl-C; a test run may be one of them.
+HEEDS_CTRL_C = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("bot", run_name="__main__")
+"""
+
+
 def command(
     archive: FakeArchive, db: Path, *arguments: str, exchange: str = "http://127.0.0.1:9"
 ) -> subprocess.Popen[str]:
@@ -451,7 +459,7 @@ def command(
         "PYTHONPATH": str(ROOT),
     }
     return subprocess.Popen(
-        [sys.executable, "-m", "bot", "backfill", *arguments, "--db", str(db)],
+        [sys.executable, "-c", HEEDS_CTRL_C, "backfill", *arguments, "--db", str(db)],
         env=env, cwd=db.parent, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 

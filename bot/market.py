@@ -143,10 +143,6 @@ class Market:
         """Say how every source stands with every topic, trouble of its host included."""
         return [health(desk, line) for desk in self._desks for line in desk.lines]
 
-    def attributions(self) -> list[str]:
-        """List what the providers ask us to say, each once."""
-        return list(dict.fromkeys(desk.source.attribution for desk in self._desks))
-
     def notes(self) -> dict[str, tuple[str, tuple[str, ...]]]:
         """Say of each source what its provider asks us to say, and what must be said with its figures."""
         return {

@@ -10,7 +10,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
@@ -46,7 +46,7 @@ class Deps:
 
     now: the time of asking. asker: who asks. store: what is remembered (opened on first use, so that a calculator
     needs no file). assets: those the owner follows, the first is the default. refresh: bring the inputs of one asset
-    up to date, if this process can; it never raises and may do nothing. sources: state of each source for /status.
+    up to date, if this process can; it never raises and may do nothing.
     """
 
     now: datetime
@@ -114,13 +114,11 @@ def commands() -> Mapping[str, Command]:
 def usage(each: Command) -> str:
     """Return the usage line, e.g. `/liq price leverage [side] [asset]`; optional arguments stand in brackets."""
     words = [field.metadata.get("label", field.name) for field in fields(each.arguments)]
-    needed = [field.default is not None and _is_required(field) for field in fields(each.arguments)]
+    needed = [_is_required(field) for field in fields(each.arguments)]
     return " ".join(
         [f"/{each.name}", *(w if need else f"[{w}]" for w, need in zip(words, needed, strict=True))],
     )
 
 
 def _is_required(field: Any) -> bool:
-    from dataclasses import MISSING  # noqa: PLC0415
-
     return field.default is MISSING and field.default_factory is MISSING

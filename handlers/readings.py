@@ -259,8 +259,3 @@ def named(venues: Iterable[str]) -> list[str]:
 
 def _titles(metric: Metric) -> str:
     return wording.listing([INPUTS[name].title for name in metric.needs[:2]])
-
-
-def all_metrics() -> dict[str, Metric]:
-    """Return every metric by id."""
-    return metrics()

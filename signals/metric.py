@@ -203,7 +203,7 @@ class Reading:
     """A metric's values for one asset at one time.
 
     at: when the newest row closed (or now, for an unfinished one). values: by name; NaN where not known. known: is
-    `value` known? age_of: input name to the time of its newest point, for the stamp.
+    `value` known? newest: input name to the time of its newest point, for the stamp.
     """
 
     metric: str

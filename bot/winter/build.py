@@ -131,11 +131,6 @@ def _volume(rng: Random) -> list[float]:
     return [round(v / _ROUND) * _ROUND for v in volume]
 
 
-def mean_30d(flow: list[float]) -> list[float]:
-    """Return the mean over the 30 days that end with each day, from the 30th on."""
-    return [math.fsum(flow[n - _MEAN_DAYS : n]) / _MEAN_DAYS for n in range(_MEAN_DAYS, len(flow) + 1)]
-
-
 def _spread(count: int, rng: Random) -> list[float]:
     """Return numbers evenly spread over −1 … 1, in a random order that repeats every 30 days.
 

@@ -6,22 +6,22 @@ What a path holds is made when it is asked for, from a small deterministic model
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import io
 import math
 import re
-import threading
 import zipfile
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal
 
 from aiohttp import web
 
+from tests.fakes.served import Served
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -116,7 +116,7 @@ def zipped(name: str, text: str) -> bytes:
 
 
 @dataclass
-class FakeArchive:
+class FakeArchive(Served):
     """Serve until stopped. published: the last day there are daily files of; months end before its month.
 
     faults: by file name without `.zip` ("*" for all). gone: names that answer 404. requests: by file name, `.CHECKSUM`
@@ -131,49 +131,13 @@ class FakeArchive:
     order: list[str] = field(default_factory=list)
     headless: bool = False
     hold: asyncio.Event = field(default_factory=asyncio.Event)
-    base_url: str = ""
     _put: dict[str, bytes] = field(default_factory=dict)
     _made: dict[str, bytes] = field(default_factory=dict)
-    _runner: web.AppRunner | None = None
     in_flight: int = 0
     most_in_flight: int = 0
 
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
-    async def start(self, port: int = 0) -> None:
-        app = web.Application()
-        app.router.add_get("/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port)
-        await site.start()
-        bound = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
-        self.base_url = f"http://127.0.0.1:{bound}"
-
-    async def stop(self) -> None:
-        if self._runner:
-            await self._runner.cleanup()
-            self._runner = None
-
-    @contextlib.contextmanager
-    def in_thread(self) -> Iterator[FakeArchive]:
-        """Serve from a thread of its own, for tests that run perpulse as a subprocess."""
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever, daemon=True)
-        thread.start()
-        try:
-            asyncio.run_coroutine_threadsafe(self.start(), loop).result(10)
-            yield self
-        finally:
-            asyncio.run_coroutine_threadsafe(self.stop(), loop).result(10)
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join(10)
-            loop.close()
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/{path:.*}", self._answer)]
 
     def put(self, name: str, text: str | bytes, inside: str | None = None) -> None:
         """Issue a file anew: CSV text, or bytes as the whole file."""

@@ -18,7 +18,7 @@ import signal
 import time
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass
-from typing import Any, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import aiogram.methods
 from aiohttp import web
@@ -32,6 +32,7 @@ from telegram.constants import (
     MessageLimit,
 )
 
+from tests.fakes.served import Served
 from tests.fakes.telegram_chats import Chat, Chats, Sent, person
 from tests.fakes.telegram_markup import Unreadable, parse, stored, utf16
 
@@ -72,8 +73,10 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer here, not an er
         self.status = status
 
 
-class BotApi(Chats):
+class BotApi(Served, Chats):
     """The server. speed: one factor for all three limits (inf: none). Use `async with BotApi() as fake`."""
+
+    forgets_who_left: ClassVar[bool] = False  # a message is sent, whether or not the answer can be told
 
     def __init__(self, token: str = TOKEN, *, username: str = "perpulse_bot", speed: float = math.inf) -> None:
         self.token, self.speed = token, speed
@@ -84,44 +87,25 @@ class BotApi(Chats):
         self.problems: list[str] = []
         self.revoked = False
         self.clock = time.monotonic  # of the limits; a test may move its own
-        self.port = 0
         self._disturbances: list[Disturbance] = []
         self._kills: dict[int, tuple[int, Phase]] = {}
         self._sends = 0
         self._poller = 0
         self._times: defaultdict[Any, deque[float]] = defaultdict(deque)
-        self._runner: web.AppRunner | None = None
 
     # -- the server -----------------------------------------------------------------------------------------------
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/bot"
+        return f"{super().base_url}/bot"
 
-    async def start(self) -> None:
-        """Listen; after a stop on the same port, so that a bot finds the server again."""
-        application = web.Application(client_max_size=64 * 1024**2)
-        application.router.add_route("*", "/bot{token}/{method}", self._answer)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+    def routes(self) -> list[web.RouteDef]:
+        return [web.route("*", "/bot{token}/{method}", self._answer)]
 
     async def stop(self) -> None:
-        """Close the port: every request is refused by the machine."""
         self._poller += 1
         self.news.set()
-        if self._runner:
-            await self._runner.cleanup()
-            self._runner = None
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
+        await super().stop()
 
     def counts(self) -> Counter[str]:
         """Return how often each method was asked."""

@@ -10,22 +10,21 @@ recorded answer in the place of a path. ccxt builds the addresses and parses wha
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import math
-import threading
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import web
 
 from tests.fakes import exchange_venues
+from tests.fakes.served import Served
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -74,7 +73,7 @@ class Clock:
         return self.now
 
 
-class FakeExchange:
+class FakeExchange(Served):
     """Serve until stopped. Set `faults[path] = ...` and `twists[path] = ...` ("*" for all paths) at any time.
 
     requests counts by path; queries keeps what was asked. banned_until and retry_after belong to their faults.
@@ -96,47 +95,9 @@ class FakeExchange:
         self.requests: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()  # by venue, "" where it was asked without its name
         self.queries: list[tuple[str, dict[str, str]]] = []
-        self.base_url = ""
-        self._runner: web.AppRunner | None = None
 
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
-    async def start(self, port: int = 0) -> None:
-        app = web.Application()
-        app.router.add_get("/{path:.*}", self._answer)
-        app.router.add_post("/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port)
-        await site.start()
-        bound = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
-        self.base_url = f"http://127.0.0.1:{bound}"
-
-    async def stop(self) -> None:
-        """Close the port; `start(port)` opens it again."""
-        if self._runner:
-            await self._runner.cleanup()
-            self._runner = None
-
-    @contextlib.contextmanager
-    def in_thread(self) -> Iterator[FakeExchange]:
-        """Serve from a thread of its own, for tests that run perpulse as a subprocess."""
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever, daemon=True)
-        thread.start()
-        try:
-            asyncio.run_coroutine_threadsafe(self.start(), loop).result(10)
-            yield self
-        finally:
-            asyncio.run_coroutine_threadsafe(self.stop(), loop).result(10)
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join(10)
-            loop.close()
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/{path:.*}", self._answer), web.post("/{path:.*}", self._answer)]
 
     def count(self, path: str = "") -> int:
         """Count requests whose path ends so; all of them without a path."""

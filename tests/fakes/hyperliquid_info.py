@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import web
+
+from tests.fakes.served import Served
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +53,7 @@ def position(coin: str = "BTC", size: str = "0.5", **more: Any) -> dict[str, Any
     return about | more
 
 
-class FakeInfo:
+class FakeInfo(Served):
     """Serve until stopped. held: positions by address. faults: by address, "*" for all. late_ms: age of a state."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
@@ -60,22 +62,9 @@ class FakeInfo:
         self.faults: dict[str, Fault] = {}
         self.late_ms = 0
         self.asked: Counter[str] = Counter()
-        self.base_url = ""
-        self._runner: web.AppRunner | None = None
 
-    async def __aenter__(self) -> Self:
-        app = web.Application()
-        app.router.add_post("/info", self._answer)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self.base_url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"  # type: ignore[union-attr]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._runner:
-            await self._runner.cleanup()
+    def routes(self) -> list[web.RouteDef]:
+        return [web.post("/info", self._answer)]
 
     def state(self, address: str) -> dict[str, Any]:
         """Return what an address holds."""

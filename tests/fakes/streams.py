@@ -9,9 +9,11 @@ import asyncio
 import contextlib
 import json
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import WSMsgType, web
+
+from tests.fakes.served import Served
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +34,7 @@ PULSE_S = 0.003
 GARBAGE = ("<html>maintenance</html>", '{"cut', "[]", "null", '"text"', "{}", '{"e": 1}', "NaN")
 
 
-class FakeStreams:
+class FakeStreams(Served):
     """Serve until stopped. faults: by venue. opened, open: connections made, and those that are open now."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
@@ -42,25 +44,11 @@ class FakeStreams:
         self.opened: Counter[str] = Counter()
         self.asked: list[Any] = []
         self.pings: Counter[str] = Counter()
-        self.base_url = ""
         self._sockets: defaultdict[str, set[web.WebSocketResponse]] = defaultdict(set)
         self._frozen: dict[str, int] = {}
-        self._runner: web.AppRunner | None = None
 
-    async def __aenter__(self) -> Self:
-        app = web.Application()
-        app.router.add_get("/{venue}", self._serve)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
-        self.base_url = f"http://127.0.0.1:{port}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._runner:
-            await self._runner.cleanup()
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/{venue}", self._serve)]
 
     @property
     def urls(self) -> dict[str, str]:

@@ -7,9 +7,11 @@ exchanges send instead.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
+
+from tests.fakes.served import Served
 
 PAGE = "<html><body>maintenance</body></html>"
 
@@ -31,7 +33,7 @@ def bybit_row(symbol: str, number: int, step: tuple[str, str, str, str]) -> dict
     }
 
 
-class TierVenues:
+class TierVenues(Served):
     """Serve until left. faults by path: "html", "forbidden", "empty"; `steps` by venue may be changed at any time."""
 
     def __init__(self) -> None:
@@ -40,22 +42,9 @@ class TierVenues:
         self.headers: dict[str, dict[str, str]] = {}
         self.steps: dict[str, tuple[tuple[str, str, str, str], ...]] = {}
         self.inverse_steps = (("150", "0.005", "100", ""), ("300", "0.01", "50", "0.75"))
-        self.base_url = ""
-        self._runner: web.AppRunner | None = None
 
-    async def __aenter__(self) -> Self:
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self.base_url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"  # type: ignore[union-attr]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._runner:
-            await self._runner.cleanup()
+    def routes(self) -> list[web.RouteDef]:
+        return [web.route("*", "/{path:.*}", self._answer)]
 
     def of(self, venue: str) -> tuple[tuple[str, str, str, str], ...]:
         return self.steps.get(venue, STEPS)

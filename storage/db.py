@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from storage import migrations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
 BUSY_MS = 10_000
 Connection = sqlite3.Connection  # for those who hand a transaction on and know no SQL
@@ -24,6 +26,15 @@ Connection = sqlite3.Connection  # for those who hand a transaction on and know 
 
 class StoreError(Exception):
     """The database cannot be used; the text says why and what to do."""
+
+
+@dataclass(slots=True)
+class _Line:
+    """A connection and who uses it now: closed under a running query, SQLite takes the whole program down."""
+
+    connection: sqlite3.Connection
+    busy: AbstractContextManager[object]
+    closed: bool = False
 
 
 class Store:
@@ -36,8 +47,8 @@ class Store:
         self.path = Path(path)
         self._local = threading.local()
         self._writing = threading.RLock()
-        self._writer: sqlite3.Connection | None = None
-        self._opened: list[sqlite3.Connection] = []
+        self._writer: _Line | None = None
+        self._opened: list[_Line] = []
         self._ready = False
 
     @property
@@ -47,20 +58,16 @@ class Store:
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Read rows; inside `write()` what it has written is seen."""
-        try:
-            found: list[sqlite3.Row] = self._reader().execute(sql, parameters).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise self._explained(error) from error
+        with self._reading() as connection:
+            found: list[sqlite3.Row] = connection.execute(sql, parameters).fetchall()
         return found
 
     def tuples(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Read rows by place alone, for thousands of them: names cost a third of the time."""
-        try:
-            cursor = self._reader().cursor()
+        with self._reading() as connection:
+            cursor = connection.cursor()
             cursor.row_factory = None
             return cursor.execute(sql, parameters).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise self._explained(error) from error
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Row | None:
         """Read one row, or None."""
@@ -73,14 +80,13 @@ class Store:
         with self._writing:
             try:
                 self._prepare()
-                if self._writer is None:
-                    self._writer = self._connect()
-                writer = self._writer
+                line = self._writing_line()
+                writer = line.connection
                 if writer.in_transaction:
                     yield writer
                     return
                 writer.execute("BEGIN IMMEDIATE")
-                before, self._local.connection = getattr(self._local, "connection", None), writer
+                before, self._local.line = getattr(self._local, "line", None), line
                 try:
                     yield writer
                     writer.commit()
@@ -88,7 +94,7 @@ class Store:
                     writer.rollback()  # of a failed commit too: left open, it would swallow all that follows
                     raise
                 finally:
-                    self._local.connection = before
+                    self._local.line = before
             except sqlite3.IntegrityError:
                 raise
             except sqlite3.DatabaseError as error:
@@ -101,39 +107,57 @@ class Store:
         """
         with self._writing:
             self._prepare()
-            if self._writer is None:
-                self._writer = self._connect()
             try:
-                busy = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                busy = self._writing_line().connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             except sqlite3.DatabaseError as error:
                 raise self._explained(error) from error
             return not busy
 
     def close(self) -> None:
-        """Close every connection; safe to call twice."""
+        """Close every connection, each after the query that runs on it; safe to call twice, and not the end.
+
+        A thread that the event loop no longer waits for may still be at work when the program stops: its next query
+        opens the file again.
+        """
         with self._writing:
-            for connection in self._opened:
-                connection.close()
-            self._opened.clear()
-            self._writer = None
-            self._local = threading.local()
+            lines, self._opened, self._writer = self._opened, [], None
+            for line in lines:
+                with line.busy:
+                    line.connection.close()
+                    line.closed = True
 
-    def _reader(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            self._prepare()
-            connection = self._local.connection = self._connect()
-        return connection
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend this thread's connection for one query."""
+        try:
+            while True:
+                line: _Line | None = getattr(self._local, "line", None)
+                if line is None:
+                    self._prepare()
+                    line = self._local.line = self._connect(threading.Lock())
+                with line.busy:
+                    if not line.closed:
+                        yield line.connection
+                        return
+                self._local.line = None
+        except sqlite3.DatabaseError as error:
+            raise self._explained(error) from error
 
-    def _connect(self) -> sqlite3.Connection:
+    def _writing_line(self) -> _Line:
+        if self._writer is None:
+            self._writer = self._connect(self._writing)
+        return self._writer
+
+    def _connect(self, busy: AbstractContextManager[object]) -> _Line:
         # Connections are closed by another thread than their own at shutdown, hence check_same_thread.
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000)
-        self._opened.append(connection)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")  # what is deleted is gone from the file too, see empty_log()
         connection.execute("PRAGMA synchronous = FULL")  # a notice written is never lost, a power cut included
-        return connection
+        line = _Line(connection, busy)
+        self._opened.append(line)
+        return line
 
     def _prepare(self) -> None:
         """Make the file and bring its schema up to date, once per process."""

@@ -40,6 +40,59 @@ def test_a_closed_store_opens_again(store: Store) -> None:
     assert names(store) == ["a"]
 
 
+HAMMERED = """
+import sys, threading
+from pathlib import Path
+from storage.db import Store
+
+store, seen, stop = Store(Path(sys.argv[1])), [0] * 4, threading.Event()
+with store.write() as connection:
+    connection.executemany("INSERT INTO settings (name, value) VALUES (?, 'x')", [(str(n),) for n in range(2000)])
+
+def read(place):
+    while not stop.is_set():
+        assert len(store.rows("SELECT name, value FROM settings")) == 2000
+        assert len(store.tuples("SELECT name FROM settings")) == 2000
+        seen[place] += 1
+
+def write():
+    while not stop.is_set():
+        with store.write() as connection:
+            connection.execute("UPDATE settings SET value = 'y' WHERE name = '1'")
+
+def excepthook(args):
+    print(repr(args.exc_value))
+    stop.set()
+
+threading.excepthook = excepthook
+threads = [threading.Thread(target=read, args=(place,)) for place in range(4)] + [threading.Thread(target=write)]
+for thread in threads:
+    thread.start()
+for _ in range(300):
+    store.close()
+while min(seen) < 10 and not stop.is_set():
+    pass
+stop.set()
+for thread in threads:
+    thread.join()
+store.close()
+print("whole")
+"""
+
+
+def test_closing_under_running_queries_harms_nobody(tmp_path: Path) -> None:
+    """At shutdown threads are still reading: SQLite would end the whole program with a segmentation fault."""
+    done = subprocess.run(
+        [sys.executable, "-c", HAMMERED, str(tmp_path / "perpulse.db")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=ROOT,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "whole\n", "")
+
+
 @pytest.mark.parametrize("outside", [pytest.param(False, id="inner"), pytest.param(True, id="outer")])
 def test_all_or_nothing_also_when_nested(store: Store, outside: bool) -> None:
     def broken() -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.clock import Clock
-    from bot.desk import Collected, SourceEvent
+    from bot.desk import Collected, SourceEvent, SourceHealth
     from bot.market import Market
     from bot.sources.liquidation_streams import LiquidationStreams
     from handlers.notices import Happening
@@ -67,13 +67,13 @@ class Ticker:
         """Bring one asset up to date for somebody who asks; what is not due or rests is left alone."""
         async with self._one:
             collected = await self._market.collect([asset], self._clock.now())
-            await asyncio.to_thread(self._store_points, collected)
+            await asyncio.to_thread(self._store_points, collected, [])
 
     def _keep(self, found: Collected) -> list[Happening]:
-        self._store_points(found)
+        self._store_points(found, self._streams.health() if self._streams else [])
         return judge(self._store, self._assets, self._clock.now(), started=self._started)
 
-    def _store_points(self, found: Collected) -> None:
+    def _store_points(self, found: Collected, heard: Sequence[SourceHealth]) -> None:
         points.write(self._store, found.points)
         if found.chains:
             options.write(self._store, found.chains)
@@ -94,7 +94,7 @@ class Ticker:
                     each.error or (f"Last rejected: {each.last_rejected}." if each.last_rejected else None),
                     each.quarantined,
                 )
-                for each in [*self._market.health(), *(self._streams.health() if self._streams else ())]
+                for each in [*self._market.health(), *heard]
             ],
         )
         for event in found.events:

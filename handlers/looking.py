@@ -18,7 +18,7 @@ from handlers.notices import derived_words
 from handlers.readings import CREDIT, VENUES, NotKnown, asset_of, coverage_words, named, newest_inputs, read
 from signals.inputs import INPUTS, MARKET, is_floor
 from signals.metric import Reading, metrics
-from storage import chats, grid, panels, points
+from storage import chats, grid, health, panels, points
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,12 +88,12 @@ async def look(deps: Deps, asset: str | None, ids: Sequence[str], *, example: st
         await deps.refresh(chosen)
         refreshed = True
     if not deps.store.exists:
-        raise _nothing(wanted, chosen)
+        raise _nothing(deps, wanted, chosen)
     found, zone = await asyncio.to_thread(_look, deps, wanted, chosen)
     if not any(isinstance(each, Reading) for each in found.values()) and not await asyncio.to_thread(
         _anything, deps, wanted, chosen
     ):
-        raise _nothing(wanted, chosen)
+        raise _nothing(deps, wanted, chosen)
     return Look(chosen, zone, found, refreshed)
 
 
@@ -106,12 +106,15 @@ def _anything(deps: Deps, wanted: Sequence[Metric], asset: str) -> bool:
     return any(newest_inputs(deps.store, each, asset_of(each, asset)) for each in wanted)
 
 
-def _nothing(wanted: Sequence[Metric], asset: str) -> Refused:
+def _nothing(deps: Deps, wanted: Sequence[Metric], asset: str) -> Refused:
     of = "" if asset == MARKET else f" for {asset}"
-    return Refused(
-        f"No {INPUTS[wanted[0].needs[0]].title} is stored{of} yet. A running bot (perpulse run) collects it; "
-        "a file brings it in with perpulse import FILE."
-    )
+    what = f"No {INPUTS[wanted[0].needs[0]].title}" if len({frozenset(each.needs) for each in wanted}) == 1 else "Nothing"
+    asked = health.load(deps.store) if deps.store.exists else []
+    if asked and all(each.state != "ok" for each in asked):
+        why = "no source answers at the moment: /sources says why"
+    else:
+        why = "a running bot (perpulse run) collects it"
+    return Refused(f"{what} is stored{of} yet; {why}. A file brings history in with perpulse import FILE.")
 
 
 def _wants_refresh(deps: Deps, wanted: Sequence[Metric], asset: str) -> bool:
@@ -219,7 +222,7 @@ def last_price(deps: Deps, asset: str) -> tuple[str, points.Newest]:
     """
     known = newest_of(deps, asset, ("close", "mark_price"))
     if not known:
-        raise _nothing([metrics()["price_drawdown"]], asset)
+        raise _nothing(deps, [metrics()["price_drawdown"]], asset)
     return max(known.items(), key=lambda each: each[1].at)
 
 

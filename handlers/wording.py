@@ -258,6 +258,16 @@ def moment(value: datetime | None, zone: str | tzinfo = UTC) -> str:
     return f"{day(value.astimezone(zone).date())}, {clock(value, zone)}"
 
 
+def again(value: datetime | None, now: datetime, zone: str | tzinfo = UTC) -> str:
+    """Say when something is tried again: in 40 s, at 21:10 UTC, now."""
+    if value is None or _missing(value):
+        return "at an unknown time"
+    left = value - now
+    if left <= timedelta():
+        return "now"
+    return f"in {duration(left)}" if left < timedelta(seconds=100) else f"at {clock(value, zone)}"
+
+
 def listing(words: Sequence[str], last: str = "and") -> str:
     """Join words as one says them: BTC, ETH and SOL."""
     return f" {last} ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else "none"

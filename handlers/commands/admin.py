@@ -14,10 +14,8 @@ from handlers.reply import Block, Line, Reply
 from handlers.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from handlers.known import Known
     from storage.health import SourceHealth
-
 
 MOST_NAMED: Final = 3  # sources in the headline; each has a line of its own below
 _WRONG: Final = {"down": "does not answer", "blocked": "refuses this server"}
@@ -34,24 +32,28 @@ class OneAsset:
 async def status(deps: Deps, args: OneAsset) -> Reply:
     """Show what is stored, how old it is, which sources answer.
 
-    For each input of an asset: since when its history goes back and how old its newest value is. For each source:
-    whether it answers, since when not, and when it is asked again.
+    For each kind of input: how old its newest value is, since when each exchange's history goes back, how much of the
+    usual open interest answers, and where the history has gaps. For each source: whether it answers, since when not,
+    and when it is asked again.
     """
     return await asyncio.to_thread(_status, deps, args.asset)
 
 
 def _status(deps: Deps, asset: str | None) -> Reply:
-    from handlers import looking  # noqa: PLC0415 - brings numpy along
+    from handlers import known, looking  # noqa: PLC0415 - bring numpy along
     from storage import health, outbox  # noqa: PLC0415 - open the database
 
     asset = looking.known_asset(deps, asset, "/status btc")
     zone = looking.zone_of(deps)
     stored = deps.store.exists
-    inputs = _inputs(deps, asset) if stored else []
+    inputs = known.inputs_of(deps, asset) if stored else []
     sources = health.load(deps.store) if stored else []
     waiting = outbox.waiting(deps.store) if stored else 0
-    lines: list[Block] = [Line(_headline(inputs, sources), "headline"), Line(f"Inputs of {asset}:")]
-    lines += [Line(f"– {each}") for each in _grouped(inputs)] or [Line("– nothing is stored yet")]
+    lines: list[Block] = [Line(_headline(inputs, sources), "headline"), Line(f"What is known of {asset}:")]
+    said = known.lines_of(deps, asset, inputs) if inputs else ["nothing is stored yet"]
+    lines += [Line(f"– {each}") for each in said]
+    if stored and (gaps := known.gap_lines(deps, asset)):
+        lines += [Line("Gaps in its history, which nothing fills:"), *(Line(f"– {each}") for each in gaps)]
     lines.append(Line("Sources:"))
     lines += [Line(f"– {_source(each, deps.now, zone)}") for each in _alike(sources, zone)] or [
         Line("– no source was asked yet; perpulse run asks them")
@@ -62,15 +64,16 @@ def _status(deps: Deps, asset: str | None) -> Reply:
         "asset": asset,
         "version": VERSION,
         "waiting": waiting,
-        "inputs": {each["name"]: {key: each[key] for key in ("state", "since", "newest", "venue")} for each in inputs},
+        "inputs": {each.name: known.as_data(each) for each in inputs},
+        "gaps": known.gaps_as_data(deps, asset) if stored else [],
         "sources": [_as_data(each) for each in sources],
     }
     return Reply(tuple(lines), looking.plain(values), stamp=deps.stamp_note)
 
 
-def _headline(inputs: list[dict[str, Any]], sources: list[SourceHealth]) -> str:
+def _headline(inputs: list[Known], sources: list[SourceHealth]) -> str:
     ill = sorted({(each.source, each.state) for each in sources if each.state != "ok"})
-    stale, never = (sum(each["state"] == state for each in inputs) for state in ("stale", "never"))
+    stale, never = (sum(each.state == state for each in inputs) for state in ("stale", "never"))
     if not inputs and not ill:
         return "Nothing is stored yet."
     parts = [f"{_title(source)} {_WRONG.get(state, 'is in trouble')}" for source, state in ill]
@@ -86,57 +89,6 @@ def _headline(inputs: list[dict[str, Any]], sources: list[SourceHealth]) -> str:
         parts.append(f"{wording.count(never, 'input')} never had a value")
     said = ", ".join(parts) or "All stored inputs are current"
     return f"{said[:1].upper()}{said[1:]}."
-
-
-def _inputs(deps: Deps, asset: str) -> list[dict[str, Any]]:
-    """Return every input that is stored, and those that a metric needs and that never had a value."""
-    from handlers.readings import asset_of  # noqa: PLC0415 - brings numpy along
-    from signals.inputs import INPUTS, MARKET  # noqa: PLC0415 - only here
-    from signals.metric import metrics  # noqa: PLC0415 - as above
-
-    found = [each for owner in (asset, MARKET) for each in _stored(deps, owner)]
-    if not found:
-        return []
-    names = {each["name"] for each in found}
-    needed = dict.fromkeys((asset_of(each, asset), name) for each in metrics().values() for name in each.needs)
-    either = {"open_interest_coin", "open_interest_usd"}  # one gives the other, with the price of the same time
-    nothing = {"state": "never", "since": None, "newest": None, "venue": None}
-    return found + [
-        {"name": name, **nothing, "title": INPUTS[name].title, "words": "never had a value"}
-        for _, name in needed
-        if name not in names and not (name in either and either & names)
-    ]
-
-
-def _stored(deps: Deps, asset: str) -> Iterator[dict[str, Any]]:
-    from handlers.freshness import is_stale  # noqa: PLC0415 - opens the database
-    from signals.inputs import INPUTS  # noqa: PLC0415 - only here
-    from storage import points  # noqa: PLC0415 - opens the database
-
-    for name, each in INPUTS.items():
-        newest = points.newest(deps.store, asset, name)
-        span = points.span(deps.store, asset, name)
-        if newest is None or span is None:
-            continue
-        stale = is_stale(deps.store, asset, name, newest, deps.now)
-        age = wording.age(deps.now - newest.at)
-        yield {
-            "name": name,
-            "state": "stale" if stale else "live",
-            "since": span[0],
-            "newest": newest.at,
-            "venue": newest.venue,
-            "title": each.title,
-            "words": f"{'STALE, ' if stale else ''}{age}, from {wording.day(span[0])}, {_title(newest.venue)}",
-        }
-
-
-def _grouped(inputs: list[dict[str, Any]]) -> list[str]:
-    """Say inputs of the same age, span and venue in one line: a phone shows few."""
-    by_words: dict[str, list[str]] = {}
-    for each in inputs:
-        by_words.setdefault(each["words"], []).append(each["title"])
-    return [f"{', '.join(titles)}: {words}" for words, titles in by_words.items()]
 
 
 def _alike(sources: list[SourceHealth], zone: str) -> list[list[SourceHealth]]:
@@ -158,7 +110,7 @@ def _source(alike: list[SourceHealth], now: datetime, zone: str) -> str:
     if each.state == "ok":
         return f"{whose}: ok, {good}{rejected}"
     since = wording.clock(each.since, zone, dated=True)
-    again = f", asked again at {wording.clock(each.next_try, zone)}" if each.next_try else ""
+    again = f", asked again {wording.again(each.next_try, now, zone)}" if each.next_try else ""
     error = f". {each.error}" if each.error else ""
     return f"{whose}: {each.state.upper()} since {since}, {good}{again}{rejected}{error}"
 

@@ -92,20 +92,20 @@ def _source(name: str, topics: list[SourceHealth], note: Note | None, now: datet
     state = _STATES[_state(topics)] if len(bad) in {0, len(topics)} else "answers in part"
     found = [f"{_title(name)}: {state}, {age}"]
     if bad and len(bad) == len(topics) and len({each.error for each in bad}) == 1:
-        found.append(f"– {_trouble(bad[0], zone, whole=True)}")
+        found.append(f"– {_trouble(bad[0], now, zone, whole=True)}")
     else:
-        found += [f"– {_trouble(each, zone, whole=False)}" for each in bad]
+        found += [f"– {_trouble(each, now, zone, whole=False)}" for each in bad]
     found += [f"– {_rejected(each)}" for each in topics if each.quarantined]
     if note:
         found += [f"– {caveat}" for caveat in note.caveats]
     return found
 
 
-def _trouble(each: SourceHealth, zone: str, *, whole: bool) -> str:
+def _trouble(each: SourceHealth, now: datetime, zone: str, *, whole: bool) -> str:
     since = wording.clock(each.since, zone, dated=True)
     what = "" if whole else f"{_topic(each.topic)} "
     verb = "resting" if each.state == "down" and each.next_try else _STATES.get(each.state, each.state)
-    until = f", asked again at {wording.clock(each.next_try, zone)}" if each.next_try else ""
+    until = f", asked again {wording.again(each.next_try, now, zone)}" if each.next_try else ""
     error = f": {each.error}" if each.error else ""
     return f"{what}{verb} since {since}{until}{error}"
 

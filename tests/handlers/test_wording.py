@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from handlers import wording
 
 HOUR = timedelta(hours=1)
+NOON = datetime(2025, 11, 20, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,10 @@ HOUR = timedelta(hours=1)
         pytest.param(wording.day(date(2025, 10, 6)), "6 October 2025", id="date"),
         pytest.param(wording.day(datetime(2025, 10, 6, 23, tzinfo=timezone(-2 * HOUR))), "7 October 2025", id="UTC"),
         pytest.param(wording.clock(datetime(2025, 11, 20, 21, 10, tzinfo=UTC)), "21:10 UTC", id="clock: UTC"),
+        pytest.param(wording.again(NOON + timedelta(seconds=40), NOON), "in 40 s", id="again: soon"),
+        pytest.param(wording.again(NOON + HOUR, NOON, "Europe/Berlin"), "at 14:00 CET", id="again: later"),
+        pytest.param(wording.again(NOON - HOUR, NOON), "now", id="again: overdue"),
+        pytest.param(wording.again(None, NOON), "at an unknown time", id="again: nobody knows"),
         pytest.param(
             wording.clock(datetime(2025, 11, 20, 21, 10, tzinfo=UTC), "Europe/Berlin", dated=True),
             "20 November 22:10 CET",

@@ -1,9 +1,15 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from storage import health
+import pandas as pd
+import pytest
+
+from handlers.known import FAMILIES
+from signals.inputs import INPUTS
+from storage import coverage, health, points
+from storage.coverage import Gap
 from storage.health import SourceHealth
 
 if TYPE_CHECKING:
@@ -17,14 +23,11 @@ def lines(here: Any, line: str = "/status") -> list[str]:
 def test_status_word_for_word(desk: Callable[..., Any]) -> None:
     assert lines(desk("bundled", "2026-01-16")) == [
         "All stored inputs are current.",
-        "Inputs of BTC:",
-        (
-            "– opening price, highest price, lowest price, closing price, volume, taker buy volume: "
-            "0 s old, from 15 March 2025, Binance"
-        ),
-        "– open interest in coins, open interest in dollars: 24 h old, from 15 March 2025, Binance",
-        "– funding rate, funding interval: 8 h old, from 15 March 2025, Binance",
-        "– Fear & Greed index: 24 h old, from 15 March 2025, alternative.me",
+        "What is known of BTC:",
+        "– Prices and volume: 0 s old. Binance from 15 March 2025.",
+        "– Open interest: 24 h old. Binance from 15 March 2025.",
+        "– Funding: 8 h old. Binance from 15 March 2025.",
+        "– Fear & Greed index: 24 h old. alternative.me from 15 March 2025.",
         "Sources:",
         "– no source was asked yet; perpulse run asks them",
         "Outbox: 0 messages waiting. Followed: BTC, ETH.",
@@ -112,5 +115,68 @@ def test_status_counts_what_waits(desk: Callable[..., Any]) -> None:
 
 
 def test_status_of_nothing(empty: Any) -> None:
-    assert lines(empty)[:3] == ["Nothing is stored yet.", "Inputs of BTC:", "– nothing is stored yet"]
+    assert lines(empty)[:3] == ["Nothing is stored yet.", "What is known of BTC:", "– nothing is stored yet"]
     assert not empty.store.exists
+
+
+def at(*date: int) -> datetime:
+    return datetime(*date, tzinfo=UTC)  # type: ignore[arg-type,misc]
+
+
+def hourly(here: Any, venue: str, start: datetime, **values: float) -> None:
+    """Store hourly levels of a venue from a day until now."""
+    times = pd.date_range(start, here.now, freq="h")
+    points.write(here.store, [points.Points(venue, "BTC", None, pd.DataFrame(values, index=times))])
+
+
+def test_status_says_from_when_each_venue_is_known_and_how_much_of_the_market_that_is(empty: Any) -> None:
+    here = empty
+    for venue, start, coins in (
+        ("binance", at(2025, 3, 1), 80_000.0),
+        ("okx", at(2025, 12, 1), 20_000.0),
+        ("bybit", at(2025, 12, 1), 50_000.0),
+    ):
+        hourly(here, venue, start, open_interest_coin=coins, open_interest_usd=coins * 9e4)
+    hourly(here, "binance", at(2026, 1, 7), funding_rate=1e-4, funding_interval_hours=8.0)
+    gone = here.later(timedelta(minutes=20))
+    assert "– Open interest: STALE, 20 min old. Binance from 1 March 2025; Bybit and OKX from 1 December 2025." in [
+        each.split(". 3 of", 1)[0] + "." for each in lines(gone)
+    ]
+    said = lines(here)
+    assert (
+        "– Open interest: 0 s old. Binance from 1 March 2025; Bybit and OKX from 1 December 2025. "
+        "3 of 3 venues, 100 % of usual open interest."
+    ) in said
+    assert "– Funding: 0 s old. Binance from 7 January 2026. Learning: 9 of 180 days." in said
+    assert here.ask("/status").values["inputs"]["open_interest_coin"]["venues"]["okx"] == "2025-12-01T00:00:00Z"
+
+
+def test_status_names_the_longest_gaps_and_counts_the_others(empty: Any) -> None:
+    here = empty
+    hourly(here, "binance", at(2025, 3, 1), open_interest_coin=8e4)
+    hourly(here, "bybit", at(2025, 3, 1), open_interest_coin=5e4)
+    gaps = [
+        Gap("BTC", "binance", "open_interest", at(2025, 3, 7), at(2025, 3, 9), "zero values"),
+        Gap("BTC", "binance", "bars", at(2025, 4, 1), at(2025, 4, 2), "no file in the archive"),
+        *(Gap("BTC", "binance", "open_interest", at(2025, 5, day), at(2025, 5, day, day), "x") for day in range(1, 5)),
+    ]
+    coverage.replace_gaps(
+        here.store, "BTC", "binance", ("bars", "open_interest"), start=at(2025, 3, 1), end=here.now, gaps=gaps
+    )
+    said = lines(here)
+    assert any("Binance from 1 March 2025 with 5 gaps; Bybit from 1 March 2025" in each for each in said)
+    first = said.index("Gaps in its history, which nothing fills:")
+    assert said[first + 1 : first + 6] == [
+        "– Binance open interest: 2 days from 7 March 2025, 00:00 UTC: zero values",
+        "– Binance prices: 24 h from 1 April 2025, 00:00 UTC: no file in the archive",
+        "– Binance open interest: 4 h from 4 May 2025, 00:00 UTC: x",
+        "– Binance open interest: 3 h from 3 May 2025, 00:00 UTC: x",
+        "– and 2 shorter gaps",
+    ]
+    assert len(here.ask("/status").values["gaps"]) == 6
+    assert not any("Gaps" in each for each in lines(here, "/status eth"))
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_every_input_is_said_in_one_family(name: str) -> None:
+    assert sum(name in family.inputs for family in FAMILIES) == 1

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from handlers.command import Refused
-from storage import points
+from storage import health, points
+from storage.health import SourceHealth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -227,9 +228,18 @@ def test_an_unknown_asset_names_those_there_are(desk: Callable[..., Any]) -> Non
 
 def test_a_followed_asset_without_data_says_where_data_comes_from(desk: Callable[..., Any]) -> None:
     here = desk("bundled", "2026-01-16")
-    with pytest.raises(Refused, match=r"No open interest in dollars is stored for ETH yet\. .* perpulse import FILE\."):
+    with pytest.raises(Refused, match=r"No open interest in dollars is stored for ETH yet; a running bot .* FILE\."):
         here.ask("/oi eth")
     assert here.refreshed == ["ETH"]
+    with pytest.raises(Refused, match=r"Nothing is stored for ETH yet; a running bot"):
+        here.ask("/health eth")
+
+
+def test_without_data_and_without_sources_the_reason_is_the_sources(empty: Any) -> None:
+    down = SourceHealth("binance", "bars", "down", empty.now, None, empty.now, "Binance cannot be reached.")
+    health.save(empty.store, [down])
+    with pytest.raises(Refused, match=r"^No closing price is stored for BTC yet; no source answers .* /sources says"):
+        empty.ask("/price btc")
 
 
 def test_current_data_is_not_asked_for_again(desk: Callable[..., Any]) -> None:

@@ -5,10 +5,24 @@ Calls and fields: developers.binance.com, USDⓈ-M Futures, Market Data endpoint
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.sources.recipes import HOUR, Missing, Unreadable, milliseconds, number, pages, points, rows_of, stamp, to_ms
+from bot.sources.recipes import (
+    HOUR,
+    Missing,
+    Unreadable,
+    before_settlement,
+    milliseconds,
+    number,
+    pages,
+    points,
+    rows_of,
+    settled,
+    stamp,
+    to_ms,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,8 +39,9 @@ _OPEN_INTEREST_A_CALL: Final = 500
 _OPEN_INTEREST_KEPT: Final = timedelta(days=30) - HOUR  # an older startTime is refused (-1130), not cut
 _SETTLEMENTS_A_CALL: Final = 1000
 _SETTLEMENT_PAGES: Final = 8
+_PAGES_OF_ALL: Final = 60
+_BRIDGED: Final = tuple(timedelta(hours=hours) for hours in (12, 24, 48, 96, 192))  # what all contracts are asked for
 _USUAL_INTERVAL: Final = 8  # hours; fundingInfo lists only contracts that were ever adjusted
-_LONGEST_INTERVAL: Final = timedelta(hours=8)
 _SETTLED: Final = timedelta(minutes=1)  # a bar that ended this long ago is closed by anybody's clock
 _SAME_TIME: Final = timedelta(minutes=1)
 
@@ -143,54 +158,92 @@ async def _interval(ask_raw: Raw, contract: Contract) -> float:
 
     An empty list would make every adjusted contract eight-hourly and its yearly rate up to eight times too low.
     """
-    listed = rows_of(await ask_raw("fapiPublicGetFundingInfo", {}, shared=True))
-    return next(
-        (number(row["fundingIntervalHours"]) for row in listed if row["symbol"] == contract.market_id),
-        float(_USUAL_INTERVAL),
-    )
+    listed = await ask_raw("fapiPublicGetFundingInfo", {}, shared=True, digest=_by_symbol)
+    row = listed.get(contract.market_id)
+    return number(row["fundingIntervalHours"]) if row else float(_USUAL_INTERVAL)
 
 
 async def _settled(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     """Read settled rates, each with the hours since the settlement before it, so one more is read at the front."""
     if ask.since is None:
         return []
-    start = to_ms(ask.since - _LONGEST_INTERVAL - _SAME_TIME)
-    rows: list[Any] = []
+    rates = await _settled_of_all(ask_raw, contract, ask) or await _settled_of_one(ask_raw, contract, ask)
+    return settled(contract, ask, rates.items())
+
+
+async def _settled_of_one(ask_raw: Raw, contract: Contract, ask: Ask) -> Mapping[int, float]:
+    """Ask for one contract: 500 such calls in five minutes are allowed, fewer than there are contracts."""
+    assert ask.since is not None  # noqa: S101 -- for the type checker: asked for a past only
+    start = to_ms(before_settlement(ask.since))
+    rates: dict[int, float] = {}
     for _ in range(_SETTLEMENT_PAGES):
-        answer = await ask_raw(
-            "fapiPublicGetFundingRate",
-            {
-                "symbol": contract.market_id,
-                "startTime": start,
-                "endTime": to_ms(ask.now),
-                "limit": _SETTLEMENTS_A_CALL,
-            },
-        )
-        page = rows_of(answer, least=0)
-        rows.extend(page)
+        stretch = {"startTime": start, "endTime": to_ms(ask.now), "limit": _SETTLEMENTS_A_CALL}
+        page = rows_of(await ask_raw("fapiPublicGetFundingRate", {"symbol": contract.market_id} | stretch), least=0)
+        for row in page:
+            _same_symbol(row, contract)
+            rates[stamp(row["fundingTime"])] = number(row["fundingRate"])
         if len(page) < _SETTLEMENTS_A_CALL:
             break
         start = stamp(page[-1]["fundingTime"]) + 1
-    for row in rows:
-        _same_symbol(row, contract)
-    times = [stamp(row["fundingTime"]) for row in rows]
-    kept = [n for n in range(1, len(rows)) if times[n] >= to_ms(ask.since)]
-    if not kept:
-        return []
-    columns = {
-        "funding_rate": [number(rows[n]["fundingRate"]) for n in kept],
-        "funding_interval_hours": [float(round((times[n] - times[n - 1]) / milliseconds(HOUR))) for n in kept],
-    }
-    return [points(contract, [times[n] for n in kept], columns)]
+    return rates
+
+
+async def _settled_of_all(ask_raw: Raw, contract: Contract, ask: Ask) -> Mapping[int, float]:
+    """Look the contract up in the settlements of all of them, which one question serves for everybody asked now.
+
+    Empty where that cannot tell: too far back, a contract too young to be in it, or pages whose order leaves doubt.
+    The stretches are of a few lengths, so that everybody's question is the same one.
+    """
+    assert ask.since is not None  # noqa: S101 -- as above
+    hour = ask.now.replace(minute=0, second=0, microsecond=0)
+    length = next((each for each in _BRIDGED if hour - each <= before_settlement(ask.since)), None)
+    if length is None:
+        return {}
+    start = to_ms(hour - length)
+    rates: dict[int, float] = {}
+    for _ in range(_PAGES_OF_ALL):
+        stretch = {"startTime": start, "endTime": to_ms(ask.now), "limit": _SETTLEMENTS_A_CALL}
+        page: _Wave = await ask_raw("fapiPublicGetFundingRate", stretch, shared=True, digest=_wave)
+        rates |= page.rates.get(contract.market_id, {})
+        if page.rows < _SETTLEMENTS_A_CALL:
+            return rates
+        if not page.ascending or page.last <= start:
+            return {}
+        start = page.last  # and not a millisecond later: a settlement of hundreds of contracts has one time for all
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Wave:
+    """One page of the settlements of all contracts: rates by contract and time (ms). rows: how many it had."""
+
+    rates: Mapping[str, Mapping[int, float]]
+    rows: int
+    last: int
+    ascending: bool
+
+
+def _wave(answer: object) -> _Wave:
+    rates: dict[str, dict[int, float]] = {}
+    times = []
+    for row in rows_of(answer):
+        at = stamp(row["fundingTime"])
+        times.append(at)
+        rates.setdefault(str(row["symbol"]), {})[at] = number(row["fundingRate"])
+    return _Wave(rates, len(times), times[-1], ascending=times == sorted(times))
 
 
 async def _premium(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
     """Find the contract in one answer for all: it costs as much as ten single ones and serves every asset and topic."""
-    listed = rows_of(await ask_raw("fapiPublicGetPremiumIndex", {}, shared=True))
-    for row in listed:
-        if row["symbol"] == contract.market_id:
-            return dict(row)
-    raise Missing(f"no mark price of {contract.market_id}")
+    listed = await ask_raw("fapiPublicGetPremiumIndex", {}, shared=True, digest=_by_symbol)
+    if contract.market_id not in listed:
+        raise Missing(f"no mark price of {contract.market_id}")
+    row: Mapping[str, Any] = listed[contract.market_id]
+    return row
+
+
+def _by_symbol(answer: object) -> dict[str, Mapping[str, Any]]:
+    return {row["symbol"]: row for row in rows_of(answer)}
 
 
 def _same_symbol(row: Mapping[str, Any], contract: Contract) -> None:

@@ -62,7 +62,8 @@ class CcxtVenue:
         self._contracts_at: datetime | None = None
         self._loading = asyncio.Lock()
         self.caveats: Mapping[Topic, str] = {topic: how.caveat for topic, how in quirks.topics().items() if how.caveat}
-        self._shared: dict[str, tuple[datetime, Any]] = {}
+        self._shared: dict[str, Any] = {}  # answers for all assets, of one moment only
+        self._shared_at: datetime | None = None
         self._sharing: dict[str, asyncio.Lock] = {}
 
     async def fetch(self, ask: Ask) -> Sequence[Found]:
@@ -81,9 +82,15 @@ class CcxtVenue:
         with translated(self._quirks.title, self._clock):
             contract = await self._contract(ask)
 
-            async def raw(method: str, params: Mapping[str, Any], *, shared: bool = False) -> Any:
+            async def raw(
+                method: str,
+                params: Mapping[str, Any],
+                *,
+                shared: bool = False,
+                digest: Callable[[Any], Any] | None = None,
+            ) -> Any:
                 if shared:
-                    return await self._once(method, params, ask.now)
+                    return await self._once(method, params, ask.now, digest)
                 return await getattr(self._exchange, method)(dict(params))
 
             return await recipe(raw, contract, ask)
@@ -136,15 +143,22 @@ class CcxtVenue:
             raise Unreadable("a list of markets without a perpetual")
         return contracts
 
-    async def _once(self, method: str, params: Mapping[str, Any], now: datetime) -> Any:
-        """Ask once for all assets of one moment: the first asks, the others wait for its answer."""
+    async def _once(
+        self, method: str, params: Mapping[str, Any], now: datetime, digest: Callable[[Any], Any] | None
+    ) -> Any:
+        """Ask once for all assets of one moment: the first asks, the others wait for its answer.
+
+        Of an earlier moment nothing is kept: its questions name their own times and are never asked again.
+        """
+        if self._shared_at != now:
+            self._shared, self._sharing, self._shared_at = {}, {}, now
+        kept = self._shared
         question = json.dumps([method, dict(params)], sort_keys=True)
         async with self._sharing.setdefault(question, asyncio.Lock()):
-            at, answer = self._shared.get(question, (None, None))
-            if at != now:
+            if question not in kept:
                 answer = await getattr(self._exchange, method)(dict(params))
-                self._shared[question] = (now, answer)
-            return answer
+                kept[question] = digest(answer) if digest else answer
+            return kept[question]
 
     async def _build(self) -> Any:
         # half a second and 100 MB: only a process that asks pays, and never the event loop

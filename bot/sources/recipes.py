@@ -36,11 +36,19 @@ class Raw(Protocol):
     """Ask the venue one raw question by the name of ccxt's implicit method; the answer is a dict or a list.
 
     shared: the answer is the same for all assets, so one request serves every ask of the same moment with the same
-    parameters.
+    parameters. digest: makes of a shared answer what is looked up, once for all of them: hundreds of contracts that
+    each search hundreds of rows would hold up the loop.
     """
 
-    async def __call__(self, method: str, params: Mapping[str, Any], *, shared: bool = False) -> Any:
-        """Return the parsed answer; its shape is for the recipe to check."""
+    async def __call__(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        *,
+        shared: bool = False,
+        digest: Callable[[Any], Any] | None = None,
+    ) -> Any:
+        """Return the parsed answer, or what the digest made of it; its shape is for the recipe to check."""
         ...
 
 

@@ -291,19 +291,31 @@ class FakeExchange(Served):
         ]
 
     def _funding_rate(self, query: dict[str, str], twist: str | None) -> Any:
-        symbol, limit = query["symbol"], int(query.get("limit", 100))
-        every = self.interval(symbol) * HOUR
+        """Of one contract or, without a symbol, of all: by time from the start, cut after `limit` (100, at most 1000).
+
+        Without times the newest 200 come, whatever the limit; https://developers.binance.com/docs/derivatives/
+        usds-margined-futures/market-data/rest-api/Get-Funding-Rate-History.
+        """
+        named = "startTime" in query or "endTime" in query
+        limit = min(int(query.get("limit", 100)), 1000) if named else 200
         end = min(int(query.get("endTime", 1 << 62)), self._now())
         start = int(query.get("startTime", end - 200 * HOUR))
-        times = range(-(-start // every) * every, end + 1, every)[:limit]
+        rows = []
+        for symbol in [query["symbol"]] if "symbol" in query else self.listed:
+            every = self.interval(symbol) * HOUR
+            for at in range(start // every * every, end + 1, every):
+                time = at + at // every % 9  # some milliseconds late, as the exchange is
+                if start <= time <= end:
+                    rows.append((time, symbol, at))
+        rows.sort(key=lambda row: row[0])
         return [
             {
                 "symbol": symbol,
-                "fundingTime": at + at // every % 9,  # some milliseconds late, as the exchange is
+                "fundingTime": time,
                 "fundingRate": self._text(self.rate(symbol, at), twist if twist in {"none", "nan"} else None),
                 "markPrice": self._text(self.price(symbol, at), None),
             }
-            for at in times
+            for time, symbol, at in (rows[:limit] if named else rows[-limit:])
         ]
 
     def _stablecoins(self, query: dict[str, str], twist: str | None) -> Any:

@@ -108,7 +108,8 @@ def _anything(deps: Deps, wanted: Sequence[Metric], asset: str) -> bool:
 
 def _nothing(deps: Deps, wanted: Sequence[Metric], asset: str) -> Refused:
     of = "" if asset == MARKET else f" for {asset}"
-    what = f"No {INPUTS[wanted[0].needs[0]].title}" if len({frozenset(each.needs) for each in wanted}) == 1 else "Nothing"
+    one = len({frozenset(each.needs) for each in wanted}) == 1
+    what = f"No {INPUTS[wanted[0].needs[0]].title}" if one else "Nothing"
     asked = health.load(deps.store) if deps.store.exists else []
     if asked and all(each.state != "ok" for each in asked):
         why = "no source answers at the moment: /sources says why"

@@ -231,8 +231,11 @@ def test_a_followed_asset_without_data_says_where_data_comes_from(desk: Callable
     with pytest.raises(Refused, match=r"No open interest in dollars is stored for ETH yet; a running bot .* FILE\."):
         here.ask("/oi eth")
     assert here.refreshed == ["ETH"]
-    with pytest.raises(Refused, match=r"Nothing is stored for ETH yet; a running bot"):
-        here.ask("/health eth")
+
+
+def test_a_question_about_everything_does_not_name_one_input(empty: Any) -> None:
+    with pytest.raises(Refused, match=r"^Nothing is stored for BTC yet; a running bot"):
+        empty.ask("/health btc")
 
 
 def test_without_data_and_without_sources_the_reason_is_the_sources(empty: Any) -> None:

@@ -13,9 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from handlers import position_past_words as past_words
 from handlers import position_words as words
 from handlers.notices import Told, expires_after
 from handlers.position_now import Looker
+from handlers.position_past import LookingBack, Passed
+from handlers.reply import Line
+from signals.episodes import State
+from signals.liquidation.passed import Reached, Span
 from signals.liquidation.watching import judge
 from storage import episodes, outbox, positions, tiers
 from storage.db import StoreError
@@ -27,8 +32,8 @@ if TYPE_CHECKING:
 
     from bot.clock import Clock
     from handlers.position_now import Now
+    from handlers.position_past import Past
     from handlers.reply import Block
-    from signals.episodes import State
     from signals.liquidation import Shelf
     from signals.metric import Rank
     from storage.db import Connection, Store
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 TOLD_SILENT: Final = timedelta(minutes=10)  # one lost answer is not news; ten minutes without a price are
+A_MOMENT: Final = timedelta(milliseconds=1)
 MOST_ASSETS: Final = 50  # fetched beside those that everybody follows
 
 
@@ -60,6 +66,7 @@ class Positions:
         self._store, self._clock, self._told = store, clock, told
         self._assets, self._refresh = frozenset(assets), refresh
         self._looker = Looker(store)
+        self._back = LookingBack(store, self._looker)
         self._one = asyncio.Lock()
 
     async def turn(self) -> int:
@@ -82,10 +89,11 @@ class Positions:
         if not every:
             return 0
         now, shelf = self._clock.now(), tiers.shelf(self._store)
-        found: list[Now] = []
+        found: list[tuple[Now, Past | None]] = []
         for each in every:
             try:
-                found.append(self._looker.typed(each, now, shelf))
+                one = self._looker.typed(each, now, shelf)
+                found.append((one, self._back.look(one, now, shelf) if one.price > 0.0 else None))
             except StoreError:
                 raise
             except Exception:
@@ -94,29 +102,43 @@ class Positions:
         self._looker.forget_old(now)
         with self._store.write() as connection:
             writer = Writer(self._store, connection, now)
-            for one in found:
+            for one, past in found:
                 if writer.still_there(one.watched):
-                    self._step(writer, one, shelf)
+                    self._step(writer, one, past, shelf)
             writer.tell_together()
-            return writer.count
+        for one, _ in found:  # only what is written was looked at
+            if one.known:
+                self._back.judged(one)
+        self._back.forget_all_but(each.id for each in every)
+        return writer.count
 
-    def _step(self, writer: Writer, one: Now, shelf: Shelf | None) -> None:
+    def _step(self, writer: Writer, one: Now, past: Past | None, shelf: Shelf | None) -> None:
         """Carry one position from where it stood to where it stands."""
         moved = self._tell_moved_table(writer, one, shelf)
+        beyond = _beyond(one, past)
+        if beyond and beyond.mark and one.own_mark:
+            reached = beyond.reached
+            writer.write(
+                moved, "position", "critical", words.ended(replace(one, mark=reached.price, mark_at=reached.span.start))
+            )
+            positions.finish(writer.connection, moved, writer.now)
+            return
+        if beyond and moved.doubt is None:
+            writer.write(moved, "position", "critical", past_words.may_be_gone(one, beyond))
+            writer.keep(one.watched, _doubted(writer, one, moved, past))
+            return
         if not one.known:
             if not moved.silent and writer.now - one.since > TOLD_SILENT:
                 writer.silent.append(one)
                 moved = replace(moved, silent=True)
             writer.keep(one.watched, moved)
             return
-        if one.distance <= 0.0:
-            writer.write(moved, "position", "critical", words.ended(one))
-            positions.finish(writer.connection, moved, writer.now)
-            return
         if moved.silent:
             writer.back.append(one)
             moved = replace(moved, silent=False)
-        writer.keep(one.watched, alarm(writer, one, moved))
+        if one.distance > 0.0:  # else it is in doubt already, by another contract's mark price
+            moved = alarm_since(writer, one, moved, past)
+        writer.keep(one.watched, moved)
 
     def _tell_moved_table(self, writer: Writer, one: Now, shelf: Shelf | None) -> Watched:
         """Tell once that a newer tier table has moved the price of a position."""
@@ -134,6 +156,59 @@ class Positions:
         return replace(each, table_of=newest.table_as_of)
 
 
+def _beyond(one: Now, past: Past | None) -> Passed | None:
+    """Return where the liquidation price was reached: first in the past, else by the newest mark price."""
+    if past and past.beyond:
+        return past.beyond
+    if not (one.known and one.distance <= 0.0 and one.mark_at):
+        return None
+    span = Span(one.mark_at, one.mark_at, one.mark, one.mark)
+    return Passed(reached=Reached(span, one.mark, one.price, one.distance), venue=one.mark_venue, mark=True)
+
+
+def _doubted(writer: Writer, one: Now, each: Watched, past: Past | None) -> Watched:
+    """Return a position that may be gone: the message said where it stands, so nothing else does."""
+    state = State()
+    if one.known and one.mark_at:
+        state, _ = judge(each.lines, state, {"distance": one.distance}, at=one.mark_at)
+    positions.end_episode(writer.connection, each, writer.now)
+    looked = past.looked if past else each.looked
+    silent = each.silent and not one.known
+    return replace(each, doubt=writer.now, looked=looked, state=state, episode=None, silent=silent)
+
+
+def alarm_since(writer: Writer, one: Now, each: Watched, past: Past | None) -> Watched:
+    """Judge the nearest a position came since the last look, then where it is now, and write one message of both.
+
+    Where it is now is also the nearest, the past says nothing more.
+    """
+    if past is None or one.mark_at is None:
+        return alarm(writer, one, each)
+    worst = past.worst
+    if each.doubt or not worst or worst.reached.distance >= one.distance:
+        return alarm(writer, one, replace(each, looked=past.looked))
+    before = one.mark_at - A_MOMENT  # the true times are told; the judgement needs only their order
+    if each.state.at is not None and each.state.at >= before:
+        return each  # this mark price was judged before the bar was known: the next one judges both
+    each = replace(each, looked=past.looked)
+    state, came = judge(each.lines, each.state, {"distance": worst.reached.distance}, at=before)
+    if came is None:
+        return alarm(writer, one, replace(each, state=state))
+    began = worst.reached.span.start if came.kind == "fired" else came.since
+    came = replace(came, at=worst.reached.span.end, since=began, values={})
+    key = (each.watch, each.stake.asset)
+    episode = episodes.record(writer.connection, key, came, each.episode)
+    state, went = judge(each.lines, replace(state, since=began), {"distance": one.distance}, at=one.mark_at)
+    if went is None:
+        blocks = past_words.came_near(one, worst)
+        writer.write(each, came.kind, came.rank, blocks, episode=episode, at=came.at)
+        return replace(each, state=state, episode=episode)
+    episodes.record(writer.connection, key, replace(went, values={}), episode)
+    told = Told(*past_words.came_and_went(one, worst), alone=True)
+    writer.write(each, "resolved", came.rank, told, episode=episode, at=went.at)
+    return replace(each, state=state, episode=None)
+
+
 def alarm(writer: Writer, one: Now, each: Watched, of: positions.Followed | None = None) -> Watched:
     """Judge the distance of a position, write what follows, and return it as it stands then."""
     if one.mark_at is None:
@@ -145,11 +220,13 @@ def alarm(writer: Writer, one: Now, each: Watched, of: positions.Followed | None
     episode = episodes.record(writer.connection, (each.watch, each.stake.asset), kept, each.episode)
     if transition.kind == "resolved":
         blocks, reply = words.cleared(one, transition, of)
-        # Where it stood within its lines when the watch began, the answer to /watch said so, and no message did.
-        told = Told(blocks, reply, alone=each.episode is None)
+        # Where it stood within its lines when the watch began, the answer to /watch said so, and no message did. Of one
+        # that may be gone nothing is all clear that was not announced.
+        told = Told(blocks, reply, alone=each.episode is None and each.doubt is None)
         writer.write(each, "resolved", transition.rank, told, episode=episode, at=transition.at)
         return replace(each, state=state, episode=None)
-    blocks = words.crossed(one, transition, of)
+    doubt = past_words.in_doubt(each)
+    blocks = (*words.crossed(one, transition, of), *([Line(doubt, "caveat")] if doubt else []))
     writer.write(each, transition.kind, transition.rank, blocks, episode=episode, at=transition.at)
     return replace(each, state=state, episode=episode)
 
@@ -165,8 +242,8 @@ class Writer:
         self.back: list[Now] = []
 
     def still_there(self, each: Watched) -> bool:
-        """Tell whether its owner has not given it up meanwhile."""
-        return positions.exists(self.connection, each.id)
+        """Tell whether its owner has neither given it up nor changed it meanwhile."""
+        return positions.unchanged(self.connection, each)
 
     def keep(self, before: Watched, after: Watched) -> None:
         """Write where a position stands, unless that would say nothing new: most marks change nothing."""

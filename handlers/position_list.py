@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from handlers import position_words as words
 from handlers import wording
+from handlers.position_past_words import in_doubt
 from handlers.reply import Block, Line
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ LONGEST = 840  # characters of the list, so that the whole message stays within 
 def listed(found: Sequence[Now], addresses: Mapping[int, Followed], shown_addresses: Sequence[Followed]) -> list[Block]:
     """List positions, the nearest to liquidation first, and of those that do not fit how many there are."""
     typed = [each for each in found if each.watched.followed is None]
-    lines = [words.entry_of_list(each) for each in typed]
+    lines = [_entry(each) for each in typed]
     for of in addresses.values():
         held = [each for each in found if each.watched.followed == of.id]
         if of in shown_addresses or held:
@@ -43,6 +44,14 @@ def listed(found: Sequence[Now], addresses: Mapping[int, Followed], shown_addres
         uncounted = any(each.worth and each.worth.settled is None for each in typed)
         kept.append(Line(f"Assumed: {words.ASSUMED}{', where rates are stored' if uncounted else ''}.", "caveat"))
     return kept
+
+
+def _entry(now: Now) -> str:
+    entry, doubt, stake = words.entry_of_list(now), in_doubt(now.watched), now.watched.stake
+    if stake.added:
+        money = wording.coins(stake.added, stake.asset) if stake.contract == "inverse" else wording.dollars(stake.added)
+        entry = f"{entry}, {money} of margin added"
+    return f"{entry}. {doubt}" if doubt else entry
 
 
 def _head(found: Sequence[Now], addresses: Sequence[Followed]) -> str:
@@ -86,6 +95,8 @@ def values_of(now: Now, addresses: Mapping[int, Followed]) -> dict[str, Any]:
         "profit_of_margin": _finite(now.profit_share),
         "funding_taken": found.taken if found and stake.sized else None,
         "funding_settlements": found.settled if found else None,
+        "added_margin": stake.added or None,
+        "may_be_gone_since": each.doubt.isoformat() if each.doubt else None,
         "table_date": found.answer.table_as_of.isoformat() if found else None,
     }
 

@@ -55,6 +55,12 @@ class Now:
         return self.distance / self.typical
 
     @property
+    def own_mark(self) -> bool:
+        """Tell whether the mark price is that of its own contract, which alone decides; another stands in for it."""
+        stake = self.watched.stake
+        return self.mark_venue == stake.listed and not (stake.contract == "inverse" and stake.listed == stake.venue)
+
+    @property
     def since(self) -> datetime:
         """Return the time of the newest mark price; the beginning of the watch where there is none."""
         return self.mark_at or self.watched.stake.begun
@@ -101,6 +107,13 @@ class Looker:
             return worth(each.stake, settlements=self._settled(each, now), now=now, shelf=shelf, table_of=day).answer
         except LiquidationError:
             return None
+
+    def price_at(self, each: Watched, at: datetime, now: datetime, shelf: Shelf | None) -> float:
+        """Compute a typed position's liquidation price of an earlier time, by the funding until then."""
+        try:
+            return worth(each.stake, settlements=self._settled(each, now), now=at, shelf=shelf).price
+        except LiquidationError:
+            return math.nan
 
     def seen(self, each: Watched, now: datetime) -> Now:
         """Look up a position of a followed address: price and mark are the venue's own, of the last answer."""

@@ -162,6 +162,13 @@ def m008_options(db: Any) -> None:
     )
 
 
+def m009_positions_looked_at(db: Any) -> None:
+    """Until when the past of a position was looked at, whether it may be gone, and margin added to it."""
+    db.execute("ALTER TABLE positions ADD COLUMN looked INTEGER")
+    db.execute("ALTER TABLE positions ADD COLUMN doubt INTEGER")
+    db.execute("ALTER TABLE positions ADD COLUMN added REAL NOT NULL DEFAULT 0")
+
+
 _STEPS: tuple[Callable[[Any], None], ...] = (
     m001_points,
     m002_alerts,
@@ -171,6 +178,7 @@ _STEPS: tuple[Callable[[Any], None], ...] = (
     m006_positions,
     m007_liquidation_hours,
     m008_options,
+    m009_positions_looked_at,
 )
 NAMES = tuple(step.__name__ for step in _STEPS)
 

@@ -43,6 +43,8 @@ class Watched:
     number: what its owner calls it by; None where it belongs to a followed address (`followed`). lines: fractions of
     the mark price. state, episode: where its alarm stands. table_of: the tier table its price was last computed by.
     silent: its owner was told that no price is known. given, mark, seen: what the venue itself said of a followed one.
+    looked: bars that began before are known; None: since the watch began. doubt: when its owner was told that it may
+    be gone, until they say.
     """
 
     id: int
@@ -59,6 +61,8 @@ class Watched:
     given: float | None = None
     mark: float | None = None
     seen: datetime | None = None
+    looked: datetime | None = None
+    doubt: datetime | None = None
     zone: str = "UTC"
 
     @property
@@ -171,9 +175,12 @@ def hold(
     )  # fmt: skip
 
 
-def exists(connection: sqlite3.Connection, position: int) -> bool:
-    """Tell whether a position is still watched."""
-    return connection.execute("SELECT 1 FROM positions WHERE id = ?", (position,)).fetchone() is not None
+def unchanged(connection: sqlite3.Connection, each: Watched) -> bool:
+    """Tell whether a position is still watched, and as it was read: its owner may change it meanwhile."""
+    row = connection.execute("SELECT name, lines, added, looked, doubt FROM positions WHERE id = ?", (each.id,))
+    return [tuple(found) for found in row.fetchall()] == [
+        (each.name, json.dumps(list(each.lines)), each.stake.added, _ms(each.looked), _ms(each.doubt))
+    ]
 
 
 def save(connection: sqlite3.Connection, each: Watched) -> None:
@@ -181,7 +188,7 @@ def save(connection: sqlite3.Connection, each: Watched) -> None:
     stake = each.stake
     connection.execute(
         "UPDATE positions SET state = ?, episode = ?, table_of = ?, silent = ?, given = ?, mark = ?, seen = ?, "
-        "entry = ?, leverage = ?, size_coins = ? WHERE id = ?",
+        "looked = ?, doubt = ?, entry = ?, leverage = ?, size_coins = ? WHERE id = ?",
         (
             json.dumps(to_json(each.state)),
             each.episode,
@@ -189,12 +196,38 @@ def save(connection: sqlite3.Connection, each: Watched) -> None:
             each.silent,
             each.given,
             each.mark,
-            None if each.seen is None else to_ms(each.seen),
+            _ms(each.seen),
+            _ms(each.looked),
+            _ms(each.doubt),
             stake.entry,
             stake.leverage,
             stake.size_coins,
             each.id,
         ),
+    )
+
+
+def change(connection: sqlite3.Connection, each: Watched) -> None:
+    """Keep what its owner has changed: name, lines and added margin, with where it stands by them.
+
+    An episode that it has no more is over; nothing is told of that, since the owner just was.
+    """
+    connection.execute(
+        "UPDATE positions SET name = ?, lines = ?, added = ? WHERE id = ?",
+        (each.name, json.dumps(list(each.lines)), each.stake.added, each.id),
+    )
+    save(connection, each)
+
+
+def end_episode(connection: sqlite3.Connection, each: Watched, at: datetime) -> None:
+    """End the episode of a position that goes on."""
+    connection.execute("UPDATE episodes SET ended = ? WHERE watch = ? AND ended IS NULL", (to_ms(at), each.watch))
+
+
+def change_followed(connection: sqlite3.Connection, of_: Followed) -> None:
+    """Keep the name and the lines of a followed address."""
+    connection.execute(
+        "UPDATE followed SET name = ?, lines = ? WHERE id = ?", (of_.name, json.dumps(list(of_.lines)), of_.id)
     )
 
 
@@ -229,7 +262,7 @@ def looked(connection: sqlite3.Connection, followed: int, *, seen: datetime | No
     """Note the last good answer about an address, or that its owner was told of the silence."""
     connection.execute(
         "UPDATE followed SET seen = coalesce(?, seen), silent = ? WHERE id = ?",
-        (None if seen is None else to_ms(seen), silent, followed),
+        (_ms(seen), silent, followed),
     )
 
 
@@ -247,7 +280,7 @@ def remove(connection: sqlite3.Connection, ids: Collection[int]) -> None:
 def finish(connection: sqlite3.Connection, each: Watched, now: datetime) -> None:
     """Take a position away that is over, while what is to be told about it still goes out."""
     connection.execute("DELETE FROM positions WHERE id = ?", (each.id,))
-    connection.execute("UPDATE episodes SET ended = ? WHERE watch = ? AND ended IS NULL", (to_ms(now), each.watch))
+    end_episode(connection, each, now)
 
 
 def unfollow(connection: sqlite3.Connection, ids: Collection[int]) -> None:
@@ -312,6 +345,14 @@ def _said(stake: Stake) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+def _ms(at: datetime | None) -> int | None:
+    return None if at is None else to_ms(at)
+
+
+def _at(ms: int | None) -> datetime | None:
+    return None if ms is None else from_ms(ms)
+
+
 def _watched(row: sqlite3.Row) -> Watched:
     return Watched(
         id=row["id"],
@@ -327,6 +368,7 @@ def _watched(row: sqlite3.Row) -> Watched:
             begun=from_ms(row["begun"]),
             size_coins=row["size_coins"],
             size_usd=row["size_usd"],
+            added=row["added"],
         ),
         name=row["name"],
         lines=tuple(json.loads(row["lines"])),
@@ -337,7 +379,9 @@ def _watched(row: sqlite3.Row) -> Watched:
         followed=row["followed"],
         given=row["given"],
         mark=row["mark"],
-        seen=None if row["seen"] is None else from_ms(row["seen"]),
+        seen=_at(row["seen"]),
+        looked=_at(row["looked"]),
+        doubt=_at(row["doubt"]),
         zone=row["zone"],
     )
 
@@ -350,7 +394,7 @@ def _followed(row: sqlite3.Row) -> Followed:
         address=row["address"],
         name=row["name"],
         lines=tuple(json.loads(row["lines"])),
-        seen=None if row["seen"] is None else from_ms(row["seen"]),
+        seen=_at(row["seen"]),
         silent=bool(row["silent"]),
         zone=row["zone"],
     )

@@ -52,7 +52,7 @@ _PACKED = re.compile(r"(1000+|1M)([A-Z][A-Z0-9]*)")
 class Stake:
     """A position that somebody watches, as it was opened; without a size it is any position of the first tier.
 
-    `begun`: when the watch began; funding is counted from then on.
+    `begun`: when the watch began; funding is counted from then on. `added`: margin put to it since, in settle coin.
     """
 
     asset: str
@@ -64,6 +64,7 @@ class Stake:
     begun: dt.datetime
     size_coins: float | None = None
     size_usd: float | None = None
+    added: float = 0.0
 
     @property
     def listed(self) -> str:
@@ -85,9 +86,9 @@ class Stake:
 
     @property
     def margin(self) -> float:
-        """Give the margin it was opened with, in settle coin."""
+        """Give the margin that was put to it, in settle coin: what it was opened with and what was added."""
         value = self.size * self.entry if self.contract == "linear" else self.size / self.entry
-        return value / self.leverage
+        return value / self.leverage + self.added
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,7 @@ class Worth:
     """What a watched position is worth.
 
     `distance`: from the mark to the liquidation price as a fraction of the mark, zero or less once it is crossed; NaN
-    where one of the two is not known. `profit` in settle coin and `profit_share` of the opening margin, NaN without a
+    where one of the two is not known. `profit` in settle coin and `profit_share` of the margin put to it, NaN without a
     mark. `taken`: what funding took from the margin, `received`: what came in and was not needed, both in settle coin;
     `settled` None: no rates of this venue are known, so none is counted.
     """

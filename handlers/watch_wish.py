@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from handlers import position_words as words
 from handlers import wording
 from handlers.command import Refused
 from handlers.position_said import refused
-from handlers.spelling import shown
+from handlers.spelling import shown, symbol
 from signals.liquidation import LiquidationError, quote
 from signals.liquidation.watching import MOST_LINES, Stake
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from handlers.command import Deps
     from handlers.position_now import Now
     from handlers.position_said import Asked
@@ -22,45 +24,104 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 24
 EXAMPLE = "/watch btc long 95000 25x 0.5btc bybit"
+CHANGE = "/watch 2 margin +500"
 _ADDRESS = re.compile(r"0x[0-9a-f]{40}", re.IGNORECASE)
+_NUMBER = re.compile(r"#?(\d{1,3})[.)]?$")
+_SIGNS = frozenset("+-−–—")
+_SIGNED = re.compile(r"[+\-−–—]")
 _PERCENT = re.compile(r"\d{1,2}(?:[.,]\d{1,2})?")
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What was typed behind /watch, taken apart. lines: own ones as fractions, empty for the usual ones."""
+    """What was typed behind /watch, taken apart. lines: own ones as fractions, empty for the usual ones.
+
+    number, asset: what is watched already and is to be changed. margin: what is added, as typed with its sign. keep:
+    it is still open, whatever was said of it.
+    """
 
     rest: str
     address: str | None
     lines: tuple[float, ...]
     name: str | None
+    margin: str = ""
+    keep: bool = False
+    number: int | None = None
+    asset: str | None = None
+
+    @property
+    def of_known(self) -> bool:
+        """Tell whether something that is watched already is to be changed."""
+        return self.number is not None or self.asset is not None
 
 
-def take_apart(text: str) -> Wish:
-    """Take own lines, a name and an address out of what was typed; the rest is a position in the words of /liq."""
+def take_apart(text: str, assets: Collection[str] = ()) -> Wish:
+    """Take own lines, a name, changes and an address out of what was typed; the rest is a position as for /liq.
+
+    A number that stands alone is that of a position in /positions; an asset beside lines or a name is its position.
+    """
     chunks = text.split()
-    lines: tuple[float, ...] = ()
-    name: str | None = None
-    address: str | None = None
+    wish = Wish("", None, (), None)
     rest: list[str] = []
     while chunks:
         chunk = chunks.pop(0)
         lower = chunk.lower().rstrip(":")
         if lower in ("line", "lines"):
-            lines = _lines(chunks)
+            wish = replace(wish, lines=_lines(chunks))
         elif lower in ("name", "note"):
-            name = _name(chunks)
+            wish = replace(wish, name=_name(chunks))
+        elif lower == "keep":
+            wish = replace(wish, keep=True)
+        elif lower == "margin" and (_sign_follows(chunks) or (len(rest) == 1 and _NUMBER.match(rest[0]))):
+            wish = replace(wish, margin=_amount(chunks))
         elif lower.startswith("0x"):
-            if not _ADDRESS.fullmatch(chunk):
-                raise Refused("An address is 0x and 40 characters of 0–9 and a–f. Copy it whole, like /watch 0x….")
-            address = chunk.lower()
+            wish = replace(wish, address=_address(chunk))
         else:
             rest.append(chunk)
-    if address and rest:
+    return _whole(wish, rest, assets)
+
+
+def _whole(wish: Wish, rest: list[str], assets: Collection[str]) -> Wish:
+    """Say what the rest is: a position, or what stands for one that is watched. Refused where it is neither."""
+    if wish.address and rest:
         raise Refused(f"I do not know what “{shown(rest[0])}” is for. With an address type lines and a name only.")
-    if not address and not rest:
+    if not wish.address and not rest:
         raise Refused(f"What is to be watched? Type a position like {EXAMPLE}, or a Hyperliquid address.")
-    return Wish(" ".join(rest), address, lines, name)
+    if len(rest) == 1:
+        if number := _NUMBER.match(rest[0]):
+            wish = replace(wish, number=int(number[1]))
+        elif (wish.lines or wish.name or wish.margin or wish.keep) and (read := symbol(rest[0], assets)):
+            wish = replace(wish, asset=read.asset)
+    if (wish.margin or wish.keep) and not wish.of_known:
+        raise Refused(f"That is for what you watch already, by its number in /positions. Type it like {CHANGE}.")
+    return replace(wish, rest=" ".join(rest))
+
+
+def _address(chunk: str) -> str:
+    if not _ADDRESS.fullmatch(chunk):
+        raise Refused("An address is 0x and 40 characters of 0–9 and a–f. Copy it whole, like /watch 0x….")
+    return chunk.lower()
+
+
+def _sign_follows(chunks: list[str]) -> bool:
+    return bool(chunks and _SIGNED.match(chunks[0]))
+
+
+def _amount(chunks: list[str]) -> str:
+    """Take the amount behind the word `margin`: +500, + 500, −0.01 btc."""
+    sign = ""
+    if chunks and chunks[0] in _SIGNS:
+        sign = chunks.pop(0)
+    if not chunks:
+        raise Refused(f"How much margin? Type it like {CHANGE}, with a minus to take some out.")
+    text = sign + chunks.pop(0)
+    if chunks and text[-1:].isdigit() and re.fullmatch(r"[A-Za-z$]{1,10}", chunks[0]) and not _is_word(chunks[0]):
+        text += chunks.pop(0)
+    return re.sub("[−–—]", "-", text)
+
+
+def _is_word(text: str) -> bool:
+    return text.lower() in ("line", "lines", "name", "note", "keep")
 
 
 def _lines(chunks: list[str]) -> tuple[float, ...]:

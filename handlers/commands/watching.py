@@ -13,13 +13,15 @@ from handlers.parsing import ASSET, REST, argument, parse
 from handlers.position_said import LiqArgs, asked, read_as
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.spelling import shown
+from handlers.watch_change import change
+from handlers.watch_looking import now_of, refresh
 from handlers.watch_wish import EXAMPLE, check_against_mark, stake_of, take_apart
+from handlers.watch_words import liquidation_of, told_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from handlers.command import Deps
-    from handlers.position_now import Now
     from handlers.position_said import Asked
     from handlers.watch_wish import Wish
     from signals.liquidation import LiquidationAnswer
@@ -62,12 +64,16 @@ async def watch(deps: Deps, args: WatchArgs) -> Reply:
 
     Type a position as for /liq: /watch btc long 95000 25x 0.5btc bybit. You are told at 20, 10 and 5 % from
     liquidation, or at your own lines: lines 15 8 4. A name at the end helps to tell positions apart: name hedge.
+    Change it later by its number: /watch 2 lines 15 8 3, /watch 2 margin +500, /watch 2 name hedge.
     /watch and a Hyperliquid address (0x…) follows what that address holds in public. Only you see what you watch.
     """
+    wish = take_apart(args.what, deps.assets)
+    if wish.of_known:
+        return await change(deps, _person(deps), wish)
     owner = _owner(deps)
-    wish = take_apart(args.what)
     if wish.address:
-        return _follow(deps, owner, wish)
+        new, reply = _follow(deps, owner, wish)
+        return reply if new or not (wish.lines or wish.name) else await change(deps, _person(deps), wish)
     question = asked(deps, parse(LiqArgs, wish.rest, command="watch", assets=deps.assets))
     stake, answer = stake_of(deps, question)
     return await _watch(deps, owner, wish, question, stake, answer)
@@ -90,8 +96,8 @@ async def positions(deps: Deps, args: ListArgs) -> Reply:
     shown_addresses = [] if args.asset else list(addresses.values())
     if not every and not shown_addresses:
         return _nothing_watched(args.asset)
-    await _refresh(deps, every)
-    found = sorted(_now(deps, every), key=lambda each: (math.isnan(each.distance), each.distance))
+    await refresh(deps, every)
+    found = sorted(now_of(deps, every), key=lambda each: (math.isnan(each.distance), each.distance))
     lines = position_list.listed(found, addresses, shown_addresses)
     buttons = Buttons((Button("Again", "/positions"),))
     values = {
@@ -223,8 +229,8 @@ async def _watch(
     draft = kept.Watched(
         id=0, destination=owner.destination, number=None, stake=stake, name=wish.name, lines=(), state=State()
     )
-    await _refresh(deps, [draft])
-    now = _now(deps, [draft])[0]
+    await refresh(deps, [draft])
+    now = now_of(deps, [draft])[0]
     check_against_mark(now, stake)
     begins = now.distance if now.known else abs(stake.entry - (answer.price or 0.0)) / stake.entry
     lines = wish.lines or lines_for(begins)
@@ -241,13 +247,15 @@ async def _watch(
             f"You watch {kept.MOST_POSITIONS} positions, which is as many as one person may. "
             "Take one away first, like /unwatch 1, then type this again."
         ) from None
+    if not new and (wish.lines or wish.name):
+        return await change(deps, (owner.platform, owner.user), replace(wish, number=number))
     named = replace(draft, number=number, lines=lines)
     head = f"Watching {words.title(named)}." if new else f"Already watched: {words.title(replace(named, name=None))}."
-    blocks: list[Block] = [Line(head, "headline"), Line(_liquidation_of(now, answer))]
+    blocks: list[Block] = [Line(head, "headline"), Line(liquidation_of(now, answer))]
     if new:
-        blocks.append(Line(_told_at(now, lines, begins, own=bool(wish.lines))))
+        blocks.append(Line(told_at(now, lines, begins, own=bool(wish.lines))))
     else:
-        blocks.append(Line(f"To change its lines or its name, type /unwatch {number} first."))
+        blocks.append(Line(f"To change it, type for example /watch {number} lines 15 8 3."))
     blocks += [
         Line(f"The mark price decides. {words.assumed(now)}", "caveat"),
         Buttons((Button("Positions", "/positions"), Button("Stop", f"/unwatch {number}"))),
@@ -256,34 +264,8 @@ async def _watch(
     return Reply(tuple(blocks), values, read_as=read_as(question), stamp=words.stamp(now))
 
 
-def _liquidation_of(now: Now, answer: LiquidationAnswer) -> str:
-    at = f"Liquidation at {wording.price(answer.shown)}"
-    if not now.known:
-        if now.mark_at is None:
-            return f"{at}. No mark price of {now.watched.stake.asset} is stored yet; it is watched once there is one."
-        when = wording.clock(now.mark_at, now.watched.zone, dated=True)
-        return f"{at}. The last mark price is from {when}; it is watched once there is a fresh one."
-    days = words.typical(now)
-    return (
-        f"{at}, {words.far(now.distance)} from the mark price {wording.price(now.mark)}{f' ({days})' if days else ''}."
-    )
-
-
-def _told_at(now: Now, lines: Sequence[float], begins: float, *, own: bool) -> str:
-    """Say at which lines something is told, and which are crossed already."""
-    crossed = [each for each in lines if now.known and now.distance <= each]
-    ahead = [each for each in lines if each not in crossed]
-    if not ahead:
-        return f"It is within {words.lines_said(crossed)} already; you are told when it no longer is."
-    said = f"You are told here at {words.lines_said(ahead)} from liquidation, and when that is over."
-    if crossed:
-        said += f" It is within {words.lines_said(crossed)} already."
-    if not own and begins <= 0.05:
-        said += " It begins nearer than the usual 20, 10 and 5 %; own lines: lines 3 2 1."
-    return said
-
-
-def _follow(deps: Deps, owner: Owner, wish: Wish) -> Reply:
+def _follow(deps: Deps, owner: Owner, wish: Wish) -> tuple[bool, Reply]:
+    """Follow an address and return (whether that is new, what to say)."""
     from storage import positions as kept  # noqa: PLC0415 - opens the database
 
     address = wish.address or ""
@@ -297,9 +279,10 @@ def _follow(deps: Deps, owner: Owner, wish: Wish) -> Reply:
     values = {"number": number, "address": address, "new": new}
     buttons = Buttons((Button("Positions", "/positions"), Button("Stop", f"/unwatch {number}")))
     if not new:
-        return Reply((Line(f"Already followed: {words.short(address)}, number {number}.", "headline"), buttons), values)
+        head = Line(f"Already followed: {words.short(address)}, number {number}.", "headline")
+        return False, Reply((head, buttons), values)
     lines = words.lines_said(wish.lines) if wish.lines else "20, 10 and 5 %"
-    return Reply(
+    return True, Reply(
         (
             Line(f"Following {words.short(address)} on Hyperliquid, number {number}.", "headline"),
             Line("What it holds is told here within a minute or two, then what it opens and closes."),
@@ -312,26 +295,6 @@ def _follow(deps: Deps, owner: Owner, wish: Wish) -> Reply:
 
 
 # --- looking ----------------------------------------------------------------------------------------------------------
-
-
-def _now(deps: Deps, every: Sequence[Watched]) -> list[Now]:
-    from handlers.position_now import Looker  # noqa: PLC0415 - opens the database
-    from storage import tiers  # noqa: PLC0415 - looks into a folder
-
-    looker, shelf = Looker(deps.store), tiers.shelf(deps.store)
-    return [looker.of(each, deps.now, shelf) for each in every]
-
-
-async def _refresh(deps: Deps, every: Sequence[Watched]) -> None:
-    """Bring the prices of typed positions up to date where they are not."""
-    from handlers.position_now import FRESH  # noqa: PLC0415 - opens the database
-    from signals.liquidation.watching import stored_as  # noqa: PLC0415 - as above
-    from storage import settlements  # noqa: PLC0415 - as above
-
-    for asset, venue in dict.fromkeys((each.stake.asset, each.stake.listed) for each in every if each.followed is None):
-        newest = settlements.mark(deps.store, asset, venue)
-        if newest is None or deps.now - newest.at > FRESH:
-            await deps.refresh(stored_as(asset)[0])
 
 
 def _nothing_watched(asset: str | None = None) -> Reply:

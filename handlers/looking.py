@@ -141,10 +141,11 @@ def as_of(readings: Sequence[Reading]) -> datetime | None:
     return min((at for each in readings for at in each.newest.values()), default=None)
 
 
-def stamp_of(readings: Sequence[Reading], now: datetime, deps: Deps) -> str | None:
+def stamp_of(readings: Sequence[Reading], now: datetime, deps: Deps, beside: Sequence[Reading] = ()) -> str | None:
     """Say where the numbers come from, how old the oldest input is, and what must be known of them; None for none.
 
-    Where inputs are too old to be called current, the age is that of the oldest of them.
+    Where inputs are too old to be called current, the age is that of the oldest of them. beside: readings of which only
+    the coverage is said.
     """
     if not readings:
         return None
@@ -154,7 +155,7 @@ def stamp_of(readings: Sequence[Reading], now: datetime, deps: Deps) -> str | No
     parts = [
         # A daily index beside live figures has an age of its own, or it would make all of them look old.
         *(part for some in (others, of_market) if some for part in _sources(some, now, deps)),
-        covered(readings),
+        covered([*readings, *beside]),
         "daily data" if any(_of_daily_data(each, deps) for each in readings) else "",
         derived_words(tuple(sorted(derived))),
         "liquidations are a floor" if any(_is_floor(each) for each in readings) else "",
@@ -176,7 +177,7 @@ def covered(readings: Sequence[Reading]) -> str:
     A year may be known of fewer venues than a month is: then it is said for the shortest window, and who the others
     rest on.
     """
-    by_window = sorted((each for each in readings if each.coverage), key=lambda each: metrics()[each.metric].window)
+    by_window = sorted((each for each in readings if each.coverage), key=_reach)
     said: dict[tuple[str, ...], str] = {}
     for each in by_window:
         if not each.coverage or each.coverage.venues in said:
@@ -185,6 +186,11 @@ def covered(readings: Sequence[Reading]) -> str:
         over = f"over {wording.duration(metrics()[each.metric].window)} {venues} only"
         said[each.coverage.venues] = over if said else coverage_words(each.coverage)
     return " · ".join(said.values())
+
+
+def _reach(reading: Reading) -> timedelta:
+    """Return how far back a reading looks; newest points that were never a metric look at now."""
+    return metrics()[reading.metric].window if reading.seen else timedelta()
 
 
 def _is_floor(reading: Reading) -> bool:

@@ -96,7 +96,7 @@ def read(store: Store, metric: Metric, asset: str, now: datetime) -> Reading | N
     values.update(_times(values, panel, len(panel) - 1 - row))
     coverage = panel.coverage.get(asset)
     if math.isnan(values["value"]):
-        reason = _learning(panel, metric) if coverage is None or coverage.enough else _too_little(coverage)
+        reason = _learning(panel, metric) if coverage is None or coverage.enough else too_little(coverage)
         return NotKnown(metric.id, asset, reason, coverage)
     at = panel.closes[len(panel) - 1 - row].to_pydatetime()
     return Reading(
@@ -231,7 +231,8 @@ def needed_days(metric_id: str, step: timedelta) -> int:
     return math.ceil(first * step / timedelta(days=1))
 
 
-def _too_little(coverage: Coverage) -> str:
+def too_little(coverage: Coverage) -> str:
+    """Say that there is no total, who alone answers, and who does not."""
     who = wording.listing(named(coverage.venues)) if coverage.venues else "nobody"
     # Rounded down: what is too little is never said to be 60 %.
     part = "" if coverage.share is None else f", {math.floor(coverage.share * 100)} % of usual open interest"

@@ -85,8 +85,9 @@ def _speaker(store: Store, asset: str, name: str, grid: Grid) -> str | None:
         last = each.last if each.last < to_ms(grid.end) else points.last_before(store, asset, name, each, grid.end)
         newest[each.venue] = max(last, newest.get(each.venue, last))
     current = max(newest.values()) - round(DAY.total_seconds() * 1000)
+    apart = max(grid.step, INPUTS[name].in_force)  # a rate that holds for eight hours is as full as one of each hour
     counts = {
-        venue: points.count(store, asset, venue, name, start=grid.start, end=grid.end)
+        venue: points.count(store, asset, venue, name, start=grid.start, end=grid.end, apart=apart)
         for venue in venues
         if newest[venue] >= current
     }

@@ -257,12 +257,15 @@ def last_before(store: Store, asset: str, name: str, series: Series, end: dateti
     return series.first if row is None else int(row["at"])
 
 
-def count(store: Store, asset: str, venue: str, name: str, *, start: datetime, end: datetime) -> int:
-    """Return how many values of an input lie in [start, end)."""
+def count(store: Store, asset: str, venue: str, name: str, *, start: datetime, end: datetime, apart: timedelta) -> int:
+    """Return in how many stretches of length `apart` an input has a value in [start, end).
+
+    Stretches, not values: a venue that is asked each minute does not know more of a year than one that tells hours.
+    """
     row = store.one(
-        f"SELECT count({name}) AS n FROM {'bars' if INPUTS[name].kind == 'bar' else 'levels'} "  # noqa: S608 - our names
-        "WHERE asset = ? AND venue = ? AND at >= ? AND at < ?",
-        (asset, venue, to_ms(start), to_ms(end)),
+        f"SELECT count(DISTINCT at / ?) AS n FROM {'bars' if INPUTS[name].kind == 'bar' else 'levels'} "  # noqa: S608 - our names
+        f"WHERE asset = ? AND venue = ? AND at >= ? AND at < ? AND {name} IS NOT NULL",
+        (round(apart.total_seconds() * 1000), asset, venue, to_ms(start), to_ms(end)),
     )
     return 0 if row is None else int(row["n"])
 

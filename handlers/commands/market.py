@@ -13,9 +13,10 @@ from handlers.parsing import ASSET, argument
 from handlers.reply import Block, Button, Buttons, Line, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from handlers.by_venue import Rate
     from handlers.looking import Look
     from signals.metric import Reading
 
@@ -52,9 +53,17 @@ def say(text: str, values: Mapping[str, Any]) -> str:
 
 
 def answered(
-    deps: Deps, look: Look, lines: Sequence[Block], values: Mapping[str, Any], readings: Sequence[Reading] = ()
+    deps: Deps,
+    look: Look,
+    lines: Sequence[Block],
+    values: Mapping[str, Any],
+    readings: Sequence[Reading] = (),
+    beside: Sequence[Reading] = (),
 ) -> Reply:
-    """Return the answer with the stamp of the readings it rests on, and its numbers as JSON can hold them."""
+    """Return the answer with the stamp of the readings it rests on, and its numbers as JSON can hold them.
+
+    beside: readings of which only the coverage is said, after that of the others.
+    """
     from handlers import looking  # noqa: PLC0415 - see above
 
     used = readings or look.readings
@@ -64,7 +73,7 @@ def answered(
     if stale := looking.stale_since(used, deps):
         when = wording.moment(stale, look.zone)
         blocks.insert(1, Line(f"Not current: these figures are of {when}.", "caveat"))
-    return Reply(tuple(blocks), looking.plain(every), stamp=looking.stamp_of(used, deps.now, deps))
+    return Reply(tuple(blocks), looking.plain(every), stamp=looking.stamp_of(used, deps.now, deps, beside))
 
 
 # --- open interest ----------------------------------------------------------------------------------------------------
@@ -77,21 +86,29 @@ async def oi(deps: Deps, args: OneAsset) -> Reply:
     Shows how far open interest is below its peak of a year, how much of that is price and how much is closed
     positions, the gap to its 180-day average, and whether the last day was unusual.
     """
-    from handlers import looking  # noqa: PLC0415 - see above
+    from handlers import by_venue, looking  # noqa: PLC0415 - see above
+    from handlers.readings import too_little  # noqa: PLC0415 - see above
 
     look = await looking.look(deps, args.asset, ("oi_drawdown", "oi_vs_ma180", "oi_zscore"), example="/oi btc")
     below, gap, day = (look.get(each) for each in ("oi_drawdown", "oi_vs_ma180", "oi_zscore"))
-    now = below or gap or day or _newest(deps, look.asset)
-    if not (below or gap or day) and look.no_total("oi_drawdown"):
-        return _singly(deps, look)
+    total = by_venue.open_interest(deps, look.asset)
+    if total and total.coverage and not total.coverage.enough:
+        return _singly(deps, look, too_little(total.coverage))
+    if not (total or below or gap or day) and look.no_total("oi_drawdown"):
+        return _singly(deps, look, look.why_not("oi_drawdown"))
+    now = total or below or gap or day or _newest(deps, look.asset)
     usd, coins = value(now, "usd"), value(now, "coins_now")
     size = [wording.usd(usd)] if usd is not None else []
     size += [wording.coins(coins, look.asset)] if coins is not None else []
     lines: list[Block] = [
         Line(f"{look.asset} open interest: {', '.join(size) or 'not known'}.", "headline"),
-        Line(_since_peak(below) if below else f"Fall from its peak: {look.why_not('oi_drawdown')}."),
-        Line(_against_average(gap) if gap else f"Against its 180-day average: {look.why_not('oi_vs_ma180')}."),
-        Line(_last_day(day, deps.now, look.zone, now) if day else f"Last 24 h: {look.why_not('oi_zscore')}."),
+        Line(_on(below, now, _since_peak(below)) if below else f"Fall from its peak: {look.why_not('oi_drawdown')}."),
+        Line(
+            _on(gap, now, _against_average(gap))
+            if gap
+            else f"Against its 180-day average: {look.why_not('oi_vs_ma180')}."
+        ),
+        Line(_on(day, now, _last_day(day, deps.now, look.zone)) if day else f"Last 24 h: {look.why_not('oi_zscore')}."),
         more(look.asset, "oi"),
     ]
     values = {
@@ -113,7 +130,15 @@ async def oi(deps: Deps, args: OneAsset) -> Reply:
         "left_out": dict(now.coverage.left_out) if now.coverage else {},
         "coverage": now.coverage.share if now.coverage else None,
     }
-    return answered(deps, look, lines, values, (now,))
+    return answered(deps, look, lines, values, (now,), tuple(each for each in (below, gap, day) if each and total))
+
+
+def _on(reading: Reading, above: Reading, said: str) -> str:
+    """Say whose figures these are where they are of other venues than the one in the headline."""
+    from handlers.by_venue import whose  # noqa: PLC0415 - see above
+
+    where = whose(reading, above)
+    return f"{where}{said[:1].lower()}{said[1:]}" if where else said
 
 
 def _newest(deps: Deps, asset: str) -> Reading:
@@ -126,7 +151,7 @@ def _newest(deps: Deps, asset: str) -> Reading:
     return replace(reading, values={names[name]: each for name, each in reading.values.items()})
 
 
-def _singly(deps: Deps, look: Look) -> Reply:
+def _singly(deps: Deps, look: Look, why: str) -> Reply:
     """List what each venue last said, since there is no total of them: a part of the market is not a fall of it."""
     from handlers import looking  # noqa: PLC0415 - see above
     from handlers.readings import named  # noqa: PLC0415 - see above
@@ -139,7 +164,6 @@ def _singly(deps: Deps, look: Look) -> Reply:
         f"{who} {wording.usd(one.value)}, {wording.age(deps.now - one.at)}"
         for who, one in zip(named(found), found.values(), strict=True)
     ]
-    why = look.why_not("oi_drawdown")
     lines: list[Block] = [
         Line(f"{look.asset} open interest: no total now.", "headline"),
         Line(f"Each for itself: {'; '.join(said)}."),
@@ -182,14 +206,10 @@ def _against_average(reading: Reading) -> str:
     return f"{said}; below it for {wording.count(days, 'day')}." if days else f"{said}; above it."
 
 
-def _last_day(reading: Reading, now: datetime, zone: str, above: Reading) -> str:
-    """Say the change over a day, and of whom it is where the figures above it are of other venues."""
-    from handlers.readings import named  # noqa: PLC0415 - see above
-
+def _last_day(reading: Reading, now: datetime, zone: str) -> str:
     said = say("{coins:change} in coins, {dollars:change} in dollars", reading.values)
     unusual = wording.number(value(reading, "value"), 2, plus=True)
-    whose = "" if reading.venues == above.venues else f" on {wording.listing(named(reading.venues))}"
-    return f"In the 24 h to {until(reading, now, zone)}{whose}: {said} (z {unusual} against 30 days)."
+    return f"In the 24 h to {until(reading, now, zone)}: {said} (z {unusual} against 30 days)."
 
 
 def until(reading: Reading, now: datetime, zone: str) -> str:
@@ -205,9 +225,10 @@ async def funding(deps: Deps, args: OneAsset) -> Reply:
     """Funding: the rate, its yearly cost, the next payment.
 
     Shows the rate as the exchange states it, its interval and the simple yearly rate together, what a position of
-    $100,000 pays a day, and how the rate compares with its own past year. It tells who pays, never where price goes.
+    $100,000 pays a day, and how the rate compares with its own past year; then the other exchanges, and the mean of all
+    by their open interest. It tells who pays, never where price goes.
     """
-    from handlers import looking  # noqa: PLC0415 - see above
+    from handlers import by_venue, looking  # noqa: PLC0415 - see above
     from signals.settlement import next_settlement  # noqa: PLC0415 - as above
 
     look = await looking.look(deps, args.asset, ("funding_apr", "funding_stretch"), example="/funding btc")
@@ -220,12 +241,15 @@ async def funding(deps: Deps, args: OneAsset) -> Reply:
     stale = looking.stale_since((used,), deps) is not None
     due = None if stale or hours <= 0 else next_settlement(deps.now, hours)
     cost = apr / 365 * 100_000
+    every = by_venue.rates(deps, look.asset)
+    mean = by_venue.weighted(deps, look.asset, every)
     lines: list[Block] = [
         Line(f"{look.asset} funding: {wording.apr(apr * 100)}. {_who_pays(apr)}", "headline"),
         Line(f"{wording.rate(each, hours)}{_next(due, deps.now, look.zone)}."),
         Line(f"A $100k long {'pays' if cost >= 0 else 'receives'} {wording.usd(abs(cost))} a day at this rate."),
         Line(_band(apr)),
         Line(_in_a_year(year) if year and value(year, "pct") is not None else _no_year(look)),
+        *_elsewhere(every, used, mean, deps.now),
         more(look.asset, "funding"),
     ]
     values = {
@@ -235,8 +259,28 @@ async def funding(deps: Deps, args: OneAsset) -> Reply:
         "percentile": value(year, "pct"),
         "next_settlement": due,
         "long_100k_pays_per_day_usd": cost,
+        "by_venue": {
+            each.venue: {"funding_rate": each.rate, "interval_hours": each.hours, "apr": each.apr} for each in every
+        },
+        "apr_weighted": mean[0] if mean else None,
     }
     return answered(deps, look, lines, values, (used,))
+
+
+def _elsewhere(
+    every: Sequence[Rate], used: Reading, mean: tuple[float, tuple[str, ...]] | None, now: datetime
+) -> Iterator[Line]:
+    """Say the other venues' rates, each as it is stated there, and what all come to by open interest."""
+    from handlers.readings import VENUES  # noqa: PLC0415 - see above
+    from signals.settlement import next_settlement  # noqa: PLC0415 - as above
+
+    others = [each for each in every if each.venue not in used.venues]
+    for each in others:
+        due = wording.duration(next_settlement(now, each.hours) - now)
+        name = VENUES.get(each.venue, each.venue)
+        yield Line(f"– {name}: {wording.apr(each.apr * 100)}, {wording.rate(each.rate, each.hours)}, paid in {due}")
+    if mean and others:
+        yield Line(f"Weighted by open interest on {len(mean[1])} venues: {wording.apr(mean[0] * 100)}.")
 
 
 def _who_pays(apr: float) -> str:

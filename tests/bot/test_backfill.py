@@ -137,7 +137,8 @@ async def test_old_levels_are_hourly_and_young_ones_fine(store: Store, archive: 
 
     def rows(day: date) -> int:
         start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        return points.count(store, "BTC", "binance", "open_interest_coin", start=start, end=start + timedelta(days=1))
+        end, apart = start + timedelta(days=1), timedelta(minutes=5)
+        return points.count(store, "BTC", "binance", "open_interest_coin", start=start, end=end, apart=apart)
 
     assert rows(date(2026, 11, 10)) == 288
     assert rows(date(2026, 10, 9)) == 24

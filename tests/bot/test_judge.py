@@ -324,9 +324,11 @@ def test_nothing_new_is_found_without_reading_any_series(store: Store) -> None:
     fear(store, [50.0] * 24)
     judge(store, ["BTC"], at(23), started=BEFORE)
     asked: list[str] = []
-    store._reader().set_trace_callback(asked.append)
+    with store._reading() as connection:
+        connection.set_trace_callback(asked.append)
     assert judge(store, ["BTC"], at(23.01), started=BEFORE) == []
-    store._reader().set_trace_callback(None)
+    with store._reading() as connection:
+        connection.set_trace_callback(None)
     assert 0 < len(asked) < 40
     assert not [each for each in asked if "FROM bars" in each or "FROM levels" in each]
 

@@ -128,8 +128,9 @@ def open_interest(store: Store, coins: dict[str, float], since: dict[str, int], 
         pytest.param(
             {"bybit": 3, "okx": 3, "hyperliquid": 3},
             {},
-            "BTC open interest: $5.0bn, 49,961 BTC.",
-            "Binance · 60 s old · 1 of 4 venues, 50 % of usual open interest · without Bybit, OKX, Hyperliquid",
+            "BTC open interest: $10.0bn, 99,517 BTC.",
+            "Binance, Bybit, OKX, Hyperliquid · 60 s old · 4 of 4 venues, 100 % of usual open interest "
+            "· over 31 days Binance only",
             id="only one has an archive",
         ),
     ],

@@ -149,6 +149,20 @@ def test_one_venue_speaks_for_a_span(store: Store, stored: dict[str, tuple[datet
     assert spoken == {float([*stored].index(speaks) + 1)}
 
 
+@pytest.mark.parametrize(
+    ("name", "every"),
+    [
+        pytest.param("funding_rate", {"binance": 8 * HOUR, "hyperliquid": HOUR}, id="a rate holds for hours"),
+        pytest.param("mark_price", {"binance": HOUR, "okx": MINUTE}, id="finer points"),
+    ],
+)
+def test_who_is_asked_more_often_does_not_know_more(store: Store, name: str, every: dict[str, timedelta]) -> None:
+    for venue, apart in every.items():
+        keep(store, None, START, apart, venue, **{name: [1.0] * round(2 * DAY / apart)})
+    panel = panels.panel(store, [name], ["BTC"], step=HOUR, start=START, end=START + 2 * DAY)
+    assert panel.scope == {(name, "BTC"): ("binance",)}
+
+
 def test_one_asset_without_data_is_unknown_beside_the_others(store: Store) -> None:
     keep(store, HOUR, START, HOUR, close=[1.0, 2.0])
     panel = panels.panel(store, ["close"], ["ETH", "BTC"], step=HOUR, start=START, end=START + 2 * HOUR)

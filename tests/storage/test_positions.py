@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -11,12 +12,13 @@ import pytest
 from signals.episodes import State, Transition
 from signals.liquidation.watching import Stake
 from storage import chats, episodes, forgetting, outbox, points, positions, settlements
-from storage.db import Store
 from storage.outbox import Notice
 from storage.positions import MOST_ADDRESSES, MOST_POSITIONS, Owner, TooMany
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from storage.db import Store
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 CHAT, OTHER = "5550123456", "5550999999"
@@ -246,10 +248,9 @@ def test_forgetting_a_group_leaves_the_positions_of_people(store: Store) -> None
 
 def test_the_log_that_somebody_reads_is_said_so(store: Store, tmp_path: Path) -> None:
     fill(store, CHAT, "wordofmine")
-    other = Store(store.path)
-    with closing(other._connect()) as reader:
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as reader:
         reader.execute("PRAGMA busy_timeout = 50")
-        store._writer.execute("PRAGMA busy_timeout = 50")  # type: ignore[union-attr]
+        store._writing_line().connection.execute("PRAGMA busy_timeout = 50")
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM destinations").fetchall()
         assert not forgetting.forget(store, "telegram", CHAT, CHAT).clean

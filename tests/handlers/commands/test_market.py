@@ -249,3 +249,61 @@ def test_current_data_is_not_asked_for_again(desk: Callable[..., Any]) -> None:
     here = desk("bundled", "2026-01-16")
     here.ask("/oi")
     assert here.refreshed == []
+
+
+def told(here: Any, venue: str, ago: timedelta = timedelta(0), **values: float) -> None:
+    """Store a month of hourly figures of a venue, the last so long ago; what is open swings and ends as given."""
+    times = pd.date_range(here.now - timedelta(days=33), here.now - ago, freq="h")
+    swing = pd.Series([1 + (back * 7 % 11) / 1000 for back in range(len(times))][::-1], index=times)
+    frame = pd.DataFrame({name: value * (swing if "open" in name else 1.0) for name, value in values.items()}, times)
+    points.write(here.store, [points.Points(venue, "BTC", None, frame)])
+
+
+def open_on(here: Any, venue: str, coins: float, ago: timedelta = timedelta(0)) -> None:
+    told(here, venue, ago, open_interest_coin=coins, open_interest_usd=coins * 9e4)
+
+
+def test_open_interest_is_what_is_open_now_everywhere(empty: Any) -> None:
+    open_on(empty, "binance", 80e3)
+    open_on(empty, "bybit", 50e3)
+    new = pd.DataFrame({"open_interest_coin": [20e3], "open_interest_usd": [1.8e9]}, index=[pd.Timestamp(empty.now)])
+    points.write(empty.store, [points.Points("okx", "BTC", None, new)])
+    said = empty.text("/oi").splitlines()
+    assert said[0] == "BTC open interest: $13.5bn, 150,000 BTC."
+    assert any(each.startswith("On Binance and Bybit: in the 24 h to 00:00 UTC: ") for each in said)
+    assert "3 of 3 venues, 100 % of usual open interest" in said[-2]
+    values = empty.ask("/oi").values
+    assert (values["open_interest_coin"], values["venues"]) == (150e3, ["binance", "bybit", "okx"])
+
+
+def test_a_venue_that_is_silent_is_not_in_the_total_and_named(empty: Any) -> None:
+    open_on(empty, "binance", 80e3)
+    open_on(empty, "bybit", 50e3, timedelta(hours=3))
+    said = empty.text("/oi").splitlines()
+    assert said[0] == "BTC open interest: $7.2bn, 80,000 BTC."
+    assert "1 of 2 venues, 62 % of usual open interest · without Bybit" in said[-2]
+
+
+def test_too_little_of_the_market_is_no_total(empty: Any) -> None:
+    open_on(empty, "binance", 80e3, timedelta(hours=3))
+    open_on(empty, "bybit", 50e3)
+    said = empty.text("/oi").splitlines()
+    assert said[0] == "BTC open interest: no total now."
+    assert "Bybit $4.5bn" in said[1]
+    assert "only Bybit, 38 % of usual open interest, without Binance" in said[2]
+
+
+def test_funding_of_every_venue_in_one_answer(empty: Any) -> None:
+    told(empty, "binance", funding_rate=1e-4, funding_interval_hours=8.0)
+    told(empty, "hyperliquid", funding_rate=1e-5, funding_interval_hours=1.0)
+    told(empty, "okx", timedelta(days=2), funding_rate=9e-4, funding_interval_hours=8.0)
+    open_on(empty, "binance", 75e3)
+    open_on(empty, "hyperliquid", 25e3)
+    said = empty.text("/funding").splitlines()
+    assert said[0] == "BTC funding: +10.95 % a year. Longs pay shorts."
+    assert "– Hyperliquid: +8.76 % a year, 0.0010 % per 1 h, paid in 1 h" in said
+    assert "Weighted by open interest on 2 venues: +10.40 % a year." in said
+    assert not any("OKX" in each for each in said), "two days old is no rate of now"
+    values = empty.ask("/funding").values
+    assert values["apr_weighted"] == pytest.approx(0.75 * 0.1095 + 0.25 * 0.0876)
+    assert set(values["by_venue"]) == {"binance", "hyperliquid"}

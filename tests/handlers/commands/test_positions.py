@@ -235,8 +235,8 @@ async def test_cross_of_a_coin_margined_contract_counts_in_coin() -> None:
         pytest.param("/liq 95000 10x hl coin-m", "No coin-margined contracts of Hyperliquid", id="no such contract"),
         pytest.param("/liq 95 25 long", "Which is the leverage, 95 or 25?", id="two that could be the leverage"),
         pytest.param(
-            "/liq 3000 25x long eth bybit",
-            "perpulse tiers refresh bybit. Known for ETH: Binance, Hyperliquid and Deribit.",
+            "/liq 3000 25x long eth gate",
+            "perpulse tiers refresh gate. Known for ETH: Binance, Bybit, OKX, Hyperliquid, Deribit and Bitget.",
             id="a table that is missing",
         ),
         pytest.param("/liq 3000 25x long xyz okx", "Check the symbol.", id="an asset nobody knows"),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,22 +18,26 @@ from signals.liquidation.tables import _files, day_of, parse_table, symbols
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 BRACKETS = CHECKOUT.parent / "shared" / "data" / "leverage_tiers" / "binance-tiers-2026-09-29.json"
-WITH_AMOUNTS = [("binance", "linear"), ("bybit", "linear"), ("hyperliquid", "linear")]
+WITHOUT_AMOUNTS = ("okx", "kucoin")  # their tiers jump at the borders
 TABLE = "# venue: kucoin\n# contract: linear\n# as_of: 2026-01-02\n# unit: quote\n# source: a test\n"
 
 
-@pytest.mark.parametrize("market", WITH_AMOUNTS, ids="-".join)
-def test_amounts_follow_from_the_rates(market):
-    names = symbols(*market)
-    assert names
-    checked = 0
+@pytest.mark.parametrize("file", _files())
+def test_amounts_follow_from_the_rates(file):
+    market = tuple(file.split("-")[:2])
+    names = symbols(*market, day_of(file))
+    assert len(names) >= (800 if market == ("binance", "linear") else 1)
     for asset, currency in names:
-        table = tiers(*market, asset, currency)
-        assert table.breaks_of_recurrence() == [], asset
+        table = tiers(*market, asset, currency, day_of(file))
+        if market[0] not in WITHOUT_AMOUNTS:
+            assert table.breaks_of_recurrence() == [], asset
         assert table.tiers[0].floor == table.tiers[0].amount == 0
-        assert all(below.rate < above.rate for below, above in zip(table.tiers, table.tiers[1:], strict=False)), asset
-        checked += len(table.tiers)
-    assert checked >= (7_000 if market[0] == "binance" else 3)
+        for below, above in pairwise(table.tiers):
+            assert below.rate < above.rate, asset
+            assert below.cap < above.cap, asset
+            assert (below.max_leverage or 0) >= (above.max_leverage or 0), asset
+        for tier in table.tiers:
+            assert tier.rate * (tier.max_leverage or 1) <= 1, "the whole margin would be maintenance"
 
 
 def test_a_wrong_amount_is_found():
@@ -108,16 +114,60 @@ def test_hyperliquid_maintenance_is_half_the_initial_margin():
             assert tier.rate == pytest.approx(1 / (2 * tier.max_leverage), rel=1e-15)
 
 
-def test_a_table_of_the_day_asked_for():
-    assert tiers("bybit", "linear", "BTC").as_of == dt.date(2026, 9, 25)
-    assert tiers("bybit", "linear", "BTC", on=dt.date(2025, 6, 1)).tiers[0].cap == 2_000_000
-    assert tiers("bybit", "linear", "BTC", on=dt.date(2020, 1, 1)).as_of == dt.date(2025, 1, 1), "the first there is"
+@pytest.mark.parametrize(
+    ("asset", "lot", "size", "price", "number", "rate", "leverage"),
+    [
+        ("ETH", 0.1, 1_600_000, 3_200, 1, 0.004, 100),
+        ("ETH", 0.1, 1_600_400, 3_200, 2, 0.005, 66.66),
+        ("SOL", 1, 450_000, 180, 1, 0.0065, 50),
+        ("SOL", 1, 1_000_000, 180, 2, 0.01, 40),
+        ("XRP", 100, 1_000_000, 2.4, 2, 0.01, 40),
+        ("DOGE", 1_000, 1_000_000, 0.2, 3, 0.015, 20),
+    ],
+)
+def test_okx_counts_the_contracts_of_each_coin(asset, lot, size, price, number, rate, leverage):
+    table = tiers("okx", "linear", asset)
+    tier = table.at_notional(size, price)
+    assert (table.lot, table.as_of) == (lot, dt.date(2026, 5, 28))
+    assert (tier.number, tier.rate, tier.max_leverage) == (number, rate, leverage)
+    assert table.partial_above == table.limit
+
+
+@pytest.mark.parametrize(
+    ("asked", "day", "first", "cap"),
+    [
+        (("bybit", "linear", "BTC"), "2026-09-25", 0.0033, 300_000),
+        (("bybit", "linear", "BTC", None, "2026-09-24"), "2026-08-06", 0.005, 2_000_000),
+        (("bybit", "linear", "BTC", None, "2025-06-01"), "2025-01-01", 0.005, 2_000_000),
+        (("bybit", "linear", "BTC", None, "2020-01-01"), "2025-01-01", 0.005, 2_000_000),
+        (("bybit", "linear", "ETH"), "2026-08-06", 0.005, 900_000),
+        (("bybit", "inverse", "BTC"), "2026-09-26", 0.005, 150),
+        (("bybit", "inverse", "BTC", None, "2026-09-01"), "2026-05-27", 0.005, math.inf),
+        (("okx", "linear", "BTC"), "2026-09-18", 0.004, 1_000),
+        (("okx", "linear", "ETH"), "2026-05-28", 0.004, 5_000),
+        (("bitget", "linear", "BTC"), "2026-09-25", 0.004, 200_000),
+        (("bitget", "linear", "BTC", "USDC"), "2026-09-25", 0.004, 150_000),
+        (("bitget", "linear", "ETH"), "2026-06-08", 0.004, 200_000),
+        (("bitget", "linear", "SOL"), "2025-09-12", 0.005, 50_000),
+        (("gate", "linear", "BTC"), "2026-11-22", 0.004, math.inf),
+        (("gate", "linear", "BTC", None, "2026-10-01"), "2026-09-25", 0.003, 500_000),
+        (("gate", "inverse", "BTC"), "2026-09-25", 0.005, 3),
+    ],
+    ids=lambda value: "-".join(str(part) for part in value if part) if isinstance(value, tuple) else None,
+)
+def test_the_newest_table_of_the_day_asked_for(asked, day, first, cap):
+    venue, contract, asset, currency, on = (*asked, None, None)[:5]
+    table = tiers(venue, contract, asset, currency, dt.date.fromisoformat(on) if on else None)
+    assert table.as_of == dt.date.fromisoformat(day), "an older table never stands before a newer one"
+    assert (table.tiers[0].rate, table.tiers[0].cap) == (first, cap)
 
 
 def test_unknown_bounds_are_said():
     assert tiers("bybit", "linear", "BTC").partial_above == 2_600_000
+    assert tiers("bybit", "inverse", "BTC").partial_above == 300
     assert tiers("gate", "linear", "BTC").partial_above == 0
     assert tiers("binance", "linear", "BTC").partial_above is None
+    assert tiers("bitget", "linear", "ETH").partial_above is None
 
 
 @pytest.mark.parametrize(

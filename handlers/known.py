@@ -8,9 +8,9 @@ from datetime import timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from handlers import wording
+from handlers import by_venue, wording
 from handlers.freshness import is_stale
-from handlers.readings import NotKnown, asset_of, coverage_words, read, source_title
+from handlers.readings import asset_of, coverage_words, source_title
 from signals.inputs import INPUTS, MARKET
 from signals.metric import metrics
 from storage import coverage, points
@@ -127,8 +127,9 @@ def lines_of(deps: Deps, asset: str, inputs: Iterable[Known]) -> list[str]:
         together: dict[str, list[str]] = defaultdict(list)
         for each in every:
             together[_words(each, deps.now, [gap for gap in gaps if gap.group in family.groups])].append(each.name)
-        for words, names in together.items():
-            title = family.title if len(together) == 1 else wording.listing([INPUTS[name].title for name in names])
+        most = max(together, key=lambda words: len(together[words]), default="")
+        for words, names in together.items():  # what differs from most of its family is named
+            title = family.title if words == most else wording.listing([INPUTS[name].title for name in names])
             found.append(f"{title[:1].upper()}{title[1:]}: {words}")
         if family.title == "Open interest" and every and (covered := _covered(deps, asset)):
             found[-1] += f" {covered}"
@@ -159,11 +160,10 @@ def _since(since: Sequence[tuple[str, datetime]], gaps: Sequence[Gap]) -> str:
 
 def _covered(deps: Deps, asset: str) -> str:
     """Say how much of the usual open interest answers now; "" where a single venue is all there is."""
-    reading = read(deps.store, metrics()["oi_zscore"], asset, deps.now)
-    if reading.coverage is None:
+    reading = by_venue.open_interest(deps, asset)
+    if reading is None or reading.coverage is None:
         return ""
-    words = coverage_words(reading.coverage)
-    return f"No total now: {words}." if isinstance(reading, NotKnown) and not reading.coverage.enough else f"{words}."
+    return f"{'Now' if reading.coverage.enough else 'No total now:'} {coverage_words(reading.coverage)}."
 
 
 def gap_lines(deps: Deps, asset: str) -> list[str]:

@@ -92,16 +92,21 @@ def _headline(inputs: list[Known], sources: list[SourceHealth]) -> str:
 
 
 def _alike(sources: list[SourceHealth], zone: str) -> list[list[SourceHealth]]:
-    """Put together what went wrong with one source in the same way at the same time: the reason is said once."""
+    """Put together what goes well with one source, or went wrong in the same way at the same time."""
     groups: dict[Any, list[SourceHealth]] = {}
     for each in sources:
-        own = each.topic if each.state == "ok" or each.quarantined else None
+        if each.state == "ok" and not each.quarantined:
+            groups.setdefault((each.source,), []).append(each)
+            continue
+        own = each.topic if each.quarantined else None
         since, again = (wording.clock(when, zone, dated=True) if when else None for when in (each.since, each.next_try))
         groups.setdefault((each.source, each.state, own, since, again, each.error), []).append(each)
     return list(groups.values())
 
 
 def _source(alike: list[SourceHealth], now: datetime, zone: str) -> str:
+    if len(alike) > 1 and alike[0].state == "ok":
+        return f"{_title(alike[0].source)}: ok. {_ages(alike, now)}."
     each = min(alike, key=lambda one: one.last_good or datetime.min.replace(tzinfo=UTC))  # the worst speaks for all
     topic = wording.listing([one.topic.replace("_", " ") for one in alike])
     whose = _title(each.source) if _title(each.source).endswith(topic) else f"{_title(each.source)}, {topic}"
@@ -113,6 +118,16 @@ def _source(alike: list[SourceHealth], now: datetime, zone: str) -> str:
     again = f", asked again {wording.again(each.next_try, now, zone)}" if each.next_try else ""
     error = f". {each.error}" if each.error else ""
     return f"{whose}: {each.state.upper()} since {since}, {good}{again}{rejected}{error}"
+
+
+def _ages(alike: list[SourceHealth], now: datetime) -> str:
+    """Say how old the newest value of each topic is, those of one age together."""
+    topics: dict[str, list[str]] = {}
+    for each in alike:
+        age = "never gave a value" if each.last_good is None else wording.ago(now - each.last_good)
+        topics.setdefault(age, []).append(each.topic.replace("_", " "))
+    said = "; ".join(f"{wording.listing(names)} {age}" for age, names in topics.items())
+    return f"{said[:1].upper()}{said[1:]}"
 
 
 def _title(venue: str) -> str:

@@ -91,6 +91,27 @@ def test_status_says_once_what_is_wrong_with_many(desk: Callable[..., Any]) -> N
     assert len(here.ask("/status").values["sources"]) == 4
 
 
+def test_status_says_in_one_line_what_goes_well_with_a_source(desk: Callable[..., Any]) -> None:
+    here = desk("bundled", "2026-01-16")
+
+    def good(topic: str, quarantined: int = 0, **ago: float) -> SourceHealth:
+        return SourceHealth("okx", topic, "ok", here.now, here.now - timedelta(**ago), None, None, quarantined)
+
+    health.save(
+        here.store,
+        [
+            good("bars", minutes=26),
+            good("depth", seconds=41),
+            good("funding", seconds=41),
+            good("ratios", 2, minutes=3),
+        ],
+    )
+    assert [each for each in lines(here) if "OKX" in each] == [
+        "– OKX: ok. Bars 26 min ago; depth and funding 41 s ago.",
+        "– OKX, ratios: ok, last value 3 min ago, 2 figures rejected as impossible",
+    ]
+
+
 def test_status_tells_what_never_came_and_what_is_old(desk: Callable[..., Any]) -> None:
     here = desk("bundled", "2026-01-16", without=("funding_interval_hours", "open_interest_coin"))
     values = here.later(timedelta(hours=9)).ask("/status").values
@@ -138,16 +159,19 @@ def test_status_says_from_when_each_venue_is_known_and_how_much_of_the_market_th
     ):
         hourly(here, venue, start, open_interest_coin=coins, open_interest_usd=coins * 9e4)
     hourly(here, "binance", at(2026, 1, 7), funding_rate=1e-4, funding_interval_hours=8.0)
+    hourly(here, "okx", at(2026, 1, 7), long_short_accounts=1.1)
+    hourly(here, "gate", at(2026, 1, 8), long_short_accounts=1.1, long_short_top_accounts=1.2)
     gone = here.later(timedelta(minutes=20))
-    assert "– Open interest: STALE, 20 min old. Binance from 1 March 2025; Bybit and OKX from 1 December 2025." in [
-        each.split(". 3 of", 1)[0] + "." for each in lines(gone)
-    ]
+    since = "Binance from 1 March 2025; Bybit and OKX from 1 December 2025."
+    assert f"– Open interest: STALE, 20 min old. {since}" in lines(gone)
     said = lines(here)
     assert (
         "– Open interest: 0 s old. Binance from 1 March 2025; Bybit and OKX from 1 December 2025. "
-        "3 of 3 venues, 100 % of usual open interest."
+        "Now 3 of 3 venues, 100 % of usual open interest."
     ) in said
     assert "– Funding: 0 s old. Binance from 7 January 2026. Learning: 9 of 180 days." in said
+    assert "– Long/short ratios: 0 s old. OKX from 7 January 2026; Gate from 8 January 2026." in said
+    assert "– Long/short ratio of top accounts: 0 s old. Gate from 8 January 2026." in said
     assert here.ask("/status").values["inputs"]["open_interest_coin"]["venues"]["okx"] == "2025-12-01T00:00:00Z"
 
 

@@ -103,7 +103,7 @@ def keep(store: Store, venue: str, answer: Answer, today: dt.date) -> Renewal:
             try:
                 changes.append(_renewed(files, each, answer.source, today, before))
             except TiersRefused as why:
-                refused.append((each.asset, f"{why}; {_stays(each, before)}"))
+                refused.append((_symbol(each), f"{why}; {_stays(each, before)}"))
         for file, content in files.items():
             if content.dirty:
                 shelves.write(shelves.folder_of(store), file, content.text())
@@ -182,7 +182,7 @@ def _stays(each: Fetched, shelf: Shelf | None) -> str:
 
 def difference(old: TierTable | None, new: TierTable) -> Change:
     """Say in words how a table differs from the one before it."""
-    symbol = f"{new.asset}{'' if new.contract == 'linear' else ' coin-margined'}"
+    symbol = _symbol(new)
     if old is None:
         first = new.tiers[0]
         top = f", at most {wording.leverage(first.max_leverage)}" if first.max_leverage else ""
@@ -202,6 +202,10 @@ def difference(old: TierTable | None, new: TierTable) -> Change:
         at = next((b for a, b in zip(old.tiers, new.tiers, strict=False) if a != b), new.tiers[-1])
         parts = [f"tier {at.number} and above differ (from {bound(new, at.floor)})"]
     return Change(symbol, "changed", ", ".join(parts))
+
+
+def _symbol(each: Fetched | TierTable) -> str:
+    return f"{each.asset}{'' if each.contract == 'linear' else ' coin-margined'}"
 
 
 def _many(table: TierTable) -> str:

@@ -95,8 +95,15 @@ OKX: Final = Unified(
     stepped=False,
 )
 GATE: Final = Unified(
-    "gate", "Gate", "gate", "Gate /api/v4/futures/usdt/risk_limit_tiers", ("swap",), amount="deduction"
+    "gate",
+    "Gate",
+    "gate",
+    "Gate /api/v4/futures/{settle}/risk_limit_tiers",
+    ("swap",),
+    ("linear", "inverse"),  # its coin-margined contract, BTC_USD, bounds the value in BTC
+    amount="deduction",
 )
+# No page says in which unit Bitget's and KuCoin's coin-margined tiers are, and no rule of theirs is certain: not asked.
 BITGET: Final = Unified("bitget", "Bitget", "bitget", "Bitget /api/v2/mix/market/query-position-lever", ("swap",))
 KUCOIN: Final = Unified(
     "kucoin",
@@ -173,7 +180,7 @@ async def _unified(of: Unified, assets: Sequence[str], reach: Reach) -> Answer:
                         rows = await exchange.fetch_market_leverage_tiers(market["symbol"], dict(of.params))
                     found.append(_of_market(of, contract, market, rows))
                 except (TiersRefused, NotOffered) as why:
-                    refused.append((f"{asset} {contract}", str(why)))
+                    refused.append((asset if contract == "linear" else f"{asset} coin-margined", str(why)))
     finally:
         await exchange.close()
     return Answer(tuple(found), of.source, tuple(refused))

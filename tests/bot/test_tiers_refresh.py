@@ -101,13 +101,26 @@ async def test_okx_counts_contracts_of_isolated_margin(desk: Desk) -> None:
 
 
 async def test_inverse_tiers_are_in_coin(desk: Desk) -> None:
-    await desk.renew("bybit", "binance")
-    for venue in ("bybit", "binance_coinm"):
+    await desk.renew("bybit", "binance", "gate")
+    for venue in ("bybit", "binance_coinm", "gate"):
         table = desk.table(venue, "inverse")
         assert [(t.cap, t.rate, t.amount) for t in table.tiers] == [(150, 0.005, 0), (300, 0.01, 0.75)]
-    assert desk.table("bybit", "inverse").tick == 0.5
+        assert (table.unit, table.lot, table.as_of) == ("quote", 1, DAY.date())
+    assert (desk.table("bybit", "inverse").tick, desk.table("gate", "inverse").tick) == (0.5, 0.1)
+    said = Position(venue="gate", side="short", entry=95_000, leverage=25, contract="inverse", size_coins=200)
+    assert quote(said, shelf=shelves.shelf(desk.store)).amount == 0.75, "200 BTC are in the tier above 150"
     assert desk.table("binance", asset="BTC-261225").tiers[0].cap == CAPS[0]
     assert desk.table("binance", asset="ETH").quote == "USDT"  # bundled: the loopback lists ETH against USDC
+
+
+async def test_an_inverse_table_that_contradicts_itself_leaves_the_linear_one(desk: Desk) -> None:
+    desk.venues.inverse_steps = (("150", "0.005", "100", ""), ("300", "0.01", "50", "0.8"))
+    (renewal,) = await desk.renew("gate")
+    assert desk.table("gate").as_of == DAY.date()
+    assert desk.table("gate", "inverse").as_of < DAY.date()
+    ((symbol, why),) = renewal.refused
+    assert symbol == "BTC coin-margined"
+    assert "amount of tier 2 is 0.8, but 0.75 follows" in why
 
 
 async def test_hyperliquid_by_margin_tables(desk: Desk) -> None:
@@ -155,7 +168,7 @@ async def test_a_venue_that_does_not_answer_harms_nothing(
     assert failed.error is not None
     assert says in failed.error
     assert good.error is None
-    assert desk.files() == [f"gate-linear-{DAY.date()}.csv"]
+    assert desk.files() == [f"gate-{contract}-{DAY.date()}.csv" for contract in ("inverse", "linear")]
     assert told([failed])[0].endswith("Its tables stay as they are.")
 
 
@@ -177,9 +190,9 @@ async def test_old_tables_stay_by_date_and_a_look_renews_the_age(desk: Desk) -> 
     first = desk.now.date()
     desk.now += timedelta(days=10)
     (again,) = await desk.renew("gate")
-    assert again.count("same") == 1
+    assert again.count("same") == 2, "linear and inverse"
     assert (desk.table("gate").as_of, desk.table("gate").checked) == (first, desk.now.date())
-    assert len(desk.files()) == 1
+    assert len(desk.files()) == 2
     desk.now += timedelta(days=10)
     desk.venues.steps["gate"] = (("300000", "0.0045", "100", ""),)
     (changed,) = await desk.renew("gate")
@@ -189,7 +202,7 @@ async def test_old_tables_stay_by_date_and_a_look_renews_the_age(desk: Desk) -> 
         "first tier 0.40 % → 0.45 %, up to $200k → $300k, leverage 125x → 100x, tiers 3 → 1, "
         "largest position $5m → $300k"
     )
-    assert len(desk.files()) == 2
+    assert len(desk.files()) == 3, "nothing has changed in the inverse one"
 
 
 async def test_what_changed_is_said_in_words(desk: Desk) -> None:
@@ -278,7 +291,7 @@ async def test_the_command_line(desk: Desk, tmp_path: Path) -> None:
     asked = ("--asset", "BTC", "--base-url", desk.venues.base_url, *here)
     code, out, err = await perpulse("tiers", "refresh", "gate", "hl", *asked, cwd=tmp_path)
     assert (code, err) == (0, "")
-    assert "Gate: 1 changed." in out
+    assert "Gate: 2 changed." in out
     assert "BTC: changed, up to an unknown size → $200k" in out
     code, out, _ = await perpulse("say", "/liq 95000 25x long gate 500kusd", *here, cwd=tmp_path)
     assert "(tier 2)" in out

@@ -168,34 +168,37 @@ class TierVenues(Served):
             "uly": f"BTC-{quote}",
         }
 
-    def _gate(self, path: str, _query: dict[str, str], _: Any) -> Any:
+    def _gate(self, path: str, query: dict[str, str], _: Any) -> Any:
+        inverse = "/btc/" in path
+        name = "BTC_USD" if inverse else "BTC_USDT"
         if path.endswith("risk_limit_tiers"):
+            assert query["contract"] == name
             return [
                 {
                     "tier": number,
-                    "contract": "BTC_USDT",
+                    "contract": name,
                     "risk_limit": cap,
                     "initial_rate": f"{1 / float(leverage):.4f}",
                     "maintenance_rate": rate,
                     "leverage_max": leverage,
                     "deduction": amount or "0",
                 }
-                for number, (cap, rate, leverage, amount) in enumerate(self.of("gate"), start=1)
+                for number, (cap, rate, leverage, amount) in enumerate(
+                    self.inverse_steps if inverse else self.of("gate"), start=1
+                )
             ]
-        if "/usdt/" not in path:
-            return []
         return [
             {
-                "name": "BTC_USDT",
-                "type": "direct",
-                "quanto_multiplier": "0.0001",
+                "name": name,
+                "type": "inverse" if inverse else "direct",
+                "quanto_multiplier": "0" if inverse else "0.0001",
                 "mark_price": "90000",
                 "order_price_deviate": "0.5",
                 "order_price_round": "0.1",
                 "mark_price_round": "0.01",
                 "leverage_min": "1",
-                "leverage_max": "125",
-                "maintenance_rate": "0.004",
+                "leverage_max": "100" if inverse else "125",
+                "maintenance_rate": "0.005" if inverse else "0.004",
                 "order_size_min": 1,
                 "order_size_max": 1000000,
                 "maker_fee_rate": "-0.0001",

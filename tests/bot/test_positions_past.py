@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -115,6 +114,27 @@ def test_the_worst_line_since_and_where_it_stands_now(house: House) -> None:
     assert house.turn(at(0.12)) == []
     assert house.turn(at(0.04)) == [], "that line was told"
     assert house.turn(at(0.30))[0] == "edit: BTC long (1): over after 3 h 4 min, outside its lines again."
+    house.store.close()
+
+
+def test_where_it_is_now_is_the_nearest(house: House) -> None:
+    house.ask("/watch btc long 95000 3x")
+    house = down(house, until=hour(15))
+    bar(house, hour(13), at(0.09), 96_000.0)
+    assert house.turn(at(0.04)) == ["BTC long (1) is 4.00 % from its liquidation price."]
+    assert house.turn(at(0.12)) == []
+    house.store.close()
+
+
+def test_an_episode_ends_where_the_position_may_have(house: House) -> None:
+    house.ask("/watch btc long 95000 3x")
+    assert len(house.turn(at(0.15))) == 1
+    house = down(house, until=hour(15))
+    bar(house, hour(13), 63_000.0, 96_000.0)
+    assert house.turn(at(0.15)) == [DOUBT]
+    (episode,) = episodes.of(house.store, "position 1", "BTC")
+    assert episode.ended is not None
+    assert house.turn(95_000.0) == []
     house.store.close()
 
 
@@ -268,7 +288,7 @@ def test_bars_that_come_after_the_marks_are_judged_then(house: House) -> None:
     assert house.turn(at(0.15)) == ["BTC long (1) is 15.0 % from its liquidation price."]
     bar(house, hour(13), at(0.03), 96_000.0)
     bar(house, hour(14), at(0.13), 96_000.0)
-    asyncio.run(house.judged())  # the same mark price again: the next one judges both
+    assert house.turn(minutes=0.25) == [], "that mark price was judged already: the next one judges both"
     assert house.turn(at(0.15)) == [
         "edit: BTC long (1) came within 3.00 % of its liquidation price; it is 15.0 % away now."
     ]

@@ -180,8 +180,10 @@ def test_new_lines_are_judged_from_now_on(house: House) -> None:
     assert episode.ended is not None, "outside the new lines nothing is going on"
     assert house.turn(at(0.15)) == []
     assert house.turn(at(0.11)) == ["BTC long (1) is 11.0 % from its liquidation price."]
+    assert house.turn(at(0.11)) == []
     house.ask("/watch 1 lines 14 7")
     assert house.turn(at(0.11)) == []
+    assert positions.of(house.store, "telegram", USER)[0].state.since == NOW + timedelta(minutes=3)
     assert house.turn(at(0.06)) == ["edit: Now critical: BTC long (1) is 6.00 % from its liquidation price."]
 
 
@@ -216,5 +218,6 @@ def test_keeping_what_may_be_gone(house: House) -> None:
     assert plain_text(house.ask("/watch 1 keep").blocks).startswith("BTC long (1): still open, watched on.")
     assert house.ask("/positions").values["positions"][0]["may_be_gone_since"] is None
     assert house.turn(95_000.0) == []
+    assert positions.of(house.store, "telegram", USER)[0].looked == house.clock.now() - timedelta(minutes=1)
     assert house.turn(63_000.0) == doubt, "what happens after that is news again"
     house.clock.forward(timedelta(minutes=1).total_seconds())

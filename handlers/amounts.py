@@ -28,6 +28,7 @@ class Number:
     text: str
     unit: Unit = ""
     plain: bool = True  # without magnitude, unit or sign
+    millions: bool = False  # written as such: 5M is nobody's price beside another one
     whole: bool = True  # digits only: `95000.5` and `95,000` are nobody's leverage unless an x says so
     coin: str | None = None
     wants: Field | None = None  # the field that a word before it named

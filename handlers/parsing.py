@@ -80,6 +80,8 @@ __all__ = [
 T = TypeVar("T")
 
 _SPOKEN_IN_THOUSANDS = frozenset({"BTC", "ETH", "SOL"})
+_CONTRACTS = frozenset({"contracts", "conts", "lots", "lot"})
+_MILLION = 1e6
 _MANY = 1000.0  # coins of these: more is nobody's position, and rather a price
 _NUMBER = re.compile(r"([@$€+-]{0,3})(\d[\d.,_']*|\.\d+)(e[+-]?\d{1,2}(?![a-z\d]))?(.*)", re.ASCII | re.IGNORECASE)
 _GLUED = re.compile(r"([a-z]+)([\d@$].*)", re.ASCII | re.IGNORECASE)
@@ -129,6 +131,11 @@ class _Reading:
             kind, value = plan.words[lower]
             self._put(kind, value, chunk)
             self.items.append(None)
+        elif lower in _CONTRACTS and SIZE in plan.kinds and self._counts_contracts():
+            raise Refused(
+                "How much a contract is differs from exchange to exchange. "
+                "Type the size in coins or dollars, like 10btc or 950kusd."
+            )
         elif lower in plan.markers:
             self.items.append(Mark(plan.markers[lower]))
         elif lower in LEVERAGE_WORDS and LEVERAGE in plan.kinds:
@@ -139,6 +146,11 @@ class _Reading:
             self.rest.append(chunk) if lower in FILLERS else self._name(chunk)
         elif not (self._number(chunk) or self._glued(chunk)) and lower not in FILLERS:
             self._name(chunk)
+
+    def _counts_contracts(self) -> bool:
+        """Tell whether the word before is a number of contracts: `1000 contracts`, but not `25x contracts`."""
+        before = self.items[-1] if self.items else None
+        return isinstance(before, Number) and before.unit == ""
 
     def _unit_word(self, chunk: str, lower: str) -> bool:
         """Take a unit that stands apart from its number: `95 k`, `10k usd`, `2 %`, `7 days`; `25 x` is a mark."""
@@ -163,6 +175,7 @@ class _Reading:
         if unit == "" and not number.plain:
             return False
         number.value, number.unit, number.plain = number.value * factor, unit, False
+        number.millions = number.millions or factor >= _MILLION
         number.text = f"{number.text} {chunk}"
         return True
 
@@ -195,6 +208,7 @@ class _Reading:
         suffix = self.plan.suffixes.get(lower)
         if suffix is not None:
             found.value *= suffix[0]
+            found.millions = suffix[0] >= _MILLION
             found.unit = suffix[1] or found.unit
             found.plain = found.plain and not lower
             self.items.append(found)
@@ -388,6 +402,8 @@ class _Reading:
 
         Of a coin whose price is not known even roughly it is asked, never guessed: `0.5 doge 10kusd`.
         """
+        if number.millions and number.beside in _SPOKEN_IN_THOUSANDS:
+            return False  # `1M btc` is a million dollars of it
         if not others or any(each.unit != "usd" for each in others) or not self._free(PRICE):
             return True
         if number.beside in _SPOKEN_IN_THOUSANDS:
@@ -399,6 +415,11 @@ class _Reading:
     def _amounts(self, loose: list[Number]) -> None:
         prices, sizes = self._free(PRICE), self._free(SIZE)
         dollars = [each for each in loose if each.unit == "usd"]
+        large = [each for each in loose if each.millions and each.unit == ""]
+        if sizes and len(loose) > len(prices) > 0 and len(large) == 1:  # `95000 5M`: in dollars
+            if dollars:
+                raise _which_price(dollars[0], large[0])
+            dollars = large
         if sizes and prices and len(loose) > 1 and len(dollars) == 1:  # `95000 10k$`: the one with the mark is the size
             self._put_number(dollars[0], sizes.pop(0))
             loose.remove(dollars[0])
@@ -413,7 +434,13 @@ class _Reading:
 
 def _which_price(one: Number, two: Number) -> Refused:
     """Ask which of two numbers is the price."""
+    first, second = shown(one.text).replace(" ", ""), shown(two.text).replace(" ", "")
+    if one.unit or two.unit or not (first[0].isdigit() and second[0].isdigit()):
+        return Refused(
+            f"Which is the price, {first} or {second}? "
+            f"Type the price as @{one.digits()} and the size like 10kusd or 0.5btc."
+        )
     return Refused(
-        f"Which is the price, {shown(one.text)} or {shown(two.text)}? "
-        f"Type the price as @{one.digits()} and the size like 10kusd or 0.5btc."
+        f"Which is the price, {first} or {second}? Type the size with its unit, as {second}usd or {first}usd, or in "
+        "coins like 0.5btc."
     )

@@ -277,10 +277,15 @@ def _risk(args: SizeArgs) -> float:
         raise Refused("The risk is counted in dollars. Type it like risk 500usd, or risk 1% balance 10000.")
     if args.risk is not None:
         return args.risk.amount
+    if args.balance is None and args.share is not None and args.share > 100:
+        return args.share  # `risk 500`: nobody risks five times what they have
     if args.share is None:
         raise Refused("What may be lost is missing. Type it like risk 500usd, or risk 1% balance 10000.")
     if args.balance is None:
-        raise Refused(f"{args.share:g}% of what? Add the balance, like risk {args.share:g}% balance 10000.")
+        raise Refused(
+            f"{args.share:g}% of what? Add the balance, like risk {args.share:g}% balance 10000, "
+            f"or type dollars, like risk {args.share:g}usd."
+        )
     if not 0 < args.share <= 100:
         raise Refused("The risk is between 0 and 100 percent of the balance. Type it like risk 1% balance 10000.")
     return args.balance * args.share / 100

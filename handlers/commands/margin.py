@@ -39,6 +39,12 @@ async def margin(deps: Deps, args: MarginArgs) -> Reply:
     if args.size is None or (question.args.leverage is None and args.margin_mode != "cross"):
         missing = "size" if args.size is None else "leverage"
         raise Refused(f"The {missing} is missing. Type it like /margin 95000 25x long 0.5btc liq 90000.")
+    if (args.target - args.entry) * (1 if side == "long" else -1) >= 0.0:
+        where, example = ("below", args.entry * 0.9) if side == "long" else ("above", args.entry * 1.1)
+        raise Refused(
+            f"A {side} is liquidated {where} its entry. "
+            f"Type a price {where} {wording.price(args.entry)}, like liq {example:.6g}."
+        )
     position = question.position(side)
     try:
         now = quote(position, shelf=question.shelf)

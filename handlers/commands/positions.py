@@ -51,7 +51,7 @@ async def liq(deps: Deps, args: LiqArgs) -> Reply:
     else:
         parts = words.both_sides(answers, others, near.said)
     frame = Reply(
-        blocks=(_buttons(question),),
+        blocks=(_buttons(question, watched=one.price is not None),),
         values=_said(question, one) | (numbers[args.side] if args.side else numbers),
         read_as=read_as(question),
         stamp=stamp(one, deps.now) + (f" · past days {deps.stamp_note}" if near.said and deps.stamp_note else ""),
@@ -165,14 +165,15 @@ def _spread(question: Asked, side: Side) -> tuple[Block, ...]:
     return (Line(f"Over all exchanges, {side} at 10x: {span}."),) if span else ()
 
 
-def _buttons(question: Asked) -> Buttons:
+def _buttons(question: Asked, *, watched: bool = True) -> Buttons:
     args = question.args
     sides: tuple[Side, ...] = ("short",) if args.side == "long" else ("long",) if args.side else ("long", "short")
     buttons = [Button(side.capitalize(), line(replace(question, args=replace(args, side=side)))) for side in sides]
     larger = replace(question, args=replace(args, size=Size(1e6, "usd")))
     if args.size is None and args.leverage is not None and _can_be_answered(larger, args.side or sides[0]):
         buttons.append(Button("At $1m", line(larger)))
-    if args.side and args.leverage is not None and args.margin_mode != "cross" and "watch" in commands():
+    whole = args.side and args.leverage is not None and args.margin_mode != "cross"
+    if watched and whole and "watch" in commands():
         buttons.append(Button("Watch", watch_line(question)))
     return Buttons(tuple(buttons))
 

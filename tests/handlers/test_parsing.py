@@ -250,7 +250,10 @@ def test_other_commands(arguments: type[Any], text: str, expected: dict[str, Any
         pytest.param("95 x 25 long", "Type it with an x: 95x or 25x", id="an x between them"),
         pytest.param("95.000 25x", "95.000 can mean 95 or 95,000", id="a point or a thousand"),
         pytest.param("9,5000 25x btc 1,23,456", "not a number", id="broken thousands"),
-        pytest.param("95000 10000 25x", "Type the price as @95000", id="a price and a size"),
+        pytest.param("95000 10000 25x", "as 10000usd or 95000usd, or in coins", id="a price and a size"),
+        pytest.param("$95000 1M 25x", "Type the price as @95000", id="a price in dollars and a size in millions"),
+        pytest.param("95000 100k 25x", "as 100kusd or 95000usd, or in coins", id="a price or a size in thousands"),
+        pytest.param("95000 25x 1000 contracts", "like 10btc or 950kusd", id="a number of contracts"),
         pytest.param("95000 25x long short", "both long and short", id="both sides"),
         pytest.param("95000 25x btc eth", "both btc and eth", id="two assets"),
         pytest.param("95000 25x 50x", "both 25x and 50x", id="two leverages"),
@@ -339,8 +342,9 @@ SIDES = {"long": ["long", "L", "buy", "Bull"], "short": ["short", "s", "SELL", "
 ASSETS = {"BTC": ["btc", "BTC", "BTCUSDT", "BTC-USDT-SWAP", "BTC/USDT:USDT", "$btc"], "DOGE": ["doge", "DOGEUSDT"]}
 VENUES = {"binance": ["binance", "BNC"], "hyperliquid": ["hl", "Hyperliquid"]}
 CONTRACTS = {"inverse": ["coin-m", "COINM", "inverse"], "linear": ["linear", "USDT-M"]}
-SIZES = {  # always with a unit: a bare number beside a price is asked about
+SIZES = {  # with a unit, or in millions: any other number beside a price is asked about
     Size(0.5, "coin", "BTC"): ["0.5btc", "0.50BTC", "0,5btc", "size 0.5btc", "0.5BTCUSDT"],
+    Size(5e6, "usd"): ["5Musd", "5M", "5 mio", "$5M", "size 5M"],
     Size(10_000.0, "usd"): ["10kusd", "10k$", "size 10,000usd", "10_000usdt", "notional $10k", "10k usd"],
 }
 CASHES = {

@@ -317,6 +317,7 @@ async def test_pnl_of_both_sides_are_opposite() -> None:
         pytest.param("/size 95000 93100 500$", 500 / 1900, 41.81, id="without words"),
         pytest.param("/size 95000 stop 96900 risk 500usd", 500 / 1900, 41.53, id="2 % stop, short"),
         pytest.param("/size sl 93100 95000 1% of 50000", 500 / 1900, 41.81, id="share of the balance"),
+        pytest.param("/size 95000 stop 93100 risk 500", 500 / 1900, 41.81, id="above 100 it is dollars"),
     ],
 )
 async def test_size(line: str, size: float, highest: float) -> None:
@@ -357,15 +358,14 @@ async def test_at_the_highest_leverage_the_stop_comes_first(line: str) -> None:
         pytest.param("/margin 95000 25x long liq 90000", "The size is missing.", id="margin without a size"),
         pytest.param("/margin 95000 long 0.5btc liq 90000", "The leverage is missing.", id="margin, no leverage"),
         pytest.param("/margin 95000 25x long 0.5btc", "The liq 90000 is missing", id="margin, no wanted price"),
-        pytest.param(
-            "/margin 95000 25x long 0.5btc liq 96000", "The liquidation price of a long lies below its entry", id="side"
-        ),
+        pytest.param("/margin 95000 25x long 0.5btc liq 96000", "Type a price below 95,000, like liq 85500", id="side"),
         pytest.param(
             "/margin 95000 200x long 0.5btc liq 90000", "Type for example /margin 95000 150x", id="margin, cap"
         ),
         pytest.param("/pnl 95000 96000 fee 30%", "like fee 0.05%", id="fee too high"),
         pytest.param("/size 95000 93000", "What may be lost is missing", id="no risk"),
         pytest.param("/size 95000 93000 1%", "1% of what?", id="share without a balance"),
+        pytest.param("/size 95000 stop 93000 risk 50", "or type dollars, like risk 50usd", id="dollars or percent"),
         pytest.param("/size 95000 95000 500$", "the same price", id="no distance"),
         pytest.param("/size 95000 97000 500$ long", "The stop of a long lies below", id="stop on the wrong side"),
         pytest.param("/size 95000 93000 0.5btc", "counted in dollars", id="risk in coins"),

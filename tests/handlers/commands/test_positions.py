@@ -67,6 +67,7 @@ def text_of(reply: Reply) -> str:
         pytest.param("/liq 95000 25x long 10 btc", 91645.70, id="Binance, 10 BTC: tier 3"),
         pytest.param("/liq 95000 25x long 1M usd", 91653.25, id="Binance, 1m"),
         pytest.param("/liq 95000 25x long 5M$", 91890.91, id="Binance, 5m"),
+        pytest.param("/liq 95000 25x long 5M", 91890.91, id="millions are a size"),
         pytest.param("/liq 95000 25x long bybit", 91501.96, id="Bybit"),
         pytest.param("/liq 95000 25x long okx", 91612.26, id="OKX"),
         pytest.param("/liq 95000 25x long gate.io", 91635.27, id="Gate"),
@@ -165,6 +166,7 @@ async def test_a_long_without_leverage_has_no_liquidation_and_a_short_has_one() 
     reply = await say("/liq 95000 1x long")
     assert reply.values["liquidation_price"] is None
     assert "No liquidation: the margin of this long covers every price." in text_of(reply)
+    assert "/watch" not in text_of(reply), "there is nothing to watch"
     short = await say("/liq 95000 1x short")  # 189,243.03 while it stays in the first tier
     assert short.values["liquidation_price"] == pytest.approx(189243.03, abs=0.01)
 

@@ -12,6 +12,7 @@ from signals.liquidation import (
     LeverageAboveCap,
     LiquidationAnswer,
     LiquidationError,
+    SizeBeyondTable,
     compare,
     quote,
     venues_for,
@@ -132,8 +133,13 @@ def _size_and_margin(answer: LiquidationAnswer) -> str:
     return f"Position {wording.dollars(answer.notional)} ({coins}), {held}."
 
 
+_NOT_KNOWN = "The tiers of larger positions are not known here."
+
+
 def _with_size(answer: LiquidationAnswer, shelf: Shelf | None) -> str:
     """Say how the price changes with the size."""
+    if Assumption.BOUND_UNKNOWN in answer.assumptions:
+        return _NOT_KNOWN
     parts = []
     same = known = 0
     for usd in LARGER:
@@ -149,7 +155,7 @@ def _with_size(answer: LiquidationAnswer, shelf: Shelf | None) -> str:
         except LiquidationError:
             parts.append(f"not known at {at}")
     if not known:
-        return "The tiers of larger positions are not known here."
+        return _NOT_KNOWN
     if same == len(LARGER):
         return f"The same for positions up to {wording.usd(LARGER[-1])}."
     return f"Larger positions: {', '.join(parts)}."
@@ -163,8 +169,20 @@ def elsewhere(answer: LiquidationAnswer, shelf: Shelf | None) -> Others:
     return compare(answer.position, venues, shelf=shelf)
 
 
+def rough(answer: LiquidationAnswer) -> bool:
+    """Tell whether a price for a size rests on a first tier that is known without its bound."""
+    return answer.size is not None and Assumption.BOUND_UNKNOWN in answer.assumptions
+
+
+def _answers(every: Iterable[LiquidationAnswer | LiquidationError]) -> list[LiquidationAnswer]:
+    """Return the prices that can be compared with one another."""
+    return [
+        each for each in every if isinstance(each, LiquidationAnswer) and each.price is not None and not rough(each)
+    ]
+
+
 def _elsewhere(others: Others) -> str:
-    found = [each for each in others.values() if isinstance(each, LiquidationAnswer) and each.price is not None]
+    found = _answers(others.values())
     found.sort(key=lambda each: -abs(each.distance or 0.0))
     capped = [
         f"{NAMES[venue]} allows at most {wording.leverage(each.cap)}"
@@ -173,6 +191,13 @@ def _elsewhere(others: Others) -> str:
     ]
     text = ", ".join(f"{NAMES[each.venue]} {shown(each)}" for each in found)
     parts = [f"Elsewhere, farthest first: {text}"] if text else []
+    unknown = [
+        NAMES[venue]
+        for venue, each in others.items()
+        if (isinstance(each, SizeBeyondTable) and each.partial) or (isinstance(each, LiquidationAnswer) and rough(each))
+    ]
+    if unknown:
+        parts.append(f"Tiers not known up to this size: {wording.listing(unknown)}")
     return "".join(f"{part}. " for part in (*parts, *capped)).rstrip()
 
 
@@ -194,7 +219,7 @@ def assumed(answer: LiquidationAnswer) -> str:
 
 def span(answer: LiquidationAnswer, others: Others) -> str:
     """Say from which exchange to which the price differs; "" where only one can be asked."""
-    found = [each for each in (answer, *others.values()) if isinstance(each, LiquidationAnswer) and each.price]
+    found = _answers((answer, *others.values()))
     found.sort(key=lambda each: each.price or 0.0)
     if len(found) < 2:
         return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from handlers import liquidation_words as words
@@ -30,13 +31,17 @@ from handlers.parsing import (
     choice,
 )
 from signals.liquidation import (
+    Assumption,
     CrossNeedsAccount,
     LeverageAboveCap,
+    LiquidationAnswer,
     LiquidationError,
     NoTierTable,
     Position,
     SizeBeyondTable,
     UnknownVenue,
+    compare,
+    quote,
     tiers,
     venues_for,
 )
@@ -45,8 +50,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from handlers.command import Deps
-    from signals.liquidation import LiquidationAnswer, Shelf
+    from signals.liquidation import Shelf, TierTable
 
+NOT_FETCHED = {(venue, "inverse") for venue in ("deribit", "bitget", "kucoin")} | {("deribit", "linear")}
 STALE_DAYS = 60  # venues change their tables several times a year
 ALONE = choice("other positions", dict.fromkeys(("alone", "only", "single"), True))
 CROSS_EXAMPLE = "/liq 95000 25x long 0.5btc cross balance 5000 alone"
@@ -299,25 +305,57 @@ def refused(question: Asked, position: Position, error: LiquidationError, *, com
     if isinstance(error, SizeBeyondTable):
         held = f"(table of {wording.day(error.as_of)}). Type a smaller size, or another exchange"
         if error.partial:
-            known = f"A position of that size is above the tiers of {name} that are known here"
-            return Refused(f"{known} {held}, like okx or hyperliquid.")
+            return Refused(_beyond(question, position, error))
         return Refused(f"{name} allows no position of that size on {position.asset} {held}.")
-    return Refused(sentence(error) + (_where_else(position) if isinstance(error, NoTierTable) else ""))
+    return Refused(sentence(error) + (_where_else(question, position) if isinstance(error, NoTierTable) else ""))
 
 
-def _where_else(position: Position) -> str:
+def _beyond(question: Asked, position: Position, error: SizeBeyondTable) -> str:
+    """Say up to where the tiers are known, what an older table that held more gives, and who answers this size."""
+    name = words.NAMES.get(position.venue, position.venue)
+    table = tiers(error.venue, error.contract, error.asset, position.quote, None, question.shelf)
+    size = question.args.size
+    within = size is not None and table.units(_usd(size, position.entry), position.entry) <= table.limit
+    text = (
+        f"A position of that size {'grows' if within else 'is'} above the tiers of {name} that are known here, "
+        f"up to {_limit(table)} (table of {wording.day(error.as_of)})."
+    )
+    with contextlib.suppress(LiquidationError):
+        older = quote(position, on=error.as_of - timedelta(days=1), shelf=question.shelf)
+        if older.price is not None and Assumption.BOUND_UNKNOWN not in older.assumptions:
+            at = f"{wording.price(older.shown)} ({words.distance(position.entry, older.price)})"
+            text += f" By the fuller table of {wording.day(older.table_as_of)}, since changed, liquidation is at {at}."
+    others = [venue for venue in venues_for(position.contract) if venue != error.venue]
+    answering = [
+        words.NAMES[venue]
+        for venue, each in compare(position, others, shelf=question.shelf).items()
+        if isinstance(each, LiquidationAnswer) and not words.rough(each)
+    ]
+    if not answering:
+        return f"{text} Type a smaller size."
+    return f"{text} Type a smaller size, or an exchange whose tiers reach that far: {wording.listing(answering)}."
+
+
+def _limit(table: TierTable) -> str:
+    """Say the largest size a table knows: $2.6m, 44,000 SOL."""
+    size = table.limit * table.lot
+    coins = (table.unit == "quote") is (table.contract == "inverse")
+    return wording.coins(size, table.asset) if coins else wording.usd(size)
+
+
+def _where_else(question: Asked, position: Position) -> str:
     """Say what helps when a venue's table of an asset is missing: fetching it, or a venue whose table is here."""
     knowing = []
     for venue in venues_for(position.contract):
         with contextlib.suppress(LiquidationError):
-            tiers(venue, position.contract, position.asset)
+            tiers(venue, position.contract, position.asset, None, None, question.shelf)
             knowing.append(words.NAMES.get(venue, venue))
     if not knowing:
         return " Check the symbol."
-    return (
-        f" Whoever runs this bot fetches it with: perpulse tiers refresh {position.venue}. "
-        f"Known for {position.asset}: {wording.listing(knowing)}."
-    )
+    fetched = f" Whoever runs this bot fetches it with: perpulse tiers refresh {position.venue}."
+    if (position.venue, position.contract) in NOT_FETCHED:
+        fetched = ""
+    return f"{fetched} Known for {position.asset}: {wording.listing(knowing)}."
 
 
 def sentence(error: LiquidationError) -> str:

@@ -396,7 +396,7 @@ def test_it_starts_without_a_token_says_so_and_stops_when_told(tmp_path: Path, e
         assert out.startswith("perpulse follows BTC on Binance and speaks in this terminal (no Telegram token is set")
         status = child("status", "--db", "data/perpulse.db", cwd=tmp_path)
         assert status.returncode == 0, status.stderr
-        assert re.search(r"Binance, bars: ok, last value .* ago", status.stdout)
+        assert re.search(r"Binance: ok. Bars .* ago", status.stdout)
         assert "alternative.me, fear greed: ok" in status.stdout
         process.send_signal(signal.SIGTERM)
         begun = time.monotonic()

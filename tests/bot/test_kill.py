@@ -159,11 +159,11 @@ async def test_urgent_news_goes_first_and_the_limit_is_kept(store: Store, fake: 
 async def test_a_flood_answer_is_honoured_and_costs_nobody_else(store: Store, fake: BotApi) -> None:
     broadcast(store, fake, 12)
     fake.disturb("flood", chat=5, seconds=1)
-    asked: list[float] = []
     await until_over(store, fake, [], within=30)
     asked = [each.at for each in fake.accepted if each.chat == 5]
     others = [each.at for each in fake.accepted if each.chat != 5]
     check(store, fake, 12, 0)
     assert min(asked) - min(others) >= 1.0
     assert max(others) < min(asked)
-    assert fake.counts()["sendMessage"] == 25
+    # Of this chat alone: on a busy machine two messages to another one may arrive closer together than they were sent.
+    assert sum(name == "sendMessage" and int(given["chat_id"]) == 5 for name, given in fake.requests) == 3

@@ -114,3 +114,17 @@ def which(one: Number, two: Number) -> Refused:
     """Ask which of two numbers is the leverage."""
     first, second = one.digits(), two.digits()
     return Refused(f"Which is the leverage, {first} or {second}? Type it with an x: {first}x or {second}x.")
+
+
+def which_price(one: Number, two: Number) -> Refused:
+    """Ask which of two numbers is the price."""
+    first, second = shown(one.text).replace(" ", ""), shown(two.text).replace(" ", "")
+    if one.unit or two.unit or not (first[0].isdigit() and second[0].isdigit()):
+        return Refused(
+            f"Which is the price, {first} or {second}? "
+            f"Type the price as @{one.digits()} and the size like 10kusd or 0.5btc."
+        )
+    return Refused(
+        f"Which is the price, {first} or {second}? Type the size with its unit, as {second}usd or {first}usd, or in "
+        "coins like 0.5btc."
+    )

@@ -89,18 +89,20 @@ def _zones() -> Mapping[str, str]:
 
 
 SIDE: Final = Kind("side", _spellings(long="long l longs buy b bull", short="short s shorts sell bear"))
-VENUE: Final = Kind(
-    "venue",
-    _spellings(
-        binance="binance bnc binanceusdm binancefutures",
-        bybit="bybit bbt",
-        okx="okx okex",
-        hyperliquid="hyperliquid hl hyper",
-        deribit="deribit drb",
-        gate="gate gateio gate.io",
-        bitget="bitget bg",
-        kucoin="kucoin kc kucoinfutures",
-    ),
+_VENUES: Final = _spellings(
+    binance="binance bnc binanceusdm binancefutures",
+    bybit="bybit bbt",
+    okx="okx okex",
+    hyperliquid="hyperliquid hl hyper",
+    deribit="deribit drb",
+    gate="gate gateio gate.io",
+    bitget="bitget bg",
+    kucoin="kucoin kc kucoinfutures",
+)
+VENUE: Final = Kind("venue", _VENUES)
+# Exchanges that people name and whose rules are not known here; a coin of that name is typed with a $.
+OTHER_EXCHANGES: Final = _words(
+    "mexc bingx kraken phemex bitmex ftx htx huobi coinbase bitfinex bitmart lbank coinex blofin weex bitstamp"
 )
 CONTRACT: Final = Kind(
     "contract",
@@ -121,6 +123,12 @@ DURATION: Final = Kind("time span")
 ZONE: Final = Kind("time zone", read=_zone)
 TIME: Final = Kind("time", read=_time)
 REST: Final = Kind("text")  # every word that no other field took, as typed
+
+
+def not_known_here(exchange: str) -> Refused:
+    """Say that an exchange is not among ours, and which ones are."""
+    known = ", ".join(dict.fromkeys(_VENUES.values()))
+    return Refused(f"{shown(exchange)} is not known here. Type one of these exchanges: {known}.")
 
 
 def choice(name: str, words: Words | Callable[[], Words]) -> Kind:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
-from handlers.amounts import KIND_OF, UNITS_OF, Mark, Number, bind_leverage, value_of, which
+from handlers.amounts import KIND_OF, UNITS_OF, Mark, Number, bind_leverage, value_of, which, which_price
 from handlers.command import Refused
 from handlers.kinds import (
     ASSET,
@@ -23,6 +23,7 @@ from handlers.kinds import (
     LEVERAGE_WORDS,
     MARGIN_MODE,
     MONEY,
+    OTHER_EXCHANGES,
     PERCENT,
     PRICE,
     REST,
@@ -41,6 +42,7 @@ from handlers.kinds import (
     Size,
     argument,
     choice,
+    not_known_here,
     plan_of,
 )
 from handlers.spelling import LONGEST, chunks, number, numbered_asset, shown, split_command, suggest, symbol
@@ -258,6 +260,8 @@ class _Reading:
 
     def _name(self, chunk: str) -> None:
         """Take a word that is nothing else as an asset, or as text where the command takes text."""
+        if VENUE in self.plan.kinds and chunk.lower() in OTHER_EXCHANGES:
+            raise not_known_here(chunk)
         read = symbol(chunk, self.assets) if ASSET in self.plan.kinds else None
         if self.plan.rest is not None and (read is None or (not read.certain and not self._free(ASSET))):
             self.rest.append(chunk)
@@ -409,7 +413,7 @@ class _Reading:
         if number.beside in _SPOKEN_IN_THOUSANDS:
             return number.value < _MANY
         if number.value < _MANY <= others[0].value:
-            raise _which_price(number, others[0])
+            raise which_price(number, others[0])
         return True
 
     def _amounts(self, loose: list[Number]) -> None:
@@ -418,7 +422,7 @@ class _Reading:
         large = [each for each in loose if each.millions and each.unit == ""]
         if sizes and len(loose) > len(prices) > 0 and len(large) == 1:  # `95000 5M`: in dollars
             if dollars:
-                raise _which_price(dollars[0], large[0])
+                raise which_price(dollars[0], large[0])
             dollars = large
         if sizes and prices and len(loose) > 1 and len(dollars) == 1:  # `95000 10k$`: the one with the mark is the size
             self._put_number(dollars[0], sizes.pop(0))
@@ -427,20 +431,6 @@ class _Reading:
         if len(loose) > len(targets):
             raise Refused(f"I do not know what {shown(loose[-1].text)} is for. Type it {self._example()}.")
         if len({each.kind.name for each in targets}) > 1:
-            raise _which_price(loose[0], loose[1])
+            raise which_price(loose[0], loose[1])
         for item, target in zip(loose, targets, strict=True):
             self._put_number(item, target)
-
-
-def _which_price(one: Number, two: Number) -> Refused:
-    """Ask which of two numbers is the price."""
-    first, second = shown(one.text).replace(" ", ""), shown(two.text).replace(" ", "")
-    if one.unit or two.unit or not (first[0].isdigit() and second[0].isdigit()):
-        return Refused(
-            f"Which is the price, {first} or {second}? "
-            f"Type the price as @{one.digits()} and the size like 10kusd or 0.5btc."
-        )
-    return Refused(
-        f"Which is the price, {first} or {second}? Type the size with its unit, as {second}usd or {first}usd, or in "
-        "coins like 0.5btc."
-    )

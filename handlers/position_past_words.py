@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -24,14 +25,15 @@ def may_be_gone(now: Now, passed: Passed) -> tuple[Block, ...]:
     """Tell that a position may have been liquidated, by what evidence, and ask its owner what is true."""
     each = now.watched
     side = "below" if each.stake.side == "long" else "above"
-    beyond = f"{side} its liquidation price {wording.price(passed.reached.liquidation)}"
-    here = f" Mark price now {wording.price(now.mark)}." if now.known else ""
+    beyond = f"{side} its liquidation price {_liquidation(now, passed)}"
+    past = passed.reached.span.start != now.mark_at or not passed.mark
+    here = f" Mark price now {wording.price(now.mark)}." if now.known and past else ""
     return (
         Line(f"{words.title(each)} may have been liquidated: check your exchange.", "headline"),
         Line(f"{_moved(now, passed)}, {beyond}.{here}"),
         Line(_evidence(now, passed)),
         Line(f"It stays watched until you say. Still open: /watch {each.number} keep. Gone: /unwatch {each.number}."),
-        Line(f"The liquidation price is computed, not read from an account. {words.assumed(now)}", "caveat"),
+        Line(f"The liquidation price is computed, not read from an account. {_assumed(now)}", "caveat"),
         Line(words.stamp(now), "stamp"),
         Buttons((Button("Still open", f"/watch {each.number} keep"), Button("Gone", f"/unwatch {each.number}"))),
     )
@@ -71,6 +73,20 @@ def in_doubt(each: Watched) -> str:
     return f"May have been liquidated, told {told}. /watch {each.number} keep or /unwatch {each.number}."
 
 
+def _liquidation(now: Now, passed: Passed) -> str:
+    """Say the liquidation price of that time; where it has not moved since, as the venue would show it."""
+    then = passed.reached.liquidation
+    return words.liquidation(now) if math.isclose(then, now.price, rel_tol=1e-9) else wording.price(then)
+
+
+def _assumed(now: Now) -> str:
+    stake = now.watched.stake
+    if not stake.added:
+        return words.assumed(now)
+    money = wording.coins(stake.added, stake.asset) if stake.contract == "inverse" else wording.dollars(stake.added)
+    return words.assumed(now).replace("no margin added", f"{money} of margin added")
+
+
 def _here(now: Now) -> str:
     days = words.typical(now)
     return (
@@ -99,7 +115,8 @@ def _evidence(now: Now, passed: Passed) -> str:
     if passed.mark:
         if now.own_mark:
             return "The mark price decides."
-        return "The mark price of its own contract decides, and that is not stored here."
+        venue = NAMES.get(now.watched.stake.venue, now.watched.stake.venue)
+        return f"A sign, not proof: {venue}'s own mark price of this contract decides, and none is stored here."
     if passed.marks is None:
         return "Trades are a sign, not proof: the mark price decides, and none was seen then."
     side = now.watched.stake.side

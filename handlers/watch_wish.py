@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from handlers.command import Deps
     from handlers.position_now import Now
-    from handlers.position_said import Asked
+    from handlers.position_said import Asked, LiqArgs
     from signals.liquidation import LiquidationAnswer
 
 LONGEST_NAME = 24
@@ -156,14 +156,18 @@ def _name(chunks: list[str]) -> str:
     return name
 
 
+def check_own_margin(args: LiqArgs) -> None:
+    """Refuse a position that shares its margin: asking for the account first would be asking in vain."""
+    if args.margin_mode == "cross":
+        raise Refused(
+            "Cross margin cannot be watched: there the whole account decides, and I see only what is typed. "
+            "Leave out cross to watch it as isolated, or follow a Hyperliquid address: /watch 0x…."
+        )
+
+
 def stake_of(deps: Deps, question: Asked) -> tuple[Stake, LiquidationAnswer]:
     """Return the position to be watched. Refused where it is not whole, or not one of its own margin."""
     args = question.args
-    if args.margin_mode == "cross":
-        raise Refused(
-            "In cross margin the whole account decides, and I see only what is typed. "
-            "Leave out cross to watch it as isolated, or follow a Hyperliquid address."
-        )
     if args.side is None:
         raise Refused(f"Is it long or short? Type it like {EXAMPLE}.")
     if args.leverage is None:

@@ -38,5 +38,5 @@ def told_at(now: Now, lines: Sequence[float], begins: float, *, own: bool) -> st
     if crossed:
         said += f" It is within {words.lines_said(crossed)} already."
     if not own and begins <= 0.05:
-        said += " It begins nearer than the usual 20, 10 and 5 %; own lines: lines 3 2 1."
+        said += f" Own lines: /watch {now.watched.number} lines 3 2 1."
     return said

@@ -15,7 +15,7 @@ from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.spelling import shown
 from handlers.watch_change import change
 from handlers.watch_looking import now_of, refresh
-from handlers.watch_wish import EXAMPLE, check_against_mark, stake_of, take_apart
+from handlers.watch_wish import EXAMPLE, check_against_mark, check_own_margin, stake_of, take_apart
 from handlers.watch_words import liquidation_of, told_at
 
 if TYPE_CHECKING:
@@ -74,7 +74,9 @@ async def watch(deps: Deps, args: WatchArgs) -> Reply:
     if wish.address:
         new, reply = _follow(deps, owner, wish)
         return reply if new or not (wish.lines or wish.name) else await change(deps, _person(deps), wish)
-    question = asked(deps, parse(LiqArgs, wish.rest, command="watch", assets=deps.assets))
+    typed = parse(LiqArgs, wish.rest, command="watch", assets=deps.assets)
+    check_own_margin(typed)
+    question = asked(deps, typed)
     stake, answer = stake_of(deps, question)
     return await _watch(deps, owner, wish, question, stake, answer)
 
@@ -253,7 +255,7 @@ async def _watch(
     head = f"Watching {words.title(named)}." if new else f"Already watched: {words.title(replace(named, name=None))}."
     blocks: list[Block] = [Line(head, "headline"), Line(liquidation_of(now, answer))]
     if new:
-        blocks.append(Line(told_at(now, lines, begins, own=bool(wish.lines))))
+        blocks.append(Line(told_at(replace(now, watched=named), lines, begins, own=bool(wish.lines))))
     else:
         blocks.append(Line(f"To change it, type for example /watch {number} lines 15 8 3."))
     blocks += [

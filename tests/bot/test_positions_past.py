@@ -244,7 +244,9 @@ def test_a_line_between_two_judgements_is_told_by_its_mark(house: House) -> None
 def test_the_mark_of_another_venue_is_no_proof(house: House) -> None:
     house.ask("/watch btc long 95000 3x bybit")  # liquidated at 63,543.0; its marks are not stored
     assert house.turn(63_000.0) == [DOUBT]
-    assert "The mark price of its own contract decides, and that is not stored here." in house.channel.said[-1].text
+    said = house.channel.said[-1].text
+    assert "22 November 12:01 UTC, below its liquidation price 63,543.10.\n" in said, "the price of now is said once"
+    assert "A sign, not proof: Bybit's own mark price of this contract decides, and none is stored here." in said
     assert house.turn(63_000.0) == []
     assert len(positions.of(house.store, "telegram", USER)) == 1
 

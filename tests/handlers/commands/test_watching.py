@@ -136,7 +136,7 @@ def test_the_reply_says_what_is_watched_and_how(room: Room) -> None:
 def test_high_leverage_gets_lines_of_its_own(room: Room) -> None:
     text = room.text("/watch btc long 95000 25x")
     assert "You are told here at 1.8 and 0.9 % from liquidation" in text
-    assert "nearer than the usual 20, 10 and 5 %" in text
+    assert "Own lines: /watch 1 lines 3 2 1." in text
 
 
 def test_another_venues_mark_is_named(room: Room) -> None:
@@ -168,7 +168,10 @@ def test_a_price_that_is_not_there_is_fetched_and_said(room: Room) -> None:
         pytest.param("/watch btc long 95000 500x", "Binance allows at most 150x on BTC", id="above the cap"),
         pytest.param("/watch btc long 95 5x", "Check the entry price", id="thousands forgotten"),
         pytest.param("/watch btc long 300000 3x", "so it cannot be open", id="long gone"),
-        pytest.param("/watch btc long 95000 25x 0.5btc cross balance 5000 alone", "In cross margin", id="cross"),
+        pytest.param(
+            "/watch btc long 95000 25x 0.5btc cross balance 5000 alone", "Cross margin cannot be watched", id="cross"
+        ),
+        pytest.param("/watch btc long 95000 25x cross", "Leave out cross", id="cross, the account not said"),
         pytest.param("/watch btc long 95000 25x lines", "Type up to three, like lines 15 8 4", id="no lines"),
         pytest.param("/watch btc long 95000 25x lines 20 15 10 5", "At most three lines", id="four lines"),
         pytest.param("/watch btc long 95000 25x lines 95", "between 0.1 and 90 %", id="a line beyond sense"),

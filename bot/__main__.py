@@ -54,10 +54,10 @@ def run(
     config: ConfigFile = None,
     db: Db = None,
     record: Annotated[
-        Path | None, typer.Option("--record", help="Write every raw answer into this folder, without keys.")
+        Path | None, typer.Option("--record", help="Write all that exchanges send into this folder, without keys.")
     ] = None,
     tape: Annotated[
-        Path | None, typer.Option("--tape", help="Play recorded answers from this folder instead of asking.")
+        Path | None, typer.Option("--tape", help="Play what was recorded in this folder, and ask nobody.")
     ] = None,
 ) -> None:
     """Run the bot: Telegram if a token is set, else in this terminal."""

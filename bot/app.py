@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import signal
 import sys
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from bot.positions import Positions
 from bot.prompting import SCREEN, Screen
 from bot.schedule import TICK_EVERY, keep_the_loop_free, schedule
 from bot.sources.alternative_me import AlternativeMe
-from bot.sources.ccxt_venue import CcxtVenue
+from bot.sources.ccxt_venue import CcxtVenue, at_venue
 from bot.sources.defillama import DefiLlama
 from bot.sources.hyperliquid_account import HyperliquidAccount
 from bot.sources.liquidation_dialects import DIALECTS
@@ -38,11 +39,12 @@ from storage.db import Store, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from datetime import datetime
 
     from bot.breaker import State
     from bot.config import Config
     from bot.sources import Source
-    from bot.tape import Wrap
+    from bot.tape import Edge
     from handlers.channel import Channel
     from handlers.command import Asker
     from handlers.on_telegram import Telegram
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 LAST_MESSAGES = timedelta(seconds=2)  # how long what is in flight may take when the program is told to stop
+_MIDDLING = 0.5  # the jitter of a recorded run
 SENDING_AGAIN = timedelta(seconds=5)
 HISTORY_EVERY = timedelta(hours=6)  # the archive publishes yesterday at about 07:46; what is known costs no request
 
@@ -137,6 +140,13 @@ class App:
         await self._taken(self.ticker.turn, "a turn failed; the next one is in a moment")
         await self._taken(self.positions.turn, "positions were not judged; the next try is in a moment")
 
+    async def repeat(self, assets: Sequence[str]) -> None:
+        """Take a turn of a tape: of everything, or of the assets that somebody asked for between two turns."""
+        if not assets:
+            await self._turn()
+        for asset in assets:
+            await self.ticker.refresh(asset)
+
     async def _follow(self) -> None:
         """Ask about followed addresses, apart from the market: a slow venue holds up nothing else."""
         await self._taken(self.following.turn, "addresses were not asked about; the next try is in a moment")
@@ -190,9 +200,7 @@ class App:
         """Subscribe the screen where it is the channel, and let it go where it is not: nothing waits for nobody."""
         now = self.clock.now()
         if self.screen:
-            here = chats.ensure(self.store, "terminal", SCREEN.chat, None, kind="terminal", title=None, now=now)
-            chats.subscribe(self.store, here.id, chats.ANY, chats.ANY)
-            chats.subscribe(self.store, here.id, "sources", chats.ANY)
+            subscribe_screen(self.store, now)
         elif here_ := chats.find(self.store, "terminal", SCREEN.chat):
             chats.unsubscribe(self.store, here_.id)
             outbox.gone(self.store, here_.id, "perpulse runs without a terminal now", now=now)
@@ -203,6 +211,13 @@ class App:
         self.stopping.set()
 
 
+def subscribe_screen(store: Store, now: datetime) -> None:
+    """Let the terminal be told everything, sources included."""
+    here = chats.ensure(store, "terminal", SCREEN.chat, None, kind="terminal", title=None, now=now)
+    chats.subscribe(store, here.id, chats.ANY, chats.ANY)
+    chats.subscribe(store, here.id, "sources", chats.ANY)
+
+
 async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
     """Cancel tasks and wait until they have ended."""
     tasks = list(tasks)
@@ -211,9 +226,11 @@ async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def sources_of(config: Config, clock: Clock, wrap: Wrap | None = None) -> list[Source]:
-    """Return the sources that the configuration names. wrap: a recording or a tape in the place of each connection."""
+def sources_of(config: Config, clock: Clock, edge: Edge | None = None) -> list[Source]:
+    """Return the sources that the configuration names. edge: a recording or a tape in the place of each connection."""
     market = config.market
+    wrap = edge.wrap if edge else None
+    unpaced = market.exchange_url is not None or (edge is not None and edge.asks_nobody)  # nobody counts our requests
     rows = [BY_NAME[each] for each in market.venues]
     if market.options and "deribit" not in market.venues:
         rows.append(OPTIONS)
@@ -223,8 +240,8 @@ def sources_of(config: Config, clock: Clock, wrap: Wrap | None = None) -> list[S
             clock=clock.now,
             timeout_s=market.timeout_seconds,
             proxy=market.proxy,
-            base_url=market.exchange_url,
-            paced=market.exchange_url is None,  # a server of the tests counts no request weights
+            base_url=at_venue(market.exchange_url, row.venue),
+            paced=not unpaced,
             wrap=wrap,
         )
         for row in rows
@@ -247,19 +264,20 @@ def build(
     clock: Clock | None = None,
     sources: Sequence[Source] | None = None,
     channels: Sequence[Channel] | None = None,
-    wrap: Wrap | None = None,
+    edge: Edge | None = None,
 ) -> App:
     """Make an App. Without `sources` and `channels`, those of the configuration: the terminal where no token is set.
 
-    wrap: a recording or a tape in the place of each source's connection.
+    edge: a recording or a tape in the place of each connection; without jitter, so that the same is asked when played.
     """
     clock = clock or SystemClock()
     store = Store(config.database)
     market = Market(
-        sources_of(config, clock, wrap) if sources is None else sources,
+        sources_of(config, clock, edge) if sources is None else sources,
         clock=clock.now,
         remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
         in_trouble=lambda: cast("dict[str, State]", health.told(store)),
+        chance=_chance(edge),
     )
     draughtsman = Draughtsman()
     telegram: Telegram | None = None
@@ -286,10 +304,10 @@ def build(
             screen = Screen()
             channels = [screen]
     sender = Sender(store, channels, clock)
-    ours = sources is None and wrap is None  # sources given by hand, or a tape, are the whole world of a test
-    streams = _streams(config, store, clock) if ours else None
-    history = Backfill(store, config, clock) if ours and config.market.history else None
-    ticker = Ticker(store, market, clock, config.assets, told=sender.poke, streams=streams)
+    streams, history = _beside(config, store, clock, edge) if sources is None else (None, None)
+    ticker = Ticker(
+        store, market, clock, config.assets, told=sender.poke, streams=streams, asks=edge.turn if edge else None
+    )
     positions = Positions(store, clock, told=sender.poke, assets=config.assets, refresh=ticker.refresh)
     following = Following(store, clock, _account(config, clock), told=sender.poke)
     app = App(
@@ -310,13 +328,19 @@ def build(
     return app
 
 
-def _streams(config: Config, store: Store, clock: Clock) -> LiquidationStreams | None:
-    """Return the streams of the venues that are followed; with another exchange server, only where it has streams."""
+def _beside(
+    config: Config, store: Store, clock: Clock, edge: Edge | None
+) -> tuple[LiquidationStreams | None, Backfill | None]:
+    """Return what is heard and read beside the sources: streams, and the archive, which is not on a tape.
+
+    With another exchange server there are streams only where it has some.
+    """
     market = config.market
+    history = Backfill(store, config, clock) if market.history and not (edge and edge.asks_nobody) else None
     spoken = [each for each in DIALECTS if each.venue in market.venues]
     if not market.liquidations or not spoken or (market.exchange_url and not market.stream_url):
-        return None
-    return LiquidationStreams(
+        return None, history
+    streams = LiquidationStreams(
         store,
         config.assets,
         clock=clock,
@@ -325,7 +349,14 @@ def _streams(config: Config, store: Store, clock: Clock) -> LiquidationStreams |
         exchange_url=market.exchange_url,
         proxy=market.proxy,
         timeout_s=market.timeout_seconds,
+        chance=_chance(edge),
+        wrap=edge.wrap if edge else None,
     )
+    return streams, history
+
+
+def _chance(edge: Edge | None) -> Callable[[], float]:
+    return (lambda: _MIDDLING) if edge else random.random
 
 
 def _account(config: Config, clock: Clock) -> HyperliquidAccount:

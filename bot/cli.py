@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from bot.clock import Clock, ReplayClock, SystemClock
+from bot.clock import ReplayClock, SystemClock
 from bot.config import Config, ConfigError, example, load
 from handlers.command import Refused
 from signals.inputs import MARKET
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bot.importing import Imported
     from bot.judge import Verdict
     from bot.prompting import Screen
-    from bot.tape import Wrap
+    from bot.tape.recording import Recorder
     from handlers.command import Asker
     from handlers.reply import Block
 
@@ -62,6 +62,14 @@ def settings_of(config: Path | None, db: Path | None = None) -> Config:
 
 def run(config: Path | None, db: Path | None, record: Path | None = None, tape: Path | None = None) -> None:
     """Run the bot until it is told to stop; write every raw answer down, or play written ones instead of asking."""
+    if tape:
+        if record:
+            with plain_errors():
+                raise Refused("Give --record or --tape, not both.")
+        from bot import tape_command
+
+        tape_command.run(tape, config, db)
+        return
     from bot import log
     from bot.app import build
     from handlers import wording
@@ -76,8 +84,8 @@ def run(config: Path | None, db: Path | None, record: Path | None = None, tape: 
             quiet=token is None and sys.stderr.isatty(),  # the screen says it already
             secrets=[token.get_secret_value()] if token else [],
         )
-        clock, wrap = _taped(record, tape)
-        app = build(settings, clock=clock, wrap=wrap)
+        recorder = _recorder(record, settings) if record else None
+        app = build(settings, edge=recorder)
         with app.store.write():
             """Raise StoreError before anything is promised."""
         where = "Telegram" if token else "this terminal (no Telegram token is set; see config.example.toml)"
@@ -88,27 +96,26 @@ def run(config: Path | None, db: Path | None, record: Path | None = None, tape: 
             asyncio.run(app.run())
         except SendFailed as failed:
             raise Refused(failed.reason) from None
+        finally:
+            if recorder:
+                recorder.close()
 
 
-def _taped(record: Path | None, tape: Path | None) -> tuple[Clock, Wrap | None]:
-    """Choose clock and connection: the network, the network written down, or a tape in the tape's own time."""
-    from bot.tape import Recorder, ShiftedClock, Tape, TapeError
+def _recorder(folder: Path, settings: Config) -> Recorder:
+    """Begin a tape, and say where it is and what it costs."""
+    from bot.tape import TapeError
+    from bot.tape.recording import MOST_BYTES, Recorder
+    from bot.tape_command import followed
 
-    clock = SystemClock()
-    if record and tape:
-        raise Refused("Give --record or --tape, not both.")
     try:
-        if record:
-            recorder = Recorder(record, clock.now)
-            out(f"Every raw answer is written to {recorder.path}, without keys.")
-            return clock, recorder.wrap
-        if tape:
-            played = Tape.read(tape)
-            out(f"Playing {played.left} recorded answers from {played.begin:%Y-%m-%d %H:%M} UTC; nothing is asked.")
-            return ShiftedClock(clock, played.begin), played.wrap
+        recorder = Recorder(folder, SystemClock().now, assets=settings.assets, market=followed(settings.market))
     except TapeError as error:
         raise Refused(str(error)) from None
-    return clock, None
+    out(
+        f"Every raw answer and every frame of a stream is written to {folder}, without keys, until there are "
+        f"{MOST_BYTES / 1e9:g} GB. To see what was recorded: perpulse run --tape {folder}"
+    )
+    return recorder
 
 
 def demo(db: Path | None, *, prompt: bool, as_json: bool) -> None:
@@ -146,7 +153,7 @@ async def _demo(store: Store, *, prompt: bool, as_json: bool) -> None:
     clock.move(grid.floor(span[1], timedelta(days=1)))  # where the last whole day closes: nothing is old there
     await asyncio.to_thread(_look_back, store, screen, span)
     if prompt and sys.stdin.isatty():
-        await _take_commands(store, screen, clock)
+        await take_commands(store, screen, clock, ("BTC",), winter.STAMP)
 
 
 async def _show_winter(store: Store, told: list[Verdict], screen: Screen, clock: ReplayClock) -> None:
@@ -183,8 +190,8 @@ def _look_back(store: Store, screen: Screen, span: tuple[datetime, datetime]) ->
         screen.say(f"Computed from the same data: {winter.STAMP}.", "dim")
 
 
-async def _take_commands(store: Store, screen: Screen, clock: ReplayClock) -> None:
-    from bot.winter import STAMP
+async def take_commands(store: Store, screen: Screen, clock: ReplayClock, assets: tuple[str, ...], stamp: str) -> None:
+    """Answer commands in a time that stands still, until there are no more."""
     from handlers import wording
     from handlers.answer import answer_blocks, logged
     from handlers.command import Deps
@@ -192,10 +199,10 @@ async def _take_commands(store: Store, screen: Screen, clock: ReplayClock) -> No
     from handlers.pictures import Pictures
 
     async def nothing(_: str) -> None:
-        """Bring nothing up to date: the demo lives in its own time."""
+        """Bring nothing up to date: what was replayed lives in its own time."""
 
     async def answer(text: str, asker: Asker) -> tuple[Block, ...]:
-        return await answer_blocks(text, Deps(clock.now(), asker, store, ("BTC",), nothing, STAMP), on_error=logged)
+        return await answer_blocks(text, Deps(clock.now(), asker, store, assets, nothing, stamp), on_error=logged)
 
     screen.say(f"\nHere it is {wording.moment(clock.now())} now, where the data ends.", "dim")
     screen.say("Type a command: /health, /oi, /funding, /liq 95000 25x long, /help. /quit leaves.", "bold")

@@ -60,7 +60,7 @@ class Market(_Section):
     history: bool = Field(default=True, description="years of history from Binance's archive, in the background")
     proxy: str | None = Field(None, description="http://host:port, where the venue blocks this host's country")
     timeout_seconds: float = Field(10.0, gt=0, le=120, description="how long to wait for one answer")
-    exchange_url: str | None = Field(None, description="another server that speaks the venue's API, for tests")
+    exchange_url: str | None = Field(None, description="another server that speaks the venues' APIs, for tests")
     stream_url: str | None = Field(None, description="another server that speaks the venues' streams, for tests")
     archive_url: str | None = Field(None, description="another server that holds Binance's archive, for tests")
     stablecoins: bool = Field(default=True, description="supply of dollar stablecoins by DefiLlama")

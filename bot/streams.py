@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 import aiohttp
 import structlog
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.clock import Clock
+    from bot.tape import Wrap
 
 LEAST_SILENCE: Final = timedelta(seconds=30)
 PING_EVERY: Final = timedelta(seconds=20)  # OKX hangs up after 30 s without a word of ours, Bybit advises 20 s
@@ -34,6 +35,7 @@ _CLOSED: Final = frozenset({aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, 
 class Talk(Protocol):
     """What is said on a stream. Its methods may raise SourceError, which closes the stream and opens another."""
 
+    venue: str
     title: str
     url: str
     ping: str | None  # sent now and then, where the venue wants to hear from us
@@ -65,7 +67,8 @@ class Stream:
 
     breaker: how it stands and when it is opened again. newest: the exchange's time as far as it has been heard.
     opened, unreadable: how many connections were made and how many frames were no frames. wait: sleeps for seconds;
-    look_s: how long to wait for a frame before looking at the clock.
+    look_s: how long to wait for a frame before looking at the clock. wrap: puts a recording or a tape in the place of
+    the connection.
     """
 
     def __init__(
@@ -78,12 +81,13 @@ class Stream:
         look_s: float = 1.0,
         timeout_s: float = 10.0,
         proxy: str | None = None,
+        wrap: Wrap | None = None,
     ) -> None:
         self.breaker = Breaker(chance)
         self.newest: datetime | None = None
         self.opened = self.unreadable = 0
         self._talk, self._clock, self._wait, self._look_s = talk, clock, wait, look_s
-        self._timeout_s, self._proxy = timeout_s, proxy
+        self._timeout_s, self._proxy, self._wrap = timeout_s, proxy, wrap
         self._limit = max(2 * talk.gap, LEAST_SILENCE)
         self._log = structlog.get_logger("streams")
 
@@ -112,14 +116,19 @@ class Stream:
     async def _once(self) -> None:
         """Open one connection and listen until something is wrong. Whatever happens, it is closed before this ends."""
         hello = await self._talk.prepare()
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout_s)
-        async with aiohttp.ClientSession(timeout=timeout) as session, await self._connected(session) as socket:
+        async with self._session() as session, await self._connected(session) as socket:
             self.opened += 1
             for frame in hello:
                 await socket.send_str(frame)
             await self._listen(socket)
 
-    async def _connected(self, session: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
+    def _session(self) -> Any:
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout_s)
+        if self._wrap:
+            return self._wrap(lambda: aiohttp.ClientSession(timeout=timeout), self._talk.venue)
+        return aiohttp.ClientSession(timeout=timeout)
+
+    async def _connected(self, session: Any) -> Any:
         closing = aiohttp.ClientWSTimeout(ws_close=min(self._timeout_s, 2.0))  # a dead venue must not hold us up
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -127,7 +136,7 @@ class Stream:
         except aiohttp.WSServerHandshakeError as error:
             raise Refused(Answer(error.status, lowered(error.headers or {}), "")) from None
 
-    async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    async def _listen(self, socket: Any) -> None:
         began = moved = spoke = pinged = self._clock.monotonic()
         limit = self._limit.total_seconds()
         while True:

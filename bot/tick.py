@@ -32,7 +32,11 @@ log = structlog.get_logger(__name__)
 
 
 class Ticker:
-    """Takes turns, one at a time. told: called when something was put into the outbox."""
+    """Takes turns, one at a time.
+
+    told: called when something was put into the outbox. asks: called before anything is asked, with the time and the
+    assets (none: all of them), so that it can be done again.
+    """
 
     def __init__(
         self,
@@ -43,9 +47,10 @@ class Ticker:
         *,
         told: Callable[[], None],
         streams: LiquidationStreams | None = None,
+        asks: Callable[[datetime, Sequence[str]], None] | None = None,
     ) -> None:
         self._store, self._market, self._clock, self._assets = store, market, clock, tuple(assets)
-        self._told, self._streams = told, streams
+        self._told, self._streams, self._asks = told, streams, asks or _unasked
         self._started = clock.now()
         self._noted = False  # what providers ask us to say is written once a run
         self._one = asyncio.Lock()
@@ -54,6 +59,7 @@ class Ticker:
         """Take one turn and return what is told because of it."""
         async with self._one:
             now = self._clock.now()
+            self._asks(now, ())
             collected = await self._market.collect(self._assets, now)
             if self._streams:
                 heard, events = await self._streams.collect(now), self._streams.events()
@@ -66,7 +72,9 @@ class Ticker:
     async def refresh(self, asset: str) -> None:
         """Bring one asset up to date for somebody who asks; what is not due or rests is left alone."""
         async with self._one:
-            collected = await self._market.collect([asset], self._clock.now())
+            now = self._clock.now()
+            self._asks(now, [asset])
+            collected = await self._market.collect([asset], now)
             await asyncio.to_thread(self._store_points, collected, [])
 
     def _keep(self, found: Collected) -> list[Happening]:
@@ -109,6 +117,10 @@ class Ticker:
         notice = outbox.Notice("source", "notice", now, Told((Line(text),)).to_json(), None, "sources", asset)
         with self._store.write() as connection:
             outbox.announce(connection, notice, now=now, expires=now + timedelta(hours=6), only_asked=True)
+
+
+def _unasked(_now: datetime, _assets: Sequence[str]) -> None:
+    """Note nothing."""
 
 
 def sentence(event: SourceEvent) -> str:

@@ -180,6 +180,11 @@ class CcxtVenue:
         return exchange
 
 
+def at_venue(base_url: str | None, venue: str) -> str | None:
+    """Put the name of a venue into an address that has a place for it: one server of the tests is many venues."""
+    return base_url and base_url.replace("{venue}", venue)
+
+
 def _moved(urls: Any, base: str) -> Any:
     """Put every address of a nested table onto another host, keeping the paths."""
     if isinstance(urls, dict):

@@ -15,7 +15,7 @@ import pandas as pd
 import structlog
 
 from bot.desk import TOLD_AFTER, SourceEvent, SourceHealth
-from bot.sources.ccxt_venue import CcxtVenue
+from bot.sources.ccxt_venue import CcxtVenue, at_venue
 from bot.sources.liquidation_dialects import DIALECTS, Dialect
 from bot.sources.liquidation_talk import Contracts, LiquidationTalk, Usual, milliseconds
 from bot.sources.quirks import BY_NAME
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bot.clock import Clock
     from bot.sources import Topic
     from bot.sources.contracts import Contract
+    from bot.tape import Wrap
     from storage.db import Store
 
 TOPIC: Final[Topic] = "liquidations"
@@ -54,7 +55,8 @@ class LiquidationStreams:
 
     assets: those that are followed. contracts: looks up what a venue lists; by itself through ccxt. urls and
     exchange_url: other addresses of the streams, by venue, and of the lists, for tests and mirrors. chance, wait and
-    look_s: the jitter, how to sleep for seconds, and how often the clock is looked at.
+    look_s: the jitter, how to sleep for seconds, and how often the clock is looked at. wrap: puts a recording or a tape
+    in the place of each connection.
     """
 
     def __init__(
@@ -72,15 +74,16 @@ class LiquidationStreams:
         chance: Callable[[], float] = random.random,
         wait: Callable[[float], Awaitable[object]] = asyncio.sleep,
         look_s: float = 1.0,
+        wrap: Wrap | None = None,
     ) -> None:
         self._store, self._assets, self._clock, self._wait = store, tuple(assets), clock, wait
         self._usual: dict[tuple[str, str], Usual] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._handed: datetime | None = None
         self._log = structlog.get_logger("liquidations")
-        load = contracts or _Listed(clock, timeout_s, proxy, exchange_url)
+        load = contracts or _Listed(clock, timeout_s, proxy, exchange_url, wrap)
         self._lines = [
-            self._line(dialect, load, (urls or {}).get(dialect.venue), chance, look_s, timeout_s, proxy)
+            self._line(dialect, load, (urls or {}).get(dialect.venue), chance, look_s, timeout_s, proxy, wrap)
             for dialect in dialects
         ]
 
@@ -93,6 +96,7 @@ class LiquidationStreams:
         look_s: float,
         timeout_s: float,
         proxy: str | None,
+        wrap: Wrap | None,
     ) -> _Line:
         talk = LiquidationTalk(
             dialect, self._assets, clock=self._clock, contracts=contracts, usual=self._usual_of, url=url
@@ -105,6 +109,7 @@ class LiquidationStreams:
             look_s=look_s,
             timeout_s=timeout_s,
             proxy=proxy,
+            wrap=wrap,
         )
         return _Line(talk, stream)
 
@@ -213,8 +218,11 @@ class _Listed:
     A list of markets is 10 MB and more, and is needed once a day.
     """
 
-    def __init__(self, clock: Clock, timeout_s: float, proxy: str | None, base_url: str | None) -> None:
-        self._clock, self._timeout_s, self._proxy, self._base_url = clock, timeout_s, proxy, base_url
+    def __init__(
+        self, clock: Clock, timeout_s: float, proxy: str | None, base_url: str | None, wrap: Wrap | None
+    ) -> None:
+        self._clock, self._timeout_s, self._proxy, self._wrap = clock, timeout_s, proxy, wrap
+        self._base_url = base_url
         self._one = asyncio.Lock()
 
     async def __call__(self, dialect: Dialect) -> Mapping[str, Contract]:
@@ -224,7 +232,8 @@ class _Listed:
                 clock=self._clock.now,
                 timeout_s=self._timeout_s,
                 proxy=self._proxy,
-                base_url=self._base_url,
+                base_url=at_venue(self._base_url, dialect.venue),
+                wrap=self._wrap,
             )
             try:
                 return await venue.contracts(self._clock.now())

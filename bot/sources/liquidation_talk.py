@@ -57,7 +57,8 @@ class LiquidationTalk:
         usual: Callable[[str, str], Usual],
         url: str | None = None,
     ) -> None:
-        self.title, self.url, self.ping, self.gap = dialect.title, url or dialect.url, dialect.ping, dialect.gap
+        self.venue, self.title, self.url = dialect.venue, dialect.title, url or dialect.url
+        self.ping, self.gap = dialect.ping, dialect.gap
         self.dialect = dialect
         self.bars = Bars(dialect.venue, speaks_hourly=dialect.market_wide)
         self.absent: dict[str, str] = {}

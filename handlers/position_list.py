@@ -42,7 +42,10 @@ def listed(found: Sequence[Now], addresses: Mapping[int, Followed], shown_addres
         kept.append(Line(f"and {more} more, farther away or of an address. /positions eth shows one asset."))
     if typed:
         uncounted = any(each.worth and each.worth.settled is None for each in typed)
-        kept.append(Line(f"Assumed: {words.ASSUMED}{', where rates are stored' if uncounted else ''}.", "caveat"))
+        assumed = f"{words.ASSUMED}{', where rates are stored' if uncounted else ''}"
+        if any(each.watched.stake.added for each in typed):
+            assumed = assumed.replace("no margin added", "no other margin added")
+        kept.append(Line(f"Assumed: {assumed}.", "caveat"))
     return kept
 
 

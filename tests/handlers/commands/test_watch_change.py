@@ -71,7 +71,9 @@ def test_the_answer_says_what_holds_now(room: Room) -> None:
     )
     text = room.text("/watch 1 margin +500 name hedge")
     assert text.startswith("BTC long (1): $500 of margin added, $2,400 in all; called “hedge” now.")
-    assert "$500 of margin added" in room.text("/positions")
+    listed = room.text("/positions")
+    assert ", $0, $500 of margin added\n" in listed
+    assert "Assumed: isolated, no other margin added, funding" in listed
 
 
 def test_margin_moves_the_price_by_the_formula(room: Room) -> None:

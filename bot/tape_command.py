@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 _ADDRESSES: Final = ("exchange_url", "stream_url", "fear_greed_url", "stablecoins_url")
 _FOLLOWED: Final = {"venues", "options", "liquidations", "fear_greed", "stablecoins", *_ADDRESSES}
+_MS: Final = timedelta(milliseconds=1)
 _STAMP: Final = "played from a tape"
 
 
@@ -144,7 +146,7 @@ async def _afterwards(path: Path, screen: Screen, end: datetime, assets: tuple[s
 def _stored(store: Store) -> int:
     """Count the values of every input, asset and venue."""
     return sum(
-        points.count(store, asset, venue, name, start=from_ms(0), end=from_ms(1 << 42))
+        points.count(store, asset, venue, name, start=from_ms(0), end=from_ms(1 << 42), apart=_MS)
         for (asset, name), every in points.directory(store).items()
         for venue in {each.venue for each in every}
     )

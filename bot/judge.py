@@ -15,7 +15,7 @@ import structlog
 from handlers import notices
 from handlers.notices import Happening
 from handlers.readings import asset_of
-from signals import episodes as engine
+from signals import stepping
 from signals.episodes import State
 from signals.inputs import INPUTS
 from signals.metric import metrics
@@ -56,34 +56,31 @@ class Verdict:
 
 
 def walk(store: Store, stretch: Stretch, states: Mapping[Key, State], *, note: str | None = None) -> Iterator[Verdict]:
-    """Step every alarm of a metric over the rows of a stretch, each asset in the order of time. Stores nothing."""
+    """Step every alarm of a metric over the rows of a stretch. Stores nothing.
+
+    Of each alarm what is to be told comes in the order of time, and then where it stands after the last row.
+    """
     metric = stretch.metric
     start = stretch.first - metric.bars_back(stretch.step) * stretch.step
     panel = panels.panel(store, panels.needs(metric), stretch.assets, step=stretch.step, start=start, end=stretch.end)
     rows = round((stretch.end - stretch.first) / stretch.step)
     values = metric.evaluate(panel, rows)
-    names = tuple(values)
-    held = dict(states)
     times = (panel.at if metric.at_open else panel.closes)[len(panel) - rows :].to_pydatetime().tolist()
     for column, asset in enumerate(stretch.assets):
         derived = tuple(sorted(name for name, one in panel.derived if one == asset and name in metric.needs))
         venues, coverage = panel.venues(asset, metric.needs), panel.coverage.get(asset)
-        known = zip(*(values[name][:, column].tolist() for name in names), strict=True)
-        for at, row in zip(times, known, strict=True):
-            here = dict(zip(names, row, strict=True))
-            for watch in metric.watches:
-                key = (watch.id, asset)
-                before = held.get(key)
-                state, transition = engine.step(watch.levels, before or State(), here, at=at, closes=stretch.step)
-                if state is before:
-                    continue
-                held[key] = state
-                happening = None
-                if transition:
-                    happening = Happening(
-                        metric, watch, asset, transition, stretch.step, venues, derived, note=note, coverage=coverage
-                    )
-                yield Verdict(key, state, happening)
+        here = {name: array[:, column] for name, array in values.items()}
+        for watch in metric.watches:
+            key = (watch.id, asset)
+            before = states.get(key, State())
+            state, told = stepping.run(watch.levels, before, here, times, closes=stretch.step)
+            for then, transition in told:
+                happening = Happening(
+                    metric, watch, asset, transition, stretch.step, venues, derived, note=note, coverage=coverage
+                )
+                yield Verdict(key, then, happening)
+            if state is not before:
+                yield Verdict(key, state, None)
 
 
 def history(

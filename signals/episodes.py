@@ -80,14 +80,14 @@ def step(
     rank = _rank_within(levels, state.rank)
     for i, level in enumerate(levels):
         enter, leave = _any(level.enter, values), _any(level.leave, values)
-        unknown = unknown or (leave if rank >= _number(level) else enter) is None
+        unknown = unknown or (leave if rank >= number_of(level) else enter) is None
         entering[i] = _counted(entering[i], enter)
         leaving[i] = _counted(leaving[i], leave)
         if _any(level.at_once, values):
-            leaving[i] = max(leaving[i], _count(level.hold_leave, closes))
+            leaving[i] = max(leaving[i], closes_in(level.hold_leave, closes))
     for i, level in enumerate(levels):
-        number = _number(level)
-        if number > rank and entering[i] >= _count(level.hold, closes):
+        number = number_of(level)
+        if number > rank and entering[i] >= closes_in(level.hold, closes):
             rank = number
     rank = _after_leaving(levels, rank, leaving, closes) if rank <= state.rank else rank  # just entered: it stays
     # The first close beyond the line dates the episode, not the close that confirmed it.
@@ -101,17 +101,18 @@ def step(
 def _after_leaving(levels: tuple[Level, ...], rank: int, leaving: list[int], closes: timedelta) -> int:
     """Step down from each level whose leave condition has held, highest first."""
     for i, level in reversed(list(enumerate(levels))):
-        if _number(level) == rank and leaving[i] >= _count(level.hold_leave, closes):
-            rank = _number(levels[i - 1]) if i else 0
+        if number_of(level) == rank and leaving[i] >= closes_in(level.hold_leave, closes):
+            rank = number_of(levels[i - 1]) if i else 0
     return rank
 
 
 def _rank_within(levels: tuple[Level, ...], rank: int) -> int:
     """Return the rank, or the next lower one that is still declared: what is gone could never be left."""
-    return max((_number(level) for level in levels if _number(level) <= rank), default=0)
+    return max((number_of(level) for level in levels if number_of(level) <= rank), default=0)
 
 
-def _number(level: Level) -> int:
+def number_of(level: Level) -> int:
+    """Return a level's place in RANKS plus one: the rank of a state that stands at it."""
     return RANKS.index(level.rank) + 1
 
 
@@ -152,7 +153,8 @@ def _all(answers: list[bool | None]) -> bool | None:
     return None if None in answers else True
 
 
-def _count(hold: timedelta, closes: timedelta) -> int:
+def closes_in(hold: timedelta, closes: timedelta) -> int:
+    """Return how many closes a hold is, one at least."""
     return max(1, math.ceil(hold / closes))
 
 

@@ -325,10 +325,9 @@ def _beyond(question: Asked, position: Position, error: SizeBeyondTable) -> str:
         if older.price is not None and Assumption.BOUND_UNKNOWN not in older.assumptions:
             at = f"{wording.price(older.shown)} ({words.distance(position.entry, older.price)})"
             text += f" By the fuller table of {wording.day(older.table_as_of)}, since changed, liquidation is at {at}."
-    others = [venue for venue in venues_for(position.contract) if venue != error.venue]
     answering = [
         words.NAMES[venue]
-        for venue, each in compare(position, others, shelf=question.shelf).items()
+        for venue, each in compare(position, shelf=question.shelf).items()
         if isinstance(each, LiquidationAnswer) and not words.rough(each)
     ]
     if not answering:
@@ -337,7 +336,7 @@ def _beyond(question: Asked, position: Position, error: SizeBeyondTable) -> str:
 
 
 def _limit(table: TierTable) -> str:
-    """Say the largest size a table knows: $2.6m, 44,000 SOL."""
+    """Say the largest size a table knows: $2.6m, 300 BTC, 34,000,000 XRP."""
     size = table.limit * table.lot
     coins = (table.unit == "quote") is (table.contract == "inverse")
     return wording.coins(size, table.asset) if coins else wording.usd(size)

@@ -33,7 +33,7 @@ from tests.handlers.commands.test_positions import say, text_of
             "up to 3 BTC (table of 25 September 2026). Type a smaller size, or an exchange whose tiers reach that far:",
             id="bound in coin",
         ),
-        pytest.param("/liq 180 3x long sol okx 100Musd", "up to 440,000 SOL (table", id="bound in contracts"),
+        pytest.param("/liq 2.4 3x long xrp okx 100Musd", "up to 34,000,000 XRP (table", id="bound in contracts"),
         pytest.param(
             "/liq 95000 5x long 40Musd bybit coin-m",
             "up to 300 BTC (table of 26 September 2026). Type a smaller size, or an exchange whose",

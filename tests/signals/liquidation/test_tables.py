@@ -162,6 +162,22 @@ def test_the_newest_table_of_the_day_asked_for(asked, day, first, cap):
     assert (table.tiers[0].rate, table.tiers[0].cap) == (first, cap)
 
 
+@pytest.mark.parametrize(
+    ("venue", "assets"),
+    [
+        ("bybit", "BTC ETH SOL XRP DOGE BNB ADA AVAX LINK LTC SUI"),
+        ("okx", "BTC ETH SOL XRP DOGE"),
+        ("bitget", "BTC ETH SOL XRP DOGE BNB"),
+        ("hyperliquid", "BTC ETH SOL"),
+    ],
+)
+def test_main_assets_are_bundled(venue, assets):
+    for asset in assets.split():
+        table = tiers(venue, "linear", asset)
+        assert table.quote == ("USDC" if venue == "hyperliquid" else "USDT")
+        assert table.tiers[0].max_leverage
+
+
 def test_unknown_bounds_are_said():
     assert tiers("bybit", "linear", "BTC").partial_above == 2_600_000
     assert tiers("bybit", "inverse", "BTC").partial_above == 300

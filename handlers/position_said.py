@@ -322,7 +322,8 @@ def _beyond(question: Asked, position: Position, error: SizeBeyondTable) -> str:
     )
     with contextlib.suppress(LiquidationError):
         older = quote(position, on=error.as_of - timedelta(days=1), shelf=question.shelf)
-        if older.price is not None and Assumption.BOUND_UNKNOWN not in older.assumptions:
+        fuller = question.args.leverage is not None and Assumption.BOUND_UNKNOWN not in older.assumptions
+        if fuller and older.price is not None:
             at = f"{wording.price(older.shown)} ({words.distance(position.entry, older.price)})"
             text += f" By the fuller table of {wording.day(older.table_as_of)}, since changed, liquidation is at {at}."
     answering = [

@@ -27,6 +27,11 @@ from tests.handlers.commands.test_positions import say, text_of
             ),
             id="above the known tiers",
         ),
+        pytest.param(
+            "/liq 95000 long 5Musd bybit",
+            "(table of 25 September 2026). Type a smaller size",
+            id="no price where no leverage is said",
+        ),
         pytest.param("/liq 95000 2x short 2.5Musd bybit", "grows above the tiers", id="grows out of the known tiers"),
         pytest.param(
             "/liq 95000 25x long 1Musd gate coin-m",

@@ -7,9 +7,10 @@ what happened in a running hour is known at its end.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from signals.liquidation.passed import first_beyond, lines_within, nearest
+from signals.liquidation.passed import first_beyond, lines_within, nearest, unbroken
 from signals.liquidation.watching import distance_to
 from storage import ranges
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from storage.db import Store
     from storage.ranges import Marks
 
+_PATIENCE = timedelta(minutes=15)
 _WELL_SEEN_S = 180.0  # marks come once a minute; two that are missing are not a gap
 
 
@@ -64,13 +66,14 @@ class LookingBack:
     def __init__(self, store: Store, looker: Looker) -> None:
         self._store, self._looker = store, looker
         self._judged: dict[int, datetime] = {}  # the last mark price looked at; after a restart the store says it
+        self._waiting: dict[int, datetime] = {}  # since when a hole in its bars was seen
         self._bars: tuple[datetime | None, dict[tuple[object, ...], tuple[str, list[Span]]]] = None, {}
 
     def look(self, one: Now, now: datetime, shelf: Shelf | None) -> Past:
         """Find what a typed position went through, of which the liquidation price is known."""
         each, side = one.watched, one.watched.stake.side
         since = each.looked or each.stake.begun
-        venue, bars = self._bars_of(one, since, now)
+        venue, bars = self._without_holes(one, *self._bars_of(one, since, now), since, now)
         marks = self._new_marks(one, since)
         past = Past(looked=max([since, *(bar.end for bar in bars)]))
         reach = max(each.lines)
@@ -107,7 +110,23 @@ class LookingBack:
     def forget_all_but(self, ids: Iterable[int]) -> None:
         """Let go of positions that are watched no more."""
         kept = set(ids)
-        self._judged = {each: at for each, at in self._judged.items() if each in kept}
+        for of in (self._judged, self._waiting):
+            for gone in of.keys() - kept:
+                del of[gone]
+
+    def _without_holes(
+        self, one: Now, venue: str, bars: list[Span], since: datetime, now: datetime
+    ) -> tuple[str, list[Span]]:
+        """Leave bars after a hole for later: what lies in it may still come, and is told of with them, in order.
+
+        After a while it is not waited for any more.
+        """
+        whole = unbroken(bars, since)
+        if len(whole) == len(bars):
+            self._waiting.pop(one.watched.id, None)
+            return venue, bars
+        began = self._waiting.setdefault(one.watched.id, now)
+        return venue, whole if timedelta(0) <= now - began < _PATIENCE else bars
 
     def _bars_of(self, one: Now, since: datetime, now: datetime) -> tuple[str, list[Span]]:
         """Return the bars of the position's own venue, else of the one whose mark price stands in, read once a turn."""

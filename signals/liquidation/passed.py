@@ -75,6 +75,21 @@ def _nearness(each: Reached) -> tuple[float, dt.timedelta, dt.datetime]:
     return each.distance, each.span.end - each.span.start, each.span.start
 
 
+def unbroken(spans: Iterable[Span], since: dt.datetime) -> list[Span]:
+    """Return the stretches that follow each other without a hole from `since` on, in the order of time.
+
+    The first may begin later than `since` by less than its own length: what lay across `since` is not among them.
+    """
+    found: list[Span] = []
+    known = since
+    for span in sorted(spans, key=lambda each: (each.start, each.end)):
+        if span.start > known and (found or span.start - since >= span.end - span.start):
+            break
+        found.append(span)
+        known = max(known, span.end)
+    return found
+
+
 def lines_within(lines: Sequence[float], distance: float) -> int:
     """Count the lines that a distance lies within; none for a distance that is not known."""
     return sum(distance <= line for line in lines)

@@ -142,6 +142,7 @@ def test_there_and_back_is_one_message(house: House) -> None:
     house.ask("/watch btc long 95000 3x")
     house.turn(95_000.0)
     house = down(house, until=hour(17))
+    bar(house, hour(13), 90_000.0, 96_000.0)
     bar(house, hour(14), at(0.04), 96_000.0)
     assert house.turn(95_000.0) == [
         "BTC long (1) came within 4.00 % of its liquidation price and is clear again: 33.1 % away."
@@ -157,6 +158,7 @@ def test_an_episode_that_ran_before_is_edited_and_closed(house: House) -> None:
     house.ask("/watch btc long 95000 3x")
     assert len(house.turn(at(0.15))) == 1
     house = down(house, until=hour(17))
+    bar(house, hour(13), 90_000.0, 96_000.0)
     bar(house, hour(14), at(0.04), 96_000.0)
     first = "BTC long (1) came within 4.00 % of its liquidation price and is clear again: 33.1 % away."
     assert house.turn(95_000.0) == [f"edit: {first}", first]
@@ -186,6 +188,7 @@ def test_the_hour_in_which_the_watch_began_is_nobodys_evidence(house: House) -> 
 def test_a_running_hour_is_judged_when_it_has_closed(house: House) -> None:
     house.ask("/watch btc long 95000 3x")
     house = down(house, until=hour(14) + timedelta(minutes=20))
+    bar(house, hour(13), 90_000.0, 96_000.0)
     bar(house, hour(14), 63_000.0, 96_000.0)  # nobody stores one that is open; if it were, it would not be used
     assert house.turn(95_000.0) == []
     house.clock.forward(40 * 60)
@@ -295,6 +298,51 @@ def test_bars_that_come_after_the_marks_are_judged_then(house: House) -> None:
         "edit: BTC long (1) came within 3.00 % of its liquidation price; it is 15.0 % away now."
     ]
     assert house.turn(at(0.15)) == []
+    house.store.close()
+
+
+def test_hours_that_come_late_are_judged_in_their_order(house: House) -> None:
+    """The venue gives the newest hours first and the ones of the stop a little later."""
+    house.ask("/watch btc long 95000 3x")
+    house = down(house, until=hour(17))
+    for number in (15, 16):
+        bar(house, hour(number), at(0.09), 96_000.0)
+    assert house.turn(95_000.0) == []
+    bar(house, hour(13), 90_000.0, 96_000.0)
+    bar(house, hour(14), 63_000.0, 96_000.0)
+    assert house.turn(95_000.0) == [DOUBT]
+    assert "between 22 November 14:00 and 15:00 UTC" in house.channel.said[-1].text
+    assert house.turn(95_000.0) == []
+    house.store.close()
+
+
+def test_a_hole_that_stays_is_not_waited_for_forever(house: House) -> None:
+    house.ask("/watch btc long 95000 3x")
+    house = down(house, until=hour(17))
+    bar(house, hour(16), at(0.04), 96_000.0)
+    for _ in range(15):
+        assert house.turn(95_000.0) == []
+    assert house.turn(95_000.0) == [
+        "BTC long (1) came within 4.00 % of its liquidation price and is clear again: 33.1 % away."
+    ]
+    assert house.turn(95_000.0) == []
+    house.store.close()
+
+
+def test_each_hole_is_waited_for(house: House) -> None:
+    house.ask("/watch btc long 95000 3x")
+    house = down(house, until=hour(17))
+    bar(house, hour(16), 90_000.0, 96_000.0)
+    assert house.turn(95_000.0) == []
+    for number in (13, 14, 15):
+        bar(house, hour(number), 90_000.0, 96_000.0)
+    assert house.turn(95_000.0) == []
+    house.clock.forward(3 * 3600)
+    bar(house, hour(19), at(0.04), 96_000.0)
+    assert house.turn(95_000.0) == []
+    for number in (17, 18):
+        bar(house, hour(number), 90_000.0, 96_000.0)
+    assert len(house.turn(95_000.0)) == 1
     house.store.close()
 
 

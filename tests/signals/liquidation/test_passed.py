@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signals.liquidation.passed import Reached, Span, first_beyond, lines_within, nearest
+from signals.liquidation.passed import Reached, Span, first_beyond, lines_within, nearest, unbroken
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -48,6 +48,26 @@ def test_what_is_not_known_is_not_near() -> None:
     assert nearest(spans, side="long", liquidation_at=at(90.0)).span == spans[1]  # type: ignore[union-attr]
     assert nearest(spans, side="long", liquidation_at=at(math.nan)) is None
     assert first_beyond(spans, side="long", liquidation_at=at(math.nan)) is None
+
+
+@pytest.mark.parametrize(
+    ("hours", "since", "kept"),
+    [
+        pytest.param([(0, 1), (1, 1), (2, 1)], 0.0, 3, id="without a hole"),
+        pytest.param([(2, 1), (0, 1), (1, 1)], 0.0, 3, id="in any order"),
+        pytest.param([(0, 1), (2, 1)], 0.0, 1, id="a hole in the middle"),
+        pytest.param([(1, 1), (2, 1)], 0.0, 0, id="a hole at the beginning"),
+        pytest.param([(1, 1), (2, 1)], 0.1, 2, id="the bar across the beginning is none"),
+        pytest.param([(0, 1), (0, 24), (1, 1), (24, 1)], 0.0, 4, id="hours, and the day around them"),
+        pytest.param([(0, 1), (2, 24)], 0.0, 1, id="a hole before a long one"),
+        pytest.param([], 0.0, 0, id="nothing"),
+    ],
+)
+def test_what_comes_after_a_hole_waits(hours: list[tuple[int, int]], since: float, kept: int) -> None:
+    spans = [span(start, 1.0, 2.0, hours=length) for start, length in hours]
+    found = unbroken(spans, NOON + since * HOUR)
+    assert len(found) == kept
+    assert found == sorted(found, key=lambda each: (each.start, each.end))
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,8 @@ class LiquidationStreams:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for each in self._lines:
+            each.talk.give_up()
         if tasks:
             await self._keep()
 

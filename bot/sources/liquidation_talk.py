@@ -28,6 +28,8 @@ Contracts = Callable[[Dialect], Awaitable[Mapping[str, Contract]]]  # what a ven
 QUIET: Final = timedelta(hours=1)  # of hundreds of contracts one is always liquidated: this long is a fault
 RENEWED: Final = timedelta(days=1)  # lists of contracts
 _MS: Final = timedelta(milliseconds=1)
+WAITS: Final = timedelta(minutes=5)  # for a first price, so that what is told while a bot starts is not lost
+_WAITING: Final = 5_000  # liquidations that may wait
 _REMEMBERED: Final = 20_000  # liquidations by which a repeated one is known
 
 
@@ -72,6 +74,7 @@ class LiquidationTalk:
         self._spoke: float = clock.monotonic()
         self._suspect = False
         self._seen: dict[tuple[object, ...], int] = {}
+        self._waiting: list[tuple[Liquidation, int]] = []  # each with the time of its receipt
         self._log = structlog.get_logger("liquidations")
 
     async def prepare(self) -> Sequence[str]:
@@ -113,6 +116,7 @@ class LiquidationTalk:
 
     def alive(self, at: datetime) -> bool:
         """Count the time up to `at` as heard, for the contracts that the venue has agreed to tell of."""
+        self._measured()
         self._newest = milliseconds(at)
         self.bars.cover(self._newest)
         if self._suspect or not self._ready():
@@ -134,6 +138,10 @@ class LiquidationTalk:
         """Stop counting time as heard: what comes after the last beat is a gap."""
         self.bars.lost()
         self._accepted.clear()
+
+    def give_up(self) -> None:
+        """Count what still waits for a price as kept out: its hour is not whole."""
+        self._measured(WAITS)
 
     def _ready(self) -> bool:
         """Tell whether the venue has answered for every contract; one that it declines is absent, not awaited."""
@@ -158,13 +166,33 @@ class LiquidationTalk:
             self.quarantined += 1
             self.last_rejected = f"a liquidation of {contract.asset} came twice"
             return
-        usd = contract.usd(each.size, each.price)
-        if reason := self._impossible(each, contract, usd, now):
-            self._reject(contract, reason)
-            return
         self._remember(key, now)
-        if not self.bars.add(contract.asset, each.at, each.side, usd):
+        if self._usual(self.dialect.venue, contract.asset).price is None and len(self._waiting) < _WAITING:
+            self._waiting.append((each, now))
+        else:
+            self._add(each, contract, now)
+
+    def _add(self, each: Liquidation, contract: Contract, received: int) -> None:
+        usd = contract.usd(each.size, each.price)
+        if reason := self._impossible(each, contract, usd, received):
+            self._reject(contract, reason)
+        elif not self.bars.add(contract.asset, each.at, each.side, usd):
             self._reject(contract, "came after its hour was closed")
+
+    def _measured(self, older: timedelta = timedelta(0)) -> None:
+        """Add what waited for a price and has one now, or has waited too long. older: as if so much time had passed."""
+        if not self._waiting:
+            return
+        late = milliseconds(self._clock.now() + older - WAITS)
+        waiting, self._waiting = self._waiting, []
+        for each, received in waiting:
+            contract = self._contracts.get(each.market_id)
+            if contract is None:
+                continue
+            if received > late and self._usual(self.dialect.venue, contract.asset).price is None:
+                self._waiting.append((each, received))
+            else:
+                self._add(each, contract, received)
 
     def _remember(self, key: tuple[object, ...], now: int) -> None:
         self._seen[key] = now

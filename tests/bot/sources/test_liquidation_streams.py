@@ -325,18 +325,35 @@ async def test_contracts_that_nobody_follows_are_left_alone(rig: Rig) -> None:
     assert not any(rig.health(venue).quarantined for venue in VENUES)
 
 
-async def test_nothing_is_believed_before_there_is_a_price_to_compare_it_with(tmp_path: Path) -> None:
+async def test_what_is_told_before_there_is_a_price_waits_for_one(tmp_path: Path) -> None:
     async with rigged(tmp_path, primed=False) as rig:
         await rig.streams.start()
         await rig.alive()
         await rig.server.liquidate("bybit", "long")
-        await until(lambda: rig.health("bybit").quarantined)
-        assert "cannot be compared with a price yet" in rig.health("bybit").last_rejected
+        await rig.server.liquidate("bybit", "short", price=90_000_000.0)
+        await until(lambda: len(rig.talk("bybit")._waiting) == 2)
+        assert rig.usd("bybit") == (0.0, 0.0), "nothing is believed before it can be compared"
         prime(rig.store, rig.clock.now())
         await rig.go(60, *VENUES)
-        await until(lambda: rig.streams._usual_of("bybit", "BTC").price)
-        await rig.server.liquidate("bybit", "long")
         await until(lambda: rig.usd("bybit") == (90_000.0, 0.0))
+        assert rig.health("bybit").quarantined == 1
+        assert "has a price 1,000 times the last one" in rig.health("bybit").last_rejected
+
+
+@pytest.mark.parametrize("ends", [pytest.param(True, id="the program ends"), pytest.param(False, id="no price comes")])
+async def test_what_never_could_be_compared_is_kept_out_and_its_hour_is_not_whole(tmp_path: Path, ends: bool) -> None:
+    async with rigged(tmp_path, primed=False) as rig:
+        await rig.streams.start()
+        await rig.alive()
+        await rig.server.liquidate("bybit", "long")
+        await until(lambda: rig.talk("bybit")._waiting)
+        if ends:
+            await rig.streams.stop()
+        else:
+            await rig.go(300, *VENUES)
+        assert rig.health("bybit").quarantined == 1
+        assert "cannot be compared with a price yet" in rig.health("bybit").last_rejected
+        assert [hour.rejected for hour in rig.talk("bybit").bars.hours("BTC")] == [1]
 
 
 async def test_a_contract_that_is_gone_isolates_itself(tmp_path: Path) -> None:

@@ -431,6 +431,7 @@ class _Reading:
         if len(loose) > len(targets):
             raise Refused(f"I do not know what {shown(loose[-1].text)} is for. Type it {self._example()}.")
         if len({each.kind.name for each in targets}) > 1:
-            raise which_price(loose[0], loose[1])
+            odd = next((each for each in loose[1:] if not each.plain), loose[1])  # `95000 100000 100k`
+            raise which_price(loose[0], odd)
         for item, target in zip(loose, targets, strict=True):
             self._put_number(item, target)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from handlers import wording
@@ -275,6 +275,10 @@ def _side_of(args: SizeArgs) -> Side:
 def _risk(args: SizeArgs) -> float:
     if args.risk is not None and args.risk.unit == "coin":
         raise Refused("The risk is counted in dollars. Type it like risk 500usd, or risk 1% balance 10000.")
+    if args.risk is not None and args.share is not None:  # `risk 1% 10000usd`: of so much
+        if args.balance is not None:
+            raise Refused("The risk is given twice. Type it once, like risk 500usd, or risk 1% balance 10000.")
+        return _risk(replace(args, risk=None, balance=args.risk.amount))
     if args.risk is not None:
         return args.risk.amount
     if args.balance is None and args.share is not None and args.share > 100:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from signals.liquidation.funding import FundingCost, RateCases
 
 USUAL_HOURS = 8.0
+_HOURLY = frozenset({"hyperliquid"})  # an eighth of the 8 h rate each hour: its documentation, read 2026-11-22
 LONGEST_HOLD = timedelta(days=3660)
 FRESH = timedelta(hours=1)  # an older rate is asked for anew, where somebody can be asked
 MONTH, YEAR = timedelta(days=30), timedelta(days=365)
@@ -133,17 +134,16 @@ def _rate(deps: Deps, args: CostArgs, asset: str) -> _Rate:
         raise Refused("No exchange pays more than a few percent at once. Type the rate of one payment, like 0.01%.")
     newest, hours = _newest(deps, args, asset)
     venue = newest[0] if newest else None
-    told = "" if typed or hours else ", every 8 h assumed"
+    usual = 1.0 if args.venue in _HOURLY else USUAL_HOURS
+    told = "" if typed or hours else f", every {usual:g} h assumed"
     if args.rate is not None:
         as_there = f", every {hours:g} h as on {NAMES.get(venue or '', venue)}" if hours and not typed else told
-        return _Rate(
-            args.rate / 100, typed or hours or USUAL_HOURS, f"Rate as typed{as_there}", typed=True, venue=venue
-        )
+        return _Rate(args.rate / 100, typed or hours or usual, f"Rate as typed{as_there}", typed=True, venue=venue)
     if newest is None:
         at = f" on {NAMES[args.venue]}" if args.venue else ""
         raise Refused(f"No funding rate of {asset} is stored{at} yet. Type it, like /cost 100k 7d btc long 25x 0.01%.")
     source = f"{NAMES.get(newest[0], newest[0])} rate, {wording.age(deps.now - newest[1])}{told}"
-    return _Rate(newest[2], typed or hours or USUAL_HOURS, source, venue=venue)
+    return _Rate(newest[2], typed or hours or usual, source, venue=venue)
 
 
 def _newest(deps: Deps, args: CostArgs, asset: str) -> tuple[tuple[str, datetime, float] | None, float | None]:
@@ -217,7 +217,8 @@ def _blocks(
     blocks.append(Line(f"{payments}: {wording.rate(rate.value, rate.hours)}, {wording.apr(apr)}."))
     if args.leverage and flow.margin_share is not None:
         share = wording.share(abs(flow.margin_share) * 100, 2)
-        blocks.append(Line(f"That is {share} of the {wording.dollars(notional / args.leverage)} margin."))
+        more = ", more than all of it" if flow.cash_flow < 0 and abs(flow.margin_share) > 1 else ""
+        blocks.append(Line(f"That is {share} of the {wording.dollars(notional / args.leverage)} margin{more}."))
     if len(cases) > 1:
         who = args.side or "long"
         blocks.append(Line(f"What a {who} would pay at other rates (minus: it would receive):"))

@@ -72,6 +72,10 @@ async def test_cost_of_acceptance_a18(line: str) -> None:
         pytest.param("/cost 100k 7d -0.01%", "In 7 days a short pays $210, a long receives it.", id="negative rate"),
         pytest.param("/cost 100k 7d short 0.01%", "This short receives $210 in 7 days.", id="the other side"),
         pytest.param("/cost 100k 7d long 0.01% every 4h", "This long pays $420 in 7 days.", id="shorter interval"),
+        pytest.param("/cost 100k 7d long 0.001% hyperliquid", "This long pays $168 in 7 days.", id="paid by the hour"),
+        pytest.param(
+            "/cost 100k 7d btc long 25x 1%", "$4,000 margin, more than all of it.", id="above the margin"
+        ),
         pytest.param("/cost 100k 1h long 0.01%", "no payment falls into it", id="between two payments"),
         pytest.param("/cost 2btc @50000 7d long 0.01%", "This long pays $210 in 7 days.", id="size in coins"),
     ],
@@ -317,6 +321,7 @@ async def test_pnl_of_both_sides_are_opposite() -> None:
         pytest.param("/size 95000 93100 500$", 500 / 1900, 41.81, id="without words"),
         pytest.param("/size 95000 stop 96900 risk 500usd", 500 / 1900, 41.53, id="2 % stop, short"),
         pytest.param("/size sl 93100 95000 1% of 50000", 500 / 1900, 41.81, id="share of the balance"),
+        pytest.param("/size 95000 stop 93100 risk 1% 50000usd", 500 / 1900, 41.81, id="share of dollars"),
         pytest.param("/size 95000 stop 93100 risk 500", 500 / 1900, 41.81, id="above 100 it is dollars"),
     ],
 )
@@ -365,6 +370,8 @@ async def test_at_the_highest_leverage_the_stop_comes_first(line: str) -> None:
         pytest.param("/pnl 95000 96000 fee 30%", "like fee 0.05%", id="fee too high"),
         pytest.param("/size 95000 93000", "What may be lost is missing", id="no risk"),
         pytest.param("/size 95000 93000 1%", "1% of what?", id="share without a balance"),
+        pytest.param("/size 95000 93000 1% 500usd balance 9000", "The risk is given twice", id="risk given twice"),
+        pytest.param("/pnl 95000 100000 25x 100k", "95000 or 100k?", id="the number that is written otherwise"),
         pytest.param("/size 95000 stop 93000 risk 50", "or type dollars, like risk 50usd", id="dollars or percent"),
         pytest.param("/size 95000 95000 500$", "the same price", id="no distance"),
         pytest.param("/size 95000 97000 500$ long", "The stop of a long lies below", id="stop on the wrong side"),

@@ -73,9 +73,7 @@ async def test_cost_of_acceptance_a18(line: str) -> None:
         pytest.param("/cost 100k 7d short 0.01%", "This short receives $210 in 7 days.", id="the other side"),
         pytest.param("/cost 100k 7d long 0.01% every 4h", "This long pays $420 in 7 days.", id="shorter interval"),
         pytest.param("/cost 100k 7d long 0.001% hyperliquid", "This long pays $168 in 7 days.", id="paid by the hour"),
-        pytest.param(
-            "/cost 100k 7d btc long 25x 1%", "$4,000 margin, more than all of it.", id="above the margin"
-        ),
+        pytest.param("/cost 100k 7d btc long 25x 1%", "$4,000 margin, more than all of it.", id="above the margin"),
         pytest.param("/cost 100k 1h long 0.01%", "no payment falls into it", id="between two payments"),
         pytest.param("/cost 2btc @50000 7d long 0.01%", "This long pays $210 in 7 days.", id="size in coins"),
     ],

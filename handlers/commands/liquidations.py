@@ -59,6 +59,8 @@ def _live(asset: str, found: Liquidated, deps: Deps, zone: str) -> list[Block]:
     least = any(each.at_least for each in found.venues)
     day, hour, running = (sum(each, start=_none()) for each in _columns(found.venues))
     heard = max(each.day.heard for each in found.venues)
+    if heard < timedelta(hours=1):
+        return _first_hour(asset, found)
     part = "" if heard >= timedelta(days=1) else f", {_hours(heard)} heard"
     span = f"learning{part}" if all(_young(each, found) for each in found.venues) else f"24 h to {end}{part}"
     said = f"{_at_least(least)}{wording.usd(day.both)}{_share(day)}"
@@ -79,6 +81,18 @@ def _live(asset: str, found: Liquidated, deps: Deps, zone: str) -> list[Block]:
     return lines
 
 
+def _first_hour(asset: str, found: Liquidated) -> list[Block]:
+    """Say what little has been heard, while not even an hour of the day has."""
+    every = [(each, each.day + each.running) for each in found.venues]
+    both = sum((sums for _, sums in every), start=_none())
+    span = wording.duration(max(sums.heard for _, sums in every))
+    said = f"{wording.usd(both.both)}{_share(both)}"
+    return [
+        Line(f"{asset} liquidations, learning, first {span} heard: at least {said}.", "headline"),
+        *(Line(f"– {_named(each)}: {_at_least(each.floor)}{_sides(sums)}.") for each, sums in every),
+    ]
+
+
 def _days(asset: str, found: Liquidated) -> list[Block]:
     """Say imported days, where no venue is heard by the hour."""
     if not found.daily:
@@ -91,14 +105,18 @@ def _days(asset: str, found: Liquidated) -> list[Block]:
 
 
 def _venue(each: Heard, found: Liquidated) -> str:
-    """Say one venue's day, what kind of feed it is, and how much of the day was heard."""
-    kind = "one a second and contract at most" if each.venue in {"binance", "okx"} else ""
-    kind = "every liquidation" if not each.floor else kind
-    title = f"{_title(each.venue)} ({kind})" if kind else _title(each.venue)
-    said = f"{title}: {_at_least(each.at_least)}{_sides(each.day)}"
+    """Say one venue's day and how much of it was heard."""
+    said = f"{_named(each)}: {_at_least(each.at_least)}{_sides(each.day)}"
     if each.day.heard >= timedelta(days=1):
         return f"{said}."
     return f"{said}; {'learning, ' if _young(each, found) else ''}{_hours(each.day.heard)} heard."
+
+
+def _named(each: Heard) -> str:
+    """Name a venue with what kind of feed it has."""
+    kind = "one a second and contract at most" if each.venue in {"binance", "okx"} else ""
+    kind = "every liquidation" if not each.floor else kind
+    return f"{_title(each.venue)} ({kind})" if kind else _title(each.venue)
 
 
 def _young(each: Heard, found: Liquidated) -> bool:

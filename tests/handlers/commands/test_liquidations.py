@@ -129,6 +129,20 @@ def test_what_was_not_heard_is_named(heard: Callable[..., Desk], rows: list[Hour
     assert venue in lines
 
 
+def test_the_first_minutes_are_said_as_such(heard: Callable[..., Desk]) -> None:
+    begun = hours("bybit", 1, longs=100e3, shorts=200e3, covered=10 * MINUTE)
+    text = heard(begun, running("bybit"), running("binance", 0.0, 500e3)).text("/liqs btc")
+    assert (
+        text
+        == """\
+BTC liquidations, learning, first 33 min heard: at least $1.1m, 36 % longs.
+– Binance (one a second and contract at most): at least longs $0, shorts $500k.
+– Bybit (every liquidation): longs $400k, shorts $200k.
+Binance, Bybit · 12 s old · Binance is a floor
+More: /price btc · /health btc"""
+    )
+
+
 @pytest.mark.parametrize(
     "venue", [pytest.param("binance", id="of the same venue"), pytest.param("okx", id="the only one that is known")]
 )

@@ -118,7 +118,9 @@ async def volatility(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]
         )
         return [(stamp(row[0]), number(row[4])) for row in rows_of(answer["result"]["data"], least=0)]
 
-    rows = await backwards(page, since=ask.since, until=ask.now, most=6)
+    # Rows bear the opening of their hour, our figures the time at which they are known: the running hour comes again.
+    since = ask.since - HOUR if ask.since else None
+    rows = await backwards(page, since=since, until=ask.now, most=6)
     if not rows:
         raise Unreadable("no volatility came where some is certain")
     times = [min(at + milliseconds(HOUR), to_ms(ask.now)) for at, _ in rows]

@@ -354,6 +354,16 @@ async def test_option_chain(venue: Any, clock: Clock, exchange: FakeExchange) ->
         await venue("deribit").fetch(Ask("volatility", "SOL", clock.now))
 
 
+async def test_the_running_hour_of_volatility_is_asked_again(venue: Any, clock: Clock) -> None:
+    (first,) = await venue("deribit").fetch(Ask("volatility", "BTC", clock.now, clock.now - timedelta(hours=5)))
+    known = first.frame.index[-1].to_pydatetime()
+    assert known == clock.now
+    now = clock.go(minutes=5)
+    (later,) = await venue("deribit").fetch(Ask("volatility", "BTC", now, known))
+    assert later.frame.index[-1] == now
+    assert len(later.frame) <= 2
+
+
 @pytest.mark.parametrize(
     ("named", "read"),
     [

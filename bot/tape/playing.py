@@ -181,14 +181,17 @@ class Player:
         return found
 
     async def connection(self, venue: str) -> _Connection:
-        """Wait for the next connection of a venue's stream; of those that have begun already, take the newest."""
+        """Wait for the next connection of a venue's stream; of those that have begun already, take the newest.
+
+        One that is asked for a little too early is given at once, and is silent until its time.
+        """
         queue = self._connections[venue]
         while not queue:
             self._news.clear()
             await self._news.wait()
         while len(queue) > 1 and queue[1].began.at <= self.clock.now():
             queue.popleft()
-        await self.clock.until(queue[0].began.at)  # whoever gives up meanwhile leaves it to the next
+        self.played["connections"] += 1
         return queue.popleft()
 
     def _sort(self, line: Line) -> None:
@@ -268,7 +271,8 @@ class _Playing(Session):
         """Open the stream as it was opened, or refuse it as it was refused."""
         made = await self._player.connection(self._venue)
         began = made.began
-        self._player.played["connections"] += 1
+        if began.event != "opened":
+            await self._player.clock.until(began.at)
         if began.event == "refused":
             headers = CIMultiDictProxy(CIMultiDict(began.headers))
             about = aiohttp.RequestInfo(URL(url), "GET", headers, URL(url))

@@ -29,7 +29,7 @@ from handlers.command import Asker, Deps
 from handlers.on_terminal import Terminal
 from handlers.reply import plain_text
 from storage import episodes, health, points
-from storage.db import Store
+from storage.db import Store, from_ms
 from tests.fakes.exchange import FakeExchange
 from tests.fakes.streams import FakeStreams
 
@@ -75,12 +75,28 @@ class World:
         end = self.clock.now() + timedelta(**span)
         while self.clock.now() < end:
             due = min(end, self.clock.now() + self.step)
-            if self.heard:
-                while self.clock.now() < due:
-                    self.clock.move(min(due, self.clock.now() + timedelta(seconds=5)))
-                    await asyncio.sleep(0.012)
+            while self.heard and self.clock.now() < due:
+                self.clock.move(min(due, self.clock.now() + timedelta(seconds=5)))
+                await self._follow()
             self.clock.move(due)
             await self.ticker.turn()
+
+    async def alive(self) -> None:
+        """Wait until every stream is in order; only a time that moves is a beat."""
+        while self.heard and not all(each.since and each.state == "ok" for each in self.heard.health()):
+            self.clock.move(self.clock.now() + timedelta(milliseconds=10))
+            await asyncio.sleep(0.005)
+
+    async def _follow(self) -> None:
+        """Let the streams that are in order come to the present, and the others look at the clock."""
+        await asyncio.sleep(0.025)
+        for each in self.heard._lines if self.heard else ():
+            venue, stream = each.talk.venue, each.stream
+            for _ in range(200):
+                late = not stream.newest or self.clock.now() - stream.newest > timedelta(milliseconds=2)
+                if not late or stream.breaker.state != "ok" or venue in self.streams.faults:
+                    break
+                await asyncio.sleep(0.005)
 
 
 def config(folder: Path, venues: Iterable[str], exchange: FakeExchange, streams: FakeStreams | None) -> Config:
@@ -146,6 +162,7 @@ async def world(
         try:
             if heard:
                 await heard.start()
+                await made.alive()
             await ticker.turn()
             yield made
         finally:
@@ -177,17 +194,35 @@ class Played:
         """The messages, each as it stands on the screen, their heads included."""
         return ["── " + each.strip() for each in self.text.split("── ") if each.strip(" ─\n")]
 
-    def alarms(self, asset: str = "BTC") -> list[tuple[str, bool]]:
-        """Return the alarms of an asset that are on, and whether they are known to be."""
-        store = Store(self.database)
-        try:
-            return sorted(
-                (watch, each.state.unknown)
-                for (watch, of), each in episodes.standings(store).items()
-                if of == asset and each.state.rank
-            )
-        finally:
-            store.close()
+    def alarms(self) -> dict[tuple[str, str], bool]:
+        """Return the alarms that are on, by watch and asset, and whether it is unknown if they still are."""
+        return alarms(self.database)
+
+    def stored(self) -> dict[tuple[str, str, str, int], float]:
+        """Return every value that is stored, by asset, venue, input and time."""
+        return stored(self.database)
+
+
+def alarms(database: Path) -> dict[tuple[str, str], bool]:
+    store = Store(database)
+    try:
+        return {key: each.state.unknown for key, each in episodes.standings(store).items() if each.state.rank}
+    finally:
+        store.close()
+
+
+def stored(database: Path) -> dict[tuple[str, str, str, int], float]:
+    store = Store(database)
+    found: dict[tuple[str, str, str, int], float] = {}
+    try:
+        for (asset, name), every in points.directory(store).items():
+            for venue in {each.venue for each in every}:
+                times, _, values = points.columns(store, asset, venue, [name], start=from_ms(0), end=from_ms(1 << 42))
+                known = zip(times, values[name], strict=True)
+                found |= {(asset, venue, name, at): value for at, value in known if value is not None}
+    finally:
+        store.close()
+    return found
 
 
 def played(folder: Path, tape: Path, kept: Path | None = None) -> Played:

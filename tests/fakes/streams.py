@@ -57,6 +57,11 @@ class FakeStreams(Served):
     def open(self, venue: str) -> int:
         return len(self._sockets[venue])
 
+    async def hang_up(self, venue: str) -> None:
+        """Close every connection of a venue."""
+        for socket in tuple(self._sockets[venue]):
+            await socket.close()
+
     async def say(self, venue: str, *frames: object) -> None:
         """Send frames as they are: text as text, anything else as JSON."""
         for frame in frames:

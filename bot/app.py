@@ -16,6 +16,7 @@ import structlog
 from bot import cleaning
 from bot.backfill import Backfill
 from bot.clock import Clock, SystemClock
+from bot.closing import Closing
 from bot.delivery import Sender
 from bot.following import Following
 from bot.market import Market
@@ -34,7 +35,7 @@ from handlers.answer import answer_blocks, logged
 from handlers.command import Deps
 from handlers.draughtsman import Draughtsman
 from handlers.pictures import Pictures
-from storage import chats, health, outbox, points
+from storage import chats, health, outbox, owed, points
 from storage.db import Store, StoreError
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class App:
     following: Following
     streams: LiquidationStreams | None = None
     history: Backfill | None = None
+    closing: Closing | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -163,7 +165,13 @@ class App:
         if self.history is None or self._reading.locked():
             return
         async with self._reading:
-            await self._taken(self.history.run_background, "the archive was not read; the next try is tomorrow")
+            await self._taken(self._read_archive, "the archive was not read; the next try is in some hours")
+
+    async def _read_archive(self) -> None:
+        """Read the archive, and have the exchange asked for what it lacks."""
+        read = await self.history.run_background() if self.history else None
+        if read and self.closing:
+            self.closing.close((gap for gaps in read.gaps.values() for gap in gaps), self.clock.now())
 
     async def _taken(self, turn: Callable[[], Awaitable[object]], failed: str) -> None:
         try:
@@ -277,6 +285,7 @@ def build(
         clock=clock.now,
         remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
         in_trouble=lambda: cast("dict[str, State]", health.told(store)),
+        owed=lambda: owed.read(store),
         chance=_chance(edge),
     )
     draughtsman = Draughtsman()
@@ -324,6 +333,7 @@ def build(
         following,
         streams,
         history,
+        Closing(market.owe) if history else None,
     )
     return app
 

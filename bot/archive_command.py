@@ -15,13 +15,14 @@ import typer
 from bot import cli
 from bot.backfill import BACKGROUND, Backfill, Result
 from bot.clock import SystemClock
+from bot.closing import Closing
 from handlers import wording
 from handlers.command import Refused
-from storage import coverage, points
+from storage import coverage, owed, points
 from storage.db import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bot.backfill import Step
@@ -81,30 +82,43 @@ async def _all(
     since = today - timedelta(days=days) if days else None
     # half a megabyte a day: a year and a bit unless somebody asks for more by its days
     result = await work.run(assets, since=since, depth_since=since or today - BACKGROUND)
-    said = await close_gap(store, config, clock, list(result.gaps)) if result.gaps else []
+    said = await close_gap(store, config, clock, result.gaps) if result.gaps else []
     await asyncio.to_thread(work.look)
     return result, said
 
 
-async def close_gap(store: Store, config: Config, clock: Clock, assets: Sequence[str]) -> list[str]:
-    """Ask the exchange for what came after the newest stored value; return what went wrong as sentences."""
+async def close_gap(
+    store: Store, config: Config, clock: Clock, gaps: Mapping[str, Sequence[coverage.Gap]]
+) -> list[str]:
+    """Ask the exchange for what came after the newest stored value, and for what the archive lacks.
+
+    gaps: by asset, all assets that are asked for. Return what went wrong as sentences.
+    """
     from bot.app import sources_of  # noqa: PLC0415 - ccxt and the channels, half a second that the archive needs not
     from bot.market import Market  # noqa: PLC0415 - as above
-    from bot.tick import sentence  # noqa: PLC0415 - as above
+    from bot.tick import keep, sentence  # noqa: PLC0415 - as above
 
+    assets = list(gaps)
     every: list[Source] = sources_of(config, clock)
     market = Market(
         [each for each in every if "bars" in each.offers],
         clock=clock.now,
         remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
+        owed=lambda: owed.read(store),
     )
+    Closing(market.owe).close((gap for each in gaps.values() for gap in each), clock.now())
+    events = []
     try:
-        collected = await market.collect(list(assets), clock.now())
-        await asyncio.to_thread(points.write, store, collected.points)
+        left = None
+        while left is None or 0 < market.owing(assets) < left:  # a portion each time, until nothing more comes
+            left = market.owing(assets) if left is not None else sys.maxsize
+            collected = await market.collect(assets, clock.now())
+            await asyncio.to_thread(keep, store, collected)
+            events += collected.events
     finally:
         await asyncio.gather(market.close(), *(each.close() for each in every), return_exceptions=True)
     trouble = [each for each in market.health() if each.state != "ok" or each.error]
-    told = [sentence(event) for event in collected.events if event.state != "ok"]
+    told = [sentence(event) for event in events if event.state != "ok"]
     return told or list(dict.fromkeys(each.error for each in trouble if each.error))
 
 

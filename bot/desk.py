@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bot.breaker import Breaker, State
     from bot.sources import Source, Topic
     from storage.options import Chain
+    from storage.owed import Debt
     from storage.points import Points
 
 TOLD_AFTER: Final = 3  # failed rounds in a row: one lost answer is not news
@@ -63,12 +64,16 @@ class SourceHealth:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What one round brought: points and option chains that passed the border, and changes to be told."""
+    """What one round brought: points and option chains that passed the border, and changes to be told.
+
+    owed: pasts that are put off from now on, and those that are answered by these points (None).
+    """
 
     points: list[Points]
     events: list[SourceEvent]
     assets: list[AssetEvent] = field(default_factory=list)
     chains: list[Chain] = field(default_factory=list)
+    owed: dict[Debt, datetime | None] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

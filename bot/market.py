@@ -27,6 +27,7 @@ from bot.desk import (
     change,
     health,
 )
+from bot.pasts import HISTORY, KEY_INPUT, PORTION, Pasts
 from bot.sources import Ask, Blocked, NotOffered, Source, SourceDown, SourceError, Topic
 from signals.inputs import INPUTS, MARKET
 from storage.options import Chain
@@ -35,35 +36,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from bot.breaker import State
+    from bot.pasts import Question, Remembered
     from bot.sources import Found
-    from storage.points import Newest, Points
+    from storage.owed import Debt
+    from storage.points import Points
 
-    Remembered = Callable[[str, str, str], Newest | None]
-
-HISTORY: Final = timedelta(days=200)  # what the longest window (180 days) needs, where the venue still has it
-OVERLAP: Final = timedelta(hours=2)  # hourly history is published late and corrected; writing twice changes nothing
 AT_ONCE: Final = 4  # questions to one host at a time
 _OPINIONS: Final = 3  # a healthy topic is called down after this many assets failed and none was answered
 
-_KEY_INPUT: Final[dict[Topic, str]] = {  # whose newest value says how far the store has come
-    "bars": "close",
-    "open_interest": "open_interest_coin",
-    "funding": "funding_rate",
-    "ratios": "long_short_accounts",
-    "depth": "depth_bids_usd",
-    "volatility": "implied_volatility",
-    "fear_greed": "fear_greed",
-    "stablecoins": "stablecoin_supply_usd",
-}
 _FRESH: Final[dict[Topic, timedelta]] = {  # an answer whose newest figure is older than this is a frozen one
-    topic: INPUTS["mark_price" if topic == "funding" else name].fresh_for for topic, name in _KEY_INPUT.items()
+    topic: INPUTS["mark_price" if topic == "funding" else name].fresh_for for topic, name in KEY_INPUT.items()
 }
 _SAME_HOURS: Final = 0.01
 _TELLS_LISTING: Final = frozenset({"bars"})  # one topic speaks for the contract, so that it is told once
 _DAY: Final = timedelta(days=1)
-_IN_ROWS: Final = frozenset({"bars", "fear_greed", "stablecoins", "volatility"})  # asked from the newest known row on
 OF_MARKET: Final = frozenset({"fear_greed", "stablecoins"})  # topics that have one figure for the whole market
-_PRESENT: Final = frozenset({"depth", "options"})  # topics without a past: nobody gives it back
 WIDEST: Final[dict[Topic, int]] = {  # topics that cost a venue's whole allowance if asked for everything
     "depth": 20,
     "ratios": 50,
@@ -75,7 +62,8 @@ class Market:
 
     clock: read at receipt, since an exchange's time may lie after the beginning of the round. remembered: the newest
     stored value of (venue, asset, input), by which a restart goes on where it stopped. in_trouble: what was
-    last told of each source, by an earlier process; read once. chance: the jitter, in [0, 1).
+    last told of each source, by an earlier process; owed: the pasts that it had put off; both read once. portion: how
+    many assets of a topic and venue are asked for a long past in one round. chance: the jitter, in [0, 1).
     """
 
     def __init__(
@@ -85,13 +73,19 @@ class Market:
         clock: Callable[[], datetime],
         remembered: Remembered | None = None,
         in_trouble: Callable[[], Mapping[str, State]] = dict,
+        owed: Callable[[], Mapping[Debt, datetime]] = dict,
         chance: Callable[[], float] = random.random,
         history: timedelta = HISTORY,
+        portion: int = PORTION,
         patience_s: float = 60.0,
     ) -> None:
-        self._clock, self._chance, self._history, self._patience_s = clock, chance, history, patience_s
+        self._clock, self._chance, self._patience_s = clock, chance, patience_s
         self._remembered = remembered or (lambda _venue, _asset, _name: None)
-        self._in_trouble: Callable[[], Mapping[str, State]] | None = in_trouble
+        self._pasts = Pasts(self._remembered, history, portion)
+        self._before: Callable[[], tuple[Mapping[str, State], Mapping[Debt, datetime]]] | None = lambda: (
+            in_trouble(),
+            owed(),
+        )
         self._border = Border(self._last_value)
         self._log = structlog.get_logger("market")
         self._told: list[AssetEvent] = []
@@ -110,8 +104,9 @@ class Market:
 
     async def collect(self, assets: Sequence[str], now: datetime) -> Collected:
         """Ask what is due at `now`; never sleeps and never raises for a source. Call it again at the next tick."""
-        if self._in_trouble:
-            known, self._in_trouble = self._in_trouble(), None
+        if self._before:
+            (known, owed), self._before = self._before(), None
+            self._pasts.load(owed)
             for desk in self._desks:
                 desk.told = known.get(desk.source.name, "ok")
         found = await asyncio.gather(*(self._desk(desk, assets, now) for desk in self._desks))
@@ -119,7 +114,16 @@ class Market:
         points = self._agreeing([each for batch in found for each in batch if not isinstance(each, Chain)], now)
         chains = [each for batch in found for each in batch if isinstance(each, Chain)]
         told, self._told = self._told, []
-        return Collected(points, events, told, chains)
+        return Collected(points, events, told, chains, self._pasts.changes())
+
+    def owe(self, debt: Debt, since: datetime) -> None:
+        """Have a past asked for in the next rounds, although something newer is stored; of a source we have."""
+        if any(debt[0] == desk.source.name and debt[1] in desk.source.offers for desk in self._desks):
+            self._pasts.owe(debt, since)
+
+    def owing(self, assets: Sequence[str]) -> int:
+        """Count the pasts that were put off and are asked for in the next rounds."""
+        return self._pasts.count({desk.source.name for desk in self._desks}, assets)
 
     def _agreeing(self, found: list[Points], now: datetime) -> list[Points]:
         """Keep a venue out of an asset whose price or open interest contradicts the others, and say so by name."""
@@ -134,6 +138,7 @@ class Market:
             self._told.append(AssetEvent(venue, asset, "agrees", f"{venue} agrees on {asset} again.", now))
         lines = {desk.source.name: desk.lines[0] for desk in self._desks}
         for each in left_out:
+            self._pasts.unkept(each.venue, each.asset)
             line = lines[each.venue]
             line.quarantined += int(each.frame.notna().to_numpy().sum())
             line.last_rejected = standing[each.venue, each.asset].reason
@@ -158,7 +163,7 @@ class Market:
         await asyncio.gather(*(desk.source.close() for desk in self._desks), return_exceptions=True)
 
     async def _desk(self, desk: Desk, assets: Sequence[str], now: datetime) -> list[Found]:
-        waiting = deque((line, due) for line in desk.lines if (due := self._due(line, assets, now)))
+        waiting = deque((line, due) for line in desk.lines if (due := self._due(desk, line, assets, now)))
         found: list[Found] = []
         # A host of which nothing good is known is asked one thing at a time until it answers: one probe, not twelve.
         while waiting and not desk.host.rests(now) and (not desk.asked or desk.host.state != "ok"):
@@ -168,8 +173,8 @@ class Market:
             found += [each for batch in rest for each in batch]
         return found
 
-    def _due(self, line: Line, assets: Sequence[str], now: datetime) -> list[str]:
-        """List assets to be asked now; of a topic in trouble all of them, beginning with another one each time."""
+    def _due(self, desk: Desk, line: Line, assets: Sequence[str], now: datetime) -> list[Question]:
+        """List what is asked now; of a topic in trouble all assets, beginning with another one each time."""
         if line.breaker.rests(now):
             return []
         wanted = [MARKET] if line.topic in OF_MARKET else list(dict.fromkeys(assets))[: WIDEST.get(line.topic)]
@@ -177,13 +182,15 @@ class Market:
         if line.breaker.failures and free:
             turn = line.turn % len(free)
             line.turn += 1
-            return free[turn:] + free[:turn]
-        return [name for name in free if line.assets[name].wants(now)]
+            due = free[turn:] + free[:turn]
+        else:
+            due = [name for name in free if line.assets[name].wants(now)]
+        return self._pasts.plan(desk.source.name, line, due, free, now, self._agreement.standing.keys())
 
     def _asset(self, line: Line, name: str) -> Asset:
         return line.assets.setdefault(name, Asset(Breaker(self._chance)))
 
-    async def _topic(self, desk: Desk, line: Line, due: list[str], now: datetime) -> list[Found]:
+    async def _topic(self, desk: Desk, line: Line, due: list[Question], now: datetime) -> list[Found]:
         """Ask one topic: first singly until somebody is answered, then the rest together."""
         found: list[Found] = []
         queue, heard, misses = deque(due), False, 0
@@ -192,7 +199,7 @@ class Market:
             found += answer or []
             heard, misses = answer is not None, misses + 1
         if heard:
-            for answer in await asyncio.gather(*(self._ask(desk, line, name, now) for name in queue)):
+            for answer in await asyncio.gather(*(self._ask(desk, line, each, now) for each in queue)):
                 found += answer or []
         self._judge(desk, line, now, heard=heard)
         return found
@@ -214,18 +221,18 @@ class Market:
         else:
             line.breaker.worked(now)
 
-    async def _ask(self, desk: Desk, line: Line, name: str, now: datetime) -> list[Found] | None:
+    async def _ask(self, desk: Desk, line: Line, question: Question, now: datetime) -> list[Found] | None:
         """Ask for one asset. None when the source failed; an empty list when it does not offer the asset."""
-        asset = self._asset(line, name)
+        name = question.name
+        asset = line.assets[name]
         async with desk.gate:
             if desk.host.rests(now):
                 return None
-            since = self._since(desk.source.name, line.topic, name, asset, now)
             desk.asked = True
             failure: SourceError
             try:
                 async with asyncio.timeout(self._patience_s):
-                    answer = await desk.source.fetch(Ask(line.topic, name, now, since))
+                    answer = await desk.source.fetch(Ask(line.topic, name, now, question.since))
                 found = self._admit(desk, line, answer)
             except SourceError as error:
                 failure = error
@@ -235,7 +242,10 @@ class Market:
                 self._log.exception("source broke its promise", source=desk.source.name, topic=line.topic, asset=name)
                 failure = SourceDown(f"Reading {desk.source.name} failed inside perpulse; the log has the details.")
             else:
-                self._noted(desk, line, asset, found, now, full=since is not None)
+                self._noted(desk, line, asset, found, now)
+                if question.past:
+                    asset.full_at = now
+                    self._pasts.answered((desk.source.name, line.topic, name), question.since, now)
                 return found
         return self._failed(desk, line, name, failure, now)
 
@@ -244,6 +254,7 @@ class Market:
         asset = line.assets[name]
         asset.breaker.failed(error, now)
         if isinstance(error, NotOffered):
+            self._pasts.answered((desk.source.name, line.topic, name), None, now)
             if line.topic in _TELLS_LISTING and self._was_there(desk.source.name, line.topic, name, asset):
                 said = f"{desk.source.name} has {name} no longer: {error}"
                 self._told.append(AssetEvent(desk.source.name, name, "absent", said, now))
@@ -259,7 +270,7 @@ class Market:
         """Tell whether an asset that is not offered was, so that somebody may be waiting for it; said once."""
         if (venue, name) in self._gone:
             return False
-        return asset.newest is not None or self._remembered(venue, name, _KEY_INPUT[topic]) is not None
+        return asset.newest is not None or self._remembered(venue, name, KEY_INPUT[topic]) is not None
 
     def _admit(self, desk: Desk, line: Line, answer: Sequence[Found]) -> list[Found]:
         """Let the border look at an answer; one of which nothing is left is a failure, not a silence."""
@@ -281,7 +292,7 @@ class Market:
             raise SourceDown(f"{desk.source.name} sends impossible figures: {line.last_rejected}.")
         return passed
 
-    def _noted(self, desk: Desk, line: Line, asset: Asset, found: list[Found], now: datetime, *, full: bool) -> None:
+    def _noted(self, desk: Desk, line: Line, asset: Asset, found: list[Found], now: datetime) -> None:
         desk.host.worked(now)
         asset.breaker.worked(now)
         asset.asked, asset.due = now, now + line.pause
@@ -294,8 +305,6 @@ class Market:
             asset.newest = max(asset.newest or newest, newest)
             if each.step is not None:  # nothing new before the next bar has closed
                 asset.due = max(asset.due, newest + 2 * each.step)
-        if full:
-            asset.full_at = now
 
     def _intervals(self, desk: Desk, asset: Asset, each: Points, now: datetime) -> None:
         """Tell when a venue settles funding in another rhythm: the same rate is then another yearly one."""
@@ -310,19 +319,6 @@ class Market:
             return
         said = f"{desk.source.name} now settles funding of {each.asset} every {hours:g} h instead of {before:g} h."
         self._told.append(AssetEvent(desk.source.name, each.asset, "interval", said, now))
-
-    def _since(self, venue: str, topic: Topic, name: str, asset: Asset, now: datetime) -> datetime | None:
-        """Choose where a question begins: at what is known already; for levels, once an hour, else just the present."""
-        if topic in _PRESENT:
-            return None
-        known = asset.newest if topic in _IN_ROWS else asset.full_at
-        if known is None:
-            stored = self._remembered(venue, name, _KEY_INPUT[topic])
-            return max(stored.at - OVERLAP, now - self._history) if stored else now - self._history
-        if topic in _IN_ROWS:
-            return known
-        same_hour = known.replace(minute=0, second=0, microsecond=0) == now.replace(minute=0, second=0, microsecond=0)
-        return None if same_hour else known - OVERLAP
 
     def _last_value(self, venue: str, asset: str, name: str) -> float | None:
         stored = self._remembered(venue, asset, name)

@@ -15,7 +15,7 @@ from handlers.notices import Told
 from handlers.readings import source_title
 from handlers.reply import Line
 from signals.inputs import MARKET
-from storage import health, options, outbox, points
+from storage import coverage, health, options, outbox, owed, points
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,7 +82,7 @@ class Ticker:
         return judge(self._store, self._assets, self._clock.now(), started=self._started)
 
     def _store_points(self, found: Collected, heard: Sequence[SourceHealth]) -> None:
-        points.write(self._store, found.points)
+        keep(self._store, found)
         if found.chains:
             options.write(self._store, found.chains)
         if not self._noted:
@@ -117,6 +117,15 @@ class Ticker:
         notice = outbox.Notice("source", "notice", now, Told((Line(text),)).to_json(), None, "sources", asset)
         with self._store.write() as connection:
             outbox.announce(connection, notice, now=now, expires=now + timedelta(hours=6), only_asked=True)
+
+
+def keep(store: Store, found: Collected) -> None:
+    """Write what a round brought and what is owed after it, both or neither; a gap that was answered is one no more."""
+    with store.write():
+        points.write(store, found.points)
+        owed.note(store, found.owed)
+        for venue, asset in {(venue, asset) for (venue, _, asset), since in found.owed.items() if since is None}:
+            coverage.heal(store, asset, venue)
 
 
 def _unasked(_now: datetime, _assets: Sequence[str]) -> None:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 State = Literal["read", "missing", "damaged"]
 _FIRST_FIGURE: Final = timedelta(hours=12)
 _HOUR_MS: Final = 3_600_000
-_SPEAKS: Final = {  # whose values say that a group is known; settlements are too far apart to be counted by the hour
+_SETTLING_MS: Final = 300_000  # a settlement is published within so much of its hour, and has no mark price beside it
+_LONGEST: Final = 8.0  # hours between two settlements; where a source tells more, one between them is missing
+_SPEAKS: Final = {  # whose values say that a group is known
     "bars": "close",
     "open_interest": "open_interest_coin",
     "long_short": "long_short_accounts",
@@ -142,9 +144,9 @@ def heal(store: Store, asset: str, venue: str) -> int:
     changed = 0
     with store.write() as connection:
         for gap in gaps(store, asset, venue=venue):
-            if gap.group not in _SPEAKS or gap.end - gap.start < timedelta(hours=1):
+            if gap.group not in {*_SPEAKS, "funding"} or gap.end - gap.start < timedelta(hours=1):
                 continue
-            left = _unknown_hours(store, gap)
+            left = _unsettled(store, gap) if gap.group == "funding" else _unknown_hours(store, gap)
             if left == [gap]:
                 continue
             changed += 1
@@ -175,6 +177,22 @@ def _unknown_hours(store: Store, gap: Gap) -> list[Gap]:
             left[-1] = replace(left[-1], end=end)
         else:
             left.append(replace(gap, start=start, end=end))
+    return left
+
+
+def _unsettled(store: Store, gap: Gap) -> list[Gap]:
+    """Return the stretches of a gap in which a settlement was due and none is known, as the archive's reader tells."""
+    rows = store.rows(
+        "SELECT at, funding_interval_hours AS hours FROM levels WHERE asset = ? AND venue = ? AND at >= ? AND at <= ? "
+        "AND funding_rate IS NOT NULL AND mark_price IS NULL AND at % ? < ? ORDER BY at",
+        (gap.asset, gap.venue, to_ms(gap.start), to_ms(gap.end) + _SETTLING_MS, _HOUR_MS, _SETTLING_MS),
+    )
+    found = [(from_ms(row["at"]), min(row["hours"] or _LONGEST, _LONGEST)) for row in rows]
+    left, last = [], gap.start
+    for at, hours in [*found, (gap.end, max((hours for _, hours in found), default=_LONGEST))]:
+        if at - last > timedelta(hours=hours * 1.5):
+            left.append(replace(gap, start=last, end=min(at, gap.end)))
+        last = max(last, at)
     return left
 
 

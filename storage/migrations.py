@@ -169,6 +169,19 @@ def m009_positions_looked_at(db: Any) -> None:
     db.execute("ALTER TABLE positions ADD COLUMN added REAL NOT NULL DEFAULT 0")
 
 
+def m010_history_kept_up(db: Any) -> None:
+    """Pasts that were put off, and where a day of the archive differs from what had come live."""
+    db.execute(
+        "CREATE TABLE history_owed (venue TEXT NOT NULL, topic TEXT NOT NULL, asset TEXT NOT NULL, "
+        "since INTEGER NOT NULL, PRIMARY KEY (venue, topic, asset)) STRICT, WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE archive_differences (asset TEXT NOT NULL, venue TEXT NOT NULL, input TEXT NOT NULL, "
+        "at INTEGER NOT NULL, compared INTEGER NOT NULL, differing INTEGER NOT NULL, largest REAL NOT NULL, "
+        "PRIMARY KEY (asset, venue, input, at)) STRICT, WITHOUT ROWID"
+    )
+
+
 _STEPS: tuple[Callable[[Any], None], ...] = (
     m001_points,
     m002_alerts,
@@ -179,6 +192,7 @@ _STEPS: tuple[Callable[[Any], None], ...] = (
     m007_liquidation_hours,
     m008_options,
     m009_positions_looked_at,
+    m010_history_kept_up,
 )
 NAMES = tuple(step.__name__ for step in _STEPS)
 

@@ -33,7 +33,7 @@ def may_be_gone(now: Now, passed: Passed) -> tuple[Block, ...]:
         Line(f"{_moved(now, passed)}, {beyond}.{here}"),
         Line(_evidence(now, passed)),
         Line(f"It stays watched until you say. Still open: /watch {each.number} keep. Gone: /unwatch {each.number}."),
-        Line(f"The liquidation price is computed, not read from an account. {_assumed(now)}", "caveat"),
+        Line(f"The liquidation price is computed, not read from an account. {words.assumed(now)}", "caveat"),
         Line(words.stamp(now), "stamp"),
         Buttons((Button("Still open", f"/watch {each.number} keep"), Button("Gone", f"/unwatch {each.number}"))),
     )
@@ -77,14 +77,6 @@ def _liquidation(now: Now, passed: Passed) -> str:
     """Say the liquidation price of that time; where it has not moved since, as the venue would show it."""
     then = passed.reached.liquidation
     return words.liquidation(now) if math.isclose(then, now.price, rel_tol=1e-9) else wording.price(then)
-
-
-def _assumed(now: Now) -> str:
-    stake = now.watched.stake
-    if not stake.added:
-        return words.assumed(now)
-    money = wording.coins(stake.added, stake.asset) if stake.contract == "inverse" else wording.dollars(stake.added)
-    return words.assumed(now).replace("no margin added", f"{money} of margin added")
 
 
 def _here(now: Now) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from handlers import liquidation_words as words
@@ -121,7 +122,7 @@ class Asked:
         if inverse and cash.unit == "" and cash.amount:
             raise Refused(
                 f"Is the {name} in {self.asset} or in dollars? "
-                f"Type {name} {cash.amount:.10g}{coin} or {name} {cash.amount:.10g}usd."
+                f"Type {name} {plainly(cash.amount)}{coin} or {name} {plainly(cash.amount)}usd."
             )
         if not inverse and cash.unit == "coin":
             raise Refused(
@@ -235,7 +236,7 @@ def line(question: Asked, *, command: str = "liq", more: str = "") -> str:
         "maintenance": args.other_maintenance,
     }
     parts = (
-        f"/{command} {args.entry:.10g}",
+        f"/{command} {plainly(args.entry)}",
         f"{math.floor(args.leverage * 1e4) / 1e4:.10g}x" if args.leverage else "",
         args.side or "",
         asset if args.asset and not (args.size and args.size.unit == "coin") else "",
@@ -243,7 +244,7 @@ def line(question: Asked, *, command: str = "liq", more: str = "") -> str:
         args.venue or "",
         args.contract or "",
         args.margin_mode or "",
-        *(f"{name} {cash.amount:.10g}{_UNIT[cash.unit] or ''}" for name, cash in labelled.items() if cash),
+        *(f"{name} {plainly(cash.amount)}{_UNIT[cash.unit] or ''}" for name, cash in labelled.items() if cash),
         "alone" if args.alone or args.others else "",
         more,
     )
@@ -253,11 +254,16 @@ def line(question: Asked, *, command: str = "liq", more: str = "") -> str:
 _UNIT = {"": "", "usd": "usd", "coin": "COIN"}
 
 
+def plainly(number: float) -> str:
+    """Write a number as people type it, to ten digits: 0.00001, never 1e-05."""
+    return f"{Decimal(f'{number:.10g}'):f}"
+
+
 def _size(size: Size | None, asset: str) -> str:
     if size is None:
         return ""
     millions = size.unit == "usd" and size.amount % 1e5 == 0
-    amount = f"{size.amount / 1e6:.10g}M" if millions else f"{size.amount:.10g}"
+    amount = f"{size.amount / 1e6:.10g}M" if millions and size.amount >= 1e6 else plainly(size.amount)
     return f"{amount}{asset if size.unit == 'coin' else 'usd'}"
 
 

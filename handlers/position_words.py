@@ -199,7 +199,7 @@ def silence(asset: str, every: Sequence[Now]) -> tuple[Block, ...]:
         Line(
             f"{asset}: no fresh mark price, so {_numbers(every)} {'are' if plural else 'is'} not watched.", "headline"
         ),
-        Line(f"{last} Until one comes nothing is told and nothing is taken back; then you are told."),
+        Line(f"{last} You are told when it is back."),
     )
 
 
@@ -245,7 +245,7 @@ def no_answer(of: Sequence[Followed], since: datetime, reason: str) -> tuple[Blo
     clock = wording.clock(since, of[0].zone, dated=True)
     return (
         Line(f"No answer about {names} since {clock}, so nothing there is watched.", "headline"),
-        Line(f"{reason} Nothing is told and nothing is taken back until it answers; then you are told."),
+        Line(f"{reason} You are told when it answers again."),
     )
 
 
@@ -279,10 +279,16 @@ def _where(now: Now) -> str:
 
 def assumed(now: Now) -> str:
     """Say what a computed price takes for granted."""
+    stake = now.watched.stake
+    margin = "no margin added"
+    if stake.added:
+        coin = wording.coins(abs(stake.added), stake.asset)
+        amount = wording.dollars(abs(stake.added)) if stake.contract == "linear" else coin
+        margin = f"{amount} of margin {'added' if stake.added > 0 else 'taken out'}"
     if now.worth is not None and now.worth.settled is None:
-        venue = NAMES.get(now.watched.stake.venue, now.watched.stake.venue)
-        return f"Assumed: isolated, no margin added. Funding is not counted: no rates of {venue} are stored."
-    return f"Assumed: {ASSUMED}."
+        venue = NAMES.get(stake.venue, stake.venue)
+        return f"Assumed: isolated, {margin}. Funding is not counted: no rates of {venue} are stored."
+    return f"Assumed: isolated, {margin}, funding is taken from the margin."
 
 
 def _funding(now: Now) -> list[Block]:

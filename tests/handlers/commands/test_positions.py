@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from handlers import position_said
 from handlers.channel import Address
 from handlers.command import Asker, Deps, Refused, commands, usage
 from handlers.liquidation_words import ASSUMED, SAID_APART
@@ -446,3 +447,16 @@ def test_liq_is_found_and_fits_a_menu() -> None:
     each = commands()["liq"]
     assert len(each.help) <= 60
     assert usage(each).startswith("/liq entry price [leverage] [side]")
+
+
+@pytest.mark.parametrize(
+    ("number", "typed"),
+    [
+        pytest.param(0.00001, "0.00001", id="small"),
+        pytest.param(1234567.891, "1234567.891", id="large"),
+        pytest.param(100_000.0, "100000", id="whole"),
+        pytest.param(0.1 + 0.2, "0.3", id="ten digits"),
+    ],
+)
+def test_a_number_is_typed_again_as_people_type_it(number: float, typed: str) -> None:
+    assert position_said.plainly(number) == typed

@@ -45,7 +45,8 @@ class AssetEvent:
 class SourceHealth:
     """How one source stands with one topic.
 
-    since: begin of the state; None before the first answer. last_good: exchange time of the newest good figure.
+    since: begin of the state; None before the first answer. last_good: exchange time at which the newest good figure
+    became known, a bar at its close.
     absent: assets that are not offered, and why. quarantined: how many figures were rejected since the start;
     last_rejected names the newest.
     """
@@ -84,6 +85,7 @@ class Asset:
     asked: datetime | None = None
     due: datetime | None = None
     newest: datetime | None = None
+    step: timedelta = timedelta(0)
     full_at: datetime | None = None
     hours: float | None = None  # the funding interval last seen
 
@@ -144,7 +146,7 @@ def health(desk: Desk, line: Line) -> SourceHealth:
         topic=line.topic,
         state=breaker.state,
         since=breaker.since,
-        last_good=max((each.newest for each in line.assets.values() if each.newest), default=None),
+        last_good=max((each.newest + each.step for each in line.assets.values() if each.newest), default=None),
         next_try=breaker.next_try,
         error=breaker.reason,
         quarantined=line.quarantined,

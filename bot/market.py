@@ -303,6 +303,7 @@ class Market:
             self._intervals(desk, asset, each, now)
             newest = each.frame.index[-1].to_pydatetime()
             asset.newest = max(asset.newest or newest, newest)
+            asset.step = each.step or timedelta(0)
             if each.step is not None:  # nothing new before the next bar has closed
                 asset.due = max(asset.due, newest + 2 * each.step)
 

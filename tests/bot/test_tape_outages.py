@@ -6,15 +6,22 @@ BTC has fallen two days before, so alarms are on when the outage begins: none ma
 from __future__ import annotations
 
 import asyncio
+import json
+import math
 import re
+import shutil
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from bot.tape.lines import Answered, Heard
 from bot.tape.playing import Tape
+from tests.bot.commandline import here
 from tests.bot.taping import NOW, alarms, changed, played, world
 
 if TYPE_CHECKING:
@@ -256,3 +263,157 @@ def test_one_of_four_goes_and_comes_back(stage: Stage, fault: Any) -> None:
     amid = stage.before(150)
     assert amid.sources.startswith("3 of 4 sources answer")
     assert amid.alarms().keys() == alarms(stage.kept).keys()
+
+
+# --- S20: what is no answer, and figures that cannot be true
+
+BROKEN = ("html", "empty", "cut", "null", "list", "object", "unavailable", "silence")
+TWISTED = ("zero", "none", "nan", "negative", "thousandfold", "future", "stale")
+PAGE = "<html><body>maintenance</body></html>"
+TIME = 1e11  # from here on a number is a time in milliseconds
+SOURCES = re.compile(r"answers again|does not answer|refuses this server|is left out of|agrees on")
+
+
+def broken(line: Answered, how: str) -> Answered:
+    """Return an answer as a server in trouble gives it."""
+    match how:
+        case "unavailable":
+            return replace(line, status=503, body=PAGE)
+        case "silence":
+            return replace(line, status=0, body="", failure="timeout")
+        case "cut":
+            return replace(line, body=line.body[: len(line.body) // 2])
+    bodies = {"html": PAGE, "empty": "", "null": "null", "list": "[]", "object": "{}"}
+    return replace(line, body=bodies[how])
+
+
+def twisted(line: Answered, how: str, where: int) -> Answered:
+    """Return an answer with one figure, or all of its times, put out of joint."""
+    try:
+        body = json.loads(line.body)
+    except ValueError:
+        return line
+    places = list(figures(body, times=how in {"future", "stale"})) if isinstance(body, dict | list) else []
+    if not places:
+        return line
+    for held, key in places if how in {"future", "stale"} else [places[where % len(places)]]:
+        old, number = held[key], float(held[key])
+        put: Any = {
+            "zero": 0.0,
+            "none": None,
+            "nan": math.nan,
+            "negative": -abs(number),
+            "thousandfold": number * 1000,
+            "future": round(number + 7_200_000),
+            "stale": round(number - 86_400_000),
+        }[how]
+        held[key] = str(put) if isinstance(old, str) and put is not None else put
+    return replace(line, body=json.dumps(body))
+
+
+def figures(value: Any, *, times: bool) -> Iterator[tuple[Any, Any]]:
+    """Find the numbers of an answer, those in text included: the times of it, or all others."""
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(each, dict | list):
+            yield from figures(each, times=times)
+        elif not isinstance(each, bool):
+            try:
+                number = float(each)
+            except (TypeError, ValueError):
+                continue
+            if math.isfinite(number) and (abs(number) > TIME) == times:
+                yield value, key
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory, kept: Path) -> tuple[Stage, Played]:
+    """A calm tape of two venues, and what playing it stores: the truth."""
+    stage = Stage(tmp_path_factory.mktemp("calm"), kept)
+    return stage, stage.play(three_hours, "binance", "bybit", step=HOUR)
+
+
+FAULTS = st.sampled_from([BROKEN + TWISTED, BROKEN + TWISTED[:-2]]).flatmap(
+    lambda kinds: st.lists(
+        st.tuples(st.integers(0, 9999), st.sampled_from(kinds), st.integers(0, 9999)), min_size=20, max_size=30
+    )
+)
+# Ten tapes, 250 faults; `make fuzz` plays 400 of them, ten thousand faults. Shrinking would play hundreds more.
+TAPES = 10 if settings.default is None or settings.default.max_examples <= 100 else 400
+
+
+@settings(
+    max_examples=TAPES,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(faults=FAULTS)
+def test_what_cannot_be_true_is_neither_kept_nor_told(
+    calm: tuple[Stage, Played], tmp_path: Path, faults: list[tuple[int, str, int]]
+) -> None:
+    """S20: up to thirty answers of a tape are broken; no alarm comes or goes, and no false figure is stored.
+
+    An answer whose times are all shifted, with figures that are true of another hour, cannot be told from a correction:
+    of those only that nothing is told.
+    """
+    stage, truth = calm
+
+    def spoilt(every: list[Line]) -> list[Line]:
+        answers = [place for place, each in enumerate(every) if isinstance(each, Answered)]
+        for which, how, where in faults:
+            place = answers[which % len(answers)]
+            line = every[place]
+            assert isinstance(line, Answered)
+            every[place] = broken(line, how) if how in BROKEN else twisted(line, how, where)
+        return every
+
+    found = played(tmp_path, changed(stage.folder / "tape", tmp_path / "spoilt", spoilt), stage.kept)
+    assert [each for each in told(found) if not SOURCES.search(each)] == []
+    assert found.alarms().keys() == alarms(stage.kept).keys()
+    if {"future", "stale"} & {how for _, how, _ in faults}:
+        return
+    true = truth.stored()
+    wrong = {key: value for key, value in found.stored().items() if true.get(key) not in {value, None}}
+    assert wrong == {}
+
+
+# --- the command line
+
+
+def test_the_command_line_plays_a_tape_and_says_what_came_of_it(
+    calm: tuple[Stage, Played], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token in the settings is not used, and the database of this folder is not touched."""
+    stage, _ = calm
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PERPULSE_TELEGRAM__TOKEN", "123:" + "a" * 35)
+    shutil.copy(stage.kept, tmp_path / "copy.db")
+    ended = here(capsys, "run", "--tape", str(stage.folder / "tape"), "--db", "copy.db")
+    assert ended.code == 0
+    begun, rest = ended.out.split("\n", 1)
+    assert begun.startswith(
+        "A tape from 20 November 2026, 12:00 UTC to 20 November 2026, 15:00 UTC, recorded by perpulse "
+    )
+    assert "BTC, ETH on Binance and Bybit. Nothing is asked, and nothing leaves this terminal." in rest
+    assert re.search(r"Played: 4 turns in 3 h( 0 min)?, (\d+) of \2 answers, 0 frames of 0 connections\.", rest)
+    assert "Told: 0 messages." in rest
+    assert "All 2 sources answer." in rest
+    assert sorted(each.name for each in tmp_path.iterdir() if not each.name.startswith("copy.db-")) == ["copy.db"]
+
+
+def test_a_part_of_a_tape_is_played_as_far_as_it_goes(
+    calm: tuple[Stage, Played], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage, _ = calm
+
+    def second(every: list[Line]) -> list[Line]:
+        """Keep the second half, as a part that was sent alone."""
+        begin, *rest = every
+        half = rest[len(rest) // 2 :]
+        return [replace(begin, at=half[0].at, part=2), *half]  # type: ignore[list-item, type-var]
+
+    tape = changed(stage.folder / "tape", tmp_path / "half", second)
+    ended = here(capsys, "run", "--tape", str(tape))
+    assert ended.code == 0
+    assert "Part 1 of this tape is missing: what was asked and heard in it is not played." in ended.out
+    assert re.search(r"Not on the tape: [1-9]\d* questions?, most often GET /", ended.out)
+    assert "does not answer" in ended.out, "its lists of contracts were in the first part"

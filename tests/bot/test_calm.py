@@ -8,8 +8,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import pytest
-
 from bot.app import App, build, sources_of
 from bot.clock import ReplayClock
 from bot.config import Config, Market
@@ -32,15 +30,8 @@ def wrong(app: App) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(
-    "begin",
-    [
-        pytest.param(datetime(2026, 11, 20, 9, 48, 17, tzinfo=UTC), id="the turn of an hour"),
-        pytest.param(datetime(2026, 11, 20, 23, 46, 41, tzinfo=UTC), id="a settlement at midnight"),
-    ],
-)
-async def test_when_all_is_well_nobody_is_in_trouble(tmp_path: Path, begin: datetime) -> None:
-    clock = ReplayClock(begin)
+async def test_when_all_is_well_nobody_is_in_trouble(tmp_path: Path) -> None:
+    clock = ReplayClock(datetime(2026, 11, 20, 23, 48, 17, tzinfo=UTC))  # over midnight, an hour and a settlement
     async with FakeExchange(clock.now) as exchange:
         market = Market(
             venues=VENUES,

@@ -21,7 +21,7 @@ from bot.archive_files import KEPT_FINE
 from bot.sources import NotOffered, SourceError
 from bot.sources.binance_archive import GROUPS, VENUE, BinanceArchive, Damaged
 from bot.sources.recipes import HOUR, Unreadable
-from storage import coverage, points, thinning
+from storage import coverage, differences, points, thinning
 from storage.coverage import ArchiveFile, Gap
 
 if TYPE_CHECKING:
@@ -302,6 +302,7 @@ class Backfill:
         state: coverage.State = "read" if found else "missing" if fetched.state == "missing" else "damaged"
         with self._store.write():
             if found:
+                self._compare(file, found)
                 points.write(self._store, found.points)
             coverage.replace_gaps(
                 self._store,
@@ -324,6 +325,21 @@ class Backfill:
             result.missing += 1
         else:
             result.damaged.append(f"{file.name}: {reason}.")
+
+    def _compare(self, file: File, found: Read) -> None:
+        """Tell where a file differs from what came live, which it replaces; a line for each input."""
+        every = [each for new in found.points for each in differences.compare(self._store, new, file.start)]
+        differences.note(self._store, every)
+        for each in every:
+            if each.differing:
+                log.warning(
+                    "the archive differs from what was stored; its figures are kept",
+                    asset=each.asset,
+                    input=each.name,
+                    file=file.name,
+                    differing=f"{each.differing} of {each.compared}",
+                    most=f"{each.largest:.1%}",
+                )
 
     def _parse(self, file: File, content: bytes, now: datetime) -> Read:
         if file.kind == "klines":

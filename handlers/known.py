@@ -13,7 +13,7 @@ from handlers.freshness import is_stale
 from handlers.readings import asset_of, coverage_words, source_title
 from signals.inputs import INPUTS, MARKET
 from signals.metric import metrics
-from storage import coverage, points
+from storage import coverage, differences, points
 from storage.db import from_ms
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from handlers.command import Deps
     from storage.coverage import Gap
+    from storage.differences import Difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ FAMILIES: Final = (
 )
 EITHER: Final = {"open_interest_coin", "open_interest_usd"}  # one gives the other, with the price of the same time
 ENOUGH: Final = timedelta(days=180)  # the longest average; a peak may look further back and is told of what there is
+LATELY: Final = timedelta(days=30)  # how long a difference from the archive is worth a line
 SHOWN_GAPS: Final = 4  # the longest; a phone shows few lines, and `perpulse backfill --json` lists them all
 _GROUPS: Final = {
     "bars": "prices",
@@ -177,6 +179,22 @@ def gap_lines(deps: Deps, asset: str) -> list[str]:
     if len(gaps) > SHOWN_GAPS:
         found.append(f"and {wording.count(len(gaps) - SHOWN_GAPS, 'shorter gap')}")
     return found
+
+
+def difference_lines(deps: Deps, asset: str) -> list[str]:
+    """Say where the archive differed from what had come live, the newest first; one line an input and exchange."""
+    found: dict[tuple[str, str], list[Difference]] = defaultdict(list)
+    for each in differences.of(deps.store, asset, since=deps.now - LATELY):
+        found[each.venue, each.name].append(each)
+    said = []
+    for (venue, name), every in list(found.items())[:SHOWN_GAPS]:
+        newest = every[0]
+        line = (
+            f"{source_title(venue)} {INPUTS[name].title}: {newest.differing} of {newest.compared} values on "
+            f"{wording.day(newest.at)}, by up to {newest.largest:.1%}"
+        )
+        said.append(line + (f"; and on {wording.count(len(every) - 1, 'other day')}" if len(every) > 1 else ""))
+    return said
 
 
 def as_data(each: Known) -> dict[str, Any]:

@@ -33,8 +33,8 @@ async def status(deps: Deps, args: OneAsset) -> Reply:
     """Show what is stored, how old it is, which sources answer.
 
     For each kind of input: how old its newest value is, since when each exchange's history goes back, how much of the
-    usual open interest answers, and where the history has gaps. For each source: whether it answers, since when not,
-    and when it is asked again.
+    usual open interest answers, where the history has gaps, and where the archive of the last 30 days differs by more
+    than 0.5 % from what had come live. For each source: whether it answers, since when not, and when it is asked again.
     """
     return await asyncio.to_thread(_status, deps, args.asset)
 
@@ -54,6 +54,9 @@ def _status(deps: Deps, asset: str | None) -> Reply:
     lines += [Line(f"– {each}") for each in said]
     if stored and (gaps := known.gap_lines(deps, asset)):
         lines += [Line("Gaps in its history, which nothing fills:"), *(Line(f"– {each}") for each in gaps)]
+    if stored and (differing := known.difference_lines(deps, asset)):
+        lines += [Line("Where the archive differs from what came live (its figures are kept):")]
+        lines += [Line(f"– {each}") for each in differing]
     lines.append(Line("Sources:"))
     lines += [Line(f"– {_source(each, deps.now, zone)}") for each in _alike(sources, zone)] or [
         Line("– no source was asked yet; perpulse run asks them")

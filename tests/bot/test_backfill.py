@@ -15,16 +15,19 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
+import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.backfill import Backfill, Result, Step
 from bot.config import Config
 from bot.sources.binance_archive import BinanceArchive
-from storage import coverage, points
+from storage import coverage, differences, points
 from storage.db import Store
-from tests.fakes.archive import FakeArchive, Listed, coins
+from storage.points import Points
+from tests.fakes.archive import FakeArchive, Listed, coins, price
 from tests.fakes.exchange import FakeExchange
 
 if TYPE_CHECKING:
@@ -208,6 +211,40 @@ async def test_a_reissued_file_is_read_again(store: Store, archive: FakeArchive,
     archive.requests.clear()
     second = await fill(store, archive, clock)
     assert (second.files, archive.requests[file], second.gaps) == (1, 1, {"BTC": []})
+
+
+async def test_yesterday_replaces_what_came_live_and_says_where_it_differs(
+    store: Store, archive: FakeArchive, clock: Still
+) -> None:
+    """Live hours, one of them 2 % off, a poll between two hours, and a bar that is 3 % off; then the archive comes."""
+    archive.published -= timedelta(days=1)
+    await fill(store, archive, clock, days=3)
+    noon = datetime(2026, 11, 19, 12, tzinfo=UTC)
+    ms = round(noon.timestamp() * 1000)
+    hours = pd.DatetimeIndex([noon, noon + timedelta(seconds=34), noon + HOUR], name="at")
+    live = [coins(BTC, ms) * 1.02, 5.0, coins(BTC, ms + 3_600_000) * 1.004]
+    bar = pd.DataFrame({"close": [price(BTC, ms + 3_600_000) * 0.97]}, index=hours[:1])
+    points.write(
+        store,
+        [
+            Points("binance", "BTC", None, pd.DataFrame({"open_interest_coin": live}, index=hours)),
+            Points("binance", "BTC", HOUR, bar),
+        ],
+    )
+    assert (await fill(store, archive, clock, days=3)).files == 0
+    archive.published += timedelta(days=1)
+    with structlog.testing.capture_logs() as logs:
+        await fill(store, archive, clock, days=3)
+    told = {each["input"]: (each["differing"], each["most"]) for each in logs if "differs" in each["event"]}
+    assert told == {"open_interest_coin": ("1 of 2", "2.0%"), "close": ("1 of 1", "3.1%")}
+    said = differences.of(store, "BTC", since=noon - timedelta(days=3))
+    assert [(each.name, each.at.day, each.differing) for each in said] == [
+        ("close", 19, 1),
+        ("open_interest_coin", 19, 1),
+    ]
+    at, _, found = points.columns(store, "BTC", "binance", ["open_interest_coin"], start=noon, end=noon + HOUR)
+    assert found["open_interest_coin"][0] == pytest.approx(coins(BTC, ms)), "the archive's figure stands"
+    assert at[1] - at[0] == 34_000, "what the archive has not stays"
 
 
 @settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
+from handlers import wording
 from handlers.known import FAMILIES
 from signals.inputs import INPUTS
-from storage import coverage, health, points
+from storage import coverage, differences, health, points
 from storage.coverage import Gap
+from storage.differences import Difference
 from storage.health import SourceHealth
 
 if TYPE_CHECKING:
@@ -199,6 +201,23 @@ def test_status_names_the_longest_gaps_and_counts_the_others(empty: Any) -> None
     ]
     assert len(here.ask("/status").values["gaps"]) == 6
     assert not any("Gaps" in each for each in lines(here, "/status eth"))
+
+
+def test_status_says_where_the_archive_differs_from_what_came_live(empty: Any) -> None:
+    here = empty
+    hourly(here, "binance", at(2025, 3, 1), open_interest_coin=8e4)
+    today = here.now.replace(hour=0, minute=0, second=0, microsecond=0)
+    found = [
+        Difference("BTC", "binance", "close", today - back * timedelta(days=1), 24, 3 + back, 0.0123)
+        for back in (1, 2, 31)
+    ]
+    differences.note(here.store, found)
+    said = lines(here)
+    first = said.index("Where the archive differs from what came live (its figures are kept):")
+    day = wording.day(today - timedelta(days=1))
+    assert said[first + 1] == f"– Binance closing price: 4 of 24 values on {day}, by up to 1.2%; and on 1 other day"
+    assert said[first + 2] == "Sources:"
+    assert not any("differs" in each for each in lines(here, "/status eth"))
 
 
 @pytest.mark.parametrize("name", INPUTS)

@@ -270,6 +270,8 @@ def test_one_of_four_goes_and_comes_back(stage: Stage, fault: Any) -> None:
 BROKEN = ("html", "empty", "cut", "null", "list", "object", "unavailable", "silence")
 TWISTED = ("zero", "none", "nan", "negative", "thousandfold", "future", "stale")
 PAGE = "<html><body>maintenance</body></html>"
+# A book may have a wall or a hole anywhere, and a thousand times a calm rate is still below the venues' caps.
+PLAUSIBLE = {"depth_bids_usd", "depth_asks_usd", "funding_rate"}
 TIME = 1e11  # from here on a number is a time in milliseconds
 SOURCES = re.compile(r"answers again|does not answer|refuses this server|is left out of|agrees on")
 
@@ -372,7 +374,11 @@ def test_what_cannot_be_true_is_neither_kept_nor_told(
     if {"future", "stale"} & {how for _, how, _ in faults}:
         return
     true = truth.stored()
-    wrong = {key: value for key, value in found.stored().items() if true.get(key) not in {value, None}}
+    wrong = {
+        key: value
+        for key, value in found.stored().items()
+        if true.get(key) not in {value, None} and key[2] not in PLAUSIBLE
+    }
     assert wrong == {}
 
 

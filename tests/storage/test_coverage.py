@@ -87,6 +87,37 @@ def test_hours_that_another_source_brought_are_taken_out_of_a_gap(store: Store) 
     assert coverage.heal(store, "BTC", "binance") == 0
 
 
+@pytest.mark.parametrize(
+    ("settled", "hours", "left"),
+    [
+        pytest.param([8, 16, 24], 8.0, [], id="every settlement was brought"),
+        pytest.param([4, 8, 12, 16, 20, 24], 4.0, [], id="every four hours"),
+        pytest.param([8, 24], 8.0, [(8, 24)], id="one of them was not"),
+        pytest.param([24], 8.0, [(0, 24)], id="none inside; the one that ends it says nothing of those before"),
+        pytest.param([24], 24.0, [(0, 24)], id="an interval that is the distance to the one before shows no hole"),
+        pytest.param([], 8.0, [(0, 24)], id="nothing was"),
+    ],
+)
+def test_settlements_heal_a_gap_of_funding(
+    store: Store, settled: list[int], hours: float, left: list[tuple[int, int]]
+) -> None:
+    whole = gap(0, 24, group="funding")
+    coverage.replace_gaps(store, "BTC", "binance", ("funding",), start=whole.start, end=whole.end + HOUR, gaps=[whole])
+    late = timedelta(milliseconds=7)
+    if settled:
+        paid = frame(
+            [DAY + each * HOUR + late for each in settled],
+            funding_rate=[1e-4] * len(settled),
+            funding_interval_hours=[hours] * len(settled),
+        )
+        points.write(store, [Points("binance", "BTC", None, paid)])
+    announced = frame([DAY + 13 * HOUR], funding_rate=[1e-4], mark_price=[9.0])  # what is building was not paid
+    points.write(store, [Points("binance", "BTC", None, announced)])
+    coverage.heal(store, "BTC", "binance")
+    found = [(round((each.start - DAY) / HOUR), round((each.end - DAY) / HOUR)) for each in coverage.gaps(store, "BTC")]
+    assert found == left
+
+
 def test_gaps_can_be_asked_for_by_group_and_time(store: Store) -> None:
     put(store, gap(0, 24), gap(48, 50), gap(0, 3, group="bars"))
     assert coverage.gaps(store, "BTC", group="bars") == [gap(0, 3, group="bars")]

@@ -149,7 +149,7 @@ class Player:
         self._news = asyncio.Event()
 
     async def feed(self) -> None:
-        """Read the tape, a minute ahead of its time: what is far off is not held in memory."""
+        """Read the tape a minute ahead of its time: what is far off is not held in memory, and answers nobody yet."""
         for line in self.tape.lines():
             if line.at - self.clock.now() > WITHIN:
                 await self.clock.until(line.at - WITHIN)
@@ -227,11 +227,9 @@ class Player:
     def _next(self, key: tuple[str, ...], exactly: tuple[str, str]) -> Answered | None:
         queue = self._answers[key]
         self._forget(queue)
-        due = self.clock.now() + WITHIN
-        found = [place for place, each in enumerate(queue) if each.at <= due]
-        if not found:
+        if not queue:
             return None
-        best = next((place for place in found if (queue[place].query, queue[place].asked) == exactly), found[0])
+        best = next((place for place, each in enumerate(queue) if (each.query, each.asked) == exactly), 0)
         line = queue[best]
         del queue[best]
         return line

@@ -407,7 +407,8 @@ def test_in_tape_time_nobody_waits_and_every_pause_keeps_its_length(tmp_path: Pa
             order.append(f"{name} {player.clock.monotonic():g}")
 
         waiting = [asyncio.create_task(wait(*each)) for each in (("b", 3600.5), ("a", 20.0), ("c", 86400.0))]
-        await asyncio.to_thread(lambda: order.append(f"thread {player.clock.monotonic():g}"))
+        await asyncio.to_thread(time.sleep, 0.05)
+        order.append(f"thread {player.clock.monotonic():g}")
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(10):
                 await asyncio.Event().wait()

@@ -119,7 +119,8 @@ def judge(
     """Judge every close that became known since the last judgement and write what follows. Return what is told.
 
     started: when this process began; what happened before is marked so. An alarm that has never been judged begins
-    silently with where it stands: installing perpulse is not news.
+    silently with where it stands: installing perpulse is not news. Nor is what held already when its value was known
+    for the first time, as after the archive of the past has been read.
     """
     standings = episodes.standings(store)
     told: list[Happening] = []
@@ -204,9 +205,10 @@ def _keep(
             before = standings.get(key)
             episode = before.episode if before else None
             recorded: list[tuple[Happening, int]] = []
-            for happening in (each.happening for each in every if each.happening):
+            for happening, first in ((each.happening, each.state.first) for each in every if each.happening):
                 episode = episodes.record(connection, key, happening.transition, episode)
-                recorded.append((happening, episode))
+                if happening.transition.kind != "fired" or first is None or happening.transition.since > first:
+                    recorded.append((happening, episode))
                 if happening.transition.kind == "resolved":
                     episode = None
             for happening, number in _compressed(recorded) if before else ():

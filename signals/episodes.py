@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from signals.metric import Level, Line, Rank
 
 Kind = Literal["fired", "escalated", "resolved"]
+MAIN = "value"  # the name of a metric's main value; what has none, is known from the start
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class State:
     rank: 0 calm, else the place in RANKS plus one. told: the highest rank that this episode has been announced at.
     entering, leaving: per level, closes in a row that its enter or leave condition has held. since: when the episode
     began (its first close beyond the line). at: the last close judged. unknown: the last judgement lacked a value.
+    first: the first close at which the main value was known.
     """
 
     rank: int = 0
@@ -38,6 +40,7 @@ class State:
     pending: datetime | None = None
     at: datetime | None = None
     unknown: bool = False
+    first: datetime | None = None
 
     @property
     def phase(self) -> Literal["calm", "pending", "firing", "escalated"]:
@@ -92,8 +95,16 @@ def step(
     rank = _after_leaving(levels, rank, leaving, closes) if rank <= state.rank else rank  # just entered: it stays
     # The first close beyond the line dates the episode, not the close that confirmed it.
     pending = (state.pending or at) if any(entering) else None
+    first = state.first or (None if math.isnan(values.get(MAIN, 0.0)) else at)
     held = replace(
-        state, rank=rank, entering=tuple(entering), leaving=tuple(leaving), pending=pending, at=at, unknown=unknown
+        state,
+        rank=rank,
+        entering=tuple(entering),
+        leaving=tuple(leaving),
+        pending=pending,
+        at=at,
+        unknown=unknown,
+        first=first,
     )
     return _told(state, held, values, at)
 
@@ -171,7 +182,7 @@ def from_json(data: Mapping[str, Any]) -> State:
     """Read a state back; fields this version does not know are left out, missing ones take their default."""
     known = {each.name for each in fields(State)}
     values: dict[str, Any] = {name: value for name, value in data.items() if name in known}
-    for name in ("since", "pending", "at"):
+    for name in ("since", "pending", "at", "first"):
         if values.get(name) is not None:
             values[name] = datetime.fromisoformat(values[name])
     for name in ("entering", "leaving"):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
-from signals.episodes import State, Transition, closes_in, number_of, step
+from signals.episodes import MAIN, State, Transition, closes_in, number_of, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -58,12 +58,16 @@ def run(
     every = [_Counted.of(level, state, place, known, count, closes) for place, level in enumerate(levels)]
     calm = np.flatnonzero(~np.any([each.entering > 0 for each in every], axis=0))
     rest = times[first + 1 :]
+    seen = np.flatnonzero(~np.isnan(known[MAIN])) if MAIN in known else np.arange(count)
+    seen_at = int(seen[0]) if len(seen) else count
     begin = 0
     while begin < count:
         # The last close is stepped in any case, for what its state says of what was not known.
         i = min(count - 1, *(each.next(state.rank, begin) for each in every))
         if i > begin:
             state = _standing(state, every, calm, rest, begin, i - 1)
+            if state.first is None and seen_at < i:
+                state = replace(state, first=rest[seen_at])
         singly(first + 1 + i, first + 2 + i)
         begin = i + 1
     return state, told

@@ -98,6 +98,29 @@ def test_the_first_judgement_is_silent_but_remembers(store: Store) -> None:
     assert told(judge(store, ["BTC"], at(28), started=BEFORE)) == [("price_drawdown", "resolved", 25.0)]
 
 
+def test_what_the_archive_shows_to_hold_already_is_no_news(store: Store) -> None:
+    """An alarm was judged before its window was known; then the past comes in, and it held all the time."""
+    subscriber(store)
+    prices(store, FALL, first=START + 20 * DAY)
+    assert judge(store, ["BTC"], at(23), started=BEFORE) == []
+    prices(store, CALM)
+    prices(store, [85.0], first=START + 23 * DAY)
+    assert judge(store, ["BTC"], at(24), started=BEFORE) == []
+    (episode,) = episodes.running(store)
+    assert (episode.watch, episode.fired, outbox.waiting(store)) == ("price_drawdown", START + 24 * DAY, 0)
+    prices(store, DEEP + BACK, first=START + 24 * DAY)
+    assert told(judge(store, ["BTC"], at(27), started=BEFORE)) == [("price_drawdown", "escalated", 25.0)]
+    assert told(judge(store, ["BTC"], at(32), started=BEFORE)) == [("price_drawdown", "resolved", 29.0)]
+
+
+def test_what_comes_after_the_archive_is_news(store: Store) -> None:
+    prices(store, [100.0] * 3, first=START + 17 * DAY)
+    judge(store, ["BTC"], at(20), started=BEFORE)
+    prices(store, [100.0] * 17)
+    prices(store, [100.0, *FALL], first=START + 20 * DAY)
+    assert told(judge(store, ["BTC"], at(24), started=BEFORE)) == [("price_drawdown", "fired", 22.0)]
+
+
 def test_fired_escalated_resolved_day_by_day(store: Store) -> None:
     subscriber(store)
     prices(store, CALM + FALL + DEEP + BACK)

@@ -86,8 +86,9 @@ def _speaker(store: Store, asset: str, name: str, grid: Grid) -> str | None:
         newest[each.venue] = max(last, newest.get(each.venue, last))
     current = max(newest.values()) - round(DAY.total_seconds() * 1000)
     apart = max(grid.step, INPUTS[name].in_force)  # a rate that holds for eight hours is as full as one of each hour
+    begin = floor(grid.start, apart)  # a stretch cut by the grid's start would count only for who speaks each hour
     counts = {
-        venue: points.count(store, asset, venue, name, start=grid.start, end=grid.end, apart=apart)
+        venue: points.count(store, asset, venue, name, start=begin, end=grid.end, apart=apart)
         for venue in venues
         if newest[venue] >= current
     }

@@ -198,6 +198,15 @@ def test_bars_say_themselves_how_fine_they_are(store: Store) -> None:
     assert panels.step_for(store, price, "BTC", START, START + 31 * DAY) == HOUR
 
 
+@pytest.mark.parametrize("hour", range(1, 9))
+def test_a_rate_settled_each_hour_is_no_fuller_than_one_each_eight_hours(store: Store, hour: int) -> None:
+    keep(store, None, START - 2 * DAY, 8 * HOUR, "binance", funding_rate=[8.0] * 8)
+    keep(store, None, START - 2 * DAY, HOUR, "hyperliquid", funding_rate=[1.0] * 58)
+    start = START + (hour - 1) * HOUR
+    panel = panels.panel(store, ["funding_rate"], ["BTC"], step=HOUR, start=start, end=start + 2 * HOUR)
+    assert panel.scope == {("funding_rate", "BTC"): ("binance",)}
+
+
 def test_settled_funding_is_hourly_because_it_is_in_force(store: Store) -> None:
     keep(store, None, START, 8 * HOUR, funding_rate=[1e-4] * 30, funding_interval_hours=[8.0] * 30)
     assert panels.step_for(store, metrics()["funding_stretch"], "BTC", START, START + 10 * DAY) == HOUR

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from signals.inputs import INPUTS
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     Remembered = Callable[[str, str, str], float | None]
 
 AHEAD: Final = timedelta(seconds=5)  # clocks differ by this much; what lies beyond has not happened yet
+SHIFTED: Final = timedelta(minutes=5)  # no clock is so wrong: then it is the answer, and its other rows are as wrong
 JUMP: Final = 100.0  # no price and no open interest moves so much between two figures; a slip of units is 1000
 FLOW_JUMP: Final = 500.0  # an hour's volume does swing, a hundredfold between a dull night and a crash
 BELIEVED: Final = timedelta(days=1)  # a level that holds for a day is the venue's new truth: a redenomination
@@ -26,6 +27,10 @@ WITHIN: Final = {  # beside Input.possible: both ends are possible
     "funding_rate": (-0.05, 0.05),  # per interval; the widest cap in use is Hyperliquid's 4 % an hour
     "funding_interval_hours": (0.25, 24.0),
 }
+
+
+_LATE: Final = "lies in the future (or this machine's clock is behind)"
+_SHIFTED: Final = "came in an answer that reaches into the future"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +67,18 @@ class Border:
     def admit(self, points: Points, now: datetime) -> tuple[Points, list[Rejected]]:
         """Return the points without impossible figures, and those figures. `now` is the time of receipt.
 
-        Rows and columns that are empty then are gone too, and so is the rest of a bar with an impossible figure.
+        Rows and columns that are empty then are gone too, and so is the rest of a bar with an impossible figure. Of an
+        answer that reaches far into the future nothing is believed: shifted, its rows would overwrite true ones.
         """
-        late = points.frame.index > now + AHEAD
+        late = (points.frame.index > now + AHEAD).copy()
+        if (points.frame.index > now + SHIFTED).any():
+            late[:] = True
         frame, out = points.frame[~late].copy(), []
         for name in [str(column) for column in frame.columns]:
             for at, value in points.frame.loc[late, name].items():
-                out.append(_rejected(points, name, at, value, "lies in the future (or this machine's clock is behind)"))
+                out.append(
+                    _rejected(points, name, at, value, _LATE if cast("datetime", at) > now + AHEAD else _SHIFTED)
+                )
             values = frame[name].to_numpy(copy=True)
             for place, reason in self._odd(points, name, values.tolist(), now):
                 out.append(_rejected(points, name, frame.index[place], values[place], reason))

@@ -66,6 +66,25 @@ def test_future(ahead_s: int, kept: int) -> None:
     assert [each.reason.split(" (")[0] for each in rejected] == ["lies in the future"] * (1 - kept)
 
 
+@pytest.mark.parametrize(
+    ("shift", "kept"),
+    [
+        pytest.param(timedelta(0), 5, id="on time"),
+        pytest.param(timedelta(seconds=20), 4, id="a clock that is wrong: the newest row alone"),
+        pytest.param(2 * HOUR, 0, id="an answer that is shifted: none of it"),
+    ],
+)
+def test_a_history_that_is_shifted_overwrites_nothing(shift: timedelta, kept: int) -> None:
+    passed, rejected = Border().admit(points("close", 1.0, 2.0, 3.0, 4.0, 5.0, end=NOW + shift, step=HOUR), NOW)
+    assert len(passed.frame) == kept
+    assert len(rejected) == 5 - kept
+    if not kept:
+        assert {each.reason.split(" (")[0] for each in rejected} == {
+            "lies in the future",
+            "came in an answer that reaches into the future",
+        }
+
+
 def test_one_bad_column_leaves_the_row() -> None:
     frame = points("mark_price", 100.0).frame.assign(index_price=0.0)
     passed, rejected = Border().admit(Points("binance", "BTC", None, frame), NOW)

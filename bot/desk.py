@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
+from handlers.readings import source_title
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -117,6 +119,11 @@ class Desk:
     gate: asyncio.Semaphore
     told: State = "ok"
     asked: bool = False
+
+    @property
+    def title(self) -> str:
+        """Return the source's name as people write it."""
+        return source_title(self.source.name)
 
 
 def change(desk: Desk, now: datetime) -> SourceEvent | None:

@@ -29,6 +29,7 @@ from bot.desk import (
 )
 from bot.pasts import HISTORY, KEY_INPUT, PORTION, Pasts
 from bot.sources import Ask, Blocked, NotOffered, Source, SourceDown, SourceError, Topic
+from handlers.readings import source_title
 from signals.inputs import INPUTS, MARKET
 from storage.options import Chain
 
@@ -132,10 +133,13 @@ class Market:
         standing = self._agreement.standing
         for key in standing.keys() - before:
             odd = standing[key]
-            said = f"{odd.venue} is left out of {odd.asset}: {odd.reason}. A unit or a contract has changed there."
+            what = f"{source_title(odd.venue)} is left out of {odd.asset}: {odd.reason}."
+            said = f"{what} A unit or a contract has changed there."
             self._told.append(AssetEvent(odd.venue, odd.asset, "contradicts", said, now))
         for venue, asset in before - standing.keys():
-            self._told.append(AssetEvent(venue, asset, "agrees", f"{venue} agrees on {asset} again.", now))
+            self._told.append(
+                AssetEvent(venue, asset, "agrees", f"{source_title(venue)} agrees on {asset} again.", now)
+            )
         lines = {desk.source.name: desk.lines[0] for desk in self._desks}
         for each in left_out:
             self._pasts.unkept(each.venue, each.asset)
@@ -216,7 +220,7 @@ class Market:
             return
         newest = max((each.newest for each in line.assets.values() if each.newest), default=None)
         if newest is not None and now - newest > _FRESH.get(line.topic, _DAY):
-            said = f"{desk.source.name} answers, but its newest {line.topic} is from {newest:%Y-%m-%d %H:%M} UTC."
+            said = f"{desk.title} answers, but its newest {line.topic} is from {newest:%Y-%m-%d %H:%M} UTC."
             line.breaker.failed(SourceDown(said), now)
         else:
             line.breaker.worked(now)
@@ -237,10 +241,10 @@ class Market:
             except SourceError as error:
                 failure = error
             except TimeoutError:
-                failure = SourceDown(f"{desk.source.name} did not answer within {self._patience_s:g} s.")
+                failure = SourceDown(f"{desk.title} did not answer within {self._patience_s:g} s.")
             except Exception:  # noqa: BLE001 -- a defect in one source must not stop the others; the log has it whole
                 self._log.exception("source broke its promise", source=desk.source.name, topic=line.topic, asset=name)
-                failure = SourceDown(f"Reading {desk.source.name} failed inside perpulse; the log has the details.")
+                failure = SourceDown(f"Reading {desk.title} failed inside perpulse; the log has the details.")
             else:
                 self._noted(desk, line, asset, found, now)
                 if question.past:
@@ -256,7 +260,7 @@ class Market:
         if isinstance(error, NotOffered):
             self._pasts.answered((desk.source.name, line.topic, name), None, now)
             if line.topic in _TELLS_LISTING and self._was_there(desk.source.name, line.topic, name, asset):
-                said = f"{desk.source.name} has {name} no longer: {error}"
+                said = f"{desk.title} has {name} no longer: {error}"
                 self._told.append(AssetEvent(desk.source.name, name, "absent", said, now))
                 asset.newest = asset.full_at = None
                 self._gone.add((desk.source.name, name))
@@ -289,7 +293,7 @@ class Market:
             if len(good.frame):
                 passed.append(good)
         if line.quarantined > before and not passed:
-            raise SourceDown(f"{desk.source.name} sends impossible figures: {line.last_rejected}.")
+            raise SourceDown(f"{desk.title} sends impossible figures: {line.last_rejected}.")
         return passed
 
     def _noted(self, desk: Desk, line: Line, asset: Asset, found: list[Found], now: datetime) -> None:
@@ -318,7 +322,7 @@ class Market:
             before = self._last_value(desk.source.name, each.asset, "funding_interval_hours")
         if before is None or abs(hours - before) < _SAME_HOURS:
             return
-        said = f"{desk.source.name} now settles funding of {each.asset} every {hours:g} h instead of {before:g} h."
+        said = f"{desk.title} now settles funding of {each.asset} every {hours:g} h instead of {before:g} h."
         self._told.append(AssetEvent(desk.source.name, each.asset, "interval", said, now))
 
     def _last_value(self, venue: str, asset: str, name: str) -> float | None:

@@ -359,7 +359,7 @@ async def test_nothing_but_impossible_figures_is_down(clock: Clock) -> None:
     assert found.points == []
     (health,) = held.health()
     assert (health.state, health.quarantined) == ("down", 3)
-    assert health.error == "binance sends impossible figures: SOL open_interest_coin cannot be 0."
+    assert health.error == "Binance sends impossible figures: SOL open_interest_coin cannot be 0."
 
 
 async def test_time_is_judged_at_receipt(clock: Clock) -> None:

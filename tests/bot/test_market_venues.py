@@ -260,7 +260,9 @@ async def test_a_new_funding_interval_is_told_and_used(
     exchange.intervals[f"{name}:BTC"] = 1
     found = await held.collect(ASSETS, clock.go(minutes=1))
     assert values(found.points, "funding_interval_hours")[name, "BTC"] == 1
-    assert [each.text for each in found.assets] == [f"{name} now settles funding of BTC every 1 h instead of 8 h."]
+    assert [each.text for each in found.assets] == [
+        f"{source_title(name)} now settles funding of BTC every 1 h instead of 8 h."
+    ]
     assert (await rounds(held, clock, 3))[1] == []
 
 
@@ -268,7 +270,7 @@ async def test_an_interval_that_changed_while_away_is_told(market: Any, clock: C
     stored = {("bybit", "BTC", "funding_interval_hours"): Newest(clock.now - timedelta(hours=9), 4.0, "bybit")}
     held = market("bybit", remembered=lambda venue, asset, name: stored.get((venue, asset, name)))
     found = await held.collect(["BTC", "ETH"], clock.now)
-    assert [each.text for each in found.assets] == ["bybit now settles funding of BTC every 8 h instead of 4 h."]
+    assert [each.text for each in found.assets] == ["Bybit now settles funding of BTC every 8 h instead of 4 h."]
 
 
 # --- what is asked at all

@@ -219,7 +219,7 @@ def test_a_delisting_is_told_once(stage: Stage) -> None:
         await now.go(hours=30)
 
     found = stage.play(script, "binance", "okx", step=6 * HOUR)
-    assert told(found) == ["okx has ETH no longer: OKX does not offer this contract any more."]
+    assert told(found) == ["OKX has ETH no longer: OKX does not offer this contract any more."]
 
 
 def test_a_new_contract_size_is_left_out_and_told_once(stage: Stage) -> None:
@@ -232,7 +232,7 @@ def test_a_new_contract_size_is_left_out_and_told_once(stage: Stage) -> None:
 
     found = stage.play(script, "binance", "bybit", "okx", step=30 * MINUTE)
     (only,) = told(found)
-    assert only.startswith("okx is left out of ETH: its price of ETH is 10 times that of the other venues.")
+    assert only.startswith("OKX is left out of ETH: its price of ETH is 10 times that of the other venues.")
     assert ("okx", "ETH") not in {
         (venue, asset) for asset, venue, name, at in found.stored() if name == "mark_price" and at > ms(NOW + HOUR)
     }
@@ -247,7 +247,7 @@ def test_a_new_funding_interval_is_news_and_no_extreme(stage: Stage) -> None:
         await now.go(hours=3)
 
     found = stage.play(script, "binance", "bybit", step=30 * MINUTE)
-    assert told(found) == ["bybit now settles funding of BTC every 1 h instead of 8 h."]
+    assert told(found) == ["Bybit now settles funding of BTC every 1 h instead of 8 h."]
     values = found.stored()
     newest = max(at for asset, venue, name, at in values if (asset, venue, name) == ("BTC", "bybit", "funding_rate"))
     assert values["BTC", "bybit", "funding_interval_hours", newest] == 1

@@ -59,7 +59,7 @@ async def test_news_of_a_contract_reach_its_watchers_once(tmp_path: Path) -> Non
         await market.close()
     rows_ = store.rows("SELECT destination, payload FROM outbox JOIN notices ON notices.id = outbox.notice")
     assert [row["destination"] for row in rows_] == [mine["BTC"]]
-    assert "bybit now settles funding of BTC every 1 h instead of 8 h." in rows_[0]["payload"]
+    assert "Bybit now settles funding of BTC every 1 h instead of 8 h." in rows_[0]["payload"]
     chain = options.newest(store, "BTC")
     assert chain
     assert len(chain.options) == 12

@@ -17,6 +17,7 @@ from bot.market import WIDEST, Market
 from bot.sources.ccxt_venue import CcxtVenue
 from bot.sources.defillama import DefiLlama
 from bot.sources.quirks import BY_NAME, OPTIONS
+from handlers.readings import source_title
 from storage.points import Newest, Points
 from tests.fakes.exchange import Clock, FakeExchange
 

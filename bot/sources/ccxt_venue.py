@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
 
 _OPINION: Final = timedelta(minutes=10)  # so old may the list be that says whether a contract is gone
 _RENEWED: Final = timedelta(days=1)  # listings, delistings and new contract sizes
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """What a question to all assets of one moment came to, where it was no answer."""
+
+    error: Exception
 
 
 class CcxtVenue:
@@ -60,6 +68,8 @@ class CcxtVenue:
         self._session: Any = None  # ours, where a wrap is given; else ccxt keeps its own
         self._contracts: dict[str, Contract] = {}
         self._contracts_at: datetime | None = None
+        self._unlisted: Exception | None = None  # why the list could not be read
+        self._unlisted_at: datetime | None = None
         self._loading = asyncio.Lock()
         self.caveats: Mapping[Topic, str] = {topic: how.caveat for topic, how in quirks.topics().items() if how.caveat}
         self._shared: dict[str, Any] = {}  # answers for all assets, of one moment only
@@ -100,8 +110,7 @@ class CcxtVenue:
         async with self._loading:
             if self._contracts_at is None or ask.now - self._contracts_at >= _OPINION:
                 with translated(self._quirks.title, self._clock):
-                    self._contracts = await self._load()
-                self._contracts_at = ask.now
+                    await self._renew(ask.now)
         return ask.asset.upper() in self._contracts
 
     async def close(self) -> None:
@@ -122,9 +131,19 @@ class CcxtVenue:
     async def _listed(self, now: datetime) -> dict[str, Contract]:
         async with self._loading:
             if self._contracts_at is None or now - self._contracts_at >= _RENEWED:
-                self._contracts = await self._load()
-                self._contracts_at = now
+                await self._renew(now)
         return self._contracts
+
+    async def _renew(self, now: datetime) -> None:
+        """Read the list of markets; after a failure not again in the same moment, for the reason of `_once`."""
+        if self._unlisted is not None and self._unlisted_at == now:
+            raise self._unlisted
+        try:
+            self._contracts = await self._load()
+        except Exception as error:
+            self._unlisted, self._unlisted_at = error, now
+            raise
+        self._contracts_at, self._unlisted = now, None
 
     async def _contract(self, ask: Ask) -> Contract:
         listed = await self._listed(ask.now)
@@ -146,9 +165,11 @@ class CcxtVenue:
     async def _once(
         self, method: str, params: Mapping[str, Any], now: datetime, digest: Callable[[Any], Any] | None
     ) -> Any:
-        """Ask once for all assets of one moment: the first asks, the others wait for its answer.
+        """Ask once for all assets of one moment: the first asks, the others wait for its answer or its failure.
 
-        Of an earlier moment nothing is kept: its questions name their own times and are never asked again.
+        A venue that is silent would be waited for by one after the other, six times ten seconds, and the other venues'
+        figures with it. Of an earlier moment nothing is kept: its questions name their own times and are never asked
+        again.
         """
         if self._shared_at != now:
             self._shared, self._sharing, self._shared_at = {}, {}, now
@@ -156,8 +177,14 @@ class CcxtVenue:
         question = json.dumps([method, dict(params)], sort_keys=True)
         async with self._sharing.setdefault(question, asyncio.Lock()):
             if question not in kept:
-                answer = await getattr(self._exchange, method)(dict(params))
-                kept[question] = digest(answer) if digest else answer
+                try:
+                    answer = await getattr(self._exchange, method)(dict(params))
+                    kept[question] = digest(answer) if digest else answer
+                except Exception as error:
+                    kept[question] = _Failed(error)
+                    raise
+            if isinstance(kept[question], _Failed):
+                raise kept[question].error
             return kept[question]
 
     async def _build(self) -> Any:

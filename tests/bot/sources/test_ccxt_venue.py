@@ -375,6 +375,23 @@ async def test_one_question_serves_all_assets_of_a_moment(
     assert exchange.count("/premiumIndex") == 2
 
 
+@pytest.mark.parametrize("listed", [pytest.param(True, id="an answer for all"), pytest.param(False, id="the listing")])
+async def test_a_silent_venue_is_waited_for_once_a_moment(
+    venue: CcxtVenue, exchange: FakeExchange, clock: Clock, *, listed: bool
+) -> None:
+    if listed:
+        await venue.fetch(Ask("bars", "BTC", clock.now))
+    before = exchange.count()
+    exchange.faults["*"] = "slow"
+    asks = [Ask("funding", asset, clock.now) for asset in ("BTC", "ETH", "SOL")]
+    found = await asyncio.gather(*(venue.fetch(ask) for ask in asks), return_exceptions=True)
+    assert {type(each) for each in found} == {SourceDown}
+    assert {str(each) for each in found} == {"Binance did not answer in time."}
+    assert exchange.count() - before <= 2  # rates and their intervals, or the listing; not three times
+    exchange.faults.clear()
+    assert await venue.fetch(Ask("funding", "BTC", clock.go(seconds=15)))
+
+
 async def test_close_twice_and_go_on(venue: CcxtVenue, clock: Clock) -> None:
     await venue.close()
     await venue.fetch(Ask("bars", "BTC", clock.now))

@@ -10,7 +10,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
-from handlers.amounts import KIND_OF, UNITS_OF, Mark, Number, bind_leverage, value_of, which, which_price
+from handlers.amounts import (
+    KIND_OF,
+    MANY,
+    SPOKEN_IN_THOUSANDS,
+    UNITS_OF,
+    Mark,
+    Number,
+    bind_marks,
+    value_of,
+    which,
+    which_price,
+)
 from handlers.command import Refused
 from handlers.kinds import (
     ASSET,
@@ -81,10 +92,8 @@ __all__ = [
 
 T = TypeVar("T")
 
-_SPOKEN_IN_THOUSANDS = frozenset({"BTC", "ETH", "SOL"})
 _CONTRACTS = frozenset({"contracts", "conts", "lots", "lot"})
 _MILLION = 1e6
-_MANY = 1000.0  # coins of these: more is nobody's position, and rather a price
 _NUMBER = re.compile(r"([@$€+-]{0,3})(\d[\d.,_']*|\.\d+)(e[+-]?\d{1,2}(?![a-z\d]))?(.*)", re.ASCII | re.IGNORECASE)
 _GLUED = re.compile(r"([a-z]+)([\d@$].*)", re.ASCII | re.IGNORECASE)
 
@@ -120,12 +129,17 @@ class _Reading:
         self.said: dict[str, str] = {}
         self.items: list[Number | Mark | None] = []
         self.rest: list[str] = []
+        self.kind: Kind | None = None  # of the last word
 
     # --- words --------------------------------------------------------------------------------------------------------
 
     def word(self, chunk: str) -> None:
         """Put one word where it belongs, or into the row of numbers that is shared out at the end."""
-        lower = chunk.lower()
+        self._place(chunk, chunk.lower())
+        known = self.plan.words.get(chunk.lower())
+        self.kind = known[0] if known else None
+
+    def _place(self, chunk: str, lower: str) -> None:
         plan = self.plan
         if self._unit_word(chunk, lower):
             return
@@ -140,6 +154,9 @@ class _Reading:
             )
         elif lower in plan.markers:
             self.items.append(Mark(plan.markers[lower]))
+        elif lower == "margin" and "collateral" in plan.markers:
+            glued = self.kind in (MARGIN_MODE, CONTRACT)
+            self.items.append(Mark(plan.markers["collateral"], margin="glued" if glued else "bare"))
         elif lower in LEVERAGE_WORDS and LEVERAGE in plan.kinds:
             self.items.append(Mark(unit="x"))
         elif self._read_whole(chunk):
@@ -237,7 +254,7 @@ class _Reading:
             name = letters[len(magnitude) :]
             if not letters.lower().startswith(magnitude):
                 continue
-            if magnitude and name.upper() not in self.assets and name.upper() not in _SPOKEN_IN_THOUSANDS:
+            if magnitude and name.upper() not in self.assets and name.upper() not in SPOKEN_IN_THOUSANDS:
                 continue  # KAVA and MANA begin with a letter that could be a magnitude
             read = symbol(name, self.assets)
             if read is not None and (read.certain or name.isalpha()) and SIZE in self.plan.kinds:
@@ -324,7 +341,7 @@ class _Reading:
 
     def settle(self) -> None:
         """Share out the numbers: those with a mark or a unit first, then the bare ones."""
-        self._bind_marks()
+        bind_marks(self.items, self.plan.fields)
         loose: list[Number] = []
         for item in self.items:
             if not isinstance(item, Number):
@@ -337,22 +354,6 @@ class _Reading:
                 self._put_number(item, self._field_for(item))
         if loose:
             self._share(loose)
-
-    def _bind_marks(self) -> None:
-        items = self.items
-        for i, item in enumerate(items):
-            if not isinstance(item, Mark):
-                continue
-            before = items[i - 1] if i else None
-            after = items[i + 1] if i + 1 < len(items) else None
-            if item.unit == "x":
-                bind_leverage(before, after)
-            elif not isinstance(after, Number):
-                continue
-            elif item.field and after.unit in UNITS_OF.get(item.field.kind, ()):
-                after.wants = item.field
-            elif item.unit == "usd" and after.unit == "":
-                after.unit, after.plain = "usd", False
 
     def _field_for(self, item: Number) -> Field:
         every = self.plan.of(KIND_OF[item.unit])
@@ -402,17 +403,18 @@ class _Reading:
         return others
 
     def _is_size(self, number: Number, others: list[Number]) -> bool:
-        """Tell whether `95000 btc` is a size where only dollars stand beside it: `10 btc $95000`, `95000 btc 10kusd`.
+        """Tell whether `95000 btc` is a size where only money stands beside it: `10 btc $95000`, `95000 btc 5M`.
 
         Of a coin whose price is not known even roughly it is asked, never guessed: `0.5 doge 10kusd`.
         """
-        if number.millions and number.beside in _SPOKEN_IN_THOUSANDS:
+        if number.millions and number.beside in SPOKEN_IN_THOUSANDS:
             return False  # `1M btc` is a million dollars of it
-        if not others or any(each.unit != "usd" for each in others) or not self._free(PRICE):
+        money = [each for each in others if each.unit == "usd" or (each.millions and each.unit == "")]
+        if not others or len(money) < len(others) or not self._free(PRICE):
             return True
-        if number.beside in _SPOKEN_IN_THOUSANDS:
-            return number.value < _MANY
-        if number.value < _MANY <= others[0].value:
+        if number.beside in SPOKEN_IN_THOUSANDS:
+            return number.value < MANY
+        if number.value < MANY <= others[0].value:
             raise which_price(number, others[0])
         return True
 
@@ -424,6 +426,8 @@ class _Reading:
             if dollars:
                 raise which_price(dollars[0], large[0])
             dollars = large
+        if len(loose) == len(dollars) == 2 and len(millions := [each for each in dollars if each.millions]) == 1:
+            dollars = millions  # `$95000 $1m`
         if sizes and prices and len(loose) > 1 and len(dollars) == 1:  # `95000 10k$`: the one with the mark is the size
             self._put_number(dollars[0], sizes.pop(0))
             loose.remove(dollars[0])

@@ -27,6 +27,7 @@ _SIGNS = str.maketrans(
     }
 )
 _COMMA = re.compile(r",(?!\d)|(?<!\d),|(?<=\d{4}),(?=\d+x)", re.IGNORECASE)  # 95000,25x is two words, 95,000 is one
+_POINT = re.compile(r"[:']*\.\d")  # one point: `...5` are three dots and a number
 _COLON = re.compile(r":(?=[\d$@\s])(?<=[A-Za-z]:)")
 _COMMAND = re.compile(r"\s*[/／]?\s*([^\s@]*)(?:@\S*)?\s*(.*)", re.DOTALL)
 
@@ -65,7 +66,13 @@ def chunks(text: str) -> list[str]:
         text = _COMMA.sub(" ", text)
     if ":" in text:
         text = _COLON.sub(" ", text)
-    return [chunk for chunk in (word.strip(".:'") for word in text.split()) if chunk]
+    return [chunk for chunk in (_bare(word) for word in text.split()) if chunk]
+
+
+def _bare(word: str) -> str:
+    """Return a word without loose punctuation, but with the point that `.5btc` begins with: 5 is ten times as much."""
+    bare = word.strip(".:'")
+    return f".{bare}" if bare[:1].isdigit() and _POINT.match(word) else bare
 
 
 def _plain(character: str) -> str:

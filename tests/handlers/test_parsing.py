@@ -162,6 +162,8 @@ def test_spellings_of_one_position(text: str) -> None:
         pytest.param("1M usdt", {"size": Size(1e6, "usd")}, id="a million"),
         pytest.param("size 10000", {"size": Size(10_000.0, "usd")}, id="named"),
         pytest.param("0.5btc", {"size": Size(0.5, "coin", "BTC"), "asset": "BTC"}, id="coins"),
+        pytest.param(".5btc", {"size": Size(0.5, "coin", "BTC"), "asset": "BTC"}, id="coins without a zero"),
+        pytest.param("size .5 btc.", {"size": Size(0.5, "coin", "BTC"), "asset": "BTC"}, id="a point at both ends"),
         pytest.param("0.5 btc", {"size": Size(0.5, "coin", "BTC"), "asset": "BTC"}, id="coins apart"),
         pytest.param("2 eth", {"size": Size(2.0, "coin", "ETH"), "asset": "ETH"}, id="whole coins beside a leverage"),
         pytest.param("2kbtc", {"size": Size(2000.0, "coin", "BTC"), "asset": "BTC"}, id="thousands of coins"),
@@ -194,6 +196,7 @@ def test_a_small_price_beside_its_coin_is_a_price(text: str) -> None:
     ("text", "entry", "size"),
     [
         pytest.param("95000 btc 10kusd 25x", 95000.0, Size(10_000.0, "usd"), id="a price beside its coin"),
+        pytest.param("95000 btc 5M 25x", 95000.0, Size(5e6, "usd"), id="a price beside its coin, and millions"),
         pytest.param("25x 10k$ 95k btc", 95000.0, Size(10_000.0, "usd"), id="the same, otherwise"),
         pytest.param("10 btc $95000 25x", 95000.0, Size(10.0, "coin", "BTC"), id="coins, and a price in dollars"),
         pytest.param("0.5 btc 95000usd 25x", 95000.0, Size(0.5, "coin", "BTC"), id="part of a coin"),
@@ -251,6 +254,7 @@ def test_other_commands(arguments: type[Any], text: str, expected: dict[str, Any
         pytest.param("95.000 25x", "95.000 can mean 95 or 95,000", id="a point or a thousand"),
         pytest.param("9,5000 25x btc 1,23,456", "not a number", id="broken thousands"),
         pytest.param("95000 10000 25x", "as 10000usd or 95000usd, or in coins", id="a price and a size"),
+        pytest.param("0.5 doge 5M 25x", "Which is the price, 0.5 or 5M", id="half a dollar or half a coin"),
         pytest.param("$95000 1M 25x", "Type the price as @95000", id="a price in dollars and a size in millions"),
         pytest.param("95000 100k 25x", "as 100kusd or 95000usd, or in coins", id="a price or a size in thousands"),
         pytest.param("95000 25x 1000 contracts", "like 10btc or 950kusd", id="a number of contracts"),
@@ -344,7 +348,7 @@ ASSETS = {"BTC": ["btc", "BTC", "BTCUSDT", "BTC-USDT-SWAP", "BTC/USDT:USDT", "$b
 VENUES = {"binance": ["binance", "BNC"], "hyperliquid": ["hl", "Hyperliquid"]}
 CONTRACTS = {"inverse": ["coin-m", "COINM", "inverse"], "linear": ["linear", "USDT-M"]}
 SIZES = {  # with a unit, or in millions: any other number beside a price is asked about
-    Size(0.5, "coin", "BTC"): ["0.5btc", "0.50BTC", "0,5btc", "size 0.5btc", "0.5BTCUSDT"],
+    Size(0.5, "coin", "BTC"): ["0.5btc", ".5btc", "0.50BTC", "0,5btc", "size 0.5btc", "0.5BTCUSDT"],
     Size(5e6, "usd"): ["5Musd", "5M", "5 mio", "$5M", "size 5M"],
     Size(10_000.0, "usd"): ["10kusd", "10k$", "size 10,000usd", "10_000usdt", "notional $10k", "10k usd"],
 }

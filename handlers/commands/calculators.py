@@ -24,9 +24,9 @@ from handlers.parsing import (
     Size,
     argument,
 )
-from handlers.position_said import LiqArgs, asked, refused, stamp
+from handlers.position_said import Asked, LiqArgs, asked, refused, stamp
 from handlers.reply import Button, Buttons, Line, Reply
-from signals.liquidation import LiquidationAnswer, LiquidationError, quote
+from signals.liquidation import LeverageAboveCap, LiquidationAnswer, LiquidationError, margin_for, quote
 from signals.liquidation import calculators as sums
 
 if TYPE_CHECKING:
@@ -218,11 +218,9 @@ async def size(deps: Deps, args: SizeArgs) -> Reply:
     question = asked(deps, position)
     asset, venue = question.asset, question.venue
     try:
-        answer = quote(question.position(side), shelf=question.shelf)
+        highest, roomy, answer = _highest(question, side, args.stop)
     except LiquidationError as error:
         raise refused(question, question.position(side), error) from error
-    highest = _highest(answer, side, stop_share)
-    roomy = _highest(answer, side, stop_share + ROOM)
     notional = coins * args.entry
     told = f"{wording.coins(coins, asset)} ({wording.dollars(notional)})"
     blocks: list[Block] = [
@@ -295,27 +293,42 @@ def _risk(args: SizeArgs) -> float:
     return args.balance * args.share / 100
 
 
-def _highest(answer: LiquidationAnswer, side: Side, distance: float) -> float:
-    """Return the highest leverage whose liquidation lies beyond `distance`, within the tier's cap; at least 1x.
+def _highest(question: Asked, side: Side, stop: float) -> tuple[float, float, LiquidationAnswer]:
+    """Return the highest leverage that keeps the liquidation beyond the stop, the same with ROOM, and the answer at it.
 
-    The maintenance amount is left out, which errs to the safe side.
+    By the tier and the amount that hold at the stop, within the cap of the size. Below 1x: not even without leverage.
     """
-    if side == "long" and distance >= 1:
-        return 1.0
-    free = sums.max_leverage_for_stop(side=side, stop_pct=distance, mmr=answer.rate, fee=answer.fee_rate)
-    return max(1.0, min(free, answer.leverage_cap or math.inf))
+    entry, sign = question.args.entry, 1 if side == "long" else -1
+    position = question.position(side)
+
+    def up_to(price: float) -> float:
+        if price <= 0:
+            return 1.0  # a long without leverage is not liquidated at all
+        need = margin_for(position, price, shelf=question.shelf).needed
+        return notional / need if need > 0 else math.inf
+
+    notional = (question.args.size.amount if question.args.size else 0.0) * entry
+    highest, roomy = up_to(stop), up_to(stop - sign * ROOM * entry)
+    try:
+        answer = quote(replace(position, leverage=max(1.0, highest)), shelf=question.shelf)
+    except LeverageAboveCap as error:
+        answer = quote(replace(position, leverage=error.cap), shelf=question.shelf)
+    cap = answer.leverage_cap or math.inf
+    return min(highest, cap), min(roomy, cap), answer
 
 
 def _leverage_line(highest: float, roomy: float, notional: float, answer: LiquidationAnswer) -> str:
-    margin = wording.dollars(round(notional / _whole(roomy), 2))
     name = NAMES.get(answer.venue, answer.title)
     if answer.leverage_cap is not None and roomy >= answer.leverage_cap:
         cap = wording.leverage(answer.leverage_cap)
         return f"Any leverage that {name} allows for this size (up to {cap}) keeps the stop before the liquidation."
-    return (
-        f"Up to {wording.leverage(_floored(highest))} the stop comes before the liquidation; "
-        f"{wording.leverage(_whole(roomy))} leaves {wording.share(ROOM * 100, 1)} of room, margin {margin}."
-    )
+    if highest < 1:
+        return "Even at 1x the liquidation comes before the stop: set a nearer stop."
+    first = f"Up to {wording.leverage(_floored(highest))} the stop comes before the liquidation"
+    if roomy < 1:
+        return f"{first}."
+    margin = wording.dollars(round(notional / _whole(roomy), 2))
+    return f"{first}; {wording.leverage(_whole(roomy))} leaves {wording.share(ROOM * 100, 1)} of room, margin {margin}."
 
 
 def _floored(leverage: float) -> float:

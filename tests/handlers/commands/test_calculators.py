@@ -329,7 +329,24 @@ async def test_size(line: str, size: float, highest: float) -> None:
     assert reply.values["max_leverage"] == pytest.approx(highest, abs=0.01)
 
 
-@pytest.mark.parametrize("line", ["/size 95000 stop 93000 risk 5000usd", "/size 95000 stop 99000 risk 300000usd okx"])
+async def test_a_stop_behind_the_liquidation_without_leverage_is_said() -> None:
+    reply = await say("/size 95000 stop 200000 risk 500usd")
+    assert "Even at 1x the liquidation comes before the stop" in text_of(reply)
+    assert reply.values["max_leverage"] < 1
+    assert "keeps the stop" not in text_of(reply)
+    assert "Up to 1x the stop comes before the liquidation." in text_of(await say("/size 95000 stop 189000 risk 1usd"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("/size 95000 stop 93000 risk 5000usd", id="first tier"),
+        pytest.param("/size 95000 stop 99000 risk 300000usd okx", id="a higher tier"),
+        pytest.param("/size 95000 stop 96000 risk 2500usd", id="a short of the first tier, worth the second at 1x"),
+        pytest.param("/size 95000 stop 92000 risk 150000usd", id="with a maintenance amount"),
+        pytest.param("/size 95000 stop 96000 risk 20000usd bybit", id="a short that would leave the table at 1x"),
+    ],
+)
 async def test_at_the_highest_leverage_the_stop_comes_first(line: str) -> None:
     values = (await say(line)).values
     position = Position(
@@ -344,7 +361,7 @@ async def test_at_the_highest_leverage_the_stop_comes_first(line: str) -> None:
     with_room = quote(replace(position, leverage=values["max_leverage_with_room"])).price
     assert at_most is not None
     assert with_room is not None
-    assert sign * (values["stop"] - at_most) >= -0.01
+    assert sign * (values["stop"] - at_most) == pytest.approx(0, abs=0.01)  # no lower than it must be either
     assert sign * (values["stop"] - with_room) > 0.004 * values["entry"]
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 async def source(exchange: FakeExchange, clock: Clock) -> AsyncIterator[AlternativeMe]:
-    made = AlternativeMe(clock=clock, base_url=exchange.base_url, timeout_s=0.3)
+    made = AlternativeMe(clock=clock, base_url=exchange.base_url, timeout_s=1)
     yield made
     await made.close()
 

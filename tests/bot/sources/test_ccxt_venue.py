@@ -24,11 +24,18 @@ TOPICS: tuple[Topic, ...] = ("bars", "open_interest", "funding")
 
 @pytest.fixture
 async def venue(exchange: FakeExchange, clock: Clock) -> AsyncIterator[CcxtVenue]:
-    made = CcxtVenue(BINANCE, clock=clock, base_url=exchange.base_url, timeout_s=0.3, paced=False)
+    made = CcxtVenue(BINANCE, clock=clock, base_url=exchange.base_url, timeout_s=5, paced=False)
     yield made
     if made._exchange:
         made._exchange.timeout_on_exit = 0  # ccxt waits for TLS connections to close; there are none
     await made.close()
+
+
+def hurry(venue: CcxtVenue) -> None:
+    """Wait for no answer longer than a moment, from now on; all else may take its time on a busy machine."""
+    venue._timeout_s = 0.3
+    if venue._exchange:
+        venue._exchange.timeout = 300
 
 
 async def one(venue: CcxtVenue, topic: Topic, asset: str, now: datetime, since: datetime | None = None) -> pd.DataFrame:
@@ -246,6 +253,8 @@ async def test_fault_becomes_our_error(
     if warm:
         await venue.fetch(Ask(topic, "BTC", clock.now))
     exchange.faults["*"] = fault
+    if fault == "slow":
+        hurry(venue)
     with pytest.raises(SourceError) as caught:
         await venue.fetch(Ask(topic, "BTC", clock.go(minutes=1), clock.now - timedelta(days=2)))
     assert type(caught.value) is WANTED[fault]
@@ -383,6 +392,7 @@ async def test_a_silent_venue_is_waited_for_once_a_moment(
         await venue.fetch(Ask("bars", "BTC", clock.now))
     before = exchange.count()
     exchange.faults["*"] = "slow"
+    hurry(venue)
     asks = [Ask("funding", asset, clock.now) for asset in ("BTC", "ETH", "SOL")]
     found = await asyncio.gather(*(venue.fetch(ask) for ask in asks), return_exceptions=True)
     assert {type(each) for each in found} == {SourceDown}

@@ -21,7 +21,7 @@ PATH = "/stablecoincharts/all"
 
 @pytest.fixture
 async def llama(exchange: FakeExchange, clock: Clock) -> AsyncIterator[DefiLlama]:
-    made = DefiLlama(clock=clock, base_url=exchange.base_url, timeout_s=0.3)
+    made = DefiLlama(clock=clock, base_url=exchange.base_url, timeout_s=1)
     yield made
     await made.close()
     await made.close()

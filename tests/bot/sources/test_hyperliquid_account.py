@@ -26,7 +26,7 @@ async def info(clock: Clock) -> AsyncIterator[FakeInfo]:
 
 @pytest.fixture
 async def account(info: FakeInfo, clock: Clock) -> AsyncIterator[HyperliquidAccount]:
-    made = HyperliquidAccount(clock=clock, base_url=info.base_url, timeout_s=0.3)
+    made = HyperliquidAccount(clock=clock, base_url=info.base_url, timeout_s=1)
     yield made
     await made.close()
     await made.close()

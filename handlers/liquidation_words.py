@@ -88,7 +88,8 @@ def one_side(answer: LiquidationAnswer, others: Others, shelf: Shelf | None, nea
         parts.append(Part(Line(f"No liquidation: the margin of this {said.side} covers every price.", "headline")))
     else:
         text = f"Liquidation at {shown(answer)} ({distance(said.entry, answer.price)})"
-        parts.append(Part(Line(f"{text}{up_to(answer)}.", "headline")))
+        why = f": only the smallest tier of {NAMES[answer.venue]} is known here" if rough(answer) else ""
+        parts.append(Part(Line(f"{text}{up_to(answer)}{or_nearer(answer)}{why}.", "headline")))
     if near:
         parts.append(Part(Line(near), spare=2))
     if answer.bankruptcy is not None:
@@ -110,6 +111,11 @@ def up_to(answer: LiquidationAnswer) -> str:
     if answer.size is not None or answer.tier_cap_notional is None:
         return ""
     return f", for positions up to {wording.usd(answer.tier_cap_notional)}"
+
+
+def or_nearer(answer: LiquidationAnswer) -> str:
+    """Say of a size whose own tier is not known that it may be liquidated earlier: a higher tier asks for more."""
+    return " or nearer" if rough(answer) else ""
 
 
 def _maintenance(answer: LiquidationAnswer) -> str:
@@ -233,7 +239,7 @@ def both_sides(
     """Tell the prices of a long and a short, how near they are, and the span over all exchanges."""
     parts: list[Part] = []
     for side, answer in answers.items():
-        where = f"liquidation at {shown(answer)} ({distance(answer.position.entry, answer.price)})"
+        where = f"liquidation at {shown(answer)} ({distance(answer.position.entry, answer.price)}){or_nearer(answer)}"
         text = where if answer.price is not None else "no liquidation"
         parts.append(Part(Line(f"{side.capitalize()}: {text}.", "headline")))
     one = next(iter(answers.values()))

@@ -146,7 +146,7 @@ def asked(deps: Deps, args: LiqArgs) -> Asked:
     if args.leverage is None and args.collateral is not None and args.size is not None:
         margin = question.settled(args.collateral, "collateral") or 0.0
         worth = _usd(args.size, args.entry) / (args.entry if args.contract == "inverse" else 1.0)
-        if margin > 0.0:
+        if 0.0 < margin <= worth:  # with more, no leverage is left to speak of
             return replace(question, args=replace(args, leverage=worth / margin))
     return question
 
@@ -313,7 +313,8 @@ def refused(question: Asked, position: Position, error: LiquidationError, *, com
         if error.partial:
             return Refused(_beyond(question, position, error))
         return Refused(f"{name} allows no position of that size on {position.asset} {held}.")
-    return Refused(sentence(error) + (_where_else(question, position) if isinstance(error, NoTierTable) else ""))
+    missing = isinstance(error, NoTierTable) and not error.meant
+    return Refused(sentence(error) + (_where_else(question, position) if missing else ""))
 
 
 def _beyond(question: Asked, position: Position, error: SizeBeyondTable) -> str:

@@ -273,6 +273,7 @@ def _read_as(args: CostArgs, asset: str, rate: _Rate) -> str:
         asset,
         args.side or "both sides",
         size,
+        f"price {wording.price(args.price)}" if args.price and args.size.unit == "coin" else None,
         f"for {wording.duration(args.span)}",
         wording.leverage(args.leverage) if args.leverage else None,
         wording.rate(rate.value, rate.hours),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class MarginArgs(LiqArgs):
     """A position, and the liquidation price that is wanted for it."""
 
-    target: float = argument(PRICE, label="liq 90000", words="liq liquidation target wanted")
+    target: float = argument(PRICE, label="liq price", words="liq liquidation target wanted")
 
 
 @command(subject="calculators", example="/margin 95000 25x long 0.5btc liq 90000")

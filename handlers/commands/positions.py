@@ -36,7 +36,8 @@ async def liq(deps: Deps, args: LiqArgs) -> Reply:
     """
     question = asked(deps, args)
     _ask_about_thousands(deps, question)
-    if question.args.leverage is None and args.margin_mode != "cross":
+    funded = args.collateral is not None and args.size is not None
+    if question.args.leverage is None and args.margin_mode != "cross" and not funded:
         return _by_leverage(deps, question)
     answers = {side: _answer(question, side) for side in question.sides}
     one = next(iter(answers.values()))
@@ -139,9 +140,10 @@ def _by_leverage(deps: Deps, question: Asked) -> Reply:
         raise why_not or Refused("No leverage can be answered. Type one, like /liq 95000 25x long.")
     columns = ("Leverage", "Long", "Short") if len(sides) == 2 else ("Leverage", "Liquidation", "Distance")
     title = f"{sides[0].capitalize()} from" if len(sides) == 1 else "From"
+    held = f"{words.up_to(last)}{words.or_nearer(last)}"
     return Reply(
         blocks=(
-            Line(f"{title} {wording.price(args.entry)}, liquidation by leverage{words.up_to(last)}:", "headline"),
+            Line(f"{title} {wording.price(args.entry)}, liquidation by leverage{held}:", "headline"),
             Table(columns, tuple(rows)),
             *_spread(question, sides[0]),
             Line(words.assumed(last), "caveat"),

@@ -197,11 +197,13 @@ def tiers(
             line = _line(file.text(), f"{name},{currency},")
             if line is not None:
                 return parse_table(file.text(), line)
+    near = _near(dated, name)
     raise NoTierTable(
-        f"no tier table of {rule.title} is known here for {name}{_near(dated, name)}",
+        f"no tier table of {rule.title} is known here for {name}{near}",
         venue=rule.venue,
         contract=rule.contract,
         asset=name,
+        meant=bool(near),
     )
 
 
@@ -308,5 +310,5 @@ def _near(dated: list[_File], name: str) -> str:
         rows = {line.split(",", 1)[0] for line in file.text().splitlines() if not line.startswith("#")}
         near = sorted(row for row in rows if row[:1].isdigit() and row.lstrip("0123456789").removeprefix("M") == name)
         if near:
-            return f"; did you mean {' or '.join(near)}?"
+            return f"; did you mean {' or '.join(f'{row} (one is {row.removesuffix(name)} {name})' for row in near)}?"
     return ""

@@ -76,6 +76,7 @@ async def test_cost_of_acceptance_a18(line: str) -> None:
         pytest.param("/cost 100k 7d btc long 25x 1%", "$4,000 margin, more than all of it.", id="above the margin"),
         pytest.param("/cost 100k 1h long 0.01%", "no payment falls into it", id="between two payments"),
         pytest.param("/cost 2btc @50000 7d long 0.01%", "This long pays $210 in 7 days.", id="size in coins"),
+        pytest.param("/cost 2btc @50000 7d long 0.01%", "2 BTC · price 50,000 · for 7 days", id="the price is echoed"),
     ],
 )
 async def test_cost_says_who_pays(line: str, said: str) -> None:
@@ -377,7 +378,7 @@ async def test_at_the_highest_leverage_the_stop_comes_first(line: str) -> None:
         pytest.param("/pnl 95000", "The exit price is missing.", id="no exit"),
         pytest.param("/margin 95000 25x long liq 90000", "The size is missing.", id="margin without a size"),
         pytest.param("/margin 95000 long 0.5btc liq 90000", "The leverage is missing.", id="margin, no leverage"),
-        pytest.param("/margin 95000 25x long 0.5btc", "The liq 90000 is missing", id="margin, no wanted price"),
+        pytest.param("/margin 95000 25x long 0.5btc", "The liq price is missing", id="margin, no wanted price"),
         pytest.param("/margin 95000 25x long 0.5btc liq 96000", "Type a price below 95,000, like liq 85500", id="side"),
         pytest.param(
             "/margin 95000 200x long 0.5btc liq 90000", "Type for example /margin 95000 150x", id="margin, cap"

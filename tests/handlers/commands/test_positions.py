@@ -234,7 +234,7 @@ async def test_cross_of_a_coin_margined_contract_counts_in_coin() -> None:
         pytest.param("/liq 95000 25x long 0.5btc collateral 0.1btc", "margined in dollars", id="coins in a linear one"),
         pytest.param("/liq 95000 1x long 2Busd", "allows no position of that size", id="above the table"),
         pytest.param("/liq 95000 25x long balance 500", "count in cross margin only", id="balance without cross"),
-        pytest.param("/liq 0.00001 10x pepe", "did you mean 1000PEPE?", id="a thousand coins"),
+        pytest.param("/liq 0.00001 10x pepe", "did you mean 1000PEPE (one is 1000 PEPE)?", id="a thousand coins"),
         pytest.param("/liq 95000 10x hl coin-m", "No coin-margined contracts of Hyperliquid", id="no such contract"),
         pytest.param("/liq 95 25 long", "Which is the leverage, 95 or 25?", id="two that could be the leverage"),
         pytest.param(
@@ -255,6 +255,32 @@ async def test_refusals_say_what_to_type(line: str, words: str) -> None:
     assert words in answer
     assert "\n" not in answer
     assert len(answer) < 330
+
+
+async def test_a_coin_listed_by_the_thousand_is_not_looked_for_elsewhere() -> None:
+    with pytest.raises(Refused, match=r"did you mean 1000SHIB \(one is 1000 SHIB\)\?$"):
+        await say("/liq 0.00001 10x long shib")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        pytest.param("/liq 95000 5x long 200M gate", "or nearer: only the smallest tier of Gate is known", id="one"),
+        pytest.param("/liq 95000 5x 1M kucoin", "Long: liquidation at 76,351.22 (−19.63 %) or nearer.", id="both"),
+        pytest.param("/liq 95000 long 1M kucoin", "liquidation by leverage or nearer:", id="no leverage"),
+    ],
+)
+async def test_a_size_of_an_unknown_tier_is_told_as_the_farthest_price(line: str, said: str) -> None:
+    assert said in text_of(await say(line))
+    assert "or nearer" not in text_of(await say(line.replace("gate", "okx").replace("kucoin", "okx")))
+
+
+async def test_an_overfunded_position_needs_no_leverage() -> None:
+    long = await say("/liq 95000 long 0.5btc collateral 60000")
+    assert "No liquidation: the margin of this long covers every price." in text_of(long)
+    assert long.values["liquidation_price"] is None
+    short = await say("/liq 95000 short 0.5btc collateral 60000")
+    assert short.values["liquidation_price"] == pytest.approx((60_000 + 47_500) / (0.5 * 1.004))
 
 
 async def test_what_a_refusal_proposes_can_be_asked() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import re
 import subprocess
 import sys
 from itertools import pairwise
@@ -189,17 +190,19 @@ def test_unknown_bounds_are_said():
 @pytest.mark.parametrize(
     ("asked", "error", "says"),
     [
-        (("binance", "linear", "PEPE"), NoTierTable, "did you mean 1000PEPE?"),
-        (("binance", "linear", "BABYDOGE"), NoTierTable, "did you mean 1MBABYDOGE?"),
-        (("binance", "linear", "NOSUCH"), NoTierTable, "Binance USD-M is known here for NOSUCH$"),
+        (("binance", "linear", "PEPE"), NoTierTable, "did you mean 1000PEPE (one is 1000 PEPE)?"),
+        (("binance", "linear", "BABYDOGE"), NoTierTable, "did you mean 1MBABYDOGE (one is 1M BABYDOGE)?"),
+        (("binance", "linear", "NOSUCH"), NoTierTable, "Binance USD-M is known here for NOSUCH"),
         (("binance", "linear", "BTC", "EUR"), NoTierTable, "for BTC"),
         (("nowhere", "linear", "BTC"), UnknownVenue, "known are binance"),
     ],
     ids=["scaled", "million", "none", "quote", "venue"],
 )
 def test_no_table(asked, error, says):
-    with pytest.raises(error, match=says.replace("?", "\\?")):
+    with pytest.raises(error, match=re.escape(says)) as refused:
         tiers(*asked)
+    assert getattr(refused.value, "meant", False) is ("did you mean" in says)
+    assert "?" in says or "?" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

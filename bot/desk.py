@@ -38,7 +38,7 @@ class AssetEvent:
 
     source: str
     asset: str
-    kind: Literal["interval", "absent", "contradicts", "agrees"]
+    kind: Literal["interval", "absent", "listed", "contradicts", "agrees"]
     text: str
     since: datetime
 

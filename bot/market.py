@@ -10,11 +10,11 @@ import asyncio
 import random
 from collections import deque
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import structlog
 
-from bot.agreement import LASTING, Agreement
+from bot.agreement import LASTING, Agreement, Contradiction
 from bot.border import Border
 from bot.breaker import Breaker
 from bot.desk import (
@@ -62,9 +62,9 @@ class Market:
     """Ask every source what is due and pass on what can be true.
 
     clock: read at receipt, since an exchange's time may lie after the beginning of the round. remembered: the newest
-    stored value of (venue, asset, input), by which a restart goes on where it stopped. in_trouble: what was
-    last told of each source, by an earlier process; owed: the pasts that it had put off; both read once. portion: how
-    many assets of a topic and venue are asked for a long past in one round. chance: the jitter, in [0, 1).
+    stored value of (venue, asset, input), by which a restart goes on where it stopped. in_trouble: what was last told
+    of each source, and of "source asset", by an earlier process; owed: the pasts that it had put off; both read once.
+    portion: how many assets of a topic and venue are asked for a long past in one round. chance: the jitter, in [0, 1).
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Market:
         *,
         clock: Callable[[], datetime],
         remembered: Remembered | None = None,
-        in_trouble: Callable[[], Mapping[str, State]] = dict,
+        in_trouble: Callable[[], Mapping[str, str]] = dict,
         owed: Callable[[], Mapping[Debt, datetime]] = dict,
         chance: Callable[[], float] = random.random,
         history: timedelta = HISTORY,
@@ -83,7 +83,7 @@ class Market:
         self._clock, self._chance, self._patience_s = clock, chance, patience_s
         self._remembered = remembered or (lambda _venue, _asset, _name: None)
         self._pasts = Pasts(self._remembered, history, portion)
-        self._before: Callable[[], tuple[Mapping[str, State], Mapping[Debt, datetime]]] | None = lambda: (
+        self._before: Callable[[], tuple[Mapping[str, str], Mapping[Debt, datetime]]] | None = lambda: (
             in_trouble(),
             owed(),
         )
@@ -108,14 +108,26 @@ class Market:
         if self._before:
             (known, owed), self._before = self._before(), None
             self._pasts.load(owed)
-            for desk in self._desks:
-                desk.told = known.get(desk.source.name, "ok")
+            self._take_over(known)
         found = await asyncio.gather(*(self._desk(desk, assets, now) for desk in self._desks))
         events = [event for desk in self._desks if (event := change(desk, now))]
         points = self._agreeing([each for batch in found for each in batch if not isinstance(each, Chain)], now)
         chains = [each for batch in found for each in batch if isinstance(each, Chain)]
         told, self._told = self._told, []
         return Collected(points, events, told, chains, self._pasts.changes())
+
+    def _take_over(self, known: Mapping[str, str]) -> None:
+        """Begin with what an earlier process has told, so that none of it is told again."""
+        for desk in self._desks:
+            venue = desk.source.name
+            desk.told = cast("State", known.get(venue, "ok"))
+            for about, kind in known.items():
+                source, _, asset = about.partition(" ")
+                if source == venue and kind == "absent":
+                    self._gone.add((venue, asset))
+                elif source == venue and kind == "contradicts":
+                    said = f"its figures of {asset} did not agree with the other venues'"
+                    self._agreement.standing[venue, asset] = Contradiction(venue, asset, said)
 
     def owe(self, debt: Debt, since: datetime) -> None:
         """Have a past asked for in the next rounds, although something newer is stored; of a source we have."""
@@ -315,7 +327,10 @@ class Market:
         """Tell when a venue settles funding in another rhythm: the same rate is then another yearly one."""
         if "mark_price" not in each.frame.columns or "funding_interval_hours" not in each.frame.columns:
             return
-        self._gone.discard((desk.source.name, each.asset))
+        if (desk.source.name, each.asset) in self._gone:
+            self._gone.discard((desk.source.name, each.asset))
+            said = f"{desk.title} has {each.asset} again."
+            self._told.append(AssetEvent(desk.source.name, each.asset, "listed", said, now))
         hours = float(each.frame["funding_interval_hours"].iloc[-1])
         before, asset.hours = asset.hours, hours
         if before is None:

@@ -106,10 +106,14 @@ class Ticker:
             ],
         )
         for event in found.events:
-            health.remember_told(self._store, event.source, event.state)
-            self._tell(sentence(event), MARKET, now, good=event.state == "ok")
+            with self._store.write():  # both or neither: what a kill in between leaves out would never be told
+                health.remember_told(self._store, event.source, event.state)
+                self._tell(sentence(event), MARKET, now, good=event.state == "ok")
         for change in found.assets:
-            self._tell(change.text, change.asset, now, good=change.kind == "agrees")
+            with self._store.write():
+                if change.kind != "interval":  # an interval is stored with its rate
+                    health.remember_told(self._store, f"{change.source} {change.asset}", change.kind)
+                self._tell(change.text, change.asset, now, good=change.kind in {"agrees", "listed"})
 
     def _tell(self, text: str, asset: str, now: datetime, *, good: bool) -> None:
         """Say once that a source or a contract went or changed, and once that it is back (/sub sources)."""
@@ -136,11 +140,14 @@ def sentence(event: SourceEvent) -> str:
     """Say in one sentence what became of a source."""
     name = source_title(event.source)
     topics = wording.listing([topic.replace("_", " ") for topic in event.topics])
+    which = f" ({topics})"
+    if name.endswith(topics):  # "Bybit liquidations" is one stream, and its one topic
+        name, which = f"The stream of {name}", ""
     since = wording.clock(event.since, dated=True)
     match event.state:
         case "ok":
-            return f"{name} answers again ({topics})."
+            return f"{name} answers again{which}."
         case "blocked":
-            return f"{name} refuses this server ({topics}) since {since}: {event.reason}"
+            return f"{name} refuses this server{which} since {since}: {event.reason}"
         case _:
-            return f"{name} does not answer ({topics}) since {since}: {event.reason}"
+            return f"{name} does not answer{which} since {since}: {event.reason}"

@@ -197,9 +197,9 @@ def test_a_stream_that_stands_still_is_told_and_all_else_goes_on(stage: Stage, f
     blocked = fault == "geo"
     gone, *back = told(found)
     verb = "refuses this server" if blocked else "does not answer"
-    assert gone.startswith(f"OKX liquidations {verb} (liquidations) since 20 November 12:0")
+    assert gone.startswith(f"The stream of OKX liquidations {verb} since 20 November 12:0")
     assert said in gone
-    assert back == ([] if blocked else ["OKX liquidations answers again (liquidations)."])  # a block is probed hourly
+    assert back == ([] if blocked else ["The stream of OKX liquidations answers again."])  # a block is probed hourly
     assert "Binance liquidations: answers" in found.sources
     assert re.search(r"^OKX: answers", found.sources, re.MULTILINE), "what is asked goes on"
     assert not any(found.alarms().values())

@@ -67,6 +67,51 @@ async def test_news_of_a_contract_reach_its_watchers_once(tmp_path: Path) -> Non
     store.close()
 
 
+async def test_a_restart_tells_no_news_of_a_contract_again(tmp_path: Path) -> None:
+    clock = Clock(datetime(2026, 11, 20, 12, 34, 56, tzinfo=UTC))
+    assets = ["BTC", "ETH", "SOL"]
+    store = Store(tmp_path / "a.db")
+    mine = chats.ensure(store, "telegram", "1", None, kind="private", title=None, now=clock.now).id
+    chats.subscribe(store, mine, "sources", chats.ANY)
+
+    async def process(exchange: FakeExchange) -> list[str]:
+        """Run two rounds in a process of its own; return what was told in it."""
+        before = store.one("SELECT count(*) AS n FROM notices")
+        assert before
+        rows = [BY_NAME[name] for name in ("binance", "okx", "gate")]
+        held = Market(
+            [CcxtVenue(row, clock=clock, base_url=exchange.base_url, paced=False) for row in rows],
+            clock=clock,
+            history=timedelta(hours=5),
+            remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
+            in_trouble=lambda: health.told(store),
+        )
+        ticker = Ticker(store, held, Held(clock), assets, told=lambda: None)
+        for _ in range(2):
+            clock.go(minutes=1)
+            await ticker.turn()
+        await held.close()
+        rows_ = store.rows("SELECT payload FROM notices ORDER BY id LIMIT -1 OFFSET ?", (before["n"],))
+        return [row["payload"] for row in rows_]
+
+    async with FakeExchange(clock) as exchange:
+        assert await process(exchange) == []
+        exchange.gone.add(("okx", "SOL"))
+        exchange.scale["gate", "ETH"] = 10.0
+        told = " ".join(await process(exchange))
+        assert ("OKX has SOL no longer" in told, "Gate is left out of ETH" in told) == (True, True)
+        assert await process(exchange) == []
+        assert await process(exchange) == []
+        exchange.gone.clear()
+        exchange.scale.clear()
+        told = " ".join(await process(exchange))
+        assert ("OKX has SOL again" in told, "Gate agrees on ETH again" in told) == (True, True)
+        assert await process(exchange) == []
+        exchange.gone.add(("okx", "SOL"))
+        assert "OKX has SOL no longer" in " ".join(await process(exchange))
+    store.close()
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from handlers.answer import answer
 from handlers.channel import Address
 from handlers.command import Asker, Deps, Refused
-from handlers.reply import Block, Buttons, Picture, Reply, plain_text
+from handlers.reply import Buttons, Picture, Reply, plain_text
 from storage.db import Store, StoreError
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def say(text: str, config: Path | None, db: Path | None, *, as_json: bool) -> in
     if as_json:
         sys.stdout.write(json.dumps(to_json(text, reply), default=str) + "\n")
     else:
-        sys.stdout.write(_words(reply) + "\n")
+        # Buttons are written out, to be copied: what to ask next. A program has the values instead.
+        sys.stdout.write(plain_text(reply.all_blocks()) + "\n")
         if picture:
             sys.stdout.write(f"The chart is in {picture}\n")
     return 0
@@ -67,8 +68,7 @@ def to_json(text: str, reply: Reply) -> dict[str, Any]:
 
 
 def _words(reply: Reply) -> str:
-    shown: tuple[Block, ...] = tuple(block for block in reply.all_blocks() if not isinstance(block, Buttons))
-    return plain_text(shown)
+    return plain_text(tuple(block for block in reply.all_blocks() if not isinstance(block, Buttons)))
 
 
 def _plain(value: Any) -> Any:

@@ -162,6 +162,8 @@ def test_say_answers(perpulse: Perpulse, tmp_path: Path) -> None:
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith("Read as: BTC · long · entry 95,000 · 25x · isolated")
     assert "91,566.27 (−3.61 %)" in ended.out
+    more = "More: /liq 95000 25x short · /liq 95000 25x long 1Musd · /watch long btc 95000 25x"
+    assert ended.out.splitlines()[-1] == more, "the other side, a size and watching it, to be copied"
     assert list(tmp_path.iterdir()) == [], "a calculator touches no file"
 
 
@@ -251,7 +253,8 @@ def test_a_dead_network_leaves_the_stored_figures_with_their_age(
     assert ended.code == 0
     assert "91,000" in ended.out
     assert "Not current" in ended.out
-    assert re.search(r"\d+ days old", ended.out.splitlines()[-1])
+    assert re.search(r"\d+ days old", ended.out.splitlines()[-2])
+    assert ended.out.splitlines()[-1] == "More: /chart price btc · /health btc"
     assert "Traceback" not in ended.err
 
 

@@ -233,7 +233,7 @@ def told(renewals: Iterable[Renewal]) -> list[str]:
     for each in renewals:
         title = TITLES[each.venue]
         if each.error:
-            lines.append(f"{title}: {each.error} Its tables stay as they are.")
+            lines.append(f"{title}: {each.error.removeprefix(f'{title} ')} Its tables stay as they are.")
             continue
         parts = [
             f"{each.count(kind):,} {word}"

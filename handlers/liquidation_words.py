@@ -250,11 +250,14 @@ def both_sides(
     if gone:
         text = f"The whole margin is gone at {wording.listing(gone)}, the bankruptcy price."
         parts.append(Part(Line(text), spare=3))
-    parts.append(Part(Line(f"{_maintenance(one)}{up_to(one)}.")))
+    if len({each.tier for each in answers.values()}) > 1:  # a short is worth more at its liquidation than a long
+        parts += [Part(Line(f"{_maintenance(each)} for the {side}.")) for side, each in answers.items()]
+    else:
+        parts.append(Part(Line(f"{_maintenance(one)}{up_to(one)}.")))
     if one.notional is not None and one.margin is not None:
         parts.append(Part(Line(_size_and_margin(one)), spare=1))
     spans = [f"{side} {told}" for side, answer in answers.items() if (told := span(answer, every[side]))]
     if spans:
         parts.append(Part(Line(f"Over all exchanges: {', '.join(spans)}."), spare=1))
-    parts.append(Part(Line(assumed(one), "caveat")))
+    parts.append(Part(Line(assumed(max(answers.values(), key=lambda each: each.tier)), "caveat")))
     return tuple(parts)

@@ -305,7 +305,7 @@ async def test_the_command_line(desk: Desk, tmp_path: Path) -> None:
         pytest.param(("tiers", "refresh", "deribit"), "there is nothing to renew", id="fixed formula"),
         pytest.param(("tiers", "show", "SOL", "gate"), "Try another venue, or: perpulse tiers refresh", id="no table"),
         pytest.param(
-            ("tiers", "refresh", "gate", "--base-url", "http://127.0.0.1:9"), "Gate cannot be reached", id="down"
+            ("tiers", "refresh", "gate", "--base-url", "http://127.0.0.1:9"), "Gate: cannot be reached", id="down"
         ),
     ],
 )

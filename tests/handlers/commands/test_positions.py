@@ -275,6 +275,14 @@ async def test_a_size_of_an_unknown_tier_is_told_as_the_farthest_price(line: str
     assert "or nearer" not in text_of(await say(line.replace("gate", "okx").replace("kucoin", "okx")))
 
 
+async def test_both_sides_in_two_tiers_are_told_apart() -> None:
+    text = text_of(await say("/liq 95000 25x 820000usd"))
+    assert "Maintenance margin 0.50 % of the position − $300 (tier 2) for the long." in text
+    assert "Maintenance margin 0.65 % of the position − $1,500 (tier 3) for the short." in text
+    assert "(tier 3)" in text_of(await say("/liq 95000 25x 1M"))
+    assert "for the short" not in text_of(await say("/liq 95000 25x 1M"))
+
+
 async def test_an_overfunded_position_needs_no_leverage() -> None:
     long = await say("/liq 95000 long 0.5btc collateral 60000")
     assert "No liquidation: the margin of this long covers every price." in text_of(long)

@@ -65,6 +65,14 @@ class _Filter(logging.Filter):
         return True
 
 
+def _line(_: Any, __: str, event: MutableMapping[str, Any]) -> str:
+    """Put an event into one line: the sentence, then what belongs to it by name. The level is the handler's to say."""
+    said = str(event.pop("event", ""))
+    trace = event.pop("exception", None)
+    line = " ".join([said, *(f"{name}={value}" for name, value in event.items())])
+    return f"{line}\n{trace}" if trace else line
+
+
 def set_up(*, debug: bool = False, quiet: bool = False, secrets: Iterable[str] = ()) -> Redactor:
     """Send every log line to standard error, redacted; return the redactor for texts that go to a chat.
 
@@ -80,7 +88,8 @@ def set_up(*, debug: bool = False, quiet: bool = False, secrets: Iterable[str] =
     logging.captureWarnings(capture=True)  # else libraries write them to the screen past the redaction
     for name in _TALKERS:
         logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    # That a turn is still on when the next one is due is no news, and it says so in the words of its own code.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
     def redacted(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
@@ -89,8 +98,7 @@ def set_up(*, debug: bool = False, quiet: bool = False, secrets: Iterable[str] =
         processors=[
             structlog.processors.format_exc_info,
             redacted,
-            structlog.stdlib.add_log_level,
-            structlog.processors.KeyValueRenderer(key_order=["event"], drop_missing=True, repr_native_str=False),
+            _line,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,

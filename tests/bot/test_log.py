@@ -188,3 +188,11 @@ def test_a_library_that_says_it_in_one_line_shows_its_insides_in_debug_only(
     assert said.count("it went wrong") == 2
     assert ("ValueError: telegram.ext" in said) is debug
     assert "ValueError: bot.delivery" in said, "our own defects are shown whole"
+
+
+def test_a_line_is_a_sentence_and_what_belongs_to_it(capsys: pytest.CaptureFixture[str]) -> None:
+    log.set_up()
+    structlog.get_logger("bot.backfill").warning("the file differs", file="a.zip", differing="3 of 9")
+    logging.getLogger("apscheduler.scheduler").warning("Execution of job skipped: maximum number of running instances")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(" WARNING bot.backfill: the file differs file=a.zip differing=3 of 9")

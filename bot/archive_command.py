@@ -185,8 +185,12 @@ def _tell(result: Result, said: list[str], *, as_json: bool) -> None:
             cli.out(f"  gap: {_GROUPS[gap.group]}, {span}: {gap.reason}")
         if len(gaps) > SHOWN_GAPS:
             cli.out(f"  ... and {len(gaps) - SHOWN_GAPS} more gaps; --json lists them all.")
-    for problem in [*result.unknown, *result.problems, *result.damaged]:
+    for problem in [*result.unknown, *result.problems, *result.damaged[:SHOWN_GAPS]]:
         sys.stderr.write(f"{problem}\n")
+    if more := result.damaged[SHOWN_GAPS:]:
+        sys.stderr.write(f"... and {len(more)} more damaged files; --json lists them all.\n")
+    if result.damaged:
+        sys.stderr.write("What is damaged is asked for again by the next backfill, and by perpulse run.\n")
     for trouble in said:
         sys.stderr.write(f"{trouble} The hours since the archive's last day come when it answers: perpulse run.\n")
     if result.stopped:

@@ -21,6 +21,7 @@ import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot import archive_command
 from bot.backfill import Backfill, Result, Step
 from bot.config import Config
 from bot.sources.binance_archive import BinanceArchive
@@ -340,6 +341,15 @@ async def test_a_verified_file_of_another_shape_is_skipped_and_the_rest_goes_on(
     assert [why in each for each in result.damaged] == [True]
     assert result.stopped is None
     assert len(result.gaps["BTC"]) == 2
+
+
+def test_many_damaged_files_are_not_a_screenful(capsys: pytest.CaptureFixture[str]) -> None:
+    result = Result()
+    result.damaged += [f"file {number} is damaged" for number in range(400)]
+    archive_command._tell(result, [], as_json=False)
+    *some, more, what_next = capsys.readouterr().err.splitlines()
+    assert (len(some), more) == (12, "... and 388 more damaged files; --json lists them all.")
+    assert "asked for again" in what_next
 
 
 async def test_missing_days_are_gaps_and_asked_for_again(store: Store, archive: FakeArchive, clock: Still) -> None:

@@ -251,7 +251,7 @@ def both_sides(
         text = f"The whole margin is gone at {wording.listing(gone)}, the bankruptcy price."
         parts.append(Part(Line(text), spare=3))
     if len({each.tier for each in answers.values()}) > 1:  # a short is worth more at its liquidation than a long
-        parts += [Part(Line(f"{_maintenance(each)} for the {side}.")) for side, each in answers.items()]
+        parts += [Part(Line(f"{_maintenance(each)} for the {side}."), spare=1) for side, each in answers.items()]
     else:
         parts.append(Part(Line(f"{_maintenance(one)}{up_to(one)}.")))
     if one.notional is not None and one.margin is not None:

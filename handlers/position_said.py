@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from signals.liquidation import Shelf, TierTable
 
 NOT_FETCHED = {(venue, "inverse") for venue in ("deribit", "bitget", "kucoin")} | {("deribit", "linear")}
+LONGEST_REFUSAL = 330  # characters of a refusal; make fuzz takes longer ones for a fault
 STALE_DAYS = 60  # venues change their tables several times a year
 ALONE = choice("other positions", dict.fromkeys(("alone", "only", "single"), True))
 CROSS_EXAMPLE = "/liq 95000 25x long 0.5btc cross balance 5000 alone"
@@ -327,20 +328,26 @@ def _beyond(question: Asked, position: Position, error: SizeBeyondTable) -> str:
         f"A position of that size {'grows' if within else 'is'} above the tiers of {name} that are known here, "
         f"up to {_limit(table)} (table of {wording.day(error.as_of)})."
     )
+    by_older = ""
     with contextlib.suppress(LiquidationError):
         older = quote(position, on=error.as_of - timedelta(days=1), shelf=question.shelf)
         fuller = question.args.leverage is not None and Assumption.BOUND_UNKNOWN not in older.assumptions
         if fuller and older.price is not None:
             at = f"{wording.price(older.shown)} ({words.distance(position.entry, older.price)})"
-            text += f" By the fuller table of {wording.day(older.table_as_of)}, since changed, liquidation is at {at}."
+            by_older = (
+                f" By the fuller table of {wording.day(older.table_as_of)}, since changed, liquidation is at {at}."
+            )
     answering = [
         words.NAMES[venue]
         for venue, each in compare(position, shelf=question.shelf).items()
         if isinstance(each, LiquidationAnswer) and not words.rough(each)
     ]
-    if not answering:
-        return f"{text} Type a smaller size."
-    return f"{text} Type a smaller size, or an exchange whose tiers reach that far: {wording.listing(answering)}."
+    what = "Type a smaller size."
+    if answering:
+        what = f"Type a smaller size, or an exchange whose tiers reach that far: {wording.listing(answering)}."
+    if len(text + by_older + what) >= LONGEST_REFUSAL:  # prices with twenty digits: nobody's position
+        by_older = ""
+    return f"{text}{by_older} {what}"
 
 
 def _limit(table: TierTable) -> str:

@@ -291,6 +291,15 @@ async def test_an_overfunded_position_needs_no_leverage() -> None:
     assert short.values["liquidation_price"] == pytest.approx((60_000 + 47_500) / (0.5 * 1.004))
 
 
+async def test_a_price_of_many_digits_makes_no_long_refusal() -> None:
+    with pytest.raises(Refused) as caught:
+        await say("/liq @999999999 10x short 5Musd bybit cross balance 999999999999usd alone")
+    assert "fuller table" not in str(caught.value)
+    assert "Type a smaller size" in str(caught.value)
+    with pytest.raises(Refused, match="By the fuller table of"):
+        await say("/liq 95000 10x long 5M bybit")
+
+
 async def test_what_a_refusal_proposes_can_be_asked() -> None:
     with pytest.raises(Refused) as caught:
         await say("/liq 95000 50x hl short 200M usd")

@@ -27,6 +27,7 @@ _SIGNS = str.maketrans(
     }
 )
 _COMMA = re.compile(r",(?!\d)|(?<!\d),|(?<=\d{4}),(?=\d+x)", re.IGNORECASE)  # 95000,25x is two words, 95,000 is one
+_BEGUN = re.compile(r"(?:^|\s),(\d\S*)")  # `,5btc`: half a coin to some, and a loose comma before five to others
 _POINT = re.compile(r"[:']*\.\d")  # one point: `...5` are three dots and a number
 _COLON = re.compile(r":(?=[\d$@\s])(?<=[A-Za-z]:)")
 _COMMAND = re.compile(r"\s*[/／]?\s*([^\s@]*)(?:@\S*)?\s*(.*)", re.DOTALL)
@@ -63,6 +64,9 @@ def chunks(text: str) -> list[str]:
     if "@" in text:
         text = text.replace("@", " @")
     if "," in text:
+        if begun := _BEGUN.search(text):
+            rest = shown(begun[1])
+            raise Refused(f"Is ,{rest} 0.{rest} or {rest}? Type 0.{rest} or {rest}.")
         text = _COMMA.sub(" ", text)
     if ":" in text:
         text = _COLON.sub(" ", text)

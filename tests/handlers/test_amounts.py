@@ -41,6 +41,7 @@ def test_a_size_by_name(text: str, size: Size) -> None:
         pytest.param("size 500 btc", "Type it like 500btc or 500usd", id="five hundred coins, or dollars"),
         pytest.param("size 5000 doge", "Type it like 5000doge or 5000usd", id="of a cheap coin"),
         pytest.param("isolated margin 1000usd", "Type collateral 1000usd or size 1000usd", id="a mode or an amount"),
+        pytest.param(",5btc", "Type 0.5btc or 5btc", id="a comma before the number"),
         pytest.param("1e20 btc", "more than there is", id="more than there is"),
     ],
 )

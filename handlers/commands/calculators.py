@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from handlers.command import Deps
     from handlers.reply import Block
 
+NEARLY_GONE = -70.0  # percent of the margin: what is left is about the maintenance margin of high leverage
 ROOM = 0.005  # share of the entry left between stop and liquidation: fees, slippage, mark against last price
 
 
@@ -160,8 +161,11 @@ def _pnl_lines(args: PnlArgs, asset: str, side: Side, numbers: dict[str, Any]) -
     lines: list[Block] = []
     if args.exit is not None:
         lines.append(Line(_pnl_headline(side, asset, numbers), "headline"))
-        if (numbers["return_on_margin_pct"] or 0.0) <= -100:
+        of_margin = numbers["return_on_margin_pct"] or 0.0
+        if of_margin <= -100:
             lines.append(Line(f"That is more than the margin: the {side} is liquidated on the way, see /liq."))
+        elif of_margin <= NEARLY_GONE:
+            lines.append(Line(f"The margin is nearly gone: the {side} may be liquidated before this price, see /liq."))
     if args.fee is not None:
         share = _move(numbers["breakeven_price"] / args.entry - 1, 3)
         at = f"{wording.price(numbers['breakeven_price'])} ({share})"

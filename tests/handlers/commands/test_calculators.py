@@ -293,6 +293,7 @@ async def test_break_even_alone_and_of_an_inverse_contract() -> None:
         pytest.param("/pnl 100000 90000 short $10k", "Short: +$1,000, +10.00 %", {"pnl_usd": 1000.0}, id="short gain"),
         pytest.param("/pnl 100000 90000 long", "Long: −10.00 % of the position.", {"return_pct": -10.0}, id="loss"),
         pytest.param("/pnl 100000 90000 20x long", "the long is liquidated on the way", {}, id="more than the margin"),
+        pytest.param("/pnl 95000 91300 25x long", "may be liquidated before this price", {}, id="nearly the margin"),
         pytest.param(
             "/pnl 107410.3 110000 long fee 0.06%",
             "Break-even at 107,539.27",

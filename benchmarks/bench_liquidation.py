@@ -93,7 +93,7 @@ def exactness() -> None:
     peer = peer_price(table)
     print(f"Binance BTCUSDT, table of {table.as_of}, isolated: error as a share of the distance to liquidation")
     if peer is None:
-        print(f"{PEER}: skipped: {PEER} is not installed")
+        print(f"{PEER}: skipped: {PEER} is not installed; pip install --group peers (pip 25.1 or newer)")
     print(f"{'notional':>13} {'side':>5} {'at':>4} {'by bisection':>13} {'ours':>9} {PEER if peer else ''}")
     worst, worst_peer = 0.0, 0.0
     for notional in NOTIONALS:

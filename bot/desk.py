@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from storage.points import Points
 
 TOLD_AFTER: Final = 3  # failed rounds in a row: one lost answer is not news
+TOLD_REST: Final = timedelta(minutes=2)  # nor is a rest as short as this
 SLACK: Final = timedelta(seconds=1)  # a tick that comes a little early is not sent away for a whole round
 
 
@@ -132,6 +133,8 @@ def change(desk: Desk, now: datetime) -> SourceEvent | None:
     told = [line.breaker for line in desk.lines if line.breaker.failures >= TOLD_AFTER]
     state: State = desk.told
     reason, since = "", now
+    if _short(desk.host, now):
+        return None
     if desk.host.state != "ok":
         failing = tuple(line.topic for line in desk.lines)
         state, reason, since = desk.host.state, desk.host.reason, desk.host.since or now
@@ -143,6 +146,13 @@ def change(desk: Desk, now: datetime) -> SourceEvent | None:
         return None
     desk.told = state
     return SourceEvent(desk.source.name, failing, state, reason, since)
+
+
+def _short(host: Breaker, now: datetime) -> bool:
+    """Tell whether a host rests, but only for a moment: who is asked to slow down is not away."""
+    if host.state != "down" or host.failures >= TOLD_AFTER or host.next_try is None:
+        return False
+    return host.next_try - now < TOLD_REST
 
 
 def health(desk: Desk, line: Line) -> SourceHealth:

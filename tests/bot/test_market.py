@@ -193,6 +193,21 @@ async def test_one_lost_answer_is_not_news(clock: Clock) -> None:
     assert events + await rounds(held, clock, 5) == []
 
 
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [pytest.param(33, [], id="for a moment"), pytest.param(900, ["down", "ok"], id="for a quarter of an hour")],
+)
+async def test_being_asked_to_slow_down_for_a_moment_is_not_news(clock: Clock, seconds: int, told: list[str]) -> None:
+    source = Script(answer)
+    held = market(clock, source)
+    await rounds(held, clock, 1)
+    source.does = raising(SourceDown("Binance is too busy.", clock.now + timedelta(seconds=60 + seconds)))
+    events = await rounds(held, clock, 1)
+    assert states(held) == {"open_interest": "down"}
+    source.does = answer
+    assert [each.state for each in events + await rounds(held, clock, 20)] == told
+
+
 async def test_all_assets_are_back_at_once(clock: Clock) -> None:
     source = Script(raising(SourceDown("down")))
     held = market(clock, source)

@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
+import numpy as np
+
 from signals.inputs import INPUTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from signals.series import Array
     from storage.points import Points
 
     Remembered = Callable[[str, str, str], float | None]
@@ -21,6 +24,7 @@ SHIFTED: Final = timedelta(minutes=5)  # no clock is so wrong: then it is the an
 JUMP: Final = 100.0  # no price and no open interest moves so much between two figures; a slip of units is 1000
 FLOW_JUMP: Final = 500.0  # an hour's volume does swing, a hundredfold between a dull night and a crash
 BELIEVED: Final = timedelta(days=1)  # a level that holds for a day is the venue's new truth: a redenomination
+LONG: Final = 16  # figures from which on arrays pay
 ENOUGH: Final = 5  # a first batch of this length is its own witness
 WITHIN: Final = {  # beside Input.possible: both ends are possible
     "fear_greed": (0.0, 100.0),
@@ -80,6 +84,8 @@ class Border:
                     _rejected(points, name, at, value, _LATE if cast("datetime", at) > now + AHEAD else _SHIFTED)
                 )
             values = frame[name].to_numpy(copy=True)
+            if self._ordinary(points, name, values):
+                continue
             for place, reason in self._odd(points, name, values.tolist(), now):
                 out.append(_rejected(points, name, frame.index[place], values[place], reason))
                 values[place] = math.nan
@@ -87,6 +93,28 @@ class Border:
         if points.step is not None:  # a bar is one measurement: beside a price of zero, a volume of zero is no fact
             frame = frame.drop(index=[each.at for each in out if each.at in frame.index])
         return replace(points, frame=frame.dropna(how="all").dropna(how="all", axis="columns")), out
+
+    def _ordinary(self, points: Points, name: str, values: Array) -> bool:
+        """Tell whether nothing is odd in a long column, at a price that does not grow with every figure; learn of it.
+
+        A first history is millions of figures, and hardly ever one of them is odd.
+        """
+        if len(values) < LONG or np.isnan(values).any():
+            return False
+        lowest, highest = float(values.min()), float(values.max())
+        if _impossible(name, lowest) or _impossible(name, highest):
+            return False
+        if name in WITHIN:
+            return True
+        if lowest <= 0:
+            return False
+        key, limit = (points.venue, points.asset, name), _limit(points, name)
+        known = self._known.get(key) or self._first(key, values.tolist())
+        moves = values / np.concatenate(([known.good if known else values[0]], values[:-1]))
+        if not ((1 / limit < moves) & (moves < limit)).all():
+            return False
+        self._known[key] = _Known(float(values[-1]))
+        return True
 
     def _odd(self, points: Points, name: str, values: list[float], now: datetime) -> list[tuple[int, str]]:
         """Find the places of figures that cannot be true, and learn from the others, oldest first."""
@@ -101,7 +129,7 @@ class Border:
         if name in WITHIN:  # what has bounds may go from one to the other at once
             return found
         key = (points.venue, points.asset, name)
-        limit = FLOW_JUMP if points.step is not None and INPUTS[name].across == "sum" else JUMP
+        limit = _limit(points, name)
         known = self._known.get(key) or self._first(key, [value for _, value in sound])
         for place, value in sound:
             known, reason = _judged(known, value, limit, now)
@@ -130,6 +158,10 @@ def _judged(known: _Known | None, value: float, limit: float, now: datetime) -> 
         known = replace(known, odd=value)
     times = value / known.good
     return known, f"is {times:,.0f} times the last good value" if times > 1 else "is a tiny part of the last good value"
+
+
+def _limit(points: Points, name: str) -> float:
+    return FLOW_JUMP if points.step is not None and INPUTS[name].across == "sum" else JUMP
 
 
 def _impossible(name: str, value: float) -> str | None:

@@ -144,3 +144,32 @@ def test_what_passes_can_be_true(name: str, values: list[float]) -> None:
     kept = passed.frame[name].tolist() if name in passed.frame else []
     assert all(INPUTS[name].possible(value) for value in kept)
     assert len(kept) + len(rejected) == len(values)
+
+
+FIGURES = st.sampled_from([1.0, 2.0, 50.0, 150.0, 900.0, 1e5, 0.0, -1.0, math.nan, math.inf, 0.01])
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        pytest.param("close", HOUR, id="prices"),
+        pytest.param("volume_usd", HOUR, id="flows"),
+        pytest.param("open_interest_coin", None, id="levels"),
+        pytest.param("funding_interval_hours", None, id="within bounds"),
+    ],
+)
+@given(
+    calm=st.lists(st.sampled_from([1.0, 2.0, 3.0, 40.0]), min_size=17, max_size=40),
+    wild=st.lists(FIGURES, min_size=1, max_size=40),
+    remembered=st.sampled_from([None, 1.0, 1e6]),
+)
+def test_a_long_column_is_judged_as_figure_by_figure(
+    name: str, step: timedelta | None, calm: list[float], wild: list[float], remembered: float | None
+) -> None:
+    at_once, singly = Border(lambda *_: remembered), Border(lambda *_: remembered)
+    singly._ordinary = lambda *_: False  # type: ignore[method-assign]
+    for values in (calm, wild, [*calm, *wild], calm):
+        found = [each.admit(points(name, *values, step=step), NOW) for each in (at_once, singly)]
+        pd.testing.assert_frame_equal(found[0][0].frame, found[1][0].frame)
+        assert repr(found[0][1]) == repr(found[1][1])
+    assert at_once._known == singly._known

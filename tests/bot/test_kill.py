@@ -165,5 +165,5 @@ async def test_a_flood_answer_is_honoured_and_costs_nobody_else(store: Store, fa
     check(store, fake, 12, 0)
     assert min(asked) - min(others) >= 1.0
     assert max(others) < min(asked)
-    # Three and no hail of them; on a busy machine two messages to a chat may arrive closer together than they were sent.
+    # No hail of them: on a busy machine two messages to a chat may arrive closer together than they were sent.
     assert sum(name == "sendMessage" and int(given["chat_id"]) == 5 for name, given in fake.requests) in {3, 4}

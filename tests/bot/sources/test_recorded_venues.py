@@ -205,3 +205,32 @@ async def test_hyperliquid_counts_coins(venue: Any, exchange: FakeExchange, cloc
     assert rate == {
         "funding_rate": 0.00003094, "funding_interval_hours": 1, "mark_price": 107043, "index_price": 106956
     }  # fmt: skip
+
+
+async def test_kucoin_bars_count_contracts(venue: Any, exchange: FakeExchange) -> None:
+    """XBTUSDTM on 2024-01-30, an answer that ccxt keeps: six columns then, the last of them contracts of 0.001 BTC."""
+    exchange.recorded["/api/v1/kline/query"] = {
+        "code": "200000",
+        "data": [
+            [1706630400000, 43375.2, 43514.2, 43219, 43492, 354348],
+            [1706634000000, 43495.6, 43598.9, 43301.8, 43392.3, 282425],
+            [1706637600000, 43392.4, 43492.9, 43278.9, 43359.9, 296246],
+        ],
+    }  # fmt: skip
+    (found,) = await venue("kucoin").fetch(Ask("bars", "BTC", ms(1706641320000)))
+    assert list(found.frame.index) == [ms(1706630400000), ms(1706634000000), ms(1706637600000)]
+    assert list(found.frame.iloc[0][["open", "high", "low", "close"]]) == [43375.2, 43514.2, 43219, 43492]
+    assert found.frame["volume_usd"].iloc[0] == pytest.approx(354.348 * 43492)  # $15m in an hour
+
+
+async def test_bitget_rates_come_with_their_hours(venue: Any, exchange: FakeExchange, clock: Clock) -> None:
+    """BTCUSDT on 2025-04-24, an answer that ccxt keeps."""
+    exchange.recorded["/api/v2/mix/market/current-fund-rate"] = {
+        "code": "00000", "msg": "success", "requestTime": 1745500986108,
+        "data": [{
+            "symbol": "BTCUSDT", "fundingRate": "-0.000014", "fundingRateInterval": "8", "nextUpdate": "1745510400000",
+            "minFundingRate": "-0.003", "maxFundingRate": "0.003",
+        }],
+    }  # fmt: skip
+    (rate,) = await rows(venue("bitget"), "funding", "BTC", clock.now)
+    assert (rate["funding_rate"], rate["funding_interval_hours"]) == (-0.000014, 8)

@@ -13,7 +13,7 @@ from handlers.freshness import is_stale
 from handlers.readings import asset_of, coverage_words, source_title
 from signals.inputs import INPUTS, MARKET
 from signals.metric import metrics
-from storage import coverage, differences, points
+from storage import differences, points
 from storage.db import from_ms
 
 if TYPE_CHECKING:
@@ -119,10 +119,9 @@ def _learning(
     return (known, wanted) if known < wanted else None
 
 
-def lines_of(deps: Deps, asset: str, inputs: Iterable[Known]) -> list[str]:
+def lines_of(deps: Deps, asset: str, inputs: Iterable[Known], gaps: Sequence[Gap]) -> list[str]:
     """Say the inputs by families, one line for those of the same age, venues and beginnings."""
     by_name = {each.name: each for each in inputs}
-    gaps = coverage.gaps(deps.store, asset)
     found: list[str] = []
     for family in FAMILIES:
         every = [by_name[name] for name in family.inputs if name in by_name]
@@ -168,9 +167,9 @@ def _covered(deps: Deps, asset: str) -> str:
     return f"{'Now' if reading.coverage.enough else 'No total now:'} {coverage_words(reading.coverage)}."
 
 
-def gap_lines(deps: Deps, asset: str) -> list[str]:
+def gap_lines(every: Iterable[Gap]) -> list[str]:
     """Say the longest gaps of an asset's history and how many more there are; nothing fills them."""
-    gaps = sorted(coverage.gaps(deps.store, asset), key=lambda one: one.start - one.end)
+    gaps = sorted(every, key=lambda one: one.start - one.end)
     found = [
         f"{source_title(each.venue)} {_GROUPS.get(each.group, each.group)}: {wording.duration(each.end - each.start)} "
         f"from {wording.moment(each.start)}: {each.reason}"
@@ -208,9 +207,9 @@ def as_data(each: Known) -> dict[str, Any]:
     }
 
 
-def gaps_as_data(deps: Deps, asset: str) -> list[dict[str, Any]]:
+def gaps_as_data(gaps: Iterable[Gap]) -> list[dict[str, Any]]:
     """Return every gap as JSON can hold it."""
     return [
         {"venue": each.venue, "input": each.group, "from": each.start, "to": each.end, "reason": each.reason}
-        for each in coverage.gaps(deps.store, asset)
+        for each in gaps
     ]

@@ -41,19 +41,21 @@ async def status(deps: Deps, args: OneAsset) -> Reply:
 
 def _status(deps: Deps, asset: str | None) -> Reply:
     from handlers import known, looking  # noqa: PLC0415 - bring numpy along
-    from storage import health, outbox  # noqa: PLC0415 - open the database
+    from storage import coverage, health, outbox  # noqa: PLC0415 - open the database
 
     asset = looking.known_asset(deps, asset, "/status btc")
     zone = looking.zone_of(deps)
     stored = deps.store.exists
     inputs = known.inputs_of(deps, asset) if stored else []
+    gaps = coverage.gaps(deps.store, asset) if stored else []
     sources = health.load(deps.store) if stored else []
     waiting = outbox.waiting(deps.store) if stored else 0
     lines: list[Block] = [Line(_headline(inputs, sources), "headline"), Line(f"What is known of {asset}:")]
-    said = known.lines_of(deps, asset, inputs) if inputs else ["nothing is stored yet"]
+    said = known.lines_of(deps, asset, inputs, gaps) if inputs else ["nothing is stored yet"]
     lines += [Line(f"– {each}") for each in said]
-    if stored and (gaps := known.gap_lines(deps, asset)):
-        lines += [Line("Gaps in its history, which nothing fills:"), *(Line(f"– {each}") for each in gaps)]
+    if gaps:
+        lines.append(Line("Gaps in its history, which nothing fills:"))
+        lines += [Line(f"– {each}") for each in known.gap_lines(gaps)]
     if stored and (differing := known.difference_lines(deps, asset)):
         lines += [Line("Where the archive differs from what came live (its figures are kept):")]
         lines += [Line(f"– {each}") for each in differing]
@@ -68,7 +70,7 @@ def _status(deps: Deps, asset: str | None) -> Reply:
         "version": VERSION,
         "waiting": waiting,
         "inputs": {each.name: known.as_data(each) for each in inputs},
-        "gaps": known.gaps_as_data(deps, asset) if stored else [],
+        "gaps": known.gaps_as_data(gaps),
         "sources": [_as_data(each) for each in sources],
     }
     return Reply(tuple(lines), looking.plain(values), stamp=deps.stamp_note)

@@ -14,6 +14,7 @@ from handlers.freshness import is_stale
 from handlers.readings import named
 from signals.inputs import EVERYWHERE
 from signals.series import Coverage
+from signals.settlement import HOURS_A_YEAR
 from storage import points, sums
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from handlers.command import Deps
     from signals.metric import Reading
 
-HOURS_A_YEAR = 8760
 FEW = 3  # venues that are listed by name before a figure
 
 

@@ -1,8 +1,10 @@
-"""When funding is settled next."""
+"""When funding is settled next, and how many hours of it make a year."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+
+HOURS_A_YEAR = 8760  # of 365 days: the simple yearly rate of a funding rate r per h hours is r times 8760 / h
 
 
 def next_settlement(at: datetime, interval_hours: float) -> datetime:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from signals.metric import Chart, Metric
 from signals.series import hours
+from signals.settlement import HOURS_A_YEAR
 
 if TYPE_CHECKING:
     from signals.series import Panel, Series
 
-HOURS_A_YEAR = 8760
 NOTIONAL = 100_000
 
 

@@ -26,11 +26,11 @@ from typing import TYPE_CHECKING
 
 from signals.metric import Chart, Metric, Watch, above, at_least, at_most, below, level
 from signals.series import days, hours
+from signals.settlement import HOURS_A_YEAR
 
 if TYPE_CHECKING:
     from signals.series import Panel, Series
 
-HOURS_A_YEAR = 8760
 WINDOW = days(365)
 HOLD, HOLD_LEAVE = hours(8), days(3)
 NEUTRAL_TOP, NEUTRAL_BOTTOM = 0.15, -0.05

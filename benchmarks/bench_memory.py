@@ -26,8 +26,8 @@ from benchmarks.__main__ import megabytes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bot.sources import Ask, Topic
-    from storage.points import Points
+    from bot.market.source import Ask, Topic
+    from storage.market.points import Points
 
 VENUES, ASSETS, MINUTES = ("binance", "bybit", "okx"), int(os.environ.get("PERPULSE_BENCH_ASSETS", "300")), 60
 HISTORY = timedelta(days=int(os.environ.get("PERPULSE_BENCH_DAYS", "20")))
@@ -55,7 +55,7 @@ class Made:
         import numpy as np  # noqa: PLC0415 - as the recipes do, after the start
         import pandas as pd  # noqa: PLC0415 - as above
 
-        from storage.points import Points  # noqa: PLC0415 - as above
+        from storage.market.points import Points  # noqa: PLC0415 - as above
 
         await asyncio.sleep(0)
         hour = ask.now.replace(minute=0, second=0, microsecond=0)
@@ -89,14 +89,14 @@ def resident() -> float:
 
 async def measure(path: Path) -> None:
     from bot.clock import ReplayClock  # noqa: PLC0415 - what is imported here is part of what is measured
-    from bot.market import Market  # noqa: PLC0415 - as above
+    from bot.engine.turn import Ticker  # noqa: PLC0415 - as above
+    from bot.market.collector import Market  # noqa: PLC0415 - as above
     from bot.schedule import keep_the_loop_free  # noqa: PLC0415 - as above
-    from bot.tick import Ticker  # noqa: PLC0415 - as above
-    from storage import points  # noqa: PLC0415 - as above
-    from storage.db import Store  # noqa: PLC0415 - as above
+    from storage.engine.database import Store  # noqa: PLC0415 - as above
+    from storage.market import points  # noqa: PLC0415 - as above
 
     importlib.import_module("ccxt.async_support")
-    for module in ("bot.app", "matplotlib.figure", "handlers.on_telegram"):
+    for module in ("bot.app", "matplotlib.figure", "handlers.channels.telegram.channel"):
         importlib.import_module(module)
     keep_the_loop_free()
     print(f"libraries loaded: {resident():,.0f} MB", flush=True)

@@ -38,8 +38,8 @@ def prepare(folder: Path) -> int:
     import pandas as pd  # noqa: PLC0415 - the parent needs it for a moment only
 
     from benchmarks.bench_write import batches  # noqa: PLC0415 - as above
-    from storage import points  # noqa: PLC0415 - as above
-    from storage.db import Store  # noqa: PLC0415 - as above
+    from storage.engine.database import Store  # noqa: PLC0415 - as above
+    from storage.market import points  # noqa: PLC0415 - as above
 
     every = batches()
     store = Store(folder / "store.db")
@@ -64,8 +64,8 @@ def child(contender: str, path: Path) -> None:
 
     took = []
     if contender == "store":
-        from storage import panels  # noqa: PLC0415 - the other does not pay for it
-        from storage.db import Store  # noqa: PLC0415 - as above
+        from storage.engine.database import Store  # noqa: PLC0415 - as above
+        from storage.market import panels  # noqa: PLC0415 - the other does not pay for it
 
         store = Store(path)
         store.rows("SELECT 1")

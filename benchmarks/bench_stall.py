@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from benchmarks.__main__ import megabytes
 
 if TYPE_CHECKING:
-    from storage.points import Points
+    from storage.market.points import Points
 
 ROUNDS = 3
 TICKS = 5
@@ -47,7 +47,7 @@ def tick(number: int) -> list[Points]:
     import numpy as np  # noqa: PLC0415 - only the children need it
     import pandas as pd  # noqa: PLC0415 - as above
 
-    from storage.points import Points  # noqa: PLC0415 - as above
+    from storage.market.points import Points  # noqa: PLC0415 - as above
 
     noise = np.random.default_rng(number)
     minute = pd.Timestamp("2026-01-01", tz="UTC") + timedelta(minutes=number)
@@ -76,8 +76,8 @@ async def late(stop: asyncio.Event) -> list[float]:
 async def measure(variant: str, path: Path) -> tuple[float, float, float, int]:
     """Write ticks and return the 99th percentile and the worst of the lateness, seconds a tick, and values a tick."""
     from bot.schedule import keep_the_loop_free  # noqa: PLC0415 - as above
-    from storage import points  # noqa: PLC0415 - as above
-    from storage.db import Store  # noqa: PLC0415 - as above
+    from storage.engine.database import Store  # noqa: PLC0415 - as above
+    from storage.market import points  # noqa: PLC0415 - as above
 
     keep_the_loop_free()
     store = Store(path)

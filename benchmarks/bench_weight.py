@@ -69,9 +69,9 @@ def spent(venue: str, asked: Counter[str]) -> dict[Limit, int]:
 
 async def measure() -> dict[str, dict[str, list[Counter[str]]]]:
     """Ask for an hour's beginning and for minutes within it; return the requests of each venue and minute by path."""
-    from bot.market import Market  # noqa: PLC0415 - what is imported here is part of what is measured
-    from bot.sources.ccxt_venue import CcxtVenue  # noqa: PLC0415 - as above
-    from bot.sources.quirks import BY_NAME  # noqa: PLC0415 - as above
+    from bot.market.collector import Market  # noqa: PLC0415 - what is imported here is part of what is measured
+    from bot.market.exchange.table import BY_NAME  # noqa: PLC0415 - as above
+    from bot.market.exchange.venue import CcxtVenue  # noqa: PLC0415 - as above
     from tests.fakes import exchange, exchange_venues  # noqa: PLC0415 - the other side
 
     assets = [f"C{number:03}" for number in range(PERPETUALS)]

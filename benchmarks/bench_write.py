@@ -25,7 +25,7 @@ from benchmarks.__main__ import megabytes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from storage.points import Points
+    from storage.market.points import Points
 
 ROUNDS = 3
 ASSETS, HOURS = 8, 2 * 365 * 24
@@ -38,7 +38,7 @@ def batches() -> list[Points]:
     import numpy as np  # noqa: PLC0415 - only the children need it
     import pandas as pd  # noqa: PLC0415 - as above
 
-    from storage.points import Points  # noqa: PLC0415 - as above
+    from storage.market.points import Points  # noqa: PLC0415 - as above
 
     noise = np.random.default_rng(1)
     at = pd.date_range("2024-01-01", periods=HOURS, freq="h", tz="UTC")
@@ -91,8 +91,8 @@ def child(contender: str, path: Path) -> None:
     every = batches()
     values = sum(int(each.frame.notna().to_numpy().sum()) for each in every)
     if contender == "store":
-        from storage import points  # noqa: PLC0415 - the others do not pay for it
-        from storage.db import Store  # noqa: PLC0415 - as above
+        from storage.engine.database import Store  # noqa: PLC0415 - as above
+        from storage.market import points  # noqa: PLC0415 - the others do not pay for it
 
         store = Store(path)
         store.rows("SELECT 1")  # made and migrated before the clock starts

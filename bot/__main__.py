@@ -61,9 +61,9 @@ def run(
     ] = None,
 ) -> None:
     """Run the bot: Telegram if a token is set, else in this terminal."""
-    from bot import cli
+    from bot.cli import commands
 
-    cli.run(config, db, record, tape)
+    commands.run(config, db, record, tape)
 
 
 @app.command()
@@ -73,9 +73,9 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Replay the bundled winter 2025-26 through the whole pipeline, then take commands."""
-    from bot import cli
+    from bot.cli import commands
 
-    cli.demo(db, prompt=not no_input, as_json=as_json)
+    commands.demo(db, prompt=not no_input, as_json=as_json)
 
 
 @app.command()
@@ -86,9 +86,9 @@ def say(
     as_json: Json = False,
 ) -> None:
     """Answer one command in the terminal; exit 0, or 2 with the error text."""
-    from bot import saying
+    from bot.cli import say
 
-    sys.exit(saying.say(text, config, db, as_json=as_json))
+    sys.exit(say.say(text, config, db, as_json=as_json))
 
 
 @app.command("import")
@@ -102,9 +102,9 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Store history from files. Importing twice changes nothing; bad lines are named and the rest is kept."""
-    from bot import cli
+    from bot.cli import commands
 
-    cli.import_files(files, asset, config, db, as_json=as_json)
+    commands.import_files(files, asset, config, db, as_json=as_json)
 
 
 @app.command()
@@ -123,7 +123,7 @@ def export(
     db: Db = None,
 ) -> None:
     """Write stored history into a file that `import` reads again, or Parquet."""
-    from bot import exporting
+    from bot.archive import exporting
 
     exporting.export(file, asset, names, start, end, bars, config, db)
 
@@ -139,9 +139,9 @@ def backfill(
     as_json: Json = False,
 ) -> None:
     """Read years of history from Binance's public archive; again, and it goes on where it stopped."""
-    from bot import archive_command
+    from bot.cli import backfill
 
-    archive_command.backfill(assets, days, config, db, as_json=as_json)
+    backfill.backfill(assets, days, config, db, as_json=as_json)
 
 
 @app.command()
@@ -154,9 +154,9 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Judge stored history: what perpulse would have said."""
-    from bot import cli
+    from bot.cli import commands
 
-    cli.replay(start, end, asset, config, db, as_json=as_json)
+    commands.replay(start, end, asset, config, db, as_json=as_json)
 
 
 @tiers_app.command("refresh")
@@ -169,9 +169,9 @@ def tiers_refresh(
     as_json: Json = False,
 ) -> None:
     """Renew the tables from the venues, keep the old ones by date, and say what changed. No key is needed."""
-    from bot import tiers_cli
+    from bot.cli import tiers
 
-    tiers_cli.refresh(venues, asset, config, db, base_url, as_json=as_json)
+    tiers.refresh(venues, asset, config, db, base_url, as_json=as_json)
 
 
 @tiers_app.command("show")
@@ -181,41 +181,41 @@ def tiers_show(
     db: Db = None,
 ) -> None:
     """Show one table with its date and source."""
-    from bot import tiers_cli
+    from bot.cli import tiers
 
-    tiers_cli.show(words, config, db)
+    tiers.show(words, config, db)
 
 
 @app.command("check-config")
 def check_config(config: ConfigFile = None) -> None:
     """Read the configuration and say what is wrong with it, or what it amounts to."""
-    from bot import cli
+    from bot.cli import commands
 
-    cli.check_config(config)
+    commands.check_config(config)
 
 
 @app.command()
 def init(path: Annotated[Path, typer.Argument(help="Where to write it.")] = DEFAULT_CONFIG) -> None:
     """Write a config.toml to start from; an existing one is left alone."""
-    from bot import cli
+    from bot.cli import commands
 
-    cli.init(path)
+    commands.init(path)
 
 
 @app.command()
 def doctor(config: ConfigFile = None, db: Db = None) -> None:
     """Check everything perpulse needs: Python, libraries, database, sources, Telegram token."""
-    from bot import cli
+    from bot.cli import commands
 
-    cli.doctor(config, db)
+    commands.doctor(config, db)
 
 
 @app.command()
 def status(config: ConfigFile = None, db: Db = None, as_json: Json = False) -> None:
     """Say what is stored, how old it is, and how each source does."""
-    from bot import saying
+    from bot.cli import say
 
-    sys.exit(saying.say("/status", config, db, as_json=as_json))
+    sys.exit(say.say("/status", config, db, as_json=as_json))
 
 
 def main() -> None:

@@ -13,42 +13,44 @@ from typing import TYPE_CHECKING, cast
 
 import structlog
 
-from bot import cleaning
-from bot.backfill import Backfill
+from bot.archive.backfill import Backfill
+from bot.archive.gaps import Closing
+from bot.cli.prompt import SCREEN, Screen
 from bot.clock import Clock, SystemClock
-from bot.closing import Closing
-from bot.delivery import Sender
-from bot.following import Following
-from bot.market import Market
-from bot.positions import Positions
-from bot.prompting import SCREEN, Screen
+from bot.delivery.dispatcher import Sender
+from bot.engine import housekeeping
+from bot.engine.addresses import Following
+from bot.engine.positions import Positions
+from bot.engine.turn import Ticker
+from bot.market.collector import Market
+from bot.market.exchange.table import BY_NAME, OPTIONS
+from bot.market.exchange.venue import CcxtVenue, at_venue
+from bot.market.providers.alternative_me import AlternativeMe
+from bot.market.providers.defillama import DefiLlama
+from bot.market.providers.hyperliquid_account import HyperliquidAccount
+from bot.market.streams.dialects import DIALECTS
+from bot.market.streams.liquidations import LiquidationStreams
 from bot.schedule import TICK_EVERY, keep_the_loop_free, schedule
-from bot.sources.alternative_me import AlternativeMe
-from bot.sources.ccxt_venue import CcxtVenue, at_venue
-from bot.sources.defillama import DefiLlama
-from bot.sources.hyperliquid_account import HyperliquidAccount
-from bot.sources.liquidation_dialects import DIALECTS
-from bot.sources.liquidation_streams import LiquidationStreams
-from bot.sources.quirks import BY_NAME, OPTIONS
-from bot.tick import Ticker
 from handlers.answer import answer_blocks, logged
+from handlers.charts.pictures import Pictures
+from handlers.charts.process import Draughtsman
 from handlers.command import Deps
-from handlers.draughtsman import Draughtsman
-from handlers.pictures import Pictures
-from storage import chats, health, outbox, owed, points
-from storage.db import Store, StoreError
+from storage.alerts import outbox
+from storage.engine.database import Store, StoreError
+from storage.market import owed, points, source_state
+from storage.people import destinations
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
     from datetime import datetime
 
-    from bot.breaker import State
     from bot.config import Config
-    from bot.sources import Source
+    from bot.market.breaker import State
+    from bot.market.source import Source
     from bot.tape import Edge
-    from handlers.channel import Channel
+    from handlers.channels.channel import Channel
+    from handlers.channels.telegram.channel import Telegram
     from handlers.command import Asker
-    from handlers.on_telegram import Telegram
     from handlers.reply import Block
 
 log = structlog.get_logger(__name__)
@@ -98,7 +100,7 @@ class App:
             {
                 "tick": (TICK_EVERY, self._turn),
                 "addresses": (TICK_EVERY, self._follow),
-                "cleaning": (cleaning.LOOKED, self._clean),
+                "cleaning": (housekeeping.LOOKED, self._clean),
                 "history": (HISTORY_EVERY, self._backfill),
             }
         )
@@ -155,9 +157,10 @@ class App:
 
     async def _clean(self) -> None:
         """Thin what has grown old, once a day."""
-        rule = cleaning.rule_of(self.config.retention)
+        rule = housekeeping.rule_of(self.config.retention)
         await self._taken(
-            lambda: cleaning.turn(self.store, rule, self.clock), "old rows were not removed; the next try is in an hour"
+            lambda: housekeeping.turn(self.store, rule, self.clock),
+            "old rows were not removed; the next try is in an hour",
         )
 
     async def _backfill(self) -> None:
@@ -209,8 +212,8 @@ class App:
         now = self.clock.now()
         if self.screen:
             subscribe_screen(self.store, now)
-        elif here_ := chats.find(self.store, "terminal", SCREEN.chat):
-            chats.unsubscribe(self.store, here_.id)
+        elif here_ := destinations.find(self.store, "terminal", SCREEN.chat):
+            destinations.unsubscribe(self.store, here_.id)
             outbox.gone(self.store, here_.id, "perpulse runs without a terminal now", now=now)
 
     async def _prompt(self, screen: Screen) -> None:
@@ -221,9 +224,9 @@ class App:
 
 def subscribe_screen(store: Store, now: datetime) -> None:
     """Let the terminal be told everything, sources included."""
-    here = chats.ensure(store, "terminal", SCREEN.chat, None, kind="terminal", title=None, now=now)
-    chats.subscribe(store, here.id, chats.ANY, chats.ANY)
-    chats.subscribe(store, here.id, "sources", chats.ANY)
+    here = destinations.ensure(store, "terminal", SCREEN.chat, None, kind="terminal", title=None, now=now)
+    destinations.subscribe(store, here.id, destinations.ANY, destinations.ANY)
+    destinations.subscribe(store, here.id, "sources", destinations.ANY)
 
 
 async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
@@ -284,7 +287,7 @@ def build(
         sources_of(config, clock, edge) if sources is None else sources,
         clock=clock.now,
         remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
-        in_trouble=lambda: cast("dict[str, State]", health.told(store)),
+        in_trouble=lambda: cast("dict[str, State]", source_state.told(store)),
         owed=lambda: owed.read(store),
         chance=_chance(edge),
     )
@@ -298,13 +301,13 @@ def build(
     if channels is None:
         token = config.telegram_token()
         if token:
-            from handlers.on_telegram import Telegram as Channel_  # noqa: PLC0415 - a third of a second, if unused
+            from handlers.channels.telegram.channel import Telegram as Channel_  # noqa: PLC0415 - a third of a second
 
             telegram = Channel_(
                 token,
                 answer=answer,
                 draw=Pictures(store, draughtsman).draw,
-                on_moved=lambda old, new: asyncio.to_thread(chats.moved, store, "telegram", old, new),
+                on_moved=lambda old, new: asyncio.to_thread(destinations.moved, store, "telegram", old, new),
                 on_gone=lambda chat, reason: asyncio.to_thread(_gone, store, clock, Channel_.platform, chat, reason),
                 base_url=config.telegram.base_url,
             )
@@ -376,6 +379,6 @@ def _account(config: Config, clock: Clock) -> HyperliquidAccount:
 
 
 def _gone(store: Store, clock: Clock, platform: str, chat: str, reason: str) -> None:
-    for destination in chats.everyone(store):
+    for destination in destinations.everyone(store):
         if destination.platform == platform and destination.chat == chat and destination.gone is None:
             outbox.gone(store, destination.id, reason, now=clock.now())

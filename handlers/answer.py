@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handlers.command import Refused, commands
-from handlers.parsing import parse, split_command, suggest
+from handlers.language.grammar import parse, split_command, suggest
+from handlers.language.spelling import LONGEST, shown
 from handlers.reply import Line
-from handlers.spelling import LONGEST, shown
-from storage.db import StoreError
+from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

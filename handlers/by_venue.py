@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from handlers import looking, wording
+from handlers import looking
 from handlers.freshness import is_stale
 from handlers.readings import named
+from handlers.words import wording
 from signals.inputs import EVERYWHERE
 from signals.series import Coverage
 from signals.settlement import HOURS_A_YEAR
-from storage import points, sums
+from storage.market import points, sums
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

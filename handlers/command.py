@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from handlers.channel import Address
+    from handlers.channels.channel import Address
     from handlers.reply import Reply
-    from storage.db import Store
+    from storage.engine.database import Store
 
 Subject = Literal["calculators", "market", "judgement", "own", "admin", "start"]
 SUBJECTS: tuple[Subject, ...] = ("start", "calculators", "market", "judgement", "own", "admin")
@@ -62,7 +62,7 @@ Run = Callable[[Deps, Any], Awaitable["Reply"]]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command as data. arguments: the frozen dataclass that handlers/parsing.py fills from free text."""
+    """A command as data. arguments: the frozen dataclass that handlers/language/grammar.py fills from free text."""
 
     name: str
     subject: Subject

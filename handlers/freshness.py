@@ -8,12 +8,12 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from signals.inputs import INPUTS
-from storage import points
+from storage.market import points
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from storage.db import Store
+    from storage.engine.database import Store
 
 DAY = timedelta(days=1)
 GRACE = timedelta(hours=2)  # how late a figure may be that comes a few times a day or once

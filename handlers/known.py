@@ -8,21 +8,22 @@ from datetime import timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from handlers import by_venue, wording
+from handlers import by_venue
 from handlers.freshness import is_stale
 from handlers.readings import asset_of, coverage_words, source_title
+from handlers.words import wording
 from signals.inputs import INPUTS, MARKET
 from signals.metric import metrics
-from storage import differences, points
-from storage.db import from_ms
+from storage.engine.database import from_ms
+from storage.market import differences, points
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from handlers.command import Deps
-    from storage.coverage import Gap
-    from storage.differences import Difference
+    from storage.market.coverage import Gap
+    from storage.market.differences import Difference
 
 
 @dataclass(frozen=True, slots=True)

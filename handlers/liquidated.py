@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from signals.inputs import EVERYWHERE, is_floor
-from storage import health, liquidations, points
-from storage.db import from_ms
+from storage.engine.database import from_ms
+from storage.market import liquidations, points, source_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from storage.db import Store
+    from storage.engine.database import Store
 
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
@@ -89,7 +89,7 @@ def liquidated(store: Store, asset: str, now: datetime) -> Liquidated:
     hours = _hours(store, asset, end - DAY, now)
     if len(hours) > 1:
         hours.pop(EVERYWHERE, None)  # the sum of the others, it must not be counted beside them
-    last_heard = {each.source.removesuffix(" liquidations"): each.last_good for each in health.load(store)}
+    last_heard = {each.source.removesuffix(" liquidations"): each.last_good for each in source_state.load(store)}
     kept, rejected = [], []
     for venue, found in sorted(hours.items()):
         day = sum((sums for at, sums in found.items() if at < end), Sums())

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from handlers import wording
 from handlers.command import Refused
 from handlers.freshness import GRACE, is_stale, usual_gap
-from handlers.notices import derived_words
 from handlers.readings import CREDIT, VENUES, NotKnown, asset_of, coverage_words, named, newest_inputs, read
+from handlers.words import wording
+from handlers.words.alerts import derived_words
 from signals.inputs import INPUTS, MARKET, is_floor
 from signals.metric import Reading, metrics
-from storage import chats, grid, health, panels, points
+from storage.market import grid, panels, points, source_state
+from storage.people import destinations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -110,7 +111,7 @@ def _nothing(deps: Deps, wanted: Sequence[Metric], asset: str) -> Refused:
     of = "" if asset == MARKET else f" for {asset}"
     one = len({frozenset(each.needs) for each in wanted}) == 1
     what = f"No {INPUTS[wanted[0].needs[0]].title}" if one else "Nothing"
-    asked = health.load(deps.store) if deps.store.exists else []
+    asked = source_state.load(deps.store) if deps.store.exists else []
     if asked and all(each.state != "ok" for each in asked):
         why = "no source answers at the moment: /sources says why"
     else:
@@ -132,7 +133,7 @@ def zone_of(deps: Deps) -> str:
     """Return the time zone of the chat that asks; UTC if it has chosen none."""
     if not deps.store.exists:
         return "UTC"
-    here = chats.find(deps.store, deps.asker.platform, deps.asker.address.chat, deps.asker.address.topic)
+    here = destinations.find(deps.store, deps.asker.platform, deps.asker.address.chat, deps.asker.address.topic)
     return here.zone if here else "UTC"
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from handlers import wording
-from handlers.liquidation_words import NAMES
+from handlers.words import wording
+from handlers.words.liquidation import NAMES
 from signals.liquidation.nearness import Day, Nearness, days_that_far
-from storage.db import StoreError
+from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,7 +36,7 @@ def past_days(deps: Deps, asset: str) -> Past | None:
     """Read the whole days of the last year that are stored, from the venue that has most; None for fewer than 30."""
     if not deps.store.exists:
         return None
-    from storage import points  # noqa: PLC0415 - opens the database, where there is one only
+    from storage.market import points  # noqa: PLC0415 - opens the database, where there is one only
 
     end = datetime.fromtimestamp(deps.now.timestamp() // 86_400 * 86_400, tz=UTC)
     best: Past | None = None

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from signals.liquidation import LiquidationError
 from signals.liquidation.watching import Worth, distance_to, worth
-from storage import settlements
+from storage.market import settlements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date
 
     from signals.liquidation import LiquidationAnswer, Shelf
-    from storage.db import Store
-    from storage.points import Newest
-    from storage.positions import Watched
+    from storage.engine.database import Store
+    from storage.market.points import Newest
+    from storage.people.positions import Watched
 
 FRESH = timedelta(minutes=2)  # as for every mark price, see signals/inputs.py
 FRESH_ADDRESS = timedelta(minutes=3)  # asked once a minute

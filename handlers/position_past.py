@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from signals.liquidation.passed import first_beyond, lines_within, nearest, unbroken
 from signals.liquidation.watching import distance_to
-from storage import ranges
+from storage.market import ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from handlers.position_now import Looker, Now
     from signals.liquidation import Shelf
     from signals.liquidation.passed import Reached, Span
-    from storage.db import Store
-    from storage.ranges import Marks
+    from storage.engine.database import Store
+    from storage.market.ranges import Marks
 
 _PATIENCE = timedelta(minutes=15)
 _WELL_SEEN_S = 180.0  # marks come once a minute; two that are missing are not a gap

@@ -8,12 +8,12 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from handlers import wording
 from handlers.freshness import GRACE, usual_gap
+from handlers.words import wording
 from signals.inputs import INPUTS, MARKET
 from signals.metric import Reading, metrics
-from storage import grid, panels, points
-from storage.db import from_ms, to_ms
+from storage.engine.database import from_ms, to_ms
+from storage.market import grid, panels, points
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from signals.metric import Metric
     from signals.series import Coverage, Panel
-    from storage.db import Store
+    from storage.engine.database import Store
 
 VENUES = {
     "binance": "Binance",

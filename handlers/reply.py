@@ -30,7 +30,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A chart to be drawn when it is sent. `chart` is plain data for handlers/charts.py; `alt` says it in words."""
+    """A chart to be drawn when it is sent.
+
+    chart: plain data for handlers/charts/content.py. alt: the same in words.
+    """
 
     chart: dict[str, Any]
     alt: str

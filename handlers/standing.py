@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from handlers import wording
-from handlers.charts import say
+from handlers.charts.content import say
 from handlers.looking import stale_since
 from handlers.readings import asset_of
+from handlers.words import wording
 from signals.metric import RANKS, metrics
-from storage import episodes
+from storage.alerts import episodes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

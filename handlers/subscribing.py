@@ -5,21 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from handlers import wording
 from handlers.command import Refused
-from handlers.kinds import FILLERS
-from handlers.spelling import chunks, shown, symbol
+from handlers.language.kinds import FILLERS
+from handlers.language.spelling import chunks, shown, symbol
+from handlers.words import wording
 from signals.inputs import MARKET
 from signals.metric import RANKS, watches
-from storage import chats, episodes, points
-from storage.chats import ANY
+from storage.alerts import episodes
+from storage.market import points
+from storage.people import destinations
+from storage.people.destinations import ANY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from handlers.command import Deps
-    from storage.db import Store
-    from storage.episodes import Episode
+    from storage.alerts.episodes import Episode
+    from storage.engine.database import Store
 
 Row = tuple[str, str]  # watch, asset; `*` for any
 
@@ -93,7 +95,7 @@ def _asset(chunk: str, deps: Deps) -> str | None:
 
 def on(store: Store, destination: int) -> list[Row]:
     """Return what a chat is subscribed to."""
-    return chats.subscriptions(store, destination)
+    return destinations.subscriptions(store, destination)
 
 
 def add(store: Store, destination: int, more: Wanted) -> None:
@@ -149,9 +151,9 @@ def _of_the_market(name: str) -> bool:
 
 def _replace(store: Store, destination: int, rows: Iterable[Row]) -> None:
     with store.write():
-        chats.unsubscribe(store, destination)
+        destinations.unsubscribe(store, destination)
         for watch, asset in dict.fromkeys(rows):
-            chats.subscribe(store, destination, watch, asset)
+            destinations.subscribe(store, destination, watch, asset)
 
 
 # --- in words ---------------------------------------------------------------------------------------------------------

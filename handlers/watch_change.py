@@ -5,25 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from handlers import position_list, wording
-from handlers import position_words as words
 from handlers.command import Refused
-from handlers.parsing import ASSET, CASH, SIZE, Cash, Size, argument, parse
-from handlers.position_past_words import in_doubt
+from handlers.language.grammar import ASSET, CASH, SIZE, Cash, Size, argument, parse
+from handlers.language.spelling import shown
+from handlers.language.watch import EXAMPLE
 from handlers.reply import Block, Button, Buttons, Line, Reply
-from handlers.spelling import shown
 from handlers.watch_looking import now_of, refresh
-from handlers.watch_wish import EXAMPLE
-from handlers.watch_words import liquidation_of, told_at
+from handlers.words import position_list, wording
+from handlers.words import positions as words
+from handlers.words.position_past import in_doubt
+from handlers.words.watch import liquidation_of, told_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from handlers.command import Deps
+    from handlers.language.watch import Wish
     from handlers.position_now import Now
-    from handlers.watch_wish import Wish
-    from storage.db import Connection
-    from storage.positions import Followed, Watched
+    from storage.engine.database import Connection
+    from storage.people.positions import Followed, Watched
 
 _HOW = "like /watch {0} lines 15 8 3, /watch {0} margin +500 or /watch {0} name hedge"
 
@@ -39,7 +39,7 @@ class AddedArgs:
 
 async def change(deps: Deps, person: tuple[str, str], wish: Wish) -> Reply:
     """Change a position or a followed address of a person by its number, or by its asset where there is only one."""
-    from storage import positions as kept  # noqa: PLC0415 - opens the database
+    from storage.people import positions as kept  # noqa: PLC0415 - opens the database
 
     every = kept.of(deps.store, *person) if deps.store.exists else []
     addresses = kept.followed_by(deps.store, *person) if deps.store.exists else []
@@ -151,9 +151,9 @@ def _judged_anew(connection: Connection, each: Watched, now: Now) -> Watched:
 
     An episode goes on while it is within a line, so that its message is edited; else it is over.
     """
-    from signals.episodes import State  # noqa: PLC0415 - what a change alone needs
+    from signals.alerts.episodes import State  # noqa: PLC0415 - what a change alone needs
     from signals.liquidation.watching import judge  # noqa: PLC0415 - as above
-    from storage import positions as kept  # noqa: PLC0415 - opens the database
+    from storage.people import positions as kept  # noqa: PLC0415 - opens the database
 
     state = State()
     if now.known and now.mark_at is not None:
@@ -192,7 +192,7 @@ def _buttons(number: int | None) -> Buttons:
 
 def _change_followed(deps: Deps, of: Followed, wish: Wish, held: Sequence[Watched]) -> Reply:
     """Change the lines or the name of a followed address; its positions take the lines over."""
-    from storage import positions as kept  # noqa: PLC0415 - opens the database
+    from storage.people import positions as kept  # noqa: PLC0415 - opens the database
 
     if wish.margin or wish.keep:
         raise Refused(

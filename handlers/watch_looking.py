@@ -9,13 +9,13 @@ if TYPE_CHECKING:
 
     from handlers.command import Deps
     from handlers.position_now import Now
-    from storage.positions import Watched
+    from storage.people.positions import Watched
 
 
 def now_of(deps: Deps, every: Sequence[Watched]) -> list[Now]:
     """Look positions up by what is stored."""
     from handlers.position_now import Looker  # noqa: PLC0415 - opens the database
-    from storage import tiers  # noqa: PLC0415 - looks into a folder
+    from storage.market import tiers  # noqa: PLC0415 - looks into a folder
 
     looker, shelf = Looker(deps.store), tiers.shelf(deps.store)
     return [looker.of(each, deps.now, shelf) for each in every]
@@ -25,7 +25,7 @@ async def refresh(deps: Deps, every: Sequence[Watched]) -> None:
     """Bring the prices of typed positions up to date where they are not."""
     from handlers.position_now import FRESH  # noqa: PLC0415 - opens the database
     from signals.liquidation.watching import stored_as  # noqa: PLC0415 - as above
-    from storage import settlements  # noqa: PLC0415 - as above
+    from storage.market import settlements  # noqa: PLC0415 - as above
 
     for asset, venue in dict.fromkeys((each.stake.asset, each.stake.listed) for each in every if each.followed is None):
         newest = settlements.mark(deps.store, asset, venue)

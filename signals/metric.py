@@ -116,9 +116,9 @@ class Watch:
 
     id: unique over all metrics; what people subscribe to and what the record is kept under. levels: in rising rank.
     title: what the alarm is called in /sub. The sentences are templates over the metric's values (see
-    handlers/wording.py for the words after the colon): headline, one plain sentence without jargon or instruction;
-    legs, each one line of evidence; counter, what would make it wrong; resolved, one line for the all-clear.
-    only_asked: another alarm tells the same fact, so who subscribes to everything is spared this one.
+    handlers/words/wording.py for the words after the colon): headline, one plain sentence without jargon or
+    instruction; legs, each one line of evidence; counter, what would make it wrong; resolved, one line for the
+    all-clear. only_asked: another alarm tells the same fact, so who subscribes to everything is spared this one.
     """
 
     id: str

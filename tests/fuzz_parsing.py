@@ -18,11 +18,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from handlers.answer import answer
-from handlers.channel import Address
+from handlers.channels.channel import Address
 from handlers.command import Asker, Deps, Refused, commands
-from handlers.parsing import parse, split_command
+from handlers.language.grammar import parse, split_command
 from handlers.reply import plain_text
-from storage.db import Store
+from storage.engine.database import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -24,7 +24,7 @@ RECIPES = {
 
 ASK_FOR_THE_METRIC = """
 import sys, pytest
-from handlers.wording import template
+from handlers.words.wording import template
 from signals.metric import metrics
 
 print(template(metrics()["turnover"].says, {"value": 1.2}))
@@ -35,7 +35,7 @@ sys.exit(pytest.main(["-vv", "-k", "turnover", "-p", "no:cacheprovider", "tests/
 ASK_THE_COMMAND = """
 import asyncio
 from handlers.command import Refused, commands, usage
-from handlers.parsing import parse, split_command
+from handlers.language.grammar import parse, split_command
 
 each = commands()["recover"]
 name, rest = split_command(each.example)
@@ -52,8 +52,8 @@ ASK_THE_SOURCE = """
 import asyncio, inspect
 from datetime import UTC, datetime
 from pathlib import Path
-from bot.sources import Ask, NotOffered, Source, SourceDown
-from bot.sources.own_index import OwnIndex
+from bot.market.source import Ask, NotOffered, Source, SourceDown
+from bot.market.providers.own_index import OwnIndex
 
 for name, asked in inspect.getmembers(Source, inspect.isfunction):
     if not name.startswith("_"):

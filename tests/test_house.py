@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handlers.command import Command, commands
-from handlers.parsing import parse, split_command
+from handlers.language.grammar import parse, split_command
 from handlers.version import VERSION
-from handlers.wording import template_fields
+from handlers.words.wording import template_fields
 from signals.metric import metrics
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ METRIC_FILES = sorted(name for name in SOURCES if re.fullmatch(r"signals/metrics
 
 # Each foreign library is met in one place, so that replacing it, or its next breaking release, is one file's business.
 HOME_OF = {
-    "telegram": "handlers/on_telegram*.py",
-    "discord": "handlers/on_discord*.py",
-    "ccxt": "bot/sources/*.py",
-    "matplotlib": "handlers/chart_*.py",
+    "telegram": "handlers/channels/telegram/*.py",
+    "discord": "handlers/channels/discord/*.py",
+    "ccxt": "bot/market/*.py",
+    "matplotlib": "handlers/charts/*.py",
     "sqlite3": "storage/*.py",
     "sqlite_utils": "storage/*.py",
     "apscheduler": "bot/*.py",
@@ -100,8 +100,8 @@ def _is_platform(node: ast.expr) -> bool:
 
 
 def no_platform_branch(file: str, tree: ast.Module) -> Iterator[str]:
-    """Find decisions by platform outside on_*.py: `platform == ...`, `in`, `match platform`, `.startswith`."""
-    if fnmatch.fnmatch(file, "handlers/on_*.py"):
+    """Find decisions by platform outside handlers/channels/: `==`, `in`, `match platform`, `.startswith`."""
+    if fnmatch.fnmatch(file, "handlers/channels/*"):
         return
     for node in ast.walk(tree):
         match node:
@@ -117,7 +117,7 @@ def no_platform_branch(file: str, tree: ast.Module) -> Iterator[str]:
             case _:
                 continue
         if found:
-            yield f"{file}:{node.lineno}: a branch on the platform belongs into handlers/on_*.py"
+            yield f"{file}:{node.lineno}: a branch on the platform belongs into handlers/channels/"
 
 
 LONGEST_FILE, LONGEST_FUNCTION = 450, 70
@@ -137,13 +137,13 @@ def sizes(file: str, tree: ast.Module) -> Iterator[str]:
 
 
 PLANTED = [
-    pytest.param(imports_at_home, "handlers/wording.py", "import telegram", id="telegram in wording"),
+    pytest.param(imports_at_home, "handlers/words/wording.py", "import telegram", id="telegram in wording"),
     pytest.param(imports_at_home, "bot/app.py", "def f():\n    from telegram.ext import Application", id="late import"),
-    pytest.param(imports_at_home, "bot/market.py", "importlib.import_module('ccxt.pro')", id="ccxt by name"),
+    pytest.param(imports_at_home, "bot/app.py", "importlib.import_module('ccxt.pro')", id="ccxt by name"),
     pytest.param(imports_at_home, "bot/x.py", "to_thread(importlib.import_module, 'ccxt')", id="ccxt in a thread"),
-    pytest.param(imports_at_home, "handlers/wording.py", "from matplotlib.figure import Figure", id="matplotlib"),
-    pytest.param(imports_at_home, "bot/tick.py", "import sqlite3", id="sqlite3 in bot"),
-    pytest.param(sql_in_storage, "bot/tick.py", 'x = "SELECT at FROM points"', id="select"),
+    pytest.param(imports_at_home, "handlers/words/wording.py", "from matplotlib.figure import Figure", id="matplotlib"),
+    pytest.param(imports_at_home, "bot/engine/turn.py", "import sqlite3", id="sqlite3 in bot"),
+    pytest.param(sql_in_storage, "bot/engine/turn.py", 'x = "SELECT at FROM points"', id="select"),
     pytest.param(sql_in_storage, "handlers/x.py", 'x = f"""\n  INSERT INTO {t} VALUES (1)"""', id="f-string"),
     pytest.param(sql_in_storage, "signals/x.py", 'x = f"UPDATE {table} SET a = 1"', id="update of a variable"),
     pytest.param(sql_in_storage, "bot/x.py", 'x = "PRAGMA journal_mode"', id="pragma"),
@@ -157,11 +157,13 @@ PLANTED = [
 ]
 INNOCENT = [
     pytest.param(imports_at_home, "bot/app.py", "to_thread(moved, store, 'telegram')", id="the word telegram"),
-    pytest.param(imports_at_home, "bot/sources/okx.py", "import ccxt", id="ccxt in a source"),
-    pytest.param(imports_at_home, "handlers/on_telegram_sending.py", "import telegram", id="telegram at home"),
-    pytest.param(sql_in_storage, "storage/points.py", 'x = "SELECT at FROM points"', id="SQL at home"),
+    pytest.param(imports_at_home, "bot/market/venues/okx.py", "import ccxt", id="ccxt in a source"),
+    pytest.param(imports_at_home, "handlers/channels/telegram/sending.py", "import telegram", id="telegram at home"),
+    pytest.param(sql_in_storage, "storage/market/points.py", 'x = "SELECT at FROM points"', id="SQL at home"),
     pytest.param(sql_in_storage, "handlers/x.py", 'x = "Select an asset. Update it from time to time."', id="prose"),
-    pytest.param(no_platform_branch, "handlers/on_telegram.py", "a.platform == 'telegram'", id="its own file"),
+    pytest.param(
+        no_platform_branch, "handlers/channels/telegram/channel.py", "a.platform == 'telegram'", id="its own file"
+    ),
     pytest.param(no_platform_branch, "bot/x.py", "{c.platform: c for c in d}[a.platform]", id="looking up"),
     pytest.param(no_platform_branch, "bot/x.py", "scope == 'platform'", id="the word"),
     pytest.param(sizes, "bot/x.py", "def f():\n" + "    x = 1\n" * (LONGEST_FUNCTION - 1), id="just short enough"),

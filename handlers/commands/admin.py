@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from handlers import wording
 from handlers.command import Deps, command
-from handlers.parsing import ASSET, argument
+from handlers.language.grammar import ASSET, argument
 from handlers.reply import Block, Line, Reply
 from handlers.version import VERSION
+from handlers.words import wording
 
 if TYPE_CHECKING:
     from handlers.known import Known
-    from storage.health import SourceHealth
+    from storage.market.source_state import SourceHealth
 
 MOST_NAMED: Final = 3  # sources in the headline; each has a line of its own below
 _WRONG: Final = {"down": "does not answer", "blocked": "refuses this server"}
@@ -41,14 +41,15 @@ async def status(deps: Deps, args: OneAsset) -> Reply:
 
 def _status(deps: Deps, asset: str | None) -> Reply:
     from handlers import known, looking  # noqa: PLC0415 - bring numpy along
-    from storage import coverage, health, outbox  # noqa: PLC0415 - open the database
+    from storage.alerts import outbox  # noqa: PLC0415 - open the database
+    from storage.market import coverage, source_state  # noqa: PLC0415 - open the database
 
     asset = looking.known_asset(deps, asset, "/status btc")
     zone = looking.zone_of(deps)
     stored = deps.store.exists
     inputs = known.inputs_of(deps, asset) if stored else []
     gaps = coverage.gaps(deps.store, asset) if stored else []
-    sources = health.load(deps.store) if stored else []
+    sources = source_state.load(deps.store) if stored else []
     waiting = outbox.waiting(deps.store) if stored else 0
     lines: list[Block] = [Line(_headline(inputs, sources), "headline"), Line(f"What is known of {asset}:")]
     said = known.lines_of(deps, asset, inputs, gaps) if inputs else ["nothing is stored yet"]

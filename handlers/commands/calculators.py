@@ -6,10 +6,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from handlers import wording
 from handlers.command import Refused, command
-from handlers.liquidation_words import NAMES
-from handlers.parsing import (
+from handlers.language.grammar import (
     ASSET,
     CONTRACT,
     LEVERAGE,
@@ -24,8 +22,10 @@ from handlers.parsing import (
     Size,
     argument,
 )
-from handlers.position_said import Asked, LiqArgs, asked, refused, stamp
+from handlers.language.position import Asked, LiqArgs, asked, refused, stamp
 from handlers.reply import Button, Buttons, Line, Reply
+from handlers.words import wording
+from handlers.words.liquidation import NAMES
 from signals.liquidation import LeverageAboveCap, LiquidationAnswer, LiquidationError, margin_for, quote
 from signals.liquidation import calculators as sums
 

@@ -6,26 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from handlers import wording
 from handlers.command import Refused, command
-from handlers.default_venue import chosen
-from handlers.liquidation_words import NAMES
-from handlers.parsing import (
-    ASSET,
-    DURATION,
-    LEVERAGE,
-    PERCENT,
-    PRICE,
-    SIDE,
-    SIZE,
-    VENUE,
-    Side,
-    Size,
-    argument,
-)
+from handlers.language.default_venue import chosen
+from handlers.language.grammar import ASSET, DURATION, LEVERAGE, PERCENT, PRICE, SIDE, SIZE, VENUE, Side, Size, argument
 from handlers.reply import Button, Buttons, Line, Reply, Table
+from handlers.words import wording
+from handlers.words.liquidation import NAMES
 from signals.liquidation import funding as paid
-from storage.db import StoreError
+from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
     from handlers.command import Deps
@@ -150,7 +138,7 @@ def _newest(deps: Deps, args: CostArgs, asset: str) -> tuple[tuple[str, datetime
     """Return (venue, time, value) of the newest stored rate, and the hours between payments there."""
     if not deps.store.exists:
         return None, None
-    from storage import points  # noqa: PLC0415 - reads the database, where there is one only
+    from storage.market import points  # noqa: PLC0415 - reads the database, where there is one only
 
     try:
         rate = points.newest(deps.store, asset, "funding_rate", args.venue or chosen(deps))
@@ -173,7 +161,7 @@ def _notional(deps: Deps, args: CostArgs, asset: str) -> tuple[float, str | None
     if args.price is not None:
         return args.size.amount * args.price, None
     if deps.store.exists:
-        from storage import points  # noqa: PLC0415 - as above
+        from storage.market import points  # noqa: PLC0415 - as above
 
         known = [each for name in ("mark_price", "close") if (each := points.newest(deps.store, asset, name))]
         if known:
@@ -187,7 +175,7 @@ def _past(deps: Deps, asset: str, rate: _Rate) -> RateCases | None:
     """Return what funding has been at the venue of the rate; None where nothing of it is stored."""
     if rate.venue is None:
         return None
-    from storage import funding_past  # noqa: PLC0415 - as above
+    from storage.market import funding_past  # noqa: PLC0415 - as above
 
     before = deps.now - YEAR - timedelta(days=1)
     rates = funding_past.hourly(deps.store, asset, rate.venue, start=before, end=deps.now)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from handlers import wording
 from handlers.command import Deps, command
 from handlers.commands.market import OneAsset, answered, more, value
 from handlers.reply import Block, Line, Reply
+from handlers.words import wording
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from handlers import wording
 from handlers.command import Deps, Refused, command
 from handlers.commands.market import OneAsset, answered, say, value
-from handlers.parsing import ASSET, DURATION, argument, choice
+from handlers.language.grammar import ASSET, DURATION, argument, choice
 from handlers.reply import Block, Button, Buttons, Line, Picture, Reply
+from handlers.words import wording
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -200,7 +200,8 @@ async def chart(deps: Deps, args: Drawing) -> Reply:
     There are oi, drawdown, ma180, closing, funding, taker, net, price and fng. Without a span it shows a year; "all"
     shows everything that is stored.
     """
-    from handlers import looking, pictures  # noqa: PLC0415 - see above
+    from handlers import looking  # noqa: PLC0415 - see above
+    from handlers.charts import pictures  # noqa: PLC0415 - see above
 
     if args.metric is None:
         raise Refused(f"Which chart? There are {', '.join(_NAMED)}. Type it like /chart oi btc 90d.")

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from handlers import wording
 from handlers.command import Deps, Refused, command
-from handlers.parsing import ASSET, argument
+from handlers.language.grammar import ASSET, argument
 from handlers.reply import Block, Button, Buttons, Line, Reply
+from handlers.words import wording
 
 if TYPE_CHECKING:
     from handlers.liquidated import Heard, Liquidated, Sums

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from handlers import wording
 from handlers.command import Refused, command
-from handlers.liquidation_words import distance
-from handlers.parsing import PRICE, argument
-from handlers.position_said import Asked, LiqArgs, asked, line, read_as, refused, stamp
+from handlers.language.grammar import PRICE, argument
+from handlers.language.position import Asked, LiqArgs, asked, line, read_as, refused, stamp
 from handlers.reply import Button, Buttons, Line, Reply
+from handlers.words import wording
+from handlers.words.liquidation import distance
 from signals.liquidation import LiquidationError, margin_for, quote
 
 if TYPE_CHECKING:

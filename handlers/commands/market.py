@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from handlers import wording
 from handlers.command import Deps, command
-from handlers.parsing import ASSET, argument
+from handlers.language.grammar import ASSET, argument
 from handlers.reply import Block, Button, Buttons, Line, Reply
+from handlers.words import wording
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ def value(reading: Reading | None, name: str) -> float | None:
 
 
 def say(text: str, values: Mapping[str, Any]) -> str:
-    """Fill a sentence from fractions and times; see handlers/wording.py for the words after the colon."""
+    """Fill a sentence from fractions and times; see handlers/words/wording.py for the words after the colon."""
     return wording.template(text, values)
 
 
@@ -153,7 +153,7 @@ def _singly(deps: Deps, look: Look, why: str) -> Reply:
     """List what each venue last said, since there is no total of them: a part of the market is not a fall of it."""
     from handlers import looking  # noqa: PLC0415 - see above
     from handlers.readings import named  # noqa: PLC0415 - see above
-    from storage import points  # noqa: PLC0415 - see above
+    from storage.market import points  # noqa: PLC0415 - see above
 
     name = "open_interest_usd"
     venues = sorted(points.venues_of(deps.store, look.asset, name), key=points.place)

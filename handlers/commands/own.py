@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from handlers import wording
 from handlers.command import Deps, Refused, command
-from handlers.parsing import REST, ZONE, argument
+from handlers.language.grammar import REST, ZONE, argument
 from handlers.reply import Block, Line, Reply
+from handlers.words import wording
 
 if TYPE_CHECKING:
-    from storage.chats import Destination
+    from storage.people.destinations import Destination
 
 # handlers/subscribing.py knows the metrics, which bring numpy along: it is imported when a command runs.
 
@@ -32,19 +32,19 @@ class Zone:
 
 def _here(deps: Deps) -> Destination | None:
     """Return this chat as it is stored, or None if it has never asked for anything."""
-    from storage import chats  # noqa: PLC0415 - opens the database
+    from storage.people import destinations  # noqa: PLC0415 - opens the database
 
     asker = deps.asker
     if not deps.store.exists:
         return None
-    return chats.find(deps.store, asker.platform, asker.address.chat, asker.address.topic)
+    return destinations.find(deps.store, asker.platform, asker.address.chat, asker.address.topic)
 
 
 def _made(deps: Deps) -> Destination:
-    from storage import chats  # noqa: PLC0415 - opens the database
+    from storage.people import destinations  # noqa: PLC0415 - opens the database
 
     to = deps.asker.address
-    return chats.ensure(
+    return destinations.ensure(
         deps.store, deps.asker.platform, to.chat, to.topic, kind=to.kind, title=deps.asker.title, now=deps.now
     )
 
@@ -112,13 +112,13 @@ async def tz(deps: Deps, args: Zone) -> Reply:
             ),
             {"zone": zone},
         )
-    from storage import chats  # noqa: PLC0415 - opens the database
+    from storage.people import destinations  # noqa: PLC0415 - opens the database
 
     try:
         now = wording.clock(deps.now, args.zone)
     except (LookupError, ValueError, OSError):
         raise Refused(f"The time zone {args.zone} is not known here. Type it like /tz Europe/Berlin.") from None
-    chats.set_zone(deps.store, _made(deps).id, args.zone)
+    destinations.set_zone(deps.store, _made(deps).id, args.zone)
     return Reply((Line(f"Times are now shown in {_name(args.zone)}. It is {now}.", "headline"),), {"zone": args.zone})
 
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from handlers import liquidation_words as words
-from handlers import nearness, wording
+from handlers import nearness
 from handlers.command import Refused, command, commands
-from handlers.parsing import Size
-from handlers.position_said import Asked, LiqArgs, asked, line, read_as, refused, stamp
+from handlers.language.grammar import Size
+from handlers.language.position import Asked, LiqArgs, asked, line, read_as, refused, stamp
 from handlers.reply import Block, Button, Buttons, Line, Reply, Table, plain_text
+from handlers.words import liquidation as words
+from handlers.words import wording
 from signals.liquidation import LeverageAboveCap, LiquidationAnswer, LiquidationError, quote
-from storage.db import StoreError
+from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from handlers.command import Deps
-    from handlers.parsing import Side
+    from handlers.language.grammar import Side
     from signals.liquidation.nearness import Nearness
 
 LONGEST = 900  # characters of a message, its buttons written out included
@@ -74,7 +75,7 @@ def _ask_about_thousands(deps: Deps, question: Asked) -> None:
     args, asset = question.args, question.asset
     if args.entry >= 1000 or not deps.store.exists:
         return
-    from storage import points  # noqa: PLC0415 - only for a small price
+    from storage.market import points  # noqa: PLC0415 - only for a small price
 
     try:
         known = points.newest(deps.store, asset, "mark_price") or points.newest(deps.store, asset, "close")

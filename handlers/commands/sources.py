@@ -6,15 +6,15 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from handlers import wording
 from handlers.command import Deps, command
 from handlers.reply import Block, Line, Reply
+from handlers.words import wording
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from storage.health import Note, SourceHealth
+    from storage.market.source_state import Note, SourceHealth
 
 _STATES: Final = {"ok": "answers", "down": "does not answer", "blocked": "refuses this server"}
 _WORST: Final = ("blocked", "down", "ok")
@@ -40,13 +40,13 @@ async def sources(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - a comma
 
 def _sources(deps: Deps) -> Reply:
     from handlers import looking  # noqa: PLC0415 - brings numpy along
-    from storage import health  # noqa: PLC0415 - opens the database
+    from storage.market import source_state  # noqa: PLC0415 - opens the database
 
     stored = deps.store.exists
     by_source: dict[str, list[SourceHealth]] = {}
-    for each in health.load(deps.store) if stored else []:
+    for each in source_state.load(deps.store) if stored else []:
         by_source.setdefault(each.source, []).append(each)
-    notes = {each.source: each for each in health.notes(deps.store)} if stored else {}
+    notes = {each.source: each for each in source_state.notes(deps.store)} if stored else {}
     if notes:  # a venue that is no longer in the configuration has nothing to say any more
         by_source = {name: each for name, each in by_source.items() if name in notes or _heard_itself(name)}
     if not by_source:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from handlers.command import SUBJECTS, Deps, Refused, command, commands, usage
-from handlers.parsing import REST, argument, suggest
+from handlers.language.grammar import REST, argument, suggest
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.version import VERSION
 
@@ -59,12 +59,12 @@ def _come_back(deps: Deps) -> None:
     """Bring a chat back that had stopped taking messages; one that never asked for any stays unknown."""
     if not deps.store.exists:
         return
-    from storage import chats  # noqa: PLC0415 - opens the database, for a chat that is known only
+    from storage.people import destinations  # noqa: PLC0415 - opens the database, for a chat that is known only
 
     asker = deps.asker
-    here = chats.find(deps.store, asker.platform, asker.address.chat, asker.address.topic)
+    here = destinations.find(deps.store, asker.platform, asker.address.chat, asker.address.topic)
     if here is not None and here.gone is not None:
-        chats.ensure(
+        destinations.ensure(
             deps.store,
             asker.platform,
             asker.address.chat,
@@ -122,9 +122,9 @@ def _credit(deps: Deps) -> tuple[str, ...]:
     """List what the providers ask us to say."""
     if not deps.store.exists:
         return _CREDIT
-    from storage import health  # noqa: PLC0415 - opens the database
+    from storage.market import source_state  # noqa: PLC0415 - opens the database
 
-    return tuple(dict.fromkeys(each.attribution for each in health.notes(deps.store))) or _CREDIT
+    return tuple(dict.fromkeys(each.attribution for each in source_state.notes(deps.store))) or _CREDIT
 
 
 @command(subject="start", example="/about")

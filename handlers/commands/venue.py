@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from handlers import wording
 from handlers.command import Deps, command
-from handlers.default_venue import VENUE_BY_DEFAULT, chosen
-from handlers.liquidation_words import NAMES
-from handlers.parsing import VENUE, argument
+from handlers.language.default_venue import VENUE_BY_DEFAULT, chosen
+from handlers.language.grammar import VENUE, argument
 from handlers.reply import Button, Buttons, Line, Reply
+from handlers.words import wording
+from handlers.words.liquidation import NAMES
 from signals.liquidation import VENUES
 
 
@@ -35,13 +35,13 @@ async def venue(deps: Deps, args: VenueArgs) -> Reply:
             (Line(headline, "headline"), Line(f"To change it, type for example /venue bybit. Known: {known}.")),
             {"venue": now or VENUE_BY_DEFAULT, "chosen": now is not None},
         )
-    from storage import chats  # noqa: PLC0415 - opens the database
+    from storage.people import destinations  # noqa: PLC0415 - opens the database
 
     to = deps.asker.address
-    here = chats.ensure(
+    here = destinations.ensure(
         deps.store, deps.asker.platform, to.chat, to.topic, kind=to.kind, title=deps.asker.title, now=deps.now
     )
-    chats.set_venue(deps.store, here.id, args.venue)
+    destinations.set_venue(deps.store, here.id, args.venue)
     return Reply(
         (
             Line(f"Calculators now take {NAMES[args.venue]} where no exchange is named.", "headline"),

@@ -6,27 +6,27 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from handlers import position_list, wording
-from handlers import position_words as words
 from handlers.command import Refused, command
-from handlers.parsing import ASSET, REST, argument, parse
-from handlers.position_said import LiqArgs, asked, read_as
+from handlers.language.grammar import ASSET, REST, argument, parse
+from handlers.language.position import LiqArgs, asked, read_as
+from handlers.language.spelling import shown
+from handlers.language.watch import EXAMPLE, check_against_mark, check_own_margin, stake_of, take_apart
 from handlers.reply import Block, Button, Buttons, Line, Reply
-from handlers.spelling import shown
 from handlers.watch_change import change
 from handlers.watch_looking import now_of, refresh
-from handlers.watch_wish import EXAMPLE, check_against_mark, check_own_margin, stake_of, take_apart
-from handlers.watch_words import liquidation_of, told_at
+from handlers.words import position_list, wording
+from handlers.words import positions as words
+from handlers.words.watch import liquidation_of, told_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from handlers.command import Deps
-    from handlers.position_said import Asked
-    from handlers.watch_wish import Wish
+    from handlers.language.position import Asked
+    from handlers.language.watch import Wish
     from signals.liquidation import LiquidationAnswer
     from signals.liquidation.watching import Stake
-    from storage.positions import Followed, Owner, Watched
+    from storage.people.positions import Followed, Owner, Watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ async def positions(deps: Deps, args: ListArgs) -> Reply:
     The nearest to liquidation comes first. The price is computed again each time, with today's tier table and with the
     funding since the watch began taken from the margin. /positions eth shows one asset. Only you can see them.
     """
-    from storage import positions as kept  # noqa: PLC0415 - opens the database
+    from storage.people import positions as kept  # noqa: PLC0415 - opens the database
 
     platform, user = _person(deps)
     if not deps.store.exists:
@@ -116,7 +116,7 @@ async def unwatch(deps: Deps, args: WhichArgs) -> Reply:
     By its number in /positions, by asset, by address, or everything: /unwatch 2, /unwatch btc, /unwatch 0x…, /unwatch
     all. What was stored about it is removed with it.
     """
-    from storage import positions as kept  # noqa: PLC0415 - opens the database
+    from storage.people import positions as kept  # noqa: PLC0415 - opens the database
 
     platform, user = _person(deps)
     chunks = args.which.replace(",", " ").lower().split()
@@ -160,7 +160,7 @@ async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
         )
     if not deps.store.exists:
         return Reply((Line("Nothing is stored about this chat.", "headline"),), {"removed": {}})
-    from storage import forgetting  # noqa: PLC0415 - opens the database
+    from storage.people import forgetting  # noqa: PLC0415 - opens the database
 
     found = forgetting.forget(deps.store, deps.asker.platform, to.chat, _person(deps)[1] if private else None)
     values = {
@@ -209,12 +209,14 @@ def _person(deps: Deps) -> tuple[str, str]:
 
 def _owner(deps: Deps) -> Owner:
     """Return who asks, with the destination of this chat, made if it is new."""
-    from storage import chats  # noqa: PLC0415 - opens the database
-    from storage.positions import Owner  # noqa: PLC0415 - as above
+    from storage.people import destinations  # noqa: PLC0415 - opens the database
+    from storage.people.positions import Owner  # noqa: PLC0415 - as above
 
     platform, user = _person(deps)
     to = deps.asker.address
-    here = chats.ensure(deps.store, platform, to.chat, to.topic, kind=to.kind, title=deps.asker.title, now=deps.now)
+    here = destinations.ensure(
+        deps.store, platform, to.chat, to.topic, kind=to.kind, title=deps.asker.title, now=deps.now
+    )
     return Owner(platform, user, here.id)
 
 
@@ -224,9 +226,9 @@ def _owner(deps: Deps) -> Owner:
 async def _watch(
     deps: Deps, owner: Owner, wish: Wish, question: Asked, stake: Stake, answer: LiquidationAnswer
 ) -> Reply:
-    from signals.episodes import State  # noqa: PLC0415 - what /watch alone needs
+    from signals.alerts.episodes import State  # noqa: PLC0415 - what /watch alone needs
     from signals.liquidation.watching import judge, lines_for  # noqa: PLC0415 - as above
-    from storage import positions as kept  # noqa: PLC0415 - opens the database
+    from storage.people import positions as kept  # noqa: PLC0415 - opens the database
 
     draft = kept.Watched(
         id=0, destination=owner.destination, number=None, stake=stake, name=wish.name, lines=(), state=State()
@@ -268,7 +270,7 @@ async def _watch(
 
 def _follow(deps: Deps, owner: Owner, wish: Wish) -> tuple[bool, Reply]:
     """Follow an address and return (whether that is new, what to say)."""
-    from storage import positions as kept  # noqa: PLC0415 - opens the database
+    from storage.people import positions as kept  # noqa: PLC0415 - opens the database
 
     address = wish.address or ""
     try:
@@ -310,7 +312,7 @@ def _chosen(
     chunks: Sequence[str], deps: Deps, every: Sequence[Watched], addresses: Sequence[Followed]
 ) -> tuple[list[Watched], list[Followed]]:
     """Find what is meant by numbers, assets, addresses or `all`; a position of an address goes with the address."""
-    from handlers.spelling import symbol  # noqa: PLC0415 - beside its use
+    from handlers.language.spelling import symbol  # noqa: PLC0415 - beside its use
 
     typed = [each for each in every if each.followed is None]
     gone: dict[int, Watched] = {}

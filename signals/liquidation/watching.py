@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from signals import episodes
+from signals.alerts import episodes
 from signals.liquidation.answer import quote
 from signals.liquidation.calculators import pnl_inverse, pnl_linear
 from signals.liquidation.condition import side_sign
@@ -27,7 +27,7 @@ from signals.metric import RANKS, above, at_most, level
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from signals.episodes import State, Transition
+    from signals.alerts.episodes import State, Transition
     from signals.liquidation.position import LiquidationAnswer
     from signals.liquidation.tables import Shelf
     from signals.metric import Level

@@ -16,14 +16,15 @@ from bot import log
 from bot.app import build
 from bot.clock import SystemClock
 from bot.config import Config
-from bot.delivery import Sender
-from handlers.channel import SendFailed
-from handlers.notices import Told
-from handlers.on_telegram import Telegram, Timeouts
+from bot.delivery.dispatcher import Sender
+from handlers.channels.channel import SendFailed
+from handlers.channels.telegram.channel import Telegram, Timeouts
 from handlers.reply import Line
-from storage import chats, outbox
-from storage.db import Store
-from storage.outbox import Notice
+from handlers.words.alerts import Told
+from storage.alerts import outbox
+from storage.alerts.outbox import Notice
+from storage.engine.database import Store
+from storage.people import destinations
 from tests.fakes.bot_api import TOKEN, BotApi
 
 if TYPE_CHECKING:
@@ -123,8 +124,8 @@ async def test_a_broadcast_with_every_kind_of_trouble_tells_nothing(
         with store.write() as connection:
             for number in range(1, 8):
                 fake.chat(number)
-                one = chats.ensure(store, "telegram", str(number), None, kind="private", title=None, now=now)
-                chats.subscribe(store, one.id, "*", "*")
+                one = destinations.ensure(store, "telegram", str(number), None, kind="private", title=None, now=now)
+                destinations.subscribe(store, one.id, "*", "*")
             told = Told((Line("news", "headline"),)).to_json()
             notice = Notice("fired", "notice", now, told, None, "watch", "BTC")
             outbox.announce(connection, notice, now=now, expires=now + timedelta(hours=1))
@@ -182,17 +183,17 @@ def test_a_library_that_says_it_in_one_line_shows_its_insides_in_debug_only(
     capsys: pytest.CaptureFixture[str], debug: bool
 ) -> None:
     log.set_up(debug=debug)
-    for name in ("telegram.ext", "bot.delivery"):
+    for name in ("telegram.ext", "bot.delivery.dispatcher"):
         logging.getLogger(name).error("it went wrong", exc_info=ValueError(name))
     said = capsys.readouterr().err
     assert said.count("it went wrong") == 2
     assert ("ValueError: telegram.ext" in said) is debug
-    assert "ValueError: bot.delivery" in said, "our own defects are shown whole"
+    assert "ValueError: bot.delivery.dispatcher" in said, "our own defects are shown whole"
 
 
 def test_a_line_is_a_sentence_and_what_belongs_to_it(capsys: pytest.CaptureFixture[str]) -> None:
     log.set_up()
-    structlog.get_logger("bot.backfill").warning("the file differs", file="a.zip", differing="3 of 9")
+    structlog.get_logger("bot.archive.backfill").warning("the file differs", file="a.zip", differing="3 of 9")
     logging.getLogger("apscheduler.scheduler").warning("Execution of job skipped: maximum number of running instances")
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith(" WARNING bot.backfill: the file differs file=a.zip differing=3 of 9")
+    assert line.endswith(" WARNING bot.archive.backfill: the file differs file=a.zip differing=3 of 9")

@@ -20,17 +20,18 @@ import pytest
 from pydantic import SecretStr
 
 from bot.app import App, build
+from bot.cli.doctor import examine
+from bot.cli.prompt import SCREEN
 from bot.config import Config, Market, Telegram
-from bot.doctoring import examine
-from bot.prompting import SCREEN
-from bot.sources.alternative_me import AlternativeMe
-from bot.sources.ccxt_venue import CcxtVenue
-from bot.sources.quirks import BINANCE
-from handlers.channel import SendFailed
+from bot.market.exchange.table import BINANCE
+from bot.market.exchange.venue import CcxtVenue
+from bot.market.providers.alternative_me import AlternativeMe
+from handlers.channels.channel import SendFailed
+from handlers.channels.telegram.token import whoami
 from handlers.command import Asker, commands
-from handlers.on_telegram_token import whoami
-from storage import chats, episodes
-from storage.db import Store
+from storage.alerts import episodes
+from storage.engine.database import Store
+from storage.people import destinations
 from tests.bot.commandline import PROGRAM, child, environment, write_config
 from tests.fakes.bot_api import BotApi
 from tests.fakes.exchange import FakeExchange
@@ -428,7 +429,7 @@ def test_killed_it_comes_back_tells_what_happened_meanwhile_and_tells_it_once(tm
     store = Store(tmp_path / "data" / "perpulse.db")
     assert len(episodes.of(store, "price_drawdown", "BTC")) == 1
     assert waiting(store) == 0
-    assert chats.find(store, "terminal", "screen")
+    assert destinations.find(store, "terminal", "screen")
     store.close()
 
 

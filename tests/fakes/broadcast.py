@@ -1,4 +1,6 @@
-"""A small perpulse that only sends: store, real Telegram channel, sender. Run as a program by tests/bot/test_kill.py.
+"""A small perpulse that only sends: store, real Telegram channel, sender.
+
+Run as a program by tests/bot/delivery/test_kill.py:
 
     python -m tests.fakes.broadcast DATABASE BASE_URL TOKEN SPEED
 
@@ -15,10 +17,10 @@ from dataclasses import replace
 from pydantic import SecretStr
 
 from bot.clock import SystemClock
-from bot.delivery import Sender
-from handlers.on_telegram import Telegram, Timeouts
-from storage import outbox
-from storage.db import Store
+from bot.delivery.dispatcher import Sender
+from handlers.channels.telegram.channel import Telegram, Timeouts
+from storage.alerts import outbox
+from storage.engine.database import Store
 
 
 async def nobody(*_: object) -> tuple[()]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from handlers.channel import Address, Limits, Outgoing, SendFailed
+from handlers.channels.channel import Address, Limits, Outgoing, SendFailed
 from handlers.reply import Line
 
 if TYPE_CHECKING:

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from bot import winter
-from bot.importing import read_file
-from bot.importing.keeping import keep
+from bot import demo
+from bot.archive.importing import read_file
+from bot.archive.importing.keeping import keep
 from handlers.answer import answer
-from handlers.channel import Address
+from handlers.channels.channel import Address
 from handlers.command import Asker, Deps
 from handlers.reply import plain_text
 from signals.inputs import INPUTS
-from storage import points
-from storage.db import Store
+from storage.engine.database import Store
+from storage.market import points
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from handlers.reply import Reply
 
 RECORDED = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "winter-2025-26.csv"
-FILES = {"bundled": winter.path(), "recorded": RECORDED}
+FILES = {"bundled": demo.path(), "recorded": RECORDED}
 SCREEN = Asker("terminal", Address("me", kind="terminal"))
 
 
@@ -94,7 +94,7 @@ def desk(filled: Callable[..., Path], tmp_path: Path) -> Callable[..., Desk]:
         until = datetime.fromisoformat(day).replace(tzinfo=UTC)
         path = tmp_path / f"{file}-{day[:10]}.db"
         shutil.copy(filled(file, until, days, without), path)
-        return Desk(Store(path), until, note=winter.STAMP if file == "bundled" else None)
+        return Desk(Store(path), until, note=demo.STAMP if file == "bundled" else None)
 
     return at
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from handlers.answer import answer_blocks, logged
-from handlers.channel import Address
+from handlers.channels.channel import Address
 from handlers.command import Asker, Refused, commands
 from handlers.reply import Line, plain_text
-from storage.db import Store
+from storage.engine.database import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ from handlers.readings import needed_days
 from signals.inputs import INPUTS
 from signals.metric import Reading, metrics
 from signals.series import Coverage
-from storage import points
-from storage.db import Store
+from storage.engine.database import Store
+from storage.market import points
 from tests.handlers.conftest import Desk
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from handlers import wording
+from handlers.words import wording
 from signals.inputs import MARKET
 from signals.metric import Metric, Watch, metrics, watches
 from signals.series import Panel

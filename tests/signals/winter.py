@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from signals import episodes
+from signals.alerts import episodes
 from signals.inputs import INPUTS
 from signals.series import Panel, days, hours
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage.db import Store
+from storage.engine.database import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

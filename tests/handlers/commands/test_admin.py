@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from handlers import wording
 from handlers.known import FAMILIES
+from handlers.words import wording
 from signals.inputs import INPUTS
-from storage import coverage, differences, health, points
-from storage.coverage import Gap
-from storage.differences import Difference
-from storage.health import SourceHealth
+from storage.market import coverage, differences, points, source_state
+from storage.market.coverage import Gap
+from storage.market.differences import Difference
+from storage.market.source_state import SourceHealth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ def test_status_word_for_word(desk: Callable[..., Any]) -> None:
 def test_status_of_sources_in_trouble(desk: Callable[..., Any]) -> None:
     here = desk("bundled", "2026-01-16")
     ago = here.now - timedelta(minutes=6)
-    health.save(
+    source_state.save(
         here.store,
         [
             SourceHealth("binance", "bars", "ok", here.now - timedelta(days=2), here.now - timedelta(seconds=41), None),
@@ -80,7 +80,7 @@ def test_status_says_once_what_is_wrong_with_many(desk: Callable[..., Any]) -> N
         last = here.now - timedelta(**good) if good else None
         return SourceHealth("binance", topic, "down", since, last, again, error)
 
-    health.save(
+    source_state.save(
         here.store,
         [down("bars", minutes=9), down("depth", minutes=3), down("funding", "It is cut."), down("ratios", minutes=5)],
     )
@@ -99,7 +99,7 @@ def test_status_says_in_one_line_what_goes_well_with_a_source(desk: Callable[...
     def good(topic: str, quarantined: int = 0, **ago: float) -> SourceHealth:
         return SourceHealth("okx", topic, "ok", here.now, here.now - timedelta(**ago), None, None, quarantined)
 
-    health.save(
+    source_state.save(
         here.store,
         [
             good("bars", minutes=26),
@@ -125,7 +125,7 @@ def test_status_tells_what_never_came_and_what_is_old(desk: Callable[..., Any]) 
 
 
 def test_status_counts_what_waits(desk: Callable[..., Any]) -> None:
-    from bot.judge import judge  # noqa: PLC0415 - here alone
+    from bot.engine.evaluate import judge  # noqa: PLC0415 - here alone
 
     here = desk("bundled", "2026-01-16")
     assert here.ask("/status").values["waiting"] == 0

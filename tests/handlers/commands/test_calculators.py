@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from handlers.channel import Address
+from handlers.channels.channel import Address
 from handlers.command import Asker, Deps, Refused, commands
-from handlers.parsing import parse, split_command
-from handlers.position_said import asked
+from handlers.language.grammar import parse, split_command
+from handlers.language.position import asked
 from handlers.reply import Buttons, Reply, plain_text
 from signals.liquidation import Position, quote
-from storage import points
-from storage.db import Store
+from storage.engine.database import Store
+from storage.market import points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

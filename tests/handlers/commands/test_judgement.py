@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.judge import judge
+from bot.engine.evaluate import judge
 from handlers.command import Refused
 from handlers.reply import Picture
 from signals.metric import metrics

@@ -8,9 +8,9 @@ import pytest
 
 from handlers import looking
 from handlers.command import Refused
-from storage import health, liquidations, points
-from storage.db import Store
-from storage.liquidations import HOUR, Hour
+from storage.engine.database import Store
+from storage.market import liquidations, points, source_state
+from storage.market.liquidations import HOUR, Hour
 from tests.handlers.conftest import Desk
 
 if TYPE_CHECKING:
@@ -48,8 +48,9 @@ def heard(tmp_path: Path) -> Callable[..., Desk]:
             points.write(store, [points.Points(venue, "BTC", None, frame)])
         names = dict.fromkeys(each.venue for each in flat)
         heard_at = NOW - timedelta(seconds=silent_s)
-        health.save(
-            store, [health.SourceHealth(f"{each} liquidations", "liquidations", "ok", NOW, heard_at) for each in names]
+        source_state.save(
+            store,
+            [source_state.SourceHealth(f"{each} liquidations", "liquidations", "ok", NOW, heard_at) for each in names],
         )
         return Desk(store, NOW)
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from handlers.command import Refused
-from storage import health, points
-from storage.health import SourceHealth
+from storage.market import points, source_state
+from storage.market.source_state import SourceHealth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -240,7 +240,7 @@ def test_a_question_about_everything_does_not_name_one_input(empty: Any) -> None
 
 def test_without_data_and_without_sources_the_reason_is_the_sources(empty: Any) -> None:
     down = SourceHealth("binance", "bars", "down", empty.now, None, empty.now, "Binance cannot be reached.")
-    health.save(empty.store, [down])
+    source_state.save(empty.store, [down])
     with pytest.raises(Refused, match=r"^No closing price is stored for BTC yet; no source answers .* /sources says"):
         empty.ask("/price btc")
 

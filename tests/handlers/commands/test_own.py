@@ -4,18 +4,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.judge import judge
+from bot.engine.evaluate import judge
 from handlers.command import Refused
 from signals.metric import watches
-from storage import chats
+from storage.people import destinations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
 def rows(here: Any) -> set[tuple[str, str]]:
-    found = chats.find(here.store, "terminal", "me")
-    return set(chats.subscriptions(here.store, found.id)) if found else set()
+    found = destinations.find(here.store, "terminal", "me")
+    return set(destinations.subscriptions(here.store, found.id)) if found else set()
 
 
 OI = {"oi_drawdown", "oi_vs_ma180", "oi_zscore"}
@@ -129,7 +129,7 @@ def test_sub_refuses_what_it_does_not_know(empty: Any) -> None:
 )
 def test_tz_is_kept_and_shown(empty: Any, word: str, zone: str, said: str) -> None:
     assert said in empty.text(f"/tz {word}")
-    assert chats.find(empty.store, "terminal", "me").zone == zone
+    assert destinations.find(empty.store, "terminal", "me").zone == zone
     assert said.split("shown in ")[1].split(". ", maxsplit=1)[0] in empty.text("/tz")
 
 
@@ -139,13 +139,13 @@ def test_tz_alone_shows_utc_and_writes_nothing(empty: Any) -> None:
 
 
 def test_start_brings_back_a_chat_that_was_gone(empty: Any) -> None:
-    from storage import outbox  # noqa: PLC0415 - here alone
+    from storage.alerts import outbox  # noqa: PLC0415 - here alone
 
     empty.ask("/start")
     assert not empty.store.exists
     empty.ask("/sub")
-    outbox.gone(empty.store, chats.find(empty.store, "terminal", "me").id, "blocked", now=empty.now)
+    outbox.gone(empty.store, destinations.find(empty.store, "terminal", "me").id, "blocked", now=empty.now)
     empty.ask("/start")
-    back = chats.find(empty.store, "terminal", "me")
+    back = destinations.find(empty.store, "terminal", "me")
     assert back.gone is None
     assert rows(empty) == {("*", "*")}

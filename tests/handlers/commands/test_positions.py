@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from handlers import position_said
-from handlers.channel import Address
+from handlers.channels.channel import Address
 from handlers.command import Asker, Deps, Refused, commands, usage
-from handlers.liquidation_words import ASSUMED, SAID_APART
-from handlers.parsing import parse, split_command
+from handlers.language import position
+from handlers.language.grammar import parse, split_command
 from handlers.reply import Buttons, Reply, plain_text
+from handlers.words.liquidation import ASSUMED, SAID_APART
 from signals.liquidation import Assumption
-from storage.db import Store
+from storage.engine.database import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -321,7 +321,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def keep_bars(store: Store, bars: list[tuple[datetime, float, float, float]], step: timedelta) -> None:
     pd = pytest.importorskip("pandas")
-    from storage import points  # noqa: PLC0415 - beside pandas
+    from storage.market import points  # noqa: PLC0415 - beside pandas
 
     index = pd.DatetimeIndex([bar[0] for bar in bars], name="at")
     frame = pd.DataFrame([[*bar[1:], bar[1]] for bar in bars], index=index, columns=["open", "high", "low", "close"])
@@ -502,4 +502,4 @@ def test_liq_is_found_and_fits_a_menu() -> None:
     ],
 )
 def test_a_number_is_typed_again_as_people_type_it(number: float, typed: str) -> None:
-    assert position_said.plainly(number) == typed
+    assert position.plainly(number) == typed

@@ -3,8 +3,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from storage import health
-from storage.health import Note, SourceHealth
+from storage.market import source_state
+from storage.market.source_state import Note, SourceHealth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ def test_word_for_word(desk: Callable[..., Any]) -> None:
     ago, soon = here.now - timedelta(minutes=6), here.now + timedelta(minutes=17)
     blocked = "Bybit refuses this host or its country (403). Set a proxy in config.toml."
     odd = "Last rejected: PEPE open_interest_coin is 1,000 times the last good value."
-    health.save(
+    source_state.save(
         here.store,
         [
             SourceHealth("binance", "bars", "ok", ago, here.now - timedelta(seconds=41)),
@@ -35,7 +35,7 @@ def test_word_for_word(desk: Callable[..., Any]) -> None:
             SourceHealth("okx liquidations", "liquidations", "ok", ago, here.now),
         ],
     )
-    health.save_notes(
+    source_state.save_notes(
         here.store,
         [
             Note("binance", "Binance public market data", ("depth is a floor",)),
@@ -63,12 +63,12 @@ def test_word_for_word(desk: Callable[..., Any]) -> None:
 
 def test_all_is_well(desk: Callable[..., Any]) -> None:
     here = desk("bundled", "2026-01-16")
-    health.save(here.store, [SourceHealth("okx", "bars", "ok", here.now, here.now)])
+    source_state.save(here.store, [SourceHealth("okx", "bars", "ok", here.now, here.now)])
     assert told(here)[0] == "OKX answers."
 
 
 def test_about_names_who_is_asked(desk: Callable[..., Any]) -> None:
     here = desk("bundled", "2026-01-16")
     assert "Stablecoin supply by DefiLlama" in here.text("/about")
-    health.save_notes(here.store, [Note("okx", "OKX public market data"), Note("okx2", "OKX public market data")])
+    source_state.save_notes(here.store, [Note("okx", "OKX public market data"), Note("okx2", "OKX public market data")])
     assert "Its numbers come from: OKX public market data." in here.text("/about")

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handlers.reply import Buttons, plain_text
-from storage import episodes, positions
-from storage.db import Store
-from tests.bot.watching_house import ASKER, USER, House, at
+from storage.alerts import episodes
+from storage.engine.database import Store
+from storage.people import positions
+from tests.bot.engine.watching_house import ASKER, USER, House, at
 from tests.handlers.commands.test_watching import ADDRESS, GROUP, ME, OTHER, Room
 
 if TYPE_CHECKING:

@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.answer import answer
-from handlers.channel import Address
+from handlers.channels.channel import Address
 from handlers.command import Asker, Deps, Refused
+from handlers.language.watch import Wish, take_apart
 from handlers.reply import Buttons, Reply, plain_text
-from handlers.watch_wish import Wish, take_apart
-from storage import chats, points, positions
-from storage.db import Store
+from storage.engine.database import Store
+from storage.market import points
+from storage.people import destinations, positions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,8 +147,8 @@ def test_another_venues_mark_is_named(room: Room) -> None:
 
 
 def test_the_chats_own_exchange_is_meant_where_none_is_named(room: Room) -> None:
-    here = chats.ensure(room.store, "telegram", "5550123456", None, kind="private", title=None, now=NOW)
-    chats.set_venue(room.store, here.id, "okx")
+    here = destinations.ensure(room.store, "telegram", "5550123456", None, kind="private", title=None, now=NOW)
+    destinations.set_venue(room.store, here.id, "okx")
     assert room.ask("/watch btc long 95000 3x").values["venue"] == "okx"
 
 
@@ -222,7 +223,7 @@ def test_a_group_is_no_place_for_positions(room: Room, line: str, kind: str) -> 
     asker = Asker("telegram", Address("-100123", kind=kind), ME.user, may_change=True)  # type: ignore[arg-type]
     assert "Write to me privately" in room.refusal(line, asker)
     assert len(positions.typed(room.store)) == 1
-    assert chats.find(room.store, "telegram", "-100123") is None
+    assert destinations.find(room.store, "telegram", "-100123") is None
 
 
 def test_nobody_sees_or_takes_away_what_another_watches(room: Room) -> None:
@@ -340,7 +341,7 @@ def test_in_a_group_its_admins_forget_the_group_alone(room: Room) -> None:
     member = Asker("telegram", GROUP, ME.user, may_change=False)
     assert "write to me privately" in room.refusal("/forgetme", member)
     assert "Forgotten" in room.text("/forgetme", Asker("telegram", GROUP, ME.user))
-    assert chats.find(room.store, "telegram", GROUP.chat) is None
+    assert destinations.find(room.store, "telegram", GROUP.chat) is None
     assert len(positions.typed(room.store)) == 1
 
 

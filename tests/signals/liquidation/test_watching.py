@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signals.episodes import State
+from signals.alerts.episodes import State
 from signals.liquidation import Position, quote
 from signals.liquidation.funding import Settlement
 from signals.liquidation.watching import (

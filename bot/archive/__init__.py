@@ -1,0 +1,1 @@
+"""Years that lie elsewhere: backfill from public archives, files in, files out."""

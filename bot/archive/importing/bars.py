@@ -1,0 +1,107 @@
+"""How long bars are, and which of them may be used: closed, of one length, with buys inside the volume."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from bot.archive.importing.model import MILLISECOND, Draft, Row, milliseconds, shown
+from signals.inputs import BARS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, timedelta
+
+_MINUTE: Final = 60_000
+_HOUR: Final = 60 * _MINUTE
+DAY: Final = 24 * _HOUR
+STEPS: Final = (_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 4 * _HOUR, DAY)
+_NAMES: Final = ("1m", "5m", "15m", "1h", "4h", "1d")
+_BARS: Final = frozenset(BARS)
+
+Key: TypeAlias = tuple[str, str, str]  # venue, asset, input
+
+
+def step_name(step: int) -> str:
+    """Return a bar length as it is written: 15m, 4h, 1d, 7d."""
+    if step in STEPS:
+        return _NAMES[STEPS.index(step)]
+    return next(f"{step / unit:g}{name}" for unit, name in ((DAY, "d"), (_HOUR, "h"), (1, "ms")) if step >= unit)
+
+
+def _usual_gap(times: set[int]) -> int | None:
+    """Return the most frequent gap (of equals the smallest): a hole or a stray bar must not set the length."""
+    gaps = Counter(later - sooner for sooner, later in pairwise(sorted(times)))
+    return min(gaps, key=lambda gap: (-gaps[gap], gap)) if gaps else None
+
+
+def _snap(gap: int) -> int:
+    return max((step for step in STEPS if step <= gap), default=_MINUTE)
+
+
+def _steps(
+    times: Mapping[Key, set[int]], said: Mapping[tuple[str, str], int]
+) -> tuple[dict[tuple[str, str], int], dict[Key, str]]:
+    """Return the bar length of each venue and asset, and the inputs that do not fit it, with the reason."""
+    own: dict[Key, int] = {}
+    unfit: dict[Key, str] = {}
+    for key, known in times.items():
+        if key[:2] in said:
+            continue
+        gap = _usual_gap(known)
+        if gap is not None and gap > DAY and len(known) > 2:  # two bars with a hole between them say nothing
+            unfit[key] = f"{key[2]} comes every {step_name(gap)}; the longest bars that are kept are of 1d"
+        elif gap is not None:
+            own[key] = _snap(gap)
+    steps = dict(said)
+    for (venue, asset, _), step in own.items():
+        steps[venue, asset] = min(step, steps.get((venue, asset), step))
+    for key, known in times.items():
+        pair = key[:2]
+        if pair not in steps:  # single bars only
+            steps[pair] = DAY if all(at % DAY == 0 for at in known) else _HOUR
+        if own.get(key, steps[pair]) != steps[pair]:
+            unfit[key] = (
+                f"{key[2]} comes every {step_name(own[key])} where other bars of {key[0]} {key[1]} come every "
+                f"{step_name(steps[pair])}; give it a file of its own"
+            )
+    return steps, unfit
+
+
+def check_bars(
+    draft: Draft, now: datetime, said: Mapping[tuple[str, str], int] | None = None
+) -> dict[tuple[str, str], timedelta]:
+    """Take back bars that cannot be used and return the bar length of each venue and asset that has bars.
+
+    said: bar lengths in milliseconds that the file itself tells; the others are found from the times.
+    """
+    times: dict[Key, set[int]] = defaultdict(set)
+    for at, venue, asset, name, _ in draft.kept:
+        if name in _BARS:
+            times[venue, asset, name].add(at)
+    steps, unfit = _steps(times, said or {})
+    end = milliseconds(now)
+    bad: dict[int, str] = {}
+    for index, (at, venue, asset, name, _) in enumerate(draft.kept):
+        if name not in _BARS:
+            continue
+        step = steps[venue, asset]
+        if (venue, asset, name) in unfit:
+            bad[index] = unfit[venue, asset, name]
+        elif at + step > end:
+            bad[index] = f"the {step_name(step)} bar is not closed yet; import it when it is"
+    draft.drop(bad)
+    draft.drop(_buys_above_volume(draft.kept))
+    return {pair: step * MILLISECOND for pair, step in steps.items()}
+
+
+def _buys_above_volume(rows: list[Row]) -> dict[int, str]:
+    volume = {(r.venue, r.asset, r.at): r.value for r in rows if r.input == "volume_usd"}
+    bad = {}
+    for index, row in enumerate(rows):
+        if row.input == "taker_buy_usd":
+            total = volume.get((row.venue, row.asset, row.at))
+            if total is not None and row.value > total:
+                bad[index] = f"taker_buy_usd is above the volume_usd of its bar: {shown(f'{row.value:.12g}')}"
+    return bad

@@ -1,0 +1,96 @@
+"""Raw answer of Binance `fapi/v1/fundingRate`: a JSON list of settlements, rates as fractions per interval."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+from bot.archive.importing.bars import check_bars
+from bot.archive.importing.model import BadRow, Content, Draft, Imported, Reader, Row, require, shown
+from bot.archive.importing.symbols import asset_of, given_asset
+from bot.archive.importing.values import epoch, number, possible
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+VENUE: Final = "binance"
+_HOUR: Final = 3_600_000
+_INTERVALS: Final = (1, 2, 4, 8)  # hours that Binance settles at
+_JITTER: Final = 0.1  # hours; settlements come some 20 ms late, a hole is at least an hour
+
+
+def recognises(content: Content) -> bool:
+    """Tell by the first entry."""
+    rows = content.document
+    return (
+        isinstance(rows, list)
+        and bool(rows)
+        and isinstance(rows[0], dict)
+        and {"fundingTime", "fundingRate"} <= rows[0].keys()
+    )
+
+
+def read(content: Content, asset: str | None, now: datetime) -> Imported:
+    """Read settlements with the interval that ended at each, which the answer does not name."""
+    rows: list[Any] = content.document if isinstance(content.document, list) else []
+    given = given_asset(asset)
+    draft = Draft(content.name, entries=True)
+    symbols: dict[str, str] = {}  # asset -> the one symbol of this file that speaks for it
+    rates: dict[str, dict[int, tuple[float, int]]] = {}
+    for place, entry in enumerate(rows, 1):
+        draft.rows += 1
+        try:
+            at, symbol, name, rate = _settlement(entry, given, now)
+            first = symbols.setdefault(name, symbol)
+            require(first == symbol, f"{symbol} beside {first}: two contracts of {name}, import them apart")
+            same = rates.setdefault(name, {}).setdefault(at, (rate, place))[0] == rate
+            require(same, "an earlier entry gives another rate for the same time")
+        except BadRow as bad:
+            draft.refuse(place, str(bad))
+    for name, known in rates.items():
+        times = sorted(known)
+        for at, hours in zip(times, intervals(times), strict=True):
+            rate, place = known[at]
+            draft.kept.append(Row(at, VENUE, name, "funding_rate", rate))
+            draft.places.append(place)
+            if hours is not None:
+                draft.kept.append(Row(at, VENUE, name, "funding_interval_hours", float(hours)))
+                draft.places.append(place)
+    notes = [f"{name} has one settlement only, so its interval is unknown" for name in rates if len(rates[name]) == 1]
+    return draft.done(READER.format, check_bars(draft, now), notes)
+
+
+def _settlement(entry: object, given: str | None, now: datetime) -> tuple[int, str, str, float]:
+    if not isinstance(entry, dict) or not {"fundingTime", "fundingRate"} <= entry.keys():
+        raise BadRow(f"has no fundingTime and fundingRate: {shown(entry)}")
+    symbol = str(entry.get("symbol", given or ""))
+    name = given or asset_of(symbol)
+    if name is None:
+        raise BadRow(f"symbol is not a dollar contract: {shown(symbol)}")
+    at = epoch(entry["fundingTime"], now)
+    rate = number(entry["fundingRate"], "fundingRate")
+    return at, symbol, name, possible("funding_rate", rate, entry["fundingRate"])
+
+
+def intervals(times: list[int]) -> list[int | None]:
+    """Return hours since the settlement before, for sorted times in milliseconds.
+
+    The first takes the gap after it. After a hole the interval of the settlement before holds on: a rate that was
+    paid for 8 hours must not look like one for 24. None where there is only one settlement.
+    """
+    gaps = [_interval(later - sooner) for sooner, later in pairwise(times)]
+    known = next((gap for gap in gaps if gap is not None), None)
+    hours = [known]
+    for gap in gaps:
+        known = known if gap is None else gap
+        hours.append(known)
+    return hours
+
+
+def _interval(gap: int) -> int | None:
+    hours = gap / _HOUR
+    nearest = min(_INTERVALS, key=lambda interval: abs(interval - hours))
+    return nearest if abs(nearest - hours) <= _JITTER else None
+
+
+READER: Final = Reader("Binance funding", recognises, read)

@@ -1,0 +1,95 @@
+"""Raw Binance klines: a JSON list of rows of 12 fields, of spot or of the perpetual (the content is the same).
+
+[0] open time ms, [1..4] open high low close, [5] volume in coins, [6] close time ms, [7] volume in quote, [8] trades,
+[9] taker buys in coins, [10] taker buys in quote, [11] unused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from bot.archive.importing.bars import STEPS, check_bars, step_name
+from bot.archive.importing.model import (
+    BadRow,
+    Content,
+    Draft,
+    Imported,
+    ImportRefused,
+    Reader,
+    Row,
+    milliseconds,
+    require,
+    shown,
+)
+from bot.archive.importing.symbols import asset_in_name, given_asset
+from bot.archive.importing.values import epoch, number, possible
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+VENUE: Final = "binance"
+_FIELDS: Final = 12
+_PRICES: Final = (("open", 1), ("high", 2), ("low", 3), ("close", 4))
+_FLOWS: Final = (("volume_usd", 7), ("taker_buy_usd", 10))
+
+
+def recognises(content: Content) -> bool:
+    """Tell by the first row; one with fewer fields has lost the taker columns and is another format."""
+    rows = content.document
+    return isinstance(rows, list) and bool(rows) and isinstance(rows[0], list) and len(rows[0]) == _FIELDS
+
+
+def read(content: Content, asset: str | None, now: datetime) -> Imported:
+    """Read closed bars whole: an entry with one bad field is refused with all six values."""
+    given = given_asset(asset)
+    name = given or asset_in_name(content.name)
+    if name is None:
+        raise ImportRefused(
+            f"{content.name} holds Binance klines, which do not name their asset; "
+            "say which with --asset BTC, or put the symbol into the file name (btcusdt-1d.json)"
+        )
+    rows: list[Any] = content.document if isinstance(content.document, list) else []
+    draft = Draft(content.name, entries=True)
+    seen: dict[int, list[float]] = {}
+    step: int | None = None
+    for place, entry in enumerate(rows, 1):
+        draft.rows += 1
+        try:
+            at, length, values = _bar(entry, now)
+            step = step or length
+            require(length == step, f"is a bar of {step_name(length)} in a file of {step_name(step)}")
+            same = seen.setdefault(at, values) == values
+            require(same, "an earlier entry gives other numbers for the same open time")
+        except BadRow as bad:
+            draft.refuse(place, str(bad))
+            continue
+        for (field, _), value in zip(_PRICES + _FLOWS, values, strict=True):
+            draft.kept.append(Row(at, VENUE, name, field, value))
+            draft.places.append(place)
+    notes = (
+        f"asset {name} {'as given' if given else 'taken from the file name'}",
+        f"the content does not tell spot from perpetual; kept as {VENUE} {name}",
+        "the newest bar may have been running when the file was saved; a later file corrects it",
+    )
+    return draft.done(READER.format, check_bars(draft, now), notes)
+
+
+def _bar(entry: object, now: datetime) -> tuple[int, int, list[float]]:
+    """Return open time, length in milliseconds and the six values of one entry."""
+    if not isinstance(entry, list) or len(entry) != _FIELDS:
+        raise BadRow(f"is not a row of {_FIELDS} fields: {shown(entry)}")
+    at = epoch(entry[0], now)
+    length = int(number(entry[6], "close time")) + 1 - at
+    if length not in STEPS:
+        lengths = ", ".join(step_name(step) for step in STEPS)
+        said = step_name(length) if length > 0 else "no length"
+        raise BadRow(f"is a bar of {said}; ask for one of {lengths}")
+    if at + length > milliseconds(now):
+        raise BadRow(f"the {step_name(length)} bar is not closed yet; import it when it is")
+    values = [possible(name, number(entry[column], name), entry[column]) for name, column in _PRICES + _FLOWS]
+    if values[5] > values[4]:
+        raise BadRow(f"taker_buy_usd is above the volume_usd of its bar: {shown(entry[10])}")
+    return at, length, values
+
+
+READER: Final = Reader("Binance klines", recognises, read)

@@ -1,0 +1,1 @@
+"""The perpulse command line, one file a command."""

@@ -1,0 +1,230 @@
+"""`perpulse backfill`: read the archive with somebody watching, then ask the exchange for the hours since."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+from bot.archive.backfill import BACKGROUND, Backfill, Result
+from bot.archive.gaps import Closing
+from bot.cli import commands
+from bot.clock import SystemClock
+from handlers.command import Refused
+from handlers.words import wording
+from storage.engine.database import Store
+from storage.market import coverage, owed, points
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from bot.archive.backfill import Step
+    from bot.clock import Clock
+    from bot.config import Config
+    from bot.market.source import Source
+
+SHOWN_GAPS: Final = 12
+EVERY: Final = 25  # files between two plain lines
+_ASSET: Final = re.compile(r"[A-Z0-9]{1,15}")
+_GROUPS: Final = {
+    "bars": "bars",
+    "open_interest": "open interest",
+    "long_short": "long/short ratios",
+    "funding": "funding",
+    "depth_bids": "bids within 1 %",
+    "depth_asks": "asks within 1 %",
+}
+
+
+def backfill(
+    assets: list[str] | None, days: int | None, config: Path | None, db: Path | None, *, as_json: bool
+) -> None:
+    """Read the archive for the named assets or those of the configuration; exit 1 when it had to stop early."""
+    with commands.plain_errors():
+        settings = commands.settings_of(config, db)
+        wanted = _assets(assets) if assets else list(settings.assets)
+        if days is not None and days < 1:
+            raise Refused("--days counts days back from today; give 1 or more, such as 400.")
+        store, clock = Store(settings.database), SystemClock()
+        with _watching(plain=as_json or not sys.stdout.isatty(), silent=as_json) as told:
+            work = Backfill(store, settings, clock, told=told)
+            try:
+                result, said = asyncio.run(_all(work, store, settings, clock, wanted, days))
+            except KeyboardInterrupt:
+                sys.stderr.write(_stopped_by_hand(work.result) + "\n")
+                raise
+            finally:
+                store.close()
+        _tell(result, said, as_json=as_json)
+    if result.stopped or result.unknown:
+        raise typer.Exit(1)
+
+
+def _assets(given: list[str]) -> list[str]:
+    found = [each.upper() for each in given]
+    wrong = [each for each in found if not _ASSET.fullmatch(each)]
+    if wrong:
+        raise Refused(f"{wrong[0]!r} is no asset. Write the coin alone, such as BTC.")
+    return found
+
+
+async def _all(
+    work: Backfill, store: Store, config: Config, clock: Clock, assets: Sequence[str], days: int | None
+) -> tuple[Result, list[str]]:
+    today = clock.now().date()
+    since = today - timedelta(days=days) if days else None
+    # half a megabyte a day: a year and a bit unless somebody asks for more by its days
+    result = await work.run(assets, since=since, depth_since=since or today - BACKGROUND)
+    said = await close_gap(store, config, clock, result.gaps) if result.gaps else []
+    await asyncio.to_thread(work.look)
+    return result, said
+
+
+async def close_gap(
+    store: Store, config: Config, clock: Clock, gaps: Mapping[str, Sequence[coverage.Gap]]
+) -> list[str]:
+    """Ask the exchange for what came after the newest stored value, and for what the archive lacks.
+
+    gaps: by asset, all assets that are asked for. Return what went wrong as sentences.
+    """
+    from bot.app import sources_of  # noqa: PLC0415 - ccxt and the channels, half a second that the archive needs not
+    from bot.engine.turn import keep, sentence  # noqa: PLC0415 - as above
+    from bot.market.collector import Market  # noqa: PLC0415 - as above
+
+    assets = list(gaps)
+    every: list[Source] = sources_of(config, clock)
+    market = Market(
+        [each for each in every if "bars" in each.offers],
+        clock=clock.now,
+        remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
+        owed=lambda: owed.read(store),
+    )
+    Closing(market.owe).close((gap for each in gaps.values() for gap in each), clock.now())
+    events = []
+    try:
+        left = None
+        while left is None or 0 < market.owing(assets) < left:  # a portion each time, until nothing more comes
+            left = market.owing(assets) if left is not None else sys.maxsize
+            collected = await market.collect(assets, clock.now())
+            await asyncio.to_thread(keep, store, collected)
+            events += collected.events
+    finally:
+        await asyncio.gather(market.close(), *(each.close() for each in every), return_exceptions=True)
+    trouble = [each for each in market.health() if each.state != "ok" or each.error]
+    told = [sentence(event) for event in events if event.state != "ok"]
+    return told or list(dict.fromkeys(each.error for each in trouble if each.error))
+
+
+# --- what is said
+
+
+@contextmanager
+def _watching(*, plain: bool, silent: bool) -> Iterator[Callable[[Step], None]]:
+    """Show how far it is: a bar on a terminal, a line now and then where the output is kept, nothing for a program."""
+    if silent:
+        yield lambda _: None
+        return
+    if plain:
+        yield _line
+        return
+    from rich.console import Console  # noqa: PLC0415 - only where somebody watches
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415 - as above
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
+    with Progress(*columns, console=Console(), transient=True) as progress:
+        task = progress.add_task("looking up the archive", total=None, left="")
+
+        def show(step: Step) -> None:
+            progress.update(task, description=step.file, completed=step.done, total=step.total, left=_left(step))
+
+        yield show
+
+
+def _line(step: Step) -> None:
+    if step.done % EVERY == 0 or step.done == step.total:
+        left = _left(step)
+        commands.out(f"{step.asset}: {step.done:,} of {step.total:,} files{', ' + left if left else ''}. {step.file}")
+
+
+def _left(step: Step) -> str:
+    if step.left_s is None or step.done == step.total:
+        return ""
+    if step.left_s < 90:
+        return f"about {max(round(step.left_s), 1)} s left"
+    return f"about {round(step.left_s / 60)} min left"
+
+
+def _stopped_by_hand(result: Result) -> str:
+    return (
+        f"Stopped. {wording.count(result.files, 'file')} read in this run and kept; nothing is half written. "
+        "Give the same command again and it goes on where it stopped."
+    )
+
+
+def _tell(result: Result, said: list[str], *, as_json: bool) -> None:
+    if as_json:
+        commands.out(json.dumps(as_object(result, said)))
+        return
+    commands.out(
+        f"{wording.count(result.files, 'file')} read, {result.unchanged:,} known already; "
+        f"{wording.count(result.rows, 'row')}, {result.kept:,} kept after thinning, {result.refused:,} refused; "
+        f"{wording.count(result.missing, 'file')} missing, {result.pending:,} not published yet."
+    )
+    for asset, gaps in result.gaps.items():
+        since = result.since.get(asset)
+        commands.out(
+            f"{asset}: open interest known since {wording.day(since)}." if since else f"{asset}: nothing known."
+        )
+        for gap in gaps[:SHOWN_GAPS]:
+            span = f"{gap.start:%Y-%m-%d %H:%M} to {gap.end:%Y-%m-%d %H:%M} UTC"
+            commands.out(f"  gap: {_GROUPS[gap.group]}, {span}: {gap.reason}")
+        if len(gaps) > SHOWN_GAPS:
+            commands.out(f"  ... and {len(gaps) - SHOWN_GAPS} more gaps; --json lists them all.")
+    for problem in [*result.unknown, *result.problems, *result.damaged[:SHOWN_GAPS]]:
+        sys.stderr.write(f"{problem}\n")
+    if more := result.damaged[SHOWN_GAPS:]:
+        sys.stderr.write(f"... and {len(more)} more damaged files; --json lists them all.\n")
+    if result.damaged:
+        sys.stderr.write("What is damaged is asked for again by the next backfill, and by perpulse run.\n")
+    for trouble in said:
+        sys.stderr.write(f"{trouble} The hours since the archive's last day come when it answers: perpulse run.\n")
+    if result.stopped:
+        sys.stderr.write(
+            f"{result.stopped} What was read is kept; give the same command again later and it goes on from there.\n"
+        )
+
+
+def as_object(result: Result, said: Sequence[str]) -> dict[str, Any]:
+    """Return a result as a JSON object."""
+    return {
+        "files": result.files,
+        "unchanged": result.unchanged,
+        "rows": result.rows,
+        "kept": result.kept,
+        "refused": result.refused,
+        "missing": result.missing,
+        "pending": result.pending,
+        "gaps": [_gap(each) for gaps in result.gaps.values() for each in gaps],
+        "since": {asset: at.isoformat() for asset, at in result.since.items()},
+        "damaged": result.damaged,
+        "problems": [*result.unknown, *result.problems, *said],
+        "stopped": result.stopped,
+    }
+
+
+def _gap(gap: coverage.Gap) -> dict[str, str]:
+    return {
+        "asset": gap.asset,
+        "venue": gap.venue,
+        "input": gap.group,
+        "from": gap.start.isoformat(),
+        "to": gap.end.isoformat(),
+        "reason": gap.reason,
+    }

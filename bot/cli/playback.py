@@ -1,0 +1,181 @@
+"""`perpulse run --tape`: play what was recorded through the same code, then say what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import ValidationError
+
+from bot import log
+from bot.app import build, subscribe_screen
+from bot.cli.commands import out, plain_errors, settings_of, take_commands
+from bot.cli.prompt import SCREEN, Screen
+from bot.clock import ReplayClock
+from bot.config import Market, Telegram
+from bot.tape import TapeError, lines
+from bot.tape.playing import Player, Tape
+from bot.tape.time import TapeClock, TapeLoop
+from handlers.answer import answer_blocks, logged
+from handlers.command import Asker, Deps, Refused
+from handlers.readings import VENUES
+from handlers.words import wording
+from storage.alerts import outbox
+from storage.engine.database import Store, from_ms
+from storage.market import points
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bot.config import Config
+    from handlers.channels.channel import Channel
+
+_ADDRESSES: Final = ("exchange_url", "stream_url", "fear_greed_url", "stablecoins_url")
+_FOLLOWED: Final = {"venues", "options", "liquidations", "fear_greed", "stablecoins", *_ADDRESSES}
+_MS: Final = timedelta(milliseconds=1)
+_STAMP: Final = "played from a tape"
+
+
+@dataclass(slots=True)
+class Result:
+    """What playing a tape came to. played: by what; missed: questions that are not on it; messages: that were told."""
+
+    turns: int = 0
+    messages: int = 0
+    played: Counter[str] = field(default_factory=Counter)
+    missed: Counter[str] = field(default_factory=Counter)
+
+
+def followed(market: Market) -> dict[str, Any]:
+    """Return what of the settings decides which questions are asked, without secrets: it stands at a tape's head."""
+    found = market.model_dump(mode="json", include=_FOLLOWED, exclude_none=True)
+    return found | {name: lines.address(found[name]) for name in _ADDRESSES if name in found}
+
+
+def settings_for(settings: Config, tape: Tape, database: Path) -> Config:
+    """Return settings under which the same questions are asked as on the tape, and nothing leaves the terminal."""
+    if tape.about is None:  # the head of the tape is lost: whoever plays it must know what was followed
+        market, assets = settings.market, settings.assets
+    else:
+        try:
+            market = Market.model_validate(settings.market.model_dump() | tape.about.market | {"proxy": None})
+        except ValidationError:
+            raise TapeError(
+                f"--tape: {tape.parts[0]} is of another version of perpulse: {tape.about.perpulse}."
+            ) from None
+        assets = tuple(tape.about.assets)
+    changed = {"market": market, "assets": assets, "telegram": Telegram(), "database": database}
+    return settings.model_copy(update=changed)
+
+
+def play(tape: Tape, settings: Config, channel: Channel) -> Result:
+    """Play a tape into the database of the settings, as fast as it goes; messages go to the channel in its time."""
+    loop = TapeLoop()
+    player = Player(tape, TapeClock(tape.begin, loop))
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        return runner.run(_played(player, settings, channel))
+
+
+async def _played(player: Player, settings: Config, channel: Channel) -> Result:
+    app = build(settings, clock=player.clock, channels=[channel], edge=player)
+    result = Result(played=player.played, missed=player.missed)
+    feeding = asyncio.create_task(player.feed())
+    try:
+        await asyncio.to_thread(app.sender.start)
+        await asyncio.to_thread(subscribe_screen, app.store, player.clock.now())
+        if app.streams:
+            await app.streams.start()
+        async for turn in player.turns():
+            result.turns += 1
+            await app.repeat(turn.assets)
+            result.messages += await asyncio.to_thread(outbox.waiting, app.store)
+            await app.sender.drain()
+        await feeding
+        await player.clock.until(player.tape.end)
+    finally:
+        feeding.cancel()
+        with contextlib.suppress(asyncio.CancelledError, TapeError):
+            await feeding
+        await app.close()
+    return result
+
+
+def run(place: Path, config: Path | None, db: Path | None) -> None:
+    """Play every tape of a folder, oldest first, then take commands while there is somebody to type them."""
+    with plain_errors(), tempfile.TemporaryDirectory(prefix="perpulse-tape-") as folder:
+        settings = settings_of(config)
+        log.set_up(debug=settings.log_level == "debug", quiet=True)
+        path, screen = db or Path(folder) / "tape.db", Screen()
+        try:
+            tapes = Tape.read(place)
+            for tape in tapes:
+                chosen = settings_for(settings, tape, path)
+                out(_beginning(tape, chosen))
+                sys.stdout.flush()
+                result = play(tape, chosen, screen)
+                screen.rule("end of the tape")
+                out(_ending(tape, result))
+        except TapeError as error:
+            raise Refused(str(error)) from None
+        asyncio.run(_afterwards(path, screen, tapes[-1].end, chosen.assets))
+
+
+async def _afterwards(path: Path, screen: Screen, end: datetime, assets: tuple[str, ...]) -> None:
+    """Say what is stored and how the sources stand where the tape ends, and answer commands there."""
+
+    async def nothing(_: str) -> None:
+        """Bring nothing up to date: the tape has ended."""
+
+    store, clock = Store(path), ReplayClock(end)
+    try:
+        deps = Deps(end, Asker("terminal", SCREEN), store, assets, nothing, _STAMP)
+        out(f"Stored: {wording.count(await asyncio.to_thread(_stored, store), 'value')}.\n")
+        screen.show(await answer_blocks("/sources", deps, on_error=logged))
+        if sys.stdin.isatty():
+            await take_commands(store, screen, clock, assets, _STAMP)
+    finally:
+        store.close()
+
+
+def _stored(store: Store) -> int:
+    """Count the values of every input, asset and venue."""
+    return sum(
+        points.count(store, asset, venue, name, start=from_ms(0), end=from_ms(1 << 42), apart=_MS)
+        for (asset, name), every in points.directory(store).items()
+        for venue in {each.venue for each in every}
+    )
+
+
+def _beginning(tape: Tape, settings: Config) -> str:
+    held = tape.counts
+    by = f", recorded by perpulse {tape.about.perpulse}" if tape.about else ", whose head is missing"
+    venues = wording.listing([VENUES.get(each, each) for each in settings.market.venues])
+    span = f"A tape from {wording.moment(tape.begin)} to {wording.moment(tape.end)}{by}"
+    size = f"{wording.count(held['Answered'], 'answer')} and {wording.count(held['Heard'], 'line')} of streams"
+    said = [
+        f"{span}: {size}.",
+        f"{', '.join(settings.assets)} on {venues}. Nothing is asked, and nothing leaves this terminal.",
+    ]
+    if tape.missing:
+        parts = wording.listing([str(each) for each in tape.missing])
+        said.append(f"Part {parts} of this tape is missing: what was asked and heard in it is not played.")
+    return "\n".join(said)
+
+
+def _ending(tape: Tape, result: Result) -> str:
+    held, played = tape.counts, result.played
+    took = f"{wording.count(result.turns, 'turn')} in {wording.duration(tape.end - tape.begin)}"
+    answers = f"{played['answers']:,} of {wording.count(held['Answered'], 'answer')}"
+    frames = f"{wording.count(played['frames'], 'frame')} of {wording.count(played['connections'], 'connection')}"
+    said = [f"Played: {took}, {answers}, {frames}.", f"Told: {wording.count(result.messages, 'message')}."]
+    if result.missed:
+        (first, _), *_ = result.missed.most_common(1)
+        said.append(f"Not on the tape: {wording.count(result.missed.total(), 'question')}, most often {first}")
+    return "\n".join(said)

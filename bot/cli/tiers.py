@@ -1,0 +1,83 @@
+"""What `perpulse tiers refresh` and `perpulse tiers show` do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+import typer
+
+from bot.cli.commands import out, plain_errors, settings_of
+from bot.clock import SystemClock
+from handlers.command import Refused
+from storage.engine.database import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def refresh(
+    venues: list[str] | None,
+    assets: list[str] | None,
+    config: Path | None,
+    db: Path | None,
+    base_url: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Renew tier tables and print what changed; exit 2 where no venue answered."""
+    from bot.market.tiers import refresh as renewing
+    from bot.market.tiers.tables import Key, Reach
+
+    with plain_errors():
+        settings = settings_of(config, db)
+        try:
+            chosen = renewing.wanted(venues or [])
+        except ValueError as error:
+            raise Refused(str(error)) from None
+        key, secret = settings.tiers.binance_key, settings.tiers.binance_secret
+        reach = Reach(
+            SystemClock().now,
+            timeout_s=settings.market.timeout_seconds,
+            proxy=settings.market.proxy,
+            base_url=base_url,
+            paced=base_url is None,
+            binance=Key(key, secret) if key and secret else None,
+        )
+        names = [each.upper() for each in assets or ()] or list(
+            dict.fromkeys((*settings.assets, *renewing.MAIN_ASSETS))
+        )
+        renewals = asyncio.run(renewing.refresh(Store(settings.database), chosen, names, reach))
+    if as_json:
+        for each in renewals:
+            out(json.dumps(renewing.as_json(each)))
+    else:
+        for line in renewing.told(renewals):
+            out(line)
+    if all(each.error for each in renewals):
+        raise typer.Exit(2)
+
+
+def show(words: list[str], config: Path | None, db: Path | None) -> None:
+    """Print one tier table: an asset, and the venue (default Binance) and the contract where they are said."""
+    from bot.market.tiers import refresh as renewing
+    from handlers.language.default_venue import VENUE_BY_DEFAULT
+    from handlers.language.grammar import parse
+    from handlers.language.tiers import TiersArgs
+    from signals.liquidation import LiquidationError, tiers
+    from storage.market import tiers as shelves
+
+    with plain_errors():
+        settings = settings_of(config, db)
+        args = parse(TiersArgs, " ".join(words), command="tiers", assets=settings.assets)
+        shelf = shelves.shelf(Store(settings.database))
+        try:
+            table = tiers(
+                args.venue or VENUE_BY_DEFAULT, args.contract or "linear", args.asset or settings.assets[0], shelf=shelf
+            )
+        except LiquidationError as error:
+            text = str(error).rstrip(".?")
+            raise Refused(f"{text[:1].upper()}{text[1:]}. Try another venue, or: perpulse tiers refresh") from None
+    for line in renewing.shown(table, SystemClock().now().date()):
+        out(line)

@@ -1,0 +1,321 @@
+"""What one row of the venue table is made of: a contract, a way to ask, and the three readers.
+
+A recipe turns one venue's raw answers into our units. It sees JSON and nothing of ccxt, so that it can be read beside
+the exchange's own documentation and fed with recorded answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pandas as pd
+
+from storage.market.points import Points
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from bot.market.exchange.contracts import Contract
+    from bot.market.source import Ask, Found
+
+HOUR = timedelta(hours=1)
+
+
+class Unreadable(ValueError):  # noqa: N818 -- it names the answer, as SourceDown names the source
+    """An answer that parsed, but does not say what it must: missing rows, a foreign symbol, an odd clock."""
+
+
+class Missing(Unreadable):
+    """An answer for all contracts in which one is not: delisted, or an answer that was cut."""
+
+
+class Raw(Protocol):
+    """Ask the venue one raw question by the name of ccxt's implicit method; the answer is a dict or a list.
+
+    shared: the answer is the same for all assets, so one request serves every ask of the same moment with the same
+    parameters. digest: makes of a shared answer what is looked up, once for all of them: hundreds of contracts that
+    each search hundreds of rows would hold up the loop.
+    """
+
+    async def __call__(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        *,
+        shared: bool = False,
+        digest: Callable[[Any], Any] | None = None,
+    ) -> Any:
+        """Return the parsed answer, or what the digest made of it; its shape is for the recipe to check."""
+        ...
+
+
+Recipe = Callable[[Raw, "Contract", "Ask"], Awaitable[Sequence["Found"]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One stretch of a history question, in the venue's milliseconds, both ends inclusive."""
+
+    start: int
+    end: int
+
+
+def pages(since: datetime, until: datetime, step: timedelta, rows: int, most: int) -> list[Page]:
+    """Cut [since, until] into stretches of at most `rows` points, oldest first, and no more than `most` of them.
+
+    What lies beyond the last page is asked next time, when the newest stored point has moved on.
+    """
+    span = milliseconds(step) * (rows - 1)
+    start, end = to_ms(since), to_ms(until)
+    cut: list[Page] = []
+    while start <= end and len(cut) < most:
+        cut.append(Page(start, min(start + span, end)))
+        start += span + 1  # not one step: `since` is seldom on the grid, and a row between two stretches would be lost
+    return cut
+
+
+def milliseconds(span: timedelta) -> int:
+    """Convert a span to whole milliseconds."""
+    return span // timedelta(milliseconds=1)
+
+
+def to_ms(at: datetime) -> int:
+    """Convert a time with an offset to Unix milliseconds."""
+    return milliseconds(at - datetime(1970, 1, 1, tzinfo=UTC))
+
+
+def number(value: object) -> float:
+    """Read a figure sent as text. None and "" become NaN, which the border names; anything else is unreadable."""
+    if value is None or value == "":
+        return float("nan")
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise Unreadable(f"a figure came as {type(value).__name__}")
+    try:
+        return float(value)
+    except ValueError:
+        raise Unreadable(f"{value[:20]!r} is not a number") from None  # type: ignore[index] # only text fails float()
+
+
+def stamp(value: object) -> int:
+    """Read an exchange time in milliseconds; one in seconds or microseconds is refused, not guessed."""
+    try:
+        at = int(value)  # type: ignore[call-overload] # what cannot be an int raises, and is caught below
+    except (TypeError, ValueError):
+        raise Unreadable("a time is missing") from None
+    if not 1_200_000_000_000 < at < 4_200_000_000_000:  # 2008 to 2103
+        raise Unreadable(f"{at} is no time in milliseconds")
+    return int(at)
+
+
+def rows_of(answer: Any, *, least: int = 1) -> Sequence[Any]:
+    """Demand a list. An empty one where rows are certain is an error, never "nothing happened"."""
+    if not isinstance(answer, list):
+        raise Unreadable("a list was due, something else came")
+    if len(answer) < least:
+        raise Unreadable("an empty list came where rows are certain")
+    return answer
+
+
+def points(
+    contract: Contract, times: Sequence[int], columns: Mapping[str, Sequence[float]], *, step: timedelta | None = None
+) -> Points:
+    """Put figures of one contract under their exchange times (milliseconds), oldest first, each time once."""
+    at = pd.DatetimeIndex(pd.to_datetime(list(times), unit="ms", utc=True), name="at")
+    frame = pd.DataFrame({name: pd.Series(values, index=at, dtype="float64") for name, values in columns.items()})
+    frame = frame[~frame.index.duplicated(keep="last")].sort_index()
+    return Points(contract.venue, contract.asset, step, frame)
+
+
+# --- what most venues have in common
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One hourly bar as a venue sent it: its open in milliseconds, prices as quoted, flows in USD."""
+
+    at: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume_usd: float
+
+
+def bar(at: int, prices: Iterable[object], volume_usd: float) -> Bar:
+    """Make a bar of four prices as sent: open, high, low, close."""
+    first, high, low, last = (number(each) for each in prices)
+    return Bar(at, first, high, low, last, volume_usd)
+
+
+def times_of(found: Points) -> list[int]:
+    """Read the times of points back into milliseconds."""
+    times: list[int] = pd.DatetimeIndex(found.frame.index).as_unit("ms").asi8.tolist()
+    return times
+
+
+async def backwards(
+    ask_page: Callable[[int], Awaitable[Iterable[tuple[int, Any]]]],
+    *,
+    since: datetime | None,
+    until: datetime,
+    most: int,
+) -> list[tuple[int, Any]]:
+    """Read a history from its end: pages of (time, row) up to a moment, until `since` is reached or nothing is new.
+
+    Venues differ in which end of a stretch they cut when it holds more than a page; asking for what lies before the
+    oldest row known leaves no hole with either. Oldest first in the answer; since None is one page. What lies beyond
+    `most` pages stays unknown: the newest matters most.
+    """
+    known: dict[int, Any] = {}
+    end, first = to_ms(until), to_ms(since) if since else None
+    for _ in range(most if first is not None else 1):
+        fresh = {at: row for at, row in await ask_page(end) if at not in known and at <= to_ms(until)}
+        if not fresh:
+            break
+        known |= fresh
+        if first is None or min(fresh) <= first:
+            break
+        end = min(fresh) - 1
+    return [(at, known[at]) for at in sorted(known) if first is None or at >= first]
+
+
+def hourly(contract: Contract, bars: Iterable[Bar], now: datetime) -> Points:
+    """Put bars into our columns, closed ones only.
+
+    The newest bar is the running one by the venue's clock, so when ours is ahead it would pass as closed: it counts
+    only when a minute has gone by. Unreadable when a bar does not begin on the hour, or none came at all.
+    """
+    every = sorted(bars, key=lambda each: each.at)
+    if not every:
+        raise Unreadable("no bar came where bars are certain")
+    if any(each.at % milliseconds(HOUR) for each in every):
+        raise Unreadable("bars that do not begin on the hour")
+    ended = [each for each in every if each.at + milliseconds(HOUR) <= to_ms(now)]
+    if ended and ended[-1] is every[-1] and ended[-1].at + milliseconds(HOUR) >= to_ms(now - _SETTLED):
+        ended.pop()
+    columns = {
+        name: [getattr(each, name) / contract.multiplier for each in ended] for name in ("open", "high", "low", "close")
+    }
+    columns["volume_usd"] = [each.volume_usd for each in ended]
+    return points(contract, [each.at for each in ended], columns, step=HOUR)
+
+
+def with_taker(bars: Points, bought: Mapping[int, float]) -> list[Points]:
+    """Put taker-buy volume (USD) beside its bars: those that have it in one frame, those before it in another.
+
+    In one frame with its prices, because a bar whose price is impossible has no volume either.
+    """
+    have = [at in bought for at in times_of(bars)]
+    known = bars.frame[have].assign(taker_buy_usd=[bought[at] for at in times_of(bars) if at in bought])
+    found = (bars.frame[[not each for each in have]], known)
+    return [replace(bars, frame=frame) for frame in found if len(frame)]
+
+
+_SETTLED = timedelta(minutes=1)
+LONGEST_INTERVAL = timedelta(hours=8)
+SAME_TIME = timedelta(minutes=1)
+
+
+def settled(
+    contract: Contract, ask: Ask, rates: Iterable[tuple[int, float]], hours: float | None = None
+) -> list[Points]:
+    """Put settled rates under their settlements, each with the hours since the one before it.
+
+    Give one settlement more at the front: the hours of the first cannot be told. hours: where the venue never changes
+    them. Venues are some milliseconds late, never minutes.
+    """
+    found = sorted(dict(rates).items())
+    since = to_ms(ask.since) if ask.since else 0
+    first = 0 if hours else 1
+    kept = [n for n in range(first, len(found)) if found[n][0] >= since]
+    if not kept:
+        return []
+    columns = {
+        "funding_rate": [found[n][1] for n in kept],
+        "funding_interval_hours": [hours or _hours(found[n - 1][0], found[n][0]) for n in kept],
+    }
+    return [points(contract, [found[n][0] for n in kept], columns)]
+
+
+def _hours(earlier: int, later: int) -> float:
+    return float(round((later - earlier) / milliseconds(HOUR)))
+
+
+def before_settlement(since: datetime) -> datetime:
+    """Begin a question for settlements so early that one more comes in front."""
+    return since - LONGEST_INTERVAL - SAME_TIME
+
+
+def running(
+    contract: Contract, at: int, *, rate: float, hours: float, mark: float, index: float | None = None
+) -> Points:
+    """Put the rate that is building now beside the prices of the same moment. Prices as the venue quotes them."""
+    columns = {
+        "funding_rate": [rate],
+        "funding_interval_hours": [hours],
+        "mark_price": [mark / contract.multiplier],
+    }
+    if index is not None:
+        columns["index_price"] = [index / contract.multiplier]
+    return points(contract, [at], columns)
+
+
+NEAR = 0.01  # depth is counted within this part of the mid price
+
+
+def depth(
+    contract: Contract, at: int, bids: Iterable[tuple[float, float]], asks: Iterable[tuple[float, float]],
+    *, mid: float | None = None,
+) -> Points:  # fmt: skip
+    """Sum a book, (price, contracts) a level, within 1 % of its mid, in USD.
+
+    Where the venue sends fewer levels than reach that far, the sum is a floor; the row of the venue says so. mid: from
+    elsewhere, where the levels sent are too coarse to tell it. Unreadable when a side is empty or the sides cross.
+    """
+    buy = sorted(((price, size) for price, size in bids), reverse=True)
+    sell = sorted((price, size) for price, size in asks)
+    if not buy or not sell:
+        raise Unreadable("a book with an empty side")
+    if not buy[0][0] < sell[0][0]:
+        raise Unreadable("a book whose best bid is not below its best ask")
+    middle = mid or (buy[0][0] + sell[0][0]) / 2
+    columns = {
+        "depth_bids_usd": [sum(contract.usd(size, price) for price, size in buy if price >= middle * (1 - NEAR))],
+        "depth_asks_usd": [sum(contract.usd(size, price) for price, size in sell if price <= middle * (1 + NEAR))],
+    }
+    return points(contract, [at], columns)
+
+
+def pairs(levels: Iterable[Sequence[Any]]) -> list[tuple[float, float]]:
+    """Read the levels of a book: price first, size second, whatever follows."""
+    return [(number(each[0]), number(each[1])) for each in levels]
+
+
+def row_of(rows: Iterable[Mapping[str, Any]], key: str, contract: Contract) -> Mapping[str, Any]:
+    """Find the contract in an answer for all of them."""
+    for row in rows:
+        if row[key] == contract.market_id:
+            return row
+    raise Missing(f"no {contract.market_id} in an answer for all")
+
+
+def by_the_hour_and_now(recipe: Recipe) -> Recipe:
+    """Make a recipe that reads either hours of the past or the newest five minutes read both when asked for a past.
+
+    The newest whole hour may be 59 minutes old, and would pass for a frozen answer.
+    """
+
+    async def both(ask_raw: Raw, contract: Contract, ask: Ask) -> Sequence[Found]:
+        now = await recipe(ask_raw, contract, replace(ask, since=None))
+        return now if ask.since is None else [*await recipe(ask_raw, contract, ask), *now]
+
+    return both
+
+
+def apart(contract: Contract, series: Mapping[str, Iterable[tuple[int, float]]]) -> list[Points]:
+    """Put series of one contract into frames of their own: where one is silent there is no figure to be named odd."""
+    found = {name: dict(rows) for name, rows in series.items()}
+    return [points(contract, list(rows), {name: list(rows.values())}) for name, rows in found.items() if rows]

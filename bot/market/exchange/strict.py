@@ -1,0 +1,193 @@
+"""The border to other people's servers: what is no answer becomes an error, and every error becomes one of ours.
+
+ccxt takes a maintenance page, cut JSON or an empty body with status 200 for an answer: books and rates come back empty,
+a page of 24 characters becomes "24 candles". It does not read Retry-After either, and says "not available" for a
+country that is refused. All of that is put right here, once, for every source.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+
+from bot.market.exchange.recipe import Missing, Unreadable
+from bot.market.source import Blocked, NotOffered, SourceDown, SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    Clock = Callable[[], datetime]
+
+_BANNED_UNTIL: Final = re.compile(r"until\s+(\d{13})\b")
+_BUSY_PAUSE: Final = timedelta(minutes=1)  # request weights are counted by the minute
+_BAN_PAUSE: Final = timedelta(minutes=5)  # a ban that names no end: the shortest is two minutes, asking prolongs it
+_LONGEST: Final = timedelta(days=3)  # the longest ban there is; a stamp beyond it is a slip and must not shut us up
+_BLOCKED: Final = frozenset({403, 451})
+_PARSER_SLIPS: Final = (IndexError, KeyError, TypeError, AttributeError, ValueError, ArithmeticError)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back over HTTP, as far as a judgement needs it. headers: names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+
+class Refused(Exception):  # noqa: N818 -- an answer with a status, not yet judged; it never leaves this module's block
+    """Carry an HTTP answer that is a refusal to where the clock is known."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(f"status {answer.status}")
+        self.answer = answer
+
+
+def is_refusal(status: int) -> bool:
+    """Tell whether a status speaks of us or of the host, whatever the body says."""
+    return status in {418, 429} or status in _BLOCKED or status >= 500
+
+
+def lowered(headers: Mapping[str, str]) -> dict[str, str]:
+    """Put header names in lower case, as Answer wants them."""
+    return {str(name).lower(): str(value) for name, value in headers.items()}
+
+
+def judge(who: str, answer: Answer, now: datetime) -> SourceError:
+    """Turn a refusal by HTTP status into our error. The text names the remedy and quotes nothing that was sent."""
+    status = answer.status
+    if status in _BLOCKED or "restricted location" in answer.text:
+        return Blocked(
+            f"{who} refuses this host or its country ({status}). Set a proxy in config.toml or run perpulse on a host "
+            "elsewhere; other sources go on, and one question an hour looks whether it has changed."
+        )
+    named = _named_end(answer, now)
+    if status == 418:
+        until = named or now + _BAN_PAUSE
+        return SourceDown(f"{who} has banned this address for asking too much, until {_clock(until)}.", until)
+    if status == 429:
+        until = named or now + _BUSY_PAUSE
+        return SourceDown(f"{who} says we ask too fast; resting until {_clock(until)}.", until)
+    return SourceDown(f"{who} is not available (status {status}).", named)
+
+
+def _named_end(answer: Answer, now: datetime) -> datetime | None:
+    """Read until when we are to be silent: a ban's milliseconds first, else Retry-After as seconds or as a date."""
+    banned = _BANNED_UNTIL.search(answer.text)
+    if banned:
+        until = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(banned[1]))
+        return min(until, now + _LONGEST) if until > now else None
+    after = answer.headers.get("retry-after", "").strip()
+    if after.isdecimal():
+        return now + min(timedelta(seconds=int(after[:9])), _LONGEST)
+    try:
+        until = email.utils.parsedate_to_datetime(after)
+    except ValueError:
+        return None
+    until = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return min(until, now + _LONGEST) if until > now else None
+
+
+def _clock(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%H:%M:%S} UTC"
+
+
+def make_strict(exchange: Any, who: str, clock: Clock) -> None:
+    """Wrap one ccxt object so that a non-answer raises, a refusal keeps its status, and a rest is kept.
+
+    Once the venue has named a time (ban, Retry-After), no request leaves before it, whoever asks and whatever is queued
+    in the limiter: each request during a ban makes it longer.
+    """
+    import ccxt  # noqa: PLC0415 -- half a second and 100 MB; only a process that asks an exchange pays
+
+    fetch, handle_errors = exchange.fetch, exchange.handle_errors
+    rest: dict[str, SourceDown] = {}
+
+    def judged_errors(status: int, *answer: Any) -> None:
+        """Judge by status before ccxt does; errors inside an answer are ccxt's to name."""
+        if is_refusal(status):
+            _reason, _url, _method, headers, body, *_ = answer
+            raise Refused(Answer(status, lowered(headers or {}), str(body or "")))
+        handle_errors(status, *answer)
+
+    async def strict_fetch(*args: Any, **kwargs: Any) -> Any:
+        resting = rest.get("until")
+        if resting and resting.retry_at and clock() < resting.retry_at:
+            raise SourceDown(str(resting), resting.retry_at)
+        try:
+            answer = await fetch(*args, **kwargs)
+        except (Refused, ccxt.DDoSProtection, ccxt.RateLimitExceeded) as error:
+            # a limit told inside an answer (-1003) has no status of its own, but may name the end of the ban
+            refusal = error.answer if isinstance(error, Refused) else Answer(429, {}, str(error))
+            verdict = judge(who, refusal, clock())
+            if isinstance(verdict, SourceDown) and verdict.retry_at:
+                rest["until"] = verdict
+            raise verdict from None
+        if not isinstance(answer, dict | list):
+            raise ccxt.BadResponse(f"{exchange.id} sent no JSON")
+        return answer
+
+    exchange.fetch, exchange.handle_errors = strict_fetch, judged_errors
+
+
+@contextmanager
+def translated(who: str, clock: Clock) -> Iterator[None]:
+    """Let only SourceDown, Blocked and NotOffered out of the block, each with a sentence of our own.
+
+    Foreign texts are not quoted: they carry addresses and, behind a key, signatures.
+    """
+    try:
+        yield
+    except SourceError:
+        raise
+    except Refused as refused:
+        raise judge(who, refused.answer, clock()) from None
+    except Unreadable as error:
+        raise SourceDown(f"{who} sent an answer that cannot be used: {error}.") from error
+    except TimeoutError as error:
+        raise SourceDown(f"{who} did not answer in time.") from error
+    except _PARSER_SLIPS as error:
+        raise SourceDown(f"{who} sent an answer of an unknown shape.") from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise SourceDown(f"{who} cannot be reached.") from error
+    except Exception as error:
+        raise _from_ccxt(who, error) from error
+
+
+def doubts_contract(error: SourceDown) -> bool:
+    """Tell whether a failure may mean that the contract is gone: the venue answered, and refused just this question.
+
+    Some venues say so in words of their own ("params error"), or leave the contract out of an answer for all.
+    """
+    import ccxt  # noqa: PLC0415 -- as below
+
+    cause = error.__cause__
+    return isinstance(cause, Missing) or (
+        isinstance(cause, ccxt.ExchangeError) and not isinstance(cause, ccxt.AuthenticationError)
+    )
+
+
+def _from_ccxt(who: str, error: Exception) -> Exception:
+    """Name an error of ccxt's; one that is not ccxt's is a defect of ours and stays itself."""
+    import ccxt  # noqa: PLC0415 -- as above; whoever gets here has it loaded
+
+    if not isinstance(error, ccxt.BaseError):
+        return error
+    if isinstance(error, ccxt.RestrictedLocation) or "restricted location" in str(error):
+        return judge(who, Answer(451, {}, ""), datetime.min.replace(tzinfo=UTC))
+    if isinstance(error, ccxt.BadSymbol | ccxt.MarketClosed | ccxt.NotSupported):
+        return NotOffered(f"{who} does not offer this contract any more.")
+    reasons = {
+        ccxt.BadResponse: "sent no readable answer (a maintenance page, or a cut one)",
+        ccxt.NullResponse: "sent an empty answer",
+        ccxt.RequestTimeout: "did not answer in time",
+        ccxt.NetworkError: "cannot be reached",
+        ccxt.BaseError: f"refused the question ({type(error).__name__})",
+    }
+    return SourceDown(f"{who} {next(said for kind, said in reasons.items() if isinstance(error, kind))}.")

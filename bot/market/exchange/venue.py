@@ -1,0 +1,219 @@
+"""Any exchange that ccxt speaks, by one row of the venue table: addresses and errors here, units in the recipes."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from bot.market.exchange.contracts import Contract, perpetuals, unknown
+from bot.market.exchange.recipe import Unreadable
+from bot.market.exchange.strict import doubts_contract, make_strict, translated
+from bot.market.source import Ask, NotOffered, SourceDown, Topic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from bot.market.exchange.recipe import Recipe
+    from bot.market.exchange.table import Quirks
+    from bot.market.source import Found
+    from bot.tape import Wrap
+
+_OPINION: Final = timedelta(minutes=10)  # so old may the list be that says whether a contract is gone
+_RENEWED: Final = timedelta(days=1)  # listings, delistings and new contract sizes
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """What a question to all assets of one moment came to, where it was no answer."""
+
+    error: Exception
+
+
+class CcxtVenue:
+    """One exchange as a Source.
+
+    clock: read once per request, for a ban or Retry-After counted from the answer. base_url: another address for every
+    host of the exchange (a mirror, or the loopback exchange of the tests). proxy: http:// or https:// address.
+    paced: keep to the request weights of the venue; off only where the other side counts none. wrap: puts a
+    recording or a tape in the place of the connection.
+    """
+
+    def __init__(
+        self,
+        quirks: Quirks,
+        *,
+        clock: Callable[[], datetime],
+        timeout_s: float = 10.0,
+        proxy: str | None = None,
+        base_url: str | None = None,
+        paced: bool = True,
+        wrap: Wrap | None = None,
+    ) -> None:
+        if proxy is not None and urlsplit(proxy).scheme not in {"http", "https"}:
+            raise ValueError("The proxy of a source must be an http:// or https:// address.")
+        self.name = quirks.venue
+        self.attribution = quirks.attribution
+        self.offers: dict[Topic, timedelta] = {topic: how.every for topic, how in quirks.topics().items()}
+        self._quirks, self._clock = quirks, clock
+        self._timeout_s, self._proxy, self._base_url = timeout_s, proxy, base_url
+        self._exchange: Any = None  # the one place where ccxt's untyped object lives
+        self._paced, self._wrap = paced, wrap
+        self._session: Any = None  # ours, where a wrap is given; else ccxt keeps its own
+        self._contracts: dict[str, Contract] = {}
+        self._contracts_at: datetime | None = None
+        self._unlisted: Exception | None = None  # why the list could not be read
+        self._unlisted_at: datetime | None = None
+        self._loading = asyncio.Lock()
+        self.caveats: Mapping[Topic, str] = {topic: how.caveat for topic, how in quirks.topics().items() if how.caveat}
+        self._shared: dict[str, Any] = {}  # answers for all assets, of one moment only
+        self._shared_at: datetime | None = None
+        self._sharing: dict[str, asyncio.Lock] = {}
+
+    async def fetch(self, ask: Ask) -> Sequence[Found]:
+        """Answer one question, or raise SourceDown, Blocked or NotOffered and nothing else."""
+        how = self._quirks.topics().get(ask.topic)
+        if how is None:
+            raise NotOffered(f"{self._quirks.title} does not offer {ask.topic}.")
+        try:
+            return await self._answer(how.recipe, ask)
+        except SourceDown as error:
+            if not doubts_contract(error) or await self._still_listed(ask):
+                raise
+            raise NotOffered(f"{self._quirks.title} does not offer {ask.asset} any more.") from error
+
+    async def _answer(self, recipe: Recipe, ask: Ask) -> Sequence[Found]:
+        with translated(self._quirks.title, self._clock):
+            contract = await self._contract(ask)
+
+            async def raw(
+                method: str,
+                params: Mapping[str, Any],
+                *,
+                shared: bool = False,
+                digest: Callable[[Any], Any] | None = None,
+            ) -> Any:
+                if shared:
+                    return await self._once(method, params, ask.now, digest)
+                return await getattr(self._exchange, method)(dict(params))
+
+            return await recipe(raw, contract, ask)
+
+    async def _still_listed(self, ask: Ask) -> bool:
+        """Look into a fresh list of markets: it decides whether a contract is gone, not one odd answer."""
+        async with self._loading:
+            if self._contracts_at is None or ask.now - self._contracts_at >= _OPINION:
+                with translated(self._quirks.title, self._clock):
+                    await self._renew(ask.now)
+        return ask.asset.upper() in self._contracts
+
+    async def close(self) -> None:
+        """Close the connections; safe to call twice."""
+        exchange, self._exchange = self._exchange, None
+        session, self._session = self._session, None
+        self._contracts_at = None
+        if exchange is not None:
+            await exchange.close()
+        if session is not None:
+            await session.close()
+
+    async def contracts(self, now: datetime) -> Mapping[str, Contract]:
+        """List the contract of each asset, renewed once a day. SourceDown or Blocked when the venue does not answer."""
+        with translated(self._quirks.title, self._clock):
+            return await self._listed(now)
+
+    async def _listed(self, now: datetime) -> dict[str, Contract]:
+        async with self._loading:
+            if self._contracts_at is None or now - self._contracts_at >= _RENEWED:
+                await self._renew(now)
+        return self._contracts
+
+    async def _renew(self, now: datetime) -> None:
+        """Read the list of markets; after a failure not again in the same moment, for the reason of `_once`."""
+        if self._unlisted is not None and self._unlisted_at == now:
+            raise self._unlisted
+        try:
+            self._contracts = await self._load()
+        except Exception as error:
+            self._unlisted, self._unlisted_at = error, now
+            raise
+        self._contracts_at, self._unlisted = now, None
+
+    async def _contract(self, ask: Ask) -> Contract:
+        listed = await self._listed(ask.now)
+        try:
+            return listed[ask.asset.upper()]
+        except KeyError:
+            raise NotOffered(unknown(ask.asset, self._quirks.title, listed)) from None
+
+    async def _load(self) -> dict[str, Contract]:
+        if self._exchange is None:
+            self._exchange = await self._build()
+        listing = dict(self._quirks.listing)
+        markets = await self._exchange.load_markets(True, listing)  # noqa: FBT003 -- ccxt's own signature: reload
+        contracts = perpetuals(self._quirks.venue, markets.values(), self._quirks.margins)
+        if not contracts:
+            raise Unreadable("a list of markets without a perpetual")
+        return contracts
+
+    async def _once(
+        self, method: str, params: Mapping[str, Any], now: datetime, digest: Callable[[Any], Any] | None
+    ) -> Any:
+        """Ask once for all assets of one moment: the first asks, the others wait for its answer or its failure.
+
+        A venue that is silent would be waited for by one after the other, six times ten seconds, and the other venues'
+        figures with it. Of an earlier moment nothing is kept: its questions name their own times and are never asked
+        again.
+        """
+        if self._shared_at != now:
+            self._shared, self._sharing, self._shared_at = {}, {}, now
+        kept = self._shared
+        question = json.dumps([method, dict(params)], sort_keys=True)
+        async with self._sharing.setdefault(question, asyncio.Lock()):
+            if question not in kept:
+                try:
+                    answer = await getattr(self._exchange, method)(dict(params))
+                    kept[question] = digest(answer) if digest else answer
+                except Exception as error:
+                    kept[question] = _Failed(error)
+                    raise
+            if isinstance(kept[question], _Failed):
+                raise kept[question].error
+            return kept[question]
+
+    async def _build(self) -> Any:
+        # half a second and 100 MB: only a process that asks pays, and never the event loop
+        ccxt = await asyncio.to_thread(importlib.import_module, "ccxt.async_support")
+        kind = getattr(ccxt, self._quirks.ccxt_id)
+        settings: dict[str, Any] = {
+            "timeout": round(self._timeout_s * 1000),
+            "aiohttp_proxy": self._proxy,
+            "enableRateLimit": self._paced,
+            "options": dict(self._quirks.markets),
+        }
+        if self._wrap:
+            settings["session"] = self._session = self._wrap(aiohttp.ClientSession)
+        exchange = kind(settings)
+        exchange.has["fetchCurrencies"] = False  # load_markets would ask for coins and their chains, which nobody reads
+        if self._base_url:
+            exchange.urls["api"] = _moved(exchange.urls["api"], self._base_url.rstrip("/"))
+        make_strict(exchange, self._quirks.title, self._clock)
+        return exchange
+
+
+def at_venue(base_url: str | None, venue: str) -> str | None:
+    """Put the name of a venue into an address that has a place for it: one server of the tests is many venues."""
+    return base_url and base_url.replace("{venue}", venue)
+
+
+def _moved(urls: Any, base: str) -> Any:
+    """Put every address of a nested table onto another host, keeping the paths."""
+    if isinstance(urls, dict):
+        return {name: _moved(value, base) for name, value in urls.items()}
+    return base + urlsplit(str(urls)).path

@@ -1,0 +1,159 @@
+"""How far back a question reaches, and whose past has to wait: the present of everybody comes before anybody's past.
+
+A first history is 200 days of hours. Asked for all at once, those of hundreds of assets are held together before the
+first row is stored, and live values wait for them. So in a round a few are asked for their past and the others for the
+present alone. What is put off is owed, and the store keeps it until it was read: after a restart the newest stored
+value would say that nothing is missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from bot.market.source import Topic
+    from bot.market.source_state import Line
+    from storage.market.owed import Debt
+    from storage.market.points import Newest
+
+    Remembered = Callable[[str, str, str], Newest | None]
+
+HISTORY: Final = timedelta(days=200)  # what the longest window (180 days) needs, where the venue still has it
+OVERLAP: Final = timedelta(hours=2)  # hourly history is published late and corrected; writing twice changes nothing
+PORTION: Final = 20  # pasts asked for in one round, topic and venue: some 5 MB of bars, 20 calls of Binance's 500
+LONG: Final = timedelta(days=7)  # a shorter past is asked for at once, so that a stop of days leaves no hole for long
+_LATELY: Final = timedelta(hours=3)  # the present of what comes in rows, while its past has to wait
+
+KEY_INPUT: Final[dict[Topic, str]] = {  # whose newest value says how far the store has come
+    "bars": "close",
+    "open_interest": "open_interest_coin",
+    "funding": "funding_rate",
+    "ratios": "long_short_accounts",
+    "depth": "depth_bids_usd",
+    "volatility": "implied_volatility",
+    "fear_greed": "fear_greed",
+    "stablecoins": "stablecoin_supply_usd",
+}
+_IN_ROWS: Final = frozenset({"bars", "fear_greed", "stablecoins", "volatility"})  # asked from the newest known row on
+_PRESENT: Final = frozenset({"depth", "options"})  # topics without a past: nobody gives it back
+# Whose past is a call of its own beside the present, once an hour, to correct what the polls have brought: it can wait,
+# and 700 contracts at once would be 70 % of what Binance allows in five minutes.
+_BESIDE: Final = frozenset({"open_interest", "ratios"})
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of one asset. past: its answer says everything from `since` on, as far as the venue has it."""
+
+    name: str
+    since: datetime | None
+    past: bool
+
+
+class Pasts:
+    """Plan the questions of a round, and know what is owed.
+
+    history: how far back a first one reaches. portion: pasts of a topic and venue that are asked for in one round.
+    """
+
+    def __init__(self, remembered: Remembered, history: timedelta, portion: int) -> None:
+        self._remembered, self._history, self._portion = remembered, history, portion
+        self._owed: dict[Debt, datetime] = {}
+        self._paid: dict[Debt, datetime] = {}  # in this round: what comes of it is not certain before its end
+        self._changed: dict[Debt, datetime | None] = {}
+
+    def load(self, owed: Mapping[Debt, datetime]) -> None:
+        """Take over what an earlier process had put off."""
+        self._owed |= owed
+
+    def plan(
+        self,
+        venue: str,
+        line: Line,
+        due: Sequence[str],
+        free: Iterable[str],
+        now: datetime,
+        barred: Collection[tuple[str, str]],
+    ) -> list[Question]:
+        """Say what is asked of each asset that is due, and of as many of the free ones that are owed a past.
+
+        barred: pairs of venue and asset whose answers would not be kept, so that their past is not asked for.
+        """
+        waiting = [name for name in free if name not in due and self._owes(venue, line, name)]
+        begins = {name: self._begin(venue, line, name, now) for name in (*due, *waiting)}
+        rationed = [
+            name for name, begin in begins.items() if begin and (name in waiting or _can_wait(line.topic, begin, now))
+        ]
+        able = [name for name in rationed if (venue, name) not in barred]
+        able.sort(key=lambda name: (line.assets[name].full_at is not None, line.assets[name].full_at or now))
+        chosen = set(able[: self._portion])
+        found = [Question(name, begins[name], begins[name] is not None) for name in due if name not in rationed]
+        for name in rationed:
+            begin = begins[name]
+            if name in chosen:
+                found.append(Question(name, begin, past=True))
+            elif begin is not None and name in due:
+                self._put_off((venue, line.topic, name), begin)
+                found.append(Question(name, now - _LATELY if line.topic in _IN_ROWS else None, past=False))
+        place = {name: number for number, name in enumerate((*due, *waiting))}
+        return sorted(found, key=lambda question: place[question.name])
+
+    def owe(self, debt: Debt, since: datetime) -> None:
+        """Have a past asked for from `since` on, whatever is known already."""
+        before = self._owed.get(debt)
+        if before is None or since < before:
+            self._put_off(debt, since)
+
+    def answered(self, debt: Debt, since: datetime | None, now: datetime) -> None:
+        """Note that the past of an asset was answered from `since` on; None where the venue has not the asset."""
+        if self._owed.pop(debt, None):
+            self._changed[debt] = None
+        if since and _can_wait(debt[1], since, now):
+            self._paid[debt] = since
+
+    def unkept(self, venue: str, asset: str) -> None:
+        """Note that an answer of this round was not kept: what was paid by it is owed as before."""
+        for debt, since in self._paid.items():
+            if (debt[0], debt[2]) == (venue, asset):
+                self._put_off(debt, since)
+
+    def changes(self) -> dict[Debt, datetime | None]:
+        """Return what is owed anew since the last call, and what is owed no more (None)."""
+        found, self._changed, self._paid = self._changed, {}, {}
+        return found
+
+    def count(self, venues: Collection[str], assets: Collection[str]) -> int:
+        """Count the pasts that are owed."""
+        return sum(venue in venues and asset in assets for venue, _, asset in self._owed)
+
+    def _put_off(self, debt: Debt, since: datetime) -> None:
+        if self._owed.get(debt) != since:
+            self._owed[debt] = self._changed[debt] = since
+
+    def _owes(self, venue: str, line: Line, name: str) -> bool:
+        return (venue, line.topic, name) in self._owed
+
+    def _begin(self, venue: str, line: Line, name: str, now: datetime) -> datetime | None:
+        """Choose where a question begins: at what is known already; for levels, once an hour, else just the present."""
+        topic, asset = line.topic, line.assets[name]
+        if topic in _PRESENT:
+            return None
+        owed = self._owed.get((venue, topic, name))
+        if owed is not None:
+            return max(owed, now - self._history)
+        known = asset.newest if topic in _IN_ROWS else asset.full_at
+        if known is None:
+            stored = self._remembered(venue, name, KEY_INPUT[topic])
+            return max(stored.at - OVERLAP, now - self._history) if stored else now - self._history
+        if topic in _IN_ROWS:
+            return known
+        same_hour = known.replace(minute=0, second=0, microsecond=0) == now.replace(minute=0, second=0, microsecond=0)
+        return None if same_hour else known - OVERLAP
+
+
+def _can_wait(topic: str, begin: datetime, now: datetime) -> bool:
+    return topic in _BESIDE or now - begin > LONG

@@ -1,0 +1,85 @@
+"""What answers questions about the market: each source says what it offers and answers in our units.
+
+Foreign errors are translated once, at a source's own border, into the three below; nobody else sees them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime, timedelta
+
+    from storage.market.options import Chain
+    from storage.market.points import Points
+
+    Found = Points | Chain
+
+Topic = Literal[
+    "bars",
+    "open_interest",
+    "funding",
+    "ratios",
+    "depth",
+    "volatility",
+    "options",
+    "liquidations",
+    "fear_greed",
+    "stablecoins",
+]
+
+
+class SourceError(Exception):
+    """Something outside did not answer as it should. The text is a sentence that an owner can read."""
+
+
+class SourceDown(SourceError):  # noqa: N818 - it names a state, as do the two below
+    """Down, too slow, too busy or talking nonsense: try again, at `retry_at` if the venue named a time."""
+
+    def __init__(self, reason: str, retry_at: datetime | None = None) -> None:
+        super().__init__(reason)
+        self.retry_at = retry_at
+
+
+class Blocked(SourceError):  # noqa: N818 - as above
+    """The venue refuses this host (451, 403): one probe an hour, and the owner is told what to do."""
+
+
+class NotOffered(SourceError):  # noqa: N818 - as above
+    """The venue does not know this asset or does not offer this: isolate it, the others go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One question: a topic for one asset (MARKET for a market-wide figure), from `since` (inclusive) until now.
+
+    since None asks for what the source gives in one answer. `now` is the time of asking: a bar that is not closed by
+    then is not part of the answer.
+    """
+
+    topic: Topic
+    asset: str
+    now: datetime
+    since: datetime | None = None
+
+
+class Source(Protocol):
+    """A venue or provider.
+
+    name: the venue word stored with each value. offers: topics with the pause between two questions.
+    """
+
+    name: str
+    offers: dict[Topic, timedelta]
+    attribution: str  # what its terms ask us to say, shown by /about
+    caveats: Mapping[Topic, str]  # what must be said with its figures: a floor, a derived unit, a time of ours
+
+    async def fetch(self, ask: Ask) -> Sequence[Found]:
+        """Answer in our units, times in UTC. SourceDown, Blocked or NotOffered, and nothing else, when it cannot."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections; safe to call twice."""
+        ...

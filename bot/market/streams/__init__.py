@@ -1,0 +1,1 @@
+"""Liquidations as they happen, over websockets."""

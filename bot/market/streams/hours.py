@@ -1,0 +1,148 @@
+"""Liquidations of one venue, summed by asset and hour, with the time that was heard: missing is not zero.
+
+Times are exchange times in milliseconds. Nothing here knows a socket, a clock or a database.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, Literal
+
+from storage.market.liquidations import Hour
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Side = Literal["long", "short"]  # of the position that was liquidated, whatever the venue writes
+
+HOUR_MS: Final = 3_600_000
+GRACE_MS: Final = 60_000  # what a venue tells later than this about an hour that is over is not waited for
+_MS: Final = timedelta(milliseconds=1)
+
+
+@dataclass(slots=True)
+class _Sum:
+    longs: float = 0.0
+    shorts: float = 0.0
+    covered: int = 0
+    rejected: int = 0
+    closed: bool = False
+    whole: bool = False
+
+
+class Bars:
+    """Sum what is heard.
+
+    speaks_hourly: the feed tells of so many contracts that an hour without a word of any of them is a fault of the
+    feed and not a calm hour; such an hour is never whole.
+    """
+
+    def __init__(self, venue: str, *, speaks_hourly: bool = False) -> None:
+        self.venue = venue
+        self._speaks_hourly = speaks_hourly
+        self._sums: defaultdict[str, defaultdict[int, _Sum]] = defaultdict(lambda: defaultdict(_Sum))
+        self._from: dict[str, int] = {}
+        self._heard: set[int] = set()
+
+    def watch(self, asset: str, at: int) -> None:
+        """Begin to count the time of an asset as heard; while it is counted already, nothing changes."""
+        self._from.setdefault(asset, at)
+
+    def cover(self, until: int) -> None:
+        """Count the time up to `until` as heard, for every asset that is watched."""
+        for asset, start in self._from.items():
+            at = start
+            while at < until:
+                end = min(at // HOUR_MS * HOUR_MS + HOUR_MS, until)
+                self._sums[asset][at // HOUR_MS].covered += end - at
+                at = end
+            self._from[asset] = at
+
+    def lost(self) -> None:
+        """Stop counting time as heard; `cover` was called up to where it was."""
+        self._from.clear()
+
+    def heard(self, at: int) -> None:
+        """Note that the feed spoke of a contract, followed or not."""
+        self._heard.add(at // HOUR_MS)
+
+    def add(self, asset: str, at: int, side: Side, usd: float) -> bool:
+        """Add one liquidation. False, and nothing is added, where its hour has been closed."""
+        each = self._sums[asset][at // HOUR_MS]
+        if each.closed:
+            return False
+        if side == "long":
+            each.longs += usd
+        else:
+            each.shorts += usd
+        return True
+
+    def spoil(self, asset: str, at: int) -> None:
+        """Note that a figure of this hour was kept out: what is left of the hour is not the whole of it."""
+        self._sums[asset][at // HOUR_MS].rejected += 1
+
+    def total(self, asset: str, since: int) -> float:
+        """Return both sides together, over the hours that end after `since`."""
+        first = since // HOUR_MS
+        return sum(each.longs + each.shorts for hour, each in self._sums[asset].items() if hour >= first)
+
+    def close(self, now: int) -> bool:
+        """Close the hours that are over, whole or not. Tell whether there was one."""
+        found = False
+        for hours in self._sums.values():
+            for hour, each in hours.items():
+                if each.closed or (hour + 1) * HOUR_MS + GRACE_MS > now:
+                    continue
+                spoke = not self._speaks_hourly or hour in self._heard
+                each.whole = each.covered == HOUR_MS and not each.rejected and spoke
+                each.closed = found = True
+        return found
+
+    def hours(self, asset: str | None = None) -> list[Hour]:
+        """Return every hour that is remembered, of one asset or of all, oldest first."""
+        names = self._sums if asset is None else [asset] * (asset in self._sums)
+        return sorted(
+            (
+                Hour(
+                    self.venue,
+                    name,
+                    _time(hour),
+                    each.longs,
+                    each.shorts,
+                    each.covered * _MS,
+                    each.rejected,
+                    each.whole,
+                )
+                for name in names
+                for hour, each in self._sums[name].items()
+            ),
+            key=lambda each: (each.at, each.asset),
+        )
+
+    def restore(self, hours: Iterable[Hour]) -> None:
+        """Take up what another run has kept; a closed hour stays closed."""
+        for each in hours:
+            hour = _ms(each.at) // HOUR_MS
+            self._sums[each.asset][hour] = _Sum(
+                each.longs_usd, each.shorts_usd, each.covered // _MS, each.rejected, each.whole, each.whole
+            )
+            if each.longs_usd or each.shorts_usd:
+                self._heard.add(hour)
+
+    def forget(self, before: int) -> None:
+        """Drop the hours that lie before a time."""
+        first = before // HOUR_MS
+        for hours in self._sums.values():
+            for hour in [each for each in hours if each < first]:
+                del hours[hour]
+        self._heard = {each for each in self._heard if each >= first}
+
+
+def _ms(at: datetime) -> int:
+    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // _MS
+
+
+def _time(hour: int) -> datetime:
+    return datetime.fromtimestamp(hour * HOUR_MS / 1000, UTC)

@@ -1,0 +1,1 @@
+"""Leverage tiers renewed from the venues."""

@@ -1,0 +1,1 @@
+"""One recipe a venue: which calls, which fields, in our units."""

@@ -1,0 +1,122 @@
+"""Binance COIN-M perpetuals in our units. Calls and fields: developers.binance.com, COIN-M Futures, market data.
+
+Sizes are contracts of $100 (BTC) or $10, values are coins: the opposite of USD-M, under the same field names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from bot.market.exchange.recipe import (
+    HOUR,
+    SAME_TIME,
+    Unreadable,
+    apart,
+    backwards,
+    bar,
+    before_settlement,
+    hourly,
+    milliseconds,
+    number,
+    points,
+    row_of,
+    rows_of,
+    running,
+    settled,
+    stamp,
+    to_ms,
+    with_taker,
+)
+from bot.market.venues.binance_both import COIN_M, KEPT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.market.exchange.contracts import Contract
+    from bot.market.exchange.recipe import Raw
+    from bot.market.source import Ask
+    from storage.market.points import Points
+
+_BARS: Final = 1500  # and at most 200 days between two bounds (-4088)
+_PAGE: Final = 500
+_RATES: Final = 1000
+_USUAL_INTERVAL: Final = 8.0
+
+
+async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read closed hourly bars; columns 5 and 9 count contracts, whose dollars are fixed."""
+
+    async def page(end: int) -> list[tuple[int, Any]]:
+        stretch = {"startTime": end - (_BARS - 1) * milliseconds(HOUR), "endTime": end, "limit": _BARS}
+        asked = {"symbol": contract.market_id, "interval": "1h"} | stretch
+        return [(stamp(row[0]), row) for row in rows_of(await ask_raw("dapiPublicGetKlines", asked), least=0)]
+
+    rows = await backwards(page, since=ask.since, until=ask.now, most=12)
+    found = [bar(at, row[1:5], number(row[5]) * contract.size) for at, row in rows]
+    closed = hourly(contract, found, ask.now)
+    bought = {at: number(row[9]) * contract.size for at, row in rows}
+    return with_taker(closed, bought)
+
+
+async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read open interest now, in USD and in coins at the mark price of the same time, and since then by the hour."""
+    live = await ask_raw("dapiPublicGetOpenInterest", {"symbol": contract.market_id})
+    if live["symbol"] != contract.market_id:
+        raise Unreadable(f"{contract.market_id} was asked, another contract came")
+    at, contracts = stamp(live["time"]), number(live["openInterest"])
+    premium = await _premium(ask_raw, contract)
+    mark = number(premium["markPrice"])
+    columns = {"open_interest_usd": [contract.usd(contracts, mark)]}
+    if abs(stamp(premium["time"]) - at) <= milliseconds(SAME_TIME):
+        columns["open_interest_coin"] = [contract.coins(contracts, mark)]
+    now = points(contract, [at], columns)
+    return [*await _history(ask_raw, contract, ask), now]
+
+
+async def _history(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    if ask.since is None:
+        return []
+    oldest = ask.now - KEPT
+
+    async def page(end: int) -> list[tuple[int, Any]]:
+        start = max(end - (_PAGE - 1) * milliseconds(HOUR), to_ms(oldest))
+        stretch = {"period": "1h", "limit": _PAGE, "startTime": start, "endTime": end}
+        asked = COIN_M.named(contract) | {"contractType": "PERPETUAL"} | stretch
+        answer = rows_of(await ask_raw("dapiDataGetOpenInterestHist", asked), least=0)
+        return [(stamp(row["timestamp"]), row) for row in answer]
+
+    rows = await backwards(page, since=max(ask.since, oldest), until=ask.now, most=3)
+    history = {
+        "open_interest_coin": [(at, number(row["sumOpenInterestValue"])) for at, row in rows],
+        "open_interest_usd": [(at, number(row["sumOpenInterest"]) * contract.size) for at, row in rows],
+    }
+    return apart(contract, history)
+
+
+async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read the rate that is building, mark and index price from one answer for all; and the settled rates since."""
+    premium = await _premium(ask_raw, contract)
+    adjusted = rows_of(await ask_raw("dapiPublicGetFundingInfo", {}, shared=True), least=0)  # often none ever was
+    hours = [number(row["fundingIntervalHours"]) for row in adjusted if row["symbol"] == contract.market_id]
+    live = running(
+        contract,
+        stamp(premium["time"]),
+        rate=number(premium["lastFundingRate"]),
+        hours=hours[0] if hours else _USUAL_INTERVAL,
+        mark=number(premium["markPrice"]),
+        index=number(premium["indexPrice"]),
+    )
+    if ask.since is None:
+        return [live]
+
+    async def page(end: int) -> list[tuple[int, float]]:
+        stretch = {"startTime": max(end - _RATES * milliseconds(HOUR), 0), "endTime": end, "limit": _RATES}
+        answer = await ask_raw("dapiPublicGetFundingRate", {"symbol": contract.market_id} | stretch)
+        return [(stamp(row["fundingTime"]), number(row["fundingRate"])) for row in rows_of(answer, least=0)]
+
+    rates = await backwards(page, since=before_settlement(ask.since), until=ask.now, most=8)
+    return [*settled(contract, ask, rates), live]
+
+
+async def _premium(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
+    return row_of(rows_of(await ask_raw("dapiPublicGetPremiumIndex", {}, shared=True)), "symbol", contract)

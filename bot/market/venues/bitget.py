@@ -1,0 +1,137 @@
+"""Bitget USDT perpetuals in our units. Calls and fields: bitget.com/api-doc/contract, market.
+
+Sizes are coins. One answer for all contracts carries price, rate and holdings.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from bot.market.exchange.recipe import (
+    Unreadable,
+    apart,
+    backwards,
+    bar,
+    before_settlement,
+    depth,
+    hourly,
+    number,
+    pairs,
+    points,
+    row_of,
+    rows_of,
+    running,
+    settled,
+    stamp,
+    to_ms,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.market.exchange.contracts import Contract
+    from bot.market.exchange.recipe import Raw
+    from bot.market.source import Ask
+    from storage.market.points import Points
+
+_KIND: Final = {"productType": "USDT-FUTURES"}
+_BARS: Final = 200
+_RATES: Final = 100
+_RATE_PAGES: Final = 10
+
+
+def _data(answer: Any, *, least: int = 0) -> Any:
+    return rows_of(answer["data"], least=least)
+
+
+async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read closed hourly bars; taker-buy volume is not published."""
+    newest = await ask_raw("publicMixGetV2MixMarketCandles", _asked(contract) | {"granularity": "1H", "limit": 1000})
+    rows = {stamp(row[0]): row for row in _data(newest, least=1)}
+
+    async def page(end: int) -> list[tuple[int, Any]]:
+        asked = _asked(contract) | {"granularity": "1H", "limit": _BARS, "endTime": end}
+        return [(stamp(row[0]), row) for row in _data(await ask_raw("publicMixGetV2MixMarketHistoryCandles", asked))]
+
+    if ask.since is not None:
+        first = min(rows)
+        if first > to_ms(ask.since):
+            older = await backwards(page, since=ask.since, until=_at(first), most=30)
+            rows = dict(older) | rows
+        rows = {at: row for at, row in rows.items() if at >= to_ms(ask.since)}
+    found = [bar(at, row[1:5], number(row[6])) for at, row in rows.items()]
+    return [hourly(contract, found, ask.now)]
+
+
+def _at(milliseconds_: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds_ / 1000, UTC)
+
+
+async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- as all recipes
+    """Read open interest now, from one answer for all; a history is not offered. USD at the mark price beside it."""
+    row = await _ticker(ask_raw, contract)
+    coins, mark = number(row["holdingAmount"]), number(row["markPrice"])
+    columns = {
+        "open_interest_coin": [contract.coins(coins, mark)],
+        "open_interest_usd": [contract.usd(coins, mark)],
+    }
+    return [points(contract, [stamp(row["ts"])], columns)]
+
+
+async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read the rate that is building with its interval, mark and index price, each from one answer for all."""
+    row = await _ticker(ask_raw, contract)
+    listed = await ask_raw("publicMixGetV2MixMarketCurrentFundRate", _KIND, shared=True)
+    rate = row_of(_data(listed, least=1), "symbol", contract)
+    live = running(
+        contract,
+        stamp(row["ts"]),
+        rate=number(rate["fundingRate"]),
+        hours=number(rate["fundingRateInterval"]),
+        mark=number(row["markPrice"]),
+        index=number(row["indexPrice"]),
+    )
+    if ask.since is None:
+        return [live]
+    return [*settled(contract, ask, await _rates(ask_raw, contract, ask)), live]
+
+
+async def _rates(ask_raw: Raw, contract: Contract, ask: Ask) -> list[tuple[int, float]]:
+    """Read settled rates by page number, newest first: no bounds can be given."""
+    first = to_ms(before_settlement(ask.since)) if ask.since else 0
+    rates: list[tuple[int, float]] = []
+    for page in range(1, _RATE_PAGES + 1):
+        asked = _asked(contract) | {"pageSize": _RATES, "pageNo": page}
+        rows = _data(await ask_raw("publicMixGetV2MixMarketHistoryFundRate", asked))
+        rates += [(stamp(row["fundingTime"]), number(row["fundingRate"])) for row in rows]
+        if len(rows) < _RATES or rates[-1][0] <= first:
+            break
+    return [rate for rate in rates if rate[0] >= first]
+
+
+async def ratios(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read longs to shorts by accounts. It is made of the shares: the published quotient is none."""
+    asked = {"symbol": contract.market_id, "period": "1h" if ask.since else "5m"}
+    rows = _data(await ask_raw("publicMixGetV2MixMarketAccountLongShort", asked), least=1)
+    found = [(stamp(row["ts"]), number(row["longAccountRatio"]) / number(row["shortAccountRatio"])) for row in rows]
+    kept = sorted(found) if ask.since else sorted(found)[-1:]
+    if not kept:
+        raise Unreadable("no ratio came where one is certain")
+    return apart(contract, {"long_short_accounts": kept})
+
+
+async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- a recipe's signature
+    """Read the merged book within 1 % of mid; a floor where its levels do not reach that far."""
+    asked = _asked(contract) | {"precision": "scale2", "limit": "max"}
+    found = (await ask_raw("publicMixGetV2MixMarketMergeDepth", asked))["data"]
+    return [depth(contract, stamp(found["ts"]), pairs(found["bids"]), pairs(found["asks"]))]
+
+
+def _asked(contract: Contract) -> dict[str, Any]:
+    return {"symbol": contract.market_id} | _KIND
+
+
+async def _ticker(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
+    listed = await ask_raw("publicMixGetV2MixMarketTickers", _KIND, shared=True)
+    return row_of(_data(listed, least=1), "symbol", contract)

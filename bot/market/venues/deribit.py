@@ -1,0 +1,169 @@
+"""Deribit in our units: perpetuals, the whole option chain, and the DVOL index. Calls and fields: docs.deribit.com.
+
+Open interest of an inverse perpetual is in USD, of a linear one in coins, of an option in coins. Funding accrues
+all the time: a rate is stored per hour, the mean of what the venue gives for eight.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from bot.market.exchange.recipe import (
+    HOUR,
+    Unreadable,
+    backwards,
+    bar,
+    depth,
+    hourly,
+    milliseconds,
+    number,
+    pairs,
+    points,
+    rows_of,
+    running,
+    settled,
+    stamp,
+    to_ms,
+)
+from bot.market.source import NotOffered
+from storage.market.options import Chain, Option
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.market.exchange.contracts import Contract
+    from bot.market.exchange.recipe import Raw
+    from bot.market.source import Ask, Found
+    from storage.market.points import Points
+
+_BARS: Final = 4000
+_RATES: Final = 24 * 30  # the history answers narrow windows only
+_HOURS: Final = 8
+_LEVELS: Final = 1000
+_DVOL: Final = ("BTC", "ETH")
+_OPTION: Final = re.compile(
+    r"(?P<asset>[A-Z0-9]+)-(?P<day>\d{1,2}[A-Z]{3}\d{2})-(?P<strike>\d+(?:d\d+)?)-(?P<kind>[CP])"
+)
+_EXPIRES_AT: Final = 8  # o'clock UTC
+_MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+
+
+async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read closed hourly bars; `cost` is the volume in USD, taker-buy volume is not published."""
+
+    async def page(end: int) -> list[tuple[int, Any]]:
+        stretch = {"start_timestamp": end - _BARS * milliseconds(HOUR), "end_timestamp": end}
+        asked = {"instrument_name": contract.market_id, "resolution": "60"} | stretch
+        found = (await ask_raw("publicGetGetTradingviewChartData", asked))["result"]
+        names = ("open", "high", "low", "close", "cost")
+        rows = zip(rows_of(found["ticks"], least=0), *(found[name] for name in names), strict=True)
+        return [(stamp(row[0]), row[1:]) for row in rows]
+
+    rows = await backwards(page, since=ask.since, until=ask.now, most=4)
+    return [hourly(contract, [bar(at, row[:4], number(row[4])) for at, row in rows], ask.now)]
+
+
+async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- as all recipes
+    """Read open interest now; a history is not offered. The other unit at the mark price beside it."""
+    row = await _ticker(ask_raw, contract)
+    given, mark = number(row["open_interest"]), number(row["mark_price"])
+    coins, usd = (given / mark, given) if contract.inverse else (given, given * mark)
+    columns = {"open_interest_coin": [coins], "open_interest_usd": [usd]}
+    return [points(contract, [stamp(row["timestamp"])], columns)]
+
+
+async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read funding of the last eight hours as a rate per hour, mark and index price; and the hours since."""
+    row = await _ticker(ask_raw, contract)
+    live = running(
+        contract,
+        stamp(row["timestamp"]),
+        rate=number(row["funding_8h"]) / _HOURS,
+        hours=1.0,
+        mark=number(row["mark_price"]),
+        index=number(row["index_price"]),
+    )
+    if ask.since is None:
+        return [live]
+
+    async def page(end: int) -> list[tuple[int, float]]:
+        stretch = {"start_timestamp": end - _RATES * milliseconds(HOUR), "end_timestamp": end}
+        answer = await ask_raw("publicGetGetFundingRateHistory", {"instrument_name": contract.market_id} | stretch)
+        rows = rows_of(answer["result"], least=0)
+        return [(stamp(each["timestamp"]), number(each["interest_1h"])) for each in rows]
+
+    rates = await backwards(page, since=ask.since, until=ask.now, most=10)
+    return [*settled(contract, ask, rates, 1.0), live]
+
+
+async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- a recipe's signature
+    """Read 1,000 levels a side within 1 % of mid. Sizes are USD on an inverse contract, coins on a linear one."""
+    asked = {"instrument_name": contract.market_id, "depth": _LEVELS}
+    found = (await ask_raw("publicGetGetOrderBook", asked))["result"]
+    sides = ([(price, size / contract.size) for price, size in pairs(found[name])] for name in ("bids", "asks"))
+    return [depth(contract, stamp(found["timestamp"]), *sides)]
+
+
+async def volatility(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read the DVOL index, % a year: the close of each hour, the running one as of now. BTC and ETH have one."""
+    if contract.asset not in _DVOL:
+        raise NotOffered(f"Deribit has a volatility index of {' and '.join(_DVOL)} only.")
+
+    async def page(end: int) -> list[tuple[int, float]]:
+        stretch = {"start_timestamp": end - 1000 * milliseconds(HOUR), "end_timestamp": end}
+        answer = await ask_raw(
+            "publicGetGetVolatilityIndexData", {"currency": contract.asset, "resolution": "3600"} | stretch
+        )
+        return [(stamp(row[0]), number(row[4])) for row in rows_of(answer["result"]["data"], least=0)]
+
+    # Rows bear the opening of their hour, our figures the time at which they are known: the running hour comes again.
+    since = ask.since - HOUR if ask.since else None
+    rows = await backwards(page, since=since, until=ask.now, most=6)
+    if not rows:
+        raise Unreadable("no volatility came where some is certain")
+    times = [min(at + milliseconds(HOUR), to_ms(ask.now)) for at, _ in rows]
+    return [points(contract, times, {"implied_volatility": [value for _, value in rows]})]
+
+
+async def options(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Found]:  # noqa: ARG001 -- a recipe's signature
+    """Read all options of a currency in one answer: open interest in coins and mark volatility by expiry and strike."""
+    answer = await ask_raw("publicGetGetBookSummaryByCurrency", {"currency": contract.asset, "kind": "option"})
+    rows = rows_of(answer["result"], least=0)
+    if not rows:
+        raise NotOffered(f"Deribit lists no options of {contract.asset}.")
+    found = [each for row in rows if (each := _option(row, contract))]
+    at = max(stamp(row["creation_timestamp"]) for row in rows)
+    return [Chain(contract.venue, contract.asset, datetime.fromtimestamp(at / 1000, UTC), tuple(found))]
+
+
+def _option(row: Mapping[str, Any], contract: Contract) -> Option | None:
+    """Read one option. None for one that is settled in USDC: its sizes are those of another contract."""
+    named = _OPTION.fullmatch(str(row["instrument_name"]))
+    if named is None or named["asset"] != contract.asset:
+        return None
+    open_, iv = number(row["open_interest"]), row.get("mark_iv")
+    if not 0 <= open_ < 1e9:
+        raise Unreadable(f"{row['instrument_name']} has an open interest of {open_:g}")
+    volatility_ = number(iv) if iv is not None else 0.0
+    return Option(
+        _expiry(named["day"]),
+        float(named["strike"].replace("d", ".")),
+        "call" if named["kind"] == "C" else "put",
+        open_,
+        volatility_ if 0 < volatility_ < 1000 else None,
+    )
+
+
+def _expiry(day: str) -> datetime:
+    """Read 5JUL24 whatever language the machine speaks; expiry is at 08:00 UTC."""
+    month = _MONTHS.index(day[-5:-2]) + 1
+    return datetime(2000 + int(day[-2:]), month, int(day[:-5]), _EXPIRES_AT, tzinfo=UTC)
+
+
+async def _ticker(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = (await ask_raw("publicGetTicker", {"instrument_name": contract.market_id}))["result"]
+    if found["instrument_name"] != contract.market_id:
+        raise Unreadable(f"{contract.market_id} was asked, another contract came")
+    return found

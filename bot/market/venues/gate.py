@@ -1,0 +1,148 @@
+"""Gate USDT perpetuals in our units. Calls and fields: gate.com/docs/developers/apiv4, futures.
+
+Sizes are contracts of `quanto_multiplier` coins; times are seconds. The list of contracts carries no time, so what is
+read from it is stamped with ours.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from bot.market.exchange.recipe import (
+    HOUR,
+    Unreadable,
+    apart,
+    backwards,
+    bar,
+    before_settlement,
+    depth,
+    hourly,
+    milliseconds,
+    number,
+    points,
+    row_of,
+    rows_of,
+    running,
+    settled,
+    stamp,
+    to_ms,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.market.exchange.contracts import Contract
+    from bot.market.exchange.recipe import Raw
+    from bot.market.source import Ask
+    from storage.market.points import Points
+
+_SETTLE: Final = {"settle": "usdt"}
+_BARS: Final = 1000
+_STATS: Final = 100
+_RATES: Final = 1000
+_LEVELS: Final = 300
+_RATIOS: Final = {  # the two descriptions of lsr_ fields are swapped in Gate's documents; the names are right
+    "long_short_accounts": "lsr_account",
+    "long_short_top_accounts": "top_lsr_account",
+    "long_short_top_positions": "top_lsr_size",
+}
+
+
+def _seconds(value: Any) -> int:
+    """Read a time that Gate gives in seconds."""
+    return stamp(round(number(value) * 1000))
+
+
+async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read closed hourly bars; `sum` is the volume in USDT, taker-buy volume is not published."""
+
+    async def page(end: int) -> list[tuple[int, Any]]:
+        stretch = {"from": end // 1000 - (_BARS - 1) * 3600, "to": end // 1000}
+        asked = _SETTLE | {"contract": contract.market_id, "interval": "1h"} | stretch
+        return [(_seconds(row["t"]), row) for row in rows_of(await ask_raw(_CANDLES, asked), least=0)]
+
+    rows = await backwards(page, since=ask.since, until=ask.now, most=12)
+    found = [bar(at, (row[name] for name in "ohlc"), number(row["sum"])) for at, row in rows]
+    return [hourly(contract, found, ask.now)]
+
+
+_CANDLES: Final = "publicFuturesGetSettleCandlesticks"
+
+
+async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read open interest now, from the list of contracts, and since then by the hour.
+
+    `position_size` is one side in contracts; the dollars are those at the mark price beside it.
+    """
+    row = await _listed(ask_raw, contract)
+    contracts, mark = number(row["position_size"]), number(row["mark_price"])
+    columns = {
+        "open_interest_coin": [contract.coins(contracts, mark)],
+        "open_interest_usd": [contract.usd(contracts, mark)],
+    }
+    live = points(contract, [to_ms(ask.now)], columns)
+    if ask.since is None:
+        return [live]
+    rows = await _stats(ask_raw, contract, ask)
+    history = {
+        "open_interest_coin": [(at, contract.coins(number(each["open_interest"]), mark)) for at, each in rows],
+        "open_interest_usd": [(at, number(each["open_interest_usd"])) for at, each in rows],
+    }
+    return [*apart(contract, history), live]
+
+
+async def ratios(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read the three ratios of longs to shorts. Zero is Gate's word for "not known" and is left out."""
+    rows = await _stats(ask_raw, contract, ask)
+    if not rows:
+        raise Unreadable("no statistics came where some are certain")
+    found = {name: [(at, number(each[field])) for at, each in rows] for name, field in _RATIOS.items()}
+    known = {name: [(at, each) for at, each in some if each != 0] for name, some in found.items()}
+    if not any(known.values()):
+        raise Unreadable("statistics without a ratio")
+    return apart(contract, known)
+
+
+async def _stats(ask_raw: Raw, contract: Contract, ask: Ask) -> list[tuple[int, Mapping[str, Any]]]:
+    """Read statistics stamped with the beginning of their stretch, at whose end the level held."""
+    interval, span = ("1h", milliseconds(HOUR)) if ask.since else ("5m", milliseconds(HOUR) // 12)
+
+    async def page(end: int) -> list[tuple[int, Any]]:
+        start = end // 1000 - _STATS * span // 1000
+        asked = _SETTLE | {"contract": contract.market_id, "interval": interval, "limit": _STATS, "from": start}
+        answer = rows_of(await ask_raw("publicFuturesGetSettleContractStats", asked), least=0)
+        return [(_seconds(row["time"]) + span, row) for row in answer]
+
+    rows = await backwards(page, since=ask.since, until=ask.now, most=20)
+    return rows if ask.since else rows[-1:]
+
+
+async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read the rate that is building, its interval, mark and index price from the contracts; and those since."""
+    row = await _listed(ask_raw, contract)
+    live = running(
+        contract,
+        to_ms(ask.now),
+        rate=number(row["funding_rate"]),
+        hours=number(row["funding_interval"]) / 3600,
+        mark=number(row["mark_price"]),
+        index=number(row["index_price"]),
+    )
+    if ask.since is None:
+        return [live]
+    start = to_ms(before_settlement(ask.since)) // 1000
+    asked = _SETTLE | {"contract": contract.market_id, "limit": _RATES, "from": start, "to": to_ms(ask.now) // 1000}
+    answer = rows_of(await ask_raw("publicFuturesGetSettleFundingRate", asked), least=0)
+    return [*settled(contract, ask, [(_seconds(each["t"]), number(each["r"])) for each in answer]), live]
+
+
+async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- a recipe's signature
+    """Read the book, 300 levels a side, within 1 % of mid; a floor in contracts with fine steps."""
+    asked = _SETTLE | {"contract": contract.market_id, "limit": _LEVELS}
+    found = await ask_raw("publicFuturesGetSettleOrderBook", asked)
+    bids, asks = ([(number(each["p"]), number(each["s"])) for each in found[side]] for side in ("bids", "asks"))
+    return [depth(contract, _seconds(found["current"]), bids, asks)]
+
+
+async def _listed(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
+    return row_of(rows_of(await ask_raw("publicFuturesGetSettleContracts", _SETTLE, shared=True)), "name", contract)

@@ -1,0 +1,120 @@
+"""Hyperliquid perpetuals in our units. Calls and fields: hyperliquid.gitbook.io, info endpoint (POST /info).
+
+Sizes are coins (kPEPE: a thousand of them), funding is hourly, prices are in USDC. The contexts carry no time, so they
+are stamped with ours: a frozen venue is seen by its book and bars alone. Open interest is taken as published; one
+provider's documents call it two-sided, another sums it as one-sided (2026-01), and nobody has calibrated it here.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from bot.market.exchange.recipe import (
+    HOUR,
+    Missing,
+    Unreadable,
+    backwards,
+    bar,
+    before_settlement,
+    depth,
+    hourly,
+    milliseconds,
+    number,
+    points,
+    rows_of,
+    running,
+    settled,
+    stamp,
+    to_ms,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.market.exchange.contracts import Contract
+    from bot.market.exchange.recipe import Raw
+    from bot.market.source import Ask
+    from storage.market.points import Points
+
+_INFO: Final = "publicPostInfo"
+_ROWS: Final = 500
+_BARS: Final = 5000
+_INTERVAL_HOURS: Final = 1.0
+_LEVELS: Final = 20
+
+
+async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read closed hourly bars, the newest 5,000 at most. Volume comes in coins: its dollars are those at the close."""
+    start = to_ms(ask.since) if ask.since else to_ms(ask.now) - _BARS * milliseconds(HOUR)
+    request = {"coin": contract.market_id, "interval": "1h", "startTime": start, "endTime": to_ms(ask.now)}
+    rows = rows_of(await ask_raw(_INFO, {"type": "candleSnapshot", "req": request}))
+    found = [bar(stamp(row["t"]), (row[name] for name in "ohlc"), number(row["v"]) * number(row["c"])) for row in rows]
+    return [hourly(contract, found, ask.now)]
+
+
+async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read open interest now, from one answer for all; a history is not offered. USD at the mark price beside it."""
+    row = await _context(ask_raw, contract)
+    contracts, mark = number(row["openInterest"]), number(row["markPx"])
+    columns = {
+        "open_interest_coin": [contract.coins(contracts, mark)],
+        "open_interest_usd": [contract.usd(contracts, mark)],
+    }
+    return [points(contract, [to_ms(ask.now)], columns)]
+
+
+async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read the rate of this hour, mark and oracle price from one answer for all; and the settled rates since."""
+    row = await _context(ask_raw, contract)
+    live = running(
+        contract,
+        to_ms(ask.now),
+        rate=number(row["funding"]),
+        hours=_INTERVAL_HOURS,
+        mark=number(row["markPx"]),
+        index=number(row["oraclePx"]),
+    )
+    if ask.since is None:
+        return [live]
+
+    async def page(end: int) -> list[tuple[int, float]]:
+        start = end - _ROWS * milliseconds(HOUR)
+        asked = {"type": "fundingHistory", "coin": contract.market_id, "startTime": start, "endTime": end}
+        answer = rows_of(await ask_raw(_INFO, asked), least=0)
+        return [(stamp(each["time"]), number(each["fundingRate"])) for each in answer]
+
+    rates = await backwards(page, since=before_settlement(ask.since), until=ask.now, most=12)
+    return [*settled(contract, ask, rates, _INTERVAL_HOURS), live]
+
+
+async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- a recipe's signature
+    """Read 20 levels a side, asked so coarse that they reach 1 % from mid.
+
+    At full precision they reach 0.03 % on BTC. A coarse level counts when it lies within 1 % whole, so the sum is a
+    floor; bands that are not reached are a floor as well.
+    """
+    mid = number((await _context(ask_raw, contract))["midPx"])
+    asked = {"type": "l2Book", "coin": contract.market_id, "nSigFigs": _figures(mid)}
+    found = await ask_raw(_INFO, asked)
+    bids, asks = ([(number(each["px"]), number(each["sz"])) for each in side] for side in found["levels"])
+    return [depth(contract, stamp(found["time"]), bids, asks, mid=mid)]
+
+
+def _figures(mid: float) -> int:
+    """Choose 4 significant figures where 20 such steps reach 1 %, else 3: a step is 0.1 % of the leading digits."""
+    if not mid > 0:
+        raise Unreadable("no mid price")
+    leading = mid / 10 ** math.floor(math.log10(mid))
+    return 4 if _LEVELS * 0.001 / leading >= 0.0105 else 3
+
+
+async def _context(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
+    meta, contexts = rows_of(await ask_raw(_INFO, {"type": "metaAndAssetCtxs"}, shared=True), least=2)
+    names = [each["name"] for each in meta["universe"]]
+    if len(names) != len(contexts):
+        raise Unreadable("as many contexts as names were due")
+    if contract.market_id not in names:
+        raise Missing(f"no {contract.market_id} in an answer for all")
+    found: Mapping[str, Any] = contexts[names.index(contract.market_id)]
+    return found

@@ -1,0 +1,129 @@
+"""KuCoin linear perpetuals in our units. Calls and fields: kucoin.com/docs-new, futures trading, market data.
+
+Sizes are contracts of `multiplier` coins; BTC is called XBT. The list of contracts carries no time, so what is read
+from it is stamped with ours. The book's time is in nanoseconds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from bot.market.exchange.recipe import (
+    HOUR,
+    Unreadable,
+    apart,
+    backwards,
+    bar,
+    before_settlement,
+    depth,
+    hourly,
+    milliseconds,
+    number,
+    pairs,
+    points,
+    row_of,
+    rows_of,
+    running,
+    settled,
+    stamp,
+    to_ms,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.market.exchange.contracts import Contract
+    from bot.market.exchange.recipe import Raw
+    from bot.market.source import Ask
+    from storage.market.points import Points
+
+_BARS: Final = 200
+_STATS: Final = 200
+_NANOSECONDS: Final = 1_000_000  # in a millisecond
+
+
+def _data(answer: Any, *, least: int = 0) -> Any:
+    return rows_of(answer["data"], least=least)
+
+
+async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read closed hourly bars. The last column is the turnover in USDT; taker-buy volume is not published."""
+
+    async def page(end: int) -> list[tuple[int, Any]]:
+        stretch = {"from": end - (_BARS - 1) * milliseconds(HOUR), "to": end}
+        asked = {"symbol": contract.market_id, "granularity": 60} | stretch
+        return [(stamp(row[0]), row) for row in _data(await ask_raw("futuresPublicGetKlineQuery", asked))]
+
+    rows = await backwards(page, since=ask.since, until=ask.now, most=30)
+    found = [bar(at, row[1:5], _turnover(contract, row)) for at, row in rows]
+    return [hourly(contract, found, ask.now)]
+
+
+def _turnover(contract: Contract, row: list[Any]) -> float:
+    """Take the turnover, or the contracts at the close where an answer has no such column."""
+    return number(row[6]) if len(row) > 6 else contract.usd(number(row[5]), number(row[4]))
+
+
+async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read open interest now, from the list of contracts, and since then by the hour; USD at the mark price."""
+    row = await _listed(ask_raw, contract)
+    contracts, mark = number(row["openInterest"]), number(row["markPrice"])
+    columns = {
+        "open_interest_coin": [contract.coins(contracts, mark)],
+        "open_interest_usd": [contract.usd(contracts, mark)],
+    }
+    live = points(contract, [to_ms(ask.now)], columns)
+    if ask.since is None:
+        return [live]
+
+    async def page(end: int) -> list[tuple[int, float]]:
+        asked = {"symbol": contract.market_id, "interval": "1hour", "pageSize": _STATS, "endAt": end}
+        stretch = {"startAt": end - _STATS * milliseconds(HOUR)}
+        rows = _data(await ask_raw("utaGetMarketOpenInterest", asked | stretch))
+        return [(stamp(each["ts"]), contract.coins(number(each["openInterest"]), mark)) for each in rows]
+
+    rows = await backwards(page, since=ask.since, until=ask.now, most=10)
+    return [*apart(contract, {"open_interest_coin": rows}), live]
+
+
+async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read the rate that is building, its interval, mark and index price from the contracts; and those since."""
+    row = await _listed(ask_raw, contract)
+    live = running(
+        contract,
+        to_ms(ask.now),
+        rate=number(row["fundingFeeRate"]),
+        hours=_hours(row),
+        mark=number(row["markPrice"]),
+        index=number(row["indexPrice"]),
+    )
+    if ask.since is None:
+        return [live]
+
+    async def page(end: int) -> list[tuple[int, float]]:
+        asked = {"symbol": contract.market_id, "from": end - 100 * milliseconds(HOUR), "to": end}
+        rows = _data(await ask_raw("futuresPublicGetContractFundingRates", asked))
+        return [(stamp(each["timepoint"]), number(each["fundingRate"])) for each in rows]
+
+    rates = await backwards(page, since=before_settlement(ask.since), until=ask.now, most=50)
+    return [*settled(contract, ask, rates), live]
+
+
+def _hours(row: Mapping[str, Any]) -> float:
+    """Read the interval in force; a row that has none is no perpetual that we could annualise."""
+    granularity = row.get("currentFundingRateGranularity") or row.get("fundingRateGranularity")
+    if granularity is None:
+        raise Unreadable("a contract without a funding interval")
+    return number(granularity) / milliseconds(HOUR)
+
+
+async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- a recipe's signature
+    """Read 100 levels a side within 1 % of mid; they reach less far in large contracts, so it is a floor."""
+    answer = await ask_raw("futuresPublicGetLevel2Depth100", {"symbol": contract.market_id})
+    found = answer["data"]
+    at = stamp(int(found["ts"]) // _NANOSECONDS)
+    return [depth(contract, at, pairs(found["bids"]), pairs(found["asks"]))]
+
+
+async def _listed(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
+    return row_of(_data(await ask_raw("futuresPublicGetContractsActive", {}, shared=True), least=1), "symbol", contract)

@@ -1,0 +1,186 @@
+"""OKX perpetual swaps in our units. Calls and fields: okx.com/docs-v5, public data, market data, trading statistics.
+
+Sizes are contracts (0.01 BTC); `oiCcy` is coins. Histories come newest first, and both bounds are exclusive.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from bot.market.exchange.recipe import (
+    HOUR,
+    Unreadable,
+    apart,
+    backwards,
+    bar,
+    before_settlement,
+    depth,
+    hourly,
+    milliseconds,
+    number,
+    pairs,
+    points,
+    row_of,
+    rows_of,
+    running,
+    settled,
+    stamp,
+    with_taker,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.market.exchange.contracts import Contract
+    from bot.market.exchange.recipe import Raw
+    from bot.market.source import Ask
+    from storage.market.points import Points
+
+_PAGE: Final = 100
+_LEVELS: Final = 5000
+_RATIOS: Final = {
+    "long_short_accounts": "publicGetRubikStatContractsLongShortAccountRatioContract",
+    "long_short_top_accounts": "publicGetRubikStatContractsLongShortAccountRatioContractTopTrader",
+    "long_short_top_positions": "publicGetRubikStatContractsLongShortPositionRatioContractTopTrader",
+}
+_KEPT_PAGES: Final = 15  # the statistics keep 1,440 rows: sixty days of hours
+
+
+def _data(answer: Any, *, least: int = 0) -> Any:
+    return rows_of(answer["data"], least=least)
+
+
+async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read closed hourly bars, and taker-buy volume from the statistics as far as those go back."""
+
+    async def page(end: int) -> list[tuple[int, Any]]:
+        answer = await ask_raw(
+            "publicGetMarketHistoryCandles",
+            {"instId": contract.market_id, "bar": "1H", "limit": _PAGE, "after": end + 1},
+        )
+        return [(stamp(row[0]), row) for row in _data(answer)]
+
+    rows = await backwards(page, since=ask.since, until=ask.now, most=50)
+    if rows and rows[-1][0] + 2 * milliseconds(HOUR) <= _ms(ask):
+        newest = await ask_raw(
+            "publicGetMarketCandles", {"instId": contract.market_id, "bar": "1H", "limit": 3}
+        )  # the history lags a little behind the hour
+        rows = sorted(dict([*rows, *((stamp(row[0]), row) for row in _data(newest))]).items())
+    found = hourly(contract, [bar(at, row[1:5], number(row[7])) for at, row in rows], ask.now)
+    return with_taker(found, await _taker(ask_raw, contract, ask))
+
+
+def _ms(ask: Ask) -> int:
+    return round(ask.now.timestamp() * 1000)
+
+
+async def _taker(ask_raw: Raw, contract: Contract, ask: Ask) -> dict[int, float]:
+    """Read what takers bought, in dollars (`unit` 2), by the open of the hour, as far back as it is kept."""
+
+    async def page(end: int) -> list[tuple[int, float]]:
+        answer = await ask_raw(
+            "publicGetRubikStatTakerVolumeContract",
+            {"instId": contract.market_id, "period": "1H", "unit": "2", "limit": _PAGE, "end": end + 1},
+        )
+        return [(stamp(row[0]), number(row[2])) for row in _data(answer)]
+
+    return dict(await backwards(page, since=ask.since, until=ask.now, most=_KEPT_PAGES))
+
+
+async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read open interest now, from one answer for all swaps, and since then by the hour; coins and USD as published."""
+    listed = await ask_raw("publicGetPublicOpenInterest", {"instType": "SWAP"}, shared=True)
+    row = row_of(_data(listed, least=1), "instId", contract)
+    live = points(
+        contract,
+        [stamp(row["ts"])],
+        {
+            "open_interest_coin": [number(row["oiCcy"]) * contract.multiplier],
+            "open_interest_usd": [number(row["oiUsd"])],
+        },
+    )
+    if ask.since is None:
+        return [live]
+
+    async def page(end: int) -> list[tuple[int, Any]]:
+        answer = await ask_raw(
+            "publicGetRubikStatContractsOpenInterestHistory",
+            {"instId": contract.market_id, "period": "1H", "limit": _PAGE, "end": end + 1},
+        )
+        return [(stamp(row[0]), row) for row in _data(answer)]
+
+    rows = await backwards(page, since=ask.since, until=ask.now, most=_KEPT_PAGES)
+    history = {
+        "open_interest_coin": [(at, number(row[2]) * contract.multiplier) for at, row in rows],
+        "open_interest_usd": [(at, number(row[3])) for at, row in rows],
+    }
+    return [*apart(contract, history), live]
+
+
+async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read the rate that is building, mark and index price, each from one answer for all; and the settled rates since.
+
+    The interval is the time between the next two settlements as announced.
+    """
+    listed = await ask_raw("publicGetPublicFundingRate", {"instId": "ANY"}, shared=True)
+    marks = await ask_raw("publicGetPublicMarkPrice", {"instType": "SWAP"}, shared=True)
+    rate = row_of(_data(listed, least=1), "instId", contract)
+    mark = row_of(_data(marks, least=1), "instId", contract)
+    live = running(
+        contract,
+        stamp(mark["ts"]),
+        rate=number(rate["fundingRate"]),
+        hours=_hours(rate),
+        mark=number(mark["markPx"]),
+        index=await _index(ask_raw, contract),
+    )
+    if ask.since is None:
+        return [live]
+
+    async def page(end: int) -> list[tuple[int, float]]:
+        answer = await ask_raw(
+            "publicGetPublicFundingRateHistory",
+            {"instId": contract.market_id, "limit": _PAGE, "after": end + 1},
+        )
+        return [(stamp(each["fundingTime"]), number(each["realizedRate"])) for each in _data(answer)]
+
+    rates = await backwards(page, since=before_settlement(ask.since), until=ask.now, most=25)
+    return [*settled(contract, ask, rates), live]
+
+
+def _hours(rate: Mapping[str, Any]) -> float:
+    hours = (stamp(rate["nextFundingTime"]) - stamp(rate["fundingTime"])) / milliseconds(HOUR)
+    if not hours > 0:
+        raise Unreadable("two settlements at one time")
+    return float(round(hours, 3))
+
+
+async def _index(ask_raw: Raw, contract: Contract) -> float | None:
+    """Find the index of the contract, BTC-USDT for BTC-USDT-SWAP; None where it is none of those priced in USDT."""
+    listed = await ask_raw("publicGetMarketIndexTickers", {"quoteCcy": "USDT"}, shared=True)
+    wanted = contract.market_id.removesuffix("-SWAP")
+    return next((number(row["idxPx"]) for row in _data(listed, least=1) if row["instId"] == wanted), None)
+
+
+async def ratios(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read the three ratios of longs to shorts: all accounts, top accounts, top positions."""
+    return apart(contract, {name: await _ratio(ask_raw, contract, ask, method) for name, method in _RATIOS.items()})
+
+
+async def _ratio(ask_raw: Raw, contract: Contract, ask: Ask, method: str) -> list[tuple[int, float]]:
+    async def page(end: int) -> list[tuple[int, float]]:
+        when = {"period": "1H", "limit": _PAGE, "end": end + 1} if ask.since else {"period": "5m", "limit": 1}
+        answer = await ask_raw(method, {"instId": contract.market_id, **when})
+        return [(stamp(row[0]), number(row[1])) for row in _data(answer)]
+
+    rows = await backwards(page, since=ask.since, until=ask.now, most=_KEPT_PAGES)
+    if not rows:
+        raise Unreadable("no ratio came where one is certain")
+    return rows
+
+
+async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- a recipe's signature
+    """Read the full book, 5,000 levels a side, within 1 % of mid."""
+    answer = await ask_raw("publicGetMarketBooksFull", {"instId": contract.market_id, "sz": _LEVELS})
+    found = _data(answer, least=1)[0]
+    return [depth(contract, stamp(found["ts"]), pairs(found["bids"]), pairs(found["asks"]))]

@@ -1,0 +1,1 @@
+"""Telegram, by python-telegram-bot; the library is met here and nowhere else."""

@@ -1,0 +1,107 @@
+"""What python-telegram-bot raises, translated once into SendFailed.
+
+Order matters: BadRequest and TimedOut are NetworkErrors. Whether a message may have arrived is decided by the error
+beneath (`__cause__`), because the class above it is the same for a refused connection and for a lost answer.
+Measured with python-telegram-bot 22.8.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import httpx
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Conflict,
+    Forbidden,
+    InvalidToken,
+    NetworkError,
+    RetryAfter,
+    TelegramError,
+)
+
+from handlers.channels.channel import SendFailed
+
+# The request never left: no connection, or no room in our own pool.
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+_UNREADABLE = ("can't parse entities", "message is too long", "message_too_long", "caption is too long")
+_GONE = (
+    "chat not found",
+    "user not found",
+    "peer_id_invalid",
+    "group chat was deactivated",
+    "chat_write_forbidden",
+    "need administrator rights in the channel chat",
+    "have no rights to send a message",
+    "not enough rights to send text messages",
+)
+_NO_TOPIC = ("message thread not found", "topic_closed", "topic_deleted")
+_TOKEN = re.compile(r"\d+:[\w-]{30,}")  # some texts of the library quote it
+_SECONDS = re.compile(r"retry (?:after|in) (\d+(?:\.\d+)?)", re.IGNORECASE)
+_FLOOD_PAUSE = 5.0  # seconds, where a 429 does not say how long
+_GATEWAY_TIMEOUT = re.compile(r"gateway time-?out|\b504\b", re.IGNORECASE)
+_REJECTED = "Telegram does not accept the bot's token. Get a new one from @BotFather, put it into the config, restart."
+
+
+def failure(error: TelegramError) -> SendFailed:  # noqa: PLR0911 - one row per answer of Telegram
+    """Return what an error means to the sender. The reason never holds the token."""
+    message = _TOKEN.sub("<token>", error.message)
+    match error:
+        case RetryAfter():
+            return SendFailed(f"Telegram asks to wait: {message}", retry_after=seconds_of(error))
+        case ChatMigrated():
+            return SendFailed("the group became a supergroup", moved_to=str(error.new_chat_id))
+        case InvalidToken():
+            return SendFailed(_REJECTED, unauthorised=True, scope="platform")
+        case Forbidden():
+            return SendFailed(message, permanent=True)
+        case Conflict():
+            return SendFailed("another program uses this bot's token", scope="platform")
+        case BadRequest():
+            return _refused(message)
+        case NetworkError():  # TimedOut too
+            return _network(message, error.__cause__)
+        case _:  # "Invalid server response": an answer came, but no JSON
+            return SendFailed(message, maybe_sent=True)
+
+
+def seconds_of(error: RetryAfter) -> float:
+    """Return how long Telegram asks to wait; the library gives a number or a timedelta, by version and environment."""
+    wait = error.retry_after
+    return wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
+
+
+def is_unchanged(error: TelegramError) -> bool:
+    """Return whether an edit changed nothing."""
+    return isinstance(error, BadRequest) and "message is not modified" in error.message.lower()
+
+
+def is_topic_gone(error: TelegramError) -> bool:
+    """Return whether the topic is closed or gone, while the chat may still be there."""
+    return isinstance(error, BadRequest) and any(each in error.message.lower() for each in _NO_TOPIC)
+
+
+def _refused(message: str) -> SendFailed:
+    lower = message.lower()
+    if any(each in lower for each in _UNREADABLE):
+        return SendFailed(message, unreadable=True)
+    return (
+        SendFailed(message, permanent=True) if any(each in lower for each in _GONE) else SendFailed(message, drop=True)
+    )
+
+
+def _network(message: str, cause: BaseException | None) -> SendFailed:
+    reason = f"Telegram was not reached: {message}"
+    if isinstance(cause, _NOT_SENT):
+        return SendFailed(reason, scope="platform")
+    if cause is not None and not isinstance(cause, TelegramError):
+        return SendFailed(f"the answer was lost: {message}", maybe_sent=True)
+    said = message.partition(". Parsing the server response")[0]  # what follows may be a whole page
+    if "too many requests" in said.lower():
+        found = _SECONDS.search(said)
+        return SendFailed(said, retry_after=float(found[1]) if found else _FLOOD_PAUSE)
+    if "entity too large" in said.lower():
+        return SendFailed(said, drop=True)
+    return SendFailed(f"Telegram has trouble: {said}", maybe_sent=bool(_GATEWAY_TIMEOUT.search(said)), scope="platform")

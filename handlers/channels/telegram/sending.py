@@ -1,0 +1,218 @@
+"""Messages out to Telegram: text, picture or both, edits, and the one translation of what goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, Message, ReplyParameters
+from telegram.constants import FloodLimit, InlineKeyboardButtonLimit, MessageLimit, ParseMode
+from telegram.error import TelegramError
+
+from handlers.channels.channel import Address, Limits, Outgoing, SendFailed
+from handlers.channels.telegram.errors import failure, is_topic_gone, is_unchanged
+from handlers.channels.telegram.render import clean, clip, render
+from handlers.reply import Block, Buttons, Line, Picture, Table
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from telegram import Bot
+
+    Draw = Callable[[dict[str, Any]], Awaitable[bytes | None]]
+
+log = structlog.get_logger(__name__)
+
+BUTTON_VERSION = "1"  # buttons of old messages outlive upgrades, so each says how it is to be read
+LONGEST_WAIT = 10.0  # seconds an answer or a second picture waits for a 429; a notice waits in the outbox instead
+LIMITS = Limits(
+    text=MessageLimit.MAX_TEXT_LENGTH,
+    caption=MessageLimit.CAPTION_LENGTH,
+    per_second=FloodLimit.MESSAGES_PER_SECOND,
+    per_chat_second=FloodLimit.MESSAGES_PER_SECOND_PER_CHAT,
+    per_group_minute=FloodLimit.MESSAGES_PER_MINUTE_PER_GROUP,
+)
+
+
+class Sending:
+    """Sends and edits by one bot. draw: makes a PNG of a chart, or None. patience: seconds for one whole request."""
+
+    def __init__(self, bot: Bot, draw: Draw | None, patience: float) -> None:
+        self._bot, self._draw, self._patience = bot, draw, patience
+
+    async def send(self, to: Address, message: Outgoing) -> str:
+        """Send and return the message id; a "p" behind it means a photo, whose text is a caption.
+
+        A picture carries the text as its caption where that fits, else it follows as a reply. A picture that cannot
+        be drawn or sent is replaced by its words.
+        """
+        photos, blocks = await self._pictures(message.blocks)
+        message = replace(message, blocks=blocks)
+        sent = ""
+        if photos and (caption := self._caption(photos, message)) is not None:
+            try:
+                sent = f"{await self._send_photo(to, message, photos[0][0], caption)}p"
+                photos = photos[1:]
+            except SendFailed as failed:
+                if not failed.drop:
+                    raise
+                log.warning("a picture was refused, its text goes alone", reason=failed.reason)
+                message = replace(message, blocks=_with_words(blocks, [alt for _, alt in photos]))
+                photos = []
+        if not sent:
+            sent = str(await self._send_text(to, message))
+        for png, alt in photos:
+            await self._follow(to, sent, png, alt)
+        return sent
+
+    async def edit(self, to: Address, message_id: str, message: Outgoing) -> None:
+        """Replace the text and buttons of a message sent earlier; its picture stays."""
+        number, photo = int(message_id.rstrip("p")), message_id.endswith("p")
+        common: dict[str, Any] = {
+            "chat_id": _chat_id(to),
+            "message_id": number,
+            "parse_mode": None if message.plain else ParseMode.HTML,
+            "reply_markup": _keyboard(message.blocks),
+        }
+        text = self._text(message, LIMITS.caption if photo else LIMITS.text)
+        try:
+            async with self._translated():
+                if photo:
+                    await self._bot.edit_message_caption(caption=text, **common)
+                else:
+                    await self._bot.edit_message_text(
+                        text, link_preview_options=LinkPreviewOptions(is_disabled=True), **common
+                    )
+        except _Unchanged:
+            return
+
+    async def _follow(self, to: Address, first: str, png: bytes, alt: str) -> None:
+        """Send a picture behind its text. Never raises: the text arrived, and a failure now would send it twice."""
+        follower, caption = Outgoing((), reply_to=first, silent=True), render((Line(alt),), limit=LIMITS.caption)
+        for _ in range(2):
+            try:
+                await self._send_photo(to, follower, png, caption)
+            except SendFailed as failed:
+                log.warning("a picture did not follow its text", reason=failed.reason)
+                if failed.retry_after is None or failed.retry_after > LONGEST_WAIT:
+                    return
+                await asyncio.sleep(failed.retry_after)
+            else:
+                return
+
+    async def _pictures(self, blocks: tuple[Block, ...]) -> tuple[list[tuple[bytes, str]], tuple[Block, ...]]:
+        """Return what could be drawn, each with its words, and the other blocks with the words of what could not."""
+        drawn: list[tuple[bytes, str]] = []
+        failed: list[str] = []
+        for block in blocks:
+            if not isinstance(block, Picture):
+                continue
+            try:
+                png = await self._draw(block.chart) if self._draw else None
+            except Exception:
+                log.exception("a chart was not drawn")
+                png = None
+            if png:
+                drawn.append((png, block.alt))
+            else:
+                failed.append(block.alt)
+        return drawn, _with_words(tuple(block for block in blocks if not isinstance(block, Picture)), failed)
+
+    def _caption(self, photos: list[tuple[bytes, str]], message: Outgoing) -> str | None:
+        """Return the text if it fits under a photo uncut, else None."""
+        text = self._text(message, LIMITS.text, empty=photos[0][1])
+        return text if text == self._text(message, LIMITS.caption, empty=photos[0][1]) else None
+
+    def _text(self, message: Outgoing, limit: int, *, empty: str = "…") -> str:
+        # A plain message is a second try after the first was refused, maybe for its length: leave more room.
+        limit = limit * 3 // 4 if message.plain else limit
+        text = render(message.blocks, limit=limit, plain=message.plain, maybe_repeat=message.maybe_repeat)
+        return text or render((Line(empty),), limit=limit, plain=message.plain) or "…"
+
+    async def _send_text(self, to: Address, message: Outgoing) -> int:
+        text = self._text(message, LIMITS.text)
+        return await self._deliver(
+            self._bot.send_message, to, message, text=text, link_preview_options=LinkPreviewOptions(is_disabled=True)
+        )
+
+    async def _send_photo(self, to: Address, message: Outgoing, png: bytes, caption: str) -> int:
+        return await self._deliver(self._bot.send_photo, to, message, photo=png, caption=caption)
+
+    async def _deliver(
+        self, method: Callable[..., Awaitable[Message]], to: Address, message: Outgoing, **what: Any
+    ) -> int:
+        what |= {
+            "chat_id": _chat_id(to),
+            "parse_mode": None if message.plain else ParseMode.HTML,
+            "disable_notification": message.silent,
+            "reply_markup": _keyboard(message.blocks),
+        }
+        if message.reply_to:
+            number = int(message.reply_to.rstrip("p"))
+            what["reply_parameters"] = ReplyParameters(number, allow_sending_without_reply=True)
+        thread = int(to.topic) if to.topic else None
+        try:
+            async with self._translated():
+                return (await method(**what, message_thread_id=thread)).message_id
+        except _TopicGone:
+            log.warning("the topic is gone, the message goes to the main thread", chat=to.chat, topic=to.topic)
+        async with self._translated():
+            return (await method(**what)).message_id
+
+    @contextlib.asynccontextmanager
+    async def _translated(self) -> AsyncIterator[None]:
+        """Let no error of the library out, and none without an answer to "may it have been sent?"."""
+        try:
+            async with asyncio.timeout(self._patience):
+                yield
+        except TelegramError as error:
+            if is_unchanged(error):
+                raise _Unchanged("nothing changed") from None
+            if is_topic_gone(error):
+                raise _TopicGone(error.message, permanent=True) from None
+            raise failure(error) from None
+        except TimeoutError:
+            raise SendFailed("Telegram took too long", maybe_sent=True) from None
+
+
+class _Unchanged(SendFailed):
+    """An edit changed nothing."""
+
+
+class _TopicGone(SendFailed):
+    """The topic is closed or gone."""
+
+
+def _with_words(blocks: tuple[Block, ...], alts: list[str]) -> tuple[Block, ...]:
+    """Put the words of pictures that are not to be had behind the body."""
+    last = [at for at, block in enumerate(blocks, 1) if isinstance(block, Table) or _is_body(block)]
+    behind = last[-1] if last else 0
+    return (*blocks[:behind], *(Line(f"[chart: {alt}]") for alt in alts), *blocks[behind:])
+
+
+def _is_body(block: Block) -> bool:
+    return isinstance(block, Line) and block.role not in ("caveat", "stamp")
+
+
+def _chat_id(to: Address) -> int | str:
+    return int(to.chat) if to.chat.lstrip("-").isdecimal() else to.chat
+
+
+def _keyboard(blocks: tuple[Block, ...]) -> InlineKeyboardMarkup | None:
+    rows = []
+    for block in blocks:
+        if not isinstance(block, Buttons):
+            continue
+        row = []
+        for button in block.buttons:
+            data = f"{BUTTON_VERSION}|{button.command}"
+            label = clean(clip(button.label, 64)).strip()
+            if len(data.encode("utf-8", "replace")) > InlineKeyboardButtonLimit.MAX_CALLBACK_DATA or not label:
+                log.warning("a button is left out: Telegram allows 64 bytes", label=label, command=button.command)
+                continue
+            row.append(InlineKeyboardButton(label, callback_data=data))
+        rows += [row] if row else []
+    return InlineKeyboardMarkup(rows) if rows else None

@@ -1,0 +1,1 @@
+"""What people type: free order, free spelling, read into a command's own arguments."""

@@ -1,0 +1,257 @@
+"""What a command's arguments can be: the kinds of values, their spellings, and the fields that take them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from datetime import time
+from functools import cache
+from typing import Any, Final, Literal
+
+from handlers.command import Refused
+from handlers.language.spelling import shown
+
+Side = Literal["long", "short"]
+Contract = Literal["linear", "inverse"]
+MarginMode = Literal["isolated", "cross"]
+Words = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large a position is: `amount` in coins of `asset`, or in US dollars."""
+
+    amount: float
+    unit: Literal["coin", "usd"]
+    asset: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cash:
+    """Money in an account: in US dollars, in coins of the asset, or as a bare number ("") whose unit was not said."""
+
+    amount: float
+    unit: Literal["", "coin", "usd"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # a kind is itself, however alike its words
+class Kind:
+    """What a field takes. name: as said in an error. words: spellings of fixed values. read: one word to a value."""
+
+    name: str
+    words: Words | Callable[[], Words] = field(default_factory=dict)
+    read: Callable[[str], Any] | None = None
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+def _spellings(**values: str) -> Words:
+    return {word: value for value, words in values.items() for word in words.split()}
+
+
+def _time(word: str) -> time | None:
+    match = re.fullmatch(r"(\d{1,2})(?:[:.h](\d{2}))?\s?(am|pm)?", word.lower(), re.ASCII)
+    if match is None or (match[2] is None and match[3] is None):
+        return None
+    hour, minute = int(match[1]), int(match[2] or 0)
+    if match[3]:
+        if not 1 <= hour <= 12:
+            raise Refused(f"{shown(word)} is not a time. Type it like 08:30 or 8am.")
+        hour = hour % 12 + (12 if match[3] == "pm" else 0)
+    if hour > 23 or minute > 59:
+        raise Refused(f"{shown(word)} is not a time. Type it like 08:30 or 20:15.")
+    return time(hour, minute)
+
+
+def _zone(word: str) -> str | None:
+    """Return the IANA name of Europe/Berlin, berlin, new_york, UTC or UTC+2."""
+    offset = re.fullmatch(r"(?:utc|gmt)(?:([+-])(\d{1,2})(?::?(\d{2}))?)?", word.lower(), re.ASCII)
+    if offset is None:
+        return _zones().get(word.lower())
+    sign, hours, minutes = offset.groups()
+    if hours is None or (int(hours) == 0 and not int(minutes or 0)):
+        return "UTC"
+    if int(minutes or 0) or int(hours) > (14 if sign == "+" else 12):
+        raise Refused(f"{shown(word)} has no zone of its own. Type a city instead, like Asia/Kolkata.")
+    return f"Etc/GMT{'-' if sign == '+' else '+'}{int(hours)}"  # the names in the zone files count westwards
+
+
+@cache
+def _zones() -> Mapping[str, str]:
+    """Return the names of the zone files, and of their cities alone, in lower case."""
+    from zoneinfo import available_timezones  # noqa: PLC0415 - reads the zone files, for /tz only
+
+    names = sorted(available_timezones())
+    return {name.rsplit("/", 1)[-1].lower(): name for name in reversed(names)} | {name.lower(): name for name in names}
+
+
+SIDE: Final = Kind("side", _spellings(long="long l longs buy b bull", short="short s shorts sell bear"))
+_VENUES: Final = _spellings(
+    binance="binance bnc binanceusdm binancefutures",
+    bybit="bybit bbt",
+    okx="okx okex",
+    hyperliquid="hyperliquid hl hyper",
+    deribit="deribit drb",
+    gate="gate gateio gate.io",
+    bitget="bitget bg",
+    kucoin="kucoin kc kucoinfutures",
+)
+VENUE: Final = Kind("venue", _VENUES)
+# Exchanges that people name and whose rules are not known here; a coin of that name is typed with a $.
+OTHER_EXCHANGES: Final = _words(
+    "mexc bingx kraken phemex bitmex ftx htx huobi coinbase bitfinex bitmart lbank coinex blofin weex bitstamp"
+)
+CONTRACT: Final = Kind(
+    "contract",
+    _spellings(
+        linear="linear usdt usdc usdt-m usdtm usd-m usdm usdⓈ-m stable",
+        inverse="inverse coin-m coinm coin-margined inv",
+    ),
+)
+MARGIN_MODE: Final = Kind("margin mode", _spellings(isolated="isolated iso", cross="cross crossed"))
+ASSET: Final = Kind("asset")
+PRICE: Final = Kind("price")
+LEVERAGE: Final = Kind("leverage")
+SIZE: Final = Kind("size")
+MONEY: Final = Kind("amount")  # US dollars, only after one of the field's own words: `balance 5000`
+CASH: Final = Kind("amount")  # as MONEY, but in dollars or coins, and zero or a loss as well: `profit -120`
+PERCENT: Final = Kind("percentage")  # read in percent: 2 for `2%`
+DURATION: Final = Kind("time span")
+ZONE: Final = Kind("time zone", read=_zone)
+TIME: Final = Kind("time", read=_time)
+REST: Final = Kind("text")  # every word that no other field took, as typed
+
+
+def not_known_here(exchange: str) -> Refused:
+    """Say that an exchange is not among ours, and which ones are."""
+    known = ", ".join(dict.fromkeys(_VENUES.values()))
+    return Refused(f"{shown(exchange)} is not known here. Type one of these exchanges: {known}.")
+
+
+def choice(name: str, words: Words | Callable[[], Words]) -> Kind:
+    """Return a kind that takes one of `words`; a callable is asked once, at the first use of the command."""
+    return Kind(name, words)
+
+
+def argument(kind: Kind, *, default: Any = MISSING, label: str | None = None, words: str = "") -> Any:
+    """Declare a field of a command's arguments.
+
+    default: left out means required. label: as shown in the usage line. words: what may stand before the value and
+    then decides the field, e.g. "stop sl" for `stop 93k`.
+    """
+    metadata = {"kind": kind, "words": tuple(words.split()), **({"label": label} if label else {})}
+    if default is MISSING:
+        return field(metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+# --- what can be said to one command ----------------------------------------------------------------------------------
+
+FILLERS = _words(
+    "a an the my me i im is it if and or to of for in on at with using what whats when where would will be get please "
+    "pls position pos trade perp perps perpetual perpetuals futures future swap contract contracts margin margined "
+    "margin-mode liq liquidation liquidated entry price leverage lev side mode opened open both sides @ - / & + vs from"
+)
+LEVERAGE_WORDS = _words("x lev leverage times fach")
+_MAGNITUDES = {"k": 1e3, "m": 1e6, "mn": 1e6, "mm": 1e6, "mio": 1e6, "mil": 1e6, "million": 1e6}
+_MAGNITUDES |= {"b": 1e9, "bn": 1e9, "bln": 1e9, "billion": 1e9}
+DOLLARS = _words("$ usd usdt usdc dollar dollars bucks us$ usd$")
+_HOURS = {
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), 1 / 60),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 1.0),
+    **dict.fromkeys(("d", "day", "days"), 24.0),
+    **dict.fromkeys(("w", "wk", "week", "weeks"), 168.0),
+    **dict.fromkeys(("mo", "month", "months"), 720.0),
+    **dict.fromkeys(("y", "yr", "year", "years"), 8760.0),
+}
+_OWN_WORDS = {PRICE.name: ("@", "entry", "price"), SIZE.name: ("size", "notional", "qty", "quantity")}
+
+Unit = Literal["", "usd", "x", "%", "time", "coin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One argument of a command, as its dataclass declares it."""
+
+    name: str
+    label: str
+    kind: Kind
+    required: bool
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that can be said to one command, made once from its dataclass."""
+
+    fields: tuple[Field, ...]
+    words: Mapping[str, tuple[Kind, Any]]
+    markers: Mapping[str, Field]
+    suffixes: Mapping[str, tuple[float, Unit]]
+    readers: tuple[Kind, ...]
+    near: tuple[str, ...]
+    numbers: bool
+    rest: Field | None
+    kinds: Mapping[Kind, tuple[Field, ...]]
+
+    def of(self, kind: Kind) -> tuple[Field, ...]:
+        """Return the fields that take this kind, in the order they are declared."""
+        return self.kinds.get(kind, ())
+
+
+@cache
+def plan_of(arguments: Any) -> Plan:
+    """Return what can be said to the command that takes this dataclass."""
+    each_field = tuple(
+        Field(
+            each.name,
+            each.metadata.get("label", each.name.replace("_", " ")),
+            each.metadata["kind"],
+            each.default is MISSING and each.default_factory is MISSING,
+            each.metadata["words"],
+        )
+        for each in fields(arguments)
+    )
+    kinds = dict.fromkeys(each.kind for each in each_field)
+    words = {
+        word.lower(): (kind, value)
+        for kind in kinds
+        for word, value in (kind.words() if callable(kind.words) else kind.words).items()
+    }
+    near = [word for word in words if len(word) >= 5 or word == "long"]
+    rest = next((each for each in each_field if each.kind is REST), None)
+    amounts = any(each.kind in (PRICE, SIZE, MONEY, CASH) for each in each_field)
+    return Plan(
+        each_field,
+        words,
+        _markers(each_field),
+        _suffixes(amounts=amounts, spans=any(each.kind is DURATION for each in each_field)),
+        tuple(kind for kind in kinds if kind.read),
+        tuple(near),
+        any(kind in kinds for kind in (PRICE, LEVERAGE, SIZE, MONEY, CASH, PERCENT, DURATION)),
+        rest,
+        {kind: tuple(each for each in each_field if each.kind is kind) for kind in kinds},
+    )
+
+
+def _markers(every: tuple[Field, ...]) -> Mapping[str, Field]:
+    markers: dict[str, Field] = {}
+    for each in reversed(every):  # of two prices the first is the one called price
+        markers |= dict.fromkeys(_OWN_WORDS.get(each.kind.name, ()), each)
+    return markers | {word: each for each in every for word in each.words}
+
+
+def _suffixes(*, amounts: bool, spans: bool) -> Mapping[str, tuple[float, Unit]]:
+    known: dict[str, tuple[float, Unit]] = {"": (1.0, ""), "%": (1.0, "%"), "pct": (1.0, "%"), "percent": (1.0, "%")}
+    known |= {word: (factor, "") for word, factor in _MAGNITUDES.items()}
+    known |= dict.fromkeys(DOLLARS, (1.0, "usd"))
+    known |= {m + word: (factor, "usd") for m, factor in _MAGNITUDES.items() for word in DOLLARS}
+    known |= dict.fromkeys(LEVERAGE_WORDS, (1.0, "x"))
+    if spans:
+        known |= {word: (hours, "time") for word, hours in _HOURS.items()}
+        if not amounts:  # beside a price or a size `1m` is a million
+            known["m"] = (1 / 60, "time")
+    return known

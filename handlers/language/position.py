@@ -1,0 +1,378 @@
+"""A position as somebody typed it: its arguments, what they mean, and the same said back or typed again."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal
+
+from handlers.command import Refused
+from handlers.language.default_venue import default_venue
+from handlers.language.grammar import (
+    ASSET,
+    CASH,
+    CONTRACT,
+    LEVERAGE,
+    MARGIN_MODE,
+    PRICE,
+    SIDE,
+    SIZE,
+    VENUE,
+    Cash,
+    Contract,
+    MarginMode,
+    Side,
+    Size,
+    argument,
+    choice,
+)
+from handlers.words import liquidation as words
+from handlers.words import wording
+from signals.liquidation import (
+    Assumption,
+    CrossNeedsAccount,
+    LeverageAboveCap,
+    LiquidationAnswer,
+    LiquidationError,
+    NoTierTable,
+    Position,
+    SizeBeyondTable,
+    UnknownVenue,
+    compare,
+    quote,
+    tiers,
+    venues_for,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from handlers.command import Deps
+    from signals.liquidation import Shelf, TierTable
+
+NOT_FETCHED = {(venue, "inverse") for venue in ("deribit", "bitget", "kucoin")} | {("deribit", "linear")}
+LONGEST_REFUSAL = 330  # characters of a refusal; make fuzz takes longer ones for a fault
+STALE_DAYS = 60  # venues change their tables several times a year
+ALONE = choice("other positions", dict.fromkeys(("alone", "only", "single"), True))
+CROSS_EXAMPLE = "/liq 95000 25x long 0.5btc cross balance 5000 alone"
+
+
+@dataclass(frozen=True, slots=True)
+class LiqArgs:
+    """What can be said of a position."""
+
+    entry: float = argument(PRICE, label="entry price")
+    leverage: float | None = argument(LEVERAGE, default=None)
+    side: Side | None = argument(SIDE, default=None)
+    asset: str | None = argument(ASSET, default=None)
+    size: Size | None = argument(SIZE, default=None)
+    venue: str | None = argument(VENUE, default=None)
+    contract: Contract | None = argument(CONTRACT, default=None)
+    margin_mode: MarginMode | None = argument(MARGIN_MODE, default=None, label="isolated or cross")
+    collateral: Cash | None = argument(CASH, default=None, words="collateral")
+    balance: Cash | None = argument(CASH, default=None, words="balance wallet", label="balance 5000")
+    other_profit: Cash | None = argument(CASH, default=None, words="profit pnl upnl", label="other profit 120")
+    other_maintenance: Cash | None = argument(CASH, default=None, words="maintenance maint", label="maintenance 50")
+    others: Cash | None = argument(CASH, default=None, words="other others", label="other 0")
+    alone: Literal[True] | None = argument(ALONE, default=None, label="alone")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question about a position: what was typed, and what goes without saying."""
+
+    args: LiqArgs
+    asset: str
+    venue: str
+    shelf: Shelf | None
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """Return the side that was named, or both."""
+        return (self.args.side,) if self.args.side else ("long", "short")
+
+    def position(self, side: Side, leverage: float | None = None) -> Position:
+        """Return the position. Refused where an amount has no unit that can be known."""
+        args, cross = self.args, self.args.margin_mode == "cross"
+        size = args.size
+        return Position(
+            venue=self.venue,
+            side=side,
+            entry=args.entry,
+            contract=args.contract or "linear",
+            asset=self.asset,
+            leverage=leverage or args.leverage,
+            margin=self.settled(args.collateral, "collateral"),
+            size_coins=size.amount if size and size.unit == "coin" else None,
+            size_usd=size.amount if size and size.unit == "usd" else None,
+            margin_mode=args.margin_mode or "isolated",
+            wallet=self.settled(args.balance, "balance") if cross else None,
+            other_profit=self._other(args.other_profit, "profit") if cross else None,
+            other_maintenance=self._other(args.other_maintenance, "maintenance") if cross else None,
+        )
+
+    def settled(self, cash: Cash | None, name: str) -> float | None:
+        """Return an amount in settle coin: dollars, or coins of a coin-margined contract. Refused where it is open."""
+        if cash is None:
+            return None
+        inverse = self.args.contract == "inverse"
+        coin = self.asset.lower()
+        if inverse and cash.unit == "" and cash.amount:
+            raise Refused(
+                f"Is the {name} in {self.asset} or in dollars? "
+                f"Type {name} {plainly(cash.amount)}{coin} or {name} {plainly(cash.amount)}usd."
+            )
+        if not inverse and cash.unit == "coin":
+            raise Refused(
+                f"This contract is margined in dollars, so the {name} is too. Type it like {name} 5000, "
+                f"or add coin-m for a contract margined in {self.asset}."
+            )
+        return cash.amount / self.args.entry if inverse and cash.unit == "usd" else cash.amount
+
+    def _other(self, cash: Cash | None, name: str) -> float | None:
+        nothing = self.args.alone or (self.args.others is not None and not self.args.others.amount)
+        return 0.0 if cash is None and nothing else self.settled(cash, name)
+
+
+def asked(deps: Deps, args: LiqArgs) -> Asked:
+    """Fill in what goes without saying: the asset, the exchange of this chat, renewed tier tables."""
+    from storage.market import tiers  # noqa: PLC0415 - looks into a folder
+
+    asset = args.asset or (args.size.asset if args.size else None) or (deps.assets[0] if deps.assets else "BTC")
+    question = Asked(args, asset, args.venue or default_venue(deps), tiers.shelf(deps.store))
+    _check(question)
+    if args.leverage is None and args.collateral is not None and args.size is not None:
+        margin = question.settled(args.collateral, "collateral") or 0.0
+        worth = _usd(args.size, args.entry) / (args.entry if args.contract == "inverse" else 1.0)
+        if 0.0 < margin <= worth:  # with more, no leverage is left to speak of
+            return replace(question, args=replace(args, leverage=worth / margin))
+    return question
+
+
+def _usd(size: Size, entry: float) -> float:
+    return size.amount * entry if size.unit == "coin" else size.amount
+
+
+def _check(question: Asked) -> None:
+    """Refuse what cannot be computed without a guess."""
+    args = question.args
+    if args.collateral is not None and not args.collateral.amount > 0.0:
+        raise Refused("The collateral must be above zero. Type it like collateral 4000.")
+    if args.margin_mode != "cross":
+        if (args.balance, args.other_profit, args.other_maintenance, args.others, args.alone) != (None,) * 5:
+            raise Refused(
+                "A wallet balance and other positions count in cross margin only. "
+                "Add cross and a size, or leave them out, like /liq 95000 25x long."
+            )
+        return
+    if args.others is not None and args.others.amount:
+        raise Refused(
+            "Of other positions their profit and their maintenance margin must be known. "
+            "Type them like other profit 120 maintenance 50, or other 0 where there are none."
+        )
+    nothing = bool(args.alone or args.others)
+    names = {
+        "the wallet balance": args.balance,
+        "the size": args.size,
+        "the profit of the other positions": args.other_profit or nothing or None,
+        "their maintenance margin": args.other_maintenance or nothing or None,
+    }
+    missing = [name for name, value in names.items() if value is None]
+    if missing:
+        raise Refused(
+            f"In cross margin the whole wallet holds the position, so {wording.listing(missing)} must be known too. "
+            f"Type it like {CROSS_EXAMPLE}, or in place of alone: other profit 120 maintenance 50."
+        )
+    if args.other_maintenance is not None and args.other_maintenance.amount < 0.0:
+        raise Refused("A maintenance margin is zero or more. Type it like other profit 120 maintenance 50.")
+
+
+# --- said back --------------------------------------------------------------------------------------------------------
+
+
+def _money(cash: Cash | None, asset: str) -> str:
+    if cash is None:
+        return ""
+    return wording.coins(cash.amount, asset) if cash.unit == "coin" else wording.dollars(cash.amount)
+
+
+def read_as(question: Asked, *more: str) -> str:
+    """Say how the line was understood; typed again, it means the same."""
+    args, asset = question.args, question.asset
+    size = ""
+    if args.size:
+        size = wording.coins(args.size.amount, asset) if args.size.unit == "coin" else wording.usd(args.size.amount)
+    labelled = {
+        "collateral": args.collateral,
+        "balance": args.balance,
+        "other profit": args.other_profit,
+        "maintenance": args.other_maintenance,
+    }
+    parts = (
+        asset,
+        args.side or "both sides",
+        f"entry {wording.price(args.entry)}",
+        wording.leverage(args.leverage) if args.leverage else "",
+        size,
+        *more,
+        args.margin_mode or "isolated",
+        *(f"{name} {_money(cash, asset)}" for name, cash in labelled.items() if cash),
+        "alone" if args.alone or args.others else "",
+        words.NAMES.get(question.venue, question.venue),
+        "coin-margined" if args.contract == "inverse" else "",
+    )
+    return " · ".join(part for part in parts if part)
+
+
+def line(question: Asked, *, command: str = "liq", more: str = "") -> str:
+    """Return the command line that asks the same."""
+    args, asset = question.args, question.asset.lower()
+    labelled = {
+        "collateral": args.collateral,
+        "balance": args.balance,
+        "profit": args.other_profit,
+        "maintenance": args.other_maintenance,
+    }
+    parts = (
+        f"/{command} {plainly(args.entry)}",
+        f"{math.floor(args.leverage * 1e4) / 1e4:.10g}x" if args.leverage else "",
+        args.side or "",
+        asset if args.asset and not (args.size and args.size.unit == "coin") else "",
+        _size(args.size, asset),
+        args.venue or "",
+        args.contract or "",
+        args.margin_mode or "",
+        *(f"{name} {plainly(cash.amount)}{_UNIT[cash.unit] or ''}" for name, cash in labelled.items() if cash),
+        "alone" if args.alone or args.others else "",
+        more,
+    )
+    return " ".join(part for part in parts if part).replace("COIN", asset)
+
+
+_UNIT = {"": "", "usd": "usd", "coin": "COIN"}
+
+
+def plainly(number: float) -> str:
+    """Write a number as people type it, to ten digits: 0.00001, never 1e-05."""
+    return f"{Decimal(f'{number:.10g}'):f}"
+
+
+def _size(size: Size | None, asset: str) -> str:
+    if size is None:
+        return ""
+    millions = size.unit == "usd" and size.amount % 1e5 == 0
+    amount = f"{size.amount / 1e6:.10g}M" if millions and size.amount >= 1e6 else plainly(size.amount)
+    return f"{amount}{asset if size.unit == 'coin' else 'usd'}"
+
+
+def stamp(answer: LiquidationAnswer, now: datetime) -> str:
+    """Say which tier table an answer rests on, how old it is, and when it is stale."""
+    days = (now.date() - answer.table_checked).days
+    parts = [f"{words.NAMES.get(answer.venue, answer.title)} tier table of {wording.day(answer.table_as_of)}"]
+    if answer.table_checked > answer.table_as_of:
+        parts[0] += f", unchanged on {wording.day(answer.table_checked)}"
+    if days > STALE_DAYS:
+        parts.append(f"{wording.count(days, 'day')} old: stale, it may have changed since")
+    elif days > 0:
+        parts.append(f"{wording.count(days, 'day')} old")
+    return " · ".join(parts)
+
+
+# --- refused ----------------------------------------------------------------------------------------------------------
+
+
+def refused(question: Asked, position: Position, error: LiquidationError, *, command: str = "liq") -> Refused:
+    """Turn an error about a position into one line that says what to type instead."""
+    name = words.NAMES.get(position.venue, position.venue)
+    if isinstance(error, LeverageAboveCap):
+        held = ""
+        if error.cap_notional is not None:
+            held = f" up to {wording.usd(error.cap_notional)}"
+        elif question.args.size is not None:
+            held = " for this size"
+        smaller = ""
+        if error.max_notional:
+            smaller = f" ({wording.leverage(position.leverage)} only up to {wording.usd(error.max_notional)})"
+        lower = replace(question.args, leverage=max(1.0, math.floor(error.cap * 100) / 100))  # never above the cap
+        allowed = replace(question, args=lower)
+        return Refused(
+            f"{name} allows at most {wording.leverage(error.cap)} on {position.asset}{held}{smaller}, by its table of "
+            f"{wording.day(error.as_of)}. Type for example {line(allowed, command=command)}."
+        )
+    if isinstance(error, CrossNeedsAccount):
+        return Refused(f"{sentence(error)} Type it like {CROSS_EXAMPLE}.")
+    if isinstance(error, UnknownVenue):
+        kind = "coin-margined" if position.contract == "inverse" else "USDT-margined"
+        return Refused(
+            f"No {kind} contracts of {name} are known here. Type another exchange, or leave the contract out."
+        )
+    if isinstance(error, SizeBeyondTable):
+        held = f"(table of {wording.day(error.as_of)}). Type a smaller size, or another exchange"
+        if error.partial:
+            return Refused(_beyond(question, position, error))
+        return Refused(f"{name} allows no position of that size on {position.asset} {held}.")
+    missing = isinstance(error, NoTierTable) and not error.meant
+    return Refused(sentence(error) + (_where_else(question, position) if missing else ""))
+
+
+def _beyond(question: Asked, position: Position, error: SizeBeyondTable) -> str:
+    """Say up to where the tiers are known, what an older table that held more gives, and who answers this size."""
+    name = words.NAMES.get(position.venue, position.venue)
+    table = tiers(error.venue, error.contract, error.asset, position.quote, None, question.shelf)
+    size = question.args.size
+    within = size is not None and table.units(_usd(size, position.entry), position.entry) <= table.limit
+    text = (
+        f"A position of that size {'grows' if within else 'is'} above the tiers of {name} that are known here, "
+        f"up to {_limit(table)} (table of {wording.day(error.as_of)})."
+    )
+    by_older = ""
+    with contextlib.suppress(LiquidationError):
+        older = quote(position, on=error.as_of - timedelta(days=1), shelf=question.shelf)
+        fuller = question.args.leverage is not None and Assumption.BOUND_UNKNOWN not in older.assumptions
+        if fuller and older.price is not None:
+            at = f"{wording.price(older.shown)} ({words.distance(position.entry, older.price)})"
+            by_older = (
+                f" By the fuller table of {wording.day(older.table_as_of)}, since changed, liquidation is at {at}."
+            )
+    answering = [
+        words.NAMES[venue]
+        for venue, each in compare(position, shelf=question.shelf).items()
+        if isinstance(each, LiquidationAnswer) and not words.rough(each)
+    ]
+    what = "Type a smaller size."
+    if answering:
+        what = f"Type a smaller size, or an exchange whose tiers reach that far: {wording.listing(answering)}."
+    if len(text + by_older + what) >= LONGEST_REFUSAL:  # prices with twenty digits: nobody's position
+        by_older = ""
+    return f"{text}{by_older} {what}"
+
+
+def _limit(table: TierTable) -> str:
+    """Say the largest size a table knows: $2.6m, 300 BTC, 34,000,000 XRP."""
+    size = table.limit * table.lot
+    coins = (table.unit == "quote") is (table.contract == "inverse")
+    return wording.coins(size, table.asset) if coins else wording.usd(size)
+
+
+def _where_else(question: Asked, position: Position) -> str:
+    """Say what helps when a venue's table of an asset is missing: fetching it, or a venue whose table is here."""
+    knowing = []
+    for venue in venues_for(position.contract):
+        with contextlib.suppress(LiquidationError):
+            tiers(venue, position.contract, position.asset, None, None, question.shelf)
+            knowing.append(words.NAMES.get(venue, venue))
+    if not knowing:
+        return " Check the symbol."
+    fetched = f" Whoever runs this bot fetches it with: perpulse tiers refresh {position.venue}."
+    if (position.venue, position.contract) in NOT_FETCHED:
+        fetched = ""
+    return f"{fetched} Known for {position.asset}: {wording.listing(knowing)}."
+
+
+def sentence(error: LiquidationError) -> str:
+    """Return an error's text as a sentence."""
+    text = str(error).rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('?') else '.'}"

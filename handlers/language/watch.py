@@ -1,0 +1,217 @@
+"""What was typed behind /watch: a position in the words of /liq or an address, with own lines and a name."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from handlers.command import Refused
+from handlers.language.position import refused
+from handlers.language.spelling import shown, symbol
+from handlers.words import positions as words
+from handlers.words import wording
+from signals.liquidation import LiquidationError, quote
+from signals.liquidation.watching import MOST_LINES, Stake
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from handlers.command import Deps
+    from handlers.language.position import Asked, LiqArgs
+    from handlers.position_now import Now
+    from signals.liquidation import LiquidationAnswer
+
+LONGEST_NAME = 24
+EXAMPLE = "/watch btc long 95000 25x 0.5btc bybit"
+CHANGE = "/watch 2 margin +500"
+_ADDRESS = re.compile(r"0x[0-9a-f]{40}", re.IGNORECASE)
+_NUMBER = re.compile(r"#?(\d{1,3})[.)]?$")
+_SIGNS = frozenset("+-−–—")
+_SIGNED = re.compile(r"[+\-−–—]")
+_PERCENT = re.compile(r"\d{1,2}(?:[.,]\d{1,2})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was typed behind /watch, taken apart. lines: own ones as fractions, empty for the usual ones.
+
+    number, asset: what is watched already and is to be changed. margin: what is added, as typed with its sign. keep:
+    it is still open, whatever was said of it.
+    """
+
+    rest: str
+    address: str | None
+    lines: tuple[float, ...]
+    name: str | None
+    margin: str = ""
+    keep: bool = False
+    number: int | None = None
+    asset: str | None = None
+
+    @property
+    def of_known(self) -> bool:
+        """Tell whether something that is watched already is to be changed."""
+        return self.number is not None or self.asset is not None
+
+
+def take_apart(text: str, assets: Collection[str] = ()) -> Wish:
+    """Take own lines, a name, changes and an address out of what was typed; the rest is a position as for /liq.
+
+    A number that stands alone is that of a position in /positions; an asset beside lines or a name is its position.
+    """
+    chunks = text.split()
+    wish = Wish("", None, (), None)
+    rest: list[str] = []
+    while chunks:
+        chunk = chunks.pop(0)
+        lower = chunk.lower().rstrip(":")
+        if lower in ("line", "lines"):
+            wish = replace(wish, lines=_lines(chunks))
+        elif lower in ("name", "note"):
+            wish = replace(wish, name=_name(chunks))
+        elif lower == "keep":
+            wish = replace(wish, keep=True)
+        elif lower == "margin" and (_sign_follows(chunks) or (len(rest) == 1 and _NUMBER.match(rest[0]))):
+            wish = replace(wish, margin=_amount(chunks))
+        elif lower.startswith("0x"):
+            wish = replace(wish, address=_address(chunk))
+        else:
+            rest.append(chunk)
+    return _whole(wish, rest, assets)
+
+
+def _whole(wish: Wish, rest: list[str], assets: Collection[str]) -> Wish:
+    """Say what the rest is: a position, or what stands for one that is watched. Refused where it is neither."""
+    if wish.address and rest:
+        raise Refused(f"I do not know what “{shown(rest[0])}” is for. With an address type lines and a name only.")
+    if not wish.address and not rest:
+        raise Refused(f"What is to be watched? Type a position like {EXAMPLE}, or a Hyperliquid address.")
+    if len(rest) == 1:
+        if number := _NUMBER.match(rest[0]):
+            wish = replace(wish, number=int(number[1]))
+        elif (wish.lines or wish.name or wish.margin or wish.keep) and (read := symbol(rest[0], assets)):
+            wish = replace(wish, asset=read.asset)
+    if (wish.margin or wish.keep) and not wish.of_known:
+        raise Refused(f"That is for what you watch already, by its number in /positions. Type it like {CHANGE}.")
+    return replace(wish, rest=" ".join(rest))
+
+
+def _address(chunk: str) -> str:
+    if not _ADDRESS.fullmatch(chunk):
+        raise Refused("An address is 0x and 40 characters of 0–9 and a–f. Copy it whole, like /watch 0x….")
+    return chunk.lower()
+
+
+def _sign_follows(chunks: list[str]) -> bool:
+    return bool(chunks and _SIGNED.match(chunks[0]))
+
+
+def _amount(chunks: list[str]) -> str:
+    """Take the amount behind the word `margin`: +500, + 500, −0.01 btc."""
+    sign = ""
+    if chunks and chunks[0] in _SIGNS:
+        sign = chunks.pop(0)
+    if not chunks:
+        raise Refused(f"How much margin? Type it like {CHANGE}, with a minus to take some out.")
+    text = sign + chunks.pop(0)
+    if chunks and text[-1:].isdigit() and re.fullmatch(r"[A-Za-z$]{1,10}", chunks[0]) and not _is_word(chunks[0]):
+        text += chunks.pop(0)
+    return re.sub("[−–—]", "-", text)
+
+
+def _is_word(text: str) -> bool:
+    return text.lower() in ("line", "lines", "name", "note", "keep")
+
+
+def _lines(chunks: list[str]) -> tuple[float, ...]:
+    """Take the percentages that follow the word `lines`: 15 8 4, 15% 8% 4%, 15/8/4."""
+    found: list[float] = []
+    while chunks:
+        parts = [each for each in re.split(r"[/;]|,(?!\d)|%", chunks[0]) if each]
+        if chunks[0] in ("%", "and", "&"):
+            parts = []
+        elif not parts or not all(_PERCENT.fullmatch(each) for each in parts):
+            break
+        found += [float(each.replace(",", ".")) / 100 for each in parts]
+        chunks.pop(0)
+    ordered = tuple(sorted(set(found), reverse=True))
+    if not ordered:
+        raise Refused("Lines are distances from liquidation in percent. Type up to three, like lines 15 8 4.")
+    if len(ordered) > MOST_LINES:
+        raise Refused("At most three lines can be told apart. Type them like lines 15 8 4, and a leverage with an x.")
+    if ordered[-1] < 0.001 or ordered[0] > 0.9:
+        raise Refused("A line lies between 0.1 and 90 %. Type them like lines 15 8 4.")
+    return ordered
+
+
+def _name(chunks: list[str]) -> str:
+    """Take the words after `name` until the next word of ours."""
+    taken: list[str] = []
+    while chunks and chunks[0].lower().rstrip(":") not in ("line", "lines"):
+        taken.append(chunks.pop(0))
+    name = "".join(each for each in " ".join(taken) if each.isprintable()).strip(" “”\"'")
+    if not name or len(name) > LONGEST_NAME:
+        raise Refused(f"A name has 1 to {LONGEST_NAME} characters. Type it at the end, like name hedge.")
+    return name
+
+
+def check_own_margin(args: LiqArgs) -> None:
+    """Refuse a position that shares its margin: asking for the account first would be asking in vain."""
+    if args.margin_mode == "cross":
+        raise Refused(
+            "Cross margin cannot be watched: there the whole account decides, and I see only what is typed. "
+            "Leave out cross to watch it as isolated, or follow a Hyperliquid address: /watch 0x…."
+        )
+
+
+def stake_of(deps: Deps, question: Asked) -> tuple[Stake, LiquidationAnswer]:
+    """Return the position to be watched. Refused where it is not whole, or not one of its own margin."""
+    args = question.args
+    if args.side is None:
+        raise Refused(f"Is it long or short? Type it like {EXAMPLE}.")
+    if args.leverage is None:
+        raise Refused(f"The leverage is missing. Type it with an x, like {EXAMPLE}.")
+    position = question.position(args.side)
+    try:
+        answer = quote(position, shelf=question.shelf)
+    except LiquidationError as error:
+        raise refused(question, position, error, command="watch") from error
+    if answer.price is None:
+        raise Refused(
+            f"This {args.side} has no liquidation price: its margin covers every price, so there is nothing to watch."
+        )
+    leverage = args.leverage
+    size = position.size(position.contract)
+    if size is not None and position.margin is not None:
+        worth = size * args.entry if position.contract == "linear" else size / args.entry
+        leverage = worth / position.margin
+    linear = position.contract == "linear"
+    stake = Stake(
+        asset=question.asset,
+        venue=question.venue,
+        contract=position.contract,
+        side=args.side,
+        entry=args.entry,
+        leverage=leverage,
+        begun=deps.now,
+        size_coins=size if linear else None,
+        size_usd=None if linear else size,
+    )
+    return stake, answer
+
+
+def check_against_mark(now: Now, stake: Stake) -> None:
+    """Ask where entry and price do not fit together; nothing is said about a price that is not known."""
+    if not now.known:
+        return
+    if not now.mark / 10 < stake.entry < now.mark * 10:
+        raise Refused(
+            f"The mark price of {stake.asset} is {wording.price(now.mark)}, far from an entry at "
+            f"{wording.price(stake.entry)}. Check the entry price; 95k means 95,000."
+        )
+    if now.distance <= 0.0:
+        raise Refused(
+            f"By its mark price of {wording.price(now.mark)} this {stake.side} is beyond its liquidation at "
+            f"{words.liquidation(now)}, so it cannot be open. Check side, entry and leverage."
+        )

@@ -1,0 +1,1 @@
+"""The only place where numbers, units, times and events become words."""

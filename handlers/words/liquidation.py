@@ -1,0 +1,263 @@
+"""How a liquidation price is told: the blocks of an answer, and what it assumes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from handlers.reply import Line
+from handlers.words import wording
+from signals.liquidation import (
+    Assumption,
+    LeverageAboveCap,
+    LiquidationAnswer,
+    LiquidationError,
+    SizeBeyondTable,
+    compare,
+    quote,
+    venues_for,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from handlers.language.grammar import Side
+    from handlers.reply import Block
+    from signals.liquidation import Shelf
+
+Others = dict[str, LiquidationAnswer | LiquidationError]
+
+LARGER = (1e6, 5e6)  # US dollars: how the answer changes with size, where none is given
+NAMES = {
+    "binance": "Binance",
+    "binance_coinm": "Binance",
+    "bybit": "Bybit",
+    "okx": "OKX",
+    "hyperliquid": "Hyperliquid",
+    "deribit": "Deribit",
+    "gate": "Gate",
+    "bitget": "Bitget",
+    "kucoin": "KuCoin",
+}
+ASSUMED = {
+    Assumption.FIRST_TIER: "the first tier, as no size was given",
+    Assumption.NO_ADDED_MARGIN: "no margin added",
+    Assumption.NO_FUNDING: "no funding paid",
+    Assumption.USUAL_FEE: "the closing fee of the lowest fee level",
+    Assumption.BOUND_UNKNOWN: "the first tier, the only one known here",
+    Assumption.CAP_UNKNOWN: "that this leverage is allowed",
+    Assumption.ACCOUNT_DECIDES: "this position alone, while the exchange judges the whole account",
+    Assumption.NO_ISOLATED: "an account that holds just this margin, as there is no isolated margin here",
+    Assumption.INFERRED_RULE: "the rule of its linear contracts, as none is published for these",
+    Assumption.NEWER_TABLE: "a table newer than the day asked for",
+}
+SAID_APART = {Assumption.MARK_PRICE, Assumption.MARGIN_IS_SHARE, Assumption.REDUCED_FIRST}
+
+
+def distance(entry: float, price: float | None) -> str:
+    """Say how far a price is from the entry: −3.61 %."""
+    return wording.percent(None if price is None else (price / entry - 1) * 100, 2)
+
+
+def shown(answer: LiquidationAnswer) -> str:
+    """Say the liquidation price as the exchange would show it."""
+    return wording.price(answer.shown)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One line of an answer. spare: what may go first where the message would be too long; 0 stays."""
+
+    line: Line
+    spare: int = 0
+
+
+def within(parts: Iterable[Part], room: int) -> tuple[Block, ...]:
+    """Return the lines, without those that can be spared while they are longer than `room` characters."""
+    kept = list(parts)
+    while sum(len(part.line.text) + 1 for part in kept) > room and any(part.spare for part in kept):
+        kept.remove(max(kept, key=lambda part: part.spare))
+    return tuple(part.line for part in kept)
+
+
+def one_side(answer: LiquidationAnswer, others: Others, shelf: Shelf | None, near: str = "") -> tuple[Part, ...]:
+    """Tell one liquidation price: where, how near that is, what it rests on, how size and exchange change it."""
+    said = answer.position
+    parts: list[Part] = []
+    if answer.price is None:
+        parts.append(Part(Line(f"No liquidation: the margin of this {said.side} covers every price.", "headline")))
+    else:
+        text = f"Liquidation at {shown(answer)} ({distance(said.entry, answer.price)})"
+        why = f": only the smallest tier of {NAMES[answer.venue]} is known here" if rough(answer) else ""
+        parts.append(Part(Line(f"{text}{up_to(answer)}{or_nearer(answer)}{why}.", "headline")))
+    if near:
+        parts.append(Part(Line(near), spare=2))
+    if answer.bankruptcy is not None:
+        at = f"{wording.price(answer.bankruptcy)} ({distance(said.entry, answer.bankruptcy)})"
+        parts.append(Part(Line(f"The whole margin is gone at {at}, the bankruptcy price."), spare=4))
+    parts.append(Part(Line(f"{_maintenance(answer)}.")))
+    if answer.notional is not None and answer.margin is not None:
+        parts.append(Part(Line(_size_and_margin(answer)), spare=1))
+    elif answer.price is not None:
+        parts.append(Part(Line(_with_size(answer, shelf)), spare=3))
+    if told := _elsewhere(others):
+        parts.append(Part(Line(told), spare=1))
+    parts.append(Part(Line(assumed(answer), "caveat")))
+    return tuple(parts)
+
+
+def up_to(answer: LiquidationAnswer) -> str:
+    """Say up to which size a price without a size holds."""
+    if answer.size is not None or answer.tier_cap_notional is None:
+        return ""
+    return f", for positions up to {wording.usd(answer.tier_cap_notional)}"
+
+
+def or_nearer(answer: LiquidationAnswer) -> str:
+    """Say of a size whose own tier is not known that it may be liquidated earlier: a higher tier asks for more."""
+    return " or nearer" if rough(answer) else ""
+
+
+def _maintenance(answer: LiquidationAnswer) -> str:
+    text = f"Maintenance margin {wording.share(answer.rate * 100, 2)} of the position"
+    if answer.fee_rate:
+        text += f" + {wording.share(answer.fee_rate * 100, 3)} closing fee"
+    if answer.amount:
+        linear = answer.contract == "linear"
+        text += (
+            f" − {wording.dollars(answer.amount) if linear else wording.coins(answer.amount, answer.position.asset)}"
+        )
+    return f"{text} (tier {answer.tier})"
+
+
+def _size_and_margin(answer: LiquidationAnswer) -> str:
+    linear = answer.contract == "linear"
+    asset = answer.position.asset
+    margin = wording.dollars(answer.margin) if linear else wording.coins(answer.margin, asset)
+    coins = wording.coins((answer.notional or 0.0) / answer.position.entry, asset)
+    held = f"held by {margin} of the account" if answer.position.cross else f"margin {margin}"
+    return f"Position {wording.dollars(answer.notional)} ({coins}), {held}."
+
+
+_NOT_KNOWN = "The tiers of larger positions are not known here."
+
+
+def _with_size(answer: LiquidationAnswer, shelf: Shelf | None) -> str:
+    """Say how the price changes with the size."""
+    if Assumption.BOUND_UNKNOWN in answer.assumptions:
+        return _NOT_KNOWN
+    parts = []
+    same = known = 0
+    for usd in LARGER:
+        at = wording.usd(usd)
+        try:
+            larger = quote(replace(answer.position, size_usd=usd, margin=None), shelf=shelf)
+            known += 1
+            same += larger.shown == answer.shown
+            parts.append(f"{shown(larger)} at {at}")
+        except LeverageAboveCap as error:
+            known += 1
+            parts.append(f"at {at} only {wording.leverage(error.cap)} is allowed")
+        except LiquidationError:
+            parts.append(f"not known at {at}")
+    if not known:
+        return _NOT_KNOWN
+    if same == len(LARGER):
+        return f"The same for positions up to {wording.usd(LARGER[-1])}."
+    return f"Larger positions: {', '.join(parts)}."
+
+
+def elsewhere(answer: LiquidationAnswer, shelf: Shelf | None) -> Others:
+    """Answer the same position at every other exchange; nothing for cross, where the account decides."""
+    if answer.position.cross:
+        return {}
+    venues = [each for each in venues_for(answer.contract) if each != answer.venue]
+    return compare(answer.position, venues, shelf=shelf)
+
+
+def rough(answer: LiquidationAnswer) -> bool:
+    """Tell whether a price for a size rests on a first tier that is known without its bound."""
+    return answer.size is not None and Assumption.BOUND_UNKNOWN in answer.assumptions
+
+
+def _answers(every: Iterable[LiquidationAnswer | LiquidationError]) -> list[LiquidationAnswer]:
+    """Return the prices that can be compared with one another."""
+    return [
+        each for each in every if isinstance(each, LiquidationAnswer) and each.price is not None and not rough(each)
+    ]
+
+
+def _elsewhere(others: Others) -> str:
+    found = _answers(others.values())
+    found.sort(key=lambda each: -abs(each.distance or 0.0))
+    capped = [
+        f"{NAMES[venue]} allows at most {wording.leverage(each.cap)}"
+        for venue, each in others.items()
+        if isinstance(each, LeverageAboveCap)
+    ]
+    text = ", ".join(f"{NAMES[each.venue]} {shown(each)}" for each in found)
+    parts = [f"Elsewhere, farthest first: {text}"] if text else []
+    unknown = [
+        NAMES[venue]
+        for venue, each in others.items()
+        if (isinstance(each, SizeBeyondTable) and each.partial) or (isinstance(each, LiquidationAnswer) and rough(each))
+    ]
+    if unknown:
+        parts.append(f"Tiers not known up to this size: {wording.listing(unknown)}")
+    return "".join(f"{part}. " for part in (*parts, *capped)).rstrip()
+
+
+def assumed(answer: LiquidationAnswer) -> str:
+    """Say what the answer takes for granted."""
+    facts = [ASSUMED[fact] for fact in answer.assumptions if fact not in SAID_APART]
+    if Assumption.FIRST_TIER in answer.assumptions and Assumption.BOUND_UNKNOWN in answer.assumptions:
+        facts.remove(ASSUMED[Assumption.FIRST_TIER])  # the other one says as much
+    said = answer.position
+    if said.cross and not said.other_profit and not said.other_maintenance:
+        facts.append("no other positions in the wallet")
+    parts = ["The mark price decides, not the last trade."]
+    if facts:
+        parts.append(f"Assumed: {'; '.join(facts)}.")
+    if Assumption.REDUCED_FIRST in answer.assumptions:
+        parts.append("In this tier the position may be reduced in steps instead of closed at once.")
+    return " ".join(parts)
+
+
+def span(answer: LiquidationAnswer, others: Others) -> str:
+    """Say from which exchange to which the price differs; "" where only one can be asked."""
+    found = _answers((answer, *others.values()))
+    found.sort(key=lambda each: each.price or 0.0)
+    if len(found) < 2:
+        return ""
+    low, high = found[0], found[-1]
+    return f"{shown(low)} ({NAMES[low.venue]}) to {shown(high)} ({NAMES[high.venue]})"
+
+
+def both_sides(
+    answers: Mapping[Side, LiquidationAnswer], every: Mapping[Side, Others], near: str = ""
+) -> tuple[Part, ...]:
+    """Tell the prices of a long and a short, how near they are, and the span over all exchanges."""
+    parts: list[Part] = []
+    for side, answer in answers.items():
+        where = f"liquidation at {shown(answer)} ({distance(answer.position.entry, answer.price)}){or_nearer(answer)}"
+        text = where if answer.price is not None else "no liquidation"
+        parts.append(Part(Line(f"{side.capitalize()}: {text}.", "headline")))
+    one = next(iter(answers.values()))
+    if near:
+        parts.append(Part(Line(near), spare=2))
+    known = {side: each.bankruptcy for side, each in answers.items() if each.bankruptcy is not None}
+    gone = [f"{wording.price(price)} ({side})" for side, price in known.items()]
+    if gone:
+        text = f"The whole margin is gone at {wording.listing(gone)}, the bankruptcy price."
+        parts.append(Part(Line(text), spare=3))
+    if len({each.tier for each in answers.values()}) > 1:  # a short is worth more at its liquidation than a long
+        parts += [Part(Line(f"{_maintenance(each)} for the {side}."), spare=1) for side, each in answers.items()]
+    else:
+        parts.append(Part(Line(f"{_maintenance(one)}{up_to(one)}.")))
+    if one.notional is not None and one.margin is not None:
+        parts.append(Part(Line(_size_and_margin(one)), spare=1))
+    spans = [f"{side} {told}" for side, answer in answers.items() if (told := span(answer, every[side]))]
+    if spans:
+        parts.append(Part(Line(f"Over all exchanges: {', '.join(spans)}."), spare=1))
+    parts.append(Part(Line(assumed(max(answers.values(), key=lambda each: each.tier)), "caveat")))
+    return tuple(parts)

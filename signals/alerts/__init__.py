@@ -1,0 +1,1 @@
+"""Conditions, levels, rules, and the one machine that steps them."""

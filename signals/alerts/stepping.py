@@ -1,0 +1,167 @@
+"""An alarm stepped over many closes at once: the same as `episodes.step` close by close, at a fraction of the price.
+
+Two years of hours are 17,500 closes an alarm, and in nearly all of them nothing happens. How long each condition has
+held is counted for all closes together; then only the closes are visited at which a level can be entered or left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import numpy as np
+
+from signals.alerts.episodes import MAIN, State, Transition, closes_in, number_of, step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime, timedelta
+
+    from signals.metric import Level, Line
+    from signals.series import Array
+
+    Counts: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int64]]
+    Held: TypeAlias = tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], np.ndarray[tuple[int], np.dtype[np.bool_]]]
+
+FEW: Final = 16  # closes that are stepped one by one: a tick brings one, and arrays have a price of their own
+
+
+def run(
+    levels: tuple[Level, ...],
+    state: State,
+    values: Mapping[str, Array],
+    times: Sequence[datetime],
+    *,
+    closes: timedelta,
+) -> tuple[State, list[tuple[State, Transition]]]:
+    """Step an alarm over closes; return the last state, and each state in which something is to be told.
+
+    values: by name, one a close, NaN where not known. times: the closes, rising, `closes` apart. Closes that were
+    judged already are passed by, as in `episodes.step`, whose every rule holds here.
+    """
+    first = next((i for i, at in enumerate(times) if state.at is None or at > state.at), len(times))
+    told: list[tuple[State, Transition]] = []
+
+    def singly(since: int, until: int) -> None:
+        nonlocal state
+        for i in range(since, until):
+            state, transition = step(levels, state, _row(values, i), at=times[i], closes=closes)
+            if transition:
+                told.append((state, transition))
+
+    if len(times) - first <= FEW:
+        singly(first, len(times))
+        return state, told
+    singly(first, first + 1)  # a rank that is no longer declared, and counts of fewer levels, are put right by this
+    known = {name: array[first + 1 :] for name, array in values.items()}
+    count = len(times) - first - 1
+    every = [_Counted.of(level, state, place, known, count, closes) for place, level in enumerate(levels)]
+    calm = np.flatnonzero(~np.any([each.entering > 0 for each in every], axis=0))
+    rest = times[first + 1 :]
+    seen = np.flatnonzero(~np.isnan(known[MAIN])) if MAIN in known else np.arange(count)
+    seen_at = int(seen[0]) if len(seen) else count
+    begin = 0
+    while begin < count:
+        # The last close is stepped in any case, for what its state says of what was not known.
+        i = min(count - 1, *(each.next(state.rank, begin) for each in every))
+        if i > begin:
+            state = _standing(state, every, calm, rest, begin, i - 1)
+            if state.first is None and seen_at < i:
+                state = replace(state, first=rest[seen_at])
+        singly(first + 1 + i, first + 2 + i)
+        begin = i + 1
+    return state, told
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """How many closes in a row a level's conditions have held, at each close; and where that reaches its holds."""
+
+    number: int
+    entering: Counts
+    leaving: Counts
+    enters: Counts
+    leaves: Counts
+
+    @classmethod
+    def of(
+        cls, level: Level, state: State, place: int, values: Mapping[str, Array], count: int, closes: timedelta
+    ) -> _Counted:
+        entering = _in_a_row(_any(level.enter, values, count), state.entering[place])
+        leave = _any(level.leave, values, count)
+        leaving = _in_a_row(leave, state.leaving[place])
+        hold = closes_in(level.hold_leave, closes)
+        for i in np.flatnonzero(_any(level.at_once, values, count)[0]).tolist():
+            ends = np.flatnonzero(leave[1][i + 1 :])  # it counts as held until the condition no longer holds
+            end = i + 1 + int(ends[0]) if len(ends) else count
+            leaving[i:end] += max(0, hold - int(leaving[i]))
+        return cls(
+            number_of(level),
+            entering,
+            leaving,
+            np.flatnonzero(entering >= closes_in(level.hold, closes)),
+            np.flatnonzero(leaving >= hold),
+        )
+
+    def next(self, rank: int, begin: int) -> int:
+        """Return the next close at which this level could be entered from a rank, or left."""
+        among = self.enters if self.number > rank else self.leaves if self.number == rank else ()
+        place = int(np.searchsorted(among, begin))
+        return int(among[place]) if place < len(among) else len(self.entering)
+
+
+def _standing(
+    state: State, every: Sequence[_Counted], calm: Counts, times: Sequence[datetime], begin: int, i: int
+) -> State:
+    """Return the state after close `i`, when nothing was entered or left from close `begin` on."""
+    place = int(np.searchsorted(calm, i, side="right")) - 1
+    last = int(calm[place]) if place >= 0 else -1  # the last close at which nothing was on its way in
+    onset = (state.pending or times[begin]) if last < begin else times[last + 1] if last < i else None
+    return replace(
+        state,
+        entering=tuple(int(each.entering[i]) for each in every),
+        leaving=tuple(int(each.leaving[i]) for each in every),
+        pending=onset,
+        at=times[i],
+    )
+
+
+def _row(values: Mapping[str, Array], i: int) -> dict[str, float]:
+    return {name: float(array[i]) for name, array in values.items()}
+
+
+def _in_a_row(held: Held, before: int) -> Counts:
+    """Count the closes that a condition has held in a row; it starts again where it does not, and else stands still."""
+    count = np.cumsum(held[0])
+    return (
+        count
+        - np.maximum.accumulate(np.where(held[1], count, 0))
+        + np.where(np.logical_or.accumulate(held[1]), 0, before)
+    )
+
+
+def _any(groups: tuple[tuple[Line, ...], ...], values: Mapping[str, Array], count: int) -> Held:
+    """Tell at which closes all lines of any one group hold, and at which they do not; at the others it is not known."""
+    holds, fails = np.zeros(count, dtype=bool), np.ones(count, dtype=bool)
+    for group in groups:
+        answers = [_line(line, values, count) for line in group]
+        holds |= np.all([yes for yes, _ in answers], axis=0)
+        fails &= np.any([no for _, no in answers], axis=0)
+    return holds, fails
+
+
+def _line(line: Line, values: Mapping[str, Array], count: int) -> Held:
+    nothing = np.full(count, np.nan)
+    value = values.get(line.field, nothing)
+    bound = values.get(line.bound, nothing) if isinstance(line.bound, str) else np.full(count, line.bound)
+    known = ~(np.isnan(value) | np.isnan(bound))
+    holds = _COMPARED[line.op](value, bound)
+    return holds & known, ~holds & known
+
+
+_COMPARED: Final[Mapping[str, Callable[[Array, Array], np.ndarray[tuple[int], np.dtype[np.bool_]]]]] = {
+    "<=": np.less_equal,
+    "<": np.less,
+    ">=": np.greater_equal,
+    ">": np.greater,
+}

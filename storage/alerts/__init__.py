@@ -1,0 +1,1 @@
+"""What is known of alerts: episodes, notices, and the outbox, the only way out."""

@@ -1,0 +1,1 @@
+"""The database itself: connection, unit of work, migrations."""

@@ -1,0 +1,244 @@
+"""The database file: opened late, one writer, WAL, and clear words when it cannot be used.
+
+sqlite3 of the standard library is used for reading and for batches; sqlite-utils makes and migrates the schema, and is
+imported only when there is something to migrate, because it costs half a second.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from storage.engine import migrations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+BUSY_MS = 10_000
+Connection = sqlite3.Connection  # for those who hand a transaction on and know no SQL
+
+
+class StoreError(Exception):
+    """The database cannot be used; the text says why and what to do."""
+
+
+@dataclass(slots=True)
+class _Line:
+    """A connection and who uses it now: closed under a running query, SQLite takes the whole program down."""
+
+    connection: sqlite3.Connection
+    busy: AbstractContextManager[object]
+    closed: bool = False
+
+
+class Store:
+    """One database file. Nothing is opened before the first use, so a calculator never touches the disk.
+
+    Reading uses one connection a thread; writing goes through `write()`, one transaction at a time.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self._local = threading.local()
+        self._writing = threading.RLock()
+        self._writer: _Line | None = None
+        self._opened: list[_Line] = []
+        self._ready = False
+
+    @property
+    def exists(self) -> bool:
+        """Tell whether there is a file already."""
+        return self.path.exists()
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """Read rows; inside `write()` what it has written is seen."""
+        with self._reading() as connection:
+            found: list[sqlite3.Row] = connection.execute(sql, parameters).fetchall()
+        return found
+
+    def tuples(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Read rows by place alone, for thousands of them: names cost a third of the time."""
+        with self._reading() as connection:
+            cursor = connection.cursor()
+            cursor.row_factory = None
+            return cursor.execute(sql, parameters).fetchall()
+
+    def one(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Row | None:
+        """Read one row, or None."""
+        found = self.rows(sql, parameters)
+        return found[0] if found else None
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Open a transaction: all of it is kept, or nothing. A nested call joins the outer one."""
+        with self._writing:
+            try:
+                self._prepare()
+                line = self._writing_line()
+                writer = line.connection
+                if writer.in_transaction:
+                    yield writer
+                    return
+                writer.execute("BEGIN IMMEDIATE")
+                before, self._local.line = getattr(self._local, "line", None), line
+                try:
+                    yield writer
+                    writer.commit()
+                except BaseException:
+                    writer.rollback()  # of a failed commit too: left open, it would swallow all that follows
+                    raise
+                finally:
+                    self._local.line = before
+            except sqlite3.IntegrityError:
+                raise
+            except sqlite3.DatabaseError as error:
+                raise self._explained(error) from error
+
+    def empty_log(self) -> bool:
+        """Move everything from the write-ahead log into the file and cut the log to nothing: old pages live on in it.
+
+        False when another program reads at this moment, so that the log stays a little longer.
+        """
+        with self._writing:
+            self._prepare()
+            try:
+                busy = self._writing_line().connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            except sqlite3.DatabaseError as error:
+                raise self._explained(error) from error
+            return not busy
+
+    def close(self) -> None:
+        """Close every connection, each after the query that runs on it; safe to call twice, and not the end.
+
+        A thread that the event loop no longer waits for may still be at work when the program stops: its next query
+        opens the file again.
+        """
+        with self._writing:
+            lines, self._opened, self._writer = self._opened, [], None
+            for line in lines:
+                with line.busy:
+                    line.connection.close()
+                    line.closed = True
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend this thread's connection for one query."""
+        try:
+            while True:
+                line: _Line | None = getattr(self._local, "line", None)
+                if line is None:
+                    self._prepare()
+                    line = self._local.line = self._connect(threading.Lock())
+                with line.busy:
+                    if not line.closed:
+                        yield line.connection
+                        return
+                self._local.line = None
+        except sqlite3.DatabaseError as error:
+            raise self._explained(error) from error
+
+    def _writing_line(self) -> _Line:
+        if self._writer is None:
+            self._writer = self._connect(self._writing)
+        return self._writer
+
+    def _connect(self, busy: AbstractContextManager[object]) -> _Line:
+        # Connections are closed by another thread than their own at shutdown, hence check_same_thread.
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # what is deleted is gone from the file too, see empty_log()
+        connection.execute("PRAGMA synchronous = FULL")  # a notice written is never lost, a power cut included
+        line = _Line(connection, busy)
+        self._opened.append(line)
+        return line
+
+    def _prepare(self) -> None:
+        """Make the file and bring its schema up to date, once per process."""
+        with self._writing:
+            if self._ready:
+                return
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                applied = self._applied()
+                unknown = [name for name in applied if name not in migrations.NAMES]
+                if unknown:
+                    raise StoreError(
+                        f"{self.path} was written by a newer perpulse ({unknown[-1]}). Update perpulse, or choose "
+                        "another file with --db."
+                    )
+                if set(applied) != set(migrations.NAMES):
+                    if applied:
+                        self._back_up(applied[-1])
+                    migrations.migrate(self.path)
+                self._ready = True
+            except (sqlite3.DatabaseError, OSError) as error:
+                raise self._explained(error) from error
+
+    def _applied(self) -> tuple[str, ...]:
+        if not self.path.exists() or self.path.stat().st_size == 0:
+            return ()
+        with closing(sqlite3.connect(self.path, timeout=BUSY_MS / 1000)) as connection:
+            tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            if "_sqlite_migrations" not in tables:
+                if tables:
+                    raise StoreError(
+                        f"{self.path} is a database of another program (it has the table {tables[0]!r}). "
+                        "Choose another file with --db."
+                    )
+                return ()
+            rows = connection.execute(
+                "SELECT name FROM _sqlite_migrations WHERE migration_set = ? ORDER BY rowid", (migrations.SET,)
+            )
+            return tuple(row[0] for row in rows)
+
+    def _back_up(self, last: str) -> None:
+        """Copy the file before changing its schema: the way back when an update goes wrong."""
+        target = self.path.with_name(f"{self.path.name}.after-{last}.bak")
+        with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(target)) as copy:
+            source.backup(copy)
+
+    def _explained(self, error: Exception) -> StoreError:
+        text = str(error)
+        if self.path.is_dir():
+            return StoreError(f"{self.path} is a folder: give --db the name of a file in it, such as perpulse.db.")
+        if isinstance(error, PermissionError):
+            text = "readonly"
+        elif isinstance(error, OSError):
+            return StoreError(f"{self.path} cannot be used: {error.strerror or text}. Give another file with --db.")
+        for part, what in _TROUBLES.items():
+            if part in text:
+                return StoreError(what.format(path=self.path, name=self.path.name))
+        return StoreError(f"{self.path}: {text}")
+
+
+_RIGHTS = "{path} cannot be written: check the rights of the folder, or give --db PATH."
+_DAMAGED = (
+    "{path} is damaged or no database. Move it away, or put a copy back ({name}.*.bak beside it, if there is one)."
+)
+# What SQLite says, and what to do about it.
+_TROUBLES: Mapping[str, str] = {
+    "readonly": _RIGHTS,
+    "unable to open": _RIGHTS,
+    "not a database": _DAMAGED,
+    "malformed": _DAMAGED,
+    "locked": "{path} is in use by another program that does not let go. Stop it and try again.",
+    "disk is full": "the disk that holds {path} is full. Make room; nothing stored was lost.",
+    "disk I/O": "the disk that holds {path} does not work: {name} could not be read or written. Look at the disk.",
+}
+
+
+def to_ms(at: datetime) -> int:
+    """Return a time as whole milliseconds since 1970, as stored. The time must have a zone."""
+    return round(at.timestamp() * 1000)
+
+
+def from_ms(ms: int) -> datetime:
+    """Return a stored time in UTC."""
+    return datetime.fromtimestamp(ms / 1000, tz=UTC)

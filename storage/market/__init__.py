@@ -1,0 +1,1 @@
+"""What is known of the market: points, panels, coverage, retention."""

@@ -1,0 +1,106 @@
+"""Where the archive differs from what had come live: by asset, input and file, for /status and the log.
+
+The archive's figures are kept. A difference is told because it shows what no checksum does: another clock, another
+unit, or rows that the venue corrected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from signals.inputs import BARS, INPUTS, LEVELS
+from storage.engine.database import from_ms, to_ms
+from storage.market import points
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    import pandas as pd
+
+    from storage.engine.database import Store
+    from storage.market.points import Points
+
+TOLD: Final = 0.005  # of the value that was stored
+_ROUNDED: Final = {"funding_rate": 1e-8}  # near zero a rate's last digit would be a large part of it
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Of `compared` values of one input stored before under the same times, so many differ by more than TOLD.
+
+    at: when the file begins. largest: the largest difference, as a part of the stored value.
+    """
+
+    asset: str
+    venue: str
+    name: str
+    at: datetime
+    compared: int
+    differing: int
+    largest: float
+
+
+def compare(store: Store, new: Points, at: datetime) -> list[Difference]:
+    """Compare points with the values they are about to replace; an input of which none is stored is left out."""
+    known = LEVELS if new.step is None else BARS
+    names = [name for name in new.frame.columns.tolist() if name in known]
+    if not names or not len(new.frame):
+        return []
+    first, last = new.frame.index[0].to_pydatetime(), new.frame.index[-1].to_pydatetime()
+    times, steps, values = points.columns(store, new.asset, new.venue, names, start=first, end=from_ms(to_ms(last) + 1))
+    step = int(new.step.total_seconds()) if new.step else 0
+    found = []
+    for name in names:
+        before = {
+            time: value
+            for time, length, value in zip(times, steps, values[name], strict=True)
+            if value is not None and length == step
+        }
+        parts = _parts(new.frame[name], before, _ROUNDED.get(name, 0.0))
+        if parts:
+            differing = sum(part > TOLD for part in parts)
+            found.append(Difference(new.asset, new.venue, name, at, len(parts), differing, max(parts)))
+    return found
+
+
+def _parts(column: pd.Series[float], before: dict[int, float], rounded: float) -> list[float]:
+    parts = []
+    for at, value in column.dropna().items():
+        stored = before.get(to_ms(at.to_pydatetime()))  # type: ignore[attr-defined] # the index of points holds times
+        if stored is not None:
+            off = abs(value - stored)
+            parts.append(0.0 if off <= rounded else off / abs(stored) if stored else 1.0)
+    return parts
+
+
+def note(store: Store, found: Iterable[Difference]) -> None:
+    """Keep what differs, in the place of what was known of the same file; agreement is not kept."""
+    with store.write() as connection:
+        for each in found:
+            key = (each.asset, each.venue, each.name, to_ms(each.at))
+            if each.differing:
+                connection.execute(
+                    "INSERT OR REPLACE INTO archive_differences "
+                    "(asset, venue, input, at, compared, differing, largest) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (*key, each.compared, each.differing, each.largest),
+                )
+            else:
+                connection.execute(
+                    "DELETE FROM archive_differences WHERE asset = ? AND venue = ? AND input = ? AND at = ?", key
+                )
+
+
+def of(store: Store, asset: str, *, since: datetime) -> list[Difference]:
+    """Return what differs in files that begin at `since` or later, the newest first."""
+    rows = store.rows(
+        "SELECT asset, venue, input, at, compared, differing, largest FROM archive_differences "
+        "WHERE asset = ? AND at >= ? ORDER BY at DESC, venue, input",
+        (asset, to_ms(since)),
+    )
+    return [
+        Difference(row[0], row[1], row[2], from_ms(row["at"]), row["compared"], row["differing"], row["largest"])
+        for row in rows
+        if row["input"] in INPUTS
+    ]

@@ -1,0 +1,1 @@
+"""What is kept for people: destinations, subscriptions, positions, and forgetting them."""

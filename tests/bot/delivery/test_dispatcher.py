@@ -1,0 +1,572 @@
+"""What the sender makes of each answer, at which pace, in which order. The channel is scripted, the rest is real."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+from collections import Counter, defaultdict
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bot.delivery.dispatcher import IN_FLIGHT, MOST_TRIES, Sender
+from bot.delivery.lease import DEAD_AFTER
+from handlers.channels.channel import Limits, SendFailed
+from handlers.reply import Line
+from handlers.words.alerts import Told
+from signals.alerts.episodes import Transition
+from storage.alerts import episodes, outbox
+from storage.alerts.outbox import Notice
+from storage.engine import database
+from storage.engine.database import Store
+from storage.people import destinations
+from tests.fakes.channel import FakeChannel, HandClock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@dataclass
+class Bench:
+    """A sender over a real store, with a scripted channel and a clock moved by hand."""
+
+    store: Store
+    clock: HandClock
+    channel: FakeChannel
+    sender: Sender
+
+    def place(self, chat: str = "11", kind: str = "private", platform: str = "telegram", watch: str = "*") -> int:
+        one = destinations.ensure(self.store, platform, chat, None, kind=kind, title=None, now=self.clock.now())
+        destinations.subscribe(self.store, one.id, watch, "*")
+        return one.id
+
+    def episode(self) -> int:
+        with self.store.write() as connection:
+            fired = Transition("fired", self.clock.now(), self.clock.now(), "notice", {})
+            return episodes.record(connection, ("watch", "BTC"), fired, None)
+
+    def tell(self, text: str = "news", kind: str = "fired", rank: str = "notice", **more: Any) -> None:
+        told = Told((Line(text, "headline"),), reply=more.pop("reply", None), alone=more.pop("alone", False))
+        at, life = self.clock.now(), more.pop("life", 6 * HOUR)
+        about = {"episode": None, "watch": "watch", "asset": "BTC"} | more
+        notice = Notice(kind, rank, at, told.to_json(), **about)  # type: ignore[arg-type]
+        with self.store.write() as connection:
+            outbox.announce(connection, notice, now=at, expires=at + life)
+
+    def rows(self) -> list[tuple[str, int, str | None]]:
+        found = self.store.rows("SELECT state, attempts, reason FROM outbox ORDER BY id")
+        return [(row["state"], row["attempts"], row["reason"]) for row in found]
+
+    def states(self) -> list[str]:
+        return [state for state, _, _ in self.rows()]
+
+    async def turns(self, seconds: float, every: float = 0.02) -> None:
+        """Let the sender work for a while of its own time."""
+        end = self.clock.seconds + seconds
+        while self.clock.seconds < end - 1e-9:
+            await self.sender.turn()
+            self.clock.forward(every)
+
+    @property
+    def texts(self) -> list[str]:
+        return [each.text for each in self.channel.said]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    store, clock, channel = Store(tmp_path / "perpulse.db"), HandClock(NOW), FakeChannel()
+    sender = Sender(store, [channel], clock, noise=random.Random(1), again_after=0.01)
+    sender.start()
+    yield Bench(store, clock, channel, sender)
+    store.close()
+
+
+# -- one error, one action --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "attempts", "again_after"),
+    [
+        pytest.param(None, "sent", 0, None, id="it went through"),
+        pytest.param(SendFailed("flood", retry_after=7), "queued", 0, (7.0, 8.0), id="429"),
+        pytest.param(SendFailed("flood", retry_after=300), "queued", 0, (300.0, 301.0), id="429 of five minutes"),
+        pytest.param(SendFailed("blocked", permanent=True), "dead", 0, None, id="blocked"),
+        pytest.param(SendFailed("moved", moved_to="-100"), "queued", 0, (0.0, 0.1), id="moved"),
+        pytest.param(SendFailed("bad markup", unreadable=True), "queued", 1, (0.0, 0.1), id="markup refused"),
+        pytest.param(SendFailed("odd", drop=True), "dead", 0, None, id="refused"),
+        pytest.param(SendFailed("lost", maybe_sent=True), "uncertain", 1, (5.0, 6.6), id="answer lost"),
+        pytest.param(SendFailed("down", scope="platform"), "queued", 0, (1.0, 1.3), id="not reached"),
+        pytest.param(
+            SendFailed("504", scope="platform", maybe_sent=True), "uncertain", 1, (5.0, 6.6), id="gateway time-out"
+        ),
+        pytest.param(SendFailed("hm"), "queued", 1, (1.0, 1.4), id="unknown trouble of one chat"),
+        pytest.param(SendFailed("no", unauthorised=True), "queued", 0, None, id="token refused"),
+        pytest.param(RuntimeError("a defect"), "dead", 0, None, id="it could not be made"),
+    ],
+)
+async def test_what_becomes_of_a_row(
+    bench: Bench, error: Exception | None, state: str, attempts: int, again_after: tuple[float, float] | None
+) -> None:
+    bench.place()
+    bench.tell()
+    bench.channel.script.append(error)
+    assert await bench.sender.turn() == 1
+    ((found, tries, reason),) = bench.rows()
+    assert (found, tries) == (state, attempts)
+    assert (reason is None) == (error is None)
+    begun = bench.clock.seconds
+    if again_after is None:
+        await bench.turns(20, every=0.1)
+        assert len(bench.channel.asked) == 1
+        return
+    while len(bench.channel.asked) < 2:
+        await bench.turns(0.1, every=0.1)
+    # a chat rests a second after each answer, whatever it was
+    assert max(again_after[0], 1.0) <= bench.clock.seconds - begun <= max(again_after[1], 1.0) + 0.21
+    assert bench.states() == ["sent"]
+
+
+async def test_a_repeat_is_marked_and_carries_the_same_nonce(bench: Bench) -> None:
+    bench.place()
+    bench.tell()
+    bench.channel.script.append(SendFailed("lost", maybe_sent=True))
+    await bench.turns(20)
+    first, second = bench.channel.asked
+    assert (first.message.maybe_repeat, second.message.maybe_repeat) == (False, True)
+    assert first.message.nonce == second.message.nonce
+
+
+async def test_a_429_after_a_lost_answer_keeps_the_mark(bench: Bench) -> None:
+    bench.place()
+    bench.tell()
+    bench.channel.script += [SendFailed("lost", maybe_sent=True), SendFailed("flood", retry_after=2)]
+    await bench.turns(20)
+    assert [each.message.maybe_repeat for each in bench.channel.asked] == [False, True, True]
+
+
+async def test_refused_markup_is_sent_plain_once_and_then_given_up(bench: Bench) -> None:
+    bench.place()
+    bench.tell()
+    bench.channel.always = lambda _: SendFailed("can't parse", unreadable=True)
+    await bench.turns(20)
+    assert [each.message.plain for each in bench.channel.asked] == [False, True]
+    assert bench.rows() == [("dead", 1, "can't parse")]
+
+
+async def test_a_row_is_not_tried_for_ever(bench: Bench) -> None:
+    bench.place()
+    bench.tell(life=30 * 24 * HOUR)
+    bench.channel.always = lambda _: SendFailed("hm")
+    await bench.turns(4 * 3600, every=20)
+    assert len(bench.channel.asked) == MOST_TRIES
+    assert bench.rows() == [("dead", MOST_TRIES - 1, "hm")]
+
+
+async def test_a_chat_that_is_gone_is_never_called_again_until_it_comes_back(bench: Bench) -> None:
+    bench.place()
+    for n in range(3):
+        bench.tell(f"news {n}")
+    bench.channel.script.append(SendFailed("Forbidden: bot was blocked by the user", permanent=True))
+    await bench.turns(5)
+    assert len(bench.channel.asked) == 1
+    assert set(bench.rows()) == {("dead", 0, "Forbidden: bot was blocked by the user")}
+    bench.tell("while away")
+    await bench.turns(3)
+    bench.place()
+    bench.tell("back")
+    await bench.turns(3)
+    assert bench.texts == ["back"]
+
+
+async def test_a_group_that_moved_gets_its_message_under_the_new_id(bench: Bench) -> None:
+    one = bench.place("-20", "group")
+    bench.tell()
+    bench.channel.script.append(SendFailed("upgraded", moved_to="-100"))
+    await bench.turns(5)
+    assert [each.to.chat for each in bench.channel.asked] == ["-20", "-100"]
+    assert [(each.id, each.chat) for each in destinations.everyone(bench.store)] == [(one, "-100")]
+
+
+async def test_a_refused_token_stops_everything_and_keeps_everything(bench: Bench) -> None:
+    for n in range(20):
+        bench.place(str(n))
+    bench.tell()
+    bench.channel.always = lambda _: SendFailed("Unauthorized", unauthorised=True)
+    await bench.turns(60)
+    assert len(bench.channel.asked) <= 2
+    assert bench.states() == ["queued"] * 20
+    assert bench.sender.platforms["telegram"].halted == "Unauthorized"
+    mended = Sender(bench.store, [bench.channel], bench.clock)
+    mended.start()
+    bench.channel.always = lambda _: None
+    bench.sender = mended
+    await bench.turns(3)
+    assert bench.states() == ["sent"] * 20
+    assert not [each for each in bench.channel.said if each.message.maybe_repeat]
+
+
+# -- pauses and pace --------------------------------------------------------------------------------------------------
+
+
+async def test_a_pause_of_one_chat_is_not_one_of_the_others(bench: Bench) -> None:
+    slow = bench.place("11")
+    for n in range(5):
+        bench.place(f"2{n}")
+    bench.channel.script.append(SendFailed("flood", retry_after=60))
+    bench.tell("one")
+    await bench.turns(30)
+    bench.tell("two", rank="critical")
+    await bench.turns(29.9)
+    assert Counter(bench.texts) == {"one": 5, "two": 5}
+    assert [each.to.chat for each in bench.channel.asked].count("11") == 1  # its other rows rest too
+    await bench.turns(4)
+    assert [each.text for each in bench.channel.said if each.to.chat == "11"] == ["two", "one"]
+    assert slow
+
+
+async def test_a_pause_survives_a_restart(bench: Bench) -> None:
+    bench.place()
+    bench.tell()
+    bench.channel.script.append(SendFailed("flood", retry_after=60))
+    await bench.turns(10)
+    bench.sender = Sender(bench.store, [bench.channel], bench.clock)
+    bench.sender.start()
+    await bench.turns(49)
+    assert len(bench.channel.asked) == 1
+    await bench.turns(3)
+    assert bench.states() == ["sent"]
+
+
+async def test_several_429_in_a_row_mean_the_whole_bot(bench: Bench) -> None:
+    for n in range(40):
+        bench.place(str(n))
+    bench.tell()
+    end = bench.clock.seconds + 30
+    bench.channel.always = lambda _: (
+        SendFailed("flood", retry_after=end - bench.clock.seconds) if bench.clock.seconds < end else None
+    )
+    await bench.turns(29)
+    assert 3 <= len(bench.channel.asked) <= 3 + IN_FLIGHT
+    await bench.turns(6)
+    assert bench.states() == ["sent"] * 40
+
+
+@pytest.mark.parametrize(
+    ("kind", "chats_", "messages", "window", "most"),
+    [
+        pytest.param("private", 300, 1, 1.0, 30, id="30 a second in all"),
+        pytest.param("private", 1, 8, 1.0, 1, id="1 a second to a chat"),
+        pytest.param("group", 1, 50, 60.0, 20, id="20 a minute to a group"),
+    ],
+)
+async def test_the_pace(bench: Bench, kind: str, chats_: int, messages: int, window: float, most: int) -> None:
+    places = [bench.place(str(n), kind) for n in range(chats_)]
+    for n in range(messages):
+        bench.tell(str(n), life=48 * HOUR)
+    at: list[float] = []
+    bench.channel.always = lambda _: at.append(bench.clock.seconds)
+    count = len(places) * messages
+    needed = count / most * window
+    await bench.turns(needed * 1.04 + 2, every=0.01 if window == 1.0 else 0.25)
+    assert len(at) == count, "slower than the platform allows"
+    for first in at:
+        assert sum(first <= each < first + window - 1e-9 for each in at) <= most
+
+
+async def test_a_terminal_prints_all_at_once(bench: Bench) -> None:
+    inf = float("inf")
+    screen = FakeChannel(Limits(10**6, 10**6, inf, inf, inf), "terminal")
+    bench.sender = Sender(bench.store, [screen], bench.clock)
+    bench.sender.start()
+    bench.place("screen", "terminal", "terminal")
+    for n in range(20):
+        bench.tell(str(n))
+    await bench.sender.drain()
+    assert [each.text for each in screen.said] == [str(n) for n in range(20)]
+
+
+async def test_the_most_urgent_leaves_first_even_when_it_came_last(bench: Bench) -> None:
+    for n in range(60):
+        bench.place(str(n))
+    bench.tell("a notice")
+    await bench.turns(0.5)
+    before = len(bench.channel.said)
+    assert before < 20
+    bench.tell("critical", rank="critical")
+    bench.tell("a warning", rank="warning")
+    await bench.turns(8)
+    assert len(bench.channel.said) == 180
+    told: defaultdict[str, list[int]] = defaultdict(list)
+    for n, each in enumerate(bench.channel.said[before:]):
+        told[each.text].append(n)
+    fresh = told["critical"][: 60 - before]  # chats that rest from their first message come a second later
+    assert max(fresh) < min(told["a warning"]) < min(told["a notice"])
+
+
+# -- a platform that is down ------------------------------------------------------------------------------------------
+
+
+async def test_a_platform_that_is_down_is_probed_and_not_stormed(bench: Bench) -> None:
+    for n in range(50):
+        bench.place(str(n))
+    bench.tell()
+    bench.channel.always = lambda _: SendFailed("refused", scope="platform")
+    await bench.turns(1800, every=0.5)
+    assert 50 <= len(bench.channel.asked) <= 1800 / 30 + 4  # and no quicker than once in 30 s, but for the first few
+    assert set(bench.states()) == {"queued"}
+    assert {tries for _, tries, _ in bench.rows()} == {0}
+    bench.channel.always = lambda _: None
+    await bench.turns(40)
+    assert bench.states() == ["sent"] * 50
+    assert not [each for each in bench.channel.said if each.message.maybe_repeat]
+
+
+async def test_answers_lost_again_and_again_are_a_platform_that_is_down(bench: Bench) -> None:
+    for n in range(50):
+        bench.place(str(n))
+    bench.tell()
+    bench.channel.always = lambda _: SendFailed("lost", maybe_sent=True)
+    await bench.turns(600, every=0.5)
+    assert len(bench.channel.asked) < 40
+    assert "dead" not in bench.states()
+
+
+async def test_one_platform_does_not_wait_for_another(bench: Bench) -> None:
+    stuck, quick = FakeChannel(), FakeChannel(platform="discord")
+    gate = asyncio.Event()
+
+    async def never(*_: Any) -> str:
+        await gate.wait()
+        return "m"
+
+    stuck.send = never  # type: ignore[method-assign]
+    sender = Sender(bench.store, [stuck, quick], bench.clock)
+    sender.start()
+    bench.place("11")
+    bench.place("21", platform="discord")
+    bench.tell("one")
+    running = asyncio.create_task(sender.run())
+    try:
+        for n in range(3):
+            await until(lambda n=n: bench.clock.forward(0.1) or len(quick.said) == n + 1)
+            bench.tell(f"more {n}")
+            sender.poke()
+    finally:
+        gate.set()
+        sender.stop()
+        await running
+    assert bench.states().count("sending") == 0  # what was in flight has landed
+
+
+async def until(condition: Any, within: float = 3.0) -> None:
+    async with asyncio.timeout(within):
+        while not condition():  # noqa: ASYNC110 - whatever the condition is, nobody signals it
+            await asyncio.sleep(0.005)
+
+
+# -- an episode's messages --------------------------------------------------------------------------------------------
+
+
+async def test_escalation_edits_and_resolution_edits_and_replies(bench: Bench) -> None:
+    bench.place()
+    number = bench.episode()
+    for text, kind, reply in (
+        ("fired", "fired", None),
+        ("worse", "escalated", None),
+        ("over", "resolved", "All clear."),
+    ):
+        bench.tell(text, kind, "warning", episode=number, reply=reply)
+        await bench.turns(3)
+    shown = [(each.text, each.edited, each.message.reply_to) for each in bench.channel.said]
+    assert shown == [("fired", None, None), ("worse", "m1", None), ("over", "m1", None), ("All clear.", None, "m1")]
+    assert [each.message.silent for each in bench.channel.said] == [False, False, False, True]
+
+
+async def test_a_deleted_message_is_sent_anew(bench: Bench) -> None:
+    bench.place()
+    number = bench.episode()
+    bench.tell("fired", episode=number)
+    await bench.turns(3)
+    bench.channel.script.append(SendFailed("message to edit not found", drop=True))
+    bench.tell("worse", "escalated", "warning", episode=number)
+    await bench.turns(3)
+    assert [(each.text, each.edited) for each in bench.channel.said] == [("fired", None), ("worse", None)]
+    bench.tell("over", "resolved", episode=number, reply="All clear.")
+    await bench.turns(3)
+    assert [(each.text, each.edited) for each in bench.channel.said[2:]] == [("over", "m2"), ("All clear.", None)]
+
+
+async def test_a_resolution_whose_reply_failed_edits_again_and_replies_once(bench: Bench) -> None:
+    bench.place()
+    number = bench.episode()
+    bench.tell("fired", episode=number)
+    await bench.turns(3)
+    bench.channel.script += [None, SendFailed("lost", maybe_sent=True)]
+    bench.tell("over", "resolved", episode=number, reply="All clear.")
+    await bench.turns(20)
+    asked = [(each.text, each.message.maybe_repeat) for each in bench.channel.asked[1:]]
+    assert asked == [("over", False), ("All clear.", False), ("over", False), ("All clear.", True)]
+
+
+@pytest.mark.parametrize(
+    ("alone", "said"),
+    [
+        pytest.param(False, [], id="who never heard of it hears nothing of its end"),
+        pytest.param(True, ["over"], id="unless it came and went while nobody could be told"),
+    ],
+)
+async def test_the_end_of_an_episode_that_was_never_announced(bench: Bench, alone: bool, said: list[str]) -> None:
+    bench.place()
+    bench.tell("over", "resolved", episode=bench.episode(), alone=alone, reply="All clear.")
+    await bench.turns(3)
+    assert bench.texts == said
+    assert bench.states() == ["sent" if alone else "merged"]
+
+
+async def test_an_episode_that_ended_while_its_alert_waited_is_one_message(bench: Bench) -> None:
+    bench.place()
+    number = bench.episode()
+    bench.channel.script.append(SendFailed("down", scope="platform"))
+    bench.tell("fired", episode=number)
+    await bench.turns(0.5)
+    bench.tell("over", "resolved", episode=number, reply="All clear.")
+    await bench.turns(10)
+    assert bench.texts == ["over"]
+    assert bench.states() == ["merged", "sent"]
+
+
+# -- late -------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_late_message_says_so(bench: Bench) -> None:
+    bench.place()
+    bench.tell("fired")
+    bench.clock.forward(45 * 60)
+    await bench.turns(1)
+    assert bench.texts == ["Late: this was due 45 min ago.\nfired"]
+
+
+async def test_what_is_too_old_becomes_one_line_each_in_one_message(bench: Bench) -> None:
+    bench.place("11")
+    bench.place("12")
+    for n in range(13):
+        bench.tell(f"alert {n}", life=HOUR)
+    bench.clock.forward(2 * 3600)
+    await bench.turns(4)
+    assert len(bench.channel.said) == 2
+    lines = bench.texts[0].splitlines()
+    assert lines[0] == "13 messages could not be delivered in time:"
+    assert lines[1].endswith("alert 3")
+    assert [lines[-2][-8:], lines[-1]] == ["alert 12", "and 3 more"]
+    assert Counter(bench.states()) == {"expired": 26, "sent": 2}
+
+
+async def test_a_line_without_a_headline_is_told_too(bench: Bench) -> None:
+    bench.place()
+    told = Told((Line("binance does not answer."),)).to_json()
+    with bench.store.write() as connection:
+        notice = Notice("source", "notice", NOW, told, None, "watch", "MARKET")
+        outbox.announce(connection, notice, now=NOW, expires=NOW + HOUR)
+    bench.clock.forward(2 * 3600)
+    await bench.turns(1)
+    assert bench.texts[0].endswith("binance does not answer.")
+
+
+async def test_a_kill_between_expiry_and_its_line_loses_neither(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.place()
+    bench.tell(life=HOUR)
+    bench.clock.forward(2 * 3600)
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox, "tell_one", killed)
+        with pytest.raises(KeyboardInterrupt):
+            bench.sender._tell_late(bench.clock.now())
+    assert bench.states() == ["queued"]
+    await bench.turns(6)
+    assert bench.states() == ["expired", "sent"]
+
+
+@pytest.mark.parametrize("hours", [-24, -1, 1, 24], ids=lambda hours: f"{hours:+d} h")
+async def test_a_clock_that_jumps_neither_blocks_nor_loses(bench: Bench, hours: int) -> None:
+    bench.place("11")
+    bench.place("12")
+    bench.channel.script += [SendFailed("hm"), SendFailed("down", scope="platform")]
+    bench.tell(life=7 * 24 * HOUR)
+    await bench.turns(0.5)
+    bench.clock.wall += hours * HOUR
+    await bench.turns(10)
+    assert bench.states() == ["sent", "sent"]
+
+
+# -- the database is away; another sender is there --------------------------------------------------------------------
+
+
+async def test_an_outcome_waits_for_a_database_that_is_held(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message went out and cannot be noted down: noted later, it is not sent twice."""
+    bench.place()
+    bench.tell()
+    bench.store.close()
+    monkeypatch.setattr(database, "BUSY_MS", 20)
+    holder = sqlite3.connect(bench.store.path, isolation_level=None, check_same_thread=False)
+
+    def hold(_: Any) -> None:
+        holder.execute("BEGIN IMMEDIATE")
+
+    with closing(holder):
+        bench.channel.always = hold
+        running = asyncio.create_task(bench.sender.run())
+        await until(lambda: bench.channel.said)
+        await asyncio.sleep(0.1)
+        assert bench.states() == ["sending"]
+        holder.execute("ROLLBACK")
+        await until(lambda: bench.states() == ["sent"])
+        bench.channel.always = lambda _: None
+        bench.clock.forward(5)
+        bench.tell("more")
+        bench.sender.poke()
+        await until(lambda: bench.states() == ["sent", "sent"])
+        bench.sender.stop()
+        await running
+    assert len(bench.channel.said) == 2
+
+
+async def test_who_starts_last_sends_and_the_other_takes_over_when_it_dies(bench: Bench) -> None:
+    for n in range(3):
+        bench.place(str(n))
+    other_channel = FakeChannel()
+    other = Sender(bench.store, [other_channel], bench.clock, again_after=0.01)
+    other.start()
+    bench.tell()
+    assert await bench.sender._holds_lease() is False
+    await bench.turns(1)
+    assert bench.channel.asked == []
+    assert await other._holds_lease()
+    assert await other.turn() == 1  # and dies
+    for _ in range(int(DEAD_AFTER) + 2):
+        held = await bench.sender._holds_lease()
+        bench.clock.forward(1)
+    assert held
+    await bench.turns(2)
+    assert (len(other_channel.said), len(bench.channel.said)) == (1, 2)
+    assert await other.turn() == 0
+    assert await other._holds_lease() is False
+
+
+async def test_a_living_holder_is_left_alone(bench: Bench) -> None:
+    other = Sender(bench.store, [FakeChannel()], bench.clock)
+    other.start()
+    for _ in range(60):
+        assert await other._holds_lease()
+        assert not await bench.sender._holds_lease()
+        bench.clock.forward(1)

@@ -1,0 +1,134 @@
+"""What a round brings besides points: option chains are kept, and a contract's news reaches those who watch it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.engine.turn import Ticker
+from bot.market.collector import Market
+from bot.market.exchange.table import BY_NAME, OPTIONS
+from bot.market.exchange.venue import CcxtVenue
+from storage.alerts import outbox
+from storage.engine.database import Store
+from storage.market import options, points, source_state
+from storage.people import destinations
+from tests.bot.commandline import here
+from tests.fakes.exchange import Clock, FakeExchange
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Held:
+    """The clock of a test, as the parts of a running perpulse read it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def now(self) -> datetime:
+        return self._clock.now
+
+    def monotonic(self) -> float:
+        return self._clock.now.timestamp()
+
+
+async def test_news_of_a_contract_reach_its_watchers_once(tmp_path: Path) -> None:
+    clock = Clock(datetime(2026, 11, 20, 12, 34, 56, tzinfo=UTC))
+    store = Store(tmp_path / "a.db")
+    mine = {}
+    for asset in ("BTC", "SOL"):
+        mine[asset] = destinations.ensure(store, "telegram", asset, None, kind="private", title=None, now=clock.now).id
+        destinations.subscribe(store, mine[asset], "sources", asset)
+    async with FakeExchange(clock) as exchange:
+        rows = (BY_NAME["bybit"], OPTIONS)
+        venues = [CcxtVenue(row, clock=clock, base_url=exchange.base_url, paced=False) for row in rows]
+        market = Market(
+            venues,
+            clock=clock,
+            history=timedelta(hours=5),
+            remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
+        )
+        ticker = Ticker(store, market, Held(clock), ["BTC", "ETH", "SOL"], told=lambda: None)
+        await ticker.turn()
+        assert outbox.waiting(store) == 0
+        exchange.intervals |= {"bybit:BTC": 1, "bybit:ETH": 4}
+        for _ in range(3):
+            clock.go(minutes=1)
+            await ticker.turn()
+        await market.close()
+    rows_ = store.rows("SELECT destination, payload FROM outbox JOIN notices ON notices.id = outbox.notice")
+    assert [row["destination"] for row in rows_] == [mine["BTC"]]
+    assert "Bybit now settles funding of BTC every 1 h instead of 8 h." in rows_[0]["payload"]
+    chain = options.newest(store, "BTC")
+    assert chain
+    assert len(chain.options) == 12
+    assert [each.source for each in source_state.notes(store)] == ["bybit", "deribit"]
+    store.close()
+
+
+async def test_a_restart_tells_no_news_of_a_contract_again(tmp_path: Path) -> None:
+    clock = Clock(datetime(2026, 11, 20, 12, 34, 56, tzinfo=UTC))
+    assets = ["BTC", "ETH", "SOL"]
+    store = Store(tmp_path / "a.db")
+    mine = destinations.ensure(store, "telegram", "1", None, kind="private", title=None, now=clock.now).id
+    destinations.subscribe(store, mine, "sources", destinations.ANY)
+
+    async def process(exchange: FakeExchange) -> list[str]:
+        """Run two rounds in a process of its own; return what was told in it."""
+        before = store.one("SELECT count(*) AS n FROM notices")
+        assert before
+        rows = [BY_NAME[name] for name in ("binance", "okx", "gate")]
+        held = Market(
+            [CcxtVenue(row, clock=clock, base_url=exchange.base_url, paced=False) for row in rows],
+            clock=clock,
+            history=timedelta(hours=5),
+            remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
+            in_trouble=lambda: source_state.told(store),
+        )
+        ticker = Ticker(store, held, Held(clock), assets, told=lambda: None)
+        for _ in range(2):
+            clock.go(minutes=1)
+            await ticker.turn()
+        await held.close()
+        rows_ = store.rows("SELECT payload FROM notices ORDER BY id LIMIT -1 OFFSET ?", (before["n"],))
+        return [row["payload"] for row in rows_]
+
+    async with FakeExchange(clock) as exchange:
+        assert await process(exchange) == []
+        exchange.gone.add(("okx", "SOL"))
+        exchange.scale["gate", "ETH"] = 10.0
+        told = " ".join(await process(exchange))
+        assert ("OKX has SOL no longer" in told, "Gate is left out of ETH" in told) == (True, True)
+        assert await process(exchange) == []
+        assert await process(exchange) == []
+        exchange.gone.clear()
+        exchange.scale.clear()
+        told = " ".join(await process(exchange))
+        assert ("OKX has SOL again" in told, "Gate agrees on ETH again" in told) == (True, True)
+        assert await process(exchange) == []
+        exchange.gone.add(("okx", "SOL"))
+        assert "OKX has SOL no longer" in " ".join(await process(exchange))
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        pytest.param(("--record", "a", "--tape", "b"), "not both", id="both"),
+        pytest.param(("--tape", "none"), "none cannot be read", id="no tape"),
+        pytest.param(("--record", "file/inside"), "cannot be written", id="no folder"),
+    ],
+)
+def test_a_tape_that_cannot_be_is_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    args: tuple[str, ...],
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    assert said in here(capsys, "run", *args).refusal

@@ -1,0 +1,309 @@
+"""S17 to S23 of the fault list with four venues at once: what befalls one is told, and harms no other."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.market.collector import WIDEST, Market
+from bot.market.cross_checks import LASTING, Agreement
+from bot.market.exchange.table import BY_NAME, OPTIONS
+from bot.market.exchange.venue import CcxtVenue
+from bot.market.providers.defillama import DefiLlama
+from handlers.readings import source_title
+from storage.market.points import Newest, Points
+from tests.fakes.exchange import Clock, FakeExchange
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from bot.market.source_state import AssetEvent, SourceEvent
+
+FOUR = ("binance", "bybit", "okx", "hyperliquid")
+ASSETS = ["BTC", "ETH", "PEPE"]
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(datetime(2026, 11, 20, 12, 34, 56, tzinfo=UTC))
+
+
+@pytest.fixture
+async def exchange(clock: Clock) -> AsyncIterator[FakeExchange]:
+    async with FakeExchange(clock) as served:
+        yield served
+
+
+Make = "Callable[..., Market]"
+
+
+@pytest.fixture
+async def market(exchange: FakeExchange, clock: Clock) -> AsyncIterator[Any]:
+    made: list[Market] = []
+    venues: list[CcxtVenue] = []
+
+    def make(*names: str, remembered: Any = None, more: Any = ()) -> Market:
+        found = [
+            CcxtVenue(BY_NAME[each], clock=clock, base_url=f"{exchange.base_url}/{each}", timeout_s=2, paced=False)
+            for each in names
+        ]
+        venues.extend(found)
+        made.append(
+            Market([*found, *more], clock=clock, chance=lambda: 0.0, history=timedelta(hours=6), remembered=remembered)
+        )
+        return made[-1]
+
+    yield make
+    for venue in venues:
+        if venue._exchange:
+            venue._exchange.timeout_on_exit = 0
+    for each in made:
+        await each.close()
+
+
+async def rounds(held: Market, clock: Clock, count: int, step: timedelta = MINUTE) -> tuple[list[Any], list[Any]]:
+    events: list[SourceEvent] = []
+    assets: list[AssetEvent] = []
+    for _ in range(count):
+        found = await held.collect(ASSETS, clock.now)
+        events += found.events
+        assets += found.assets
+        clock.now += step
+    return events, assets
+
+
+def values(points: list[Points], name: str) -> dict[tuple[str, str], float]:
+    return {(each.venue, each.asset): float(each.frame[name].iloc[-1]) for each in points if name in each.frame}
+
+
+# --- S17, S18: blocked and banned
+
+
+@pytest.mark.parametrize(("name", "fault"), [*((name, "geo") for name in FOUR), ("bybit", "forbidden")])
+async def test_a_blocked_venue_is_told_once_and_the_others_go_on(
+    market: Any, exchange: FakeExchange, clock: Clock, name: str, fault: Any
+) -> None:
+    held = market(*FOUR)
+    exchange.faults[f"{name}/*"] = fault
+    events, _ = await rounds(held, clock, 4, timedelta(minutes=20))
+    assert [(each.source, each.state) for each in events] == [(name, "blocked")]
+    assert "proxy" in events[0].reason
+    lists = 2 if name == "bybit" else 1  # its list of markets is two calls that leave together
+    assert exchange.asked[name] == 2 * lists  # at once, and after an hour
+    assert {each.state for each in held.health() if each.source != name} == {"ok"}
+    assert {each.state for each in held.health() if each.source == name} == {"blocked"}
+    exchange.faults.clear()
+    events, _ = await rounds(held, clock, 4, timedelta(minutes=20))
+    assert [(each.source, each.state) for each in events] == [(name, "ok")]
+
+
+@pytest.mark.parametrize("name", FOUR)
+async def test_a_ban_ends_at_its_second(market: Any, exchange: FakeExchange, clock: Clock, name: str) -> None:
+    held = market(*FOUR)
+    await held.collect(ASSETS, clock.now)
+    exchange.banned_until = clock.now + timedelta(minutes=17)
+    exchange.faults[f"{name}/*"] = "banned"
+    clock.go(minutes=1)
+    await held.collect(ASSETS, clock.now)
+    asked = exchange.asked[name]
+    exchange.faults.clear()
+    while clock.now < exchange.banned_until - timedelta(minutes=1):
+        found = await held.collect(ASSETS, clock.go(minutes=1))
+        assert {each.venue for each in found.points} >= set(FOUR) - {name, "hyperliquid"}
+    assert exchange.asked[name] == asked
+    clock.now = exchange.banned_until
+    await held.collect(ASSETS, clock.now)
+    assert exchange.asked[name] > asked
+
+
+# --- S20, units: contradictions between venues
+
+
+@pytest.mark.parametrize("times", [1000.0, 10.0, 0.1, 1.2])
+async def test_a_new_contract_size_is_left_out_and_named(
+    market: Any, exchange: FakeExchange, clock: Clock, times: float
+) -> None:
+    """The venue's price of a coin is suddenly another: below a slip of units that the border itself would see."""
+    held = market(*FOUR)
+    await held.collect(ASSETS, clock.now)
+    exchange.scale["okx", "PEPE"] = times
+    found = await held.collect(ASSETS, clock.go(minutes=1))
+    assert ("okx", "PEPE") not in values(found.points, "mark_price")
+    assert ("okx", "PEPE") not in values(found.points, "open_interest_usd")
+    assert ("okx", "BTC") in values(found.points, "mark_price")
+    assert ("bybit", "PEPE") in values(found.points, "mark_price")
+    assert sum(each.quarantined for each in held.health() if each.source == "okx") > 0
+    if times < 100:  # else the border has taken it before
+        (told,) = found.assets
+        assert (told.source, told.asset, told.kind) == ("okx", "PEPE", "contradicts")
+        assert "left out of PEPE" in told.text
+        assert f"{times:.3g} times" in told.text
+        assert (await held.collect(ASSETS, clock.go(minutes=1))).assets == []
+        exchange.scale.clear()
+        found = await held.collect(ASSETS, clock.go(minutes=1))
+        assert [(each.source, each.asset, each.kind) for each in found.assets] == [("okx", "PEPE", "agrees")]
+        assert ("okx", "PEPE") in values(found.points, "mark_price")
+
+
+def level(venue: str, asset: str, at: datetime, **columns: float) -> Points:
+    frame = pd.DataFrame({name: [value] for name, value in columns.items()}, index=pd.DatetimeIndex([at], name="at"))
+    return Points(venue, asset, None, frame)
+
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    odd=st.integers(0, 3),
+    factor=st.one_of(st.floats(1.07, 50), st.floats(0.02, 0.93)),
+    noise=st.lists(st.floats(-0.02, 0.02), min_size=4, max_size=4),
+)
+def test_of_four_the_one_that_differs_is_left_out(odd: int, factor: float, noise: list[float]) -> None:
+    prices = [100 * (1 + each) * (factor if n == odd else 1) for n, each in enumerate(noise)]
+    if abs(prices[odd] / float(np.median(prices)) - 1) <= 0.05:
+        return
+    found = [level(venue, "BTC", NOW, mark_price=price) for venue, price in zip(FOUR, prices, strict=True)]
+    kept, out = Agreement(FOUR, timedelta(minutes=LASTING)).sift(found, NOW)
+    assert [each.venue for each in out] == [FOUR[odd]]
+    assert len(kept) == 3
+
+
+@pytest.mark.parametrize(
+    ("coins", "usd", "kept"),
+    [
+        pytest.param(10, 1000, True, id="coins times price"),
+        pytest.param(10, 1019, True, id="a little off: another moment"),
+        pytest.param(10, 1021, False, id="more than 2 %"),
+        pytest.param(10, 2000, False, id="both sides in one of them"),
+        pytest.param(10, 10, False, id="coins in the place of dollars"),
+        pytest.param(math.nan, 10, True, id="one of them alone"),
+    ],
+)
+def test_dollars_are_coins_times_price(coins: float, usd: float, kept: bool) -> None:
+    found = [
+        level("bybit", "BTC", NOW, mark_price=100.0),
+        level("bybit", "BTC", NOW, open_interest_coin=coins, open_interest_usd=usd),
+    ]
+    agreement = Agreement(["bybit"], timedelta(minutes=LASTING))
+    assert len(agreement.sift(found, NOW)[0]) == (2 if kept else 0)
+    if not kept:
+        assert "coins times price" in agreement.standing["bybit", "BTC"].reason
+
+
+@pytest.mark.parametrize(
+    ("prices", "out"),
+    [
+        pytest.param({"okx": 100, "binance": 110}, ["okx"], id="of two, the one named first is believed"),
+        pytest.param({"okx": 100}, [], id="one alone"),
+        pytest.param({"binance": 100, "okx": 104.9}, [], id="within 5 %"),
+    ],
+)
+def test_who_is_believed(prices: dict[str, float], out: list[str]) -> None:
+    found = [level(venue, "BTC", NOW, mark_price=price) for venue, price in prices.items()]
+    assert [each.venue for each in Agreement(FOUR, timedelta(minutes=15)).sift(found, NOW)[1]] == out
+
+
+def test_an_old_price_judges_nobody() -> None:
+    agreement = Agreement(FOUR, timedelta(minutes=15))
+    agreement.sift([level("binance", "BTC", NOW, mark_price=100.0)], NOW)
+    later = NOW + timedelta(hours=1)
+    assert agreement.sift([level("okx", "BTC", later, mark_price=130.0)], later)[1] == []
+
+
+# --- S21: delisted
+
+
+@pytest.mark.parametrize("name", FOUR)
+async def test_a_delisting_is_told_once_to_those_who_watch_it(
+    market: Any, exchange: FakeExchange, clock: Clock, name: str
+) -> None:
+    held = market(*FOUR)
+    await held.collect(ASSETS, clock.now)
+    if name == "binance":
+        del exchange.listed["ETHUSDT"]
+        exchange.gone |= {(each, "ETH") for each in FOUR}  # the model's prices of ETH went with it
+    exchange.gone.add((name, "ETH"))
+    _, told = await rounds(held, clock, 3, timedelta(hours=25))
+    mine = [each for each in told if each.source == name]
+    assert [(each.asset, each.kind) for each in mine] == [("ETH", "absent")]
+    assert "has ETH no longer" in mine[0].text
+    assert {each.state for each in held.health() if each.source == name} == {"ok"}
+    found = await held.collect(ASSETS, clock.now)
+    assert (name, "BTC") in values(found.points, "mark_price")
+
+
+async def test_what_was_never_there_is_no_delisting(market: Any, clock: Clock) -> None:
+    held = market("deribit")
+    _, told = await rounds(held, clock, 3, timedelta(hours=1))  # no PEPE at Deribit
+    assert told == []
+    assert all("PEPE" in each.absent for each in held.health())
+
+
+# --- S22: the funding interval
+
+
+@pytest.mark.parametrize("name", ["bybit", "okx"])
+async def test_a_new_funding_interval_is_told_and_used(
+    market: Any, exchange: FakeExchange, clock: Clock, name: str
+) -> None:
+    held = market(*FOUR)
+    found = await held.collect(ASSETS, clock.now)
+    assert found.assets == []
+    exchange.intervals[f"{name}:BTC"] = 1
+    found = await held.collect(ASSETS, clock.go(minutes=1))
+    assert values(found.points, "funding_interval_hours")[name, "BTC"] == 1
+    assert [each.text for each in found.assets] == [
+        f"{source_title(name)} now settles funding of BTC every 1 h instead of 8 h."
+    ]
+    assert (await rounds(held, clock, 3))[1] == []
+
+
+async def test_an_interval_that_changed_while_away_is_told(market: Any, clock: Clock) -> None:
+    stored = {("bybit", "BTC", "funding_interval_hours"): Newest(clock.now - timedelta(hours=9), 4.0, "bybit")}
+    held = market("bybit", remembered=lambda venue, asset, name: stored.get((venue, asset, name)))
+    found = await held.collect(["BTC", "ETH"], clock.now)
+    assert [each.text for each in found.assets] == ["Bybit now settles funding of BTC every 8 h instead of 4 h."]
+
+
+# --- what is asked at all
+
+
+async def test_heavy_topics_are_asked_for_the_first_assets_only(
+    market: Any, exchange: FakeExchange, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert set(WIDEST) == {"depth", "ratios"}
+    monkeypatch.setitem(WIDEST, "depth", 2)
+    held = market("bybit")
+    await held.collect(ASSETS, clock.now)
+    assert exchange.count("/orderbook") == 2
+    await held.collect(["PEPE"], clock.now)  # somebody asks for it
+    assert exchange.count("/orderbook") == 3
+
+
+async def test_options_and_stablecoins_come_from_the_first_round_on(
+    market: Any, exchange: FakeExchange, clock: Clock
+) -> None:
+    deribit = CcxtVenue(OPTIONS, clock=clock, base_url=f"{exchange.base_url}/deribit", timeout_s=2, paced=False)
+    held = market(more=[deribit, DefiLlama(clock=clock, base_url=exchange.base_url)])
+    found = await held.collect(["BTC", "ETH", "SOL"], clock.now)
+    assert [(each.venue, each.asset, len(each.options)) for each in found.chains] == [
+        ("deribit", "BTC", 12), ("deribit", "ETH", 12)
+    ]  # fmt: skip
+    assert set(values(found.points, "implied_volatility")) == {("deribit", "BTC"), ("deribit", "ETH")}
+    assert set(values(found.points, "stablecoin_supply_usd")) == {("defillama", "MARKET")}
+    assert {each.state for each in held.health()} == {"ok"}
+    assert (await held.collect(["BTC"], clock.go(minutes=5))).chains == []  # every half hour
+    assert len((await held.collect(["BTC"], clock.go(minutes=25))).chains) == 1
+    notes = held.notes()
+    assert notes["defillama"][0] == "Stablecoin supply by DefiLlama"
+    assert "may change" in notes["defillama"][1][0]
+    deribit._exchange.timeout_on_exit = 0

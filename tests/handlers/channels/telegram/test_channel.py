@@ -1,0 +1,720 @@
+"""The real python-telegram-bot against the strict fake: what people see, and what the sender is told."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+import unicodedata
+import warnings
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import structlog
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
+from telegram.error import InvalidToken, NetworkError, RetryAfter, TelegramError, TimedOut
+
+from handlers.channels.channel import Address, Outgoing, SendFailed
+from handlers.channels.telegram.channel import Telegram, Timeouts
+from handlers.channels.telegram.errors import failure
+from handlers.channels.telegram.render import clip, render
+from handlers.command import Asker, Deps, command, commands
+from handlers.reply import Block, Button, Buttons, Line, Picture, Reply, Table
+from tests.fakes.bot_api import TOKEN, BotApi
+from tests.fakes.telegram_chats import (
+    ANONYMOUS_ADMIN,
+    BLOCKED,
+    CHANNEL_BOT,
+    DEACTIVATED,
+    KICKED,
+    LINKED_CHANNEL,
+)
+from tests.fakes.telegram_markup import parse, utf16
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+ANN, OWNER, ADMIN = 11, 12, 13
+PRIVATE, GROUP, FORUM, CHANNEL = 11, -20, -1000000000030, -1000000000040
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
+QUICK = Timeouts(connect=0.5, read=0.25, poll=1.0, whole=2.0, retry=0.02, standby=0.1)
+TO_ANN, TO_GROUP, IN_CHANNEL = (
+    Address(str(PRIVATE)),
+    Address(str(GROUP), kind="group"),
+    Address(str(CHANNEL), kind="channel"),
+)
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """No arguments."""
+
+
+@command(subject="market", example="/oi")
+async def oi(deps: Deps, args: Nothing) -> Reply:
+    """Show open interest."""
+    return Reply(())
+
+
+@command(subject="own", example="/sub", changes_chat=True)
+async def sub(deps: Deps, args: Nothing) -> Reply:
+    """Send alerts to this chat."""
+    return Reply(())
+
+
+@dataclass
+class Place:
+    """A running bot, its fake Telegram, and what happened."""
+
+    fake: BotApi
+    telegram: Telegram
+    asked: list[tuple[str, Asker]] = field(default_factory=list)
+    moved: list[tuple[str, str]] = field(default_factory=list)
+    gone: list[tuple[str, str]] = field(default_factory=list)
+
+    async def heard(self, count: int) -> None:
+        """Wait until so many command lines have arrived."""
+        await self.fake.until(lambda: len(self.asked) >= count)
+
+
+def bot_of(fake: BotApi, **more: Any) -> Place:
+    async def answer(line: str, asker: Asker) -> tuple[Block, ...]:
+        place.asked.append((line, asker))
+        if line == "/broken":
+            raise RuntimeError("a defect")
+        return (Line(f"You said {line}"),)
+
+    async def moved(old: str, new: str) -> None:
+        place.moved.append((old, new))
+
+    async def gone(chat: str, reason: str) -> None:
+        place.gone.append((chat, reason))
+
+    telegram = Telegram(
+        SecretStr(fake.token),
+        answer=answer,
+        on_moved=moved,
+        on_gone=gone,
+        listed=(oi, sub),
+        base_url=fake.base_url,
+        timeouts=QUICK,
+        **more,
+    )
+    place = Place(fake, telegram)
+    return place
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[BotApi]:
+    async with BotApi() as server:
+        server.chat(PRIVATE, title="Ann")
+        everybody = {OWNER: "creator", ADMIN: "administrator", LINKED_CHANNEL: "administrator"}
+        server.chat(GROUP, "group", members=everybody)
+        server.chat(FORUM, "supergroup", topics={7}, members={ADMIN: "administrator"})
+        server.chat(CHANNEL, "channel", title="News", members={ADMIN: "administrator"})
+        yield server
+    assert not server.problems
+
+
+@pytest.fixture
+async def place(fake: BotApi) -> AsyncIterator[Place]:
+    made = bot_of(fake)
+    await made.telegram.start()
+    yield made
+    await made.telegram.stop()
+
+
+@pytest.fixture
+async def sender(fake: BotApi) -> AsyncIterator[Telegram]:
+    """A bot that only sends: nothing polls."""
+    telegram = bot_of(fake).telegram
+    yield telegram
+    await telegram.stop()
+
+
+def say(*texts: str) -> Outgoing:
+    return Outgoing(tuple(Line(text) for text in texts))
+
+
+# -- errors -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("trouble", "expected"),
+    [
+        pytest.param({"kind": "flood", "seconds": 7}, {"retry_after": 7.0}, id="429"),
+        pytest.param(
+            {"kind": "flood", "text": "Too Many Requests: retry after 3"}, {"retry_after": 3.0}, id="429 in text alone"
+        ),
+        pytest.param({"kind": "flood", "text": "Too Many Requests"}, {"retry_after": 5.0}, id="429 without seconds"),
+        pytest.param({"kind": "status", "status": 403, "text": BLOCKED}, {"permanent": True}, id="blocked"),
+        pytest.param({"kind": "status", "status": 403, "text": KICKED}, {"permanent": True}, id="kicked"),
+        pytest.param({"kind": "status", "status": 403, "text": DEACTIVATED}, {"permanent": True}, id="deactivated"),
+        pytest.param(
+            {"kind": "status", "status": 400, "text": "Bad Request: chat not found"}, {"permanent": True}, id="no chat"
+        ),
+        pytest.param(
+            {"kind": "status", "status": 400, "text": "Bad Request: can't parse entities: x"},
+            {"unreadable": True},
+            id="markup refused",
+        ),
+        pytest.param(
+            {"kind": "status", "status": 400, "text": "Bad Request: message is too long"},
+            {"unreadable": True},
+            id="too long",
+        ),
+        pytest.param({"kind": "status", "status": 400, "text": "Bad Request: ODD"}, {"drop": True}, id="other 400"),
+        pytest.param({"kind": "status", "status": 413, "text": "Request Entity Too Large"}, {"drop": True}, id="413"),
+        pytest.param(
+            {"kind": "status", "status": 401, "text": "Unauthorized"},
+            {"unauthorised": True, "scope": "platform"},
+            id="401",
+        ),
+        pytest.param({"kind": "status", "status": 409, "text": "Conflict: x"}, {"scope": "platform"}, id="409"),
+        pytest.param({"kind": "status", "status": 500}, {"scope": "platform"}, id="500"),
+        pytest.param({"kind": "html", "status": 502}, {"scope": "platform"}, id="502 with a page"),
+        pytest.param(
+            {"kind": "status", "status": 504, "text": "Gateway Timeout"},
+            {"scope": "platform", "maybe_sent": True},
+            id="504",
+        ),
+        pytest.param({"kind": "html", "status": 504}, {"scope": "platform", "maybe_sent": True}, id="504 with a page"),
+        pytest.param({"kind": "html", "status": 200}, {"maybe_sent": True}, id="200 with a page"),
+        pytest.param({"kind": "lost"}, {"maybe_sent": True}, id="answer lost"),
+        pytest.param({"kind": "delay", "seconds": 0.4}, {"maybe_sent": True}, id="answer late"),
+    ],
+)
+async def test_says_what_an_error_means(
+    fake: BotApi, sender: Telegram, trouble: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    fake.disturb(**trouble)
+    with pytest.raises(SendFailed) as caught:
+        await sender.send(TO_ANN, say("x"))
+    assert meaning(caught.value) == meaning(SendFailed("", **expected))
+    assert TOKEN not in f"{caught.value!r} {caught.value.reason}"
+    assert fake.counts()["sendMessage"] == 1  # never a second try: that is the sender's decision
+
+
+def meaning(failed: SendFailed) -> dict[str, Any]:
+    return {key: value for key, value in vars(failed).items() if key != "reason"}
+
+
+async def test_a_closed_port_means_not_sent(fake: BotApi, sender: Telegram) -> None:
+    await fake.stop()
+    with pytest.raises(SendFailed) as caught:
+        await sender.send(TO_ANN, say("x"))
+    assert meaning(caught.value) == meaning(SendFailed("", scope="platform"))
+
+
+async def test_tells_the_new_id_of_a_group(fake: BotApi, sender: Telegram) -> None:
+    new = fake.migrate(GROUP, announce=False)
+    with pytest.raises(SendFailed) as caught:
+        await sender.send(TO_GROUP, say("x"))
+    assert caught.value.moved_to == str(new)
+
+
+def caused(error: TelegramError, cause: Exception) -> TelegramError:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        pytest.param(caused(TimedOut(), httpx.PoolTimeout("")), {"scope": "platform"}, id="pool is full"),
+        pytest.param(caused(TimedOut(), httpx.ConnectTimeout("")), {"scope": "platform"}, id="connecting is slow"),
+        pytest.param(caused(TimedOut(), httpx.WriteTimeout("")), {"maybe_sent": True}, id="writing is slow"),
+        pytest.param(caused(NetworkError("x"), httpx.ReadError("")), {"maybe_sent": True}, id="reset"),
+        pytest.param(caused(NetworkError("x"), httpx.WriteError("")), {"maybe_sent": True}, id="broken pipe"),
+    ],
+)
+def test_decides_by_the_error_beneath(error: TelegramError, expected: dict[str, Any]) -> None:
+    assert meaning(failure(error)) == meaning(SendFailed("", **expected))
+
+
+@pytest.mark.parametrize("kind", [NetworkError, InvalidToken, TelegramError])
+def test_no_reason_quotes_the_token(kind: type[TelegramError]) -> None:
+    assert TOKEN not in failure(kind(f"The token `{TOKEN}` was rejected by the server.")).reason
+
+
+@pytest.mark.parametrize("timedeltas", ["0", "1"])
+def test_reads_the_wait_as_number_and_as_timedelta(monkeypatch: pytest.MonkeyPatch, timedeltas: str) -> None:
+    monkeypatch.setenv("PTB_TIMEDELTA", timedeltas)
+    with warnings.catch_warnings(action="ignore"):
+        assert failure(RetryAfter(timedelta(seconds=9))).retry_after == 9.0
+
+
+# -- messages out -----------------------------------------------------------------------------------------------------
+
+
+async def test_sends_escaped_html_with_roles_tables_and_buttons(fake: BotApi, sender: Telegram) -> None:
+    blocks = (
+        Line("Selling <wave> & more", "headline"),
+        Line("open interest −12 %"),
+        Table(("venue", "value"), (("Binance", "1"), ("A&B <x>", "10"))),
+        Line("It may be hedging.", "caveat"),
+        Line("41 s old, 3 of 4 venues", "stamp"),
+        Buttons((Button("Chart", "/chart oi btc"), Button("Too long", "/chart " + "x" * 60))),
+    )
+    number = await sender.send(TO_ANN, Outgoing(blocks, silent=True))
+    [sent] = fake.accepted
+    assert number == str(sent.message_id)
+    assert sent.html is not None
+    assert sent.html.startswith("<b>Selling &lt;wave&gt; &amp; more</b>\n\n")
+    assert "<pre>venue    value\nBinance      1\nA&amp;B &lt;x&gt;     10</pre>" in sent.html
+    assert sent.html.endswith("<i>It may be hedging.</i>\n<i>41 s old, 3 of 4 venues</i>")
+    assert sent.keyboard == [[{"text": "Chart", "callback_data": "1|/chart oi btc"}]]
+    assert sent.silent
+    assert not sent.preview
+
+
+async def test_marks_a_possible_repeat_and_sends_plain(fake: BotApi, sender: Telegram) -> None:
+    await sender.send(TO_ANN, Outgoing((Line("a <b> c", "headline"),), maybe_repeat=True, plain=True))
+    assert fake.accepted[0].html is None
+    assert fake.accepted[0].text == "May be a repeat: Telegram did not confirm the first try.\n\na <b> c"
+
+
+async def test_replies_even_when_the_answered_message_is_gone(fake: BotApi, sender: Telegram) -> None:
+    first = await sender.send(TO_ANN, say("x"))
+    await sender.send(TO_ANN, Outgoing((Line("y"),), reply_to=first))
+    await sender.send(TO_ANN, Outgoing((Line("z"),), reply_to="999p"))
+    assert [each.reply_to for each in fake.accepted] == [None, int(first), None]
+
+
+async def test_edits_and_takes_an_unchanged_edit_for_success(fake: BotApi, sender: Telegram) -> None:
+    number = await sender.send(TO_ANN, say("one"))
+    await sender.edit(TO_ANN, number, say("two"))
+    await sender.edit(TO_ANN, number, say("two"))
+    assert (fake.accepted[0].text, fake.accepted[0].edits) == ("two", ["one"])
+    with pytest.raises(SendFailed) as caught:
+        await sender.edit(TO_ANN, "999", say("three"))
+    assert caught.value.drop
+
+
+async def test_a_gone_topic_falls_back_to_the_main_thread(fake: BotApi, sender: Telegram) -> None:
+    await sender.send(Address(str(FORUM), "7", "group"), say("in the topic"))
+    fake.chats[FORUM].topics = {8}
+    await sender.send(Address(str(FORUM), "7", "group"), say("not lost"))
+    assert [(each.text, each.thread) for each in fake.accepted] == [("in the topic", 7), ("not lost", None)]
+
+
+def drawing(result: bytes | Exception | None) -> Any:
+    async def draw(chart: dict[str, Any]) -> bytes | None:
+        assert chart == {"id": "oi"}
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    return draw
+
+
+ALT = "open interest of BTC"
+PICTURE = Picture({"id": "oi"}, ALT)
+WORDS = ("short\n[chart: open interest of BTC]\n\nStamp", False)
+
+
+@pytest.mark.parametrize(
+    ("png", "lines", "expected"),
+    [
+        pytest.param(PNG, ("short",), [("short\n\nStamp", True)], id="caption"),
+        pytest.param(PNG, (), [(ALT, True)], id="no text: its words"),
+        pytest.param(
+            PNG,
+            ("x" * 600, "y" * 600),
+            [(f"{'x' * 600}\n{'y' * 600}", False), ("open interest of BTC", True)],
+            id="long",
+        ),
+        pytest.param(None, ("short",), [WORDS], id="not drawn"),
+        pytest.param(ValueError("x"), ("short",), [WORDS], id="drawing fails"),
+        pytest.param(b"GIF", ("short",), [WORDS], id="picture refused"),
+    ],
+)
+async def test_a_picture_never_holds_back_the_text(
+    fake: BotApi, png: Any, lines: tuple[str, ...], expected: list[tuple[str, bool]]
+) -> None:
+    sender = bot_of(fake, draw=drawing(png)).telegram
+    stamp = (Line("Stamp", "stamp"),) if lines == ("short",) else ()
+    number = await sender.send(TO_ANN, Outgoing((PICTURE, *(Line(text) for text in lines), *stamp)))
+    assert [(each.text, each.photo is not None) for each in fake.accepted] == expected
+    assert number == f"1{'p' if expected[0][1] else ''}"
+    if len(fake.accepted) == 2:
+        assert fake.accepted[1].reply_to == fake.accepted[0].message_id
+    await sender.edit(TO_ANN, number, say("resolved"))
+    assert fake.accepted[0].text == "resolved"
+    await sender.stop()
+
+
+@pytest.mark.parametrize(
+    ("trouble", "photos"),
+    [
+        pytest.param({"kind": "status", "status": 500}, 0, id="500"),
+        pytest.param({"kind": "lost"}, 1, id="answer lost"),
+        pytest.param({"kind": "flood", "seconds": 0.02}, 1, id="429: waits, then follows"),
+    ],
+)
+async def test_a_picture_that_follows_badly_does_not_send_the_text_again(
+    fake: BotApi, trouble: dict[str, Any], photos: int
+) -> None:
+    sender = bot_of(fake, draw=drawing(PNG)).telegram
+    fake.disturb(method="sendPhoto", **trouble)
+    assert await sender.send(TO_ANN, Outgoing((PICTURE, Line("x" * 2000)))) == "1"
+    assert fake.texts(PRIVATE) == ["x" * 2000] + [ALT] * photos
+    await sender.stop()
+
+
+# -- the text ---------------------------------------------------------------------------------------------------------
+
+
+def test_leaves_out_body_lines_from_the_end_and_says_so() -> None:
+    body = [Line(f"line {number} " + "x" * 90) for number in range(100)]
+    blocks = (Line("Headline", "headline"), *body, Line("Caveat", "caveat"), Line("Stamp", "stamp"))
+    shown, _ = parse(render(blocks, limit=4096))
+    lines = [line for line in shown.split("\n") if line]
+    kept = len(lines) - 4
+    assert lines[0] == "Headline"
+    assert lines[1 : 1 + kept] == [line.text for line in body[:kept]]
+    assert lines[-3:] == [f"… {100 - kept} lines left out", "Caveat", "Stamp"]
+    assert 3900 < utf16(shown) <= 4096
+
+
+def test_a_cut_table_stays_a_table() -> None:
+    table = Table(("asset", "value"), tuple((f"A{number}", "1") for number in range(500)))
+    shown, entities = parse(render((table, Line("Stamp", "stamp")), limit=1024))
+    assert [each.type for each in entities] == ["pre", "i"]
+    assert "lines left out" in shown
+
+
+TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+anything = st.text(max_size=300)
+roles = st.sampled_from(("headline", "body", "caveat", "echo", "stamp"))
+blocks_of_anything = st.lists(
+    st.builds(Line, anything | st.integers(700, 3000).map("x😀@".__mul__), roles)
+    | st.builds(lambda cells: Table(("a", "b"), tuple((cell, cell) for cell in cells)), st.lists(anything, max_size=5)),
+    max_size=12,
+).map(tuple)
+
+
+@settings(max_examples=200, deadline=None)
+@given(blocks=blocks_of_anything, limit=st.sampled_from((1024, 4096)), repeat=st.booleans())
+@example(blocks=(Line("😀" * 5000, "headline"),), limit=4096, repeat=True)
+@example(blocks=tuple(Line("x" * 500, "caveat") for _ in range(2000)), limit=1024, repeat=False)
+def test_whatever_is_said_telegram_accepts_it(blocks: tuple[Block, ...], limit: int, repeat: bool) -> None:
+    shown, _ = parse(render(blocks, limit=limit, maybe_repeat=repeat))
+    assert utf16(shown) <= limit
+    assert utf16(render(blocks, limit=limit, plain=True, maybe_repeat=repeat)) <= limit
+    for character in shown.replace("\n", ""):
+        assert unicodedata.category(character) not in ("Cc", "Cs")
+        assert unicodedata.bidirectional(character) not in {
+            "LRE",
+            "RLE",
+            "LRO",
+            "RLO",
+            "PDF",
+            "LRI",
+            "RLI",
+            "FSI",
+            "PDI",
+        }
+    assert not re.search(r"@\w", shown)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    text=st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=300)
+    | st.sampled_from(("<b>", "&lt;")),
+    role=roles,
+)
+@example(text="</pre><a href='x'>&amp;#60;&quot;</a>", role="body")
+def test_shows_exactly_the_text(text: str, role: Any) -> None:
+    shown, _ = parse(render((Line(text, role),), limit=4096))
+    assert shown.replace("@\u200b", "@") == text
+
+
+@given(text=st.text("a😀é", max_size=40), most=st.integers(1, 40))
+def test_clips_by_utf16_units(text: str, most: int) -> None:
+    clipped = clip(text, most)
+    assert utf16(clipped) <= most
+    assert clipped == text or (clipped.endswith("…") and text.startswith(clipped[:-1]) and utf16(text) > most)
+
+
+# -- commands in ------------------------------------------------------------------------------------------------------
+
+
+async def test_sets_the_menu_from_the_one_list(place: Place) -> None:
+    menu = [
+        {"command": "oi", "description": "Show open interest"},
+        {"command": "sub", "description": "Send alerts to this chat"},
+    ]
+    assert place.fake.menus == {"all_private_chats": menu, "all_group_chats": menu}
+
+
+async def test_telegram_takes_every_command_for_the_menu(fake: BotApi) -> None:
+    if not commands():
+        pytest.skip("no command is written yet")
+
+    async def answer(line: str, asker: Asker) -> tuple[Block, ...]:
+        return ()
+
+    telegram = Telegram(SecretStr(TOKEN), answer=answer, base_url=fake.base_url, timeouts=QUICK)
+    await telegram.start()
+    await telegram.stop()
+    assert [each["command"] for each in fake.menus["all_group_chats"]] == list(commands())
+
+
+@pytest.mark.parametrize(
+    ("message", "address", "user", "may_change"),
+    [
+        pytest.param({"chat_id": PRIVATE, "user": ANN}, TO_ANN, "11", True, id="private"),
+        pytest.param({"chat_id": GROUP, "user": OWNER}, TO_GROUP, "12", True, id="owner of a group"),
+        pytest.param({"chat_id": GROUP, "user": ADMIN}, TO_GROUP, "13", True, id="admin of a group"),
+        pytest.param({"chat_id": GROUP, "user": ANN}, TO_GROUP, "11", False, id="member of a group"),
+        pytest.param(
+            {"chat_id": FORUM, "user": ANN, "topic": 7}, Address(str(FORUM), "7", "group"), "11", False, id="topic"
+        ),
+        pytest.param(
+            {"chat_id": GROUP, "user": ANONYMOUS_ADMIN, "as_chat": GROUP},
+            TO_GROUP,
+            str(ANONYMOUS_ADMIN),
+            True,
+            id="anonymous admin",
+        ),
+        pytest.param(
+            {"chat_id": GROUP, "user": ANONYMOUS_ADMIN, "as_chat": CHANNEL},
+            TO_GROUP,
+            str(ANONYMOUS_ADMIN),
+            False,
+            id="the anonymous admin of another chat",
+        ),
+        pytest.param(
+            {"chat_id": GROUP, "user": CHANNEL_BOT, "as_chat": CHANNEL},
+            TO_GROUP,
+            str(CHANNEL_BOT),
+            False,
+            id="somebody in the name of a channel",
+        ),
+        pytest.param(
+            {"chat_id": GROUP, "user": LINKED_CHANNEL}, TO_GROUP, str(LINKED_CHANNEL), False, id="linked channel"
+        ),
+        pytest.param({"chat_id": CHANNEL, "user": ADMIN}, IN_CHANNEL, None, True, id="channel"),
+    ],
+)
+async def test_answers_where_it_is_asked_and_knows_who_may_change(
+    place: Place, message: dict[str, Any], address: Address, user: str | None, may_change: bool
+) -> None:
+    place.fake.say(text="/sub", **message)
+    await place.fake.until(lambda: place.fake.accepted)
+    [(line, asker)] = place.asked
+    assert (line, asker.address, asker.user, asker.may_change) == ("/sub", address, user, may_change)
+    [sent] = place.fake.accepted
+    assert (sent.chat, sent.thread) == (int(address.chat), int(address.topic) if address.topic else None)
+    assert sent.text == "You said /sub"
+
+
+async def test_asks_for_rights_once_a_minute(place: Place) -> None:
+    for _ in range(3):
+        place.fake.say(GROUP, ADMIN, "/sub")
+        await place.heard(len(place.asked) + 1)
+    assert [asker.may_change for _, asker in place.asked] == [True] * 3
+    assert place.fake.counts()["getChatMember"] == 1
+
+
+async def test_unknown_rights_are_no_rights(place: Place) -> None:
+    place.fake.disturb("status", method="getChatMember", status=500)
+    place.fake.say(GROUP, OWNER, "/sub")
+    await place.heard(1)
+    assert not place.asked[0][1].may_change
+
+
+@pytest.mark.parametrize(
+    ("chat", "text", "line"),
+    [
+        pytest.param(PRIVATE, "95k long x25", "95k long x25", id="plain text in private"),
+        pytest.param(PRIVATE, "/nonsense", "/nonsense", id="unknown command"),
+        pytest.param(GROUP, "/oi@Perpulse_Bot btc", "/oi btc", id="with this bot's name"),
+        pytest.param(GROUP, "/oi@other_bot btc", None, id="for another bot"),
+        pytest.param(GROUP, "good morning", None, id="talk in a group"),
+        pytest.param(CHANNEL, "our news", None, id="post in a channel"),
+        pytest.param(PRIVATE, "/" + "x" * 1_000_000, "/" + "x" * 4095, id="a million characters"),
+    ],
+)
+async def test_hears_what_is_meant_for_it(place: Place, chat: int, text: str, line: str | None) -> None:
+    place.fake.say(chat, ANN, text)
+    place.fake.say(PRIVATE, ANN, "/last")
+    await place.fake.until(lambda: [each for each, _ in place.asked if each == "/last"])
+    await place.heard(1 if line is None else 2)
+    assert [each for each, _ in place.asked if each != "/last"] == ([] if line is None else [line])
+
+
+async def test_an_unreadable_update_does_not_block_the_next(place: Place) -> None:
+    place.fake.enqueue({"message": {"nonsense": 1}})
+    place.fake.enqueue({"message": 5})
+    place.fake.enqueue(
+        {"sauce": {"x": "y"}, "message": {"message_id": 1, "date": 0, "chat": {"id": 1, "type": "moon"}}}
+    )
+    place.fake.say(PRIVATE, ANN, "/oi")
+    await place.heard(1)
+    await place.fake.until(lambda: not place.fake.updates)  # confirmed, so never read again
+
+
+async def test_a_defect_is_logged_and_told_by_reference(place: Place) -> None:
+    with structlog.testing.capture_logs() as logs:
+        place.fake.say(GROUP, ANN, "/broken")
+        await place.fake.until(lambda: place.fake.accepted)
+    [entry] = [each for each in logs if each["event"] == "an update was not handled"]
+    assert entry["reference"] in place.fake.texts(GROUP)[0]
+    assert "a defect" not in place.fake.texts(GROUP)[0]
+
+
+async def test_tells_of_moved_groups_and_lost_chats(place: Place) -> None:
+    new = place.fake.migrate(GROUP)
+    place.fake.lose(PRIVATE)
+    await place.fake.until(lambda: place.gone)
+    assert set(place.moved) == {(str(GROUP), str(new))}
+    assert place.gone == [(str(PRIVATE), "blocked by the user")]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "texts"),
+    [
+        pytest.param({"kind": "flood", "seconds": 0.05}, ["You said /oi"], id="429"),
+        pytest.param({"kind": "status", "status": 400, "text": "can't parse entities"}, ["You said /oi"], id="markup"),
+        pytest.param({"kind": "lost"}, ["You said /oi"], id="perhaps sent: not again"),
+        pytest.param({"kind": "flood", "seconds": 300}, [], id="a long pause: dropped"),
+    ],
+)
+async def test_an_answer_is_tried_again_only_where_that_is_safe(
+    place: Place, trouble: dict[str, Any], texts: list[str]
+) -> None:
+    place.fake.disturb(**trouble)
+    place.fake.say(PRIVATE, ANN, "/oi")
+    await place.fake.until(lambda: place.fake.counts()["sendMessage"] >= 1)
+    place.fake.say(GROUP, ANN, "/oi")
+    await place.fake.until(lambda: place.fake.texts(GROUP) and len(place.fake.texts(PRIVATE)) >= len(texts))
+    assert place.fake.texts(PRIVATE) == texts
+
+
+async def test_an_answer_to_a_blocked_chat_says_that_it_is_gone(place: Place) -> None:
+    place.fake.lose(PRIVATE, announce=False)
+    place.fake.say(PRIVATE, ANN, "/oi")
+    await place.fake.until(lambda: place.gone)
+    assert place.gone == [(str(PRIVATE), BLOCKED)]
+
+
+# -- buttons ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("chat", "user", "may_change"),
+    [
+        pytest.param(GROUP, ADMIN, True, id="admin"),
+        pytest.param(GROUP, ANN, False, id="member"),
+        pytest.param(PRIVATE, ANN, True, id="private"),
+        pytest.param(CHANNEL, ADMIN, True, id="admin of a channel"),
+    ],
+)
+async def test_a_button_runs_its_command_with_the_rights_of_who_presses(
+    place: Place, chat: int, user: int, may_change: bool
+) -> None:
+    buttons = Buttons((Button("Chart", "/chart oi btc"),))
+    await place.telegram.send(Address(str(chat)), Outgoing((Line("x"), buttons)))
+    [message] = place.fake.accepted
+    query = place.fake.press(message, message.keyboard[0][0]["callback_data"], user)
+    await place.fake.until(lambda: len(place.fake.accepted) == 2)
+    [(line, asker)] = place.asked
+    assert (line, asker.user, asker.may_change) == ("/chart oi btc", str(user), may_change)
+    assert place.fake.toasts == [(query, None)]
+    assert place.fake.accepted[1].reply_to == message.message_id
+
+
+@pytest.mark.parametrize(
+    ("chat", "data", "toast"),
+    [
+        pytest.param(PRIVATE, "0|/oi", "another version", id="older version"),
+        pytest.param(PRIVATE, "junk", "another version", id="no version"),
+        pytest.param(CHANNEL, "1|/oi", "only admins of this channel", id="reader of a channel"),
+    ],
+)
+async def test_a_button_that_does_not_run_says_why(place: Place, chat: int, data: str, toast: str) -> None:
+    await place.telegram.send(Address(str(chat)), say("x"))
+    place.fake.press(place.fake.accepted[0], data, ANN)
+    await place.fake.until(lambda: place.fake.toasts)
+    assert toast in str(place.fake.toasts[0][1])
+    assert not place.asked
+
+
+async def test_a_button_pressed_in_a_topic_is_answered_there(place: Place) -> None:
+    await place.telegram.send(Address(str(FORUM), "7", "group"), say("x"))
+    place.fake.press(place.fake.accepted[0], "1|/oi", ANN)
+    await place.fake.until(lambda: len(place.fake.accepted) == 2)
+    assert place.fake.accepted[1].thread == 7
+
+
+# -- start and stop ---------------------------------------------------------------------------------------------------
+
+
+async def test_starts_while_telegram_is_away_and_answers_when_it_is_back(fake: BotApi) -> None:
+    await fake.stop()
+    place = bot_of(fake)
+    await place.telegram.start()
+    await asyncio.sleep(0.05)
+    await fake.start()
+    fake.say(PRIVATE, ANN, "/oi")
+    await place.heard(1)
+    await place.telegram.stop()
+
+
+async def test_a_refused_token_is_said_without_the_token(fake: BotApi, caplog: pytest.LogCaptureFixture) -> None:
+    fake.revoked = True
+    place = bot_of(fake)
+    with structlog.testing.capture_logs() as logs, pytest.raises(SendFailed) as caught:
+        await place.telegram.start()
+    await place.telegram.stop()
+    assert caught.value.unauthorised
+    assert fake.counts().total() <= 2
+    assert caught.value.__cause__ is None  # what the library raised quotes the token
+    assert caught.value.__suppress_context__
+    assert "@BotFather" in caught.value.reason
+    assert TOKEN not in f"{caught.value!r} {place.telegram!r} {logs}"
+
+
+async def test_a_token_refused_while_running_is_told_in_one_line(place: Place) -> None:
+    with structlog.testing.capture_logs() as logs:
+        place.fake.revoked = True
+        place.fake.say(PRIVATE, ANN, "/oi")  # ends the poll that waits
+        await place.fake.until(lambda: any("not read any more" in each["event"] for each in logs))
+    assert [each for each in logs if "@BotFather" in each.get("reason", "")]
+    assert TOKEN not in str(logs)
+
+
+async def test_the_pause_grows_while_the_other_program_goes_on(place: Place) -> None:
+    def pauses() -> list[float]:
+        return [each["again_in_seconds"] for each in logs if "standing by" in each["event"]]
+
+    with structlog.testing.capture_logs() as logs:
+        place.fake.disturb("status", method="getUpdates", times=math.inf, status=409, text="Conflict: other getUpdates")
+        place.fake.say(PRIVATE, ANN, "/oi")  # ends the poll that waits
+        await place.fake.until(lambda: len(pauses()) >= 3)
+    assert pauses() == [QUICK.standby, 2 * QUICK.standby, 4 * QUICK.standby]
+
+
+async def test_stands_by_while_another_program_polls_and_comes_back(place: Place) -> None:
+    other = bot_of(place.fake)
+    with structlog.testing.capture_logs() as logs:
+        await other.telegram.start()
+        await place.fake.until(lambda: any("standing by" in each["event"] for each in logs))
+        await other.telegram.stop()
+        await place.fake.until(lambda: any("reached again" in each["event"] for each in logs))
+        place.fake.say(PRIVATE, ANN, "/oi")
+        await place.fake.until(lambda: place.fake.texts(PRIVATE))
+
+
+async def test_stops_quickly_while_telegram_is_away(fake: BotApi) -> None:
+    place = bot_of(fake)
+    await place.telegram.start()
+    await fake.stop()
+    await asyncio.wait_for(place.telegram.stop(), 5)

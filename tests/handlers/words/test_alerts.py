@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bot.engine.evaluate import history
+from handlers.reply import Buttons, Line, Picture, plain_text
+from handlers.words import alerts
+from handlers.words.alerts import Happening, Told
+from signals.alerts.episodes import Transition
+from signals.metric import watches
+from signals.series import Panel, days
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+AT = datetime(2026, 1, 16, tzinfo=UTC)
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def happening(watch: str, kind: str, values: dict[str, float], **more: Any) -> Happening:
+    metric, of = watches()[watch]
+    rank = more.pop("rank", "notice")
+    since = AT - timedelta(days=more.pop("lasted", 9))
+    asset = "MARKET" if metric.market_wide else "BTC"
+    return Happening(metric, of, asset, Transition(kind, AT, since, rank, values), days(1), **more)  # type: ignore[arg-type]
+
+
+def text(of: Happening) -> list[str]:
+    return [each.text for each in alerts.tell(of).blocks if isinstance(each, Line)]
+
+
+A8 = {  # signals.md A8
+    "value": -1 / 3,
+    "usd": 10e9,
+    "coins_now": 105_118.0,
+    "coins": -0.1164,
+    "peak_usd": 15e9,
+    "peak_days_ago": 101.0,
+    "price_share": 0.694,
+    "price": 95_131.0,
+}
+
+
+def test_a_notice_word_for_word() -> None:
+    fired = happening("oi_drawdown", "fired", A8, venues=("binance",), derived=("open_interest_coin",))
+    assert text(fired) == [
+        "BTC: futures positions have been cut; the fall in open interest is not price alone.",
+        "Open interest $10.0bn, 105,118 BTC. Peak $15.0bn on 6 October 2025.",
+        "Since then −33 % in dollars, −12 % in coins. Price alone explains 69 % of the dollar fall.",
+        (
+            "This is not a bottom call. It is wrong if open interest in coins makes a new low: "
+            "then positions are still being closed."
+        ),
+        "Binance · daily close of 15 January 2026 · coins computed from dollars and price",
+    ]
+
+
+def test_a_sentence_whose_number_is_missing_is_left_out() -> None:
+    said = text(happening("oi_drawdown", "fired", A8 | {"price_share": float("nan")}))
+    assert said[2] == "Since then −33 % in dollars, −12 % in coins."
+
+
+def test_an_escalation_names_its_rank() -> None:
+    said = text(happening("fear_greed", "escalated", {"value": 10.0, "change_7d": -8.0}, rank="warning"))
+    assert said[0] == "Now a warning: The market is in extreme fear."
+    assert "10 of 100, −8 points in 7 days" in said[1]
+
+
+def test_a_resolution_says_how_long_it_lasted_and_answers_in_one_line() -> None:
+    over = alerts.tell(happening("price_drawdown", "resolved", {"value": -0.011, "price": 79_501.7}))
+    assert [each.text for each in over.blocks if isinstance(each, Line)][:2] == [
+        "BTC: over after 9 days: price well below its recent high.",
+        (over.reply or "").removeprefix("BTC: ").replace("price is", "Price is"),
+    ]
+    assert over.reply is not None
+    assert over.reply.startswith("BTC: price is")
+    assert "\n" not in over.reply
+
+
+def test_a_resolution_for_the_whole_market_begins_with_a_capital() -> None:
+    said = text(happening("fear_greed", "resolved", {"value": 37.0, "change_7d": 9.0}, lasted=50))
+    assert said[0] == "Over after 50 days: extreme fear."
+
+
+def test_a_figure_published_as_its_day_begins_has_no_close_and_its_credit() -> None:
+    of = happening("fear_greed", "fired", {"value": 19.0, "change_7d": -11.0}, venues=("alternative.me",))
+    assert alerts.stamp(of) == "Fear & Greed index by alternative.me · of 16 January 2026"
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        pytest.param(
+            {"offline": True}, "This happened on 16 January 00:00 UTC, while perpulse was not running.", id="off"
+        ),
+        pytest.param(
+            {"offline": True, "came_and_went": True},
+            "This began on 7 January 00:00 UTC and ended on 16 January 00:00 UTC, while perpulse was not running.",
+            id="came and went",
+        ),
+    ],
+)
+def test_what_happened_meanwhile_is_marked(more: dict[str, bool], said: str) -> None:
+    kind = "resolved" if "came_and_went" in more else "fired"
+    values = {"value": -0.12, "change": -0.1, "price": 80_000.0, "high": 9e4, "high_days_ago": 3.0}
+    of = happening("price_drawdown", kind, values, **more)
+    assert said in text(of)
+    assert alerts.tell(of).alone is ("came_and_went" in more)
+
+
+def test_a_note_stands_in_the_stamp_and_in_the_picture() -> None:
+    told = alerts.tell(happening("oi_drawdown", "fired", A8, note="reconstructed from published figures"))
+    (picture,) = (each for each in told.blocks if isinstance(each, Picture))
+    assert picture.chart == {
+        "metric": "oi_drawdown",
+        "asset": "BTC",
+        "until": AT.isoformat(),
+        "note": "reconstructed from published figures",
+    }
+    assert plain_text(told.blocks).count("reconstructed from published figures") == 1
+
+
+def test_evidence_is_shortened_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alerts, "LONGEST", 320)
+    said = text(happening("oi_drawdown", "fired", A8))
+    assert len(said) == 4
+    assert said[0].startswith("BTC: futures positions")
+    assert said[-2].startswith("This is not a bottom call.")
+    assert said[-1].startswith("daily close of")
+
+
+@pytest.mark.parametrize(
+    ("rank", "kind", "hours"),
+    [("notice", "fired", 6), ("warning", "escalated", 12), ("critical", "fired", 24), ("notice", "resolved", 24)],
+)
+def test_old_news_expires(rank: str, kind: str, hours: int) -> None:
+    assert alerts.expires_after(rank, kind) == hours
+
+
+# --- everything that was told of two winters --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("file", "day"), [("bundled", "2026-05-21"), ("recorded", "2026-03-31")])
+def test_every_message_of_a_winter_is_fit_to_be_sent(desk: Callable[..., Any], file: str, day: str) -> None:
+    here = desk(file, day)
+    told = [each.happening for each in history(here.store, ["BTC"], LONG_AGO, here.now, note=here.note)]
+    assert {each.transition.kind for each in told} == {"fired", "escalated", "resolved"}
+    for each in told:
+        message = alerts.tell(each)
+        lines = [block for block in message.blocks if isinstance(block, Line)]
+        shown = "\n".join(line.text for line in lines)
+        assert len(shown) <= alerts.LONGEST
+        assert not {"nan", "none", "unknown"} & set(shown.lower().replace(",", " ").replace(".", " ").split()), shown
+        assert all(line.text[:1].isupper() or line.text[:1].isdigit() for line in lines[:-1]), shown
+        assert all(line.text.endswith(".") for line in lines[:-1]), shown
+        assert lines[0].role == "headline"
+        assert lines[-1].role == "stamp"
+        assert not {"buy", "sell", "should"} & set(shown.lower().split()), shown
+        assert Told.read(json.loads(json.dumps(message.to_json()))) == message
+
+
+def test_the_buttons_of_a_notice_are_answered(desk: Callable[..., Any]) -> None:
+    here = desk("bundled", "2026-05-21")
+    pressed = {
+        button.command
+        for each in history(here.store, ["BTC"], LONG_AGO, here.now)
+        for block in alerts.tell(each.happening).blocks
+        if isinstance(block, Buttons)
+        for button in block.buttons
+    }
+    assert {"/chart fear_greed market", "/health market", "/health btc"} <= pressed
+    for command in pressed:
+        assert here.ask(command).blocks
+
+
+@pytest.mark.parametrize("watch", watches())
+def test_every_sentence_can_be_filled_with_what_its_metric_returns(watch: str) -> None:
+    """A template that names a value its metric does not return would fail on the day it is needed."""
+    import pandas as pd  # noqa: PLC0415 - here alone
+
+    metric, _ = watches()[watch]
+    panel = Panel(metric.step, pd.date_range("2026-01-01", periods=4, freq=metric.step, tz=UTC), ("BTC",), {})
+    values = dict.fromkeys(metric.evaluate(panel, 1), 1.0)
+    for kind in ("fired", "escalated", "resolved"):
+        assert "unknown" not in "\n".join(text(happening(watch, kind, values)))

@@ -1,0 +1,315 @@
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from signals.alerts.episodes import State, Transition, from_json, step, to_json
+from signals.metric import Level, above, at_least, at_most, below, level, watches
+
+HOUR = timedelta(hours=1)
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NAN = math.nan
+
+FALL = (
+    level("notice", enter=at_most(-10.0), leave=above(-5.0), hold=2 * HOUR),
+    level("warning", enter=at_most(-20.0), leave=above(-15.0), hold=2 * HOUR),
+)
+QUICK = (level("notice", enter=at_least(10.0), leave=below(5.0), hold=HOUR, hold_leave=3 * HOUR),)
+FLIP = (
+    level("notice", enter=at_least(10.0), leave=below(5.0), hold=HOUR, hold_leave=3 * HOUR, at_once=at_most(-10.0)),
+    level("warning", enter=at_least(20.0), leave=below(15.0), hold=HOUR, hold_leave=3 * HOUR, at_once=at_most(-10.0)),
+)
+THREE = (
+    *QUICK,
+    level("warning", enter=at_least(20.0), leave=below(15.0), hold=HOUR),
+    level("critical", enter=at_least(30.0), leave=below(25.0), hold=HOUR),
+)
+
+
+def tell(
+    levels: tuple[Level, ...], *values: float | dict[str, float], closes: timedelta = HOUR, state: State | None = None
+) -> tuple[list[str], State]:
+    """Judge the values close by close; return what was told, as "3 fired notice since 2", and the last state."""
+    state, told = state or State(), []
+    begin = state.at or START
+    for number, value in enumerate(values, start=1):
+        named = value if isinstance(value, dict) else {"value": value}
+        state, change = step(levels, state, named, at=begin + number * closes, closes=closes)
+        if change:
+            since = round((change.since - begin) / closes)
+            told.append(f"{number} {change.kind} {change.rank} since {since}")
+    return told, state
+
+
+@pytest.mark.parametrize(
+    ("levels", "values", "told"),
+    [
+        pytest.param(FALL, (-9, -9, -9), [], id="above the line nothing happens"),
+        pytest.param(
+            FLIP, (11, 4, -10), ["1 fired notice since 1", "3 resolved notice since 1"], id="the opposite does not wait"
+        ),
+        pytest.param(
+            FLIP,
+            (21, -10),
+            ["1 fired warning since 1", "2 resolved warning since 1"],
+            id="nor does it at a higher level",
+        ),
+        pytest.param(FLIP, (11, 4, -9), ["1 fired notice since 1"], id="nearly the opposite waits"),
+        pytest.param(FLIP, (11, 4, NAN), ["1 fired notice since 1"], id="the unknown is not the opposite"),
+        pytest.param(FALL, (-10, -9, -10, -9), [], id="one close beyond the line is not two"),
+        pytest.param(FALL, (-9, -10, -11), ["3 fired notice since 2"], id="two closes fire; dated by the first"),
+        pytest.param(
+            FALL, (-10, -10, -9, -6, -10, -12), ["2 fired notice since 1"], id="between the lines it goes on, untold"
+        ),
+        pytest.param(FALL, (-10, -10, -4, -6, -4, -6), ["2 fired notice since 1"], id="one close above clears nothing"),
+        pytest.param(
+            FALL, (-10, -10, -4, -4), ["2 fired notice since 1", "4 resolved notice since 1"], id="two closes above are"
+        ),
+        pytest.param(
+            FALL,
+            (-10, -10, -21, -21, -21),
+            ["2 fired notice since 1", "4 escalated warning since 1"],
+            id="deeper: escalated once",
+        ),
+        pytest.param(
+            FALL,
+            (-10, -10, -21, -21, -12, -12, -21, -21, -4, -4),
+            ["2 fired notice since 1", "4 escalated warning since 1", "10 resolved warning since 1"],
+            id="down a step and up again inside an episode is no news",
+        ),
+        pytest.param(FALL, (-25, -25), ["2 fired warning since 1"], id="straight to the warning is one message"),
+        pytest.param(
+            FALL,
+            (-25, -25, -4, -4),
+            ["2 fired warning since 1", "4 resolved warning since 1"],
+            id="and one all-clear, past both lines",
+        ),
+        pytest.param(
+            FALL,
+            (-10, -10, -4, -4, -10, -10),
+            ["2 fired notice since 1", "4 resolved notice since 1", "6 fired notice since 5"],
+            id="afterwards a new episode with a date of its own",
+        ),
+        pytest.param(FALL, (-10, NAN, -10), ["3 fired notice since 1"], id="missing data neither confirms nor breaks"),
+        pytest.param(FALL, (-10, NAN, NAN, NAN), [], id="missing data fires nothing"),
+        pytest.param(FALL, (-10, -10, NAN, NAN, NAN), ["2 fired notice since 1"], id="missing data resolves nothing"),
+        pytest.param(
+            FALL,
+            (-10, -10, -4, NAN, -4),
+            ["2 fired notice since 1", "5 resolved notice since 1"],
+            id="the way out stands still over a gap too",
+        ),
+        pytest.param(
+            QUICK,
+            (10, 4, 4, 6, 4, 4, 4),
+            ["1 fired notice since 1", "7 resolved notice since 1"],
+            id="the way out may take longer than the way in",
+        ),
+        pytest.param(
+            THREE,
+            (10, 20, 30, 26, 30, 4, 4, 4),
+            [
+                "1 fired notice since 1",
+                "2 escalated warning since 1",
+                "3 escalated critical since 1",
+                "8 resolved critical since 1",
+            ],
+            id="three ranks, each told once",
+        ),
+    ],
+)
+def test_what_is_told(levels: tuple[Level, ...], values: tuple[float, ...], told: list[str]) -> None:
+    assert tell(levels, *values)[0] == told
+
+
+def test_a_hold_is_a_time() -> None:
+    assert tell(FALL, -10, closes=timedelta(days=1))[0] == ["1 fired notice since 1"]
+    assert tell(FALL, -10, -10, -10, closes=HOUR / 2)[0] == []
+    assert tell(FALL, -10, -10, -10, -10, closes=HOUR / 2)[0] == ["4 fired notice since 1"]
+    assert tell(FALL, -10, -10, closes=1.5 * HOUR)[0] == ["2 fired notice since 1"]
+
+
+@pytest.mark.parametrize(
+    ("values", "told", "unknown"),
+    [
+        pytest.param({"value": 40, "pct": NAN}, True, False, id="enough is known: the plain line decides"),
+        pytest.param({"value": 20, "pct": NAN}, False, True, id="the missing rank could decide"),
+        pytest.param({"value": 1, "pct": NAN}, False, False, id="the missing rank could not"),
+        pytest.param({"value": NAN, "pct": 0.99}, False, True, id="no value"),
+        pytest.param({"pct": 0.99}, False, True, id="not even computed"),
+        pytest.param({"value": 20, "pct": 0.99}, True, False, id="both lines of the pair"),
+    ],
+)
+def test_what_is_missing_counts_only_where_it_could_decide(values: dict[str, float], told: bool, unknown: bool) -> None:
+    levels = (
+        level("notice", enter=[(at_least(0.95, "pct"), above(15.0)), (at_least(30.0),)], leave=below(10.0), hold=HOUR),
+    )
+    said, state = tell(levels, values)
+    assert bool(said) is told
+    assert state.unknown is unknown
+
+
+def test_a_line_may_be_another_value() -> None:
+    levels = (level("notice", enter=above(0.0), leave=below("exit"), hold=HOUR),)
+    values = [{"value": 1, "exit": -5.0}, {"value": -4, "exit": -5.0}, {"value": -4, "exit": NAN}]
+    said, state = tell(levels, *values)
+    assert said == ["1 fired notice since 1"]
+    assert state.unknown
+    assert tell(levels, {"value": -6, "exit": -5.0}, state=state)[0] == ["1 resolved notice since -2"]
+
+
+def test_a_close_is_judged_once() -> None:
+    told, state = tell(FALL, -10)
+    again = step(FALL, state, {"value": -10.0}, at=START + HOUR, closes=HOUR)
+    earlier = step(FALL, state, {"value": -10.0}, at=START, closes=HOUR)
+    assert (told, again, earlier) == ([], (state, None), (state, None))
+
+
+def test_a_declared_line_of_its_own_for_the_way_out() -> None:
+    with pytest.raises(ValueError, match="flickers"):
+        level("notice", enter=at_most(1.0), leave=at_most(1.0), hold=HOUR)
+
+
+def test_phases_have_names() -> None:
+    states = [tell(FALL, *[value] * closes)[1] for value, closes in ((-1, 1), (-10, 1), (-10, 2), (-20, 2))]
+    assert [each.phase for each in states] == ["calm", "pending", "firing", "escalated"]
+
+
+def test_a_level_that_is_no_longer_declared_can_still_be_left() -> None:
+    _, critical = tell(THREE, 30)
+    told, state = tell(QUICK, 31, 4, 4, 4, state=critical)
+    assert told == ["4 resolved critical since 0"]
+    assert state.rank == 0
+
+
+def test_a_level_that_is_new_starts_to_count_now() -> None:
+    _, firing = tell(QUICK, 12)
+    assert tell(THREE, 21, state=firing)[0] == ["1 escalated warning since 0"]
+
+
+def test_a_state_of_another_version_is_read() -> None:
+    kept = to_json(tell(FALL, -10, -10)[1])
+    assert from_json({**kept, "a field of tomorrow": 1}) == from_json(kept)
+    assert from_json({}) == State()
+
+
+# The stories of signals.md section 6, told through the metrics' own alarms.
+
+
+def test_a11_the_flip_takes_two_closes_and_leaves_late() -> None:
+    day = timedelta(days=1)
+    _, watch = watches()["net_taker_flip"]
+
+    def close(million: float, days_below: float) -> dict[str, float]:
+        return {"value": million * 1e6, "days_below": days_below, "flip_exit": -24.45e6}
+
+    below_zero = [close(-51, 60)] * 3
+    told, state = tell(watch.levels, *below_zero, close(1, 63), closes=day)
+    assert told == []
+    told, state = tell(watch.levels, close(1, 63), closes=day, state=state)
+    assert told == ["1 fired warning since 0"]
+    told, state = tell(watch.levels, close(-20, 1), closes=day, state=state)
+    assert told == []
+    told, state = tell(watch.levels, close(-25, 2), closes=day, state=state)
+    assert told == ["1 resolved warning since -2"]
+
+
+def test_a_flip_needs_ten_closes_below_before() -> None:
+    _, watch = watches()["net_taker_flip"]
+    wiggle = [{"value": 1e6, "days_below": 9.0, "flip_exit": -24.45e6}] * 5
+    assert tell(watch.levels, *wiggle, closes=timedelta(days=1))[0] == []
+
+
+def test_a20_the_cross_up_is_an_event_of_the_second_close() -> None:
+    day = timedelta(days=1)
+    _, watch = watches()["oi_vs_ma180"]
+    told, below_before = tell(watch.levels, -0.05, -0.04, closes=day)
+    assert told == ["2 fired notice since 1"]
+    first, pending = tell(watch.levels, 0.024, closes=day, state=below_before)
+    assert first == []
+    assert tell(watch.levels, 0.024, closes=day, state=pending)[0] == ["1 resolved notice since -2"]
+
+
+def test_dollars_without_coins_are_no_alarm() -> None:
+    day = timedelta(days=1)
+    _, watch = watches()["oi_drawdown"]
+    price_alone = {"value": -0.351, "coins": 0.003}
+    both = {"value": -0.351, "coins": -0.06}
+    assert tell(watch.levels, *[price_alone] * 9, closes=day)[0] == []
+    assert tell(watch.levels, *[both] * 2, closes=day)[0] == ["2 fired notice since 1"]
+
+
+def standing(state: State) -> tuple[object, ...]:
+    counts = [tuple(filter(None, each)) for each in (state.entering, state.leaving)]
+    return state.rank, state.told, state.since, state.pending, *counts
+
+
+class AnyCourse(RuleBasedStateMachine):
+    """Judge any course of values; whatever comes, the messages make sense."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = State()
+        self.now = START
+        self.open: Transition | None = None
+        self.told_rank = 0
+
+    def judge(self, value: float) -> Transition | None:
+        restarted = from_json(json.loads(json.dumps(to_json(self.state))))
+        assert restarted == self.state
+        self.now += HOUR
+        after = step(THREE, self.state, {"value": value}, at=self.now, closes=HOUR)
+        assert after == step(THREE, restarted, {"value": value}, at=self.now, closes=HOUR)
+        self.state = after[0]
+        return after[1]
+
+    @rule(value=st.sampled_from([0.0, 4.9, 5.0, 9.9, 10.0, 14.9, 15.0, 20.0, 25.0, 30.0]))
+    def known(self, value: float) -> None:
+        change = self.judge(value)
+        if change is None:
+            return
+        assert change.at == self.now
+        assert change.since <= change.at
+        if change.kind == "fired":
+            assert self.open is None
+            self.open = change
+        else:
+            assert self.open is not None
+            assert change.since == self.open.since
+        if change.kind == "resolved":
+            assert change.rank == THREE[self.told_rank - 1].rank
+            self.open, self.told_rank = None, 0
+        else:
+            rank = [each.rank for each in THREE].index(change.rank) + 1
+            assert rank > self.told_rank
+            self.told_rank = rank
+
+    @rule(gap=st.integers(min_value=1, max_value=5))
+    def unknown(self, gap: int) -> None:
+        before = self.state
+        for _ in range(gap):
+            assert self.judge(NAN) is None
+        assert self.state.unknown
+        assert standing(self.state) == standing(before)
+
+    @rule(value=st.floats(allow_nan=False, allow_infinity=False))
+    def the_same_close_again(self, value: float) -> None:
+        if self.state.at is not None:
+            again = step(THREE, self.state, {"value": value}, at=self.state.at, closes=HOUR)
+            assert again == (self.state, None)
+
+    @invariant()
+    def calm_exactly_while_nothing_is_open(self) -> None:
+        assert (self.state.rank == 0) == (self.open is None)
+        assert (self.state.since is None) == (self.open is None)
+        assert self.state.told == self.told_rank
+
+
+AnyCourse.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestAnyCourse = AnyCourse.TestCase

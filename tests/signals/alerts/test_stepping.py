@@ -1,0 +1,118 @@
+"""Many closes at once are the same as one after the other, whatever the levels, the values and where it begins."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signals.alerts.episodes import State, step
+from signals.alerts.stepping import FEW, run
+from signals.metric import above, at_least, at_most, below, level, metrics
+
+if TYPE_CHECKING:
+    from signals.metric import Level
+
+HOUR = timedelta(hours=1)
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NAN = math.nan
+
+SETS: dict[str, tuple[Level, ...]] = {
+    "two sides": (
+        level("notice", enter=at_most(-1.0), leave=above(0.0), hold=2 * HOUR),
+        level("warning", enter=at_most(-2.0), leave=above(-1.0), hold=2 * HOUR, hold_leave=3 * HOUR),
+    ),
+    "at once": (
+        level("notice", enter=at_least(1.0), leave=below(1.0), hold=HOUR, hold_leave=3 * HOUR, at_once=at_most(-2.0)),
+        level("critical", enter=at_least(2.0), leave=below(1.0), hold=2 * HOUR, at_once=at_most(-2.0)),
+    ),
+    "lines that meet": (level("warning", enter=at_most(0.0), leave=at_least(0.0), hold=2 * HOUR),),
+    "groups": (
+        level(
+            "notice",
+            enter=[(at_least(1.0), at_least(1.0, "other")), (at_most(-2.0, "other"),)],
+            leave=[(below(0.0),), (below("value", "other"), above(0.0, "other"))],
+            hold=HOUR,
+            hold_leave=2 * HOUR,
+        ),
+        level("warning", enter=at_least("other"), leave=below(-1.0, "missing"), hold=2 * HOUR),
+    ),
+}
+VALUES = st.sampled_from([-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, NAN])
+
+
+def singly(levels: tuple[Level, ...], state: State, values: dict[str, list[float]], times: list[datetime]):
+    told = []
+    for i, at in enumerate(times):
+        named = {name: every[i] for name, every in values.items()}
+        state, transition = step(levels, state, named, at=at, closes=HOUR)
+        if transition:
+            told.append((state, transition))
+    return state, told
+
+
+def same(left: object, right: object) -> bool:
+    return repr(left) == repr(right)  # NaN differs from itself
+
+
+@st.composite
+def stretches(draw: st.DrawFn) -> list[float]:
+    """Values that stay for a while: what is drawn afresh each hour never holds for three."""
+    pieces = draw(st.lists(st.tuples(VALUES, st.integers(1, 9)), min_size=1, max_size=30))
+    return [value for value, count in pieces for _ in range(count)]
+
+
+@pytest.mark.parametrize("levels", [pytest.param(each, id=name) for name, each in SETS.items()])
+@given(one=stretches(), two=stretches(), before=st.integers(0, 60), judged=st.integers(0, 5))
+def test_many_closes_are_as_one_after_the_other(
+    levels: tuple[Level, ...], one: list[float], two: list[float], before: int, judged: int
+) -> None:
+    count = min(len(one), len(two))
+    values = {"value": one[:count], "other": two[:count]}
+    times = [START + n * HOUR for n in range(count)]
+    begun, _ = singly(levels, State(), {name: each[:before] for name, each in values.items()}, times[:before])
+    rest = {name: each[max(0, before - judged) :] for name, each in values.items()}
+    arrays = {name: np.array(each) for name, each in rest.items()}
+    found = run(levels, begun, arrays, times[max(0, before - judged) :], closes=HOUR)
+    assert same(found, singly(levels, begun, rest, times[max(0, before - judged) :]))
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param(State(rank=3, told=3, since=START - HOUR, at=START - HOUR), id="of a rank that is gone"),
+        pytest.param(State(rank=1, told=2, entering=(5,), leaving=(1,), at=START - HOUR), id="of fewer levels"),
+        pytest.param(State(entering=(1, 0), pending=START - 5 * HOUR, at=START - HOUR), id="pending"),
+    ],
+)
+@given(values=stretches())
+def test_a_state_from_elsewhere_is_gone_on_with(state: State, values: list[float]) -> None:
+    values = values + [0.0] * FEW * 2
+    times = [START + n * HOUR for n in range(len(values))]
+    found = run(SETS["two sides"], state, {"value": np.array(values)}, times, closes=HOUR)
+    assert same(found, singly(SETS["two sides"], state, {"value": values}, times))
+
+
+def test_closes_that_were_judged_are_passed_by() -> None:
+    times = [START + n * HOUR for n in range(40)]
+    state = State(at=times[-1])
+    assert run(SETS["two sides"], state, {"value": np.full(40, -9.0)}, times, closes=HOUR) == (state, [])
+
+
+def test_every_alarm_over_a_year_of_hours_is_as_one_close_after_the_other() -> None:
+    noise = np.random.default_rng(7)
+    times = [START + n * HOUR for n in range(3000)]
+    for metric in metrics().values():
+        steps = {name: noise.normal(0, 0.05, len(times)).cumsum() for name in metric.values}
+        for array in steps.values():
+            array[noise.integers(0, len(times), 300)] = NAN
+        values = {name: array.tolist() for name, array in steps.items()}
+        for watch in metric.watches:
+            assert same(
+                run(watch.levels, State(), steps, times, closes=HOUR), singly(watch.levels, State(), values, times)
+            )

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from signals.alerts.episodes import State, Transition
+from storage.alerts import episodes
+from storage.alerts.episodes import Standing
+
+if TYPE_CHECKING:
+    from storage.engine.database import Store
+
+NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+KEY = ("oi_drawdown", "BTC")
+
+
+def change(kind: str, days: int, rank: str = "notice", **values: float) -> Transition:
+    return Transition(kind, NOW + days * DAY, NOW - DAY, rank, values)  # type: ignore[arg-type]
+
+
+def test_a_standing_comes_back_as_it_was(store: Store) -> None:
+    state = State(2, 2, (1, 0), (0, 3), NOW - DAY, NOW - 2 * DAY, NOW, unknown=True)
+    with store.write() as connection:
+        episode = episodes.record(connection, KEY, change("fired", 0), None)
+        episodes.save(connection, KEY, state, episode)
+    assert episodes.standings(store) == {KEY: Standing(state, episode)}
+    with store.write() as connection:
+        episodes.save(connection, KEY, State(at=NOW), None)
+    assert episodes.standings(store) == {KEY: Standing(State(at=NOW), None)}
+
+
+def test_an_episode_is_one_line_from_its_first_close_to_its_last(store: Store) -> None:
+    with store.write() as connection:
+        one = episodes.record(connection, KEY, change("fired", 0, value=-0.31, odd=math.nan), None)
+        assert episodes.record(connection, KEY, change("escalated", 1, "critical", value=-0.5), one) == one
+    (running,) = episodes.running(store)
+    assert (running.rank, running.ended, running.since, running.fired) == ("critical", None, NOW - DAY, NOW)
+    with store.write() as connection:
+        assert episodes.record(connection, KEY, change("resolved", 2, "critical", value=-0.1), one) == one
+        two = episodes.record(connection, KEY, change("fired", 5, value=-0.3), None)
+    assert two != one
+    first, second = episodes.of(store, *KEY)
+    assert (first.id, first.ended, first.fired) == (one, NOW + 2 * DAY, NOW)
+    assert (first.first_values, first.last_values) == ({"value": -0.31}, {"value": -0.1})
+    assert [each.id for each in episodes.running(store)] == [second.id] == [two]
+    assert episodes.of(store, "oi_drawdown", "ETH") == []

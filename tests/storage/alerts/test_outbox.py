@@ -1,0 +1,309 @@
+"""The outbox row by row; its life as a whole is in test_outbox_life.py."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from signals.alerts.episodes import Transition
+from storage.alerts import episodes, outbox
+from storage.alerts.outbox import Notice
+from storage.people import destinations
+
+if TYPE_CHECKING:
+    from storage.alerts.outbox import Claim
+    from storage.engine.database import Store
+
+NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
+SOON = NOW + timedelta(hours=6)
+SECOND = timedelta(seconds=1)
+
+
+def place(store: Store, chat: str = "11", *wanted: tuple[str, str], platform: str = "telegram") -> int:
+    one = destinations.ensure(store, platform, chat, None, kind="private", title=None, now=NOW)
+    for watch, asset in wanted or (("*", "*"),):
+        destinations.subscribe(store, one.id, watch, asset)
+    return one.id
+
+
+def notice(kind: str = "fired", rank: str = "notice", *, at: datetime = NOW, **more: Any) -> Notice:
+    about = {"payload": {"text": "x"}, "watch": "oi_drawdown", "asset": "BTC"} | more
+    return Notice(kind, rank, at, **about)  # type: ignore[arg-type]
+
+
+def announce(store: Store, each: Notice, *, expires: datetime = SOON) -> int:
+    with store.write() as connection:
+        return outbox.announce(connection, each, now=NOW, expires=expires, only_asked=each.watch == "sources")
+
+
+def episode(store: Store, asset: str = "BTC") -> int:
+    with store.write() as connection:
+        fired = Transition("fired", NOW, NOW, "notice", {"value": -0.3})
+        return episodes.record(connection, ("oi_drawdown", asset), fired, None)
+
+
+def claims(store: Store, epoch: int, *, now: datetime = NOW, limit: int = 8, **more: Any) -> list[Claim]:
+    return outbox.claim(store, now=now, epoch=epoch, platforms=["telegram"], limit=limit, **more)
+
+
+def states(store: Store) -> list[str]:
+    return [row["state"] for row in store.rows("SELECT state FROM outbox ORDER BY id")]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told", "gets"),
+    [
+        pytest.param(("oi_drawdown", "BTC"), ("oi_drawdown", "BTC"), True, id="exactly this"),
+        pytest.param(("*", "BTC"), ("oi_drawdown", "BTC"), True, id="every alarm of the asset"),
+        pytest.param(("oi_drawdown", "*"), ("oi_drawdown", "BTC"), True, id="the alarm for every asset"),
+        pytest.param(("*", "*"), ("oi_drawdown", "BTC"), True, id="everything"),
+        pytest.param(("*", "ETH"), ("oi_drawdown", "BTC"), False, id="another asset"),
+        pytest.param(("oi_zscore", "*"), ("oi_drawdown", "BTC"), False, id="another alarm"),
+        pytest.param(("*", "ETH"), ("fear_greed", "MARKET"), True, id="the market concerns every asset"),
+        pytest.param(("*", "*"), ("sources", "MARKET"), False, id="what is only told to who asked"),
+        pytest.param(("sources", "*"), ("sources", "MARKET"), True, id="sources when asked for"),
+    ],
+)
+def test_who_is_told(store: Store, wanted: tuple[str, str], told: tuple[str, str], gets: bool) -> None:
+    place(store, "11", wanted)
+    assert announce(store, notice(watch=told[0], asset=told[1])) == gets
+
+
+def test_a_destination_with_two_reasons_gets_one_message_and_a_gone_one_none(store: Store) -> None:
+    place(store, "11", ("*", "*"), ("oi_drawdown", "BTC"), ("*", "BTC"))
+    outbox.gone(store, place(store, "12"), "blocked", now=NOW)
+    assert announce(store, notice()) == 1
+
+
+def test_announcing_the_same_change_twice_is_harmless(store: Store) -> None:
+    place(store)
+    number = episode(store)
+    assert [announce(store, notice(episode=number)) for _ in range(2)] == [1, 0]
+    assert states(store) == ["queued"]
+
+
+def test_nothing_is_told_of_a_transaction_that_failed(store: Store) -> None:
+    place(store)
+    with pytest.raises(RuntimeError), store.write() as connection:  # noqa: PT012 - all of it is one transaction
+        outbox.announce(connection, notice(), now=NOW, expires=SOON)
+        raise RuntimeError("killed before the commit")
+    assert states(store) == []
+
+
+# -- claiming ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_most_urgent_first_then_the_oldest(store: Store) -> None:
+    for n, rank in enumerate(("notice", "critical", "warning", "critical")):
+        place(store, f"1{n}", (f"watch {n}", "*"))
+        announce(store, notice(rank=rank, watch=f"watch {n}"))
+    assert [each.chat for each in claims(store, outbox.take_lease(store))] == ["11", "13", "12", "10"]
+
+
+def test_one_in_flight_per_destination(store: Store) -> None:
+    place(store)
+    announce(store, notice())
+    announce(store, notice(rank="critical"))
+    epoch = outbox.take_lease(store)
+    (urgent,) = claims(store, epoch)
+    assert urgent.notice.rank == "critical"
+    assert claims(store, epoch) == []
+    outbox.sent(store, urgent, "1", now=NOW)
+    (other,) = claims(store, epoch)
+    assert other.notice.rank == "notice"
+
+
+def test_a_thousand_rows_of_one_chat_do_not_hide_another_chat(store: Store) -> None:
+    busy, other = place(store, "11", ("busy", "*")), place(store, "12", ("other", "*"))
+    with store.write() as connection:
+        for _ in range(1000):
+            outbox.announce(connection, notice(rank="critical", watch="busy"), now=NOW, expires=SOON)
+        outbox.announce(connection, notice(watch="other"), now=NOW, expires=SOON)
+    epoch = outbox.take_lease(store)
+    assert [each.destination for each in claims(store, epoch, resting=[busy])] == [other]
+    assert [each.destination for each in claims(store, epoch)] == [busy]
+
+
+@pytest.mark.parametrize(
+    ("more", "count"),
+    [
+        pytest.param({}, 2, id="all"),
+        pytest.param({"limit": 1}, 1, id="no more than asked"),
+        pytest.param({"limit": 0}, 0, id="no room"),
+        pytest.param({"limit": -3}, 0, id="less than no room"),
+    ],
+)
+def test_how_many_are_taken(store: Store, more: dict[str, Any], count: int) -> None:
+    place(store)
+    place(store, "12")
+    place(store, "13", platform="discord")
+    announce(store, notice())
+    assert len(claims(store, outbox.take_lease(store), **more)) == count
+
+
+def test_an_old_epoch_takes_nothing_and_gives_no_sign_of_life(store: Store) -> None:
+    place(store)
+    announce(store, notice())
+    old, new = outbox.take_lease(store), outbox.take_lease(store)
+    assert claims(store, old) == []
+    assert not outbox.beat(store, old)
+    assert outbox.beat(store, new)
+    assert outbox.lease_beat(store) == (new, 1)
+    assert len(claims(store, new)) == 1
+
+
+def test_a_new_holder_doubts_what_the_old_one_was_sending(store: Store) -> None:
+    place(store)
+    announce(store, notice())
+    (first,) = claims(store, outbox.take_lease(store))
+    assert not first.uncertain
+    (again,) = claims(store, outbox.take_lease(store))
+    assert again.uncertain
+    assert (again.id, again.nonce) == (first.id, first.nonce)
+    assert len(first.nonce) == 16
+
+
+@pytest.mark.parametrize(
+    ("ahead", "due"),
+    [
+        pytest.param(-SECOND, True, id="over"),
+        pytest.param(SECOND, False, id="not yet"),
+        pytest.param(timedelta(minutes=14), False, id="as long as a row may wait"),
+        pytest.param(timedelta(hours=1), True, id="the clock was set back"),
+    ],
+)
+def test_a_row_waits_for_its_time(store: Store, ahead: timedelta, due: bool) -> None:
+    place(store)
+    announce(store, notice())
+    epoch = outbox.take_lease(store)
+    (one,) = claims(store, epoch)
+    outbox.later(store, one, NOW + ahead, "not now", now=NOW, counts=True)
+    assert [each.attempts for each in claims(store, epoch)] == [1] * due
+
+
+def test_a_chat_that_rests_holds_back_all_that_is_for_it_and_that_survives(store: Store) -> None:
+    one = place(store)
+    place(store, "12")
+    announce(store, notice())
+    outbox.rest(store, one, NOW + timedelta(seconds=300))
+    announce(store, notice(rank="critical"))
+    assert [each.chat for each in claims(store, outbox.take_lease(store))] == ["12"]
+    late = NOW + timedelta(seconds=301)
+    assert [each.chat for each in claims(store, outbox.take_lease(store), now=late)] == ["11", "12"]
+
+
+# -- one episode, one message -----------------------------------------------------------------------------------------
+
+
+def test_a_sent_message_is_known_to_the_next_notice_of_its_episode(store: Store) -> None:
+    place(store)
+    number = episode(store)
+    announce(store, notice(episode=number))
+    epoch = outbox.take_lease(store)
+    (one,) = claims(store, epoch)
+    assert (one.message, one.announced) == (None, False)
+    outbox.sent(store, one, "77p", now=NOW)
+    announce(store, notice("escalated", "critical", episode=number))
+    (two,) = claims(store, epoch)
+    assert (two.message, two.announced) == ("77p", True)
+
+
+def test_what_waits_is_merged_into_what_comes_later(store: Store) -> None:
+    place(store)
+    number, other = episode(store), episode(store, "ETH")
+    announce(store, notice(episode=number))
+    announce(store, notice(episode=other, asset="ETH"))
+    place(store, "12")  # asks only after the episode began
+    announce(store, notice("resolved", at=NOW + SECOND, episode=number))
+    assert states(store) == ["merged", "queued", "queued", "queued"]
+    found = {(each.chat, each.announced) for each in claims(store, outbox.take_lease(store))}
+    assert ("12", False) in found
+
+
+def test_a_row_in_flight_is_merged_only_when_it_comes_back(store: Store) -> None:
+    place(store)
+    number = episode(store)
+    announce(store, notice(episode=number))
+    epoch = outbox.take_lease(store)
+    (one,) = claims(store, epoch)
+    announce(store, notice("resolved", at=NOW + SECOND, episode=number))
+    assert states(store) == ["sending", "queued"]
+    outbox.later(store, one, NOW, "flood", now=NOW, counts=False)
+    assert states(store) == ["merged", "queued"]
+
+
+def test_a_later_notice_that_failed_takes_nothing_with_it(store: Store) -> None:
+    place(store)
+    number = episode(store)
+    announce(store, notice(episode=number))
+    epoch = outbox.take_lease(store)
+    (one,) = claims(store, epoch)
+    announce(store, notice("resolved", "critical", at=NOW + SECOND, episode=number))
+    with store.write() as connection:
+        connection.execute("UPDATE outbox SET state = 'dead' WHERE id > ?", (one.id,))
+    outbox.later(store, one, NOW, "flood", now=NOW, counts=False)
+    assert states(store) == ["queued", "dead"]
+
+
+# -- ends -------------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_too_old_is_handed_over_once(store: Store) -> None:
+    one = place(store)
+    announce(store, notice(), expires=NOW + SECOND)
+    announce(store, notice(rank="critical"), expires=NOW + timedelta(days=1))
+    outbox.tell_one(store, one, Notice("late", "notice", NOW, {}), now=NOW, expires=NOW)
+    assert outbox.expired(store, now=NOW) == {}
+    late = NOW + SECOND
+    assert [each.rank for each in outbox.expired(store, now=late)[one]] == ["notice"]
+    assert outbox.expired(store, now=late) == {}
+    assert states(store) == ["expired", "queued", "queued"]
+
+
+def test_what_is_being_sent_does_not_expire_under_it(store: Store) -> None:
+    place(store)
+    announce(store, notice(), expires=NOW + SECOND)
+    claims(store, outbox.take_lease(store))
+    assert outbox.expired(store, now=NOW + timedelta(days=1)) == {}
+
+
+def test_a_destination_that_is_gone_ends_all_its_rows_with_the_reason(store: Store) -> None:
+    one = place(store)
+    place(store, "12")
+    announce(store, notice())
+    announce(store, notice())
+    claims(store, outbox.take_lease(store), limit=1)
+    assert outbox.gone(store, one, "blocked by the user", now=NOW) == 2
+    rows = store.rows("SELECT state, reason, settled FROM outbox WHERE destination = ?", (one,))
+    assert {tuple(row) for row in rows} == {("dead", "blocked by the user", 1000 * int(NOW.timestamp()))}
+    assert outbox.waiting(store) == 2
+
+
+def test_a_message_that_arrives_while_its_group_is_merged_is_kept_for_the_new_one(store: Store) -> None:
+    old = place(store, "-20")
+    number = episode(store)
+    announce(store, notice(episode=number))
+    (one,) = claims(store, outbox.take_lease(store))
+    new = place(store, "-100")
+    destinations.moved(store, "telegram", "-20", "-100")
+    outbox.sent(store, one, "5", now=NOW)
+    assert old != new
+    assert [tuple(row) for row in store.rows("SELECT destination, message FROM messages")] == [(new, "5")]
+    assert states(store) == ["sent"]
+
+
+def test_a_row_names_a_destination_that_exists(store: Store) -> None:
+    with pytest.raises(sqlite3.IntegrityError):
+        outbox.tell_one(store, 99, notice("late"), now=NOW, expires=SOON)
+
+
+def test_claiming_reads_no_settled_row(store: Store) -> None:
+    """Settled rows soon are the many, so every step of the claim must go by an index that leaves them out."""
+    plan = store.rows(f"EXPLAIN QUERY PLAN {outbox._DUE}", ("[]", 0, 0, 0, 0, "[]"))
+    told = [row["detail"] for row in plan]
+    assert "SCAN o USING INDEX outbox_live" in told
+    assert not [each for each in told if "B-TREE" in each]
+    assert [each for each in told if each.startswith("SCAN outbox")] == ["SCAN outbox USING INDEX outbox_sending"]

@@ -1,0 +1,200 @@
+"""The outbox against a small model, through every order of events that hypothesis can think of.
+
+The promises: no row is lost (each waits or has ended, with a reason where it was not sent), never are two messages
+under way to one destination, nothing is taken under an old lease, and what was under way when a process died is sent
+again only with a mark.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from signals.alerts.episodes import Transition
+from storage.alerts import episodes, outbox
+from storage.alerts.outbox import Claim, Notice
+from storage.engine.database import Store
+from storage.people import destinations
+
+NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
+LIFE = timedelta(hours=1)
+CHATS = ("1", "2", "3")
+FINAL = {"sent", "merged", "dead", "expired"}
+pick = st.integers(0, 5)
+
+
+@dataclass
+class Model:
+    """What must be there: rows ever written, and what is under way in the living process and in dead ones."""
+
+    rows: int = 0
+    under_way: list[Claim] = field(default_factory=list)
+    in_doubt: set[int] = field(default_factory=set)
+    settled: dict[int, str] = field(default_factory=dict)
+
+
+class Life(RuleBasedStateMachine):
+    @initialize()
+    def begin(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.store = Store(Path(self.folder.name) / "perpulse.db")
+        self.now, self.model, self.names = NOW, Model(), 0
+        for chat in CHATS:
+            self.start(chat)
+        self.epoch = outbox.take_lease(self.store)
+
+    def teardown(self) -> None:
+        if hasattr(self, "store"):
+            self.store.close()
+            self.folder.cleanup()
+
+    def start(self, chat: str) -> None:
+        one = destinations.ensure(self.store, "telegram", chat, None, kind="group", title=None, now=self.now)
+        destinations.subscribe(self.store, one.id, "*", "*")
+
+    @rule(rank=st.sampled_from(["notice", "critical"]))
+    def fire(self, rank: str) -> None:
+        with self.store.write() as connection:
+            fired = Transition("fired", self.now, self.now, "notice", {})
+            number = episodes.record(connection, ("watch", "BTC"), fired, None)
+            self.announce(connection, "fired", rank, number)
+
+    @rule(which=pick, kind=st.sampled_from(["escalated", "resolved"]))
+    def go_on(self, which: int, kind: str) -> None:
+        with self.store.write() as connection:
+            known = connection.execute("SELECT id FROM episodes ORDER BY id DESC LIMIT 6").fetchall()
+            if known:
+                self.announce(connection, kind, "warning", known[which % len(known)]["id"])
+
+    def announce(self, connection, kind: str, rank: str, episode: int) -> None:
+        notice = Notice(kind, rank, self.now, {}, episode, "watch", "BTC")  # type: ignore[arg-type]
+        self.model.rows += outbox.announce(connection, notice, now=self.now, expires=self.now + LIFE)
+        assert outbox.announce(connection, notice, now=self.now, expires=self.now + LIFE) == 0
+
+    @rule(limit=st.integers(1, 4), resting=st.sets(st.integers(1, 3), max_size=2))
+    def claim(self, limit: int, resting: set[int]) -> None:
+        taken = outbox.claim(
+            self.store, now=self.now, epoch=self.epoch, platforms=["telegram"], limit=limit, resting=resting
+        )
+        assert len(taken) <= limit
+        assert not resting & {each.destination for each in taken}
+        for each in taken:
+            assert each.id not in self.model.settled
+            assert each.uncertain == (each.id in self.model.in_doubt)
+        self.model.under_way += taken
+
+    def one(self, which: int) -> Claim:
+        return self.model.under_way.pop(which % len(self.model.under_way))
+
+    @precondition(lambda self: self.model.under_way)
+    @rule(which=pick)
+    def sent(self, which: int) -> None:
+        one = self.one(which)
+        outbox.sent(self.store, one, f"message {one.id}", now=self.now)
+        self.model.in_doubt.discard(one.id)
+
+    @precondition(lambda self: self.model.under_way)
+    @rule(which=pick, wait=st.sampled_from([0, 60, 600]), uncertain=st.booleans())
+    def later(self, which: int, wait: int, uncertain: bool) -> None:
+        one = self.one(which)
+        until = self.now + timedelta(seconds=wait)
+        outbox.later(self.store, one, until, "not now", now=self.now, counts=True, uncertain=uncertain)
+        if uncertain:
+            self.model.in_doubt.add(one.id)
+
+    @precondition(lambda self: self.model.under_way)
+    @rule(which=pick)
+    def dead(self, which: int) -> None:
+        outbox.ended(self.store, self.one(which), "dead", "refused", now=self.now)
+
+    @precondition(lambda self: self.model.under_way)
+    @rule()
+    def crash(self) -> None:
+        """The process dies with messages under way, and another one starts."""
+        self.model.in_doubt |= {each.id for each in self.model.under_way}
+        self.model.under_way.clear()
+        old, self.epoch = self.epoch, outbox.take_lease(self.store)
+        assert outbox.claim(self.store, now=self.now, epoch=old, platforms=["telegram"], limit=9) == []
+
+    @rule(minutes=st.sampled_from([1, 10, 61]))
+    def pass_time(self, minutes: int) -> None:
+        self.now += timedelta(minutes=minutes)
+
+    @rule()
+    def expire(self) -> None:
+        told = outbox.expired(self.store, now=self.now)
+        for destination in told:
+            late = Notice("late", "notice", self.now, {})
+            outbox.tell_one(self.store, destination, late, now=self.now, expires=self.now)
+            self.model.rows += 1
+
+    @rule(chat=st.sampled_from(CHATS))
+    def leave(self, chat: str) -> None:
+        if found := destinations.find(self.store, "telegram", chat):
+            outbox.gone(self.store, found.id, "blocked", now=self.now)
+            self.model.under_way = [each for each in self.model.under_way if each.destination != found.id]
+
+    @rule(chat=st.sampled_from(CHATS))
+    def come_back(self, chat: str) -> None:
+        self.start(chat)
+
+    @rule(chat=st.sampled_from(CHATS), known=st.booleans())
+    def move(self, chat: str, known: bool) -> None:
+        """A group gets a new id; what was sent to both of its names becomes one."""
+        old = destinations.find(self.store, "telegram", chat)
+        if old is None or any(each.destination == old.id for each in self.model.under_way):
+            return  # a service message may come while one is under way: test_outbox.py has that
+        self.names += 1
+        new = f"-100{self.names}"
+        if known:
+            self.start(new)
+            self.fire("notice")
+            doubles = self.store.one(
+                "SELECT count(*) AS n FROM outbox WHERE destination = ? AND notice IN (SELECT notice FROM outbox "
+                "WHERE destination = (SELECT id FROM destinations WHERE chat = ?))",
+                (old.id, new),
+            )
+            self.model.rows -= doubles["n"]  # type: ignore[index]
+        destinations.moved(self.store, "telegram", chat, new)
+        destinations.moved(self.store, "telegram", new, chat)  # and back, so that the three names stay
+
+    @invariant()
+    def nothing_is_lost(self) -> None:
+        if not hasattr(self, "store"):
+            return
+        rows = self.store.rows("SELECT id, state, reason, settled, destination FROM outbox")
+        assert len(rows) == self.model.rows
+        sending = [row["id"] for row in rows if row["state"] == "sending"]
+        assert sorted(sending) == sorted(each.id for each in self.model.under_way)
+        places = [row["destination"] for row in rows if row["state"] == "sending"]
+        assert len(places) == len(set(places))
+        for row in rows:
+            ended = row["state"] in FINAL
+            assert ended or row["state"] in ("queued", "sending", "uncertain")
+            assert ended == (row["settled"] is not None)
+            assert row["reason"] or row["state"] in ("queued", "sending", "sent")
+            before = self.model.settled.get(row["id"])
+            assert before in (None, row["state"])  # an end is final
+            if ended:
+                self.model.settled[row["id"]] = row["state"]
+        assert outbox.waiting(self.store) == sum(row["settled"] is None for row in rows)
+
+    @invariant()
+    def nothing_waits_for_nobody(self) -> None:
+        if not hasattr(self, "store"):
+            return
+        lost = self.store.rows(
+            f"SELECT o.id FROM outbox o JOIN destinations d ON d.id = o.destination WHERE o.{outbox.LIVE} "  # noqa: S608
+            "AND d.gone IS NOT NULL"
+        )
+        assert not lost
+
+
+Life.TestCase.settings = settings(max_examples=60, stateful_step_count=50)
+TestLife = Life.TestCase

@@ -1,0 +1,315 @@
+"""The database file: opened late, one transaction at a time, and one clear line for whatever is wrong with it."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from contextlib import closing
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from storage.engine import database, migrations
+from storage.engine.database import Store, StoreError, from_ms, to_ms
+
+SETTING = "INSERT INTO settings (name, value) VALUES (?, ?)"
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def names(store: Store) -> list[str]:
+    return [row["name"] for row in store.rows("SELECT name FROM settings ORDER BY name")]
+
+
+def test_nothing_is_made_before_the_first_use(tmp_path: Path) -> None:
+    store = Store(tmp_path / "new" / "perpulse.db")
+    assert not store.exists
+    assert not store.path.parent.exists()
+    assert names(store) == []
+    assert store.exists
+    store.close()
+    store.close()  # twice is harmless
+
+
+def test_a_closed_store_opens_again(store: Store) -> None:
+    with store.write() as connection:
+        connection.execute(SETTING, ("a", "1"))
+    store.close()
+    assert names(store) == ["a"]
+
+
+HAMMERED = """
+import sys, threading
+from pathlib import Path
+from storage.engine.database import Store
+
+store, seen, stop = Store(Path(sys.argv[1])), [0] * 4, threading.Event()
+with store.write() as connection:
+    connection.executemany("INSERT INTO settings (name, value) VALUES (?, 'x')", [(str(n),) for n in range(2000)])
+
+def read(place):
+    while not stop.is_set():
+        assert len(store.rows("SELECT name, value FROM settings")) == 2000
+        assert len(store.tuples("SELECT name FROM settings")) == 2000
+        seen[place] += 1
+
+def write():
+    while not stop.is_set():
+        with store.write() as connection:
+            connection.execute("UPDATE settings SET value = 'y' WHERE name = '1'")
+
+def excepthook(args):
+    print(repr(args.exc_value))
+    stop.set()
+
+threading.excepthook = excepthook
+threads = [threading.Thread(target=read, args=(place,)) for place in range(4)] + [threading.Thread(target=write)]
+for thread in threads:
+    thread.start()
+for _ in range(300):
+    store.close()
+while min(seen) < 10 and not stop.is_set():
+    pass
+stop.set()
+for thread in threads:
+    thread.join()
+store.close()
+print("whole")
+"""
+
+
+def test_closing_under_running_queries_harms_nobody(tmp_path: Path) -> None:
+    """At shutdown threads are still reading: SQLite would end the whole program with a segmentation fault."""
+    done = subprocess.run(
+        [sys.executable, "-c", HAMMERED, str(tmp_path / "perpulse.db")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=ROOT,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "whole\n", "")
+
+
+@pytest.mark.parametrize("outside", [pytest.param(False, id="inner"), pytest.param(True, id="outer")])
+def test_all_or_nothing_also_when_nested(store: Store, outside: bool) -> None:
+    def broken() -> None:
+        with store.write() as outer:
+            outer.execute(SETTING, ("outer", "1"))
+            with store.write() as inner:
+                inner.execute(SETTING, ("inner", "1"))
+                if not outside:
+                    raise RuntimeError("inside")
+            raise RuntimeError("outside")
+
+    with pytest.raises(RuntimeError):
+        broken()
+    assert names(store) == []
+    with store.write() as connection:
+        connection.execute(SETTING, ("after", "1"))
+    assert names(store) == ["after"]
+
+
+def test_a_transaction_reads_what_it_has_written_and_others_do_not(store: Store) -> None:
+    with store.write() as connection:
+        connection.execute(SETTING, ("mine", "1"))
+        assert names(store) == ["mine"]
+        with closing(sqlite3.connect(store.path)) as other:
+            assert other.execute("SELECT count(*) FROM settings").fetchone() == (0,)
+    assert names(store) == ["mine"]
+
+
+def test_a_commit_that_fails_leaves_no_transaction_open(store: Store) -> None:
+    """A foreign key that is checked at the commit makes the commit itself fail."""
+    with pytest.raises(sqlite3.IntegrityError), store.write() as connection:  # noqa: PT012 - the end of `with` raises
+        connection.execute("PRAGMA defer_foreign_keys = ON")
+        connection.execute("INSERT INTO subscriptions VALUES (99, '*', '*')")
+    with store.write() as connection:
+        connection.execute(SETTING, ("kept", "1"))
+    with closing(sqlite3.connect(store.path)) as other:
+        assert other.execute("SELECT name FROM settings").fetchall() == [("kept",)]
+        assert other.execute("SELECT count(*) FROM subscriptions").fetchone() == (0,)
+
+
+# -- what is wrong with a file --------------------------------------------------------------------------------------
+
+
+def foreign(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE songs (name TEXT)")
+
+
+def newer(path: Path) -> None:
+    store = Store(path)
+    with store.write() as connection:
+        connection.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('perpulse', 'm999_tomorrow', '')"
+        )
+    store.close()
+
+
+def no_database(path: Path) -> None:
+    path.write_bytes(b"not a database, a shopping list " * 40)
+
+
+def damaged(path: Path) -> None:
+    """Flip bytes behind the header of a real file."""
+    store = Store(path)
+    with store.write() as connection:
+        connection.executemany(SETTING, [(f"name {n}", "x" * 200) for n in range(200)])
+    store.close()
+    data = bytearray(path.read_bytes())
+    data[100:4096] = b"\xa5" * 3996
+    path.write_bytes(data)
+
+
+def folder(path: Path) -> None:
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        pytest.param(foreign, r"database of another program.*'songs'.*--db", id="another program's"),
+        pytest.param(newer, r"newer perpulse \(m999_tomorrow\)\. Update perpulse", id="newer schema"),
+        pytest.param(no_database, r"damaged or no database.*Move it away", id="no database"),
+        pytest.param(damaged, r"damaged or no database.*\.bak", id="damaged"),
+        pytest.param(folder, r"is a folder", id="a folder"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path, spoil, says: str) -> None:
+    path = tmp_path / "perpulse.db"
+    spoil(path)
+    before = path.read_bytes() if path.is_file() else None
+    store = Store(path)
+    for use in (lambda: names(store), lambda: store.write().__enter__()):
+        with pytest.raises(StoreError, match=says) as caught:
+            use()
+        assert "\n" not in str(caught.value)
+        assert str(path) in str(caught.value)
+    assert before is None or path.read_bytes() == before
+    store.close()
+
+
+def test_a_file_in_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"cannot be used: .*Give another file with --db"):
+        names(Store(tmp_path / "file" / "perpulse.db"))
+
+
+def test_a_folder_without_rights_is_named() -> None:
+    """Root may write everywhere, so a child process gives up root first, in a place that is not root's own."""
+    program = (
+        "import os, sys, sqlite_utils\n"
+        "from storage.engine.database import Store, StoreError\n"
+        "os.getuid() or os.setuid(65534)\n"
+        "try:\n    Store(sys.argv[1]).rows('SELECT 1')\n"
+        "except StoreError as error:\n    print(error)\n"
+    )
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o555)
+        done = subprocess.run(
+            [sys.executable, "-c", program, f"{place}/perpulse.db"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        Path(place).chmod(0o755)
+    assert "cannot be written: check the rights of the folder, or give --db PATH." in done.stdout, done.stderr
+
+
+def test_a_file_that_another_program_holds_is_named(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_MS", 50)
+    names(store)
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="in use by another program that does not let go"), store.write():
+            pass
+        assert names(store) == []  # reading goes on
+        other.execute("ROLLBACK")
+    with store.write() as connection:
+        connection.execute(SETTING, ("a", "1"))
+    assert names(store) == ["a"]
+
+
+# -- migrations -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file as the first two steps leave it, with a value in it."""
+    path = tmp_path / "perpulse.db"
+    steps = migrations._STEPS
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "_STEPS", steps[:2])
+        patch.setattr(migrations, "NAMES", migrations.NAMES[:2])
+        store = Store(path)
+        with store.write() as connection:
+            connection.execute(SETTING, ("old", "1"))
+            connection.execute("INSERT INTO bars (asset, venue, step, at, close) VALUES ('BTC', 'binance', 60, 5, 7.0)")
+            connection.execute("INSERT INTO levels (asset, venue, at, funding_rate) VALUES ('BTC', 'binance', 9, 1e-4)")
+        store.close()
+    return path
+
+
+def test_an_older_file_is_copied_first_and_then_brought_up_to_date(older: Path) -> None:
+    store = Store(older)
+    assert names(store) == ["old"]
+    assert [tuple(row) for row in store.rows("SELECT * FROM series ORDER BY input")] == [
+        ("BTC", "close", "binance", 60, 5, 5),
+        ("BTC", "funding_rate", "binance", 0, 9, 9),
+    ]
+    store.close()
+    copy = older.with_name("perpulse.db.after-m002_alerts.bak")
+    with closing(sqlite3.connect(copy)) as old:
+        assert old.execute("SELECT name FROM settings").fetchall() == [("old",)]
+        assert old.execute("SELECT 1 FROM sqlite_master WHERE name = 'series'").fetchall() == []
+
+
+def test_a_step_that_fails_leaves_the_file_as_it_was(older: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def m003_broken(database) -> None:
+        database.execute("CREATE TABLE half_done (a INTEGER)")
+        raise sqlite3.OperationalError("something in the middle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "_STEPS", (*migrations._STEPS[:2], m003_broken))
+        patch.setattr(migrations, "NAMES", (*migrations.NAMES[:2], "m003_broken"))
+        with pytest.raises(StoreError, match="something in the middle"):
+            names(Store(older))
+    with closing(sqlite3.connect(older)) as file:
+        assert file.execute("SELECT 1 FROM sqlite_master WHERE name = 'half_done'").fetchall() == []
+    store = Store(older)
+    assert names(store) == ["old"]
+    store.close()
+
+
+def test_a_file_that_is_up_to_date_is_not_copied(store: Store) -> None:
+    names(store)
+    store.close()
+    again = Store(store.path)
+    names(again)
+    again.close()
+    assert [each.name for each in store.path.parent.glob("*.bak")] == []
+
+
+def test_durability_is_what_was_promised(store: Store) -> None:
+    with store.write() as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
+        assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        assert connection.execute("PRAGMA foreign_keys").fetchone()[0] == 1
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        pytest.param(datetime(2026, 1, 15, 12, 30, 15, 250_000, tzinfo=UTC), id="UTC"),
+        pytest.param(datetime(1969, 12, 31, tzinfo=UTC), id="before 1970"),
+        pytest.param(datetime(2026, 1, 15, 12, tzinfo=timezone(timedelta(hours=5.5))), id="another zone"),
+    ],
+)
+def test_times_come_back(at: datetime) -> None:
+    assert from_ms(to_ms(at)) == at
+    assert from_ms(to_ms(at)).tzinfo is UTC

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from signals.liquidation.passed import Span
+from storage.market import points, ranges
+
+if TYPE_CHECKING:
+    from storage.engine.database import Store
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def bar(store: Store, opened: datetime, low: float, *, asset: str = "BTC", venue: str = "okx", step: timedelta = HOUR):
+    frame = pd.DataFrame({"low": [low], "high": [low * 2]}, index=pd.DatetimeIndex([opened], name="at"))
+    points.write(store, [points.Points(venue, asset, step, frame)])
+
+
+def mark(store: Store, at: datetime, price: float, *, asset: str = "BTC", venue: str = "okx") -> None:
+    frame = pd.DataFrame({"mark_price": [price]}, index=pd.DatetimeIndex([at], name="at"))
+    points.write(store, [points.Points(venue, asset, None, frame)])
+
+
+@pytest.mark.parametrize(
+    ("opened", "step", "used"),
+    [
+        pytest.param(NOON, HOUR, True, id="from the start to the end"),
+        pytest.param(NOON - timedelta(minutes=1), HOUR, False, id="begun a minute too early"),
+        pytest.param(NOON + timedelta(minutes=1), HOUR, False, id="not closed by a minute"),
+        pytest.param(NOON + timedelta(minutes=1), timedelta(minutes=5), True, id="a short one in the middle"),
+        pytest.param(NOON, DAY, False, id="a day that runs"),
+    ],
+)
+def test_only_whole_bars_are_evidence(store: Store, opened: datetime, step: timedelta, *, used: bool) -> None:
+    bar(store, opened, 50.0, step=step)
+    found = ranges.bars(store, "BTC", ("okx",), start=NOON, end=NOON + HOUR)
+    assert found == ("okx", [Span(opened, opened + step, 50.0, 100.0)] if used else [])
+
+
+def test_the_first_venue_that_has_bars_speaks_alone(store: Store) -> None:
+    bar(store, NOON, 50.0, venue="binance")
+    assert ranges.bars(store, "BTC", ("okx", "binance"), start=NOON, end=NOON + HOUR)[0] == "binance"
+    bar(store, NOON - DAY, 60.0)
+    assert ranges.bars(store, "BTC", ("okx", "binance"), start=NOON, end=NOON + HOUR) == ("okx", [])
+    assert ranges.bars(store, "ETH", ("okx", ""), start=NOON, end=NOON + HOUR) == ("", [])
+
+
+def test_a_contract_on_a_thousand_coins_is_read_by_the_coin(store: Store) -> None:
+    bar(store, NOON, 0.00001, asset="PEPE")
+    mark(store, NOON, 0.00002, asset="PEPE")
+    _, (span,) = ranges.bars(store, "1000PEPE", ("okx",), start=NOON, end=NOON + HOUR)
+    assert (span.low, span.high) == pytest.approx((0.01, 0.02))
+    (found,) = ranges.marks(store, "1000PEPE", "okx", after=NOON - HOUR, before=NOON + HOUR)
+    assert found.low == found.high == pytest.approx(0.02)
+
+
+def test_marks_between_two_looks_without_them(store: Store) -> None:
+    for minute in range(4):
+        mark(store, NOON + timedelta(minutes=minute), 100.0 + minute)
+    found = ranges.marks(store, "BTC", "okx", after=NOON, before=NOON + timedelta(minutes=3))
+    assert [(each.start, each.low) for each in found] == [
+        (NOON + timedelta(minutes=1), 101.0),
+        (NOON + timedelta(minutes=2), 102.0),
+    ]
+
+
+def test_how_well_a_bar_was_seen(store: Store) -> None:
+    hour = Span(NOON, NOON + HOUR, 50.0, 100.0)
+    assert ranges.marks_within(store, "BTC", "okx", hour) is None
+    for minute in (0, 1, 2, 40, 59):
+        mark(store, NOON + timedelta(minutes=minute), 100.0 + minute)
+    assert ranges.marks_within(store, "BTC", "okx", hour) == ranges.Marks(100.0, 159.0, 5, 38 * 60.0)

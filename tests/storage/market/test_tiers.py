@@ -1,0 +1,89 @@
+"""Renewed tier tables beside a database, the default exchange of a chat, and funding by the hour."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from signals.liquidation import tiers
+from storage.engine.database import Store, StoreError
+from storage.market import funding_past, points
+from storage.market import tiers as shelves
+from storage.people import destinations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+NAME = "gate-linear-2026-12-01.csv"
+
+
+def text(rate: float) -> str:
+    head = "# venue: gate\n# contract: linear\n# as_of: 2026-12-01\n# unit: quote\n# source: a test\n"
+    return f"{head}SOL,USDT,,{rate}:0:50:1000\n"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    made = Store(tmp_path / "data" / "p.db")
+    yield made
+    made.close()
+
+
+def test_without_a_folder_there_is_no_shelf(store: Store) -> None:
+    assert shelves.shelf(store) is None
+    shelves.folder_of(store).mkdir(parents=True)
+    assert shelves.shelf(store) is None
+    assert not store.exists, "looking for tables must not make a database"
+
+
+def test_a_table_written_again_is_read_again(store: Store) -> None:
+    folder = shelves.folder_of(store)
+    for second, rate in enumerate((0.01, 0.02)):
+        shelves.write(folder, NAME, text(rate))
+        os.utime(folder / NAME, (second, second))  # two writes within one tick of a coarse file system
+        assert tiers("gate", "linear", "SOL", shelf=shelves.shelf(store)).tiers[0].rate == rate
+    assert [each.name for each in folder.iterdir()] == [NAME], "nothing half-written is left"
+
+
+def test_a_folder_that_cannot_be_written_is_said_so(store: Store) -> None:
+    folder = shelves.folder_of(store)
+    folder.parent.mkdir(parents=True)
+    folder.write_text("a file in its place")
+    with pytest.raises(StoreError, match="cannot be written"):
+        shelves.write(folder, NAME, text(0.01))
+    assert shelves.shelf(store) is None
+
+
+def test_the_default_exchange_of_a_chat(store: Store) -> None:
+    here = destinations.ensure(store, "telegram", "1", None, kind="private", title=None, now=NOW)
+    other = destinations.ensure(store, "telegram", "1", "7", kind="topic", title=None, now=NOW)
+    assert here.venue is None
+    destinations.set_venue(store, here.id, "okx")
+    found = {each.id: each.venue for each in destinations.everyone(store)}
+    assert found == {here.id: "okx", other.id: None}
+    again = destinations.ensure(store, "telegram", "1", None, kind="private", title="x", now=NOW)
+    assert again.venue == "okx", "coming back changes no setting"
+    destinations.set_venue(store, here.id, None)
+    assert destinations.find(store, "telegram", "1") is not None
+    assert [each.venue for each in destinations.everyone(store)] == [None, None]
+
+
+def test_the_last_rate_of_each_hour(store: Store) -> None:
+    pd = pytest.importorskip("pandas")
+    at = [NOW - timedelta(minutes=m) for m in (130, 70, 65, 5)]
+    columns = {"funding_rate": [1e-4, 2e-4, 3e-4, 4e-4], "funding_interval_hours": [8.0, 8.0, float("nan"), 4.0]}
+    frame = pd.DataFrame(columns, index=pd.DatetimeIndex(at, name="at"))
+    points.write(store, [points.Points("binance", "BTC", None, frame)])
+    hour = int(NOW.timestamp() // 3600)
+    found = funding_past.hourly(store, "BTC", "binance", start=NOW - timedelta(days=1), end=NOW)
+    assert [(each.hour - hour, each.rate, each.interval_h) for each in found] == [
+        (-3, 1e-4, 8.0),
+        (-2, 3e-4, None),
+        (-1, 4e-4, 4.0),
+    ]
+    assert funding_past.hourly(store, "BTC", "okx", start=NOW - timedelta(days=1), end=NOW) == []

@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from signals.alerts.episodes import State, Transition
+from signals.liquidation.watching import Stake
+from storage.alerts import episodes, outbox
+from storage.alerts.outbox import Notice
+from storage.market import points, settlements
+from storage.people import destinations, forgetting, positions
+from storage.people.positions import MOST_ADDRESSES, MOST_POSITIONS, Owner, TooMany
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from storage.engine.database import Store
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+CHAT, OTHER = "5550123456", "5550999999"
+ADDRESS = "0x" + "ab" * 20
+
+
+def owner(store: Store, user: str = CHAT) -> Owner:
+    here = destinations.ensure(store, "telegram", user, None, kind="private", title=None, now=NOW)
+    return Owner("telegram", user, here.id)
+
+
+def stake(entry: float = 95_000.0, **more: object) -> Stake:
+    about = {"asset": "BTC", "venue": "binance", "contract": "linear", "side": "long", "leverage": 5.0, "begun": NOW}
+    return Stake(entry=entry, **(about | more))  # type: ignore[arg-type]
+
+
+def add(store: Store, of: Owner, entry: float = 95_000.0, **more: object) -> tuple[int, bool]:
+    return positions.add(store, of, stake(entry, **more), name="hedge", lines=(0.1, 0.05), state=State(), at=NOW)
+
+
+def tell(store: Store, each: positions.Watched, text: str = "secret") -> int:
+    """Let a position have an episode with a message, as the job does."""
+    with store.write() as connection:
+        fired = Transition("fired", NOW, NOW, "critical", {})
+        episode = episodes.record(connection, (each.watch, "BTC"), fired, None)
+        notice = Notice("fired", "critical", NOW, {"text": text}, episode, each.watch, "BTC")
+        outbox.tell_one(store, each.destination, notice, now=NOW, expires=NOW + timedelta(hours=1))
+        positions.save(connection, replace(each, episode=episode))
+        return episode
+
+
+def count(store: Store, table: str) -> int:
+    return store.rows(f"SELECT count(*) AS n FROM {table}")[0]["n"]  # noqa: S608 - names of this file
+
+
+def test_a_position_reads_back_as_it_was_written(store: Store) -> None:
+    mine = owner(store)
+    written = stake(size_coins=0.5)
+    state = State(rank=1, told=1, entering=(1, 0), leaving=(0, 0), at=NOW)
+    number, new = positions.add(
+        store, mine, written, name="hedge", lines=(0.1, 0.05), state=state, at=NOW, table_of=date(2026, 9, 29)
+    )
+    (each,) = positions.of(store, "telegram", CHAT)
+    assert (number, new) == (1, True)
+    assert (each.stake, each.name, each.lines, each.state) == (written, "hedge", (0.1, 0.05), state)
+    assert each.table_of == date(2026, 9, 29)
+    with store.write() as connection:
+        positions.save(connection, later := replace(each, silent=True, table_of=None))
+    assert positions.of(store, "telegram", CHAT) == [later]
+
+
+def test_the_same_position_is_watched_once(store: Store) -> None:
+    mine = owner(store)
+    assert [add(store, mine), add(store, mine), add(store, mine, size_coins=0.5), add(store, mine, 95_001.0)] == [
+        (1, True), (1, False), (2, True), (3, True),
+    ]  # fmt: skip
+    assert add(store, owner(store, OTHER)) == (1, True)
+
+
+def test_numbers_are_not_given_again_while_others_stand(store: Store) -> None:
+    mine = owner(store)
+    for entry in (1.0, 2.0, 3.0):
+        add(store, mine, entry)
+    with store.write() as connection:
+        positions.remove(connection, [positions.of(store, "telegram", CHAT)[1].id])
+    assert add(store, mine, 4.0) == (4, True)
+    assert positions.follow(store, mine, ADDRESS, name=None, lines=(), at=NOW) == (5, True)
+
+
+def test_limits_are_per_person(store: Store) -> None:
+    mine = owner(store)
+    for n in range(MOST_POSITIONS):
+        add(store, mine, 100.0 + n)
+    with pytest.raises(TooMany):
+        add(store, mine, 50.0)
+    assert add(store, mine, 100.0) == (1, False)  # known already, so there is no question of one more
+    assert add(store, owner(store, OTHER), 50.0) == (1, True)
+    for n in range(MOST_ADDRESSES):
+        positions.follow(store, mine, f"0x{n:040x}", name=None, lines=(), at=NOW)
+    with pytest.raises(TooMany):
+        positions.follow(store, mine, ADDRESS, name=None, lines=(), at=NOW)
+
+
+def test_positions_are_read_by_their_owner_alone(store: Store) -> None:
+    add(store, owner(store))
+    assert positions.of(store, "telegram", OTHER) == []
+    assert positions.of(store, "discord", CHAT) == []
+    assert len(positions.typed(store)) == 1
+
+
+def test_who_cannot_be_told_is_not_judged(store: Store) -> None:
+    mine = owner(store)
+    add(store, mine)
+    positions.follow(store, mine, ADDRESS, name=None, lines=(), at=NOW)
+    outbox.gone(store, mine.destination, "blocked", now=NOW)
+    assert positions.typed(store) == []
+    assert positions.followed(store) == []
+
+
+def test_an_episode_of_a_position_is_nobody_elses(store: Store) -> None:
+    add(store, owner(store))
+    tell(store, positions.typed(store)[0])
+    assert count(store, "episodes") == 1
+    assert episodes.running(store) == []
+
+
+def test_removing_takes_every_trace_along(store: Store) -> None:
+    mine = owner(store)
+    add(store, mine, 1.0)
+    add(store, mine, 2.0)
+    first, second = positions.typed(store)
+    tell(store, first)
+    tell(store, second)
+    with store.write() as connection:
+        positions.remove(connection, [first.id])
+    assert [each.id for each in positions.typed(store)] == [second.id]
+    assert [count(store, table) for table in ("episodes", "notices", "outbox")] == [1, 1, 1]
+
+
+def test_what_still_waits_of_an_episode_is_said_by_the_later_notice(store: Store) -> None:
+    mine, other = owner(store), owner(store, OTHER)
+    add(store, mine)
+    (each,) = positions.typed(store)
+    episode = tell(store, each)
+    outbox.tell_one(store, other.destination, Notice("position", "notice", NOW, {}), now=NOW, expires=NOW)
+    for _ in range(2):  # twice is harmless
+        worse = Notice("escalated", "critical", NOW + timedelta(minutes=1), {}, episode, each.watch, "BTC")
+        outbox.tell_one(store, mine.destination, worse, now=NOW, expires=NOW)
+    rows = store.rows("SELECT destination, state FROM outbox ORDER BY id")
+    assert [tuple(row) for row in rows] == [
+        (mine.destination, "merged"), (other.destination, "queued"), (mine.destination, "queued"),
+    ]  # fmt: skip
+
+
+def test_finishing_leaves_what_is_still_to_be_told(store: Store) -> None:
+    add(store, owner(store))
+    (each,) = positions.typed(store)
+    tell(store, each)
+    with store.write() as connection:
+        positions.finish(connection, each, NOW)
+    assert positions.typed(store) == []
+    assert outbox.waiting(store) == 1
+    assert store.rows("SELECT ended FROM episodes")[0]["ended"] is not None
+
+
+def test_a_number_of_the_database_is_never_used_twice(store: Store) -> None:
+    """A position that ends leaves a notice behind, which must not become that of the next one."""
+    mine = owner(store)
+    add(store, mine)
+    (first,) = positions.typed(store)
+    with store.write() as connection:
+        positions.finish(connection, first, NOW)
+    add(store, mine)
+    assert positions.typed(store)[0].id > first.id
+
+
+def test_unfollowing_removes_what_was_seen_there(store: Store) -> None:
+    mine = owner(store)
+    positions.follow(store, mine, ADDRESS, name="whale", lines=(), at=NOW)
+    (of,) = positions.followed(store)
+    with store.write() as connection:
+        made = positions.hold(connection, of, stake(venue="hyperliquid"), lines=(0.2,), at=NOW)
+    assert positions.held(store, of.id) == [made]
+    assert positions.typed(store) == []
+    tell(store, made)
+    with store.write() as connection:
+        positions.unfollow(connection, [of.id])
+    assert [count(store, table) for table in ("followed", "positions", "episodes", "notices")] == [0, 0, 0, 0]
+
+
+# --- being forgotten --------------------------------------------------------------------------------------------------
+
+
+def bytes_of(store: Store) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(store.path.parent.glob(f"{store.path.name}*")))
+
+
+def fill(store: Store, user: str, secret: str) -> None:
+    """Let a chat use everything that keeps something about it, and change it, so that old copies lie about."""
+    mine = owner(store, user)
+    for n in range(5):
+        destinations.ensure(store, "telegram", user, None, kind="private", title=f"{secret}{'x' * n}", now=NOW)
+        destinations.set_zone(store, mine.destination, ("Europe/Berlin", "UTC")[n % 2])
+    destinations.subscribe(store, mine.destination, "*", "*")
+    add(store, mine, 95_000.0)
+    add(store, mine, 96_000.0)
+    positions.follow(store, mine, ADDRESS, name=secret, lines=(), at=NOW)
+    first, second = [each for each in positions.typed(store) if each.destination == mine.destination]
+    tell(store, first, secret)
+    with store.write() as connection:
+        positions.finish(connection, second, NOW)
+    late = Notice("late", "notice", NOW, {"text": secret})
+    outbox.tell_one(store, mine.destination, late, now=NOW, expires=NOW)
+
+
+def test_forgetting_leaves_no_byte(store: Store) -> None:
+    for n in range(60):  # others before and after, so that pages are shared, split and joined
+        fill(store, f"777{n:07}", f"other{n}")
+        if n == 30:
+            fill(store, CHAT, "wordofmine")
+    assert CHAT.encode() in bytes_of(store)
+    found = forgetting.forget(store, "telegram", CHAT, CHAT)
+    assert (found.destinations, found.subscriptions, found.positions, found.addresses, found.clean) == (
+        1,
+        1,
+        1,
+        1,
+        True,
+    )
+    left = bytes_of(store)
+    assert left.count(CHAT.encode()) == 0
+    assert left.count(b"wordofmine") == 0
+    assert left.count(b"7770000030") > 0, "the neighbours are still there"
+    assert store.rows("PRAGMA integrity_check")[0][0] == "ok"
+    assert store.rows("PRAGMA foreign_key_check") == []
+    assert not forgetting.forget(store, "telegram", CHAT, CHAT).anything
+
+
+def test_forgetting_a_group_leaves_the_positions_of_people(store: Store) -> None:
+    group = destinations.ensure(store, "telegram", "-100123", "7", kind="group", title="A group", now=NOW)
+    destinations.subscribe(store, group.id, "*", "*")
+    add(store, owner(store))
+    found = forgetting.forget(store, "telegram", "-100123")
+    assert (found.destinations, found.positions) == (1, 0)
+    assert len(positions.typed(store)) == 1
+
+
+def test_the_log_that_somebody_reads_is_said_so(store: Store, tmp_path: Path) -> None:
+    fill(store, CHAT, "wordofmine")
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as reader:
+        reader.execute("PRAGMA busy_timeout = 50")
+        store._writing_line().connection.execute("PRAGMA busy_timeout = 50")
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM destinations").fetchall()
+        assert not forgetting.forget(store, "telegram", CHAT, CHAT).clean
+    assert store.empty_log()
+    assert bytes_of(store).count(CHAT.encode()) == 0
+
+
+# --- prices and funding that are stored -------------------------------------------------------------------------------
+
+
+def levels(store: Store, venue: str, at: datetime, asset: str = "BTC", **columns: float) -> None:
+    frame = pd.DataFrame({name: [value] for name, value in columns.items()}, index=pd.DatetimeIndex([at], name="at"))
+    points.write(store, [points.Points(venue, asset, None, frame)])
+
+
+def test_the_venues_own_mark_speaks_while_it_is_collected(store: Store) -> None:
+    assert settlements.mark(store, "BTC", "bybit") is None
+    levels(store, "binance", NOW, mark_price=95_000.0)
+    assert settlements.mark(store, "BTC", "bybit") == points.Newest(NOW, 95_000.0, "binance")
+    before = NOW - timedelta(minutes=5)
+    levels(store, "bybit", before, mark_price=94_990.0)
+    assert settlements.mark(store, "BTC", "bybit") == points.Newest(before, 94_990.0, "bybit")
+    levels(store, "binance", NOW + timedelta(hours=2), mark_price=96_000.0)
+    assert settlements.mark(store, "BTC", "bybit").venue == "binance"  # type: ignore[union-attr]
+
+
+def test_a_thousand_coins_have_the_price_of_a_thousand(store: Store) -> None:
+    levels(store, "binance", NOW, "PEPE", mark_price=0.000008)
+    assert settlements.mark(store, "1000PEPE", "binance").value == pytest.approx(0.008)  # type: ignore[union-attr]
+
+
+def test_settlements_are_read_from_live_and_settled_rows(store: Store) -> None:
+    hour = NOW.replace(hour=8)
+    assert settlements.settled(store, "BTC", "binance", start=hour, end=NOW, otherwise=1.0) is None
+    levels(store, "binance", hour - timedelta(seconds=20), funding_rate=0.0002, funding_interval_hours=8.0,
+           mark_price=94_000.0)  # fmt: skip
+    levels(store, "binance", hour + timedelta(milliseconds=2), funding_rate=0.0001, funding_interval_hours=8.0)
+    levels(store, "binance", hour + timedelta(seconds=40), funding_rate=0.0003, funding_interval_hours=8.0,
+           mark_price=94_100.0)  # fmt: skip
+    (found,) = settlements.settled(store, "BTC", "binance", start=hour, end=NOW, otherwise=1.0) or []
+    assert (found.at, found.rate, found.mark) == (hour, 0.0001, 94_000.0)
+    assert settlements.settled(store, "BTC", "bybit", start=hour, end=NOW, otherwise=1.0) is None
+
+
+def test_the_typical_move_takes_one_close_a_day(store: Store) -> None:
+    days = pd.date_range(end=NOW.replace(hour=0) - timedelta(hours=1), periods=24 * 31, freq="h", name="at")
+    closes = [100.0 + (n // 24 % 2) * 2 for n in range(len(days))]
+    points.write(store, [points.Points("binance", "BTC", timedelta(hours=1), pd.DataFrame({"close": closes}, days))])
+    assert settlements.typical_move(store, "BTC", NOW) == pytest.approx((0.02 + 2 / 102) / 2, rel=0.02)
+    assert settlements.typical_move(store, "ETH", NOW) is None

@@ -15,7 +15,8 @@ from handlers.readings import named
 from handlers.words import wording
 from signals.inputs import EVERYWHERE
 from signals.series import Coverage
-from signals.settlement import HOURS_A_YEAR
+from signals.units import HOURS_A_YEAR
+from signals.venues import venue_order
 from storage.market import points, sums
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def whose(reading: Reading, above: Reading) -> str:
 
 
 def _venues(deps: Deps, asset: str, name: str) -> list[str]:
-    return sorted(points.venues_of(deps.store, asset, name), key=lambda each: (points.place(each), each))
+    return sorted(points.venues_of(deps.store, asset, name), key=lambda each: (venue_order(each), each))
 
 
 def _current(deps: Deps, asset: str, venue: str, name: str) -> points.Newest | None:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handlers import by_venue
 from handlers.freshness import is_stale
-from handlers.readings import asset_of, coverage_words, source_title
+from handlers.readings import asset_of, coverage_words
 from handlers.words import wording
 from signals.inputs import INPUTS, MARKET
 from signals.metric import metrics
-from storage.engine.database import from_ms
+from signals.units import from_ms
+from signals.venues import source_title, venue_order
 from storage.market import differences, points
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _stored(deps: Deps, asset: str) -> Iterator[Known]:
         for each in by_input[name]:
             first[each.venue] = min(each.first, first.get(each.venue, each.first))
         since = tuple(
-            (venue, from_ms(first[venue])) for venue in sorted(first, key=lambda one: (points.place(one), one))
+            (venue, from_ms(first[venue])) for venue in sorted(first, key=lambda one: (venue_order(one), one))
         )
         stale = is_stale(deps.store, asset, name, newest, deps.now)
         yield Known(name, "stale" if stale else "live", newest, since, _learning(name, asset, newest, since))

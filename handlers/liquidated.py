@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from signals.inputs import EVERYWHERE, is_floor
-from storage.engine.database import from_ms
+from signals.units import from_ms
 from storage.market import liquidations, points, source_state
 
 if TYPE_CHECKING:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from handlers.command import Refused
 from handlers.freshness import GRACE, is_stale, usual_gap
-from handlers.readings import CREDIT, VENUES, NotKnown, asset_of, coverage_words, named, newest_inputs, read
+from handlers.readings import NotKnown, asset_of, coverage_words, named, newest_inputs, read
 from handlers.words import wording
 from handlers.words.alerts import derived_words
 from signals.inputs import INPUTS, MARKET, is_floor
 from signals.metric import Reading, metrics
+from signals.venues import VENUES, venue_credit
 from storage.market import grid, panels, points, source_state
 from storage.people import destinations
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from signals.metric import Metric
 
 DAY = timedelta(days=1)
+PROVIDERS = {venue.id for venue in VENUES.values() if venue.credit}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ def stamp_of(readings: Sequence[Reading], now: datetime, deps: Deps, beside: Seq
     if not readings:
         return None
     derived = {name for each in readings for name in each.derived}
-    of_market = [each for each in readings if each.venues and set(each.venues) <= set(CREDIT)]
+    of_market = [each for each in readings if each.venues and set(each.venues) <= PROVIDERS]
     others = [each for each in readings if each not in of_market]
     parts = [
         # A daily index beside live figures has an age of its own, or it would make all of them look old.
@@ -169,7 +171,7 @@ def _sources(readings: Sequence[Reading], now: datetime, deps: Deps) -> tuple[st
     venues = dict.fromkeys(venue for each in readings for venue in each.venues)
     stale, oldest = stale_since(readings, deps), as_of(readings)
     age = f"{wording.age(now - stale)}: not current" if stale else wording.age(now - oldest if oldest else None)
-    return ", ".join(CREDIT.get(venue, VENUES.get(venue, venue)) for venue in venues), age
+    return ", ".join(venue_credit(venue) for venue in venues), age
 
 
 def covered(readings: Sequence[Reading]) -> str:

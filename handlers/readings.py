@@ -12,7 +12,8 @@ from handlers.freshness import GRACE, usual_gap
 from handlers.words import wording
 from signals.inputs import INPUTS, MARKET
 from signals.metric import Reading, metrics
-from storage.engine.database import from_ms, to_ms
+from signals.units import from_ms, to_ms
+from signals.venues import venue_order, venue_title
 from storage.market import grid, panels, points
 
 if TYPE_CHECKING:
@@ -22,34 +23,6 @@ if TYPE_CHECKING:
     from signals.metric import Metric
     from signals.series import Coverage, Panel
     from storage.engine.database import Store
-
-VENUES = {
-    "binance": "Binance",
-    "binance_coinm": "Binance COIN-M",
-    "bybit": "Bybit",
-    "okx": "OKX",
-    "hyperliquid": "Hyperliquid",
-    "deribit": "Deribit",
-    "gate": "Gate",
-    "bitget": "Bitget",
-    "kucoin": "KuCoin",
-    "all": "all venues together",
-    "alternative.me": "alternative.me",
-    "defillama": "DefiLlama",
-}
-
-
-# How a provider asks to be named where its figures are shown.
-CREDIT = {
-    "alternative.me": "Fear & Greed index by alternative.me",
-    "defillama": "stablecoin supply by DefiLlama",
-}
-
-
-def source_title(name: str) -> str:
-    """Return a source's name as people write it: Binance, Binance liquidations."""
-    venue, _, rest = name.partition(" ")
-    return " ".join(filter(None, (VENUES.get(venue, venue), rest)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,12 +223,12 @@ def coverage_words(coverage: Coverage) -> str:
 
 
 def _without(coverage: Coverage) -> str:
-    return f"without {', '.join(named(sorted(coverage.left_out, key=points.place)))}"
+    return f"without {', '.join(named(sorted(coverage.left_out, key=venue_order)))}"
 
 
 def named(venues: Iterable[str]) -> list[str]:
     """Return venues as people write them."""
-    return [VENUES.get(venue, venue) for venue in venues]
+    return [venue_title(venue) for venue in venues]
 
 
 def _titles(metric: Metric) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from handlers.command import Deps
     from handlers.language.watch import Wish
     from handlers.position_now import Now
-    from storage.engine.database import Connection
+    from storage.engine.work import Work
     from storage.people.positions import Followed, Watched
 
 _HOW = "like /watch {0} lines 15 8 3, /watch {0} margin +500 or /watch {0} name hedge"
@@ -56,14 +56,14 @@ async def change(deps: Deps, person: tuple[str, str], wish: Wish) -> Reply:
     now = now_of(deps, [new])[0]
     if wish.margin:
         _check_margin(now, each)
-    with deps.store.write() as connection:
+    with deps.store.write() as work:
         current = next((one for one in kept.of(deps.store, *person) if one.id == each.id), None)
         if current is None:
             raise Refused(f"{words.title(each)} is not watched any more. See /positions.")
         new = replace(current, name=new.name, lines=new.lines, stake=new.stake, doubt=new.doubt)
         if wish.lines or wish.margin or wish.keep:
-            new = replace(_judged_anew(connection, new, now), looked=deps.now)
-        kept.change(connection, new)
+            new = replace(_judged_anew(work, new, now), looked=deps.now)
+        kept.change(work, new)
     return _said(replace(now, watched=new), each, wish)
 
 
@@ -146,7 +146,7 @@ def _money(amount: float, each: Watched) -> str:
 # --- where it stands then ---------------------------------------------------------------------------------------------
 
 
-def _judged_anew(connection: Connection, each: Watched, now: Now) -> Watched:
+def _judged_anew(work: Work, each: Watched, now: Now) -> Watched:
     """Judge a position by its new lines or margin; the answer says where it stands, so no message does.
 
     An episode goes on while it is within a line, so that its message is edited; else it is over.
@@ -160,7 +160,7 @@ def _judged_anew(connection: Connection, each: Watched, now: Now) -> Watched:
         state, _ = judge(each.lines, state, {"distance": now.distance}, at=now.mark_at)
     if state.rank and each.state.rank:
         return replace(each, state=replace(state, since=each.state.since))
-    kept.end_episode(connection, each, now.mark_at or now.watched.stake.begun)
+    kept.end_episode(work, each, now.mark_at or now.watched.stake.begun)
     return replace(each, state=state, episode=None)
 
 
@@ -200,11 +200,11 @@ def _change_followed(deps: Deps, of: Followed, wish: Wish, held: Sequence[Watche
             f"Its lines and its name can be changed, like /watch {of.number} lines 15 8 3."
         )
     new = replace(of, name=wish.name or of.name, lines=wish.lines or of.lines)
-    with deps.store.write() as connection:
-        kept.change_followed(connection, new)
+    with deps.store.write() as work:
+        kept.change_followed(work, new)
         if wish.lines:
             for now in now_of(deps, [replace(each, lines=wish.lines) for each in held]):
-                kept.change(connection, _judged_anew(connection, now.watched, now))
+                kept.change(work, _judged_anew(work, now.watched, now))
     parts = []
     if wish.lines:
         parts.append(f"lines at {words.lines_said(new.lines)} from liquidation")

@@ -19,8 +19,9 @@ from bot.archive import parsing, plan
 from bot.archive.binance_vision import GROUPS, VENUE, BinanceArchive, Damaged
 from bot.archive.depth import depth
 from bot.archive.parsing import KEPT_FINE
-from bot.market.exchange.recipe import HOUR, Unreadable
+from bot.market.exchange.recipe import Unreadable
 from bot.market.source import NotOffered, SourceError
+from signals.units import HOUR
 from storage.market import coverage, differences, points, thinning
 from storage.market.coverage import ArchiveFile, Gap
 

@@ -12,7 +12,8 @@ from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from bot.archive.parsing import FIVE_MINUTES, Read, Rows, Slots, finish, lines, text_time
-from bot.market.exchange.recipe import HOUR, Unreadable, milliseconds, number, points, to_ms
+from bot.market.exchange.recipe import Unreadable, number, points
+from signals.units import HOUR, in_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,7 +122,7 @@ def _misaligned(
             if at in frozen[name]:
                 continue
             price = band.price / file.contract.multiplier
-            low, high = bars.get(at // milliseconds(HOUR) * milliseconds(HOUR), (0.0, 0.0))
+            low, high = bars.get(at // in_ms(HOUR) * in_ms(HOUR), (0.0, 0.0))
             if low:
                 off = not low * (1 - _OUTSIDE_BAR) <= price <= high * (1 + _OUTSIDE_BAR)
             else:
@@ -137,5 +138,5 @@ def _both_live(at: int, sides: Mapping[str, Mapping[int, Band]], frozen: Mapping
 
 def _every_five_minutes(snapshots: Mapping[int, Band]) -> dict[int, float]:
     """Keep the last snapshot of each five minutes, at its own second."""
-    last = {at // milliseconds(FIVE_MINUTES): at for at in sorted(snapshots)}
+    last = {at // in_ms(FIVE_MINUTES): at for at in sorted(snapshots)}
     return {at: snapshots[at].notional for at in last.values()}

@@ -17,7 +17,8 @@ from bot.cli import commands
 from handlers.command import Refused
 from handlers.words import wording
 from signals.inputs import INPUTS
-from storage.engine.database import Store, from_ms
+from signals.units import from_ms
+from storage.engine.database import Store
 from storage.market import history
 
 if TYPE_CHECKING:

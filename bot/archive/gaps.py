@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bot.market.exchange.recipe import HOUR
 from bot.market.history_planner import HISTORY
 from bot.market.venues.binance_both import KEPT
+from signals.units import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from bot.archive.binance_vision import VENUE
-from bot.market.exchange.recipe import HOUR, Unreadable, number, points, stamp, to_ms
+from bot.market.exchange.recipe import Unreadable, number, points, stamp
 from bot.market.validation import Border
-from storage.engine.database import from_ms
+from signals.units import HOUR, from_ms, to_ms
 from storage.market import thinning
 from storage.market.coverage import Gap
 

@@ -73,8 +73,8 @@ def run(config: Path | None, db: Path | None, record: Path | None = None, tape: 
     from bot import log
     from bot.app import build
     from handlers.channels.channel import SendFailed
-    from handlers.readings import VENUES
     from handlers.words import wording
+    from signals.venues import venue_title
 
     with plain_errors():
         settings = settings_of(config, db)
@@ -89,7 +89,7 @@ def run(config: Path | None, db: Path | None, record: Path | None = None, tape: 
         with app.store.write():
             """Raise StoreError before anything is promised."""
         where = "Telegram" if token else "this terminal (no Telegram token is set; see config.example.toml)"
-        venues = wording.listing([VENUES.get(each, each) for each in settings.market.venues])
+        venues = wording.listing([venue_title(each) for each in settings.market.venues])
         out(f"perpulse follows {', '.join(settings.assets)} on {venues} and speaks in {where}.")
         sys.stdout.flush()
         try:

@@ -13,8 +13,8 @@ from bot.app import sources_of
 from bot.clock import SystemClock
 from bot.market.collector import OF_MARKET
 from bot.market.source import Ask, NotOffered, SourceError
-from handlers.readings import VENUES
 from signals.inputs import MARKET
+from signals.venues import venue_title
 from storage.engine.database import Store
 from storage.market import points
 
@@ -56,7 +56,7 @@ async def examine(settings: Config) -> list[Finding]:
 async def _source(source: Source, settings: Config, clock: SystemClock) -> Finding:
     topic = next(iter(source.offers))
     asset = MARKET if topic in OF_MARKET else settings.assets[0]
-    name = VENUES.get(source.name, source.name)
+    name = venue_title(source.name)
     try:
         async with asyncio.timeout(2 * settings.market.timeout_seconds):
             answer = await source.fetch(Ask(topic, asset, clock.now()))

@@ -25,10 +25,11 @@ from bot.tape.playing import Player, Tape
 from bot.tape.time import TapeClock, TapeLoop
 from handlers.answer import answer_blocks, logged
 from handlers.command import Asker, Deps, Refused
-from handlers.readings import VENUES
 from handlers.words import wording
+from signals.units import from_ms
+from signals.venues import venue_title
 from storage.alerts import outbox
-from storage.engine.database import Store, from_ms
+from storage.engine.database import Store
 from storage.market import points
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _stored(store: Store) -> int:
 def _beginning(tape: Tape, settings: Config) -> str:
     held = tape.counts
     by = f", recorded by perpulse {tape.about.perpulse}" if tape.about else ", whose head is missing"
-    venues = wording.listing([VENUES.get(each, each) for each in settings.market.venues])
+    venues = wording.listing([venue_title(each) for each in settings.market.venues])
     span = f"A tape from {wording.moment(tape.begin)} to {wording.moment(tape.end)}{by}"
     size = f"{wording.count(held['Answered'], 'answer')} and {wording.count(held['Heard'], 'line')} of streams"
     said = [

@@ -116,11 +116,11 @@ class Following:
         now = self._clock.now()
         silent: dict[int, list[Followed]] = {}
         reasons: dict[int, str] = {}
-        with self._store.write() as connection:
-            writer = Writer(self._store, connection, now)
+        with self._store.write() as work:
+            writer = Writer(self._store, work, now)
             for each in every:
                 answer = answers.get(each.address)
-                if not positions.is_followed(connection, each.id):
+                if not positions.is_followed(work, each.id):
                     continue
                 if answer is None or isinstance(answer, SourceError):
                     reason = self._reason(each.address)
@@ -133,7 +133,7 @@ class Following:
                 since = min(each.seen or self._began for each in group)
                 writer.say(destination, words.no_answer(group, since, reasons[destination]))
                 for each in group:
-                    positions.looked(connection, each.id, seen=None, silent=True)
+                    positions.looked(work, each.id, seen=None, silent=True)
             return writer.count
 
     def _reason(self, address: str) -> str:
@@ -155,21 +155,21 @@ class Following:
         elif opened or closed:
             writer.say(of.destination, words.changed(of, looks, closed))
         for each in closed:
-            positions.finish(writer.connection, each, writer.now)
+            positions.finish(writer.work, each, writer.now)
         for key, each in before.items():
             if key in now:
                 current = _updated(each, now[key], account.at)
-                positions.save(writer.connection, alarm(writer, self._looker.seen(current, writer.now), current, of))
-        positions.looked(writer.connection, of.id, seen=account.at, silent=False)
+                positions.save(writer.work, alarm(writer, self._looker.seen(current, writer.now), current, of))
+        positions.looked(writer.work, of.id, seen=account.at, silent=False)
 
     def _open(self, writer: Writer, of: Followed, held: Position, at: datetime) -> Watched:
         """Begin to watch what an address has opened; where it stands within its lines, the message itself says."""
         distance = distance_to(held.liquidation or 0.0, side=held.side, mark=held.mark)
         lines = of.lines or lines_for(distance)
-        made = positions.hold(writer.connection, of, _stake(held, at), lines=lines, at=at)
+        made = positions.hold(writer.work, of, _stake(held, at), lines=lines, at=at)
         state, _ = judge(lines, made.state, {"distance": distance}, at=at)
         made = replace(_updated(made, held, at), state=state)
-        positions.save(writer.connection, made)
+        positions.save(writer.work, made)
         return made
 
 

@@ -19,9 +19,10 @@ from signals.alerts import stepping
 from signals.alerts.episodes import State
 from signals.inputs import INPUTS
 from signals.metric import metrics
+from signals.units import from_ms
 from storage.alerts import episodes, outbox
 from storage.alerts.episodes import Standing
-from storage.engine.database import StoreError, from_ms
+from storage.engine.database import StoreError
 from storage.market import grid, panels, points
 
 if TYPE_CHECKING:
@@ -201,13 +202,13 @@ def _keep(
     for verdict in verdicts:
         by_key.setdefault(verdict.key, []).append(verdict)
     told: list[Happening] = []
-    with store.write() as connection:
+    with store.write() as work:
         for key, every in by_key.items():
             before = standings.get(key)
             episode = before.episode if before else None
             recorded: list[tuple[Happening, int]] = []
             for happening, first in ((each.happening, each.state.first) for each in every if each.happening):
-                episode = episodes.record(connection, key, happening.transition, episode)
+                episode = episodes.record(work, key, happening.transition, episode)
                 if happening.transition.kind != "fired" or first is None or happening.transition.since > first:
                     recorded.append((happening, episode))
                 if happening.transition.kind == "resolved":
@@ -217,7 +218,7 @@ def _keep(
                 write_notice(store, marked, number, now)
                 told.append(marked)
             state = every[-1].state
-            episodes.save(connection, key, state, episode)
+            episodes.save(work, key, state, episode)
             standings[key] = Standing(state, episode)
     return told
 
@@ -235,8 +236,8 @@ def write_notice(store: Store, happening: Happening, episode: int, now: datetime
         happening.asset,
     )
     expires = now + timedelta(hours=alerts.expires_after(transition.rank, transition.kind))
-    with store.write() as connection:
-        outbox.announce(connection, notice, now=now, expires=expires, only_asked=happening.watch.only_asked)
+    with store.write() as work:
+        outbox.announce(work, notice, now=now, expires=expires, only_asked=happening.watch.only_asked)
 
 
 def _compressed(recorded: Iterable[tuple[Happening, int]]) -> list[tuple[Happening, int]]:

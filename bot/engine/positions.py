@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from signals.liquidation import Shelf
     from signals.metric import Rank
     from storage.alerts.outbox import Kind
-    from storage.engine.database import Connection, Store
+    from storage.engine.database import Store
+    from storage.engine.work import Work
     from storage.people.positions import Watched
 
 log = structlog.get_logger(__name__)
@@ -102,8 +103,8 @@ class Positions:
                 # A position that cannot be computed is a fault of ours; the others do not suffer for it.
                 log.exception("a position could not be judged", position=each.id)
         self._looker.forget_old(now)
-        with self._store.write() as connection:
-            writer = Writer(self._store, connection, now)
+        with self._store.write() as work:
+            writer = Writer(self._store, work, now)
             for one, past in found:
                 if writer.still_there(one.watched):
                     self._step(writer, one, past, shelf)
@@ -123,7 +124,7 @@ class Positions:
             writer.write(
                 moved, "position", "critical", words.ended(replace(one, mark=reached.price, mark_at=reached.span.start))
             )
-            positions.finish(writer.connection, moved, writer.now)
+            positions.finish(writer.work, moved, writer.now)
             return
         if beyond and moved.doubt is None:
             writer.write(moved, "position", "critical", past_words.may_be_gone(one, beyond))
@@ -173,7 +174,7 @@ def _doubted(writer: Writer, one: Now, each: Watched, past: Past | None) -> Watc
     state = State()
     if one.known and one.mark_at:
         state, _ = judge(each.lines, state, {"distance": one.distance}, at=one.mark_at)
-    positions.end_episode(writer.connection, each, writer.now)
+    positions.end_episode(writer.work, each, writer.now)
     looked = past.looked if past else each.looked
     silent = each.silent and not one.known
     return replace(each, doubt=writer.now, looked=looked, state=state, episode=None, silent=silent)
@@ -199,13 +200,13 @@ def alarm_since(writer: Writer, one: Now, each: Watched, past: Past | None) -> W
     began = worst.reached.span.start if came.kind == "fired" else came.since
     came = replace(came, at=worst.reached.span.end, since=began, values={})
     key = (each.watch, each.stake.asset)
-    episode = episodes.record(writer.connection, key, came, each.episode)
+    episode = episodes.record(writer.work, key, came, each.episode)
     state, went = judge(each.lines, replace(state, since=began), {"distance": one.distance}, at=one.mark_at)
     if went is None:
         blocks = past_words.came_near(one, worst)
         writer.write(each, came.kind, came.rank, blocks, episode=episode, at=came.at)
         return replace(each, state=state, episode=episode)
-    episodes.record(writer.connection, key, replace(went, values={}), episode)
+    episodes.record(writer.work, key, replace(went, values={}), episode)
     told = Told(*past_words.came_and_went(one, worst), alone=True)
     writer.write(each, "resolved", came.rank, told, episode=episode, at=went.at)
     return replace(each, state=state, episode=None)
@@ -219,7 +220,7 @@ def alarm(writer: Writer, one: Now, each: Watched, of: positions.Followed | None
     if transition is None:
         return replace(each, state=state)
     kept = replace(transition, values={})  # what a position is worth is nobody's business later
-    episode = episodes.record(writer.connection, (each.watch, each.stake.asset), kept, each.episode)
+    episode = episodes.record(writer.work, (each.watch, each.stake.asset), kept, each.episode)
     if transition.kind == "resolved":
         blocks, reply = words.cleared(one, transition, of)
         # Where it stood within its lines when the watch began, the answer to /watch said so, and no message did. Of one
@@ -236,8 +237,8 @@ def alarm(writer: Writer, one: Now, each: Watched, of: positions.Followed | None
 class Writer:
     """One transaction of notices to owners. silent, back: positions whose price went and came, told together."""
 
-    def __init__(self, store: Store, connection: Connection, now: datetime) -> None:
-        self.connection, self.now = connection, now
+    def __init__(self, store: Store, work: Work, now: datetime) -> None:
+        self.work, self.now = work, now
         self._store = store
         self.count = 0
         self.silent: list[Now] = []
@@ -245,12 +246,12 @@ class Writer:
 
     def still_there(self, each: Watched) -> bool:
         """Tell whether its owner has neither given it up nor changed it meanwhile."""
-        return positions.unchanged(self.connection, each)
+        return positions.unchanged(self.work, each)
 
     def keep(self, before: Watched, after: Watched) -> None:
         """Write where a position stands, unless that would say nothing new: most marks change nothing."""
         if _essence(before) != _essence(after):
-            positions.save(self.connection, after)
+            positions.save(self.work, after)
 
     def write(
         self,

@@ -47,11 +47,11 @@ async def play(store: Store, told: Iterable[Verdict], sender: Sender, clock: Rep
         if happening is None:
             continue
         clock.move(max(happening.transition.at, clock.now()))
-        with store.write() as connection:
-            episode = episodes.record(connection, verdict.key, happening.transition, open_now.get(verdict.key))
+        with store.write() as work:
+            episode = episodes.record(work, verdict.key, happening.transition, open_now.get(verdict.key))
             open_now[verdict.key] = episode
             ended = happening.transition.kind == "resolved"
-            episodes.save(connection, verdict.key, verdict.state, None if ended else episode)
+            episodes.save(work, verdict.key, verdict.state, None if ended else episode)
             write_notice(store, happening, episode, clock.now())
         if ended:
             del open_now[verdict.key]

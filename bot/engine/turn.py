@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.engine.evaluate import judge
-from handlers.readings import source_title
 from handlers.reply import Line
 from handlers.words import wording
 from handlers.words.alerts import Told
 from signals.inputs import MARKET
+from signals.venues import source_title
 from storage.alerts import outbox
 from storage.market import coverage, options, owed, points, source_state
 
@@ -122,8 +122,8 @@ class Ticker:
         """Say once that a source or a contract went or changed, and once that it is back (/sub sources)."""
         log.info(text) if good else log.warning(text)
         notice = outbox.Notice("source", "notice", now, Told((Line(text),)).to_json(), None, "sources", asset)
-        with self._store.write() as connection:
-            outbox.announce(connection, notice, now=now, expires=now + timedelta(hours=6), only_asked=True)
+        with self._store.write() as work:
+            outbox.announce(work, notice, now=now, expires=now + timedelta(hours=6), only_asked=True)
 
 
 def keep(store: Store, found: Collected) -> None:

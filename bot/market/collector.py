@@ -20,8 +20,8 @@ from bot.market.history_planner import HISTORY, KEY_INPUT, PORTION, Pasts
 from bot.market.source import Ask, Blocked, NotOffered, Source, SourceDown, SourceError, Topic
 from bot.market.source_state import Asset, AssetEvent, Collected, Desk, Line, SourceHealth, change, health
 from bot.market.validation import Border
-from handlers.readings import source_title
 from signals.inputs import INPUTS, MARKET
+from signals.venues import source_title
 from storage.market.options import Chain
 
 if TYPE_CHECKING:

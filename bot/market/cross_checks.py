@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.market.exchange.recipe import SAME_TIME, milliseconds, times_of
+from bot.market.exchange.recipe import SAME_TIME, times_of
+from signals.units import in_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -94,7 +95,7 @@ def _product(each: Points, mark: tuple[datetime, float] | None) -> Contradiction
     if mark is None or not {"open_interest_coin", "open_interest_usd"} <= set(frame.columns) or not len(frame):
         return None
     at = times_of(each)[-1]
-    if abs(at - round(mark[0].timestamp() * 1000)) > milliseconds(SAME_TIME):
+    if abs(at - round(mark[0].timestamp() * 1000)) > in_ms(SAME_TIME):
         return None
     coins, usd = float(frame["open_interest_coin"].iloc[-1]), float(frame["open_interest_usd"].iloc[-1])
     ratio = usd / (coins * mark[1])

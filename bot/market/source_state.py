@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
-from handlers.readings import source_title
+from signals.venues import source_title
 
 if TYPE_CHECKING:
     import asyncio

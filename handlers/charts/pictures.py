@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from handlers.charts import content
-from handlers.readings import VENUES, asset_of, coverage_words
+from handlers.readings import asset_of, coverage_words
 from signals.inputs import MARKET
 from signals.metric import metrics
+from signals.venues import venue_title
 from storage.alerts import episodes
 from storage.engine.database import StoreError
 from storage.market import grid, panels, points
@@ -136,7 +137,7 @@ def _stamp(panel: Panel, metric: Metric, asset: str, end: datetime, reference: M
     venues = panel.venues(asset, metric.needs)
     coverage = panel.coverage.get(asset)
     parts = [
-        ", ".join(VENUES.get(venue, venue) for venue in venues),
+        ", ".join(venue_title(venue) for venue in venues),
         coverage_words(coverage) if coverage else "",
         f"until {end:%Y-%m-%d %H:%M} UTC",
         str(reference.get("note", "")),

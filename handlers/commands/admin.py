@@ -137,7 +137,7 @@ def _ages(alike: list[SourceHealth], now: datetime) -> str:
 
 
 def _title(venue: str) -> str:
-    from handlers.readings import source_title  # noqa: PLC0415 - brings numpy along
+    from signals.venues import source_title  # noqa: PLC0415 - brings numpy along
 
     return source_title(venue)
 

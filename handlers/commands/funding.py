@@ -30,7 +30,7 @@ async def funding(deps: Deps, args: OneAsset) -> Reply:
     by their open interest. It tells who pays, never where price goes.
     """
     from handlers import by_venue, looking  # noqa: PLC0415 - as in market.py
-    from signals.settlement import next_settlement  # noqa: PLC0415 - as in market.py
+    from signals.units import next_settlement  # noqa: PLC0415 - as in market.py
 
     look = await looking.look(deps, args.asset, ("funding_apr", "funding_stretch"), example="/funding btc")
     rate, year = look.get("funding_apr"), look.get("funding_stretch")
@@ -72,13 +72,13 @@ def _elsewhere(
     every: Sequence[Rate], used: Reading, mean: tuple[float, tuple[str, ...]] | None, now: datetime
 ) -> Iterator[Line]:
     """Say the other venues' rates, each as it is stated there, and what all come to by open interest."""
-    from handlers.readings import VENUES  # noqa: PLC0415 - as in market.py
-    from signals.settlement import next_settlement  # noqa: PLC0415 - as in market.py
+    from signals.units import next_settlement  # noqa: PLC0415 - as in market.py
+    from signals.venues import venue_title  # noqa: PLC0415 - as in market.py
 
     others = [each for each in every if each.venue not in used.venues]
     for each in others:
         due = wording.duration(next_settlement(now, each.hours) - now)
-        name = VENUES.get(each.venue, each.venue)
+        name = venue_title(each.venue)
         yield Line(f"– {name}: {wording.apr(each.apr * 100)}, {wording.rate(each.rate, each.hours)}, paid in {due}")
     if mean and others:
         yield Line(f"Weighted by open interest on {len(mean[1])} venues: {wording.apr(mean[0] * 100)}.")

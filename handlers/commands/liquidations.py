@@ -171,9 +171,9 @@ def _floor(venue: str) -> bool:
 
 
 def _title(venue: str) -> str:
-    from handlers.readings import VENUES  # noqa: PLC0415 - brings numpy along
+    from signals.venues import venue_title  # noqa: PLC0415 - brings numpy along
 
-    return VENUES.get(venue, venue)
+    return venue_title(venue)
 
 
 def _stamp(found: Liquidated, deps: Deps) -> str:

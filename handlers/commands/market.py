@@ -10,6 +10,7 @@ from handlers.command import Deps, command
 from handlers.language.grammar import ASSET, argument
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.words import wording
+from signals.venues import venue_order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -156,7 +157,7 @@ def _singly(deps: Deps, look: Look, why: str) -> Reply:
     from storage.market import points  # noqa: PLC0415 - see above
 
     name = "open_interest_usd"
-    venues = sorted(points.venues_of(deps.store, look.asset, name), key=points.place)
+    venues = sorted(points.venues_of(deps.store, look.asset, name), key=venue_order)
     found = {venue: one for venue in venues if (one := points.newest(deps.store, look.asset, name, venue))}
     said = [
         f"{who} {wording.usd(one.value)}, {wording.age(deps.now - one.at)}"

@@ -120,7 +120,7 @@ def _topic(topic: str) -> str:
 
 
 def _title(name: str) -> str:
-    from handlers.readings import source_title  # noqa: PLC0415 - brings numpy along
+    from signals.venues import source_title  # noqa: PLC0415 - brings numpy along
 
     return source_title(name)
 

@@ -134,9 +134,9 @@ async def unwatch(deps: Deps, args: WhichArgs) -> Reply:
                 Line("See /positions for what you do."),
             )
         )
-    with deps.store.write() as connection:
-        kept.remove(connection, [each.id for each in gone])
-        kept.unfollow(connection, [each.id for each in gone_addresses])
+    with deps.store.write() as work:
+        kept.remove(work, [each.id for each in gone])
+        kept.unfollow(work, [each.id for each in gone_addresses])
     names = [words.title(each) for each in gone] + [words.whose(each) for each in gone_addresses]
     few = names[:6] + ([f"{len(names) - 6} more"] if len(names) > 6 else [])
     removed = [each.number for each in gone] + [each.number for each in gone_addresses]

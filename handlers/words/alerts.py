@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from handlers.readings import CREDIT, VENUES, coverage_words, dates
+from handlers.readings import coverage_words, dates
 from handlers.reply import Block, Button, Buttons, Line, Picture, from_json, to_json
 from handlers.words import wording
 from signals.inputs import MARKET
+from signals.venues import venue_credit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -128,7 +129,7 @@ def _head(happening: Happening, sentence: str) -> str:
 
 def stamp(happening: Happening) -> str:
     """Say where the numbers come from, of what time they are, and what must be known of them."""
-    venues = ", ".join(CREDIT.get(venue, VENUES.get(venue, venue)) for venue in happening.venues)
+    venues = ", ".join(venue_credit(venue) for venue in happening.venues)
     daily = happening.step.days >= 1 > happening.metric.step.days
     parts = [
         venues,

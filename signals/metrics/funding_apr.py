@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from signals.metric import Chart, Metric
 from signals.series import hours
-from signals.settlement import HOURS_A_YEAR
+from signals.units import HOURS_A_YEAR
 
 if TYPE_CHECKING:
     from signals.series import Panel, Series

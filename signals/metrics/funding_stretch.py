@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 from signals.metric import Chart, Metric, Watch, above, at_least, at_most, below, level
 from signals.series import days, hours
-from signals.settlement import HOURS_A_YEAR
+from signals.units import HOURS_A_YEAR
 
 if TYPE_CHECKING:
     from signals.series import Panel, Series

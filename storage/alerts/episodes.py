@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from signals.alerts.episodes import State, from_json, to_json
-from storage.engine.database import from_ms, to_ms
+from signals.units import from_ms, to_ms
 
 if TYPE_CHECKING:
     import sqlite3
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from signals.alerts.episodes import Transition
     from storage.engine.database import Store
+    from storage.engine.work import Work
 
 Key = tuple[str, str]  # watch, asset
 
@@ -49,20 +50,20 @@ def standings(store: Store) -> dict[Key, Standing]:
     return {(row["watch"], row["asset"]): Standing(from_json(json.loads(row["state"])), row["episode"]) for row in rows}
 
 
-def save(connection: sqlite3.Connection, key: Key, state: State, episode: int | None) -> None:
+def save(work: Work, key: Key, state: State, episode: int | None) -> None:
     """Keep a state, inside the transaction that also keeps what it causes."""
-    connection.execute(
+    work.execute(
         "INSERT INTO watch_states (watch, asset, state, episode) VALUES (?, ?, ?, ?) "
         "ON CONFLICT DO UPDATE SET state = excluded.state, episode = excluded.episode",
         (*key, json.dumps(to_json(state)), episode),
     )
 
 
-def record(connection: sqlite3.Connection, key: Key, transition: Transition, episode: int | None) -> int:
+def record(work: Work, key: Key, transition: Transition, episode: int | None) -> int:
     """Write what happened to the list of episodes and return the episode's id."""
     values = json.dumps({name: value for name, value in transition.values.items() if math.isfinite(value)})
     if transition.kind == "fired" or episode is None:
-        cursor = connection.execute(
+        cursor = work.execute(
             "INSERT INTO episodes (watch, asset, since, fired, ended, rank, first_values, last_values) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -77,7 +78,7 @@ def record(connection: sqlite3.Connection, key: Key, transition: Transition, epi
         )
         return int(cursor.lastrowid or 0)
     ended = to_ms(transition.at) if transition.kind == "resolved" else None
-    connection.execute(
+    work.execute(
         "UPDATE episodes SET rank = ?, last_values = ?, ended = ? WHERE id = ?",
         (transition.rank, values, ended, episode),
     )

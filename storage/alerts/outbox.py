@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from storage.engine.database import from_ms, to_ms
+from signals.units import from_ms, to_ms
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from storage.engine.database import Store
+    from storage.engine.work import Work
 
 # A pause beyond these means that the clock was set back, so it counts as over.
 LONGEST_PAUSE = timedelta(minutes=15)  # of one row
@@ -65,16 +66,14 @@ class Claim:
     announced: bool  # an earlier notice of the episode was meant for this destination
 
 
-def announce(
-    connection: sqlite3.Connection, notice: Notice, *, now: datetime, expires: datetime, only_asked: bool = False
-) -> int:
+def announce(work: Work, notice: Notice, *, now: datetime, expires: datetime, only_asked: bool = False) -> int:
     """Write a notice and one row for each destination that asked for it; return how many. Twice is harmless.
 
     only_asked: leave out those who subscribed to everything and not to this by name. What still waits of the same
     episode for the same destination is settled: one message instead of two.
     """
-    number = _write(connection, notice)
-    count = connection.execute(
+    number = _write(work, notice)
+    count = work.execute(
         "INSERT OR IGNORE INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created) "
         "SELECT ?, d.id, lower(hex(randomblob(8))), ?, ?, ?, 'queued', ? FROM destinations d "
         "WHERE d.gone IS NULL AND EXISTS (SELECT 1 FROM subscriptions s WHERE s.destination = d.id "
@@ -92,7 +91,7 @@ def announce(
         ),
     ).rowcount
     if notice.episode is not None:
-        connection.execute(
+        work.execute(
             f"UPDATE outbox SET {_MERGED} WHERE state = 'queued' "  # noqa: S608 - our own words
             "AND notice IN (SELECT id FROM notices WHERE episode = ? AND id < ?) "
             "AND destination IN (SELECT destination FROM outbox WHERE notice = ?)",
@@ -104,14 +103,14 @@ def announce(
 _MERGED = "state = 'merged', reason = 'a later notice of the episode says it', settled = ?"
 
 
-def _write(connection: sqlite3.Connection, notice: Notice) -> int:
-    known = connection.execute(
+def _write(work: Work, notice: Notice) -> int:
+    known = work.execute(
         "SELECT id FROM notices WHERE episode = ? AND kind = ? AND at = ?",
         (notice.episode, notice.kind, to_ms(notice.at)),
     ).fetchone()
     if known is not None:
         return int(known["id"])
-    cursor = connection.execute(
+    cursor = work.execute(
         "INSERT INTO notices (episode, kind, watch, asset, rank, at, payload) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             notice.episode,
@@ -136,10 +135,10 @@ def claim(
     if limit <= 0 or not platforms:
         return []
     taken: dict[int, sqlite3.Row] = {}
-    with store.write() as connection:
-        if connection.execute("SELECT 1 FROM leases WHERE name = 'sender' AND epoch = ?", (epoch,)).fetchone() is None:
+    with store.write() as work:
+        if work.execute("SELECT 1 FROM leases WHERE name = 'sender' AND epoch = ?", (epoch,)).fetchone() is None:
             return []
-        found = connection.execute(
+        found = work.execute(
             _DUE,
             (
                 json.dumps(list(platforms)),
@@ -155,7 +154,7 @@ def claim(
             if len(taken) == limit:
                 break
         found.close()
-        connection.executemany(
+        work.executemany(
             "UPDATE outbox SET state = 'sending', epoch = ? WHERE id = ?",
             [(epoch, row["id"]) for row in taken.values()],
         )
@@ -212,11 +211,11 @@ def _claim(row: sqlite3.Row) -> Claim:
 
 def sent(store: Store, claim: Claim, message: str | None, *, now: datetime) -> None:
     """Settle a row as sent and remember the message, so that the episode's next notice can edit it."""
-    with store.write() as connection:
-        _settle(connection, claim, "sent", None, now, message)
+    with store.write() as work:
+        _settle(work, claim, "sent", None, now, message)
         if claim.notice.episode is not None and message is not None:
             # Asked of the row, not of the claim: a group may have become another destination meanwhile.
-            connection.execute(
+            work.execute(
                 "INSERT INTO messages (episode, destination, message) SELECT ?, destination, ? FROM outbox "
                 "WHERE id = ? ON CONFLICT DO UPDATE SET message = excluded.message",
                 (claim.notice.episode, message, claim.id),
@@ -238,13 +237,13 @@ def later(
 
     A row whose episode has gone on meanwhile is not put back: the later notice says it all.
     """
-    with store.write() as connection:
-        connection.execute(
+    with store.write() as work:
+        work.execute(
             "UPDATE outbox SET state = ?, not_before = ?, reason = ?, attempts = attempts + ?, plain = max(plain, ?) "
             "WHERE id = ? AND state = 'sending'",
             ("uncertain" if uncertain or claim.uncertain else "queued", to_ms(at), reason, counts, plain, claim.id),
         )
-        connection.execute(
+        work.execute(
             f"UPDATE outbox SET {_MERGED} WHERE id = ? AND state = 'queued' AND EXISTS "  # noqa: S608 - our own words
             "(SELECT 1 FROM notices mine JOIN notices later ON later.episode = mine.episode AND later.id > mine.id "
             "JOIN outbox o ON o.notice = later.id AND o.destination = outbox.destination "
@@ -255,34 +254,32 @@ def later(
 
 def rest(store: Store, destination: int, until: datetime) -> None:
     """Write nothing to a destination before `until`, because its platform asked for a pause; it survives a restart."""
-    with store.write() as connection:
-        connection.execute("UPDATE destinations SET rests_until = ? WHERE id = ?", (to_ms(until), destination))
+    with store.write() as work:
+        work.execute("UPDATE destinations SET rests_until = ? WHERE id = ?", (to_ms(until), destination))
 
 
 def ended(
     store: Store, claim: Claim, state: Literal["dead", "expired", "merged"], reason: str, *, now: datetime
 ) -> None:
     """Settle a row that will not be sent, with the reason."""
-    with store.write() as connection:
-        _settle(connection, claim, state, reason, now, None)
+    with store.write() as work:
+        _settle(work, claim, state, reason, now, None)
 
 
 def gone(store: Store, destination: int, reason: str, *, now: datetime) -> int:
     """Mark a destination as gone and end its rows; return how many. `/start` brings it back."""
-    with store.write() as connection:
-        connection.execute(
+    with store.write() as work:
+        work.execute(
             "UPDATE destinations SET gone = ?, gone_reason = ? WHERE id = ?", (to_ms(now), reason, destination)
         )
-        return connection.execute(
+        return work.execute(
             f"UPDATE outbox SET state = 'dead', reason = ?, settled = ? WHERE destination = ? AND {LIVE}",  # noqa: S608
             (reason, to_ms(now), destination),
         ).rowcount
 
 
-def _settle(
-    connection: sqlite3.Connection, claim: Claim, state: str, reason: str | None, now: datetime, message: str | None
-) -> None:
-    connection.execute(
+def _settle(work: Work, claim: Claim, state: str, reason: str | None, now: datetime, message: str | None) -> None:
+    work.execute(
         "UPDATE outbox SET state = ?, reason = ?, settled = ?, message = ? WHERE id = ?",
         (state, reason, to_ms(now), message, claim.id),
     )
@@ -296,13 +293,13 @@ def waiting(store: Store) -> int:
 
 def take_lease(store: Store, name: str = "sender") -> int:
     """Become the holder: the epoch rises, and every row that an earlier holder was sending is in doubt from now on."""
-    with store.write() as connection:
-        connection.execute(
+    with store.write() as work:
+        work.execute(
             "INSERT INTO leases (name, epoch, beat) VALUES (?, 1, 0) ON CONFLICT DO UPDATE SET epoch = epoch + 1",
             (name,),
         )
-        epoch = int(connection.execute("SELECT epoch FROM leases WHERE name = ?", (name,)).fetchone()[0])
-        connection.execute(
+        epoch = int(work.execute("SELECT epoch FROM leases WHERE name = ?", (name,)).fetchone()[0])
+        work.execute(
             "UPDATE outbox SET state = 'uncertain', reason = 'the program stopped while sending' "
             "WHERE state = 'sending' AND epoch < ?",
             (epoch,),
@@ -312,10 +309,9 @@ def take_lease(store: Store, name: str = "sender") -> int:
 
 def beat(store: Store, epoch: int, name: str = "sender") -> bool:
     """Show that the holder lives. False: somebody else holds the lease now, so stop sending."""
-    with store.write() as connection:
+    with store.write() as work:
         return (
-            connection.execute("UPDATE leases SET beat = beat + 1 WHERE name = ? AND epoch = ?", (name, epoch)).rowcount
-            == 1
+            work.execute("UPDATE leases SET beat = beat + 1 WHERE name = ? AND epoch = ?", (name, epoch)).rowcount == 1
         )
 
 
@@ -327,15 +323,15 @@ def lease_beat(store: Store, name: str = "sender") -> tuple[int, int] | None:
 
 def expired(store: Store, *, now: datetime) -> dict[int, list[Notice]]:
     """Settle rows that are no news any more and return their notices by destination, to be told as one line each."""
-    with store.write() as connection:
-        rows = connection.execute(
+    with store.write() as work:
+        rows = work.execute(
             "SELECT o.id, o.destination, n.kind, n.rank, n.at, n.payload, n.episode, n.watch, n.asset "  # noqa: S608
             "FROM outbox o JOIN notices n ON n.id = o.notice JOIN destinations d ON d.id = o.destination "
             f"WHERE o.{LIVE} AND o.state <> 'sending' AND o.expires <= ? AND n.kind <> 'late' AND d.gone IS NULL "
             "ORDER BY o.id",
             (to_ms(now),),
         ).fetchall()
-        connection.executemany(
+        work.executemany(
             "UPDATE outbox SET state = 'expired', reason = 'too old for news, told as one line', settled = ? "
             "WHERE id = ?",
             [(to_ms(now), row["id"]) for row in rows],
@@ -351,15 +347,15 @@ def tell_one(store: Store, destination: int, notice: Notice, *, now: datetime, e
 
     A notice with an episode edits that episode's message there; what still waits of the same episode is settled.
     """
-    with store.write() as connection:
-        number = _write(connection, notice)
-        connection.execute(
+    with store.write() as work:
+        number = _write(work, notice)
+        work.execute(
             "INSERT OR IGNORE INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created) "
             "VALUES (?, ?, lower(hex(randomblob(8))), ?, ?, ?, 'queued', ?)",
             (number, destination, PRIORITY[notice.rank], to_ms(now), to_ms(expires), to_ms(now)),
         )
         if notice.episode is not None:
-            connection.execute(
+            work.execute(
                 f"UPDATE outbox SET {_MERGED} WHERE state = 'queued' AND destination = ? "  # noqa: S608 - our own words
                 "AND notice IN (SELECT id FROM notices WHERE episode = ? AND id < ?)",
                 (to_ms(now), destination, notice.episode, number),

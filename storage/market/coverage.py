@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
 from signals.inputs import INPUTS
-from storage.engine.database import from_ms, to_ms
+from signals.units import from_ms, to_ms
 from storage.market import points
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ class Gap:
 
 def remember(store: Store, file: ArchiveFile) -> None:
     """Note what became of a file. Inside the transaction that stores its points, so that both are true or neither."""
-    with store.write() as connection:
-        connection.execute(
+    with store.write() as work:
+        work.execute(
             "INSERT OR REPLACE INTO archive_files (path, state, checksum, row_count, asked) VALUES (?, ?, ?, ?, ?)",
             (file.path, file.state, file.checksum, file.rows, to_ms(file.asked)),
         )
@@ -88,12 +88,12 @@ def replace_gaps(
     gaps: Iterable[Gap],
 ) -> None:
     """Put the gaps found in [start, end) in the place of those known there: a file that was re-issued heals them."""
-    with store.write() as connection:
-        connection.executemany(
+    with store.write() as work:
+        work.executemany(
             "DELETE FROM gaps WHERE asset = ? AND venue = ? AND input_group = ? AND start >= ? AND start < ?",
             [(asset, venue, group, to_ms(start), to_ms(end)) for group in groups],
         )
-        connection.executemany(
+        work.executemany(
             "INSERT OR REPLACE INTO gaps (asset, venue, input_group, start, until, reason) VALUES (?, ?, ?, ?, ?, ?)",
             [(each.asset, each.venue, each.group, to_ms(each.start), to_ms(each.end), each.reason) for each in gaps],
         )
@@ -104,12 +104,12 @@ def forget_before(store: Store, asset: str, venue: str, at: datetime) -> None:
 
     Neither is the way from the listing to the first settlement or measurement, which may be half a day.
     """
-    with store.write() as connection:
-        connection.execute(
+    with store.write() as work:
+        work.execute(
             "DELETE FROM gaps WHERE asset = ? AND venue = ? AND start < ? AND until <= ?",
             (asset, venue, to_ms(at), to_ms(at + _FIRST_FIGURE)),
         )
-        connection.execute(
+        work.execute(
             "UPDATE OR REPLACE gaps SET start = ? WHERE asset = ? AND venue = ? AND start < ?",
             (to_ms(at), asset, venue, to_ms(at)),
         )
@@ -142,7 +142,7 @@ def heal(store: Store, asset: str, venue: str) -> int:
     A gap within an hour stays: the hour is known, its five minutes are not.
     """
     changed = 0
-    with store.write() as connection:
+    with store.write() as work:
         for gap in gaps(store, asset, venue=venue):
             if gap.group not in {*_SPEAKS, "funding"} or gap.end - gap.start < timedelta(hours=1):
                 continue
@@ -150,7 +150,7 @@ def heal(store: Store, asset: str, venue: str) -> int:
             if left == [gap]:
                 continue
             changed += 1
-            connection.execute(
+            work.execute(
                 "DELETE FROM gaps WHERE asset = ? AND venue = ? AND input_group = ? AND start >= ? AND until <= ?",
                 (asset, venue, gap.group, to_ms(gap.start), to_ms(gap.end)),
             )

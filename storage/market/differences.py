@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from signals.inputs import BARS, INPUTS, LEVELS
-from storage.engine.database import from_ms, to_ms
+from signals.units import from_ms, to_ms
 from storage.market import points
 
 if TYPE_CHECKING:
@@ -77,17 +77,17 @@ def _parts(column: pd.Series[float], before: dict[int, float], rounded: float) -
 
 def note(store: Store, found: Iterable[Difference]) -> None:
     """Keep what differs, in the place of what was known of the same file; agreement is not kept."""
-    with store.write() as connection:
+    with store.write() as work:
         for each in found:
             key = (each.asset, each.venue, each.name, to_ms(each.at))
             if each.differing:
-                connection.execute(
+                work.execute(
                     "INSERT OR REPLACE INTO archive_differences "
                     "(asset, venue, input, at, compared, differing, largest) VALUES (?, ?, ?, ?, ?, ?, ?)",
                     (*key, each.compared, each.differing, each.largest),
                 )
             else:
-                connection.execute(
+                work.execute(
                     "DELETE FROM archive_differences WHERE asset = ? AND venue = ? AND input = ? AND at = ?", key
                 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from signals.liquidation.funding import PastRate
-from storage.engine.database import to_ms
+from signals.units import to_ms
 
 if TYPE_CHECKING:
     from datetime import datetime

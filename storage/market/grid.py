@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from signals.inputs import INPUTS
-from storage.engine.database import to_ms
+from signals.units import to_ms
 from storage.market import points
 
 if TYPE_CHECKING:

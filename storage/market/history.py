@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from signals.inputs import INPUTS
-from storage.engine.database import to_ms
+from signals.units import to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from storage.engine.database import from_ms, to_ms
+from signals.units import from_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,8 +42,8 @@ class Hour:
 
 def save(store: Store, hours: Iterable[Hour], *, now: datetime) -> None:
     """Keep hours, in the place of what was kept of them before, and drop those that nobody asks for any more."""
-    with store.write() as connection:
-        connection.executemany(
+    with store.write() as work:
+        work.executemany(
             "INSERT OR REPLACE INTO liquidation_hours "
             "(asset, venue, at, longs_usd, shorts_usd, covered, rejected, whole) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [
@@ -60,7 +60,7 @@ def save(store: Store, hours: Iterable[Hour], *, now: datetime) -> None:
                 for each in hours
             ],
         )
-        connection.execute(
+        work.execute(
             "DELETE FROM liquidation_hours WHERE at < ? OR (at < ? AND whole = 1)",
             (to_ms(now - KEPT), to_ms(now - RECENT)),
         )

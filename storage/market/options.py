@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from storage.engine.database import from_ms, to_ms
+from signals.units import from_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,11 +40,11 @@ class Chain:
 def write(store: Store, chains: Iterable[Chain]) -> int:
     """Store chains in one transaction and return how many options were given; twice the same changes nothing."""
     count = 0
-    with store.write() as connection:
+    with store.write() as work:
         for chain in chains:
             count += len(chain.options)
             head = (chain.asset, chain.venue, to_ms(chain.at))
-            connection.executemany(
+            work.executemany(
                 "INSERT OR REPLACE INTO options (asset, venue, at, expiry, strike, type, open_interest_coin, iv) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 [

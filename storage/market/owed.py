@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from storage.engine.database import from_ms, to_ms
+from signals.units import from_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,12 +25,12 @@ def note(store: Store, changes: Mapping[Debt, datetime | None]) -> None:
     """Write what is owed anew and what no more (None); inside the transaction that stores what was answered."""
     if not changes:
         return
-    with store.write() as connection:
-        connection.executemany(
+    with store.write() as work:
+        work.executemany(
             "DELETE FROM history_owed WHERE venue = ? AND topic = ? AND asset = ?",
             [debt for debt, since in changes.items() if since is None],
         )
-        connection.executemany(
+        work.executemany(
             "INSERT OR REPLACE INTO history_owed (venue, topic, asset, since) VALUES (?, ?, ?, ?)",
             [(*debt, to_ms(since)) for debt, since in changes.items() if since is not None],
         )

@@ -10,7 +10,8 @@ import pandas as pd
 
 from signals.inputs import EVERYWHERE, INPUTS
 from signals.series import Panel
-from storage.engine.database import to_ms
+from signals.units import to_ms
+from signals.venues import venue_order
 from storage.market import points, sums
 from storage.market.grid import Grid, floor, of_venue
 
@@ -93,7 +94,7 @@ def _speaker(store: Store, asset: str, name: str, grid: Grid) -> str | None:
         if newest[venue] >= current
     }
     full = [venue for venue in counts if counts[venue] >= NEARLY * max(counts.values())]
-    return min(full, key=lambda venue: (points.place(venue), -counts[venue], venue))
+    return min(full, key=lambda venue: (venue_order(venue), -counts[venue], venue))
 
 
 def _derive(values: dict[str, Array], assets: tuple[str, ...]) -> list[tuple[str, str]]:

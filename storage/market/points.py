@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from signals.inputs import BARS, INPUTS, LEVELS
-from storage.engine.database import from_ms, to_ms
+from signals.units import from_ms, to_ms
+from signals.venues import venue_order
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Sequence
     from datetime import datetime, timedelta
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from signals.series import Array
     from storage.engine.database import Store
+    from storage.engine.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +59,7 @@ class Series:
         return self.last + self.step * 1000
 
 
-_ORDER = ("all", "binance", "bybit", "okx", "hyperliquid", "deribit", "gate", "bitget", "kucoin", "binance_coinm")
-
-
 _AS_FRESH_MS = 11 * 60_000  # venues that publish each five minutes are that far apart
-
-
-def place(venue: str) -> int:
-    """Return the rank of a venue where one has to speak for several: a sum over all first, then the largest."""
-    return _ORDER.index(venue) if venue in _ORDER else len(_ORDER)
 
 
 _MANY = 100  # rows from which on a statement of their own pays
@@ -80,9 +73,9 @@ def _upsert(table: str, head: str, columns: tuple[str, ...]) -> str:
     return f"INSERT INTO {table} ({key}, {names}) VALUES ({head}, ?, {marks}) ON CONFLICT DO UPDATE SET {sets}"  # noqa: S608
 
 
-def _literals(connection: sqlite3.Connection, *values: str | int) -> str:
+def _literals(work: Work, *values: str | int) -> str:
     """Return values as SQLite itself quotes them: what is the same in every row need not be bound in every row."""
-    quoted = connection.execute(f"SELECT {', '.join(['quote(?)'] * len(values))}", values).fetchone()
+    quoted = work.execute(f"SELECT {', '.join(['quote(?)'] * len(values))}", values).fetchone()
     return ", ".join(quoted)
 
 
@@ -93,21 +86,21 @@ def write(store: Store, batches: Iterable[Points]) -> int:
     statement a table, since a statement a frame costs many times what its row does.
     """
     every = [block for points in batches if len((block := _block(points)).times)]  # before anybody waits for the writer
-    with store.write() as connection:
+    with store.write() as work:
         waiting: dict[str, list[tuple[Any, ...]]] = {"bars": [], "levels": []}
         for block in every:
             table = "bars" if block.step else "levels"
             if len(block.times) < _MANY:
                 waiting[table] += _whole_rows(block)
                 continue
-            _flush(connection, table, waiting)  # in their order: what comes later wins
-            literal = _literals(connection, block.asset, block.venue, *([block.step] if block.step else []))
+            _flush(work, table, waiting)  # in their order: what comes later wins
+            literal = _literals(work, block.asset, block.venue, *([block.step] if block.step else []))
             # SQLite keeps NaN as NULL, so the values go in as they are.
             body = zip(block.times, *(column.tolist() for column in block.values.T), strict=True)
-            connection.executemany(_upsert(table, literal, block.columns), body)
+            work.executemany(_upsert(table, literal, block.columns), body)
         for table in waiting:
-            _flush(connection, table, waiting)
-        connection.executemany(
+            _flush(work, table, waiting)
+        work.executemany(
             "INSERT INTO series (asset, input, venue, step, first, last) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT "
             "DO UPDATE SET first = min(first, excluded.first), last = max(last, excluded.last)",
             (
@@ -171,11 +164,11 @@ def _whole_rows(block: _Block) -> list[tuple[Any, ...]]:
     return found
 
 
-def _flush(connection: sqlite3.Connection, table: str, waiting: dict[str, list[tuple[Any, ...]]]) -> None:
+def _flush(work: Work, table: str, waiting: dict[str, list[tuple[Any, ...]]]) -> None:
     """Write the rows that wait for a table."""
     if rows := waiting[table]:
         head, columns = ("?, ?, ?", BARS) if table == "bars" else ("?, ?", LEVELS)
-        connection.executemany(_upsert(table, head, columns), rows)
+        work.executemany(_upsert(table, head, columns), rows)
         waiting[table] = []
 
 
@@ -205,7 +198,7 @@ def newest(store: Store, asset: str, name: str, venue: str | None = None) -> New
         return None
     latest = max(each.known for each in every)
     fresh = [each.venue for each in every if latest - each.known <= _AS_FRESH_MS]
-    speaker = min(fresh, key=lambda each: (place(each), each))
+    speaker = min(fresh, key=lambda each: (venue_order(each), each))
     mine = [each for each in every if each.venue == speaker]
     best = max(mine, key=lambda each: (each.known, each.step))  # of a whole day and its last hour the day is exact
     table, step = ("bars", "AND step = ?") if best.step else ("levels", "")

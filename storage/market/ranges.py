@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from signals.liquidation.passed import Span
 from signals.liquidation.watching import stored_as
-from storage.engine.database import from_ms, to_ms
+from signals.units import from_ms, to_ms
 from storage.market import points
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from signals.units import from_ms, to_ms
 from storage.alerts import outbox
-from storage.engine.database import from_ms, to_ms
 from storage.market import thinning
 from storage.market.thinning import FIVE_MINUTES, HOUR
 
@@ -131,10 +131,8 @@ def _next_chain(store: Store, asset: str, venue: str, after: int) -> int | None:
 
 
 def _drop_chain(store: Store, asset: str, venue: str, at: int) -> int:
-    with store.write() as connection:
-        return connection.execute(
-            "DELETE FROM options WHERE asset = ? AND venue = ? AND at = ?", (asset, venue, at)
-        ).rowcount
+    with store.write() as work:
+        return work.execute("DELETE FROM options WHERE asset = ? AND venue = ? AND at = ?", (asset, venue, at)).rowcount
 
 
 # --- history, where a limit is set ------------------------------------------------------------------------------------
@@ -159,28 +157,28 @@ def _drop_oldest(store: Store, asset: str, venue: str, step: int, end: int) -> i
     table = "bars" if step else "levels"
     where = "asset = ? AND venue = ?" + " AND step = ?" * bool(step)
     of = (asset, venue, *([step] if step else []))
-    with store.write() as connection:
-        last = connection.execute(
+    with store.write() as work:
+        last = work.execute(
             f"SELECT max(at) FROM (SELECT at FROM {table} WHERE {where} AND at < ? ORDER BY at LIMIT ?)",  # noqa: S608 - our names
             (*of, end, _ROWS),
         ).fetchone()[0]
         if last is None:
             return 0
-        gone = connection.execute(f"DELETE FROM {table} WHERE {where} AND at <= ?", (*of, last)).rowcount  # noqa: S608 - as above
-        names = connection.execute(
+        gone = work.execute(f"DELETE FROM {table} WHERE {where} AND at <= ?", (*of, last)).rowcount  # noqa: S608 - as above
+        names = work.execute(
             "SELECT input FROM series WHERE asset = ? AND venue = ? AND step = ? AND first <= ?",
             (asset, venue, step, last),
         ).fetchall()
         for (name,) in names:
-            first = connection.execute(
+            first = work.execute(
                 f"SELECT at FROM {table} WHERE {where} AND {name} IS NOT NULL ORDER BY at LIMIT 1",  # noqa: S608 - as above
                 of,
             ).fetchone()
             key = (asset, name, venue, step)
             if first is None:
-                connection.execute("DELETE FROM series WHERE asset = ? AND input = ? AND venue = ? AND step = ?", key)
+                work.execute("DELETE FROM series WHERE asset = ? AND input = ? AND venue = ? AND step = ?", key)
             else:
-                connection.execute(
+                work.execute(
                     "UPDATE series SET first = ? WHERE asset = ? AND input = ? AND venue = ? AND step = ?",
                     (first[0], *key),
                 )
@@ -204,8 +202,8 @@ def _messages(store: Store, end: int) -> Iterator[Gone]:
     for row in old:
         while rows := _drop_rows(store, "outbox", "notice = ?", row["id"]):
             yield Gone("messages", rows)
-        with store.write() as connection:
-            connection.execute("DELETE FROM notices WHERE id = ?", (row["id"],))
+        with store.write() as work:
+            work.execute("DELETE FROM notices WHERE id = ?", (row["id"],))
         yield Gone("messages", 1)
     episodes = store.rows(
         "SELECT DISTINCT m.episode FROM messages m JOIN episodes e ON e.id = m.episode WHERE e.ended < ? "
@@ -219,8 +217,8 @@ def _messages(store: Store, end: int) -> Iterator[Gone]:
 
 def _drop_rows(store: Store, table: str, where: str, number: int) -> int:
     key = "(notice, destination)" if table == "outbox" else "(episode, destination)"
-    with store.write() as connection:
-        return connection.execute(
+    with store.write() as work:
+        return work.execute(
             f"DELETE FROM {table} WHERE {key} IN (SELECT {key[1:-1]} FROM {table} WHERE {where} LIMIT {_ROWS})",  # noqa: S608 - our words
             (number,),
         ).rowcount
@@ -235,9 +233,9 @@ def _marks(store: Store) -> dict[str, int]:
 
 
 def _mark(store: Store, name: str, at: int) -> None:
-    with store.write() as connection:
+    with store.write() as work:
         marks = _marks(store) | {name: at}
-        connection.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (_SETTING, json.dumps(marks)))
+        work.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (_SETTING, json.dumps(marks)))
 
 
 def last_run(store: Store) -> datetime | None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from signals.liquidation.watching import RateRow, settlements, stored_as, typical_day
-from storage.engine.database import to_ms
+from signals.units import to_ms
 from storage.market import points
 
 if TYPE_CHECKING:

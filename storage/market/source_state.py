@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from storage.engine.database import from_ms, to_ms
+from signals.units import from_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,8 +41,8 @@ class Note:
 def save_notes(store: Store, every: Iterable[Note]) -> None:
     """Keep what is to be said of the sources in use; those of before are forgotten."""
     found = json.dumps([[each.source, each.attribution, list(each.caveats)] for each in every])
-    with store.write() as connection:
-        connection.execute("INSERT OR REPLACE INTO settings (name, value) VALUES ('source_notes', ?)", (found,))
+    with store.write() as work:
+        work.execute("INSERT OR REPLACE INTO settings (name, value) VALUES ('source_notes', ?)", (found,))
 
 
 def notes(store: Store) -> list[Note]:
@@ -53,8 +53,8 @@ def notes(store: Store) -> list[Note]:
 
 def save(store: Store, every: Iterable[SourceHealth]) -> None:
     """Keep the state of sources."""
-    with store.write() as connection:
-        connection.executemany(
+    with store.write() as work:
+        work.executemany(
             "INSERT OR REPLACE INTO source_health "
             "(source, topic, state, since, last_good, next_try, error, quarantined) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [
@@ -95,8 +95,8 @@ _TOLD = "told of "  # before a source's name: the state that people were last to
 
 def remember_told(store: Store, source: str, state: str) -> None:
     """Keep what was told of a source, so that the next process does not tell it again."""
-    with store.write() as connection:
-        connection.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (_TOLD + source, state))
+    with store.write() as work:
+        work.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (_TOLD + source, state))
 
 
 def told(store: Store) -> dict[str, str]:

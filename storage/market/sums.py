@@ -21,7 +21,8 @@ import numpy as np
 
 from signals.inputs import EVERYWHERE, INPUTS
 from signals.series import Coverage
-from storage.engine.database import from_ms, to_ms
+from signals.units import from_ms, to_ms
+from signals.venues import venue_order
 from storage.market import points
 from storage.market.grid import Grid, floor, of_venue
 
@@ -214,9 +215,7 @@ def _stored(store: Store, asset: str, names: Sequence[str], grid: Grid) -> dict[
         for venue in {each.venue for each in near} - {EVERYWHERE}:
             seen[venue] = seen.get(venue, 0) + 1
             venues.setdefault(venue, [each for each in near if each.venue == venue])
-    whole = sorted(
-        (venue for venue in venues if seen[venue] == len(names)), key=lambda each: (points.place(each), each)
-    )
+    whole = sorted((venue for venue in venues if seen[venue] == len(names)), key=lambda each: (venue_order(each), each))
     return {venue: venues[venue] for venue in whole}
 
 

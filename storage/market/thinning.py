@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from signals.inputs import LEVELS
-from storage.engine.database import to_ms
+from signals.units import to_ms
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -70,8 +70,8 @@ def busy(store: Store, asset: str, venue: str, bucket: timedelta, *, start: int,
 def thin_window(store: Store, asset: str, venue: str, bucket: timedelta, start: int) -> int:
     """Thin one window that `busy` named, in one transaction; return how many rows went."""
     end = start + _WINDOW_MS[bucket]
-    with store.write() as connection:
-        gone = connection.execute(
+    with store.write() as work:
+        gone = work.execute(
             _THIN,
             {
                 "asset": asset,
@@ -83,13 +83,13 @@ def thin_window(store: Store, asset: str, venue: str, bucket: timedelta, start: 
         ).rowcount
         if gone:
             # The directory says where each input begins; its end is a last value, which stays.
-            begun = connection.execute(
+            begun = work.execute(
                 "SELECT input, first FROM series WHERE asset = ? AND venue = ? AND step = 0 AND first >= ? "
                 "AND first < ?",
                 (asset, venue, start, end),
             ).fetchall()
             for name, first in begun:
-                connection.execute(
+                work.execute(
                     "UPDATE series SET first = (SELECT at FROM levels WHERE asset = ? AND venue = ? AND at >= ? "  # noqa: S608 - our names
                     f"AND {name} IS NOT NULL ORDER BY at LIMIT 1) "
                     "WHERE asset = ? AND input = ? AND venue = ? AND step = 0",

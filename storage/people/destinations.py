@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from storage.engine.database import from_ms, to_ms
+from signals.units import from_ms, to_ms
 
 if TYPE_CHECKING:
     import sqlite3
@@ -47,8 +47,8 @@ def ensure(
     store: Store, platform: str, chat: str, topic: str | None, *, kind: str, title: str | None, now: datetime
 ) -> Destination:
     """Return a destination, made if it is new and brought back if it was gone."""
-    with store.write() as connection:
-        connection.execute(
+    with store.write() as work:
+        work.execute(
             "INSERT INTO destinations (platform, chat, topic, kind, title, created) VALUES (?, ?, ?, ?, ?, ?) "
             "ON CONFLICT DO UPDATE SET gone = NULL, gone_reason = NULL, kind = excluded.kind, title = excluded.title",
             (platform, chat, topic or "", kind, title, to_ms(now)),
@@ -66,9 +66,9 @@ def everyone(store: Store) -> list[Destination]:
 
 def subscribe(store: Store, destination: int, watch: str, asset: str) -> bool:
     """Add a subscription; False if it was there. `*` means every alarm or every asset."""
-    with store.write() as connection:
+    with store.write() as work:
         return (
-            connection.execute(
+            work.execute(
                 "INSERT OR IGNORE INTO subscriptions (destination, watch, asset) VALUES (?, ?, ?)",
                 (destination, watch, asset),
             ).rowcount
@@ -78,8 +78,8 @@ def subscribe(store: Store, destination: int, watch: str, asset: str) -> bool:
 
 def unsubscribe(store: Store, destination: int, watch: str = ANY, asset: str = ANY) -> int:
     """Remove subscriptions and return how many. `*` stands for all of them."""
-    with store.write() as connection:
-        return connection.execute(
+    with store.write() as work:
+        return work.execute(
             "DELETE FROM subscriptions WHERE destination = ? AND (? = '*' OR watch = ?) AND (? = '*' OR asset = ?)",
             (destination, watch, watch, asset, asset),
         ).rowcount
@@ -95,37 +95,37 @@ def subscriptions(store: Store, destination: int) -> list[tuple[str, str]]:
 
 def set_zone(store: Store, destination: int, zone: str) -> None:
     """Keep the time zone of a destination (an IANA name)."""
-    with store.write() as connection:
-        connection.execute("UPDATE destinations SET zone = ? WHERE id = ?", (zone, destination))
+    with store.write() as work:
+        work.execute("UPDATE destinations SET zone = ? WHERE id = ?", (zone, destination))
 
 
 def set_venue(store: Store, destination: int, venue: str | None) -> None:
     """Keep the exchange that a destination means when it names none; None takes it back."""
-    with store.write() as connection:
-        connection.execute("UPDATE destinations SET venue = ? WHERE id = ?", (venue, destination))
+    with store.write() as work:
+        work.execute("UPDATE destinations SET venue = ? WHERE id = ?", (venue, destination))
 
 
 def moved(store: Store, platform: str, old: str, new: str) -> None:
     """Give a chat its new id (a group that became a supergroup), in one transaction; merge if the new id is known."""
-    with store.write() as connection:
-        for row in connection.execute(
+    with store.write() as work:
+        for row in work.execute(
             "SELECT id, topic FROM destinations WHERE platform = ? AND chat = ?", (platform, old)
         ).fetchall():
-            known = connection.execute(
+            known = work.execute(
                 "SELECT id FROM destinations WHERE platform = ? AND chat = ? AND topic = ?",
                 (platform, new, row["topic"]),
             ).fetchone()
             if known is None:
-                connection.execute("UPDATE destinations SET chat = ? WHERE id = ?", (new, row["id"]))
+                work.execute("UPDATE destinations SET chat = ? WHERE id = ?", (new, row["id"]))
                 continue
             for table in ("subscriptions", "outbox", "messages"):
-                connection.execute(
+                work.execute(
                     f"UPDATE OR IGNORE {table} SET destination = ? WHERE destination = ?",  # noqa: S608 - our names
                     (known["id"], row["id"]),
                 )
-            connection.execute("DELETE FROM destinations WHERE id = ?", (row["id"],))
+            work.execute("DELETE FROM destinations WHERE id = ?", (row["id"],))
             # The chat lives under this id, or nobody would move there: what waits for it must not wait for ever.
-            connection.execute("UPDATE destinations SET gone = NULL, gone_reason = NULL WHERE id = ?", (known["id"],))
+            work.execute("UPDATE destinations SET gone = NULL, gone_reason = NULL WHERE id = ?", (known["id"],))
 
 
 def _destination(row: sqlite3.Row) -> Destination:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from storage.engine.database import Store
+    from storage.engine.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +37,19 @@ def forget(store: Store, platform: str, chat: str, user: str | None = None) -> F
     Connections delete securely (storage/engine/database.py), so rows are overwritten where they stood; emptying the
     log afterwards takes their earlier copies. Copies of the file made by anybody are not reached.
     """
-    with store.write() as connection:
-        rows = connection.execute("SELECT id FROM destinations WHERE platform = ? AND chat = ?", (platform, chat))
+    with store.write() as work:
+        rows = work.execute("SELECT id FROM destinations WHERE platform = ? AND chat = ?", (platform, chat))
         places = [row["id"] for row in rows.fetchall()]
         mine = f"destination IN ({', '.join('?' * len(places))}) OR (platform = ? AND owner = ?)"
         of = (*places, platform, user)
-        _forget_private(connection, places, [row["id"] for row in _positions(connection, mine, of)])
+        _forget_private(work, places, [row["id"] for row in _positions(work, mine, of)])
         found = {
-            table: connection.execute(f"DELETE FROM {table} WHERE {mine}", of).rowcount  # noqa: S608 - marks only
+            table: work.execute(f"DELETE FROM {table} WHERE {mine}", of).rowcount  # noqa: S608 - marks only
             for table in ("positions", "followed")
         }
-        counts = {table: _delete(connection, table, places) for table in ("subscriptions", "outbox", "messages")}
+        counts = {table: _delete(work, table, places) for table in ("subscriptions", "outbox", "messages")}
         for place in places:
-            connection.execute("DELETE FROM destinations WHERE id = ?", (place,))
+            work.execute("DELETE FROM destinations WHERE id = ?", (place,))
     return Forgotten(
         len(places),
         counts["subscriptions"],
@@ -59,22 +60,22 @@ def forget(store: Store, platform: str, chat: str, user: str | None = None) -> F
     )
 
 
-def _delete(connection: sqlite3.Connection, table: str, places: list[int]) -> int:
+def _delete(work: Work, table: str, places: list[int]) -> int:
     return sum(
-        connection.execute(f"DELETE FROM {table} WHERE destination = ?", (place,)).rowcount  # noqa: S608 - our names
+        work.execute(f"DELETE FROM {table} WHERE destination = ?", (place,)).rowcount  # noqa: S608 - our names
         for place in places
     )
 
 
-def _positions(connection: sqlite3.Connection, mine: str, of: tuple[object, ...]) -> list[sqlite3.Row]:
-    return connection.execute(f"SELECT id FROM positions WHERE {mine}", of).fetchall()  # noqa: S608 - marks only
+def _positions(work: Work, mine: str, of: tuple[object, ...]) -> list[sqlite3.Row]:
+    return work.execute(f"SELECT id FROM positions WHERE {mine}", of).fetchall()  # noqa: S608 - marks only
 
 
-def _forget_private(connection: sqlite3.Connection, places: list[int], positions: list[int]) -> None:
+def _forget_private(work: Work, places: list[int], positions: list[int]) -> None:
     """Delete what was written for these places alone: lists of late messages, notices of positions, their episodes."""
     alone: dict[int, str | None] = {}
     for place in places:
-        rows = connection.execute(
+        rows = work.execute(
             "SELECT o.notice, n.watch FROM outbox o JOIN notices n ON n.id = o.notice WHERE o.destination = ? "
             "AND (n.watch IS NULL OR substr(n.watch, 1, ?) = ?) "
             "AND NOT EXISTS (SELECT 1 FROM outbox x WHERE x.notice = o.notice AND x.destination <> ?)",
@@ -82,9 +83,9 @@ def _forget_private(connection: sqlite3.Connection, places: list[int], positions
         )
         alone |= {row["notice"]: row["watch"] for row in rows.fetchall()}
     watches = [(each,) for each in {*filter(None, alone.values()), *(f"{PRIVATE}{each}" for each in positions)}]
-    connection.executemany("DELETE FROM outbox WHERE notice = ?", [(each,) for each in alone])
-    connection.executemany("DELETE FROM notices WHERE id = ?", [(each,) for each in alone])
-    connection.executemany("DELETE FROM notices WHERE watch = ?", watches)
-    connection.executemany("DELETE FROM messages WHERE episode IN (SELECT id FROM episodes WHERE watch = ?)", watches)
-    connection.executemany("UPDATE positions SET episode = NULL WHERE 'position ' || id = ?", watches)
-    connection.executemany("DELETE FROM episodes WHERE watch = ?", watches)
+    work.executemany("DELETE FROM outbox WHERE notice = ?", [(each,) for each in alone])
+    work.executemany("DELETE FROM notices WHERE id = ?", [(each,) for each in alone])
+    work.executemany("DELETE FROM notices WHERE watch = ?", watches)
+    work.executemany("DELETE FROM messages WHERE episode IN (SELECT id FROM episodes WHERE watch = ?)", watches)
+    work.executemany("UPDATE positions SET episode = NULL WHERE 'position ' || id = ?", watches)
+    work.executemany("DELETE FROM episodes WHERE watch = ?", watches)

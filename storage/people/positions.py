@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from signals.alerts.episodes import State, from_json, to_json
 from signals.liquidation.watching import Stake
+from signals.units import from_ms, to_ms
 from storage.alerts.episodes import PRIVATE
-from storage.engine.database import from_ms, to_ms
 
 if TYPE_CHECKING:
     import sqlite3
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from storage.engine.database import Store
+    from storage.engine.work import Work
 
 MOST_POSITIONS = 20
 MOST_ADDRESSES = 5
@@ -142,8 +143,8 @@ def add(
 
     TooMany where the person watches as many as one may.
     """
-    with store.write() as connection:
-        known = connection.execute(
+    with store.write() as work:
+        known = work.execute(
             "SELECT number FROM positions WHERE platform = ? AND owner = ? AND followed IS NULL AND asset = ? "
             "AND venue = ? AND contract = ? AND side = ? AND entry = ? AND leverage = ? AND size_coins IS ? "
             "AND size_usd IS ?",
@@ -151,42 +152,40 @@ def add(
         ).fetchone()
         if known is not None:
             return int(known["number"]), False
-        count = connection.execute(
+        count = work.execute(
             "SELECT count(*) FROM positions WHERE platform = ? AND owner = ? AND followed IS NULL",
             (owner.platform, owner.user),
         ).fetchone()[0]
         if count >= MOST_POSITIONS:
             raise TooMany
-        number = _next_number(connection, owner)
-        _insert(connection, owner, stake, number=number, name=name, lines=lines, state=state, at=at, table_of=table_of)
+        number = _next_number(work, owner)
+        _insert(work, owner, stake, number=number, name=name, lines=lines, state=state, at=at, table_of=table_of)
         return number, True
 
 
-def hold(
-    connection: sqlite3.Connection, of_: Followed, stake: Stake, *, lines: Sequence[float], at: datetime
-) -> Watched:
+def hold(work: Work, of_: Followed, stake: Stake, *, lines: Sequence[float], at: datetime) -> Watched:
     """Watch a position that a followed address was seen to hold."""
-    row = connection.execute("SELECT platform, owner FROM followed WHERE id = ?", (of_.id,)).fetchone()
+    row = work.execute("SELECT platform, owner FROM followed WHERE id = ?", (of_.id,)).fetchone()
     owner = Owner(row["platform"], row["owner"], of_.destination)
-    made = _insert(connection, owner, stake, name=None, lines=lines, state=State(), at=at, followed=of_.id)
+    made = _insert(work, owner, stake, name=None, lines=lines, state=State(), at=at, followed=of_.id)
     return Watched(
         id=made, destination=of_.destination, number=None, stake=stake, name=None, lines=tuple(lines), state=State(),
         followed=of_.id, zone=of_.zone,
     )  # fmt: skip
 
 
-def unchanged(connection: sqlite3.Connection, each: Watched) -> bool:
+def unchanged(work: Work, each: Watched) -> bool:
     """Tell whether a position is still watched, and as it was read: its owner may change it meanwhile."""
-    row = connection.execute("SELECT name, lines, added, looked, doubt FROM positions WHERE id = ?", (each.id,))
+    row = work.execute("SELECT name, lines, added, looked, doubt FROM positions WHERE id = ?", (each.id,))
     return [tuple(found) for found in row.fetchall()] == [
         (each.name, json.dumps(list(each.lines)), each.stake.added, _ms(each.looked), _ms(each.doubt))
     ]
 
 
-def save(connection: sqlite3.Connection, each: Watched) -> None:
+def save(work: Work, each: Watched) -> None:
     """Keep where a position stands, inside the transaction that also keeps what it causes."""
     stake = each.stake
-    connection.execute(
+    work.execute(
         "UPDATE positions SET state = ?, episode = ?, table_of = ?, silent = ?, given = ?, mark = ?, seen = ?, "
         "looked = ?, doubt = ?, entry = ?, leverage = ?, size_coins = ? WHERE id = ?",
         (
@@ -207,26 +206,26 @@ def save(connection: sqlite3.Connection, each: Watched) -> None:
     )
 
 
-def change(connection: sqlite3.Connection, each: Watched) -> None:
+def change(work: Work, each: Watched) -> None:
     """Keep what its owner has changed: name, lines and added margin, with where it stands by them.
 
     An episode that it has no more is over; nothing is told of that, since the owner just was.
     """
-    connection.execute(
+    work.execute(
         "UPDATE positions SET name = ?, lines = ?, added = ? WHERE id = ?",
         (each.name, json.dumps(list(each.lines)), each.stake.added, each.id),
     )
-    save(connection, each)
+    save(work, each)
 
 
-def end_episode(connection: sqlite3.Connection, each: Watched, at: datetime) -> None:
+def end_episode(work: Work, each: Watched, at: datetime) -> None:
     """End the episode of a position that goes on."""
-    connection.execute("UPDATE episodes SET ended = ? WHERE watch = ? AND ended IS NULL", (to_ms(at), each.watch))
+    work.execute("UPDATE episodes SET ended = ? WHERE watch = ? AND ended IS NULL", (to_ms(at), each.watch))
 
 
-def change_followed(connection: sqlite3.Connection, of_: Followed) -> None:
+def change_followed(work: Work, of_: Followed) -> None:
     """Keep the name and the lines of a followed address."""
-    connection.execute(
+    work.execute(
         "UPDATE followed SET name = ?, lines = ? WHERE id = ?", (of_.name, json.dumps(list(of_.lines)), of_.id)
     )
 
@@ -235,8 +234,8 @@ def follow(
     store: Store, owner: Owner, address: str, *, name: str | None, lines: Sequence[float], at: datetime
 ) -> tuple[int, bool]:
     """Follow an address and return (its number, whether it is new). TooMany as for `add`."""
-    with store.write() as connection:
-        every = connection.execute(
+    with store.write() as work:
+        every = work.execute(
             "SELECT number, address FROM followed WHERE platform = ? AND owner = ?", (owner.platform, owner.user)
         ).fetchall()
         for row in every:
@@ -244,8 +243,8 @@ def follow(
                 return int(row["number"]), False
         if len(every) >= MOST_ADDRESSES:
             raise TooMany
-        number = _next_number(connection, owner)
-        connection.execute(
+        number = _next_number(work, owner)
+        work.execute(
             "INSERT INTO followed (destination, platform, owner, number, address, name, lines, begun) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (owner.destination, owner.platform, owner.user, number, address, name, json.dumps(list(lines)), to_ms(at)),
@@ -253,50 +252,50 @@ def follow(
         return number, True
 
 
-def is_followed(connection: sqlite3.Connection, followed: int) -> bool:
+def is_followed(work: Work, followed: int) -> bool:
     """Tell whether an address is still followed."""
-    return connection.execute("SELECT 1 FROM followed WHERE id = ?", (followed,)).fetchone() is not None
+    return work.execute("SELECT 1 FROM followed WHERE id = ?", (followed,)).fetchone() is not None
 
 
-def looked(connection: sqlite3.Connection, followed: int, *, seen: datetime | None, silent: bool) -> None:
+def looked(work: Work, followed: int, *, seen: datetime | None, silent: bool) -> None:
     """Note the last good answer about an address, or that its owner was told of the silence."""
-    connection.execute(
+    work.execute(
         "UPDATE followed SET seen = coalesce(?, seen), silent = ? WHERE id = ?",
         (_ms(seen), silent, followed),
     )
 
 
-def remove(connection: sqlite3.Connection, ids: Collection[int]) -> None:
+def remove(work: Work, ids: Collection[int]) -> None:
     """Forget positions with their episodes and with every message about them that is still stored."""
     for each in ids:
         watch = f"{PRIVATE}{each}"
-        connection.execute("DELETE FROM positions WHERE id = ?", (each,))
-        connection.execute("DELETE FROM outbox WHERE notice IN (SELECT id FROM notices WHERE watch = ?)", (watch,))
-        connection.execute("DELETE FROM notices WHERE watch = ?", (watch,))
-        connection.execute("DELETE FROM messages WHERE episode IN (SELECT id FROM episodes WHERE watch = ?)", (watch,))
-        connection.execute("DELETE FROM episodes WHERE watch = ?", (watch,))
+        work.execute("DELETE FROM positions WHERE id = ?", (each,))
+        work.execute("DELETE FROM outbox WHERE notice IN (SELECT id FROM notices WHERE watch = ?)", (watch,))
+        work.execute("DELETE FROM notices WHERE watch = ?", (watch,))
+        work.execute("DELETE FROM messages WHERE episode IN (SELECT id FROM episodes WHERE watch = ?)", (watch,))
+        work.execute("DELETE FROM episodes WHERE watch = ?", (watch,))
 
 
-def finish(connection: sqlite3.Connection, each: Watched, now: datetime) -> None:
+def finish(work: Work, each: Watched, now: datetime) -> None:
     """Take a position away that is over, while what is to be told about it still goes out."""
-    connection.execute("DELETE FROM positions WHERE id = ?", (each.id,))
-    end_episode(connection, each, now)
+    work.execute("DELETE FROM positions WHERE id = ?", (each.id,))
+    end_episode(work, each, now)
 
 
-def unfollow(connection: sqlite3.Connection, ids: Collection[int]) -> None:
+def unfollow(work: Work, ids: Collection[int]) -> None:
     """Forget addresses and the positions seen there."""
     for each in ids:
-        rows = connection.execute("SELECT id FROM positions WHERE followed = ?", (each,)).fetchall()
-        remove(connection, [row["id"] for row in rows])
-        connection.execute("DELETE FROM followed WHERE id = ?", (each,))
+        rows = work.execute("SELECT id FROM positions WHERE followed = ?", (each,)).fetchall()
+        remove(work, [row["id"] for row in rows])
+        work.execute("DELETE FROM followed WHERE id = ?", (each,))
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
 
 
-def _next_number(connection: sqlite3.Connection, owner: Owner) -> int:
+def _next_number(work: Work, owner: Owner) -> int:
     """Return the number after the highest in use: one that was just given up is not at once somebody else's."""
-    found = connection.execute(
+    found = work.execute(
         "SELECT max(number) FROM (SELECT number FROM positions WHERE platform = ? AND owner = ? "
         "UNION ALL SELECT number FROM followed WHERE platform = ? AND owner = ?)",
         (owner.platform, owner.user) * 2,
@@ -305,7 +304,7 @@ def _next_number(connection: sqlite3.Connection, owner: Owner) -> int:
 
 
 def _insert(
-    connection: sqlite3.Connection,
+    work: Work,
     owner: Owner,
     stake: Stake,
     *,
@@ -317,7 +316,7 @@ def _insert(
     followed: int | None = None,
     table_of: date | None = None,
 ) -> int:
-    cursor = connection.execute(
+    cursor = work.execute(
         "INSERT INTO positions (destination, platform, owner, number, followed, asset, venue, contract, side, entry, "
         "leverage, size_coins, size_usd, name, lines, begun, state, table_of) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

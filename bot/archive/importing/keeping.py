@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from signals.inputs import INPUTS
-from storage.engine.database import from_ms
+from signals.units import from_ms
 from storage.market import retention
 from storage.market.points import Points, write
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 
 from bot.market.exchange.contracts import Contract
-from bot.market.exchange.recipe import Unreadable, number, points, rows_of, stamp, to_ms
+from bot.market.exchange.recipe import Unreadable, number, points, rows_of, stamp
 from bot.market.exchange.strict import Answer, Refused, is_refusal, lowered, translated
 from bot.market.source import Ask, NotOffered, Topic
 from signals.inputs import MARKET
+from signals.units import to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -6,19 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.market.exchange.recipe import (
-    HOUR,
-    Unreadable,
-    apart,
-    backwards,
-    depth,
-    milliseconds,
-    number,
-    pairs,
-    rows_of,
-    stamp,
-    to_ms,
-)
+from bot.market.exchange.recipe import Unreadable, apart, backwards, depth, number, pairs, rows_of, stamp
+from signals.units import HOUR, in_ms, to_ms
 
 if TYPE_CHECKING:
     from bot.market.exchange.contracts import Contract
@@ -61,7 +50,7 @@ class Side:
         oldest = ask.now - KEPT
 
         async def page(end: int) -> list[tuple[int, float]]:
-            start = max(end - (_PAGE - 1) * milliseconds(HOUR), to_ms(oldest))
+            start = max(end - (_PAGE - 1) * in_ms(HOUR), to_ms(oldest))
             asked: dict[str, Any] = {"period": "1h", "limit": _PAGE, "startTime": start, "endTime": end}
             answer = rows_of(await ask_raw(method, named | asked), least=0)
             return [(stamp(row["timestamp"]), number(row["longShortRatio"])) for row in answer]

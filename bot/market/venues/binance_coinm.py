@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.market.exchange.recipe import (
-    HOUR,
     SAME_TIME,
     Unreadable,
     apart,
@@ -16,7 +15,6 @@ from bot.market.exchange.recipe import (
     bar,
     before_settlement,
     hourly,
-    milliseconds,
     number,
     points,
     row_of,
@@ -24,10 +22,10 @@ from bot.market.exchange.recipe import (
     running,
     settled,
     stamp,
-    to_ms,
     with_taker,
 )
 from bot.market.venues.binance_both import COIN_M, KEPT
+from signals.units import HOUR, in_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +45,7 @@ async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     """Read closed hourly bars; columns 5 and 9 count contracts, whose dollars are fixed."""
 
     async def page(end: int) -> list[tuple[int, Any]]:
-        stretch = {"startTime": end - (_BARS - 1) * milliseconds(HOUR), "endTime": end, "limit": _BARS}
+        stretch = {"startTime": end - (_BARS - 1) * in_ms(HOUR), "endTime": end, "limit": _BARS}
         asked = {"symbol": contract.market_id, "interval": "1h"} | stretch
         return [(stamp(row[0]), row) for row in rows_of(await ask_raw("dapiPublicGetKlines", asked), least=0)]
 
@@ -67,7 +65,7 @@ async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Poin
     premium = await _premium(ask_raw, contract)
     mark = number(premium["markPrice"])
     columns = {"open_interest_usd": [contract.usd(contracts, mark)]}
-    if abs(stamp(premium["time"]) - at) <= milliseconds(SAME_TIME):
+    if abs(stamp(premium["time"]) - at) <= in_ms(SAME_TIME):
         columns["open_interest_coin"] = [contract.coins(contracts, mark)]
     now = points(contract, [at], columns)
     return [*await _history(ask_raw, contract, ask), now]
@@ -79,7 +77,7 @@ async def _history(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     oldest = ask.now - KEPT
 
     async def page(end: int) -> list[tuple[int, Any]]:
-        start = max(end - (_PAGE - 1) * milliseconds(HOUR), to_ms(oldest))
+        start = max(end - (_PAGE - 1) * in_ms(HOUR), to_ms(oldest))
         stretch = {"period": "1h", "limit": _PAGE, "startTime": start, "endTime": end}
         asked = COIN_M.named(contract) | {"contractType": "PERPETUAL"} | stretch
         answer = rows_of(await ask_raw("dapiDataGetOpenInterestHist", asked), least=0)
@@ -110,7 +108,7 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         return [live]
 
     async def page(end: int) -> list[tuple[int, float]]:
-        stretch = {"startTime": max(end - _RATES * milliseconds(HOUR), 0), "endTime": end, "limit": _RATES}
+        stretch = {"startTime": max(end - _RATES * in_ms(HOUR), 0), "endTime": end, "limit": _RATES}
         answer = await ask_raw("dapiPublicGetFundingRate", {"symbol": contract.market_id} | stretch)
         return [(stamp(row["fundingTime"]), number(row["fundingRate"])) for row in rows_of(answer, least=0)]
 

@@ -10,19 +10,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.market.exchange.recipe import (
-    HOUR,
     Missing,
     Unreadable,
     before_settlement,
-    milliseconds,
     number,
     pages,
     points,
     rows_of,
     settled,
     stamp,
-    to_ms,
 )
+from signals.units import HOUR, in_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,7 +62,7 @@ async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
 
 def _limit(start: int, end: int) -> int:
     """Ask for no more rows than there are: the weight of the call grows with the limit (1, 2, 5, 10)."""
-    return min(_BARS_A_CALL, (end - start) // milliseconds(HOUR) + 2)
+    return min(_BARS_A_CALL, (end - start) // in_ms(HOUR) + 2)
 
 
 def _closed(rows: Sequence[Any], now: datetime) -> list[Any]:
@@ -82,7 +80,7 @@ def _closed(rows: Sequence[Any], now: datetime) -> list[Any]:
 def _bars(contract: Contract, rows: Sequence[Any]) -> Points:
     """Put kline rows into our columns: 1..4 prices, 7 quote volume, 10 taker-buy quote volume."""
     times = [stamp(row[0]) for row in rows]
-    if any(at % milliseconds(HOUR) for at in times):
+    if any(at % in_ms(HOUR) for at in times):
         raise Unreadable("bars that do not begin on the hour")
     prices = {name: [number(row[at]) / contract.multiplier for row in rows] for name, at in _PRICES.items()}
     flows = {"volume_usd": [number(row[7]) for row in rows], "taker_buy_usd": [number(row[10]) for row in rows]}
@@ -104,7 +102,7 @@ async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Poin
     at, coins = stamp(live["time"]), number(live["openInterest"]) * contract.multiplier
     columns = {"open_interest_coin": [coins]}
     premium = await _premium(ask_raw, contract)
-    if abs(stamp(premium["time"]) - at) <= milliseconds(_SAME_TIME):  # else no USD: a wrong product is worse than none
+    if abs(stamp(premium["time"]) - at) <= in_ms(_SAME_TIME):  # else no USD: a wrong product is worse than none
         columns["open_interest_usd"] = [coins * number(premium["markPrice"]) / contract.multiplier]
     return [*found, points(contract, [at], columns)]
 
@@ -126,7 +124,7 @@ async def _open_interest_history(ask_raw: Raw, contract: Contract, ask: Ask) -> 
                 "endTime": page.end,
             },
         )
-        rows.extend(rows_of(answer, least=1 if page.end - page.start >= milliseconds(3 * HOUR) else 0))
+        rows.extend(rows_of(answer, least=1 if page.end - page.start >= in_ms(3 * HOUR) else 0))
     for row in rows:
         _same_symbol(row, contract)
     if not rows:

@@ -24,8 +24,8 @@ from bot.market.exchange.recipe import (
     running,
     settled,
     stamp,
-    to_ms,
 )
+from signals.units import to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.market.exchange.recipe import (
-    HOUR,
     Unreadable,
     apart,
     backwards,
@@ -17,7 +16,6 @@ from bot.market.exchange.recipe import (
     before_settlement,
     depth,
     hourly,
-    milliseconds,
     number,
     pairs,
     points,
@@ -27,6 +25,7 @@ from bot.market.exchange.recipe import (
     settled,
     stamp,
 )
+from signals.units import HOUR, in_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,8 +56,7 @@ async def _bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[tuple[int, A
     async def page(end: int) -> list[tuple[int, Any]]:
         answer = await ask_raw(
             "publicGetV5MarketKline",
-            _asked(contract)
-            | {"interval": "60", "limit": _BARS, "start": end - _BARS * milliseconds(HOUR), "end": end},
+            _asked(contract) | {"interval": "60", "limit": _BARS, "start": end - _BARS * in_ms(HOUR), "end": end},
         )
         return [(stamp(row[0]), row) for row in _list(answer)]
 
@@ -87,7 +85,7 @@ async def _history(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         answer = await ask_raw(
             "publicGetV5MarketOpenInterest",
             _asked(contract)
-            | {"intervalTime": "1h", "limit": _ROWS, "startTime": end - _ROWS * milliseconds(HOUR), "endTime": end},
+            | {"intervalTime": "1h", "limit": _ROWS, "startTime": end - _ROWS * in_ms(HOUR), "endTime": end},
         )
         return [(stamp(row["timestamp"]), row) for row in _list(answer)]
 
@@ -96,7 +94,7 @@ async def _history(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         at: number(row["singleOpenInterest"]) if row.get("singleOpenInterest") else number(row["openInterest"]) / _SIDES
         for at, row in rows
     }
-    closes = {at + milliseconds(HOUR): number(row[4]) for at, row in await _bars(ask_raw, contract, ask)}
+    closes = {at + in_ms(HOUR): number(row[4]) for at, row in await _bars(ask_raw, contract, ask)}
     return apart(
         contract,
         {

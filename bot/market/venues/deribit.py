@@ -11,13 +11,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.market.exchange.recipe import (
-    HOUR,
     Unreadable,
     backwards,
     bar,
     depth,
     hourly,
-    milliseconds,
     number,
     pairs,
     points,
@@ -25,9 +23,9 @@ from bot.market.exchange.recipe import (
     running,
     settled,
     stamp,
-    to_ms,
 )
 from bot.market.source import NotOffered
+from signals.units import HOUR, in_ms, to_ms
 from storage.market.options import Chain, Option
 
 if TYPE_CHECKING:
@@ -54,7 +52,7 @@ async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     """Read closed hourly bars; `cost` is the volume in USD, taker-buy volume is not published."""
 
     async def page(end: int) -> list[tuple[int, Any]]:
-        stretch = {"start_timestamp": end - _BARS * milliseconds(HOUR), "end_timestamp": end}
+        stretch = {"start_timestamp": end - _BARS * in_ms(HOUR), "end_timestamp": end}
         asked = {"instrument_name": contract.market_id, "resolution": "60"} | stretch
         found = (await ask_raw("publicGetGetTradingviewChartData", asked))["result"]
         names = ("open", "high", "low", "close", "cost")
@@ -89,7 +87,7 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         return [live]
 
     async def page(end: int) -> list[tuple[int, float]]:
-        stretch = {"start_timestamp": end - _RATES * milliseconds(HOUR), "end_timestamp": end}
+        stretch = {"start_timestamp": end - _RATES * in_ms(HOUR), "end_timestamp": end}
         answer = await ask_raw("publicGetGetFundingRateHistory", {"instrument_name": contract.market_id} | stretch)
         rows = rows_of(answer["result"], least=0)
         return [(stamp(each["timestamp"]), number(each["interest_1h"])) for each in rows]
@@ -112,7 +110,7 @@ async def volatility(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]
         raise NotOffered(f"Deribit has a volatility index of {' and '.join(_DVOL)} only.")
 
     async def page(end: int) -> list[tuple[int, float]]:
-        stretch = {"start_timestamp": end - 1000 * milliseconds(HOUR), "end_timestamp": end}
+        stretch = {"start_timestamp": end - 1000 * in_ms(HOUR), "end_timestamp": end}
         answer = await ask_raw(
             "publicGetGetVolatilityIndexData", {"currency": contract.asset, "resolution": "3600"} | stretch
         )
@@ -123,7 +121,7 @@ async def volatility(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]
     rows = await backwards(page, since=since, until=ask.now, most=6)
     if not rows:
         raise Unreadable("no volatility came where some is certain")
-    times = [min(at + milliseconds(HOUR), to_ms(ask.now)) for at, _ in rows]
+    times = [min(at + in_ms(HOUR), to_ms(ask.now)) for at, _ in rows]
     return [points(contract, times, {"implied_volatility": [value for _, value in rows]})]
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.market.exchange.recipe import (
-    HOUR,
     Unreadable,
     apart,
     backwards,
@@ -17,7 +16,6 @@ from bot.market.exchange.recipe import (
     before_settlement,
     depth,
     hourly,
-    milliseconds,
     number,
     points,
     row_of,
@@ -25,8 +23,8 @@ from bot.market.exchange.recipe import (
     running,
     settled,
     stamp,
-    to_ms,
 )
+from signals.units import HOUR, in_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,7 +103,7 @@ async def ratios(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
 
 async def _stats(ask_raw: Raw, contract: Contract, ask: Ask) -> list[tuple[int, Mapping[str, Any]]]:
     """Read statistics stamped with the beginning of their stretch, at whose end the level held."""
-    interval, span = ("1h", milliseconds(HOUR)) if ask.since else ("5m", milliseconds(HOUR) // 12)
+    interval, span = ("1h", in_ms(HOUR)) if ask.since else ("5m", in_ms(HOUR) // 12)
 
     async def page(end: int) -> list[tuple[int, Any]]:
         start = end // 1000 - _STATS * span // 1000

@@ -11,7 +11,6 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.market.exchange.recipe import (
-    HOUR,
     Missing,
     Unreadable,
     backwards,
@@ -19,15 +18,14 @@ from bot.market.exchange.recipe import (
     before_settlement,
     depth,
     hourly,
-    milliseconds,
     number,
     points,
     rows_of,
     running,
     settled,
     stamp,
-    to_ms,
 )
+from signals.units import HOUR, in_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +44,7 @@ _LEVELS: Final = 20
 
 async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     """Read closed hourly bars, the newest 5,000 at most. Volume comes in coins: its dollars are those at the close."""
-    start = to_ms(ask.since) if ask.since else to_ms(ask.now) - _BARS * milliseconds(HOUR)
+    start = to_ms(ask.since) if ask.since else to_ms(ask.now) - _BARS * in_ms(HOUR)
     request = {"coin": contract.market_id, "interval": "1h", "startTime": start, "endTime": to_ms(ask.now)}
     rows = rows_of(await ask_raw(_INFO, {"type": "candleSnapshot", "req": request}))
     found = [bar(stamp(row["t"]), (row[name] for name in "ohlc"), number(row["v"]) * number(row["c"])) for row in rows]
@@ -79,7 +77,7 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         return [live]
 
     async def page(end: int) -> list[tuple[int, float]]:
-        start = end - _ROWS * milliseconds(HOUR)
+        start = end - _ROWS * in_ms(HOUR)
         asked = {"type": "fundingHistory", "coin": contract.market_id, "startTime": start, "endTime": end}
         answer = rows_of(await ask_raw(_INFO, asked), least=0)
         return [(stamp(each["time"]), number(each["fundingRate"])) for each in answer]

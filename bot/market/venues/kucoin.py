@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.market.exchange.recipe import (
-    HOUR,
     Unreadable,
     apart,
     backwards,
@@ -17,7 +16,6 @@ from bot.market.exchange.recipe import (
     before_settlement,
     depth,
     hourly,
-    milliseconds,
     number,
     pairs,
     points,
@@ -26,8 +24,8 @@ from bot.market.exchange.recipe import (
     running,
     settled,
     stamp,
-    to_ms,
 )
+from signals.units import HOUR, in_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +48,7 @@ async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     """Read closed hourly bars. The last column is the turnover in USDT; taker-buy volume is not published."""
 
     async def page(end: int) -> list[tuple[int, Any]]:
-        stretch = {"from": end - (_BARS - 1) * milliseconds(HOUR), "to": end}
+        stretch = {"from": end - (_BARS - 1) * in_ms(HOUR), "to": end}
         asked = {"symbol": contract.market_id, "granularity": 60} | stretch
         return [(stamp(row[0]), row) for row in _data(await ask_raw("futuresPublicGetKlineQuery", asked))]
 
@@ -78,7 +76,7 @@ async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Poin
 
     async def page(end: int) -> list[tuple[int, float]]:
         asked = {"symbol": contract.market_id, "interval": "1hour", "pageSize": _STATS, "endAt": end}
-        stretch = {"startAt": end - _STATS * milliseconds(HOUR)}
+        stretch = {"startAt": end - _STATS * in_ms(HOUR)}
         rows = _data(await ask_raw("utaGetMarketOpenInterest", asked | stretch))
         return [(stamp(each["ts"]), contract.coins(number(each["openInterest"]), mark)) for each in rows]
 
@@ -101,7 +99,7 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         return [live]
 
     async def page(end: int) -> list[tuple[int, float]]:
-        asked = {"symbol": contract.market_id, "from": end - 100 * milliseconds(HOUR), "to": end}
+        asked = {"symbol": contract.market_id, "from": end - 100 * in_ms(HOUR), "to": end}
         rows = _data(await ask_raw("futuresPublicGetContractFundingRates", asked))
         return [(stamp(each["timepoint"]), number(each["fundingRate"])) for each in rows]
 
@@ -114,7 +112,7 @@ def _hours(row: Mapping[str, Any]) -> float:
     granularity = row.get("currentFundingRateGranularity") or row.get("fundingRateGranularity")
     if granularity is None:
         raise Unreadable("a contract without a funding interval")
-    return number(granularity) / milliseconds(HOUR)
+    return number(granularity) / in_ms(HOUR)
 
 
 async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- a recipe's signature

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.market.exchange.recipe import (
-    HOUR,
     Unreadable,
     apart,
     backwards,
@@ -16,7 +15,6 @@ from bot.market.exchange.recipe import (
     before_settlement,
     depth,
     hourly,
-    milliseconds,
     number,
     pairs,
     points,
@@ -27,6 +25,7 @@ from bot.market.exchange.recipe import (
     stamp,
     with_taker,
 )
+from signals.units import HOUR, in_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +60,7 @@ async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         return [(stamp(row[0]), row) for row in _data(answer)]
 
     rows = await backwards(page, since=ask.since, until=ask.now, most=50)
-    if rows and rows[-1][0] + 2 * milliseconds(HOUR) <= _ms(ask):
+    if rows and rows[-1][0] + 2 * in_ms(HOUR) <= _ms(ask):
         newest = await ask_raw(
             "publicGetMarketCandles", {"instId": contract.market_id, "bar": "1H", "limit": 3}
         )  # the history lags a little behind the hour
@@ -149,7 +148,7 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
 
 
 def _hours(rate: Mapping[str, Any]) -> float:
-    hours = (stamp(rate["nextFundingTime"]) - stamp(rate["fundingTime"])) / milliseconds(HOUR)
+    hours = (stamp(rate["nextFundingTime"]) - stamp(rate["fundingTime"])) / in_ms(HOUR)
     if not hours > 0:
         raise Unreadable("two settlements at one time")
     return float(round(hours, 3))

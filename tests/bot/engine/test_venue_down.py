@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.engine.evaluate import judge
-from handlers.readings import VENUES, NotKnown, coverage_words, read
+from handlers.readings import NotKnown, coverage_words, read
 from handlers.reply import Line, plain_text
 from handlers.words.alerts import Told
 from signals.metric import Reading, metrics
+from signals.venues import venue_title
 from storage.alerts import episodes
 from storage.engine.database import Store
 from storage.market import panels, points
@@ -121,7 +122,7 @@ def test_one_of_four_is_no_fall_when_it_goes_and_no_rise_when_it_is_back(
     assert episodes.of(store, "oi_zscore", "BTC") == []
     assert said(store, down) == "4 of 4 venues, 100 % of usual open interest"
     for hour in (down + 1, down + hours):
-        who = VENUES[venue]
+        who = venue_title(venue)
         assert said(store, hour) in {f"3 of 4 venues, {n} % of usual open interest · without {who}" for n in coverage}
         change = reading(store, hour)
         assert isinstance(change, Reading)

@@ -17,7 +17,7 @@ from bot.market.cross_checks import LASTING, Agreement
 from bot.market.exchange.table import BY_NAME, OPTIONS
 from bot.market.exchange.venue import CcxtVenue
 from bot.market.providers.defillama import DefiLlama
-from handlers.readings import source_title
+from signals.venues import source_title
 from storage.market.points import Newest, Points
 from tests.fakes.exchange import Clock, FakeExchange
 

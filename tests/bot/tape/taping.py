@@ -28,8 +28,9 @@ from handlers.answer import answer_blocks
 from handlers.channels.terminal.channel import Terminal
 from handlers.command import Asker, Deps
 from handlers.reply import plain_text
+from signals.units import from_ms
 from storage.alerts import episodes
-from storage.engine.database import Store, from_ms
+from storage.engine.database import Store
 from storage.market import points, source_state
 from tests.fakes.exchange import FakeExchange
 from tests.fakes.streams import FakeStreams

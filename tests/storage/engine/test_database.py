@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from signals.units import from_ms, to_ms
 from storage.engine import database, migrations
-from storage.engine.database import Store, StoreError, from_ms, to_ms
+from storage.engine.database import Store, StoreError
 
 SETTING = "INSERT INTO settings (name, value) VALUES (?, ?)"
 ROOT = Path(__file__).resolve().parents[3]

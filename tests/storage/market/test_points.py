@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.engine.database import Store, to_ms
+from signals.units import to_ms
+from storage.engine.database import Store
 from storage.market import points
 from storage.market.points import Points
 

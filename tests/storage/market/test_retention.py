@@ -17,8 +17,9 @@ from bot.archive.parsing import KEPT_FINE
 from bot.config import LONGEST_LOOK_BACK, Config
 from signals.inputs import LEVELS
 from signals.metric import metrics
+from signals.units import from_ms, to_ms
 from storage.alerts import episodes, outbox
-from storage.engine.database import Store, from_ms, to_ms
+from storage.engine.database import Store
 from storage.market import options, panels, points, retention, thinning
 from storage.market.points import Points
 from storage.people import destinations

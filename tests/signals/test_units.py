@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from signals.settlement import next_settlement
+from signals.units import next_settlement
 
 
 @pytest.mark.parametrize(

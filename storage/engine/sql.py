@@ -1,0 +1,81 @@
+"""Named queries: SQL lives in `queries.sql` beside the modules that use it, and is asked for by name.
+
+A file is a row of queries, each under a line `-- name: <name>`; comment lines below it say what it is for. Parameters
+are written `:name`. What is not the same in every database is written `{word}` and filled in by the dialect; what the
+caller fills in (columns of inputs) is written `{word}` too and given to `filled`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+from storage.engine.dialect import SQLITE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_NAME: Final = re.compile(r"^-- name: ([a-z][a-z0-9_]*)$", re.MULTILINE)
+_COMMENT: Final = re.compile(r"^\s*--.*\n?", re.MULTILINE)
+_WORD: Final = re.compile(r"\{([a-z_]+)\}")
+_COLUMNS: Final = re.compile(r"[a-z][a-z0-9_]*(, [a-z][a-z0-9_]*)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One statement with its name, for errors and for whoever measures."""
+
+    name: str
+    text: str
+
+    def filled(self, **words: str) -> Query:
+        """Fill in names of tables or columns, e.g. `filled(columns="open, high")`.
+
+        ValueError for anything that is not a list of plain names: a value never becomes SQL.
+        """
+        for word, text in words.items():
+            if not _COLUMNS.fullmatch(text):
+                raise ValueError(f"{self.name}: {word} must be names, not {text!r}")
+        return Query(self.name, _WORD.sub(lambda found: words.get(found[1], found[0]), self.text))
+
+    def spelt(self, **parts: str) -> Query:
+        """Fill in SQL that was made of our own words, where names alone will not do (an upsert over all columns)."""
+        return Query(self.name, _WORD.sub(lambda found: parts.get(found[1], found[0]), self.text))
+
+
+class Queries:
+    """The queries of one file, as attributes; AttributeError for a name that the file does not have."""
+
+    def __init__(self, place: str, found: Mapping[str, Query]) -> None:
+        self._place, self._found = place, dict(found)
+
+    def __getattr__(self, name: str) -> Query:
+        try:
+            return self._found[name]
+        except KeyError:
+            raise AttributeError(f"{self._place} has no query {name}") from None
+
+    def __iter__(self) -> Iterator[Query]:
+        return iter(self._found.values())
+
+
+@cache
+def queries(package: str) -> Queries:
+    """Return the queries of `queries.sql` in a package, e.g. `queries("storage.alerts")`; read once."""
+    text = files(package).joinpath("queries.sql").read_text(encoding="utf-8")
+    return Queries(f"{package}/queries.sql", parse(text))
+
+
+def parse(text: str) -> dict[str, Query]:
+    """Read a file of queries. ValueError for a name that stands twice or a query without a statement."""
+    parts = _NAME.split(text)[1:]
+    found: dict[str, Query] = {}
+    for name, body in zip(parts[::2], parts[1::2], strict=True):
+        statement = _COMMENT.sub("", body).strip().rstrip(";")
+        if name in found or not statement:
+            raise ValueError(f"query {name} stands twice" if name in found else f"query {name} has no statement")
+        found[name] = Query(name, _WORD.sub(lambda word: SQLITE.words.get(word[1], word[0]), statement))
+    return found

@@ -1,0 +1,49 @@
+"""A unit of work: what is written together, all of it or nothing. It is handed on; who gets it knows no database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from storage.engine.sql import Query
+
+
+class Work:
+    """One open transaction. Made by Store.write(); what it has written is seen by its own reading at once."""
+
+    __slots__ = ("connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection  # for storage/engine alone
+
+    def run(self, query: Query, **values: Any) -> int:
+        """Run a statement and return how many rows it changed."""
+        return self.connection.execute(query.text, values).rowcount
+
+    def insert(self, query: Query, **values: Any) -> int:
+        """Insert one row and return its number."""
+        return int(self.connection.execute(query.text, values).lastrowid or 0)
+
+    def many(self, query: Query, rows: Iterable[Sequence[Any] | Mapping[str, Any]]) -> int:
+        """Run a statement once for each row and return how many rows were changed in all."""
+        return self.connection.executemany(query.text, rows).rowcount
+
+    def rows(self, query: Query, **values: Any) -> list[sqlite3.Row]:
+        """Read rows."""
+        return self.connection.execute(query.text, values).fetchall()
+
+    def one(self, query: Query, **values: Any) -> sqlite3.Row | None:
+        """Read one row, or None."""
+        found: sqlite3.Row | None = self.connection.execute(query.text, values).fetchone()
+        return found
+
+    def execute(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> sqlite3.Cursor:
+        """Run a statement that has no name yet; goes when every query has one."""
+        return self.connection.execute(sql, values)
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> sqlite3.Cursor:
+        """Run a statement that has no name yet once for each row; goes as `execute` does."""
+        return self.connection.executemany(sql, rows)

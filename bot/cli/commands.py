@@ -72,7 +72,7 @@ def run(config: Path | None, db: Path | None, record: Path | None = None, tape: 
         return
     from bot import log
     from bot.app import build
-    from handlers.channels.channel import SendFailed
+    from handlers.channels.failure import SendFailed
     from handlers.words import wording
     from signals.venues import venue_title
 

@@ -74,7 +74,7 @@ async def _telegram(settings: Config) -> Finding:
     token = settings.telegram_token()
     if token is None:
         return Finding(good=True, text="no Telegram token: perpulse speaks in the terminal")
-    from handlers.channels.channel import SendFailed  # noqa: PLC0415 - the library only where it is used
+    from handlers.channels.failure import SendFailed  # noqa: PLC0415 - the library only where it is used
     from handlers.channels.telegram.token import whoami  # noqa: PLC0415
 
     try:

@@ -1,4 +1,4 @@
-"""The way out: what every channel offers to the sender, and the one error it raises."""
+"""The way out: what every channel offers to the sender, and what it is asked to send."""
 
 from __future__ import annotations
 
@@ -44,40 +44,6 @@ class Outgoing:
     maybe_repeat: bool = False
     silent: bool = False
     plain: bool = False
-
-
-class SendFailed(Exception):  # noqa: N818 - it says what happened
-    """A message did not go out, in words that the sender can decide on without knowing any library.
-
-    permanent: never try this destination again (blocked, kicked, gone). retry_after: seconds the platform asked for.
-    maybe_sent: the platform may have accepted it before the answer was lost. scope: whether the pause concerns this
-    chat or the whole platform. moved_to: the chat's new id. unreadable: the markup was refused, send it plain.
-    unauthorised: the token is not accepted, stop sending on this platform. drop: this message is dead, the chat lives.
-    """
-
-    def __init__(
-        self,
-        reason: str,
-        *,
-        permanent: bool = False,
-        retry_after: float | None = None,
-        maybe_sent: bool = False,
-        scope: Literal["chat", "platform"] = "chat",
-        moved_to: str | None = None,
-        unreadable: bool = False,
-        unauthorised: bool = False,
-        drop: bool = False,
-    ) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.permanent = permanent
-        self.retry_after = retry_after
-        self.maybe_sent = maybe_sent
-        self.scope = scope
-        self.moved_to = moved_to
-        self.unreadable = unreadable
-        self.unauthorised = unauthorised
-        self.drop = drop
 
 
 class Channel(Protocol):

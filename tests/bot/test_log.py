@@ -17,7 +17,7 @@ from bot.app import build
 from bot.clock import SystemClock
 from bot.config import Config
 from bot.delivery.dispatcher import Sender
-from handlers.channels.channel import SendFailed
+from handlers.channels.failure import TokenRefused
 from handlers.channels.telegram.channel import Telegram, Timeouts
 from handlers.reply import Line
 from handlers.words.alerts import Told
@@ -141,12 +141,17 @@ async def test_a_broadcast_with_every_kind_of_trouble_tells_nothing(
         await fake.until(lambda: fake.counts()["sendMessage"] >= 5)
         fake.revoked = True  # the library quotes the token in this error
         sender.poke()
-        await fake.until(lambda: sender.platforms["telegram"].halted)
-        reprs += [repr(telegram), repr(sender), repr(sender.platforms), str(sender.platforms["telegram"].halted)]
+        await fake.until(lambda: sender.platforms["telegram"].trouble.halted)
+        reprs += [
+            repr(telegram),
+            repr(sender),
+            repr(sender.platforms),
+            str(sender.platforms["telegram"].trouble.halted),
+        ]
         sender.stop()
         await sending
         another = Telegram(SecretStr(TOKEN), answer=nobody, base_url=fake.base_url, timeouts=quick)
-        with pytest.raises(SendFailed) as refused:
+        with pytest.raises(TokenRefused) as refused:
             await another.start()
         await another.stop()
         reprs += [str(refused.value), repr(refused.value)]

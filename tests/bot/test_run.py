@@ -26,7 +26,7 @@ from bot.config import Config, Market, Telegram
 from bot.market.exchange.table import BINANCE
 from bot.market.exchange.venue import CcxtVenue
 from bot.market.providers.alternative_me import AlternativeMe
-from handlers.channels.channel import SendFailed
+from handlers.channels.failure import TokenRefused
 from handlers.channels.telegram.token import whoami
 from handlers.command import Asker, commands
 from storage.alerts import episodes
@@ -325,9 +325,8 @@ async def test_in_telegram_commands_are_answered_and_an_alert_lives_in_one_messa
 async def test_a_refused_token_ends_the_start_in_words(in_telegram: World) -> None:
     assert in_telegram.telegram
     in_telegram.telegram.revoked = True
-    with pytest.raises(SendFailed, match="does not accept the bot's token") as failed:
+    with pytest.raises(TokenRefused, match="does not accept the bot's token"):
         await in_telegram.build().run()
-    assert failed.value.unauthorised
 
 
 async def test_doctor_asks_telegram_who_the_token_is(in_telegram: World) -> None:
@@ -347,7 +346,7 @@ async def test_doctor_asks_telegram_who_the_token_is(in_telegram: World) -> None
     assert len(bad) == 3
     assert all("\n" not in each and fake.token not in each for each in bad)
     assert any("@BotFather" in each for each in bad)
-    with pytest.raises(SendFailed, match="does not accept"):
+    with pytest.raises(TokenRefused, match="does not accept"):
         await whoami(SecretStr("no token at all"), fake.base_url)
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from handlers.channels.channel import Address, Limits, Outgoing, SendFailed
+from handlers.channels.channel import Address, Limits, Outgoing
 from handlers.reply import Line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from handlers.channels.failure import SendFailed
 
 
 class HandClock:

@@ -33,7 +33,8 @@ from telegram.error import Conflict, InvalidToken, TelegramError
 from telegram.ext import Application, TypeHandler
 from telegram.request import HTTPXRequest
 
-from handlers.channels.channel import Address, Outgoing, SendFailed
+from handlers.channels.channel import Address, Outgoing
+from handlers.channels.failure import ChatGone, ChatMoved, MarkupRefused, SendFailed, Throttled
 from handlers.channels.telegram.errors import failure
 from handlers.channels.telegram.reading import PollRequest
 from handlers.channels.telegram.render import clean, clip
@@ -156,7 +157,7 @@ class Telegram:
     async def start(self) -> None:
         """Log in, set the menu and take updates; while Telegram is out of reach, keep trying in the background.
 
-        SendFailed with `unauthorised` when the token is refused.
+        TokenRefused when it is.
         """
         try:
             await self._log_in()
@@ -327,18 +328,21 @@ class Telegram:
             await self.send(to, message)
         except SendFailed as failed:
             log.info("an answer was refused", chat=to.chat, reason=failed.reason)
-            if failed.moved_to:
-                await self._on_moved(to.chat, failed.moved_to)
-                to = replace(to, chat=failed.moved_to)
-            elif failed.permanent:
-                await self._on_gone(to.chat, failed.reason)
-                return
-            elif failed.retry_after is not None and failed.retry_after <= LONGEST_WAIT:
-                await asyncio.sleep(failed.retry_after)
-            elif not failed.unreadable:
-                return
+            match failed:
+                case ChatMoved(to=new):
+                    await self._on_moved(to.chat, new)
+                    to = replace(to, chat=new)
+                case ChatGone():
+                    await self._on_gone(to.chat, failed.reason)
+                    return
+                case Throttled(seconds=seconds) if seconds <= LONGEST_WAIT:
+                    await asyncio.sleep(seconds)
+                case MarkupRefused():
+                    message = replace(message, plain=True)
+                case _:
+                    return
             with contextlib.suppress(SendFailed):
-                await self.send(to, replace(message, plain=failed.unreadable))
+                await self.send(to, message)
 
     # -- who may what -----------------------------------------------------------------------------------------------
 

@@ -12,7 +12,8 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOpti
 from telegram.constants import FloodLimit, InlineKeyboardButtonLimit, MessageLimit, ParseMode
 from telegram.error import TelegramError
 
-from handlers.channels.channel import Address, Limits, Outgoing, SendFailed
+from handlers.channels.channel import Address, Limits, Outgoing
+from handlers.channels.failure import ChatGone, MessageRefused, PerhapsSent, SendFailed, Throttled
 from handlers.channels.telegram.errors import failure, is_topic_gone, is_unchanged
 from handlers.channels.telegram.render import clean, clip, render
 from handlers.reply import Block, Buttons, Line, Picture, Table
@@ -56,9 +57,7 @@ class Sending:
             try:
                 sent = f"{await self._send_photo(to, message, photos[0][0], caption)}p"
                 photos = photos[1:]
-            except SendFailed as failed:
-                if not failed.drop:
-                    raise
+            except MessageRefused as failed:
                 log.warning("a picture was refused, its text goes alone", reason=failed.reason)
                 message = replace(message, blocks=_with_words(blocks, [alt for _, alt in photos]))
                 photos = []
@@ -97,9 +96,9 @@ class Sending:
                 await self._send_photo(to, follower, png, caption)
             except SendFailed as failed:
                 log.warning("a picture did not follow its text", reason=failed.reason)
-                if failed.retry_after is None or failed.retry_after > LONGEST_WAIT:
+                if not isinstance(failed, Throttled) or failed.seconds > LONGEST_WAIT:
                     return
-                await asyncio.sleep(failed.retry_after)
+                await asyncio.sleep(failed.seconds)
             else:
                 return
 
@@ -172,17 +171,17 @@ class Sending:
             if is_unchanged(error):
                 raise _Unchanged("nothing changed") from None
             if is_topic_gone(error):
-                raise _TopicGone(error.message, permanent=True) from None
+                raise _TopicGone(error.message) from None
             raise failure(error) from None
         except TimeoutError:
-            raise SendFailed("Telegram took too long", maybe_sent=True) from None
+            raise PerhapsSent("Telegram took too long") from None
 
 
 class _Unchanged(SendFailed):
     """An edit changed nothing."""
 
 
-class _TopicGone(SendFailed):
+class _TopicGone(ChatGone):
     """The topic is closed or gone."""
 
 

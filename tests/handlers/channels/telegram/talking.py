@@ -1,0 +1,77 @@
+"""A running Telegram channel over the fake Bot API, and what happened to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+from handlers.channels.telegram.channel import Telegram, Timeouts
+from handlers.command import Asker, Deps, command
+from handlers.reply import Block, Line, Reply
+
+if TYPE_CHECKING:
+    from tests.fakes.bot_api import BotApi
+
+PRIVATE, GROUP = 11, -20
+QUICK = Timeouts(connect=0.5, read=0.25, poll=1.0, whole=2.0, retry=0.02, standby=0.1)
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """No arguments."""
+
+
+@command(subject="market", example="/oi")
+async def oi(deps: Deps, args: Nothing) -> Reply:
+    """Show open interest."""
+    return Reply(())
+
+
+@command(subject="own", example="/sub", changes_chat=True)
+async def sub(deps: Deps, args: Nothing) -> Reply:
+    """Send alerts to this chat."""
+    return Reply(())
+
+
+@dataclass
+class Place:
+    """A running bot, its fake Telegram, and what happened."""
+
+    fake: BotApi
+    telegram: Telegram
+    asked: list[tuple[str, Asker]] = field(default_factory=list)
+    moved: list[tuple[str, str]] = field(default_factory=list)
+    gone: list[tuple[str, str]] = field(default_factory=list)
+
+    async def heard(self, count: int) -> None:
+        """Wait until so many command lines have arrived."""
+        await self.fake.until(lambda: len(self.asked) >= count)
+
+
+def bot_of(fake: BotApi, **more: Any) -> Place:
+    async def answer(line: str, asker: Asker) -> tuple[Block, ...]:
+        place.asked.append((line, asker))
+        if line == "/broken":
+            raise RuntimeError("a defect")
+        return (Line(f"You said {line}"),)
+
+    async def moved(old: str, new: str) -> None:
+        place.moved.append((old, new))
+
+    async def gone(chat: str, reason: str) -> None:
+        place.gone.append((chat, reason))
+
+    telegram = Telegram(
+        SecretStr(fake.token),
+        answer=answer,
+        on_moved=moved,
+        on_gone=gone,
+        listed=(oi, sub),
+        base_url=fake.base_url,
+        timeouts=QUICK,
+        **more,
+    )
+    place = Place(fake, telegram)
+    return place

@@ -5,6 +5,7 @@ Nothing heavy is imported here: a calculator must answer before pandas would hav
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from handlers.command import Refused, commands
@@ -14,10 +15,18 @@ from handlers.reply import Line
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from handlers.command import Command, Deps
     from handlers.reply import Block, Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a channel shows to somebody: `blocks` at once, and in their place what `news` brings, unless it is None."""
+
+    blocks: tuple[Block, ...]
+    news: Awaitable[tuple[Block, ...] | None] | None = None
 
 
 async def answer(text: str, deps: Deps) -> Reply:
@@ -51,7 +60,7 @@ def look_up(text: str) -> tuple[Command, str]:
     raise Refused(f"There is no command “{shown(name)}”.{meant} Type /help to see all commands.")
 
 
-async def answer_blocks(text: str, deps: Deps, *, on_error: Callable[[str, Exception], str]) -> tuple[Block, ...]:
+async def answer_blocks(text: str, deps: Deps, *, on_error: Callable[[str, Exception], str]) -> Answer:
     """Answer a line for a channel; whatever goes wrong is said in one line, so this never raises.
 
     on_error: writes an unexpected error to the log and returns the reference under which it stands there; `logged` is
@@ -61,13 +70,14 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: Callable[[str, Excep
     try:
         each, rest = look_up(text)
         name = each.name
-        return (await _run(each, rest, deps)).all_blocks()
+        return Answer((await _run(each, rest, deps)).all_blocks())
     except (Refused, StoreError) as error:
         said = str(error)
-        return (Line(said[:1].upper() + said[1:]),)
+        return Answer((Line(said[:1].upper() + said[1:]),))
     except Exception as error:  # noqa: BLE001 - one broken command must not take the channel down
         reference = on_error(name, error)
-        return (Line(f"Something went wrong on our side (ref {reference}). The owner can find it in the log."),)
+        said = f"Something went wrong on our side (ref {reference}). The owner can find it in the log."
+        return Answer((Line(said),))
 
 
 def logged(name: str, error: Exception) -> str:

@@ -46,7 +46,7 @@ LONGEST_ROW_PAUSE: Final = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """What becomes of the row, of its chat and of its platform.
+    """What becomes of the row, of its chat and of the other chats of its platform.
 
     row: it waits for another try, waits marked as a possible repeat, waits to go without markup, or is dead. counts:
     whether this was one of its tries, of which it has MOST_TRIES. pause: seconds before the second try; doubles with
@@ -57,19 +57,19 @@ class Remedy:
     counts: bool = False
     pause: float = 0.0
     chat: Literal["stays", "moves", "rests", "is gone"] = "stays"
-    platform: Literal["goes on", "stumbles", "floods", "halts"] = "goes on"
+    others: Literal["go on", "stumble", "flood", "halt"] = "go on"
 
 
 REMEDIES: Final[Mapping[type[SendFailed], Remedy]] = {
     ChatGone: Remedy("dead", chat="is gone"),
     ChatMoved: Remedy("waits", chat="moves"),
-    Throttled: Remedy("waits", chat="rests", platform="floods"),
+    Throttled: Remedy("waits", chat="rests", others="flood"),
     MarkupRefused: Remedy("plain", counts=True),
     MessageRefused: Remedy("dead"),
-    TokenRefused: Remedy("waits", platform="halts"),
-    Unreached: Remedy("waits", platform="stumbles"),
+    TokenRefused: Remedy("waits", others="halt"),
+    Unreached: Remedy("waits", others="stumble"),
     NotSent: Remedy("waits", counts=True, pause=1.0),
-    PerhapsSent: Remedy("uncertain", counts=True, pause=5.0, platform="stumbles"),
+    PerhapsSent: Remedy("uncertain", counts=True, pause=5.0, others="stumble"),
 }
 
 
@@ -144,15 +144,15 @@ class Failures:
                 outbox.rest(store, claim.destination, now + timedelta(seconds=asked))
 
     def _settle_platform(self, claim: Claim, trouble: Trouble, what: Remedy, failed: SendFailed, asked: float) -> None:
-        match what.platform:
-            case "goes on":
+        match what.others:
+            case "go on":
                 pass
-            case "halts":
+            case "halt":
                 trouble.halted = failed.reason
                 log.error("sending stops until the token is mended, what waits is kept", platform=claim.platform)
-            case "stumbles":
+            case "stumble":
                 self._stumbled(claim, trouble, failed)
-            case "floods":
+            case "flood":
                 self._flooded(trouble, failed, asked)
 
     def _pause_of(self, claim: Claim, first: float) -> timedelta:

@@ -1,12 +1,19 @@
-"""The way out: what every channel offers to the sender, and what it is asked to send."""
+"""What every channel offers: messages out, edits, commands in; and what it is given of the outside."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from handlers.answer import Answer
+    from handlers.command import Asker
     from handlers.reply import Block
+
+    # Runs a command line for somebody. Never raises.
+    Answerer = Callable[[str, Asker], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +53,61 @@ class Outgoing:
     plain: bool = False
 
 
-class Channel(Protocol):
-    """A place that messages leave through. One object per platform and token."""
+async def _no_picture(_: dict[str, Any]) -> None:
+    """Draw nothing: the words of a picture are shown in its place."""
 
-    platform: str  # "telegram", "terminal": the word stored with each destination
+
+async def _nobody_told(*_: str) -> None:
+    """Tell nobody."""
+
+
+def _stay() -> None:
+    """End nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a channel may use of the rest of perpulse; made in build(), one for each channel.
+
+    draw: a PNG of a chart, or None where it cannot be drawn. moved: a chat lives on under a new id (old, new; may be
+    told twice). gone: a chat is closed to us (chat, reason). leave: whoever sits at this channel ends the program.
+    """
+
+    draw: Callable[[dict[str, Any]], Awaitable[bytes | None]] = _no_picture
+    moved: Callable[[str, str], Awaitable[None]] = _nobody_told
+    gone: Callable[[str, str], Awaitable[None]] = _nobody_told
+    leave: Callable[[], None] = _stay
+
+
+class Channel(Protocol):
+    """A way in and out. One object per platform and token, made from its section of the configuration."""
+
+    platform: str  # the name of its folder: the word stored with each destination
     limits: Limits
 
+    async def start(self, answer: Answerer) -> None:
+        """Begin to take commands; what cannot be reached yet is tried again beside it.
+
+        TokenRefused where the owner has to mend something first.
+        """
+        ...
+
+    async def stop(self) -> None:
+        """Take no more commands, let running ones end, close what is open. Safe without `start`, and twice."""
+        ...
+
+    async def check(self) -> str:
+        """Return in one sentence that this channel would work, without starting it. SendFailed where it would not."""
+        ...
+
     async def send(self, to: Address, message: Outgoing) -> str:
-        """Send and return the platform's message id. SendFailed when it did not go out, or may not have."""
+        """Send and return the platform's message id. A kind of SendFailed when it did not go out, or may not have."""
         ...
 
     async def edit(self, to: Address, message_id: str, message: Outgoing) -> None:
         """Replace a message sent earlier; an edit that changes nothing is a success. SendFailed as for `send`."""
+        ...
+
+    async def working(self, to: Address) -> None:
+        """Show that an answer is being made (typing ...). A comfort: never raises."""
         ...

@@ -32,7 +32,7 @@ EVERY = [*ASKED, "/status", "/sub", "/unsub", "/tz", "/help", "/help oi", "/abou
 async def blocks(
     here: Any, line: str, on_error: Callable[[str, Exception], str] = lambda _, error: f"E {error}"
 ) -> str:
-    return plain_text(await answer_blocks(line, here.deps, on_error=on_error))
+    return plain_text((await answer_blocks(line, here.deps, on_error=on_error)).blocks)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ async def test_a_damaged_database_says_what_to_do(empty: Any, tmp_path: Path) ->
 
 
 async def test_an_answer_is_echo_text_stamp_and_buttons(desk: Callable[..., Any]) -> None:
-    shown = await answer_blocks("OI btc", desk("bundled", "2026-01-16").deps, on_error=logged)
+    shown = (await answer_blocks("OI btc", desk("bundled", "2026-01-16").deps, on_error=logged)).blocks
     assert isinstance(shown[0], Line)
     assert shown[0].role == "headline"
     assert [each.role for each in shown if isinstance(each, Line)][-1] == "stamp"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, Message, ReplyParameters
-from telegram.constants import FloodLimit, InlineKeyboardButtonLimit, MessageLimit, ParseMode
+from telegram.constants import ChatAction, FloodLimit, InlineKeyboardButtonLimit, MessageLimit, ParseMode
 from telegram.error import TelegramError
 
 from handlers.channels.channel import Address, Limits, Outgoing
@@ -23,12 +23,11 @@ if TYPE_CHECKING:
 
     from telegram import Bot
 
-    Draw = Callable[[dict[str, Any]], Awaitable[bytes | None]]
-
 log = structlog.get_logger(__name__)
 
 BUTTON_VERSION = "1"  # buttons of old messages outlive upgrades, so each says how it is to be read
 LONGEST_WAIT = 10.0  # seconds an answer or a second picture waits for a 429; a notice waits in the outbox instead
+LONGEST_TYPING = 1.0  # seconds that a sign of life may take
 LIMITS = Limits(
     text=MessageLimit.MAX_TEXT_LENGTH,
     caption=MessageLimit.CAPTION_LENGTH,
@@ -41,7 +40,7 @@ LIMITS = Limits(
 class Sending:
     """Sends and edits by one bot. draw: makes a PNG of a chart, or None. patience: seconds for one whole request."""
 
-    def __init__(self, bot: Bot, draw: Draw | None, patience: float) -> None:
+    def __init__(self, bot: Bot, draw: Callable[[dict[str, Any]], Awaitable[bytes | None]], patience: float) -> None:
         self._bot, self._draw, self._patience = bot, draw, patience
 
     async def send(self, to: Address, message: Outgoing) -> str:
@@ -88,6 +87,13 @@ class Sending:
         except _Unchanged:
             return
 
+    async def working(self, to: Address) -> None:
+        """Show "typing ..."; never raises, and the message does not wait for it longer than it is worth."""
+        with contextlib.suppress(TelegramError, TimeoutError):
+            async with asyncio.timeout(min(self._patience, LONGEST_TYPING)):
+                thread = int(to.topic) if to.topic else None
+                await self._bot.send_chat_action(_chat_id(to), ChatAction.TYPING, message_thread_id=thread)
+
     async def _follow(self, to: Address, first: str, png: bytes, alt: str) -> None:
         """Send a picture behind its text. Never raises: the text arrived, and a failure now would send it twice."""
         follower, caption = Outgoing((), reply_to=first, silent=True), render((Line(alt),), limit=LIMITS.caption)
@@ -110,7 +116,7 @@ class Sending:
             if not isinstance(block, Picture):
                 continue
             try:
-                png = await self._draw(block.chart) if self._draw else None
+                png = await self._draw(block.chart)
             except Exception:
                 log.exception("a chart was not drawn")
                 png = None

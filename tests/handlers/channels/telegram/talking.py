@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
+from handlers.answer import Answer
+from handlers.channels.channel import Outside
 from handlers.channels.telegram.channel import Telegram, Timeouts
+from handlers.channels.telegram.config import TelegramConfig
 from handlers.command import Asker, Deps, command
-from handlers.reply import Block, Line, Reply
+from handlers.reply import Line, Reply
 
 if TYPE_CHECKING:
+    from handlers.channels.channel import Answerer
     from tests.fakes.bot_api import BotApi
 
 PRIVATE, GROUP = 11, -20
@@ -41,9 +45,14 @@ class Place:
 
     fake: BotApi
     telegram: Telegram
+    answer: Answerer
+    answers: dict[str, Answer] = field(default_factory=dict)  # to what is said otherwise than "You said ..."
     asked: list[tuple[str, Asker]] = field(default_factory=list)
     moved: list[tuple[str, str]] = field(default_factory=list)
     gone: list[tuple[str, str]] = field(default_factory=list)
+
+    async def start(self) -> None:
+        await self.telegram.start(self.answer)
 
     async def heard(self, count: int) -> None:
         """Wait until so many command lines have arrived."""
@@ -51,11 +60,11 @@ class Place:
 
 
 def bot_of(fake: BotApi, **more: Any) -> Place:
-    async def answer(line: str, asker: Asker) -> tuple[Block, ...]:
+    async def answer(line: str, asker: Asker) -> Answer:
         place.asked.append((line, asker))
         if line == "/broken":
             raise RuntimeError("a defect")
-        return (Line(f"You said {line}"),)
+        return place.answers.get(line) or Answer((Line(f"You said {line}"),))
 
     async def moved(old: str, new: str) -> None:
         place.moved.append((old, new))
@@ -63,15 +72,7 @@ def bot_of(fake: BotApi, **more: Any) -> Place:
     async def gone(chat: str, reason: str) -> None:
         place.gone.append((chat, reason))
 
-    telegram = Telegram(
-        SecretStr(fake.token),
-        answer=answer,
-        on_moved=moved,
-        on_gone=gone,
-        listed=(oi, sub),
-        base_url=fake.base_url,
-        timeouts=QUICK,
-        **more,
-    )
-    place = Place(fake, telegram)
+    config = TelegramConfig(token=SecretStr(fake.token), base_url=fake.base_url)
+    outside = Outside(moved=moved, gone=gone, **more)
+    place = Place(fake, Telegram(config, outside, listed=(oi, sub), timeouts=QUICK), answer)
     return place

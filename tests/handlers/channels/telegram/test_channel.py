@@ -17,8 +17,9 @@ from pydantic import SecretStr
 from handlers.channels.channel import Address, Outgoing
 from handlers.channels.failure import MessageRefused, TokenRefused
 from handlers.channels.telegram.channel import Telegram
+from handlers.channels.telegram.config import TelegramConfig
 from handlers.channels.telegram.render import clip, render
-from handlers.command import Asker, commands
+from handlers.command import commands
 from handlers.reply import Block, Button, Buttons, Line, Picture, Table
 from tests.fakes.bot_api import TOKEN, BotApi
 from tests.fakes.telegram_chats import (
@@ -58,7 +59,7 @@ async def fake() -> AsyncIterator[BotApi]:
 @pytest.fixture
 async def place(fake: BotApi) -> AsyncIterator[Place]:
     made = bot_of(fake)
-    await made.telegram.start()
+    await made.start()
     yield made
     await made.telegram.stop()
 
@@ -282,11 +283,8 @@ async def test_telegram_takes_every_command_for_the_menu(fake: BotApi) -> None:
     if not commands():
         pytest.skip("no command is written yet")
 
-    async def answer(line: str, asker: Asker) -> tuple[Block, ...]:
-        return ()
-
-    telegram = Telegram(SecretStr(TOKEN), answer=answer, base_url=fake.base_url, timeouts=QUICK)
-    await telegram.start()
+    telegram = Telegram(TelegramConfig(token=SecretStr(TOKEN), base_url=fake.base_url), timeouts=QUICK)
+    await telegram.start(bot_of(fake).answer)
     await telegram.stop()
     assert [each["command"] for each in fake.menus["all_group_chats"]] == list(commands())
 
@@ -485,7 +483,7 @@ async def test_a_button_pressed_in_a_topic_is_answered_there(place: Place) -> No
 async def test_starts_while_telegram_is_away_and_answers_when_it_is_back(fake: BotApi) -> None:
     await fake.stop()
     place = bot_of(fake)
-    await place.telegram.start()
+    await place.start()
     await asyncio.sleep(0.05)
     await fake.start()
     fake.say(PRIVATE, ANN, "/oi")
@@ -497,7 +495,7 @@ async def test_a_refused_token_is_said_without_the_token(fake: BotApi, caplog: p
     fake.revoked = True
     place = bot_of(fake)
     with structlog.testing.capture_logs() as logs, pytest.raises(TokenRefused) as caught:
-        await place.telegram.start()
+        await place.start()
     await place.telegram.stop()
     assert fake.counts().total() <= 2
     assert caught.value.__cause__ is None  # what the library raised quotes the token
@@ -529,7 +527,7 @@ async def test_the_pause_grows_while_the_other_program_goes_on(place: Place) -> 
 async def test_stands_by_while_another_program_polls_and_comes_back(place: Place) -> None:
     other = bot_of(place.fake)
     with structlog.testing.capture_logs() as logs:
-        await other.telegram.start()
+        await other.start()
         await place.fake.until(lambda: any("standing by" in each["event"] for each in logs))
         await other.telegram.stop()
         await place.fake.until(lambda: any("reached again" in each["event"] for each in logs))
@@ -539,6 +537,6 @@ async def test_stands_by_while_another_program_polls_and_comes_back(place: Place
 
 async def test_stops_quickly_while_telegram_is_away(fake: BotApi) -> None:
     place = bot_of(fake)
-    await place.telegram.start()
+    await place.start()
     await fake.stop()
     await asyncio.wait_for(place.telegram.stop(), 5)

@@ -17,5 +17,5 @@ from handlers.channels.terminal.channel import Terminal
 )
 def test_the_line_between_messages_fits_the_screen(width: int, longest: int) -> None:
     out = io.StringIO()
-    Terminal(out, width=width).rule("message 1")
+    Terminal(out=out, width=width).rule("message 1")
     assert max(len(line) for line in out.getvalue().splitlines()) == longest

@@ -159,7 +159,7 @@ def _beginning(tape: Tape, settings: Config) -> str:
     size = f"{wording.count(held['Answered'], 'answer')} and {wording.count(held['Heard'], 'line')} of streams"
     said = [
         f"{span}: {size}.",
-        f"{', '.join(settings.assets)} on {venues}. Nothing is asked, and nothing leaves this terminal.",
+        f"{', '.join(settings.assets)} on {venues}. Nothing is asked, and nothing leaves this machine.",
     ]
     if tape.missing:
         parts = wording.listing([str(part) for part in tape.missing])

@@ -11,7 +11,7 @@ import random
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.clock import Clock
-    from handlers.channels.channel import Channel
+    from handlers.channels.channel import Channel, Kind
     from storage.alerts.outbox import Claim
     from storage.engine.database import Store
 
@@ -268,9 +268,9 @@ def _late_line(notice: outbox.Notice) -> str:
     return f"{wording.clock(notice.at, dated=True)}: {first}"
 
 
-def _kind(kind: str) -> Literal["private", "group", "channel", "terminal"]:
+def _kind(kind: str) -> Kind:
     match kind:
-        case "private" | "group" | "channel" | "terminal":
+        case "private" | "group" | "channel":
             return kind
         case _:
             return "group"

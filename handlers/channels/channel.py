@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     Answerer = Callable[[str, Asker], Awaitable[Answer]]
 
 
+Kind = Literal["private", "group", "channel"]
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What the platform allows: characters of a text and of a caption, and messages per second."""
@@ -29,11 +32,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a message goes: the platform's id of the chat as text, and the topic or thread in it."""
+    """Where a message goes: the platform's id of the chat as text, and the topic or thread in it.
+
+    kind: who reads there: one person, a group that talks, or readers of a channel.
+    """
 
     chat: str
     topic: str | None = None
-    kind: Literal["private", "group", "channel", "terminal"] = "private"
+    kind: Kind = "private"
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,7 @@ async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
     made keep their copy until they are replaced.
     """
     to = deps.asker.address
-    private = to.kind in ("private", "terminal")
+    private = to.kind == "private"
     if not private and not deps.asker.may_change:
         raise Refused(
             "Only admins of this group can have it forgotten. "
@@ -202,7 +202,7 @@ async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
 def _person(deps: Deps) -> tuple[str, str]:
     """Return who asks. Refused where others read along: what somebody holds is nobody else's business."""
     asker = deps.asker
-    if asker.address.kind not in ("private", "terminal"):
+    if asker.address.kind != "private":
         raise Refused("Positions are private. Write to me privately: open a chat with me and type it there.")
     return asker.platform, asker.user or asker.address.chat
 

@@ -14,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from handlers.answer import Answer
 from handlers.channels.channel import Address, Outgoing
 from handlers.channels.failure import MessageRefused, TokenRefused
 from handlers.channels.telegram.channel import Telegram
@@ -426,6 +427,118 @@ async def test_an_answer_to_a_blocked_chat_says_that_it_is_gone(place: Place) ->
     place.fake.say(PRIVATE, ANN, "/oi")
     await place.fake.until(lambda: place.gone)
     assert place.gone == [(str(PRIVATE), BLOCKED)]
+
+
+# -- what comes after an answer ---------------------------------------------------------------------------------------
+
+
+class Later:
+    """News that comes when a test says so."""
+
+    def __init__(self) -> None:
+        self.come = asyncio.Event()
+
+    async def news(self, blocks: tuple[Block, ...] | None) -> tuple[Block, ...] | None:
+        await self.come.wait()
+        return blocks
+
+
+@pytest.fixture
+async def drawer(fake: BotApi) -> AsyncIterator[Place]:
+    """A bot that draws every chart."""
+    made = bot_of(fake, draw=drawing(PNG))
+    await made.start()
+    yield made
+    await made.telegram.stop()
+
+
+@pytest.mark.parametrize(
+    ("before", "photo"),
+    [
+        pytest.param((Line("asking Binance"),), False, id="a text"),
+        pytest.param((Line("asking Binance"), PICTURE), True, id="the caption of a picture"),
+    ],
+)
+async def test_an_answer_is_edited_when_there_is_news_and_holds_nobody_up(
+    fake: BotApi, drawer: Place, before: tuple[Block, ...], photo: bool
+) -> None:
+    later = Later()
+    drawer.answers["/oi"] = Answer(before, later.news((Line("open interest 5"),)))
+    fake.say(PRIVATE, ANN, "/oi")
+    await fake.until(lambda: fake.accepted)
+    fake.say(PRIVATE, ANN, "/other")
+    await fake.until(lambda: len(fake.accepted) == 2)
+    assert fake.texts(PRIVATE) == ["asking Binance", "You said /other"]
+    later.come.set()
+    await fake.until(lambda: fake.accepted[0].edits)
+    assert fake.texts(PRIVATE) == ["open interest 5", "You said /other"]
+    assert (fake.accepted[0].photo is not None) is photo
+
+
+async def test_no_news_changes_nothing(place: Place) -> None:
+    later = Later()
+    later.come.set()
+    place.answers["/oi"] = Answer((Line("all is fresh"),), later.news(None))
+    place.fake.say(PRIVATE, ANN, "/oi")
+    await place.fake.until(lambda: place.fake.accepted)
+    await asyncio.sleep(0.05)
+    assert place.fake.counts()["editMessageText"] == 0
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        pytest.param({"kind": "status", "status": 403, "text": BLOCKED}, id="the answer was refused"),
+        pytest.param({"kind": "status", "status": 400, "text": "ODD", "method": "editMessageText"}, id="the edit was"),
+    ],
+)
+async def test_news_that_cannot_be_shown_is_let_go(place: Place, trouble: dict[str, Any]) -> None:
+    later = Later()
+    later.come.set()
+    place.answers["/oi"] = Answer((Line("asking"),), later.news((Line("news"),)))
+    place.fake.disturb(**trouble)
+    with structlog.testing.capture_logs() as logs:
+        place.fake.say(PRIVATE, ANN, "/oi")
+        await place.fake.until(lambda: any("refused" in entry["event"] for entry in logs))
+    assert not [entry for entry in logs if entry["log_level"] in ("error", "critical")]
+
+
+async def test_the_end_does_not_wait_for_news(fake: BotApi) -> None:
+    place = bot_of(fake)
+    place.answers["/oi"] = Answer((Line("asking"),), Later().news(None))
+    await place.start()
+    fake.say(PRIVATE, ANN, "/oi")
+    await fake.until(lambda: fake.accepted)
+    await asyncio.wait_for(place.telegram.stop(), 5)
+
+
+async def test_shows_that_it_is_typing_while_a_picture_is_drawn(fake: BotApi, drawer: Place) -> None:
+    drawer.answers["/chart"] = Answer((PICTURE,))
+    for number, line in enumerate(("/oi", "/chart"), 1):
+        fake.say(PRIVATE, ANN, line)
+        await fake.until(lambda n=number: len(fake.accepted) == n)
+    assert fake.typing == [(PRIVATE, "typing")]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        pytest.param({"kind": "status", "status": 500}, id="500"),
+        pytest.param({"kind": "status", "status": 401, "text": "Unauthorized"}, id="401"),
+        pytest.param({"kind": "delay", "seconds": 0.6}, id="an answer that is late"),
+    ],
+)
+async def test_a_sign_of_life_that_fails_costs_nothing(sender: Telegram, fake: BotApi, trouble: dict[str, Any]) -> None:
+    fake.disturb(method="sendChatAction", **trouble)
+    await asyncio.wait_for(sender.working(TO_ANN), 5)
+    await sender.working(Address(str(FORUM), "7", "group"))
+
+
+async def test_its_check_names_the_bot_or_says_what_is_wrong(fake: BotApi, sender: Telegram) -> None:
+    assert await sender.check() == "Telegram accepts the token of @perpulse_bot"
+    fake.revoked = True
+    with pytest.raises(TokenRefused, match="@BotFather"):
+        await sender.check()
 
 
 # -- buttons ----------------------------------------------------------------------------------------------------------

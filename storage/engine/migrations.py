@@ -275,6 +275,33 @@ def m010_history_kept_up(db: Any) -> None:
     )
 
 
+def m011_settlements(db: Any) -> None:
+    """Funding as it was settled: facts of their own, beside the rates that venues announce.
+
+    Until now a settlement was a row of `levels` within five minutes after the hour that had no mark price beside it.
+    """
+    db.execute(
+        "CREATE TABLE settlements (asset TEXT NOT NULL, venue TEXT NOT NULL, at INTEGER NOT NULL, "
+        "funding_rate REAL NOT NULL, funding_interval_hours REAL, "
+        "PRIMARY KEY (asset, venue, at)) STRICT, WITHOUT ROWID"
+    )
+    db.execute(
+        "INSERT INTO settlements SELECT asset, venue, at, funding_rate, funding_interval_hours FROM levels "
+        "WHERE funding_rate IS NOT NULL AND mark_price IS NULL AND at % 3600000 < 300000"
+    )
+    db.execute(
+        "UPDATE levels SET funding_rate = NULL, funding_interval_hours = NULL "
+        "WHERE funding_rate IS NOT NULL AND mark_price IS NULL AND at % 3600000 < 300000"
+    )
+    db.execute(
+        "DELETE FROM levels WHERE mark_price IS NULL AND index_price IS NULL AND spot_price IS NULL "
+        "AND open_interest_coin IS NULL AND open_interest_usd IS NULL AND funding_rate IS NULL "
+        "AND funding_interval_hours IS NULL AND long_short_accounts IS NULL AND long_short_top_accounts IS NULL "
+        "AND long_short_top_positions IS NULL AND depth_bids_usd IS NULL AND depth_asks_usd IS NULL "
+        "AND implied_volatility IS NULL AND stablecoin_supply_usd IS NULL AND fear_greed IS NULL"
+    )
+
+
 # The functions above that are named m001_..., in the order in which they stand.
 _STEPS: tuple[Callable[[Any], None], ...] = tuple(
     step for name, step in list(globals().items()) if re.fullmatch(r"m\d{3}_\w+", name)

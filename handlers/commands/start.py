@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from handlers.command import SUBJECTS, Deps, Refused, command, commands, usage
+from handlers.command import SUBJECTS, Deps, Nothing, Refused, command, commands, usage
 from handlers.language.grammar import REST, argument, suggest
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.version import VERSION
@@ -57,13 +57,10 @@ async def start(deps: Deps, args: Anything) -> Reply:  # noqa: ARG001 - a link m
 
 def _come_back(deps: Deps) -> None:
     """Bring a chat back that had stopped taking messages; one that never asked for any stays unknown."""
-    if not deps.store.exists:
-        return
-    from storage.people import destinations  # noqa: PLC0415 - opens the database, for a chat that is known only
-
-    asker = deps.asker
-    here = destinations.find(deps.store, asker.platform, asker.address.chat, asker.address.topic)
+    here, asker = deps.here(), deps.asker
     if here is not None and here.gone is not None:
+        from storage.people import destinations  # noqa: PLC0415 - opens the database, for a chat that is known only
+
         destinations.ensure(
             deps.store,
             asker.platform,
@@ -85,10 +82,10 @@ async def help_(deps: Deps, args: About) -> Reply:  # noqa: ARG001 - every comma
         return _one(args.what)
     lines: list[Block] = [Line("Commands. /help and a name explains one, for example /help oi.", "headline")]
     for subject in SUBJECTS:
-        of = [each for each in commands().values() if each.subject == subject]
-        if of:
+        of_subject = [command for command in commands().values() if command.subject == subject]
+        if of_subject:
             lines.append(Line(f"{_SUBJECT_TITLES[subject]}:"))
-            lines += [Line(f"{each.example} – {each.help}") for each in of]
+            lines += [Line(f"{command.example} – {command.help}") for command in of_subject]
     return Reply(tuple(lines))
 
 
@@ -96,19 +93,14 @@ def _one(what: str) -> Reply:
     name = what.split(maxsplit=1)[0].lstrip("/").lower()
     every = commands()
     if name not in every:
-        near = " or ".join(f"/help {each}" for each in suggest(name, every))
+        near = " or ".join(f"/help {other}" for other in suggest(name, every))
         meant = f" Did you mean {near}?" if near else ""
         raise Refused(f"There is no command of that name.{meant} Type /help to see all commands.")
-    each = every[name]
-    lines: list[Block] = [Line(f"{usage(each)} – {each.help}", "headline")]
-    lines += [Line(" ".join(part.split())) for part in each.details.split("\n\n") if part.strip()]
-    lines.append(Line(f"Example: {each.example}"))
-    return Reply(tuple(lines), {"usage": usage(each), "example": each.example})
-
-
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """A command without arguments."""
+    explained = every[name]
+    lines: list[Block] = [Line(f"{usage(explained)} – {explained.help}", "headline")]
+    lines += [Line(" ".join(part.split())) for part in explained.details.split("\n\n") if part.strip()]
+    lines.append(Line(f"Example: {explained.example}"))
+    return Reply(tuple(lines), {"usage": usage(explained), "example": explained.example})
 
 
 _CREDIT: Final = (  # before anything was asked; afterwards each source in use says it itself
@@ -120,11 +112,9 @@ _CREDIT: Final = (  # before anything was asked; afterwards each source in use s
 
 def _credit(deps: Deps) -> tuple[str, ...]:
     """List what the providers ask us to say."""
-    if not deps.store.exists:
-        return _CREDIT
-    from storage.market import source_state  # noqa: PLC0415 - opens the database
+    from storage.queries import sources  # noqa: PLC0415 - opens the database
 
-    return tuple(dict.fromkeys(each.attribution for each in source_state.notes(deps.store))) or _CREDIT
+    return sources.credits_of(deps.store) or _CREDIT
 
 
 @command(subject="start", example="/about")

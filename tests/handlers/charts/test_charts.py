@@ -25,7 +25,7 @@ from PIL import Image
 
 from handlers.charts import drawing
 from handlers.charts.content import Band, alt, bands, clean, drawable, of_panel, picture, say, spec, tick
-from handlers.charts.process import Draughtsman
+from handlers.charts.process import ChartRenderer
 from handlers.reply import Picture, from_json, to_json
 from signals.metric import Chart, Metric, Watch, above, at_least, at_most, below, level, metrics
 from signals.series import Panel
@@ -443,25 +443,25 @@ def test_every_metric_of_the_house_can_be_drawn():
 
 
 @pytest.fixture(scope="module")
-def draughtsman():
+def renderer():
     with structlog.testing.capture_logs():
-        one = Draughtsman(keep=2)
+        one = ChartRenderer(keep=2)
         yield one
         one.close()
 
 
-async def worker_of(draughtsman):
-    return await asyncio.wrap_future(draughtsman._worker)
+async def worker_of(renderer):
+    return await asyncio.wrap_future(renderer._worker)
 
 
 @pytest.fixture
-async def busy(draughtsman):
-    """A draughtsman whose process runs."""
-    assert await draughtsman.draw(make([1, 2]))
-    return draughtsman
+async def busy(renderer):
+    """A renderer whose process runs."""
+    assert await renderer.draw(make([1, 2]))
+    return renderer
 
 
-async def test_the_loop_goes_on_while_a_picture_is_drawn(draughtsman):
+async def test_the_loop_goes_on_while_a_picture_is_drawn(renderer):
     ticks = 0
 
     async def count():
@@ -471,15 +471,15 @@ async def test_the_loop_goes_on_while_a_picture_is_drawn(draughtsman):
             ticks += 1
 
     counter = asyncio.create_task(count())
-    png = await draughtsman.draw(make(wavy(400), stamp="the loop"))
+    png = await renderer.draw(make(wavy(400), stamp="the loop"))
     counter.cancel()
     assert png.startswith(b"\x89PNG")
     assert ticks >= 5
 
 
-async def test_nothing_known_is_none_without_a_word_in_the_log(draughtsman):
+async def test_nothing_known_is_none_without_a_word_in_the_log(renderer):
     with structlog.testing.capture_logs() as log:
-        assert await draughtsman.draw(make([None])) is None
+        assert await renderer.draw(make([None])) is None
     assert log == []
 
 
@@ -537,10 +537,10 @@ async def test_a_picture_that_takes_too_long_is_left_out_and_its_process_ended(b
 def test_the_bot_itself_never_loads_matplotlib_and_nothing_loads_pyplot():
     code = (
         "import asyncio, sys\n"
-        "from handlers.charts.content import spec\nfrom handlers.charts.process import Draughtsman\n"
+        "from handlers.charts.content import spec\nfrom handlers.charts.process import ChartRenderer\n"
         "from signals.metric import Chart\n"
         "assert not {'pandas', 'numpy'} & set(sys.modules)\n"
-        "one = Draughtsman()\n"
+        "one = ChartRenderer()\n"
         "async def main():\n"
         "    png = await one.draw(spec(Chart('t', 'a'), asset='BTC', at=[0, 86400], values=[1, 2]))\n"
         "    assert png.startswith(b'\\x89PNG')\n"
@@ -558,10 +558,10 @@ def test_the_bot_itself_never_loads_matplotlib_and_nothing_loads_pyplot():
 def test_a_parent_that_dies_by_kill_9_takes_its_worker_along():
     code = (
         "import asyncio, os\n"
-        "from handlers.charts.content import spec\nfrom handlers.charts.process import Draughtsman\n"
+        "from handlers.charts.content import spec\nfrom handlers.charts.process import ChartRenderer\n"
         "from signals.metric import Chart\n"
         "async def main():\n"
-        "    await Draughtsman().draw(spec(Chart('t', 'a'), asset='BTC', at=[0, 86400], values=[1, 2]))\n"
+        "    await ChartRenderer().draw(spec(Chart('t', 'a'), asset='BTC', at=[0, 86400], values=[1, 2]))\n"
         "    os.kill(os.getpid(), 9)\n"
         "if __name__ == '__main__':\n"
         "    asyncio.run(main())\n"

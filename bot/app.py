@@ -92,14 +92,16 @@ class App:
 
     def asking(self, asset: str) -> Asking | None:
         """Ask the venues for one asset beside everything else; whoever waits for it does so for two seconds."""
-        task = self._asked.get(asset) or asyncio.create_task(self.ticker.refresh(asset))
-        self._asked[asset] = task
-        task.add_done_callback(lambda done: self._asked.pop(asset, None) and done.exception())
-        venues = tuple(dict.fromkeys(each.source for each in self.market.health()))
+        task = self._asked.get(asset)
+        if task is None or task.done():
+            task = self._asked[asset] = asyncio.create_task(
+                self._taken(lambda: self.ticker.refresh(asset), "an asset was not asked for; the next turn asks again")
+            )
+        venues = tuple(dict.fromkeys(health.source for health in self.market.health()))
 
         async def done() -> bool:
             ended, _ = await asyncio.wait([task], timeout=ASKING.total_seconds())
-            return bool(ended) and not task.cancelled() and task.exception() is None
+            return bool(ended)
 
         return Asking(venues, asyncio.ensure_future(done()))
 

@@ -11,6 +11,7 @@ from handlers.command import Deps, Refused, command
 from handlers.commands.market import answered, nothing_stored, readings_of, say
 from handlers.language.assets import OneAsset, meant_asset
 from handlers.language.grammar import ASSET, DURATION, argument, choice
+from handlers.language.metrics import NAMED, metric_words
 from handlers.reply import Block, Button, Buttons, Line, Picture, Reply
 from handlers.words import readings as words
 from handlers.words import wording
@@ -97,7 +98,7 @@ async def health(deps: Deps, args: OneAsset) -> Reply:
     """All checks of an asset on one screen.
 
     Each check is calm, or a notice, a warning or critical. Unknown means that the data does not suffice: missing is
-    not calm.
+    not calm. /help and the name of a check, such as /help drawdown, explains it.
     """
     from storage.queries import alarms  # noqa: PLC0415 - see above
 
@@ -168,41 +169,12 @@ def _value(value: float, metric: Metric) -> str:
 
 # --- chart ------------------------------------------------------------------------------------------------------------
 
-_SHORT: Final = {  # what people say, with the value that is meant where it is not the main one; ids go as well
-    "oi": "oi_vs_ma180 usd",
-    "interest": "oi_vs_ma180 usd",
-    "drawdown": "oi_drawdown",
-    "ma180": "oi_vs_ma180",
-    "average": "oi_vs_ma180",
-    "closing": "oi_zscore",
-    "quadrant": "oi_quadrant",
-    "funding": "funding_stretch",
-    "apr": "funding_apr",
-    "taker": "taker_ratio",
-    "takers": "taker_ratio",
-    "net": "net_taker_30d",
-    "flow": "net_taker_30d",
-    "price": "price_drawdown",
-    "fng": "fear_greed",
-    "fear": "fear_greed",
-    "greed": "fear_greed",
-    "mood": "fear_greed",
-}
-_NAMED: Final = ("oi", "drawdown", "ma180", "closing", "funding", "taker", "net", "price", "fng")
-
-
-def _metric_words() -> Mapping[str, str]:
-    from signals.metric import metrics  # noqa: PLC0415 - see above
-
-    short = {word: drawn for word, drawn in _SHORT.items() if drawn.split()[0] in metrics()}
-    return short | {metric: metric for metric in metrics()}
-
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
     """What to draw, of which asset, over how long."""
 
-    metric: str | None = argument(choice("metric", _metric_words), default=None)
+    metric: str | None = argument(choice("metric", metric_words), default=None)
     asset: str | None = argument(ASSET, default=None)
     span: timedelta | None = argument(DURATION, default=None, label="90d")
     whole: bool = argument(choice("whole history", {"all": True, "max": True}), default=False, label="all")
@@ -218,7 +190,7 @@ async def chart(deps: Deps, args: Drawing) -> Reply:
     from handlers.charts import pictures  # noqa: PLC0415 - see above
 
     if args.metric is None:
-        raise Refused(f"Which chart? There are {', '.join(_NAMED)}. Type it like /chart oi btc 90d.")
+        raise Refused(f"Which chart? There are {', '.join(NAMED)}. Type it like /chart oi btc 90d.")
     metric, _, drawn = args.metric.partition(" ")
     found = await readings_of(deps, args.asset, (metric,), example="/chart oi btc")
     days = "all" if args.whole else 365 if args.span is None else max(1, round(args.span / DAY))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Final
 
 from handlers.command import SUBJECTS, Deps, Nothing, Refused, command, commands, usage
 from handlers.language.grammar import REST, argument, suggest
+from handlers.language.metrics import metric_words
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.version import VERSION
+from handlers.words import wording
+from signals.inputs import MARKET
 
 _SUBJECT_TITLES: Final = {
     "start": "First steps",
@@ -73,13 +77,14 @@ def _come_back(deps: Deps) -> None:
 
 
 @command(subject="start", example="/help oi")
-async def help_(deps: Deps, args: About) -> Reply:  # noqa: ARG001 - every command is asked the same way
+async def help_(deps: Deps, args: About) -> Reply:
     """List every command, or explain one.
 
-    /help alone lists them by subject; /help with a name shows its arguments, what it does and an example.
+    /help alone lists them by subject; /help with a name shows its arguments, what it does and an example. The name of
+    a figure, such as /help drawdown, shows what it asks, what it says now and what it does not tell.
     """
     if args.what:
-        return _one(args.what)
+        return await _one(deps, args.what)
     lines: list[Block] = [Line("Commands. /help and a name explains one, for example /help oi.", "headline")]
     for subject in SUBJECTS:
         of_subject = [command for command in commands().values() if command.subject == subject]
@@ -89,9 +94,11 @@ async def help_(deps: Deps, args: About) -> Reply:  # noqa: ARG001 - every comma
     return Reply(tuple(lines))
 
 
-def _one(what: str) -> Reply:
+async def _one(deps: Deps, what: str) -> Reply:
     name = what.split(maxsplit=1)[0].lstrip("/").lower()
     every = commands()
+    if name not in every and name in metric_words():
+        return await _metric(deps, metric_words()[name].split()[0])
     if name not in every:
         near = " or ".join(f"/help {other}" for other in suggest(name, every))
         meant = f" Did you mean {near}?" if near else ""
@@ -101,6 +108,25 @@ def _one(what: str) -> Reply:
     lines += [Line(" ".join(part.split())) for part in explained.details.split("\n\n") if part.strip()]
     lines.append(Line(f"Example: {explained.example}"))
     return Reply(tuple(lines), {"usage": usage(explained), "example": explained.example})
+
+
+async def _metric(deps: Deps, name: str) -> Reply:
+    """Explain a metric: what it asks, what it says of the first followed asset, and what it does not tell."""
+    from handlers.words import readings as words  # noqa: PLC0415 - for this alone
+    from signals.metric import metrics  # noqa: PLC0415 - brings numpy along
+    from storage.queries import readings  # noqa: PLC0415 - as above
+
+    metric = metrics()[name]
+    found = await asyncio.to_thread(readings.of, deps.store, deps.assets[0], (name,), deps.now)
+    reading, whose = found.get(name), "" if found.asset == MARKET else f"{found.asset}: "
+    lines: list[Block] = [Line(f"{metric.title}: {metric.question}", "headline")]
+    if reading:
+        lines.append(Line(whose + wording.template(metric.says, {**reading.values, "asset": found.asset})))
+    if metric.tells_not:
+        lines.append(Line(f"It does not tell: {metric.tells_not[:1].lower()}{metric.tells_not[1:]}", "caveat"))
+    lines.append(Buttons((Button("Chart", f"/chart {name}"),)))
+    stamp = words.stamp_words(words.stamps(found), deps.now, deps.stamp_note)
+    return Reply(tuple(lines), stamp=stamp, outdated=(found.asset,) if found.outdated else ())
 
 
 _CREDIT: Final = (  # before anything was asked; afterwards each source in use says it itself

@@ -9,13 +9,10 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
 
-import numpy as np
-import pandas as pd
 import pytest
 import structlog
 from hypothesis import given, settings
@@ -24,11 +21,10 @@ from matplotlib.colors import to_rgba
 from PIL import Image
 
 from handlers.charts import drawing
-from handlers.charts.content import Band, alt, bands, clean, drawable, of_panel, picture, say, spec, tick
+from handlers.charts.content import Band, alt, bands, clean, drawable, say, spec, tick
 from handlers.charts.process import ChartRenderer
 from handlers.reply import Picture, from_json, to_json
 from signals.metric import Chart, Metric, Watch, above, at_least, at_most, below, level, metrics
-from signals.series import Panel
 
 HOUR, DAY = 3600, 86400
 START = 1_759_276_800  # 2025-10-01 00:00 UTC
@@ -69,7 +65,7 @@ def test_a_chart_survives_json_and_the_outbox():
     )
     assert json.loads(json.dumps(chart, allow_nan=False)) == json.loads(json.dumps(chart))
     assert drawing.png(json.loads(json.dumps(chart))) == drawing.png(chart)
-    (block,) = from_json(json.loads(json.dumps(to_json((picture(chart),)))))
+    (block,) = from_json(json.loads(json.dumps(to_json((Picture(chart, alt(chart)),)))))
     assert isinstance(block, Picture)
     assert block.chart == json.loads(json.dumps(chart))
 
@@ -219,17 +215,6 @@ def test_alarm_lines_come_from_the_metric(levels, expected):
 def test_a_fixed_line_that_is_an_alarm_line_is_not_drawn_twice():
     chart = Chart("t", "a", lines=(("enter −30 %", -0.3), ("even", 0.0)))
     assert make([-0.1, -0.4], chart=chart, alarms=[Band("below", -0.3, -0.2)])["lines"] == [["even", 0.0]]
-
-
-def test_a_panel_gives_the_newest_rows_at_their_close():
-    at = pd.date_range("2025-10-01", periods=4, tz="UTC")
-    panel = Panel(timedelta(days=1), at, ("ETH", "BTC"), {"close": np.array([[9.0, i] for i in range(4)])})
-    each = replace(metric(), compute=lambda data: {"value": data["close"] * 2.0})
-    chart = of_panel(each, panel, "BTC", rows=2)
-    assert chart["line"] == [[[START + 3 * DAY, 4.0], [START + 4 * DAY, 6.0]]]
-    assert chart["price"] == [[[START + 3 * DAY, 2.0], [START + 4 * DAY, 3.0]]]
-    with pytest.raises(KeyError, match="SOL"):
-        of_panel(each, panel, "SOL")
 
 
 # --- the words --------------------------------------------------------------------------------------------------------

@@ -8,20 +8,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from storage.engine.database import Store
 from storage.market import points
 from storage.queries import funding, open_interest, prices
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from storage.engine.database import Store
 
 NOW = datetime(2026, 1, 16, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "perpulse.db")
 
 
 def told(store: Store, venue: str, *, ago: timedelta = timedelta(0), **values: float) -> None:

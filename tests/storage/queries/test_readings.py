@@ -8,14 +8,13 @@ import pandas as pd
 import pytest
 
 from signals.metric import metrics
-from storage.engine.database import Store
 from storage.market import points
 from storage.queries import readings
 from storage.queries.freshness import Stamp
 from storage.queries.readings import Lack, NotKnown, needed_days
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from storage.engine.database import Store
 
 DAY = timedelta(days=1)
 
@@ -50,11 +49,6 @@ def daily(store: Store, count: int, **columns: float) -> None:
     """Store daily levels of BTC on Binance, the last of them a day before now."""
     index = pd.date_range(end=NOW - DAY, periods=count, freq="D", tz=UTC)
     points.write(store, [points.Points("binance", "BTC", None, pd.DataFrame(columns, index, dtype=float))])
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "perpulse.db")
 
 
 def test_without_a_database_nothing_is_known_and_none_is_made(store: Store) -> None:

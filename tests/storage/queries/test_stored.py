@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from storage.engine.database import Store
 from storage.market import coverage, points, source_state
 from storage.market.coverage import Gap
 from storage.market.source_state import Note, SourceHealth
@@ -18,15 +17,10 @@ from storage.queries.stored import Learning, Status, StoredInput
 from storage.queries.subscriptions import Subscribed
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from storage.engine.database import Store
 
 NOW = datetime(2026, 1, 16, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "perpulse.db")
 
 
 def told(store: Store, venue: str, days: int, ago: timedelta = timedelta(0), **values: float) -> None:

@@ -10,7 +10,7 @@ from handlers.language.grammar import ASSET, CASH, SIZE, Cash, Size, argument, p
 from handlers.language.spelling import shown
 from handlers.language.watch import EXAMPLE
 from handlers.reply import Block, Button, Buttons, Line, Reply
-from handlers.watch_looking import now_of, refresh
+from handlers.watch_looking import now_of
 from handlers.words import position_list, wording
 from handlers.words import positions as words
 from handlers.words.position_past import in_doubt
@@ -52,7 +52,6 @@ async def change(deps: Deps, person: tuple[str, str], wish: Wish) -> Reply:
     new = replace(each, name=wish.name or each.name, lines=wish.lines or each.lines, stake=stake)
     if wish.keep or wish.margin:  # nobody puts margin to a position that is gone
         new = replace(new, doubt=None)
-    await refresh(deps, [new])
     now = now_of(deps, [new])[0]
     if wish.margin:
         _check_margin(now, each)

@@ -21,13 +21,15 @@ def now_of(deps: Deps, every: Sequence[Watched]) -> list[Now]:
     return [looker.of(each, deps.now, shelf) for each in every]
 
 
-async def refresh(deps: Deps, every: Sequence[Watched]) -> None:
-    """Bring the prices of typed positions up to date where they are not."""
+def outdated(deps: Deps, every: Sequence[Watched]) -> tuple[str, ...]:
+    """Return the assets of typed positions whose price is not up to date."""
     from handlers.position_now import FRESH  # noqa: PLC0415 - opens the database
     from signals.liquidation.watching import stored_as  # noqa: PLC0415 - as above
     from storage.market import ranges  # noqa: PLC0415 - as above
 
+    found: dict[str, None] = {}
     for asset, venue in dict.fromkeys((each.stake.asset, each.stake.listed) for each in every if each.followed is None):
         newest = ranges.mark(deps.store, asset, venue)
         if newest is None or deps.now - newest.at > FRESH:
-            await deps.refresh(stored_as(asset)[0])
+            found[stored_as(asset)[0]] = None
+    return tuple(found)

@@ -73,8 +73,7 @@ async def cost(deps: Deps, args: CostArgs) -> Reply:
     asset = args.asset or args.size.asset or (deps.assets[0] if deps.assets else "BTC")
     if args.span > LONGEST_HOLD:
         raise Refused("Ten years are the longest time that can be counted. Type a shorter one, like 30d.")
-    if args.rate is None and _is_old(deps, args, asset):
-        await deps.refresh(asset)
+    outdated = (asset,) if args.rate is None and _is_old(deps, args, asset) else ()
     rate = _rate(deps, args, asset)
     notional, priced = _notional(deps, args, asset)
     count = paid.settlements_between(deps.now, deps.now + args.span, rate.hours)
@@ -91,6 +90,7 @@ async def cost(deps: Deps, args: CostArgs) -> Reply:
     return Reply(
         blocks=_blocks(args, rate, notional, cases, past),
         values=_values(args, asset, rate, notional, cases, past),
+        outdated=outdated,
         read_as=_read_as(args, asset, rate),
         stamp=" · ".join(
             filter(
@@ -129,7 +129,10 @@ def _rate(deps: Deps, args: CostArgs, asset: str) -> _Rate:
         return _Rate(args.rate / 100, typed or hours or usual, f"Rate as typed{as_there}", typed=True, venue=venue)
     if newest is None:
         at = f" on {NAMES[args.venue]}" if args.venue else ""
-        raise Refused(f"No funding rate of {asset} is stored{at} yet. Type it, like /cost 100k 7d btc long 25x 0.01%.")
+        raise Refused(
+            f"No funding rate of {asset} is stored{at} yet. Type it, like /cost 100k 7d btc long 25x 0.01%.",
+            outdated=(asset,),
+        )
     source = f"{NAMES.get(newest[0], newest[0])} rate, {wording.age(deps.now - newest[1])}{told}"
     return _Rate(newest[2], typed or hours or usual, source, venue=venue)
 

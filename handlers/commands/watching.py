@@ -13,7 +13,7 @@ from handlers.language.spelling import shown
 from handlers.language.watch import EXAMPLE, check_against_mark, check_own_margin, stake_of, take_apart
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.watch_change import change
-from handlers.watch_looking import now_of, refresh
+from handlers.watch_looking import now_of, outdated
 from handlers.words import position_list, wording
 from handlers.words import positions as words
 from handlers.words.watch import liquidation_of, told_at
@@ -98,7 +98,6 @@ async def positions(deps: Deps, args: ListArgs) -> Reply:
     shown_addresses = [] if args.asset else list(addresses.values())
     if not every and not shown_addresses:
         return _nothing_watched(args.asset)
-    await refresh(deps, every)
     found = sorted(now_of(deps, every), key=lambda each: (math.isnan(each.distance), each.distance))
     lines = position_list.listed(found, addresses, shown_addresses)
     buttons = Buttons((Button("Again", "/positions"),))
@@ -106,7 +105,7 @@ async def positions(deps: Deps, args: ListArgs) -> Reply:
         "positions": [position_list.values_of(each, addresses) for each in found],
         "addresses": [{"number": each.number, "address": each.address, "name": each.name} for each in shown_addresses],
     }
-    return Reply((*lines, buttons), values, stamp=position_list.stamp_of(found))
+    return Reply((*lines, buttons), values, stamp=position_list.stamp_of(found), outdated=outdated(deps, every))
 
 
 @command(subject="own", example="/unwatch 2")
@@ -233,7 +232,6 @@ async def _watch(
     draft = kept.Watched(
         id=0, destination=owner.destination, number=None, stake=stake, name=wish.name, lines=(), state=State()
     )
-    await refresh(deps, [draft])
     now = now_of(deps, [draft])[0]
     check_against_mark(now, stake)
     begins = now.distance if now.known else abs(stake.entry - (answer.price or 0.0)) / stake.entry

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from handlers.answer import answer
 from handlers.channels.channel import Address
-from handlers.command import Asker, Deps, Refused
+from handlers.command import Asker, Deps, Refused, nobody
 from handlers.language.watch import Wish, take_apart
 from handlers.reply import Buttons, Reply, plain_text
 from storage.engine.database import Store
@@ -37,17 +37,13 @@ class Room:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.now = NOW
-        self.refreshed: list[str] = []
-
-    async def refresh(self, asset: str) -> None:
-        self.refreshed.append(asset)
 
     def mark(self, price: float, asset: str = "BTC", venue: str = "binance") -> None:
         frame = pd.DataFrame({"mark_price": [price]}, index=pd.DatetimeIndex([self.now], name="at"))
         points.write(self.store, [points.Points(venue, asset, None, frame)])
 
     def ask(self, line: str, asker: Asker = ME) -> Reply:
-        return asyncio.run(answer(line, Deps(self.now, asker, self.store, ("BTC", "ETH"), self.refresh)))
+        return asyncio.run(answer(line, Deps(self.now, asker, self.store, ("BTC", "ETH"), nobody)))
 
     def text(self, line: str, asker: Asker = ME) -> str:
         return plain_text(self.ask(line, asker).all_blocks())
@@ -152,9 +148,9 @@ def test_the_chats_own_exchange_is_meant_where_none_is_named(room: Room) -> None
     assert room.ask("/watch btc long 95000 3x").values["venue"] == "okx"
 
 
-def test_a_price_that_is_not_there_is_fetched_and_said(room: Room) -> None:
+def test_a_price_that_is_not_there_is_said_and_asked_for_by_the_list(room: Room) -> None:
     text = room.text("/watch eth long 3000 3x")
-    assert room.refreshed == ["ETH"]
+    assert room.ask("/positions").outdated == ("ETH",)
     assert "No mark price of ETH is stored yet; it is watched once there is one." in text
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from handlers.words import wording
 from handlers.words.liquidation import NAMES
-from signals.liquidation.nearness import Day, Nearness, days_that_far
+from signals.liquidation.moves import DayRange, MoveFrequency, move_frequency
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _HOURS = 24
 class Past:
     """Whole days of one asset at one venue, and when the first begins and the last ends."""
 
-    days: tuple[Day, ...]
+    days: tuple[DayRange, ...]
     venue: str
     first: datetime
     last: datetime
@@ -54,33 +54,33 @@ def past_days(deps: Deps, asset: str) -> Past | None:
     return best
 
 
-def _whole(rows: Iterable[tuple[int, int, float | None, float | None, float | None]]) -> dict[int, Day]:
+def _whole(rows: Iterable[tuple[int, int, float | None, float | None, float | None]]) -> dict[int, DayRange]:
     """Make days (by their number since 1970) of daily bars, and of hourly ones where all 24 are there."""
-    days: dict[int, Day] = {}
+    days: dict[int, DayRange] = {}
     hours: dict[int, list[tuple[int, float, float, float]]] = {}
     for at, step, start, high, low in rows:
         if start is None or high is None or low is None:
             continue
         if step == 86_400:
-            days[at // _DAY_MS] = Day(start, high, low)
+            days[at // _DAY_MS] = DayRange(start, high, low)
         elif step == 3_600:
             hours.setdefault(at // _DAY_MS, []).append((at, start, high, low))
     for number, bars in hours.items():
         if number not in days and len(bars) == _HOURS:
-            days[number] = Day(min(bars)[1], max(bar[2] for bar in bars), min(bar[3] for bar in bars))
+            days[number] = DayRange(min(bars)[1], max(bar[2] for bar in bars), min(bar[3] for bar in bars))
     return days
 
 
-def count(past: Past, distances: Mapping[str, float | None]) -> dict[str, Nearness]:
+def count(past: Past, distances: Mapping[str, float | None]) -> dict[str, MoveFrequency]:
     """Count the days that moved as far as each side's liquidation is away; a side without one is left out."""
     return {
-        side: days_that_far(past.days, side=side, distance=abs(distance))
+        side: move_frequency(past.days, side=side, distance=abs(distance))
         for side, distance in distances.items()
         if distance
     }
 
 
-def sentence(past: Past, near: Mapping[str, Nearness], distances: Mapping[str, float | None], asset: str) -> str:
+def sentence(past: Past, near: Mapping[str, MoveFrequency], distances: Mapping[str, float | None], asset: str) -> str:
     """Say on how many past days the price moved that far, from the day's start."""
     parts: list[str] = []
     for side, found in near.items():

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from signals.liquidation import LiquidationError
-from signals.liquidation.watching import Worth, distance_to, worth
+from signals.liquidation.moves import distance_to
+from signals.liquidation.watching import Worth, worth
 from storage.market import settlements
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from signals.liquidation.passed import first_beyond, lines_within, nearest, unbroken
-from signals.liquidation.watching import distance_to
+from signals.liquidation.moves import distance_to, first_beyond, nearest, unbroken
+from signals.liquidation.watching import lines_within
 from storage.market import ranges
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from handlers.position_now import Looker, Now
     from signals.liquidation import Shelf
-    from signals.liquidation.passed import Reached, Span
+    from signals.liquidation.moves import PriceRange, WorstPrice
     from storage.engine.database import Store
-    from storage.market.ranges import Marks
+    from storage.market.ranges import MarkRange
 
 _PATIENCE = timedelta(minutes=15)
 _WELL_SEEN_S = 180.0  # marks come once a minute; two that are missing are not a gap
@@ -36,10 +36,10 @@ class Passed:
     that stretch, None where nothing is.
     """
 
-    reached: Reached
+    reached: WorstPrice
     venue: str
     mark: bool
-    marks: Marks | None = None
+    marks: MarkRange | None = None
 
     @property
     def well_seen(self) -> bool:
@@ -67,7 +67,7 @@ class LookingBack:
         self._store, self._looker = store, looker
         self._judged: dict[int, datetime] = {}  # the last mark price looked at; after a restart the store says it
         self._waiting: dict[int, datetime] = {}  # since when a hole in its bars was seen
-        self._bars: tuple[datetime | None, dict[tuple[object, ...], tuple[str, list[Span]]]] = None, {}
+        self._bars: tuple[datetime | None, dict[tuple[object, ...], tuple[str, list[PriceRange]]]] = None, {}
 
     def look(self, one: Now, now: datetime, shelf: Shelf | None) -> Past:
         """Find what a typed position went through, of which the liquidation price is known."""
@@ -85,10 +85,10 @@ class LookingBack:
         if not near:
             return past
 
-        def liquidation_at(span: Span) -> float:
+        def liquidation_at(span: PriceRange) -> float:
             return self._looker.price_at(each, span.end, now, shelf)
 
-        def passed(found: Reached) -> Passed:
+        def passed(found: WorstPrice) -> Passed:
             if found.span.start == found.span.end:
                 return Passed(reached=found, venue=one.mark_venue, mark=True)
             return Passed(reached=found, venue=venue, mark=False, marks=self._marks(one, found.span))
@@ -115,8 +115,8 @@ class LookingBack:
                 del of[gone]
 
     def _without_holes(
-        self, one: Now, venue: str, bars: list[Span], since: datetime, now: datetime
-    ) -> tuple[str, list[Span]]:
+        self, one: Now, venue: str, bars: list[PriceRange], since: datetime, now: datetime
+    ) -> tuple[str, list[PriceRange]]:
         """Leave bars after a hole for later: what lies in it may still come, and is told of with them, in order.
 
         After a while it is not waited for any more.
@@ -128,7 +128,7 @@ class LookingBack:
         began = self._waiting.setdefault(one.watched.id, now)
         return venue, whole if timedelta(0) <= now - began < _PATIENCE else bars
 
-    def _bars_of(self, one: Now, since: datetime, now: datetime) -> tuple[str, list[Span]]:
+    def _bars_of(self, one: Now, since: datetime, now: datetime) -> tuple[str, list[PriceRange]]:
         """Return the bars of the position's own venue, else of the one whose mark price stands in, read once a turn."""
         if self._bars[0] != now:
             self._bars = now, {}
@@ -139,7 +139,7 @@ class LookingBack:
             self._bars[1][key] = ranges.bars(self._store, stake.asset, venues, start=since, end=now)
         return self._bars[1][key]
 
-    def _new_marks(self, one: Now, since: datetime) -> list[Span]:
+    def _new_marks(self, one: Now, since: datetime) -> list[PriceRange]:
         """Return the mark prices between the last judgement and the newest one, which is judged by itself."""
         if one.mark_at is None:
             return []
@@ -148,7 +148,7 @@ class LookingBack:
         after = max(at for at in known if at is not None)
         return ranges.marks(self._store, each.stake.asset, one.mark_venue, after=after, before=one.mark_at)
 
-    def _shows_more(self, one: Now, bar: Span) -> bool:
+    def _shows_more(self, one: Now, bar: PriceRange) -> bool:
         """Tell whether a bar came within a line that the mark prices of its time had not shown: those were judged."""
         seen = self._marks(one, bar)
         if seen is None:
@@ -160,5 +160,5 @@ class LookingBack:
         )
         return by_bar > by_mark
 
-    def _marks(self, one: Now, span: Span) -> Marks | None:
+    def _marks(self, one: Now, span: PriceRange) -> MarkRange | None:
         return ranges.marks_within(self._store, one.watched.stake.asset, one.mark_venue, span)

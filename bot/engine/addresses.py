@@ -15,7 +15,8 @@ from bot.market.breaker import Breaker
 from bot.market.source import Blocked, SourceDown, SourceError
 from handlers.position_now import FRESH_ADDRESS, Looker
 from handlers.words import positions as words
-from signals.liquidation.watching import Stake, distance_to, judge, lines_for
+from signals.liquidation.moves import distance_to
+from signals.liquidation.watching import Stake, judge, lines_for
 from storage.people import positions
 
 if TYPE_CHECKING:

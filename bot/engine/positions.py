@@ -20,7 +20,7 @@ from handlers.words import position_past as past_words
 from handlers.words import positions as words
 from handlers.words.alerts import Told, expires_after
 from signals.alerts.episodes import State
-from signals.liquidation.passed import Reached, Span
+from signals.liquidation.moves import PriceRange, WorstPrice
 from signals.liquidation.watching import judge
 from storage.alerts import episodes, outbox
 from storage.alerts.episodes import PRIVATE
@@ -165,8 +165,8 @@ def _beyond(one: Now, past: Past | None) -> Passed | None:
         return past.beyond
     if not (one.known and one.distance <= 0.0 and one.mark_at):
         return None
-    span = Span(one.mark_at, one.mark_at, one.mark, one.mark)
-    return Passed(reached=Reached(span, one.mark, one.price, one.distance), venue=one.mark_venue, mark=True)
+    span = PriceRange(one.mark_at, one.mark_at, one.mark, one.mark)
+    return Passed(reached=WorstPrice(span, one.mark, one.price, one.distance), venue=one.mark_venue, mark=True)
 
 
 def _doubted(writer: Writer, one: Now, each: Watched, past: Past | None) -> Watched:

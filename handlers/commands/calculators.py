@@ -123,17 +123,15 @@ async def pnl(deps: Deps, args: PnlArgs) -> Reply:
 
 def _pnl_numbers(args: PnlArgs, side: Side) -> dict[str, Any]:
     fee = (args.fee or 0.0) / 100
-    inverse = args.contract == "inverse"
-    # Both fees on their own value: of an inverse contract that is coins, the reciprocal of the price.
-    even = sums.breakeven_exact(side=side, entry=args.entry, fee_open=fee, fee_close=fee)
-    if inverse:
-        even = args.entry * (1 + fee) / (1 - fee) if side == "long" else args.entry * (1 - fee) / (1 + fee)
+    contract = args.contract or "linear"
+    inverse = contract == "inverse"
+    even = sums.breakeven(contract=contract, side=side, entry=args.entry, fee_open=fee, fee_close=fee)
     numbers: dict[str, Any] = {"breakeven_price": even}
     if args.exit is None:
         return numbers
     size, worth, fees = _worth(args, fee)
-    profit = sums.pnl_inverse if inverse else sums.pnl_linear
-    after = profit(side=side, entry=args.entry, exit_price=args.exit, size=size) - fees
+    before = sums.profit(contract=contract, side=side, entry=args.entry, exit_price=args.exit, size=size)
+    after = before - fees
     known = args.size is not None
     return numbers | {
         "return_pct": after / worth * 100,

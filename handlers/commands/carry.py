@@ -13,6 +13,7 @@ from handlers.reply import Button, Buttons, Line, Reply, Table
 from handlers.words import wording
 from handlers.words.liquidation import NAMES
 from signals.liquidation import funding as paid
+from signals.units import HOURS_A_YEAR
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def _blocks(
     args: CostArgs, rate: _Rate, notional: float, cases: list[_Case], past: RateCases | None
 ) -> tuple[Block, ...]:
     flow = cases[0].cost
-    apr = paid.funding_apr_simple(rate=rate.value, interval_h=rate.hours) * 100
+    apr = paid.funding_apr(rate=rate.value, interval_h=rate.hours) * 100
     each = wording.dollars(abs(rate.value) * notional)
     blocks: list[Block] = [Line(_headline(args, flow.cash_flow), "headline")]
     payments = f"{wording.count(flow.settlements, 'payment')} of {each}"
@@ -235,7 +236,7 @@ def _table(args: CostArgs, cases: list[_Case]) -> Table:
     for case in cases:
         pays = -case.cost.cash_flow
         paying = wording.dollars(round(pays) if abs(pays) >= 1000 else pays)  # a phone shows forty characters
-        row = [case.name, wording.percent(case.hourly * paid.HOURS_A_YEAR * 100), paying]
+        row = [case.name, wording.percent(case.hourly * HOURS_A_YEAR * 100), paying]
         if case.cost.margin_share is not None:
             row.append(wording.share(-case.cost.margin_share * 100, 1))
         rows.append(tuple(row))
@@ -297,14 +298,14 @@ def _values(
         "notional_usd": notional,
         "rate": rate.value,
         "interval_hours": rate.hours,
-        "apr_pct": paid.funding_apr_simple(rate=rate.value, interval_h=rate.hours) * 100,
+        "apr_pct": paid.funding_apr(rate=rate.value, interval_h=rate.hours) * 100,
         "settlements": flow.settlements,
         "long_cash_flow_usd": flow.cash_flow if args.side != "short" else -flow.cash_flow,
         "cash_flow_usd": flow.cash_flow if args.side else None,
         "margin_pct": None if flow.margin_share is None else flow.margin_share * 100,
         "cases": {
             key: {
-                "apr_pct": named[name].hourly * paid.HOURS_A_YEAR * 100,
+                "apr_pct": named[name].hourly * HOURS_A_YEAR * 100,
                 "cash_flow_usd": named[name].cost.cash_flow,
                 "margin_pct": None if (share := named[name].cost.margin_share) is None else share * 100,
             }

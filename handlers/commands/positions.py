@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from handlers.command import Deps
     from handlers.language.grammar import Side
-    from signals.liquidation.nearness import Nearness
+    from signals.liquidation.moves import MoveFrequency
 
 LONGEST = 900  # characters of a message, its buttons written out included
 LEVERAGES = (5.0, 10.0, 25.0, 50.0)  # shown where none is given
@@ -95,7 +95,7 @@ def _ask_about_thousands(deps: Deps, question: Asked) -> None:
 class _Near:
     """How near the liquidation is in past days: a sentence ("" where no history is stored), and numbers by side."""
 
-    def __init__(self, said: str, found: Mapping[str, Nearness]) -> None:
+    def __init__(self, said: str, found: Mapping[str, MoveFrequency]) -> None:
         self.said = said
         self.numbers: dict[str, dict[str, Any]] = {
             side: {"days_that_far": each.hits, "days_known": each.days} for side, each in found.items()

@@ -10,7 +10,8 @@ from handlers.reply import Button, Buttons, Line
 from handlers.words import positions as words
 from handlers.words import wording
 from handlers.words.liquidation import NAMES
-from signals.liquidation.watching import FARTHER, distance_to
+from signals.liquidation.moves import distance_to
+from signals.liquidation.watching import FARTHER
 
 if TYPE_CHECKING:
     from handlers.position_now import Now

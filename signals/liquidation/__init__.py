@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from signals.liquidation.answer import compare, quote, shown_price
+from signals.liquidation.answer import MarginNeed, compare, margin_for, quote, shown_price
 from signals.liquidation.condition import liquidation_price
 from signals.liquidation.errors import (
     CrossNeedsAccount,
@@ -16,8 +16,6 @@ from signals.liquidation.errors import (
 from signals.liquidation.position import Assumption, LiquidationAnswer, Position
 from signals.liquidation.rules import RULES, VENUES, Rule, rule_for, venues_for
 from signals.liquidation.tables import Shelf, Tier, TierTable, tiers
-from signals.liquidation.topping import MarginNeed, margin_for
-from signals.liquidation.vector import liquidation_prices
 
 __all__ = [
     "RULES",
@@ -39,7 +37,6 @@ __all__ = [
     "UnknownVenue",
     "compare",
     "liquidation_price",
-    "liquidation_prices",
     "margin_for",
     "quote",
     "rule_for",

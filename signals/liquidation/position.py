@@ -147,13 +147,9 @@ class LiquidationAnswer:
     amount: float
     fee_rate: float
     tier: int
-    tier_floor: float
-    tier_cap: float
     tier_cap_notional: float | None
-    unit: str
     table_as_of: dt.date
     table_checked: dt.date
-    table_source: str
     leverage_cap: float | None
     max_notional: float | None
     size: float | None
@@ -161,5 +157,3 @@ class LiquidationAnswer:
     notional: float | None
     assumptions: tuple[Assumption, ...]
     rule_from: dt.date | None
-    rule_source: str
-    rule_read: dt.date

@@ -11,14 +11,14 @@ import datetime as dt
 import math
 import re
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from signals.alerts import episodes
 from signals.liquidation.answer import quote
-from signals.liquidation.calculators import pnl_inverse, pnl_linear
+from signals.liquidation.calculators import profit
 from signals.liquidation.condition import side_sign
 from signals.liquidation.funding import Settlement, inside
+from signals.liquidation.moves import distance_to
 from signals.liquidation.position import Position
 from signals.liquidation.rules import rule_for
 from signals.liquidation.tables import tiers
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 LINES = (0.20, 0.10, 0.05)  # of the mark price; own lines take their place
 FARTHER = 1.25  # a line is left this much farther away than it is crossed, or a price on the line would flicker
 MOST_LINES = len(RANKS)
-TYPICAL_DAYS = 30
-FEWEST_DAYS = 20  # two thirds of them, as for every window
 JUDGED_EVERY = dt.timedelta(minutes=1)
 
 _HOUR_MS = 3_600_000
@@ -148,31 +146,20 @@ def worth(
     table = tiers(rule.venue, rule.contract, stake.asset, None, table_of, shelf)
     answer = quote(position, table=table)
     price = math.nan if answer.price is None else answer.price
-    profit = math.nan
+    gain = math.nan
     if mark > 0.0:
-        compute = pnl_linear if linear else pnl_inverse
-        profit = compute(side=stake.side, entry=stake.entry, exit_price=mark, size=stake.size)
+        gain = profit(contract=stake.contract, side=stake.side, entry=stake.entry, exit_price=mark, size=stake.size)
     return Worth(
         answer=answer,
         price=price,
         mark=mark,
         distance=distance_to(price, side=stake.side, mark=mark),
-        profit=profit,
-        profit_share=profit / stake.margin,
+        profit=gain,
+        profit_share=gain / stake.margin,
         taken=taken,
         received=received,
         settled=settled,
     )
-
-
-def distance_to(price: float, *, side: str, mark: float) -> float:
-    """Give the way from the mark to a liquidation price as a fraction of the mark; NaN where one is not known.
-
-    Above zero while the position lives, zero or less once the mark has reached the price.
-    """
-    if not (price > 0.0 and mark > 0.0):
-        return math.nan
-    return side_sign(side) * (mark - price) / mark
 
 
 def payment(stake: Stake, settlement: Settlement) -> float:
@@ -240,6 +227,11 @@ def line_of(lines: Sequence[float], rank: str) -> float:
     return ordered[RANKS.index(rank) - (len(RANKS) - len(ordered))]
 
 
+def lines_within(lines: Sequence[float], distance: float) -> int:
+    """Count the lines that a distance lies within; none for a distance that is not known."""
+    return sum(distance <= line for line in lines)
+
+
 # --- from what is stored ------------------------------------------------------------------------------------------
 
 
@@ -290,19 +282,6 @@ def _settles(hour: int, row: RateRow, *, known: bool) -> bool:
         return known
     interval = min(row.interval_h, _LONGEST_H)
     return interval > 0.0 and round(hour / _HOUR_MS) % max(1, round(interval)) == 0
-
-
-def typical_day(closes: Mapping[int, float]) -> float | None:
-    """Compute the mean absolute move from one daily close to the next over the last 30 days, as a fraction.
-
-    closes: by the number of the day since 1970. None where fewer than 20 such moves are known.
-    """
-    if not closes:
-        return None
-    first = max(closes) - TYPICAL_DAYS
-    days = sorted(day for day in closes if day >= first)
-    moves = [abs(closes[b] / closes[a] - 1.0) for a, b in pairwise(days) if b == a + 1]
-    return sum(moves) / len(moves) if len(moves) >= FEWEST_DAYS else None
 
 
 def stored_as(asset: str) -> tuple[str, float]:

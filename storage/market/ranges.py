@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from signals.liquidation.passed import Span
+from signals.liquidation.moves import PriceRange
 from signals.liquidation.watching import stored_as
 from signals.units import from_ms, to_ms
 from storage.market import points
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class MarkRange:
     """The mark prices stored of a stretch of time: lowest, highest, how many, and the longest time without one."""
 
     low: float
@@ -29,7 +29,7 @@ class Marks:
 
 def bars(
     store: Store, asset: str, venues: tuple[str, ...], *, start: datetime, end: datetime
-) -> tuple[str, list[Span]]:
+) -> tuple[str, list[PriceRange]]:
     """Return (venue, bars): what began at or after `start` and was closed by `end`, of the first venue that has any.
 
     A bar that began before `start` is left out whole: nobody knows on which side of it the extreme lies.
@@ -47,19 +47,19 @@ def bars(
                 (name, venue, *sorted(steps), first, last, last),
             )
             found = [(from_ms(row[0]), from_ms(row[0] + row[1] * 1000), row[2] * times, row[3] * times) for row in rows]
-            return venue, [Span(*each) for each in found]
+            return venue, [PriceRange(*each) for each in found]
     return "", []
 
 
-def marks(store: Store, asset: str, venue: str, *, after: datetime, before: datetime) -> list[Span]:
+def marks(store: Store, asset: str, venue: str, *, after: datetime, before: datetime) -> list[PriceRange]:
     """Return the mark prices of a venue in (after, before), each as a stretch of its own."""
     return [
-        Span(at := from_ms(row[0]), at, row[1], row[1])
+        PriceRange(at := from_ms(row[0]), at, row[1], row[1])
         for row in _stored_marks(store, asset, venue, to_ms(after) + 1, to_ms(before) - 1)
     ]
 
 
-def marks_within(store: Store, asset: str, venue: str, span: Span) -> Marks | None:
+def marks_within(store: Store, asset: str, venue: str, span: PriceRange) -> MarkRange | None:
     """Sum up the mark prices of a venue within a stretch of time; None where none is stored."""
     start, end = to_ms(span.start), to_ms(span.end)
     rows = _stored_marks(store, asset, venue, start, end)
@@ -68,7 +68,7 @@ def marks_within(store: Store, asset: str, venue: str, span: Span) -> Marks | No
     prices = [price for _, price in rows]
     times = [start, *(at for at, _ in rows), end]
     gap = max(b - a for a, b in pairwise(times))
-    return Marks(min(prices), max(prices), len(rows), gap / 1000)
+    return MarkRange(min(prices), max(prices), len(rows), gap / 1000)
 
 
 def _stored_marks(store: Store, asset: str, venue: str, start: int, end: int) -> list[tuple[int, float]]:

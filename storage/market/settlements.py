@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from signals.liquidation.watching import RateRow, settlements, stored_as, typical_day
+from signals.liquidation.moves import typical_day
+from signals.liquidation.watching import RateRow, settlements, stored_as
 from signals.units import to_ms
 from storage.market import points
 

@@ -15,15 +15,14 @@ from signals.liquidation.watching import (
     LINES,
     RateRow,
     Stake,
-    distance_to,
     from_margin,
     judge,
     levels_of,
     line_of,
     lines_for,
+    lines_within,
     settlements,
     stored_as,
-    typical_day,
     worth,
 )
 from signals.metric import RANKS
@@ -109,22 +108,6 @@ def test_a_table_of_another_day() -> None:
 
 
 @pytest.mark.parametrize(
-    ("side", "price", "mark", "expected"),
-    [
-        pytest.param("long", 90.0, 100.0, 0.10, id="long, above it"),
-        pytest.param("short", 110.0, 100.0, 0.10, id="short, below it"),
-        pytest.param("long", 100.0, 100.0, 0.0, id="reached"),
-        pytest.param("long", 101.0, 100.0, -0.01, id="crossed"),
-        pytest.param("long", math.nan, 100.0, math.nan, id="no price"),
-        pytest.param("long", 90.0, math.nan, math.nan, id="no mark"),
-        pytest.param("long", 90.0, 0.0, math.nan, id="a mark of zero is no mark"),
-    ],
-)
-def test_distance(side: str, price: float, mark: float, expected: float) -> None:
-    assert distance_to(price, side=side, mark=mark) == pytest.approx(expected, nan_ok=True)
-
-
-@pytest.mark.parametrize(
     ("flows", "expected"),
     [
         pytest.param([], (0.0, 0.0), id="nothing"),
@@ -163,6 +146,13 @@ def test_lines_for(distance: float, lines: tuple[float, ...]) -> None:
 def test_the_nearest_line_is_the_critical_one(lines: tuple[float, ...], ranks: tuple[str, ...]) -> None:
     assert tuple(each.rank for each in levels_of(lines)) == ranks
     assert [line_of(lines, rank) for rank in ranks] == sorted(lines, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("distance", "count"), [(0.21, 0), (0.2, 1), (0.11, 1), (0.1, 2), (0.04, 3), (-0.1, 3), (math.nan, 0)]
+)
+def test_lines_within(distance: float, count: int) -> None:
+    assert lines_within((0.2, 0.1, 0.05), distance) == count
 
 
 def walk(lines: tuple[float, ...], distances: list[float]) -> list[tuple[str, str, float]]:
@@ -274,21 +264,6 @@ def row(at: int, rate: float | None = None, interval: float | None = 8.0, mark: 
 def test_settlements(rows: list[RateRow], expected: list[tuple[int, float, float]]) -> None:
     found = settlements(rows, {T0 + 8 * HOUR_MS: 77.0}, otherwise=50.0)
     assert [(round(each.at.timestamp() * 1000) - T0, each.rate, each.mark) for each in found] == expected
-
-
-@pytest.mark.parametrize(
-    ("closes", "expected"),
-    [
-        pytest.param({}, None, id="nothing"),
-        pytest.param(dict.fromkeys(range(20), 100.0), None, id="19 moves are too few"),
-        pytest.param(dict.fromkeys(range(21), 100.0), 0.0, id="20 moves are enough"),
-        pytest.param({n: 100.0 if n % 2 else 102.0 for n in range(31)}, (0.02 + 2 / 102) / 2, id="both directions"),
-        pytest.param({n: 200.0 if n < 10 else 100.0 for n in range(41)}, 0.0, id="older than 30 days does not count"),
-        pytest.param({2 * n: 100.0 for n in range(31)}, None, id="no two days in a row"),
-    ],
-)
-def test_typical_day(closes: dict[int, float], expected: float | None) -> None:
-    assert typical_day(closes) == (expected if expected is None else pytest.approx(expected))
 
 
 @pytest.mark.parametrize(

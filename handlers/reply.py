@@ -63,13 +63,15 @@ class Reply:
 
     blocks: what is shown. values: the numbers by name, for `say --json` (full precision, units in the name).
     read_as: how the command was understood. stamp: age, venues, coverage; the last line. `read_as` and `stamp` are
-    shown by every channel, so they are not repeated in `blocks`.
+    shown by every channel, so they are not repeated in `blocks`. outdated: assets of which figures are too old to be
+    called current, or missing.
     """
 
     blocks: tuple[Block, ...]
     values: dict[str, Any] = field(default_factory=dict)
     read_as: str | None = None
     stamp: str | None = None
+    outdated: tuple[str, ...] = ()
 
     def all_blocks(self) -> tuple[Block, ...]:
         """Return the blocks as shown: the echo first, the stamp after the text, pictures and buttons last."""

@@ -22,10 +22,10 @@ from handlers.language.grammar import (
     Size,
     argument,
 )
-from handlers.language.position import Asked, LiqArgs, asked, refused, stamp
+from handlers.language.position import LiqArgs, PositionQuestion, question_of, refused
 from handlers.reply import Button, Buttons, Line, Reply
 from handlers.words import wording
-from handlers.words.liquidation import NAMES
+from handlers.words.liquidation import exchange, stamp
 from signals.liquidation import LeverageAboveCap, LiquidationAnswer, LiquidationError, margin_for, quote
 from signals.liquidation import calculators as sums
 
@@ -217,7 +217,7 @@ async def size(deps: Deps, args: SizeArgs) -> Reply:
     position = LiqArgs(
         args.entry, leverage=1.0, side=side, asset=args.asset, size=Size(coins, "coin"), venue=args.venue
     )
-    question = asked(deps, position)
+    question = question_of(deps, position)
     asset, venue = question.asset, question.venue
     try:
         highest, roomy, answer = _highest(question, side, args.stop)
@@ -256,7 +256,7 @@ async def size(deps: Deps, args: SizeArgs) -> Reply:
             f"entry {wording.price(args.entry)}",
             f"stop {wording.price(args.stop)}",
             f"risk {wording.dollars(risk)}",
-            NAMES.get(venue, venue),
+            exchange(venue),
         ),
         stamp=stamp(answer, deps.now),
     )
@@ -295,7 +295,7 @@ def _risk(args: SizeArgs) -> float:
     return args.balance * args.share / 100
 
 
-def _highest(question: Asked, side: Side, stop: float) -> tuple[float, float, LiquidationAnswer]:
+def _highest(question: PositionQuestion, side: Side, stop: float) -> tuple[float, float, LiquidationAnswer]:
     """Return the highest leverage that keeps the liquidation beyond the stop, the same with ROOM, and the answer at it.
 
     By the tier and the amount that hold at the stop, within the cap of the size. Below 1x: not even without leverage.
@@ -320,7 +320,7 @@ def _highest(question: Asked, side: Side, stop: float) -> tuple[float, float, Li
 
 
 def _leverage_line(highest: float, roomy: float, notional: float, answer: LiquidationAnswer) -> str:
-    name = NAMES.get(answer.venue, answer.title)
+    name = exchange(answer.venue)
     if answer.leverage_cap is not None and roomy >= answer.leverage_cap:
         cap = wording.leverage(answer.leverage_cap)
         return f"Any leverage that {name} allows for this size (up to {cap}) keeps the stop before the liquidation."

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from handlers.command import Refused, command
-from handlers.language.default_venue import chosen
 from handlers.language.grammar import ASSET, DURATION, LEVERAGE, PERCENT, PRICE, SIDE, SIZE, VENUE, Side, Size, argument
+from handlers.language.position import venue_of_chat
 from handlers.reply import Button, Buttons, Line, Reply, Table
 from handlers.words import wording
-from handlers.words.liquidation import NAMES
+from handlers.words.liquidation import exchange
 from signals.liquidation import funding as paid
 from signals.units import HOURS_A_YEAR
 from storage.engine.database import StoreError
@@ -74,8 +74,6 @@ async def cost(deps: Deps, args: CostArgs) -> Reply:
     asset = args.asset or args.size.asset or (deps.assets[0] if deps.assets else "BTC")
     if args.span > LONGEST_HOLD:
         raise Refused("Ten years are the longest time that can be counted. Type a shorter one, like 30d.")
-    if args.rate is None and _is_old(deps, args, asset):
-        await deps.refresh(asset)
     rate = _rate(deps, args, asset)
     notional, priced = _notional(deps, args, asset)
     count = paid.settlements_between(deps.now, deps.now + args.span, rate.hours)
@@ -104,6 +102,7 @@ async def cost(deps: Deps, args: CostArgs) -> Reply:
                 ),
             )
         ),
+        outdated=(asset,) if args.rate is None and _is_old(deps, args, asset) else (),
     )
 
 
@@ -126,12 +125,15 @@ def _rate(deps: Deps, args: CostArgs, asset: str) -> _Rate:
     usual = 1.0 if args.venue in _HOURLY else USUAL_HOURS
     told = "" if typed or hours else f", every {usual:g} h assumed"
     if args.rate is not None:
-        as_there = f", every {hours:g} h as on {NAMES.get(venue or '', venue)}" if hours and not typed else told
+        as_there = f", every {hours:g} h as on {exchange(venue or '')}" if hours and not typed else told
         return _Rate(args.rate / 100, typed or hours or usual, f"Rate as typed{as_there}", typed=True, venue=venue)
     if newest is None:
-        at = f" on {NAMES[args.venue]}" if args.venue else ""
-        raise Refused(f"No funding rate of {asset} is stored{at} yet. Type it, like /cost 100k 7d btc long 25x 0.01%.")
-    source = f"{NAMES.get(newest[0], newest[0])} rate, {wording.age(deps.now - newest[1])}{told}"
+        at = f" on {exchange(args.venue)}" if args.venue else ""
+        raise Refused(
+            f"No funding rate of {asset} is stored{at} yet. Type it, like /cost 100k 7d btc long 25x 0.01%.",
+            outdated=(asset,),
+        )
+    source = f"{exchange(newest[0])} rate, {wording.age(deps.now - newest[1])}{told}"
     return _Rate(newest[2], typed or hours or usual, source, venue=venue)
 
 
@@ -142,7 +144,7 @@ def _newest(deps: Deps, args: CostArgs, asset: str) -> tuple[tuple[str, datetime
     from storage.market import points  # noqa: PLC0415 - reads the database, where there is one only
 
     try:
-        rate = points.newest(deps.store, asset, "funding_rate", args.venue or chosen(deps))
+        rate = points.newest(deps.store, asset, "funding_rate", args.venue or venue_of_chat(deps))
         if rate is None and args.venue is None:
             rate = points.newest(deps.store, asset, "funding_rate")  # of whichever exchange is stored
         if rate is None:
@@ -266,7 +268,7 @@ def _read_as(args: CostArgs, asset: str, rate: _Rate) -> str:
         f"for {wording.duration(args.span)}",
         wording.leverage(args.leverage) if args.leverage else None,
         wording.rate(rate.value, rate.hours),
-        NAMES[args.venue] if args.venue else None,
+        exchange(args.venue) if args.venue else None,
     )
     return " · ".join(part for part in parts if part)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from handlers.reply import Line
@@ -14,31 +15,26 @@ from signals.liquidation import (
     LiquidationError,
     SizeBeyondTable,
     compare,
+    exchange_of,
     quote,
     venues_for,
 )
+from signals.venues import venue_title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from handlers.language.grammar import Side
     from handlers.reply import Block
     from signals.liquidation import Shelf
+    from signals.liquidation.moves import MoveFrequency
+    from storage.queries.liquidation_distance import PastDays
 
 Others = dict[str, LiquidationAnswer | LiquidationError]
 
+STALE_DAYS = 60  # venues change their tables several times a year
 LARGER = (1e6, 5e6)  # US dollars: how the answer changes with size, where none is given
-NAMES = {
-    "binance": "Binance",
-    "binance_coinm": "Binance",
-    "bybit": "Bybit",
-    "okx": "OKX",
-    "hyperliquid": "Hyperliquid",
-    "deribit": "Deribit",
-    "gate": "Gate",
-    "bitget": "Bitget",
-    "kucoin": "KuCoin",
-}
 ASSUMED = {
     Assumption.FIRST_TIER: "the first tier, as no size was given",
     Assumption.NO_ADDED_MARGIN: "no margin added",
@@ -52,6 +48,11 @@ ASSUMED = {
     Assumption.NEWER_TABLE: "a table newer than the day asked for",
 }
 SAID_APART = {Assumption.MARK_PRICE, Assumption.MARGIN_IS_SHARE, Assumption.REDUCED_FIRST}
+
+
+def exchange(venue: str) -> str:
+    """Name the exchange of a venue as people write it."""
+    return venue_title(exchange_of(venue))
 
 
 def distance(entry: float, price: float | None) -> str:
@@ -88,7 +89,7 @@ def one_side(answer: LiquidationAnswer, others: Others, shelf: Shelf | None, nea
         parts.append(Part(Line(f"No liquidation: the margin of this {said.side} covers every price.", "headline")))
     else:
         text = f"Liquidation at {shown(answer)} ({distance(said.entry, answer.price)})"
-        why = f": only the smallest tier of {NAMES[answer.venue]} is known here" if rough(answer) else ""
+        why = f": only the smallest tier of {exchange(answer.venue)} is known here" if rough(answer) else ""
         parts.append(Part(Line(f"{text}{up_to(answer)}{or_nearer(answer)}{why}.", "headline")))
     if near:
         parts.append(Part(Line(near), spare=2))
@@ -191,14 +192,14 @@ def _elsewhere(others: Others) -> str:
     found = _answers(others.values())
     found.sort(key=lambda each: -abs(each.distance or 0.0))
     capped = [
-        f"{NAMES[venue]} allows at most {wording.leverage(each.cap)}"
+        f"{exchange(venue)} allows at most {wording.leverage(each.cap)}"
         for venue, each in others.items()
         if isinstance(each, LeverageAboveCap)
     ]
-    text = ", ".join(f"{NAMES[each.venue]} {shown(each)}" for each in found)
+    text = ", ".join(f"{exchange(each.venue)} {shown(each)}" for each in found)
     parts = [f"Elsewhere, farthest first: {text}"] if text else []
     unknown = [
-        NAMES[venue]
+        exchange(venue)
         for venue, each in others.items()
         if (isinstance(each, SizeBeyondTable) and each.partial) or (isinstance(each, LiquidationAnswer) and rough(each))
     ]
@@ -230,7 +231,7 @@ def span(answer: LiquidationAnswer, others: Others) -> str:
     if len(found) < 2:
         return ""
     low, high = found[0], found[-1]
-    return f"{shown(low)} ({NAMES[low.venue]}) to {shown(high)} ({NAMES[high.venue]})"
+    return f"{shown(low)} ({exchange(low.venue)}) to {shown(high)} ({exchange(high.venue)})"
 
 
 def both_sides(
@@ -261,3 +262,35 @@ def both_sides(
         parts.append(Part(Line(f"Over all exchanges: {', '.join(spans)}."), spare=1))
     parts.append(Part(Line(assumed(max(answers.values(), key=lambda each: each.tier)), "caveat")))
     return tuple(parts)
+
+
+# --- how near ---------------------------------------------------------------------------------------------------------
+
+
+def how_near(past: PastDays, found: Mapping[Side, MoveFrequency], distances: Mapping[Side, float], asset: str) -> str:
+    """Say on how many past days the price moved as far as the liquidation is away, from the day's start."""
+    parts: list[str] = []
+    for side, frequency in found.items():
+        verb = "fell" if side == "long" else "rose"
+        far = wording.share(abs(distances[side]) * 100, 2)
+        of = f" of {frequency.days} days" if not parts else ""
+        rare = f" ({wording.share(frequency.share * 100, 1)})" if frequency.hits else ""
+        parts.append(f"{verb} {far} or more on {frequency.hits or 'none'}{of}{rare}")
+    span = f"{wording.day(past.first)} to {wording.day(past.last - timedelta(days=1))}"
+    return f"Within a day {asset} {' and '.join(parts)}: {span}, {exchange(past.venue)}."
+
+
+# --- what it rests on -------------------------------------------------------------------------------------------------
+
+
+def stamp(answer: LiquidationAnswer, now: datetime) -> str:
+    """Say which tier table an answer rests on, how old it is, and when it is stale."""
+    days = (now.date() - answer.table_checked).days
+    parts = [f"{exchange(answer.venue)} tier table of {wording.day(answer.table_as_of)}"]
+    if answer.table_checked > answer.table_as_of:
+        parts[0] += f", unchanged on {wording.day(answer.table_checked)}"
+    if days > STALE_DAYS:
+        parts.append(f"{wording.count(days, 'day')} old: stale, it may have changed since")
+    elif days > 0:
+        parts.append(f"{wording.count(days, 'day')} old")
+    return " · ".join(parts)

@@ -14,7 +14,7 @@ from signals.liquidation.errors import (
     UnknownVenue,
 )
 from signals.liquidation.position import Assumption, LiquidationAnswer, Position
-from signals.liquidation.rules import RULES, VENUES, Rule, rule_for, venues_for
+from signals.liquidation.rules import RULES, VENUES, Rule, exchange_of, rule_for, venues_for
 from signals.liquidation.tables import Shelf, Tier, TierTable, tiers
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "TierTable",
     "UnknownVenue",
     "compare",
+    "exchange_of",
     "liquidation_price",
     "margin_for",
     "quote",

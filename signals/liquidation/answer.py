@@ -47,7 +47,6 @@ def quote(
     return LiquidationAnswer(
         position=position,
         venue=rule.venue,
-        title=rule.title,
         contract=rule.contract,
         price=price,
         shown=None if price is None else shown_price(price, table.tick, towards),

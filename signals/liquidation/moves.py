@@ -6,6 +6,7 @@ directions: it is evidence that the mark may have been there, and no proof. Time
 
 from __future__ import annotations
 
+import datetime as dt  # noqa: TC003 - events.py reads the hints of these classes
 import math
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,7 +16,6 @@ from signals.liquidation.condition import side_sign
 from signals.liquidation.errors import LiquidationError
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Callable, Iterable, Mapping
 
 TYPICAL_DAYS = 30
@@ -50,6 +50,16 @@ class PriceRange:
     def against(self, side: str) -> float:
         """Return the price that is worst for a position."""
         return self.low if side == "long" else self.high
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRange:
+    """The mark prices stored of a stretch of time: lowest, highest, how many, and the longest time without one."""
+
+    low: float
+    high: float
+    count: int
+    longest_gap_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,6 @@ class LiquidationAnswer:
 
     position: Position
     venue: str
-    title: str
     contract: str
     price: float | None
     shown: float | None

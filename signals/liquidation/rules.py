@@ -326,6 +326,11 @@ def venues_for(contract: str) -> tuple[str, ...]:
 _ONE_EXCHANGE = {("binance", "inverse"): "binance_coinm"}
 
 
+def exchange_of(venue: str) -> str:
+    """Give the name people ask for a venue by: Binance's coin-margined contracts are a venue of their own here."""
+    return next((name for (name, _), listed in _ONE_EXCHANGE.items() if listed == venue), venue)
+
+
 @lru_cache(maxsize=256)  # asked once per price: a bot asks for the same few over and over
 def rule_for(venue: str, contract: str, on: dt.date | None = None) -> Rule:
     """Find the rule of a venue for one kind of contract on a day; without a day the newest.

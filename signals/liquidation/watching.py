@@ -47,7 +47,7 @@ _PACKED = re.compile(r"(1000+|1M)([A-Z][A-Z0-9]*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stake:
+class Holding:
     """A position that somebody watches, as it was opened; without a size it is any position of the first tier.
 
     `begun`: when the watch began; funding is counted from then on. `added`: margin put to it since, in settle coin.
@@ -90,86 +90,84 @@ class Stake:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Worth:
+class Valuation:
     """What a watched position is worth.
 
     `distance`: from the mark to the liquidation price as a fraction of the mark, zero or less once it is crossed; NaN
     where one of the two is not known. `profit` in settle coin and `profit_share` of the margin put to it, NaN without a
-    mark. `taken`: what funding took from the margin, `received`: what came in and was not needed, both in settle coin;
-    `settled` None: no rates of this venue are known, so none is counted.
+    mark. `taken`: what funding took from the margin, in settle coin; `settled`: by how many payments, None where no
+    rates of this venue are known, so that none is counted.
     """
 
     answer: LiquidationAnswer
     price: float
-    mark: float
     distance: float
     profit: float
     profit_share: float
     taken: float
-    received: float
     settled: int | None
 
 
-def worth(
-    stake: Stake,
+def valuation(
+    holding: Holding,
     *,
     mark: float = math.nan,
     settlements: Sequence[Settlement] | None = None,
     now: dt.datetime,
     shelf: Shelf | None = None,
     table_of: dt.date | None = None,
-) -> Worth:
+) -> Valuation:
     """Compute where a watched position stands.
 
     mark: NaN where it is not known. settlements: as they happened, None where none are known. table_of: take the tier
     table of that day instead of the newest. LiquidationError where no table is known, and where the position has no
     liquidation price at all.
     """
-    taken = received = 0.0
+    taken = 0.0
     settled = None
     if settlements is not None:
-        held = inside(settlements, stake.begun, max(now, stake.begun))
+        held = inside(settlements, holding.begun, max(now, holding.begun))
         settled = len(held)
-        taken, received = from_margin(payment(stake, each) for each in held)
-    linear = stake.contract == "linear"
+        taken = from_margin(payment(holding, each) for each in held)
+    linear = holding.contract == "linear"
     position = Position(
-        venue=stake.venue,
-        side=stake.side,
-        entry=stake.entry,
-        contract=stake.contract,
-        asset=stake.asset,
-        margin=max(stake.margin - taken, _SHARE_LEFT * stake.margin),
-        size_coins=stake.size if linear else None,
-        size_usd=None if linear else stake.size,
+        venue=holding.venue,
+        side=holding.side,
+        entry=holding.entry,
+        contract=holding.contract,
+        asset=holding.asset,
+        margin=max(holding.margin - taken, _SHARE_LEFT * holding.margin),
+        size_coins=holding.size if linear else None,
+        size_usd=None if linear else holding.size,
     )
-    rule = rule_for(stake.venue, stake.contract)
-    table = tiers(rule.venue, rule.contract, stake.asset, None, table_of, shelf)
+    rule = rule_for(holding.venue, holding.contract)
+    table = tiers(rule.venue, rule.contract, holding.asset, None, table_of, shelf)
     answer = quote(position, table=table)
     price = math.nan if answer.price is None else answer.price
     gain = math.nan
     if mark > 0.0:
-        gain = profit(contract=stake.contract, side=stake.side, entry=stake.entry, exit_price=mark, size=stake.size)
-    return Worth(
+        gain = profit(
+            contract=holding.contract, side=holding.side, entry=holding.entry, exit_price=mark, size=holding.size
+        )
+    return Valuation(
         answer=answer,
         price=price,
-        mark=mark,
-        distance=distance_to(price, side=stake.side, mark=mark),
+        distance=distance_to(price, side=holding.side, mark=mark),
         profit=gain,
-        profit_share=gain / stake.margin,
+        profit_share=gain / holding.margin,
         taken=taken,
-        received=received,
         settled=settled,
     )
 
 
-def payment(stake: Stake, settlement: Settlement) -> float:
+def payment(holding: Holding, settlement: Settlement) -> float:
     """Compute the cash flow of one settlement in settle coin: rate x value at mark; below zero it is paid."""
-    value = stake.size * settlement.mark if stake.contract == "linear" else stake.size / settlement.mark
-    return -side_sign(stake.side) * value * settlement.rate
+    value = holding.size * settlement.mark if holding.contract == "linear" else holding.size / settlement.mark
+    return -side_sign(holding.side) * value * settlement.rate
 
 
-def from_margin(flows: Iterable[float]) -> tuple[float, float]:
-    """Share out cash flows in the order of time: (taken from the margin, left in the wallet).
+def from_margin(flows: Iterable[float]) -> float:
+    """Add up what cash flows, in the order of time, take from the margin.
 
     The wallet is empty at first. What comes in stays there and pays for what goes out later; only what it cannot pay
     is taken from the margin.
@@ -179,7 +177,7 @@ def from_margin(flows: Iterable[float]) -> tuple[float, float]:
         wallet += flow
         if wallet < 0.0:
             taken, wallet = taken - wallet, 0.0
-    return taken, wallet
+    return taken
 
 
 # --- lines --------------------------------------------------------------------------------------------------------

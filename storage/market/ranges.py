@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from signals.liquidation.moves import PriceRange
+from signals.liquidation.moves import MarkRange, PriceRange
 from signals.liquidation.watching import stored_as
 from signals.units import from_ms, to_ms
 from storage.market import points
@@ -15,16 +14,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from storage.engine.database import Store
-
-
-@dataclass(frozen=True, slots=True)
-class MarkRange:
-    """The mark prices stored of a stretch of time: lowest, highest, how many, and the longest time without one."""
-
-    low: float
-    high: float
-    count: int
-    longest_gap_s: float
 
 
 def bars(

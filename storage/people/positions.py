@@ -12,7 +12,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from signals.alerts.episodes import State, from_json, to_json
-from signals.liquidation.watching import Stake
+from signals.liquidation.watching import Holding
 from signals.units import from_ms, to_ms
 from storage.alerts.episodes import PRIVATE
 
@@ -38,7 +38,7 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
+class WatchedPosition:
     """One position of one person.
 
     number: what its owner calls it by; None where it belongs to a followed address (`followed`). lines: fractions of
@@ -51,7 +51,7 @@ class Watched:
     id: int
     destination: int
     number: int | None
-    stake: Stake
+    holding: Holding
     name: str | None
     lines: tuple[float, ...]
     state: State
@@ -73,7 +73,7 @@ class Watched:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Followed:
+class FollowedAddress:
     """One address of one person. seen: the last good answer. silent: its owner was told that none comes."""
 
     id: int
@@ -97,30 +97,30 @@ _POSITIONS = "SELECT p.*, d.zone FROM positions p JOIN destinations d ON d.id = 
 _FOLLOWED = "SELECT f.*, d.zone FROM followed f JOIN destinations d ON d.id = f.destination"
 
 
-def of(store: Store, platform: str, user: str) -> list[Watched]:
+def of(store: Store, platform: str, user: str) -> list[WatchedPosition]:
     """Return the positions of one person, those of followed addresses last."""
     sql = f"{_POSITIONS} WHERE p.platform = ? AND p.owner = ? ORDER BY p.number IS NULL, p.number, p.id"
     return [_watched(row) for row in store.rows(sql, (platform, user))]
 
 
-def typed(store: Store) -> list[Watched]:
+def typed(store: Store) -> list[WatchedPosition]:
     """Return every typed position whose owner can still be told."""
     sql = f"{_POSITIONS} WHERE p.followed IS NULL AND d.gone IS NULL ORDER BY p.id"
     return [_watched(row) for row in store.rows(sql)]
 
 
-def held(store: Store, followed: int) -> list[Watched]:
+def held(store: Store, followed: int) -> list[WatchedPosition]:
     """Return the positions of one followed address as they were last seen."""
     return [_watched(row) for row in store.rows(f"{_POSITIONS} WHERE p.followed = ? ORDER BY p.id", (followed,))]
 
 
-def followed_by(store: Store, platform: str, user: str) -> list[Followed]:
+def followed_by(store: Store, platform: str, user: str) -> list[FollowedAddress]:
     """Return the addresses that one person follows."""
     sql = f"{_FOLLOWED} WHERE f.platform = ? AND f.owner = ? ORDER BY f.number"
     return [_followed(row) for row in store.rows(sql, (platform, user))]
 
 
-def followed(store: Store) -> list[Followed]:
+def followed(store: Store) -> list[FollowedAddress]:
     """Return every followed address whose owner can still be told."""
     return [_followed(row) for row in store.rows(f"{_FOLLOWED} WHERE d.gone IS NULL ORDER BY f.id")]
 
@@ -131,7 +131,7 @@ def followed(store: Store) -> list[Followed]:
 def add(
     store: Store,
     owner: Owner,
-    stake: Stake,
+    holding: Holding,
     *,
     name: str | None,
     lines: Sequence[float],
@@ -148,7 +148,7 @@ def add(
             "SELECT number FROM positions WHERE platform = ? AND owner = ? AND followed IS NULL AND asset = ? "
             "AND venue = ? AND contract = ? AND side = ? AND entry = ? AND leverage = ? AND size_coins IS ? "
             "AND size_usd IS ?",
-            (owner.platform, owner.user, *_said(stake)),
+            (owner.platform, owner.user, *_said(holding)),
         ).fetchone()
         if known is not None:
             return int(known["number"]), False
@@ -159,32 +159,34 @@ def add(
         if count >= MOST_POSITIONS:
             raise TooMany
         number = _next_number(work, owner)
-        _insert(work, owner, stake, number=number, name=name, lines=lines, state=state, at=at, table_of=table_of)
+        _insert(work, owner, holding, number=number, name=name, lines=lines, state=state, at=at, table_of=table_of)
         return number, True
 
 
-def hold(work: Work, of_: Followed, stake: Stake, *, lines: Sequence[float], at: datetime) -> Watched:
+def hold(
+    work: Work, of_: FollowedAddress, holding: Holding, *, lines: Sequence[float], at: datetime
+) -> WatchedPosition:
     """Watch a position that a followed address was seen to hold."""
     row = work.execute("SELECT platform, owner FROM followed WHERE id = ?", (of_.id,)).fetchone()
     owner = Owner(row["platform"], row["owner"], of_.destination)
-    made = _insert(work, owner, stake, name=None, lines=lines, state=State(), at=at, followed=of_.id)
-    return Watched(
-        id=made, destination=of_.destination, number=None, stake=stake, name=None, lines=tuple(lines), state=State(),
-        followed=of_.id, zone=of_.zone,
+    made = _insert(work, owner, holding, name=None, lines=lines, state=State(), at=at, followed=of_.id)
+    return WatchedPosition(
+        id=made, destination=of_.destination, number=None, holding=holding, name=None, lines=tuple(lines),
+        state=State(), followed=of_.id, zone=of_.zone,
     )  # fmt: skip
 
 
-def unchanged(work: Work, each: Watched) -> bool:
+def unchanged(work: Work, each: WatchedPosition) -> bool:
     """Tell whether a position is still watched, and as it was read: its owner may change it meanwhile."""
     row = work.execute("SELECT name, lines, added, looked, doubt FROM positions WHERE id = ?", (each.id,))
     return [tuple(found) for found in row.fetchall()] == [
-        (each.name, json.dumps(list(each.lines)), each.stake.added, _ms(each.looked), _ms(each.doubt))
+        (each.name, json.dumps(list(each.lines)), each.holding.added, _ms(each.looked), _ms(each.doubt))
     ]
 
 
-def save(work: Work, each: Watched) -> None:
+def save(work: Work, each: WatchedPosition) -> None:
     """Keep where a position stands, inside the transaction that also keeps what it causes."""
-    stake = each.stake
+    holding = each.holding
     work.execute(
         "UPDATE positions SET state = ?, episode = ?, table_of = ?, silent = ?, given = ?, mark = ?, seen = ?, "
         "looked = ?, doubt = ?, entry = ?, leverage = ?, size_coins = ? WHERE id = ?",
@@ -198,32 +200,32 @@ def save(work: Work, each: Watched) -> None:
             _ms(each.seen),
             _ms(each.looked),
             _ms(each.doubt),
-            stake.entry,
-            stake.leverage,
-            stake.size_coins,
+            holding.entry,
+            holding.leverage,
+            holding.size_coins,
             each.id,
         ),
     )
 
 
-def change(work: Work, each: Watched) -> None:
+def change(work: Work, each: WatchedPosition) -> None:
     """Keep what its owner has changed: name, lines and added margin, with where it stands by them.
 
     An episode that it has no more is over; nothing is told of that, since the owner just was.
     """
     work.execute(
         "UPDATE positions SET name = ?, lines = ?, added = ? WHERE id = ?",
-        (each.name, json.dumps(list(each.lines)), each.stake.added, each.id),
+        (each.name, json.dumps(list(each.lines)), each.holding.added, each.id),
     )
     save(work, each)
 
 
-def end_episode(work: Work, each: Watched, at: datetime) -> None:
+def end_episode(work: Work, each: WatchedPosition, at: datetime) -> None:
     """End the episode of a position that goes on."""
     work.execute("UPDATE episodes SET ended = ? WHERE watch = ? AND ended IS NULL", (to_ms(at), each.watch))
 
 
-def change_followed(work: Work, of_: Followed) -> None:
+def change_followed(work: Work, of_: FollowedAddress) -> None:
     """Keep the name and the lines of a followed address."""
     work.execute(
         "UPDATE followed SET name = ?, lines = ? WHERE id = ?", (of_.name, json.dumps(list(of_.lines)), of_.id)
@@ -276,7 +278,7 @@ def remove(work: Work, ids: Collection[int]) -> None:
         work.execute("DELETE FROM episodes WHERE watch = ?", (watch,))
 
 
-def finish(work: Work, each: Watched, now: datetime) -> None:
+def finish(work: Work, each: WatchedPosition, now: datetime) -> None:
     """Take a position away that is over, while what is to be told about it still goes out."""
     work.execute("DELETE FROM positions WHERE id = ?", (each.id,))
     end_episode(work, each, now)
@@ -306,7 +308,7 @@ def _next_number(work: Work, owner: Owner) -> int:
 def _insert(
     work: Work,
     owner: Owner,
-    stake: Stake,
+    holding: Holding,
     *,
     name: str | None,
     lines: Sequence[float],
@@ -326,7 +328,7 @@ def _insert(
             owner.user,
             number,
             followed,
-            *_said(stake),
+            *_said(holding),
             name,
             json.dumps(list(lines)),
             to_ms(at),
@@ -337,10 +339,10 @@ def _insert(
     return int(cursor.lastrowid or 0)
 
 
-def _said(stake: Stake) -> tuple[Any, ...]:
+def _said(holding: Holding) -> tuple[Any, ...]:
     return (
-        stake.asset, stake.venue, stake.contract, stake.side, stake.entry, stake.leverage, stake.size_coins,
-        stake.size_usd,
+        holding.asset, holding.venue, holding.contract, holding.side, holding.entry, holding.leverage,
+        holding.size_coins, holding.size_usd,
     )  # fmt: skip
 
 
@@ -352,12 +354,12 @@ def _at(ms: int | None) -> datetime | None:
     return None if ms is None else from_ms(ms)
 
 
-def _watched(row: sqlite3.Row) -> Watched:
-    return Watched(
+def _watched(row: sqlite3.Row) -> WatchedPosition:
+    return WatchedPosition(
         id=row["id"],
         destination=row["destination"],
         number=row["number"],
-        stake=Stake(
+        holding=Holding(
             asset=row["asset"],
             venue=row["venue"],
             contract=row["contract"],
@@ -385,8 +387,8 @@ def _watched(row: sqlite3.Row) -> Watched:
     )
 
 
-def _followed(row: sqlite3.Row) -> Followed:
-    return Followed(
+def _followed(row: sqlite3.Row) -> FollowedAddress:
+    return FollowedAddress(
         id=row["id"],
         destination=row["destination"],
         number=row["number"],

@@ -16,7 +16,7 @@ import pytest
 from signals.liquidation import Position, Tier, TierTable, liquidation_price, margin_for, shown_price
 from signals.liquidation.calculators import bankruptcy, breakeven, profit, size_from_risk
 from signals.liquidation.funding import Settlement, funding_apr, funding_cost
-from signals.liquidation.watching import Stake, payment
+from signals.liquidation.watching import Holding, payment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -88,10 +88,10 @@ def on_margin(contract: str, side: str, entry: float, exit: float, leverage: flo
 
 def of_payments(side: str, size: float, settlements: list[list[float]]) -> float:
     now = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
-    stake = Stake(
+    holding = Holding(
         asset="X", venue="binance", contract="linear", side=side, entry=1.0, leverage=1.0, begun=now, size_coins=size
     )
-    return sum(payment(stake, Settlement(now, mark, rate)) for mark, rate in settlements)
+    return sum(payment(holding, Settlement(now, mark, rate)) for mark, rate in settlements)
 
 
 def needed(

@@ -13,8 +13,8 @@ from signals.liquidation.funding import Settlement
 from signals.liquidation.watching import (
     FARTHER,
     LINES,
+    Holding,
     RateRow,
-    Stake,
     from_margin,
     judge,
     levels_of,
@@ -23,7 +23,7 @@ from signals.liquidation.watching import (
     lines_within,
     settlements,
     stored_as,
-    worth,
+    valuation,
 )
 from signals.metric import RANKS
 
@@ -33,12 +33,12 @@ MINUTE = timedelta(minutes=1)
 HOUR_MS = 3_600_000
 
 
-def stake(**more: object) -> Stake:
+def holding(**more: object) -> Holding:
     about = {
         "asset": "BTC", "venue": "binance", "contract": "linear", "side": "long", "entry": 95_000.0, "leverage": 25.0,
         "begun": BEGUN, "size_coins": 0.5,
     } | more  # fmt: skip
-    return Stake(**about)  # type: ignore[arg-type]
+    return Holding(**about)  # type: ignore[arg-type]
 
 
 def settled(*rates: float, mark: float = 96_000.0, first: datetime = BEGUN) -> list[Settlement]:
@@ -54,28 +54,28 @@ def settled(*rates: float, mark: float = 96_000.0, first: datetime = BEGUN) -> l
 def test_without_funding_it_is_the_price_of_liq(venue: str, side: str, size: dict[str, float | None]) -> None:
     if venue == "bybit" and size["size_coins"] == 30.0:
         pytest.skip("the tiers of Bybit are known up to $2.6m")
-    watched = stake(venue=venue, side=side, leverage=10.0, **size)
+    watched = holding(venue=venue, side=side, leverage=10.0, **size)
     asked = Position(venue=venue, side=side, entry=95_000.0, leverage=10.0, size_coins=size["size_coins"])
-    assert worth(watched, now=NOW).price == pytest.approx(quote(asked).price, rel=1e-12)
+    assert valuation(watched, now=NOW).price == pytest.approx(quote(asked).price, rel=1e-12)
 
 
 def test_funding_moves_the_price_by_what_it_takes() -> None:
     rates = (0.0001, 0.0003, -0.00005, 0.0002)
-    found = worth(stake(), mark=94_000.0, settlements=settled(*rates), now=NOW)
+    found = valuation(holding(), mark=94_000.0, settlements=settled(*rates), now=NOW)
     paid = 0.5 * 96_000.0 * (0.0001 + 0.0003 - 0.00005 + 0.0002)  # what came in at the third pays for the fourth
     margin = 0.5 * 95_000.0 / 25 - paid
     expected = (margin - 0.5 * 95_000.0) / (0.5 * 0.004 - 0.5)  # Binance, first tier: 0.40 %, no amount
     assert found.taken == pytest.approx(paid)
     assert found.price == pytest.approx(expected)
-    assert found.price > worth(stake(), now=NOW).price
+    assert found.price > valuation(holding(), now=NOW).price
     assert found.settled == 4
     assert found.profit == pytest.approx(-500.0)
     assert found.profit_share == pytest.approx(-500.0 / 1_900.0)
 
 
 def test_funding_of_an_inverse_position_is_counted_in_coin() -> None:
-    one = stake(contract="inverse", size_coins=None, size_usd=50_000.0)
-    found = worth(one, settlements=settled(0.001, 0.001, mark=100_000.0), now=NOW)
+    one = holding(contract="inverse", size_coins=None, size_usd=50_000.0)
+    found = valuation(one, settlements=settled(0.001, 0.001, mark=100_000.0), now=NOW)
     assert found.taken == pytest.approx(2 * 50_000 / 100_000 * 0.001)
     margin = 50_000 / 95_000 / 25 - 0.001
     expected = 50_000 * (1 + found.answer.rate) / (margin + found.answer.amount + 50_000 / 95_000)
@@ -85,24 +85,24 @@ def test_funding_of_an_inverse_position_is_counted_in_coin() -> None:
 def test_settlements_before_the_watch_and_after_now_do_not_count() -> None:
     early, late = BEGUN - timedelta(seconds=1), NOW + timedelta(seconds=1)
     rows = [Settlement(early, 95_000.0, 0.01), Settlement(late, 95_000.0, 0.01)]
-    assert worth(stake(), settlements=rows, now=NOW).taken == 0.0
+    assert valuation(holding(), settlements=rows, now=NOW).taken == 0.0
 
 
 def test_no_rates_known_is_not_no_funding() -> None:
-    assert worth(stake(), settlements=None, now=NOW).settled is None
-    assert worth(stake(), settlements=[], now=NOW).settled == 0
+    assert valuation(holding(), settlements=None, now=NOW).settled is None
+    assert valuation(holding(), settlements=[], now=NOW).settled == 0
 
 
 def test_a_margin_that_funding_has_eaten_is_liquidated_beyond_the_entry() -> None:
-    found = worth(stake(leverage=100.0), mark=95_000.0, settlements=settled(0.02), now=NOW)
+    found = valuation(holding(leverage=100.0), mark=95_000.0, settlements=settled(0.02), now=NOW)
     assert found.price > 95_000.0
     assert found.distance < 0
 
 
 def test_a_table_of_another_day() -> None:
     """Bybit's first tier had 0.5 % in the table of January 2025 and has 0.33 % in that of September 2026."""
-    one = stake(venue="bybit")
-    then, now = worth(one, now=NOW, table_of=date(2025, 6, 1)), worth(one, now=NOW)
+    one = holding(venue="bybit")
+    then, now = valuation(one, now=NOW, table_of=date(2025, 6, 1)), valuation(one, now=NOW)
     assert (then.answer.rate, now.answer.rate) == (0.005, 0.0033)
     assert then.price > now.price
 
@@ -110,14 +110,14 @@ def test_a_table_of_another_day() -> None:
 @pytest.mark.parametrize(
     ("flows", "expected"),
     [
-        pytest.param([], (0.0, 0.0), id="nothing"),
-        pytest.param([-1.0, -2.0], (3.0, 0.0), id="paid"),
-        pytest.param([2.0, 1.0], (0.0, 3.0), id="received: it stays in the wallet"),
-        pytest.param([2.0, -3.0], (1.0, 0.0), id="the wallet pays first"),
-        pytest.param([-3.0, 2.0], (3.0, 2.0), id="what comes in later does not return to the margin"),
+        pytest.param([], 0.0, id="nothing"),
+        pytest.param([-1.0, -2.0], 3.0, id="paid"),
+        pytest.param([2.0, 1.0], 0.0, id="received: it stays in the wallet"),
+        pytest.param([2.0, -3.0], 1.0, id="the wallet pays first"),
+        pytest.param([-3.0, 2.0], 3.0, id="what comes in later does not return to the margin"),
     ],
 )
-def test_from_margin(flows: list[float], expected: tuple[float, float]) -> None:
+def test_from_margin(flows: list[float], expected: float) -> None:
     assert from_margin(flows) == pytest.approx(expected)
 
 

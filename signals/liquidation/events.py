@@ -18,6 +18,7 @@ from signals.liquidation.moves import MarkRange, WorstPrice  # noqa: TC001 - `fr
 from signals.liquidation.watching import Holding  # noqa: TC001 - as above
 from signals.metric import Rank  # noqa: TC001 - as above
 
+_MICROSECOND: Final = dt.timedelta(microseconds=1)
 WELL_SEEN_S: Final = 180.0  # marks come once a minute; two that are missing are not a gap
 
 
@@ -266,7 +267,7 @@ def _plain(value: Any) -> Any:
         case dt.date():  # a datetime is one
             return value.isoformat()
         case dt.timedelta():
-            return value.total_seconds()
+            return value // _MICROSECOND  # whole numbers: as seconds the last digit of long spans goes
     return value
 
 
@@ -281,7 +282,7 @@ def _made(kind: Any, data: Any) -> Any:
     if kind in (dt.datetime, dt.date):
         return kind.fromisoformat(data)
     if kind is dt.timedelta:
-        return dt.timedelta(seconds=data)
+        return data * _MICROSECOND
     return float(data) if kind is float else data
 
 

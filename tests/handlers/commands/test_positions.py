@@ -51,7 +51,9 @@ def test_a_stale_price_gives_no_distance(room: Room) -> None:
     room.now += timedelta(hours=2)
     text = room.text("/positions")
     assert "distance unknown, the last mark price is from 22 November 12:00 UTC" in text
-    assert room.ask("/positions").values["positions"][0]["known"] is False
+    reply = room.ask("/positions")
+    assert reply.values["positions"][0]["known"] is False
+    assert reply.outdated == ("BTC",), "it is asked for beside the answer"
 
 
 def test_one_asset_of_the_list(room: Room) -> None:

@@ -76,9 +76,9 @@ class Following:
         await self._account.close()
 
     def _due(self, every: Iterable[FollowedAddress], now: datetime) -> list[str]:
-        addresses = dict.fromkeys(each.address for each in every)
+        addresses = dict.fromkeys(followed.address for followed in every)
         self._asked = {address: at for address, at in self._asked.items() if address in addresses}
-        self._addresses = {address: each for address, each in self._addresses.items() if address in addresses}
+        self._addresses = {address: breaker for address, breaker in self._addresses.items() if address in addresses}
         if self._host.rests(now):
             return []
         due = [address for address in addresses if self._is_due(address, now)]
@@ -119,17 +119,21 @@ class Following:
         reasons: dict[int, str] = {}
         with self._store.write() as work:
             writer = Writer(self._store, work, now)
-            for each in every:
-                answer = answers.get(each.address)
-                if not positions.is_followed(work, each.id):
+            for followed in every:
+                answer = answers.get(followed.address)
+                if not positions.is_followed(work, followed.id):
                     continue
                 if answer is None or isinstance(answer, SourceError):
-                    reason = self._reason(each.address)
-                    if reason and not each.silent and now - max(each.seen or self._began, self._began) > TOLD_SILENT:
-                        silent.setdefault(each.destination, []).append(each)
-                        reasons[each.destination] = reason
-                elif each.seen is None or answer.at > each.seen:
-                    self._compare(writer, each, answer)
+                    reason = self._reason(followed.address)
+                    if (
+                        reason
+                        and not followed.silent
+                        and now - max(followed.seen or self._began, self._began) > TOLD_SILENT
+                    ):
+                        silent.setdefault(followed.destination, []).append(followed)
+                        reasons[followed.destination] = reason
+                elif followed.seen is None or answer.at > followed.seen:
+                    self._compare(writer, followed, answer)
             for destination, group in silent.items():
                 since = min(followed.seen or self._began for followed in group)
                 holders = tuple(_holder(followed) for followed in group)
@@ -195,7 +199,7 @@ def _holding(held: Position, begun: datetime) -> Holding:
     )
 
 
-def _updated(each: WatchedPosition, held: Position, at: datetime) -> WatchedPosition:
+def _updated(watched: WatchedPosition, held: Position, at: datetime) -> WatchedPosition:
     """Return a position as the venue states it now: it may have been enlarged, or given more margin."""
-    holding = _holding(held, each.holding.begun)
-    return replace(each, holding=holding, given=held.liquidation, mark=held.mark, seen=at)
+    holding = _holding(held, watched.holding.begun)
+    return replace(watched, holding=holding, given=held.liquidation, mark=held.mark, seen=at)

@@ -49,7 +49,7 @@ async def liq(deps: Deps, args: LiqArgs) -> Reply:
     if question.args.leverage is None and args.margin_mode != "cross" and not funded:
         return _by_leverage(deps, question)
     answers = {side: _answer(question, side) for side in question.sides}
-    one = next(iter(answers.values()))
+    first = next(iter(answers.values()))
     others = {side: words.elsewhere(answer, question.shelf) for side, answer in answers.items()}
     near, days = _how_near(deps, question, answers)
     numbers = {
@@ -57,14 +57,14 @@ async def liq(deps: Deps, args: LiqArgs) -> Reply:
         for side, answer in answers.items()
     }
     if args.side:
-        parts = words.one_side(one, others[args.side], question.shelf, near)
+        parts = words.one_side(first, others[args.side], question.shelf, near)
     else:
         parts = words.both_sides(answers, others, near)
     frame = Reply(
-        blocks=(_buttons(question, watched=one.price is not None),),
-        values=_said(question, one) | (numbers[args.side] if args.side else numbers),
+        blocks=(_buttons(question, watched=first.price is not None),),
+        values=_said(question, first) | (numbers[args.side] if args.side else numbers),
         read_as=read_as(question),
-        stamp=words.stamp(one, deps.now) + (f" · past days {deps.stamp_note}" if near and deps.stamp_note else ""),
+        stamp=words.stamp(first, deps.now) + (f" · past days {deps.stamp_note}" if near and deps.stamp_note else ""),
     )
     room = LONGEST - len(plain_text(frame.all_blocks()))
     return replace(frame, blocks=(*words.within(parts, room), *frame.blocks))

@@ -172,7 +172,7 @@ def elsewhere(answer: LiquidationAnswer, shelf: Shelf | None) -> Others:
     """Answer the same position at every other exchange; nothing for cross, where the account decides."""
     if answer.position.cross:
         return {}
-    venues = [each for each in venues_for(answer.contract) if each != answer.venue]
+    venues = [venue for venue in venues_for(answer.contract) if venue != answer.venue]
     return compare(answer.position, venues, shelf=shelf)
 
 
@@ -184,24 +184,27 @@ def rough(answer: LiquidationAnswer) -> bool:
 def _answers(every: Iterable[LiquidationAnswer | LiquidationError]) -> list[LiquidationAnswer]:
     """Return the prices that can be compared with one another."""
     return [
-        each for each in every if isinstance(each, LiquidationAnswer) and each.price is not None and not rough(each)
+        answer
+        for answer in every
+        if isinstance(answer, LiquidationAnswer) and answer.price is not None and not rough(answer)
     ]
 
 
 def _elsewhere(others: Others) -> str:
     found = _answers(others.values())
-    found.sort(key=lambda each: -abs(each.distance or 0.0))
+    found.sort(key=lambda answer: -abs(answer.distance or 0.0))
     capped = [
-        f"{exchange(venue)} allows at most {wording.leverage(each.cap)}"
-        for venue, each in others.items()
-        if isinstance(each, LeverageAboveCap)
+        f"{exchange(venue)} allows at most {wording.leverage(answer.cap)}"
+        for venue, answer in others.items()
+        if isinstance(answer, LeverageAboveCap)
     ]
-    text = ", ".join(f"{exchange(each.venue)} {shown(each)}" for each in found)
+    text = ", ".join(f"{exchange(answer.venue)} {shown(answer)}" for answer in found)
     parts = [f"Elsewhere, farthest first: {text}"] if text else []
     unknown = [
         exchange(venue)
-        for venue, each in others.items()
-        if (isinstance(each, SizeBeyondTable) and each.partial) or (isinstance(each, LiquidationAnswer) and rough(each))
+        for venue, answer in others.items()
+        if (isinstance(answer, SizeBeyondTable) and answer.partial)
+        or (isinstance(answer, LiquidationAnswer) and rough(answer))
     ]
     if unknown:
         parts.append(f"Tiers not known up to this size: {wording.listing(unknown)}")
@@ -227,7 +230,7 @@ def assumed(answer: LiquidationAnswer) -> str:
 def span(answer: LiquidationAnswer, others: Others) -> str:
     """Say from which exchange to which the price differs; "" where only one can be asked."""
     found = _answers((answer, *others.values()))
-    found.sort(key=lambda each: each.price or 0.0)
+    found.sort(key=lambda answer: answer.price or 0.0)
     if len(found) < 2:
         return ""
     low, high = found[0], found[-1]
@@ -243,24 +246,24 @@ def both_sides(
         where = f"liquidation at {shown(answer)} ({distance(answer.position.entry, answer.price)}){or_nearer(answer)}"
         text = where if answer.price is not None else "no liquidation"
         parts.append(Part(Line(f"{side.capitalize()}: {text}.", "headline")))
-    one = next(iter(answers.values()))
+    first = next(iter(answers.values()))
     if near:
         parts.append(Part(Line(near), spare=2))
-    known = {side: each.bankruptcy for side, each in answers.items() if each.bankruptcy is not None}
+    known = {side: answer.bankruptcy for side, answer in answers.items() if answer.bankruptcy is not None}
     gone = [f"{wording.price(price)} ({side})" for side, price in known.items()]
     if gone:
         text = f"The whole margin is gone at {wording.listing(gone)}, the bankruptcy price."
         parts.append(Part(Line(text), spare=3))
-    if len({each.tier for each in answers.values()}) > 1:  # a short is worth more at its liquidation than a long
-        parts += [Part(Line(f"{_maintenance(each)} for the {side}."), spare=1) for side, each in answers.items()]
+    if len({answer.tier for answer in answers.values()}) > 1:  # a short is worth more at its liquidation than a long
+        parts += [Part(Line(f"{_maintenance(answer)} for the {side}."), spare=1) for side, answer in answers.items()]
     else:
-        parts.append(Part(Line(f"{_maintenance(one)}{up_to(one)}.")))
-    if one.notional is not None and one.margin is not None:
-        parts.append(Part(Line(_size_and_margin(one)), spare=1))
+        parts.append(Part(Line(f"{_maintenance(first)}{up_to(first)}.")))
+    if first.notional is not None and first.margin is not None:
+        parts.append(Part(Line(_size_and_margin(first)), spare=1))
     spans = [f"{side} {told}" for side, answer in answers.items() if (told := span(answer, every[side]))]
     if spans:
         parts.append(Part(Line(f"Over all exchanges: {', '.join(spans)}."), spare=1))
-    parts.append(Part(Line(assumed(max(answers.values(), key=lambda each: each.tier)), "caveat")))
+    parts.append(Part(Line(assumed(max(answers.values(), key=lambda answer: answer.tier)), "caveat")))
     return tuple(parts)
 
 

@@ -128,7 +128,7 @@ def valuation(
     if settlements is not None:
         held = inside(settlements, holding.begun, max(now, holding.begun))
         settled = len(held)
-        taken = from_margin(payment(holding, each) for each in held)
+        taken = from_margin(payment(holding, settlement) for settlement in held)
     linear = holding.contract == "linear"
     position = Position(
         venue=holding.venue,
@@ -254,7 +254,7 @@ def settlements(rows: Iterable[RateRow], closes: Mapping[int, float], *, otherwi
     exact: dict[int, RateRow] = {}
     announced: dict[int, RateRow] = {}
     marks: dict[int, tuple[int, float]] = {}
-    for row in sorted(rows, key=lambda one: one.at):
+    for row in sorted(rows, key=lambda row: row.at):
         hour = (row.at + _BEFORE_MS) // _HOUR_MS * _HOUR_MS
         away = row.at - hour
         if row.mark is not None and abs(away) <= marks.get(hour, (_BEFORE_MS, 0.0))[0]:

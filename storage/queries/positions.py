@@ -37,7 +37,8 @@ def positions_now(store: Store, every: Sequence[WatchedPosition], now: datetime)
 def stale_marks(store: Store, every: Sequence[WatchedPosition], now: datetime) -> list[str]:
     """Return the assets of typed positions whose mark price is old or not stored, each once."""
     assets: dict[str, None] = {}
-    for asset, venue in dict.fromkeys((one.holding.asset, one.holding.listed) for one in every if one.followed is None):
+    typed = (watched.holding for watched in every if watched.followed is None)
+    for asset, venue in dict.fromkeys((holding.asset, holding.listed) for holding in typed):
         newest = settlements.mark(store, asset, venue)
         if newest is None or now - newest.at > FRESH:
             assets[stored_as(asset)[0]] = None

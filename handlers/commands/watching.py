@@ -10,13 +10,13 @@ from handlers.commands.positions import owner_of, person_of, values_of
 from handlers.language.grammar import ASSET, CASH, REST, SIZE, Cash, Size, argument, parse
 from handlers.language.position import LiqArgs, question_of, read_as
 from handlers.language.spelling import shown
-from handlers.language.watch import EXAMPLE, check_against_mark, check_own_margin, holding_of, take_apart
+from handlers.language.watch import EXAMPLE, check_against_mark, check_own_margin, doubt_by_mark, holding_of, take_apart
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.words import positions as words
 from handlers.words import wording
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from handlers.command import Deps
     from handlers.language.position import PositionQuestion
@@ -83,7 +83,7 @@ def _watch(
     from signals.alerts.episodes import State  # noqa: PLC0415 - what /watch alone needs
     from signals.liquidation.watching import judge, lines_for  # noqa: PLC0415 - as above
     from storage.people import positions as kept  # noqa: PLC0415 - opens the database
-    from storage.queries.positions import positions_now  # noqa: PLC0415 - as above
+    from storage.queries.positions import positions_now, stale_marks  # noqa: PLC0415 - as above
 
     draft = kept.WatchedPosition(
         id=0, destination=owner.destination, number=None, holding=holding, name=request.name, lines=(), state=State()
@@ -107,19 +107,49 @@ def _watch(
         ) from None
     if not new and (request.lines or request.name):
         return _change(deps, replace(request, number=number))
-    position = replace(position, number=number, lines=lines)
-    title = words.title(position if new else replace(position, name=None))
-    blocks: list[Block] = [
-        Line(f"Watching {title}." if new else f"Already watched: {title}.", "headline"),
-        Line(words.liquidation_of(position, zone, answer)),
-    ]
-    if new:
-        blocks.append(Line(words.told_at(position, begins, own=bool(request.lines))))
-    else:
-        blocks.append(Line(f"To change it, type for example /watch {number} lines 15 8 3."))
-    blocks += [Line(f"The mark price decides. {words.assumed(position)}", "caveat"), _buttons(number)]
-    values = values_of(position, None) | {"new": new}
-    return Reply(tuple(blocks), values, read_as=read_as(question), stamp=words.stamp(position, zone))
+
+    def said(position: PositionNow) -> Reply:
+        title = words.title(position if new else replace(position, name=None))
+        blocks: list[Block] = [
+            Line(f"Watching {title}." if new else f"Already watched: {title}.", "headline"),
+            Line(words.liquidation_of(position, zone, answer)),
+        ]
+        if doubt := doubt_by_mark(position):
+            blocks.append(Line(doubt, "caveat"))
+        elif new:
+            blocks.append(Line(words.told_at(position, begins, own=bool(request.lines))))
+        else:
+            blocks.append(Line(f"To change it, type for example /watch {number} lines 15 8 3."))
+        blocks += [Line(f"The mark price decides. {words.assumed(position)}", "caveat"), _buttons(number)]
+        values = values_of(position, None) | {"new": new}
+        return Reply(tuple(blocks), values, read_as=read_as(question), stamp=words.stamp(position, zone))
+
+    reply = said(replace(position, number=number, lines=lines))
+    stale = tuple(stale_marks(deps.store, [draft], deps.now))
+    return replace(reply, outdated=stale, again=_again(number, reply, said))
+
+
+def _again(number: int | None, first: Reply, said: Callable[[PositionNow], Reply]) -> Callable[[Deps], Reply]:
+    """Return how to say where a position stands once its price has come; the watch itself is written already."""
+
+    def again(deps: Deps) -> Reply:
+        from signals.liquidation.watching import judge  # noqa: PLC0415 - what /watch alone needs
+        from storage.people import positions as kept  # noqa: PLC0415 - opens the database
+        from storage.queries.positions import positions_now  # noqa: PLC0415 - as above
+
+        watched = next((one for one in kept.of(deps.store, *person_of(deps)) if one.number == number), None)
+        if watched is None:
+            return first  # given up meanwhile
+        position = positions_now(deps.store, [watched], deps.now)[0]
+        if position.known and position.mark_at is not None and watched.state.at is None:
+            # Never judged yet: the answer says which lines are crossed, so no message does.
+            state, _ = judge(watched.lines, watched.state, {"distance": position.distance}, at=position.mark_at)
+            with deps.store.write() as work:
+                if kept.unchanged(work, watched):
+                    kept.save(work, replace(watched, state=state))
+        return said(position)
+
+    return again
 
 
 def _follow(deps: Deps, owner: Owner, request: WatchRequest) -> Reply:
@@ -163,7 +193,7 @@ def _buttons(number: int | None) -> Buttons:
 def _change(deps: Deps, request: WatchRequest) -> Reply:
     """Change a position or a followed address of a person by its number, or by its asset where there is only one."""
     from storage.people import positions as kept  # noqa: PLC0415 - opens the database
-    from storage.queries.positions import positions_now  # noqa: PLC0415 - as above
+    from storage.queries.positions import positions_now, stale_marks  # noqa: PLC0415 - as above
 
     person = person_of(deps)
     every = kept.of(deps.store, *person) if deps.store.exists else []
@@ -189,7 +219,12 @@ def _change(deps: Deps, request: WatchRequest) -> Reply:
         if request.lines or request.margin or request.keep:
             new = replace(_judged_anew(work, new, position), looked=deps.now)
         kept.change(work, new)
-    return _changed(position, meant, request)
+
+    def said(position: PositionNow) -> Reply:
+        return _changed(position, meant, request)
+
+    stale = tuple(stale_marks(deps.store, [new], deps.now))
+    return replace(said(position), outdated=stale, again=_again(meant.number, said(position), said))
 
 
 def _meant(
@@ -301,7 +336,7 @@ def _changed(position: PositionNow, before: WatchedPosition, request: WatchReque
     if position.liquidation > 0.0:
         blocks.append(Line(words.liquidation_of(position, zone)))
         blocks.append(Line(words.told_at(position, position.distance, own=True)))
-    if doubt := words.in_doubt(position, zone):
+    if doubt := doubt_by_mark(position) or words.in_doubt(position, zone):
         blocks.append(Line(doubt, "caveat"))
     blocks.append(_buttons(position.number))
     return Reply(tuple(blocks), values_of(position, None), stamp=words.stamp(position, zone))

@@ -41,8 +41,11 @@ class Room:
         frame = pd.DataFrame({"mark_price": [price]}, index=pd.DatetimeIndex([self.now], name="at"))
         points.write(self.store, [points.Points(venue, asset, None, frame)])
 
+    def deps(self, asker: Asker) -> Deps:
+        return Deps(self.now, asker, self.store, ("BTC", "ETH"), self.refresh)
+
     def ask(self, line: str, asker: Asker = ME) -> Reply:
-        return asyncio.run(answer(line, Deps(self.now, asker, self.store, ("BTC", "ETH"), self.refresh)))
+        return asyncio.run(answer(line, self.deps(asker)))
 
     def text(self, line: str, asker: Asker = ME) -> str:
         return plain_text(self.ask(line, asker).all_blocks())

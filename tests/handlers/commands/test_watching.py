@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,9 +72,44 @@ def test_the_chats_own_exchange_is_meant_where_none_is_named(room: Room) -> None
     assert room.ask("/watch btc long 95000 3x").values["venue"] == "okx"
 
 
-def test_a_price_that_is_not_there_is_said(room: Room) -> None:
-    text = room.text("/watch eth long 3000 3x")
+def test_a_price_that_is_not_there_is_said_and_asked_for_beside_the_answer(room: Room) -> None:
+    reply = room.ask("/watch eth long 3000 3x")
+    text = plain_text(reply.all_blocks())
+    assert reply.outdated == ("ETH",)
     assert "No mark price of ETH is stored yet; it is watched once there is one." in text
+
+
+def test_when_the_price_has_come_the_watch_is_told_anew_and_written_once(room: Room) -> None:
+    reply = room.ask("/watch eth long 3000 3x")
+    room.mark(2_300.0, "ETH")
+    assert reply.again is not None
+    text = plain_text(reply.again(room.deps(ME)).all_blocks())
+    assert text.startswith("Read as: ETH · long · entry 3,000 · 3x · isolated · Binance\nWatching ETH long (1).")
+    assert "from the mark price 2,300" in text
+    assert "It is within 20 % already." in text
+    (watched,) = positions.typed(room.store)
+    assert watched.state.rank == 1, "the answer says so, and no message does"
+    room.ask("/unwatch 1")
+    assert reply.again(room.deps(ME)) == replace(reply, outdated=(), again=None)
+
+
+def test_a_price_that_contradicts_a_watch_is_said_when_it_comes(room: Room) -> None:
+    reply = room.ask("/watch eth long 3000 3x")
+    room.mark(95_000.0, "ETH")
+    assert reply.again is not None
+    assert "Check the entry price; 95k means" in plain_text(reply.again(room.deps(ME)).all_blocks())
+
+
+def test_added_margin_is_added_once_however_often_it_is_said(room: Room) -> None:
+    room.ask("/watch btc long 95000 25x 0.5btc")
+    room.now += timedelta(hours=1)
+    reply = room.ask("/watch 1 margin +500")
+    assert (reply.outdated, reply.values["added_margin"]) == (("BTC",), 500.0)
+    room.mark(96_000.0)
+    assert reply.again is not None
+    anew = reply.again(room.deps(ME))
+    assert (anew.values["added_margin"], anew.values["mark_price"]) == (500.0, 96_000.0)
+    assert positions.typed(room.store)[0].holding.added == 500.0
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from signals.liquidation import (
@@ -28,6 +28,7 @@ from signals.liquidation import (
 )
 from signals.liquidation.rules import RULES, Family, RuleStatus
 from signals.liquidation.tables import parse_table
+from tests.examples import examples
 
 LONG = Position(venue="binance", side="long", entry=95_000, leverage=25)
 NUMBERS = {"venue": "binance", "contract": "linear", "side": "long", "entry": 100.0, "size": 1.0}
@@ -314,7 +315,7 @@ MARKETS = [
 
 
 @pytest.mark.parametrize("market", MARKETS, ids="-".join)
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     side=st.sampled_from(["long", "short"]),
     usd=st.floats(100.0, 2e6),

@@ -65,15 +65,18 @@ def show(words: list[str], config: Path | None, db: Path | None) -> None:
     from handlers.language.grammar import parse
     from handlers.language.position import DEFAULT_VENUE, TableArgs
     from signals.liquidation import LiquidationError, tiers
-    from storage.market import tiers as shelves
+    from storage.market import tiers as tier_files
 
     with plain_errors():
         settings = settings_of(config, db)
         args = parse(TableArgs, " ".join(words), command="tiers", assets=settings.assets)
-        shelf = shelves.shelf(Store(settings.database))
+        renewed = tier_files.renewed(Store(settings.database))
         try:
             table = tiers(
-                args.venue or DEFAULT_VENUE, args.contract or "linear", args.asset or settings.assets[0], shelf=shelf
+                args.venue or DEFAULT_VENUE,
+                args.contract or "linear",
+                args.asset or settings.assets[0],
+                renewed=renewed,
             )
         except LiquidationError as error:
             text = str(error).rstrip(".?")

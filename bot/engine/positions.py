@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.clock import Clock
-    from signals.liquidation import Shelf
+    from signals.liquidation import RenewedTables
     from signals.liquidation.events import PositionEvent, PositionNow
     from signals.metric import Rank
     from storage.alerts.outbox import Kind
@@ -99,12 +99,12 @@ class Positions:
         every = positions.typed(self._store)
         if not every:
             return 0
-        now, shelf = self._clock.now(), tiers.shelf(self._store)
+        now, renewed = self._clock.now(), tiers.renewed(self._store)
         found: list[tuple[WatchedPosition, PositionNow, PositionPast | None]] = []
         for watched in every:
             try:
-                position = self._reader.typed(watched, now, shelf)
-                past = self._past.past_of(watched, position, now, shelf) if position.liquidation > 0.0 else None
+                position = self._reader.typed(watched, now, renewed)
+                past = self._past.past_of(watched, position, now, renewed) if position.liquidation > 0.0 else None
                 found.append((watched, position, past))
             except StoreError:
                 raise
@@ -116,7 +116,7 @@ class Positions:
             writer = Writer(self._store, work, now)
             for watched, position, past in found:
                 if writer.still_there(watched):
-                    self._step(writer, watched, position, past, shelf)
+                    self._step(writer, watched, position, past, renewed)
             writer.tell_together()
         for watched, position, _ in found:  # only what is written was looked at
             if position.known:
@@ -130,10 +130,10 @@ class Positions:
         watched: WatchedPosition,
         position: PositionNow,
         past: PositionPast | None,
-        shelf: Shelf | None,
+        renewed: RenewedTables | None,
     ) -> None:
         """Carry one position from where it stood to where it stands."""
-        after = self._tell_moved_table(writer, watched, position, shelf)
+        after = self._tell_moved_table(writer, watched, position, renewed)
         beyond = _beyond(position, past)
         if beyond and beyond.by_mark and position.own_mark:
             at = replace(position, mark=beyond.worst.price, mark_at=beyond.worst.span.start)
@@ -158,13 +158,13 @@ class Positions:
         writer.keep(watched, after)
 
     def _tell_moved_table(
-        self, writer: Writer, watched: WatchedPosition, position: PositionNow, shelf: Shelf | None
+        self, writer: Writer, watched: WatchedPosition, position: PositionNow, renewed: RenewedTables | None
     ) -> WatchedPosition:
         """Tell once that a newer tier table has moved the price of a position."""
         old, newest = watched.table_of, position.table_as_of
         if newest is None or old == newest:
             return watched
-        before = self._reader.answer_by_table_of(watched, old, writer.now, shelf) if old else None
+        before = self._reader.answer_by_table_of(watched, old, writer.now, renewed) if old else None
         if before and before.shown and before.shown != position.shown and before.table_as_of != newest:
             moved = TableMoved(position, before.shown, before.table_as_of)
             writer.write(watched, "position", "notice", moved)

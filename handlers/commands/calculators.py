@@ -306,15 +306,15 @@ def _highest(question: PositionQuestion, side: Side, stop: float) -> tuple[float
     def up_to(price: float) -> float:
         if price <= 0:
             return 1.0  # a long without leverage is not liquidated at all
-        need = margin_for(position, price, shelf=question.shelf).needed
+        need = margin_for(position, price, renewed=question.renewed).needed
         return notional / need if need > 0 else math.inf
 
     notional = (question.args.size.amount if question.args.size else 0.0) * entry
     highest, roomy = up_to(stop), up_to(stop - sign * ROOM * entry)
     try:
-        answer = quote(replace(position, leverage=max(1.0, highest)), shelf=question.shelf)
+        answer = quote(replace(position, leverage=max(1.0, highest)), renewed=question.renewed)
     except LeverageAboveCap as error:
-        answer = quote(replace(position, leverage=error.cap), shelf=question.shelf)
+        answer = quote(replace(position, leverage=error.cap), renewed=question.renewed)
     cap = answer.leverage_cap or math.inf
     return min(highest, cap), min(roomy, cap), answer
 

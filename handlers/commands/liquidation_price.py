@@ -50,14 +50,14 @@ async def liq(deps: Deps, args: LiqArgs) -> Reply:
         return _by_leverage(deps, question)
     answers = {side: _answer(question, side) for side in question.sides}
     first = next(iter(answers.values()))
-    others = {side: words.elsewhere(answer, question.shelf) for side, answer in answers.items()}
+    others = {side: words.elsewhere(answer, question.renewed) for side, answer in answers.items()}
     near, days = _how_near(deps, question, answers)
     numbers = {
         side: _numbers(answer) | {"elsewhere": _prices(others[side])} | _days(days.get(side))
         for side, answer in answers.items()
     }
     if args.side:
-        parts = words.one_side(first, others[args.side], question.shelf, near)
+        parts = words.one_side(first, others[args.side], question.renewed, near)
     else:
         parts = words.both_sides(answers, others, near)
     frame = Reply(
@@ -73,7 +73,7 @@ async def liq(deps: Deps, args: LiqArgs) -> Reply:
 def _answer(question: PositionQuestion, side: Side, leverage: float | None = None) -> LiquidationAnswer:
     position = question.position(side, leverage)
     try:
-        return quote(position, shelf=question.shelf)
+        return quote(position, renewed=question.renewed)
     except LiquidationError as error:
         raise refused(question, position, error) from error
 
@@ -134,7 +134,7 @@ def _by_leverage(deps: Deps, question: PositionQuestion) -> Reply:
         for side in sides:
             position = question.position(side, leverage)
             try:
-                last = quote(position, shelf=question.shelf)
+                last = quote(position, renewed=question.renewed)
                 numbers[side] = _numbers(last)
                 cells.append(words.shown(last) if last.price is not None else "none")
                 if len(sides) == 1:
@@ -169,10 +169,10 @@ def _spread(question: PositionQuestion, side: Side) -> tuple[Block, ...]:
     if question.args.venue is not None:
         return ()
     try:
-        answer = quote(question.position(side, 10.0), shelf=question.shelf)
+        answer = quote(question.position(side, 10.0), renewed=question.renewed)
     except LiquidationError:
         return ()
-    span = words.span(answer, words.elsewhere(answer, question.shelf))
+    span = words.span(answer, words.elsewhere(answer, question.renewed))
     return (Line(f"Over all exchanges, {side} at 10x: {span}."),) if span else ()
 
 
@@ -198,7 +198,7 @@ def watch_line(question: PositionQuestion) -> str:
 
 def _can_be_answered(question: PositionQuestion, side: Side) -> bool:
     try:
-        quote(question.position(side), shelf=question.shelf)
+        quote(question.position(side), renewed=question.renewed)
     except LiquidationError:
         return False
     return True
@@ -279,8 +279,8 @@ async def margin(deps: Deps, args: MarginArgs) -> Reply:
         )
     position = question.position(side)
     try:
-        now = quote(position, shelf=question.shelf)
-        need = margin_for(position, args.target, shelf=question.shelf)
+        now = quote(position, renewed=question.renewed)
+        need = margin_for(position, args.target, renewed=question.renewed)
     except LiquidationError as error:
         raise refused(question, position, error, command="margin") from error
     return Reply(

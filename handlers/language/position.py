@@ -50,7 +50,7 @@ from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
     from handlers.command import Deps
-    from signals.liquidation import Shelf, TierTable
+    from signals.liquidation import RenewedTables, TierTable
 
 DEFAULT_VENUE = VENUES[0]  # by far the largest book
 NOT_FETCHED = {(venue, "inverse") for venue in ("deribit", "bitget", "kucoin")} | {("deribit", "linear")}
@@ -95,7 +95,7 @@ class PositionQuestion:
     args: LiqArgs
     asset: str
     venue: str
-    shelf: Shelf | None
+    renewed: RenewedTables | None
 
     @property
     def sides(self) -> tuple[Side, ...]:
@@ -151,7 +151,7 @@ def question_of(deps: Deps, args: LiqArgs) -> PositionQuestion:
 
     asset = args.asset or (args.size.asset if args.size else None) or (deps.assets[0] if deps.assets else "BTC")
     question = PositionQuestion(
-        args, asset, args.venue or venue_of_chat(deps) or DEFAULT_VENUE, tiers.shelf(deps.store)
+        args, asset, args.venue or venue_of_chat(deps) or DEFAULT_VENUE, tiers.renewed(deps.store)
     )
     _check(question)
     if args.leverage is None and args.collateral is not None and args.size is not None:
@@ -334,7 +334,7 @@ def refused(
 def _beyond(question: PositionQuestion, position: Position, error: SizeBeyondTable) -> str:
     """Say up to where the tiers are known, what an older table that held more gives, and who answers this size."""
     name = words.exchange(position.venue)
-    table = tiers(error.venue, error.contract, error.asset, position.quote, None, question.shelf)
+    table = tiers(error.venue, error.contract, error.asset, position.quote, None, question.renewed)
     size = question.args.size
     within = size is not None and table.units(_usd(size, position.entry), position.entry) <= table.limit
     text = (
@@ -343,7 +343,7 @@ def _beyond(question: PositionQuestion, position: Position, error: SizeBeyondTab
     )
     by_older = ""
     with contextlib.suppress(LiquidationError):
-        older = quote(position, on=error.as_of - timedelta(days=1), shelf=question.shelf)
+        older = quote(position, on=error.as_of - timedelta(days=1), renewed=question.renewed)
         fuller = question.args.leverage is not None and Assumption.BOUND_UNKNOWN not in older.assumptions
         if fuller and older.price is not None:
             at = f"{wording.price(older.shown)} ({words.distance(position.entry, older.price)})"
@@ -352,7 +352,7 @@ def _beyond(question: PositionQuestion, position: Position, error: SizeBeyondTab
             )
     answering = [
         words.exchange(venue)
-        for venue, answer in compare(position, shelf=question.shelf).items()
+        for venue, answer in compare(position, renewed=question.renewed).items()
         if isinstance(answer, LiquidationAnswer) and not words.rough(answer)
     ]
     what = "Type a smaller size."
@@ -375,7 +375,7 @@ def _where_else(question: PositionQuestion, position: Position) -> str:
     knowing = []
     for venue in venues_for(position.contract):
         with contextlib.suppress(LiquidationError):
-            tiers(venue, position.contract, position.asset, None, None, question.shelf)
+            tiers(venue, position.contract, position.asset, None, None, question.renewed)
             knowing.append(words.exchange(venue))
     if not knowing:
         return " Check the symbol."

@@ -174,7 +174,7 @@ def holding_of(deps: Deps, question: PositionQuestion) -> tuple[Holding, Liquida
         raise Refused(f"The leverage is missing. Type it with an x, like {EXAMPLE}.")
     position = question.position(args.side)
     try:
-        answer = quote(position, shelf=question.shelf)
+        answer = quote(position, renewed=question.renewed)
     except LiquidationError as error:
         raise refused(question, position, error, command="watch") from error
     if answer.price is None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from handlers.language.grammar import Side
     from handlers.reply import Block
-    from signals.liquidation import Shelf
+    from signals.liquidation import RenewedTables
     from signals.liquidation.moves import MoveFrequency
     from storage.queries.liquidation_distance import PastDays
 
@@ -81,7 +81,9 @@ def within(parts: Iterable[Part], room: int) -> tuple[Block, ...]:
     return tuple(part.line for part in kept)
 
 
-def one_side(answer: LiquidationAnswer, others: Others, shelf: Shelf | None, near: str = "") -> tuple[Part, ...]:
+def one_side(
+    answer: LiquidationAnswer, others: Others, renewed: RenewedTables | None, near: str = ""
+) -> tuple[Part, ...]:
     """Tell one liquidation price: where, how near that is, what it rests on, how size and exchange change it."""
     said = answer.position
     parts: list[Part] = []
@@ -100,7 +102,7 @@ def one_side(answer: LiquidationAnswer, others: Others, shelf: Shelf | None, nea
     if answer.notional is not None and answer.margin is not None:
         parts.append(Part(Line(_size_and_margin(answer)), spare=1))
     elif answer.price is not None:
-        parts.append(Part(Line(_with_size(answer, shelf)), spare=3))
+        parts.append(Part(Line(_with_size(answer, renewed)), spare=3))
     if told := _elsewhere(others):
         parts.append(Part(Line(told), spare=1))
     parts.append(Part(Line(assumed(answer), "caveat")))
@@ -143,7 +145,7 @@ def _size_and_margin(answer: LiquidationAnswer) -> str:
 _NOT_KNOWN = "The tiers of larger positions are not known here."
 
 
-def _with_size(answer: LiquidationAnswer, shelf: Shelf | None) -> str:
+def _with_size(answer: LiquidationAnswer, renewed: RenewedTables | None) -> str:
     """Say how the price changes with the size."""
     if Assumption.BOUND_UNKNOWN in answer.assumptions:
         return _NOT_KNOWN
@@ -152,7 +154,7 @@ def _with_size(answer: LiquidationAnswer, shelf: Shelf | None) -> str:
     for usd in LARGER:
         at = wording.usd(usd)
         try:
-            larger = quote(replace(answer.position, size_usd=usd, margin=None), shelf=shelf)
+            larger = quote(replace(answer.position, size_usd=usd, margin=None), renewed=renewed)
             known += 1
             same += larger.shown == answer.shown
             parts.append(f"{shown(larger)} at {at}")
@@ -168,12 +170,12 @@ def _with_size(answer: LiquidationAnswer, shelf: Shelf | None) -> str:
     return f"Larger positions: {', '.join(parts)}."
 
 
-def elsewhere(answer: LiquidationAnswer, shelf: Shelf | None) -> Others:
+def elsewhere(answer: LiquidationAnswer, renewed: RenewedTables | None) -> Others:
     """Answer the same position at every other exchange; nothing for cross, where the account decides."""
     if answer.position.cross:
         return {}
     venues = [venue for venue in venues_for(answer.contract) if venue != answer.venue]
-    return compare(answer.position, venues, shelf=shelf)
+    return compare(answer.position, venues, renewed=renewed)
 
 
 def rough(answer: LiquidationAnswer) -> bool:

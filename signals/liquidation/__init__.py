@@ -15,7 +15,7 @@ from signals.liquidation.errors import (
 )
 from signals.liquidation.position import Assumption, LiquidationAnswer, Position
 from signals.liquidation.rules import RULES, VENUES, Rule, exchange_of, rule_for, venues_for
-from signals.liquidation.tables import Shelf, Tier, TierTable, tiers
+from signals.liquidation.tables import RenewedTables, Tier, TierTable, tiers
 
 __all__ = [
     "RULES",
@@ -29,8 +29,8 @@ __all__ = [
     "MarginTooSmall",
     "NoTierTable",
     "Position",
+    "RenewedTables",
     "Rule",
-    "Shelf",
     "SizeBeyondTable",
     "Tier",
     "TierTable",

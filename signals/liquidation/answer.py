@@ -17,22 +17,26 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable
 
-    from signals.liquidation.tables import Shelf, Tier, TierTable
+    from signals.liquidation.tables import RenewedTables, Tier, TierTable
 
 _TURNS = 100  # the rate of a sloped table settles in a handful
 
 
 def quote(
-    position: Position, *, on: dt.date | None = None, table: TierTable | None = None, shelf: Shelf | None = None
+    position: Position,
+    *,
+    on: dt.date | None = None,
+    table: TierTable | None = None,
+    renewed: RenewedTables | None = None,
 ) -> LiquidationAnswer:
     """Answer where a position is liquidated, with the venue's rule and tiers of a day (None: the newest).
 
-    `shelf` adds renewed tier tables to the bundled ones, `table` takes the place of them all. All errors are
+    `renewed` adds renewed tier tables to the bundled ones, `table` takes the place of them all. All errors are
     LiquidationError (a ValueError) with a sentence for the reader: LeverageAboveCap, NoTierTable, SizeBeyondTable,
     MarginTooSmall, CrossNeedsAccount, UnknownVenue. Formula and date: `Rule` and `Family` in
     signals/liquidation/rules.py.
     """
-    stated = _stated(position, on, table, shelf)
+    stated = _stated(position, on, table, renewed)
     rule, table = stated.rule, stated.table
     cap, largest = stated.check_leverage()
     tier = stated.tier()
@@ -70,7 +74,11 @@ def quote(
 
 
 def compare(
-    position: Position, venues: Iterable[str] | None = None, *, on: dt.date | None = None, shelf: Shelf | None = None
+    position: Position,
+    venues: Iterable[str] | None = None,
+    *,
+    on: dt.date | None = None,
+    renewed: RenewedTables | None = None,
 ) -> dict[str, LiquidationAnswer | LiquidationError]:
     """Answer the same position at several venues; a venue that cannot answer gives its error instead.
 
@@ -80,7 +88,7 @@ def compare(
     answers: dict[str, LiquidationAnswer | LiquidationError] = {}
     for venue in venues_for(position.contract) if venues is None else venues:
         try:
-            answers[venue] = quote(replace(position, venue=venue, quote=None, fee_rate=None), on=on, shelf=shelf)
+            answers[venue] = quote(replace(position, venue=venue, quote=None, fee_rate=None), on=on, renewed=renewed)
         except LiquidationError as why:
             answers[venue] = why
     return answers
@@ -100,9 +108,11 @@ def shown_price(price: float, tick: float | None, towards_entry_of: str | None =
     return float(f"{nearest * tick:.12g}")
 
 
-def _stated(position: Position, on: dt.date | None, table: TierTable | None, shelf: Shelf | None) -> _StatedPosition:
+def _stated(
+    position: Position, on: dt.date | None, table: TierTable | None, renewed: RenewedTables | None
+) -> _StatedPosition:
     rule = rule_for(position.venue, position.contract, on)
-    known = table or tiers(rule.venue, rule.contract, position.asset, position.quote, on, shelf)
+    known = table or tiers(rule.venue, rule.contract, position.asset, position.quote, on, renewed)
     return _StatedPosition(position, rule, known)
 
 
@@ -284,7 +294,7 @@ def margin_for(
     *,
     on: dt.date | None = None,
     table: TierTable | None = None,
-    shelf: Shelf | None = None,
+    renewed: RenewedTables | None = None,
 ) -> MarginNeed:
     """Compute the margin that puts the liquidation price of a position at `target`.
 
@@ -292,7 +302,7 @@ def margin_for(
     q (s (EP - T) + T (m + f)) - c. Raises LiquidationError where no size is known, where the target lies on the
     wrong side of the entry, and as `quote` does. Source: the venue's `Rule`.
     """
-    stated = _stated(position, on, table, shelf)
+    stated = _stated(position, on, table, renewed)
     rule = stated.rule
     if not (math.isfinite(target) and target > 0.0):
         raise LiquidationError(f"the wanted price must be a number above zero, not {target}")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from signals.alerts.episodes import State, Transition
     from signals.liquidation.position import LiquidationAnswer
-    from signals.liquidation.tables import Shelf
+    from signals.liquidation.tables import RenewedTables
     from signals.metric import Level
 
 LINES = (0.20, 0.10, 0.05)  # of the mark price; own lines take their place
@@ -114,7 +114,7 @@ def valuation(
     mark: float = math.nan,
     settlements: Sequence[Settlement] | None = None,
     now: dt.datetime,
-    shelf: Shelf | None = None,
+    renewed: RenewedTables | None = None,
     table_of: dt.date | None = None,
 ) -> Valuation:
     """Compute where a watched position stands.
@@ -141,7 +141,7 @@ def valuation(
         size_usd=None if linear else holding.size,
     )
     rule = rule_for(holding.venue, holding.contract)
-    table = tiers(rule.venue, rule.contract, holding.asset, None, table_of, shelf)
+    table = tiers(rule.venue, rule.contract, holding.asset, None, table_of, renewed)
     answer = quote(position, table=table)
     price = math.nan if answer.price is None else answer.price
     gain = math.nan

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from signals.liquidation import Shelf
+    from signals.liquidation import RenewedTables
     from signals.liquidation.events import PositionNow
     from signals.liquidation.moves import MarkRange, PriceRange, WorstPrice
     from storage.engine.database import Store
@@ -52,7 +52,7 @@ class PastReader:
         self._bars: tuple[datetime | None, dict[tuple[object, ...], tuple[str, list[PriceRange]]]] = None, {}
 
     def past_of(
-        self, watched: WatchedPosition, position: PositionNow, now: datetime, shelf: Shelf | None
+        self, watched: WatchedPosition, position: PositionNow, now: datetime, renewed: RenewedTables | None
     ) -> PositionPast:
         """Find what a typed position went through, of which the liquidation price is known.
 
@@ -73,7 +73,7 @@ class PastReader:
             return PositionPast(looked=looked)
 
         def liquidation_at(span: PriceRange) -> float:
-            return self._reader.liquidation_at(watched, span.end, now, shelf)
+            return self._reader.liquidation_at(watched, span.end, now, renewed)
 
         def seen(found: WorstPrice) -> PastPrice:
             if found.span.start == found.span.end:

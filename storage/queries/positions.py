@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import date, datetime
 
-    from signals.liquidation import LiquidationAnswer, Shelf
+    from signals.liquidation import LiquidationAnswer, RenewedTables
     from signals.liquidation.events import Holder
     from storage.engine.database import Store
     from storage.market.points import Newest
@@ -30,8 +30,8 @@ _KEPT = timedelta(minutes=10)  # funding and daily moves change by the hour
 
 def positions_now(store: Store, every: Sequence[WatchedPosition], now: datetime) -> list[PositionNow]:
     """Read where positions stand, in the order given."""
-    reader, shelf = PositionReader(store), tiers.shelf(store)
-    return [reader.now_of(watched, now, shelf) for watched in every]
+    reader, renewed = PositionReader(store), tiers.renewed(store)
+    return [reader.now_of(watched, now, renewed) for watched in every]
 
 
 def stale_marks(store: Store, every: Sequence[WatchedPosition], now: datetime) -> list[str]:
@@ -53,18 +53,18 @@ class PositionReader:
         self._kept: dict[tuple[Any, ...], tuple[datetime, Any]] = {}
         self._marks: tuple[datetime | None, dict[tuple[str, str], Newest | None]] = None, {}
 
-    def now_of(self, watched: WatchedPosition, now: datetime, shelf: Shelf | None) -> PositionNow:
+    def now_of(self, watched: WatchedPosition, now: datetime, renewed: RenewedTables | None) -> PositionNow:
         """Read where a position stands, typed or of a followed address."""
-        return self.typed(watched, now, shelf) if watched.followed is None else self.stated(watched, now)
+        return self.typed(watched, now, renewed) if watched.followed is None else self.stated(watched, now)
 
-    def typed(self, watched: WatchedPosition, now: datetime, shelf: Shelf | None) -> PositionNow:
+    def typed(self, watched: WatchedPosition, now: datetime, renewed: RenewedTables | None) -> PositionNow:
         """Read where a position stands that was typed: its price is computed."""
         holding = watched.holding
         newest = self._mark(holding.asset, holding.listed, now)
         mark = newest.value if newest else math.nan
         found: Valuation | None = None
         try:
-            found = valuation(holding, mark=mark, settlements=self._settled(watched, now), now=now, shelf=shelf)
+            found = valuation(holding, mark=mark, settlements=self._settled(watched, now), now=now, renewed=renewed)
         except LiquidationError:  # no table of its symbol is known any more
             price = distance = profit = profit_share = math.nan
         else:
@@ -120,19 +120,21 @@ class PositionReader:
         )
 
     def answer_by_table_of(
-        self, watched: WatchedPosition, day: date, now: datetime, shelf: Shelf | None
+        self, watched: WatchedPosition, day: date, now: datetime, renewed: RenewedTables | None
     ) -> LiquidationAnswer | None:
         """Compute a typed position's price by the tier table of another day; None where it cannot be."""
         settled = self._settled(watched, now)
         try:
-            return valuation(watched.holding, settlements=settled, now=now, shelf=shelf, table_of=day).answer
+            return valuation(watched.holding, settlements=settled, now=now, renewed=renewed, table_of=day).answer
         except LiquidationError:
             return None
 
-    def liquidation_at(self, watched: WatchedPosition, at: datetime, now: datetime, shelf: Shelf | None) -> float:
+    def liquidation_at(
+        self, watched: WatchedPosition, at: datetime, now: datetime, renewed: RenewedTables | None
+    ) -> float:
         """Compute a typed position's liquidation price of an earlier time, by the funding until then."""
         try:
-            return valuation(watched.holding, settlements=self._settled(watched, now), now=at, shelf=shelf).price
+            return valuation(watched.holding, settlements=self._settled(watched, now), now=at, renewed=renewed).price
         except LiquidationError:
             return math.nan
 

@@ -51,7 +51,7 @@ async def answer(text: str, deps: Deps) -> Reply:
     asking = _ask(first, deps)
     if not asking:
         return _given(first)
-    return _given(await _news_of(first, asking, lambda: _said(command, rest, _later(deps))))
+    return _given(await _news_of(first, asking, lambda: _again(first, command, rest, deps)))
 
 
 async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
@@ -79,7 +79,7 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
 
     async def news() -> tuple[Block, ...]:
         try:
-            return _blocks(await _news_of(first, asking, lambda: _said(command, rest, _later(deps))))
+            return _blocks(await _news_of(first, asking, lambda: _again(first, command, rest, deps)))
         except Refused as refused:
             return _refusal(refused)
         except Exception as error:  # noqa: BLE001 - the answer that was given stands
@@ -153,6 +153,13 @@ async def _news_of(
     if any(await asyncio.gather(*(one.done for one in asking))):
         return await again()
     return _noted(first, f"No newer figures came from {_names(asking)}.")
+
+
+async def _again(first: Reply | _Refusal, command: Command, rest: str, deps: Deps) -> Reply | _Refusal:
+    """Answer once more: by the command itself, or by what it left for this where it must not run twice."""
+    if not isinstance(first, _Refusal) and first.again:
+        return first.again(_later(deps))
+    return await _said(command, rest, _later(deps))
 
 
 def _later(deps: Deps) -> Deps:

@@ -10,7 +10,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from handlers.command import Deps
 
 Role = Literal["headline", "body", "caveat", "echo", "stamp"]
 
@@ -69,6 +74,8 @@ class Reply:
     whoever shows the answer, e.g. who is being asked. `read_as`, `stamp` and `note` are shown by every channel, so they
     are not repeated in `blocks`. outdated: assets of which figures are too old to be called current, or missing: the
     venues are asked for them while the answer is shown, and it is given again when news comes (handlers/answer.py).
+    again: how to answer once more when they have come, for a command that must not run twice, as it writes; None: it
+    runs again.
     """
 
     blocks: tuple[Block, ...]
@@ -77,6 +84,7 @@ class Reply:
     stamp: str | None = None
     outdated: tuple[str, ...] = ()
     note: str | None = None
+    again: Callable[[Deps], Reply] | None = None
 
     def all_blocks(self) -> tuple[Block, ...]:
         """Return the blocks as shown: the echo first, the stamp after the text, pictures and buttons last."""

@@ -8,9 +8,10 @@ import pytest
 
 from handlers.command import Refused
 from handlers.words.readings import stamp_words
+from signals.units import HOUR
 from storage.engine.database import Store
 from storage.market import liquidations, points, source_state
-from storage.market.liquidations import HOUR, Hour
+from storage.market.liquidations import Hour
 from storage.queries.freshness import stamp_of
 from tests.handlers.conftest import Desk
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
+from signals.units import HOUR
 from storage.market import liquidations as kept
 from storage.market import points, source_state
-from storage.market.liquidations import HOUR, Hour
+from storage.market.liquidations import Hour
 from storage.queries import liquidations
 from storage.queries.liquidations import ImportedDay, Liquidations, Rejected, Sums
 

@@ -38,7 +38,7 @@ def bars(
             if not steps:
                 continue
             rows = store.read_plain(
-                SQL.bars_between, asset=name, venue=venue, steps=json.dumps(sorted(steps)), start=first, end=last
+                SQL.closed_bars, asset=name, venue=venue, steps=json.dumps(sorted(steps)), start=first, end=last
             )
             return venue, [
                 PriceRange(from_ms(at), from_ms(at + step * 1000), low * times, high * times)

@@ -34,11 +34,11 @@ from handlers.answer import answer_blocks, logged
 from handlers.channels.channel import Outside
 from handlers.channels.local import LocalChannel, local
 from handlers.charts.pictures import Pictures
-from handlers.charts.process import Draughtsman
-from handlers.command import Deps
+from handlers.charts.process import ChartRenderer
+from handlers.command import Asking, Deps
 from storage.alerts import outbox
 from storage.engine.database import Store, StoreError
-from storage.market import owed, points, source_state
+from storage.market import coverage, points, source_state
 from storage.people import destinations
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ log = structlog.get_logger(__name__)
 LAST_MESSAGES = timedelta(seconds=2)  # how long what is in flight may take when the program is told to stop
 _MIDDLING = 0.5  # the jitter of a recorded run
 SENDING_AGAIN = timedelta(seconds=5)
+ASKING = timedelta(seconds=2)  # how long an answer waits for news; what comes later is in the next one
 HISTORY_EVERY = timedelta(hours=6)  # the archive publishes yesterday at about 07:46; what is known costs no request
 
 
@@ -70,7 +71,7 @@ class App:
     market: Market
     ticker: Ticker
     sender: Sender
-    draughtsman: Draughtsman
+    renderer: ChartRenderer
     channels: Sequence[Channel]
     positions: Positions
     following: Following
@@ -79,11 +80,27 @@ class App:
     closing: Closing | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _asked: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     async def answer(self, text: str, asker: Asker) -> Answer:
         """Answer a command line from a channel; never raises."""
-        deps = Deps(self.clock.now(), asker, self.store, self.config.assets, self.ticker.refresh)
+        deps = Deps(self.clock.now(), asker, self.store, self.config.assets, self.asking, clock=self.clock.now)
         return await answer_blocks(text, deps, on_error=logged)
+
+    def asking(self, asset: str) -> Asking | None:
+        """Ask the venues for one asset beside everything else; whoever waits for it does so for two seconds."""
+        task = self._asked.get(asset)
+        if task is None or task.done():
+            task = self._asked[asset] = asyncio.create_task(
+                self._taken(lambda: self.ticker.refresh(asset), "an asset was not asked for; the next turn asks again")
+            )
+        venues = tuple(dict.fromkeys(health.source for health in self.market.health()))
+
+        async def done() -> bool:
+            ended, _ = await asyncio.wait([task], timeout=ASKING.total_seconds())
+            return bool(ended)
+
+        return Asking(venues, asyncio.ensure_future(done()))
 
     async def run(self) -> None:
         """Run until told to stop, then leave in order: nothing new, finish what is in flight, close."""
@@ -128,11 +145,12 @@ class App:
         """Close what build() made; safe to call twice."""
         for channel in self.channels:
             await channel.stop()
+        await _cancelled(self._asked.values())
         if self.streams:
             await self.streams.stop()
         await self.market.close()
         await self.following.close()
-        self.draughtsman.close()
+        self.renderer.close()
         self.store.close()
 
     async def _turn(self) -> None:
@@ -274,14 +292,14 @@ def build(
         clock=clock.now,
         remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
         in_trouble=lambda: cast("dict[str, State]", source_state.told(store)),
-        owed=lambda: owed.read(store),
+        owed=lambda: coverage.owed(store),
         chance=_chance(edge),
     )
     streams, history = _beside(config, store, clock, edge) if sources is None else (None, None)
     # channels and delivery
-    draughtsman = Draughtsman()
+    renderer = ChartRenderer()
     if channels is None:
-        channels = channels_of(config, store, clock, draughtsman, stopping)
+        channels = channels_of(config, store, clock, renderer, stopping)
     sender = Sender(store, channels, clock)
     # the engine
     ticker = Ticker(
@@ -296,7 +314,7 @@ def build(
         market=market,
         ticker=ticker,
         sender=sender,
-        draughtsman=draughtsman,
+        renderer=renderer,
         channels=channels,
         positions=positions,
         following=following,
@@ -308,10 +326,10 @@ def build(
 
 
 def channels_of(
-    config: Config, store: Store, clock: Clock, draughtsman: Draughtsman, stopping: asyncio.Event
+    config: Config, store: Store, clock: Clock, renderer: ChartRenderer, stopping: asyncio.Event
 ) -> list[Channel]:
     """Return the channels that the configuration asks for, each with what it may use of the outside."""
-    pictures = Pictures(store, draughtsman)
+    pictures = Pictures(store, renderer)
 
     def outside(platform: str) -> Outside:
         return Outside(

@@ -154,7 +154,9 @@ def channels_at_home(file: str, tree: ast.Module) -> Iterator[str]:
 
 
 LONGEST_FILE, LONGEST_FUNCTION = 450, 70
-LONGER: dict[str, str] = {}  # file or file::function -> why it is better in one piece
+LONGER = {  # file or file::function -> why it is better in one piece
+    "storage/engine/migrations.py::m003_directories": "a shipped step is literal: its columns are written out",
+}
 
 
 def sizes(file: str, tree: ast.Module) -> Iterator[str]:

@@ -9,8 +9,8 @@ from handlers.answer import answer_blocks, logged
 from handlers.channels.channel import Outside
 from handlers.channels.local import local
 from handlers.charts.pictures import Pictures
-from handlers.charts.process import Draughtsman
-from handlers.command import Deps
+from handlers.charts.process import ChartRenderer
+from handlers.command import Deps, nobody
 from handlers.words import wording
 
 if TYPE_CHECKING:
@@ -26,15 +26,11 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def opened(store: Store) -> Iterator[LocalChannel]:
     """Open the channel of this place, with charts of what is in the store."""
-    draughtsman = Draughtsman()
+    renderer = ChartRenderer()
     try:
-        yield local().open(Outside(draw=Pictures(store, draughtsman).draw))
+        yield local().open(Outside(draw=Pictures(store, renderer).draw))
     finally:
-        draughtsman.close()
-
-
-async def nothing(_: str) -> None:
-    """Bring nothing up to date: what was replayed lives in its own time."""
+        renderer.close()
 
 
 async def take_commands(
@@ -45,7 +41,7 @@ async def take_commands(
         return
 
     async def answer(text: str, asker: Asker) -> Answer:
-        return await answer_blocks(text, Deps(clock.now(), asker, store, assets, nothing, stamp), on_error=logged)
+        return await answer_blocks(text, Deps(clock.now(), asker, store, assets, nobody, stamp), on_error=logged)
 
     place.say(f"\nHere it is {wording.moment(clock.now())} now, where the data ends.", "dim")
     place.say("Type a command: /health, /oi, /funding, /liq 95000 25x long, /help. /quit leaves.", "bold")

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from bot import log
 from bot.app import build
-from bot.cli.afterwards import nothing, opened, take_commands
+from bot.cli.afterwards import opened, take_commands
 from bot.cli.common import out, plain_errors, settings_of
 from bot.clock import ReplayClock
 from bot.config import Market
@@ -26,7 +26,7 @@ from bot.tape.playing import Player, Tape
 from bot.tape.time import TapeClock, TapeLoop
 from handlers.answer import answer_blocks, logged
 from handlers.channels.local import local
-from handlers.command import Deps, Refused
+from handlers.command import Deps, Refused, nobody
 from handlers.words import wording
 from signals.units import from_ms
 from signals.venues import venue_title
@@ -136,7 +136,7 @@ def run(at: Path, config: Path | None, db: Path | None) -> None:
 
 async def _afterwards(store: Store, place: LocalChannel, end: datetime, assets: tuple[str, ...]) -> None:
     """Say what is stored and how the sources stand where the tape ends, and answer commands there."""
-    deps = Deps(end, local().asker, store, assets, nothing, _STAMP)
+    deps = Deps(end, local().asker, store, assets, nobody, _STAMP)
     out(f"Stored: {wording.count(await asyncio.to_thread(_stored, store), 'value')}.\n")
     place.show((await answer_blocks("/sources", deps, on_error=logged)).blocks)
     await take_commands(store, place, ReplayClock(end), assets, _STAMP)

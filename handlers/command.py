@@ -1,6 +1,6 @@
 """What a command is. A command is one function; its name, help and arguments are read from the function itself.
 
-COMMANDS is the only list: Telegram's menu, the help text, the terminal and the README table are loops over it. A file
+COMMANDS is the only list: menus, the help text and the README table are loops over it. A file
 under handlers/commands/ is found by walking the folder, so adding a command touches no other source file.
 """
 
@@ -111,7 +111,7 @@ class Command:
 
     name: str
     subject: Subject
-    help: str  # one line, at most 60 characters: Telegram's menu shows no more
+    help: str  # one line, at most 60 characters: a phone's menu shows no more
     details: str
     example: str
     arguments: type[Any]

@@ -123,7 +123,7 @@ def answer_calculator(dice: random.Random) -> Callable[[str, str], None]:
     """Return what answers one random question to a calculator, without a database; its own line is left out."""
     deps = Deps(
         datetime(2026, 11, 22, tzinfo=UTC),
-        Asker("terminal", Address("fuzz", kind="terminal")),
+        Asker("terminal", Address("fuzz")),
         Store("no-such-folder/perpulse.db"),
         ("BTC", "ETH", "SOL"),
         nobody,

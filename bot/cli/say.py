@@ -1,4 +1,4 @@
-"""One command answered in the terminal. Kept light: a calculator must not wait for pandas."""
+"""`perpulse say`: one command answered right here. Kept light: a calculator must not wait for pandas."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handlers.answer import answer
-from handlers.channels.channel import Address
-from handlers.command import Asker, Asking, Deps, Refused
+from handlers.channels.local import local
+from handlers.command import Asking, Deps, Refused
 from handlers.reply import Buttons, Picture, Reply, plain, plain_text
 from storage.engine.database import Store, StoreError
 
@@ -37,7 +37,7 @@ def say(text: str, config: Path | None, db: Path | None, *, as_json: bool) -> in
         store = Store(db or (settings.database if settings else Path("data/perpulse.db")))
         deps = Deps(
             clock.now(),
-            Asker("terminal", Address("screen", kind="terminal")),
+            local().asker,
             store,
             settings.assets if settings else DEFAULT_ASSETS,
             _asker(settings, store, clock),
@@ -52,7 +52,7 @@ def say(text: str, config: Path | None, db: Path | None, *, as_json: bool) -> in
         sys.stdout.write(json.dumps(to_json(text, reply), default=str) + "\n")
     else:
         # Buttons are written out, to be copied: what to ask next. A program has the values instead.
-        sys.stdout.write(plain_text(reply.all_blocks()) + "\n")
+        sys.stdout.write(local().text(reply.all_blocks()) + "\n")
         if picture:
             sys.stdout.write(f"The chart is in {picture}\n")
     return 0
@@ -133,29 +133,18 @@ def _silent(store: Store, clock: Clock) -> bool:
     """Tell whether every exchange was out of reach a moment ago: asking again would only make somebody wait."""
     from storage.market import source_state  # noqa: PLC0415
 
-    prices = [each for each in source_state.load(store) if each.topic == "bars"] if store.exists else []
+    prices = [state for state in source_state.load(store) if state.topic == "bars"] if store.exists else []
     return bool(prices) and all(
-        each.state != "ok" and each.next_try is not None and clock.now() < each.next_try + timedelta(minutes=1)
-        for each in prices
+        price.state != "ok" and price.next_try is not None and clock.now() < price.next_try + timedelta(minutes=1)
+        for price in prices
     )
 
 
 def _save_picture(reply: Reply, store: Store) -> Path | None:
-    """Draw a chart into a file, since a terminal shows none."""
+    """Draw a chart into a file, since a line of text shows none."""
     charts = [block.chart for block in reply.blocks if isinstance(block, Picture)]
     png = asyncio.run(_draw(charts[0], store)) if charts else None
-    return None if png is None else keep_picture(charts[0], png)
-
-
-def keep_picture(chart: dict[str, Any], png: bytes) -> Path:
-    """Write a picture into the present folder and return where. Refused, with the reason, where that cannot be."""
-    names = [str(chart[key]) for key in ("metric", "value", "asset") if key in chart]
-    path = Path("-".join(["perpulse", *names]).lower() + ".png")
-    try:
-        path.write_bytes(png)
-    except OSError as error:
-        raise Refused(f"The chart cannot be written to {path.absolute()} ({error.strerror}).") from None
-    return path
+    return None if png is None else local().keep_picture(charts[0], png)
 
 
 async def _draw(chart: dict[str, Any], store: Store) -> bytes | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from bot.cli.commands import out, plain_errors, settings_of
+from bot.cli.common import out, plain_errors, settings_of
 from bot.clock import SystemClock
 from handlers.command import Refused
 from storage.engine.database import Store
@@ -45,17 +45,17 @@ def refresh(
             paced=base_url is None,
             binance=Key(key, secret) if key and secret else None,
         )
-        names = [each.upper() for each in assets or ()] or list(
+        names = [asset.upper() for asset in assets or ()] or list(
             dict.fromkeys((*settings.assets, *renewing.MAIN_ASSETS))
         )
         renewals = asyncio.run(renewing.refresh(Store(settings.database), chosen, names, reach))
     if as_json:
-        for each in renewals:
-            out(json.dumps(renewing.as_json(each)))
+        for renewal in renewals:
+            out(json.dumps(renewing.as_json(renewal)))
     else:
         for line in renewing.told(renewals):
             out(line)
-    if all(each.error for each in renewals):
+    if all(renewal.error for renewal in renewals):
         raise typer.Exit(2)
 
 

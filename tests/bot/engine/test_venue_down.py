@@ -161,7 +161,7 @@ def test_a_true_fall_is_told_as_if_nobody_were_missing(tmp_path: Path, first: in
 
 
 def test_the_message_says_how_much_of_the_market_it_speaks_of(store: Store) -> None:
-    one = destinations.ensure(store, "terminal", "screen", None, kind="terminal", title=None, now=START)
+    one = destinations.ensure(store, "terminal", "screen", None, kind="private", title=None, now=START)
     destinations.subscribe(store, one.id, "*", "*")
     fall = BEFORE + 4
     lived(store, silence(tape(fall + 8, fall=fall), first=fall - 2, hours=9, venues=("okx",)))

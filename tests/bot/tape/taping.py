@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from bot.app import sources_of
 from bot.cli.playback import followed, play, settings_for
-from bot.cli.prompt import SCREEN
 from bot.clock import ReplayClock
 from bot.config import Config, Market
 from bot.engine.turn import Ticker
@@ -25,8 +24,9 @@ from bot.tape.playing import Player, Tape
 from bot.tape.recording import Recorder
 from bot.tape.time import TapeClock, TapeLoop
 from handlers.answer import answer_blocks
+from handlers.channels.local import local
 from handlers.channels.terminal.channel import Terminal
-from handlers.command import Asker, Deps, nobody
+from handlers.command import Deps, nobody
 from handlers.reply import plain_text
 from signals.units import from_ms
 from storage.alerts import episodes
@@ -236,9 +236,9 @@ def played(folder: Path, tape: Path, kept: Path | None = None) -> Played:
     (one,) = Tape.read(tape)
     out = io.StringIO()
     settings = settings_for(Config(), one, database)
-    result = play(one, settings, Terminal(out, width=200))
+    result = play(one, settings, Terminal(out=out, width=200))
     store = Store(database)
-    deps = Deps(one.end, Asker("terminal", SCREEN), store, settings.assets, nobody)
+    deps = Deps(one.end, local().asker, store, settings.assets, nobody)
     sources = plain_text(asyncio.run(answer_blocks("/sources", deps, on_error=_raise)).blocks)
     store.close()
     return Played(out.getvalue(), sources, database, dict(result.missed))

@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 22, 12, 0, 30, tzinfo=UTC)
 ADDRESS = "0x" + "aB" * 20
 ME = Asker("telegram", Address("5550123456"), "5550123456")
 OTHER = Asker("telegram", Address("777"), "777")
-TERMINAL = Asker("terminal", Address("screen", kind="terminal"))
+TERMINAL = Asker("terminal", Address("screen"))
 GROUP = Address("-100123", kind="group")
 
 

@@ -37,7 +37,7 @@ def _forbidden(asset: str) -> None:
 async def say(line: str, store: Any = None, now: datetime = NOW, asking: Any = _forbidden) -> Reply:
     name, rest = split_command(line)
     each = commands()[name]
-    asker = Asker("terminal", Address("1", kind="terminal"))
+    asker = Asker("terminal", Address("1"))
     deps = Deps(now, asker, cast("Store", store or NoStore()), ("BTC", "ETH", "SOL"), asking)
     return await each.run(deps, parse(each.arguments, rest, command=name, assets=deps.assets))
 

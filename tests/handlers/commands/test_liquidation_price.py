@@ -36,7 +36,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 def deps(store: Any = None, now: datetime = NOW) -> Deps:
     return Deps(
         now=now,
-        asker=Asker("terminal", Address("1", kind="terminal")),
+        asker=Asker("terminal", Address("1")),
         store=cast("Store", store or Untouched()),
         assets=("BTC", "ETH", "SOL"),
         asking=nobody,

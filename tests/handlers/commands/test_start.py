@@ -68,7 +68,7 @@ def test_about_says_what_must_be_said(empty: Any) -> None:
         "It gives no investment advice",
         "Fear & Greed index by alternative.me",
         "Licence: MIT",
-        "Telegram: every alert is sent at least once",
+        "Every alert is sent at least once",
         "no text that people write",
     ):
         assert each in said

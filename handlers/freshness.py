@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from itertools import pairwise
-from statistics import median
 from typing import TYPE_CHECKING
 
 from signals.inputs import INPUTS
-from storage.market import points
+from storage.market import panels, points
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,11 +34,6 @@ def is_stale(store: Store, asset: str, name: str, newest: points.Newest, now: da
 
 def usual_gap(store: Store, asset: str, name: str, newest: points.Newest) -> timedelta | None:
     """Return how far apart the newest points lie: the length of the bars, or the median; None for a single point."""
-    times, steps, columns = points.columns(
-        store, asset, newest.venue, [name], start=newest.at - timedelta(days=3), end=newest.at + timedelta(seconds=1)
+    return panels.usual_gap(
+        store, asset, newest.venue, name, start=newest.at - timedelta(days=3), end=newest.at + timedelta(seconds=1)
     )
-    known = [(at, step) for at, step, value in zip(times, steps, columns[name], strict=True) if value is not None]
-    if INPUTS[name].kind == "bar":
-        return timedelta(seconds=min(step for _, step in known)) if known else None
-    gaps = [later[0] - earlier[0] for earlier, later in pairwise(known)]
-    return timedelta(milliseconds=median(gaps)) if gaps else None

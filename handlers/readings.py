@@ -12,7 +12,6 @@ from handlers.freshness import GRACE, usual_gap
 from handlers.words import wording
 from signals.inputs import INPUTS, MARKET
 from signals.metric import Reading, metrics
-from signals.units import from_ms, to_ms
 from signals.venues import venue_order, venue_title
 from storage.market import grid, panels, points
 
@@ -105,25 +104,11 @@ def _running_at(
 
 def _used_of(store: Store, asset: str, name: str, newest: points.Newest, panel: Panel, row: int) -> datetime:
     """Return the time of the newest point that a row could use; of a sum that of its oldest part."""
-    each = (points.newest(store, asset, name, venue) for venue in panel.scope.get((name, asset), ()))
-    parts = [part for part in each if part] if len(panel.scope.get((name, asset), ())) > 1 else [newest]
-    return min(_used(store, asset, name, part, panel, row) for part in parts)
-
-
-def _used(store: Store, asset: str, name: str, newest: points.Newest, panel: Panel, row: int) -> datetime:
-    """Return the time of the newest point that a row could use: not that of one which came after the row closed."""
+    venues = panel.scope.get((name, asset), ())
     opened, closed = panel.at[row].to_pydatetime(), panel.closes[row].to_pydatetime()
-    bar = INPUTS[name].kind == "bar"
-    if newest.at < closed or (bar and newest.at == closed):
-        return newest.at
-    before = opened - max(INPUTS[name].in_force, panel.step)
-    times, steps, columns = points.columns(store, asset, newest.venue, [name], start=before, end=closed)
-    known = [
-        at + step * 1000
-        for at, step, value in zip(times, steps, columns[name], strict=True)
-        if value is not None and at + step * 1000 <= to_ms(closed)
-    ]
-    return from_ms(max(known)) if known else opened
+    return panels.used_at(
+        store, asset, name, venues if len(venues) > 1 else (newest.venue,), opened=opened, closed=closed
+    )
 
 
 def newest_inputs(store: Store, metric: Metric, asset: str) -> dict[str, points.Newest]:
@@ -156,13 +141,14 @@ def dates(values: Mapping[str, float], opened: datetime) -> dict[str, Any]:
 
 
 def _seen(panel: Panel, metric: Metric) -> timedelta:
-    known = [~_nan(panel, name) for name in metric.needs]
-    rows = sum(all(each) for each in zip(*known, strict=True))
-    return rows * panel.step
+    import numpy as np  # noqa: PLC0415 - keeps commands light that read no metric
+
+    missing = [_nan(panel, name) for name in metric.needs]
+    return int(np.sum(~np.any(missing, axis=0))) * panel.step
 
 
 def _nan(panel: Panel, name: str) -> Any:
-    import numpy as np  # noqa: PLC0415 - keeps commands light that read no metric
+    import numpy as np  # noqa: PLC0415 - as above
 
     values = panel.values.get(name)
     return np.ones(len(panel), dtype=bool) if values is None else np.isnan(values[:, 0])

@@ -182,6 +182,14 @@ def m010_history_kept_up(db: Any) -> None:
     )
 
 
+def m014_rewritten(db: Any) -> None:
+    """Where values were written into the past: what was read before and kept in memory is read anew from there."""
+    db.execute(
+        "CREATE TABLE rewritten (id INTEGER PRIMARY KEY AUTOINCREMENT, asset TEXT NOT NULL, venue TEXT NOT NULL, "
+        "first INTEGER NOT NULL, last INTEGER NOT NULL, UNIQUE (asset, venue, first, last)) STRICT"
+    )
+
+
 _STEPS: tuple[Callable[[Any], None], ...] = (
     m001_points,
     m002_alerts,
@@ -193,6 +201,7 @@ _STEPS: tuple[Callable[[Any], None], ...] = (
     m008_options,
     m009_positions_looked_at,
     m010_history_kept_up,
+    m014_rewritten,
 )
 NAMES = tuple(step.__name__ for step in _STEPS)
 

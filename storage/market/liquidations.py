@@ -11,12 +11,15 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from signals.units import from_ms, to_ms
+from storage.engine.sql import queries
+from storage.market import points
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from storage.engine.database import Store
 
+SQL: Final = queries("storage.market")
 HOUR: Final = timedelta(hours=1)
 RECENT: Final = timedelta(hours=48)  # a whole hour is in the bars by then
 KEPT: Final = timedelta(days=35)  # a broken hour is remembered for as long as a 30-day window may ask about it
@@ -92,9 +95,8 @@ def most_open_interest(store: Store, asset: str, *, since: datetime, venue: str 
 
     The highest and not the newest: after a crash the newest is what is left, and what was liquidated is more than that.
     """
-    row = store.one(
-        "SELECT max(open_interest_usd) AS most FROM levels "
-        "WHERE asset = ? AND at >= ? AND (? IS NULL OR venue = ?) AND open_interest_usd IS NOT NULL",
-        (asset, to_ms(since), venue, venue),
-    )
-    return None if row is None else row["most"]
+    found = [
+        store.read_one(SQL.most_open_interest, asset=asset, venue=one, since=to_ms(since))
+        for one in ([venue] if venue else points.venues_of(store, asset, "open_interest_usd"))
+    ]
+    return max((row["most"] for row in found if row and row["most"] is not None), default=None)

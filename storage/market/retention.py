@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from signals.units import from_ms, to_ms
 from storage.alerts import outbox
-from storage.market import thinning
+from storage.market import rewritten, thinning
 from storage.market.thinning import FIVE_MINUTES, HOUR
 
 if TYPE_CHECKING:
@@ -165,6 +165,7 @@ def _drop_oldest(store: Store, asset: str, venue: str, step: int, end: int) -> i
         if last is None:
             return 0
         gone = work.execute(f"DELETE FROM {table} WHERE {where} AND at <= ?", (*of, last)).rowcount  # noqa: S608 - as above
+        rewritten.note(work, asset, venue, first=0, last=last)
         names = work.execute(
             "SELECT input FROM series WHERE asset = ? AND venue = ? AND step = ? AND first <= ?",
             (asset, venue, step, last),

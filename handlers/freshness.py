@@ -33,7 +33,5 @@ def is_stale(store: Store, asset: str, name: str, newest: points.Newest, now: da
 
 
 def usual_gap(store: Store, asset: str, name: str, newest: points.Newest) -> timedelta | None:
-    """Return how far apart the newest points lie: the length of the bars, or the median; None for a single point."""
-    return panels.usual_gap(
-        store, asset, newest.venue, name, start=newest.at - timedelta(days=3), end=newest.at + timedelta(seconds=1)
-    )
+    """Return how far apart the newest points lie, see panels.usual_gap; None for a single point."""
+    return panels.usual_gap(store, asset, newest.venue, name, until=newest.at)

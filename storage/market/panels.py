@@ -30,7 +30,7 @@ DAY = timedelta(days=1)
 _DAY_MS = 86_400_000
 NEARLY = 0.9  # of the fullest venue's points: as good as full
 NEWEST = 64  # points that tell how fine a series is
-_ALL = 1 << 40
+MANY = 74  # points in three days: at least half of their 73 gaps are as long as the median, so it is below 2 h
 
 
 def panel(
@@ -163,12 +163,13 @@ def _finest(folded: Folded, venue: str, name: str, start: datetime, end: datetim
     return timedelta(milliseconds=float(np.median(-np.diff(times)))) if len(times) > 1 else DAY
 
 
-def usual_gap(store: Store, asset: str, venue: str, name: str, *, start: datetime, end: datetime) -> timedelta | None:
-    """Return how far apart the points in [start, end) lie: the length of the bars, or the median of what lies between.
+def usual_gap(store: Store, asset: str, venue: str, name: str, *, until: datetime) -> timedelta | None:
+    """Return how far apart the points of the three days to `until` lie: the length of the bars, or the median gap.
 
-    None for a single point.
+    None for a single point. Of so many points that the median is below two hours in any case, the mean of the newest
+    gaps is told instead: a live feed would be read by the minute to learn that it is no daily one.
     """
-    folded = store.beside(PanelCache).of(asset)
+    folded, start, end = store.beside(PanelCache).of(asset), until - 3 * DAY, until + timedelta(seconds=1)
     if INPUTS[name].kind == "bar":
         steps = [
             series.step
@@ -176,7 +177,9 @@ def usual_gap(store: Store, asset: str, venue: str, name: str, *, start: datetim
             if series.first < to_ms(end) and folded.last_before(name, [series], end) >= to_ms(start)
         ]
         return timedelta(seconds=min(steps)) if steps else None
-    times = points.last_times(store, asset, venue, name, start=start, end=end, most=_ALL)
+    times = points.last_times(store, asset, venue, name, start=start, end=end, most=MANY)
+    if len(times) == MANY:
+        return timedelta(milliseconds=(times[0] - times[-1]) / (MANY - 1))
     return timedelta(milliseconds=float(np.median(-np.diff(times)))) if len(times) > 1 else None
 
 

@@ -253,6 +253,7 @@ def test_of_a_sum_the_oldest_part_counts(store: Store) -> None:
     ("name", "step", "every", "gap"),
     [
         pytest.param("mark_price", None, 5 * MINUTE, 5 * MINUTE, id="levels"),
+        pytest.param("mark_price", None, 20 * HOUR, 20 * HOUR, id="levels that come rarely"),
         pytest.param("close", DAY, DAY, DAY, id="bars"),
     ],
 )
@@ -260,6 +261,14 @@ def test_how_far_apart_the_newest_points_lie(
     store: Store, name: str, step: timedelta | None, every: timedelta, gap: timedelta
 ) -> None:
     keep(store, step, START, every, **{name: [1.0] * 10})
-    end = START + 10 * every
-    assert panels.usual_gap(store, "BTC", "binance", name, start=START, end=end) == gap
-    assert panels.usual_gap(store, "BTC", "binance", name, start=end, end=end + DAY) is None
+    assert panels.usual_gap(store, "BTC", "binance", name, until=START + 9 * every) == gap
+    assert panels.usual_gap(store, "BTC", "binance", name, until=START + 20 * DAY) is None
+
+
+@pytest.mark.parametrize("dense", [pytest.param(1, id="new"), pytest.param(40, id="old")])
+def test_many_points_are_no_daily_ones_wherever_they_lie(store: Store, dense: int) -> None:
+    at = pd.DatetimeIndex([START, *pd.date_range(START + dense * HOUR, periods=73, freq="min")], name="at")
+    points.write(store, [Points("binance", "BTC", None, pd.DataFrame({"mark_price": 1.0}, index=at))])
+    gap = panels.usual_gap(store, "BTC", "binance", "mark_price", until=at[-1].to_pydatetime())
+    assert gap is not None
+    assert gap <= 2 * HOUR

@@ -96,6 +96,9 @@ def past() -> Iterator[Points]:
         yield levels(venue, times(END - YEARS, END - FIVE_MINUTES_FOR, HOUR) + 55 * MINUTE)
         yield levels(venue, times(END - FIVE_MINUTES_FOR, END - MINUTES_FOR, 5 * MINUTE))
         yield levels(venue, times(END - MINUTES_FOR, END + MINUTE, MINUTE))
+        at = times(END.replace(hour=0) - YEARS, END, 8 * HOUR)
+        rates = {"funding_rate": 1e-4 * walk(at, f"{venue} rate", 0.4), "funding_interval_hours": np.full(len(at), 8.0)}
+        yield Points(venue, ASSET, None, pd.DataFrame(rates, index=at), settled=True)
     at = times(END.replace(hour=0) - YEARS, END, DAY)
     yield Points("alternative.me", MARKET, None, pd.DataFrame({"fear_greed": 50 * walk(at, "mood", 0.3)}, index=at))
 

@@ -11,19 +11,20 @@ import math
 import random
 import threading
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
 from signals.inputs import INPUTS
-from signals.units import to_ms
+from signals.units import HOUR_MS, floor, in_ms, to_ms
 from storage.engine.sql import queries
 from storage.market import points, rewritten
-from storage.market.grid import carry, floor, fold
+from storage.market.grid import carry, fold
+from storage.market.settlements import RATES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime, timedelta
 
     from numpy.typing import NDArray
 
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 SQL: Final = queries("storage.market")
 BOUND: Final = 96_000_000
-_HOUR_MS: Final = 3_600_000
 _BESIDE: Final = 400  # bytes of a column that are no values
 
 
@@ -196,17 +196,17 @@ class Folded:
         if now is not None and grid.count and spec.fold != "sum" and math.isnan(column[-1]):
             before = max(grid.step, spec.in_force, spec.fresh_for)
             newest = self.newest(venue, name, grid.start - before, min(grid.end, now))
-            if newest and to_ms(now) - newest[0] <= _ms(spec.fresh_for):
+            if newest and to_ms(now) - newest[0] <= in_ms(spec.fresh_for):
                 column[-1] = newest[1]
         return column
 
     def rows(self, venue: str, name: str, step: timedelta, start: datetime, end: datetime) -> Column:
         """Return the rows that open in [start, end), which lie on whole steps, with all their points."""
-        row_ms = _ms(step)
+        row_ms = in_ms(step)
         first, last = to_ms(start) // row_ms, to_ms(end) // row_ms
         key = (venue, name, row_ms)
         ends = {series.step: series.last for series in self.series(venue, name)}
-        keeps = self._cache is not None and row_ms % _HOUR_MS == 0
+        keeps = self._cache is not None and row_ms % HOUR_MS == 0
         kept = self._cache.get(self.asset, key) if self._cache and keeps else None
         good = None if kept is None else self._good(kept, venue, name, row_ms)
         if good is not None and (last < good.first or first > good.end):
@@ -253,15 +253,13 @@ class Folded:
         return _fixed(Column(first, values, {}, some))
 
     def _levels(self, venue: str, name: str, row_ms: int, first: int, end: int) -> Array:
-        found = self.store.read_plain(
-            SQL.last_levels_of_rows.filled(name=name),
-            asset=self.asset,
-            venue=venue,
-            start=first * row_ms,
-            end=end * row_ms,
-            step=row_ms,
-        )
-        return np.array([value for (value,) in found], dtype=float)
+        of = {"asset": self.asset, "venue": venue, "start": first * row_ms, "end": end * row_ms, "step": row_ms}
+        found = self.store.read_plain(SQL.last_levels_of_rows.filled(name=name), **of)
+        values = np.array([value for (value,) in found], dtype=float)
+        if name in RATES:
+            for at, paid in self.store.read_plain(SQL.last_rates_of_rows.filled(name=name), **of):
+                values[at // row_ms - first] = paid
+        return values
 
     def _bars(self, venue: str, name: str, row_ms: int, first: int, end: int, before: int) -> tuple[Array, Present]:
         """Return rows [first, end) of bars that open before a time (ms), and in which there is any."""
@@ -292,8 +290,8 @@ class Folded:
         if all(series.last < to_ms(now) for series in self.series(venue, name)):
             return float(self.rows(venue, name, step, row, row + step).values[0])
         if INPUTS[name].kind == "bar":
-            first = to_ms(row) // _ms(step)
-            return float(self._bars(venue, name, _ms(step), first, first + 1, to_ms(now))[0][0])
+            first = to_ms(row) // in_ms(step)
+            return float(self._bars(venue, name, in_ms(step), first, first + 1, to_ms(now))[0][0])
         newest = self.newest(venue, name, row, now)
         return math.nan if newest is None else newest[1]
 
@@ -304,15 +302,18 @@ class Folded:
             row = self.store.read_one(SQL.last_bar.filled(name=name), **of, steps=self._steps(venue, name))
         else:
             row = self.store.read_one(SQL.last_level.filled(name=name), **of)
+        if name in RATES:
+            paid = self.store.read_one(SQL.last_rate_settled.filled(name=name), **of)
+            row = paid if paid and (row is None or paid["at"] >= row["at"]) else row
         return None if row is None else (row["at"] + row["step"] * 1000, row["value"])
 
     def known_by(self, venue: str, name: str, start: datetime, end: datetime) -> int | None:
         """Return when the newest value from `start` on became known (ms): a bar is over by `end`, an instant before."""
+        if INPUTS[name].kind != "bar":
+            newest = self.newest(venue, name, start, end)
+            return newest[0] if newest else None
         of = {"asset": self.asset, "venue": venue, "start": to_ms(start), "end": to_ms(end)}
-        if INPUTS[name].kind == "bar":
-            row = self.store.read_one(SQL.last_close.filled(name=name), **of, steps=self._steps(venue, name))
-        else:
-            row = self.store.read_one(SQL.last_level.filled(name=name), **of)
+        row = self.store.read_one(SQL.last_close.filled(name=name), **of, steps=self._steps(venue, name))
         return None if row is None else row["at"]
 
     def _steps(self, venue: str, name: str) -> str:
@@ -355,7 +356,3 @@ def _fixed(column: Column) -> Column:
     if column.some is not None:
         column.some.flags.writeable = False
     return column
-
-
-def _ms(step: timedelta) -> int:
-    return step // timedelta(milliseconds=1)

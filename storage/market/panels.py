@@ -11,11 +11,11 @@ import pandas as pd
 
 from signals.inputs import EVERYWHERE, INPUTS
 from signals.series import Panel
-from signals.units import from_ms, to_ms
+from signals.units import DAY, DAY_MS, SECOND, floor, from_ms, in_ms, to_ms
 from signals.venues import venue_order
 from storage.market import points, sums
 from storage.market.folded import PanelCache
-from storage.market.grid import Grid, floor
+from storage.market.grid import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from storage.market.folded import Folded
     from storage.market.points import Series
 
-DAY = timedelta(days=1)
-_DAY_MS = 86_400_000
 NEARLY = 0.9  # of the fullest venue's points: as good as full
 NEWEST = 64  # points that tell how fine a series is
 MANY = 74  # points in three days: at least half of their 73 gaps are as long as the median, so it is below 2 h
@@ -92,7 +90,7 @@ def _speaker(folded: Folded, name: str, grid: Grid) -> str | None:
     if len(by_venue) < 2:
         return next(iter(by_venue), None)
     newest = {venue: folded.last_before(name, every, grid.end) for venue, every in by_venue.items()}
-    current = max(newest.values()) - _DAY_MS
+    current = max(newest.values()) - DAY_MS
     apart = max(grid.step, INPUTS[name].in_force)  # a rate that holds for eight hours is as full as one of each hour
     begin = floor(grid.start, apart)  # a stretch cut by the grid's start would count only for who speaks each hour
     venues = sorted((venue for venue in by_venue if newest[venue] >= current), key=venue_order)
@@ -109,7 +107,7 @@ def _speaker(folded: Folded, name: str, grid: Grid) -> str | None:
 
 def _most(every: Sequence[Series], begin: datetime, end: datetime, apart: timedelta) -> int:
     """Return in how many stretches of length `apart` in [begin, end) these series can have values at most."""
-    whole = apart // timedelta(milliseconds=1)
+    whole = in_ms(apart)
     first = max(to_ms(begin), min(series.first for series in every))
     last = min(to_ms(end) - 1, max(series.last for series in every))
     return max(0, last // whole - first // whole + 1)
@@ -169,7 +167,7 @@ def usual_gap(store: Store, asset: str, venue: str, name: str, *, until: datetim
     None for a single point. Of so many points that the median is below two hours in any case, the mean of the newest
     gaps is told instead: a live feed would be read by the minute to learn that it is no daily one.
     """
-    folded, start, end = store.beside(PanelCache).of(asset), until - 3 * DAY, until + timedelta(seconds=1)
+    folded, start, end = store.beside(PanelCache).of(asset), until - 3 * DAY, until + SECOND
     if INPUTS[name].kind == "bar":
         steps = [
             series.step

@@ -21,10 +21,10 @@ import numpy as np
 
 from signals.inputs import EVERYWHERE, INPUTS
 from signals.series import Coverage
-from signals.units import from_ms, to_ms
+from signals.units import HOUR, floor, from_ms, to_ms
 from signals.venues import venue_order
 from storage.market.folded import PanelCache
-from storage.market.grid import Grid, floor
+from storage.market.grid import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -49,7 +49,6 @@ QUIET: Final = timedelta(hours=2)  # behind the freshest venue: the last value o
 # After a silence, however short, a venue waits until a change over a day no longer reaches back into it: else the
 # change would be unknown for as long as the silence, a day after it, although the other venues know it.
 RETURNING: Final = timedelta(hours=25)
-_HOUR: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +127,11 @@ def usual_interest(store: Store, asset: str, end: datetime) -> dict[str, float]:
 
 
 def _usual(folded: Folded, end: datetime) -> dict[str, float]:
-    last, name = floor(end, _HOUR), "open_interest_usd"
-    grid = Grid(last - USUAL, _HOUR, round(USUAL / _HOUR))
+    last, name = floor(end, HOUR), "open_interest_usd"
+    grid = Grid(last - USUAL, HOUR, round(USUAL / HOUR))
     usual = {}
     for venue in _stored(folded, [name], grid):
-        values = folded.rows(venue, name, _HOUR, grid.start, grid.end).values
+        values = folded.rows(venue, name, HOUR, grid.start, grid.end).values
         known = values[~np.isnan(values)]
         if len(known):
             usual[venue] = float(np.median(known))

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from signals.inputs import INPUTS
 from signals.units import from_ms
 from storage.engine.database import Store
-from storage.market import grid, panels, points, retention, rewritten, thinning
+from storage.market import grid, panels, points, retention, rewritten
 from storage.market.folded import PanelCache
 from storage.market.points import Points
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 START = datetime(2026, 10, 1, tzinfo=UTC)
 BARS, LEVELS = ("close", "volume_usd"), ("open_interest_usd", "open_interest_coin", "funding_rate")
+RATES = ("funding_rate", "funding_interval_hours")
 NAMES = (*BARS, *LEVELS)
 VENUES = ("binance", "okx", "kucoin", "all")
 
@@ -42,13 +43,14 @@ class Write:
     every: timedelta
     count: int
     first: float
+    settled: bool = False
     how: str = "here"  # here, later (than all before), elsewhere (another program), undone (an error takes it back)
 
     def points(self) -> Points:
-        step = None if self.names[0] in LEVELS else max(self.every, HOUR)
+        step = max(self.every, HOUR) if self.names[0] in BARS else None
         index = pd.date_range(START + self.at, periods=self.count, freq=pd.Timedelta(step or self.every), name="at")
         values = {name: [self.first + place for place in range(self.count)] for name in self.names}
-        return Points(self.venue, "BTC", step, pd.DataFrame(values, index=index, dtype=float))
+        return Points(self.venue, "BTC", step, pd.DataFrame(values, index=index, dtype=float), self.settled)
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ kinds = st.one_of(
 
 @st.composite
 def writes(draw: st.DrawFn) -> Write:
-    names = draw(kinds)
+    settled = draw(st.integers(0, 4)) == 0
+    names = RATES if settled else draw(kinds)
     bars = names[0] in BARS
     every = draw(st.sampled_from([HOUR, DAY] if bars else [MINUTE, 20 * MINUTE, HOUR, 8 * HOUR]))
     return Write(
@@ -96,6 +99,7 @@ def writes(draw: st.DrawFn) -> Write:
         every,
         draw(st.integers(1, 120)),
         draw(st.floats(1, 1e6)),
+        settled,
         draw(st.sampled_from(["here", "later", "later", "elsewhere", "undone"])),
     )
 
@@ -136,7 +140,7 @@ def change(store: Store, what: Write | Thin | Drop, beside: Read) -> None:
     match what:
         case Thin():
             for venue in VENUES:
-                thinning.thin(store, "BTC", venue, before=START + what.before, bucket=what.bucket)
+                retention.thin(store, "BTC", venue, before=START + what.before, bucket=what.bucket)
         case Drop():
             rule = retention.Rule(minutes=1000 * DAY, five_minutes=1000 * DAY, history=DAY)
             for _ in retention.clean(store, rule, START + what.before + DAY):
@@ -160,7 +164,7 @@ def after_all(store: Store, what: Write) -> timedelta:
     """Return a time after every value of these inputs, and on a whole step for bars."""
     ends = [series.known for name in what.names for series in points.stored(store, "BTC", name)]
     at = max(START, from_ms(max(ends, default=0)) + MINUTE)
-    return (at if what.names[0] in LEVELS else grid.floor(at + what.every, what.every)) - START
+    return (grid.floor(at + what.every, what.every) if what.names[0] in BARS else at) - START
 
 
 BEGUN = Write("binance", LEVELS, timedelta(), HOUR, 100, 1.0)
@@ -171,9 +175,9 @@ TWO = [(BEGUN, [SUMS]), (OTHER, [SUMS])]
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(history=st.lists(st.tuples(changes, st.lists(reads, min_size=1, max_size=3)), min_size=2, max_size=6))
-@example(history=[*TWO, (Write("okx", LEVELS, 9 * HOUR, MINUTE, 60, 5.0, "later"), [SUMS])])
-@example(history=[*TWO, (Write("okx", LEVELS, 40 * HOUR, HOUR, 1, 9.0, "undone"), [SUMS])])
-@example(history=[*TWO, (Write("okx", LEVELS, 9 * HOUR, HOUR, 1, 9.0, "elsewhere"), [SUMS])])
+@example(history=[*TWO, (Write("okx", LEVELS, 9 * HOUR, MINUTE, 60, 5.0, how="later"), [SUMS])])
+@example(history=[*TWO, (Write("okx", LEVELS, 40 * HOUR, HOUR, 1, 9.0, how="undone"), [SUMS])])
+@example(history=[*TWO, (Write("okx", LEVELS, 9 * HOUR, HOUR, 1, 9.0, how="elsewhere"), [SUMS])])
 @example(history=[*TWO, (Drop(2 * DAY), [SUMS])])
 def test_what_is_kept_is_what_is_stored(
     tmp_path_factory: pytest.TempPathFactory, history: list[tuple[Write | Thin | Drop, list[Read]]]

@@ -120,13 +120,9 @@ def live(store: Store, start: datetime) -> None:
     liquidations.save(store, heard(start, 1), now=start + HOUR)
 
 
-async def nothing(_: str) -> None:
-    """Refresh nothing: what is measured is the answer."""
-
-
 async def asked(store: Store, line: str, now: datetime) -> float:
     """Return the CPU time of one answer in ms."""
-    deps = Deps(now, Asker("terminal", Address("me", kind="terminal")), store, (ASSET,), nothing)
+    deps = Deps(now, Asker("terminal", Address("me", kind="terminal")), store, (ASSET,), lambda _: None)
     gc.collect()
     start = time.process_time()
     await answer(line, deps)

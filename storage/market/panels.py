@@ -11,7 +11,7 @@ import pandas as pd
 
 from signals.inputs import EVERYWHERE, INPUTS
 from signals.series import Panel
-from signals.units import DAY, DAY_MS, SECOND, floor, from_ms, in_ms, to_ms
+from signals.units import DAY, DAY_MS, floor, from_ms, in_ms, to_ms
 from signals.venues import venue_order
 from storage.market import points, sums
 from storage.market.folded import PanelCache
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 NEARLY = 0.9  # of the fullest venue's points: as good as full
 NEWEST = 64  # points that tell how fine a series is
-MANY = 74  # points in three days: at least half of their 73 gaps are as long as the median, so it is below 2 h
 
 
 def panel(
@@ -159,26 +158,6 @@ def _finest(folded: Folded, venue: str, name: str, start: datetime, end: datetim
     if not times:
         return None
     return timedelta(milliseconds=float(np.median(-np.diff(times)))) if len(times) > 1 else DAY
-
-
-def usual_gap(store: Store, asset: str, venue: str, name: str, *, until: datetime) -> timedelta | None:
-    """Return how far apart the points of the three days to `until` lie: the length of the bars, or the median gap.
-
-    None for a single point. Of so many points that the median is below two hours in any case, the mean of the newest
-    gaps is told instead: a live feed would be read by the minute to learn that it is no daily one.
-    """
-    folded, start, end = store.beside(PanelCache).of(asset), until - 3 * DAY, until + SECOND
-    if INPUTS[name].kind == "bar":
-        steps = [
-            series.step
-            for series in folded.series(venue, name)
-            if series.first < to_ms(end) and folded.last_before(name, [series], end) >= to_ms(start)
-        ]
-        return timedelta(seconds=min(steps)) if steps else None
-    times = points.last_times(store, asset, venue, name, start=start, end=end, most=MANY)
-    if len(times) == MANY:
-        return timedelta(milliseconds=(times[0] - times[-1]) / (MANY - 1))
-    return timedelta(milliseconds=float(np.median(-np.diff(times)))) if len(times) > 1 else None
 
 
 def used_at(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from signals.inputs import BARS, INPUTS, LEVELS
@@ -338,10 +339,13 @@ def _with_settlements(
     paid = settlements.within(store, asset, venue, start=start, end=end)
     if not paid:
         return rows
-    by_time = {row[0]: row for row in rows}
-    for row in paid:
-        given = dict(zip(RATES, (row.rate, row.hours), strict=True))
-        before = by_time.get(row.at, (row.at, *[None] * len(names)))
-        values = (given.get(name) for name in names)
-        by_time[row.at] = (row.at, *[old if new is None else new for old, new in zip(before[1:], values, strict=True)])
-    return [by_time[at] for at in sorted(by_time)]
+    places = [RATES.index(name) + 1 if name in RATES else None for name in names]
+    settled = {row.at: (row.at, *(None if n is None else row[n] for n in places)) for row in paid}
+    alone = []
+    for row in rows:
+        if row[0] in settled:
+            both = zip(row, settled[row[0]], strict=True)
+            settled[row[0]] = tuple(old if new is None else new for old, new in both)
+        else:
+            alone.append(row)
+    return sorted([*alone, *settled.values()], key=itemgetter(0))

@@ -63,7 +63,7 @@ ORDER BY at;
 
 -- --- ranges.py: between which prices an asset moved ----------------------------------------------------------------
 
--- name: bars_between
+-- name: closed_bars
 -- Bars that began in a stretch and were closed by its end. The lengths are named, because the key has them before the
 -- time.
 SELECT at, step, low, high FROM bars

@@ -173,7 +173,7 @@ def test_neither_the_app_nor_its_configuration_shows_the_token(tmp_path: Path) -
         for each in (config, app, app.telegram, app.sender, app.market, config.model_dump(), config.model_dump_json()):
             assert SECRET not in repr(each) + str(each)
     finally:
-        app.draughtsman.close()
+        app.renderer.close()
         app.store.close()
     assert not (tmp_path / "perpulse.db").exists()
 

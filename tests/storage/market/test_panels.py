@@ -247,28 +247,3 @@ def test_of_a_sum_the_oldest_part_counts(store: Store) -> None:
         keep(store, None, START, MINUTE, venue, open_interest_usd=[1.0] * minutes)
     oldest = panels.used_at(store, "BTC", "open_interest_usd", ["binance", "okx"], opened=START, closed=START + HOUR)
     assert oldest == START + 19 * MINUTE
-
-
-@pytest.mark.parametrize(
-    ("name", "step", "every", "gap"),
-    [
-        pytest.param("mark_price", None, 5 * MINUTE, 5 * MINUTE, id="levels"),
-        pytest.param("mark_price", None, 20 * HOUR, 20 * HOUR, id="levels that come rarely"),
-        pytest.param("close", DAY, DAY, DAY, id="bars"),
-    ],
-)
-def test_how_far_apart_the_newest_points_lie(
-    store: Store, name: str, step: timedelta | None, every: timedelta, gap: timedelta
-) -> None:
-    keep(store, step, START, every, **{name: [1.0] * 10})
-    assert panels.usual_gap(store, "BTC", "binance", name, until=START + 9 * every) == gap
-    assert panels.usual_gap(store, "BTC", "binance", name, until=START + 20 * DAY) is None
-
-
-@pytest.mark.parametrize("dense", [pytest.param(1, id="new"), pytest.param(40, id="old")])
-def test_many_points_are_no_daily_ones_wherever_they_lie(store: Store, dense: int) -> None:
-    at = pd.DatetimeIndex([START, *pd.date_range(START + dense * HOUR, periods=73, freq="min")], name="at")
-    points.write(store, [Points("binance", "BTC", None, pd.DataFrame({"mark_price": 1.0}, index=at))])
-    gap = panels.usual_gap(store, "BTC", "binance", "mark_price", until=at[-1].to_pydatetime())
-    assert gap is not None
-    assert gap <= 2 * HOUR

@@ -50,8 +50,7 @@ class Remedy:
 
     row: it waits for another try, waits marked as a possible repeat, waits to go without markup, or is dead. counts:
     whether this was one of its tries, of which it has MOST_TRIES. pause: seconds before the second try; doubles with
-    each further one. others: what it means for the platform: nothing; a
-    stumble, many of which are a fall; a flood, many of which mean everybody; or a halt.
+    each further one. others: nothing, a stumble (several are a fall), a flood (several mean everybody), or a halt.
     """
 
     row: Literal["waits", "uncertain", "plain", "dead"]

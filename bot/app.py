@@ -17,7 +17,7 @@ from bot.archive.backfill import Backfill
 from bot.archive.gaps import Closing
 from bot.cli.prompt import SCREEN, Screen
 from bot.clock import Clock, SystemClock
-from bot.delivery.dispatcher import Sender
+from bot.delivery.dispatcher import Dispatcher
 from bot.engine import housekeeping
 from bot.engine.addresses import Following
 from bot.engine.positions import Positions
@@ -70,7 +70,7 @@ class App:
     store: Store
     market: Market
     ticker: Ticker
-    sender: Sender
+    dispatcher: Dispatcher
     draughtsman: Draughtsman
     screen: Screen | None
     telegram: Telegram | None
@@ -94,7 +94,7 @@ class App:
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError):  # Windows has none
                 loop.add_signal_handler(number, self.stopping.set)
-        await asyncio.to_thread(self.sender.start)
+        await asyncio.to_thread(self.dispatcher.start)
         self._place_of_terminal()
         jobs = schedule(
             {
@@ -122,7 +122,7 @@ class App:
             if jobs.running:
                 jobs.shutdown(wait=False)
             await _cancelled(others)
-            self.sender.stop()
+            self.dispatcher.stop()
             if sending:
                 await asyncio.wait([sending], timeout=LAST_MESSAGES.total_seconds())
                 await _cancelled([sending])
@@ -185,10 +185,10 @@ class App:
             log.exception(failed)
 
     async def _send(self) -> None:
-        """Keep the sender at work: a full disk must not end it for good."""
+        """Keep the dispatcher at work: a full disk must not end it for good."""
         while not self.stopping.is_set():
             try:
-                await self.sender.run()
+                await self.dispatcher.run()
             except StoreError as error:
                 log.error(str(error))  # noqa: TRY400 - as above
             except Exception:
@@ -315,20 +315,20 @@ def build(
         else:
             screen = Screen()
             channels = [screen]
-    sender = Sender(store, channels, clock)
+    dispatcher = Dispatcher(store, channels, clock)
     streams, history = _beside(config, store, clock, edge) if sources is None else (None, None)
     ticker = Ticker(
-        store, market, clock, config.assets, told=sender.poke, streams=streams, asks=edge.turn if edge else None
+        store, market, clock, config.assets, told=dispatcher.poke, streams=streams, asks=edge.turn if edge else None
     )
-    positions = Positions(store, clock, told=sender.poke, assets=config.assets, refresh=ticker.refresh)
-    following = Following(store, clock, _account(config, clock), told=sender.poke)
+    positions = Positions(store, clock, told=dispatcher.poke, assets=config.assets, refresh=ticker.refresh)
+    following = Following(store, clock, _account(config, clock), told=dispatcher.poke)
     app = App(
         config,
         clock,
         store,
         market,
         ticker,
-        sender,
+        dispatcher,
         draughtsman,
         screen,
         telegram,

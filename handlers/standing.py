@@ -9,7 +9,9 @@ from handlers.charts.content import say
 from handlers.looking import stale_since
 from handlers.readings import asset_of
 from handlers.words import wording
-from signals.metric import RANKS, metrics
+from signals.alerts.condition import RANKS, held
+from signals.alerts.rule import named, rules_of
+from signals.metric import metrics
 from storage.alerts import episodes
 
 if TYPE_CHECKING:
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 
     from handlers.command import Deps
     from handlers.looking import Look
-    from signals.metric import Metric, Reading, Watch
+    from signals.alerts.rule import AlertRule
+    from signals.metric import Metric, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,8 @@ class Standing:
 
 def of(deps: Deps, look: Look) -> list[Standing]:
     """Return every check that the look holds."""
-    kept = episodes.standings(deps.store)
-    open_ = {(each.watch, each.asset): each for each in episodes.running(deps.store)}
+    kept = episodes.rule_states(deps.store)
+    open_ = {(each.rule, each.asset): each for each in episodes.running(deps.store)}
     return [_of(metrics()[name], deps, look, kept, open_) for name in look.found]
 
 
@@ -45,7 +48,7 @@ def _of(
     metric: Metric,
     deps: Deps,
     look: Look,
-    kept: Mapping[episodes.Key, episodes.Standing],
+    kept: Mapping[episodes.Key, episodes.RuleState],
     running: Mapping[episodes.Key, episodes.Episode],
 ) -> Standing:
     reading = look.get(metric.id)
@@ -57,9 +60,9 @@ def _of(
         reason = f"{said}, but {wording.age(deps.now - stale)}"
         return Standing(metric, "unknown", metric.title, said, value, reason=reason)
     rank, since = 0, None
-    for watch in metric.watches:
-        key = (watch.id, asset_of(metric, look.asset))
-        here = kept[key].state.rank if key in kept else _by_lines(watch, reading)
+    for rule in rules_of(metric.id):
+        key = (rule.id, asset_of(metric, look.asset))
+        here = kept[key].state.rank if key in kept else _by_conditions(rule, reading)
         if here > rank:
             rank, since = here, running[key].since if key in running else None
     return Standing(metric, RANKS[rank - 1] if rank else "calm", metric.title, said, value, since)
@@ -80,11 +83,7 @@ def _said(value: float, metric: Metric) -> str:
             return say(value, unit)
 
 
-def _by_lines(watch: Watch, reading: Reading) -> int:
-    """Return the highest rank whose line is crossed now: what can be said of an alarm that was never judged."""
-    held = [
-        RANKS.index(level.rank) + 1
-        for level in watch.levels
-        if any(all(line.holds(reading.values) for line in group) for group in level.enter)
-    ]
-    return max(held, default=0)
+def _by_conditions(rule: AlertRule, reading: Reading) -> int:
+    """Return the highest rank whose conditions hold now: what can be said of a rule that was never judged."""
+    values = named(reading.metric, reading.values)
+    return max((RANKS.index(level.rank) + 1 for level in rule.levels if held(level.enter, values)), default=0)

@@ -9,8 +9,10 @@ from handlers.command import Refused
 from handlers.language.kinds import FILLERS
 from handlers.language.spelling import chunks, shown, symbol
 from handlers.words import wording
+from signals.alerts.condition import RANKS
+from signals.alerts.rule import rules
 from signals.inputs import MARKET
-from signals.metric import RANKS, watches
+from signals.metric import metrics
 from storage.alerts import episodes
 from storage.market import points
 from storage.people import destinations
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from storage.alerts.episodes import Episode
     from storage.engine.database import Store
 
-Row = tuple[str, str]  # watch, asset; `*` for any
+Row = tuple[str, str]  # rule, asset; `*` for any
 
 SOURCES: Final = "sources"  # not an alarm of a metric: a source of data that went, or came back
 _SOURCES_TITLE: Final = "Trouble with data"
@@ -47,17 +49,17 @@ _MOST_OPEN: Final = 5
 class Wanted:
     """Alarms and assets that were named; None where none was, which means all."""
 
-    watches: tuple[str, ...] | None
+    rules: tuple[str, ...] | None
     assets: tuple[str, ...] | None
 
     def rows(self) -> list[Row]:
         """Return the subscriptions that this asks for."""
-        return [(watch, asset) for watch in self.watches or (ANY,) for asset in self.assets or (ANY,)]
+        return [(rule, asset) for rule in self.rules or (ANY,) for asset in self.assets or (ANY,)]
 
 
 def wanted(text: str, deps: Deps, example: str) -> Wanted:
     """Read the words behind /sub and /unsub. Refused, naming what there is, for a word that is neither."""
-    by_word = _watches_by_word()
+    by_word = _rules_by_word()
     names: dict[str, None] = {}
     assets: dict[str, None] = {}
     for chunk in chunks(text):
@@ -74,12 +76,14 @@ def wanted(text: str, deps: Deps, example: str) -> Wanted:
     return Wanted(tuple(names) or None, tuple(assets) or None)
 
 
-def _watches_by_word() -> dict[str, list[str]]:
+def _rules_by_word() -> dict[str, list[str]]:
     """Return the alarms that each word stands for: their ids, their metrics' ids, and the parts of both."""
     found: dict[str, list[str]] = {SOURCES: [SOURCES]}
-    for name, (metric, _) in watches().items():
-        words = {name, metric.id, *name.split("_"), *metric.id.split("_")} - {"vs", "low"}
-        for word in words:
+    for name, rule in rules().items():
+        words = {name, *name.split("_")}
+        for metric in rule.metrics:
+            words |= {metric, *metric.split("_")}
+        for word in words - {"vs", "low"}:
             found.setdefault(word, []).append(name)
     return found
 
@@ -122,14 +126,14 @@ def remove(store: Store, destination: int, less: Wanted, followed: Sequence[str]
 
 def _left(row: Row, less: Wanted, followed: Sequence[str]) -> list[Row]:
     """Return what is left of one subscription."""
-    watch, asset = row
-    every = [name for name in watches() if not _only_asked(name)]
-    names = [watch] if watch != ANY or less.watches is None else every
+    rule, asset = row
+    every = [name for name in rules() if not _only_asked(name)]
+    names = [rule] if rule != ANY or less.rules is None else every
     left: list[Row] = []
     for name in names:
-        if less.watches is not None and name not in less.watches:
+        if less.rules is not None and name not in less.rules:
             left.append((name, asset))
-        elif less.assets is None or (less.watches is not None and _of_the_market(name)):
+        elif less.assets is None or (less.rules is not None and _of_the_market(name)):
             continue  # asked for by name, or everything goes; a figure of the whole market has no asset to keep
         elif asset != ANY:
             left += [] if asset in less.assets else [(name, asset)]
@@ -142,18 +146,20 @@ def _left(row: Row, less: Wanted, followed: Sequence[str]) -> list[Row]:
 
 def _only_asked(name: str) -> bool:
     """Tell whether "everything" leaves this out: who wants it asks for it by name."""
-    return name == SOURCES or (name in watches() and watches()[name][1].only_asked)
+    return name == SOURCES or (name in rules() and rules()[name].only_asked)
 
 
 def _of_the_market(name: str) -> bool:
-    return name == SOURCES or (name in watches() and watches()[name][0].market_wide)
+    if name not in rules():
+        return name == SOURCES
+    return all(metrics()[metric].market_wide for metric in rules()[name].metrics)
 
 
 def _replace(store: Store, destination: int, rows: Iterable[Row]) -> None:
     with store.write():
         destinations.unsubscribe(store, destination)
-        for watch, asset in dict.fromkeys(rows):
-            destinations.subscribe(store, destination, watch, asset)
+        for rule, asset in dict.fromkeys(rows):
+            destinations.subscribe(store, destination, rule, asset)
 
 
 # --- in words ---------------------------------------------------------------------------------------------------------
@@ -162,28 +168,28 @@ def _replace(store: Store, destination: int, rows: Iterable[Row]) -> None:
 def in_words(rows: Sequence[Row]) -> list[str]:
     """Say what is on, alarms with the same assets together."""
     if (ANY, ANY) in rows:
-        also = [_title(watch) for watch, _ in rows if watch != ANY]
+        also = [_title(rule) for rule, _ in rows if rule != ANY]
         return [
             f"Everything: all alarms of all followed assets{', and ' + wording.listing(also) if also else ''}.",
             *([] if (SOURCES, ANY) in rows else ["Trouble with data is told on /sub sources."]),
         ]
     assets_of: dict[str, list[str]] = {}
-    for watch, asset in rows:
-        assets_of.setdefault(watch, []).append(asset)
+    for rule, asset in rows:
+        assets_of.setdefault(rule, []).append(asset)
     grouped: dict[tuple[str, ...], list[str]] = {}
-    for watch, assets in assets_of.items():
-        key = (ANY,) if ANY in assets or (watch != ANY and _of_the_market(watch)) else tuple(assets)
-        grouped.setdefault(key, []).append(_title(watch))
+    for rule, assets in assets_of.items():
+        key = (ANY,) if ANY in assets or (rule != ANY and _of_the_market(rule)) else tuple(assets)
+        grouped.setdefault(key, []).append(_title(rule))
     return [
         f"{'All followed assets' if key == (ANY,) else wording.listing(key)}: {_few(titles)}."
         for key, titles in grouped.items()
     ]
 
 
-def _title(watch: str) -> str:
-    if watch == ANY:
+def _title(rule: str) -> str:
+    if rule == ANY:
         return "everything"
-    return _SOURCES_TITLE if watch == SOURCES else watches()[watch][1].title if watch in watches() else watch
+    return _SOURCES_TITLE if rule == SOURCES else rules()[rule].title if rule in rules() else rule
 
 
 def _few(titles: Sequence[str], most: int = 10) -> str:
@@ -196,8 +202,8 @@ def open_now(deps: Deps, rows: Sequence[Row]) -> list[str]:
     running = [
         each
         for each in episodes.running(deps.store)
-        if each.watch in watches()
-        and any(w in (ANY, each.watch) and (a in (ANY, each.asset) or each.asset == MARKET) for w, a in rows)
+        if each.rule in rules()
+        and any(wanted in (ANY, each.rule) and (a in (ANY, each.asset) or each.asset == MARKET) for wanted, a in rows)
     ]
     if not running:
         return ["Open right now: nothing."]
@@ -209,9 +215,9 @@ def open_now(deps: Deps, rows: Sequence[Row]) -> list[str]:
 
 
 def _headline(episode: Episode, deps: Deps) -> str:
-    _, watch = watches()[episode.watch]
-    fields = dict.fromkeys(wording.template_fields(watch.headline))
+    rule = rules()[episode.rule]
+    fields = dict.fromkeys(wording.template_fields(rule.headline))
     asset = "the market" if episode.asset == MARKET else episode.asset
-    said = wording.template(watch.headline, {**fields, **episode.last_values, "asset": asset}).rstrip(".")
+    said = wording.template(rule.headline, {**fields, **rule.named(episode.last_values), "asset": asset}).rstrip(".")
     since = wording.day(episode.since, year=episode.since.year != deps.now.year)
     return f"{said[:1].upper()}{said[1:]} (since {since})."

@@ -25,9 +25,11 @@ RECIPES = {
 ASK_FOR_THE_METRIC = """
 import sys, pytest
 from handlers.words.wording import template
+from signals.alerts.rule import rules, rules_of
 from signals.metric import metrics
 
 print(template(metrics()["turnover"].says, {"value": 1.2}))
+assert rules_of("turnover") == (rules()["turnover"],)
 # what holds for every metric holds for this one, its own reference values among it
 sys.exit(pytest.main(["-vv", "-k", "turnover", "-p", "no:cacheprovider", "tests/signals/test_metrics.py"]))
 """

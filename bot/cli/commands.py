@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from bot.archive.importing import Imported
     from bot.cli.prompt import Screen
-    from bot.engine.evaluate import Verdict
+    from bot.engine.evaluate import Evaluation
     from bot.tape.recording import Recorder
     from handlers.command import Asker
     from handlers.reply import Block
@@ -132,6 +132,7 @@ async def _demo(store: Store, *, prompt: bool, as_json: bool) -> None:
     from bot import demo, log
     from bot.archive.importing import read_file
     from bot.archive.importing.keeping import keep
+    from bot.cli import events
     from bot.cli.prompt import Screen
     from bot.engine import replay as engine
     from storage.market import grid
@@ -143,10 +144,10 @@ async def _demo(store: Store, *, prompt: bool, as_json: bool) -> None:
     span = engine.bounds(store, ["BTC", MARKET])
     if span is None:
         raise Refused("The bundled history is empty. Install perpulse anew.")
-    told = engine.verdicts(store, ["BTC"], FIRST_TOLD, span[1], note=demo.STAMP)
+    told = engine.evaluations(store, ["BTC"], FIRST_TOLD, span[1], note=demo.STAMP)
     if as_json:
-        for verdict in told:
-            out(json.dumps(engine.as_json(verdict)))
+        for event in engine.events(told):
+            out(json.dumps(events.as_json(event)))
         return
     screen, clock = Screen(), ReplayClock(FIRST_TOLD)
     await _show_winter(store, told, screen, clock)
@@ -156,23 +157,23 @@ async def _demo(store: Store, *, prompt: bool, as_json: bool) -> None:
         await take_commands(store, screen, clock, ("BTC",), demo.STAMP)
 
 
-async def _show_winter(store: Store, told: list[Verdict], screen: Screen, clock: ReplayClock) -> None:
+async def _show_winter(store: Store, told: list[Evaluation], screen: Screen, clock: ReplayClock) -> None:
     from bot import demo
     from bot.cli.prompt import SCREEN
-    from bot.delivery.dispatcher import Sender
+    from bot.delivery.dispatcher import Dispatcher
     from bot.engine import replay as engine
     from handlers.words import wording
     from storage.people import destinations
 
     here = destinations.ensure(store, "terminal", SCREEN.chat, None, kind="terminal", title=None, now=clock.now())
     destinations.subscribe(store, here.id, destinations.ANY, destinations.ANY)
-    sender = Sender(store, [screen], clock)
-    sender.start()
+    dispatcher = Dispatcher(store, [screen], clock)
+    dispatcher.start()
     screen.say("perpulse demo: the winter of 2025-26 in BTC futures, as its alerts would have come.", "bold")
     screen.say(f"Data: {demo.STAMP}, not a recording. No network, no key.", "dim")
-    await engine.play(store, told, sender, clock)
+    await engine.play(store, told, dispatcher, clock)
     screen.rule("end of the replay")
-    started = sum(each.happening is not None and each.happening.transition.kind == "fired" for each in told)
+    started = sum(event.kind == "fired" for event in engine.events(told))
     screen.say(
         f"{wording.count(started, 'episode')} since {wording.day(FIRST_TOLD)}: one message each, edited when it got "
         f"worse and closed when it was over. {wording.count(len(told), 'notice')} in all."
@@ -265,6 +266,7 @@ def replay(
     start: str | None, end: str | None, assets: list[str] | None, config: Path | None, db: Path | None, *, as_json: bool
 ) -> None:
     """Print what would have been said between two days."""
+    from bot.cli import events
     from bot.engine import replay as engine
 
     with plain_errors():
@@ -276,10 +278,10 @@ def replay(
         span = engine.bounds(store, [*wanted, MARKET]) if store.exists else None  # looking makes no file
         if span is None:
             raise Refused("Nothing is stored yet. Start with: perpulse import FILE, or perpulse demo.")
-        told = engine.verdicts(store, wanted, first or span[0] - timedelta(days=1), last or span[1])
+        told = engine.evaluations(store, wanted, first or span[0] - timedelta(days=1), last or span[1])
         store.close()
-    for verdict in told:
-        out(json.dumps(engine.as_json(verdict)) if as_json else engine.as_text(verdict))
+    for event in engine.events(told):
+        out(json.dumps(events.as_json(event)) if as_json else events.as_text(event))
     if not as_json:
         _tell_span(told, first or span[0], last or span[1])
 
@@ -306,7 +308,7 @@ def day(text: str, *, last: bool = False) -> datetime:
         raise Refused(f"{text[:40]!r} is no date. Write it like 2025-10-01.") from None
 
 
-def _tell_span(told: list[Verdict], start: datetime, end: datetime) -> None:
+def _tell_span(told: list[Evaluation], start: datetime, end: datetime) -> None:
     from handlers.words import wording
 
     out(f"\n{wording.count(len(told), 'notice')} from {wording.moment(start)} to {wording.moment(end)}.")

@@ -9,17 +9,17 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
 from handlers.position_now import Looker
 from handlers.position_past import LookingBack, Passed
-from handlers.reply import Line
+from handlers.reply import Line, to_json
 from handlers.words import position_past as past_words
 from handlers.words import positions as words
-from handlers.words.alerts import Told, expires_after
 from signals.alerts.episodes import State
+from signals.alerts.event import news_for
 from signals.liquidation.passed import Reached, Span
 from signals.liquidation.watching import judge
 from storage.alerts import episodes, outbox
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from handlers.position_now import Now
     from handlers.position_past import Past
     from handlers.reply import Block
+    from signals.alerts.condition import Rank
     from signals.liquidation import Shelf
-    from signals.metric import Rank
     from storage.alerts.outbox import Kind
     from storage.engine.database import Store
     from storage.engine.work import Work
@@ -207,8 +207,8 @@ def alarm_since(writer: Writer, one: Now, each: Watched, past: Past | None) -> W
         writer.write(each, came.kind, came.rank, blocks, episode=episode, at=came.at)
         return replace(each, state=state, episode=episode)
     episodes.record(writer.work, key, replace(went, values={}), episode)
-    told = Told(*past_words.came_and_went(one, worst), alone=True)
-    writer.write(each, "resolved", came.rank, told, episode=episode, at=went.at)
+    blocks, reply = past_words.came_and_went(one, worst)
+    writer.write(each, "resolved", came.rank, blocks, episode=episode, at=went.at, reply=reply, alone=True)
     return replace(each, state=state, episode=None)
 
 
@@ -225,8 +225,9 @@ def alarm(writer: Writer, one: Now, each: Watched, of: positions.Followed | None
         blocks, reply = words.cleared(one, transition, of)
         # Where it stood within its lines when the watch began, the answer to /watch said so, and no message did. Of one
         # that may be gone nothing is all clear that was not announced.
-        told = Told(blocks, reply, alone=each.episode is None and each.doubt is None)
-        writer.write(each, "resolved", transition.rank, told, episode=episode, at=transition.at)
+        alone = each.episode is None and each.doubt is None
+        at = transition.at
+        writer.write(each, "resolved", transition.rank, blocks, episode=episode, at=at, reply=reply, alone=alone)
         return replace(each, state=state, episode=None)
     doubt = past_words.in_doubt(each)
     blocks = (*words.crossed(one, transition, of), *([Line(doubt, "caveat")] if doubt else []))
@@ -258,33 +259,36 @@ class Writer:
         each: Watched,
         kind: Kind,
         rank: Rank,
-        said: tuple[Block, ...] | Told,
+        blocks: tuple[Block, ...],
         *,
         episode: int | None = None,
         at: datetime | None = None,
+        reply: str | None = None,
+        alone: bool = False,
     ) -> None:
         """Put one message into the outbox of a position's owner."""
-        told = said if isinstance(said, Told) else Told(said)
-        self._put(each.destination, kind, rank, told, each.watch, each.stake.asset, episode, at)
+        payload = {"blocks": to_json(blocks), "reply": reply, "alone": alone}
+        self._put(each.destination, kind, rank, payload, each.watch, each.stake.asset, episode, at)
 
     def say(self, destination: int, blocks: tuple[Block, ...], asset: str = "MARKET") -> None:
         """Put a message about several positions, or an address, into the outbox of their owner."""
-        self._put(destination, "position", "notice", Told(blocks), f"{PRIVATE}of {destination}", asset, None, None)
+        payload = {"blocks": to_json(blocks)}
+        self._put(destination, "position", "notice", payload, f"{PRIVATE}of {destination}", asset, None, None)
 
     def _put(
         self,
         destination: int,
         kind: Kind,
         rank: Rank,
-        told: Told,
-        watch: str,
+        payload: dict[str, Any],
+        rule: str,
         asset: str,
         episode: int | None,
         at: datetime | None,
     ) -> None:
-        notice = outbox.Notice(kind, rank, at or self.now, told.to_json(), episode, watch, asset)
-        expires = self.now + timedelta(hours=expires_after(rank, kind))
-        outbox.tell_one(self._store, destination, notice, now=self.now, expires=expires)
+        notice = outbox.Notice(kind, rank, at or self.now, payload, episode, rule, asset)
+        expires = self.now + news_for(rank, kind)
+        outbox.announce_to(self.work, destination, notice, now=self.now, expires=expires)
         self.count += 1
 
     def tell_together(self) -> None:

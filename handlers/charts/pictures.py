@@ -14,6 +14,7 @@ import structlog
 
 from handlers.charts import content
 from handlers.readings import asset_of, coverage_words
+from signals.alerts.rule import rules_of
 from signals.inputs import MARKET
 from signals.metric import metrics
 from signals.venues import venue_title
@@ -127,8 +128,8 @@ def _episodes(store: Store, metric: Metric, asset: str, until: datetime) -> list
     """Return the alerts that were known at `until`; one that ended later was still open then."""
     return [
         (each.since, each.ended if each.ended and each.ended <= until else None)
-        for watch in metric.watches
-        for each in episodes.of(store, watch.id, asset)
+        for rule in rules_of(metric.id)
+        for each in episodes.of(store, rule.id, asset)
         if each.fired <= until
     ]
 

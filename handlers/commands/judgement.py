@@ -97,9 +97,10 @@ async def health(deps: Deps, args: OneAsset) -> Reply:
     not calm.
     """
     from handlers import looking, standing  # noqa: PLC0415 - see above
+    from signals.alerts.rule import rules_of  # noqa: PLC0415 - see above
     from signals.metric import metrics  # noqa: PLC0415 - see above
 
-    ids = [each.id for each in metrics().values() if each.watches]
+    ids = [metric for metric in metrics() if rules_of(metric)]
     look = await looking.look(deps, args.asset, ids, example="/health btc")
     every = standing.of(deps, look)
     every.sort(key=lambda each: list(_WORDS).index(each.level))

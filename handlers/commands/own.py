@@ -83,7 +83,7 @@ def _what_is_on(deps: Deps, destination: int | None, before: str) -> Reply:
     from handlers import subscribing  # noqa: PLC0415 - see above
 
     on = subscribing.on(deps.store, destination) if destination is not None else []
-    values = {"subscriptions": [{"watch": watch, "asset": asset} for watch, asset in on]}
+    values = {"subscriptions": [{"rule": rule, "asset": asset} for rule, asset in on]}
     if not on:
         lines: list[Block] = [Line(f"{before}Nothing is on in this chat.", "headline")]
         lines.append(Line("Type /sub to be told everything, or /sub oi btc for a part of it."))

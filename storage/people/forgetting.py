@@ -76,16 +76,16 @@ def _forget_private(work: Work, places: list[int], positions: list[int]) -> None
     alone: dict[int, str | None] = {}
     for place in places:
         rows = work.execute(
-            "SELECT o.notice, n.watch FROM outbox o JOIN notices n ON n.id = o.notice WHERE o.destination = ? "
-            "AND (n.watch IS NULL OR substr(n.watch, 1, ?) = ?) "
+            "SELECT o.notice, n.rule FROM outbox o JOIN notices n ON n.id = o.notice WHERE o.destination = ? "
+            "AND (n.rule IS NULL OR substr(n.rule, 1, ?) = ?) "
             "AND NOT EXISTS (SELECT 1 FROM outbox x WHERE x.notice = o.notice AND x.destination <> ?)",
             (place, len(PRIVATE), PRIVATE, place),
         )
-        alone |= {row["notice"]: row["watch"] for row in rows.fetchall()}
+        alone |= {row["notice"]: row["rule"] for row in rows.fetchall()}
     watches = [(each,) for each in {*filter(None, alone.values()), *(f"{PRIVATE}{each}" for each in positions)}]
     work.executemany("DELETE FROM outbox WHERE notice = ?", [(each,) for each in alone])
     work.executemany("DELETE FROM notices WHERE id = ?", [(each,) for each in alone])
-    work.executemany("DELETE FROM notices WHERE watch = ?", watches)
-    work.executemany("DELETE FROM messages WHERE episode IN (SELECT id FROM episodes WHERE watch = ?)", watches)
+    work.executemany("DELETE FROM notices WHERE rule = ?", watches)
+    work.executemany("DELETE FROM messages WHERE episode IN (SELECT id FROM episodes WHERE rule = ?)", watches)
     work.executemany("UPDATE positions SET episode = NULL WHERE 'position ' || id = ?", watches)
-    work.executemany("DELETE FROM episodes WHERE watch = ?", watches)
+    work.executemany("DELETE FROM episodes WHERE rule = ?", watches)

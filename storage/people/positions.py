@@ -220,7 +220,7 @@ def change(work: Work, each: Watched) -> None:
 
 def end_episode(work: Work, each: Watched, at: datetime) -> None:
     """End the episode of a position that goes on."""
-    work.execute("UPDATE episodes SET ended = ? WHERE watch = ? AND ended IS NULL", (to_ms(at), each.watch))
+    work.execute("UPDATE episodes SET ended = ? WHERE rule = ? AND ended IS NULL", (to_ms(at), each.watch))
 
 
 def change_followed(work: Work, of_: Followed) -> None:
@@ -270,10 +270,10 @@ def remove(work: Work, ids: Collection[int]) -> None:
     for each in ids:
         watch = f"{PRIVATE}{each}"
         work.execute("DELETE FROM positions WHERE id = ?", (each,))
-        work.execute("DELETE FROM outbox WHERE notice IN (SELECT id FROM notices WHERE watch = ?)", (watch,))
-        work.execute("DELETE FROM notices WHERE watch = ?", (watch,))
-        work.execute("DELETE FROM messages WHERE episode IN (SELECT id FROM episodes WHERE watch = ?)", (watch,))
-        work.execute("DELETE FROM episodes WHERE watch = ?", (watch,))
+        work.execute("DELETE FROM outbox WHERE notice IN (SELECT id FROM notices WHERE rule = ?)", (watch,))
+        work.execute("DELETE FROM notices WHERE rule = ?", (watch,))
+        work.execute("DELETE FROM messages WHERE episode IN (SELECT id FROM episodes WHERE rule = ?)", (watch,))
+        work.execute("DELETE FROM episodes WHERE rule = ?", (watch,))
 
 
 def finish(work: Work, each: Watched, now: datetime) -> None:

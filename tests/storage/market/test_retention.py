@@ -266,7 +266,7 @@ def told(store: Store, at: datetime, *, ended: datetime | None, state: str = "se
     destinations.subscribe(store, here.id, "*", "*")
     with store.write() as connection:
         cursor = connection.execute(
-            "INSERT INTO episodes (watch, asset, since, fired, ended, rank, first_values, last_values) "
+            "INSERT INTO episodes (rule, asset, since, fired, ended, rank, first_values, last_values) "
             "VALUES ('w', 'BTC', ?, ?, ?, 'notice', '{}', '{}')",
             (to_ms(at), to_ms(at), to_ms(ended) if ended else None),
         )

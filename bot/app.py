@@ -33,11 +33,11 @@ from bot.market.streams.liquidations import LiquidationStreams
 from bot.schedule import TICK_EVERY, keep_the_loop_free, schedule
 from handlers.answer import answer_blocks, logged
 from handlers.charts.pictures import Pictures
-from handlers.charts.process import Draughtsman
-from handlers.command import Deps
+from handlers.charts.process import ChartRenderer
+from handlers.command import Asking, Deps
 from storage.alerts import outbox
 from storage.engine.database import Store, StoreError
-from storage.market import owed, points, source_state
+from storage.market import coverage, points, source_state
 from storage.people import destinations
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ log = structlog.get_logger(__name__)
 LAST_MESSAGES = timedelta(seconds=2)  # how long what is in flight may take when the program is told to stop
 _MIDDLING = 0.5  # the jitter of a recorded run
 SENDING_AGAIN = timedelta(seconds=5)
+ASKING = timedelta(seconds=2)  # how long an answer waits for news; what comes later is in the next one
 HISTORY_EVERY = timedelta(hours=6)  # the archive publishes yesterday at about 07:46; what is known costs no request
 
 
@@ -71,7 +72,7 @@ class App:
     market: Market
     ticker: Ticker
     dispatcher: Dispatcher
-    draughtsman: Draughtsman
+    renderer: ChartRenderer
     screen: Screen | None
     telegram: Telegram | None
     positions: Positions
@@ -81,11 +82,28 @@ class App:
     closing: Closing | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _asked: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     async def answer(self, text: str, asker: Asker) -> tuple[Block, ...]:
-        """Answer a command line from a channel; never raises."""
-        deps = Deps(self.clock.now(), asker, self.store, self.config.assets, self.ticker.refresh)
-        return await answer_blocks(text, deps, on_error=logged)
+        """Answer a command line from a channel, once the venues were asked where it needs them; never raises."""
+        deps = Deps(self.clock.now(), asker, self.store, self.config.assets, self.asking, clock=self.clock.now)
+        given = await answer_blocks(text, deps, on_error=logged)
+        return given.blocks if given.news is None else await given.news or given.blocks
+
+    def asking(self, asset: str) -> Asking | None:
+        """Ask the venues for one asset beside everything else; whoever waits for it does so for two seconds."""
+        task = self._asked.get(asset)
+        if task is None or task.done():
+            task = self._asked[asset] = asyncio.create_task(
+                self._taken(lambda: self.ticker.refresh(asset), "an asset was not asked for; the next turn asks again")
+            )
+        venues = tuple(dict.fromkeys(health.source for health in self.market.health()))
+
+        async def done() -> bool:
+            ended, _ = await asyncio.wait([task], timeout=ASKING.total_seconds())
+            return bool(ended)
+
+        return Asking(venues, asyncio.ensure_future(done()))
 
     async def run(self) -> None:
         """Run until told to stop, then leave in order: nothing new, finish what is in flight, close."""
@@ -136,7 +154,7 @@ class App:
             await self.streams.stop()
         await self.market.close()
         await self.following.close()
-        self.draughtsman.close()
+        self.renderer.close()
         self.store.close()
 
     async def _turn(self) -> None:
@@ -218,7 +236,7 @@ class App:
 
     async def _prompt(self, screen: Screen) -> None:
         """Take commands from the keyboard; the end of input ends the program."""
-        await screen.take_commands(self.answer, Pictures(self.store, self.draughtsman).draw)
+        await screen.take_commands(self.answer, Pictures(self.store, self.renderer).draw)
         self.stopping.set()
 
 
@@ -288,10 +306,10 @@ def build(
         clock=clock.now,
         remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
         in_trouble=lambda: cast("dict[str, State]", source_state.told(store)),
-        owed=lambda: owed.read(store),
+        owed=lambda: coverage.owed(store),
         chance=_chance(edge),
     )
-    draughtsman = Draughtsman()
+    renderer = ChartRenderer()
     telegram: Telegram | None = None
     screen: Screen | None = None
 
@@ -306,7 +324,7 @@ def build(
             telegram = Channel_(
                 token,
                 answer=answer,
-                draw=Pictures(store, draughtsman).draw,
+                draw=Pictures(store, renderer).draw,
                 on_moved=lambda old, new: asyncio.to_thread(destinations.moved, store, "telegram", old, new),
                 on_gone=lambda chat, reason: asyncio.to_thread(_gone, store, clock, Channel_.platform, chat, reason),
                 base_url=config.telegram.base_url,
@@ -329,7 +347,7 @@ def build(
         market,
         ticker,
         dispatcher,
-        draughtsman,
+        renderer,
         screen,
         telegram,
         positions,

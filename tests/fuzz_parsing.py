@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from handlers.answer import answer
 from handlers.channels.channel import Address
-from handlers.command import Asker, Deps, Refused, commands
+from handlers.command import Asker, Deps, Refused, commands, nobody
 from handlers.language.grammar import parse, split_command
 from handlers.reply import plain_text
 from storage.engine.database import Store
@@ -126,7 +126,7 @@ def answer_calculator(dice: random.Random) -> Callable[[str, str], None]:
         Asker("terminal", Address("fuzz", kind="terminal")),
         Store("no-such-folder/perpulse.db"),
         ("BTC", "ETH", "SOL"),
-        lambda _: asyncio.sleep(0),
+        nobody,
     )
 
     def read(_name: str, _text: str) -> None:

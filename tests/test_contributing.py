@@ -95,7 +95,13 @@ def copy(tmp_path: Path) -> Path:
     for package in PACKAGES:
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "winter*.csv"))
     (tmp_path / "tests" / "signals" / "reference").mkdir(parents=True)
-    for name in ("pyproject.toml", "tests/conftest.py", "tests/signals/test_metrics.py", "tests/signals/winter.py"):
+    for name in (
+        "pyproject.toml",
+        "tests/conftest.py",
+        "tests/examples.py",
+        "tests/signals/test_metrics.py",
+        "tests/signals/winter.py",
+    ):
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 

@@ -196,23 +196,21 @@ async def take_commands(store: Store, screen: Screen, clock: ReplayClock, assets
     """Answer commands in a time that stands still, until there are no more."""
     from handlers.answer import answer_blocks, logged
     from handlers.charts.pictures import Pictures
-    from handlers.charts.process import Draughtsman
-    from handlers.command import Deps
+    from handlers.charts.process import ChartRenderer
+    from handlers.command import Deps, nobody
     from handlers.words import wording
 
-    async def nothing(_: str) -> None:
-        """Bring nothing up to date: what was replayed lives in its own time."""
-
     async def answer(text: str, asker: Asker) -> tuple[Block, ...]:
-        return await answer_blocks(text, Deps(clock.now(), asker, store, assets, nothing, stamp), on_error=logged)
+        deps = Deps(clock.now(), asker, store, assets, nobody, stamp)
+        return (await answer_blocks(text, deps, on_error=logged)).blocks
 
     screen.say(f"\nHere it is {wording.moment(clock.now())} now, where the data ends.", "dim")
     screen.say("Type a command: /health, /oi, /funding, /liq 95000 25x long, /help. /quit leaves.", "bold")
-    draughtsman = Draughtsman()
+    renderer = ChartRenderer()
     try:
-        await screen.take_commands(answer, Pictures(store, draughtsman).draw)
+        await screen.take_commands(answer, Pictures(store, renderer).draw)
     finally:
-        draughtsman.close()
+        renderer.close()
 
 
 def import_files(files: list[Path], asset: str | None, config: Path | None, db: Path | None, *, as_json: bool) -> None:

@@ -24,7 +24,7 @@ from bot.tape import TapeError, lines
 from bot.tape.playing import Player, Tape
 from bot.tape.time import TapeClock, TapeLoop
 from handlers.answer import answer_blocks, logged
-from handlers.command import Asker, Deps, Refused
+from handlers.command import Asker, Deps, Refused, nobody
 from handlers.words import wording
 from signals.units import from_ms
 from signals.venues import venue_title
@@ -130,15 +130,11 @@ def run(place: Path, config: Path | None, db: Path | None) -> None:
 
 async def _afterwards(path: Path, screen: Screen, end: datetime, assets: tuple[str, ...]) -> None:
     """Say what is stored and how the sources stand where the tape ends, and answer commands there."""
-
-    async def nothing(_: str) -> None:
-        """Bring nothing up to date: the tape has ended."""
-
     store, clock = Store(path), ReplayClock(end)
     try:
-        deps = Deps(end, Asker("terminal", SCREEN), store, assets, nothing, _STAMP)
+        deps = Deps(end, Asker("terminal", SCREEN), store, assets, nobody, _STAMP)
         out(f"Stored: {wording.count(await asyncio.to_thread(_stored, store), 'value')}.\n")
-        screen.show(await answer_blocks("/sources", deps, on_error=logged))
+        screen.show((await answer_blocks("/sources", deps, on_error=logged)).blocks)
         if sys.stdin.isatty():
             await take_commands(store, screen, clock, assets, _STAMP)
     finally:

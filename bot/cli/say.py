@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from handlers.answer import answer
 from handlers.channels.channel import Address
-from handlers.command import Asker, Deps, Refused
-from handlers.reply import Buttons, Picture, Reply, plain_text
+from handlers.command import Asker, Asking, Deps, Refused
+from handlers.reply import Buttons, Picture, Reply, plain, plain_text
 from storage.engine.database import Store, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
+    from bot.app import App
     from bot.clock import Clock
     from bot.config import Config
 
@@ -39,7 +40,8 @@ def say(text: str, config: Path | None, db: Path | None, *, as_json: bool) -> in
             Asker("terminal", Address("screen", kind="terminal")),
             store,
             settings.assets if settings else DEFAULT_ASSETS,
-            _refresher(settings, store, clock),
+            _asker(settings, store, clock),
+            clock=clock.now,
         )
         reply = asyncio.run(answer(text, deps))
         picture = _save_picture(reply, store)
@@ -61,7 +63,7 @@ def to_json(text: str, reply: Reply) -> dict[str, Any]:
     return {
         "command": text,
         "read_as": reply.read_as,
-        "values": _plain(reply.values),
+        "values": plain(reply.values),
         "text": _words(reply),
         "stamp": reply.stamp,
     }
@@ -69,17 +71,6 @@ def to_json(text: str, reply: Reply) -> dict[str, Any]:
 
 def _words(reply: Reply) -> str:
     return plain_text(tuple(block for block in reply.all_blocks() if not isinstance(block, Buttons)))
-
-
-def _plain(value: Any) -> Any:
-    """Return values that JSON can hold; what is not known is null, since NaN is no JSON."""
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, float) and (value != value or value in {float("inf"), float("-inf")}):  # noqa: PLR0124
-        return None
-    return value
 
 
 def _refused(text: str, reason: str, *, as_json: bool) -> int:
@@ -102,12 +93,12 @@ def _settings(path: Path | None) -> Config | None:
         raise Refused(str(error)) from None
 
 
-def _refresher(settings: Config | None, store: Store, clock: Clock) -> Callable[[str], Awaitable[None]]:
-    """Return what brings an asset up to date: one round of questions, unless the sources were just found silent."""
+def _asker(settings: Config | None, store: Store, clock: Clock) -> Callable[[str], Asking | None]:
+    """Return what asks for an asset: one round of questions, unless the sources were just found silent."""
 
-    async def refresh(asset: str) -> None:
+    def asking(asset: str) -> Asking | None:
         if _silent(store, clock):
-            return
+            return None
         from bot import log  # noqa: PLC0415 - without it structlog would write between the answer's lines
         from bot.app import build  # noqa: PLC0415 - exchanges are loaded only when one must be asked
         from bot.config import load  # noqa: PLC0415
@@ -120,16 +111,22 @@ def _refresher(settings: Config | None, store: Store, clock: Clock) -> Callable[
         )
         config = config.model_copy(update={"database": store.path, "market": market})
         app = build(config, clock=clock, channels=())
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await app.ticker.refresh(asset)
-        except TimeoutError:
-            sys.stderr.write(f"No live data within {PATIENCE_SECONDS:.0f} s; showing what is stored.\n")
-        finally:
-            await app.market.close()
-            app.store.close()
+        return Asking(tuple(config.market.venues), asyncio.ensure_future(_asked(app, asset)))
 
-    return refresh
+    return asking
+
+
+async def _asked(app: App, asset: str) -> bool:
+    """Ask once, as long as somebody at a prompt may be kept waiting; tell whether that came to an end."""
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await app.ticker.refresh(asset)
+    except TimeoutError:
+        return False
+    finally:
+        await app.market.close()
+        app.store.close()
+    return True
 
 
 def _silent(store: Store, clock: Clock) -> bool:
@@ -164,11 +161,11 @@ def keep_picture(chart: dict[str, Any], png: bytes) -> Path:
 async def _draw(chart: dict[str, Any], store: Store) -> bytes | None:
     from bot import log  # noqa: PLC0415 - as above
     from handlers.charts.pictures import Pictures  # noqa: PLC0415
-    from handlers.charts.process import Draughtsman  # noqa: PLC0415 - only for charts
+    from handlers.charts.process import ChartRenderer  # noqa: PLC0415 - only for charts
 
     log.set_up(quiet=True)
-    draughtsman = Draughtsman()
+    renderer = ChartRenderer()
     try:
-        return await Pictures(store, draughtsman).draw(chart)
+        return await Pictures(store, renderer).draw(chart)
     finally:
-        draughtsman.close()
+        renderer.close()

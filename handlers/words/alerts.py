@@ -9,14 +9,15 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from handlers.readings import coverage_words, dates
 from handlers.reply import Button, Buttons, Line, Picture
 from handlers.words import wording
 from handlers.words.message import Message, shortened
+from handlers.words.readings import coverage_words, derived_words
 from signals.alerts.rule import rules
 from signals.inputs import MARKET
 from signals.metric import metrics
 from signals.venues import venue_credit
+from storage.queries.readings import times_ago
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +60,7 @@ def words_of(event: Event) -> dict[str, Any]:
     metric, values = _metric(rule), rule.named(event.values)
     return {
         **values,
-        **dates(values, event.at - (timedelta(0) if metric.at_open else event.step)),
+        **times_ago(values, event.at - (timedelta(0) if metric.at_open else event.step)),
         "asset": "the market" if event.asset == MARKET else event.asset,
         "at": event.at,
         "since": event.since,
@@ -110,17 +111,6 @@ def _of(event: Event, metric: Metric, zone: str) -> str:
     if event.step.days >= 1:
         return f"daily close of {wording.day(event.at - event.step)}"
     return f"close of {wording.moment(event.at, zone)}"
-
-
-def derived_words(derived: tuple[str, ...]) -> str:
-    """Say what was computed from something else."""
-    match derived:
-        case ("open_interest_coin", *_):
-            return "coins computed from dollars and price"
-        case ("open_interest_usd", *_):
-            return "dollars computed from coins and price"
-        case _:
-            return ""
 
 
 def _leg(leg: str, values: Mapping[str, Any]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from signals.alerts.episodes import State, from_json, to_json
 from signals.units import from_ms, to_ms
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from signals.alerts.episodes import Transition
     from signals.alerts.event import Event
     from storage.engine.database import Store
-    from storage.engine.work import Work
+    from storage.engine.work import Row, Work
 
 SQL = queries("storage.alerts")
 Key = tuple[str, str]  # rule, asset
@@ -89,7 +89,7 @@ def of(store: Store, rule: str, asset: str) -> list[Episode]:
     return [_episode(row) for row in store.read(SQL.episodes_of, rule=rule, asset=asset)]
 
 
-def _episode(row: Any) -> Episode:
+def _episode(row: Row) -> Episode:
     return Episode(
         row["id"],
         row["rule"],

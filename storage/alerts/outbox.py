@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from signals.alerts.condition import Rank
     from storage.engine.database import Store
-    from storage.engine.work import Work
+    from storage.engine.work import Row, Work
     from storage.people.switches import Switch
 
 SQL = queries("storage.alerts")
@@ -188,7 +188,7 @@ def claim(
     if limit <= 0 or not platforms or not lease.held(work, epoch):
         return []
     due = _limits(now)
-    taken: dict[int, Any] = {}
+    taken: dict[int, Row] = {}
     while len(taken) < limit:
         # More than one row of a destination may come first: those are passed over, and the next ones looked for.
         rows = work.rows(
@@ -221,7 +221,7 @@ def _limits(now: datetime) -> dict[str, int]:
 
 def _claimed(
     work: Work,
-    row: Any,
+    row: Row,
     due: Mapping[str, int],
     together: Callable[[OutboxRow, OutboxRow], bool] | None,
     chosen: tuple[Switch, ...],
@@ -259,7 +259,7 @@ def _claimed(
     )
 
 
-def _row(row: Any) -> OutboxRow:
+def _row(row: Row) -> OutboxRow:
     return OutboxRow(
         row["id"],
         _notice(row),
@@ -270,7 +270,7 @@ def _row(row: Any) -> OutboxRow:
     )
 
 
-def _notice(row: Any) -> Notice:
+def _notice(row: Row) -> Notice:
     return Notice(
         row["kind"],
         row["rank"],

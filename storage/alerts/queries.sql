@@ -1,4 +1,4 @@
--- ---------------------------------------------------------------------------------------------------- episodes.py
+-- --- episodes.py
 
 -- name: rule_states
 SELECT rule, asset, state, episode FROM rule_states
@@ -23,7 +23,7 @@ WHERE ended IS NULL AND substr(rule, 1, length(:private)) <> :private ORDER BY f
 SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
 WHERE rule = :rule AND asset = :asset ORDER BY fired
 
--- ------------------------------------------------------------------------------------------------------ outbox.py
+-- --- outbox.py
 
 -- name: known_notice
 SELECT id FROM notices WHERE episode = :episode AND kind = :kind AND at = :at
@@ -142,7 +142,7 @@ ORDER BY o.id
 -- name: expire
 UPDATE outbox SET state = 'expired', reason = 'too old for news, told as one line', settled = :now WHERE id = :id
 
--- ------------------------------------------------------------------------------------------------------- lease.py
+-- --- lease.py
 
 -- name: raise_epoch
 INSERT INTO leases (name, epoch, beat) VALUES (:name, 1, 0) ON CONFLICT DO UPDATE SET epoch = epoch + 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from signals.units import from_ms, to_ms
 from storage.engine.sql import queries
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from storage.engine.database import Store
+    from storage.engine.work import Row
 
 SQL = queries("storage.people")
 ANY = "*"
@@ -111,7 +112,7 @@ def moved(store: Store, platform: str, old: str, new: str) -> None:
             work.run(SQL.bring_back, destination=known["id"])
 
 
-def _destination(row: Any) -> Destination:
+def _destination(row: Row) -> Destination:
     return Destination(
         row["id"],
         row["platform"],

@@ -185,7 +185,7 @@ def test_neither_the_app_nor_its_configuration_shows_the_token(tmp_path: Path) -
         ):
             assert SECRET not in repr(each) + str(each)
     finally:
-        app.draughtsman.close()
+        app.renderer.close()
         app.store.close()
     assert not (tmp_path / "perpulse.db").exists()
 

@@ -324,12 +324,15 @@ def m013_events(db: Any) -> None:
         "PRIMARY KEY (destination, kind, what)) STRICT, WITHOUT ROWID"
     )
     # `value` becomes `oi_drawdown.value`: each rule named values of one metric until now, most often its namesake.
-    for column in ("first_values", "last_values"):
-        db.execute(
-            f"UPDATE episodes SET {column} = (SELECT json_group_object(CASE episodes.rule "  # noqa: S608 - our names
-            "WHEN 'funding_stretch_low' THEN 'funding_stretch' WHEN 'net_taker_flip' THEN 'net_taker_30d' "
-            f"ELSE episodes.rule END || '.' || key, value) FROM json_each(episodes.{column}))"
-        )
+    db.execute(
+        "UPDATE episodes SET first_values = (SELECT json_group_object(CASE episodes.rule "
+        "WHEN 'funding_stretch_low' THEN 'funding_stretch' WHEN 'net_taker_flip' THEN 'net_taker_30d' "
+        "ELSE episodes.rule END || '.' || key, value) FROM json_each(episodes.first_values)), "
+        "last_values = (SELECT json_group_object(CASE episodes.rule "
+        "WHEN 'funding_stretch_low' THEN 'funding_stretch' WHEN 'net_taker_flip' THEN 'net_taker_30d' "
+        "ELSE episodes.rule END || '.' || key, value) FROM json_each(episodes.last_values)) "
+        "WHERE substr(rule, 1, 9) <> 'position '"
+    )
 
 
 # The functions above that are named m001_..., in the order in which they stand.

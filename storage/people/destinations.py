@@ -105,8 +105,8 @@ def moved(store: Store, platform: str, old: str, new: str) -> None:
             if known is None:
                 work.run(SQL.rename_chat, destination=row["id"], chat=new)
                 continue
-            for table in ("subscriptions", "switches", "outbox", "messages"):
-                work.run(SQL.move_to_destination.filled(table=table), new=known["id"], old=row["id"])
+            for move in (SQL.move_subscriptions, SQL.move_switches, SQL.move_outbox, SQL.move_messages):
+                work.run(move, new=known["id"], old=row["id"])  # what is known there already goes with the old one
             work.run(SQL.forget_destination, destination=row["id"])
             # The chat lives under this id, or nobody would move there: what waits for it must not wait for ever.
             work.run(SQL.bring_back, destination=known["id"])

@@ -15,7 +15,7 @@ ON CONFLICT DO UPDATE SET gone = NULL, gone_reason = NULL, kind = excluded.kind,
 SELECT * FROM destinations ORDER BY id;
 
 -- name: subscribe
-INSERT OR IGNORE INTO subscriptions (destination, rule, asset) VALUES (:destination, :rule, :asset);
+INSERT INTO subscriptions (destination, rule, asset) VALUES (:destination, :rule, :asset) ON CONFLICT DO NOTHING;
 
 -- name: unsubscribe
 DELETE FROM subscriptions
@@ -36,8 +36,21 @@ SELECT id, topic FROM destinations WHERE platform = :platform AND chat = :chat;
 -- name: rename_chat
 UPDATE destinations SET chat = :chat WHERE id = :destination;
 
--- name: move_to_destination
-UPDATE OR IGNORE {table} SET destination = :new WHERE destination = :old;
+-- name: move_subscriptions
+UPDATE subscriptions SET destination = :new WHERE destination = :old AND NOT EXISTS (
+    SELECT 1 FROM subscriptions known WHERE known.destination = :new AND known.rule = subscriptions.rule AND known.asset = subscriptions.asset);
+
+-- name: move_switches
+UPDATE switches SET destination = :new WHERE destination = :old AND NOT EXISTS (
+    SELECT 1 FROM switches known WHERE known.destination = :new AND known.kind = switches.kind AND known.what = switches.what);
+
+-- name: move_outbox
+UPDATE outbox SET destination = :new WHERE destination = :old AND NOT EXISTS (
+    SELECT 1 FROM outbox known WHERE known.destination = :new AND known.notice = outbox.notice);
+
+-- name: move_messages
+UPDATE messages SET destination = :new WHERE destination = :old AND NOT EXISTS (
+    SELECT 1 FROM messages known WHERE known.destination = :new AND known.episode = messages.episode);
 
 -- name: forget_destination
 DELETE FROM destinations WHERE id = :destination;

@@ -43,8 +43,8 @@ def tell(store: Store, each: positions.WatchedPosition, text: str = "secret") ->
     """Let a position have an episode with a message, as the job does."""
     with store.write() as connection:
         fired = Transition("fired", NOW, NOW, "critical", {})
-        episode = episodes.record(connection, (each.watch, "BTC"), fired, None)
-        notice = Notice("fired", "critical", NOW, {"text": text}, episode, each.watch, "BTC")
+        episode = episodes.record(connection, (each.rule, "BTC"), fired, None)
+        notice = Notice("fired", "critical", NOW, {"text": text}, episode, each.rule, "BTC")
         outbox.announce_to(connection, each.destination, notice, now=NOW, expires=NOW + timedelta(hours=1))
         positions.save(connection, replace(each, episode=episode))
         return episode
@@ -146,7 +146,7 @@ def test_what_still_waits_of_an_episode_is_said_by_the_later_notice(store: Store
     with store.write() as connection:
         outbox.announce_to(connection, other.destination, Notice("position", "notice", NOW, {}), now=NOW, expires=NOW)
         for _ in range(2):  # twice is harmless
-            worse = Notice("escalated", "critical", NOW + timedelta(minutes=1), {}, episode, each.watch, "BTC")
+            worse = Notice("escalated", "critical", NOW + timedelta(minutes=1), {}, episode, each.rule, "BTC")
             outbox.announce_to(connection, mine.destination, worse, now=NOW, expires=NOW)
     rows = store.rows("SELECT destination, state FROM outbox ORDER BY id")
     assert [tuple(row) for row in rows] == [

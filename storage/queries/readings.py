@@ -112,10 +112,10 @@ class Readings:
 def of(store: Store, asset: str, ids: Sequence[str], now: datetime) -> Readings:
     """Read metrics of an asset; where there is no database nothing is known, and none is made."""
     wanted = [metrics()[metric_id] for metric_id in ids]
-    newest = {metric.id: newest_inputs(store, metric, asset_of(metric, asset)) for metric in wanted}
-    found = {metric.id: _read(store, metric, asset_of(metric, asset), now, newest[metric.id]) for metric in wanted}
+    newest = {metric.id: newest_inputs(store, metric, metric.asset_of(asset)) for metric in wanted}
+    found = {metric.id: _read(store, metric, metric.asset_of(asset), now, newest[metric.id]) for metric in wanted}
     outdated = any(
-        not newest[metric.id] or oldest_stale(store, asset_of(metric, asset), newest[metric.id], now) is not None
+        not newest[metric.id] or oldest_stale(store, metric.asset_of(asset), newest[metric.id], now) is not None
         for metric in wanted
     )
     whole = all(metric.market_wide for metric in wanted)
@@ -124,13 +124,8 @@ def of(store: Store, asset: str, ids: Sequence[str], now: datetime) -> Readings:
 
 def read(store: Store, metric: Metric, asset: str, now: datetime) -> Reading | NotKnown:
     """Read a metric's newest value: of the unfinished row where the metric allows it, else of the last close."""
-    asset = asset_of(metric, asset)
+    asset = metric.asset_of(asset)
     return _read(store, metric, asset, now, newest_inputs(store, metric, asset))
-
-
-def asset_of(metric: Metric, asset: str) -> str:
-    """Return the asset that the metric is stored under: a market-wide figure has one for all."""
-    return MARKET if metric.market_wide else asset
 
 
 def newest_inputs(store: Store, metric: Metric, asset: str) -> dict[str, Newest]:

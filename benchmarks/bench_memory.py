@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import math
 import os
 import resource
 import statistics
@@ -52,27 +53,21 @@ class Made:
 
     async def fetch(self, ask: Ask) -> Sequence[Points]:
         """Answer hourly rows since the time asked for, and the present."""
-        import numpy as np  # noqa: PLC0415 - as the recipes do, after the start
-        import pandas as pd  # noqa: PLC0415 - as above
-
+        from signals.units import HOUR_MS, to_ms  # noqa: PLC0415 - as the recipes do, after the start
         from storage.market.points import Points  # noqa: PLC0415 - as above
 
         await asyncio.sleep(0)
-        hour = ask.now.replace(minute=0, second=0, microsecond=0)
-        step = timedelta(hours=1) if ask.topic == "bars" else None
-        first = ask.now if ask.since is None else ask.since.replace(minute=0, second=0, microsecond=0)
-        times = (
-            pd.date_range(first, hour - (step or timedelta(0)), freq="h") if ask.since or step else pd.DatetimeIndex([])
-        )
-        if step is None:
-            times = times.append(pd.DatetimeIndex([ask.now]))
-        swing = 1 + 0.01 * np.sin(times.as_unit("ms").asi8 / 5e7 + len(ask.asset))
-        frame = pd.DataFrame({name: LIKE.get(name, 100.0) * swing for name in NAMES[ask.topic]}, index=times)
-        if "funding_interval_hours" in frame:
-            frame["funding_interval_hours"] = 8.0
-        if step:
-            frame["high"], frame["low"] = 102.0, 98.0
-        return [Points(self.name, ask.asset, step, frame)] if len(frame) else []
+        hour = to_ms(ask.now) // HOUR_MS * HOUR_MS
+        bars = ask.topic == "bars"
+        first = hour if ask.since is None else to_ms(ask.since) // HOUR_MS * HOUR_MS
+        times = list(range(first, hour if bars else hour + 1, HOUR_MS)) if ask.since or bars else []
+        if not bars:
+            times.append(to_ms(ask.now))
+        swing = [1 + 0.01 * math.sin(at / 5e7 + len(ask.asset)) for at in times]
+        columns = {name: [LIKE.get(name, 100.0) * part for part in swing] for name in NAMES[ask.topic]}
+        fixed = {"high": 102.0, "low": 98.0, "funding_interval_hours": 8.0}
+        columns |= {name: [value] * len(times) for name, value in fixed.items() if name in columns}
+        return [Points(self.name, ask.asset, timedelta(hours=1) if bars else None, times, columns)] if times else []
 
     async def close(self) -> None:
         """Have nothing to close."""

@@ -93,7 +93,7 @@ async def measure() -> dict[str, dict[str, list[Counter[str]]]]:
             for kind in ("start", "minute", "minute", *["hour"] * MINUTES):
                 before = Counter(served.requests)
                 got = await market.collect(assets, clock.now)
-                topics = {name for each in got.points for name in each.frame.columns}
+                topics = {name for each in got.points for name in each.columns}
                 assert {"open_interest_coin", "funding_rate"} <= topics, (venue, kind, market.health())
                 assert len({each.asset for each in got.points}) == PERPETUALS, (venue, kind)
                 kinds.setdefault(kind, []).append(Counter(served.requests) - before)

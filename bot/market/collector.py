@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Final, cast
 import structlog
 
 from bot.market.breaker import Breaker
-from bot.market.cross_checks import LASTING, Agreement, Contradiction
+from bot.market.cross_checks import LASTING, Contradiction, CrossChecks
 from bot.market.history_planner import HISTORY, KEY_INPUT, PORTION, Pasts
 from bot.market.source import Ask, Blocked, NotOffered, Source, SourceDown, SourceError, Topic
 from bot.market.source_state import Asset, AssetEvent, Collected, Desk, Line, SourceHealth, change, health
-from bot.market.validation import Border
+from bot.market.validation import Validator
 from signals.inputs import INPUTS, MARKET
+from signals.units import from_ms
 from signals.venues import source_title
 from storage.market.options import Chain
 
@@ -78,12 +79,12 @@ class Market:
             in_trouble(),
             owed(),
         )
-        self._border = Border(self._last_value)
+        self._border = Validator(self._last_value)
         self._log = structlog.get_logger("market")
         self._told: list[AssetEvent] = []
         self._gone: set[tuple[str, str]] = set()
         sources = list(sources)
-        self._agreement = Agreement([each.name for each in sources], timedelta(minutes=LASTING))
+        self._agreement = CrossChecks([each.name for each in sources], timedelta(minutes=LASTING))
         self._desks = [
             Desk(
                 source,
@@ -117,8 +118,7 @@ class Market:
                 if source == venue and kind == "absent":
                     self._gone.add((venue, asset))
                 elif source == venue and kind == "contradicts":
-                    said = f"its figures of {asset} did not agree with the other venues'"
-                    self._agreement.standing[venue, asset] = Contradiction(venue, asset, said)
+                    self._agreement.standing[venue, asset] = Contradiction(venue, asset, "mark_price")
 
     def owe(self, debt: Debt, since: datetime) -> None:
         """Have a past asked for in the next rounds, although something newer is stored; of a source we have."""
@@ -136,7 +136,7 @@ class Market:
         standing = self._agreement.standing
         for key in standing.keys() - before:
             odd = standing[key]
-            what = f"{source_title(odd.venue)} is left out of {odd.asset}: {odd.reason}."
+            what = f"{source_title(odd.venue)} is left out of {odd.asset}: {_reason(odd)}."
             said = f"{what} A unit or a contract has changed there."
             self._told.append(AssetEvent(odd.venue, odd.asset, "contradicts", said, now))
         for venue, asset in before - standing.keys():
@@ -147,8 +147,8 @@ class Market:
         for each in left_out:
             self._pasts.unkept(each.venue, each.asset)
             line = lines[each.venue]
-            line.quarantined += int(each.frame.notna().to_numpy().sum())
-            line.last_rejected = standing[each.venue, each.asset].reason
+            line.quarantined += each.count()
+            line.last_rejected = _reason(standing[each.venue, each.asset])
         return kept
 
     def health(self) -> list[SourceHealth]:
@@ -293,7 +293,7 @@ class Market:
                 example = rejected[-1]
                 line.last_rejected = f"{example.asset} {example.name} {example.reason}"
                 self._log.warning("figures rejected", venue=each.venue, count=len(rejected), one=line.last_rejected)
-            if len(good.frame):
+            if len(good):
                 passed.append(good)
         if line.quarantined > before and not passed:
             raise SourceDown(f"{desk.title} sends impossible figures: {line.last_rejected}.")
@@ -308,7 +308,7 @@ class Market:
                 asset.newest = max(asset.newest or each.at, each.at)
                 continue
             self._intervals(desk, asset, each, now)
-            newest = each.frame.index[-1].to_pydatetime()
+            newest = from_ms(each.times[-1])
             asset.newest = max(asset.newest or newest, newest)
             asset.step = each.step or timedelta(0)
             if each.step is not None:  # nothing new before the next bar has closed
@@ -316,13 +316,13 @@ class Market:
 
     def _intervals(self, desk: Desk, asset: Asset, each: Points, now: datetime) -> None:
         """Tell when a venue settles funding in another rhythm: the same rate is then another yearly one."""
-        if "mark_price" not in each.frame.columns or "funding_interval_hours" not in each.frame.columns:
+        if "mark_price" not in each.columns or "funding_interval_hours" not in each.columns:
             return
         if (desk.source.name, each.asset) in self._gone:
             self._gone.discard((desk.source.name, each.asset))
             said = f"{desk.title} has {each.asset} again."
             self._told.append(AssetEvent(desk.source.name, each.asset, "listed", said, now))
-        hours = float(each.frame["funding_interval_hours"].iloc[-1])
+        hours = float(each.columns["funding_interval_hours"][-1])
         before, asset.hours = asset.hours, hours
         if before is None:
             before = self._last_value(desk.source.name, each.asset, "funding_interval_hours")
@@ -334,3 +334,11 @@ class Market:
     def _last_value(self, venue: str, asset: str, name: str) -> float | None:
         stored = self._remembered(venue, asset, name)
         return stored.value if stored else None
+
+
+def _reason(odd: Contradiction) -> str:
+    if odd.times is None:
+        return f"its figures of {odd.asset} did not agree with the other venues'"
+    if odd.name == "mark_price":
+        return f"its price of {odd.asset} is {odd.times:.3g} times that of the other venues"
+    return f"its open interest of {odd.asset} in dollars is {odd.times:.3g} times coins times price"

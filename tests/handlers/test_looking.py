@@ -51,7 +51,9 @@ def test_old_is_measured_by_how_often_it_comes(
     bar = INPUTS[name].kind == "bar"
     last = NOW - age - (every if bar else timedelta(0))
     index = pd.DatetimeIndex([last - every * back for back in reversed(range(count))])
-    points.write(store, [points.Points("binance", "BTC", every if bar else None, pd.DataFrame({name: 1.0}, index))])
+    points.write(
+        store, [points.Points.of_frame("binance", "BTC", every if bar else None, pd.DataFrame({name: 1.0}, index))]
+    )
     newest = points.newest(store, "BTC", name)
     assert newest is not None
     assert newest.at == NOW - age
@@ -104,7 +106,7 @@ def open_interest(store: Store, coins: dict[str, float], since: dict[str, int], 
         waves = [each * (1 + 0.01 * math.sin(n / 17)) for n in range(len(index))]
         frame = pd.DataFrame({"open_interest_coin": waves}, index=index - MINUTE)
         frame["open_interest_usd"] = frame["open_interest_coin"] * 100_000
-        points.write(store, [points.Points(venue, "BTC", None, frame)])
+        points.write(store, [points.Points.of_frame(venue, "BTC", None, frame)])
     return Desk(store, NOW)
 
 

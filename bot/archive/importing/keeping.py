@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from signals.inputs import INPUTS
@@ -12,7 +13,7 @@ from storage.market.points import Points, write
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bot.archive.importing.model import Imported, Row
+    from bot.archive.importing.model import Imported
     from storage.engine.database import Store
 
 
@@ -27,17 +28,12 @@ def keep(store: Store, imported: Imported) -> int:
 
 
 def _points(imported: Imported) -> Iterable[Points]:
-    import pandas as pd  # noqa: PLC0415 - keeps the command line light
-
-    grouped: dict[tuple[str, str, str], list[Row]] = {}
-    for row in imported.kept:
-        grouped.setdefault((row.venue, row.asset, INPUTS[row.input].kind), []).append(row)
+    grouped: dict[tuple[str, str, str], dict[int, dict[str, float]]] = {}
+    for row in imported.kept:  # the last line wins where a file says the same thing twice
+        rows = grouped.setdefault((row.venue, row.asset, INPUTS[row.input].kind), {})
+        rows.setdefault(row.at, {})[row.input] = row.value
     for (venue, asset, kind), rows in grouped.items():
-        long = pd.DataFrame(
-            {"at": [row.at for row in rows], "input": [row.input for row in rows], "value": [row.value for row in rows]}
-        )
-        # The last line wins where a file says the same thing twice.
-        wide = long.drop_duplicates(["at", "input"], keep="last").pivot(index="at", columns="input", values="value")  # noqa: PD010 - no key twice
-        wide.index = pd.to_datetime(wide.index, unit="ms", utc=True).rename("at")
-        step = imported.step.get((venue, asset)) if kind == "bar" else None
-        yield Points(venue, asset, step, wide.astype(float))
+        times = sorted(rows)
+        names = dict.fromkeys(name for values in rows.values() for name in values)
+        columns = {name: [rows[at].get(name, math.nan) for at in times] for name in names}
+        yield Points(venue, asset, imported.step.get((venue, asset)) if kind == "bar" else None, times, columns)

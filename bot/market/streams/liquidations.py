@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-import pandas as pd
 import structlog
 
 from bot.market.exchange.table import BY_NAME
@@ -20,6 +19,7 @@ from bot.market.source_state import TOLD_AFTER, SourceEvent, SourceHealth
 from bot.market.streams.connection import Stream
 from bot.market.streams.dialects import DIALECTS, Dialect
 from bot.market.streams.feed import Contracts, LiquidationTalk, Usual, milliseconds
+from signals.units import to_ms
 from storage.engine.database import StoreError
 from storage.market import liquidations, points
 from storage.market.liquidations import HOUR, Hour
@@ -244,12 +244,11 @@ class _Listed:
 
 
 def _points(venue: str, asset: str, hours: Sequence[Hour]) -> Points:
-    at = pd.DatetimeIndex([each.at for each in hours], name="at")
     columns = {
-        "liquidated_longs_usd": [each.longs_usd for each in hours],
-        "liquidated_shorts_usd": [each.shorts_usd for each in hours],
+        "liquidated_longs_usd": [hour.longs_usd for hour in hours],
+        "liquidated_shorts_usd": [hour.shorts_usd for hour in hours],
     }
-    return Points(venue, asset, HOUR, pd.DataFrame(columns, index=at, dtype="float64"))
+    return Points(venue, asset, HOUR, [to_ms(hour.at) for hour in hours], columns)
 
 
 def _change(line: _Line, now: datetime) -> SourceEvent | None:

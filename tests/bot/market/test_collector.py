@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ def answer(ask: Ask, at: datetime | None = None, venue: str = "binance") -> list
     frame = pd.DataFrame(
         {name: [0.0001 if ask.topic == "funding" else 100.0]}, index=pd.DatetimeIndex([stamp], name="at")
     )
-    return [Points(venue, ask.asset, step, frame)]
+    return [Points.of_frame(venue, ask.asset, step, frame)]
 
 
 @dataclass
@@ -359,7 +359,8 @@ async def test_quarantine_counts_and_names(clock: Clock) -> None:
     held = market(clock, source)
     await held.collect(ASSETS, clock.now)
     source.does = lambda ask: [
-        Points(each.venue, each.asset, None, each.frame * (1000 if ask.asset == "ETH" else 1)) for each in answer(ask)
+        Points.of_frame(each.venue, each.asset, None, each.frame() * (1000 if ask.asset == "ETH" else 1))
+        for each in answer(ask)
     ]
     found = await held.collect(ASSETS, clock.go(minutes=1))
     assert [each.asset for each in found.points] == ["BTC", "SOL"]
@@ -369,7 +370,10 @@ async def test_quarantine_counts_and_names(clock: Clock) -> None:
 
 
 async def test_nothing_but_impossible_figures_is_down(clock: Clock) -> None:
-    held = market(clock, Script(lambda ask: [replace(each, frame=each.frame * 0) for each in answer(ask)]))
+    held = market(
+        clock,
+        Script(lambda ask: [Points.of_frame(each.venue, each.asset, None, each.frame() * 0) for each in answer(ask)]),
+    )
     found = await held.collect(ASSETS, clock.now)
     assert found.points == []
     (health,) = held.health()
@@ -425,10 +429,10 @@ async def _impossible(held: Market, exchange: FakeExchange, clock: Clock) -> Non
         clock.go(hours=2)
         found = await held.collect(ASSETS, clock.now)
         signed = {"funding_rate", "fear_greed"}  # may be zero
-        values = [value for each in found.points for name in each.frame.columns.difference(signed)
-                  for value in each.frame[name]]  # fmt: skip
+        values = [value for each in found.points for name in each.frame().columns.difference(signed)
+                  for value in each.frame()[name]]  # fmt: skip
         assert all(0 < value < 1e10 for value in values), twist
-        assert all(each.frame.index[-1] <= clock.now for each in found.points), twist
+        assert all(each.frame().index[-1] <= clock.now for each in found.points), twist
     exchange.twists.clear()
     assert all(each.quarantined for each in held.health() if each.source == "binance")
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.market.collector import WIDEST, Market
-from bot.market.cross_checks import LASTING, Agreement
+from bot.market.cross_checks import LASTING, CrossChecks
 from bot.market.exchange.table import BY_NAME, OPTIONS
 from bot.market.exchange.venue import CcxtVenue
 from bot.market.providers.defillama import DefiLlama
@@ -81,7 +81,7 @@ async def rounds(held: Market, clock: Clock, count: int, step: timedelta = MINUT
 
 
 def values(points: list[Points], name: str) -> dict[tuple[str, str], float]:
-    return {(each.venue, each.asset): float(each.frame[name].iloc[-1]) for each in points if name in each.frame}
+    return {(each.venue, each.asset): float(each.frame()[name].iloc[-1]) for each in points if name in each.frame()}
 
 
 # --- S17, S18: blocked and banned
@@ -155,7 +155,7 @@ async def test_a_new_contract_size_is_left_out_and_named(
 
 def level(venue: str, asset: str, at: datetime, **columns: float) -> Points:
     frame = pd.DataFrame({name: [value] for name, value in columns.items()}, index=pd.DatetimeIndex([at], name="at"))
-    return Points(venue, asset, None, frame)
+    return Points.of_frame(venue, asset, None, frame)
 
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -172,7 +172,7 @@ def test_of_four_the_one_that_differs_is_left_out(odd: int, factor: float, noise
     if abs(prices[odd] / float(np.median(prices)) - 1) <= 0.05:
         return
     found = [level(venue, "BTC", NOW, mark_price=price) for venue, price in zip(FOUR, prices, strict=True)]
-    kept, out = Agreement(FOUR, timedelta(minutes=LASTING)).sift(found, NOW)
+    kept, out = CrossChecks(FOUR, timedelta(minutes=LASTING)).sift(found, NOW)
     assert [each.venue for each in out] == [FOUR[odd]]
     assert len(kept) == 3
 
@@ -193,10 +193,10 @@ def test_dollars_are_coins_times_price(coins: float, usd: float, kept: bool) -> 
         level("bybit", "BTC", NOW, mark_price=100.0),
         level("bybit", "BTC", NOW, open_interest_coin=coins, open_interest_usd=usd),
     ]
-    agreement = Agreement(["bybit"], timedelta(minutes=LASTING))
-    assert len(agreement.sift(found, NOW)[0]) == (2 if kept else 0)
+    checks = CrossChecks(["bybit"], timedelta(minutes=LASTING))
+    assert len(checks.sift(found, NOW)[0]) == (2 if kept else 0)
     if not kept:
-        assert "coins times price" in agreement.standing["bybit", "BTC"].reason
+        assert checks.standing["bybit", "BTC"].name == "open_interest_usd"
 
 
 @pytest.mark.parametrize(
@@ -209,14 +209,14 @@ def test_dollars_are_coins_times_price(coins: float, usd: float, kept: bool) -> 
 )
 def test_who_is_believed(prices: dict[str, float], out: list[str]) -> None:
     found = [level(venue, "BTC", NOW, mark_price=price) for venue, price in prices.items()]
-    assert [each.venue for each in Agreement(FOUR, timedelta(minutes=15)).sift(found, NOW)[1]] == out
+    assert [each.venue for each in CrossChecks(FOUR, timedelta(minutes=15)).sift(found, NOW)[1]] == out
 
 
 def test_an_old_price_judges_nobody() -> None:
-    agreement = Agreement(FOUR, timedelta(minutes=15))
-    agreement.sift([level("binance", "BTC", NOW, mark_price=100.0)], NOW)
+    checks = CrossChecks(FOUR, timedelta(minutes=15))
+    checks.sift([level("binance", "BTC", NOW, mark_price=100.0)], NOW)
     later = NOW + timedelta(hours=1)
-    assert agreement.sift([level("okx", "BTC", later, mark_price=130.0)], later)[1] == []
+    assert checks.sift([level("okx", "BTC", later, mark_price=130.0)], later)[1] == []
 
 
 # --- S21: delisted

@@ -70,7 +70,7 @@ class Told:
         if step is None:
             live = rows | ({"mark_price": self.price} if ask.topic == "funding" else {})
             found.append(pd.DataFrame(live, index=pd.DatetimeIndex([ask.now], name="at")))
-        return [Points(self.name, ask.asset, step, frame) for frame in found]
+        return [Points.of_frame(self.name, ask.asset, step, frame) for frame in found]
 
     async def close(self) -> None:
         self.asked.clear()
@@ -346,7 +346,7 @@ def test_after_any_stops_and_failures_no_past_is_missing(  # noqa: C901 -- a who
                 reached.setdefault(ask.asset, []).append((ask.since, ask.now))
         source.asked.clear()
         for each in found.points:
-            newest[each.asset] = each.frame.index[-1].to_pydatetime() + (each.step or timedelta(0))
+            newest[each.asset] = each.frame().index[-1].to_pydatetime() + (each.step or timedelta(0))
 
     async def life(held: Market) -> None:
         for pause, anew, silent in rounds:

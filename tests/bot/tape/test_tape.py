@@ -60,7 +60,7 @@ async def collected(clock: Callable[[], datetime], wrap: Wrap, base: str) -> dic
     finally:
         await held.close()
     return {
-        (each.venue, each.asset, ",".join(each.frame.columns) + str(len(each.frame))): each.frame.to_csv()
+        (each.venue, each.asset, ",".join(each.frame().columns) + str(len(each.frame()))): each.frame().to_csv()
         for each in found.points
     }
 
@@ -138,7 +138,7 @@ def test_a_tape_played_later_gives_the_same_questions_their_answers(tmp_path: Pa
     later, missing = asked_again(
         tape, "okx", Ask("open_interest", "BTC", late, ask.since), Ask("depth", "BTC", late), after=timedelta(minutes=3)
     )
-    assert [each.frame.to_csv() for each in later] == [each.frame.to_csv() for each in first]
+    assert [each.frame().to_csv() for each in later] == [each.frame().to_csv() for each in first]
     assert "status 599" in str(missing)
 
 

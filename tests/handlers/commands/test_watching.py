@@ -44,7 +44,7 @@ class Room:
 
     def mark(self, price: float, asset: str = "BTC", venue: str = "binance") -> None:
         frame = pd.DataFrame({"mark_price": [price]}, index=pd.DatetimeIndex([self.now], name="at"))
-        points.write(self.store, [points.Points(venue, asset, None, frame)])
+        points.write(self.store, [points.Points.of_frame(venue, asset, None, frame)])
 
     def ask(self, line: str, asker: Asker = ME) -> Reply:
         return asyncio.run(answer(line, Deps(self.now, asker, self.store, ("BTC", "ETH"), self.refresh)))
@@ -247,7 +247,7 @@ def test_the_terminal_is_private(room: Room) -> None:
 def test_the_nearest_comes_first_and_the_terms_are_plain(room: Room) -> None:
     days = pd.date_range(end=NOW.replace(hour=0, minute=0, second=0), periods=40, freq="D", name="at")
     closes = pd.DataFrame({"close": [100.0 * 1.02**n for n in range(40)]}, index=days - timedelta(days=1))
-    points.write(room.store, [points.Points("binance", "BTC", timedelta(days=1), closes)])
+    points.write(room.store, [points.Points.of_frame("binance", "BTC", timedelta(days=1), closes)])
     room.ask("/watch btc long 95000 3x")
     room.ask("/watch btc short 95000 10x 0.5btc okx name hedge")
     room.now += timedelta(minutes=1)

@@ -18,12 +18,12 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 def bar(store: Store, opened: datetime, low: float, *, asset: str = "BTC", venue: str = "okx", step: timedelta = HOUR):
     frame = pd.DataFrame({"low": [low], "high": [low * 2]}, index=pd.DatetimeIndex([opened], name="at"))
-    points.write(store, [points.Points(venue, asset, step, frame)])
+    points.write(store, [points.Points.of_frame(venue, asset, step, frame)])
 
 
 def mark(store: Store, at: datetime, price: float, *, asset: str = "BTC", venue: str = "okx") -> None:
     frame = pd.DataFrame({"mark_price": [price]}, index=pd.DatetimeIndex([at], name="at"))
-    points.write(store, [points.Points(venue, asset, None, frame)])
+    points.write(store, [points.Points.of_frame(venue, asset, None, frame)])
 
 
 @pytest.mark.parametrize(

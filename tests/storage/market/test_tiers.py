@@ -78,7 +78,7 @@ def test_the_last_rate_of_each_hour(store: Store) -> None:
     at = [NOW - timedelta(minutes=m) for m in (130, 70, 65, 5)]
     columns = {"funding_rate": [1e-4, 2e-4, 3e-4, 4e-4], "funding_interval_hours": [8.0, 8.0, float("nan"), 4.0]}
     frame = pd.DataFrame(columns, index=pd.DatetimeIndex(at, name="at"))
-    points.write(store, [points.Points("binance", "BTC", None, frame)])
+    points.write(store, [points.Points.of_frame("binance", "BTC", None, frame)])
     hour = int(NOW.timestamp() // 3600)
     found = funding_past.hourly(store, "BTC", "binance", start=NOW - timedelta(days=1), end=NOW)
     assert [(each.hour - hour, each.rate, each.interval_h) for each in found] == [

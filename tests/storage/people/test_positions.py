@@ -265,7 +265,7 @@ def test_the_log_that_somebody_reads_is_said_so(store: Store, tmp_path: Path) ->
 
 def levels(store: Store, venue: str, at: datetime, asset: str = "BTC", **columns: float) -> None:
     frame = pd.DataFrame({name: [value] for name, value in columns.items()}, index=pd.DatetimeIndex([at], name="at"))
-    points.write(store, [points.Points(venue, asset, None, frame)])
+    points.write(store, [points.Points.of_frame(venue, asset, None, frame)])
 
 
 def test_the_venues_own_mark_speaks_while_it_is_collected(store: Store) -> None:
@@ -300,6 +300,8 @@ def test_settlements_are_read_from_live_and_settled_rows(store: Store) -> None:
 def test_the_typical_move_takes_one_close_a_day(store: Store) -> None:
     days = pd.date_range(end=NOW.replace(hour=0) - timedelta(hours=1), periods=24 * 31, freq="h", name="at")
     closes = [100.0 + (n // 24 % 2) * 2 for n in range(len(days))]
-    points.write(store, [points.Points("binance", "BTC", timedelta(hours=1), pd.DataFrame({"close": closes}, days))])
+    points.write(
+        store, [points.Points.of_frame("binance", "BTC", timedelta(hours=1), pd.DataFrame({"close": closes}, days))]
+    )
     assert settlements.typical_move(store, "BTC", NOW) == pytest.approx((0.02 + 2 / 102) / 2, rel=0.02)
     assert settlements.typical_move(store, "ETH", NOW) is None

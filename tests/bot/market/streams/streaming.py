@@ -51,7 +51,7 @@ def prime(store: Store, at: datetime) -> None:
     points.write(
         store,
         [
-            Points(
+            Points.of_frame(
                 "binance",
                 asset,
                 None,

@@ -9,22 +9,23 @@ import signal
 import sys
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import structlog
 
 from bot.archive.backfill import Backfill
-from bot.archive.gaps import Closing
+from bot.archive.gaps import GapFiller
 from bot.cli.prompt import SCREEN, Screen
 from bot.clock import Clock, SystemClock
 from bot.delivery.dispatcher import Sender
 from bot.engine import housekeeping
 from bot.engine.addresses import Following
 from bot.engine.positions import Positions
-from bot.engine.turn import Ticker
-from bot.market.collector import Market
+from bot.engine.turn import TurnTaker, announce
+from bot.market.collector import Collector
 from bot.market.exchange.table import BY_NAME, OPTIONS
 from bot.market.exchange.venue import CcxtVenue, at_venue
+from bot.market.keeper import Keeper
 from bot.market.providers.alternative_me import AlternativeMe
 from bot.market.providers.defillama import DefiLlama
 from bot.market.providers.hyperliquid_account import HyperliquidAccount
@@ -37,7 +38,6 @@ from handlers.charts.process import Draughtsman
 from handlers.command import Deps
 from storage.alerts import outbox
 from storage.engine.database import Store, StoreError
-from storage.market import owed, points, source_state
 from storage.people import destinations
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.config import Config
-    from bot.market.breaker import State
     from bot.market.source import Source
     from bot.tape import Edge
     from handlers.channels.channel import Channel
@@ -68,8 +67,8 @@ class App:
     config: Config
     clock: Clock
     store: Store
-    market: Market
-    ticker: Ticker
+    collector: Collector
+    turns: TurnTaker
     sender: Sender
     draughtsman: Draughtsman
     screen: Screen | None
@@ -78,13 +77,13 @@ class App:
     following: Following
     streams: LiquidationStreams | None = None
     history: Backfill | None = None
-    closing: Closing | None = None
+    gap_filler: GapFiller | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def answer(self, text: str, asker: Asker) -> tuple[Block, ...]:
         """Answer a command line from a channel; never raises."""
-        deps = Deps(self.clock.now(), asker, self.store, self.config.assets, self.ticker.refresh)
+        deps = Deps(self.clock.now(), asker, self.store, self.config.assets, self.refresh)
         return await answer_blocks(text, deps, on_error=logged)
 
     async def run(self) -> None:
@@ -98,7 +97,7 @@ class App:
         self._place_of_terminal()
         jobs = schedule(
             {
-                "tick": (TICK_EVERY, self._turn),
+                "turn": (TICK_EVERY, self.turn),
                 "addresses": (TICK_EVERY, self._follow),
                 "cleaning": (housekeeping.LOOKED, self._clean),
                 "history": (HISTORY_EVERY, self._backfill),
@@ -113,6 +112,7 @@ class App:
                 await self.streams.start()
             jobs.start()
             sending = asyncio.create_task(self._send())
+            others.append(asyncio.create_task(self.collector.run(self.config.assets)))
             others.append(asyncio.create_task(self._first_turn()))
             others.append(asyncio.create_task(self._backfill()))
             if self.screen and sys.stdin.isatty():
@@ -134,22 +134,25 @@ class App:
             await self.telegram.stop()
         if self.streams:
             await self.streams.stop()
-        await self.market.close()
+        await self.collector.close()
         await self.following.close()
         self.draughtsman.close()
         self.store.close()
 
-    async def _turn(self) -> None:
+    async def turn(self) -> None:
         """Take a turn; whatever goes wrong in it, the next one is taken."""
-        await self._taken(self.ticker.turn, "a turn failed; the next one is in a moment")
+        await self._taken(self.turns.turn, "a turn failed; the next one is in a moment")
         await self._taken(self.positions.turn, "positions were not judged; the next try is in a moment")
 
-    async def repeat(self, assets: Sequence[str]) -> None:
-        """Take a turn of a tape: of everything, or of the assets that somebody asked for between two turns."""
-        if not assets:
-            await self._turn()
-        for asset in assets:
-            await self.ticker.refresh(asset)
+    async def repeat(self, sources: Sequence[str], asset: str) -> None:
+        """Do a round of a tape again: of what is followed, or of an asset that somebody asked for."""
+        again = self.config.assets
+        await self._taken(lambda: self.collector.repeat(asset, sources, again), "a round of the tape failed")
+
+    async def refresh(self, asset: str) -> None:
+        """Bring one asset up to date for somebody who asks, beside everything else and for a moment at most."""
+        if asking := self.collector.ask(asset):
+            await asking[1]
 
     async def _follow(self) -> None:
         """Ask about followed addresses, apart from the market: a slow venue holds up nothing else."""
@@ -173,8 +176,8 @@ class App:
     async def _read_archive(self) -> None:
         """Read the archive, and have the exchange asked for what it lacks."""
         read = await self.history.run_background() if self.history else None
-        if read and self.closing:
-            self.closing.close((gap for gaps in read.gaps.values() for gap in gaps), self.clock.now())
+        if read and self.gap_filler:
+            self.gap_filler.fill((gap for gaps in read.gaps.values() for gap in gaps), self.clock.now())
 
     async def _taken(self, turn: Callable[[], Awaitable[object]], failed: str) -> None:
         try:
@@ -199,12 +202,14 @@ class App:
                 await asyncio.wait_for(self.stopping.wait(), SENDING_AGAIN.total_seconds())
 
     async def _first_turn(self) -> None:
-        await self._turn()
+        await self.collector.first_rounds()
+        await self.turn()
         if self.screen is None:
             return
-        for reason in dict.fromkeys(each.error for each in self.market.health() if each.error):
+        health = self.collector.health()
+        for reason in dict.fromkeys(row.error for row in health if row.state != "ok" and row.error):
             self.screen.say(f"{reason} perpulse keeps asking.", "dim")
-        if any(each.last_good for each in self.market.health()):
+        if any(row.last_good for row in health):
             self.screen.say("Market data is coming in. Alerts appear here; try /health or /help.", "dim")
 
     def _place_of_terminal(self) -> None:
@@ -283,14 +288,6 @@ def build(
     """
     clock = clock or SystemClock()
     store = Store(config.database)
-    market = Market(
-        sources_of(config, clock, edge) if sources is None else sources,
-        clock=clock.now,
-        remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
-        in_trouble=lambda: cast("dict[str, State]", source_state.told(store)),
-        owed=lambda: owed.read(store),
-        chance=_chance(edge),
-    )
     draughtsman = Draughtsman()
     telegram: Telegram | None = None
     screen: Screen | None = None
@@ -317,17 +314,23 @@ def build(
             channels = [screen]
     sender = Sender(store, channels, clock)
     streams, history = _beside(config, store, clock, edge) if sources is None else (None, None)
-    ticker = Ticker(
-        store, market, clock, config.assets, told=sender.poke, streams=streams, asks=edge.turn if edge else None
+    collector = Collector(
+        sources_of(config, clock, edge) if sources is None else sources,
+        clock=clock.now,
+        keeper=Keeper(store, clock.now, announce=announce, told=sender.poke),
+        streams=streams,
+        edge=edge,
+        chance=_chance(edge),
     )
-    positions = Positions(store, clock, told=sender.poke, assets=config.assets, refresh=ticker.refresh)
+    turns = TurnTaker(store, clock, config.assets, told=sender.poke, noted=edge.turn if edge else None)
+    positions = Positions(store, clock, told=sender.poke, assets=config.assets, refresh=collector.begin_to_ask)
     following = Following(store, clock, _account(config, clock), told=sender.poke)
     app = App(
         config,
         clock,
         store,
-        market,
-        ticker,
+        collector,
+        turns,
         sender,
         draughtsman,
         screen,
@@ -336,7 +339,7 @@ def build(
         following,
         streams,
         history,
-        Closing(market.owe) if history else None,
+        GapFiller(collector.owe) if history else None,
     )
     return app
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from bot.app import sources_of
 from bot.clock import SystemClock
-from bot.market.collector import OF_MARKET
 from bot.market.source import Ask, NotOffered, SourceError
+from bot.market.source_rounds import OF_MARKET
 from signals.inputs import MARKET
 from signals.venues import venue_title
 from storage.engine.database import Store

@@ -121,12 +121,11 @@ def _refresher(settings: Config | None, store: Store, clock: Clock) -> Callable[
         config = config.model_copy(update={"database": store.path, "market": market})
         app = build(config, clock=clock, channels=())
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await app.ticker.refresh(asset)
-        except TimeoutError:
-            sys.stderr.write(f"No live data within {PATIENCE_SECONDS:.0f} s; showing what is stored.\n")
+            asking = app.collector.ask(asset, timedelta(seconds=PATIENCE_SECONDS))
+            if asking and not await asking[1]:
+                sys.stderr.write(f"No live data within {PATIENCE_SECONDS:.0f} s; showing what is stored.\n")
         finally:
-            await app.market.close()
+            await app.collector.close()
             app.store.close()
 
     return refresh

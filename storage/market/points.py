@@ -64,7 +64,7 @@ class Points:
 
     def count(self) -> int:
         """Count the values that are known."""
-        return sum(value == value for values in self.columns.values() for value in values)  # noqa: PLR0124 - not NaN
+        return sum(value == value for column in self.columns.values() for value in plain(column))  # noqa: PLR0124 - NaN
 
     def row(self, place: int) -> dict[str, float]:
         """Return the values of one time by input."""

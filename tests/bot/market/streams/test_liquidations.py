@@ -350,7 +350,7 @@ async def test_a_contract_that_is_gone_isolates_itself(tmp_path: Path) -> None:
         rig.server.gone = {"ETHUSDT"}
         await rig.streams.start()
         await rig.alive()
-        assert list(rig.health("bybit").absent) == ["ETH"]
+        assert list(rig.talk("bybit").absent) == ["ETH"]
         await rig.server.liquidate("bybit", "long")
         await until(lambda: rig.usd("bybit") == (90_000.0, 0.0))
         await rig.go(60, *VENUES)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import structlog
 
+from bot.market.breath import Breath
 from bot.market.cross_checks import LASTING, Contradiction, CrossChecks
 from bot.market.history_planner import HISTORY, PORTION
 from bot.market.keeper import Collected, Keeper, Recalled
@@ -79,11 +80,12 @@ class Collector:
         self._recalled: asyncio.Task[None] | None = None
         self._newest: dict[tuple[str, str, str], Newest] = {}
         self._checks = CrossChecks([source.name for source in sources], timedelta(minutes=LASTING))
-        validator = Validator(self._last_value)
+        validator, breath = Validator(self._last_value), Breath()
         self._rounds = {
             source.name: SourceRounds(
                 source,
                 validator,
+                breath,
                 clock=clock,
                 remembered=self._remembered,
                 barred=self._checks.standing.keys,

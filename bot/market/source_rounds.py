@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
     from datetime import datetime
 
+    from bot.market.breath import Breath
     from bot.market.history_planner import Question, Remembered
     from bot.market.source import Found, Source, Topic
     from bot.market.validation import Validator
@@ -77,6 +78,7 @@ class SourceRounds:
         self,
         source: Source,
         validator: Validator,
+        breath: Breath,
         *,
         clock: Callable[[], datetime],
         remembered: Remembered,
@@ -94,7 +96,7 @@ class SourceRounds:
         )
         self.planner = HistoryPlanner(remembered, history, portion)
         self.gone: set[str] = set()  # assets of which it was told that they are not offered any more
-        self._source, self._validator, self._clock = source, validator, clock
+        self._source, self._validator, self._breath, self._clock = source, validator, breath, clock
         self._remembered, self._barred, self._chance = remembered, barred, chance
         self._patience_s, self._longest = patience_s, longest
         self._gate, self._urgent = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)
@@ -169,10 +171,15 @@ class SourceRounds:
         while queue and not heard and misses < (1 if topic.breaker.failures else _OPINIONS) and self._open(made):
             heard = await self._ask(topic, queue.popleft(), made)
             misses += 1
-        if heard:
-            await asyncio.gather(*(self._ask(topic, question, made) for question in queue))
+        if heard:  # no task for each: most are answered by what is there already
+            await asyncio.gather(*(self._work(topic, queue, made) for _ in range(min(AT_ONCE, len(queue)))))
         if heard or (misses and not made.asked_for):
             self._judge(topic, made.now, heard=heard)
+
+    async def _work(self, topic: TopicState, queue: deque[Question], made: Round) -> None:
+        while queue:
+            await self._ask(topic, queue.popleft(), made)
+            await self._breath.take()
 
     def _judge(self, topic: TopicState, now: datetime, *, heard: bool) -> None:
         """Set the state of a topic after a round: nobody answered, an old answer, or all in order."""

@@ -1,4 +1,4 @@
-"""What a round and a turn cost in truth: ccxt and our recipes read the answers of many venues, and the event loop looks on.
+"""What a round and a turn cost in truth: ccxt and our recipes read the answers of many venues.
 
 The loopback exchange of the tests makes the answers before the clock starts; a session hands them to ccxt as text, so
 that all but the socket is real. Beside a clock that moves a minute at a time everybody is asked what is due, it is
@@ -61,6 +61,7 @@ class Wire:
     made: int = 0
 
     def answer(self, url: str, asked: Any) -> tuple[int, str]:
+        """Return status and text; they are made where nobody has asked for them at this time."""
         parts = urlsplit(url)
         key = (f"{self.clock.now():%H:%M}", parts.path, parts.query, asked or "")
         if key not in self.bodies:
@@ -82,6 +83,7 @@ class Sent(Session):
 
     @asynccontextmanager
     async def request(self, method: str, url: Any, **more: Any) -> AsyncIterator[Any]:  # noqa: ARG002 - a session's own
+        """Answer from the wire."""
         await asyncio.sleep(0)
         status, body = self._wire.answer(str(url), more.get("data"))
         LAST.set(body)
@@ -110,6 +112,7 @@ class Tapped(CcxtVenue):
     noted: Noted | None = None
 
     async def fetch(self, ask: Ask) -> Sequence[Found]:
+        """Note what is asked."""
         found = await super().fetch(ask)
         if self.noted is not None:
             self.noted.asks.append((self.name, self._contracts[ask.asset], ask))
@@ -205,7 +208,7 @@ def world(venues: Sequence[str], count: int, clock: Any) -> Any:
     return Exchange(clock.now, listed), assets
 
 
-async def measure(case: str, kind: str, path: Path) -> dict[str, float]:
+async def measure(case: str, kind: str, path: Path) -> dict[str, float]:  # noqa: PLR0915 - one story
     """Measure the first portion of first histories, or a minute of the steady state."""
     from bot.clock import ReplayClock  # noqa: PLC0415 - as the bot does
     from bot.engine.turn import TurnTaker  # noqa: PLC0415 - as above
@@ -213,7 +216,6 @@ async def measure(case: str, kind: str, path: Path) -> dict[str, float]:
     from bot.market.keeper import Keeper  # noqa: PLC0415 - as above
     from bot.schedule import keep_the_loop_free  # noqa: PLC0415 - as above
     from storage.engine.database import Store  # noqa: PLC0415 - as above
-    from storage.market import points  # noqa: PLC0415 - as above
 
     importlib.import_module("ccxt.async_support")
     _, venues, count = CASES[case]
@@ -231,7 +233,11 @@ async def measure(case: str, kind: str, path: Path) -> dict[str, float]:
         store = Store(path / f"{again}.db")
         sources = [
             Tapped(
-                BY_NAME[name], clock=clock.now, base_url=f"http://x.test/{name}", paced=False, wrap=lambda *_: Sent(wire)
+                BY_NAME[name],
+                clock=clock.now,
+                base_url=f"http://x.test/{name}",
+                paced=False,
+                wrap=lambda *_: Sent(wire),
             )
             for name in venues
         ]
@@ -338,7 +344,9 @@ def main() -> None:
         print(f"ratio | CPU, {label}, bare parsing = 1 | {row['spent'] / row['bare']} | < 2 | {said}")
         print(f"ratio | CPU, {label}, through ccxt = 1 | {row['spent'] / row['ccxt']} | < 2 | ccxt's own share")
         print(f"ratio | loop late, {label}, 99th, ms | {row['late']} | < 20 | worst {row['worst']:.0f} ms")
-        print(f"ratio | loop late, {label}, an idle loop = 1 | {row['late'] / row['idle']} | < 3 | {row['idle']:.1f} ms")
+        print(
+            f"ratio | loop late, {label}, an idle loop = 1 | {row['late'] / row['idle']} | < 3 | {row['idle']:.1f} ms"
+        )
 
 
 if __name__ == "__main__":

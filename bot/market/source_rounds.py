@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -26,7 +26,6 @@ from storage.market.source_events import AssetEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
-    from datetime import datetime
 
     from bot.market.breath import Breath
     from bot.market.history_planner import Question, Remembered
@@ -36,6 +35,8 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 4  # questions to one host at a time; as many again for those that somebody waits for
 ROUND: Final = timedelta(seconds=30)  # after so long nothing new is asked, so that what came is stored
+_QUICK_S: Final = 0.5  # as long as a place at the gate is kept from one question to the next
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _OPINIONS: Final = 3  # a healthy topic is called down after this many assets failed and none was answered
 
 _FRESH: Final[dict[Topic, timedelta]] = {  # an answer whose newest figure is older than this is a frozen one
@@ -154,7 +155,7 @@ class SourceRounds:
             due = free[first:] + free[:first]
         else:
             due = [name for name in free if topic.assets[name].wants(made.now)]
-            due.sort(key=lambda name: asked.timestamp() if (asked := topic.assets[name].asked) else 0.0)
+            due.sort(key=lambda name: topic.assets[name].asked or _NEVER)  # whom the last round did not reach
         return self.planner.plan(
             self.name, topic, due, free, made.now, self._barred(), made.ledger, present_only=present
         )
@@ -169,16 +170,16 @@ class SourceRounds:
         """Ask one topic: first singly until somebody is answered, then the rest together."""
         queue, heard, misses = deque(due), False, 0
         while queue and not heard and misses < (1 if topic.breaker.failures else _OPINIONS) and self._open(made):
-            heard = await self._ask(topic, queue.popleft(), made)
+            heard = await self._ask(topic, deque([queue.popleft()]), made)
             misses += 1
-        if heard:  # no task for each: most are answered by what is there already
+        if heard:
             await asyncio.gather(*(self._work(topic, queue, made) for _ in range(min(AT_ONCE, len(queue)))))
         if heard or (misses and not made.asked_for):
             self._judge(topic, made.now, heard=heard)
 
     async def _work(self, topic: TopicState, queue: deque[Question], made: Round) -> None:
         while queue:
-            await self._ask(topic, queue.popleft(), made)
+            await self._ask(topic, queue, made)
             await self._breath.take()
 
     def _judge(self, topic: TopicState, now: datetime, *, heard: bool) -> None:
@@ -199,31 +200,42 @@ class SourceRounds:
         else:
             topic.breaker.worked(now)
 
-    async def _ask(self, topic: TopicState, question: Question, made: Round) -> bool:
-        """Ask for one asset. False when the source failed; where it does not offer the asset, it answered."""
-        asset = topic.assets[question.name]
-        async with self._urgent if made.asked_for else self._gate:
-            if not self._open(made):
-                return not self.state.host.rests(made.now)
-            if asset.asking or (asset.asked is not None and asset.asked > made.now and not question.past):
-                return True  # another round asks it, or has, since this one was planned
-            self.state.asked = asset.asking = True
-            try:
-                return await self._answered(topic, asset, question, made)
-            finally:
-                asset.asking = False
+    async def _ask(self, topic: TopicState, queue: deque[Question], made: Round) -> bool:
+        """Ask the next ones for as long as their answers are there at once, as those for all contracts are.
 
-    async def _answered(self, topic: TopicState, asset: AssetState, question: Question, made: Round) -> bool:
-        name, now = question.name, made.now
+        False when the source failed with the last of them; where it does not offer the asset, it answered. A place at
+        the gate and a time limit for each of hundreds of questions would cost more than their answers.
+        """
+        loop, question, heard = asyncio.get_running_loop(), queue[0], True
+        async with self._urgent if made.asked_for else self._gate:
+            until = loop.time() + _QUICK_S
+            try:
+                async with asyncio.timeout(self._patience_s):
+                    while queue and self._open(made):
+                        question = queue.popleft()
+                        heard = await self._ask_one(topic, question, made)
+                        if loop.time() >= until:
+                            return heard
+                        await self._breath.take()
+            except TimeoutError:
+                late = SourceDown(f"{source_title(self.name)} did not answer within {self._patience_s:g} s.")
+                return self._failed(topic, topic.assets[question.name], question.name, late, made)
+            queue.clear()  # what is left is asked in another round
+            return heard and not self.state.host.rests(made.now)
+
+    async def _ask_one(self, topic: TopicState, question: Question, made: Round) -> bool:
+        asset, name, now = topic.assets[question.name], question.name, made.now
+        if asset.asking or (asset.asked is not None and asset.asked > now and not question.past):
+            return True  # another round asks it, or has, since this one was planned
         failure: SourceError
+        self.state.asked = asset.asking = True
         try:
-            async with asyncio.timeout(self._patience_s):
-                answer = await self._source.fetch(Ask(topic.topic, name, now, question.since))
+            answer = await self._source.fetch(Ask(topic.topic, name, now, question.since))
             found = self._admit(topic, answer)
+        except TimeoutError:
+            raise  # ours: sources translate theirs
         except SourceError as error:
             failure = error
-        except TimeoutError:
-            failure = SourceDown(f"{source_title(self.name)} did not answer within {self._patience_s:g} s.")
         except Exception:  # noqa: BLE001 -- a defect in one source must not stop the others; the log has it whole
             self._log.exception("source broke its promise", source=self.name, topic=topic.topic, asset=name)
             failure = SourceDown(f"Reading {source_title(self.name)} failed inside perpulse; the log has the details.")
@@ -234,6 +246,8 @@ class SourceRounds:
                 asset.full_at = now
                 self.planner.answered((self.name, topic.topic, name), question.since, now, made.ledger)
             return True
+        finally:
+            asset.asking = False
         return self._failed(topic, asset, name, failure, made)
 
     def _failed(self, topic: TopicState, asset: AssetState, name: str, error: SourceError, made: Round) -> bool:

@@ -51,7 +51,7 @@ class Rejected:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Known:
     """The last good value of a series; and another level, if one has been claimed, since when."""
 
@@ -85,18 +85,35 @@ class Validator:
             points, rejected = _without_future(points, now_ms)
         odd: dict[str, list[tuple[int, str]]] = {}
         for name, values in points.columns.items():
-            if len(values) >= LONG and self._ordinary(points, name, values):
+            if self._usual(points, name, values) if len(values) == 1 else self._ordinary(points, name, values):
                 continue
             if found := self._odd(points, name, values, now):
                 odd[name] = found
                 rejected += [_rejected(points, name, place, reason) for place, reason in found]
         return (_without(points, odd) if odd else points), rejected
 
+    def _usual(self, points: Points, name: str, values: Column) -> bool:
+        """Tell whether nothing is odd in a single figure, the usual case of what is live; learn of it."""
+        value = values[0]
+        if name in WITHIN:
+            least, most = WITHIN[name]
+            return bool(least <= value <= most) and INPUTS[name].possible(value)
+        known = self._known.get((points.venue, points.asset, name))
+        if known is None or known.odd is not None or not 0 < value < 1e300:
+            return False
+        limit = JUMP if points.step is None else _limit(points, name)
+        if not 1 / limit < value / known.good < limit:
+            return False
+        known.good = value
+        return True
+
     def _ordinary(self, points: Points, name: str, column: Column) -> bool:
         """Tell whether nothing is odd in a long column, at a price that does not grow with every figure; learn of it.
 
         A first history is millions of figures, and hardly ever one of them is odd.
         """
+        if len(column) < LONG:
+            return False
         values = np.asarray(column, dtype=float)
         lowest, highest = float(values.min()), float(values.max())  # NaN where any of them is
         if math.isnan(lowest) or _impossible(name, lowest) or _impossible(name, highest):

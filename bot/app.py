@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import random
 import signal
-import sys
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -15,8 +14,8 @@ import structlog
 
 from bot.archive.backfill import Backfill
 from bot.archive.gaps import GapFiller
-from bot.cli.prompt import SCREEN, Screen
 from bot.clock import Clock, SystemClock
+from bot.delivery import here
 from bot.delivery.dispatcher import Sender
 from bot.engine import housekeeping
 from bot.engine.addresses import Following
@@ -33,24 +32,24 @@ from bot.market.streams.dialects import DIALECTS
 from bot.market.streams.liquidations import LiquidationStreams
 from bot.schedule import TICK_EVERY, keep_the_loop_free, schedule
 from handlers.answer import answer_blocks, logged
+from handlers.channels.channel import Outside
+from handlers.channels.local import LocalChannel, local
 from handlers.charts.pictures import Pictures
-from handlers.charts.process import Draughtsman
-from handlers.command import Deps
+from handlers.charts.process import ChartRenderer
+from handlers.command import Asking, Deps
 from storage.alerts import outbox
 from storage.engine.database import Store, StoreError
 from storage.people import destinations
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
-    from datetime import datetime
 
     from bot.config import Config
     from bot.market.source import Source
     from bot.tape import Edge
+    from handlers.answer import Answer
     from handlers.channels.channel import Channel
-    from handlers.channels.telegram.channel import Telegram
     from handlers.command import Asker
-    from handlers.reply import Block
 
 log = structlog.get_logger(__name__)
 
@@ -70,9 +69,8 @@ class App:
     collector: Collector
     turns: TurnTaker
     sender: Sender
-    draughtsman: Draughtsman
-    screen: Screen | None
-    telegram: Telegram | None
+    renderer: ChartRenderer
+    channels: Sequence[Channel]
     positions: Positions
     following: Following
     streams: LiquidationStreams | None = None
@@ -81,10 +79,15 @@ class App:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def answer(self, text: str, asker: Asker) -> tuple[Block, ...]:
+    async def answer(self, text: str, asker: Asker) -> Answer:
         """Answer a command line from a channel; never raises."""
-        deps = Deps(self.clock.now(), asker, self.store, self.config.assets, self.refresh)
+        deps = Deps(self.clock.now(), asker, self.store, self.config.assets, self.asking, clock=self.clock.now)
         return await answer_blocks(text, deps, on_error=logged)
+
+    def asking(self, asset: str) -> Asking | None:
+        """Ask the venues for one asset beside everything else; whoever waits for it does so for two seconds."""
+        asked = self.collector.ask(asset)
+        return Asking(*asked) if asked else None
 
     async def run(self) -> None:
         """Run until told to stop, then leave in order: nothing new, finish what is in flight, close."""
@@ -94,7 +97,7 @@ class App:
             with contextlib.suppress(NotImplementedError):  # Windows has none
                 loop.add_signal_handler(number, self.stopping.set)
         await asyncio.to_thread(self.sender.start)
-        self._place_of_terminal()
+        await asyncio.to_thread(self._settle_here)
         jobs = schedule(
             {
                 "turn": (TICK_EVERY, self.turn),
@@ -106,8 +109,8 @@ class App:
         others: list[asyncio.Task[None]] = []
         sending: asyncio.Task[None] | None = None
         try:
-            if self.telegram:
-                await self.telegram.start()
+            for channel in self.channels:
+                await channel.start(self.answer)
             if self.streams:
                 await self.streams.start()
             jobs.start()
@@ -115,8 +118,6 @@ class App:
             others.append(asyncio.create_task(self.collector.run(self.config.assets)))
             others.append(asyncio.create_task(self._first_turn()))
             others.append(asyncio.create_task(self._backfill()))
-            if self.screen and sys.stdin.isatty():
-                others.append(asyncio.create_task(self._prompt(self.screen)))
             await self.stopping.wait()
         finally:
             if jobs.running:
@@ -130,13 +131,13 @@ class App:
 
     async def close(self) -> None:
         """Close what build() made; safe to call twice."""
-        if self.telegram:
-            await self.telegram.stop()
+        for channel in self.channels:
+            await channel.stop()
         if self.streams:
             await self.streams.stop()
         await self.collector.close()
         await self.following.close()
-        self.draughtsman.close()
+        self.renderer.close()
         self.store.close()
 
     async def turn(self) -> None:
@@ -148,11 +149,6 @@ class App:
         """Do a round of a tape again: of what is followed, or of an asset that somebody asked for."""
         again = self.config.assets
         await self._taken(lambda: self.collector.repeat(asset, sources, again), "a round of the tape failed")
-
-    async def refresh(self, asset: str) -> None:
-        """Bring one asset up to date for somebody who asks, beside everything else and for a moment at most."""
-        if asking := self.collector.ask(asset):
-            await asking[1]
 
     async def _follow(self) -> None:
         """Ask about followed addresses, apart from the market: a slow venue holds up nothing else."""
@@ -204,34 +200,23 @@ class App:
     async def _first_turn(self) -> None:
         await self.collector.first_rounds()
         await self.turn()
-        if self.screen is None:
-            return
-        health = self.collector.health()
-        for reason in dict.fromkeys(row.error for row in health if row.state != "ok" and row.error):
-            self.screen.say(f"{reason} perpulse keeps asking.", "dim")
-        if any(row.last_good for row in health):
-            self.screen.say("Market data is coming in. Alerts appear here; try /health or /help.", "dim")
+        for channel in self.channels:
+            if isinstance(channel, LocalChannel):
+                _tell_beginning(channel, self.collector)
 
-    def _place_of_terminal(self) -> None:
-        """Subscribe the screen where it is the channel, and let it go where it is not: nothing waits for nobody."""
-        now = self.clock.now()
-        if self.screen:
-            subscribe_screen(self.store, now)
-        elif here_ := destinations.find(self.store, "terminal", SCREEN.chat):
-            destinations.unsubscribe(self.store, here_.id)
-            outbox.gone(self.store, here_.id, "perpulse runs without a terminal now", now=now)
-
-    async def _prompt(self, screen: Screen) -> None:
-        """Take commands from the keyboard; the end of input ends the program."""
-        await screen.take_commands(self.answer, Pictures(self.store, self.draughtsman).draw)
-        self.stopping.set()
+    def _settle_here(self) -> None:
+        """Subscribe whoever sits here where that is a channel, else let them go."""
+        spoken_here = any(channel.platform == local().asker.platform for channel in self.channels)
+        (here.subscribe if spoken_here else here.let_go)(self.store, self.clock.now())
 
 
-def subscribe_screen(store: Store, now: datetime) -> None:
-    """Let the terminal be told everything, sources included."""
-    here = destinations.ensure(store, "terminal", SCREEN.chat, None, kind="terminal", title=None, now=now)
-    destinations.subscribe(store, here.id, destinations.ANY, destinations.ANY)
-    destinations.subscribe(store, here.id, "sources", destinations.ANY)
+def _tell_beginning(place: LocalChannel, collector: Collector) -> None:
+    """Say to whoever sits there whether market data comes in: an empty screen could mean anything."""
+    health = collector.health()
+    for reason in dict.fromkeys(topic.error for topic in health if topic.state != "ok" and topic.error):
+        place.say(f"{reason} perpulse keeps asking.", "dim")
+    if any(topic.last_good for topic in health):
+        place.say("Market data is coming in. Alerts appear here; try /health or /help.", "dim")
 
 
 async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
@@ -247,7 +232,7 @@ def sources_of(config: Config, clock: Clock, edge: Edge | None = None) -> list[S
     market = config.market
     wrap = edge.wrap if edge else None
     unpaced = market.exchange_url is not None or (edge is not None and edge.asks_nobody)  # nobody counts our requests
-    rows = [BY_NAME[each] for each in market.venues]
+    rows = [BY_NAME[venue] for venue in market.venues]
     if market.options and "deribit" not in market.venues:
         rows.append(OPTIONS)
     found: list[Source] = [
@@ -282,38 +267,19 @@ def build(
     channels: Sequence[Channel] | None = None,
     edge: Edge | None = None,
 ) -> App:
-    """Make an App. Without `sources` and `channels`, those of the configuration: the terminal where no token is set.
+    """Make an App. Without `sources` and `channels`, those of the configuration.
 
     edge: a recording or a tape in the place of each connection; without jitter, so that the same is asked when played.
     """
-    clock = clock or SystemClock()
-    store = Store(config.database)
-    draughtsman = Draughtsman()
-    telegram: Telegram | None = None
-    screen: Screen | None = None
-
-    async def answer(text: str, asker: Asker) -> tuple[Block, ...]:
-        return await app.answer(text, asker)
-
-    if channels is None:
-        token = config.telegram_token()
-        if token:
-            from handlers.channels.telegram.channel import Telegram as Channel_  # noqa: PLC0415 - a third of a second
-
-            telegram = Channel_(
-                token,
-                answer=answer,
-                draw=Pictures(store, draughtsman).draw,
-                on_moved=lambda old, new: asyncio.to_thread(destinations.moved, store, "telegram", old, new),
-                on_gone=lambda chat, reason: asyncio.to_thread(_gone, store, clock, Channel_.platform, chat, reason),
-                base_url=config.telegram.base_url,
-            )
-            channels = [telegram]
-        else:
-            screen = Screen()
-            channels = [screen]
-    sender = Sender(store, channels, clock)
+    clock, store, stopping = clock or SystemClock(), Store(config.database), asyncio.Event()
+    # beside the sources
     streams, history = _beside(config, store, clock, edge) if sources is None else (None, None)
+    # channels and delivery
+    renderer = ChartRenderer()
+    if channels is None:
+        channels = channels_of(config, store, clock, renderer, stopping)
+    sender = Sender(store, channels, clock)
+    # the engine
     collector = Collector(
         sources_of(config, clock, edge) if sources is None else sources,
         clock=clock.now,
@@ -325,23 +291,39 @@ def build(
     turns = TurnTaker(store, clock, config.assets, told=sender.poke, noted=edge.turn if edge else None)
     positions = Positions(store, clock, told=sender.poke, assets=config.assets, refresh=collector.begin_to_ask)
     following = Following(store, clock, _account(config, clock), told=sender.poke)
-    app = App(
-        config,
-        clock,
-        store,
-        collector,
-        turns,
-        sender,
-        draughtsman,
-        screen,
-        telegram,
-        positions,
-        following,
-        streams,
-        history,
-        GapFiller(collector.owe) if history else None,
+    return App(
+        config=config,
+        clock=clock,
+        store=store,
+        collector=collector,
+        turns=turns,
+        sender=sender,
+        renderer=renderer,
+        channels=channels,
+        positions=positions,
+        following=following,
+        streams=streams,
+        history=history,
+        gap_filler=GapFiller(collector.owe) if history else None,
+        stopping=stopping,
     )
-    return app
+
+
+def channels_of(
+    config: Config, store: Store, clock: Clock, renderer: ChartRenderer, stopping: asyncio.Event
+) -> list[Channel]:
+    """Return the channels that the configuration asks for, each with what it may use of the outside."""
+    pictures = Pictures(store, renderer)
+
+    def outside(platform: str) -> Outside:
+        return Outside(
+            draw=pictures.draw,
+            moved=lambda old, new: asyncio.to_thread(destinations.moved, store, platform, old, new),
+            gone=lambda chat, reason: asyncio.to_thread(_gone, store, clock, platform, chat, reason),
+            leave=stopping.set,
+        )
+
+    return [channel.make(outside(channel.platform())) for channel in config.speaking()]
 
 
 def _beside(
@@ -353,7 +335,7 @@ def _beside(
     """
     market = config.market
     history = Backfill(store, config, clock) if market.history and not (edge and edge.asks_nobody) else None
-    spoken = [each for each in DIALECTS if each.venue in market.venues]
+    spoken = [dialect for dialect in DIALECTS if dialect.venue in market.venues]
     if not market.liquidations or not spoken or (market.exchange_url and not market.stream_url):
         return None, history
     streams = LiquidationStreams(
@@ -361,7 +343,9 @@ def _beside(
         config.assets,
         clock=clock,
         dialects=spoken,
-        urls={each.venue: f"{market.stream_url}/{each.venue}" for each in spoken} if market.stream_url else None,
+        urls={dialect.venue: f"{market.stream_url}/{dialect.venue}" for dialect in spoken}
+        if market.stream_url
+        else None,
         exchange_url=market.exchange_url,
         proxy=market.proxy,
         timeout_s=market.timeout_seconds,

@@ -14,7 +14,7 @@ import typer
 
 from bot.archive.backfill import BACKGROUND, Backfill, Result
 from bot.archive.gaps import GapFiller
-from bot.cli import commands
+from bot.cli.common import out, plain_errors, settings_of
 from bot.clock import SystemClock
 from handlers.command import Refused
 from handlers.words import wording
@@ -51,8 +51,8 @@ def backfill(
     assets: list[str] | None, days: int | None, config: Path | None, db: Path | None, *, as_json: bool
 ) -> None:
     """Read the archive for the named assets or those of the configuration; exit 1 when it had to stop early."""
-    with commands.plain_errors():
-        settings = commands.settings_of(config, db)
+    with plain_errors():
+        settings = settings_of(config, db)
         wanted = _assets(assets) if assets else list(settings.assets)
         if days is not None and days < 1:
             raise Refused("--days counts days back from today; give 1 or more, such as 400.")
@@ -72,8 +72,8 @@ def backfill(
 
 
 def _assets(given: list[str]) -> list[str]:
-    found = [each.upper() for each in given]
-    wrong = [each for each in found if not _ASSET.fullmatch(each)]
+    found = [asset.upper() for asset in given]
+    wrong = [asset for asset in found if not _ASSET.fullmatch(asset)]
     if wrong:
         raise Refused(f"{wrong[0]!r} is no asset. Write the coin alone, such as BTC.")
     return found
@@ -133,7 +133,7 @@ async def close_gap(
 
 @contextmanager
 def _watching(*, plain: bool, silent: bool) -> Iterator[Callable[[Step], None]]:
-    """Show how far it is: a bar on a terminal, a line now and then where the output is kept, nothing for a program."""
+    """Show how far it is: a bar for who watches, some lines where the output is kept, nothing for a program."""
     if silent:
         yield lambda _: None
         return
@@ -156,7 +156,7 @@ def _watching(*, plain: bool, silent: bool) -> Iterator[Callable[[Step], None]]:
 def _line(step: Step) -> None:
     if step.done % EVERY == 0 or step.done == step.total:
         left = _left(step)
-        commands.out(f"{step.asset}: {step.done:,} of {step.total:,} files{', ' + left if left else ''}. {step.file}")
+        out(f"{step.asset}: {step.done:,} of {step.total:,} files{', ' + left if left else ''}. {step.file}")
 
 
 def _left(step: Step) -> str:
@@ -176,23 +176,21 @@ def _stopped_by_hand(result: Result) -> str:
 
 def _tell(result: Result, said: list[str], *, as_json: bool) -> None:
     if as_json:
-        commands.out(json.dumps(as_object(result, said)))
+        out(json.dumps(as_object(result, said)))
         return
-    commands.out(
+    out(
         f"{wording.count(result.files, 'file')} read, {result.unchanged:,} known already; "
         f"{wording.count(result.rows, 'row')}, {result.kept:,} kept after thinning, {result.refused:,} refused; "
         f"{wording.count(result.missing, 'file')} missing, {result.pending:,} not published yet."
     )
     for asset, gaps in result.gaps.items():
         since = result.since.get(asset)
-        commands.out(
-            f"{asset}: open interest known since {wording.day(since)}." if since else f"{asset}: nothing known."
-        )
+        out(f"{asset}: open interest known since {wording.day(since)}." if since else f"{asset}: nothing known.")
         for gap in gaps[:SHOWN_GAPS]:
             span = f"{gap.start:%Y-%m-%d %H:%M} to {gap.end:%Y-%m-%d %H:%M} UTC"
-            commands.out(f"  gap: {_GROUPS[gap.group]}, {span}: {gap.reason}")
+            out(f"  gap: {_GROUPS[gap.group]}, {span}: {gap.reason}")
         if len(gaps) > SHOWN_GAPS:
-            commands.out(f"  ... and {len(gaps) - SHOWN_GAPS} more gaps; --json lists them all.")
+            out(f"  ... and {len(gaps) - SHOWN_GAPS} more gaps; --json lists them all.")
     for problem in [*result.unknown, *result.problems, *result.damaged[:SHOWN_GAPS]]:
         sys.stderr.write(f"{problem}\n")
     if more := result.damaged[SHOWN_GAPS:]:
@@ -217,7 +215,7 @@ def as_object(result: Result, said: Sequence[str]) -> dict[str, Any]:
         "refused": result.refused,
         "missing": result.missing,
         "pending": result.pending,
-        "gaps": [_gap(each) for gaps in result.gaps.values() for each in gaps],
+        "gaps": [_gap(gap) for gaps in result.gaps.values() for gap in gaps],
         "since": {asset: at.isoformat() for asset, at in result.since.items()},
         "damaged": result.damaged,
         "problems": [*result.unknown, *result.problems, *said],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from bot.cli.commands import out, plain_errors, settings_of
+from bot.cli.common import out, plain_errors, settings_of
 from bot.clock import SystemClock
 from handlers.command import Refused
 from storage.engine.database import Store
@@ -45,36 +45,38 @@ def refresh(
             paced=base_url is None,
             binance=Key(key, secret) if key and secret else None,
         )
-        names = [each.upper() for each in assets or ()] or list(
+        names = [asset.upper() for asset in assets or ()] or list(
             dict.fromkeys((*settings.assets, *renewing.MAIN_ASSETS))
         )
         renewals = asyncio.run(renewing.refresh(Store(settings.database), chosen, names, reach))
     if as_json:
-        for each in renewals:
-            out(json.dumps(renewing.as_json(each)))
+        for renewal in renewals:
+            out(json.dumps(renewing.as_json(renewal)))
     else:
         for line in renewing.told(renewals):
             out(line)
-    if all(each.error for each in renewals):
+    if all(renewal.error for renewal in renewals):
         raise typer.Exit(2)
 
 
 def show(words: list[str], config: Path | None, db: Path | None) -> None:
     """Print one tier table: an asset, and the venue (default Binance) and the contract where they are said."""
     from bot.market.tiers import refresh as renewing
-    from handlers.language.default_venue import VENUE_BY_DEFAULT
     from handlers.language.grammar import parse
-    from handlers.language.tiers import TiersArgs
+    from handlers.language.position import DEFAULT_VENUE, TableArgs
     from signals.liquidation import LiquidationError, tiers
-    from storage.market import tiers as shelves
+    from storage.market import tiers as tier_files
 
     with plain_errors():
         settings = settings_of(config, db)
-        args = parse(TiersArgs, " ".join(words), command="tiers", assets=settings.assets)
-        shelf = shelves.shelf(Store(settings.database))
+        args = parse(TableArgs, " ".join(words), command="tiers", assets=settings.assets)
+        renewed = tier_files.renewed(Store(settings.database))
         try:
             table = tiers(
-                args.venue or VENUE_BY_DEFAULT, args.contract or "linear", args.asset or settings.assets[0], shelf=shelf
+                args.venue or DEFAULT_VENUE,
+                args.contract or "linear",
+                args.asset or settings.assets[0],
+                renewed=renewed,
             )
         except LiquidationError as error:
             text = str(error).rstrip(".?")

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from bot.market.source_rounds import Round
     from bot.market.streams.liquidations import LiquidationStreams
     from bot.tape import Edge
-    from storage.market.owed import Debt
+    from storage.market.coverage import Debt
     from storage.market.points import Newest
     from storage.market.source_state import SourceHealth
 

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from storage.market import coverage, options, owed, points, source_state
+from storage.market import coverage, options, points, source_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from storage.engine.database import Store
     from storage.engine.work import Work
+    from storage.market.coverage import Debt
     from storage.market.options import Chain
-    from storage.market.owed import Debt
     from storage.market.points import Newest, Points
     from storage.market.source_events import AssetEvent, SourceEvent
     from storage.market.source_state import Note, SourceHealth
@@ -38,7 +38,7 @@ class Recalled:
 
 def recall(store: Store) -> Recalled:
     """Read what a process begins with: some thousand values in a few queries, and none of them later."""
-    return Recalled(points.newest_of_all(store), source_state.told(store), owed.read(store))
+    return Recalled(points.newest_of_all(store), source_state.told(store), coverage.owed(store))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def keep(store: Store, found: Collected, now: datetime, *, announce: Announce | 
         count = points.write(store, found.points) if found.points else 0
         if found.chains:
             options.write(store, found.chains)
-        owed.note(store, found.owed)
+        coverage.note_owed(store, found.owed)
         for venue, asset in {(venue, asset) for (venue, _, asset), since in found.owed.items() if since is None}:
             coverage.heal(store, asset, venue)
         if found.health:

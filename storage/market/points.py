@@ -5,13 +5,16 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from signals.inputs import BARS, INPUTS, LEVELS
 from signals.units import from_ms, in_ms, to_ms
 from signals.venues import venue_order
 from storage.engine.sql import queries
+from storage.market import settlements
+from storage.market.settlements import RATES, Settled
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -35,7 +38,8 @@ class Points:
 
     step: length of the bars; None for values that hold at an instant. times: in ms, ascending, each once. columns: by
     input, all of one kind, one value a time: a list where there are few, an array where there are many; NaN where a
-    value is not known.
+    value is not known. settled: they are funding rates as they were settled, with their intervals and nothing else;
+    what a venue announces is no settlement.
     """
 
     venue: str
@@ -43,17 +47,26 @@ class Points:
     step: timedelta | None
     times: Sequence[int]
     columns: Mapping[str, Column]
+    settled: bool = False
 
     def __len__(self) -> int:
         """Return how many times there are."""
         return len(self.times)
 
     @classmethod
-    def of_frame(cls, venue: str, asset: str, step: timedelta | None, frame: pd.DataFrame) -> Self:
+    def of_frame(
+        cls,
+        venue: str,
+        asset: str,
+        step: timedelta | None,
+        frame: pd.DataFrame,
+        settled: bool = False,  # noqa: FBT001, FBT002 - as the fields
+    ) -> Self:
         """Take a frame: index of times in UTC in any order, columns inputs. ValueError for what is no number."""
         frame = frame.sort_index()
         times = cast("pd.DatetimeIndex", frame.index).as_unit("ms").asi8.tolist()
-        return cls(venue, asset, step, times, {str(name): frame[name].to_numpy(dtype=float) for name in frame.columns})
+        columns = {str(name): frame[name].to_numpy(dtype=float) for name in frame.columns}
+        return cls(venue, asset, step, times, columns, settled)
 
     def frame(self) -> pd.DataFrame:
         """Return a frame: index `at` in UTC, columns by input, float64."""
@@ -73,7 +86,7 @@ class Points:
     def taken(self, places: Collection[int]) -> Self:
         """Return the rows at these places, in their order."""
         columns = {name: [values[place] for place in places] for name, values in self.columns.items()}
-        return type(self)(self.venue, self.asset, self.step, [self.times[place] for place in places], columns)
+        return replace(self, times=[self.times[place] for place in places], columns=columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +115,12 @@ class Series:
 
 _AS_FRESH_MS: Final = 11 * 60_000  # venues that publish each five minutes are that far apart
 _MANY: Final = 100  # rows from which on a statement of their own pays
-_KNOWN: Final = {"bars": {name: n for n, name in enumerate(BARS)}, "levels": {name: n for n, name in enumerate(LEVELS)}}
+_KNOWN: Final = {"bars": frozenset(BARS), "levels": frozenset(LEVELS)}
+_EMPTY: Final[dict[str, dict[str, Any]]] = {"bars": dict.fromkeys(BARS), "levels": dict.fromkeys(LEVELS)}
 
 
 def _upsert(table: str, columns: Sequence[str]) -> Query:
-    """Return the statement that writes these columns of a table.
-
-    A value that is not known today never wipes out one that was known yesterday.
-    """
-    return (SQL.write_bars if table == "bars" else SQL.write_levels).spelt(
-        columns=", ".join(columns),
-        values=", ".join("?" * len(columns)),
-        sets=", ".join(f"{name} = coalesce(excluded.{name}, {name})" for name in columns),
-    )
+    return (SQL.write_bars if table == "bars" else SQL.write_levels).filled(columns=", ".join(columns))
 
 
 def write(store: Store, batches: Iterable[Points]) -> int:
@@ -124,26 +130,23 @@ def write(store: Store, batches: Iterable[Points]) -> int:
     statement a table, since a statement each costs many times what a row does.
     """
     blocks = [block for points in batches if (block := _block(points)).spans]  # before anybody waits for the writer
-    spans: dict[tuple[str, str, str, int], tuple[int, int]] = {}
-    for block in blocks:
-        for name, first, last in block.spans:
-            key = (block.asset, name, block.venue, block.step)
-            known = spans.get(key)
-            spans[key] = (first, last) if known is None else (min(first, known[0]), max(last, known[1]))
     with store.write() as work:
-        waiting: dict[str, list[tuple[Any, ...]]] = {"bars": [], "levels": []}
+        waiting: dict[str, list[dict[str, Any]]] = {"bars": [], "levels": []}
         for block in blocks:
+            if block.settled:
+                settlements.write(work, block.asset, block.venue, block.settlements())
+                continue
             table = "bars" if block.step else "levels"
             if len(block.times) < _MANY:
                 waiting[table] += _whole_rows(block, table)
                 continue
             _flush(work, table, waiting)  # in their order: what comes later wins
-            head = (block.asset, block.venue, block.step) if block.step else (block.asset, block.venue)
-            same = [itertools.repeat(part) for part in head]
-            work.many(_upsert(table, block.names), zip(*same, block.times, *block.values, strict=False))
+            head, names = block.head(), ("at", *block.names)
+            rows = zip(block.times, *block.values, strict=True)
+            work.many(_upsert(table, block.names), (head | dict(zip(names, row, strict=True)) for row in rows))
         for table in waiting:
             _flush(work, table, waiting)
-        work.many(SQL.write_series, [(*key, *span) for key, span in spans.items()])
+        work.many(SQL.write_series, _ends(blocks))
     return sum(block.count for block in blocks)
 
 
@@ -159,9 +162,22 @@ class _Block:
     values: list[Sequence[float]]
     count: int
     spans: list[tuple[str, int, int]]  # inputs, each with the first and the last time with a value
+    settled: bool = False
+
+    def head(self) -> dict[str, Any]:
+        """Return what is the same in every row."""
+        return {"asset": self.asset, "venue": self.venue} | ({"step": self.step} if self.step else {})
+
+    def settlements(self) -> list[Settled]:
+        """Return the rows as settlements; an interval without a rate is none."""
+        rates, hours = (dict(zip(self.names, self.values, strict=True)).get(name) for name in RATES)
+        rows = zip(self.times, rates or (), hours or itertools.repeat(None), strict=False)
+        return [Settled(at, rate, known) for at, rate, known in rows]
 
 
 def _block(points: Points) -> _Block:
+    if points.settled:
+        return _settled_block(points)
     step = 0 if points.step is None else int(points.step.total_seconds())
     known_names = _KNOWN["bars" if step else "levels"]
     names = tuple(name for name in points.columns if name in known_names)
@@ -187,6 +203,23 @@ def _block(points: Points) -> _Block:
     return _Block(points.asset, points.venue, step, names, times, [[c[n] for n in kept] for c in values], count, spans)
 
 
+def _settled_block(points: Points) -> _Block:
+    names = tuple(name for name in RATES if name in points.columns)
+    rates = plain(points.columns["funding_rate"]) if "funding_rate" in names else ()
+    kept = [place for place, rate in enumerate(rates) if not math.isnan(rate)]
+    times = [points.times[place] for place in kept]
+    values: list[Sequence[float]] = []
+    spans, count = [], 0
+    for name in names:
+        column = plain(points.columns[name])
+        values.append([column[place] for place in kept])
+        known = [at for at, value in zip(times, values[-1], strict=True) if not math.isnan(value)]
+        count += len(known)
+        if known:
+            spans.append((name, known[0], known[-1]))
+    return _Block(points.asset, points.venue, 0, names, times, values, count, spans, settled=True)
+
+
 def plain(column: Column) -> Sequence[float]:
     """Return a column as numbers of Python, which is what a database takes. ValueError for what is no number."""
     if not isinstance(column, list | tuple):
@@ -195,22 +228,26 @@ def plain(column: Column) -> Sequence[float]:
     return column if all(type(value) is float for value in column) else [float(value) for value in column]
 
 
-def _whole_rows(block: _Block, table: str) -> list[tuple[Any, ...]]:
+def _whole_rows(block: _Block, table: str) -> list[dict[str, Any]]:
     """Return rows of all columns of a table, None where nothing is given. SQLite keeps NaN as NULL."""
-    every = _KNOWN[table]
-    head = (block.asset, block.venue, block.step) if block.step else (block.asset, block.venue)
-    empty: list[Any] = [None] * len(every)
-    places = [every[name] for name in block.names]
-    found = []
-    for at, *given in zip(block.times, *block.values, strict=True):
-        row = empty.copy()
-        for place, value in zip(places, given, strict=True):
-            row[place] = value
-        found.append((*head, at, *row))
-    return found
+    head = _EMPTY[table] | block.head()
+    names = ("at", *block.names)
+    return [head | dict(zip(names, row, strict=True)) for row in zip(block.times, *block.values, strict=True)]
 
 
-def _flush(work: Work, table: str, waiting: dict[str, list[tuple[Any, ...]]]) -> None:
+def _ends(blocks: Iterable[_Block]) -> list[dict[str, Any]]:
+    """Return the first and the last time of each series that is written."""
+    spans: dict[tuple[str, str, str, int], tuple[int, int]] = {}
+    for block in blocks:
+        for name, first, last in block.spans:
+            key = (block.asset, name, block.venue, block.step)
+            known = spans.get(key)
+            spans[key] = (first, last) if known is None else (min(first, known[0]), max(last, known[1]))
+    names = ("asset", "input", "venue", "step", "first", "last")
+    return [dict(zip(names, (*key, *span), strict=True)) for key, span in spans.items()]
+
+
+def _flush(work: Work, table: str, waiting: dict[str, list[dict[str, Any]]]) -> None:
     """Write the rows that wait for a table."""
     if rows := waiting[table]:
         work.many(_upsert(table, BARS if table == "bars" else LEVELS), rows)
@@ -244,6 +281,8 @@ def newest(store: Store, asset: str, name: str, venue: str | None = None) -> New
     fresh = [series.venue for series in found if latest - series.known <= _AS_FRESH_MS]
     speaker = min(fresh, key=lambda name: (venue_order(name), name))
     best = _speaking(series for series in found if series.venue == speaker)
+    if name in RATES and (paid := settlements.value_at(store, asset, speaker, name, best.last)) is not None:
+        return Newest(from_ms(best.known), paid, speaker)
     query = (SQL.bar_at if best.step else SQL.level_at).filled(input=name)
     step = {"step": best.step} if best.step else {}
     row = store.read_one(query, asset=asset, venue=speaker, at=best.last, **step)
@@ -251,17 +290,16 @@ def newest(store: Store, asset: str, name: str, venue: str | None = None) -> New
 
 
 def newest_of_all(store: Store) -> dict[tuple[str, str, str], Newest]:
-    """Return the newest known value of every venue, asset and input in two queries: a process begins with it."""
+    """Return the newest known value of every venue, asset and input in a few queries: a process begins with it."""
     by_key: dict[tuple[str, str, str], list[Series]] = {}
     for (asset, name), every in directory(store).items():
         for series in every:
             by_key.setdefault((series.venue, asset, name), []).append(series)
     best = {key: _speaking(every) for key, every in by_key.items()}
     found: dict[tuple[str, str, str], Newest] = {}
-    for table, names in (("bars", BARS), ("levels", LEVELS)):
+    for query, names in ((SQL.last_bars, BARS), (SQL.last_levels, LEVELS), (SQL.last_settled, RATES)):
         places = {name: place for place, name in enumerate(names, start=4)}
-        query = (SQL.last_bars if table == "bars" else SQL.last_levels).filled(columns=", ".join(names))
-        for row in store.read_plain(query):
+        for row in store.read_plain(query.filled(columns=", ".join(names))):
             venue, asset, step, at = row[:4]
             for name, place in places.items():
                 speaks = best.get((venue, asset, name))
@@ -298,8 +336,12 @@ def last_times(
 ) -> list[int]:
     """Return the newest times (ms) in [start, end) at which an instant's value is known, the newest first."""
     query = SQL.last_level_times.filled(input=name)
-    rows = store.read_plain(query, asset=asset, venue=venue, start=to_ms(start), end=to_ms(end), most=most)
-    return [row[0] for row in rows]
+    span_of = {"start": to_ms(start), "end": to_ms(end)}
+    announced = [row[0] for row in store.read_plain(query, asset=asset, venue=venue, most=most, **span_of)]
+    if name not in RATES:
+        return announced
+    paid = settlements.last_times(store, asset, venue, name, most=most, **span_of)
+    return sorted({*announced, *paid}, reverse=True)[:most]
 
 
 def last_before(store: Store, asset: str, name: str, series: Series, end: datetime) -> int:
@@ -307,7 +349,10 @@ def last_before(store: Store, asset: str, name: str, series: Series, end: dateti
     query = (SQL.last_bar_before if series.step else SQL.last_level_before).filled(input=name)
     step = {"step": series.step} if series.step else {}
     row = store.read_one(query, asset=asset, venue=series.venue, end=to_ms(end), **step)
-    return series.first if row is None else int(row["at"])
+    last = series.first if row is None else int(row["at"])
+    if name not in RATES:
+        return last
+    return max([last, *settlements.last_times(store, asset, series.venue, name, start=0, end=to_ms(end), most=1)])
 
 
 def count(store: Store, asset: str, venue: str, name: str, *, start: datetime, end: datetime, apart: timedelta) -> int:
@@ -315,9 +360,11 @@ def count(store: Store, asset: str, venue: str, name: str, *, start: datetime, e
 
     Stretches, not values: a venue that is asked each minute does not know more of a year than one that tells hours.
     """
+    span_of = {"start": to_ms(start), "end": to_ms(end), "apart": in_ms(apart)}
+    if name in RATES:
+        return settlements.count(store, asset, venue, name, **span_of)
     table = "bars" if INPUTS[name].kind == "bar" else "levels"
     query = SQL.count_stretches.filled(table=table, input=name)
-    span_of = {"start": to_ms(start), "end": to_ms(end), "apart": in_ms(apart)}
     row = store.read_one(query, asset=asset, venue=venue, **span_of)
     return 0 if row is None else int(row["n"])
 
@@ -329,7 +376,8 @@ def columns(
 
     Rows in [start, end), ascending in time; None where a value is not known.
     """
-    listed, of = ", ".join(names), {"asset": asset, "venue": venue, "start": to_ms(start), "end": to_ms(end)}
+    of: dict[str, Any] = {"asset": asset, "venue": venue, "start": to_ms(start), "end": to_ms(end)}
+    listed = ", ".join(names)
     if INPUTS[names[0]].kind == "bar":
         # Named, because the key has them before the time: without them every bar of the venue would be passed by.
         steps = sorted(
@@ -339,6 +387,27 @@ def columns(
         at, lengths, *values = map(list, zip(*found, strict=True)) if found else [[] for _ in range(2 + len(names))]
     else:
         found = store.read_plain(SQL.levels_between.filled(columns=listed), **of)
+        if any(name in RATES for name in names):
+            found = _with_settlements(store, asset, venue, names, found, of["start"], of["end"])
         at, *values = map(list, zip(*found, strict=True)) if found else [[] for _ in range(1 + len(names))]
         lengths = [0] * len(at)
     return at, lengths, dict(zip(names, values, strict=True))
+
+
+def _with_settlements(
+    store: Store, asset: str, venue: str, names: Sequence[str], rows: list[tuple[Any, ...]], start: int, end: int
+) -> list[tuple[Any, ...]]:
+    """Put what was settled among the rows of levels, ascending: in a row of the same time it counts."""
+    paid = settlements.within(store, asset, venue, start=start, end=end)
+    if not paid:
+        return rows
+    places = [RATES.index(name) + 1 if name in RATES else None for name in names]
+    settled = {row.at: (row.at, *(None if n is None else row[n] for n in places)) for row in paid}
+    alone = []
+    for row in rows:
+        if row[0] in settled:
+            both = zip(row, settled[row[0]], strict=True)
+            settled[row[0]] = tuple(old if new is None else new for old, new in both)
+        else:
+            alone.append(row)
+    return sorted([*alone, *settled.values()], key=itemgetter(0))

@@ -1,14 +1,16 @@
-"""Between which prices an asset moved: bars of trades, and the mark prices that were stored."""
+"""Between which prices an asset moved: bars of trades, the mark prices that were stored, and a typical day's move."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from datetime import timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from signals.liquidation.passed import Span
+from signals.liquidation.moves import MarkRange, PriceRange, typical_day
 from signals.liquidation.watching import stored_as
-from signals.units import from_ms, to_ms
+from signals.units import DAY_MS, from_ms, to_ms
+from storage.engine.sql import queries
 from storage.market import points
 
 if TYPE_CHECKING:
@@ -16,20 +18,13 @@ if TYPE_CHECKING:
 
     from storage.engine.database import Store
 
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """The mark prices stored of a stretch of time: lowest, highest, how many, and the longest time without one."""
-
-    low: float
-    high: float
-    count: int
-    longest_gap_s: float
+SQL: Final = queries("storage.market")
+_SILENT: Final = timedelta(hours=1)
 
 
 def bars(
     store: Store, asset: str, venues: tuple[str, ...], *, start: datetime, end: datetime
-) -> tuple[str, list[Span]]:
+) -> tuple[str, list[PriceRange]]:
     """Return (venue, bars): what began at or after `start` and was closed by `end`, of the first venue that has any.
 
     A bar that began before `start` is left out whole: nobody knows on which side of it the extreme lies.
@@ -37,29 +32,30 @@ def bars(
     first, last = to_ms(start), to_ms(end)
     for venue in venues:
         for name, times in dict.fromkeys(((asset, 1.0), stored_as(asset))):
-            steps = {each.step for each in points.stored(store, name, "low") if each.venue == venue and each.step}
+            steps = {
+                series.step for series in points.stored(store, name, "low") if series.venue == venue and series.step
+            }
             if not steps:
                 continue
-            rows = store.rows(
-                f"SELECT at, step, low, high FROM bars WHERE asset = ? AND venue = ? "  # noqa: S608 - marks only
-                f"AND step IN ({', '.join('?' * len(steps))}) AND at >= ? AND at <= ? AND at + step * 1000 <= ? "
-                "AND low IS NOT NULL AND high IS NOT NULL ORDER BY at",
-                (name, venue, *sorted(steps), first, last, last),
+            rows = store.read_plain(
+                SQL.closed_bars, asset=name, venue=venue, steps=json.dumps(sorted(steps)), start=first, end=last
             )
-            found = [(from_ms(row[0]), from_ms(row[0] + row[1] * 1000), row[2] * times, row[3] * times) for row in rows]
-            return venue, [Span(*each) for each in found]
+            return venue, [
+                PriceRange(from_ms(at), from_ms(at + step * 1000), low * times, high * times)
+                for at, step, low, high in rows
+            ]
     return "", []
 
 
-def marks(store: Store, asset: str, venue: str, *, after: datetime, before: datetime) -> list[Span]:
+def marks(store: Store, asset: str, venue: str, *, after: datetime, before: datetime) -> list[PriceRange]:
     """Return the mark prices of a venue in (after, before), each as a stretch of its own."""
     return [
-        Span(at := from_ms(row[0]), at, row[1], row[1])
+        PriceRange(at := from_ms(row[0]), at, row[1], row[1])
         for row in _stored_marks(store, asset, venue, to_ms(after) + 1, to_ms(before) - 1)
     ]
 
 
-def marks_within(store: Store, asset: str, venue: str, span: Span) -> Marks | None:
+def marks_within(store: Store, asset: str, venue: str, span: PriceRange) -> MarkRange | None:
     """Sum up the mark prices of a venue within a stretch of time; None where none is stored."""
     start, end = to_ms(span.start), to_ms(span.end)
     rows = _stored_marks(store, asset, venue, start, end)
@@ -68,16 +64,46 @@ def marks_within(store: Store, asset: str, venue: str, span: Span) -> Marks | No
     prices = [price for _, price in rows]
     times = [start, *(at for at, _ in rows), end]
     gap = max(b - a for a, b in pairwise(times))
-    return Marks(min(prices), max(prices), len(rows), gap / 1000)
+    return MarkRange(min(prices), max(prices), len(rows), gap / 1000)
 
 
 def _stored_marks(store: Store, asset: str, venue: str, start: int, end: int) -> list[tuple[int, float]]:
     for name, times in dict.fromkeys(((asset, 1.0), stored_as(asset))):
-        rows = store.rows(
-            "SELECT at, mark_price FROM levels WHERE asset = ? AND venue = ? AND at >= ? AND at <= ? "
-            "AND mark_price IS NOT NULL ORDER BY at",
-            (name, venue, start, end),
-        )
+        rows = store.read_plain(SQL.marks_between, asset=name, venue=venue, start=start, end=end)
         if rows:
-            return [(row[0], row[1] * times) for row in rows]
+            return [(at, price * times) for at, price in rows]
     return []
+
+
+def mark(store: Store, asset: str, venue: str) -> points.Newest | None:
+    """Return the newest mark price: the venue's own, else that of any venue; None where none is stored.
+
+    A venue that fell silent for an hour while others speak is one that is not collected any more.
+    """
+    name, times = stored_as(asset)
+    for stored, factor in ((asset, 1.0), (name, times)):
+        found = points.newest(store, stored, "mark_price")
+        if found is None:
+            continue
+        own = points.newest(store, stored, "mark_price", venue)
+        if own is not None and found.at - own.at < _SILENT:
+            found = own
+        return points.Newest(found.at, found.value * factor, found.venue)
+    return None
+
+
+def typical_move(store: Store, asset: str, now: datetime) -> float | None:
+    """Return the mean absolute move of a day over the last 30 stored days, as a fraction; None for fewer than 20."""
+    best: dict[int, float] = {}
+    for stored in dict.fromkeys((asset, stored_as(asset)[0])):
+        for venue in points.venues_of(store, stored, "close"):
+            rows = store.read_plain(
+                SQL.closes_of_days,
+                asset=stored,
+                venue=venue,
+                start=to_ms(now) - 33 * DAY_MS,
+                end=to_ms(now),
+                day=DAY_MS,
+            )
+            best = max(best, dict(rows), key=len)
+    return typical_day(best)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from signals.inputs import INPUTS
 from signals.units import from_ms
-from storage.market import retention
+from storage.market import retention, settlements
 from storage.market.points import Points, write
 
 if TYPE_CHECKING:
@@ -28,12 +28,26 @@ def keep(store: Store, imported: Imported) -> int:
 
 
 def _points(imported: Imported) -> Iterable[Points]:
-    grouped: dict[tuple[str, str, str], dict[int, dict[str, float]]] = {}
+    paid = _settled(imported)
+    grouped: dict[tuple[str, str, str, bool], dict[int, dict[str, float]]] = {}
     for row in imported.kept:  # the last line wins where a file says the same thing twice
-        rows = grouped.setdefault((row.venue, row.asset, INPUTS[row.input].kind), {})
+        settled = row.input in settlements.RATES and row.at in paid.get((row.venue, row.asset), ())
+        rows = grouped.setdefault((row.venue, row.asset, INPUTS[row.input].kind, settled), {})
         rows.setdefault(row.at, {})[row.input] = row.value
-    for (venue, asset, kind), rows in grouped.items():
+    for (venue, asset, kind, settled), rows in grouped.items():
         times = sorted(rows)
         names = dict.fromkeys(name for values in rows.values() for name in values)
         columns = {name: [rows[at].get(name, math.nan) for at in times] for name in names}
-        yield Points(venue, asset, imported.step.get((venue, asset)) if kind == "bar" else None, times, columns)
+        step = imported.step.get((venue, asset)) if kind == "bar" else None
+        yield Points(venue, asset, step, times, columns, settled)
+
+
+def _settled(imported: Imported) -> dict[tuple[str, str], set[int]]:
+    """Return the times (ms) of settled rates by venue and asset: no format says which ones are."""
+    rates: dict[tuple[str, str], set[int]] = {}
+    marks: dict[tuple[str, str], set[int]] = {}
+    for row in imported.kept:
+        if row.input in {"funding_rate", "mark_price"}:
+            times = rates if row.input == "funding_rate" else marks
+            times.setdefault((row.venue, row.asset), set()).add(row.at)
+    return {key: settlements.are_settled(times, marks.get(key, ())) for key, times in rates.items()}

@@ -19,10 +19,9 @@ from bot.market.source_state import TOLD_AFTER
 from bot.market.streams.connection import Stream
 from bot.market.streams.dialects import DIALECTS, Dialect
 from bot.market.streams.feed import Contracts, LiquidationTalk, Usual, milliseconds
-from signals.units import to_ms
+from signals.units import HOUR, to_ms
 from storage.engine.database import StoreError
 from storage.market import liquidations, points
-from storage.market.liquidations import HOUR, Hour
 from storage.market.points import Points
 from storage.market.source_events import SourceEvent
 from storage.market.source_state import SourceHealth
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from bot.market.source import Topic
     from bot.tape import Wrap
     from storage.engine.database import Store
+    from storage.market.liquidations import Hour
 
 TOPIC: Final[Topic] = "liquidations"
 DAY: Final = timedelta(days=1)

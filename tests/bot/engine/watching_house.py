@@ -14,7 +14,7 @@ from bot.delivery.dispatcher import Sender
 from bot.engine.positions import Positions
 from handlers.answer import answer
 from handlers.channels.channel import Address
-from handlers.command import Asker, Deps
+from handlers.command import Asker, Deps, nobody
 from storage.alerts import outbox
 from storage.engine.database import Store
 from storage.market import points
@@ -47,7 +47,7 @@ class House:
         self.refreshed.append(asset)
 
     def ask(self, line: str, asker: Asker = ASKER) -> Reply:
-        deps = Deps(self.clock.now(), asker, self.store, ("BTC", "ETH"), self._refresh)
+        deps = Deps(self.clock.now(), asker, self.store, ("BTC", "ETH"), nobody)
         return asyncio.run(answer(line, deps))
 
     def mark(self, price: float, *, asset: str = "BTC", venue: str = "binance", **more: float) -> None:
@@ -58,7 +58,7 @@ class House:
     def settled(self, at: datetime, rate: float) -> None:
         index = pd.DatetimeIndex([at], name="at")
         frame = pd.DataFrame({"funding_rate": [rate], "funding_interval_hours": [8.0]}, index=index)
-        points.write(self.store, [points.Points.of_frame("binance", "BTC", None, frame)])
+        points.write(self.store, [points.Points.of_frame("binance", "BTC", None, frame, settled=True)])
 
     def turn(self, price: float | None = None, *, minutes: float = 1) -> list[str]:
         """Let time pass, with a new mark price or without, and return the headlines that reach the chat."""

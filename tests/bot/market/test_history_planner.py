@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.archive.gaps import GapFiller
@@ -19,16 +19,17 @@ from bot.market.keeper import Keeper, Recalled, keep, recall
 from bot.market.source import Ask, SourceDown, Topic
 from signals.units import from_ms
 from storage.engine.database import Store
-from storage.market import coverage, owed, points
+from storage.market import coverage, points
 from storage.market.coverage import Gap
 from storage.market.points import Newest, Points
+from tests.examples import examples
 from tests.fakes.exchange import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from storage.market.owed import Debt
+    from storage.market.coverage import Debt
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 HISTORY, PORTION = LONG + DAY, 4
@@ -133,7 +134,7 @@ async def test_first_histories_come_in_portions_and_the_present_of_everybody_at_
         rest += source.pasts()
     assert rest == MANY[PORTION:]
     assert held.owing(MANY) == 0
-    assert owed.read(store) == {}
+    assert coverage.owed(store) == {}
     for asset in (MANY[0], MANY[-1]):
         known = coverage.since(store, asset, NAMES[topic])
         assert known is not None
@@ -229,10 +230,10 @@ async def test_a_history_that_contradicts_is_kept_out_and_asked_for_when_it_agre
 async def test_a_round_keeps_what_is_owed(store: Store, clock: Clock) -> None:
     collector = market(store, clock, Told(("bars",)), keeper=Keeper(store, clock))
     await collector.round(MANY)
-    assert set(owed.read(store)) == {("binance", "bars", asset) for asset in MANY[PORTION:]}
+    assert set(coverage.owed(store)) == {("binance", "bars", asset) for asset in MANY[PORTION:]}
     clock.go(minutes=1)
     await collector.round(MANY)
-    assert len(owed.read(store)) == 2
+    assert len(coverage.owed(store)) == 2
 
 
 # --- what the archive lacks
@@ -303,7 +304,7 @@ def days_of_a_bot(draw: st.DrawFn) -> list[tuple[float, bool, frozenset[int]]]:
 
 
 @given(rounds=days_of_a_bot(), topic=st.sampled_from(sorted(NAMES)))
-@settings(deadline=None, max_examples=10)
+@examples(10)
 def test_after_any_stops_and_failures_no_past_is_missing(  # noqa: C901 -- a whole life, told in one place
     rounds: list[tuple[float, bool, frozenset[int]]], topic: Topic
 ) -> None:
@@ -368,7 +369,7 @@ def test_after_any_stops_and_failures_no_past_is_missing(  # noqa: C901 -- a who
 
 def test_what_is_owed_is_written_and_struck_out(store: Store) -> None:
     changes: Mapping[Debt, datetime | None] = {("binance", "bars", "BTC"): START, ("okx", "bars", "BTC"): START}
-    owed.note(store, changes)
-    owed.note(store, {("binance", "bars", "BTC"): None, ("okx", "bars", "BTC"): START - DAY})
-    owed.note(store, {})
-    assert owed.read(store) == {("okx", "bars", "BTC"): START - DAY}
+    coverage.note_owed(store, changes)
+    coverage.note_owed(store, {("binance", "bars", "BTC"): None, ("okx", "bars", "BTC"): START - DAY})
+    coverage.note_owed(store, {})
+    assert coverage.owed(store) == {("okx", "bars", "BTC"): START - DAY}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from signals.liquidation.passed import Span
+from signals.liquidation.moves import PriceRange
 from storage.market import points, ranges
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def mark(store: Store, at: datetime, price: float, *, asset: str = "BTC", venue:
 def test_only_whole_bars_are_evidence(store: Store, opened: datetime, step: timedelta, *, used: bool) -> None:
     bar(store, opened, 50.0, step=step)
     found = ranges.bars(store, "BTC", ("okx",), start=NOON, end=NOON + HOUR)
-    assert found == ("okx", [Span(opened, opened + step, 50.0, 100.0)] if used else [])
+    assert found == ("okx", [PriceRange(opened, opened + step, 50.0, 100.0)] if used else [])
 
 
 def test_the_first_venue_that_has_bars_speaks_alone(store: Store) -> None:
@@ -70,8 +70,42 @@ def test_marks_between_two_looks_without_them(store: Store) -> None:
 
 
 def test_how_well_a_bar_was_seen(store: Store) -> None:
-    hour = Span(NOON, NOON + HOUR, 50.0, 100.0)
+    hour = PriceRange(NOON, NOON + HOUR, 50.0, 100.0)
     assert ranges.marks_within(store, "BTC", "okx", hour) is None
     for minute in (0, 1, 2, 40, 59):
         mark(store, NOON + timedelta(minutes=minute), 100.0 + minute)
-    assert ranges.marks_within(store, "BTC", "okx", hour) == ranges.Marks(100.0, 159.0, 5, 38 * 60.0)
+    assert ranges.marks_within(store, "BTC", "okx", hour) == ranges.MarkRange(100.0, 159.0, 5, 38 * 60.0)
+
+
+# --- the newest mark, and a typical day -------------------------------------------------------------------------------
+
+
+def levels(store: Store, venue: str, at: datetime, asset: str = "BTC", **columns: float) -> None:
+    frame = pd.DataFrame({name: [value] for name, value in columns.items()}, index=pd.DatetimeIndex([at], name="at"))
+    points.write(store, [points.Points.of_frame(venue, asset, None, frame)])
+
+
+def test_the_venues_own_mark_speaks_while_it_is_collected(store: Store) -> None:
+    assert ranges.mark(store, "BTC", "bybit") is None
+    levels(store, "binance", NOON, mark_price=95_000.0)
+    assert ranges.mark(store, "BTC", "bybit") == points.Newest(NOON, 95_000.0, "binance")
+    before = NOON - timedelta(minutes=5)
+    levels(store, "bybit", before, mark_price=94_990.0)
+    assert ranges.mark(store, "BTC", "bybit") == points.Newest(before, 94_990.0, "bybit")
+    levels(store, "binance", NOON + timedelta(hours=2), mark_price=96_000.0)
+    assert ranges.mark(store, "BTC", "bybit").venue == "binance"  # type: ignore[union-attr]
+
+
+def test_a_thousand_coins_have_the_price_of_a_thousand(store: Store) -> None:
+    levels(store, "binance", NOON, "PEPE", mark_price=0.000008)
+    assert ranges.mark(store, "1000PEPE", "binance").value == pytest.approx(0.008)  # type: ignore[union-attr]
+
+
+def test_the_typical_move_takes_one_close_a_day(store: Store) -> None:
+    days = pd.date_range(end=NOON.replace(hour=0) - timedelta(hours=1), periods=24 * 31, freq="h", name="at")
+    closes = [100.0 + (n // 24 % 2) * 2 for n in range(len(days))]
+    points.write(
+        store, [points.Points.of_frame("binance", "BTC", timedelta(hours=1), pd.DataFrame({"close": closes}, days))]
+    )
+    assert ranges.typical_move(store, "BTC", NOON) == pytest.approx((0.02 + 2 / 102) / 2, rel=0.02)
+    assert ranges.typical_move(store, "ETH", NOON) is None

@@ -1,17 +1,16 @@
-"""Renewed tier tables beside a database, the default exchange of a chat, and funding by the hour."""
+"""Renewed tier tables beside a database, and the default exchange of a chat."""
 
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from signals.liquidation import tiers
 from storage.engine.database import Store, StoreError
-from storage.market import funding_past, points
-from storage.market import tiers as shelves
+from storage.market import tiers as tier_files
 from storage.people import destinations
 
 if TYPE_CHECKING:
@@ -35,28 +34,28 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def test_without_a_folder_there_is_no_shelf(store: Store) -> None:
-    assert shelves.shelf(store) is None
-    shelves.folder_of(store).mkdir(parents=True)
-    assert shelves.shelf(store) is None
+    assert tier_files.renewed(store) is None
+    tier_files.folder_of(store).mkdir(parents=True)
+    assert tier_files.renewed(store) is None
     assert not store.exists, "looking for tables must not make a database"
 
 
 def test_a_table_written_again_is_read_again(store: Store) -> None:
-    folder = shelves.folder_of(store)
+    folder = tier_files.folder_of(store)
     for second, rate in enumerate((0.01, 0.02)):
-        shelves.write(folder, NAME, text(rate))
+        tier_files.write(folder, NAME, text(rate))
         os.utime(folder / NAME, (second, second))  # two writes within one tick of a coarse file system
-        assert tiers("gate", "linear", "SOL", shelf=shelves.shelf(store)).tiers[0].rate == rate
+        assert tiers("gate", "linear", "SOL", renewed=tier_files.renewed(store)).tiers[0].rate == rate
     assert [each.name for each in folder.iterdir()] == [NAME], "nothing half-written is left"
 
 
 def test_a_folder_that_cannot_be_written_is_said_so(store: Store) -> None:
-    folder = shelves.folder_of(store)
+    folder = tier_files.folder_of(store)
     folder.parent.mkdir(parents=True)
     folder.write_text("a file in its place")
     with pytest.raises(StoreError, match="cannot be written"):
-        shelves.write(folder, NAME, text(0.01))
-    assert shelves.shelf(store) is None
+        tier_files.write(folder, NAME, text(0.01))
+    assert tier_files.renewed(store) is None
 
 
 def test_the_default_exchange_of_a_chat(store: Store) -> None:
@@ -71,19 +70,3 @@ def test_the_default_exchange_of_a_chat(store: Store) -> None:
     destinations.set_venue(store, here.id, None)
     assert destinations.find(store, "telegram", "1") is not None
     assert [each.venue for each in destinations.everyone(store)] == [None, None]
-
-
-def test_the_last_rate_of_each_hour(store: Store) -> None:
-    pd = pytest.importorskip("pandas")
-    at = [NOW - timedelta(minutes=m) for m in (130, 70, 65, 5)]
-    columns = {"funding_rate": [1e-4, 2e-4, 3e-4, 4e-4], "funding_interval_hours": [8.0, 8.0, float("nan"), 4.0]}
-    frame = pd.DataFrame(columns, index=pd.DatetimeIndex(at, name="at"))
-    points.write(store, [points.Points.of_frame("binance", "BTC", None, frame)])
-    hour = int(NOW.timestamp() // 3600)
-    found = funding_past.hourly(store, "BTC", "binance", start=NOW - timedelta(days=1), end=NOW)
-    assert [(each.hour - hour, each.rate, each.interval_h) for each in found] == [
-        (-3, 1e-4, 8.0),
-        (-2, 3e-4, None),
-        (-1, 4e-4, 4.0),
-    ]
-    assert funding_past.hourly(store, "BTC", "okx", start=NOW - timedelta(days=1), end=NOW) == []

@@ -6,16 +6,15 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import pytest
 
 from signals.alerts.episodes import State, Transition
-from signals.liquidation.watching import Stake
+from signals.liquidation.watching import Holding
 from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
-from storage.market import points, settlements
 from storage.people import destinations, forgetting, positions
 from storage.people.positions import MOST_ADDRESSES, MOST_POSITIONS, Owner, TooMany
+from tests.storage.beside import plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,16 +31,16 @@ def owner(store: Store, user: str = CHAT) -> Owner:
     return Owner("telegram", user, here.id)
 
 
-def stake(entry: float = 95_000.0, **more: object) -> Stake:
+def holding(entry: float = 95_000.0, **more: object) -> Holding:
     about = {"asset": "BTC", "venue": "binance", "contract": "linear", "side": "long", "leverage": 5.0, "begun": NOW}
-    return Stake(entry=entry, **(about | more))  # type: ignore[arg-type]
+    return Holding(entry=entry, **(about | more))  # type: ignore[arg-type]
 
 
 def add(store: Store, of: Owner, entry: float = 95_000.0, **more: object) -> tuple[int, bool]:
-    return positions.add(store, of, stake(entry, **more), name="hedge", lines=(0.1, 0.05), state=State(), at=NOW)
+    return positions.add(store, of, holding(entry, **more), name="hedge", lines=(0.1, 0.05), state=State(), at=NOW)
 
 
-def tell(store: Store, each: positions.Watched, text: str = "secret") -> int:
+def tell(store: Store, each: positions.WatchedPosition, text: str = "secret") -> int:
     """Let a position have an episode with a message, as the job does."""
     with store.write() as connection:
         fired = Transition("fired", NOW, NOW, "critical", {})
@@ -53,19 +52,19 @@ def tell(store: Store, each: positions.Watched, text: str = "secret") -> int:
 
 
 def count(store: Store, table: str) -> int:
-    return store.rows(f"SELECT count(*) AS n FROM {table}")[0]["n"]  # noqa: S608 - names of this file
+    return plain(store, f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608 - names of this file
 
 
 def test_a_position_reads_back_as_it_was_written(store: Store) -> None:
     mine = owner(store)
-    written = stake(size_coins=0.5)
+    written = holding(size_coins=0.5)
     state = State(rank=1, told=1, entering=(1, 0), leaving=(0, 0), at=NOW)
     number, new = positions.add(
         store, mine, written, name="hedge", lines=(0.1, 0.05), state=state, at=NOW, table_of=date(2026, 9, 29)
     )
     (each,) = positions.of(store, "telegram", CHAT)
     assert (number, new) == (1, True)
-    assert (each.stake, each.name, each.lines, each.state) == (written, "hedge", (0.1, 0.05), state)
+    assert (each.holding, each.name, each.lines, each.state) == (written, "hedge", (0.1, 0.05), state)
     assert each.table_of == date(2026, 9, 29)
     with store.write() as connection:
         positions.save(connection, later := replace(each, silent=True, table_of=None))
@@ -149,7 +148,7 @@ def test_what_still_waits_of_an_episode_is_said_by_the_later_notice(store: Store
     for _ in range(2):  # twice is harmless
         worse = Notice("escalated", "critical", NOW + timedelta(minutes=1), {}, episode, each.watch, "BTC")
         outbox.tell_one(store, mine.destination, worse, now=NOW, expires=NOW)
-    rows = store.rows("SELECT destination, state FROM outbox ORDER BY id")
+    rows = plain(store, "SELECT destination, state FROM outbox ORDER BY id")
     assert [tuple(row) for row in rows] == [
         (mine.destination, "merged"), (other.destination, "queued"), (mine.destination, "queued"),
     ]  # fmt: skip
@@ -163,7 +162,7 @@ def test_finishing_leaves_what_is_still_to_be_told(store: Store) -> None:
         positions.finish(connection, each, NOW)
     assert positions.typed(store) == []
     assert outbox.waiting(store) == 1
-    assert store.rows("SELECT ended FROM episodes")[0]["ended"] is not None
+    assert plain(store, "SELECT ended FROM episodes")[0][0] is not None
 
 
 def test_a_number_of_the_database_is_never_used_twice(store: Store) -> None:
@@ -182,7 +181,7 @@ def test_unfollowing_removes_what_was_seen_there(store: Store) -> None:
     positions.follow(store, mine, ADDRESS, name="whale", lines=(), at=NOW)
     (of,) = positions.followed(store)
     with store.write() as connection:
-        made = positions.hold(connection, of, stake(venue="hyperliquid"), lines=(0.2,), at=NOW)
+        made = positions.hold(connection, of, holding(venue="hyperliquid"), lines=(0.2,), at=NOW)
     assert positions.held(store, of.id) == [made]
     assert positions.typed(store) == []
     tell(store, made)
@@ -234,8 +233,8 @@ def test_forgetting_leaves_no_byte(store: Store) -> None:
     assert left.count(CHAT.encode()) == 0
     assert left.count(b"wordofmine") == 0
     assert left.count(b"7770000030") > 0, "the neighbours are still there"
-    assert store.rows("PRAGMA integrity_check")[0][0] == "ok"
-    assert store.rows("PRAGMA foreign_key_check") == []
+    assert plain(store, "PRAGMA integrity_check")[0][0] == "ok"
+    assert plain(store, "PRAGMA foreign_key_check") == []
     assert not forgetting.forget(store, "telegram", CHAT, CHAT).anything
 
 
@@ -258,50 +257,3 @@ def test_the_log_that_somebody_reads_is_said_so(store: Store, tmp_path: Path) ->
         assert not forgetting.forget(store, "telegram", CHAT, CHAT).clean
     assert store.empty_log()
     assert bytes_of(store).count(CHAT.encode()) == 0
-
-
-# --- prices and funding that are stored -------------------------------------------------------------------------------
-
-
-def levels(store: Store, venue: str, at: datetime, asset: str = "BTC", **columns: float) -> None:
-    frame = pd.DataFrame({name: [value] for name, value in columns.items()}, index=pd.DatetimeIndex([at], name="at"))
-    points.write(store, [points.Points.of_frame(venue, asset, None, frame)])
-
-
-def test_the_venues_own_mark_speaks_while_it_is_collected(store: Store) -> None:
-    assert settlements.mark(store, "BTC", "bybit") is None
-    levels(store, "binance", NOW, mark_price=95_000.0)
-    assert settlements.mark(store, "BTC", "bybit") == points.Newest(NOW, 95_000.0, "binance")
-    before = NOW - timedelta(minutes=5)
-    levels(store, "bybit", before, mark_price=94_990.0)
-    assert settlements.mark(store, "BTC", "bybit") == points.Newest(before, 94_990.0, "bybit")
-    levels(store, "binance", NOW + timedelta(hours=2), mark_price=96_000.0)
-    assert settlements.mark(store, "BTC", "bybit").venue == "binance"  # type: ignore[union-attr]
-
-
-def test_a_thousand_coins_have_the_price_of_a_thousand(store: Store) -> None:
-    levels(store, "binance", NOW, "PEPE", mark_price=0.000008)
-    assert settlements.mark(store, "1000PEPE", "binance").value == pytest.approx(0.008)  # type: ignore[union-attr]
-
-
-def test_settlements_are_read_from_live_and_settled_rows(store: Store) -> None:
-    hour = NOW.replace(hour=8)
-    assert settlements.settled(store, "BTC", "binance", start=hour, end=NOW, otherwise=1.0) is None
-    levels(store, "binance", hour - timedelta(seconds=20), funding_rate=0.0002, funding_interval_hours=8.0,
-           mark_price=94_000.0)  # fmt: skip
-    levels(store, "binance", hour + timedelta(milliseconds=2), funding_rate=0.0001, funding_interval_hours=8.0)
-    levels(store, "binance", hour + timedelta(seconds=40), funding_rate=0.0003, funding_interval_hours=8.0,
-           mark_price=94_100.0)  # fmt: skip
-    (found,) = settlements.settled(store, "BTC", "binance", start=hour, end=NOW, otherwise=1.0) or []
-    assert (found.at, found.rate, found.mark) == (hour, 0.0001, 94_000.0)
-    assert settlements.settled(store, "BTC", "bybit", start=hour, end=NOW, otherwise=1.0) is None
-
-
-def test_the_typical_move_takes_one_close_a_day(store: Store) -> None:
-    days = pd.date_range(end=NOW.replace(hour=0) - timedelta(hours=1), periods=24 * 31, freq="h", name="at")
-    closes = [100.0 + (n // 24 % 2) * 2 for n in range(len(days))]
-    points.write(
-        store, [points.Points.of_frame("binance", "BTC", timedelta(hours=1), pd.DataFrame({"close": closes}, days))]
-    )
-    assert settlements.typical_move(store, "BTC", NOW) == pytest.approx((0.02 + 2 / 102) / 2, rel=0.02)
-    assert settlements.typical_move(store, "ETH", NOW) is None

@@ -13,7 +13,7 @@ from signals.inputs import BARS, INPUTS, LEVELS
 from signals.units import from_ms, in_ms, to_ms
 from signals.venues import venue_order
 from storage.engine.sql import queries
-from storage.market import settlements
+from storage.market import rewritten, settlements
 from storage.market.settlements import RATES, Settled
 
 if TYPE_CHECKING:
@@ -146,7 +146,9 @@ def write(store: Store, batches: Iterable[Points]) -> int:
             work.many(_upsert(table, block.names), (head | dict(zip(names, row, strict=True)) for row in rows))
         for table in waiting:
             _flush(work, table, waiting)
-        work.many(SQL.write_series, _ends(blocks))
+        ends = _ends(blocks)
+        rewritten.note_late(work, ends)
+        work.many(SQL.write_series, ends)
     return sum(block.count for block in blocks)
 
 
@@ -236,7 +238,7 @@ def _whole_rows(block: _Block, table: str) -> list[dict[str, Any]]:
 
 
 def _ends(blocks: Iterable[_Block]) -> list[dict[str, Any]]:
-    """Return the first and the last time of each series that is written."""
+    """Return what is written of each series: its first and its last time, as the directory has them."""
     spans: dict[tuple[str, str, str, int], tuple[int, int]] = {}
     for block in blocks:
         for name, first, last in block.spans:

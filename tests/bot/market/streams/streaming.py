@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
-    from bot.market.source_state import SourceHealth
     from bot.market.streams.connection import Stream
     from bot.market.streams.dialects import Dialect
     from bot.market.streams.feed import LiquidationTalk
+    from storage.market.source_state import SourceHealth
 
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 LOOK_S = 0.01
@@ -51,7 +51,7 @@ def prime(store: Store, at: datetime) -> None:
     points.write(
         store,
         [
-            Points(
+            Points.of_frame(
                 "binance",
                 asset,
                 None,

@@ -350,7 +350,7 @@ async def test_a_contract_that_is_gone_isolates_itself(tmp_path: Path) -> None:
         rig.server.gone = {"ETHUSDT"}
         await rig.streams.start()
         await rig.alive()
-        assert list(rig.health("bybit").absent) == ["ETH"]
+        assert list(rig.talk("bybit").absent) == ["ETH"]
         await rig.server.liquidate("bybit", "long")
         await until(lambda: rig.usd("bybit") == (90_000.0, 0.0))
         await rig.go(60, *VENUES)
@@ -379,8 +379,8 @@ async def test_whole_hours_become_bars_and_others_do_not(tmp_path: Path) -> None
         bars = {(each.venue, each.asset): each for each in await rig.streams.collect(rig.clock.now())}
         whole = {(venue, asset) for venue in VENUES for asset in ("BTC", "ETH", "PEPE")}
         assert set(bars) == whole - {("okx", "ETH")}, "of it a figure was kept out"
-        assert all(list(each.frame.index) == [START] and each.step == timedelta(hours=1) for each in bars.values())
-        rows = {key: tuple(each.frame.iloc[0]) for key, each in bars.items()}
+        assert all(list(each.frame().index) == [START] and each.step == timedelta(hours=1) for each in bars.values())
+        rows = {key: tuple(each.frame().iloc[0]) for key, each in bars.items()}
         assert rows["bybit", "BTC"] == (180_000.0, 0.0)
         assert rows["okx", "BTC"] == (0.0, 270_000.0)
         assert rows["binance", "BTC"] == rows["bybit", "ETH"] == (0.0, 0.0), "covered and calm is zero"
@@ -443,7 +443,7 @@ async def test_an_hour_that_was_closed_before_a_restart_is_handed_out_after_it(t
         liquidations.save(rig.store, [hour, broken], now=rig.clock.now())
         await rig.streams.start()
         (bar,) = await rig.streams.collect(rig.clock.now())
-        assert (bar.venue, tuple(bar.frame.iloc[0])) == ("bybit", (5.0, 7.0))
+        assert (bar.venue, tuple(bar.frame().iloc[0])) == ("bybit", (5.0, 7.0))
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,19 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from signals.assets import UnreadableSymbol, followed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,7 +126,14 @@ class Retention(_Section):
         return self
 
 
-Asset = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,15}$")]
+def _asset(text: str) -> str:
+    try:
+        return followed(text).asset
+    except UnreadableSymbol as why:
+        raise ValueError(f"it {why.reason}. Write it like BTC") from None  # never the value: it may be a secret
+
+
+Asset = Annotated[str, AfterValidator(_asset)]
 
 
 class Config(BaseSettings):
@@ -141,14 +159,19 @@ class Config(BaseSettings):
 
     @field_validator("assets", mode="before")
     @classmethod
-    def _upper(cls, value: Any) -> Any:
+    def _each_once(cls, value: Any) -> Any:
         if isinstance(value, str):
             value = value.replace(",", " ").split()
         if isinstance(value, list | tuple):
-            value = [each.upper() if isinstance(each, str) else each for each in value]
-            if len(set(map(str, value))) < len(value):
+            spelt = [name.upper() if isinstance(name, str) else name for name in value]
+            if len(set(map(str, spelt))) < len(spelt):
                 raise ValueError("each asset once")
         return value
+
+    @field_validator("assets")
+    @classmethod
+    def _one_name(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(value))  # XBT and BTCUSDT are one coin
 
     @classmethod
     def settings_customise_sources(

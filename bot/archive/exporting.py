@@ -16,6 +16,7 @@ from bot.archive.importing.neutral import HEADER
 from bot.cli import commands
 from handlers.command import Refused
 from handlers.words import wording
+from signals.assets import assets_of
 from signals.inputs import INPUTS
 from signals.units import from_ms
 from storage.engine.database import Store
@@ -103,7 +104,7 @@ def _parts(
     known = {row.asset for row in history.parts(store)[0]} if store.exists else set()  # looking makes no file
     if not known:
         raise Refused("Nothing is stored yet. Bring history in with: perpulse backfill BTC, or perpulse import FILE.")
-    wanted = [each.upper() for each in assets] if assets else None
+    wanted = assets_of(assets) if assets else None
     if missing := [each for each in wanted or () if each not in known]:
         raise Refused(f"Nothing is stored of {', '.join(missing)}. Stored: {', '.join(sorted(known))}.")
     found, left = history.parts(store, assets=wanted, names=names, step=_seconds(bars) if bars else None)

@@ -16,6 +16,7 @@ import typer
 from bot.clock import ReplayClock, SystemClock
 from bot.config import Config, ConfigError, example, load
 from handlers.command import Refused
+from signals.assets import UnreadableSymbol, assets_of
 from signals.inputs import MARKET
 from storage.engine.database import Store, StoreError
 from storage.market import points
@@ -46,7 +47,7 @@ def plain_errors() -> Iterator[None]:
     """Turn the errors a person can meet into one line on standard error and exit code 2."""
     try:
         yield
-    except (ConfigError, StoreError, Refused) as error:
+    except (ConfigError, StoreError, Refused, UnreadableSymbol) as error:
         sys.stderr.write(f"{error}\n")
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
@@ -287,7 +288,7 @@ def replay(
 def _stored(store: Store, assets: list[str] | None) -> list[str]:
     """Return the assets that are asked for, or all. Refused where nothing is stored of one."""
     stored = [each for each in points.assets(store) if each != MARKET] if store.exists else []
-    wanted = list(dict.fromkeys(each.upper() for each in assets)) if assets else stored
+    wanted = assets_of(assets) if assets else stored
     if missing := [each for each in wanted if each not in stored]:
         raise Refused(
             f"Nothing is stored of {', '.join(missing)}. Stored: {', '.join(stored) or 'nothing yet'}. "

@@ -11,6 +11,7 @@ import typer
 from bot.cli.commands import out, plain_errors, settings_of
 from bot.clock import SystemClock
 from handlers.command import Refused
+from signals.assets import assets_of
 from storage.engine.database import Store
 
 if TYPE_CHECKING:
@@ -45,9 +46,7 @@ def refresh(
             paced=base_url is None,
             binance=Key(key, secret) if key and secret else None,
         )
-        names = [each.upper() for each in assets or ()] or list(
-            dict.fromkeys((*settings.assets, *renewing.MAIN_ASSETS))
-        )
+        names = assets_of(assets or (*settings.assets, *renewing.MAIN_ASSETS))
         renewals = asyncio.run(renewing.refresh(Store(settings.database), chosen, names, reach))
     if as_json:
         for each in renewals:

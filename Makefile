@@ -7,7 +7,7 @@ PY = .venv/bin/python
 
 help:
 	@echo "make run     start perpulse: the demo, or the bot once there is a config.toml  (ARGS=\"say /help\")"
-	@echo "make test    run the tests  (ARGS=\"tests/signals -x\")"
+	@echo "make test    run the tests  (ARGS=\"tests/signals -x\"; ARGS=--quick: under a minute)"
 	@echo "make lint    ruff, mypy, import layers, and whether the generated tables are current"
 	@echo "make docs    write the generated tables of README.md and CONTRIBUTING.md again"
 	@echo "make bench   measure what DESIGN promises, as ratios  (ARGS=\"start\")"
@@ -21,7 +21,7 @@ run:
 
 test:
 	@sh .ci/setup dev
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n auto $(ARGS)
 
 # Every tool has its say, so that one run shows all there is to do.
 lint:

@@ -4,15 +4,74 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import settings
 
-# No deadline: two busy cores are no defect. `make fuzz` takes the second profile.
-settings.register_profile("perpulse", deadline=None, print_blob=True)
+from storage.engine import migrations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+# No deadline: two busy cores are no defect. .ci/run takes the whole profile, `make fuzz` the last one.
+settings.register_profile("quick", deadline=None, print_blob=True, max_examples=8)
+settings.register_profile("fast", deadline=None, print_blob=True, max_examples=30)
+settings.register_profile("whole", deadline=None, print_blob=True, max_examples=100)
 settings.register_profile("fuzz", deadline=None, print_blob=True, max_examples=5000)
-settings.load_profile("perpulse")
+settings.load_profile("fast")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--quick`: without the tests that start programs, kill them, or play hours of a market."""
+    parser.addoption("--quick", action="store_true", help="leave the slow tests out: under a minute, for in between")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take fewer examples where it has to be quick; a profile that was named on the command line wins."""
+    if config.getoption("--quick") and not config.getoption("--hypothesis-profile", None):
+        settings.load_profile("quick")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the slow tests out of a quick run, and say that they were."""
+    if not config.getoption("--quick"):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if not item.get_closest_marker("slow")]
+
+
+@pytest.fixture(scope="session")
+def _prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a database file of the newest schema, made once by the steps that make every database."""
+    path = tmp_path_factory.mktemp("prepared") / "perpulse.db"
+    _MIGRATE(path)
+    return path
+
+
+_MIGRATE: Callable[[Path], None] = migrations.migrate
+
+
+@pytest.fixture(autouse=True)
+def _databases_are_copied(request: pytest.FixtureRequest, _prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copy the prepared file where a test begins a new database: twelve steps a test are a tenth of all its time.
+
+    Files that exist are migrated as ever, and tests of the steps themselves (`real_migrations`) get nothing prepared.
+    """
+    if request.node.get_closest_marker("real_migrations") is None:
+
+        def copied(path: Path) -> None:
+            if path.exists() and path.stat().st_size:
+                _MIGRATE(path)
+            else:
+                shutil.copyfile(_prepared, path)
+
+        monkeypatch.setattr(migrations, "migrate", copied)
+
 
 # A developer's own token must never reach a test.
 for _name in [name for name in os.environ if name.startswith("PERPULSE_")]:

@@ -21,6 +21,7 @@ from handlers.language.grammar import parse, split_command
 from handlers.version import VERSION
 from handlers.words.wording import template_fields
 from signals.metric import metrics
+from tests.house import folders_without_a_room, rooms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -193,6 +194,28 @@ def test_files_and_functions_are_short_or_have_a_reason() -> None:
     }
     assert not [fault for name, fault in found.items() if name not in LONGER]
     assert set(LONGER) <= set(found), "a reason in LONGER is no longer needed"
+
+
+# --- rooms ------------------------------------------------------------------------------------------------------------
+
+MOST_FILES = 18
+# Folders of declarations hold one file for each thing there is, however many that are.
+COLLECTIONS = {"signals/metrics", "signals/setups", "handlers/commands", "bot/market/venues", "bot/cli"}
+
+
+def test_every_room_says_in_one_line_what_it_is() -> None:
+    every = rooms()
+    assert len(every) > 15
+    assert not folders_without_a_room()
+    for room in every:
+        assert room.caption.endswith((".", "?")), (
+            f"{room.path}/__init__.py begins with one sentence that says what it is"
+        )
+
+
+def test_a_room_holds_no_more_than_a_reader_keeps_in_mind() -> None:
+    crowded = {room.path: len(room.files) for room in rooms() if len(room.files) > MOST_FILES}
+    assert set(crowded) <= COLLECTIONS
 
 
 # --- metrics ----------------------------------------------------------------------------------------------------------

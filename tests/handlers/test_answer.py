@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
@@ -17,6 +17,7 @@ from handlers.channels.channel import Address
 from handlers.command import Asker, Refused, commands
 from handlers.reply import Line, plain_text
 from storage.engine.database import Store
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -209,7 +210,7 @@ def test_examples_are_answered(desk: Callable[..., Any]) -> None:
     name=st.sampled_from([each.name for each in commands().values() if each.subject != "calculators"]),
     rest=st.one_of(st.text(max_size=40), st.text("btcehoi 0123456789x%$-+.,/@", max_size=40)),
 )
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_junk_is_answered_or_refused_in_one_line(empty: Any, name: str, rest: str) -> None:
     try:
         said, refused = empty.text(f"/{name} {rest}"), False

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from signals.inputs import INPUTS, MARKET
 from signals.metric import Metric, metrics, watches
 from signals.metrics.oi_quadrant import READINGS
 from signals.series import Panel, days, hours
+from tests.examples import examples
 from tests.signals.winter import story
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def noise(metric: Metric, step: timedelta, rows: int, seed: int, gaps: float = 0
 
 
 @pytest.mark.parametrize(("metric", "step"), EVERY_STEP)
-@settings(max_examples=3, deadline=None)
+@examples(3)
 @given(data=st.data())
 def test_newest_row_equals_whole_history(metric: Metric, step: timedelta, data: st.DataObject) -> None:
     back = metric.bars_back(step)
@@ -182,7 +183,7 @@ def test_nothing_known_gives_nothing(metric: Metric) -> None:
 
 
 @pytest.mark.parametrize("metric", WATCHED)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(data=st.data())
 def test_no_value_is_beyond_both_lines(metric: Metric, data: st.DataObject) -> None:
     number = st.floats(min_value=-2, max_value=100, allow_nan=False) | st.floats(min_value=-0.4, max_value=1.2)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from signals.series import Panel, Series, days, hours
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +87,7 @@ def last(of: Panel, how: Callable[[Series], Series]) -> float:
 
 
 @pytest.mark.parametrize("name", OPERATORS)
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(rows=_TWO)
 def test_newest_row_equals_whole_history_and_no_row_knows_the_future(name: str, rows: list[tuple[float, ...]]) -> None:
     of = panel([[row[0], row[1]] for row in rows], [[row[2], row[3]] for row in rows])

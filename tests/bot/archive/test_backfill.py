@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 import structlog
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from bot.archive.backfill import Backfill, Result, Step
@@ -28,6 +28,7 @@ from bot.config import Config
 from storage.engine.database import Store
 from storage.market import coverage, differences, points
 from storage.market.points import Points
+from tests.examples import examples
 from tests.fakes.archive import FakeArchive, Listed, coins, price
 from tests.fakes.exchange import FakeExchange
 
@@ -248,7 +249,7 @@ async def test_yesterday_replaces_what_came_live_and_says_where_it_differs(
     assert at[1] - at[0] == 34_000, "what the archive has not stays"
 
 
-@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(1, 8), min_size=1, max_size=3))
 async def test_however_it_was_read_the_history_is_the_same(tmp_path: Path, runs: list[int]) -> None:
     async with FakeArchive(YESTERDAY, (BTC,), gone={name("metrics", "2026-11-14")}) as archive:

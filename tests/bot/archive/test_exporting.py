@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.archive import exporting as command
@@ -25,6 +25,7 @@ from storage.engine.database import Store
 from storage.market import history, points
 from storage.market.points import Points
 from tests.bot.commandline import here as perpulse
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -141,7 +142,7 @@ def anything(draw: st.DrawFn) -> list[Points]:
 
 
 @given(anything())
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_any_table_comes_back_the_same(batches: list[Points]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

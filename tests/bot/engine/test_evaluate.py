@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import demo
@@ -24,6 +24,7 @@ from storage.engine.database import Store
 from storage.market import points
 from storage.market.points import Points
 from storage.people import destinations
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -392,7 +393,7 @@ def copied(whole: Path, name: str) -> Store:
 
 
 @given(cuts=st.sets(st.integers(24, 433 * 24), min_size=1, max_size=8))
-@settings(max_examples=4)
+@examples(4)
 def test_in_any_pieces_it_is_the_same_winter(whole: Path, at_once: list[dict[str, Any]], cuts: set[int]) -> None:
     store = copied(whole, "pieces")
     for hours in (*sorted(cuts), 434 * 24):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from bot.engine.evaluate import judge
@@ -24,6 +24,7 @@ from storage.engine.database import Store
 from storage.market import panels, points
 from storage.market.points import Points
 from storage.people import destinations
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -221,7 +222,7 @@ HOLES = st.dictionaries(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(holes=HOLES, seed=st.integers(0, 2**16))
 def test_no_set_of_venues_falls_further_than_one_of_them_did(
     tmp_path_factory: pytest.TempPathFactory, holes: Mapping[str, list[tuple[int, int]]], seed: int

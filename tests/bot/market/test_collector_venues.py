@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.market.collector import WIDEST, Market
@@ -19,6 +19,7 @@ from bot.market.exchange.venue import CcxtVenue
 from bot.market.providers.defillama import DefiLlama
 from signals.venues import source_title
 from storage.market.points import Newest, Points
+from tests.examples import examples
 from tests.fakes.exchange import Clock, FakeExchange
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def level(venue: str, asset: str, at: datetime, **columns: float) -> Points:
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     odd=st.integers(0, 3),
     factor=st.one_of(st.floats(1.07, 50), st.floats(0.02, 0.93)),

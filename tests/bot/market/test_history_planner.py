@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.archive.gaps import Closing
@@ -21,6 +21,7 @@ from storage.engine.database import Store
 from storage.market import coverage, owed, points
 from storage.market.coverage import Gap
 from storage.market.points import Newest, Points
+from tests.examples import examples
 from tests.fakes.exchange import Clock
 
 if TYPE_CHECKING:
@@ -309,7 +310,7 @@ def days_of_a_bot(draw: st.DrawFn) -> list[tuple[float, bool, frozenset[int]]]:
 
 
 @given(rounds=days_of_a_bot(), topic=st.sampled_from(sorted(NAMES)))
-@settings(deadline=None, max_examples=10)
+@examples(10)
 def test_after_any_stops_and_failures_no_past_is_missing(  # noqa: C901 -- a whole life, told in one place
     rounds: list[tuple[float, bool, frozenset[int]]], topic: Topic
 ) -> None:

@@ -16,13 +16,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
 
 from bot.tape.lines import Answered, Heard
 from bot.tape.playing import Tape
 from tests.bot.commandline import here
 from tests.bot.tape.taping import NOW, alarms, changed, played, world
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -339,12 +340,12 @@ FAULTS = st.sampled_from([BROKEN + TWISTED, BROKEN + TWISTED[:-2]]).flatmap(
         st.tuples(st.integers(0, 9999), st.sampled_from(kinds), st.integers(0, 9999)), min_size=20, max_size=30
     )
 )
-# Ten tapes, 250 faults; `make fuzz` plays 400 of them, ten thousand faults. Shrinking would play hundreds more.
-TAPES = 10 if settings.default is None or settings.default.max_examples <= 100 else 400
+# Ten tapes, 250 faults, under the whole profile; `make fuzz` plays fifty times as many. Nothing is shrunk:
+# that would play hundreds more.
 
 
-@settings(
-    max_examples=TAPES,
+@examples(
+    10,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import structlog
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgba
 from PIL import Image
@@ -29,6 +29,7 @@ from handlers.charts.process import Draughtsman
 from handlers.reply import Picture, from_json, to_json
 from signals.metric import Chart, Metric, Watch, above, at_least, at_most, below, level, metrics
 from signals.series import Panel
+from tests.examples import examples
 
 HOUR, DAY = 3600, 86400
 START = 1_759_276_800  # 2025-10-01 00:00 UTC
@@ -147,7 +148,7 @@ def test_late_and_early_settlements_are_no_holes():
 
 
 @given(st.integers(401, 2000), st.integers(), st.sampled_from([0, 0.01, 0.3, 0.9]))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_thinning_keeps_the_extremes_and_the_ends(count, seed, unknown):
     random = Random(seed)
     values = [None if random.random() < unknown else random.gauss(0, 1e9) for _ in range(count)]

@@ -5,12 +5,12 @@ import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from signals.alerts.episodes import State, Transition, from_json, step, to_json
 from signals.metric import Level, above, at_least, at_most, below, level, watches
+from tests.examples import examples
 
 HOUR = timedelta(hours=1)
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -311,5 +311,5 @@ class AnyCourse(RuleBasedStateMachine):
         assert self.state.told == self.told_rank
 
 
-AnyCourse.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+AnyCourse.TestCase.settings = examples(60, stateful_step_count=40)
 TestAnyCourse = AnyCourse.TestCase

@@ -7,13 +7,14 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from signals.liquidation import LiquidationError, NoTierTable, Position, Shelf, margin_for, quote, tiers
 from signals.liquidation.funding import HOURS_A_YEAR, MONTH_H, PastRate, rate_cases
 from signals.liquidation.nearness import Day, days_that_far
 from signals.liquidation.tables import symbols
+from tests.examples import examples
 
 MARKETS = [
     ("binance", "linear"),
@@ -31,7 +32,7 @@ MARKETS = [
 
 
 @pytest.mark.parametrize("market", MARKETS, ids="-".join)
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     side=st.sampled_from(["long", "short"]),
     usd=st.floats(100.0, 2e6),

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -21,6 +20,7 @@ from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Claim, Notice
 from storage.engine.database import Store
 from storage.people import destinations
+from tests.examples import examples
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 LIFE = timedelta(hours=1)
@@ -196,5 +196,5 @@ class Life(RuleBasedStateMachine):
         assert not lost
 
 
-Life.TestCase.settings = settings(max_examples=60, stateful_step_count=50)
+Life.TestCase.settings = examples(60, stateful_step_count=50)
 TestLife = Life.TestCase

@@ -256,6 +256,7 @@ def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.mark.real_migrations
 def test_an_older_file_is_copied_first_and_then_brought_up_to_date(older: Path) -> None:
     store = Store(older)
     assert names(store) == ["old"]
@@ -270,6 +271,7 @@ def test_an_older_file_is_copied_first_and_then_brought_up_to_date(older: Path) 
         assert old.execute("SELECT 1 FROM sqlite_master WHERE name = 'series'").fetchall() == []
 
 
+@pytest.mark.real_migrations
 def test_a_step_that_fails_leaves_the_file_as_it_was(older: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def m003_broken(database) -> None:
         database.execute("CREATE TABLE half_done (a INTEGER)")

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from storage.engine.database import Store
 from storage.market import panels, points, sums
 from storage.market.points import Points
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,7 +114,7 @@ def test_nothing_known(tmp_path: Path) -> None:
         sums.total(store, "BTC", "close", step=HOUR, start=START, end=END)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(holes=st.dictionaries(st.sampled_from(list(VENUES)), st.tuples(st.integers(0, 99), st.integers(1, 100))))
 def test_no_silence_makes_a_move(tmp_path_factory: pytest.TempPathFactory, holes: dict[str, tuple[int, int]]) -> None:
     store = Store(tmp_path_factory.mktemp("sums") / "a.db")

@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.archive.importing import Imported, ImportRefused, Row, read_file
 from bot.archive.importing.neutral import parse_time
 from signals.inputs import INPUTS, LEVELS
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -334,7 +335,7 @@ def lines(draw: st.DrawFn) -> tuple[Row, str]:
     return row, ",".join(f"{quote}{field}{quote}" for field in fields) + end
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(lines(), max_size=12, unique_by=lambda each: each[0][:4]))
 def test_valid_rows_read_back_equal_in_any_spelling(
     tmp_path_factory: pytest.TempPathFactory, written: list[tuple[Row, str]]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 import structlog
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 from telegram.error import InvalidToken, NetworkError, RetryAfter, TelegramError, TimedOut
@@ -25,6 +25,7 @@ from handlers.channels.telegram.errors import failure
 from handlers.channels.telegram.render import clip, render
 from handlers.command import Asker, Deps, command, commands
 from handlers.reply import Block, Button, Buttons, Line, Picture, Reply, Table
+from tests.examples import examples
 from tests.fakes.bot_api import TOKEN, BotApi
 from tests.fakes.telegram_chats import (
     ANONYMOUS_ADMIN,
@@ -399,7 +400,7 @@ blocks_of_anything = st.lists(
 ).map(tuple)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(blocks=blocks_of_anything, limit=st.sampled_from((1024, 4096)), repeat=st.booleans())
 @example(blocks=(Line("😀" * 5000, "headline"),), limit=4096, repeat=True)
 @example(blocks=tuple(Line("x" * 500, "caveat") for _ in range(2000)), limit=1024, repeat=False)
@@ -423,7 +424,7 @@ def test_whatever_is_said_telegram_accepts_it(blocks: tuple[Block, ...], limit: 
     assert not re.search(r"@\w", shown)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     text=st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=300)
     | st.sampled_from(("<b>", "&lt;")),

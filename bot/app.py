@@ -37,7 +37,7 @@ from handlers.charts.process import Draughtsman
 from handlers.command import Deps
 from storage.alerts import outbox
 from storage.engine.database import Store, StoreError
-from storage.market import owed, points, source_state
+from storage.market import coverage, points, source_state
 from storage.people import destinations
 
 if TYPE_CHECKING:
@@ -288,7 +288,7 @@ def build(
         clock=clock.now,
         remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
         in_trouble=lambda: cast("dict[str, State]", source_state.told(store)),
-        owed=lambda: owed.read(store),
+        owed=lambda: coverage.owed(store),
         chance=_chance(edge),
     )
     draughtsman = Draughtsman()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from signals.liquidation import LiquidationError
 from signals.liquidation.watching import Worth, distance_to, worth
-from storage.market import settlements
+from storage.market import ranges, settlements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,7 +142,7 @@ class Looker:
     def typical(self, asset: str, now: datetime) -> float | None:
         """Return the mean absolute move of a day, as a fraction; None where too few days are stored."""
         found: float | None = self._keep(
-            ("day", asset), now, lambda: settlements.typical_move(self._store, asset, _hour(now))
+            ("day", asset), now, lambda: ranges.typical_move(self._store, asset, _hour(now))
         )
         return found
 
@@ -152,7 +152,7 @@ class Looker:
             self._marks = now, {}
         found = self._marks[1]
         if (asset, venue) not in found:
-            found[asset, venue] = settlements.mark(self._store, asset, venue)
+            found[asset, venue] = ranges.mark(self._store, asset, venue)
         return found[asset, venue]
 
     def _settled(self, each: Watched, now: datetime) -> Any:

@@ -25,9 +25,9 @@ async def refresh(deps: Deps, every: Sequence[Watched]) -> None:
     """Bring the prices of typed positions up to date where they are not."""
     from handlers.position_now import FRESH  # noqa: PLC0415 - opens the database
     from signals.liquidation.watching import stored_as  # noqa: PLC0415 - as above
-    from storage.market import settlements  # noqa: PLC0415 - as above
+    from storage.market import ranges  # noqa: PLC0415 - as above
 
     for asset, venue in dict.fromkeys((each.stake.asset, each.stake.listed) for each in every if each.followed is None):
-        newest = settlements.mark(deps.store, asset, venue)
+        newest = ranges.mark(deps.store, asset, venue)
         if newest is None or deps.now - newest.at > FRESH:
             await deps.refresh(stored_as(asset)[0])

@@ -22,7 +22,7 @@ from bot.archive.parsing import KEPT_FINE
 from bot.market.exchange.recipe import Unreadable
 from bot.market.source import NotOffered, SourceError
 from signals.units import HOUR
-from storage.market import coverage, differences, points, thinning
+from storage.market import coverage, differences, points, retention
 from storage.market.coverage import ArchiveFile, Gap
 
 if TYPE_CHECKING:
@@ -365,7 +365,7 @@ class Backfill:
         for asset, begin in self._beginnings.items():
             coverage.forget_before(self._store, asset, VENUE, begin)
         for contract, first in listed.items():
-            thinning.thin(self._store, contract.asset, VENUE, before=before)
+            retention.thin(self._store, contract.asset, VENUE, before=before)
             self._asked[contract.asset] = datetime(first.year, first.month, first.day, tzinfo=UTC)
         self.look()
 

@@ -22,7 +22,7 @@ from bot.archive.binance_vision import VENUE
 from bot.market.exchange.recipe import Unreadable, number, points, stamp
 from bot.market.validation import Border
 from signals.units import HOUR, from_ms, to_ms
-from storage.market import thinning
+from storage.market import retention
 from storage.market.coverage import Gap
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def funding(file: File, content: bytes, now: datetime) -> Read:
     found = lines(file, content, _FUNDING)
     inside = range(to_ms(file.start), to_ms(file.end))
     rows = gather(found, lambda row: _settlement(row, inside), lambda _: None)
-    table = points(file.contract, *in_columns(rows, ("funding_rate", "funding_interval_hours")))
+    table = replace(points(file.contract, *in_columns(rows, ("funding_rate", "funding_interval_hours"))), settled=True)
     read = finish(file, table, rows, now, {})
     return replace(read, gaps=tuple(_unsettled(file, read.points)))
 
@@ -331,8 +331,8 @@ def finish(
         gaps += holes(file, group, places, {places.of(at) for at in filled}, why)
     said = [*rows.said, *_told(Counter((out.name, out.reason) for out in rejected if out.value == out.value))]
     kept = good.frame
-    if good.step is None and file.end <= now - KEPT_FINE:
-        kept = thinning.hourly(kept)
+    if good.step is None and not good.settled and file.end <= now - KEPT_FINE:
+        kept = retention.hourly(kept)
     whole_rows = {to_ms(out.at) for out in rejected} - set(stamps(good.frame.index))
     return Read(
         points=(replace(good, frame=kept),) if len(kept) else (),

@@ -19,7 +19,7 @@ from handlers.command import Refused
 from handlers.words import wording
 from signals.assets import assets_of
 from storage.engine.database import Store
-from storage.market import coverage, owed, points
+from storage.market import coverage, points
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -95,7 +95,7 @@ async def close_gap(
         [each for each in every if "bars" in each.offers],
         clock=clock.now,
         remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
-        owed=lambda: owed.read(store),
+        owed=lambda: coverage.owed(store),
     )
     Closing(market.owe).close((gap for each in gaps.values() for gap in each), clock.now())
     events = []

@@ -16,7 +16,7 @@ from handlers.words.alerts import Told
 from signals.inputs import MARKET
 from signals.venues import source_title
 from storage.alerts import outbox
-from storage.market import coverage, options, owed, points, source_state
+from storage.market import coverage, options, points, source_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -130,7 +130,7 @@ def keep(store: Store, found: Collected) -> None:
     """Write what a round brought and what is owed after it, both or neither; a gap that was answered is one no more."""
     with store.write():
         points.write(store, found.points)
-        owed.note(store, found.owed)
+        coverage.note_owed(store, found.owed)
         for venue, asset in {(venue, asset) for (venue, _, asset), since in found.owed.items() if since is None}:
             coverage.heal(store, asset, venue)
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bot.market.breaker import State
     from bot.market.history_planner import Question, Remembered
     from bot.market.source import Found
-    from storage.market.owed import Debt
+    from storage.market.coverage import Debt
     from storage.market.points import Points
 
 AT_ONCE: Final = 4  # questions to one host at a time

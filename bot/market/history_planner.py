@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bot.market.source import Topic
     from bot.market.source_state import Line
-    from storage.market.owed import Debt
+    from storage.market.coverage import Debt
     from storage.market.points import Newest
 
     Remembered = Callable[[str, str, str], Newest | None]

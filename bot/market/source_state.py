@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from bot.market.breaker import Breaker, State
     from bot.market.source import Source, Topic
+    from storage.market.coverage import Debt
     from storage.market.options import Chain
-    from storage.market.owed import Debt
     from storage.market.points import Points
 
 TOLD_AFTER: Final = 3  # failed rounds in a row: one lost answer is not news

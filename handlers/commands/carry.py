@@ -175,10 +175,10 @@ def _past(deps: Deps, asset: str, rate: _Rate) -> RateCases | None:
     """Return what funding has been at the venue of the rate; None where nothing of it is stored."""
     if rate.venue is None:
         return None
-    from storage.market import funding_past  # noqa: PLC0415 - as above
+    from storage.market import settlements  # noqa: PLC0415 - as above
 
     before = deps.now - YEAR - timedelta(days=1)
-    rates = funding_past.hourly(deps.store, asset, rate.venue, start=before, end=deps.now)
+    rates = settlements.hourly(deps.store, asset, rate.venue, start=before, end=deps.now)
     return paid.rate_cases(rates, int(deps.now.timestamp() // 3600)) if rates else None
 
 

@@ -41,7 +41,6 @@ JUDGED_EVERY = dt.timedelta(minutes=1)
 
 _HOUR_MS = 3_600_000
 _DAY_MS = 86_400_000
-_SETTLING_MS = 5_000  # a settlement is stamped within seconds of its hour
 _BEFORE_MS = 300_000
 _LONGEST_H = 8.0
 _SHARE_LEFT = 1e-9  # of the value: a margin that funding has eaten whole
@@ -245,21 +244,24 @@ def line_of(lines: Sequence[float], rank: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class RateRow:
-    """A stored row that speaks of funding: time in ms, rate, hours between settlements, mark price; None unknown."""
+    """A stored row that speaks of funding: time in ms, rate, hours between settlements, mark price; None unknown.
+
+    settled: the rate was paid; else it was announced.
+    """
 
     at: int
     rate: float | None
     interval_h: float | None
     mark: float | None
+    settled: bool = False
 
 
 def settlements(rows: Iterable[RateRow], closes: Mapping[int, float], *, otherwise: float) -> list[Settlement]:
     """Find the settlements in stored rows, in the order of time.
 
-    A settled rate is stored at its hour without a mark price; a live one carries the mark of its moment and only
-    announces. Where the settled one is gone (old rows are thinned), the rate last announced before the hour takes its
-    place. Mark: the nearest stored within five minutes, else the close of that hour (`closes`, by ms), else
-    `otherwise`. A rate whose hour does not fit its own interval is no settlement.
+    Where no settled rate of an hour is known, the one last announced within five minutes before it takes its place.
+    Mark: the nearest stored within five minutes, else the close of that hour (`closes`, by ms), else `otherwise`. A
+    rate whose hour does not fit its own interval is no settlement.
     """
     exact: dict[int, RateRow] = {}
     announced: dict[int, RateRow] = {}
@@ -271,10 +273,10 @@ def settlements(rows: Iterable[RateRow], closes: Mapping[int, float], *, otherwi
             marks[hour] = abs(away), row.mark
         if row.rate is None:
             continue
-        if away < 0:
-            announced[hour] = row
-        elif away < _SETTLING_MS and (row.mark is None or away == 0):
+        if row.settled:
             exact[hour] = row
+        elif away <= 0:
+            announced[hour] = row
     found = []
     for hour in sorted({*exact, *announced}):
         row = exact.get(hour) or announced[hour]

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from storage.engine.dialect import Trouble
     from storage.engine.sql import Query
+    from storage.engine.work import Row
 
 BUSY_MS = 10_000
 
@@ -58,11 +60,10 @@ class Store:
         """Tell whether there is a file already."""
         return self.path.exists()
 
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        """Read rows; inside `write()` what it has written is seen."""
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """Read rows; inside `write()` what it has written is seen. Goes when every query has a name."""
         with self._reading() as connection:
-            found: list[sqlite3.Row] = connection.execute(sql, parameters).fetchall()
-        return found
+            return connection.execute(sql, parameters).fetchall()
 
     def tuples(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Read rows by place alone, for thousands of them: names cost a third of the time."""
@@ -71,12 +72,12 @@ class Store:
             cursor.row_factory = None
             return cursor.execute(sql, parameters).fetchall()
 
-    def read(self, query: Query, **values: Any) -> list[sqlite3.Row]:
+    def read(self, query: Query, **values: Any) -> list[Row]:
         """Read the rows of a named query; inside `write()` what it has written is seen."""
         with self._reading() as connection:
             return connection.execute(query.text, values).fetchall()
 
-    def read_one(self, query: Query, **values: Any) -> sqlite3.Row | None:
+    def read_one(self, query: Query, **values: Any) -> Row | None:
         """Read one row of a named query, or None."""
         found = self.read(query, **values)
         return found[0] if found else None
@@ -88,8 +89,8 @@ class Store:
             cursor.row_factory = None
             return cursor.execute(query.text, values).fetchall()
 
-    def one(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Row | None:
-        """Read one row, or None."""
+    def one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """Read one row, or None; goes as `rows` does."""
         found = self.rows(sql, parameters)
         return found[0] if found else None
 
@@ -127,7 +128,7 @@ class Store:
         with self._writing:
             self._prepare()
             try:
-                busy = self._writing_line().connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                busy = self._writing_line().connection.execute(SQLITE.empty_log).fetchone()[0]
             except sqlite3.DatabaseError as error:
                 raise self._explained(error) from error
             return not busy
@@ -203,18 +204,15 @@ class Store:
         if not self.path.exists() or self.path.stat().st_size == 0:
             return ()
         with closing(sqlite3.connect(self.path, timeout=BUSY_MS / 1000)) as connection:
-            tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            if "_sqlite_migrations" not in tables:
+            tables = [row[0] for row in connection.execute(SQLITE.tables)]
+            if SQLITE.steps_table not in tables:
                 if tables:
                     raise StoreError(
                         f"{self.path} is a database of another program (it has the table {tables[0]!r}). "
                         "Choose another file with --db."
                     )
                 return ()
-            rows = connection.execute(
-                "SELECT name FROM _sqlite_migrations WHERE migration_set = ? ORDER BY rowid", (migrations.SET,)
-            )
-            return tuple(row[0] for row in rows)
+            return tuple(row[0] for row in connection.execute(SQLITE.steps, {"set": migrations.SET}))
 
     def _back_up(self, last: str) -> None:
         """Copy the file before changing its schema: the way back when an update goes wrong."""
@@ -230,23 +228,18 @@ class Store:
             text = "readonly"
         elif isinstance(error, OSError):
             return StoreError(f"{self.path} cannot be used: {error.strerror or text}. Give another file with --db.")
-        for part, what in _TROUBLES.items():
-            if part in text:
-                return StoreError(what.format(path=self.path, name=self.path.name))
+        trouble = SQLITE.trouble(text)
+        if trouble:
+            return StoreError(_SAID[trouble].format(path=self.path, name=self.path.name))
         return StoreError(f"{self.path}: {text}")
 
 
-_RIGHTS = "{path} cannot be written: check the rights of the folder, or give --db PATH."
-_DAMAGED = (
-    "{path} is damaged or no database. Move it away, or put a copy back ({name}.*.bak beside it, if there is one)."
-)
-# What SQLite says, and what to do about it.
-_TROUBLES: Mapping[str, str] = {
-    "readonly": _RIGHTS,
-    "unable to open": _RIGHTS,
-    "not a database": _DAMAGED,
-    "malformed": _DAMAGED,
-    "locked": "{path} is in use by another program that does not let go. Stop it and try again.",
-    "disk is full": "the disk that holds {path} is full. Make room; nothing stored was lost.",
-    "disk I/O": "the disk that holds {path} does not work: {name} could not be read or written. Look at the disk.",
+_SAID: Mapping[Trouble, str] = {
+    "rights": "{path} cannot be written: check the rights of the folder, or give --db PATH.",
+    "damaged": (
+        "{path} is damaged or no database. Move it away, or put a copy back ({name}.*.bak beside it, if there is one)."
+    ),
+    "busy": "{path} is in use by another program that does not let go. Stop it and try again.",
+    "full": "the disk that holds {path} is full. Make room; nothing stored was lost.",
+    "disk": "the disk that holds {path} does not work: {name} could not be read or written. Look at the disk.",
 }

@@ -1,12 +1,17 @@
-"""What only SQLite can say, named in one place: the words that queries use, and the settings of a connection."""
+"""What only SQLite can say, named in one place: words of queries, statements about the file, and what its errors mean.
+
+Migrations are not among it: a step is literal, and another database would have steps of its own.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+Trouble = Literal["rights", "damaged", "busy", "full", "disk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,13 +19,24 @@ class Dialect:
     """How one database says what the standard leaves open.
 
     words: what `{word}` in a query becomes. begin: opens a transaction that will write. settings: statements that are
-    run on each new connection.
+    run on each new connection. empty_log: moves what was written into the file itself; its first value is true where
+    somebody is in the way. tables: the names of all tables. steps_table, steps: where applied migrations are kept, and
+    their names of one `:set`, in order. troubles: parts of error texts, and what is the matter.
     """
 
     name: str
     words: Mapping[str, str]
     begin: str
     settings: tuple[str, ...]
+    empty_log: str
+    tables: str
+    steps_table: str
+    steps: str
+    troubles: Mapping[str, Trouble]
+
+    def trouble(self, text: str) -> Trouble | None:
+        """Tell what is the matter by the text of an error; None where it is nothing that a person can mend."""
+        return next((what for part, what in self.troubles.items() if part in text), None)
 
 
 SQLITE: Final = Dialect(
@@ -35,4 +51,17 @@ SQLITE: Final = Dialect(
         "PRAGMA secure_delete = ON",  # what is deleted is gone from the file too, see Store.empty_log
         "PRAGMA synchronous = FULL",  # a notice written is never lost, a power cut included
     ),
+    empty_log="PRAGMA wal_checkpoint(TRUNCATE)",
+    tables="SELECT name FROM sqlite_master WHERE type = 'table'",
+    steps_table="_sqlite_migrations",  # sqlite-utils names it
+    steps="SELECT name FROM _sqlite_migrations WHERE migration_set = :set ORDER BY rowid",
+    troubles={
+        "readonly": "rights",
+        "unable to open": "rights",
+        "not a database": "damaged",
+        "malformed": "damaged",
+        "locked": "busy",
+        "disk is full": "full",
+        "disk I/O": "disk",
+    },
 )

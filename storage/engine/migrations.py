@@ -1,10 +1,13 @@
-"""The schema, one numbered step after another. A step that has shipped is never edited: a change is a new step."""
+"""The schema, one numbered step after another. A step that has shipped is never edited: a change is a new step.
+
+Each step is literal and imports nothing of ours: what it did to the databases that are out there is what it does for
+ever, whatever the rest of the program calls things by then.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
-
-from signals.inputs import BARS, LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,15 +18,19 @@ SET = "perpulse"
 
 def m001_points(db: Any) -> None:
     """Raw series as wide rows: 13 bytes a value against 55 in a long table with text keys."""
-    bars = ", ".join(f"{name} REAL" for name in BARS)
-    levels = ", ".join(f"{name} REAL" for name in LEVELS)
     db.execute(
         "CREATE TABLE bars (asset TEXT NOT NULL, venue TEXT NOT NULL, step INTEGER NOT NULL, at INTEGER NOT NULL, "
-        f"{bars}, PRIMARY KEY (asset, venue, step, at)) STRICT, WITHOUT ROWID"
+        "open REAL, high REAL, low REAL, close REAL, volume_usd REAL, taker_buy_usd REAL, "
+        "liquidated_longs_usd REAL, liquidated_shorts_usd REAL, "
+        "PRIMARY KEY (asset, venue, step, at)) STRICT, WITHOUT ROWID"
     )
     db.execute(
         "CREATE TABLE levels (asset TEXT NOT NULL, venue TEXT NOT NULL, at INTEGER NOT NULL, "
-        f"{levels}, PRIMARY KEY (asset, venue, at)) STRICT, WITHOUT ROWID"
+        "mark_price REAL, index_price REAL, spot_price REAL, open_interest_coin REAL, "
+        "open_interest_usd REAL, funding_rate REAL, funding_interval_hours REAL, long_short_accounts REAL, "
+        "long_short_top_accounts REAL, long_short_top_positions REAL, depth_bids_usd REAL, "
+        "depth_asks_usd REAL, implied_volatility REAL, stablecoin_supply_usd REAL, fear_greed REAL, "
+        "PRIMARY KEY (asset, venue, at)) STRICT, WITHOUT ROWID"
     )
     db.execute(
         "CREATE TABLE source_health (source TEXT NOT NULL, topic TEXT NOT NULL, state TEXT NOT NULL, "
@@ -88,12 +95,98 @@ def m003_directories(db: Any) -> None:
         "first INTEGER NOT NULL, last INTEGER NOT NULL, "
         "PRIMARY KEY (asset, input, venue, step)) STRICT, WITHOUT ROWID"
     )
-    for table, names, step, by_step in (("bars", BARS, "step", ", step"), ("levels", LEVELS, "0", "")):
-        for name in names:
-            db.execute(
-                f"INSERT INTO series SELECT asset, '{name}', venue, {step}, min(at), max(at) "  # noqa: S608 - our names
-                f"FROM {table} WHERE {name} IS NOT NULL GROUP BY asset, venue{by_step}"
-            )
+    db.execute(
+        "INSERT INTO series SELECT asset, 'open', venue, step, min(at), max(at) "
+        "FROM bars WHERE open IS NOT NULL GROUP BY asset, venue, step"
+    )
+    db.execute(
+        "INSERT INTO series SELECT asset, 'high', venue, step, min(at), max(at) "
+        "FROM bars WHERE high IS NOT NULL GROUP BY asset, venue, step"
+    )
+    db.execute(
+        "INSERT INTO series SELECT asset, 'low', venue, step, min(at), max(at) "
+        "FROM bars WHERE low IS NOT NULL GROUP BY asset, venue, step"
+    )
+    db.execute(
+        "INSERT INTO series SELECT asset, 'close', venue, step, min(at), max(at) "
+        "FROM bars WHERE close IS NOT NULL GROUP BY asset, venue, step"
+    )
+    db.execute(
+        "INSERT INTO series SELECT asset, 'volume_usd', venue, step, min(at), max(at) "
+        "FROM bars WHERE volume_usd IS NOT NULL GROUP BY asset, venue, step"
+    )
+    db.execute(
+        "INSERT INTO series SELECT asset, 'taker_buy_usd', venue, step, min(at), max(at) "
+        "FROM bars WHERE taker_buy_usd IS NOT NULL GROUP BY asset, venue, step"
+    )
+    db.execute(
+        "INSERT INTO series SELECT asset, 'liquidated_longs_usd', venue, step, min(at), max(at) "
+        "FROM bars WHERE liquidated_longs_usd IS NOT NULL GROUP BY asset, venue, step"
+    )
+    db.execute(
+        "INSERT INTO series SELECT asset, 'liquidated_shorts_usd', venue, step, min(at), max(at) "
+        "FROM bars WHERE liquidated_shorts_usd IS NOT NULL GROUP BY asset, venue, step"
+    )
+    db.execute(
+        "INSERT INTO series SELECT asset, 'mark_price', venue, 0, min(at), max(at) "
+        "FROM levels WHERE mark_price IS NOT NULL GROUP BY asset, venue"
+    )
+    db.execute(
+        "INSERT INTO series SELECT asset, 'index_price', venue, 0, min(at), max(at) "
+        "FROM levels WHERE index_price IS NOT NULL GROUP BY asset, venue"
+    )
+    db.execute(
+        "INSERT INTO series SELECT asset, 'spot_price', venue, 0, min(at), max(at) "
+        "FROM levels WHERE spot_price IS NOT NULL GROUP BY asset, venue"
+    )
+    db.execute(
+        "INSERT INTO series SELECT asset, 'open_interest_coin', venue, 0, min(at), max(at) "
+        "FROM levels WHERE open_interest_coin IS NOT NULL GROUP BY asset, venue"
+    )
+    db.execute(
+        "INSERT INTO series SELECT asset, 'open_interest_usd', venue, 0, min(at), max(at) "
+        "FROM levels WHERE open_interest_usd IS NOT NULL GROUP BY asset, venue"
+    )
+    db.execute(
+        "INSERT INTO series SELECT asset, 'funding_rate', venue, 0, min(at), max(at) "
+        "FROM levels WHERE funding_rate IS NOT NULL GROUP BY asset, venue"
+    )
+    db.execute(
+        "INSERT INTO series SELECT asset, 'funding_interval_hours', venue, 0, min(at), max(at) "
+        "FROM levels WHERE funding_interval_hours IS NOT NULL GROUP BY asset, venue"
+    )
+    db.execute(
+        "INSERT INTO series SELECT asset, 'long_short_accounts', venue, 0, min(at), max(at) "
+        "FROM levels WHERE long_short_accounts IS NOT NULL GROUP BY asset, venue"
+    )
+    db.execute(
+        "INSERT INTO series SELECT asset, 'long_short_top_accounts', venue, 0, min(at), max(at) "
+        "FROM levels WHERE long_short_top_accounts IS NOT NULL GROUP BY asset, venue"
+    )
+    db.execute(
+        "INSERT INTO series SELECT asset, 'long_short_top_positions', venue, 0, min(at), max(at) "
+        "FROM levels WHERE long_short_top_positions IS NOT NULL GROUP BY asset, venue"
+    )
+    db.execute(
+        "INSERT INTO series SELECT asset, 'depth_bids_usd', venue, 0, min(at), max(at) "
+        "FROM levels WHERE depth_bids_usd IS NOT NULL GROUP BY asset, venue"
+    )
+    db.execute(
+        "INSERT INTO series SELECT asset, 'depth_asks_usd', venue, 0, min(at), max(at) "
+        "FROM levels WHERE depth_asks_usd IS NOT NULL GROUP BY asset, venue"
+    )
+    db.execute(
+        "INSERT INTO series SELECT asset, 'implied_volatility', venue, 0, min(at), max(at) "
+        "FROM levels WHERE implied_volatility IS NOT NULL GROUP BY asset, venue"
+    )
+    db.execute(
+        "INSERT INTO series SELECT asset, 'stablecoin_supply_usd', venue, 0, min(at), max(at) "
+        "FROM levels WHERE stablecoin_supply_usd IS NOT NULL GROUP BY asset, venue"
+    )
+    db.execute(
+        "INSERT INTO series SELECT asset, 'fear_greed', venue, 0, min(at), max(at) "
+        "FROM levels WHERE fear_greed IS NOT NULL GROUP BY asset, venue"
+    )
     # One notice per change of an episode: announcing it twice is harmless.
     db.execute("CREATE UNIQUE INDEX notices_once ON notices (episode, kind, at) WHERE episode IS NOT NULL")
     db.execute("CREATE INDEX outbox_sending ON outbox (destination) WHERE state = 'sending'")
@@ -182,17 +275,36 @@ def m010_history_kept_up(db: Any) -> None:
     )
 
 
-_STEPS: tuple[Callable[[Any], None], ...] = (
-    m001_points,
-    m002_alerts,
-    m003_directories,
-    m004_default_venue,
-    m005_coverage,
-    m006_positions,
-    m007_liquidation_hours,
-    m008_options,
-    m009_positions_looked_at,
-    m010_history_kept_up,
+def m011_settlements(db: Any) -> None:
+    """Funding as it was settled: facts of their own, beside the rates that venues announce.
+
+    Until now a settlement was a row of `levels` within five minutes after the hour that had no mark price beside it.
+    """
+    db.execute(
+        "CREATE TABLE settlements (asset TEXT NOT NULL, venue TEXT NOT NULL, at INTEGER NOT NULL, "
+        "funding_rate REAL NOT NULL, funding_interval_hours REAL, "
+        "PRIMARY KEY (asset, venue, at)) STRICT, WITHOUT ROWID"
+    )
+    db.execute(
+        "INSERT INTO settlements SELECT asset, venue, at, funding_rate, funding_interval_hours FROM levels "
+        "WHERE funding_rate IS NOT NULL AND mark_price IS NULL AND at % 3600000 < 300000"
+    )
+    db.execute(
+        "UPDATE levels SET funding_rate = NULL, funding_interval_hours = NULL "
+        "WHERE funding_rate IS NOT NULL AND mark_price IS NULL AND at % 3600000 < 300000"
+    )
+    db.execute(
+        "DELETE FROM levels WHERE mark_price IS NULL AND index_price IS NULL AND spot_price IS NULL "
+        "AND open_interest_coin IS NULL AND open_interest_usd IS NULL AND funding_rate IS NULL "
+        "AND funding_interval_hours IS NULL AND long_short_accounts IS NULL AND long_short_top_accounts IS NULL "
+        "AND long_short_top_positions IS NULL AND depth_bids_usd IS NULL AND depth_asks_usd IS NULL "
+        "AND implied_volatility IS NULL AND stablecoin_supply_usd IS NULL AND fear_greed IS NULL"
+    )
+
+
+# The functions above that are named m001_..., in the order in which they stand.
+_STEPS: tuple[Callable[[Any], None], ...] = tuple(
+    step for name, step in list(globals().items()) if re.fullmatch(r"m\d{3}_\w+", name)
 )
 NAMES = tuple(step.__name__ for step in _STEPS)
 

@@ -2,7 +2,8 @@
 
 A file is a row of queries, each under a line `-- name: <name>`; comment lines below it say what it is for. Parameters
 are written `:name`. What is not the same in every database is written `{word}` and filled in by the dialect; what the
-caller fills in (columns of inputs) is written `{word}` too and given to `filled`.
+caller fills in (columns of inputs) is written `{word}` too and given to `filled`. A part that is repeated for each of
+these names is written `{word|part}`, with `*` where the name stands; `{word| OR |part}` says what stands in between.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _NAME: Final = re.compile(r"^-- name: ([a-z][a-z0-9_]*)$", re.MULTILINE)
 _COMMENT: Final = re.compile(r"^\s*--.*\n?", re.MULTILINE)
-_WORD: Final = re.compile(r"\{([a-z_]+)\}")
+_WORD: Final = re.compile(r"\{([a-z_]+)(?:(?:\|([^{}|]+))?\|([^{}|]+))?\}")
 _COLUMNS: Final = re.compile(r"[a-z][a-z0-9_]*(, [a-z][a-z0-9_]*)*")
 
 
@@ -39,11 +40,21 @@ class Query:
         for word, text in words.items():
             if not _COLUMNS.fullmatch(text):
                 raise ValueError(f"{self.name}: {word} must be names, not {text!r}")
-        return Query(self.name, _WORD.sub(lambda found: words.get(found[1], found[0]), self.text))
+        return Query(self.name, _WORD.sub(lambda found: _repeated(found, words), self.text))
 
     def spelt(self, **parts: str) -> Query:
         """Fill in SQL that was made of our own words, where names alone will not do (an upsert over all columns)."""
         return Query(self.name, _WORD.sub(lambda found: parts.get(found[1], found[0]), self.text))
+
+
+def _repeated(found: re.Match[str], words: Mapping[str, str]) -> str:
+    """Return what a word becomes: the names, or a part once for each of them; itself where nothing is given for it."""
+    word, between, part = found.groups()
+    if word not in words:
+        return found[0]
+    if part is None:
+        return words[word]
+    return (between or ", ").join(part.replace("*", name) for name in words[word].split(", "))
 
 
 class Queries:

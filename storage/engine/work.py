@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from storage.engine.sql import Query
+
+
+class Row(Protocol):
+    """One row that was read: values by name or by place, in the order of the query."""
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return the value of a column."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]:
+        """Go through the values."""
+        ...
 
 
 class Work:
@@ -31,13 +43,13 @@ class Work:
         """Run a statement once for each row and return how many rows were changed in all."""
         return self.connection.executemany(query.text, rows).rowcount
 
-    def rows(self, query: Query, **values: Any) -> list[sqlite3.Row]:
+    def rows(self, query: Query, **values: Any) -> list[Row]:
         """Read rows."""
         return self.connection.execute(query.text, values).fetchall()
 
-    def one(self, query: Query, **values: Any) -> sqlite3.Row | None:
+    def one(self, query: Query, **values: Any) -> Row | None:
         """Read one row, or None."""
-        found: sqlite3.Row | None = self.connection.execute(query.text, values).fetchone()
+        found: Row | None = self.connection.execute(query.text, values).fetchone()
         return found
 
     def execute(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> sqlite3.Cursor:

@@ -1,4 +1,4 @@
-"""What history there is and what is missing: files of an archive that were read, and gaps that nobody can fill.
+"""What history there is and what is missing: files that were read, gaps that nobody can fill, pasts that are owed.
 
 A gap is a fact of its own, never an absence to be guessed from rows: windows and base rates that touch one say so.
 """
@@ -7,22 +7,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from signals.inputs import INPUTS
-from signals.units import from_ms, to_ms
-from storage.market import points
+from signals.units import HOUR, HOUR_MS, MINUTE_MS, from_ms, to_ms
+from storage.engine.sql import queries
+from storage.market import points, settlements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from storage.engine.database import Store
 
+SQL: Final = queries("storage.market")
 State = Literal["read", "missing", "damaged"]
+Debt: TypeAlias = "tuple[str, str, str]"  # venue, topic, asset
 _FIRST_FIGURE: Final = timedelta(hours=12)
-_HOUR_MS: Final = 3_600_000
-_SETTLING_MS: Final = 300_000  # a settlement is published within so much of its hour, and has no mark price beside it
+_LATE_MS: Final = 5 * MINUTE_MS  # a settlement is published within so much of its hour
 _LONGEST: Final = 8.0  # hours between two settlements; where a source tells more, one between them is missing
 _SPEAKS: Final = {  # whose values say that a group is known
     "bars": "close",
@@ -59,18 +61,19 @@ class Gap:
 def remember(store: Store, file: ArchiveFile) -> None:
     """Note what became of a file. Inside the transaction that stores its points, so that both are true or neither."""
     with store.write() as work:
-        work.execute(
-            "INSERT OR REPLACE INTO archive_files (path, state, checksum, row_count, asked) VALUES (?, ?, ?, ?, ?)",
-            (file.path, file.state, file.checksum, file.rows, to_ms(file.asked)),
+        work.run(
+            SQL.keep_archive_file,
+            path=file.path,
+            state=file.state,
+            checksum=file.checksum,
+            rows=file.rows,
+            asked=to_ms(file.asked),
         )
 
 
 def files(store: Store, prefix: str = "") -> dict[str, ArchiveFile]:
     """Return every file that was asked for, by path; with `prefix`, those whose path begins so."""
-    found = store.rows(
-        "SELECT path, state, checksum, row_count, asked FROM archive_files WHERE substr(path, 1, ?) = ?",
-        (len(prefix), prefix),
-    )
+    found = store.read(SQL.archive_files, prefix=prefix)
     return {
         row["path"]: ArchiveFile(row["path"], row["state"], row["checksum"], row["row_count"], from_ms(row["asked"]))
         for row in found
@@ -89,13 +92,21 @@ def replace_gaps(
 ) -> None:
     """Put the gaps found in [start, end) in the place of those known there: a file that was re-issued heals them."""
     with store.write() as work:
-        work.executemany(
-            "DELETE FROM gaps WHERE asset = ? AND venue = ? AND input_group = ? AND start >= ? AND start < ?",
-            [(asset, venue, group, to_ms(start), to_ms(end)) for group in groups],
-        )
-        work.executemany(
-            "INSERT OR REPLACE INTO gaps (asset, venue, input_group, start, until, reason) VALUES (?, ?, ?, ?, ?, ?)",
-            [(each.asset, each.venue, each.group, to_ms(each.start), to_ms(each.end), each.reason) for each in gaps],
+        for group in groups:
+            work.run(SQL.drop_gaps, asset=asset, venue=venue, group=group, start=to_ms(start), end=to_ms(end))
+        work.many(
+            SQL.keep_gap,
+            [
+                {
+                    "asset": gap.asset,
+                    "venue": gap.venue,
+                    "group": gap.group,
+                    "start": to_ms(gap.start),
+                    "end": to_ms(gap.end),
+                    "reason": gap.reason,
+                }
+                for gap in gaps
+            ],
         )
 
 
@@ -105,34 +116,25 @@ def forget_before(store: Store, asset: str, venue: str, at: datetime) -> None:
     Neither is the way from the listing to the first settlement or measurement, which may be half a day.
     """
     with store.write() as work:
-        work.execute(
-            "DELETE FROM gaps WHERE asset = ? AND venue = ? AND start < ? AND until <= ?",
-            (asset, venue, to_ms(at), to_ms(at + _FIRST_FIGURE)),
-        )
-        work.execute(
-            "UPDATE OR REPLACE gaps SET start = ? WHERE asset = ? AND venue = ? AND start < ?",
-            (to_ms(at), asset, venue, to_ms(at)),
-        )
+        begin = to_ms(at)
+        work.run(SQL.drop_gaps_before, asset=asset, venue=venue, at=begin, first=to_ms(at + _FIRST_FIGURE))
+        work.run(SQL.drop_gaps_begun, asset=asset, venue=venue, at=begin)
+        work.run(SQL.begin_gaps, asset=asset, venue=venue, at=begin)
 
 
 def gaps(
     store: Store, asset: str, *, venue: str | None = None, group: str | None = None, since: datetime | None = None
 ) -> list[Gap]:
     """Return the known gaps of an asset by group and time; those that touch and have one reason are one gap."""
-    found = store.rows(
-        "SELECT asset, venue, input_group, start, until, reason FROM gaps WHERE asset = ? "
-        "AND (? IS NULL OR venue = ?) AND (? IS NULL OR input_group = ?) AND until > ? "
-        "ORDER BY venue, input_group, start",
-        (asset, venue, venue, group, group, to_ms(since) if since else 0),
-    )
+    found = store.read(SQL.gaps, asset=asset, venue=venue, group=group, since=to_ms(since) if since else 0)
     merged: list[Gap] = []
     for row in found:
-        each = Gap(asset, row["venue"], row["input_group"], from_ms(row["start"]), from_ms(row["until"]), row["reason"])
+        gap = Gap(asset, row["venue"], row["input_group"], from_ms(row["start"]), from_ms(row["until"]), row["reason"])
         last = merged[-1] if merged else None
-        if last and last.end >= each.start and replace(last, start=each.start, end=each.end) == each:
-            merged[-1] = replace(last, end=max(last.end, each.end))
+        if last and last.end >= gap.start and replace(last, start=gap.start, end=gap.end) == gap:
+            merged[-1] = replace(last, end=max(last.end, gap.end))
         else:
-            merged.append(each)
+            merged.append(gap)
     return merged
 
 
@@ -144,16 +146,14 @@ def heal(store: Store, asset: str, venue: str) -> int:
     changed = 0
     with store.write() as work:
         for gap in gaps(store, asset, venue=venue):
-            if gap.group not in {*_SPEAKS, "funding"} or gap.end - gap.start < timedelta(hours=1):
+            if gap.group not in {*_SPEAKS, "funding"} or gap.end - gap.start < HOUR:
                 continue
             left = _unsettled(store, gap) if gap.group == "funding" else _unknown_hours(store, gap)
             if left == [gap]:
                 continue
             changed += 1
-            work.execute(
-                "DELETE FROM gaps WHERE asset = ? AND venue = ? AND input_group = ? AND start >= ? AND until <= ?",
-                (asset, venue, gap.group, to_ms(gap.start), to_ms(gap.end)),
-            )
+            span = {"start": to_ms(gap.start), "end": to_ms(gap.end)}
+            work.run(SQL.drop_gaps_within, asset=asset, venue=venue, group=gap.group, **span)
             replace_gaps(store, asset, venue, (), start=gap.start, end=gap.end, gaps=left)
     return changed
 
@@ -165,14 +165,14 @@ def _unknown_hours(store: Store, gap: Gap) -> list[Gap]:
     reach = (gap.start, gap.end) if bar else (gap.start + moment, gap.end + moment)  # a level is known at its time
     times, _, values = points.columns(store, gap.asset, gap.venue, [name], start=reach[0], end=reach[1])
     known = {
-        (at if bar else at - 1) // _HOUR_MS for at, value in zip(times, values[name], strict=True) if value is not None
+        (at if bar else at - 1) // HOUR_MS for at, value in zip(times, values[name], strict=True) if value is not None
     }
     left: list[Gap] = []
-    for hour in range(to_ms(gap.start) // _HOUR_MS, -(-to_ms(gap.end) // _HOUR_MS)):
+    for hour in range(to_ms(gap.start) // HOUR_MS, -(-to_ms(gap.end) // HOUR_MS)):
         if hour in known:
             continue
-        start = max(from_ms(hour * _HOUR_MS), gap.start)
-        end = min(from_ms((hour + 1) * _HOUR_MS), gap.end)
+        start = max(from_ms(hour * HOUR_MS), gap.start)
+        end = min(from_ms((hour + 1) * HOUR_MS), gap.end)
         if left and left[-1].end == start:
             left[-1] = replace(left[-1], end=end)
         else:
@@ -182,12 +182,9 @@ def _unknown_hours(store: Store, gap: Gap) -> list[Gap]:
 
 def _unsettled(store: Store, gap: Gap) -> list[Gap]:
     """Return the stretches of a gap in which a settlement was due and none is known, as the archive's reader tells."""
-    rows = store.rows(
-        "SELECT at, funding_interval_hours AS hours FROM levels WHERE asset = ? AND venue = ? AND at >= ? AND at <= ? "
-        "AND funding_rate IS NOT NULL AND mark_price IS NULL AND at % ? < ? ORDER BY at",
-        (gap.asset, gap.venue, to_ms(gap.start), to_ms(gap.end) + _SETTLING_MS, _HOUR_MS, _SETTLING_MS),
-    )
-    found = [(from_ms(row["at"]), min(row["hours"] or _LONGEST, _LONGEST)) for row in rows]
+    end = to_ms(gap.end) + _LATE_MS + 1
+    rows = settlements.within(store, gap.asset, gap.venue, start=to_ms(gap.start), end=end)
+    found = [(from_ms(row.at), min(row.hours or _LONGEST, _LONGEST)) for row in rows]
     left, last = [], gap.start
     for at, hours in [*found, (gap.end, max((hours for _, hours in found), default=_LONGEST))]:
         if at - last > timedelta(hours=hours * 1.5):
@@ -205,8 +202,25 @@ def since(store: Store, asset: str, name: str) -> datetime | None:
 def first_bar(store: Store, asset: str, venue: str, step: timedelta) -> datetime | None:
     """Return the opening time of the first bar of this length; None if there is none."""
     found = [
-        each.first
-        for each in points.stored(store, asset, "close")
-        if each.venue == venue and each.step == int(step.total_seconds())
+        series.first
+        for series in points.stored(store, asset, "close")
+        if series.venue == venue and series.step == int(step.total_seconds())
     ]
     return from_ms(min(found)) if found else None
+
+
+def owed(store: Store) -> dict[Debt, datetime]:
+    """Return the pasts that were put off: what a venue is still to be asked for, and from when on."""
+    return {(row["venue"], row["topic"], row["asset"]): from_ms(row["since"]) for row in store.read(SQL.owed)}
+
+
+def note_owed(store: Store, changes: Mapping[Debt, datetime | None]) -> None:
+    """Write what is owed anew and what no more (None); inside the transaction that stores what was answered."""
+    if not changes:
+        return
+    with store.write() as work:
+        for (venue, topic, asset), since in changes.items():
+            if since is None:
+                work.run(SQL.drop_owed, venue=venue, topic=topic, asset=asset)
+            else:
+                work.run(SQL.keep_owed, venue=venue, topic=topic, asset=asset, since=to_ms(since))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from signals.inputs import BARS, INPUTS, LEVELS
 from signals.units import from_ms, to_ms
+from storage.engine.sql import queries
 from storage.market import points
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from storage.engine.database import Store
     from storage.market.points import Points
 
+SQL: Final = queries("storage.market")
 TOLD: Final = 0.005  # of the value that was stored
 _ROUNDED: Final = {"funding_rate": 1e-8}  # near zero a rate's last digit would be a large part of it
 
@@ -78,29 +80,22 @@ def _parts(column: pd.Series[float], before: dict[int, float], rounded: float) -
 def note(store: Store, found: Iterable[Difference]) -> None:
     """Keep what differs, in the place of what was known of the same file; agreement is not kept."""
     with store.write() as work:
-        for each in found:
-            key = (each.asset, each.venue, each.name, to_ms(each.at))
-            if each.differing:
-                work.execute(
-                    "INSERT OR REPLACE INTO archive_differences "
-                    "(asset, venue, input, at, compared, differing, largest) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (*key, each.compared, each.differing, each.largest),
+        for one in found:
+            key = {"asset": one.asset, "venue": one.venue, "input": one.name, "at": to_ms(one.at)}
+            if one.differing:
+                work.run(
+                    SQL.keep_difference, **key, compared=one.compared, differing=one.differing, largest=one.largest
                 )
             else:
-                work.execute(
-                    "DELETE FROM archive_differences WHERE asset = ? AND venue = ? AND input = ? AND at = ?", key
-                )
+                work.run(SQL.drop_difference, **key)
 
 
 def of(store: Store, asset: str, *, since: datetime) -> list[Difference]:
     """Return what differs in files that begin at `since` or later, the newest first."""
-    rows = store.rows(
-        "SELECT asset, venue, input, at, compared, differing, largest FROM archive_differences "
-        "WHERE asset = ? AND at >= ? ORDER BY at DESC, venue, input",
-        (asset, to_ms(since)),
-    )
     return [
-        Difference(row[0], row[1], row[2], from_ms(row["at"]), row["compared"], row["differing"], row["largest"])
-        for row in rows
-        if row["input"] in INPUTS
+        Difference(asset, venue, name, from_ms(at), compared, differing, largest)
+        for venue, name, at, compared, differing, largest in store.read_plain(
+            SQL.differences, asset=asset, since=to_ms(since)
+        )
+        if name in INPUTS
     ]

@@ -7,17 +7,19 @@ was heard in part, and the sums so far of the one that is not over.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from signals.units import from_ms, to_ms
+from signals.units import MILLISECOND, from_ms, in_ms, to_ms
+from storage.engine.sql import queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from storage.engine.database import Store
 
-HOUR: Final = timedelta(hours=1)
+SQL: Final = queries("storage.market")
 RECENT: Final = timedelta(hours=48)  # a whole hour is in the bars by then
 KEPT: Final = timedelta(days=35)  # a broken hour is remembered for as long as a 30-day window may ask about it
 
@@ -43,35 +45,27 @@ class Hour:
 def save(store: Store, hours: Iterable[Hour], *, now: datetime) -> None:
     """Keep hours, in the place of what was kept of them before, and drop those that nobody asks for any more."""
     with store.write() as work:
-        work.executemany(
-            "INSERT OR REPLACE INTO liquidation_hours "
-            "(asset, venue, at, longs_usd, shorts_usd, covered, rejected, whole) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        work.many(
+            SQL.keep_liquidation_hour,
             [
-                (
-                    each.asset,
-                    each.venue,
-                    to_ms(each.at),
-                    each.longs_usd,
-                    each.shorts_usd,
-                    each.covered // timedelta(milliseconds=1),
-                    each.rejected,
-                    int(each.whole),
-                )
-                for each in hours
+                {
+                    "asset": hour.asset,
+                    "venue": hour.venue,
+                    "at": to_ms(hour.at),
+                    "longs_usd": hour.longs_usd,
+                    "shorts_usd": hour.shorts_usd,
+                    "covered": in_ms(hour.covered),
+                    "rejected": hour.rejected,
+                    "whole": int(hour.whole),
+                }
+                for hour in hours
             ],
         )
-        work.execute(
-            "DELETE FROM liquidation_hours WHERE at < ? OR (at < ? AND whole = 1)",
-            (to_ms(now - KEPT), to_ms(now - RECENT)),
-        )
+        work.run(SQL.drop_liquidation_hours, kept=to_ms(now - KEPT), recent=to_ms(now - RECENT))
 
 
 def load(store: Store, *, since: datetime, asset: str | None = None) -> list[Hour]:
     """Return the hours from `since` on, of one asset or of all, oldest first."""
-    rows = store.rows(
-        "SELECT * FROM liquidation_hours WHERE at >= ? AND (? IS NULL OR asset = ?) ORDER BY at, venue, asset",
-        (to_ms(since), asset, asset),
-    )
     return [
         Hour(
             row["venue"],
@@ -79,11 +73,11 @@ def load(store: Store, *, since: datetime, asset: str | None = None) -> list[Hou
             from_ms(row["at"]),
             row["longs_usd"],
             row["shorts_usd"],
-            timedelta(milliseconds=row["covered"]),
+            row["covered"] * MILLISECOND,
             row["rejected"],
             bool(row["whole"]),
         )
-        for row in rows
+        for row in store.read(SQL.liquidation_hours, since=to_ms(since), asset=asset)
     ]
 
 
@@ -92,9 +86,5 @@ def most_open_interest(store: Store, asset: str, *, since: datetime, venue: str 
 
     The highest and not the newest: after a crash the newest is what is left, and what was liquidated is more than that.
     """
-    row = store.one(
-        "SELECT max(open_interest_usd) AS most FROM levels "
-        "WHERE asset = ? AND at >= ? AND (? IS NULL OR venue = ?) AND open_interest_usd IS NOT NULL",
-        (asset, to_ms(since), venue, venue),
-    )
+    row = store.read_one(SQL.most_open_interest, asset=asset, since=to_ms(since), venue=venue)
     return None if row is None else row["most"]

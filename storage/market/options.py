@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from signals.units import from_ms, to_ms
+from storage.engine.sql import queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from storage.engine.database import Store
 
+SQL: Final = queries("storage.market")
 Kind = Literal["call", "put"]
 
 
@@ -43,13 +45,19 @@ def write(store: Store, chains: Iterable[Chain]) -> int:
     with store.write() as work:
         for chain in chains:
             count += len(chain.options)
-            head = (chain.asset, chain.venue, to_ms(chain.at))
-            work.executemany(
-                "INSERT OR REPLACE INTO options (asset, venue, at, expiry, strike, type, open_interest_coin, iv) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            head = {"asset": chain.asset, "venue": chain.venue, "at": to_ms(chain.at)}
+            work.many(
+                SQL.keep_option,
                 [
-                    (*head, to_ms(each.expiry), each.strike, each.kind, each.open_interest_coin, each.iv)
-                    for each in chain.options
+                    head
+                    | {
+                        "expiry": to_ms(option.expiry),
+                        "strike": option.strike,
+                        "type": option.kind,
+                        "coins": option.open_interest_coin,
+                        "iv": option.iv,
+                    }
+                    for option in chain.options
                 ],
             )
     return count
@@ -58,21 +66,14 @@ def write(store: Store, chains: Iterable[Chain]) -> int:
 def newest(store: Store, asset: str, before: datetime | None = None) -> Chain | None:
     """Return the newest stored chain of an asset, or the newest at or before a time; None if there is none."""
     until = to_ms(before) if before else (1 << 62)
-    last = store.one(
-        "SELECT venue, at FROM options WHERE asset = ? AND at <= ? ORDER BY at DESC LIMIT 1", (asset, until)
-    )
+    last = store.read_one(SQL.newest_chain, asset=asset, until=until)
     if last is None:
         return None
-    rows = store.rows(
-        "SELECT expiry, strike, type, open_interest_coin, iv FROM options "
-        "WHERE asset = ? AND venue = ? AND at = ? ORDER BY expiry, strike, type",
-        (asset, last["venue"], last["at"]),
-    )
-    found = tuple(Option(from_ms(row[0]), row[1], row[2], row[3], row[4]) for row in rows)
+    rows = store.read_plain(SQL.chain, asset=asset, venue=last["venue"], at=last["at"])
+    found = tuple(Option(from_ms(expiry), strike, kind, coins, iv) for expiry, strike, kind, coins, iv in rows)
     return Chain(last["venue"], asset, from_ms(last["at"]), found)
 
 
 def times(store: Store, asset: str) -> list[datetime]:
     """Return when chains of an asset were stored, the oldest first."""
-    found = store.rows("SELECT DISTINCT at FROM options WHERE asset = ? ORDER BY at", (asset,))
-    return [from_ms(row["at"]) for row in found]
+    return [from_ms(at) for (at,) in store.read_plain(SQL.chain_times, asset=asset)]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 from signals.inputs import BARS, INPUTS, LEVELS
 from signals.units import from_ms, to_ms
 from signals.venues import venue_order
+from storage.market import settlements
+from storage.market.settlements import RATES, Settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,13 +28,15 @@ class Points:
     """Values of one venue and asset.
 
     step: length of the bars; None for values that hold at an instant. frame: index `at` in UTC, columns input names of
-    one kind, float64, NaN where a value is not known.
+    one kind, float64, NaN where a value is not known. settled: the frame holds funding rates as they were settled, with
+    their intervals and nothing else; what a venue announces is no settlement.
     """
 
     venue: str
     asset: str
     step: timedelta | None
     frame: pd.DataFrame
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,9 @@ def write(store: Store, batches: Iterable[Points]) -> int:
     with store.write() as work:
         waiting: dict[str, list[tuple[Any, ...]]] = {"bars": [], "levels": []}
         for block in every:
+            if block.settled:
+                settlements.write(work, block.asset, block.venue, block.settlements())
+                continue
             table = "bars" if block.step else "levels"
             if len(block.times) < _MANY:
                 waiting[table] += _whole_rows(block)
@@ -124,13 +131,24 @@ class _Block:
     values: Array
     count: int
     spans: list[tuple[str, int, int]]  # inputs, each with the first and the last time with a value
+    settled: bool = False
+
+    def settlements(self) -> list[Settled]:
+        """Return the rows as settlements."""
+        found = [dict(zip(self.columns, row, strict=True)) for row in self.values.tolist()]
+        return [
+            Settled(at, row["funding_rate"], row.get("funding_interval_hours"))
+            for at, row in zip(self.times, found, strict=True)
+        ]
 
 
 def _block(points: Points) -> _Block:
-    known_names = LEVELS if points.step is None else BARS
+    known_names = RATES if points.settled else LEVELS if points.step is None else BARS
     given = points.frame.columns.tolist()
     columns = tuple(name for name in given if name in known_names)
     frame = points.frame if len(columns) == len(given) else points.frame[list(columns)]
+    if points.settled:  # an interval without a rate is no settlement
+        frame = frame[frame["funding_rate"].notna()] if "funding_rate" in columns else frame.iloc[:0]
     values = frame.to_numpy(dtype=float, na_value=math.nan)
     known = values == values  # noqa: PLR0124 - the plain test for NaN
     times = cast("pd.DatetimeIndex", frame.index).as_unit("ms").asi8
@@ -147,7 +165,7 @@ def _block(points: Points) -> _Block:
         rows = known.any(axis=1)
         kept, count, values = times[rows], int(known.sum()), values[rows]
     step = 0 if points.step is None else int(points.step.total_seconds())
-    return _Block(points.asset, points.venue, step, columns, kept.tolist(), values, count, spans)
+    return _Block(points.asset, points.venue, step, columns, kept.tolist(), values, count, spans, points.settled)
 
 
 def _whole_rows(block: _Block) -> list[tuple[Any, ...]]:
@@ -201,6 +219,8 @@ def newest(store: Store, asset: str, name: str, venue: str | None = None) -> New
     speaker = min(fresh, key=lambda each: (venue_order(each), each))
     mine = [each for each in every if each.venue == speaker]
     best = max(mine, key=lambda each: (each.known, each.step))  # of a whole day and its last hour the day is exact
+    if name in RATES and (paid := settlements.value_at(store, asset, best.venue, name, best.last)) is not None:
+        return Newest(from_ms(best.known), paid, best.venue)
     table, step = ("bars", "AND step = ?") if best.step else ("levels", "")
     row = store.one(
         f"SELECT {name} AS value FROM {table} WHERE asset = ? AND venue = ? AND at = ? {step}",  # noqa: S608 - our names
@@ -236,7 +256,11 @@ def last_times(
         "ORDER BY at DESC LIMIT ?",
         (asset, venue, to_ms(start), to_ms(end), most),
     )
-    return [row[0] for row in rows]
+    announced = [row[0] for row in rows]
+    if name not in RATES:
+        return announced
+    paid = settlements.last_times(store, asset, venue, name, start=to_ms(start), end=to_ms(end), most=most)
+    return sorted({*announced, *paid}, reverse=True)[:most]
 
 
 def last_before(store: Store, asset: str, name: str, series: Series, end: datetime) -> int:
@@ -247,7 +271,11 @@ def last_before(store: Store, asset: str, name: str, series: Series, end: dateti
         "ORDER BY at DESC LIMIT 1",
         (asset, series.venue, to_ms(end), *([series.step] if series.step else [])),
     )
-    return series.first if row is None else int(row["at"])
+    last = series.first if row is None else int(row["at"])
+    if name not in RATES:
+        return last
+    paid = settlements.last_times(store, asset, series.venue, name, start=0, end=to_ms(end), most=1)
+    return max([last, *paid])
 
 
 def count(store: Store, asset: str, venue: str, name: str, *, start: datetime, end: datetime, apart: timedelta) -> int:
@@ -255,6 +283,10 @@ def count(store: Store, asset: str, venue: str, name: str, *, start: datetime, e
 
     Stretches, not values: a venue that is asked each minute does not know more of a year than one that tells hours.
     """
+    if name in RATES:
+        return settlements.count(
+            store, asset, venue, name, start=to_ms(start), end=to_ms(end), apart=round(apart.total_seconds() * 1000)
+        )
     row = store.one(
         f"SELECT count(DISTINCT at / ?) AS n FROM {'bars' if INPUTS[name].kind == 'bar' else 'levels'} "  # noqa: S608 - our names
         f"WHERE asset = ? AND venue = ? AND at >= ? AND at < ? AND {name} IS NOT NULL",
@@ -281,6 +313,24 @@ def columns(
         f"WHERE asset = ? AND venue = ? {which} AND at >= ? AND at < ? ORDER BY at",
         (asset, venue, to_ms(start), to_ms(end)),
     )
+    if any(name in RATES for name in names):
+        found = _with_settlements(store, asset, venue, names, found, to_ms(start), to_ms(end))
     at, *rest = map(list, zip(*found, strict=True)) if found else [[] for _ in range(1 + bool(step) + len(names))]
     lengths, values = (rest[0], rest[1:]) if step else ([0] * len(at), rest)
     return at, lengths, dict(zip(names, values, strict=True))
+
+
+def _with_settlements(
+    store: Store, asset: str, venue: str, names: Sequence[str], rows: list[tuple[Any, ...]], start: int, end: int
+) -> list[tuple[Any, ...]]:
+    """Put what was settled among the rows of levels, ascending: in a row of the same time it counts."""
+    paid = settlements.within(store, asset, venue, start=start, end=end)
+    if not paid:
+        return rows
+    by_time = {row[0]: row for row in rows}
+    for row in paid:
+        given = dict(zip(RATES, (row.rate, row.hours), strict=True))
+        before = by_time.get(row.at, (row.at, *[None] * len(names)))
+        values = (given.get(name) for name in names)
+        by_time[row.at] = (row.at, *[old if new is None else new for old, new in zip(before[1:], values, strict=True)])
+    return [by_time[at] for at in sorted(by_time)]

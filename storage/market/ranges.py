@@ -1,20 +1,26 @@
-"""Between which prices an asset moved: bars of trades, and the mark prices that were stored."""
+"""Between which prices an asset moved: bars of trades, the mark prices that were stored, and a typical day's move."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from signals.liquidation.passed import Span
-from signals.liquidation.watching import stored_as
-from signals.units import from_ms, to_ms
+from signals.liquidation.watching import stored_as, typical_day
+from signals.units import DAY_MS, from_ms, to_ms
+from storage.engine.sql import queries
 from storage.market import points
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from storage.engine.database import Store
+
+SQL: Final = queries("storage.market")
+_SILENT: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +43,17 @@ def bars(
     first, last = to_ms(start), to_ms(end)
     for venue in venues:
         for name, times in dict.fromkeys(((asset, 1.0), stored_as(asset))):
-            steps = {each.step for each in points.stored(store, name, "low") if each.venue == venue and each.step}
+            steps = {
+                series.step for series in points.stored(store, name, "low") if series.venue == venue and series.step
+            }
             if not steps:
                 continue
-            rows = store.rows(
-                f"SELECT at, step, low, high FROM bars WHERE asset = ? AND venue = ? "  # noqa: S608 - marks only
-                f"AND step IN ({', '.join('?' * len(steps))}) AND at >= ? AND at <= ? AND at + step * 1000 <= ? "
-                "AND low IS NOT NULL AND high IS NOT NULL ORDER BY at",
-                (name, venue, *sorted(steps), first, last, last),
+            rows = store.read_plain(
+                SQL.bars_between, asset=name, venue=venue, steps=json.dumps(sorted(steps)), start=first, end=last
             )
-            found = [(from_ms(row[0]), from_ms(row[0] + row[1] * 1000), row[2] * times, row[3] * times) for row in rows]
-            return venue, [Span(*each) for each in found]
+            return venue, [
+                Span(from_ms(at), from_ms(at + step * 1000), low * times, high * times) for at, step, low, high in rows
+            ]
     return "", []
 
 
@@ -73,11 +79,41 @@ def marks_within(store: Store, asset: str, venue: str, span: Span) -> Marks | No
 
 def _stored_marks(store: Store, asset: str, venue: str, start: int, end: int) -> list[tuple[int, float]]:
     for name, times in dict.fromkeys(((asset, 1.0), stored_as(asset))):
-        rows = store.rows(
-            "SELECT at, mark_price FROM levels WHERE asset = ? AND venue = ? AND at >= ? AND at <= ? "
-            "AND mark_price IS NOT NULL ORDER BY at",
-            (name, venue, start, end),
-        )
+        rows = store.read_plain(SQL.marks_between, asset=name, venue=venue, start=start, end=end)
         if rows:
-            return [(row[0], row[1] * times) for row in rows]
+            return [(at, price * times) for at, price in rows]
     return []
+
+
+def mark(store: Store, asset: str, venue: str) -> points.Newest | None:
+    """Return the newest mark price: the venue's own, else that of any venue; None where none is stored.
+
+    A venue that fell silent for an hour while others speak is one that is not collected any more.
+    """
+    name, times = stored_as(asset)
+    for stored, factor in ((asset, 1.0), (name, times)):
+        found = points.newest(store, stored, "mark_price")
+        if found is None:
+            continue
+        own = points.newest(store, stored, "mark_price", venue)
+        if own is not None and found.at - own.at < _SILENT:
+            found = own
+        return points.Newest(found.at, found.value * factor, found.venue)
+    return None
+
+
+def typical_move(store: Store, asset: str, now: datetime) -> float | None:
+    """Return the mean absolute move of a day over the last 30 stored days, as a fraction; None for fewer than 20."""
+    best: dict[int, float] = {}
+    for stored in dict.fromkeys((asset, stored_as(asset)[0])):
+        for venue in points.venues_of(store, stored, "close"):
+            rows = store.read_plain(
+                SQL.closes_of_days,
+                asset=stored,
+                venue=venue,
+                start=to_ms(now) - 33 * DAY_MS,
+                end=to_ms(now),
+                day=DAY_MS,
+            )
+            best = max(best, dict(rows), key=len)
+    return typical_day(best)

@@ -1,24 +1,98 @@
-"""What a watched position needs of the past: funding as it was settled, and one close a day."""
+"""Funding as it was settled: what was paid, and when. What venues announce in between stays among the levels.
+
+Metrics read both as one series, `funding_rate`; where both have a value of the same time, what was settled counts.
+"""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from signals.liquidation.watching import RateRow, settlements, stored_as, typical_day
-from signals.units import to_ms
-from storage.market import points
+from signals.liquidation import watching
+from signals.liquidation.funding import PastRate
+from signals.liquidation.watching import RateRow, stored_as
+from signals.units import HOUR_MS, MINUTE_MS, to_ms
+from storage.engine.sql import queries
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
     from datetime import datetime
 
     from signals.liquidation.funding import Settlement
     from storage.engine.database import Store
+    from storage.engine.work import Work
 
-_HOUR_MS = 3_600_000
-_DAY_MS = 86_400_000
-_SILENT = timedelta(hours=1)
-_NEAR_MS = 300_000  # of an hour: where settlements and the announcements before them stand
+SQL: Final = queries("storage.market")
+RATES: Final = ("funding_rate", "funding_interval_hours")  # the inputs that are settled
+_NEAR_MS: Final = 5 * MINUTE_MS  # of an hour: where marks and the last announcements before it are looked for
+
+
+class Settled(NamedTuple):
+    """One settlement of a venue: when (ms), the rate, and the hours since the one before it; None where not known."""
+
+    at: int
+    rate: float
+    hours: float | None
+
+
+def are_settled(times: Iterable[int], marked: Collection[int]) -> set[int]:
+    """Return which rates of a file that does not say so were settled: within five minutes of their hour, unmarked.
+
+    times: of rates, in ms. marked: times with a mark price, which venues send with the rate that is building.
+    """
+    return {at for at in times if at % HOUR_MS < _NEAR_MS and at not in marked}
+
+
+def write(work: Work, asset: str, venue: str, rows: Iterable[Settled]) -> None:
+    """Keep settlements; those of the same times are replaced."""
+    work.many(
+        SQL.add_settlement,
+        ({"asset": asset, "venue": venue, "at": row.at, "rate": row.rate, "hours": row.hours} for row in rows),
+    )
+
+
+def within(store: Store, asset: str, venue: str, *, start: int, end: int) -> list[Settled]:
+    """Return the settlements in [start, end) (ms), ascending."""
+    return [
+        Settled(*row)
+        for row in store.read_plain(SQL.settlements_within, asset=asset, venue=venue, start=start, end=end)
+    ]
+
+
+def value_at(store: Store, asset: str, venue: str, name: str, at: int) -> float | None:
+    """Return what was settled at a time (ms): the rate or its interval; None where nothing was."""
+    row = store.read_one(SQL.settlement_at.filled(name=name), asset=asset, venue=venue, at=at)
+    return None if row is None else row["value"]
+
+
+def last_times(store: Store, asset: str, venue: str, name: str, *, start: int, end: int, most: int) -> list[int]:
+    """Return the newest times (ms) in [start, end) at which a value was settled, the newest first."""
+    rows = store.read_plain(
+        SQL.last_settlements.filled(name=name), asset=asset, venue=venue, start=start, end=end, most=most
+    )
+    return [at for (at,) in rows]
+
+
+def count(store: Store, asset: str, venue: str, name: str, *, start: int, end: int, apart: int) -> int:
+    """Return in how many stretches of length `apart` (ms) a value in [start, end) was settled or announced."""
+    row = store.read_one(SQL.count_rates.filled(name=name), asset=asset, venue=venue, start=start, end=end, apart=apart)
+    return 0 if row is None else row["n"]
+
+
+# --- what holding has cost --------------------------------------------------------------------------------------------
+
+
+def hourly(store: Store, asset: str, venue: str, *, start: datetime, end: datetime) -> list[PastRate]:
+    """Return the last rate of each hour in [start, end), ascending; hours without one are left out."""
+    first, last = to_ms(start), to_ms(end)
+    found = {
+        row.at // HOUR_MS: (row.at, row.rate, row.hours) for row in within(store, asset, venue, start=first, end=last)
+    }
+    for hour, rate, hours, at in store.read_plain(
+        SQL.last_rates_of_hours, asset=asset, venue=venue, start=first, end=last, hour=HOUR_MS
+    ):
+        if hour not in found or found[hour][0] < at:
+            found[hour] = at, rate, hours
+    return [PastRate(hour, *found[hour][1:]) for hour in sorted(found)]
 
 
 def settled(
@@ -29,57 +103,24 @@ def settled(
     otherwise: the mark price to take where none is stored near a settlement.
     """
     name, times = stored_as(asset)
-    if not _stored(store, name, venue):
+    if not _known(store, name, venue):
         name, times = asset, 1.0
-        if not _stored(store, name, venue):
+        if not _known(store, name, venue):
             return None
     first, last = to_ms(start) - _NEAR_MS, to_ms(end)
-    rows = store.rows(
-        "SELECT at, funding_rate, funding_interval_hours, mark_price FROM levels WHERE asset = ? AND venue = ? "
-        "AND at >= ? AND at <= ? AND (at % ? < ? OR at % ? > ?) "
-        "AND (funding_rate IS NOT NULL OR mark_price IS NOT NULL)",
-        (name, venue, first, last, _HOUR_MS, _NEAR_MS, _HOUR_MS, _HOUR_MS - _NEAR_MS),
-    )
-    closes = store.rows(
-        "SELECT at + step * 1000 AS closed, close FROM bars WHERE asset = ? AND venue = ? AND step = 3600 "
-        "AND at >= ? AND at <= ? AND close IS NOT NULL",
-        (name, venue, first - _HOUR_MS, last),
-    )
-    found = [RateRow(row[0], row[1], row[2], None if row[3] is None else row[3] * times) for row in rows]
-    return settlements(found, {row[0]: row[1] * times for row in closes}, otherwise=otherwise)
+    rows = [
+        RateRow(at, rate, hours, None if mark is None else mark * times)
+        for at, rate, hours, mark in store.read_plain(
+            SQL.rates_near_hours, asset=name, venue=venue, start=first, end=last, hour=HOUR_MS, near=_NEAR_MS
+        )
+    ]
+    rows += [
+        RateRow(row.at, row.rate, row.hours, None, settled=True)
+        for row in within(store, name, venue, start=first, end=last + 1)
+    ]
+    closes = store.read_plain(SQL.closes_of_hours, asset=name, venue=venue, start=first - HOUR_MS, end=last)
+    return watching.settlements(rows, {closed: close * times for closed, close in closes}, otherwise=otherwise)
 
 
-def _stored(store: Store, asset: str, venue: str) -> bool:
-    return any(each.venue == venue for each in points.stored(store, asset, "funding_rate"))
-
-
-def mark(store: Store, asset: str, venue: str) -> points.Newest | None:
-    """Return the newest mark price: the venue's own, else that of any venue; None where none is stored.
-
-    A venue that fell silent for an hour while others speak is one that is not collected any more.
-    """
-    name, times = stored_as(asset)
-    for stored, factor in ((asset, 1.0), (name, times)):
-        found = points.newest(store, stored, "mark_price")
-        if found is None:
-            continue
-        own = points.newest(store, stored, "mark_price", venue)
-        if own is not None and found.at - own.at < _SILENT:
-            found = own
-        return points.Newest(found.at, found.value * factor, found.venue)
-    return None
-
-
-def typical_move(store: Store, asset: str, now: datetime) -> float | None:
-    """Return the mean absolute move of a day over the last 30 stored days, as a fraction; None for fewer than 20."""
-    best: dict[int, float] = {}
-    for stored in dict.fromkeys((asset, stored_as(asset)[0])):
-        for venue in points.venues_of(store, stored, "close"):
-            rows = store.rows(
-                "SELECT (at + step * 1000) / ? AS day, close FROM bars WHERE asset = ? AND venue = ? AND at >= ? "
-                "AND at + step * 1000 <= ? AND (at + step * 1000) % ? = 0 AND close IS NOT NULL",
-                (_DAY_MS, stored, venue, to_ms(now) - 33 * _DAY_MS, to_ms(now), _DAY_MS),
-            )
-            closes = {row[0]: row[1] for row in rows}
-            best = max(best, closes, key=len)
-    return typical_day(best)
+def _known(store: Store, asset: str, venue: str) -> bool:
+    return store.read_one(SQL.has_rates, asset=asset, venue=venue) is not None

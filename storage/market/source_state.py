@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from signals.units import from_ms, to_ms
+from storage.engine.sql import queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
     from storage.engine.database import Store
+
+SQL: Final = queries("storage.market")
+_NOTES: Final = "source_notes"
+_TOLD: Final = "told of "  # before a source's name: the state that people were last told of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,35 +45,34 @@ class Note:
 
 def save_notes(store: Store, every: Iterable[Note]) -> None:
     """Keep what is to be said of the sources in use; those of before are forgotten."""
-    found = json.dumps([[each.source, each.attribution, list(each.caveats)] for each in every])
+    found = json.dumps([[note.source, note.attribution, list(note.caveats)] for note in every])
     with store.write() as work:
-        work.execute("INSERT OR REPLACE INTO settings (name, value) VALUES ('source_notes', ?)", (found,))
+        work.run(SQL.keep_setting, name=_NOTES, value=found)
 
 
 def notes(store: Store) -> list[Note]:
     """Return what is to be said of the sources that were last in use."""
-    row = store.one("SELECT value FROM settings WHERE name = 'source_notes'")
+    row = store.read_one(SQL.setting, name=_NOTES)
     return [Note(name, said, tuple(caveats)) for name, said, caveats in json.loads(row["value"])] if row else []
 
 
 def save(store: Store, every: Iterable[SourceHealth]) -> None:
     """Keep the state of sources."""
     with store.write() as work:
-        work.executemany(
-            "INSERT OR REPLACE INTO source_health "
-            "(source, topic, state, since, last_good, next_try, error, quarantined) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        work.many(
+            SQL.keep_source,
             [
-                (
-                    each.source,
-                    each.topic,
-                    each.state,
-                    to_ms(each.since),
-                    None if each.last_good is None else to_ms(each.last_good),
-                    None if each.next_try is None else to_ms(each.next_try),
-                    each.error,
-                    each.quarantined,
-                )
-                for each in every
+                {
+                    "source": source.source,
+                    "topic": source.topic,
+                    "state": source.state,
+                    "since": to_ms(source.since),
+                    "last_good": None if source.last_good is None else to_ms(source.last_good),
+                    "next_try": None if source.next_try is None else to_ms(source.next_try),
+                    "error": source.error,
+                    "quarantined": source.quarantined,
+                }
+                for source in every
             ],
         )
 
@@ -86,20 +90,16 @@ def load(store: Store) -> list[SourceHealth]:
             row["error"],
             row["quarantined"],
         )
-        for row in store.rows("SELECT * FROM source_health ORDER BY source, topic")
+        for row in store.read(SQL.sources)
     ]
-
-
-_TOLD = "told of "  # before a source's name: the state that people were last told of
 
 
 def remember_told(store: Store, source: str, state: str) -> None:
     """Keep what was told of a source, so that the next process does not tell it again."""
     with store.write() as work:
-        work.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (_TOLD + source, state))
+        work.run(SQL.keep_setting, name=_TOLD + source, value=state)
 
 
 def told(store: Store) -> dict[str, str]:
     """Return what was last told of each source."""
-    rows = store.rows("SELECT name, value FROM settings WHERE name LIKE ?", (_TOLD + "%",))
-    return {row["name"].removeprefix(_TOLD): row["value"] for row in rows}
+    return {name.removeprefix(_TOLD): state for name, state in store.read_plain(SQL.settings_of, prefix=_TOLD)}

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from storage.alerts.episodes import PRIVATE
+from storage.engine.sql import queries
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from storage.engine.database import Store
     from storage.engine.work import Work
+
+SQL: Final = queries("storage.people")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,54 +40,29 @@ def forget(store: Store, platform: str, chat: str, user: str | None = None) -> F
     log afterwards takes their earlier copies. Copies of the file made by anybody are not reached.
     """
     with store.write() as work:
-        rows = work.execute("SELECT id FROM destinations WHERE platform = ? AND chat = ?", (platform, chat))
-        places = [row["id"] for row in rows.fetchall()]
-        mine = f"destination IN ({', '.join('?' * len(places))}) OR (platform = ? AND owner = ?)"
-        of = (*places, platform, user)
-        _forget_private(work, places, [row["id"] for row in _positions(work, mine, of)])
-        found = {
-            table: work.execute(f"DELETE FROM {table} WHERE {mine}", of).rowcount  # noqa: S608 - marks only
-            for table in ("positions", "followed")
-        }
-        counts = {table: _delete(work, table, places) for table in ("subscriptions", "outbox", "messages")}
-        for place in places:
-            work.execute("DELETE FROM destinations WHERE id = ?", (place,))
-    return Forgotten(
-        len(places),
-        counts["subscriptions"],
-        found["positions"],
-        found["followed"],
-        counts["outbox"],
-        store.empty_log(),
-    )
-
-
-def _delete(work: Work, table: str, places: list[int]) -> int:
-    return sum(
-        work.execute(f"DELETE FROM {table} WHERE destination = ?", (place,)).rowcount  # noqa: S608 - our names
-        for place in places
-    )
-
-
-def _positions(work: Work, mine: str, of: tuple[object, ...]) -> list[sqlite3.Row]:
-    return work.execute(f"SELECT id FROM positions WHERE {mine}", of).fetchall()  # noqa: S608 - marks only
+        places = [row["id"] for row in work.rows(SQL.places_of_chat, platform=platform, chat=chat)]
+        mine = {"places": json.dumps(places), "platform": platform, "owner": user}
+        _forget_private(work, places, [row["id"] for row in work.rows(SQL.positions_to_forget, **mine)])
+        positions = work.run(SQL.forget_positions, **mine)
+        addresses = work.run(SQL.forget_followed, **mine)
+        here = {"places": mine["places"]}
+        subscriptions = work.run(SQL.forget_subscriptions, **here)
+        messages = work.run(SQL.forget_outbox, **here)
+        work.run(SQL.forget_messages, **here)
+        work.run(SQL.forget_places, **here)
+    return Forgotten(len(places), subscriptions, positions, addresses, messages, store.empty_log())
 
 
 def _forget_private(work: Work, places: list[int], positions: list[int]) -> None:
     """Delete what was written for these places alone: lists of late messages, notices of positions, their episodes."""
     alone: dict[int, str | None] = {}
     for place in places:
-        rows = work.execute(
-            "SELECT o.notice, n.watch FROM outbox o JOIN notices n ON n.id = o.notice WHERE o.destination = ? "
-            "AND (n.watch IS NULL OR substr(n.watch, 1, ?) = ?) "
-            "AND NOT EXISTS (SELECT 1 FROM outbox x WHERE x.notice = o.notice AND x.destination <> ?)",
-            (place, len(PRIVATE), PRIVATE, place),
-        )
-        alone |= {row["notice"]: row["watch"] for row in rows.fetchall()}
-    watches = [(each,) for each in {*filter(None, alone.values()), *(f"{PRIVATE}{each}" for each in positions)}]
-    work.executemany("DELETE FROM outbox WHERE notice = ?", [(each,) for each in alone])
-    work.executemany("DELETE FROM notices WHERE id = ?", [(each,) for each in alone])
-    work.executemany("DELETE FROM notices WHERE watch = ?", watches)
-    work.executemany("DELETE FROM messages WHERE episode IN (SELECT id FROM episodes WHERE watch = ?)", watches)
-    work.executemany("UPDATE positions SET episode = NULL WHERE 'position ' || id = ?", watches)
-    work.executemany("DELETE FROM episodes WHERE watch = ?", watches)
+        alone |= {row["notice"]: row["watch"] for row in work.rows(SQL.notices_for_one, place=place, private=PRIVATE)}
+    for notice in alone:
+        work.run(SQL.drop_outbox_of_notice, notice=notice)
+        work.run(SQL.drop_notice, notice=notice)
+    for watch in {*filter(None, alone.values()), *(f"{PRIVATE}{position}" for position in positions)}:
+        work.run(SQL.drop_notices_of_watch, watch=watch)
+        work.run(SQL.drop_messages_of_watch, watch=watch)
+        work.run(SQL.forget_episode_of_watch, watch=watch, private=PRIVATE)
+        work.run(SQL.drop_episodes_of_watch, watch=watch)

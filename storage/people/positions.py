@@ -9,23 +9,24 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from signals.alerts.episodes import State, from_json, to_json
 from signals.liquidation.watching import Stake
 from signals.units import from_ms, to_ms
 from storage.alerts.episodes import PRIVATE
+from storage.engine.sql import queries
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from storage.engine.database import Store
-    from storage.engine.work import Work
+    from storage.engine.work import Row, Work
 
-MOST_POSITIONS = 20
-MOST_ADDRESSES = 5
+SQL: Final = queries("storage.people")
+MOST_POSITIONS: Final = 20
+MOST_ADDRESSES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,36 +94,30 @@ class TooMany(Exception):  # noqa: N818 - it says what is the matter, like Refus
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
-_POSITIONS = "SELECT p.*, d.zone FROM positions p JOIN destinations d ON d.id = p.destination"
-_FOLLOWED = "SELECT f.*, d.zone FROM followed f JOIN destinations d ON d.id = f.destination"
-
 
 def of(store: Store, platform: str, user: str) -> list[Watched]:
     """Return the positions of one person, those of followed addresses last."""
-    sql = f"{_POSITIONS} WHERE p.platform = ? AND p.owner = ? ORDER BY p.number IS NULL, p.number, p.id"
-    return [_watched(row) for row in store.rows(sql, (platform, user))]
+    return [_watched(row) for row in store.read(SQL.positions_of, platform=platform, owner=user)]
 
 
 def typed(store: Store) -> list[Watched]:
     """Return every typed position whose owner can still be told."""
-    sql = f"{_POSITIONS} WHERE p.followed IS NULL AND d.gone IS NULL ORDER BY p.id"
-    return [_watched(row) for row in store.rows(sql)]
+    return [_watched(row) for row in store.read(SQL.typed_positions)]
 
 
 def held(store: Store, followed: int) -> list[Watched]:
     """Return the positions of one followed address as they were last seen."""
-    return [_watched(row) for row in store.rows(f"{_POSITIONS} WHERE p.followed = ? ORDER BY p.id", (followed,))]
+    return [_watched(row) for row in store.read(SQL.held_positions, followed=followed)]
 
 
 def followed_by(store: Store, platform: str, user: str) -> list[Followed]:
     """Return the addresses that one person follows."""
-    sql = f"{_FOLLOWED} WHERE f.platform = ? AND f.owner = ? ORDER BY f.number"
-    return [_followed(row) for row in store.rows(sql, (platform, user))]
+    return [_followed(row) for row in store.read(SQL.followed_of, platform=platform, owner=user)]
 
 
 def followed(store: Store) -> list[Followed]:
     """Return every followed address whose owner can still be told."""
-    return [_followed(row) for row in store.rows(f"{_FOLLOWED} WHERE d.gone IS NULL ORDER BY f.id")]
+    return [_followed(row) for row in store.read(SQL.followed)]
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -144,19 +139,11 @@ def add(
     TooMany where the person watches as many as one may.
     """
     with store.write() as work:
-        known = work.execute(
-            "SELECT number FROM positions WHERE platform = ? AND owner = ? AND followed IS NULL AND asset = ? "
-            "AND venue = ? AND contract = ? AND side = ? AND entry = ? AND leverage = ? AND size_coins IS ? "
-            "AND size_usd IS ?",
-            (owner.platform, owner.user, *_said(stake)),
-        ).fetchone()
+        known = work.one(SQL.same_position, platform=owner.platform, owner=owner.user, **_said(stake))
         if known is not None:
             return int(known["number"]), False
-        count = work.execute(
-            "SELECT count(*) FROM positions WHERE platform = ? AND owner = ? AND followed IS NULL",
-            (owner.platform, owner.user),
-        ).fetchone()[0]
-        if count >= MOST_POSITIONS:
+        count = work.one(SQL.count_typed, platform=owner.platform, owner=owner.user)
+        if count is not None and count["n"] >= MOST_POSITIONS:
             raise TooMany
         number = _next_number(work, owner)
         _insert(work, owner, stake, number=number, name=name, lines=lines, state=state, at=at, table_of=table_of)
@@ -164,8 +151,10 @@ def add(
 
 
 def hold(work: Work, of_: Followed, stake: Stake, *, lines: Sequence[float], at: datetime) -> Watched:
-    """Watch a position that a followed address was seen to hold."""
-    row = work.execute("SELECT platform, owner FROM followed WHERE id = ?", (of_.id,)).fetchone()
+    """Watch a position that a followed address was seen to hold. LookupError where it is followed no more."""
+    row = work.one(SQL.owner_of_followed, followed=of_.id)
+    if row is None:
+        raise LookupError("an address that nobody follows holds no watched position")
     owner = Owner(row["platform"], row["owner"], of_.destination)
     made = _insert(work, owner, stake, name=None, lines=lines, state=State(), at=at, followed=of_.id)
     return Watched(
@@ -174,60 +163,61 @@ def hold(work: Work, of_: Followed, stake: Stake, *, lines: Sequence[float], at:
     )  # fmt: skip
 
 
-def unchanged(work: Work, each: Watched) -> bool:
+def unchanged(work: Work, watched: Watched) -> bool:
     """Tell whether a position is still watched, and as it was read: its owner may change it meanwhile."""
-    row = work.execute("SELECT name, lines, added, looked, doubt FROM positions WHERE id = ?", (each.id,))
-    return [tuple(found) for found in row.fetchall()] == [
-        (each.name, json.dumps(list(each.lines)), each.stake.added, _ms(each.looked), _ms(each.doubt))
-    ]
-
-
-def save(work: Work, each: Watched) -> None:
-    """Keep where a position stands, inside the transaction that also keeps what it causes."""
-    stake = each.stake
-    work.execute(
-        "UPDATE positions SET state = ?, episode = ?, table_of = ?, silent = ?, given = ?, mark = ?, seen = ?, "
-        "looked = ?, doubt = ?, entry = ?, leverage = ?, size_coins = ? WHERE id = ?",
-        (
-            json.dumps(to_json(each.state)),
-            each.episode,
-            None if each.table_of is None else each.table_of.isoformat(),
-            each.silent,
-            each.given,
-            each.mark,
-            _ms(each.seen),
-            _ms(each.looked),
-            _ms(each.doubt),
-            stake.entry,
-            stake.leverage,
-            stake.size_coins,
-            each.id,
-        ),
+    row = work.one(SQL.position_as_read, position=watched.id)
+    return row is not None and tuple(row) == (
+        watched.name,
+        _json(watched.lines),
+        watched.stake.added,
+        _ms(watched.looked),
+        _ms(watched.doubt),
     )
 
 
-def change(work: Work, each: Watched) -> None:
+def save(work: Work, watched: Watched) -> None:
+    """Keep where a position stands, inside the transaction that also keeps what it causes."""
+    work.run(
+        SQL.save_position,
+        position=watched.id,
+        state=json.dumps(to_json(watched.state)),
+        episode=watched.episode,
+        table_of=None if watched.table_of is None else watched.table_of.isoformat(),
+        silent=watched.silent,
+        given=watched.given,
+        mark=watched.mark,
+        seen=_ms(watched.seen),
+        looked=_ms(watched.looked),
+        doubt=_ms(watched.doubt),
+        entry=watched.stake.entry,
+        leverage=watched.stake.leverage,
+        size_coins=watched.stake.size_coins,
+    )
+
+
+def change(work: Work, watched: Watched) -> None:
     """Keep what its owner has changed: name, lines and added margin, with where it stands by them.
 
     An episode that it has no more is over; nothing is told of that, since the owner just was.
     """
-    work.execute(
-        "UPDATE positions SET name = ?, lines = ?, added = ? WHERE id = ?",
-        (each.name, json.dumps(list(each.lines)), each.stake.added, each.id),
+    work.run(
+        SQL.change_position,
+        position=watched.id,
+        name=watched.name,
+        lines=_json(watched.lines),
+        added=watched.stake.added,
     )
-    save(work, each)
+    save(work, watched)
 
 
-def end_episode(work: Work, each: Watched, at: datetime) -> None:
+def end_episode(work: Work, watched: Watched, at: datetime) -> None:
     """End the episode of a position that goes on."""
-    work.execute("UPDATE episodes SET ended = ? WHERE watch = ? AND ended IS NULL", (to_ms(at), each.watch))
+    work.run(SQL.end_episodes, watch=watched.watch, at=to_ms(at))
 
 
 def change_followed(work: Work, of_: Followed) -> None:
     """Keep the name and the lines of a followed address."""
-    work.execute(
-        "UPDATE followed SET name = ?, lines = ? WHERE id = ?", (of_.name, json.dumps(list(of_.lines)), of_.id)
-    )
+    work.run(SQL.change_followed, followed=of_.id, name=of_.name, lines=_json(of_.lines))
 
 
 def follow(
@@ -235,59 +225,59 @@ def follow(
 ) -> tuple[int, bool]:
     """Follow an address and return (its number, whether it is new). TooMany as for `add`."""
     with store.write() as work:
-        every = work.execute(
-            "SELECT number, address FROM followed WHERE platform = ? AND owner = ?", (owner.platform, owner.user)
-        ).fetchall()
+        every = work.rows(SQL.followed_of, platform=owner.platform, owner=owner.user)
         for row in every:
             if row["address"] == address:
                 return int(row["number"]), False
         if len(every) >= MOST_ADDRESSES:
             raise TooMany
         number = _next_number(work, owner)
-        work.execute(
-            "INSERT INTO followed (destination, platform, owner, number, address, name, lines, begun) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (owner.destination, owner.platform, owner.user, number, address, name, json.dumps(list(lines)), to_ms(at)),
+        work.run(
+            SQL.add_followed,
+            destination=owner.destination,
+            platform=owner.platform,
+            owner=owner.user,
+            number=number,
+            address=address,
+            name=name,
+            lines=_json(lines),
+            begun=to_ms(at),
         )
         return number, True
 
 
 def is_followed(work: Work, followed: int) -> bool:
     """Tell whether an address is still followed."""
-    return work.execute("SELECT 1 FROM followed WHERE id = ?", (followed,)).fetchone() is not None
+    return work.one(SQL.owner_of_followed, followed=followed) is not None
 
 
 def looked(work: Work, followed: int, *, seen: datetime | None, silent: bool) -> None:
     """Note the last good answer about an address, or that its owner was told of the silence."""
-    work.execute(
-        "UPDATE followed SET seen = coalesce(?, seen), silent = ? WHERE id = ?",
-        (_ms(seen), silent, followed),
-    )
+    work.run(SQL.note_look, followed=followed, seen=_ms(seen), silent=silent)
 
 
 def remove(work: Work, ids: Collection[int]) -> None:
     """Forget positions with their episodes and with every message about them that is still stored."""
-    for each in ids:
-        watch = f"{PRIVATE}{each}"
-        work.execute("DELETE FROM positions WHERE id = ?", (each,))
-        work.execute("DELETE FROM outbox WHERE notice IN (SELECT id FROM notices WHERE watch = ?)", (watch,))
-        work.execute("DELETE FROM notices WHERE watch = ?", (watch,))
-        work.execute("DELETE FROM messages WHERE episode IN (SELECT id FROM episodes WHERE watch = ?)", (watch,))
-        work.execute("DELETE FROM episodes WHERE watch = ?", (watch,))
+    for position in ids:
+        watch = f"{PRIVATE}{position}"
+        work.run(SQL.drop_position, position=position)
+        work.run(SQL.drop_outbox_of_watch, watch=watch)
+        work.run(SQL.drop_notices_of_watch, watch=watch)
+        work.run(SQL.drop_messages_of_watch, watch=watch)
+        work.run(SQL.drop_episodes_of_watch, watch=watch)
 
 
-def finish(work: Work, each: Watched, now: datetime) -> None:
+def finish(work: Work, watched: Watched, now: datetime) -> None:
     """Take a position away that is over, while what is to be told about it still goes out."""
-    work.execute("DELETE FROM positions WHERE id = ?", (each.id,))
-    end_episode(work, each, now)
+    work.run(SQL.drop_position, position=watched.id)
+    end_episode(work, watched, now)
 
 
 def unfollow(work: Work, ids: Collection[int]) -> None:
     """Forget addresses and the positions seen there."""
-    for each in ids:
-        rows = work.execute("SELECT id FROM positions WHERE followed = ?", (each,)).fetchall()
-        remove(work, [row["id"] for row in rows])
-        work.execute("DELETE FROM followed WHERE id = ?", (each,))
+    for address in ids:
+        remove(work, [row["id"] for row in work.rows(SQL.positions_held_by, followed=address)])
+        work.run(SQL.drop_followed, followed=address)
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
@@ -295,12 +285,8 @@ def unfollow(work: Work, ids: Collection[int]) -> None:
 
 def _next_number(work: Work, owner: Owner) -> int:
     """Return the number after the highest in use: one that was just given up is not at once somebody else's."""
-    found = work.execute(
-        "SELECT max(number) FROM (SELECT number FROM positions WHERE platform = ? AND owner = ? "
-        "UNION ALL SELECT number FROM followed WHERE platform = ? AND owner = ?)",
-        (owner.platform, owner.user) * 2,
-    ).fetchone()[0]
-    return 1 if found is None else int(found) + 1
+    row = work.one(SQL.highest_number, platform=owner.platform, owner=owner.user)
+    return 1 if row is None or row["number"] is None else int(row["number"]) + 1
 
 
 def _insert(
@@ -316,32 +302,32 @@ def _insert(
     followed: int | None = None,
     table_of: date | None = None,
 ) -> int:
-    cursor = work.execute(
-        "INSERT INTO positions (destination, platform, owner, number, followed, asset, venue, contract, side, entry, "
-        "leverage, size_coins, size_usd, name, lines, begun, state, table_of) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            owner.destination,
-            owner.platform,
-            owner.user,
-            number,
-            followed,
-            *_said(stake),
-            name,
-            json.dumps(list(lines)),
-            to_ms(at),
-            json.dumps(to_json(state)),
-            None if table_of is None else table_of.isoformat(),
-        ),
+    return work.insert(
+        SQL.add_position,
+        destination=owner.destination,
+        platform=owner.platform,
+        owner=owner.user,
+        number=number,
+        followed=followed,
+        **_said(stake),
+        name=name,
+        lines=_json(lines),
+        begun=to_ms(at),
+        state=json.dumps(to_json(state)),
+        table_of=None if table_of is None else table_of.isoformat(),
     )
-    return int(cursor.lastrowid or 0)
 
 
-def _said(stake: Stake) -> tuple[Any, ...]:
-    return (
-        stake.asset, stake.venue, stake.contract, stake.side, stake.entry, stake.leverage, stake.size_coins,
-        stake.size_usd,
-    )  # fmt: skip
+def _said(stake: Stake) -> dict[str, Any]:
+    """Return what its owner typed, by column."""
+    return {
+        "asset": stake.asset, "venue": stake.venue, "contract": stake.contract, "side": stake.side,
+        "entry": stake.entry, "leverage": stake.leverage, "size_coins": stake.size_coins, "size_usd": stake.size_usd,
+    }  # fmt: skip
+
+
+def _json(lines: Sequence[float]) -> str:
+    return json.dumps(list(lines))
 
 
 def _ms(at: datetime | None) -> int | None:
@@ -352,7 +338,7 @@ def _at(ms: int | None) -> datetime | None:
     return None if ms is None else from_ms(ms)
 
 
-def _watched(row: sqlite3.Row) -> Watched:
+def _watched(row: Row) -> Watched:
     return Watched(
         id=row["id"],
         destination=row["destination"],
@@ -385,7 +371,7 @@ def _watched(row: sqlite3.Row) -> Watched:
     )
 
 
-def _followed(row: sqlite3.Row) -> Followed:
+def _followed(row: Row) -> Followed:
     return Followed(
         id=row["id"],
         destination=row["destination"],

@@ -237,7 +237,7 @@ def settled(
         "funding_rate": [found[n][1] for n in kept],
         "funding_interval_hours": [hours or _hours(found[n - 1][0], found[n][0]) for n in kept],
     }
-    return [points(contract, [found[n][0] for n in kept], columns)]
+    return [replace(points(contract, [found[n][0] for n in kept], columns), settled=True)]
 
 
 def _hours(earlier: int, later: int) -> float:

@@ -20,9 +20,9 @@ from bot.market.source_state import TOLD_AFTER, SourceEvent, SourceHealth
 from bot.market.streams.connection import Stream
 from bot.market.streams.dialects import DIALECTS, Dialect
 from bot.market.streams.feed import Contracts, LiquidationTalk, Usual, milliseconds
+from signals.units import HOUR
 from storage.engine.database import StoreError
 from storage.market import liquidations, points
-from storage.market.liquidations import HOUR, Hour
 from storage.market.points import Points
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from bot.market.source import Topic
     from bot.tape import Wrap
     from storage.engine.database import Store
+    from storage.market.liquidations import Hour
 
 TOPIC: Final[Topic] = "liquidations"
 DAY: Final = timedelta(days=1)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import tracemalloc
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 START = datetime(2026, 1, 5, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+_WHOLE = ("bars", "series")
 PACKED = pytest.mark.parametrize("kind", [".csv", ".csv.gz"])
 
 
@@ -62,14 +65,22 @@ def bars(
 
 def levels(count: int = 10, **named) -> Points:
     index = pd.date_range(START + timedelta(milliseconds=3), periods=count, freq="8h")
-    return Points("okx", "BTC", None, pd.DataFrame(named or {"funding_rate": 1e-4}, index=index, dtype=float))
+    return Points("okx", "BTC", None, pd.DataFrame(named or {"funding_rate": 1e-4}, index, dtype=float), settled=True)
 
 
-def tables(store: Store) -> dict[str, list[tuple[object, ...]]]:
-    return {
-        name: [tuple(row) for row in store.rows(f"SELECT * FROM {name}")]  # noqa: S608 - ours
-        for name in ("bars", "levels", "series")
-    }
+def tables(store: Store) -> dict[str, object]:
+    """Read everything; a rate is the same value whether it was settled, which the file does not say, or announced."""
+    with closing(sqlite3.connect(store.path)) as file:
+        file.row_factory = sqlite3.Row
+        found: dict[str, object] = {name: list(map(tuple, file.execute(f"SELECT * FROM {name}"))) for name in _WHOLE}  # noqa: S608 - ours
+        found["levels"] = {
+            (row["asset"], row["venue"], row["at"], name): row[name]
+            for table in ("levels", "settlements")
+            for row in file.execute(f"SELECT * FROM {table}")  # noqa: S608 - ours
+            for name in row.keys()  # noqa: SIM118 - a row is no dict
+            if name in LEVELS and row[name] is not None
+        }
+    return found
 
 
 @pytest.fixture
@@ -322,7 +333,7 @@ def test_the_file_stays_usable_with_sqlite_utils(store: Store) -> None:
     assert sqlite_utils("tables", file, "--counts", "--no-headers")[0].keys() == {"table", "count"}
     first = sqlite_utils("rows", file, "bars", "-c", "asset", "-c", "close", "--limit", "1")
     assert first == [{"asset": "BTC", "close": 1.0}]
-    question = "SELECT venue, count(*) AS n FROM levels GROUP BY venue"
+    question = "SELECT venue, count(*) AS n FROM settlements GROUP BY venue"
     assert sqlite_utils("query", file, question) == [{"venue": "okx", "n": 2}]
     assert set(INPUTS) <= {
         str(row["name"])

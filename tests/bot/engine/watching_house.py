@@ -58,7 +58,7 @@ class House:
     def settled(self, at: datetime, rate: float) -> None:
         index = pd.DatetimeIndex([at], name="at")
         frame = pd.DataFrame({"funding_rate": [rate], "funding_interval_hours": [8.0]}, index=index)
-        points.write(self.store, [points.Points("binance", "BTC", None, frame)])
+        points.write(self.store, [points.Points("binance", "BTC", None, frame, settled=True)])
 
     def turn(self, price: float | None = None, *, minutes: float = 1) -> list[str]:
         """Let time pass, with a new mark price or without, and return the headlines that reach the chat."""

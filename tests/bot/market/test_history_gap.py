@@ -14,7 +14,7 @@ from bot.market.exchange.table import BY_NAME
 from bot.market.exchange.venue import CcxtVenue
 from signals.inputs import INPUTS
 from storage.engine.database import Store
-from storage.market import owed, points
+from storage.market import coverage, points
 from tests.fakes.exchange import Clock, FakeExchange
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ async def run(venue: str, exchange: FakeExchange, clock: Clock, store: Store) ->
         clock=clock,
         chance=lambda: 0.0,
         remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
-        owed=lambda: owed.read(store),
+        owed=lambda: coverage.owed(store),
         history=4 * DAY,
     )
     for _ in range(2):

@@ -18,7 +18,7 @@ from bot.market.collector import Market
 from bot.market.history_planner import LONG
 from bot.market.source import Ask, SourceDown, Topic
 from storage.engine.database import Store
-from storage.market import coverage, owed, points
+from storage.market import coverage, points
 from storage.market.coverage import Gap
 from storage.market.points import Newest, Points
 from tests.examples import examples
@@ -104,7 +104,7 @@ def market(store: Store, clock: Clock, *sources: Told) -> Market:
         clock=clock,
         chance=lambda: 0.0,
         remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
-        owed=lambda: owed.read(store),
+        owed=lambda: coverage.owed(store),
         history=HISTORY,
         portion=PORTION,
     )
@@ -133,7 +133,7 @@ async def test_first_histories_come_in_portions_and_the_present_of_everybody_at_
         rest += source.pasts()
     assert rest == MANY[PORTION:]
     assert held.owing(MANY) == 0
-    assert owed.read(store) == {}
+    assert coverage.owed(store) == {}
     for asset in (MANY[0], MANY[-1]):
         known = coverage.since(store, asset, NAMES[topic])
         assert known is not None
@@ -236,10 +236,10 @@ async def test_the_turn_keeps_what_is_owed(store: Store, clock: Clock) -> None:
 
     ticker = Ticker(store, market(store, clock, Told(("bars",))), Held(), MANY, told=lambda: None)
     await ticker.turn()
-    assert set(owed.read(store)) == {("binance", "bars", asset) for asset in MANY[PORTION:]}
+    assert set(coverage.owed(store)) == {("binance", "bars", asset) for asset in MANY[PORTION:]}
     clock.go(minutes=1)
     await ticker.turn()
-    assert len(owed.read(store)) == 2
+    assert len(coverage.owed(store)) == 2
 
 
 # --- what the archive lacks
@@ -375,7 +375,7 @@ def test_after_any_stops_and_failures_no_past_is_missing(  # noqa: C901 -- a who
 
 def test_what_is_owed_is_written_and_struck_out(store: Store) -> None:
     changes: Mapping[Debt, datetime | None] = {("binance", "bars", "BTC"): START, ("okx", "bars", "BTC"): START}
-    owed.note(store, changes)
-    owed.note(store, {("binance", "bars", "BTC"): None, ("okx", "bars", "BTC"): START - DAY})
-    owed.note(store, {})
-    assert owed.read(store) == {("okx", "bars", "BTC"): START - DAY}
+    coverage.note_owed(store, changes)
+    coverage.note_owed(store, {("binance", "bars", "BTC"): None, ("okx", "bars", "BTC"): START - DAY})
+    coverage.note_owed(store, {})
+    assert coverage.owed(store) == {("okx", "bars", "BTC"): START - DAY}

@@ -248,26 +248,31 @@ def row(at: int, rate: float | None = None, interval: float | None = 8.0, mark: 
     return RateRow(T0 + at, rate, interval if rate is not None else None, mark)
 
 
+def paid(at: int, rate: float, interval: float | None = 8.0) -> RateRow:
+    return RateRow(T0 + at, rate, interval, None, settled=True)
+
+
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        pytest.param([row(3, 0.0001)], [(0, 0.0001, 50.0)], id="settled, 3 ms after its hour"),
-        pytest.param([row(0, 0.0001, None)], [(0, 0.0001, 50.0)], id="settled, interval not recorded"),
-        pytest.param([row(3, 0.0001), row(20_000, 0.0009, mark=101.0)], [(0, 0.0001, 101.0)], id="then a live one"),
+        pytest.param([paid(3, 0.0001)], [(0, 0.0001, 50.0)], id="settled, 3 ms after its hour"),
+        pytest.param([paid(0, 0.0001, None)], [(0, 0.0001, 50.0)], id="settled, interval not recorded"),
+        pytest.param([paid(3, 0.0001), row(20_000, 0.0009, mark=101.0)], [(0, 0.0001, 101.0)], id="then a live one"),
         pytest.param([row(-40_000, 0.0002, mark=99.0)], [(0, 0.0002, 99.0)], id="only announced: thinned or late"),
-        pytest.param(
-            [row(-40_000, 0.0002, mark=99.0), row(2, 0.0001)], [(0, 0.0001, 99.0)], id="the settled one is the true one"
-        ),
+        pytest.param([row(-40_000, 0.0002, mark=99.0), paid(2, 0.0001)], [(0, 0.0001, 99.0)],
+                     id="the settled one is the true one"),
         pytest.param([row(3_000, 0.0009, mark=101.0)], [], id="live, three seconds after the hour"),
         pytest.param([row(HOUR_MS - 40_000, 0.0002, mark=99.0)], [], id="announced, but that hour settles nothing"),
         pytest.param(
             [row(HOUR_MS - 40_000, 0.0002, 1.0, 99.0)], [(HOUR_MS, 0.0002, 99.0)], id="hourly: each hour settles"
         ),
-        pytest.param([row(HOUR_MS, 0.0002)], [], id="a running rate imported on the hour"),
+        pytest.param([paid(HOUR_MS, 0.0002)], [], id="a running rate imported on the hour"),
+        pytest.param([row(0, 0.0002, mark=99.0)], [(0, 0.0002, 99.0)], id="announced at its very hour"),
         pytest.param([row(1_800_000, 0.0002, 1.0)], [], id="half past"),
-        pytest.param([row(3, 0.0001), row(8 * HOUR_MS + 1, -0.0002)], [(0, 0.0001, 50.0), (8 * HOUR_MS, -0.0002, 77.0)],
+        pytest.param([paid(3, 0.0001), paid(8 * HOUR_MS + 1, -0.0002)],
+                     [(0, 0.0001, 50.0), (8 * HOUR_MS, -0.0002, 77.0)],
                      id="two, the second at the close of its hour"),
-        pytest.param([row(3, 0.0001, 16.0)], [(0, 0.0001, 50.0)], id="one was missed, so the gap is twice as long"),
+        pytest.param([paid(3, 0.0001, 16.0)], [(0, 0.0001, 50.0)], id="one was missed, so the gap is twice as long"),
         pytest.param([row(3, mark=101.0)], [], id="a mark alone"),
     ],
 )  # fmt: skip

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.market import coverage, points, thinning
+from storage.market import coverage, points, retention
 from storage.market.coverage import ArchiveFile, Gap
 from storage.market.panels import panel
 from storage.market.points import Points
@@ -110,7 +110,7 @@ def test_settlements_heal_a_gap_of_funding(
             funding_rate=[1e-4] * len(settled),
             funding_interval_hours=[hours] * len(settled),
         )
-        points.write(store, [Points("binance", "BTC", None, paid)])
+        points.write(store, [Points("binance", "BTC", None, paid, settled=True)])
     announced = frame([DAY + 13 * HOUR], funding_rate=[1e-4], mark_price=[9.0])  # what is building was not paid
     points.write(store, [Points("binance", "BTC", None, announced)])
     coverage.heal(store, "BTC", "binance")
@@ -168,7 +168,7 @@ def frame(times: list[datetime], **columns: list[float]) -> pd.DataFrame:
 def test_each_input_keeps_the_last_value_of_the_hour_at_its_own_time() -> None:
     times = [DAY + timedelta(minutes=each) for each in (0, 5, 55, 60)]
     nan = float("nan")
-    thinned = thinning.hourly(frame(times, mark_price=[1, 2, nan, 4], funding_rate=[7, nan, nan, nan]))
+    thinned = retention.hourly(frame(times, mark_price=[1, 2, nan, 4], funding_rate=[7, nan, nan, nan]))
     assert thinned.index.tolist() == [times[0], times[1], times[3]]
     assert thinned["mark_price"].tolist()[1:] == [2, 4]
     assert thinned["funding_rate"].tolist()[0] == 7
@@ -188,11 +188,11 @@ def levels(draw: st.DrawFn) -> pd.DataFrame:
 
 @given(levels())
 def test_the_last_value_of_every_hour_is_the_same_before_and_after(raw: pd.DataFrame) -> None:
-    thinned = thinning.hourly(raw)
+    thinned = retention.hourly(raw)
     whole = raw.resample("1h").last().dropna(how="all")
     pd.testing.assert_frame_equal(thinned.resample("1h").last().dropna(how="all"), whole, check_freq=False)
     assert len(thinned) <= len(raw)
-    pd.testing.assert_frame_equal(thinning.hourly(thinned), thinned, check_freq=False)
+    pd.testing.assert_frame_equal(retention.hourly(thinned), thinned, check_freq=False)
 
 
 def test_thinning_what_is_stored_leaves_the_hourly_panel_alone(store: Store) -> None:
@@ -203,14 +203,15 @@ def test_thinning_what_is_stored_leaves_the_hourly_panel_alone(store: Store) -> 
     points.write(store, [Points("binance", "BTC", None, frame(times[::3], long_short_accounts=rng.random(288) + 1))])
     settled = [DAY + timedelta(hours=8 * each, milliseconds=3) for each in range(1, 9)]
     points.write(
-        store, [Points("binance", "BTC", None, frame(settled, funding_rate=[0.0001 * n for n in range(1, 9)]))]
+        store,
+        [Points("binance", "BTC", None, frame(settled, funding_rate=[0.0001 * n for n in range(1, 9)]), settled=True)],
     )
 
     def read() -> dict[str, np.ndarray]:
         return panel(store, names, ["BTC"], step=HOUR, start=DAY, end=DAY + 72 * HOUR).values
 
     before = read()
-    gone = thinning.thin(store, "BTC", "binance", before=DAY + timedelta(hours=50))
+    gone = retention.thin(store, "BTC", "binance", before=DAY + timedelta(hours=50))
     assert gone == 479
     for name, column in read().items():
         np.testing.assert_array_equal(column, before[name])
@@ -218,4 +219,4 @@ def test_thinning_what_is_stored_leaves_the_hourly_panel_alone(store: Store) -> 
     known = [stamp for stamp, value in zip(at, columns["funding_rate"], strict=True) if value is not None]
     assert known == [round(each.timestamp() * 1000) for each in settled], "a settlement keeps its own milliseconds"
     assert sum(stamp >= (DAY + 48 * HOUR).timestamp() * 1000 for stamp in at) > 288, "a day that is not over stays fine"
-    assert thinning.thin(store, "BTC", "binance", before=DAY + timedelta(hours=50)) == 0
+    assert retention.thin(store, "BTC", "binance", before=DAY + timedelta(hours=50)) == 0

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
+from signals.units import HOUR
 from storage.engine.database import Store
 from storage.market import liquidations, points
-from storage.market.liquidations import HOUR, KEPT, RECENT, Hour
+from storage.market.liquidations import KEPT, RECENT, Hour
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -75,3 +75,35 @@ def test_how_well_a_bar_was_seen(store: Store) -> None:
     for minute in (0, 1, 2, 40, 59):
         mark(store, NOON + timedelta(minutes=minute), 100.0 + minute)
     assert ranges.marks_within(store, "BTC", "okx", hour) == ranges.Marks(100.0, 159.0, 5, 38 * 60.0)
+
+
+# --- the newest mark, and a typical day -------------------------------------------------------------------------------
+
+
+def levels(store: Store, venue: str, at: datetime, asset: str = "BTC", **columns: float) -> None:
+    frame = pd.DataFrame({name: [value] for name, value in columns.items()}, index=pd.DatetimeIndex([at], name="at"))
+    points.write(store, [points.Points(venue, asset, None, frame)])
+
+
+def test_the_venues_own_mark_speaks_while_it_is_collected(store: Store) -> None:
+    assert ranges.mark(store, "BTC", "bybit") is None
+    levels(store, "binance", NOON, mark_price=95_000.0)
+    assert ranges.mark(store, "BTC", "bybit") == points.Newest(NOON, 95_000.0, "binance")
+    before = NOON - timedelta(minutes=5)
+    levels(store, "bybit", before, mark_price=94_990.0)
+    assert ranges.mark(store, "BTC", "bybit") == points.Newest(before, 94_990.0, "bybit")
+    levels(store, "binance", NOON + timedelta(hours=2), mark_price=96_000.0)
+    assert ranges.mark(store, "BTC", "bybit").venue == "binance"  # type: ignore[union-attr]
+
+
+def test_a_thousand_coins_have_the_price_of_a_thousand(store: Store) -> None:
+    levels(store, "binance", NOON, "PEPE", mark_price=0.000008)
+    assert ranges.mark(store, "1000PEPE", "binance").value == pytest.approx(0.008)  # type: ignore[union-attr]
+
+
+def test_the_typical_move_takes_one_close_a_day(store: Store) -> None:
+    days = pd.date_range(end=NOON.replace(hour=0) - timedelta(hours=1), periods=24 * 31, freq="h", name="at")
+    closes = [100.0 + (n // 24 % 2) * 2 for n in range(len(days))]
+    points.write(store, [points.Points("binance", "BTC", timedelta(hours=1), pd.DataFrame({"close": closes}, days))])
+    assert ranges.typical_move(store, "BTC", NOON) == pytest.approx((0.02 + 2 / 102) / 2, rel=0.02)
+    assert ranges.typical_move(store, "ETH", NOON) is None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,12 +17,11 @@ from hypothesis import strategies as st
 
 from bot.archive.parsing import KEPT_FINE
 from bot.config import LONGEST_LOOK_BACK, Config
-from signals.inputs import LEVELS
 from signals.metric import metrics
 from signals.units import from_ms, to_ms
 from storage.alerts import episodes, outbox
 from storage.engine.database import Store
-from storage.market import options, panels, points, retention, thinning
+from storage.market import options, panels, points, retention, settlements
 from storage.market.points import Points
 from storage.people import destinations
 
@@ -57,26 +58,37 @@ def run(store: Store, now: datetime = NOW, rule: retention.Rule = RULE) -> dict[
     return gone
 
 
-def rows_of(store: Store, table: str) -> list[tuple[object, ...]]:
-    return [tuple(row) for row in store.rows(f"SELECT * FROM {table}")]  # noqa: S608 - ours
+def plain(store: Store, sql: str, *values: object) -> list[tuple[Any, ...]]:
+    """Read or write beside the store."""
+    with closing(sqlite3.connect(store.path)) as file, file:
+        return file.execute(sql, values).fetchall()
+
+
+def rows_of(store: Store, table: str) -> list[tuple[Any, ...]]:
+    return plain(store, f"SELECT * FROM {table}")  # noqa: S608 - ours
 
 
 def per_day(store: Store, name: str = "open_interest_coin") -> dict[str, int]:
-    found = store.rows(f"SELECT at / 86400000 AS day, count({name}) AS n FROM levels GROUP BY day")  # noqa: S608 - ours
-    return {f"{from_ms(row['day'] * 86_400_000):%m-%d}": row["n"] for row in found}
+    found = plain(store, f"SELECT at / 86400000 AS day, count({name}) FROM levels GROUP BY day")  # noqa: S608 - ours
+    return {f"{from_ms(day * 86_400_000):%m-%d}": count for day, count in found}
 
 
 def check_directory(store: Store) -> None:
     """Hold the directory of series against the rows."""
     for asset, name, venue, step, first, last in rows_of(store, "series"):
         table, which = ("bars", f"AND step = {step}") if step else ("levels", "")
-        row = store.one(
-            f"SELECT min(at) AS a, max(at) AS b FROM {table} WHERE asset = ? AND venue = ? {which} "  # noqa: S608 - ours
-            f"AND {name} IS NOT NULL",
-            (asset, venue),
-        )
-        assert row is not None
-        assert (first, last) == (row["a"], row["b"]), (asset, name, venue, step)
+        tables = [table, "settlements"] if name in settlements.RATES else [table]
+        times = [
+            at
+            for table in tables
+            for (at,) in plain(
+                store,
+                f"SELECT at FROM {table} WHERE asset = ? AND venue = ? {which} AND {name} IS NOT NULL",  # noqa: S608 - ours
+                asset,
+                venue,
+            )
+        ]
+        assert (first, last) == (min(times), max(times)), (asset, name, venue, step)
 
 
 # --- levels -----------------------------------------------------------------------------------------------------------
@@ -127,13 +139,15 @@ def test_settled_rates_stay_and_announcements_go(store: Store) -> None:
         {"funding_rate": [1e-4, 2e-4, 3e-4], "funding_interval_hours": [8.0] * 3},
         index=[day + each * HOUR + timedelta(milliseconds=3) for each in (0, 8, 16)],
     )
-    points.write(store, [Points("binance", "BTC", None, paid)])
+    points.write(store, [Points("binance", "BTC", None, paid, settled=True)])
     run(store)
-    kept = store.rows("SELECT at, funding_rate FROM levels WHERE mark_price IS NULL AND funding_rate IS NOT NULL")
-    assert [(from_ms(row["at"]), row["funding_rate"]) for row in kept] == list(
-        zip(paid.index, paid["funding_rate"], strict=True)
+    kept = settlements.within(store, "BTC", "binance", start=0, end=to_ms(NOW))
+    assert [(from_ms(row.at), row.rate, row.hours) for row in kept] == list(
+        zip(paid.index, paid["funding_rate"], paid["funding_interval_hours"], strict=True)
     )
     assert per_day(store, "mark_price") == {f"{day:%m-%d}": 24}
+    assert per_day(store, "funding_rate") == {f"{day:%m-%d}": 24}, "what was announced last in each hour"
+    check_directory(store)
 
 
 value = st.one_of(st.just(NAN), st.just(NAN), st.floats(0.1, 9.0))
@@ -155,26 +169,26 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     made.close()
 
 
-@given(tables, st.sampled_from([thinning.FIVE_MINUTES, thinning.HOUR]))
+@given(tables, st.sampled_from([retention.FIVE_MINUTES, retention.HOUR]))
 def test_a_frame_and_the_stored_rows_are_thinned_alike(shared: Store, frame: pd.DataFrame, bucket: timedelta) -> None:
     """The rule is written twice, for rows on their way in and for rows that are in: it must be one rule."""
-    with shared.write() as connection:
-        connection.execute("DELETE FROM levels")
-        connection.execute("DELETE FROM series")
+    shared.read(retention.SQL.sources)  # made
+    plain(shared, "DELETE FROM levels")
+    plain(shared, "DELETE FROM series")
     points.write(shared, [Points("binance", "BTC", None, frame)])
-    wanted = [round(at.timestamp() * 1000) for at in thinning.thinned(frame, bucket).index]
+    wanted = [round(at.timestamp() * 1000) for at in retention.thinned(frame, bucket).index]
     for start in {to_ms(at) // 43_200_000 * 43_200_000 for at in frame.index}:
         for part in range(4 if bucket == FIVE else 1):
-            thinning.thin_window(shared, "BTC", "binance", bucket, start + part * 10_800_000)
-    assert [row["at"] for row in shared.rows("SELECT at FROM levels ORDER BY at")] == wanted
+            retention.thin_window(shared, "BTC", "binance", bucket, start + part * 10_800_000)
+    assert [at for (at,) in plain(shared, "SELECT at FROM levels ORDER BY at")] == wanted
     check_directory(shared)
 
 
 @given(tables)
 def test_five_minutes_and_then_an_hour_is_an_hour(frame: pd.DataFrame) -> None:
-    once = thinning.hourly(frame)
-    pd.testing.assert_frame_equal(thinning.hourly(thinning.thinned(frame, thinning.FIVE_MINUTES)), once)
-    pd.testing.assert_frame_equal(thinning.hourly(once), once)
+    once = retention.hourly(frame)
+    pd.testing.assert_frame_equal(retention.hourly(retention.thinned(frame, retention.FIVE_MINUTES)), once)
+    pd.testing.assert_frame_equal(retention.hourly(once), once)
 
 
 def test_a_second_run_finds_nothing_and_a_cut_one_goes_on(store: Store) -> None:
@@ -218,9 +232,12 @@ def test_a_limit_drops_the_oldest_and_the_directory_follows(store: Store) -> Non
     old = pd.DataFrame({"close": 1.0}, index=pd.date_range(NOW.replace(minute=0) - 700 * DAY, periods=1400, freq="h"))
     points.write(store, [Points("binance", "OLD", HOUR, old), *live(NOW - 700 * DAY, NOW - 699 * DAY, asset="OLD")])
     points.write(store, [Points("binance", "BTC", HOUR, old.set_axis(old.index + 69 * DAY))])
+    paid = pd.DataFrame({"funding_rate": 1e-4}, index=[NOW - 699 * DAY, NOW - 600 * DAY])
+    points.write(store, [Points("binance", "OLD", None, paid, settled=True)])
     assert run(store) == {"levels": 2 * (1440 - 25)}
-    assert run(store, rule=retention.Rule(history=650 * DAY)) == {"history": 1196 + 2 * 25}
+    assert run(store, rule=retention.Rule(history=650 * DAY)) == {"history": 1196 + 2 * 25 + 1}
     assert points.stored(store, "OLD", "mark_price") == []
+    assert points.span(store, "OLD", "funding_rate") == (NOW - 600 * DAY, NOW - 600 * DAY)
     span = points.span(store, "OLD", "close")
     assert span is not None
     assert span[0] == NOW.replace(hour=0, minute=0) - 650 * DAY
@@ -232,7 +249,6 @@ def test_the_defaults_agree_with_the_archive_and_with_what_metrics_look_back_on(
     settings = Config().retention
     assert timedelta(days=settings.five_minutes_days) == KEPT_FINE, "the archive is stored by the same rule"
     assert max(each.window + each.step for each in metrics().values()) < timedelta(days=LONGEST_LOOK_BACK)
-    assert set(LEVELS) >= {"funding_rate", "mark_price"}, "the two names that the rule itself knows"
 
 
 # --- option chains ----------------------------------------------------------------------------------------------------
@@ -264,20 +280,24 @@ def told(store: Store, at: datetime, *, ended: datetime | None, state: str = "se
     """Write an episode with its notice, as it stands when it was sent; return the episode."""
     here = destinations.ensure(store, "telegram", "1", None, kind="private", title=None, now=at)
     destinations.subscribe(store, here.id, "*", "*")
-    with store.write() as connection:
-        cursor = connection.execute(
-            "INSERT INTO episodes (watch, asset, since, fired, ended, rank, first_values, last_values) "
-            "VALUES ('w', 'BTC', ?, ?, ?, 'notice', '{}', '{}')",
-            (to_ms(at), to_ms(at), to_ms(ended) if ended else None),
-        )
-        number = int(cursor.lastrowid or 0)
+    ((number,),) = plain(
+        store,
+        "INSERT INTO episodes (watch, asset, since, fired, ended, rank, first_values, last_values) "
+        "VALUES ('w', 'BTC', ?, ?, ?, 'notice', '{}', '{}') RETURNING id",
+        to_ms(at),
+        to_ms(at),
+        to_ms(ended) if ended else None,
+    )
+    with store.write() as work:
         notice = outbox.Notice("fired", "notice", at, {}, None if single else number, "w", "BTC")
-        outbox.announce(connection, notice, now=at, expires=at + DAY)
-        connection.execute(
-            "UPDATE outbox SET state = ?, settled = ? WHERE id = last_insert_rowid()",
-            (state, None if state == "queued" else to_ms(at)),
-        )
-        connection.execute("INSERT INTO messages VALUES (?, ?, '17')", (number, here.id))
+        outbox.announce(work, notice, now=at, expires=at + DAY)
+    plain(
+        store,
+        "UPDATE outbox SET state = ?, settled = ? WHERE id = (SELECT max(id) FROM outbox)",
+        state,
+        None if state == "queued" else to_ms(at),
+    )
+    plain(store, "INSERT INTO messages VALUES (?, ?, '17')", number, here.id)
     return number
 
 
@@ -306,7 +326,7 @@ def test_a_notice_without_an_episode_goes_after_a_month(store: Store) -> None:
     told(store, NOW - 31 * DAY, ended=NOW - 31 * DAY, single=True)
     told(store, NOW - DAY, ended=None, single=True)
     run(store)
-    assert [row["at"] for row in store.rows("SELECT at FROM notices")] == [to_ms(NOW - DAY)]
+    assert [at for (at,) in plain(store, "SELECT at FROM notices")] == [to_ms(NOW - DAY)]
 
 
 def test_a_large_audience_goes_in_portions(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,7 +335,6 @@ def test_a_large_audience_goes_in_portions(store: Store, monkeypatch: pytest.Mon
         here = destinations.ensure(store, "telegram", f"9{n}", None, kind="private", title=None, now=NOW)
         destinations.subscribe(store, here.id, "*", "*")
     told(store, NOW - 31 * DAY, ended=NOW - 31 * DAY)
-    with store.write() as connection:
-        connection.execute("UPDATE outbox SET state = 'sent', settled = ?", (to_ms(NOW - 31 * DAY),))
+    plain(store, "UPDATE outbox SET state = 'sent', settled = ?", to_ms(NOW - 31 * DAY))
     sizes = [step.rows for step in retention.clean(store, RULE, NOW)]
     assert sizes == [2, 2, 2, 1, 1], "six rows of the outbox, the notice, the message"

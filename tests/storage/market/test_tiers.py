@@ -1,16 +1,15 @@
-"""Renewed tier tables beside a database, the default exchange of a chat, and funding by the hour."""
+"""Renewed tier tables beside a database, and the default exchange of a chat."""
 
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from signals.liquidation import tiers
 from storage.engine.database import Store, StoreError
-from storage.market import funding_past, points
 from storage.market import tiers as shelves
 from storage.people import destinations
 
@@ -71,19 +70,3 @@ def test_the_default_exchange_of_a_chat(store: Store) -> None:
     destinations.set_venue(store, here.id, None)
     assert destinations.find(store, "telegram", "1") is not None
     assert [each.venue for each in destinations.everyone(store)] == [None, None]
-
-
-def test_the_last_rate_of_each_hour(store: Store) -> None:
-    pd = pytest.importorskip("pandas")
-    at = [NOW - timedelta(minutes=m) for m in (130, 70, 65, 5)]
-    columns = {"funding_rate": [1e-4, 2e-4, 3e-4, 4e-4], "funding_interval_hours": [8.0, 8.0, float("nan"), 4.0]}
-    frame = pd.DataFrame(columns, index=pd.DatetimeIndex(at, name="at"))
-    points.write(store, [points.Points("binance", "BTC", None, frame)])
-    hour = int(NOW.timestamp() // 3600)
-    found = funding_past.hourly(store, "BTC", "binance", start=NOW - timedelta(days=1), end=NOW)
-    assert [(each.hour - hour, each.rate, each.interval_h) for each in found] == [
-        (-3, 1e-4, 8.0),
-        (-2, 3e-4, None),
-        (-1, 4e-4, 4.0),
-    ]
-    assert funding_past.hourly(store, "BTC", "okx", start=NOW - timedelta(days=1), end=NOW) == []

@@ -6,14 +6,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import pytest
 
 from signals.alerts.episodes import State, Transition
 from signals.liquidation.watching import Stake
 from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
-from storage.market import points, settlements
 from storage.people import destinations, forgetting, positions
 from storage.people.positions import MOST_ADDRESSES, MOST_POSITIONS, Owner, TooMany
 
@@ -258,48 +256,3 @@ def test_the_log_that_somebody_reads_is_said_so(store: Store, tmp_path: Path) ->
         assert not forgetting.forget(store, "telegram", CHAT, CHAT).clean
     assert store.empty_log()
     assert bytes_of(store).count(CHAT.encode()) == 0
-
-
-# --- prices and funding that are stored -------------------------------------------------------------------------------
-
-
-def levels(store: Store, venue: str, at: datetime, asset: str = "BTC", **columns: float) -> None:
-    frame = pd.DataFrame({name: [value] for name, value in columns.items()}, index=pd.DatetimeIndex([at], name="at"))
-    points.write(store, [points.Points(venue, asset, None, frame)])
-
-
-def test_the_venues_own_mark_speaks_while_it_is_collected(store: Store) -> None:
-    assert settlements.mark(store, "BTC", "bybit") is None
-    levels(store, "binance", NOW, mark_price=95_000.0)
-    assert settlements.mark(store, "BTC", "bybit") == points.Newest(NOW, 95_000.0, "binance")
-    before = NOW - timedelta(minutes=5)
-    levels(store, "bybit", before, mark_price=94_990.0)
-    assert settlements.mark(store, "BTC", "bybit") == points.Newest(before, 94_990.0, "bybit")
-    levels(store, "binance", NOW + timedelta(hours=2), mark_price=96_000.0)
-    assert settlements.mark(store, "BTC", "bybit").venue == "binance"  # type: ignore[union-attr]
-
-
-def test_a_thousand_coins_have_the_price_of_a_thousand(store: Store) -> None:
-    levels(store, "binance", NOW, "PEPE", mark_price=0.000008)
-    assert settlements.mark(store, "1000PEPE", "binance").value == pytest.approx(0.008)  # type: ignore[union-attr]
-
-
-def test_settlements_are_read_from_live_and_settled_rows(store: Store) -> None:
-    hour = NOW.replace(hour=8)
-    assert settlements.settled(store, "BTC", "binance", start=hour, end=NOW, otherwise=1.0) is None
-    levels(store, "binance", hour - timedelta(seconds=20), funding_rate=0.0002, funding_interval_hours=8.0,
-           mark_price=94_000.0)  # fmt: skip
-    levels(store, "binance", hour + timedelta(milliseconds=2), funding_rate=0.0001, funding_interval_hours=8.0)
-    levels(store, "binance", hour + timedelta(seconds=40), funding_rate=0.0003, funding_interval_hours=8.0,
-           mark_price=94_100.0)  # fmt: skip
-    (found,) = settlements.settled(store, "BTC", "binance", start=hour, end=NOW, otherwise=1.0) or []
-    assert (found.at, found.rate, found.mark) == (hour, 0.0001, 94_000.0)
-    assert settlements.settled(store, "BTC", "bybit", start=hour, end=NOW, otherwise=1.0) is None
-
-
-def test_the_typical_move_takes_one_close_a_day(store: Store) -> None:
-    days = pd.date_range(end=NOW.replace(hour=0) - timedelta(hours=1), periods=24 * 31, freq="h", name="at")
-    closes = [100.0 + (n // 24 % 2) * 2 for n in range(len(days))]
-    points.write(store, [points.Points("binance", "BTC", timedelta(hours=1), pd.DataFrame({"close": closes}, days))])
-    assert settlements.typical_move(store, "BTC", NOW) == pytest.approx((0.02 + 2 / 102) / 2, rel=0.02)
-    assert settlements.typical_move(store, "ETH", NOW) is None

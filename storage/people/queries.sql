@@ -1,0 +1,151 @@
+-- Queries of what is kept for people. Each stands under a line with its name; the modules that use them are named above
+-- theirs.
+
+-- --- positions.py: what people watch for themselves ----------------------------------------------------------------
+
+-- name: positions_of
+-- Those of followed addresses last.
+SELECT p.*, d.zone FROM positions p JOIN destinations d ON d.id = p.destination
+WHERE p.platform = :platform AND p.owner = :owner
+ORDER BY p.number IS NULL, p.number, p.id;
+
+-- name: typed_positions
+SELECT p.*, d.zone FROM positions p JOIN destinations d ON d.id = p.destination
+WHERE p.followed IS NULL AND d.gone IS NULL
+ORDER BY p.id;
+
+-- name: held_positions
+SELECT p.*, d.zone FROM positions p JOIN destinations d ON d.id = p.destination
+WHERE p.followed = :followed
+ORDER BY p.id;
+
+-- name: followed_of
+SELECT f.*, d.zone FROM followed f JOIN destinations d ON d.id = f.destination
+WHERE f.platform = :platform AND f.owner = :owner
+ORDER BY f.number;
+
+-- name: followed
+SELECT f.*, d.zone FROM followed f JOIN destinations d ON d.id = f.destination
+WHERE d.gone IS NULL
+ORDER BY f.id;
+
+-- name: same_position
+SELECT number FROM positions
+WHERE platform = :platform AND owner = :owner AND followed IS NULL AND asset = :asset AND venue = :venue
+    AND contract = :contract AND side = :side AND entry = :entry AND leverage = :leverage
+    AND size_coins IS NOT DISTINCT FROM :size_coins AND size_usd IS NOT DISTINCT FROM :size_usd;
+
+-- name: count_typed
+SELECT count(*) AS n FROM positions WHERE platform = :platform AND owner = :owner AND followed IS NULL;
+
+-- name: highest_number
+-- Positions and addresses of one person are numbered together.
+SELECT max(number) AS number FROM (
+    SELECT number FROM positions WHERE platform = :platform AND owner = :owner
+    UNION ALL
+    SELECT number FROM followed WHERE platform = :platform AND owner = :owner
+) AS numbers;
+
+-- name: add_position
+INSERT INTO positions (
+    destination, platform, owner, number, followed, asset, venue, contract, side, entry, leverage, size_coins, size_usd,
+    name, lines, begun, state, table_of
+) VALUES (
+    :destination, :platform, :owner, :number, :followed, :asset, :venue, :contract, :side, :entry, :leverage,
+    :size_coins, :size_usd, :name, :lines, :begun, :state, :table_of
+);
+
+-- name: position_as_read
+SELECT name, lines, added, looked, doubt FROM positions WHERE id = :position;
+
+-- name: save_position
+UPDATE positions SET
+    state = :state, episode = :episode, table_of = :table_of, silent = :silent, given = :given, mark = :mark,
+    seen = :seen, looked = :looked, doubt = :doubt, entry = :entry, leverage = :leverage, size_coins = :size_coins
+WHERE id = :position;
+
+-- name: change_position
+UPDATE positions SET name = :name, lines = :lines, added = :added WHERE id = :position;
+
+-- name: end_episodes
+UPDATE episodes SET ended = :at WHERE watch = :watch AND ended IS NULL;
+
+-- name: owner_of_followed
+SELECT platform, owner FROM followed WHERE id = :followed;
+
+-- name: add_followed
+INSERT INTO followed (destination, platform, owner, number, address, name, lines, begun)
+VALUES (:destination, :platform, :owner, :number, :address, :name, :lines, :begun);
+
+-- name: change_followed
+UPDATE followed SET name = :name, lines = :lines WHERE id = :followed;
+
+-- name: note_look
+UPDATE followed SET seen = coalesce(:seen, seen), silent = :silent WHERE id = :followed;
+
+-- name: drop_position
+DELETE FROM positions WHERE id = :position;
+
+-- name: drop_followed
+DELETE FROM followed WHERE id = :followed;
+
+-- name: positions_held_by
+SELECT id FROM positions WHERE followed = :followed;
+
+-- --- what is written about one position alone goes with it: positions.py, forgetting.py ----------------------------
+
+-- name: drop_outbox_of_watch
+DELETE FROM outbox WHERE notice IN (SELECT id FROM notices WHERE watch = :watch);
+
+-- name: drop_notices_of_watch
+DELETE FROM notices WHERE watch = :watch;
+
+-- name: drop_messages_of_watch
+DELETE FROM messages WHERE episode IN (SELECT id FROM episodes WHERE watch = :watch);
+
+-- name: drop_episodes_of_watch
+DELETE FROM episodes WHERE watch = :watch;
+
+-- --- forgetting.py: forgetting a chat ------------------------------------------------------------------------------
+
+-- name: places_of_chat
+SELECT id FROM destinations WHERE platform = :platform AND chat = :chat;
+
+-- name: positions_to_forget
+SELECT id FROM positions
+WHERE destination IN ({elements}(:places)) OR (platform = :platform AND owner = :owner);
+
+-- name: forget_positions
+DELETE FROM positions
+WHERE destination IN ({elements}(:places)) OR (platform = :platform AND owner = :owner);
+
+-- name: forget_followed
+DELETE FROM followed
+WHERE destination IN ({elements}(:places)) OR (platform = :platform AND owner = :owner);
+
+-- name: forget_subscriptions
+DELETE FROM subscriptions WHERE destination IN ({elements}(:places));
+
+-- name: forget_outbox
+DELETE FROM outbox WHERE destination IN ({elements}(:places));
+
+-- name: forget_messages
+DELETE FROM messages WHERE destination IN ({elements}(:places));
+
+-- name: forget_places
+DELETE FROM destinations WHERE id IN ({elements}(:places));
+
+-- name: notices_for_one
+-- Notices that went to one place and to nobody else, if they are no news of the market: late ones and private ones.
+SELECT o.notice, n.watch FROM outbox o JOIN notices n ON n.id = o.notice
+WHERE o.destination = :place AND (n.watch IS NULL OR substr(n.watch, 1, length(:private)) = :private)
+    AND NOT EXISTS (SELECT 1 FROM outbox x WHERE x.notice = o.notice AND x.destination <> :place);
+
+-- name: drop_outbox_of_notice
+DELETE FROM outbox WHERE notice = :notice;
+
+-- name: drop_notice
+DELETE FROM notices WHERE id = :notice;
+
+-- name: forget_episode_of_watch
+UPDATE positions SET episode = NULL WHERE :private || id = :watch;

@@ -1,0 +1,71 @@
+BEGIN TRANSACTION;
+CREATE TABLE "_sqlite_migrations" (
+   "id" INTEGER PRIMARY KEY,
+   "migration_set" TEXT,
+   "name" TEXT,
+   "applied_at" TEXT
+);
+INSERT INTO "_sqlite_migrations" VALUES(1,'perpulse','m001_points','2026-11-22 12:00:00.000000+00:00');
+INSERT INTO "_sqlite_migrations" VALUES(2,'perpulse','m002_alerts','2026-11-22 12:00:00.000000+00:00');
+CREATE TABLE bars (asset TEXT NOT NULL, venue TEXT NOT NULL, step INTEGER NOT NULL, at INTEGER NOT NULL, open REAL, high REAL, low REAL, close REAL, volume_usd REAL, taker_buy_usd REAL, liquidated_longs_usd REAL, liquidated_shorts_usd REAL, PRIMARY KEY (asset, venue, step, at)) STRICT, WITHOUT ROWID;
+INSERT INTO "bars" VALUES('BTC','binance',3600,1763704800000,91200.5,91890.0,90810.1,91500.0,1200000000.0,600000000.0,NULL,NULL);
+INSERT INTO "bars" VALUES('BTC','binance',3600,1763708400000,91500.0,92010.4,91333.0,91777.7,1300000000.0,610000000.0,NULL,NULL);
+INSERT INTO "bars" VALUES('BTC','binance',3600,1763712000000,91777.7,91800.0,90500.0,90620.2,1400000000.0,620000000.0,NULL,NULL);
+INSERT INTO "bars" VALUES('BTC','binance',86400,1763596800000,92000.0,93111.2,90010.0,91240.9,29000000000.0,NULL,NULL,NULL);
+INSERT INTO "bars" VALUES('BTC','bybit',3600,1763708400000,NULL,NULL,NULL,NULL,NULL,NULL,2500000.5,0.0);
+CREATE TABLE destinations (id INTEGER PRIMARY KEY, platform TEXT NOT NULL, chat TEXT NOT NULL, topic TEXT NOT NULL DEFAULT '', kind TEXT NOT NULL, title TEXT, zone TEXT NOT NULL DEFAULT 'UTC', created INTEGER NOT NULL, gone INTEGER, gone_reason TEXT, UNIQUE (platform, chat, topic)) STRICT;
+INSERT INTO "destinations" VALUES(1,'telegram','-1001234567890','7','group','Perps','Europe/Berlin',1760472000000,NULL,NULL);
+INSERT INTO "destinations" VALUES(2,'telegram','5550123456','','private',NULL,'UTC',1760832000000,NULL,NULL);
+INSERT INTO "destinations" VALUES(3,'discord','110022003300','','channel','alerts','UTC',1761192000000,1763679600000,'Unknown Channel');
+CREATE TABLE episodes (id INTEGER PRIMARY KEY, watch TEXT NOT NULL, asset TEXT NOT NULL, since INTEGER NOT NULL, fired INTEGER NOT NULL, ended INTEGER, rank TEXT NOT NULL, first_values TEXT NOT NULL, last_values TEXT NOT NULL) STRICT;
+INSERT INTO "episodes" VALUES(1,'oi_drawdown','BTC',1763604000000,1763607600000,1763697600000,'warning','{"value": -0.31}','{"value": -0.12}');
+INSERT INTO "episodes" VALUES(2,'funding_stretch','ETH',1763704800000,1763704800000,NULL,'notice','{"value": 12.5}','{"value": 14.0}');
+INSERT INTO "episodes" VALUES(3,'position 1','BTC',1763708400000,1763708400000,NULL,'critical','{"distance": 0.04}','{"distance": 0.04}');
+CREATE TABLE leases (name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, beat INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO "leases" VALUES('sender',3,4711);
+CREATE TABLE levels (asset TEXT NOT NULL, venue TEXT NOT NULL, at INTEGER NOT NULL, mark_price REAL, index_price REAL, spot_price REAL, open_interest_coin REAL, open_interest_usd REAL, funding_rate REAL, funding_interval_hours REAL, long_short_accounts REAL, long_short_top_accounts REAL, long_short_top_positions REAL, depth_bids_usd REAL, depth_asks_usd REAL, implied_volatility REAL, stablecoin_supply_usd REAL, fear_greed REAL, PRIMARY KEY (asset, venue, at)) STRICT, WITHOUT ROWID;
+INSERT INTO "levels" VALUES('BTC','binance',1763683200007,NULL,NULL,NULL,NULL,NULL,8.5e-05,8.0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "levels" VALUES('BTC','binance',1763711700000,NULL,NULL,NULL,81234.5,7400000000.0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "levels" VALUES('BTC','binance',1763711996000,90630.0,90641.2,NULL,NULL,NULL,0.000104,8.0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "levels" VALUES('BTC','binance',1763712000000,NULL,NULL,NULL,81200.25,7390000000.0,0.0001,8.0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "levels" VALUES('BTC','binance',1763712003000,90625.5,90640.0,NULL,NULL,NULL,2.0e-05,8.0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "levels" VALUES('BTC','binance',1763712300000,NULL,NULL,NULL,81190.0,7380000000.0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "levels" VALUES('BTC','binance',1763715600000,90700.5,90710.0,NULL,NULL,NULL,2.1e-05,8.0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "levels" VALUES('BTC','deribit',1763712060000,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,58.1,NULL,NULL);
+INSERT INTO "levels" VALUES('ETH','binance',1763712000003,NULL,NULL,NULL,NULL,NULL,-3.1e-05,8.0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "levels" VALUES('ETH','hyperliquid',1763715890000,NULL,NULL,NULL,NULL,NULL,1.25e-05,1.0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "levels" VALUES('ETH','okx',1763654400000,NULL,NULL,NULL,NULL,NULL,5.0e-05,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "levels" VALUES('ETH','okx',1763712300000,NULL,NULL,NULL,NULL,NULL,7.0e-05,8.0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "levels" VALUES('ETH','okx',1763713800000,NULL,NULL,NULL,NULL,NULL,6.0e-05,8.0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "levels" VALUES('MARKET','alternative.me',1763683200000,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,14.0);
+CREATE TABLE messages (episode INTEGER NOT NULL REFERENCES episodes, destination INTEGER NOT NULL REFERENCES destinations ON DELETE CASCADE, message TEXT NOT NULL, PRIMARY KEY (episode, destination)) STRICT, WITHOUT ROWID;
+INSERT INTO "messages" VALUES(1,1,'881');
+CREATE TABLE notices (id INTEGER PRIMARY KEY, episode INTEGER REFERENCES episodes, kind TEXT NOT NULL, watch TEXT, asset TEXT, rank TEXT NOT NULL, at INTEGER NOT NULL, payload TEXT NOT NULL) STRICT;
+INSERT INTO "notices" VALUES(1,1,'fired','oi_drawdown','BTC','warning',1763607600000,'{"blocks": [["Line", {"text": "Open interest fell", "role": "headline"}]]}');
+INSERT INTO "notices" VALUES(2,1,'resolved','oi_drawdown','BTC','warning',1763697600000,'{"blocks": [["Line", {"text": "Open interest is back", "role": "headline"}]]}');
+INSERT INTO "notices" VALUES(3,2,'fired','funding_stretch','ETH','notice',1763704800000,'{"blocks": [["Line", {"text": "Funding is stretched", "role": "headline"}]]}');
+INSERT INTO "notices" VALUES(4,3,'position','position 1','BTC','critical',1763708400000,'{"blocks": [["Line", {"text": "Liquidation is near", "role": "headline"}]]}');
+INSERT INTO "notices" VALUES(5,NULL,'source','sources','okx','notice',1763708400000,'{"blocks": [["Line", {"text": "OKX refuses this server", "role": "headline"}]]}');
+CREATE TABLE outbox (id INTEGER PRIMARY KEY, notice INTEGER NOT NULL REFERENCES notices, destination INTEGER NOT NULL REFERENCES destinations ON DELETE CASCADE, nonce TEXT NOT NULL, priority INTEGER NOT NULL, not_before INTEGER NOT NULL, expires INTEGER NOT NULL, state TEXT NOT NULL, epoch INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0, reason TEXT, message TEXT, plain INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL, settled INTEGER, UNIQUE (notice, destination)) STRICT;
+INSERT INTO "outbox" VALUES(1,1,1,'00f1e2d3c4b5a697',20,1763607600000,1763694000000,'sent',3,1,NULL,'881',0,1763607600000,1763607600900);
+INSERT INTO "outbox" VALUES(2,2,1,'10f1e2d3c4b5a697',20,1763697600000,1763784000000,'sent',3,1,NULL,'881',0,1763697600000,1763697600700);
+INSERT INTO "outbox" VALUES(3,3,2,'20f1e2d3c4b5a697',10,1763704800000,1763791200000,'uncertain',3,1,'the program stopped while sending',NULL,0,1763704800000,NULL);
+INSERT INTO "outbox" VALUES(4,4,2,'30f1e2d3c4b5a697',30,1763708400000,1763794800000,'queued',0,0,NULL,NULL,1,1763708400000,NULL);
+INSERT INTO "outbox" VALUES(5,1,3,'40f1e2d3c4b5a697',20,1763607600000,1763694000000,'dead',2,1,'Unknown Channel',NULL,0,1763607600000,1763679600000);
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO "settings" VALUES('retention','{"levels by 5 min": 1763452800000, "done": 1763701200000}');
+INSERT INTO "settings" VALUES('told of okx','blocked');
+CREATE TABLE source_health (source TEXT NOT NULL, topic TEXT NOT NULL, state TEXT NOT NULL, since INTEGER NOT NULL, last_good INTEGER, next_try INTEGER, error TEXT, quarantined INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (source, topic)) STRICT, WITHOUT ROWID;
+INSERT INTO "source_health" VALUES('binance','funding','ok',1763694000000,1763712000000,NULL,NULL,2);
+INSERT INTO "source_health" VALUES('okx','bars','blocked',1763708400000,NULL,1763715600000,'HTTP 451',0);
+CREATE TABLE subscriptions (destination INTEGER NOT NULL REFERENCES destinations ON DELETE CASCADE, watch TEXT NOT NULL, asset TEXT NOT NULL, PRIMARY KEY (destination, watch, asset)) STRICT, WITHOUT ROWID;
+INSERT INTO "subscriptions" VALUES(1,'*','*');
+INSERT INTO "subscriptions" VALUES(2,'funding_stretch','ETH');
+CREATE TABLE watch_states (watch TEXT NOT NULL, asset TEXT NOT NULL, state TEXT NOT NULL, episode INTEGER REFERENCES episodes, PRIMARY KEY (watch, asset)) STRICT, WITHOUT ROWID;
+INSERT INTO "watch_states" VALUES('funding_stretch','ETH','{"rank": "notice"}',2);
+INSERT INTO "watch_states" VALUES('oi_drawdown','BTC','{"rank": null, "since": null}',NULL);
+CREATE UNIQUE INDEX "idx__sqlite_migrations_migration_set_name"
+    ON "_sqlite_migrations" ("migration_set", "name");
+CREATE INDEX episodes_by_watch ON episodes (watch, asset, fired);
+CREATE INDEX outbox_live ON outbox (priority DESC, id) WHERE state IN ('queued', 'sending', 'uncertain');
+COMMIT;

@@ -1,0 +1,245 @@
+"""Stored databases are safe: every schema that ever shipped becomes today's, and no shipped step ever changes."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from storage.engine import migrations
+from storage.engine.database import Store
+from tests.storage.engine.dumping import SCHEMAS, restore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).resolve().parents[3]
+
+# The statements of each step as they shipped. A line is added with its step and never changed: what differs here would
+# differ between a database that is made today and one that has been in use for years.
+SHIPPED = {
+    "m001_points": "17e5e512e96bcba7",
+    "m002_alerts": "06a3088b4760fc3e",
+    "m003_directories": "8db3e7df8082ccef",
+    "m004_default_venue": "698252410ffd2f47",
+    "m005_coverage": "eda225ab4318bf70",
+    "m006_positions": "e1973e4e9b8d4d54",
+    "m007_liquidation_hours": "3a3d64dc414f4811",
+    "m008_options": "4adf1964943110ee",
+    "m009_positions_looked_at": "e83c5dfb77774db7",
+    "m010_history_kept_up": "5dd5a08d95e2b8ed",
+    "m011_settlements": "8de3b18d89241841",
+}
+
+
+class Recorder:
+    """Takes statements down instead of running them."""
+
+    def __init__(self) -> None:
+        self.statements: list[str] = []
+
+    def execute(self, statement: str) -> None:
+        self.statements.append(statement)
+
+
+def print_of(step: Callable[[Any], None]) -> str:
+    recorder = Recorder()
+    step(recorder)
+    return hashlib.sha256("\n".join(recorder.statements).encode()).hexdigest()[:16]
+
+
+def test_no_shipped_step_has_changed() -> None:
+    assert {step.__name__: print_of(step) for step in migrations._STEPS} == SHIPPED
+    assert list(migrations.NAMES) == sorted(migrations.NAMES), "in the order of their numbers"
+
+
+def test_a_step_is_literal() -> None:
+    """A name of ours in a step would let today's code change what happened to yesterday's databases."""
+    tree = ast.parse(Path(migrations.__file__).read_text(encoding="utf-8"))
+    steps = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in migrations.NAMES]
+    assert len(steps) == len(migrations.NAMES)
+    for step in steps:
+        assert not [node for node in ast.walk(step) if isinstance(node, ast.JoinedStr | ast.For)], step.name
+    imported = {
+        name.name.partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (node.names if isinstance(node, ast.Import) else [ast.alias(node.module or ".")])
+    }
+    assert not imported & {"bot", "handlers", "storage", "signals"}, imported
+
+
+# --- schemas that are out there ---------------------------------------------------------------------------------------
+
+
+def schema(path: Path) -> dict[str, Any]:
+    """Describe a schema: equal where tables, columns in whatever order, indexes, views and the kind of table are."""
+    with closing(sqlite3.connect(path)) as file:
+        found: dict[str, Any] = {}
+        for _, table, kind, _, without_rowid, strict in file.execute("PRAGMA main.table_list").fetchall():
+            if table.startswith("sqlite_"):
+                continue
+            columns = {row[1:] for row in file.execute(f"PRAGMA table_info({table})")}
+            keys = {row[2:] for row in file.execute(f"PRAGMA foreign_key_list({table})")}
+            indexes = {
+                (unique, origin, partial, tuple(row[1:] for row in file.execute(f"PRAGMA index_xinfo({index})")))
+                for _, index, unique, origin, partial in file.execute(f"PRAGMA index_list({table})").fetchall()
+            }
+            found[table] = (kind, bool(without_rowid), bool(strict), columns, keys, indexes)
+        rows = file.execute("SELECT type, name, sql FROM sqlite_master WHERE type <> 'table' AND sql IS NOT NULL")
+        found["as written"] = {(kind, name, re.sub(r"\s+", " ", sql)) for kind, name, sql in rows}
+        found["numbers are not used again"] = {
+            row[0] for row in file.execute("SELECT name FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%'")
+        }
+        return found
+
+
+def rows_of(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """Read every row of every table."""
+    with closing(sqlite3.connect(path)) as file:
+        file.row_factory = sqlite3.Row
+        tables = file.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        return {
+            table: [dict(row) for row in file.execute(f"SELECT * FROM {table}")]  # noqa: S608 - names of the schema
+            for (table,) in tables.fetchall()
+        }
+
+
+def with_settlements(tables: dict[str, list[dict[str, Any]]]) -> None:
+    """Put settlements among the levels, where they stood before they had a table of their own."""
+    levels = {(row["asset"], row["venue"], row["at"]): row for row in tables["levels"]}
+    for row in tables.pop("settlements", []):
+        key = (row["asset"], row["venue"], row["at"])
+        levels[key] = dict.fromkeys(tables["levels"][0]) | levels.get(key, {}) | row
+    tables["levels"] = list(levels.values())
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("fresh") / "perpulse.db"
+    open_once(path)
+    return path
+
+
+def open_once(path: Path) -> None:
+    store = Store(path)
+    with store.write():
+        pass
+    store.close()
+
+
+def test_every_shipped_schema_has_a_dump() -> None:
+    assert {path.stem for path in SCHEMAS.glob("*.sql")} == set(migrations.NAMES)
+    for name in migrations.NAMES:
+        assert f"'{name}'" in (SCHEMAS / f"{name}.sql").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", migrations.NAMES)
+def test_a_stored_database_becomes_todays_and_keeps_its_rows(tmp_path: Path, fresh: Path, name: str) -> None:
+    path = tmp_path / "perpulse.db"
+    restore(name, path)
+    before = rows_of(path)
+    assert all(before.values()), "a dump has rows in every table"
+    open_once(path)
+    assert schema(path) == schema(fresh)
+    after = rows_of(path)
+    for rows in (before, after):
+        with_settlements(rows)
+    for table, rows in before.items():
+        columns = rows[0].keys()
+        kept = [{column: row[column] for column in columns} for row in after[table]]
+        assert [row for row in rows if row not in kept] == [], table
+        if table != "_sqlite_migrations":
+            assert len(kept) == len(rows), table
+
+
+def test_schemas_that_differ_are_told_apart(tmp_path: Path, fresh: Path) -> None:
+    """Else the test above would pass whatever a step does."""
+    for number, statement in enumerate(
+        (
+            "ALTER TABLE gaps ADD COLUMN more REAL",
+            "CREATE INDEX gaps_more ON gaps (until)",
+            "DROP INDEX outbox_sending",
+            "CREATE TABLE more (a INTEGER PRIMARY KEY) STRICT",
+        )
+    ):
+        path = tmp_path / f"{number}.db"
+        shutil.copy(fresh, path)
+        with closing(sqlite3.connect(path)) as file:
+            file.execute(statement)
+        assert schema(path) != schema(fresh), statement
+
+
+# --- one more input ---------------------------------------------------------------------------------------------------
+
+# As "Add an input" in CONTRIBUTING says: one line in each of two files.
+DECLARED = '    _level("premium_index", "premium index", "fraction", _SLOW, least=None),\n'
+STEP = '''def m999_premium_index(db: Any) -> None:
+    """Keep the premium index."""
+    db.execute("ALTER TABLE levels ADD COLUMN premium_index REAL")
+
+
+'''
+USE = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot.archive.importing import read_file
+from bot.archive.importing.keeping import keep
+from storage.engine.database import Store
+from storage.market import history, points, retention
+
+now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+file = Path("new.csv")
+file.write_text("at,venue,asset,input,value\\n2026-11-01T08:00:00Z,binance,BTC,premium_index,-0.0004\\n"
+                "2026-11-01T08:00:00Z,binance,BTC,open_interest_coin,81000\\n")
+for path in sys.argv[1:]:
+    store = Store(path)
+    imported = read_file(file, now=now)
+    assert not imported.problems, imported.problems
+    assert keep(store, imported) == 2
+    for _ in retention.clean(store, retention.Rule(), now):
+        pass
+    newest = points.newest(store, "BTC", "premium_index")
+    assert newest is not None and newest.value == -0.0004, newest
+    every = [value for part in history.parts(store, names=["premium_index"])[0] for page in history.values(store, part)
+             for value in page]
+    assert [value[3:] for value in every] == [("premium_index", -0.0004)], every
+    store.close()
+    print("known")
+"""
+
+
+def test_an_input_is_added_without_touching_a_shipped_step(tmp_path: Path) -> None:
+    for package in ("bot", "handlers", "storage", "signals"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "winter*.csv"))
+    for name, before, more in (
+        ("signals/inputs.py", "\n)\n\nINPUTS", DECLARED),
+        ("storage/engine/migrations.py", "\n# The functions above", STEP),
+    ):
+        file = tmp_path / name
+        text = file.read_text(encoding="utf-8")
+        assert text.count(before) == 1
+        place = text.index(before) + 1
+        file.write_text(text[:place] + more + text[place:], encoding="utf-8")
+    old = tmp_path / "old.db"
+    restore(migrations.NAMES[-1], old)
+    done = subprocess.run(
+        [sys.executable, "-c", USE, str(old), str(tmp_path / "fresh.db")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, "known\nknown\n"), done.stderr

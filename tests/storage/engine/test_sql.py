@@ -1,0 +1,71 @@
+"""Named queries: how a file is read, and what may be filled in."""
+
+from __future__ import annotations
+
+import pytest
+
+from storage.engine.sql import parse, queries
+
+FILE = """
+-- A word about the file.
+
+-- name: newest
+-- What this one is for.
+SELECT at, {names} FROM levels
+WHERE at > :at AND ({names| OR |* IS NOT NULL});
+
+-- name: draw
+SELECT {random_hex} AS nonce
+"""
+
+
+def test_a_file_is_read_into_queries_by_name() -> None:
+    found = parse(FILE)
+    assert list(found) == ["newest", "draw"]
+    assert found["draw"].text == "SELECT lower(hex(randomblob(8))) AS nonce", "words of the dialect are filled in"
+    assert found["newest"].text.startswith("SELECT at, {names} FROM levels\nWHERE")
+    assert "--" not in found["newest"].text
+    assert not found["newest"].text.endswith(";")
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        pytest.param("open", "SELECT at, open FROM levels\nWHERE at > :at AND (open IS NOT NULL)", id="one"),
+        pytest.param(
+            "open, high",
+            "SELECT at, open, high FROM levels\nWHERE at > :at AND (open IS NOT NULL OR high IS NOT NULL)",
+            id="two",
+        ),
+    ],
+)
+def test_names_are_filled_in(names: str, text: str) -> None:
+    assert parse(FILE)["newest"].filled(names=names).text == text
+
+
+@pytest.mark.parametrize("names", ["", "1; DROP TABLE levels", "open,high", "open, ", "open)", "Open", "*"])
+def test_what_is_no_list_of_names_is_refused(names: str) -> None:
+    with pytest.raises(ValueError, match="newest: names must be names"):
+        parse(FILE)["newest"].filled(names=names)
+
+
+def test_a_part_without_a_separator_is_a_list() -> None:
+    query = parse("-- name: upsert\nSET {columns|* = coalesce(excluded.*, *)}")["upsert"]
+    assert query.filled(columns="a, b").text == "SET a = coalesce(excluded.a, a), b = coalesce(excluded.b, b)"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("-- name: a\nSELECT 1\n-- name: a\nSELECT 2", "query a stands twice", id="twice"),
+        pytest.param("-- name: a\n-- name: b\nSELECT 2", "query a has no statement", id="empty"),
+    ],
+)
+def test_a_file_that_is_wrong_is_refused(text: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        parse(text)
+
+
+def test_a_name_that_is_not_there_is_named() -> None:
+    with pytest.raises(AttributeError, match=r"storage\.market/queries\.sql has no query nothing"):
+        _ = queries("storage.market").nothing

@@ -26,7 +26,14 @@ SUBJECTS: tuple[Subject, ...] = ("start", "calculators", "market", "judgement", 
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer to the person, not a fault
-    """What a person asked cannot be answered; the text says what to type instead and is shown as it is."""
+    """What a person asked cannot be answered; the text says what to type instead and is shown as it is.
+
+    outdated: assets of which too little is stored to answer, so that the venues are asked for them, as in Reply.
+    """
+
+    def __init__(self, text: str, *, outdated: tuple[str, ...] = ()) -> None:
+        super().__init__(text)
+        self.outdated = outdated
 
 
 @dataclass(frozen=True, slots=True)

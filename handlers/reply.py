@@ -7,7 +7,12 @@ construction. Blocks survive JSON, because a notice waits in the outbox as block
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from handlers.command import Deps
 
 Role = Literal["headline", "body", "caveat", "echo", "stamp"]
 
@@ -63,13 +68,17 @@ class Reply:
 
     blocks: what is shown. values: the numbers by name, for `say --json` (full precision, units in the name).
     read_as: how the command was understood. stamp: age, venues, coverage; the last line. `read_as` and `stamp` are
-    shown by every channel, so they are not repeated in `blocks`.
+    shown by every channel, so they are not repeated in `blocks`. outdated: assets of which figures are too old to be
+    called current, or missing. again: how to answer once more when they have come, for a command that must not run
+    twice, as it writes; None: it runs again.
     """
 
     blocks: tuple[Block, ...]
     values: dict[str, Any] = field(default_factory=dict)
     read_as: str | None = None
     stamp: str | None = None
+    outdated: tuple[str, ...] = ()
+    again: Callable[[Deps], Reply] | None = None
 
     def all_blocks(self) -> tuple[Block, ...]:
         """Return the blocks as shown: the echo first, the stamp after the text, pictures and buttons last."""

@@ -61,19 +61,21 @@ def refresh(
 def show(words: list[str], config: Path | None, db: Path | None) -> None:
     """Print one tier table: an asset, and the venue (default Binance) and the contract where they are said."""
     from bot.market.tiers import refresh as renewing
-    from handlers.language.default_venue import VENUE_BY_DEFAULT
     from handlers.language.grammar import parse
-    from handlers.language.tiers import TiersArgs
+    from handlers.language.position import DEFAULT_VENUE, TableArgs
     from signals.liquidation import LiquidationError, tiers
-    from storage.market import tiers as shelves
+    from storage.market import tiers as tier_files
 
     with plain_errors():
         settings = settings_of(config, db)
-        args = parse(TiersArgs, " ".join(words), command="tiers", assets=settings.assets)
-        shelf = shelves.shelf(Store(settings.database))
+        args = parse(TableArgs, " ".join(words), command="tiers", assets=settings.assets)
+        renewed = tier_files.renewed(Store(settings.database))
         try:
             table = tiers(
-                args.venue or VENUE_BY_DEFAULT, args.contract or "linear", args.asset or settings.assets[0], shelf=shelf
+                args.venue or DEFAULT_VENUE,
+                args.contract or "linear",
+                args.asset or settings.assets[0],
+                renewed=renewed,
             )
         except LiquidationError as error:
             text = str(error).rstrip(".?")

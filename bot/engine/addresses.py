@@ -13,10 +13,11 @@ import structlog
 from bot.engine.positions import TOLD_SILENT, Writer, alarm
 from bot.market.breaker import Breaker
 from bot.market.source import Blocked, SourceDown, SourceError
-from handlers.position_now import FRESH_ADDRESS, Looker
-from handlers.words import positions as words
-from signals.liquidation.watching import Stake, distance_to, judge, lines_for
+from signals.liquidation.events import FirstLook, Holder, HolderBack, HolderSilent, HoldingsChanged
+from signals.liquidation.moves import distance_to
+from signals.liquidation.watching import Holding, judge, lines_for
 from storage.people import positions
+from storage.queries.positions import FRESH_ADDRESS, PositionReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from bot.clock import Clock
     from bot.market.providers.hyperliquid_account import Account, HyperliquidAccount, Position
     from storage.engine.database import Store
-    from storage.people.positions import Followed, Watched
+    from storage.people.positions import FollowedAddress, WatchedPosition
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +51,7 @@ class Following:
     ) -> None:
         self._store, self._clock, self._account, self._told = store, clock, account, told
         self._chance = chance
-        self._looker = Looker(store)
+        self._reader = PositionReader(store)
         self._host = Breaker(chance)
         self._addresses: dict[str, Breaker] = {}
         self._asked: dict[str, datetime] = {}
@@ -74,10 +75,10 @@ class Following:
         """Close the connections; safe to call twice."""
         await self._account.close()
 
-    def _due(self, every: Iterable[Followed], now: datetime) -> list[str]:
-        addresses = dict.fromkeys(each.address for each in every)
+    def _due(self, every: Iterable[FollowedAddress], now: datetime) -> list[str]:
+        addresses = dict.fromkeys(followed.address for followed in every)
         self._asked = {address: at for address, at in self._asked.items() if address in addresses}
-        self._addresses = {address: each for address, each in self._addresses.items() if address in addresses}
+        self._addresses = {address: breaker for address, breaker in self._addresses.items() if address in addresses}
         if self._host.rests(now):
             return []
         due = [address for address in addresses if self._is_due(address, now)]
@@ -112,28 +113,33 @@ class Following:
 
     # --- what the answers say -----------------------------------------------------------------------------------------
 
-    def _keep(self, every: Iterable[Followed], answers: dict[str, Account | SourceError]) -> int:
+    def _keep(self, every: Iterable[FollowedAddress], answers: dict[str, Account | SourceError]) -> int:
         now = self._clock.now()
-        silent: dict[int, list[Followed]] = {}
+        silent: dict[int, list[FollowedAddress]] = {}
         reasons: dict[int, str] = {}
         with self._store.write() as work:
             writer = Writer(self._store, work, now)
-            for each in every:
-                answer = answers.get(each.address)
-                if not positions.is_followed(work, each.id):
+            for followed in every:
+                answer = answers.get(followed.address)
+                if not positions.is_followed(work, followed.id):
                     continue
                 if answer is None or isinstance(answer, SourceError):
-                    reason = self._reason(each.address)
-                    if reason and not each.silent and now - max(each.seen or self._began, self._began) > TOLD_SILENT:
-                        silent.setdefault(each.destination, []).append(each)
-                        reasons[each.destination] = reason
-                elif each.seen is None or answer.at > each.seen:
-                    self._compare(writer, each, answer)
+                    reason = self._reason(followed.address)
+                    if (
+                        reason
+                        and not followed.silent
+                        and now - max(followed.seen or self._began, self._began) > TOLD_SILENT
+                    ):
+                        silent.setdefault(followed.destination, []).append(followed)
+                        reasons[followed.destination] = reason
+                elif followed.seen is None or answer.at > followed.seen:
+                    self._compare(writer, followed, answer)
             for destination, group in silent.items():
-                since = min(each.seen or self._began for each in group)
-                writer.say(destination, words.no_answer(group, since, reasons[destination]))
-                for each in group:
-                    positions.looked(work, each.id, seen=None, silent=True)
+                since = min(followed.seen or self._began for followed in group)
+                holders = tuple(_holder(followed) for followed in group)
+                writer.say(destination, HolderSilent(holders, since, reasons[destination]), group[0].zone)
+                for followed in group:
+                    positions.looked(work, followed.id, seen=None, silent=True)
             return writer.count
 
     def _reason(self, address: str) -> str:
@@ -141,40 +147,47 @@ class Following:
         breaker = self._addresses.get(address)
         return (breaker.reason if breaker else "") or self._host.reason
 
-    def _compare(self, writer: Writer, of: Followed, account: Account) -> None:
+    def _compare(self, writer: Writer, of: FollowedAddress, account: Account) -> None:
         """Tell what an address has opened and closed since the last answer, and judge what it holds."""
-        before = {(each.stake.asset, each.stake.side): each for each in positions.held(self._store, of.id)}
-        now = {(each.asset, each.side): each for each in account.positions}
-        opened = [self._open(writer, of, each, account.at) for key, each in now.items() if key not in before]
-        closed = [each for key, each in before.items() if key not in now]
+        holder = _holder(of)
+        before = {(held.holding.asset, held.holding.side): held for held in positions.held(self._store, of.id)}
+        now = {(held.asset, held.side): held for held in account.positions}
+        opened = [self._open(writer, of, held, account.at) for key, held in now.items() if key not in before]
+        closed = [held for key, held in before.items() if key not in now]
         if of.silent:
-            writer.say(of.destination, words.answers_again(of))
-        looks = [self._looker.seen(each, writer.now) for each in opened]
+            writer.say(of.destination, HolderBack(holder), of.zone)
+        looks = tuple(self._reader.stated(watched, writer.now, holder) for watched in opened)
         if of.seen is None:
-            writer.say(of.destination, words.first_look(of, looks))
+            writer.say(of.destination, FirstLook(holder, looks), of.zone)
         elif opened or closed:
-            writer.say(of.destination, words.changed(of, looks, closed))
-        for each in closed:
-            positions.finish(writer.work, each, writer.now)
-        for key, each in before.items():
+            gone = tuple(watched.holding for watched in closed)
+            writer.say(of.destination, HoldingsChanged(holder, looks, gone), of.zone)
+        for watched in closed:
+            positions.finish(writer.work, watched, writer.now)
+        for key, watched in before.items():
             if key in now:
-                current = _updated(each, now[key], account.at)
-                positions.save(writer.work, alarm(writer, self._looker.seen(current, writer.now), current, of))
+                current = _updated(watched, now[key], account.at)
+                position = self._reader.stated(current, writer.now, holder)
+                positions.save(writer.work, alarm(writer, position, current))
         positions.looked(writer.work, of.id, seen=account.at, silent=False)
 
-    def _open(self, writer: Writer, of: Followed, held: Position, at: datetime) -> Watched:
+    def _open(self, writer: Writer, of: FollowedAddress, held: Position, at: datetime) -> WatchedPosition:
         """Begin to watch what an address has opened; where it stands within its lines, the message itself says."""
         distance = distance_to(held.liquidation or 0.0, side=held.side, mark=held.mark)
         lines = of.lines or lines_for(distance)
-        made = positions.hold(writer.work, of, _stake(held, at), lines=lines, at=at)
+        made = positions.hold(writer.work, of, _holding(held, at), lines=lines, at=at)
         state, _ = judge(lines, made.state, {"distance": distance}, at=at)
         made = replace(_updated(made, held, at), state=state)
         positions.save(writer.work, made)
         return made
 
 
-def _stake(held: Position, begun: datetime) -> Stake:
-    return Stake(
+def _holder(of: FollowedAddress) -> Holder:
+    return Holder(of.address, of.name)
+
+
+def _holding(held: Position, begun: datetime) -> Holding:
+    return Holding(
         asset=held.asset,
         venue=VENUE,
         contract="linear",
@@ -186,7 +199,7 @@ def _stake(held: Position, begun: datetime) -> Stake:
     )
 
 
-def _updated(each: Watched, held: Position, at: datetime) -> Watched:
+def _updated(watched: WatchedPosition, held: Position, at: datetime) -> WatchedPosition:
     """Return a position as the venue states it now: it may have been enlarged, or given more margin."""
-    stake = _stake(held, each.stake.begun)
-    return replace(each, stake=stake, given=held.liquidation, mark=held.mark, seen=at)
+    holding = _holding(held, watched.holding.begun)
+    return replace(watched, holding=holding, given=held.liquidation, mark=held.mark, seen=at)

@@ -13,35 +13,43 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from handlers.position_now import Looker
-from handlers.position_past import LookingBack, Passed
-from handlers.reply import Line
-from handlers.words import position_past as past_words
-from handlers.words import positions as words
 from handlers.words.alerts import Told, expires_after
+from handlers.words.position_events import blocks_of, reply_of
 from signals.alerts.episodes import State
-from signals.liquidation.passed import Reached, Span
+from signals.liquidation.events import (
+    CameNear,
+    LineCrossed,
+    LinesLeft,
+    Liquidated,
+    MayBeLiquidated,
+    PastPrice,
+    PriceBack,
+    PriceSilent,
+    TableMoved,
+)
+from signals.liquidation.moves import PriceRange, WorstPrice
 from signals.liquidation.watching import judge
 from storage.alerts import episodes, outbox
 from storage.alerts.episodes import PRIVATE
 from storage.engine.database import StoreError
 from storage.market import tiers
 from storage.people import positions
+from storage.queries.position_past import PastReader
+from storage.queries.positions import PositionReader
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
     from bot.clock import Clock
-    from handlers.position_now import Now
-    from handlers.position_past import Past
-    from handlers.reply import Block
-    from signals.liquidation import Shelf
+    from signals.liquidation import RenewedTables
+    from signals.liquidation.events import PositionEvent, PositionNow
     from signals.metric import Rank
     from storage.alerts.outbox import Kind
     from storage.engine.database import Store
     from storage.engine.work import Work
-    from storage.people.positions import Watched
+    from storage.people.positions import WatchedPosition
+    from storage.queries.position_past import PositionPast
 
 log = structlog.get_logger(__name__)
 
@@ -68,8 +76,8 @@ class Positions:
     ) -> None:
         self._store, self._clock, self._told = store, clock, told
         self._assets, self._refresh = frozenset(assets), refresh
-        self._looker = Looker(store)
-        self._back = LookingBack(store, self._looker)
+        self._reader = PositionReader(store)
+        self._past = PastReader(store, self._reader)
         self._one = asyncio.Lock()
 
     async def turn(self) -> int:
@@ -84,154 +92,163 @@ class Positions:
         return count
 
     def _not_collected(self) -> list[str]:
-        watched = dict.fromkeys(each.stake.asset for each in positions.typed(self._store))
-        return [asset for asset in watched if asset not in self._assets]
+        assets = dict.fromkeys(watched.holding.asset for watched in positions.typed(self._store))
+        return [asset for asset in assets if asset not in self._assets]
 
     def _judge(self) -> int:
         every = positions.typed(self._store)
         if not every:
             return 0
-        now, shelf = self._clock.now(), tiers.shelf(self._store)
-        found: list[tuple[Now, Past | None]] = []
-        for each in every:
+        now, renewed = self._clock.now(), tiers.renewed(self._store)
+        found: list[tuple[WatchedPosition, PositionNow, PositionPast | None]] = []
+        for watched in every:
             try:
-                one = self._looker.typed(each, now, shelf)
-                found.append((one, self._back.look(one, now, shelf) if one.price > 0.0 else None))
+                position = self._reader.typed(watched, now, renewed)
+                past = self._past.past_of(watched, position, now, renewed) if position.liquidation > 0.0 else None
+                found.append((watched, position, past))
             except StoreError:
                 raise
             except Exception:
                 # A position that cannot be computed is a fault of ours; the others do not suffer for it.
-                log.exception("a position could not be judged", position=each.id)
-        self._looker.forget_old(now)
+                log.exception("a position could not be judged", position=watched.id)
+        self._reader.forget_old(now)
         with self._store.write() as work:
             writer = Writer(self._store, work, now)
-            for one, past in found:
-                if writer.still_there(one.watched):
-                    self._step(writer, one, past, shelf)
+            for watched, position, past in found:
+                if writer.still_there(watched):
+                    self._step(writer, watched, position, past, renewed)
             writer.tell_together()
-        for one, _ in found:  # only what is written was looked at
-            if one.known:
-                self._back.judged(one)
-        self._back.forget_all_but(each.id for each in every)
+        for watched, position, _ in found:  # only what is written was looked at
+            if position.known:
+                self._past.judged(watched, position)
+        self._past.forget_all_but(watched.id for watched in every)
         return writer.count
 
-    def _step(self, writer: Writer, one: Now, past: Past | None, shelf: Shelf | None) -> None:
+    def _step(
+        self,
+        writer: Writer,
+        watched: WatchedPosition,
+        position: PositionNow,
+        past: PositionPast | None,
+        renewed: RenewedTables | None,
+    ) -> None:
         """Carry one position from where it stood to where it stands."""
-        moved = self._tell_moved_table(writer, one, shelf)
-        beyond = _beyond(one, past)
-        if beyond and beyond.mark and one.own_mark:
-            reached = beyond.reached
-            writer.write(
-                moved, "position", "critical", words.ended(replace(one, mark=reached.price, mark_at=reached.span.start))
-            )
-            positions.finish(writer.work, moved, writer.now)
+        after = self._tell_moved_table(writer, watched, position, renewed)
+        beyond = _beyond(position, past)
+        if beyond and beyond.by_mark and position.own_mark:
+            at = replace(position, mark=beyond.worst.price, mark_at=beyond.worst.span.start)
+            writer.write(after, "position", "critical", Liquidated(at))
+            positions.finish(writer.work, after, writer.now)
             return
-        if beyond and moved.doubt is None:
-            writer.write(moved, "position", "critical", past_words.may_be_gone(one, beyond))
-            writer.keep(one.watched, _doubted(writer, one, moved, past))
+        if beyond and after.doubt is None:
+            writer.write(after, "position", "critical", MayBeLiquidated(position, beyond))
+            writer.keep(watched, _doubted(writer, position, after, past))
             return
-        if not one.known:
-            if not moved.silent and writer.now - one.since > TOLD_SILENT:
-                writer.silent.append(one)
-                moved = replace(moved, silent=True)
-            writer.keep(one.watched, moved)
+        if not position.known:
+            if not after.silent and writer.now - position.since > TOLD_SILENT:
+                writer.silent.append((after, position))
+                after = replace(after, silent=True)
+            writer.keep(watched, after)
             return
-        if moved.silent:
-            writer.back.append(one)
-            moved = replace(moved, silent=False)
-        if one.distance > 0.0:  # else it is in doubt already, by another contract's mark price
-            moved = alarm_since(writer, one, moved, past)
-        writer.keep(one.watched, moved)
+        if after.silent:
+            writer.back.append((after, position))
+            after = replace(after, silent=False)
+        if position.distance > 0.0:  # else it is in doubt already, by another contract's mark price
+            after = alarm_since(writer, position, after, past)
+        writer.keep(watched, after)
 
-    def _tell_moved_table(self, writer: Writer, one: Now, shelf: Shelf | None) -> Watched:
+    def _tell_moved_table(
+        self, writer: Writer, watched: WatchedPosition, position: PositionNow, renewed: RenewedTables | None
+    ) -> WatchedPosition:
         """Tell once that a newer tier table has moved the price of a position."""
-        each = one.watched
-        if one.worth is None:
-            return each
-        newest, old = one.worth.answer, each.table_of
-        if old == newest.table_as_of:
-            return each
-        before = self._looker.by_table_of(each, old, writer.now, shelf) if old else None
-        if before and before.shown and before.shown != newest.shown and before.table_as_of != newest.table_as_of:
-            writer.write(
-                each, "position", "notice", words.moved(one, before.shown, before.table_as_of, newest.table_as_of)
-            )
-        return replace(each, table_of=newest.table_as_of)
+        old, newest = watched.table_of, position.table_as_of
+        if newest is None or old == newest:
+            return watched
+        before = self._reader.answer_by_table_of(watched, old, writer.now, renewed) if old else None
+        if before and before.shown and before.shown != position.shown and before.table_as_of != newest:
+            moved = TableMoved(position, before.shown, before.table_as_of)
+            writer.write(watched, "position", "notice", moved)
+        return replace(watched, table_of=newest)
 
 
-def _beyond(one: Now, past: Past | None) -> Passed | None:
+def _beyond(position: PositionNow, past: PositionPast | None) -> PastPrice | None:
     """Return where the liquidation price was reached: first in the past, else by the newest mark price."""
     if past and past.beyond:
         return past.beyond
-    if not (one.known and one.distance <= 0.0 and one.mark_at):
+    if not (position.known and position.distance <= 0.0 and position.mark_at):
         return None
-    span = Span(one.mark_at, one.mark_at, one.mark, one.mark)
-    return Passed(reached=Reached(span, one.mark, one.price, one.distance), venue=one.mark_venue, mark=True)
+    span = PriceRange(position.mark_at, position.mark_at, position.mark, position.mark)
+    worst = WorstPrice(span, position.mark, position.liquidation, position.distance)
+    return PastPrice(worst=worst, venue=position.mark_venue, by_mark=True)
 
 
-def _doubted(writer: Writer, one: Now, each: Watched, past: Past | None) -> Watched:
+def _doubted(
+    writer: Writer, position: PositionNow, watched: WatchedPosition, past: PositionPast | None
+) -> WatchedPosition:
     """Return a position that may be gone: the message said where it stands, so nothing else does."""
     state = State()
-    if one.known and one.mark_at:
-        state, _ = judge(each.lines, state, {"distance": one.distance}, at=one.mark_at)
-    positions.end_episode(writer.work, each, writer.now)
-    looked = past.looked if past else each.looked
-    silent = each.silent and not one.known
-    return replace(each, doubt=writer.now, looked=looked, state=state, episode=None, silent=silent)
+    if position.known and position.mark_at:
+        state, _ = judge(watched.lines, state, {"distance": position.distance}, at=position.mark_at)
+    positions.end_episode(writer.work, watched, writer.now)
+    looked = past.looked if past else watched.looked
+    silent = watched.silent and not position.known
+    return replace(watched, doubt=writer.now, looked=looked, state=state, episode=None, silent=silent)
 
 
-def alarm_since(writer: Writer, one: Now, each: Watched, past: Past | None) -> Watched:
+def alarm_since(
+    writer: Writer, position: PositionNow, watched: WatchedPosition, past: PositionPast | None
+) -> WatchedPosition:
     """Judge the nearest a position came since the last look, then where it is now, and write one message of both.
 
     Where it is now is also the nearest, the past says nothing more.
     """
-    if past is None or one.mark_at is None:
-        return alarm(writer, one, each)
-    worst = past.worst
-    if each.doubt or not worst or worst.reached.distance >= one.distance:
-        return alarm(writer, one, replace(each, looked=past.looked))
-    before = one.mark_at - A_MOMENT  # the true times are told; the judgement needs only their order
-    if each.state.at is not None and each.state.at >= before:
-        return each  # this mark price was judged before the bar was known: the next one judges both
-    each = replace(each, looked=past.looked)
-    state, came = judge(each.lines, each.state, {"distance": worst.reached.distance}, at=before)
+    if past is None or position.mark_at is None:
+        return alarm(writer, position, watched)
+    nearest = past.worst
+    if watched.doubt or not nearest or nearest.worst.distance >= position.distance:
+        return alarm(writer, position, replace(watched, looked=past.looked))
+    before = position.mark_at - A_MOMENT  # the true times are told; the judgement needs only their order
+    if watched.state.at is not None and watched.state.at >= before:
+        return watched  # this mark price was judged before the bar was known: the next one judges both
+    watched = replace(watched, looked=past.looked)
+    state, came = judge(watched.lines, watched.state, {"distance": nearest.worst.distance}, at=before)
     if came is None:
-        return alarm(writer, one, replace(each, state=state))
-    began = worst.reached.span.start if came.kind == "fired" else came.since
-    came = replace(came, at=worst.reached.span.end, since=began, values={})
-    key = (each.watch, each.stake.asset)
-    episode = episodes.record(writer.work, key, came, each.episode)
-    state, went = judge(each.lines, replace(state, since=began), {"distance": one.distance}, at=one.mark_at)
+        return alarm(writer, position, replace(watched, state=state))
+    began = nearest.worst.span.start if came.kind == "fired" else came.since
+    came = replace(came, at=nearest.worst.span.end, since=began, values={})
+    key = (watched.watch, watched.holding.asset)
+    episode = episodes.record(writer.work, key, came, watched.episode)
+    state, went = judge(
+        watched.lines, replace(state, since=began), {"distance": position.distance}, at=position.mark_at
+    )
     if went is None:
-        blocks = past_words.came_near(one, worst)
-        writer.write(each, came.kind, came.rank, blocks, episode=episode, at=came.at)
-        return replace(each, state=state, episode=episode)
+        writer.write(watched, came.kind, came.rank, CameNear(position, nearest), episode=episode, at=came.at)
+        return replace(watched, state=state, episode=episode)
     episodes.record(writer.work, key, replace(went, values={}), episode)
-    told = Told(*past_words.came_and_went(one, worst), alone=True)
-    writer.write(each, "resolved", came.rank, told, episode=episode, at=went.at)
-    return replace(each, state=state, episode=None)
+    gone = CameNear(position, nearest, went=True)
+    writer.write(watched, "resolved", came.rank, gone, episode=episode, at=went.at, alone=True)
+    return replace(watched, state=state, episode=None)
 
 
-def alarm(writer: Writer, one: Now, each: Watched, of: positions.Followed | None = None) -> Watched:
+def alarm(writer: Writer, position: PositionNow, watched: WatchedPosition) -> WatchedPosition:
     """Judge the distance of a position, write what follows, and return it as it stands then."""
-    if one.mark_at is None:
-        return each
-    state, transition = judge(each.lines, each.state, {"distance": one.distance}, at=one.mark_at)
+    if position.mark_at is None:
+        return watched
+    state, transition = judge(watched.lines, watched.state, {"distance": position.distance}, at=position.mark_at)
     if transition is None:
-        return replace(each, state=state)
+        return replace(watched, state=state)
     kept = replace(transition, values={})  # what a position is worth is nobody's business later
-    episode = episodes.record(writer.work, (each.watch, each.stake.asset), kept, each.episode)
+    episode = episodes.record(writer.work, (watched.watch, watched.holding.asset), kept, watched.episode)
     if transition.kind == "resolved":
-        blocks, reply = words.cleared(one, transition, of)
+        left = LinesLeft(position, transition.at - transition.since)
         # Where it stood within its lines when the watch began, the answer to /watch said so, and no message did. Of one
         # that may be gone nothing is all clear that was not announced.
-        told = Told(blocks, reply, alone=each.episode is None and each.doubt is None)
-        writer.write(each, "resolved", transition.rank, told, episode=episode, at=transition.at)
-        return replace(each, state=state, episode=None)
-    doubt = past_words.in_doubt(each)
-    blocks = (*words.crossed(one, transition, of), *([Line(doubt, "caveat")] if doubt else []))
-    writer.write(each, transition.kind, transition.rank, blocks, episode=episode, at=transition.at)
-    return replace(each, state=state, episode=episode)
+        alone = watched.episode is None and watched.doubt is None
+        writer.write(watched, "resolved", transition.rank, left, episode=episode, at=transition.at, alone=alone)
+        return replace(watched, state=state, episode=None)
+    crossed = LineCrossed(position, transition.rank, escalated=transition.kind == "escalated")
+    writer.write(watched, transition.kind, transition.rank, crossed, episode=episode, at=transition.at)
+    return replace(watched, state=state, episode=episode)
 
 
 class Writer:
@@ -241,35 +258,38 @@ class Writer:
         self.work, self.now = work, now
         self._store = store
         self.count = 0
-        self.silent: list[Now] = []
-        self.back: list[Now] = []
+        self.silent: list[tuple[WatchedPosition, PositionNow]] = []
+        self.back: list[tuple[WatchedPosition, PositionNow]] = []
 
-    def still_there(self, each: Watched) -> bool:
+    def still_there(self, watched: WatchedPosition) -> bool:
         """Tell whether its owner has neither given it up nor changed it meanwhile."""
-        return positions.unchanged(self.work, each)
+        return positions.unchanged(self.work, watched)
 
-    def keep(self, before: Watched, after: Watched) -> None:
+    def keep(self, before: WatchedPosition, after: WatchedPosition) -> None:
         """Write where a position stands, unless that would say nothing new: most marks change nothing."""
         if _essence(before) != _essence(after):
             positions.save(self.work, after)
 
     def write(
         self,
-        each: Watched,
+        watched: WatchedPosition,
         kind: Kind,
         rank: Rank,
-        said: tuple[Block, ...] | Told,
+        event: PositionEvent,
         *,
         episode: int | None = None,
         at: datetime | None = None,
+        alone: bool = False,
     ) -> None:
-        """Put one message into the outbox of a position's owner."""
-        told = said if isinstance(said, Told) else Told(said)
-        self._put(each.destination, kind, rank, told, each.watch, each.stake.asset, episode, at)
+        """Put one event into the outbox of a position's owner. alone: an end that is told without its beginning."""
+        reply = reply_of(event) if isinstance(event, LinesLeft | CameNear) and kind == "resolved" else None
+        told = Told(blocks_of(event, watched.zone), reply, alone)
+        self._put(watched.destination, kind, rank, told, watched.watch, watched.holding.asset, episode, at)
 
-    def say(self, destination: int, blocks: tuple[Block, ...], asset: str = "MARKET") -> None:
-        """Put a message about several positions, or an address, into the outbox of their owner."""
-        self._put(destination, "position", "notice", Told(blocks), f"{PRIVATE}of {destination}", asset, None, None)
+    def say(self, destination: int, event: PositionEvent, zone: str, asset: str = "MARKET") -> None:
+        """Put an event of several positions, or of an address, into the outbox of their owner."""
+        told = Told(blocks_of(event, zone))
+        self._put(destination, "position", "notice", told, f"{PRIVATE}of {destination}", asset, None, None)
 
     def _put(
         self,
@@ -289,19 +309,20 @@ class Writer:
 
     def tell_together(self) -> None:
         """Tell what went silent and what is back, one message for each asset of each owner."""
-        for every, say in ((self.silent, words.silence), (self.back, words.back)):
-            grouped: dict[tuple[int, str], list[Now]] = {}
-            for one in every:
-                grouped.setdefault((one.watched.destination, one.watched.stake.asset), []).append(one)
+        for pairs, kind in ((self.silent, PriceSilent), (self.back, PriceBack)):
+            grouped: dict[tuple[int, str], list[tuple[WatchedPosition, PositionNow]]] = {}
+            for watched, position in pairs:
+                grouped.setdefault((watched.destination, watched.holding.asset), []).append((watched, position))
             for (destination, asset), group in grouped.items():
-                self.say(destination, say(asset, group), asset)
+                event = kind(asset, tuple(position for _, position in group))
+                self.say(destination, event, group[0][0].zone, asset)
 
 
-def _essence(each: Watched) -> tuple[object, ...]:
+def _essence(watched: WatchedPosition) -> tuple[object, ...]:
     """Return what is worth writing: counts beyond one say nothing, as a line is crossed by one price."""
-    return replace(each, state=_short(each.state)), each.state.rank, each.state.told
+    return replace(watched, state=_short(watched.state)), watched.state.rank, watched.state.told
 
 
 def _short(state: State) -> State:
-    entering, leaving = (tuple(min(each, 1) for each in counts) for counts in (state.entering, state.leaving))
+    entering, leaving = (tuple(min(count, 1) for count in counts) for counts in (state.entering, state.leaving))
     return replace(state, entering=entering, leaving=leaving, at=None, pending=None)

@@ -22,10 +22,10 @@ from handlers.language.grammar import (
     Size,
     argument,
 )
-from handlers.language.position import Asked, LiqArgs, asked, refused, stamp
+from handlers.language.position import LiqArgs, PositionQuestion, question_of, refused
 from handlers.reply import Button, Buttons, Line, Reply
 from handlers.words import wording
-from handlers.words.liquidation import NAMES
+from handlers.words.liquidation import exchange, stamp
 from signals.liquidation import LeverageAboveCap, LiquidationAnswer, LiquidationError, margin_for, quote
 from signals.liquidation import calculators as sums
 
@@ -123,17 +123,15 @@ async def pnl(deps: Deps, args: PnlArgs) -> Reply:
 
 def _pnl_numbers(args: PnlArgs, side: Side) -> dict[str, Any]:
     fee = (args.fee or 0.0) / 100
-    inverse = args.contract == "inverse"
-    # Both fees on their own value: of an inverse contract that is coins, the reciprocal of the price.
-    even = sums.breakeven_exact(side=side, entry=args.entry, fee_open=fee, fee_close=fee)
-    if inverse:
-        even = args.entry * (1 + fee) / (1 - fee) if side == "long" else args.entry * (1 - fee) / (1 + fee)
+    contract = args.contract or "linear"
+    inverse = contract == "inverse"
+    even = sums.breakeven(contract=contract, side=side, entry=args.entry, fee_open=fee, fee_close=fee)
     numbers: dict[str, Any] = {"breakeven_price": even}
     if args.exit is None:
         return numbers
     size, worth, fees = _worth(args, fee)
-    profit = sums.pnl_inverse if inverse else sums.pnl_linear
-    after = profit(side=side, entry=args.entry, exit_price=args.exit, size=size) - fees
+    before = sums.profit(contract=contract, side=side, entry=args.entry, exit_price=args.exit, size=size)
+    after = before - fees
     known = args.size is not None
     return numbers | {
         "return_pct": after / worth * 100,
@@ -219,7 +217,7 @@ async def size(deps: Deps, args: SizeArgs) -> Reply:
     position = LiqArgs(
         args.entry, leverage=1.0, side=side, asset=args.asset, size=Size(coins, "coin"), venue=args.venue
     )
-    question = asked(deps, position)
+    question = question_of(deps, position)
     asset, venue = question.asset, question.venue
     try:
         highest, roomy, answer = _highest(question, side, args.stop)
@@ -258,7 +256,7 @@ async def size(deps: Deps, args: SizeArgs) -> Reply:
             f"entry {wording.price(args.entry)}",
             f"stop {wording.price(args.stop)}",
             f"risk {wording.dollars(risk)}",
-            NAMES.get(venue, venue),
+            exchange(venue),
         ),
         stamp=stamp(answer, deps.now),
     )
@@ -297,7 +295,7 @@ def _risk(args: SizeArgs) -> float:
     return args.balance * args.share / 100
 
 
-def _highest(question: Asked, side: Side, stop: float) -> tuple[float, float, LiquidationAnswer]:
+def _highest(question: PositionQuestion, side: Side, stop: float) -> tuple[float, float, LiquidationAnswer]:
     """Return the highest leverage that keeps the liquidation beyond the stop, the same with ROOM, and the answer at it.
 
     By the tier and the amount that hold at the stop, within the cap of the size. Below 1x: not even without leverage.
@@ -308,21 +306,21 @@ def _highest(question: Asked, side: Side, stop: float) -> tuple[float, float, Li
     def up_to(price: float) -> float:
         if price <= 0:
             return 1.0  # a long without leverage is not liquidated at all
-        need = margin_for(position, price, shelf=question.shelf).needed
+        need = margin_for(position, price, renewed=question.renewed).needed
         return notional / need if need > 0 else math.inf
 
     notional = (question.args.size.amount if question.args.size else 0.0) * entry
     highest, roomy = up_to(stop), up_to(stop - sign * ROOM * entry)
     try:
-        answer = quote(replace(position, leverage=max(1.0, highest)), shelf=question.shelf)
+        answer = quote(replace(position, leverage=max(1.0, highest)), renewed=question.renewed)
     except LeverageAboveCap as error:
-        answer = quote(replace(position, leverage=error.cap), shelf=question.shelf)
+        answer = quote(replace(position, leverage=error.cap), renewed=question.renewed)
     cap = answer.leverage_cap or math.inf
     return min(highest, cap), min(roomy, cap), answer
 
 
 def _leverage_line(highest: float, roomy: float, notional: float, answer: LiquidationAnswer) -> str:
-    name = NAMES.get(answer.venue, answer.title)
+    name = exchange(answer.venue)
     if answer.leverage_cap is not None and roomy >= answer.leverage_cap:
         cap = wording.leverage(answer.leverage_cap)
         return f"Any leverage that {name} allows for this size (up to {cap}) keeps the stop before the liquidation."

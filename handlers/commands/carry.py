@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from handlers.command import Refused, command
-from handlers.language.default_venue import chosen
 from handlers.language.grammar import ASSET, DURATION, LEVERAGE, PERCENT, PRICE, SIDE, SIZE, VENUE, Side, Size, argument
+from handlers.language.position import venue_of_chat
 from handlers.reply import Button, Buttons, Line, Reply, Table
 from handlers.words import wording
-from handlers.words.liquidation import NAMES
+from handlers.words.liquidation import exchange
 from signals.liquidation import funding as paid
+from signals.units import HOURS_A_YEAR
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class CostArgs:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rate:
+class _HeldRate:
     """A funding rate as a fraction per payment, the hours between payments, and where they come from."""
 
     value: float
@@ -54,7 +55,7 @@ class _Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
+class _CostRow:
     """One row of the answer: what a rate, as a fraction an hour, would make of the same hold."""
 
     name: str
@@ -73,8 +74,6 @@ async def cost(deps: Deps, args: CostArgs) -> Reply:
     asset = args.asset or args.size.asset or (deps.assets[0] if deps.assets else "BTC")
     if args.span > LONGEST_HOLD:
         raise Refused("Ten years are the longest time that can be counted. Type a shorter one, like 30d.")
-    if args.rate is None and _is_old(deps, args, asset):
-        await deps.refresh(asset)
     rate = _rate(deps, args, asset)
     notional, priced = _notional(deps, args, asset)
     count = paid.settlements_between(deps.now, deps.now + args.span, rate.hours)
@@ -86,8 +85,8 @@ async def cost(deps: Deps, args: CostArgs) -> Reply:
 
     flow = at(rate.value)
     past = _past(deps, asset, rate)
-    cases = [_Case("as typed" if rate.typed else "now", rate.value / rate.hours, flow)]
-    cases += [_Case(name, hourly, at(hourly * rate.hours)) for name, hourly, _ in _named(past, args.side)]
+    cases = [_CostRow("as typed" if rate.typed else "now", rate.value / rate.hours, flow)]
+    cases += [_CostRow(name, hourly, at(hourly * rate.hours)) for name, hourly, _ in _named(past, args.side)]
     return Reply(
         blocks=_blocks(args, rate, notional, cases, past),
         values=_values(args, asset, rate, notional, cases, past),
@@ -103,6 +102,7 @@ async def cost(deps: Deps, args: CostArgs) -> Reply:
                 ),
             )
         ),
+        outdated=(asset,) if args.rate is None and _is_old(deps, args, asset) else (),
     )
 
 
@@ -114,7 +114,7 @@ def _is_old(deps: Deps, args: CostArgs, asset: str) -> bool:
 # --- what is known ----------------------------------------------------------------------------------------------------
 
 
-def _rate(deps: Deps, args: CostArgs, asset: str) -> _Rate:
+def _rate(deps: Deps, args: CostArgs, asset: str) -> _HeldRate:
     typed = args.interval.total_seconds() / 3600 if args.interval else None
     if typed is not None and not 0.25 <= typed <= 24:
         raise Refused("Payments come every hour to every day. Type the interval like every 8h.")
@@ -125,13 +125,16 @@ def _rate(deps: Deps, args: CostArgs, asset: str) -> _Rate:
     usual = 1.0 if args.venue in _HOURLY else USUAL_HOURS
     told = "" if typed or hours else f", every {usual:g} h assumed"
     if args.rate is not None:
-        as_there = f", every {hours:g} h as on {NAMES.get(venue or '', venue)}" if hours and not typed else told
-        return _Rate(args.rate / 100, typed or hours or usual, f"Rate as typed{as_there}", typed=True, venue=venue)
+        as_there = f", every {hours:g} h as on {exchange(venue or '')}" if hours and not typed else told
+        return _HeldRate(args.rate / 100, typed or hours or usual, f"Rate as typed{as_there}", typed=True, venue=venue)
     if newest is None:
-        at = f" on {NAMES[args.venue]}" if args.venue else ""
-        raise Refused(f"No funding rate of {asset} is stored{at} yet. Type it, like /cost 100k 7d btc long 25x 0.01%.")
-    source = f"{NAMES.get(newest[0], newest[0])} rate, {wording.age(deps.now - newest[1])}{told}"
-    return _Rate(newest[2], typed or hours or usual, source, venue=venue)
+        at = f" on {exchange(args.venue)}" if args.venue else ""
+        raise Refused(
+            f"No funding rate of {asset} is stored{at} yet. Type it, like /cost 100k 7d btc long 25x 0.01%.",
+            outdated=(asset,),
+        )
+    source = f"{exchange(newest[0])} rate, {wording.age(deps.now - newest[1])}{told}"
+    return _HeldRate(newest[2], typed or hours or usual, source, venue=venue)
 
 
 def _newest(deps: Deps, args: CostArgs, asset: str) -> tuple[tuple[str, datetime, float] | None, float | None]:
@@ -141,7 +144,7 @@ def _newest(deps: Deps, args: CostArgs, asset: str) -> tuple[tuple[str, datetime
     from storage.market import points  # noqa: PLC0415 - reads the database, where there is one only
 
     try:
-        rate = points.newest(deps.store, asset, "funding_rate", args.venue or chosen(deps))
+        rate = points.newest(deps.store, asset, "funding_rate", args.venue or venue_of_chat(deps))
         if rate is None and args.venue is None:
             rate = points.newest(deps.store, asset, "funding_rate")  # of whichever exchange is stored
         if rate is None:
@@ -163,15 +166,16 @@ def _notional(deps: Deps, args: CostArgs, asset: str) -> tuple[float, str | None
     if deps.store.exists:
         from storage.market import points  # noqa: PLC0415 - as above
 
-        known = [each for name in ("mark_price", "close") if (each := points.newest(deps.store, asset, name))]
+        stored = (points.newest(deps.store, asset, name) for name in ("mark_price", "close"))
+        known = [price for price in stored if price]
         if known:
-            newest = max(known, key=lambda each: each.at)
+            newest = max(known, key=lambda price: price.at)
             told = f"price {wording.price(newest.value)}, {wording.age(deps.now - newest.at)}"
             return args.size.amount * newest.value, told
     raise Refused(f"The price of {asset} is missing. Type it like @95000, or the size in dollars like 100kusd.")
 
 
-def _past(deps: Deps, asset: str, rate: _Rate) -> RateCases | None:
+def _past(deps: Deps, asset: str, rate: _HeldRate) -> RateCases | None:
     """Return what funding has been at the venue of the rate; None where nothing of it is stored."""
     if rate.venue is None:
         return None
@@ -195,13 +199,13 @@ def _named(past: RateCases | None, side: Side | None) -> list[tuple[str, float, 
 
 
 def _blocks(
-    args: CostArgs, rate: _Rate, notional: float, cases: list[_Case], past: RateCases | None
+    args: CostArgs, rate: _HeldRate, notional: float, cases: list[_CostRow], past: RateCases | None
 ) -> tuple[Block, ...]:
     flow = cases[0].cost
-    apr = paid.funding_apr_simple(rate=rate.value, interval_h=rate.hours) * 100
-    each = wording.dollars(abs(rate.value) * notional)
+    apr = paid.funding_apr(rate=rate.value, interval_h=rate.hours) * 100
+    payment = wording.dollars(abs(rate.value) * notional)
     blocks: list[Block] = [Line(_headline(args, flow.cash_flow), "headline")]
-    payments = f"{wording.count(flow.settlements, 'payment')} of {each}"
+    payments = f"{wording.count(flow.settlements, 'payment')} of {payment}"
     blocks.append(Line(f"{payments}: {wording.rate(rate.value, rate.hours)}, {wording.apr(apr)}."))
     if args.leverage and flow.margin_share is not None:
         share = wording.share(abs(flow.margin_share) * 100, 2)
@@ -230,12 +234,12 @@ def _headline(args: CostArgs, flow: float) -> str:
     return f"This {args.side} {'pays' if flow < 0 else 'receives'} {total} in {span}."
 
 
-def _table(args: CostArgs, cases: list[_Case]) -> Table:
+def _table(args: CostArgs, cases: list[_CostRow]) -> Table:
     rows = []
     for case in cases:
         pays = -case.cost.cash_flow
         paying = wording.dollars(round(pays) if abs(pays) >= 1000 else pays)  # a phone shows forty characters
-        row = [case.name, wording.percent(case.hourly * paid.HOURS_A_YEAR * 100), paying]
+        row = [case.name, wording.percent(case.hourly * HOURS_A_YEAR * 100), paying]
         if case.cost.margin_share is not None:
             row.append(wording.share(-case.cost.margin_share * 100, 1))
         rows.append(tuple(row))
@@ -255,7 +259,7 @@ def _explained(args: CostArgs, past: RateCases | None) -> str:
     return f"Dearest: the 30 days of {of} in which a {args.side or 'long'} paid most, {span}. {text}"
 
 
-def _read_as(args: CostArgs, asset: str, rate: _Rate) -> str:
+def _read_as(args: CostArgs, asset: str, rate: _HeldRate) -> str:
     size = wording.coins(args.size.amount, asset) if args.size.unit == "coin" else wording.dollars(args.size.amount)
     parts = (
         asset,
@@ -265,12 +269,12 @@ def _read_as(args: CostArgs, asset: str, rate: _Rate) -> str:
         f"for {wording.duration(args.span)}",
         wording.leverage(args.leverage) if args.leverage else None,
         wording.rate(rate.value, rate.hours),
-        NAMES[args.venue] if args.venue else None,
+        exchange(args.venue) if args.venue else None,
     )
     return " · ".join(part for part in parts if part)
 
 
-def _line(args: CostArgs, side: str, rate: _Rate) -> str:
+def _line(args: CostArgs, side: str, rate: _HeldRate) -> str:
     """Return the command line that asks the same of the other side."""
     size = f"{args.size.amount:.10g}{args.size.asset.lower() if args.size.asset else 'usd'}"
     typed = f"{rate.value * 100:.10g}% every {rate.hours:g}h" if rate.typed or args.interval else ""
@@ -286,7 +290,7 @@ def _line(args: CostArgs, side: str, rate: _Rate) -> str:
 
 
 def _values(
-    args: CostArgs, asset: str, rate: _Rate, notional: float, cases: list[_Case], past: RateCases | None
+    args: CostArgs, asset: str, rate: _HeldRate, notional: float, cases: list[_CostRow], past: RateCases | None
 ) -> dict[str, Any]:
     flow = cases[0].cost
     named = dict(zip(("now", *(name for name, _, _ in _named(past, args.side))), cases, strict=True))
@@ -297,14 +301,14 @@ def _values(
         "notional_usd": notional,
         "rate": rate.value,
         "interval_hours": rate.hours,
-        "apr_pct": paid.funding_apr_simple(rate=rate.value, interval_h=rate.hours) * 100,
+        "apr_pct": paid.funding_apr(rate=rate.value, interval_h=rate.hours) * 100,
         "settlements": flow.settlements,
         "long_cash_flow_usd": flow.cash_flow if args.side != "short" else -flow.cash_flow,
         "cash_flow_usd": flow.cash_flow if args.side else None,
         "margin_pct": None if flow.margin_share is None else flow.margin_share * 100,
         "cases": {
             key: {
-                "apr_pct": named[name].hourly * paid.HOURS_A_YEAR * 100,
+                "apr_pct": named[name].hourly * HOURS_A_YEAR * 100,
                 "cash_flow_usd": named[name].cost.cash_flow,
                 "margin_pct": None if (share := named[name].cost.margin_share) is None else share * 100,
             }

@@ -1,236 +1,220 @@
-"""Where a position is liquidated, by the venue's own dated rule and tier table. No network."""
+"""/positions and /unwatch: what a person has watched for themselves, and ending it."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from handlers import nearness
-from handlers.command import Refused, command, commands
-from handlers.language.grammar import Size
-from handlers.language.position import Asked, LiqArgs, asked, line, read_as, refused, stamp
-from handlers.reply import Block, Button, Buttons, Line, Reply, Table, plain_text
-from handlers.words import liquidation as words
+from handlers.command import Refused, command
+from handlers.language.grammar import ASSET, REST, argument
+from handlers.language.spelling import shown, symbol
+from handlers.language.watch import EXAMPLE
+from handlers.reply import Button, Buttons, Line, Reply
+from handlers.words import positions as words
 from handlers.words import wording
-from signals.liquidation import LeverageAboveCap, LiquidationAnswer, LiquidationError, quote
-from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from handlers.command import Deps
-    from handlers.language.grammar import Side
-    from signals.liquidation.nearness import Nearness
-
-LONGEST = 900  # characters of a message, its buttons written out included
-LEVERAGES = (5.0, 10.0, 25.0, 50.0)  # shown where none is given
+    from signals.liquidation.events import PositionNow
+    from storage.people.positions import FollowedAddress, Owner, WatchedPosition
 
 
-@command(subject="calculators", example="/liq 95000 25x long")
-async def liq(deps: Deps, args: LiqArgs) -> Reply:
-    """Liquidation price of a position, per exchange.
+@dataclass(frozen=True, slots=True)
+class ListArgs:
+    """Which positions; none means all."""
 
-    Without a side both are shown, without a leverage 5x to 50x, without a size the smallest tier is taken. Name an
-    exchange to ask for its own rule: /liq 95000 25x long bybit. Add a size for the right tier: 0.5btc or 1M usd. For
-    cross margin give the wallet balance and the other positions: 0.5btc cross balance 5000 other profit 120
-    maintenance 50, or alone where there are none.
+    asset: str | None = argument(ASSET, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class WhichArgs:
+    """Numbers, assets, an address, or all."""
+
+    which: str = argument(REST, default="", label="number, asset or all")
+
+
+@command(subject="own", example="/positions")
+async def positions(deps: Deps, args: ListArgs) -> Reply:
+    """Show what you watch: liquidation price, distance, profit.
+
+    The nearest to liquidation comes first. The price is computed again each time, with today's tier table and with the
+    funding since the watch began taken from the margin. /positions eth shows one asset. Only you can see them.
     """
-    question = asked(deps, args)
-    _ask_about_thousands(deps, question)
-    funded = args.collateral is not None and args.size is not None
-    if question.args.leverage is None and args.margin_mode != "cross" and not funded:
-        return _by_leverage(deps, question)
-    answers = {side: _answer(question, side) for side in question.sides}
-    one = next(iter(answers.values()))
-    others = {side: words.elsewhere(answer, question.shelf) for side, answer in answers.items()}
-    near = _near(deps, question, answers)
-    numbers = {
-        side: _numbers(answer) | {"elsewhere": _prices(others[side])} | near.numbers.get(side, {})
-        for side, answer in answers.items()
-    }
-    if args.side:
-        parts = words.one_side(one, others[args.side], question.shelf, near.said)
-    else:
-        parts = words.both_sides(answers, others, near.said)
-    frame = Reply(
-        blocks=(_buttons(question, watched=one.price is not None),),
-        values=_said(question, one) | (numbers[args.side] if args.side else numbers),
-        read_as=read_as(question),
-        stamp=stamp(one, deps.now) + (f" · past days {deps.stamp_note}" if near.said and deps.stamp_note else ""),
-    )
-    room = LONGEST - len(plain_text(frame.all_blocks()))
-    return replace(frame, blocks=(*words.within(parts, room), *frame.blocks))
+    from storage.people import positions as kept  # noqa: PLC0415 - opens the database
+    from storage.queries.positions import positions_now, stale_marks  # noqa: PLC0415 - as above
 
-
-def _answer(question: Asked, side: Side, leverage: float | None = None) -> LiquidationAnswer:
-    position = question.position(side, leverage)
-    try:
-        return quote(position, shelf=question.shelf)
-    except LiquidationError as error:
-        raise refused(question, position, error) from error
-
-
-def _ask_about_thousands(deps: Deps, question: Asked) -> None:
-    """Ask whether 95k was meant by 95, where a stored price says so; nothing is opened for any other entry."""
-    args, asset = question.args, question.asset
-    if args.entry >= 1000 or not deps.store.exists:
-        return
-    from storage.market import points  # noqa: PLC0415 - only for a small price
-
-    try:
-        known = points.newest(deps.store, asset, "mark_price") or points.newest(deps.store, asset, "close")
-    except StoreError:
-        return  # a calculator answers without a database too
-    if known and known.value / 3 < args.entry * 1000 < known.value * 3:
-        meant = replace(question, args=replace(args, entry=args.entry * 1000))
-        raise Refused(
-            f"Did you mean {args.entry:g}k? The last stored price of {asset} is {wording.price(known.value)}. "
-            f"Type {args.entry:g}k for {wording.price(args.entry * 1000)}, like {line(meant)}."
-        )
-
-
-# --- how near ---------------------------------------------------------------------------------------------------------
-
-
-class _Near:
-    """How near the liquidation is in past days: a sentence ("" where no history is stored), and numbers by side."""
-
-    def __init__(self, said: str, found: Mapping[str, Nearness]) -> None:
-        self.said = said
-        self.numbers: dict[str, dict[str, Any]] = {
-            side: {"days_that_far": each.hits, "days_known": each.days} for side, each in found.items()
-        }
-
-
-def _near(deps: Deps, question: Asked, answers: Mapping[Side, LiquidationAnswer]) -> _Near:
-    distances: dict[str, float | None] = {side: answer.distance for side, answer in answers.items() if answer.distance}
-    past = nearness.past_days(deps, question.asset) if distances else None
-    if past is None:
-        return _Near("", {})
-    found = nearness.count(past, distances)
-    return _Near(nearness.sentence(past, found, distances, question.asset), found)
-
-
-# --- several answers --------------------------------------------------------------------------------------------------
-
-
-def _by_leverage(deps: Deps, question: Asked) -> Reply:
-    """Answer for the usual leverages where none is given."""
-    args, sides = question.args, question.sides
-    rows, values = [], {}
-    last: LiquidationAnswer | None = None
-    why_not: Refused | None = None
-    for leverage in LEVERAGES:
-        numbers: dict[str, Any] = {}
-        cells = []
-        for side in sides:
-            position = question.position(side, leverage)
-            try:
-                last = quote(position, shelf=question.shelf)
-                numbers[side] = _numbers(last)
-                cells.append(words.shown(last) if last.price is not None else "none")
-                if len(sides) == 1:
-                    cells.append(words.distance(args.entry, last.price))
-            except LiquidationError as error:
-                why_not = refused(question, position, error)
-                cap = f"at most {wording.leverage(error.cap)}" if isinstance(error, LeverageAboveCap) else "unknown"
-                cells += [cap] if len(sides) == 2 else [cap, ""]
-        rows.append((wording.leverage(leverage), *cells))
-        values[f"{leverage:g}"] = numbers[sides[0]] if len(sides) == 1 and numbers else numbers
-    if last is None:
-        raise why_not or Refused("No leverage can be answered. Type one, like /liq 95000 25x long.")
-    columns = ("Leverage", "Long", "Short") if len(sides) == 2 else ("Leverage", "Liquidation", "Distance")
-    title = f"{sides[0].capitalize()} from" if len(sides) == 1 else "From"
-    held = f"{words.up_to(last)}{words.or_nearer(last)}"
+    person = person_of(deps)
+    if not deps.store.exists:
+        return _nothing_watched()
+    every = [watched for watched in kept.of(deps.store, *person) if args.asset in (None, watched.holding.asset)]
+    addresses = kept.followed_by(deps.store, *person)
+    shown_addresses = [] if args.asset else addresses
+    if not every and not shown_addresses:
+        return _nothing_watched(args.asset)
+    found = list(zip(every, positions_now(deps.store, every, deps.now), strict=True))
+    found.sort(key=lambda pair: (math.isnan(pair[1].distance), pair[1].distance))
+    of_address = {followed.id: followed.address for followed in addresses}
     return Reply(
-        blocks=(
-            Line(f"{title} {wording.price(args.entry)}, liquidation by leverage{held}:", "headline"),
-            Table(columns, tuple(rows)),
-            *_spread(question, sides[0]),
-            Line(words.assumed(last), "caveat"),
-            _buttons(question),
+        (
+            *words.listed(
+                _lines(found, addresses, shown_addresses), [position for _, position in found], len(shown_addresses)
+            ),
+            Buttons((Button("Again", "/positions"),)),
         ),
-        values=_said(question, last) | {"by_leverage": values},
-        read_as=read_as(question),
-        stamp=stamp(last, deps.now),
+        {
+            "positions": [values_of(position, of_address.get(watched.followed or 0)) for watched, position in found],
+            "addresses": [
+                {"number": followed.number, "address": followed.address, "name": followed.name}
+                for followed in shown_addresses
+            ],
+        },
+        stamp=words.stamp_of_list([position for _, position in found], found[0][0].zone) if found else None,
+        outdated=tuple(stale_marks(deps.store, every, deps.now)),
     )
 
 
-def _spread(question: Asked, side: Side) -> tuple[Block, ...]:
-    """Say at one leverage how far the exchanges are apart, where none was named."""
-    if question.args.venue is not None:
-        return ()
-    try:
-        answer = quote(question.position(side, 10.0), shelf=question.shelf)
-    except LiquidationError:
-        return ()
-    span = words.span(answer, words.elsewhere(answer, question.shelf))
-    return (Line(f"Over all exchanges, {side} at 10x: {span}."),) if span else ()
+def _lines(
+    found: Sequence[tuple[WatchedPosition, PositionNow]],
+    addresses: Sequence[FollowedAddress],
+    shown_addresses: Sequence[FollowedAddress],
+) -> list[str]:
+    """Say each position in a line, those of an address behind the address."""
+    lines = [words.entry_of_list(position, watched.zone) for watched, position in found if watched.followed is None]
+    for followed in addresses:
+        held = [(watched, position) for watched, position in found if watched.followed == followed.id]
+        if followed in shown_addresses or held:
+            what = "not asked about yet" if followed.seen is None else wording.count(len(held), "open position")
+            lines.append(f"{followed.number}. {words.whose(followed)} on Hyperliquid: {what}")
+            lines += [words.entry_of_list(position, watched.zone, of_address=True) for watched, position in held]
+    return lines
 
 
-def _buttons(question: Asked, *, watched: bool = True) -> Buttons:
-    args = question.args
-    sides: tuple[Side, ...] = ("short",) if args.side == "long" else ("long",) if args.side else ("long", "short")
-    buttons = [Button(side.capitalize(), line(replace(question, args=replace(args, side=side)))) for side in sides]
-    larger = replace(question, args=replace(args, size=Size(1e6, "usd")))
-    if args.size is None and args.leverage is not None and _can_be_answered(larger, args.side or sides[0]):
-        buttons.append(Button("At $1m", line(larger)))
-    whole = args.side and args.leverage is not None and args.margin_mode != "cross"
-    if watched and whole and "watch" in commands():
-        buttons.append(Button("Watch", watch_line(question)))
-    return Buttons(tuple(buttons))
+@command(subject="own", example="/unwatch 2")
+async def unwatch(deps: Deps, args: WhichArgs) -> Reply:
+    """Stop watching a position, an asset, an address, or all.
+
+    By its number in /positions, by asset, by address, or everything: /unwatch 2, /unwatch btc, /unwatch 0x…, /unwatch
+    all. What was stored about it is removed with it.
+    """
+    from storage.people import positions as kept  # noqa: PLC0415 - opens the database
+
+    person = person_of(deps)
+    chunks = args.which.replace(",", " ").lower().split()
+    if not chunks:
+        raise Refused("Which one? Type its number from /positions, like /unwatch 2, or /unwatch btc, or /unwatch all.")
+    every = kept.of(deps.store, *person) if deps.store.exists else []
+    addresses = kept.followed_by(deps.store, *person) if deps.store.exists else []
+    gone, gone_addresses = _chosen(chunks, deps, every, addresses)
+    if not every and not addresses:
+        return _nothing_watched()
+    if not gone and not gone_addresses:
+        return Reply(
+            (
+                Line(f"You watch nothing like “{shown(args.which)}”.", "headline"),
+                Line("See /positions for what you do."),
+            )
+        )
+    with deps.store.write() as work:
+        kept.remove(work, [watched.id for watched in gone])
+        kept.unfollow(work, [followed.id for followed in gone_addresses])
+    names = [words.title(watched) for watched in gone] + [words.whose(followed) for followed in gone_addresses]
+    few = names[:6] + ([f"{len(names) - 6} more"] if len(names) > 6 else [])
+    removed = [watched.number for watched in gone] + [followed.number for followed in gone_addresses]
+    return Reply((Line(f"No longer watched: {wording.listing(few)}.", "headline"),), {"removed": removed})
 
 
-def watch_line(question: Asked) -> str:
-    """Return the command line that watches this position: /watch long btc 95000 25x."""
-    args = question.args
-    rest = line(replace(question, args=replace(args, side=None, asset=None)), command="").removeprefix("/ ")
-    return f"/watch {args.side} {question.asset.lower()} {rest}"
+def _nothing_watched(asset: str | None = None) -> Reply:
+    what = f"no position in {asset}" if asset else "no positions"
+    return Reply(
+        (Line(f"You watch {what}.", "headline"), Line(f"To watch one, type it like {EXAMPLE}.")), {"positions": []}
+    )
 
 
-def _can_be_answered(question: Asked, side: Side) -> bool:
-    try:
-        quote(question.position(side), shelf=question.shelf)
-    except LiquidationError:
-        return False
-    return True
+def _chosen(
+    chunks: Sequence[str], deps: Deps, every: Sequence[WatchedPosition], addresses: Sequence[FollowedAddress]
+) -> tuple[list[WatchedPosition], list[FollowedAddress]]:
+    """Find what is meant by numbers, assets, addresses or `all`; a position of an address goes with the address."""
+    typed = [watched for watched in every if watched.followed is None]
+    gone: dict[int, WatchedPosition] = {}
+    gone_addresses: dict[int, FollowedAddress] = {}
+    for chunk in chunks:
+        if chunk in ("all", "everything", "*"):
+            return typed, list(addresses)
+        read = symbol(chunk, deps.assets)
+        text = chunk.strip("#().")
+        number = int(text) if text.isdecimal() else None
+        for watched in typed:
+            if watched.number == number or (read and watched.holding.asset == read.asset):
+                gone[watched.id] = watched
+        for followed in addresses:
+            if followed.number == number or followed.address == chunk:
+                gone_addresses[followed.id] = followed
+    return list(gone.values()), list(gone_addresses.values())
+
+
+# --- who --------------------------------------------------------------------------------------------------------------
+
+
+def person_of(deps: Deps) -> tuple[str, str]:
+    """Return who asks. Refused where others read along: what somebody holds is nobody else's business."""
+    asker = deps.asker
+    if asker.address.kind not in ("private", "terminal"):
+        raise Refused("Positions are private. Write to me privately: open a chat with me and type it there.")
+    return asker.platform, asker.user or asker.address.chat
+
+
+def owner_of(deps: Deps) -> tuple[Owner, str]:
+    """Return who asks, with the destination of this chat, made if it is new, and its zone."""
+    from storage.people import destinations  # noqa: PLC0415 - opens the database
+    from storage.people.positions import Owner  # noqa: PLC0415 - as above
+
+    platform, user = person_of(deps)
+    to = deps.asker.address
+    here = destinations.ensure(
+        deps.store, platform, to.chat, to.topic, kind=to.kind, title=deps.asker.title, now=deps.now
+    )
+    return Owner(platform, user, here.id), here.zone
 
 
 # --- numbers for programs ---------------------------------------------------------------------------------------------
 
 
-def _said(question: Asked, answer: LiquidationAnswer) -> dict[str, Any]:
-    said = answer.position
+def values_of(position: PositionNow, address: str | None) -> dict[str, Any]:
+    """Return a position as numbers by name; None where one is not known. address: the followed one that holds it."""
+    holding, sized = position.holding, position.holding.sized
+    computed = position.priced == "computed"
     return {
-        "asset": said.asset,
-        "side": question.args.side,
-        "entry": question.args.entry,
-        "leverage": question.args.leverage,
-        "venue": "binance" if answer.venue == "binance_coinm" else answer.venue,
-        "contract": answer.contract,
-        "margin_mode": said.margin_mode,
-        "table_date": answer.table_as_of.isoformat(),
-        "table_checked": answer.table_checked.isoformat(),
+        "number": position.number,
+        "address": address,
+        "name": position.name,
+        "asset": holding.asset,
+        "side": holding.side,
+        "venue": holding.venue,
+        "contract": holding.contract,
+        "entry": holding.entry,
+        "leverage": holding.leverage,
+        "size_coins": holding.size_coins,
+        "size_usd": holding.size_usd,
+        "lines_pct": [round(line * 100, 4) for line in position.lines],
+        "liquidation_price": _finite(position.liquidation),
+        "mark_price": _finite(position.mark),
+        "mark_venue": position.mark_venue or None,
+        "mark_at": position.mark_at.isoformat() if position.mark_at else None,
+        "known": position.known,
+        "distance_pct": _finite(position.distance * 100),
+        "typical_days": position.typical_days,
+        "profit": _finite(position.profit) if sized else None,
+        "profit_of_margin": _finite(position.profit_share),
+        "funding_taken": position.taken if computed and sized else None,
+        "funding_settlements": position.settled,
+        "added_margin": holding.added or None,
+        "may_be_gone_since": position.doubt.isoformat() if position.doubt else None,
+        "table_date": position.table_as_of.isoformat() if position.table_as_of else None,
     }
 
 
-def _numbers(answer: LiquidationAnswer) -> dict[str, Any]:
-    return {
-        "liquidation_price": answer.price,
-        "shown_price": answer.shown,
-        "distance_pct": None if answer.distance is None else answer.distance * 100,
-        "bankruptcy_price": answer.bankruptcy,
-        "maintenance_rate": answer.rate,
-        "maintenance_amount": answer.amount,
-        "fee_rate": answer.fee_rate,
-        "tier": answer.tier,
-        "leverage_cap": answer.leverage_cap,
-        "size": answer.size,
-        "notional_usd": answer.notional,
-        "margin": answer.margin,
-        "assumptions": [fact.value for fact in answer.assumptions],
-    }
-
-
-def _prices(others: Mapping[str, LiquidationAnswer | LiquidationError]) -> dict[str, float | None]:
-    return {venue: each.price for venue, each in others.items() if isinstance(each, LiquidationAnswer)}
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handlers.command import Deps, command
-from handlers.language.default_venue import VENUE_BY_DEFAULT, chosen
 from handlers.language.grammar import VENUE, argument
+from handlers.language.position import DEFAULT_VENUE, venue_of_chat
 from handlers.reply import Button, Buttons, Line, Reply
 from handlers.words import wording
-from handlers.words.liquidation import NAMES
+from handlers.words.liquidation import exchange
 from signals.liquidation import VENUES
 
 
@@ -27,13 +27,13 @@ async def venue(deps: Deps, args: VenueArgs) -> Reply:
     /venue alone shows which one is set. Naming an exchange in a command always wins: /liq 95000 25x long okx.
     """
     if args.venue is None:
-        now = chosen(deps)
-        known = wording.listing(list(dict.fromkeys(NAMES[each] for each in VENUES)))
-        name = NAMES[now or VENUE_BY_DEFAULT]
+        now = venue_of_chat(deps)
+        known = wording.listing(list(dict.fromkeys(exchange(venue) for venue in VENUES)))
+        name = exchange(now or DEFAULT_VENUE)
         headline = f"Calculators take {name} where no exchange is named{'' if now else ' (none was chosen)'}."
         return Reply(
             (Line(headline, "headline"), Line(f"To change it, type for example /venue bybit. Known: {known}.")),
-            {"venue": now or VENUE_BY_DEFAULT, "chosen": now is not None},
+            {"venue": now or DEFAULT_VENUE, "chosen": now is not None},
         )
     from storage.people import destinations  # noqa: PLC0415 - opens the database
 
@@ -44,7 +44,7 @@ async def venue(deps: Deps, args: VenueArgs) -> Reply:
     destinations.set_venue(deps.store, here.id, args.venue)
     return Reply(
         (
-            Line(f"Calculators now take {NAMES[args.venue]} where no exchange is named.", "headline"),
+            Line(f"Calculators now take {exchange(args.venue)} where no exchange is named.", "headline"),
             Buttons((Button("Try it", "/liq 95000 25x long"),)),
         ),
         {"venue": args.venue, "chosen": True},

@@ -1,32 +1,33 @@
-"""/watch /positions /unwatch /forgetme: what a person has watched for themselves, and being forgotten."""
+"""/watch: having a position or an address watched, and changing what is watched without giving it up."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from handlers.command import Refused, command
-from handlers.language.grammar import ASSET, REST, argument, parse
-from handlers.language.position import LiqArgs, asked, read_as
+from handlers.commands.positions import owner_of, person_of, values_of
+from handlers.language.grammar import ASSET, CASH, REST, SIZE, Cash, Size, argument, parse
+from handlers.language.position import LiqArgs, question_of, read_as
 from handlers.language.spelling import shown
-from handlers.language.watch import EXAMPLE, check_against_mark, check_own_margin, stake_of, take_apart
+from handlers.language.watch import EXAMPLE, check_against_mark, check_own_margin, doubt_by_mark, holding_of, take_apart
 from handlers.reply import Block, Button, Buttons, Line, Reply
-from handlers.watch_change import change
-from handlers.watch_looking import now_of, refresh
-from handlers.words import position_list, wording
 from handlers.words import positions as words
-from handlers.words.watch import liquidation_of, told_at
+from handlers.words import wording
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from handlers.command import Deps
-    from handlers.language.position import Asked
-    from handlers.language.watch import Wish
+    from handlers.language.position import PositionQuestion
+    from handlers.language.watch import WatchRequest
     from signals.liquidation import LiquidationAnswer
-    from signals.liquidation.watching import Stake
-    from storage.people.positions import Followed, Owner, Watched
+    from signals.liquidation.events import PositionNow
+    from signals.liquidation.watching import Holding
+    from storage.engine.work import Work
+    from storage.people.positions import FollowedAddress, Owner, WatchedPosition
+
+_HOW = "like /watch {0} lines 15 8 3, /watch {0} margin +500 or /watch {0} name hedge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +38,12 @@ class WatchArgs:
 
 
 @dataclass(frozen=True, slots=True)
-class ListArgs:
-    """Which positions; none means all."""
+class AddedArgs:
+    """Margin that was put to a position, below zero what was taken out of it."""
 
+    margin: Cash = argument(CASH, words="margin", label="margin +500")
     asset: str | None = argument(ASSET, default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class WhichArgs:
-    """Numbers, assets, an address, or all."""
-
-    which: str = argument(REST, default="", label="number, asset or all")
-
-
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """A command that is complete by itself."""
-
-
-# --- commands ---------------------------------------------------------------------------------------------------------
+    size: Size | None = argument(SIZE, default=None)  # so that an amount may be in coins; it is no size here
 
 
 @command(subject="own", example=EXAMPLE)
@@ -67,183 +55,49 @@ async def watch(deps: Deps, args: WatchArgs) -> Reply:
     Change it later by its number: /watch 2 lines 15 8 3, /watch 2 margin +500, /watch 2 name hedge.
     /watch and a Hyperliquid address (0x…) follows what that address holds in public. Only you see what you watch.
     """
-    wish = take_apart(args.what, deps.assets)
-    if wish.of_known:
-        return await change(deps, _person(deps), wish)
-    owner = _owner(deps)
-    if wish.address:
-        new, reply = _follow(deps, owner, wish)
-        return reply if new or not (wish.lines or wish.name) else await change(deps, _person(deps), wish)
-    typed = parse(LiqArgs, wish.rest, command="watch", assets=deps.assets)
+    request = take_apart(args.what, deps.assets)
+    if request.of_known:
+        return _change(deps, request)
+    owner, zone = owner_of(deps)
+    if request.address:
+        return _follow(deps, owner, request)
+    typed = parse(LiqArgs, request.rest, command="watch", assets=deps.assets)
     check_own_margin(typed)
-    question = asked(deps, typed)
-    stake, answer = stake_of(deps, question)
-    return await _watch(deps, owner, wish, question, stake, answer)
+    question = question_of(deps, typed)
+    holding, answer = holding_of(deps, question)
+    return _watch(deps, owner, zone, request, question, holding, answer)
 
 
-@command(subject="own", example="/positions")
-async def positions(deps: Deps, args: ListArgs) -> Reply:
-    """Show what you watch: liquidation price, distance, profit.
-
-    The nearest to liquidation comes first. The price is computed again each time, with today's tier table and with the
-    funding since the watch began taken from the margin. /positions eth shows one asset. Only you can see them.
-    """
-    from storage.people import positions as kept  # noqa: PLC0415 - opens the database
-
-    platform, user = _person(deps)
-    if not deps.store.exists:
-        return _nothing_watched()
-    every = [each for each in kept.of(deps.store, platform, user) if args.asset in (None, each.stake.asset)]
-    addresses = {each.id: each for each in kept.followed_by(deps.store, platform, user)}
-    shown_addresses = [] if args.asset else list(addresses.values())
-    if not every and not shown_addresses:
-        return _nothing_watched(args.asset)
-    await refresh(deps, every)
-    found = sorted(now_of(deps, every), key=lambda each: (math.isnan(each.distance), each.distance))
-    lines = position_list.listed(found, addresses, shown_addresses)
-    buttons = Buttons((Button("Again", "/positions"),))
-    values = {
-        "positions": [position_list.values_of(each, addresses) for each in found],
-        "addresses": [{"number": each.number, "address": each.address, "name": each.name} for each in shown_addresses],
-    }
-    return Reply((*lines, buttons), values, stamp=position_list.stamp_of(found))
+# --- a new one --------------------------------------------------------------------------------------------------------
 
 
-@command(subject="own", example="/unwatch 2")
-async def unwatch(deps: Deps, args: WhichArgs) -> Reply:
-    """Stop watching a position, an asset, an address, or all.
-
-    By its number in /positions, by asset, by address, or everything: /unwatch 2, /unwatch btc, /unwatch 0x…, /unwatch
-    all. What was stored about it is removed with it.
-    """
-    from storage.people import positions as kept  # noqa: PLC0415 - opens the database
-
-    platform, user = _person(deps)
-    chunks = args.which.replace(",", " ").lower().split()
-    if not chunks:
-        raise Refused("Which one? Type its number from /positions, like /unwatch 2, or /unwatch btc, or /unwatch all.")
-    every = kept.of(deps.store, platform, user) if deps.store.exists else []
-    addresses = kept.followed_by(deps.store, platform, user) if deps.store.exists else []
-    gone, gone_addresses = _chosen(chunks, deps, every, addresses)
-    if not every and not addresses:
-        return _nothing_watched()
-    if not gone and not gone_addresses:
-        return Reply(
-            (
-                Line(f"You watch nothing like “{shown(args.which)}”.", "headline"),
-                Line("See /positions for what you do."),
-            )
-        )
-    with deps.store.write() as work:
-        kept.remove(work, [each.id for each in gone])
-        kept.unfollow(work, [each.id for each in gone_addresses])
-    names = [words.title(each) for each in gone] + [words.whose(each) for each in gone_addresses]
-    few = names[:6] + ([f"{len(names) - 6} more"] if len(names) > 6 else [])
-    removed = [each.number for each in gone] + [each.number for each in gone_addresses]
-    return Reply((Line(f"No longer watched: {wording.listing(few)}.", "headline"),), {"removed": removed})
-
-
-@command(subject="own", example="/forgetme")
-async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes no arguments
-    """Remove everything that is stored about this chat.
-
-    Settings, subscriptions, watched positions and addresses, and messages not yet sent are deleted at once and
-    overwritten in the file. In a group its admins can do this, for the group. Backups that the owner of this bot has
-    made keep their copy until they are replaced.
-    """
-    to = deps.asker.address
-    private = to.kind in ("private", "terminal")
-    if not private and not deps.asker.may_change:
-        raise Refused(
-            "Only admins of this group can have it forgotten. "
-            "For what is stored about yourself, write to me privately: /forgetme."
-        )
-    if not deps.store.exists:
-        return Reply((Line("Nothing is stored about this chat.", "headline"),), {"removed": {}})
-    from storage.people import forgetting  # noqa: PLC0415 - opens the database
-
-    found = forgetting.forget(deps.store, deps.asker.platform, to.chat, _person(deps)[1] if private else None)
-    values = {
-        "removed": {
-            "subscriptions": found.subscriptions,
-            "positions": found.positions,
-            "addresses": found.addresses,
-            "messages": found.messages,
-        },
-        "clean": found.clean,
-    }
-    if not found.anything:
-        return Reply((Line("Nothing is stored about this chat.", "headline"),), values)
-    parts = [
-        wording.count(number, one, many)
-        for number, one, many in (
-            (found.subscriptions, "subscription", None),
-            (found.positions, "watched position", None),
-            (found.addresses, "followed address", "followed addresses"),
-            (found.messages, "stored message", None),
-        )
-        if number
-    ]
-    left = "" if found.clean else " Another program is reading the file; the last traces go when it has finished."
-    return Reply(
-        (
-            Line("Forgotten: everything that was stored about this chat.", "headline"),
-            Line(f"Removed: its settings{''.join(f', {each}' for each in parts)}.{left}"),
-            Line("Backups made by the owner of this bot keep their copy until they are replaced.", "caveat"),
-            Line("Nothing is sent here any more. /sub or /watch begins anew."),
-        ),
-        values,
-    )
-
-
-# --- who --------------------------------------------------------------------------------------------------------------
-
-
-def _person(deps: Deps) -> tuple[str, str]:
-    """Return who asks. Refused where others read along: what somebody holds is nobody else's business."""
-    asker = deps.asker
-    if asker.address.kind not in ("private", "terminal"):
-        raise Refused("Positions are private. Write to me privately: open a chat with me and type it there.")
-    return asker.platform, asker.user or asker.address.chat
-
-
-def _owner(deps: Deps) -> Owner:
-    """Return who asks, with the destination of this chat, made if it is new."""
-    from storage.people import destinations  # noqa: PLC0415 - opens the database
-    from storage.people.positions import Owner  # noqa: PLC0415 - as above
-
-    platform, user = _person(deps)
-    to = deps.asker.address
-    here = destinations.ensure(
-        deps.store, platform, to.chat, to.topic, kind=to.kind, title=deps.asker.title, now=deps.now
-    )
-    return Owner(platform, user, here.id)
-
-
-# --- watching ---------------------------------------------------------------------------------------------------------
-
-
-async def _watch(
-    deps: Deps, owner: Owner, wish: Wish, question: Asked, stake: Stake, answer: LiquidationAnswer
+def _watch(
+    deps: Deps,
+    owner: Owner,
+    zone: str,
+    request: WatchRequest,
+    question: PositionQuestion,
+    holding: Holding,
+    answer: LiquidationAnswer,
 ) -> Reply:
     from signals.alerts.episodes import State  # noqa: PLC0415 - what /watch alone needs
     from signals.liquidation.watching import judge, lines_for  # noqa: PLC0415 - as above
     from storage.people import positions as kept  # noqa: PLC0415 - opens the database
+    from storage.queries.positions import positions_now, stale_marks  # noqa: PLC0415 - as above
 
-    draft = kept.Watched(
-        id=0, destination=owner.destination, number=None, stake=stake, name=wish.name, lines=(), state=State()
+    draft = kept.WatchedPosition(
+        id=0, destination=owner.destination, number=None, holding=holding, name=request.name, lines=(), state=State()
     )
-    await refresh(deps, [draft])
-    now = now_of(deps, [draft])[0]
-    check_against_mark(now, stake)
-    begins = now.distance if now.known else abs(stake.entry - (answer.price or 0.0)) / stake.entry
-    lines = wish.lines or lines_for(begins)
+    position = positions_now(deps.store, [draft], deps.now)[0]
+    check_against_mark(position)
+    begins = position.distance if position.known else abs(holding.entry - (answer.price or 0.0)) / holding.entry
+    lines = request.lines or lines_for(begins)
     state = State()
-    if now.known and now.mark_at is not None:
-        state, _ = judge(lines, state, {"distance": now.distance}, at=now.mark_at)
+    if position.known and position.mark_at is not None:
+        state, _ = judge(lines, state, {"distance": position.distance}, at=position.mark_at)
     try:
         number, new = kept.add(
-            deps.store, owner, stake, name=wish.name, lines=lines, state=state, at=deps.now,
+            deps.store, owner, holding, name=request.name, lines=lines, state=state, at=deps.now,
             table_of=answer.table_as_of,
         )  # fmt: skip
     except kept.TooMany:
@@ -251,81 +105,267 @@ async def _watch(
             f"You watch {kept.MOST_POSITIONS} positions, which is as many as one person may. "
             "Take one away first, like /unwatch 1, then type this again."
         ) from None
-    if not new and (wish.lines or wish.name):
-        return await change(deps, (owner.platform, owner.user), replace(wish, number=number))
-    named = replace(draft, number=number, lines=lines)
-    head = f"Watching {words.title(named)}." if new else f"Already watched: {words.title(replace(named, name=None))}."
-    blocks: list[Block] = [Line(head, "headline"), Line(liquidation_of(now, answer))]
-    if new:
-        blocks.append(Line(told_at(replace(now, watched=named), lines, begins, own=bool(wish.lines))))
-    else:
-        blocks.append(Line(f"To change it, type for example /watch {number} lines 15 8 3."))
-    blocks += [
-        Line(f"The mark price decides. {words.assumed(now)}", "caveat"),
-        Buttons((Button("Positions", "/positions"), Button("Stop", f"/unwatch {number}"))),
-    ]
-    values = position_list.values_of(replace(now, watched=named), {}) | {"new": new}
-    return Reply(tuple(blocks), values, read_as=read_as(question), stamp=words.stamp(now))
+    if not new and (request.lines or request.name):
+        return _change(deps, replace(request, number=number))
+
+    def said(position: PositionNow) -> Reply:
+        title = words.title(position if new else replace(position, name=None))
+        blocks: list[Block] = [
+            Line(f"Watching {title}." if new else f"Already watched: {title}.", "headline"),
+            Line(words.liquidation_of(position, zone, answer)),
+        ]
+        if doubt := doubt_by_mark(position):
+            blocks.append(Line(doubt, "caveat"))
+        elif new:
+            blocks.append(Line(words.told_at(position, begins, own=bool(request.lines))))
+        else:
+            blocks.append(Line(f"To change it, type for example /watch {number} lines 15 8 3."))
+        blocks += [Line(f"The mark price decides. {words.assumed(position)}", "caveat"), _buttons(number)]
+        values = values_of(position, None) | {"new": new}
+        return Reply(tuple(blocks), values, read_as=read_as(question), stamp=words.stamp(position, zone))
+
+    reply = said(replace(position, number=number, lines=lines))
+    stale = tuple(stale_marks(deps.store, [draft], deps.now))
+    return replace(reply, outdated=stale, again=_again(number, reply, said))
 
 
-def _follow(deps: Deps, owner: Owner, wish: Wish) -> tuple[bool, Reply]:
-    """Follow an address and return (whether that is new, what to say)."""
+def _again(number: int | None, first: Reply, said: Callable[[PositionNow], Reply]) -> Callable[[Deps], Reply]:
+    """Return how to say where a position stands once its price has come; the watch itself is written already."""
+
+    def again(deps: Deps) -> Reply:
+        from signals.liquidation.watching import judge  # noqa: PLC0415 - what /watch alone needs
+        from storage.people import positions as kept  # noqa: PLC0415 - opens the database
+        from storage.queries.positions import positions_now  # noqa: PLC0415 - as above
+
+        watched = next((one for one in kept.of(deps.store, *person_of(deps)) if one.number == number), None)
+        if watched is None:
+            return first  # given up meanwhile
+        position = positions_now(deps.store, [watched], deps.now)[0]
+        if position.known and position.mark_at is not None and watched.state.at is None:
+            # Never judged yet: the answer says which lines are crossed, so no message does.
+            state, _ = judge(watched.lines, watched.state, {"distance": position.distance}, at=position.mark_at)
+            with deps.store.write() as work:
+                if kept.unchanged(work, watched):
+                    kept.save(work, replace(watched, state=state))
+        return said(position)
+
+    return again
+
+
+def _follow(deps: Deps, owner: Owner, request: WatchRequest) -> Reply:
+    """Follow an address, or change one that is followed."""
     from storage.people import positions as kept  # noqa: PLC0415 - opens the database
 
-    address = wish.address or ""
+    address = request.address or ""
     try:
-        number, new = kept.follow(deps.store, owner, address, name=wish.name, lines=wish.lines, at=deps.now)
+        number, new = kept.follow(deps.store, owner, address, name=request.name, lines=request.lines, at=deps.now)
     except kept.TooMany:
         raise Refused(
             f"This chat follows {kept.MOST_ADDRESSES} addresses, which is as many as it may. "
             "Take one away first, like /unwatch 0x…, then type this again."
         ) from None
+    if not new and (request.lines or request.name):
+        return _change(deps, request)
     values = {"number": number, "address": address, "new": new}
-    buttons = Buttons((Button("Positions", "/positions"), Button("Stop", f"/unwatch {number}")))
     if not new:
         head = Line(f"Already followed: {words.short(address)}, number {number}.", "headline")
-        return False, Reply((head, buttons), values)
-    lines = words.lines_said(wish.lines) if wish.lines else "20, 10 and 5 %"
-    return True, Reply(
+        return Reply((head, _buttons(number)), values)
+    lines = words.lines_said(request.lines) if request.lines else "20, 10 and 5 %"
+    return Reply(
         (
             Line(f"Following {words.short(address)} on Hyperliquid, number {number}.", "headline"),
             Line("What it holds is told here within a minute or two, then what it opens and closes."),
             Line(f"You are told at {lines} from liquidation, by the price that Hyperliquid itself states."),
             Line("What an address holds is public there. That you follow it is stored here alone.", "caveat"),
-            buttons,
+            _buttons(number),
         ),
         values,
     )
 
 
-# --- looking ----------------------------------------------------------------------------------------------------------
+def _buttons(number: int | None) -> Buttons:
+    return Buttons((Button("Positions", "/positions"), Button("Stop", f"/unwatch {number}")))
 
 
-def _nothing_watched(asset: str | None = None) -> Reply:
-    what = f"no position in {asset}" if asset else "no positions"
-    return Reply(
-        (Line(f"You watch {what}.", "headline"), Line(f"To watch one, type it like {EXAMPLE}.")), {"positions": []}
-    )
+# --- changing one -----------------------------------------------------------------------------------------------------
 
 
-def _chosen(
-    chunks: Sequence[str], deps: Deps, every: Sequence[Watched], addresses: Sequence[Followed]
-) -> tuple[list[Watched], list[Followed]]:
-    """Find what is meant by numbers, assets, addresses or `all`; a position of an address goes with the address."""
-    from handlers.language.spelling import symbol  # noqa: PLC0415 - beside its use
+def _change(deps: Deps, request: WatchRequest) -> Reply:
+    """Change a position or a followed address of a person by its number, or by its asset where there is only one."""
+    from storage.people import positions as kept  # noqa: PLC0415 - opens the database
+    from storage.queries.positions import positions_now, stale_marks  # noqa: PLC0415 - as above
 
-    typed = [each for each in every if each.followed is None]
-    gone: dict[int, Watched] = {}
-    gone_addresses: dict[int, Followed] = {}
-    for chunk in chunks:
-        if chunk in ("all", "everything", "*"):
-            return typed, list(addresses)
-        read = symbol(chunk, deps.assets)
-        number = chunk.strip("#().")
-        for each in typed:
-            if (number.isdecimal() and each.number == int(number)) or (read and each.stake.asset == read.asset):
-                gone[each.id] = each
-        for one in addresses:
-            if (number.isdecimal() and one.number == int(number)) or one.address == chunk:
-                gone_addresses[one.id] = one
-    return list(gone.values()), list(gone_addresses.values())
+    person = person_of(deps)
+    every = kept.of(deps.store, *person) if deps.store.exists else []
+    addresses = kept.followed_by(deps.store, *person) if deps.store.exists else []
+    meant = _meant(request, every, addresses)
+    if not (request.lines or request.name or request.margin or request.keep):
+        how = _HOW.format(meant.number)
+        raise Refused(f"What is to be changed? Type it {how}. To end it: /unwatch {meant.number}.")
+    if isinstance(meant, kept.FollowedAddress):
+        return _change_followed(deps, meant, request, [held for held in every if held.followed == meant.id])
+    holding = replace(meant.holding, added=_added(meant, request.margin)) if request.margin else meant.holding
+    new = replace(meant, name=request.name or meant.name, lines=request.lines or meant.lines, holding=holding)
+    if request.keep or request.margin:  # nobody puts margin to a position that is gone
+        new = replace(new, doubt=None)
+    position = positions_now(deps.store, [new], deps.now)[0]
+    if request.margin:
+        _check_margin(position, meant)
+    with deps.store.write() as work:
+        current = next((watched for watched in kept.of(deps.store, *person) if watched.id == meant.id), None)
+        if current is None:
+            raise Refused(f"{words.title(meant)} is not watched any more. See /positions.")
+        new = replace(current, name=new.name, lines=new.lines, holding=new.holding, doubt=new.doubt)
+        if request.lines or request.margin or request.keep:
+            new = replace(_judged_anew(work, new, position), looked=deps.now)
+        kept.change(work, new)
+
+    def said(position: PositionNow) -> Reply:
+        return _changed(position, meant, request)
+
+    stale = tuple(stale_marks(deps.store, [new], deps.now))
+    return replace(said(position), outdated=stale, again=_again(meant.number, said(position), said))
+
+
+def _meant(
+    request: WatchRequest, every: Sequence[WatchedPosition], addresses: Sequence[FollowedAddress]
+) -> WatchedPosition | FollowedAddress:
+    """Find the position or the address that is meant. Refused where there is none, or more than one."""
+    typed = [watched for watched in every if watched.followed is None]
+    found: list[WatchedPosition | FollowedAddress]
+    if request.address:
+        found = [followed for followed in addresses if followed.address == request.address]
+    elif request.number is not None:
+        found = [watched for watched in typed if watched.number == request.number]
+        found += [followed for followed in addresses if followed.number == request.number]
+    else:
+        found = [watched for watched in typed if watched.holding.asset == request.asset]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        numbers = wording.listing([str(watched.number) for watched in found])
+        raise Refused(
+            f"You watch {len(found)} positions in {request.asset}: {numbers}. "
+            f"Type the number of one, {_HOW.format(found[0].number)}."
+        )
+    what = f"no position in {request.asset}"
+    if request.number is not None:
+        what = f"nothing with the number {request.number}"
+    raise Refused(f"You watch {what}. See /positions, or type a whole position like {EXAMPLE}.")
+
+
+def _added(watched: WatchedPosition, text: str) -> float:
+    """Return the margin that has been added in all, in settle coin. Refused where the amount cannot be meant."""
+    holding, number = watched.holding, watched.number
+    inverse = holding.contract == "inverse"
+    coin = holding.asset.lower()
+    example = f"/watch {number} margin +0.01{coin}" if inverse else f"/watch {number} margin +500"
+    if not holding.sized:
+        raise Refused(
+            f"The size of {words.title(watched)} is not known, so added margin cannot be counted. "
+            f"Type /unwatch {number}, then the position with its size, like {EXAMPLE}."
+        )
+    if text[0] not in "+-":
+        raise Refused(f"Is that to be added or taken out? Type {example} to add, with a minus to take out.")
+    try:
+        said = parse(AddedArgs, f"margin {text[1:]}", command="watch", assets=(holding.asset,))
+    except Refused:
+        raise Refused(f"“{shown(text)}” is no amount. Type it like {example}.") from None
+    amount = said.margin
+    if inverse != (amount.unit == "coin") or said.asset not in (None, holding.asset) or said.size:
+        unit = f"in {holding.asset}" if inverse else "in dollars"
+        raise Refused(f"The margin of {words.title(watched)} is {unit}. Type it like {example}.")
+    added = holding.added + (amount.amount if text[0] == "+" else -amount.amount)
+    if added < -1e-9 * holding.margin:
+        was = words.money(holding.added, holding) if holding.added > 0.0 else "nothing yet"
+        raise Refused(
+            f"Only what was added can be taken out again, and that is {was}. For another leverage type "
+            f"/unwatch {number}, then the position anew."
+        )
+    return max(added, 0.0)
+
+
+def _check_margin(position: PositionNow, before: WatchedPosition) -> None:
+    """Refuse margin with which there would be nothing to watch, or nothing left."""
+    holding = position.holding
+    if position.priced == "computed" and not position.liquidation > 0.0:
+        raise Refused(
+            f"With {words.money(holding.margin, holding)} of margin {words.title(before)} has no liquidation price, "
+            f"so there is nothing to watch. Type less, or /unwatch {before.number}."
+        )
+    if position.known and position.distance <= 0.0:
+        raise Refused(
+            f"By the mark price of {wording.price(position.mark)} it would be beyond its liquidation at "
+            f"{words.liquidation(position)} then, so this cannot be. Check the amount."
+        )
+
+
+def _judged_anew(work: Work, watched: WatchedPosition, position: PositionNow) -> WatchedPosition:
+    """Judge a position by its new lines or margin; the answer says where it stands, so no message does.
+
+    An episode goes on while it is within a line, so that its message is edited; else it is over.
+    """
+    from signals.alerts.episodes import State  # noqa: PLC0415 - what a change alone needs
+    from signals.liquidation.watching import judge  # noqa: PLC0415 - as above
+    from storage.people import positions as kept  # noqa: PLC0415 - opens the database
+
+    state = State()
+    if position.known and position.mark_at is not None:
+        state, _ = judge(watched.lines, state, {"distance": position.distance}, at=position.mark_at)
+    if state.rank and watched.state.rank:
+        return replace(watched, state=replace(state, since=watched.state.since))
+    kept.end_episode(work, watched, position.since)
+    return replace(watched, state=state, episode=None)
+
+
+def _changed(position: PositionNow, before: WatchedPosition, request: WatchRequest) -> Reply:
+    holding, zone = position.holding, before.zone
+    parts = []
+    if request.keep:
+        parts.append("still open, watched on" if before.doubt else "watched on")
+    if request.margin:
+        more = holding.added - before.holding.added
+        verb = "added" if more >= 0 else "taken out"
+        amount, margin = words.money(abs(more), holding), words.money(holding.margin, holding)
+        parts.append(f"{amount} of margin {verb}, {margin} in all")
+    if request.lines:
+        parts.append(f"lines at {words.lines_said(position.lines)}")
+    if request.name:
+        parts.append(f"called “{position.name}” now")
+    blocks: list[Block] = [Line(f"{words.title(before)}: {'; '.join(parts)}.", "headline")]
+    if position.liquidation > 0.0:
+        blocks.append(Line(words.liquidation_of(position, zone)))
+        blocks.append(Line(words.told_at(position, position.distance, own=True)))
+    if doubt := doubt_by_mark(position) or words.in_doubt(position, zone):
+        blocks.append(Line(doubt, "caveat"))
+    blocks.append(_buttons(position.number))
+    return Reply(tuple(blocks), values_of(position, None), stamp=words.stamp(position, zone))
+
+
+def _change_followed(
+    deps: Deps, followed: FollowedAddress, request: WatchRequest, held: Sequence[WatchedPosition]
+) -> Reply:
+    """Change the lines or the name of a followed address; its positions take the lines over."""
+    from storage.people import positions as kept  # noqa: PLC0415 - opens the database
+    from storage.queries.positions import positions_now  # noqa: PLC0415 - as above
+
+    if request.margin or request.keep:
+        raise Refused(
+            f"Number {followed.number} is an address: Hyperliquid itself says what it holds. "
+            f"Its lines and its name can be changed, like /watch {followed.number} lines 15 8 3."
+        )
+    new = replace(followed, name=request.name or followed.name, lines=request.lines or followed.lines)
+    with deps.store.write() as work:
+        kept.change_followed(work, new)
+        if request.lines:
+            changed = [replace(watched, lines=request.lines) for watched in held]
+            for watched, position in zip(changed, positions_now(deps.store, changed, deps.now), strict=True):
+                kept.change(work, _judged_anew(work, watched, position))
+    parts = []
+    if request.lines:
+        parts.append(f"lines at {words.lines_said(new.lines)} from liquidation")
+    if request.name:
+        parts.append(f"called “{new.name}” now")
+    values = {"number": followed.number, "address": followed.address, "name": new.name, "new": False}
+    head = Line(f"{words.short(followed.address)} ({followed.number}): {'; '.join(parts)}.", "headline")
+    return Reply((head, _buttons(followed.number)), values)

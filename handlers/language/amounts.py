@@ -1,4 +1,4 @@
-"""Numbers of a command while they are being read: their units, the words beside them, and what they may become."""
+"""Numbers of a command while they are being read: their units, the words beside them, and the fields they go to."""
 
 from __future__ import annotations
 
@@ -7,11 +7,27 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from handlers.command import Refused
-from handlers.language.kinds import CASH, DURATION, LEVERAGE, MONEY, PERCENT, PRICE, SIZE, Cash, Field, Kind, Size, Unit
+from handlers.language.kinds import (
+    ASSET,
+    CASH,
+    DURATION,
+    LEVERAGE,
+    MONEY,
+    PERCENT,
+    PRICE,
+    SIZE,
+    Cash,
+    Field,
+    Kind,
+    Size,
+    Unit,
+)
 from handlers.language.spelling import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from handlers.language.values import Values
 
 SPOKEN_IN_THOUSANDS: Final = frozenset({"BTC", "ETH", "SOL"})  # their prices, roughly known without asking anybody
 MANY: Final = 1000.0  # coins of these: more is nobody's position, and rather a price
@@ -50,7 +66,7 @@ class Number:
 
 
 @dataclass(slots=True)
-class Mark:
+class Marker:
     """A word that speaks about the number beside it: a field's own word, `x`, or `$`."""
 
     field: Field | None = None
@@ -70,10 +86,121 @@ UNITS_OF: Final[Mapping[Kind, tuple[Unit, ...]]] = {
 }
 
 
-def bind_marks(items: Sequence[Number | Mark | None], fields: Sequence[Field]) -> None:
+# --- sharing out ------------------------------------------------------------------------------------------------------
+
+
+def share_out(items: Sequence[Number | Marker | None], values: Values) -> None:
+    """Put every number into the field it belongs to: those with a marker or a unit first, then the bare ones."""
+    _bind_markers(items, values.plan.fields)
+    loose: list[Number] = []
+    for item in items:
+        if not isinstance(item, Number):
+            continue
+        if item.wants is not None and item.unit in UNITS_OF[item.wants.kind]:  # `95000 @25x` marks no price
+            _put(item, item.wants, values)
+        elif item.unit in ("", "usd"):
+            loose.append(item)
+        else:
+            _put(item, _field_for(item, values), values)
+    if loose:
+        _share(loose, values)
+
+
+def _field_for(item: Number, values: Values) -> Field:
+    every = values.plan.of(KIND_OF[item.unit])
+    targets = tuple(field for field in every if not field.words) or every  # `every 8h` needs its word, `7d` does not
+    if not targets:
+        values.unknown(item.text)
+    return next((field for field in targets if field.name not in values.by_field), targets[-1])
+
+
+def _put(item: Number, into: Field, values: Values) -> None:
+    values.put(into.kind, _value_of(item, into), item.text, into)
+    if item.coin and ASSET in values.plan.kinds:
+        values.put(ASSET, item.coin, item.text)
+
+
+def _share(loose: list[Number], values: Values) -> None:
+    loose = _coins_beside(loose, values, whole=False)
+    needed = sum(field.required for field in values.free(PRICE, SIZE))
+    leverage = values.free(LEVERAGE)
+    if leverage and len(loose) > needed:
+        could = [item for item in loose if item.leverage()]
+        if len(could) > 1:
+            raise _which(could[0], could[1])
+        if could:
+            _put(could[0], leverage[0], values)
+            loose.remove(could[0])
+    _amounts(_coins_beside(loose, values, whole=True), values)
+
+
+def _coins_beside(loose: list[Number], values: Values, *, whole: bool) -> list[Number]:
+    """Take `0.5 btc` as a size, but only while enough numbers are left for what must be given.
+
+    A whole number waits until the leverage is known, so that `95000 25 btc` reads as `btc 95000 25` does.
+    """
+    beside = [item for item in loose if item.beside and item.unit == "" and (whole or not item.value.is_integer())]
+    if len(beside) != 1:
+        return loose
+    size = values.free(SIZE)
+    others = [item for item in loose if item is not beside[0]]
+    needed = sum(field.required for field in values.free(PRICE))
+    if values.free(LEVERAGE) and any(item.leverage() for item in others):
+        needed += 1  # `0.5 doge 25` is a price and a leverage, as `doge 0.5 25` is
+    if len(size) != 1 or len(others) < needed or not _is_size(beside[0], others, values):
+        return loose
+    beside[0].unit, beside[0].coin = "coin", beside[0].beside
+    _put(beside[0], size[0], values)
+    return others
+
+
+def _is_size(item: Number, others: list[Number], values: Values) -> bool:
+    """Tell whether `95000 btc` is a size where only money stands beside it: `10 btc $95000`, `95000 btc 5M`.
+
+    Of a coin whose price is not known even roughly it is asked, never guessed: `0.5 doge 10kusd`.
+    """
+    if item.millions and item.beside in SPOKEN_IN_THOUSANDS:
+        return False  # `1M btc` is a million dollars of it
+    money = [other for other in others if other.unit == "usd" or (other.millions and other.unit == "")]
+    if not others or len(money) < len(others) or not values.free(PRICE):
+        return True
+    if item.beside in SPOKEN_IN_THOUSANDS:
+        return item.value < MANY
+    if item.value < MANY <= others[0].value:
+        raise _which_price(item, others[0])
+    return True
+
+
+def _amounts(loose: list[Number], values: Values) -> None:
+    prices, sizes = values.free(PRICE), values.free(SIZE)
+    dollars = [item for item in loose if item.unit == "usd"]
+    large = [item for item in loose if item.millions and item.unit == ""]
+    if sizes and len(loose) > len(prices) > 0 and len(large) == 1:  # `95000 5M`: in dollars
+        if dollars:
+            raise _which_price(dollars[0], large[0])
+        dollars = large
+    if len(loose) == len(dollars) == 2 and len(millions := [item for item in dollars if item.millions]) == 1:
+        dollars = millions  # `$95000 $1m`
+    if sizes and prices and len(loose) > 1 and len(dollars) == 1:  # `95000 10k$`: the one with the mark is the size
+        _put(dollars[0], sizes.pop(0), values)
+        loose.remove(dollars[0])
+    targets = sorted(prices + sizes, key=lambda field: not field.required)[: len(loose)]
+    if len(loose) > len(targets):
+        raise Refused(f"I do not know what {shown(loose[-1].text)} is for. Type it {values.example()}.")
+    if len({field.kind.name for field in targets}) > 1:
+        odd = next((item for item in loose[1:] if not item.plain), loose[1])  # `95000 100000 100k`
+        raise _which_price(loose[0], odd)
+    for item, target in zip(loose, targets, strict=True):
+        _put(item, target, values)
+
+
+# --- words beside numbers ---------------------------------------------------------------------------------------------
+
+
+def _bind_markers(items: Sequence[Number | Marker | None], fields: Sequence[Field]) -> None:
     """Give each word that speaks about a number to the number beside it. Refused where it may be another one."""
     for i, item in enumerate(items):
-        if not isinstance(item, Mark):
+        if not isinstance(item, Marker):
             continue
         before = items[i - 1] if i else None
         after = items[i + 1] if i + 1 < len(items) else None
@@ -93,8 +220,8 @@ def bind_marks(items: Sequence[Number | Mark | None], fields: Sequence[Field]) -
 
 def _named(field: Field, unit: Unit, fields: Sequence[Field]) -> Field | None:
     """Return the field that a word names for a number of this unit: `risk 1%` is a share, `risk $500` an amount."""
-    alike = (each for each in fields if each.words and each.words == field.words)
-    return next((each for each in (field, *alike) if unit in UNITS_OF.get(each.kind, ())), None)
+    alike = (other for other in fields if other.words and other.words == field.words)
+    return next((named for named in (field, *alike) if unit in UNITS_OF.get(named.kind, ())), None)
 
 
 def _bind_leverage(before: object, after: object) -> None:
@@ -102,30 +229,30 @@ def _bind_leverage(before: object, after: object) -> None:
     left = before if isinstance(before, Number) and before.leverage(said=True) else None
     right = after if isinstance(after, Number) and after.leverage(said=True) else None
     if left and right:
-        raise which(left, right)
+        raise _which(left, right)
     found = left or right
     if found:
         found.unit = "x"
 
 
-def _bind_margin(mark: Mark, before: object, after: object) -> None:
+def _bind_margin(marker: Marker, before: object, after: object) -> None:
     """Give the number beside the word `margin` to the collateral: it is not the size of the position.
 
     `isolated margin 95000` speaks of no number; Refused for `isolated margin 1000usd`, which may be either.
     """
     left = before if isinstance(before, Number) and before.wants is None and before.unit == "usd" else None
     right = after if isinstance(after, Number) and after.wants is None and after.unit in ("", "usd") else None
-    if mark.margin == "glued":
+    if marker.margin == "glued":
         if right and right.unit:
             text = shown(right.text).replace(" ", "")
             raise Refused(f"Is {text} the margin or the whole position? Type collateral {text} or size {text}.")
         return
     if left and right:  # `1000usd margin 95000`
-        one, two = (shown(each.text).replace(" ", "") for each in (left, right))
+        one, two = (shown(number.text).replace(" ", "") for number in (left, right))
         raise Refused(f"Which is the margin, {one} or {two}? Type it as collateral {one} or collateral {two}.")
     found = left or right
     if found:
-        found.wants = mark.field
+        found.wants = marker.field
 
 
 def _bind_size(item: Number) -> None:
@@ -145,7 +272,10 @@ def _bind_size(item: Number) -> None:
         raise Refused(f"Is the size in {item.beside} or in dollars? Type it like {text}{coin} or {text}usd.")
 
 
-def value_of(item: Number, into: Field) -> Any:
+# --- what a number becomes --------------------------------------------------------------------------------------------
+
+
+def _value_of(item: Number, into: Field) -> Any:
     """Return the number as the value of a field. Refused where it is out of the field's range."""
     text, value = shown(item.text), item.value
     if into.kind is LEVERAGE:
@@ -159,11 +289,11 @@ def value_of(item: Number, into: Field) -> Any:
             raise Refused(f"{text} is out of range. Type a time span like 8h, 7d or 2w.")
         return timedelta(hours=value)
     else:
-        return _amount(item, into)
+        return _money(item, into)
     return value
 
 
-def _amount(item: Number, into: Field) -> Any:
+def _money(item: Number, into: Field) -> Any:
     """Return a size, money or a price."""
     text, value = shown(item.text), item.value
     if into.kind is CASH:
@@ -180,13 +310,13 @@ def _amount(item: Number, into: Field) -> Any:
     return value
 
 
-def which(one: Number, two: Number) -> Refused:
+def _which(one: Number, two: Number) -> Refused:
     """Ask which of two numbers is the leverage."""
     first, second = one.digits(), two.digits()
     return Refused(f"Which is the leverage, {first} or {second}? Type it with an x: {first}x or {second}x.")
 
 
-def which_price(one: Number, two: Number) -> Refused:
+def _which_price(one: Number, two: Number) -> Refused:
     """Ask which of two numbers is the price."""
     first, second = shown(one.text).replace(" ", ""), shown(two.text).replace(" ", "")
     if one.unit or two.unit or not (first[0].isdigit() and second[0].isdigit()):

@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from handlers.command import Refused
-from handlers.language.default_venue import default_venue
 from handlers.language.grammar import (
     ASSET,
     CASH,
@@ -32,6 +31,7 @@ from handlers.language.grammar import (
 from handlers.words import liquidation as words
 from handlers.words import wording
 from signals.liquidation import (
+    VENUES,
     Assumption,
     CrossNeedsAccount,
     LeverageAboveCap,
@@ -46,16 +46,15 @@ from signals.liquidation import (
     tiers,
     venues_for,
 )
+from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from handlers.command import Deps
-    from signals.liquidation import Shelf, TierTable
+    from signals.liquidation import RenewedTables, TierTable
 
+DEFAULT_VENUE = VENUES[0]  # by far the largest book
 NOT_FETCHED = {(venue, "inverse") for venue in ("deribit", "bitget", "kucoin")} | {("deribit", "linear")}
 LONGEST_REFUSAL = 330  # characters of a refusal; make fuzz takes longer ones for a fault
-STALE_DAYS = 60  # venues change their tables several times a year
 ALONE = choice("other positions", dict.fromkeys(("alone", "only", "single"), True))
 CROSS_EXAMPLE = "/liq 95000 25x long 0.5btc cross balance 5000 alone"
 
@@ -81,13 +80,22 @@ class LiqArgs:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TableArgs:
+    """Which tier table: what can be said to `perpulse tiers show`."""
+
+    asset: str | None = argument(ASSET, default=None)
+    venue: str | None = argument(VENUE, default=None)
+    contract: Contract | None = argument(CONTRACT, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class PositionQuestion:
     """A question about a position: what was typed, and what goes without saying."""
 
     args: LiqArgs
     asset: str
     venue: str
-    shelf: Shelf | None
+    renewed: RenewedTables | None
 
     @property
     def sides(self) -> tuple[Side, ...]:
@@ -137,12 +145,14 @@ class Asked:
         return 0.0 if cash is None and nothing else self.settled(cash, name)
 
 
-def asked(deps: Deps, args: LiqArgs) -> Asked:
+def question_of(deps: Deps, args: LiqArgs) -> PositionQuestion:
     """Fill in what goes without saying: the asset, the exchange of this chat, renewed tier tables."""
     from storage.market import tiers  # noqa: PLC0415 - looks into a folder
 
     asset = args.asset or (args.size.asset if args.size else None) or (deps.assets[0] if deps.assets else "BTC")
-    question = Asked(args, asset, args.venue or default_venue(deps), tiers.shelf(deps.store))
+    question = PositionQuestion(
+        args, asset, args.venue or venue_of_chat(deps) or DEFAULT_VENUE, tiers.renewed(deps.store)
+    )
     _check(question)
     if args.leverage is None and args.collateral is not None and args.size is not None:
         margin = question.settled(args.collateral, "collateral") or 0.0
@@ -152,11 +162,25 @@ def asked(deps: Deps, args: LiqArgs) -> Asked:
     return question
 
 
+def venue_of_chat(deps: Deps) -> str | None:
+    """Return the exchange that this chat has chosen with /venue; None where it has not."""
+    if not deps.store.exists:
+        return None
+    from storage.people import destinations  # noqa: PLC0415 - opens the database, where there is one only
+
+    to = deps.asker.address
+    try:
+        here = destinations.find(deps.store, deps.asker.platform, to.chat, to.topic)
+    except StoreError:
+        return None  # a calculator answers without a database too; /status says what is wrong with it
+    return here.venue if here else None
+
+
 def _usd(size: Size, entry: float) -> float:
     return size.amount * entry if size.unit == "coin" else size.amount
 
 
-def _check(question: Asked) -> None:
+def _check(question: PositionQuestion) -> None:
     """Refuse what cannot be computed without a guess."""
     args = question.args
     if args.collateral is not None and not args.collateral.amount > 0.0:
@@ -199,7 +223,7 @@ def _money(cash: Cash | None, asset: str) -> str:
     return wording.coins(cash.amount, asset) if cash.unit == "coin" else wording.dollars(cash.amount)
 
 
-def read_as(question: Asked, *more: str) -> str:
+def read_as(question: PositionQuestion, *more: str) -> str:
     """Say how the line was understood; typed again, it means the same."""
     args, asset = question.args, question.asset
     size = ""
@@ -221,13 +245,13 @@ def read_as(question: Asked, *more: str) -> str:
         args.margin_mode or "isolated",
         *(f"{name} {_money(cash, asset)}" for name, cash in labelled.items() if cash),
         "alone" if args.alone or args.others else "",
-        words.NAMES.get(question.venue, question.venue),
+        words.exchange(question.venue),
         "coin-margined" if args.contract == "inverse" else "",
     )
     return " · ".join(part for part in parts if part)
 
 
-def line(question: Asked, *, command: str = "liq", more: str = "") -> str:
+def line(question: PositionQuestion, *, command: str = "liq", more: str = "") -> str:
     """Return the command line that asks the same."""
     args, asset = question.args, question.asset.lower()
     labelled = {
@@ -268,25 +292,14 @@ def _size(size: Size | None, asset: str) -> str:
     return f"{amount}{asset if size.unit == 'coin' else 'usd'}"
 
 
-def stamp(answer: LiquidationAnswer, now: datetime) -> str:
-    """Say which tier table an answer rests on, how old it is, and when it is stale."""
-    days = (now.date() - answer.table_checked).days
-    parts = [f"{words.NAMES.get(answer.venue, answer.title)} tier table of {wording.day(answer.table_as_of)}"]
-    if answer.table_checked > answer.table_as_of:
-        parts[0] += f", unchanged on {wording.day(answer.table_checked)}"
-    if days > STALE_DAYS:
-        parts.append(f"{wording.count(days, 'day')} old: stale, it may have changed since")
-    elif days > 0:
-        parts.append(f"{wording.count(days, 'day')} old")
-    return " · ".join(parts)
-
-
 # --- refused ----------------------------------------------------------------------------------------------------------
 
 
-def refused(question: Asked, position: Position, error: LiquidationError, *, command: str = "liq") -> Refused:
+def refused(
+    question: PositionQuestion, position: Position, error: LiquidationError, *, command: str = "liq"
+) -> Refused:
     """Turn an error about a position into one line that says what to type instead."""
-    name = words.NAMES.get(position.venue, position.venue)
+    name = words.exchange(position.venue)
     if isinstance(error, LeverageAboveCap):
         held = ""
         if error.cap_notional is not None:
@@ -318,10 +331,10 @@ def refused(question: Asked, position: Position, error: LiquidationError, *, com
     return Refused(sentence(error) + (_where_else(question, position) if missing else ""))
 
 
-def _beyond(question: Asked, position: Position, error: SizeBeyondTable) -> str:
+def _beyond(question: PositionQuestion, position: Position, error: SizeBeyondTable) -> str:
     """Say up to where the tiers are known, what an older table that held more gives, and who answers this size."""
-    name = words.NAMES.get(position.venue, position.venue)
-    table = tiers(error.venue, error.contract, error.asset, position.quote, None, question.shelf)
+    name = words.exchange(position.venue)
+    table = tiers(error.venue, error.contract, error.asset, position.quote, None, question.renewed)
     size = question.args.size
     within = size is not None and table.units(_usd(size, position.entry), position.entry) <= table.limit
     text = (
@@ -330,7 +343,7 @@ def _beyond(question: Asked, position: Position, error: SizeBeyondTable) -> str:
     )
     by_older = ""
     with contextlib.suppress(LiquidationError):
-        older = quote(position, on=error.as_of - timedelta(days=1), shelf=question.shelf)
+        older = quote(position, on=error.as_of - timedelta(days=1), renewed=question.renewed)
         fuller = question.args.leverage is not None and Assumption.BOUND_UNKNOWN not in older.assumptions
         if fuller and older.price is not None:
             at = f"{wording.price(older.shown)} ({words.distance(position.entry, older.price)})"
@@ -338,9 +351,9 @@ def _beyond(question: Asked, position: Position, error: SizeBeyondTable) -> str:
                 f" By the fuller table of {wording.day(older.table_as_of)}, since changed, liquidation is at {at}."
             )
     answering = [
-        words.NAMES[venue]
-        for venue, each in compare(position, shelf=question.shelf).items()
-        if isinstance(each, LiquidationAnswer) and not words.rough(each)
+        words.exchange(venue)
+        for venue, answer in compare(position, renewed=question.renewed).items()
+        if isinstance(answer, LiquidationAnswer) and not words.rough(answer)
     ]
     what = "Type a smaller size."
     if answering:
@@ -357,13 +370,13 @@ def _limit(table: TierTable) -> str:
     return wording.coins(size, table.asset) if coins else wording.usd(size)
 
 
-def _where_else(question: Asked, position: Position) -> str:
+def _where_else(question: PositionQuestion, position: Position) -> str:
     """Say what helps when a venue's table of an asset is missing: fetching it, or a venue whose table is here."""
     knowing = []
     for venue in venues_for(position.contract):
         with contextlib.suppress(LiquidationError):
-            tiers(venue, position.contract, position.asset, None, None, question.shelf)
-            knowing.append(words.NAMES.get(venue, venue))
+            tiers(venue, position.contract, position.asset, None, None, question.renewed)
+            knowing.append(words.exchange(venue))
     if not knowing:
         return " Check the symbol."
     fetched = f" Whoever runs this bot fetches it with: perpulse tiers refresh {position.venue}."

@@ -12,15 +12,15 @@ from handlers.language.spelling import shown, symbol
 from handlers.words import positions as words
 from handlers.words import wording
 from signals.liquidation import LiquidationError, quote
-from signals.liquidation.watching import MOST_LINES, Stake
+from signals.liquidation.watching import MOST_LINES, Holding
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from handlers.command import Deps
-    from handlers.language.position import Asked, LiqArgs
-    from handlers.position_now import Now
+    from handlers.language.position import LiqArgs, PositionQuestion
     from signals.liquidation import LiquidationAnswer
+    from signals.liquidation.events import PositionNow
 
 LONGEST_NAME = 24
 EXAMPLE = "/watch btc long 95000 25x 0.5btc bybit"
@@ -33,7 +33,7 @@ _PERCENT = re.compile(r"\d{1,2}(?:[.,]\d{1,2})?")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class WatchRequest:
     """What was typed behind /watch, taken apart. lines: own ones as fractions, empty for the usual ones.
 
     number, asset: what is watched already and is to be changed. margin: what is added, as typed with its sign. keep:
@@ -55,46 +55,46 @@ class Wish:
         return self.number is not None or self.asset is not None
 
 
-def take_apart(text: str, assets: Collection[str] = ()) -> Wish:
+def take_apart(text: str, assets: Collection[str] = ()) -> WatchRequest:
     """Take own lines, a name, changes and an address out of what was typed; the rest is a position as for /liq.
 
     A number that stands alone is that of a position in /positions; an asset beside lines or a name is its position.
     """
     chunks = text.split()
-    wish = Wish("", None, (), None)
+    request = WatchRequest("", None, (), None)
     rest: list[str] = []
     while chunks:
         chunk = chunks.pop(0)
         lower = chunk.lower().rstrip(":")
         if lower in ("line", "lines"):
-            wish = replace(wish, lines=_lines(chunks))
+            request = replace(request, lines=_lines(chunks))
         elif lower in ("name", "note"):
-            wish = replace(wish, name=_name(chunks))
+            request = replace(request, name=_name(chunks))
         elif lower == "keep":
-            wish = replace(wish, keep=True)
+            request = replace(request, keep=True)
         elif lower == "margin" and (_sign_follows(chunks) or (len(rest) == 1 and _NUMBER.match(rest[0]))):
-            wish = replace(wish, margin=_amount(chunks))
+            request = replace(request, margin=_amount(chunks))
         elif lower.startswith("0x"):
-            wish = replace(wish, address=_address(chunk))
+            request = replace(request, address=_address(chunk))
         else:
             rest.append(chunk)
-    return _whole(wish, rest, assets)
+    return _whole(request, rest, assets)
 
 
-def _whole(wish: Wish, rest: list[str], assets: Collection[str]) -> Wish:
+def _whole(request: WatchRequest, rest: list[str], assets: Collection[str]) -> WatchRequest:
     """Say what the rest is: a position, or what stands for one that is watched. Refused where it is neither."""
-    if wish.address and rest:
+    if request.address and rest:
         raise Refused(f"I do not know what “{shown(rest[0])}” is for. With an address type lines and a name only.")
-    if not wish.address and not rest:
+    if not request.address and not rest:
         raise Refused(f"What is to be watched? Type a position like {EXAMPLE}, or a Hyperliquid address.")
     if len(rest) == 1:
         if number := _NUMBER.match(rest[0]):
-            wish = replace(wish, number=int(number[1]))
-        elif (wish.lines or wish.name or wish.margin or wish.keep) and (read := symbol(rest[0], assets)):
-            wish = replace(wish, asset=read.asset)
-    if (wish.margin or wish.keep) and not wish.of_known:
+            request = replace(request, number=int(number[1]))
+        elif (request.lines or request.name or request.margin or request.keep) and (read := symbol(rest[0], assets)):
+            request = replace(request, asset=read.asset)
+    if (request.margin or request.keep) and not request.of_known:
         raise Refused(f"That is for what you watch already, by its number in /positions. Type it like {CHANGE}.")
-    return replace(wish, rest=" ".join(rest))
+    return replace(request, rest=" ".join(rest))
 
 
 def _address(chunk: str) -> str:
@@ -128,12 +128,12 @@ def _lines(chunks: list[str]) -> tuple[float, ...]:
     """Take the percentages that follow the word `lines`: 15 8 4, 15% 8% 4%, 15/8/4."""
     found: list[float] = []
     while chunks:
-        parts = [each for each in re.split(r"[/;]|,(?!\d)|%", chunks[0]) if each]
+        parts = [part for part in re.split(r"[/;]|,(?!\d)|%", chunks[0]) if part]
         if chunks[0] in ("%", "and", "&"):
             parts = []
-        elif not parts or not all(_PERCENT.fullmatch(each) for each in parts):
+        elif not parts or not all(_PERCENT.fullmatch(part) for part in parts):
             break
-        found += [float(each.replace(",", ".")) / 100 for each in parts]
+        found += [float(part.replace(",", ".")) / 100 for part in parts]
         chunks.pop(0)
     ordered = tuple(sorted(set(found), reverse=True))
     if not ordered:
@@ -150,7 +150,7 @@ def _name(chunks: list[str]) -> str:
     taken: list[str] = []
     while chunks and chunks[0].lower().rstrip(":") not in ("line", "lines"):
         taken.append(chunks.pop(0))
-    name = "".join(each for each in " ".join(taken) if each.isprintable()).strip(" “”\"'")
+    name = "".join(letter for letter in " ".join(taken) if letter.isprintable()).strip(" “”\"'")
     if not name or len(name) > LONGEST_NAME:
         raise Refused(f"A name has 1 to {LONGEST_NAME} characters. Type it at the end, like name hedge.")
     return name
@@ -165,7 +165,7 @@ def check_own_margin(args: LiqArgs) -> None:
         )
 
 
-def stake_of(deps: Deps, question: Asked) -> tuple[Stake, LiquidationAnswer]:
+def holding_of(deps: Deps, question: PositionQuestion) -> tuple[Holding, LiquidationAnswer]:
     """Return the position to be watched. Refused where it is not whole, or not one of its own margin."""
     args = question.args
     if args.side is None:
@@ -174,7 +174,7 @@ def stake_of(deps: Deps, question: Asked) -> tuple[Stake, LiquidationAnswer]:
         raise Refused(f"The leverage is missing. Type it with an x, like {EXAMPLE}.")
     position = question.position(args.side)
     try:
-        answer = quote(position, shelf=question.shelf)
+        answer = quote(position, renewed=question.renewed)
     except LiquidationError as error:
         raise refused(question, position, error, command="watch") from error
     if answer.price is None:
@@ -187,7 +187,7 @@ def stake_of(deps: Deps, question: Asked) -> tuple[Stake, LiquidationAnswer]:
         worth = size * args.entry if position.contract == "linear" else size / args.entry
         leverage = worth / position.margin
     linear = position.contract == "linear"
-    stake = Stake(
+    holding = Holding(
         asset=question.asset,
         venue=question.venue,
         contract=position.contract,
@@ -198,20 +198,29 @@ def stake_of(deps: Deps, question: Asked) -> tuple[Stake, LiquidationAnswer]:
         size_coins=size if linear else None,
         size_usd=None if linear else size,
     )
-    return stake, answer
+    return holding, answer
 
 
-def check_against_mark(now: Now, stake: Stake) -> None:
+def check_against_mark(position: PositionNow) -> None:
     """Ask where entry and price do not fit together; nothing is said about a price that is not known."""
-    if not now.known:
-        return
-    if not now.mark / 10 < stake.entry < now.mark * 10:
-        raise Refused(
-            f"The mark price of {stake.asset} is {wording.price(now.mark)}, far from an entry at "
-            f"{wording.price(stake.entry)}. Check the entry price; 95k means 95,000."
+    doubt = doubt_by_mark(position)
+    if doubt:
+        raise Refused(doubt)
+
+
+def doubt_by_mark(position: PositionNow) -> str:
+    """Say how an entry and the mark price contradict each other; nothing where they do not, or one is not known."""
+    if not position.known:
+        return ""
+    holding, mark = position.holding, position.mark
+    if not mark / 10 < holding.entry < mark * 10:
+        return (
+            f"The mark price of {holding.asset} is {wording.price(mark)}, far from an entry at "
+            f"{wording.price(holding.entry)}. Check the entry price; 95k means 95,000."
         )
-    if now.distance <= 0.0:
-        raise Refused(
-            f"By its mark price of {wording.price(now.mark)} this {stake.side} is beyond its liquidation at "
-            f"{words.liquidation(now)}, so it cannot be open. Check side, entry and leverage."
+    if position.distance <= 0.0:
+        return (
+            f"By its mark price of {wording.price(mark)} this {holding.side} is beyond its liquidation at "
+            f"{words.liquidation(position)}, so it cannot be open. Check side, entry and leverage."
         )
+    return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from handlers.reply import Line
@@ -14,31 +15,26 @@ from signals.liquidation import (
     LiquidationError,
     SizeBeyondTable,
     compare,
+    exchange_of,
     quote,
     venues_for,
 )
+from signals.venues import venue_title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from handlers.language.grammar import Side
     from handlers.reply import Block
-    from signals.liquidation import Shelf
+    from signals.liquidation import RenewedTables
+    from signals.liquidation.moves import MoveFrequency
+    from storage.queries.liquidation_distance import PastDays
 
 Others = dict[str, LiquidationAnswer | LiquidationError]
 
+STALE_DAYS = 60  # venues change their tables several times a year
 LARGER = (1e6, 5e6)  # US dollars: how the answer changes with size, where none is given
-NAMES = {
-    "binance": "Binance",
-    "binance_coinm": "Binance",
-    "bybit": "Bybit",
-    "okx": "OKX",
-    "hyperliquid": "Hyperliquid",
-    "deribit": "Deribit",
-    "gate": "Gate",
-    "bitget": "Bitget",
-    "kucoin": "KuCoin",
-}
 ASSUMED = {
     Assumption.FIRST_TIER: "the first tier, as no size was given",
     Assumption.NO_ADDED_MARGIN: "no margin added",
@@ -52,6 +48,11 @@ ASSUMED = {
     Assumption.NEWER_TABLE: "a table newer than the day asked for",
 }
 SAID_APART = {Assumption.MARK_PRICE, Assumption.MARGIN_IS_SHARE, Assumption.REDUCED_FIRST}
+
+
+def exchange(venue: str) -> str:
+    """Name the exchange of a venue as people write it."""
+    return venue_title(exchange_of(venue))
 
 
 def distance(entry: float, price: float | None) -> str:
@@ -80,7 +81,9 @@ def within(parts: Iterable[Part], room: int) -> tuple[Block, ...]:
     return tuple(part.line for part in kept)
 
 
-def one_side(answer: LiquidationAnswer, others: Others, shelf: Shelf | None, near: str = "") -> tuple[Part, ...]:
+def one_side(
+    answer: LiquidationAnswer, others: Others, renewed: RenewedTables | None, near: str = ""
+) -> tuple[Part, ...]:
     """Tell one liquidation price: where, how near that is, what it rests on, how size and exchange change it."""
     said = answer.position
     parts: list[Part] = []
@@ -88,7 +91,7 @@ def one_side(answer: LiquidationAnswer, others: Others, shelf: Shelf | None, nea
         parts.append(Part(Line(f"No liquidation: the margin of this {said.side} covers every price.", "headline")))
     else:
         text = f"Liquidation at {shown(answer)} ({distance(said.entry, answer.price)})"
-        why = f": only the smallest tier of {NAMES[answer.venue]} is known here" if rough(answer) else ""
+        why = f": only the smallest tier of {exchange(answer.venue)} is known here" if rough(answer) else ""
         parts.append(Part(Line(f"{text}{up_to(answer)}{or_nearer(answer)}{why}.", "headline")))
     if near:
         parts.append(Part(Line(near), spare=2))
@@ -99,7 +102,7 @@ def one_side(answer: LiquidationAnswer, others: Others, shelf: Shelf | None, nea
     if answer.notional is not None and answer.margin is not None:
         parts.append(Part(Line(_size_and_margin(answer)), spare=1))
     elif answer.price is not None:
-        parts.append(Part(Line(_with_size(answer, shelf)), spare=3))
+        parts.append(Part(Line(_with_size(answer, renewed)), spare=3))
     if told := _elsewhere(others):
         parts.append(Part(Line(told), spare=1))
     parts.append(Part(Line(assumed(answer), "caveat")))
@@ -142,7 +145,7 @@ def _size_and_margin(answer: LiquidationAnswer) -> str:
 _NOT_KNOWN = "The tiers of larger positions are not known here."
 
 
-def _with_size(answer: LiquidationAnswer, shelf: Shelf | None) -> str:
+def _with_size(answer: LiquidationAnswer, renewed: RenewedTables | None) -> str:
     """Say how the price changes with the size."""
     if Assumption.BOUND_UNKNOWN in answer.assumptions:
         return _NOT_KNOWN
@@ -151,7 +154,7 @@ def _with_size(answer: LiquidationAnswer, shelf: Shelf | None) -> str:
     for usd in LARGER:
         at = wording.usd(usd)
         try:
-            larger = quote(replace(answer.position, size_usd=usd, margin=None), shelf=shelf)
+            larger = quote(replace(answer.position, size_usd=usd, margin=None), renewed=renewed)
             known += 1
             same += larger.shown == answer.shown
             parts.append(f"{shown(larger)} at {at}")
@@ -167,12 +170,12 @@ def _with_size(answer: LiquidationAnswer, shelf: Shelf | None) -> str:
     return f"Larger positions: {', '.join(parts)}."
 
 
-def elsewhere(answer: LiquidationAnswer, shelf: Shelf | None) -> Others:
+def elsewhere(answer: LiquidationAnswer, renewed: RenewedTables | None) -> Others:
     """Answer the same position at every other exchange; nothing for cross, where the account decides."""
     if answer.position.cross:
         return {}
-    venues = [each for each in venues_for(answer.contract) if each != answer.venue]
-    return compare(answer.position, venues, shelf=shelf)
+    venues = [venue for venue in venues_for(answer.contract) if venue != answer.venue]
+    return compare(answer.position, venues, renewed=renewed)
 
 
 def rough(answer: LiquidationAnswer) -> bool:
@@ -183,24 +186,27 @@ def rough(answer: LiquidationAnswer) -> bool:
 def _answers(every: Iterable[LiquidationAnswer | LiquidationError]) -> list[LiquidationAnswer]:
     """Return the prices that can be compared with one another."""
     return [
-        each for each in every if isinstance(each, LiquidationAnswer) and each.price is not None and not rough(each)
+        answer
+        for answer in every
+        if isinstance(answer, LiquidationAnswer) and answer.price is not None and not rough(answer)
     ]
 
 
 def _elsewhere(others: Others) -> str:
     found = _answers(others.values())
-    found.sort(key=lambda each: -abs(each.distance or 0.0))
+    found.sort(key=lambda answer: -abs(answer.distance or 0.0))
     capped = [
-        f"{NAMES[venue]} allows at most {wording.leverage(each.cap)}"
-        for venue, each in others.items()
-        if isinstance(each, LeverageAboveCap)
+        f"{exchange(venue)} allows at most {wording.leverage(answer.cap)}"
+        for venue, answer in others.items()
+        if isinstance(answer, LeverageAboveCap)
     ]
-    text = ", ".join(f"{NAMES[each.venue]} {shown(each)}" for each in found)
+    text = ", ".join(f"{exchange(answer.venue)} {shown(answer)}" for answer in found)
     parts = [f"Elsewhere, farthest first: {text}"] if text else []
     unknown = [
-        NAMES[venue]
-        for venue, each in others.items()
-        if (isinstance(each, SizeBeyondTable) and each.partial) or (isinstance(each, LiquidationAnswer) and rough(each))
+        exchange(venue)
+        for venue, answer in others.items()
+        if (isinstance(answer, SizeBeyondTable) and answer.partial)
+        or (isinstance(answer, LiquidationAnswer) and rough(answer))
     ]
     if unknown:
         parts.append(f"Tiers not known up to this size: {wording.listing(unknown)}")
@@ -226,11 +232,11 @@ def assumed(answer: LiquidationAnswer) -> str:
 def span(answer: LiquidationAnswer, others: Others) -> str:
     """Say from which exchange to which the price differs; "" where only one can be asked."""
     found = _answers((answer, *others.values()))
-    found.sort(key=lambda each: each.price or 0.0)
+    found.sort(key=lambda answer: answer.price or 0.0)
     if len(found) < 2:
         return ""
     low, high = found[0], found[-1]
-    return f"{shown(low)} ({NAMES[low.venue]}) to {shown(high)} ({NAMES[high.venue]})"
+    return f"{shown(low)} ({exchange(low.venue)}) to {shown(high)} ({exchange(high.venue)})"
 
 
 def both_sides(
@@ -242,22 +248,54 @@ def both_sides(
         where = f"liquidation at {shown(answer)} ({distance(answer.position.entry, answer.price)}){or_nearer(answer)}"
         text = where if answer.price is not None else "no liquidation"
         parts.append(Part(Line(f"{side.capitalize()}: {text}.", "headline")))
-    one = next(iter(answers.values()))
+    first = next(iter(answers.values()))
     if near:
         parts.append(Part(Line(near), spare=2))
-    known = {side: each.bankruptcy for side, each in answers.items() if each.bankruptcy is not None}
+    known = {side: answer.bankruptcy for side, answer in answers.items() if answer.bankruptcy is not None}
     gone = [f"{wording.price(price)} ({side})" for side, price in known.items()]
     if gone:
         text = f"The whole margin is gone at {wording.listing(gone)}, the bankruptcy price."
         parts.append(Part(Line(text), spare=3))
-    if len({each.tier for each in answers.values()}) > 1:  # a short is worth more at its liquidation than a long
-        parts += [Part(Line(f"{_maintenance(each)} for the {side}."), spare=1) for side, each in answers.items()]
+    if len({answer.tier for answer in answers.values()}) > 1:  # a short is worth more at its liquidation than a long
+        parts += [Part(Line(f"{_maintenance(answer)} for the {side}."), spare=1) for side, answer in answers.items()]
     else:
-        parts.append(Part(Line(f"{_maintenance(one)}{up_to(one)}.")))
-    if one.notional is not None and one.margin is not None:
-        parts.append(Part(Line(_size_and_margin(one)), spare=1))
+        parts.append(Part(Line(f"{_maintenance(first)}{up_to(first)}.")))
+    if first.notional is not None and first.margin is not None:
+        parts.append(Part(Line(_size_and_margin(first)), spare=1))
     spans = [f"{side} {told}" for side, answer in answers.items() if (told := span(answer, every[side]))]
     if spans:
         parts.append(Part(Line(f"Over all exchanges: {', '.join(spans)}."), spare=1))
-    parts.append(Part(Line(assumed(max(answers.values(), key=lambda each: each.tier)), "caveat")))
+    parts.append(Part(Line(assumed(max(answers.values(), key=lambda answer: answer.tier)), "caveat")))
     return tuple(parts)
+
+
+# --- how near ---------------------------------------------------------------------------------------------------------
+
+
+def how_near(past: PastDays, found: Mapping[Side, MoveFrequency], distances: Mapping[Side, float], asset: str) -> str:
+    """Say on how many past days the price moved as far as the liquidation is away, from the day's start."""
+    parts: list[str] = []
+    for side, frequency in found.items():
+        verb = "fell" if side == "long" else "rose"
+        far = wording.share(abs(distances[side]) * 100, 2)
+        of = f" of {frequency.days} days" if not parts else ""
+        rare = f" ({wording.share(frequency.share * 100, 1)})" if frequency.hits else ""
+        parts.append(f"{verb} {far} or more on {frequency.hits or 'none'}{of}{rare}")
+    span = f"{wording.day(past.first)} to {wording.day(past.last - timedelta(days=1))}"
+    return f"Within a day {asset} {' and '.join(parts)}: {span}, {exchange(past.venue)}."
+
+
+# --- what it rests on -------------------------------------------------------------------------------------------------
+
+
+def stamp(answer: LiquidationAnswer, now: datetime) -> str:
+    """Say which tier table an answer rests on, how old it is, and when it is stale."""
+    days = (now.date() - answer.table_checked).days
+    parts = [f"{exchange(answer.venue)} tier table of {wording.day(answer.table_as_of)}"]
+    if answer.table_checked > answer.table_as_of:
+        parts[0] += f", unchanged on {wording.day(answer.table_checked)}"
+    if days > STALE_DAYS:
+        parts.append(f"{wording.count(days, 'day')} old: stale, it may have changed since")
+    elif days > 0:
+        parts.append(f"{wording.count(days, 'day')} old")
+    return " · ".join(parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from signals.liquidation.answer import compare, quote, shown_price
+from signals.liquidation.answer import MarginNeed, compare, margin_for, quote, shown_price
 from signals.liquidation.condition import liquidation_price
 from signals.liquidation.errors import (
     CrossNeedsAccount,
@@ -14,10 +14,8 @@ from signals.liquidation.errors import (
     UnknownVenue,
 )
 from signals.liquidation.position import Assumption, LiquidationAnswer, Position
-from signals.liquidation.rules import RULES, VENUES, Rule, rule_for, venues_for
-from signals.liquidation.tables import Shelf, Tier, TierTable, tiers
-from signals.liquidation.topping import MarginNeed, margin_for
-from signals.liquidation.vector import liquidation_prices
+from signals.liquidation.rules import RULES, VENUES, Rule, exchange_of, rule_for, venues_for
+from signals.liquidation.tables import RenewedTables, Tier, TierTable, tiers
 
 __all__ = [
     "RULES",
@@ -31,15 +29,15 @@ __all__ = [
     "MarginTooSmall",
     "NoTierTable",
     "Position",
+    "RenewedTables",
     "Rule",
-    "Shelf",
     "SizeBeyondTable",
     "Tier",
     "TierTable",
     "UnknownVenue",
     "compare",
+    "exchange_of",
     "liquidation_price",
-    "liquidation_prices",
     "margin_for",
     "quote",
     "rule_for",

@@ -1,13 +1,13 @@
-"""Answer for a position: choose rule, table and tier, and compute the price the venue would show."""
+"""Answer for a position: choose rule, table and tier, and compute the price the venue would show, or the margin."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from signals.liquidation.calculators import bankruptcy
-from signals.liquidation.condition import check_numbers, root, side_sign
+from signals.liquidation.condition import check_numbers, excess_line, root, side_sign
 from signals.liquidation.errors import LeverageAboveCap, LiquidationError, MarginTooSmall
 from signals.liquidation.position import Assumption, LiquidationAnswer, Position
 from signals.liquidation.rules import Fee, Rule, TierBy, as_day, rule_for, venues_for
@@ -17,29 +17,32 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable
 
-    from signals.liquidation.tables import Shelf, Tier, TierTable
+    from signals.liquidation.tables import RenewedTables, Tier, TierTable
 
 _TURNS = 100  # the rate of a sloped table settles in a handful
 
 
 def quote(
-    position: Position, *, on: dt.date | None = None, table: TierTable | None = None, shelf: Shelf | None = None
+    position: Position,
+    *,
+    on: dt.date | None = None,
+    table: TierTable | None = None,
+    renewed: RenewedTables | None = None,
 ) -> LiquidationAnswer:
     """Answer where a position is liquidated, with the venue's rule and tiers of a day (None: the newest).
 
-    `shelf` adds renewed tier tables to the bundled ones, `table` takes the place of them all. All errors are
+    `renewed` adds renewed tier tables to the bundled ones, `table` takes the place of them all. All errors are
     LiquidationError (a ValueError) with a sentence for the reader: LeverageAboveCap, NoTierTable, SizeBeyondTable,
     MarginTooSmall, CrossNeedsAccount, UnknownVenue. Formula and date: `Rule` and `Family` in
     signals/liquidation/rules.py.
     """
-    rule = rule_for(position.venue, position.contract, on)
-    case = Case(position, rule, table or tiers(rule.venue, rule.contract, position.asset, position.quote, on, shelf))
-    table = case.table
-    cap, largest = case.check_leverage()
-    tier = case.tier()
-    price = case.price(tier)
-    if price is not None and case.from_leverage and case.sign * (price - position.entry) >= 0.0:
-        percent = 100.0 * (tier.rate + case.rate_of_fee)
+    stated = _stated(position, on, table, renewed)
+    rule, table = stated.rule, stated.table
+    cap, largest = stated.check_leverage()
+    tier = stated.tier()
+    price = stated.price(tier)
+    if price is not None and stated.from_leverage and stated.sign * (price - position.entry) >= 0.0:
+        percent = 100.0 * (tier.rate + stated.rate_of_fee)
         raise MarginTooSmall(
             f"the margin does not cover the maintenance of {percent:.4g} % at the entry: "
             "this position would be liquidated at once; lower the leverage or add margin"
@@ -48,37 +51,34 @@ def quote(
     return LiquidationAnswer(
         position=position,
         venue=rule.venue,
-        title=rule.title,
         contract=rule.contract,
         price=price,
         shown=None if price is None else shown_price(price, table.tick, towards),
         distance=None if price is None else price / position.entry - 1.0,
-        bankruptcy=case.bankruptcy(),
+        bankruptcy=stated.bankruptcy(),
         rate=tier.rate,
         amount=tier.amount,
-        fee_rate=case.rate_of_fee,
+        fee_rate=stated.rate_of_fee,
         tier=tier.number,
-        tier_floor=tier.floor,
-        tier_cap=tier.cap,
-        tier_cap_notional=case.worth(tier.cap),
-        unit=table.unit,
+        tier_cap_notional=stated.worth(tier.cap),
         table_as_of=table.as_of,
         table_checked=table.checked,
-        table_source=table.source,
         leverage_cap=cap,
         max_notional=largest,
-        size=case.size if case.sized else None,
-        margin=case.margin if case.sized else None,
-        notional=case.notional if case.sized else None,
-        assumptions=case.assumptions(tier, cap, on),
+        size=stated.size if stated.sized else None,
+        margin=stated.margin if stated.sized else None,
+        notional=stated.notional if stated.sized else None,
+        assumptions=stated.assumptions(tier, cap, on),
         rule_from=rule.valid_from,
-        rule_source=rule.source,
-        rule_read=rule.read,
     )
 
 
 def compare(
-    position: Position, venues: Iterable[str] | None = None, *, on: dt.date | None = None, shelf: Shelf | None = None
+    position: Position,
+    venues: Iterable[str] | None = None,
+    *,
+    on: dt.date | None = None,
+    renewed: RenewedTables | None = None,
 ) -> dict[str, LiquidationAnswer | LiquidationError]:
     """Answer the same position at several venues; a venue that cannot answer gives its error instead.
 
@@ -88,7 +88,7 @@ def compare(
     answers: dict[str, LiquidationAnswer | LiquidationError] = {}
     for venue in venues_for(position.contract) if venues is None else venues:
         try:
-            answers[venue] = quote(replace(position, venue=venue, quote=None, fee_rate=None), on=on, shelf=shelf)
+            answers[venue] = quote(replace(position, venue=venue, quote=None, fee_rate=None), on=on, renewed=renewed)
         except LiquidationError as why:
             answers[venue] = why
     return answers
@@ -108,7 +108,15 @@ def shown_price(price: float, tick: float | None, towards_entry_of: str | None =
     return float(f"{nearest * tick:.12g}")
 
 
-class Case:
+def _stated(
+    position: Position, on: dt.date | None, table: TierTable | None, renewed: RenewedTables | None
+) -> _StatedPosition:
+    rule = rule_for(position.venue, position.contract, on)
+    known = table or tiers(rule.venue, rule.contract, position.asset, position.quote, on, renewed)
+    return _StatedPosition(position, rule, known)
+
+
+class _StatedPosition:
     """A position brought into the contract's own units: size, margin, fee, with its rule and table."""
 
     def __init__(self, position: Position, rule: Rule, table: TierTable) -> None:
@@ -260,3 +268,68 @@ class Case:
             Assumption.REDUCED_FIRST: tier.number > 1,
         }
         return tuple(fact for fact, holds in facts.items() if holds)
+
+
+# --- margin for a wanted price ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginNeed:
+    """The margin that a wanted liquidation price takes, in settle coin (`there`: what the position has now).
+
+    `add` is what is missing; at or below zero the margin that is there keeps the liquidation at least as far away.
+    `rate` and `tier` are those that hold at the wanted price.
+    """
+
+    needed: float
+    there: float
+    add: float
+    rate: float
+    tier: int
+
+
+def margin_for(
+    position: Position,
+    target: float,
+    *,
+    on: dt.date | None = None,
+    table: TierTable | None = None,
+    renewed: RenewedTables | None = None,
+) -> MarginNeed:
+    """Compute the margin that puts the liquidation price of a position at `target`.
+
+    The same condition as `quote`, solved for the margin: linear, maintenance at the liquidation price,
+    q (s (EP - T) + T (m + f)) - c. Raises LiquidationError where no size is known, where the target lies on the
+    wrong side of the entry, and as `quote` does. Source: the venue's `Rule`.
+    """
+    stated = _stated(position, on, table, renewed)
+    rule = stated.rule
+    if not (math.isfinite(target) and target > 0.0):
+        raise LiquidationError(f"the wanted price must be a number above zero, not {target}")
+    if stated.sign * (position.entry - target) <= 0.0:
+        where = "below" if stated.sign > 0 else "above"
+        raise LiquidationError(f"the liquidation price of a {position.side} lies {where} its entry")
+    if not stated.sized:
+        raise LiquidationError("the margin depends on the size: give the size as well")
+    if rule.fee is Fee.AT_BANKRUPTCY and position.cross:
+        raise LiquidationError(f"the margin of a cross position at {rule.title} before {rule.read} is not computed")
+    stated.check_leverage()
+    tier = _tier_at(stated, target)
+    linear = rule.contract == "linear"
+    d, y0, y = (stated.sign, position.entry, target) if linear else (-stated.sign, 1.0 / position.entry, 1.0 / target)
+    numbers = {"mmr": tier.rate, "amount": tier.amount, "fee": stated.rate_of_fee}
+    at_zero, slope = excess_line(rule, d, y0, size=stated.size, margin=0.0, **numbers)
+    needed = float(-(at_zero + slope * y))
+    return MarginNeed(
+        needed=needed,
+        there=stated.margin,
+        add=needed - stated.margin,
+        rate=tier.rate,
+        tier=tier.number,
+    )
+
+
+def _tier_at(stated: _StatedPosition, target: float) -> Tier:
+    if stated.rule.tier_by in (TierBy.ENTRY_VALUE, TierBy.CONTRACTS):
+        return stated.tier_at_entry()
+    return stated.table.at(stated.units(target))

@@ -1,4 +1,4 @@
-"""The liquidation condition, equity = maintenance margin, and its root.
+"""The liquidation condition, equity = maintenance margin, and its root: the price at which a venue liquidates.
 
 Both kinds of contract are one case. Let y be the price (linear) or its reciprocal (inverse), d the sign of the
 profit in y (long linear and short inverse +1, the others -1) and y0 the entry. Then the value is size * y, the
@@ -12,7 +12,7 @@ is a straight line whose root is the liquidation price. Source: `Family` and `Fe
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 from signals.liquidation.errors import LiquidationError
 from signals.liquidation.rules import Family, Fee, Rule, rule_for
@@ -20,21 +20,18 @@ from signals.liquidation.rules import Family, Fee, Rule, rule_for
 if TYPE_CHECKING:
     import datetime as dt
 
-Numbers: TypeAlias = Any
-"""A float or a numpy array: the arithmetic below is the same for both, so scalar and vector cannot drift apart."""
-
 DUST = 1e-12
 """Margins that miss full cover by less than this share are rounding: a 1x long has no liquidation price."""
 
 
 def excess_line(
-    rule: Rule, d: Numbers, y0: Numbers, *, size: Numbers, margin: Numbers, mmr: Numbers, amount: Numbers, fee: Numbers
-) -> tuple[Numbers, Numbers]:
+    rule: Rule, d: float, y0: float, *, size: float, margin: float, mmr: float, amount: float, fee: float
+) -> tuple[float, float]:
     """Give (at_zero, slope) of equity minus maintenance as a line in y; see the module's own text."""
     entry_value = size * y0
     if rule.fee is Fee.AT_BANKRUPTCY:
         value_at_bankruptcy = (d * entry_value - margin) / (d - fee)
-        margin = margin - fee * (value_at_bankruptcy + abs(value_at_bankruptcy)) / 2.0  # none if it never comes
+        margin -= fee * max(value_at_bankruptcy, 0.0)  # none if it never comes
     if rule.family is Family.AT_ENTRY:
         return margin + amount - entry_value * mmr - d * entry_value, d * size
     rate = mmr + fee if rule.fee is Fee.ADDED else mmr

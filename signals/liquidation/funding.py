@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from signals.liquidation.calculators import above_zero, finite
 from signals.liquidation.condition import side_sign
 from signals.liquidation.errors import LiquidationError
+from signals.units import HOURS_A_YEAR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-HOURS_A_YEAR = 8_760.0
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -42,99 +42,48 @@ class FundingCost:
     margin_share: float | None
 
 
-def funding_payment(*, notional: float, rate: float, n: int = 1) -> float:
-    """Compute what `n` settlements at one rate move; above zero a long pays a short.
-
-    Notional at MARK. Inverse: give the notional in coin, size / mark.
-    """
-    above_zero(notional=notional)
-    finite(rate=rate)
-    if n < 0:
-        raise LiquidationError(f"settlements cannot be fewer than none, not {n}")
-    return notional * rate * n
-
-
-def funding_payment_signed(*, side: str, size: float, mark: float, rate: float) -> float:
-    """Compute the cash flow of one settlement for the account that holds `size` coins; below zero: paid."""
-    above_zero(size=size, mark=mark)
-    finite(rate=rate)
-    return -side_sign(side) * size * mark * rate
-
-
-def funding_sum(*, side: str, size: float, settlements: Iterable[tuple[float, float]]) -> float:
-    """Sum the cash flow over (mark, rate) of the settlements inside the holding time; none of them gives 0.0."""
-    return sum(
-        (funding_payment_signed(side=side, size=size, mark=mark, rate=rate) for mark, rate in settlements), start=0.0
-    )
-
-
 def inside(settlements: Iterable[Settlement], opened: dt.datetime, closed: dt.datetime) -> tuple[Settlement, ...]:
     """Keep the settlements of a holding time, both ends included: who is in at the second, pays."""
     _check_times(opened, closed)
-    return tuple(one for one in settlements if opened <= one.at <= closed)
+    return tuple(settlement for settlement in settlements if opened <= settlement.at <= closed)
 
 
-def settlement_times(opened: dt.datetime, closed: dt.datetime, interval_h: float) -> tuple[dt.datetime, ...]:
-    """List the settlements of a regular interval inside [opened, closed], counted from midnight UTC.
+def settlements_between(opened: dt.datetime, closed: dt.datetime, interval_h: float) -> int:
+    """Count the settlements of a regular interval inside [opened, closed], counted from midnight UTC.
 
     A position closed a second before a settlement does not pay it, nor one opened a second after it. Exchanges
     shorten the interval under stress: where recorded settlements exist use `inside`.
     """
-    first, last, step = _span(opened, closed, interval_h)
-    return tuple(_EPOCH + number * step for number in range(first, last + 1))
-
-
-def settlements_between(opened: dt.datetime, closed: dt.datetime, interval_h: float) -> int:
-    """Count the settlements of a regular interval inside [opened, closed]; see `settlement_times`."""
-    first, last, _ = _span(opened, closed, interval_h)
-    return last - first + 1
-
-
-def funding_intervals(*, hold_h: float, interval_h: float) -> int:
-    """Count the whole intervals of a holding time when no opening time is known."""
+    _check_times(opened, closed)
     above_zero(interval=interval_h)
-    if not 0.0 <= hold_h < float("inf"):
-        raise LiquidationError(f"a holding time is zero hours or more, not {hold_h}")
-    return int(hold_h / interval_h + 1e-9)
+    step = dt.timedelta(hours=interval_h)
+    first = -((_EPOCH - opened) // step)  # the ceiling: whole numbers only, no rounding of seconds
+    return (closed - _EPOCH) // step - first + 1
 
 
 def funding_cost(
     *, side: str, notional: float, rate: float, settlements: int, leverage: float | None = None
 ) -> FundingCost:
-    """Compute what holding through a number of settlements costs if the rate stays as it is."""
-    cash_flow = -side_sign(side) * funding_payment(notional=notional, rate=rate, n=settlements)
+    """Compute what holding through a number of settlements costs if the rate stays as it is.
+
+    Notional at MARK; of an inverse contract in coin, size / mark.
+    """
+    above_zero(notional=notional)
+    finite(rate=rate)
+    if settlements < 0:
+        raise LiquidationError(f"settlements cannot be fewer than none, not {settlements}")
+    cash_flow = -side_sign(side) * notional * rate * settlements
     if leverage is None:
         return FundingCost(settlements, cash_flow, None)
     above_zero(leverage=leverage)
     return FundingCost(settlements, cash_flow, cash_flow / notional * leverage)
 
 
-def funding_on_margin_pct(*, rate: float, leverage: float) -> float:
-    """Compute one settlement as a FRACTION of the margin; funding itself does not depend on the leverage."""
-    finite(rate=rate)
-    above_zero(leverage=leverage)
-    return rate * leverage
-
-
-def funding_apr_simple(*, rate: float, interval_h: float) -> float:
+def funding_apr(*, rate: float, interval_h: float) -> float:
     """Compute the rate per year without compounding, the convention of the market (8,760 hours)."""
     finite(rate=rate)
     above_zero(interval=interval_h)
     return rate * HOURS_A_YEAR / interval_h
-
-
-def funding_apy_compound(*, rate: float, interval_h: float) -> float:
-    """Compute the rate per year with compounding; say so where it is shown (Hyperliquid's "11.6 % APR" is this)."""
-    finite(rate=rate)
-    above_zero(interval=interval_h, one_plus_rate=1.0 + rate)
-    return float((1.0 + rate) ** (HOURS_A_YEAR / interval_h)) - 1.0
-
-
-def funding_rate_premium_clamp(*, premium: float, interest: float, clamp: float = 0.0005) -> float:
-    """Compute the rate an exchange sets from its premium index: P + clamp(I - P, -0.05 %, +0.05 %)."""
-    finite(premium=premium, interest=interest)
-    above_zero(clamp=clamp)
-    return premium + max(-clamp, min(clamp, interest - premium))
 
 
 # --- what it has cost: cases from the past ----------------------------------------------------------------------------
@@ -184,9 +133,9 @@ def rate_cases(past: Sequence[PastRate], now_hour: int) -> RateCases:
     first = now_hour - YEAR_H + 1
     hourly = _per_hour(past, first, now_hour)
     total, known = [0.0], [0]
-    for each in hourly:
-        total.append(total[-1] + (each or 0.0))
-        known.append(known[-1] + (each is not None))
+    for rate in hourly:
+        total.append(total[-1] + (rate or 0.0))
+        known.append(known[-1] + (rate is not None))
     average: float | None = None
     highest: tuple[float, int, int] | None = None  # mean, hours known, hour of the end
     lowest: tuple[float, int, int] | None = None
@@ -216,25 +165,17 @@ def _per_hour(past: Sequence[PastRate], first: int, last: int) -> list[float | N
     """Spread the rates over the hours of [first, last]; None where none was in force."""
     hourly: list[float | None] = [None] * (last - first + 1)
     before: int | None = None
-    for number, each in enumerate(past):
-        gap = _USUAL_H if before is None else float(each.hour - before)
-        before = each.hour
-        interval = each.interval_h or min(max(gap, 1.0), _USUAL_H)
-        if not (interval > 0.0 and abs(each.rate) < float("inf")):
+    for number, known in enumerate(past):
+        gap = _USUAL_H if before is None else float(known.hour - before)
+        before = known.hour
+        interval = known.interval_h or min(max(gap, 1.0), _USUAL_H)
+        if not (interval > 0.0 and abs(known.rate) < float("inf")):
             continue
         until = past[number + 1].hour if number + 1 < len(past) else last + 1
-        until = min(until, each.hour + max(1, round(interval)), last + 1)
-        for hour in range(max(each.hour, first), until):
-            hourly[hour - first] = each.rate / interval
+        until = min(until, known.hour + max(1, round(interval)), last + 1)
+        for hour in range(max(known.hour, first), until):
+            hourly[hour - first] = known.rate / interval
     return hourly
-
-
-def _span(opened: dt.datetime, closed: dt.datetime, interval_h: float) -> tuple[int, int, dt.timedelta]:
-    _check_times(opened, closed)
-    above_zero(interval=interval_h)
-    step = dt.timedelta(hours=interval_h)
-    first = -((_EPOCH - opened) // step)  # the ceiling: whole numbers only, no rounding of seconds
-    return first, (closed - _EPOCH) // step, step
 
 
 def _check_times(opened: dt.datetime, closed: dt.datetime) -> None:

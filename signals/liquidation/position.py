@@ -137,7 +137,6 @@ class LiquidationAnswer:
 
     position: Position
     venue: str
-    title: str
     contract: str
     price: float | None
     shown: float | None
@@ -147,13 +146,9 @@ class LiquidationAnswer:
     amount: float
     fee_rate: float
     tier: int
-    tier_floor: float
-    tier_cap: float
     tier_cap_notional: float | None
-    unit: str
     table_as_of: dt.date
     table_checked: dt.date
-    table_source: str
     leverage_cap: float | None
     max_notional: float | None
     size: float | None
@@ -161,5 +156,3 @@ class LiquidationAnswer:
     notional: float | None
     assumptions: tuple[Assumption, ...]
     rule_from: dt.date | None
-    rule_source: str
-    rule_read: dt.date

@@ -38,7 +38,7 @@ class TierBy(StrEnum):
     COINS = "coins at the liquidation price"
 
 
-class Standing(StrEnum):
+class RuleStatus(StrEnum):
     """Whether a rule may be offered as an answer."""
 
     CURRENT = "current"
@@ -69,7 +69,7 @@ class Rule:
     account_decides: bool = False
     inferred: bool = False
     valid_from: dt.date | None = None
-    standing: Standing = Standing.CURRENT
+    status: RuleStatus = RuleStatus.CURRENT
 
 
 _STATE = dt.date(2026, 11, 22)  # pages without a date of their own were read on this day
@@ -222,7 +222,7 @@ RULES: tuple[Rule, ...] = (
         fee=Fee.ADDED,
         usual_fee=0.0006,
         # Until then the cross price took maintenance at the current mark and moved with it: nothing a position
-        # alone could give. See calculators.liq_bitget_mark_dependent.
+        # alone could give.
         valid_from=_BITGET_ENTRY_FREE,
         source="Bitget support 12560603808759 and 12560603838731",
         read=_BITGET_ENTRY_FREE,
@@ -282,7 +282,7 @@ RULES: tuple[Rule, ...] = (
         family=Family.AT_ENTRY,
         tier_by=TierBy.ENTRY_VALUE,
         shown_towards_entry=True,
-        standing=Standing.CLOSED,
+        status=RuleStatus.CLOSED,
         source="a recorded position of 2018-08-27",
         read=dt.date(2018, 8, 27),
     ),
@@ -292,7 +292,7 @@ RULES: tuple[Rule, ...] = (
         contract="linear",
         fee=Fee.ADDED,
         usual_fee=0.0006,
-        standing=Standing.COMPARISON,
+        status=RuleStatus.COMPARISON,
         source="Phemex help centre, liq-price-for-USDTM",
         read=_STATE,
     ),
@@ -302,13 +302,13 @@ RULES: tuple[Rule, ...] = (
         contract="linear",
         family=Family.AT_ENTRY,
         tier_by=TierBy.ENTRY_VALUE,
-        standing=Standing.COMPARISON,
+        status=RuleStatus.COMPARISON,
         source="jesse 3.5.3: Bybit's old rule with a fixed 0.4 %",
         read=_STATE,
     ),
 )
 
-VENUES: tuple[str, ...] = tuple(dict.fromkeys(r.venue for r in RULES if r.standing is Standing.CURRENT))
+VENUES: tuple[str, ...] = tuple(dict.fromkeys(rule.venue for rule in RULES if rule.status is RuleStatus.CURRENT))
 """The venues that may be offered, in the order of their declaration."""
 
 
@@ -319,11 +319,16 @@ def as_day(on: dt.date) -> dt.date:
 
 def venues_for(contract: str) -> tuple[str, ...]:
     """List the venues that may be offered for one kind of contract."""
-    current = (r.venue for r in RULES if r.standing is Standing.CURRENT and r.contract == contract)
+    current = (rule.venue for rule in RULES if rule.status is RuleStatus.CURRENT and rule.contract == contract)
     return tuple(dict.fromkeys(current))
 
 
 _ONE_EXCHANGE = {("binance", "inverse"): "binance_coinm"}
+
+
+def exchange_of(venue: str) -> str:
+    """Give the name people ask for a venue by: Binance's coin-margined contracts are a venue of their own here."""
+    return next((name for (name, _), listed in _ONE_EXCHANGE.items() if listed == venue), venue)
 
 
 @lru_cache(maxsize=256)  # asked once per price: a bot asks for the same few over and over

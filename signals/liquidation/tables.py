@@ -31,11 +31,11 @@ BORDER = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class RenewedTables:
     """Table files from outside the package, beside the bundled ones: this folder reads no file by itself.
 
     `names` are `venue-contract-YYYY-MM-DD.csv`, `versions` tell two contents of one name apart (a time of change),
-    `place` two shelves, and `read` gives the text of a name. Of two tables of one day the shelf's wins.
+    `place` two folders, and `read` gives the text of a name. Of two tables of one day the renewed one's wins.
     """
 
     place: str
@@ -180,18 +180,18 @@ def tiers(
     asset: str,
     quote: str | None = None,
     on: dt.date | None = None,
-    shelf: Shelf | None = None,
+    renewed: RenewedTables | None = None,
 ) -> TierTable:
     """Read the tier table of one symbol: the newest, or the newest that was known `on` a day.
 
-    Bundled tables and those of `shelf` are one collection. Without a quote USDT, USDC and USD are tried in this
+    Bundled tables and those of `renewed` are one collection. Without a quote USDT, USDC and USD are tried in this
     order. A day before the first table gets the first one: look at `as_of`. Raises NoTierTable where there is none,
     UnknownVenue for an unknown venue.
     """
     rule = rule_for(venue, contract)
     name = asset.strip().upper()
     quotes = QUOTES if quote is None else (quote.strip().upper(),)
-    dated = _dated(rule, on, shelf)
+    dated = _dated(rule, on, renewed)
     for currency in quotes:  # first: a newer file that lists ETH against USDC alone must not hide ETH against USDT
         for file in dated:
             line = _line(file.text(), f"{name},{currency},")
@@ -208,10 +208,10 @@ def tiers(
 
 
 def symbols(
-    venue: str, contract: str, on: dt.date | None = None, shelf: Shelf | None = None
+    venue: str, contract: str, on: dt.date | None = None, renewed: RenewedTables | None = None
 ) -> tuple[tuple[str, str], ...]:
     """List (asset, quote) of every symbol in a venue's newest table file, or the newest known `on` a day."""
-    dated = _dated(rule_for(venue, contract), on, shelf)
+    dated = _dated(rule_for(venue, contract), on, renewed)
     if not dated:
         return ()
     rows = [line.split(",", 2) for line in dated[0].text().splitlines() if line and not line.startswith("#")]
@@ -256,26 +256,26 @@ def day_of(file: str) -> dt.date:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """One table file, bundled or on a shelf."""
+    """One table file, bundled or renewed."""
 
     name: str
-    shelf: Shelf | None = None
+    renewed: RenewedTables | None = None
 
     @property
     def order(self) -> tuple[dt.date, bool]:
-        """Sort by day; of one day the shelf's is the newer."""
-        return day_of(self.name), self.shelf is not None
+        """Sort by day; of one day the renewed one's is the newer."""
+        return day_of(self.name), self.renewed is not None
 
     def text(self) -> str:
-        return _text(self.name) if self.shelf is None else self.shelf.read(self.name)
+        return _text(self.name) if self.renewed is None else self.renewed.read(self.name)
 
 
-def _dated(rule: Rule, on: dt.date | None, shelf: Shelf | None) -> list[_File]:
+def _dated(rule: Rule, on: dt.date | None, renewed: RenewedTables | None) -> list[_File]:
     """List a market's table files, the one to be asked first at the front."""
     start = f"{rule.venue}-{rule.contract}-"
     every = [_File(name) for name in _files() if name.startswith(start)]
-    if shelf is not None:
-        every += [_File(name, shelf) for name in shelf.names if name.startswith(start)]
+    if renewed is not None:
+        every += [_File(name, renewed) for name in renewed.names if name.startswith(start)]
     every.sort(key=lambda file: file.order)
     older = [file for file in every if on is None or file.order[0] <= as_day(on)]
     return [*reversed(older), *every[len(older) :]]

@@ -11,14 +11,14 @@ import datetime as dt
 import math
 import re
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from signals.alerts import episodes
 from signals.liquidation.answer import quote
-from signals.liquidation.calculators import pnl_inverse, pnl_linear
+from signals.liquidation.calculators import profit
 from signals.liquidation.condition import side_sign
 from signals.liquidation.funding import Settlement, inside
+from signals.liquidation.moves import distance_to
 from signals.liquidation.position import Position
 from signals.liquidation.rules import rule_for
 from signals.liquidation.tables import tiers
@@ -29,14 +29,12 @@ if TYPE_CHECKING:
 
     from signals.alerts.episodes import State, Transition
     from signals.liquidation.position import LiquidationAnswer
-    from signals.liquidation.tables import Shelf
+    from signals.liquidation.tables import RenewedTables
     from signals.metric import Level
 
 LINES = (0.20, 0.10, 0.05)  # of the mark price; own lines take their place
 FARTHER = 1.25  # a line is left this much farther away than it is crossed, or a price on the line would flicker
 MOST_LINES = len(RANKS)
-TYPICAL_DAYS = 30
-FEWEST_DAYS = 20  # two thirds of them, as for every window
 JUDGED_EVERY = dt.timedelta(minutes=1)
 
 _HOUR_MS = 3_600_000
@@ -48,7 +46,7 @@ _PACKED = re.compile(r"(1000+|1M)([A-Z][A-Z0-9]*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stake:
+class Holding:
     """A position that somebody watches, as it was opened; without a size it is any position of the first tier.
 
     `begun`: when the watch began; funding is counted from then on. `added`: margin put to it since, in settle coin.
@@ -91,97 +89,84 @@ class Stake:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Worth:
+class Valuation:
     """What a watched position is worth.
 
     `distance`: from the mark to the liquidation price as a fraction of the mark, zero or less once it is crossed; NaN
     where one of the two is not known. `profit` in settle coin and `profit_share` of the margin put to it, NaN without a
-    mark. `taken`: what funding took from the margin, `received`: what came in and was not needed, both in settle coin;
-    `settled` None: no rates of this venue are known, so none is counted.
+    mark. `taken`: what funding took from the margin, in settle coin; `settled`: by how many payments, None where no
+    rates of this venue are known, so that none is counted.
     """
 
     answer: LiquidationAnswer
     price: float
-    mark: float
     distance: float
     profit: float
     profit_share: float
     taken: float
-    received: float
     settled: int | None
 
 
-def worth(
-    stake: Stake,
+def valuation(
+    holding: Holding,
     *,
     mark: float = math.nan,
     settlements: Sequence[Settlement] | None = None,
     now: dt.datetime,
-    shelf: Shelf | None = None,
+    renewed: RenewedTables | None = None,
     table_of: dt.date | None = None,
-) -> Worth:
+) -> Valuation:
     """Compute where a watched position stands.
 
     mark: NaN where it is not known. settlements: as they happened, None where none are known. table_of: take the tier
     table of that day instead of the newest. LiquidationError where no table is known, and where the position has no
     liquidation price at all.
     """
-    taken = received = 0.0
+    taken = 0.0
     settled = None
     if settlements is not None:
-        held = inside(settlements, stake.begun, max(now, stake.begun))
+        held = inside(settlements, holding.begun, max(now, holding.begun))
         settled = len(held)
-        taken, received = from_margin(payment(stake, each) for each in held)
-    linear = stake.contract == "linear"
+        taken = from_margin(payment(holding, settlement) for settlement in held)
+    linear = holding.contract == "linear"
     position = Position(
-        venue=stake.venue,
-        side=stake.side,
-        entry=stake.entry,
-        contract=stake.contract,
-        asset=stake.asset,
-        margin=max(stake.margin - taken, _SHARE_LEFT * stake.margin),
-        size_coins=stake.size if linear else None,
-        size_usd=None if linear else stake.size,
+        venue=holding.venue,
+        side=holding.side,
+        entry=holding.entry,
+        contract=holding.contract,
+        asset=holding.asset,
+        margin=max(holding.margin - taken, _SHARE_LEFT * holding.margin),
+        size_coins=holding.size if linear else None,
+        size_usd=None if linear else holding.size,
     )
-    rule = rule_for(stake.venue, stake.contract)
-    table = tiers(rule.venue, rule.contract, stake.asset, None, table_of, shelf)
+    rule = rule_for(holding.venue, holding.contract)
+    table = tiers(rule.venue, rule.contract, holding.asset, None, table_of, renewed)
     answer = quote(position, table=table)
     price = math.nan if answer.price is None else answer.price
-    profit = math.nan
+    gain = math.nan
     if mark > 0.0:
-        compute = pnl_linear if linear else pnl_inverse
-        profit = compute(side=stake.side, entry=stake.entry, exit_price=mark, size=stake.size)
-    return Worth(
+        gain = profit(
+            contract=holding.contract, side=holding.side, entry=holding.entry, exit_price=mark, size=holding.size
+        )
+    return Valuation(
         answer=answer,
         price=price,
-        mark=mark,
-        distance=distance_to(price, side=stake.side, mark=mark),
-        profit=profit,
-        profit_share=profit / stake.margin,
+        distance=distance_to(price, side=holding.side, mark=mark),
+        profit=gain,
+        profit_share=gain / holding.margin,
         taken=taken,
-        received=received,
         settled=settled,
     )
 
 
-def distance_to(price: float, *, side: str, mark: float) -> float:
-    """Give the way from the mark to a liquidation price as a fraction of the mark; NaN where one is not known.
-
-    Above zero while the position lives, zero or less once the mark has reached the price.
-    """
-    if not (price > 0.0 and mark > 0.0):
-        return math.nan
-    return side_sign(side) * (mark - price) / mark
-
-
-def payment(stake: Stake, settlement: Settlement) -> float:
+def payment(holding: Holding, settlement: Settlement) -> float:
     """Compute the cash flow of one settlement in settle coin: rate x value at mark; below zero it is paid."""
-    value = stake.size * settlement.mark if stake.contract == "linear" else stake.size / settlement.mark
-    return -side_sign(stake.side) * value * settlement.rate
+    value = holding.size * settlement.mark if holding.contract == "linear" else holding.size / settlement.mark
+    return -side_sign(holding.side) * value * settlement.rate
 
 
-def from_margin(flows: Iterable[float]) -> tuple[float, float]:
-    """Share out cash flows in the order of time: (taken from the margin, left in the wallet).
+def from_margin(flows: Iterable[float]) -> float:
+    """Add up what cash flows, in the order of time, take from the margin.
 
     The wallet is empty at first. What comes in stays there and pays for what goes out later; only what it cannot pay
     is taken from the margin.
@@ -191,7 +176,7 @@ def from_margin(flows: Iterable[float]) -> tuple[float, float]:
         wallet += flow
         if wallet < 0.0:
             taken, wallet = taken - wallet, 0.0
-    return taken, wallet
+    return taken
 
 
 # --- lines --------------------------------------------------------------------------------------------------------
@@ -239,6 +224,11 @@ def line_of(lines: Sequence[float], rank: str) -> float:
     return ordered[RANKS.index(rank) - (len(RANKS) - len(ordered))]
 
 
+def lines_within(lines: Sequence[float], distance: float) -> int:
+    """Count the lines that a distance lies within; none for a distance that is not known."""
+    return sum(distance <= line for line in lines)
+
+
 # --- from what is stored ------------------------------------------------------------------------------------------
 
 
@@ -266,7 +256,7 @@ def settlements(rows: Iterable[RateRow], closes: Mapping[int, float], *, otherwi
     exact: dict[int, RateRow] = {}
     announced: dict[int, RateRow] = {}
     marks: dict[int, tuple[int, float]] = {}
-    for row in sorted(rows, key=lambda one: one.at):
+    for row in sorted(rows, key=lambda row: row.at):
         hour = (row.at + _BEFORE_MS) // _HOUR_MS * _HOUR_MS
         away = row.at - hour
         if row.mark is not None and abs(away) <= marks.get(hour, (_BEFORE_MS, 0.0))[0]:
@@ -292,19 +282,6 @@ def _settles(hour: int, row: RateRow, *, known: bool) -> bool:
         return known
     interval = min(row.interval_h, _LONGEST_H)
     return interval > 0.0 and round(hour / _HOUR_MS) % max(1, round(interval)) == 0
-
-
-def typical_day(closes: Mapping[int, float]) -> float | None:
-    """Compute the mean absolute move from one daily close to the next over the last 30 days, as a fraction.
-
-    closes: by the number of the day since 1970. None where fewer than 20 such moves are known.
-    """
-    if not closes:
-        return None
-    first = max(closes) - TYPICAL_DAYS
-    days = sorted(day for day in closes if day >= first)
-    moves = [abs(closes[b] / closes[a] - 1.0) for a, b in pairwise(days) if b == a + 1]
-    return sum(moves) / len(moves) if len(moves) >= FEWEST_DAYS else None
 
 
 def stored_as(asset: str) -> tuple[str, float]:

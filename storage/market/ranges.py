@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from signals.liquidation.passed import Span
-from signals.liquidation.watching import stored_as, typical_day
+from signals.liquidation.moves import MarkRange, PriceRange, typical_day
+from signals.liquidation.watching import stored_as
 from signals.units import DAY_MS, from_ms, to_ms
 from storage.engine.sql import queries
 from storage.market import points
@@ -23,19 +22,9 @@ SQL: Final = queries("storage.market")
 _SILENT: Final = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """The mark prices stored of a stretch of time: lowest, highest, how many, and the longest time without one."""
-
-    low: float
-    high: float
-    count: int
-    longest_gap_s: float
-
-
 def bars(
     store: Store, asset: str, venues: tuple[str, ...], *, start: datetime, end: datetime
-) -> tuple[str, list[Span]]:
+) -> tuple[str, list[PriceRange]]:
     """Return (venue, bars): what began at or after `start` and was closed by `end`, of the first venue that has any.
 
     A bar that began before `start` is left out whole: nobody knows on which side of it the extreme lies.
@@ -52,20 +41,21 @@ def bars(
                 SQL.bars_between, asset=name, venue=venue, steps=json.dumps(sorted(steps)), start=first, end=last
             )
             return venue, [
-                Span(from_ms(at), from_ms(at + step * 1000), low * times, high * times) for at, step, low, high in rows
+                PriceRange(from_ms(at), from_ms(at + step * 1000), low * times, high * times)
+                for at, step, low, high in rows
             ]
     return "", []
 
 
-def marks(store: Store, asset: str, venue: str, *, after: datetime, before: datetime) -> list[Span]:
+def marks(store: Store, asset: str, venue: str, *, after: datetime, before: datetime) -> list[PriceRange]:
     """Return the mark prices of a venue in (after, before), each as a stretch of its own."""
     return [
-        Span(at := from_ms(row[0]), at, row[1], row[1])
+        PriceRange(at := from_ms(row[0]), at, row[1], row[1])
         for row in _stored_marks(store, asset, venue, to_ms(after) + 1, to_ms(before) - 1)
     ]
 
 
-def marks_within(store: Store, asset: str, venue: str, span: Span) -> Marks | None:
+def marks_within(store: Store, asset: str, venue: str, span: PriceRange) -> MarkRange | None:
     """Sum up the mark prices of a venue within a stretch of time; None where none is stored."""
     start, end = to_ms(span.start), to_ms(span.end)
     rows = _stored_marks(store, asset, venue, start, end)
@@ -74,7 +64,7 @@ def marks_within(store: Store, asset: str, venue: str, span: Span) -> Marks | No
     prices = [price for _, price in rows]
     times = [start, *(at for at, _ in rows), end]
     gap = max(b - a for a, b in pairwise(times))
-    return Marks(min(prices), max(prices), len(rows), gap / 1000)
+    return MarkRange(min(prices), max(prices), len(rows), gap / 1000)
 
 
 def _stored_marks(store: Store, asset: str, venue: str, start: int, end: int) -> list[tuple[int, float]]:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from signals.liquidation.tables import Shelf
+from signals.liquidation.tables import RenewedTables
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def folder_of(store: Store) -> Path:
     return store.path.parent / FOLDER
 
 
-def shelf(store: Store) -> Shelf | None:
+def renewed(store: Store) -> RenewedTables | None:
     """Return the renewed tables beside a database; None where there are none, or the folder cannot be read."""
     folder = folder_of(store)
     try:
@@ -37,7 +37,9 @@ def shelf(store: Store) -> Shelf | None:
     if not found:
         return None
     names, versions = zip(*found, strict=True)
-    return Shelf(str(folder), names, versions, lambda name: _text(str(folder / name), versions[names.index(name)]))
+    return RenewedTables(
+        str(folder), names, versions, lambda name: _text(str(folder / name), versions[names.index(name)])
+    )
 
 
 @lru_cache(maxsize=32)

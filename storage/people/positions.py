@@ -12,7 +12,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from signals.alerts.episodes import State, from_json, to_json
-from signals.liquidation.watching import Stake
+from signals.liquidation.watching import Holding
 from signals.units import from_ms, to_ms
 from storage.alerts.episodes import PRIVATE
 from storage.engine.sql import queries
@@ -39,7 +39,7 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
+class WatchedPosition:
     """One position of one person.
 
     number: what its owner calls it by; None where it belongs to a followed address (`followed`). lines: fractions of
@@ -52,7 +52,7 @@ class Watched:
     id: int
     destination: int
     number: int | None
-    stake: Stake
+    holding: Holding
     name: str | None
     lines: tuple[float, ...]
     state: State
@@ -74,7 +74,7 @@ class Watched:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Followed:
+class FollowedAddress:
     """One address of one person. seen: the last good answer. silent: its owner was told that none comes."""
 
     id: int
@@ -95,27 +95,27 @@ class TooMany(Exception):  # noqa: N818 - it says what is the matter, like Refus
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def of(store: Store, platform: str, user: str) -> list[Watched]:
+def of(store: Store, platform: str, user: str) -> list[WatchedPosition]:
     """Return the positions of one person, those of followed addresses last."""
     return [_watched(row) for row in store.read(SQL.positions_of, platform=platform, owner=user)]
 
 
-def typed(store: Store) -> list[Watched]:
+def typed(store: Store) -> list[WatchedPosition]:
     """Return every typed position whose owner can still be told."""
     return [_watched(row) for row in store.read(SQL.typed_positions)]
 
 
-def held(store: Store, followed: int) -> list[Watched]:
+def held(store: Store, followed: int) -> list[WatchedPosition]:
     """Return the positions of one followed address as they were last seen."""
     return [_watched(row) for row in store.read(SQL.held_positions, followed=followed)]
 
 
-def followed_by(store: Store, platform: str, user: str) -> list[Followed]:
+def followed_by(store: Store, platform: str, user: str) -> list[FollowedAddress]:
     """Return the addresses that one person follows."""
     return [_followed(row) for row in store.read(SQL.followed_of, platform=platform, owner=user)]
 
 
-def followed(store: Store) -> list[Followed]:
+def followed(store: Store) -> list[FollowedAddress]:
     """Return every followed address whose owner can still be told."""
     return [_followed(row) for row in store.read(SQL.followed)]
 
@@ -126,7 +126,7 @@ def followed(store: Store) -> list[Followed]:
 def add(
     store: Store,
     owner: Owner,
-    stake: Stake,
+    holding: Holding,
     *,
     name: str | None,
     lines: Sequence[float],
@@ -139,43 +139,45 @@ def add(
     TooMany where the person watches as many as one may.
     """
     with store.write() as work:
-        known = work.one(SQL.same_position, platform=owner.platform, owner=owner.user, **_said(stake))
+        known = work.one(SQL.same_position, platform=owner.platform, owner=owner.user, **_said(holding))
         if known is not None:
             return int(known["number"]), False
         count = work.one(SQL.count_typed, platform=owner.platform, owner=owner.user)
         if count is not None and count["n"] >= MOST_POSITIONS:
             raise TooMany
         number = _next_number(work, owner)
-        _insert(work, owner, stake, number=number, name=name, lines=lines, state=state, at=at, table_of=table_of)
+        _insert(work, owner, holding, number=number, name=name, lines=lines, state=state, at=at, table_of=table_of)
         return number, True
 
 
-def hold(work: Work, of_: Followed, stake: Stake, *, lines: Sequence[float], at: datetime) -> Watched:
+def hold(
+    work: Work, of_: FollowedAddress, holding: Holding, *, lines: Sequence[float], at: datetime
+) -> WatchedPosition:
     """Watch a position that a followed address was seen to hold. LookupError where it is followed no more."""
     row = work.one(SQL.owner_of_followed, followed=of_.id)
     if row is None:
         raise LookupError("an address that nobody follows holds no watched position")
     owner = Owner(row["platform"], row["owner"], of_.destination)
-    made = _insert(work, owner, stake, name=None, lines=lines, state=State(), at=at, followed=of_.id)
-    return Watched(
-        id=made, destination=of_.destination, number=None, stake=stake, name=None, lines=tuple(lines), state=State(),
-        followed=of_.id, zone=of_.zone,
+    made = _insert(work, owner, holding, name=None, lines=lines, state=State(), at=at, followed=of_.id)
+    return WatchedPosition(
+        id=made, destination=of_.destination, number=None, holding=holding, name=None, lines=tuple(lines),
+        state=State(), followed=of_.id, zone=of_.zone,
     )  # fmt: skip
 
 
-def unchanged(work: Work, watched: Watched) -> bool:
+def unchanged(work: Work, watched: WatchedPosition) -> bool:
     """Tell whether a position is still watched, and as it was read: its owner may change it meanwhile."""
     row = work.one(SQL.position_as_read, position=watched.id)
     return row is not None and tuple(row) == (
         watched.name,
         _json(watched.lines),
-        watched.stake.added,
+        watched.holding.added,
         _ms(watched.looked),
         _ms(watched.doubt),
     )
 
 
-def save(work: Work, watched: Watched) -> None:
+def save(work: Work, watched: WatchedPosition) -> None:
     """Keep where a position stands, inside the transaction that also keeps what it causes."""
     work.run(
         SQL.save_position,
@@ -189,13 +191,13 @@ def save(work: Work, watched: Watched) -> None:
         seen=_ms(watched.seen),
         looked=_ms(watched.looked),
         doubt=_ms(watched.doubt),
-        entry=watched.stake.entry,
-        leverage=watched.stake.leverage,
-        size_coins=watched.stake.size_coins,
+        entry=watched.holding.entry,
+        leverage=watched.holding.leverage,
+        size_coins=watched.holding.size_coins,
     )
 
 
-def change(work: Work, watched: Watched) -> None:
+def change(work: Work, watched: WatchedPosition) -> None:
     """Keep what its owner has changed: name, lines and added margin, with where it stands by them.
 
     An episode that it has no more is over; nothing is told of that, since the owner just was.
@@ -205,17 +207,17 @@ def change(work: Work, watched: Watched) -> None:
         position=watched.id,
         name=watched.name,
         lines=_json(watched.lines),
-        added=watched.stake.added,
+        added=watched.holding.added,
     )
     save(work, watched)
 
 
-def end_episode(work: Work, watched: Watched, at: datetime) -> None:
+def end_episode(work: Work, watched: WatchedPosition, at: datetime) -> None:
     """End the episode of a position that goes on."""
     work.run(SQL.end_episodes, watch=watched.watch, at=to_ms(at))
 
 
-def change_followed(work: Work, of_: Followed) -> None:
+def change_followed(work: Work, of_: FollowedAddress) -> None:
     """Keep the name and the lines of a followed address."""
     work.run(SQL.change_followed, followed=of_.id, name=of_.name, lines=_json(of_.lines))
 
@@ -267,7 +269,7 @@ def remove(work: Work, ids: Collection[int]) -> None:
         work.run(SQL.drop_episodes_of_watch, watch=watch)
 
 
-def finish(work: Work, watched: Watched, now: datetime) -> None:
+def finish(work: Work, watched: WatchedPosition, now: datetime) -> None:
     """Take a position away that is over, while what is to be told about it still goes out."""
     work.run(SQL.drop_position, position=watched.id)
     end_episode(work, watched, now)
@@ -292,7 +294,7 @@ def _next_number(work: Work, owner: Owner) -> int:
 def _insert(
     work: Work,
     owner: Owner,
-    stake: Stake,
+    holding: Holding,
     *,
     name: str | None,
     lines: Sequence[float],
@@ -309,7 +311,7 @@ def _insert(
         owner=owner.user,
         number=number,
         followed=followed,
-        **_said(stake),
+        **_said(holding),
         name=name,
         lines=_json(lines),
         begun=to_ms(at),
@@ -318,11 +320,12 @@ def _insert(
     )
 
 
-def _said(stake: Stake) -> dict[str, Any]:
+def _said(holding: Holding) -> dict[str, Any]:
     """Return what its owner typed, by column."""
     return {
-        "asset": stake.asset, "venue": stake.venue, "contract": stake.contract, "side": stake.side,
-        "entry": stake.entry, "leverage": stake.leverage, "size_coins": stake.size_coins, "size_usd": stake.size_usd,
+        "asset": holding.asset, "venue": holding.venue, "contract": holding.contract, "side": holding.side,
+        "entry": holding.entry, "leverage": holding.leverage, "size_coins": holding.size_coins,
+        "size_usd": holding.size_usd,
     }  # fmt: skip
 
 
@@ -338,12 +341,12 @@ def _at(ms: int | None) -> datetime | None:
     return None if ms is None else from_ms(ms)
 
 
-def _watched(row: Row) -> Watched:
-    return Watched(
+def _watched(row: Row) -> WatchedPosition:
+    return WatchedPosition(
         id=row["id"],
         destination=row["destination"],
         number=row["number"],
-        stake=Stake(
+        holding=Holding(
             asset=row["asset"],
             venue=row["venue"],
             contract=row["contract"],
@@ -371,8 +374,8 @@ def _watched(row: Row) -> Watched:
     )
 
 
-def _followed(row: Row) -> Followed:
-    return Followed(
+def _followed(row: Row) -> FollowedAddress:
+    return FollowedAddress(
         id=row["id"],
         destination=row["destination"],
         number=row["number"],

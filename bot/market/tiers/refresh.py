@@ -18,7 +18,7 @@ from bot.market.tiers.tables import TITLES, VENUES, fetch
 from handlers.words import wording
 from signals.liquidation import NoTierTable, TierTable, tiers
 from signals.liquidation.tables import day_of, parse_table
-from storage.market import tiers as shelves
+from storage.market import tiers as tier_files
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from bot.market.tiers.rows import Fetched
     from bot.market.tiers.tables import Answer, Reach
-    from signals.liquidation import Shelf
+    from signals.liquidation import RenewedTables
     from storage.engine.database import Store
 
 MAIN_ASSETS = ("BTC", "ETH", "SOL", "XRP", "DOGE", "BNB", "ADA", "AVAX", "LINK", "LTC", "SUI", "1000PEPE")
@@ -92,7 +92,7 @@ async def _ask(venue: str, assets: Sequence[str], reach: Reach) -> Answer | str:
 
 def keep(store: Store, venue: str, answer: Answer, today: dt.date) -> Renewal:
     """Check what a venue answered, write it beside the database, and tell what changed; StoreError where it cannot."""
-    before = shelves.shelf(store)
+    before = tier_files.renewed(store)
     markets: dict[tuple[str, str], list[Fetched]] = {}
     for each in answer.tables:
         markets.setdefault((each.venue, each.contract), []).append(each)
@@ -107,22 +107,24 @@ def keep(store: Store, venue: str, answer: Answer, today: dt.date) -> Renewal:
                 refused.append((_symbol(each), f"{why}; {_stays(each, before)}"))
         for file, content in files.items():
             if content.dirty:
-                shelves.write(shelves.folder_of(store), file, content.text())
+                tier_files.write(tier_files.folder_of(store), file, content.text())
     return Renewal(venue, tuple(changes), tuple(refused))
 
 
-def _read(shelf: Shelf | None, start: str) -> dict[str, _File]:
-    """Read the shelf's files of one market, oldest first."""
+def _read(renewed: RenewedTables | None, start: str) -> dict[str, _File]:
+    """Read the renewed files of one market, oldest first."""
     files: dict[str, _File] = {}
-    for name in sorted(each for each in (shelf.names if shelf else ()) if each.startswith(start)):
-        rows = shelf.read(name).splitlines() if shelf else []
+    for name in sorted(each for each in (renewed.names if renewed else ()) if each.startswith(start)):
+        rows = renewed.read(name).splitlines() if renewed else []
         lines = [row for row in rows if row and not row.startswith("#")]
         keyed = {(row.split(",", 2)[0], row.split(",", 2)[1]): row for row in lines}
         files[name] = _File([row for row in rows if row.startswith("#")], keyed)
     return files
 
 
-def _renewed(files: dict[str, _File], each: Fetched, source: str, today: dt.date, before: Shelf | None) -> Change:
+def _renewed(
+    files: dict[str, _File], each: Fetched, source: str, today: dt.date, before: RenewedTables | None
+) -> Change:
     """Put one symbol's tiers where they belong and say what changed. TiersRefused where they cannot be a table."""
     key = (each.asset, each.quote)
     line = _line(each)
@@ -166,15 +168,15 @@ def _bare(line: str) -> str:
     return f"{asset},{quote},{' '.join(note for note in notes.split() if not note.startswith('checked='))},{rest}"
 
 
-def _old(each: Fetched, shelf: Shelf | None) -> TierTable | None:
+def _old(each: Fetched, renewed: RenewedTables | None) -> TierTable | None:
     try:
-        return tiers(each.venue, each.contract, each.asset, each.quote, None, shelf)
+        return tiers(each.venue, each.contract, each.asset, each.quote, None, renewed)
     except NoTierTable:
         return None
 
 
-def _stays(each: Fetched, shelf: Shelf | None) -> str:
-    old = _old(each, shelf)
+def _stays(each: Fetched, renewed: RenewedTables | None) -> str:
+    old = _old(each, renewed)
     return f"the table of {wording.day(old.as_of)} stays" if old else "there is no older table of it"
 
 

@@ -222,7 +222,7 @@ def test_one_position_that_cannot_be_computed_harms_no_other(house: House, monke
     house.ask("/watch btc long 94000 3x")
     broken = positions.typed(house.store)[0]
     with house.store.write() as connection:
-        positions.save(connection, replace(broken, stake=replace(broken.stake, leverage=0.0)))
+        positions.save(connection, replace(broken, holding=replace(broken.holding, leverage=0.0)))
     assert house.turn(at(0.15)) == ["BTC long (2) is 15.9 % from its liquidation price."]
 
 
@@ -248,14 +248,14 @@ def test_what_is_given_up_is_not_told_any_more(house: House) -> None:
 
 def test_what_is_given_up_while_it_is_judged_is_not_told(house: House) -> None:
     house.ask("/watch btc long 95000 3x")
-    look = house.job._looker.typed
+    look = house.job._reader.typed
 
     def given_up_meanwhile(*args: Any) -> Any:
         found = look(*args)
         house.ask("/unwatch 1")
         return found
 
-    house.job._looker.typed = given_up_meanwhile  # type: ignore[method-assign]
+    house.job._reader.typed = given_up_meanwhile  # type: ignore[method-assign]
     assert house.turn(at(0.15)) == []
     assert episodes.of(house.store, "position 1", "BTC") == []
 

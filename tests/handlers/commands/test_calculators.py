@@ -12,7 +12,7 @@ import pytest
 from handlers.channels.channel import Address
 from handlers.command import Asker, Deps, Refused, commands
 from handlers.language.grammar import parse, split_command
-from handlers.language.position import asked
+from handlers.language.position import question_of
 from handlers.reply import Buttons, Reply, plain_text
 from signals.liquidation import Position, quote
 from storage.engine.database import Store
@@ -155,17 +155,20 @@ async def test_a_few_days_of_rates_are_no_month(store: Store) -> None:
     assert (await say("/cost 100k 7d long", store)).values["cases"] == {}
 
 
-async def test_an_old_rate_is_asked_for_anew(store: Store) -> None:
-    asked = []
-
-    async def bring(asset: str) -> None:
-        asked.append(asset)
-        keep_rates(store, {NOW: 0.0004}, asset=asset)
-
+async def test_an_old_rate_is_answered_with_and_called_outdated(store: Store) -> None:
     keep_rates(store, {NOW - 2 * HOUR: 0.0001})
-    reply = await say("/cost 100k 8h long", store, refresh=bring)
-    assert (asked, reply.values["rate"]) == (["BTC"], 0.0004)
-    await say("/cost 100k 8h long", store)  # fresh now: nobody is asked
+    reply = await say("/cost 100k 8h long", store)
+    assert (reply.outdated, reply.values["rate"]) == (("BTC",), 0.0001)
+    assert (await say("/cost 100k 8h long 0.01%", store)).outdated == (), "a rate that is typed needs no other"
+    keep_rates(store, {NOW: 0.0004})
+    assert (await say("/cost 100k 8h long", store)).outdated == ()
+
+
+async def test_a_rate_that_is_not_stored_is_outdated_too(store: Store) -> None:
+    keep_rates(store, {NOW: 0.0001})
+    with pytest.raises(Refused, match="No funding rate of SOL") as refused:
+        await say("/cost 100k 8h long sol", store)
+    assert refused.value.outdated == ("SOL",)
 
 
 async def test_coins_are_priced_by_the_stored_price(store: Store) -> None:
@@ -253,7 +256,7 @@ async def test_with_the_margin_added_the_liquidation_is_there(line: str) -> None
     assert values["margin_to_add"] > 0
     assert values["margin"] + values["margin_to_add"] == pytest.approx(values["margin_needed"])
     args = parse(commands()["margin"].arguments, line.split(maxsplit=1)[1], command="margin", assets=("BTC",))
-    question = asked(Deps(NOW, None, cast("Store", NoStore()), ("BTC",), _nothing), args)  # type: ignore[arg-type]
+    question = question_of(Deps(NOW, None, cast("Store", NoStore()), ("BTC",), _nothing), args)  # type: ignore[arg-type]
     position = replace(question.position(values["side"]), extra_margin=values["margin_to_add"])
     assert quote(position).price == pytest.approx(values["target_price"], rel=1e-9)
     assert len(text_of(reply)) <= 900

@@ -8,9 +8,10 @@ import pytest
 
 from handlers import looking
 from handlers.command import Refused
+from signals.units import HOUR
 from storage.engine.database import Store
 from storage.market import liquidations, points, source_state
-from storage.market.liquidations import HOUR, Hour
+from storage.market.liquidations import Hour
 from tests.handlers.conftest import Desk
 
 if TYPE_CHECKING:

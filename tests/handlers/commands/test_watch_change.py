@@ -14,7 +14,7 @@ from storage.alerts import episodes
 from storage.engine.database import Store
 from storage.people import positions
 from tests.bot.engine.watching_house import ASKER, USER, House, at
-from tests.handlers.commands.test_watching import ADDRESS, GROUP, ME, OTHER, Room
+from tests.handlers.commands.room import ADDRESS, GROUP, ME, OTHER, Room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ def room(tmp_path: Path) -> Iterator[Room]:
     made.store.close()
 
 
-def mine(room: Room) -> positions.Watched:
+def mine(room: Room) -> positions.WatchedPosition:
     return positions.of(room.store, "telegram", ME.user or "")[0]
 
 
@@ -85,7 +85,7 @@ def test_margin_moves_the_price_by_the_formula(room: Room) -> None:
     room.ask("/watch 1 margin +1k")
     room.ask("/watch btc margin \u2212 1500")
     assert liquidation(room) == pytest.approx(before)
-    assert mine(room).stake.added == 0.0
+    assert mine(room).holding.added == 0.0
 
 
 def test_margin_of_a_coin_margined_contract_is_in_coin(room: Room) -> None:
@@ -201,14 +201,14 @@ def test_added_margin_can_end_what_was_going_on(house: House) -> None:
 
 def test_what_the_job_reads_before_a_change_is_not_written_after_it(house: House) -> None:
     house.ask("/watch btc long 95000 3x")
-    look = house.job._looker.typed
+    look = house.job._reader.typed
 
     def changed_meanwhile(*args):
         found = look(*args)
         house.ask("/watch 1 lines 4")
         return found
 
-    house.job._looker.typed = changed_meanwhile  # type: ignore[method-assign]
+    house.job._reader.typed = changed_meanwhile  # type: ignore[method-assign]
     assert house.turn(at(0.15)) == []
     assert positions.of(house.store, "telegram", USER)[0].lines == (0.04,)
 

@@ -1,64 +1,24 @@
+"""/watch: having a position or an address watched."""
+
 from __future__ import annotations
 
-import asyncio
 import json
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from handlers.answer import answer
 from handlers.channels.channel import Address
-from handlers.command import Asker, Deps, Refused
-from handlers.language.watch import Wish, take_apart
-from handlers.reply import Buttons, Reply, plain_text
+from handlers.command import Asker
+from handlers.reply import Buttons, plain_text
 from storage.engine.database import Store
-from storage.market import points
 from storage.people import destinations, positions
+from tests.handlers.commands.room import ADDRESS, ME, NOW, OTHER, TERMINAL, Room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-NOW = datetime(2026, 11, 22, 12, 0, 30, tzinfo=UTC)
-ADDRESS = "0x" + "aB" * 20
-ME = Asker("telegram", Address("5550123456"), "5550123456")
-OTHER = Asker("telegram", Address("777"), "777")
-TERMINAL = Asker("terminal", Address("screen", kind="terminal"))
-GROUP = Address("-100123", kind="group")
-
-
-class Room:
-    """A store in which BTC stands at 95,000, and a way to ask."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.now = NOW
-        self.refreshed: list[str] = []
-
-    async def refresh(self, asset: str) -> None:
-        self.refreshed.append(asset)
-
-    def mark(self, price: float, asset: str = "BTC", venue: str = "binance") -> None:
-        frame = pd.DataFrame({"mark_price": [price]}, index=pd.DatetimeIndex([self.now], name="at"))
-        points.write(self.store, [points.Points(venue, asset, None, frame)])
-
-    def ask(self, line: str, asker: Asker = ME) -> Reply:
-        return asyncio.run(answer(line, Deps(self.now, asker, self.store, ("BTC", "ETH"), self.refresh)))
-
-    def text(self, line: str, asker: Asker = ME) -> str:
-        return plain_text(self.ask(line, asker).all_blocks())
-
-    def refusal(self, line: str, asker: Asker = ME) -> str:
-        with pytest.raises(Refused) as caught:
-            self.ask(line, asker)
-        said = str(caught.value)
-        assert "\n" not in said
-        assert len(said) < 260
-        return said
 
 
 @pytest.fixture
@@ -67,46 +27,6 @@ def room(tmp_path: Path) -> Iterator[Room]:
     made.mark(95_000.0)
     yield made
     made.store.close()
-
-
-# --- reading ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "wish"),
-    [
-        pytest.param("btc long 95000 25x", Wish("btc long 95000 25x", None, (), None), id="no more than a position"),
-        pytest.param("btc lines 15 8 4 long", Wish("btc long", None, (0.15, 0.08, 0.04), None), id="lines"),
-        pytest.param("btc Lines: 4% 15% 8%", Wish("btc", None, (0.15, 0.08, 0.04), None), id="any order, percent"),
-        pytest.param("btc lines 15/8/4", Wish("btc", None, (0.15, 0.08, 0.04), None), id="slashes"),
-        pytest.param("btc lines 15, 8 and 4 % 25x", Wish("btc 25x", None, (0.15, 0.08, 0.04), None), id="as said"),
-        pytest.param("lines 2.5 95000 25x", Wish("95000 25x", None, (0.025,), None), id="a price ends the lines"),
-        pytest.param("btc line 7", Wish("btc", None, (0.07,), None), id="one line"),
-        pytest.param("btc name my hedge", Wish("btc", None, (), "my hedge"), id="a name"),
-        pytest.param("btc name my hedge lines 9", Wish("btc", None, (0.09,), "my hedge"), id="a name, then lines"),
-        pytest.param(f"{ADDRESS} note whale", Wish("", ADDRESS.lower(), (), "whale"), id="an address"),
-    ],
-)  # fmt: skip
-def test_what_was_typed(text: str, wish: Wish) -> None:
-    found = take_apart(text)
-    assert (found.rest, found.address, found.name) == (wish.rest, wish.address, wish.name)
-    assert found.lines == pytest.approx(wish.lines)
-
-
-@given(st.text(max_size=80) | st.lists(
-    st.sampled_from(["btc", "long", "95000", "25x", "lines", "15", "8%", "name", "x", ADDRESS, "0x1", "99", ",", "/"])
-).map(" ".join))  # fmt: skip
-def test_anything_can_be_typed(text: str) -> None:
-    try:
-        wish = take_apart(text)
-    except Refused as refused:
-        assert "\n" not in str(refused)  # noqa: PT017 - either outcome is right, but only these two
-    else:
-        assert len(wish.lines) <= 3
-        assert bool(wish.address) != bool(wish.rest)
-
-
-# --- /watch -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_position_in_any_order(room: Room) -> None:
@@ -152,10 +72,44 @@ def test_the_chats_own_exchange_is_meant_where_none_is_named(room: Room) -> None
     assert room.ask("/watch btc long 95000 3x").values["venue"] == "okx"
 
 
-def test_a_price_that_is_not_there_is_fetched_and_said(room: Room) -> None:
-    text = room.text("/watch eth long 3000 3x")
-    assert room.refreshed == ["ETH"]
+def test_a_price_that_is_not_there_is_said_and_asked_for_beside_the_answer(room: Room) -> None:
+    reply = room.ask("/watch eth long 3000 3x")
+    text = plain_text(reply.all_blocks())
+    assert reply.outdated == ("ETH",)
     assert "No mark price of ETH is stored yet; it is watched once there is one." in text
+
+
+def test_when_the_price_has_come_the_watch_is_told_anew_and_written_once(room: Room) -> None:
+    reply = room.ask("/watch eth long 3000 3x")
+    room.mark(2_300.0, "ETH")
+    assert reply.again is not None
+    text = plain_text(reply.again(room.deps(ME)).all_blocks())
+    assert text.startswith("Read as: ETH · long · entry 3,000 · 3x · isolated · Binance\nWatching ETH long (1).")
+    assert "from the mark price 2,300" in text
+    assert "It is within 20 % already." in text
+    (watched,) = positions.typed(room.store)
+    assert watched.state.rank == 1, "the answer says so, and no message does"
+    room.ask("/unwatch 1")
+    assert reply.again(room.deps(ME)) == replace(reply, outdated=(), again=None)
+
+
+def test_a_price_that_contradicts_a_watch_is_said_when_it_comes(room: Room) -> None:
+    reply = room.ask("/watch eth long 3000 3x")
+    room.mark(95_000.0, "ETH")
+    assert reply.again is not None
+    assert "Check the entry price; 95k means" in plain_text(reply.again(room.deps(ME)).all_blocks())
+
+
+def test_added_margin_is_added_once_however_often_it_is_said(room: Room) -> None:
+    room.ask("/watch btc long 95000 25x 0.5btc")
+    room.now += timedelta(hours=1)
+    reply = room.ask("/watch 1 margin +500")
+    assert (reply.outdated, reply.values["added_margin"]) == (("BTC",), 500.0)
+    room.mark(96_000.0)
+    assert reply.again is not None
+    anew = reply.again(room.deps(ME))
+    assert (anew.values["added_margin"], anew.values["mark_price"]) == (500.0, 96_000.0)
+    assert positions.typed(room.store)[0].holding.added == 500.0
 
 
 @pytest.mark.parametrize(
@@ -241,67 +195,6 @@ def test_the_terminal_is_private(room: Room) -> None:
     assert "1. BTC long from 95,000, 3x, Binance" in room.text("/positions", TERMINAL)
 
 
-# --- /positions and /unwatch ------------------------------------------------------------------------------------------
-
-
-def test_the_nearest_comes_first_and_the_terms_are_plain(room: Room) -> None:
-    days = pd.date_range(end=NOW.replace(hour=0, minute=0, second=0), periods=40, freq="D", name="at")
-    closes = pd.DataFrame({"close": [100.0 * 1.02**n for n in range(40)]}, index=days - timedelta(days=1))
-    points.write(room.store, [points.Points("binance", "BTC", timedelta(days=1), closes)])
-    room.ask("/watch btc long 95000 3x")
-    room.ask("/watch btc short 95000 10x 0.5btc okx name hedge")
-    room.now += timedelta(minutes=1)
-    room.mark(96_000.0)
-    okx = "liquidation at 104,031.90, 8.37 % away"  # 95,000 x 1.1 / 1.0045
-    far = "liquidation at 63,587.68, 33.8 % away (16.9 typical days)"
-    assert room.text("/positions").split("\n") == [
-        "You watch 2 positions:",
-        f"2. BTC short “hedge” 0.5 BTC from 95,000, 10x, OKX: {okx} (4.2 typical days), −$500",
-        f"1. BTC long from 95,000, 3x, Binance: {far}, +3.2 % of the margin",
-        "Assumed: isolated, no margin added, funding is taken from the margin, where rates are stored.",
-        "mark prices of 22 November 12:01 UTC or later",
-        "More: /positions",
-    ]
-
-
-def test_a_stale_price_gives_no_distance(room: Room) -> None:
-    room.ask("/watch btc long 95000 3x")
-    room.now += timedelta(hours=2)
-    text = room.text("/positions")
-    assert "distance unknown, the last mark price is from 22 November 12:00 UTC" in text
-    assert room.ask("/positions").values["positions"][0]["known"] is False
-
-
-def test_one_asset_of_the_list(room: Room) -> None:
-    room.ask("/watch btc long 95000 3x")
-    room.ask("/watch eth long 3000 3x")
-    assert "You watch 1 position:" in room.text("/positions eth")
-    assert "You watch no position in SOL." in room.text("/positions sol")
-
-
-@pytest.mark.parametrize(
-    ("line", "left"),
-    [
-        pytest.param("/unwatch 2", [1, 3], id="a number"),
-        pytest.param("/unwatch #2", [1, 3], id="a marked number"),
-        pytest.param("/unwatch 1, 3", [2], id="two numbers"),
-        pytest.param("/unwatch eth", [1, 3], id="an asset"),
-        pytest.param("/unwatch BTCUSDT", [2], id="an asset in another spelling"),
-        pytest.param("/unwatch all", [], id="all"),
-        pytest.param("/unwatch 9", [1, 2, 3], id="a number that is not there"),
-        pytest.param("/unwatch doge", [1, 2, 3], id="an asset that is not there"),
-    ],
-)
-def test_unwatch(room: Room, line: str, left: list[int]) -> None:
-    for position in ("btc long 95000 3x", "eth long 3000 3x", "btc short 95000 3x"):
-        room.ask(f"/watch {position}")
-    room.ask(line)
-    assert [each.number for each in positions.of(room.store, "telegram", "5550123456")] == left
-    text = room.text(line)  # Telegram may deliver a command twice
-    assert text.startswith("You watch no")
-    assert [each.number for each in positions.of(room.store, "telegram", "5550123456")] == left
-
-
 def test_answers_are_plain_data_and_their_buttons_work(room: Room) -> None:
     for line in ("/watch btc long 95000 3x", f"/watch {ADDRESS}", "/positions", "/unwatch 1", "/forgetme"):
         reply = room.ask(line)
@@ -310,43 +203,3 @@ def test_answers_are_plain_data_and_their_buttons_work(room: Room) -> None:
         for block in reply.blocks:
             if isinstance(block, Buttons):
                 assert all(len(each.command) < 50 for each in block.buttons)
-
-
-# --- /forgetme --------------------------------------------------------------------------------------------------------
-
-
-def bytes_of(store: Store) -> bytes:
-    return b"".join(path.read_bytes() for path in sorted(store.path.parent.glob(f"{store.path.name}*")))
-
-
-def test_forgetme_leaves_no_byte_and_says_what_went(room: Room) -> None:
-    room.ask("/watch btc long 95000 3x")
-    room.ask(f"/watch {ADDRESS}")
-    room.ask("/sub btc")
-    room.ask("/tz Europe/Berlin")
-    room.ask("/watch btc long 95000 3x", OTHER)
-    assert bytes_of(room.store).count(b"5550123456") > 0
-    text = room.text("/forgetme")
-    assert "Removed: its settings, 1 subscription, 1 watched position, 1 followed address." in text
-    assert "Backups" in text
-    assert bytes_of(room.store).count(b"5550123456") == 0
-    assert len(positions.of(room.store, "telegram", "777")) == 1
-    assert room.text("/forgetme") == "Nothing is stored about this chat."
-    assert bytes_of(room.store).count(b"5550123456") == 0, "asking to be forgotten must not be remembered"
-
-
-def test_in_a_group_its_admins_forget_the_group_alone(room: Room) -> None:
-    room.ask("/watch btc long 95000 3x")
-    room.ask("/sub btc", Asker("telegram", GROUP, ME.user))
-    member = Asker("telegram", GROUP, ME.user, may_change=False)
-    assert "write to me privately" in room.refusal("/forgetme", member)
-    assert "Forgotten" in room.text("/forgetme", Asker("telegram", GROUP, ME.user))
-    assert destinations.find(room.store, "telegram", GROUP.chat) is None
-    assert len(positions.typed(room.store)) == 1
-
-
-def test_nothing_is_opened_to_forget_nothing(tmp_path: Path) -> None:
-    room = Room(Store(tmp_path / "none.db"))
-    assert room.text("/forgetme") == "Nothing is stored about this chat."
-    assert room.text("/positions").startswith("You watch no positions.")
-    assert not room.store.exists

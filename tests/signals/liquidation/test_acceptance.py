@@ -7,14 +7,8 @@ import datetime as dt
 import pytest
 
 from signals.liquidation import LeverageAboveCap, Position, liquidation_price, quote, tiers
-from signals.liquidation.calculators import bankruptcy_inverse, bankruptcy_linear
-from signals.liquidation.funding import (
-    funding_apr_simple,
-    funding_apy_compound,
-    funding_cost,
-    funding_rate_premium_clamp,
-    settlements_between,
-)
+from signals.liquidation.calculators import bankruptcy
+from signals.liquidation.funding import funding_apr, funding_cost, settlements_between
 
 OLD_BYBIT = dt.date(2025, 9, 1)  # the last day on which Bybit took maintenance on the entry value
 TODAY = dt.date(2026, 11, 22)  # a newer table must not move these figures
@@ -111,7 +105,7 @@ def test_venue_with_its_table(venue, said, price):
 def test_a4_says_more_than_a_price():
     said = Position(venue="binance", side="long", entry=95_000, leverage=25, size_usd=820_000)
     found = quote(said, on=TODAY)
-    assert (found.tier, found.rate, found.amount, found.tier_floor, found.tier_cap) == (2, 0.005, 300, 300_000, 800_000)
+    assert (found.tier, found.rate, found.amount) == (2, 0.005, 300)
     assert found.distance == pytest.approx(-0.03554, abs=1e-5)
     assert found.bankruptcy == pytest.approx(91_200)
     assert found.margin == pytest.approx(32_800)
@@ -121,8 +115,9 @@ def test_a4_says_more_than_a_price():
 
 
 def test_bankruptcy_of_a4():
-    assert bankruptcy_linear(side="long", entry=95_000, leverage=25) == pytest.approx(91_200.00, abs=PRICE)
-    assert bankruptcy_inverse(side="long", entry=95_000, leverage=25) == pytest.approx(91_346.15, abs=PRICE)
+    linear = bankruptcy(contract="linear", side="long", entry=95_000, size=1.0, margin=95_000 / 25)
+    inverse = bankruptcy(contract="inverse", side="long", entry=95_000, size=95_000, margin=1 / 25)
+    assert (linear, inverse) == (pytest.approx(91_200.00, abs=PRICE), pytest.approx(91_346.15, abs=PRICE))
 
 
 def test_shown_price_is_rounded_towards_the_entry():
@@ -151,11 +146,7 @@ def test_leverage_above_the_cap_is_refused(venue, said, cap, up_to):
 
 @pytest.mark.parametrize(("hours", "apr"), [(8, 0.1095), (4, 0.219), (1, 0.876)])
 def test_a17_funding_per_year(hours, apr):
-    assert funding_apr_simple(rate=0.0001, interval_h=hours) == pytest.approx(apr, abs=1e-12)
-
-
-def test_a17_compounded():
-    assert funding_apy_compound(rate=0.0001, interval_h=8) == pytest.approx(0.1157, abs=5e-5)
+    assert funding_apr(rate=0.0001, interval_h=hours) == pytest.approx(apr, abs=1e-12)
 
 
 def test_a18_cost_of_a_week():
@@ -165,7 +156,3 @@ def test_a18_cost_of_a_week():
     assert cost.settlements == 21
     assert cost.cash_flow == pytest.approx(-210)
     assert cost.margin_share == pytest.approx(-0.0525)
-
-
-def test_premium_is_clamped():
-    assert funding_rate_premium_clamp(premium=0.01, interest=0.0001) == pytest.approx(0.0095, abs=1e-12)

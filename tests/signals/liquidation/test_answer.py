@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import replace
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from signals.liquidation import (
     Assumption,
@@ -17,13 +20,15 @@ from signals.liquidation import (
     UnknownVenue,
     compare,
     liquidation_price,
+    margin_for,
     quote,
     rule_for,
     shown_price,
     venues_for,
 )
-from signals.liquidation.rules import RULES, Family, Standing
+from signals.liquidation.rules import RULES, Family, RuleStatus
 from signals.liquidation.tables import parse_table
+from tests.examples import examples
 
 LONG = Position(venue="binance", side="long", entry=95_000, leverage=25)
 NUMBERS = {"venue": "binance", "contract": "linear", "side": "long", "entry": 100.0, "size": 1.0}
@@ -160,7 +165,7 @@ def test_deribit_inverse_counts_the_coins_at_the_liquidation():
 def test_contracts_not_value_choose_at_okx():
     """A short grows in value but not in contracts: the tier stays."""
     found = quote(replace(LONG, venue="okx", side="short", size_coins=10))
-    assert (found.tier, found.tier_cap, found.unit) == (1, 1_000, "contracts")
+    assert found.tier == 1
     assert found.tier_cap_notional == pytest.approx(950_000)
 
 
@@ -212,7 +217,7 @@ def test_assumptions_are_said():
 def test_without_a_size_nothing_of_a_size_is_said():
     found = quote(LONG)
     assert (found.size, found.margin, found.notional) == (None, None, None)
-    assert (found.tier, found.tier_cap, found.leverage_cap, found.max_notional) == (1, 300_000, 150, 70_000_000)
+    assert (found.tier, found.leverage_cap, found.max_notional) == (1, 150, 70_000_000)
 
 
 def test_a_partial_table_knows_no_largest_position():
@@ -279,14 +284,70 @@ def test_shown_price(price, tick, side, shown):
 
 
 def test_every_rule_is_a_whole_declaration():
-    assert {r.venue for r in RULES if r.standing is Standing.CURRENT} == {
+    assert {rule.venue for rule in RULES if rule.status is RuleStatus.CURRENT} == {
         "binance", "binance_coinm", "bybit", "okx", "hyperliquid", "deribit", "gate", "bitget", "kucoin",
     }  # fmt: skip
     for rule in RULES:
         assert rule.source
         assert rule_for(rule.venue, rule.contract, rule.valid_from or dt.date(2018, 1, 1)) is rule
-        if rule.standing is Standing.CURRENT:
+        if rule.status is RuleStatus.CURRENT:
             assert rule_for(rule.venue, rule.contract).family is Family.AT_LIQUIDATION, "today's rules are family A"
     assert rule_for("binance", "inverse") is rule_for("binance_coinm", "inverse")
     with pytest.raises(UnknownVenue):
         rule_for("kucoin", "inverse", dt.date(2025, 5, 21))
+
+
+# --- margin for a wanted price ----------------------------------------------------------------------------------------
+
+MARKETS = [
+    ("binance", "linear"),
+    ("binance_coinm", "inverse"),
+    ("bybit", "linear"),
+    ("bybit", "inverse"),
+    ("okx", "linear"),
+    ("hyperliquid", "linear"),
+    ("deribit", "linear"),
+    ("deribit", "inverse"),
+    ("gate", "linear"),
+    ("bitget", "linear"),
+    ("kucoin", "linear"),
+]
+
+
+@pytest.mark.parametrize("market", MARKETS, ids="-".join)
+@examples(40)
+@given(
+    side=st.sampled_from(["long", "short"]),
+    usd=st.floats(100.0, 2e6),
+    leverage=st.floats(2.0, 20.0),
+    away=st.floats(0.001, 0.6),
+)
+def test_with_the_margin_that_is_needed_the_price_is_the_wanted_one(market, side, usd, leverage, away):
+    venue, contract = market
+    said = Position(venue=venue, contract=contract, side=side, entry=95_000, leverage=leverage, size_usd=usd)
+    target = 95_000 * (1 - away if side == "long" else 1 + away)
+    try:
+        need = margin_for(said, target)
+    except LiquidationError:  # above the cap or the known tiers
+        assume(False)
+    assume(need.needed > 0)
+    assert need.add == pytest.approx(need.needed - need.there, rel=1e-9, abs=1e-9)
+    found = quote(replace(said, leverage=None, margin=need.needed)).price
+    assert found == pytest.approx(target, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("more", "target", "says"),
+    [
+        pytest.param({}, 96_000, "a long lies below its entry", id="wrong side"),
+        pytest.param({}, 95_000, "a long lies below its entry", id="at the entry"),
+        pytest.param({}, math.nan, "wanted price", id="nan"),
+        pytest.param({}, 0.0, "wanted price", id="zero"),
+        pytest.param({"size_usd": None}, 90_000, "depends on the size", id="no size"),
+        pytest.param({"leverage": 200.0}, 90_000, "at most 150x", id="above the cap"),
+    ],
+)
+def test_a_wanted_price_that_cannot_be(more, target, says):
+    said = Position(venue="binance", side="long", entry=95_000, leverage=25, size_usd=1e4)
+    with pytest.raises(LiquidationError, match=says):
+        margin_for(replace(said, **more), target)

@@ -1,20 +1,23 @@
-"""Settlements are counted by the second; the rest of the companions where the shared cases say nothing."""
+"""Settlements are counted by the second, and what funding has been is a matter of time and not of count."""
 
 from __future__ import annotations
 
 import datetime as dt
+import math
 
 import pytest
 
-from signals.liquidation import LiquidationError, calculators, liquidation_price
+from signals.liquidation import LiquidationError
 from signals.liquidation.funding import (
+    MONTH_H,
+    PastRate,
     Settlement,
     funding_cost,
-    funding_payment,
     inside,
-    settlement_times,
+    rate_cases,
     settlements_between,
 )
+from signals.units import HOURS_A_YEAR
 
 MIDNIGHT = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
 
@@ -40,9 +43,6 @@ def after(**passed: float) -> dt.datetime:
 )
 def test_settlements(opened, closed, hours, count):
     assert settlements_between(opened, closed, hours) == count
-    times = settlement_times(opened, closed, hours)
-    assert len(times) == count
-    assert all(opened <= at <= closed and at.hour % hours == 0 and at.minute == 0 for at in times)
 
 
 def test_settlements_in_another_time_zone():
@@ -62,14 +62,8 @@ def test_recorded_settlements_inside():
         (lambda: settlements_between(after(hours=1), after(), 8), "closes after it was opened"),
         (lambda: settlements_between(after().replace(tzinfo=None), after(), 8), "need a time zone"),
         (lambda: settlements_between(after(), after(), 0), "interval must be a number above zero"),
-        (lambda: funding_payment(notional=1, rate=float("nan")), "rate must be a finite number"),
-        (lambda: funding_payment(notional=1, rate=0.1, n=-1), "fewer than none"),
-        (lambda: calculators.size_from_risk(risk=1, entry=5, stop=5), "a stop away from the entry"),
-        (lambda: calculators.max_leverage_for_stop(side="long", stop_pct=1.0, mmr=0.004), "lies above zero"),
-        (lambda: calculators.basis(perp=1, spot=0), "spot must be a number above zero"),
-        (lambda: calculators.pnl_linear(side="l", entry=1, exit_price=1, size=1), "long or short"),
-        (lambda: calculators.roe(pnl=1, margin=-1), "margin must be a number above zero"),
-        (lambda: calculators.max_adverse_move(side="long", leverage=2, mmr=40), "mmr is a fraction"),
+        (lambda: funding_cost(side="long", notional=1, rate=math.nan, settlements=1), "rate must be a finite number"),
+        (lambda: funding_cost(side="long", notional=1, rate=0.1, settlements=-1), "fewer than none"),
     ],
     ids=lambda case: case if isinstance(case, str) else "",
 )
@@ -84,42 +78,57 @@ def test_a_short_receives_what_a_long_pays():
     assert long.margin_share is None
 
 
-@pytest.mark.parametrize("side", ["long", "short"])
-def test_stop_leverage_and_adverse_move_are_one_thing(side):
-    leverage = calculators.max_leverage_for_stop(side=side, stop_pct=0.02, mmr=0.004, fee=0.0005)
-    assert calculators.max_adverse_move(side=side, leverage=leverage, mmr=0.004, fee=0.0005) == pytest.approx(0.02)
+# --- what funding has been --------------------------------------------------------------------------------------------
+
+NOW = 500_000
 
 
-@pytest.mark.parametrize(("side", "target"), [("long", 80_000.0), ("short", 110_000.0)])
-def test_margin_for_a_price_gives_that_price(side, target):
-    rates = {"mmr": 0.005, "fee": 0.0005}
-    margin = calculators.margin_for_liq_price(side=side, entry=95_000, size=4, target=target, cum=300, **rates)
-    found = liquidation_price(
-        venue="okx",
-        contract="linear",
-        side=side,
-        entry=95_000,
-        size=4,
-        margin=margin,
-        mmr=0.005,
-        maintenance_amount=300,
-        fee_rate=0.0005,
-    )
-    assert found == pytest.approx(target)
+def settled(*stretches):
+    """(days ago it began, days ago it ended, rate, interval): settlements in ascending order."""
+    hours = [
+        PastRate(NOW - hour, rate, interval)
+        for begun, ended, rate, interval in stretches
+        for hour in range(begun * 24, ended * 24, -interval)
+    ]
+    return sorted(hours, key=lambda each: each.hour)
 
 
-def test_breakeven_exact_really_breaks_even():
-    price = calculators.breakeven_exact(side="short", entry=95_000, fee_open=0.0005, fee_close=0.0002)
-    profit = calculators.pnl_linear(side="short", entry=95_000, exit_price=price, size=2)
-    assert profit == pytest.approx(2 * (95_000 * 0.0005 + price * 0.0002))
+def yearly(rate):
+    return rate * HOURS_A_YEAR
 
 
-def test_bankruptcy_where_there_is_none():
-    said = {"entry": 100.0, "size": 1.0, "margin": 150.0}
-    assert calculators.bankruptcy(contract="linear", side="long", **said) is None
-    assert calculators.bankruptcy(contract="linear", side="short", **said) == 250
-    assert calculators.bankruptcy_inverse(side="short", entry=100, leverage=1) is None
+def test_a_shorter_interval_costs_more_a_year():
+    of_eight, of_one = (rate_cases(settled((60, 0, 0.0001, hours)), NOW).average for hours in (8, 1))
+    assert (yearly(of_eight), yearly(of_one)) == (pytest.approx(0.1095), pytest.approx(0.876))
 
 
-def test_a_long_at_one_times_may_fall_to_zero():
-    assert calculators.max_adverse_move(side="long", leverage=1, mmr=0.004) == 1
+def test_the_dearest_month_is_a_whole_month_of_the_last_year():
+    past = settled((400, 370, 0.01, 8), (300, 270, 0.0005, 8), (100, 70, -0.0003, 8), (70, 0, 0.0001, 8))
+    cases = rate_cases(past, NOW)
+    assert cases.highest == pytest.approx(0.0005 / 8)
+    assert cases.highest_until == pytest.approx(NOW - 270 * 24, abs=8 * 24)
+    assert cases.lowest == pytest.approx(-0.0003 / 8)
+    assert cases.average == pytest.approx(0.0001 / 8)
+    assert cases.days == pytest.approx(130, abs=1)
+
+
+@pytest.mark.parametrize(("days", "known"), [(19, False), (21, True)])
+def test_a_month_is_known_from_two_thirds_on(days, known):
+    assert (rate_cases(settled((days, 0, 0.0001, 8)), NOW).average is not None) == known
+
+
+def test_gaps_are_left_out_and_nan_is_no_rate():
+    past = settled((31, 20, 0.0001, 8), (11, 0, 0.0003, 8))
+    past += [PastRate(NOW, math.nan, 8.0)]
+    cases = rate_cases(past, NOW)
+    assert cases.average == pytest.approx((0.0001 * 10 + 0.0003 * 11) / 21 / 8, rel=0.02)
+
+
+def test_an_interval_that_was_not_recorded_is_the_gap():
+    past = [PastRate(each.hour, each.rate, None) for each in settled((40, 0, 0.0001, 4))]
+    assert rate_cases(past, NOW).average == pytest.approx(0.0001 / 4)
+
+
+def test_nothing_known_is_nothing_said():
+    assert rate_cases([], NOW).average is None
+    assert MONTH_H == 30 * 24

@@ -13,7 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from signals.liquidation import NoTierTable, SizeBeyondTable, UnknownVenue, liquidation_price, quote, tiers
+from signals.liquidation import (
+    NoTierTable,
+    RenewedTables,
+    SizeBeyondTable,
+    UnknownVenue,
+    liquidation_price,
+    quote,
+    tiers,
+)
 from signals.liquidation.position import Position
 from signals.liquidation.tables import _files, day_of, parse_table, symbols
 
@@ -248,3 +256,53 @@ def test_the_function_of_the_house_takes_plain_numbers():
         on=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
     )
     assert price == pytest.approx(91_566.27, abs=0.01)
+
+
+# --- tables from outside ----------------------------------------------------------------------------------------------
+
+
+def renewed(**lines):
+    texts = {
+        f"{name.replace('_', '-')}.csv": "".join(
+            f"# {key}: {value}\n"
+            for key, value in zip(
+                ("venue", "contract", "as_of", "unit", "source"),
+                (*name.split("_", 2)[:2], name.split("_", 2)[2].replace("_", "-"), "quote", "a test"),
+                strict=True,
+            )
+        )
+        + line
+        + "\n"
+        for name, line in lines.items()
+    }
+    return RenewedTables("here", tuple(sorted(texts)), (0,) * len(texts), texts.__getitem__)
+
+
+def test_the_newer_table_wins_wherever_it_stands():
+    newer = renewed(binance_linear_2026_10_05="BTC,USDT,,0.01:0:50:1000")
+    older = renewed(binance_linear_2025_10_05="BTC,USDT,,0.01:0:50:1000")
+    same = renewed(binance_linear_2026_09_29="BTC,USDT,,0.01:0:50:1000")
+    assert tiers("binance", "linear", "BTC", renewed=newer).tiers[0].rate == 0.01
+    assert tiers("binance", "linear", "BTC", renewed=older).tiers[0].rate == 0.004
+    assert tiers("binance", "linear", "BTC", renewed=same).tiers[0].rate == 0.01
+    day = dt.date(2026, 9, 30)
+    assert tiers("binance", "linear", "BTC", on=day, renewed=newer).tiers[0].rate == 0.004
+    assert tiers("binance", "linear", "BTC", on=dt.date(2025, 12, 1), renewed=older).tiers[0].rate == 0.01
+    assert tiers("binance", "linear", "ETH", renewed=newer).as_of == dt.date(2026, 9, 29)
+    assert symbols("binance", "linear", renewed=newer) == (("BTC", "USDT"),)
+
+
+def test_a_newer_table_of_another_quote_hides_nothing():
+    usdc = renewed(binance_linear_2026_10_05="BTC,USDC,,0.01:0:50:1000")
+    assert tiers("binance", "linear", "BTC", renewed=usdc).quote == "USDT"
+    assert tiers("binance", "linear", "BTC", "USDC", renewed=usdc).as_of == dt.date(2026, 10, 5)
+
+
+def test_checked_is_the_last_look():
+    seen = tiers(
+        "gate", "linear", "SOL", renewed=renewed(gate_linear_2026_12_01="SOL,USDT,checked=2026-12-09,0.01:0:50:9")
+    )
+    assert (seen.as_of, seen.checked) == (dt.date(2026, 12, 1), dt.date(2026, 12, 9))
+    assert tiers("binance", "linear", "BTC").checked == dt.date(2026, 9, 29)
+    with pytest.raises(NoTierTable):
+        tiers("gate", "linear", "SOL")

@@ -13,18 +13,17 @@ from signals.liquidation.funding import Settlement
 from signals.liquidation.watching import (
     FARTHER,
     LINES,
+    Holding,
     RateRow,
-    Stake,
-    distance_to,
     from_margin,
     judge,
     levels_of,
     line_of,
     lines_for,
+    lines_within,
     settlements,
     stored_as,
-    typical_day,
-    worth,
+    valuation,
 )
 from signals.metric import RANKS
 
@@ -34,12 +33,12 @@ MINUTE = timedelta(minutes=1)
 HOUR_MS = 3_600_000
 
 
-def stake(**more: object) -> Stake:
+def holding(**more: object) -> Holding:
     about = {
         "asset": "BTC", "venue": "binance", "contract": "linear", "side": "long", "entry": 95_000.0, "leverage": 25.0,
         "begun": BEGUN, "size_coins": 0.5,
     } | more  # fmt: skip
-    return Stake(**about)  # type: ignore[arg-type]
+    return Holding(**about)  # type: ignore[arg-type]
 
 
 def settled(*rates: float, mark: float = 96_000.0, first: datetime = BEGUN) -> list[Settlement]:
@@ -55,28 +54,28 @@ def settled(*rates: float, mark: float = 96_000.0, first: datetime = BEGUN) -> l
 def test_without_funding_it_is_the_price_of_liq(venue: str, side: str, size: dict[str, float | None]) -> None:
     if venue == "bybit" and size["size_coins"] == 30.0:
         pytest.skip("the tiers of Bybit are known up to $2.6m")
-    watched = stake(venue=venue, side=side, leverage=10.0, **size)
+    watched = holding(venue=venue, side=side, leverage=10.0, **size)
     asked = Position(venue=venue, side=side, entry=95_000.0, leverage=10.0, size_coins=size["size_coins"])
-    assert worth(watched, now=NOW).price == pytest.approx(quote(asked).price, rel=1e-12)
+    assert valuation(watched, now=NOW).price == pytest.approx(quote(asked).price, rel=1e-12)
 
 
 def test_funding_moves_the_price_by_what_it_takes() -> None:
     rates = (0.0001, 0.0003, -0.00005, 0.0002)
-    found = worth(stake(), mark=94_000.0, settlements=settled(*rates), now=NOW)
+    found = valuation(holding(), mark=94_000.0, settlements=settled(*rates), now=NOW)
     paid = 0.5 * 96_000.0 * (0.0001 + 0.0003 - 0.00005 + 0.0002)  # what came in at the third pays for the fourth
     margin = 0.5 * 95_000.0 / 25 - paid
     expected = (margin - 0.5 * 95_000.0) / (0.5 * 0.004 - 0.5)  # Binance, first tier: 0.40 %, no amount
     assert found.taken == pytest.approx(paid)
     assert found.price == pytest.approx(expected)
-    assert found.price > worth(stake(), now=NOW).price
+    assert found.price > valuation(holding(), now=NOW).price
     assert found.settled == 4
     assert found.profit == pytest.approx(-500.0)
     assert found.profit_share == pytest.approx(-500.0 / 1_900.0)
 
 
 def test_funding_of_an_inverse_position_is_counted_in_coin() -> None:
-    one = stake(contract="inverse", size_coins=None, size_usd=50_000.0)
-    found = worth(one, settlements=settled(0.001, 0.001, mark=100_000.0), now=NOW)
+    one = holding(contract="inverse", size_coins=None, size_usd=50_000.0)
+    found = valuation(one, settlements=settled(0.001, 0.001, mark=100_000.0), now=NOW)
     assert found.taken == pytest.approx(2 * 50_000 / 100_000 * 0.001)
     margin = 50_000 / 95_000 / 25 - 0.001
     expected = 50_000 * (1 + found.answer.rate) / (margin + found.answer.amount + 50_000 / 95_000)
@@ -86,55 +85,39 @@ def test_funding_of_an_inverse_position_is_counted_in_coin() -> None:
 def test_settlements_before_the_watch_and_after_now_do_not_count() -> None:
     early, late = BEGUN - timedelta(seconds=1), NOW + timedelta(seconds=1)
     rows = [Settlement(early, 95_000.0, 0.01), Settlement(late, 95_000.0, 0.01)]
-    assert worth(stake(), settlements=rows, now=NOW).taken == 0.0
+    assert valuation(holding(), settlements=rows, now=NOW).taken == 0.0
 
 
 def test_no_rates_known_is_not_no_funding() -> None:
-    assert worth(stake(), settlements=None, now=NOW).settled is None
-    assert worth(stake(), settlements=[], now=NOW).settled == 0
+    assert valuation(holding(), settlements=None, now=NOW).settled is None
+    assert valuation(holding(), settlements=[], now=NOW).settled == 0
 
 
 def test_a_margin_that_funding_has_eaten_is_liquidated_beyond_the_entry() -> None:
-    found = worth(stake(leverage=100.0), mark=95_000.0, settlements=settled(0.02), now=NOW)
+    found = valuation(holding(leverage=100.0), mark=95_000.0, settlements=settled(0.02), now=NOW)
     assert found.price > 95_000.0
     assert found.distance < 0
 
 
 def test_a_table_of_another_day() -> None:
     """Bybit's first tier had 0.5 % in the table of January 2025 and has 0.33 % in that of September 2026."""
-    one = stake(venue="bybit")
-    then, now = worth(one, now=NOW, table_of=date(2025, 6, 1)), worth(one, now=NOW)
+    one = holding(venue="bybit")
+    then, now = valuation(one, now=NOW, table_of=date(2025, 6, 1)), valuation(one, now=NOW)
     assert (then.answer.rate, now.answer.rate) == (0.005, 0.0033)
     assert then.price > now.price
 
 
 @pytest.mark.parametrize(
-    ("side", "price", "mark", "expected"),
-    [
-        pytest.param("long", 90.0, 100.0, 0.10, id="long, above it"),
-        pytest.param("short", 110.0, 100.0, 0.10, id="short, below it"),
-        pytest.param("long", 100.0, 100.0, 0.0, id="reached"),
-        pytest.param("long", 101.0, 100.0, -0.01, id="crossed"),
-        pytest.param("long", math.nan, 100.0, math.nan, id="no price"),
-        pytest.param("long", 90.0, math.nan, math.nan, id="no mark"),
-        pytest.param("long", 90.0, 0.0, math.nan, id="a mark of zero is no mark"),
-    ],
-)
-def test_distance(side: str, price: float, mark: float, expected: float) -> None:
-    assert distance_to(price, side=side, mark=mark) == pytest.approx(expected, nan_ok=True)
-
-
-@pytest.mark.parametrize(
     ("flows", "expected"),
     [
-        pytest.param([], (0.0, 0.0), id="nothing"),
-        pytest.param([-1.0, -2.0], (3.0, 0.0), id="paid"),
-        pytest.param([2.0, 1.0], (0.0, 3.0), id="received: it stays in the wallet"),
-        pytest.param([2.0, -3.0], (1.0, 0.0), id="the wallet pays first"),
-        pytest.param([-3.0, 2.0], (3.0, 2.0), id="what comes in later does not return to the margin"),
+        pytest.param([], 0.0, id="nothing"),
+        pytest.param([-1.0, -2.0], 3.0, id="paid"),
+        pytest.param([2.0, 1.0], 0.0, id="received: it stays in the wallet"),
+        pytest.param([2.0, -3.0], 1.0, id="the wallet pays first"),
+        pytest.param([-3.0, 2.0], 3.0, id="what comes in later does not return to the margin"),
     ],
 )
-def test_from_margin(flows: list[float], expected: tuple[float, float]) -> None:
+def test_from_margin(flows: list[float], expected: float) -> None:
     assert from_margin(flows) == pytest.approx(expected)
 
 
@@ -163,6 +146,13 @@ def test_lines_for(distance: float, lines: tuple[float, ...]) -> None:
 def test_the_nearest_line_is_the_critical_one(lines: tuple[float, ...], ranks: tuple[str, ...]) -> None:
     assert tuple(each.rank for each in levels_of(lines)) == ranks
     assert [line_of(lines, rank) for rank in ranks] == sorted(lines, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("distance", "count"), [(0.21, 0), (0.2, 1), (0.11, 1), (0.1, 2), (0.04, 3), (-0.1, 3), (math.nan, 0)]
+)
+def test_lines_within(distance: float, count: int) -> None:
+    assert lines_within((0.2, 0.1, 0.05), distance) == count
 
 
 def walk(lines: tuple[float, ...], distances: list[float]) -> list[tuple[str, str, float]]:
@@ -279,21 +269,6 @@ def paid(at: int, rate: float, interval: float | None = 8.0) -> RateRow:
 def test_settlements(rows: list[RateRow], expected: list[tuple[int, float, float]]) -> None:
     found = settlements(rows, {T0 + 8 * HOUR_MS: 77.0}, otherwise=50.0)
     assert [(round(each.at.timestamp() * 1000) - T0, each.rate, each.mark) for each in found] == expected
-
-
-@pytest.mark.parametrize(
-    ("closes", "expected"),
-    [
-        pytest.param({}, None, id="nothing"),
-        pytest.param(dict.fromkeys(range(20), 100.0), None, id="19 moves are too few"),
-        pytest.param(dict.fromkeys(range(21), 100.0), 0.0, id="20 moves are enough"),
-        pytest.param({n: 100.0 if n % 2 else 102.0 for n in range(31)}, (0.02 + 2 / 102) / 2, id="both directions"),
-        pytest.param({n: 200.0 if n < 10 else 100.0 for n in range(41)}, 0.0, id="older than 30 days does not count"),
-        pytest.param({2 * n: 100.0 for n in range(31)}, None, id="no two days in a row"),
-    ],
-)
-def test_typical_day(closes: dict[int, float], expected: float | None) -> None:
-    assert typical_day(closes) == (expected if expected is None else pytest.approx(expected))
 
 
 @pytest.mark.parametrize(

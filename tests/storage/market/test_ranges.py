@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from signals.liquidation.passed import Span
+from signals.liquidation.moves import PriceRange
 from storage.market import points, ranges
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def mark(store: Store, at: datetime, price: float, *, asset: str = "BTC", venue:
 def test_only_whole_bars_are_evidence(store: Store, opened: datetime, step: timedelta, *, used: bool) -> None:
     bar(store, opened, 50.0, step=step)
     found = ranges.bars(store, "BTC", ("okx",), start=NOON, end=NOON + HOUR)
-    assert found == ("okx", [Span(opened, opened + step, 50.0, 100.0)] if used else [])
+    assert found == ("okx", [PriceRange(opened, opened + step, 50.0, 100.0)] if used else [])
 
 
 def test_the_first_venue_that_has_bars_speaks_alone(store: Store) -> None:
@@ -70,11 +70,11 @@ def test_marks_between_two_looks_without_them(store: Store) -> None:
 
 
 def test_how_well_a_bar_was_seen(store: Store) -> None:
-    hour = Span(NOON, NOON + HOUR, 50.0, 100.0)
+    hour = PriceRange(NOON, NOON + HOUR, 50.0, 100.0)
     assert ranges.marks_within(store, "BTC", "okx", hour) is None
     for minute in (0, 1, 2, 40, 59):
         mark(store, NOON + timedelta(minutes=minute), 100.0 + minute)
-    assert ranges.marks_within(store, "BTC", "okx", hour) == ranges.Marks(100.0, 159.0, 5, 38 * 60.0)
+    assert ranges.marks_within(store, "BTC", "okx", hour) == ranges.MarkRange(100.0, 159.0, 5, 38 * 60.0)
 
 
 # --- the newest mark, and a typical day -------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 
 from signals.liquidation import tiers
 from storage.engine.database import Store, StoreError
-from storage.market import tiers as shelves
+from storage.market import tiers as tier_files
 from storage.people import destinations
 
 if TYPE_CHECKING:
@@ -34,28 +34,28 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def test_without_a_folder_there_is_no_shelf(store: Store) -> None:
-    assert shelves.shelf(store) is None
-    shelves.folder_of(store).mkdir(parents=True)
-    assert shelves.shelf(store) is None
+    assert tier_files.renewed(store) is None
+    tier_files.folder_of(store).mkdir(parents=True)
+    assert tier_files.renewed(store) is None
     assert not store.exists, "looking for tables must not make a database"
 
 
 def test_a_table_written_again_is_read_again(store: Store) -> None:
-    folder = shelves.folder_of(store)
+    folder = tier_files.folder_of(store)
     for second, rate in enumerate((0.01, 0.02)):
-        shelves.write(folder, NAME, text(rate))
+        tier_files.write(folder, NAME, text(rate))
         os.utime(folder / NAME, (second, second))  # two writes within one tick of a coarse file system
-        assert tiers("gate", "linear", "SOL", shelf=shelves.shelf(store)).tiers[0].rate == rate
+        assert tiers("gate", "linear", "SOL", renewed=tier_files.renewed(store)).tiers[0].rate == rate
     assert [each.name for each in folder.iterdir()] == [NAME], "nothing half-written is left"
 
 
 def test_a_folder_that_cannot_be_written_is_said_so(store: Store) -> None:
-    folder = shelves.folder_of(store)
+    folder = tier_files.folder_of(store)
     folder.parent.mkdir(parents=True)
     folder.write_text("a file in its place")
     with pytest.raises(StoreError, match="cannot be written"):
-        shelves.write(folder, NAME, text(0.01))
-    assert shelves.shelf(store) is None
+        tier_files.write(folder, NAME, text(0.01))
+    assert tier_files.renewed(store) is None
 
 
 def test_the_default_exchange_of_a_chat(store: Store) -> None:

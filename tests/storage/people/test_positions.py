@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from signals.alerts.episodes import State, Transition
-from signals.liquidation.watching import Stake
+from signals.liquidation.watching import Holding
 from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
 from storage.people import destinations, forgetting, positions
@@ -30,16 +30,16 @@ def owner(store: Store, user: str = CHAT) -> Owner:
     return Owner("telegram", user, here.id)
 
 
-def stake(entry: float = 95_000.0, **more: object) -> Stake:
+def holding(entry: float = 95_000.0, **more: object) -> Holding:
     about = {"asset": "BTC", "venue": "binance", "contract": "linear", "side": "long", "leverage": 5.0, "begun": NOW}
-    return Stake(entry=entry, **(about | more))  # type: ignore[arg-type]
+    return Holding(entry=entry, **(about | more))  # type: ignore[arg-type]
 
 
 def add(store: Store, of: Owner, entry: float = 95_000.0, **more: object) -> tuple[int, bool]:
-    return positions.add(store, of, stake(entry, **more), name="hedge", lines=(0.1, 0.05), state=State(), at=NOW)
+    return positions.add(store, of, holding(entry, **more), name="hedge", lines=(0.1, 0.05), state=State(), at=NOW)
 
 
-def tell(store: Store, each: positions.Watched, text: str = "secret") -> int:
+def tell(store: Store, each: positions.WatchedPosition, text: str = "secret") -> int:
     """Let a position have an episode with a message, as the job does."""
     with store.write() as connection:
         fired = Transition("fired", NOW, NOW, "critical", {})
@@ -56,14 +56,14 @@ def count(store: Store, table: str) -> int:
 
 def test_a_position_reads_back_as_it_was_written(store: Store) -> None:
     mine = owner(store)
-    written = stake(size_coins=0.5)
+    written = holding(size_coins=0.5)
     state = State(rank=1, told=1, entering=(1, 0), leaving=(0, 0), at=NOW)
     number, new = positions.add(
         store, mine, written, name="hedge", lines=(0.1, 0.05), state=state, at=NOW, table_of=date(2026, 9, 29)
     )
     (each,) = positions.of(store, "telegram", CHAT)
     assert (number, new) == (1, True)
-    assert (each.stake, each.name, each.lines, each.state) == (written, "hedge", (0.1, 0.05), state)
+    assert (each.holding, each.name, each.lines, each.state) == (written, "hedge", (0.1, 0.05), state)
     assert each.table_of == date(2026, 9, 29)
     with store.write() as connection:
         positions.save(connection, later := replace(each, silent=True, table_of=None))
@@ -180,7 +180,7 @@ def test_unfollowing_removes_what_was_seen_there(store: Store) -> None:
     positions.follow(store, mine, ADDRESS, name="whale", lines=(), at=NOW)
     (of,) = positions.followed(store)
     with store.write() as connection:
-        made = positions.hold(connection, of, stake(venue="hyperliquid"), lines=(0.2,), at=NOW)
+        made = positions.hold(connection, of, holding(venue="hyperliquid"), lines=(0.2,), at=NOW)
     assert positions.held(store, of.id) == [made]
     assert positions.typed(store) == []
     tell(store, made)

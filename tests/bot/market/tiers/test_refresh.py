@@ -18,7 +18,7 @@ from bot.market.tiers.rows import TiersRefused, packed, row
 from bot.market.tiers.tables import Key, Reach
 from signals.liquidation import Position, quote, tiers
 from storage.engine.database import Store
-from storage.market import tiers as shelves
+from storage.market import tiers as tier_files
 
 
 def _fake() -> Any:
@@ -50,10 +50,10 @@ class Desk:
         return await refresh(self.store, names, assets, reach)
 
     def table(self, venue: str, contract: str = "linear", asset: str = "BTC", on: Any = None) -> Any:
-        return tiers(venue, contract, asset, None, on, shelves.shelf(self.store))
+        return tiers(venue, contract, asset, None, on, tier_files.renewed(self.store))
 
     def files(self) -> list[str]:
-        folder = shelves.folder_of(self.store)
+        folder = tier_files.folder_of(self.store)
         return sorted(each.name for each in folder.iterdir()) if folder.exists() else []
 
 
@@ -97,7 +97,7 @@ async def test_okx_counts_contracts_of_isolated_margin(desk: Desk) -> None:
     inverse = desk.table("okx", "inverse")
     assert (inverse.unit, inverse.lot) == ("contracts", 100.0)
     said = Position(venue="okx", side="long", entry=95_000, leverage=25, contract="inverse", size_usd=1e5)
-    assert quote(said, shelf=shelves.shelf(desk.store)).tier == 1
+    assert quote(said, renewed=tier_files.renewed(desk.store)).tier == 1
 
 
 async def test_inverse_tiers_are_in_coin(desk: Desk) -> None:
@@ -108,7 +108,7 @@ async def test_inverse_tiers_are_in_coin(desk: Desk) -> None:
         assert (table.unit, table.lot, table.as_of) == ("quote", 1, DAY.date())
     assert (desk.table("bybit", "inverse").tick, desk.table("gate", "inverse").tick) == (0.5, 0.1)
     said = Position(venue="gate", side="short", entry=95_000, leverage=25, contract="inverse", size_coins=200)
-    assert quote(said, shelf=shelves.shelf(desk.store)).amount == 0.75, "200 BTC are in the tier above 150"
+    assert quote(said, renewed=tier_files.renewed(desk.store)).amount == 0.75, "200 BTC are in the tier above 150"
     assert desk.table("binance", asset="BTC-261225").tiers[0].cap == CAPS[0]
     assert desk.table("binance", asset="ETH").quote == "USDT"  # bundled: the loopback lists ETH against USDC
 
@@ -138,7 +138,7 @@ async def test_a_key_asks_the_official_brackets_and_is_never_said(desk: Desk, ca
     assert desk.venues.requests["/fapi/v1/leverageBracket"] == 1
     assert not any("bapi" in path for path in desk.venues.requests)
     assert desk.venues.headers["/fapi/v1/leverageBracket"]["X-MBX-APIKEY"] == "the-key"
-    written = "".join((shelves.folder_of(desk.store) / name).read_text() for name in desk.files())
+    written = "".join((tier_files.folder_of(desk.store) / name).read_text() for name in desk.files())
     everything = "\n".join((*told(renewals), written, repr(desk.key), str(capsys.readouterr())))
     assert "the-key" not in everything
     assert "the-secret" not in everything
@@ -217,11 +217,11 @@ async def test_what_changed_is_said_in_words(desk: Desk) -> None:
 async def test_a_second_asset_joins_the_file_of_the_day(desk: Desk) -> None:
     await desk.renew("binance")
     name = f"binance-linear-{DAY.date()}.csv"
-    lines = (shelves.folder_of(desk.store) / name).read_text().splitlines()
+    lines = (tier_files.folder_of(desk.store) / name).read_text().splitlines()
     assert [line.split(",")[0] for line in lines if not line.startswith("#")] == ["BTC", "BTC-261225", "ETH"]
     (again,) = await desk.renew("binance")
     assert again.count("same") == 4  # with COIN-M
-    assert (shelves.folder_of(desk.store) / name).read_text().splitlines() == lines
+    assert (tier_files.folder_of(desk.store) / name).read_text().splitlines() == lines
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from handlers.command import Refused
-from tests.handlers.commands.test_positions import say, text_of
+from tests.handlers.commands.test_liquidation_price import say, text_of
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,59 @@
+"""What has been read of a command: each value in the field of the command's dataclass that takes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from handlers.command import Refused
+from handlers.language.spelling import shown
+
+if TYPE_CHECKING:
+    from handlers.language.kinds import Field, Kind, Plan
+
+
+class Values:
+    """Values by field, and the words they were read from. command: its name, for the example in an error."""
+
+    def __init__(self, plan: Plan, command: str) -> None:
+        self.plan = plan
+        self.by_field: dict[str, Any] = {}
+        self._command = command
+        self._said: dict[str, str] = {}
+
+    def put(self, kind: Kind, value: Any, text: str, into: Field | None = None) -> None:
+        """Put a value into the first free field of its kind, or into one. Refused where another value stands there."""
+        targets = (into,) if into else self.plan.of(kind)
+        if not targets:
+            self.unknown(text)
+        for target in targets:
+            if target.name not in self.by_field:
+                self.by_field[target.name] = value
+                self._said[target.name] = text
+                return
+            if self.by_field[target.name] == value:
+                return
+        first = self._said[targets[-1].name]
+        raise Refused(
+            f"I read both {shown(first)} and {shown(text)} as the {targets[-1].label}. Type only one, {self.example()}."
+        )
+
+    def free(self, *kinds: Kind) -> list[Field]:
+        """Return the fields of these kinds that have no value yet."""
+        return [field for kind in kinds for field in self.plan.of(kind) if field.name not in self.by_field]
+
+    def unknown(self, text: str) -> NoReturn:
+        """Refuse a word that is nothing this command can take."""
+        raise Refused(f"I do not understand “{shown(text)}”. Type it {self.example()}.")
+
+    def example(self) -> str:
+        """Say what to type, for the end of a refusal."""
+        from handlers.command import commands  # noqa: PLC0415 - walks all commands, for an error only
+
+        known = commands().get(self._command)
+        return f"like {known.example}" if known else f"another way (/help {self._command})"
+
+    def check(self) -> None:
+        """Refuse where a required value is missing."""
+        for field in self.plan.fields:
+            if field.required and field.name not in self.by_field:
+                raise Refused(f"The {field.label} is missing. Type it {self.example()}.")

@@ -1,0 +1,314 @@
+"""How events of watched positions and followed addresses are told: words made when they are sent, in a chat's zone.
+
+`blocks_of` has one function for each kind of event.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from functools import singledispatch
+from typing import TYPE_CHECKING, Final
+
+from handlers.reply import Block, Button, Buttons, Line
+from handlers.words import wording
+from handlers.words.liquidation import exchange
+from handlers.words.positions import (
+    assumed,
+    far,
+    in_doubt,
+    lines_said,
+    liquidation,
+    market,
+    money,
+    opened,
+    profit,
+    stamp,
+    title,
+    typical,
+    whose,
+)
+from signals.liquidation.events import (
+    CameNear,
+    FirstLook,
+    HolderBack,
+    HolderSilent,
+    HoldingsChanged,
+    LineCrossed,
+    LinesLeft,
+    Liquidated,
+    MayBeLiquidated,
+    PriceBack,
+    PriceSilent,
+    TableMoved,
+)
+from signals.liquidation.moves import distance_to
+from signals.liquidation.watching import FARTHER, line_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from signals.liquidation.events import PastPrice, PositionEvent, PositionNow
+
+Blocks = tuple[Block, ...]
+
+_DAY: Final = timedelta(days=1)
+_MOST_SAID: Final = 8
+_RANKS: Final = {"notice": "a notice", "warning": "a warning", "critical": "critical"}
+
+
+@singledispatch
+def blocks_of(event: PositionEvent, zone: str) -> Blocks:  # noqa: ARG001 - the signature of every one
+    """Tell an event as a message for a chat whose times are those of `zone`."""
+    raise TypeError(f"no words for {event!r}")
+
+
+def reply_of(event: LinesLeft | CameNear) -> str:
+    """Say the end of an episode in one line: it answers the message that told of it."""
+    position = event.position
+    name = title(position, position.holder)
+    if isinstance(event, CameNear):
+        came, here = far(event.past.worst.distance), far(position.distance)
+        return f"{name} came within {came} of its liquidation price and is clear again: {here} away."
+    if not position.liquidation > 0.0:
+        return f"{name} has no liquidation price any more: its margin covers every price."
+    return f"{name} is {far(position.distance)} from its liquidation price again, outside its lines."
+
+
+# --- where a position stands ------------------------------------------------------------------------------------------
+
+
+@blocks_of.register
+def _(event: LineCrossed, zone: str) -> Blocks:
+    position, lines = event.position, event.position.lines
+    what = f"{title(position, position.holder)} is {far(position.distance)} from its liquidation price."
+    line = line_of(lines, event.rank)
+    nearer = [other for other in lines if other < line]
+    nearer_said = f" Nearer lines: {lines_said(nearer)}." if nearer else ""
+    clear = lines_said([max(lines) * FARTHER])
+    doubt = in_doubt(position, zone)
+    return (
+        Line(f"Now {_RANKS[event.rank]}: {what}" if event.escalated else what, "headline"),
+        Line(_where(position)),
+        Line(f"Opened {opened(position.holding)}; unrealised {profit(position)}."),
+        *_funding(position),
+        Line(f"Its line of {lines_said([line])} is crossed; all clear above {clear}.{nearer_said}", "caveat"),
+        Line(stamp(position, zone), "stamp"),
+        *([Line(doubt, "caveat")] if doubt else []),
+    )
+
+
+@blocks_of.register
+def _(event: LinesLeft, zone: str) -> Blocks:
+    position = event.position
+    name, lasted = title(position, position.holder), wording.duration(event.lasted)
+    return (
+        Line(f"{name}: over after {lasted}, outside its lines again.", "headline"),
+        Line(_where(position) if position.liquidation > 0.0 else reply_of(event)),
+        Line(stamp(position, zone), "stamp"),
+    )
+
+
+@blocks_of.register
+def _(event: Liquidated, zone: str) -> Blocks:
+    position = event.position
+    at = wording.clock(position.mark_at, zone, dated=True)
+    return (
+        Line(f"{title(position)} would have been liquidated at {liquidation(position)} by the mark price.", "headline"),
+        Line(
+            f"The mark price of {market(position)} was {wording.price(position.mark)} at {at}. "
+            "The watch of this position ends here."
+        ),
+        Line(f"This is computed, not read from an account. {assumed(position)}", "caveat"),
+        Line(stamp(position, zone), "stamp"),
+    )
+
+
+@blocks_of.register
+def _(event: TableMoved, zone: str) -> Blocks:
+    position = event.position
+    before = wording.price(event.before)
+    old, new = wording.day(event.table_before), wording.day(position.table_as_of)
+    return (
+        Line(f"{title(position)}: liquidation now at {liquidation(position)}, before at {before}.", "headline"),
+        Line(
+            f"{exchange(position.holding.venue)} has a new tier table: that of {old} gave the old price, that of {new} "
+            "gives the new one. Nothing else about the position has changed."
+        ),
+        Line(stamp(position, zone), "stamp"),
+    )
+
+
+@blocks_of.register
+def _(event: PriceSilent, zone: str) -> Blocks:
+    asset, positions = event.asset, event.positions
+    first = positions[0]
+    last = "No mark price of it is stored."
+    if first.mark_at is not None:
+        last = f"The last one is from {wording.clock(first.mark_at, zone, dated=True)} ({market(first)})."
+    several = len(positions) > 1
+    numbers = wording.listing([str(position.number) for position in positions])
+    yours = f"your position{'s' if several else ''} {numbers} {'are' if several else 'is'} not watched"
+    return (
+        Line(f"{asset}: no fresh mark price, so {yours}.", "headline"),
+        Line(f"{last} You are told when it is back."),
+    )
+
+
+@blocks_of.register
+def _(event: PriceBack, zone: str) -> Blocks:  # noqa: ARG001 - as above
+    away = [f"{title(position)} {far(position.distance)}" for position in event.positions]
+    mark = wording.price(event.positions[0].mark)
+    return (
+        Line(f"{event.asset}: the mark price is back, {mark}.", "headline"),
+        Line(f"From liquidation: {wording.listing(away)}."),
+    )
+
+
+def _where(position: PositionNow) -> str:
+    days = typical(position)
+    away = f"{far(position.distance)} away{f', {days}' if days else ''}"
+    return f"Mark price {wording.price(position.mark)}, liquidation at {liquidation(position)}: {away}."
+
+
+def _funding(position: PositionNow) -> Blocks:
+    """Say what funding has done to the margin since the watch began; nothing where it has done nothing."""
+    holding = position.holding
+    if position.priced != "computed":
+        return ()
+    if position.settled is None:
+        rates = f"no rates of {exchange(holding.venue)} for this contract are stored"
+        return (Line(f"Funding is not counted: {rates}."),)
+    if not position.taken > 0.0:
+        return ()
+    share = wording.share(position.taken / holding.margin * 100, 1)
+    amount = f"{money(position.taken, holding)}, " if holding.sized else ""
+    times = wording.count(position.settled, "payment")
+    since = wording.day(holding.begun, year=False)
+    return (Line(f"Funding since {since}, {times}: {amount}{share} of the margin, counted as taken from it."),)
+
+
+# --- what a position went through while nobody looked -----------------------------------------------------------------
+
+
+@blocks_of.register
+def _(event: MayBeLiquidated, zone: str) -> Blocks:  # with what its owner may say to it
+    position, past = event.position, event.past
+    number = position.number
+    then = past.worst.liquidation
+    unmoved = math.isclose(then, position.liquidation, rel_tol=1e-9)  # then it is said as the venue would show it
+    at = liquidation(position) if unmoved else wording.price(then)
+    side = "below" if position.holding.side == "long" else "above"
+    earlier = past.worst.span.start != position.mark_at or not past.by_mark
+    here = f" Mark price now {wording.price(position.mark)}." if position.known and earlier else ""
+    return (
+        Line(f"{title(position)} may have been liquidated: check your exchange.", "headline"),
+        Line(f"{_price_then(position, past, zone)}, {side} its liquidation price {at}.{here}"),
+        Line(_evidence(position, past)),
+        Line(f"It stays watched until you say. Still open: /watch {number} keep. Gone: /unwatch {number}."),
+        Line(f"The liquidation price is computed, not read from an account. {assumed(position)}", "caveat"),
+        Line(stamp(position, zone), "stamp"),
+        Buttons((Button("Still open", f"/watch {number} keep"), Button("Gone", f"/unwatch {number}"))),
+    )
+
+
+@blocks_of.register
+def _(event: CameNear, zone: str) -> Blocks:
+    position, past = event.position, event.past
+    came, here = far(past.worst.distance), far(position.distance)
+    head = f"{title(position)} came within {came} of its liquidation price; it is {here} away now."
+    clear = f"All clear above {lines_said([max(position.lines) * FARTHER])}."
+    return (
+        Line(reply_of(event) if event.went else head, "headline"),
+        Line(f"{_price_then(position, past, zone)}. {_price_now(position)}"),
+        Line(_evidence(position, past), "caveat"),
+        *([] if event.went else [Line(clear, "caveat")]),
+        Line(stamp(position, zone), "stamp"),
+    )
+
+
+def _price_now(position: PositionNow) -> str:
+    days = typical(position)
+    mark = wording.price(position.mark)
+    return f"Mark price now {mark}, liquidation at {liquidation(position)}{f': {days} away' if days else ''}."
+
+
+def _price_then(position: PositionNow, past: PastPrice, zone: str) -> str:
+    """Say where the price was, and when as far as that is known."""
+    holding, span = position.holding, past.worst.span
+    price, venue = wording.price(past.worst.price), exchange(past.venue)
+    first = wording.clock(span.start, zone, dated=True)
+    if past.by_mark:
+        return f"The mark price of {holding.asset} on {venue} was {price} on {first}"
+    down = "down" if holding.side == "long" else "up"
+    between = f"between {first.rsplit(' ', 1)[0]} and {wording.clock(span.end, zone)}"
+    if span.end - span.start >= _DAY:
+        between = f"on {wording.day(span.start)}"
+    return f"{holding.asset} traded {down} to {price} on {venue} {between}"
+
+
+def _evidence(position: PositionNow, past: PastPrice) -> str:
+    """Say what the price that was seen proves, and what was seen of the one that decides."""
+    if past.by_mark:
+        if position.own_mark:
+            return "The mark price decides."
+        venue = exchange(position.holding.venue)
+        return f"A sign, not proof: {venue}'s own mark price of this contract decides, and none is stored here."
+    if past.marks is None:
+        return "Trades are a sign, not proof: the mark price decides, and none was seen then."
+    side = position.holding.side
+    nearest = past.marks.low if side == "long" else past.marks.high
+    away = far(distance_to(past.worst.liquidation, side=side, mark=nearest))
+    seen = "the mark price, which decides, came no nearer than" if past.well_seen else "the mark price seen was at"
+    gap = "" if past.well_seen else ", but not all of that time was seen"
+    return f"Trades are a sign, not proof: {seen} {wording.price(nearest)} ({away} away){gap}."
+
+
+# --- addresses --------------------------------------------------------------------------------------------------------
+
+
+@blocks_of.register
+def _(event: FirstLook, zone: str) -> Blocks:  # noqa: ARG001 - as above
+    name = whose(event.holder)
+    if not event.positions:
+        return (Line(f"{name} holds no open positions. You are told when it opens one.", "headline"),)
+    count = wording.count(len(event.positions), "open position")
+    return Line(f"{name} holds {count}:", "headline"), *_few([_held(position) for position in event.positions])
+
+
+@blocks_of.register
+def _(event: HoldingsChanged, zone: str) -> Blocks:  # noqa: ARG001 - as above
+    name = whose(event.holder)
+    lines = [f"Opened {_held(position)}" for position in event.opened]
+    lines += [f"Closed {holding.asset} {holding.side}, was {opened(holding)}." for holding in event.closed]
+    if len(lines) == 1:
+        return (Line(f"{name}: {lines[0][:1].lower()}{lines[0][1:]}", "headline"),)
+    return Line(f"{name} has changed its positions:", "headline"), *_few(lines)
+
+
+@blocks_of.register
+def _(event: HolderSilent, zone: str) -> Blocks:
+    names = wording.listing([whose(holder) for holder in event.holders])
+    clock = wording.clock(event.since, zone, dated=True)
+    return (
+        Line(f"No answer about {names} since {clock}, so nothing there is watched.", "headline"),
+        Line(f"{event.reason} You are told when it answers again."),
+    )
+
+
+@blocks_of.register
+def _(event: HolderBack, zone: str) -> Blocks:  # noqa: ARG001 - as above
+    return (Line(f"{whose(event.holder)} is followed again: Hyperliquid answers.", "headline"),)
+
+
+def _held(position: PositionNow) -> str:
+    head = f"{position.holding.asset} {position.holding.side} {opened(position.holding)}"
+    if not position.liquidation > 0.0:
+        return f"{head}: no liquidation price."
+    return f"{head}: liquidation at {wording.price(position.liquidation)}, {far(position.distance)} away."
+
+
+def _few(lines: Sequence[str]) -> Blocks:
+    more = len(lines) - _MOST_SAID
+    said = [Line(f"– {line}") for line in lines[:_MOST_SAID]]
+    return (*said, Line(f"and {more} more, see /positions")) if more > 0 else tuple(said)

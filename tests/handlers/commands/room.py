@@ -1,0 +1,59 @@
+"""A store in which BTC stands at 95,000, and people who ask about their positions."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from handlers.answer import answer
+from handlers.channels.channel import Address
+from handlers.command import Asker, Deps, Refused
+from handlers.reply import Reply, plain_text
+from storage.market import points
+
+if TYPE_CHECKING:
+    from storage.engine.database import Store
+
+NOW = datetime(2026, 11, 22, 12, 0, 30, tzinfo=UTC)
+ADDRESS = "0x" + "aB" * 20
+ME = Asker("telegram", Address("5550123456"), "5550123456")
+OTHER = Asker("telegram", Address("777"), "777")
+TERMINAL = Asker("terminal", Address("screen", kind="terminal"))
+GROUP = Address("-100123", kind="group")
+
+
+class Room:
+    """A store in which BTC stands at 95,000, and a way to ask."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.now = NOW
+        self.refreshed: list[str] = []
+
+    async def refresh(self, asset: str) -> None:
+        self.refreshed.append(asset)
+
+    def mark(self, price: float, asset: str = "BTC", venue: str = "binance") -> None:
+        frame = pd.DataFrame({"mark_price": [price]}, index=pd.DatetimeIndex([self.now], name="at"))
+        points.write(self.store, [points.Points(venue, asset, None, frame)])
+
+    def deps(self, asker: Asker) -> Deps:
+        return Deps(self.now, asker, self.store, ("BTC", "ETH"), self.refresh)
+
+    def ask(self, line: str, asker: Asker = ME) -> Reply:
+        return asyncio.run(answer(line, self.deps(asker)))
+
+    def text(self, line: str, asker: Asker = ME) -> str:
+        return plain_text(self.ask(line, asker).all_blocks())
+
+    def refusal(self, line: str, asker: Asker = ME) -> str:
+        with pytest.raises(Refused) as caught:
+            self.ask(line, asker)
+        said = str(caught.value)
+        assert "\n" not in said
+        assert len(said) < 260
+        return said

@@ -78,10 +78,14 @@ SPOKEN: Final = {
 
 # --- coins by the thousand --------------------------------------------------------------------------------------------
 
-# Coins that venues list by the thousand or million: `kpepe` and `1000pepe` are these, KAVA and `1000doge` are not.
-_THOUSANDS: Final = "BONK BTT CAT CHEEMS COQ DOGS ELON FLOKI LUNC NEIRO NEIROCTO PEPE RATS SHIB TURBO WEN WHY X XEC XEN"
-_MILLIONS: Final = "AIDOGE BABYDOGE BOB LADYS MOG PEIPEI QUBIC SATS STARL"
-PACKED: Final = frozenset(f"{_THOUSANDS} {_MILLIONS}".split())
+# Coins that venues list by the thousand or more, by how many: `kpepe` and `1000pepe` are these, KAVA and `1000doge` are
+# not. Only text needs the list: what a venue lists as 1000NEW is a thousand of NEW.
+_THOUSANDS: Final = "BONK BTT CAT CHEEMS COQ DOGS FLOKI LUNC NEIRO NEIROCTO PEPE RATS SATS SHIB TURBO WEN WHY X XEC XEN"
+PACKED: Final = {
+    1_000: frozenset(_THOUSANDS.split()),
+    10_000: frozenset({"COQ", "ELON", "LADYS", "QUBIC", "SATS", "STARL", "WEN"}),
+    1_000_000: frozenset({"AIDOGE", "BABYDOGE", "BOB", "MOG", "PEIPEI"}),
+}
 _PACKS: Final = (1_000, 1_000_000, 10_000, 100_000)  # as often as they are met
 _PREFIX: Final = re.compile(r"(1000000|100000|10000|1000|1M)(?=[^\W\d_])(.+)", re.DOTALL)
 _SUFFIX: Final = re.compile(r"([^\W\d_]{2,})(1000000|100000|10000|1000|1M)")
@@ -110,7 +114,7 @@ def _unpacked(name: str) -> tuple[str, int]:
     upper = name.upper()
     if found := _PREFIX.fullmatch(upper):
         return found[2], _times(found[1])
-    if _THOUSAND.fullmatch(name) or (upper[0] == "K" and upper[1:] in PACKED):
+    if _THOUSAND.fullmatch(name) or (upper[0] == "K" and upper[1:] in PACKED[1_000]):
         return upper[1:], 1_000
     if found := _SUFFIX.fullmatch(upper):
         return found[1], _times(found[2])
@@ -145,6 +149,8 @@ def listed_as(asset: str, multiplier: int = 1) -> tuple[tuple[str, int], ...]:
 
 # Dollars of one kind or another; what is quoted in one of the coins is settled in it.
 DOLLARS: Final = ("USDT", "USDC", "FDUSD", "BUSD", "USDE", "USD1", "TUSD", "U", "USD")
+_OTHERS: Final = "AUD BNB BRL BTC DAI ETH EUR GBP JPY KRW LTC SOL TRY XBT"
+CURRENCIES: Final = frozenset((*DOLLARS, *_OTHERS.split()))
 _QUOTES: Final = "USDT|USDC|FDUSD|BUSD|USDE|USD1|USD"  # in one word with any coin: XBTUSD is no XB in TUSD
 _MAJORS: Final = "ADA|BCH|BNB|BSV|BTC|DOGE|DOT|EOS|ETH|LINK|LTC|SOL|TRX|XBT|XRP"  # crosses of these are one word
 # Coins whose own name ends like a quote
@@ -231,6 +237,13 @@ def followed(text: str) -> Instrument:
     UnreadableSymbol for anything else that a symbol may name: one in USDC or in coins, a dated one, an option.
     """
     read = instrument(text)
+    if why := not_followed(read):
+        raise UnreadableSymbol(text, why, read.asset)
+    return read
+
+
+def not_followed(read: Instrument) -> str:
+    """Say why figures of an instrument are not those of its asset, as the rest of a sentence; "" where they are."""
     why = ""
     if read.kind in ("future", "option"):
         why = "is a dated contract, and those are not followed"
@@ -242,9 +255,7 @@ def followed(text: str) -> Instrument:
         why = "is coin-margined, and figures are kept by asset, from its main perpetual"
     elif read.quote not in (None, "USDT", "USD"):
         why = "is not the main perpetual of its asset, from which figures are kept"
-    if why:
-        raise UnreadableSymbol(text, why, read.asset)
-    return read
+    return why
 
 
 def assets_of(texts: Iterable[str]) -> list[str]:
@@ -353,7 +364,7 @@ class _Reading:
         first, *second = self.parts
         if second:
             quote = second[0].upper()
-            if not _NAME.fullmatch(quote):
+            if quote not in CURRENCIES:
                 raise UnreadableSymbol(self.text, "is quoted in what is no currency")
             return first, quote
         upper = first.upper()

@@ -19,20 +19,22 @@ class Venue:
 
     id: the word stored with each value. title: as people write it. margins: how its perpetuals are margined, that of
     its main ones first; none for a provider of other figures. credit: how a provider asks to be named where its
-    figures are shown; "" for the title. Their order is that in which they speak where one has to speak for several.
+    figures are shown; "" for the title. inverse: the venue under which the same exchange's coin-margined contracts are
+    kept; "" for itself. Their order is that in which they speak where one has to speak for several.
     """
 
     id: str
     title: str
     margins: tuple[str, ...] = ()
     credit: str = ""
+    inverse: str = ""
 
 
 _LINEAR: Final = ("linear",)
 _BOTH: Final = ("linear", "inverse")
 _ALL: Final = (
     Venue("all", "all venues together"),
-    Venue("binance", "Binance", _LINEAR),
+    Venue("binance", "Binance", _LINEAR, inverse="binance_coinm"),
     Venue("bybit", "Bybit", _BOTH),
     Venue("okx", "OKX", _BOTH),
     Venue("hyperliquid", "Hyperliquid", _LINEAR),

@@ -227,7 +227,11 @@ def test_what_cannot_be_followed_says_why(text: str, why: str) -> None:
 
 # --- properties -------------------------------------------------------------------------------------------------------
 
-NAMES = st.text(alphabet="ABKSM10", min_size=1, max_size=9) | st.sampled_from(sorted(PACKED)) | st.text(max_size=12)
+NAMES = (
+    st.text(alphabet="ABKSM10", min_size=1, max_size=9)
+    | st.sampled_from(sorted(frozenset().union(*PACKED.values())))
+    | st.text(max_size=12)
+)
 BASES = st.tuples(st.sampled_from(["", "1000", "10000", "1000000", "1M", "k", "K"]), NAMES).map("".join)
 
 

@@ -203,9 +203,7 @@ BAD_FUNDING = [
     pytest.param(funding(START, ""), "entry 2: fundingRate is not a number: ''", id="empty rate"),
     pytest.param(funding(START, "nan"), "entry 2: fundingRate is not a finite number", id="NaN"),
     pytest.param(funding(MIDNIGHT + 3 * DAY), "entry 2: time is in the future", id="future"),
-    pytest.param(
-        funding(START, symbol="ETHBTC"), "entry 2: ETHBTC is quoted in BTC; only what is", id="pair"
-    ),
+    pytest.param(funding(START, symbol="ETHBTC"), "entry 2: ETHBTC is quoted in BTC; only what is", id="pair"),
     pytest.param(funding(START, symbol="BTCUSDC"), "entry 2: BTCUSDC beside BTCUSDT: two contracts", id="USDC"),
     pytest.param(funding(START - HOUR, "0.5"), "entry 2: an earlier entry gives another rate", id="twice"),
 ]

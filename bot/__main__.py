@@ -60,10 +60,10 @@ def run(
         Path | None, typer.Option("--tape", help="Play what was recorded in this folder, and ask nobody.")
     ] = None,
 ) -> None:
-    """Run the bot: Telegram if a token is set, else in this terminal."""
-    from bot.cli import commands
+    """Run the bot: in each channel that is set up, or else right here."""
+    from bot.cli import run
 
-    commands.run(config, db, record, tape)
+    run.run(config, db, record, tape)
 
 
 @app.command()
@@ -73,9 +73,9 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Replay the bundled winter 2025-26 through the whole pipeline, then take commands."""
-    from bot.cli import commands
+    from bot.cli import demo
 
-    commands.demo(db, prompt=not no_input, as_json=as_json)
+    demo.demo(db, prompt=not no_input, as_json=as_json)
 
 
 @app.command()
@@ -85,7 +85,7 @@ def say(
     db: Db = None,
     as_json: Json = False,
 ) -> None:
-    """Answer one command in the terminal; exit 0, or 2 with the error text."""
+    """Answer one command right here; exit 0, or 2 with the error text."""
     from bot.cli import say
 
     sys.exit(say.say(text, config, db, as_json=as_json))
@@ -102,9 +102,9 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Store history from files. Importing twice changes nothing; bad lines are named and the rest is kept."""
-    from bot.cli import commands
+    from bot.cli import import_
 
-    commands.import_files(files, asset, config, db, as_json=as_json)
+    import_.import_files(files, asset, config, db, as_json=as_json)
 
 
 @app.command()
@@ -123,9 +123,9 @@ def export(
     db: Db = None,
 ) -> None:
     """Write stored history into a file that `import` reads again, or Parquet."""
-    from bot.archive import exporting
+    from bot.cli import export
 
-    exporting.export(file, asset, names, start, end, bars, config, db)
+    export.export(file, asset, names, start, end, bars, config, db)
 
 
 @app.command()
@@ -154,9 +154,9 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Judge stored history: what perpulse would have said."""
-    from bot.cli import commands
+    from bot.cli import replay
 
-    commands.replay(start, end, asset, config, db, as_json=as_json)
+    replay.replay(start, end, asset, config, db, as_json=as_json)
 
 
 @tiers_app.command("refresh")
@@ -189,40 +189,40 @@ def tiers_show(
 @app.command("check-config")
 def check_config(config: ConfigFile = None) -> None:
     """Read the configuration and say what is wrong with it, or what it amounts to."""
-    from bot.cli import commands
+    from bot.cli import check_config
 
-    commands.check_config(config)
+    check_config.check_config(config)
 
 
 @app.command()
 def init(path: Annotated[Path, typer.Argument(help="Where to write it.")] = DEFAULT_CONFIG) -> None:
     """Write a config.toml to start from; an existing one is left alone."""
-    from bot.cli import commands
+    from bot.cli import init
 
-    commands.init(path)
+    init.init(path)
 
 
 @app.command()
 def doctor(config: ConfigFile = None, db: Db = None) -> None:
-    """Check everything perpulse needs: Python, libraries, database, sources, Telegram token."""
-    from bot.cli import commands
+    """Check everything perpulse needs: Python, libraries, database, sources, channels."""
+    from bot.cli import doctor
 
-    commands.doctor(config, db)
+    doctor.doctor(config, db)
 
 
 @app.command()
 def status(config: ConfigFile = None, db: Db = None, as_json: Json = False) -> None:
     """Say what is stored, how old it is, and how each source does."""
-    from bot.cli import say
+    from bot.cli import status
 
-    sys.exit(say.say("/status", config, db, as_json=as_json))
+    sys.exit(status.status(config, db, as_json=as_json))
 
 
 def main() -> None:
     """Run the command line: `perpulse`, or `python -m bot`."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that knows no minus sign shall not cost the answer
+            stream.reconfigure(errors="replace")  # a screen that knows no minus sign shall not cost the answer
     try:
         try:
             app(prog_name="perpulse")

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import random
 import signal
-import sys
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
@@ -15,8 +14,8 @@ import structlog
 
 from bot.archive.backfill import Backfill
 from bot.archive.gaps import Closing
-from bot.cli.prompt import SCREEN, Screen
 from bot.clock import Clock, SystemClock
+from bot.delivery import here
 from bot.delivery.dispatcher import Sender
 from bot.engine import housekeeping
 from bot.engine.addresses import Following
@@ -32,9 +31,11 @@ from bot.market.streams.dialects import DIALECTS
 from bot.market.streams.liquidations import LiquidationStreams
 from bot.schedule import TICK_EVERY, keep_the_loop_free, schedule
 from handlers.answer import answer_blocks, logged
+from handlers.channels.channel import Outside
+from handlers.channels.local import LocalChannel, local
 from handlers.charts.pictures import Pictures
-from handlers.charts.process import Draughtsman
-from handlers.command import Deps
+from handlers.charts.process import ChartRenderer
+from handlers.command import Asking, Deps
 from storage.alerts import outbox
 from storage.engine.database import Store, StoreError
 from storage.market import coverage, points, source_state
@@ -42,22 +43,21 @@ from storage.people import destinations
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
-    from datetime import datetime
 
     from bot.config import Config
     from bot.market.breaker import State
     from bot.market.source import Source
     from bot.tape import Edge
+    from handlers.answer import Answer
     from handlers.channels.channel import Channel
-    from handlers.channels.telegram.channel import Telegram
     from handlers.command import Asker
-    from handlers.reply import Block
 
 log = structlog.get_logger(__name__)
 
 LAST_MESSAGES = timedelta(seconds=2)  # how long what is in flight may take when the program is told to stop
 _MIDDLING = 0.5  # the jitter of a recorded run
 SENDING_AGAIN = timedelta(seconds=5)
+ASKING = timedelta(seconds=2)  # how long an answer waits for news; what comes later is in the next one
 HISTORY_EVERY = timedelta(hours=6)  # the archive publishes yesterday at about 07:46; what is known costs no request
 
 
@@ -71,9 +71,8 @@ class App:
     market: Market
     ticker: Ticker
     sender: Sender
-    draughtsman: Draughtsman
-    screen: Screen | None
-    telegram: Telegram | None
+    renderer: ChartRenderer
+    channels: Sequence[Channel]
     positions: Positions
     following: Following
     streams: LiquidationStreams | None = None
@@ -81,11 +80,27 @@ class App:
     closing: Closing | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _asked: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
-    async def answer(self, text: str, asker: Asker) -> tuple[Block, ...]:
+    async def answer(self, text: str, asker: Asker) -> Answer:
         """Answer a command line from a channel; never raises."""
-        deps = Deps(self.clock.now(), asker, self.store, self.config.assets, self.ticker.refresh)
+        deps = Deps(self.clock.now(), asker, self.store, self.config.assets, self.asking, clock=self.clock.now)
         return await answer_blocks(text, deps, on_error=logged)
+
+    def asking(self, asset: str) -> Asking | None:
+        """Ask the venues for one asset beside everything else; whoever waits for it does so for two seconds."""
+        task = self._asked.get(asset)
+        if task is None or task.done():
+            task = self._asked[asset] = asyncio.create_task(
+                self._taken(lambda: self.ticker.refresh(asset), "an asset was not asked for; the next turn asks again")
+            )
+        venues = tuple(dict.fromkeys(health.source for health in self.market.health()))
+
+        async def done() -> bool:
+            ended, _ = await asyncio.wait([task], timeout=ASKING.total_seconds())
+            return bool(ended)
+
+        return Asking(venues, asyncio.ensure_future(done()))
 
     async def run(self) -> None:
         """Run until told to stop, then leave in order: nothing new, finish what is in flight, close."""
@@ -95,7 +110,7 @@ class App:
             with contextlib.suppress(NotImplementedError):  # Windows has none
                 loop.add_signal_handler(number, self.stopping.set)
         await asyncio.to_thread(self.sender.start)
-        self._place_of_terminal()
+        await asyncio.to_thread(self._settle_here)
         jobs = schedule(
             {
                 "tick": (TICK_EVERY, self._turn),
@@ -107,16 +122,14 @@ class App:
         others: list[asyncio.Task[None]] = []
         sending: asyncio.Task[None] | None = None
         try:
-            if self.telegram:
-                await self.telegram.start()
+            for channel in self.channels:
+                await channel.start(self.answer)
             if self.streams:
                 await self.streams.start()
             jobs.start()
             sending = asyncio.create_task(self._send())
             others.append(asyncio.create_task(self._first_turn()))
             others.append(asyncio.create_task(self._backfill()))
-            if self.screen and sys.stdin.isatty():
-                others.append(asyncio.create_task(self._prompt(self.screen)))
             await self.stopping.wait()
         finally:
             if jobs.running:
@@ -130,13 +143,14 @@ class App:
 
     async def close(self) -> None:
         """Close what build() made; safe to call twice."""
-        if self.telegram:
-            await self.telegram.stop()
+        for channel in self.channels:
+            await channel.stop()
+        await _cancelled(self._asked.values())
         if self.streams:
             await self.streams.stop()
         await self.market.close()
         await self.following.close()
-        self.draughtsman.close()
+        self.renderer.close()
         self.store.close()
 
     async def _turn(self) -> None:
@@ -200,33 +214,23 @@ class App:
 
     async def _first_turn(self) -> None:
         await self._turn()
-        if self.screen is None:
-            return
-        for reason in dict.fromkeys(each.error for each in self.market.health() if each.error):
-            self.screen.say(f"{reason} perpulse keeps asking.", "dim")
-        if any(each.last_good for each in self.market.health()):
-            self.screen.say("Market data is coming in. Alerts appear here; try /health or /help.", "dim")
+        for channel in self.channels:
+            if isinstance(channel, LocalChannel):
+                _tell_beginning(channel, self.market)
 
-    def _place_of_terminal(self) -> None:
-        """Subscribe the screen where it is the channel, and let it go where it is not: nothing waits for nobody."""
-        now = self.clock.now()
-        if self.screen:
-            subscribe_screen(self.store, now)
-        elif here_ := destinations.find(self.store, "terminal", SCREEN.chat):
-            destinations.unsubscribe(self.store, here_.id)
-            outbox.gone(self.store, here_.id, "perpulse runs without a terminal now", now=now)
-
-    async def _prompt(self, screen: Screen) -> None:
-        """Take commands from the keyboard; the end of input ends the program."""
-        await screen.take_commands(self.answer, Pictures(self.store, self.draughtsman).draw)
-        self.stopping.set()
+    def _settle_here(self) -> None:
+        """Subscribe whoever sits here where that is a channel, else let them go."""
+        spoken_here = any(channel.platform == local().asker.platform for channel in self.channels)
+        (here.subscribe if spoken_here else here.let_go)(self.store, self.clock.now())
 
 
-def subscribe_screen(store: Store, now: datetime) -> None:
-    """Let the terminal be told everything, sources included."""
-    here = destinations.ensure(store, "terminal", SCREEN.chat, None, kind="terminal", title=None, now=now)
-    destinations.subscribe(store, here.id, destinations.ANY, destinations.ANY)
-    destinations.subscribe(store, here.id, "sources", destinations.ANY)
+def _tell_beginning(place: LocalChannel, market: Market) -> None:
+    """Say to whoever sits there whether market data comes in: an empty screen could mean anything."""
+    health = market.health()
+    for reason in dict.fromkeys(topic.error for topic in health if topic.error):
+        place.say(f"{reason} perpulse keeps asking.", "dim")
+    if any(topic.last_good for topic in health):
+        place.say("Market data is coming in. Alerts appear here; try /health or /help.", "dim")
 
 
 async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
@@ -242,7 +246,7 @@ def sources_of(config: Config, clock: Clock, edge: Edge | None = None) -> list[S
     market = config.market
     wrap = edge.wrap if edge else None
     unpaced = market.exchange_url is not None or (edge is not None and edge.asks_nobody)  # nobody counts our requests
-    rows = [BY_NAME[each] for each in market.venues]
+    rows = [BY_NAME[venue] for venue in market.venues]
     if market.options and "deribit" not in market.venues:
         rows.append(OPTIONS)
     found: list[Source] = [
@@ -277,12 +281,12 @@ def build(
     channels: Sequence[Channel] | None = None,
     edge: Edge | None = None,
 ) -> App:
-    """Make an App. Without `sources` and `channels`, those of the configuration: the terminal where no token is set.
+    """Make an App. Without `sources` and `channels`, those of the configuration.
 
     edge: a recording or a tape in the place of each connection; without jitter, so that the same is asked when played.
     """
-    clock = clock or SystemClock()
-    store = Store(config.database)
+    clock, store, stopping = clock or SystemClock(), Store(config.database), asyncio.Event()
+    # sources and the market
     market = Market(
         sources_of(config, clock, edge) if sources is None else sources,
         clock=clock.now,
@@ -291,54 +295,51 @@ def build(
         owed=lambda: coverage.owed(store),
         chance=_chance(edge),
     )
-    draughtsman = Draughtsman()
-    telegram: Telegram | None = None
-    screen: Screen | None = None
-
-    async def answer(text: str, asker: Asker) -> tuple[Block, ...]:
-        return await app.answer(text, asker)
-
-    if channels is None:
-        token = config.telegram_token()
-        if token:
-            from handlers.channels.telegram.channel import Telegram as Channel_  # noqa: PLC0415 - a third of a second
-
-            telegram = Channel_(
-                token,
-                answer=answer,
-                draw=Pictures(store, draughtsman).draw,
-                on_moved=lambda old, new: asyncio.to_thread(destinations.moved, store, "telegram", old, new),
-                on_gone=lambda chat, reason: asyncio.to_thread(_gone, store, clock, Channel_.platform, chat, reason),
-                base_url=config.telegram.base_url,
-            )
-            channels = [telegram]
-        else:
-            screen = Screen()
-            channels = [screen]
-    sender = Sender(store, channels, clock)
     streams, history = _beside(config, store, clock, edge) if sources is None else (None, None)
+    # channels and delivery
+    renderer = ChartRenderer()
+    if channels is None:
+        channels = channels_of(config, store, clock, renderer, stopping)
+    sender = Sender(store, channels, clock)
+    # the engine
     ticker = Ticker(
         store, market, clock, config.assets, told=sender.poke, streams=streams, asks=edge.turn if edge else None
     )
     positions = Positions(store, clock, told=sender.poke, assets=config.assets, refresh=ticker.refresh)
     following = Following(store, clock, _account(config, clock), told=sender.poke)
-    app = App(
-        config,
-        clock,
-        store,
-        market,
-        ticker,
-        sender,
-        draughtsman,
-        screen,
-        telegram,
-        positions,
-        following,
-        streams,
-        history,
-        Closing(market.owe) if history else None,
+    return App(
+        config=config,
+        clock=clock,
+        store=store,
+        market=market,
+        ticker=ticker,
+        sender=sender,
+        renderer=renderer,
+        channels=channels,
+        positions=positions,
+        following=following,
+        streams=streams,
+        history=history,
+        closing=Closing(market.owe) if history else None,
+        stopping=stopping,
     )
-    return app
+
+
+def channels_of(
+    config: Config, store: Store, clock: Clock, renderer: ChartRenderer, stopping: asyncio.Event
+) -> list[Channel]:
+    """Return the channels that the configuration asks for, each with what it may use of the outside."""
+    pictures = Pictures(store, renderer)
+
+    def outside(platform: str) -> Outside:
+        return Outside(
+            draw=pictures.draw,
+            moved=lambda old, new: asyncio.to_thread(destinations.moved, store, platform, old, new),
+            gone=lambda chat, reason: asyncio.to_thread(_gone, store, clock, platform, chat, reason),
+            leave=stopping.set,
+        )
+
+    return [channel.make(outside(channel.platform())) for channel in config.speaking()]
 
 
 def _beside(
@@ -350,7 +351,7 @@ def _beside(
     """
     market = config.market
     history = Backfill(store, config, clock) if market.history and not (edge and edge.asks_nobody) else None
-    spoken = [each for each in DIALECTS if each.venue in market.venues]
+    spoken = [dialect for dialect in DIALECTS if dialect.venue in market.venues]
     if not market.liquidations or not spoken or (market.exchange_url and not market.stream_url):
         return None, history
     streams = LiquidationStreams(
@@ -358,7 +359,9 @@ def _beside(
         config.assets,
         clock=clock,
         dialects=spoken,
-        urls={each.venue: f"{market.stream_url}/{each.venue}" for each in spoken} if market.stream_url else None,
+        urls={dialect.venue: f"{market.stream_url}/{dialect.venue}" for dialect in spoken}
+        if market.stream_url
+        else None,
         exchange_url=market.exchange_url,
         proxy=market.proxy,
         timeout_s=market.timeout_seconds,

@@ -18,15 +18,19 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    create_model,
     field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from handlers.channels.config import running, sections
 from signals.assets import UnreadableSymbol, followed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from handlers.channels.config import ChannelConfig
 
 LONGEST_LOOK_BACK = 600  # days; a test holds it against the metrics
 
@@ -37,20 +41,6 @@ class ConfigError(Exception):
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Telegram(_Section):
-    """The Telegram bot. Without a token perpulse runs in the terminal."""
-
-    token: SecretStr | None = Field(None, description="from @BotFather; or PERPULSE_TELEGRAM__TOKEN, or token_file")
-    token_file: Path | None = Field(None, description="a file that holds the token and nothing else")
-    base_url: str | None = Field(None, description="another Bot API server than Telegram's own")
-
-    @model_validator(mode="after")
-    def _one_of(self) -> Telegram:
-        if self.token and self.token_file:
-            raise ValueError("give token or token_file, not both")
-        return self
 
 
 Venue = Literal["binance", "binance_coinm", "bybit", "okx", "hyperliquid", "deribit", "gate", "bitget", "kucoin"]
@@ -86,7 +76,7 @@ class Market(_Section):
         if isinstance(value, str):
             value = value.replace(",", " ").split()
         if isinstance(value, list | tuple):
-            value = [each.lower() if isinstance(each, str) else each for each in value]
+            value = [venue.lower() if isinstance(venue, str) else venue for venue in value]
             if len(set(map(str, value))) < len(value):
                 raise ValueError("each venue once")
         return value
@@ -136,8 +126,8 @@ def _asset(text: str) -> str:
 Asset = Annotated[str, AfterValidator(_asset)]
 
 
-class Config(BaseSettings):
-    """Everything that can be set; each value has a default that works."""
+class _Config(BaseSettings):
+    """Everything that can be set, but for the channels; each value has a default that works."""
 
     model_config = SettingsConfigDict(
         env_prefix="PERPULSE_",
@@ -152,7 +142,6 @@ class Config(BaseSettings):
     )
     database: Path = Field(Path("data/perpulse.db"), description="the one file that perpulse remembers in")
     log_level: Literal["info", "debug"] = Field("info", description="debug writes every request, without secrets")
-    telegram: Telegram = Telegram()
     market: Market = Market()
     tiers: Tiers = Tiers()
     retention: Retention = Retention()
@@ -185,16 +174,26 @@ class Config(BaseSettings):
         """Let the environment win over the file, so that a container can be set without editing it."""
         return env_settings, init_settings
 
-    def telegram_token(self) -> SecretStr | None:
-        """Return the token from wherever it was given. ConfigError when its file cannot be read."""
-        if self.telegram.token_file is None:
-            return self.telegram.token
-        try:
-            return SecretStr(self.telegram.token_file.read_text(encoding="utf-8").strip())
-        except OSError as error:
-            raise ConfigError(
-                f"telegram.token_file: {self.telegram.token_file} cannot be read ({error.strerror})."
-            ) from error
+    @property
+    def channels(self) -> tuple[ChannelConfig, ...]:
+        """Return the section of each channel."""
+        return tuple(getattr(self, name) for name in sections())
+
+    def speaking(self) -> tuple[ChannelConfig, ...]:
+        """Return the sections of the channels that are to run. Refused where a secret's file cannot be read."""
+        return running(self.channels)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return every secret that a channel was given, for the log to leave out."""
+        return tuple(secret for channel in self.channels for secret in channel.secrets())
+
+
+if TYPE_CHECKING:
+    Config = _Config  # which channels there are is known when it runs; what is said here needs only their number
+else:
+    Config = create_model(
+        "Config", __base__=_Config, **{name: (section, section()) for name, section in sections().items()}
+    )
 
 
 def load(path: Path | None) -> Config:
@@ -234,8 +233,8 @@ def _look_for_slips(environment: Mapping[str, str]) -> None:
 def _lines(path: Path | None, error: ValidationError) -> list[str]:
     """Return one line a key: a list with a bad member is also too short, which helps nobody."""
     first: dict[str, str] = {}
-    for each in error.errors():
-        first.setdefault(str(each["loc"][0]) if len(each["loc"]) < 2 else ".".join(map(str, each["loc"])), _line(each))
+    for problem in error.errors():
+        first.setdefault(".".join(map(str, problem["loc"])), _line(problem))
     kept = {key: line for key, line in first.items() if not any(other.startswith(f"{key}.") for other in first)}
     return [f"{path or 'environment'}: {line}" for line in kept.values()]
 
@@ -252,13 +251,13 @@ def _line(problem: Any) -> str:
 
 
 def _keys(section: list[str]) -> list[str]:
-    sections: dict[str, type[BaseModel]] = {
-        "telegram": Telegram,
-        "market": Market,
-        "tiers": Tiers,
-        "retention": Retention,
-    }
-    return list(sections[section[0]].model_fields if section else Config.model_fields)
+    return list(type(_sections()[section[0]]).model_fields if section else Config.model_fields)
+
+
+def _sections() -> dict[str, BaseModel]:
+    """Return every section with its defaults by name: the channels first, as most of what is to be set is there."""
+    found = {name: field.default for name, field in Config.model_fields.items() if isinstance(field.default, BaseModel)}
+    return {name: found[name] for name in dict.fromkeys((*sections(), *found))}
 
 
 def example() -> str:
@@ -268,13 +267,14 @@ def example() -> str:
         if isinstance(field.default, BaseModel):
             continue
         lines += [f"# {field.description}", f"{name} = {_toml(field.default)}", ""]
-    for name, field in Config.model_fields.items():
-        if not isinstance(field.default, BaseModel):
+    for name, section in _sections().items():
+        fields = type(section).model_fields
+        if not fields:
             continue
-        lines += [f"# {type(field.default).__doc__}", f"[{name}]"]
-        for key, each in type(field.default).model_fields.items():
-            value = "# " * (each.default is None) + f"{key} = {_toml(each.default)}"
-            lines += [f"{value}  # {each.description}"]
+        lines += [f"# {type(section).__doc__}", f"[{name}]"]
+        for key, field in fields.items():
+            value = "# " * (field.default is None) + f"{key} = {_toml(field.default)}"
+            lines += [f"{value}  # {field.description}"]
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 
@@ -283,7 +283,7 @@ def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return "[" + ", ".join(_toml(each) for each in value) + "]"
+        return "[" + ", ".join(_toml(member) for member in value) + "]"
     if isinstance(value, int | float):
         return str(value)
     return f'"{"" if value is None else value}"'

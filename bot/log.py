@@ -9,32 +9,34 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from handlers.channels.config import sections
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, MutableMapping
 
-# Shapes of secrets that reach texts of libraries: a Bot API url, a signed query, an API key header, a webhook.
-_SHAPES = re.compile(
-    r"(?P<bot>bot)?\d{6,12}:[A-Za-z0-9_-]{30,}"
-    r"|(?P<name>signature|apiKey|X-MBX-APIKEY|api_key|secret|token)(?P<sep>['\"]?\s*[=:]\s*['\"]?)[^\s&'\",}]+"
-    r"|(?P<hook>https?://[^/\s]*discord(?:app)?\.com/api/webhooks/)\S+",
-    re.IGNORECASE,
+# Shapes of secrets in texts of libraries: a signed query, an API key header, a webhook. Each channel has its own.
+_SHAPES = (
+    r"(?P<name>signature|apiKey|X-MBX-APIKEY|api_key|secret|token)(?P<sep>['\"]?\s*[=:]\s*['\"]?)[^\s&'\",}]+"
+    r"|(?P<hook>https?://[^/\s]+/(?:\w+/)*webhooks/)\S+"
 )
 MASK = "***"
-# These print whole urls and headers below WARNING, the token among them.
-_TALKERS = ("httpx", "httpcore", "telegram", "telegram.Bot", "telegram.ext", "ccxt.base.exchange", "aiohttp.access")
+# These print whole urls and headers below WARNING. Each channel has its own.
+_TALKERS = ("ccxt.base.exchange", "aiohttp.access")
 
 
 class Redactor:
     """Replace secrets in text: the known values, and whatever has the shape of one."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._known = sorted({each for each in secrets if len(each) >= 4}, key=len, reverse=True)
+        self._known = sorted({secret for secret in secrets if len(secret) >= 4}, key=len, reverse=True)
+        own = (shape for section in sections().values() for shape in section.secret_shapes)
+        self._shapes = re.compile("|".join((*own, _SHAPES)), re.IGNORECASE)
 
     def __call__(self, text: str) -> str:
         """Return the text without secrets."""
         for secret in self._known:
             text = text.replace(secret, MASK)
-        return _SHAPES.sub(_masked, text)
+        return self._shapes.sub(_masked, text)
 
 
 def _masked(match: re.Match[str]) -> str:
@@ -42,7 +44,12 @@ def _masked(match: re.Match[str]) -> str:
         return f"{match['hook']}{MASK}"
     if match["name"]:
         return f"{match['name']}{match['sep']}{MASK}"
-    return f"{match['bot'] or ''}{MASK}"
+    return MASK
+
+
+def talkers() -> tuple[str, ...]:
+    """Return the loggers that print secrets below WARNING."""
+    return (*_TALKERS, *(name for section in sections().values() for name in section.talkers))
 
 
 class _Filter(logging.Filter):
@@ -50,12 +57,13 @@ class _Filter(logging.Filter):
 
     def __init__(self, redact: Redactor, *, debug: bool) -> None:
         super().__init__()
-        self._redact, self._debug = redact, debug
+        self._redact = redact
+        self._terse = () if debug else tuple(name for section in sections().values() for name in section.terse)
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg = self._redact(record.getMessage())
         record.args = ()
-        if record.name.startswith("telegram.ext") and not self._debug:
+        if record.name.startswith(self._terse):
             record.exc_info = None  # its message says it all; forty lines of its insides help nobody
         if record.exc_info:
             record.exc_text = self._redact(logging.Formatter().formatException(record.exc_info))
@@ -86,7 +94,7 @@ def set_up(*, debug: bool = False, quiet: bool = False, secrets: Iterable[str] =
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if debug else logging.ERROR if quiet else logging.INFO)
     logging.captureWarnings(capture=True)  # else libraries write them to the screen past the redaction
-    for name in _TALKERS:
+    for name in talkers():
         logging.getLogger(name).setLevel(logging.WARNING)
     # That a turn is still on when the next one is due is no news, and it says so in the words of its own code.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)

@@ -1,39 +1,102 @@
 """From a line that somebody typed to an answer: the one way in, the same for every channel.
 
+A command answers from what is stored. Where that is too old (Reply.outdated) the venues are asked beside it: the answer
+goes out at once and says so, and is given again when news comes. No command knows of this.
+
 Nothing heavy is imported here: a calculator must answer before pandas would have loaded.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from handlers.command import Refused, commands
 from handlers.language.grammar import parse, split_command, suggest
 from handlers.language.spelling import LONGEST, shown
 from handlers.reply import Line
+from handlers.words import wording
+from signals.venues import venue_order, venue_title
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 
-    from handlers.command import Command, Deps
+    from handlers.command import Asking, Command, Deps
     from handlers.reply import Block, Reply
+
+    OnError = Callable[[str, Exception], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is shown at once, and the same answered again where the venues are being asked.
+
+    news: awaited by the channel, which edits its message into what comes; None: it stands as it is.
+    """
+
+    blocks: tuple[Block, ...]
+    news: Awaitable[tuple[Block, ...] | None] | None = None
 
 
 async def answer(text: str, deps: Deps) -> Reply:
-    """Run the command that a line asks for, e.g. "/oi btc" or "oi btc".
+    """Run the command that a line asks for, e.g. "/oi btc"; where venues are asked, wait for them and answer anew.
 
     Refused, with one sentence that says what to type, for anything that cannot be answered; StoreError where the
     database cannot be used.
     """
-    each, rest = look_up(text)
-    return await _run(each, rest, deps)
+    command, rest = look_up(text)
+    first = await _said(command, rest, deps)
+    asking = _ask(first, deps)
+    if not asking:
+        return _given(first)
+    return _given(await _news_of(first, asking, lambda: _again(first, command, rest, deps)))
 
 
-async def _run(each: Command, rest: str, deps: Deps) -> Reply:
-    if each.changes_chat and not deps.asker.may_change:
-        raise Refused("Only admins of this group can change its settings.")
-    return await each.run(deps, parse(each.arguments, rest, command=each.name, assets=deps.assets))
+async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
+    """Answer a line for a channel, at once; whatever goes wrong is said in one line, so neither this nor news raises.
+
+    on_error: writes an unexpected error to the log and returns the reference under which it stands there; `logged` is
+    the usual one. It is given the name of the command and not the line: what people type is not kept.
+    """
+    name = ""
+    try:
+        command, rest = look_up(text)
+        name = command.name
+        first = await _said(command, rest, deps)
+    except (Refused, StoreError) as error:
+        return Answer(_refusal(error))
+    except Exception as error:  # noqa: BLE001 - one broken command must not take the channel down
+        return Answer(_defect(name, error, on_error))
+    try:
+        asking = _ask(first, deps)
+    except Exception as error:  # noqa: BLE001 - what is stored is shown all the same
+        on_error(name, error)
+        asking = ()
+    if not asking:
+        return Answer(_blocks(first))
+
+    async def news() -> tuple[Block, ...]:
+        try:
+            return _blocks(await _news_of(first, asking, lambda: _again(first, command, rest, deps)))
+        except Refused as refused:
+            return _refusal(refused)
+        except Exception as error:  # noqa: BLE001 - the answer that was given stands
+            on_error(name, error)
+            return _blocks(first)
+
+    return Answer(_blocks(_noted(first, f"Asking {_names(asking)} …")), _News(news))
+
+
+class _News:
+    """News that is made when it is awaited: a channel that cannot edit leaves nothing behind."""
+
+    def __init__(self, make: Callable[[], Coroutine[Any, Any, tuple[Block, ...]]]) -> None:
+        self._make = make
+
+    def __await__(self) -> Generator[Any, None, tuple[Block, ...]]:
+        return self._make().__await__()
 
 
 def look_up(text: str) -> tuple[Command, str]:
@@ -46,28 +109,95 @@ def look_up(text: str) -> tuple[Command, str]:
     every = commands()
     if name in every:
         return every[name], rest
-    near = " or ".join(f"/{each}" for each in suggest(name, every))
+    near = " or ".join(f"/{other}" for other in suggest(name, every))
     meant = f" Did you mean {near}?" if near else ""
     raise Refused(f"There is no command “{shown(name)}”.{meant} Type /help to see all commands.")
 
 
-async def answer_blocks(text: str, deps: Deps, *, on_error: Callable[[str, Exception], str]) -> tuple[Block, ...]:
-    """Answer a line for a channel; whatever goes wrong is said in one line, so this never raises.
+# --- one answer, and the next -----------------------------------------------------------------------------------------
 
-    on_error: writes an unexpected error to the log and returns the reference under which it stands there; `logged` is
-    the usual one. It is given the name of the command and not the line: what people type is not kept.
-    """
-    name = ""
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """A refusal that newer figures may lift. note: as in Reply."""
+
+    error: Refused
+    note: str | None = None
+
+    @property
+    def outdated(self) -> tuple[str, ...]:
+        return self.error.outdated
+
+
+async def _said(command: Command, rest: str, deps: Deps) -> Reply | _Refusal:
+    """Answer from what is stored. Refused where nothing that could be asked for would change it."""
+    if command.changes_chat and not deps.asker.may_change:
+        raise Refused("Only admins of this group can change its settings.")
     try:
-        each, rest = look_up(text)
-        name = each.name
-        return (await _run(each, rest, deps)).all_blocks()
-    except (Refused, StoreError) as error:
-        said = str(error)
-        return (Line(said[:1].upper() + said[1:]),)
-    except Exception as error:  # noqa: BLE001 - one broken command must not take the channel down
-        reference = on_error(name, error)
-        return (Line(f"Something went wrong on our side (ref {reference}). The owner can find it in the log."),)
+        return await command.run(deps, parse(command.arguments, rest, command=command.name, assets=deps.assets))
+    except Refused as refused:
+        if not refused.outdated:
+            raise
+        return _Refusal(refused)
+
+
+def _ask(first: Reply | _Refusal, deps: Deps) -> tuple[Asking, ...]:
+    """Have the venues asked for what the answer lacked; empty where nobody can be asked."""
+    return tuple(asking for asset in dict.fromkeys(first.outdated) if (asking := deps.asking(asset)))
+
+
+async def _news_of(
+    first: Reply | _Refusal, asking: Sequence[Asking], again: Callable[[], Awaitable[Reply | _Refusal]]
+) -> Reply | _Refusal:
+    """Answer again where something new was stored; else say with the first answer who brought nothing."""
+    if any(await asyncio.gather(*(one.done for one in asking))):
+        return await again()
+    return _noted(first, f"No newer figures came from {_names(asking)}.")
+
+
+async def _again(first: Reply | _Refusal, command: Command, rest: str, deps: Deps) -> Reply | _Refusal:
+    """Answer once more: by the command itself, or by what it left for this where it must not run twice."""
+    if not isinstance(first, _Refusal) and first.again:
+        return first.again(_later(deps))
+    return await _said(command, rest, _later(deps))
+
+
+def _later(deps: Deps) -> Deps:
+    return replace(deps, now=deps.clock()) if deps.clock else deps
+
+
+def _noted(said: Reply | _Refusal, note: str) -> Reply | _Refusal:
+    return replace(said, note=note)
+
+
+def _names(asking: Sequence[Asking]) -> str:
+    venues = sorted({venue for one in asking for venue in one.venues}, key=lambda venue: (venue_order(venue), venue))
+    return wording.listing([venue_title(venue) for venue in venues])
+
+
+def _given(said: Reply | _Refusal) -> Reply:
+    if isinstance(said, _Refusal):
+        raise Refused(" ".join(filter(None, (str(said.error), said.note))))
+    return said
+
+
+# --- in blocks --------------------------------------------------------------------------------------------------------
+
+
+def _blocks(said: Reply | _Refusal) -> tuple[Block, ...]:
+    if isinstance(said, _Refusal):
+        return _refusal(said.error, said.note)
+    return said.all_blocks()
+
+
+def _refusal(error: Exception, note: str | None = None) -> tuple[Block, ...]:
+    said = str(error)
+    return (Line(said[:1].upper() + said[1:]), *((Line(note, "stamp"),) if note else ()))
+
+
+def _defect(name: str, error: Exception, on_error: OnError) -> tuple[Block, ...]:
+    reference = on_error(name, error)
+    return (Line(f"Something went wrong on our side (ref {reference}). The owner can find it in the log."),)
 
 
 def logged(name: str, error: Exception) -> str:

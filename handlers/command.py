@@ -1,6 +1,6 @@
 """What a command is. A command is one function; its name, help and arguments are read from the function itself.
 
-COMMANDS is the only list: Telegram's menu, the help text, the terminal and the README table are loops over it. A file
+COMMANDS is the only list: menus, the help text and the README table are loops over it. A file
 under handlers/commands/ is found by walking the folder, so adding a command touches no other source file.
 """
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from handlers.channels.channel import Address
     from handlers.reply import Reply
     from storage.engine.database import Store
+    from storage.people.destinations import Destination
 
 Subject = Literal["calculators", "market", "judgement", "own", "admin", "start"]
 SUBJECTS: tuple[Subject, ...] = ("start", "calculators", "market", "judgement", "own", "admin")
@@ -34,6 +35,17 @@ class Refused(Exception):  # noqa: N818 - it is an answer to the person, not a f
     def __init__(self, text: str, *, outdated: tuple[str, ...] = ()) -> None:
         super().__init__(text)
         self.outdated = outdated
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Venues that are being asked for newer figures of one asset, beside everything else and under a deadline.
+
+    venues: by id. done: True where something new was stored, False where nothing came; it never raises.
+    """
+
+    venues: tuple[str, ...]
+    done: Awaitable[bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +64,42 @@ class Deps:
     """What a command may use.
 
     now: the time of asking. asker: who asks. store: what is remembered (opened on first use, so that a calculator
-    needs no file). assets: those the owner follows, the first is the default. refresh: bring the inputs of one asset
-    up to date, if this process can; it never raises and may do nothing.
+    needs no file). assets: those the owner follows, the first is the default. asking: start asking the venues for newer
+    figures of one asset; it returns at once, None where nobody can be asked or all is fresh. No command calls it: who
+    finds figures too old says so in Reply.outdated. clock: the time when news comes; None: still `now`.
     """
 
     now: datetime
     asker: Asker
     store: Store
     assets: tuple[str, ...]
-    refresh: Callable[[str], Awaitable[None]]
+    asking: Callable[[str], Asking | None]
     stamp_note: str | None = None  # said in every stamp, e.g. "reconstructed from published figures"
+    clock: Callable[[], datetime] | None = None
+
+    def here(self) -> Destination | None:
+        """Return this chat as it is stored, or None if it has never asked for anything."""
+        if not self.store.exists:
+            return None
+        from storage.people import destinations  # noqa: PLC0415 - opens the database
+
+        return destinations.find(self.store, self.asker.platform, self.asker.address.chat, self.asker.address.topic)
+
+    @property
+    def zone(self) -> str:
+        """Return the time zone of the chat that asks; UTC if it has chosen none."""
+        here = self.here()
+        return here.zone if here else "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """A command without arguments."""
+
+
+def nobody(_: str) -> Asking | None:
+    """Ask nobody: what is stored is all there is, as of a time that has ended."""
+    return None
 
 
 Run = Callable[[Deps, Any], Awaitable["Reply"]]
@@ -73,7 +111,7 @@ class Command:
 
     name: str
     subject: Subject
-    help: str  # one line, at most 60 characters: Telegram's menu shows no more
+    help: str  # one line, at most 60 characters: a phone's menu shows no more
     details: str
     example: str
     arguments: type[Any]
@@ -115,15 +153,16 @@ def commands() -> Mapping[str, Command]:
         for value in vars(importlib.import_module(f"{folder.__name__}.{module.name}")).values()
         if isinstance(value, Command)
     ]
-    return {each.name: each for each in sorted(found, key=lambda each: (SUBJECTS.index(each.subject), each.name))}
+    ordered = sorted(found, key=lambda command: (SUBJECTS.index(command.subject), command.name))
+    return {command.name: command for command in ordered}
 
 
-def usage(each: Command) -> str:
+def usage(command: Command) -> str:
     """Return the usage line, e.g. `/liq price leverage [side] [asset]`; optional arguments stand in brackets."""
-    words = [field.metadata.get("label", field.name) for field in fields(each.arguments)]
-    needed = [_is_required(field) for field in fields(each.arguments)]
+    words = [field.metadata.get("label", field.name) for field in fields(command.arguments)]
+    needed = [_is_required(field) for field in fields(command.arguments)]
     return " ".join(
-        [f"/{each.name}", *(w if need else f"[{w}]" for w, need in zip(words, needed, strict=True))],
+        [f"/{command.name}", *(word if need else f"[{word}]" for word, need in zip(words, needed, strict=True))],
     )
 
 

@@ -6,7 +6,10 @@ construction. Blocks survive JSON, because a notice waits in the outbox as block
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -67,10 +70,12 @@ class Reply:
     """The answer to a command.
 
     blocks: what is shown. values: the numbers by name, for `say --json` (full precision, units in the name).
-    read_as: how the command was understood. stamp: age, venues, coverage; the last line. `read_as` and `stamp` are
-    shown by every channel, so they are not repeated in `blocks`. outdated: assets of which figures are too old to be
-    called current, or missing. again: how to answer once more when they have come, for a command that must not run
-    twice, as it writes; None: it runs again.
+    read_as: how the command was understood. stamp: age, venues, coverage; the last line. note: said under the stamp by
+    whoever shows the answer, e.g. who is being asked. `read_as`, `stamp` and `note` are shown by every channel, so they
+    are not repeated in `blocks`. outdated: assets of which figures are too old to be called current, or missing: the
+    venues are asked for them while the answer is shown, and it is given again when news comes (handlers/answer.py).
+    again: how to answer once more when they have come, for a command that must not run twice, as it writes; None: it
+    runs again.
     """
 
     blocks: tuple[Block, ...]
@@ -78,15 +83,35 @@ class Reply:
     read_as: str | None = None
     stamp: str | None = None
     outdated: tuple[str, ...] = ()
+    note: str | None = None
     again: Callable[[Deps], Reply] | None = None
 
     def all_blocks(self) -> tuple[Block, ...]:
         """Return the blocks as shown: the echo first, the stamp after the text, pictures and buttons last."""
         echo = (Line(f"Read as: {self.read_as}", "echo"),) if self.read_as else ()
-        stamp = (Line(self.stamp, "stamp"),) if self.stamp else ()
+        stamp = tuple(Line(text, "stamp") for text in (self.stamp, self.note) if text)
         text = tuple(block for block in self.blocks if isinstance(block, Line | Table))
         rest = tuple(block for block in self.blocks if isinstance(block, Picture | Buttons))
         return echo + text + stamp + rest
+
+
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as JSON can hold them: times as ISO-8601, what is not known (None, NaN, infinite) as None."""
+    return {str(name): _plain(value) for name, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case float():
+            return value if math.isfinite(value) else None
+        case Mapping():
+            return plain(value)
+        case list() | tuple():
+            return [_plain(part) for part in value]
+        case _:
+            return value
 
 
 def to_json(blocks: tuple[Block, ...]) -> list[dict[str, Any]]:
@@ -108,7 +133,7 @@ def _one_to_json(block: Block) -> dict[str, Any]:
 
 def from_json(data: list[dict[str, Any]]) -> tuple[Block, ...]:
     """Read blocks back from `to_json`. ValueError on a kind that this version does not know."""
-    return tuple(_one_from_json(each) for each in data)
+    return tuple(_one_from_json(block) for block in data)
 
 
 def _one_from_json(data: dict[str, Any]) -> Block:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
-    from signals.series import Array, Coverage, Panel, Series
+    from signals.series import Array, Panel, Series
 
 Unit = Literal["fraction", "z", "usd", "ratio", "apr", "index", "code"]
 Rank = Literal["notice", "warning", "critical"]
@@ -196,31 +196,6 @@ class Metric:
     def bars_back(self, step: timedelta) -> int:
         """Return how many rows before the newest one the metric reads at this step."""
         return math.ceil(self.window / step) + 2
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A metric's values for one asset at one time.
-
-    at: when the newest row closed (or now, for an unfinished one). values: by name; NaN where not known. known: is
-    `value` known? newest: input name to the time of its newest point, for the stamp.
-    """
-
-    metric: str
-    asset: str
-    at: datetime
-    step: timedelta
-    values: Mapping[str, float]
-    newest: Mapping[str, datetime]
-    venues: tuple[str, ...]
-    derived: tuple[str, ...]
-    seen: timedelta  # how long a history its window has seen, for "learning, 9 of 30 days"
-    coverage: Coverage | None = None  # of open interest, where several venues have figures of it
-
-    @property
-    def known(self) -> bool:
-        """Tell whether the main value is known."""
-        return not math.isnan(self.values.get("value", math.nan))
 
 
 @cache

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from handlers.answer import answer
 from handlers.channels.channel import Address
-from handlers.command import Asker, Deps, Refused, commands
+from handlers.command import Asker, Deps, Refused, commands, nobody
 from handlers.language.grammar import parse, split_command
 from handlers.reply import plain_text
 from storage.engine.database import Store
@@ -123,10 +123,10 @@ def answer_calculator(dice: random.Random) -> Callable[[str, str], None]:
     """Return what answers one random question to a calculator, without a database; its own line is left out."""
     deps = Deps(
         datetime(2026, 11, 22, tzinfo=UTC),
-        Asker("terminal", Address("fuzz", kind="terminal")),
+        Asker("terminal", Address("fuzz")),
         Store("no-such-folder/perpulse.db"),
         ("BTC", "ETH", "SOL"),
-        lambda _: asyncio.sleep(0),
+        nobody,
     )
 
     def read(_name: str, _text: str) -> None:

@@ -80,9 +80,70 @@ for broken, error in ((ask, SourceDown), (Ask("bars", "BTC", ask.now), NotOffere
 print(source.attribution)
 """
 
+ASK_THE_CHANNEL = """
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+from bot.app import build
+from bot.cli.doctor import examine
+from bot.config import ConfigError, example, load
+from handlers.reply import Line
+from handlers.words.alerts import Told
+from storage.alerts import outbox
+from storage.people import destinations
+
+config = Path("config.toml")
+quiet = "[market]\\nvenues = ['binance']\\noptions = false\\nhistory = false\\nfear_greed = false\\n"
+quiet += "stablecoins = false\\nliquidations = false\\nexchange_url = 'http://127.0.0.1:9'\\ntimeout_seconds = 1\\n"
+assert "[letterbox]" in example() and "# where it is; it has to be there already" in example()
+config.write_text("[letterbox]\\nfoldr = 'box'\\n")
+try:
+    load(config)
+except ConfigError as error:
+    assert "Did you mean 'folder'?" in str(error), error
+config.write_text("[letterbox]\\nfolder = 'box'\\nopen = true\\n" + quiet)
+settings = load(config)
+
+missing = [each.text for each in asyncio.run(examine(settings)) if not each.good]
+assert "Letterbox: the letterbox: No such file or directory" in missing, missing
+box = Path("box")
+box.mkdir()
+assert "the letterbox box takes messages" in [each.text for each in asyncio.run(examine(settings)) if each.good]
+
+
+async def until(file):
+    async with asyncio.timeout(30):
+        while not (box / file).exists():
+            await asyncio.sleep(0.05)
+    return (box / file).read_text()
+
+
+async def live():
+    app = build(settings, sources=[])
+    running = asyncio.create_task(app.run())
+    (box / "ann.ask").write_text("/sub price")
+    assert "On in this chat" in await until("ann-1.txt")
+    (box / "ann.ask").write_text("/liq 95000 25x long")
+    assert "91,566.27" in await until("ann-2.txt")
+    now = app.clock.now()
+    told = Told((Line("BTC fell", "headline"),)).to_json()
+    with app.store.write() as work:
+        notice = outbox.Notice("fired", "warning", now, told, None, "price_drawdown", "BTC")
+        outbox.announce(work, notice, now=now, expires=now + timedelta(hours=1))
+    app.sender.poke()
+    print(await until("ann-3.txt"))
+    assert [each.platform for each in destinations.everyone(app.store)] == ["letterbox"]
+    app.stopping.set()
+    await running
+
+
+asyncio.run(live())
+"""
+
 CASES = [
     pytest.param("Add a metric", ASK_FOR_THE_METRIC, "turnover-a day of 24 bars] PASSED", id="metric"),
     pytest.param("Add a command", ASK_THE_COMMAND, "/recover fall", id="command"),
+    pytest.param("Add a channel", ASK_THE_CHANNEL, "BTC fell", id="channel"),
     pytest.param("Add a source", ASK_THE_SOURCE, "Fear & Greed figures of our own", id="source"),
 ]
 
@@ -93,7 +154,13 @@ def copy(tmp_path: Path) -> Path:
     for package in PACKAGES:
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "winter*.csv"))
     (tmp_path / "tests" / "signals" / "reference").mkdir(parents=True)
-    for name in ("pyproject.toml", "tests/conftest.py", "tests/signals/test_metrics.py", "tests/signals/winter.py"):
+    for name in (
+        "pyproject.toml",
+        "tests/conftest.py",
+        "tests/examples.py",
+        "tests/signals/test_metrics.py",
+        "tests/signals/winter.py",
+    ):
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
@@ -120,6 +187,7 @@ def test_the_recipe_is_lint_clean_and_short(copy: Path, recipe: str) -> None:
     python = {name: text for name, text in RECIPES[recipe].items() if name.endswith(".py")}
     assert python
     for name, source in python.items():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).write_text(source, encoding="utf-8")
         for check in (["check", "--no-cache", "--output-format=concise"], ["format", "--check", "--no-cache"]):
             ruff = [sys.executable, "-m", "ruff", *check, name]

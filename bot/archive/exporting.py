@@ -1,4 +1,4 @@
-"""`perpulse export`: stored history as a file, in the format that `perpulse import` reads, or as Parquet."""
+"""Stored history as a file, in the format that `perpulse import` reads, or as Parquet."""
 
 from __future__ import annotations
 
@@ -13,22 +13,20 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
 
 from bot.archive.importing.bars import STEPS, step_name
 from bot.archive.importing.neutral import HEADER
-from bot.cli import commands
 from handlers.command import Refused
-from handlers.words import wording
 from signals.assets import assets_of
 from signals.inputs import INPUTS
 from signals.units import from_ms
-from storage.engine.database import Store
 from storage.market import history
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from storage.engine.database import Store
     from storage.market.history import Part, Value
 
-_KINDS: Final = (".csv", ".csv.gz", ".parquet")
+KINDS: Final = (".csv", ".csv.gz", ".parquet")
 _GROUP: Final = 100_000  # values of one row group of a Parquet file
 
 
@@ -44,42 +42,6 @@ class Sheet(Protocol):
         ...
 
 
-def export(
-    file: Path,
-    assets: list[str] | None,
-    names: list[str] | None,
-    start: str | None,
-    end: str | None,
-    bars: str | None,
-    config: Path | None,
-    db: Path | None,
-) -> None:
-    """Write what is stored into a new file and say what it holds."""
-    with commands.plain_errors():
-        kind = next((each for each in reversed(_KINDS) if file.name.lower().endswith(each)), None)
-        if kind is None:
-            raise Refused(f"{file.name}: the name says the format; end it in {wording.listing(list(_KINDS), 'or')}.")
-        first, last = (commands.day(start) if start else None), (commands.day(end, last=True) if end else None)
-        if first and last and first >= last:
-            raise Refused("--from must lie before --to.")
-        store = Store(commands.settings_of(config, db).database)
-        wanted, left = _parts(store, assets, names, bars)
-        with _sheet(file, kind) as sheet:
-            told = _write(store, wanted, sheet, first, last)
-            if not told.count:
-                raise Refused("Nothing is stored in that span. perpulse status says from when each input is known.")
-        store.close()
-    commands.out(
-        f"{file}: {wording.count(told.count, 'value')} of {wording.listing(sorted(told.assets))}, "
-        f"{_moment(told.first)} to {_moment(told.last)} UTC."
-    )
-    for part in left if bars is None else ():
-        length = step_name(part.step * 1000)
-        commands.out(
-            f"Left out: bars of {length} of {part.venue} {part.asset}, which are longer than others; --bars {length}"
-        )
-
-
 @dataclass(slots=True)
 class Told:
     """What was written."""
@@ -90,7 +52,7 @@ class Told:
     last: int = 0
 
 
-def _parts(
+def parts(
     store: Store, assets: list[str] | None, names: list[str] | None, bars: str | None
 ) -> tuple[list[Part], list[Part]]:
     """Find what is asked for. Refused where nothing of it is stored."""
@@ -120,7 +82,8 @@ def _seconds(bars: str) -> int:
     return lengths[bars.lower()]
 
 
-def _write(store: Store, every: Sequence[Part], sheet: Sheet, first: datetime | None, last: datetime | None) -> Told:
+def write(store: Store, every: Sequence[Part], sheet: Sheet, first: datetime | None, last: datetime | None) -> Told:
+    """Write the values of the parts between two moments into a sheet, and return what they were."""
     told = Told()
     for part in every:
         lengths = _Lengths(part)
@@ -159,7 +122,7 @@ class _Lengths:
 
 
 @contextmanager
-def _sheet(file: Path, kind: str) -> Iterator[Sheet]:
+def sheet(file: Path, kind: str) -> Iterator[Sheet]:
     """Open a file to be written; it gets its name when it is whole. Refused where it is there or cannot be made."""
     if file.exists():
         raise Refused(f"{file} exists and is left alone. Name another file, or move it away.")
@@ -203,7 +166,7 @@ class _Csv:
         lines = []
         for at, venue, asset, name, value in page:
             if at not in times:
-                times[at] = _moment(at, exact=True)
+                times[at] = moment(at, exact=True)
             lines.append(f"{times[at]},{venue},{asset},{name},{value!r}\n")
         self._text.writelines(lines)
 
@@ -255,7 +218,7 @@ def _arrow() -> Any:
         ) from None
 
 
-def _moment(at: int, *, exact: bool = False) -> str:
+def moment(at: int, *, exact: bool = False) -> str:
     """Write a time; `exact` as ISO-8601 in UTC, with milliseconds where it has any."""
     moment = from_ms(at).astimezone(UTC)
     if not exact:

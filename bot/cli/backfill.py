@@ -13,7 +13,7 @@ import typer
 
 from bot.archive.backfill import BACKGROUND, Backfill, Result
 from bot.archive.gaps import Closing
-from bot.cli import commands
+from bot.cli.common import out, plain_errors, settings_of
 from bot.clock import SystemClock
 from handlers.command import Refused
 from handlers.words import wording
@@ -46,8 +46,8 @@ def backfill(
     assets: list[str] | None, days: int | None, config: Path | None, db: Path | None, *, as_json: bool
 ) -> None:
     """Read the archive for the named assets or those of the configuration; exit 1 when it had to stop early."""
-    with commands.plain_errors():
-        settings = commands.settings_of(config, db)
+    with plain_errors():
+        settings = settings_of(config, db)
         wanted = assets_of(assets) if assets else list(settings.assets)
         if days is not None and days < 1:
             raise Refused("--days counts days back from today; give 1 or more, such as 400.")
@@ -92,12 +92,12 @@ async def close_gap(
     assets = list(gaps)
     every: list[Source] = sources_of(config, clock)
     market = Market(
-        [each for each in every if "bars" in each.offers],
+        [source for source in every if "bars" in source.offers],
         clock=clock.now,
         remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
         owed=lambda: coverage.owed(store),
     )
-    Closing(market.owe).close((gap for each in gaps.values() for gap in each), clock.now())
+    Closing(market.owe).close((gap for known in gaps.values() for gap in known), clock.now())
     events = []
     try:
         left = None
@@ -107,10 +107,10 @@ async def close_gap(
             await asyncio.to_thread(keep, store, collected)
             events += collected.events
     finally:
-        await asyncio.gather(market.close(), *(each.close() for each in every), return_exceptions=True)
-    trouble = [each for each in market.health() if each.state != "ok" or each.error]
+        await asyncio.gather(market.close(), *(source.close() for source in every), return_exceptions=True)
+    trouble = [topic for topic in market.health() if topic.state != "ok" or topic.error]
     told = [sentence(event) for event in events if event.state != "ok"]
-    return told or list(dict.fromkeys(each.error for each in trouble if each.error))
+    return told or list(dict.fromkeys(topic.error for topic in trouble if topic.error))
 
 
 # --- what is said
@@ -118,7 +118,7 @@ async def close_gap(
 
 @contextmanager
 def _watching(*, plain: bool, silent: bool) -> Iterator[Callable[[Step], None]]:
-    """Show how far it is: a bar on a terminal, a line now and then where the output is kept, nothing for a program."""
+    """Show how far it is: a bar for who watches, some lines where the output is kept, nothing for a program."""
     if silent:
         yield lambda _: None
         return
@@ -141,7 +141,7 @@ def _watching(*, plain: bool, silent: bool) -> Iterator[Callable[[Step], None]]:
 def _line(step: Step) -> None:
     if step.done % EVERY == 0 or step.done == step.total:
         left = _left(step)
-        commands.out(f"{step.asset}: {step.done:,} of {step.total:,} files{', ' + left if left else ''}. {step.file}")
+        out(f"{step.asset}: {step.done:,} of {step.total:,} files{', ' + left if left else ''}. {step.file}")
 
 
 def _left(step: Step) -> str:
@@ -161,23 +161,21 @@ def _stopped_by_hand(result: Result) -> str:
 
 def _tell(result: Result, said: list[str], *, as_json: bool) -> None:
     if as_json:
-        commands.out(json.dumps(as_object(result, said)))
+        out(json.dumps(as_object(result, said)))
         return
-    commands.out(
+    out(
         f"{wording.count(result.files, 'file')} read, {result.unchanged:,} known already; "
         f"{wording.count(result.rows, 'row')}, {result.kept:,} kept after thinning, {result.refused:,} refused; "
         f"{wording.count(result.missing, 'file')} missing, {result.pending:,} not published yet."
     )
     for asset, gaps in result.gaps.items():
         since = result.since.get(asset)
-        commands.out(
-            f"{asset}: open interest known since {wording.day(since)}." if since else f"{asset}: nothing known."
-        )
+        out(f"{asset}: open interest known since {wording.day(since)}." if since else f"{asset}: nothing known.")
         for gap in gaps[:SHOWN_GAPS]:
             span = f"{gap.start:%Y-%m-%d %H:%M} to {gap.end:%Y-%m-%d %H:%M} UTC"
-            commands.out(f"  gap: {_GROUPS[gap.group]}, {span}: {gap.reason}")
+            out(f"  gap: {_GROUPS[gap.group]}, {span}: {gap.reason}")
         if len(gaps) > SHOWN_GAPS:
-            commands.out(f"  ... and {len(gaps) - SHOWN_GAPS} more gaps; --json lists them all.")
+            out(f"  ... and {len(gaps) - SHOWN_GAPS} more gaps; --json lists them all.")
     for problem in [*result.unknown, *result.problems, *result.damaged[:SHOWN_GAPS]]:
         sys.stderr.write(f"{problem}\n")
     if more := result.damaged[SHOWN_GAPS:]:
@@ -202,7 +200,7 @@ def as_object(result: Result, said: Sequence[str]) -> dict[str, Any]:
         "refused": result.refused,
         "missing": result.missing,
         "pending": result.pending,
-        "gaps": [_gap(each) for gaps in result.gaps.values() for each in gaps],
+        "gaps": [_gap(gap) for gaps in result.gaps.values() for gap in gaps],
         "since": {asset: at.isoformat() for asset, at in result.since.items()},
         "damaged": result.damaged,
         "problems": [*result.unknown, *result.problems, *said],

@@ -1,4 +1,4 @@
-"""What `perpulse doctor` looks at, each as one sentence."""
+"""`perpulse doctor`: what perpulse needs, one sentence each."""
 
 from __future__ import annotations
 
@@ -9,20 +9,29 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+import typer
+
+from bot import log
 from bot.app import sources_of
+from bot.cli.common import out, plain_errors, settings_of
 from bot.clock import SystemClock
 from bot.market.collector import OF_MARKET
 from bot.market.source import Ask, NotOffered, SourceError
+from handlers.channels.channel import Outside
+from handlers.channels.failure import SendFailed
 from signals.inputs import MARKET
 from signals.venues import venue_title
 from storage.engine.database import Store
 from storage.market import points
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bot.config import Config
     from bot.market.source import Source
+    from handlers.channels.config import ChannelConfig
 
-LIBRARIES = ("ccxt", "pandas", "python-telegram-bot", "sqlite-utils", "matplotlib")
+LIBRARIES = ("ccxt", "pandas", "sqlite-utils", "matplotlib")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +42,22 @@ class Finding:
     text: str
 
 
+def doctor(config: Path | None, db: Path | None) -> None:
+    """Check what perpulse needs, one line each; exit 1 if something must be mended."""
+    log.set_up(quiet=True)
+    with plain_errors():
+        settings = settings_of(config, db)
+        findings = asyncio.run(examine(settings))
+    for finding in findings:
+        out(f"{'ok  ' if finding.good else 'MEND'}  {finding.text}")
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(1)
+
+
 async def examine(settings: Config) -> list[Finding]:
-    """Look at Python, libraries, database, sources and the Telegram token."""
+    """Look at Python, libraries, database, sources and channels."""
     found = [Finding(sys.version_info >= (3, 11), f"Python {platform.python_version()} (3.11 or newer is needed)")]
-    for name in LIBRARIES:
+    for name in (*LIBRARIES, *(library for section in settings.speaking() for library in section.libraries)):
         try:
             found.append(Finding(good=True, text=f"{name} {version(name)}"))
         except PackageNotFoundError:
@@ -47,8 +68,8 @@ async def examine(settings: Config) -> list[Finding]:
     found.append(Finding(good=True, text=f"database {store.path}, holds {', '.join(stored) or 'nothing yet'}"))
     clock = SystemClock()
     sources = sources_of(settings, clock)
-    found += await asyncio.gather(*(_source(each, settings, clock) for each in sources))
-    found.append(await _telegram(settings))
+    found += await asyncio.gather(*(_source(source, settings, clock) for source in sources))
+    found += await asyncio.gather(*(_channel(section) for section in settings.speaking()))
     store.close()
     return found
 
@@ -70,16 +91,11 @@ async def _source(source: Source, settings: Config, clock: SystemClock) -> Findi
     return Finding(good=bool(answer), text=f"{name} answers ({topic.replace('_', ' ')} of {asset})")
 
 
-async def _telegram(settings: Config) -> Finding:
-    token = settings.telegram_token()
-    if token is None:
-        return Finding(good=True, text="no Telegram token: perpulse speaks in the terminal")
-    from handlers.channels.channel import SendFailed  # noqa: PLC0415 - the library only where it is used
-    from handlers.channels.telegram.token import whoami  # noqa: PLC0415
-
+async def _channel(section: ChannelConfig) -> Finding:
+    channel = section.make(Outside())
     try:
-        return Finding(
-            good=True, text=f"Telegram accepts the token of @{await whoami(token, settings.telegram.base_url)}"
-        )
+        return Finding(good=True, text=await channel.check())
     except SendFailed as failed:
-        return Finding(good=False, text=f"Telegram: {failed.reason}")
+        return Finding(good=False, text=f"{section.title}: {failed.reason}")
+    finally:
+        await channel.stop()

@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 
 from bot import log
-from bot.app import build, subscribe_screen
-from bot.cli.commands import out, plain_errors, settings_of, take_commands
-from bot.cli.prompt import SCREEN, Screen
+from bot.app import build
+from bot.cli.afterwards import opened, take_commands
+from bot.cli.common import out, plain_errors, settings_of
 from bot.clock import ReplayClock
-from bot.config import Market, Telegram
+from bot.config import Market
+from bot.delivery import here
 from bot.tape import TapeError, lines
 from bot.tape.playing import Player, Tape
 from bot.tape.time import TapeClock, TapeLoop
 from handlers.answer import answer_blocks, logged
-from handlers.command import Asker, Deps, Refused
+from handlers.channels.local import local
+from handlers.command import Deps, Refused, nobody
 from handlers.words import wording
 from signals.units import from_ms
 from signals.venues import venue_title
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from bot.config import Config
     from handlers.channels.channel import Channel
+    from handlers.channels.local import LocalChannel
 
 _ADDRESSES: Final = ("exchange_url", "stream_url", "fear_greed_url", "stablecoins_url")
 _FOLLOWED: Final = {"venues", "options", "liquidations", "fear_greed", "stablecoins", *_ADDRESSES}
@@ -72,7 +75,7 @@ def settings_for(settings: Config, tape: Tape, database: Path) -> Config:
                 f"--tape: {tape.parts[0]} is of another version of perpulse: {tape.about.perpulse}."
             ) from None
         assets = tuple(tape.about.assets)
-    changed = {"market": market, "assets": assets, "telegram": Telegram(), "database": database}
+    changed = {"market": market, "assets": assets, "database": database}
     return settings.model_copy(update=changed)
 
 
@@ -90,7 +93,7 @@ async def _played(player: Player, settings: Config, channel: Channel) -> Result:
     feeding = asyncio.create_task(player.feed())
     try:
         await asyncio.to_thread(app.sender.start)
-        await asyncio.to_thread(subscribe_screen, app.store, player.clock.now())
+        await asyncio.to_thread(here.subscribe, app.store, player.clock.now())
         if app.streams:
             await app.streams.start()
         async for turn in player.turns():
@@ -108,41 +111,35 @@ async def _played(player: Player, settings: Config, channel: Channel) -> Result:
     return result
 
 
-def run(place: Path, config: Path | None, db: Path | None) -> None:
+def run(at: Path, config: Path | None, db: Path | None) -> None:
     """Play every tape of a folder, oldest first, then take commands while there is somebody to type them."""
     with plain_errors(), tempfile.TemporaryDirectory(prefix="perpulse-tape-") as folder:
         settings = settings_of(config)
         log.set_up(debug=settings.log_level == "debug", quiet=True)
-        path, screen = db or Path(folder) / "tape.db", Screen()
+        store = Store(db or Path(folder) / "tape.db")
         try:
-            tapes = Tape.read(place)
-            for tape in tapes:
-                chosen = settings_for(settings, tape, path)
-                out(_beginning(tape, chosen))
-                sys.stdout.flush()
-                result = play(tape, chosen, screen)
-                screen.rule("end of the tape")
-                out(_ending(tape, result))
+            with opened(store) as place:
+                tapes = Tape.read(at)
+                for tape in tapes:
+                    chosen = settings_for(settings, tape, store.path)
+                    out(_beginning(tape, chosen))
+                    sys.stdout.flush()
+                    result = play(tape, chosen, place)
+                    place.rule("end of the tape")
+                    out(_ending(tape, result))
+                asyncio.run(_afterwards(store, place, tapes[-1].end, chosen.assets))
         except TapeError as error:
             raise Refused(str(error)) from None
-        asyncio.run(_afterwards(path, screen, tapes[-1].end, chosen.assets))
+        finally:
+            store.close()
 
 
-async def _afterwards(path: Path, screen: Screen, end: datetime, assets: tuple[str, ...]) -> None:
+async def _afterwards(store: Store, place: LocalChannel, end: datetime, assets: tuple[str, ...]) -> None:
     """Say what is stored and how the sources stand where the tape ends, and answer commands there."""
-
-    async def nothing(_: str) -> None:
-        """Bring nothing up to date: the tape has ended."""
-
-    store, clock = Store(path), ReplayClock(end)
-    try:
-        deps = Deps(end, Asker("terminal", SCREEN), store, assets, nothing, _STAMP)
-        out(f"Stored: {wording.count(await asyncio.to_thread(_stored, store), 'value')}.\n")
-        screen.show(await answer_blocks("/sources", deps, on_error=logged))
-        if sys.stdin.isatty():
-            await take_commands(store, screen, clock, assets, _STAMP)
-    finally:
-        store.close()
+    deps = Deps(end, local().asker, store, assets, nobody, _STAMP)
+    out(f"Stored: {wording.count(await asyncio.to_thread(_stored, store), 'value')}.\n")
+    place.show((await answer_blocks("/sources", deps, on_error=logged)).blocks)
+    await take_commands(store, place, ReplayClock(end), assets, _STAMP)
 
 
 def _stored(store: Store) -> int:
@@ -150,22 +147,22 @@ def _stored(store: Store) -> int:
     return sum(
         points.count(store, asset, venue, name, start=from_ms(0), end=from_ms(1 << 42), apart=_MS)
         for (asset, name), every in points.directory(store).items()
-        for venue in {each.venue for each in every}
+        for venue in {known.venue for known in every}
     )
 
 
 def _beginning(tape: Tape, settings: Config) -> str:
     held = tape.counts
     by = f", recorded by perpulse {tape.about.perpulse}" if tape.about else ", whose head is missing"
-    venues = wording.listing([venue_title(each) for each in settings.market.venues])
+    venues = wording.listing([venue_title(venue) for venue in settings.market.venues])
     span = f"A tape from {wording.moment(tape.begin)} to {wording.moment(tape.end)}{by}"
     size = f"{wording.count(held['Answered'], 'answer')} and {wording.count(held['Heard'], 'line')} of streams"
     said = [
         f"{span}: {size}.",
-        f"{', '.join(settings.assets)} on {venues}. Nothing is asked, and nothing leaves this terminal.",
+        f"{', '.join(settings.assets)} on {venues}. Nothing is asked, and nothing leaves this machine.",
     ]
     if tape.missing:
-        parts = wording.listing([str(each) for each in tape.missing])
+        parts = wording.listing([str(part) for part in tape.missing])
         said.append(f"Part {parts} of this tape is missing: what was asked and heard in it is not played.")
     return "\n".join(said)
 

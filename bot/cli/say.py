@@ -1,4 +1,4 @@
-"""One command answered in the terminal. Kept light: a calculator must not wait for pandas."""
+"""`perpulse say`: one command answered right here. Kept light: a calculator must not wait for pandas."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handlers.answer import answer
-from handlers.channels.channel import Address
-from handlers.command import Asker, Deps, Refused
-from handlers.reply import Buttons, Picture, Reply, plain_text
+from handlers.channels.local import local
+from handlers.command import Asking, Deps, Refused
+from handlers.reply import Buttons, Picture, Reply, plain, plain_text
 from storage.engine.database import Store, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
+    from bot.app import App
     from bot.clock import Clock
     from bot.config import Config
 
@@ -36,10 +37,11 @@ def say(text: str, config: Path | None, db: Path | None, *, as_json: bool) -> in
         store = Store(db or (settings.database if settings else Path("data/perpulse.db")))
         deps = Deps(
             clock.now(),
-            Asker("terminal", Address("screen", kind="terminal")),
+            local().asker,
             store,
             settings.assets if settings else DEFAULT_ASSETS,
-            _refresher(settings, store, clock),
+            _asker(settings, store, clock),
+            clock=clock.now,
         )
         reply = asyncio.run(answer(text, deps))
         picture = _save_picture(reply, store)
@@ -50,7 +52,7 @@ def say(text: str, config: Path | None, db: Path | None, *, as_json: bool) -> in
         sys.stdout.write(json.dumps(to_json(text, reply), default=str) + "\n")
     else:
         # Buttons are written out, to be copied: what to ask next. A program has the values instead.
-        sys.stdout.write(plain_text(reply.all_blocks()) + "\n")
+        sys.stdout.write(local().text(reply.all_blocks()) + "\n")
         if picture:
             sys.stdout.write(f"The chart is in {picture}\n")
     return 0
@@ -61,7 +63,7 @@ def to_json(text: str, reply: Reply) -> dict[str, Any]:
     return {
         "command": text,
         "read_as": reply.read_as,
-        "values": _plain(reply.values),
+        "values": plain(reply.values),
         "text": _words(reply),
         "stamp": reply.stamp,
     }
@@ -69,17 +71,6 @@ def to_json(text: str, reply: Reply) -> dict[str, Any]:
 
 def _words(reply: Reply) -> str:
     return plain_text(tuple(block for block in reply.all_blocks() if not isinstance(block, Buttons)))
-
-
-def _plain(value: Any) -> Any:
-    """Return values that JSON can hold; what is not known is null, since NaN is no JSON."""
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, float) and (value != value or value in {float("inf"), float("-inf")}):  # noqa: PLR0124
-        return None
-    return value
 
 
 def _refused(text: str, reason: str, *, as_json: bool) -> int:
@@ -102,12 +93,12 @@ def _settings(path: Path | None) -> Config | None:
         raise Refused(str(error)) from None
 
 
-def _refresher(settings: Config | None, store: Store, clock: Clock) -> Callable[[str], Awaitable[None]]:
-    """Return what brings an asset up to date: one round of questions, unless the sources were just found silent."""
+def _asker(settings: Config | None, store: Store, clock: Clock) -> Callable[[str], Asking | None]:
+    """Return what asks for an asset: one round of questions, unless the sources were just found silent."""
 
-    async def refresh(asset: str) -> None:
+    def asking(asset: str) -> Asking | None:
         if _silent(store, clock):
-            return
+            return None
         from bot import log  # noqa: PLC0415 - without it structlog would write between the answer's lines
         from bot.app import build  # noqa: PLC0415 - exchanges are loaded only when one must be asked
         from bot.config import load  # noqa: PLC0415
@@ -120,55 +111,50 @@ def _refresher(settings: Config | None, store: Store, clock: Clock) -> Callable[
         )
         config = config.model_copy(update={"database": store.path, "market": market})
         app = build(config, clock=clock, channels=())
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await app.ticker.refresh(asset)
-        except TimeoutError:
-            sys.stderr.write(f"No live data within {PATIENCE_SECONDS:.0f} s; showing what is stored.\n")
-        finally:
-            await app.market.close()
-            app.store.close()
+        return Asking(tuple(config.market.venues), asyncio.ensure_future(_asked(app, asset)))
 
-    return refresh
+    return asking
+
+
+async def _asked(app: App, asset: str) -> bool:
+    """Ask once, as long as somebody at a prompt may be kept waiting; tell whether that came to an end."""
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await app.ticker.refresh(asset)
+    except TimeoutError:
+        return False
+    finally:
+        await app.market.close()
+        app.store.close()
+    return True
 
 
 def _silent(store: Store, clock: Clock) -> bool:
     """Tell whether every exchange was out of reach a moment ago: asking again would only make somebody wait."""
     from storage.market import source_state  # noqa: PLC0415
 
-    prices = [each for each in source_state.load(store) if each.topic == "bars"] if store.exists else []
+    prices = [state for state in source_state.load(store) if state.topic == "bars"] if store.exists else []
     return bool(prices) and all(
-        each.state != "ok" and each.next_try is not None and clock.now() < each.next_try + timedelta(minutes=1)
-        for each in prices
+        price.state != "ok" and price.next_try is not None and clock.now() < price.next_try + timedelta(minutes=1)
+        for price in prices
     )
 
 
 def _save_picture(reply: Reply, store: Store) -> Path | None:
-    """Draw a chart into a file, since a terminal shows none."""
+    """Draw a chart into a file, since a line of text shows none."""
     charts = [block.chart for block in reply.blocks if isinstance(block, Picture)]
     png = asyncio.run(_draw(charts[0], store)) if charts else None
-    return None if png is None else keep_picture(charts[0], png)
-
-
-def keep_picture(chart: dict[str, Any], png: bytes) -> Path:
-    """Write a picture into the present folder and return where. Refused, with the reason, where that cannot be."""
-    names = [str(chart[key]) for key in ("metric", "value", "asset") if key in chart]
-    path = Path("-".join(["perpulse", *names]).lower() + ".png")
-    try:
-        path.write_bytes(png)
-    except OSError as error:
-        raise Refused(f"The chart cannot be written to {path.absolute()} ({error.strerror}).") from None
-    return path
+    return None if png is None else local().keep_picture(charts[0], png)
 
 
 async def _draw(chart: dict[str, Any], store: Store) -> bytes | None:
     from bot import log  # noqa: PLC0415 - as above
     from handlers.charts.pictures import Pictures  # noqa: PLC0415
-    from handlers.charts.process import Draughtsman  # noqa: PLC0415 - only for charts
+    from handlers.charts.process import ChartRenderer  # noqa: PLC0415 - only for charts
 
     log.set_up(quiet=True)
-    draughtsman = Draughtsman()
+    renderer = ChartRenderer()
     try:
-        return await Pictures(store, draughtsman).draw(chart)
+        return await Pictures(store, renderer).draw(chart)
     finally:
-        draughtsman.close()
+        renderer.close()

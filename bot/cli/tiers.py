@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from bot.cli.commands import out, plain_errors, settings_of
+from bot.cli.common import out, plain_errors, settings_of
 from bot.clock import SystemClock
 from handlers.command import Refused
 from signals.assets import Instrument, assets_of
@@ -50,12 +50,12 @@ def refresh(
         names = assets_of(assets or (*settings.assets, *renewing.MAIN_ASSETS))
         renewals = asyncio.run(renewing.refresh(Store(settings.database), chosen, names, reach))
     if as_json:
-        for each in renewals:
-            out(json.dumps(renewing.as_json(each)))
+        for renewal in renewals:
+            out(json.dumps(renewing.as_json(renewal)))
     else:
         for line in renewing.told(renewals):
             out(line)
-    if all(each.error for each in renewals):
+    if all(renewal.error for renewal in renewals):
         raise typer.Exit(2)
 
 

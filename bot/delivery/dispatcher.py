@@ -7,42 +7,37 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import random
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from bot.delivery.failures import Failures, Trouble
 from bot.delivery.lease import Lease
 from bot.delivery.rate_limiter import Pace
-from handlers.channels.channel import Address, Outgoing, SendFailed
+from handlers.channels.channel import Address, Outgoing
+from handlers.channels.failure import MessageRefused, SendFailed
 from handlers.reply import Line
 from handlers.words import wording
 from handlers.words.alerts import Told
 from storage.alerts import outbox
 from storage.engine.database import StoreError
-from storage.people import destinations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from bot.clock import Clock
-    from handlers.channels.channel import Channel
+    from handlers.channels.channel import Channel, Kind
     from storage.alerts.outbox import Claim
     from storage.engine.database import Store
 
 log = structlog.get_logger(__name__)
 
 IN_FLIGHT = 8  # per platform; after a kill, at most so many messages are in doubt
-MOST_TRIES = 12
-UNCERTAIN_PAUSE = 5.0  # seconds
-PLATFORM_PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds; one probe per 30 s while a platform is down
-LONGEST_ROW_PAUSE = 600.0
-MANY = 3  # failures in a row that cannot be the fault of one chat
 LOOK_EVERY = timedelta(seconds=5)  # for what has grown too old
 LATE = timedelta(minutes=30)
 LATE_LINES = 10
@@ -50,14 +45,10 @@ LATE_LINES = 10
 
 @dataclass(slots=True)
 class Platform:
-    """How one platform does: until when it rests (monotonic seconds), what failed in a row, why it was halted."""
+    """How fast messages may leave to one platform, how it does, and what is on its way."""
 
     pace: Pace
-    rests_until: float = -math.inf
-    failures: int = 0
-    floods: int = 0
-    down: bool = False
-    halted: str | None = None
+    trouble: Trouble = field(default_factory=Trouble)
     in_flight: set[asyncio.Task[None]] = field(default_factory=set)
 
 
@@ -80,7 +71,7 @@ class Sender:
         self._store = store
         self._channels: Mapping[str, Channel] = {channel.platform: channel for channel in channels}
         self._clock = clock
-        self._noise = noise or random.Random()  # noqa: S311 - jitter, not a secret
+        self._failures = Failures(clock, noise or random.Random())  # noqa: S311 - jitter, not a secret
         self._again_after = again_after
         self._epoch = 0
         self._lease = Lease(clock)
@@ -140,7 +131,7 @@ class Sender:
 
     def _until_next(self, started: int) -> float:
         """Return how long to wait: for room where something waits, briefly for chats that rest, else for news."""
-        platforms = [each for each in self.platforms.values() if not each.halted]
+        platforms = [each for each in self.platforms.values() if not each.trouble.halted]
         if started:
             return min((each.pace.wait() for each in platforms), default=1.0)
         return 0.05 if any(each.pace.last or each.in_flight for each in platforms) else 1.0
@@ -178,9 +169,9 @@ class Sender:
         started = 0
         for name, platform in self.platforms.items():
             seconds = self._clock.monotonic()
-            if platform.halted or platform.rests_until > seconds:
+            if platform.trouble.halted or platform.trouble.rests_until > seconds:
                 continue
-            most = 1 if platform.failures else IN_FLIGHT  # one probe, not a burst into a closed door
+            most = 1 if platform.trouble.failures else IN_FLIGHT  # one probe, not a burst into a closed door
             claims = await asyncio.to_thread(
                 outbox.claim,
                 self._store,
@@ -219,16 +210,14 @@ class Sender:
                 return
             message = await self._send(channel, claim, told)
         except SendFailed as failed:
-            await self._settle(self._failed, claim, platform, failed)
+            await self._settle(self._failures.settle, claim, platform.trouble, failed)
         except Exception:
             # A message that cannot be rendered is our fault: it ends visibly and holds nothing else up.
             log.exception("a message could not be made", row=claim.id)
             reason = "it could not be made; see the log"
             await self._settle(outbox.ended, claim, "dead", reason, now=self._clock.now())
         else:
-            if platform.down:
-                log.info("the platform is reached again", platform=claim.platform)
-            platform.failures, platform.floods, platform.down = 0, 0, False
+            platform.trouble.over(claim.platform)
             await self._settle(outbox.sent, claim, message, now=self._clock.now())
         finally:
             platform.pace.arrived(claim.destination, _kind(claim.kind_of_chat), self._clock.monotonic())
@@ -264,80 +253,13 @@ class Sender:
             return await channel.send(to, message)
         try:
             await channel.edit(to, claim.message, replace(message, maybe_repeat=False))  # twice is once for an edit
-        except SendFailed as failed:
-            if not failed.drop:
-                raise
+        except MessageRefused:
             if claim.notice.kind != "resolved":  # somebody deleted the message, so the news goes out anew
                 return await channel.send(to, message)
         if told.reply:
             self.platforms[claim.platform].pace.spend()
             await channel.send(to, replace(message, blocks=(Line(told.reply),), reply_to=claim.message, silent=True))
         return claim.message
-
-    def _failed(self, store: Store, claim: Claim, platform: Platform, failed: SendFailed) -> None:
-        """Decide from the error alone what becomes of the row, the chat and the platform."""
-        now, reason = self._clock.now(), failed.reason
-        later = partial(outbox.later, store, claim, reason=reason, now=now)
-        if failed.unauthorised:
-            platform.halted = reason
-            log.error("sending stops until the token is mended, what waits is kept", platform=claim.platform)
-            later(now, counts=False)
-        elif failed.moved_to:
-            with store.write():
-                later(now, counts=False)
-                destinations.moved(store, claim.platform, claim.chat, failed.moved_to)
-        elif failed.permanent:
-            dropped = outbox.gone(store, claim.destination, reason, now=now)
-            log.warning("a destination is gone", platform=claim.platform, reason=reason, dropped=dropped)
-        elif failed.retry_after is not None:
-            self._flooded(store, claim, platform, failed, later)
-        elif failed.unreadable and not claim.plain:
-            log.error("markup was refused, sending plain text", row=claim.id, reason=reason)
-            later(now, counts=True, plain=True)
-        elif failed.drop or failed.unreadable or claim.attempts + 1 >= MOST_TRIES:
-            log.error("a message is given up", row=claim.id, reason=reason)
-            outbox.ended(store, claim, "dead", reason, now=now)
-        elif failed.maybe_sent:
-            self._stumbled(claim, platform, failed)
-            later(now + self._pause_of(claim, UNCERTAIN_PAUSE), counts=True, uncertain=True)
-        elif failed.scope == "platform":
-            self._stumbled(claim, platform, failed)
-            later(now, counts=False)
-        else:
-            later(now + self._pause_of(claim, 1.0), counts=True)
-
-    def _pause_of(self, claim: Claim, first: float) -> timedelta:
-        """Return how long a row waits after its own failures: twice as long each time, with jitter."""
-        seconds = min(LONGEST_ROW_PAUSE, first * 2.0**claim.attempts)
-        return timedelta(seconds=seconds * self._noise.uniform(1.0, 1.3))
-
-    def _stumbled(self, claim: Claim, platform: Platform, failed: SendFailed) -> None:
-        """Let the platform rest when it is down; lost answers say so only when there are several in a row."""
-        platform.failures += 1
-        if failed.scope != "platform" and platform.failures < MANY:
-            return
-        if not platform.down:
-            platform.down = True
-            log.warning("the platform is not reached, trying on", platform=claim.platform, reason=failed.reason)
-        if platform.rests_until <= self._clock.monotonic():
-            pause = PLATFORM_PAUSES[min(platform.failures, len(PLATFORM_PAUSES)) - 1]
-            platform.rests_until = self._clock.monotonic() + pause * self._noise.uniform(1.0, 1.2)
-
-    def _flooded(
-        self, store: Store, claim: Claim, platform: Platform, failed: SendFailed, later: Callable[..., None]
-    ) -> None:
-        """Honour the pause that the platform asked for, to the second and a little more.
-
-        Telegram does not say whether the chat or the whole bot is meant. Several in a row, with no message between
-        them that went through, mean the bot.
-        """
-        now, seconds = self._clock.now(), (failed.retry_after or 0) + self._noise.uniform(0.1, 0.9)
-        platform.floods += 1
-        with store.write():
-            outbox.rest(store, claim.destination, now + timedelta(seconds=seconds))
-            later(now, counts=False)
-        if failed.scope == "platform" or platform.floods >= MANY:
-            platform.rests_until = max(platform.rests_until, self._clock.monotonic() + seconds)
 
 
 def _late_line(notice: outbox.Notice) -> str:
@@ -346,9 +268,9 @@ def _late_line(notice: outbox.Notice) -> str:
     return f"{wording.clock(notice.at, dated=True)}: {first}"
 
 
-def _kind(kind: str) -> Literal["private", "group", "channel", "terminal"]:
+def _kind(kind: str) -> Kind:
     match kind:
-        case "private" | "group" | "channel" | "terminal":
+        case "private" | "group" | "channel":
             return kind
         case _:
             return "group"

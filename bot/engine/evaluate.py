@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from handlers.readings import asset_of
 from handlers.words import alerts
 from handlers.words.alerts import Happening
 from signals.alerts import stepping
@@ -24,6 +23,7 @@ from storage.alerts import episodes, outbox
 from storage.alerts.episodes import Standing
 from storage.engine.database import StoreError
 from storage.market import grid, panels, points
+from storage.queries.readings import asset_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,12 +1,22 @@
-"""The way out: what every channel offers to the sender, and the one error it raises."""
+"""What every channel offers: messages out, edits, commands in; and what it is given of the outside."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from handlers.answer import Answer
+    from handlers.command import Asker
     from handlers.reply import Block
+
+    # Runs a command line for somebody. Never raises.
+    Answerer = Callable[[str, Asker], Awaitable[Answer]]
+
+
+Kind = Literal["private", "group", "channel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +32,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a message goes: the platform's id of the chat as text, and the topic or thread in it."""
+    """Where a message goes: the platform's id of the chat as text, and the topic or thread in it.
+
+    kind: who reads there: one person, a group that talks, or readers of a channel.
+    """
 
     chat: str
     topic: str | None = None
-    kind: Literal["private", "group", "channel", "terminal"] = "private"
+    kind: Kind = "private"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,50 +59,61 @@ class Outgoing:
     plain: bool = False
 
 
-class SendFailed(Exception):  # noqa: N818 - it says what happened
-    """A message did not go out, in words that the sender can decide on without knowing any library.
+async def _no_picture(_: dict[str, Any]) -> None:
+    """Draw nothing: the words of a picture are shown in its place."""
 
-    permanent: never try this destination again (blocked, kicked, gone). retry_after: seconds the platform asked for.
-    maybe_sent: the platform may have accepted it before the answer was lost. scope: whether the pause concerns this
-    chat or the whole platform. moved_to: the chat's new id. unreadable: the markup was refused, send it plain.
-    unauthorised: the token is not accepted, stop sending on this platform. drop: this message is dead, the chat lives.
+
+async def _nobody_told(*_: str) -> None:
+    """Tell nobody."""
+
+
+def _stay() -> None:
+    """End nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a channel may use of the rest of perpulse; made in build(), one for each channel.
+
+    draw: a PNG of a chart, or None where it cannot be drawn. moved: a chat lives on under a new id (old, new; may be
+    told twice). gone: a chat is closed to us (chat, reason). leave: whoever sits at this channel ends the program.
     """
 
-    def __init__(
-        self,
-        reason: str,
-        *,
-        permanent: bool = False,
-        retry_after: float | None = None,
-        maybe_sent: bool = False,
-        scope: Literal["chat", "platform"] = "chat",
-        moved_to: str | None = None,
-        unreadable: bool = False,
-        unauthorised: bool = False,
-        drop: bool = False,
-    ) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.permanent = permanent
-        self.retry_after = retry_after
-        self.maybe_sent = maybe_sent
-        self.scope = scope
-        self.moved_to = moved_to
-        self.unreadable = unreadable
-        self.unauthorised = unauthorised
-        self.drop = drop
+    draw: Callable[[dict[str, Any]], Awaitable[bytes | None]] = _no_picture
+    moved: Callable[[str, str], Awaitable[None]] = _nobody_told
+    gone: Callable[[str, str], Awaitable[None]] = _nobody_told
+    leave: Callable[[], None] = _stay
 
 
 class Channel(Protocol):
-    """A place that messages leave through. One object per platform and token."""
+    """A way in and out. One object per platform and token, made from its section of the configuration."""
 
-    platform: str  # "telegram", "terminal": the word stored with each destination
+    platform: str  # the name of its folder: the word stored with each destination
     limits: Limits
 
+    async def start(self, answer: Answerer) -> None:
+        """Begin to take commands; what cannot be reached yet is tried again beside it.
+
+        TokenRefused where the owner has to mend something first.
+        """
+        ...
+
+    async def stop(self) -> None:
+        """Take no more commands, let running ones end, close what is open. Safe without `start`, and twice."""
+        ...
+
+    async def check(self) -> str:
+        """Return in one sentence that this channel would work, without starting it. SendFailed where it would not."""
+        ...
+
     async def send(self, to: Address, message: Outgoing) -> str:
-        """Send and return the platform's message id. SendFailed when it did not go out, or may not have."""
+        """Send and return the platform's message id. A kind of SendFailed when it did not go out, or may not have."""
         ...
 
     async def edit(self, to: Address, message_id: str, message: Outgoing) -> None:
         """Replace a message sent earlier; an edit that changes nothing is a success. SendFailed as for `send`."""
+        ...
+
+    async def working(self, to: Address) -> None:
+        """Show that an answer is being made (typing ...). A comfort: never raises."""
         ...

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, SupportsFloat, TypeAlias
 
-from handlers.reply import Picture
 from handlers.words import wording
 from signals.inputs import MARKET
 from signals.metric import Metric
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from signals.metric import Chart, Level, Line, Unit
-    from signals.series import Panel
 
 Time: TypeAlias = "datetime | str | float"
 Side: TypeAlias = Literal["below", "above"]
@@ -125,7 +123,7 @@ def spec(
     chart = which or (drawn.chart if isinstance(drawn, Metric) else drawn)
     own = tuple(alarms) if alarms is not None else bands(drawn, chart) if isinstance(drawn, Metric) else ()
     marked = {mark for band in own for mark in (band.enter, band.leave)}
-    times = [_epoch(each) for each in at]
+    times = [_epoch(time) for time in at]
     rows = _known(times, values)
     prices = [] if price is None or not chart.with_price else _known(times, price)
     others = [] if beside is None or chart.beside is None else _known(times, beside)
@@ -152,39 +150,6 @@ def spec(
         "episodes": _within(episodes, start, end),
         "stamp": stamp,
     }
-
-
-def of_panel(
-    metric: Metric,
-    panel: Panel,
-    asset: str,
-    *,
-    price: Iterable[SupportsFloat | None] | None = None,
-    price_of: str | None = None,
-    episodes: Iterable[tuple[Time, Time | None]] = (),
-    stamp: str = "",
-    rows: int | None = None,
-) -> dict[str, Any]:
-    """Return the chart of a metric over a panel's newest rows (None: all), each value at the close of its row.
-
-    price: in place of the panel's own `close`, one for each row. KeyError when the panel does not hold the asset.
-    """
-    if asset not in panel.assets:
-        raise KeyError(f"the panel holds {', '.join(panel.assets)}, not {asset}")
-    column = panel.assets.index(asset)
-    count = len(panel) if rows is None else min(rows, len(panel))
-    values = metric.evaluate(panel, count)[metric.chart.value][:, column]
-    if price is None and "close" in panel.values:
-        price = panel["close"].last(count)[:, column]
-    at = panel.closes[len(panel) - count :]
-    return spec(
-        metric, asset=asset, at=at, values=values, price=price, price_of=price_of, episodes=episodes, stamp=stamp
-    )
-
-
-def picture(chart: dict[str, Any]) -> Picture:
-    """Return the block that shows a chart, with its words beside it."""
-    return Picture(chart, alt(chart))
 
 
 def drawable(chart: Mapping[str, Any]) -> bool:
@@ -280,7 +245,7 @@ def tick(value: float, unit: Unit, step: float) -> str:
     match unit:
         case "usd":
             scales = ((1e12, "tn"), (1e9, "bn"), (1e6, "m"), (1.0, ""))
-            scale, name = next(each for each in scales if abs(value) >= 0.9995 * each[0] or each[0] == 1)
+            scale, name = next(unit for unit in scales if abs(value) >= 0.9995 * unit[0] or unit[0] == 1)
             digits = wording.number(abs(value) / scale, _decimals(step / scale))
             return f"{wording.MINUS if value < 0 else ''}${digits}{name}"
         case "fraction" | "apr":

@@ -89,7 +89,7 @@ class _Sheet:
         self._put_head(head, under)
         low, high, ticks = y_range(chart)
         step = ticks[1] - ticks[0] if len(ticks) > 1 else high - low
-        words = [tick(each, chart["unit"], step) for each in ticks]
+        words = [tick(value, chart["unit"], step) for value in ticks]
         newest = say(chart["line"][-1][-1][1], chart["unit"]).removesuffix(" a year")
         last = chart["price"][-1][-1][1] if chart["price"] else None
         paid = "" if last is None else f"${wording.price(last, 1 if last >= 1000 else None)}"
@@ -214,10 +214,10 @@ class _Sheet:
         clear = 21 * (high - low) / BODY
         here = _inside(axes, last, BODY, 11)
         axes.set_yticks(
-            ticks, [word if abs(each - here) > clear else "" for each, word in zip(ticks, words, strict=True)]
+            ticks, [word if abs(value - here) > clear else "" for value, word in zip(ticks, words, strict=True)]
         )
-        for each in ticks:
-            axes.axhline(each, color=GRID, lw=1, zorder=0.5)
+        for value in ticks:
+            axes.axhline(value, color=GRID, lw=1, zorder=0.5)
         if low < 0 < high or (high == 0 or low == 0):
             axes.axhline(0, color=MUTED, lw=1, zorder=1, gid="zero")
 

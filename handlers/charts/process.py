@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 
-class Draughtsman:
+class ChartRenderer:
     """Draws charts to PNG, one at a time, and keeps the newest few.
 
     seconds: how long one picture may take; the first one includes the start of the process. keep: how many are kept

@@ -90,6 +90,7 @@ async def cost(deps: Deps, args: CostArgs) -> Reply:
     asset = named.asset
     if args.span > LONGEST_HOLD:
         raise Refused("Ten years are the longest time that can be counted. Type a shorter one, like 30d.")
+    outdated = (asset,) if args.rate is None and _is_old(deps, args, asset) else ()
     rate = _rate(deps, args, asset)
     notional, priced = _notional(deps, args, named)
     count = paid.settlements_between(deps.now, deps.now + args.span, rate.hours)
@@ -106,6 +107,7 @@ async def cost(deps: Deps, args: CostArgs) -> Reply:
     return Reply(
         blocks=_blocks(args, rate, notional, cases, past),
         values=_values(args, asset, rate, notional, cases, past),
+        outdated=outdated,
         read_as=_read_as(args, asset, rate),
         stamp=" · ".join(
             filter(
@@ -118,7 +120,6 @@ async def cost(deps: Deps, args: CostArgs) -> Reply:
                 ),
             )
         ),
-        outdated=(asset,) if args.rate is None and _is_old(deps, args, asset) else (),
     )
 
 

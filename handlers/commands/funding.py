@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from typing import TYPE_CHECKING
 
 from handlers.command import Deps, command
-from handlers.commands.market import OneAsset, answered, more, value
+from handlers.commands.market import answered, more, nothing_stored
+from handlers.language.assets import OneAsset, meant_asset
 from handlers.reply import Block, Line, Reply
+from handlers.words import readings as words
 from handlers.words import wording
+from signals.venues import venue_title
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from datetime import datetime
 
-    from handlers.by_venue import Rate
-    from handlers.looking import Look
-    from signals.metric import Reading
+    from storage.queries.funding import Funding
 
 # As in market.py: whatever brings numpy along is imported when a command runs.
 
@@ -29,59 +31,52 @@ async def funding(deps: Deps, args: OneAsset) -> Reply:
     $100,000 pays a day, and how the rate compares with its own past year; then the other exchanges, and the mean of all
     by their open interest. It tells who pays, never where price goes.
     """
-    from handlers import by_venue, looking  # noqa: PLC0415 - as in market.py
-    from signals.units import next_settlement  # noqa: PLC0415 - as in market.py
+    from storage.queries import funding as query  # noqa: PLC0415 - as in market.py
 
-    look = await looking.look(deps, args.asset, ("funding_apr", "funding_stretch"), example="/funding btc")
-    rate, year = look.get("funding_apr"), look.get("funding_stretch")
-    used = rate or year
-    if used is None:
-        reason = f"{look.asset} funding: {look.why_not('funding_apr')}."
-        return answered(deps, look, [Line(reason, "headline")], {})
-    apr, each, hours = (value(used, name) or 0.0 for name in ("value", "rate", "interval_hours"))
-    stale = looking.stale_since((used,), deps) is not None
-    due = None if stale or hours <= 0 else next_settlement(deps.now, hours)
-    cost = apr / 365 * 100_000
-    every = by_venue.rates(deps, look.asset)
-    mean = by_venue.weighted(deps, look.asset, every)
-    lines: list[Block] = [
-        Line(f"{look.asset} funding: {wording.apr(apr * 100)}. {_who_pays(apr)}", "headline"),
-        Line(f"{wording.rate(each, hours)}{_next(due, deps.now, look.zone)}."),
+    asset = meant_asset(deps, args.asset, "/funding btc")
+    found = await asyncio.to_thread(query.read, deps.store, asset, deps.now)
+    if found.readings.nothing:
+        raise await nothing_stored(deps, asset, (query.RATE, query.YEAR))
+    if found.main is None:
+        lines: list[Block] = [
+            Line(f"{asset} funding: {words.why_not(found.readings.lacking(query.RATE))}.", "headline")
+        ]
+        return answered(deps, asset, lines, {}, (), outdated=found.readings.outdated)
+    cost = found.long_pays_a_day(100_000)
+    lines = [
+        Line(f"{asset} funding: {wording.apr(found.apr * 100)}. {_who_pays(found.apr)}", "headline"),
+        Line(f"{wording.rate(found.rate, found.hours)}{_next(found.due, deps.now, deps.zone)}."),
         Line(f"A $100k long {'pays' if cost >= 0 else 'receives'} {wording.usd(abs(cost))} a day at this rate."),
-        Line(_band(apr)),
-        Line(_in_a_year(year) if year and value(year, "pct") is not None else _no_year(look)),
-        *_elsewhere(every, used, mean, deps.now),
-        more(look.asset, "funding"),
+        Line(_band(found.apr)),
+        Line(_in_a_year(found.percentile, found.days or 0.0) if found.percentile is not None else _no_year(found)),
+        *_elsewhere(found, deps.now),
+        more(asset, "funding"),
     ]
     values = {
-        "funding_rate": each,
-        "interval_hours": hours,
-        "apr": apr,
-        "percentile": value(year, "pct"),
-        "next_settlement": due,
+        "funding_rate": found.rate,
+        "interval_hours": found.hours,
+        "apr": found.apr,
+        "percentile": found.percentile,
+        "next_settlement": found.due,
         "long_100k_pays_per_day_usd": cost,
         "by_venue": {
-            each.venue: {"funding_rate": each.rate, "interval_hours": each.hours, "apr": each.apr} for each in every
+            rate.venue: {"funding_rate": rate.rate, "interval_hours": rate.hours, "apr": rate.apr}
+            for rate in found.by_venue
         },
-        "apr_weighted": mean[0] if mean else None,
+        "apr_weighted": found.weighted.apr if found.weighted else None,
     }
-    return answered(deps, look, lines, values, (used,))
+    return answered(deps, asset, lines, values, (found.main.stamp,), outdated=found.readings.outdated)
 
 
-def _elsewhere(
-    every: Sequence[Rate], used: Reading, mean: tuple[float, tuple[str, ...]] | None, now: datetime
-) -> Iterator[Line]:
+def _elsewhere(found: Funding, now: datetime) -> Iterator[Line]:
     """Say the other venues' rates, each as it is stated there, and what all come to by open interest."""
-    from signals.units import next_settlement  # noqa: PLC0415 - as in market.py
-    from signals.venues import venue_title  # noqa: PLC0415 - as in market.py
-
-    others = [each for each in every if each.venue not in used.venues]
-    for each in others:
-        due = wording.duration(next_settlement(now, each.hours) - now)
-        name = venue_title(each.venue)
-        yield Line(f"– {name}: {wording.apr(each.apr * 100)}, {wording.rate(each.rate, each.hours)}, paid in {due}")
-    if mean and others:
-        yield Line(f"Weighted by open interest on {len(mean[1])} venues: {wording.apr(mean[0] * 100)}.")
+    others = [rate for rate in found.by_venue if found.main is None or rate.venue not in found.main.stamp.venues]
+    for rate in others:
+        stated, due = wording.rate(rate.rate, rate.hours), wording.duration(rate.due - now)
+        yield Line(f"– {venue_title(rate.venue)}: {wording.apr(rate.apr * 100)}, {stated}, paid in {due}")
+    if found.weighted and others:
+        mean = wording.apr(found.weighted.apr * 100)
+        yield Line(f"Weighted by open interest on {len(found.weighted.venues)} venues: {mean}.")
 
 
 def _who_pays(apr: float) -> str:
@@ -103,18 +98,15 @@ def _band(apr: float) -> str:
     return "Below the neutral band of −5 to +15 % a year: shorts pay to stay."
 
 
-def _in_a_year(reading: Reading) -> str:
-    pct = (value(reading, "pct") or 0.0) * 100
-    days = min(365, round(reading.seen.total_seconds() / 86400))
-    side, part = ("Higher", pct) if pct >= 50 else ("Lower", 100 - pct)
-    return f"{side} than {wording.share(min(part, 99))} of the past {wording.count(days, 'day')}."
+def _in_a_year(percentile: float, days: float) -> str:
+    part = percentile * 100
+    side, part = ("Higher", part) if part >= 50 else ("Lower", 100 - part)
+    return f"{side} than {wording.share(min(part, 99))} of the past {wording.count(min(365, round(days)), 'day')}."
 
 
-def _no_year(look: Look) -> str:
+def _no_year(found: Funding) -> str:
     from signals.series import MIN_SHARE  # noqa: PLC0415 - as in market.py
 
-    year = look.get("funding_stretch")
-    if year is None:
-        return f"Against its past year: {look.why_not('funding_stretch')}."
-    days = round(year.seen.total_seconds() / 86400)
-    return f"Against its past year: learning, {days} of {math.ceil(365 * MIN_SHARE)} days."
+    if found.days is None:
+        return f"Against its past year: {words.why_not(found.readings.lacking('funding_stretch'))}."
+    return f"Against its past year: learning, {round(found.days)} of {math.ceil(365 * MIN_SHARE)} days."

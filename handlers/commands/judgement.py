@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from handlers.charts.content import say as chart_words
 from handlers.command import Deps, Refused, command
-from handlers.commands.market import OneAsset, answered, say, value
+from handlers.commands.market import answered, nothing_stored, readings_of, say
+from handlers.language.assets import OneAsset, meant_asset
 from handlers.language.grammar import ASSET, DURATION, argument, choice
+from handlers.language.metrics import NAMED, metric_words
 from handlers.reply import Block, Button, Buttons, Line, Picture, Reply
+from handlers.words import readings as words
 from handlers.words import wording
+from signals.inputs import MARKET
+from signals.units import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
-    from handlers.looking import Look
-    from handlers.standing import Standing
-    from signals.metric import Reading
+    from signals.metric import Metric
+    from storage.queries.alarms import Check, Health
+    from storage.queries.readings import Reading
 
 # As in market.py: whatever brings numpy along is imported when a command runs.
 
@@ -32,31 +39,28 @@ async def quadrant(deps: Deps, args: OneAsset) -> Reply:
     Four readings of what price and open interest in coins did together over a day, with 4 hours and 7 days beside it.
     A change smaller than half of its usual size is no reading.
     """
-    from handlers import looking  # noqa: PLC0415 - see above
-
-    look = await looking.look(deps, args.asset, ("oi_quadrant",), example="/quadrant btc")
-    reading = look.get("oi_quadrant")
+    found = await readings_of(deps, args.asset, ("oi_quadrant",), example="/quadrant btc")
+    asset, reading = found.asset, found.get("oi_quadrant")
     if reading is None:
-        return answered(deps, look, [Line(f"{look.asset}: {look.why_not('oi_quadrant')}.", "headline")], {})
-    name, meaning = _reading_of(value(reading, "value"))
-    lines: list[Block] = [
-        Line(f"{look.asset}, 1 day: {name}.", "headline"),
+        lines: list[Block] = [Line(f"{asset}: {words.why_not(found.lacking('oi_quadrant'))}.", "headline")]
+        return answered(deps, asset, lines, {}, (), outdated=found.outdated)
+    name, meaning = _reading_of(reading.get("value"))
+    lines = [
+        Line(f"{asset}, 1 day: {name}.", "headline"),
         Line(f"{meaning[:1].upper()}{meaning[1:]}."),
         Line(_changes(reading, "1d")),
         Line(f"4 h: {_beside(reading, '4h')}"),
         Line(f"7 days: {_beside(reading, '7d')}"),
         Line("A description of what happened, not a forecast.", "caveat"),
-        Buttons(
-            (Button("Open interest", f"/oi {look.asset.lower()}"), Button("Health", f"/health {look.asset.lower()}"))
-        ),
+        Buttons((Button("Open interest", f"/oi {asset.lower()}"), Button("Health", f"/health {asset.lower()}"))),
     ]
     values: dict[str, Any] = {}
     for window, field in (("4h", "value_4h"), ("1d", "value"), ("7d", "value_7d")):
-        code = value(reading, field)
+        code = reading.get(field)
         values[f"quadrant_{window}"] = None if code is None else _reading_of(code)[0]
         for what in ("price", "coins", "usd"):
-            values[f"{what}_change_{window}"] = value(reading, f"{what}_change_{window}")
-    return answered(deps, look, lines, values)
+            values[f"{what}_change_{window}"] = reading.get(f"{what}_change_{window}")
+    return answered(deps, asset, lines, values, (reading.stamp,), outdated=found.outdated)
 
 
 def _reading_of(code: float | None) -> tuple[str, str]:
@@ -66,21 +70,21 @@ def _reading_of(code: float | None) -> tuple[str, str]:
 
 
 def _changes(reading: Reading, window: str) -> str:
-    words = {what: value(reading, f"{what}_change_{window}") for what in ("price", "coins", "usd")}
-    return say("Price {price:change}, open interest {coins:change} in coins ({usd:change} in dollars).", words)
+    filled = {what: reading.get(f"{what}_change_{window}") for what in ("price", "coins", "usd")}
+    return say("Price {price:change}, open interest {coins:change} in coins ({usd:change} in dollars).", filled)
 
 
 def _beside(reading: Reading, window: str) -> str:
-    code = value(reading, f"value_{window}")
+    code = reading.get(f"value_{window}")
     if code is None:
         return "not known from daily data." if window == "4h" and reading.step.days else "not known yet."
-    words = {what: value(reading, f"{what}_change_{window}") for what in ("price", "coins")}
-    return f"{_reading_of(code)[0]} ({say('price {price:change}, coins {coins:change}', words)})."
+    filled = {what: reading.get(f"{what}_change_{window}") for what in ("price", "coins")}
+    return f"{_reading_of(code)[0]} ({say('price {price:change}, coins {coins:change}', filled)})."
 
 
 # --- health -----------------------------------------------------------------------------------------------------------
 
-_WORDS: Final[Mapping[str, str]] = {  # rank to word, the most urgent first
+_LEVELS: Final[Mapping[str, str]] = {
     "critical": "Critical",
     "warning": "Warning",
     "notice": "Notice",
@@ -94,100 +98,83 @@ async def health(deps: Deps, args: OneAsset) -> Reply:
     """All checks of an asset on one screen.
 
     Each check is calm, or a notice, a warning or critical. Unknown means that the data does not suffice: missing is
-    not calm.
+    not calm. /help and the name of a check, such as /help drawdown, explains it.
     """
-    from handlers import looking, standing  # noqa: PLC0415 - see above
-    from signals.metric import metrics  # noqa: PLC0415 - see above
+    from storage.queries import alarms  # noqa: PLC0415 - see above
 
-    ids = [each.id for each in metrics().values() if each.watches]
-    look = await looking.look(deps, args.asset, ids, example="/health btc")
-    every = standing.of(deps, look)
-    every.sort(key=lambda each: list(_WORDS).index(each.level))
-    name = look.asset.lower()
+    asset = meant_asset(deps, args.asset, "/health btc")
+    found = await asyncio.to_thread(alarms.read, deps.store, asset, deps.now)
+    if found.readings.nothing:
+        raise await nothing_stored(deps, asset, tuple(found.readings.found))
+    name = asset.lower()
     lines: list[Block] = [
-        Line(_headline(look.asset, every), "headline"),
-        *(Line(_check(each, deps, all_old=_all_old(every))) for each in every),
+        Line(_headline(found), "headline"),
+        *(Line(_check(check, deps.now, all_old=found.all_old)) for check in found.checks),
         Buttons((Button("Open interest", f"/oi {name}"), Button("Funding", f"/funding {name}"))),
     ]
     values = {
         "checks": {
-            each.metric.id: {
-                "level": each.level,
-                "value": each.value,
-                "since": None if each.since is None else each.since.isoformat().replace("+00:00", "Z"),
-            }
-            for each in every
+            check.metric.id: {"level": check.level, "value": check.value, "since": check.since}
+            for check in found.checks
         }
     }
-    current = [each for each in look.readings if looking.stale_since((each,), deps) is None]
+    current = [(check.metric, check.reading) for check in found.checks if check.current and check.reading]
     # What is judged at daily closes only is up to a day old by its nature; it does not make the others look old.
-    young = [each for each in current if each.step < looking.DAY or metrics()[each.metric].running]
-    return answered(deps, look, lines, values, young or current)
+    young = [reading.stamp for metric, reading in current if reading.step < DAY or metric.running]
+    used = young or [reading.stamp for _, reading in current] or words.stamps(found.readings)
+    return answered(deps, asset, lines, values, used, outdated=found.readings.outdated)
 
 
-def _headline(asset: str, every: list[Standing]) -> str:
-    unknown = sum(each.level == "unknown" for each in every)
-    loud = len(every) - unknown - sum(each.level == "calm" for each in every)
+def _headline(found: Health) -> str:
+    asset, every = found.asset, found.checks
+    unknown = sum(check.level == "unknown" for check in every)
+    loud = len(every) - unknown - sum(check.level == "calm" for check in every)
     said = f"{loud} of {wording.count(len(every), 'check')} {'is' if loud == 1 else 'are'} not calm" if loud else ""
     if not loud:
         calm = len(every) - unknown
         said = f"all {calm} known checks are calm" if unknown and calm else "all checks are calm"
         if not calm:
             return (
-                f"{asset}: {'everything stored is too old' if _all_old(every) else 'too little is known'} to be judged."
+                f"{asset}: {'everything stored is too old' if found.all_old else 'too little is known'} to be judged."
             )
     return f"{asset}: {said}{f', {unknown} unknown' if unknown else ''}."
 
 
-def _all_old(every: list[Standing]) -> bool:
-    """Tell whether every check has a value, and none a current one."""
-    return all(each.level == "unknown" and each.value is not None for each in every)
+def _check(check: Check, now: datetime, *, all_old: bool) -> str:
+    title, reading = check.metric.title, check.reading
+    if reading is None:
+        return f"Unknown · {title}: {words.why_not(check.lacking)}"
+    said = _value(reading.values["value"], check.metric)
+    if check.level == "unknown":
+        age = "" if all_old or not reading.stamp.stale else f", but {wording.age(now - reading.stamp.stale)}"
+        return f"Unknown · {title}: {said}{age}"
+    since = "" if check.since is None else f", since {wording.day(check.since, year=check.since.year != now.year)}"
+    return f"{_LEVELS[check.level]} · {title}: {said}{since}"
 
 
-def _check(each: Standing, deps: Deps, *, all_old: bool) -> str:
-    if each.level == "unknown":
-        return f"Unknown · {each.title}: {each.said if all_old else each.reason}"
-    since = "" if each.since is None else f", since {wording.day(each.since, year=each.since.year != deps.now.year)}"
-    return f"{_WORDS[each.level]} · {each.title}: {each.said}{since}"
+def _value(value: float, metric: Metric) -> str:
+    """Say a value so that its unit cannot be mistaken."""
+    match metric.unit:
+        case "fraction":
+            return wording.percent(value * 100)
+        case "z":
+            return f"z {chart_words(value, 'z')}"
+        case "usd":
+            return chart_words(value, "usd") + metric.chart.axis.removeprefix("USD")
+        case "index":
+            return f"{chart_words(value, 'index')} ({metric.chart.axis})"
+        case unit:
+            return chart_words(value, unit)
 
 
 # --- chart ------------------------------------------------------------------------------------------------------------
-
-_SHORT: Final = {  # what people say, with the value that is meant where it is not the main one; ids go as well
-    "oi": "oi_vs_ma180 usd",
-    "interest": "oi_vs_ma180 usd",
-    "drawdown": "oi_drawdown",
-    "ma180": "oi_vs_ma180",
-    "average": "oi_vs_ma180",
-    "closing": "oi_zscore",
-    "quadrant": "oi_quadrant",
-    "funding": "funding_stretch",
-    "apr": "funding_apr",
-    "taker": "taker_ratio",
-    "takers": "taker_ratio",
-    "net": "net_taker_30d",
-    "flow": "net_taker_30d",
-    "price": "price_drawdown",
-    "fng": "fear_greed",
-    "fear": "fear_greed",
-    "greed": "fear_greed",
-    "mood": "fear_greed",
-}
-_NAMED: Final = ("oi", "drawdown", "ma180", "closing", "funding", "taker", "net", "price", "fng")
-
-
-def _metric_words() -> Mapping[str, str]:
-    from signals.metric import metrics  # noqa: PLC0415 - see above
-
-    short = {word: drawn for word, drawn in _SHORT.items() if drawn.split()[0] in metrics()}
-    return short | {each: each for each in metrics()}
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
     """What to draw, of which asset, over how long."""
 
-    metric: str | None = argument(choice("metric", _metric_words), default=None)
+    metric: str | None = argument(choice("metric", metric_words), default=None)
     asset: str | None = argument(ASSET, default=None)
     span: timedelta | None = argument(DURATION, default=None, label="90d")
     whole: bool = argument(choice("whole history", {"all": True, "max": True}), default=False, label="all")
@@ -200,15 +187,14 @@ async def chart(deps: Deps, args: Drawing) -> Reply:
     There are oi, drawdown, ma180, closing, funding, taker, net, price and fng. Without a span it shows a year; "all"
     shows everything that is stored.
     """
-    from handlers import looking  # noqa: PLC0415 - see above
     from handlers.charts import pictures  # noqa: PLC0415 - see above
 
     if args.metric is None:
-        raise Refused(f"Which chart? There are {', '.join(_NAMED)}. Type it like /chart oi btc 90d.")
+        raise Refused(f"Which chart? There are {', '.join(NAMED)}. Type it like /chart oi btc 90d.")
     metric, _, drawn = args.metric.partition(" ")
-    look = await looking.look(deps, args.asset, (metric,), example="/chart oi btc")
-    days = "all" if args.whole else 365 if args.span is None else max(1, round(args.span.total_seconds() / 86400))
-    reference = {"metric": metric, "asset": look.asset, "until": deps.now.isoformat(), "days": days}
+    found = await readings_of(deps, args.asset, (metric,), example="/chart oi btc")
+    days = "all" if args.whole else 365 if args.span is None else max(1, round(args.span / DAY))
+    reference = {"metric": metric, "asset": found.asset, "until": deps.now.isoformat(), "days": days}
     if drawn:
         reference["value"] = drawn
     if deps.stamp_note:
@@ -216,18 +202,17 @@ async def chart(deps: Deps, args: Drawing) -> Reply:
     alt = await pictures.in_words(deps.store, reference)
     if alt is None:
         longer = "no value is known in that span. Type a longer one, like /chart oi btc all"
-        raise Refused(f"There is nothing to draw for {look.asset}: {look.why_not(metric) or longer}.")
-    lines: list[Block] = [Line(_title(look, metric, drawn), "headline"), Picture(reference, alt)]
-    return answered(deps, look, lines, _numbers(look, drawn))
+        why = words.why_not(found.lacking(metric)) or longer
+        raise Refused(
+            f"There is nothing to draw for {found.asset}: {why}.", outdated=(found.asset,) if found.outdated else ()
+        )
+    lines: list[Block] = [Line(_title(found.asset, metric, drawn), "headline"), Picture(reference, alt)]
+    values = {reading.metric: reading.get(drawn or "value") for reading in found.known}
+    return answered(deps, found.asset, lines, values, words.stamps(found), outdated=found.outdated)
 
 
-def _title(look: Look, metric: str, drawn: str) -> str:
-    from signals.inputs import MARKET  # noqa: PLC0415 - only here
+def _title(asset: str, metric: str, drawn: str) -> str:
     from signals.metric import metrics  # noqa: PLC0415 - see above
 
     title = metrics()[metric].chart_of(drawn or None).title
-    return title if look.asset == MARKET else f"{look.asset}: {title[:1].lower()}{title[1:]}"
-
-
-def _numbers(look: Look, drawn: str) -> dict[str, Any]:
-    return {each.metric: value(each, drawn or "value") for each in look.readings}
+    return title if asset == MARKET else f"{asset}: {title[:1].lower()}{title[1:]}"

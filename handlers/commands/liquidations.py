@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import math
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from handlers.command import Deps, Refused, command
-from handlers.language.grammar import ASSET, argument
-from handlers.reply import Block, Button, Buttons, Line, Reply
+from handlers.language.assets import OneAsset, meant_asset
+from handlers.reply import Block, Button, Buttons, Line, Reply, plain
 from handlers.words import wording
+from signals.units import DAY, HOUR, MINUTE
+from signals.venues import venue_title
 
 if TYPE_CHECKING:
-    from handlers.liquidated import Heard, Liquidated, Sums
+    from datetime import timedelta
 
-# The readings are imported when a command runs: they bring numpy along, and a calculator must not wait for that.
+    from storage.queries.liquidations import Heard, Liquidations, Rejected, Sums
 
-
-@dataclass(frozen=True, slots=True)
-class OneAsset:
-    """Which asset; the first followed one where none is named."""
-
-    asset: str | None = argument(ASSET, default=None)
+# Read models are imported when a command runs, as in market.py.
 
 
 @command(subject="market", example="/liqs btc")
@@ -34,100 +29,95 @@ async def liqs(deps: Deps, args: OneAsset) -> Reply:
     and OKX of one a second and contract at most: such sums are said with "at least". Time that was not heard is named
     and never counted as calm.
     """
-    from handlers import looking  # noqa: PLC0415 - see above
-    from handlers.liquidated import liquidated  # noqa: PLC0415 - as above
+    from storage.queries import liquidations  # noqa: PLC0415 - opens the database
 
-    asset = looking.known_asset(deps, args.asset, "/liqs btc")
-    nothing = Refused(
-        f"No liquidations of {asset} are stored yet. A running bot (perpulse run) hears them from the exchanges; "
-        "a file brings them in with perpulse import FILE."
-    )
-    if not deps.store.exists:
-        raise nothing
-    found = await asyncio.to_thread(liquidated, deps.store, asset, deps.now)
-    if not (found.venues or found.daily or found.rejected):
-        raise nothing
-    zone = looking.zone_of(deps)
-    lines = _live(asset, found, deps, zone) if found.venues else _days(asset, found)
-    lines += [Line(_rejected(*each), "caveat") for each in found.rejected]
+    asset = meant_asset(deps, args.asset, "/liqs btc")
+    found = await asyncio.to_thread(liquidations.read, deps.store, asset, deps.now)
+    if found.nothing:
+        raise Refused(
+            f"No liquidations of {asset} are stored yet. A running bot (perpulse run) hears them from the exchanges; "
+            "a file brings them in with perpulse import FILE."
+        )
+    lines = _live(asset, found, deps.zone) if found.venues else _days(asset, found)
+    lines += [Line(_rejected(rejected), "caveat") for rejected in found.rejected]
     lines.append(Buttons((Button("Price", f"/price {asset.lower()}"), Button("Health", f"/health {asset.lower()}"))))
-    return Reply(tuple(lines), looking.plain(_values(asset, found)), stamp=_stamp(found, deps))
+    return Reply(tuple(lines), plain(_values(asset, found)), stamp=_stamp(found, deps.stamp_note))
 
 
-def _live(asset: str, found: Liquidated, deps: Deps, zone: str) -> list[Block]:
+def _live(asset: str, found: Liquidations, zone: str) -> list[Block]:
     end = wording.clock(found.end, zone)
-    least = any(each.at_least for each in found.venues)
-    day, hour, running = (sum(each, start=_none()) for each in _columns(found.venues))
-    heard = max(each.day.heard for each in found.venues)
-    if heard < timedelta(hours=1):
+    least = any(heard.at_least for heard in found.venues)
+    day, hour, running = found.day, found.hour, found.running
+    longest = max(heard.day.heard for heard in found.venues)
+    if longest < HOUR:
         return _first_hour(asset, found)
-    part = "" if heard >= timedelta(days=1) else f", {_hours(heard)} heard"
-    span = f"learning{part}" if all(_young(each, found) for each in found.venues) else f"24 h to {end}{part}"
+    part = "" if longest >= DAY else f", {_hours(longest)} heard"
+    span = f"learning{part}" if all(found.learning(heard) for heard in found.venues) else f"24 h to {end}{part}"
     said = f"{_at_least(least)}{wording.usd(day.both)}{_share(day)}"
     lines: list[Block] = [Line(f"{asset} liquidations, {span}: {said}.", "headline")]
-    so_far = deps.now - found.end
+    so_far = found.now - found.end
     if running.heard:
-        least_now = any(each.floor or each.running.heard < so_far - timedelta(minutes=2) for each in found.venues)
+        least_now = any(heard.floor or heard.running.heard < so_far - 2 * MINUTE for heard in found.venues)
         lines.append(Line(f"Since {end} ({wording.duration(so_far)}): {_at_least(least_now)}{_sides(running)}."))
     if hour.heard:
-        least_hour = any(each.floor or each.hour.heard < timedelta(hours=1) for each in found.venues)
+        least_hour = any(heard.floor or heard.hour.heard < HOUR for heard in found.venues)
         lines.append(Line(f"Hour to {end}: {_at_least(least_hour)}{_sides(hour)}."))
-    lines += [Line(f"– {_venue(each, found)}") for each in found.venues]
+    lines += [Line(f"– {_venue(heard, found)}") for heard in found.venues]
     lines += [
-        Line(f"{_title(each.venue)} has not been heard for {wording.duration(deps.now - each.newest)}.", "caveat")
-        for each in found.venues
-        if _silent(each, deps)
+        Line(f"{venue_title(heard.venue)} has not been heard for {_since(heard, found)}.", "caveat")
+        for heard in found.venues
+        if found.silent(heard)
     ]
     return lines
 
 
-def _first_hour(asset: str, found: Liquidated) -> list[Block]:
+def _since(heard: Heard, found: Liquidations) -> str:
+    return wording.duration(found.now - heard.newest)
+
+
+def _first_hour(asset: str, found: Liquidations) -> list[Block]:
     """Say what little has been heard, while not even an hour of the day has."""
-    every = [(each, each.day + each.running) for each in found.venues]
-    both = sum((sums for _, sums in every), start=_none())
+    every = [(heard, heard.day + heard.running) for heard in found.venues]
+    both = found.day + found.running
     span = wording.duration(max(sums.heard for _, sums in every))
     said = f"{wording.usd(both.both)}{_share(both)}"
     return [
         Line(f"{asset} liquidations, learning, first {span} heard: at least {said}.", "headline"),
-        *(Line(f"– {_named(each)}: {_at_least(each.floor)}{_sides(sums)}.") for each, sums in every),
+        *(Line(f"– {_named(heard)}: {_at_least(heard.floor)}{_sides(sums)}.") for heard, sums in every),
     ]
 
 
-def _days(asset: str, found: Liquidated) -> list[Block]:
+def _days(asset: str, found: Liquidations) -> list[Block]:
     """Say imported days, where no venue is heard by the hour."""
-    if not found.daily:
+    if not found.days:
         return [Line(f"{asset} liquidations: no sum that can be true.", "headline")]
-    lines: list[Block] = []
-    for each in found.daily:
-        words = f"{_title(each.venue)}, {wording.day(each.at)}: {_at_least(_floor(each.venue))}{_sides(each.sums)}."
-        lines.append(Line(words if lines else f"{asset} liquidations, {words}", "body" if lines else "headline"))
-    return lines
+    said = [
+        f"{venue_title(day.venue)}, {wording.day(day.at)}: {_at_least(day.floor)}{_sides(day.sums)}."
+        for day in found.days
+    ]
+    return [Line(f"{asset} liquidations, {said[0]}", "headline"), *(Line(text) for text in said[1:])]
 
 
-def _venue(each: Heard, found: Liquidated) -> str:
+def _venue(heard: Heard, found: Liquidations) -> str:
     """Say one venue's day and how much of it was heard."""
-    said = f"{_named(each)}: {_at_least(each.at_least)}{_sides(each.day)}"
-    if each.day.heard >= timedelta(days=1):
+    said = f"{_named(heard)}: {_at_least(heard.at_least)}{_sides(heard.day)}"
+    if heard.day.heard >= DAY:
         return f"{said}."
-    return f"{said}; {'learning, ' if _young(each, found) else ''}{_hours(each.day.heard)} heard."
+    return f"{said}; {'learning, ' if found.learning(heard) else ''}{_hours(heard.day.heard)} heard."
 
 
-def _named(each: Heard) -> str:
+def _named(heard: Heard) -> str:
     """Name a venue with what kind of feed it has."""
-    kind = "one a second and contract at most" if each.venue in {"binance", "okx"} else ""
-    kind = "every liquidation" if not each.floor else kind
-    return f"{_title(each.venue)} ({kind})" if kind else _title(each.venue)
+    kind = "one a second and contract at most" if heard.venue in {"binance", "okx"} else ""
+    kind = "every liquidation" if not heard.floor else kind
+    return f"{venue_title(heard.venue)} ({kind})" if kind else venue_title(heard.venue)
 
 
-def _young(each: Heard, found: Liquidated) -> bool:
-    """Tell whether the stream is younger than the day that is asked about."""
-    return each.since > found.end - timedelta(days=1)
-
-
-def _rejected(venue: str, usd: float, limit: float) -> str:
+def _rejected(rejected: Rejected) -> str:
     return (
-        f"A figure was rejected as impossible and left out: {_title(venue)}, {wording.usd(usd)} in 24 h, more than its "
-        f"open interest of {wording.usd(limit)}."
+        f"A figure was rejected as impossible and left out: {venue_title(rejected.venue)}, "
+        f"{wording.usd(rejected.usd)} in 24 h, more than its open interest of "
+        f"{wording.usd(rejected.open_interest_usd)}."
     )
 
 
@@ -145,57 +135,29 @@ def _at_least(least: bool) -> str:  # noqa: FBT001 - one flag, read beside its n
 
 def _hours(heard: timedelta) -> str:
     """Say heard hours of a day, rounded down: what was not heard is not promised."""
-    return f"{math.floor(heard / timedelta(hours=1))} of 24 h"
+    return f"{math.floor(heard / HOUR)} of 24 h"
 
 
-def _columns(venues: tuple[Heard, ...]) -> tuple[list[Sums], list[Sums], list[Sums]]:
-    return [each.day for each in venues], [each.hour for each in venues], [each.running for each in venues]
-
-
-def _none() -> Sums:
-    from handlers.liquidated import Sums  # noqa: PLC0415 - see above
-
-    return Sums()
-
-
-def _silent(each: Heard, deps: Deps) -> bool:
-    from handlers.liquidated import SILENT  # noqa: PLC0415 - see above
-
-    return deps.now - each.newest > SILENT
-
-
-def _floor(venue: str) -> bool:
-    from signals.inputs import is_floor  # noqa: PLC0415 - see above
-
-    return is_floor("liquidated_longs_usd", venue)
-
-
-def _title(venue: str) -> str:
-    from signals.venues import venue_title  # noqa: PLC0415 - brings numpy along
-
-    return venue_title(venue)
-
-
-def _stamp(found: Liquidated, deps: Deps) -> str:
-    venues = [each.venue for each in found.venues or found.daily]
-    ends = [each.newest for each in found.venues] or [each.at + timedelta(days=1) for each in found.daily]
-    floors = [_title(each) for each in venues if _floor(each)]
+def _stamp(found: Liquidations, note: str | None) -> str:
+    shown = [(heard.venue, heard.newest, heard.floor) for heard in found.venues]
+    shown = shown or [(day.venue, day.at + DAY, day.floor) for day in found.days]
+    floors = [venue_title(venue) for venue, _, floor in shown if floor]
     parts = [
-        ", ".join(_title(each) for each in venues),
-        wording.age(deps.now - min(ends)) if ends else "",
+        ", ".join(venue_title(venue) for venue, _, _ in shown),
+        wording.age(found.now - min(newest for _, newest, _ in shown)) if shown else "",
         "" if found.venues else "daily data",
         f"{wording.listing(floors)} {'is a floor' if len(floors) == 1 else 'are floors'}" if floors else "",
-        deps.stamp_note or "",
+        note or "",
     ]
     return " · ".join(part for part in parts if part)
 
 
-def _values(asset: str, found: Liquidated) -> dict[str, Any]:
-    day, hour, running = (sum(each, start=_none()) for each in _columns(found.venues))
+def _values(asset: str, found: Liquidations) -> dict[str, Any]:
+    day, hour, running = found.day, found.hour, found.running
     known = bool(found.venues)
     return {
         "asset": asset,
-        "as_of": min((each.newest for each in found.venues), default=None),
+        "as_of": min((heard.newest for heard in found.venues), default=None),
         "until": found.end,
         "longs_24h_usd": day.longs if known else None,
         "shorts_24h_usd": day.shorts if known else None,
@@ -203,19 +165,18 @@ def _values(asset: str, found: Liquidated) -> dict[str, Any]:
         "shorts_1h_usd": hour.shorts if hour.heard else None,
         "longs_running_usd": running.longs if running.heard else None,
         "shorts_running_usd": running.shorts if running.heard else None,
-        "at_least": any(each.at_least for each in found.venues),
+        "at_least": any(heard.at_least for heard in found.venues),
         "venues": {
-            each.venue: {
-                "longs_24h_usd": each.day.longs,
-                "shorts_24h_usd": each.day.shorts,
-                "hours_heard": each.day.heard / timedelta(hours=1),
-                "every_liquidation": not each.floor,
+            heard.venue: {
+                "longs_24h_usd": heard.day.longs,
+                "shorts_24h_usd": heard.day.shorts,
+                "hours_heard": heard.day.heard / HOUR,
+                "every_liquidation": not heard.floor,
             }
-            for each in found.venues
+            for heard in found.venues
         },
         "daily": {
-            each.venue: {"at": each.at, "longs_usd": each.sums.longs, "shorts_usd": each.sums.shorts}
-            for each in found.daily
+            day.venue: {"at": day.at, "longs_usd": day.sums.longs, "shorts_usd": day.sums.shorts} for day in found.days
         },
-        "rejected": [each[0] for each in found.rejected],
+        "rejected": [rejected.venue for rejected in found.rejected],
     }

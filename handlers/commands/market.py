@@ -1,37 +1,27 @@
-"""/price /funding /oi /taker /fng: what the market shows now, in plain words with unit, window, venue and age."""
+"""/price /oi /taker /fng: what the market shows now, in plain words with unit, window, venue and age."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import timedelta
+import asyncio
 from typing import TYPE_CHECKING, Any
 
-from handlers.command import Deps, command
-from handlers.language.grammar import ASSET, argument
-from handlers.reply import Block, Button, Buttons, Line, Reply
+from handlers.command import Deps, Nothing, Refused, command
+from handlers.language.assets import OneAsset, meant_asset
+from handlers.reply import Block, Button, Buttons, Line, Reply, plain
+from handlers.words import readings as words
 from handlers.words import wording
-from signals.venues import venue_order
+from signals.inputs import MARKET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from handlers.looking import Look
-    from signals.metric import Reading
+    from storage.queries.freshness import Stamp
+    from storage.queries.open_interest import OpenInterest
+    from storage.queries.prices import Price
+    from storage.queries.readings import Reading, Readings
 
-# The readings are imported when a command runs: they bring numpy along, and a calculator must not wait for that.
-
-
-@dataclass(frozen=True, slots=True)
-class OneAsset:
-    """Which asset; the first followed one where none is named."""
-
-    asset: str | None = argument(ASSET, default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """A command without arguments."""
+# Read models are imported when a command runs: they bring numpy along, and a calculator must not wait for that.
 
 
 def more(asset: str, metric: str) -> Buttons:
@@ -42,8 +32,7 @@ def more(asset: str, metric: str) -> Buttons:
 
 def value(reading: Reading | None, name: str) -> float | None:
     """Return a value of a reading, None where there is none."""
-    found = None if reading is None else reading.values.get(name)
-    return None if found is None or found != found else float(found)  # noqa: PLR0124 - NaN differs from itself
+    return None if reading is None else reading.get(name)
 
 
 def say(text: str, values: Mapping[str, Any]) -> str:
@@ -51,28 +40,48 @@ def say(text: str, values: Mapping[str, Any]) -> str:
     return wording.template(text, values)
 
 
+async def readings_of(deps: Deps, asset: str | None, ids: Sequence[str], *, example: str) -> Readings:
+    """Read metrics of the asset that is meant. Refused where nothing is known of it, or nothing is stored for them."""
+    from storage.queries import readings  # noqa: PLC0415 - see above
+
+    found = await asyncio.to_thread(readings.of, deps.store, meant_asset(deps, asset, example), ids, deps.now)
+    if found.nothing:
+        raise await nothing_stored(deps, found.asset, ids)
+    return found
+
+
+async def nothing_stored(deps: Deps, asset: str, ids: Sequence[str]) -> Refused:
+    """Return the refusal where nothing was ever stored for these metrics; the venues are asked for it."""
+    from signals.metric import metrics  # noqa: PLC0415 - see above
+    from storage.queries import sources  # noqa: PLC0415 - opens the database
+
+    needs = [metrics()[metric].needs for metric in ids]
+    silent = await asyncio.to_thread(sources.all_silent, deps.store)
+    said = words.nothing_stored(asset, [frozenset(names) for names in needs], needs[0][0], silent=silent)
+    return Refused(said, outdated=(asset,))
+
+
 def answered(
     deps: Deps,
-    look: Look,
+    asset: str,
     lines: Sequence[Block],
     values: Mapping[str, Any],
-    readings: Sequence[Reading] = (),
-    beside: Sequence[Reading] = (),
+    used: Sequence[Stamp],
+    *,
+    outdated: bool,
+    beside: Sequence[Stamp] = (),
 ) -> Reply:
-    """Return the answer with the stamp of the readings it rests on, and its numbers as JSON can hold them.
+    """Return the answer with the stamp of the figures it rests on, and its numbers as JSON can hold them.
 
-    beside: readings of which only the coverage is said, after that of the others.
+    beside: stamps of which only the coverage is said, after that of the others. outdated: the venues may know more.
     """
-    from handlers import looking  # noqa: PLC0415 - see above
-
-    used = readings or look.readings
-    asset = None if look.asset == "MARKET" else look.asset
-    every = {"asset": asset, "as_of": looking.as_of(used), **values}
+    every = {"asset": None if asset == MARKET else asset, "as_of": words.as_of(used), **values}
     blocks = list(lines)
-    if stale := looking.stale_since(used, deps):
-        when = wording.moment(stale, look.zone)
+    if stale := words.stale_since(used):
+        when = wording.moment(stale, deps.zone)
         blocks.insert(1, Line(f"Not current: these figures are of {when}.", "caveat"))
-    return Reply(tuple(blocks), looking.plain(every), stamp=looking.stamp_of(used, deps.now, deps, beside))
+    stamp = words.stamp_words(used, deps.now, deps.stamp_note, beside)
+    return Reply(tuple(blocks), plain(every), stamp=stamp, outdated=(asset,) if outdated else ())
 
 
 # --- open interest ----------------------------------------------------------------------------------------------------
@@ -85,34 +94,30 @@ async def oi(deps: Deps, args: OneAsset) -> Reply:
     Shows how far open interest is below its peak of a year, how much of that is price and how much is closed
     positions, the gap to its 180-day average, and whether the last day was unusual.
     """
-    from handlers import by_venue, looking  # noqa: PLC0415 - see above
-    from handlers.readings import too_little  # noqa: PLC0415 - see above
+    from storage.queries import open_interest  # noqa: PLC0415 - see above
+    from storage.queries.open_interest import AVERAGE, LAST_DAY, PEAK  # noqa: PLC0415 - see above
 
-    look = await looking.look(deps, args.asset, ("oi_drawdown", "oi_vs_ma180", "oi_zscore"), example="/oi btc")
-    below, gap, day = (look.get(each) for each in ("oi_drawdown", "oi_vs_ma180", "oi_zscore"))
-    total = by_venue.open_interest(deps, look.asset)
-    if total and total.coverage and not total.coverage.enough:
-        return _singly(deps, look, too_little(total.coverage))
-    if not (total or below or gap or day) and look.no_total("oi_drawdown"):
-        return _singly(deps, look, look.why_not("oi_drawdown"))
-    now = total or below or gap or day or _newest(deps, look.asset)
-    usd, coins = value(now, "usd"), value(now, "coins_now")
-    size = [wording.usd(usd)] if usd is not None else []
-    size += [wording.coins(coins, look.asset)] if coins is not None else []
+    asset = meant_asset(deps, args.asset, "/oi btc")
+    found = await asyncio.to_thread(open_interest.read, deps.store, asset, deps.now)
+    if found is None:
+        raise await nothing_stored(deps, asset, (PEAK, AVERAGE, LAST_DAY))
+    if found.lacking:
+        return _singly(deps, found, words.too_little(found.lacking))
+    below, gap, day = (found.readings.get(metric) for metric in (PEAK, AVERAGE, LAST_DAY))
+    size = [wording.usd(found.usd)] if found.usd is not None else []
+    size += [wording.coins(found.coins, asset)] if found.coins is not None else []
+    why = {metric: words.why_not(found.readings.lacking(metric)) for metric in (PEAK, AVERAGE, LAST_DAY)}
     lines: list[Block] = [
-        Line(f"{look.asset} open interest: {', '.join(size) or 'not known'}.", "headline"),
-        Line(_on(below, now, _since_peak(below)) if below else f"Fall from its peak: {look.why_not('oi_drawdown')}."),
-        Line(
-            _on(gap, now, _against_average(gap))
-            if gap
-            else f"Against its 180-day average: {look.why_not('oi_vs_ma180')}."
-        ),
-        Line(_on(day, now, _last_day(day, deps.now, look.zone)) if day else f"Last 24 h: {look.why_not('oi_zscore')}."),
-        more(look.asset, "oi"),
+        Line(f"{asset} open interest: {', '.join(size) or 'not known'}.", "headline"),
+        Line(_on(below, found, _since_peak(below)) if below else f"Fall from its peak: {why[PEAK]}."),
+        Line(_on(gap, found, _against_average(gap)) if gap else f"Against its 180-day average: {why[AVERAGE]}."),
+        Line(_on(day, found, _last_day(day, deps.now, deps.zone)) if day else f"Last 24 h: {why[LAST_DAY]}."),
+        more(asset, "oi"),
     ]
+    coverage = found.stamp.coverage
     values = {
-        "open_interest_usd": usd,
-        "open_interest_coin": coins,
+        "open_interest_usd": found.usd,
+        "open_interest_coin": found.coins,
         "drawdown": value(below, "value"),
         "drawdown_coins": value(below, "coins"),
         "price_share": value(below, "price_share"),
@@ -125,63 +130,48 @@ async def oi(deps: Deps, args: OneAsset) -> Reply:
         "change_24h_usd": value(day, "dollars"),
         "change_24h_coins": value(day, "coins"),
         "zscore": value(day, "value"),
-        "venues": list(now.venues),
-        "left_out": dict(now.coverage.left_out) if now.coverage else {},
-        "coverage": now.coverage.share if now.coverage else None,
+        "venues": list(found.stamp.venues),
+        "left_out": dict(coverage.left_out) if coverage else {},
+        "coverage": coverage.share if coverage else None,
     }
-    return answered(deps, look, lines, values, (now,), tuple(each for each in (below, gap, day) if each and total))
+    beside = words.stamps(found.readings) if found.summed else ()
+    return answered(deps, asset, lines, values, (found.stamp,), beside=beside, outdated=found.readings.outdated)
 
 
-def _on(reading: Reading, above: Reading, said: str) -> str:
+def _on(reading: Reading, found: OpenInterest, said: str) -> str:
     """Say whose figures these are where they are of other venues than the one in the headline."""
-    from handlers.by_venue import whose  # noqa: PLC0415 - see above
-
-    where = whose(reading, above)
+    where = words.whose(reading.stamp.venues, found.stamp.venues)
     return f"{where}{said[:1].lower()}{said[1:]}" if where else said
 
 
-def _newest(deps: Deps, asset: str) -> Reading:
-    """Return the newest open interest itself, while too little is known for any metric of it."""
-    from handlers import looking  # noqa: PLC0415 - see above
-
-    found = looking.newest_of(deps, asset, ("open_interest_usd", "open_interest_coin"))
-    names = {"open_interest_usd": "usd", "open_interest_coin": "coins_now"}
-    reading = looking.bare("oi_drawdown", asset, found)
-    return replace(reading, values={names[name]: each for name, each in reading.values.items()})
-
-
-def _singly(deps: Deps, look: Look, why: str) -> Reply:
+def _singly(deps: Deps, found: OpenInterest, why: str) -> Reply:
     """List what each venue last said, since there is no total of them: a part of the market is not a fall of it."""
-    from handlers import looking  # noqa: PLC0415 - see above
-    from handlers.readings import named  # noqa: PLC0415 - see above
-    from storage.market import points  # noqa: PLC0415 - see above
-
-    name = "open_interest_usd"
-    venues = sorted(points.venues_of(deps.store, look.asset, name), key=venue_order)
-    found = {venue: one for venue in venues if (one := points.newest(deps.store, look.asset, name, venue))}
     said = [
-        f"{who} {wording.usd(one.value)}, {wording.age(deps.now - one.at)}"
-        for who, one in zip(named(found), found.values(), strict=True)
+        f"{who} {wording.usd(venue.usd)}, {wording.age(deps.now - venue.at)}"
+        for who, venue in zip(words.named(found.stamp.venues), found.by_venue, strict=True)
     ]
     lines: list[Block] = [
-        Line(f"{look.asset} open interest: no total now.", "headline"),
+        Line(f"{found.asset} open interest: no total now.", "headline"),
         Line(f"Each for itself: {'; '.join(said)}."),
         Line(f"{why[:1].upper()}{why[1:]}.", "caveat"),
-        more(look.asset, "oi"),
+        more(found.asset, "oi"),
     ]
-    values = {name: None, "open_interest_coin": None, "by_venue": {venue: one.value for venue, one in found.items()}}
-    oldest = looking.bare("oi_drawdown", look.asset, {name: min(found.values(), key=lambda one: one.at)})
-    return answered(deps, look, lines, values, (replace(oldest, venues=tuple(found)),))
+    values = {
+        "open_interest_usd": None,
+        "open_interest_coin": None,
+        "by_venue": {venue.venue: venue.usd for venue in found.by_venue},
+    }
+    return answered(deps, found.asset, lines, values, (found.stamp,), outdated=found.readings.outdated)
 
 
 def _since_peak(reading: Reading) -> str:
-    days = round(reading.seen.total_seconds() / 86400)
-    if value(reading, "value") == 0:
+    days = words.days(reading.seen)
+    if reading.get("value") == 0:
         return f"That is its highest of {'the past 365 days' if days >= 365 else f'the {days} days that are stored'}."
     known = "" if days >= 365 else f" ({days} days are stored)"
     said = say("Since its peak of {peak_usd:usd} on {peak_at:date}", reading.values)
     said += f"{known}: {say('{value:change} in dollars', reading.values)}"
-    coins, part = value(reading, "coins"), value(reading, "price_share")
+    coins, part = reading.get("coins"), reading.get("price_share")
     if coins is None:
         return f"{said}. How much of it is price is not known: coins are missing at one of the two times."
     return f"{said}, {wording.percent(coins * 100)} in coins.{_of_which_price(part, coins)}"
@@ -199,15 +189,15 @@ def _of_which_price(part: float | None, coins: float) -> str:
 
 def _against_average(reading: Reading) -> str:
     said = say("Against its 180-day average of {average:usd}: {value:change} in dollars", reading.values)
-    coins = value(reading, "coins")
+    coins = reading.get("coins")
     said += "" if coins is None else f", {wording.percent(coins * 100)} in coins"
-    days = value(reading, "days_below")
+    days = reading.get("days_below")
     return f"{said}; below it for {wording.count(days, 'day')}." if days else f"{said}; above it."
 
 
 def _last_day(reading: Reading, now: datetime, zone: str) -> str:
     said = say("{coins:change} in coins, {dollars:change} in dollars", reading.values)
-    unusual = wording.number(value(reading, "value"), 2, plus=True)
+    unusual = wording.number(reading.get("value"), 2, plus=True)
     return f"In the 24 h to {until(reading, now, zone)}: {said} (z {unusual} against 30 days)."
 
 
@@ -226,21 +216,22 @@ async def taker(deps: Deps, args: OneAsset) -> Reply:
     A taker is whoever does not wait with a limit order. Shows the ratio of taker buys to sells over 24 hours, how
     unusual it is, and the 30-day mean of buys less sells.
     """
-    from handlers import looking  # noqa: PLC0415 - see above
-
-    look = await looking.look(deps, args.asset, ("taker_ratio", "taker_zscore", "net_taker_30d"), example="/taker btc")
-    ratio, unusual, month = (look.get(each) for each in ("taker_ratio", "taker_zscore", "net_taker_30d"))
-    if not look.readings:
-        return answered(deps, look, [Line(f"{look.asset} takers: {look.why_not('taker_ratio')}.", "headline")], {})
-    lines: list[Block] = [
+    ids = ("taker_ratio", "taker_zscore", "net_taker_30d")
+    found = await readings_of(deps, args.asset, ids, example="/taker btc")
+    ratio, unusual, month = (found.get(metric) for metric in ids)
+    why = {metric: words.why_not(found.lacking(metric)) for metric in ids}
+    if not found.known:
+        lines: list[Block] = [Line(f"{found.asset} takers: {why['taker_ratio']}.", "headline")]
+        return answered(deps, found.asset, lines, {}, (), outdated=found.outdated)
+    lines = [
         *(
-            _last_24h(look, ratio, deps.now)
+            _last_24h(found.asset, ratio, deps.now, deps.zone)
             if ratio
-            else [Line(f"{look.asset} takers, 24 h: {look.why_not('taker_ratio')}.", "headline")]
+            else [Line(f"{found.asset} takers, 24 h: {why['taker_ratio']}.", "headline")]
         ),
-        Line(_against_usual(look, ratio, unusual)),
-        Line(_month(month) if month else f"30-day mean: {look.why_not('net_taker_30d')}."),
-        more(look.asset, "taker"),
+        Line(_against_usual(ratio, unusual, why["taker_zscore"])),
+        Line(_month(month) if month else f"30-day mean: {why['net_taker_30d']}."),
+        more(found.asset, "taker"),
     ]
     values = {
         "taker_ratio_24h": value(ratio, "value"),
@@ -253,30 +244,31 @@ async def taker(deps: Deps, args: OneAsset) -> Reply:
         "net_30d_worst_usd": value(month, "worst"),
         "times_smaller_than_worst": value(month, "times_smaller"),
     }
-    return answered(deps, look, lines, values, (ratio,) if ratio else ())
+    used = (ratio.stamp,) if ratio else words.stamps(found)
+    return answered(deps, found.asset, lines, values, used, outdated=found.outdated)
 
 
-def _last_24h(look: Look, ratio: Reading, now: datetime) -> list[Block]:
-    words = {**ratio.values, "asset": look.asset}
+def _last_24h(asset: str, ratio: Reading, now: datetime, zone: str) -> list[Block]:
+    filled = {**ratio.values, "asset": asset}
     return [
-        Line(say("{asset} takers, 24 h: {buy_share:part1} buys, buys to sells {value:ratio}.", words), "headline"),
-        Line(say("Net {net:usd+} of {volume:usd} traded", words) + f", 24 h to {until(ratio, now, look.zone)}."),
+        Line(say("{asset} takers, 24 h: {buy_share:part1} buys, buys to sells {value:ratio}.", filled), "headline"),
+        Line(say("Net {net:usd+} of {volume:usd} traded", filled) + f", 24 h to {until(ratio, now, zone)}."),
     ]
 
 
-def _against_usual(look: Look, ratio: Reading | None, unusual: Reading | None) -> str:
+def _against_usual(ratio: Reading | None, unusual: Reading | None, why: str) -> str:
     usual = value(ratio, "usual")
     said = f"Usual ratio over 30 days: {wording.number(usual, 2)}. " if usual is not None else ""
     if unusual is None:
-        return f"{said}Against the usual: {look.why_not('taker_zscore')}."
-    return f"{said}Against those 30 days: z {wording.number(value(unusual, 'value'), 2, plus=True)}."
+        return f"{said}Against the usual: {why}."
+    return f"{said}Against those 30 days: z {wording.number(unusual.get('value'), 2, plus=True)}."
 
 
 def _month(month: Reading) -> str:
     said = say("30-day mean, to the last daily close: {value:usd+} a day", month.values)
-    mean, worst, smaller = (value(month, name) for name in ("value", "worst", "times_smaller"))
+    mean, worst, smaller = (month.get(name) for name in ("value", "worst", "times_smaller"))
     if mean is None or mean >= 0:
-        days = value(month, "days_below")
+        days = month.get("days_below")
         return f"{said}, above zero again after {wording.count(days, 'day')} below." if days else f"{said}."
     if worst is None or smaller is None:
         return f"{said}."
@@ -295,52 +287,44 @@ async def price(deps: Deps, args: OneAsset) -> Reply:
 
     The fall is counted from the highest close of the past 16 days.
     """
-    from handlers import looking  # noqa: PLC0415 - see above
+    from storage.queries import prices  # noqa: PLC0415 - see above
 
-    look = await looking.look(deps, args.asset, ("price_drawdown",), example="/price btc")
-    if (looking.last_price(deps, look.asset)[1].at + timedelta(minutes=2)) < deps.now and not look.refreshed:
-        await deps.refresh(look.asset)  # the bars are current, but a price of minutes ago is not the price
-    source, last = looking.last_price(deps, look.asset)
-    fall = look.get("price_drawdown")
-    high = value(fall, "high")
-    high = max(high, last.value) if high is not None else None
-    drawdown = last.value / high - 1 if high else None
-    day, week = looking.price_changes(deps, look.asset, last)
+    asset = meant_asset(deps, args.asset, "/price btc")
+    found = await asyncio.to_thread(prices.read, deps.store, asset, deps.now)
+    if found is None:
+        raise await nothing_stored(deps, asset, (prices.FALL,))
     lines: list[Block] = [
-        Line(f"{look.asset} ${wording.price(last.value)}.", "headline"),
-        Line(_since(day, week)),
-        Line(_fall(drawdown, high, fall) if fall else f"Fall in 16 days: {look.why_not('price_drawdown')}."),
-        more(look.asset, "price"),
+        Line(f"{asset} ${wording.price(found.value)}.", "headline"),
+        Line(_since(found.change_1d, found.change_7d)),
+        Line(_fall(found) if found.readings.known else f"Fall in 16 days: {_why_no_fall(found)}."),
+        more(asset, "price"),
     ]
     values = {
-        "price": last.value,
-        "change_1d": day,
-        "change_7d": week,
-        "drawdown_16d": drawdown,
-        "high_16d": high,
-        "change_16d": value(fall, "change"),
+        "price": found.value,
+        "change_1d": found.change_1d,
+        "change_7d": found.change_7d,
+        "drawdown_16d": found.below,
+        "high_16d": found.high,
+        "change_16d": value(found.readings.get(prices.FALL), "change"),
     }
-    return answered(
-        deps,
-        look,
-        lines,
-        values,
-        (looking.bare("price_drawdown", look.asset, {source: last}, fall.step if fall else None),),
-    )
+    return answered(deps, asset, lines, values, (found.stamp,), outdated=found.outdated)
 
 
 def _since(day: float | None, week: float | None) -> str:
-    known = [
-        f"{name} {wording.percent(each * 100)}" for name, each in (("1 day", day), ("7 days", week)) if each is not None
-    ]
+    changes = (("1 day", day), ("7 days", week))
+    known = [f"{name} {wording.percent(change * 100)}" for name, change in changes if change is not None]
     return f"{' · '.join(known)}." if known else "Its change over 1 and 7 days is not known yet."
 
 
-def _fall(drawdown: float | None, high: float | None, reading: Reading) -> str:
-    if not drawdown or high is None:
-        return "That is its highest close of 16 days." if drawdown == 0 else "Its high of 16 days is not known."
-    on = wording.day(reading.values.get("high_at"), year=False)  # type: ignore[arg-type]  # readings.dates adds a time
-    return f"{wording.percent(drawdown * 100)} from its highest close of 16 days, ${wording.price(high)} on {on}."
+def _fall(found: Price) -> str:
+    if not found.below or found.high is None:
+        return "That is its highest close of 16 days." if found.below == 0 else "Its high of 16 days is not known."
+    below, high = wording.percent(found.below * 100), wording.price(found.high)
+    return f"{below} from its highest close of 16 days, ${high} on {wording.day(found.high_at, year=False)}."
+
+
+def _why_no_fall(found: Price) -> str:
+    return "; ".join(words.why_not(found.readings.lacking(metric)) for metric in found.readings.found)
 
 
 # --- mood -------------------------------------------------------------------------------------------------------------
@@ -352,16 +336,16 @@ async def fng(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - every comma
 
     0 is extreme fear, 100 extreme greed. The index is made by alternative.me for the market as a whole.
     """
-    from handlers import looking  # noqa: PLC0415 - see above
-
-    look = await looking.look(deps, None, ("fear_greed",), example="/fng")
-    mood = look.get("fear_greed")
+    found = await readings_of(deps, None, ("fear_greed",), example="/fng")
+    mood = found.get("fear_greed")
     if mood is None:
-        return answered(deps, look, [Line(f"Fear & Greed index: {look.why_not('fear_greed')}.", "headline")], {})
-    index, week = value(mood, "value"), value(mood, "change_7d")
+        why = words.why_not(found.lacking("fear_greed"))
+        lines: list[Block] = [Line(f"Fear & Greed index: {why}.", "headline")]
+        return answered(deps, found.asset, lines, {}, (), outdated=found.outdated)
+    index, week = mood.get("value"), mood.get("change_7d")
     # Up to 24 every site says Extreme Fear; the borders above differ between sites, so no class is named there.
     extreme = ", extreme fear" if index is not None and index <= 24 else ""
-    lines: list[Block] = [
+    lines = [
         Line(f"Fear & Greed index: {wording.number(index)} of 100{extreme}.", "headline"),
         Line(
             f"7 days ago: {wording.number(None if week is None or index is None else index - week)}. "
@@ -370,4 +354,5 @@ async def fng(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - every comma
         Line("It is mood, told once a day, and made from price, volume and surveys of the days before.", "caveat"),
         Buttons((Button("Chart", "/chart fng"),)),
     ]
-    return answered(deps, look, lines, {"fear_greed": index, "change_7d": week})
+    values = {"fear_greed": index, "change_7d": week}
+    return answered(deps, found.asset, lines, values, words.stamps(found), outdated=found.outdated)

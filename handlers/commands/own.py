@@ -13,7 +13,7 @@ from handlers.words import wording
 if TYPE_CHECKING:
     from storage.people.destinations import Destination
 
-# handlers/subscribing.py knows the metrics, which bring numpy along: it is imported when a command runs.
+# What knows the metrics, which bring numpy along, is imported when a command runs.
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +28,6 @@ class Zone:
     """A time zone; none asks which one is set."""
 
     zone: str | None = argument(ZONE, default=None, label="city or UTC+2")
-
-
-def _here(deps: Deps) -> Destination | None:
-    """Return this chat as it is stored, or None if it has never asked for anything."""
-    from storage.people import destinations  # noqa: PLC0415 - opens the database
-
-    asker = deps.asker
-    if not deps.store.exists:
-        return None
-    return destinations.find(deps.store, asker.platform, asker.address.chat, asker.address.topic)
 
 
 def _made(deps: Deps) -> Destination:
@@ -56,11 +46,12 @@ async def sub(deps: Deps, args: What) -> Reply:
     /sub alone turns everything on for all followed assets. Words narrow it: oi, funding, taker, price, fng, sources
     (trouble with data), and assets. A message is edited when things change and answered when they are over.
     """
-    from handlers import subscribing  # noqa: PLC0415 - see above
+    from handlers.language.subscriptions import wanted  # noqa: PLC0415 - see above
+    from storage.people import subscriptions  # noqa: PLC0415 - see above
 
-    wanted = subscribing.wanted(args.what, deps, "/sub oi btc")
+    more = wanted(args.what, deps, "/sub oi btc")
     here = _made(deps)
-    subscribing.add(deps.store, here.id, wanted)
+    subscriptions.add(deps.store, here.id, more)
     return _what_is_on(deps, here.id, "")
 
 
@@ -70,27 +61,28 @@ async def unsub(deps: Deps, args: What) -> Reply:
 
     /unsub alone turns everything off. It takes the same words as /sub: /unsub funding, /unsub eth, /unsub oi btc.
     """
-    from handlers import subscribing  # noqa: PLC0415 - see above
+    from handlers.language.subscriptions import wanted  # noqa: PLC0415 - see above
+    from storage.people import subscriptions  # noqa: PLC0415 - see above
 
-    unwanted = subscribing.wanted(args.what, deps, "/unsub oi btc")
-    here = _here(deps)
-    if here is None or not subscribing.remove(deps.store, here.id, unwanted, deps.assets):
+    less = wanted(args.what, deps, "/unsub oi btc")
+    here = deps.here()
+    if here is None or not subscriptions.remove(deps.store, here.id, less, deps.assets):
         return _what_is_on(deps, here.id if here else None, "That was not on. " if args.what else "")
     return _what_is_on(deps, here.id, "")
 
 
 def _what_is_on(deps: Deps, destination: int | None, before: str) -> Reply:
-    from handlers import subscribing  # noqa: PLC0415 - see above
+    from handlers.words import subscriptions as words  # noqa: PLC0415 - see above
+    from storage.queries import subscriptions  # noqa: PLC0415 - see above
 
-    on = subscribing.on(deps.store, destination) if destination is not None else []
-    values = {"subscriptions": [{"watch": watch, "asset": asset} for watch, asset in on]}
-    if not on:
+    found = subscriptions.read(deps.store, destination)
+    values = {"subscriptions": [{"watch": alarm, "asset": asset} for alarm, asset in found.rows]}
+    if not found.rows:
         lines: list[Block] = [Line(f"{before}Nothing is on in this chat.", "headline")]
         lines.append(Line("Type /sub to be told everything, or /sub oi btc for a part of it."))
         return Reply(tuple(lines), values)
     lines = [Line(f"{before}On in this chat:", "headline")]
-    lines += [Line(each) for each in subscribing.in_words(on)]
-    lines += [Line(each) for each in subscribing.open_now(deps, on)]
+    lines += [Line(said) for said in (*words.on(found.rows), *words.open_now(found.open, deps.now))]
     lines.append(Line("To stop: /unsub for all of it, or /unsub and a word, for example /unsub funding."))
     return Reply(tuple(lines), values)
 
@@ -103,8 +95,7 @@ async def tz(deps: Deps, args: Zone) -> Reply:
     is set. A city changes with summer time, UTC+2 does not.
     """
     if args.zone is None:
-        here = _here(deps)
-        zone = here.zone if here else "UTC"
+        zone = deps.zone
         return Reply(
             (
                 Line(f"Times are shown in {_name(zone)}. Now it is {wording.clock(deps.now, zone)}.", "headline"),

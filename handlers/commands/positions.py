@@ -161,7 +161,7 @@ def _chosen(
 def person_of(deps: Deps) -> tuple[str, str]:
     """Return who asks. Refused where others read along: what somebody holds is nobody else's business."""
     asker = deps.asker
-    if asker.address.kind not in ("private", "terminal"):
+    if asker.address.kind != "private":
         raise Refused("Positions are private. Write to me privately: open a chat with me and type it there.")
     return asker.platform, asker.user or asker.address.chat
 

@@ -27,7 +27,7 @@ async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
     made keep their copy until they are replaced.
     """
     to = deps.asker.address
-    private = to.kind in ("private", "terminal")
+    private = to.kind == "private"
     if not private and not deps.asker.may_change:
         raise Refused(
             "Only admins of this group can have it forgotten. "

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from handlers.command import Deps, command
-from handlers.reply import Block, Line, Reply
+from handlers.command import Deps, Nothing, command
+from handlers.reply import Block, Line, Reply, plain
 from handlers.words import wording
+from signals.venues import source_title
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from storage.market.source_state import Note, SourceHealth
+    from storage.market.source_state import SourceHealth
+    from storage.queries.sources import SourceStatus
 
 _STATES: Final = {"ok": "answers", "down": "does not answer", "blocked": "refuses this server"}
-_WORST: Final = ("blocked", "down", "ok")
-
-
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """A command without arguments."""
 
 
 @command(subject="admin", example="/sources")
@@ -35,48 +30,25 @@ async def sources(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - a comma
     One source in trouble harms no other. A refused country is asked again once an hour, a ban is kept to its second.
     Figures that cannot be true, or that contradict the other venues, are left out and counted here.
     """
-    return await asyncio.to_thread(_sources, deps)
+    from storage.queries import sources as query  # noqa: PLC0415 - opens the database
 
-
-def _sources(deps: Deps) -> Reply:
-    from handlers import looking  # noqa: PLC0415 - brings numpy along
-    from storage.market import source_state  # noqa: PLC0415 - opens the database
-
-    stored = deps.store.exists
-    by_source: dict[str, list[SourceHealth]] = {}
-    for each in source_state.load(deps.store) if stored else []:
-        by_source.setdefault(each.source, []).append(each)
-    notes = {each.source: each for each in source_state.notes(deps.store)} if stored else {}
-    if notes:  # a venue that is no longer in the configuration has nothing to say any more
-        by_source = {name: each for name, each in by_source.items() if name in notes or _heard_itself(name)}
-    if not by_source:
+    every = await asyncio.to_thread(query.read, deps.store)
+    if not every:
         return Reply((Line("No source was asked yet; `perpulse run` asks them.", "headline"),), {"sources": []})
-    zone = looking.zone_of(deps)
-    lines: list[Block] = [Line(_headline(by_source), "headline")]
-    for name, topics in by_source.items():
-        lines += [Line(each) for each in _source(name, topics, notes.get(name), deps.now, zone)]
-    credit = list(dict.fromkeys(each.attribution for each in notes.values()))
-    if credit:
+    lines: list[Block] = [Line(_headline(every), "headline")]
+    for source in every:
+        lines += [Line(said) for said in _source(source, deps.now, deps.zone)]
+    if credit := query.credits_of(deps.store):
         lines.append(Line(f"With thanks to: {'; '.join(credit)}.", "caveat"))
-    values = {"sources": [_as_data(name, topics, notes.get(name)) for name, topics in by_source.items()]}
-    return Reply(tuple(lines), looking.plain(values), stamp=deps.stamp_note)
+    values = plain({"sources": [_as_data(source) for source in every]})
+    return Reply(tuple(lines), values, stamp=deps.stamp_note)
 
 
-def _heard_itself(name: str) -> bool:
-    """Tell whether a source reports without a note of its own: the streams of a venue do."""
-    return " " in name
-
-
-def _state(topics: Iterable[SourceHealth]) -> str:
-    states = {each.state for each in topics}
-    return next((state for state in _WORST if state in states), "ok")
-
-
-def _headline(by_source: dict[str, list[SourceHealth]]) -> str:
-    states = [_state(topics) for topics in by_source.values()]
+def _headline(every: Sequence[SourceStatus]) -> str:
+    states = [source.state for source in every]
     good = states.count("ok")
     if good == len(states):
-        return f"All {good} sources answer." if good > 1 else f"{_title(next(iter(by_source)))} answers."
+        return f"All {good} sources answer." if good > 1 else f"{source_title(every[0].name)} answers."
     parts = [f"{good} of {wording.count(len(states), 'source')} answer"]
     for state, said in (("blocked", "refuse this server"), ("down", "are in trouble")):
         if count := states.count(state):
@@ -84,55 +56,46 @@ def _headline(by_source: dict[str, list[SourceHealth]]) -> str:
     return f"{', '.join(parts)}."
 
 
-def _source(name: str, topics: list[SourceHealth], note: Note | None, now: datetime, zone: str) -> list[str]:
+def _source(source: SourceStatus, now: datetime, zone: str) -> list[str]:
     """Say a source in one line, and each of its topics that is in trouble, or had a figure rejected, in one more."""
-    newest = max((each.last_good for each in topics if each.last_good), default=None)
-    age = "never gave a figure" if newest is None else f"newest figure {wording.ago(now - newest)}"
-    bad = [each for each in topics if each.state != "ok"]
-    state = _STATES[_state(topics)] if len(bad) in {0, len(topics)} else "answers in part"
-    found = [f"{_title(name)}: {state}, {age}"]
-    if bad and len(bad) == len(topics) and len({each.error for each in bad}) == 1:
-        found.append(f"– {_trouble(bad[0], now, zone, whole=True)}")
+    age = "never gave a figure" if source.newest is None else f"newest figure {wording.ago(now - source.newest)}"
+    bad = [topic for topic in source.topics if topic.state != "ok"]
+    state = _STATES[source.state] if len(bad) in {0, len(source.topics)} else "answers in part"
+    lines = [f"{source_title(source.name)}: {state}, {age}"]
+    if bad and len(bad) == len(source.topics) and len({topic.error for topic in bad}) == 1:
+        lines.append(f"– {_trouble(bad[0], now, zone, whole=True)}")
     else:
-        found += [f"– {_trouble(each, now, zone, whole=False)}" for each in bad]
-    found += [f"– {_rejected(each)}" for each in topics if each.quarantined]
-    if note:
-        found += [f"– {caveat}" for caveat in note.caveats]
-    return found
+        lines += [f"– {_trouble(topic, now, zone, whole=False)}" for topic in bad]
+    lines += [f"– {_rejected(topic)}" for topic in source.topics if topic.quarantined]
+    return lines + [f"– {caveat}" for caveat in (source.note.caveats if source.note else ())]
 
 
-def _trouble(each: SourceHealth, now: datetime, zone: str, *, whole: bool) -> str:
-    since = wording.clock(each.since, zone, dated=True)
-    what = "" if whole else f"{_topic(each.topic)} "
-    verb = "resting" if each.state == "down" and each.next_try else _STATES.get(each.state, each.state)
-    until = f", asked again {wording.again(each.next_try, now, zone)}" if each.next_try else ""
-    error = f": {each.error}" if each.error else ""
+def _trouble(health: SourceHealth, now: datetime, zone: str, *, whole: bool) -> str:
+    since = wording.clock(health.since, zone, dated=True)
+    what = "" if whole else f"{_topic(health.topic)} "
+    verb = "resting" if health.state == "down" and health.next_try else _STATES.get(health.state, health.state)
+    until = f", asked again {wording.again(health.next_try, now, zone)}" if health.next_try else ""
+    error = f": {health.error}" if health.error else ""
     return f"{what}{verb} since {since}{until}{error}"
 
 
-def _rejected(each: SourceHealth) -> str:
-    why = f" {each.error}" if each.state == "ok" and each.error else ""
-    return f"{_topic(each.topic)}: {wording.count(each.quarantined, 'figure')} rejected as impossible.{why}"
+def _rejected(health: SourceHealth) -> str:
+    why = f" {health.error}" if health.state == "ok" and health.error else ""
+    return f"{_topic(health.topic)}: {wording.count(health.quarantined, 'figure')} rejected as impossible.{why}"
 
 
 def _topic(topic: str) -> str:
     return topic.replace("_", " ")
 
 
-def _title(name: str) -> str:
-    from signals.venues import source_title  # noqa: PLC0415 - brings numpy along
-
-    return source_title(name)
-
-
-def _as_data(name: str, topics: list[SourceHealth], note: Note | None) -> dict[str, Any]:
+def _as_data(source: SourceStatus) -> dict[str, Any]:
     return {
-        "source": name,
-        "state": _state(topics),
-        "last_good": max((each.last_good for each in topics if each.last_good), default=None),
-        "next_try": max((each.next_try for each in topics if each.next_try), default=None),
-        "quarantined": sum(each.quarantined for each in topics),
-        "attribution": note.attribution if note else None,
-        "caveats": list(note.caveats) if note else [],
-        "topics": [{"topic": each.topic, "state": each.state, "error": each.error} for each in topics],
+        "source": source.name,
+        "state": source.state,
+        "last_good": source.newest,
+        "next_try": source.next_try,
+        "quarantined": source.quarantined,
+        "attribution": source.note.attribution if source.note else None,
+        "caveats": list(source.note.caveats) if source.note else [],
+        "topics": [{"topic": topic.topic, "state": topic.state, "error": topic.error} for topic in source.topics],
     }

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from handlers.command import SUBJECTS, Deps, Refused, command, commands, usage
+from handlers.command import SUBJECTS, Deps, Nothing, Refused, command, commands, usage
 from handlers.language.grammar import REST, argument, suggest
+from handlers.language.metrics import metric_words
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.version import VERSION
+from handlers.words import wording
+from signals.inputs import MARKET
 
 _SUBJECT_TITLES: Final = {
     "start": "First steps",
@@ -29,7 +33,7 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Anything:
-    """Whatever stands behind the command is ignored: Telegram puts the word of a link there."""
+    """Whatever stands behind the command is ignored: platforms put the word of a link there."""
 
     rest: str = argument(REST, default="", label="anything")
 
@@ -57,13 +61,10 @@ async def start(deps: Deps, args: Anything) -> Reply:  # noqa: ARG001 - a link m
 
 def _come_back(deps: Deps) -> None:
     """Bring a chat back that had stopped taking messages; one that never asked for any stays unknown."""
-    if not deps.store.exists:
-        return
-    from storage.people import destinations  # noqa: PLC0415 - opens the database, for a chat that is known only
-
-    asker = deps.asker
-    here = destinations.find(deps.store, asker.platform, asker.address.chat, asker.address.topic)
+    here, asker = deps.here(), deps.asker
     if here is not None and here.gone is not None:
+        from storage.people import destinations  # noqa: PLC0415 - opens the database, for a chat that is known only
+
         destinations.ensure(
             deps.store,
             asker.platform,
@@ -76,39 +77,56 @@ def _come_back(deps: Deps) -> None:
 
 
 @command(subject="start", example="/help oi")
-async def help_(deps: Deps, args: About) -> Reply:  # noqa: ARG001 - every command is asked the same way
+async def help_(deps: Deps, args: About) -> Reply:
     """List every command, or explain one.
 
-    /help alone lists them by subject; /help with a name shows its arguments, what it does and an example.
+    /help alone lists them by subject; /help with a name shows its arguments, what it does and an example. The name of
+    a figure, such as /help drawdown, shows what it asks, what it says now and what it does not tell.
     """
     if args.what:
-        return _one(args.what)
+        return await _one(deps, args.what)
     lines: list[Block] = [Line("Commands. /help and a name explains one, for example /help oi.", "headline")]
     for subject in SUBJECTS:
-        of = [each for each in commands().values() if each.subject == subject]
-        if of:
+        of_subject = [command for command in commands().values() if command.subject == subject]
+        if of_subject:
             lines.append(Line(f"{_SUBJECT_TITLES[subject]}:"))
-            lines += [Line(f"{each.example} – {each.help}") for each in of]
+            lines += [Line(f"{command.example} – {command.help}") for command in of_subject]
     return Reply(tuple(lines))
 
 
-def _one(what: str) -> Reply:
+async def _one(deps: Deps, what: str) -> Reply:
     name = what.split(maxsplit=1)[0].lstrip("/").lower()
     every = commands()
+    if name not in every and name in metric_words():
+        return await _metric(deps, metric_words()[name].split()[0])
     if name not in every:
-        near = " or ".join(f"/help {each}" for each in suggest(name, every))
+        near = " or ".join(f"/help {other}" for other in suggest(name, every))
         meant = f" Did you mean {near}?" if near else ""
         raise Refused(f"There is no command of that name.{meant} Type /help to see all commands.")
-    each = every[name]
-    lines: list[Block] = [Line(f"{usage(each)} – {each.help}", "headline")]
-    lines += [Line(" ".join(part.split())) for part in each.details.split("\n\n") if part.strip()]
-    lines.append(Line(f"Example: {each.example}"))
-    return Reply(tuple(lines), {"usage": usage(each), "example": each.example})
+    explained = every[name]
+    lines: list[Block] = [Line(f"{usage(explained)} – {explained.help}", "headline")]
+    lines += [Line(" ".join(part.split())) for part in explained.details.split("\n\n") if part.strip()]
+    lines.append(Line(f"Example: {explained.example}"))
+    return Reply(tuple(lines), {"usage": usage(explained), "example": explained.example})
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """A command without arguments."""
+async def _metric(deps: Deps, name: str) -> Reply:
+    """Explain a metric: what it asks, what it says of the first followed asset, and what it does not tell."""
+    from handlers.words import readings as words  # noqa: PLC0415 - for this alone
+    from signals.metric import metrics  # noqa: PLC0415 - brings numpy along
+    from storage.queries import readings  # noqa: PLC0415 - as above
+
+    metric = metrics()[name]
+    found = await asyncio.to_thread(readings.of, deps.store, deps.assets[0], (name,), deps.now)
+    reading, whose = found.get(name), "" if found.asset == MARKET else f"{found.asset}: "
+    lines: list[Block] = [Line(f"{metric.title}: {metric.question}", "headline")]
+    if reading:
+        lines.append(Line(whose + wording.template(metric.says, {**reading.values, "asset": found.asset})))
+    if metric.tells_not:
+        lines.append(Line(f"It does not tell: {metric.tells_not[:1].lower()}{metric.tells_not[1:]}", "caveat"))
+    lines.append(Buttons((Button("Chart", f"/chart {name}"),)))
+    stamp = words.stamp_words(words.stamps(found), deps.now, deps.stamp_note)
+    return Reply(tuple(lines), stamp=stamp, outdated=(found.asset,) if found.outdated else ())
 
 
 _CREDIT: Final = (  # before anything was asked; afterwards each source in use says it itself
@@ -120,11 +138,9 @@ _CREDIT: Final = (  # before anything was asked; afterwards each source in use s
 
 def _credit(deps: Deps) -> tuple[str, ...]:
     """List what the providers ask us to say."""
-    if not deps.store.exists:
-        return _CREDIT
-    from storage.market import source_state  # noqa: PLC0415 - opens the database
+    from storage.queries import sources  # noqa: PLC0415 - opens the database
 
-    return tuple(dict.fromkeys(each.attribution for each in source_state.notes(deps.store))) or _CREDIT
+    return sources.credits_of(deps.store) or _CREDIT
 
 
 @command(subject="start", example="/about")
@@ -140,9 +156,7 @@ async def about(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - as above
         ),
         Line("It gives no investment advice: it describes, it does not say what to buy or sell, and it may be wrong."),
         Line(f"Its numbers come from: {'; '.join(_credit(deps))}."),
-        Line(
-            "Telegram: every alert is sent at least once. After a lost connection it may come twice, and then says so."
-        ),
+        Line("Every alert is sent at least once. After a lost connection it may come twice, and then says so."),
         Line("It keeps the chat's id, time zone and subscriptions, and no text that people write."),
         Line("Licence: MIT. No warranty."),
         *((Line(f"This one runs on data {deps.stamp_note}.", "caveat"),) if deps.stamp_note else ()),

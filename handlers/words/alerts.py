@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from handlers.readings import coverage_words, dates
 from handlers.reply import Block, Button, Buttons, Line, Picture, from_json, to_json
 from handlers.words import wording
+from handlers.words.readings import coverage_words, derived_words
 from signals.inputs import MARKET
 from signals.venues import venue_credit
+from storage.queries.readings import times_ago
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +75,7 @@ def words_of(happening: Happening) -> dict[str, Any]:
     transition = happening.transition
     return {
         **transition.values,
-        **dates(transition.values, transition.at - (timedelta(0) if happening.metric.at_open else happening.step)),
+        **times_ago(transition.values, transition.at - (timedelta(0) if happening.metric.at_open else happening.step)),
         "asset": "the market" if happening.asset == MARKET else happening.asset,
         "at": transition.at,
         "since": transition.since,
@@ -150,17 +151,6 @@ def _of(happening: Happening) -> str:
     if happening.step.days >= 1:
         return f"daily close of {wording.day(at - happening.step)}"
     return f"close of {wording.day(at)}, {wording.clock(at)}"
-
-
-def derived_words(derived: tuple[str, ...]) -> str:
-    """Say what was computed from something else."""
-    match derived:
-        case ("open_interest_coin", *_):
-            return "coins computed from dollars and price"
-        case ("open_interest_usd", *_):
-            return "dollars computed from coins and price"
-        case _:
-            return ""
 
 
 def _leg(leg: str, values: Mapping[str, Any]) -> str | None:

@@ -529,6 +529,14 @@ def m012_canonical_names(db: Any) -> None:
     db.execute("DROP TABLE canonical")
 
 
+def m014_rewritten(db: Any) -> None:
+    """Where values were written into the past: what was read before and kept in memory is read anew from there."""
+    db.execute(
+        "CREATE TABLE rewritten (id INTEGER PRIMARY KEY AUTOINCREMENT, asset TEXT NOT NULL, venue TEXT NOT NULL, "
+        "first INTEGER NOT NULL, last INTEGER NOT NULL, UNIQUE (asset, venue, first, last)) STRICT"
+    )
+
+
 # The functions above that are named m001_..., in the order in which they stand.
 _STEPS: tuple[Callable[[Any], None], ...] = tuple(
     step for name, step in list(globals().items()) if re.fullmatch(r"m\d{3}_\w+", name)

@@ -35,7 +35,7 @@ def bars(
         if not steps:
             continue
         rows = store.read_plain(
-            SQL.bars_between, asset=asset, venue=venue, steps=json.dumps(sorted(steps)), start=first, end=last
+            SQL.closed_bars, asset=asset, venue=venue, steps=json.dumps(sorted(steps)), start=first, end=last
         )
         return venue, [
             PriceRange(from_ms(at), from_ms(at + step * 1000), low * multiplier, high * multiplier)

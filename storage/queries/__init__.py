@@ -1,1 +1,1 @@
-"""Read models: what answers and alarms need of what is stored, as numbers and times, without words or network."""
+"""Read models for every answer: numbers, times, venues and reasons as data; no words and no network."""

@@ -17,8 +17,10 @@ from bot.app import build
 from bot.clock import SystemClock
 from bot.config import Config
 from bot.delivery.dispatcher import Sender
-from handlers.channels.channel import SendFailed
+from handlers.answer import Answer
+from handlers.channels.failure import TokenRefused
 from handlers.channels.telegram.channel import Telegram, Timeouts
+from handlers.channels.telegram.config import TelegramConfig
 from handlers.reply import Line
 from handlers.words.alerts import Told
 from storage.alerts import outbox
@@ -39,7 +41,7 @@ HOOK = "https://discord.com/api/webhooks/123/MARKER-hook-9f8e7d"
 def _quiet_again() -> Iterator[None]:
     """Take back what set_up did to the loggers of libraries and to warnings."""
     logging.captureWarnings(False)  # another test may have left it on
-    levels = {name: logging.getLogger(name).level for name in (*log._TALKERS, "apscheduler")}
+    levels = {name: logging.getLogger(name).level for name in (*log.talkers(), "apscheduler")}
     yield
     logging.captureWarnings(False)
     for name, level in levels.items():
@@ -109,18 +111,19 @@ async def test_a_broadcast_with_every_kind_of_trouble_tells_nothing(
 ) -> None:
     """Everything at DEBUG, the talkative libraries too, and errors of each kind on the way."""
     log.set_up(debug=True, secrets=[TOKEN])
-    for name in log._TALKERS:
+    for name in log.talkers():
         logging.getLogger(name).setLevel(logging.DEBUG)
     store, now = Store(tmp_path / "perpulse.db"), datetime.now(UTC)
     reprs: list[str] = []
 
-    async def nobody(*_: object) -> tuple[()]:
-        return ()
+    async def nobody(*_: object) -> Answer:
+        return Answer(())
 
     async with BotApi() as fake:
         quick = Timeouts(connect=0.5, read=0.1, whole=0.5)
-        telegram = Telegram(SecretStr(TOKEN), answer=nobody, base_url=fake.base_url, timeouts=quick)
-        await telegram.start()
+        config = TelegramConfig(token=SecretStr(TOKEN), base_url=fake.base_url)
+        telegram = Telegram(config, timeouts=quick)
+        await telegram.start(nobody)
         with store.write() as connection:
             for number in range(1, 8):
                 fake.chat(number)
@@ -141,13 +144,18 @@ async def test_a_broadcast_with_every_kind_of_trouble_tells_nothing(
         await fake.until(lambda: fake.counts()["sendMessage"] >= 5)
         fake.revoked = True  # the library quotes the token in this error
         sender.poke()
-        await fake.until(lambda: sender.platforms["telegram"].halted)
-        reprs += [repr(telegram), repr(sender), repr(sender.platforms), str(sender.platforms["telegram"].halted)]
+        await fake.until(lambda: sender.platforms["telegram"].trouble.halted)
+        reprs += [
+            repr(telegram),
+            repr(sender),
+            repr(sender.platforms),
+            str(sender.platforms["telegram"].trouble.halted),
+        ]
         sender.stop()
         await sending
-        another = Telegram(SecretStr(TOKEN), answer=nobody, base_url=fake.base_url, timeouts=quick)
-        with pytest.raises(SendFailed) as refused:
-            await another.start()
+        another = Telegram(config, timeouts=quick)
+        with pytest.raises(TokenRefused) as refused:
+            await another.start(nobody)
         await another.stop()
         reprs += [str(refused.value), repr(refused.value)]
         await telegram.stop()
@@ -169,11 +177,11 @@ def test_neither_the_app_nor_its_configuration_shows_the_token(tmp_path: Path) -
     config = Config(telegram={"token": TOKEN}, database=tmp_path / "perpulse.db")  # type: ignore[arg-type]
     app = build(config)
     try:
-        assert app.telegram is not None
-        for each in (config, app, app.telegram, app.sender, app.market, config.model_dump(), config.model_dump_json()):
-            assert SECRET not in repr(each) + str(each)
+        (telegram,) = app.channels
+        for part in (config, app, telegram, app.sender, app.market, config.model_dump(), config.model_dump_json()):
+            assert SECRET not in repr(part) + str(part)
     finally:
-        app.draughtsman.close()
+        app.renderer.close()
         app.store.close()
     assert not (tmp_path / "perpulse.db").exists()
 

@@ -85,6 +85,7 @@ class BotApi(Served, Chats):
         self.menus: dict[str, list[dict[str, str]]] = {}  # scope type -> commands
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.problems: list[str] = []
+        self.typing: list[tuple[int, str]] = []  # chat, action
         self.revoked = False
         self.clock = time.monotonic  # of the limits; a test may move its own
         self._disturbances: list[Disturbance] = []
@@ -383,6 +384,7 @@ class BotApi(Served, Chats):
 
     def _do_send_chat_action(self, params: dict[str, Any], _: Any) -> bool:
         self._reachable(params["chat_id"])
+        self.typing.append((params["chat_id"], params["action"]))
         return True
 
 

@@ -19,17 +19,15 @@ from pydantic import SecretStr
 from bot.clock import SystemClock
 from bot.delivery.dispatcher import Sender
 from handlers.channels.telegram.channel import Telegram, Timeouts
+from handlers.channels.telegram.config import TelegramConfig
 from storage.alerts import outbox
 from storage.engine.database import Store
 
 
-async def nobody(*_: object) -> tuple[()]:
-    return ()
-
-
 async def main(database: str, base_url: str, token: str, speed: float) -> None:
     store = Store(database)
-    telegram = Telegram(SecretStr(token), answer=nobody, base_url=base_url, timeouts=Timeouts(read=2.0, whole=4.0))
+    config = TelegramConfig(token=SecretStr(token), base_url=base_url)
+    telegram = Telegram(config, timeouts=Timeouts(read=2.0, whole=4.0))
     limits = telegram.limits
     telegram.limits = replace(
         limits,

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from handlers.channels.channel import Address, Limits, Outgoing, SendFailed
+from handlers.channels.channel import Address, Limits, Outgoing
 from handlers.reply import Line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from handlers.channels.channel import Answerer
+    from handlers.channels.failure import SendFailed
 
 
 class HandClock:
@@ -54,6 +57,18 @@ class FakeChannel:
     said: list[Said] = field(default_factory=list)
     asked: list[Said] = field(default_factory=list)
     always: Callable[[Said], Exception | None] = field(default=lambda _: None)
+
+    async def start(self, answer: Answerer) -> None:
+        self.answer = answer
+
+    async def stop(self) -> None:
+        """Close nothing."""
+
+    async def check(self) -> str:
+        return f"{self.platform} would work"
+
+    async def working(self, to: Address) -> None:
+        """Show nothing."""
 
     async def send(self, to: Address, message: Outgoing) -> str:
         self._take(Said(to, message))

@@ -17,7 +17,7 @@ from bot.archive.importing import read_file
 from bot.archive.importing.keeping import keep
 from handlers.answer import answer
 from handlers.channels.channel import Address
-from handlers.command import Asker, Deps
+from handlers.command import Asker, Asking, Deps
 from handlers.reply import plain_text
 from signals.inputs import INPUTS
 from storage.engine.database import Store
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 RECORDED = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "winter-2025-26.csv"
 FILES = {"bundled": demo.path(), "recorded": RECORDED}
-SCREEN = Asker("terminal", Address("me", kind="terminal"))
+SCREEN = Asker("terminal", Address("me"))
 
 
 @dataclass
@@ -42,15 +42,16 @@ class Desk:
     assets: tuple[str, ...] = ("BTC", "ETH")
     asker: Asker = SCREEN
     note: str | None = None
-    refreshed: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
 
-    async def refresh(self, asset: str) -> None:
-        """Do nothing but remember that it was asked."""
-        self.refreshed.append(asset)
+    def asking(self, asset: str) -> Asking | None:
+        """Ask nobody but remember that it was wanted."""
+        self.asked.append(asset)
+        return None
 
     @property
     def deps(self) -> Deps:
-        return Deps(self.now, self.asker, self.store, self.assets, self.refresh, self.note)
+        return Deps(self.now, self.asker, self.store, self.assets, self.asking, self.note)
 
     def ask(self, line: str) -> Reply:
         return asyncio.run(answer(line, self.deps))
@@ -59,7 +60,7 @@ class Desk:
         return plain_text(self.ask(line).all_blocks())
 
     def later(self, by: timedelta) -> Desk:
-        return replace(self, now=self.now + by, refreshed=[])
+        return replace(self, now=self.now + by, asked=[])
 
 
 @pytest.fixture(scope="session")

@@ -1,26 +1,29 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from handlers.answer import answer_blocks, logged
+from handlers.answer import answer, answer_blocks, logged
 from handlers.channels.channel import Address
-from handlers.command import Asker, Refused, commands
+from handlers.command import Asker, Asking, Refused, commands
 from handlers.reply import Line, plain_text
 from storage.engine.database import Store
+from storage.market import points
 from tests.examples import examples
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
 MEMBER = Asker("telegram", Address("-100", kind="group"), may_change=False)
@@ -33,7 +36,7 @@ EVERY = [*ASKED, "/status", "/sub", "/unsub", "/tz", "/help", "/help oi", "/abou
 async def blocks(
     here: Any, line: str, on_error: Callable[[str, Exception], str] = lambda _, error: f"E {error}"
 ) -> str:
-    return plain_text(await answer_blocks(line, here.deps, on_error=on_error))
+    return plain_text((await answer_blocks(line, here.deps, on_error=on_error)).blocks)
 
 
 @pytest.mark.parametrize(
@@ -77,18 +80,12 @@ async def test_a_member_of_a_group_may_ask(desk: Callable[..., Any]) -> None:
     assert (await blocks(here, "/oi")).startswith("BTC open interest")
 
 
-@dataclass
-class Broken:
-    """A process whose market breaks its promise never to raise."""
-
-    of: Any
+class BrokenStore:
+    """A store that breaks its promise to raise nothing but StoreError."""
 
     @property
-    def deps(self) -> Any:
-        async def refresh(asset: str) -> None:
-            raise RuntimeError(f"secret of {asset}")
-
-        return replace(self.of.deps, refresh=refresh)
+    def exists(self) -> bool:
+        raise RuntimeError("secret of the store")
 
 
 async def test_a_defect_becomes_a_reference(empty: Any) -> None:
@@ -98,9 +95,10 @@ async def test_a_defect_becomes_a_reference(empty: Any) -> None:
         seen.append((name, str(error)))
         return "a1b2c3"
 
-    text = await blocks(Broken(empty), "/oi btc", on_error)
+    empty.store = BrokenStore()
+    text = await blocks(empty, "/oi btc", on_error)
     assert text == "Something went wrong on our side (ref a1b2c3). The owner can find it in the log."
-    assert seen == [("oi", "secret of BTC")]
+    assert seen == [("oi", "secret of the store")]
 
 
 def test_a_defect_stands_in_the_log_under_its_reference() -> None:
@@ -121,10 +119,152 @@ async def test_a_damaged_database_says_what_to_do(empty: Any, tmp_path: Path) ->
 
 
 async def test_an_answer_is_echo_text_stamp_and_buttons(desk: Callable[..., Any]) -> None:
-    shown = await answer_blocks("OI btc", desk("bundled", "2026-01-16").deps, on_error=logged)
+    shown = (await answer_blocks("OI btc", desk("bundled", "2026-01-16").deps, on_error=logged)).blocks
     assert isinstance(shown[0], Line)
     assert shown[0].role == "headline"
     assert [each.role for each in shown if isinstance(each, Line)][-1] == "stamp"
+
+
+# --- asking the venues beside it --------------------------------------------------------------------------------------
+
+OLD = timedelta(minutes=20)  # after the bundled winter ends: too old to be called current, and nothing else has changed
+
+
+def asks(here: Any, done: Callable[[], Awaitable[bool]], venues: tuple[str, ...] = ("bybit", "binance")) -> Any:
+    """Return what a command may use where these venues are asked, and what comes of it."""
+    made: list[str] = []
+
+    def asking(asset: str) -> Asking:
+        made.append(asset)
+        return Asking(venues, done())
+
+    return replace(here.deps, asking=asking, clock=lambda: here.now + timedelta(seconds=2)), made
+
+
+async def never() -> bool:
+    await asyncio.get_running_loop().create_future()
+    raise AssertionError("nobody sets it")
+
+
+@pytest.mark.parametrize("name", commands())
+async def test_every_command_answers_while_the_venues_hang(desk: Callable[..., Any], name: str) -> None:
+    """Whoever is asked never answers: a command that waited for it would wait here for ever."""
+    here = desk("bundled", "2026-01-16").later(timedelta(days=3))
+    begun: list[asyncio.Future[bool]] = []
+
+    def done() -> asyncio.Future[bool]:
+        begun.append(asyncio.get_running_loop().create_future())
+        return begun[-1]
+
+    deps, asked_for = asks(here, done)
+    given = await answer_blocks(commands()[name].example, deps, on_error=lambda _, error: pytest.fail(str(error)))
+    assert given.blocks
+    assert (given.news is not None) == bool(asked_for) == bool(begun)
+    assert ("Asking Binance and Bybit …" in plain_text(given.blocks)) == bool(begun)
+
+
+@pytest.mark.parametrize("line", ASKED)
+async def test_who_is_asked_stands_under_the_stamp(desk: Callable[..., Any], line: str) -> None:
+    here = desk("bundled", "2026-01-16").later(timedelta(days=3))
+    deps, asked_for = asks(here, lambda: asyncio.get_running_loop().create_future())
+    given = await answer_blocks(line, deps, on_error=logged)
+    said = [block.text for block in given.blocks if isinstance(block, Line)]
+    assert said[-1] == "Asking Binance and Bybit …"
+    assert "not current" in said[-2]
+    assert asked_for == ["MARKET" if line == "/fng" else "BTC"]
+
+
+def brought(here: Any, **values: float) -> Callable[[], Awaitable[bool]]:
+    """Return an asking that stores figures of two seconds later."""
+
+    async def done() -> bool:
+        at = pd.DatetimeIndex([here.now + timedelta(seconds=1)], name="at")
+        points.write(here.store, [points.Points("binance", "BTC", None, pd.DataFrame(values, at))])
+        return True
+
+    return done
+
+
+async def test_news_is_the_same_answer_with_what_came(desk: Callable[..., Any]) -> None:
+    here = desk("bundled", "2026-01-16").later(OLD)
+    deps, _ = asks(here, brought(here, mark_price=77_000.0))
+    given = await answer_blocks("/price btc", deps, on_error=logged)
+    assert plain_text(given.blocks).startswith("BTC $95,")
+    assert given.news is not None
+    news = await given.news
+    assert news is not None
+    assert plain_text(news).startswith("BTC $77,000.\n")
+    assert "Asking" not in plain_text(news)
+    assert "Binance · 1 s old" in plain_text(news)
+
+
+async def nothing_came() -> bool:
+    return False
+
+
+async def test_without_news_it_says_who_brought_nothing(desk: Callable[..., Any]) -> None:
+    here = desk("bundled", "2026-01-16").later(OLD)
+    given = await answer_blocks("/price btc", asks(here, nothing_came)[0], on_error=logged)
+    assert given.news is not None
+    news = await given.news
+    assert news is not None
+    before, after = plain_text(given.blocks), plain_text(news)
+    assert after == before.replace("Asking Binance and Bybit …", "No newer figures came from Binance and Bybit.")
+    assert after != before
+
+
+async def test_in_the_first_minute_it_says_so_and_the_figures_follow(empty: Any) -> None:
+    given = await answer_blocks("/price btc", asks(empty, brought(empty, mark_price=77_000.0))[0], on_error=logged)
+    said = plain_text(given.blocks).splitlines()
+    assert said[0].startswith("No closing price is stored for BTC yet; a running bot (perpulse run) collects it.")
+    assert said[1:] == ["Asking Binance and Bybit …"]
+    assert given.news is not None
+    assert plain_text(await given.news or ()).startswith("BTC $77,000.\n")
+
+
+async def test_still_nothing_is_said_once(empty: Any) -> None:
+    given = await answer_blocks("/price btc", asks(empty, nothing_came)[0], on_error=logged)
+    assert given.news is not None
+    said = plain_text(await given.news or ()).splitlines()
+    assert said[1:] == ["No newer figures came from Binance and Bybit."]
+
+
+async def test_a_terminal_that_prints_once_waits_for_the_news(desk: Callable[..., Any]) -> None:
+    here = desk("bundled", "2026-01-16").later(OLD)
+    assert (await answer("/price btc", asks(here, nothing_came)[0])).note == (
+        "No newer figures came from Binance and Bybit."
+    )
+    reply = await answer("/price btc", asks(here, brought(here, mark_price=77_000.0))[0])
+    assert (reply.values["price"], reply.note) == (77_000.0, None)
+
+
+async def test_what_is_current_asks_nobody(desk: Callable[..., Any]) -> None:
+    deps, asked_for = asks(desk("bundled", "2026-01-16"), never)
+    assert (await answer_blocks("/oi btc", deps, on_error=logged)).news is None
+    assert asked_for == []
+
+
+@pytest.mark.parametrize("breaks", ["when it begins", "while it is awaited"])
+async def test_an_asking_that_breaks_costs_the_news_alone(desk: Callable[..., Any], breaks: str) -> None:
+    here = desk("bundled", "2026-01-16").later(OLD)
+    seen: list[str] = []
+
+    async def broken() -> bool:
+        raise RuntimeError("inside")
+
+    def begin() -> Awaitable[bool]:
+        if breaks == "when it begins":
+            raise RuntimeError("inside")
+        return broken()
+
+    def on_error(name: str, error: Exception) -> str:
+        seen.append(f"{name}: {error}")
+        return "a1b2c3"
+
+    given = await answer_blocks("/price btc", asks(here, begin)[0], on_error=on_error)
+    last = given.blocks if given.news is None else await given.news
+    assert last == (await answer("/price btc", here.deps)).all_blocks()
+    assert seen == ["price: inside"]
 
 
 # --- every command, whatever is stored --------------------------------------------------------------------------------
@@ -183,7 +323,7 @@ def test_what_is_old_says_so_at_once(desk: Callable[..., Any], line: str) -> Non
     said = here.text(line).splitlines()
     assert said[1].startswith("Not current: these figures are of 1")
     assert any("235 days old: not current" in each or "236 days old: not current" in each for each in said)
-    assert here.refreshed == ["BTC"], "fresh data was not asked for"
+    assert here.asked == ["BTC"], "fresh data was not asked for"
 
 
 @pytest.mark.parametrize("each", commands().values(), ids=lambda each: each.name)

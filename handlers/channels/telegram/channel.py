@@ -13,11 +13,14 @@ import os
 import re
 import secrets
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import structlog
+from pydantic import SecretStr
 from telegram import (
+    Bot,
     BotCommand,
     BotCommandScopeAllGroupChats,
     BotCommandScopeAllPrivateChats,
@@ -28,26 +31,30 @@ from telegram import (
     Message,
     Update,
 )
-from telegram.constants import BotCommandLimit, ChatID, MessageLimit
+from telegram.constants import BotCommandLimit, MessageLimit
 from telegram.error import Conflict, InvalidToken, TelegramError
 from telegram.ext import Application, TypeHandler
 from telegram.request import HTTPXRequest
 
-from handlers.channels.channel import Address, Outgoing, SendFailed
+from handlers.answer import Answer
+from handlers.channels.channel import Address, Outgoing, Outside
+from handlers.channels.failure import ChatGone, ChatMoved, MarkupRefused, SendFailed, Throttled
+from handlers.channels.news import PendingNews, drop
+from handlers.channels.telegram.config import TelegramConfig
 from handlers.channels.telegram.errors import failure
 from handlers.channels.telegram.reading import PollRequest
 from handlers.channels.telegram.render import clean, clip
+from handlers.channels.telegram.rights import Rights
 from handlers.channels.telegram.sending import BUTTON_VERSION, LIMITS, LONGEST_WAIT, Sending
 from handlers.command import Asker, commands
-from handlers.reply import Block, Line
+from handlers.reply import Line, Picture
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Iterable
 
-    from handlers.channels.telegram.sending import Draw
+    from handlers.channels.channel import Answerer
     from handlers.command import Command
-
-    Answer = Callable[[str, Asker], Awaitable[tuple[Block, ...]]]
+    from handlers.reply import Block
 
 log = structlog.get_logger(__name__)
 
@@ -55,16 +62,7 @@ _OLD_BUTTON = "This button is from another version of perpulse. Type /help to se
 _READERS_BUTTON = "Here only admins of this channel may press buttons. Open a chat with me and type: {}"
 _OTHER_BOT = re.compile(r"(/\w+)@(\w+)")
 _WANTED = ("message", "channel_post", "callback_query", "my_chat_member")
-_RIGHTS_SECONDS = 60.0  # how long a person's rights in a group are believed
 _STOP_SECONDS = 2.0  # for each of the two things that may hang at the end
-
-
-class Secret(Protocol):
-    """A token that hides itself in a repr, like pydantic's SecretStr."""
-
-    def get_secret_value(self) -> str:
-        """Return the token."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,48 +82,37 @@ class Timeouts:
     standby_longest: float = 300.0
 
 
-async def _nothing(*_: str) -> None:
-    pass
-
-
 class Telegram:
-    """The channel of one bot token.
+    """The channel of one bot token. listed: the commands of the menu; those of the house, unless a test has its own."""
 
-    answer: runs a command line for somebody and returns blocks; it never raises. draw: makes a PNG of a chart, or
-    None. on_moved: a group has a new id (may be told twice). on_gone: a chat blocked the bot or threw it out.
-    listed: the commands of the menu.
-    """
-
-    platform = "telegram"
+    platform = TelegramConfig.platform()
     limits = LIMITS
 
     def __init__(
         self,
-        token: Secret,
+        config: TelegramConfig,
+        outside: Outside = Outside(),
         *,
-        answer: Answer,
-        draw: Draw | None = None,
-        on_moved: Callable[[str, str], Awaitable[None]] = _nothing,
-        on_gone: Callable[[str, str], Awaitable[None]] = _nothing,
         listed: Iterable[Command] | None = None,
-        base_url: str | None = None,
         timeouts: Timeouts | None = None,
         concurrent: int = 16,
     ) -> None:
         # Without it, reading retry_after warns; where warnings are errors, the 429 itself would be swallowed.
         os.environ.setdefault("PTB_TIMEDELTA", "1")
-        self._answer = answer
-        self._on_moved, self._on_gone = on_moved, on_gone
+        self._outside = outside
+        self._token, self._base_url = config.secret("token") or SecretStr(""), config.base_url
         self._listed = tuple(commands().values() if listed is None else listed)
         self._timeouts = timeouts or Timeouts()
-        self._rights: dict[tuple[int, int], tuple[float, bool]] = {}
+        self._answer: Answerer | None = None  # until it is started
+        self._news = PendingNews()
         self._starting: asyncio.Task[None] | None = None
         self._pause, self._polls_since = 0.0, -math.inf  # the last pause after a 409, and the start after it
-        self._application = self._build(token, base_url, concurrent)
+        self._application = self._build(concurrent)
         self._bot = self._application.bot
-        self._sending = Sending(self._bot, draw, self._timeouts.whole)
+        self._sending = Sending(self._bot, outside.draw, self._timeouts.whole)
+        self._rights = Rights(self._bot)
 
-    def _build(self, token: Secret, base_url: str | None, concurrent: int) -> Application[Any, Any, Any, Any, Any, Any]:
+    def _build(self, concurrent: int) -> Application[Any, Any, Any, Any, Any, Any]:
         common: dict[str, Any] = {
             "connect_timeout": self._timeouts.connect,
             "read_timeout": self._timeouts.read,
@@ -137,14 +124,14 @@ class Telegram:
         )
         builder = (
             Application.builder()
-            .token(token.get_secret_value())
+            .token(self._token.get_secret_value())
             .request(self._requests[0])
             .get_updates_request(self._requests[1])
             .concurrent_updates(concurrent)
             .job_queue(None)
         )
-        if base_url:
-            builder = builder.base_url(base_url).base_file_url(base_url.replace("/bot", "/file/bot"))
+        if url := self._base_url:
+            builder = builder.base_url(url).base_file_url(url.replace("/bot", "/file/bot"))
         application = builder.build()
         application.add_handler(TypeHandler(Update, self._on_update))
         assert application.updater  # noqa: S101 - the builder makes one unless told otherwise
@@ -153,11 +140,12 @@ class Telegram:
 
     # -- start and stop ---------------------------------------------------------------------------------------------
 
-    async def start(self) -> None:
+    async def start(self, answer: Answerer) -> None:
         """Log in, set the menu and take updates; while Telegram is out of reach, keep trying in the background.
 
-        SendFailed with `unauthorised` when the token is refused.
+        TokenRefused when it is.
         """
+        self._answer = answer
         try:
             await self._log_in()
         except TelegramError as error:
@@ -168,6 +156,7 @@ class Telegram:
 
     async def stop(self) -> None:
         """Stop taking updates, let running commands end, close the connections. Takes a few seconds at most."""
+        await self._news.stop()
         if self._starting:
             self._starting.cancel()
             await asyncio.wait([self._starting])
@@ -181,6 +170,18 @@ class Telegram:
         await self._application.shutdown()
         for request in self._requests:  # the library leaves them open when it never logged in
             await request.shutdown()
+
+    async def check(self) -> str:
+        """Ask Telegram whose token it is, by a connection of its own. See Channel."""
+        seconds = self._timeouts.read
+        # Without another server given, the library's own default stands.
+        make = partial(Bot, base_url=self._base_url) if self._base_url else Bot
+        try:
+            request = HTTPXRequest(connect_timeout=seconds, read_timeout=seconds)
+            async with make(self._token.get_secret_value(), request=request) as bot:
+                return f"Telegram accepts the token of @{bot.username}"
+        except TelegramError as error:
+            raise failure(error) from None
 
     async def _log_in(self) -> None:
         await self._application.initialize()
@@ -211,8 +212,8 @@ class Telegram:
 
     async def _set_menu(self) -> None:
         menu = [
-            BotCommand(each.name, clip(each.help, BotCommandLimit.MAX_DESCRIPTION) or each.name)
-            for each in self._listed[: BotCommandLimit.MAX_COMMAND_NUMBER]
+            BotCommand(command.name, clip(command.help, BotCommandLimit.MAX_DESCRIPTION) or command.name)
+            for command in self._listed[: BotCommandLimit.MAX_COMMAND_NUMBER]
         ]
         try:
             await self._bot.set_my_commands(menu, BotCommandScopeAllPrivateChats())
@@ -253,6 +254,10 @@ class Telegram:
         """Replace the text and buttons of a message sent earlier; its picture stays. See Channel."""
         await self._sending.edit(to, message_id, message)
 
+    async def working(self, to: Address) -> None:
+        """Show "typing ..." for some seconds, or until the message is there. See Channel."""
+        await self._sending.working(to)
+
     # -- updates in -------------------------------------------------------------------------------------------------
 
     async def _on_update(self, update: Update, _: object) -> None:
@@ -268,18 +273,18 @@ class Telegram:
             log.exception("an update was not handled", reference=reference, update=update.update_id)
             if update.effective_chat:
                 sorry = f"Something went wrong here. Try again; if it stays, tell the owner this reference: {reference}"
-                await self._reply(_address(update.effective_chat, update.effective_message), (Line(sorry),), None)
+                to = _address(update.effective_chat, update.effective_message)
+                await self._reply(to, Answer((Line(sorry),)), None)
 
     async def _on_message(self, message: Message) -> None:
         if message.migrate_to_chat_id:
-            await self._on_moved(str(message.chat.id), str(message.migrate_to_chat_id))
+            await self._outside.moved(str(message.chat.id), str(message.migrate_to_chat_id))
         elif message.migrate_from_chat_id:
-            await self._on_moved(str(message.migrate_from_chat_id), str(message.chat.id))
+            await self._outside.moved(str(message.migrate_from_chat_id), str(message.chat.id))
         elif (line := self._command_line(message)) is not None:
             private = message.chat.type == Chat.PRIVATE
-            asker = self._asker(message.chat, message, may_change=await self._may_change(message))
-            blocks = await self._answer(line, asker)
-            await self._reply(asker.address, blocks, None if private else str(message.message_id))
+            asker = self._asker(message.chat, message, may_change=await self._rights.may_change(message))
+            await self._reply(asker.address, await self._ask(line, asker), None if private else str(message.message_id))
 
     def _command_line(self, message: Message) -> str | None:
         """Return what is asked of this bot, None for all other talk."""
@@ -300,14 +305,14 @@ class Telegram:
         if version != BUTTON_VERSION or not line or message is None:
             await self._toast(query, _OLD_BUTTON)
             return
-        may_change = await self._is_admin(message.chat, query.from_user.id)
+        may_change = await self._rights.is_admin(message.chat, query.from_user.id)
         if message.chat.type == Chat.CHANNEL and not may_change:  # any reader could fill the channel with answers
             await self._toast(query, _READERS_BUTTON.format(line))
             return
         await self._toast(query, None)  # before the work: a query grows old in seconds
         place = message if isinstance(message, Message) else None
         asker = replace(self._asker(message.chat, place, may_change=may_change), user=str(query.from_user.id))
-        await self._reply(asker.address, await self._answer(line, asker), str(message.message_id))
+        await self._reply(asker.address, await self._ask(line, asker), str(message.message_id))
 
     async def _toast(self, query: CallbackQuery, text: str | None) -> None:
         try:
@@ -318,29 +323,55 @@ class Telegram:
     async def _on_membership(self, change: ChatMemberUpdated) -> None:
         if change.new_chat_member.status in (ChatMember.BANNED, ChatMember.LEFT):
             private = change.chat.type == Chat.PRIVATE
-            await self._on_gone(str(change.chat.id), "blocked by the user" if private else "removed from the chat")
+            await self._outside.gone(str(change.chat.id), "blocked by the user" if private else "removed from the chat")
 
-    async def _reply(self, to: Address, blocks: tuple[Block, ...], reply_to: str | None) -> None:
-        """Answer a person. Tried once more where Telegram says how; an answer that may have arrived is not repeated."""
-        message = Outgoing(blocks, reply_to=reply_to)
+    async def _ask(self, line: str, asker: Asker) -> Answer:
+        assert self._answer  # noqa: S101 - nothing is heard before the start
+        return await self._answer(line, asker)
+
+    async def _reply(self, to: Address, answer: Answer, reply_to: str | None) -> None:
+        """Answer a person, and edit the answer when there is news of it, without holding anybody up for that."""
+        if any(isinstance(block, Picture) for block in answer.blocks):
+            await self.working(to)  # drawing and sending a picture takes seconds
+        to, sent = await self._send_answer(to, Outgoing(answer.blocks, reply_to=reply_to))
+        if sent is None:
+            drop(answer)
+            return
+
+        async def update(blocks: tuple[Block, ...]) -> None:
+            try:
+                await self.edit(to, sent, Outgoing(blocks))
+            except SendFailed as failed:  # the answer itself stands
+                log.info("the news of an answer was refused", chat=to.chat, reason=failed.reason)
+
+        self._news.follow(answer, update)
+
+    async def _send_answer(self, to: Address, message: Outgoing) -> tuple[Address, str | None]:
+        """Send, and return where and as which message; None where it failed.
+
+        Tried once more where Telegram says how; an answer that may have arrived is not repeated.
+        """
         try:
-            await self.send(to, message)
+            return to, await self.send(to, message)
         except SendFailed as failed:
             log.info("an answer was refused", chat=to.chat, reason=failed.reason)
-            if failed.moved_to:
-                await self._on_moved(to.chat, failed.moved_to)
-                to = replace(to, chat=failed.moved_to)
-            elif failed.permanent:
-                await self._on_gone(to.chat, failed.reason)
-                return
-            elif failed.retry_after is not None and failed.retry_after <= LONGEST_WAIT:
-                await asyncio.sleep(failed.retry_after)
-            elif not failed.unreadable:
-                return
-            with contextlib.suppress(SendFailed):
-                await self.send(to, replace(message, plain=failed.unreadable))
-
-    # -- who may what -----------------------------------------------------------------------------------------------
+            match failed:
+                case ChatMoved(to=new):
+                    await self._outside.moved(to.chat, new)
+                    to = replace(to, chat=new)
+                case ChatGone():
+                    await self._outside.gone(to.chat, failed.reason)
+                    return to, None
+                case Throttled(seconds=seconds) if seconds <= LONGEST_WAIT:
+                    await asyncio.sleep(seconds)
+                case MarkupRefused():
+                    message = replace(message, plain=True)
+                case _:
+                    return to, None
+        try:
+            return to, await self.send(to, message)
+        except SendFailed:
+            return to, None
 
     def _asker(self, chat: Chat, message: Message | None, *, may_change: bool) -> Asker:
         user = message.from_user if message else None
@@ -351,34 +382,6 @@ class Telegram:
             may_change=may_change,
             title=clean(clip(chat.title or "", 128)) or None,
         )
-
-    async def _may_change(self, message: Message) -> bool:
-        """Return whether the writer of this message may change the chat's settings."""
-        if message.chat.type == Chat.CHANNEL:
-            return True  # only admins post in a channel
-        if message.sender_chat is not None:  # written in the name of a chat: only the group itself has rights
-            anonymous = message.from_user is not None and message.from_user.id == ChatID.ANONYMOUS_ADMIN
-            return anonymous and message.sender_chat.id == message.chat.id
-        if message.from_user is None or message.from_user.id in set(ChatID):
-            return False
-        return await self._is_admin(message.chat, message.from_user.id)
-
-    async def _is_admin(self, chat: Chat, user: int) -> bool:
-        if chat.type == Chat.PRIVATE:
-            return True
-        now = asyncio.get_running_loop().time()
-        until, admin = self._rights.get((chat.id, user), (0.0, False))
-        if now < until:
-            return admin
-        try:
-            member = await self._bot.get_chat_member(chat.id, user)
-        except TelegramError as error:
-            log.warning("rights are unknown, so none are given", chat=chat.id, reason=failure(error).reason)
-            return False
-        admin = member.status in (ChatMember.OWNER, ChatMember.ADMINISTRATOR)
-        self._rights = {key: value for key, value in self._rights.items() if now < value[0]}
-        self._rights[chat.id, user] = (now + _RIGHTS_SECONDS, admin)
-        return admin
 
 
 def _address(chat: Chat, message: Message | None) -> Address:

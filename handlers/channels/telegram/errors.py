@@ -1,4 +1,4 @@
-"""What python-telegram-bot raises, translated once into SendFailed.
+"""What python-telegram-bot raises, translated once into a kind of SendFailed.
 
 Order matters: BadRequest and TimedOut are NetworkErrors. Whether a message may have arrived is decided by the error
 beneath (`__cause__`), because the class above it is the same for a refused connection and for a lost answer.
@@ -22,7 +22,17 @@ from telegram.error import (
     TelegramError,
 )
 
-from handlers.channels.channel import SendFailed
+from handlers.channels.failure import (
+    ChatGone,
+    ChatMoved,
+    MarkupRefused,
+    MessageRefused,
+    PerhapsSent,
+    SendFailed,
+    Throttled,
+    TokenRefused,
+    Unreached,
+)
 
 # The request never left: no connection, or no room in our own pool.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
@@ -50,21 +60,21 @@ def failure(error: TelegramError) -> SendFailed:  # noqa: PLR0911 - one row per 
     message = _TOKEN.sub("<token>", error.message)
     match error:
         case RetryAfter():
-            return SendFailed(f"Telegram asks to wait: {message}", retry_after=seconds_of(error))
+            return Throttled(f"Telegram asks to wait: {message}", seconds=seconds_of(error))
         case ChatMigrated():
-            return SendFailed("the group became a supergroup", moved_to=str(error.new_chat_id))
+            return ChatMoved("the group became a supergroup", to=str(error.new_chat_id))
         case InvalidToken():
-            return SendFailed(_REJECTED, unauthorised=True, scope="platform")
+            return TokenRefused(_REJECTED)
         case Forbidden():
-            return SendFailed(message, permanent=True)
+            return ChatGone(message)
         case Conflict():
-            return SendFailed("another program uses this bot's token", scope="platform")
+            return Unreached("another program uses this bot's token")
         case BadRequest():
             return _refused(message)
         case NetworkError():  # TimedOut too
             return _network(message, error.__cause__)
         case _:  # "Invalid server response": an answer came, but no JSON
-            return SendFailed(message, maybe_sent=True)
+            return PerhapsSent(message)
 
 
 def seconds_of(error: RetryAfter) -> float:
@@ -80,28 +90,27 @@ def is_unchanged(error: TelegramError) -> bool:
 
 def is_topic_gone(error: TelegramError) -> bool:
     """Return whether the topic is closed or gone, while the chat may still be there."""
-    return isinstance(error, BadRequest) and any(each in error.message.lower() for each in _NO_TOPIC)
+    return isinstance(error, BadRequest) and any(sentence in error.message.lower() for sentence in _NO_TOPIC)
 
 
 def _refused(message: str) -> SendFailed:
     lower = message.lower()
-    if any(each in lower for each in _UNREADABLE):
-        return SendFailed(message, unreadable=True)
-    return (
-        SendFailed(message, permanent=True) if any(each in lower for each in _GONE) else SendFailed(message, drop=True)
-    )
+    if any(sentence in lower for sentence in _UNREADABLE):
+        return MarkupRefused(message)
+    return ChatGone(message) if any(sentence in lower for sentence in _GONE) else MessageRefused(message)
 
 
 def _network(message: str, cause: BaseException | None) -> SendFailed:
     reason = f"Telegram was not reached: {message}"
     if isinstance(cause, _NOT_SENT):
-        return SendFailed(reason, scope="platform")
+        return Unreached(reason)
     if cause is not None and not isinstance(cause, TelegramError):
-        return SendFailed(f"the answer was lost: {message}", maybe_sent=True)
+        return PerhapsSent(f"the answer was lost: {message}")
     said = message.partition(". Parsing the server response")[0]  # what follows may be a whole page
     if "too many requests" in said.lower():
         found = _SECONDS.search(said)
-        return SendFailed(said, retry_after=float(found[1]) if found else _FLOOD_PAUSE)
+        return Throttled(said, seconds=float(found[1]) if found else _FLOOD_PAUSE)
     if "entity too large" in said.lower():
-        return SendFailed(said, drop=True)
-    return SendFailed(f"Telegram has trouble: {said}", maybe_sent=bool(_GATEWAY_TIMEOUT.search(said)), scope="platform")
+        return MessageRefused(said)
+    trouble = f"Telegram has trouble: {said}"
+    return PerhapsSent(trouble, scope="platform") if _GATEWAY_TIMEOUT.search(said) else Unreached(trouble)

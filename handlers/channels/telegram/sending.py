@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, Message, ReplyParameters
-from telegram.constants import FloodLimit, InlineKeyboardButtonLimit, MessageLimit, ParseMode
+from telegram.constants import ChatAction, FloodLimit, InlineKeyboardButtonLimit, MessageLimit, ParseMode
 from telegram.error import TelegramError
 
-from handlers.channels.channel import Address, Limits, Outgoing, SendFailed
+from handlers.channels.channel import Address, Limits, Outgoing
+from handlers.channels.failure import ChatGone, MessageRefused, PerhapsSent, SendFailed, Throttled
 from handlers.channels.telegram.errors import failure, is_topic_gone, is_unchanged
 from handlers.channels.telegram.render import clean, clip, render
 from handlers.reply import Block, Buttons, Line, Picture, Table
@@ -22,12 +23,11 @@ if TYPE_CHECKING:
 
     from telegram import Bot
 
-    Draw = Callable[[dict[str, Any]], Awaitable[bytes | None]]
-
 log = structlog.get_logger(__name__)
 
 BUTTON_VERSION = "1"  # buttons of old messages outlive upgrades, so each says how it is to be read
 LONGEST_WAIT = 10.0  # seconds an answer or a second picture waits for a 429; a notice waits in the outbox instead
+LONGEST_TYPING = 1.0  # seconds that a sign of life may take
 LIMITS = Limits(
     text=MessageLimit.MAX_TEXT_LENGTH,
     caption=MessageLimit.CAPTION_LENGTH,
@@ -40,7 +40,7 @@ LIMITS = Limits(
 class Sending:
     """Sends and edits by one bot. draw: makes a PNG of a chart, or None. patience: seconds for one whole request."""
 
-    def __init__(self, bot: Bot, draw: Draw | None, patience: float) -> None:
+    def __init__(self, bot: Bot, draw: Callable[[dict[str, Any]], Awaitable[bytes | None]], patience: float) -> None:
         self._bot, self._draw, self._patience = bot, draw, patience
 
     async def send(self, to: Address, message: Outgoing) -> str:
@@ -56,9 +56,7 @@ class Sending:
             try:
                 sent = f"{await self._send_photo(to, message, photos[0][0], caption)}p"
                 photos = photos[1:]
-            except SendFailed as failed:
-                if not failed.drop:
-                    raise
+            except MessageRefused as failed:
                 log.warning("a picture was refused, its text goes alone", reason=failed.reason)
                 message = replace(message, blocks=_with_words(blocks, [alt for _, alt in photos]))
                 photos = []
@@ -89,6 +87,13 @@ class Sending:
         except _Unchanged:
             return
 
+    async def working(self, to: Address) -> None:
+        """Show "typing ..."; never raises, and the message does not wait for it longer than it is worth."""
+        with contextlib.suppress(TelegramError, TimeoutError):
+            async with asyncio.timeout(min(self._patience, LONGEST_TYPING)):
+                thread = int(to.topic) if to.topic else None
+                await self._bot.send_chat_action(_chat_id(to), ChatAction.TYPING, message_thread_id=thread)
+
     async def _follow(self, to: Address, first: str, png: bytes, alt: str) -> None:
         """Send a picture behind its text. Never raises: the text arrived, and a failure now would send it twice."""
         follower, caption = Outgoing((), reply_to=first, silent=True), render((Line(alt),), limit=LIMITS.caption)
@@ -97,9 +102,9 @@ class Sending:
                 await self._send_photo(to, follower, png, caption)
             except SendFailed as failed:
                 log.warning("a picture did not follow its text", reason=failed.reason)
-                if failed.retry_after is None or failed.retry_after > LONGEST_WAIT:
+                if not isinstance(failed, Throttled) or failed.seconds > LONGEST_WAIT:
                     return
-                await asyncio.sleep(failed.retry_after)
+                await asyncio.sleep(failed.seconds)
             else:
                 return
 
@@ -111,7 +116,7 @@ class Sending:
             if not isinstance(block, Picture):
                 continue
             try:
-                png = await self._draw(block.chart) if self._draw else None
+                png = await self._draw(block.chart)
             except Exception:
                 log.exception("a chart was not drawn")
                 png = None
@@ -172,17 +177,17 @@ class Sending:
             if is_unchanged(error):
                 raise _Unchanged("nothing changed") from None
             if is_topic_gone(error):
-                raise _TopicGone(error.message, permanent=True) from None
+                raise _TopicGone(error.message) from None
             raise failure(error) from None
         except TimeoutError:
-            raise SendFailed("Telegram took too long", maybe_sent=True) from None
+            raise PerhapsSent("Telegram took too long") from None
 
 
 class _Unchanged(SendFailed):
     """An edit changed nothing."""
 
 
-class _TopicGone(SendFailed):
+class _TopicGone(ChatGone):
     """The topic is closed or gone."""
 
 

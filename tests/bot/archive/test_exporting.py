@@ -172,8 +172,8 @@ def test_any_table_comes_back_the_same(batches: list[Points]) -> None:
 
 
 def sheet_of(store: Store, file: Path) -> None:
-    with command._sheet(file, ".csv") as sheet:
-        command._write(store, history.parts(store)[0], sheet, None, None)
+    with command.sheet(file, ".csv") as sheet:
+        command.write(store, history.parts(store)[0], sheet, None, None)
 
 
 @pytest.mark.parametrize(

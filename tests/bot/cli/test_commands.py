@@ -460,7 +460,7 @@ def test_init_writes_what_check_config_accepts(perpulse: Perpulse, tmp_path: Pat
     assert (tmp_path / "config.toml").stat().st_mode & 0o077 == 0, "a token will stand in it"
     ended = perpulse("check-config")
     assert (ended.code, ended.err) == (0, "")
-    assert "no token, so perpulse speaks in the terminal" in ended.out
+    assert "Telegram: no token, so perpulse speaks in this terminal" in ended.out
     assert "The configuration is in order." in ended.out
     assert "exists and is left alone" in perpulse("init").refusal
     assert "cannot be written" in perpulse("init", "config.toml/inside").refusal

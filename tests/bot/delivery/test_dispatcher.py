@@ -13,9 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.delivery.dispatcher import IN_FLIGHT, MOST_TRIES, Sender
+from bot.delivery.dispatcher import IN_FLIGHT, Sender
+from bot.delivery.failures import MOST_TRIES
 from bot.delivery.lease import DEAD_AFTER
-from handlers.channels.channel import Limits, SendFailed
+from handlers.channels.channel import Limits
+from handlers.channels.failure import (
+    ChatGone,
+    ChatMoved,
+    MarkupRefused,
+    MessageRefused,
+    NotSent,
+    PerhapsSent,
+    Throttled,
+    TokenRefused,
+    Unreached,
+)
 from handlers.reply import Line
 from handlers.words.alerts import Told
 from signals.alerts.episodes import Transition
@@ -96,19 +108,17 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     ("error", "state", "attempts", "again_after"),
     [
         pytest.param(None, "sent", 0, None, id="it went through"),
-        pytest.param(SendFailed("flood", retry_after=7), "queued", 0, (7.0, 8.0), id="429"),
-        pytest.param(SendFailed("flood", retry_after=300), "queued", 0, (300.0, 301.0), id="429 of five minutes"),
-        pytest.param(SendFailed("blocked", permanent=True), "dead", 0, None, id="blocked"),
-        pytest.param(SendFailed("moved", moved_to="-100"), "queued", 0, (0.0, 0.1), id="moved"),
-        pytest.param(SendFailed("bad markup", unreadable=True), "queued", 1, (0.0, 0.1), id="markup refused"),
-        pytest.param(SendFailed("odd", drop=True), "dead", 0, None, id="refused"),
-        pytest.param(SendFailed("lost", maybe_sent=True), "uncertain", 1, (5.0, 6.6), id="answer lost"),
-        pytest.param(SendFailed("down", scope="platform"), "queued", 0, (1.0, 1.3), id="not reached"),
-        pytest.param(
-            SendFailed("504", scope="platform", maybe_sent=True), "uncertain", 1, (5.0, 6.6), id="gateway time-out"
-        ),
-        pytest.param(SendFailed("hm"), "queued", 1, (1.0, 1.4), id="unknown trouble of one chat"),
-        pytest.param(SendFailed("no", unauthorised=True), "queued", 0, None, id="token refused"),
+        pytest.param(Throttled("flood", seconds=7), "queued", 0, (7.0, 8.0), id="429"),
+        pytest.param(Throttled("flood", seconds=300), "queued", 0, (300.0, 301.0), id="429 of five minutes"),
+        pytest.param(ChatGone("blocked"), "dead", 0, None, id="blocked"),
+        pytest.param(ChatMoved("moved", to="-100"), "queued", 0, (0.0, 0.1), id="moved"),
+        pytest.param(MarkupRefused("bad markup"), "queued", 1, (0.0, 0.1), id="markup refused"),
+        pytest.param(MessageRefused("odd"), "dead", 0, None, id="refused"),
+        pytest.param(PerhapsSent("lost"), "uncertain", 1, (5.0, 6.6), id="answer lost"),
+        pytest.param(Unreached("down"), "queued", 0, (1.0, 1.3), id="not reached"),
+        pytest.param(PerhapsSent("504", scope="platform"), "uncertain", 1, (5.0, 6.6), id="gateway time-out"),
+        pytest.param(NotSent("hm"), "queued", 1, (1.0, 1.4), id="unknown trouble of one chat"),
+        pytest.param(TokenRefused("no"), "queued", 0, None, id="token refused"),
         pytest.param(RuntimeError("a defect"), "dead", 0, None, id="it could not be made"),
     ],
 )
@@ -137,7 +147,7 @@ async def test_what_becomes_of_a_row(
 async def test_a_repeat_is_marked_and_carries_the_same_nonce(bench: Bench) -> None:
     bench.place()
     bench.tell()
-    bench.channel.script.append(SendFailed("lost", maybe_sent=True))
+    bench.channel.script.append(PerhapsSent("lost"))
     await bench.turns(20)
     first, second = bench.channel.asked
     assert (first.message.maybe_repeat, second.message.maybe_repeat) == (False, True)
@@ -147,7 +157,7 @@ async def test_a_repeat_is_marked_and_carries_the_same_nonce(bench: Bench) -> No
 async def test_a_429_after_a_lost_answer_keeps_the_mark(bench: Bench) -> None:
     bench.place()
     bench.tell()
-    bench.channel.script += [SendFailed("lost", maybe_sent=True), SendFailed("flood", retry_after=2)]
+    bench.channel.script += [PerhapsSent("lost"), Throttled("flood", seconds=2)]
     await bench.turns(20)
     assert [each.message.maybe_repeat for each in bench.channel.asked] == [False, True, True]
 
@@ -155,7 +165,7 @@ async def test_a_429_after_a_lost_answer_keeps_the_mark(bench: Bench) -> None:
 async def test_refused_markup_is_sent_plain_once_and_then_given_up(bench: Bench) -> None:
     bench.place()
     bench.tell()
-    bench.channel.always = lambda _: SendFailed("can't parse", unreadable=True)
+    bench.channel.always = lambda _: MarkupRefused("can't parse")
     await bench.turns(20)
     assert [each.message.plain for each in bench.channel.asked] == [False, True]
     assert bench.rows() == [("dead", 1, "can't parse")]
@@ -164,7 +174,7 @@ async def test_refused_markup_is_sent_plain_once_and_then_given_up(bench: Bench)
 async def test_a_row_is_not_tried_for_ever(bench: Bench) -> None:
     bench.place()
     bench.tell(life=30 * 24 * HOUR)
-    bench.channel.always = lambda _: SendFailed("hm")
+    bench.channel.always = lambda _: NotSent("hm")
     await bench.turns(4 * 3600, every=20)
     assert len(bench.channel.asked) == MOST_TRIES
     assert bench.rows() == [("dead", MOST_TRIES - 1, "hm")]
@@ -174,7 +184,7 @@ async def test_a_chat_that_is_gone_is_never_called_again_until_it_comes_back(ben
     bench.place()
     for n in range(3):
         bench.tell(f"news {n}")
-    bench.channel.script.append(SendFailed("Forbidden: bot was blocked by the user", permanent=True))
+    bench.channel.script.append(ChatGone("Forbidden: bot was blocked by the user"))
     await bench.turns(5)
     assert len(bench.channel.asked) == 1
     assert set(bench.rows()) == {("dead", 0, "Forbidden: bot was blocked by the user")}
@@ -189,7 +199,7 @@ async def test_a_chat_that_is_gone_is_never_called_again_until_it_comes_back(ben
 async def test_a_group_that_moved_gets_its_message_under_the_new_id(bench: Bench) -> None:
     one = bench.place("-20", "group")
     bench.tell()
-    bench.channel.script.append(SendFailed("upgraded", moved_to="-100"))
+    bench.channel.script.append(ChatMoved("upgraded", to="-100"))
     await bench.turns(5)
     assert [each.to.chat for each in bench.channel.asked] == ["-20", "-100"]
     assert [(each.id, each.chat) for each in destinations.everyone(bench.store)] == [(one, "-100")]
@@ -199,11 +209,11 @@ async def test_a_refused_token_stops_everything_and_keeps_everything(bench: Benc
     for n in range(20):
         bench.place(str(n))
     bench.tell()
-    bench.channel.always = lambda _: SendFailed("Unauthorized", unauthorised=True)
+    bench.channel.always = lambda _: TokenRefused("Unauthorized")
     await bench.turns(60)
     assert len(bench.channel.asked) <= 2
     assert bench.states() == ["queued"] * 20
-    assert bench.sender.platforms["telegram"].halted == "Unauthorized"
+    assert bench.sender.platforms["telegram"].trouble.halted == "Unauthorized"
     mended = Sender(bench.store, [bench.channel], bench.clock)
     mended.start()
     bench.channel.always = lambda _: None
@@ -220,7 +230,7 @@ async def test_a_pause_of_one_chat_is_not_one_of_the_others(bench: Bench) -> Non
     slow = bench.place("11")
     for n in range(5):
         bench.place(f"2{n}")
-    bench.channel.script.append(SendFailed("flood", retry_after=60))
+    bench.channel.script.append(Throttled("flood", seconds=60))
     bench.tell("one")
     await bench.turns(30)
     bench.tell("two", rank="critical")
@@ -235,7 +245,7 @@ async def test_a_pause_of_one_chat_is_not_one_of_the_others(bench: Bench) -> Non
 async def test_a_pause_survives_a_restart(bench: Bench) -> None:
     bench.place()
     bench.tell()
-    bench.channel.script.append(SendFailed("flood", retry_after=60))
+    bench.channel.script.append(Throttled("flood", seconds=60))
     await bench.turns(10)
     bench.sender = Sender(bench.store, [bench.channel], bench.clock)
     bench.sender.start()
@@ -251,7 +261,7 @@ async def test_several_429_in_a_row_mean_the_whole_bot(bench: Bench) -> None:
     bench.tell()
     end = bench.clock.seconds + 30
     bench.channel.always = lambda _: (
-        SendFailed("flood", retry_after=end - bench.clock.seconds) if bench.clock.seconds < end else None
+        Throttled("flood", seconds=end - bench.clock.seconds) if bench.clock.seconds < end else None
     )
     await bench.turns(29)
     assert 3 <= len(bench.channel.asked) <= 3 + IN_FLIGHT
@@ -318,7 +328,7 @@ async def test_a_platform_that_is_down_is_probed_and_not_stormed(bench: Bench) -
     for n in range(50):
         bench.place(str(n))
     bench.tell()
-    bench.channel.always = lambda _: SendFailed("refused", scope="platform")
+    bench.channel.always = lambda _: Unreached("refused")
     await bench.turns(1800, every=0.5)
     assert 50 <= len(bench.channel.asked) <= 1800 / 30 + 4  # and no quicker than once in 30 s, but for the first few
     assert set(bench.states()) == {"queued"}
@@ -333,7 +343,7 @@ async def test_answers_lost_again_and_again_are_a_platform_that_is_down(bench: B
     for n in range(50):
         bench.place(str(n))
     bench.tell()
-    bench.channel.always = lambda _: SendFailed("lost", maybe_sent=True)
+    bench.channel.always = lambda _: PerhapsSent("lost")
     await bench.turns(600, every=0.5)
     assert len(bench.channel.asked) < 40
     assert "dead" not in bench.states()
@@ -395,7 +405,7 @@ async def test_a_deleted_message_is_sent_anew(bench: Bench) -> None:
     number = bench.episode()
     bench.tell("fired", episode=number)
     await bench.turns(3)
-    bench.channel.script.append(SendFailed("message to edit not found", drop=True))
+    bench.channel.script.append(MessageRefused("message to edit not found"))
     bench.tell("worse", "escalated", "warning", episode=number)
     await bench.turns(3)
     assert [(each.text, each.edited) for each in bench.channel.said] == [("fired", None), ("worse", None)]
@@ -409,7 +419,7 @@ async def test_a_resolution_whose_reply_failed_edits_again_and_replies_once(benc
     number = bench.episode()
     bench.tell("fired", episode=number)
     await bench.turns(3)
-    bench.channel.script += [None, SendFailed("lost", maybe_sent=True)]
+    bench.channel.script += [None, PerhapsSent("lost")]
     bench.tell("over", "resolved", episode=number, reply="All clear.")
     await bench.turns(20)
     asked = [(each.text, each.message.maybe_repeat) for each in bench.channel.asked[1:]]
@@ -434,7 +444,7 @@ async def test_the_end_of_an_episode_that_was_never_announced(bench: Bench, alon
 async def test_an_episode_that_ended_while_its_alert_waited_is_one_message(bench: Bench) -> None:
     bench.place()
     number = bench.episode()
-    bench.channel.script.append(SendFailed("down", scope="platform"))
+    bench.channel.script.append(Unreached("down"))
     bench.tell("fired", episode=number)
     await bench.turns(0.5)
     bench.tell("over", "resolved", episode=number, reply="All clear.")
@@ -501,7 +511,7 @@ async def test_a_kill_between_expiry_and_its_line_loses_neither(bench: Bench, mo
 async def test_a_clock_that_jumps_neither_blocks_nor_loses(bench: Bench, hours: int) -> None:
     bench.place("11")
     bench.place("12")
-    bench.channel.script += [SendFailed("hm"), SendFailed("down", scope="platform")]
+    bench.channel.script += [Unreached("hm"), NotSent("down")]
     bench.tell(life=7 * 24 * HOUR)
     await bench.turns(0.5)
     bench.clock.wall += hours * HOUR

@@ -14,7 +14,7 @@ from bot.engine.addresses import Following
 from bot.market.providers.hyperliquid_account import HyperliquidAccount
 from handlers.answer import answer
 from handlers.channels.channel import Address
-from handlers.command import Asker, Deps
+from handlers.command import Asker, Deps, nobody
 from storage.alerts import outbox
 from storage.engine.database import Store
 from storage.people import positions
@@ -52,7 +52,7 @@ class House:
 
     async def ask(self, line: str, user: str = USER) -> Reply:
         asker = Asker("telegram", Address(user), user)
-        return await answer(line, Deps(self.clock.now(), asker, self.store, ("BTC",), _nothing))
+        return await answer(line, Deps(self.clock.now(), asker, self.store, ("BTC",), nobody))
 
     async def turn(self, *, seconds: float = 60) -> list[str]:
         """Let time pass and return the texts that reach the chat."""
@@ -71,10 +71,6 @@ class House:
         await self.job.close()
         self.store.close()
         return House(Store(path), self.clock, self.info, self.channel, self.seen)
-
-
-async def _nothing(asset: str) -> None:
-    pass
 
 
 @pytest.fixture

@@ -83,7 +83,7 @@ BACK = [100.0] * 5  # the all-clear takes two days
 
 
 def subscriber(store: Store) -> None:
-    one = destinations.ensure(store, "terminal", "screen", None, kind="terminal", title=None, now=START)
+    one = destinations.ensure(store, "terminal", "screen", None, kind="private", title=None, now=START)
     destinations.subscribe(store, one.id, "*", "*")
 
 

@@ -21,7 +21,7 @@ from bot.archive.importing.keeping import keep
 from bot.clock import ReplayClock
 from handlers.answer import answer
 from handlers.channels.channel import Address
-from handlers.command import Asker, Deps
+from handlers.command import Asker, Deps, nobody
 from signals.metric import metrics
 from storage.engine.database import Store
 from storage.market import panels
@@ -164,13 +164,10 @@ def test_open_interest_stays_below_its_average_from_the_crash_on(computed: Any) 
 async def asked(database: Path, text: str, at: datetime) -> Reply:
     """Ask as if it were then: an answer about the past is no answer about a stale present."""
 
-    async def nothing(_: str) -> None:
-        """Bring nothing up to date."""
-
     store = Store(database)
     clock = ReplayClock(at)
     try:
-        return await answer(text, Deps(clock.now(), Asker("terminal", Address("screen")), store, ("BTC",), nothing))
+        return await answer(text, Deps(clock.now(), Asker("terminal", Address("screen")), store, ("BTC",), nobody))
     finally:
         store.close()
 

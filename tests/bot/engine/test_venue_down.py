@@ -14,16 +14,17 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from bot.engine.evaluate import judge
-from handlers.readings import NotKnown, coverage_words, read
 from handlers.reply import Line, plain_text
 from handlers.words.alerts import Told
-from signals.metric import Reading, metrics
+from handlers.words.readings import coverage_words, why_not
+from signals.metric import metrics
 from signals.venues import venue_title
 from storage.alerts import episodes
 from storage.engine.database import Store
 from storage.market import panels, points
 from storage.market.points import Points
 from storage.people import destinations
+from storage.queries.readings import NotKnown, Reading, read
 from tests.examples import examples
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def reading(store: Store, hour: int, metric: str = "oi_zscore") -> Reading | Not
 def said(store: Store, hour: int, metric: str = "oi_zscore") -> str:
     found = reading(store, hour, metric)
     assert isinstance(found, Reading), found
-    return coverage_words(found.coverage) if found.coverage else ""
+    return coverage_words(found.stamp.coverage) if found.stamp.coverage else ""
 
 
 @pytest.mark.parametrize(
@@ -160,7 +161,7 @@ def test_a_true_fall_is_told_as_if_nobody_were_missing(tmp_path: Path, first: in
 
 
 def test_the_message_says_how_much_of_the_market_it_speaks_of(store: Store) -> None:
-    one = destinations.ensure(store, "terminal", "screen", None, kind="terminal", title=None, now=START)
+    one = destinations.ensure(store, "terminal", "screen", None, kind="private", title=None, now=START)
     destinations.subscribe(store, one.id, "*", "*")
     fall = BEFORE + 4
     lived(store, silence(tape(fall + 8, fall=fall), first=fall - 2, hours=9, venues=("okx",)))
@@ -178,7 +179,7 @@ def test_under_sixty_percent_there_is_no_total_and_nothing_is_judged(store: Stor
     assert episodes.standings(store)["oi_zscore", "BTC"].state.unknown
     found = reading(store, down + 12)
     assert isinstance(found, NotKnown)
-    assert found.reason == (
+    assert why_not(found) == (
         "too little of the market answers for a total (only Bybit, OKX and Hyperliquid, "
         "49 % of usual open interest, without Binance)"
     )
@@ -190,9 +191,9 @@ def test_on_the_first_day_the_venue_with_an_archive_speaks_alone(store: Store) -
     assert said(store, BEFORE + 10) == "1 of 4 venues, 50 % of usual open interest · without Bybit, OKX, Hyperliquid"
     found = reading(store, BEFORE + 10)
     assert isinstance(found, Reading)
-    assert found.venues == ("binance",)
-    assert found.coverage
-    assert found.coverage.left_out["bybit"].startswith("begins 2026-10-03 00:55"[:18])
+    assert found.stamp.venues == ("binance",)
+    assert found.stamp.coverage
+    assert found.stamp.coverage.left_out["bybit"].startswith("begins 2026-10-03 00:55"[:18])
 
 
 def test_the_day_when_the_others_are_known_for_the_whole_window_is_no_news(store: Store) -> None:

@@ -14,7 +14,7 @@ from bot.delivery.dispatcher import Sender
 from bot.engine.positions import Positions
 from handlers.answer import answer
 from handlers.channels.channel import Address
-from handlers.command import Asker, Deps
+from handlers.command import Asker, Deps, nobody
 from storage.alerts import outbox
 from storage.engine.database import Store
 from storage.market import points
@@ -47,7 +47,7 @@ class House:
         self.refreshed.append(asset)
 
     def ask(self, line: str, asker: Asker = ASKER) -> Reply:
-        deps = Deps(self.clock.now(), asker, self.store, ("BTC", "ETH"), self._refresh)
+        deps = Deps(self.clock.now(), asker, self.store, ("BTC", "ETH"), nobody)
         return asyncio.run(answer(line, deps))
 
     def mark(self, price: float, *, asset: str = "BTC", venue: str = "binance", **more: float) -> None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from bot.app import sources_of
 from bot.cli.playback import followed, play, settings_for
-from bot.cli.prompt import SCREEN
 from bot.clock import ReplayClock
 from bot.config import Config, Market
 from bot.engine.turn import Ticker
@@ -25,8 +24,9 @@ from bot.tape.playing import Player, Tape
 from bot.tape.recording import Recorder
 from bot.tape.time import TapeClock, TapeLoop
 from handlers.answer import answer_blocks
+from handlers.channels.local import local
 from handlers.channels.terminal.channel import Terminal
-from handlers.command import Asker, Deps
+from handlers.command import Deps, nobody
 from handlers.reply import plain_text
 from signals.units import from_ms
 from storage.alerts import episodes
@@ -236,10 +236,10 @@ def played(folder: Path, tape: Path, kept: Path | None = None) -> Played:
     (one,) = Tape.read(tape)
     out = io.StringIO()
     settings = settings_for(Config(), one, database)
-    result = play(one, settings, Terminal(out, width=200))
+    result = play(one, settings, Terminal(out=out, width=200))
     store = Store(database)
-    deps = Deps(one.end, Asker("terminal", SCREEN), store, settings.assets, _nothing)
-    sources = plain_text(asyncio.run(answer_blocks("/sources", deps, on_error=_raise)))
+    deps = Deps(one.end, local().asker, store, settings.assets, nobody)
+    sources = plain_text(asyncio.run(answer_blocks("/sources", deps, on_error=_raise)).blocks)
     store.close()
     return Played(out.getvalue(), sources, database, dict(result.missed))
 
@@ -267,10 +267,6 @@ def changed(tape: Path, to: Path, how: Callable[[list[Line]], Iterable[Line]]) -
     to.mkdir(parents=True, exist_ok=True)
     (to / "changed.jsonl").write_text("".join(f"{written(each)}\n" for each in how(found)), encoding="utf-8")
     return to
-
-
-async def _nothing(_: str) -> None:
-    """Bring nothing up to date."""
 
 
 def _raise(error: Exception) -> str:

@@ -9,13 +9,10 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
 
-import numpy as np
-import pandas as pd
 import pytest
 import structlog
 from hypothesis import given
@@ -24,11 +21,10 @@ from matplotlib.colors import to_rgba
 from PIL import Image
 
 from handlers.charts import drawing
-from handlers.charts.content import Band, alt, bands, clean, drawable, of_panel, picture, say, spec, tick
-from handlers.charts.process import Draughtsman
+from handlers.charts.content import Band, alt, bands, clean, drawable, say, spec, tick
+from handlers.charts.process import ChartRenderer
 from handlers.reply import Picture, from_json, to_json
 from signals.metric import Chart, Metric, Watch, above, at_least, at_most, below, level, metrics
-from signals.series import Panel
 from tests.examples import examples
 
 HOUR, DAY = 3600, 86400
@@ -70,7 +66,7 @@ def test_a_chart_survives_json_and_the_outbox():
     )
     assert json.loads(json.dumps(chart, allow_nan=False)) == json.loads(json.dumps(chart))
     assert drawing.png(json.loads(json.dumps(chart))) == drawing.png(chart)
-    (block,) = from_json(json.loads(json.dumps(to_json((picture(chart),)))))
+    (block,) = from_json(json.loads(json.dumps(to_json((Picture(chart, alt(chart)),)))))
     assert isinstance(block, Picture)
     assert block.chart == json.loads(json.dumps(chart))
 
@@ -220,17 +216,6 @@ def test_alarm_lines_come_from_the_metric(levels, expected):
 def test_a_fixed_line_that_is_an_alarm_line_is_not_drawn_twice():
     chart = Chart("t", "a", lines=(("enter −30 %", -0.3), ("even", 0.0)))
     assert make([-0.1, -0.4], chart=chart, alarms=[Band("below", -0.3, -0.2)])["lines"] == [["even", 0.0]]
-
-
-def test_a_panel_gives_the_newest_rows_at_their_close():
-    at = pd.date_range("2025-10-01", periods=4, tz="UTC")
-    panel = Panel(timedelta(days=1), at, ("ETH", "BTC"), {"close": np.array([[9.0, i] for i in range(4)])})
-    each = replace(metric(), compute=lambda data: {"value": data["close"] * 2.0})
-    chart = of_panel(each, panel, "BTC", rows=2)
-    assert chart["line"] == [[[START + 3 * DAY, 4.0], [START + 4 * DAY, 6.0]]]
-    assert chart["price"] == [[[START + 3 * DAY, 2.0], [START + 4 * DAY, 3.0]]]
-    with pytest.raises(KeyError, match="SOL"):
-        of_panel(each, panel, "SOL")
 
 
 # --- the words --------------------------------------------------------------------------------------------------------
@@ -444,25 +429,25 @@ def test_every_metric_of_the_house_can_be_drawn():
 
 
 @pytest.fixture(scope="module")
-def draughtsman():
+def renderer():
     with structlog.testing.capture_logs():
-        one = Draughtsman(keep=2)
+        one = ChartRenderer(keep=2)
         yield one
         one.close()
 
 
-async def worker_of(draughtsman):
-    return await asyncio.wrap_future(draughtsman._worker)
+async def worker_of(renderer):
+    return await asyncio.wrap_future(renderer._worker)
 
 
 @pytest.fixture
-async def busy(draughtsman):
-    """A draughtsman whose process runs."""
-    assert await draughtsman.draw(make([1, 2]))
-    return draughtsman
+async def busy(renderer):
+    """A renderer whose process runs."""
+    assert await renderer.draw(make([1, 2]))
+    return renderer
 
 
-async def test_the_loop_goes_on_while_a_picture_is_drawn(draughtsman):
+async def test_the_loop_goes_on_while_a_picture_is_drawn(renderer):
     ticks = 0
 
     async def count():
@@ -472,15 +457,15 @@ async def test_the_loop_goes_on_while_a_picture_is_drawn(draughtsman):
             ticks += 1
 
     counter = asyncio.create_task(count())
-    png = await draughtsman.draw(make(wavy(400), stamp="the loop"))
+    png = await renderer.draw(make(wavy(400), stamp="the loop"))
     counter.cancel()
     assert png.startswith(b"\x89PNG")
     assert ticks >= 5
 
 
-async def test_nothing_known_is_none_without_a_word_in_the_log(draughtsman):
+async def test_nothing_known_is_none_without_a_word_in_the_log(renderer):
     with structlog.testing.capture_logs() as log:
-        assert await draughtsman.draw(make([None])) is None
+        assert await renderer.draw(make([None])) is None
     assert log == []
 
 
@@ -538,10 +523,10 @@ async def test_a_picture_that_takes_too_long_is_left_out_and_its_process_ended(b
 def test_the_bot_itself_never_loads_matplotlib_and_nothing_loads_pyplot():
     code = (
         "import asyncio, sys\n"
-        "from handlers.charts.content import spec\nfrom handlers.charts.process import Draughtsman\n"
+        "from handlers.charts.content import spec\nfrom handlers.charts.process import ChartRenderer\n"
         "from signals.metric import Chart\n"
         "assert not {'pandas', 'numpy'} & set(sys.modules)\n"
-        "one = Draughtsman()\n"
+        "one = ChartRenderer()\n"
         "async def main():\n"
         "    png = await one.draw(spec(Chart('t', 'a'), asset='BTC', at=[0, 86400], values=[1, 2]))\n"
         "    assert png.startswith(b'\\x89PNG')\n"
@@ -559,10 +544,10 @@ def test_the_bot_itself_never_loads_matplotlib_and_nothing_loads_pyplot():
 def test_a_parent_that_dies_by_kill_9_takes_its_worker_along():
     code = (
         "import asyncio, os\n"
-        "from handlers.charts.content import spec\nfrom handlers.charts.process import Draughtsman\n"
+        "from handlers.charts.content import spec\nfrom handlers.charts.process import ChartRenderer\n"
         "from signals.metric import Chart\n"
         "async def main():\n"
-        "    await Draughtsman().draw(spec(Chart('t', 'a'), asset='BTC', at=[0, 86400], values=[1, 2]))\n"
+        "    await ChartRenderer().draw(spec(Chart('t', 'a'), asset='BTC', at=[0, 86400], values=[1, 2]))\n"
         "    os.kill(os.getpid(), 9)\n"
         "if __name__ == '__main__':\n"
         "    asyncio.run(main())\n"

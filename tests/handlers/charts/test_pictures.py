@@ -9,7 +9,7 @@ import pytest
 from bot.engine.evaluate import judge
 from handlers.charts import content, pictures
 from handlers.charts.pictures import Pictures
-from handlers.charts.process import Draughtsman
+from handlers.charts.process import ChartRenderer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -134,11 +134,11 @@ def test_what_is_drawn(desk: Callable[..., Any]) -> None:
 
 
 def test_a_picture_comes_out(desk: Callable[..., Any]) -> None:
-    here, draughtsman = desk("bundled", "2026-01-16"), Draughtsman()
+    here, renderer = desk("bundled", "2026-01-16"), ChartRenderer()
     try:
-        png = asyncio.run(Pictures(here.store, draughtsman).draw(reference(here, "oi_drawdown")))
+        png = asyncio.run(Pictures(here.store, renderer).draw(reference(here, "oi_drawdown")))
     finally:
-        draughtsman.close()
+        renderer.close()
     assert png is not None
     assert png.startswith(b"\x89PNG")
 

@@ -11,7 +11,7 @@ import pytest
 
 from handlers.answer import answer
 from handlers.channels.channel import Address
-from handlers.command import Asker, Deps, Refused
+from handlers.command import Asker, Deps, Refused, nobody
 from handlers.reply import Reply, plain_text
 from storage.market import points
 
@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 22, 12, 0, 30, tzinfo=UTC)
 ADDRESS = "0x" + "aB" * 20
 ME = Asker("telegram", Address("5550123456"), "5550123456")
 OTHER = Asker("telegram", Address("777"), "777")
-TERMINAL = Asker("terminal", Address("screen", kind="terminal"))
+TERMINAL = Asker("terminal", Address("screen"))
 GROUP = Address("-100123", kind="group")
 
 
@@ -32,17 +32,13 @@ class Room:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.now = NOW
-        self.refreshed: list[str] = []
-
-    async def refresh(self, asset: str) -> None:
-        self.refreshed.append(asset)
 
     def mark(self, price: float, asset: str = "BTC", venue: str = "binance") -> None:
         frame = pd.DataFrame({"mark_price": [price]}, index=pd.DatetimeIndex([self.now], name="at"))
         points.write(self.store, [points.Points(venue, asset, None, frame)])
 
     def deps(self, asker: Asker) -> Deps:
-        return Deps(self.now, asker, self.store, ("BTC", "ETH"), self.refresh)
+        return Deps(self.now, asker, self.store, ("BTC", "ETH"), nobody)
 
     def ask(self, line: str, asker: Asker = ME) -> Reply:
         return asyncio.run(answer(line, self.deps(asker)))

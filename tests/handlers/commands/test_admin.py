@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from handlers.known import FAMILIES
 from handlers.words import wording
+from handlers.words.stored import INPUT_GROUPS
 from signals.inputs import INPUTS
 from storage.market import coverage, differences, points, source_state
 from storage.market.coverage import Gap
@@ -221,5 +221,5 @@ def test_status_says_where_the_archive_differs_from_what_came_live(empty: Any) -
 
 
 @pytest.mark.parametrize("name", INPUTS)
-def test_every_input_is_said_in_one_family(name: str) -> None:
-    assert sum(name in family.inputs for family in FAMILIES) == 1
+def test_every_input_is_said_in_one_group(name: str) -> None:
+    assert sum(name in group.inputs for group in INPUT_GROUPS) == 1

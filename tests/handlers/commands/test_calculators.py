@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from handlers.channels.channel import Address
-from handlers.command import Asker, Deps, Refused, commands
+from handlers.command import Asker, Deps, Refused, commands, nobody
 from handlers.language.grammar import parse, split_command
 from handlers.language.position import question_of
 from handlers.reply import Buttons, Reply, plain_text
@@ -30,19 +30,15 @@ class NoStore:
     path: Path = Path("no-such-folder/perpulse.db")
 
 
-async def _nothing(asset: str) -> None:
-    """Bring nothing."""
-
-
-async def _forbidden(asset: str) -> None:
+def _forbidden(asset: str) -> None:
     raise AssertionError(f"a calculator asked for fresh data of {asset}")
 
 
-async def say(line: str, store: Any = None, now: datetime = NOW, refresh: Any = _forbidden) -> Reply:
+async def say(line: str, store: Any = None, now: datetime = NOW, asking: Any = _forbidden) -> Reply:
     name, rest = split_command(line)
     each = commands()[name]
-    asker = Asker("terminal", Address("1", kind="terminal"))
-    deps = Deps(now, asker, cast("Store", store or NoStore()), ("BTC", "ETH", "SOL"), refresh)
+    asker = Asker("terminal", Address("1"))
+    deps = Deps(now, asker, cast("Store", store or NoStore()), ("BTC", "ETH", "SOL"), asking)
     return await each.run(deps, parse(each.arguments, rest, command=name, assets=deps.assets))
 
 
@@ -256,7 +252,7 @@ async def test_with_the_margin_added_the_liquidation_is_there(line: str) -> None
     assert values["margin_to_add"] > 0
     assert values["margin"] + values["margin_to_add"] == pytest.approx(values["margin_needed"])
     args = parse(commands()["margin"].arguments, line.split(maxsplit=1)[1], command="margin", assets=("BTC",))
-    question = question_of(Deps(NOW, None, cast("Store", NoStore()), ("BTC",), _nothing), args)  # type: ignore[arg-type]
+    question = question_of(Deps(NOW, None, cast("Store", NoStore()), ("BTC",), nobody), args)  # type: ignore[arg-type]
     position = replace(question.position(values["side"]), extra_margin=values["margin_to_add"])
     assert quote(position).price == pytest.approx(values["target_price"], rel=1e-9)
     assert len(text_of(reply)) <= 900
@@ -400,7 +396,7 @@ async def test_at_the_highest_leverage_the_stop_comes_first(line: str) -> None:
 )
 async def test_refusals_say_what_to_type(line: str, words: str) -> None:
     with pytest.raises(Refused) as caught:
-        await say(line, refresh=_nothing)
+        await say(line, asking=nobody)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from handlers.channels.channel import Address
-from handlers.command import Asker, Deps, Refused, commands, usage
+from handlers.command import Asker, Deps, Refused, commands, nobody, usage
 from handlers.language import position
 from handlers.language.grammar import parse, split_command
 from handlers.reply import Buttons, Reply, plain_text
@@ -32,20 +32,16 @@ class Untouched:
         raise AssertionError(f"a calculator asked the store for {name}")
 
 
-async def _nothing(asset: str) -> None:
-    raise AssertionError(f"a calculator asked for fresh data of {asset}")
-
-
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 def deps(store: Any = None, now: datetime = NOW) -> Deps:
     return Deps(
         now=now,
-        asker=Asker("terminal", Address("1", kind="terminal")),
+        asker=Asker("terminal", Address("1")),
         store=cast("Store", store or Untouched()),
         assets=("BTC", "ETH", "SOL"),
-        refresh=_nothing,
+        asking=nobody,
     )
 
 

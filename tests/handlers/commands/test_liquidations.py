@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from handlers import looking
 from handlers.command import Refused
+from handlers.words.readings import stamp_words
 from signals.units import HOUR
 from storage.engine.database import Store
 from storage.market import liquidations, points, source_state
 from storage.market.liquidations import Hour
+from storage.queries.freshness import stamp_of
 from tests.handlers.conftest import Desk
 
 if TYPE_CHECKING:
@@ -189,8 +190,7 @@ def test_a_stamp_says_that_liquidations_are_a_floor(
     heard: Callable[..., Desk], name: str, venue: str, said: bool
 ) -> None:
     desk = heard(hours(venue))
-    reading = looking.bare("oi_drawdown", "BTC", {name: points.Newest(END, 1.0, venue)})
-    stamp = looking.stamp_of((reading,), NOW, desk.deps) or ""
+    stamp = stamp_words((stamp_of(desk.store, "BTC", {name: points.Newest(END, 1.0, venue)}, NOW),), NOW, None) or ""
     assert ("liquidations are a floor" in stamp) is said
 
 

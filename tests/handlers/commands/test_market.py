@@ -185,7 +185,7 @@ def test_a_younger_mark_price_is_the_price(desk: Callable[..., Any]) -> None:
     said = here.text("/price")
     assert said.startswith("BTC $71,000.\n")
     assert "Binance · 41 s old" in said
-    assert here.refreshed == []
+    assert here.asked == []
 
 
 def test_a_price_of_minutes_ago_is_asked_for_again_and_not_called_current(desk: Callable[..., Any]) -> None:
@@ -193,7 +193,7 @@ def test_a_price_of_minutes_ago_is_asked_for_again_and_not_called_current(desk: 
     said = here.text("/price")
     assert said.startswith("BTC $71,000.\nNot current: these figures are of 7 February 2026, 00:59 UTC.\n")
     assert "Binance · 7 min old: not current" in said
-    assert here.refreshed == ["BTC"]
+    assert here.asked == ["BTC"]
 
 
 def test_a_live_figure_that_stands_still_is_shown_as_it_last_was(desk: Callable[..., Any]) -> None:
@@ -230,7 +230,7 @@ def test_a_followed_asset_without_data_says_where_data_comes_from(desk: Callable
     here = desk("bundled", "2026-01-16")
     with pytest.raises(Refused, match=r"No open interest in dollars is stored for ETH yet; a running bot .* FILE\."):
         here.ask("/oi eth")
-    assert here.refreshed == ["ETH"]
+    assert here.asked == ["ETH"]
 
 
 def test_a_question_about_everything_does_not_name_one_input(empty: Any) -> None:
@@ -248,7 +248,7 @@ def test_without_data_and_without_sources_the_reason_is_the_sources(empty: Any) 
 def test_current_data_is_not_asked_for_again(desk: Callable[..., Any]) -> None:
     here = desk("bundled", "2026-01-16")
     here.ask("/oi")
-    assert here.refreshed == []
+    assert here.asked == []
 
 
 def told(here: Any, venue: str, ago: timedelta = timedelta(0), **values: float) -> None:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from handlers.command import commands, usage
+from signals.metric import metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_help_lists_every_command_once_with_what_to_type(empty: Any) -> None:
@@ -34,13 +38,37 @@ def test_help_is_forgiving(empty: Any, line: str) -> None:
     assert empty.text(line).startswith("/oi [asset] – ")
 
 
+@pytest.mark.parametrize("name", metrics())
+def test_help_explains_each_figure(desk: Callable[..., Any], empty: Any, name: str) -> None:
+    metric = metrics()[name]
+    said = desk("bundled", "2026-01-16").text(f"/help {name}").splitlines()
+    assert said[0] == f"{metric.title}: {metric.question}"
+    assert said[-1] == f"More: /chart {name}"
+    assert metric.tells_not
+    assert metric.tells_not[1:] in said[2]
+    assert len(said) == 5, "and in between what it says now, what it does not tell, and the stamp"
+    assert len(empty.text(f"/help {name}").splitlines()) == 3, "nothing is known: nothing is said"
+    assert not empty.store.exists
+
+
+def test_help_knows_a_figure_by_what_people_call_it(desk: Callable[..., Any]) -> None:
+    assert desk("bundled", "2026-01-16").text("/help drawdown") == (
+        "Open interest below its peak: How far is open interest below its peak of a year, and were positions closed or "
+        "did price do it?\n"
+        "BTC: Open interest $10.0bn, −33 % from its peak of $15.0bn 101 days ago; in coins −12 %.\n"
+        "It does not tell: how much leverage left the books, and whether price stops falling.\n"
+        "Binance · 24 h old · daily data · reconstructed from published figures\n"
+        "More: /chart oi_drawdown"
+    )
+
+
 def test_about_says_what_must_be_said(empty: Any) -> None:
     said = empty.text("/about")
     for each in (
         "It gives no investment advice",
         "Fear & Greed index by alternative.me",
         "Licence: MIT",
-        "Telegram: every alert is sent at least once",
+        "Every alert is sent at least once",
         "no text that people write",
     ):
         assert each in said

@@ -15,13 +15,15 @@ import pytest
 from signals.units import from_ms, to_ms
 from storage.engine import database, migrations
 from storage.engine.database import Store, StoreError
+from storage.engine.sql import queries
+from tests.storage.beside import plain
 
-SETTING = "INSERT INTO settings (name, value) VALUES (?, ?)"
+SQL = queries("storage.market")
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def names(store: Store) -> list[str]:
-    return [row["name"] for row in store.rows("SELECT name FROM settings ORDER BY name")]
+    return sorted(row["name"] for row in store.read(SQL.settings_of, prefix=""))
 
 
 def test_nothing_is_made_before_the_first_use(tmp_path: Path) -> None:
@@ -35,8 +37,8 @@ def test_nothing_is_made_before_the_first_use(tmp_path: Path) -> None:
 
 
 def test_a_closed_store_opens_again(store: Store) -> None:
-    with store.write() as connection:
-        connection.execute(SETTING, ("a", "1"))
+    with store.write() as work:
+        work.run(SQL.keep_setting, name="a", value="1")
     store.close()
     assert names(store) == ["a"]
 
@@ -45,21 +47,23 @@ HAMMERED = """
 import sys, threading
 from pathlib import Path
 from storage.engine.database import Store
+from storage.engine.sql import queries
 
+SQL = queries("storage.market")
 store, seen, stop = Store(Path(sys.argv[1])), [0] * 4, threading.Event()
-with store.write() as connection:
-    connection.executemany("INSERT INTO settings (name, value) VALUES (?, 'x')", [(str(n),) for n in range(2000)])
+with store.write() as work:
+    work.many(SQL.keep_setting, [{"name": str(n), "value": "x"} for n in range(2000)])
 
 def read(place):
     while not stop.is_set():
-        assert len(store.rows("SELECT name, value FROM settings")) == 2000
-        assert len(store.tuples("SELECT name FROM settings")) == 2000
+        assert len(store.read(SQL.settings_of, prefix="")) == 2000
+        assert len(store.read_plain(SQL.settings_of, prefix="")) == 2000
         seen[place] += 1
 
 def write():
     while not stop.is_set():
-        with store.write() as connection:
-            connection.execute("UPDATE settings SET value = 'y' WHERE name = '1'")
+        with store.write() as work:
+            work.run(SQL.keep_setting, name="1", value="y")
 
 def excepthook(args):
     print(repr(args.exc_value))
@@ -98,9 +102,9 @@ def test_closing_under_running_queries_harms_nobody(tmp_path: Path) -> None:
 def test_all_or_nothing_also_when_nested(store: Store, outside: bool) -> None:
     def broken() -> None:
         with store.write() as outer:
-            outer.execute(SETTING, ("outer", "1"))
+            outer.run(SQL.keep_setting, name="outer", value="1")
             with store.write() as inner:
-                inner.execute(SETTING, ("inner", "1"))
+                inner.run(SQL.keep_setting, name="inner", value="1")
                 if not outside:
                     raise RuntimeError("inside")
             raise RuntimeError("outside")
@@ -108,14 +112,14 @@ def test_all_or_nothing_also_when_nested(store: Store, outside: bool) -> None:
     with pytest.raises(RuntimeError):
         broken()
     assert names(store) == []
-    with store.write() as connection:
-        connection.execute(SETTING, ("after", "1"))
+    with store.write() as work:
+        work.run(SQL.keep_setting, name="after", value="1")
     assert names(store) == ["after"]
 
 
 def test_a_transaction_reads_what_it_has_written_and_others_do_not(store: Store) -> None:
-    with store.write() as connection:
-        connection.execute(SETTING, ("mine", "1"))
+    with store.write() as work:
+        work.run(SQL.keep_setting, name="mine", value="1")
         assert names(store) == ["mine"]
         with closing(sqlite3.connect(store.path)) as other:
             assert other.execute("SELECT count(*) FROM settings").fetchone() == (0,)
@@ -124,11 +128,11 @@ def test_a_transaction_reads_what_it_has_written_and_others_do_not(store: Store)
 
 def test_a_commit_that_fails_leaves_no_transaction_open(store: Store) -> None:
     """A foreign key that is checked at the commit makes the commit itself fail."""
-    with pytest.raises(sqlite3.IntegrityError), store.write() as connection:  # noqa: PT012 - the end of `with` raises
-        connection.execute("PRAGMA defer_foreign_keys = ON")
-        connection.execute("INSERT INTO subscriptions VALUES (99, '*', '*')")
-    with store.write() as connection:
-        connection.execute(SETTING, ("kept", "1"))
+    with pytest.raises(sqlite3.IntegrityError), store.write() as work:  # noqa: PT012 - the end of `with` raises
+        work.connection.execute("PRAGMA defer_foreign_keys = ON")
+        work.connection.execute("INSERT INTO subscriptions VALUES (99, '*', '*')")
+    with store.write() as work:
+        work.run(SQL.keep_setting, name="kept", value="1")
     with closing(sqlite3.connect(store.path)) as other:
         assert other.execute("SELECT name FROM settings").fetchall() == [("kept",)]
         assert other.execute("SELECT count(*) FROM subscriptions").fetchone() == (0,)
@@ -144,8 +148,8 @@ def foreign(path: Path) -> None:
 
 def newer(path: Path) -> None:
     store = Store(path)
-    with store.write() as connection:
-        connection.execute(
+    with store.write() as work:
+        work.connection.execute(
             "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('perpulse', 'm999_tomorrow', '')"
         )
     store.close()
@@ -158,8 +162,8 @@ def no_database(path: Path) -> None:
 def damaged(path: Path) -> None:
     """Flip bytes behind the header of a real file."""
     store = Store(path)
-    with store.write() as connection:
-        connection.executemany(SETTING, [(f"name {n}", "x" * 200) for n in range(200)])
+    with store.write() as work:
+        work.many(SQL.keep_setting, [{"name": f"name {n}", "value": "x" * 200} for n in range(200)])
     store.close()
     data = bytearray(path.read_bytes())
     data[100:4096] = b"\xa5" * 3996
@@ -206,7 +210,7 @@ def test_a_folder_without_rights_is_named() -> None:
         "import os, sys, sqlite_utils\n"
         "from storage.engine.database import Store, StoreError\n"
         "os.getuid() or os.setuid(65534)\n"
-        "try:\n    Store(sys.argv[1]).rows('SELECT 1')\n"
+        "try:\n    Store(sys.argv[1]).write().__enter__()\n"
         "except StoreError as error:\n    print(error)\n"
     )
     with tempfile.TemporaryDirectory() as place:
@@ -231,8 +235,8 @@ def test_a_file_that_another_program_holds_is_named(store: Store, monkeypatch: p
             pass
         assert names(store) == []  # reading goes on
         other.execute("ROLLBACK")
-    with store.write() as connection:
-        connection.execute(SETTING, ("a", "1"))
+    with store.write() as work:
+        work.run(SQL.keep_setting, name="a", value="1")
     assert names(store) == ["a"]
 
 
@@ -248,10 +252,14 @@ def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         patch.setattr(migrations, "_STEPS", steps[:2])
         patch.setattr(migrations, "NAMES", migrations.NAMES[:2])
         store = Store(path)
-        with store.write() as connection:
-            connection.execute(SETTING, ("old", "1"))
-            connection.execute("INSERT INTO bars (asset, venue, step, at, close) VALUES ('BTC', 'binance', 60, 5, 7.0)")
-            connection.execute("INSERT INTO levels (asset, venue, at, funding_rate) VALUES ('BTC', 'binance', 9, 1e-4)")
+        with store.write() as work:
+            work.run(SQL.keep_setting, name="old", value="1")
+            work.connection.execute(
+                "INSERT INTO bars (asset, venue, step, at, close) VALUES ('BTC', 'binance', 60, 5, 7.0)"
+            )
+            work.connection.execute(
+                "INSERT INTO levels (asset, venue, at, funding_rate) VALUES ('BTC', 'binance', 9, 1e-4)"
+            )
         store.close()
     return path
 
@@ -260,7 +268,7 @@ def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_older_file_is_copied_first_and_then_brought_up_to_date(older: Path) -> None:
     store = Store(older)
     assert names(store) == ["old"]
-    assert [tuple(row) for row in store.rows("SELECT * FROM series ORDER BY input")] == [
+    assert plain(store, "SELECT * FROM series ORDER BY input") == [
         ("BTC", "close", "binance", 60, 5, 5),
         ("BTC", "funding_rate", "binance", 0, 9, 9),
     ]
@@ -299,10 +307,10 @@ def test_a_file_that_is_up_to_date_is_not_copied(store: Store) -> None:
 
 
 def test_durability_is_what_was_promised(store: Store) -> None:
-    with store.write() as connection:
-        assert connection.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
-        assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
-        assert connection.execute("PRAGMA foreign_keys").fetchone()[0] == 1
+    with store.write() as work:
+        assert work.connection.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
+        assert work.connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        assert work.connection.execute("PRAGMA foreign_keys").fetchone()[0] == 1
 
 
 @pytest.mark.parametrize(

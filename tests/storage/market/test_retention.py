@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -24,6 +22,7 @@ from storage.engine.database import Store
 from storage.market import options, panels, points, retention, settlements
 from storage.market.points import Points
 from storage.people import destinations
+from tests.storage.beside import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,12 +55,6 @@ def run(store: Store, now: datetime = NOW, rule: retention.Rule = RULE) -> dict[
     for step in retention.clean(store, rule, now):
         gone[step.kind] = gone.get(step.kind, 0) + step.rows
     return gone
-
-
-def plain(store: Store, sql: str, *values: object) -> list[tuple[Any, ...]]:
-    """Read or write beside the store."""
-    with closing(sqlite3.connect(store.path)) as file, file:
-        return file.execute(sql, values).fetchall()
 
 
 def rows_of(store: Store, table: str) -> list[tuple[Any, ...]]:

@@ -14,6 +14,7 @@ from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
 from storage.people import destinations, forgetting, positions
 from storage.people.positions import MOST_ADDRESSES, MOST_POSITIONS, Owner, TooMany
+from tests.storage.beside import plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +52,7 @@ def tell(store: Store, each: positions.WatchedPosition, text: str = "secret") ->
 
 
 def count(store: Store, table: str) -> int:
-    return store.rows(f"SELECT count(*) AS n FROM {table}")[0]["n"]  # noqa: S608 - names of this file
+    return plain(store, f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608 - names of this file
 
 
 def test_a_position_reads_back_as_it_was_written(store: Store) -> None:
@@ -147,7 +148,7 @@ def test_what_still_waits_of_an_episode_is_said_by_the_later_notice(store: Store
     for _ in range(2):  # twice is harmless
         worse = Notice("escalated", "critical", NOW + timedelta(minutes=1), {}, episode, each.watch, "BTC")
         outbox.tell_one(store, mine.destination, worse, now=NOW, expires=NOW)
-    rows = store.rows("SELECT destination, state FROM outbox ORDER BY id")
+    rows = plain(store, "SELECT destination, state FROM outbox ORDER BY id")
     assert [tuple(row) for row in rows] == [
         (mine.destination, "merged"), (other.destination, "queued"), (mine.destination, "queued"),
     ]  # fmt: skip
@@ -161,7 +162,7 @@ def test_finishing_leaves_what_is_still_to_be_told(store: Store) -> None:
         positions.finish(connection, each, NOW)
     assert positions.typed(store) == []
     assert outbox.waiting(store) == 1
-    assert store.rows("SELECT ended FROM episodes")[0]["ended"] is not None
+    assert plain(store, "SELECT ended FROM episodes")[0][0] is not None
 
 
 def test_a_number_of_the_database_is_never_used_twice(store: Store) -> None:
@@ -232,8 +233,8 @@ def test_forgetting_leaves_no_byte(store: Store) -> None:
     assert left.count(CHAT.encode()) == 0
     assert left.count(b"wordofmine") == 0
     assert left.count(b"7770000030") > 0, "the neighbours are still there"
-    assert store.rows("PRAGMA integrity_check")[0][0] == "ok"
-    assert store.rows("PRAGMA foreign_key_check") == []
+    assert plain(store, "PRAGMA integrity_check")[0][0] == "ok"
+    assert plain(store, "PRAGMA foreign_key_check") == []
     assert not forgetting.forget(store, "telegram", CHAT, CHAT).anything
 
 

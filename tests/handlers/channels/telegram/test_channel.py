@@ -6,108 +6,44 @@ import asyncio
 import math
 import re
 import unicodedata
-import warnings
-from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 import structlog
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import SecretStr
-from telegram.error import InvalidToken, NetworkError, RetryAfter, TelegramError, TimedOut
 
-from handlers.channels.channel import Address, Outgoing, SendFailed
-from handlers.channels.telegram.channel import Telegram, Timeouts
-from handlers.channels.telegram.errors import failure
+from handlers.answer import Answer
+from handlers.channels.channel import Address, Outgoing
+from handlers.channels.failure import MessageRefused, TokenRefused
+from handlers.channels.telegram.channel import Telegram
+from handlers.channels.telegram.config import TelegramConfig
 from handlers.channels.telegram.render import clip, render
-from handlers.command import Asker, Deps, command, commands
-from handlers.reply import Block, Button, Buttons, Line, Picture, Reply, Table
+from handlers.command import commands
+from handlers.reply import Block, Button, Buttons, Line, Picture, Table
 from tests.examples import examples
 from tests.fakes.bot_api import TOKEN, BotApi
 from tests.fakes.telegram_chats import (
     ANONYMOUS_ADMIN,
     BLOCKED,
     CHANNEL_BOT,
-    DEACTIVATED,
-    KICKED,
     LINKED_CHANNEL,
 )
 from tests.fakes.telegram_markup import parse, utf16
+from tests.handlers.channels.telegram.talking import GROUP, PRIVATE, QUICK, Place, bot_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 ANN, OWNER, ADMIN = 11, 12, 13
-PRIVATE, GROUP, FORUM, CHANNEL = 11, -20, -1000000000030, -1000000000040
+FORUM, CHANNEL = -1000000000030, -1000000000040
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
-QUICK = Timeouts(connect=0.5, read=0.25, poll=1.0, whole=2.0, retry=0.02, standby=0.1)
 TO_ANN, TO_GROUP, IN_CHANNEL = (
     Address(str(PRIVATE)),
     Address(str(GROUP), kind="group"),
     Address(str(CHANNEL), kind="channel"),
 )
-
-
-@dataclass(frozen=True)
-class Nothing:
-    """No arguments."""
-
-
-@command(subject="market", example="/oi")
-async def oi(deps: Deps, args: Nothing) -> Reply:
-    """Show open interest."""
-    return Reply(())
-
-
-@command(subject="own", example="/sub", changes_chat=True)
-async def sub(deps: Deps, args: Nothing) -> Reply:
-    """Send alerts to this chat."""
-    return Reply(())
-
-
-@dataclass
-class Place:
-    """A running bot, its fake Telegram, and what happened."""
-
-    fake: BotApi
-    telegram: Telegram
-    asked: list[tuple[str, Asker]] = field(default_factory=list)
-    moved: list[tuple[str, str]] = field(default_factory=list)
-    gone: list[tuple[str, str]] = field(default_factory=list)
-
-    async def heard(self, count: int) -> None:
-        """Wait until so many command lines have arrived."""
-        await self.fake.until(lambda: len(self.asked) >= count)
-
-
-def bot_of(fake: BotApi, **more: Any) -> Place:
-    async def answer(line: str, asker: Asker) -> tuple[Block, ...]:
-        place.asked.append((line, asker))
-        if line == "/broken":
-            raise RuntimeError("a defect")
-        return (Line(f"You said {line}"),)
-
-    async def moved(old: str, new: str) -> None:
-        place.moved.append((old, new))
-
-    async def gone(chat: str, reason: str) -> None:
-        place.gone.append((chat, reason))
-
-    telegram = Telegram(
-        SecretStr(fake.token),
-        answer=answer,
-        on_moved=moved,
-        on_gone=gone,
-        listed=(oi, sub),
-        base_url=fake.base_url,
-        timeouts=QUICK,
-        **more,
-    )
-    place = Place(fake, telegram)
-    return place
 
 
 @pytest.fixture
@@ -125,7 +61,7 @@ async def fake() -> AsyncIterator[BotApi]:
 @pytest.fixture
 async def place(fake: BotApi) -> AsyncIterator[Place]:
     made = bot_of(fake)
-    await made.telegram.start()
+    await made.start()
     yield made
     await made.telegram.stop()
 
@@ -140,114 +76,6 @@ async def sender(fake: BotApi) -> AsyncIterator[Telegram]:
 
 def say(*texts: str) -> Outgoing:
     return Outgoing(tuple(Line(text) for text in texts))
-
-
-# -- errors -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("trouble", "expected"),
-    [
-        pytest.param({"kind": "flood", "seconds": 7}, {"retry_after": 7.0}, id="429"),
-        pytest.param(
-            {"kind": "flood", "text": "Too Many Requests: retry after 3"}, {"retry_after": 3.0}, id="429 in text alone"
-        ),
-        pytest.param({"kind": "flood", "text": "Too Many Requests"}, {"retry_after": 5.0}, id="429 without seconds"),
-        pytest.param({"kind": "status", "status": 403, "text": BLOCKED}, {"permanent": True}, id="blocked"),
-        pytest.param({"kind": "status", "status": 403, "text": KICKED}, {"permanent": True}, id="kicked"),
-        pytest.param({"kind": "status", "status": 403, "text": DEACTIVATED}, {"permanent": True}, id="deactivated"),
-        pytest.param(
-            {"kind": "status", "status": 400, "text": "Bad Request: chat not found"}, {"permanent": True}, id="no chat"
-        ),
-        pytest.param(
-            {"kind": "status", "status": 400, "text": "Bad Request: can't parse entities: x"},
-            {"unreadable": True},
-            id="markup refused",
-        ),
-        pytest.param(
-            {"kind": "status", "status": 400, "text": "Bad Request: message is too long"},
-            {"unreadable": True},
-            id="too long",
-        ),
-        pytest.param({"kind": "status", "status": 400, "text": "Bad Request: ODD"}, {"drop": True}, id="other 400"),
-        pytest.param({"kind": "status", "status": 413, "text": "Request Entity Too Large"}, {"drop": True}, id="413"),
-        pytest.param(
-            {"kind": "status", "status": 401, "text": "Unauthorized"},
-            {"unauthorised": True, "scope": "platform"},
-            id="401",
-        ),
-        pytest.param({"kind": "status", "status": 409, "text": "Conflict: x"}, {"scope": "platform"}, id="409"),
-        pytest.param({"kind": "status", "status": 500}, {"scope": "platform"}, id="500"),
-        pytest.param({"kind": "html", "status": 502}, {"scope": "platform"}, id="502 with a page"),
-        pytest.param(
-            {"kind": "status", "status": 504, "text": "Gateway Timeout"},
-            {"scope": "platform", "maybe_sent": True},
-            id="504",
-        ),
-        pytest.param({"kind": "html", "status": 504}, {"scope": "platform", "maybe_sent": True}, id="504 with a page"),
-        pytest.param({"kind": "html", "status": 200}, {"maybe_sent": True}, id="200 with a page"),
-        pytest.param({"kind": "lost"}, {"maybe_sent": True}, id="answer lost"),
-        pytest.param({"kind": "delay", "seconds": 0.4}, {"maybe_sent": True}, id="answer late"),
-    ],
-)
-async def test_says_what_an_error_means(
-    fake: BotApi, sender: Telegram, trouble: dict[str, Any], expected: dict[str, Any]
-) -> None:
-    fake.disturb(**trouble)
-    with pytest.raises(SendFailed) as caught:
-        await sender.send(TO_ANN, say("x"))
-    assert meaning(caught.value) == meaning(SendFailed("", **expected))
-    assert TOKEN not in f"{caught.value!r} {caught.value.reason}"
-    assert fake.counts()["sendMessage"] == 1  # never a second try: that is the sender's decision
-
-
-def meaning(failed: SendFailed) -> dict[str, Any]:
-    return {key: value for key, value in vars(failed).items() if key != "reason"}
-
-
-async def test_a_closed_port_means_not_sent(fake: BotApi, sender: Telegram) -> None:
-    await fake.stop()
-    with pytest.raises(SendFailed) as caught:
-        await sender.send(TO_ANN, say("x"))
-    assert meaning(caught.value) == meaning(SendFailed("", scope="platform"))
-
-
-async def test_tells_the_new_id_of_a_group(fake: BotApi, sender: Telegram) -> None:
-    new = fake.migrate(GROUP, announce=False)
-    with pytest.raises(SendFailed) as caught:
-        await sender.send(TO_GROUP, say("x"))
-    assert caught.value.moved_to == str(new)
-
-
-def caused(error: TelegramError, cause: Exception) -> TelegramError:
-    error.__cause__ = cause
-    return error
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        pytest.param(caused(TimedOut(), httpx.PoolTimeout("")), {"scope": "platform"}, id="pool is full"),
-        pytest.param(caused(TimedOut(), httpx.ConnectTimeout("")), {"scope": "platform"}, id="connecting is slow"),
-        pytest.param(caused(TimedOut(), httpx.WriteTimeout("")), {"maybe_sent": True}, id="writing is slow"),
-        pytest.param(caused(NetworkError("x"), httpx.ReadError("")), {"maybe_sent": True}, id="reset"),
-        pytest.param(caused(NetworkError("x"), httpx.WriteError("")), {"maybe_sent": True}, id="broken pipe"),
-    ],
-)
-def test_decides_by_the_error_beneath(error: TelegramError, expected: dict[str, Any]) -> None:
-    assert meaning(failure(error)) == meaning(SendFailed("", **expected))
-
-
-@pytest.mark.parametrize("kind", [NetworkError, InvalidToken, TelegramError])
-def test_no_reason_quotes_the_token(kind: type[TelegramError]) -> None:
-    assert TOKEN not in failure(kind(f"The token `{TOKEN}` was rejected by the server.")).reason
-
-
-@pytest.mark.parametrize("timedeltas", ["0", "1"])
-def test_reads_the_wait_as_number_and_as_timedelta(monkeypatch: pytest.MonkeyPatch, timedeltas: str) -> None:
-    monkeypatch.setenv("PTB_TIMEDELTA", timedeltas)
-    with warnings.catch_warnings(action="ignore"):
-        assert failure(RetryAfter(timedelta(seconds=9))).retry_after == 9.0
 
 
 # -- messages out -----------------------------------------------------------------------------------------------------
@@ -292,9 +120,8 @@ async def test_edits_and_takes_an_unchanged_edit_for_success(fake: BotApi, sende
     await sender.edit(TO_ANN, number, say("two"))
     await sender.edit(TO_ANN, number, say("two"))
     assert (fake.accepted[0].text, fake.accepted[0].edits) == ("two", ["one"])
-    with pytest.raises(SendFailed) as caught:
+    with pytest.raises(MessageRefused):
         await sender.edit(TO_ANN, "999", say("three"))
-    assert caught.value.drop
 
 
 async def test_a_gone_topic_falls_back_to_the_main_thread(fake: BotApi, sender: Telegram) -> None:
@@ -458,11 +285,8 @@ async def test_telegram_takes_every_command_for_the_menu(fake: BotApi) -> None:
     if not commands():
         pytest.skip("no command is written yet")
 
-    async def answer(line: str, asker: Asker) -> tuple[Block, ...]:
-        return ()
-
-    telegram = Telegram(SecretStr(TOKEN), answer=answer, base_url=fake.base_url, timeouts=QUICK)
-    await telegram.start()
+    telegram = Telegram(TelegramConfig(token=SecretStr(TOKEN), base_url=fake.base_url), timeouts=QUICK)
+    await telegram.start(bot_of(fake).answer)
     await telegram.stop()
     assert [each["command"] for each in fake.menus["all_group_chats"]] == list(commands())
 
@@ -606,6 +430,118 @@ async def test_an_answer_to_a_blocked_chat_says_that_it_is_gone(place: Place) ->
     assert place.gone == [(str(PRIVATE), BLOCKED)]
 
 
+# -- what comes after an answer ---------------------------------------------------------------------------------------
+
+
+class Later:
+    """News that comes when a test says so."""
+
+    def __init__(self) -> None:
+        self.come = asyncio.Event()
+
+    async def news(self, blocks: tuple[Block, ...] | None) -> tuple[Block, ...] | None:
+        await self.come.wait()
+        return blocks
+
+
+@pytest.fixture
+async def drawer(fake: BotApi) -> AsyncIterator[Place]:
+    """A bot that draws every chart."""
+    made = bot_of(fake, draw=drawing(PNG))
+    await made.start()
+    yield made
+    await made.telegram.stop()
+
+
+@pytest.mark.parametrize(
+    ("before", "photo"),
+    [
+        pytest.param((Line("asking Binance"),), False, id="a text"),
+        pytest.param((Line("asking Binance"), PICTURE), True, id="the caption of a picture"),
+    ],
+)
+async def test_an_answer_is_edited_when_there_is_news_and_holds_nobody_up(
+    fake: BotApi, drawer: Place, before: tuple[Block, ...], photo: bool
+) -> None:
+    later = Later()
+    drawer.answers["/oi"] = Answer(before, later.news((Line("open interest 5"),)))
+    fake.say(PRIVATE, ANN, "/oi")
+    await fake.until(lambda: fake.accepted)
+    fake.say(PRIVATE, ANN, "/other")
+    await fake.until(lambda: len(fake.accepted) == 2)
+    assert fake.texts(PRIVATE) == ["asking Binance", "You said /other"]
+    later.come.set()
+    await fake.until(lambda: fake.accepted[0].edits)
+    assert fake.texts(PRIVATE) == ["open interest 5", "You said /other"]
+    assert (fake.accepted[0].photo is not None) is photo
+
+
+async def test_no_news_changes_nothing(place: Place) -> None:
+    later = Later()
+    later.come.set()
+    place.answers["/oi"] = Answer((Line("all is fresh"),), later.news(None))
+    place.fake.say(PRIVATE, ANN, "/oi")
+    await place.fake.until(lambda: place.fake.accepted)
+    await asyncio.sleep(0.05)
+    assert place.fake.counts()["editMessageText"] == 0
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        pytest.param({"kind": "status", "status": 403, "text": BLOCKED}, id="the answer was refused"),
+        pytest.param({"kind": "status", "status": 400, "text": "ODD", "method": "editMessageText"}, id="the edit was"),
+    ],
+)
+async def test_news_that_cannot_be_shown_is_let_go(place: Place, trouble: dict[str, Any]) -> None:
+    later = Later()
+    later.come.set()
+    place.answers["/oi"] = Answer((Line("asking"),), later.news((Line("news"),)))
+    place.fake.disturb(**trouble)
+    with structlog.testing.capture_logs() as logs:
+        place.fake.say(PRIVATE, ANN, "/oi")
+        await place.fake.until(lambda: any("refused" in entry["event"] for entry in logs))
+    assert not [entry for entry in logs if entry["log_level"] in ("error", "critical")]
+
+
+async def test_the_end_does_not_wait_for_news(fake: BotApi) -> None:
+    place = bot_of(fake)
+    place.answers["/oi"] = Answer((Line("asking"),), Later().news(None))
+    await place.start()
+    fake.say(PRIVATE, ANN, "/oi")
+    await fake.until(lambda: fake.accepted)
+    await asyncio.wait_for(place.telegram.stop(), 5)
+
+
+async def test_shows_that_it_is_typing_while_a_picture_is_drawn(fake: BotApi, drawer: Place) -> None:
+    drawer.answers["/chart"] = Answer((PICTURE,))
+    for number, line in enumerate(("/oi", "/chart"), 1):
+        fake.say(PRIVATE, ANN, line)
+        await fake.until(lambda n=number: len(fake.accepted) == n)
+    assert fake.typing == [(PRIVATE, "typing")]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        pytest.param({"kind": "status", "status": 500}, id="500"),
+        pytest.param({"kind": "status", "status": 401, "text": "Unauthorized"}, id="401"),
+        pytest.param({"kind": "delay", "seconds": 0.6}, id="an answer that is late"),
+    ],
+)
+async def test_a_sign_of_life_that_fails_costs_nothing(sender: Telegram, fake: BotApi, trouble: dict[str, Any]) -> None:
+    fake.disturb(method="sendChatAction", **trouble)
+    await asyncio.wait_for(sender.working(TO_ANN), 5)
+    await sender.working(Address(str(FORUM), "7", "group"))
+
+
+async def test_its_check_names_the_bot_or_says_what_is_wrong(fake: BotApi, sender: Telegram) -> None:
+    assert await sender.check() == "Telegram accepts the token of @perpulse_bot"
+    fake.revoked = True
+    with pytest.raises(TokenRefused, match="@BotFather"):
+        await sender.check()
+
+
 # -- buttons ----------------------------------------------------------------------------------------------------------
 
 
@@ -661,7 +597,7 @@ async def test_a_button_pressed_in_a_topic_is_answered_there(place: Place) -> No
 async def test_starts_while_telegram_is_away_and_answers_when_it_is_back(fake: BotApi) -> None:
     await fake.stop()
     place = bot_of(fake)
-    await place.telegram.start()
+    await place.start()
     await asyncio.sleep(0.05)
     await fake.start()
     fake.say(PRIVATE, ANN, "/oi")
@@ -672,10 +608,9 @@ async def test_starts_while_telegram_is_away_and_answers_when_it_is_back(fake: B
 async def test_a_refused_token_is_said_without_the_token(fake: BotApi, caplog: pytest.LogCaptureFixture) -> None:
     fake.revoked = True
     place = bot_of(fake)
-    with structlog.testing.capture_logs() as logs, pytest.raises(SendFailed) as caught:
-        await place.telegram.start()
+    with structlog.testing.capture_logs() as logs, pytest.raises(TokenRefused) as caught:
+        await place.start()
     await place.telegram.stop()
-    assert caught.value.unauthorised
     assert fake.counts().total() <= 2
     assert caught.value.__cause__ is None  # what the library raised quotes the token
     assert caught.value.__suppress_context__
@@ -706,7 +641,7 @@ async def test_the_pause_grows_while_the_other_program_goes_on(place: Place) -> 
 async def test_stands_by_while_another_program_polls_and_comes_back(place: Place) -> None:
     other = bot_of(place.fake)
     with structlog.testing.capture_logs() as logs:
-        await other.telegram.start()
+        await other.start()
         await place.fake.until(lambda: any("standing by" in each["event"] for each in logs))
         await other.telegram.stop()
         await place.fake.until(lambda: any("reached again" in each["event"] for each in logs))
@@ -716,6 +651,6 @@ async def test_stands_by_while_another_program_polls_and_comes_back(place: Place
 
 async def test_stops_quickly_while_telegram_is_away(fake: BotApi) -> None:
     place = bot_of(fake)
-    await place.telegram.start()
+    await place.start()
     await fake.stop()
     await asyncio.wait_for(place.telegram.stop(), 5)

@@ -1,4 +1,4 @@
-"""Liquidations of an asset as they are stored: by venue and side, with how much of the time was heard.
+"""Liquidations of an asset by venue and side, with how much of the time was heard.
 
 A venue's hour is a bar where it was heard whole, else what the stream heard of it. Nothing is filled in.
 """
@@ -6,20 +6,19 @@ A venue's hour is a bar where it was heard whole, else what the stream heard of 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from signals.inputs import EVERYWHERE, is_floor
-from signals.units import from_ms
+from signals.units import DAY, HOUR, floor, from_ms
 from storage.market import liquidations, points, source_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from storage.engine.database import Store
 
-HOUR: Final = timedelta(hours=1)
-DAY: Final = timedelta(days=1)
 SILENT: Final = timedelta(seconds=60)  # a stream that has not been heard for so long is not live
 NAMES: Final = ("liquidated_longs_usd", "liquidated_shorts_usd")
 _OLDEST: Final = timedelta(days=10)  # a daily figure older than this answers no question about now
@@ -65,37 +64,77 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Daily:
-    """One imported day of a venue, from `at` on."""
+class ImportedDay:
+    """One imported day of a venue, from `at` on. floor: as in Heard."""
 
     venue: str
     at: datetime
     sums: Sums
+    floor: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Liquidated:
-    """What is known of an asset. end: the last full hour. rejected: venues whose sums cannot be true, and why."""
+class Rejected:
+    """A venue whose sum of 24 hours cannot be true: it is more than its open interest, both in USD."""
 
+    venue: str
+    usd: float
+    open_interest_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Liquidations:
+    """What is known of an asset at a time. end: the last full hour."""
+
+    now: datetime
     end: datetime
-    venues: tuple[Heard, ...]
-    daily: tuple[Daily, ...]
-    rejected: tuple[tuple[str, float, float], ...]  # venue, USD in 24 hours, open interest in USD
+    venues: tuple[Heard, ...] = ()
+    days: tuple[ImportedDay, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+
+    @property
+    def nothing(self) -> bool:
+        """Tell whether nothing at all is stored."""
+        return not (self.venues or self.days or self.rejected)
+
+    @property
+    def day(self) -> Sums:
+        """Return the sum over venues of the 24 hours up to the last full hour."""
+        return sum((heard.day for heard in self.venues), Sums())
+
+    @property
+    def hour(self) -> Sums:
+        """Return the sum over venues of the last full hour."""
+        return sum((heard.hour for heard in self.venues), Sums())
+
+    @property
+    def running(self) -> Sums:
+        """Return the sum over venues since the last full hour."""
+        return sum((heard.running for heard in self.venues), Sums())
+
+    def learning(self, heard: Heard) -> bool:
+        """Tell whether a venue's stream is younger than the day that is asked about."""
+        return heard.since > self.end - DAY
+
+    def silent(self, heard: Heard) -> bool:
+        """Tell whether a venue's stream has not been heard for too long to be called live."""
+        return self.now - heard.newest > SILENT
 
 
-def liquidated(store: Store, asset: str, now: datetime) -> Liquidated:
+def read(store: Store, asset: str, now: datetime) -> Liquidations:
     """Read what is stored. A venue whose day is more than its open interest is left out and named: A14."""
-    end = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    end = floor(now, HOUR)
+    if not store.exists:
+        return Liquidations(now, end)
     hours = _hours(store, asset, end - DAY, now)
     if len(hours) > 1:
         hours.pop(EVERYWHERE, None)  # the sum of the others, it must not be counted beside them
-    last_heard = {each.source.removesuffix(" liquidations"): each.last_good for each in source_state.load(store)}
+    last_heard = {health.source.removesuffix(" liquidations"): health.last_good for health in source_state.load(store)}
     kept, rejected = [], []
     for venue, found in sorted(hours.items()):
-        day = sum((sums for at, sums in found.items() if at < end), Sums())
-        one = Heard(
+        heard = Heard(
             venue,
-            day,
+            sum((sums for at, sums in found.items() if at < end), Sums()),
             found.get(end - HOUR, Sums()),
             found.get(end, Sums()),
             min(found),
@@ -103,11 +142,11 @@ def liquidated(store: Store, asset: str, now: datetime) -> Liquidated:
             is_floor(NAMES[0], venue),
         )
         limit = _open_interest(store, asset, venue, end - 2 * DAY)
-        if limit is not None and day.both > limit:
-            rejected.append((venue, day.both, limit))
+        if limit is not None and heard.day.both > limit:
+            rejected.append(Rejected(venue, heard.day.both, limit))
         else:
-            kept.append(one)
-    return Liquidated(end, tuple(kept), tuple(_daily(store, asset, set(hours), now)), tuple(rejected))
+            kept.append(heard)
+    return Liquidations(now, end, tuple(kept), tuple(_days(store, asset, set(hours), now)), tuple(rejected))
 
 
 def _open_interest(store: Store, asset: str, venue: str, since: datetime) -> float | None:
@@ -118,10 +157,10 @@ def _open_interest(store: Store, asset: str, venue: str, since: datetime) -> flo
 def _hours(store: Store, asset: str, start: datetime, now: datetime) -> dict[str, dict[datetime, Sums]]:
     """Read hours from `start` on by venue: those that a stream heard, and over them the bars, which are whole."""
     found: dict[str, dict[datetime, Sums]] = {}
-    for each in liquidations.load(store, since=start, asset=asset):
-        if each.at <= now and (each.covered or each.longs_usd or each.shorts_usd):
-            found.setdefault(each.venue, {})[each.at] = Sums(each.longs_usd, each.shorts_usd, each.covered)
-    for venue in {each.venue for name in NAMES for each in points.stored(store, asset, name)}:
+    for hour in liquidations.load(store, since=start, asset=asset):
+        if hour.at <= now and (hour.covered or hour.longs_usd or hour.shorts_usd):
+            found.setdefault(hour.venue, {})[hour.at] = Sums(hour.longs_usd, hour.shorts_usd, hour.covered)
+    for venue in {series.venue for name in NAMES for series in points.stored(store, asset, name)}:
         for at, sums in _bars(store, asset, venue, HOUR, start, now):
             found.setdefault(venue, {})[at] = sums
     return found
@@ -136,9 +175,9 @@ def _bars(
             yield from_ms(at), Sums(longs, shorts, step)
 
 
-def _daily(store: Store, asset: str, hourly: set[str], now: datetime) -> Iterable[Daily]:
+def _days(store: Store, asset: str, hourly: set[str], now: datetime) -> Iterable[ImportedDay]:
     """Return the newest day of each venue that is stored by days alone."""
-    for venue in sorted({each.venue for each in points.stored(store, asset, NAMES[0])} - hourly):
+    for venue in sorted({series.venue for series in points.stored(store, asset, NAMES[0])} - hourly):
         days = list(_bars(store, asset, venue, DAY, now - _OLDEST, now))
         if days:
-            yield Daily(venue, *days[-1])
+            yield ImportedDay(venue, *days[-1], is_floor(NAMES[0], venue))

@@ -1,0 +1,28 @@
+"""`perpulse check-config`: what the configuration amounts to, or what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.cli.common import out, plain_errors, settings_of
+from handlers.words import wording
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def check_config(config: Path | None) -> None:
+    """Say what the configuration amounts to."""
+    with plain_errors():
+        settings = settings_of(config)
+        speaking = settings.speaking()
+    out(f"assets: {', '.join(settings.assets)}")
+    out(f"venues: {', '.join(settings.market.venues)}")
+    out(f"database: {settings.database}")
+    instead = f", so perpulse speaks in {wording.listing([channel.title for channel in speaking])}"
+    for channel in settings.channels:
+        if channel in speaking and channel.needs:
+            out(f"{channel.title}: a {channel.needs} is set")
+        elif channel.needs:
+            out(f"{channel.title}: no {channel.needs}{instead}")
+    out("The configuration is in order.")

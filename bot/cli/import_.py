@@ -1,0 +1,66 @@
+"""`perpulse import`: history from files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+from bot.archive.importing import ImportRefused, read_file
+from bot.archive.importing.keeping import keep
+from bot.cli.common import out, plain_errors, settings_of
+from bot.clock import SystemClock
+from storage.engine.database import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bot.archive.importing import Imported
+
+SHOWN_PROBLEMS = 20
+
+
+def import_files(files: list[Path], asset: str | None, config: Path | None, db: Path | None, *, as_json: bool) -> None:
+    """Store what the files hold and print the counts and the problems; exit 2 if a file could not be taken at all."""
+    refused: list[str] = []
+    read: list[Imported] = []
+    with plain_errors():
+        store = Store(settings_of(config, db).database)
+        now = SystemClock().now()
+        for file in files:
+            try:
+                imported = read_file(file, asset=asset, now=now)
+            except ImportRefused as reason:
+                refused.append(str(reason))
+                continue
+            keep(store, imported)
+            read.append(imported)
+            if not as_json:
+                _tell_import(imported)
+        store.close()
+    problems = [*refused, *(str(problem) for imported in read for problem in imported.problems)]
+    if as_json:
+        counts = {
+            "rows": sum(imported.rows for imported in read),
+            "kept": sum(imported.kept_rows for imported in read),
+            "refused": sum(imported.refused for imported in read),
+        }
+        out(json.dumps(counts | {"problems": problems}))
+    else:
+        for line in problems[:SHOWN_PROBLEMS]:
+            sys.stderr.write(f"{line}\n")
+        if len(problems) > SHOWN_PROBLEMS:
+            sys.stderr.write(f"... and {len(problems) - SHOWN_PROBLEMS} more; --json lists them all.\n")
+    if refused:
+        raise typer.Exit(2)
+
+
+def _tell_import(imported: Imported) -> None:
+    out(
+        f"{imported.file}: {imported.format}, {imported.rows:,} rows, {imported.kept_rows:,} kept, "
+        f"{imported.refused:,} refused."
+    )
+    for note in imported.notes:
+        out(f"  {note}")

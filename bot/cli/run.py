@@ -1,0 +1,86 @@
+"""`perpulse run`: the bot until it is told to stop, or what was recorded of it once more."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+from bot import log
+from bot.app import build
+from bot.cli.common import out, plain_errors, settings_of
+from bot.clock import SystemClock
+from handlers.channels.failure import SendFailed
+from handlers.channels.local import local
+from handlers.command import Refused
+from handlers.words import wording
+from signals.venues import venue_title
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bot.config import Config
+    from bot.tape.recording import Recorder
+
+
+def run(config: Path | None, db: Path | None, record: Path | None = None, tape: Path | None = None) -> None:
+    """Run the bot until it is told to stop; write every raw answer down, or play written ones instead of asking."""
+    if tape:
+        if record:
+            with plain_errors():
+                raise Refused("Give --record or --tape, not both.")
+        from bot.cli import playback  # noqa: PLC0415 - only for a tape
+
+        playback.run(tape, config, db)
+        return
+    with plain_errors():
+        settings = settings_of(config, db)
+        speaking = settings.speaking()
+        here = any(channel.platform() == local().asker.platform for channel in speaking)
+        log.set_up(
+            debug=settings.log_level == "debug",
+            quiet=here and sys.stderr.isatty(),  # what the owner has to know is printed here anyway
+            secrets=settings.secrets(),
+        )
+        recorder = _recorder(record, settings) if record else None
+        app = build(settings, edge=recorder)
+        with app.store.write():
+            """Raise StoreError before anything is promised."""
+        out(_beginning(settings))
+        sys.stdout.flush()
+        try:
+            asyncio.run(app.run())
+        except SendFailed as failed:
+            raise Refused(failed.reason) from None
+        finally:
+            if recorder:
+                recorder.close()
+
+
+def _beginning(settings: Config) -> str:
+    """Say what is followed and where it is told; where that is only here, what would have to be set for more."""
+    speaking = settings.speaking()
+    where = wording.listing([channel.title for channel in speaking])
+    silent = [channel for channel in settings.channels if channel.needs and channel not in speaking]
+    if silent and not any(channel.needs for channel in speaking):
+        lacks = wording.listing([f"{channel.title} {channel.needs}" for channel in silent], "or")
+        where = f"{where} (no {lacks} is set; see config.example.toml)"
+    venues = wording.listing([venue_title(venue) for venue in settings.market.venues])
+    return f"perpulse follows {', '.join(settings.assets)} on {venues} and speaks in {where}."
+
+
+def _recorder(folder: Path, settings: Config) -> Recorder:
+    """Begin a tape, and say where it is and what it costs."""
+    from bot.cli.playback import followed  # noqa: PLC0415 - only for a tape, as the next two
+    from bot.tape import TapeError  # noqa: PLC0415
+    from bot.tape.recording import MOST_BYTES, Recorder  # noqa: PLC0415
+
+    try:
+        recorder = Recorder(folder, SystemClock().now, assets=settings.assets, market=followed(settings.market))
+    except TapeError as error:
+        raise Refused(str(error)) from None
+    out(
+        f"Every raw answer and every frame of a stream is written to {folder}, without keys, until there are "
+        f"{MOST_BYTES / 1e9:g} GB. To see what was recorded: perpulse run --tape {folder}"
+    )
+    return recorder

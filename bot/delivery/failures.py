@@ -1,0 +1,183 @@
+"""What is done about a message that did not go out: one row of a table for each kind of failure.
+
+The kind alone decides; nothing here knows a platform or its library.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, Literal
+
+import structlog
+
+from handlers.channels.failure import (
+    ChatGone,
+    ChatMoved,
+    MarkupRefused,
+    MessageRefused,
+    NotSent,
+    PerhapsSent,
+    SendFailed,
+    Throttled,
+    TokenRefused,
+    Unreached,
+)
+from storage.alerts import outbox
+from storage.people import destinations
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from bot.clock import Clock
+    from storage.alerts.outbox import Claim
+    from storage.engine.database import Store
+
+log = structlog.get_logger(__name__)
+
+MOST_TRIES: Final = 12
+MANY: Final = 3  # failures in a row that cannot be the fault of one chat
+PLATFORM_PAUSES: Final = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds; one probe per 30 s while a platform is down
+LONGEST_ROW_PAUSE: Final = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What becomes of the row, of its chat and of the other chats of its platform.
+
+    row: it waits for another try, waits marked as a possible repeat, waits to go without markup, or is dead. counts:
+    whether this was one of its tries, of which it has MOST_TRIES. pause: seconds before the second try; doubles with
+    each further one. level: how loudly the log tells of a row's end.
+    """
+
+    row: Literal["waits", "uncertain", "plain", "dead"]
+    counts: bool = False
+    pause: float = 0.0
+    chat: Literal["stays", "moves", "rests", "is gone"] = "stays"
+    others: Literal["go on", "stumble", "flood", "halt"] = "go on"
+
+
+REMEDIES: Final[Mapping[type[SendFailed], Remedy]] = {
+    ChatGone: Remedy("dead", chat="is gone"),
+    ChatMoved: Remedy("waits", chat="moves"),
+    Throttled: Remedy("waits", chat="rests", others="flood"),
+    MarkupRefused: Remedy("plain", counts=True),
+    MessageRefused: Remedy("dead"),
+    TokenRefused: Remedy("waits", others="halt"),
+    Unreached: Remedy("waits", others="stumble"),
+    NotSent: Remedy("waits", counts=True, pause=1.0),
+    PerhapsSent: Remedy("uncertain", counts=True, pause=5.0, others="stumble"),
+}
+
+
+def remedy(failed: SendFailed) -> Remedy:
+    """Return the row of the table for a failure. A channel's own kind is treated as the kind that it refines."""
+    return next(REMEDIES[kind] for kind in type(failed).__mro__ if kind in REMEDIES)
+
+
+@dataclass(slots=True)
+class Trouble:
+    """How one platform does: until when it rests (monotonic seconds), what failed in a row, why it was halted."""
+
+    rests_until: float = -math.inf
+    failures: int = 0
+    floods: int = 0
+    down: bool = False
+    halted: str | None = None
+
+    def over(self, platform: str) -> None:
+        """Count a message that went through."""
+        if self.down:
+            log.info("the platform is reached again", platform=platform)
+        self.failures, self.floods, self.down = 0, 0, False
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """Does with a failure what the table says. noise: a source of jitter."""
+
+    clock: Clock
+    noise: random.Random
+
+    def settle(self, store: Store, claim: Claim, trouble: Trouble, failed: SendFailed) -> None:
+        """Write what becomes of the row and its chat, and note how the platform does."""
+        now, what = self.clock.now(), remedy(failed)
+        # To the second and a little more: whoever comes back early is told to wait longer.
+        asked = failed.seconds + self.noise.uniform(0.1, 0.9) if isinstance(failed, Throttled) else 0.0
+        with store.write():  # both or nothing: a row kept for a chat that has moved must find it
+            if what.chat != "is gone":  # else it ends with its chat
+                self._settle_row(store, claim, what, failed.reason, now)
+            self._settle_chat(store, claim, failed, now, asked)
+        self._settle_platform(claim, trouble, what, failed, asked)
+
+    def _settle_row(self, store: Store, claim: Claim, what: Remedy, reason: str, now: datetime) -> None:
+        plain_already = what.row == "plain" and claim.plain
+        was_last = what.counts and claim.attempts + 1 >= MOST_TRIES
+        if what.row == "dead" or plain_already or was_last:
+            log.error("a message is given up", row=claim.id, reason=reason)
+            outbox.ended(store, claim, "dead", reason, now=now)
+            return
+        if what.row == "plain":
+            log.error("markup was refused, sending plain text", row=claim.id, reason=reason)
+        outbox.later(
+            store,
+            claim,
+            now + self._pause_of(claim, what.pause),
+            reason,
+            now=now,
+            counts=what.counts,
+            uncertain=what.row == "uncertain",
+            plain=what.row == "plain",
+        )
+
+    def _settle_chat(self, store: Store, claim: Claim, failed: SendFailed, now: datetime, asked: float) -> None:
+        match failed:
+            case ChatGone():
+                dropped = outbox.gone(store, claim.destination, failed.reason, now=now)
+                log.warning("a destination is gone", platform=claim.platform, reason=failed.reason, dropped=dropped)
+            case ChatMoved(to=new):
+                destinations.moved(store, claim.platform, claim.chat, new)
+            case Throttled():
+                outbox.rest(store, claim.destination, now + timedelta(seconds=asked))
+
+    def _settle_platform(self, claim: Claim, trouble: Trouble, what: Remedy, failed: SendFailed, asked: float) -> None:
+        match what.others:
+            case "go on":
+                pass
+            case "halt":
+                trouble.halted = failed.reason
+                log.error("sending stops until the token is mended, what waits is kept", platform=claim.platform)
+            case "stumble":
+                self._stumbled(claim, trouble, failed)
+            case "flood":
+                self._flooded(trouble, failed, asked)
+
+    def _pause_of(self, claim: Claim, first: float) -> timedelta:
+        """Return how long a row waits after its own failures: twice as long each time, with jitter."""
+        seconds = min(LONGEST_ROW_PAUSE, first * 2.0**claim.attempts)
+        return timedelta(seconds=seconds * self.noise.uniform(1.0, 1.3))
+
+    def _stumbled(self, claim: Claim, trouble: Trouble, failed: SendFailed) -> None:
+        """Let the platform rest when it is down; lost answers say so only when there are several in a row."""
+        trouble.failures += 1
+        if failed.scope != "platform" and trouble.failures < MANY:
+            return
+        if not trouble.down:
+            trouble.down = True
+            log.warning("the platform is not reached, trying on", platform=claim.platform, reason=failed.reason)
+        if trouble.rests_until <= self.clock.monotonic():
+            pause = PLATFORM_PAUSES[min(trouble.failures, len(PLATFORM_PAUSES)) - 1]
+            trouble.rests_until = self.clock.monotonic() + pause * self.noise.uniform(1.0, 1.2)
+
+    def _flooded(self, trouble: Trouble, failed: SendFailed, asked: float) -> None:
+        """Let the platform rest too where it is meant.
+
+        A platform may not say whether the chat or the whole bot is to wait. Several in a row, with no message between
+        them that went through, mean the bot.
+        """
+        trouble.floods += 1
+        if failed.scope == "platform" or trouble.floods >= MANY:
+            trouble.rests_until = max(trouble.rests_until, self.clock.monotonic() + asked)

@@ -1,0 +1,38 @@
+"""What the owner may set of Telegram."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field, SecretStr
+
+from handlers.channels.config import ChannelConfig
+
+if TYPE_CHECKING:
+    from handlers.channels.channel import Channel, Outside
+
+
+class TelegramConfig(ChannelConfig):
+    """The Telegram bot. Without a token perpulse runs in the terminal."""
+
+    token: SecretStr | None = Field(None, description="from @BotFather; or PERPULSE_TELEGRAM__TOKEN, or token_file")
+    token_file: Path | None = Field(None, description="a file that holds the token and nothing else")
+    base_url: str | None = Field(None, description="another Bot API server than Telegram's own")
+
+    title: ClassVar[str] = "Telegram"
+    needs: ClassVar[str | None] = "token"
+    libraries: ClassVar[tuple[str, ...]] = ("python-telegram-bot",)
+    talkers: ClassVar[tuple[str, ...]] = ("httpx", "httpcore", "telegram", "telegram.Bot", "telegram.ext")
+    terse: ClassVar[tuple[str, ...]] = ("telegram.ext",)
+    secret_shapes: ClassVar[tuple[str, ...]] = (r"\d{6,12}:[A-Za-z0-9_-]{30,}",)  # as in the url of every request
+
+    def runs(self, *, alone: bool) -> bool:  # noqa: ARG002 - beside any other
+        """Run where there is a token."""
+        return bool(self.secret("token"))
+
+    def make(self, outside: Outside) -> Channel:
+        """Make the bot; the library takes a third of a second."""
+        from handlers.channels.telegram.channel import Telegram  # noqa: PLC0415
+
+        return Telegram(self, outside)

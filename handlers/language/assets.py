@@ -1,0 +1,39 @@
+"""Which asset a person means: the one that was named where anything is known of it, else the first followed one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from handlers.command import Refused
+from handlers.language.grammar import ASSET, argument
+from handlers.words import wording
+from signals.inputs import MARKET
+from storage.market import points
+
+if TYPE_CHECKING:
+    from handlers.command import Deps
+
+_MOST_NAMED = 12
+
+
+@dataclass(frozen=True, slots=True)
+class OneAsset:
+    """Which asset; the first followed one where none is named."""
+
+    asset: str | None = argument(ASSET, default=None)
+
+
+def meant_asset(deps: Deps, asset: str | None, example: str) -> str:
+    """Return the asset that is meant, the first followed one by default. Refused where nothing is known of it."""
+    if asset is None or asset == MARKET:  # a button under a figure of the whole market names no asset
+        return deps.assets[0]
+    if asset in deps.assets:
+        return asset
+    stored = [name for name in points.assets(deps.store) if name != MARKET] if deps.store.exists else []
+    if asset in stored:
+        return asset
+    names = list(dict.fromkeys((*deps.assets, *stored)))
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    listed = ", ".join(names[:_MOST_NAMED]) + more if more else wording.listing(names)
+    raise Refused(f"Nothing is known of {asset}. There is {listed}. Type it like {example}.")

@@ -1,0 +1,70 @@
+"""The words behind /sub and /unsub: which alarms and assets are meant, in any order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from handlers.command import Refused
+from handlers.language.kinds import FILLERS
+from handlers.language.spelling import chunks, shown, symbol
+from handlers.words import wording
+from signals.inputs import MARKET
+from signals.metric import watches
+from storage.market import points
+from storage.people.destinations import ANY
+from storage.people.subscriptions import SOURCES, Wanted
+
+if TYPE_CHECKING:
+    from handlers.command import Deps
+
+_EVERYTHING: Final = frozenset({"all", "everything", "any", "alerts", "alert", ANY})
+_SAME: Final = {  # what people say for a part of an alarm's id
+    "fng": "fear",
+    "mood": "fear",
+    "sentiment": "fear",
+    "interest": "oi",
+    "takers": "taker",
+    "flow": "taker",
+    "source": SOURCES,
+    "data": SOURCES,
+    "status": SOURCES,
+}
+_NAMED: Final = "oi, funding, taker, price, fng or sources"
+
+
+def wanted(text: str, deps: Deps, example: str) -> Wanted:
+    """Read alarms and assets. Refused, naming what there is, for a word that is neither."""
+    by_word = _alarms_by_word()
+    names: dict[str, None] = {}
+    assets: dict[str, None] = {}
+    for chunk in chunks(text):
+        word = _SAME.get(chunk.lower(), chunk.lower())
+        if word in by_word:
+            names |= dict.fromkeys(by_word[word])
+        elif asset := _asset(chunk, deps):
+            assets[asset] = None
+        elif word not in _EVERYTHING and word not in FILLERS:
+            raise Refused(
+                f"I do not know “{shown(chunk)}”. Name {_NAMED}, and assets "
+                f"({wording.listing(deps.assets[:8], 'or')}). Type it like {example}."
+            )
+    return Wanted(tuple(names) or None, tuple(assets) or None)
+
+
+def _alarms_by_word() -> dict[str, list[str]]:
+    """Return the alarms that each word stands for: their ids, their metrics' ids, and the parts of both."""
+    found: dict[str, list[str]] = {SOURCES: [SOURCES]}
+    for name, (metric, _) in watches().items():
+        words = {name, metric.id, *name.split("_"), *metric.id.split("_")} - {"vs", "low"}
+        for word in words:
+            found.setdefault(word, []).append(name)
+    return found
+
+
+def _asset(chunk: str, deps: Deps) -> str | None:
+    read = symbol(chunk, deps.assets)
+    if read is None or read.asset == MARKET:
+        return None
+    if read.asset in deps.assets:
+        return read.asset
+    return read.asset if deps.store.exists and read.asset in points.assets(deps.store) else None

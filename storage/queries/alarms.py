@@ -1,0 +1,122 @@
+"""Where each check of an asset stands: its level, since when, and what is open right now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from signals.inputs import MARKET
+from signals.metric import RANKS, metrics, watches
+from storage.alerts import episodes
+from storage.people.destinations import ANY
+from storage.queries import readings
+from storage.queries.readings import Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from signals.metric import Metric, Rank, Watch
+    from storage.alerts.episodes import Episode
+    from storage.engine.database import Store
+    from storage.queries.readings import NotKnown, Readings
+
+CheckLevel = Literal["calm", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One metric as it is checked.
+
+    level: calm, a rank, or unknown: then either `lacking` says why there is no reading, or it is too old to be judged.
+    since: when its episode began, None where none is open.
+    """
+
+    metric: Metric
+    level: Rank | CheckLevel
+    reading: Reading | None
+    lacking: NotKnown | None = None
+    since: datetime | None = None
+
+    @property
+    def value(self) -> float | None:
+        """Return the metric's value, None where there is none; one that is too old to be judged is a value too."""
+        return self.reading.get("value") if self.reading else None
+
+    @property
+    def current(self) -> bool:
+        """Tell whether there is a value, and it may be called current."""
+        return self.reading is not None and self.reading.stamp.stale is None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Every check of an asset, the most urgent first, and the readings they rest on."""
+
+    asset: str
+    checks: tuple[Check, ...]
+    readings: Readings
+
+    @property
+    def all_old(self) -> bool:
+        """Tell whether every check has a value, and none a current one."""
+        return all(check.level == "unknown" and check.value is not None for check in self.checks)
+
+
+_ORDER: Sequence[Rank | CheckLevel] = (*reversed(RANKS), "unknown", "calm")
+
+
+def read(store: Store, asset: str, now: datetime) -> Health:
+    """Read every metric that can raise an alarm, and where it stands."""
+    found = readings.of(store, asset, [metric.id for metric in metrics().values() if metric.watches], now)
+    if found.nothing:
+        return Health(asset, (), found)
+    states = episodes.standings(store)
+    running = {(episode.watch, episode.asset): episode for episode in episodes.running(store)}
+    checks = [_check(metrics()[name], asset, here, states, running) for name, here in found.found.items()]
+    return Health(asset, tuple(sorted(checks, key=lambda check: _ORDER.index(check.level))), found)
+
+
+def _check(
+    metric: Metric,
+    asset: str,
+    found: Reading | NotKnown,
+    states: Mapping[episodes.Key, episodes.Standing],
+    running: Mapping[episodes.Key, Episode],
+) -> Check:
+    if not isinstance(found, Reading):
+        return Check(metric, "unknown", None, found)
+    if found.stamp.stale:
+        return Check(metric, "unknown", found)
+    rank, since = 0, None
+    for watch in metric.watches:
+        key = (watch.id, readings.asset_of(metric, asset))
+        here = states[key].state.rank if key in states else _by_lines(watch, found)
+        if here > rank:
+            rank, since = here, running[key].since if key in running else None
+    return Check(metric, RANKS[rank - 1] if rank else "calm", found, since=since)
+
+
+def _by_lines(watch: Watch, reading: Reading) -> int:
+    """Return the highest rank whose line is crossed now: what can be said of an alarm that was never judged."""
+    held = [
+        RANKS.index(level.rank) + 1
+        for level in watch.levels
+        if any(all(line.holds(reading.values) for line in group) for group in level.enter)
+    ]
+    return max(held, default=0)
+
+
+def open_of(store: Store, subscriptions: Iterable[tuple[str, str]]) -> list[Episode]:
+    """Return the open episodes that subscriptions (alarm and asset, `*` for any) ask for, the most urgent first."""
+    rows = list(subscriptions)
+    found = [
+        episode
+        for episode in episodes.running(store)
+        if episode.watch in watches()
+        and any(
+            alarm in (ANY, episode.watch) and (asset in (ANY, episode.asset) or episode.asset == MARKET)
+            for alarm, asset in rows
+        )
+    ]
+    return sorted(found, key=lambda episode: -RANKS.index(episode.rank) if episode.rank in RANKS else 0)

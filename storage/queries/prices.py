@@ -1,0 +1,87 @@
+"""What an asset costs now, and how that has changed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from signals.metric import metrics
+from signals.units import DAY, MINUTE
+from storage.market import grid, panels, points
+from storage.queries import readings
+from storage.queries.freshness import Stamp, of_daily_data, stamp_of
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from storage.engine.database import Store
+    from storage.queries.readings import Readings
+
+FALL = "price_drawdown"
+_YOUNG = 2 * MINUTE  # bars may be current, but a price of minutes ago is not the price
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """The newest price of an asset in USD: its mark price where that is younger than the last close.
+
+    change_1d, change_7d: as fractions, against the closes of that time. high: the highest close of 16 days, at high_at,
+    or this price where it is higher; below: how far the price is from it, as a fraction. Each None where not known.
+    readings: of the fall.
+    """
+
+    asset: str
+    value: float
+    at: datetime
+    change_1d: float | None
+    change_7d: float | None
+    high: float | None
+    high_at: datetime | None
+    below: float | None
+    readings: Readings
+    stamp: Stamp
+    outdated: bool
+
+
+def read(store: Store, asset: str, now: datetime) -> Price | None:
+    """Read the price; None where none is stored."""
+    names = ("close", "mark_price") if store.exists else ()
+    stored = {name: point for name in names if (point := points.newest(store, asset, name))}
+    if not stored:
+        return None
+    name, last = max(stored.items(), key=lambda found: found[1].at)
+    found = readings.of(store, asset, (FALL,), now)
+    fall = found.get(FALL)
+    high = fall.get("high") if fall else None
+    high = None if high is None else max(high, last.value)
+    day, week = _changes(store, asset, last)
+    metric = metrics()[FALL]
+    step = fall.step if fall else metric.step
+    daily = step >= DAY and (
+        metric.step < DAY or of_daily_data(store, asset, readings.newest_inputs(store, metric, asset))
+    )
+    return Price(
+        asset,
+        last.value,
+        last.at,
+        day,
+        week,
+        high,
+        fall.values.get("high_at") if fall else None,
+        last.value / high - 1 if high else None,
+        found,
+        stamp_of(store, asset, {name: last}, now, daily=daily),
+        found.outdated or last.at + _YOUNG < now,
+    )
+
+
+def _changes(store: Store, asset: str, last: points.Newest) -> tuple[float | None, float | None]:
+    """Return the change of price over 1 and 7 days as fractions, against the closes of that time; None if unknown."""
+    metric = metrics()[FALL]
+    step = panels.step_for(store, metric, asset, last.at - metric.window, last.at)
+    panel = panels.panel(store, ["close"], [asset], step=step, start=last.at - 9 * DAY, end=last.at)
+    closes = dict(zip(panel.closes.to_pydatetime(), panel.values["close"][:, 0].tolist(), strict=True))
+    then = [closes.get(grid.floor(last.at - back * DAY, step), math.nan) for back in (1, 7)]
+    day, week = (None if math.isnan(close) else last.value / close - 1 for close in then)
+    return day, week

@@ -1,0 +1,170 @@
+"""The table: for each way in which a message did not go out, what becomes of its row, its chat and its platform."""
+
+from __future__ import annotations
+
+import inspect
+import random
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.delivery.failures import MANY, MOST_TRIES, REMEDIES, Failures, Trouble, remedy
+from handlers.channels import failure
+from handlers.channels.failure import (
+    ChatGone,
+    ChatMoved,
+    MarkupRefused,
+    MessageRefused,
+    NotSent,
+    PerhapsSent,
+    SendFailed,
+    Throttled,
+    TokenRefused,
+    Unreached,
+)
+from handlers.reply import Line
+from handlers.words.alerts import Told
+from storage.alerts import outbox
+from storage.alerts.outbox import Claim, Notice
+from storage.engine.database import Store
+from storage.people import destinations
+from tests.fakes.channel import HandClock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
+CHAT = "-20"
+KINDS = [kind for _, kind in inspect.getmembers(failure, inspect.isclass) if kind.__base__ is SendFailed]
+CASES = [
+    # what happened; the row: its state and its tries; the chat; the platform
+    pytest.param(ChatGone("blocked"), "dead", 0, "gone", "goes on", id="blocked"),
+    pytest.param(ChatMoved("upgraded", to="-100"), "queued", 0, "moved", "goes on", id="moved"),
+    pytest.param(Throttled("flood", seconds=7), "queued", 0, "rests", "goes on", id="throttled"),
+    pytest.param(Throttled("flood", seconds=7, scope="platform"), "queued", 0, "rests", "rests", id="throttled whole"),
+    pytest.param(MarkupRefused("bad"), "queued", 1, "stays", "goes on", id="markup refused"),
+    pytest.param(MessageRefused("odd"), "dead", 0, "stays", "goes on", id="message refused"),
+    pytest.param(TokenRefused("no"), "queued", 0, "stays", "halted", id="token refused"),
+    pytest.param(Unreached("port closed"), "queued", 0, "stays", "rests", id="not reached"),
+    pytest.param(NotSent("hm"), "queued", 1, "stays", "goes on", id="not sent"),
+    pytest.param(PerhapsSent("lost"), "uncertain", 1, "stays", "goes on", id="perhaps sent"),
+    pytest.param(PerhapsSent("504", scope="platform"), "uncertain", 1, "stays", "rests", id="perhaps sent, 504"),
+]
+
+
+@dataclass
+class Counter:
+    """One chat with one message to it, about to be settled."""
+
+    store: Store
+    failures: Failures
+    trouble: Trouble
+    clock: HandClock
+
+    def claim(self) -> Claim:
+        epoch = outbox.take_lease(self.store)
+        (claim,) = outbox.claim(
+            self.store, now=self.clock.now(), epoch=epoch, platforms=["any"], limit=1, resting=set()
+        )
+        return claim
+
+    def fails(self, failed: SendFailed) -> None:
+        self.failures.settle(self.store, self.claim(), self.trouble, failed)
+
+    @property
+    def row(self) -> tuple[str, int]:
+        (found,) = self.store.rows("SELECT state, attempts FROM outbox")
+        return found["state"], found["attempts"]
+
+    @property
+    def chat(self) -> str:
+        (found,) = self.store.rows("SELECT chat, gone, rests_until FROM destinations")
+        if found["gone"] is not None:
+            return "gone"
+        return "moved" if found["chat"] != CHAT else "rests" if found["rests_until"] else "stays"
+
+    @property
+    def platform(self) -> str:
+        if self.trouble.halted:
+            return "halted"
+        return "rests" if self.trouble.rests_until > self.clock.monotonic() else "goes on"
+
+
+@pytest.fixture
+def counter(tmp_path: Path) -> Iterator[Counter]:
+    store, clock = Store(tmp_path / "perpulse.db"), HandClock(NOW)
+    here = destinations.ensure(store, "any", CHAT, None, kind="group", title=None, now=NOW)
+    destinations.subscribe(store, here.id, "*", "*")
+    with store.write() as work:
+        notice = Notice("fired", "notice", NOW, Told((Line("news", "headline"),)).to_json(), None, "watch", "BTC")
+        outbox.announce(work, notice, now=NOW, expires=NOW + timedelta(days=90))
+    yield Counter(store, Failures(clock, random.Random(1)), Trouble(), clock)
+    store.close()
+
+
+def test_the_table_holds_every_kind_and_so_do_these_cases() -> None:
+    assert len(KINDS) >= 9
+    assert set(REMEDIES) == set(KINDS)
+    assert {type(case.values[0]) for case in CASES} == set(KINDS)
+
+
+@pytest.mark.parametrize(("failed", "state", "tries", "chat", "platform"), CASES)
+def test_each_failure_does_what_its_row_of_the_table_says(
+    counter: Counter, failed: SendFailed, state: str, tries: int, chat: str, platform: str
+) -> None:
+    counter.fails(failed)
+    assert (counter.row, counter.chat, counter.platform) == ((state, tries), chat, platform)
+
+
+@pytest.mark.parametrize("failed", [pytest.param(case.values[0], id=case.id) for case in CASES])
+def test_only_what_counts_as_a_try_ends_a_row_by_its_number(counter: Counter, failed: SendFailed) -> None:
+    with counter.store.write() as work:
+        work.execute("UPDATE outbox SET attempts = ?", (MOST_TRIES - 1,))
+    counter.fails(failed)
+    counts, always = remedy(failed).counts, isinstance(failed, ChatGone | MessageRefused)
+    assert (counter.row[0] == "dead") is (counts or always)
+
+
+def test_a_kind_of_a_channels_own_is_treated_as_the_one_it_refines(counter: Counter) -> None:
+    class TopicGone(ChatGone):
+        """The topic is gone."""
+
+    counter.fails(TopicGone("closed"))
+    assert counter.chat == "gone"
+
+
+def test_markup_refused_twice_is_the_end_of_a_message(counter: Counter) -> None:
+    counter.fails(MarkupRefused("bad"))
+    assert counter.claim().plain
+    with counter.store.write() as work:
+        work.execute("UPDATE outbox SET state = 'queued'")
+    counter.fails(MarkupRefused("bad"))
+    assert counter.row[0] == "dead"
+
+
+@pytest.mark.parametrize(
+    "failed",
+    [
+        pytest.param(Throttled("flood", seconds=7), id="throttled"),
+        pytest.param(PerhapsSent("lost"), id="answers lost"),
+    ],
+)
+def test_many_in_a_row_are_the_platforms_fault_until_one_goes_through(counter: Counter, failed: SendFailed) -> None:
+    def again() -> None:
+        with counter.store.write() as work:
+            work.execute("UPDATE outbox SET state = 'queued', not_before = 0")
+            work.execute("UPDATE destinations SET rests_until = 0")
+        counter.fails(failed)
+
+    for _ in range(MANY - 1):
+        again()
+    assert counter.platform == "goes on"
+    counter.trouble.over("any")
+    again()
+    assert counter.platform == "goes on"
+    for _ in range(MANY - 1):
+        again()
+    assert counter.platform == "rests"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -24,6 +25,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from handlers.channels.config import running, sections
+from signals.assets import UnreadableSymbol, followed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,7 +116,14 @@ class Retention(_Section):
         return self
 
 
-Asset = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,15}$")]
+def _asset(text: str) -> str:
+    try:
+        return followed(text).asset
+    except UnreadableSymbol as why:
+        raise ValueError(f"it {why.reason}. Write it like BTC") from None  # never the value: it may be a secret
+
+
+Asset = Annotated[str, AfterValidator(_asset)]
 
 
 class _Config(BaseSettings):
@@ -139,14 +148,19 @@ class _Config(BaseSettings):
 
     @field_validator("assets", mode="before")
     @classmethod
-    def _upper(cls, value: Any) -> Any:
+    def _each_once(cls, value: Any) -> Any:
         if isinstance(value, str):
             value = value.replace(",", " ").split()
         if isinstance(value, list | tuple):
-            value = [asset.upper() if isinstance(asset, str) else asset for asset in value]
-            if len(set(map(str, value))) < len(value):
+            spelt = [name.upper() if isinstance(name, str) else name for name in value]
+            if len(set(map(str, spelt))) < len(spelt):
                 raise ValueError("each asset once")
         return value
+
+    @field_validator("assets")
+    @classmethod
+    def _one_name(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(value))  # XBT and BTCUSDT are one coin
 
     @classmethod
     def settings_customise_sources(

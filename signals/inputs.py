@@ -15,6 +15,7 @@ EVERYWHERE: Final = "all"  # the venue of a figure that is already summed over v
 Kind = Literal["bar", "level"]
 Fold = Literal["first", "max", "min", "last", "sum"]
 Across = Literal["sum", "first"]
+Counts = Literal["", "price", "coins"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Input:
     least: the lowest value that can be true (exclusive when `least_open`); None where the sign is free.
     fresh_for: age after which the newest point may no longer be called current. in_force: how long a published value
     rules until the next one is due, so that a settled funding rate is known in the hours between two settlements.
+    counts: what becomes of a value where a venue prices 1000 coins as one: a price is that of all of them, coins are
+    so many packs.
     """
 
     name: str
@@ -38,6 +41,13 @@ class Input:
     least: float | None = 0.0
     least_open: bool = True
     in_force: timedelta = timedelta(0)
+    counts: Counts = ""
+
+    def of_one_coin(self, value: float, multiplier: int) -> float:
+        """Convert a value of so many coins priced as one (1000 for 1000PEPE) to that of a single coin."""
+        if self.counts == "price":
+            return value / multiplier
+        return value * multiplier if self.counts == "coins" else value
 
     def possible(self, value: float) -> bool:
         """Tell whether `value` can be true. NaN and infinities never are."""
@@ -56,7 +66,9 @@ _DAILY = timedelta(hours=50)  # a daily figure is a day old at birth in the row 
 
 
 def _bar(name: str, title: str, unit: str, fold: Fold, *, flow: bool = False) -> Input:
-    return Input(name, title, unit, "bar", fold, "sum" if flow else "first", _BAR, 0.0, least_open=not flow)
+    across: Across = "sum" if flow else "first"
+    counts: Counts = "" if flow else "price"
+    return Input(name, title, unit, "bar", fold, across, _BAR, 0.0, least_open=not flow, counts=counts)
 
 
 def _level(
@@ -69,8 +81,9 @@ def _level(
     least: float | None = 0.0,
     least_open: bool = True,
     in_force: timedelta = timedelta(0),
+    counts: Counts = "",
 ) -> Input:
-    return Input(name, title, unit, "level", "last", across, fresh_for, least, least_open, in_force)
+    return Input(name, title, unit, "level", "last", across, fresh_for, least, least_open, in_force, counts)
 
 
 _ALL = (
@@ -82,10 +95,10 @@ _ALL = (
     _bar("taker_buy_usd", "taker buy volume", "USD a bar", "sum", flow=True),
     _bar("liquidated_longs_usd", "longs liquidated", "USD a bar", "sum", flow=True),
     _bar("liquidated_shorts_usd", "shorts liquidated", "USD a bar", "sum", flow=True),
-    _level("mark_price", "mark price", "USD", 2 * _MINUTE),
-    _level("index_price", "index price", "USD", 2 * _MINUTE),
-    _level("spot_price", "spot price", "USD", 2 * _MINUTE),
-    _level("open_interest_coin", "open interest in coins", "coins, one side", _SLOW, "sum"),
+    _level("mark_price", "mark price", "USD", 2 * _MINUTE, counts="price"),
+    _level("index_price", "index price", "USD", 2 * _MINUTE, counts="price"),
+    _level("spot_price", "spot price", "USD", 2 * _MINUTE, counts="price"),
+    _level("open_interest_coin", "open interest in coins", "coins, one side", _SLOW, "sum", counts="coins"),
     _level("open_interest_usd", "open interest in dollars", "USD, one side", _SLOW, "sum"),
     _level("funding_rate", "funding rate", "fraction per interval", _SLOW, least=None, in_force=8 * _HOUR),
     _level("funding_interval_hours", "funding interval", "hours", _SLOW, in_force=8 * _HOUR),
@@ -99,9 +112,9 @@ _ALL = (
     _level("fear_greed", "Fear & Greed index", "0 to 100", _DAILY, least_open=False),
 )
 
-INPUTS: Final[dict[str, Input]] = {each.name: each for each in _ALL}
-BARS: Final = tuple(each.name for each in _ALL if each.kind == "bar")
-LEVELS: Final = tuple(each.name for each in _ALL if each.kind == "level")
+INPUTS: Final[dict[str, Input]] = {entry.name: entry for entry in _ALL}
+BARS: Final = tuple(entry.name for entry in _ALL if entry.kind == "bar")
+LEVELS: Final = tuple(entry.name for entry in _ALL if entry.kind == "level")
 
 # Feeds that tell of every liquidation (Bybit's allLiquidation, November 2026). The others tell one a second and
 # contract, or do not say: what is stored of them is at least what happened.

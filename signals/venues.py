@@ -17,28 +17,34 @@ if TYPE_CHECKING:
 class Venue:
     """One venue or provider.
 
-    id: the word stored with each value. title: as people write it. credit: how a provider asks to be named where its
-    figures are shown; "" for the title. Their order is that in which they speak where one has to speak for several.
+    id: the word stored with each value. title: as people write it. margins: how its perpetuals are margined, that of
+    its main ones first; none for a provider of other figures. credit: how a provider asks to be named where its
+    figures are shown; "" for the title. inverse: the venue under which the same exchange's coin-margined contracts are
+    kept; "" for itself. Their order is that in which they speak where one has to speak for several.
     """
 
     id: str
     title: str
+    margins: tuple[str, ...] = ()
     credit: str = ""
+    inverse: str = ""
 
 
+_LINEAR: Final = ("linear",)
+_BOTH: Final = ("linear", "inverse")
 _ALL: Final = (
     Venue("all", "all venues together"),
-    Venue("binance", "Binance"),
-    Venue("bybit", "Bybit"),
-    Venue("okx", "OKX"),
-    Venue("hyperliquid", "Hyperliquid"),
-    Venue("deribit", "Deribit"),
-    Venue("gate", "Gate"),
-    Venue("bitget", "Bitget"),
-    Venue("kucoin", "KuCoin"),
-    Venue("binance_coinm", "Binance COIN-M"),
-    Venue("alternative.me", "alternative.me", "Fear & Greed index by alternative.me"),
-    Venue("defillama", "DefiLlama", "stablecoin supply by DefiLlama"),
+    Venue("binance", "Binance", _LINEAR, inverse="binance_coinm"),
+    Venue("bybit", "Bybit", _BOTH),
+    Venue("okx", "OKX", _BOTH),
+    Venue("hyperliquid", "Hyperliquid", _LINEAR),
+    Venue("deribit", "Deribit", ("inverse", "linear")),
+    Venue("gate", "Gate", _BOTH),
+    Venue("bitget", "Bitget", _BOTH),
+    Venue("kucoin", "KuCoin", _BOTH),
+    Venue("binance_coinm", "Binance COIN-M", ("inverse",)),
+    Venue("alternative.me", "alternative.me", credit="Fear & Greed index by alternative.me"),
+    Venue("defillama", "DefiLlama", credit="stablecoin supply by DefiLlama"),
 )
 VENUES: Final[Mapping[str, Venue]] = {venue.id: venue for venue in _ALL}
 _PLACES: Final = {venue.id: place for place, venue in enumerate(_ALL)}

@@ -19,6 +19,7 @@ from bot.market.exchange.contracts import Contract
 from bot.market.exchange.recipe import Unreadable
 from bot.market.exchange.strict import Answer, Refused, lowered, translated
 from bot.market.source import Blocked, NotOffered, SourceDown
+from signals.assets import listed_as
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -30,7 +31,7 @@ LARGEST: Final = 64 * 1024 * 1024  # bytes; a day of book depth has 0.6 million
 PATIENCE: Final = timedelta(minutes=1)  # a rest that is longer ends the run; it goes on where it stopped
 _PAUSES: Final = (1.0, 4.0)  # seconds between attempts at one file
 _SIDECAR: Final = re.compile(r"([0-9a-f]{64})\s+\*?(\S+)\s*")
-_PACKS: Final = (("", 1), ("1000", 1000), ("1000000", 1_000_000), ("1M", 1_000_000))
+_PACKS: Final = frozenset({1, 1_000, 1_000_000})  # coins that Binance prices as one; each name costs a question
 
 Kind = Literal["klines", "funding", "metrics", "depth"]
 GROUPS: Final[dict[Kind, tuple[str, ...]]] = {  # the groups of inputs that a file answers for
@@ -119,8 +120,9 @@ class BinanceArchive:
         days: which daily files to look for, since a contract may be delisted and a file may be missing.
         """
         for day in days:
-            for prefix, multiplier in _PACKS:
-                base = f"{prefix}{asset}"
+            for base, multiplier in listed_as(asset):
+                if multiplier not in _PACKS:
+                    continue
                 found = Contract(VENUE, asset, f"{base}/USDT:USDT", f"{base}USDT", multiplier)
                 if await self.checksum(daily("klines", found, day)) is not None:
                     return found

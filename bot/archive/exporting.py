@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
 from bot.archive.importing.bars import STEPS, step_name
 from bot.archive.importing.neutral import HEADER
 from handlers.command import Refused
+from signals.assets import assets_of
 from signals.inputs import INPUTS
 from signals.units import from_ms
 from storage.market import history
@@ -65,7 +66,7 @@ def parts(
     known = {row.asset for row in history.parts(store)[0]} if store.exists else set()  # looking makes no file
     if not known:
         raise Refused("Nothing is stored yet. Bring history in with: perpulse backfill BTC, or perpulse import FILE.")
-    wanted = [each.upper() for each in assets] if assets else None
+    wanted = assets_of(assets) if assets else None
     if missing := [each for each in wanted or () if each not in known]:
         raise Refused(f"Nothing is stored of {', '.join(missing)}. Stored: {', '.join(sorted(known))}.")
     found, left = history.parts(store, assets=wanted, names=names, step=_seconds(bars) if bars else None)

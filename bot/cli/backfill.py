@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import sys
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,6 +17,7 @@ from bot.cli.common import out, plain_errors, settings_of
 from bot.clock import SystemClock
 from handlers.command import Refused
 from handlers.words import wording
+from signals.assets import assets_of
 from storage.engine.database import Store
 from storage.market.source_events import SourceEvent
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 SHOWN_GAPS: Final = 12
 EVERY: Final = 25  # files between two plain lines
-_ASSET: Final = re.compile(r"[A-Z0-9]{1,15}")
 _GROUPS: Final = {
     "bars": "bars",
     "open_interest": "open interest",
@@ -53,7 +52,7 @@ def backfill(
     """Read the archive for the named assets or those of the configuration; exit 1 when it had to stop early."""
     with plain_errors():
         settings = settings_of(config, db)
-        wanted = _assets(assets) if assets else list(settings.assets)
+        wanted = assets_of(assets) if assets else list(settings.assets)
         if days is not None and days < 1:
             raise Refused("--days counts days back from today; give 1 or more, such as 400.")
         store, clock = Store(settings.database), SystemClock()
@@ -69,14 +68,6 @@ def backfill(
         _tell(result, said, as_json=as_json)
     if result.stopped or result.unknown:
         raise typer.Exit(1)
-
-
-def _assets(given: list[str]) -> list[str]:
-    found = [asset.upper() for asset in given]
-    wrong = [asset for asset in found if not _ASSET.fullmatch(asset)]
-    if wrong:
-        raise Refused(f"{wrong[0]!r} is no asset. Write the coin alone, such as BTC.")
-    return found
 
 
 async def _all(

@@ -12,6 +12,7 @@ import typer
 
 from bot.config import Config, ConfigError, load
 from handlers.command import Refused
+from signals.assets import UnreadableSymbol
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def plain_errors() -> Iterator[None]:
     """Turn the errors a person can meet into one line on standard error and exit code 2."""
     try:
         yield
-    except (ConfigError, StoreError, Refused) as error:
+    except (ConfigError, StoreError, Refused, UnreadableSymbol) as error:
         sys.stderr.write(f"{error}\n")
         raise typer.Exit(2) from None
     except KeyboardInterrupt:

@@ -11,6 +11,7 @@ from bot.cli.common import day, out, plain_errors, settings_of
 from bot.engine import replay as engine
 from handlers.command import Refused
 from handlers.words import wording
+from signals.assets import assets_of
 from signals.inputs import MARKET
 from storage.engine.database import Store
 from storage.market import points
@@ -46,7 +47,7 @@ def replay(
 def _stored(store: Store, assets: list[str] | None) -> list[str]:
     """Return the assets that are asked for, or all. Refused where nothing is stored of one."""
     stored = [asset for asset in points.assets(store) if asset != MARKET] if store.exists else []
-    wanted = list(dict.fromkeys(asset.upper() for asset in assets)) if assets else stored
+    wanted = assets_of(assets) if assets else stored
     if missing := [asset for asset in wanted if asset not in stored]:
         raise Refused(
             f"Nothing is stored of {', '.join(missing)}. Stored: {', '.join(stored) or 'nothing yet'}. "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
@@ -11,6 +12,7 @@ import typer
 from bot.cli.common import out, plain_errors, settings_of
 from bot.clock import SystemClock
 from handlers.command import Refused
+from signals.assets import Instrument, assets_of
 from storage.engine.database import Store
 
 if TYPE_CHECKING:
@@ -45,9 +47,7 @@ def refresh(
             paced=base_url is None,
             binance=Key(key, secret) if key and secret else None,
         )
-        names = [asset.upper() for asset in assets or ()] or list(
-            dict.fromkeys((*settings.assets, *renewing.MAIN_ASSETS))
-        )
+        names = assets_of(assets or (*settings.assets, *renewing.MAIN_ASSETS))
         renewals = asyncio.run(renewing.refresh(Store(settings.database), chosen, names, reach))
     if as_json:
         for renewal in renewals:
@@ -63,7 +63,7 @@ def show(words: list[str], config: Path | None, db: Path | None) -> None:
     """Print one tier table: an asset, and the venue (default Binance) and the contract where they are said."""
     from bot.market.tiers import refresh as renewing
     from handlers.language.grammar import parse
-    from handlers.language.position import DEFAULT_VENUE, TableArgs
+    from handlers.language.position import DEFAULT_VENUE, TableArgs, contract_of
     from signals.liquidation import LiquidationError, tiers
     from storage.market import tiers as tier_files
 
@@ -71,12 +71,18 @@ def show(words: list[str], config: Path | None, db: Path | None) -> None:
         settings = settings_of(config, db)
         args = parse(TableArgs, " ".join(words), command="tiers", assets=settings.assets)
         renewed = tier_files.renewed(Store(settings.database))
+        venue = args.venue or DEFAULT_VENUE
+        named = args.instrument or Instrument(asset=settings.assets[0])
+        named, contract = contract_of(replace(named, quote=args.quote or named.quote), args.contract, venue)
         try:
             table = tiers(
-                args.venue or DEFAULT_VENUE,
-                args.contract or "linear",
-                args.asset or settings.assets[0],
+                venue,
+                contract or "linear",
+                named.asset,
+                named.quote,
                 renewed=renewed,
+                multiplier=named.multiplier,
+                expiry=named.expiry,
             )
         except LiquidationError as error:
             text = str(error).rstrip(".?")

@@ -196,6 +196,7 @@ def _holding(held: Position, begun: datetime) -> Holding:
         leverage=held.leverage,
         begun=begun,
         size_coins=held.size,
+        multiplier=held.multiplier,
     )
 
 

@@ -303,10 +303,10 @@ class Writer:
         for pairs, kind in ((self.silent, PriceSilent), (self.back, PriceBack)):
             grouped: dict[tuple[int, str], list[tuple[WatchedPosition, PositionNow]]] = {}
             for watched, position in pairs:
-                grouped.setdefault((watched.destination, watched.holding.asset), []).append((watched, position))
-            for (destination, asset), group in grouped.items():
-                event = kind(asset, tuple(position for _, position in group))
-                self.say(destination, event, asset)
+                grouped.setdefault((watched.destination, watched.holding.unit), []).append((watched, position))
+            for (destination, unit), group in grouped.items():
+                event = kind(unit, tuple(position for _, position in group))
+                self.say(destination, event, group[0][0].holding.asset)
 
 
 def _essence(watched: WatchedPosition) -> tuple[object, ...]:

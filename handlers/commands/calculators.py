@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from handlers.command import Refused, command
 from handlers.language.grammar import (
-    ASSET,
     CONTRACT,
+    INSTRUMENT,
     LEVERAGE,
     MONEY,
     PERCENT,
@@ -22,7 +22,17 @@ from handlers.language.grammar import (
     Size,
     argument,
 )
-from handlers.language.position import LiqArgs, PositionQuestion, question_of, refused
+from handlers.language.position import (
+    DEFAULT_VENUE,
+    LiqArgs,
+    PositionQuestion,
+    contract_of,
+    instrument_of,
+    question_of,
+    refused,
+    typed,
+    venue_of_chat,
+)
 from handlers.reply import Button, Buttons, Line, Reply
 from handlers.words import wording
 from handlers.words.liquidation import exchange, stamp
@@ -32,13 +42,10 @@ from signals.liquidation import calculators as sums
 if TYPE_CHECKING:
     from handlers.command import Deps
     from handlers.reply import Block
+    from signals.assets import Instrument
 
 NEARLY_GONE = -70.0  # percent of the margin: what is left is about the maintenance margin of high leverage
 ROOM = 0.005  # share of the entry left between stop and liquidation: fees, slippage, mark against last price
-
-
-def _asset(deps: Deps, asset: str | None, size: Size | None = None) -> str:
-    return asset or (size.asset if size and size.asset else None) or (deps.assets[0] if deps.assets else "BTC")
 
 
 def _read_as(*parts: str | None) -> str:
@@ -47,6 +54,10 @@ def _read_as(*parts: str | None) -> str:
 
 def _said_size(size: Size, asset: str) -> str:
     return wording.coins(size.amount, asset) if size.unit == "coin" else wording.dollars(size.amount)
+
+
+def _in_coins(size: Size | None) -> TypeGuard[Size]:
+    return size is not None and size.unit == "coin"
 
 
 def _move(share: float, decimals: int = 2) -> str:
@@ -66,7 +77,7 @@ class PnlArgs:
     leverage: float | None = argument(LEVERAGE, default=None)
     size: Size | None = argument(SIZE, default=None)
     fee: float | None = argument(PERCENT, default=None, words="fee fees", label="fee per side")
-    asset: str | None = argument(ASSET, default=None)
+    instrument: Instrument | None = argument(INSTRUMENT, default=None, label="asset")
     contract: Contract | None = argument(CONTRACT, default=None)
 
 
@@ -78,7 +89,11 @@ async def pnl(deps: Deps, args: PnlArgs) -> Reply:
     break-even: /pnl 95000 100000 25x long 0.5btc fee 0.05%. With a fee and no exit the break-even is told alone.
     Add coin-m for a contract that pays in the coin.
     """
-    asset = _asset(deps, args.asset, args.size)
+    venue = venue_of_chat(deps) or DEFAULT_VENUE
+    named, contract = contract_of(instrument_of(deps, args.instrument, args.size), args.contract, venue)
+    asset = named.unit
+    size = replace(args.size, amount=args.size.amount / named.multiplier) if _in_coins(args.size) else args.size
+    args = replace(args, contract=contract, size=size)
     if args.exit is None and args.fee is None:
         raise Refused("The exit price is missing. Type it like /pnl 95000 100000 25x long 0.5btc.")
     if args.fee is not None and not 0 <= args.fee < 5:
@@ -199,7 +214,7 @@ class SizeArgs:
     share: float | None = argument(PERCENT, default=None, words="risk risking lose", label="or 1%")
     balance: float | None = argument(MONEY, default=None, words="balance wallet of account", label="of balance 10000")
     side: Side | None = argument(SIDE, default=None)
-    asset: str | None = argument(ASSET, default=None)
+    instrument: Instrument | None = argument(INSTRUMENT, default=None, label="asset")
     venue: str | None = argument(VENUE, default=None)
 
 
@@ -214,11 +229,13 @@ async def size(deps: Deps, args: SizeArgs) -> Reply:
     risk = _risk(args)
     coins = sums.size_from_risk(risk=risk, entry=args.entry, stop=args.stop)
     stop_share = abs(args.stop / args.entry - 1)
-    position = LiqArgs(
-        args.entry, leverage=1.0, side=side, asset=args.asset, size=Size(coins, "coin"), venue=args.venue
-    )
+    named = instrument_of(deps, args.instrument)
+    bought = Size(coins * named.multiplier, "coin", named.asset)
+    position = LiqArgs(args.entry, leverage=1.0, side=side, instrument=named, size=bought, venue=args.venue)
     question = question_of(deps, position)
-    asset, venue = question.asset, question.venue
+    asset, venue = question.unit, question.venue
+    if question.args.contract == "inverse":
+        raise Refused(f"A size is told for contracts margined in dollars. Type {named.asset} for its one.")
     try:
         highest, roomy, answer = _highest(question, side, args.stop)
     except LiquidationError as error:
@@ -230,7 +247,7 @@ async def size(deps: Deps, args: SizeArgs) -> Reply:
         Line(f"The stop is {_move(args.stop / args.entry - 1)} from the entry, {side}."),
         Line(_leverage_line(highest, roomy, notional, answer)),
         Line("Fees, slippage and funding are left out; a stop may be filled behind its price.", "caveat"),
-        Buttons((Button("Liquidation", _liq_line(args, side, coins, asset, roomy)),)),
+        Buttons((Button("Liquidation", _liq_line(args, side, coins, question.instrument, roomy)),)),
     ]
     return Reply(
         blocks=tuple(blocks),
@@ -309,7 +326,7 @@ def _highest(question: PositionQuestion, side: Side, stop: float) -> tuple[float
         need = margin_for(position, price, renewed=question.renewed).needed
         return notional / need if need > 0 else math.inf
 
-    notional = (question.args.size.amount if question.args.size else 0.0) * entry
+    notional = question.usd or 0.0
     highest, roomy = up_to(stop), up_to(stop - sign * ROOM * entry)
     try:
         answer = quote(replace(position, leverage=max(1.0, highest)), renewed=question.renewed)
@@ -341,6 +358,8 @@ def _whole(leverage: float) -> float:
     return float(max(1, math.floor(leverage)))
 
 
-def _liq_line(args: SizeArgs, side: Side, coins: float, asset: str, roomy: float) -> str:
+def _liq_line(args: SizeArgs, side: Side, coins: float, named: Instrument, roomy: float) -> str:
     venue = f" {args.venue}" if args.venue else ""
-    return f"/liq {args.entry:.10g} {_whole(roomy):g}x {side} {coins:.8g}{asset.lower()}{venue}"
+    contract = f" {typed(named)}" if typed(named) != named.asset.lower() else ""
+    size = f"{coins * named.multiplier:.8g}{named.asset.lower()}"
+    return f"/liq {args.entry:.10g} {_whole(roomy):g}x {side}{contract} {size}{venue}"

@@ -7,11 +7,24 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from handlers.command import Refused, command
-from handlers.language.grammar import ASSET, DURATION, LEVERAGE, PERCENT, PRICE, SIDE, SIZE, VENUE, Side, Size, argument
-from handlers.language.position import venue_of_chat
+from handlers.language.grammar import (
+    DURATION,
+    INSTRUMENT,
+    LEVERAGE,
+    PERCENT,
+    PRICE,
+    SIDE,
+    SIZE,
+    VENUE,
+    Side,
+    Size,
+    argument,
+)
+from handlers.language.position import contract_name, instrument_of, typed, venue_of_chat
 from handlers.reply import Button, Buttons, Line, Reply, Table
 from handlers.words import wording
 from handlers.words.liquidation import exchange
+from signals.assets import Instrument, not_followed
 from signals.liquidation import funding as paid
 from signals.units import HOURS_A_YEAR
 from storage.engine.database import StoreError
@@ -37,7 +50,7 @@ class CostArgs:
     rate: float | None = argument(PERCENT, default=None, label="rate per payment")
     side: Side | None = argument(SIDE, default=None)
     leverage: float | None = argument(LEVERAGE, default=None)
-    asset: str | None = argument(ASSET, default=None)
+    instrument: Instrument | None = argument(INSTRUMENT, default=None, label="asset")
     price: float | None = argument(PRICE, default=None)
     interval: timedelta | None = argument(DURATION, default=None, words="every per", label="every 8h")
     venue: str | None = argument(VENUE, default=None)
@@ -71,12 +84,15 @@ async def cost(deps: Deps, args: CostArgs) -> Reply:
     last 30 days and the dearest 30 days of the last year, where rates are stored. Or type the rate of one payment:
     0.01%, and its interval if it is not 8 hours: every 4h.
     """
-    asset = args.asset or args.size.asset or (deps.assets[0] if deps.assets else "BTC")
+    named = instrument_of(deps, args.instrument, args.size)
+    if why := not_followed(named):
+        raise Refused(f"{contract_name(named)} {why}. Type {named.asset}.")
+    asset = named.asset
     if args.span > LONGEST_HOLD:
         raise Refused("Ten years are the longest time that can be counted. Type a shorter one, like 30d.")
     outdated = (asset,) if args.rate is None and _is_old(deps, args, asset) else ()
     rate = _rate(deps, args, asset)
-    notional, priced = _notional(deps, args, asset)
+    notional, priced = _notional(deps, args, named)
     count = paid.settlements_between(deps.now, deps.now + args.span, rate.hours)
 
     def at(value: float) -> FundingCost:
@@ -158,22 +174,22 @@ def _newest(deps: Deps, args: CostArgs, asset: str) -> tuple[tuple[str, datetime
     return (rate.venue, rate.at, rate.value), (hours.value if hours and hours.value > 0 else None)
 
 
-def _notional(deps: Deps, args: CostArgs, asset: str) -> tuple[float, str | None]:
+def _notional(deps: Deps, args: CostArgs, named: Instrument) -> tuple[float, str | None]:
     """Return what the position is worth in dollars, and which stored price was taken for that, if one was."""
     if args.size.unit == "usd":
         return args.size.amount, None
     if args.price is not None:
-        return args.size.amount * args.price, None
+        return args.size.amount * args.price / named.multiplier, None
     if deps.store.exists:
         from storage.market import points  # noqa: PLC0415 - as above
 
-        stored = (points.newest(deps.store, asset, name) for name in ("mark_price", "close"))
+        stored = (points.newest(deps.store, named.asset, name) for name in ("mark_price", "close"))
         known = [price for price in stored if price]
         if known:
             newest = max(known, key=lambda price: price.at)
             told = f"price {wording.price(newest.value)}, {wording.age(deps.now - newest.at)}"
             return args.size.amount * newest.value, told
-    raise Refused(f"The price of {asset} is missing. Type it like @95000, or the size in dollars like 100kusd.")
+    raise Refused(f"The price of {named.asset} is missing. Type it like @95000, or the size in dollars like 100kusd.")
 
 
 def _past(deps: Deps, asset: str, rate: _HeldRate) -> RateCases | None:
@@ -266,7 +282,7 @@ def _read_as(args: CostArgs, asset: str, rate: _HeldRate) -> str:
         asset,
         args.side or "both sides",
         size,
-        f"price {wording.price(args.price)}" if args.price and args.size.unit == "coin" else None,
+        f"price {wording.price(args.price)}{_of(args.instrument)}" if args.price and args.size.unit == "coin" else None,
         f"for {wording.duration(args.span)}",
         wording.leverage(args.leverage) if args.leverage else None,
         wording.rate(rate.value, rate.hours),
@@ -275,16 +291,20 @@ def _read_as(args: CostArgs, asset: str, rate: _HeldRate) -> str:
     return " · ".join(part for part in parts if part)
 
 
+def _of(named: Instrument | None) -> str:
+    return f" of {named.unit}" if named and named.multiplier != 1 else ""
+
+
 def _line(args: CostArgs, side: str, rate: _HeldRate) -> str:
     """Return the command line that asks the same of the other side."""
     size = f"{args.size.amount:.10g}{args.size.asset.lower() if args.size.asset else 'usd'}"
-    typed = f"{rate.value * 100:.10g}% every {rate.hours:g}h" if rate.typed or args.interval else ""
+    as_typed = f"{rate.value * 100:.10g}% every {rate.hours:g}h" if rate.typed or args.interval else ""
     parts = (
         f"/cost {size} {args.span.total_seconds() / 3600:.10g}h {side}",
         f"{args.leverage:.10g}x" if args.leverage else "",
-        args.asset.lower() if args.asset and args.size.unit == "usd" else "",
+        typed(args.instrument) if args.instrument else "",
         f"@{args.price:.10g}" if args.price else "",
-        typed,
+        as_typed,
         args.venue or "",
     )
     return " ".join(part for part in parts if part)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from handlers.command import Refused, command
 from handlers.language.grammar import PRICE, Size, argument
-from handlers.language.position import LiqArgs, PositionQuestion, line, question_of, read_as, refused
+from handlers.language.position import LiqArgs, PositionQuestion, line, question_of, read_as, refused, typed
 from handlers.reply import Block, Button, Buttons, Line, Reply, Table, plain_text
 from handlers.words import liquidation as words
 from handlers.words import wording
+from signals.assets import Instrument
 from signals.liquidation import (
     LeverageAboveCap,
     LiquidationAnswer,
@@ -89,10 +90,11 @@ def _ask_about_thousands(deps: Deps, question: PositionQuestion) -> None:
         known = points.newest(deps.store, asset, "mark_price") or points.newest(deps.store, asset, "close")
     except StoreError:
         return  # a calculator answers without a database too
-    if known and known.value / 3 < args.entry * 1000 < known.value * 3:
+    price = known.value * question.instrument.multiplier if known else 0.0
+    if price / 3 < args.entry * 1000 < price * 3:
         meant = replace(question, args=replace(args, entry=args.entry * 1000))
         raise Refused(
-            f"Did you mean {args.entry:g}k? The last stored price of {asset} is {wording.price(known.value)}. "
+            f"Did you mean {args.entry:g}k? The last stored price of {question.unit} is {wording.price(price)}. "
             f"Type {args.entry:g}k for {wording.price(args.entry * 1000)}, like {line(meant)}."
         )
 
@@ -184,7 +186,7 @@ def _buttons(question: PositionQuestion, *, watched: bool = True) -> Buttons:
     if args.size is None and args.leverage is not None and _can_be_answered(larger, args.side or sides[0]):
         buttons.append(Button("At $1m", line(larger)))
     whole = args.side and args.leverage is not None and args.margin_mode != "cross"
-    if watched and whole:
+    if watched and whole and question.instrument.expiry is None:
         buttons.append(Button("Watch", watch_line(question)))
     return Buttons(tuple(buttons))
 
@@ -192,8 +194,12 @@ def _buttons(question: PositionQuestion, *, watched: bool = True) -> Buttons:
 def watch_line(question: PositionQuestion) -> str:
     """Return the command line that watches this position: /watch long btc 95000 25x."""
     args = question.args
-    rest = line(replace(question, args=replace(args, side=None, asset=None)), command="").removeprefix("/ ")
-    return f"/watch {args.side} {question.asset.lower()} {rest}"
+    named = typed(question.instrument)
+    bare = replace(
+        question, args=replace(args, side=None, instrument=None), instrument=Instrument(asset=question.asset)
+    )
+    rest = line(bare, command="").removeprefix("/ ")
+    return f"/watch {args.side} {named} {rest}"
 
 
 def _can_be_answered(question: PositionQuestion, side: Side) -> bool:
@@ -219,7 +225,13 @@ def _said(question: PositionQuestion, answer: LiquidationAnswer) -> dict[str, An
         "margin_mode": said.margin_mode,
         "table_date": answer.table_as_of.isoformat(),
         "table_checked": answer.table_checked.isoformat(),
-    }
+    } | _unit(question)
+
+
+def _unit(question: PositionQuestion) -> dict[str, Any]:
+    """Return of how many coins the prices are, where they are not of one."""
+    multiplier = question.instrument.multiplier
+    return {"multiplier": multiplier} if multiplier != 1 else {}
 
 
 def _numbers(answer: LiquidationAnswer) -> dict[str, Any]:
@@ -300,7 +312,8 @@ async def margin(deps: Deps, args: MarginArgs) -> Reply:
             "maintenance_rate": need.rate,
             "tier": need.tier,
             "table_date": now.table_as_of.isoformat(),
-        },
+        }
+        | _unit(question),
         read_as=read_as(question, f"liq {wording.price(args.target)}"),
         stamp=words.stamp(now, deps.now),
     )
@@ -310,7 +323,7 @@ def _margin_blocks(
     question: PositionQuestion, target: float, now: LiquidationAnswer, need: MarginNeed
 ) -> tuple[Block, ...]:
     def money(amount: float) -> str:
-        return wording.dollars(amount) if now.contract == "linear" else wording.coins(amount, question.asset)
+        return wording.dollars(amount) if now.contract == "linear" else wording.coins(amount, question.unit)
 
     entry = question.args.entry
     wanted = f"{wording.price(target)} ({words.distance(entry, target)})"

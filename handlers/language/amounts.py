@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from handlers.command import Refused
 from handlers.language.kinds import (
-    ASSET,
     CASH,
     DURATION,
     LEVERAGE,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from handlers.language.values import Values
+    from signals.assets import Instrument
 
 SPOKEN_IN_THOUSANDS: Final = frozenset({"BTC", "ETH", "SOL"})  # their prices, roughly known without asking anybody
 MANY: Final = 1000.0  # coins of these: more is nobody's position, and rather a price
@@ -50,9 +50,9 @@ class Number:
     plain: bool = True  # without magnitude, unit or sign
     millions: bool = False  # written as such: 5M is nobody's price beside another one
     whole: bool = True  # digits only: `95000.5` and `95,000` are nobody's leverage unless an x says so
-    coin: str | None = None
+    coin: Instrument | None = None
     wants: Field | None = None  # the field that a word before it named
-    beside: str | None = None  # the asset that stands right after it: `0.5 btc`
+    beside: Instrument | None = None  # the asset that stands right after it: `0.5 btc`
 
     def leverage(self, *, said: bool = False) -> bool:
         """Tell whether this may be a leverage; said: there is an x beside it."""
@@ -116,8 +116,8 @@ def _field_for(item: Number, values: Values) -> Field:
 
 def _put(item: Number, into: Field, values: Values) -> None:
     values.put(into.kind, _value_of(item, into), item.text, into)
-    if item.coin and ASSET in values.plan.kinds:
-        values.put(ASSET, item.coin, item.text)
+    if item.coin and values.plan.named:
+        values.name(item.coin, item.text)
 
 
 def _share(loose: list[Number], values: Values) -> None:
@@ -159,12 +159,12 @@ def _is_size(item: Number, others: list[Number], values: Values) -> bool:
 
     Of a coin whose price is not known even roughly it is asked, never guessed: `0.5 doge 10kusd`.
     """
-    if item.millions and item.beside in SPOKEN_IN_THOUSANDS:
+    if item.millions and _spoken(item.beside):
         return False  # `1M btc` is a million dollars of it
     money = [other for other in others if other.unit == "usd" or (other.millions and other.unit == "")]
     if not others or len(money) < len(others) or not values.free(PRICE):
         return True
-    if item.beside in SPOKEN_IN_THOUSANDS:
+    if _spoken(item.beside):
         return item.value < MANY
     if item.value < MANY <= others[0].value:
         raise _which_price(item, others[0])
@@ -267,9 +267,9 @@ def _bind_size(item: Number) -> None:
         if item.beside is None:
             raise Refused(f"Is {text} the size in coins or in dollars? Type it like {text}btc or {text}usd.")
         item.unit, item.coin = "coin", item.beside
-    elif item.beside and not (item.beside in SPOKEN_IN_THOUSANDS and item.value >= MANY):
-        coin = item.beside.lower()
-        raise Refused(f"Is the size in {item.beside} or in dollars? Type it like {text}{coin} or {text}usd.")
+    elif item.beside and not (_spoken(item.beside) and item.value >= MANY):
+        coin = item.beside.unit
+        raise Refused(f"Is the size in {coin} or in dollars? Type it like {text}{coin.lower()} or {text}usd.")
 
 
 # --- what a number becomes --------------------------------------------------------------------------------------------
@@ -304,7 +304,9 @@ def _money(item: Number, into: Field) -> Any:
         if not 0 < value <= _LARGEST_SIZE:
             bound = "it must be above zero" if value <= 0 else "it is more than there is"
             raise Refused(f"{text} is no size: {bound}. Type it like 10kusd or 0.5btc.")
-        return Size(value, "coin", item.coin) if item.unit == "coin" else Size(value, "usd")
+        if item.unit != "coin" or item.coin is None:
+            return Size(value, "usd")
+        return Size(value * item.coin.multiplier, "coin", item.coin.asset)
     if not 0 < value <= _HIGHEST_PRICE:
         raise Refused(f"{text} is no {into.label}: it must be above zero and below a billion. Type it like 95000.")
     return value
@@ -328,3 +330,7 @@ def _which_price(one: Number, two: Number) -> Refused:
         f"Which is the price, {first} or {second}? Type the size with its unit, as {second}usd or {first}usd, or in "
         "coins like 0.5btc."
     )
+
+
+def _spoken(coin: Instrument | None) -> bool:
+    return coin is not None and coin.asset in SPOKEN_IN_THOUSANDS

@@ -19,6 +19,7 @@ from handlers.language.kinds import (
     DOLLARS,
     DURATION,
     FILLERS,
+    INSTRUMENT,
     LEVERAGE,
     LEVERAGE_WORDS,
     MARGIN_MODE,
@@ -26,6 +27,7 @@ from handlers.language.kinds import (
     OTHER_EXCHANGES,
     PERCENT,
     PRICE,
+    QUOTE,
     REST,
     SIDE,
     SIZE,
@@ -44,8 +46,9 @@ from handlers.language.kinds import (
     not_known_here,
     plan_of,
 )
-from handlers.language.spelling import LONGEST, chunks, number, numbered_asset, shown, split_command, suggest, symbol
+from handlers.language.spelling import LONGEST, chunks, number, numbered_symbol, shown, split_command, suggest, symbol
 from handlers.language.values import Values
+from signals.assets import PACKED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable
@@ -55,11 +58,13 @@ __all__ = [
     "CASH",
     "CONTRACT",
     "DURATION",
+    "INSTRUMENT",
     "LEVERAGE",
     "MARGIN_MODE",
     "MONEY",
     "PERCENT",
     "PRICE",
+    "QUOTE",
     "REST",
     "SIDE",
     "SIZE",
@@ -142,7 +147,7 @@ class _Reader:
         elif lower in plan.markers:
             self.items.append(Marker(plan.markers[lower]))
         elif lower == "margin" and "collateral" in plan.markers:
-            glued = self.kind in (MARGIN_MODE, CONTRACT)
+            glued = self.kind in (MARGIN_MODE, CONTRACT, QUOTE)
             self.items.append(Marker(plan.markers["collateral"], margin="glued" if glued else "bare"))
         elif lower in LEVERAGE_WORDS and LEVERAGE in plan.kinds:
             self.items.append(Marker(unit="x"))
@@ -232,20 +237,20 @@ class _Reader:
 
     def _coins(self, found: Number, digits: str, letters: str) -> bool:
         """Read 1000PEPE as an asset and 0.5btc or 2kbtc as an amount of it."""
-        asset = numbered_asset(digits, letters, self.assets)
-        if asset is not None and ASSET in self.plan.kinds:
-            self.values.put(ASSET, asset, found.text)
+        named = numbered_symbol(digits, letters, self.assets)
+        if named is not None and self.plan.named:
+            self.values.name(named.instrument, found.text)
             self.items.append(None)
             return True
         for magnitude, factor in (("k", 1e3), ("m", 1e6), ("", 1.0)):
             name = letters[len(magnitude) :]
             if not letters.lower().startswith(magnitude):
                 continue
-            if magnitude and name.upper() not in self.assets and name.upper() not in SPOKEN_IN_THOUSANDS:
+            if magnitude and not {name.upper()} & {*self.assets, *SPOKEN_IN_THOUSANDS, *PACKED[1_000]}:
                 continue  # KAVA and MANA begin with a letter that could be a magnitude
             read = symbol(name, self.assets)
             if read is not None and (read.certain or name.isalpha()) and SIZE in self.plan.kinds:
-                found.value, found.unit, found.coin, found.plain = found.value * factor, "coin", read.asset, False
+                found.value, found.unit, found.coin, found.plain = found.value * factor, "coin", read.instrument, False
                 self.items.append(found)
                 return True
         return False
@@ -266,8 +271,10 @@ class _Reader:
         """Take a word that is nothing else as an asset, or as text where the command takes text."""
         if VENUE in self.plan.kinds and chunk.lower() in OTHER_EXCHANGES:
             raise not_known_here(chunk)
-        read = symbol(chunk, self.assets) if ASSET in self.plan.kinds else None
-        if self.plan.rest is not None and (read is None or (not read.certain and not self.values.free(ASSET))):
+        read = symbol(chunk, self.assets) if self.plan.named else None
+        if self.plan.rest is not None and (
+            read is None or (not read.certain and not self.values.free(ASSET, INSTRUMENT))
+        ):
             self.rest.append(chunk)
             return
         if read is None and len(pieces := [piece for piece in chunk.split("/") if piece]) > 1:  # long/25x
@@ -281,10 +288,8 @@ class _Reader:
                 raise Refused(f"“{shown(chunk)}” is not a word I know. Type {meant}, or ${read.asset} for the coin.")
         before = self.items[-1] if self.items else None
         if isinstance(before, Number) and before.unit == "":
-            before.beside = read.asset
-        self.values.put(ASSET, read.asset, chunk)
-        if read.contract and CONTRACT in self.plan.kinds and "contract" not in self.values.by_field:
-            self.values.put(CONTRACT, read.contract, chunk)
+            before.beside = read.instrument
+        self.values.name(read.instrument, chunk)
         self.items.append(None)
 
     def result(self) -> dict[str, Any]:

@@ -112,7 +112,9 @@ CONTRACT: Final = Kind(
     ),
 )
 MARGIN_MODE: Final = Kind("margin mode", _spellings(isolated="isolated iso", cross="cross crossed"))
-ASSET: Final = Kind("asset")
+QUOTE: Final = Kind("quote", _spellings(USDT="usdt", USDC="usdc"))  # beside CONTRACT: both words say linear as well
+ASSET: Final = Kind("asset")  # stands for its main perpetual
+INSTRUMENT: Final = Kind("asset")  # one contract, as far as its symbol says which: BTCUSDC, 1000PEPE, BTCUSDT_261225
 PRICE: Final = Kind("price")
 LEVERAGE: Final = Kind("leverage")
 SIZE: Final = Kind("size")
@@ -196,6 +198,11 @@ class Plan:
     numbers: bool
     rest: Field | None
     kinds: Mapping[Kind, tuple[Field, ...]]
+
+    @property
+    def named(self) -> bool:
+        """Tell whether the command takes a coin or a contract."""
+        return ASSET in self.kinds or INSTRUMENT in self.kinds
 
     def of(self, kind: Kind) -> tuple[Field, ...]:
         """Return the fields that take this kind, in the order they are declared."""

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Literal
 
 from handlers.command import Refused
 from handlers.language.grammar import (
-    ASSET,
     CASH,
     CONTRACT,
+    INSTRUMENT,
     LEVERAGE,
     MARGIN_MODE,
     PRICE,
+    QUOTE,
     SIDE,
     SIZE,
     VENUE,
@@ -28,8 +29,10 @@ from handlers.language.grammar import (
     argument,
     choice,
 )
+from handlers.language.kinds import FILLERS, plan_of
 from handlers.words import liquidation as words
 from handlers.words import wording
+from signals.assets import DOLLARS, Instrument, packed
 from signals.liquidation import (
     VENUES,
     Assumption,
@@ -46,6 +49,7 @@ from signals.liquidation import (
     tiers,
     venues_for,
 )
+from signals.venues import VENUES as DECLARED
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
@@ -66,10 +70,11 @@ class LiqArgs:
     entry: float = argument(PRICE, label="entry price")
     leverage: float | None = argument(LEVERAGE, default=None)
     side: Side | None = argument(SIDE, default=None)
-    asset: str | None = argument(ASSET, default=None)
+    instrument: Instrument | None = argument(INSTRUMENT, default=None, label="asset")
     size: Size | None = argument(SIZE, default=None)
     venue: str | None = argument(VENUE, default=None)
     contract: Contract | None = argument(CONTRACT, default=None)
+    quote: str | None = argument(QUOTE, default=None, label="USDT or USDC")
     margin_mode: MarginMode | None = argument(MARGIN_MODE, default=None, label="isolated or cross")
     collateral: Cash | None = argument(CASH, default=None, words="collateral")
     balance: Cash | None = argument(CASH, default=None, words="balance wallet", label="balance 5000")
@@ -83,9 +88,10 @@ class LiqArgs:
 class TableArgs:
     """Which tier table: what can be said to `perpulse tiers show`."""
 
-    asset: str | None = argument(ASSET, default=None)
+    instrument: Instrument | None = argument(INSTRUMENT, default=None, label="asset")
     venue: str | None = argument(VENUE, default=None)
     contract: Contract | None = argument(CONTRACT, default=None)
+    quote: str | None = argument(QUOTE, default=None, label="USDT or USDC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +99,31 @@ class PositionQuestion:
     """A question about a position: what was typed, and what goes without saying."""
 
     args: LiqArgs
-    asset: str
+    instrument: Instrument
     venue: str
     renewed: RenewedTables | None
+
+    @property
+    def asset(self) -> str:
+        """Return the asset, under which everything is stored."""
+        return self.instrument.asset
+
+    @property
+    def unit(self) -> str:
+        """Return what the entry is the price of: 1000PEPE."""
+        return self.instrument.unit
+
+    @property
+    def coins(self) -> float | None:
+        """Return the size in the contract's coins, packs of them where it counts so; None where it was not said so."""
+        size = self.args.size
+        return size.amount / self.instrument.multiplier if size and size.unit == "coin" else None
+
+    @property
+    def usd(self) -> float | None:
+        """Return what the position is worth at its entry; None without a size."""
+        coins, size = self.coins, self.args.size
+        return coins * self.args.entry if coins is not None else size.amount if size else None
 
     @property
     def sides(self) -> tuple[Side, ...]:
@@ -112,9 +140,12 @@ class PositionQuestion:
             entry=args.entry,
             contract=args.contract or "linear",
             asset=self.asset,
+            quote=self.instrument.quote,
+            multiplier=self.instrument.multiplier,
+            expiry=self.instrument.expiry,
             leverage=leverage or args.leverage,
             margin=self.settled(args.collateral, "collateral"),
-            size_coins=size.amount if size and size.unit == "coin" else None,
+            size_coins=self.coins,
             size_usd=size.amount if size and size.unit == "usd" else None,
             margin_mode=args.margin_mode or "isolated",
             wallet=self.settled(args.balance, "balance") if cross else None,
@@ -149,17 +180,69 @@ def question_of(deps: Deps, args: LiqArgs) -> PositionQuestion:
     """Fill in what goes without saying: the asset, the exchange of this chat, renewed tier tables."""
     from storage.market import tiers  # noqa: PLC0415 - looks into a folder
 
-    asset = args.asset or (args.size.asset if args.size else None) or (deps.assets[0] if deps.assets else "BTC")
-    question = PositionQuestion(
-        args, asset, args.venue or venue_of_chat(deps) or DEFAULT_VENUE, tiers.renewed(deps.store)
-    )
+    venue = args.venue or venue_of_chat(deps) or DEFAULT_VENUE
+    named = instrument_of(deps, args.instrument, args.size)
+    if args.quote and named.quote not in (None, args.quote):
+        raise Refused(f"Is it {named.unit}/{named.quote} or {named.unit}/{args.quote}? Type only one.")
+    named = replace(named, quote=args.quote or named.quote)
+    instrument, contract = contract_of(named, args.contract, venue)
+    args = replace(args, contract=contract)
+    question = PositionQuestion(args, instrument, venue, tiers.renewed(deps.store))
     _check(question)
-    if args.leverage is None and args.collateral is not None and args.size is not None:
+    if args.leverage is None and args.collateral is not None and question.usd is not None:
         margin = question.settled(args.collateral, "collateral") or 0.0
-        worth = _usd(args.size, args.entry) / (args.entry if args.contract == "inverse" else 1.0)
+        worth = question.usd / (args.entry if args.contract == "inverse" else 1.0)
         if 0.0 < margin <= worth:  # with more, no leverage is left to speak of
             return replace(question, args=replace(args, leverage=worth / margin))
     return question
+
+
+def instrument_of(deps: Deps, named: Instrument | None, size: Size | None = None) -> Instrument:
+    """Return the contract that was named, else the coin of the size, else the first that is followed."""
+    asset = size.asset if size else None
+    return named or Instrument(asset=asset or (deps.assets[0] if deps.assets else "BTC"))
+
+
+def contract_of(named: Instrument, said: Contract | None, venue: str) -> tuple[Instrument, Contract | None]:
+    """Return the contract that is meant at an exchange, and how it is margined. Refused, with the reason, for others.
+
+    said: how it is margined, in a word of its own; None where nothing says so, which means in dollars.
+    """
+    name, coin = contract_name(named), named.asset
+    if named.kind in ("option", "spot"):
+        what = "an option" if named.kind == "option" else "a spot pair"
+        raise Refused(f"{name} is {what}, and only futures and perpetuals are covered. Type {coin} for its perpetual.")
+    if named.quote and named.quote not in DOLLARS:
+        raise Refused(
+            f"{coin}/{named.quote} is priced in {named.quote}, and prices and sizes here are in dollars. "
+            f"Type {coin} for its contract in dollars."
+        )
+    margin = named.margin
+    if margin == "quanto":
+        raise Refused(f"{name} is paid in {named.settle}, and such contracts are not covered. Type {coin} instead.")
+    if margin is None and named.quote == "USD":
+        declared = DECLARED.get(venue)
+        if declared and ("inverse" in declared.margins or declared.inverse):
+            margin = "inverse"
+        else:  # Hyperliquid's contracts are in dollars, whichever coin they are paid in
+            named = replace(named, quote=None)
+    if said and margin and said != margin:
+        kind, other = ("coin-margined", "usdt") if margin == "inverse" else ("margined in dollars", "coin-m")
+        raise Refused(f"{name} is {kind}. Leave out {said if said == 'inverse' else other}, or type {coin} alone.")
+    return named, said or ("inverse" if margin == "inverse" else None)
+
+
+def contract_name(named: Instrument) -> str:
+    """Name a contract as people write it, as far as it is not the usual one: BTC/USDC, 1000PEPE, BTC-261225."""
+    quote = f"/{named.quote}" if named.quote not in (None, "USDT", "USD") else ""
+    return f"{named.unit}{quote}" + (f"-{named.expiry:%y%m%d}" if named.expiry else "")
+
+
+def typed(named: Instrument) -> str:
+    """Return a contract as it can be typed: in small letters, marked where its name is also a word."""
+    text = contract_name(named).lower()
+    plan = plan_of(LiqArgs)
+    return f"${text}" if len(text) < 2 or text in plan.words or text in plan.markers or text in FILLERS else text
 
 
 def venue_of_chat(deps: Deps) -> str | None:
@@ -174,10 +257,6 @@ def venue_of_chat(deps: Deps) -> str | None:
     except StoreError:
         return None  # a calculator answers without a database too; /status says what is wrong with it
     return here.venue if here else None
-
-
-def _usd(size: Size, entry: float) -> float:
-    return size.amount * entry if size.unit == "coin" else size.amount
 
 
 def _check(question: PositionQuestion) -> None:
@@ -236,7 +315,7 @@ def read_as(question: PositionQuestion, *more: str) -> str:
         "maintenance": args.other_maintenance,
     }
     parts = (
-        asset,
+        contract_name(question.instrument),
         args.side or "both sides",
         f"entry {wording.price(args.entry)}",
         wording.leverage(args.leverage) if args.leverage else "",
@@ -253,7 +332,8 @@ def read_as(question: PositionQuestion, *more: str) -> str:
 
 def line(question: PositionQuestion, *, command: str = "liq", more: str = "") -> str:
     """Return the command line that asks the same."""
-    args, asset = question.args, question.asset.lower()
+    args, asset, named = question.args, question.asset.lower(), typed(question.instrument)
+    by_size = args.size is not None and args.size.unit == "coin" and named == asset
     labelled = {
         "collateral": args.collateral,
         "balance": args.balance,
@@ -264,7 +344,7 @@ def line(question: PositionQuestion, *, command: str = "liq", more: str = "") ->
         f"/{command} {plainly(args.entry)}",
         f"{math.floor(args.leverage * 1e4) / 1e4:.10g}x" if args.leverage else "",
         args.side or "",
-        asset if args.asset and not (args.size and args.size.unit == "coin") else "",
+        named if (args.instrument or named != asset) and not by_size else "",
         _size(args.size, asset),
         args.venue or "",
         args.contract or "",
@@ -311,8 +391,9 @@ def refused(
             smaller = f" ({wording.leverage(position.leverage)} only up to {wording.usd(error.max_notional)})"
         lower = replace(question.args, leverage=max(1.0, math.floor(error.cap * 100) / 100))  # never above the cap
         allowed = replace(question, args=lower)
+        on = contract_name(question.instrument)
         return Refused(
-            f"{name} allows at most {wording.leverage(error.cap)} on {position.asset}{held}{smaller}, by its table of "
+            f"{name} allows at most {wording.leverage(error.cap)} on {on}{held}{smaller}, by its table of "
             f"{wording.day(error.as_of)}. Type for example {line(allowed, command=command)}."
         )
     if isinstance(error, CrossNeedsAccount):
@@ -326,17 +407,16 @@ def refused(
         held = f"(table of {wording.day(error.as_of)}). Type a smaller size, or another exchange"
         if error.partial:
             return Refused(_beyond(question, position, error))
-        return Refused(f"{name} allows no position of that size on {position.asset} {held}.")
-    missing = isinstance(error, NoTierTable) and not error.meant
-    return Refused(sentence(error) + (_where_else(question, position) if missing else ""))
+        return Refused(f"{name} allows no position of that size on {contract_name(question.instrument)} {held}.")
+    return Refused(sentence(error) + (_where_else(question, position) if isinstance(error, NoTierTable) else ""))
 
 
 def _beyond(question: PositionQuestion, position: Position, error: SizeBeyondTable) -> str:
     """Say up to where the tiers are known, what an older table that held more gives, and who answers this size."""
     name = words.exchange(position.venue)
-    table = tiers(error.venue, error.contract, error.asset, position.quote, None, question.renewed)
-    size = question.args.size
-    within = size is not None and table.units(_usd(size, position.entry), position.entry) <= table.limit
+    table = _table(question, error.venue, position.quote)
+    usd = question.usd
+    within = usd is not None and table.units(usd, position.entry) <= table.limit
     text = (
         f"A position of that size {'grows' if within else 'is'} above the tiers of {name} that are known here, "
         f"up to {_limit(table)} (table of {wording.day(error.as_of)})."
@@ -367,7 +447,7 @@ def _limit(table: TierTable) -> str:
     """Say the largest size a table knows: $2.6m, 300 BTC, 34,000,000 XRP."""
     size = table.limit * table.lot
     coins = (table.unit == "quote") is (table.contract == "inverse")
-    return wording.coins(size, table.asset) if coins else wording.usd(size)
+    return wording.coins(size, packed(table.asset, table.multiplier)) if coins else wording.usd(size)
 
 
 def _where_else(question: PositionQuestion, position: Position) -> str:
@@ -375,14 +455,28 @@ def _where_else(question: PositionQuestion, position: Position) -> str:
     knowing = []
     for venue in venues_for(position.contract):
         with contextlib.suppress(LiquidationError):
-            tiers(venue, position.contract, position.asset, None, None, question.renewed)
+            _table(question, venue, position.quote)
             knowing.append(words.exchange(venue))
     if not knowing:
         return " Check the symbol."
     fetched = f" Whoever runs this bot fetches it with: perpulse tiers refresh {position.venue}."
-    if (position.venue, position.contract) in NOT_FETCHED:
+    if (position.venue, position.contract) in NOT_FETCHED or position.quote == "USDC" or position.expiry:
         fetched = ""
-    return f"{fetched} Known for {position.asset}: {wording.listing(knowing)}."
+    return f"{fetched} Known for {contract_name(question.instrument)}: {wording.listing(knowing)}."
+
+
+def _table(question: PositionQuestion, venue: str, quote_: str | None) -> TierTable:
+    named = question.instrument
+    return tiers(
+        venue,
+        question.args.contract or "linear",
+        named.asset,
+        quote_,
+        None,
+        question.renewed,
+        multiplier=named.multiplier,
+        expiry=named.expiry,
+    )
 
 
 def sentence(error: LiquidationError) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from handlers.command import Refused
+from signals.assets import DOLLARS, PACKED, SPOKEN, Instrument, UnreadableSymbol, instrument
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -140,88 +141,53 @@ def _unreadable(text: str) -> Refused:
 
 # --- assets -----------------------------------------------------------------------------------------------------------
 
-_ALIASES = {
-    "XBT": "BTC",
-    "BITCOIN": "BTC",
-    "ETHEREUM": "ETH",
-    "ETHER": "ETH",
-    "SOLANA": "SOL",
-    "RIPPLE": "XRP",
-    "DOGECOIN": "DOGE",
-    "CARDANO": "ADA",
-    "LITECOIN": "LTC",
-    "AVALANCHE": "AVAX",
-}
-# Contracts on a thousand coins: Binance and Bybit write 1000PEPE, Hyperliquid kPEPE
-_THOUSANDS = frozenset(
-    "PEPE SHIB BONK FLOKI SATS RATS LUNC XEC CAT CHEEMS WHY TURBO NEIRO DOGS NEIROCTO".split()  # noqa: SIM905 - one line
-)
-_NUMBERED = frozenset({"1INCH", "0G", "2Z", "1MBABYDOGE", "1000000MOG", "1000000BOB"})
 _NO_NAMES = frozenset("STOP SL TP EXIT TARGET SIZE BALANCE WALLET RISK FEE FEES EVERY PER COLLATERAL HELP".split())  # noqa: SIM905
-_SYMBOL = re.compile(
-    r"([A-Z0-9]{1,20}?)"
-    r"(?:[-/_]?(USDT|USDC|FDUSD|BUSD|USD)M?)?"
-    r"(?::([A-Z]{2,10}))?"
-    r"(?:[-_.]?(PERPETUAL|PERP)|[-_](SWAP)|\.P)?",
-)
-_QUOTES = frozenset({"USD", "USDT", "USDC", "BUSD", "FDUSD"})
+_NUMBERED = frozenset({"1INCH", "0G", "2Z"})  # coins whose names begin like an amount
 
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """An asset as typed.
+    """An instrument as typed. certain: it was marked as one ($btc, BTCUSDT), or its asset is followed."""
 
-    certain: it was marked as one ($btc, BTCUSDT) or is followed. contract: where the spelling tells it.
-    """
-
-    asset: str
+    instrument: Instrument
     certain: bool
-    contract: Literal["linear", "inverse"] | None = None
+
+    @property
+    def asset(self) -> str:
+        """Return the one name of its asset."""
+        return self.instrument.asset
 
 
 def symbol(text: str, assets: Collection[str] = ()) -> Symbol | None:
-    """Read btc, BTCUSDT, BTC-USDT-SWAP, BTC/USDT:USDT, XBTUSDTM, $btc or kPEPE; None where it can be no symbol."""
-    name = text.upper()
-    if name in assets:
-        return Symbol(name, certain=True)
-    marked = name.startswith("$")
-    match = _SYMBOL.fullmatch(name.lstrip("$")) if len(name) <= 30 else None
-    if match is None:
+    """Read btc, BTCUSDT, BTC-USDT-SWAP, BTC/USDT:USDT, $btc, #btc or kPEPE; None where it can be no symbol."""
+    bare = text.lstrip("$#")
+    word = bare.upper()
+    if word in assets:
+        return Symbol(Instrument(asset=word), certain=True)
+    marked = bare != text
+    try:
+        read = Instrument(asset=SPOKEN[word]) if word in SPOKEN else instrument(bare)
+    except UnreadableSymbol:
         return None
-    base, quote, settle, perpetual, swap = match.groups()
-    if base in _NO_NAMES and not (marked or quote):
+    said = read.quote is not None or read.kind is not None
+    certain = marked or said
+    if not certain and (word in _NO_NAMES or len(word) < 2 or word in DOLLARS):
         return None  # a word of another command is not understood, rather than taken for a coin
-    if base.isdecimal() or (len(base) < 2 and not (marked or quote)) or (base in _QUOTES and not marked):
-        return None
-    if base[0].isdecimal() and not (marked or quote or base in _NUMBERED):
+    if read.asset.isdecimal() and not (said and not bare.isalnum()):
+        return None  # 42usdt is money, 42/usdt the contract
+    if word[0].isdecimal() and not (certain or read.asset in _NUMBERED or _is_pack(read)):
         return None  # 7d is a time span, 25y a slip of the finger
-    inverse = (quote == "USD" and bool(settle or perpetual or swap)) or (quote is None and perpetual == "PERPETUAL")
-    asset = canonical(base, assets)
-    certain = marked or quote is not None or asset in assets or asset != base
-    return Symbol(asset, certain, "inverse" if inverse else None)
+    return Symbol(read, certain or read.asset in assets or read.asset != word)
 
 
-def canonical(base: str, assets: Collection[str] = ()) -> str:
-    """Return the one name of an asset: XBT and bitcoin are BTC, kPEPE is 1000PEPE; a followed spelling wins."""
-    asset = _ALIASES.get(base, base)
-    if asset[0] == "K" and asset[1:] in _THOUSANDS and asset not in assets:
-        asset = f"1000{asset[1:]}"
-    if asset not in assets:
-        if f"1000{asset}" in assets:
-            return f"1000{asset}"
-        if asset.startswith("1000") and asset[4:] in assets:
-            return asset[4:]
-    return asset
+def _is_pack(read: Instrument) -> bool:
+    return read.asset in PACKED.get(read.multiplier, ())
 
 
-def numbered_asset(digits: str, letters: str, assets: Collection[str] = ()) -> str | None:
-    """Return the asset where a number is part of its name (1000PEPE, 1INCH); None where it is an amount (1000doge)."""
-    read = symbol(letters, assets)
-    if read is None:
-        return None
-    name = f"{digits}{letters.upper()}" if read.asset == letters.upper() else f"{digits}{read.asset}"
-    if name in assets or name in _NUMBERED or (digits == "1000" and read.asset in _THOUSANDS):
-        return canonical(name, assets)
-    if digits == "1000" and read.asset.startswith("1000"):  # `1000pepe` where 1000PEPE is the followed spelling
-        return read.asset
-    return None
+def numbered_symbol(digits: str, letters: str, assets: Collection[str] = ()) -> Symbol | None:
+    """Return the symbol that a number is part of (1000PEPE, 1INCHUSDT); None for an amount (1000doge, 1mpepe)."""
+    read = symbol(digits + letters, assets) if digits.isdecimal() else None
+    if read is None or read.instrument.asset == f"{digits}{letters}".upper():
+        return read
+    pack = read.instrument.multiplier > 1 and (read.instrument.quote or _is_pack(read.instrument))
+    return read if pack or read.asset in _NUMBERED else None

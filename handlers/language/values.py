@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from handlers.command import Refused
+from handlers.language.kinds import ASSET, INSTRUMENT
 from handlers.language.spelling import shown
+from signals.assets import Instrument, not_followed
 
 if TYPE_CHECKING:
     from handlers.language.kinds import Field, Kind, Plan
@@ -37,6 +40,25 @@ class Values:
             f"I read both {shown(first)} and {shown(text)} as the {targets[-1].label}. Type only one, {self.example()}."
         )
 
+    def name(self, read: Instrument, text: str) -> None:
+        """Put what a word names: the contract where the command takes one, else its asset.
+
+        Refused where the word says more than the command can take, or another contract than a word before it.
+        """
+        if INSTRUMENT not in self.plan.kinds:
+            if why := not_followed(read):
+                raise Refused(f"“{shown(text)}” {why}. Type {read.asset}.")
+            self.put(ASSET, read.asset, text)
+            return
+        field = self.plan.of(INSTRUMENT)[0]
+        known = self.by_field.get(field.name)
+        both = _both(known, read) if known else read
+        if both is None:
+            self.put(INSTRUMENT, read, text)  # which says that there are two
+        else:
+            self.by_field[field.name] = both
+            self._said.setdefault(field.name, text)
+
     def free(self, *kinds: Kind) -> list[Field]:
         """Return the fields of these kinds that have no value yet."""
         return [field for kind in kinds for field in self.plan.of(kind) if field.name not in self.by_field]
@@ -57,3 +79,18 @@ class Values:
         for field in self.plan.fields:
             if field.required and field.name not in self.by_field:
                 raise Refused(f"The {field.label} is missing. Type it {self.example()}.")
+
+
+def _both(first: Instrument, second: Instrument) -> Instrument | None:
+    """Return what two words name together (btc, BTCUSDC); None where they contradict each other."""
+    if first.asset != second.asset:
+        return None
+    said: dict[str, Any] = {"multiplier": max(first.multiplier, second.multiplier)}
+    for field in fields(Instrument):
+        one, two = getattr(first, field.name), getattr(second, field.name)
+        if field.name in said:
+            continue
+        if None not in (one, two) and one != two:
+            return None
+        said[field.name] = two if one is None else one
+    return replace(first, **said)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from handlers.command import Refused
-from handlers.language.position import refused
+from handlers.language.position import contract_name, refused
 from handlers.language.spelling import shown, symbol
 from handlers.words import positions as words
 from handlers.words import wording
@@ -172,6 +172,11 @@ def holding_of(deps: Deps, question: PositionQuestion) -> tuple[Holding, Liquida
         raise Refused(f"Is it long or short? Type it like {EXAMPLE}.")
     if args.leverage is None:
         raise Refused(f"The leverage is missing. Type it with an x, like {EXAMPLE}.")
+    if question.instrument.expiry:
+        raise Refused(
+            f"{contract_name(question.instrument)} is a dated contract, and mark prices are known of perpetuals only, "
+            f"so it cannot be watched. Ask for its price with /liq, or watch the perpetual: {question.asset}."
+        )
     position = question.position(args.side)
     try:
         answer = quote(position, renewed=question.renewed)
@@ -197,6 +202,8 @@ def holding_of(deps: Deps, question: PositionQuestion) -> tuple[Holding, Liquida
         begun=deps.now,
         size_coins=size if linear else None,
         size_usd=None if linear else size,
+        quote=position.quote,
+        multiplier=position.multiplier,
     )
     return holding, answer
 
@@ -215,7 +222,7 @@ def doubt_by_mark(position: PositionNow) -> str:
     holding, mark = position.holding, position.mark
     if not mark / 10 < holding.entry < mark * 10:
         return (
-            f"The mark price of {holding.asset} is {wording.price(mark)}, far from an entry at "
+            f"The mark price of {holding.unit} is {wording.price(mark)}, far from an entry at "
             f"{wording.price(holding.entry)}. Check the entry price; 95k means 95,000."
         )
     if position.distance <= 0.0:

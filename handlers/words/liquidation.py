@@ -127,15 +127,13 @@ def _maintenance(answer: LiquidationAnswer) -> str:
         text += f" + {wording.share(answer.fee_rate * 100, 3)} closing fee"
     if answer.amount:
         linear = answer.contract == "linear"
-        text += (
-            f" − {wording.dollars(answer.amount) if linear else wording.coins(answer.amount, answer.position.asset)}"
-        )
+        text += f" − {wording.dollars(answer.amount) if linear else wording.coins(answer.amount, answer.position.unit)}"
     return f"{text} (tier {answer.tier})"
 
 
 def _size_and_margin(answer: LiquidationAnswer) -> str:
     linear = answer.contract == "linear"
-    asset = answer.position.asset
+    asset = answer.position.unit
     margin = wording.dollars(answer.margin) if linear else wording.coins(answer.margin, asset)
     coins = wording.coins((answer.notional or 0.0) / answer.position.entry, asset)
     held = f"held by {margin} of the account" if answer.position.cross else f"margin {margin}"

@@ -239,12 +239,12 @@ def _price_then(position: PositionNow, past: PastPrice, zone: str) -> str:
     price, venue = wording.price(past.worst.price), exchange(past.venue)
     first = wording.clock(span.start, zone, dated=True)
     if past.by_mark:
-        return f"The mark price of {holding.asset} on {venue} was {price} on {first}"
+        return f"The mark price of {holding.unit} on {venue} was {price} on {first}"
     down = "down" if holding.side == "long" else "up"
     between = f"between {first.rsplit(' ', 1)[0]} and {wording.clock(span.end, zone)}"
     if span.end - span.start >= _DAY:
         between = f"on {wording.day(span.start)}"
-    return f"{holding.asset} traded {down} to {price} on {venue} {between}"
+    return f"{holding.unit} traded {down} to {price} on {venue} {between}"
 
 
 def _evidence(position: PositionNow, past: PastPrice) -> str:
@@ -280,7 +280,7 @@ def _(event: FirstLook, zone: str) -> Blocks:  # noqa: ARG001 - as above
 def _(event: HoldingsChanged, zone: str) -> Blocks:  # noqa: ARG001 - as above
     name = whose(event.holder)
     lines = [f"Opened {_held(position)}" for position in event.opened]
-    lines += [f"Closed {holding.asset} {holding.side}, was {opened(holding)}." for holding in event.closed]
+    lines += [f"Closed {holding.unit} {holding.side}, was {opened(holding)}." for holding in event.closed]
     if len(lines) == 1:
         return (Line(f"{name}: {lines[0][:1].lower()}{lines[0][1:]}", "headline"),)
     return Line(f"{name} has changed its positions:", "headline"), *_few(lines)
@@ -302,7 +302,7 @@ def _(event: HolderBack, zone: str) -> Blocks:  # noqa: ARG001 - as above
 
 
 def _held(position: PositionNow) -> str:
-    head = f"{position.holding.asset} {position.holding.side} {opened(position.holding)}"
+    head = f"{position.holding.unit} {position.holding.side} {opened(position.holding)}"
     if not position.liquidation > 0.0:
         return f"{head}: no liquidation price."
     return f"{head}: liquidation at {wording.price(position.liquidation)}, {far(position.distance)} away."

@@ -60,7 +60,7 @@ def short(address: str) -> str:
 
 def title(position: Titled, holder: Addressed | None = None) -> str:
     """Name a position: BTC long (2), BTC long “hedge” (2), BTC long of 0x12ab…cd34."""
-    said = f"{position.holding.asset} {position.holding.side}"
+    said = f"{position.holding.unit} {position.holding.side}"
     if position.name:
         said += f" “{position.name}”"
     if position.number is not None:
@@ -106,20 +106,20 @@ def profit(position: PositionNow, *, share: bool = True) -> str:
     if holding.contract == "linear":
         amount = f"{'+' if round(position.profit) > 0 else ''}{wording.dollars(round(position.profit))}"
     else:
-        amount = f"{'+' if position.profit > 0 else ''}{wording.coins(position.profit, holding.asset)}"
+        amount = f"{'+' if position.profit > 0 else ''}{wording.coins(position.profit, holding.unit)}"
     return f"{amount} ({part} of the margin)" if share else amount
 
 
 def money(amount: float, holding: Holding) -> str:
     """Say an amount in what the position is margined in."""
-    return wording.coins(amount, holding.asset) if holding.contract == "inverse" else wording.dollars(amount)
+    return wording.coins(amount, holding.unit) if holding.contract == "inverse" else wording.dollars(amount)
 
 
 def opened(holding: Holding) -> str:
     """Say how a position was opened: 0.5 BTC from 95,000, 25x."""
     size = ""
     if holding.size_coins is not None:
-        size = f"{wording.coins(holding.size_coins, holding.asset)} "
+        size = f"{wording.coins(holding.size_coins, holding.unit)} "
     elif holding.size_usd is not None:
         size = f"{wording.usd(holding.size_usd)} "
     return f"{size}from {wording.price(holding.entry)}, {wording.leverage(holding.leverage)}"
@@ -174,7 +174,7 @@ def entry_of_list(position: PositionNow, zone: str, *, of_address: bool = False)
     number = f"{position.number}. " if position.number is not None else "– "
     name = f" “{position.name}”" if position.name else ""
     venue = "" if of_address else f", {exchange(holding.venue)}"
-    entry = f"{number}{holding.asset} {holding.side}{name} {opened(holding)}{venue}: {_standing(position, zone)}"
+    entry = f"{number}{holding.unit} {holding.side}{name} {opened(holding)}{venue}: {_standing(position, zone)}"
     if of_address:
         return entry
     if holding.added:
@@ -250,7 +250,7 @@ def liquidation_of(position: PositionNow, zone: str, answer: LiquidationAnswer |
     at = f"Liquidation at {wording.price(answer.shown) if answer else liquidation(position)}"
     if not position.known:
         if position.mark_at is None:
-            asset = position.holding.asset
+            asset = position.holding.unit
             return f"{at}. No mark price of {asset} is stored yet; it is watched once there is one."
         when = wording.clock(position.mark_at, zone, dated=True)
         return f"{at}. The last mark price is from {when}; it is watched once there is a fresh one."

@@ -112,7 +112,16 @@ def _stated(
     position: Position, on: dt.date | None, table: TierTable | None, renewed: RenewedTables | None
 ) -> _StatedPosition:
     rule = rule_for(position.venue, position.contract, on)
-    known = table or tiers(rule.venue, rule.contract, position.asset, position.quote, on, renewed)
+    known = table or tiers(
+        rule.venue,
+        rule.contract,
+        position.asset,
+        position.quote,
+        on,
+        renewed,
+        multiplier=position.multiplier,
+        expiry=position.expiry,
+    )
     return _StatedPosition(position, rule, known)
 
 

@@ -18,11 +18,10 @@ class UnknownVenue(LiquidationError):
 
 
 class NoTierTable(LiquidationError):
-    """Say that no maintenance table is known for this asset at this venue; `meant`: one of a similar name is."""
+    """Say that no maintenance table is known for this asset at this venue."""
 
-    def __init__(self, message: str, *, venue: str, contract: str, asset: str, meant: bool = False) -> None:
+    def __init__(self, message: str, *, venue: str, contract: str, asset: str) -> None:
         super().__init__(message)
-        self.meant = meant
         self.venue = venue
         self.contract = contract
         self.asset = asset

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from signals.assets import packed
 from signals.liquidation.condition import side_sign
 from signals.liquidation.errors import CrossNeedsAccount, LiquidationError
 
@@ -41,6 +42,8 @@ class Position:
     the leverage; `extra_margin` comes on top. Cross needs `wallet` (wallet balance), `other_profit` (unrealised
     profit of the other positions) and `other_maintenance` (their maintenance margin), zeros stated as zeros.
     `fee_rate` None: the venue's usual one, where its condition has one. `quote` None: USDT, USDC or USD.
+    `multiplier`: how many coins are priced and counted as one (1000 for 1000PEPE), in entry and `size_coins` alike.
+    `expiry`: of a dated contract.
     """
 
     venue: str
@@ -49,6 +52,8 @@ class Position:
     contract: str = "linear"
     asset: str = "BTC"
     quote: str | None = None
+    multiplier: int = 1
+    expiry: dt.date | None = None
     leverage: float | None = None
     margin: float | None = None
     size_coins: float | None = None
@@ -59,6 +64,11 @@ class Position:
     other_profit: float | None = None
     other_maintenance: float | None = None
     fee_rate: float | None = None
+
+    @property
+    def unit(self) -> str:
+        """Give what the entry is the price of: 1000PEPE."""
+        return packed(self.asset, self.multiplier)
 
     @property
     def cross(self) -> bool:

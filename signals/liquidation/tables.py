@@ -1,5 +1,6 @@
 """Maintenance tiers: dated tables of our own compact form, one line per symbol.
 
+A line is found by the asset's one name, however the venue writes it (1000PEPE, BTC-261225 for a dated contract).
 A file of the folder `tiers` starts with `# name: value` lines (venue, contract, as_of, unit, source) and holds
 `asset,quote,notes,tiers` lines. A tier is `rate:amount:max_leverage:cap`, tiers are separated by blanks, an empty
 cap is unlimited or (in a partial table) unknown, an empty leverage is unknown. Notes are `lot=` (coins or USD per
@@ -12,11 +13,12 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from signals.assets import DOLLARS, Instrument, UnreadableSymbol, coin, instrument, listed_as
 from signals.liquidation.errors import NoTierTable, SizeBeyondTable
 from signals.liquidation.rules import Rule, as_day, rule_for
 
@@ -66,13 +68,16 @@ class TierTable:
     `unit` is "quote" (value in settle currency; coin value for inverse), "contracts" or "coins"; `lot` is the size
     of one contract in coins (inverse: USD). `as_of` is the day from which it is known, `checked` the last day on
     which it was seen unchanged. `partial`: the venue has more than is known here. `slope` is what the rate grows by
-    per unit (Deribit), `initial` the initial margin rate it starts from.
+    per unit (Deribit), `initial` the initial margin rate it starts from. `multiplier`: how many coins of the asset
+    count as one here, in sizes, lot and tick. `expiry`: of a dated contract.
     """
 
     venue: str
     contract: str
     asset: str
     quote: str
+    multiplier: int = 1
+    expiry: dt.date | None = None
     unit: str
     as_of: dt.date
     checked: dt.date
@@ -148,6 +153,23 @@ class TierTable:
                 wrong.append(tier.number)
         return wrong
 
+    def counted_by(self, multiplier: int) -> TierTable:
+        """Give the same table for so many coins counted as one: a table of 1000PEPE serves PEPE and the reverse."""
+        if multiplier == self.multiplier:
+            return self
+        ratio = self.multiplier / multiplier
+        found = self.tiers
+        if self.unit == "coins":
+            found = tuple(replace(tier, floor=tier.floor * ratio, cap=tier.cap * ratio) for tier in found)
+        return replace(
+            self,
+            multiplier=multiplier,
+            lot=self.lot * ratio if self.unit == "contracts" and self.contract == "linear" else self.lot,
+            tick=None if self.tick is None else self.tick / ratio,
+            slope=self.slope / ratio,
+            tiers=found,
+        )
+
     def beyond(self, size: float) -> SizeBeyondTable:
         """Make the error for a size above the last tier."""
         unit = "contracts" if self.unit == "contracts" else self.asset
@@ -181,47 +203,81 @@ def tiers(
     quote: str | None = None,
     on: dt.date | None = None,
     renewed: RenewedTables | None = None,
+    *,
+    multiplier: int = 1,
+    expiry: dt.date | None = None,
 ) -> TierTable:
-    """Read the tier table of one symbol: the newest, or the newest that was known `on` a day.
+    """Read the tier table of one contract: the newest, or the newest that was known `on` a day.
 
     Bundled tables and those of `renewed` are one collection. Without a quote USDT, USDC and USD are tried in this
-    order. A day before the first table gets the first one: look at `as_of`. Raises NoTierTable where there is none,
+    order. multiplier: how many coins are priced as one; the table is given in that unit, however the venue lists the
+    coin. A day before the first table gets the first one: look at `as_of`. Raises NoTierTable where there is none,
     UnknownVenue for an unknown venue.
     """
     rule = rule_for(venue, contract)
-    name = asset.strip().upper()
+    name, times = _coin(rule, asset)
+    multiplier *= times
     quotes = QUOTES if quote is None else (quote.strip().upper(),)
     dated = _dated(rule, on, renewed)
+    day = f"-{expiry:%y%m%d}" if expiry else ""
+    names = [f"{base}{day}" for base, _ in listed_as(name, multiplier)]
     for currency in quotes:  # first: a newer file that lists ETH against USDC alone must not hide ETH against USDT
         for file in dated:
-            line = _line(file.text(), f"{name},{currency},")
+            text = file.text()
+            line = next((line for base in names if (line := _line(text, f"{base},{currency},"))), None)
             if line is not None:
-                return parse_table(file.text(), line)
-    near = _near(dated, name)
+                return parse_table(text, line).counted_by(multiplier)
+    known = () if quote is None else _quotes(dated, names, quotes[0])
     raise NoTierTable(
-        f"no tier table of {rule.title} is known here for {name}{near}",
+        f"no tier table of {rule.title} is known here for {f'{name}/{quotes[0]}' if quote else name}"
+        + (f" of {expiry}" if expiry else "")
+        + (f"; known is {' and '.join(f'{name}/{currency}' for currency in known)}" if known else ""),
         venue=rule.venue,
         contract=rule.contract,
         asset=name,
-        meant=bool(near),
     )
 
 
-def symbols(
+def _coin(rule: Rule, asset: str) -> tuple[str, int]:
+    try:
+        return coin(asset)
+    except UnreadableSymbol as why:
+        text = f"no tier table of {rule.title} is known here: {why}"
+        raise NoTierTable(text, venue=rule.venue, contract=rule.contract, asset=asset) from None
+
+
+def _quotes(dated: list[_File], names: list[str], but: str) -> tuple[str, ...]:
+    """List the quotes that a contract has tables in, where there is none in the one that was asked for."""
+    return tuple(
+        currency
+        for currency in DOLLARS
+        if currency != but and any(_line(file.text(), f"{base},{currency},") for file in dated for base in names)
+    )
+
+
+def instruments(
     venue: str, contract: str, on: dt.date | None = None, renewed: RenewedTables | None = None
-) -> tuple[tuple[str, str], ...]:
-    """List (asset, quote) of every symbol in a venue's newest table file, or the newest known `on` a day."""
+) -> tuple[Instrument, ...]:
+    """List the contracts in a venue's newest table file, or the newest known `on` a day."""
     dated = _dated(rule_for(venue, contract), on, renewed)
     if not dated:
         return ()
     rows = [line.split(",", 2) for line in dated[0].text().splitlines() if line and not line.startswith("#")]
-    return tuple((row[0], row[1]) for row in rows)
+    return tuple(listed(row[0], row[1], contract) for row in rows)
+
+
+def listed(base: str, quote: str, contract: str) -> Instrument:
+    """Read what a line of a table is of: 1000PEPE,USDT or BTC-261225,USDT. UnreadableSymbol where it can be nothing."""
+    name, _, day = base.partition("-")
+    settle = name if contract == "inverse" else quote
+    return instrument(f"{name}/{quote}:{settle}{f'-{day}' if day else ''}")
 
 
 def parse_table(text: str, line: str) -> TierTable:
     """Read one line of a table file, with the `# name: value` lines of the file's head."""
     head = dict(row[2:].split(": ", 1) for row in text.split("\n", 12) if row.startswith("# ") and ": " in row)
-    asset, quote, notes, packed = line.split(",", 3)
+    base, quote, notes, packed = line.split(",", 3)
+    contract = listed(base, quote, head["contract"])
     known = dict(note.partition("=")[::2] for note in notes.split())
     found: list[Tier] = []
     for item in packed.split():
@@ -234,8 +290,10 @@ def parse_table(text: str, line: str) -> TierTable:
     return TierTable(
         venue=head["venue"],
         contract=head["contract"],
-        asset=asset,
+        asset=contract.asset,
         quote=quote,
+        multiplier=contract.multiplier,
+        expiry=contract.expiry,
         unit=head["unit"],
         as_of=as_of,
         checked=dt.date.fromisoformat(known["checked"]) if "checked" in known else as_of,
@@ -302,13 +360,3 @@ def _line(text: str, start: str) -> str | None:
         return None
     end = text.find("\n", begin + 1)
     return text[begin + 1 :] if end < 0 else text[begin + 1 : end]
-
-
-def _near(dated: list[_File], name: str) -> str:
-    """Name the symbol that was probably meant: Binance lists PEPE as 1000PEPE."""
-    for file in dated:
-        rows = {line.split(",", 1)[0] for line in file.text().splitlines() if not line.startswith("#")}
-        near = sorted(row for row in rows if row[:1].isdigit() and row.lstrip("0123456789").removeprefix("M") == name)
-        if near:
-            return f"; did you mean {' or '.join(f'{row} (one is {row.removesuffix(name)} {name})' for row in near)}?"
-    return ""

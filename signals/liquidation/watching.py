@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from signals.alerts import episodes
 from signals.alerts.condition import RANKS, above, at_most, level
+from signals.assets import packed
 from signals.liquidation.answer import quote
 from signals.liquidation.calculators import profit
 from signals.liquidation.condition import side_sign
@@ -42,7 +42,6 @@ _DAY_MS = 86_400_000
 _BEFORE_MS = 300_000
 _LONGEST_H = 8.0
 _SHARE_LEFT = 1e-9  # of the value: a margin that funding has eaten whole
-_PACKED = re.compile(r"(1000+|1M)([A-Z][A-Z0-9]*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +49,7 @@ class Holding:
     """A position that somebody watches, as it was opened; without a size it is any position of the first tier.
 
     `begun`: when the watch began; funding is counted from then on. `added`: margin put to it since, in settle coin.
+    `quote` None: USDT, USDC or USD. `multiplier`: how many coins are priced and counted as one, as in `Position`.
     """
 
     asset: str
@@ -62,6 +62,13 @@ class Holding:
     size_coins: float | None = None
     size_usd: float | None = None
     added: float = 0.0
+    quote: str | None = None
+    multiplier: int = 1
+
+    @property
+    def unit(self) -> str:
+        """Give what its prices are the price of: 1000PEPE."""
+        return packed(self.asset, self.multiplier)
 
     @property
     def listed(self) -> str:
@@ -135,12 +142,16 @@ def valuation(
         entry=holding.entry,
         contract=holding.contract,
         asset=holding.asset,
+        quote=holding.quote,
+        multiplier=holding.multiplier,
         margin=max(holding.margin - taken, _SHARE_LEFT * holding.margin),
         size_coins=holding.size if linear else None,
         size_usd=None if linear else holding.size,
     )
     rule = rule_for(holding.venue, holding.contract)
-    table = tiers(rule.venue, rule.contract, holding.asset, None, table_of, renewed)
+    table = tiers(
+        rule.venue, rule.contract, holding.asset, holding.quote, table_of, renewed, multiplier=holding.multiplier
+    )
     answer = quote(position, table=table)
     price = math.nan if answer.price is None else answer.price
     gain = math.nan
@@ -282,11 +293,3 @@ def _settles(hour: int, row: RateRow, *, known: bool) -> bool:
         return known
     interval = min(row.interval_h, _LONGEST_H)
     return interval > 0.0 and round(hour / _HOUR_MS) % max(1, round(interval)) == 0
-
-
-def stored_as(asset: str) -> tuple[str, float]:
-    """Give the coin that a contract counts by the thousand or million, and how many: 1000PEPE is 1000 of PEPE."""
-    packed = _PACKED.fullmatch(asset)
-    if packed is None:
-        return asset, 1.0
-    return packed[2], 1e6 if packed[1] == "1M" else float(packed[1])

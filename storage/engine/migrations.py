@@ -302,6 +302,233 @@ def m011_settlements(db: Any) -> None:
     )
 
 
+def m012_canonical_names(db: Any) -> None:
+    """One name for each coin: PEPE for 1000PEPE (its prices divided, its coins multiplied), BTC for XBT, POL for MATIC.
+
+    Where both names have a row of one time, that with more values counts and the other fills what it lacks; an hour of
+    liquidations is that which was heard longer. Of two alarms the one with an open episode goes on, and the other's is
+    over. A position keeps the prices its owner typed, with the number of coins they are of.
+    """
+    db.execute("CREATE TEMP TABLE canonical (old TEXT PRIMARY KEY, name TEXT NOT NULL, multiplier INTEGER NOT NULL)")
+    db.execute(
+        "INSERT INTO canonical SELECT asset, asset, 1 FROM (SELECT asset FROM series UNION SELECT asset FROM "
+        "liquidation_hours UNION SELECT asset FROM options UNION SELECT asset FROM gaps UNION SELECT asset FROM "
+        "history_owed UNION SELECT asset FROM archive_differences UNION SELECT asset FROM episodes UNION SELECT "
+        "asset FROM watch_states UNION SELECT asset FROM subscriptions UNION SELECT asset FROM notices UNION "
+        "SELECT asset FROM positions) WHERE asset IS NOT NULL"
+    )
+    db.execute(
+        "UPDATE canonical SET name = substr(name, 8), multiplier = 1000000 WHERE multiplier = 1 AND name GLOB "
+        "'1000000[^0-9]*'"
+    )
+    db.execute(
+        "UPDATE canonical SET name = substr(name, 7), multiplier = 100000 WHERE multiplier = 1 AND name GLOB "
+        "'100000[^0-9]*'"
+    )
+    db.execute(
+        "UPDATE canonical SET name = substr(name, 6), multiplier = 10000 WHERE multiplier = 1 AND name GLOB "
+        "'10000[^0-9]*'"
+    )
+    db.execute(
+        "UPDATE canonical SET name = substr(name, 5), multiplier = 1000 WHERE multiplier = 1 AND name GLOB "
+        "'1000[^0-9]*'"
+    )
+    db.execute(
+        "UPDATE canonical SET name = substr(name, 3), multiplier = 1000000 WHERE multiplier = 1 AND name GLOB "
+        "'1M[^0-9]*'"
+    )
+    db.execute(
+        "UPDATE canonical SET name = upper(substr(name, 2)), multiplier = 1000 WHERE multiplier = 1 AND (name "
+        "GLOB 'k[A-Z]*' OR name IN ('KBONK', 'KDOGS', 'KFLOKI', 'KLUNC', 'KNEIRO', 'KPEPE', 'KSHIB'))"
+    )
+    db.execute(
+        "UPDATE canonical SET name = substr(name, 1, length(name) - 7), multiplier = 1000000 WHERE multiplier = 1 "
+        "AND name GLOB '[A-Z][A-Z]*1000000' AND substr(name, 1, length(name) - 7) NOT GLOB '*[^A-Z]*'"
+    )
+    db.execute(
+        "UPDATE canonical SET name = substr(name, 1, length(name) - 6), multiplier = 100000 WHERE multiplier = 1 "
+        "AND name GLOB '[A-Z][A-Z]*100000' AND substr(name, 1, length(name) - 6) NOT GLOB '*[^A-Z]*'"
+    )
+    db.execute(
+        "UPDATE canonical SET name = substr(name, 1, length(name) - 5), multiplier = 10000 WHERE multiplier = 1 "
+        "AND name GLOB '[A-Z][A-Z]*10000' AND substr(name, 1, length(name) - 5) NOT GLOB '*[^A-Z]*'"
+    )
+    db.execute(
+        "UPDATE canonical SET name = substr(name, 1, length(name) - 4), multiplier = 1000 WHERE multiplier = 1 "
+        "AND name GLOB '[A-Z][A-Z]*1000' AND substr(name, 1, length(name) - 4) NOT GLOB '*[^A-Z]*'"
+    )
+    db.execute(
+        "UPDATE canonical SET name = CASE name WHEN 'XBT' THEN 'BTC' WHEN 'XDG' THEN 'DOGE' WHEN 'GNT' THEN 'GLM' "
+        "WHEN 'RNDR' THEN 'RENDER' WHEN 'MATIC' THEN 'POL' WHEN 'KLAY' THEN 'KAIA' WHEN 'DAR' THEN 'D' WHEN 'FTM' "
+        "THEN 'S' WHEN 'BNX' THEN 'FORM' WHEN 'STPT' THEN 'AWE' WHEN 'EOS' THEN 'A' ELSE name END"
+    )
+    db.execute("DELETE FROM canonical WHERE name = old")
+    db.execute(
+        "INSERT INTO bars (asset, venue, step, at, open, high, low, close, volume_usd, taker_buy_usd, "
+        "liquidated_longs_usd, liquidated_shorts_usd) SELECT name, was.venue, was.step, was.at, was.open / "
+        "multiplier, was.high / multiplier, was.low / multiplier, was.close / multiplier, was.volume_usd, "
+        "was.taker_buy_usd, was.liquidated_longs_usd, was.liquidated_shorts_usd FROM bars was JOIN canonical ON "
+        "old = was.asset JOIN bars kept ON kept.asset = name AND kept.venue = was.venue AND kept.step = was.step "
+        "AND kept.at = was.at WHERE (was.open IS NULL) + (was.high IS NULL) + (was.low IS NULL) + (was.close IS "
+        "NULL) + (was.volume_usd IS NULL) + (was.taker_buy_usd IS NULL) + (was.liquidated_longs_usd IS NULL) + "
+        "(was.liquidated_shorts_usd IS NULL) < (kept.open IS NULL) + (kept.high IS NULL) + (kept.low IS NULL) + "
+        "(kept.close IS NULL) + (kept.volume_usd IS NULL) + (kept.taker_buy_usd IS NULL) + "
+        "(kept.liquidated_longs_usd IS NULL) + (kept.liquidated_shorts_usd IS NULL) ON CONFLICT DO UPDATE SET "
+        "open = coalesce(excluded.open, open), high = coalesce(excluded.high, high), low = coalesce(excluded.low, "
+        "low), close = coalesce(excluded.close, close), volume_usd = coalesce(excluded.volume_usd, volume_usd), "
+        "taker_buy_usd = coalesce(excluded.taker_buy_usd, taker_buy_usd), liquidated_longs_usd = "
+        "coalesce(excluded.liquidated_longs_usd, liquidated_longs_usd), liquidated_shorts_usd = "
+        "coalesce(excluded.liquidated_shorts_usd, liquidated_shorts_usd)"
+    )
+    db.execute(
+        "INSERT INTO bars (asset, venue, step, at, open, high, low, close, volume_usd, taker_buy_usd, "
+        "liquidated_longs_usd, liquidated_shorts_usd) SELECT name, was.venue, was.step, was.at, was.open / "
+        "multiplier, was.high / multiplier, was.low / multiplier, was.close / multiplier, was.volume_usd, "
+        "was.taker_buy_usd, was.liquidated_longs_usd, was.liquidated_shorts_usd FROM bars was JOIN canonical ON "
+        "old = was.asset WHERE true ON CONFLICT DO UPDATE SET open = coalesce(open, excluded.open), high = "
+        "coalesce(high, excluded.high), low = coalesce(low, excluded.low), close = coalesce(close, "
+        "excluded.close), volume_usd = coalesce(volume_usd, excluded.volume_usd), taker_buy_usd = "
+        "coalesce(taker_buy_usd, excluded.taker_buy_usd), liquidated_longs_usd = coalesce(liquidated_longs_usd, "
+        "excluded.liquidated_longs_usd), liquidated_shorts_usd = coalesce(liquidated_shorts_usd, "
+        "excluded.liquidated_shorts_usd)"
+    )
+    db.execute("DELETE FROM bars WHERE asset IN (SELECT old FROM canonical)")
+    db.execute(
+        "INSERT INTO levels (asset, venue, at, mark_price, index_price, spot_price, open_interest_coin, "
+        "open_interest_usd, funding_rate, funding_interval_hours, long_short_accounts, long_short_top_accounts, "
+        "long_short_top_positions, depth_bids_usd, depth_asks_usd, implied_volatility, stablecoin_supply_usd, "
+        "fear_greed) SELECT name, was.venue, was.at, was.mark_price / multiplier, was.index_price / multiplier, "
+        "was.spot_price / multiplier, was.open_interest_coin * multiplier, was.open_interest_usd, "
+        "was.funding_rate, was.funding_interval_hours, was.long_short_accounts, was.long_short_top_accounts, "
+        "was.long_short_top_positions, was.depth_bids_usd, was.depth_asks_usd, was.implied_volatility, "
+        "was.stablecoin_supply_usd, was.fear_greed FROM levels was JOIN canonical ON old = was.asset JOIN levels "
+        "kept ON kept.asset = name AND kept.venue = was.venue AND kept.at = was.at WHERE (was.mark_price IS NULL) "
+        "+ (was.index_price IS NULL) + (was.spot_price IS NULL) + (was.open_interest_coin IS NULL) + "
+        "(was.open_interest_usd IS NULL) + (was.funding_rate IS NULL) + (was.funding_interval_hours IS NULL) + "
+        "(was.long_short_accounts IS NULL) + (was.long_short_top_accounts IS NULL) + "
+        "(was.long_short_top_positions IS NULL) + (was.depth_bids_usd IS NULL) + (was.depth_asks_usd IS NULL) + "
+        "(was.implied_volatility IS NULL) + (was.stablecoin_supply_usd IS NULL) + (was.fear_greed IS NULL) < "
+        "(kept.mark_price IS NULL) + (kept.index_price IS NULL) + (kept.spot_price IS NULL) + "
+        "(kept.open_interest_coin IS NULL) + (kept.open_interest_usd IS NULL) + (kept.funding_rate IS NULL) + "
+        "(kept.funding_interval_hours IS NULL) + (kept.long_short_accounts IS NULL) + "
+        "(kept.long_short_top_accounts IS NULL) + (kept.long_short_top_positions IS NULL) + (kept.depth_bids_usd "
+        "IS NULL) + (kept.depth_asks_usd IS NULL) + (kept.implied_volatility IS NULL) + "
+        "(kept.stablecoin_supply_usd IS NULL) + (kept.fear_greed IS NULL) ON CONFLICT DO UPDATE SET mark_price = "
+        "coalesce(excluded.mark_price, mark_price), index_price = coalesce(excluded.index_price, index_price), "
+        "spot_price = coalesce(excluded.spot_price, spot_price), open_interest_coin = "
+        "coalesce(excluded.open_interest_coin, open_interest_coin), open_interest_usd = "
+        "coalesce(excluded.open_interest_usd, open_interest_usd), funding_rate = coalesce(excluded.funding_rate, "
+        "funding_rate), funding_interval_hours = coalesce(excluded.funding_interval_hours, "
+        "funding_interval_hours), long_short_accounts = coalesce(excluded.long_short_accounts, "
+        "long_short_accounts), long_short_top_accounts = coalesce(excluded.long_short_top_accounts, "
+        "long_short_top_accounts), long_short_top_positions = coalesce(excluded.long_short_top_positions, "
+        "long_short_top_positions), depth_bids_usd = coalesce(excluded.depth_bids_usd, depth_bids_usd), "
+        "depth_asks_usd = coalesce(excluded.depth_asks_usd, depth_asks_usd), implied_volatility = "
+        "coalesce(excluded.implied_volatility, implied_volatility), stablecoin_supply_usd = "
+        "coalesce(excluded.stablecoin_supply_usd, stablecoin_supply_usd), fear_greed = "
+        "coalesce(excluded.fear_greed, fear_greed)"
+    )
+    db.execute(
+        "INSERT INTO levels (asset, venue, at, mark_price, index_price, spot_price, open_interest_coin, "
+        "open_interest_usd, funding_rate, funding_interval_hours, long_short_accounts, long_short_top_accounts, "
+        "long_short_top_positions, depth_bids_usd, depth_asks_usd, implied_volatility, stablecoin_supply_usd, "
+        "fear_greed) SELECT name, was.venue, was.at, was.mark_price / multiplier, was.index_price / multiplier, "
+        "was.spot_price / multiplier, was.open_interest_coin * multiplier, was.open_interest_usd, "
+        "was.funding_rate, was.funding_interval_hours, was.long_short_accounts, was.long_short_top_accounts, "
+        "was.long_short_top_positions, was.depth_bids_usd, was.depth_asks_usd, was.implied_volatility, "
+        "was.stablecoin_supply_usd, was.fear_greed FROM levels was JOIN canonical ON old = was.asset WHERE true "
+        "ON CONFLICT DO UPDATE SET mark_price = coalesce(mark_price, excluded.mark_price), index_price = "
+        "coalesce(index_price, excluded.index_price), spot_price = coalesce(spot_price, excluded.spot_price), "
+        "open_interest_coin = coalesce(open_interest_coin, excluded.open_interest_coin), open_interest_usd = "
+        "coalesce(open_interest_usd, excluded.open_interest_usd), funding_rate = coalesce(funding_rate, "
+        "excluded.funding_rate), funding_interval_hours = coalesce(funding_interval_hours, "
+        "excluded.funding_interval_hours), long_short_accounts = coalesce(long_short_accounts, "
+        "excluded.long_short_accounts), long_short_top_accounts = coalesce(long_short_top_accounts, "
+        "excluded.long_short_top_accounts), long_short_top_positions = coalesce(long_short_top_positions, "
+        "excluded.long_short_top_positions), depth_bids_usd = coalesce(depth_bids_usd, excluded.depth_bids_usd), "
+        "depth_asks_usd = coalesce(depth_asks_usd, excluded.depth_asks_usd), implied_volatility = "
+        "coalesce(implied_volatility, excluded.implied_volatility), stablecoin_supply_usd = "
+        "coalesce(stablecoin_supply_usd, excluded.stablecoin_supply_usd), fear_greed = coalesce(fear_greed, "
+        "excluded.fear_greed)"
+    )
+    db.execute("DELETE FROM levels WHERE asset IN (SELECT old FROM canonical)")
+    db.execute(
+        "INSERT INTO settlements SELECT name, venue, at, funding_rate, funding_interval_hours FROM settlements "
+        "JOIN canonical ON old = asset WHERE true ON CONFLICT DO UPDATE SET funding_interval_hours = "
+        "coalesce(funding_interval_hours, excluded.funding_interval_hours)"
+    )
+    db.execute("DELETE FROM settlements WHERE asset IN (SELECT old FROM canonical)")
+    db.execute(
+        "INSERT INTO series SELECT name, input, venue, step, first, last FROM series JOIN canonical ON old = "
+        "asset WHERE true ON CONFLICT DO UPDATE SET first = min(first, excluded.first), last = max(last, "
+        "excluded.last)"
+    )
+    db.execute("DELETE FROM series WHERE asset IN (SELECT old FROM canonical)")
+    db.execute(
+        "INSERT INTO liquidation_hours (asset, venue, at, longs_usd, shorts_usd, covered, rejected, whole) SELECT "
+        "name, venue, at, longs_usd, shorts_usd, covered, rejected, whole FROM liquidation_hours JOIN canonical "
+        "ON old = asset WHERE true ON CONFLICT DO UPDATE SET longs_usd = excluded.longs_usd, shorts_usd = "
+        "excluded.shorts_usd, covered = excluded.covered, rejected = excluded.rejected, whole = excluded.whole "
+        "WHERE excluded.covered > covered"
+    )
+    db.execute("DELETE FROM liquidation_hours WHERE asset IN (SELECT old FROM canonical)")
+    db.execute(
+        "INSERT INTO options (asset, venue, at, expiry, strike, type, open_interest_coin, iv) SELECT name, venue, "
+        "at, expiry, strike / multiplier, type, open_interest_coin * multiplier, iv FROM options JOIN canonical "
+        "ON old = asset WHERE true ON CONFLICT DO UPDATE SET iv = coalesce(iv, excluded.iv)"
+    )
+    db.execute("DELETE FROM options WHERE asset IN (SELECT old FROM canonical)")
+    db.execute(
+        "INSERT INTO gaps (asset, venue, input_group, start, until, reason) SELECT name, venue, input_group, "
+        "start, until, reason FROM gaps JOIN canonical ON old = asset WHERE true ON CONFLICT DO UPDATE SET until "
+        "= max(until, excluded.until)"
+    )
+    db.execute("DELETE FROM gaps WHERE asset IN (SELECT old FROM canonical)")
+    db.execute(
+        "INSERT INTO history_owed (venue, topic, asset, since) SELECT venue, topic, name, since FROM history_owed "
+        "JOIN canonical ON old = asset WHERE true ON CONFLICT DO UPDATE SET since = min(since, excluded.since)"
+    )
+    db.execute("DELETE FROM history_owed WHERE asset IN (SELECT old FROM canonical)")
+    db.execute(
+        "INSERT INTO archive_differences (asset, venue, input, at, compared, differing, largest) SELECT name, "
+        "venue, input, at, compared, differing, largest FROM archive_differences JOIN canonical ON old = asset "
+        "WHERE true ON CONFLICT DO UPDATE SET compared = excluded.compared, differing = excluded.differing, "
+        "largest = excluded.largest WHERE excluded.compared > compared"
+    )
+    db.execute("DELETE FROM archive_differences WHERE asset IN (SELECT old FROM canonical)")
+    db.execute(
+        "UPDATE episodes SET ended = fired WHERE ended IS NULL AND id IN (SELECT was.episode FROM watch_states "
+        "was JOIN canonical ON old = was.asset JOIN watch_states kept ON kept.watch = was.watch AND kept.asset = "
+        "name WHERE kept.episode IS NOT NULL)"
+    )
+    db.execute(
+        "INSERT INTO watch_states (watch, asset, state, episode) SELECT watch, name, state, episode FROM "
+        "watch_states JOIN canonical ON old = asset WHERE true ON CONFLICT DO UPDATE SET state = excluded.state, "
+        "episode = excluded.episode WHERE watch_states.episode IS NULL AND excluded.episode IS NOT NULL"
+    )
+    db.execute("DELETE FROM watch_states WHERE asset IN (SELECT old FROM canonical)")
+    db.execute(
+        "INSERT OR IGNORE INTO subscriptions (destination, watch, asset) SELECT destination, watch, name FROM "
+        "subscriptions JOIN canonical ON old = asset"
+    )
+    db.execute("DELETE FROM subscriptions WHERE asset IN (SELECT old FROM canonical)")
+    db.execute(
+        "UPDATE episodes SET asset = (SELECT name FROM canonical WHERE old = asset) WHERE asset IN (SELECT old "
+        "FROM canonical)"
+    )
+    db.execute(
+        "UPDATE notices SET asset = (SELECT name FROM canonical WHERE old = asset) WHERE asset IN (SELECT old "
+        "FROM canonical)"
+    )
+    db.execute("ALTER TABLE positions ADD COLUMN quote_currency TEXT")
+    db.execute("ALTER TABLE positions ADD COLUMN multiplier INTEGER NOT NULL DEFAULT 1")
+    db.execute(
+        "UPDATE positions SET multiplier = (SELECT multiplier FROM canonical WHERE old = asset), asset = (SELECT "
+        "name FROM canonical WHERE old = asset) WHERE asset IN (SELECT old FROM canonical)"
+    )
+    db.execute("DROP TABLE canonical")
+
+
 def m013_events(db: Any) -> None:
     """Alarms are rules now, values have their whole names, and destinations have switches.
 

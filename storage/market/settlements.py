@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from signals.liquidation import watching
 from signals.liquidation.funding import PastRate
-from signals.liquidation.watching import RateRow, stored_as
+from signals.liquidation.watching import RateRow
 from signals.units import HOUR_MS, MINUTE_MS, to_ms
 from storage.engine.sql import queries
 
@@ -96,30 +96,27 @@ def hourly(store: Store, asset: str, venue: str, *, start: datetime, end: dateti
 
 
 def settled(
-    store: Store, asset: str, venue: str, *, start: datetime, end: datetime, otherwise: float
+    store: Store, asset: str, venue: str, *, start: datetime, end: datetime, otherwise: float, multiplier: int = 1
 ) -> list[Settlement] | None:
     """Return the settlements of a venue in [start, end]; None where it has no rates stored at all.
 
-    otherwise: the mark price to take where none is stored near a settlement.
+    otherwise: the mark price to take where none is stored near a settlement. multiplier: prices are of so many coins.
     """
-    name, times = stored_as(asset)
-    if not _known(store, name, venue):
-        name, times = asset, 1.0
-        if not _known(store, name, venue):
-            return None
+    if not _known(store, asset, venue):
+        return None
     first, last = to_ms(start) - _NEAR_MS, to_ms(end)
     rows = [
-        RateRow(at, rate, hours, None if mark is None else mark * times)
+        RateRow(at, rate, hours, None if mark is None else mark * multiplier)
         for at, rate, hours, mark in store.read_plain(
-            SQL.rates_near_hours, asset=name, venue=venue, start=first, end=last, hour=HOUR_MS, near=_NEAR_MS
+            SQL.rates_near_hours, asset=asset, venue=venue, start=first, end=last, hour=HOUR_MS, near=_NEAR_MS
         )
     ]
     rows += [
         RateRow(row.at, row.rate, row.hours, None, settled=True)
-        for row in within(store, name, venue, start=first, end=last + 1)
+        for row in within(store, asset, venue, start=first, end=last + 1)
     ]
-    closes = store.read_plain(SQL.closes_of_hours, asset=name, venue=venue, start=first - HOUR_MS, end=last)
-    return watching.settlements(rows, {closed: close * times for closed, close in closes}, otherwise=otherwise)
+    closes = store.read_plain(SQL.closes_of_hours, asset=asset, venue=venue, start=first - HOUR_MS, end=last)
+    return watching.settlements(rows, {closed: close * multiplier for closed, close in closes}, otherwise=otherwise)
 
 
 def _known(store: Store, asset: str, venue: str) -> bool:

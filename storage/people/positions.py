@@ -323,9 +323,9 @@ def _insert(
 def _said(holding: Holding) -> dict[str, Any]:
     """Return what its owner typed, by column."""
     return {
-        "asset": holding.asset, "venue": holding.venue, "contract": holding.contract, "side": holding.side,
-        "entry": holding.entry, "leverage": holding.leverage, "size_coins": holding.size_coins,
-        "size_usd": holding.size_usd,
+        "asset": holding.asset, "quote_currency": holding.quote, "multiplier": holding.multiplier,
+        "venue": holding.venue, "contract": holding.contract, "side": holding.side, "entry": holding.entry,
+        "leverage": holding.leverage, "size_coins": holding.size_coins, "size_usd": holding.size_usd,
     }  # fmt: skip
 
 
@@ -357,6 +357,8 @@ def _watched(row: Row) -> WatchedPosition:
             size_coins=row["size_coins"],
             size_usd=row["size_usd"],
             added=row["added"],
+            quote=row["quote_currency"],
+            multiplier=row["multiplier"],
         ),
         name=row["name"],
         lines=tuple(json.loads(row["lines"])),

@@ -103,6 +103,7 @@ ORDER BY f.id;
 SELECT number FROM positions
 WHERE platform = :platform AND owner = :owner AND followed IS NULL AND asset = :asset AND venue = :venue
     AND contract = :contract AND side = :side AND entry = :entry AND leverage = :leverage
+    AND multiplier = :multiplier AND quote_currency IS NOT DISTINCT FROM :quote_currency
     AND size_coins IS NOT DISTINCT FROM :size_coins AND size_usd IS NOT DISTINCT FROM :size_usd;
 
 -- name: count_typed
@@ -118,11 +119,11 @@ SELECT max(number) AS number FROM (
 
 -- name: add_position
 INSERT INTO positions (
-    destination, platform, owner, number, followed, asset, venue, contract, side, entry, leverage, size_coins, size_usd,
-    name, lines, begun, state, table_of
+    destination, platform, owner, number, followed, asset, quote_currency, multiplier, venue, contract, side, entry,
+    leverage, size_coins, size_usd, name, lines, begun, state, table_of
 ) VALUES (
-    :destination, :platform, :owner, :number, :followed, :asset, :venue, :contract, :side, :entry, :leverage,
-    :size_coins, :size_usd, :name, :lines, :begun, :state, :table_of
+    :destination, :platform, :owner, :number, :followed, :asset, :quote_currency, :multiplier, :venue, :contract,
+    :side, :entry, :leverage, :size_coins, :size_usd, :name, :lines, :begun, :state, :table_of
 );
 
 -- name: position_as_read

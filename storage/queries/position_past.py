@@ -121,9 +121,11 @@ class PastReader:
             self._bars = now, {}
         holding = position.holding
         venues = tuple(dict.fromkeys((holding.listed, position.mark_venue)))
-        key = (holding.asset, venues, since)
+        key = (holding.unit, venues, since)
         if key not in self._bars[1]:
-            self._bars[1][key] = ranges.bars(self._store, holding.asset, venues, start=since, end=now)
+            self._bars[1][key] = ranges.bars(
+                self._store, holding.asset, venues, start=since, end=now, multiplier=holding.multiplier
+            )
         return self._bars[1][key]
 
     def _new_marks(self, watched: WatchedPosition, position: PositionNow, since: datetime) -> list[PriceRange]:
@@ -132,8 +134,14 @@ class PastReader:
             return []
         known = (since, watched.state.at, self._judged.get(watched.id))
         after = max(at for at in known if at is not None)
+        holding = watched.holding
         return ranges.marks(
-            self._store, watched.holding.asset, position.mark_venue, after=after, before=position.mark_at
+            self._store,
+            holding.asset,
+            position.mark_venue,
+            after=after,
+            before=position.mark_at,
+            multiplier=holding.multiplier,
         )
 
     def _shows_more(self, position: PositionNow, bar: PriceRange) -> bool:
@@ -149,4 +157,6 @@ class PastReader:
         return by_bar > by_mark
 
     def _marks_within(self, position: PositionNow, span: PriceRange) -> MarkRange | None:
-        return ranges.marks_within(self._store, position.holding.asset, position.mark_venue, span)
+        return ranges.marks_within(
+            self._store, position.holding.asset, position.mark_venue, span, multiplier=position.holding.multiplier
+        )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from signals.liquidation import LiquidationError
 from signals.liquidation.events import PositionNow
 from signals.liquidation.moves import distance_to
-from signals.liquidation.watching import Valuation, stored_as, valuation
+from signals.liquidation.watching import Valuation, valuation
 from signals.units import HOUR, floor
 from storage.market import ranges, settlements, tiers
 
@@ -41,7 +41,7 @@ def stale_marks(store: Store, every: Sequence[WatchedPosition], now: datetime) -
     for asset, venue in dict.fromkeys((holding.asset, holding.listed) for holding in typed):
         newest = ranges.mark(store, asset, venue)
         if newest is None or now - newest.at > FRESH:
-            assets[stored_as(asset)[0]] = None
+            assets[asset] = None
     return list(assets)
 
 
@@ -61,7 +61,7 @@ class PositionReader:
         """Read where a position stands that was typed: its price is computed."""
         holding = watched.holding
         newest = self._mark(holding.asset, holding.listed, now)
-        mark = newest.value if newest else math.nan
+        mark = newest.value * holding.multiplier if newest else math.nan
         found: Valuation | None = None
         try:
             found = valuation(holding, mark=mark, settlements=self._settled(watched, now), now=now, renewed=renewed)
@@ -167,7 +167,13 @@ class PositionReader:
             ("funding", watched.id),
             now,
             lambda: settlements.settled(
-                self._store, holding.asset, holding.listed, start=holding.begun, end=now, otherwise=holding.entry
+                self._store,
+                holding.asset,
+                holding.listed,
+                start=holding.begun,
+                end=now,
+                otherwise=holding.entry,
+                multiplier=holding.multiplier,
             ),
         )
 

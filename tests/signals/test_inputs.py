@@ -107,3 +107,19 @@ def test_groups_are_alternatives_and_a_tuple_holds_together() -> None:
     either = level("notice", enter=[(above(1.0),), (above(2.0, "pct"),)], leave=below(0.0), hold=hours(1))
     assert either.enter == ((above(1.0),), (above(2.0, "pct"),))
     assert either.hold_leave == either.hold
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "of_one"),
+    [
+        pytest.param("mark_price", 0.0087, 0.0087 / 1000, id="a price is that of the whole pack"),
+        pytest.param("close", 0.0087, 0.0087 / 1000, id="of a bar too"),
+        pytest.param("open_interest_coin", 7.0, 7000.0, id="packs are coins"),
+        pytest.param("open_interest_usd", 7.0, 7.0, id="dollars are dollars"),
+        pytest.param("volume_usd", 7.0, 7.0, id="of a bar too"),
+        pytest.param("funding_rate", -0.0001, -0.0001, id="a rate is a rate"),
+    ],
+)
+def test_what_a_pack_of_coins_means_for_one_coin(name: str, value: float, of_one: float) -> None:
+    assert INPUTS[name].of_one_coin(value, 1000) == of_one
+    assert INPUTS[name].of_one_coin(value, 1) == value

@@ -5,13 +5,15 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
+from bot.archive.importing import symbols
 from bot.archive.importing.bars import check_bars
 from bot.archive.importing.model import BadRow, Content, Draft, Imported, Reader, Row, require, shown
-from bot.archive.importing.symbols import asset_of, given_asset
 from bot.archive.importing.values import epoch, number, possible
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from signals.assets import Instrument
 
 VENUE: Final = "binance"
 _HOUR: Final = 3_600_000
@@ -33,43 +35,49 @@ def recognises(content: Content) -> bool:
 def read(content: Content, asset: str | None, now: datetime) -> Imported:
     """Read settlements with the interval that ended at each, which the answer does not name."""
     rows: list[Any] = content.document if isinstance(content.document, list) else []
-    given = given_asset(asset)
+    named = symbols.given(asset)
     draft = Draft(content.name, entries=True)
-    symbols: dict[str, str] = {}  # asset -> the one symbol of this file that speaks for it
-    rates: dict[str, dict[int, tuple[float, int]]] = {}
+    contracts: dict[tuple[str, str], str] = {}  # venue, asset -> the one symbol of this file that speaks for it
+    rates: dict[tuple[str, str], dict[int, tuple[float, int]]] = {}
     for place, entry in enumerate(rows, 1):
         draft.rows += 1
         try:
-            at, symbol, name, rate = _settlement(entry, given, now)
-            first = symbols.setdefault(name, symbol)
-            require(first == symbol, f"{symbol} beside {first}: two contracts of {name}, import them apart")
-            same = rates.setdefault(name, {}).setdefault(at, (rate, place))[0] == rate
+            at, symbol, key, rate = _settlement(entry, named, now)
+            first = contracts.setdefault(key, symbol)
+            require(first == symbol, f"{symbol} beside {first}: two contracts of {key[1]}, import them apart")
+            same = rates.setdefault(key, {}).setdefault(at, (rate, place))[0] == rate
             require(same, "an earlier entry gives another rate for the same time")
         except BadRow as bad:
             draft.refuse(place, str(bad))
-    for name, known in rates.items():
+    for (venue, name), known in rates.items():
         times = sorted(known)
         for at, hours in zip(times, intervals(times), strict=True):
             rate, place = known[at]
-            draft.kept.append(Row(at, VENUE, name, "funding_rate", rate))
+            draft.kept.append(Row(at, venue, name, "funding_rate", rate))
             draft.places.append(place)
             if hours is not None:
-                draft.kept.append(Row(at, VENUE, name, "funding_interval_hours", float(hours)))
+                draft.kept.append(Row(at, venue, name, "funding_interval_hours", float(hours)))
                 draft.places.append(place)
-    notes = [f"{name} has one settlement only, so its interval is unknown" for name in rates if len(rates[name]) == 1]
+    notes = [
+        f"{name} has one settlement only, so its interval is unknown"
+        for (_, name), known in rates.items()
+        if len(known) == 1
+    ]
     return draft.done(READER.format, check_bars(draft, now), notes)
 
 
-def _settlement(entry: object, given: str | None, now: datetime) -> tuple[int, str, str, float]:
+def _settlement(entry: object, named: Instrument | None, now: datetime) -> tuple[int, str, tuple[str, str], float]:
+    """Return time, symbol, (venue, asset) and rate of one entry."""
     if not isinstance(entry, dict) or not {"fundingTime", "fundingRate"} <= entry.keys():
         raise BadRow(f"has no fundingTime and fundingRate: {shown(entry)}")
-    symbol = str(entry.get("symbol", given or ""))
-    name = given or asset_of(symbol)
-    if name is None:
+    symbol = str(entry.get("symbol", named or ""))
+    contract = symbols.read(symbol)
+    if contract.quote is None and named is None:
         raise BadRow(f"symbol is not a dollar contract: {shown(symbol)}")
     at = epoch(entry["fundingTime"], now)
     rate = number(entry["fundingRate"], "fundingRate")
-    return at, symbol, name, possible("funding_rate", rate, entry["fundingRate"])
+    key = symbols.venue_of(contract, VENUE), (named or contract).asset
+    return at, symbol, key, possible("funding_rate", rate, entry["fundingRate"])
 
 
 def intervals(times: list[int]) -> list[int | None]:

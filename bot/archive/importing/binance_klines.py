@@ -1,5 +1,7 @@
 """Raw Binance klines: a JSON list of rows of 12 fields, of spot or of the perpetual (the content is the same).
 
+Of the coin-margined perpetual ("_PERP" in the file name) [5] and [9] are contracts and [7] and [10] coins.
+
 [0] open time ms, [1..4] open high low close, [5] volume in coins, [6] close time ms, [7] volume in quote, [8] trades,
 [9] taker buys in coins, [10] taker buys in quote, [11] unused.
 """
@@ -21,16 +23,23 @@ from bot.archive.importing.model import (
     require,
     shown,
 )
-from bot.archive.importing.symbols import asset_in_name, given_asset
+from bot.archive.importing.symbols import given, in_name, venue_of
 from bot.archive.importing.values import epoch, number, possible
+from signals.inputs import INPUTS
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from signals.assets import Instrument
 
 VENUE: Final = "binance"
 _FIELDS: Final = 12
 _PRICES: Final = (("open", 1), ("high", 2), ("low", 3), ("close", 4))
 _FLOWS: Final = (("volume_usd", 7), ("taker_buy_usd", 10))
+# COIN-M counts contracts where USD-M counts coins, and coins where USD-M counts dollars
+_CONTRACTS: Final = (("volume_usd", 5), ("taker_buy_usd", 9))
+_LARGE: Final = 100.0  # dollars a contract, of BTC; of every other coin
+_SMALL: Final = 10.0
 
 
 def recognises(content: Content) -> bool:
@@ -41,13 +50,16 @@ def recognises(content: Content) -> bool:
 
 def read(content: Content, asset: str | None, now: datetime) -> Imported:
     """Read closed bars whole: an entry with one bad field is refused with all six values."""
-    given = given_asset(asset)
-    name = given or asset_in_name(content.name)
-    if name is None:
+    named = given(asset)
+    contract = named if named and named.quote else in_name(content.name)
+    if named and (contract is None or contract.asset != named.asset):
+        contract = named
+    if contract is None:
         raise ImportRefused(
             f"{content.name} holds Binance klines, which do not name their asset; "
             "say which with --asset BTC, or put the symbol into the file name (btcusdt-1d.json)"
         )
+    name, venue = contract.asset, venue_of(contract, VENUE)
     rows: list[Any] = content.document if isinstance(content.document, list) else []
     draft = Draft(content.name, entries=True)
     seen: dict[int, list[float]] = {}
@@ -55,7 +67,7 @@ def read(content: Content, asset: str | None, now: datetime) -> Imported:
     for place, entry in enumerate(rows, 1):
         draft.rows += 1
         try:
-            at, length, values = _bar(entry, now)
+            at, length, values = _bar(entry, now, contract)
             step = step or length
             require(length == step, f"is a bar of {step_name(length)} in a file of {step_name(step)}")
             same = seen.setdefault(at, values) == values
@@ -64,18 +76,18 @@ def read(content: Content, asset: str | None, now: datetime) -> Imported:
             draft.refuse(place, str(bad))
             continue
         for (field, _), value in zip(_PRICES + _FLOWS, values, strict=True):
-            draft.kept.append(Row(at, VENUE, name, field, value))
+            draft.kept.append(Row(at, venue, name, field, value))
             draft.places.append(place)
     notes = (
-        f"asset {name} {'as given' if given else 'taken from the file name'}",
-        f"the content does not tell spot from perpetual; kept as {VENUE} {name}",
+        f"asset {name} {'as given' if named else 'taken from the file name'}",
+        f"the content does not tell spot from perpetual; kept as {venue} {name}",
         "the newest bar may have been running when the file was saved; a later file corrects it",
     )
     return draft.done(READER.format, check_bars(draft, now), notes)
 
 
-def _bar(entry: object, now: datetime) -> tuple[int, int, list[float]]:
-    """Return open time, length in milliseconds and the six values of one entry."""
+def _bar(entry: object, now: datetime, contract: Instrument) -> tuple[int, int, list[float]]:
+    """Return open time, length in milliseconds and the six values of one entry, in dollars and for one coin."""
     if not isinstance(entry, list) or len(entry) != _FIELDS:
         raise BadRow(f"is not a row of {_FIELDS} fields: {shown(entry)}")
     at = epoch(entry[0], now)
@@ -86,7 +98,16 @@ def _bar(entry: object, now: datetime) -> tuple[int, int, list[float]]:
         raise BadRow(f"is a bar of {said}; ask for one of {lengths}")
     if at + length > milliseconds(now):
         raise BadRow(f"the {step_name(length)} bar is not closed yet; import it when it is")
-    values = [possible(name, number(entry[column], name), entry[column]) for name, column in _PRICES + _FLOWS]
+    inverse = contract.margin == "inverse"
+    dollars = (_LARGE if contract.asset == "BTC" else _SMALL) if inverse else 1.0
+    values = [
+        INPUTS[name].of_one_coin(possible(name, number(entry[column], name), entry[column]), contract.multiplier)
+        for name, column in _PRICES
+    ]
+    values += [
+        dollars * possible(name, number(entry[column], name), entry[column])
+        for name, column in (_CONTRACTS if inverse else _FLOWS)
+    ]
     if values[5] > values[4]:
         raise BadRow(f"taker_buy_usd is above the volume_usd of its bar: {shown(entry[10])}")
     return at, length, values

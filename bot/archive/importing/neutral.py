@@ -9,14 +9,20 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from bot.archive.importing import symbols
 from bot.archive.importing.bars import check_bars
 from bot.archive.importing.model import BadRow, Content, Draft, Imported, ImportRefused, Reader, Row, check_time, shown
 from bot.archive.importing.model import milliseconds as to_ms
 from bot.archive.importing.values import number, possible
+from signals.assets import UnreadableSymbol, coin
 from signals.inputs import INPUTS
+from signals.venues import VENUES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from signals.assets import Instrument
+    from signals.inputs import Input
 
 T = TypeVar("T")
 
@@ -53,10 +59,25 @@ def split(line: str) -> list[str]:
         raise BadRow('a quote (") is not closed or stands in the middle of a field') from None
 
 
-def _name(text: str, what: str) -> str:
+def _venue(text: str) -> str:
     if not _NAME.fullmatch(text):
-        raise BadRow(f"{what} is empty" if not text else f"{what} is not a name: {shown(text)}")
-    return text
+        raise BadRow("venue is empty" if not text else f"venue is not a name: {shown(text)}")
+    return text.lower()
+
+
+def _asset(text: str) -> Instrument:
+    if not text:
+        raise BadRow("asset is empty")
+    try:
+        return symbols.read(text)
+    except BadRow as bad:
+        raise BadRow(f"asset {bad}") from None
+
+
+def _check_margin(contract: Instrument, venue: str) -> None:
+    """Refuse figures of a coin-margined contract under a venue whose other contracts are meant."""
+    if contract.margin == "inverse" and venue in VENUES and VENUES[venue].margins[:1] != ("inverse",):
+        raise BadRow(f"asset {contract} is coin-margined; what is kept under {venue} is its contract in dollars")
 
 
 @lru_cache(maxsize=256)
@@ -65,10 +86,10 @@ def _unknown(text: str) -> str:
     return f"unknown input {shown(text)}; " + (f"did you mean {near[0]}?" if near else f"known are {', '.join(INPUTS)}")
 
 
-def _input(text: str) -> str:
+def _input(text: str) -> Input:
     if text not in INPUTS:
         raise BadRow(_unknown(text))
-    return INPUTS[text].name
+    return INPUTS[text]
 
 
 class _Remembered(dict[str, T]):
@@ -110,8 +131,8 @@ def read(content: Content, asset: str | None, now: datetime) -> Imported:
     header = _header(content, lines)
     draft = Draft(content.name)
     times = _Remembered(lambda text: check_time(parse_time(text), now, text))
-    venues = _Remembered(lambda text: _name(text, "venue").lower())
-    assets = _Remembered(lambda text: _name(text, "asset").upper())
+    venues = _Remembered(_venue)
+    assets = _Remembered(_asset)
     inputs = _Remembered(_input)
     seen: dict[tuple[int, str, str, str], float] = {}
     said: dict[tuple[str, str], int] = {}
@@ -119,13 +140,17 @@ def read(content: Content, asset: str | None, now: datetime) -> Imported:
         # A header further down is where two files were put together.
         if not _is_data(line) or line.removeprefix("\ufeff") == lines[header]:
             if (told := _BARS.fullmatch(line.rstrip())) and int(told[3]):
-                said[told[1].lower(), told[2].upper()] = int(told[3]) * 1000
+                said[told[1].lower(), _plain(told[2])] = int(told[3]) * 1000
             continue
         draft.rows += 1
         try:
             at, venue, asset_, name, value = _fields(line)
-            key = (times[at], venues[venue], assets[asset_], inputs[name])
-            row = Row(*key, possible(key[3], number(value.strip()), value))
+            kept_as, contract, input_ = venues[venue], assets[asset_], inputs[name]
+            if contract.settle:
+                _check_margin(contract, kept_as)
+            key = (times[at], kept_as, contract.asset, input_.name)
+            read = possible(input_.name, number(value.strip()), value)
+            row = Row(*key, input_.of_one_coin(read, contract.multiplier))
             _check_repeat(seen.setdefault(key, row.value), row.value)
         except BadRow as bad:
             draft.refuse(place, str(bad))
@@ -134,6 +159,14 @@ def read(content: Content, asset: str | None, now: datetime) -> Imported:
             draft.places.append(place)
     notes = ("the file names its assets itself; the asset given was not used",) if asset else ()
     return draft.done(READER.format, check_bars(draft, now, said), notes)
+
+
+def _plain(name: str) -> str:
+    """Return the asset that a comment names; a name that cannot be read belongs to no line either."""
+    try:
+        return coin(name)[0]
+    except UnreadableSymbol:
+        return name
 
 
 def _fields(line: str) -> list[str]:

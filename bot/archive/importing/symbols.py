@@ -1,33 +1,63 @@
-"""What a Binance symbol or a file name says about the asset."""
+"""What a symbol or a file name says about the contract, and under which venue of ours its figures are kept."""
 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Final
 
-from bot.archive.importing.model import ImportRefused
+from bot.archive.importing.model import BadRow, ImportRefused
+from signals.assets import DOLLARS, Instrument, UnreadableSymbol, instrument
 
-_SYMBOL: Final = re.compile(r"([A-Z0-9]{1,20}?)(?:USDT|USDC|FDUSD|BUSD|USD1|USD)(?:_PERP)?")
-_ASSET: Final = re.compile(r"[A-Z0-9]{1,20}", re.ASCII)
-
-
-def asset_of(symbol: str) -> str | None:
-    """Return BTC for BTCUSDT, BTCUSDC or BTCUSD_PERP; None where the symbol is quoted in no kind of dollar."""
-    found = _SYMBOL.fullmatch(symbol.upper())
-    return found.group(1) if found else None
+_COIN_MARGINED: Final = "binance_coinm"
 
 
-def given_asset(asset: str | None) -> str | None:
-    """Return the asset a person named: btc, BTC or BTCUSDT."""
+def read(symbol: str) -> Instrument:
+    """Read a symbol of a perpetual in dollars, of whichever kind. BadRow, with the reason, for any other."""
+    try:
+        found = instrument(symbol)
+    except UnreadableSymbol as why:
+        raise BadRow(str(why).rstrip(".")) from None
+    if found.kind in ("future", "option"):
+        raise BadRow(f"{symbol[:40]} is a dated contract; only perpetuals are kept")
+    if found.quote is not None and found.quote not in DOLLARS:
+        raise BadRow(f"{symbol[:40]} is quoted in {found.quote}; only what is quoted in dollars is kept")
+    if found.margin == "quanto":
+        raise BadRow(f"{symbol[:40]} is paid in {found.settle}; its figures are in an unknown unit")
+    return found
+
+
+def given(asset: str | None) -> Instrument | None:
+    """Return what a person named: btc, BTC or BTCUSDT. ImportRefused where it can be no asset."""
     if asset is None:
         return None
-    name = asset.strip().upper()
-    if not _ASSET.fullmatch(name):
-        raise ImportRefused(f"{asset!r} is not an asset; write it like BTC")
-    return asset_of(name) or name
+    try:
+        return read(asset)
+    except BadRow as why:
+        raise ImportRefused(f"--asset: {why}; write it like BTC") from None
 
 
-def asset_in_name(file: str) -> str | None:
-    """Return the asset of the first part of a file name that is a symbol: binance-spot-btcusdt-1d.json."""
-    parts = re.split(r"[^A-Za-z0-9]+", file)
-    return next((asset for part in parts if (asset := asset_of(part))), None)
+def in_name(file: str) -> Instrument | None:
+    """Return the first part of a file name that is a symbol: binance-spot-btcusdt-1d.json, BTCUSD_PERP-1h.json.
+
+    ImportRefused where that symbol is of nothing that is kept.
+    """
+    parts = re.split(r"[\W_]+", file)
+    for part, following in pairwise([*parts, ""]):
+        for symbol in (f"{part}_{following}", part):
+            try:
+                found = instrument(symbol)
+            except UnreadableSymbol:
+                continue
+            if found.quote is None or (symbol != part and found.kind is None):
+                continue  # a word, or btcusdt_1d
+            try:
+                return read(symbol)
+            except BadRow as why:
+                raise ImportRefused(f"{file}: {why}") from None
+    return None
+
+
+def venue_of(found: Instrument, linear: str) -> str:
+    """Return the venue that a contract of Binance is kept under: its coin-margined ones have their own."""
+    return _COIN_MARGINED if found.margin == "inverse" else linear

@@ -7,16 +7,14 @@ would be two assets whose prices never agree.
 from __future__ import annotations
 
 import difflib
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from signals.assets import UnreadableSymbol, coin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_PACKED: Final = re.compile(r"(?P<times>1000000|100000|10000|1000|1M|k)(?P<asset>[A-Z][A-Z0-9]*)")
-_RENAMED: Final = {"XBT": "BTC", "MATIC": "POL", "FTM": "S", "RNDR": "RENDER"}  # one coin, one name, whoever lists it
-_TIMES: Final = {"1M": 1_000_000, "k": 1_000}
 _QUOTES: Final = ("USDT", "USDC", "USD")  # the first that is listed speaks for the asset
 
 
@@ -45,19 +43,6 @@ class Contract:
         return contracts * self.size if self.inverse else contracts * self.size * price
 
 
-def unpack(base: str) -> tuple[str, int]:
-    """Split the base of a contract into the asset and how many of it are priced as one.
-
-    >>> unpack("1000PEPE"), unpack("kSHIB"), unpack("1MBABYDOGE"), unpack("1INCH")
-    (('PEPE', 1000), ('SHIB', 1000), ('BABYDOGE', 1000000), ('1INCH', 1))
-    """
-    packed = _PACKED.fullmatch(base)
-    if not packed:
-        return _RENAMED.get(base.upper(), base.upper()), 1
-    times = packed["times"]
-    return _RENAMED.get(packed["asset"], packed["asset"]), _TIMES[times] if times in _TIMES else int(times)
-
-
 def perpetuals(
     venue: str, markets: Iterable[Mapping[str, Any]], margins: tuple[str, ...] = ("linear",)
 ) -> dict[str, Contract]:
@@ -69,11 +54,13 @@ def perpetuals(
     best: dict[str, tuple[tuple[int, int, int], Contract]] = {}
     for market in markets:
         quote = market.get("quote")
-        margin = next((each for each in margins if market.get(each)), None)
+        margin = next((margin for margin in margins if market.get(margin)), None)
         if not (market.get("swap") and market.get("active")) or margin is None or quote not in _QUOTES:
             continue
-        name = str(market.get("baseName") or market["base"])  # ccxt writes kPEPE as KPEPE, which would be another coin
-        asset, multiplier = unpack(name)
+        try:
+            asset, multiplier = coin(str(market.get("baseName") or market["base"]))  # ccxt writes kPEPE as KPEPE
+        except UnreadableSymbol:
+            continue  # a market of a name that nobody could ask for: those of the others are as good as before
         size = market.get("contractSize")
         if not isinstance(size, int | float) or not size > 0:
             continue

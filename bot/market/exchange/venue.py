@@ -120,7 +120,7 @@ class CcxtVenue:
             if self._contracts_at is None or ask.now - self._contracts_at >= _OPINION:
                 with translated(self._quirks.title, self._clock):
                     await self._renew(ask.now)
-        return ask.asset.upper() in self._contracts
+        return ask.asset in self._contracts
 
     async def close(self) -> None:
         """Close the connections; safe to call twice."""
@@ -159,7 +159,7 @@ class CcxtVenue:
     async def _contract(self, ask: Ask) -> Contract:
         listed = await self._listed(ask.now)
         try:
-            return listed[ask.asset.upper()]
+            return listed[ask.asset]
         except KeyError:
             raise NotOffered(unknown(ask.asset, self._quirks.title, listed)) from None
 

@@ -15,6 +15,7 @@ import aiohttp
 
 from bot.market.exchange.recipe import Unreadable, number, rows_of, stamp
 from bot.market.exchange.strict import Answer, Refused, is_refusal, lowered, translated
+from signals.assets import coin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,10 @@ _NOTHING: Final = 1.0  # USDC
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """One open position as the venue states it: coins, prices in USDC. liquidation None: there is none."""
+    """One open position as the venue states it: coins, prices in USDC. liquidation None: there is none.
+
+    multiplier: how many coins are priced and counted as one, 1000 for kPEPE.
+    """
 
     asset: str
     side: str
@@ -37,6 +41,7 @@ class Position:
     mark: float
     leverage: float
     liquidation: float | None
+    multiplier: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +102,22 @@ def _account(answer: Any) -> Account:
     rows = rows_of(answer["assetPositions"], least=0)
     if len(rows) > _MOST:
         raise Unreadable(f"{len(rows)} positions are more than there are contracts")
-    found = tuple(each for row in rows if (each := _position(row["position"])))
+    found = tuple(position for row in rows if (position := _position(row["position"])))
     if not found and abs(_known(answer["marginSummary"]["totalNtlPos"])) > _NOTHING:
         raise Unreadable("it names no positions and still their value")
-    if len({each.asset for each in found}) < len(found):
+    if len({position.asset for position in found}) < len(found):
         raise Unreadable("two positions in one contract")
     return Account(datetime.fromtimestamp(stamp(answer["time"]) / 1000, UTC), found)
 
 
 def _position(row: Any) -> Position | None:
     """Read one position; None where its size is zero: closed this moment."""
-    asset, size = row["coin"], _known(row["szi"])
-    if not (isinstance(asset, str) and asset.isascii() and asset.replace(":", "").isalnum() and len(asset) <= 30):
+    name, size = row["coin"], _known(row["szi"])
+    if not (isinstance(name, str) and name.isascii() and name.replace(":", "").isalnum() and len(name) <= 30):
         raise Unreadable("a contract without a name")
     if size == 0.0:
         return None
+    asset, multiplier = (name, 1) if ":" in name else coin(name)  # a dex of its own has names of its own
     value, at = _above_zero(row["positionValue"]), row["liquidationPx"]
     liquidation = None if at is None else _known(at)
     return Position(
@@ -122,6 +128,7 @@ def _position(row: Any) -> Position | None:
         mark=value / abs(size),
         leverage=_above_zero(row["leverage"]["value"]),
         liquidation=liquidation if liquidation is not None and liquidation > 0.0 else None,
+        multiplier=multiplier,
     )
 
 

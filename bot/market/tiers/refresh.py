@@ -16,8 +16,10 @@ from bot.market.source import SourceError
 from bot.market.tiers.rows import TiersRefused, packed, plain
 from bot.market.tiers.tables import TITLES, VENUES, fetch
 from handlers.words import wording
+from signals.assets import coin
+from signals.assets import packed as packed_name
 from signals.liquidation import NoTierTable, TierTable, tiers
-from signals.liquidation.tables import day_of, parse_table
+from signals.liquidation.tables import day_of, listed, parse_table
 from storage.market import tiers as tier_files
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from signals.liquidation import RenewedTables
     from storage.engine.database import Store
 
-MAIN_ASSETS = ("BTC", "ETH", "SOL", "XRP", "DOGE", "BNB", "ADA", "AVAX", "LINK", "LTC", "SUI", "1000PEPE")
+MAIN_ASSETS = ("BTC", "ETH", "SOL", "XRP", "DOGE", "BNB", "ADA", "AVAX", "LINK", "LTC", "SUI", "PEPE")
 SHOWN = 12  # changes that are told one by one; the files hold them all
 
 Key = tuple[str, str]  # asset, quote
@@ -170,7 +172,17 @@ def _bare(line: str) -> str:
 
 def _old(each: Fetched, renewed: RenewedTables | None) -> TierTable | None:
     try:
-        return tiers(each.venue, each.contract, each.asset, each.quote, None, renewed)
+        named = listed(each.asset, each.quote, each.contract)
+        return tiers(
+            each.venue,
+            each.contract,
+            named.asset,
+            each.quote,
+            None,
+            renewed,
+            multiplier=named.multiplier,
+            expiry=named.expiry,
+        )
     except NoTierTable:
         return None
 
@@ -208,7 +220,10 @@ def difference(old: TierTable | None, new: TierTable) -> Change:
 
 
 def _symbol(each: Fetched | TierTable) -> str:
-    return f"{each.asset}{'' if each.contract == 'linear' else ' coin-margined'}"
+    name = each.asset
+    if isinstance(each, TierTable):
+        name = packed_name(each.asset, each.multiplier) + (f"-{each.expiry:%y%m%d}" if each.expiry else "")
+    return f"{name}{'' if each.contract == 'linear' else ' coin-margined'}"
 
 
 def _many(table: TierTable) -> str:
@@ -225,9 +240,9 @@ def bound(table: TierTable, size: float) -> str:
         return "an unknown size" if table.partial else "any size"
     if table.unit == "contracts":
         return f"{wording.number(size)} contracts"
-    return (
-        wording.usd(size) if table.unit == "quote" and table.contract == "linear" else wording.coins(size, table.asset)
-    )
+    if table.unit == "quote" and table.contract == "linear":
+        return wording.usd(size)
+    return wording.coins(size, packed_name(table.asset, table.multiplier))
 
 
 def told(renewals: Iterable[Renewal]) -> list[str]:
@@ -259,7 +274,7 @@ def told(renewals: Iterable[Renewal]) -> list[str]:
 
 def _weight(change: Change) -> tuple[bool, int, str]:
     """Put changes before new tables and the main assets before the rest."""
-    asset = change.symbol.split()[0]
+    asset, _ = coin(change.symbol.split()[0].partition("-")[0])
     place = MAIN_ASSETS.index(asset) if asset in MAIN_ASSETS else len(MAIN_ASSETS)
     return change.kind != "changed", place, change.symbol
 
@@ -280,7 +295,7 @@ def shown(table: TierTable, today: dt.date) -> list[str]:
     """Lay a tier table out for a terminal."""
     age = (today - table.checked).days
     seen = f", unchanged on {wording.day(table.checked)}" if table.checked > table.as_of else ""
-    name = f"{table.venue} {table.asset}/{table.quote} {table.contract}"
+    name = f"{table.venue} {_symbol(table).split()[0]}/{table.quote} {table.contract}"
     lines = [
         f"{name}: table of {wording.day(table.as_of)}{seen}, {wording.count(max(age, 0), 'day')} old",
         f"Source: {table.source}",

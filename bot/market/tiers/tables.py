@@ -8,6 +8,7 @@ cross margin unless told otherwise, and Bybit's deduction stands in the raw row 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -18,15 +19,15 @@ from bot.market.exchange.recipe import Unreadable
 from bot.market.exchange.strict import make_strict, translated
 from bot.market.source import NotOffered, SourceError
 from bot.market.tiers.rows import Fetched, TiersRefused, decimal, row
+from signals.assets import UnreadableSymbol, coin, instrument, packed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
     from pydantic import SecretStr
 
 BRACKETS: Final = "https://www.binance.com/bapi/futures/v1/friendly/{kind}/common/brackets"
-_QUOTES: Final = ("USDT", "USDC", "USD1", "U", "BTC")  # of Binance USD-M, the longer ones first where two would fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +190,16 @@ async def _unified(of: Unified, assets: Sequence[str], reach: Reach) -> Answer:
 def _listed(markets: Any, asset: str, contract: str) -> Any:
     """Return the perpetual of an asset, the plain coin before the packed one (1000PEPE); None where there is none."""
     quote = "USDT" if contract == "linear" else "USD"
-    for base in (asset, f"1000{asset}", asset.removeprefix("1000")):
-        for market in markets:
-            perpetual = market.get("swap") and market.get(contract) and market.get("active") is not False
-            if perpetual and market.get("base") == base and market.get("quote") == quote:
-                return market
-    return None
+    found: dict[int, Any] = {}
+    for market in markets:
+        perpetual = market.get("swap") and market.get(contract) and market.get("active") is not False
+        if not perpetual or market.get("quote") != quote:
+            continue
+        with contextlib.suppress(UnreadableSymbol):
+            name, multiplier = coin(str(market["base"]))
+            if name == asset:
+                found.setdefault(multiplier, market)
+    return found[min(found)] if found else None
 
 
 def _of_market(of: Unified, contract: str, market: Any, rows: Any) -> Fetched:
@@ -204,7 +209,7 @@ def _of_market(of: Unified, contract: str, market: Any, rows: Any) -> Fetched:
     return Fetched(
         venue=of.venue,
         contract=contract,
-        asset=str(market["base"]).upper(),
+        asset=packed(*coin(str(market["base"]))),
         quote=str(market["quote"]),
         rows=tuple(
             row(
@@ -234,25 +239,24 @@ async def _hyperliquid(reach: Reach) -> Answer:
         await exchange.close()
     tables = {int(number): table for number, table in meta["marginTables"]}
     found, refused = [], []
-    for coin in meta["universe"]:
-        if coin.get("isDelisted"):
+    for listed in meta["universe"]:
+        if listed.get("isDelisted"):
             continue
         try:
-            found.append(_of_universe(coin, tables.get(int(coin.get("marginTableId", -1)))))
-        except TiersRefused as why:
-            refused.append((str(coin.get("name")), str(why)))
+            found.append(_of_universe(listed, tables.get(int(listed.get("marginTableId", -1)))))
+        except (TiersRefused, UnreadableSymbol) as why:
+            refused.append((str(listed.get("name")), str(why)))
     if not found:
         raise Unreadable("a list of perpetuals without a tier")
     return Answer(tuple(found), "Hyperliquid meta, margin tables", tuple(refused))
 
 
-def _of_universe(coin: Any, table: Any) -> Fetched:
+def _of_universe(listed: Any, table: Any) -> Fetched:
     """Make the tiers of one coin; one without a table of its own has one tier at its highest leverage."""
-    steps = table["marginTiers"] if table else [{"lowerBound": "0", "maxLeverage": coin["maxLeverage"]}]
+    steps = table["marginTiers"] if table else [{"lowerBound": "0", "maxLeverage": listed["maxLeverage"]}]
     ordered = sorted(steps, key=lambda step: decimal(step["lowerBound"], "a bound"))
     caps = [step["lowerBound"] for step in ordered[1:]] + [None]
-    name = str(coin["name"])
-    packed = name[0] == "k" and name[1:].isupper()
+    name = str(listed["name"])
     rows = []
     for step, cap in zip(ordered, caps, strict=True):
         leverage = decimal(step["maxLeverage"], "a leverage")
@@ -262,7 +266,7 @@ def _of_universe(coin: Any, table: Any) -> Fetched:
     return Fetched(
         venue="hyperliquid",
         contract="linear",
-        asset=f"1000{name[1:]}" if packed else name.upper(),
+        asset=packed(*coin(name)),
         quote="USDC",
         rows=tuple(rows),
     )
@@ -286,15 +290,26 @@ async def _binance(reach: Reach) -> Answer:
                 refused.append(("COIN-M", str(why)))
                 continue
             for symbol, rows in listed.items():
-                _keep(contract, symbol, rows, found, refused)
+                _keep(contract, symbol, rows, found, refused, listed)
     finally:
         await exchange.close()
     source = "Binance /fapi/v1/leverageBracket" if key else "Binance public brackets (unofficial, of its website)"
     return Answer(tuple(found), source, tuple(refused))
 
 
-def _keep(contract: str, symbol: str, rows: Any, found: list[Fetched], refused: list[tuple[str, str]]) -> None:
-    named = _named(symbol, contract)
+def _keep(
+    contract: str,
+    symbol: str,
+    rows: Any,
+    found: list[Fetched],
+    refused: list[tuple[str, str]],
+    listed: Collection[str],
+) -> None:
+    try:
+        named = _named(symbol, contract, listed)
+    except UnreadableSymbol as why:
+        refused.append((symbol, why.reason))
+        return
     if named is None:
         return
     try:
@@ -329,12 +344,15 @@ def _rows(listed: Any, inner: str, fields: tuple[str, ...]) -> dict[str, list[tu
     return found
 
 
-def _named(symbol: str, contract: str) -> tuple[str, str] | None:
-    """Split BTCUSDT, BTCUSDT_261225 and BTCUSD_PERP into asset and quote; None for what is not kept."""
-    pair, _, expiry = symbol.partition("_")
-    if contract == "inverse":
-        return (pair.removesuffix("USD"), "USD") if expiry == "PERP" and pair.endswith("USD") else None
-    quote = next((each for each in _QUOTES if pair.endswith(each) and len(pair) > len(each)), None)
-    if quote is None:
+def _named(symbol: str, contract: str, listed: Collection[str]) -> tuple[str, str] | None:
+    """Read BTCUSDT, BTCUSDT_261225 and BTCUSD_PERP as the asset of a line and its quote; None for what is not kept.
+
+    Not kept are dated contracts in coins, and old names that are still listed beside the new ones (FTM beside S).
+    """
+    read = instrument(symbol)
+    if read.quote is None or (contract == "inverse" and read.kind != "perpetual"):
         return None
-    return f"{pair.removesuffix(quote)}{'-' + expiry if expiry else ''}", quote
+    name = f"{read.unit}{read.quote}"
+    if not symbol.startswith(name) and name in listed:
+        return None
+    return f"{read.unit}-{read.expiry:%y%m%d}" if read.expiry else read.unit, read.quote

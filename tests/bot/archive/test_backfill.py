@@ -567,7 +567,7 @@ def _until(holds: Callable[[], bool]) -> None:
     ("arguments", "text", "code"),
     [
         pytest.param(["BTC", "--days", "0"], "--days counts days back", 2, id="no days"),
-        pytest.param(["BTC/USDT"], "is no asset", 2, id="a pair"),
+        pytest.param(["BTC/EUR"], "is not quoted in dollars, as all figures are: write BTC", 2, id="a pair"),
         pytest.param(["NOPE", "--days", "2"], "no USDT perpetual of NOPE", 1, id="an unknown asset"),
     ],
 )

@@ -131,9 +131,7 @@ def anything(draw: st.DrawFn) -> list[Points]:
     """Draw what a store may hold: a length of bars for each venue and asset, holes, single bars, odd milliseconds."""
     found = []
     for venue in draw(st.lists(st.sampled_from(["binance", "okx", "all"]), min_size=1, max_size=2, unique=True)):
-        for asset in draw(
-            st.lists(st.sampled_from(["BTC", "1000PEPE", "MARKET"]), min_size=1, max_size=2, unique=True)
-        ):
+        for asset in draw(st.lists(st.sampled_from(["BTC", "PEPE", "MARKET"]), min_size=1, max_size=2, unique=True)):
             if names := draw(
                 st.lists(st.sampled_from([n for n in BARS if n != "taker_buy_usd"]), max_size=3, unique=True)
             ):

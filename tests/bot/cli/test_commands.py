@@ -467,9 +467,15 @@ def test_init_writes_what_check_config_accepts(perpulse: Perpulse, tmp_path: Pat
     assert "cannot be written" in perpulse("init", "config.toml/inside").refusal
 
 
+def test_followed_assets_have_one_name_however_they_are_written(perpulse: Perpulse, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('assets = ["1000PEPE", "matic", "xbt", "BTCUSDT"]', encoding="utf-8")
+    assert "assets: PEPE, POL, BTC" in perpulse("check-config").out
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        pytest.param("assets = ['BTCUSDT_261225']", "it is a dated contract, and those are not", id="a dated contract"),
         pytest.param("asets = ['BTC']", "unknown key 'asets'. Did you mean 'assets'?", id="unknown key"),
         pytest.param("[market]\nvenu = 'binance'", "Did you mean 'venues'?", id="unknown key in a section"),
         pytest.param("zzz = 1", "Known: assets, database", id="nothing like it"),

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -229,7 +231,6 @@ async def test_cross_of_a_coin_margined_contract_counts_in_coin() -> None:
         pytest.param("/liq 95000 25x long 0.5btc collateral 0.1btc", "margined in dollars", id="coins in a linear one"),
         pytest.param("/liq 95000 1x long 2Busd", "allows no position of that size", id="above the table"),
         pytest.param("/liq 95000 25x long balance 500", "count in cross margin only", id="balance without cross"),
-        pytest.param("/liq 0.00001 10x pepe", "did you mean 1000PEPE (one is 1000 PEPE)?", id="a thousand coins"),
         pytest.param("/liq 95000 10x hl coin-m", "No coin-margined contracts of Hyperliquid", id="no such contract"),
         pytest.param("/liq 95 25 long", "Which is the leverage, 95 or 25?", id="two that could be the leverage"),
         pytest.param(
@@ -252,9 +253,92 @@ async def test_refusals_say_what_to_type(line: str, words: str) -> None:
     assert len(answer) < 330
 
 
-async def test_a_coin_listed_by_the_thousand_is_not_looked_for_elsewhere() -> None:
-    with pytest.raises(Refused, match=r"did you mean 1000SHIB \(one is 1000 SHIB\)\?$"):
-        await say("/liq 0.00001 10x long shib")
+@pytest.mark.parametrize(
+    ("line", "price", "read_as"),
+    [
+        pytest.param("/liq 95000 25x long BTCUSDC 1000000usd", 91_876.52, "BTC/USDC", id="USDC has tiers of its own"),
+        pytest.param("/liq 95000 25x long btc usdc 1000000usd", 91_876.52, "BTC/USDC", id="by the word alone"),
+        pytest.param("/liq 95000 25x long BTC-USDC-SWAP 1000000usd", 91_876.52, "BTC/USDC", id="OKX's spelling of it"),
+        pytest.param("/liq 95000 25x long BTCUSDT 1000000usd", 91_653.25, "BTC", id="USDT"),
+        pytest.param("/liq 150 20x long SOLUSDC 1000000usd", 144.7056, "SOL/USDC", id="another coin in USDC"),
+        pytest.param("/liq 0.0087 10x long 1000PEPE", 0.0078812, "1000PEPE", id="a price of a thousand"),
+        pytest.param("/liq 0.0087 10x long kpepe", 0.0078812, "1000PEPE", id="as Hyperliquid writes it"),
+        pytest.param("/liq 0.0087 10x long 1000PEPEUSDT", 0.0078812, "1000PEPE", id="with its quote"),
+        pytest.param("/liq 0.0000087 10x long pepe", 0.0000078812, "PEPE", id="a price of one"),
+        pytest.param("/liq 95000 25x long BTCUSDT_261225", 92_121.21, "BTC-261225", id="a dated contract"),
+        pytest.param("/liq 95000 25x long #btc", 91_566.27, "BTC", id="a hashtag"),
+        pytest.param("/liq 0.1 5x long 币安人生", 0.08421053, "币安人生", id="Chinese letters"),
+    ],
+)
+@pytest.mark.parametrize("followed", [("BTC",), ("PEPE", "BTC")], ids=["BTC followed", "PEPE followed"])
+async def test_the_contract_that_is_named_is_answered_for(
+    line: str, price: float, read_as: str, followed: tuple[str, ...]
+) -> None:
+    name, rest = split_command(line)
+    made = replace(deps(None, NOW), assets=followed)
+    reply = await commands()[name].run(made, parse(commands()[name].arguments, rest, command=name, assets=followed))
+    assert reply.values["shown_price"] == pytest.approx(price, rel=1e-5)
+    assert reply.read_as.split(" · ")[0] == read_as
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        pytest.param("/liq 95000 150x long BTCUSDC", "allows at most 125x on BTC/USDC", id="a cap of its own"),
+        pytest.param("/liq 95000 25x long BTCUSDC bybit", "for BTC/USDC; known is BTC/USDT.", id="not here"),
+        pytest.param("/liq 95000 25x long BTCPERP bybit", "for BTC/USDC; known is BTC/USDT.", id="Bybit's word for it"),
+        pytest.param("/liq 95000 25x long BTCUSDT hl", "for BTC/USDT; known is BTC/USDC.", id="USDT where USDC is"),
+        pytest.param("/liq 0.03 10x long ETHBTC", "ETH/BTC is priced in BTC, and prices and sizes here", id="a cross"),
+        pytest.param("/liq 95000 10x long BTC-25DEC26-100000-C", "is an option, and only futures and", id="an option"),
+        pytest.param("/liq 3000 10x long ETH/USD:BTC", "ETH is paid in BTC, and such contracts", id="a quanto"),
+        pytest.param("/liq 95000 10x long BTCUSDT coin-m", "BTC is margined in dollars. Leave out", id="contradicted"),
+        pytest.param("/liq 95000 10x long BTCUSDT usdc", "Is it BTC/USDT or BTC/USDC?", id="two quotes"),
+        pytest.param("/watch btc long 95000 25x BTCUSDT_261225", "is a dated contract, and mark prices", id="watched"),
+        pytest.param("/watch long 95000 25x BTCUSDC bybit", "for BTC/USDC; known is BTC/USDT.", id="/watch"),
+        pytest.param("/margin 95000 25x long 0.5btc BTCUSDC liq 90000 bybit", "for BTC/USDC; known", id="/margin"),
+        pytest.param("/size 95000 stop 93000 risk 500usd BTCUSDC bybit", "for BTC/USDC; known is", id="/size"),
+        pytest.param(
+            "/size 95000 stop 93000 risk 500usd BTCUSD bybit", "for contracts margined in dollars", id="coins"
+        ),
+    ],
+)
+async def test_a_contract_that_is_not_covered_gets_a_sentence_why(line: str, why: str, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=re.escape(why)):
+        await say(line, Store(tmp_path / "perpulse.db"))
+
+
+async def test_usd_is_coin_margined_where_the_exchange_has_it_so() -> None:
+    inverse = await say("/liq 95000 25x long BTCUSD bybit")
+    assert (inverse.values["contract"], inverse.read_as.split(" · ")[-1]) == ("inverse", "coin-margined")
+    assert (await say("/liq 95000 25x long BTCUSD hl")).values["contract"] == "linear"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/liq 0.0087 10x long 1000pepe",
+        "/liq 0.0087 10x long 1000pepe 5000000pepe",
+        "/liq 95000 25x long btcusdc 1000000usd",
+        "/liq 95000 25x long 0.5btc btcusdc",
+        "/liq 95000 25x long btcusdt_261225",
+        "/liq 0.6 10x long ftm",
+    ],
+)
+async def test_buttons_ask_for_the_same_contract(line: str) -> None:
+    reply = await say(line)
+    other = next(
+        button.command for block in reply.all_blocks() if isinstance(block, Buttons) for button in block.buttons
+    )
+    again = await say(other)
+    assert again.read_as.replace("short", "long").split(" · ")[0] == reply.read_as.split(" · ")[0]
+    assert again.values["table_date"] == reply.values["table_date"]
+
+
+async def test_a_size_in_coins_is_told_in_the_packs_that_are_priced() -> None:
+    packs = await say("/liq 0.0087 10x long 1000pepe 5000000pepe")
+    coins = await say("/liq 0.0000087 10x long 5000000pepe")
+    assert packs.values["notional_usd"] == pytest.approx(coins.values["notional_usd"]) == pytest.approx(43.5)
+    assert packs.values["multiplier"] == 1000
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, fields
 from datetime import time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import example, given
@@ -18,11 +18,13 @@ from handlers.language.grammar import (
     CASH,
     CONTRACT,
     DURATION,
+    INSTRUMENT,
     LEVERAGE,
     MARGIN_MODE,
     MONEY,
     PERCENT,
     PRICE,
+    QUOTE,
     REST,
     SIDE,
     SIZE,
@@ -38,6 +40,9 @@ from handlers.language.grammar import (
     suggest,
 )
 from handlers.language.spelling import number
+
+if TYPE_CHECKING:
+    from signals.assets import Instrument
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +177,19 @@ def test_spellings_of_one_position(text: str) -> None:
         pytest.param("hl", {"venue": "hyperliquid"}, id="venue, short"),
         pytest.param("coin-m", {"contract": "inverse"}, id="coin margined"),
         pytest.param("usdc", {"contract": "linear"}, id="usdc margined"),
-        pytest.param("BTCUSD_PERP", {"asset": "BTC", "contract": "inverse"}, id="coin margined by its symbol"),
         pytest.param("iso", {"margin_mode": "isolated"}, id="isolated"),
         pytest.param("cross balance 5000", {"margin_mode": "cross", "balance": 5000.0}, id="cross"),
-        pytest.param("kPEPE", {"asset": "1000PEPE"}, id="a thousand coins, Hyperliquid"),
-        pytest.param("1000pepe", {"asset": "1000PEPE"}, id="a thousand coins, Binance"),
+        pytest.param("kPEPE", {"asset": "PEPE"}, id="a thousand coins, Hyperliquid"),
+        pytest.param("1000pepe", {"asset": "PEPE"}, id="a thousand coins, Binance"),
+        pytest.param("SHIB1000USDT", {"asset": "SHIB"}, id="a thousand coins, Bybit"),
+        pytest.param("10000satsusdt", {"asset": "SATS"}, id="ten thousand coins"),
+        pytest.param("1mbabydoge", {"asset": "BABYDOGE"}, id="a million coins"),
+        pytest.param("matic", {"asset": "POL"}, id="renamed"),
+        pytest.param("bitcoin", {"asset": "BTC"}, id="as people call it"),
+        pytest.param("#BTC", {"asset": "BTC"}, id="a hashtag"),
+        pytest.param("币安人生", {"asset": "币安人生"}, id="Chinese letters"),
+        pytest.param("1mpepe", {"size": Size(1e6, "coin", "PEPE"), "asset": "PEPE"}, id="a million of them"),
+        pytest.param("5000 kpepe", {"size": Size(5e6, "coin", "PEPE"), "asset": "PEPE"}, id="packs of coins"),
         pytest.param("1000doge", {"size": Size(1000.0, "coin", "DOGE"), "asset": "DOGE"}, id="an amount"),
         pytest.param("5kava", {"size": Size(5.0, "coin", "KAVA"), "asset": "KAVA"}, id="k belongs to the name"),
     ],
@@ -185,6 +198,58 @@ def test_what_else_can_be_said(text: str, extra: dict[str, Any]) -> None:
     want = {"entry": 95000.0, "leverage": 25.0, **extra}
     assert said(Position, f"95000 25x {text}") == want
     assert said(Position, f"{text} 95000 25x") == want
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    entry: float = argument(PRICE, label="entry price")
+    leverage: float | None = argument(LEVERAGE, default=None)
+    instrument: Instrument | None = argument(INSTRUMENT, default=None, label="asset")
+    size: Size | None = argument(SIZE, default=None)
+    contract: str | None = argument(CONTRACT, default=None)
+    quote: str | None = argument(QUOTE, default=None, label="USDT or USDC")
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        pytest.param("BTCUSDC", "BTC/USDC", id="its quote"),
+        pytest.param("btc BTCUSDC", "BTC/USDC", id="twice, once with its quote"),
+        pytest.param("BTCUSD_PERP", "BTC/USD:BTC", id="its margin"),
+        pytest.param("BTCUSDT_261225", "BTC/USDT:USDT-261225", id="its day"),
+        pytest.param("1000pepe", "1000PEPE", id="its packing"),
+        pytest.param("1000PEPEUSDT", "1000PEPE/USDT", id="its packing and its quote"),
+        pytest.param("0.5btc BTC-USDT-SWAP", "BTC/USDT:USDT", id="beside a size in coins"),
+    ],
+)
+def test_a_contract_is_kept_as_it_was_named(text: str, named: str) -> None:
+    assert str(said(Order, f"95000 25x {text}")["instrument"]) == named
+    assert str(said(Order, f"{text} 95000 25x")["instrument"]) == named
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        pytest.param("BTCUSDC BTCUSDT", "I read both BTCUSDC and BTCUSDT as the asset", id="two quotes"),
+        pytest.param("btc ETHUSDT", "I read both btc and ETHUSDT as the asset", id="two coins"),
+    ],
+)
+def test_two_contracts_are_asked_about(text: str, why: str) -> None:
+    with pytest.raises(Refused, match=why):
+        said(Order, f"95000 25x {text}")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        pytest.param("BTCUSDC", "“BTCUSDC” is not the main perpetual of its asset.*Type BTC", id="another quote"),
+        pytest.param("BTCUSDT_261225", "is a dated contract, and those are not followed. Type BTC", id="dated"),
+        pytest.param("ETHBTC", "is not quoted in dollars, as all figures are. Type ETH", id="a cross"),
+    ],
+)
+def test_where_an_asset_is_wanted_what_a_symbol_says_more_is_refused(text: str, why: str) -> None:
+    with pytest.raises(Refused, match=why):
+        said(Chart, text)
 
 
 @pytest.mark.parametrize("text", ["doge 0.5 25", "0.5 doge 25", "25 0.5 doge", "25 times 0.5 doge", "doge @25x 0.5"])
@@ -214,9 +279,9 @@ def test_a_price_that_could_be_a_size_is_asked_about() -> None:
     assert said(Position, "@0.5 doge 10kusd 25x")["size"] == Size(10_000.0, "usd")
 
 
-def test_a_followed_spelling_wins() -> None:
+def test_a_followed_name_wins() -> None:
     assert said(Chart, "kpepe", assets=("PEPE",)) == {"asset": "PEPE"}
-    assert said(Chart, "pepe", assets=("1000PEPE",)) == {"asset": "1000PEPE"}
+    assert said(Chart, "kpepe", assets=("KPEPE",)) == {"asset": "KPEPE"}
     assert said(Chart, "the", assets=("THE",)) == {}  # a filler word stays one
     assert said(Chart, "$the", assets=("THE",)) == {"asset": "THE"}
 

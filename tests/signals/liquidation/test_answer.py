@@ -80,7 +80,7 @@ def test_nonsense_is_a_sentence(wrong, says):
         ({"margin_mode": "portfolio"}, LiquidationError, "isolated or cross"),
         ({"venue": "gate", "leverage": 300}, MarginTooSmall, "0.475 % at the entry.*lower the leverage"),
         ({"venue": "gate", "leverage": 300, "margin": 5}, MarginTooSmall, "liquidated at once"),
-        ({"asset": "PEPE"}, NoTierTable, "1000PEPE"),
+        ({"asset": "PEPE", "venue": "okx"}, NoTierTable, "OKX is known here for PEPE"),
         ({"venue": "okx", "contract": "inverse"}, NoTierTable, "OKX inverse"),
     ],
     ids=lambda case: "-".join(f"{k}={v}" for k, v in case.items()) if isinstance(case, dict) else "",

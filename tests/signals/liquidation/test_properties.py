@@ -10,7 +10,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from signals.liquidation import Position, liquidation_price, quote, tiers
-from signals.liquidation.tables import symbols
+from signals.liquidation.tables import instruments
 
 FEE_IN_CONDITION = {"okx", "gate", "bitget", "kucoin", "phemex"}  # liquidation.md, traps, number 5
 ON_ENTRY_VALUE = {"bitmex", "jesse"}
@@ -183,8 +183,8 @@ def test_tier_at_the_liquidation_price_against_bisection(asset, side, place, sha
 
 def test_no_jump_at_any_border_of_any_symbol():
     borders = 0
-    for asset, currency in symbols("binance", "linear"):
-        table = tiers("binance", "linear", asset, currency)
+    for one in instruments("binance", "linear"):
+        table = tiers("binance", "linear", one.asset, one.quote, multiplier=one.multiplier, expiry=one.expiry)
         for below, above in zip(table.tiers, table.tiers[1:], strict=False):
             for side in ("long", "short"):
                 price, size = 1.25, below.cap / 1.25  # worth exactly the border where it is liquidated
@@ -201,7 +201,7 @@ def test_no_jump_at_any_border_of_any_symbol():
                     mmr=above.rate,
                     maintenance_amount=above.amount,
                 )
-                assert found == pytest.approx(price, rel=1e-9), (asset, below.number)
+                assert found == pytest.approx(price, rel=1e-9), (str(one), below.number)
             borders += 1
     assert borders > 6_000, "the table was not read"
 

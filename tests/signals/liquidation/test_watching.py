@@ -22,7 +22,6 @@ from signals.liquidation.watching import (
     lines_for,
     lines_within,
     settlements,
-    stored_as,
     valuation,
 )
 from signals.metric import RANKS
@@ -271,9 +270,16 @@ def test_settlements(rows: list[RateRow], expected: list[tuple[int, float, float
     assert [(round(each.at.timestamp() * 1000) - T0, each.rate, each.mark) for each in found] == expected
 
 
-@pytest.mark.parametrize(
-    ("asset", "expected"),
-    [("BTC", ("BTC", 1.0)), ("1000PEPE", ("PEPE", 1e3)), ("1MBABYDOGE", ("BABYDOGE", 1e6)), ("1INCH", ("1INCH", 1.0))],
-)
-def test_stored_as(asset: str, expected: tuple[str, float]) -> None:
-    assert stored_as(asset) == expected
+def test_a_holding_counts_as_it_was_typed() -> None:
+    packs = holding(asset="PEPE", multiplier=1000, entry=0.0087, leverage=10.0, size_coins=1e5)
+    coins = holding(asset="PEPE", entry=0.0087 / 1000, leverage=10.0, size_coins=1e8)
+    by_packs, by_coins = (valuation(one, mark=one.entry, now=NOW) for one in (packs, coins))
+    assert packs.unit == "1000PEPE"
+    assert by_packs.price == pytest.approx(by_coins.price * 1000)
+    assert by_packs.distance == pytest.approx(by_coins.distance)
+    assert by_packs.answer.margin == pytest.approx(by_coins.answer.margin)
+
+
+def test_a_holding_keeps_its_quote() -> None:
+    usdc = holding(quote="USDC", size_coins=None, size_usd=1e6)
+    assert valuation(usdc, now=NOW).answer.shown == pytest.approx(91_876.52, abs=0.01)

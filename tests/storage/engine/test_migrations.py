@@ -38,6 +38,7 @@ SHIPPED = {
     "m009_positions_looked_at": "e83c5dfb77774db7",
     "m010_history_kept_up": "5dd5a08d95e2b8ed",
     "m011_settlements": "8de3b18d89241841",
+    "m012_canonical_names": "4b87a973076ac188",
     "m013_events": "d89f54696a465527",
     "m014_rewritten": "34da2dbf9162b926",
 }

@@ -53,9 +53,9 @@ def test_the_first_venue_that_has_bars_speaks_alone(store: Store) -> None:
 def test_a_contract_on_a_thousand_coins_is_read_by_the_coin(store: Store) -> None:
     bar(store, NOON, 0.00001, asset="PEPE")
     mark(store, NOON, 0.00002, asset="PEPE")
-    _, (span,) = ranges.bars(store, "1000PEPE", ("okx",), start=NOON, end=NOON + HOUR)
+    _, (span,) = ranges.bars(store, "PEPE", ("okx",), start=NOON, end=NOON + HOUR, multiplier=1000)
     assert (span.low, span.high) == pytest.approx((0.01, 0.02))
-    (found,) = ranges.marks(store, "1000PEPE", "okx", after=NOON - HOUR, before=NOON + HOUR)
+    (found,) = ranges.marks(store, "PEPE", "okx", after=NOON - HOUR, before=NOON + HOUR, multiplier=1000)
     assert found.low == found.high == pytest.approx(0.02)
 
 
@@ -94,11 +94,6 @@ def test_the_venues_own_mark_speaks_while_it_is_collected(store: Store) -> None:
     assert ranges.mark(store, "BTC", "bybit") == points.Newest(before, 94_990.0, "bybit")
     levels(store, "binance", NOON + timedelta(hours=2), mark_price=96_000.0)
     assert ranges.mark(store, "BTC", "bybit").venue == "binance"  # type: ignore[union-attr]
-
-
-def test_a_thousand_coins_have_the_price_of_a_thousand(store: Store) -> None:
-    levels(store, "binance", NOON, "PEPE", mark_price=0.000008)
-    assert ranges.mark(store, "1000PEPE", "binance").value == pytest.approx(0.008)  # type: ignore[union-attr]
 
 
 def test_the_typical_move_takes_one_close_a_day(store: Store) -> None:

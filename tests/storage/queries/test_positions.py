@@ -107,5 +107,5 @@ def test_each_asset_is_asked_for_once(store: Store) -> None:
     mark(store, 94_000.0)
     eth = replace(TYPED, holding=replace(HOLDING, asset="ETH"))
     short = replace(eth, holding=replace(eth.holding, side="short"))
-    pepe = replace(TYPED, holding=replace(HOLDING, asset="1000PEPE"))
+    pepe = replace(TYPED, holding=replace(HOLDING, asset="PEPE", multiplier=1000))
     assert stale_marks(store, [TYPED, eth, short, pepe], NOW) == ["ETH", "PEPE"]

@@ -84,7 +84,14 @@ BAD_LINES = [
     pytest.param("2026-01-16,binance,BTC,close,1", "the 1d bar is not closed yet", id="unfinished day"),
     pytest.param("2026-01-15,,BTC,close,1", "venue is empty", id="no venue"),
     pytest.param("2026-01-15,binance, ,close,1", "asset is empty", id="no asset"),
-    pytest.param("2026-01-15,binance,B TC,close,1", "asset is not a name: 'B TC'", id="space in a name"),
+    pytest.param("2026-01-15,binance,B TC,close,1", "asset “B TC” is not the name of an asset", id="space in a name"),
+    pytest.param("2026-01-15,binance,ETHBTC,close,1", "asset ETHBTC is quoted in BTC; only what is", id="a cross"),
+    pytest.param("2026-01-15,binance,BTC-26DEC26,close,1", "asset BTC-26DEC26 is a dated contract", id="dated"),
+    pytest.param(
+        "2026-01-15,binance,BTCUSD_PERP,close,1",
+        "asset BTC/USD:BTC is coin-margined; what is kept under binance is its contract in dollars",
+        id="coin-margined under another venue",
+    ),
     pytest.param('2026-01-15,"binance,BTC,close,1', 'a quote (") is not closed', id="open quote"),
     pytest.param(
         "2026-01-14,binance,BTC,open_interest_coin,5",
@@ -106,6 +113,35 @@ def test_a_bad_line_is_named_and_the_rest_is_kept(tmp_path: Path, line: str, rea
         ("funding_rate", -0.0001),
     ]
     assert (found.rows, found.kept_rows, found.refused) == (3, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "row"),
+    [
+        pytest.param("kucoin,XBT,mark_price,95131", ("kucoin", "BTC", 95131.0), id="another name"),
+        pytest.param("kucoin,XBTUSDTM,mark_price,95131", ("kucoin", "BTC", 95131.0), id="a symbol"),
+        pytest.param("gate,BTC_USDT,mark_price,95131", ("gate", "BTC", 95131.0), id="Gate's symbol"),
+        pytest.param("binance_coinm,BTCUSD_PERP,mark_price,95131", ("binance_coinm", "BTC", 95131.0), id="in coins"),
+        pytest.param("binance,1000SHIB,mark_price,0.025", ("binance", "SHIB", 0.025 / 1000), id="the price of a pack"),
+        pytest.param("bybit,SHIB1000,open_interest_coin,7", ("bybit", "SHIB", 7000.0), id="packs for coins"),
+        pytest.param("binance,1000SHIB,open_interest_usd,7", ("binance", "SHIB", 7.0), id="dollars are dollars"),
+        pytest.param("binance,matic,funding_rate,-0.1", ("binance", "POL", -0.1), id="renamed"),
+        pytest.param("binance,币安人生,mark_price,0.1", ("binance", "币安人生", 0.1), id="Chinese letters"),
+        pytest.param("alternative.me,MARKET,fear_greed,5", ("alternative.me", "MARKET", 5.0), id="the whole market"),
+    ],
+)
+def test_an_asset_has_one_name_whatever_the_file_calls_it(
+    tmp_path: Path, line: str, row: tuple[str, str, float]
+) -> None:
+    kept = read(tmp_path, f"{HEADER}2026-01-14,{line}\n").kept
+    assert [(found.venue, found.asset, found.value) for found in kept] == [row]
+
+
+def test_two_names_of_one_coin_may_not_say_different_things(tmp_path: Path) -> None:
+    found = read(tmp_path, HEADER + GOOD + GOOD.replace("BTC", "XBT").replace("104000", "5"))
+    assert [problem.reason for problem in found.problems] == [
+        "an earlier line gives 104000 for the same time and input, this one 5"
+    ]
 
 
 def test_a_line_in_another_encoding_is_refused_alone(tmp_path: Path) -> None:
@@ -288,7 +324,7 @@ def lines(draw: st.DrawFn) -> tuple[Row, str]:
     row = Row(
         int(at.timestamp() * 1000 + 0.5),
         draw(st.sampled_from(["binance", "all", "alternative.me"])),
-        draw(st.sampled_from(["BTC", "1000PEPE", "MARKET"])),
+        draw(st.sampled_from(["BTC", "PEPE", "MARKET"])),
         name,
         value,
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.archive.importing import Imported, ImportRefused, Row, read_file
-from bot.archive.importing.symbols import asset_in_name, asset_of
+from bot.archive.importing.symbols import in_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,9 +50,11 @@ def test_a_kline_becomes_six_values(tmp_path: Path) -> None:
 ASSETS = [
     pytest.param("binance-spot-btcusdt-1d.json", None, "BTC", id="in the middle of the name"),
     pytest.param("ETHUSDT-1d-2024-01.json", None, "ETH", id="archive name"),
-    pytest.param("1000PEPEUSDT.json", None, "1000PEPE", id="digits"),
+    pytest.param("1000PEPEUSDT.json", None, "PEPE", id="packed"),
     pytest.param("candles.json", "sol", "SOL", id="given"),
     pytest.param("btcusdt.json", "ETHUSDT", "ETH", id="given as a symbol beats the name"),
+    pytest.param("btcusdt.json", "ETH", "ETH", id="and as a coin"),
+    pytest.param("xbtusdtm_1d.json", None, "BTC", id="another name"),
 ]
 
 
@@ -64,12 +66,57 @@ def test_the_asset_of_klines(tmp_path: Path, name: str, given: str | None, asset
 def test_klines_without_an_asset_ask_for_it(tmp_path: Path) -> None:
     with pytest.raises(ImportRefused, match="say which with --asset BTC"):
         read(tmp_path, [kline()], "candles.json")
-    with pytest.raises(ImportRefused, match="'B T C' is not an asset; write it like BTC"):
+    with pytest.raises(ImportRefused, match="--asset: “B T C” is not the name of an asset"):
         read(tmp_path, [kline()], asset="B T C")
 
 
-def test_a_symbol_in_no_dollar_names_no_asset() -> None:
-    assert (asset_of("BTCUSD_PERP"), asset_of("ETHBTC"), asset_in_name("btc-1d.json")) == ("BTC", None, None)
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        pytest.param("ETHBTC-1d.json", "ETHBTC is quoted in BTC; only what is quoted in dollars is kept", id="a cross"),
+        pytest.param("BTCUSDT_261225-1d.json", "BTCUSDT_261225 is a dated contract; only perpetuals are", id="dated"),
+    ],
+)
+def test_a_file_of_what_is_not_kept_is_refused(tmp_path: Path, name: str, why: str) -> None:
+    with pytest.raises(ImportRefused, match=why):
+        read(tmp_path, [kline()], name)
+
+
+def test_a_name_without_a_symbol_names_no_asset() -> None:
+    assert in_name("btc-1d.json") is None
+
+
+def test_packed_klines_are_those_of_one_coin(tmp_path: Path) -> None:
+    found = read(tmp_path, [kline()], "1000PEPEUSDT-1d.json")
+    assert {row.input: row.value for row in found.kept} == {
+        "open": 0.005, "high": 0.009, "low": 0.004, "close": 0.007, "volume_usd": 14.5, "taker_buy_usd": 6.5,
+    }  # fmt: skip
+
+
+# An hour of BTCUSD_PERP: 409,953 contracts of $100, of which 192,220 were bought
+COIN_MARGINED = json.loads(
+    '[1698364800000,"34161.6","34182.5","33977.4","34024.2","409953",1698368399999,"1202.97118037",15095,"192220",'
+    '"564.12041453","0"]'
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "asset", "usd"),
+    [
+        pytest.param("BTCUSD_PERP-1h.json", None, "BTC", 40_995_300.0, id="by the file name"),
+        pytest.param("BTCUSD_PERP-1h.json", "btc", "BTC", 40_995_300.0, id="and the coin as given"),
+        pytest.param("hour.json", "BTCUSD_PERP", "BTC", 40_995_300.0, id="as given"),
+        pytest.param("ETHUSD_PERP-1h.json", None, "ETH", 4_099_530.0, id="contracts of $10"),
+    ],
+)
+def test_coin_margined_klines_count_contracts(
+    tmp_path: Path, name: str, given: str | None, asset: str, usd: float
+) -> None:
+    found = read(tmp_path, [COIN_MARGINED], name, given)
+    kept = {row.input: row.value for row in found.kept}
+    assert {(row.venue, row.asset) for row in found.kept} == {("binance_coinm", asset)}
+    assert (kept["close"], kept["volume_usd"]) == (34024.2, usd)
+    assert kept["taker_buy_usd"] == pytest.approx(usd * 192_220 / 409_953)
 
 
 BAD_KLINES = [
@@ -156,7 +203,7 @@ BAD_FUNDING = [
     pytest.param(funding(START, ""), "entry 2: fundingRate is not a number: ''", id="empty rate"),
     pytest.param(funding(START, "nan"), "entry 2: fundingRate is not a finite number", id="NaN"),
     pytest.param(funding(MIDNIGHT + 3 * DAY), "entry 2: time is in the future", id="future"),
-    pytest.param(funding(START, symbol="ETHBTC"), "entry 2: symbol is not a dollar contract: 'ETHBTC'", id="pair"),
+    pytest.param(funding(START, symbol="ETHBTC"), "entry 2: ETHBTC is quoted in BTC; only what is", id="pair"),
     pytest.param(funding(START, symbol="BTCUSDC"), "entry 2: BTCUSDC beside BTCUSDT: two contracts", id="USDC"),
     pytest.param(funding(START - HOUR, "0.5"), "entry 2: an earlier entry gives another rate", id="twice"),
 ]

@@ -4,30 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot.market.exchange.contracts import Contract, perpetuals, unpack
-
-
-@pytest.mark.parametrize(
-    ("base", "asset", "multiplier"),
-    [
-        pytest.param("BTC", "BTC", 1, id="plain"),
-        pytest.param("1000PEPE", "PEPE", 1000, id="thousand"),
-        pytest.param("1000000MOG", "MOG", 1_000_000, id="million, in digits"),
-        pytest.param("10000LADYS", "LADYS", 10_000, id="ten thousand"),
-        pytest.param("1MBABYDOGE", "BABYDOGE", 1_000_000, id="million, in a letter"),
-        pytest.param("kSHIB", "SHIB", 1000, id="k"),
-        pytest.param("KAVA", "KAVA", 1, id="a capital K is a name"),
-        pytest.param("1INCH", "1INCH", 1, id="a name that begins with a digit"),
-        pytest.param("0G", "0G", 1, id="the same"),
-        pytest.param("1000", "1000", 1, id="nothing left of it"),
-        pytest.param("1000X", "X", 1000, id="one letter left"),
-        pytest.param("XBT", "BTC", 1, id="KuCoin's word"),
-        pytest.param("1000XBT", "BTC", 1000, id="packed and renamed"),
-        pytest.param("MATIC", "POL", 1, id="renamed for good"),
-    ],
-)
-def test_unpack(base: str, asset: str, multiplier: int) -> None:
-    assert unpack(base) == (asset, multiplier)
+from bot.market.exchange.contracts import Contract, perpetuals
 
 
 def market(base: str, quote: str = "USDT", **more: Any) -> dict[str, Any]:
@@ -51,6 +28,8 @@ INVERSE = market("BTC", "USD", linear=False, inverse=True, id="BTC-PERPETUAL", c
         pytest.param([market("BTC", contractSize=None)], {}, id="of an unknown size"),
         pytest.param([market("BTC", contractSize=0)], {}, id="of no size"),
         pytest.param([market("XBT"), market("MATIC")], {"BTC": "XBTUSDT", "POL": "MATICUSDT"}, id="renamed"),
+        pytest.param([market("1000X"), market("SHIB1000")], {"X": "1000XUSDT", "SHIB": "SHIB1000USDT"}, id="packed"),
+        pytest.param([market("A:B"), market("BTC")], {"BTC": "BTCUSDT"}, id="a name that nobody could ask for"),
         pytest.param([market("KPEPE", baseName="kPEPE")], {"PEPE": "kPEPE"}, id="asked by name where ccxt numbers"),
     ],
 )

@@ -39,7 +39,7 @@ async def test_what_an_address_holds(account: HyperliquidAccount, info: FakeInfo
     assert found.at == clock.now.replace(microsecond=0)
     assert found.positions == (
         Position("BTC", "long", 0.5, 95_000.0, 100_000.0, 5.0, 80_000.0),
-        Position("kPEPE", "short", 1000.0, 0.012, 0.008, 5.0, None),
+        Position("PEPE", "short", 1000.0, 0.012, 0.008, 5.0, None, multiplier=1000),
     )
 
 

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from bot.market.tiers.refresh import Renewal, difference, refresh, shown, told, wanted
 from bot.market.tiers.rows import TiersRefused, packed, row
 from bot.market.tiers.tables import Key, Reach
+from signals.assets import instrument
 from signals.liquidation import Position, quote, tiers
 from storage.engine.database import Store
 from storage.market import tiers as tier_files
@@ -50,7 +51,9 @@ class Desk:
         return await refresh(self.store, names, assets, reach)
 
     def table(self, venue: str, contract: str = "linear", asset: str = "BTC", on: Any = None) -> Any:
-        return tiers(venue, contract, asset, None, on, tier_files.renewed(self.store))
+        named = instrument(asset)
+        renewed = tier_files.renewed(self.store)
+        return tiers(venue, contract, named.asset, None, on, renewed, multiplier=named.multiplier, expiry=named.expiry)
 
     def files(self) -> list[str]:
         folder = tier_files.folder_of(self.store)

@@ -177,7 +177,7 @@ def test_of_two_alarms_one_goes_on(
             episode(old, number, asset)
     put(old, "watch_states", {"watch": "oi", "asset": "MATIC", "state": "renamed", "episode": renamed})
     put(old, "watch_states", {"watch": "oi", "asset": "POL", "state": "kept", "episode": kept})
-    assert [row["state"] for row in moved(old, "watch_states", "POL")] == [state]
+    assert [row["state"] for row in moved(old, "rule_states", "POL")] == [state]
     told = moved(old, "episodes", "POL")
     assert [row["id"] for row in told if "ended" not in row] == open_
     assert len(told) == sum(number is not None for number in (renamed, kept))
@@ -191,7 +191,7 @@ def test_what_people_follow_and_hold_keeps_its_meaning(old: Path) -> None:
     position = {"destination": here, "platform": "telegram", "owner": "77", "number": 1, "asset": "1000PEPE"}
     position |= {"venue": "binance", "contract": "linear", "side": "long", "entry": 0.0087, "leverage": 10.0}
     put(old, "positions", position | {"size_coins": 5.0, "lines": "[]", "begun": 1, "state": "{}"})
-    assert [row["watch"] for row in moved(old, "subscriptions", "POL")] == ["oi"]
+    assert [row["rule"] for row in moved(old, "subscriptions", "POL")] == ["oi"]
     held = moved(old, "positions", "PEPE")
     assert [(row["entry"], row["size_coins"], row["multiplier"]) for row in held] == [(0.0087, 5.0, 1000)]
     assert {row["multiplier"] for row in moved(old, "positions", "BTC")} <= {1}

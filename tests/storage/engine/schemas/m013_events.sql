@@ -16,7 +16,8 @@ INSERT INTO "_sqlite_migrations" VALUES(8,'perpulse','m008_options','2026-11-22 
 INSERT INTO "_sqlite_migrations" VALUES(9,'perpulse','m009_positions_looked_at','2026-11-22 12:00:00.000000+00:00');
 INSERT INTO "_sqlite_migrations" VALUES(10,'perpulse','m010_history_kept_up','2026-11-22 12:00:00.000000+00:00');
 INSERT INTO "_sqlite_migrations" VALUES(11,'perpulse','m011_settlements','2026-11-22 12:00:00.000000+00:00');
-INSERT INTO "_sqlite_migrations" VALUES(12,'perpulse','m013_events','2026-11-28 21:01:02.715587+00:00');
+INSERT INTO "_sqlite_migrations" VALUES(12,'perpulse','m012_canonical_names','2026-11-28 20:45:27.655508+00:00');
+INSERT INTO "_sqlite_migrations" VALUES(13,'perpulse','m013_events','2026-11-28 21:42:08.692481+00:00');
 CREATE TABLE archive_differences (asset TEXT NOT NULL, venue TEXT NOT NULL, input TEXT NOT NULL, at INTEGER NOT NULL, compared INTEGER NOT NULL, differing INTEGER NOT NULL, largest REAL NOT NULL, PRIMARY KEY (asset, venue, input, at)) STRICT, WITHOUT ROWID;
 INSERT INTO "archive_differences" VALUES('BTC','binance','open_interest_coin',1763539200000,288,3,0.021);
 CREATE TABLE archive_files (path TEXT PRIMARY KEY, state TEXT NOT NULL, checksum TEXT, row_count INTEGER NOT NULL DEFAULT 0, asked INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -76,9 +77,9 @@ INSERT INTO "outbox" VALUES(2,2,1,'10f1e2d3c4b5a697',20,1763697600000,1763784000
 INSERT INTO "outbox" VALUES(3,3,2,'20f1e2d3c4b5a697',10,1763704800000,1763791200000,'uncertain',3,1,'the program stopped while sending',NULL,0,1763704800000,NULL,NULL,NULL);
 INSERT INTO "outbox" VALUES(4,4,2,'30f1e2d3c4b5a697',30,1763708400000,1763794800000,'queued',0,0,NULL,NULL,1,1763708400000,NULL,NULL,NULL);
 INSERT INTO "outbox" VALUES(5,1,3,'40f1e2d3c4b5a697',20,1763607600000,1763694000000,'dead',2,1,'Unknown Channel',NULL,0,1763607600000,1763679600000,NULL,NULL);
-CREATE TABLE positions (id INTEGER PRIMARY KEY AUTOINCREMENT, destination INTEGER NOT NULL REFERENCES destinations ON DELETE CASCADE, platform TEXT NOT NULL, owner TEXT NOT NULL, number INTEGER, followed INTEGER REFERENCES followed ON DELETE CASCADE, asset TEXT NOT NULL, venue TEXT NOT NULL, contract TEXT NOT NULL, side TEXT NOT NULL, entry REAL NOT NULL, leverage REAL NOT NULL, size_coins REAL, size_usd REAL, name TEXT, lines TEXT NOT NULL, begun INTEGER NOT NULL, state TEXT NOT NULL, episode INTEGER REFERENCES episodes, table_of TEXT, silent INTEGER NOT NULL DEFAULT 0, given REAL, mark REAL, seen INTEGER, looked INTEGER, doubt INTEGER, added REAL NOT NULL DEFAULT 0) STRICT;
-INSERT INTO "positions" VALUES(1,2,'telegram','5550123456',1,NULL,'BTC','binance','linear','long',95000.0,25.0,0.5,NULL,'hedge','[0.1, 0.05]',1763640000000,'{"rank": "critical"}',3,'2025-11-01',0,NULL,NULL,NULL,1763704800000,NULL,120.5);
-INSERT INTO "positions" VALUES(2,2,'telegram','5550123456',NULL,1,'ETH','hyperliquid','linear','short',3010.0,5.0,120.0,NULL,NULL,'[0.2, 0.1, 0.05]',1763532000000,'{}',NULL,NULL,0,3601.5,2955.1,1763711940000,NULL,NULL,0.0);
+CREATE TABLE positions (id INTEGER PRIMARY KEY AUTOINCREMENT, destination INTEGER NOT NULL REFERENCES destinations ON DELETE CASCADE, platform TEXT NOT NULL, owner TEXT NOT NULL, number INTEGER, followed INTEGER REFERENCES followed ON DELETE CASCADE, asset TEXT NOT NULL, venue TEXT NOT NULL, contract TEXT NOT NULL, side TEXT NOT NULL, entry REAL NOT NULL, leverage REAL NOT NULL, size_coins REAL, size_usd REAL, name TEXT, lines TEXT NOT NULL, begun INTEGER NOT NULL, state TEXT NOT NULL, episode INTEGER REFERENCES episodes, table_of TEXT, silent INTEGER NOT NULL DEFAULT 0, given REAL, mark REAL, seen INTEGER, looked INTEGER, doubt INTEGER, added REAL NOT NULL DEFAULT 0, quote_currency TEXT, multiplier INTEGER NOT NULL DEFAULT 1) STRICT;
+INSERT INTO "positions" VALUES(1,2,'telegram','5550123456',1,NULL,'BTC','binance','linear','long',95000.0,25.0,0.5,NULL,'hedge','[0.1, 0.05]',1763640000000,'{"rank": "critical"}',3,'2025-11-01',0,NULL,NULL,NULL,1763704800000,NULL,120.5,NULL,1);
+INSERT INTO "positions" VALUES(2,2,'telegram','5550123456',NULL,1,'ETH','hyperliquid','linear','short',3010.0,5.0,120.0,NULL,NULL,'[0.2, 0.1, 0.05]',1763532000000,'{}',NULL,NULL,0,3601.5,2955.1,1763711940000,NULL,NULL,0.0,NULL,1);
 CREATE TABLE "rule_states" (rule TEXT NOT NULL, asset TEXT NOT NULL, state TEXT NOT NULL, episode INTEGER REFERENCES episodes, PRIMARY KEY (rule, asset)) STRICT, WITHOUT ROWID;
 INSERT INTO "rule_states" VALUES('funding_stretch','ETH','{"rank": "notice"}',2);
 INSERT INTO "rule_states" VALUES('oi_drawdown','BTC','{"rank": null, "since": null}',NULL);
@@ -126,8 +127,8 @@ CREATE TABLE subscriptions (destination INTEGER NOT NULL REFERENCES destinations
 INSERT INTO "subscriptions" VALUES(1,'*','*');
 INSERT INTO "subscriptions" VALUES(2,'funding_stretch','ETH');
 CREATE TABLE switches (destination INTEGER NOT NULL REFERENCES destinations ON DELETE CASCADE, kind TEXT NOT NULL, what TEXT NOT NULL, until INTEGER, hours TEXT, PRIMARY KEY (destination, kind, what)) STRICT, WITHOUT ROWID;
-INSERT INTO "switches" VALUES(2,'mute','BTC',1763712000000,NULL);
 INSERT INTO "switches" VALUES(1,'quiet','*',NULL,'22:00-07:00');
+INSERT INTO "switches" VALUES(2,'mute','BTC',1763712000000,NULL);
 CREATE UNIQUE INDEX "idx__sqlite_migrations_migration_set_name"
     ON "_sqlite_migrations" ("migration_set", "name");
 CREATE INDEX outbox_live ON outbox (priority DESC, id) WHERE state IN ('queued', 'sending', 'uncertain');

@@ -177,7 +177,15 @@ def test_neither_the_app_nor_its_configuration_shows_the_token(tmp_path: Path) -
     app = build(config)
     try:
         (telegram,) = app.channels
-        for part in (config, app, telegram, app.dispatcher, app.market, config.model_dump(), config.model_dump_json()):
+        for part in (
+            config,
+            app,
+            telegram,
+            app.dispatcher,
+            app.collector,
+            config.model_dump(),
+            config.model_dump_json(),
+        ):
             assert SECRET not in repr(part) + str(part)
     finally:
         app.renderer.close()

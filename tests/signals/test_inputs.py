@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from signals.alerts.condition import above, at_least, at_most, below, level
+from signals.alerts.condition import above, at_least, at_most, below, held, level
 from signals.inputs import BARS, INPUTS, LEVELS
 from signals.series import hours
 
@@ -90,13 +90,13 @@ def test_every_input_says_what_it_is(name: str) -> None:
     ],
 )
 def test_a_line(line: object, value: float, holds: bool | None) -> None:
-    assert line.holds({"value": value}) is holds  # type: ignore[attr-defined]
+    assert held(((line,),), {"value": value}) is holds  # type: ignore[arg-type]
 
 
 def test_a_line_on_something_that_was_not_computed_is_not_known() -> None:
-    assert above(2.0, "pct").holds({"value": 3.0}) is None
-    assert above("exit").holds({"value": 3.0}) is None
-    assert above("exit").holds({"value": 3.0, "exit": 2.0}) is True
+    assert held(((above(2.0, "pct"),),), {"value": 3.0}) is None
+    assert held(((above("exit"),),), {"value": 3.0}) is None
+    assert held(((above("exit"),),), {"value": 3.0, "exit": 2.0}) is True
 
 
 def test_groups_are_alternatives_and_a_tuple_holds_together() -> None:

@@ -254,7 +254,8 @@ def test_a_dead_network_leaves_the_stored_figures_with_their_age(
     assert ended.code == 0
     assert "91,000" in ended.out
     assert "Not current" in ended.out
-    assert re.search(r"\d+ days old", ended.out.splitlines()[-2])
+    assert re.search(r"\d+ days old", ended.out.splitlines()[-3])
+    assert ended.out.splitlines()[-2] == "No newer figures came from Binance."
     assert ended.out.splitlines()[-1] == "More: /chart price btc · /health btc"
     assert "Traceback" not in ended.err
 

@@ -71,8 +71,11 @@ def store(tmp_path: Path) -> Iterator[Store]:
     mood = pd.DataFrame(
         {"fear_greed": 40 + noise.normal(0, 6, DAYS).cumsum().clip(-35, 50)}, index=pd.date_range(START, periods=DAYS)
     )
-    points.write(made, [Points("binance", "BTC", HOUR, bars), Points("binance", "BTC", None, interest.dropna())])
-    points.write(made, [Points("alternative.me", "MARKET", None, mood)])
+    points.write(
+        made,
+        [Points.of_frame("binance", "BTC", HOUR, bars), Points.of_frame("binance", "BTC", None, interest.dropna())],
+    )
+    points.write(made, [Points.of_frame("alternative.me", "MARKET", None, mood)])
     yield made
     made.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from bot.market.collector import Collector
 from bot.market.exchange.table import BY_NAME, OPTIONS
 from bot.market.exchange.venue import CcxtVenue
 from bot.market.keeper import Keeper
+from handlers.words.notices import message_of
 from storage.alerts import outbox
 from storage.engine.database import Store
 from storage.market import options, source_state
@@ -21,6 +23,11 @@ from tests.fakes.exchange import Clock, FakeExchange
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+def said(payload: str) -> str:
+    """Return the words of a stored notice."""
+    return message_of(json.loads(payload), "UTC").headline
 
 
 async def test_news_of_a_contract_reach_its_watchers_once(tmp_path: Path) -> None:
@@ -44,7 +51,7 @@ async def test_news_of_a_contract_reach_its_watchers_once(tmp_path: Path) -> Non
         await collector.close()
     rows_ = store.rows("SELECT destination, payload FROM outbox JOIN notices ON notices.id = outbox.notice")
     assert [row["destination"] for row in rows_] == [mine["BTC"]]
-    assert "Bybit now settles funding of BTC every 1 h instead of 8 h." in rows_[0]["payload"]
+    assert "Bybit now settles funding of BTC every 1 h instead of 8 h." in said(rows_[0]["payload"])
     chain = options.newest(store, "BTC")
     assert chain
     assert len(chain.options) == 12
@@ -75,7 +82,7 @@ async def test_a_restart_tells_no_news_of_a_contract_again(tmp_path: Path) -> No
             await held.round(assets)
         await held.close()
         rows_ = store.rows("SELECT payload FROM notices ORDER BY id LIMIT -1 OFFSET ?", (before["n"],))
-        return [row["payload"] for row in rows_]
+        return [said(row["payload"]) for row in rows_]
 
     async with FakeExchange(clock) as exchange:
         assert await process(exchange) == []

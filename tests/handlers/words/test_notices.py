@@ -30,11 +30,23 @@ def texts(payload: dict[str, Any], zone: str = "UTC") -> list[str]:
     return [block.text for block in message_of(payload, zone).blocks if isinstance(block, Line)]
 
 
+SOURCE_AGAIN = {
+    "event": "source",
+    "source": {
+        "source": "bybit",
+        "topics": ["funding"],
+        "state": "ok",
+        "reason": "",
+        "since": "2026-01-16T00:00:00+00:00",
+    },
+}
+
+
 @pytest.mark.parametrize(
     ("payload", "said"),
     [
         pytest.param(READY, ["BTC: of before", "more"], id="ready words of an earlier version"),
-        pytest.param({"event": "source", "text": "Bybit answers again."}, ["Bybit answers again."], id="a source"),
+        pytest.param(SOURCE_AGAIN, ["Bybit answers again (funding)."], id="a source"),
         pytest.param(
             LATE,
             [

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signals.alerts.condition import RANKS
 from signals.alerts.episodes import State
 from signals.liquidation import Position, quote
 from signals.liquidation.funding import Settlement
@@ -24,7 +25,6 @@ from signals.liquidation.watching import (
     settlements,
     valuation,
 )
-from signals.metric import RANKS
 
 BEGUN = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

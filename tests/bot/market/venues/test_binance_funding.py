@@ -147,4 +147,5 @@ async def test_answers_for_all_are_kept_for_one_moment_only() -> None:
             for asset in ("C0000", "C0002"):
                 await venue.fetch(Ask("funding", asset, now, now - timedelta(hours=2)))
         assert exchange.count(PATH) == 3
-        assert len(venue._shared) == 3  # prices, intervals and settlements, of the last moment
+        *_, last = venue._moments.values()
+        assert len(last.answers) == 3  # prices, intervals and settlements, of one moment

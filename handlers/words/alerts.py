@@ -101,7 +101,12 @@ def tell(happening: Happening) -> Told:
     lines.append(Line(stamp(happening), "stamp"))
     what = f"{happening.metric.id} {happening.asset}".lower()
     buttons = Buttons((Button("Chart", f"/chart {what}"), Button("Health", f"/health {happening.asset.lower()}")))
-    chart = {"metric": happening.metric.id, "asset": happening.asset, "until": transition.at.isoformat()}
+    chart: dict[str, Any] = {
+        "metric": happening.metric.id,
+        "asset": happening.asset,
+        "until": transition.at.isoformat(),
+    }
+    chart["days"] = _days_shown(happening.metric, transition.at - transition.since)
     if happening.note:
         chart["note"] = happening.note
     picture = Picture(chart, happening.metric.chart.title)
@@ -126,6 +131,12 @@ def _head(happening: Happening, sentence: str) -> str:
             over = wording.duration(transition.at - transition.since)
             asset = "" if happening.asset == MARKET else f"{happening.asset}: "
             return f"{asset}over after {over}: {happening.watch.title[:1].lower()}{happening.watch.title[1:]}."
+
+
+def _days_shown(metric: Metric, lasted: timedelta) -> float:
+    """Return how many days the picture shows: three times what the value is about, and how it began; a year at most."""
+    about = metric.chart.over or metric.window
+    return min(365.0, round(max(3 * about, lasted + about) / timedelta(days=1), 2))
 
 
 def stamp(happening: Happening) -> str:

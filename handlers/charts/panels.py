@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from handlers.charts.look import Palette
 
-TICK_ROOM = 76  # pixels of height for each value of an axis
+TICK_ROOM = 56  # pixels of height for each value of an axis
 LEAST = 2.0  # pixels: what is thinner cannot be seen on a phone
 
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 DAY = 86400.0
 TIGHT = LINE_HEIGHT - 4  # from one line of a label to the next
+BOXED = 10  # more for a frame
+AXIS = 5
 WIDEST = 232  # a label in the margin; longer ones are broken into two lines
 
 
@@ -35,8 +37,9 @@ WIDEST = 232  # a label in the margin; longer ones are broken into two lines
 class Label:
     """Words in the right margin beside the height of a value.
 
-    rank: of two that would touch the lower rank stays where it is; ranks from 5 on give way by being left out, others
-    move aside and are led to their line. box: the colour behind the words, "" for a frame only, None without.
+    rank: labels that would touch move aside and are led to their lines; where there is no room for all the highest
+    rank is left out. From AXIS on they are the values of the axis, which give way to all others. box: the colour behind
+    the words, "" for a frame only, None without.
     """
 
     at: float
@@ -180,20 +183,32 @@ class Sheet:
         self._margin(panel, labels, top, right)
 
     def _margin(self, panel: Drawn, labels: list[tuple[Label, list[str]]], top: float, right: float) -> None:
-        """Write the labels beside their heights; where two would touch, one moves aside or is left out."""
+        """Write the labels beside their heights, in their order; those of the axis are left out where others stand."""
         low, high = panel.reach()
-        taken: list[tuple[float, float]] = []
-        for label, lines in sorted(labels, key=lambda found: found[0].rank):
-            tall = TIGHT * len(lines)
-            meant = top + panel.height * (1 - (min(max(label.at, low), high) - low) / (high - low))
-            place = _free(meant, tall, taken, top - 14, top + panel.height + 8, moves=label.rank < 5)
-            if place is None:
-                continue
-            taken.append((place - tall / 2, place + tall / 2))
-            if abs(place - meant) > 6 and label.rank < 5:
-                self._lead(right, meant, place, label.color)
+
+        def meant(label: Label) -> float:
+            return top + panel.height * (1 - (min(max(label.at, low), high) - low) / (high - low))
+
+        def tall(found: tuple[Label, list[str]]) -> float:
+            return TIGHT * len(found[1]) + (BOXED if found[0].box is not None else 0)
+
+        ceiling, floor = top - 14, top + panel.height + 8
+        firm = sorted((one for one in labels if one[0].rank < AXIS), key=lambda one: (meant(one[0]), one[0].rank))
+        while firm and sum(map(tall, firm)) > floor - ceiling:
+            firm.remove(max(firm, key=lambda one: one[0].rank))
+        places = spread([meant(label) for label, _ in firm], [tall(one) for one in firm], ceiling, floor)
+        taken = [(place - tall(one) / 2, place + tall(one) / 2) for place, one in zip(places, firm, strict=True)]
+        for one in (one for one in labels if one[0].rank >= AXIS):
+            place = min(max(meant(one[0]), ceiling + tall(one) / 2), floor - tall(one) / 2)
+            if all(place + tall(one) / 2 <= above or place - tall(one) / 2 >= below for above, below in taken):
+                taken.append((place - tall(one) / 2, place + tall(one) / 2))
+                firm.append(one)
+                places.append(place)
+        for place, (label, lines) in zip(places, firm, strict=True):
+            if label.rank < AXIS and abs(place - meant(label)) > 6:
+                self._lead(right, meant(label), place, label.color)
             for n, line in enumerate(lines):
-                self._label(label, line, right + GAP, place - tall / 2 + TIGHT * (n + 0.5))
+                self._label(label, line, right + GAP, place + TIGHT * (n + 0.5 - len(lines) / 2))
 
     def _label(self, label: Label, line: str, x: float, y: float) -> None:
         framed = label.box is not None
@@ -237,21 +252,34 @@ class Sheet:
         return shown
 
 
-def _free(
-    meant: float, tall: float, taken: list[tuple[float, float]], top: float, bottom: float, *, moves: bool
-) -> float | None:
-    """Return the free place nearest to the one that is meant; None where there is none."""
-    inside = min(max(meant, top + tall / 2), bottom - tall / 2)
-    tried = (
-        [inside] + [edge for low, high in taken for edge in (low - tall / 2, high + tall / 2)] if moves else [inside]
-    )
-    free = [
-        place
-        for place in tried
-        if top + tall / 2 - 1e-6 <= place <= bottom - tall / 2 + 1e-6
-        and all(place + tall / 2 <= low + 1e-6 or place - tall / 2 >= high - 1e-6 for low, high in taken)
-    ]
-    return min(free, key=lambda place: abs(place - meant), default=None)
+def spread(meant: Sequence[float], tall: Sequence[float], ceiling: float, floor: float) -> list[float]:
+    """Return the middles of labels of some heights, ascending as they are meant, so that none touches another.
+
+    Each group of labels that would touch stands together, as near to where its members are meant as can be. They must
+    fit between ceiling and floor.
+    """
+    groups: list[tuple[float, list[int]]] = []  # the upper edge of each, and the labels in it
+
+    def placed(members: list[int]) -> tuple[float, list[int]]:
+        above, wanted = 0.0, []
+        for member in members:
+            wanted.append(meant[member] - above - tall[member] / 2)
+            above += tall[member]
+        return min(max(sum(wanted) / len(wanted), ceiling), floor - above), members
+
+    for label in range(len(meant)):
+        groups.append(placed([label]))
+        while len(groups) > 1 and groups[-2][0] + sum(tall[one] for one in groups[-2][1]) > groups[-1][0] + 1e-6:
+            _, below = groups.pop()
+            _, above = groups.pop()
+            groups.append(placed([*above, *below]))
+    out = []
+    for edge, members in groups:
+        y = edge
+        for member in members:
+            out.append(y + tall[member] / 2)
+            y += tall[member]
+    return out
 
 
 @cache

@@ -26,6 +26,7 @@ from handlers.charts.content import Band, alt, bands, drawable, spec
 from handlers.charts.figures import clean, say, span_words, tick
 from handlers.charts.look import DARK, LIGHT
 from handlers.charts.process import ChartRenderer
+from handlers.charts.sheet import spread
 from handlers.reply import Picture, from_json, to_json
 from signals.metric import Chart, Metric, Watch, above, at_least, at_most, below, level, metrics
 from tests.examples import examples
@@ -405,6 +406,26 @@ def test_an_alarm_line_out_of_sight_is_named_at_the_edge():
     assert "↑ alert 30 %" in labels(figure)
     assert not drawn(figure, "enter")
     assert figure.axes[-1].get_ylim()[1] < 0.06
+
+
+@given(st.lists(st.tuples(st.floats(0, 300), st.sampled_from([38.0, 48.0, 76.0])), max_size=6))
+@examples(60)
+def test_labels_keep_their_order_and_touch_no_other(wanted):
+    meant, tall = [at for at, _ in sorted(wanted)], [height for _, height in sorted(wanted)]
+    places = spread(meant, tall, -10.0, 500.0)
+    edges = [(place - height / 2, place + height / 2) for place, height in zip(places, tall, strict=True)]
+    assert all(below >= above - 1e-6 for (_, above), (below, _) in itertools.pairwise(edges))
+    assert all(above >= -10.001 and below <= 500.001 for above, below in edges)
+    alone = all(b - a >= 76 for a, b in itertools.pairwise(meant)) and all(38 <= at <= 262 for at in meant)
+    if alone:
+        assert places == pytest.approx(meant)
+
+
+def test_a_rank_never_stands_above_a_lower_one_that_lies_over_it():
+    levels = [Band("below", 20.0, 30.0, "notice"), Band("below", 10.0, None, "warning")]
+    figure = drawing.figure(make([70, 9], chart=Chart("Fear & Greed", "0 to 100", unit="index"), alarms=levels))
+    heights = {text.get_text(): text.get_position()[1] for text in figure.texts}
+    assert heights["clear above 30"] > heights["notice 20"] > heights["warning 10"] > heights["9"]
 
 
 def test_an_alarm_line_at_zero_is_within_the_picture_of_negative_values():

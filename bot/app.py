@@ -21,6 +21,7 @@ from bot.engine import housekeeping
 from bot.engine.addresses import Following
 from bot.engine.positions import Positions
 from bot.engine.turn import Ticker
+from bot.machine import Machine
 from bot.market.collector import Market
 from bot.market.exchange.table import BY_NAME, OPTIONS
 from bot.market.exchange.venue import CcxtVenue, at_venue
@@ -29,7 +30,7 @@ from bot.market.providers.defillama import DefiLlama
 from bot.market.providers.hyperliquid_account import HyperliquidAccount
 from bot.market.streams.dialects import DIALECTS
 from bot.market.streams.liquidations import LiquidationStreams
-from bot.schedule import TICK_EVERY, keep_the_loop_free, schedule
+from bot.schedule import TICK_EVERY, begin_anew, keep_the_loop_free, schedule
 from handlers.answer import answer_blocks, logged
 from handlers.channels.channel import Outside
 from handlers.channels.local import LocalChannel, local
@@ -79,6 +80,7 @@ class App:
     history: Backfill | None = None
     closing: Closing | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    failed: bool = False  # it stopped by itself, and the log says why
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _asked: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
@@ -119,6 +121,7 @@ class App:
                 "history": (HISTORY_EVERY, self._backfill),
             }
         )
+        machine = Machine(self.store, self.clock, jumped=lambda: begin_anew(jobs), replaced=self._fail)
         others: list[asyncio.Task[None]] = []
         sending: asyncio.Task[None] | None = None
         try:
@@ -130,6 +133,7 @@ class App:
             sending = asyncio.create_task(self._send())
             others.append(asyncio.create_task(self._first_turn()))
             others.append(asyncio.create_task(self._backfill()))
+            others.append(asyncio.create_task(machine.run()))
             await self.stopping.wait()
         finally:
             if jobs.running:
@@ -139,7 +143,13 @@ class App:
             if sending:
                 await asyncio.wait([sending], timeout=LAST_MESSAGES.total_seconds())
                 await _cancelled([sending])
+            await self._taken(machine.last_look, "a last look at the database failed")
             await self.close()
+
+    def _fail(self) -> None:
+        """Stop by itself, in order, to end with an error."""
+        self.failed = True
+        self.stopping.set()
 
     async def close(self) -> None:
         """Close what build() made; safe to call twice."""

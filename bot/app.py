@@ -16,7 +16,7 @@ from bot.archive.backfill import Backfill
 from bot.archive.gaps import Closing
 from bot.clock import Clock, SystemClock
 from bot.delivery import here
-from bot.delivery.dispatcher import Sender
+from bot.delivery.dispatcher import Dispatcher
 from bot.engine import housekeeping
 from bot.engine.addresses import Following
 from bot.engine.positions import Positions
@@ -71,7 +71,7 @@ class App:
     store: Store
     market: Market
     ticker: Ticker
-    sender: Sender
+    dispatcher: Dispatcher
     renderer: ChartRenderer
     channels: Sequence[Channel]
     positions: Positions
@@ -111,7 +111,7 @@ class App:
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError):  # Windows has none
                 loop.add_signal_handler(number, self.stopping.set)
-        await asyncio.to_thread(self.sender.start)
+        await asyncio.to_thread(self.dispatcher.start)
         await asyncio.to_thread(self._settle_here)
         jobs = schedule(
             {
@@ -139,7 +139,7 @@ class App:
             if jobs.running:
                 jobs.shutdown(wait=False)
             await _cancelled(others)
-            self.sender.stop()
+            self.dispatcher.stop()
             if sending:
                 await asyncio.wait([sending], timeout=LAST_MESSAGES.total_seconds())
                 await _cancelled([sending])
@@ -209,10 +209,10 @@ class App:
             log.exception(failed)
 
     async def _send(self) -> None:
-        """Keep the sender at work: a full disk must not end it for good."""
+        """Keep the dispatcher at work: a full disk must not end it for good."""
         while not self.stopping.is_set():
             try:
-                await self.sender.run()
+                await self.dispatcher.run()
             except StoreError as error:
                 log.error(str(error))  # noqa: TRY400 - as above
             except Exception:
@@ -310,20 +310,20 @@ def build(
     renderer = ChartRenderer()
     if channels is None:
         channels = channels_of(config, store, clock, renderer, stopping)
-    sender = Sender(store, channels, clock)
+    dispatcher = Dispatcher(store, channels, clock)
     # the engine
     ticker = Ticker(
-        store, market, clock, config.assets, told=sender.poke, streams=streams, asks=edge.turn if edge else None
+        store, market, clock, config.assets, told=dispatcher.poke, streams=streams, asks=edge.turn if edge else None
     )
-    positions = Positions(store, clock, told=sender.poke, assets=config.assets, refresh=ticker.refresh)
-    following = Following(store, clock, _account(config, clock), told=sender.poke)
+    positions = Positions(store, clock, told=dispatcher.poke, assets=config.assets, refresh=ticker.refresh)
+    following = Following(store, clock, _account(config, clock), told=dispatcher.poke)
     return App(
         config=config,
         clock=clock,
         store=store,
         market=market,
         ticker=ticker,
-        sender=sender,
+        dispatcher=dispatcher,
         renderer=renderer,
         channels=channels,
         positions=positions,

@@ -170,8 +170,12 @@ class _Config(BaseSettings):
         return running(self.channels)
 
     def secrets(self) -> tuple[str, ...]:
-        """Return every secret that a channel was given, for the log to leave out."""
-        return tuple(secret for channel in self.channels for secret in channel.secrets())
+        """Return every secret that was given, of channels and of the tier tables, for the log to leave out."""
+        keys = (self.tiers.binance_key, self.tiers.binance_secret)
+        return (
+            *(secret for channel in self.channels for secret in channel.secrets()),
+            *(key.get_secret_value() for key in keys if key),
+        )
 
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import math
 import operator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -360,7 +361,7 @@ class Panel:
     def __len__(self) -> int:
         return len(self.at)
 
-    @property
+    @cached_property
     def closes(self) -> pd.DatetimeIndex:
         """When each row became known."""
         return self.at + self.step

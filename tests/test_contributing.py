@@ -25,9 +25,11 @@ RECIPES = {
 ASK_FOR_THE_METRIC = """
 import sys, pytest
 from handlers.words.wording import template
+from signals.alerts.rule import rules, rules_of
 from signals.metric import metrics
 
 print(template(metrics()["turnover"].says, {"value": 1.2}))
+assert rules_of("turnover") == (rules()["turnover"],)
 # what holds for every metric holds for this one, its own reference values among it
 sys.exit(pytest.main(["-vv", "-k", "turnover", "-p", "no:cacheprovider", "tests/signals/test_metrics.py"]))
 """
@@ -87,8 +89,6 @@ from pathlib import Path
 from bot.app import build
 from bot.cli.doctor import examine
 from bot.config import ConfigError, example, load
-from handlers.reply import Line
-from handlers.words.alerts import Told
 from storage.alerts import outbox
 from storage.people import destinations
 
@@ -126,11 +126,11 @@ async def live():
     (box / "ann.ask").write_text("/liq 95000 25x long")
     assert "91,566.27" in await until("ann-2.txt")
     now = app.clock.now()
-    told = Told((Line("BTC fell", "headline"),)).to_json()
+    told = {"blocks": [{"line": "BTC fell", "role": "headline"}]}  # as an earlier perpulse stored it
     with app.store.write() as work:
         notice = outbox.Notice("fired", "warning", now, told, None, "price_drawdown", "BTC")
         outbox.announce(work, notice, now=now, expires=now + timedelta(hours=1))
-    app.sender.poke()
+    app.dispatcher.poke()
     print(await until("ann-3.txt"))
     assert [each.platform for each in destinations.everyone(app.store)] == ["letterbox"]
     app.stopping.set()

@@ -20,6 +20,7 @@ from handlers.command import Command, commands
 from handlers.language.grammar import parse, split_command
 from handlers.version import VERSION
 from handlers.words.wording import template_fields
+from signals.alerts.rule import rules_of
 from signals.metric import metrics
 from tests.house import folders_without_a_room, rooms
 
@@ -299,8 +300,8 @@ def test_a_metric_says_what_it_is(name: str) -> None:
     assert "value" in metric.values
     assert all(metric.values.values())
     assert metric.compute.__doc__
-    for watch in metric.watches:
-        for sentence in (metric.says, watch.headline, *watch.legs, watch.counter, watch.resolved):
+    for rule in rules_of(metric.id):
+        for sentence in (metric.says, rule.headline, *rule.legs, rule.counter, rule.resolved):
             template_fields(sentence)  # refuses a word after the colon that wording does not know
 
 

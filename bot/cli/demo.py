@@ -13,11 +13,12 @@ from bot import demo as bundled
 from bot import log
 from bot.archive.importing import read_file
 from bot.archive.importing.keeping import keep
+from bot.cli import events
 from bot.cli.afterwards import opened, take_commands
 from bot.cli.common import out, plain_errors
 from bot.clock import ReplayClock, SystemClock
 from bot.delivery import here
-from bot.delivery.dispatcher import Sender
+from bot.delivery.dispatcher import Dispatcher
 from bot.demo import hindsight
 from bot.engine import replay as engine
 from handlers.command import Refused
@@ -27,7 +28,7 @@ from storage.engine.database import Store
 from storage.market import grid, points
 
 if TYPE_CHECKING:
-    from bot.engine.evaluate import Verdict
+    from bot.engine.evaluate import Evaluation
     from handlers.channels.local import LocalChannel
 
 FIRST_TOLD = datetime(2025, 9, 25, tzinfo=UTC)  # the months before are what its windows look back on
@@ -52,10 +53,10 @@ async def _demo(store: Store, *, prompt: bool, as_json: bool) -> None:
     span = engine.bounds(store, ["BTC", MARKET])
     if span is None:
         raise Refused("The bundled history is empty. Install perpulse anew.")
-    told = engine.verdicts(store, ["BTC"], FIRST_TOLD, span[1], note=bundled.STAMP)
+    told = engine.evaluations(store, ["BTC"], FIRST_TOLD, span[1], note=bundled.STAMP)
     if as_json:
-        for verdict in told:
-            out(json.dumps(engine.as_json(verdict)))
+        for event in engine.events(told):
+            out(json.dumps(events.as_json(event)))
         return
     clock = ReplayClock(FIRST_TOLD)
     with opened(store) as place:
@@ -66,16 +67,15 @@ async def _demo(store: Store, *, prompt: bool, as_json: bool) -> None:
             await take_commands(store, place, clock, ("BTC",), bundled.STAMP)
 
 
-async def _show_winter(store: Store, told: list[Verdict], place: LocalChannel, clock: ReplayClock) -> None:
+async def _show_winter(store: Store, told: list[Evaluation], place: LocalChannel, clock: ReplayClock) -> None:
     here.subscribe(store, clock.now(), sources=False)
-    sender = Sender(store, [place], clock)
-    sender.start()
+    dispatcher = Dispatcher(store, [place], clock)
+    dispatcher.start()
     place.say("perpulse demo: the winter of 2025-26 in BTC futures, as its alerts would have come.", "bold")
     place.say(f"Data: {bundled.STAMP}, not a recording. No network, no key.", "dim")
-    await engine.play(store, told, sender, clock)
+    await engine.play(store, told, dispatcher, clock)
     place.rule("end of the replay")
-    happenings = [verdict.happening for verdict in told if verdict.happening is not None]
-    started = sum(happening.transition.kind == "fired" for happening in happenings)
+    started = sum(event.kind == "fired" for event in engine.events(told))
     place.say(
         f"{wording.count(started, 'episode')} since {wording.day(FIRST_TOLD)}: one message each, edited when it got "
         f"worse and closed when it was over. {wording.count(len(told), 'notice')} in all."

@@ -92,7 +92,7 @@ async def _played(player: Player, settings: Config, channel: Channel) -> Result:
     result = Result(played=player.played, missed=player.missed)
     feeding = asyncio.create_task(player.feed())
     try:
-        await asyncio.to_thread(app.sender.start)
+        await asyncio.to_thread(app.dispatcher.start)
         await asyncio.to_thread(here.subscribe, app.store, player.clock.now())
         if app.streams:
             await app.streams.start()
@@ -100,7 +100,7 @@ async def _played(player: Player, settings: Config, channel: Channel) -> Result:
             result.turns += 1
             await app.repeat(turn.assets)
             result.messages += await asyncio.to_thread(outbox.waiting, app.store)
-            await app.sender.drain()
+            await app.dispatcher.drain()
         await feeding
         await player.clock.until(player.tape.end)
     finally:

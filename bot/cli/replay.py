@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from bot.cli import events
 from bot.cli.common import day, out, plain_errors, settings_of
 from bot.engine import replay as engine
 from handlers.command import Refused
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from bot.engine.evaluate import Verdict
+    from bot.engine.evaluate import Evaluation
 
 
 def replay(
@@ -34,10 +35,10 @@ def replay(
         span = engine.bounds(store, [*wanted, MARKET]) if store.exists else None  # looking makes no file
         if span is None:
             raise Refused("Nothing is stored yet. Start with: perpulse import FILE, or perpulse demo.")
-        told = engine.verdicts(store, wanted, first or span[0] - timedelta(days=1), last or span[1])
+        told = engine.evaluations(store, wanted, first or span[0] - timedelta(days=1), last or span[1])
         store.close()
-    for verdict in told:
-        out(json.dumps(engine.as_json(verdict)) if as_json else engine.as_text(verdict))
+    for event in engine.events(told):
+        out(json.dumps(events.as_json(event)) if as_json else events.as_text(event))
     if not as_json:
         _tell_span(told, first or span[0], last or span[1])
 
@@ -54,5 +55,5 @@ def _stored(store: Store, assets: list[str] | None) -> list[str]:
     return wanted
 
 
-def _tell_span(told: list[Verdict], start: datetime, end: datetime) -> None:
+def _tell_span(told: list[Evaluation], start: datetime, end: datetime) -> None:
     out(f"\n{wording.count(len(told), 'notice')} from {wording.moment(start)} to {wording.moment(end)}.")

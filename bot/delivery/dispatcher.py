@@ -1,6 +1,6 @@
-"""The sender: claim, send, settle. Small stages with one verb each; the outbox is the only way out.
+"""The dispatcher: claim, stages, settle. The stages have one verb each; the outbox is the only way out.
 
-Its pace lies before the claim, so that what waits keeps its order: most urgent first, then oldest.
+Rate limits lie before the claim, so that what waits keeps its order: most urgent first, then oldest.
 """
 
 from __future__ import annotations
@@ -8,22 +8,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
 from bot.delivery.failures import Failures, Trouble
 from bot.delivery.lease import Lease
-from bot.delivery.rate_limiter import Pace
-from handlers.channels.channel import Address, Outgoing
-from handlers.channels.failure import MessageRefused, SendFailed
-from handlers.reply import Line
-from handlers.words import wording
-from handlers.words.alerts import Told
-from storage.alerts import outbox
+from bot.delivery.rate_limiter import RateLimiter
+from bot.delivery.stages.group import group
+from bot.delivery.stages.merge import merge
+from bot.delivery.stages.mute import mute
+from bot.delivery.stages.outcome import PASS, Drop, Hold, Recipient
+from bot.delivery.stages.quiet import quiet
+from bot.delivery.stages.render import Renderer
+from bot.delivery.stages.send import kind_of, send
+from handlers.channels.failure import SendFailed
+from signals.alerts.event import LATE
+from storage.alerts import lease, outbox
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
@@ -31,28 +35,30 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.clock import Clock
-    from handlers.channels.channel import Channel, Kind
-    from storage.alerts.outbox import Claim
+    from bot.delivery.stages.outcome import Outcome
+    from handlers.channels.channel import Channel
+    from storage.alerts.outbox import Claim, OutboxRow
     from storage.engine.database import Store
+    from storage.engine.work import Work
 
 log = structlog.get_logger(__name__)
 
-IN_FLIGHT = 8  # per platform; after a kill, at most so many messages are in doubt
-LOOK_EVERY = timedelta(seconds=5)  # for what has grown too old
-LATE = timedelta(minutes=30)
-LATE_LINES = 10
+IN_FLIGHT: Final = 8  # per platform; after a kill, at most so many messages are in doubt
+LOOK_EVERY: Final = timedelta(seconds=5)  # for what has grown too old
+LISTED: Final = 10  # notices that a message about late ones keeps
+LATE_IS_TOLD_FOR: Final = timedelta(days=7)
 
 
 @dataclass(slots=True)
 class Platform:
     """How fast messages may leave to one platform, how it does, and what is on its way."""
 
-    pace: Pace
+    limiter: RateLimiter
     trouble: Trouble = field(default_factory=Trouble)
     in_flight: set[asyncio.Task[None]] = field(default_factory=set)
 
 
-class Sender:
+class Dispatcher:
     """Sends what waits in the outbox through the channels, under the lease of the database.
 
     turn() sends what may leave now and returns; run() goes on until it is stopped. noise: a source of jitter, seeded in
@@ -73,6 +79,7 @@ class Sender:
         self._clock = clock
         self._failures = Failures(clock, noise or random.Random())  # noqa: S311 - jitter, not a secret
         self._again_after = again_after
+        self._renderer = Renderer()
         self._epoch = 0
         self._lease = Lease(clock)
         self._looked: datetime | None = None
@@ -80,7 +87,7 @@ class Sender:
         self._stopped = asyncio.Event()
         self.platforms = {
             name: Platform(
-                Pace(channel.limits.per_second, channel.limits.per_chat_second, channel.limits.per_group_minute)
+                RateLimiter(channel.limits.per_second, channel.limits.per_chat_second, channel.limits.per_group_minute)
             )
             for name, channel in self._channels.items()
         }
@@ -90,7 +97,7 @@ class Sender:
 
         Whoever starts last sends; another process on the same database notices and stands by.
         """
-        self._epoch = outbox.take_lease(self._store)
+        self._epoch = lease.take(self._store)
 
     def poke(self) -> None:
         """Say that something was put into the outbox."""
@@ -131,10 +138,10 @@ class Sender:
 
     def _until_next(self, started: int) -> float:
         """Return how long to wait: for room where something waits, briefly for chats that rest, else for news."""
-        platforms = [each for each in self.platforms.values() if not each.trouble.halted]
+        platforms = [platform for platform in self.platforms.values() if not platform.trouble.halted]
         if started:
-            return min((each.pace.wait() for each in platforms), default=1.0)
-        return 0.05 if any(each.pace.last or each.in_flight for each in platforms) else 1.0
+            return min((platform.limiter.wait() for platform in platforms), default=1.0)
+        return 0.05 if any(platform.limiter.last or platform.in_flight for platform in platforms) else 1.0
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -161,7 +168,7 @@ class Sender:
         return self._lease.held
 
     async def _dispatch(self) -> int:
-        """Claim what may leave now and set it on its way; return how many."""
+        """Claim what may leave now and set it on its way; return how many claims went through the stages."""
         now = self._clock.now()
         if self._looked is None or abs(now - self._looked) >= LOOK_EVERY:
             await asyncio.to_thread(self._tell_late, now)
@@ -172,43 +179,45 @@ class Sender:
             if platform.trouble.halted or platform.trouble.rests_until > seconds:
                 continue
             most = 1 if platform.trouble.failures else IN_FLIGHT  # one probe, not a burst into a closed door
-            claims = await asyncio.to_thread(
-                outbox.claim,
-                self._store,
-                now=now,
-                epoch=self._epoch,
-                platforms=[name],
-                limit=min(most - len(platform.in_flight), platform.pace.room(seconds)),
-                resting=platform.pace.resting(seconds),
-            )
+            limit = min(most - len(platform.in_flight), platform.limiter.room(seconds))
+            if limit <= 0:
+                continue
+            count, claims = await asyncio.to_thread(self._claim, name, limit, platform.limiter.resting(seconds), now)
             for claim in claims:
-                platform.pace.spend()
+                platform.limiter.spend()
                 task = asyncio.create_task(self._deliver(claim))
                 platform.in_flight.add(task)
                 task.add_done_callback(partial(self._landed_one, platform))
-            started += len(claims)
+            started += count
         return started
+
+    def _claim(self, platform: str, limit: int, resting: set[int], now: datetime) -> tuple[int, list[Claim]]:
+        """Claim in one transaction what may leave now; return how many were claimed, and those that go on.
+
+        What a stage holds or drops is settled before anybody could see it as being sent.
+        """
+        with self._store.write() as work:
+            claims = outbox.claim(
+                work, now=now, epoch=self._epoch, platforms=[platform], limit=limit, resting=resting, together=group
+            )
+            passing = [claim.only(row for row in claim.rows if _passes(work, claim, row, now)) for claim in claims]
+        return len(claims), [claim for claim in passing if claim.rows]
 
     def _tell_late(self, now: datetime) -> None:
         """Turn what is too old for news into one message per destination: never a flood of old news, never silence."""
-        with self._store.write():  # both or nothing: a row that expired without its line would be lost
-            for destination, late in outbox.expired(self._store, now=now).items():
-                lines = [_late_line(each) for each in late[-LATE_LINES:]]
-                more = len(late) - len(lines)
-                head = f"{wording.count(len(late), 'message')} could not be delivered in time:"
-                blocks = (Line(head, "headline"), *map(Line, lines), *([Line(f"and {more} more")] if more else []))
-                notice = outbox.Notice("late", "notice", now, Told(blocks).to_json())
-                outbox.tell_one(self._store, destination, notice, now=now, expires=now + timedelta(days=7))
+        with self._store.write() as work:  # both or nothing: a row that expired without its line would be lost
+            for destination, late in outbox.expired(work, now=now).items():
+                listed = [{"at": notice.at.isoformat(), "payload": notice.payload} for notice in late[-LISTED:]]
+                event = {"event": LATE, "count": len(late), "notices": listed}
+                notice = outbox.Notice("late", "notice", now, event)
+                outbox.announce_to(work, destination, notice, now=now, expires=now + LATE_IS_TOLD_FOR)
 
     async def _deliver(self, claim: Claim) -> None:
         channel, platform = self._channels[claim.platform], self.platforms[claim.platform]
         try:
-            told = Told.read(claim.notice.payload)
-            if claim.notice.kind == "resolved" and not (claim.message or claim.announced or told.alone):
-                reason = "the episode was never announced here"
-                await self._settle(outbox.ended, claim, "merged", reason, now=self._clock.now())
-                return
-            message = await self._send(channel, claim, told)
+            blocks, replies = self._renderer.render(claim)
+            spend = platform.limiter.spend
+            message = await send(channel, claim, blocks, replies, self._clock.now(), spend=spend)
         except SendFailed as failed:
             await self._settle(self._failures.settle, claim, platform.trouble, failed)
         except Exception:
@@ -220,7 +229,7 @@ class Sender:
             platform.trouble.over(claim.platform)
             await self._settle(outbox.sent, claim, message, now=self._clock.now())
         finally:
-            platform.pace.arrived(claim.destination, _kind(claim.kind_of_chat), self._clock.monotonic())
+            platform.limiter.arrived(claim.destination, kind_of(claim.kind_of_chat), self._clock.monotonic())
 
     async def _settle(self, how: Callable[..., None], claim: Claim, *what: Any, **named: Any) -> None:
         """Write the outcome, however long the database cannot take it: forgotten, the message would go out twice."""
@@ -235,42 +244,23 @@ class Sender:
             else:
                 return
 
-    async def _send(self, channel: Channel, claim: Claim, told: Told) -> str | None:
-        """Send what the notice asks for: a new message, an edit, or an edit and the line that closes it."""
-        to = Address(claim.chat, claim.topic or None, _kind(claim.kind_of_chat))
-        blocks = told.blocks
-        late = self._clock.now() - claim.created
-        if late > LATE:
-            blocks = (Line(f"Late: this was due {wording.ago(late)}.", "echo"), *blocks)
-        message = Outgoing(
-            blocks,
-            nonce=claim.nonce,
-            maybe_repeat=claim.uncertain,
-            plain=claim.plain,
-            silent=claim.notice.rank == "notice",
-        )
-        if claim.message is None:
-            return await channel.send(to, message)
-        try:
-            await channel.edit(to, claim.message, replace(message, maybe_repeat=False))  # twice is once for an edit
-        except MessageRefused:
-            if claim.notice.kind != "resolved":  # somebody deleted the message, so the news goes out anew
-                return await channel.send(to, message)
-        if told.reply:
-            self.platforms[claim.platform].pace.spend()
-            await channel.send(to, replace(message, blocks=(Line(told.reply),), reply_to=claim.message, silent=True))
-        return claim.message
 
-
-def _late_line(notice: outbox.Notice) -> str:
-    lines = [block for block in Told.read(notice.payload).blocks if isinstance(block, Line)]
-    first = next((line.text for line in lines if line.role == "headline"), lines[0].text if lines else "")
-    return f"{wording.clock(notice.at, dated=True)}: {first}"
-
-
-def _kind(kind: str) -> Kind:
-    match kind:
-        case "private" | "group" | "channel":
-            return kind
+def _passes(work: Work, claim: Claim, row: OutboxRow, now: datetime) -> bool:
+    """Take a row through the stages before it is put into words; what does not pass is settled as they say."""
+    match judged(row, Recipient(claim.zone, claim.switches), now):
+        case Hold(until, reason):
+            outbox.hold(work, row, until, reason)
+            return False
+        case Drop(state, reason):
+            outbox.end(work, row, state, reason, now=now)
+            return False
         case _:
-            return "group"
+            return True
+
+
+def judged(row: OutboxRow, recipient: Recipient, now: datetime) -> Outcome:
+    """Return what the stages make of a row: the first of them that does not let it pass decides."""
+    for outcome in (mute(row.notice, recipient, now), quiet(row.notice, recipient, now), merge(row)):
+        if outcome != PASS:
+            return outcome
+    return PASS

@@ -50,7 +50,7 @@ class Remedy:
 
     row: it waits for another try, waits marked as a possible repeat, waits to go without markup, or is dead. counts:
     whether this was one of its tries, of which it has MOST_TRIES. pause: seconds before the second try; doubles with
-    each further one. level: how loudly the log tells of a row's end.
+    each further one. others: nothing, a stumble (several are a fall), a flood (several mean everybody), or a halt.
     """
 
     row: Literal["waits", "uncertain", "plain", "dead"]

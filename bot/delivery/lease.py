@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from storage.alerts import outbox
+from storage.alerts import lease
 
 if TYPE_CHECKING:
     from bot.clock import Clock
@@ -37,13 +37,13 @@ class Lease:
         now = self.clock.monotonic()
         if self.held:
             if now - self.since >= BEAT_EVERY:
-                self.held, self.since = outbox.beat(store, epoch), now
+                self.held, self.since = lease.beat(store, epoch), now
             return epoch
-        seen = outbox.lease_beat(store)
+        seen = lease.seen(store)
         if seen != self.seen:
             self.seen, self.since = seen, now
         elif now - self.since >= DEAD_AFTER:
             log.warning("the other perpulse is silent, so this one sends again")
             self.held, self.since = True, now
-            return outbox.take_lease(store)
+            return lease.take(store)
         return epoch

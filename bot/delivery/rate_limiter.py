@@ -1,4 +1,4 @@
-"""How fast messages may leave: paced before the claim, so that what waits keeps its order."""
+"""How fast messages may leave: limited before the claim, so that what waits keeps its order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ UNLIMITED = 1_000  # messages at once where the platform has no limit
 
 
 @dataclass(slots=True)
-class Pace:
+class RateLimiter:
     """What a platform allows: so many messages a second in all, to one chat, and to one group a minute.
 
     Times are monotonic seconds. A message to a chat counts from its answer on, which lies after the platform's own
@@ -43,14 +43,15 @@ class Pace:
     def resting(self, now: float) -> set[int]:
         """Return the destinations that were written to too recently."""
         chat, minute = 1 / self.per_chat_second, 60.0
-        self.last = {each: at for each, at in self.last.items() if now - at < chat}
-        for each in list(self.group):
-            times = self.group[each]
+        self.last = {destination: at for destination, at in self.last.items() if now - at < chat}
+        for destination in list(self.group):
+            times = self.group[destination]
             while times and now - times[0] >= minute:
                 times.popleft()
             if not times:
-                del self.group[each]
-        return set(self.last) | {each for each, times in self.group.items() if len(times) >= self.per_group_minute}
+                del self.group[destination]
+        full = {destination for destination, times in self.group.items() if len(times) >= self.per_group_minute}
+        return set(self.last) | full
 
     def spend(self) -> None:
         """Count a message that leaves."""

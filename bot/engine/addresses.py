@@ -137,7 +137,7 @@ class Following:
             for destination, group in silent.items():
                 since = min(followed.seen or self._began for followed in group)
                 holders = tuple(_holder(followed) for followed in group)
-                writer.say(destination, HolderSilent(holders, since, reasons[destination]), group[0].zone)
+                writer.say(destination, HolderSilent(holders, since, reasons[destination]))
                 for followed in group:
                     positions.looked(work, followed.id, seen=None, silent=True)
             return writer.count
@@ -155,13 +155,13 @@ class Following:
         opened = [self._open(writer, of, held, account.at) for key, held in now.items() if key not in before]
         closed = [held for key, held in before.items() if key not in now]
         if of.silent:
-            writer.say(of.destination, HolderBack(holder), of.zone)
+            writer.say(of.destination, HolderBack(holder))
         looks = tuple(self._reader.stated(watched, writer.now, holder) for watched in opened)
         if of.seen is None:
-            writer.say(of.destination, FirstLook(holder, looks), of.zone)
+            writer.say(of.destination, FirstLook(holder, looks))
         elif opened or closed:
             gone = tuple(watched.holding for watched in closed)
-            writer.say(of.destination, HoldingsChanged(holder, looks, gone), of.zone)
+            writer.say(of.destination, HoldingsChanged(holder, looks, gone))
         for watched in closed:
             positions.finish(writer.work, watched, writer.now)
         for key, watched in before.items():

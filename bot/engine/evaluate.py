@@ -1,255 +1,380 @@
-"""Judging: what is stored is computed, each alarm is stepped over the closes it has not seen, and what follows is kept.
+"""Judging: what is stored is computed, each rule is stepped over the closes it has not seen, and what follows is kept.
 
 States, episodes, notices and outbox rows of one judgement are written in one transaction, so a kill in between loses
-nothing and repeats nothing.
+nothing and repeats nothing, and what several rules say of one close waits in the outbox together.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import structlog
 
-from handlers.words import alerts
-from handlers.words.alerts import Happening
 from signals.alerts import stepping
 from signals.alerts.episodes import State
-from signals.inputs import INPUTS
+from signals.alerts.event import Event, news_for
+from signals.alerts.rule import named, rules
+from signals.inputs import INPUTS, MARKET
 from signals.metric import metrics
 from signals.units import from_ms
 from storage.alerts import episodes, outbox
-from storage.alerts.episodes import Standing
 from storage.engine.database import StoreError
 from storage.market import grid, panels, points
-from storage.queries.readings import asset_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from signals.alerts.rule import AlertRule
     from signals.metric import Metric
-    from storage.alerts.episodes import Key
+    from signals.series import Array, Panel
+    from storage.alerts.episodes import Key, RuleState
     from storage.engine.database import Store
+    from storage.engine.work import Work
     from storage.market.points import Series
 
 log = structlog.get_logger(__name__)
-EVER = datetime(2009, 1, 3, tzinfo=UTC)
+
+EVER: Final = datetime(2009, 1, 3, tzinfo=UTC)
+A_MOMENT: Final = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """Closes of one metric to be judged together: the assets whose data allow the same step and rows."""
+class RuleGroup:
+    """Rules over the same metrics. The first metric of a rule is the one whose chart it shows."""
 
-    metric: Metric
-    step: timedelta
+    metrics: tuple[Metric, ...]
+    rules: tuple[AlertRule, ...]
+
+    def asset_of(self, asset: str) -> str:
+        """Return the asset that is judged: the market as a whole where every metric is a figure of it."""
+        return MARKET if all(metric.market_wide for metric in self.metrics) else asset
+
+
+@dataclass(frozen=True, slots=True)
+class Closes:
+    """Closes of a group of rules to be judged together: the assets whose data allow the same steps and rows.
+
+    steps: of the data of each metric. The coarsest is the common clock; on it lie `first`, the open of the first row to
+    judge, and `end`, the close of the last one.
+    """
+
+    group: RuleGroup
+    steps: tuple[timedelta, ...]
     assets: tuple[str, ...]
-    first: datetime  # the open of the first row to judge
-    end: datetime  # the close of the last one
+    first: datetime
+    end: datetime
+
+    @property
+    def step(self) -> timedelta:
+        """Return the distance of two closes of the common clock."""
+        return max(self.steps)
+
+    @property
+    def clock(self) -> Metric:
+        """Return the metric whose rows are the common clock."""
+        return self.group.metrics[self.steps.index(self.step)]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """A state after a close, and what is to be told, if anything."""
+class Evaluation:
+    """Where a rule stands after a close, and the event that this was, if it was one."""
 
     key: Key
     state: State
-    happening: Happening | None
+    event: Event | None
 
 
-def walk(store: Store, stretch: Stretch, states: Mapping[Key, State], *, note: str | None = None) -> Iterator[Verdict]:
-    """Step every alarm of a metric over the rows of a stretch. Stores nothing.
+def rule_groups() -> list[RuleGroup]:
+    """Return all rules, those over the same metrics together: what they need is computed once."""
+    found: dict[tuple[str, ...], list[AlertRule]] = {}
+    for rule in rules().values():
+        found.setdefault(rule.metrics, []).append(rule)
+    return [RuleGroup(tuple(metrics()[name] for name in names), tuple(group)) for names, group in found.items()]
 
-    Of each alarm what is to be told comes in the order of time, and then where it stands after the last row.
+
+def evaluate(
+    store: Store, closes: Closes, states: Mapping[Key, State], *, note: str | None = None
+) -> Iterator[Evaluation]:
+    """Step the rules of a group over its closes. Stores nothing.
+
+    Of each rule the events come in the order of time, and then where it stands after the last row.
     """
-    metric = stretch.metric
-    start = stretch.first - metric.bars_back(stretch.step) * stretch.step
-    panel = panels.panel(store, panels.needs(metric), stretch.assets, step=stretch.step, start=start, end=stretch.end)
-    rows = round((stretch.end - stretch.first) / stretch.step)
-    values = metric.evaluate(panel, rows)
-    times = (panel.at if metric.at_open else panel.closes)[len(panel) - rows :].to_pydatetime().tolist()
-    for column, asset in enumerate(stretch.assets):
-        derived = tuple(sorted(name for name, one in panel.derived if one == asset and name in metric.needs))
-        venues, coverage = panel.venues(asset, metric.needs), panel.coverage.get(asset)
-        here = {name: array[:, column] for name, array in values.items()}
-        for watch in metric.watches:
-            key = (watch.id, asset)
+    first, last = closes.first, closes.end - closes.step
+    if not closes.clock.at_open:
+        first, last = first + closes.step, closes.end
+    times = [first + closes.step * i for i in range(round((last - first) / closes.step) + 1)]
+    computed = [
+        _Computed.of(store, metric, step, closes.assets, times, closes.step)
+        for metric, step in zip(closes.group.metrics, closes.steps, strict=True)
+    ]
+    for asset in closes.assets:
+        values: dict[str, Array] = {}
+        for metric_rows in computed:
+            values |= metric_rows.of_asset(asset)
+        event = _event_of(asset, closes.step, computed, note)
+        for rule in closes.group.rules:
+            key = (rule.id, asset)
             before = states.get(key, State())
-            state, told = stepping.run(watch.levels, before, here, times, closes=stretch.step)
-            for then, transition in told:
-                happening = Happening(
-                    metric, watch, asset, transition, stretch.step, venues, derived, note=note, coverage=coverage
+            state, told = stepping.run(rule.levels, before, values, times, closes=closes.step, known_by=rule.known_by)
+            for then, change in told:
+                happened = replace(
+                    event,
+                    rule=rule.id,
+                    kind=change.kind,
+                    rank=change.rank,
+                    at=change.at,
+                    since=change.since,
+                    values=change.values,
                 )
-                yield Verdict(key, then, happening)
+                yield Evaluation(key, then, happened)
             if state is not before:
-                yield Verdict(key, state, None)
+                yield Evaluation(key, state, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Computed:
+    """The values of one metric at the times of a common clock.
+
+    A finer metric gives its row that closes at the same time, a coarser one its last row that has closed: it is current
+    until the next one has.
+    """
+
+    metric: Metric
+    panel: Panel
+    values: Mapping[str, Array]
+    rows: np.ndarray[tuple[int], np.dtype[np.int64]]  # of `values`, one a time of the clock
+
+    @classmethod
+    def of(
+        cls,
+        store: Store,
+        metric: Metric,
+        step: timedelta,
+        assets: Sequence[str],
+        times: Sequence[datetime],
+        clock_step: timedelta,
+    ) -> _Computed:
+        known_after = timedelta(0) if metric.at_open else step
+        first = grid.floor(times[0] - known_after, step)
+        end = grid.floor(times[-1] - known_after, step) + step
+        panel = panels.panel(
+            store,
+            panels.needs(metric),
+            tuple(dict.fromkeys(metric.asset_of(asset) for asset in assets)),
+            step=step,
+            start=first - metric.bars_back(step) * step,
+            end=end,
+        )
+        behind = (times[0] - known_after - first) // A_MOMENT
+        elapsed = np.arange(len(times), dtype=np.int64) * (clock_step // A_MOMENT) + behind
+        rows = elapsed // (step // A_MOMENT)
+        return cls(metric, panel, metric.evaluate(panel, round((end - first) / step)), rows)
+
+    def of_asset(self, asset: str) -> dict[str, Array]:
+        """Return the values of an asset by their whole names."""
+        column = self.panel.assets.index(self.metric.asset_of(asset))
+        return named(self.metric.id, {name: array[self.rows, column] for name, array in self.values.items()})
+
+    def derived(self, asset: str) -> list[str]:
+        """Return the inputs of an asset that were computed from others."""
+        stored = self.metric.asset_of(asset)
+        return sorted(name for name, one in self.panel.derived if one == stored and name in self.metric.needs)
+
+
+def _event_of(asset: str, step: timedelta, computed: Sequence[_Computed], note: str | None) -> Event:
+    """Return an event of an asset that says where its numbers come from, and nothing yet of what happened."""
+    venues = [venue for rows in computed for venue in rows.panel.venues(rows.metric.asset_of(asset), rows.metric.needs)]
+    coverage = (rows.panel.coverage.get(rows.metric.asset_of(asset)) for rows in computed)
+    return Event(
+        kind="fired",
+        rule="",
+        asset=asset,
+        rank="notice",
+        at=EVER,
+        since=EVER,
+        values={},
+        step=step,
+        venues=tuple(dict.fromkeys(venues)),
+        derived=tuple(dict.fromkeys(name for rows in computed for name in rows.derived(asset))),
+        coverage=next(filter(None, coverage), None),
+        note=note,
+    )
 
 
 def history(
     store: Store, assets: Sequence[str], start: datetime, end: datetime, *, note: str | None = None
-) -> list[Verdict]:
-    """Judge stored history as if it happened now: every verdict in (start, end], in the order of time.
+) -> list[Evaluation]:
+    """Judge stored history as if it happened now: every event in (start, end], in the order of time.
 
     What began before `start` is known by then and not told again.
     """
-    verdicts: list[Verdict] = []
-    for metric in metrics().values():
-        if not metric.watches:
-            continue
-        for asset in dict.fromkeys(asset_of(metric, each) for each in assets):
-            spans = [span for name in metric.needs if (span := points.span(store, asset, name))]
-            if not spans:
-                continue
-            first, last = min(span[0] for span in spans), min(end, max(span[1] for span in spans) + timedelta(days=1))
-            step = panels.step_for(store, metric, asset, first, last)
-            stretch = Stretch(metric, step, (asset,), grid.floor(first, step), grid.floor(last, step))
-            if metric.at_open:
-                stretch = replace(stretch, end=stretch.end + step)
-            if stretch.first < stretch.end:
-                verdicts += walk(store, stretch, {}, note=note)
-    told = [each for each in verdicts if each.happening and start < each.happening.transition.at <= end]
-    return sorted(told, key=_when)
+    found: list[Evaluation] = []
+    for group in rule_groups():
+        for asset in dict.fromkeys(group.asset_of(asset) for asset in assets):
+            if closes := _all_closes(store, group, asset, end):
+                found += evaluate(store, closes, {}, note=note)
+    return sorted((one for one in found if one.event and start < one.event.at <= end), key=_when)
 
 
-def _when(verdict: Verdict) -> datetime:
-    return verdict.happening.transition.at if verdict.happening else EVER
+def _all_closes(store: Store, group: RuleGroup, asset: str, end: datetime) -> Closes | None:
+    """Return every close of a group that is stored of an asset; None where a metric has no data."""
+    spans = [
+        [span for name in metric.needs if (span := points.span(store, metric.asset_of(asset), name))]
+        for metric in group.metrics
+    ]
+    if not all(spans):
+        return None
+    first = min(span[0] for of_metric in spans for span in of_metric)
+    last = min(end, *(max(span[1] for span in of_metric) + timedelta(days=1) for of_metric in spans))
+    steps = tuple(panels.step_for(store, metric, metric.asset_of(asset), first, last) for metric in group.metrics)
+    closes = Closes(group, steps, (asset,), grid.floor(first, max(steps)), grid.floor(last, max(steps)))
+    if closes.clock.at_open:
+        closes = replace(closes, end=closes.end + closes.step)
+    return closes if closes.first < closes.end else None
+
+
+def _when(evaluation: Evaluation) -> datetime:
+    return evaluation.event.at if evaluation.event else EVER
 
 
 def judge(
     store: Store, assets: Sequence[str], now: datetime, *, started: datetime, note: str | None = None
-) -> list[Happening]:
+) -> list[Event]:
     """Judge every close that became known since the last judgement and write what follows. Return what is told.
 
-    started: when this process began; what happened before is marked so. An alarm that has never been judged begins
+    started: when this process began; what happened before is marked so. A rule that has never been judged begins
     silently with where it stands: installing perpulse is not news. Nor is what held already when its value was known
     for the first time, as after the archive of the past has been read.
     """
-    standings = episodes.standings(store)
-    told: list[Happening] = []
-    for stretch in _due(store, assets, standings, now):
-        keys = [(watch.id, asset) for watch in stretch.metric.watches for asset in stretch.assets]
-        states = {key: standings[key].state for key in keys if key in standings}
+    states = episodes.rule_states(store)
+    found: list[Evaluation] = []
+    for closes in _due(store, assets, states, now):
+        keys = [(rule.id, asset) for rule in closes.group.rules for asset in closes.assets]
+        before = {key: states[key].state for key in keys if key in states}
         try:
-            verdicts = list(walk(store, stretch, states, note=note))
+            found += list(evaluate(store, closes, before, note=note))
         except StoreError:
             raise
         except Exception:
             # A metric that fails is a fault of ours; the others, and its other assets tomorrow, do not suffer for it.
-            log.exception("a metric could not be judged", metric=stretch.metric.id, assets=stretch.assets)
-            continue
-        if verdicts:
-            told += _keep(store, verdicts, standings, now, started)
-    return told
+            names = [metric.id for metric in closes.group.metrics]
+            log.exception("rules could not be judged", metrics=names, assets=closes.assets)
+    return _keep(store, found, states, now, started) if found else []
 
 
-def _due(store: Store, assets: Sequence[str], standings: Mapping[Key, Standing], now: datetime) -> Iterator[Stretch]:
+def _due(store: Store, assets: Sequence[str], states: Mapping[Key, RuleState], now: datetime) -> Iterator[Closes]:
     """Find what is to be judged, assets with the same rows together."""
     stored = points.directory(store)
-    for metric in metrics().values():
-        groups: dict[tuple[timedelta, datetime, datetime], list[str]] = {}
-        for asset in dict.fromkeys(asset_of(metric, each) for each in assets) if metric.watches else ():
-            series = {name: stored[asset, name] for name in metric.needs if (asset, name) in stored}
-            rows = _rows(store, metric, asset, series, standings, now)
+    for group in rule_groups():
+        alike: dict[tuple[tuple[timedelta, ...], datetime, datetime], list[str]] = {}
+        for asset in dict.fromkeys(group.asset_of(asset) for asset in assets):
+            series = [
+                {name: stored[key] for name in metric.needs if (key := (metric.asset_of(asset), name)) in stored}
+                for metric in group.metrics
+            ]
+            judged = [states[key].state.at for rule in group.rules if (key := (rule.id, asset)) in states]
+            rows = _rows(store, group, asset, series, [at for at in judged if at], now)
             if rows:
-                groups.setdefault(rows, []).append(asset)
-        for (step, first, end), members in groups.items():
-            yield Stretch(metric, step, tuple(members), first, end)
+                alike.setdefault(rows, []).append(asset)
+        for (steps, first, end), members in alike.items():
+            yield Closes(group, steps, tuple(members), first, end)
 
 
 def _rows(
     store: Store,
-    metric: Metric,
+    group: RuleGroup,
     asset: str,
-    series: Mapping[str, Sequence[Series]],
-    standings: Mapping[Key, Standing],
+    series: Sequence[Mapping[str, Sequence[Series]]],
+    judged: Sequence[datetime],
     now: datetime,
-) -> tuple[timedelta, datetime, datetime] | None:
-    """Return (step, first open, last close) of the rows to judge; None when nothing new is known.
+) -> tuple[tuple[timedelta, ...], datetime, datetime] | None:
+    """Return (steps, first open, last close) of the rows to judge; None when nothing new is known.
 
     A row waits until each input has spoken for it: judged too early it would be unknown for ever, since a close is
     judged once.
     """
-    if not series:
+    if not all(series):
         return None
-    known = {name: from_ms(max(each.known for each in every)) for name, every in series.items()}
-    judged = [
-        standing.state.at
-        for watch in metric.watches
-        if (standing := standings.get((watch.id, asset))) and standing.state.at
-    ]
-    latest = min(now, *(at + _reach(name, metric.step) for name, at in known.items()))
-    if judged and latest < min(judged) + (timedelta(0) if metric.at_open else metric.step):
+    known = [{name: from_ms(max(one.known for one in every)) for name, every in of.items()} for of in series]
+    steps = tuple(metric.step for metric in group.metrics)
+    latest = min(now, *map(_spoken, group.metrics, known, steps))
+    waits = [timedelta(0) if metric.at_open else metric.step for metric in group.metrics]
+    if judged and latest < min(judged) + min(waits):
         return None  # not even one row of the finest step, so the data need not be looked at
-    step = panels.step_for(store, metric, asset, latest - metric.window, latest)
-    latest = min(now, *(at + _reach(name, step) for name, at in known.items()))
-    end = grid.floor(min(now, *known.values()), step) + step if metric.at_open else grid.floor(latest, step)
-    begun = min(each.first for every in series.values() for each in every)
-    first = min(judged) + (step if metric.at_open else timedelta(0)) if judged else from_ms(begun)
+    steps = tuple(
+        panels.step_for(store, metric, metric.asset_of(asset), latest - metric.window, latest)
+        for metric in group.metrics
+    )
+    closes = Closes(group, steps, (asset,), EVER, EVER)
+    step, at_open = closes.step, closes.clock.at_open
+    latest = min(now, *map(_spoken, group.metrics, known, steps))
+    end = grid.floor(latest, step) + (step if at_open else timedelta(0))
+    begun = min(one.first for of in series for every in of.values() for one in every)
+    first = min(judged) + (step if at_open else timedelta(0)) if judged else from_ms(begun)
     first = grid.floor(first, step)
-    return (step, first, end) if first < end else None
+    return (steps, first, end) if first < end else None
 
 
-def _reach(name: str, step: timedelta) -> timedelta:
-    """How far beyond its own time an input speaks: a bar not at all, an instant for the row that it lies in."""
-    return timedelta(0) if INPUTS[name].kind == "bar" else max(step, INPUTS[name].in_force)
+def _spoken(metric: Metric, known: Mapping[str, datetime], step: timedelta) -> datetime:
+    """Return until when every input of a metric has spoken: a bar until it closed, an instant for the row it lies in.
+
+    What is published as its row begins speaks for that row alone, and is current until the next one is due.
+    """
+    if metric.at_open:
+        return grid.floor(min(known.values()), step) + step - A_MOMENT
+    return min(
+        at + (timedelta(0) if INPUTS[name].kind == "bar" else max(step, INPUTS[name].in_force))
+        for name, at in known.items()
+    )
 
 
 def _keep(
-    store: Store, verdicts: Sequence[Verdict], standings: dict[Key, Standing], now: datetime, started: datetime
-) -> list[Happening]:
+    store: Store, evaluations: Sequence[Evaluation], states: Mapping[Key, RuleState], now: datetime, started: datetime
+) -> list[Event]:
     """Write the last states and what happened on the way, all or nothing."""
-    by_key: dict[Key, list[Verdict]] = {}
-    for verdict in verdicts:
-        by_key.setdefault(verdict.key, []).append(verdict)
-    told: list[Happening] = []
+    by_key: dict[Key, list[Evaluation]] = {}
+    for evaluation in evaluations:
+        by_key.setdefault(evaluation.key, []).append(evaluation)
+    told: list[Event] = []
     with store.write() as work:
         for key, every in by_key.items():
-            before = standings.get(key)
+            before = states.get(key)
             episode = before.episode if before else None
-            recorded: list[tuple[Happening, int]] = []
-            for happening, first in ((each.happening, each.state.first) for each in every if each.happening):
-                episode = episodes.record(work, key, happening.transition, episode)
-                if happening.transition.kind != "fired" or first is None or happening.transition.since > first:
-                    recorded.append((happening, episode))
-                if happening.transition.kind == "resolved":
+            recorded: list[tuple[Event, int]] = []
+            for event, first in ((one.event, one.state.first) for one in every if one.event):
+                episode = episodes.record(work, key, event, episode)
+                if event.kind != "fired" or first is None or event.since > first:
+                    recorded.append((event, episode))
+                if event.kind == "resolved":
                     episode = None
-            for happening, number in _compressed(recorded) if before else ():
-                marked = replace(happening, offline=happening.transition.at < started)
-                write_notice(store, marked, number, now)
+            for event, number in _compressed(recorded) if before else ():
+                marked = replace(event, offline=event.at < started)
+                announce(work, marked, number, now)
                 told.append(marked)
-            state = every[-1].state
-            episodes.save(work, key, state, episode)
-            standings[key] = Standing(state, episode)
+            episodes.save(work, key, every[-1].state, episode)
     return told
 
 
-def write_notice(store: Store, happening: Happening, episode: int, now: datetime) -> None:
-    """Put a message into the outbox of everyone who asked for it."""
-    transition = happening.transition
-    notice = outbox.Notice(
-        transition.kind,
-        transition.rank,
-        transition.at,
-        alerts.tell(happening).to_json(),
-        episode,
-        happening.watch.id,
-        happening.asset,
-    )
-    expires = now + timedelta(hours=alerts.expires_after(transition.rank, transition.kind))
-    with store.write() as work:
-        outbox.announce(work, notice, now=now, expires=expires, only_asked=happening.watch.only_asked)
+def announce(work: Work, event: Event, episode: int, now: datetime) -> None:
+    """Put an event into the outbox of everyone who asked for it."""
+    notice = outbox.Notice(event.kind, event.rank, event.at, event.to_json(), episode, event.rule, event.asset)
+    expires = now + news_for(event.rank, event.kind)
+    only_asked = event.rule in rules() and rules()[event.rule].only_asked
+    outbox.announce(work, notice, now=now, expires=expires, only_asked=only_asked)
 
 
-def _compressed(recorded: Iterable[tuple[Happening, int]]) -> list[tuple[Happening, int]]:
+def _compressed(recorded: Iterable[tuple[Event, int]]) -> list[tuple[Event, int]]:
     """Say several changes of one episode at once: fired and escalated is one message, fired and over another."""
-    kept: list[tuple[Happening, int]] = []
-    for each, episode in recorded:
+    kept: list[tuple[Event, int]] = []
+    for event, episode in recorded:
         before = kept[-1][0] if kept and kept[-1][1] == episode else None
         if before is None:
-            kept.append((each, episode))
-        elif each.transition.kind == "escalated":
-            kind = before.transition.kind
-            kept[-1] = replace(each, transition=replace(each.transition, kind=kind)), episode
+            kept.append((event, episode))
+        elif event.kind == "escalated":
+            kept[-1] = replace(event, kind=before.kind), episode
         else:
-            kept[-1] = replace(each, came_and_went=before.transition.kind == "fired"), episode
+            kept[-1] = replace(event, came_and_went=before.kind == "fired"), episode
     return kept

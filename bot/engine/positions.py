@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from handlers.words.alerts import Told, expires_after
-from handlers.words.position_events import blocks_of, reply_of
 from signals.alerts.episodes import State
+from signals.alerts.event import POSITION, news_for
+from signals.inputs import MARKET
 from signals.liquidation.events import (
     CameNear,
     LineCrossed,
@@ -26,6 +26,7 @@ from signals.liquidation.events import (
     PriceBack,
     PriceSilent,
     TableMoved,
+    to_json,
 )
 from signals.liquidation.moves import PriceRange, WorstPrice
 from signals.liquidation.watching import judge
@@ -42,9 +43,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.clock import Clock
+    from signals.alerts.condition import Rank
     from signals.liquidation import RenewedTables
     from signals.liquidation.events import PositionEvent, PositionNow
-    from signals.metric import Rank
     from storage.alerts.outbox import Kind
     from storage.engine.database import Store
     from storage.engine.work import Work
@@ -216,7 +217,7 @@ def alarm_since(
         return alarm(writer, position, replace(watched, state=state))
     began = nearest.worst.span.start if came.kind == "fired" else came.since
     came = replace(came, at=nearest.worst.span.end, since=began, values={})
-    key = (watched.watch, watched.holding.asset)
+    key = (watched.rule, watched.holding.asset)
     episode = episodes.record(writer.work, key, came, watched.episode)
     state, went = judge(
         watched.lines, replace(state, since=began), {"distance": position.distance}, at=position.mark_at
@@ -238,7 +239,7 @@ def alarm(writer: Writer, position: PositionNow, watched: WatchedPosition) -> Wa
     if transition is None:
         return replace(watched, state=state)
     kept = replace(transition, values={})  # what a position is worth is nobody's business later
-    episode = episodes.record(writer.work, (watched.watch, watched.holding.asset), kept, watched.episode)
+    episode = episodes.record(writer.work, (watched.rule, watched.holding.asset), kept, watched.episode)
     if transition.kind == "resolved":
         left = LinesLeft(position, transition.at - transition.since)
         # Where it stood within its lines when the watch began, the answer to /watch said so, and no message did. Of one
@@ -282,29 +283,19 @@ class Writer:
         alone: bool = False,
     ) -> None:
         """Put one event into the outbox of a position's owner. alone: an end that is told without its beginning."""
-        reply = reply_of(event) if isinstance(event, LinesLeft | CameNear) and kind == "resolved" else None
-        told = Told(blocks_of(event, watched.zone), reply, alone)
-        self._put(watched.destination, kind, rank, told, watched.watch, watched.holding.asset, episode, at)
+        payload = {"event": POSITION, "position": to_json(event), "alone": alone}
+        about = episode, watched.rule, watched.holding.asset
+        self._put(watched.destination, outbox.Notice(kind, rank, at or self.now, payload, *about))
 
-    def say(self, destination: int, event: PositionEvent, zone: str, asset: str = "MARKET") -> None:
+    def say(self, destination: int, event: PositionEvent, asset: str = MARKET) -> None:
         """Put an event of several positions, or of an address, into the outbox of their owner."""
-        told = Told(blocks_of(event, zone))
-        self._put(destination, "position", "notice", told, f"{PRIVATE}of {destination}", asset, None, None)
+        payload = {"event": POSITION, "position": to_json(event)}
+        rule = f"{PRIVATE}of {destination}"
+        self._put(destination, outbox.Notice("position", "notice", self.now, payload, None, rule, asset))
 
-    def _put(
-        self,
-        destination: int,
-        kind: Kind,
-        rank: Rank,
-        told: Told,
-        watch: str,
-        asset: str,
-        episode: int | None,
-        at: datetime | None,
-    ) -> None:
-        notice = outbox.Notice(kind, rank, at or self.now, told.to_json(), episode, watch, asset)
-        expires = self.now + timedelta(hours=expires_after(rank, kind))
-        outbox.tell_one(self._store, destination, notice, now=self.now, expires=expires)
+    def _put(self, destination: int, notice: outbox.Notice) -> None:
+        expires = self.now + news_for(notice.rank, notice.kind)
+        outbox.announce_to(self.work, destination, notice, now=self.now, expires=expires)
         self.count += 1
 
     def tell_together(self) -> None:
@@ -315,7 +306,7 @@ class Writer:
                 grouped.setdefault((watched.destination, watched.holding.asset), []).append((watched, position))
             for (destination, asset), group in grouped.items():
                 event = kind(asset, tuple(position for _, position in group))
-                self.say(destination, event, group[0][0].zone, asset)
+                self.say(destination, event, asset)
 
 
 def _essence(watched: WatchedPosition) -> tuple[object, ...]:

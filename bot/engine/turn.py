@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
 from bot.engine.evaluate import judge
-from handlers.reply import Line
 from handlers.words import wording
-from handlers.words.alerts import Told
+from signals.alerts.event import SOURCE, news_for
 from signals.inputs import MARKET
 from signals.venues import source_title
 from storage.alerts import outbox
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
     from bot.market.collector import Market
     from bot.market.source_state import Collected, SourceEvent, SourceHealth
     from bot.market.streams.liquidations import LiquidationStreams
-    from handlers.words.alerts import Happening
+    from signals.alerts.event import Event
     from storage.engine.database import Store
 
 log = structlog.get_logger(__name__)
@@ -56,19 +54,19 @@ class Ticker:
         self._noted = False  # what providers ask us to say is written once a run
         self._one = asyncio.Lock()
 
-    async def turn(self) -> list[Happening]:
+    async def turn(self) -> list[Event]:
         """Take one turn and return what is told because of it."""
         async with self._one:
             now = self._clock.now()
             self._asks(now, ())
             collected = await self._market.collect(self._assets, now)
             if self._streams:
-                heard, events = await self._streams.collect(now), self._streams.events()
-                collected = replace(collected, points=[*collected.points, *heard], events=[*collected.events, *events])
-            happenings = await asyncio.to_thread(self._keep, collected)
-            if happenings or collected.events or collected.assets:
+                heard, changes = await self._streams.collect(now), self._streams.events()
+                collected = replace(collected, points=[*collected.points, *heard], events=[*collected.events, *changes])
+            events = await asyncio.to_thread(self._keep, collected)
+            if events or collected.events or collected.assets:
                 self._told()
-            return happenings
+            return events
 
     async def refresh(self, asset: str) -> None:
         """Bring one asset up to date for somebody who asks; what is not due or rests is left alone."""
@@ -78,7 +76,7 @@ class Ticker:
             collected = await self._market.collect([asset], now)
             await asyncio.to_thread(self._store_points, collected, [])
 
-    def _keep(self, found: Collected) -> list[Happening]:
+    def _keep(self, found: Collected) -> list[Event]:
         self._store_points(found, self._streams.health() if self._streams else [])
         return judge(self._store, self._assets, self._clock.now(), started=self._started)
 
@@ -121,9 +119,9 @@ class Ticker:
     def _tell(self, text: str, asset: str, now: datetime, *, good: bool) -> None:
         """Say once that a source or a contract went or changed, and once that it is back (/sub sources)."""
         log.info(text) if good else log.warning(text)
-        notice = outbox.Notice("source", "notice", now, Told((Line(text),)).to_json(), None, "sources", asset)
+        notice = outbox.Notice("source", "notice", now, {"event": SOURCE, "text": text}, None, "sources", asset)
         with self._store.write() as work:
-            outbox.announce(work, notice, now=now, expires=now + timedelta(hours=6), only_asked=True)
+            outbox.announce(work, notice, now=now, expires=now + news_for("notice", "source"), only_asked=True)
 
 
 def keep(store: Store, found: Collected) -> None:

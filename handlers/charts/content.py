@@ -14,13 +14,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, SupportsFloat, TypeAlias
 
 from handlers.words import wording
+from signals.alerts.rule import rules_of
 from signals.inputs import MARKET
 from signals.metric import Metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from signals.metric import Chart, Level, Line, Unit
+    from signals.alerts.condition import Groups, Level
+    from signals.alerts.rule import AlertRule
+    from signals.metric import Chart, Unit
 
 Time: TypeAlias = "datetime | str | float"
 Side: TypeAlias = Literal["below", "above"]
@@ -47,16 +50,16 @@ class Band:
     whole: bool = True
 
 
-def bands(metric: Metric, chart: Chart | None = None) -> tuple[Band, ...]:
-    """Return the alarm lines of a metric that lie on its drawn value, each line once, in rising rank.
+def bands(metric: Metric, rules: Iterable[AlertRule], chart: Chart | None = None) -> tuple[Band, ...]:
+    """Return the lines of alert rules that lie on the drawn value of a metric, each line once, in rising rank.
 
     chart: which of the metric's charts, if not the main one.
     """
     drawn = chart or metric.chart
     found: dict[tuple[str, float], tuple[str, Band]] = {}
-    for watch in metric.watches:
-        for level in watch.levels:
-            for band in _bands_of(level, drawn.value):
+    for rule in rules:
+        for level in rule.levels:
+            for band in _bands_of(level, f"{metric.id}.{drawn.value}"):
                 found.setdefault((band.beyond, band.enter), (level.rank, band))
     out: list[Band] = []
     sides = [beyond for beyond, _ in found]
@@ -79,13 +82,13 @@ def _bands_of(level: Level, name: str) -> Iterable[Band]:
             yield Band(side, bound, back[0][1] if back else None, whole=whole)
 
 
-def _lines_on(groups: tuple[tuple[Line, ...], ...], name: str) -> list[tuple[Side, float, bool]]:
+def _lines_on(groups: Groups, name: str) -> list[tuple[Side, float, bool]]:
     """Return the fixed lines on a value: the side that counts, the line, and whether it is the whole condition."""
     return [
-        ("below" if line.op in {"<", "<="} else "above", float(line.bound), len(group) == 1)
+        ("below" if condition.op in {"<", "<="} else "above", float(condition.bound), len(group) == 1)
         for group in groups
-        for line in group
-        if line.field == name and not isinstance(line.bound, str)
+        for condition in group
+        if condition.name == name and not isinstance(condition.bound, str)
     ]
 
 
@@ -121,7 +124,13 @@ def spec(
     ValueError when times and values differ in number.
     """
     chart = which or (drawn.chart if isinstance(drawn, Metric) else drawn)
-    own = tuple(alarms) if alarms is not None else bands(drawn, chart) if isinstance(drawn, Metric) else ()
+    own = (
+        tuple(alarms)
+        if alarms is not None
+        else bands(drawn, rules_of(drawn.id), chart)
+        if isinstance(drawn, Metric)
+        else ()
+    )
     marked = {mark for band in own for mark in (band.enter, band.leave)}
     times = [_epoch(time) for time in at]
     rows = _known(times, values)

@@ -76,7 +76,7 @@ def _what_is_on(deps: Deps, destination: int | None, before: str) -> Reply:
     from storage.queries import subscriptions  # noqa: PLC0415 - see above
 
     found = subscriptions.read(deps.store, destination)
-    values = {"subscriptions": [{"watch": alarm, "asset": asset} for alarm, asset in found.rows]}
+    values = {"subscriptions": [{"rule": alarm, "asset": asset} for alarm, asset in found.rows]}
     if not found.rows:
         lines: list[Block] = [Line(f"{before}Nothing is on in this chat.", "headline")]
         lines.append(Line("Type /sub to be told everything, or /sub oi btc for a part of it."))

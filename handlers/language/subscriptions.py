@@ -8,8 +8,8 @@ from handlers.command import Refused
 from handlers.language.kinds import FILLERS
 from handlers.language.spelling import chunks, shown, symbol
 from handlers.words import wording
+from signals.alerts.rule import rules
 from signals.inputs import MARKET
-from signals.metric import watches
 from storage.market import points
 from storage.people.destinations import ANY
 from storage.people.subscriptions import SOURCES, Wanted
@@ -54,9 +54,11 @@ def wanted(text: str, deps: Deps, example: str) -> Wanted:
 def _alarms_by_word() -> dict[str, list[str]]:
     """Return the alarms that each word stands for: their ids, their metrics' ids, and the parts of both."""
     found: dict[str, list[str]] = {SOURCES: [SOURCES]}
-    for name, (metric, _) in watches().items():
-        words = {name, metric.id, *name.split("_"), *metric.id.split("_")} - {"vs", "low"}
-        for word in words:
+    for name, rule in rules().items():
+        words = {name, *name.split("_")}
+        for metric in rule.metrics:
+            words |= {metric, *metric.split("_")}
+        for word in words - {"vs", "low"}:
             found.setdefault(word, []).append(name)
     return found
 

@@ -1,4 +1,4 @@
-"""From what happened to what is told: an episode's transition becomes blocks, by templates and numbers only.
+"""From what happened to what is told: an event of an episode becomes blocks, by templates and numbers only.
 
 Order of a message: one plain headline, the evidence, what would make it wrong, the stamp. At most 900 characters.
 """
@@ -6,151 +6,111 @@ Order of a message: one plain headline, the evidence, what would make it wrong, 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from handlers.reply import Block, Button, Buttons, Line, Picture, from_json, to_json
+from handlers.reply import Button, Buttons, Line, Picture
 from handlers.words import wording
+from handlers.words.message import Message, shortened
 from handlers.words.readings import coverage_words, derived_words
+from signals.alerts.rule import rules
 from signals.inputs import MARKET
+from signals.metric import metrics
 from signals.venues import venue_credit
 from storage.queries.readings import times_ago
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
-    from signals.alerts.episodes import Transition
-    from signals.metric import Metric, Watch
-    from signals.series import Coverage
+    from signals.alerts.event import Event
+    from signals.alerts.rule import AlertRule
+    from signals.metric import Metric
 
-LONGEST = 900
 _RANK_WORDS = {"notice": "a notice", "warning": "a warning", "critical": "critical"}
 
 
-@dataclass(frozen=True, slots=True)
-class Happening:
-    """A transition with all that its message needs.
-
-    step: distance of two closes it was judged at. venues: where the numbers come from. derived: inputs that were
-    computed from others. offline: it happened while perpulse was not running. note: said in every stamp.
-    came_and_went: it fired and ended while nobody could be told. coverage: of open interest, where there are several
-    venues.
-    """
-
-    metric: Metric
-    watch: Watch
-    asset: str
-    transition: Transition
-    step: timedelta
-    venues: tuple[str, ...] = ()
-    derived: tuple[str, ...] = ()
-    offline: bool = False
-    came_and_went: bool = False
-    note: str | None = None
-    coverage: Coverage | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A message as it is stored: blocks, and the one line that answers it when the episode is over."""
-
-    blocks: tuple[Block, ...]
-    reply: str | None = None
-    alone: bool = False  # a resolution that is sent although its episode was never announced
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain data that `read` reads back equal."""
-        return {"blocks": to_json(self.blocks), "reply": self.reply, "alone": self.alone}
-
-    @classmethod
-    def read(cls, data: Mapping[str, Any]) -> Told:
-        """Read back what `to_json` wrote."""
-        return cls(from_json(data["blocks"]), data.get("reply"), bool(data.get("alone")))
+def tell(event: Event, zone: str = "UTC") -> Message:
+    """Write the message about an event, with its times in a zone. KeyError for a rule that is no longer declared."""
+    rule, values = rules()[event.rule], words_of(event)
+    resolved = event.kind == "resolved"
+    sentence = _capital(wording.template(rule.resolved if resolved else rule.headline, values))
+    lines = [Line(_capital(_head(event, rule, sentence)), "headline")]
+    if resolved:  # the headline above it names the asset; the reply, which stands alone, keeps it
+        lines.append(Line(_capital(sentence.removeprefix(f"{event.asset}: "))))
+    if event.offline:
+        lines.append(Line(_offline(event, zone)))
+    legs = [] if resolved else [text for leg in rule.legs if (text := _leg(leg, values))]
+    lines += [Line(_capital(leg)) for leg in legs]
+    if not resolved:
+        lines.append(Line(wording.template(rule.counter, values), "caveat"))
+    lines.append(Line(stamp(event, zone), "stamp"))
+    metric = _metric(rule)
+    what = f"{metric.id} {event.asset}".lower()
+    buttons = Buttons((Button("Chart", f"/chart {what}"), Button("Health", f"/health {event.asset.lower()}")))
+    chart = {"metric": metric.id, "asset": metric.asset_of(event.asset), "until": event.at.isoformat()}
+    if event.note:
+        chart["note"] = event.note
+    picture = Picture(chart, metric.chart.title)
+    return Message((*shortened(lines), picture, buttons), reply=sentence if resolved else None)
 
 
-def words_of(happening: Happening) -> dict[str, Any]:
-    """Return every value that the sentences of a watch may use."""
-    transition = happening.transition
+def words_of(event: Event) -> dict[str, Any]:
+    """Return every value that the sentences of a rule may use: those of its first metric by their short names too."""
+    rule = rules()[event.rule]
+    metric, values = _metric(rule), rule.named(event.values)
     return {
-        **transition.values,
-        **times_ago(transition.values, transition.at - (timedelta(0) if happening.metric.at_open else happening.step)),
-        "asset": "the market" if happening.asset == MARKET else happening.asset,
-        "at": transition.at,
-        "since": transition.since,
-        "duration": transition.at - transition.since,
+        **values,
+        **times_ago(values, event.at - (timedelta(0) if metric.at_open else event.step)),
+        "asset": "the market" if event.asset == MARKET else event.asset,
+        "at": event.at,
+        "since": event.since,
+        "duration": event.at - event.since,
     }
 
 
-def tell(happening: Happening) -> Told:
-    """Write the message."""
-    values = words_of(happening)
-    watch, transition = happening.watch, happening.transition
-    resolved = transition.kind == "resolved"
-    sentence = _capital(wording.template(watch.resolved if resolved else watch.headline, values))
-    lines = [Line(_capital(_head(happening, sentence)), "headline")]
-    if resolved:  # the headline above it names the asset; the reply, which stands alone, keeps it
-        lines.append(Line(_capital(sentence.removeprefix(f"{happening.asset}: "))))
-    if happening.offline:
-        lines.append(Line(_offline(happening)))
-    legs = [] if resolved else [text for leg in watch.legs if (text := _leg(leg, values))]
-    lines += [Line(_capital(leg)) for leg in legs]
-    if not resolved:
-        lines.append(Line(wording.template(watch.counter, values), "caveat"))
-    lines.append(Line(stamp(happening), "stamp"))
-    what = f"{happening.metric.id} {happening.asset}".lower()
-    buttons = Buttons((Button("Chart", f"/chart {what}"), Button("Health", f"/health {happening.asset.lower()}")))
-    chart = {"metric": happening.metric.id, "asset": happening.asset, "until": transition.at.isoformat()}
-    if happening.note:
-        chart["note"] = happening.note
-    picture = Picture(chart, happening.metric.chart.title)
-    return Told(
-        (*_shortened(lines), picture, buttons),
-        reply=sentence if resolved else None,
-        alone=happening.came_and_went,
-    )
+def _metric(rule: AlertRule) -> Metric:
+    """Return the metric whose chart shows what a rule is about."""
+    return metrics()[rule.metrics[0]]
 
 
-def _head(happening: Happening, sentence: str) -> str:
-    transition = happening.transition
-    match transition.kind:
+def _head(event: Event, rule: AlertRule, sentence: str) -> str:
+    match event.kind:
         case "fired":
             return sentence
         case "escalated":
-            whose = f"{happening.asset}: "
+            whose = f"{event.asset}: "
             if not sentence.startswith(whose):
-                return f"Now {_RANK_WORDS[transition.rank]}: {sentence}"
-            return f"{happening.asset}, now {_RANK_WORDS[transition.rank]}: {sentence.removeprefix(whose)}"
+                return f"Now {_RANK_WORDS[event.rank]}: {sentence}"
+            return f"{event.asset}, now {_RANK_WORDS[event.rank]}: {sentence.removeprefix(whose)}"
         case "resolved":
-            over = wording.duration(transition.at - transition.since)
-            asset = "" if happening.asset == MARKET else f"{happening.asset}: "
-            return f"{asset}over after {over}: {happening.watch.title[:1].lower()}{happening.watch.title[1:]}."
+            over = wording.duration(event.at - event.since)
+            asset = "" if event.asset == MARKET else f"{event.asset}: "
+            return f"{asset}over after {over}: {rule.title[:1].lower()}{rule.title[1:]}."
 
 
-def stamp(happening: Happening) -> str:
+def stamp(event: Event, zone: str = "UTC") -> str:
     """Say where the numbers come from, of what time they are, and what must be known of them."""
-    venues = ", ".join(venue_credit(venue) for venue in happening.venues)
-    daily = happening.step.days >= 1 > happening.metric.step.days
+    venues = ", ".join(venue_credit(venue) for venue in event.venues)
+    rule = rules()[event.rule]
+    coarser = event.step.days >= 1 > max(metrics()[name].step for name in rule.metrics).days
     parts = [
         venues,
-        _of(happening),
-        coverage_words(happening.coverage) if happening.coverage else "",
-        "daily data" if daily else "",
-        derived_words(happening.derived),
-        happening.note or "",
+        _of(event, _metric(rule), zone),
+        coverage_words(event.coverage) if event.coverage else "",
+        "daily data" if coarser else "",
+        derived_words(event.derived),
+        event.note or "",
     ]
     return " · ".join(part for part in parts if part)
 
 
-def _of(happening: Happening) -> str:
-    """Say which close was judged. A day closes at the midnight that already bears the next date."""
-    at = happening.transition.at
-    if happening.metric.at_open:
-        return f"of {wording.day(at)}"
-    if happening.step.days >= 1:
-        return f"daily close of {wording.day(at - happening.step)}"
-    return f"close of {wording.day(at)}, {wording.clock(at)}"
+def _of(event: Event, metric: Metric, zone: str) -> str:
+    """Say which close was judged. A day closes at the midnight, in UTC, that already bears the next date."""
+    if metric.at_open:
+        return f"of {wording.day(event.at)}"
+    if event.step.days >= 1:
+        return f"daily close of {wording.day(event.at - event.step)}"
+    return f"close of {wording.moment(event.at, zone)}"
 
 
 def _leg(leg: str, values: Mapping[str, Any]) -> str | None:
@@ -170,35 +130,13 @@ def _lacks(sentence: str, values: Mapping[str, Any]) -> bool:
     return False
 
 
-def _offline(happening: Happening) -> str:
-    when = wording.clock(happening.transition.at, dated=True)
-    if happening.came_and_went:
-        since = wording.clock(happening.transition.since, dated=True)
+def _offline(event: Event, zone: str) -> str:
+    when = wording.clock(event.at, zone, dated=True)
+    if event.came_and_went:
+        since = wording.clock(event.since, zone, dated=True)
         return f"This began on {since} and ended on {when}, while perpulse was not running."
     return f"This happened on {when}, while perpulse was not running."
 
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _shortened(lines: list[Line]) -> list[Line]:
-    """Drop evidence from its end until the message fits; headline, counter-reading and stamp always stay."""
-    while sum(len(line.text) + 1 for line in lines) > LONGEST:
-        body = [i for i, line in enumerate(lines) if line.role == "body"]
-        if not body:
-            break
-        del lines[body[-1]]
-    return lines
-
-
-def expires_after(rank: str, kind: str) -> int:
-    """Return after how many hours a notice is no news any more; it is then told as one line, never dropped silently."""
-    if kind == "resolved":
-        return 24
-    return {"notice": 6, "warning": 12, "critical": 24}[rank]
-
-
-def at_of(told: datetime) -> str:
-    """Return a time as the outside interface writes it."""
-    return told.isoformat().replace("+00:00", "Z")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from handlers.words import wording
+from signals.alerts.rule import rules
 from signals.inputs import MARKET
-from signals.metric import watches
 from storage.people.destinations import ANY
 from storage.people.subscriptions import SOURCES, of_the_market
 
@@ -45,7 +45,7 @@ def on(rows: Sequence[Row]) -> list[str]:
 def _title(alarm: str) -> str:
     if alarm == ANY:
         return "everything"
-    return _SOURCES_TITLE if alarm == SOURCES else watches()[alarm][1].title if alarm in watches() else alarm
+    return _SOURCES_TITLE if alarm == SOURCES else rules()[alarm].title if alarm in rules() else alarm
 
 
 def _few(titles: Sequence[str], most: int = 10) -> str:
@@ -64,9 +64,9 @@ def open_now(episodes: Sequence[Episode], now: datetime) -> list[str]:
 
 
 def _headline(episode: Episode, now: datetime) -> str:
-    _, watch = watches()[episode.watch]
-    fields = dict.fromkeys(wording.template_fields(watch.headline))
+    rule = rules()[episode.rule]
+    fields = dict.fromkeys(wording.template_fields(rule.headline))
     asset = "the market" if episode.asset == MARKET else episode.asset
-    said = wording.template(watch.headline, {**fields, **episode.last_values, "asset": asset}).rstrip(".")
+    said = wording.template(rule.headline, {**fields, **rule.named(episode.last_values), "asset": asset}).rstrip(".")
     since = wording.day(episode.since, year=episode.since.year != now.year)
     return f"{said[:1].upper()}{said[1:]} (since {since})."

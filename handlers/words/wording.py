@@ -378,7 +378,7 @@ def template_fields(text: str) -> dict[str, str]:
         if name is None:
             continue
         known = spec == "" or (spec or "").partition(" ")[0] in SPECS
-        if conversion or not known or not name.isidentifier():
+        if conversion or not known or not all(part.isidentifier() for part in name.split(".")):
             raise ValueError(f"the template says {{{name}:{spec}}}, known are {', '.join(sorted(SPECS))}")
         found[name] = spec or ""
         found |= dict.fromkeys(_nested(spec or ""), "")

@@ -10,26 +10,25 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from signals.metric import RANKS
+from signals.alerts.condition import RANKS, held
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import timedelta
 
-    from signals.metric import Level, Line, Rank
+    from signals.alerts.condition import Level, Rank
 
 Kind = Literal["fired", "escalated", "resolved"]
-MAIN = "value"  # the name of a metric's main value; what has none, is known from the start
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where one alarm stands for one asset.
+    """Where one rule stands for one asset.
 
     rank: 0 calm, else the place in RANKS plus one. told: the highest rank that this episode has been announced at.
     entering, leaving: per level, closes in a row that its enter or leave condition has held. since: when the episode
     began (its first close beyond the line). at: the last close judged. unknown: the last judgement lacked a value.
-    first: the first close at which the main value was known.
+    first: the first close at which the main values were known.
     """
 
     rank: int = 0
@@ -68,12 +67,14 @@ def step(
     *,
     at: datetime,
     closes: timedelta,
+    known_by: Collection[str] = (),
 ) -> tuple[State, Transition | None]:
     """Judge one close and return the new state with what is to be told, if anything.
 
     at: the time of the close, which must lie after the last one judged (else nothing happens: a close is judged once).
-    closes: the distance of two closes; a hold of 2 h is two hourly closes, or one daily one. NaN handling: while
-    what is not known could decide a condition, its count stands still, so that nothing is entered or left by it.
+    closes: the distance of two closes; a hold of 2 h is two hourly closes, or one daily one. known_by: the names of
+    the values that must be known before anything is (`State.first`). NaN handling: while what is not known could decide
+    a condition, its count stands still, so that nothing is entered or left by it.
     """
     if state.at is not None and at <= state.at:
         return state, None
@@ -82,11 +83,11 @@ def step(
     unknown = False
     rank = _rank_within(levels, state.rank)
     for i, level in enumerate(levels):
-        enter, leave = _any(level.enter, values), _any(level.leave, values)
+        enter, leave = held(level.enter, values), held(level.leave, values)
         unknown = unknown or (leave if rank >= number_of(level) else enter) is None
         entering[i] = _counted(entering[i], enter)
         leaving[i] = _counted(leaving[i], leave)
-        if _any(level.at_once, values):
+        if held(level.at_once, values):
             leaving[i] = max(leaving[i], closes_in(level.hold_leave, closes))
     for i, level in enumerate(levels):
         number = number_of(level)
@@ -95,8 +96,8 @@ def step(
     rank = _after_leaving(levels, rank, leaving, closes) if rank <= state.rank else rank  # just entered: it stays
     # The first close beyond the line dates the episode, not the close that confirmed it.
     pending = (state.pending or at) if any(entering) else None
-    first = state.first or (None if math.isnan(values.get(MAIN, 0.0)) else at)
-    held = replace(
+    first = state.first or (None if any(math.isnan(values.get(name, math.nan)) for name in known_by) else at)
+    after = replace(
         state,
         rank=rank,
         entering=tuple(entering),
@@ -106,7 +107,7 @@ def step(
         unknown=unknown,
         first=first,
     )
-    return _told(state, held, values, at)
+    return _told(state, after, values, at)
 
 
 def _after_leaving(levels: tuple[Level, ...], rank: int, leaving: list[int], closes: timedelta) -> int:
@@ -146,24 +147,6 @@ def _told(before: State, after: State, values: Mapping[str, float], at: datetime
     return after, None  # stepping down inside an episode is not news, and stepping up again is not news twice
 
 
-def _any(groups: tuple[tuple[Line, ...], ...], values: Mapping[str, float]) -> bool | None:
-    """Tell whether all lines of any one group hold; None where a value that is not known could decide it.
-
-    A value that cannot change the answer is not missed: funding of 40 % a year is beyond the line of 30 % with or
-    without a percentile, and −10 % is no −30 % whatever the coins did.
-    """
-    answers = [_all([line.holds(values) for line in group]) for group in groups]
-    if True in answers:
-        return True
-    return None if None in answers else False
-
-
-def _all(answers: list[bool | None]) -> bool | None:
-    if False in answers:
-        return False
-    return None if None in answers else True
-
-
 def closes_in(hold: timedelta, closes: timedelta) -> int:
     """Return how many closes a hold is, one at least."""
     return max(1, math.ceil(hold / closes))
@@ -180,7 +163,7 @@ def to_json(state: State) -> dict[str, Any]:
 
 def from_json(data: Mapping[str, Any]) -> State:
     """Read a state back; fields this version does not know are left out, missing ones take their default."""
-    known = {each.name for each in fields(State)}
+    known = {field.name for field in fields(State)}
     values: dict[str, Any] = {name: value for name, value in data.items() if name in known}
     for name in ("since", "pending", "at", "first"):
         if values.get(name) is not None:

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
-from signals.alerts.episodes import MAIN, State, Transition, closes_in, number_of, step
+from signals.alerts.condition import judged
+from signals.alerts.episodes import State, closes_in, number_of, step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime, timedelta
 
-    from signals.metric import Level, Line
+    from signals.alerts.condition import Groups, Level
+    from signals.alerts.episodes import Transition
     from signals.series import Array
 
     Counts: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -33,6 +35,7 @@ def run(
     times: Sequence[datetime],
     *,
     closes: timedelta,
+    known_by: Collection[str] = (),
 ) -> tuple[State, list[tuple[State, Transition]]]:
     """Step an alarm over closes; return the last state, and each state in which something is to be told.
 
@@ -45,7 +48,7 @@ def run(
     def singly(since: int, until: int) -> None:
         nonlocal state
         for i in range(since, until):
-            state, transition = step(levels, state, _row(values, i), at=times[i], closes=closes)
+            state, transition = step(levels, state, _row(values, i), at=times[i], closes=closes, known_by=known_by)
             if transition:
                 told.append((state, transition))
 
@@ -58,7 +61,7 @@ def run(
     every = [_Counted.of(level, state, place, known, count, closes) for place, level in enumerate(levels)]
     calm = np.flatnonzero(~np.any([each.entering > 0 for each in every], axis=0))
     rest = times[first + 1 :]
-    seen = np.flatnonzero(~np.isnan(known[MAIN])) if MAIN in known else np.arange(count)
+    seen = np.flatnonzero(np.all([~np.isnan(known.get(name, np.full(count, np.nan))) for name in known_by], axis=0))
     seen_at = int(seen[0]) if len(seen) else count
     begin = 0
     while begin < count:
@@ -87,11 +90,11 @@ class _Counted:
     def of(
         cls, level: Level, state: State, place: int, values: Mapping[str, Array], count: int, closes: timedelta
     ) -> _Counted:
-        entering = _in_a_row(_any(level.enter, values, count), state.entering[place])
-        leave = _any(level.leave, values, count)
+        entering = _in_a_row(_held(level.enter, values, count), state.entering[place])
+        leave = _held(level.leave, values, count)
         leaving = _in_a_row(leave, state.leaving[place])
         hold = closes_in(level.hold_leave, closes)
-        for i in np.flatnonzero(_any(level.at_once, values, count)[0]).tolist():
+        for i in np.flatnonzero(_held(level.at_once, values, count)[0]).tolist():
             ends = np.flatnonzero(leave[1][i + 1 :])  # it counts as held until the condition no longer holds
             end = i + 1 + int(ends[0]) if len(ends) else count
             leaving[i:end] += max(0, hold - int(leaving[i]))
@@ -140,28 +143,7 @@ def _in_a_row(held: Held, before: int) -> Counts:
     )
 
 
-def _any(groups: tuple[tuple[Line, ...], ...], values: Mapping[str, Array], count: int) -> Held:
-    """Tell at which closes all lines of any one group hold, and at which they do not; at the others it is not known."""
-    holds, fails = np.zeros(count, dtype=bool), np.ones(count, dtype=bool)
-    for group in groups:
-        answers = [_line(line, values, count) for line in group]
-        holds |= np.all([yes for yes, _ in answers], axis=0)
-        fails &= np.any([no for _, no in answers], axis=0)
-    return holds, fails
-
-
-def _line(line: Line, values: Mapping[str, Array], count: int) -> Held:
-    nothing = np.full(count, np.nan)
-    value = values.get(line.field, nothing)
-    bound = values.get(line.bound, nothing) if isinstance(line.bound, str) else np.full(count, line.bound)
-    known = ~(np.isnan(value) | np.isnan(bound))
-    holds = _COMPARED[line.op](value, bound)
-    return holds & known, ~holds & known
-
-
-_COMPARED: Final[Mapping[str, Callable[[Array, Array], np.ndarray[tuple[int], np.dtype[np.bool_]]]]] = {
-    "<=": np.less_equal,
-    "<": np.less,
-    ">=": np.greater_equal,
-    ">": np.greater,
-}
+def _held(groups: Groups, values: Mapping[str, Array], count: int) -> Held:
+    """Tell at which closes all conditions of any one group hold, and at which none does; elsewhere it is not known."""
+    holds, fails = judged(groups, values)
+    return np.broadcast_to(holds, count), np.broadcast_to(fails, count)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from signals.alerts import episodes
+from signals.alerts.condition import RANKS, above, at_most, level
 from signals.liquidation.answer import quote
 from signals.liquidation.calculators import profit
 from signals.liquidation.condition import side_sign
@@ -22,15 +23,14 @@ from signals.liquidation.moves import distance_to
 from signals.liquidation.position import Position
 from signals.liquidation.rules import rule_for
 from signals.liquidation.tables import tiers
-from signals.metric import RANKS, above, at_most, level
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from signals.alerts.condition import Level
     from signals.alerts.episodes import State, Transition
     from signals.liquidation.position import LiquidationAnswer
     from signals.liquidation.tables import RenewedTables
-    from signals.metric import Level
 
 LINES = (0.20, 0.10, 0.05)  # of the mark price; own lines take their place
 FARTHER = 1.25  # a line is left this much farther away than it is crossed, or a price on the line would flicker

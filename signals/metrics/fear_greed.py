@@ -16,7 +16,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric, Watch, above, at_most, level
+from signals.alerts.condition import above, at_most, level
+from signals.alerts.rule import AlertRule
+from signals.metric import Chart, Metric
 from signals.series import days
 
 if TYPE_CHECKING:
@@ -45,23 +47,24 @@ METRIC = Metric(
         lines=(("extreme 10", 10.0), ("enter 20", 20.0), ("leave 30", 30.0)),
     ),
     values={"value": "index, 0 (fear) to 100 (greed)", "change_7d": "change over 7 days, points"},
-    watches=(
-        Watch(
-            id="fear_greed",
-            title="Extreme fear",
-            levels=(
-                level("notice", enter=at_most(20.0), leave=above(30.0), hold=days(1), hold_leave=days(3)),
-                level("warning", enter=at_most(10.0), leave=above(15.0), hold=days(1)),
-            ),
-            headline="The market is in extreme fear.",
-            legs=("Fear & Greed index {value:number} of 100, {change_7d:points} points in 7 days.",),
-            counter="It is wrong to read this as a turning point: fear has stayed this deep for weeks before.",
-            resolved="The extreme fear is over after {duration:duration}: Fear & Greed index {value:number} of 100.",
-        ),
-    ),
     running=True,
     market_wide=True,
     at_open=True,
     tells_not="Anything but mood, and that once a day; it is made from price, volume and surveys of the days before.",
     compute=compute,
+)
+
+RULES = (
+    AlertRule(
+        id="fear_greed",
+        title="Extreme fear",
+        levels=(
+            level("notice", enter=at_most(20.0), leave=above(30.0), hold=days(1), hold_leave=days(3)),
+            level("warning", enter=at_most(10.0), leave=above(15.0), hold=days(1)),
+        ),
+        headline="The market is in extreme fear.",
+        legs=("Fear & Greed index {value:number} of 100, {change_7d:points} points in 7 days.",),
+        counter="It is wrong to read this as a turning point: fear has stayed this deep for weeks before.",
+        resolved="The extreme fear is over after {duration:duration}: Fear & Greed index {value:number} of 100.",
+    ),
 )

@@ -24,7 +24,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric, Watch, above, at_least, at_most, below, level
+from signals.alerts.condition import above, at_least, at_most, below, level
+from signals.alerts.rule import AlertRule
+from signals.metric import Chart, Metric
 from signals.series import days, hours
 from signals.units import HOURS_A_YEAR
 
@@ -79,64 +81,65 @@ METRIC = Metric(
         "interval_hours": "funding interval, hours",
         "paid_per_100k_day": "what the paying side pays a day for $100,000, USD",
     },
-    watches=(
-        Watch(
-            id="funding_stretch",
-            title="Longs pay unusually much",
-            levels=(
-                level(
-                    "notice",
-                    enter=[*LONGS_PAY],
-                    leave=[(below(0.80, "pct"), below(0.20)), (at_most(AT_REST),)],
-                    hold=HOLD,
-                    hold_leave=HOLD_LEAVE,
-                    at_once=[*SHORTS_PAY],
-                ),
-                level(
-                    "warning",
-                    enter=at_least(0.60),
-                    leave=below(0.40),
-                    hold=HOLD,
-                    hold_leave=HOLD_LEAVE,
-                    at_once=[*SHORTS_PAY],
-                ),
-            ),
-            headline="{asset}: longs are paying unusually much to stay.",
-            legs=(
-                (
-                    "Funding {value:yearly} (it rests near 11 %): {rate:rate}, every {interval_hours:number} h. "
-                    "Above {pct:rank} of the past year."
-                ),
-                "A $100k long pays {paid_per_100k_day:usd} a day.",
-            ),
-            counter="It is wrong if spot leads: a rising trend can carry this funding for weeks.",
-            resolved="{asset}: longs no longer pay unusually much, funding {value:yearly} after {duration:duration}.",
-        ),
-        Watch(
-            id="funding_stretch_low",
-            title="Shorts pay unusually much",
-            levels=(
-                level(
-                    "notice",
-                    enter=[*SHORTS_PAY],
-                    leave=[(above(0.20, "pct"), above(-0.03)), (at_least(MIDDLE),)],
-                    hold=HOLD,
-                    hold_leave=HOLD_LEAVE,
-                    at_once=[*LONGS_PAY],
-                ),
-            ),
-            headline="{asset}: shorts are paying unusually much to stay.",
-            legs=(
-                (
-                    "Funding {value:yearly} (it rests near +11 %): {rate:rate}, every {interval_hours:number} h. "
-                    "Below {pct_above:rank} of the past year."
-                ),
-                "A $100k short pays {paid_per_100k_day:usd} a day.",
-            ),
-            counter="It is wrong if these shorts are hedges: hedgers pay and are not forced out.",
-            resolved="{asset}: shorts no longer pay unusually much, funding {value:yearly} after {duration:duration}.",
-        ),
-    ),
     tells_not="When it ends: a trend can pay for weeks.",
     compute=compute,
+)
+
+RULES = (
+    AlertRule(
+        id="funding_stretch",
+        title="Longs pay unusually much",
+        levels=(
+            level(
+                "notice",
+                enter=[*LONGS_PAY],
+                leave=[(below(0.80, "pct"), below(0.20)), (at_most(AT_REST),)],
+                hold=HOLD,
+                hold_leave=HOLD_LEAVE,
+                at_once=[*SHORTS_PAY],
+            ),
+            level(
+                "warning",
+                enter=at_least(0.60),
+                leave=below(0.40),
+                hold=HOLD,
+                hold_leave=HOLD_LEAVE,
+                at_once=[*SHORTS_PAY],
+            ),
+        ),
+        headline="{asset}: longs are paying unusually much to stay.",
+        legs=(
+            (
+                "Funding {value:yearly} (it rests near 11 %): {rate:rate}, every {interval_hours:number} h. "
+                "Above {pct:rank} of the past year."
+            ),
+            "A $100k long pays {paid_per_100k_day:usd} a day.",
+        ),
+        counter="It is wrong if spot leads: a rising trend can carry this funding for weeks.",
+        resolved="{asset}: longs no longer pay unusually much, funding {value:yearly} after {duration:duration}.",
+    ),
+    AlertRule(
+        id="funding_stretch_low",
+        title="Shorts pay unusually much",
+        levels=(
+            level(
+                "notice",
+                enter=[*SHORTS_PAY],
+                leave=[(above(0.20, "pct"), above(-0.03)), (at_least(MIDDLE),)],
+                hold=HOLD,
+                hold_leave=HOLD_LEAVE,
+                at_once=[*LONGS_PAY],
+            ),
+        ),
+        headline="{asset}: shorts are paying unusually much to stay.",
+        legs=(
+            (
+                "Funding {value:yearly} (it rests near +11 %): {rate:rate}, every {interval_hours:number} h. "
+                "Below {pct_above:rank} of the past year."
+            ),
+            "A $100k short pays {paid_per_100k_day:usd} a day.",
+        ),
+        counter="It is wrong if these shorts are hedges: hedgers pay and are not forced out.",
+        resolved="{asset}: shorts no longer pay unusually much, funding {value:yearly} after {duration:duration}.",
+    ),
 )

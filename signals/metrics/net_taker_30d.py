@@ -15,7 +15,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric, Watch, above, at_least, below, level
+from signals.alerts.condition import above, at_least, below, level
+from signals.alerts.rule import AlertRule
+from signals.metric import Chart, Metric
 from signals.series import days
 
 if TYPE_CHECKING:
@@ -63,31 +65,32 @@ METRIC = Metric(
         "flip_exit": "the flip is over below this, USD a day",
         "buy_share": "share of buys in the taker volume of 24 h, fraction",
     },
-    watches=(
-        Watch(
-            id="net_taker_flip",
-            title="Taker buyers lead again",
-            levels=(
-                level(
-                    "warning",
-                    enter=(above(0.0), at_least(10.0, "days_below")),
-                    leave=below("flip_exit"),
-                    hold=days(2),
-                    hold_leave=days(1),
-                ),
-            ),
-            headline="{asset}: buyers at market lead again, after {days_below:count day} in which sellers did.",
-            legs=(
-                (
-                    "Net taker volume, 30-day mean: {value:usd} a day, above zero on 2 daily closes. "
-                    "Worst of 180 days: {worst:usd}."
-                ),
-                "Last 24 h: {buy_share:part} of taker volume is buys.",
-            ),
-            counter="It is wrong if the mean falls back under {flip_exit:usd} a day: then this was noise around zero.",
-            resolved="{asset}: sellers lead again, 30-day mean {value:usd} a day; the turn lasted {duration:duration}.",
-        ),
-    ),
     tells_not="A limit buyer who absorbs the selling is not seen.",
     compute=compute,
+)
+
+RULES = (
+    AlertRule(
+        id="net_taker_flip",
+        title="Taker buyers lead again",
+        levels=(
+            level(
+                "warning",
+                enter=(above(0.0), at_least(10.0, "days_below")),
+                leave=below("flip_exit"),
+                hold=days(2),
+                hold_leave=days(1),
+            ),
+        ),
+        headline="{asset}: buyers at market lead again, after {days_below:count day} in which sellers did.",
+        legs=(
+            (
+                "Net taker volume, 30-day mean: {value:usd} a day, above zero on 2 daily closes. "
+                "Worst of 180 days: {worst:usd}."
+            ),
+            "Last 24 h: {buy_share:part} of taker volume is buys.",
+        ),
+        counter="It is wrong if the mean falls back under {flip_exit:usd} a day: then this was noise around zero.",
+        resolved="{asset}: sellers lead again, 30-day mean {value:usd} a day; the turn lasted {duration:duration}.",
+    ),
 )

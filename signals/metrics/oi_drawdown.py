@@ -16,7 +16,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric, Watch, above, at_most, level
+from signals.alerts.condition import above, at_most, level
+from signals.alerts.rule import AlertRule
+from signals.metric import Chart, Metric
 from signals.series import days
 
 if TYPE_CHECKING:
@@ -73,37 +75,38 @@ METRIC = Metric(
         "price_share": "share of the dollar change that is price, fraction; above 1 coins rose, below 0 price rose",
         "price": "price at which open interest is valued, USD",
     },
-    watches=(
-        Watch(
-            id="oi_drawdown",
-            title="Open interest cut well below its peak",
-            levels=(
-                level(
-                    "notice",
-                    enter=(at_most(-0.30), at_most(-0.05, "coins")),
-                    leave=above(-0.20),
-                    hold=days(2),
-                ),
-            ),
-            headline="{asset}: futures positions have been cut; the fall in open interest is not price alone.",
-            legs=(
-                "Open interest {usd:usd}, {coins_now:coins {asset}}. Peak {peak_usd:usd} on {peak_at:date}.",
-                (
-                    "Since then {value:change0} in dollars, {coins:change0} in coins. "
-                    "Price alone explains {price_share:part} of the dollar fall."
-                ),
-            ),
-            counter=(
-                "This is not a bottom call. It is wrong if open interest in coins makes a new low: "
-                "then positions are still being closed."
-            ),
-            resolved=(
-                "{asset}: open interest is back to {usd:usd}, {value:change0} from its 365-day peak; "
-                "the deep cut lasted {duration:duration}."
-            ),
-        ),
-    ),
     running=True,
     tells_not="How much leverage left the books, and whether price stops falling.",
     compute=compute,
+)
+
+RULES = (
+    AlertRule(
+        id="oi_drawdown",
+        title="Open interest cut well below its peak",
+        levels=(
+            level(
+                "notice",
+                enter=(at_most(-0.30), at_most(-0.05, "coins")),
+                leave=above(-0.20),
+                hold=days(2),
+            ),
+        ),
+        headline="{asset}: futures positions have been cut; the fall in open interest is not price alone.",
+        legs=(
+            "Open interest {usd:usd}, {coins_now:coins {asset}}. Peak {peak_usd:usd} on {peak_at:date}.",
+            (
+                "Since then {value:change0} in dollars, {coins:change0} in coins. "
+                "Price alone explains {price_share:part} of the dollar fall."
+            ),
+        ),
+        counter=(
+            "This is not a bottom call. It is wrong if open interest in coins makes a new low: "
+            "then positions are still being closed."
+        ),
+        resolved=(
+            "{asset}: open interest is back to {usd:usd}, {value:change0} from its 365-day peak; "
+            "the deep cut lasted {duration:duration}."
+        ),
+    ),
 )

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric, Watch, above, below, level
+from signals.alerts.condition import above, below, level
+from signals.alerts.rule import AlertRule
+from signals.metric import Chart, Metric
 from signals.series import days
 
 if TYPE_CHECKING:
@@ -63,27 +65,28 @@ METRIC = Metric(
         "average": "180-day average of open interest, USD",
         "days_below": "days in a row below the average, at most 365",
     },
-    watches=(
-        Watch(
-            id="oi_vs_ma180",
-            title="Open interest below its 180-day average",
-            levels=(level("notice", enter=below(0.0), leave=above(0.0), hold=days(2)),),
-            headline="{asset}: open interest has fallen below its 180-day average.",
-            legs=(
-                "Open interest {usd:usd}, average {average:usd}: {value:change0} in dollars, on 2 daily closes.",
-                "In coins {coins:change0} against their own 180-day average: that part is not price.",
-            ),
-            counter=(
-                "It is wrong if coins stay above their own average: then price moved, and positions did not leave. "
-                "The average lags by weeks."
-            ),
-            resolved=(
-                "{asset}: open interest is back above its 180-day average on 2 daily closes, {value:change0}; "
-                "it was below for {duration:duration}."
-            ),
-        ),
-    ),
     running=True,
     tells_not="Anything quick: the average lags by weeks.",
     compute=compute,
+)
+
+RULES = (
+    AlertRule(
+        id="oi_vs_ma180",
+        title="Open interest below its 180-day average",
+        levels=(level("notice", enter=below(0.0), leave=above(0.0), hold=days(2)),),
+        headline="{asset}: open interest has fallen below its 180-day average.",
+        legs=(
+            "Open interest {usd:usd}, average {average:usd}: {value:change0} in dollars, on 2 daily closes.",
+            "In coins {coins:change0} against their own 180-day average: that part is not price.",
+        ),
+        counter=(
+            "It is wrong if coins stay above their own average: then price moved, and positions did not leave. "
+            "The average lags by weeks."
+        ),
+        resolved=(
+            "{asset}: open interest is back above its 180-day average on 2 daily closes, {value:change0}; "
+            "it was below for {duration:duration}."
+        ),
+    ),
 )

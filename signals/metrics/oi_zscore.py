@@ -16,7 +16,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric, Watch, above, at_most, level
+from signals.alerts.condition import above, at_most, level
+from signals.alerts.rule import AlertRule
+from signals.metric import Chart, Metric
 from signals.series import days, hours
 
 if TYPE_CHECKING:
@@ -61,36 +63,37 @@ METRIC = Metric(
         "coins_now": "open interest, coins",
         "usd": "open interest, USD",
     },
-    watches=(
-        Watch(
-            id="oi_zscore",
-            title="Positions closed unusually fast",
-            levels=(
-                level(
-                    "notice",
-                    enter=(at_most(-1.0), at_most(-0.05, "coins")),
-                    leave=above(-0.5),
-                    hold=hours(2),
-                    hold_leave=days(1),
-                ),
-            ),
-            headline="{asset}: positions are being closed faster than usual.",
-            legs=(
-                (
-                    "Open interest in 24 h: {coins:change} in coins, {dollars:change} in dollars; "
-                    "{value:zscore} against 30 days."
-                ),
-                "Now {coins_now:coins {asset}}, {usd:usd}.",
-            ),
-            counter=(
-                "It is wrong if open interest rises again while price holds: then the closed positions were replaced."
-            ),
-            resolved=(
-                "{asset}: positions are no longer closed unusually fast, {value:zscore} against 30 days; "
-                "it lasted {duration:duration}."
-            ),
-        ),
-    ),
     tells_not="Who closes, and whether by choice.",
     compute=compute,
+)
+
+RULES = (
+    AlertRule(
+        id="oi_zscore",
+        title="Positions closed unusually fast",
+        levels=(
+            level(
+                "notice",
+                enter=(at_most(-1.0), at_most(-0.05, "coins")),
+                leave=above(-0.5),
+                hold=hours(2),
+                hold_leave=days(1),
+            ),
+        ),
+        headline="{asset}: positions are being closed faster than usual.",
+        legs=(
+            (
+                "Open interest in 24 h: {coins:change} in coins, {dollars:change} in dollars; "
+                "{value:zscore} against 30 days."
+            ),
+            "Now {coins_now:coins {asset}}, {usd:usd}.",
+        ),
+        counter=(
+            "It is wrong if open interest rises again while price holds: then the closed positions were replaced."
+        ),
+        resolved=(
+            "{asset}: positions are no longer closed unusually fast, {value:zscore} against 30 days; "
+            "it lasted {duration:duration}."
+        ),
+    ),
 )

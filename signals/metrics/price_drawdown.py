@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric, Watch, above, at_most, level
+from signals.alerts.condition import above, at_most, level
+from signals.alerts.rule import AlertRule
+from signals.metric import Chart, Metric
 from signals.series import days, hours
 
 if TYPE_CHECKING:
@@ -55,23 +57,24 @@ METRIC = Metric(
         "high": "highest close of 16 days, USD",
         "high_days_ago": "days since that close",
     },
-    watches=(
-        Watch(
-            id="price_drawdown",
-            title="Price well below its recent high",
-            levels=(
-                level("notice", enter=at_most(-0.10), leave=above(-0.05), hold=days(1), hold_leave=days(2)),
-                level("warning", enter=at_most(-0.20), leave=above(-0.15), hold=days(1), hold_leave=days(2)),
-            ),
-            headline="{asset}: price is well below its high of the past 16 days.",
-            legs=(
-                "Price {price:price}, {value:change} from {high:price} on {high_at:date}.",
-                "Against 16 days ago: {change:change}.",
-            ),
-            counter="It is wrong to read a cause out of this: it measures the size of a fall and nothing else.",
-            resolved="{asset}: price is {price:price}, {value:under} its 16-day high, after {duration:duration}.",
-        ),
-    ),
     tells_not="Anything on the cause of the fall.",
     compute=compute,
+)
+
+RULES = (
+    AlertRule(
+        id="price_drawdown",
+        title="Price well below its recent high",
+        levels=(
+            level("notice", enter=at_most(-0.10), leave=above(-0.05), hold=days(1), hold_leave=days(2)),
+            level("warning", enter=at_most(-0.20), leave=above(-0.15), hold=days(1), hold_leave=days(2)),
+        ),
+        headline="{asset}: price is well below its high of the past 16 days.",
+        legs=(
+            "Price {price:price}, {value:change} from {high:price} on {high_at:date}.",
+            "Against 16 days ago: {change:change}.",
+        ),
+        counter="It is wrong to read a cause out of this: it measures the size of a fall and nothing else.",
+        resolved="{asset}: price is {price:price}, {value:under} its 16-day high, after {duration:duration}.",
+    ),
 )

@@ -18,7 +18,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric, Watch, above, at_least, at_most, below, level
+from signals.alerts.condition import above, at_least, at_most, below, level
+from signals.alerts.rule import AlertRule
+from signals.metric import Chart, Metric
 from signals.series import days, hours
 
 if TYPE_CHECKING:
@@ -70,32 +72,33 @@ METRIC = Metric(
         "net": "buys less sells over 24 h, USD",
         "volume": "volume over 24 h, USD",
     },
-    watches=(
-        Watch(
-            id="taker_ratio",
-            title="Sellers in a hurry",
-            levels=(
-                level(
-                    "notice",
-                    enter=(below(0.85), at_most(-0.15, "against_usual")),
-                    leave=[(above(0.95),), (at_least(0.0, "against_usual"),)],
-                    hold=hours(2),
-                    hold_leave=days(3),
-                ),
-            ),
-            headline="{asset}: sellers are in more of a hurry than buyers.",
-            legs=(
-                (
-                    "Taker buys to sells over 24 h: {value:ratio}, usually {usual:ratio}; "
-                    "only {buy_share:part1} of taker volume is buys."
-                ),
-                "Net {net:usd} of {volume:usd} traded.",
-            ),
-            counter="It is wrong if the ratio is back above 1 within a day: then the flush was the end of the move.",
-            resolved="{asset}: sellers are in no hurry now, ratio {value:ratio} in 24 h, after {duration:duration}.",
-            only_asked=True,  # taker_zscore tells the same fact, judged against what is usual here
-        ),
-    ),
     tells_not="Whether a sale is a bet or a hedge; whoever waits with a limit order is not seen.",
     compute=compute,
+)
+
+RULES = (
+    AlertRule(
+        id="taker_ratio",
+        title="Sellers in a hurry",
+        levels=(
+            level(
+                "notice",
+                enter=(below(0.85), at_most(-0.15, "against_usual")),
+                leave=[(above(0.95),), (at_least(0.0, "against_usual"),)],
+                hold=hours(2),
+                hold_leave=days(3),
+            ),
+        ),
+        headline="{asset}: sellers are in more of a hurry than buyers.",
+        legs=(
+            (
+                "Taker buys to sells over 24 h: {value:ratio}, usually {usual:ratio}; "
+                "only {buy_share:part1} of taker volume is buys."
+            ),
+            "Net {net:usd} of {volume:usd} traded.",
+        ),
+        counter="It is wrong if the ratio is back above 1 within a day: then the flush was the end of the move.",
+        resolved="{asset}: sellers are in no hurry now, ratio {value:ratio} in 24 h, after {duration:duration}.",
+        only_asked=True,  # taker_zscore tells the same fact, judged against what is usual here
+    ),
 )

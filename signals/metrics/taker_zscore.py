@@ -14,7 +14,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric, Watch, above, at_most, level
+from signals.alerts.condition import above, at_most, level
+from signals.alerts.rule import AlertRule
+from signals.metric import Chart, Metric
 from signals.series import days, hours
 
 if TYPE_CHECKING:
@@ -58,22 +60,23 @@ METRIC = Metric(
         "buy_share": "share of buys in taker volume, fraction",
         "ratio": "taker buys divided by taker sells over 24 h",
     },
-    watches=(
-        Watch(
-            id="taker_zscore",
-            title="Unusually one-sided selling",
-            levels=(level("notice", enter=at_most(-2.0), leave=above(-1.0), hold=hours(2), hold_leave=days(3)),),
-            headline="{asset}: selling at market is unusually one-sided.",
-            legs=(
-                (
-                    "Taker flow over 24 h: {value:zscore} against 30 days; ratio {ratio:ratio}, "
-                    "only {buy_share:part1} of taker volume is buys."
-                ),
-            ),
-            counter="It is wrong if the ratio is back above 1 within a day: then the flush was the end of the move.",
-            resolved="{asset}: selling is as usual again, {value:zscore} against 30 days, after {duration:duration}.",
-        ),
-    ),
     tells_not="Whether it is a hedge or a bet.",
     compute=compute,
+)
+
+RULES = (
+    AlertRule(
+        id="taker_zscore",
+        title="Unusually one-sided selling",
+        levels=(level("notice", enter=at_most(-2.0), leave=above(-1.0), hold=hours(2), hold_leave=days(3)),),
+        headline="{asset}: selling at market is unusually one-sided.",
+        legs=(
+            (
+                "Taker flow over 24 h: {value:zscore} against 30 days; ratio {ratio:ratio}, "
+                "only {buy_share:part1} of taker volume is buys."
+            ),
+        ),
+        counter="It is wrong if the ratio is back above 1 within a day: then the flush was the end of the move.",
+        resolved="{asset}: selling is as usual again, {value:zscore} against 30 days, after {duration:duration}.",
+    ),
 )

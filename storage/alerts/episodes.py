@@ -1,29 +1,32 @@
-"""Where each alarm stands and the episodes it made."""
+"""Where each rule stands and the episodes it made."""
 
 from __future__ import annotations
 
 import json
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from signals.alerts.episodes import State, from_json, to_json
 from signals.units import from_ms, to_ms
+from storage.engine.sql import queries
 
 if TYPE_CHECKING:
-    import sqlite3
     from datetime import datetime
 
     from signals.alerts.episodes import Transition
+    from signals.alerts.event import Event
     from storage.engine.database import Store
-    from storage.engine.work import Work
+    from storage.engine.work import Row, Work
 
-Key = tuple[str, str]  # watch, asset
+SQL = queries("storage.alerts")
+Key = tuple[str, str]  # rule, asset
+PRIVATE: Final = "position "  # begins the rule of an episode that is its owner's alone, see storage/people/positions.py
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """An alarm's state for one asset, and its open episode if there is one."""
+class RuleState:
+    """Where a rule stands for one asset, and its open episode if there is one."""
 
     state: State
     episode: int | None
@@ -31,10 +34,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """One stretch of time in which an alarm was not calm. `ended` None: it still runs."""
+    """One stretch of time in which a rule was not calm. `ended` None: it still runs. Values by their whole names."""
 
     id: int
-    watch: str
+    rule: str
     asset: str
     since: datetime
     fired: datetime
@@ -44,69 +47,52 @@ class Episode:
     last_values: dict[str, float]
 
 
-def standings(store: Store) -> dict[Key, Standing]:
-    """Return where every alarm stands."""
-    rows = store.rows("SELECT watch, asset, state, episode FROM watch_states")
-    return {(row["watch"], row["asset"]): Standing(from_json(json.loads(row["state"])), row["episode"]) for row in rows}
+def rule_states(store: Store) -> dict[Key, RuleState]:
+    """Return where every rule stands."""
+    rows = store.read(SQL.rule_states)
+    return {(row["rule"], row["asset"]): RuleState(from_json(json.loads(row["state"])), row["episode"]) for row in rows}
 
 
 def save(work: Work, key: Key, state: State, episode: int | None) -> None:
     """Keep a state, inside the transaction that also keeps what it causes."""
-    work.execute(
-        "INSERT INTO watch_states (watch, asset, state, episode) VALUES (?, ?, ?, ?) "
-        "ON CONFLICT DO UPDATE SET state = excluded.state, episode = excluded.episode",
-        (*key, json.dumps(to_json(state)), episode),
-    )
+    rule, asset = key
+    work.run(SQL.save_rule_state, rule=rule, asset=asset, state=json.dumps(to_json(state)), episode=episode)
 
 
-def record(work: Work, key: Key, transition: Transition, episode: int | None) -> int:
+def record(work: Work, key: Key, change: Event | Transition, episode: int | None) -> int:
     """Write what happened to the list of episodes and return the episode's id."""
-    values = json.dumps({name: value for name, value in transition.values.items() if math.isfinite(value)})
-    if transition.kind == "fired" or episode is None:
-        cursor = work.execute(
-            "INSERT INTO episodes (watch, asset, since, fired, ended, rank, first_values, last_values) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *key,
-                to_ms(transition.since),
-                to_ms(transition.at),
-                to_ms(transition.at) if transition.kind == "resolved" else None,
-                transition.rank,
-                values,
-                values,
-            ),
-        )
-        return int(cursor.lastrowid or 0)
-    ended = to_ms(transition.at) if transition.kind == "resolved" else None
-    work.execute(
-        "UPDATE episodes SET rank = ?, last_values = ?, ended = ? WHERE id = ?",
-        (transition.rank, values, ended, episode),
+    rule, asset = key
+    found = json.dumps({name: value for name, value in change.values.items() if math.isfinite(value)})
+    ended = to_ms(change.at) if change.kind == "resolved" else None
+    if change.kind != "fired" and episode is not None:
+        work.run(SQL.continue_episode, episode=episode, rank=change.rank, found=found, ended=ended)
+        return episode
+    return work.insert(
+        SQL.begin_episode,
+        rule=rule,
+        asset=asset,
+        since=to_ms(change.since),
+        at=to_ms(change.at),
+        ended=ended,
+        rank=change.rank,
+        found=found,
     )
-    return episode
-
-
-PRIVATE = "position "  # begins the watch of an episode that is its owner's alone, see storage/people/positions.py
 
 
 def running(store: Store) -> list[Episode]:
     """Return the episodes that have not ended, the newest first; those of people's own positions are not among them."""
-    rows = store.rows(
-        "SELECT * FROM episodes WHERE ended IS NULL AND substr(watch, 1, ?) <> ? ORDER BY fired DESC",
-        (len(PRIVATE), PRIVATE),
-    )
-    return [_episode(row) for row in rows]
+    return [_episode(row) for row in store.read(SQL.running_episodes, private=PRIVATE)]
 
 
-def of(store: Store, watch: str, asset: str) -> list[Episode]:
-    """Return every episode of one alarm and asset, the oldest first."""
-    rows = store.rows("SELECT * FROM episodes WHERE watch = ? AND asset = ? ORDER BY fired", (watch, asset))
-    return [_episode(row) for row in rows]
+def of(store: Store, rule: str, asset: str) -> list[Episode]:
+    """Return every episode of one rule and asset, the oldest first."""
+    return [_episode(row) for row in store.read(SQL.episodes_of, rule=rule, asset=asset)]
 
 
-def _episode(row: sqlite3.Row) -> Episode:
+def _episode(row: Row) -> Episode:
     return Episode(
         row["id"],
-        row["watch"],
+        row["rule"],
         row["asset"],
         from_ms(row["since"]),
         from_ms(row["fired"]),

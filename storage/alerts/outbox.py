@@ -1,53 +1,83 @@
 """The only way out: notices and, for each, one row per destination.
 
 A row is `queued`, then `sending` (claimed under the lease and committed before the request), then one of `sent`,
-`merged` (a later notice of the same episode says it all), `dead` or `expired`, each with a reason. `uncertain` means
-the platform may have accepted it before its answer was lost: it is sent once more, marked. Nothing else may happen to
-a row, so a kill at any moment loses nothing, and only rows in `sending` are ever in doubt.
+`merged` (a later notice of the same episode says it all), `muted`, `dead` or `expired`, each with a reason. `uncertain`
+means the platform may have accepted it before its answer was lost: it is sent once more, marked. Nothing else may
+happen to a row, so a kill at any moment loses nothing, and only rows in `sending` are ever in doubt.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from signals.units import from_ms, to_ms
+from storage.alerts import lease
+from storage.engine.sql import queries
+from storage.people import switches
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from datetime import datetime
 
+    from signals.alerts.condition import Rank
     from storage.engine.database import Store
-    from storage.engine.work import Work
+    from storage.engine.work import Row, Work
+    from storage.people.switches import Switch
+
+SQL = queries("storage.alerts")
 
 # A pause beyond these means that the clock was set back, so it counts as over.
-LONGEST_PAUSE = timedelta(minutes=15)  # of one row
-LONGEST_REST = timedelta(hours=24)  # of a destination, as its platform asked for
+LONGEST_PAUSE: Final = timedelta(minutes=15)  # of one row
+LONGEST_REST: Final = timedelta(hours=24)  # of a destination, as its platform asked for
+LONGEST_HOLD: Final = timedelta(days=2)  # of a row, as its destination asked for
+STILL_NEWS: Final = timedelta(hours=1)  # after a hold, however old it is by then
 # Spelt as in the index of live rows, or SQLite searches every row ever sent.
-LIVE = "state IN ('queued', 'sending', 'uncertain')"
-PRIORITY = {"critical": 30, "warning": 20, "notice": 10}
+LIVE: Final = "state IN ('queued', 'sending', 'uncertain')"
+PRIORITY: Final[Mapping[str, int]] = {"critical": 30, "warning": 20, "notice": 10}
 Kind = Literal["fired", "escalated", "resolved", "source", "position", "late"]
+Ended = Literal["dead", "expired", "merged", "muted"]
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What is to be told. payload: blocks and frozen values as plain data, rendered when it is sent."""
+    """What is to be told. payload: the event as plain data, which becomes words when it is sent. number: its own."""
 
     kind: Kind
-    rank: str
+    rank: Rank
     at: datetime
-    payload: dict[str, Any]
+    payload: Mapping[str, Any]
     episode: int | None = None
-    watch: str | None = None
+    rule: str | None = None
     asset: str | None = None
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """One notice on its way to one destination.
+
+    lead: the row whose message it was last sent in, if any. message: that of its episode in this destination, if one
+    was sent. announced: an earlier notice of the episode was meant for this destination.
+    """
+
+    id: int
+    notice: Notice
+    uncertain: bool
+    lead: int | None
+    message: str | None
+    announced: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One row that this process has taken to send."""
+    """Rows that this process has taken to send to one destination as one message.
+
+    rows: in the order of their notices. id, nonce, attempts, plain, created: of the row that leads, the most urgent.
+    beside: what the message says already of each of its episodes, where it is edited.
+    """
 
     id: int
     destination: int
@@ -60,10 +90,25 @@ class Claim:
     attempts: int
     uncertain: bool
     plain: bool
-    notice: Notice
     created: datetime
-    message: str | None  # the episode's message in this destination, if one was sent
-    announced: bool  # an earlier notice of the episode was meant for this destination
+    message: str | None
+    rows: tuple[OutboxRow, ...]
+    beside: tuple[Notice, ...] = ()
+    switches: tuple[Switch, ...] = ()
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """Return all that the message says, in the order of the episodes; those without one in order of events."""
+        newer = {row.notice.episode for row in self.rows}
+        every = [
+            *(row.notice for row in self.rows),
+            *(notice for notice in self.beside if notice.episode not in newer),
+        ]
+        return tuple(sorted(every, key=lambda notice: (notice.episode or 0, notice.number)))
+
+    def only(self, rows: Iterable[OutboxRow]) -> Claim:
+        """Return the claim without the rows that were settled otherwise."""
+        return replace(self, rows=tuple(rows))
 
 
 def announce(work: Work, notice: Notice, *, now: datetime, expires: datetime, only_asked: bool = False) -> int:
@@ -73,123 +118,127 @@ def announce(work: Work, notice: Notice, *, now: datetime, expires: datetime, on
     episode for the same destination is settled: one message instead of two.
     """
     number = _write(work, notice)
-    count = work.execute(
-        "INSERT OR IGNORE INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created) "
-        "SELECT ?, d.id, lower(hex(randomblob(8))), ?, ?, ?, 'queued', ? FROM destinations d "
-        "WHERE d.gone IS NULL AND EXISTS (SELECT 1 FROM subscriptions s WHERE s.destination = d.id "
-        "AND (s.watch = ? OR (s.watch = '*' AND NOT ?)) AND (s.asset IN ('*', ?) OR ? = 'MARKET'))",
-        (
-            number,
-            PRIORITY[notice.rank],
-            to_ms(now),
-            to_ms(expires),
-            to_ms(now),
-            notice.watch,
-            only_asked,
-            notice.asset,
-            notice.asset,
-        ),
-    ).rowcount
-    if notice.episode is not None:
-        work.execute(
-            f"UPDATE outbox SET {_MERGED} WHERE state = 'queued' "  # noqa: S608 - our own words
-            "AND notice IN (SELECT id FROM notices WHERE episode = ? AND id < ?) "
-            "AND destination IN (SELECT destination FROM outbox WHERE notice = ?)",
-            (to_ms(now), notice.episode, number, number),
-        )
+    count = work.run(
+        SQL.announce,
+        notice=number,
+        priority=PRIORITY[notice.rank],
+        now=to_ms(now),
+        expires=to_ms(expires),
+        rule=notice.rule,
+        only_asked=only_asked,
+        asset=notice.asset,
+    )
+    _merge_earlier(work, notice, number, now)
     return count
 
 
-_MERGED = "state = 'merged', reason = 'a later notice of the episode says it', settled = ?"
+def announce_to(work: Work, destination: int, notice: Notice, *, now: datetime, expires: datetime) -> None:
+    """Write a notice for one destination alone, whatever it subscribed to. Twice is harmless where it has an episode.
+
+    A notice with an episode edits that episode's message there; what still waits of the same episode is settled.
+    """
+    number = _write(work, notice)
+    work.run(
+        SQL.announce_to_one,
+        notice=number,
+        destination=destination,
+        priority=PRIORITY[notice.rank],
+        now=to_ms(now),
+        expires=to_ms(expires),
+    )
+    _merge_earlier(work, notice, number, now)
+
+
+def _merge_earlier(work: Work, notice: Notice, number: int, now: datetime) -> None:
+    if notice.episode is not None:
+        work.run(SQL.merge_earlier, episode=notice.episode, notice=number, now=to_ms(now))
 
 
 def _write(work: Work, notice: Notice) -> int:
-    known = work.execute(
-        "SELECT id FROM notices WHERE episode = ? AND kind = ? AND at = ?",
-        (notice.episode, notice.kind, to_ms(notice.at)),
-    ).fetchone()
+    known = work.one(SQL.known_notice, episode=notice.episode, kind=notice.kind, at=to_ms(notice.at))
     if known is not None:
         return int(known["id"])
-    cursor = work.execute(
-        "INSERT INTO notices (episode, kind, watch, asset, rank, at, payload) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            notice.episode,
-            notice.kind,
-            notice.watch,
-            notice.asset,
-            notice.rank,
-            to_ms(notice.at),
-            json.dumps(notice.payload),
-        ),
+    return work.insert(
+        SQL.write_notice,
+        episode=notice.episode,
+        kind=notice.kind,
+        rule=notice.rule,
+        asset=notice.asset,
+        rank=notice.rank,
+        at=to_ms(notice.at),
+        payload=json.dumps(notice.payload),
     )
-    return int(cursor.lastrowid or 0)
 
 
 def claim(
-    store: Store, *, now: datetime, epoch: int, platforms: Collection[str], limit: int, resting: Collection[int] = ()
+    work: Work,
+    *,
+    now: datetime,
+    epoch: int,
+    platforms: Collection[str],
+    limit: int,
+    resting: Collection[int] = (),
+    together: Callable[[OutboxRow, OutboxRow], bool] | None = None,
 ) -> list[Claim]:
-    """Take the most urgent rows that are due, at most one per destination, and commit that they are being sent.
+    """Take the most urgent rows that are due, one message per destination, as being sent from now on.
 
-    resting: destinations that must not be written to yet. Nothing is taken when the lease has moved on.
+    resting: destinations that must not be written to yet. together: tells whether a row is said in the message of
+    another one, about the same asset and close. Nothing is taken when the lease has moved on.
     """
-    if limit <= 0 or not platforms:
+    if limit <= 0 or not platforms or not lease.held(work, epoch):
         return []
-    taken: dict[int, sqlite3.Row] = {}
-    with store.write() as work:
-        if work.execute("SELECT 1 FROM leases WHERE name = 'sender' AND epoch = ?", (epoch,)).fetchone() is None:
-            return []
-        found = work.execute(
-            _DUE,
-            (
-                json.dumps(list(platforms)),
-                to_ms(now),
-                to_ms(now + LONGEST_PAUSE),
-                to_ms(now),
-                to_ms(now + LONGEST_REST),
-                json.dumps(list(resting)),
-            ),
+    due = _limits(now)
+    taken: dict[int, Row] = {}
+    while len(taken) < limit:
+        # More than one row of a destination may come first: those are passed over, and the next ones looked for.
+        rows = work.rows(
+            SQL.due,
+            **due,
+            longest_rest=to_ms(now + LONGEST_REST),
+            platforms=json.dumps(list(platforms)),
+            resting=json.dumps(list(resting)),
+            taken=json.dumps(list(taken)),
+            most=limit,
         )
-        for row in found:  # in order of the index, so no more is read than is taken
-            taken.setdefault(row["destination"], row)
-            if len(taken) == limit:
-                break
-        found.close()
-        work.executemany(
-            "UPDATE outbox SET state = 'sending', epoch = ? WHERE id = ?",
-            [(epoch, row["id"]) for row in taken.values()],
+        for row in rows:
+            if len(taken) < limit:
+                taken.setdefault(row["destination"], row)
+        if len(rows) < limit:
+            break
+    chosen = switches.of(work, list(taken)) if taken else {}
+    claims = [_claimed(work, row, due, together, chosen.get(row["destination"], ())) for row in taken.values()]
+    work.many(SQL.take, [{"epoch": epoch, "lead": one.id, "id": row.id} for one in claims for row in one.rows])
+    return claims
+
+
+def _limits(now: datetime) -> dict[str, int]:
+    return {
+        "now": to_ms(now),
+        "longest_pause": to_ms(now + LONGEST_PAUSE),
+        "longest_hold": to_ms(now + LONGEST_HOLD),
+    }
+
+
+def _claimed(
+    work: Work,
+    row: Row,
+    due: Mapping[str, int],
+    together: Callable[[OutboxRow, OutboxRow], bool] | None,
+    chosen: tuple[Switch, ...],
+) -> Claim:
+    """Return what is said with a row: what belongs into its message, and what that message says already."""
+    first = _row(row)
+    rows = [first]
+    if together and row["episode"] is not None:
+        found = work.rows(
+            SQL.due_beside, **due, destination=row["destination"], asset=row["asset"], at=row["at"], id=row["id"]
         )
-    return [_claim(row) for row in taken.values()]
-
-
-_DUE = f"""
-SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, n.kind, n.rank, n.at, n.payload,
-    n.episode, n.watch, n.asset, d.platform, d.chat, d.topic, d.kind AS chat_kind, d.zone,
-    (SELECT m.message FROM messages m WHERE m.episode = n.episode AND m.destination = d.id) AS message,
-    EXISTS (SELECT 1 FROM notices e JOIN outbox p ON p.notice = e.id WHERE e.episode = n.episode AND e.id < n.id
-        AND p.destination = d.id AND p.state <> 'dead') AS announced
-FROM outbox o JOIN notices n ON n.id = o.notice JOIN destinations d ON d.id = o.destination
-WHERE o.{LIVE} AND o.state <> 'sending' AND d.gone IS NULL AND d.platform IN (SELECT value FROM json_each(?))
-    AND (o.not_before <= ? OR o.not_before > ?)
-    AND (d.rests_until IS NULL OR d.rests_until <= ? OR d.rests_until > ?)
-    AND o.destination NOT IN (SELECT destination FROM outbox WHERE state = 'sending')
-    AND o.destination NOT IN (SELECT value FROM json_each(?))
-ORDER BY o.priority DESC, o.id
-"""  # noqa: S608 - our own words
-
-
-def _notice(row: sqlite3.Row) -> Notice:
-    return Notice(
-        row["kind"],
-        row["rank"],
-        from_ms(row["at"]),
-        json.loads(row["payload"]),
-        row["episode"],
-        row["watch"],
-        row["asset"],
-    )
-
-
-def _claim(row: sqlite3.Row) -> Claim:
+        rows += [other for other in map(_row, found) if together(first, other)]
+        rows.sort(key=lambda one: one.notice.number)
+    beside: list[Notice] = []
+    if row["message"] is not None:
+        told = work.rows(SQL.told_beside, destination=row["destination"], message=row["message"])
+        beside = [_notice(other) for other in told]
     return Claim(
         row["id"],
         row["destination"],
@@ -202,24 +251,45 @@ def _claim(row: sqlite3.Row) -> Claim:
         row["attempts"],
         row["state"] == "uncertain",
         bool(row["plain"]),
-        _notice(row),
         from_ms(row["created"]),
+        row["message"],
+        tuple(rows),
+        tuple(beside),
+        chosen,
+    )
+
+
+def _row(row: Row) -> OutboxRow:
+    return OutboxRow(
+        row["id"],
+        _notice(row),
+        row["state"] == "uncertain",
+        row["lead"],
         row["message"],
         bool(row["announced"]),
     )
 
 
+def _notice(row: Row) -> Notice:
+    return Notice(
+        row["kind"],
+        row["rank"],
+        from_ms(row["at"]),
+        json.loads(row["payload"]),
+        row["episode"],
+        row["rule"],
+        row["asset"],
+        row["number"],
+    )
+
+
 def sent(store: Store, claim: Claim, message: str | None, *, now: datetime) -> None:
-    """Settle a row as sent and remember the message, so that the episode's next notice can edit it."""
+    """Settle a claim as sent and remember the message, so that the next notices of its episodes can edit it."""
     with store.write() as work:
-        _settle(work, claim, "sent", None, now, message)
-        if claim.notice.episode is not None and message is not None:
-            # Asked of the row, not of the claim: a group may have become another destination meanwhile.
-            work.execute(
-                "INSERT INTO messages (episode, destination, message) SELECT ?, destination, ? FROM outbox "
-                "WHERE id = ? ON CONFLICT DO UPDATE SET message = excluded.message",
-                (claim.notice.episode, message, claim.id),
-            )
+        for row in claim.rows:
+            work.run(SQL.settle, id=row.id, state="sent", reason=None, now=to_ms(now), message=message)
+            if row.notice.episode is not None and message is not None:
+                work.run(SQL.remember_message, id=row.id, episode=row.notice.episode, message=message)
 
 
 def later(
@@ -233,130 +303,58 @@ def later(
     uncertain: bool = False,
     plain: bool = False,
 ) -> None:
-    """Put a row back until `at`. counts: does this try count? uncertain: it may have arrived. plain: send no markup.
+    """Put a claim back until `at`. counts: does this try count? uncertain: it may have arrived. plain: send no markup.
 
     A row whose episode has gone on meanwhile is not put back: the later notice says it all.
     """
+    state = "uncertain" if uncertain or claim.uncertain else "queued"
     with store.write() as work:
-        work.execute(
-            "UPDATE outbox SET state = ?, not_before = ?, reason = ?, attempts = attempts + ?, plain = max(plain, ?) "
-            "WHERE id = ? AND state = 'sending'",
-            ("uncertain" if uncertain or claim.uncertain else "queued", to_ms(at), reason, counts, plain, claim.id),
-        )
-        work.execute(
-            f"UPDATE outbox SET {_MERGED} WHERE id = ? AND state = 'queued' AND EXISTS "  # noqa: S608 - our own words
-            "(SELECT 1 FROM notices mine JOIN notices later ON later.episode = mine.episode AND later.id > mine.id "
-            "JOIN outbox o ON o.notice = later.id AND o.destination = outbox.destination "
-            "WHERE mine.id = outbox.notice AND o.state IN ('queued', 'sending', 'uncertain', 'sent'))",
-            (to_ms(now), claim.id),
-        )
+        for row in claim.rows:
+            work.run(SQL.put_back, id=row.id, state=state, until=to_ms(at), reason=reason, counts=counts, plain=plain)
+            work.run(SQL.merge_overtaken, id=row.id, now=to_ms(now))
+
+
+def hold(work: Work, row: OutboxRow, until: datetime, reason: str) -> None:
+    """Keep a row back until its destination wants it, with the reason."""
+    work.run(SQL.hold, id=row.id, until=to_ms(until), reason=reason, expires=to_ms(until + STILL_NEWS))
+
+
+def end(work: Work, row: OutboxRow, state: Ended, reason: str, *, now: datetime) -> None:
+    """Settle one row that will not be sent, with the reason."""
+    work.run(SQL.settle, id=row.id, state=state, reason=reason, now=to_ms(now), message=None)
+
+
+def ended(store: Store, claim: Claim, state: Ended, reason: str, *, now: datetime) -> None:
+    """Settle a claim that will not be sent, with the reason."""
+    with store.write() as work:
+        for row in claim.rows:
+            end(work, row, state, reason, now=now)
 
 
 def rest(store: Store, destination: int, until: datetime) -> None:
     """Write nothing to a destination before `until`, because its platform asked for a pause; it survives a restart."""
     with store.write() as work:
-        work.execute("UPDATE destinations SET rests_until = ? WHERE id = ?", (to_ms(until), destination))
-
-
-def ended(
-    store: Store, claim: Claim, state: Literal["dead", "expired", "merged"], reason: str, *, now: datetime
-) -> None:
-    """Settle a row that will not be sent, with the reason."""
-    with store.write() as work:
-        _settle(work, claim, state, reason, now, None)
+        work.run(SQL.rest_destination, destination=destination, until=to_ms(until))
 
 
 def gone(store: Store, destination: int, reason: str, *, now: datetime) -> int:
     """Mark a destination as gone and end its rows; return how many. `/start` brings it back."""
     with store.write() as work:
-        work.execute(
-            "UPDATE destinations SET gone = ?, gone_reason = ? WHERE id = ?", (to_ms(now), reason, destination)
-        )
-        return work.execute(
-            f"UPDATE outbox SET state = 'dead', reason = ?, settled = ? WHERE destination = ? AND {LIVE}",  # noqa: S608
-            (reason, to_ms(now), destination),
-        ).rowcount
-
-
-def _settle(work: Work, claim: Claim, state: str, reason: str | None, now: datetime, message: str | None) -> None:
-    work.execute(
-        "UPDATE outbox SET state = ?, reason = ?, settled = ?, message = ? WHERE id = ?",
-        (state, reason, to_ms(now), message, claim.id),
-    )
+        work.run(SQL.mark_gone, destination=destination, reason=reason, now=to_ms(now))
+        return work.run(SQL.end_rows_of, destination=destination, reason=reason, now=to_ms(now))
 
 
 def waiting(store: Store) -> int:
     """Return how many rows wait to be sent."""
-    row = store.one(f"SELECT count(*) AS n FROM outbox WHERE {LIVE}")  # noqa: S608 - our own words
-    return 0 if row is None else row["n"]
+    row = store.read_one(SQL.waiting)
+    return 0 if row is None else row["count"]
 
 
-def take_lease(store: Store, name: str = "sender") -> int:
-    """Become the holder: the epoch rises, and every row that an earlier holder was sending is in doubt from now on."""
-    with store.write() as work:
-        work.execute(
-            "INSERT INTO leases (name, epoch, beat) VALUES (?, 1, 0) ON CONFLICT DO UPDATE SET epoch = epoch + 1",
-            (name,),
-        )
-        epoch = int(work.execute("SELECT epoch FROM leases WHERE name = ?", (name,)).fetchone()[0])
-        work.execute(
-            "UPDATE outbox SET state = 'uncertain', reason = 'the program stopped while sending' "
-            "WHERE state = 'sending' AND epoch < ?",
-            (epoch,),
-        )
-        return epoch
-
-
-def beat(store: Store, epoch: int, name: str = "sender") -> bool:
-    """Show that the holder lives. False: somebody else holds the lease now, so stop sending."""
-    with store.write() as work:
-        return (
-            work.execute("UPDATE leases SET beat = beat + 1 WHERE name = ? AND epoch = ?", (name, epoch)).rowcount == 1
-        )
-
-
-def lease_beat(store: Store, name: str = "sender") -> tuple[int, int] | None:
-    """Return (epoch, beat) of the lease; a standby takes over when it has not changed for long enough."""
-    row = store.one("SELECT epoch, beat FROM leases WHERE name = ?", (name,))
-    return None if row is None else (row["epoch"], row["beat"])
-
-
-def expired(store: Store, *, now: datetime) -> dict[int, list[Notice]]:
+def expired(work: Work, *, now: datetime) -> dict[int, list[Notice]]:
     """Settle rows that are no news any more and return their notices by destination, to be told as one line each."""
-    with store.write() as work:
-        rows = work.execute(
-            "SELECT o.id, o.destination, n.kind, n.rank, n.at, n.payload, n.episode, n.watch, n.asset "  # noqa: S608
-            "FROM outbox o JOIN notices n ON n.id = o.notice JOIN destinations d ON d.id = o.destination "
-            f"WHERE o.{LIVE} AND o.state <> 'sending' AND o.expires <= ? AND n.kind <> 'late' AND d.gone IS NULL "
-            "ORDER BY o.id",
-            (to_ms(now),),
-        ).fetchall()
-        work.executemany(
-            "UPDATE outbox SET state = 'expired', reason = 'too old for news, told as one line', settled = ? "
-            "WHERE id = ?",
-            [(to_ms(now), row["id"]) for row in rows],
-        )
-        found: dict[int, list[Notice]] = {}
-        for row in rows:
-            found.setdefault(row["destination"], []).append(_notice(row))
-        return found
-
-
-def tell_one(store: Store, destination: int, notice: Notice, *, now: datetime, expires: datetime) -> None:
-    """Write a notice for one destination alone, whatever it subscribed to. Twice is harmless where it has an episode.
-
-    A notice with an episode edits that episode's message there; what still waits of the same episode is settled.
-    """
-    with store.write() as work:
-        number = _write(work, notice)
-        work.execute(
-            "INSERT OR IGNORE INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created) "
-            "VALUES (?, ?, lower(hex(randomblob(8))), ?, ?, ?, 'queued', ?)",
-            (number, destination, PRIORITY[notice.rank], to_ms(now), to_ms(expires), to_ms(now)),
-        )
-        if notice.episode is not None:
-            work.execute(
-                f"UPDATE outbox SET {_MERGED} WHERE state = 'queued' AND destination = ? "  # noqa: S608 - our own words
-                "AND notice IN (SELECT id FROM notices WHERE episode = ? AND id < ?)",
-                (to_ms(now), destination, notice.episode, number),
-            )
+    found: dict[int, list[Notice]] = {}
+    rows = work.rows(SQL.too_old, now=to_ms(now))
+    work.many(SQL.expire, [{"id": row["id"], "now": to_ms(now)} for row in rows])
+    for row in rows:
+        found.setdefault(row["destination"], []).append(_notice(row))
+    return found

@@ -12,7 +12,7 @@ import threading
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from storage.engine import migrations
 from storage.engine.dialect import SQLITE
@@ -20,7 +20,7 @@ from storage.engine.presence import presence, saved_copies
 from storage.engine.work import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from storage.engine.dialect import Trouble
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from storage.engine.sql import Query
     from storage.engine.work import Row
 
+Kept = TypeVar("Kept")
 BUSY_MS = 10_000
 
 
@@ -59,6 +60,18 @@ class Store:
         self._opened: list[_Line] = []
         self._seen: Presence | None = None  # the files that are open
         self._ready = False
+        self._beside: dict[Any, Any] = {}
+
+    def beside(self, kind: Callable[[Store], Kept]) -> Kept:
+        """Return the one object of a kind that lives as long as this store, such as a cache; made on first use."""
+        if kind not in self._beside:
+            self._beside.setdefault(kind, kind(self))  # of two threads that make one, both take the first
+        return cast("Kept", self._beside[kind])
+
+    @property
+    def in_unit_of_work(self) -> bool:
+        """Tell whether this thread is inside `write()`, where it sees what may yet be undone."""
+        return self._writer is not None and getattr(self._local, "line", None) is self._writer
 
     @property
     def exists(self) -> bool:

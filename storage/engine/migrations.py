@@ -302,6 +302,47 @@ def m011_settlements(db: Any) -> None:
     )
 
 
+def m013_events(db: Any) -> None:
+    """Alarms are rules now, values have their whole names, and destinations have switches.
+
+    A message may speak for several episodes: those of what several rules say of one asset at one close.
+    """
+    db.execute("ALTER TABLE episodes RENAME COLUMN watch TO rule")
+    db.execute("DROP INDEX episodes_by_watch")
+    db.execute("CREATE INDEX episodes_by_rule ON episodes (rule, asset, fired)")
+    db.execute("ALTER TABLE watch_states RENAME TO rule_states")
+    db.execute("ALTER TABLE rule_states RENAME COLUMN watch TO rule")
+    db.execute("ALTER TABLE subscriptions RENAME COLUMN watch TO rule")
+    db.execute("ALTER TABLE notices RENAME COLUMN watch TO rule")
+    db.execute("CREATE INDEX notices_by_close ON notices (asset, at) WHERE episode IS NOT NULL")
+    db.execute("CREATE INDEX messages_by_message ON messages (destination, message)")
+    db.execute("ALTER TABLE outbox ADD COLUMN held_until INTEGER")
+    db.execute("ALTER TABLE outbox ADD COLUMN lead INTEGER")
+    db.execute(
+        "CREATE TABLE switches (destination INTEGER NOT NULL REFERENCES destinations ON DELETE CASCADE, "
+        "kind TEXT NOT NULL, what TEXT NOT NULL, until INTEGER, hours TEXT, "
+        "PRIMARY KEY (destination, kind, what)) STRICT, WITHOUT ROWID"
+    )
+    # `value` becomes `oi_drawdown.value`: each rule named values of one metric until now, most often its namesake.
+    db.execute(
+        "UPDATE episodes SET first_values = (SELECT json_group_object(CASE episodes.rule "
+        "WHEN 'funding_stretch_low' THEN 'funding_stretch' WHEN 'net_taker_flip' THEN 'net_taker_30d' "
+        "ELSE episodes.rule END || '.' || key, value) FROM json_each(episodes.first_values)), "
+        "last_values = (SELECT json_group_object(CASE episodes.rule "
+        "WHEN 'funding_stretch_low' THEN 'funding_stretch' WHEN 'net_taker_flip' THEN 'net_taker_30d' "
+        "ELSE episodes.rule END || '.' || key, value) FROM json_each(episodes.last_values)) "
+        "WHERE substr(rule, 1, 9) <> 'position '"
+    )
+
+
+def m014_rewritten(db: Any) -> None:
+    """Where values were written into the past: what was read before and kept in memory is read anew from there."""
+    db.execute(
+        "CREATE TABLE rewritten (id INTEGER PRIMARY KEY AUTOINCREMENT, asset TEXT NOT NULL, venue TEXT NOT NULL, "
+        "first INTEGER NOT NULL, last INTEGER NOT NULL, UNIQUE (asset, venue, first, last)) STRICT"
+    )
+
+
 # The functions above that are named m001_..., in the order in which they stand.
 _STEPS: tuple[Callable[[Any], None], ...] = tuple(
     step for name, step in list(globals().items()) if re.fullmatch(r"m\d{3}_\w+", name)

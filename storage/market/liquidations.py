@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from signals.units import MILLISECOND, from_ms, in_ms, to_ms
 from storage.engine.sql import queries
+from storage.market import points
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -86,5 +87,8 @@ def most_open_interest(store: Store, asset: str, *, since: datetime, venue: str 
 
     The highest and not the newest: after a crash the newest is what is left, and what was liquidated is more than that.
     """
-    row = store.read_one(SQL.most_open_interest, asset=asset, since=to_ms(since), venue=venue)
-    return None if row is None else row["most"]
+    found = [
+        store.read_one(SQL.most_open_interest, asset=asset, venue=one, since=to_ms(since))
+        for one in ([venue] if venue else points.venues_of(store, asset, "open_interest_usd"))
+    ]
+    return max((row["most"] for row in found if row and row["most"] is not None), default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,11 @@ import pandas as pd
 
 from signals.inputs import EVERYWHERE, INPUTS
 from signals.series import Panel
-from signals.units import to_ms
+from signals.units import DAY, DAY_MS, floor, from_ms, in_ms, to_ms
 from signals.venues import venue_order
 from storage.market import points, sums
-from storage.market.grid import Grid, floor, of_venue
+from storage.market.folded import PanelCache
+from storage.market.grid import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +23,9 @@ if TYPE_CHECKING:
     from signals.metric import Metric
     from signals.series import Array, Coverage
     from storage.engine.database import Store
+    from storage.market.folded import Folded
+    from storage.market.points import Series
 
-DAY = timedelta(days=1)
 NEARLY = 0.9  # of the fullest venue's points: as good as full
 NEWEST = 64  # points that tell how fine a series is
 
@@ -51,10 +54,12 @@ def panel(
     values = {name: np.full((grid.count, len(assets)), np.nan) for name in names}
     scope: dict[tuple[str, str], tuple[str, ...]] = {}
     coverage: dict[str, Coverage] = {}
+    cache = store.beside(PanelCache)
     for column, asset in enumerate(assets):
-        speakers = {name: venue for name in names if (venue := _speaker(store, asset, name, grid))}
+        folded = cache.of(asset)
+        speakers = {name: venue for name in names if (venue := _speaker(folded, name, grid))}
         summed = [name for name in sums.SUMMED if speakers.get(name, EVERYWHERE) != EVERYWHERE]
-        together = sums.together(store, asset, summed, grid, speakers[summed[0]], now) if summed else None
+        together = sums.together(folded, summed, grid, speakers[summed[0]], now) if summed else None
         if together:
             coverage[asset] = together.coverage
         for name, venue in speakers.items():
@@ -63,13 +68,13 @@ def panel(
                 values[name][:, column] = together.values[name]
             else:
                 scope[name, asset] = (venue,)
-                values[name][:, column] = of_venue(store, asset, venue, [name], grid, now)[name]
+                values[name][:, column] = folded.on(venue, name, grid, now)
     derived = _derive(values, tuple(assets))
     index = pd.date_range(grid.start, periods=grid.count, freq=pd.Timedelta(step), tz=UTC)
     return Panel(step, index, tuple(assets), values, scope, frozenset(derived), coverage)
 
 
-def _speaker(store: Store, asset: str, name: str, grid: Grid) -> str | None:
+def _speaker(folded: Folded, name: str, grid: Grid) -> str | None:
     """Choose the venue that speaks for an input: of those that are up to date at the grid's end, the fullest one.
 
     Of venues about as full as that the same one speaks every time, a sum over all first and then Binance: two that are
@@ -77,24 +82,34 @@ def _speaker(store: Store, asset: str, name: str, grid: Grid) -> str | None:
 
     One venue for the whole span: a sum whose members come and go would show their coming and going as news.
     """
-    every = [each for each in points.stored(store, asset, name) if each.first < to_ms(grid.end)]
-    venues = sorted({each.venue for each in every})
-    if len(venues) < 2:
-        return venues[0] if venues else None
-    newest: dict[str, int] = {}
-    for each in every:
-        last = each.last if each.last < to_ms(grid.end) else points.last_before(store, asset, name, each, grid.end)
-        newest[each.venue] = max(last, newest.get(each.venue, last))
-    current = max(newest.values()) - round(DAY.total_seconds() * 1000)
+    by_venue: dict[str, list[Series]] = {}
+    for series in folded.stored(name):
+        if series.first < to_ms(grid.end):
+            by_venue.setdefault(series.venue, []).append(series)
+    if len(by_venue) < 2:
+        return next(iter(by_venue), None)
+    newest = {venue: folded.last_before(name, every, grid.end) for venue, every in by_venue.items()}
+    current = max(newest.values()) - DAY_MS
     apart = max(grid.step, INPUTS[name].in_force)  # a rate that holds for eight hours is as full as one of each hour
     begin = floor(grid.start, apart)  # a stretch cut by the grid's start would count only for who speaks each hour
-    counts = {
-        venue: points.count(store, asset, venue, name, start=begin, end=grid.end, apart=apart)
-        for venue in venues
-        if newest[venue] >= current
-    }
+    venues = sorted((venue for venue in by_venue if newest[venue] >= current), key=venue_order)
+    counts: dict[str, int] = {}
+    for venue in venues:
+        counts[venue] = folded.count(venue, name, start=begin, end=grid.end, step=grid.step, apart=apart)
+        if len(counts) == 1 and venue_order(venue) < min(map(venue_order, venues[1:]), default=math.inf):
+            fullest = max(_most(by_venue[other], begin, grid.end, apart) for other in venues)
+            if counts[venue] >= NEARLY * fullest:
+                return venue  # whatever the others know, they come after it and cannot be so much fuller
     full = [venue for venue in counts if counts[venue] >= NEARLY * max(counts.values())]
     return min(full, key=lambda venue: (venue_order(venue), -counts[venue], venue))
+
+
+def _most(every: Sequence[Series], begin: datetime, end: datetime, apart: timedelta) -> int:
+    """Return in how many stretches of length `apart` in [begin, end) these series can have values at most."""
+    whole = in_ms(apart)
+    first = max(to_ms(begin), min(series.first for series in every))
+    last = min(to_ms(end) - 1, max(series.last for series in every))
+    return max(0, last // whole - first // whole + 1)
 
 
 def _derive(values: dict[str, Array], assets: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -120,27 +135,48 @@ def step_for(store: Store, metric: Metric, asset: str, start: datetime, end: dat
     """
     if metric.step >= DAY:
         return metric.step
+    folded = store.beside(PanelCache).of(asset)
+    grid = Grid(start, metric.step, max(1, round((end - start) / metric.step)))
     for name in metric.needs:
-        venue = _speaker(store, asset, name, Grid(start, metric.step, max(1, round((end - start) / metric.step))))
-        finest = None if venue is None else _finest(store, asset, venue, name, max(start, end - 60 * DAY), end)
+        venue = _speaker(folded, name, grid)
+        finest = None if venue is None else _finest(folded, venue, name, max(start, end - 60 * DAY), end)
         if finest and finest > max(metric.step, INPUTS[name].in_force) * 1.5:
             return DAY
     return metric.step
 
 
-def _finest(store: Store, asset: str, venue: str, name: str, start: datetime, end: datetime) -> timedelta | None:
+def _finest(folded: Folded, venue: str, name: str, start: datetime, end: datetime) -> timedelta | None:
     """Return how far apart the newest values lie; None if there are none."""
     if INPUTS[name].kind == "bar":
         steps = [
-            each.step
-            for each in points.stored(store, asset, name)
-            if each.venue == venue and each.first < to_ms(end) and each.last >= to_ms(start)
+            series.step
+            for series in folded.series(venue, name)
+            if series.first < to_ms(end) and series.last >= to_ms(start)
         ]
         return timedelta(seconds=min(steps)) if steps else None
-    times = points.last_times(store, asset, venue, name, start=start, end=end, most=NEWEST)
+    times = points.last_times(folded.store, folded.asset, venue, name, start=start, end=end, most=NEWEST)
     if not times:
         return None
     return timedelta(milliseconds=float(np.median(-np.diff(times)))) if len(times) > 1 else DAY
+
+
+def used_at(
+    store: Store, asset: str, name: str, venues: Sequence[str], *, opened: datetime, closed: datetime
+) -> datetime:
+    """Return when the newest point became known that a row could use, of several venues that of the oldest of them.
+
+    Not one that came after the row closed; where there is none, the time at which the row opens.
+    """
+    folded = store.beside(PanelCache).of(asset)
+    before = opened - max(INPUTS[name].in_force, closed - opened)
+    used = []
+    for venue in venues:
+        known = max((series.known for series in folded.series(venue, name)), default=None)
+        if known is not None and known >= to_ms(closed) + (INPUTS[name].kind == "bar"):
+            known = folded.known_by(venue, name, before, closed) or to_ms(opened)
+        if known is not None:
+            used.append(known)
+    return from_ms(min(used, default=to_ms(opened)))
 
 
 def needs(metric: Metric) -> tuple[str, ...]:

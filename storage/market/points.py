@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 from signals.inputs import BARS, INPUTS, LEVELS
 from signals.units import from_ms, to_ms
 from signals.venues import venue_order
-from storage.market import settlements
+from storage.market import rewritten, settlements
+from storage.market.rewritten import Written
 from storage.market.settlements import RATES, Settled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime, timedelta
 
     import pandas as pd
@@ -108,6 +109,7 @@ def write(store: Store, batches: Iterable[Points]) -> int:
             work.executemany(_upsert(table, literal, block.columns), body)
         for table in waiting:
             _flush(work, table, waiting)
+        rewritten.note_late(work, _spans(every))
         work.executemany(
             "INSERT INTO series (asset, input, venue, step, first, last) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT "
             "DO UPDATE SET first = min(first, excluded.first), last = max(last, excluded.last)",
@@ -167,6 +169,15 @@ def _block(points: Points) -> _Block:
         kept, count, values = times[rows], int(known.sum()), values[rows]
     step = 0 if points.step is None else int(points.step.total_seconds())
     return _Block(points.asset, points.venue, step, columns, kept.tolist(), values, count, spans, points.settled)
+
+
+def _spans(blocks: Iterable[_Block]) -> Iterator[Written]:
+    """Return what is written of each input, for whoever keeps what was stored before."""
+    return (
+        Written(block.asset, block.venue, name, block.step, first, last)
+        for block in blocks
+        for name, first, last in block.spans
+    )
 
 
 def _whole_rows(block: _Block) -> list[tuple[Any, ...]]:
@@ -252,7 +263,7 @@ def last_times(
     store: Store, asset: str, venue: str, name: str, *, start: datetime, end: datetime, most: int
 ) -> list[int]:
     """Return the newest times (ms) in [start, end) at which an instant's value is known, the newest first."""
-    rows = store.rows(
+    rows = store.tuples(
         f"SELECT at FROM levels WHERE asset = ? AND venue = ? AND at >= ? AND at < ? AND {name} IS NOT NULL "  # noqa: S608
         "ORDER BY at DESC LIMIT ?",
         (asset, venue, to_ms(start), to_ms(end), most),

@@ -24,6 +24,7 @@ import pandas as pd
 from signals.inputs import LEVELS
 from signals.units import DAY, DAY_MS, HOUR, HOUR_MS, MINUTE, from_ms, in_ms, to_ms
 from storage.engine.sql import queries
+from storage.market import rewritten
 from storage.market.settlements import RATES
 
 if TYPE_CHECKING:
@@ -247,6 +248,7 @@ def _drop_oldest(store: Store, table: str, asset: str, venue: str, step: int, en
         if row is None or row["last"] is None:
             return 0
         gone = work.run(drop, **key, last=row["last"])
+        rewritten.note(work, asset, venue, first=0, last=row["last"])
         for begun in work.rows(SQL.series_begun, asset=asset, venue=venue, step=step, last=row["last"]):
             _begin_anew(work, asset, venue, step, begun["input"])
     return gone

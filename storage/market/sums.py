@@ -21,10 +21,10 @@ import numpy as np
 
 from signals.inputs import EVERYWHERE, INPUTS
 from signals.series import Coverage
-from signals.units import from_ms, to_ms
+from signals.units import HOUR, floor, from_ms, to_ms
 from signals.venues import venue_order
-from storage.market import points
-from storage.market.grid import Grid, floor, of_venue
+from storage.market.folded import PanelCache
+from storage.market.grid import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from signals.series import Array
     from storage.engine.database import Store
+    from storage.market.folded import Folded
+    from storage.market.points import Series
 
     Known: TypeAlias = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
@@ -47,7 +49,6 @@ QUIET: Final = timedelta(hours=2)  # behind the freshest venue: the last value o
 # After a silence, however short, a venue waits until a change over a day no longer reaches back into it: else the
 # change would be unknown for as long as the silence, a day after it, although the other venues know it.
 RETURNING: Final = timedelta(hours=25)
-_HOUR: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +84,16 @@ def total(store: Store, asset: str, name: str, *, step: timedelta, start: dateti
         raise ValueError(f"{name} cannot be summed over venues.")
     first, last = floor(start, step), floor(end, step)
     grid = Grid(first, step, max(0, round((last - first) / step)))
-    found = _Venues.read(store, asset, [name], grid, None)
-    usual = usual_interest(store, asset, end)
+    folded = store.beside(PanelCache).of(asset)
+    found = _Venues.read(folded, [name], grid, None)
+    usual = _usual(folded, end)
     members = found.members(usual)
     left_out = {venue: why for venue, why in found.lacks.items() if venue not in members}
     return Total(found.summed(members)[name], members, left_out, share(usual, members))
 
 
 def together(
-    store: Store, asset: str, names: Sequence[str], grid: Grid, alone: str, now: datetime | None = None
+    folded: Folded, names: Sequence[str], grid: Grid, alone: str, now: datetime | None = None
 ) -> Together | None:
     """Sum inputs over the venues that know all of them in the whole grid; None where only one venue has figures.
 
@@ -99,10 +101,10 @@ def together(
     the first weeks, or after this program itself was silent for days. Where they do but too few of them answer now,
     the sums are NaN: not known, never a smaller market.
     """
-    if len(_stored(store, asset, names, grid)) < 2:
+    if len(_stored(folded, names, grid)) < 2:
         return None
-    found = _Venues.read(store, asset, names, grid, now)
-    usual = usual_interest(store, asset, min(grid.end, now) if now else grid.end)
+    found = _Venues.read(folded, names, grid, now)
+    usual = _usual(folded, min(grid.end, now) if now else grid.end)
     fit = [venue for venue in found.rows if venue not in found.unfit]
     if len(fit) < 2 or (share(usual, fit) or 0.0) < ENOUGH:
         others = {venue: found.lacks.get(venue, "too few venues know the whole window") for venue in found.rows}
@@ -121,18 +123,18 @@ def usual_interest(store: Store, asset: str, end: datetime) -> dict[str, float]:
 
     Medians, so that a market that falls is no venue that is missing.
     """
-    last = floor(end, _HOUR)
-    grid = Grid(last - USUAL, _HOUR, round(USUAL / _HOUR))
+    return _usual(store.beside(PanelCache).of(asset), end)
+
+
+def _usual(folded: Folded, end: datetime) -> dict[str, float]:
+    last, name = floor(end, HOUR), "open_interest_usd"
+    grid = Grid(last - USUAL, HOUR, round(USUAL / HOUR))
     usual = {}
-    for venue in _stored(store, asset, ["open_interest_usd"], grid):
-        # The last of each hour, as SQLite gives it beside max(): a twelfth of the five-minute points is enough.
-        rows = store.rows(
-            "SELECT open_interest_usd, max(at) FROM levels WHERE asset = ? AND venue = ? AND at >= ? AND at < ? "
-            "AND open_interest_usd IS NOT NULL GROUP BY at / 3600000",
-            (asset, venue, to_ms(grid.start), to_ms(grid.end)),
-        )
-        if rows:
-            usual[venue] = float(np.median([row[0] for row in rows]))
+    for venue in _stored(folded, [name], grid):
+        values = folded.rows(venue, name, HOUR, grid.start, grid.end).values
+        known = values[~np.isnan(values)]
+        if len(known):
+            usual[venue] = float(np.median(known))
     return usual
 
 
@@ -158,21 +160,21 @@ class _Venues:
     returning: frozenset[str]
 
     @classmethod
-    def read(cls, store: Store, asset: str, names: Sequence[str], grid: Grid, now: datetime | None) -> _Venues:
-        every = _stored(store, asset, names, grid)
-        rows = {venue: of_venue(store, asset, venue, names, grid, now) for venue in every}
-        known = {venue: ~np.isnan(np.array(list(each.values()))).any(axis=0) for venue, each in rows.items()}
-        known = {venue: each for venue, each in known.items() if each.any()}
+    def read(cls, folded: Folded, names: Sequence[str], grid: Grid, now: datetime | None) -> _Venues:
+        every = _stored(folded, names, grid)
+        rows = {venue: {name: folded.on(venue, name, grid, now) for name in names} for venue in every}
+        known = {venue: ~np.isnan(np.array(list(of.values()))).any(axis=0) for venue, of in rows.items()}
+        known = {venue: whole for venue, whole in known.items() if whole.any()}
         if not known:
             return cls(grid, tuple(names), {}, {}, frozenset(), frozenset())
         due = np.flatnonzero(np.array(list(known.values())).any(axis=0))
         end = min(grid.end, now) if now else grid.end
-        spoke = {venue: _last(store, asset, names[0], every[venue], end) for venue in known}
+        spoke = {venue: folded.last_before(names[0], every[venue], end) for venue in known}
         lacks: dict[str, str] = {}
         unfit, returning = set(), set()
         recent = grid.count - math.ceil(RETURNING / grid.step)
-        for venue, each in known.items():
-            have = np.flatnonzero(each)
+        for venue, whole in known.items():
+            have = np.flatnonzero(whole)
             missed = len(due) - len(have)
             if missed > (1 - WHOLE) * len(due):
                 unfit.add(venue)
@@ -185,7 +187,7 @@ class _Venues:
                 lacks[venue] = f"silent since {_said(from_ms(spoke[venue]))}"
             elif venue in unfit:
                 lacks[venue] = f"misses {missed} of {len(due)} rows"
-            elif missed > (1 - STEADY) * len(due) or not each[due[due >= recent]].all():
+            elif missed > (1 - STEADY) * len(due) or not whole[due[due >= recent]].all():
                 returning.add(venue)
                 lacks[venue] = f"misses {missed} of {len(due)} rows"
         rows = {venue: rows[venue] for venue in known}
@@ -205,25 +207,21 @@ class _Venues:
         return {name: np.sum([self.rows[venue][name] for venue in members], axis=0) for name in self.names}
 
 
-def _stored(store: Store, asset: str, names: Sequence[str], grid: Grid) -> dict[str, list[points.Series]]:
+def _stored(folded: Folded, names: Sequence[str], grid: Grid) -> dict[str, list[Series]]:
     """Return the venues with figures of all these inputs in reach of the grid; those that are sums themselves not."""
     start, end = to_ms(grid.start), to_ms(grid.end)
-    venues: dict[str, list[points.Series]] = {}
+    venues: dict[str, list[Series]] = {}
     seen: dict[str, int] = {}
     for name in names:
-        near = [each for each in points.stored(store, asset, name) if each.first < end and each.known >= start]
-        for venue in {each.venue for each in near} - {EVERYWHERE}:
+        near = [series for series in folded.stored(name) if series.first < end and series.known >= start]
+        for venue in {series.venue for series in near} - {EVERYWHERE}:
             seen[venue] = seen.get(venue, 0) + 1
-            venues.setdefault(venue, [each for each in near if each.venue == venue])
-    whole = sorted((venue for venue in venues if seen[venue] == len(names)), key=lambda each: (venue_order(each), each))
+            venues.setdefault(venue, [series for series in near if series.venue == venue])
+    whole = sorted(
+        (venue for venue in venues if seen[venue] == len(names)), key=lambda venue: (venue_order(venue), venue)
+    )
     return {venue: venues[venue] for venue in whole}
 
 
 def _said(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC"
-
-
-def _last(store: Store, asset: str, name: str, every: Sequence[points.Series], end: datetime) -> int:
-    """Return when (ms) a venue last spoke before `end`."""
-    before = to_ms(end)
-    return max(each.last if each.last < before else points.last_before(store, asset, name, each, end) for each in every)

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from signals.units import from_ms, to_ms
+from storage.engine.sql import queries
 
 if TYPE_CHECKING:
-    import sqlite3
     from datetime import datetime
 
     from storage.engine.database import Store
+    from storage.engine.work import Row
 
+SQL = queries("storage.people")
 ANY = "*"
 
 
@@ -37,9 +39,7 @@ class Destination:
 
 def find(store: Store, platform: str, chat: str, topic: str | None = None) -> Destination | None:
     """Return a destination, or None if this chat has never asked for anything."""
-    row = store.one(
-        "SELECT * FROM destinations WHERE platform = ? AND chat = ? AND topic = ?", (platform, chat, topic or "")
-    )
+    row = store.read_one(SQL.destination, platform=platform, chat=chat, topic=topic or "")
     return None if row is None else _destination(row)
 
 
@@ -48,10 +48,14 @@ def ensure(
 ) -> Destination:
     """Return a destination, made if it is new and brought back if it was gone."""
     with store.write() as work:
-        work.execute(
-            "INSERT INTO destinations (platform, chat, topic, kind, title, created) VALUES (?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT DO UPDATE SET gone = NULL, gone_reason = NULL, kind = excluded.kind, title = excluded.title",
-            (platform, chat, topic or "", kind, title, to_ms(now)),
+        work.run(
+            SQL.ensure_destination,
+            platform=platform,
+            chat=chat,
+            topic=topic or "",
+            kind=kind,
+            title=title,
+            now=to_ms(now),
         )
     found = find(store, platform, chat, topic)
     if found is None:
@@ -61,74 +65,54 @@ def ensure(
 
 def everyone(store: Store) -> list[Destination]:
     """Return every destination."""
-    return [_destination(row) for row in store.rows("SELECT * FROM destinations ORDER BY id")]
+    return [_destination(row) for row in store.read(SQL.destinations)]
 
 
-def subscribe(store: Store, destination: int, watch: str, asset: str) -> bool:
-    """Add a subscription; False if it was there. `*` means every alarm or every asset."""
+def subscribe(store: Store, destination: int, rule: str, asset: str) -> bool:
+    """Add a subscription; False if it was there. `*` means every rule or every asset."""
     with store.write() as work:
-        return (
-            work.execute(
-                "INSERT OR IGNORE INTO subscriptions (destination, watch, asset) VALUES (?, ?, ?)",
-                (destination, watch, asset),
-            ).rowcount
-            == 1
-        )
+        return work.run(SQL.subscribe, destination=destination, rule=rule, asset=asset) == 1
 
 
-def unsubscribe(store: Store, destination: int, watch: str = ANY, asset: str = ANY) -> int:
+def unsubscribe(store: Store, destination: int, rule: str = ANY, asset: str = ANY) -> int:
     """Remove subscriptions and return how many. `*` stands for all of them."""
     with store.write() as work:
-        return work.execute(
-            "DELETE FROM subscriptions WHERE destination = ? AND (? = '*' OR watch = ?) AND (? = '*' OR asset = ?)",
-            (destination, watch, watch, asset, asset),
-        ).rowcount
+        return work.run(SQL.unsubscribe, destination=destination, rule=rule, asset=asset)
 
 
 def subscriptions(store: Store, destination: int) -> list[tuple[str, str]]:
-    """Return what a destination asked for as (watch, asset)."""
-    rows = store.rows(
-        "SELECT watch, asset FROM subscriptions WHERE destination = ? ORDER BY asset, watch", (destination,)
-    )
-    return [(row["watch"], row["asset"]) for row in rows]
+    """Return what a destination asked for as (rule, asset)."""
+    return [(row["rule"], row["asset"]) for row in store.read(SQL.subscriptions, destination=destination)]
 
 
 def set_zone(store: Store, destination: int, zone: str) -> None:
     """Keep the time zone of a destination (an IANA name)."""
     with store.write() as work:
-        work.execute("UPDATE destinations SET zone = ? WHERE id = ?", (zone, destination))
+        work.run(SQL.set_zone, destination=destination, zone=zone)
 
 
 def set_venue(store: Store, destination: int, venue: str | None) -> None:
     """Keep the exchange that a destination means when it names none; None takes it back."""
     with store.write() as work:
-        work.execute("UPDATE destinations SET venue = ? WHERE id = ?", (venue, destination))
+        work.run(SQL.set_venue, destination=destination, venue=venue)
 
 
 def moved(store: Store, platform: str, old: str, new: str) -> None:
     """Give a chat its new id (a group that became a supergroup), in one transaction; merge if the new id is known."""
     with store.write() as work:
-        for row in work.execute(
-            "SELECT id, topic FROM destinations WHERE platform = ? AND chat = ?", (platform, old)
-        ).fetchall():
-            known = work.execute(
-                "SELECT id FROM destinations WHERE platform = ? AND chat = ? AND topic = ?",
-                (platform, new, row["topic"]),
-            ).fetchone()
+        for row in work.rows(SQL.topics_of_chat, platform=platform, chat=old):
+            known = work.one(SQL.destination, platform=platform, chat=new, topic=row["topic"])
             if known is None:
-                work.execute("UPDATE destinations SET chat = ? WHERE id = ?", (new, row["id"]))
+                work.run(SQL.rename_chat, destination=row["id"], chat=new)
                 continue
-            for table in ("subscriptions", "outbox", "messages"):
-                work.execute(
-                    f"UPDATE OR IGNORE {table} SET destination = ? WHERE destination = ?",  # noqa: S608 - our names
-                    (known["id"], row["id"]),
-                )
-            work.execute("DELETE FROM destinations WHERE id = ?", (row["id"],))
+            for move in (SQL.move_subscriptions, SQL.move_switches, SQL.move_outbox, SQL.move_messages):
+                work.run(move, new=known["id"], old=row["id"])  # what is known there already goes with the old one
+            work.run(SQL.forget_destination, destination=row["id"])
             # The chat lives under this id, or nobody would move there: what waits for it must not wait for ever.
-            work.execute("UPDATE destinations SET gone = NULL, gone_reason = NULL WHERE id = ?", (known["id"],))
+            work.run(SQL.bring_back, destination=known["id"])
 
 
-def _destination(row: sqlite3.Row) -> Destination:
+def _destination(row: Row) -> Destination:
     return Destination(
         row["id"],
         row["platform"],

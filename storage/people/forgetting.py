@@ -70,12 +70,12 @@ def _forget_private(work: Work, places: list[int], positions: list[int]) -> None
     """Delete what was written for these places alone: lists of late messages, notices of positions, their episodes."""
     alone: dict[int, str | None] = {}
     for place in places:
-        alone |= {row["notice"]: row["watch"] for row in work.rows(SQL.notices_for_one, place=place, private=PRIVATE)}
+        alone |= {row["notice"]: row["rule"] for row in work.rows(SQL.notices_for_one, place=place, private=PRIVATE)}
     for notice in alone:
         work.run(SQL.drop_outbox_of_notice, notice=notice)
         work.run(SQL.drop_notice, notice=notice)
-    for watch in {*filter(None, alone.values()), *(f"{PRIVATE}{position}" for position in positions)}:
-        work.run(SQL.drop_notices_of_watch, watch=watch)
-        work.run(SQL.drop_messages_of_watch, watch=watch)
-        work.run(SQL.forget_episode_of_watch, watch=watch, private=PRIVATE)
-        work.run(SQL.drop_episodes_of_watch, watch=watch)
+    for rule in {*filter(None, alone.values()), *(f"{PRIVATE}{position}" for position in positions)}:
+        work.run(SQL.drop_notices_of_rule, rule=rule)
+        work.run(SQL.drop_messages_of_rule, rule=rule)
+        work.run(SQL.forget_episode_of_rule, rule=rule, private=PRIVATE)
+        work.run(SQL.drop_episodes_of_rule, rule=rule)

@@ -68,7 +68,7 @@ class WatchedPosition:
     zone: str = "UTC"
 
     @property
-    def watch(self) -> str:
+    def rule(self) -> str:
         """Return what its episodes and notices are kept under."""
         return f"{PRIVATE}{self.id}"
 
@@ -214,7 +214,7 @@ def change(work: Work, watched: WatchedPosition) -> None:
 
 def end_episode(work: Work, watched: WatchedPosition, at: datetime) -> None:
     """End the episode of a position that goes on."""
-    work.run(SQL.end_episodes, watch=watched.watch, at=to_ms(at))
+    work.run(SQL.end_episodes, rule=watched.rule, at=to_ms(at))
 
 
 def change_followed(work: Work, of_: FollowedAddress) -> None:
@@ -261,12 +261,12 @@ def looked(work: Work, followed: int, *, seen: datetime | None, silent: bool) ->
 def remove(work: Work, ids: Collection[int]) -> None:
     """Forget positions with their episodes and with every message about them that is still stored."""
     for position in ids:
-        watch = f"{PRIVATE}{position}"
+        rule = f"{PRIVATE}{position}"
         work.run(SQL.drop_position, position=position)
-        work.run(SQL.drop_outbox_of_watch, watch=watch)
-        work.run(SQL.drop_notices_of_watch, watch=watch)
-        work.run(SQL.drop_messages_of_watch, watch=watch)
-        work.run(SQL.drop_episodes_of_watch, watch=watch)
+        work.run(SQL.drop_outbox_of_rule, rule=rule)
+        work.run(SQL.drop_notices_of_rule, rule=rule)
+        work.run(SQL.drop_messages_of_rule, rule=rule)
+        work.run(SQL.drop_episodes_of_rule, rule=rule)
 
 
 def finish(work: Work, watched: WatchedPosition, now: datetime) -> None:

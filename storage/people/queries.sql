@@ -1,6 +1,76 @@
 -- Queries of what is kept for people. Each stands under a line with its name; the modules that use them are named above
 -- theirs.
 
+-- --- destinations.py ----------------------------------------------------------------------------------------
+
+-- name: destination
+SELECT * FROM destinations WHERE platform = :platform AND chat = :chat AND topic = :topic;
+
+-- name: ensure_destination
+INSERT INTO destinations (platform, chat, topic, kind, title, created)
+VALUES (:platform, :chat, :topic, :kind, :title, :now)
+ON CONFLICT DO UPDATE SET gone = NULL, gone_reason = NULL, kind = excluded.kind, title = excluded.title;
+
+-- name: destinations
+SELECT * FROM destinations ORDER BY id;
+
+-- name: subscribe
+INSERT INTO subscriptions (destination, rule, asset) VALUES (:destination, :rule, :asset) ON CONFLICT DO NOTHING;
+
+-- name: unsubscribe
+DELETE FROM subscriptions
+WHERE destination = :destination AND (:rule = '*' OR rule = :rule) AND (:asset = '*' OR asset = :asset);
+
+-- name: subscriptions
+SELECT rule, asset FROM subscriptions WHERE destination = :destination ORDER BY asset, rule;
+
+-- name: set_zone
+UPDATE destinations SET zone = :zone WHERE id = :destination;
+
+-- name: set_venue
+UPDATE destinations SET venue = :venue WHERE id = :destination;
+
+-- name: topics_of_chat
+SELECT id, topic FROM destinations WHERE platform = :platform AND chat = :chat;
+
+-- name: rename_chat
+UPDATE destinations SET chat = :chat WHERE id = :destination;
+
+-- name: move_subscriptions
+UPDATE subscriptions SET destination = :new WHERE destination = :old AND NOT EXISTS (
+    SELECT 1 FROM subscriptions known WHERE known.destination = :new AND known.rule = subscriptions.rule AND known.asset = subscriptions.asset);
+
+-- name: move_switches
+UPDATE switches SET destination = :new WHERE destination = :old AND NOT EXISTS (
+    SELECT 1 FROM switches known WHERE known.destination = :new AND known.kind = switches.kind AND known.what = switches.what);
+
+-- name: move_outbox
+UPDATE outbox SET destination = :new WHERE destination = :old AND NOT EXISTS (
+    SELECT 1 FROM outbox known WHERE known.destination = :new AND known.notice = outbox.notice);
+
+-- name: move_messages
+UPDATE messages SET destination = :new WHERE destination = :old AND NOT EXISTS (
+    SELECT 1 FROM messages known WHERE known.destination = :new AND known.episode = messages.episode);
+
+-- name: forget_destination
+DELETE FROM destinations WHERE id = :destination;
+
+-- name: bring_back
+UPDATE destinations SET gone = NULL, gone_reason = NULL WHERE id = :destination;
+
+-- --- switches.py --------------------------------------------------------------------------------------------
+
+-- name: switch
+INSERT INTO switches (destination, kind, what, until, hours) VALUES (:destination, :kind, :what, :until, :hours)
+ON CONFLICT DO UPDATE SET until = excluded.until, hours = excluded.hours;
+
+-- name: switch_back
+DELETE FROM switches WHERE destination = :destination AND kind = :kind AND what = :what;
+
+-- name: switches_of
+SELECT destination, kind, what, until, hours FROM switches WHERE destination IN ({elements}(:destinations))
+ORDER BY destination, kind, what;
+
 -- --- positions.py: what people watch for themselves ----------------------------------------------------------------
 
 -- name: positions_of
@@ -68,7 +138,7 @@ WHERE id = :position;
 UPDATE positions SET name = :name, lines = :lines, added = :added WHERE id = :position;
 
 -- name: end_episodes
-UPDATE episodes SET ended = :at WHERE watch = :watch AND ended IS NULL;
+UPDATE episodes SET ended = :at WHERE rule = :rule AND ended IS NULL;
 
 -- name: owner_of_followed
 SELECT platform, owner FROM followed WHERE id = :followed;
@@ -94,17 +164,17 @@ SELECT id FROM positions WHERE followed = :followed;
 
 -- --- what is written about one position alone goes with it: positions.py, forgetting.py ----------------------------
 
--- name: drop_outbox_of_watch
-DELETE FROM outbox WHERE notice IN (SELECT id FROM notices WHERE watch = :watch);
+-- name: drop_outbox_of_rule
+DELETE FROM outbox WHERE notice IN (SELECT id FROM notices WHERE rule = :rule);
 
--- name: drop_notices_of_watch
-DELETE FROM notices WHERE watch = :watch;
+-- name: drop_notices_of_rule
+DELETE FROM notices WHERE rule = :rule;
 
--- name: drop_messages_of_watch
-DELETE FROM messages WHERE episode IN (SELECT id FROM episodes WHERE watch = :watch);
+-- name: drop_messages_of_rule
+DELETE FROM messages WHERE episode IN (SELECT id FROM episodes WHERE rule = :rule);
 
--- name: drop_episodes_of_watch
-DELETE FROM episodes WHERE watch = :watch;
+-- name: drop_episodes_of_rule
+DELETE FROM episodes WHERE rule = :rule;
 
 -- --- forgetting.py: forgetting a chat ------------------------------------------------------------------------------
 
@@ -137,8 +207,8 @@ DELETE FROM destinations WHERE id IN ({elements}(:places));
 
 -- name: notices_for_one
 -- Notices that went to one place and to nobody else, if they are no news of the market: late ones and private ones.
-SELECT o.notice, n.watch FROM outbox o JOIN notices n ON n.id = o.notice
-WHERE o.destination = :place AND (n.watch IS NULL OR substr(n.watch, 1, length(:private)) = :private)
+SELECT o.notice, n.rule FROM outbox o JOIN notices n ON n.id = o.notice
+WHERE o.destination = :place AND (n.rule IS NULL OR substr(n.rule, 1, length(:private)) = :private)
     AND NOT EXISTS (SELECT 1 FROM outbox x WHERE x.notice = o.notice AND x.destination <> :place);
 
 -- name: drop_outbox_of_notice
@@ -147,5 +217,5 @@ DELETE FROM outbox WHERE notice = :notice;
 -- name: drop_notice
 DELETE FROM notices WHERE id = :notice;
 
--- name: forget_episode_of_watch
-UPDATE positions SET episode = NULL WHERE :private || id = :watch;
+-- name: forget_episode_of_rule
+UPDATE positions SET episode = NULL WHERE :private || id = :rule;

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from signals.metric import watches
+from signals.alerts.rule import rules
+from signals.metric import metrics
 from storage.people import destinations
 from storage.people.destinations import ANY
 
@@ -56,7 +57,7 @@ def remove(store: Store, destination: int, less: Wanted, followed: Sequence[str]
 def _left(row: Row, less: Wanted, followed: Sequence[str]) -> list[Row]:
     """Return what is left of one subscription."""
     alarm, asset = row
-    every = [name for name in watches() if not _only_asked(name)]
+    every = [name for name in rules() if not _only_asked(name)]
     names = [alarm] if alarm != ANY or less.alarms is None else every
     left: list[Row] = []
     for name in names:
@@ -75,12 +76,14 @@ def _left(row: Row, less: Wanted, followed: Sequence[str]) -> list[Row]:
 
 def _only_asked(name: str) -> bool:
     """Tell whether "everything" leaves this out: who wants it asks for it by name."""
-    return name == SOURCES or (name in watches() and watches()[name][1].only_asked)
+    return name == SOURCES or (name in rules() and rules()[name].only_asked)
 
 
 def of_the_market(name: str) -> bool:
     """Tell whether an alarm is one for the whole market, so that no asset narrows it."""
-    return name == SOURCES or (name in watches() and watches()[name][0].market_wide)
+    if name not in rules():
+        return name == SOURCES
+    return all(metrics()[metric].market_wide for metric in rules()[name].metrics)
 
 
 def _replace(store: Store, destination: int, rows: Iterable[Row]) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from signals.alerts.condition import RANKS, held
+from signals.alerts.rule import named, rules, rules_of
 from signals.inputs import MARKET
-from signals.metric import RANKS, metrics, watches
+from signals.metric import metrics
 from storage.alerts import episodes
 from storage.people.destinations import ANY
 from storage.queries import readings
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from signals.metric import Metric, Rank, Watch
+    from signals.alerts.condition import Rank
+    from signals.alerts.rule import AlertRule
+    from signals.metric import Metric
     from storage.alerts.episodes import Episode
     from storage.engine.database import Store
     from storage.queries.readings import NotKnown, Readings
@@ -68,11 +72,11 @@ _ORDER: Sequence[Rank | CheckLevel] = (*reversed(RANKS), "unknown", "calm")
 
 def read(store: Store, asset: str, now: datetime) -> Health:
     """Read every metric that can raise an alarm, and where it stands."""
-    found = readings.of(store, asset, [metric.id for metric in metrics().values() if metric.watches], now)
+    found = readings.of(store, asset, [metric for metric in metrics() if rules_of(metric)], now)
     if found.nothing:
         return Health(asset, (), found)
-    states = episodes.standings(store)
-    running = {(episode.watch, episode.asset): episode for episode in episodes.running(store)}
+    states = episodes.rule_states(store)
+    running = {(episode.rule, episode.asset): episode for episode in episodes.running(store)}
     checks = [_check(metrics()[name], asset, here, states, running) for name, here in found.found.items()]
     return Health(asset, tuple(sorted(checks, key=lambda check: _ORDER.index(check.level))), found)
 
@@ -81,7 +85,7 @@ def _check(
     metric: Metric,
     asset: str,
     found: Reading | NotKnown,
-    states: Mapping[episodes.Key, episodes.Standing],
+    states: Mapping[episodes.Key, episodes.RuleState],
     running: Mapping[episodes.Key, Episode],
 ) -> Check:
     if not isinstance(found, Reading):
@@ -89,22 +93,18 @@ def _check(
     if found.stamp.stale:
         return Check(metric, "unknown", found)
     rank, since = 0, None
-    for watch in metric.watches:
-        key = (watch.id, readings.asset_of(metric, asset))
-        here = states[key].state.rank if key in states else _by_lines(watch, found)
+    for rule in rules_of(metric.id):
+        key = (rule.id, metric.asset_of(asset))
+        here = states[key].state.rank if key in states else _by_conditions(rule, found)
         if here > rank:
             rank, since = here, running[key].since if key in running else None
     return Check(metric, RANKS[rank - 1] if rank else "calm", found, since=since)
 
 
-def _by_lines(watch: Watch, reading: Reading) -> int:
-    """Return the highest rank whose line is crossed now: what can be said of an alarm that was never judged."""
-    held = [
-        RANKS.index(level.rank) + 1
-        for level in watch.levels
-        if any(all(line.holds(reading.values) for line in group) for group in level.enter)
-    ]
-    return max(held, default=0)
+def _by_conditions(rule: AlertRule, reading: Reading) -> int:
+    """Return the highest rank whose conditions hold now: what can be said of a rule that was never judged."""
+    values = named(rule.metrics[0], reading.values)
+    return max((RANKS.index(level.rank) + 1 for level in rule.levels if held(level.enter, values)), default=0)
 
 
 def open_of(store: Store, subscriptions: Iterable[tuple[str, str]]) -> list[Episode]:
@@ -113,9 +113,9 @@ def open_of(store: Store, subscriptions: Iterable[tuple[str, str]]) -> list[Epis
     found = [
         episode
         for episode in episodes.running(store)
-        if episode.watch in watches()
+        if episode.rule in rules()
         and any(
-            alarm in (ANY, episode.watch) and (asset in (ANY, episode.asset) or episode.asset == MARKET)
+            alarm in (ANY, episode.rule) and (asset in (ANY, episode.asset) or episode.asset == MARKET)
             for alarm, asset in rows
         )
     ]

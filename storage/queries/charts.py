@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Final
 
+from signals.alerts.rule import rules_of
 from signals.inputs import MARKET
 from signals.metric import metrics
 from signals.units import DAY
 from storage.alerts import episodes
 from storage.market import grid, panels, points
-from storage.queries.readings import asset_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ def read(
     """
     metric = metrics()[metric_id]
     chart = metric.chart_of(value)
-    asset, until = asset_of(metric, asset), until.astimezone(UTC)
+    asset, until = metric.asset_of(asset), until.astimezone(UTC)
     spans = [span for name in metric.needs if (span := points.span(store, asset, name))]
     if not spans:
         return None
@@ -110,7 +110,7 @@ def _episodes(
     """Return the alerts that were known at `until`; one that ended later was still open then."""
     return tuple(
         (episode.since, episode.ended if episode.ended and episode.ended <= until else None)
-        for watch in metric.watches
-        for episode in episodes.of(store, watch.id, asset)
+        for rule in rules_of(metric.id)
+        for episode in episodes.of(store, rule.id, asset)
         if episode.fired <= until
     )

@@ -14,7 +14,7 @@ import numpy as np
 from signals.inputs import INPUTS, MARKET
 from signals.metric import metrics
 from signals.series import Panel
-from signals.units import DAY, MILLISECOND, from_ms, to_ms
+from signals.units import DAY, MILLISECOND
 from storage.market import grid, panels, points
 from storage.queries.freshness import GRACE, Stamp, any_floor, of_daily_data, oldest_stale, usual_gap
 
@@ -112,10 +112,10 @@ class Readings:
 def of(store: Store, asset: str, ids: Sequence[str], now: datetime) -> Readings:
     """Read metrics of an asset; where there is no database nothing is known, and none is made."""
     wanted = [metrics()[metric_id] for metric_id in ids]
-    newest = {metric.id: newest_inputs(store, metric, asset_of(metric, asset)) for metric in wanted}
-    found = {metric.id: _read(store, metric, asset_of(metric, asset), now, newest[metric.id]) for metric in wanted}
+    newest = {metric.id: newest_inputs(store, metric, metric.asset_of(asset)) for metric in wanted}
+    found = {metric.id: _read(store, metric, metric.asset_of(asset), now, newest[metric.id]) for metric in wanted}
     outdated = any(
-        not newest[metric.id] or oldest_stale(store, asset_of(metric, asset), newest[metric.id], now) is not None
+        not newest[metric.id] or oldest_stale(store, metric.asset_of(asset), newest[metric.id], now) is not None
         for metric in wanted
     )
     whole = all(metric.market_wide for metric in wanted)
@@ -124,13 +124,8 @@ def of(store: Store, asset: str, ids: Sequence[str], now: datetime) -> Readings:
 
 def read(store: Store, metric: Metric, asset: str, now: datetime) -> Reading | NotKnown:
     """Read a metric's newest value: of the unfinished row where the metric allows it, else of the last close."""
-    asset = asset_of(metric, asset)
+    asset = metric.asset_of(asset)
     return _read(store, metric, asset, now, newest_inputs(store, metric, asset))
-
-
-def asset_of(metric: Metric, asset: str) -> str:
-    """Return the asset that the metric is stored under: a market-wide figure has one for all."""
-    return MARKET if metric.market_wide else asset
 
 
 def newest_inputs(store: Store, metric: Metric, asset: str) -> dict[str, Newest]:
@@ -194,23 +189,9 @@ def _running_at(
 def _used_of(store: Store, asset: str, name: str, newest: Newest, panel: Panel, row: int) -> datetime:
     """Return the time of the newest point that a row could use; of a sum that of its oldest part."""
     venues = panel.scope.get((name, asset), ())
-    of_venues = (points.newest(store, asset, name, venue) for venue in venues) if len(venues) > 1 else (newest,)
-    return min(_used(store, asset, name, point, panel, row) for point in of_venues if point)
-
-
-def _used(store: Store, asset: str, name: str, newest: Newest, panel: Panel, row: int) -> datetime:
-    """Return the time of the newest point that a row could use: not that of one which came after the row closed."""
+    speakers = venues if len(venues) > 1 else (newest.venue,)
     opened, closed = panel.at[row].to_pydatetime(), panel.closes[row].to_pydatetime()
-    if newest.at < closed or (INPUTS[name].kind == "bar" and newest.at == closed):
-        return newest.at
-    before = opened - max(INPUTS[name].in_force, panel.step)
-    times, steps, columns = points.columns(store, asset, newest.venue, [name], start=before, end=closed)
-    known = [
-        at + step * 1000
-        for at, step, value in zip(times, steps, columns[name], strict=True)
-        if value is not None and at + step * 1000 <= to_ms(closed)
-    ]
-    return from_ms(max(known)) if known else opened
+    return panels.used_at(store, asset, name, speakers, opened=opened, closed=closed)
 
 
 def _newest_known(rows: Mapping[str, Any]) -> tuple[dict[str, Any], int]:

@@ -15,7 +15,6 @@ from storage.alerts import outbox
 from storage.market import clock_jump, coverage, differences, points, source_state
 from storage.queries import open_interest
 from storage.queries.freshness import is_stale
-from storage.queries.readings import asset_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -130,7 +129,7 @@ def _stored(store: Store, asset: str, now: datetime) -> Iterator[StoredInput]:
 
 def _learning(name: str, asset: str, newest: points.Newest, since: Sequence[tuple[str, datetime]]) -> Learning | None:
     windows = [
-        metric.window for metric in metrics().values() if name in metric.needs and asset_of(metric, asset) == asset
+        metric.window for metric in metrics().values() if name in metric.needs and metric.asset_of(asset) == asset
     ]
     if not windows:
         return None

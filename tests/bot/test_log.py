@@ -16,18 +16,17 @@ from bot import log
 from bot.app import build
 from bot.clock import SystemClock
 from bot.config import Config
-from bot.delivery.dispatcher import Sender
+from bot.delivery.dispatcher import Dispatcher
 from handlers.answer import Answer
 from handlers.channels.failure import TokenRefused
 from handlers.channels.telegram.channel import Telegram, Timeouts
 from handlers.channels.telegram.config import TelegramConfig
-from handlers.reply import Line
-from handlers.words.alerts import Told
 from storage.alerts import outbox
 from storage.alerts.outbox import Notice
 from storage.engine.database import Store
 from storage.people import destinations
 from tests.fakes.bot_api import TOKEN, BotApi
+from tests.fakes.notices import ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,7 +128,7 @@ async def test_a_broadcast_with_every_kind_of_trouble_tells_nothing(
                 fake.chat(number)
                 one = destinations.ensure(store, "telegram", str(number), None, kind="private", title=None, now=now)
                 destinations.subscribe(store, one.id, "*", "*")
-            told = Told((Line("news", "headline"),)).to_json()
+            told = ready("news")
             notice = Notice("fired", "notice", now, told, None, "watch", "BTC")
             outbox.announce(connection, notice, now=now, expires=now + timedelta(hours=1))
         fake.lose(2, announce=False)
@@ -138,20 +137,20 @@ async def test_a_broadcast_with_every_kind_of_trouble_tells_nothing(
         fake.disturb("html", chat=4)
         fake.disturb("delay", chat=5, seconds=0.15)
         fake.disturb("flood", chat=6, seconds=1)
-        sender = Sender(store, [telegram], SystemClock())
-        sender.start()
-        sending = asyncio.create_task(sender.run())
+        dispatcher = Dispatcher(store, [telegram], SystemClock())
+        dispatcher.start()
+        sending = asyncio.create_task(dispatcher.run())
         await fake.until(lambda: fake.counts()["sendMessage"] >= 5)
         fake.revoked = True  # the library quotes the token in this error
-        sender.poke()
-        await fake.until(lambda: sender.platforms["telegram"].trouble.halted)
+        dispatcher.poke()
+        await fake.until(lambda: dispatcher.platforms["telegram"].trouble.halted)
         reprs += [
             repr(telegram),
-            repr(sender),
-            repr(sender.platforms),
-            str(sender.platforms["telegram"].trouble.halted),
+            repr(dispatcher),
+            repr(dispatcher.platforms),
+            str(dispatcher.platforms["telegram"].trouble.halted),
         ]
-        sender.stop()
+        dispatcher.stop()
         await sending
         another = Telegram(config, timeouts=quick)
         with pytest.raises(TokenRefused) as refused:
@@ -178,7 +177,7 @@ def test_neither_the_app_nor_its_configuration_shows_the_token(tmp_path: Path) -
     app = build(config)
     try:
         (telegram,) = app.channels
-        for part in (config, app, telegram, app.sender, app.market, config.model_dump(), config.model_dump_json()):
+        for part in (config, app, telegram, app.dispatcher, app.market, config.model_dump(), config.model_dump_json()):
             assert SECRET not in repr(part) + str(part)
     finally:
         app.renderer.close()

@@ -379,6 +379,16 @@ def running(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.wait()
 
 
+def settled(folder: Path) -> None:
+    """Wait until nothing is left in the outbox: what was shown is also known to have been shown."""
+    store = Store(folder / "data" / "perpulse.db")
+    end = time.monotonic() + PATIENCE
+    while waiting(store):
+        assert time.monotonic() < end, "messages wait in the outbox"
+        time.sleep(0.05)
+    store.close()
+
+
 def printed(folder: Path, text: str, *, count: int = 1) -> str:
     """Wait until perpulse has printed something, and return all of it."""
     end = time.monotonic() + PATIENCE
@@ -419,6 +429,7 @@ def test_killed_it_comes_back_tells_what_happened_meanwhile_and_tells_it_once(tm
             out = printed(tmp_path, "BTC: price is well below its high of the past 16 days.")
             assert out.count("while perpulse was not running") == out.count("── message")
             printed(tmp_path, "Market data is coming in")
+            settled(tmp_path)  # killed between a message and its outcome, it would be sent again, marked
         with running(tmp_path) as process:
             printed(tmp_path, "Market data is coming in")
             process.send_signal(signal.SIGTERM)

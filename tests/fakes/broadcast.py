@@ -1,4 +1,4 @@
-"""A small perpulse that only sends: store, real Telegram channel, sender.
+"""A small perpulse that only sends: store, real Telegram channel, dispatcher.
 
 Run as a program by tests/bot/delivery/test_kill.py:
 
@@ -17,7 +17,7 @@ from dataclasses import replace
 from pydantic import SecretStr
 
 from bot.clock import SystemClock
-from bot.delivery.dispatcher import Sender
+from bot.delivery.dispatcher import Dispatcher
 from handlers.channels.telegram.channel import Telegram, Timeouts
 from handlers.channels.telegram.config import TelegramConfig
 from storage.alerts import outbox
@@ -35,13 +35,13 @@ async def main(database: str, base_url: str, token: str, speed: float) -> None:
         per_chat_second=limits.per_chat_second * speed,
         per_group_minute=limits.per_group_minute * speed,
     )
-    sender = Sender(store, [telegram], SystemClock())
-    sender.start()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, sender.stop)
-    sending = asyncio.create_task(sender.run())
+    dispatcher = Dispatcher(store, [telegram], SystemClock())
+    dispatcher.start()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, dispatcher.stop)
+    sending = asyncio.create_task(dispatcher.run())
     while not sending.done() and outbox.waiting(store):
         await asyncio.wait([sending], timeout=0.05)
-    sender.stop()
+    dispatcher.stop()
     await sending
     await telegram.stop()
     store.close()

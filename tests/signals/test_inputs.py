@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from signals.alerts.condition import above, at_least, at_most, below, level
 from signals.inputs import BARS, INPUTS, LEVELS
-from signals.metric import above, at_least, at_most, below, level
 from signals.series import hours
 
 # DESIGN section 4: part of the outside interface, so written out again here and never derived.

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signals.alerts.condition import held
+from signals.alerts.rule import rules, rules_of
 from signals.inputs import INPUTS, MARKET
-from signals.metric import Metric, metrics, watches
+from signals.metric import Metric, metrics
 from signals.metrics.oi_quadrant import READINGS
 from signals.series import Panel, days, hours
 from tests.examples import examples
@@ -20,12 +22,12 @@ from tests.signals.winter import story
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from signals.metric import Level, Line
+    from signals.alerts.condition import Level
 
 REFERENCE = Path(__file__).parent / "reference"
 STEPS = {"1h": hours(1), "1d": days(1)}
 EVERY = [pytest.param(metric, id=metric.id) for metric in metrics().values()]
-WATCHED = [pytest.param(metric, id=metric.id) for metric in metrics().values() if metric.watches]
+WATCHED = [pytest.param(metric, id=metric.id) for metric in metrics().values() if rules_of(metric.id)]
 EVERY_STEP = [
     pytest.param(metric, step, id=f"{metric.id}-{name}")
     for metric in metrics().values()
@@ -91,20 +93,17 @@ def test_declaration_and_computation_name_the_same(metric: Metric) -> None:
     for chart in (metric.chart, *metric.charts):
         assert metric.chart_of(chart.value) is chart, "no two charts of one value"
         assert {chart.value, *(chart.beside or ())[1:]} <= set(names)
-    for watch in metric.watches:
-        lines = [
-            line for level in watch.levels for side in (level.enter, level.leave) for group in side for line in group
-        ]
-        for line in lines:
-            assert line.field in names
-            assert not isinstance(line.bound, str) or line.bound in names
+    for rule in rules_of(metric.id):
+        for level in rule.levels:
+            for name in level.names():
+                of, _, value = name.partition(".")
+                assert value in metrics()[of].values
 
 
 def test_ids_are_those_of_the_files() -> None:
     folder = Path(__file__).resolve().parents[2] / "signals" / "metrics"
     assert {path.stem for path in folder.glob("*.py")} - {"__init__"} == set(metrics())
-    found = [watch.id for metric in metrics().values() for watch in metric.watches]
-    assert len(found) == len(set(found)) == len(watches())
+    assert {rule.metrics[0] for rule in rules().values()} <= set(metrics())
 
 
 @pytest.mark.parametrize("metric", EVERY)
@@ -187,24 +186,24 @@ def test_nothing_known_gives_nothing(metric: Metric) -> None:
 @given(data=st.data())
 def test_no_value_is_beyond_both_lines(metric: Metric, data: st.DataObject) -> None:
     number = st.floats(min_value=-2, max_value=100, allow_nan=False) | st.floats(min_value=-0.4, max_value=1.2)
-    for watch in metric.watches:
-        values = {name: data.draw(number, label=name) for name in named(watch.levels)}
-        if "flip_exit" in values:
-            values["flip_exit"] = -abs(values["flip_exit"])  # it is −5 % of an absolute value
-        for level in watch.levels:
-            assert not (meets(level.enter, values) and meets(level.leave, values))
+    for rule in rules_of(metric.id):
+        values = {name: data.draw(number, label=name) for name in named_by(rule.levels)}
+        if (name := "net_taker_30d.flip_exit") in values:
+            values[name] = -abs(values[name])  # it is −5 % of an absolute value
+        for level in rule.levels:
+            assert not (held(level.enter, values) and held(level.leave, values))
 
 
 @pytest.mark.parametrize("metric", EVERY)
 def test_a_higher_level_lies_beyond_the_lower(metric: Metric) -> None:
-    for watch in metric.watches:
-        for lower, higher in zip(watch.levels, watch.levels[1:], strict=False):
+    for rule in rules_of(metric.id):
+        for lower, higher in zip(rule.levels, rule.levels[1:], strict=False):
             for group in higher.enter:
-                at_the_line = {line.field: float(line.bound) for line in group}
-                assert meets(lower.enter, at_the_line), watch.id
+                at_the_line = {condition.name: float(condition.bound) for condition in group}
+                assert held(lower.enter, at_the_line), rule.id
             for group in higher.leave:
-                just_left = {line.field: float(line.bound) for line in group}
-                assert not meets(lower.leave, just_left), watch.id
+                just_left = {condition.name: float(condition.bound) for condition in group}
+                assert not held(lower.leave, just_left), rule.id
 
 
 def test_a11_from_the_flows_themselves() -> None:
@@ -212,12 +211,12 @@ def test_a11_from_the_flows_themselves() -> None:
     mean_of = [*[-489.0] * 60, *[-51.0] * 60, 30 + 29 * 51.0, *[-51.0] * 4, -51.0 - 21 * 30, -51.0 - 5 * 30]
     volume = 10_000e6
     flows = {"volume_usd": [volume] * len(mean_of), "taker_buy_usd": [(volume + each * 1e6) / 2 for each in mean_of]}
-    metric, watch = watches()["net_taker_flip"]
+    metric, rule = metrics()["net_taker_30d"], rules()["net_taker_flip"]
     panel = panel_of(flows, days(1))
     opened = [f"{close - days(1):%Y-%m-%d}" for close in panel.closes]
     means = metric.evaluate(panel, rows=7)["value"][:, 0] / 1e6
     np.testing.assert_allclose(means, [1, 1, 1, 1, 1, -20, -25], atol=1e-6)
-    assert [(each.kind, each.day) for each in story(metric, watch, panel)] == [
+    assert [(each.kind, each.day) for each in story(metric, rule, panel)] == [
         ("fired", opened[121]),
         ("resolved", opened[126]),
     ]
@@ -233,10 +232,10 @@ def test_a11_from_the_flows_themselves() -> None:
 )
 def test_a_rank_speaks_only_outside_the_neutral_band(rate: float, fires: bool) -> None:
     settlements = {"funding_rate": [*[-0.00001] * 355, *[rate] * 10], "funding_interval_hours": [8.0] * 365}
-    metric, watch = watches()["funding_stretch"]
+    metric, rule = metrics()["funding_stretch"], rules()["funding_stretch"]
     panel = panel_of(settlements, days(1))
     assert float(metric.evaluate(panel, rows=1)["pct"][0, 0]) > 0.95
-    assert bool(story(metric, watch, panel)) is fires
+    assert bool(story(metric, rule, panel)) is fires
 
 
 @pytest.mark.parametrize(
@@ -250,25 +249,14 @@ def test_a_rank_speaks_only_outside_the_neutral_band(rate: float, fires: bool) -
 def test_one_side_ends_where_the_other_begins(before: float, after: float, ends: str, begins: str) -> None:
     rates = [*[0.0001] * 300, *[before] * 5, *[after] * 2]
     panel = panel_of({"funding_rate": rates, "funding_interval_hours": [8.0] * 307}, days(1))
-    told = {name: story(*watches()[name], panel) for name in (ends, begins)}
+    told = {name: story(metrics()["funding_stretch"], rules()[name], panel) for name in (ends, begins)}
     assert [each.kind for each in told[ends]][-1] == "resolved"
     assert [each.kind for each in told[begins]] == ["fired"]
     assert told[ends][-1].day == told[begins][0].day
 
 
-def named(levels: tuple[Level, ...]) -> list[str]:
-    lines: list[Line] = [
-        line
-        for level in levels
-        for side in (level.enter, level.leave, level.at_once)
-        for group in side
-        for line in group
-    ]
-    return sorted({line.field for line in lines} | {line.bound for line in lines if isinstance(line.bound, str)})
-
-
-def meets(groups: tuple[tuple[Line, ...], ...], values: dict[str, float]) -> bool:
-    return any(all(line.holds(values) for line in group) for group in groups)
+def named_by(levels: tuple[Level, ...]) -> list[str]:
+    return sorted({name for level in levels for name in level.names()})
 
 
 def test_the_quadrants_have_words() -> None:

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from handlers.words import wording
+from signals.alerts.rule import AlertRule, rules, rules_of
 from signals.inputs import MARKET
-from signals.metric import Metric, Watch, metrics, watches
+from signals.metric import Metric, metrics
 from signals.series import Panel
 
 NOW = datetime(2026, 1, 15, tzinfo=UTC)
@@ -20,16 +21,16 @@ LONGEST = 900
 STAMP = 150  # characters kept for the stamp and for "this happened while perpulse was not running"
 ALWAYS = {"at": NOW, "since": NOW - timedelta(days=59), "duration": timedelta(days=59)}
 EVERY_METRIC = [pytest.param(metric, id=metric.id) for metric in metrics().values()]
-EVERY_WATCH = [pytest.param(metric, watch, id=name) for name, (metric, watch) in watches().items()]
+EVERY_RULE = [pytest.param(metrics()[rule.metrics[0]], rule, id=name) for name, rule in rules().items()]
 SENTENCES = [
     pytest.param(metric, text, id=f"{owner}-{place}")
     for metric in metrics().values()
     for owner, place, text in [
         (metric.id, "says", metric.says),
-        *((watch.id, "headline", watch.headline) for watch in metric.watches),
-        *((watch.id, f"leg {i}", leg) for watch in metric.watches for i, leg in enumerate(watch.legs, start=1)),
-        *((watch.id, "counter", watch.counter) for watch in metric.watches),
-        *((watch.id, "resolved", watch.resolved) for watch in metric.watches),
+        *((rule.id, "headline", rule.headline) for rule in rules_of(metric.id)),
+        *((rule.id, f"leg {i}", leg) for rule in rules_of(metric.id) for i, leg in enumerate(rule.legs, start=1)),
+        *((rule.id, "counter", rule.counter) for rule in rules_of(metric.id)),
+        *((rule.id, "resolved", rule.resolved) for rule in rules_of(metric.id)),
     ]
 ]
 ORDERS = re.compile(
@@ -82,19 +83,19 @@ def test_a_sentence_is_whole(metric: Metric, text: str) -> None:
     assert not ORDERS.search(said), said
 
 
-@pytest.mark.parametrize(("metric", "watch"), EVERY_WATCH)
-def test_a_message_is_short_and_plain(metric: Metric, watch: Watch) -> None:
+@pytest.mark.parametrize(("metric", "rule"), EVERY_RULE)
+def test_a_message_is_short_and_plain(metric: Metric, rule: AlertRule) -> None:
     values = words(metric)
-    lines = [wording.template(text, values) for text in (watch.headline, *watch.legs, watch.counter)]
+    lines = [wording.template(text, values) for text in (rule.headline, *rule.legs, rule.counter)]
     assert sum(len(line) + 1 for line in lines) + STAMP <= LONGEST
-    assert not JARGON.search(watch.headline), "the headline is for everybody"
+    assert not JARGON.search(rule.headline), "the headline is for everybody"
     assert len(lines[0]) <= 100
     assert lines[0].count(".") == 1, "one sentence"
     assert not re.search(r"\d", re.sub(r"180-day|16 days|\d+ days? in which", "", lines[0])), "numbers are for the legs"
-    assert "wrong" in watch.counter, "what would make it wrong"
-    assert watch.resolved.count("{duration:duration}") == 1
-    assert len(watch.title) <= 60
-    assert watch.title == watch.title.strip(". ")
+    assert "wrong" in rule.counter, "what would make it wrong"
+    assert rule.resolved.count("{duration:duration}") == 1
+    assert len(rule.title) <= 60
+    assert rule.title == rule.title.strip(". ")
 
 
 @pytest.mark.parametrize("metric", EVERY_METRIC)
@@ -114,15 +115,16 @@ def test_the_declaration_reads_well(metric: Metric) -> None:
 
 
 def test_dollar_open_interest_is_not_called_leverage() -> None:
-    for metric, watch in watches().values():
-        if "open_interest_usd" in metric.needs:
-            said = " ".join([watch.title, watch.headline, *watch.legs, watch.resolved])
+    for rule in rules().values():
+        if "open_interest_usd" in metrics()[rule.metrics[0]].needs:
+            said = " ".join([rule.title, rule.headline, *rule.legs, rule.resolved])
             assert "leverage" not in said
             assert re.search(r"\bcoins\b", said), "dollars never stand alone"
 
 
 def test_the_deep_cut_shows_dollars_coins_and_the_share_of_price() -> None:
-    metric, watch = watches()["oi_drawdown"]
+    rule = rules()["oi_drawdown"]
+    metric = metrics()["oi_drawdown"]
     a8 = words(metric) | {
         "usd": 10e9,
         "coins_now": 10e9 / 95_131,
@@ -132,7 +134,7 @@ def test_the_deep_cut_shows_dollars_coins_and_the_share_of_price() -> None:
         "coins": -0.116,
         "price_share": 0.694,
     }
-    assert [wording.template(leg, a8) for leg in watch.legs] == [
+    assert [wording.template(leg, a8) for leg in rule.legs] == [
         "Open interest $10.0bn, 105,118 BTC. Peak $15.0bn on 6 October 2025.",
         "Since then −33 % in dollars, −12 % in coins. Price alone explains 69 % of the dollar fall.",
     ]

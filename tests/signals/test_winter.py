@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from signals.metric import metrics, watches
+from signals.alerts.rule import rules
+from signals.metric import metrics
 from signals.series import Panel, days, hours
 from tests.signals.winter import WINTER, Told, read_winter, story
 
@@ -183,25 +184,26 @@ STORY = {
 ROUGH = {"taker_ratio": 13, "taker_zscore": 11}
 
 
-def told(watch_id: str, step: timedelta = DAILY) -> list[Told]:
-    metric, watch = watches()[watch_id]
-    return story(metric, watch, panels(step)["MARKET" if metric.market_wide else "BTC"])
+def told(rule_id: str, step: timedelta = DAILY) -> list[Told]:
+    rule = rules()[rule_id]
+    metric = metrics()[rule.metrics[0]]
+    return story(metric, rule, panels(step)["MARKET" if metric.market_wide else "BTC"])
 
 
-@pytest.mark.parametrize("watch_id", STORY)
-def test_the_story_of_an_alarm(watch_id: str) -> None:
-    assert [f"{each.kind} {each.day}" for each in told(watch_id)] == STORY[watch_id]
+@pytest.mark.parametrize("rule_id", STORY)
+def test_the_story_of_an_alarm(rule_id: str) -> None:
+    assert [f"{each.kind} {each.day}" for each in told(rule_id)] == STORY[rule_id]
 
 
-@pytest.mark.parametrize("watch_id", ROUGH)
-def test_a_rough_series_is_no_hail(watch_id: str) -> None:
-    fired = [each for each in told(watch_id) if each.kind == "fired"]
-    assert len(fired) == ROUGH[watch_id]
-    assert all(each.kind != "escalated" for each in told(watch_id))
+@pytest.mark.parametrize("rule_id", ROUGH)
+def test_a_rough_series_is_no_hail(rule_id: str) -> None:
+    fired = [each for each in told(rule_id) if each.kind == "fired"]
+    assert len(fired) == ROUGH[rule_id]
+    assert all(each.kind != "escalated" for each in told(rule_id))
 
 
 def test_all_alarms_of_the_winter_are_judged_here() -> None:
-    assert {*STORY, *ROUGH} == set(watches())
+    assert {*STORY, *ROUGH} == set(rules())
 
 
 def test_an_episode_dates_from_its_first_close_beyond_the_line() -> None:

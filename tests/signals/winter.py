@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from signals.alerts import episodes
+from signals.alerts.rule import named
 from signals.inputs import INPUTS
 from signals.series import Panel, days, hours
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from signals.metric import Metric, Watch
+    from signals.alerts.rule import AlertRule
+    from signals.metric import Metric
 
 WINTER = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "winter-2025-26.csv"
 
@@ -45,7 +47,7 @@ def read_winter(path: Path, step: timedelta) -> dict[str, Panel]:
 
 @dataclass(frozen=True)
 class Told:
-    """One transition of one watch."""
+    """One transition of one rule."""
 
     kind: str
     day: str  # the row it was judged on
@@ -54,13 +56,15 @@ class Told:
     values: dict[str, float]
 
 
-def story(metric: Metric, watch: Watch, panel: Panel) -> list[Told]:
-    """Step a watch over every close of the panel and return what it would have said."""
+def story(metric: Metric, rule: AlertRule, panel: Panel) -> list[Told]:
+    """Step a rule over every close of the panel and return what it would have said."""
     computed = {name: rows[:, 0] for name, rows in metric.evaluate(panel).items()}
     state, told = episodes.State(), []
     for row, close in enumerate(panel.closes):
         values = {name: float(column[row]) for name, column in computed.items()}
-        state, change = episodes.step(watch.levels, state, values, at=close.to_pydatetime(), closes=panel.step)
+        state, change = episodes.step(
+            rule.levels, state, named(metric.id, values), at=close.to_pydatetime(), closes=panel.step
+        )
         if change:
             told.append(Told(change.kind, _day(close, panel.step), _day(change.since, panel.step), change.rank, values))
     return told

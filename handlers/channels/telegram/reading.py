@@ -41,7 +41,7 @@ class PollRequest(HTTPXRequest):
         """Return the answer, with an empty update in the place of each that cannot be read."""
         data = HTTPXRequest.parse_json_payload(payload)
         if isinstance(data.get("result"), list):
-            data["result"] = [_readable(each) for each in data["result"]]
+            data["result"] = [_readable(update) for update in data["result"]]
         return data
 
 

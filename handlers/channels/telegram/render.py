@@ -66,9 +66,9 @@ def _pieces(blocks: tuple[Block, ...]) -> list[_Piece]:
     for number, block in enumerate(blocks, 1):
         match block:
             case Line(text, role):
-                pieces += [_Piece(each, role) for each in clean(text).split("\n")]
+                pieces += [_Piece(line, role) for line in clean(text).split("\n")]
             case Table(columns, rows):
-                pieces += [_Piece(each, "body", number) for each in _table(columns, rows)]
+                pieces += [_Piece(line, "body", number) for line in _table(columns, rows)]
             case Picture() | Buttons():
                 pass
             case _:
@@ -80,7 +80,7 @@ def _between_lines(pieces: list[_Piece], index: int) -> bool:
     """Is this empty line between two lines of the body? Elsewhere the sections make the space."""
     around = pieces[max(index - 1, 0) : index + 2]
     return len(around) == 3 and all(
-        each.role == "body" and (each.text.strip() or at == 1) for at, each in enumerate(around)
+        piece.role == "body" and (piece.text.strip() or at == 1) for at, piece in enumerate(around)
     )
 
 

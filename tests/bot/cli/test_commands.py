@@ -95,10 +95,11 @@ def test_every_notice_of_the_demo_says_that_it_is_reconstructed(demo: subprocess
 def test_the_demo_sends_one_message_an_episode_edits_it_and_closes_it(demo: subprocess.CompletedProcess[str]) -> None:
     titles = [title for title, _ in parts(demo.stdout)]
     sent = [title for title in titles if re.fullmatch(r"message \d+", title)]
-    closed = [title.removeprefix("reply to ") for title in titles if title.startswith("reply to")]
+    replies = [(title.removeprefix("reply to "), text) for title, text in parts(demo.stdout) if "reply to" in title]
+    closed = [message for message, _ in replies]
     assert sent == [f"message {n}" for n in range(1, len(sent) + 1)]
     assert 8 <= len(sent) <= 20  # a winter, and no hail
-    assert len(set(closed)) == len(closed), "an episode is closed once"
+    assert len(set(replies)) == len(replies), "an episode is closed once"
     for message in closed:
         assert titles.index(message) < titles.index(f"{message}, edited") < titles.index(f"reply to {message}")
     assert "Late:" not in demo.stdout, "in a replay nothing waits"

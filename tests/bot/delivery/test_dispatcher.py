@@ -1,4 +1,4 @@
-"""What the sender makes of each answer, at which pace, in which order. The channel is scripted, the rest is real."""
+"""What becomes of each answer, at which pace, in which order. The channel is scripted, the rest is real."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.delivery.dispatcher import IN_FLIGHT, Sender
+from bot.delivery.dispatcher import IN_FLIGHT, Dispatcher
 from bot.delivery.failures import MOST_TRIES
 from bot.delivery.lease import DEAD_AFTER
 from handlers.channels.channel import Limits
@@ -28,8 +28,6 @@ from handlers.channels.failure import (
     TokenRefused,
     Unreached,
 )
-from handlers.reply import Line
-from handlers.words.alerts import Told
 from signals.alerts.episodes import Transition
 from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
@@ -37,6 +35,7 @@ from storage.engine import database
 from storage.engine.database import Store
 from storage.people import destinations
 from tests.fakes.channel import FakeChannel, HandClock
+from tests.fakes.notices import ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,28 +47,28 @@ HOUR = timedelta(hours=1)
 
 @dataclass
 class Bench:
-    """A sender over a real store, with a scripted channel and a clock moved by hand."""
+    """A dispatcher over a real store, with a scripted channel and a clock moved by hand."""
 
     store: Store
     clock: HandClock
     channel: FakeChannel
-    sender: Sender
+    dispatcher: Dispatcher
 
-    def place(self, chat: str = "11", kind: str = "private", platform: str = "telegram", watch: str = "*") -> int:
+    def place(self, chat: str = "11", kind: str = "private", platform: str = "telegram", rule: str = "*") -> int:
         one = destinations.ensure(self.store, platform, chat, None, kind=kind, title=None, now=self.clock.now())
-        destinations.subscribe(self.store, one.id, watch, "*")
+        destinations.subscribe(self.store, one.id, rule, "*")
         return one.id
 
     def episode(self) -> int:
         with self.store.write() as connection:
             fired = Transition("fired", self.clock.now(), self.clock.now(), "notice", {})
-            return episodes.record(connection, ("watch", "BTC"), fired, None)
+            return episodes.record(connection, ("rule", "BTC"), fired, None)
 
     def tell(self, text: str = "news", kind: str = "fired", rank: str = "notice", **more: Any) -> None:
-        told = Told((Line(text, "headline"),), reply=more.pop("reply", None), alone=more.pop("alone", False))
+        payload = ready(text, reply=more.pop("reply", None), alone=more.pop("alone", False))
         at, life = self.clock.now(), more.pop("life", 6 * HOUR)
-        about = {"episode": None, "watch": "watch", "asset": "BTC"} | more
-        notice = Notice(kind, rank, at, told.to_json(), **about)  # type: ignore[arg-type]
+        about = {"episode": None, "rule": "rule", "asset": "BTC"} | more
+        notice = Notice(kind, rank, at, payload, **about)  # type: ignore[arg-type]
         with self.store.write() as connection:
             outbox.announce(connection, notice, now=at, expires=at + life)
 
@@ -81,10 +80,10 @@ class Bench:
         return [state for state, _, _ in self.rows()]
 
     async def turns(self, seconds: float, every: float = 0.02) -> None:
-        """Let the sender work for a while of its own time."""
+        """Let the dispatcher work for a while of its own time."""
         end = self.clock.seconds + seconds
         while self.clock.seconds < end - 1e-9:
-            await self.sender.turn()
+            await self.dispatcher.turn()
             self.clock.forward(every)
 
     @property
@@ -95,9 +94,9 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     store, clock, channel = Store(tmp_path / "perpulse.db"), HandClock(NOW), FakeChannel()
-    sender = Sender(store, [channel], clock, noise=random.Random(1), again_after=0.01)
-    sender.start()
-    yield Bench(store, clock, channel, sender)
+    dispatcher = Dispatcher(store, [channel], clock, noise=random.Random(1), again_after=0.01)
+    dispatcher.start()
+    yield Bench(store, clock, channel, dispatcher)
     store.close()
 
 
@@ -128,7 +127,7 @@ async def test_what_becomes_of_a_row(
     bench.place()
     bench.tell()
     bench.channel.script.append(error)
-    assert await bench.sender.turn() == 1
+    assert await bench.dispatcher.turn() == 1
     ((found, tries, reason),) = bench.rows()
     assert (found, tries) == (state, attempts)
     assert (reason is None) == (error is None)
@@ -213,11 +212,11 @@ async def test_a_refused_token_stops_everything_and_keeps_everything(bench: Benc
     await bench.turns(60)
     assert len(bench.channel.asked) <= 2
     assert bench.states() == ["queued"] * 20
-    assert bench.sender.platforms["telegram"].trouble.halted == "Unauthorized"
-    mended = Sender(bench.store, [bench.channel], bench.clock)
+    assert bench.dispatcher.platforms["telegram"].trouble.halted == "Unauthorized"
+    mended = Dispatcher(bench.store, [bench.channel], bench.clock)
     mended.start()
     bench.channel.always = lambda _: None
-    bench.sender = mended
+    bench.dispatcher = mended
     await bench.turns(3)
     assert bench.states() == ["sent"] * 20
     assert not [each for each in bench.channel.said if each.message.maybe_repeat]
@@ -247,8 +246,8 @@ async def test_a_pause_survives_a_restart(bench: Bench) -> None:
     bench.tell()
     bench.channel.script.append(Throttled("flood", seconds=60))
     await bench.turns(10)
-    bench.sender = Sender(bench.store, [bench.channel], bench.clock)
-    bench.sender.start()
+    bench.dispatcher = Dispatcher(bench.store, [bench.channel], bench.clock)
+    bench.dispatcher.start()
     await bench.turns(49)
     assert len(bench.channel.asked) == 1
     await bench.turns(3)
@@ -294,12 +293,12 @@ async def test_the_pace(bench: Bench, kind: str, chats_: int, messages: int, win
 async def test_a_terminal_prints_all_at_once(bench: Bench) -> None:
     inf = float("inf")
     screen = FakeChannel(Limits(10**6, 10**6, inf, inf, inf), "terminal")
-    bench.sender = Sender(bench.store, [screen], bench.clock)
-    bench.sender.start()
+    bench.dispatcher = Dispatcher(bench.store, [screen], bench.clock)
+    bench.dispatcher.start()
     bench.place("screen", "terminal", "terminal")
     for n in range(20):
         bench.tell(str(n))
-    await bench.sender.drain()
+    await bench.dispatcher.drain()
     assert [each.text for each in screen.said] == [str(n) for n in range(20)]
 
 
@@ -358,20 +357,20 @@ async def test_one_platform_does_not_wait_for_another(bench: Bench) -> None:
         return "m"
 
     stuck.send = never  # type: ignore[method-assign]
-    sender = Sender(bench.store, [stuck, quick], bench.clock)
-    sender.start()
+    dispatcher = Dispatcher(bench.store, [stuck, quick], bench.clock)
+    dispatcher.start()
     bench.place("11")
     bench.place("21", platform="discord")
     bench.tell("one")
-    running = asyncio.create_task(sender.run())
+    running = asyncio.create_task(dispatcher.run())
     try:
         for n in range(3):
             await until(lambda n=n: bench.clock.forward(0.1) or len(quick.said) == n + 1)
             bench.tell(f"more {n}")
-            sender.poke()
+            dispatcher.poke()
     finally:
         gate.set()
-        sender.stop()
+        dispatcher.stop()
         await running
     assert bench.states().count("sending") == 0  # what was in flight has landed
 
@@ -481,9 +480,9 @@ async def test_what_is_too_old_becomes_one_line_each_in_one_message(bench: Bench
 
 async def test_a_line_without_a_headline_is_told_too(bench: Bench) -> None:
     bench.place()
-    told = Told((Line("binance does not answer."),)).to_json()
+    told = ready("binance does not answer.", "body")
     with bench.store.write() as connection:
-        notice = Notice("source", "notice", NOW, told, None, "watch", "MARKET")
+        notice = Notice("source", "notice", NOW, told, None, "rule", "MARKET")
         outbox.announce(connection, notice, now=NOW, expires=NOW + HOUR)
     bench.clock.forward(2 * 3600)
     await bench.turns(1)
@@ -499,9 +498,9 @@ async def test_a_kill_between_expiry_and_its_line_loses_neither(bench: Bench, mo
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(outbox, "tell_one", killed)
+        patch.setattr(outbox, "announce_to", killed)
         with pytest.raises(KeyboardInterrupt):
-            bench.sender._tell_late(bench.clock.now())
+            bench.dispatcher._tell_late(bench.clock.now())
     assert bench.states() == ["queued"]
     await bench.turns(6)
     assert bench.states() == ["expired", "sent"]
@@ -519,7 +518,7 @@ async def test_a_clock_that_jumps_neither_blocks_nor_loses(bench: Bench, hours: 
     assert bench.states() == ["sent", "sent"]
 
 
-# -- the database is away; another sender is there --------------------------------------------------------------------
+# -- the database is away; another dispatcher is there ----------------------------------------------------------------
 
 
 async def test_an_outcome_waits_for_a_database_that_is_held(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -535,7 +534,7 @@ async def test_an_outcome_waits_for_a_database_that_is_held(bench: Bench, monkey
 
     with closing(holder):
         bench.channel.always = hold
-        running = asyncio.create_task(bench.sender.run())
+        running = asyncio.create_task(bench.dispatcher.run())
         await until(lambda: bench.channel.said)
         await asyncio.sleep(0.1)
         assert bench.states() == ["sending"]
@@ -544,9 +543,9 @@ async def test_an_outcome_waits_for_a_database_that_is_held(bench: Bench, monkey
         bench.channel.always = lambda _: None
         bench.clock.forward(5)
         bench.tell("more")
-        bench.sender.poke()
+        bench.dispatcher.poke()
         await until(lambda: bench.states() == ["sent", "sent"])
-        bench.sender.stop()
+        bench.dispatcher.stop()
         await running
     assert len(bench.channel.said) == 2
 
@@ -555,16 +554,16 @@ async def test_who_starts_last_sends_and_the_other_takes_over_when_it_dies(bench
     for n in range(3):
         bench.place(str(n))
     other_channel = FakeChannel()
-    other = Sender(bench.store, [other_channel], bench.clock, again_after=0.01)
+    other = Dispatcher(bench.store, [other_channel], bench.clock, again_after=0.01)
     other.start()
     bench.tell()
-    assert await bench.sender._holds_lease() is False
+    assert await bench.dispatcher._holds_lease() is False
     await bench.turns(1)
     assert bench.channel.asked == []
     assert await other._holds_lease()
     assert await other.turn() == 1  # and dies
     for _ in range(int(DEAD_AFTER) + 2):
-        held = await bench.sender._holds_lease()
+        held = await bench.dispatcher._holds_lease()
         bench.clock.forward(1)
     assert held
     await bench.turns(2)
@@ -574,9 +573,9 @@ async def test_who_starts_last_sends_and_the_other_takes_over_when_it_dies(bench
 
 
 async def test_a_living_holder_is_left_alone(bench: Bench) -> None:
-    other = Sender(bench.store, [FakeChannel()], bench.clock)
+    other = Dispatcher(bench.store, [FakeChannel()], bench.clock)
     other.start()
     for _ in range(60):
         assert await other._holds_lease()
-        assert not await bench.sender._holds_lease()
+        assert not await bench.dispatcher._holds_lease()
         bench.clock.forward(1)

@@ -24,13 +24,12 @@ from handlers.channels.failure import (
     TokenRefused,
     Unreached,
 )
-from handlers.reply import Line
-from handlers.words.alerts import Told
-from storage.alerts import outbox
+from storage.alerts import lease, outbox
 from storage.alerts.outbox import Claim, Notice
 from storage.engine.database import Store
 from storage.people import destinations
 from tests.fakes.channel import HandClock
+from tests.fakes.notices import claim_from, ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,10 +64,8 @@ class Counter:
     clock: HandClock
 
     def claim(self) -> Claim:
-        epoch = outbox.take_lease(self.store)
-        (claim,) = outbox.claim(
-            self.store, now=self.clock.now(), epoch=epoch, platforms=["any"], limit=1, resting=set()
-        )
+        epoch = lease.take(self.store)
+        (claim,) = claim_from(self.store, now=self.clock.now(), epoch=epoch, platforms=["any"], limit=1, resting=set())
         return claim
 
     def fails(self, failed: SendFailed) -> None:
@@ -99,7 +96,7 @@ def counter(tmp_path: Path) -> Iterator[Counter]:
     here = destinations.ensure(store, "any", CHAT, None, kind="group", title=None, now=NOW)
     destinations.subscribe(store, here.id, "*", "*")
     with store.write() as work:
-        notice = Notice("fired", "notice", NOW, Told((Line("news", "headline"),)).to_json(), None, "watch", "BTC")
+        notice = Notice("fired", "notice", NOW, ready("news"), None, "watch", "BTC")
         outbox.announce(work, notice, now=NOW, expires=NOW + timedelta(days=90))
     yield Counter(store, Failures(clock, random.Random(1)), Trouble(), clock)
     store.close()

@@ -19,13 +19,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.delivery.dispatcher import IN_FLIGHT
-from handlers.reply import Line
-from handlers.words.alerts import Told
 from storage.alerts import outbox
 from storage.alerts.outbox import Notice
 from storage.engine.database import Store
 from storage.people import destinations
 from tests.fakes.bot_api import TOKEN, BotApi
+from tests.fakes.notices import ready
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -61,7 +60,7 @@ def broadcast(store: Store, fake: BotApi, recipients: int) -> None:
             one = destinations.ensure(store, "telegram", str(chat), None, kind=kind, title=None, now=now)
             destinations.subscribe(store, one.id, "*", "*")
         for text, rank in (("the lesser news", "notice"), ("the great news", "critical")):
-            notice = Notice("fired", rank, now, Told((Line(text, "headline"),)).to_json(), None, "watch", "BTC")
+            notice = Notice("fired", rank, now, ready(text), None, "watch", "BTC")
             outbox.announce(connection, notice, now=now, expires=now + timedelta(hours=6))
 
 

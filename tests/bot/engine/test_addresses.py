@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.delivery.dispatcher import Sender
+from bot.delivery.dispatcher import Dispatcher
 from bot.engine.addresses import Following
 from bot.market.providers.hyperliquid_account import HyperliquidAccount
 from handlers.answer import answer
@@ -36,7 +36,7 @@ SHORT = "0xabab…abab"
 
 @dataclass
 class House:
-    """A store, the job with its loopback venue, a sender and a chat."""
+    """A store, the job with its loopback venue, a dispatcher and a chat."""
 
     store: Store
     clock: HandClock
@@ -47,8 +47,8 @@ class House:
     def __post_init__(self) -> None:
         account = HyperliquidAccount(clock=self.clock.now, base_url=self.info.base_url, timeout_s=0.1)
         self.job = Following(self.store, self.clock, account, told=lambda: None, chance=lambda: 0.0)
-        self.sender = Sender(self.store, [self.channel], self.clock, noise=random.Random(1))
-        self.sender.start()
+        self.dispatcher = Dispatcher(self.store, [self.channel], self.clock, noise=random.Random(1))
+        self.dispatcher.start()
 
     async def ask(self, line: str, user: str = USER) -> Reply:
         asker = Asker("telegram", Address(user), user)
@@ -59,7 +59,7 @@ class House:
         self.clock.forward(seconds)
         await self.job.turn()
         for _ in range(20):
-            if not await self.sender.turn():
+            if not await self.dispatcher.turn():
                 if not outbox.waiting(self.store):
                     break
                 self.clock.seconds += 2

@@ -18,6 +18,7 @@ from bot.archive.importing import read_file
 from bot.archive.importing.keeping import keep
 from bot.engine.evaluate import history, judge
 from handlers.reply import Line, plain_text
+from handlers.words.notices import message_of
 from signals.metric import metrics
 from storage.alerts import episodes, outbox
 from storage.engine.database import Store
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from handlers.words.alerts import Happening
+    from signals.alerts.event import Event
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 START = datetime(2025, 6, 1, tzinfo=UTC)
@@ -62,18 +63,18 @@ def at(days: float) -> datetime:
     return START + timedelta(days=days, minutes=1)
 
 
-def told(happenings: list[Happening]) -> list[tuple[str, str, float]]:
-    return [(each.watch.id, each.transition.kind, (each.transition.at - START) / DAY) for each in happenings]
+def told(events: list[Event]) -> list[tuple[str, str, float]]:
+    return [(each.rule, each.kind, (each.at - START) / DAY) for each in events]
 
 
 def known(store: Store) -> list[dict[str, Any]]:
     """Return the list of episodes as plain data, numbers rounded: sums over other spans end in other last digits."""
-    rows = store.rows("SELECT watch, asset, since, fired, ended, rank, first_values, last_values FROM episodes")
+    rows = store.rows("SELECT rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes")
     found = [dict(row) for row in rows]
     for row in found:
         for name in ("first_values", "last_values"):
             row[name] = {key: float(f"{value:.9g}") for key, value in json.loads(row[name]).items()}
-    return sorted(found, key=lambda row: (row["watch"], row["asset"], row["since"]))
+    return sorted(found, key=lambda row: (row["rule"], row["asset"], row["since"]))
 
 
 CALM = [100.0] * 20
@@ -95,7 +96,7 @@ def test_the_first_judgement_is_silent_but_remembers(store: Store) -> None:
     prices(store, CALM + FALL)
     assert judge(store, ["BTC"], at(23), started=BEFORE) == []
     (episode,) = episodes.running(store)
-    assert (episode.watch, episode.fired) == ("price_drawdown", START + 21 * DAY)
+    assert (episode.rule, episode.fired) == ("price_drawdown", START + 21 * DAY)
     assert outbox.waiting(store) == 0
     prices(store, BACK, first=START + 23 * DAY)
     assert told(judge(store, ["BTC"], at(28), started=BEFORE)) == [("price_drawdown", "resolved", 25.0)]
@@ -110,7 +111,7 @@ def test_what_the_archive_shows_to_hold_already_is_no_news(store: Store) -> None
     prices(store, [85.0], first=START + 23 * DAY)
     assert judge(store, ["BTC"], at(24), started=BEFORE) == []
     (episode,) = episodes.running(store)
-    assert (episode.watch, episode.fired, outbox.waiting(store)) == ("price_drawdown", START + 24 * DAY, 0)
+    assert (episode.rule, episode.fired, outbox.waiting(store)) == ("price_drawdown", START + 24 * DAY, 0)
     prices(store, DEEP + BACK, first=START + 24 * DAY)
     assert told(judge(store, ["BTC"], at(27), started=BEFORE)) == [("price_drawdown", "escalated", 25.0)]
     assert told(judge(store, ["BTC"], at(32), started=BEFORE)) == [("price_drawdown", "resolved", 29.0)]
@@ -146,12 +147,12 @@ def test_judging_again_tells_nothing_again(store: Store) -> None:
     judge(store, ["BTC"], at(20), started=BEFORE)
     prices(store, FALL, first=START + 20 * DAY)
     assert len(judge(store, ["BTC"], at(23), started=BEFORE)) == 1
-    before = store.rows("SELECT * FROM watch_states") + store.rows("SELECT * FROM episodes")
+    before = store.rows("SELECT * FROM rule_states") + store.rows("SELECT * FROM episodes")
     for _ in range(3):
         again = Store(store.path)  # a restart
         assert judge(again, ["BTC"], at(23.5), started=at(23.4)) == []
         again.close()
-    assert store.rows("SELECT * FROM watch_states") + store.rows("SELECT * FROM episodes") == before
+    assert store.rows("SELECT * FROM rule_states") + store.rows("SELECT * FROM episodes") == before
 
 
 @pytest.mark.parametrize(
@@ -191,9 +192,9 @@ def test_an_offline_message_says_when(store: Store) -> None:
     judge(store, ["BTC"], at(28), started=at(28))
     row = store.one("SELECT payload FROM notices")
     assert row
-    lines = [block["line"] for block in json.loads(row["payload"])["blocks"] if "line" in block]
+    lines = [block.text for block in message_of(json.loads(row["payload"]), "UTC").blocks if isinstance(block, Line)]
     assert [line for line in lines if "while perpulse was not running" in line]
-    assert json.loads(row["payload"])["alone"] is True
+    assert json.loads(row["payload"])["came_and_went"] is True
 
 
 def test_an_end_told_for_a_beginning_that_was_told(store: Store) -> None:
@@ -203,7 +204,7 @@ def test_an_end_told_for_a_beginning_that_was_told(store: Store) -> None:
     judge(store, ["BTC"], at(23), started=BEFORE)
     prices(store, DEEP + BACK, first=START + 23 * DAY)
     (end,) = judge(store, ["BTC"], at(31), started=at(31))
-    assert (end.transition.kind, end.came_and_went, end.offline) == ("resolved", False, True)
+    assert (end.kind, end.came_and_went, end.offline) == ("resolved", False, True)
 
 
 # -- missing and late data --------------------------------------------------------------------------------------------
@@ -216,13 +217,13 @@ def test_an_end_told_for_a_beginning_that_was_told(store: Store) -> None:
 def test_missing_data_neither_fires_nor_resolves(store: Store, state: list[float]) -> None:
     prices(store, state)
     judge(store, ["BTC"], at(len(state)), started=BEFORE)
-    standing = episodes.standings(store)["price_drawdown", "BTC"]
+    standing = episodes.rule_states(store)["price_drawdown", "BTC"]
     for days in range(1, 40):
         assert judge(store, ["BTC"], at(len(state) + days), started=BEFORE) == []
-    assert episodes.standings(store)["price_drawdown", "BTC"] == standing
+    assert episodes.rule_states(store)["price_drawdown", "BTC"] == standing
     prices(store, [NAN] * 29 + state[-1:], first=START + len(state) * DAY)  # and it goes on as it had stopped
     assert judge(store, ["BTC"], at(len(state) + 40), started=BEFORE) == []
-    assert episodes.standings(store)["price_drawdown", "BTC"].state.rank == standing.state.rank
+    assert episodes.rule_states(store)["price_drawdown", "BTC"].state.rank == standing.state.rank
 
 
 def interest(store: Store, usd: float, days: int, first: datetime) -> None:
@@ -243,14 +244,14 @@ def test_a_row_waits_until_each_input_has_spoken(store: Store) -> None:
     flow(store, "taker_buy_usd", [each / 2 for each in noise], START)
     judge(store, ["BTC"], at(80), started=BEFORE)
     key = ("taker_ratio", "BTC")
-    assert episodes.standings(store)[key].state.at == START + 80 * DAY
+    assert episodes.rule_states(store)[key].state.at == START + 80 * DAY
     flow(store, "taker_buy_usd", [20.0, 20.0], START + 80 * DAY)
     assert judge(store, ["BTC"], at(82), started=BEFORE) == []
-    assert episodes.standings(store)[key].state.at == START + 80 * DAY
+    assert episodes.rule_states(store)[key].state.at == START + 80 * DAY
     flow(store, "volume_usd", [100.0, 100.0], START + 80 * DAY)
     found = judge(store, ["BTC"], at(82), started=BEFORE)
     assert ("taker_ratio", "fired") in [each[:2] for each in told(found)]
-    assert episodes.standings(store)[key].state.at == START + 82 * DAY
+    assert episodes.rule_states(store)[key].state.at == START + 82 * DAY
 
 
 def test_a_bar_that_is_not_closed_is_not_judged(store: Store) -> None:
@@ -305,7 +306,7 @@ def test_fear_is_judged_when_it_is_published_once_for_all_assets(store: Store) -
     judge(store, ["BTC", "ETH"], at(4.5), started=BEFORE)
     fear(store, [15.0], START + 5 * DAY)
     (fired,) = judge(store, ["BTC", "ETH"], at(5), started=BEFORE)
-    assert (fired.asset, fired.transition.at) == ("MARKET", START + 5 * DAY)
+    assert (fired.asset, fired.at) == ("MARKET", START + 5 * DAY)
     fear(store, [50.0] * 5 + [15.0])  # imported again, all of it
     assert judge(store, ["BTC", "ETH"], at(5.9), started=BEFORE) == []
     fear(store, [9.0], START + 6 * DAY)
@@ -321,7 +322,7 @@ def test_state_episode_and_outbox_row_are_one_transaction(store: Store, monkeypa
     prices(store, CALM)
     judge(store, ["BTC"], at(20), started=BEFORE)
     prices(store, FALL, first=START + 20 * DAY)
-    tables = ("watch_states", "episodes", "notices", "outbox")
+    tables = ("rule_states", "episodes", "notices", "outbox")
 
     def everything() -> list[tuple[Any, ...]]:
         return [tuple(row) for table in tables for row in store.rows(f"SELECT * FROM {table}")]  # noqa: S608 - ours
@@ -407,17 +408,15 @@ def test_in_any_pieces_it_is_the_same_winter(whole: Path, at_once: list[dict[str
 
 def test_the_replay_of_history_tells_the_same_episodes(whole: Path, at_once: list[dict[str, Any]]) -> None:
     store = copied(whole, "replay")
-    verdicts = history(store, ["BTC"], *SPAN)
+    found = history(store, ["BTC"], *SPAN)
     store.close()
-    assert [each.happening.transition.at for each in verdicts if each.happening] == sorted(
-        each.happening.transition.at for each in verdicts if each.happening
-    )
+    assert [each.event.at for each in found if each.event] == sorted(each.event.at for each in found if each.event)
     fired = {
-        (each.happening.watch.id, each.happening.asset, int(each.happening.transition.at.timestamp() * 1000))
-        for each in verdicts
-        if each.happening and each.happening.transition.kind == "fired"
+        (each.event.rule, each.event.asset, int(each.event.at.timestamp() * 1000))
+        for each in found
+        if each.event and each.event.kind == "fired"
     }
-    assert fired == {(each["watch"], each["asset"], each["fired"]) for each in at_once}
+    assert fired == {(each["rule"], each["asset"], each["fired"]) for each in at_once}
 
 
 def test_a_restart_in_the_middle_of_winter_repeats_nothing(whole: Path) -> None:
@@ -436,12 +435,10 @@ def test_a_restart_in_the_middle_of_winter_repeats_nothing(whole: Path) -> None:
 def test_a_message_is_short_and_says_its_source(whole: Path) -> None:
     store = copied(whole, "texts")
     judge(store, ["BTC"], SPAN[1], started=SPAN[1], note=demo.STAMP)
-    from handlers.words.alerts import Told  # noqa: PLC0415 - only here
-
     payloads = [json.loads(row["payload"]) for row in store.rows("SELECT payload FROM notices")]
     store.close()
     assert payloads
     for each in payloads:
-        text = plain_text(tuple(block for block in Told.read(each).blocks if isinstance(block, Line)))
+        text = plain_text(tuple(block for block in message_of(each, "UTC").blocks if isinstance(block, Line)))
         assert len(text) <= 900
         assert demo.STAMP in text

@@ -284,19 +284,19 @@ async def test_the_program_judges_positions_and_asks_about_addresses(tmp_path: P
     async with FakeInfo(clock.now) as info:
         config = Config(database=tmp_path / "p.db", market={"hyperliquid_url": info.base_url})  # type: ignore[arg-type]
         app = build(config, clock=clock, sources=(), channels=[channel])
-        app.sender.start()
+        app.dispatcher.start()
         house = House(app.store, clock, channel)
         house.mark(at(0.3))
         for line in ("/watch btc long 95000 3x", f"/watch {address}"):
             await app.answer(line, ASKER)
-        app.sender.start()
+        app.dispatcher.start()
         clock.forward(60)
         house.mark(at(0.15))
         await app._turn()
         await app._follow()
-        await app.sender.drain()
+        await app.dispatcher.drain()
         clock.forward(5)
-        await app.sender.drain()
+        await app.dispatcher.drain()
         assert [each.text.split("\n")[0] for each in channel.said] == [
             "BTC long (1) is 15.0 % from its liquidation price.",
             "0xabab…abab holds no open positions. You are told when it opens one.",

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bot.engine.evaluate import judge
 from handlers.reply import Line, plain_text
-from handlers.words.alerts import Told
+from handlers.words.notices import message_of
 from handlers.words.readings import coverage_words, why_not
 from signals.metric import metrics
 from signals.venues import venue_title
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from handlers.words.alerts import Happening
+    from signals.alerts.event import Event
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 START = datetime(2026, 9, 1, tzinfo=UTC)
@@ -79,7 +79,7 @@ def silence(given: Tape, *, first: int, hours: int, venues: tuple[str, ...]) -> 
     return out
 
 
-def lived(store: Store, given: Tape, *, hourly: int = 40) -> list[Happening]:
+def lived(store: Store, given: Tape, *, hourly: int = 40) -> list[Event]:
     """Let the hours come in one by one (after `hourly` of them day by day) and judge after each."""
     keep(store, given, 0, BEFORE)
     judge(store, ["BTC"], START + BEFORE * HOUR, started=LONG_AGO)
@@ -129,7 +129,7 @@ def test_one_of_four_is_no_fall_when_it_goes_and_no_rise_when_it_is_back(
         change = reading(store, hour)
         assert isinstance(change, Reading)
         assert abs(change.values["coins"]) < 0.05
-    state = episodes.standings(store)["oi_zscore", "BTC"].state
+    state = episodes.rule_states(store)["oi_zscore", "BTC"].state
     assert (state.rank, state.unknown, state.at) == (0, False, START + end * HOUR)
     whole = hours == 3  # after a short silence it belongs to the sum again, once a day has passed
     assert said(store, end).startswith("4 of 4" if whole else "3 of 4")
@@ -152,8 +152,8 @@ def test_a_true_fall_is_told_as_if_nobody_were_missing(tmp_path: Path, first: in
     told = []
     for number, each in enumerate((given, silence(given, first=fall + first, hours=hours, venues=("okx",)))):
         store = Store(tmp_path / f"{number}.db")
-        found = [each for each in lived(store, each, hourly=36) if each.watch.id == "oi_zscore"]
-        told.append([(each.transition.kind, each.transition.at) for each in found])
+        found = [each for each in lived(store, each, hourly=36) if each.rule == "oi_zscore"]
+        told.append([(each.kind, each.at) for each in found])
         assert found[0].coverage is not None
         store.close()
     assert told[0] == told[1]
@@ -165,9 +165,11 @@ def test_the_message_says_how_much_of_the_market_it_speaks_of(store: Store) -> N
     destinations.subscribe(store, one.id, "*", "*")
     fall = BEFORE + 4
     lived(store, silence(tape(fall + 8, fall=fall), first=fall - 2, hours=9, venues=("okx",)))
-    row = store.one("SELECT payload FROM notices WHERE watch = 'oi_zscore'")
+    row = store.one("SELECT payload FROM notices WHERE rule = 'oi_zscore'")
     assert row is not None
-    text = plain_text(tuple(each for each in Told.read(json.loads(row["payload"])).blocks if isinstance(each, Line)))
+    text = plain_text(
+        tuple(each for each in message_of(json.loads(row["payload"]), "UTC").blocks if isinstance(each, Line))
+    )
     assert "Binance, Bybit, Hyperliquid · close of" in text
     assert "· 3 of 4 venues, 80 % of usual open interest · without OKX" in text
 
@@ -176,7 +178,7 @@ def test_under_sixty_percent_there_is_no_total_and_nothing_is_judged(store: Stor
     down = BEFORE + 3
     given = silence(tape(down + 12, fall=down + 2), first=down, hours=12, venues=("binance",))
     assert lived(store, given) == []
-    assert episodes.standings(store)["oi_zscore", "BTC"].state.unknown
+    assert episodes.rule_states(store)["oi_zscore", "BTC"].state.unknown
     found = reading(store, down + 12)
     assert isinstance(found, NotKnown)
     assert why_not(found) == (
@@ -214,7 +216,7 @@ def test_our_own_silence_of_days_leaves_the_venue_that_can_be_read_back(store: S
     keep(store, given, BEFORE, BEFORE + 90)
     assert judge(store, ["BTC"], START + (BEFORE + 90) * HOUR, started=LONG_AGO) == []
     assert said(store, BEFORE + 90).startswith("1 of 4 venues, 5")
-    assert not episodes.standings(store)["oi_zscore", "BTC"].state.unknown
+    assert not episodes.rule_states(store)["oi_zscore", "BTC"].state.unknown
 
 
 HOLES = st.dictionaries(

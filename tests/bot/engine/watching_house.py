@@ -1,4 +1,4 @@
-"""A store, the job that judges positions, a sender and a chat, at one clock: the price walks by hand."""
+"""A store, the job that judges positions, a dispatcher and a chat, at one clock: the price walks by hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bot.delivery.dispatcher import Sender
+from bot.delivery.dispatcher import Dispatcher
 from bot.engine.positions import Positions
 from handlers.answer import answer
 from handlers.channels.channel import Address
@@ -30,7 +30,7 @@ ASKER = Asker("telegram", Address(USER), USER)
 
 @dataclass
 class House:
-    """A store with prices, the job, a sender and a chat, all at one clock."""
+    """A store with prices, the job, a dispatcher and a chat, all at one clock."""
 
     store: Store
     clock: HandClock
@@ -40,8 +40,8 @@ class House:
 
     def __post_init__(self) -> None:
         self.job = Positions(self.store, self.clock, told=lambda: None, assets=("BTC", "ETH"), refresh=self._refresh)
-        self.sender = Sender(self.store, [self.channel], self.clock, noise=random.Random(1))
-        self.sender.start()
+        self.dispatcher = Dispatcher(self.store, [self.channel], self.clock, noise=random.Random(1))
+        self.dispatcher.start()
 
     async def _refresh(self, asset: str) -> None:
         self.refreshed.append(asset)
@@ -72,7 +72,7 @@ class House:
     async def judged(self) -> None:
         await self.job.turn()
         for _ in range(20):
-            if not await self.sender.turn():
+            if not await self.dispatcher.turn():
                 if not outbox.waiting(self.store):
                     return
                 self.clock.seconds += 2  # the pace of the platform; the wall stands still

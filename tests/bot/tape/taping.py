@@ -208,7 +208,7 @@ class Played:
 def alarms(database: Path) -> dict[tuple[str, str], bool]:
     store = Store(database)
     try:
-        return {key: each.state.unknown for key, each in episodes.standings(store).items() if each.state.rank}
+        return {key: each.state.unknown for key, each in episodes.rule_states(store).items() if each.state.rank}
     finally:
         store.close()
 

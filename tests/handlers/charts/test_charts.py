@@ -24,7 +24,9 @@ from handlers.charts import drawing
 from handlers.charts.content import Band, alt, bands, clean, drawable, say, spec, tick
 from handlers.charts.process import ChartRenderer
 from handlers.reply import Picture, from_json, to_json
-from signals.metric import Chart, Metric, Watch, above, at_least, at_most, below, level, metrics
+from signals.alerts.condition import above, at_least, at_most, below, level
+from signals.alerts.rule import AlertRule
+from signals.metric import Chart, Metric, metrics
 from tests.examples import examples
 
 HOUR, DAY = 3600, 86400
@@ -38,11 +40,14 @@ def make(values, *, step=DAY, chart=None, **more):
     return spec(chart, asset=more.pop("asset", "BTC"), at=at, values=values, **more)
 
 
-def metric(*levels, value="value"):
-    watch = Watch("w", "t", levels, "", (), "", "")
+def rule(*levels):
+    return AlertRule("m", "t", levels, "", (), "", "").within("m")
+
+
+def metric(value="value"):
     chart = Chart("Drawdown", "from the peak", value=value)
     day = timedelta(days=1)
-    return Metric("m", "m", "", "fraction", (), day, day, "", chart, {}, (watch,))
+    return Metric("m", "m", "", "fraction", (), day, day, "", chart, {})
 
 
 def drawn(figure, gid):
@@ -210,7 +215,7 @@ def test_a_wide_hole_survives_thinning():
     ],
 )
 def test_alarm_lines_come_from_the_metric(levels, expected):
-    assert list(bands(metric(*levels))) == expected
+    assert list(bands(metric(), [rule(*levels)])) == expected
 
 
 def test_a_fixed_line_that_is_an_alarm_line_is_not_drawn_twice():

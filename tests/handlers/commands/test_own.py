@@ -6,7 +6,7 @@ import pytest
 
 from bot.engine.evaluate import judge
 from handlers.command import Refused
-from signals.metric import watches
+from signals.alerts.rule import rules
 from storage.people import destinations
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ FUNDING = {"funding_stretch", "funding_stretch_low"}
 def test_what_sub_turns_on(empty: Any, words: str, expected: set[tuple[str, str]]) -> None:
     reply = empty.ask(f"/sub {words}")
     assert rows(empty) == expected
-    assert {(each["watch"], each["asset"]) for each in reply.values["subscriptions"]} == expected
+    assert {(each["rule"], each["asset"]) for each in reply.values["subscriptions"]} == expected
 
 
 def test_a_wider_subscription_takes_the_narrower_in(empty: Any) -> None:
@@ -56,7 +56,7 @@ def test_a_wider_subscription_takes_the_narrower_in(empty: Any) -> None:
     assert rows(empty) == {("*", "*")}
 
 
-EVERY = {each for each, (_, watch) in watches().items() if not watch.only_asked}
+EVERY = {name for name, rule in rules().items() if not rule.only_asked}
 
 
 @pytest.mark.parametrize(

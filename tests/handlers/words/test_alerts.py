@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -8,11 +7,12 @@ import pytest
 
 from bot.engine.evaluate import history
 from handlers.reply import Buttons, Line, Picture, plain_text
-from handlers.words import alerts
-from handlers.words.alerts import Happening, Told
-from signals.alerts.episodes import Transition
-from signals.metric import watches
-from signals.series import Panel, days
+from handlers.words import alerts, message
+from handlers.words.message import LONGEST
+from signals.alerts.event import Event, news_for
+from signals.alerts.rule import named, rules
+from signals.metric import metrics
+from signals.series import Panel, days, hours
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,16 +21,15 @@ AT = datetime(2026, 1, 16, tzinfo=UTC)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-def happening(watch: str, kind: str, values: dict[str, float], **more: Any) -> Happening:
-    metric, of = watches()[watch]
-    rank = more.pop("rank", "notice")
+def event(rule: str, kind: str, values: dict[str, float], **more: Any) -> Event:
+    metric = metrics()[rules()[rule].metrics[0]]
     since = AT - timedelta(days=more.pop("lasted", 9))
-    asset = "MARKET" if metric.market_wide else "BTC"
-    return Happening(metric, of, asset, Transition(kind, AT, since, rank, values), days(1), **more)  # type: ignore[arg-type]
+    about = {"asset": metric.asset_of("BTC"), "rank": "notice", "at": AT, "step": days(1)} | more
+    return Event(kind=kind, rule=rule, since=since, values=named(metric.id, values), **about)  # type: ignore[arg-type]
 
 
-def text(of: Happening) -> list[str]:
-    return [each.text for each in alerts.tell(of).blocks if isinstance(each, Line)]
+def text(of: Event, zone: str = "UTC") -> list[str]:
+    return [each.text for each in alerts.tell(of, zone).blocks if isinstance(each, Line)]
 
 
 A8 = {  # signals.md A8
@@ -46,7 +45,7 @@ A8 = {  # signals.md A8
 
 
 def test_a_notice_word_for_word() -> None:
-    fired = happening("oi_drawdown", "fired", A8, venues=("binance",), derived=("open_interest_coin",))
+    fired = event("oi_drawdown", "fired", A8, venues=("binance",), derived=("open_interest_coin",))
     assert text(fired) == [
         "BTC: futures positions have been cut; the fall in open interest is not price alone.",
         "Open interest $10.0bn, 105,118 BTC. Peak $15.0bn on 6 October 2025.",
@@ -60,18 +59,18 @@ def test_a_notice_word_for_word() -> None:
 
 
 def test_a_sentence_whose_number_is_missing_is_left_out() -> None:
-    said = text(happening("oi_drawdown", "fired", A8 | {"price_share": float("nan")}))
+    said = text(event("oi_drawdown", "fired", A8 | {"price_share": float("nan")}))
     assert said[2] == "Since then −33 % in dollars, −12 % in coins."
 
 
 def test_an_escalation_names_its_rank() -> None:
-    said = text(happening("fear_greed", "escalated", {"value": 10.0, "change_7d": -8.0}, rank="warning"))
+    said = text(event("fear_greed", "escalated", {"value": 10.0, "change_7d": -8.0}, rank="warning"))
     assert said[0] == "Now a warning: The market is in extreme fear."
     assert "10 of 100, −8 points in 7 days" in said[1]
 
 
 def test_a_resolution_says_how_long_it_lasted_and_answers_in_one_line() -> None:
-    over = alerts.tell(happening("price_drawdown", "resolved", {"value": -0.011, "price": 79_501.7}))
+    over = alerts.tell(event("price_drawdown", "resolved", {"value": -0.011, "price": 79_501.7}))
     assert [each.text for each in over.blocks if isinstance(each, Line)][:2] == [
         "BTC: over after 9 days: price well below its recent high.",
         (over.reply or "").removeprefix("BTC: ").replace("price is", "Price is"),
@@ -82,12 +81,12 @@ def test_a_resolution_says_how_long_it_lasted_and_answers_in_one_line() -> None:
 
 
 def test_a_resolution_for_the_whole_market_begins_with_a_capital() -> None:
-    said = text(happening("fear_greed", "resolved", {"value": 37.0, "change_7d": 9.0}, lasted=50))
+    said = text(event("fear_greed", "resolved", {"value": 37.0, "change_7d": 9.0}, lasted=50))
     assert said[0] == "Over after 50 days: extreme fear."
 
 
 def test_a_figure_published_as_its_day_begins_has_no_close_and_its_credit() -> None:
-    of = happening("fear_greed", "fired", {"value": 19.0, "change_7d": -11.0}, venues=("alternative.me",))
+    of = event("fear_greed", "fired", {"value": 19.0, "change_7d": -11.0}, venues=("alternative.me",))
     assert alerts.stamp(of) == "Fear & Greed index by alternative.me · of 16 January 2026"
 
 
@@ -107,13 +106,12 @@ def test_a_figure_published_as_its_day_begins_has_no_close_and_its_credit() -> N
 def test_what_happened_meanwhile_is_marked(more: dict[str, bool], said: str) -> None:
     kind = "resolved" if "came_and_went" in more else "fired"
     values = {"value": -0.12, "change": -0.1, "price": 80_000.0, "high": 9e4, "high_days_ago": 3.0}
-    of = happening("price_drawdown", kind, values, **more)
+    of = event("price_drawdown", kind, values, **more)
     assert said in text(of)
-    assert alerts.tell(of).alone is ("came_and_went" in more)
 
 
 def test_a_note_stands_in_the_stamp_and_in_the_picture() -> None:
-    told = alerts.tell(happening("oi_drawdown", "fired", A8, note="reconstructed from published figures"))
+    told = alerts.tell(event("oi_drawdown", "fired", A8, note="reconstructed from published figures"))
     (picture,) = (each for each in told.blocks if isinstance(each, Picture))
     assert picture.chart == {
         "metric": "oi_drawdown",
@@ -125,8 +123,8 @@ def test_a_note_stands_in_the_stamp_and_in_the_picture() -> None:
 
 
 def test_evidence_is_shortened_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alerts, "LONGEST", 320)
-    said = text(happening("oi_drawdown", "fired", A8))
+    monkeypatch.setattr(message, "LONGEST", 320)
+    said = text(event("oi_drawdown", "fired", A8))
     assert len(said) == 4
     assert said[0].startswith("BTC: futures positions")
     assert said[-2].startswith("This is not a bottom call.")
@@ -138,7 +136,7 @@ def test_evidence_is_shortened_before_anything_else(monkeypatch: pytest.MonkeyPa
     [("notice", "fired", 6), ("warning", "escalated", 12), ("critical", "fired", 24), ("notice", "resolved", 24)],
 )
 def test_old_news_expires(rank: str, kind: str, hours: int) -> None:
-    assert alerts.expires_after(rank, kind) == hours
+    assert news_for(rank, kind) == timedelta(hours=hours)  # type: ignore[arg-type]
 
 
 # --- everything that was told of two winters --------------------------------------------------------------------------
@@ -147,20 +145,19 @@ def test_old_news_expires(rank: str, kind: str, hours: int) -> None:
 @pytest.mark.parametrize(("file", "day"), [("bundled", "2026-05-21"), ("recorded", "2026-03-31")])
 def test_every_message_of_a_winter_is_fit_to_be_sent(desk: Callable[..., Any], file: str, day: str) -> None:
     here = desk(file, day)
-    told = [each.happening for each in history(here.store, ["BTC"], LONG_AGO, here.now, note=here.note)]
-    assert {each.transition.kind for each in told} == {"fired", "escalated", "resolved"}
+    told = [each.event for each in history(here.store, ["BTC"], LONG_AGO, here.now, note=here.note)]
+    assert {each.kind for each in told} == {"fired", "escalated", "resolved"}
     for each in told:
-        message = alerts.tell(each)
-        lines = [block for block in message.blocks if isinstance(block, Line)]
+        said = alerts.tell(each)
+        lines = [block for block in said.blocks if isinstance(block, Line)]
         shown = "\n".join(line.text for line in lines)
-        assert len(shown) <= alerts.LONGEST
+        assert len(shown) <= LONGEST
         assert not {"nan", "none", "unknown"} & set(shown.lower().replace(",", " ").replace(".", " ").split()), shown
         assert all(line.text[:1].isupper() or line.text[:1].isdigit() for line in lines[:-1]), shown
         assert all(line.text.endswith(".") for line in lines[:-1]), shown
         assert lines[0].role == "headline"
         assert lines[-1].role == "stamp"
         assert not {"buy", "sell", "should"} & set(shown.lower().split()), shown
-        assert Told.read(json.loads(json.dumps(message.to_json()))) == message
 
 
 def test_the_buttons_of_a_notice_are_answered(desk: Callable[..., Any]) -> None:
@@ -168,7 +165,7 @@ def test_the_buttons_of_a_notice_are_answered(desk: Callable[..., Any]) -> None:
     pressed = {
         button.command
         for each in history(here.store, ["BTC"], LONG_AGO, here.now)
-        for block in alerts.tell(each.happening).blocks
+        for block in alerts.tell(each.event).blocks
         if isinstance(block, Buttons)
         for button in block.buttons
     }
@@ -177,13 +174,27 @@ def test_the_buttons_of_a_notice_are_answered(desk: Callable[..., Any]) -> None:
         assert here.ask(command).blocks
 
 
-@pytest.mark.parametrize("watch", watches())
-def test_every_sentence_can_be_filled_with_what_its_metric_returns(watch: str) -> None:
+@pytest.mark.parametrize("rule", rules())
+def test_every_sentence_can_be_filled_with_what_its_metric_returns(rule: str) -> None:
     """A template that names a value its metric does not return would fail on the day it is needed."""
     import pandas as pd  # noqa: PLC0415 - here alone
 
-    metric, _ = watches()[watch]
+    metric = metrics()[rules()[rule].metrics[0]]
     panel = Panel(metric.step, pd.date_range("2026-01-01", periods=4, freq=metric.step, tz=UTC), ("BTC",), {})
     values = dict.fromkeys(metric.evaluate(panel, 1), 1.0)
     for kind in ("fired", "escalated", "resolved"):
-        assert "unknown" not in "\n".join(text(happening(watch, kind, values)))
+        assert "unknown" not in "\n".join(text(event(rule, kind, values)))
+
+
+# --- for one chat -----------------------------------------------------------------------------------------------------
+
+
+def test_times_are_those_of_the_chat() -> None:
+    hourly = event(
+        "taker_zscore", "fired", {"value": -2.3, "ratio": 0.8, "buy_share": 0.44}, step=hours(1), offline=True
+    )
+    assert text(hourly)[-1] == "close of 16 January 2026, 00:00 UTC"
+    assert text(hourly, "America/New_York")[-1] == "close of 15 January 2026, 19:00 EST"
+    assert "This happened on 15 January 19:00 EST, while perpulse was not running." in text(hourly, "America/New_York")
+    daily = event("oi_drawdown", "fired", A8)
+    assert text(daily, "America/New_York") == text(daily), "a day is one of UTC for everybody"

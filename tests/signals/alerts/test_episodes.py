@@ -8,8 +8,9 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from signals.alerts.condition import Level, above, at_least, at_most, below, level
 from signals.alerts.episodes import State, Transition, from_json, step, to_json
-from signals.metric import Level, above, at_least, at_most, below, level, watches
+from signals.alerts.rule import named, rules
 from tests.examples import examples
 
 HOUR = timedelta(hours=1)
@@ -37,10 +38,13 @@ def tell(
 ) -> tuple[list[str], State]:
     """Judge the values close by close; return what was told, as "3 fired notice since 2", and the last state."""
     state, told = state or State(), []
+    names = {name for one in levels for name in one.names()}
+    home = next((name.partition(".")[0] for name in names if "." in name), None)  # a rule's own, or none
     begin = state.at or START
     for number, value in enumerate(values, start=1):
-        named = value if isinstance(value, dict) else {"value": value}
-        state, change = step(levels, state, named, at=begin + number * closes, closes=closes)
+        values_now = value if isinstance(value, dict) else {"value": value}
+        values_now = named(home, values_now) if home else values_now
+        state, change = step(levels, state, values_now, at=begin + number * closes, closes=closes)
         if change:
             since = round((change.since - begin) / closes)
             told.append(f"{number} {change.kind} {change.rank} since {since}")
@@ -204,45 +208,45 @@ def test_a_state_of_another_version_is_read() -> None:
 
 def test_a11_the_flip_takes_two_closes_and_leaves_late() -> None:
     day = timedelta(days=1)
-    _, watch = watches()["net_taker_flip"]
+    rule = rules()["net_taker_flip"]
 
     def close(million: float, days_below: float) -> dict[str, float]:
         return {"value": million * 1e6, "days_below": days_below, "flip_exit": -24.45e6}
 
     below_zero = [close(-51, 60)] * 3
-    told, state = tell(watch.levels, *below_zero, close(1, 63), closes=day)
+    told, state = tell(rule.levels, *below_zero, close(1, 63), closes=day)
     assert told == []
-    told, state = tell(watch.levels, close(1, 63), closes=day, state=state)
+    told, state = tell(rule.levels, close(1, 63), closes=day, state=state)
     assert told == ["1 fired warning since 0"]
-    told, state = tell(watch.levels, close(-20, 1), closes=day, state=state)
+    told, state = tell(rule.levels, close(-20, 1), closes=day, state=state)
     assert told == []
-    told, state = tell(watch.levels, close(-25, 2), closes=day, state=state)
+    told, state = tell(rule.levels, close(-25, 2), closes=day, state=state)
     assert told == ["1 resolved warning since -2"]
 
 
 def test_a_flip_needs_ten_closes_below_before() -> None:
-    _, watch = watches()["net_taker_flip"]
+    rule = rules()["net_taker_flip"]
     wiggle = [{"value": 1e6, "days_below": 9.0, "flip_exit": -24.45e6}] * 5
-    assert tell(watch.levels, *wiggle, closes=timedelta(days=1))[0] == []
+    assert tell(rule.levels, *wiggle, closes=timedelta(days=1))[0] == []
 
 
 def test_a20_the_cross_up_is_an_event_of_the_second_close() -> None:
     day = timedelta(days=1)
-    _, watch = watches()["oi_vs_ma180"]
-    told, below_before = tell(watch.levels, -0.05, -0.04, closes=day)
+    rule = rules()["oi_vs_ma180"]
+    told, below_before = tell(rule.levels, -0.05, -0.04, closes=day)
     assert told == ["2 fired notice since 1"]
-    first, pending = tell(watch.levels, 0.024, closes=day, state=below_before)
+    first, pending = tell(rule.levels, 0.024, closes=day, state=below_before)
     assert first == []
-    assert tell(watch.levels, 0.024, closes=day, state=pending)[0] == ["1 resolved notice since -2"]
+    assert tell(rule.levels, 0.024, closes=day, state=pending)[0] == ["1 resolved notice since -2"]
 
 
 def test_dollars_without_coins_are_no_alarm() -> None:
     day = timedelta(days=1)
-    _, watch = watches()["oi_drawdown"]
+    rule = rules()["oi_drawdown"]
     price_alone = {"value": -0.351, "coins": 0.003}
     both = {"value": -0.351, "coins": -0.06}
-    assert tell(watch.levels, *[price_alone] * 9, closes=day)[0] == []
-    assert tell(watch.levels, *[both] * 2, closes=day)[0] == ["2 fired notice since 1"]
+    assert tell(rule.levels, *[price_alone] * 9, closes=day)[0] == []
+    assert tell(rule.levels, *[both] * 2, closes=day)[0] == ["2 fired notice since 1"]
 
 
 def standing(state: State) -> tuple[object, ...]:

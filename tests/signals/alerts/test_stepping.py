@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signals.alerts.condition import above, at_least, at_most, below, level
 from signals.alerts.episodes import State, step
+from signals.alerts.rule import named, rules_of
 from signals.alerts.stepping import FEW, run
-from signals.metric import above, at_least, at_most, below, level, metrics
+from signals.metric import metrics
 
 if TYPE_CHECKING:
-    from signals.metric import Level
+    from signals.alerts.condition import Level
 
 HOUR = timedelta(hours=1)
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -46,11 +48,11 @@ SETS: dict[str, tuple[Level, ...]] = {
 VALUES = st.sampled_from([-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, NAN])
 
 
-def singly(levels: tuple[Level, ...], state: State, values: dict[str, list[float]], times: list[datetime]):
+def singly(levels: tuple[Level, ...], state: State, values: dict[str, list[float]], times: list[datetime], known_by=()):
     told = []
     for i, at in enumerate(times):
-        named = {name: every[i] for name, every in values.items()}
-        state, transition = step(levels, state, named, at=at, closes=HOUR)
+        now = {name: every[i] for name, every in values.items()}
+        state, transition = step(levels, state, now, at=at, closes=HOUR, known_by=known_by)
         if transition:
             told.append((state, transition))
     return state, told
@@ -111,8 +113,10 @@ def test_every_alarm_over_a_year_of_hours_is_as_one_close_after_the_other() -> N
         steps = {name: noise.normal(0, 0.05, len(times)).cumsum() for name in metric.values}
         for array in steps.values():
             array[noise.integers(0, len(times), 300)] = NAN
+        steps = named(metric.id, steps)
         values = {name: array.tolist() for name, array in steps.items()}
-        for watch in metric.watches:
+        for rule in rules_of(metric.id):
             assert same(
-                run(watch.levels, State(), steps, times, closes=HOUR), singly(watch.levels, State(), values, times)
+                run(rule.levels, State(), steps, times, closes=HOUR, known_by=rule.known_by),
+                singly(rule.levels, State(), values, times, rule.known_by),
             )

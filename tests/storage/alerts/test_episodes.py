@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from signals.alerts.episodes import State, Transition
 from storage.alerts import episodes
-from storage.alerts.episodes import Standing
+from storage.alerts.episodes import RuleState
 
 if TYPE_CHECKING:
     from storage.engine.database import Store
@@ -25,10 +25,10 @@ def test_a_standing_comes_back_as_it_was(store: Store) -> None:
     with store.write() as connection:
         episode = episodes.record(connection, KEY, change("fired", 0), None)
         episodes.save(connection, KEY, state, episode)
-    assert episodes.standings(store) == {KEY: Standing(state, episode)}
+    assert episodes.rule_states(store) == {KEY: RuleState(state, episode)}
     with store.write() as connection:
         episodes.save(connection, KEY, State(at=NOW), None)
-    assert episodes.standings(store) == {KEY: Standing(State(at=NOW), None)}
+    assert episodes.rule_states(store) == {KEY: RuleState(State(at=NOW), None)}
 
 
 def test_an_episode_is_one_line_from_its_first_close_to_its_last(store: Store) -> None:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from signals.alerts.episodes import Transition
-from storage.alerts import episodes, outbox
+from storage.alerts import episodes, lease, outbox
 from storage.alerts.outbox import Notice
+from storage.engine.sql import Query
 from storage.people import destinations
+from tests.fakes.notices import claim_from
 
 if TYPE_CHECKING:
     from storage.alerts.outbox import Claim
@@ -24,19 +26,19 @@ SECOND = timedelta(seconds=1)
 
 def place(store: Store, chat: str = "11", *wanted: tuple[str, str], platform: str = "telegram") -> int:
     one = destinations.ensure(store, platform, chat, None, kind="private", title=None, now=NOW)
-    for watch, asset in wanted or (("*", "*"),):
-        destinations.subscribe(store, one.id, watch, asset)
+    for rule, asset in wanted or (("*", "*"),):
+        destinations.subscribe(store, one.id, rule, asset)
     return one.id
 
 
 def notice(kind: str = "fired", rank: str = "notice", *, at: datetime = NOW, **more: Any) -> Notice:
-    about = {"payload": {"text": "x"}, "watch": "oi_drawdown", "asset": "BTC"} | more
+    about = {"payload": {"text": "x"}, "rule": "oi_drawdown", "asset": "BTC"} | more
     return Notice(kind, rank, at, **about)  # type: ignore[arg-type]
 
 
 def announce(store: Store, each: Notice, *, expires: datetime = SOON) -> int:
     with store.write() as connection:
-        return outbox.announce(connection, each, now=NOW, expires=expires, only_asked=each.watch == "sources")
+        return outbox.announce(connection, each, now=NOW, expires=expires, only_asked=each.rule == "sources")
 
 
 def episode(store: Store, asset: str = "BTC") -> int:
@@ -46,7 +48,12 @@ def episode(store: Store, asset: str = "BTC") -> int:
 
 
 def claims(store: Store, epoch: int, *, now: datetime = NOW, limit: int = 8, **more: Any) -> list[Claim]:
-    return outbox.claim(store, now=now, epoch=epoch, platforms=["telegram"], limit=limit, **more)
+    return claim_from(store, now=now, epoch=epoch, platforms=["telegram"], limit=limit, **more)
+
+
+def expired(store: Store, *, now: datetime) -> dict[int, list[Notice]]:
+    with store.write() as work:
+        return outbox.expired(work, now=now)
 
 
 def states(store: Store) -> list[str]:
@@ -69,7 +76,7 @@ def states(store: Store) -> list[str]:
 )
 def test_who_is_told(store: Store, wanted: tuple[str, str], told: tuple[str, str], gets: bool) -> None:
     place(store, "11", wanted)
-    assert announce(store, notice(watch=told[0], asset=told[1])) == gets
+    assert announce(store, notice(rule=told[0], asset=told[1])) == gets
 
 
 def test_a_destination_with_two_reasons_gets_one_message_and_a_gone_one_none(store: Store) -> None:
@@ -98,31 +105,31 @@ def test_nothing_is_told_of_a_transaction_that_failed(store: Store) -> None:
 
 def test_the_most_urgent_first_then_the_oldest(store: Store) -> None:
     for n, rank in enumerate(("notice", "critical", "warning", "critical")):
-        place(store, f"1{n}", (f"watch {n}", "*"))
-        announce(store, notice(rank=rank, watch=f"watch {n}"))
-    assert [each.chat for each in claims(store, outbox.take_lease(store))] == ["11", "13", "12", "10"]
+        place(store, f"1{n}", (f"rule {n}", "*"))
+        announce(store, notice(rank=rank, rule=f"rule {n}"))
+    assert [each.chat for each in claims(store, lease.take(store))] == ["11", "13", "12", "10"]
 
 
 def test_one_in_flight_per_destination(store: Store) -> None:
     place(store)
     announce(store, notice())
     announce(store, notice(rank="critical"))
-    epoch = outbox.take_lease(store)
+    epoch = lease.take(store)
     (urgent,) = claims(store, epoch)
-    assert urgent.notice.rank == "critical"
+    assert urgent.rows[0].notice.rank == "critical"
     assert claims(store, epoch) == []
     outbox.sent(store, urgent, "1", now=NOW)
     (other,) = claims(store, epoch)
-    assert other.notice.rank == "notice"
+    assert other.rows[0].notice.rank == "notice"
 
 
 def test_a_thousand_rows_of_one_chat_do_not_hide_another_chat(store: Store) -> None:
     busy, other = place(store, "11", ("busy", "*")), place(store, "12", ("other", "*"))
     with store.write() as connection:
         for _ in range(1000):
-            outbox.announce(connection, notice(rank="critical", watch="busy"), now=NOW, expires=SOON)
-        outbox.announce(connection, notice(watch="other"), now=NOW, expires=SOON)
-    epoch = outbox.take_lease(store)
+            outbox.announce(connection, notice(rank="critical", rule="busy"), now=NOW, expires=SOON)
+        outbox.announce(connection, notice(rule="other"), now=NOW, expires=SOON)
+    epoch = lease.take(store)
     assert [each.destination for each in claims(store, epoch, resting=[busy])] == [other]
     assert [each.destination for each in claims(store, epoch)] == [busy]
 
@@ -141,26 +148,26 @@ def test_how_many_are_taken(store: Store, more: dict[str, Any], count: int) -> N
     place(store, "12")
     place(store, "13", platform="discord")
     announce(store, notice())
-    assert len(claims(store, outbox.take_lease(store), **more)) == count
+    assert len(claims(store, lease.take(store), **more)) == count
 
 
 def test_an_old_epoch_takes_nothing_and_gives_no_sign_of_life(store: Store) -> None:
     place(store)
     announce(store, notice())
-    old, new = outbox.take_lease(store), outbox.take_lease(store)
+    old, new = lease.take(store), lease.take(store)
     assert claims(store, old) == []
-    assert not outbox.beat(store, old)
-    assert outbox.beat(store, new)
-    assert outbox.lease_beat(store) == (new, 1)
+    assert not lease.beat(store, old)
+    assert lease.beat(store, new)
+    assert lease.seen(store) == (new, 1)
     assert len(claims(store, new)) == 1
 
 
 def test_a_new_holder_doubts_what_the_old_one_was_sending(store: Store) -> None:
     place(store)
     announce(store, notice())
-    (first,) = claims(store, outbox.take_lease(store))
+    (first,) = claims(store, lease.take(store))
     assert not first.uncertain
-    (again,) = claims(store, outbox.take_lease(store))
+    (again,) = claims(store, lease.take(store))
     assert again.uncertain
     assert (again.id, again.nonce) == (first.id, first.nonce)
     assert len(first.nonce) == 16
@@ -178,7 +185,7 @@ def test_a_new_holder_doubts_what_the_old_one_was_sending(store: Store) -> None:
 def test_a_row_waits_for_its_time(store: Store, ahead: timedelta, due: bool) -> None:
     place(store)
     announce(store, notice())
-    epoch = outbox.take_lease(store)
+    epoch = lease.take(store)
     (one,) = claims(store, epoch)
     outbox.later(store, one, NOW + ahead, "not now", now=NOW, counts=True)
     assert [each.attempts for each in claims(store, epoch)] == [1] * due
@@ -190,9 +197,9 @@ def test_a_chat_that_rests_holds_back_all_that_is_for_it_and_that_survives(store
     announce(store, notice())
     outbox.rest(store, one, NOW + timedelta(seconds=300))
     announce(store, notice(rank="critical"))
-    assert [each.chat for each in claims(store, outbox.take_lease(store))] == ["12"]
+    assert [each.chat for each in claims(store, lease.take(store))] == ["12"]
     late = NOW + timedelta(seconds=301)
-    assert [each.chat for each in claims(store, outbox.take_lease(store), now=late)] == ["11", "12"]
+    assert [each.chat for each in claims(store, lease.take(store), now=late)] == ["11", "12"]
 
 
 # -- one episode, one message -----------------------------------------------------------------------------------------
@@ -202,13 +209,13 @@ def test_a_sent_message_is_known_to_the_next_notice_of_its_episode(store: Store)
     place(store)
     number = episode(store)
     announce(store, notice(episode=number))
-    epoch = outbox.take_lease(store)
+    epoch = lease.take(store)
     (one,) = claims(store, epoch)
-    assert (one.message, one.announced) == (None, False)
+    assert (one.message, one.rows[0].announced) == (None, False)
     outbox.sent(store, one, "77p", now=NOW)
     announce(store, notice("escalated", "critical", episode=number))
     (two,) = claims(store, epoch)
-    assert (two.message, two.announced) == ("77p", True)
+    assert (two.message, two.rows[0].announced) == ("77p", True)
 
 
 def test_what_waits_is_merged_into_what_comes_later(store: Store) -> None:
@@ -219,7 +226,7 @@ def test_what_waits_is_merged_into_what_comes_later(store: Store) -> None:
     place(store, "12")  # asks only after the episode began
     announce(store, notice("resolved", at=NOW + SECOND, episode=number))
     assert states(store) == ["merged", "queued", "queued", "queued"]
-    found = {(each.chat, each.announced) for each in claims(store, outbox.take_lease(store))}
+    found = {(each.chat, each.rows[0].announced) for each in claims(store, lease.take(store))}
     assert ("12", False) in found
 
 
@@ -227,7 +234,7 @@ def test_a_row_in_flight_is_merged_only_when_it_comes_back(store: Store) -> None
     place(store)
     number = episode(store)
     announce(store, notice(episode=number))
-    epoch = outbox.take_lease(store)
+    epoch = lease.take(store)
     (one,) = claims(store, epoch)
     announce(store, notice("resolved", at=NOW + SECOND, episode=number))
     assert states(store) == ["sending", "queued"]
@@ -239,7 +246,7 @@ def test_a_later_notice_that_failed_takes_nothing_with_it(store: Store) -> None:
     place(store)
     number = episode(store)
     announce(store, notice(episode=number))
-    epoch = outbox.take_lease(store)
+    epoch = lease.take(store)
     (one,) = claims(store, epoch)
     announce(store, notice("resolved", "critical", at=NOW + SECOND, episode=number))
     with store.write() as connection:
@@ -255,19 +262,20 @@ def test_what_is_too_old_is_handed_over_once(store: Store) -> None:
     one = place(store)
     announce(store, notice(), expires=NOW + SECOND)
     announce(store, notice(rank="critical"), expires=NOW + timedelta(days=1))
-    outbox.tell_one(store, one, Notice("late", "notice", NOW, {}), now=NOW, expires=NOW)
-    assert outbox.expired(store, now=NOW) == {}
+    with store.write() as work:
+        outbox.announce_to(work, one, Notice("late", "notice", NOW, {}), now=NOW, expires=NOW)
+    assert expired(store, now=NOW) == {}
     late = NOW + SECOND
-    assert [each.rank for each in outbox.expired(store, now=late)[one]] == ["notice"]
-    assert outbox.expired(store, now=late) == {}
+    assert [each.rank for each in expired(store, now=late)[one]] == ["notice"]
+    assert expired(store, now=late) == {}
     assert states(store) == ["expired", "queued", "queued"]
 
 
 def test_what_is_being_sent_does_not_expire_under_it(store: Store) -> None:
     place(store)
     announce(store, notice(), expires=NOW + SECOND)
-    claims(store, outbox.take_lease(store))
-    assert outbox.expired(store, now=NOW + timedelta(days=1)) == {}
+    claims(store, lease.take(store))
+    assert expired(store, now=NOW + timedelta(days=1)) == {}
 
 
 def test_a_destination_that_is_gone_ends_all_its_rows_with_the_reason(store: Store) -> None:
@@ -275,7 +283,7 @@ def test_a_destination_that_is_gone_ends_all_its_rows_with_the_reason(store: Sto
     place(store, "12")
     announce(store, notice())
     announce(store, notice())
-    claims(store, outbox.take_lease(store), limit=1)
+    claims(store, lease.take(store), limit=1)
     assert outbox.gone(store, one, "blocked by the user", now=NOW) == 2
     rows = store.rows("SELECT state, reason, settled FROM outbox WHERE destination = ?", (one,))
     assert {tuple(row) for row in rows} == {("dead", "blocked by the user", 1000 * int(NOW.timestamp()))}
@@ -286,7 +294,7 @@ def test_a_message_that_arrives_while_its_group_is_merged_is_kept_for_the_new_on
     old = place(store, "-20")
     number = episode(store)
     announce(store, notice(episode=number))
-    (one,) = claims(store, outbox.take_lease(store))
+    (one,) = claims(store, lease.take(store))
     new = place(store, "-100")
     destinations.moved(store, "telegram", "-20", "-100")
     outbox.sent(store, one, "5", now=NOW)
@@ -296,13 +304,15 @@ def test_a_message_that_arrives_while_its_group_is_merged_is_kept_for_the_new_on
 
 
 def test_a_row_names_a_destination_that_exists(store: Store) -> None:
-    with pytest.raises(sqlite3.IntegrityError):
-        outbox.tell_one(store, 99, notice("late"), now=NOW, expires=SOON)
+    with pytest.raises(sqlite3.IntegrityError), store.write() as work:
+        outbox.announce_to(work, 99, notice("late"), now=NOW, expires=SOON)
 
 
 def test_claiming_reads_no_settled_row(store: Store) -> None:
     """Settled rows soon are the many, so every step of the claim must go by an index that leaves them out."""
-    plan = store.rows(f"EXPLAIN QUERY PLAN {outbox._DUE}", ("[]", 0, 0, 0, 0, "[]"))
+    due = dict.fromkeys(("now", "longest_pause", "longest_hold", "longest_rest", "most"), 0)
+    lists = dict.fromkeys(("platforms", "resting", "taken"), "[]")
+    plan = store.read(Query("plan", f"EXPLAIN QUERY PLAN {outbox.SQL.due.text}"), **due, **lists)
     told = [row["detail"] for row in plan]
     assert "SCAN o USING INDEX outbox_live" in told
     assert not [each for each in told if "B-TREE" in each]

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from signals.alerts.episodes import Transition
-from storage.alerts import episodes, outbox
+from storage.alerts import episodes, lease, outbox
 from storage.alerts.outbox import Claim, Notice
 from storage.engine.database import Store
 from storage.people import destinations
 from tests.examples import examples
+from tests.fakes.notices import claim_from
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 LIFE = timedelta(hours=1)
@@ -47,7 +48,7 @@ class Life(RuleBasedStateMachine):
         self.now, self.model, self.names = NOW, Model(), 0
         for chat in CHATS:
             self.start(chat)
-        self.epoch = outbox.take_lease(self.store)
+        self.epoch = lease.take(self.store)
 
     def teardown(self) -> None:
         if hasattr(self, "store"):
@@ -62,7 +63,7 @@ class Life(RuleBasedStateMachine):
     def fire(self, rank: str) -> None:
         with self.store.write() as connection:
             fired = Transition("fired", self.now, self.now, "notice", {})
-            number = episodes.record(connection, ("watch", "BTC"), fired, None)
+            number = episodes.record(connection, ("rule", "BTC"), fired, None)
             self.announce(connection, "fired", rank, number)
 
     @rule(which=pick, kind=st.sampled_from(["escalated", "resolved"]))
@@ -73,13 +74,13 @@ class Life(RuleBasedStateMachine):
                 self.announce(connection, kind, "warning", known[which % len(known)]["id"])
 
     def announce(self, connection, kind: str, rank: str, episode: int) -> None:
-        notice = Notice(kind, rank, self.now, {}, episode, "watch", "BTC")  # type: ignore[arg-type]
+        notice = Notice(kind, rank, self.now, {}, episode, "rule", "BTC")  # type: ignore[arg-type]
         self.model.rows += outbox.announce(connection, notice, now=self.now, expires=self.now + LIFE)
         assert outbox.announce(connection, notice, now=self.now, expires=self.now + LIFE) == 0
 
     @rule(limit=st.integers(1, 4), resting=st.sets(st.integers(1, 3), max_size=2))
     def claim(self, limit: int, resting: set[int]) -> None:
-        taken = outbox.claim(
+        taken = claim_from(
             self.store, now=self.now, epoch=self.epoch, platforms=["telegram"], limit=limit, resting=resting
         )
         assert len(taken) <= limit
@@ -119,8 +120,8 @@ class Life(RuleBasedStateMachine):
         """The process dies with messages under way, and another one starts."""
         self.model.in_doubt |= {each.id for each in self.model.under_way}
         self.model.under_way.clear()
-        old, self.epoch = self.epoch, outbox.take_lease(self.store)
-        assert outbox.claim(self.store, now=self.now, epoch=old, platforms=["telegram"], limit=9) == []
+        old, self.epoch = self.epoch, lease.take(self.store)
+        assert claim_from(self.store, now=self.now, epoch=old, platforms=["telegram"], limit=9) == []
 
     @rule(minutes=st.sampled_from([1, 10, 61]))
     def pass_time(self, minutes: int) -> None:
@@ -128,11 +129,11 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def expire(self) -> None:
-        told = outbox.expired(self.store, now=self.now)
-        for destination in told:
-            late = Notice("late", "notice", self.now, {})
-            outbox.tell_one(self.store, destination, late, now=self.now, expires=self.now)
-            self.model.rows += 1
+        with self.store.write() as work:
+            for destination in outbox.expired(work, now=self.now):
+                late = Notice("late", "notice", self.now, {})
+                outbox.announce_to(work, destination, late, now=self.now, expires=self.now)
+                self.model.rows += 1
 
     @rule(chat=st.sampled_from(CHATS))
     def leave(self, chat: str) -> None:

@@ -38,6 +38,8 @@ SHIPPED = {
     "m009_positions_looked_at": "e83c5dfb77774db7",
     "m010_history_kept_up": "5dd5a08d95e2b8ed",
     "m011_settlements": "8de3b18d89241841",
+    "m013_events": "d89f54696a465527",
+    "m014_rewritten": "34da2dbf9162b926",
 }
 
 
@@ -79,7 +81,15 @@ def test_a_step_is_literal() -> None:
 
 
 # What a later step calls otherwise: a table, or a column of a table by its old name. None: its values are written anew.
-TODAY: dict[Any, Any] = {}
+TODAY: dict[Any, Any] = {
+    "watch_states": "rule_states",
+    ("episodes", "watch"): "rule",
+    ("episodes", "first_values"): None,
+    ("episodes", "last_values"): None,
+    ("watch_states", "watch"): "rule",
+    ("subscriptions", "watch"): "rule",
+    ("notices", "watch"): "rule",
+}
 
 
 # --- schemas that are out there ---------------------------------------------------------------------------------------
@@ -166,6 +176,24 @@ def test_a_stored_database_becomes_todays_and_keeps_its_rows(tmp_path: Path, fre
         assert [row for row in rows if row not in kept] == [], table
         if table != "_sqlite_migrations":
             assert len(kept) == len(rows), table
+
+
+def test_values_of_stored_episodes_have_their_whole_names(tmp_path: Path) -> None:
+    path = tmp_path / "perpulse.db"
+    restore("m011_settlements", path)
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("UPDATE episodes SET rank = 'notice'")
+        file.execute("INSERT INTO episodes SELECT 90, 'net_taker_flip', asset, since, fired, ended, rank, "
+                     "'{\"value\": 1.5, \"worst\": -2}', '{}' FROM episodes WHERE id = 1")  # fmt: skip
+        file.commit()
+    migrations.migrate(path)
+    found = {row["rule"]: (row["first_values"], row["last_values"]) for row in rows_of(path)["episodes"]}
+    assert found == {
+        "oi_drawdown": ('{"oi_drawdown.value":-0.31}', '{"oi_drawdown.value":-0.12}'),
+        "funding_stretch": ('{"funding_stretch.value":12.5}', '{"funding_stretch.value":14.0}'),
+        "position 1": ('{"distance": 0.04}', '{"distance": 0.04}'),
+        "net_taker_flip": ('{"net_taker_30d.value":1.5,"net_taker_30d.worst":-2}', "{}"),
+    }
 
 
 def test_schemas_that_differ_are_told_apart(tmp_path: Path, fresh: Path) -> None:

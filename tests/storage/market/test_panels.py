@@ -222,3 +222,28 @@ def test_settled_funding_is_hourly_because_it_is_in_force(store: Store) -> None:
 )
 def test_whole_steps(at: datetime, step: timedelta, floor: datetime) -> None:
     assert grid.floor(at, step) == floor
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "every", "closed", "used"),
+    [
+        pytest.param(
+            "mark_price", None, MINUTE, START + 6 * HOUR, START + 239 * MINUTE, id="all came before the close"
+        ),
+        pytest.param("mark_price", None, MINUTE, START + HOUR, START + 59 * MINUTE, id="a level before the close"),
+        pytest.param("close", HOUR, HOUR, START + 3 * HOUR, START + 3 * HOUR, id="the bar that closes with the row"),
+        pytest.param("mark_price", None, MINUTE, START - 2 * HOUR, START - 3 * HOUR, id="none: the row's opening"),
+    ],
+)
+def test_what_a_row_could_use(
+    store: Store, name: str, step: timedelta | None, every: timedelta, closed: datetime, used: datetime
+) -> None:
+    keep(store, step, START, every, **{name: [1.0] * (240 if every == MINUTE else 4)})
+    assert panels.used_at(store, "BTC", name, ["binance"], opened=closed - HOUR, closed=closed) == used
+
+
+def test_of_a_sum_the_oldest_part_counts(store: Store) -> None:
+    for venue, minutes in (("binance", 50), ("okx", 20)):
+        keep(store, None, START, MINUTE, venue, open_interest_usd=[1.0] * minutes)
+    oldest = panels.used_at(store, "BTC", "open_interest_usd", ["binance", "okx"], opened=START, closed=START + HOUR)
+    assert oldest == START + 19 * MINUTE

@@ -275,7 +275,7 @@ def told(store: Store, at: datetime, *, ended: datetime | None, state: str = "se
     destinations.subscribe(store, here.id, "*", "*")
     ((number,),) = plain(
         store,
-        "INSERT INTO episodes (watch, asset, since, fired, ended, rank, first_values, last_values) "
+        "INSERT INTO episodes (rule, asset, since, fired, ended, rank, first_values, last_values) "
         "VALUES ('w', 'BTC', ?, ?, ?, 'notice', '{}', '{}') RETURNING id",
         to_ms(at),
         to_ms(at),

@@ -44,9 +44,9 @@ def tell(store: Store, each: positions.WatchedPosition, text: str = "secret") ->
     """Let a position have an episode with a message, as the job does."""
     with store.write() as connection:
         fired = Transition("fired", NOW, NOW, "critical", {})
-        episode = episodes.record(connection, (each.watch, "BTC"), fired, None)
-        notice = Notice("fired", "critical", NOW, {"text": text}, episode, each.watch, "BTC")
-        outbox.tell_one(store, each.destination, notice, now=NOW, expires=NOW + timedelta(hours=1))
+        episode = episodes.record(connection, (each.rule, "BTC"), fired, None)
+        notice = Notice("fired", "critical", NOW, {"text": text}, episode, each.rule, "BTC")
+        outbox.announce_to(connection, each.destination, notice, now=NOW, expires=NOW + timedelta(hours=1))
         positions.save(connection, replace(each, episode=episode))
         return episode
 
@@ -144,10 +144,11 @@ def test_what_still_waits_of_an_episode_is_said_by_the_later_notice(store: Store
     add(store, mine)
     (each,) = positions.typed(store)
     episode = tell(store, each)
-    outbox.tell_one(store, other.destination, Notice("position", "notice", NOW, {}), now=NOW, expires=NOW)
-    for _ in range(2):  # twice is harmless
-        worse = Notice("escalated", "critical", NOW + timedelta(minutes=1), {}, episode, each.watch, "BTC")
-        outbox.tell_one(store, mine.destination, worse, now=NOW, expires=NOW)
+    with store.write() as connection:
+        outbox.announce_to(connection, other.destination, Notice("position", "notice", NOW, {}), now=NOW, expires=NOW)
+        for _ in range(2):  # twice is harmless
+            worse = Notice("escalated", "critical", NOW + timedelta(minutes=1), {}, episode, each.rule, "BTC")
+            outbox.announce_to(connection, mine.destination, worse, now=NOW, expires=NOW)
     rows = plain(store, "SELECT destination, state FROM outbox ORDER BY id")
     assert [tuple(row) for row in rows] == [
         (mine.destination, "merged"), (other.destination, "queued"), (mine.destination, "queued"),
@@ -211,8 +212,8 @@ def fill(store: Store, user: str, secret: str) -> None:
     tell(store, first, secret)
     with store.write() as connection:
         positions.finish(connection, second, NOW)
-    late = Notice("late", "notice", NOW, {"text": secret})
-    outbox.tell_one(store, mine.destination, late, now=NOW, expires=NOW)
+        late = Notice("late", "notice", NOW, {"text": secret})
+        outbox.announce_to(connection, mine.destination, late, now=NOW, expires=NOW)
 
 
 def test_forgetting_leaves_no_byte(store: Store) -> None:

@@ -66,7 +66,7 @@ def test_without_a_database_there_are_no_checks(empty: Any) -> None:
     ],
 )
 def test_what_is_open_is_found_by_what_was_asked_for(winter: Any, rows: list[tuple[str, str]], found: bool) -> None:
-    assert any(episode.watch == "oi_drawdown" for episode in alarms.open_of(winter.store, rows)) is found
+    assert any(episode.rule == "oi_drawdown" for episode in alarms.open_of(winter.store, rows)) is found
 
 
 def test_chart_data_is_rows_and_the_alerts_that_were_known(winter: Any) -> None:

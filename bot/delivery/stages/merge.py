@@ -1,0 +1,25 @@
+"""Merge: one message says of an episode what several notices would.
+
+What still waits when a later notice of the same episode is written, and goes to the same destination, is settled by the
+query `merge_earlier`. Here ends the all-clear of what was never told.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.delivery.stages.outcome import PASS, Drop
+
+if TYPE_CHECKING:
+    from bot.delivery.stages.outcome import Outcome
+    from storage.alerts.outbox import OutboxRow
+
+
+def merge(row: OutboxRow) -> Outcome:
+    """Drop a resolution whose episode was never announced here, unless it tells of the whole episode by itself."""
+    payload = row.notice.payload
+    if row.notice.kind != "resolved" or row.message or row.announced:
+        return PASS
+    if payload.get("came_and_went") or payload.get("alone"):
+        return PASS
+    return Drop("merged", "the episode was never announced here")

@@ -1,0 +1,69 @@
+"""Send: what a claim asks for leaves through its channel, as a new message, an edit, or an edit and its answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from handlers.channels.channel import Address, Outgoing
+from handlers.channels.failure import MessageRefused
+from handlers.reply import Line
+from handlers.words import wording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from handlers.channels.channel import Channel, Kind
+    from handlers.reply import Block
+    from storage.alerts.outbox import Claim
+
+LATE: Final = timedelta(minutes=30)
+
+
+async def send(
+    channel: Channel,
+    claim: Claim,
+    blocks: tuple[Block, ...],
+    replies: tuple[str, ...],
+    now: datetime,
+    *,
+    spend: Callable[[], None],
+) -> str | None:
+    """Send a claim and return the id of its message. SendFailed as the channel raises it.
+
+    spend: counts one more message against the limits of the platform.
+    """
+    to = Address(claim.chat, claim.topic or None, kind_of(claim.kind_of_chat))
+    late = now - claim.created
+    if late > LATE:
+        blocks = (Line(f"Late: this was due {wording.ago(late)}.", "echo"), *blocks)
+    message = Outgoing(
+        blocks,
+        nonce=claim.nonce,
+        maybe_repeat=claim.uncertain,
+        plain=claim.plain,
+        silent=all(row.notice.rank == "notice" for row in claim.rows),
+    )
+    if claim.message is None:
+        return await channel.send(to, message)
+    try:
+        await channel.edit(to, claim.message, replace(message, maybe_repeat=False))  # twice is once for an edit
+    except MessageRefused:
+        if not all(row.notice.kind == "resolved" for row in claim.rows):
+            return await channel.send(to, message)  # somebody deleted the message, so the news goes out anew
+    if replies:
+        spend()
+        lines = tuple(Line(reply) for reply in replies)
+        await channel.send(to, replace(message, blocks=lines, reply_to=claim.message, silent=True))
+    return claim.message
+
+
+def kind_of(kind: str) -> Kind:
+    """Return the kind of a chat as channels know it; one that is not known is as careful as a group."""
+    match kind:
+        case "private" | "group" | "channel":
+            return kind
+        case _:
+            return "group"

@@ -1,0 +1,64 @@
+"""What a stored notice says: the event of each kind becomes a message, for the chat that it is sent to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from handlers import reply
+from handlers.reply import Line
+from handlers.words import alerts, position_events, wording
+from handlers.words.message import Message
+from signals.alerts.event import ALERT, LATE, POSITION, SOURCE, Event
+from signals.liquidation.events import CameNear, LinesLeft, from_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+LATE_LINES = 10
+
+
+def message_of(payload: Mapping[str, Any], zone: str) -> Message:
+    """Put the event of a notice into words, with its times in a zone.
+
+    Ready blocks are what earlier versions stored instead. ValueError for an event that this version does not know.
+    """
+    if "blocks" in payload:
+        return Message(reply.from_json(payload["blocks"]), payload.get("reply"))
+    kind = str(payload.get("event"))
+    if kind not in _TELL:
+        raise ValueError(f"unknown event {kind!r}: it was written by a newer version of perpulse")
+    return _TELL[kind](payload, zone)
+
+
+def _position(payload: Mapping[str, Any], zone: str) -> Message:
+    """Tell of a position or an address; the end of an episode answers the message of its beginning."""
+    event = from_json(payload["position"])
+    blocks = position_events.blocks_of(event, zone)
+    match event:
+        case LinesLeft() | CameNear(went=True):
+            return Message(blocks, position_events.reply_of(event))
+        case _:
+            return Message(blocks)
+
+
+def _late(payload: Mapping[str, Any], zone: str) -> Message:
+    """List what could not be delivered in time, the newest of it."""
+    listed: Sequence[Mapping[str, Any]] = payload["notices"]
+    lines = [_late_line(one, zone) for one in listed[-LATE_LINES:]]
+    more = int(payload["count"]) - len(lines)
+    head = f"{wording.count(int(payload['count']), 'message')} could not be delivered in time:"
+    return Message((Line(head, "headline"), *map(Line, lines), *([Line(f"and {more} more")] if more > 0 else [])))
+
+
+def _late_line(one: Mapping[str, Any], zone: str) -> str:
+    at = datetime.fromisoformat(one["at"])
+    return f"{wording.clock(at, zone, dated=True)}: {message_of(one['payload'], zone).headline}"
+
+
+_TELL: Final[Mapping[str, Callable[[Mapping[str, Any], str], Message]]] = {
+    ALERT: lambda payload, zone: alerts.tell(Event.from_json(payload), zone),
+    POSITION: _position,
+    SOURCE: lambda payload, _zone: Message((Line(str(payload["text"])),)),
+    LATE: _late,
+}

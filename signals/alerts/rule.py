@@ -1,0 +1,90 @@
+"""What an alert rule is, as frozen data: conditions over named values of one or more metrics, and the words for it.
+
+A metric's file declares its rules beside its METRIC; metrics know nothing of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import string
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from signals.alerts.condition import Level
+
+    Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRule:
+    """One alarm, with the words for it.
+
+    id: unique over all rules; what people subscribe to and what the record is kept under. levels: in rising rank; their
+    conditions name values of metrics (`oi_drawdown.coins`), in a metric's own file also shortly (`coins`).
+    title: what the alarm is called in /sub. The sentences are templates over the same names (see
+    handlers/words/wording.py for the words after the colon): headline, one plain sentence without jargon or
+    instruction; legs, each one line of evidence; counter, what would make it wrong; resolved, one line for the
+    all-clear. only_asked: another alarm tells the same fact, so who subscribes to everything is spared this one.
+    metrics: the ids of the metrics whose values it names, filled in by `rules`; short names are those of the first.
+    """
+
+    id: str
+    title: str
+    levels: tuple[Level, ...]
+    headline: str
+    legs: tuple[str, ...]
+    counter: str
+    resolved: str
+    only_asked: bool = False
+    metrics: tuple[str, ...] = ()
+
+    def within(self, metric: str) -> AlertRule:
+        """Return the rule as the file of a metric declares it: short names made whole, and what it needs found."""
+        levels = tuple(level.within(metric) for level in self.levels)
+        named = [name for level in levels for name in level.names()]
+        for text in (self.headline, *self.legs, self.counter, self.resolved):
+            named += [name for _, name, _, _ in string.Formatter().parse(text) if name and "." in name]
+        found = dict.fromkeys([metric, *(name.partition(".")[0] for name in named)])
+        return replace(self, levels=levels, metrics=tuple(found))
+
+    def named(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        """Return values as the sentences name them: by their whole names, those of the first metric also shortly."""
+        own = f"{self.metrics[0]}."
+        short = {name.removeprefix(own): value for name, value in values.items() if name.startswith(own)}
+        return {**values, **short}
+
+    @property
+    def known_by(self) -> tuple[str, ...]:
+        """Return the names of the values that must be known before anything is: the main one of each metric."""
+        return tuple(f"{metric}.value" for metric in self.metrics)
+
+
+def named(metric: str, values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return a metric's values by their whole names, as conditions ask for them."""
+    return {f"{metric}.{name}": value for name, value in values.items()}
+
+
+@cache
+def rules() -> dict[str, AlertRule]:
+    """Return every alert rule by id: the RULES of each file of signals/metrics/. ValueError for an id that is twice."""
+    from signals import metrics as folder  # noqa: PLC0415 - its files import this module
+
+    found: dict[str, AlertRule] = {}
+    for file in pkgutil.iter_modules(folder.__path__):
+        module = importlib.import_module(f"{folder.__name__}.{file.name}")
+        declared: Iterable[AlertRule] = getattr(module, "RULES", ())
+        for rule in declared:
+            if rule.id in found:
+                raise ValueError(f"two alert rules are called {rule.id}")
+            found[rule.id] = rule.within(module.METRIC.id)
+    return found
+
+
+def rules_of(metric: str) -> tuple[AlertRule, ...]:
+    """Return the rules that the file of a metric declares."""
+    return tuple(rule for rule in rules().values() if rule.metrics[0] == metric)

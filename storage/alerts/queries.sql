@@ -1,0 +1,161 @@
+-- --- episodes.py
+
+-- name: rule_states
+SELECT rule, asset, state, episode FROM rule_states;
+
+-- name: save_rule_state
+INSERT INTO rule_states (rule, asset, state, episode) VALUES (:rule, :asset, :state, :episode)
+ON CONFLICT DO UPDATE SET state = excluded.state, episode = excluded.episode;
+
+-- name: begin_episode
+INSERT INTO episodes (rule, asset, since, fired, ended, rank, first_values, last_values)
+VALUES (:rule, :asset, :since, :at, :ended, :rank, :found, :found);
+
+-- name: continue_episode
+UPDATE episodes SET rank = :rank, last_values = :found, ended = :ended WHERE id = :episode;
+
+-- name: running_episodes
+-- Those of people's own positions are not among them.
+SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
+WHERE ended IS NULL AND substr(rule, 1, length(:private)) <> :private ORDER BY fired DESC;
+
+-- name: episodes_of
+SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
+WHERE rule = :rule AND asset = :asset ORDER BY fired;
+
+-- --- outbox.py
+
+-- name: known_notice
+SELECT id FROM notices WHERE episode = :episode AND kind = :kind AND at = :at;
+
+-- name: write_notice
+INSERT INTO notices (episode, kind, rule, asset, rank, at, payload)
+VALUES (:episode, :kind, :rule, :asset, :rank, :at, :payload);
+
+-- name: announce
+-- One row for each destination that asked: the set form of bot/delivery/stages/route.py, a test holds the two equal.
+INSERT INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created)
+SELECT :notice, d.id, {random_hex}, :priority, :now, :expires, 'queued', :now FROM destinations d
+WHERE d.gone IS NULL AND EXISTS (
+    SELECT 1 FROM subscriptions s WHERE s.destination = d.id
+        AND (s.rule = :rule OR (s.rule = '*' AND NOT :only_asked))
+        AND (s.asset IN ('*', :asset) OR :asset = 'MARKET'))
+ON CONFLICT DO NOTHING;
+
+-- name: announce_to_one
+INSERT INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created)
+VALUES (:notice, :destination, {random_hex}, :priority, :now, :expires, 'queued', :now)
+ON CONFLICT DO NOTHING;
+
+-- name: merge_earlier
+-- What still waits of an episode, where a later notice of it goes to the same destination.
+UPDATE outbox SET state = 'merged', reason = 'a later notice of the episode says it', settled = :now
+WHERE state = 'queued' AND notice IN (SELECT id FROM notices WHERE episode = :episode AND id < :notice)
+    AND destination IN (SELECT destination FROM outbox WHERE notice = :notice);
+
+-- name: merge_overtaken
+UPDATE outbox SET state = 'merged', reason = 'a later notice of the episode says it', settled = :now
+WHERE id = :id AND state = 'queued' AND EXISTS (
+    SELECT 1 FROM notices mine JOIN notices later ON later.episode = mine.episode AND later.id > mine.id
+    JOIN outbox o ON o.notice = later.id AND o.destination = outbox.destination
+    WHERE mine.id = outbox.notice AND o.state IN ('queued', 'sending', 'uncertain', 'sent'));
+
+-- name: due
+-- The most urgent rows first, in the order of the index of live rows, which is searched only where its condition is
+-- spelt like this. What is held or put back further than anything is, was so by a clock that has been set back since.
+SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, o.lead, n.id AS number, n.kind, n.rank,
+    n.at, n.payload, n.episode, n.rule, n.asset, d.platform, d.chat, d.topic, d.kind AS chat_kind, d.zone,
+    (SELECT m.message FROM messages m WHERE m.episode = n.episode AND m.destination = d.id) AS message,
+    EXISTS (SELECT 1 FROM notices e JOIN outbox p ON p.notice = e.id WHERE e.episode = n.episode AND e.id < n.id
+        AND p.destination = d.id AND p.state NOT IN ('dead', 'muted')) AS announced
+FROM outbox o JOIN notices n ON n.id = o.notice JOIN destinations d ON d.id = o.destination
+WHERE o.state IN ('queued', 'sending', 'uncertain') AND o.state <> 'sending' AND d.gone IS NULL
+    AND d.platform IN ({elements}(:platforms))
+    AND (o.not_before <= :now OR o.not_before > :longest_pause)
+    AND (o.held_until IS NULL OR o.held_until <= :now OR o.held_until > :longest_hold)
+    AND (d.rests_until IS NULL OR d.rests_until <= :now OR d.rests_until > :longest_rest)
+    AND o.destination NOT IN (SELECT destination FROM outbox WHERE state = 'sending')
+    AND o.destination NOT IN ({elements}(:resting))
+    AND o.destination NOT IN ({elements}(:taken))
+ORDER BY o.priority DESC, o.id LIMIT :most;
+
+-- name: due_beside
+-- Rows for the same destination about the same asset and close, the oldest first.
+SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, o.lead, n.id AS number, n.kind, n.rank,
+    n.at, n.payload, n.episode, n.rule, n.asset,
+    (SELECT m.message FROM messages m WHERE m.episode = n.episode AND m.destination = o.destination) AS message,
+    EXISTS (SELECT 1 FROM notices e JOIN outbox p ON p.notice = e.id WHERE e.episode = n.episode AND e.id < n.id
+        AND p.destination = o.destination AND p.state NOT IN ('dead', 'muted')) AS announced
+FROM notices n JOIN outbox o ON o.notice = n.id AND o.destination = :destination
+WHERE n.asset = :asset AND n.at = :at AND n.episode IS NOT NULL AND o.id <> :id AND o.state IN ('queued', 'uncertain')
+    AND (o.not_before <= :now OR o.not_before > :longest_pause)
+    AND (o.held_until IS NULL OR o.held_until <= :now OR o.held_until > :longest_hold)
+ORDER BY n.id;
+
+-- name: told_beside
+-- What a message says of its episodes: of each the newest notice that it has shown.
+SELECT n.id AS number, n.kind, n.rank, n.at, n.payload, n.episode, n.rule, n.asset
+FROM messages m JOIN notices n ON n.episode = m.episode
+WHERE m.destination = :destination AND m.message = :message
+    AND n.id = (SELECT max(e.id) FROM notices e JOIN outbox p ON p.notice = e.id
+        WHERE e.episode = m.episode AND p.destination = :destination AND p.state = 'sent');
+
+-- name: take
+UPDATE outbox SET state = 'sending', epoch = :epoch, lead = :lead WHERE id = :id;
+
+-- name: settle
+UPDATE outbox SET state = :state, reason = :reason, settled = :now, message = :message WHERE id = :id;
+
+-- name: remember_message
+-- Asked of the row, not of the claim: a group may have become another destination meanwhile.
+INSERT INTO messages (episode, destination, message) SELECT :episode, destination, :message FROM outbox WHERE id = :id
+ON CONFLICT DO UPDATE SET message = excluded.message;
+
+-- name: put_back
+UPDATE outbox SET state = :state, not_before = :until, reason = :reason, attempts = attempts + :counts,
+    plain = CASE WHEN :plain THEN 1 ELSE plain END
+WHERE id = :id AND state = 'sending';
+
+-- name: hold
+-- Nothing grows too old while it is held.
+UPDATE outbox SET state = 'queued', held_until = :until, reason = :reason,
+    expires = CASE WHEN expires < :expires THEN :expires ELSE expires END
+WHERE id = :id AND state = 'sending';
+
+-- name: rest_destination
+UPDATE destinations SET rests_until = :until WHERE id = :destination;
+
+-- name: mark_gone
+UPDATE destinations SET gone = :now, gone_reason = :reason WHERE id = :destination;
+
+-- name: end_rows_of
+UPDATE outbox SET state = 'dead', reason = :reason, settled = :now
+WHERE destination = :destination AND state IN ('queued', 'sending', 'uncertain');
+
+-- name: waiting
+SELECT count(*) AS count FROM outbox WHERE state IN ('queued', 'sending', 'uncertain');
+
+-- name: too_old
+SELECT o.id, o.destination, n.id AS number, n.kind, n.rank, n.at, n.payload, n.episode, n.rule, n.asset
+FROM outbox o JOIN notices n ON n.id = o.notice JOIN destinations d ON d.id = o.destination
+WHERE o.state IN ('queued', 'sending', 'uncertain') AND o.state <> 'sending' AND o.expires <= :now AND n.kind <> 'late'
+    AND d.gone IS NULL
+ORDER BY o.id;
+
+-- name: expire
+UPDATE outbox SET state = 'expired', reason = 'too old for news, told as one line', settled = :now WHERE id = :id;
+
+-- --- lease.py
+
+-- name: raise_epoch
+INSERT INTO leases (name, epoch, beat) VALUES (:name, 1, 0) ON CONFLICT DO UPDATE SET epoch = epoch + 1;
+
+-- name: lease
+SELECT epoch, beat FROM leases WHERE name = :name;
+
+-- name: doubt_earlier
+UPDATE outbox SET state = 'uncertain', reason = 'the program stopped while sending'
+WHERE state = 'sending' AND epoch < :epoch;
+
+-- name: beat
+UPDATE leases SET beat = beat + 1 WHERE name = :name AND epoch = :epoch;

@@ -1,0 +1,63 @@
+"""What a destination has switched: what it wants muted, and the hours in which it wants quiet."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from signals.units import from_ms, to_ms
+from storage.engine.sql import queries
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from storage.engine.database import Store
+    from storage.engine.work import Work
+
+SQL = queries("storage.people")
+ANY = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """One thing that a destination has switched.
+
+    kind: `mute`, until a time or for good (None), of what: a rule, an asset, or everything (`*`); or `quiet`, in hours
+    of the destination's own zone, written 22:00-07:00.
+    """
+
+    kind: Literal["mute", "quiet"]
+    what: str = ANY
+    until: datetime | None = None
+    hours: str | None = None
+
+
+def switch(store: Store, destination: int, chosen: Switch) -> None:
+    """Keep a switch; what was switched of the same kind and thing before gives way."""
+    with store.write() as work:
+        work.run(
+            SQL.switch,
+            destination=destination,
+            kind=chosen.kind,
+            what=chosen.what,
+            until=None if chosen.until is None else to_ms(chosen.until),
+            hours=chosen.hours,
+        )
+
+
+def switch_back(store: Store, destination: int, kind: str, what: str = ANY) -> bool:
+    """Take a switch back; False if there was none."""
+    with store.write() as work:
+        return work.run(SQL.switch_back, destination=destination, kind=kind, what=what) > 0
+
+
+def of(work: Work, destinations: Collection[int]) -> dict[int, tuple[Switch, ...]]:
+    """Return what destinations have switched; those that have nothing are left out."""
+    found: dict[int, tuple[Switch, ...]] = {}
+    for row in work.rows(SQL.switches_of, destinations=json.dumps(list(destinations))):
+        until = None if row["until"] is None else from_ms(row["until"])
+        chosen = Switch(row["kind"], row["what"], until, row["hours"])
+        found[row["destination"]] = (*found.get(row["destination"], ()), chosen)
+    return found

@@ -1,0 +1,70 @@
+"""What a destination has switched is kept, changed and taken back, and goes where the destination goes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from storage.people import destinations, switches
+from storage.people.forgetting import forget
+from storage.people.switches import Switch
+
+if TYPE_CHECKING:
+    from storage.engine.database import Store
+
+NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
+MUTED = Switch("mute", "BTC", until=NOW)
+QUIET = Switch("quiet", hours="22:00-07:00")
+
+
+def place(store: Store, chat: str = "11") -> int:
+    return destinations.ensure(store, "telegram", chat, None, kind="private", title=None, now=NOW).id
+
+
+def of(store: Store, *places: int) -> dict[int, tuple[Switch, ...]]:
+    with store.write() as work:
+        return switches.of(work, places)
+
+
+def test_what_was_switched_reads_back(store: Store) -> None:
+    here, there, nobody = place(store), place(store, "12"), place(store, "13")
+    for chosen in (QUIET, MUTED, Switch("mute")):
+        switches.switch(store, here, chosen)
+    switches.switch(store, there, QUIET)
+    assert of(store, here, there, nobody) == {here: (Switch("mute"), MUTED, QUIET), there: (QUIET,)}
+
+
+def test_the_last_word_counts(store: Store) -> None:
+    here = place(store)
+    switches.switch(store, here, QUIET)
+    later = Switch("quiet", hours="23:00-06:00")
+    switches.switch(store, here, later)
+    assert of(store, here) == {here: (later,)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "what", "there"),
+    [("mute", "BTC", True), ("mute", "ETH", False), ("quiet", "*", True), ("mute", "*", False)],
+)
+def test_what_is_taken_back_is_gone(store: Store, kind: str, what: str, there: bool) -> None:
+    here = place(store)
+    for chosen in (MUTED, QUIET):
+        switches.switch(store, here, chosen)
+    assert switches.switch_back(store, here, kind, what) is there
+    assert len(of(store, here)[here]) == 2 - there
+
+
+def test_a_group_that_moves_keeps_its_switches(store: Store) -> None:
+    old, new = place(store, "-1"), place(store, "-100")
+    switches.switch(store, old, MUTED)
+    destinations.moved(store, "telegram", "-1", "-100")
+    assert of(store, old, new) == {new: (MUTED,)}
+
+
+def test_what_is_forgotten_leaves_no_switch(store: Store) -> None:
+    here = place(store)
+    switches.switch(store, here, MUTED)
+    forget(store, "telegram", "11")
+    assert store.rows("SELECT * FROM switches") == []

@@ -75,7 +75,7 @@ def bars(venue: str, at: pd.DatetimeIndex) -> Points:
     values = {"open": price, "high": price * 1.01, "low": price * 0.99, "close": price, "volume_usd": volume}
     values |= {"taker_buy_usd": volume * 0.5 * walk(at, f"{venue} taker", 0.02)}
     values |= {name: 1e5 * walk(at, f"{venue} {name}", 0.3) for name in BARS[6:]}
-    return Points(venue, ASSET, HOUR, pd.DataFrame(values, index=at))
+    return Points.of_frame(venue, ASSET, HOUR, pd.DataFrame(values, index=at))
 
 
 def levels(venue: str, at: pd.DatetimeIndex) -> Points:
@@ -86,7 +86,7 @@ def levels(venue: str, at: pd.DatetimeIndex) -> Points:
     values |= {"index_price": price, "funding_rate": 1e-4 * walk(at, f"{venue} rate", 0.4)}
     values |= {"funding_interval_hours": np.full(len(at), 8.0)}
     values |= {name: 1e7 * walk(at, f"{venue} {name}", 0.2) for name in ("depth_bids_usd", "depth_asks_usd")}
-    return Points(venue, ASSET, None, pd.DataFrame(values, index=at))
+    return Points.of_frame(venue, ASSET, None, pd.DataFrame(values, index=at))
 
 
 def past() -> Iterator[Points]:
@@ -98,9 +98,11 @@ def past() -> Iterator[Points]:
         yield levels(venue, times(END - MINUTES_FOR, END + MINUTE, MINUTE))
         at = times(END.replace(hour=0) - YEARS, END, 8 * HOUR)
         rates = {"funding_rate": 1e-4 * walk(at, f"{venue} rate", 0.4), "funding_interval_hours": np.full(len(at), 8.0)}
-        yield Points(venue, ASSET, None, pd.DataFrame(rates, index=at), settled=True)
+        yield Points.of_frame(venue, ASSET, None, pd.DataFrame(rates, index=at), settled=True)
     at = times(END.replace(hour=0) - YEARS, END, DAY)
-    yield Points("alternative.me", MARKET, None, pd.DataFrame({"fear_greed": 50 * walk(at, "mood", 0.3)}, index=at))
+    yield Points.of_frame(
+        "alternative.me", MARKET, None, pd.DataFrame({"fear_greed": 50 * walk(at, "mood", 0.3)}, index=at)
+    )
 
 
 def heard(start: datetime, hours: int) -> list[liquidations.Hour]:

@@ -1,6 +1,6 @@
 """Resident memory after an hour of operation with three venues and 300 assets, in minutes of simulated time.
 
-The bot's own Market, Ticker, judge and store, with a clock that is moved a minute at a time. The sources are made up in
+The bot's own Collector, turns and store, with a clock that is moved a minute at a time. The sources are made up in
 the process: bars, open interest and funding of each asset, in the shape that the recipes return, so that what is
 measured is perpulse and not a loopback exchange; ccxt is loaded, since a running bot has it. The first rounds bring
 some weeks of hourly history, a portion of the assets in each, as a first start does; what they need at their most is
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import math
 import os
 import resource
 import statistics
@@ -52,27 +53,21 @@ class Made:
 
     async def fetch(self, ask: Ask) -> Sequence[Points]:
         """Answer hourly rows since the time asked for, and the present."""
-        import numpy as np  # noqa: PLC0415 - as the recipes do, after the start
-        import pandas as pd  # noqa: PLC0415 - as above
-
+        from signals.units import HOUR_MS, to_ms  # noqa: PLC0415 - as the recipes do, after the start
         from storage.market.points import Points  # noqa: PLC0415 - as above
 
         await asyncio.sleep(0)
-        hour = ask.now.replace(minute=0, second=0, microsecond=0)
-        step = timedelta(hours=1) if ask.topic == "bars" else None
-        first = ask.now if ask.since is None else ask.since.replace(minute=0, second=0, microsecond=0)
-        times = (
-            pd.date_range(first, hour - (step or timedelta(0)), freq="h") if ask.since or step else pd.DatetimeIndex([])
-        )
-        if step is None:
-            times = times.append(pd.DatetimeIndex([ask.now]))
-        swing = 1 + 0.01 * np.sin(times.as_unit("ms").asi8 / 5e7 + len(ask.asset))
-        frame = pd.DataFrame({name: LIKE.get(name, 100.0) * swing for name in NAMES[ask.topic]}, index=times)
-        if "funding_interval_hours" in frame:
-            frame["funding_interval_hours"] = 8.0
-        if step:
-            frame["high"], frame["low"] = 102.0, 98.0
-        return [Points(self.name, ask.asset, step, frame)] if len(frame) else []
+        hour = to_ms(ask.now) // HOUR_MS * HOUR_MS
+        bars = ask.topic == "bars"
+        first = hour if ask.since is None else to_ms(ask.since) // HOUR_MS * HOUR_MS
+        times = list(range(first, hour if bars else hour + 1, HOUR_MS)) if ask.since or bars else []
+        if not bars:
+            times.append(to_ms(ask.now))
+        swing = [1 + 0.01 * math.sin(at / 5e7 + len(ask.asset)) for at in times]
+        columns = {name: [LIKE.get(name, 100.0) * part for part in swing] for name in NAMES[ask.topic]}
+        fixed = {"high": 102.0, "low": 98.0, "funding_interval_hours": 8.0}
+        columns |= {name: [value] * len(times) for name, value in fixed.items() if name in columns}
+        return [Points(self.name, ask.asset, timedelta(hours=1) if bars else None, times, columns)] if times else []
 
     async def close(self) -> None:
         """Have nothing to close."""
@@ -89,11 +84,11 @@ def resident() -> float:
 
 async def measure(path: Path) -> None:
     from bot.clock import ReplayClock  # noqa: PLC0415 - what is imported here is part of what is measured
-    from bot.engine.turn import Ticker  # noqa: PLC0415 - as above
-    from bot.market.collector import Market  # noqa: PLC0415 - as above
+    from bot.engine.turn import TurnTaker  # noqa: PLC0415 - as above
+    from bot.market.collector import Collector  # noqa: PLC0415 - as above
+    from bot.market.keeper import Keeper  # noqa: PLC0415 - as above
     from bot.schedule import keep_the_loop_free  # noqa: PLC0415 - as above
     from storage.engine.database import Store  # noqa: PLC0415 - as above
-    from storage.market import points  # noqa: PLC0415 - as above
 
     importlib.import_module("ccxt.async_support")
     for module in ("bot.app", "matplotlib.figure", "handlers.channels.telegram.channel"):
@@ -101,23 +96,26 @@ async def measure(path: Path) -> None:
     keep_the_loop_free()
     print(f"libraries loaded: {resident():,.0f} MB", flush=True)
     clock, store = ReplayClock(START), Store(path)
-    market = Market(
+    assets = [f"A{number}" for number in range(ASSETS)]
+    collector = Collector(
         [Made(name) for name in VENUES],
         clock=clock.now,
-        remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
+        keeper=Keeper(store, clock.now),
         history=HISTORY,
+        longest=timedelta(hours=1),
     )
-    ticker = Ticker(store, market, clock, [f"A{number}" for number in range(ASSETS)], told=lambda: None)
+    turns = TurnTaker(store, clock, assets, told=lambda: None)
     took, held = [], []
     for minute in range(MINUTES + 1):
         clock.move(START + timedelta(minutes=minute))
         begin = time.perf_counter()
-        await ticker.turn()
+        await collector.round(assets)
+        await turns.turn()
         took.append(time.perf_counter() - begin)
         held.append(resident())
         if minute in {0, 1, MINUTES // 2, MINUTES}:
             print(f"after minute {minute:>2}: {held[-1]:,.0f} MB, the turn took {took[-1]:.1f} s", flush=True)
-    await market.close()
+    await collector.close()
     store.close()
     a_turn = statistics.median(took[1:])
     print(

@@ -35,9 +35,7 @@ PLAIN = (
 
 def prepare(folder: Path) -> int:
     """Write both files and return how many values each holds."""
-    import pandas as pd  # noqa: PLC0415 - the parent needs it for a moment only
-
-    from benchmarks.bench_write import batches  # noqa: PLC0415 - as above
+    from benchmarks.bench_write import batches  # noqa: PLC0415 - the parent needs it for a moment only
     from storage.engine.database import Store  # noqa: PLC0415 - as above
     from storage.market import points  # noqa: PLC0415 - as above
 
@@ -49,9 +47,8 @@ def prepare(folder: Path) -> int:
     with closing(sqlite3.connect(folder / "plain.db")) as plain:
         plain.execute(PLAIN)
         for each in every:
-            times = pd.DatetimeIndex(each.frame.index).as_unit("ms").asi8.tolist()
-            for name in each.frame.columns:
-                rows = zip(times, each.frame[name].tolist(), strict=True)
+            for name, column in each.columns.items():
+                rows = zip(each.times, points.plain(column), strict=True)
                 known = [(at, each.venue, each.asset, name, value) for at, value in rows if value == value]  # noqa: PLR0124
                 plain.executemany("INSERT INTO points VALUES (?, ?, ?, ?, ?)", known)
         plain.commit()

@@ -1,6 +1,6 @@
 """How long the event loop stands still while a tick of 15,000 values is written, as the bot writes it: from a thread.
 
-The values come as sources hand them over, one small frame a topic, asset and venue. Beside it a clock of the loop asks
+The values come as sources hand them over, one row a topic, asset and venue. Beside it a clock of the loop asks
 to be woken every millisecond and notes how late it is. Variants, each in a process of its own on a file of its own: the
 bot's way, the same write inside the loop, and nothing at all, which is what the machine itself adds.
 """
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,21 +45,19 @@ NAMES = {
 def tick(number: int) -> list[Points]:
     """Return 15,300 values of one moment."""
     import numpy as np  # noqa: PLC0415 - only the children need it
-    import pandas as pd  # noqa: PLC0415 - as above
 
+    from signals.units import floor, to_ms  # noqa: PLC0415 - as above
     from storage.market.points import Points  # noqa: PLC0415 - as above
 
     noise = np.random.default_rng(number)
-    minute = pd.Timestamp("2026-01-01", tz="UTC") + timedelta(minutes=number)
+    minute = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=number)
     found = []
     for venue in VENUES:
         for asset in range(ASSETS):
             for place, (step, names) in enumerate(TOPICS):
-                at = minute.floor("h") if step else minute + timedelta(seconds=place)
-                frame = pd.DataFrame(
-                    [noise.uniform(1, 2, len(names))], columns=list(names), index=pd.DatetimeIndex([at])
-                )
-                found.append(Points(venue, f"A{asset}", step, frame))
+                at = floor(minute, step) if step else minute + timedelta(seconds=place)
+                columns = {name: [value] for name, value in zip(names, noise.uniform(1, 2, len(names)), strict=True)}
+                found.append(Points(venue, f"A{asset}", step, [to_ms(at)], columns))
     return found
 
 

@@ -1,6 +1,6 @@
 """What it costs the venues: requests for funding and open interest of all linear perpetuals, once a minute.
 
-The bot's own Market and recipes ask a loopback exchange that counts. Weights and limits are those of the venues' own
+The bot's own Collector and recipes ask a loopback exchange that counts. Weights and limits are those of the venues' own
 documents (state: November 2026): Binance counts weight a minute and address, and three calls apart from it; Bybit
 counts requests in five seconds; OKX each call in two seconds. A minute within an hour asks for the present, and for the
 past of some contracts that are owed it, as after a start; the first ones of an hour ask for what was settled too: at
@@ -69,7 +69,7 @@ def spent(venue: str, asked: Counter[str]) -> dict[Limit, int]:
 
 async def measure() -> dict[str, dict[str, list[Counter[str]]]]:
     """Ask for an hour's beginning and for minutes within it; return the requests of each venue and minute by path."""
-    from bot.market.collector import Market  # noqa: PLC0415 - what is imported here is part of what is measured
+    from bot.market.collector import Collector  # noqa: PLC0415 - what is imported here is part of what is measured
     from bot.market.exchange.table import BY_NAME  # noqa: PLC0415 - as above
     from bot.market.exchange.venue import CcxtVenue  # noqa: PLC0415 - as above
     from tests.fakes import exchange, exchange_venues  # noqa: PLC0415 - the other side
@@ -88,18 +88,20 @@ async def measure() -> dict[str, dict[str, list[Counter[str]]]]:
             source = CcxtVenue(
                 replace(row, offers=only), clock=clock, base_url=f"{served.base_url}/{venue}", timeout_s=60, paced=False
             )
-            market = Market([source], clock=clock, history=timedelta(hours=2), patience_s=600)
+            collector = Collector(
+                [source], clock=clock, history=timedelta(hours=2), patience_s=600, longest=timedelta(hours=1)
+            )
             kinds: dict[str, list[Counter[str]]] = {}
             for kind in ("start", "minute", "minute", *["hour"] * MINUTES):
                 before = Counter(served.requests)
-                got = await market.collect(assets, clock.now)
-                topics = {name for each in got.points for name in each.frame.columns}
-                assert {"open_interest_coin", "funding_rate"} <= topics, (venue, kind, market.health())
+                got = await collector.collect(assets, clock.now)
+                topics = {name for each in got.points for name in each.columns}
+                assert {"open_interest_coin", "funding_rate"} <= topics, (venue, kind, collector.health())
                 assert len({each.asset for each in got.points}) == PERPETUALS, (venue, kind)
                 kinds.setdefault(kind, []).append(Counter(served.requests) - before)
                 clock.go(minutes=1)
             found[venue] = kinds
-            await market.close()
+            await collector.close()
     return found
 
 

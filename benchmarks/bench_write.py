@@ -50,19 +50,20 @@ def batches() -> list[Points]:
         levels = {"open_interest_coin": noise.uniform(1e4, 1e5, HOURS)}
         levels |= {"open_interest_usd": levels["open_interest_coin"] * price}
         funding = pd.DataFrame({"funding_rate": noise.normal(1e-4, 1e-5, HOURS // 8)}, index=at[::8])
-        found.append(Points("binance", asset, timedelta(hours=1), pd.DataFrame(bars, index=at)))
-        found.append(Points("binance", asset, None, pd.DataFrame(levels, index=at).join(funding)))
+        found.append(Points.of_frame("binance", asset, timedelta(hours=1), pd.DataFrame(bars, index=at)))
+        found.append(Points.of_frame("binance", asset, None, pd.DataFrame(levels, index=at).join(funding)))
     return found
 
 
 def wide(every: list[Points]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Return the rows of each table as dicts, NaN as None."""
+    from storage.market import points  # noqa: PLC0415 - as above
+
     for each in every:
         step = int(each.step.total_seconds()) if each.step else 0
         head = {"asset": each.asset, "venue": each.venue, "step": step}
-        columns = list(each.frame.columns)
-        times = each.frame.index.as_unit("ms").asi8.tolist()  # type: ignore[attr-defined]
-        rows = zip(times, each.frame.to_numpy().tolist(), strict=True)
+        columns = list(each.columns)
+        rows = zip(each.times, zip(*map(points.plain, each.columns.values()), strict=True), strict=True)
         yield (
             "bars" if step else "levels",
             [
@@ -89,7 +90,7 @@ def long(every: list[Points]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
 def child(contender: str, path: Path) -> None:
     """Write everything once and print values, seconds, megabytes and bytes."""
     every = batches()
-    values = sum(int(each.frame.notna().to_numpy().sum()) for each in every)
+    values = sum(each.count() for each in every)
     if contender == "store":
         from storage.engine.database import Store  # noqa: PLC0415 - as above
         from storage.market import points  # noqa: PLC0415 - the others do not pay for it

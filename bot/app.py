@@ -8,23 +8,24 @@ import random
 import signal
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import structlog
 
 from bot.archive.backfill import Backfill
-from bot.archive.gaps import Closing
+from bot.archive.gaps import GapFiller
 from bot.clock import Clock, SystemClock
 from bot.delivery import here
 from bot.delivery.dispatcher import Dispatcher
 from bot.engine import housekeeping
 from bot.engine.addresses import Following
 from bot.engine.positions import Positions
-from bot.engine.turn import Ticker
+from bot.engine.turn import TurnTaker, announce
 from bot.machine import Machine
-from bot.market.collector import Market
+from bot.market.collector import Collector
 from bot.market.exchange.table import BY_NAME, OPTIONS
 from bot.market.exchange.venue import CcxtVenue, at_venue
+from bot.market.keeper import Keeper
 from bot.market.providers.alternative_me import AlternativeMe
 from bot.market.providers.defillama import DefiLlama
 from bot.market.providers.hyperliquid_account import HyperliquidAccount
@@ -39,14 +40,12 @@ from handlers.charts.process import ChartRenderer
 from handlers.command import Asking, Deps
 from storage.alerts import outbox
 from storage.engine.database import Store, StoreError
-from storage.market import coverage, points, source_state
 from storage.people import destinations
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from bot.config import Config
-    from bot.market.breaker import State
     from bot.market.source import Source
     from bot.tape import Edge
     from handlers.answer import Answer
@@ -58,7 +57,6 @@ log = structlog.get_logger(__name__)
 LAST_MESSAGES = timedelta(seconds=2)  # how long what is in flight may take when the program is told to stop
 _MIDDLING = 0.5  # the jitter of a recorded run
 SENDING_AGAIN = timedelta(seconds=5)
-ASKING = timedelta(seconds=2)  # how long an answer waits for news; what comes later is in the next one
 HISTORY_EVERY = timedelta(hours=6)  # the archive publishes yesterday at about 07:46; what is known costs no request
 
 
@@ -69,8 +67,8 @@ class App:
     config: Config
     clock: Clock
     store: Store
-    market: Market
-    ticker: Ticker
+    collector: Collector
+    turns: TurnTaker
     dispatcher: Dispatcher
     renderer: ChartRenderer
     channels: Sequence[Channel]
@@ -78,11 +76,10 @@ class App:
     following: Following
     streams: LiquidationStreams | None = None
     history: Backfill | None = None
-    closing: Closing | None = None
+    gap_filler: GapFiller | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     failed: bool = False  # it stopped by itself, and the log says why
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _asked: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     async def answer(self, text: str, asker: Asker) -> Answer:
         """Answer a command line from a channel; never raises."""
@@ -91,18 +88,8 @@ class App:
 
     def asking(self, asset: str) -> Asking | None:
         """Ask the venues for one asset beside everything else; whoever waits for it does so for two seconds."""
-        task = self._asked.get(asset)
-        if task is None or task.done():
-            task = self._asked[asset] = asyncio.create_task(
-                self._taken(lambda: self.ticker.refresh(asset), "an asset was not asked for; the next turn asks again")
-            )
-        venues = tuple(dict.fromkeys(health.source for health in self.market.health()))
-
-        async def done() -> bool:
-            ended, _ = await asyncio.wait([task], timeout=ASKING.total_seconds())
-            return bool(ended)
-
-        return Asking(venues, asyncio.ensure_future(done()))
+        asked = self.collector.ask(asset)
+        return Asking(*asked) if asked else None
 
     async def run(self) -> None:
         """Run until told to stop, then leave in order: nothing new, finish what is in flight, close."""
@@ -115,7 +102,7 @@ class App:
         await asyncio.to_thread(self._settle_here)
         jobs = schedule(
             {
-                "tick": (TICK_EVERY, self._turn),
+                "turn": (TICK_EVERY, self.turn),
                 "addresses": (TICK_EVERY, self._follow),
                 "cleaning": (housekeeping.LOOKED, self._clean),
                 "history": (HISTORY_EVERY, self._backfill),
@@ -131,6 +118,7 @@ class App:
                 await self.streams.start()
             jobs.start()
             sending = asyncio.create_task(self._send())
+            others.append(asyncio.create_task(self.collector.run(self.config.assets)))
             others.append(asyncio.create_task(self._first_turn()))
             others.append(asyncio.create_task(self._backfill()))
             others.append(asyncio.create_task(machine.run()))
@@ -155,25 +143,22 @@ class App:
         """Close what build() made; safe to call twice."""
         for channel in self.channels:
             await channel.stop()
-        await _cancelled(self._asked.values())
         if self.streams:
             await self.streams.stop()
-        await self.market.close()
+        await self.collector.close()
         await self.following.close()
         self.renderer.close()
         self.store.close()
 
-    async def _turn(self) -> None:
+    async def turn(self) -> None:
         """Take a turn; whatever goes wrong in it, the next one is taken."""
-        await self._taken(self.ticker.turn, "a turn failed; the next one is in a moment")
+        await self._taken(self.turns.turn, "a turn failed; the next one is in a moment")
         await self._taken(self.positions.turn, "positions were not judged; the next try is in a moment")
 
-    async def repeat(self, assets: Sequence[str]) -> None:
-        """Take a turn of a tape: of everything, or of the assets that somebody asked for between two turns."""
-        if not assets:
-            await self._turn()
-        for asset in assets:
-            await self.ticker.refresh(asset)
+    async def repeat(self, sources: Sequence[str], asset: str) -> None:
+        """Do a round of a tape again: of what is followed, or of an asset that somebody asked for."""
+        again = self.config.assets
+        await self._taken(lambda: self.collector.repeat(asset, sources, again), "a round of the tape failed")
 
     async def _follow(self) -> None:
         """Ask about followed addresses, apart from the market: a slow venue holds up nothing else."""
@@ -197,8 +182,8 @@ class App:
     async def _read_archive(self) -> None:
         """Read the archive, and have the exchange asked for what it lacks."""
         read = await self.history.run_background() if self.history else None
-        if read and self.closing:
-            self.closing.close((gap for gaps in read.gaps.values() for gap in gaps), self.clock.now())
+        if read and self.gap_filler:
+            self.gap_filler.fill((gap for gaps in read.gaps.values() for gap in gaps), self.clock.now())
 
     async def _taken(self, turn: Callable[[], Awaitable[object]], failed: str) -> None:
         try:
@@ -223,10 +208,11 @@ class App:
                 await asyncio.wait_for(self.stopping.wait(), SENDING_AGAIN.total_seconds())
 
     async def _first_turn(self) -> None:
-        await self._turn()
+        await self.collector.first_rounds()
+        await self.turn()
         for channel in self.channels:
             if isinstance(channel, LocalChannel):
-                _tell_beginning(channel, self.market)
+                _tell_beginning(channel, self.collector)
 
     def _settle_here(self) -> None:
         """Subscribe whoever sits here where that is a channel, else let them go."""
@@ -234,10 +220,10 @@ class App:
         (here.subscribe if spoken_here else here.let_go)(self.store, self.clock.now())
 
 
-def _tell_beginning(place: LocalChannel, market: Market) -> None:
+def _tell_beginning(place: LocalChannel, collector: Collector) -> None:
     """Say to whoever sits there whether market data comes in: an empty screen could mean anything."""
-    health = market.health()
-    for reason in dict.fromkeys(topic.error for topic in health if topic.error):
+    health = collector.health()
+    for reason in dict.fromkeys(topic.error for topic in health if topic.state != "ok" and topic.error):
         place.say(f"{reason} perpulse keeps asking.", "dim")
     if any(topic.last_good for topic in health):
         place.say("Market data is coming in. Alerts appear here; try /health or /help.", "dim")
@@ -296,15 +282,7 @@ def build(
     edge: a recording or a tape in the place of each connection; without jitter, so that the same is asked when played.
     """
     clock, store, stopping = clock or SystemClock(), Store(config.database), asyncio.Event()
-    # sources and the market
-    market = Market(
-        sources_of(config, clock, edge) if sources is None else sources,
-        clock=clock.now,
-        remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
-        in_trouble=lambda: cast("dict[str, State]", source_state.told(store)),
-        owed=lambda: coverage.owed(store),
-        chance=_chance(edge),
-    )
+    # beside the sources
     streams, history = _beside(config, store, clock, edge) if sources is None else (None, None)
     # channels and delivery
     renderer = ChartRenderer()
@@ -312,17 +290,23 @@ def build(
         channels = channels_of(config, store, clock, renderer, stopping)
     dispatcher = Dispatcher(store, channels, clock)
     # the engine
-    ticker = Ticker(
-        store, market, clock, config.assets, told=dispatcher.poke, streams=streams, asks=edge.turn if edge else None
+    collector = Collector(
+        sources_of(config, clock, edge) if sources is None else sources,
+        clock=clock.now,
+        keeper=Keeper(store, clock.now, announce=announce, told=dispatcher.poke),
+        streams=streams,
+        edge=edge,
+        chance=_chance(edge),
     )
-    positions = Positions(store, clock, told=dispatcher.poke, assets=config.assets, refresh=ticker.refresh)
+    turns = TurnTaker(store, clock, config.assets, told=dispatcher.poke, noted=edge.turn if edge else None)
+    positions = Positions(store, clock, told=dispatcher.poke, assets=config.assets, refresh=collector.begin_to_ask)
     following = Following(store, clock, _account(config, clock), told=dispatcher.poke)
     return App(
         config=config,
         clock=clock,
         store=store,
-        market=market,
-        ticker=ticker,
+        collector=collector,
+        turns=turns,
         dispatcher=dispatcher,
         renderer=renderer,
         channels=channels,
@@ -330,7 +314,7 @@ def build(
         following=following,
         streams=streams,
         history=history,
-        closing=Closing(market.owe) if history else None,
+        gap_filler=GapFiller(collector.owe) if history else None,
         stopping=stopping,
     )
 

@@ -70,8 +70,8 @@ source = OwnIndex(file)
 assert all(hasattr(source, name) for name in Source.__annotations__)
 ask = Ask("fear_greed", "MARKET", datetime(2026, 1, 3, 12, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
 [points] = asyncio.run(source.fetch(ask))
-assert points.frame["fear_greed"].tolist() == [25.0, 30.0], points
-assert str(points.frame.index.tz) == "UTC"
+assert points.frame()["fear_greed"].tolist() == [25.0, 30.0], points
+assert str(points.frame().index.tz) == "UTC"
 file.write_text("<html>")
 for broken, error in ((ask, SourceDown), (Ask("bars", "BTC", ask.now), NotOffered)):
     try:

@@ -24,14 +24,14 @@ _TOPICS: Final[dict[str, Topic]] = {
 _KEPT: Final[dict[Topic, timedelta]] = {"open_interest": KEPT, "ratios": KEPT}  # bars and funding: to the listing
 
 
-class Closing:
-    """Pass gaps on to whoever asks the exchanges. owe: Market.owe."""
+class GapFiller:
+    """Pass gaps on to whoever asks the exchanges. owe: Collector.owe."""
 
     def __init__(self, owe: Callable[[Debt, datetime], None]) -> None:
         self._owe = owe
         self._asked: set[Gap] = set()
 
-    def close(self, gaps: Iterable[Gap], now: datetime) -> None:
+    def fill(self, gaps: Iterable[Gap], now: datetime) -> None:
         """Have REST asked for gaps that it may fill; one that stayed a gap is not asked for again."""
         for gap in gaps:
             topic = _TOPICS.get(gap.group)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import zipfile
 import zlib
 from collections import Counter
@@ -16,11 +17,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-import pandas as pd
-
 from bot.archive.binance_vision import VENUE
 from bot.market.exchange.recipe import Unreadable, number, points, stamp
-from bot.market.validation import Border
+from bot.market.validation import Validator
 from signals.units import HOUR, from_ms, to_ms
 from storage.market import retention
 from storage.market.coverage import Gap
@@ -213,10 +212,10 @@ def _settlement(row: list[str], inside: range) -> tuple[int, tuple[float, ...]]:
 def _unsettled(file: File, found: tuple[Points, ...]) -> Iterable[Gap]:
     """Name stretches in which a settlement was due and none is recorded."""
     ends: list[tuple[datetime, float]] = []
-    for each in found:
-        known = each.frame.dropna()
-        intervals: list[float] = known["funding_interval_hours"].tolist()
-        ends += zip((from_ms(at) for at in stamps(known.index)), intervals, strict=True)
+    for table in found:
+        rates, intervals = table.columns["funding_rate"], table.columns["funding_interval_hours"]
+        rows = zip(table.times, rates, intervals, strict=True)
+        ends += [(from_ms(at), interval) for at, rate, interval in rows if not math.isnan(rate + interval)]
     longest = max((hours for _, hours in ends), default=8.0)
     last, before = file.start - timedelta(minutes=1), 0.0
     for at, hours in [*ends, (file.end, longest)]:
@@ -308,11 +307,11 @@ def finish(
     slots: Mapping[str, Slots],
     reasons: Mapping[str, Mapping[int, str]] | None = None,
 ) -> Read:
-    """Let the border look at a table, name its gaps, and thin what is old.
+    """Validate a table, name its gaps, and thin what is old.
 
     reasons: by group, why single times (ms) were left out before.
     """
-    good, rejected = Border().admit(table, now)
+    good, rejected = Validator().admit(table, now)
     impossible: dict[str, dict[int, str]] = {}
     for out in rejected:
         if reasons is not None and out.value != out.value:
@@ -321,21 +320,19 @@ def finish(
         impossible.setdefault(out.name, {})[to_ms(out.at)] = reason
     gaps: list[Gap] = []
     for group, places in slots.items():
-        present = good.frame.reindex(columns=list(places.names)).notna()
-        full = present.any(axis=1) if places.any_will_do else present.all(axis=1)
-        filled = stamps(good.frame.index[full.to_numpy()])
+        filled = _filled(good, places)
         before = (reasons or {}).get(group, rows.why)
         why = {places.of(at): reason for at, reason in before.items()}
         for name in places.names:
             why |= {places.of(at): reason for at, reason in impossible.get(name, {}).items()}
         gaps += holes(file, group, places, {places.of(at) for at in filled}, why)
     said = [*rows.said, *_told(Counter((out.name, out.reason) for out in rejected if out.value == out.value))]
-    kept = good.frame
+    kept = good
     if good.step is None and not good.settled and file.end <= now - KEPT_FINE:
-        kept = retention.hourly(kept)
-    whole_rows = {to_ms(out.at) for out in rejected} - set(stamps(good.frame.index))
+        kept = type(good).of_frame(good.venue, good.asset, None, retention.hourly(good.frame()))
+    whole_rows = {to_ms(out.at) for out in rejected} - set(good.times)
     return Read(
-        points=(replace(good, frame=kept),) if len(kept) else (),
+        points=(kept,) if len(kept) else (),
         rows=rows.total,
         kept=len(kept),
         refused=rows.refused + len(whole_rows),
@@ -348,10 +345,15 @@ def _told(counts: Counter[tuple[str, str]]) -> list[str]:
     return [f"{name} {reason} ({count} rows)" for (name, reason), count in counts.items()]
 
 
-def stamps(index: pd.Index) -> list[int]:
-    """Return times in ms."""
-    found: list[int] = pd.DatetimeIndex(index).as_unit("ms").asi8.tolist()
-    return found
+def _filled(good: Points, slots: Slots) -> list[int]:
+    """Return the times (ms) at which a group of inputs is known as its slots want it."""
+    columns = [good.columns[name] for name in slots.names if name in good.columns]
+    if not columns or (len(columns) < len(slots.names) and not slots.any_will_do):
+        return []
+    fills = any if slots.any_will_do else all
+    return [
+        at for at, *values in zip(good.times, *columns, strict=True) if fills(not math.isnan(value) for value in values)
+    ]
 
 
 def in_columns(rows: Rows, names: Sequence[str]) -> tuple[list[int], dict[str, list[float]]]:

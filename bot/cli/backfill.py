@@ -13,22 +13,26 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from bot.archive.backfill import BACKGROUND, Backfill, Result
-from bot.archive.gaps import Closing
+from bot.archive.gaps import GapFiller
 from bot.cli.common import out, plain_errors, settings_of
 from bot.clock import SystemClock
 from handlers.command import Refused
 from handlers.words import wording
 from storage.engine.database import Store
-from storage.market import coverage, points
+from storage.market.source_events import SourceEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from bot.archive.backfill import Step
     from bot.clock import Clock
     from bot.config import Config
     from bot.market.source import Source
+    from storage.engine.work import Work
+    from storage.market import coverage
+    from storage.market.source_events import AssetEvent
 
 SHOWN_GAPS: Final = 12
 EVERY: Final = 25  # files between two plain lines
@@ -95,31 +99,33 @@ async def close_gap(
     gaps: by asset, all assets that are asked for. Return what went wrong as sentences.
     """
     from bot.app import sources_of  # noqa: PLC0415 - ccxt and the channels, half a second that the archive needs not
-    from bot.engine.turn import keep, sentence  # noqa: PLC0415 - as above
-    from bot.market.collector import Market  # noqa: PLC0415 - as above
+    from bot.market.collector import Collector  # noqa: PLC0415 - as above
+    from bot.market.keeper import Keeper  # noqa: PLC0415 - as above
+    from handlers.words.sources import sentence  # noqa: PLC0415 - as above
 
     assets = list(gaps)
     every: list[Source] = sources_of(config, clock)
-    market = Market(
+    events: list[SourceEvent] = []
+
+    def heard(_work: Work, event: SourceEvent | AssetEvent, _now: datetime) -> None:
+        if isinstance(event, SourceEvent):
+            events.append(event)
+
+    collector = Collector(
         [source for source in every if "bars" in source.offers],
         clock=clock.now,
-        remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
-        owed=lambda: coverage.owed(store),
+        keeper=Keeper(store, clock.now, announce=heard),
     )
-    Closing(market.owe).close((gap for known in gaps.values() for gap in known), clock.now())
-    events = []
+    GapFiller(collector.owe).fill((gap for found in gaps.values() for gap in found), clock.now())
     try:
         left = None
-        while left is None or 0 < market.owing(assets) < left:  # a portion each time, until nothing more comes
-            left = market.owing(assets) if left is not None else sys.maxsize
-            collected = await market.collect(assets, clock.now())
-            await asyncio.to_thread(keep, store, collected)
-            events += collected.events
+        while left is None or 0 < collector.owing(assets) < left:  # a portion each time, until nothing more comes
+            left = collector.owing(assets) if left is not None else sys.maxsize
+            await collector.round(assets)
     finally:
-        await asyncio.gather(market.close(), *(source.close() for source in every), return_exceptions=True)
-    trouble = [topic for topic in market.health() if topic.state != "ok" or topic.error]
+        await asyncio.gather(collector.close(), *(source.close() for source in every), return_exceptions=True)
     told = [sentence(event) for event in events if event.state != "ok"]
-    return told or list(dict.fromkeys(topic.error for topic in trouble if topic.error))
+    return told or list(dict.fromkeys(row.error for row in collector.health() if row.error))
 
 
 # --- what is said

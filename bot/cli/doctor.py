@@ -15,8 +15,8 @@ from bot import log
 from bot.app import sources_of
 from bot.cli.common import out, plain_errors, settings_of
 from bot.clock import SystemClock
-from bot.market.collector import OF_MARKET
 from bot.market.source import Ask, NotOffered, SourceError
+from bot.market.source_rounds import OF_MARKET
 from handlers.channels.channel import Outside
 from handlers.channels.failure import SendFailed
 from signals.inputs import MARKET

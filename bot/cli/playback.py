@@ -22,6 +22,7 @@ from bot.clock import ReplayClock
 from bot.config import Market
 from bot.delivery import here
 from bot.tape import TapeError, lines
+from bot.tape.lines import Began, Ended, Turn
 from bot.tape.playing import Player, Tape
 from bot.tape.time import TapeClock, TapeLoop
 from handlers.answer import answer_blocks, logged
@@ -91,20 +92,29 @@ async def _played(player: Player, settings: Config, channel: Channel) -> Result:
     app = build(settings, clock=player.clock, channels=[channel], edge=player)
     result = Result(played=player.played, missed=player.missed)
     feeding = asyncio.create_task(player.feed())
+    rounds: dict[int, asyncio.Task[None]] = {}
     try:
         await asyncio.to_thread(app.dispatcher.start)
         await asyncio.to_thread(here.subscribe, app.store, player.clock.now())
         if app.streams:
             await app.streams.start()
-        async for turn in player.turns():
-            result.turns += 1
-            await app.repeat(turn.assets)
-            result.messages += await asyncio.to_thread(outbox.waiting, app.store)
-            await app.dispatcher.drain()
+        async for step in player.steps():
+            match step:
+                case Began(number=number, sources=sources, asset=asset):
+                    rounds[number] = asyncio.create_task(app.repeat(sources, asset))
+                case Ended(number=number) if number in rounds:
+                    await rounds.pop(number)
+                case Turn():
+                    result.turns += 1
+                    await app.turn()
+                    result.messages += await asyncio.to_thread(outbox.waiting, app.store)
+                    await app.dispatcher.drain()
+        await asyncio.gather(*rounds.values())
         await feeding
         await player.clock.until(player.tape.end)
     finally:
-        feeding.cancel()
+        for task in (feeding, *rounds.values()):
+            task.cancel()
         with contextlib.suppress(asyncio.CancelledError, TapeError):
             await feeding
         await app.close()

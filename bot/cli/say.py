@@ -117,16 +117,13 @@ def _asker(settings: Config | None, store: Store, clock: Clock) -> Callable[[str
 
 
 async def _asked(app: App, asset: str) -> bool:
-    """Ask once, as long as somebody at a prompt may be kept waiting; tell whether that came to an end."""
+    """Ask once, as long as somebody at a prompt may be kept waiting; tell whether something new came."""
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await app.ticker.refresh(asset)
-    except TimeoutError:
-        return False
+        asking = app.collector.ask(asset, timedelta(seconds=PATIENCE_SECONDS))
+        return bool(asking and await asking[1])
     finally:
-        await app.market.close()
+        await app.collector.close()
         app.store.close()
-    return True
 
 
 def _silent(store: Store, clock: Clock) -> bool:

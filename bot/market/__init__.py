@@ -1,1 +1,1 @@
-"""Market data in: collecting, the border that judges it, and how each source does."""
+"""Market data in: each source on a task of its own, validation, cross-checks, and the one writer."""

@@ -39,6 +39,8 @@ class Breaker:
 
     def worked(self, now: datetime) -> None:
         """Note a success: all is forgotten."""
+        if self.state == "ok" and self.since is not None and not self.failures:
+            return  # the usual case, hundreds of times a round
         self._enter("ok", "", now)
         self.failures, self.next_try = 0, None
 

@@ -1,61 +1,62 @@
-"""Which source answers which topic, how often, and what happens when one does not.
+"""Which source is asked when: each on a task of its own, and one asset of all of them when somebody waits for it.
 
-One source, topic or asset in trouble harms no other. A host that bans or refuses us is left alone as a whole; a topic
-that fails is tried again after a growing pause, by one question; a contract that is not offered, again tomorrow.
+A source that hangs delays nobody: what the others bring is stored as it comes, and nobody waits for a whole round.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
-from collections import deque
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, cast
 
 import structlog
 
-from bot.market.breaker import Breaker
-from bot.market.cross_checks import LASTING, Agreement, Contradiction
-from bot.market.history_planner import HISTORY, KEY_INPUT, PORTION, Pasts
-from bot.market.source import Ask, Blocked, NotOffered, Source, SourceDown, SourceError, Topic
-from bot.market.source_state import Asset, AssetEvent, Collected, Desk, Line, SourceHealth, change, health
-from bot.market.validation import Border
-from signals.inputs import INPUTS, MARKET
-from signals.venues import source_title
+from bot.market.breath import Breath
+from bot.market.cross_checks import LASTING, Contradiction, CrossChecks
+from bot.market.history_planner import HISTORY, PORTION
+from bot.market.keeper import Collected, Keeper, Recalled
+from bot.market.source_rounds import ROUND, SourceRounds
+from bot.market.validation import Validator
+from signals.inputs import MARKET
+from storage.engine.database import StoreError
 from storage.market.options import Chain
+from storage.market.source_events import AssetEvent
+from storage.market.source_state import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
     from bot.market.breaker import State
-    from bot.market.history_planner import Question, Remembered
-    from bot.market.source import Found
+    from bot.market.source import Source
+    from bot.market.source_rounds import Round
+    from bot.market.streams.liquidations import LiquidationStreams
+    from bot.tape import Edge
     from storage.market.coverage import Debt
-    from storage.market.points import Points
+    from storage.market.points import Newest
+    from storage.market.source_state import SourceHealth
 
-AT_ONCE: Final = 4  # questions to one host at a time
-_OPINIONS: Final = 3  # a healthy topic is called down after this many assets failed and none was answered
-
-_FRESH: Final[dict[Topic, timedelta]] = {  # an answer whose newest figure is older than this is a frozen one
-    topic: INPUTS["mark_price" if topic == "funding" else name].fresh_for for topic, name in KEY_INPUT.items()
-}
-_SAME_HOURS: Final = 0.01
-_TELLS_LISTING: Final = frozenset({"bars"})  # one topic speaks for the contract, so that it is told once
-_DAY: Final = timedelta(days=1)
-OF_MARKET: Final = frozenset({"fear_greed", "stablecoins"})  # topics that have one figure for the whole market
-WIDEST: Final[dict[Topic, int]] = {  # topics that cost a venue's whole allowance if asked for everything
-    "depth": 20,
-    "ratios": 50,
-}
+EVERY: Final = timedelta(seconds=15)  # what is due is decided by each topic's pause; a round without costs nothing
+ASK_WITHIN: Final = timedelta(seconds=2)  # so long somebody waits who asks for one asset
+FIRST_WITHIN: Final = timedelta(seconds=15)  # so long the first rounds are waited for
+STREAMS: Final = "liquidations"  # the name under which a tape has the rounds of the streams
 
 
-class Market:
-    """Ask every source what is due and pass on what can be true.
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    """One asset that is asked for now: by which venues, and whether something new was stored."""
 
-    clock: read at receipt, since an exchange's time may lie after the beginning of the round. remembered: the newest
-    stored value of (venue, asset, input), by which a restart goes on where it stopped. in_trouble: what was last told
-    of each source, and of "source asset", by an earlier process; owed: the pasts that it had put off; both read once.
-    portion: how many assets of a topic and venue are asked for a long past in one round. chance: the jitter, in [0, 1).
+    venues: tuple[str, ...]
+    done: asyncio.Task[bool]
+
+
+class Collector:
+    """Ask every source what is due, and have what can be true stored.
+
+    keeper: the writer, without whom nothing is stored (and nothing known of before). streams: hours of liquidations,
+    taken beside the sources. edge: is told of each round, so that it can be done again.
     """
 
     def __init__(
@@ -63,274 +64,281 @@ class Market:
         sources: Iterable[Source],
         *,
         clock: Callable[[], datetime],
-        remembered: Remembered | None = None,
-        in_trouble: Callable[[], Mapping[str, str]] = dict,
-        owed: Callable[[], Mapping[Debt, datetime]] = dict,
+        keeper: Keeper | None = None,
+        recall: Callable[[], Recalled] | None = None,
+        streams: LiquidationStreams | None = None,
+        edge: Edge | None = None,
         chance: Callable[[], float] = random.random,
         history: timedelta = HISTORY,
         portion: int = PORTION,
         patience_s: float = 60.0,
+        longest: timedelta = ROUND,
     ) -> None:
-        self._clock, self._chance, self._patience_s = clock, chance, patience_s
-        self._remembered = remembered or (lambda _venue, _asset, _name: None)
-        self._pasts = Pasts(self._remembered, history, portion)
-        self._before: Callable[[], tuple[Mapping[str, str], Mapping[Debt, datetime]]] | None = lambda: (
-            in_trouble(),
-            owed(),
-        )
-        self._border = Border(self._last_value)
-        self._log = structlog.get_logger("market")
-        self._told: list[AssetEvent] = []
-        self._gone: set[tuple[str, str]] = set()
         sources = list(sources)
-        self._agreement = Agreement([each.name for each in sources], timedelta(minutes=LASTING))
-        self._desks = [
-            Desk(
+        self._clock, self._keeper, self._streams, self._edge = clock, keeper, streams, edge
+        self._recall = recall or (keeper.recall if keeper else Recalled)
+        self._recalled: asyncio.Task[None] | None = None
+        self._newest: dict[tuple[str, str, str], Newest] = {}
+        self._checks = CrossChecks([source.name for source in sources], timedelta(minutes=LASTING))
+        validator, breath = Validator(self._last_value), Breath()
+        self._rounds = {
+            source.name: SourceRounds(
                 source,
-                Breaker(chance),
-                [Line(topic, pause, Breaker(chance)) for topic, pause in source.offers.items()],
-                asyncio.Semaphore(AT_ONCE),
+                validator,
+                breath,
+                clock=clock,
+                remembered=self._remembered,
+                barred=self._checks.standing.keys,
+                chance=chance,
+                history=history,
+                portion=portion,
+                patience_s=patience_s,
+                longest=longest,
             )
             for source in sources
-        ]
+        }
+        self._sources = sources
+        self._asked: dict[str, _UnderWay] = {}
+        self._others: set[asyncio.Task[bool]] = set()
+        self._running = False
+        self._first = {name: asyncio.Event() for name in self._rounds}
+        self._log = structlog.get_logger("market")
+        if keeper:
+            keeper.note(self.notes())
 
-    async def collect(self, assets: Sequence[str], now: datetime) -> Collected:
-        """Ask what is due at `now`; never sleeps and never raises for a source. Call it again at the next tick."""
-        if self._before:
-            (known, owed), self._before = self._before(), None
-            self._pasts.load(owed)
-            self._take_over(known)
-        found = await asyncio.gather(*(self._desk(desk, assets, now) for desk in self._desks))
-        events = [event for desk in self._desks if (event := change(desk, now))]
-        points = self._agreeing([each for batch in found for each in batch if not isinstance(each, Chain)], now)
-        chains = [each for batch in found for each in batch if isinstance(each, Chain)]
-        told, self._told = self._told, []
-        return Collected(points, events, told, chains, self._pasts.changes())
+    # --- rounds
 
-    def _take_over(self, known: Mapping[str, str]) -> None:
-        """Begin with what an earlier process has told, so that none of it is told again."""
-        for desk in self._desks:
-            venue = desk.source.name
-            desk.told = cast("State", known.get(venue, "ok"))
-            for about, kind in known.items():
-                source, _, asset = about.partition(" ")
-                if source == venue and kind == "absent":
-                    self._gone.add((venue, asset))
-                elif source == venue and kind == "contradicts":
-                    said = f"its figures of {asset} did not agree with the other venues'"
-                    self._agreement.standing[venue, asset] = Contradiction(venue, asset, said)
+    async def collect(self, assets: Sequence[str], now: datetime, sources: Collection[str] = ()) -> Collected:
+        """Ask what is due of all sources, or of some, and return what may be stored; never raises for a source."""
+        await self._begin()
+        asked = [rounds for name, rounds in self._rounds.items() if not sources or name in sources]
+        found = Collected()
+        made = await asyncio.gather(*(rounds.round((*assets, MARKET), now) for rounds in asked))
+        for rounds, one in zip(asked, made, strict=True):
+            found.add(self._sifted(rounds, one))
+        if self._streams and (not sources or STREAMS in sources):
+            found.points.extend(await self._streams.collect(now))
+            found.events.extend(self._streams.events())
+            found.health.extend(self._streams.health())
+        return found
+
+    async def round(self, assets: Sequence[str], sources: Collection[str] = ()) -> bool:
+        """Ask what is due of all sources, or of some, and store it; tell whether there was anything.
+
+        StoreError where it cannot be stored.
+        """
+        return await self._told(self._kept(assets, sources), sources)
+
+    async def repeat(self, asset: str, sources: Sequence[str], followed: Sequence[str]) -> None:
+        """Do a round of a tape again: of what is followed, or of one asset that somebody asked for."""
+        if asset:
+            await asyncio.gather(*(self._brought(self._rounds[name], asset) for name in sources))
+        else:
+            await self.round(followed, sources)
+
+    async def run(self, assets: Sequence[str]) -> None:
+        """Collect until cancelled, each source at its own pace; what is under way then is lost."""
+        await self._begin()
+        self._running = True
+        names = [*self._rounds, *([STREAMS] if self._streams else [])]
+        try:
+            async with asyncio.TaskGroup() as group:
+                for place, name in enumerate(names):
+                    later = EVERY * place / len(names)  # their rounds fall beside each other, not upon each other
+                    group.create_task(self._keep_asking(name, assets, later))
+        finally:
+            self._running = False
+
+    async def first_rounds(self) -> None:
+        """Wait until every source was asked once, but not for long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_WITHIN.total_seconds()):
+                await asyncio.gather(*(event.wait() for event in self._first.values()))
+
+    async def _keep_asking(self, name: str, assets: Sequence[str], later: timedelta) -> None:
+        """Ask one source again and again; nothing that it or the disk does ends it."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            try:
+                await self.round(assets, [name])
+            except Exception:  # noqa: BLE001 - a defect of one round must not end the collecting
+                self._log.exception("a round failed; the next one is in a moment", source=name)
+            if name in self._first:
+                self._first[name].set()
+            due = max(due + (EVERY + later).total_seconds(), loop.time())
+            later = timedelta(0)
+            await asyncio.sleep(due - loop.time())
+
+    async def _kept(self, assets: Sequence[str], sources: Collection[str]) -> bool:
+        found = await self.collect(assets, self._clock(), sources)
+        return await self._store(found)
+
+    async def _store(self, found: Collected) -> bool:
+        """Have a round written. While it cannot be, a source that runs waits with it: what it brought is not lost."""
+        while self._keeper:
+            try:
+                return bool(await self._keeper.keep(found))
+            except StoreError as error:
+                if not self._running:
+                    raise
+                self._log.error(str(error))
+                await asyncio.sleep(EVERY.total_seconds())
+        return bool(found.points)
+
+    async def _told(self, round_: Awaitable[bool], sources: Collection[str], asset: str = "") -> bool:
+        """Do a round and note its beginning and its end at the edge."""
+        if self._edge is None:
+            return await round_
+        number = self._edge.began(self._clock(), tuple(sources), asset)
+        try:
+            return await round_
+        finally:
+            self._edge.ended(self._clock(), number)
+
+    # --- one asset, now
+
+    def ask(self, asset: str, within: timedelta = ASK_WITHIN) -> tuple[tuple[str, ...], Awaitable[bool]] | None:
+        """Begin to ask for one asset beside everything else, of each source that may have something new.
+
+        Return which sources those are, and what tells within so long whether something new was stored; what comes later
+        is stored all the same. None where all is fresh, rests, or is being asked. Whoever asks for the same asset
+        meanwhile waits for the same answers.
+        """
+        under_way = self._asked.get(asset)
+        if under_way is None:
+            asked = [rounds for rounds in self._rounds.values() if rounds.wants(asset, self._clock())]
+            if not asked:
+                return None
+            tasks = [asyncio.create_task(self._brought(rounds, asset)) for rounds in asked]
+            for task in tasks:
+                self._others.add(task)
+                task.add_done_callback(self._others.discard)
+            done = asyncio.create_task(self._within(asset, tasks, within))
+            under_way = self._asked[asset] = _UnderWay(tuple(rounds.name for rounds in asked), done)
+        return under_way.venues, asyncio.shield(under_way.done)
+
+    async def begin_to_ask(self, asset: str) -> None:
+        """Begin to ask for one asset, and wait for nothing: what comes is judged in the next turn."""
+        self.ask(asset)
+
+    async def _within(self, asset: str, tasks: Sequence[asyncio.Task[bool]], within: timedelta) -> bool:
+        try:
+            done, _ = await asyncio.wait(tasks, timeout=within.total_seconds())
+            return sum(task.result() for task in done) > 0
+        finally:
+            del self._asked[asset]
+
+    async def _brought(self, rounds: SourceRounds, asset: str) -> bool:
+        """Ask one source for one asset: for the present, which somebody waits for, and then for its past."""
+        await self._begin()
+        return await self._told(self._present_and_past(rounds, asset), [rounds.name], asset)
+
+    async def _present_and_past(self, rounds: SourceRounds, asset: str) -> bool:
+        stored = False
+        for present in (True, False):
+            made = await rounds.round([asset], self._clock(), asked_for=self._running, present=present)
+            try:
+                stored |= await self._store(self._sifted(rounds, made))
+            except StoreError as error:
+                self._log.error(str(error))
+        return stored
+
+    # --- what is known of the sources
 
     def owe(self, debt: Debt, since: datetime) -> None:
         """Have a past asked for in the next rounds, although something newer is stored; of a source we have."""
-        if any(debt[0] == desk.source.name and debt[1] in desk.source.offers for desk in self._desks):
-            self._pasts.owe(debt, since)
+        rounds = self._rounds.get(debt[0])
+        if rounds and any(topic.topic == debt[1] for topic in rounds.state.topics):
+            rounds.planner.owe(debt, since)
 
     def owing(self, assets: Sequence[str]) -> int:
         """Count the pasts that were put off and are asked for in the next rounds."""
-        return self._pasts.count({desk.source.name for desk in self._desks}, assets)
-
-    def _agreeing(self, found: list[Points], now: datetime) -> list[Points]:
-        """Keep a venue out of an asset whose price or open interest contradicts the others, and say so by name."""
-        before = set(self._agreement.standing)
-        kept, left_out = self._agreement.sift(found, now)
-        standing = self._agreement.standing
-        for key in standing.keys() - before:
-            odd = standing[key]
-            what = f"{source_title(odd.venue)} is left out of {odd.asset}: {odd.reason}."
-            said = f"{what} A unit or a contract has changed there."
-            self._told.append(AssetEvent(odd.venue, odd.asset, "contradicts", said, now))
-        for venue, asset in before - standing.keys():
-            self._told.append(
-                AssetEvent(venue, asset, "agrees", f"{source_title(venue)} agrees on {asset} again.", now)
-            )
-        lines = {desk.source.name: desk.lines[0] for desk in self._desks}
-        for each in left_out:
-            self._pasts.unkept(each.venue, each.asset)
-            line = lines[each.venue]
-            line.quarantined += int(each.frame.notna().to_numpy().sum())
-            line.last_rejected = standing[each.venue, each.asset].reason
-        return kept
+        return sum(rounds.planner.count(assets) for rounds in self._rounds.values())
 
     def health(self) -> list[SourceHealth]:
         """Say how every source stands with every topic, trouble of its host included."""
-        return [health(desk, line) for desk in self._desks for line in desk.lines]
+        now = self._clock()
+        return [row for rounds in self._rounds.values() for row in rounds.state.health(now)]
 
-    def notes(self) -> dict[str, tuple[str, tuple[str, ...]]]:
+    def notes(self) -> list[Note]:
         """Say of each source what its provider asks us to say, and what must be said with its figures."""
-        return {
-            desk.source.name: (
-                desk.source.attribution,
-                tuple(f"{topic.replace('_', ' ')}: {caveat}" for topic, caveat in desk.source.caveats.items()),
+        return [
+            Note(
+                source.name,
+                source.attribution,
+                tuple(f"{topic.replace('_', ' ')}: {caveat}" for topic, caveat in source.caveats.items()),
             )
-            for desk in self._desks
-        }
+            for source in self._sources
+        ]
 
     async def close(self) -> None:
-        """Close every source, whatever one of them says to it."""
-        await asyncio.gather(*(desk.source.close() for desk in self._desks), return_exceptions=True)
+        """End what somebody has asked for, and close every source, whatever one of them says to it."""
+        tasks = [*self._others, *(under_way.done for under_way in self._asked.values())]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._keeper:
+            await self._keeper.close()
+        await asyncio.gather(*(source.close() for source in self._sources), return_exceptions=True)
 
-    async def _desk(self, desk: Desk, assets: Sequence[str], now: datetime) -> list[Found]:
-        waiting = deque((line, due) for line in desk.lines if (due := self._due(desk, line, assets, now)))
-        found: list[Found] = []
-        # A host of which nothing good is known is asked one thing at a time until it answers: one probe, not twelve.
-        while waiting and not desk.host.rests(now) and (not desk.asked or desk.host.state != "ok"):
-            found += await self._topic(desk, *waiting.popleft(), now)
-        if not desk.host.rests(now):
-            rest = await asyncio.gather(*(self._topic(desk, line, due, now) for line, due in waiting))
-            found += [each for batch in rest for each in batch]
+    # --- within
+
+    async def _begin(self) -> None:
+        """Read once what an earlier process has left, in a thread, whoever asks first."""
+        if self._recalled is None:
+            self._recalled = asyncio.create_task(self._take_over())
+        await asyncio.shield(self._recalled)
+
+    async def _take_over(self) -> None:
+        """Begin with what an earlier process has told, so that none of it is told again."""
+        recalled = await asyncio.to_thread(self._recall)
+        self._newest = dict(recalled.newest)
+        for venue, rounds in self._rounds.items():
+            rounds.planner.load({debt: since for debt, since in recalled.owed.items() if debt[0] == venue})
+            rounds.state.told = cast("State", recalled.told.get(venue, "ok"))
+            for about, kind in recalled.told.items():
+                source, _, asset = about.partition(" ")
+                if source == venue and kind == "absent":
+                    rounds.gone.add(asset)
+                elif source == venue and kind == "contradicts":
+                    self._checks.standing[venue, asset] = Contradiction(venue, asset, "mark_price")
+
+    def _sifted(self, rounds: SourceRounds, made: Round) -> Collected:
+        """Keep a venue out of an asset whose price or open interest contradicts the others, and say so by name."""
+        found = Collected(owed=made.ledger.changed)
+        points = [given for given in made.found if not isinstance(given, Chain)]
+        found.chains.extend(given for given in made.found if isinstance(given, Chain))
+        standing = self._checks.standing
+        before = set(standing)
+        kept, left_out = self._checks.sift(points, made.now)
+        found.points.extend(kept)
+        found.assets.extend(made.events)
+        for venue, asset in standing.keys() - before:
+            odd = standing[venue, asset]
+            event = AssetEvent(venue, asset, "contradicts", made.now, name=odd.name, times=odd.times)
+            found.assets.append(event)
+        for venue, asset in before - standing.keys():
+            found.assets.append(AssetEvent(venue, asset, "agrees", made.now))
+        for out in left_out:
+            rounds.planner.unkept(out.venue, out.asset, made.ledger)
+            rounds.state.topics[0].reject(out.count(), _reason(standing[out.venue, out.asset]))
+        if event_ := rounds.state.change(made.now):
+            found.events.append(event_)
+        found.health.extend(rounds.state.health(made.now))
         return found
 
-    def _due(self, desk: Desk, line: Line, assets: Sequence[str], now: datetime) -> list[Question]:
-        """List what is asked now; of a topic in trouble all assets, beginning with another one each time."""
-        if line.breaker.rests(now):
-            return []
-        wanted = [MARKET] if line.topic in OF_MARKET else list(dict.fromkeys(assets))[: WIDEST.get(line.topic)]
-        free = [name for name in wanted if not self._asset(line, name).breaker.rests(now)]
-        if line.breaker.failures and free:
-            turn = line.turn % len(free)
-            line.turn += 1
-            due = free[turn:] + free[:turn]
-        else:
-            due = [name for name in free if line.assets[name].wants(now)]
-        return self._pasts.plan(desk.source.name, line, due, free, now, self._agreement.standing.keys())
-
-    def _asset(self, line: Line, name: str) -> Asset:
-        return line.assets.setdefault(name, Asset(Breaker(self._chance)))
-
-    async def _topic(self, desk: Desk, line: Line, due: list[Question], now: datetime) -> list[Found]:
-        """Ask one topic: first singly until somebody is answered, then the rest together."""
-        found: list[Found] = []
-        queue, heard, misses = deque(due), False, 0
-        while queue and not heard and misses < (1 if line.breaker.failures else _OPINIONS) and not desk.host.rests(now):
-            answer = await self._ask(desk, line, queue.popleft(), now)
-            found += answer or []
-            heard, misses = answer is not None, misses + 1
-        if heard:
-            for answer in await asyncio.gather(*(self._ask(desk, line, each, now) for each in queue)):
-                found += answer or []
-        self._judge(desk, line, now, heard=heard)
-        return found
-
-    def _judge(self, desk: Desk, line: Line, now: datetime, *, heard: bool) -> None:
-        """Set the state of a topic after a round: nobody answered, an old answer, or all in order."""
-        if desk.host.rests(now):
-            return
-        if not heard:
-            failing = [each.breaker for each in line.assets.values() if each.breaker.state == "down"]
-            line.breaker.failed(SourceDown(failing[-1].reason if failing else "no answer"), now)
-            for breaker in failing:  # the trouble was the topic's: no asset keeps a pause of its own
-                breaker.worked(now)
-            return
-        newest = max((each.newest for each in line.assets.values() if each.newest), default=None)
-        if newest is not None and now - newest > _FRESH.get(line.topic, _DAY):
-            said = f"{desk.title} answers, but its newest {line.topic} is from {newest:%Y-%m-%d %H:%M} UTC."
-            line.breaker.failed(SourceDown(said), now)
-        else:
-            line.breaker.worked(now)
-
-    async def _ask(self, desk: Desk, line: Line, question: Question, now: datetime) -> list[Found] | None:
-        """Ask for one asset. None when the source failed; an empty list when it does not offer the asset."""
-        name = question.name
-        asset = line.assets[name]
-        async with desk.gate:
-            if desk.host.rests(now):
-                return None
-            desk.asked = True
-            failure: SourceError
-            try:
-                async with asyncio.timeout(self._patience_s):
-                    answer = await desk.source.fetch(Ask(line.topic, name, now, question.since))
-                found = self._admit(desk, line, answer)
-            except SourceError as error:
-                failure = error
-            except TimeoutError:
-                failure = SourceDown(f"{desk.title} did not answer within {self._patience_s:g} s.")
-            except Exception:  # noqa: BLE001 -- a defect in one source must not stop the others; the log has it whole
-                self._log.exception("source broke its promise", source=desk.source.name, topic=line.topic, asset=name)
-                failure = SourceDown(f"Reading {desk.title} failed inside perpulse; the log has the details.")
-            else:
-                self._noted(desk, line, asset, found, now)
-                if question.past:
-                    asset.full_at = now
-                    self._pasts.answered((desk.source.name, line.topic, name), question.since, now)
-                return found
-        return self._failed(desk, line, name, failure, now)
-
-    def _failed(self, desk: Desk, line: Line, name: str, error: SourceError, now: datetime) -> list[Found] | None:
-        """Blame the asset, and the whole host where the venue speaks of it: a block, or a rest that it named."""
-        asset = line.assets[name]
-        asset.breaker.failed(error, now)
-        if isinstance(error, NotOffered):
-            self._pasts.answered((desk.source.name, line.topic, name), None, now)
-            if line.topic in _TELLS_LISTING and self._was_there(desk.source.name, line.topic, name, asset):
-                said = f"{desk.title} has {name} no longer: {error}"
-                self._told.append(AssetEvent(desk.source.name, name, "absent", said, now))
-                asset.newest = asset.full_at = None
-                self._gone.add((desk.source.name, name))
-            return []
-        if isinstance(error, Blocked) or (isinstance(error, SourceDown) and error.retry_at):
-            asset.breaker.worked(now)
-            desk.host.failed(error, now)
-        return None
-
-    def _was_there(self, venue: str, topic: Topic, name: str, asset: Asset) -> bool:
-        """Tell whether an asset that is not offered was, so that somebody may be waiting for it; said once."""
-        if (venue, name) in self._gone:
-            return False
-        return asset.newest is not None or self._remembered(venue, name, KEY_INPUT[topic]) is not None
-
-    def _admit(self, desk: Desk, line: Line, answer: Sequence[Found]) -> list[Found]:
-        """Let the border look at an answer; one of which nothing is left is a failure, not a silence."""
-        passed: list[Found] = []
-        before, receipt = line.quarantined, self._clock()
-        for each in answer:
-            if isinstance(each, Chain):
-                passed.append(each)
-                continue
-            good, rejected = self._border.admit(each, receipt)
-            line.quarantined += len(rejected)
-            if rejected:
-                example = rejected[-1]
-                line.last_rejected = f"{example.asset} {example.name} {example.reason}"
-                self._log.warning("figures rejected", venue=each.venue, count=len(rejected), one=line.last_rejected)
-            if len(good.frame):
-                passed.append(good)
-        if line.quarantined > before and not passed:
-            raise SourceDown(f"{desk.title} sends impossible figures: {line.last_rejected}.")
-        return passed
-
-    def _noted(self, desk: Desk, line: Line, asset: Asset, found: list[Found], now: datetime) -> None:
-        desk.host.worked(now)
-        asset.breaker.worked(now)
-        asset.asked, asset.due = now, now + line.pause
-        for each in found:
-            if isinstance(each, Chain):
-                asset.newest = max(asset.newest or each.at, each.at)
-                continue
-            self._intervals(desk, asset, each, now)
-            newest = each.frame.index[-1].to_pydatetime()
-            asset.newest = max(asset.newest or newest, newest)
-            asset.step = each.step or timedelta(0)
-            if each.step is not None:  # nothing new before the next bar has closed
-                asset.due = max(asset.due, newest + 2 * each.step)
-
-    def _intervals(self, desk: Desk, asset: Asset, each: Points, now: datetime) -> None:
-        """Tell when a venue settles funding in another rhythm: the same rate is then another yearly one."""
-        if "mark_price" not in each.frame.columns or "funding_interval_hours" not in each.frame.columns:
-            return
-        if (desk.source.name, each.asset) in self._gone:
-            self._gone.discard((desk.source.name, each.asset))
-            said = f"{desk.title} has {each.asset} again."
-            self._told.append(AssetEvent(desk.source.name, each.asset, "listed", said, now))
-        hours = float(each.frame["funding_interval_hours"].iloc[-1])
-        before, asset.hours = asset.hours, hours
-        if before is None:
-            before = self._last_value(desk.source.name, each.asset, "funding_interval_hours")
-        if before is None or abs(hours - before) < _SAME_HOURS:
-            return
-        said = f"{desk.title} now settles funding of {each.asset} every {hours:g} h instead of {before:g} h."
-        self._told.append(AssetEvent(desk.source.name, each.asset, "interval", said, now))
+    def _remembered(self, venue: str, asset: str, name: str) -> Newest | None:
+        return self._newest.get((venue, asset, name))
 
     def _last_value(self, venue: str, asset: str, name: str) -> float | None:
-        stored = self._remembered(venue, asset, name)
+        stored = self._newest.get((venue, asset, name))
         return stored.value if stored else None
+
+
+def _reason(odd: Contradiction) -> str:
+    """Say what is odd, in the words in which other rejected figures are said."""
+    if odd.times is None:
+        return f"{odd.asset} contradicts the other venues"
+    against = "the other venues'" if odd.name == "mark_price" else "coins times price"
+    return f"{odd.asset} {odd.name} is {odd.times:.3g} times {against}"

@@ -8,7 +8,7 @@ value would say that nothing is missing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from bot.market.source import Topic
-    from bot.market.source_state import Line
+    from bot.market.source_state import TopicState
     from storage.market.coverage import Debt
     from storage.market.points import Newest
 
@@ -54,51 +54,73 @@ class Question:
     past: bool
 
 
-class Pasts:
-    """Plan the questions of a round, and know what is owed.
+@dataclass(slots=True)
+class Ledger:
+    """The pasts of one round: put off or answered in it, to be kept with what it brings.
 
-    history: how far back a first one reaches. portion: pasts of a topic and venue that are asked for in one round.
+    changed: what is owed from when on, and what is owed no more (None). paid: what was answered; until the round is
+    over it is not certain that the answer is kept.
+    """
+
+    changed: dict[Debt, datetime | None] = field(default_factory=dict)
+    paid: dict[Debt, datetime] = field(default_factory=dict)
+
+
+class HistoryPlanner:
+    """Plan the questions of a round of one source, and know what past is owed.
+
+    remembered: the newest stored value of (venue, asset, input). history: how far back a first past reaches. portion:
+    pasts of a topic that are asked for in one round.
     """
 
     def __init__(self, remembered: Remembered, history: timedelta, portion: int) -> None:
         self._remembered, self._history, self._portion = remembered, history, portion
         self._owed: dict[Debt, datetime] = {}
-        self._paid: dict[Debt, datetime] = {}  # in this round: what comes of it is not certain before its end
-        self._changed: dict[Debt, datetime | None] = {}
+        self._outside = Ledger()  # what was owed from outside a round; the next one keeps it
 
     def load(self, owed: Mapping[Debt, datetime]) -> None:
         """Take over what an earlier process had put off."""
         self._owed |= owed
 
+    def open(self) -> Ledger:
+        """Begin a round."""
+        ledger, self._outside = self._outside, Ledger()
+        return ledger
+
     def plan(
         self,
         venue: str,
-        line: Line,
+        topic: TopicState,
         due: Sequence[str],
         free: Iterable[str],
         now: datetime,
         barred: Collection[tuple[str, str]],
+        ledger: Ledger,
+        *,
+        present_only: bool = False,
     ) -> list[Question]:
         """Say what is asked of each asset that is due, and of as many of the free ones that are owed a past.
 
         barred: pairs of venue and asset whose answers would not be kept, so that their past is not asked for.
+        present_only: somebody waits for the answer, so that every long past is put off.
         """
-        waiting = [name for name in free if name not in due and self._owes(venue, line, name)]
-        begins = {name: self._begin(venue, line, name, now) for name in (*due, *waiting)}
+        waiting = [name for name in free if name not in due and self._owes(venue, topic, name)]
+        begins = {name: self._begin(venue, topic, name, now) for name in (*due, *waiting)}
         rationed = [
-            name for name, begin in begins.items() if begin and (name in waiting or _can_wait(line.topic, begin, now))
+            name for name, begin in begins.items() if begin and (name in waiting or _can_wait(topic.topic, begin, now))
         ]
         able = [name for name in rationed if (venue, name) not in barred]
-        able.sort(key=lambda name: (line.assets[name].full_at is not None, line.assets[name].full_at or now))
-        chosen = set(able[: self._portion])
-        found = [Question(name, begins[name], begins[name] is not None) for name in due if name not in rationed]
+        able.sort(key=lambda name: (topic.assets[name].full_at is not None, topic.assets[name].full_at or now))
+        chosen = set() if present_only else set(able[: self._portion])
+        put_off = set(rationed)
+        found = [Question(name, begins[name], begins[name] is not None) for name in due if name not in put_off]
         for name in rationed:
             begin = begins[name]
             if name in chosen:
                 found.append(Question(name, begin, past=True))
             elif begin is not None and name in due:
-                self._put_off((venue, line.topic, name), begin)
-                found.append(Question(name, now - _LATELY if line.topic in _IN_ROWS else None, past=False))
+                self._put_off((venue, topic.topic, name), begin, ledger)
+                found.append(Question(name, now - _LATELY if topic.topic in _IN_ROWS else None, past=False))
         place = {name: number for number, name in enumerate((*due, *waiting))}
         return sorted(found, key=lambda question: place[question.name])
 
@@ -106,40 +128,35 @@ class Pasts:
         """Have a past asked for from `since` on, whatever is known already."""
         before = self._owed.get(debt)
         if before is None or since < before:
-            self._put_off(debt, since)
+            self._put_off(debt, since, self._outside)
 
-    def answered(self, debt: Debt, since: datetime | None, now: datetime) -> None:
+    def answered(self, debt: Debt, since: datetime | None, now: datetime, ledger: Ledger) -> None:
         """Note that the past of an asset was answered from `since` on; None where the venue has not the asset."""
         if self._owed.pop(debt, None):
-            self._changed[debt] = None
+            ledger.changed[debt] = None
         if since and _can_wait(debt[1], since, now):
-            self._paid[debt] = since
+            ledger.paid[debt] = since
 
-    def unkept(self, venue: str, asset: str) -> None:
-        """Note that an answer of this round was not kept: what was paid by it is owed as before."""
-        for debt, since in self._paid.items():
+    def unkept(self, venue: str, asset: str, ledger: Ledger) -> None:
+        """Note that an answer of a round was not kept: what was paid by it is owed as before."""
+        for debt, since in ledger.paid.items():
             if (debt[0], debt[2]) == (venue, asset):
-                self._put_off(debt, since)
+                self._put_off(debt, since, ledger)
 
-    def changes(self) -> dict[Debt, datetime | None]:
-        """Return what is owed anew since the last call, and what is owed no more (None)."""
-        found, self._changed, self._paid = self._changed, {}, {}
-        return found
-
-    def count(self, venues: Collection[str], assets: Collection[str]) -> int:
+    def count(self, assets: Collection[str]) -> int:
         """Count the pasts that are owed."""
-        return sum(venue in venues and asset in assets for venue, _, asset in self._owed)
+        return sum(asset in assets for _, _, asset in self._owed)
 
-    def _put_off(self, debt: Debt, since: datetime) -> None:
+    def _put_off(self, debt: Debt, since: datetime, ledger: Ledger) -> None:
         if self._owed.get(debt) != since:
-            self._owed[debt] = self._changed[debt] = since
+            self._owed[debt] = ledger.changed[debt] = since
 
-    def _owes(self, venue: str, line: Line, name: str) -> bool:
-        return (venue, line.topic, name) in self._owed
+    def _owes(self, venue: str, topic: TopicState, name: str) -> bool:
+        return (venue, topic.topic, name) in self._owed
 
-    def _begin(self, venue: str, line: Line, name: str, now: datetime) -> datetime | None:
+    def _begin(self, venue: str, state: TopicState, name: str, now: datetime) -> datetime | None:
         """Choose where a question begins: at what is known already; for levels, once an hour, else just the present."""
-        topic, asset = line.topic, line.assets[name]
+        topic, asset = state.topic, state.assets[name]
         if topic in _PRESENT:
             return None
         owed = self._owed.get((venue, topic, name))

@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from signals.inputs import INPUTS
+from signals.units import from_ms, in_ms, to_ms
+from storage.market.points import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from signals.series import Array
-    from storage.market.points import Points
+    from storage.market.points import Column, Points
 
-    Remembered = Callable[[str, str, str], float | None]
+    LastValue = Callable[[str, str, str], float | None]
 
 AHEAD: Final = timedelta(seconds=5)  # clocks differ by this much; what lies beyond has not happened yet
 SHIFTED: Final = timedelta(minutes=5)  # no clock is so wrong: then it is the answer, and its other rows are as wrong
@@ -32,7 +33,8 @@ WITHIN: Final = {  # beside Input.possible: both ends are possible
     "funding_interval_hours": (0.25, 24.0),
 }
 
-
+_AHEAD_MS: Final = in_ms(AHEAD)
+_SHIFTED_MS: Final = in_ms(SHIFTED)
 _LATE: Final = "lies in the future (or this machine's clock is behind)"
 _SHIFTED: Final = "came in an answer that reaches into the future"
 
@@ -49,7 +51,7 @@ class Rejected:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Known:
     """The last good value of a series; and another level, if one has been claimed, since when."""
 
@@ -58,13 +60,13 @@ class _Known:
     odd_since: datetime | None = None
 
 
-class Border:
+class Validator:
     """Take out what cannot be true, by itself or after the last good value of its series.
 
     remembered: the last value stored of (venue, asset, input), so that a restart does not forget what is usual.
     """
 
-    def __init__(self, remembered: Remembered | None = None) -> None:
+    def __init__(self, remembered: LastValue | None = None) -> None:
         self._known: dict[tuple[str, str, str], _Known] = {}
         self._remembered = remembered or (lambda _venue, _asset, _name: None)
 
@@ -74,35 +76,47 @@ class Border:
         Rows and columns that are empty then are gone too, and so is the rest of a bar with an impossible figure. Of an
         answer that reaches far into the future nothing is believed: shifted, its rows would overwrite true ones.
         """
-        late = (points.frame.index > now + AHEAD).copy()
-        if (points.frame.index > now + SHIFTED).any():
-            late[:] = True
-        frame, out = points.frame[~late].copy(), []
-        for name in [str(column) for column in frame.columns]:
-            for at, value in points.frame.loc[late, name].items():
-                out.append(
-                    _rejected(points, name, at, value, _LATE if cast("datetime", at) > now + AHEAD else _SHIFTED)
-                )
-            values = frame[name].to_numpy(copy=True)
-            if self._ordinary(points, name, values):
+        times = points.times
+        if not times:
+            return points, []
+        now_ms = to_ms(now)
+        rejected: list[Rejected] = []
+        if times[-1] > now_ms + _AHEAD_MS:
+            points, rejected = _without_future(points, now_ms)
+        odd: dict[str, list[tuple[int, str]]] = {}
+        for name, values in points.columns.items():
+            if self._usual(points, name, values) if len(values) == 1 else self._ordinary(points, name, values):
                 continue
-            for place, reason in self._odd(points, name, values.tolist(), now):
-                out.append(_rejected(points, name, frame.index[place], values[place], reason))
-                values[place] = math.nan
-            frame[name] = values
-        if points.step is not None:  # a bar is one measurement: beside a price of zero, a volume of zero is no fact
-            frame = frame.drop(index=[each.at for each in out if each.at in frame.index])
-        return replace(points, frame=frame.dropna(how="all").dropna(how="all", axis="columns")), out
+            if found := self._odd(points, name, values, now):
+                odd[name] = found
+                rejected += [_rejected(points, name, place, reason) for place, reason in found]
+        return (_without(points, odd) if odd else points), rejected
 
-    def _ordinary(self, points: Points, name: str, values: Array) -> bool:
+    def _usual(self, points: Points, name: str, values: Column) -> bool:
+        """Tell whether nothing is odd in a single figure, the usual case of what is live; learn of it."""
+        value = values[0]
+        if name in WITHIN:
+            least, most = WITHIN[name]
+            return bool(least <= value <= most) and INPUTS[name].possible(value)
+        known = self._known.get((points.venue, points.asset, name))
+        if known is None or known.odd is not None or not 0 < value < 1e300:
+            return False
+        limit = JUMP if points.step is None else _limit(points, name)
+        if not 1 / limit < value / known.good < limit:
+            return False
+        known.good = value
+        return True
+
+    def _ordinary(self, points: Points, name: str, column: Column) -> bool:
         """Tell whether nothing is odd in a long column, at a price that does not grow with every figure; learn of it.
 
         A first history is millions of figures, and hardly ever one of them is odd.
         """
-        if len(values) < LONG or np.isnan(values).any():
+        if len(column) < LONG:
             return False
-        lowest, highest = float(values.min()), float(values.max())
-        if _impossible(name, lowest) or _impossible(name, highest):
+        values = np.asarray(column, dtype=float)
+        lowest, highest = float(values.min()), float(values.max())  # NaN where any of them is
+        if math.isnan(lowest) or _impossible(name, lowest) or _impossible(name, highest):
             return False
         if name in WITHIN:
             return True
@@ -116,26 +130,27 @@ class Border:
         self._known[key] = _Known(float(values[-1]))
         return True
 
-    def _odd(self, points: Points, name: str, values: list[float], now: datetime) -> list[tuple[int, str]]:
+    def _odd(self, points: Points, name: str, values: Column, now: datetime) -> list[tuple[int, str]]:
         """Find the places of figures that cannot be true, and learn from the others, oldest first."""
         found: list[tuple[int, str]] = []
         sound: list[tuple[int, float]] = []
-        for place, value in enumerate(values):
+        for place, value in enumerate(plain(values)):
             reason = _impossible(name, value)
             if reason:
                 found.append((place, reason))
             elif value > 0:
                 sound.append((place, value))
-        if name in WITHIN:  # what has bounds may go from one to the other at once
+        if name in WITHIN or not sound:  # what has bounds may go from one to the other at once
             return found
         key = (points.venue, points.asset, name)
         limit = _limit(points, name)
         known = self._known.get(key) or self._first(key, [value for _, value in sound])
+        before = known
         for place, value in sound:
             known, reason = _judged(known, value, limit, now)
             if reason:
                 found.append((place, reason))
-        if known is not None:
+        if known is not None and known is not before:
             self._known[key] = known
         return found
 
@@ -144,6 +159,43 @@ class Border:
         if stored is not None and stored > 0:
             return _Known(stored)
         return _Known(sorted(values)[len(values) // 2]) if len(values) >= ENOUGH else None
+
+
+def _without_future(points: Points, now_ms: int) -> tuple[Points, list[Rejected]]:
+    """Take out rows that lie in the future; all of them, where the answer reaches far into it."""
+    shifted = points.times[-1] > now_ms + _SHIFTED_MS
+    late = [place for place, at in enumerate(points.times) if shifted or at > now_ms + _AHEAD_MS]
+    rejected = [
+        _rejected(points, name, place, _LATE if points.times[place] > now_ms + _AHEAD_MS else _SHIFTED)
+        for name in points.columns
+        for place in late
+    ]
+    return points.taken(range(len(points) - len(late))), rejected
+
+
+def _without(points: Points, odd: Mapping[str, list[tuple[int, str]]]) -> Points:
+    """Take out odd figures, and then the rows and columns of which nothing is left.
+
+    A bar is one measurement: beside a price of zero, a volume of zero is no fact.
+    """
+    out = {name: {place for place, _ in found} for name, found in odd.items()}
+    if points.step is not None:
+        gone = set().union(*out.values())
+        return points.taken([place for place in range(len(points)) if place not in gone])
+    columns = {
+        name: [math.nan if place in out[name] else value for place, value in enumerate(values)]
+        if name in out
+        else values
+        for name, values in points.columns.items()
+        if len(out.get(name, ())) < len(values)
+    }
+    left = [
+        place
+        for place in range(len(points))
+        if any(place not in out.get(name, ()) and not math.isnan(values[place]) for name, values in columns.items())
+    ]
+    found = replace(points, columns=columns)
+    return found if len(left) == len(points) else found.taken(left)
 
 
 def _judged(known: _Known | None, value: float, limit: float, now: datetime) -> tuple[_Known, str | None]:
@@ -165,11 +217,17 @@ def _limit(points: Points, name: str) -> float:
 
 
 def _impossible(name: str, value: float) -> str | None:
-    if math.isnan(value):
+    if value != value:  # noqa: PLR0124 - the plain test for NaN
         return "is no number"
-    least, most = WITHIN.get(name, (-math.inf, math.inf))
-    return None if INPUTS[name].possible(value) and least <= value <= most else f"cannot be {value:g}"
+    if INPUTS[name].possible(value):
+        if name not in WITHIN:
+            return None
+        least, most = WITHIN[name]
+        if least <= value <= most:
+            return None
+    return f"cannot be {value:g}"
 
 
-def _rejected(points: Points, name: str, at: Any, value: float, reason: str) -> Rejected:
-    return Rejected(points.venue, points.asset, name, at.to_pydatetime(), float(value), reason)
+def _rejected(points: Points, name: str, place: int, reason: str) -> Rejected:
+    value = float(points.columns[name][place])
+    return Rejected(points.venue, points.asset, name, from_ms(points.times[place]), value, reason)

@@ -34,6 +34,14 @@ class Edge(Protocol):
         """Do what Wrap says."""
         ...
 
-    def turn(self, now: datetime, assets: Sequence[str]) -> None:
-        """Learn that these assets are asked about now; none: all of them."""
+    def began(self, now: datetime, sources: Sequence[str], asset: str) -> int:
+        """Learn that sources (none: all) are asked what is due, or for one asset; return the number of this round."""
+        ...
+
+    def ended(self, now: datetime, number: int) -> None:
+        """Learn that what a round brought is stored."""
+        ...
+
+    def turn(self, now: datetime) -> None:
+        """Learn that what is stored is judged now."""
         ...

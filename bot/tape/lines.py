@@ -34,11 +34,28 @@ class Begin:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """The moment at which these assets were asked about; none: all of them."""
+class Began:
+    """The moment at which sources (none: all) were asked what was due; asset: for that one, since somebody asked."""
 
     at: datetime
-    assets: list[str] = field(default_factory=list)
+    number: int
+    sources: list[str] = field(default_factory=list)
+    asset: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The moment at which what the round `number` had brought was stored."""
+
+    at: datetime
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The moment at which what was stored was judged."""
+
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +94,15 @@ class Heard:
     failure: Failure = ""
 
 
-Line = Begin | Turn | Answered | Heard
-_KINDS: Final[dict[str, type[Line]]] = {"begin": Begin, "turn": Turn, "answer": Answered, "stream": Heard}
+Line = Begin | Began | Ended | Turn | Answered | Heard
+_KINDS: Final[dict[str, type[Line]]] = {
+    "begin": Begin,
+    "round": Began,
+    "stored": Ended,
+    "turn": Turn,
+    "answer": Answered,
+    "stream": Heard,
+}
 _NAMES: Final = {kind: name for name, kind in _KINDS.items()}
 _FIELDS: Final = {kind: {each.name: each for each in fields(kind)} for kind in _NAMES}
 

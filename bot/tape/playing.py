@@ -18,7 +18,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from bot.tape import TapeError, lines
-from bot.tape.lines import Answered, Begin, Heard, Turn
+from bot.tape.lines import Answered, Began, Begin, Ended, Heard, Turn
 from bot.tape.sessions import Session
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bot.tape.lines import Failure, Line
     from bot.tape.time import TapeClock
 
+Step = Began | Ended | Turn
 NOT_ON_TAPE: Final = 599
 _TIMES: Final = frozenset(  # what a question says about when: code that was changed asks a little differently
     {
@@ -142,7 +143,7 @@ class Player:
         self.tape, self.clock = tape, clock
         self.played: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
-        self._turns: asyncio.Queue[Turn | None] = asyncio.Queue()
+        self._steps: asyncio.Queue[Step | None] = asyncio.Queue()
         self._answers: defaultdict[tuple[str, ...], deque[Answered]] = defaultdict(deque)
         self._connections: defaultdict[str, deque[_Connection]] = defaultdict(deque)
         self._by_number: dict[tuple[str, int], _Connection] = {}
@@ -154,19 +155,26 @@ class Player:
             if line.at - self.clock.now() > WITHIN:
                 await self.clock.until(line.at - WITHIN)
             self._sort(line)
-        self._turns.put_nowait(None)
+        self._steps.put_nowait(None)
 
-    async def turns(self) -> AsyncIterator[Turn]:
-        """Give the turns of the tape, each at its time."""
-        while (turn := await self._turns.get()) is not None:
-            await self.clock.until(turn.at)
-            yield turn
+    async def steps(self) -> AsyncIterator[Step]:
+        """Give what perpulse did on the tape, each thing at its time."""
+        while (step := await self._steps.get()) is not None:
+            await self.clock.until(step.at)
+            yield step
 
     def wrap(self, make: Callable[[], Any], venue: str = "") -> Any:  # noqa: ARG002 - the network is not used
         """Return a session that plays the tape."""
         return _Playing(self, venue)
 
-    def turn(self, now: datetime, assets: Sequence[str]) -> None:
+    def began(self, now: datetime, sources: Sequence[str], asset: str) -> int:  # noqa: ARG002 - as below
+        """Do nothing: the round is on the tape."""
+        return 0
+
+    def ended(self, now: datetime, number: int) -> None:
+        """Do nothing: its end is on the tape."""
+
+    def turn(self, now: datetime) -> None:
         """Do nothing: the turn is on the tape."""
 
     def answer(self, method: str, url: str, asked: bytes | str | None) -> Answered | None:
@@ -197,8 +205,8 @@ class Player:
     def _sort(self, line: Line) -> None:
         """Put a line where it will be looked for."""
         match line:
-            case Turn():
-                self._turns.put_nowait(line)
+            case Began() | Ended() | Turn():
+                self._steps.put_nowait(line)
             case Answered():
                 queue = self._answers[_timeless(line.method, line.path, line.query, line.asked)]
                 queue.append(line)

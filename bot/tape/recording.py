@@ -16,7 +16,7 @@ import aiohttp
 import structlog
 
 from bot.tape import TapeError, lines
-from bot.tape.lines import Answered, Begin, Heard, Turn
+from bot.tape.lines import Answered, Began, Begin, Ended, Heard, Turn
 from bot.tape.sessions import Session
 from handlers.version import VERSION
 
@@ -55,7 +55,7 @@ class Recorder:
         self._folder, self._clock, self._part_bytes, self._most_bytes = folder, clock, part_bytes, most_bytes
         self._assets, self._market = list(assets), dict(market or {})
         self._run = f"{clock():%Y%m%dT%H%M%S.%f}"
-        self._part, self._sockets = 0, count(1)
+        self._part, self._sockets, self._rounds = 0, count(1), count(1)
         self._file: io.FileIO | None = None
         self._path = folder
         self._packing: list[Thread] = []
@@ -73,9 +73,19 @@ class Recorder:
         """Return a session that does what the one made does, and writes it down."""
         return _Recording(make(), self, venue)
 
-    def turn(self, now: datetime, assets: Sequence[str]) -> None:
-        """Write that these assets are asked about now (none: all): the tape is played in the same turns."""
-        self.write(Turn(now, list(assets)))
+    def began(self, now: datetime, sources: Sequence[str], asset: str) -> int:
+        """Write that sources are asked now: the tape is played in the same rounds."""
+        number = next(self._rounds)
+        self.write(Began(now, number, list(sources), asset))
+        return number
+
+    def ended(self, now: datetime, number: int) -> None:
+        """Write that what a round brought is stored: a turn judges the same when the tape is played."""
+        self.write(Ended(now, number))
+
+    def turn(self, now: datetime) -> None:
+        """Write that what is stored is judged now."""
+        self.write(Turn(now))
 
     def answer(
         self,

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handlers import reply
 from handlers.reply import Line
-from handlers.words import alerts, position_events, wording
+from handlers.words import alerts, position_events, sources, wording
 from handlers.words.message import Message
 from signals.alerts.event import ALERT, LATE, POSITION, SOURCE, Event
 from signals.liquidation.events import CameNear, LinesLeft, from_json
+from storage.market import source_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -59,6 +60,6 @@ def _late_line(one: Mapping[str, Any], zone: str) -> str:
 _TELL: Final[Mapping[str, Callable[[Mapping[str, Any], str], Message]]] = {
     ALERT: lambda payload, zone: alerts.tell(Event.from_json(payload), zone),
     POSITION: _position,
-    SOURCE: lambda payload, _zone: Message((Line(str(payload["text"])),)),
+    SOURCE: lambda payload, zone: Message((Line(sources.sentence(source_events.from_json(payload["source"]), zone)),)),
     LATE: _late,
 }

@@ -6,6 +6,7 @@ unit, or rows that the venue corrected.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -17,8 +18,6 @@ from storage.market import points
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
-
-    import pandas as pd
 
     from storage.engine.database import Store
     from storage.market.points import Points
@@ -47,11 +46,11 @@ class Difference:
 def compare(store: Store, new: Points, at: datetime) -> list[Difference]:
     """Compare points with the values they are about to replace; an input of which none is stored is left out."""
     known = LEVELS if new.step is None else BARS
-    names = [name for name in new.frame.columns.tolist() if name in known]
-    if not names or not len(new.frame):
+    names = [name for name in new.columns if name in known]
+    if not names or not len(new):
         return []
-    first, last = new.frame.index[0].to_pydatetime(), new.frame.index[-1].to_pydatetime()
-    times, steps, values = points.columns(store, new.asset, new.venue, names, start=first, end=from_ms(to_ms(last) + 1))
+    first, last = from_ms(new.times[0]), from_ms(new.times[-1] + 1)
+    times, steps, values = points.columns(store, new.asset, new.venue, names, start=first, end=last)
     step = int(new.step.total_seconds()) if new.step else 0
     found = []
     for name in names:
@@ -60,18 +59,18 @@ def compare(store: Store, new: Points, at: datetime) -> list[Difference]:
             for time, length, value in zip(times, steps, values[name], strict=True)
             if value is not None and length == step
         }
-        parts = _parts(new.frame[name], before, _ROUNDED.get(name, 0.0))
+        parts = _parts(new, name, before, _ROUNDED.get(name, 0.0))
         if parts:
             differing = sum(part > TOLD for part in parts)
             found.append(Difference(new.asset, new.venue, name, at, len(parts), differing, max(parts)))
     return found
 
 
-def _parts(column: pd.Series[float], before: dict[int, float], rounded: float) -> list[float]:
+def _parts(new: Points, name: str, before: dict[int, float], rounded: float) -> list[float]:
     parts = []
-    for at, value in column.dropna().items():
-        stored = before.get(to_ms(at.to_pydatetime()))  # type: ignore[attr-defined] # the index of points holds times
-        if stored is not None:
+    for at, value in zip(new.times, new.columns[name], strict=True):
+        stored = before.get(at)
+        if stored is not None and not math.isnan(value):
             off = abs(value - stored)
             parts.append(0.0 if off <= rounded else off / abs(stored) if stored else 1.0)
     return parts

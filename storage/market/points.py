@@ -2,43 +2,91 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from signals.inputs import BARS, INPUTS, LEVELS
-from signals.units import from_ms, to_ms
+from signals.units import from_ms, in_ms, to_ms
 from signals.venues import venue_order
+from storage.engine.sql import queries
 from storage.market import rewritten, settlements
-from storage.market.rewritten import Written
 from storage.market.settlements import RATES, Settled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
 
     import pandas as pd
 
     from signals.series import Array
     from storage.engine.database import Store
+    from storage.engine.sql import Query
     from storage.engine.work import Work
+
+    Column = Sequence[float] | Array
+
+SQL: Final = queries("storage.market")
 
 
 @dataclass(frozen=True, slots=True)
 class Points:
     """Values of one venue and asset.
 
-    step: length of the bars; None for values that hold at an instant. frame: index `at` in UTC, columns input names of
-    one kind, float64, NaN where a value is not known. settled: the frame holds funding rates as they were settled, with
-    their intervals and nothing else; what a venue announces is no settlement.
+    step: length of the bars; None for values that hold at an instant. times: in ms, ascending, each once. columns: by
+    input, all of one kind, one value a time: a list where there are few, an array where there are many; NaN where a
+    value is not known. settled: they are funding rates as they were settled, with their intervals and nothing else;
+    what a venue announces is no settlement.
     """
 
     venue: str
     asset: str
     step: timedelta | None
-    frame: pd.DataFrame
+    times: Sequence[int]
+    columns: Mapping[str, Column]
     settled: bool = False
+
+    def __len__(self) -> int:
+        """Return how many times there are."""
+        return len(self.times)
+
+    @classmethod
+    def of_frame(
+        cls,
+        venue: str,
+        asset: str,
+        step: timedelta | None,
+        frame: pd.DataFrame,
+        settled: bool = False,  # noqa: FBT001, FBT002 - as the fields
+    ) -> Self:
+        """Take a frame: index of times in UTC in any order, columns inputs. ValueError for what is no number."""
+        frame = frame.sort_index()
+        times = cast("pd.DatetimeIndex", frame.index).as_unit("ms").asi8.tolist()
+        columns = {str(name): frame[name].to_numpy(dtype=float) for name in frame.columns}
+        return cls(venue, asset, step, times, columns, settled)
+
+    def frame(self) -> pd.DataFrame:
+        """Return a frame: index `at` in UTC, columns by input, float64."""
+        import pandas as pd  # noqa: PLC0415 - what is live goes from JSON to the store without it
+
+        at = pd.DatetimeIndex(pd.to_datetime(list(self.times), unit="ms", utc=True), name="at")
+        return pd.DataFrame(dict(self.columns), index=at, dtype="float64")
+
+    def count(self) -> int:
+        """Count the values that are known."""
+        return sum(value == value for column in self.columns.values() for value in plain(column))  # noqa: PLR0124 - NaN
+
+    def row(self, place: int) -> dict[str, float]:
+        """Return the values of one time by input."""
+        return {name: float(values[place]) for name, values in self.columns.items()}
+
+    def taken(self, places: Collection[int]) -> Self:
+        """Return the rows at these places, in their order."""
+        columns = {name: [values[place] for place in places] for name, values in self.columns.items()}
+        return replace(self, times=[self.times[place] for place in places], columns=columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,156 +113,161 @@ class Series:
         return self.last + self.step * 1000
 
 
-_AS_FRESH_MS = 11 * 60_000  # venues that publish each five minutes are that far apart
+_AS_FRESH_MS: Final = 11 * 60_000  # venues that publish each five minutes are that far apart
+_MANY: Final = 100  # rows from which on a statement of their own pays
+_KNOWN: Final = {"bars": frozenset(BARS), "levels": frozenset(LEVELS)}
+_EMPTY: Final[dict[str, dict[str, Any]]] = {"bars": dict.fromkeys(BARS), "levels": dict.fromkeys(LEVELS)}
 
 
-_MANY = 100  # rows from which on a statement of their own pays
-
-
-def _upsert(table: str, head: str, columns: tuple[str, ...]) -> str:
-    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
-    # A value that is not known today never wipes out one that was known yesterday.
-    sets = ", ".join(f"{name} = coalesce(excluded.{name}, {name})" for name in columns)
-    key = "asset, venue, step, at" if table == "bars" else "asset, venue, at"
-    return f"INSERT INTO {table} ({key}, {names}) VALUES ({head}, ?, {marks}) ON CONFLICT DO UPDATE SET {sets}"  # noqa: S608
-
-
-def _literals(work: Work, *values: str | int) -> str:
-    """Return values as SQLite itself quotes them: what is the same in every row need not be bound in every row."""
-    quoted = work.execute(f"SELECT {', '.join(['quote(?)'] * len(values))}", values).fetchone()
-    return ", ".join(quoted)
+def _upsert(table: str, columns: Sequence[str]) -> Query:
+    return (SQL.write_bars if table == "bars" else SQL.write_levels).filled(columns=", ".join(columns))
 
 
 def write(store: Store, batches: Iterable[Points]) -> int:
     """Store points in one transaction and return how many values were given. Writing the same twice changes nothing.
 
-    A tick brings thousands of frames of one row, a backfill a few of thousands: the former are put together into one
-    statement a table, since a statement a frame costs many times what its row does.
+    A round brings thousands of single rows, a backfill a few tables of thousands: the former are put together into one
+    statement a table, since a statement each costs many times what a row does.
     """
-    every = [block for points in batches if len((block := _block(points)).times)]  # before anybody waits for the writer
+    blocks = [block for points in batches if (block := _block(points)).spans]  # before anybody waits for the writer
     with store.write() as work:
-        waiting: dict[str, list[tuple[Any, ...]]] = {"bars": [], "levels": []}
-        for block in every:
+        waiting: dict[str, list[dict[str, Any]]] = {"bars": [], "levels": []}
+        for block in blocks:
             if block.settled:
                 settlements.write(work, block.asset, block.venue, block.settlements())
                 continue
             table = "bars" if block.step else "levels"
             if len(block.times) < _MANY:
-                waiting[table] += _whole_rows(block)
+                waiting[table] += _whole_rows(block, table)
                 continue
             _flush(work, table, waiting)  # in their order: what comes later wins
-            literal = _literals(work, block.asset, block.venue, *([block.step] if block.step else []))
-            # SQLite keeps NaN as NULL, so the values go in as they are.
-            body = zip(block.times, *(column.tolist() for column in block.values.T), strict=True)
-            work.executemany(_upsert(table, literal, block.columns), body)
+            head, names = block.head(), ("at", *block.names)
+            rows = zip(block.times, *block.values, strict=True)
+            work.many(_upsert(table, block.names), (head | dict(zip(names, row, strict=True)) for row in rows))
         for table in waiting:
             _flush(work, table, waiting)
-        rewritten.note_late(work, _spans(every))
-        work.executemany(
-            "INSERT INTO series (asset, input, venue, step, first, last) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT "
-            "DO UPDATE SET first = min(first, excluded.first), last = max(last, excluded.last)",
-            (
-                (block.asset, name, block.venue, block.step, first, last)
-                for block in every
-                for name, first, last in block.spans
-            ),
-        )
-    return sum(block.count for block in every)
+        ends = _ends(blocks)
+        rewritten.note_late(work, ends)
+        work.many(SQL.write_series, ends)
+    return sum(block.count for block in blocks)
 
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Points as they are written: only columns that we know, only rows with a value. step: seconds; 0 for instants."""
+    """Points as they are written: only inputs that we know, only rows with a value. step: seconds; 0 for instants."""
 
     asset: str
     venue: str
     step: int
-    columns: tuple[str, ...]
-    times: list[int]
-    values: Array
+    names: tuple[str, ...]
+    times: Sequence[int]
+    values: list[Sequence[float]]
     count: int
     spans: list[tuple[str, int, int]]  # inputs, each with the first and the last time with a value
     settled: bool = False
 
+    def head(self) -> dict[str, Any]:
+        """Return what is the same in every row."""
+        return {"asset": self.asset, "venue": self.venue} | ({"step": self.step} if self.step else {})
+
     def settlements(self) -> list[Settled]:
-        """Return the rows as settlements."""
-        found = [dict(zip(self.columns, row, strict=True)) for row in self.values.tolist()]
-        return [
-            Settled(at, row["funding_rate"], row.get("funding_interval_hours"))
-            for at, row in zip(self.times, found, strict=True)
-        ]
+        """Return the rows as settlements; an interval without a rate is none."""
+        rates, hours = (dict(zip(self.names, self.values, strict=True)).get(name) for name in RATES)
+        rows = zip(self.times, rates or (), hours or itertools.repeat(None), strict=False)
+        return [Settled(at, rate, known) for at, rate, known in rows]
 
 
 def _block(points: Points) -> _Block:
-    known_names = RATES if points.settled else LEVELS if points.step is None else BARS
-    given = points.frame.columns.tolist()
-    columns = tuple(name for name in given if name in known_names)
-    frame = points.frame if len(columns) == len(given) else points.frame[list(columns)]
-    if points.settled:  # an interval without a rate is no settlement
-        frame = frame[frame["funding_rate"].notna()] if "funding_rate" in columns else frame.iloc[:0]
-    values = frame.to_numpy(dtype=float, na_value=math.nan)
-    known = values == values  # noqa: PLR0124 - the plain test for NaN
-    times = cast("pd.DatetimeIndex", frame.index).as_unit("ms").asi8
-    spans: list[tuple[str, int, int]] = []
-    if len(times) == 1:  # of a tick nearly all: no array is made where one number will do
-        at = int(times[0])
-        spans = [(name, at, at) for name, is_known in zip(columns, known[0].tolist(), strict=True) if is_known]
-        kept, count = times[: bool(spans)], len(spans)
-        values = values[: bool(spans)]
-    else:
-        for place, name in enumerate(columns):
-            if len(of := times[known[:, place]]):
-                spans.append((name, int(of.min()), int(of.max())))
-        rows = known.any(axis=1)
-        kept, count, values = times[rows], int(known.sum()), values[rows]
+    if points.settled:
+        return _settled_block(points)
     step = 0 if points.step is None else int(points.step.total_seconds())
-    return _Block(points.asset, points.venue, step, columns, kept.tolist(), values, count, spans, points.settled)
+    known_names = _KNOWN["bars" if step else "levels"]
+    names = tuple(name for name in points.columns if name in known_names)
+    values = [plain(points.columns[name]) for name in names]
+    spans: list[tuple[str, int, int]] = []
+    count = 0
+    if len(points.times) == 1:  # of what is live nearly all
+        at = points.times[0]
+        spans = [(name, at, at) for name, column in zip(names, values, strict=True) if not math.isnan(column[0])]
+        return _Block(points.asset, points.venue, step, names, points.times, values, len(spans), spans)
+    rows: set[int] = set()
+    for name, column in zip(names, values, strict=True):
+        known = [place for place, value in enumerate(column) if value == value]  # noqa: PLR0124 - the plain test for NaN
+        if known:
+            spans.append((name, points.times[known[0]], points.times[known[-1]]))
+            count += len(known)
+            if len(rows) < len(points.times):
+                rows.update(known)
+    if len(rows) == len(points.times):
+        return _Block(points.asset, points.venue, step, names, points.times, values, count, spans)
+    kept = sorted(rows)
+    times = [points.times[place] for place in kept]
+    return _Block(points.asset, points.venue, step, names, times, [[c[n] for n in kept] for c in values], count, spans)
 
 
-def _spans(blocks: Iterable[_Block]) -> Iterator[Written]:
-    """Return what is written of each input, for whoever keeps what was stored before."""
-    return (
-        Written(block.asset, block.venue, name, block.step, first, last)
-        for block in blocks
-        for name, first, last in block.spans
-    )
+def _settled_block(points: Points) -> _Block:
+    names = tuple(name for name in RATES if name in points.columns)
+    rates = plain(points.columns["funding_rate"]) if "funding_rate" in names else ()
+    kept = [place for place, rate in enumerate(rates) if not math.isnan(rate)]
+    times = [points.times[place] for place in kept]
+    values: list[Sequence[float]] = []
+    spans, count = [], 0
+    for name in names:
+        column = plain(points.columns[name])
+        values.append([column[place] for place in kept])
+        known = [at for at, value in zip(times, values[-1], strict=True) if not math.isnan(value)]
+        count += len(known)
+        if known:
+            spans.append((name, known[0], known[-1]))
+    return _Block(points.asset, points.venue, 0, names, times, values, count, spans, settled=True)
 
 
-def _whole_rows(block: _Block) -> list[tuple[Any, ...]]:
-    """Return rows of all columns of a table, None where nothing is given."""
-    every = BARS if block.step else LEVELS
-    head = [block.asset, block.venue, *([block.step] if block.step else [])]
-    places = [every.index(name) for name in block.columns]
-    found = []
-    for at, given in zip(block.times, block.values.tolist(), strict=True):
-        row: list[Any] = [None] * len(every)
-        for place, value in zip(places, given, strict=True):
-            row[place] = value
-        found.append((*head, at, *row))
-    return found
+def plain(column: Column) -> Sequence[float]:
+    """Return a column as numbers of Python, which is what a database takes. ValueError for what is no number."""
+    if not isinstance(column, list | tuple):
+        found: list[float] = column.tolist()  # type: ignore[union-attr] # an array
+        return found
+    return column if all(type(value) is float for value in column) else [float(value) for value in column]
 
 
-def _flush(work: Work, table: str, waiting: dict[str, list[tuple[Any, ...]]]) -> None:
+def _whole_rows(block: _Block, table: str) -> list[dict[str, Any]]:
+    """Return rows of all columns of a table, None where nothing is given. SQLite keeps NaN as NULL."""
+    head = _EMPTY[table] | block.head()
+    names = ("at", *block.names)
+    return [head | dict(zip(names, row, strict=True)) for row in zip(block.times, *block.values, strict=True)]
+
+
+def _ends(blocks: Iterable[_Block]) -> list[dict[str, Any]]:
+    """Return what is written of each series: its first and its last time, as the directory has them."""
+    spans: dict[tuple[str, str, str, int], tuple[int, int]] = {}
+    for block in blocks:
+        for name, first, last in block.spans:
+            key = (block.asset, name, block.venue, block.step)
+            known = spans.get(key)
+            spans[key] = (first, last) if known is None else (min(first, known[0]), max(last, known[1]))
+    names = ("asset", "input", "venue", "step", "first", "last")
+    return [dict(zip(names, (*key, *span), strict=True)) for key, span in spans.items()]
+
+
+def _flush(work: Work, table: str, waiting: dict[str, list[dict[str, Any]]]) -> None:
     """Write the rows that wait for a table."""
     if rows := waiting[table]:
-        head, columns = ("?, ?, ?", BARS) if table == "bars" else ("?, ?", LEVELS)
-        work.executemany(_upsert(table, head, columns), rows)
+        work.many(_upsert(table, BARS if table == "bars" else LEVELS), rows)
         waiting[table] = []
 
 
 def directory(store: Store, asset: str | None = None) -> dict[tuple[str, str], list[Series]]:
     """Return what is stored, by (asset, input): of one asset or of all. The cost is by series, not by points."""
     found: dict[tuple[str, str], list[Series]] = {}
-    only, of = ("WHERE asset = ?", (asset,)) if asset else ("", ())
-    for row in store.rows(f"SELECT asset, input, venue, step, first, last FROM series {only}", of):  # noqa: S608
-        found.setdefault((row[0], row[1]), []).append(Series(*row[2:]))
+    rows = store.read_plain(SQL.series_of_asset, asset=asset) if asset else store.read_plain(SQL.all_series)
+    for of, name, *series in rows:
+        found.setdefault((of, name), []).append(Series(*series))
     return found
 
 
 def stored(store: Store, asset: str, name: str) -> list[Series]:
     """Return what is stored of one input, by venue and step."""
-    rows = store.rows("SELECT venue, step, first, last FROM series WHERE asset = ? AND input = ?", (asset, name))
-    return [Series(*row) for row in rows]
+    return [Series(*row) for row in store.read_plain(SQL.series_of_input, asset=asset, input=name)]
 
 
 def newest(store: Store, asset: str, name: str, venue: str | None = None) -> Newest | None:
@@ -223,71 +276,85 @@ def newest(store: Store, asset: str, name: str, venue: str | None = None) -> New
     Of venues that are about as fresh the same one speaks every time: else the figure would change its venue with every
     second in which one of them answers later than another.
     """
-    every = [each for each in stored(store, asset, name) if venue in (None, each.venue)]
-    if not every:
+    found = [series for series in stored(store, asset, name) if venue in (None, series.venue)]
+    if not found:
         return None
-    latest = max(each.known for each in every)
-    fresh = [each.venue for each in every if latest - each.known <= _AS_FRESH_MS]
-    speaker = min(fresh, key=lambda each: (venue_order(each), each))
-    mine = [each for each in every if each.venue == speaker]
-    best = max(mine, key=lambda each: (each.known, each.step))  # of a whole day and its last hour the day is exact
-    if name in RATES and (paid := settlements.value_at(store, asset, best.venue, name, best.last)) is not None:
-        return Newest(from_ms(best.known), paid, best.venue)
-    table, step = ("bars", "AND step = ?") if best.step else ("levels", "")
-    row = store.one(
-        f"SELECT {name} AS value FROM {table} WHERE asset = ? AND venue = ? AND at = ? {step}",  # noqa: S608 - our names
-        (asset, best.venue, best.last, *([best.step] if best.step else [])),
-    )
-    return None if row is None else Newest(from_ms(best.known), row["value"], best.venue)
+    latest = max(series.known for series in found)
+    fresh = [series.venue for series in found if latest - series.known <= _AS_FRESH_MS]
+    speaker = min(fresh, key=lambda name: (venue_order(name), name))
+    best = _speaking(series for series in found if series.venue == speaker)
+    if name in RATES and (paid := settlements.value_at(store, asset, speaker, name, best.last)) is not None:
+        return Newest(from_ms(best.known), paid, speaker)
+    query = (SQL.bar_at if best.step else SQL.level_at).filled(input=name)
+    step = {"step": best.step} if best.step else {}
+    row = store.read_one(query, asset=asset, venue=speaker, at=best.last, **step)
+    return None if row is None else Newest(from_ms(best.known), row["value"], speaker)
+
+
+def newest_of_all(store: Store) -> dict[tuple[str, str, str], Newest]:
+    """Return the newest known value of every venue, asset and input in a few queries: a process begins with it."""
+    by_key: dict[tuple[str, str, str], list[Series]] = {}
+    for (asset, name), every in directory(store).items():
+        for series in every:
+            by_key.setdefault((series.venue, asset, name), []).append(series)
+    best = {key: _speaking(every) for key, every in by_key.items()}
+    found: dict[tuple[str, str, str], Newest] = {}
+    for query, names in ((SQL.last_bars, BARS), (SQL.last_levels, LEVELS), (SQL.last_settled, RATES)):
+        places = {name: place for place, name in enumerate(names, start=4)}
+        for row in store.read_plain(query.filled(columns=", ".join(names))):
+            venue, asset, step, at = row[:4]
+            for name, place in places.items():
+                speaks = best.get((venue, asset, name))
+                if speaks and (speaks.step, speaks.last) == (step, at) and row[place] is not None:
+                    found[venue, asset, name] = Newest(from_ms(speaks.known), row[place], venue)
+    return found
+
+
+def _speaking(every: Iterable[Series]) -> Series:
+    """Choose the series that was known last; of a whole day and its last hour the day is exact."""
+    return max(every, key=lambda series: (series.known, series.step))
 
 
 def venues_of(store: Store, asset: str, name: str) -> list[str]:
     """Return the venues that have any value of this input for this asset."""
-    return list(dict.fromkeys(each.venue for each in stored(store, asset, name)))
+    return list(dict.fromkeys(series.venue for series in stored(store, asset, name)))
 
 
 def assets(store: Store) -> list[str]:
     """Return every asset that anything is stored of, by name."""
-    return [row["asset"] for row in store.rows("SELECT DISTINCT asset FROM series ORDER BY asset")]
+    return [row[0] for row in store.read_plain(SQL.assets)]
 
 
 def span(store: Store, asset: str, name: str) -> tuple[datetime, datetime] | None:
     """Return when the first and the last known value of an input lie; None if there is none."""
-    every = stored(store, asset, name)
-    if not every:
+    found = stored(store, asset, name)
+    if not found:
         return None
-    return from_ms(min(each.first for each in every)), from_ms(max(each.last for each in every))
+    return from_ms(min(series.first for series in found)), from_ms(max(series.last for series in found))
 
 
 def last_times(
     store: Store, asset: str, venue: str, name: str, *, start: datetime, end: datetime, most: int
 ) -> list[int]:
     """Return the newest times (ms) in [start, end) at which an instant's value is known, the newest first."""
-    rows = store.tuples(
-        f"SELECT at FROM levels WHERE asset = ? AND venue = ? AND at >= ? AND at < ? AND {name} IS NOT NULL "  # noqa: S608
-        "ORDER BY at DESC LIMIT ?",
-        (asset, venue, to_ms(start), to_ms(end), most),
-    )
-    announced = [row[0] for row in rows]
+    query = SQL.last_level_times.filled(input=name)
+    span_of = {"start": to_ms(start), "end": to_ms(end)}
+    announced = [row[0] for row in store.read_plain(query, asset=asset, venue=venue, most=most, **span_of)]
     if name not in RATES:
         return announced
-    paid = settlements.last_times(store, asset, venue, name, start=to_ms(start), end=to_ms(end), most=most)
+    paid = settlements.last_times(store, asset, venue, name, most=most, **span_of)
     return sorted({*announced, *paid}, reverse=True)[:most]
 
 
 def last_before(store: Store, asset: str, name: str, series: Series, end: datetime) -> int:
     """Return the last time (ms) before `end` at which this series has a value; its first one if there is none."""
-    table, step = ("bars", "AND step = ?") if series.step else ("levels", "")
-    row = store.one(
-        f"SELECT at FROM {table} WHERE asset = ? AND venue = ? AND at < ? {step} AND {name} IS NOT NULL "  # noqa: S608
-        "ORDER BY at DESC LIMIT 1",
-        (asset, series.venue, to_ms(end), *([series.step] if series.step else [])),
-    )
+    query = (SQL.last_bar_before if series.step else SQL.last_level_before).filled(input=name)
+    step = {"step": series.step} if series.step else {}
+    row = store.read_one(query, asset=asset, venue=series.venue, end=to_ms(end), **step)
     last = series.first if row is None else int(row["at"])
     if name not in RATES:
         return last
-    paid = settlements.last_times(store, asset, series.venue, name, start=0, end=to_ms(end), most=1)
-    return max([last, *paid])
+    return max([last, *settlements.last_times(store, asset, series.venue, name, start=0, end=to_ms(end), most=1)])
 
 
 def count(store: Store, asset: str, venue: str, name: str, *, start: datetime, end: datetime, apart: timedelta) -> int:
@@ -295,15 +362,12 @@ def count(store: Store, asset: str, venue: str, name: str, *, start: datetime, e
 
     Stretches, not values: a venue that is asked each minute does not know more of a year than one that tells hours.
     """
+    span_of = {"start": to_ms(start), "end": to_ms(end), "apart": in_ms(apart)}
     if name in RATES:
-        return settlements.count(
-            store, asset, venue, name, start=to_ms(start), end=to_ms(end), apart=round(apart.total_seconds() * 1000)
-        )
-    row = store.one(
-        f"SELECT count(DISTINCT at / ?) AS n FROM {'bars' if INPUTS[name].kind == 'bar' else 'levels'} "  # noqa: S608 - our names
-        f"WHERE asset = ? AND venue = ? AND at >= ? AND at < ? AND {name} IS NOT NULL",
-        (round(apart.total_seconds() * 1000), asset, venue, to_ms(start), to_ms(end)),
-    )
+        return settlements.count(store, asset, venue, name, **span_of)
+    table = "bars" if INPUTS[name].kind == "bar" else "levels"
+    query = SQL.count_stretches.filled(table=table, input=name)
+    row = store.read_one(query, asset=asset, venue=venue, **span_of)
     return 0 if row is None else int(row["n"])
 
 
@@ -314,21 +378,21 @@ def columns(
 
     Rows in [start, end), ascending in time; None where a value is not known.
     """
+    of: dict[str, Any] = {"asset": asset, "venue": venue, "start": to_ms(start), "end": to_ms(end)}
+    listed = ", ".join(names)
     if INPUTS[names[0]].kind == "bar":
         # Named, because the key has them before the time: without them every bar of the venue would be passed by.
-        steps = sorted({each.step for name in names for each in stored(store, asset, name) if each.venue == venue})
-        table, step, which = "bars", "step, ", f"AND step IN ({', '.join(map(str, steps))})"
+        steps = sorted(
+            {series.step for name in names for series in stored(store, asset, name) if series.venue == venue}
+        )
+        found = store.read_plain(SQL.bars_between.filled(columns=listed), steps=json.dumps(steps), **of)
+        at, lengths, *values = map(list, zip(*found, strict=True)) if found else [[] for _ in range(2 + len(names))]
     else:
-        table, step, which = "levels", "", ""
-    found = store.tuples(
-        f"SELECT at, {step}{', '.join(names)} FROM {table} "  # noqa: S608 - names are ours, steps are numbers
-        f"WHERE asset = ? AND venue = ? {which} AND at >= ? AND at < ? ORDER BY at",
-        (asset, venue, to_ms(start), to_ms(end)),
-    )
-    if any(name in RATES for name in names):
-        found = _with_settlements(store, asset, venue, names, found, to_ms(start), to_ms(end))
-    at, *rest = map(list, zip(*found, strict=True)) if found else [[] for _ in range(1 + bool(step) + len(names))]
-    lengths, values = (rest[0], rest[1:]) if step else ([0] * len(at), rest)
+        found = store.read_plain(SQL.levels_between.filled(columns=listed), **of)
+        if any(name in RATES for name in names):
+            found = _with_settlements(store, asset, venue, names, found, of["start"], of["end"])
+        at, *values = map(list, zip(*found, strict=True)) if found else [[] for _ in range(1 + len(names))]
+        lengths = [0] * len(at)
     return at, lengths, dict(zip(names, values, strict=True))
 
 

@@ -1,6 +1,84 @@
 -- Queries of the market: points, panels, coverage, retention. Each stands under a line with its name; the modules that
 -- use them are named above theirs.
 
+-- --- points.py: raw series -----------------------------------------------------------------------------------------
+
+-- name: write_bars
+-- A value that is not known today never wipes out one that was known yesterday.
+INSERT INTO bars (asset, venue, step, at, {columns}) VALUES (:asset, :venue, :step, :at, {columns|:*})
+ON CONFLICT (asset, venue, step, at) DO UPDATE SET {columns|* = coalesce(excluded.*, bars.*)};
+
+-- name: write_levels
+INSERT INTO levels (asset, venue, at, {columns}) VALUES (:asset, :venue, :at, {columns|:*})
+ON CONFLICT (asset, venue, at) DO UPDATE SET {columns|* = coalesce(excluded.*, levels.*)};
+
+-- name: write_series
+INSERT INTO series (asset, input, venue, step, first, last) VALUES (:asset, :input, :venue, :step, :first, :last)
+ON CONFLICT (asset, input, venue, step) DO UPDATE SET
+    first = min(series.first, excluded.first), last = max(series.last, excluded.last);
+
+-- name: all_series
+SELECT asset, input, venue, step, first, last FROM series;
+
+-- name: series_of_asset
+SELECT asset, input, venue, step, first, last FROM series WHERE asset = :asset;
+
+-- name: series_of_input
+SELECT venue, step, first, last FROM series WHERE asset = :asset AND input = :input;
+
+-- name: bar_at
+SELECT {input} AS value FROM bars WHERE asset = :asset AND venue = :venue AND step = :step AND at = :at;
+
+-- name: level_at
+SELECT {input} AS value FROM levels WHERE asset = :asset AND venue = :venue AND at = :at;
+
+-- name: last_bars
+-- The rows at which a series of bars ends.
+SELECT bars.venue, bars.asset, bars.step, bars.at, {columns} FROM bars JOIN
+(SELECT DISTINCT asset, venue, step, last FROM series WHERE step > 0) AS ends
+ON bars.asset = ends.asset AND bars.venue = ends.venue AND bars.step = ends.step AND bars.at = ends.last;
+
+-- name: last_levels
+-- The rows at which a series of instants ends.
+SELECT levels.venue, levels.asset, 0, levels.at, {columns} FROM levels JOIN
+(SELECT DISTINCT asset, venue, last FROM series WHERE step = 0) AS ends
+ON levels.asset = ends.asset AND levels.venue = ends.venue AND levels.at = ends.last;
+
+-- name: assets
+SELECT DISTINCT asset FROM series ORDER BY asset;
+
+-- name: last_level_times
+SELECT at FROM levels WHERE asset = :asset AND venue = :venue AND at >= :start AND at < :end AND {input} IS NOT NULL
+ORDER BY at DESC LIMIT :most;
+
+-- name: last_bar_before
+SELECT at FROM bars WHERE asset = :asset AND venue = :venue AND step = :step AND at < :end AND {input} IS NOT NULL
+ORDER BY at DESC LIMIT 1;
+
+-- name: last_level_before
+SELECT at FROM levels WHERE asset = :asset AND venue = :venue AND at < :end AND {input} IS NOT NULL
+ORDER BY at DESC LIMIT 1;
+
+-- name: count_stretches
+SELECT count(DISTINCT at / :apart) AS n FROM {table}
+WHERE asset = :asset AND venue = :venue AND at >= :start AND at < :end AND {input} IS NOT NULL;
+
+-- name: bars_between
+SELECT at, step, {columns} FROM bars
+WHERE asset = :asset AND venue = :venue AND step IN ({elements}(:steps)) AND at >= :start AND at < :end
+ORDER BY at;
+
+-- name: levels_between
+SELECT at, {columns} FROM levels
+WHERE asset = :asset AND venue = :venue AND at >= :start AND at < :end
+ORDER BY at;
+
+-- name: last_settled
+-- The settlements at which a series of instants ends.
+SELECT settlements.venue, settlements.asset, 0, settlements.at, {columns} FROM settlements JOIN
+(SELECT DISTINCT asset, venue, last FROM series WHERE step = 0) AS ends
+ON settlements.asset = ends.asset AND settlements.venue = ends.venue AND settlements.at = ends.last;
+
 -- --- settlements.py: funding as it was settled ---------------------------------------------------------------------
 
 -- name: add_settlement

@@ -13,25 +13,13 @@ from typing import TYPE_CHECKING, Final
 from storage.engine.sql import queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from storage.engine.database import Store
     from storage.engine.work import Work
 
 SQL: Final = queries("storage.market")
 KEPT: Final = 20_000  # notes; who has read none for longer reads everything anew
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """Values of one input that are about to be written. step: seconds, 0 for instants; first, last: ms."""
-
-    asset: str
-    venue: str
-    input: str
-    step: int
-    first: int
-    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +33,12 @@ class Rewritten:
     last: int
 
 
-def note_late(work: Work, batch: Iterable[Written]) -> None:
-    """Note which of these values lie in the past of their inputs. Before the directory of series knows of them."""
-    rows = (
-        {
-            "asset": values.asset,
-            "venue": values.venue,
-            "input": values.input,
-            "step": values.step,
-            "first": values.first,
-            "last": values.last,
-        }
-        for values in batch
-    )
-    if work.many(SQL.note_late, rows) > 0:
+def note_late(work: Work, ends: Iterable[Mapping[str, object]]) -> None:
+    """Note which of these values lie in the past of their inputs. Before the directory of series knows of them.
+
+    ends: what is about to be written of each series: asset, venue, input, step (seconds, 0 for instants), first, last.
+    """
+    if work.many(SQL.note_late, ends) > 0:
         work.run(SQL.forget_rewritten, kept=KEPT)
 
 

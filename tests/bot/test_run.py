@@ -123,8 +123,8 @@ class World:
         app = self.build()
         task = asyncio.create_task(app.run())
         try:
-            await until(lambda: any(each.last_good or each.error for each in app.market.health()))
-            await app.ticker.turn()
+            await until(lambda: any(each.last_good or each.error for each in app.collector.health()))
+            await turn(app)
             yield app
         finally:
             app.stopping.set()
@@ -134,8 +134,14 @@ class World:
         """Let days pass, with some turns in each of them."""
         for _ in range(round(count * turns)):
             self.clock.go(days=1 / turns)
-            await app.ticker.turn()
+            await turn(app)
             await quiet(app)
+
+
+async def turn(app: App) -> None:
+    """Ask every source what is due, and judge what came."""
+    await app.collector.round(app.config.assets)
+    await app.turns.turn()
 
 
 async def until(condition: Callable[[], Any], within: float = 10.0) -> None:
@@ -224,7 +230,7 @@ async def test_an_exchange_that_is_down_is_said_once_harms_no_other_and_is_back_
         mood = world.exchange.count("/fng/")
         for _ in range(10):
             world.clock.go(hours=4)
-            await app.ticker.turn()
+            await turn(app)
         await quiet(app)
         down = capsys.readouterr().out
         assert world.exchange.count("/fng/") > mood, "the other source goes on"
@@ -232,7 +238,7 @@ async def test_an_exchange_that_is_down_is_said_once_harms_no_other_and_is_back_
         world.exchange.faults = {}
         for _ in range(4):
             world.clock.go(hours=1)
-            await app.ticker.turn()
+            await turn(app)
         await quiet(app)
     back = capsys.readouterr().out
     assert len(re.findall(r"(?i)^binance does not answer", down, re.MULTILINE)) == 1
@@ -256,11 +262,11 @@ async def test_a_turn_that_fails_does_not_end_the_bot(world: World, capsys: pyte
         moved = world.folder / "away.db"
         (world.folder / "run.db").rename(moved)
         (world.folder / "run.db").mkdir()
-        await app._turn()
+        await app.turn()
         (world.folder / "run.db").rmdir()
         moved.rename(world.folder / "run.db")
         app.store.close()
-        await app._turn()
+        await app.turn()
         assert not app.stopping.is_set()
 
 

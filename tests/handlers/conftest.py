@@ -111,8 +111,8 @@ def made(tmp_path: Path) -> Callable[..., Desk]:
         index = pd.date_range(end=now - timedelta(days=1), periods=rows, freq="D", tz=UTC)
         frame = pd.DataFrame(columns, index=index, dtype=float)
         bars, levels = ([name for name in columns if INPUTS[name].kind == kind] for kind in ("bar", "level"))
-        with_bars = [points.Points("binance", "BTC", timedelta(days=1), frame[bars])] if bars else []
-        points.write(store, [*with_bars, points.Points("binance", "BTC", None, frame[levels])])
+        with_bars = [points.Points.of_frame("binance", "BTC", timedelta(days=1), frame[bars])] if bars else []
+        points.write(store, [*with_bars, points.Points.of_frame("binance", "BTC", None, frame[levels])])
         return Desk(store, now)
 
     return of

@@ -179,7 +179,7 @@ def brought(here: Any, **values: float) -> Callable[[], Awaitable[bool]]:
 
     async def done() -> bool:
         at = pd.DatetimeIndex([here.now + timedelta(seconds=1)], name="at")
-        points.write(here.store, [points.Points("binance", "BTC", None, pd.DataFrame(values, at))])
+        points.write(here.store, [points.Points.of_frame("binance", "BTC", None, pd.DataFrame(values, at))])
         return True
 
     return done

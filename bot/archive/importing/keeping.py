@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from signals.inputs import INPUTS
@@ -12,7 +13,7 @@ from storage.market.points import Points, write
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bot.archive.importing.model import Imported, Row
+    from bot.archive.importing.model import Imported
     from storage.engine.database import Store
 
 
@@ -27,22 +28,18 @@ def keep(store: Store, imported: Imported) -> int:
 
 
 def _points(imported: Imported) -> Iterable[Points]:
-    import pandas as pd  # noqa: PLC0415 - keeps the command line light
-
     paid = _settled(imported)
-    grouped: dict[tuple[str, str, str, bool], list[Row]] = {}
-    for row in imported.kept:
+    grouped: dict[tuple[str, str, str, bool], dict[int, dict[str, float]]] = {}
+    for row in imported.kept:  # the last line wins where a file says the same thing twice
         settled = row.input in settlements.RATES and row.at in paid.get((row.venue, row.asset), ())
-        grouped.setdefault((row.venue, row.asset, INPUTS[row.input].kind, settled), []).append(row)
+        rows = grouped.setdefault((row.venue, row.asset, INPUTS[row.input].kind, settled), {})
+        rows.setdefault(row.at, {})[row.input] = row.value
     for (venue, asset, kind, settled), rows in grouped.items():
-        long = pd.DataFrame(
-            {"at": [row.at for row in rows], "input": [row.input for row in rows], "value": [row.value for row in rows]}
-        )
-        # The last line wins where a file says the same thing twice.
-        wide = long.drop_duplicates(["at", "input"], keep="last").pivot(index="at", columns="input", values="value")  # noqa: PD010 - no key twice
-        wide.index = pd.to_datetime(wide.index, unit="ms", utc=True).rename("at")
+        times = sorted(rows)
+        names = dict.fromkeys(name for values in rows.values() for name in values)
+        columns = {name: [rows[at].get(name, math.nan) for at in times] for name in names}
         step = imported.step.get((venue, asset)) if kind == "bar" else None
-        yield Points(venue, asset, step, wide.astype(float), settled)
+        yield Points(venue, asset, step, times, columns, settled)
 
 
 def _settled(imported: Imported) -> dict[tuple[str, str], set[int]]:

@@ -6,13 +6,14 @@ the exchange's own documentation and fed with recorded answers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import pandas as pd
-
+from signals.units import HOUR, in_ms, to_ms
 from storage.market.points import Points
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
     from bot.market.exchange.contracts import Contract
     from bot.market.source import Ask, Found
-
-HOUR = timedelta(hours=1)
 
 
 class Unreadable(ValueError):  # noqa: N818 -- it names the answer, as SourceDown names the source
@@ -68,7 +67,7 @@ def pages(since: datetime, until: datetime, step: timedelta, rows: int, most: in
 
     What lies beyond the last page is asked next time, when the newest stored point has moved on.
     """
-    span = milliseconds(step) * (rows - 1)
+    span = in_ms(step) * (rows - 1)
     start, end = to_ms(since), to_ms(until)
     cut: list[Page] = []
     while start <= end and len(cut) < most:
@@ -77,26 +76,18 @@ def pages(since: datetime, until: datetime, step: timedelta, rows: int, most: in
     return cut
 
 
-def milliseconds(span: timedelta) -> int:
-    """Convert a span to whole milliseconds."""
-    return span // timedelta(milliseconds=1)
-
-
-def to_ms(at: datetime) -> int:
-    """Convert a time with an offset to Unix milliseconds."""
-    return milliseconds(at - datetime(1970, 1, 1, tzinfo=UTC))
-
-
 def number(value: object) -> float:
-    """Read a figure sent as text. None and "" become NaN, which the border names; anything else is unreadable."""
+    """Read a figure sent as text. None and "" become NaN, which validation names; anything else is unreadable."""
+    if type(value) is str and value:  # the usual case first: a book has thousands of them
+        try:
+            return float(value)
+        except ValueError:
+            raise Unreadable(f"{value[:20]!r} is not a number") from None
     if value is None or value == "":
-        return float("nan")
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return math.nan
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise Unreadable(f"a figure came as {type(value).__name__}")
-    try:
-        return float(value)
-    except ValueError:
-        raise Unreadable(f"{value[:20]!r} is not a number") from None  # type: ignore[index] # only text fails float()
+    return float(value)
 
 
 def stamp(value: object) -> int:
@@ -122,11 +113,16 @@ def rows_of(answer: Any, *, least: int = 1) -> Sequence[Any]:
 def points(
     contract: Contract, times: Sequence[int], columns: Mapping[str, Sequence[float]], *, step: timedelta | None = None
 ) -> Points:
-    """Put figures of one contract under their exchange times (milliseconds), oldest first, each time once."""
-    at = pd.DatetimeIndex(pd.to_datetime(list(times), unit="ms", utc=True), name="at")
-    frame = pd.DataFrame({name: pd.Series(values, index=at, dtype="float64") for name, values in columns.items()})
-    frame = frame[~frame.index.duplicated(keep="last")].sort_index()
-    return Points(contract.venue, contract.asset, step, frame)
+    """Put figures of one contract under their exchange times (milliseconds), oldest first, each time once.
+
+    Of two figures for one time the later one counts.
+    """
+    if len(times) > 1 and any(later <= earlier for earlier, later in pairwise(times)):
+        place_of = {at: place for place, at in enumerate(times)}
+        times = sorted(place_of)
+        places = [place_of[at] for at in times]
+        columns = {name: [values[place] for place in places] for name, values in columns.items()}
+    return Points(contract.venue, contract.asset, step, times, columns)
 
 
 # --- what most venues have in common
@@ -146,14 +142,8 @@ class Bar:
 
 def bar(at: int, prices: Iterable[object], volume_usd: float) -> Bar:
     """Make a bar of four prices as sent: open, high, low, close."""
-    first, high, low, last = (number(each) for each in prices)
+    first, high, low, last = map(number, prices)
     return Bar(at, first, high, low, last, volume_usd)
-
-
-def times_of(found: Points) -> list[int]:
-    """Read the times of points back into milliseconds."""
-    times: list[int] = pd.DatetimeIndex(found.frame.index).as_unit("ms").asi8.tolist()
-    return times
 
 
 async def backwards(
@@ -188,35 +178,41 @@ def hourly(contract: Contract, bars: Iterable[Bar], now: datetime) -> Points:
     The newest bar is the running one by the venue's clock, so when ours is ahead it would pass as closed: it counts
     only when a minute has gone by. Unreadable when a bar does not begin on the hour, or none came at all.
     """
-    every = sorted(bars, key=lambda each: each.at)
+    every = sorted(bars, key=lambda bar: bar.at)
     if not every:
         raise Unreadable("no bar came where bars are certain")
-    if any(each.at % milliseconds(HOUR) for each in every):
+    hour, until = in_ms(HOUR), to_ms(now)
+    if any(bar.at % hour for bar in every):
         raise Unreadable("bars that do not begin on the hour")
-    ended = [each for each in every if each.at + milliseconds(HOUR) <= to_ms(now)]
-    if ended and ended[-1] is every[-1] and ended[-1].at + milliseconds(HOUR) >= to_ms(now - _SETTLED):
+    ended = [bar for bar in every if bar.at + hour <= until]
+    if ended and ended[-1] is every[-1] and ended[-1].at + hour >= to_ms(now - _SETTLED):
         ended.pop()
+    times_coin = contract.multiplier
     columns = {
-        name: [getattr(each, name) / contract.multiplier for each in ended] for name in ("open", "high", "low", "close")
+        "open": [bar.open / times_coin for bar in ended],
+        "high": [bar.high / times_coin for bar in ended],
+        "low": [bar.low / times_coin for bar in ended],
+        "close": [bar.close / times_coin for bar in ended],
+        "volume_usd": [bar.volume_usd for bar in ended],
     }
-    columns["volume_usd"] = [each.volume_usd for each in ended]
-    return points(contract, [each.at for each in ended], columns, step=HOUR)
+    return points(contract, [bar.at for bar in ended], columns, step=HOUR)
 
 
 def with_taker(bars: Points, bought: Mapping[int, float]) -> list[Points]:
-    """Put taker-buy volume (USD) beside its bars: those that have it in one frame, those before it in another.
+    """Put taker-buy volume (USD) beside its bars: those that have it in one table, those before it in another.
 
-    In one frame with its prices, because a bar whose price is impossible has no volume either.
+    In one table with its prices, because a bar whose price is impossible has no volume either.
     """
-    have = [at in bought for at in times_of(bars)]
-    known = bars.frame[have].assign(taker_buy_usd=[bought[at] for at in times_of(bars) if at in bought])
-    found = (bars.frame[[not each for each in have]], known)
-    return [replace(bars, frame=frame) for frame in found if len(frame)]
+    have = [place for place, at in enumerate(bars.times) if at in bought]
+    have_not = [place for place, at in enumerate(bars.times) if at not in bought]
+    known = bars.taken(have)
+    known = replace(known, columns={**known.columns, "taker_buy_usd": [bought[at] for at in known.times]})
+    return [found for found in (bars.taken(have_not), known) if len(found)]
 
 
-_SETTLED = timedelta(minutes=1)
-LONGEST_INTERVAL = timedelta(hours=8)
-SAME_TIME = timedelta(minutes=1)
+_SETTLED: Final = timedelta(minutes=1)
+LONGEST_INTERVAL: Final = timedelta(hours=8)
+SAME_TIME: Final = timedelta(minutes=1)
 
 
 def settled(
@@ -241,7 +237,7 @@ def settled(
 
 
 def _hours(earlier: int, later: int) -> float:
-    return float(round((later - earlier) / milliseconds(HOUR)))
+    return float(round((later - earlier) / in_ms(HOUR)))
 
 
 def before_settlement(since: datetime) -> datetime:
@@ -263,7 +259,7 @@ def running(
     return points(contract, [at], columns)
 
 
-NEAR = 0.01  # depth is counted within this part of the mid price
+NEAR: Final = 0.01  # depth is counted within this part of the mid price
 
 
 def depth(
@@ -291,15 +287,27 @@ def depth(
 
 def pairs(levels: Iterable[Sequence[Any]]) -> list[tuple[float, float]]:
     """Read the levels of a book: price first, size second, whatever follows."""
-    return [(number(each[0]), number(each[1])) for each in levels]
+    return [(number(level[0]), number(level[1])) for level in levels]
 
 
-def row_of(rows: Iterable[Mapping[str, Any]], key: str, contract: Contract) -> Mapping[str, Any]:
+def by_key(rows: Callable[[Any], Iterable[Mapping[str, Any]]], key: str) -> Callable[[Any], dict[str, Any]]:
+    """Return a digest of an answer for all contracts: its rows by the name of the contract, found in one step.
+
+    rows: takes the rows out of the answer and demands that they are some.
+    """
+
+    def digest(answer: Any) -> dict[str, Any]:
+        return {row[key]: row for row in rows(answer)}
+
+    return digest
+
+
+def row_of(rows: Mapping[str, Any], contract: Contract) -> Mapping[str, Any]:
     """Find the contract in an answer for all of them."""
-    for row in rows:
-        if row[key] == contract.market_id:
-            return row
-    raise Missing(f"no {contract.market_id} in an answer for all")
+    row: Mapping[str, Any] | None = rows.get(contract.market_id)
+    if row is None:
+        raise Missing(f"no {contract.market_id} in an answer for all")
+    return row
 
 
 def by_the_hour_and_now(recipe: Recipe) -> Recipe:
@@ -316,6 +324,6 @@ def by_the_hour_and_now(recipe: Recipe) -> Recipe:
 
 
 def apart(contract: Contract, series: Mapping[str, Iterable[tuple[int, float]]]) -> list[Points]:
-    """Put series of one contract into frames of their own: where one is silent there is no figure to be named odd."""
+    """Put series of one contract into tables of their own: where one is silent there is no figure to be named odd."""
     found = {name: dict(rows) for name, rows in series.items()}
     return [points(contract, list(rows), {name: list(rows.values())}) for name, rows in found.items() if rows]

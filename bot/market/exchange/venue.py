@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from bot.tape import Wrap
 
 _OPINION: Final = timedelta(minutes=10)  # so old may the list be that says whether a contract is gone
+_MOMENTS: Final = 4  # rounds that may be under way at once: that of everybody, and some for whoever asks
 _RENEWED: Final = timedelta(days=1)  # listings, delistings and new contract sizes
 
 
@@ -34,6 +34,14 @@ class _Failed:
     """What a question to all assets of one moment came to, where it was no answer."""
 
     error: Exception
+
+
+@dataclass(slots=True)
+class _Moment:
+    """What was asked for all assets at one moment, by question: the answers, and a lock while one is under way."""
+
+    answers: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+    asking: dict[tuple[Any, ...], asyncio.Lock] = field(default_factory=dict)
 
 
 class CcxtVenue:
@@ -72,9 +80,7 @@ class CcxtVenue:
         self._unlisted_at: datetime | None = None
         self._loading = asyncio.Lock()
         self.caveats: Mapping[Topic, str] = {topic: how.caveat for topic, how in quirks.topics().items() if how.caveat}
-        self._shared: dict[str, Any] = {}  # answers for all assets, of one moment only
-        self._shared_at: datetime | None = None
-        self._sharing: dict[str, asyncio.Lock] = {}
+        self._moments: dict[datetime, _Moment] = {}  # answers for all assets, of the newest rounds only
 
     async def fetch(self, ask: Ask) -> Sequence[Found]:
         """Answer one question, or raise SourceDown, Blocked or NotOffered and nothing else."""
@@ -101,9 +107,12 @@ class CcxtVenue:
             ) -> Any:
                 if shared:
                     return await self._once(method, params, ask.now, digest)
-                return await getattr(self._exchange, method)(dict(params))
+                return await self._call(method, params)
 
             return await recipe(raw, contract, ask)
+
+    async def _call(self, method: str, params: Mapping[str, Any]) -> Any:
+        return await getattr(self._exchange, method)(dict(params))
 
     async def _still_listed(self, ask: Ask) -> bool:
         """Look into a fresh list of markets: it decides whether a contract is gone, not one odd answer."""
@@ -129,6 +138,8 @@ class CcxtVenue:
             return await self._listed(now)
 
     async def _listed(self, now: datetime) -> dict[str, Contract]:
+        if self._contracts_at is not None and now - self._contracts_at < _RENEWED:
+            return self._contracts  # the usual case: hundreds of questions a round need no lock
         async with self._loading:
             if self._contracts_at is None or now - self._contracts_at >= _RENEWED:
                 await self._renew(now)
@@ -167,25 +178,28 @@ class CcxtVenue:
     ) -> Any:
         """Ask once for all assets of one moment: the first asks, the others wait for its answer or its failure.
 
-        A venue that is silent would be waited for by one after the other, six times ten seconds, and the other venues'
-        figures with it. Of an earlier moment nothing is kept: its questions name their own times and are never asked
-        again.
+        A venue that is silent would be waited for by one after the other, six times ten seconds. Of the moments before
+        the newest few nothing is kept: their questions name their own times and are never asked again.
         """
-        if self._shared_at != now:
-            self._shared, self._sharing, self._shared_at = {}, {}, now
-        kept = self._shared
-        question = json.dumps([method, dict(params)], sort_keys=True)
-        async with self._sharing.setdefault(question, asyncio.Lock()):
-            if question not in kept:
-                try:
-                    answer = await getattr(self._exchange, method)(dict(params))
-                    kept[question] = digest(answer) if digest else answer
-                except Exception as error:
-                    kept[question] = _Failed(error)
-                    raise
-            if isinstance(kept[question], _Failed):
-                raise kept[question].error
-            return kept[question]
+        moment = self._moments.get(now)
+        if moment is None:
+            while len(self._moments) >= _MOMENTS:
+                del self._moments[next(iter(self._moments))]
+            moment = self._moments[now] = _Moment()
+        question = (method, *sorted(params.items()))
+        if question not in moment.answers:
+            async with moment.asking.setdefault(question, asyncio.Lock()):
+                if question not in moment.answers:
+                    try:
+                        answer = await self._call(method, params)
+                        moment.answers[question] = digest(answer) if digest else answer
+                    except Exception as error:
+                        moment.answers[question] = _Failed(error)
+                        raise
+        found = moment.answers[question]
+        if isinstance(found, _Failed):
+            raise found.error
+        return found
 
     async def _build(self) -> Any:
         # half a second and 100 MB: only a process that asks pays, and never the event loop

@@ -11,19 +11,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-import pandas as pd
 import structlog
 
 from bot.market.exchange.table import BY_NAME
 from bot.market.exchange.venue import CcxtVenue, at_venue
-from bot.market.source_state import TOLD_AFTER, SourceEvent, SourceHealth
+from bot.market.source_state import TOLD_AFTER
 from bot.market.streams.connection import Stream
 from bot.market.streams.dialects import DIALECTS, Dialect
 from bot.market.streams.feed import Contracts, LiquidationTalk, Usual, milliseconds
-from signals.units import HOUR
+from signals.units import HOUR, to_ms
 from storage.engine.database import StoreError
 from storage.market import liquidations, points
 from storage.market.points import Points
+from storage.market.source_events import SourceEvent
+from storage.market.source_state import SourceHealth
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -154,21 +155,8 @@ class LiquidationStreams:
 
     def health(self) -> list[SourceHealth]:
         """Say how every stream stands. last_good: the exchange's time as far as it was heard."""
-        return [
-            SourceHealth(
-                source=f"{each.talk.dialect.venue} liquidations",
-                topic=TOPIC,
-                state=each.stream.breaker.state,
-                since=each.stream.breaker.since,
-                last_good=each.stream.newest,
-                next_try=each.stream.breaker.next_try,
-                error=each.stream.breaker.reason,
-                quarantined=each.talk.quarantined + each.stream.unreadable,
-                last_rejected=each.talk.last_rejected,
-                absent=dict(each.talk.absent),
-            )
-            for each in self._lines
-        ]
+        now = self._clock.now()
+        return [_health(line.talk, line.stream, now) for line in self._lines]
 
     def events(self) -> list[SourceEvent]:
         """Return the changes since the last call that are worth telling: each is told once."""
@@ -245,12 +233,26 @@ class _Listed:
 
 
 def _points(venue: str, asset: str, hours: Sequence[Hour]) -> Points:
-    at = pd.DatetimeIndex([each.at for each in hours], name="at")
     columns = {
-        "liquidated_longs_usd": [each.longs_usd for each in hours],
-        "liquidated_shorts_usd": [each.shorts_usd for each in hours],
+        "liquidated_longs_usd": [hour.longs_usd for hour in hours],
+        "liquidated_shorts_usd": [hour.shorts_usd for hour in hours],
     }
-    return Points(venue, asset, HOUR, pd.DataFrame(columns, index=at, dtype="float64"))
+    return Points(venue, asset, HOUR, [to_ms(hour.at) for hour in hours], columns)
+
+
+def _health(talk: LiquidationTalk, stream: Stream, now: datetime) -> SourceHealth:
+    breaker = stream.breaker
+    rejected = f"Last rejected: {talk.last_rejected}." if talk.last_rejected else None
+    return SourceHealth(
+        source=f"{talk.venue} liquidations",
+        topic=TOPIC,
+        state=breaker.state,
+        since=breaker.since or now,
+        last_good=stream.newest,
+        next_try=breaker.next_try,
+        error=breaker.reason or rejected,
+        quarantined=talk.quarantined + stream.unreadable,
+    )
 
 
 def _change(line: _Line, now: datetime) -> SourceEvent | None:

@@ -14,6 +14,7 @@ from bot.market.exchange.recipe import (
     backwards,
     bar,
     before_settlement,
+    by_key,
     hourly,
     number,
     points,
@@ -94,13 +95,13 @@ async def _history(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
 async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     """Read the rate that is building, mark and index price from one answer for all; and the settled rates since."""
     premium = await _premium(ask_raw, contract)
-    adjusted = rows_of(await ask_raw("dapiPublicGetFundingInfo", {}, shared=True), least=0)  # often none ever was
-    hours = [number(row["fundingIntervalHours"]) for row in adjusted if row["symbol"] == contract.market_id]
+    adjusted = await ask_raw("dapiPublicGetFundingInfo", {}, shared=True, digest=_ADJUSTED)
+    row = adjusted.get(contract.market_id)
     live = running(
         contract,
         stamp(premium["time"]),
         rate=number(premium["lastFundingRate"]),
-        hours=hours[0] if hours else _USUAL_INTERVAL,
+        hours=number(row["fundingIntervalHours"]) if row else _USUAL_INTERVAL,
         mark=number(premium["markPrice"]),
         index=number(premium["indexPrice"]),
     )
@@ -117,4 +118,8 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
 
 
 async def _premium(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
-    return row_of(rows_of(await ask_raw("dapiPublicGetPremiumIndex", {}, shared=True)), "symbol", contract)
+    return row_of(await ask_raw("dapiPublicGetPremiumIndex", {}, shared=True, digest=_BY_SYMBOL), contract)
+
+
+_BY_SYMBOL: Final = by_key(rows_of, "symbol")
+_ADJUSTED: Final = by_key(lambda answer: rows_of(answer, least=0), "symbol")  # often none ever was

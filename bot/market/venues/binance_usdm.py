@@ -10,12 +10,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.market.exchange.recipe import (
-    Missing,
     Unreadable,
     before_settlement,
+    by_key,
     number,
     pages,
     points,
+    row_of,
     rows_of,
     settled,
     stamp,
@@ -156,7 +157,7 @@ async def _interval(ask_raw: Raw, contract: Contract) -> float:
 
     An empty list would make every adjusted contract eight-hourly and its yearly rate up to eight times too low.
     """
-    listed = await ask_raw("fapiPublicGetFundingInfo", {}, shared=True, digest=_by_symbol)
+    listed = await ask_raw("fapiPublicGetFundingInfo", {}, shared=True, digest=_BY_SYMBOL)
     row = listed.get(contract.market_id)
     return number(row["fundingIntervalHours"]) if row else float(_USUAL_INTERVAL)
 
@@ -233,15 +234,10 @@ def _wave(answer: object) -> _Wave:
 
 async def _premium(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
     """Find the contract in one answer for all: it costs as much as ten single ones and serves every asset and topic."""
-    listed = await ask_raw("fapiPublicGetPremiumIndex", {}, shared=True, digest=_by_symbol)
-    if contract.market_id not in listed:
-        raise Missing(f"no mark price of {contract.market_id}")
-    row: Mapping[str, Any] = listed[contract.market_id]
-    return row
+    return row_of(await ask_raw("fapiPublicGetPremiumIndex", {}, shared=True, digest=_BY_SYMBOL), contract)
 
 
-def _by_symbol(answer: object) -> dict[str, Mapping[str, Any]]:
-    return {row["symbol"]: row for row in rows_of(answer)}
+_BY_SYMBOL: Final = by_key(rows_of, "symbol")
 
 
 def _same_symbol(row: Mapping[str, Any], contract: Contract) -> None:

@@ -14,6 +14,7 @@ from bot.market.exchange.recipe import (
     backwards,
     bar,
     before_settlement,
+    by_key,
     depth,
     hourly,
     number,
@@ -82,8 +83,8 @@ async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Poin
 async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     """Read the rate that is building with its interval, mark and index price, each from one answer for all."""
     row = await _ticker(ask_raw, contract)
-    listed = await ask_raw("publicMixGetV2MixMarketCurrentFundRate", _KIND, shared=True)
-    rate = row_of(_data(listed, least=1), "symbol", contract)
+    listed = await ask_raw("publicMixGetV2MixMarketCurrentFundRate", _KIND, shared=True, digest=_BY_SYMBOL)
+    rate = row_of(listed, contract)
     live = running(
         contract,
         stamp(row["ts"]),
@@ -133,5 +134,7 @@ def _asked(contract: Contract) -> dict[str, Any]:
 
 
 async def _ticker(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
-    listed = await ask_raw("publicMixGetV2MixMarketTickers", _KIND, shared=True)
-    return row_of(_data(listed, least=1), "symbol", contract)
+    return row_of(await ask_raw("publicMixGetV2MixMarketTickers", _KIND, shared=True, digest=_BY_SYMBOL), contract)
+
+
+_BY_SYMBOL: Final = by_key(lambda answer: _data(answer, least=1), "symbol")

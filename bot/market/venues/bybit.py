@@ -14,6 +14,7 @@ from bot.market.exchange.recipe import (
     backwards,
     bar,
     before_settlement,
+    by_key,
     depth,
     hourly,
     number,
@@ -43,6 +44,9 @@ _LEVELS: Final = 500
 
 def _list(answer: Any, *, least: int = 0) -> Any:
     return rows_of(answer["result"]["list"], least=least)
+
+
+_BY_SYMBOL: Final = by_key(lambda answer: _list(answer, least=1), "symbol")
 
 
 async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
@@ -130,8 +134,9 @@ async def _interval(ask_raw: Raw, contract: Contract, row: Mapping[str, Any]) ->
     """Hours between settlements: in the ticker, else in the list of instruments, where it stands in minutes."""
     if row.get("fundingIntervalHour"):
         return number(row["fundingIntervalHour"])
-    listed = await ask_raw("publicGetV5MarketInstrumentsInfo", {"category": "linear", "limit": 1000}, shared=True)
-    return number(row_of(_list(listed, least=1), "symbol", contract)["fundingInterval"]) / 60
+    asked = {"category": "linear", "limit": 1000}
+    listed = await ask_raw("publicGetV5MarketInstrumentsInfo", asked, shared=True, digest=_BY_SYMBOL)
+    return number(row_of(listed, contract)["fundingInterval"]) / 60
 
 
 async def ratios(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
@@ -162,5 +167,10 @@ def _asked(contract: Contract) -> dict[str, Any]:
 
 
 async def _ticker(ask_raw: Raw, contract: Contract) -> tuple[int, Mapping[str, Any]]:
-    answer = await ask_raw("publicGetV5MarketTickers", {"category": "linear"}, shared=True)
-    return stamp(answer["time"]), row_of(_list(answer, least=1), "symbol", contract)
+    asked = {"category": "linear"}
+    at, rows = await ask_raw("publicGetV5MarketTickers", asked, shared=True, digest=_tickers)
+    return at, row_of(rows, contract)
+
+
+def _tickers(answer: Any) -> tuple[int, dict[str, Any]]:
+    return stamp(answer["time"]), _BY_SYMBOL(answer)

@@ -14,6 +14,7 @@ from bot.market.exchange.recipe import (
     backwards,
     bar,
     before_settlement,
+    by_key,
     depth,
     hourly,
     number,
@@ -143,4 +144,7 @@ async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # n
 
 
 async def _listed(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
-    return row_of(rows_of(await ask_raw("publicFuturesGetSettleContracts", _SETTLE, shared=True)), "name", contract)
+    return row_of(await ask_raw("publicFuturesGetSettleContracts", _SETTLE, shared=True, digest=_BY_NAME), contract)
+
+
+_BY_NAME: Final = by_key(rows_of, "name")

@@ -11,7 +11,6 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.market.exchange.recipe import (
-    Missing,
     Unreadable,
     backwards,
     bar,
@@ -20,6 +19,7 @@ from bot.market.exchange.recipe import (
     hourly,
     number,
     points,
+    row_of,
     rows_of,
     running,
     settled,
@@ -108,11 +108,11 @@ def _figures(mid: float) -> int:
 
 
 async def _context(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
-    meta, contexts = rows_of(await ask_raw(_INFO, {"type": "metaAndAssetCtxs"}, shared=True), least=2)
-    names = [each["name"] for each in meta["universe"]]
-    if len(names) != len(contexts):
+    return row_of(await ask_raw(_INFO, {"type": "metaAndAssetCtxs"}, shared=True, digest=_contexts), contract)
+
+
+def _contexts(answer: Any) -> dict[str, Any]:
+    meta, contexts = rows_of(answer, least=2)
+    if len(meta["universe"]) != len(contexts):
         raise Unreadable("as many contexts as names were due")
-    if contract.market_id not in names:
-        raise Missing(f"no {contract.market_id} in an answer for all")
-    found: Mapping[str, Any] = contexts[names.index(contract.market_id)]
-    return found
+    return {listed["name"]: context for listed, context in zip(meta["universe"], contexts, strict=True)}

@@ -14,6 +14,7 @@ from bot.market.exchange.recipe import (
     backwards,
     bar,
     before_settlement,
+    by_key,
     depth,
     hourly,
     number,
@@ -124,4 +125,7 @@ async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # n
 
 
 async def _listed(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
-    return row_of(_data(await ask_raw("futuresPublicGetContractsActive", {}, shared=True), least=1), "symbol", contract)
+    return row_of(await ask_raw("futuresPublicGetContractsActive", {}, shared=True, digest=_BY_SYMBOL), contract)
+
+
+_BY_SYMBOL: Final = by_key(lambda answer: _data(answer, least=1), "symbol")

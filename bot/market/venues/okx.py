@@ -13,6 +13,7 @@ from bot.market.exchange.recipe import (
     backwards,
     bar,
     before_settlement,
+    by_key,
     depth,
     hourly,
     number,
@@ -47,6 +48,9 @@ _KEPT_PAGES: Final = 15  # the statistics keep 1,440 rows: sixty days of hours
 
 def _data(answer: Any, *, least: int = 0) -> Any:
     return rows_of(answer["data"], least=least)
+
+
+_BY_NAME: Final = by_key(lambda answer: _data(answer, least=1), "instId")
 
 
 async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
@@ -88,8 +92,8 @@ async def _taker(ask_raw: Raw, contract: Contract, ask: Ask) -> dict[int, float]
 
 async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     """Read open interest now, from one answer for all swaps, and since then by the hour; coins and USD as published."""
-    listed = await ask_raw("publicGetPublicOpenInterest", {"instType": "SWAP"}, shared=True)
-    row = row_of(_data(listed, least=1), "instId", contract)
+    listed = await ask_raw("publicGetPublicOpenInterest", {"instType": "SWAP"}, shared=True, digest=_BY_NAME)
+    row = row_of(listed, contract)
     live = points(
         contract,
         [stamp(row["ts"])],
@@ -121,10 +125,9 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
 
     The interval is the time between the next two settlements as announced.
     """
-    listed = await ask_raw("publicGetPublicFundingRate", {"instId": "ANY"}, shared=True)
-    marks = await ask_raw("publicGetPublicMarkPrice", {"instType": "SWAP"}, shared=True)
-    rate = row_of(_data(listed, least=1), "instId", contract)
-    mark = row_of(_data(marks, least=1), "instId", contract)
+    listed = await ask_raw("publicGetPublicFundingRate", {"instId": "ANY"}, shared=True, digest=_BY_NAME)
+    marks = await ask_raw("publicGetPublicMarkPrice", {"instType": "SWAP"}, shared=True, digest=_BY_NAME)
+    rate, mark = row_of(listed, contract), row_of(marks, contract)
     live = running(
         contract,
         stamp(mark["ts"]),
@@ -156,9 +159,9 @@ def _hours(rate: Mapping[str, Any]) -> float:
 
 async def _index(ask_raw: Raw, contract: Contract) -> float | None:
     """Find the index of the contract, BTC-USDT for BTC-USDT-SWAP; None where it is none of those priced in USDT."""
-    listed = await ask_raw("publicGetMarketIndexTickers", {"quoteCcy": "USDT"}, shared=True)
-    wanted = contract.market_id.removesuffix("-SWAP")
-    return next((number(row["idxPx"]) for row in _data(listed, least=1) if row["instId"] == wanted), None)
+    listed = await ask_raw("publicGetMarketIndexTickers", {"quoteCcy": "USDT"}, shared=True, digest=_BY_NAME)
+    row = listed.get(contract.market_id.removesuffix("-SWAP"))
+    return number(row["idxPx"]) if row else None
 
 
 async def ratios(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:

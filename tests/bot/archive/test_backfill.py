@@ -229,8 +229,8 @@ async def test_yesterday_replaces_what_came_live_and_says_where_it_differs(
     points.write(
         store,
         [
-            Points("binance", "BTC", None, pd.DataFrame({"open_interest_coin": live}, index=hours)),
-            Points("binance", "BTC", HOUR, bar),
+            Points.of_frame("binance", "BTC", None, pd.DataFrame({"open_interest_coin": live}, index=hours)),
+            Points.of_frame("binance", "BTC", HOUR, bar),
         ],
     )
     assert (await fill(store, archive, clock, days=3)).files == 0

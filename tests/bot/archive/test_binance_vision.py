@@ -194,19 +194,19 @@ def test_bars_have_quote_volume_and_taker_buys(header: bool) -> None:
     (points,) = read.points
     assert (read.rows, read.kept, read.refused, read.gaps) == (720, 720, 0, ())
     assert points.step == timedelta(hours=1)
-    assert points.frame.index[0] == MONTH.start, "a bar is stamped with its open"
+    assert points.frame().index[0] == MONTH.start, "a bar is stamped with its open"
     row = model.klines(COIN, MONTH.start, MONTH.end).splitlines()[1].split(",")
     expected = [float(row[column]) for column in (1, 2, 3, 4, 7, 10)]
     names = ["open", "high", "low", "close", "volume_usd", "taker_buy_usd"]
-    assert points.frame.iloc[0][names].tolist() == expected
+    assert points.frame().iloc[0][names].tolist() == expected
 
 
 def test_a_packed_coin_is_priced_singly() -> None:
     file = monthly("klines", PEPE, date(2026, 9, 1))
     text = model.klines(Listed("1000PEPEUSDT", 0.8, 5e9), file.start, file.end)
     (points,) = parsing.klines(file, zipped(f"{file.name}.csv", text), NOW).points
-    assert points.frame["close"].iloc[0] == pytest.approx(0.0008, rel=0.05)
-    assert points.frame["volume_usd"].iloc[0] > 1e6, "dollars are dollars"
+    assert points.frame()["close"].iloc[0] == pytest.approx(0.0008, rel=0.05)
+    assert points.frame()["volume_usd"].iloc[0] > 1e6, "dollars are dollars"
 
 
 def test_missing_and_contradicting_bars_are_gaps() -> None:
@@ -273,9 +273,9 @@ def test_funding_keeps_milliseconds_and_intervals() -> None:
     read = parsing.funding(file, zipped(f"{file.name}.csv", model.funding(COIN, file.start, file.end)), NOW)
     (points,) = read.points
     assert (read.rows, read.kept, read.gaps) == (90, 90, ())
-    assert set(points.frame["funding_interval_hours"]) == {8.0}
-    assert points.frame.index[5].microsecond % 1000 == 0
-    assert any(at.microsecond for at in points.frame.index)
+    assert set(points.frame()["funding_interval_hours"]) == {8.0}
+    assert points.frame().index[5].microsecond % 1000 == 0
+    assert any(at.microsecond for at in points.frame().index)
 
 
 def test_missing_settlements_are_a_gap_and_a_changed_interval_is_none() -> None:
@@ -305,9 +305,9 @@ def measured(
 def test_a_row_is_known_at_the_end_of_its_five_minutes(at_end: bool) -> None:
     (points,) = measured(at_end=at_end).points
     start = FILE.start
-    assert points.frame.index[0] == start + timedelta(minutes=5)
-    assert points.frame.index[-1] == FILE.end
-    assert points.frame["open_interest_coin"].iloc[0] == pytest.approx(
+    assert points.frame().index[0] == start + timedelta(minutes=5)
+    assert points.frame().index[-1] == FILE.end
+    assert points.frame()["open_interest_coin"].iloc[0] == pytest.approx(
         model.coins(COIN, round((start.timestamp() + 300) * 1000)), abs=1e-6
     )
 
@@ -315,21 +315,21 @@ def test_a_row_is_known_at_the_end_of_its_five_minutes(at_end: bool) -> None:
 def test_labels_some_seconds_late_are_of_their_five_minutes() -> None:
     read = measured(lambda rows: [row.replace(":00,BTC", ":03,BTC") for row in rows], at_end=True)
     assert (read.kept, read.gaps, read.refused) == (288, (), 0)
-    assert read.points[0].frame.index[-1] == FILE.end + timedelta(seconds=3)
+    assert read.points[0].frame().index[-1] == FILE.end + timedelta(seconds=3)
 
 
 def test_a_short_file_that_does_not_show_its_clock_is_never_early() -> None:
     (points,) = measured(lambda rows: rows[:100], at_end=True).points
-    assert points.frame.index[0] == FILE.start + timedelta(minutes=10), "five minutes late at worst, never ahead"
+    assert points.frame().index[0] == FILE.start + timedelta(minutes=10), "five minutes late at worst, never ahead"
 
 
 def test_the_three_ratios_are_not_mixed_up_and_the_taker_column_is_left() -> None:
     (points,) = measured().points
-    row = points.frame.iloc[0]
+    row = points.frame().iloc[0]
     assert (row["long_short_top_accounts"], row["long_short_top_positions"], row["long_short_accounts"]) == (
         1.5, 1.2, 1.8,
     )  # fmt: skip
-    assert set(points.frame.columns) == {
+    assert set(points.frame().columns) == {
         "open_interest_coin", "open_interest_usd", "long_short_accounts", "long_short_top_accounts",
         "long_short_top_positions",
     }  # fmt: skip
@@ -337,7 +337,7 @@ def test_the_three_ratios_are_not_mixed_up_and_the_taker_column_is_left() -> Non
 
 def test_rows_out_of_order_are_put_in_order() -> None:
     (points,) = measured(lambda rows: [rows[0], *rows[:0:-1]]).points
-    assert points.frame.index.is_monotonic_increasing
+    assert points.frame().index.is_monotonic_increasing
 
 
 def spoiled(column: int, value: str, first: int, last: int) -> Callable[[list[str]], list[str]]:
@@ -389,7 +389,7 @@ def test_what_is_missing_is_named_and_not_filled(
 ) -> None:
     read = measured(change)
     assert [(each.group, f"{each.start:%H:%M}", f"{each.end:%H:%M}", each.reason) for each in read.gaps] == gaps
-    frame = read.points[0].frame
+    frame = read.points[0].frame()
     for each in read.gaps:
         inside = frame[(frame.index > each.start) & (frame.index <= each.end)]
         column = {"open_interest": "open_interest_coin", "long_short": "long_short_accounts"}[each.group]
@@ -418,13 +418,13 @@ def test_depth_within_one_percent_every_five_minutes() -> None:
     read = book()
     (points,) = read.points
     assert (read.rows, read.kept, read.gaps) == (2880 * 12, 288, ())
-    assert set(points.frame.columns) == {"depth_bids_usd", "depth_asks_usd"}
-    at = points.frame.index[0]
+    assert set(points.frame().columns) == {"depth_bids_usd", "depth_asks_usd"}
+    at = points.frame().index[0]
     assert at == DEPTH.start + timedelta(minutes=4, seconds=30), "the last snapshot of the five minutes"
     row = next(
         row for row in model.depth(COIN, YESTERDAY).splitlines() if row.startswith(f"{at:%Y-%m-%d %H:%M:%S},-1.00")
     )
-    assert points.frame["depth_bids_usd"].iloc[0] == float(row.split(",")[3])
+    assert points.frame()["depth_bids_usd"].iloc[0] == float(row.split(",")[3])
 
 
 def test_bands_written_without_decimals_are_the_same_bands() -> None:
@@ -450,7 +450,7 @@ def test_a_band_that_freezes_at_noon_is_dropped_from_noon_on() -> None:
     (gap,) = read.gaps
     assert (gap.group, f"{gap.start:%H:%M}", gap.end) == ("depth_asks", "12:00", DEPTH.end)
     assert gap.reason == depth.FROZEN
-    frame = read.points[0].frame
+    frame = read.points[0].frame()
     assert frame["depth_bids_usd"].notna().sum() == 288, "the other side is sound"
     assert frame["depth_asks_usd"].notna().sum() == 144
 

@@ -60,12 +60,14 @@ def bars(
     step: timedelta = HOUR, count: int = 48, *, start: datetime = START, venue: str = "binance", **named
 ) -> Points:
     index = pd.date_range(start, periods=count, freq=pd.Timedelta(step))
-    return Points(venue, "BTC", step, pd.DataFrame(named or {"close": 1.0}, index=index, dtype=float))
+    return Points.of_frame(venue, "BTC", step, pd.DataFrame(named or {"close": 1.0}, index=index, dtype=float))
 
 
 def levels(count: int = 10, **named) -> Points:
     index = pd.date_range(START + timedelta(milliseconds=3), periods=count, freq="8h")
-    return Points("okx", "BTC", None, pd.DataFrame(named or {"funding_rate": 1e-4}, index, dtype=float), settled=True)
+    return Points.of_frame(
+        "okx", "BTC", None, pd.DataFrame(named or {"funding_rate": 1e-4}, index, dtype=float), settled=True
+    )
 
 
 def tables(store: Store) -> dict[str, object]:
@@ -142,7 +144,7 @@ def anything(draw: st.DrawFn) -> list[Points]:
                     index=pd.DatetimeIndex([START + place * step for place in places]),
                     dtype=float,
                 )
-                found.append(Points(venue, asset, step, frame))
+                found.append(Points.of_frame(venue, asset, step, frame))
             if names := draw(st.lists(st.sampled_from(LEVELS), max_size=3, unique=True)):
                 times = sorted(draw(st.sets(st.integers(0, 10**10), min_size=1, max_size=5)))
                 frame = pd.DataFrame(
@@ -150,7 +152,7 @@ def anything(draw: st.DrawFn) -> list[Points]:
                     index=pd.DatetimeIndex([START + timedelta(milliseconds=at) for at in times]),
                     dtype=float,
                 )
-                found.append(Points(venue, asset, None, frame))
+                found.append(Points.of_frame(venue, asset, None, frame))
     return found
 
 
@@ -219,7 +221,7 @@ def test_the_length_of_bars_is_said_where_their_times_do_not_tell_it(
 )
 def test_what_is_asked_for_is_written(here: Path, store: Store, export: Export, more: list[str], count: int) -> None:
     eth = bars(close=[1.0] * 48, open=[2.0] * 48)
-    points.write(store, [bars(), levels(), Points("binance", "ETH", HOUR, eth.frame)])
+    points.write(store, [bars(), levels(), Points.of_frame("binance", "ETH", HOUR, eth.frame())])
     assert export("a.csv", *more).code == 0
     assert len(lines(here / "a.csv")) == 1 + count
 

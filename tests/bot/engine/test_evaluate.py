@@ -49,13 +49,15 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def prices(store: Store, closes: list[float], *, first: datetime = START, asset: str = "BTC") -> None:
     """Store daily closes; the fall of price in 16 days is then judged at daily closes."""
     index = pd.date_range(first, periods=len(closes), freq="D")
-    points.write(store, [Points("binance", asset, DAY, pd.DataFrame({"close": closes}, index=index, dtype=float))])
+    points.write(
+        store, [Points.of_frame("binance", asset, DAY, pd.DataFrame({"close": closes}, index=index, dtype=float))]
+    )
 
 
 def fear(store: Store, values: list[float], first: datetime = START) -> None:
     index = pd.date_range(first, periods=len(values), freq="D")
     frame = pd.DataFrame({"fear_greed": values}, index=index, dtype=float)
-    points.write(store, [Points("alternative.me", "MARKET", None, frame)])
+    points.write(store, [Points.of_frame("alternative.me", "MARKET", None, frame)])
 
 
 def at(days: float) -> datetime:
@@ -229,12 +231,12 @@ def test_missing_data_neither_fires_nor_resolves(store: Store, state: list[float
 def interest(store: Store, usd: float, days: int, first: datetime) -> None:
     index = pd.date_range(first, periods=days, freq="D")
     frame = pd.DataFrame({"open_interest_usd": usd, "open_interest_coin": usd / 100}, index=index, dtype=float)
-    points.write(store, [Points("binance", "BTC", None, frame)])
+    points.write(store, [Points.of_frame("binance", "BTC", None, frame)])
 
 
 def flow(store: Store, name: str, values: list[float], first: datetime) -> None:
     frame = pd.DataFrame({name: values}, index=pd.date_range(first, periods=len(values), freq="D"), dtype=float)
-    points.write(store, [Points("binance", "BTC", DAY, frame)])
+    points.write(store, [Points.of_frame("binance", "BTC", DAY, frame)])
 
 
 def test_a_row_waits_until_each_input_has_spoken(store: Store) -> None:

@@ -35,7 +35,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def minutes(start: datetime, count: int = 1440) -> list[Points]:
     index = pd.date_range(start, periods=count, freq="min")
-    return [Points("binance", "BTC", None, pd.DataFrame({"mark_price": 1.0}, index=index))]
+    return [Points.of_frame("binance", "BTC", None, pd.DataFrame({"mark_price": 1.0}, index=index))]
 
 
 async def test_once_a_day_and_again_the_next(store: Store) -> None:

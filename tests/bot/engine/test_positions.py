@@ -292,7 +292,7 @@ async def test_the_program_judges_positions_and_asks_about_addresses(tmp_path: P
         app.dispatcher.start()
         clock.forward(60)
         house.mark(at(0.15))
-        await app._turn()
+        await app.turn()
         await app._follow()
         await app.dispatcher.drain()
         clock.forward(5)

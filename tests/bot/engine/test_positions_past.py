@@ -37,7 +37,7 @@ def bar(
     """Store a bar of trades as the venue gives it after it has closed."""
     row = {"open": low, "high": high, "low": low, "close": high}
     frame = pd.DataFrame({name: [value] for name, value in row.items()}, index=pd.DatetimeIndex([opened], name="at"))
-    points.write(house.store, [points.Points(venue, "BTC", step, frame)])
+    points.write(house.store, [points.Points.of_frame(venue, "BTC", step, frame)])
 
 
 def hour(number: int) -> datetime:

@@ -7,32 +7,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.engine.turn import Ticker
-from bot.market.collector import Market
+from bot.engine.turn import announce
+from bot.market.collector import Collector
 from bot.market.exchange.table import BY_NAME, OPTIONS
 from bot.market.exchange.venue import CcxtVenue
+from bot.market.keeper import Keeper
 from storage.alerts import outbox
 from storage.engine.database import Store
-from storage.market import options, points, source_state
+from storage.market import options, source_state
 from storage.people import destinations
 from tests.bot.commandline import here
 from tests.fakes.exchange import Clock, FakeExchange
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-class Held:
-    """The clock of a test, as the parts of a running perpulse read it."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-
-    def now(self) -> datetime:
-        return self._clock.now
-
-    def monotonic(self) -> float:
-        return self._clock.now.timestamp()
 
 
 async def test_news_of_a_contract_reach_its_watchers_once(tmp_path: Path) -> None:
@@ -45,20 +33,15 @@ async def test_news_of_a_contract_reach_its_watchers_once(tmp_path: Path) -> Non
     async with FakeExchange(clock) as exchange:
         rows = (BY_NAME["bybit"], OPTIONS)
         venues = [CcxtVenue(row, clock=clock, base_url=exchange.base_url, paced=False) for row in rows]
-        market = Market(
-            venues,
-            clock=clock,
-            history=timedelta(hours=5),
-            remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
-        )
-        ticker = Ticker(store, market, Held(clock), ["BTC", "ETH", "SOL"], told=lambda: None)
-        await ticker.turn()
+        keeper = Keeper(store, clock, announce=announce)
+        collector = Collector(venues, clock=clock, keeper=keeper, history=timedelta(hours=5))
+        await collector.round(["BTC", "ETH", "SOL"])
         assert outbox.waiting(store) == 0
         exchange.intervals |= {"bybit:BTC": 1, "bybit:ETH": 4}
         for _ in range(3):
             clock.go(minutes=1)
-            await ticker.turn()
-        await market.close()
+            await collector.round(["BTC", "ETH", "SOL"])
+        await collector.close()
     rows_ = store.rows("SELECT destination, payload FROM outbox JOIN notices ON notices.id = outbox.notice")
     assert [row["destination"] for row in rows_] == [mine["BTC"]]
     assert "Bybit now settles funding of BTC every 1 h instead of 8 h." in rows_[0]["payload"]
@@ -81,17 +64,15 @@ async def test_a_restart_tells_no_news_of_a_contract_again(tmp_path: Path) -> No
         before = store.one("SELECT count(*) AS n FROM notices")
         assert before
         rows = [BY_NAME[name] for name in ("binance", "okx", "gate")]
-        held = Market(
+        held = Collector(
             [CcxtVenue(row, clock=clock, base_url=exchange.base_url, paced=False) for row in rows],
             clock=clock,
+            keeper=Keeper(store, clock, announce=announce),
             history=timedelta(hours=5),
-            remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
-            in_trouble=lambda: source_state.told(store),
         )
-        ticker = Ticker(store, held, Held(clock), assets, told=lambda: None)
         for _ in range(2):
             clock.go(minutes=1)
-            await ticker.turn()
+            await held.round(assets)
         await held.close()
         rows_ = store.rows("SELECT payload FROM notices ORDER BY id LIMIT -1 OFFSET ?", (before["n"],))
         return [row["payload"] for row in rows_]

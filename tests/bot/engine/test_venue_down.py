@@ -67,7 +67,7 @@ def keep(store: Store, given: Tape, first: int, end: int) -> None:
     for venue, coins in given.items():
         frame = pd.DataFrame({"open_interest_coin": coins[first:end]}, index=index)
         frame["open_interest_usd"] = frame["open_interest_coin"] * PRICE
-        batches.append(Points(venue, "BTC", None, frame))
+        batches.append(Points.of_frame(venue, "BTC", None, frame))
     points.write(store, batches)
 
 

@@ -53,12 +53,12 @@ class House:
     def mark(self, price: float, *, asset: str = "BTC", venue: str = "binance", **more: float) -> None:
         at = pd.DatetimeIndex([self.clock.now()], name="at")
         frame = pd.DataFrame({"mark_price": [price], **{name: [value] for name, value in more.items()}}, index=at)
-        points.write(self.store, [points.Points(venue, asset, None, frame)])
+        points.write(self.store, [points.Points.of_frame(venue, asset, None, frame)])
 
     def settled(self, at: datetime, rate: float) -> None:
         index = pd.DatetimeIndex([at], name="at")
         frame = pd.DataFrame({"funding_rate": [rate], "funding_interval_hours": [8.0]}, index=index)
-        points.write(self.store, [points.Points("binance", "BTC", None, frame, settled=True)])
+        points.write(self.store, [points.Points.of_frame("binance", "BTC", None, frame, settled=True)])
 
     def turn(self, price: float | None = None, *, minutes: float = 1) -> list[str]:
         """Let time pass, with a new mark price or without, and return the headlines that reach the chat."""

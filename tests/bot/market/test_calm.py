@@ -24,8 +24,8 @@ MINUTE = timedelta(minutes=1)
 
 def wrong(app: App) -> list[str]:
     return [
-        f"{each.source}, {each.topic}: {each.state} {each.error} {each.last_rejected}"
-        for each in app.market.health()
+        f"{each.source}, {each.topic}: {each.state} {each.error}"
+        for each in app.collector.health()
         if each.state != "ok" or each.error or each.quarantined or each.last_good is None
     ]
 
@@ -45,7 +45,8 @@ async def test_when_all_is_well_nobody_is_in_trouble(tmp_path: Path) -> None:
         app = build(config, clock=clock, sources=sources_of(config, clock), channels=())
         try:
             for _ in range(6):
-                assert await app.ticker.turn() == []
+                await app.collector.round(config.assets)
+                assert await app.turns.turn() == []
                 assert wrong(app) == [], f"at {clock.now()}"
                 clock.move(clock.now() + 4 * MINUTE)
             now = clock.now() - 4 * MINUTE

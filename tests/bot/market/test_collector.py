@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +11,21 @@ import pandas as pd
 import pytest
 
 from bot.market.breaker import LONGEST, SHORTEST, Breaker
-from bot.market.collector import AT_ONCE, Market
+from bot.market.collector import Collector
 from bot.market.exchange.table import BINANCE
 from bot.market.exchange.venue import CcxtVenue
+from bot.market.keeper import Recalled
 from bot.market.providers.alternative_me import AlternativeMe
 from bot.market.source import Ask, Blocked, NotOffered, SourceDown, Topic
-from bot.market.source_state import SourceEvent, SourceHealth
+from bot.market.source_rounds import AT_ONCE
 from storage.market.points import Newest, Points
+from storage.market.source_state import SourceHealth
 from tests.fakes.exchange import Clock, FakeExchange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from storage.market.source_events import SourceEvent
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 ASSETS = ["BTC", "ETH", "SOL"]
@@ -34,7 +38,7 @@ def answer(ask: Ask, at: datetime | None = None, venue: str = "binance") -> list
     frame = pd.DataFrame(
         {name: [0.0001 if ask.topic == "funding" else 100.0]}, index=pd.DatetimeIndex([stamp], name="at")
     )
-    return [Points(venue, ask.asset, step, frame)]
+    return [Points.of_frame(venue, ask.asset, step, frame)]
 
 
 @dataclass
@@ -45,6 +49,7 @@ class Script:
     name: str = "binance"
     offers: dict[Topic, timedelta] = field(default_factory=lambda: {"open_interest": MINUTE})
     attribution: str = "said"
+    caveats: Mapping[Topic, str] = field(default_factory=dict)
     asked: list[Ask] = field(default_factory=list)
 
     async def fetch(self, ask: Ask) -> list[Points]:
@@ -73,15 +78,15 @@ def clock() -> Clock:
     return Clock(datetime(2026, 11, 20, 12, 34, 56, tzinfo=UTC))
 
 
-def market(clock: Clock, *sources: Script, chance: float = 0.0) -> Market:
-    return Market(sources, clock=clock, chance=lambda: chance, patience_s=0.05)
+def market(clock: Clock, *sources: Script, chance: float = 0.0) -> Collector:
+    return Collector(sources, clock=clock, chance=lambda: chance, patience_s=0.05)
 
 
-def states(held: Market) -> dict[Topic, str]:
+def states(held: Collector) -> dict[Topic, str]:
     return {each.topic: each.state for each in held.health()}
 
 
-async def rounds(held: Market, clock: Clock, count: int, step: timedelta = MINUTE) -> list[SourceEvent]:
+async def rounds(held: Collector, clock: Clock, count: int, step: timedelta = MINUTE) -> list[SourceEvent]:
     events = []
     for _ in range(count):
         events += (await held.collect(ASSETS, clock.now)).events
@@ -113,7 +118,8 @@ async def test_a_bar_is_asked_when_the_next_has_closed(clock: Clock) -> None:
 async def test_begins_where_the_store_ends(clock: Clock) -> None:
     source = Script(offers={"bars": MINUTE, "open_interest": MINUTE})
     stored = Newest(clock.now - timedelta(days=3), 100.0, "binance")
-    held = Market([source], clock=clock, remembered=lambda _venue, asset, _name: stored if asset == "BTC" else None)
+    newest = {("binance", "BTC", name): stored for name in ("close", "open_interest_coin")}
+    held = Collector([source], clock=clock, recall=lambda: Recalled(newest))
     await held.collect(ASSETS, clock.now)
     since = {(ask.topic, ask.asset): clock.now - ask.since for ask in source.asked if ask.since}
     assert since["bars", "BTC"] == timedelta(days=3, hours=2)
@@ -221,7 +227,7 @@ async def test_all_assets_are_back_at_once(clock: Clock) -> None:
 async def test_an_asset_adds_no_pause_to_its_topic(clock: Clock) -> None:
     chances = itertools.cycle([0.99, 0.0])  # the asset fails first and would rest longer than the topic
     source = Script(raising(SourceDown("down")))
-    held = Market([source], clock=clock, chance=lambda: next(chances))
+    held = Collector([source], clock=clock, chance=lambda: next(chances))
     begin = clock.now
     for _ in range(40):
         await held.collect(["BTC"], clock.now)
@@ -318,7 +324,7 @@ async def test_what_is_not_offered_is_asked_again_tomorrow(clock: Clock) -> None
     held = market(clock, source)
     await rounds(held, clock, 25, HOUR)
     assert [ask.now.day for ask in source.asked if ask.asset == "ETH"] == [20, 21]
-    assert held.health()[0].absent == {"ETH": "XYZ is not a Binance perpetual."}
+    assert held.health()[0].error is None
     assert sum(ask.asset == "BTC" for ask in source.asked) == 25
 
 
@@ -359,17 +365,21 @@ async def test_quarantine_counts_and_names(clock: Clock) -> None:
     held = market(clock, source)
     await held.collect(ASSETS, clock.now)
     source.does = lambda ask: [
-        Points(each.venue, each.asset, None, each.frame * (1000 if ask.asset == "ETH" else 1)) for each in answer(ask)
+        Points.of_frame(each.venue, each.asset, None, each.frame() * (1000 if ask.asset == "ETH" else 1))
+        for each in answer(ask)
     ]
     found = await held.collect(ASSETS, clock.go(minutes=1))
     assert [each.asset for each in found.points] == ["BTC", "SOL"]
     (health,) = held.health()
     assert (health.quarantined, health.state) == (1, "ok")
-    assert health.last_rejected == "ETH open_interest_coin is 1,000 times the last good value"
+    assert health.error == "Last rejected: ETH open_interest_coin is 1,000 times the last good value."
 
 
 async def test_nothing_but_impossible_figures_is_down(clock: Clock) -> None:
-    held = market(clock, Script(lambda ask: [replace(each, frame=each.frame * 0) for each in answer(ask)]))
+    held = market(
+        clock,
+        Script(lambda ask: [Points.of_frame(each.venue, each.asset, None, each.frame() * 0) for each in answer(ask)]),
+    )
     found = await held.collect(ASSETS, clock.now)
     assert found.points == []
     (health,) = held.health()
@@ -405,7 +415,7 @@ async def test_against_the_loopback_exchange(clock: Clock) -> None:
     async with FakeExchange(clock) as exchange:
         venue = CcxtVenue(BINANCE, clock=clock, base_url=exchange.base_url, timeout_s=1, paced=False)
         index = AlternativeMe(clock=clock, base_url=exchange.base_url)
-        held = Market([venue, index], clock=clock, history=timedelta(days=5))
+        held = Collector([venue, index], clock=clock, history=timedelta(days=5))
         try:
             found = await held.collect([*ASSETS, "BTS"], clock.now)
             assert {(each.venue, each.asset) for each in found.points} == {
@@ -419,21 +429,21 @@ async def test_against_the_loopback_exchange(clock: Clock) -> None:
             await held.close()
 
 
-async def _impossible(held: Market, exchange: FakeExchange, clock: Clock) -> None:
+async def _impossible(held: Collector, exchange: FakeExchange, clock: Clock) -> None:
     for twist in ("zero", "none", "negative", "nan", "thousandfold", "future"):
         exchange.twists["*"] = twist
         clock.go(hours=2)
         found = await held.collect(ASSETS, clock.now)
         signed = {"funding_rate", "fear_greed"}  # may be zero
-        values = [value for each in found.points for name in each.frame.columns.difference(signed)
-                  for value in each.frame[name]]  # fmt: skip
+        values = [value for each in found.points for name in each.frame().columns.difference(signed)
+                  for value in each.frame()[name]]  # fmt: skip
         assert all(0 < value < 1e10 for value in values), twist
-        assert all(each.frame.index[-1] <= clock.now for each in found.points), twist
+        assert all(each.frame().index[-1] <= clock.now for each in found.points), twist
     exchange.twists.clear()
     assert all(each.quarantined for each in held.health() if each.source == "binance")
 
 
-async def _blocked(held: Market, exchange: FakeExchange, clock: Clock) -> None:
+async def _blocked(held: Collector, exchange: FakeExchange, clock: Clock) -> None:
     clock.go(hours=2)
     await held.collect(ASSETS, clock.now)
     exchange.faults["*"] = "geo"
@@ -451,7 +461,7 @@ async def _blocked(held: Market, exchange: FakeExchange, clock: Clock) -> None:
 def test_health_is_plain_data(clock: Clock) -> None:
     (health,) = market(clock, Script()).health()
     assert isinstance(health, SourceHealth)
-    assert (health.last_good, health.quarantined, health.absent) == (None, 0, {})
+    assert (health.last_good, health.quarantined, health.error) == (None, 0, None)
 
 
 @pytest.mark.parametrize(
@@ -468,7 +478,7 @@ async def test_what_was_told_before_a_restart_is_not_told_again(
 ) -> None:
     """Each start, and each `say`, is a new process: an outage of a week is one notice, not one a start."""
     source = Script(does)
-    held = Market([source], clock=clock, chance=lambda: 0.0, in_trouble=lambda: {"binance": before})
+    held = Collector([source], clock=clock, chance=lambda: 0.0, recall=lambda: Recalled(told={"binance": before}))
     events = [event for _ in range(3) for event in (await held.collect(["BTC"], clock())).events]
     assert source.count() >= 1
     assert [event.state for event in events] == told

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.engine.turn import keep
-from bot.market.collector import Market
+from bot.market.collector import Collector
 from bot.market.exchange.table import BY_NAME
 from bot.market.exchange.venue import CcxtVenue
+from bot.market.keeper import Keeper
 from signals.inputs import INPUTS
 from storage.engine.database import Store
-from storage.market import coverage, points
+from storage.market import points
 from tests.fakes.exchange import Clock, FakeExchange
 
 if TYPE_CHECKING:
@@ -46,20 +46,13 @@ SPEAKS = {
 async def run(venue: str, exchange: FakeExchange, clock: Clock, store: Store) -> None:
     """One life of a process: two turns."""
     source = CcxtVenue(BY_NAME[venue], clock=clock, base_url=f"{exchange.base_url}/{venue}", timeout_s=5, paced=False)
-    market = Market(
-        [source],
-        clock=clock,
-        chance=lambda: 0.0,
-        remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
-        owed=lambda: coverage.owed(store),
-        history=4 * DAY,
-    )
+    collector = Collector([source], clock=clock, keeper=Keeper(store, clock), chance=lambda: 0.0, history=4 * DAY)
     for _ in range(2):
-        keep(store, await market.collect(["BTC"], clock.now))
+        await collector.round(["BTC"])
         clock.go(minutes=1)
     if source._exchange:
         source._exchange.timeout_on_exit = 0  # ccxt waits for TLS connections to close; there are none
-    await market.close()
+    await collector.close()
 
 
 def widest(store: Store, venue: str, name: str, start: datetime, end: datetime) -> timedelta:

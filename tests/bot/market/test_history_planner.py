@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.archive.gaps import Closing
-from bot.engine.turn import Ticker, keep
-from bot.market.collector import Market
+from bot.archive.gaps import GapFiller
+from bot.market.collector import Collector
 from bot.market.history_planner import LONG
+from bot.market.keeper import Keeper, Recalled, keep, recall
 from bot.market.source import Ask, SourceDown, Topic
+from signals.units import from_ms
 from storage.engine.database import Store
 from storage.market import coverage, points
 from storage.market.coverage import Gap
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from storage.market.owed import Debt
+    from storage.market.coverage import Debt
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 HISTORY, PORTION = LONG + DAY, 4
@@ -71,7 +72,7 @@ class Told:
         if step is None:
             live = rows | ({"mark_price": self.price} if ask.topic == "funding" else {})
             found.append(pd.DataFrame(live, index=pd.DatetimeIndex([ask.now], name="at")))
-        return [Points(self.name, ask.asset, step, frame) for frame in found]
+        return [Points.of_frame(self.name, ask.asset, step, frame) for frame in found]
 
     async def close(self) -> None:
         self.asked.clear()
@@ -98,21 +99,21 @@ def store(tmp_path: Path) -> Iterator[Store]:
     made.close()
 
 
-def market(store: Store, clock: Clock, *sources: Told) -> Market:
-    return Market(
+def market(store: Store, clock: Clock, *sources: Told, keeper: Keeper | None = None) -> Collector:
+    return Collector(
         sources,
         clock=clock,
+        keeper=keeper,
         chance=lambda: 0.0,
-        remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
-        owed=lambda: coverage.owed(store),
+        recall=lambda: recall(store),
         history=HISTORY,
         portion=PORTION,
     )
 
 
-async def turn(held: Market, store: Store, clock: Clock, assets: list[str]) -> list[Points]:
+async def turn(held: Collector, store: Store, clock: Clock, assets: list[str]) -> list[Points]:
     found = await held.collect(assets, clock.now)
-    keep(store, found)
+    keep(store, found, clock.now)
     clock.go(minutes=1)
     return found.points
 
@@ -226,19 +227,12 @@ async def test_a_history_that_contradicts_is_kept_out_and_asked_for_when_it_agre
     assert held.owing(["BTC"]) == 0
 
 
-async def test_the_turn_keeps_what_is_owed(store: Store, clock: Clock) -> None:
-    class Held:
-        def now(self) -> datetime:
-            return clock.now
-
-        def monotonic(self) -> float:
-            return clock.now.timestamp()
-
-    ticker = Ticker(store, market(store, clock, Told(("bars",))), Held(), MANY, told=lambda: None)
-    await ticker.turn()
+async def test_a_round_keeps_what_is_owed(store: Store, clock: Clock) -> None:
+    collector = market(store, clock, Told(("bars",)), keeper=Keeper(store, clock))
+    await collector.round(MANY)
     assert set(coverage.owed(store)) == {("binance", "bars", asset) for asset in MANY[PORTION:]}
     clock.go(minutes=1)
-    await ticker.turn()
+    await collector.round(MANY)
     assert len(coverage.owed(store)) == 2
 
 
@@ -267,11 +261,11 @@ def test_gaps_of_the_archive_are_owed_to_rest_once(group: str, back: float, long
 
     start = START.replace(minute=10) - back * DAY
     gap = Gap("BTC", "binance", group, start, start + long * HOUR, "rows are missing")
-    closing = Closing(owe)
-    closing.close([gap], START)
+    filler = GapFiller(owe)
+    filler.fill([gap], START)
     assert list(told.values()) == ([start] if since is not None else [])
     told.clear()
-    closing.close([gap], START + 6 * HOUR)
+    filler.fill([gap], START + 6 * HOUR)
     assert told == {}
 
 
@@ -286,7 +280,7 @@ async def test_a_gap_that_rest_fills_is_a_gap_no_more(store: Store, clock: Clock
         ])  # fmt: skip
     lost = Gap("BTC", "binance", "open_interest", midnight, midnight + DAY, "the archive has no file")
     coverage.replace_gaps(store, "BTC", "binance", ["open_interest"], start=midnight, end=midnight + DAY, gaps=[lost])
-    Closing(held.owe).close(coverage.gaps(store, "BTC"), clock.now)
+    GapFiller(held.owe).fill(coverage.gaps(store, "BTC"), clock.now)
     await turn(held, store, clock, ["BTC"])
     assert coverage.gaps(store, "BTC") == []
 
@@ -321,21 +315,21 @@ def test_after_any_stops_and_failures_no_past_is_missing(  # noqa: C901 -- a who
     debts: dict[Debt, datetime] = {}
     reached: dict[str, list[tuple[datetime, datetime]]] = {}
 
-    def remembered(venue: str, asset: str, _: str) -> Newest | None:
-        return Newest(newest[asset], VALUES[topic], venue) if asset in newest else None
+    def recalled() -> Recalled:
+        stored = {asset: Newest(at, VALUES[topic], "binance") for asset, at in newest.items()}
+        return Recalled({("binance", asset, NAMES[topic]): found for asset, found in stored.items()}, owed=dict(debts))
 
-    def fresh() -> Market:
-        return Market(
+    def fresh() -> Collector:
+        return Collector(
             [source],
             clock=clock,
             chance=lambda: 0.0,
-            remembered=remembered,
-            owed=lambda: debts,
+            recall=recalled,
             history=HISTORY,
             portion=PORTION,
         )
 
-    async def one(held: Market) -> None:
+    async def one(held: Collector) -> None:
         found = await held.collect(assets, clock.now)
         for debt, since in found.owed.items():
             debts.pop(debt, None)
@@ -347,9 +341,9 @@ def test_after_any_stops_and_failures_no_past_is_missing(  # noqa: C901 -- a who
                 reached.setdefault(ask.asset, []).append((ask.since, ask.now))
         source.asked.clear()
         for each in found.points:
-            newest[each.asset] = each.frame.index[-1].to_pydatetime() + (each.step or timedelta(0))
+            newest[each.asset] = from_ms(each.times[-1]) + (each.step or timedelta(0))
 
-    async def life(held: Market) -> None:
+    async def life(held: Collector) -> None:
         for pause, anew, silent in rounds:
             clock.go(minutes=pause)
             held = fresh() if anew else held

@@ -14,9 +14,9 @@ from bot.app import sources_of
 from bot.cli.playback import followed, play, settings_for
 from bot.clock import ReplayClock
 from bot.config import Config, Market
-from bot.engine.turn import Ticker
-from bot.market.collector import HISTORY
-from bot.market.collector import Market as Desks
+from bot.engine.turn import TurnTaker, announce
+from bot.market.collector import HISTORY, Collector
+from bot.market.keeper import Keeper
 from bot.market.streams.dialects import DIALECTS
 from bot.market.streams.liquidations import LiquidationStreams
 from bot.tape.lines import read, written
@@ -31,7 +31,7 @@ from handlers.reply import plain_text
 from signals.units import from_ms
 from storage.alerts import episodes
 from storage.engine.database import Store
-from storage.market import points, source_state
+from storage.market import points
 from tests.fakes.exchange import FakeExchange
 from tests.fakes.streams import FakeStreams
 
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
     from pathlib import Path
 
-    from bot.market.breaker import State
     from bot.tape.lines import Line
 
 NOW = datetime(2026, 11, 20, 12, 0, 30, tzinfo=UTC)
@@ -68,7 +67,8 @@ class World:
     exchange: Fallen
     streams: FakeStreams
     store: Store
-    ticker: Ticker
+    collector: Collector
+    turns: TurnTaker
     heard: LiquidationStreams | None
     step: timedelta
 
@@ -81,7 +81,12 @@ class World:
                 self.clock.move(min(due, self.clock.now() + timedelta(seconds=5)))
                 await self._follow()
             self.clock.move(due)
-            await self.ticker.turn()
+            await self.turn()
+
+    async def turn(self) -> None:
+        """Ask everybody what is due, and judge what came."""
+        await self.collector.round(("BTC", "ETH"))
+        await self.turns.turn()
 
     async def alive(self) -> None:
         """Wait until every stream is in order; only a time that moves is a beat."""
@@ -135,14 +140,6 @@ async def world(
             shutil.copy(kept, settings.database)
         recorder = Recorder(to, clock.now, assets=settings.assets, market=followed(settings.market)) if to else None
         store = Store(settings.database)
-        desks = Desks(
-            sources_of(settings, clock, recorder),
-            clock=clock.now,
-            remembered=lambda venue, asset, name: points.newest(store, asset, name, venue),
-            in_trouble=lambda: cast("dict[str, State]", source_state.told(store)),
-            chance=lambda: 0.5,
-            history=history,
-        )
         heard = None
         if streams:
             heard = LiquidationStreams(
@@ -158,19 +155,28 @@ async def world(
                 look_s=0.01,
                 wrap=recorder.wrap if recorder else None,
             )
-        asks = recorder.turn if recorder else None
-        ticker = Ticker(store, desks, clock, settings.assets, told=lambda: None, streams=heard, asks=asks)
-        made = World(clock, exchange, server, store, ticker, heard, step)
+        collector = Collector(
+            sources_of(settings, clock, recorder),
+            clock=clock.now,
+            keeper=Keeper(store, clock.now, announce=announce),
+            streams=heard,
+            edge=recorder,
+            chance=lambda: 0.5,
+            history=history,
+        )
+        noted = recorder.turn if recorder else None
+        turns = TurnTaker(store, clock, settings.assets, told=lambda: None, noted=noted)
+        made = World(clock, exchange, server, store, collector, turns, heard, step)
         try:
             if heard:
                 await heard.start()
                 await made.alive()
-            await ticker.turn()
+            await made.turn()
             yield made
         finally:
             if heard:
                 await heard.stop()
-            await desks.close()
+            await collector.close()
             store.close()
             if recorder:
                 recorder.close()

@@ -35,7 +35,7 @@ class Room:
 
     def mark(self, price: float, asset: str = "BTC", venue: str = "binance") -> None:
         frame = pd.DataFrame({"mark_price": [price]}, index=pd.DatetimeIndex([self.now], name="at"))
-        points.write(self.store, [points.Points(venue, asset, None, frame)])
+        points.write(self.store, [points.Points.of_frame(venue, asset, None, frame)])
 
     def deps(self, asker: Asker) -> Deps:
         return Deps(self.now, asker, self.store, ("BTC", "ETH"), nobody)

@@ -173,7 +173,7 @@ def at(*date: int) -> datetime:
 def hourly(here: Any, venue: str, start: datetime, **values: float) -> None:
     """Store hourly levels of a venue from a day until now."""
     times = pd.date_range(start, here.now, freq="h")
-    points.write(here.store, [points.Points(venue, "BTC", None, pd.DataFrame(values, index=times))])
+    points.write(here.store, [points.Points.of_frame(venue, "BTC", None, pd.DataFrame(values, index=times))])
 
 
 def test_status_says_from_when_each_venue_is_known_and_how_much_of_the_market_that_is(empty: Any) -> None:

@@ -90,7 +90,7 @@ def keep_rates(store: Store, rates: dict[datetime, float], hours: float = 8.0, a
     pd = pytest.importorskip("pandas")
     index = pd.DatetimeIndex(sorted(rates), name="at")
     columns = {"funding_rate": [rates[at] for at in sorted(rates)], "funding_interval_hours": hours}
-    points.write(store, [points.Points("binance", asset, None, pd.DataFrame(columns, index=index))])
+    points.write(store, [points.Points.of_frame("binance", asset, None, pd.DataFrame(columns, index=index))])
 
 
 HOUR = timedelta(hours=1)
@@ -171,7 +171,7 @@ async def test_coins_are_priced_by_the_stored_price(store: Store) -> None:
     pd = pytest.importorskip("pandas")
     keep_rates(store, {NOW: 0.0001})
     frame = pd.DataFrame({"mark_price": [80_000.0]}, index=pd.DatetimeIndex([NOW], name="at"))
-    points.write(store, [points.Points("binance", "BTC", None, frame)])
+    points.write(store, [points.Points.of_frame("binance", "BTC", None, frame)])
     reply = await say("/cost 2btc 8h long", store)
     assert reply.values["notional_usd"] == 160_000.0
     assert "price 80,000, 0 s old" in (reply.stamp or "")

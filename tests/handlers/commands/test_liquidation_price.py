@@ -320,7 +320,7 @@ def keep_bars(store: Store, bars: list[tuple[datetime, float, float, float]], st
 
     index = pd.DatetimeIndex([bar[0] for bar in bars], name="at")
     frame = pd.DataFrame([[*bar[1:], bar[1]] for bar in bars], index=index, columns=["open", "high", "low", "close"])
-    points.write(store, [points.Points("binance", "BTC", step, frame)])
+    points.write(store, [points.Points.of_frame("binance", "BTC", step, frame)])
 
 
 DAY = timedelta(days=1)

@@ -47,7 +47,7 @@ def heard(tmp_path: Path) -> Callable[..., Desk]:
         at = pd.DatetimeIndex([NOW - HOUR], name="at")
         for venue, usd in (open_interest or {"binance": 8e9}).items():
             frame = pd.DataFrame({"open_interest_usd": [usd]}, index=at)
-            points.write(store, [points.Points(venue, "BTC", None, frame)])
+            points.write(store, [points.Points.of_frame(venue, "BTC", None, frame)])
         names = dict.fromkeys(each.venue for each in flat)
         heard_at = NOW - timedelta(seconds=silent_s)
         source_state.save(
@@ -162,7 +162,7 @@ def test_a_bar_speaks_before_what_the_stream_kept_of_its_hour(heard: Callable[..
     desk = heard(hours("bybit", covered=30 * MINUTE))
     index = pd.DatetimeIndex([END - (n + 1) * HOUR for n in range(24)], name="at")
     frame = pd.DataFrame({"liquidated_longs_usd": 1e6, "liquidated_shorts_usd": 0.0}, index=index)
-    points.write(desk.store, [points.Points("bybit", "BTC", HOUR, frame)])
+    points.write(desk.store, [points.Points.of_frame("bybit", "BTC", HOUR, frame)])
     assert desk.text("/liqs").startswith("BTC liquidations, 24 h to 14:00 UTC: $24m, 100 % longs.")
 
 

@@ -209,7 +209,7 @@ def with_minutes(here: Any, **values: float) -> Any:
     """Add a value a minute for an hour, the last of them 41 s before the desk's new moment."""
     end = here.now + timedelta(hours=1)
     index = pd.date_range(end=end - timedelta(seconds=41), periods=60, freq="min")
-    points.write(here.store, [points.Points("binance", "BTC", None, pd.DataFrame(values, index))])
+    points.write(here.store, [points.Points.of_frame("binance", "BTC", None, pd.DataFrame(values, index))])
     return here.later(timedelta(hours=1))
 
 
@@ -256,7 +256,7 @@ def told(here: Any, venue: str, ago: timedelta = timedelta(0), **values: float) 
     times = pd.date_range(here.now - timedelta(days=33), here.now - ago, freq="h")
     swing = pd.Series([1 + (back * 7 % 11) / 1000 for back in range(len(times))][::-1], index=times)
     frame = pd.DataFrame({name: value * (swing if "open" in name else 1.0) for name, value in values.items()}, times)
-    points.write(here.store, [points.Points(venue, "BTC", None, frame)])
+    points.write(here.store, [points.Points.of_frame(venue, "BTC", None, frame)])
 
 
 def open_on(here: Any, venue: str, coins: float, ago: timedelta = timedelta(0)) -> None:
@@ -267,7 +267,7 @@ def test_open_interest_is_what_is_open_now_everywhere(empty: Any) -> None:
     open_on(empty, "binance", 80e3)
     open_on(empty, "bybit", 50e3)
     new = pd.DataFrame({"open_interest_coin": [20e3], "open_interest_usd": [1.8e9]}, index=[pd.Timestamp(empty.now)])
-    points.write(empty.store, [points.Points("okx", "BTC", None, new)])
+    points.write(empty.store, [points.Points.of_frame("okx", "BTC", None, new)])
     said = empty.text("/oi").splitlines()
     assert said[0] == "BTC open interest: $13.5bn, 150,000 BTC."
     assert any(each.startswith("On Binance and Bybit: in the 24 h to 00:00 UTC: ") for each in said)

@@ -29,7 +29,7 @@ def room(tmp_path: Path) -> Iterator[Room]:
 def test_the_nearest_comes_first_and_the_terms_are_plain(room: Room) -> None:
     days = pd.date_range(end=NOW.replace(hour=0, minute=0, second=0), periods=40, freq="D", name="at")
     closes = pd.DataFrame({"close": [100.0 * 1.02**n for n in range(40)]}, index=days - timedelta(days=1))
-    points.write(room.store, [points.Points("binance", "BTC", timedelta(days=1), closes)])
+    points.write(room.store, [points.Points.of_frame("binance", "BTC", timedelta(days=1), closes)])
     room.ask("/watch btc long 95000 3x")
     room.ask("/watch btc short 95000 10x 0.5btc okx name hedge")
     room.now += timedelta(minutes=1)

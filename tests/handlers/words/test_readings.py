@@ -30,7 +30,7 @@ def open_interest(store: Store, coins: dict[str, float], since: dict[str, int], 
         waves = [each * (1 + 0.01 * math.sin(n / 17)) for n in range(len(index))]
         frame = pd.DataFrame({"open_interest_coin": waves}, index=index - MINUTE)
         frame["open_interest_usd"] = frame["open_interest_coin"] * 100_000
-        points.write(store, [points.Points(venue, "BTC", None, frame)])
+        points.write(store, [points.Points.of_frame(venue, "BTC", None, frame)])
     return Desk(store, NOW)
 
 

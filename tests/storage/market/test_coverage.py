@@ -73,10 +73,11 @@ def test_hours_that_another_source_brought_are_taken_out_of_a_gap(store: Store) 
     short = gap(9, 10, "zero")
     put(store, gap(0, 6), replace(short, end=short.start + timedelta(minutes=5)), gap(0, 4, group="bars"))
     by_hour = [DAY + each * HOUR for each in (1, 2, 5)]  # levels known at 01:00, 02:00 and 05:00
-    points.write(store, [Points("binance", "BTC", None, frame(by_hour, open_interest_coin=[1.0, 2.0, 3.0]))])
-    points.write(store, [Points("okx", "BTC", None, frame([DAY + 4 * HOUR], open_interest_coin=[1.0]))])
+    points.write(store, [Points.of_frame("binance", "BTC", None, frame(by_hour, open_interest_coin=[1.0, 2.0, 3.0]))])
+    points.write(store, [Points.of_frame("okx", "BTC", None, frame([DAY + 4 * HOUR], open_interest_coin=[1.0]))])
     points.write(
-        store, [Points("binance", "BTC", HOUR, frame([DAY + each * HOUR for each in range(4)], close=[1.0] * 4))]
+        store,
+        [Points.of_frame("binance", "BTC", HOUR, frame([DAY + each * HOUR for each in range(4)], close=[1.0] * 4))],
     )
     assert coverage.heal(store, "BTC", "binance") == 2
     assert [(each.start.hour, each.end.hour, each.reason) for each in coverage.gaps(store, "BTC")] == [
@@ -110,9 +111,9 @@ def test_settlements_heal_a_gap_of_funding(
             funding_rate=[1e-4] * len(settled),
             funding_interval_hours=[hours] * len(settled),
         )
-        points.write(store, [Points("binance", "BTC", None, paid, settled=True)])
+        points.write(store, [Points.of_frame("binance", "BTC", None, paid, settled=True)])
     announced = frame([DAY + 13 * HOUR], funding_rate=[1e-4], mark_price=[9.0])  # what is building was not paid
-    points.write(store, [Points("binance", "BTC", None, announced)])
+    points.write(store, [Points.of_frame("binance", "BTC", None, announced)])
     coverage.heal(store, "BTC", "binance")
     found = [(round((each.start - DAY) / HOUR), round((each.end - DAY) / HOUR)) for each in coverage.gaps(store, "BTC")]
     assert found == left
@@ -127,7 +128,7 @@ def test_gaps_can_be_asked_for_by_group_and_time(store: Store) -> None:
 
 def test_a_file_is_remembered_with_its_points_or_not_at_all(store: Store) -> None:
     file = ArchiveFile("data/a.zip", "read", "ab" * 32, 288, DAY)
-    written = Points("binance", "BTC", None, frame([DAY], mark_price=[3.0]))
+    written = Points.of_frame("binance", "BTC", None, frame([DAY], mark_price=[3.0]))
 
     def cut_short() -> None:
         with store.write():
@@ -149,7 +150,7 @@ def test_a_file_is_remembered_with_its_points_or_not_at_all(store: Store) -> Non
 
 def test_first_bar_counts_bars_of_that_length_and_venue_only(store: Store) -> None:
     def bars(venue: str, step: timedelta, at: datetime) -> Points:
-        return Points(venue, "BTC", step, frame([at], close=[1.0]))
+        return Points.of_frame(venue, "BTC", step, frame([at], close=[1.0]))
 
     points.write(
         store, [bars("binance", 24 * HOUR, DAY), bars("okx", HOUR, DAY), bars("binance", HOUR, DAY + 5 * HOUR)]
@@ -199,12 +200,20 @@ def test_thinning_what_is_stored_leaves_the_hourly_panel_alone(store: Store) -> 
     times = [DAY + timedelta(minutes=5 * each) for each in range(1, 3 * 288 + 1)]
     rng = np.random.default_rng(7)
     names = ["open_interest_usd", "long_short_accounts", "funding_rate"]
-    points.write(store, [Points("binance", "BTC", None, frame(times, open_interest_usd=rng.random(len(times)) + 1))])
-    points.write(store, [Points("binance", "BTC", None, frame(times[::3], long_short_accounts=rng.random(288) + 1))])
+    points.write(
+        store, [Points.of_frame("binance", "BTC", None, frame(times, open_interest_usd=rng.random(len(times)) + 1))]
+    )
+    points.write(
+        store, [Points.of_frame("binance", "BTC", None, frame(times[::3], long_short_accounts=rng.random(288) + 1))]
+    )
     settled = [DAY + timedelta(hours=8 * each, milliseconds=3) for each in range(1, 9)]
     points.write(
         store,
-        [Points("binance", "BTC", None, frame(settled, funding_rate=[0.0001 * n for n in range(1, 9)]), settled=True)],
+        [
+            Points.of_frame(
+                "binance", "BTC", None, frame(settled, funding_rate=[0.0001 * n for n in range(1, 9)]), settled=True
+            )
+        ],
     )
 
     def read() -> dict[str, np.ndarray]:

@@ -19,7 +19,7 @@ HOUR = timedelta(hours=1)
 
 def hours(name: str, *values: float, step: timedelta | None = None, venue: str = "binance") -> Points:
     index = pd.DatetimeIndex([DAY + place * HOUR for place in range(len(values))], name="at")
-    return Points(venue, "BTC", step, pd.DataFrame({name: values}, index=index, dtype="float64"))
+    return Points.of_frame(venue, "BTC", step, pd.DataFrame({name: values}, index=index, dtype="float64"))
 
 
 NAN = float("nan")

@@ -50,7 +50,7 @@ class Write:
         step = max(self.every, HOUR) if self.names[0] in BARS else None
         index = pd.date_range(START + self.at, periods=self.count, freq=pd.Timedelta(step or self.every), name="at")
         values = {name: [self.first + place for place in range(self.count)] for name in self.names}
-        return Points(self.venue, "BTC", step, pd.DataFrame(values, index=index, dtype=float), self.settled)
+        return Points.of_frame(self.venue, "BTC", step, pd.DataFrame(values, index=index, dtype=float), self.settled)
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ def test_a_row_is_the_last_of_its_levels(
 
 def hours(store: Store, venue: str, at: datetime, count: int, value: float = 1.0, name: str = "mark_price") -> None:
     index = pd.date_range(at, periods=count, freq="h", name="at")
-    points.write(store, [Points(venue, "BTC", None, pd.DataFrame({name: value}, index=index, dtype=float))])
+    points.write(store, [Points.of_frame(venue, "BTC", None, pd.DataFrame({name: value}, index=index, dtype=float))])
 
 
 def column(store: Store, rows: int) -> list[float]:
@@ -275,7 +275,7 @@ def test_who_missed_too_many_notes_reads_everything(store: Store, monkeypatch: p
 def test_memory_is_bounded(store: Store) -> None:
     for number in range(30):
         frame = pd.DataFrame({"mark_price": [1.0] * 48}, index=pd.date_range(START, periods=48, freq="h", name="at"))
-        points.write(store, [Points("binance", f"A{number}", None, frame)])
+        points.write(store, [Points.of_frame("binance", f"A{number}", None, frame)])
     cache = PanelCache(store, bound=10_000)
     for number in range(30):
         folded = cache.of(f"A{number}")

@@ -57,7 +57,9 @@ def test_what_nobody_asks_for_is_dropped(store: Store, back: timedelta, whole: b
 def test_the_highest_open_interest_counts_since_a_time_and_by_venue(store: Store) -> None:
     def level(venue: str, values: list[float | None]) -> points.Points:
         index = pd.DatetimeIndex([NOW - (len(values) - n) * HOUR for n in range(len(values))], name="at")
-        return points.Points(venue, "BTC", None, pd.DataFrame({"open_interest_usd": values}, index=index, dtype=float))
+        return points.Points.of_frame(
+            venue, "BTC", None, pd.DataFrame({"open_interest_usd": values}, index=index, dtype=float)
+        )
 
     points.write(store, [level("okx", [9e9, 5e9, 3e9, None]), level("bybit", [1e9, 2e9, 6e9, 1e9])])
     most = liquidations.most_open_interest

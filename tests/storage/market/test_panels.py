@@ -25,7 +25,7 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 def keep(store: Store, step: timedelta | None, at: datetime, every: timedelta, venue: str = "binance", **named) -> None:
     count = len(next(iter(named.values())))
     frame = pd.DataFrame(named, index=pd.date_range(at, periods=count, freq=pd.Timedelta(every)), dtype=float)
-    points.write(store, [Points(venue, "BTC", step, frame)])
+    points.write(store, [Points.of_frame(venue, "BTC", step, frame)])
 
 
 def column(store: Store, name: str, step: timedelta, rows: int, *, now: datetime | None = None) -> list[float]:

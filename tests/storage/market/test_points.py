@@ -31,11 +31,11 @@ def frame(at: datetime, step: timedelta, **columns: list[float]) -> pd.DataFrame
 
 
 def bars(at: datetime = START, step: timedelta = HOUR, *, venue: str = "binance", **columns: list[float]) -> Points:
-    return Points(venue, "BTC", step, frame(at, step, **columns))
+    return Points.of_frame(venue, "BTC", step, frame(at, step, **columns))
 
 
 def levels(at: datetime = START, every: timedelta = HOUR, *, venue: str = "binance", **columns: list[float]) -> Points:
-    return Points(venue, "BTC", None, frame(at, every, **columns))
+    return Points.of_frame(venue, "BTC", None, frame(at, every, **columns))
 
 
 def read(store: Store, name: str, venue: str = "binance", **span: datetime) -> list[float | None]:
@@ -48,7 +48,7 @@ def everything(store: Store) -> list[tuple[object, ...]]:
 
 def test_values_come_back_in_the_order_of_time(store: Store) -> None:
     given_ = bars(close=[3.0, math.nan, 5.0], volume_usd=[1.0, 2.0, math.nan])
-    shuffled = Points("binance", "BTC", HOUR, given_.frame.iloc[[2, 0, 1]])
+    shuffled = Points.of_frame("binance", "BTC", HOUR, given_.frame().iloc[[2, 0, 1]])
     assert points.write(store, [shuffled]) == 4
     times, steps, columns = points.columns(store, "BTC", "binance", ["close", "volume_usd"], **EVER)
     assert times == [to_ms(START + n * HOUR) for n in range(3)]
@@ -64,8 +64,8 @@ def test_what_is_read_lies_from_the_start_up_to_the_end(store: Store) -> None:
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_the_unit_of_an_index_does_not_matter(store: Store, unit: str) -> None:
     made = levels(funding_rate=[1.0, 2.0])
-    index = pd.DatetimeIndex(made.frame.index).as_unit(unit)
-    points.write(store, [Points("binance", "BTC", None, made.frame.set_axis(index))])
+    index = pd.DatetimeIndex(made.frame().index).as_unit(unit)
+    points.write(store, [Points.of_frame("binance", "BTC", None, made.frame().set_axis(index))])
     assert points.span(store, "BTC", "funding_rate") == (START, START + HOUR)
 
 
@@ -89,7 +89,9 @@ def test_writing_twice_changes_nothing(store: Store) -> None:
     [
         pytest.param(bars(close=[math.nan, math.nan]), id="only NaN"),
         pytest.param(bars(close=[]), id="no row"),
-        pytest.param(Points("binance", "BTC", HOUR, frame(START, HOUR, unheard_of=[1.0])), id="no known column"),
+        pytest.param(
+            Points.of_frame("binance", "BTC", HOUR, frame(START, HOUR, unheard_of=[1.0])), id="no known column"
+        ),
     ],
 )
 def test_nothing_known_is_nothing_written(store: Store, empty: Points) -> None:
@@ -99,13 +101,13 @@ def test_nothing_known_is_nothing_written(store: Store, empty: Points) -> None:
 
 @pytest.mark.parametrize("name", ["it's", '"quoted"', "a'); DROP TABLE bars; --", "Größe", "?1", "%s"])
 def test_any_name_comes_back_as_it_was(store: Store, name: str) -> None:
-    points.write(store, [Points(name, name, HOUR, frame(START, HOUR, close=[1.0]))])
+    points.write(store, [Points.of_frame(name, name, HOUR, frame(START, HOUR, close=[1.0]))])
     assert points.newest(store, name, "close") == points.Newest(START + HOUR, 1.0, name)
     assert points.columns(store, name, name, ["close"], **EVER)[2] == {"close": [1.0]}
 
 
 def test_one_bad_batch_keeps_all_of_them_out(store: Store) -> None:
-    bad = Points("binance", "BTC", HOUR, pd.DataFrame({"close": ["no number"]}, index=[pd.Timestamp(START)]))
+    bad = Points("binance", "BTC", HOUR, [to_ms(START)], {"close": ["no number"]})  # type: ignore[list-item] # the point
     with pytest.raises(ValueError):
         points.write(store, [bars(close=[1.0]), bad])
     assert everything(store) == []
@@ -141,8 +143,10 @@ def test_the_newest_is_that_of_the_freshest_venue_and_step(store: Store) -> None
 
 
 def test_assets_by_name(store: Store) -> None:
-    points.write(store, [Points("binance", asset, HOUR, frame(START, HOUR, close=[1.0])) for asset in ("SOL", "BTC")])
-    points.write(store, [Points("alternative.me", "MARKET", None, frame(START, DAY, fear_greed=[20.0]))])
+    points.write(
+        store, [Points.of_frame("binance", asset, HOUR, frame(START, HOUR, close=[1.0])) for asset in ("SOL", "BTC")]
+    )
+    points.write(store, [Points.of_frame("alternative.me", "MARKET", None, frame(START, DAY, fear_greed=[20.0]))])
     assert points.assets(store) == ["BTC", "MARKET", "SOL"]
 
 

@@ -21,7 +21,7 @@ HOUR = timedelta(hours=1)
 
 def values(count: int, name: str = "close", value: float = 1.0, step: timedelta | None = HOUR) -> Points:
     index = pd.date_range(START, periods=count, freq="h")
-    return Points("binance", "BTC", step, pd.DataFrame({name: value}, index=index))
+    return Points.of_frame("binance", "BTC", step, pd.DataFrame({name: value}, index=index))
 
 
 def closes(store: Store, name: str = "close") -> set[float]:

@@ -18,12 +18,12 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 def bar(store: Store, opened: datetime, low: float, *, asset: str = "BTC", venue: str = "okx", step: timedelta = HOUR):
     frame = pd.DataFrame({"low": [low], "high": [low * 2]}, index=pd.DatetimeIndex([opened], name="at"))
-    points.write(store, [points.Points(venue, asset, step, frame)])
+    points.write(store, [points.Points.of_frame(venue, asset, step, frame)])
 
 
 def mark(store: Store, at: datetime, price: float, *, asset: str = "BTC", venue: str = "okx") -> None:
     frame = pd.DataFrame({"mark_price": [price]}, index=pd.DatetimeIndex([at], name="at"))
-    points.write(store, [points.Points(venue, asset, None, frame)])
+    points.write(store, [points.Points.of_frame(venue, asset, None, frame)])
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_how_well_a_bar_was_seen(store: Store) -> None:
 
 def levels(store: Store, venue: str, at: datetime, asset: str = "BTC", **columns: float) -> None:
     frame = pd.DataFrame({name: [value] for name, value in columns.items()}, index=pd.DatetimeIndex([at], name="at"))
-    points.write(store, [points.Points(venue, asset, None, frame)])
+    points.write(store, [points.Points.of_frame(venue, asset, None, frame)])
 
 
 def test_the_venues_own_mark_speaks_while_it_is_collected(store: Store) -> None:
@@ -104,6 +104,8 @@ def test_a_thousand_coins_have_the_price_of_a_thousand(store: Store) -> None:
 def test_the_typical_move_takes_one_close_a_day(store: Store) -> None:
     days = pd.date_range(end=NOON.replace(hour=0) - timedelta(hours=1), periods=24 * 31, freq="h", name="at")
     closes = [100.0 + (n // 24 % 2) * 2 for n in range(len(days))]
-    points.write(store, [points.Points("binance", "BTC", timedelta(hours=1), pd.DataFrame({"close": closes}, days))])
+    points.write(
+        store, [points.Points.of_frame("binance", "BTC", timedelta(hours=1), pd.DataFrame({"close": closes}, days))]
+    )
     assert ranges.typical_move(store, "BTC", NOON) == pytest.approx((0.02 + 2 / 102) / 2, rel=0.02)
     assert ranges.typical_move(store, "ETH", NOON) is None

@@ -45,8 +45,8 @@ def live(start: datetime, end: datetime, *, every: timedelta = MINUTE, asset: st
         "mark_price": noise.uniform(9e4, 1e5, count),
     }
     return [
-        Points("binance", asset, None, pd.DataFrame(interest, index=at)),
-        Points("binance", asset, None, pd.DataFrame(running, index=at + timedelta(seconds=7))),
+        Points.of_frame("binance", asset, None, pd.DataFrame(interest, index=at)),
+        Points.of_frame("binance", asset, None, pd.DataFrame(running, index=at + timedelta(seconds=7))),
     ]
 
 
@@ -110,7 +110,7 @@ def test_the_hourly_grid_is_the_same_before_and_after(store: Store) -> None:
     start = NOW.replace(minute=0) - 43 * DAY
     points.write(store, [*live(start, start + 4 * DAY), *live(NOW - 5 * DAY, NOW)])
     close = pd.DataFrame({"close": np.linspace(9e4, 1e5, 43 * 24)}, pd.date_range(start, periods=43 * 24, freq="h"))
-    points.write(store, [Points("binance", "BTC", HOUR, close)])
+    points.write(store, [Points.of_frame("binance", "BTC", HOUR, close)])
     names = {"open_interest_coin", "open_interest_usd", "funding_rate", "funding_interval_hours", "close"}
     needed = sorted({name for each in metrics().values() for name in each.needs} & names)
     before = {
@@ -132,7 +132,7 @@ def test_settled_rates_stay_and_announcements_go(store: Store) -> None:
         {"funding_rate": [1e-4, 2e-4, 3e-4], "funding_interval_hours": [8.0] * 3},
         index=[day + each * HOUR + timedelta(milliseconds=3) for each in (0, 8, 16)],
     )
-    points.write(store, [Points("binance", "BTC", None, paid, settled=True)])
+    points.write(store, [Points.of_frame("binance", "BTC", None, paid, settled=True)])
     run(store)
     kept = settlements.within(store, "BTC", "binance", start=0, end=to_ms(NOW))
     assert [(from_ms(row.at), row.rate, row.hours) for row in kept] == list(
@@ -168,7 +168,7 @@ def test_a_frame_and_the_stored_rows_are_thinned_alike(shared: Store, frame: pd.
     shared.read(retention.SQL.sources)  # made
     plain(shared, "DELETE FROM levels")
     plain(shared, "DELETE FROM series")
-    points.write(shared, [Points("binance", "BTC", None, frame)])
+    points.write(shared, [Points.of_frame("binance", "BTC", None, frame)])
     wanted = [round(at.timestamp() * 1000) for at in retention.thinned(frame, bucket).index]
     for start in {to_ms(at) // 43_200_000 * 43_200_000 for at in frame.index}:
         for part in range(4 if bucket == FIVE else 1):
@@ -223,10 +223,12 @@ def test_when_it_is_due(store: Store, later: timedelta, due: bool) -> None:
 
 def test_a_limit_drops_the_oldest_and_the_directory_follows(store: Store) -> None:
     old = pd.DataFrame({"close": 1.0}, index=pd.date_range(NOW.replace(minute=0) - 700 * DAY, periods=1400, freq="h"))
-    points.write(store, [Points("binance", "OLD", HOUR, old), *live(NOW - 700 * DAY, NOW - 699 * DAY, asset="OLD")])
-    points.write(store, [Points("binance", "BTC", HOUR, old.set_axis(old.index + 69 * DAY))])
+    points.write(
+        store, [Points.of_frame("binance", "OLD", HOUR, old), *live(NOW - 700 * DAY, NOW - 699 * DAY, asset="OLD")]
+    )
+    points.write(store, [Points.of_frame("binance", "BTC", HOUR, old.set_axis(old.index + 69 * DAY))])
     paid = pd.DataFrame({"funding_rate": 1e-4}, index=[NOW - 699 * DAY, NOW - 600 * DAY])
-    points.write(store, [Points("binance", "OLD", None, paid, settled=True)])
+    points.write(store, [Points.of_frame("binance", "OLD", None, paid, settled=True)])
     assert run(store) == {"levels": 2 * (1440 - 25)}
     assert run(store, rule=retention.Rule(history=650 * DAY)) == {"history": 1196 + 2 * 25 + 1}
     assert points.stored(store, "OLD", "mark_price") == []

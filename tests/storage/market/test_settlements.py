@@ -44,7 +44,7 @@ def rates(
     if not settled:
         columns["mark_price"] = [mark] * len(rows)
     index = pd.DatetimeIndex([row[0] for row in rows], name="at")
-    return Points(venue, "BTC", None, pd.DataFrame(columns, index=index), settled)
+    return Points.of_frame(venue, "BTC", None, pd.DataFrame(columns, index=index), settled)
 
 
 def kept(store: Store) -> list[tuple[datetime, float, float | None]]:

@@ -27,7 +27,7 @@ NAN = float("nan")
 
 def keep(store: Store, venue: str, values: list[float], name: str = "open_interest_usd") -> None:
     index = pd.date_range(START, periods=len(values), freq="h", name="at")
-    points.write(store, [Points(venue, "BTC", None, pd.DataFrame({name: values}, index=index, dtype=float))])
+    points.write(store, [Points.of_frame(venue, "BTC", None, pd.DataFrame({name: values}, index=index, dtype=float))])
 
 
 def total(store: Store, rows: int = ROWS) -> sums.Total:
@@ -150,12 +150,14 @@ def test_the_newest_figure_does_not_change_its_venue_by_the_second(tmp_path: Pat
     store = Store(tmp_path / "a.db")
     for venue, late in (("hyperliquid", 0), ("okx", 20), ("binance", 50)):
         at = pd.DatetimeIndex([END - timedelta(seconds=late)], name="at")
-        points.write(store, [Points(venue, "BTC", None, pd.DataFrame({"funding_rate": [late / 1e5]}, index=at))])
+        points.write(
+            store, [Points.of_frame(venue, "BTC", None, pd.DataFrame({"funding_rate": [late / 1e5]}, index=at))]
+        )
     found = points.newest(store, "BTC", "funding_rate")
     assert found
     assert (found.venue, found.value) == ("binance", 0.0005)
     at = pd.DatetimeIndex([END + timedelta(minutes=30)], name="at")
-    points.write(store, [Points("okx", "BTC", None, pd.DataFrame({"funding_rate": [0.001]}, index=at))])
+    points.write(store, [Points.of_frame("okx", "BTC", None, pd.DataFrame({"funding_rate": [0.001]}, index=at))])
     found = points.newest(store, "BTC", "funding_rate")
     assert found
     assert found.venue == "okx"  # Binance has been silent for half an hour

@@ -21,7 +21,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 def told(store: Store, venue: str, *, ago: timedelta = timedelta(0), **values: float) -> None:
     """Store a month of hourly figures of a venue, the last of them so long ago."""
     times = pd.date_range(NOW - 33 * DAY, NOW - ago, freq="h")
-    points.write(store, [points.Points(venue, "BTC", None, pd.DataFrame(values, index=times, dtype=float))])
+    points.write(store, [points.Points.of_frame(venue, "BTC", None, pd.DataFrame(values, index=times, dtype=float))])
 
 
 def open_on(store: Store, venue: str, coins: float, *, ago: timedelta = timedelta(0)) -> None:
@@ -82,7 +82,7 @@ def test_a_sum_over_all_is_not_added_to_its_parts(store: Store) -> None:
 def test_before_any_metric_is_known_the_newest_figures_stand(store: Store) -> None:
     at = pd.DatetimeIndex([NOW], name="at")
     frame = pd.DataFrame({"open_interest_usd": [8e9]}, at)
-    points.write(store, [points.Points("binance", "BTC", None, frame)])
+    points.write(store, [points.Points.of_frame("binance", "BTC", None, frame)])
     found = open_interest.read(store, "BTC", NOW)
     assert found is not None
     assert (found.usd, found.coins, found.readings.known) == (8e9, None, ())
@@ -120,7 +120,7 @@ def priced(store: Store) -> Store:
     """Store hourly closes of 20 days that rise by one a bar, the last of them now."""
     index = pd.date_range(end=NOW - HOUR, periods=480, freq="h")
     closes = pd.DataFrame({"close": range(10_001, 10_481)}, index, dtype=float)
-    points.write(store, [points.Points("binance", "BTC", HOUR, closes)])
+    points.write(store, [points.Points.of_frame("binance", "BTC", HOUR, closes)])
     return store
 
 
@@ -136,7 +136,7 @@ def test_a_price_and_its_changes(priced: Store) -> None:
 def test_a_younger_mark_price_is_the_price_and_grows_old_in_two_minutes(priced: Store) -> None:
     at = pd.DatetimeIndex([NOW + timedelta(minutes=1)], name="at")
     frame = pd.DataFrame({"mark_price": [9_432.0]}, at)
-    points.write(priced, [points.Points("bybit", "BTC", None, frame)])
+    points.write(priced, [points.Points.of_frame("bybit", "BTC", None, frame)])
     found = prices.read(priced, "BTC", NOW + timedelta(minutes=2))
     assert found is not None
     assert (found.value, found.stamp.venues, found.outdated) == (9_432.0, ("bybit",), False)

@@ -46,7 +46,9 @@ def test_old_is_measured_by_how_often_it_comes(
     bar = INPUTS[name].kind == "bar"
     last = NOW - age - (every if bar else timedelta(0))
     index = pd.DatetimeIndex([last - every * back for back in reversed(range(count))])
-    points.write(store, [points.Points("binance", "BTC", every if bar else None, pd.DataFrame({name: 1.0}, index))])
+    points.write(
+        store, [points.Points.of_frame("binance", "BTC", every if bar else None, pd.DataFrame({name: 1.0}, index))]
+    )
     newest = points.newest(store, "BTC", name)
     assert newest is not None
     assert newest.at == NOW - age

@@ -32,7 +32,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def bars(store: Store, first: datetime, count: int, step: timedelta, *, venue: str = "binance") -> None:
     at = pd.date_range(first, periods=count, freq=step, name="at")
     frame = pd.DataFrame({"open": 100.0, "high": range(101, 101 + count), "low": 99.0, "close": 100.0}, index=at)
-    points.write(store, [points.Points(venue, "BTC", step, frame)])
+    points.write(store, [points.Points.of_frame(venue, "BTC", step, frame)])
 
 
 @pytest.mark.parametrize(("days", "known"), [(29, None), (30, 30), (400, 365)])

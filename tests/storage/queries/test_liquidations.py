@@ -34,7 +34,9 @@ def heard(store: Store, *venues: str, count: int = 24, longs: float = 2e6, cover
 
 def open_interest(store: Store, venue: str, usd: float) -> None:
     at = pd.DatetimeIndex([NOW - HOUR], name="at")
-    points.write(store, [points.Points(venue, "BTC", None, pd.DataFrame({"open_interest_usd": [usd]}, index=at))])
+    points.write(
+        store, [points.Points.of_frame(venue, "BTC", None, pd.DataFrame({"open_interest_usd": [usd]}, index=at))]
+    )
 
 
 def test_without_a_database_there_is_nothing(store: Store) -> None:
@@ -86,7 +88,7 @@ def test_more_than_is_open_cannot_be_liquidated(store: Store, usd: float, kept: 
 def test_imported_days_are_told_where_no_hour_is_heard(store: Store) -> None:
     days = pd.DatetimeIndex([END.replace(hour=0) - 2 * DAY, END.replace(hour=0) - DAY], name="at")
     frame = pd.DataFrame({"liquidated_longs_usd": [1.0, 3.0], "liquidated_shorts_usd": [2.0, 4.0]}, index=days)
-    points.write(store, [points.Points("binance", "BTC", DAY, frame)])
+    points.write(store, [points.Points.of_frame("binance", "BTC", DAY, frame)])
     found = liquidations.read(store, "BTC", NOW)
     assert found.venues == ()
     assert found.days == (ImportedDay("binance", days[1].to_pydatetime(), Sums(3.0, 4.0, DAY), floor=True),)

@@ -43,7 +43,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def mark(store: Store, price: float, *, at: datetime = NOW, asset: str = "BTC", venue: str = "binance") -> None:
     frame = pd.DataFrame({"mark_price": [price]}, index=pd.DatetimeIndex([at], name="at"))
-    points.write(store, [points.Points(venue, asset, None, frame)])
+    points.write(store, [points.Points.of_frame(venue, asset, None, frame)])
 
 
 def test_a_typed_position_is_computed_from_the_stored_mark(store: Store) -> None:

@@ -48,7 +48,7 @@ NOW = datetime(2026, 1, 16, tzinfo=UTC)
 def daily(store: Store, count: int, **columns: float) -> None:
     """Store daily levels of BTC on Binance, the last of them a day before now."""
     index = pd.date_range(end=NOW - DAY, periods=count, freq="D", tz=UTC)
-    points.write(store, [points.Points("binance", "BTC", None, pd.DataFrame(columns, index, dtype=float))])
+    points.write(store, [points.Points.of_frame("binance", "BTC", None, pd.DataFrame(columns, index, dtype=float))])
 
 
 def test_without_a_database_nothing_is_known_and_none_is_made(store: Store) -> None:
@@ -112,7 +112,7 @@ def test_what_is_too_old_is_outdated_and_its_stamp_says_since_when(store: Store)
 def test_a_figure_of_the_whole_market_is_read_under_its_own_name(store: Store) -> None:
     index = pd.date_range(end=NOW - DAY, periods=9, freq="D", tz=UTC)
     frame = pd.DataFrame({"fear_greed": 25.0}, index)
-    points.write(store, [points.Points("alternative.me", "MARKET", None, frame)])
+    points.write(store, [points.Points.of_frame("alternative.me", "MARKET", None, frame)])
     assert readings.of(store, "BTC", ("fear_greed",), NOW).asset == "MARKET"
     both = readings.of(store, "BTC", ("fear_greed", "oi_drawdown"), NOW)
     assert (both.asset, both.get("fear_greed") is not None, both.nothing) == ("BTC", True, False)

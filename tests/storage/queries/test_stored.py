@@ -26,7 +26,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 def told(store: Store, venue: str, days: int, ago: timedelta = timedelta(0), **values: float) -> None:
     """Store hourly levels of so many days, the last of them so long ago."""
     times = pd.date_range(NOW - days * DAY, NOW - ago, freq="h")
-    points.write(store, [points.Points(venue, "BTC", None, pd.DataFrame(values, index=times, dtype=float))])
+    points.write(store, [points.Points.of_frame(venue, "BTC", None, pd.DataFrame(values, index=times, dtype=float))])
 
 
 def test_without_a_database_there_is_nothing(store: Store) -> None:

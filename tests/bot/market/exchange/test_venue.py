@@ -41,7 +41,7 @@ def hurry(venue: CcxtVenue) -> None:
 async def one(venue: CcxtVenue, topic: Topic, asset: str, now: datetime, since: datetime | None = None) -> pd.DataFrame:
     (points,) = await venue.fetch(Ask(topic, asset, now, since))
     assert (points.venue, points.asset) == ("binance", asset)
-    return points.frame
+    return points.frame()
 
 
 def ms(at: int) -> datetime:
@@ -101,11 +101,11 @@ async def test_recorded_open_interest_history(
         "endTime=1602820343&limit=10&period=1d&startTime=1602802343&symbol=LTCUSDT"
     ]
     history, live = await venue.fetch(Ask("open_interest", "LTC", clock.now, clock.now - timedelta(days=9)))
-    assert len(history.frame) == 10
+    assert len(history.frame()) == 10
     assert history.step is None
-    assert history.frame.index[-1] == ms(1602806400000)  # the exchange's own stamp: the level at that moment
-    assert list(history.frame.iloc[-1]) == [378181.602, 18701080.2189]
-    assert len(live.frame) == 1
+    assert history.frame().index[-1] == ms(1602806400000)  # the exchange's own stamp: the level at that moment
+    assert list(history.frame().iloc[-1]) == [378181.602, 18701080.2189]
+    assert len(live.frame()) == 1
 
 
 async def test_recorded_funding_rates_carry_the_hours_between(
@@ -115,11 +115,11 @@ async def test_recorded_funding_rates_carry_the_hours_between(
     exchange.recorded["/fapi/v1/premiumIndex"] = [recorded["/fapi/v1/premiumIndex"]["symbol=BTCUSDT"]]
     exchange.recorded["/fapi/v1/fundingInfo"] = recorded["/fapi/v1/fundingInfo"][""]
     settled, live = await venue.fetch(Ask("funding", "BTC", clock.now, ms(1600156800000)))
-    assert settled.frame.iloc[0].to_dict() == {"funding_rate": -0.00002796, "funding_interval_hours": 8.0}
-    assert settled.frame.index[0] == ms(1600156800010)
-    assert set(settled.frame["funding_interval_hours"]) == {8.0}
-    assert len(settled.frame) == 99
-    assert live.frame.to_dict("records") == [
+    assert settled.frame().iloc[0].to_dict() == {"funding_rate": -0.00002796, "funding_interval_hours": 8.0}
+    assert settled.frame().index[0] == ms(1600156800010)
+    assert set(settled.frame()["funding_interval_hours"]) == {8.0}
+    assert len(settled.frame()) == 99
+    assert live.frame().to_dict("records") == [
         {
             "funding_rate": 0.00001226,
             "funding_interval_hours": 8.0,
@@ -127,7 +127,7 @@ async def test_recorded_funding_rates_carry_the_hours_between(
             "index_price": 26798.25197802,
         }
     ]
-    assert live.frame.index[0] == ms(1687244112000)
+    assert live.frame().index[0] == ms(1687244112000)
 
 
 # --- our units
@@ -160,11 +160,11 @@ async def test_history_of_open_interest_fits_the_present(
     venue: CcxtVenue, clock: Clock, exchange: FakeExchange
 ) -> None:
     history, live = await venue.fetch(Ask("open_interest", "PEPE", clock.now, clock.now - timedelta(days=200)))
-    assert len(history.frame) == 30 * 24 - 1  # what Binance keeps; an older startTime would be refused
-    assert history.frame.index.is_monotonic_increasing
-    assert history.frame.index.is_unique
+    assert len(history.frame()) == 30 * 24 - 1  # what Binance keeps; an older startTime would be refused
+    assert history.frame().index.is_monotonic_increasing
+    assert history.frame().index.is_unique
     for name in ("open_interest_coin", "open_interest_usd"):
-        assert history.frame[name].iloc[-1] == pytest.approx(live.frame[name].iloc[0], rel=0.02)
+        assert history.frame()[name].iloc[-1] == pytest.approx(live.frame()[name].iloc[0], rel=0.02)
 
 
 async def test_bars_page_without_holes(venue: CcxtVenue, clock: Clock, exchange: FakeExchange) -> None:
@@ -205,8 +205,8 @@ async def test_interval_that_changes_is_used_at_once(venue: CcxtVenue, exchange:
 
 async def test_the_first_settlement_asked_for_is_there_with_its_interval(venue: CcxtVenue, clock: Clock) -> None:
     settled, _ = await venue.fetch(Ask("funding", "BTC", clock.now, clock.now.replace(hour=8, minute=0, second=0)))
-    assert [at.hour for at in settled.frame.index] == [8]
-    assert list(settled.frame["funding_interval_hours"]) == [8.0]
+    assert [at.hour for at in settled.frame().index] == [8]
+    assert list(settled.frame()["funding_interval_hours"]) == [8.0]
 
 
 async def test_settled_hours_follow_a_change(venue: CcxtVenue, exchange: FakeExchange, clock: Clock) -> None:
@@ -216,7 +216,7 @@ async def test_settled_hours_follow_a_change(venue: CcxtVenue, exchange: FakeExc
         {"symbol": "BTCUSDT", "fundingTime": at + 3, "fundingRate": "0.0001"} for at in times
     ]
     settled, _ = await venue.fetch(Ask("funding", "BTC", clock.now, ms(day + 1)))
-    assert list(settled.frame["funding_interval_hours"]) == [8, 8, 1, 1]
+    assert list(settled.frame()["funding_interval_hours"]) == [8, 8, 1, 1]
 
 
 # --- faults: never a silent result

@@ -31,9 +31,9 @@ async def test_recorded_history(
     exchange.recorded["/fng/"] = envelope(fear_greed_history)
     (points,) = await source.fetch(Ask("fear_greed", "MARKET", clock.now, clock.now - timedelta(days=3500)))
     assert (points.venue, points.asset, points.step) == ("alternative.me", "MARKET", None)
-    assert len(points.frame) == 3044
-    assert points.frame.index.is_monotonic_increasing  # they send the newest first
-    after_the_crash = points.frame["fear_greed"].loc["2025-10-10":"2025-10-12"]
+    assert len(points.frame()) == 3044
+    assert points.frame().index.is_monotonic_increasing  # they send the newest first
+    after_the_crash = points.frame()["fear_greed"].loc["2025-10-10":"2025-10-12"]
     assert list(after_the_crash) == [64.0, 27.0, 24.0]
     assert source.words[datetime(2025, 10, 11, tzinfo=UTC)] == "Fear"
 
@@ -52,7 +52,7 @@ async def test_asks_for_the_days_it_needs(
     since = None if since_days is None else clock.now - timedelta(days=since_days)
     (points,) = await source.fetch(Ask("fear_greed", "MARKET", clock.now, since))
     assert exchange.queries[-1] == ("/fng/", {"limit": limit})
-    assert points.frame.index[-1] == datetime(2026, 11, 20, tzinfo=UTC)
+    assert points.frame().index[-1] == datetime(2026, 11, 20, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

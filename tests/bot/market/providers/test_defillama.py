@@ -7,7 +7,7 @@ import pytest
 
 from bot.market.providers.defillama import DefiLlama
 from bot.market.source import Ask, Blocked, NotOffered, SourceDown, SourceError
-from bot.market.validation import Border
+from bot.market.validation import Validator
 from signals.inputs import MARKET
 from tests.fakes.exchange import Fault
 
@@ -30,8 +30,8 @@ async def llama(exchange: FakeExchange, clock: Clock) -> AsyncIterator[DefiLlama
 async def test_days_since(llama: DefiLlama, clock: Clock) -> None:
     (found,) = await llama.fetch(Ask("stablecoins", MARKET, clock.now, clock.now - timedelta(days=3)))
     assert (found.venue, found.asset, found.step) == ("defillama", MARKET, None)
-    assert [at.day for at in found.frame.index] == [18, 19, 20]
-    assert Border().admit(found, clock.now)[1] == []
+    assert [at.day for at in found.frame().index] == [18, 19, 20]
+    assert Validator().admit(found, clock.now)[1] == []
 
 
 async def test_only_dollar_coins_count(llama: DefiLlama, exchange: FakeExchange, clock: Clock) -> None:
@@ -39,7 +39,7 @@ async def test_only_dollar_coins_count(llama: DefiLlama, exchange: FakeExchange,
     supply = {"peggedUSD": 282404371300.5, "peggedEUR": 480000000, "peggedVAR": 1}
     exchange.recorded[PATH] = [{"date": str(day), "totalCirculatingUSD": supply, "totalMintedUSD": {"peggedUSD": 1}}]
     (found,) = await llama.fetch(Ask("stablecoins", MARKET, clock.now))
-    assert found.frame.to_dict("records") == [{"stablecoin_supply_usd": 282404371300.5}]
+    assert found.frame().to_dict("records") == [{"stablecoin_supply_usd": 282404371300.5}]
 
 
 @pytest.mark.parametrize("fault", get_args(Fault))

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
-    from bot.market.source_state import SourceHealth
     from bot.market.streams.connection import Stream
     from bot.market.streams.dialects import Dialect
     from bot.market.streams.feed import LiquidationTalk
+    from storage.market.source_state import SourceHealth
 
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 LOOK_S = 0.01
@@ -51,7 +51,7 @@ def prime(store: Store, at: datetime) -> None:
     points.write(
         store,
         [
-            Points(
+            Points.of_frame(
                 "binance",
                 asset,
                 None,
@@ -63,8 +63,8 @@ def prime(store: Store, at: datetime) -> None:
 
 
 async def until(holds: Callable[[], object], what: str = "") -> None:
-    """Wait until something holds: a second at most, and mostly a few milliseconds."""
-    for _ in range(1000):
+    """Wait until something holds: five seconds at most, and mostly a few milliseconds."""
+    for _ in range(5000):
         if holds():
             return
         await asyncio.sleep(0.001)
@@ -123,7 +123,7 @@ class Rig:
         """Wait until streams are in order; the clock goes on a little, since only a time that moves is a beat."""
         names = venues or tuple(self.server.urls)
         for _ in range(200):
-            if all(self.health(each).since and self.health(each).state == "ok" for each in names):
+            if all(self.stream(venue).breaker.since and self.health(venue).state == "ok" for venue in names):
                 break
             self.clock.move(self.clock.now() + timedelta(milliseconds=20))
             await asyncio.sleep(0.005)

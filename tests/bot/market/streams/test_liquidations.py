@@ -251,7 +251,7 @@ async def test_what_cannot_be_true_is_kept_out_counted_and_named(
     wrong = wrong | ({"size": wrong["size"] * BTC[venue]} if "size" in wrong else {"size": BTC[venue]})
     await rig.server.liquidate(venue, "long", **wrong)  # type: ignore[arg-type]
     await until(lambda: rig.health(venue).quarantined == 1)
-    assert re.fullmatch(f"a liquidation of BTC {reason}", rig.health(venue).last_rejected)
+    assert re.fullmatch(rf"Last rejected: a liquidation of BTC {reason}\.", rig.health(venue).error or "")
     assert rig.usd(venue) == (0.0, 0.0)
     await rig.server.liquidate(venue, "long", size=BTC[venue])
     await until(lambda: rig.usd(venue)[0])
@@ -275,7 +275,7 @@ async def test_a_day_of_liquidations_cannot_exceed_the_open_interest(rig: Rig, v
     await until(lambda: rig.health(venue).quarantined)
     await until(lambda: rig.usd(venue)[0] + rig.health(venue).quarantined * 315e6 == 30 * 315e6)
     assert rig.usd(venue)[0] == 25 * 315e6
-    assert "more than the open interest" in rig.health(venue).last_rejected
+    assert "more than the open interest" in (rig.health(venue).error or "")
 
 
 @each_venue
@@ -284,7 +284,7 @@ async def test_a_repeated_message_counts_once_and_two_alike_in_one_message_twice
     await rig.server.say(venue, frame, frame)
     await until(lambda: rig.health(venue).quarantined == 2)
     assert rig.usd(venue) == (90_000.0, 0.0)
-    assert rig.health(venue).last_rejected == "a liquidation of BTC came twice"
+    assert rig.health(venue).error == "Last rejected: a liquidation of BTC came twice."
     if venue == "bybit":
         twin = frame | {"data": [frame["data"][0] | {"v": "3"}] * 2}
         await rig.server.say(venue, twin, twin)
@@ -326,7 +326,7 @@ async def test_what_is_told_before_there_is_a_price_waits_for_one(tmp_path: Path
         await rig.go(60, *VENUES)
         await until(lambda: rig.usd("bybit") == (90_000.0, 0.0))
         assert rig.health("bybit").quarantined == 1
-        assert "has a price 1,000 times the last one" in rig.health("bybit").last_rejected
+        assert "has a price 1,000 times the last one" in (rig.health("bybit").error or "")
 
 
 @pytest.mark.parametrize("ends", [pytest.param(True, id="the program ends"), pytest.param(False, id="no price comes")])
@@ -341,7 +341,7 @@ async def test_what_never_could_be_compared_is_kept_out_and_its_hour_is_not_whol
         else:
             await rig.go(300, *VENUES)
         assert rig.health("bybit").quarantined == 1
-        assert "cannot be compared with a price yet" in rig.health("bybit").last_rejected
+        assert "cannot be compared with a price yet" in (rig.health("bybit").error or "")
         assert [hour.rejected for hour in rig.talk("bybit").bars.hours("BTC")] == [1]
 
 
@@ -350,7 +350,7 @@ async def test_a_contract_that_is_gone_isolates_itself(tmp_path: Path) -> None:
         rig.server.gone = {"ETHUSDT"}
         await rig.streams.start()
         await rig.alive()
-        assert list(rig.health("bybit").absent) == ["ETH"]
+        assert list(rig.talk("bybit").absent) == ["ETH"]
         await rig.server.liquidate("bybit", "long")
         await until(lambda: rig.usd("bybit") == (90_000.0, 0.0))
         await rig.go(60, *VENUES)
@@ -379,8 +379,8 @@ async def test_whole_hours_become_bars_and_others_do_not(tmp_path: Path) -> None
         bars = {(each.venue, each.asset): each for each in await rig.streams.collect(rig.clock.now())}
         whole = {(venue, asset) for venue in VENUES for asset in ("BTC", "ETH", "PEPE")}
         assert set(bars) == whole - {("okx", "ETH")}, "of it a figure was kept out"
-        assert all(list(each.frame.index) == [START] and each.step == timedelta(hours=1) for each in bars.values())
-        rows = {key: tuple(each.frame.iloc[0]) for key, each in bars.items()}
+        assert all(list(each.frame().index) == [START] and each.step == timedelta(hours=1) for each in bars.values())
+        rows = {key: tuple(each.frame().iloc[0]) for key, each in bars.items()}
         assert rows["bybit", "BTC"] == (180_000.0, 0.0)
         assert rows["okx", "BTC"] == (0.0, 270_000.0)
         assert rows["binance", "BTC"] == rows["bybit", "ETH"] == (0.0, 0.0), "covered and calm is zero"
@@ -443,7 +443,7 @@ async def test_an_hour_that_was_closed_before_a_restart_is_handed_out_after_it(t
         liquidations.save(rig.store, [hour, broken], now=rig.clock.now())
         await rig.streams.start()
         (bar,) = await rig.streams.collect(rig.clock.now())
-        assert (bar.venue, tuple(bar.frame.iloc[0])) == ("bybit", (5.0, 7.0))
+        assert (bar.venue, tuple(bar.frame().iloc[0])) == ("bybit", (5.0, 7.0))
 
 
 @pytest.mark.parametrize(

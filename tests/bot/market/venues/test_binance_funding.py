@@ -43,7 +43,7 @@ async def settlements(venue: CcxtVenue, asset: str, back: timedelta) -> list[tup
     return [
         (round(at.timestamp() * 1000), row["funding_rate"], row["funding_interval_hours"])
         for each in settled
-        for at, row in each.frame.iterrows()
+        for at, row in each.frame().iterrows()
     ]
 
 

@@ -51,7 +51,7 @@ async def venue(exchange: FakeExchange, clock: Clock) -> AsyncIterator[Callable[
 async def rows(venue: CcxtVenue, topic: Any, asset: str, now: datetime, **back: float) -> list[dict[str, float]]:
     since = now - timedelta(**back) if back else None
     found = await venue.fetch(Ask(topic, asset, now, since))
-    return [each.frame.iloc[-1].to_dict() for each in found]
+    return [each.frame().iloc[-1].to_dict() for each in found]
 
 
 def ms(at: int) -> datetime:
@@ -83,11 +83,11 @@ async def test_gate_book_of_2023(venue: Any, exchange: FakeExchange, clock: Cloc
     book = cryptofeed("GATEIO_FUTURES.http.0.0")[url]
     exchange.recorded["/api/v4/futures/usdt/order_book"] = book
     (found,) = await venue("gate").fetch(Ask("depth", "PHB", clock.now))
-    assert found.frame.index[0] == ms(1684930166957)
+    assert found.frame().index[0] == ms(1684930166957)
     mid = (float(book["asks"][0]["p"]) + float(book["bids"][0]["p"])) / 2
     near = [each for each in book["asks"] if float(each["p"]) <= mid * 1.01]
     assert 5 < len(near) < len(book["asks"])
-    assert found.frame["depth_asks_usd"].iloc[0] == pytest.approx(
+    assert found.frame()["depth_asks_usd"].iloc[0] == pytest.approx(
         sum(each["s"] * float(each["p"]) for each in near)
         * float({row["name"]: row for row in exchange.recorded["/api/v4/futures/usdt/contracts"]}["PHB_USDT"]["quanto_multiplier"])
     )  # fmt: skip
@@ -132,7 +132,7 @@ async def test_binance_coinm_volume_is_dollars(venue: Any, exchange: FakeExchang
     query = "endTime=1673136000000&interval=1d&limit=1000&startTime=1672531200000&symbol=BTCUSD_PERP"
     exchange.recorded["/dapi/v1/klines"] = recorded["/dapi/v1/klines"][query]
     (found,) = await venue("binance_coinm").fetch(Ask("bars", "BTC", ms(1673136000000)))
-    first = found.frame.iloc[0]
+    first = found.frame().iloc[0]
     assert list(first[["open", "high", "low", "close"]]) == [16531.2, 16615.9, 16486.6, 16607.9]
     assert (first["volume_usd"], first["taker_buy_usd"]) == (206_795_900, 109_435_200)
     assert first["volume_usd"] == pytest.approx(12496.62852978 * 16550, rel=0.01)  # the same in coins, at the price
@@ -156,10 +156,10 @@ async def test_binance_ratios(venue: Any, exchange: FakeExchange, clock: Clock, 
         exchange.recorded[f"/futures/data/{path}"] = recorded[f"/futures/data/{path}"][query]
     found = await venue("binance").fetch(Ask("ratios", "BTC", clock.now))
     names = ["long_short_accounts", "long_short_top_accounts", "long_short_top_positions"]
-    assert [list(each.frame.columns) for each in found] == [[name] for name in names]
-    assert found[0].frame.loc[ms(1602820500000), "long_short_accounts"] == 1.2952
-    assert found[1].frame.loc[ms(1602989100000), "long_short_top_accounts"] == 1.0700
-    assert found[2].frame.loc[ms(1600300800000), "long_short_top_positions"] == 1.1246
+    assert [list(each.frame().columns) for each in found] == [[name] for name in names]
+    assert found[0].frame().loc[ms(1602820500000), "long_short_accounts"] == 1.2952
+    assert found[1].frame().loc[ms(1602989100000), "long_short_top_accounts"] == 1.0700
+    assert found[2].frame().loc[ms(1600300800000), "long_short_top_positions"] == 1.1246
 
 
 async def test_bybit_counts_both_sides(venue: Any, exchange: FakeExchange, clock: Clock) -> None:
@@ -218,9 +218,9 @@ async def test_kucoin_bars_count_contracts(venue: Any, exchange: FakeExchange) -
         ],
     }  # fmt: skip
     (found,) = await venue("kucoin").fetch(Ask("bars", "BTC", ms(1706641320000)))
-    assert list(found.frame.index) == [ms(1706630400000), ms(1706634000000), ms(1706637600000)]
-    assert list(found.frame.iloc[0][["open", "high", "low", "close"]]) == [43375.2, 43514.2, 43219, 43492]
-    assert found.frame["volume_usd"].iloc[0] == pytest.approx(354.348 * 43492)  # $15m in an hour
+    assert list(found.frame().index) == [ms(1706630400000), ms(1706634000000), ms(1706637600000)]
+    assert list(found.frame().iloc[0][["open", "high", "low", "close"]]) == [43375.2, 43514.2, 43219, 43492]
+    assert found.frame()["volume_usd"].iloc[0] == pytest.approx(354.348 * 43492)  # $15m in an hour
 
 
 async def test_bitget_rates_come_with_their_hours(venue: Any, exchange: FakeExchange, clock: Clock) -> None:

@@ -12,7 +12,7 @@ import pytest
 from bot.market.exchange.table import BY_NAME, VENUES, Quirks
 from bot.market.exchange.venue import CcxtVenue
 from bot.market.source import Ask, Blocked, NotOffered, SourceDown, SourceError, Topic
-from bot.market.validation import Border
+from bot.market.validation import Validator
 from signals.inputs import INPUTS
 from storage.market.options import Chain
 from storage.market.points import Points
@@ -51,7 +51,7 @@ async def venue(exchange: FakeExchange, clock: Clock) -> AsyncIterator[Callable[
 
 async def newest(venue: CcxtVenue, topic: Topic, asset: str, now: datetime) -> dict[str, float]:
     found = [each for each in await venue.fetch(Ask(topic, asset, now)) if isinstance(each, Points)]
-    return {name: float(each.frame[name].iloc[-1]) for each in found for name in each.frame.columns}
+    return {name: float(each.frame()[name].iloc[-1]) for each in found for name in each.frame().columns}
 
 
 # --- one world
@@ -67,18 +67,18 @@ async def test_what_is_offered_is_in_our_units(venue: Any, clock: Clock, name: s
         if isinstance(each, Chain):
             assert each.at == clock.now
             continue
-        good, rejected = Border().admit(each, clock.now)
+        good, rejected = Validator().admit(each, clock.now)
         assert rejected == []
-        assert good.frame.shape == each.frame.shape
-        assert set(each.frame.columns) <= set(INPUTS)
-        assert {INPUTS[column].kind for column in each.frame.columns} == {"bar" if each.step else "level"}
-        assert each.frame.index.is_monotonic_increasing
-        assert each.frame.index.is_unique
-        assert each.frame.index[0] >= since
-        steps = each.frame.index.to_series().diff().dropna()
-        if topic in {"bars", "open_interest", "ratios"} and len(each.frame) > 2:
+        assert good.frame().shape == each.frame().shape
+        assert set(each.frame().columns) <= set(INPUTS)
+        assert {INPUTS[column].kind for column in each.frame().columns} == {"bar" if each.step else "level"}
+        assert each.frame().index.is_monotonic_increasing
+        assert each.frame().index.is_unique
+        assert each.frame().index[0] >= since
+        steps = each.frame().index.to_series().diff().dropna()
+        if topic in {"bars", "open_interest", "ratios"} and len(each.frame()) > 2:
             assert set(steps) == {timedelta(hours=1)}  # no hole where pages meet
-    frames = [each.frame for each in found if isinstance(each, Points)]
+    frames = [each.frame() for each in found if isinstance(each, Points)]
     assert not frames or max(frame.index[-1] for frame in frames) >= clock.now - timedelta(hours=2)
 
 
@@ -94,7 +94,7 @@ async def test_venues_agree(venue: Any, clock: Clock, exchange: FakeExchange, as
             continue
         held = await newest(venue(row.venue), "open_interest", asset, clock.now)
         bars = await venue(row.venue).fetch(Ask("bars", asset, clock.now, clock.now - timedelta(hours=5)))
-        close = bars[-1].frame["close"].iloc[-1]
+        close = bars[-1].frame()["close"].iloc[-1]
         marks[row.venue] = funding["mark_price"]
         assert close == pytest.approx(funding["mark_price"], rel=0.03)
         assert held["open_interest_usd"] == pytest.approx(held["open_interest_coin"] * marks[row.venue], rel=0.02)
@@ -113,9 +113,9 @@ async def test_history_of_open_interest_joins_the_present(
     found = await venue(name).fetch(Ask("open_interest", "ETH", clock.now, clock.now - timedelta(days=2)))
     *past, now = found
     for each in past:
-        for column in each.frame.columns:
-            assert each.frame[column].iloc[-1] == pytest.approx(now.frame[column].iloc[0], rel=0.02)
-    (coins,) = [each.frame["open_interest_coin"] for each in past if "open_interest_coin" in each.frame]
+        for column in each.frame().columns:
+            assert each.frame()[column].iloc[-1] == pytest.approx(now.frame()[column].iloc[0], rel=0.02)
+    (coins,) = [each.frame()["open_interest_coin"] for each in past if "open_interest_coin" in each.frame()]
     for at, value in coins.items():  # stamped with the moment at which the level held, not an hour beside it
         told = exchange.coins("ETHUSDT", round(at.timestamp() * 1000)) * COINS[name]
         assert value == pytest.approx(told, rel=1e-5)
@@ -133,10 +133,10 @@ async def test_history_of_open_interest_joins_the_present(
 async def test_settled_rates_carry_their_hours(venue: Any, clock: Clock, name: str, hours: float) -> None:
     since = clock.now.replace(hour=0, minute=0, second=0) - timedelta(days=20)
     past, now = await venue(name).fetch(Ask("funding", "BTC", clock.now, since))
-    assert set(past.frame["funding_interval_hours"]) == {hours}
-    assert list(now.frame["funding_interval_hours"]) == [hours]
-    assert past.frame.index[0] - since < timedelta(seconds=10)
-    assert len(past.frame) == (20 * 24 + 12) // hours + 1
+    assert set(past.frame()["funding_interval_hours"]) == {hours}
+    assert list(now.frame()["funding_interval_hours"]) == [hours]
+    assert past.frame().index[0] - since < timedelta(seconds=10)
+    assert len(past.frame()) == (20 * 24 + 12) // hours + 1
 
 
 @pytest.mark.parametrize("name", ["bybit", "okx", "gate", "bitget", "kucoin"])
@@ -268,11 +268,11 @@ async def test_no_impossible_figure_gets_in(
     venue: Any, clock: Clock, exchange: FakeExchange, name: str, twist: Twist
 ) -> None:
     """Zero, none, negative, NaN, a thousandfold or a future figure: an error of ours, or stopped at the border."""
-    border = Border()
+    validator = Validator()
     signed = ["funding_rate"]
     for topic in ("bars", "open_interest", "funding"):
         for each in await venue(name).fetch(Ask(topic, "BTC", clock.now, clock.now - timedelta(days=1))):
-            border.admit(each, clock.now)
+            validator.admit(each, clock.now)
     exchange.twists["*"] = twist
     exchange.frozen_at = clock.now
     clock.go(hours=1)
@@ -282,10 +282,10 @@ async def test_no_impossible_figure_gets_in(
         except SourceDown:
             continue
         for each in found:
-            good, _ = border.admit(each, clock.now)
-            assert (good.frame.index <= clock.now + timedelta(seconds=5)).all()
+            good, _ = validator.admit(each, clock.now)
+            assert (good.frame().index <= clock.now + timedelta(seconds=5)).all()
             if topic != "depth":  # a book has no last value before the first
-                values = good.frame[good.frame.columns.difference(signed)].to_numpy()
+                values = good.frame()[good.frame().columns.difference(signed)].to_numpy()
                 assert (((values > 0) & (values < 1e11)) | np.isnan(values)).all(), (topic, twist)
 
 
@@ -358,12 +358,12 @@ async def test_option_chain(venue: Any, clock: Clock, exchange: FakeExchange) ->
 
 async def test_the_running_hour_of_volatility_is_asked_again(venue: Any, clock: Clock) -> None:
     (first,) = await venue("deribit").fetch(Ask("volatility", "BTC", clock.now, clock.now - timedelta(hours=5)))
-    known = first.frame.index[-1].to_pydatetime()
+    known = first.frame().index[-1].to_pydatetime()
     assert known == clock.now
     now = clock.go(minutes=5)
     (later,) = await venue("deribit").fetch(Ask("volatility", "BTC", now, known))
-    assert later.frame.index[-1] == now
-    assert len(later.frame) <= 2
+    assert later.frame().index[-1] == now
+    assert len(later.frame()) <= 2
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,324 @@
+"""One source: what is asked of it in a round, what its answers are worth, and when it is left alone.
+
+One topic or asset in trouble harms no other. A host that bans or refuses us is left alone as a whole; a topic that
+fails is tried again after a growing pause, by one question; a contract that is not offered, again tomorrow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from bot.market.breaker import Breaker
+from bot.market.history_planner import KEY_INPUT, HistoryPlanner, Ledger
+from bot.market.source import Ask, Blocked, NotOffered, SourceDown, SourceError
+from bot.market.source_state import AssetState, SourceState, TopicState
+from signals.inputs import INPUTS, MARKET
+from signals.units import DAY, from_ms
+from signals.venues import source_title
+from storage.market.options import Chain
+from storage.market.source_events import AssetEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from bot.market.breath import Breath
+    from bot.market.history_planner import Question, Remembered
+    from bot.market.source import Found, Source, Topic
+    from bot.market.validation import Validator
+    from storage.market.points import Points
+
+AT_ONCE: Final = 4  # questions to one host at a time; as many again for those that somebody waits for
+ROUND: Final = timedelta(seconds=30)  # after so long nothing new is asked, so that what came is stored
+_QUICK_S: Final = 0.5  # as long as a place at the gate is kept from one question to the next
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+_OPINIONS: Final = 3  # a healthy topic is called down after this many assets failed and none was answered
+
+_FRESH: Final[dict[Topic, timedelta]] = {  # an answer whose newest figure is older than this is a frozen one
+    topic: INPUTS["mark_price" if topic == "funding" else name].fresh_for for topic, name in KEY_INPUT.items()
+}
+_SAME_HOURS: Final = 0.01
+_TELLS_LISTING: Final = frozenset({"bars"})  # one topic speaks for the contract, so that it is told once
+OF_MARKET: Final = frozenset({"fear_greed", "stablecoins"})  # topics that have one figure for the whole market
+WIDEST: Final[dict[Topic, int]] = {  # topics that cost a venue's whole allowance if asked for everything
+    "depth": 20,
+    "ratios": 50,
+}
+
+
+@dataclass(slots=True)
+class Round:
+    """One round of questions to one source.
+
+    now: its beginning, the same for all its questions. asked_for: somebody waits for the answer. end: the time of the
+    event loop after which nothing new is asked. found and events: what came of it.
+    """
+
+    now: datetime
+    ledger: Ledger
+    asked_for: bool
+    end: float
+    found: list[Found] = field(default_factory=list)
+    events: list[AssetEvent] = field(default_factory=list)
+
+
+class SourceRounds:
+    """Ask one source what is due, and pass on what can be true.
+
+    clock: read at receipt, since an exchange's time may lie after the beginning of the round. barred: pairs of venue
+    and asset whose answers would not be kept. history and portion: how far back a first past reaches, and how many
+    assets of a topic are asked for one in a round. chance: the jitter, in [0, 1).
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        validator: Validator,
+        breath: Breath,
+        *,
+        clock: Callable[[], datetime],
+        remembered: Remembered,
+        barred: Callable[[], Collection[tuple[str, str]]],
+        chance: Callable[[], float],
+        history: timedelta,
+        portion: int,
+        patience_s: float,
+        longest: timedelta = ROUND,
+    ) -> None:
+        self.state = SourceState(
+            source,
+            Breaker(chance),
+            [TopicState(topic, pause, Breaker(chance)) for topic, pause in source.offers.items()],
+        )
+        self.planner = HistoryPlanner(remembered, history, portion)
+        self.gone: set[str] = set()  # assets of which it was told that they are not offered any more
+        self._source, self._validator, self._breath, self._clock = source, validator, breath, clock
+        self._remembered, self._barred, self._chance = remembered, barred, chance
+        self._patience_s, self._longest = patience_s, longest
+        self._gate, self._urgent = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)
+        self._log = structlog.get_logger("market")
+
+    @property
+    def name(self) -> str:
+        """Return the word that is stored with each value of the source."""
+        return self._source.name
+
+    async def round(
+        self, assets: Sequence[str], now: datetime, *, asked_for: bool = False, present: bool = False
+    ) -> Round:
+        """Ask what is due of these assets (MARKET: of the whole market); never raises for the source.
+
+        asked_for: somebody waits for these assets, so they pass by the others and speak for no topic. present: without
+        long pasts.
+        """
+        end = asyncio.get_running_loop().time() + self._longest.total_seconds()
+        made = Round(now, self.planner.open(), asked_for, end)
+        waiting = deque((topic, due) for topic in self.state.topics if (due := self._due(topic, assets, made, present)))
+        # A host of which nothing good is known is asked one thing at a time until it answers: one probe, not twelve.
+        while waiting and self._open(made) and (not self.state.asked or self.state.host.state != "ok"):
+            await self._topic(*waiting.popleft(), made)
+        if self._open(made):
+            await asyncio.gather(*(self._topic(topic, due, made) for topic, due in waiting))
+        return made
+
+    def wants(self, asset: str, now: datetime) -> bool:
+        """Tell whether anything of an asset may and should be asked now."""
+        if self.state.host.rests(now):
+            return False
+        for topic in self.state.topics:
+            if (topic.topic in OF_MARKET) != (asset == MARKET) or topic.breaker.rests(now):
+                continue
+            known = topic.assets.get(asset)
+            if known is None or (known.wants(now) and not known.asking and not known.breaker.rests(now)):
+                return True
+        return False
+
+    def _open(self, made: Round) -> bool:
+        """Tell whether anything more may be asked in a round."""
+        return not self.state.host.rests(made.now) and asyncio.get_running_loop().time() < made.end
+
+    def _due(self, topic: TopicState, assets: Iterable[str], made: Round, present: bool) -> list[Question]:  # noqa: FBT001
+        """List what is asked now; of a topic in trouble all assets, beginning with another one each time."""
+        if topic.breaker.rests(made.now):
+            return []
+        of_market = topic.topic in OF_MARKET
+        wanted = [name for name in dict.fromkeys(assets) if (name == MARKET) == of_market][: WIDEST.get(topic.topic)]
+        free = [name for name in wanted if not self._asset(topic, name).breaker.rests(made.now)]
+        if topic.breaker.failures and free:
+            first = topic.turn % len(free)
+            topic.turn += 1
+            due = free[first:] + free[:first]
+        else:
+            due = [name for name in free if topic.assets[name].wants(made.now)]
+            due.sort(key=lambda name: topic.assets[name].asked or _NEVER)  # whom the last round did not reach
+        return self.planner.plan(
+            self.name, topic, due, free, made.now, self._barred(), made.ledger, present_only=present
+        )
+
+    def _asset(self, topic: TopicState, name: str) -> AssetState:
+        found = topic.assets.get(name)
+        if found is None:
+            found = topic.assets[name] = AssetState(Breaker(self._chance))
+        return found
+
+    async def _topic(self, topic: TopicState, due: list[Question], made: Round) -> None:
+        """Ask one topic: first singly until somebody is answered, then the rest together."""
+        queue, heard, misses = deque(due), False, 0
+        while queue and not heard and misses < (1 if topic.breaker.failures else _OPINIONS) and self._open(made):
+            heard = await self._ask(topic, deque([queue.popleft()]), made)
+            misses += 1
+        if heard:
+            await asyncio.gather(*(self._work(topic, queue, made) for _ in range(min(AT_ONCE, len(queue)))))
+        if heard or (misses and not made.asked_for):
+            self._judge(topic, made.now, heard=heard)
+
+    async def _work(self, topic: TopicState, queue: deque[Question], made: Round) -> None:
+        while queue:
+            await self._ask(topic, queue, made)
+            await self._breath.take()
+
+    def _judge(self, topic: TopicState, now: datetime, *, heard: bool) -> None:
+        """Set the state of a topic after a round: nobody answered, an old answer, or all in order."""
+        if self.state.host.rests(now):
+            return
+        if not heard:
+            failing = [asset.breaker for asset in topic.assets.values() if asset.breaker.state == "down"]
+            topic.breaker.failed(SourceDown(failing[-1].reason if failing else "no answer"), now)
+            for breaker in failing:  # the trouble was the topic's: no asset keeps a pause of its own
+                breaker.worked(now)
+            return
+        newest = topic.newest
+        if newest is not None and now - newest > _FRESH.get(topic.topic, DAY):
+            title = source_title(self.name)
+            said = f"{title} answers, but its newest {topic.topic} is from {newest:%Y-%m-%d %H:%M} UTC."
+            topic.breaker.failed(SourceDown(said), now)
+        else:
+            topic.breaker.worked(now)
+
+    async def _ask(self, topic: TopicState, queue: deque[Question], made: Round) -> bool:
+        """Ask the next ones for as long as their answers are there at once, as those for all contracts are.
+
+        False when the source failed with the last of them; where it does not offer the asset, it answered. A place at
+        the gate and a time limit for each of hundreds of questions would cost more than their answers.
+        """
+        loop, question, heard = asyncio.get_running_loop(), queue[0], True
+        async with self._urgent if made.asked_for else self._gate:
+            until = loop.time() + _QUICK_S
+            try:
+                async with asyncio.timeout(self._patience_s):
+                    while queue and self._open(made):
+                        question = queue.popleft()
+                        heard = await self._ask_one(topic, question, made)
+                        if loop.time() >= until:
+                            return heard
+                        await self._breath.take()
+            except TimeoutError:
+                late = SourceDown(f"{source_title(self.name)} did not answer within {self._patience_s:g} s.")
+                return self._failed(topic, topic.assets[question.name], question.name, late, made)
+            queue.clear()  # what is left is asked in another round
+            return heard and not self.state.host.rests(made.now)
+
+    async def _ask_one(self, topic: TopicState, question: Question, made: Round) -> bool:
+        asset, name, now = topic.assets[question.name], question.name, made.now
+        if asset.asking or (asset.asked is not None and asset.asked > now and not question.past):
+            return True  # another round asks it, or has, since this one was planned
+        failure: SourceError
+        self.state.asked = asset.asking = True
+        try:
+            answer = await self._source.fetch(Ask(topic.topic, name, now, question.since))
+            found = self._admit(topic, answer)
+        except TimeoutError:
+            raise  # ours: sources translate theirs
+        except SourceError as error:
+            failure = error
+        except Exception:  # noqa: BLE001 -- a defect in one source must not stop the others; the log has it whole
+            self._log.exception("source broke its promise", source=self.name, topic=topic.topic, asset=name)
+            failure = SourceDown(f"Reading {source_title(self.name)} failed inside perpulse; the log has the details.")
+        else:
+            self._noted(topic, asset, found, made)
+            made.found += found
+            if question.past:
+                asset.full_at = now
+                self.planner.answered((self.name, topic.topic, name), question.since, now, made.ledger)
+            return True
+        finally:
+            asset.asking = False
+        return self._failed(topic, asset, name, failure, made)
+
+    def _failed(self, topic: TopicState, asset: AssetState, name: str, error: SourceError, made: Round) -> bool:
+        """Blame the asset, and the whole host where the venue speaks of it: a block, or a rest that it named."""
+        asset.breaker.failed(error, made.now)
+        if isinstance(error, NotOffered):
+            self.planner.answered((self.name, topic.topic, name), None, made.now, made.ledger)
+            if topic.topic in _TELLS_LISTING and self._was_there(topic.topic, name, asset):
+                made.events.append(AssetEvent(self.name, name, "absent", made.now, reason=str(error)))
+                asset.newest = asset.full_at = None
+                self.gone.add(name)
+            return True
+        if isinstance(error, Blocked) or (isinstance(error, SourceDown) and error.retry_at):
+            asset.breaker.worked(made.now)
+            self.state.host.failed(error, made.now)
+        return False
+
+    def _was_there(self, topic: Topic, name: str, asset: AssetState) -> bool:
+        """Tell whether an asset that is not offered was, so that somebody may be waiting for it; said once."""
+        if name in self.gone:
+            return False
+        return asset.newest is not None or self._remembered(self.name, name, KEY_INPUT[topic]) is not None
+
+    def _admit(self, topic: TopicState, answer: Sequence[Found]) -> list[Found]:
+        """Validate an answer; one of which nothing is left is a failure, not a silence."""
+        passed: list[Found] = []
+        before, receipt = topic.quarantined, self._clock()
+        for given in answer:
+            if isinstance(given, Chain):
+                passed.append(given)
+                continue
+            good, rejected = self._validator.admit(given, receipt)
+            if rejected:
+                last = rejected[-1]
+                topic.reject(len(rejected), f"{last.asset} {last.name} {last.reason}")
+                self._log.warning("figures rejected", venue=self.name, count=len(rejected), one=topic.last_rejected)
+            if len(good):
+                passed.append(good)
+        if topic.quarantined > before and not passed:
+            raise SourceDown(f"{source_title(self.name)} sends impossible figures: {topic.last_rejected}.")
+        return passed
+
+    def _noted(self, topic: TopicState, asset: AssetState, found: list[Found], made: Round) -> None:
+        now = made.now
+        self.state.host.worked(now)
+        asset.breaker.worked(now)
+        asset.asked, asset.due = now, now + topic.pause
+        for given in found:
+            if isinstance(given, Chain):
+                asset.newest = max(asset.newest or given.at, given.at)
+                continue
+            self._intervals(asset, given, made)
+            newest = from_ms(given.times[-1])
+            asset.newest = max(asset.newest or newest, newest)
+            asset.step = given.step or timedelta(0)
+            if given.step is not None:  # nothing new before the next bar has closed
+                asset.due = max(asset.due, newest + 2 * given.step)
+
+    def _intervals(self, asset: AssetState, given: Points, made: Round) -> None:
+        """Tell when a venue settles funding in another rhythm: the same rate is then another yearly one."""
+        hours_of: Any = given.columns.get("funding_interval_hours")
+        if hours_of is None or "mark_price" not in given.columns:
+            return
+        if given.asset in self.gone:
+            self.gone.discard(given.asset)
+            made.events.append(AssetEvent(self.name, given.asset, "listed", made.now))
+        hours = float(hours_of[-1])
+        before, asset.hours = asset.hours, hours
+        if before is None:
+            stored = self._remembered(self.name, given.asset, "funding_interval_hours")
+            before = stored.value if stored else None
+        if before is not None and abs(hours - before) >= _SAME_HOURS:
+            event = AssetEvent(self.name, given.asset, "interval", made.now, hours=hours, hours_before=before)
+            made.events.append(event)

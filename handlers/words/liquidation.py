@@ -15,11 +15,10 @@ from signals.liquidation import (
     LiquidationError,
     SizeBeyondTable,
     compare,
-    exchange_of,
     quote,
     venues_for,
 )
-from signals.venues import venue_title
+from signals.venues import exchange_of, venue_title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -14,6 +14,7 @@ from bot.market.exchange.recipe import (
     backwards,
     bar,
     before_settlement,
+    by_the_hour_and_now,
     depth,
     hourly,
     number,
@@ -25,7 +26,8 @@ from bot.market.exchange.recipe import (
     settled,
     stamp,
 )
-from signals.units import to_ms
+from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, RATIOS_EVERY, SWAPS_ONLY, Offer, VenueRecipe
+from signals.units import MINUTE, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,3 +137,17 @@ def _asked(contract: Contract) -> dict[str, Any]:
 async def _ticker(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
     listed = await ask_raw("publicMixGetV2MixMarketTickers", _KIND, shared=True)
     return row_of(_data(listed, least=1), "symbol", contract)
+
+
+RECIPE: Final = VenueRecipe(
+    venue="bitget",
+    ccxt_id="bitget",
+    markets=SWAPS_ONLY,
+    offers={
+        "bars": Offer(bars, MINUTE),
+        "open_interest": Offer(open_interest, MINUTE),
+        "funding": Offer(funding, MINUTE),
+        "ratios": Offer(by_the_hour_and_now(ratios), RATIOS_EVERY),
+        "depth": Offer(book, BOOK_EVERY, FEW_LEVELS),
+    },
+)

@@ -14,6 +14,7 @@ from bot.market.exchange.recipe import (
     backwards,
     bar,
     before_settlement,
+    by_the_hour_and_now,
     depth,
     hourly,
     number,
@@ -25,7 +26,8 @@ from bot.market.exchange.recipe import (
     settled,
     stamp,
 )
-from signals.units import HOUR, in_ms
+from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, RATIOS_EVERY, Offer, VenueRecipe
+from signals.units import HOUR, MINUTE, in_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -164,3 +166,19 @@ def _asked(contract: Contract) -> dict[str, Any]:
 async def _ticker(ask_raw: Raw, contract: Contract) -> tuple[int, Mapping[str, Any]]:
     answer = await ask_raw("publicGetV5MarketTickers", {"category": "linear"}, shared=True)
     return stamp(answer["time"]), row_of(_list(answer, least=1), "symbol", contract)
+
+
+RECIPE: Final = VenueRecipe(
+    venue="bybit",
+    ccxt_id="bybit",
+    markets={"fetchMarkets": {"types": ["linear"]}},
+    offers={
+        "bars": Offer(bars, MINUTE),
+        "open_interest": Offer(
+            open_interest, MINUTE, "one side of what Bybit counts; past dollars are coins at the hour's close"
+        ),
+        "funding": Offer(funding, MINUTE),
+        "ratios": Offer(by_the_hour_and_now(ratios), RATIOS_EVERY),
+        "depth": Offer(book, BOOK_EVERY, FEW_LEVELS),
+    },
+)

@@ -14,6 +14,7 @@ from bot.market.exchange.recipe import (
     backwards,
     bar,
     before_settlement,
+    by_the_hour_and_now,
     depth,
     hourly,
     number,
@@ -24,7 +25,8 @@ from bot.market.exchange.recipe import (
     settled,
     stamp,
 )
-from signals.units import HOUR, in_ms, to_ms
+from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, OUR_TIME, RATIOS_EVERY, Offer, VenueRecipe
+from signals.units import HOUR, MINUTE, in_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,3 +146,17 @@ async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # n
 
 async def _listed(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
     return row_of(rows_of(await ask_raw("publicFuturesGetSettleContracts", _SETTLE, shared=True)), "name", contract)
+
+
+RECIPE: Final = VenueRecipe(
+    venue="gate",
+    ccxt_id="gate",
+    markets={"fetchMarkets": {"types": ["swap"]}, "swap": {"fetchMarkets": {"settlementCurrencies": ["usdt"]}}},
+    offers={
+        "bars": Offer(bars, MINUTE),
+        "open_interest": Offer(open_interest, MINUTE, OUR_TIME),
+        "funding": Offer(funding, MINUTE, OUR_TIME),
+        "ratios": Offer(by_the_hour_and_now(ratios), RATIOS_EVERY),
+        "depth": Offer(book, BOOK_EVERY, FEW_LEVELS),
+    },
+)

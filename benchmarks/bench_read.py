@@ -62,7 +62,7 @@ def child(contender: str, path: Path) -> None:
     took = []
     if contender == "store":
         from storage.engine.database import Store  # noqa: PLC0415 - as above
-        from storage.market import panels  # noqa: PLC0415 - the other does not pay for it
+        from storage.panels import panels  # noqa: PLC0415 - the other does not pay for it
 
         store = Store(path)
         store.rows("SELECT 1")

@@ -22,8 +22,9 @@ from bot.archive.parsing import KEPT_FINE
 from bot.market.exchange.recipe import Unreadable
 from bot.market.source import NotOffered, SourceError
 from signals.units import HOUR
-from storage.market import coverage, differences, points, retention
-from storage.market.coverage import ArchiveFile, Gap
+from storage.market import points, retention
+from storage.sources import coverage, differences
+from storage.sources.coverage import ArchiveFile, Gap
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Sequence

@@ -22,7 +22,7 @@ from bot.market.exchange.recipe import Unreadable, number, points, stamp
 from bot.market.validation import Validator
 from signals.units import HOUR, from_ms, to_ms
 from storage.market import retention
-from storage.market.coverage import Gap
+from storage.sources.coverage import Gap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -19,7 +19,7 @@ from handlers.command import Refused
 from handlers.words import wording
 from signals.assets import assets_of
 from storage.engine.database import Store
-from storage.market.source_events import SourceEvent
+from storage.sources.source_events import SourceEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from bot.config import Config
     from bot.market.source import Source
     from storage.engine.work import Work
-    from storage.market import coverage
-    from storage.market.source_events import AssetEvent
+    from storage.sources import coverage
+    from storage.sources.source_events import AssetEvent
 
 SHOWN_GAPS: Final = 12
 EVERY: Final = 25  # files between two plain lines

@@ -25,7 +25,8 @@ from handlers.command import Refused
 from handlers.words import wording
 from signals.inputs import MARKET
 from storage.engine.database import Store
-from storage.market import grid, points
+from storage.market import points
+from storage.panels import grid
 
 if TYPE_CHECKING:
     from bot.engine.evaluate import Evaluation

@@ -128,7 +128,7 @@ async def _asked(app: App, asset: str) -> bool:
 
 def _silent(store: Store, clock: Clock) -> bool:
     """Tell whether every exchange was out of reach a moment ago: asking again would only make somebody wait."""
-    from storage.market import source_state  # noqa: PLC0415
+    from storage.sources import source_state  # noqa: PLC0415
 
     prices = [state for state in source_state.load(store) if state.topic == "bars"] if store.exists else []
     return bool(prices) and all(

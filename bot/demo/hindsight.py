@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from handlers.words import wording
 from signals.metric import metrics
-from storage.market import panels
+from storage.panels import panels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

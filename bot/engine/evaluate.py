@@ -22,7 +22,8 @@ from signals.metric import metrics
 from signals.units import from_ms
 from storage.alerts import episodes, outbox
 from storage.engine.database import StoreError
-from storage.market import grid, panels, points
+from storage.market import points
+from storage.panels import grid, panels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

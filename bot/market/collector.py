@@ -23,8 +23,8 @@ from bot.market.validation import Validator
 from signals.inputs import MARKET
 from storage.engine.database import StoreError
 from storage.market.options import Chain
-from storage.market.source_events import AssetEvent
-from storage.market.source_state import Note
+from storage.sources.source_events import AssetEvent
+from storage.sources.source_state import Note
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from bot.market.source_rounds import Round
     from bot.market.streams.liquidations import LiquidationStreams
     from bot.tape import Edge
-    from storage.market.coverage import Debt
     from storage.market.points import Newest
-    from storage.market.source_state import SourceHealth
+    from storage.sources.coverage import Debt
+    from storage.sources.source_state import SourceHealth
 
 EVERY: Final = timedelta(seconds=15)  # what is due is decided by each topic's pause; a round without costs nothing
 ASK_WITHIN: Final = timedelta(seconds=2)  # so long somebody waits who asks for one asset

@@ -22,7 +22,7 @@ from signals.inputs import INPUTS, MARKET
 from signals.units import DAY, from_ms
 from signals.venues import source_title
 from storage.market.options import Chain
-from storage.market.source_events import AssetEvent
+from storage.sources.source_events import AssetEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from storage.market.source_events import SourceEvent
-from storage.market.source_state import SourceHealth
+from storage.sources.source_events import SourceEvent
+from storage.sources.source_state import SourceHealth
 
 if TYPE_CHECKING:
     from bot.market.breaker import Breaker, State

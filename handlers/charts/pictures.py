@@ -16,13 +16,13 @@ from handlers.charts import content
 from handlers.words.readings import coverage_words
 from signals.venues import venue_title
 from storage.engine.database import StoreError
-from storage.queries import charts
+from storage.queries.market import charts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from storage.engine.database import Store
-    from storage.queries.charts import ChartData
+    from storage.queries.market.charts import ChartData
 
 DEFAULT_DAYS = 365
 

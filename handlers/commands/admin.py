@@ -17,8 +17,8 @@ from signals.venues import source_title
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from storage.market.source_state import SourceHealth
     from storage.queries.stored import Status
+    from storage.sources.source_state import SourceHealth
 
 MOST_NAMED: Final = 3  # sources in the headline; each has a line of its own below
 _WRONG: Final = {"down": "does not answer", "blocked": "refuses this server"}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from signals.metric import Metric
     from storage.queries.alarms import Check, Health
-    from storage.queries.readings import Reading
+    from storage.queries.market.readings import Reading
 
 # As in market.py: whatever brings numpy along is imported when a command runs.
 

@@ -109,7 +109,7 @@ def _how_near(
     distances = {side: answer.distance for side, answer in answers.items() if answer.distance}
     if not distances or not deps.store.exists:
         return "", {}
-    from storage.queries.liquidation_distance import past_days  # noqa: PLC0415 - opens the database
+    from storage.queries.market.liquidation_distance import past_days  # noqa: PLC0415 - opens the database
 
     try:
         past = past_days(deps.store, question.asset, deps.now)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from storage.queries.freshness import Stamp
-    from storage.queries.open_interest import OpenInterest
-    from storage.queries.prices import Price
-    from storage.queries.readings import Reading, Readings
+    from storage.queries.market.open_interest import OpenInterest
+    from storage.queries.market.prices import Price
+    from storage.queries.market.readings import Reading, Readings
 
 # Read models are imported when a command runs: they bring numpy along, and a calculator must not wait for that.
 
@@ -42,7 +42,7 @@ def say(text: str, values: Mapping[str, Any]) -> str:
 
 async def readings_of(deps: Deps, asset: str | None, ids: Sequence[str], *, example: str) -> Readings:
     """Read metrics of the asset that is meant. Refused where nothing is known of it, or nothing is stored for them."""
-    from storage.queries import readings  # noqa: PLC0415 - see above
+    from storage.queries.market import readings  # noqa: PLC0415 - see above
 
     found = await asyncio.to_thread(readings.of, deps.store, meant_asset(deps, asset, example), ids, deps.now)
     if found.nothing:
@@ -94,8 +94,8 @@ async def oi(deps: Deps, args: OneAsset) -> Reply:
     Shows how far open interest is below its peak of a year, how much of that is price and how much is closed
     positions, the gap to its 180-day average, and whether the last day was unusual.
     """
-    from storage.queries import open_interest  # noqa: PLC0415 - see above
-    from storage.queries.open_interest import AVERAGE, LAST_DAY, PEAK  # noqa: PLC0415 - see above
+    from storage.queries.market import open_interest  # noqa: PLC0415 - see above
+    from storage.queries.market.open_interest import AVERAGE, LAST_DAY, PEAK  # noqa: PLC0415 - see above
 
     asset = meant_asset(deps, args.asset, "/oi btc")
     found = await asyncio.to_thread(open_interest.read, deps.store, asset, deps.now)
@@ -287,7 +287,7 @@ async def price(deps: Deps, args: OneAsset) -> Reply:
 
     The fall is counted from the highest close of the past 16 days.
     """
-    from storage.queries import prices  # noqa: PLC0415 - see above
+    from storage.queries.market import prices  # noqa: PLC0415 - see above
 
     asset = meant_asset(deps, args.asset, "/price btc")
     found = await asyncio.to_thread(prices.read, deps.store, asset, deps.now)

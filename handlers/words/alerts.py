@@ -17,7 +17,7 @@ from signals.alerts.rule import rules
 from signals.inputs import MARKET
 from signals.metric import metrics
 from signals.venues import venue_credit
-from storage.queries.readings import times_ago
+from storage.queries.market.readings import times_ago
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from signals.series import Coverage
     from storage.queries.freshness import Stamp
-    from storage.queries.readings import NotKnown, Readings
+    from storage.queries.market.readings import NotKnown, Readings
 
 FEW = 3  # venues that are listed by name before a figure
 _PROVIDERS = {venue.id for venue in VENUES.values() if venue.credit}
@@ -24,7 +24,7 @@ _PROVIDERS = {venue.id for venue in VENUES.values() if venue.credit}
 
 def why_not(lacking: NotKnown | None) -> str:
     """Say why a metric has no value; "" if it has one."""
-    from storage.queries.readings import Lack  # noqa: PLC0415 - brings numpy along
+    from storage.queries.market.readings import Lack  # noqa: PLC0415 - brings numpy along
 
     if lacking is None:
         return ""

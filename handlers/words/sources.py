@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, assert_never
 
 from handlers.words import wording
 from signals.venues import source_title
-from storage.market.source_events import SourceEvent
+from storage.sources.source_events import SourceEvent
 
 if TYPE_CHECKING:
-    from storage.market.source_events import AssetEvent
+    from storage.sources.source_events import AssetEvent
 
 
 def sentence(event: SourceEvent | AssetEvent, zone: str = "UTC") -> str:

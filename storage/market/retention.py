@@ -23,6 +23,7 @@ import pandas as pd
 
 from signals.inputs import LEVELS
 from signals.units import DAY, DAY_MS, HOUR, HOUR_MS, MINUTE, from_ms, in_ms, to_ms
+from storage.engine import settings
 from storage.engine.sql import queries
 from storage.market import rewritten
 from storage.market.settlements import RATES
@@ -285,13 +286,13 @@ def _portions(store: Store, query: Query, **key: int) -> Iterator[Gone]:
 
 
 def _marks(store: Store) -> dict[str, int]:
-    row = store.read_one(SQL.setting, name=_SETTING)
-    return json.loads(row["value"]) if row else {}
+    kept = settings.setting(store, _SETTING)
+    return json.loads(kept) if kept else {}
 
 
 def _mark(store: Store, name: str, at: int) -> None:
     with store.write() as work:
-        work.run(SQL.keep_setting, name=_SETTING, value=json.dumps(_marks(store) | {name: at}))
+        settings.keep_setting(work, _SETTING, json.dumps(_marks(store) | {name: at}))
 
 
 def last_run(store: Store) -> datetime | None:

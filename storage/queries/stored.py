@@ -12,9 +12,10 @@ from signals.metric import metrics
 from signals.units import from_ms
 from signals.venues import venue_order
 from storage.alerts import outbox
-from storage.market import coverage, differences, points, source_state
-from storage.queries import open_interest
+from storage.market import points
 from storage.queries.freshness import is_stale
+from storage.queries.market import open_interest
+from storage.sources import coverage, differences, source_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 
     from signals.series import Coverage
     from storage.engine.database import Store
-    from storage.market.coverage import Gap
-    from storage.market.differences import Difference
-    from storage.market.source_state import SourceHealth
+    from storage.sources.coverage import Gap
+    from storage.sources.differences import Difference
+    from storage.sources.source_state import SourceHealth
 
 InputState = Literal["live", "stale", "never"]
 

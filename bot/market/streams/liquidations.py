@@ -23,8 +23,8 @@ from signals.units import HOUR, to_ms
 from storage.engine.database import StoreError
 from storage.market import liquidations, points
 from storage.market.points import Points
-from storage.market.source_events import SourceEvent
-from storage.market.source_state import SourceHealth
+from storage.sources.source_events import SourceEvent
+from storage.sources.source_state import SourceHealth
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence

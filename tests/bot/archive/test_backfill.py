@@ -26,8 +26,9 @@ from bot.archive.binance_vision import BinanceArchive
 from bot.cli import backfill
 from bot.config import Config
 from storage.engine.database import Store
-from storage.market import coverage, differences, points
+from storage.market import points
 from storage.market.points import Points
+from storage.sources import coverage, differences
 from tests.examples import examples
 from tests.fakes.archive import FakeArchive, Listed, coins, price
 from tests.fakes.exchange import FakeExchange

@@ -24,7 +24,7 @@ from handlers.channels.channel import Address
 from handlers.command import Asker, Deps, nobody
 from signals.metric import metrics
 from storage.engine.database import Store
-from storage.market import panels
+from storage.panels import panels
 from tests.bot.commandline import DATA, needs_data
 
 if TYPE_CHECKING:

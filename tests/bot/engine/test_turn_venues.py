@@ -16,8 +16,9 @@ from bot.market.keeper import Keeper
 from handlers.words.notices import message_of
 from storage.alerts import outbox
 from storage.engine.database import Store
-from storage.market import options, source_state
+from storage.market import options
 from storage.people import destinations
+from storage.sources import source_state
 from tests.bot.commandline import here
 from tests.fakes.exchange import Clock, FakeExchange
 

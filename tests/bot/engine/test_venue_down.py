@@ -21,10 +21,11 @@ from signals.metric import metrics
 from signals.venues import venue_title
 from storage.alerts import episodes
 from storage.engine.database import Store
-from storage.market import panels, points
+from storage.market import points
 from storage.market.points import Points
+from storage.panels import panels
 from storage.people import destinations
-from storage.queries.readings import NotKnown, Reading, read
+from storage.queries.market.readings import NotKnown, Reading, read
 from tests.examples import examples
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from bot.tape.time import TapeClock, TapeLoop
 from signals.inputs import MARKET
 from signals.units import to_ms
 from storage.engine.database import Store, StoreError
-from storage.market import points, source_state
+from storage.market import points
 from storage.market.points import Points
+from storage.sources import source_state
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

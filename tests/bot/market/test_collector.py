@@ -19,13 +19,13 @@ from bot.market.providers.alternative_me import AlternativeMe
 from bot.market.source import Ask, Blocked, NotOffered, SourceDown, Topic
 from bot.market.source_rounds import AT_ONCE
 from storage.market.points import Newest, Points
-from storage.market.source_state import SourceHealth
+from storage.sources.source_state import SourceHealth
 from tests.fakes.exchange import Clock, FakeExchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from storage.market.source_events import SourceEvent
+    from storage.sources.source_events import SourceEvent
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 ASSETS = ["BTC", "ETH", "SOL"]

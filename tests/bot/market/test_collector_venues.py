@@ -26,7 +26,7 @@ from tests.fakes.exchange import Clock, FakeExchange
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from storage.market.source_events import AssetEvent, SourceEvent
+    from storage.sources.source_events import AssetEvent, SourceEvent
 
 FOUR = ("binance", "bybit", "okx", "hyperliquid")
 ASSETS = ["BTC", "ETH", "PEPE"]

@@ -19,9 +19,10 @@ from bot.market.keeper import Keeper, Recalled, keep, recall
 from bot.market.source import Ask, SourceDown, Topic
 from signals.units import from_ms
 from storage.engine.database import Store
-from storage.market import coverage, points
-from storage.market.coverage import Gap
+from storage.market import points
 from storage.market.points import Newest, Points
+from storage.sources import coverage
+from storage.sources.coverage import Gap
 from tests.examples import examples
 from tests.fakes.exchange import Clock
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from storage.market.coverage import Debt
+    from storage.sources.coverage import Debt
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 HISTORY, PORTION = LONG + DAY, 4

@@ -9,10 +9,11 @@ import pytest
 from handlers.words import wording
 from handlers.words.stored import INPUT_GROUPS
 from signals.inputs import INPUTS
-from storage.market import coverage, differences, points, source_state
-from storage.market.coverage import Gap
-from storage.market.differences import Difference
-from storage.market.source_state import SourceHealth
+from storage.market import points
+from storage.sources import coverage, differences, source_state
+from storage.sources.coverage import Gap
+from storage.sources.differences import Difference
+from storage.sources.source_state import SourceHealth
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,9 +10,10 @@ from handlers.command import Refused
 from handlers.words.readings import stamp_words
 from signals.units import HOUR
 from storage.engine.database import Store
-from storage.market import liquidations, points, source_state
+from storage.market import liquidations, points
 from storage.market.liquidations import Hour
 from storage.queries.freshness import stamp_of
+from storage.sources import source_state
 from tests.handlers.conftest import Desk
 
 if TYPE_CHECKING:

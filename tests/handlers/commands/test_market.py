@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from handlers.command import Refused
-from storage.market import points, source_state
-from storage.market.source_state import SourceHealth
+from storage.market import points
+from storage.sources import source_state
+from storage.sources.source_state import SourceHealth
 
 if TYPE_CHECKING:
     from collections.abc import Callable

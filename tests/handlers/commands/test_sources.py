@@ -3,8 +3,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from storage.market import source_state
-from storage.market.source_state import Note, SourceHealth
+from storage.sources import source_state
+from storage.sources.source_state import Note, SourceHealth
 
 if TYPE_CHECKING:
     from collections.abc import Callable

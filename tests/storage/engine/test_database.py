@@ -18,7 +18,7 @@ from storage.engine.database import Store, StoreError
 from storage.engine.sql import queries
 from tests.storage.beside import plain
 
-SQL = queries("storage.market")
+SQL = queries("storage.engine")
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -49,7 +49,7 @@ from pathlib import Path
 from storage.engine.database import Store
 from storage.engine.sql import queries
 
-SQL = queries("storage.market")
+SQL = queries("storage.engine")
 store, seen, stop = Store(Path(sys.argv[1])), [0] * 4, threading.Event()
 with store.write() as work:
     work.many(SQL.keep_setting, [{"name": str(n), "value": "x"} for n in range(2000)])

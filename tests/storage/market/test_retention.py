@@ -18,9 +18,11 @@ from bot.config import LONGEST_LOOK_BACK, Config
 from signals.metric import metrics
 from signals.units import from_ms, to_ms
 from storage.alerts import episodes, outbox
+from storage.engine import settings
 from storage.engine.database import Store
-from storage.market import options, panels, points, retention, settlements
+from storage.market import options, points, retention, settlements
 from storage.market.points import Points
+from storage.panels import panels
 from storage.people import destinations
 from tests.storage.beside import plain
 
@@ -165,7 +167,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @given(tables, st.sampled_from([retention.FIVE_MINUTES, retention.HOUR]))
 def test_a_frame_and_the_stored_rows_are_thinned_alike(shared: Store, frame: pd.DataFrame, bucket: timedelta) -> None:
     """The rule is written twice, for rows on their way in and for rows that are in: it must be one rule."""
-    shared.read(retention.SQL.sources)  # made
+    settings.settings_of(shared, "")  # made
     plain(shared, "DELETE FROM levels")
     plain(shared, "DELETE FROM series")
     points.write(shared, [Points.of_frame("binance", "BTC", None, frame)])

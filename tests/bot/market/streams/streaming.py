@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bot.market.streams.connection import Stream
     from bot.market.streams.dialects import Dialect
     from bot.market.streams.feed import LiquidationTalk
-    from storage.market.source_state import SourceHealth
+    from storage.sources.source_state import SourceHealth
 
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 LOOK_S = 0.01

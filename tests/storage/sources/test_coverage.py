@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.market import coverage, points, retention
-from storage.market.coverage import ArchiveFile, Gap
-from storage.market.panels import panel
+from storage.market import points, retention
 from storage.market.points import Points
+from storage.panels.panels import panel
+from storage.sources import coverage
+from storage.sources.coverage import ArchiveFile, Gap
 
 if TYPE_CHECKING:
     from storage.engine.database import Store

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from signals.units import HOURS_A_YEAR, next_settlement
-from storage.queries import readings
 from storage.queries.freshness import current
-from storage.queries.open_interest import venues_of
+from storage.queries.market import readings
+from storage.queries.market.open_interest import venues_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from storage.engine.database import Store
-    from storage.queries.readings import Reading, Readings
+    from storage.queries.market.readings import Reading, Readings
 
 RATE, YEAR = "funding_apr", "funding_stretch"
 

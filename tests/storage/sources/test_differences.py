@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from storage.market import differences, points
-from storage.market.differences import Difference
+from storage.market import points
 from storage.market.points import Points
+from storage.sources import differences
+from storage.sources.differences import Difference
 
 if TYPE_CHECKING:
     from storage.engine.database import Store

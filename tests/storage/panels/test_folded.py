@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from signals.inputs import INPUTS
 from signals.units import from_ms
 from storage.engine.database import Store
-from storage.market import grid, panels, points, retention, rewritten
-from storage.market.folded import PanelCache
+from storage.market import points, retention, rewritten
 from storage.market.points import Points
+from storage.panels import grid, panels
+from storage.panels.folded import PanelCache
 
 if TYPE_CHECKING:
     from signals.series import Panel

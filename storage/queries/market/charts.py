@@ -11,7 +11,8 @@ from signals.inputs import MARKET
 from signals.metric import metrics
 from signals.units import DAY
 from storage.alerts import episodes
-from storage.market import grid, panels, points
+from storage.market import points
+from storage.panels import grid, panels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

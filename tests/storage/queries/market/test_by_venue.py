@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from storage.market import points
-from storage.queries import funding, open_interest, prices
+from storage.queries.market import funding, open_interest, prices
 
 if TYPE_CHECKING:
     from storage.engine.database import Store

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from storage.engine.database import Store
 
-SQL: Final = queries("storage.market")
+SQL: Final = queries("storage.sources")
 State = Literal["read", "missing", "damaged"]
 Debt: TypeAlias = "tuple[str, str, str]"  # venue, topic, asset
 _FIRST_FIGURE: Final = timedelta(hours=12)

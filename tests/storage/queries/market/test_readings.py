@@ -9,9 +9,9 @@ import pytest
 
 from signals.metric import metrics
 from storage.market import points
-from storage.queries import readings
 from storage.queries.freshness import Stamp
-from storage.queries.readings import Lack, NotKnown, needed_days
+from storage.queries.market import readings
+from storage.queries.market.readings import Lack, NotKnown, needed_days
 
 if TYPE_CHECKING:
     from storage.engine.database import Store

@@ -3,8 +3,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from storage.engine.database import Store
-from storage.market import source_state
-from storage.market.source_state import SourceHealth
+from storage.sources import source_state
+from storage.sources.source_state import SourceHealth
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 FULL = SourceHealth("binance", "bars", "down", NOW, NOW - timedelta(hours=1), NOW + timedelta(minutes=5), "refused", 3)

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from signals.metric import metrics
-from storage.market import grid, panels, points
+from storage.market import points
 from storage.market.points import Points
+from storage.panels import grid, panels
 
 if TYPE_CHECKING:
     from storage.engine.database import Store

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 from signals.metric import metrics
 from signals.units import DAY, MINUTE
-from storage.market import grid, panels, points
-from storage.queries import readings
+from storage.market import points
+from storage.panels import grid, panels
 from storage.queries.freshness import Stamp, of_daily_data, stamp_of
+from storage.queries.market import readings
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from storage.engine.database import Store
-    from storage.queries.readings import Readings
+    from storage.queries.market.readings import Readings
 
 FALL = "price_drawdown"
 _YOUNG = 2 * MINUTE  # bars may be current, but a price of minutes ago is not the price

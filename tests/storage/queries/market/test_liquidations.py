@@ -8,10 +8,11 @@ import pytest
 
 from signals.units import HOUR
 from storage.market import liquidations as kept
-from storage.market import points, source_state
+from storage.market import points
 from storage.market.liquidations import Hour
-from storage.queries import liquidations
-from storage.queries.liquidations import ImportedDay, Liquidations, Rejected, Sums
+from storage.queries.market import liquidations
+from storage.queries.market.liquidations import ImportedDay, Liquidations, Rejected, Sums
+from storage.sources import source_state
 
 if TYPE_CHECKING:
     from storage.engine.database import Store

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from storage.engine.database import Store
-from storage.market import panels, points, sums
+from storage.market import points
 from storage.market.points import Points
+from storage.panels import panels, sums
 from tests.examples import examples
 
 if TYPE_CHECKING:

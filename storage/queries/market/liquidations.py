@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from signals.inputs import EVERYWHERE, is_floor
 from signals.units import DAY, HOUR, floor, from_ms
-from storage.market import liquidations, points, source_state
+from storage.market import liquidations, points
+from storage.sources import source_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

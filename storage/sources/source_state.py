@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from signals.units import from_ms, to_ms
+from storage.engine import settings
 from storage.engine.sql import queries
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from storage.engine.database import Store
 
-SQL: Final = queries("storage.market")
+SQL: Final = queries("storage.sources")
 _NOTES: Final = "source_notes"
 _TOLD: Final = "told of "  # before a source's name: the state that people were last told of
 
@@ -47,13 +48,13 @@ def save_notes(store: Store, every: Iterable[Note]) -> None:
     """Keep what is to be said of the sources in use; those of before are forgotten."""
     found = json.dumps([[note.source, note.attribution, list(note.caveats)] for note in every])
     with store.write() as work:
-        work.run(SQL.keep_setting, name=_NOTES, value=found)
+        settings.keep_setting(work, _NOTES, found)
 
 
 def notes(store: Store) -> list[Note]:
     """Return what is to be said of the sources that were last in use."""
-    row = store.read_one(SQL.setting, name=_NOTES)
-    return [Note(name, said, tuple(caveats)) for name, said, caveats in json.loads(row["value"])] if row else []
+    kept = settings.setting(store, _NOTES)
+    return [Note(name, said, tuple(caveats)) for name, said, caveats in json.loads(kept)] if kept else []
 
 
 def save(store: Store, every: Iterable[SourceHealth]) -> None:
@@ -97,9 +98,9 @@ def load(store: Store) -> list[SourceHealth]:
 def remember_told(store: Store, source: str, state: str) -> None:
     """Keep what was told of a source, so that the next process does not tell it again."""
     with store.write() as work:
-        work.run(SQL.keep_setting, name=_TOLD + source, value=state)
+        settings.keep_setting(work, _TOLD + source, state)
 
 
 def told(store: Store) -> dict[str, str]:
     """Return what was last told of each source."""
-    return {name.removeprefix(_TOLD): state for name, state in store.read_plain(SQL.settings_of, prefix=_TOLD)}
+    return settings.settings_of(store, _TOLD)

@@ -23,8 +23,8 @@ from signals.inputs import EVERYWHERE, INPUTS
 from signals.series import Coverage
 from signals.units import HOUR, floor, from_ms, to_ms
 from signals.venues import venue_order
-from storage.market.folded import PanelCache
-from storage.market.grid import Grid
+from storage.panels.folded import PanelCache
+from storage.panels.grid import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from signals.series import Array
     from storage.engine.database import Store
-    from storage.market.folded import Folded
     from storage.market.points import Series
+    from storage.panels.folded import Folded
 
     Known: TypeAlias = np.ndarray[tuple[int], np.dtype[np.bool_]]
 

@@ -13,9 +13,10 @@ from signals.inputs import EVERYWHERE, INPUTS
 from signals.series import Panel
 from signals.units import DAY, DAY_MS, floor, from_ms, in_ms, to_ms
 from signals.venues import venue_order
-from storage.market import points, sums
-from storage.market.folded import PanelCache
-from storage.market.grid import Grid
+from storage.market import points
+from storage.panels import sums
+from storage.panels.folded import PanelCache
+from storage.panels.grid import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from signals.metric import Metric
     from signals.series import Array, Coverage
     from storage.engine.database import Store
-    from storage.market.folded import Folded
     from storage.market.points import Series
+    from storage.panels.folded import Folded
 
 NEARLY = 0.9  # of the fullest venue's points: as good as full
 NEWEST = 64  # points that tell how fine a series is
@@ -45,7 +46,7 @@ def panel(
     With `now`, one more row is read: the unfinished one that holds `now`. In it flows are not known (a part of a day
     is not a day), everything else is its newest value while that is fresh.
 
-    Open interest is summed over the venues that know the whole span, where there are such (see storage/market/sums.py);
+    Open interest is summed over the venues that know the whole span, where there are such (see storage/panels/sums.py);
     everything else, and open interest until then, is that of one venue.
     """
     first = floor(start, step)

@@ -15,7 +15,8 @@ from signals.inputs import INPUTS, MARKET
 from signals.metric import metrics
 from signals.series import Panel
 from signals.units import DAY, MILLISECOND
-from storage.market import grid, panels, points
+from storage.market import points
+from storage.panels import grid, panels
 from storage.queries.freshness import GRACE, Stamp, any_floor, of_daily_data, oldest_stale, usual_gap
 
 if TYPE_CHECKING:

@@ -12,10 +12,11 @@ from signals.inputs import EVERYWHERE
 from signals.metric import metrics
 from signals.series import Coverage
 from signals.venues import venue_order
-from storage.market import points, sums
-from storage.queries import readings
+from storage.market import points
+from storage.panels import sums
 from storage.queries.freshness import Stamp, current, of_daily_data, stamp_of
-from storage.queries.readings import Lack, Readings
+from storage.queries.market import readings
+from storage.queries.market.readings import Lack, Readings
 
 if TYPE_CHECKING:
     from datetime import datetime

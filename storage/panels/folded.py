@@ -19,8 +19,8 @@ from signals.inputs import INPUTS
 from signals.units import HOUR_MS, floor, in_ms, to_ms
 from storage.engine.sql import queries
 from storage.market import points, rewritten
-from storage.market.grid import carry, fold
 from storage.market.settlements import RATES
+from storage.panels.grid import carry, fold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
     from signals.series import Array
     from storage.engine.database import Store
-    from storage.market.grid import Grid
     from storage.market.points import Series
     from storage.market.rewritten import Rewritten
+    from storage.panels.grid import Grid
 
     Present: TypeAlias = NDArray[np.bool_]
     Key: TypeAlias = tuple[str, str, int]  # venue, input, length of a row in ms
 
-SQL: Final = queries("storage.market")
+SQL: Final = queries("storage.panels")
 BOUND: Final = 96_000_000
 _BESIDE: Final = 400  # bytes of a column that are no values
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from storage.engine.database import Store
     from storage.market.points import Points
 
-SQL: Final = queries("storage.market")
+SQL: Final = queries("storage.sources")
 TOLD: Final = 0.005  # of the value that was stored
 _ROUNDED: Final = {"funding_rate": 1e-8}  # near zero a rate's last digit would be a large part of it
 

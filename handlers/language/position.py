@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
@@ -49,6 +48,7 @@ from signals.liquidation import (
     tiers,
     venues_for,
 )
+from signals.units import DAY
 from signals.venues import VENUES as DECLARED
 from storage.engine.database import StoreError
 
@@ -423,7 +423,7 @@ def _beyond(question: PositionQuestion, position: Position, error: SizeBeyondTab
     )
     by_older = ""
     with contextlib.suppress(LiquidationError):
-        older = quote(position, on=error.as_of - timedelta(days=1), renewed=question.renewed)
+        older = quote(position, on=error.as_of - DAY, renewed=question.renewed)
         fuller = question.args.leverage is not None and Assumption.BOUND_UNKNOWN not in older.assumptions
         if fuller and older.price is not None:
             at = f"{wording.price(older.shown)} ({words.distance(position.entry, older.price)})"

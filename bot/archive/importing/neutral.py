@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from bot.archive.importing import symbols
 from bot.archive.importing.bars import check_bars
 from bot.archive.importing.model import BadRow, Content, Draft, Imported, ImportRefused, Reader, Row, check_time, shown
-from bot.archive.importing.model import milliseconds as to_ms
 from bot.archive.importing.values import number, possible
 from signals.assets import UnreadableSymbol, coin
 from signals.inputs import INPUTS
+from signals.units import to_ms
 from signals.venues import VENUES
 
 if TYPE_CHECKING:

@@ -67,7 +67,7 @@ def imports_at_home(file: str, tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
-                found = [each.name for each in names]
+                found = [name.name for name in names]
             case ast.ImportFrom(module=str(module), level=0):
                 found = [module]
             case ast.Call() if "import_module" in ast.unparse(node):
@@ -110,9 +110,9 @@ def no_platform_branch(file: str, tree: ast.Module) -> Iterator[str]:
         match node:
             case ast.Compare(left=left, comparators=right):
                 literal = any(
-                    isinstance(each, ast.Constant | ast.Tuple | ast.Set | ast.List) for each in (left, *right)
+                    isinstance(side, ast.Constant | ast.Tuple | ast.Set | ast.List) for side in (left, *right)
                 )
-                found = literal and any(_is_platform(each) for each in (left, *right))
+                found = literal and any(_is_platform(side) for side in (left, *right))
             case ast.Match(subject=subject):
                 found = _is_platform(subject)
             case ast.Call(func=ast.Attribute(value=value, attr="startswith" | "endswith")):
@@ -320,7 +320,7 @@ def test_a_metric_file_declares_one_metric_named_as_the_file(file: str) -> None:
         ast.unparse(t) for n in body if isinstance(n, ast.Assign) and isinstance(n.value, ast.Call) for t in n.targets
     ]
     assert assigned.count("METRIC") == 1
-    keywords = {each.arg: each.value for each in calls[0].keywords}
+    keywords = {keyword.arg: keyword.value for keyword in calls[0].keywords}
     assert ast.literal_eval(keywords["id"]) == Path(file).stem
     assert ast.unparse(keywords["compute"]) == "compute"
     assert [n.name for n in body if isinstance(n, ast.FunctionDef)].count("compute") == 1
@@ -377,21 +377,21 @@ def test_every_command_is_found_once() -> None:
 @pytest.mark.parametrize("name", sorted(commands()))
 def test_a_command_fits_every_platform(name: str) -> None:
     """Hold to the narrowest of Telegram's and Discord's rules for names, and to what a phone shows of the help."""
-    each = commands()[name]
-    assert re.fullmatch(r"[a-z][a-z0-9_]{0,31}", each.name)
-    assert 1 <= len(each.help) <= 60
-    assert "\n" not in each.help
-    assert each.help[0].isupper()
-    assert not each.help.endswith(".")
-    assert inspect.iscoroutinefunction(each.run)
+    command = commands()[name]
+    assert re.fullmatch(r"[a-z][a-z0-9_]{0,31}", command.name)
+    assert 1 <= len(command.help) <= 60
+    assert "\n" not in command.help
+    assert command.help[0].isupper()
+    assert not command.help.endswith(".")
+    assert inspect.iscoroutinefunction(command.run)
 
 
 @pytest.mark.parametrize("name", sorted(commands()))
 def test_the_example_of_a_command_can_be_typed(name: str) -> None:
-    each: Command = commands()[name]
-    said, rest = split_command(each.example)
+    command: Command = commands()[name]
+    said, rest = split_command(command.example)
     assert said == name
-    assert isinstance(parse(each.arguments, rest, command=name, assets=("BTC", "ETH", "SOL")), each.arguments)
+    assert isinstance(parse(command.arguments, rest, command=name, assets=("BTC", "ETH", "SOL")), command.arguments)
 
 
 # --- the checkout -----------------------------------------------------------------------------------------------------

@@ -128,7 +128,7 @@ class Backfill:
         since: first day to read (default: the beginning of the archive); depth_since: another one for book depth.
         """
         self.result, self._done, self._began = Result(), 0, self._clock.monotonic()
-        ranked = sorted(dict.fromkeys(assets), key=lambda each: each != "BTC")
+        ranked = sorted(dict.fromkeys(assets), key=lambda asset: asset != "BTC")
         self._known = await asyncio.to_thread(coverage.files, self._store)
         listed: dict[Contract, date] = {}
         try:
@@ -194,7 +194,7 @@ class Backfill:
         absent: list[File] = []
         files = deque(plan.this_month(contract, self._today))
         files += plan.months("klines", contract, since, self._today)
-        while files and sum(each.monthly for each in absent) < _UNLISTED:
+        while files and sum(file.monthly for file in absent) < _UNLISTED:
             await self._bar_files([files.popleft() for _ in range(min(AT_ONCE, len(files)))], absent)
         if not absent:
             return since
@@ -329,17 +329,17 @@ class Backfill:
 
     def _compare(self, file: File, found: Read) -> None:
         """Tell where a file differs from what came live, which it replaces; a line for each input."""
-        every = [each for new in found.points for each in differences.compare(self._store, new, file.start)]
+        every = [difference for new in found.points for difference in differences.compare(self._store, new, file.start)]
         differences.note(self._store, every)
-        for each in every:
-            if each.differing:
+        for difference in every:
+            if difference.differing:
                 log.warning(
                     "the archive differs from what was stored; its figures are kept",
-                    asset=each.asset,
-                    input=each.name,
+                    asset=difference.asset,
+                    input=difference.name,
                     file=file.name,
-                    differing=f"{each.differing} of {each.compared}",
-                    most=f"{each.largest:.1%}",
+                    differing=f"{difference.differing} of {difference.compared}",
+                    most=f"{difference.largest:.1%}",
                 )
 
     def _parse(self, file: File, content: bytes, now: datetime) -> Read:

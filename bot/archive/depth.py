@@ -68,8 +68,8 @@ def depth(file: File, content: bytes, now: datetime, bars: Mapping[int, tuple[fl
     times = sorted({at for values in kept.values() for at in values})
     table = points(file.contract, times, {name: [v.get(at, float("nan")) for at in times] for name, v in kept.items()})
     slots = {name.removesuffix("_usd"): Slots(file.start, FIVE_MINUTES, (name,)) for name in kept}
-    reasons = {name.removesuffix("_usd"): each for name, each in why.items()}
-    rows.refused += len({at for each in why.values() for at in each})
+    reasons = {name.removesuffix("_usd"): times for name, times in why.items()}
+    rows.refused += len({at for times in why.values() for at in times})
     return finish(file, table, rows, now, slots, reasons)
 
 

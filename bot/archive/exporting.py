@@ -67,7 +67,7 @@ def parts(
     if not known:
         raise Refused("Nothing is stored yet. Bring history in with: perpulse backfill BTC, or perpulse import FILE.")
     wanted = assets_of(assets) if assets else None
-    if missing := [each for each in wanted or () if each not in known]:
+    if missing := [name for name in wanted or () if name not in known]:
         raise Refused(f"Nothing is stored of {', '.join(missing)}. Stored: {', '.join(sorted(known))}.")
     found, left = history.parts(store, assets=wanted, names=names, step=_seconds(bars) if bars else None)
     if not found:

@@ -98,7 +98,7 @@ def lines(file: File, content: bytes, columns: Sequence[str]) -> list[list[str]]
     found = [row for row in csv.reader(io.StringIO(_unpacked(file, content))) if row]
     if not found:
         raise Unreadable("the file has no rows")
-    head = [each.strip() for each in found[0]]
+    head = [cell.strip() for cell in found[0]]
     if not head[0][:1].isdigit():
         if head != list(columns):
             raise Unreadable(f"its columns are {', '.join(head)[:120]}; due are {', '.join(columns)}")
@@ -162,7 +162,7 @@ def klines(file: File, content: bytes, now: datetime) -> Read:
     rows = gather(found, lambda row: _bar(row, inside), _bar_time)
     times, columns = in_columns(rows, ("open", "high", "low", "close", "volume_usd", "taker_buy_usd"))
     for name in ("open", "high", "low", "close"):
-        columns[name] = [each / file.contract.multiplier for each in columns[name]]
+        columns[name] = [value / file.contract.multiplier for value in columns[name]]
     table = points(file.contract, times, columns, step=HOUR)
     return finish(file, table, rows, now, {"bars": Slots(file.start, HOUR, ("close",))})
 

@@ -151,8 +151,8 @@ def rate(value: float | None, hours: float | None = None) -> str:
     """Say a funding rate given as a fraction per payment: 0.0100 % per 8 h."""
     if value is None or _missing(value):
         return UNKNOWN
-    each = "payment" if hours is None or _missing(hours) else f"{_significant(hours, 3)} h"
-    return f"{_fixed(value * 100, 4)} % per {each}"
+    unit = "payment" if hours is None or _missing(hours) else f"{_significant(hours, 3)} h"
+    return f"{_fixed(value * 100, 4)} % per {unit}"
 
 
 def zscore(value: float | None) -> str:

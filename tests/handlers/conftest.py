@@ -107,7 +107,7 @@ def made(tmp_path: Path) -> Callable[..., Desk]:
     def of(**columns: list[float]) -> Desk:
         now = datetime(2026, 1, 16, tzinfo=UTC)
         store = Store(tmp_path / "made.db")
-        rows = max(len(each) for each in columns.values())
+        rows = max(len(column) for column in columns.values())
         index = pd.date_range(end=now - timedelta(days=1), periods=rows, freq="D", tz=UTC)
         frame = pd.DataFrame(columns, index=index, dtype=float)
         bars, levels = ([name for name in columns if INPUTS[name].kind == kind] for kind in ("bar", "level"))

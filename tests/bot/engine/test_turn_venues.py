@@ -56,7 +56,7 @@ async def test_news_of_a_contract_reach_its_watchers_once(tmp_path: Path) -> Non
     chain = options.newest(store, "BTC")
     assert chain
     assert len(chain.options) == 12
-    assert [each.source for each in source_state.notes(store)] == ["bybit", "deribit"]
+    assert [note.source for note in source_state.notes(store)] == ["bybit", "deribit"]
     store.close()
 
 

@@ -108,7 +108,7 @@ class Note:
 
 def said(arguments: type[Any], text: str, **more: Any) -> dict[str, Any]:
     read = parse(arguments, text, command="liq", **more)
-    return {each.name: value for each in fields(read) if (value := getattr(read, each.name)) not in (None, "")}
+    return {field.name: value for field in fields(read) if (value := getattr(read, field.name)) not in (None, "")}
 
 
 OI_BTC = {"metric": "open_interest", "asset": "BTC"}

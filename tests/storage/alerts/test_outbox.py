@@ -36,9 +36,9 @@ def notice(kind: str = "fired", rank: str = "notice", *, at: datetime = NOW, **m
     return Notice(kind, rank, at, **about)  # type: ignore[arg-type]
 
 
-def announce(store: Store, each: Notice, *, expires: datetime = SOON) -> int:
+def announce(store: Store, notice: Notice, *, expires: datetime = SOON) -> int:
     with store.write() as connection:
-        return outbox.announce(connection, each, now=NOW, expires=expires, only_asked=each.rule == "sources")
+        return outbox.announce(connection, notice, now=NOW, expires=expires, only_asked=notice.rule == "sources")
 
 
 def episode(store: Store, asset: str = "BTC") -> int:
@@ -107,7 +107,7 @@ def test_the_most_urgent_first_then_the_oldest(store: Store) -> None:
     for n, rank in enumerate(("notice", "critical", "warning", "critical")):
         place(store, f"1{n}", (f"rule {n}", "*"))
         announce(store, notice(rank=rank, rule=f"rule {n}"))
-    assert [each.chat for each in claims(store, lease.take(store))] == ["11", "13", "12", "10"]
+    assert [claim.chat for claim in claims(store, lease.take(store))] == ["11", "13", "12", "10"]
 
 
 def test_one_in_flight_per_destination(store: Store) -> None:
@@ -130,8 +130,8 @@ def test_a_thousand_rows_of_one_chat_do_not_hide_another_chat(store: Store) -> N
             outbox.announce(connection, notice(rank="critical", rule="busy"), now=NOW, expires=SOON)
         outbox.announce(connection, notice(rule="other"), now=NOW, expires=SOON)
     epoch = lease.take(store)
-    assert [each.destination for each in claims(store, epoch, resting=[busy])] == [other]
-    assert [each.destination for each in claims(store, epoch)] == [busy]
+    assert [claim.destination for claim in claims(store, epoch, resting=[busy])] == [other]
+    assert [claim.destination for claim in claims(store, epoch)] == [busy]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_row_waits_for_its_time(store: Store, ahead: timedelta, due: bool) -> 
     epoch = lease.take(store)
     (one,) = claims(store, epoch)
     outbox.later(store, one, NOW + ahead, "not now", now=NOW, counts=True)
-    assert [each.attempts for each in claims(store, epoch)] == [1] * due
+    assert [claim.attempts for claim in claims(store, epoch)] == [1] * due
 
 
 def test_a_chat_that_rests_holds_back_all_that_is_for_it_and_that_survives(store: Store) -> None:
@@ -197,9 +197,9 @@ def test_a_chat_that_rests_holds_back_all_that_is_for_it_and_that_survives(store
     announce(store, notice())
     outbox.rest(store, one, NOW + timedelta(seconds=300))
     announce(store, notice(rank="critical"))
-    assert [each.chat for each in claims(store, lease.take(store))] == ["12"]
+    assert [claim.chat for claim in claims(store, lease.take(store))] == ["12"]
     late = NOW + timedelta(seconds=301)
-    assert [each.chat for each in claims(store, lease.take(store), now=late)] == ["11", "12"]
+    assert [claim.chat for claim in claims(store, lease.take(store), now=late)] == ["11", "12"]
 
 
 # -- one episode, one message -----------------------------------------------------------------------------------------
@@ -226,7 +226,7 @@ def test_what_waits_is_merged_into_what_comes_later(store: Store) -> None:
     place(store, "12")  # asks only after the episode began
     announce(store, notice("resolved", at=NOW + SECOND, episode=number))
     assert states(store) == ["merged", "queued", "queued", "queued"]
-    found = {(each.chat, each.rows[0].announced) for each in claims(store, lease.take(store))}
+    found = {(claim.chat, claim.rows[0].announced) for claim in claims(store, lease.take(store))}
     assert ("12", False) in found
 
 
@@ -266,7 +266,7 @@ def test_what_is_too_old_is_handed_over_once(store: Store) -> None:
         outbox.announce_to(work, one, Notice("late", "notice", NOW, {}), now=NOW, expires=NOW)
     assert expired(store, now=NOW) == {}
     late = NOW + SECOND
-    assert [each.rank for each in expired(store, now=late)[one]] == ["notice"]
+    assert [row.rank for row in expired(store, now=late)[one]] == ["notice"]
     assert expired(store, now=late) == {}
     assert states(store) == ["expired", "queued", "queued"]
 
@@ -315,5 +315,5 @@ def test_claiming_reads_no_settled_row(store: Store) -> None:
     plan = store.read(Query("plan", f"EXPLAIN QUERY PLAN {outbox.SQL.due.text}"), **due, **lists)
     told = [row["detail"] for row in plan]
     assert "SCAN o USING INDEX outbox_live" in told
-    assert not [each for each in told if "B-TREE" in each]
-    assert [each for each in told if each.startswith("SCAN outbox")] == ["SCAN outbox USING INDEX outbox_sending"]
+    assert not [step for step in told if "B-TREE" in step]
+    assert [step for step in told if step.startswith("SCAN outbox")] == ["SCAN outbox USING INDEX outbox_sending"]

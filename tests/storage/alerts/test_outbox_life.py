@@ -84,10 +84,10 @@ class Life(RuleBasedStateMachine):
             self.store, now=self.now, epoch=self.epoch, platforms=["telegram"], limit=limit, resting=resting
         )
         assert len(taken) <= limit
-        assert not resting & {each.destination for each in taken}
-        for each in taken:
-            assert each.id not in self.model.settled
-            assert each.uncertain == (each.id in self.model.in_doubt)
+        assert not resting & {claim.destination for claim in taken}
+        for claim in taken:
+            assert claim.id not in self.model.settled
+            assert claim.uncertain == (claim.id in self.model.in_doubt)
         self.model.under_way += taken
 
     def one(self, which: int) -> Claim:
@@ -118,7 +118,7 @@ class Life(RuleBasedStateMachine):
     @rule()
     def crash(self) -> None:
         """The process dies with messages under way, and another one starts."""
-        self.model.in_doubt |= {each.id for each in self.model.under_way}
+        self.model.in_doubt |= {row.id for row in self.model.under_way}
         self.model.under_way.clear()
         old, self.epoch = self.epoch, lease.take(self.store)
         assert claim_from(self.store, now=self.now, epoch=old, platforms=["telegram"], limit=9) == []
@@ -139,7 +139,7 @@ class Life(RuleBasedStateMachine):
     def leave(self, chat: str) -> None:
         if found := destinations.find(self.store, "telegram", chat):
             outbox.gone(self.store, found.id, "blocked", now=self.now)
-            self.model.under_way = [each for each in self.model.under_way if each.destination != found.id]
+            self.model.under_way = [row for row in self.model.under_way if row.destination != found.id]
 
     @rule(chat=st.sampled_from(CHATS))
     def come_back(self, chat: str) -> None:
@@ -149,7 +149,7 @@ class Life(RuleBasedStateMachine):
     def move(self, chat: str, known: bool) -> None:
         """A group gets a new id; what was sent to both of its names becomes one."""
         old = destinations.find(self.store, "telegram", chat)
-        if old is None or any(each.destination == old.id for each in self.model.under_way):
+        if old is None or any(row.destination == old.id for row in self.model.under_way):
             return  # a service message may come while one is under way: test_outbox.py has that
         self.names += 1
         new = f"-100{self.names}"
@@ -172,7 +172,7 @@ class Life(RuleBasedStateMachine):
         rows = self.store.rows("SELECT id, state, reason, settled, destination FROM outbox")
         assert len(rows) == self.model.rows
         sending = [row["id"] for row in rows if row["state"] == "sending"]
-        assert sorted(sending) == sorted(each.id for each in self.model.under_way)
+        assert sorted(sending) == sorted(row.id for row in self.model.under_way)
         places = [row["destination"] for row in rows if row["state"] == "sending"]
         assert len(places) == len(set(places))
         for row in rows:

@@ -176,8 +176,8 @@ def test_the_directory_agrees_with_the_rows(shared: Store, batches: list[Points]
     with shared.write() as connection:
         for table in ("bars", "series"):
             connection.execute(f"DELETE FROM {table}")  # noqa: S608 - ours
-    for each in batches:
-        points.write(shared, [each])
+    for drawn in batches:
+        points.write(shared, [drawn])
     for name in ("close", "volume_usd"):
         rows = shared.rows(
             f"SELECT venue, step, min(at), max(at) FROM bars WHERE {name} IS NOT NULL "  # noqa: S608 - ours

@@ -39,7 +39,7 @@ def test_the_later_value_wins_whatever_the_size(
     assert points.write(store, batches) == first + second
     assert closes(store, name) == ({1.0, 2.0} if first > second else {2.0})
     found = points.stored(store, "BTC", name)
-    assert [(each.last - each.first) // 3_600_000 + 1 for each in found] == [max(first, second)]
+    assert [(span.last - span.first) // 3_600_000 + 1 for span in found] == [max(first, second)]
 
 
 def test_a_small_frame_leaves_the_other_inputs_of_a_row_alone(store: Store) -> None:

@@ -31,7 +31,7 @@ def keep(store: Store, step: timedelta | None, at: datetime, every: timedelta, v
 
 def column(store: Store, name: str, step: timedelta, rows: int, *, now: datetime | None = None) -> list[float]:
     panel = panels.panel(store, [name], ["BTC"], step=step, start=START, end=START + rows * step, now=now)
-    return [float(each) for each in panel.values[name][:, 0]]
+    return [float(value) for value in panel.values[name][:, 0]]
 
 
 def equal(found: list[float], wanted: list[float]) -> bool:

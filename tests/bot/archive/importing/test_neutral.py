@@ -336,7 +336,7 @@ def lines(draw: st.DrawFn) -> tuple[Row, str]:
 
 
 @examples(60)
-@given(st.lists(lines(), max_size=12, unique_by=lambda each: each[0][:4]))
+@given(st.lists(lines(), max_size=12, unique_by=lambda row: row[0][:4]))
 def test_valid_rows_read_back_equal_in_any_spelling(
     tmp_path_factory: pytest.TempPathFactory, written: list[tuple[Row, str]]
 ) -> None:

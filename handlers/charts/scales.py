@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from signals.units import HOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 def y_range(chart: Mapping[str, Any]) -> tuple[float, float, list[float]]:
@@ -39,6 +39,19 @@ def y_range(chart: Mapping[str, Any]) -> tuple[float, float, list[float]]:
     return bottom, top, [float(place) for place in places if bottom <= place <= top]
 
 
+def reach_of(values: Sequence[float]) -> tuple[float, float]:
+    """Return the lowest and the highest y of a panel without alarm lines: its values and some room."""
+    low, high = min(values), max(values)
+    pad = (high - low) * 0.06 or abs(high) * 0.01 or 1.0
+    return low - pad, high + pad
+
+
+def ticks_in(low: float, high: float, most: int) -> list[float]:
+    """Return about so many round values between two."""
+    places = MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    return [float(place) for place in places if low <= place <= high]
+
+
 def dates(start: datetime, end: datetime) -> list[datetime]:
     """Return three to six even dates: hours, days, months or years, whichever the span asks for."""
     span = (end - start) / HOUR
@@ -58,10 +71,13 @@ def date_words(at: datetime, before: datetime | None, span: timedelta) -> str:
 
     before: the tick to the left.
     """
+    # A week is told by its days; a day by its hours, with the date where it begins.
     if span > timedelta(days=3 * 365):
         return f"{at:%Y}"
     if span > timedelta(days=60):
         return f"{at:%b}" if before and before.year == at.year else f"{at:%b %Y}"
-    if span >= timedelta(days=3) or before is None or before.date() != at.date():
-        return f"{at.day} {at:%b}" if at.hour == at.minute == 0 or span >= timedelta(days=3) else f"{at:%H:%M}"
-    return f"{at:%H:%M}"
+    if timedelta(days=3) <= span <= timedelta(days=10):
+        return f"{at:%a} {at.day}"
+    if span >= timedelta(days=3):
+        return f"{at.day} {at:%b}"
+    return f"{at.day} {at:%b}" if at.hour == at.minute == 0 else f"{at:%H:%M}"

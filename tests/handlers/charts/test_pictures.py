@@ -41,7 +41,7 @@ def test_a_reference_becomes_the_chart_of_stored_history(desk: Callable[..., Any
     assert days(full) == 89
     assert full["line"][-1][-1][1] == pytest.approx(-0.494112, abs=1e-6)
     assert full["price"], "price stands beside it"
-    assert full["stamp"] == "all venues together · until 2026-02-07 00:00 UTC"
+    assert full["stamp"] == "all venues together · last close 6 February 2026"
 
 
 def test_a_year_is_drawn_unless_asked_otherwise(desk: Callable[..., Any]) -> None:

@@ -117,6 +117,7 @@ def test_a_note_stands_in_the_stamp_and_in_the_picture() -> None:
         "metric": "oi_drawdown",
         "asset": "BTC",
         "until": AT.isoformat(),
+        "days": 365.0,
         "note": "reconstructed from published figures",
     }
     assert plain_text(told.blocks).count("reconstructed from published figures") == 1

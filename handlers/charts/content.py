@@ -102,7 +102,7 @@ def spec(
     asset: str,
     at: Iterable[Time],
     values: Iterable[SupportsFloat | None],
-    price: Iterable[SupportsFloat | None] | None = None,
+    price: Iterable[tuple[Time, SupportsFloat | None]] = (),
     price_of: str | None = None,
     episodes: Iterable[tuple[Time, Time | None]] = (),
     alarms: Sequence[Band] | None = None,
@@ -119,12 +119,12 @@ def spec(
 
     drawn: the metric, or its Chart alone, which knows no alarm lines. asset: as in the title; "" or MARKET for one
     figure for all. at: times of the rows (datetime, ISO-8601 or epoch seconds; without an offset it is UTC), in any
-    order, each with its value and, where given, the price. price_of: whose price, if not the asset's. episodes: start
-    and end of each alert, end None while it lasts. alarms: in place of the metric's own lines. stamp: the last line.
-    unit: in place of the chart's. which: one of the metric's other charts. beside: the value to compare with, one for
-    each row, where the chart declares one. named: how long before its time the day lies that a value bears: a daily
-    close is stamped with the midnight after its day. window: in the title, in place of the time from the
-    first row to the last. live: the last row is of now and bears its own time. light: on white paper.
+    order, each with its value. price: rows of their own, each a time and a price. price_of: whose price, if not the
+    asset's. episodes: start and end of each alert, end None while it lasts. alarms: in place of the metric's own lines.
+    stamp: the last line. unit: in place of the chart's. which: one of the metric's other charts. beside: the value to
+    compare with, one for each row, where the chart declares one. named: how long before its time the day lies that a
+    value bears: a daily close is stamped with the midnight after its day. window: in the title, in place of the time
+    from the first row to the last. live: the last row is of now and bears its own time. light: on white paper.
 
     NaN handling: None, NaN and infinities are not known. The line is broken there and wherever a row is missing, if
     the hole is wide enough to be seen (1/200 of the span). Of more than 400 rows, the lowest and the highest of each of
@@ -136,9 +136,10 @@ def spec(
     marked = {mark for band in own for mark in (band.enter, band.leave)}
     times = [_epoch(time) for time in at]
     rows = known(times, values)
-    prices = [] if price is None or not chart.with_price else known(times, price)
+    prices = known(*_apart(price)) if chart.with_price else []
     others = [] if beside is None or chart.beside is None else known(times, beside)
-    start, end = (min(times), max(times)) if times else (0.0, 0.0)
+    start, last = (min(times), max(times)) if times else (0.0, 0.0)
+    end = max([last, *(at for at, _ in prices)])
     step = _step(times)
     own_asset = "" if asset.upper() == MARKET else asset
     name = "" if isinstance(drawn, Metric) and drawn.market_wide else own_asset
@@ -152,9 +153,9 @@ def spec(
         "unit": unit or chart.unit,
         "from": start,
         "to": end,
-        "fresh": bool(rows) and rows[-1][0] == end,
+        "fresh": bool(rows) and rows[-1][0] == last,
         "line": stretches(rows, step, end - start, POINTS),
-        "price": stretches(prices, step, end - start, PRICE_POINTS),
+        "price": stretches(prices, _step([at for at, _ in prices]), end - start, PRICE_POINTS),
         "price_of": price_of or own_asset,
         "beside": stretches(others, step, end - start, POINTS),
         "beside_name": chart.beside[0] if chart.beside else "",
@@ -245,6 +246,8 @@ def _epoch(time: Time) -> float:
 def from_to(start: datetime, end: datetime) -> str:
     """Say from when to when in UTC; a long picture needs the years and not the minutes."""
     start, end = start.astimezone(UTC), end.astimezone(UTC)
+    if start.date() == end.date():
+        return f"{start.day} {start:%b %H:%M} to {end:%H:%M} UTC"
     if end - start < timedelta(days=60):
         return f"{start.day} {start:%b %H:%M} to {end.day} {end:%b %H:%M} UTC"
     return f"{start.day} {start:%b %Y} to {end.day} {end:%b %Y}"
@@ -256,6 +259,11 @@ def known(times: Sequence[float], values: Iterable[SupportsFloat | None]) -> Str
     numbers = [(t, math.nan if value is None else float(value)) for t, value in pairs]
     # Six figures: more cannot be seen, and the JSON is half as long.
     return sorted((t, float(f"{value:.6g}")) for t, value in numbers if math.isfinite(value))
+
+
+def _apart(rows: Iterable[tuple[Time, SupportsFloat | None]]) -> tuple[list[float], list[SupportsFloat | None]]:
+    pairs = [(_epoch(at), value) for at, value in rows]
+    return [at for at, _ in pairs], [value for _, value in pairs]
 
 
 def _step(times: Sequence[float]) -> float:

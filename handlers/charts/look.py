@@ -63,5 +63,5 @@ LIGHT: Final = Palette(
     alarm="#c8372d",
     clear="#1f7a4d",
     alert="#f0a202",
-    unheard="#eef1f4",
+    unheard="#e4e7eb",
 )

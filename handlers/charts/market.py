@@ -29,6 +29,7 @@ PARTS: Final[Mapping[str, tuple[Part, ...]]] = {
 }
 _NAMES: Final = {"market": "", "oi": "open interest and price", "price": "price", "liqs": "liquidations and price"}
 _POINTS: Final = 400
+_NO_LIQUIDATIONS: Final = "No liquidations are stored of this time"
 LEAST_HEARD: Final = 0.15  # of the span
 # Heights in pixels of 1,100: what is asked for is the tallest, and the whole stays about square.
 _HEIGHTS: Final[Mapping[str, tuple[int, int, int]]] = {
@@ -72,7 +73,11 @@ def values(data: MarketChart) -> dict[str, Any]:
     if data.prices:
         found |= {"price": data.prices.candles[-1].close, "price_at": data.prices.at.isoformat()}
     if interest := data.interest:
-        found |= {"open_interest_usd": interest.usd[-1], "open_interest_coin": interest.coins[-1]}
+        usd, coins = interest.usd[-1], interest.coins[-1]
+        if total := interest.everywhere:  # the same figure under the same name as in /oi
+            found |= {"drawn_open_interest_usd": usd, "drawn_open_interest_coin": coins}
+            usd, coins = total.usd, total.coins
+        found |= {"open_interest_usd": usd, "open_interest_coin": coins}
         found["open_interest_at"] = interest.last.isoformat()
     if data.liquidated:
         for side in ("longs", "shorts"):
@@ -99,9 +104,10 @@ def _candles(prices: Prices, height: int) -> dict[str, Any]:
         "height": height,
         "unit": "price",
         "head": [
-            [f"{what} in dollars, {_each(prices.step)}", "muted"],
-            [_change(prices.candles[0].open, prices.candles[-1].close), "ink"],
+            [f"{what} in dollars, {_candles_of(prices.step)}", "muted"],
+            [_moved(prices), "ink"],
         ],
+        "step": prices.step.total_seconds(),
         "rows": rows,
     }
 
@@ -109,6 +115,8 @@ def _candles(prices: Prices, height: int) -> dict[str, Any]:
 def _interest(data: MarketChart, interest: Interest, height: int) -> list[dict[str, Any]]:
     times = [at.timestamp() for at in interest.at]
     span = times[-1] - times[0]
+    # Where other venues are drawn than those that answer now, the figure is not that of /oi: it says whose it is.
+    whose = f", {_listed(interest.venues)}" if interest.everywhere else ""
     found = []
     for name, unit, color, values in (
         ("dollars", "usd", "value", interest.usd),
@@ -126,7 +134,7 @@ def _interest(data: MarketChart, interest: Interest, height: int) -> list[dict[s
                 "height": height,
                 "unit": unit,
                 "color": color,
-                "head": [[f"Open interest in {name}", color], [_change(rows[0][1], rows[-1][1]), "ink"]],
+                "head": [[f"Open interest in {name}{whose}", color], [_change(rows[0][1], rows[-1][1]), "ink"]],
                 "line": stretches(rows, interest.step.total_seconds(), span, _POINTS),
                 "beside": stretches(beside, DAY.total_seconds(), span, _POINTS),
                 "beside_name": "180-day average",
@@ -178,7 +186,7 @@ def _alt(data: MarketChart, kind: str) -> str:
         high, low = max(rows, key=lambda row: row.high), min(rows, key=lambda row: row.low)
         said.append(
             f"{'Mark price' if prices.marks else 'Price'} {say(rows[-1].close, 'price')} "
-            f"({_change(rows[0].open, rows[-1].close)}), "
+            f"({_moved(prices)}), "
             f"highest {say(high.high, 'price')} {_on(high.start, data, prices.step)}, "
             f"lowest {say(low.low, 'price')} {_on(low.start, data, prices.step)}."
         )
@@ -186,7 +194,10 @@ def _alt(data: MarketChart, kind: str) -> str:
         usd, coins = _known(interest.usd), _known(interest.coins)
         figures = [f"{say(usd[-1], 'usd')} ({_change(usd[0], usd[-1])})"] if usd else []
         figures += [f"{wording.coins(coins[-1], data.asset)} ({_change(coins[0], coins[-1])})"] if coins else []
-        said.append(f"Open interest {', '.join(figures)}.")
+        whose = f" on {_listed(interest.venues)}" if interest.everywhere else ""
+        said.append(
+            "; ".join(filter(None, (f"Open interest{whose} {', '.join(figures)}", _everywhere(interest)))) + "."
+        )
         if data.average:
             said.append(f"Its 180-day average {say(data.average[-1][1], 'usd')}.")
     if found := data.liquidated:
@@ -195,13 +206,15 @@ def _alt(data: MarketChart, kind: str) -> str:
         share = f", {wording.share(longs / (longs + shorts) * 100)} longs" if longs + shorts else ""
         least = "at least " if found.at_least else ""
         said.append(f"Liquidated: {least}{wording.usd(longs + shorts)}{share}.")
+        if since := _since(data, kind):
+            said.append(f"{since[:1].upper()}{since[1:]}.")
         if most.both:
             when = f"on {wording.day(most_at, year=False)}"
             if found.step != DAY:
                 when = f"in the {_long(found.step, article=False)} from {_day_and_time(most_at)}"
             said.append(f"Most {when}: {wording.usd(most.both)}.")
-    if missing := _no_liquidations(data, kind):
-        said.append(f"{missing[:1].upper()}{missing[1:]}.")
+    elif "liquidations" in PARTS[kind]:
+        said.append(f"{_NO_LIQUIDATIONS}.")
     return " ".join(said)
 
 
@@ -216,27 +229,39 @@ def _stamp(data: MarketChart, kind: str, note: str) -> list[str]:
         parts = [
             f"Open interest: {_listed(interest.venues)}",
             f"last point {f'{at:%H:%M} UTC' if same_day else _whole_time(at)}",
-            coverage_words(interest.coverage) if interest.coverage and interest.coverage.left_out else "",
+            _everywhere(interest) or _left_out(interest),
             derived_words(("open_interest_coin",)) if interest.derived else "",
         ]
-        if total := interest.everywhere:
-            parts.append(f"all {wording.count(len(total.coverage.venues), 'venue')} now {wording.usd(total.usd)}")
         lines.append(" · ".join(part for part in parts if part))
     if "liquidations" in PARTS[kind]:
-        who = f"Liquidations: {_listed(data.liquidated.venues)}" if data.liquidated else ""
-        lines.append(" · ".join(part for part in (who, _no_liquidations(data, kind)) if part))
+        who = f"Liquidations: {_listed(data.liquidated.venues)}" if data.liquidated else _NO_LIQUIDATIONS
+        lines.append(" · ".join(part for part in (who, _since(data, kind)) if part))
     return [line[:1].upper() + line[1:] for line in (*lines, note) if line]
 
 
-def _no_liquidations(data: MarketChart, kind: str) -> str:
-    """Say from when on liquidations are known; "" where they are known of the whole span, or not asked for."""
-    if "liquidations" not in PARTS[kind]:
+def _since(data: MarketChart, kind: str) -> str:
+    """Say from when on liquidations are known; "" where they are known of the whole span, or not shown."""
+    if "liquidations" not in PARTS[kind] or data.liquidated is None:
         return ""
-    if data.liquidated is None:
-        return "no liquidations are stored of this time"
     if data.liquidated.known_from - data.start < max(2 * data.liquidated.step, HOUR):
         return ""
-    return f"no liquidations stored before {_day_and_time(data.liquidated.known_from)} UTC"
+    return f"none stored before {_day_and_time(data.liquidated.known_from)} UTC"
+
+
+def _everywhere(interest: Interest) -> str:
+    """Say what is open on all venues; "" where those that are drawn are all."""
+    if (total := interest.everywhere) is None:
+        return ""
+    return f"all {wording.count(len(total.coverage.venues), 'venue')} now {wording.usd(total.usd)}"
+
+
+def _left_out(interest: Interest) -> str:
+    """Say how much of the market is drawn, where a venue is left out."""
+    return coverage_words(interest.coverage) if interest.coverage and interest.coverage.left_out else ""
+
+
+def _moved(prices: Prices) -> str:
+    return "" if prices.change is None else wording.percent(prices.change * 100)
 
 
 def _change(first: float, last: float) -> str:
@@ -258,7 +283,7 @@ def _last(data: MarketChart) -> datetime:
     return max(ends, default=data.end)
 
 
-def _each(step: timedelta) -> str:
+def _candles_of(step: timedelta) -> str:
     """Say how long a candle is: hourly, 10-minute candles."""
     if step in {HOUR, DAY}:
         return "hourly candles" if step == HOUR else "daily candles"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from handlers.charts.look import Palette
 
-TICK_ROOM = 56  # pixels of height for each value of an axis
+TICK_ROOM = 48  # pixels of height for each value of an axis
 LEAST = 2.0  # pixels: what is thinner cannot be seen on a phone
 
 
@@ -84,10 +84,16 @@ class Candles(_Panel):
         return Label(last, say(last, "price"), self.palette.paper, 0, color, "newest")
 
     def fill(self, axes: Axes) -> None:
-        """Draw wicks under bodies; where nothing moved a body is still a line."""
+        """Draw wicks under bodies; where nothing moved a body is still a line.
+
+        The candle under way gets its whole width, as far as there is room: minutes of a week are thinner than a hair.
+        """
         pixel = (self.high - self.low) / self.height
+        shown, edge = self.data["rows"], axes.get_xlim()[1] * DAY
+        until = max(shown[-1][1], min(shown[-1][0] + self.data["step"], edge))
+        shown = [*shown[:-1], [shown[-1][0], until, *shown[-1][2:]]]
         for rising, color in ((True, self.palette.up), (False, self.palette.down)):
-            rows = [row for row in self.data["rows"] if (row[5] >= row[2]) is rising]
+            rows = [row for row in shown if (row[5] >= row[2]) is rising]
             wicks = [[((a + b) / 2 / DAY, low), ((a + b) / 2 / DAY, high)] for a, b, _, high, low, _ in rows]
             bodies = [
                 _box(a, b, min(first, last), max(first, last, min(first, last) + LEAST * pixel), self._gap(axes, b - a))
@@ -95,10 +101,7 @@ class Candles(_Panel):
             ]
             axes.add_collection(LineCollection(wicks, colors=color, linewidths=1.6, zorder=3), autolim=False)
             axes.add_collection(PolyCollection(bodies, facecolors=color, linewidths=0, zorder=3), autolim=False)
-        (last,) = axes.plot([], [], color=self.palette.muted, lw=1.5, ls=(0, (2, 3)), gid="newest line")
-        start, _ = axes.get_xlim()
-        row = self.data["rows"][-1]
-        last.set_data([max(start, row[1] / DAY), axes.get_xlim()[1]], [row[5], row[5]])
+        axes.axhline(shown[-1][5], color=self.palette.muted, lw=1.5, ls=(0, (1, 3)), zorder=1, gid="newest line")
 
     def _gap(self, axes: Axes, width: float) -> float:
         """Return the part of a candle's time that stays free, so that each is told from the next."""

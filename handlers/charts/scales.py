@@ -35,7 +35,7 @@ def y_range(chart: Mapping[str, Any]) -> tuple[float, float, list[float]]:
     top = high if one_sided and high == 0 and 0 not in near else high + pad * (1 + above)
     if bottom == top:  # all zero
         bottom, top = -span, span
-    places = MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10], integer=chart["unit"] == "code").tick_values(bottom, top)
+    places = MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10], integer=chart["unit"] == "code").tick_values(bottom, top)
     return bottom, top, [float(place) for place in places if bottom <= place <= top]
 
 
@@ -53,13 +53,13 @@ def ticks_in(low: float, high: float, most: int) -> list[float]:
 
 
 def dates(start: datetime, end: datetime) -> list[datetime]:
-    """Return three to six even dates: hours, days, months or years, whichever the span asks for."""
+    """Return three to seven even dates: hours, days, months or years, whichever the span asks for."""
     span = (end - start) / HOUR
     if span <= 60 * 24:
-        hours = next((h for h in (1, 2, 3, 6, 12, 24, 48, 72, 120, 168) if span / h <= 5), 336)
+        hours = next((h for h in (1, 2, 3, 6, 12, 24, 48, 72, 120, 168) if span / h <= 7.2), 336)
         step = timedelta(hours=hours)
         first = datetime.fromtimestamp(start.timestamp() // (hours * 3600) * hours * 3600, UTC)
-        return [at for i in range(8) if start <= (at := first + i * step) <= end]
+        return [at for i in range(10) if start <= (at := first + i * step) <= end]
     months = next((m for m in (1, 2, 3, 4, 6, 12, 24, 60) if span / (m * 730.5) <= 5), 120)
     every = range(start.year * 12, end.year * 12 + 12)
     dates = [datetime(m // 12, m % 12 + 1, 1, tzinfo=UTC) for m in every if m % months == 0]

@@ -97,7 +97,7 @@ def drawn(store: Store, line: str, now: datetime = NOW) -> dict[str, Any]:
 
 
 def panel(full: dict[str, Any], kind: str, unit: str = "") -> dict[str, Any]:
-    return next(one for one in full["panels"] if one["kind"] == kind and unit in {"", one["unit"]})
+    return next(part for part in full["panels"] if part["kind"] == kind and unit in {"", part["unit"]})
 
 
 def seconds(at: str | datetime) -> float:
@@ -203,7 +203,7 @@ def test_a_day_of_open_interest_is_no_line_between_two_points(store: Store) -> N
 
 def test_price_is_price_and_its_fall_is_the_drawdown(store: Store) -> None:
     full = drawn(store, "/chart price btc")
-    assert [one["kind"] for one in full["panels"]] == ["candles"]
+    assert [part["kind"] for part in full["panels"]] == ["candles"]
     assert all(60_000 < row[4] <= row[3] < 100_000 for row in panel(full, "candles")["rows"])
     assert drawn(store, "/chart price drawdown btc")["title"] == "Price below its 16-day high"
 
@@ -218,14 +218,14 @@ def test_before_liquidations_were_heard_is_said_and_not_drawn_as_calm(store: Sto
     full = drawn(store, "/chart btc 7d")
     first = min(at for at, _, _ in panel(full, "bars")["rows"])
     assert panel(full, "bars")["unheard"][0] == [full["from"], first]
-    assert "no liquidations stored before 25 Nov 18:00 UTC" in full["stamp"][2]
-    assert "No liquidations stored before 25 Nov 18:00 UTC." in full["alt"]
+    assert "none stored before 25 Nov 18:00 UTC" in full["stamp"][2]
+    assert "None stored before 25 Nov 18:00 UTC." in full["alt"]
 
 
 def test_three_days_of_a_year_are_no_panel_of_their_own(store: Store) -> None:
     full = drawn(store, "/chart btc 30d")
-    assert [one["kind"] for one in full["panels"]] == ["candles", "curve", "curve"]
-    assert "no liquidations stored before" in full["stamp"][2]
+    assert [part["kind"] for part in full["panels"]] == ["candles", "curve", "curve"]
+    assert "none stored before" in full["stamp"][2]
 
 
 @pytest.mark.parametrize(

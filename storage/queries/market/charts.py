@@ -33,8 +33,9 @@ PRICE_OF_THE_MARKET: Final = "BTC"  # whose price stands beside a figure of the 
 class ChartData:
     """A chart's rows, oldest first.
 
-    at: when each value was known (that of a metric at the open: when its row began). values, beside, price: one a row,
-    NaN where not known; beside and price None where the chart has none. price_of: whose price, if not the asset's.
+    at: when each value was known (that of a metric at the open: when its row began). values, beside: one a row, NaN
+    where not known; beside None where the chart has none. price: rows of their own, each with the time it was known,
+    the last one as /price tells it at `end`. price_of: whose price, if not the asset's.
     episodes: start and end of each alert that was known at `end` of the span; end None while it lasts. day_named: how
     long before its time the day lies that a value bears: a daily close is stamped with the midnight after its day.
     """
@@ -45,7 +46,7 @@ class ChartData:
     at: Sequence[datetime]
     values: Sequence[float]
     beside: Sequence[float] | None
-    price: Sequence[float] | None
+    price: Sequence[tuple[datetime, float]]
     price_of: str | None
     episodes: tuple[tuple[datetime, datetime | None], ...]
     venues: tuple[str, ...]
@@ -78,10 +79,9 @@ def read(
     asked = None if days is None else max(timedelta(days=days), FEWEST * step)
     start = first if asked is None else max(first, end - asked)
     moment = _unfinished(store, metric, asset, end, step)
-    names = tuple(dict.fromkeys((*panels.needs(metric), "close")))
     panel = panels.panel(
         store,
-        names,
+        panels.needs(metric),
         [asset],
         step=step,
         start=start - metric.bars_back(step) * step,
@@ -100,7 +100,7 @@ def read(
     at = (panel.at if metric.at_open else panel.closes)[len(panel) - rows :].to_pydatetime().tolist()
     if moment is not None:
         at[-1] = newest if live and newest else end
-    price, price_of = _price(store, panel, rows, asset, step, end if moment else None)
+    price, price_of = _price(store, asset, step, max(first, at[0]), end)
     known = [row for row, number in enumerate(values) if not math.isnan(number)]
     # A row that closed after the newest point says the same once more, at a later time.
     kept = [row for row in range(rows) if at[row] < at[-1]] + [rows - 1]
@@ -112,7 +112,7 @@ def read(
         [at[row] for row in kept],
         [values[row] for row in kept],
         None if beside is None else [beside[row] for row in kept],
-        None if price is None else [price[row] for row in kept],
+        price,
         price_of,
         _episodes(store, metric, asset, until),
         venues,
@@ -145,24 +145,30 @@ def _last(store: Store, metric: Metric, asset: str, panel: Panel, end: datetime)
 
 
 def _price(
-    store: Store, panel: Panel, rows: int, asset: str, step: timedelta, now: datetime | None
-) -> tuple[list[float] | None, str | None]:
-    """Return the closes beside the value: the asset's own, or for a figure of the whole market those of bitcoin.
+    store: Store, asset: str, step: timedelta, start: datetime, end: datetime
+) -> tuple[list[tuple[datetime, float]], str | None]:
+    """Return the closes beside the value, and the newest price; for a figure of the whole market those of bitcoin.
 
-    now: where the last row is under way its price is the newest one, as /price tells it.
+    Where bars as fine as the value are stored of less than half of the span, days are read: funding of a year stands
+    beside prices of a year, although hours are kept for weeks.
     """
     whose = PRICE_OF_THE_MARKET if asset == MARKET else asset
-    if whose == asset:
-        closes = panel.values["close"][len(panel) - rows :, 0].tolist()
-    elif points.span(store, whose, "close") is None:
-        return None, None
-    else:
-        start, end = panel.at[len(panel) - rows].to_pydatetime(), panel.closes[-1].to_pydatetime()
-        of = panels.panel(store, ["close"], [whose], step=step, start=start, end=end)
-        closes = of.values["close"][:, 0].tolist()
-    if now and (live := newest_price(store, whose, now)):
-        closes[-1] = live.value
+    if points.span(store, whose, "close") is None:
+        return [], None
+    closes = _closes(store, whose, step, start, end)
+    if step < DAY and len(closes) < (end - start) / step / 2:
+        days = _closes(store, whose, DAY, start, end)
+        closes = days if days and (not closes or days[0][0] < closes[0][0]) else closes
+    if (live := newest_price(store, whose, end)) and (not closes or live.at > closes[-1][0]):
+        closes.append((live.at, live.value))
     return closes, None if whose == asset else whose
+
+
+def _closes(store: Store, asset: str, step: timedelta, start: datetime, end: datetime) -> list[tuple[datetime, float]]:
+    """Return the closes that are known in a span, each with the time of its close."""
+    panel = panels.panel(store, ["close"], [asset], step=step, start=start, end=end)
+    rows = zip(panel.closes.to_pydatetime(), panel.values["close"][:, 0].tolist(), strict=True)
+    return [(at, close) for at, close in rows if start <= at <= end and not math.isnan(close)]
 
 
 def _episodes(

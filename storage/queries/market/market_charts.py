@@ -23,6 +23,7 @@ from storage.queries.freshness import Stamp, of_daily_data, stamp_of
 from storage.queries.market import liquidations, open_interest
 from storage.queries.market.known_at import newest_by, newest_price, values_between
 from storage.queries.market.liquidations import NAMES, Sums
+from storage.queries.market.prices import change_over
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -62,13 +63,18 @@ class Candle:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Candles, oldest first. marks: made of mark prices, since no bars that fine are stored. at: of the last price."""
+    """Candles, oldest first.
+
+    marks: made of mark prices, since no bars that fine are stored. at: of the last price. change: over the span, as a
+    fraction: as /price tells it where it can, else from the first candle to the last; None where it began at nothing.
+    """
 
     candles: tuple[Candle, ...]
     step: timedelta
     venues: tuple[str, ...]
     marks: bool
     at: datetime
+    change: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +155,8 @@ def read(
     end = last if until - last > span / 4 else until
     start = max(first, end - span)
     prices = _prices(store, asset, start, end) if "price" in parts else None
+    if prices:
+        prices = replace(prices, change=_change(store, asset, prices, end - start))
     interest = _interest(store, asset, start, end, now=until) if "open_interest" in parts else None
     average = _average(store, asset, start, end) if interest and span >= AVERAGE_FROM else ()
     liquidated = _liquidated(store, asset, start, end) if "liquidations" in parts else None
@@ -235,6 +243,14 @@ def _prices(store: Store, asset: str, start: datetime, end: datetime) -> Prices 
     return Prices(
         tuple(candles), step, tuple(dict.fromkeys((*venues, *([live.venue] if live else [])))), marks=False, at=at
     )
+
+
+def _change(store: Store, asset: str, prices: Prices, span: timedelta) -> float | None:
+    """Return how far price came over a span; beyond a month the candles tell it, for hours are not kept for ever."""
+    first, last = prices.candles[0].open, prices.candles[-1].close
+    newest = points.Newest(prices.at, last, prices.venues[0])
+    told = change_over(store, asset, newest, span) if HOUR <= span <= 31 * DAY else None
+    return told if told is not None or not first else last / first - 1
 
 
 def _whole(first: float, high: float, low: float, close: float) -> tuple[float, float, float, float]:
@@ -408,7 +424,7 @@ def _heard(store: Store, asset: str, start: datetime, end: datetime) -> Mapping[
         for at, sums in liquidations.bars_of(store, asset, venue, DAY, floor(start, DAY), end):
             if at not in hourly:
                 heard.setdefault(venue, {})[at] = sums
-    rejected = {one.venue for one in liquidations.read(store, asset, end).rejected}
+    rejected = {sample.venue for sample in liquidations.read(store, asset, end).rejected}
     kept = {venue: hours for venue, hours in heard.items() if venue not in rejected and hours}
     if len(kept) > 1:
         kept.pop(EVERYWHERE, None)  # the sum of the others, it must not be counted beside them

@@ -38,10 +38,11 @@ START = 1_759_276_800  # 2025-10-01 00:00 UTC
 ROOT = Path(__file__).parents[3]
 
 
-def make(values, *, step=DAY, chart=None, **more):
+def make(values, *, step=DAY, chart=None, price=(), **more):
     chart = chart or Chart("Open interest", "USD", unit="usd")
     at = [START + step * i for i in range(len(values))]
-    return spec(chart, asset=more.pop("asset", "BTC"), at=at, values=values, **more)
+    prices = list(zip(at, price, strict=False))
+    return spec(chart, asset=more.pop("asset", "BTC"), at=at, values=values, price=prices, **more)
 
 
 def rule(*levels):
@@ -444,7 +445,7 @@ def test_an_alert_is_marked_over_price_and_value():
         make(wavy(90), price=wavy(90), episodes=[(START + 5 * DAY, START + 9 * DAY), (START + 60 * DAY, None)])
     )
     for axes in figure.axes:
-        first, last = (each for each in axes.get_children() if each.get_gid() == "episode")
+        first, last = (child for child in axes.get_children() if child.get_gid() == "episode")
         assert (first.get_x(), first.get_width()) == (START / DAY + 5, 4)
         assert last.get_x() + last.get_width() == axes.get_xlim()[1]
     assert "2 alerts, newest since 30 Nov" in [text.get_text() for text in figure.texts]
@@ -491,9 +492,9 @@ def test_title_axis_and_stamp_are_on_the_sheet():
 
 def test_every_metric_of_the_house_can_be_drawn():
     assert metrics()
-    for each in metrics().values():
+    for declared in metrics().values():
         at = [START + DAY * i for i in range(90)]
-        chart = spec(each, asset="BTC", at=at, values=[(i % 9 - 4) / 8 for i in range(90)], stamp="s")
+        chart = spec(declared, asset="BTC", at=at, values=[(i % 9 - 4) / 8 for i in range(90)], stamp="s")
         assert drawing.png(chart).startswith(b"\x89PNG")
 
 
@@ -574,7 +575,7 @@ async def test_a_killed_worker_is_replaced(busy):
 async def test_a_chart_that_cannot_be_drawn_is_none_and_one_line_in_the_log(busy):
     with structlog.testing.capture_logs() as log:
         assert await busy.draw({"line": [[[START, 1.0]]], "title": "of a newer version"}) is None
-    assert [(each["log_level"], each["title"]) for each in log] == [("error", "of a newer version")]
+    assert [(line["log_level"], line["title"]) for line in log] == [("error", "of a newer version")]
     assert await busy.draw(make([1, 2], stamp="the next one"))
 
 
@@ -587,7 +588,7 @@ async def test_a_picture_that_takes_too_long_is_left_out_and_its_process_ended(b
             assert await busy.draw(make([1, 2, 3], stamp="too long")) is None
     finally:
         busy._seconds = patience
-    assert [each["seconds"] for each in log] == [0.05]
+    assert [line["seconds"] for line in log] == [0.05]
     assert await busy.draw(make([1, 2, 3], stamp="too long"))
     assert await worker_of(busy) != before
 

@@ -71,7 +71,7 @@ def test_an_alert_that_was_not_yet_told_is_not_marked(desk: Callable[..., Any]) 
 def test_an_alert_that_ended_later_is_still_open(desk: Callable[..., Any]) -> None:
     here = desk("recorded", "2026-02-07")
     judge(here.store, ("BTC",), here.now, started=here.now)
-    ended = [each for each in pictures.resolve(here.store, reference(here, "taker_ratio"))["episodes"] if each[1]]
+    ended = [span for span in pictures.resolve(here.store, reference(here, "taker_ratio"))["episodes"] if span[1]]
     assert ended
     first, last = ended[-1]
     inside = {

@@ -10,6 +10,7 @@ import itertools
 import math
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from statistics import median
 from typing import TYPE_CHECKING, Any, Literal, SupportsFloat, TypeAlias
 
 from handlers.charts.figures import clean, say, span_words, tick
@@ -273,12 +274,16 @@ def _step(times: Sequence[float]) -> float:
     return apart[int(0.9 * (len(apart) - 1))] if apart else 0.0
 
 
-def stretches(rows: Stretch, step: float, span: float, at_most: int) -> list[list[list[float]]]:
-    """Break the rows where a hole can be seen, then thin each stretch."""
-    broken: list[Stretch] = []
-    for row in rows:
-        apart = row[0] - broken[-1][-1][0] if broken else math.inf
-        if apart > 1.5 * step and apart - step >= span / SLOTS:
+def stretches(rows: Stretch, step: float, span: float, at_most: int, *, mixed: bool = False) -> list[list[list[float]]]:
+    """Break the rows where a hole can be seen, then thin each stretch.
+
+    mixed: where rows lie further apart than the step for a while they are no holes: days were kept before the hours.
+    """
+    apart = [later - earlier for (earlier, _), (later, _) in itertools.pairwise(rows)]
+    broken: list[Stretch] = [[row] for row in rows[:1]]
+    for number, row in enumerate(rows[1:]):
+        usual = max(step, median(apart[max(number - 2, 0) : number + 3])) if mixed else step
+        if apart[number] > 1.5 * usual and apart[number] - usual >= span / SLOTS:
             broken.append([])
         broken[-1].append(row)
     if len(rows) > at_most:

@@ -135,7 +135,7 @@ def _interest(data: MarketChart, interest: Interest, height: int) -> list[dict[s
                 "unit": unit,
                 "color": color,
                 "head": [[f"Open interest in {name}{whose}", color], [_change(rows[0][1], rows[-1][1]), "ink"]],
-                "line": stretches(rows, interest.step.total_seconds(), span, _POINTS),
+                "line": stretches(rows, interest.step.total_seconds(), span, _POINTS, mixed=True),
                 "beside": stretches(beside, DAY.total_seconds(), span, _POINTS),
                 "beside_name": "180-day average",
             }
@@ -228,7 +228,9 @@ def _stamp(data: MarketChart, kind: str, note: str) -> list[str]:
         same_day = price and at.astimezone(UTC).date() == price.at.astimezone(UTC).date()
         parts = [
             f"Open interest: {_listed(interest.venues)}",
-            f"last point {f'{at:%H:%M} UTC' if same_day else _whole_time(at)}",
+            f"last close {wording.day(at)}"
+            if interest.daily
+            else f"last point {f'{at:%H:%M} UTC' if same_day else _whole_time(at)}",
             _everywhere(interest) or _left_out(interest),
             derived_words(("open_interest_coin",)) if interest.derived else "",
         ]

@@ -52,15 +52,16 @@ def ticks_in(low: float, high: float, most: int) -> list[float]:
     return [float(place) for place in places if low <= place <= high]
 
 
-def dates(start: datetime, end: datetime) -> list[datetime]:
-    """Return three to seven even dates: hours, days, months or years, whichever the span asks for."""
+def dates(start: datetime, end: datetime, most: float) -> list[datetime]:
+    """Return even dates, at most about so many: hours, days, months or years, whichever the span asks for."""
     span = (end - start) / HOUR
     if span <= 60 * 24:
-        hours = next((h for h in (1, 2, 3, 6, 12, 24, 48, 72, 120, 168) if span / h <= 7.2), 336)
+        least = 24 if span >= 72 else 1  # from three days on a date bears no hour
+        hours = next((h for h in (1, 2, 3, 6, 12, 24, 48, 72, 120, 168) if span / h <= most and h >= least), 336)
         step = timedelta(hours=hours)
         first = datetime.fromtimestamp(start.timestamp() // (hours * 3600) * hours * 3600, UTC)
         return [at for i in range(10) if start <= (at := first + i * step) <= end]
-    months = next((m for m in (1, 2, 3, 4, 6, 12, 24, 60) if span / (m * 730.5) <= 5), 120)
+    months = next((m for m in (1, 2, 3, 4, 6, 12, 24, 60) if span / (m * 730.5) <= most), 120)
     every = range(start.year * 12, end.year * 12 + 12)
     dates = [datetime(m // 12, m % 12 + 1, 1, tzinfo=UTC) for m in every if m % months == 0]
     return [at for at in dates if start <= at <= end]

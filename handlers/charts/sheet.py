@@ -30,6 +30,7 @@ DAY = 86400.0
 TIGHT = LINE_HEIGHT - 4  # from one line of a label to the next
 BOXED = 10  # more for a frame
 AXIS = 5
+MOST_DATES = (7.2, 5.0, 3.5)
 WIDEST = 232  # a label in the margin; longer ones are broken into two lines
 
 
@@ -242,13 +243,20 @@ class Sheet:
         low, high = axes.get_xlim()
         width = axes.get_position().width * WIDTH
         shown: list[tuple[float, str]] = []
-        before, free = None, low - MARGIN / width * (high - low)
-        for at in dates(start, end):
-            place, words = at.timestamp() / DAY, date_words(at, before, end - start)
-            half = self.wide(words) / 2 / width * (high - low)
-            if free <= place - half and place + half <= high + 0.1 * (high - low):
-                shown.append((place, words))
-                before, free = at, place + 1.25 * half
+        for most in MOST_DATES:  # the finest that fit: one left out of the middle would be taken for a hole
+            found = dates(start, end, most)
+            shown, left_out = [], 0
+            before, free = None, low - MARGIN / width * (high - low)
+            for at in found:
+                place, words = at.timestamp() / DAY, date_words(at, before, end - start)
+                half = self.wide(words) / 2 / width * (high - low)
+                if free <= place - half and place + half <= high + 0.1 * (high - low):
+                    shown.append((place, words))
+                    before, free = at, place + 1.25 * half
+                else:
+                    left_out += at not in {found[0], found[-1]}
+            if not left_out:
+                break
         return shown
 
 
@@ -300,17 +308,29 @@ def width_of(text: str, size: float, weight: str = "normal") -> float:
 
 def wrapped(text: str, size: float, weight: str, lines: int, room: float = WIDTH - 2 * MARGIN) -> list[str]:
     """Return the text in at most so many lines; what does not fit ends with an ellipsis."""
+    words = known_letters(clean(text))
+    parts = [f"{part} ·" for part in words.split(" · ")]
+    parts[-1] = parts[-1].removesuffix(" ·")
+    if all(width_of(part, size, weight) <= room for part in parts):  # then it is broken between them
+        found = _filled(parts, size, weight, room)
+        if len(found) <= lines:
+            return [line.removesuffix(" ·") for line in found]
+    out = _filled(_bound(words), size, weight, room)
+    if len(out) > lines:
+        out = [*out[: lines - 1], f"{out[lines - 1]} …"]
+    return [cut(line, size, weight, room) for line in out]
+
+
+def _filled(parts: Sequence[str], size: float, weight: str, room: float) -> list[str]:
+    """Put as many parts into each line as there is room for."""
     out: list[str] = []
-    for word in _bound(known_letters(clean(text))):
-        longer = f"{out[-1]} {word}" if out else word
+    for part in parts:
+        longer = f"{out[-1]} {part}" if out else part
         if out and width_of(longer, size, weight) <= room:
             out[-1] = longer
-        elif len(out) < lines:
-            out.append(word)
         else:
-            out[-1] += " …"
-            break
-    return [cut(line, size, weight, room) for line in out]
+            out.append(part)
+    return out
 
 
 def _bound(text: str) -> list[str]:

@@ -166,7 +166,7 @@ def _price(
 
 def _closes(store: Store, asset: str, step: timedelta, start: datetime, end: datetime) -> list[tuple[datetime, float]]:
     """Return the closes that are known in a span, each with the time of its close."""
-    panel = panels.panel(store, ["close"], [asset], step=step, start=start, end=end)
+    panel = panels.panel(store, ["close"], [asset], step=step, start=start - step, end=end)
     rows = zip(panel.closes.to_pydatetime(), panel.values["close"][:, 0].tolist(), strict=True)
     return [(at, close) for at, close in rows if start <= at <= end and not math.isnan(close)]
 

@@ -83,7 +83,7 @@ class Interest:
 
     at: when each row was known. last: the time of the last point, of several venues that of the oldest of them; a daily
     one is drawn at the end of its day. usd, coins: as long as `at`. everywhere: what is open now on all venues, where
-    other venues are drawn than those that answer now. derived: as in Panel.
+    other venues are drawn than those that answer now. derived: as in Panel. daily: one value a day is stored, not more.
     """
 
     at: tuple[datetime, ...]
@@ -95,6 +95,7 @@ class Interest:
     derived: bool
     last: datetime
     everywhere: open_interest.Total | None = None
+    daily: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,10 +328,11 @@ def _interest(store: Store, asset: str, start: datetime, end: datetime, *, now: 
         return None
     rows = known[-1] + 1
     opens, closes = panel.at[:rows].to_pydatetime(), panel.closes[:rows].to_pydatetime()
-    last = _last_time(store, asset, venues, end) or closes[-1]
+    # What bears the time of the last close belongs to the next row, a daily figure to the day that it names.
+    last = _last_time(store, asset, venues, min(end, closes[-1] - MILLISECOND)) or closes[-1]
     at = [min(close, end) for close in closes]
     running = moment is not None and rows == len(panel)
-    if gap > 0.9 * step:  # a point a row: each is drawn at its own time
+    if step < DAY and gap > 0.9 * step:  # a point a row: each is drawn at its own time
         at = [open_ + (last - floor(last, step)) for open_ in opens]
         at[-1] = last
     elif running or opens[-1] < last < closes[-1]:
@@ -348,6 +350,7 @@ def _interest(store: Store, asset: str, start: datetime, end: datetime, *, now: 
         bool(panel.derived),
         min(last, at[-1]),
         total if total and total.coverage.enough and set(total.coverage.venues) != set(venues) else None,
+        daily=gap > 0.9 * DAY,
     )
 
 

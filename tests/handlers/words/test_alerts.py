@@ -170,7 +170,7 @@ def test_the_buttons_of_a_notice_are_answered(desk: Callable[..., Any]) -> None:
         if isinstance(block, Buttons)
         for button in block.buttons
     }
-    assert {"/chart fear_greed market", "/health market", "/health btc"} <= pressed
+    assert {"/chart fear_greed market 90d", "/health market", "/health btc"} <= pressed
     for command in pressed:
         assert here.ask(command).blocks
 

@@ -20,6 +20,7 @@ from handlers.channels.channel import Address
 from handlers.charts import drawing, pictures
 from handlers.command import Asker, Deps, Refused, nobody
 from handlers.reply import Picture
+from handlers.words import wording
 from signals.metric import metrics
 from storage.engine.database import Store
 from storage.market import points
@@ -79,6 +80,23 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     path: Path = tmp_path_factory.mktemp("pictures") / "perpulse.db"
     made = Store(path)
     world(made)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def aged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """Return the same world with a year before it, of Binance alone and by days: what an archive gives."""
+    made = Store(tmp_path_factory.mktemp("aged") / "perpulse.db")
+    world(made)
+    days = pd.date_range(end=(NOW - DAYS * DAY).date(), periods=330, freq="D", tz=UTC)
+    coins, price = COINS / 2 * (1 + np.arange(len(days)) / 4000), 90_000 + 30.0 * np.arange(len(days))
+    bars = pd.DataFrame(dict.fromkeys(("open", "high", "low", "close"), price), index=days)
+    levels = pd.DataFrame({"open_interest_coin": coins, "open_interest_usd": coins * price}, index=days)
+    paid = pd.date_range(days[0], NOW - DAYS * DAY, freq="8h")
+    rates = pd.DataFrame({"funding_rate": 1e-4, "funding_interval_hours": 8.0}, index=paid)
+    batches = [points.Points.of_frame("binance", "BTC", step, frame) for step, frame in ((DAY, bars), (None, levels))]
+    points.write(made, [*batches, points.Points.of_frame("binance", "BTC", None, rates, settled=True)])
     yield made
     made.close()
 
@@ -145,6 +163,38 @@ def test_the_last_open_interest_is_that_of_the_oi_command(store: Store, span: st
         assert at == seconds(told["as_of"])
     assert 0 <= now.timestamp() - at < 301 + max(0.0, (now - NOW).total_seconds())
     assert f"last point {datetime.fromtimestamp(at, UTC):%H:%M} UTC" in full["stamp"][1]
+
+
+@pytest.mark.parametrize(("span", "told"), [pytest.param("24h", "change_1d"), pytest.param("7d", "change_7d")])
+@pytest.mark.parametrize("now", [NOW, NOW + timedelta(minutes=2), NOW + timedelta(hours=1, minutes=3)])
+def test_price_came_as_far_as_the_price_command_says(store: Store, span: str, told: str, now: datetime) -> None:
+    (_, _), (moved, _) = panel(drawn(store, f"/chart btc {span}", now), "candles")["head"]
+    assert moved == wording.percent(ask(store, "/price btc", now).values[told] * 100)
+
+
+@pytest.mark.parametrize("line", ["/chart oi btc 1y", "/chart btc 90d"])
+def test_open_interest_of_some_venues_bears_their_names(aged: Store, line: str) -> None:
+    full, told = drawn(aged, line), ask(aged, "/oi btc").values
+    assert panel(full, "curve", "usd")["head"][0][0] == "Open interest in dollars, Binance"
+    assert "Open interest on Binance $6.2bn (" in full["alt"]
+    assert "; all 3 venues now $12.3bn." in full["alt"]
+    assert "all 3 venues now $12.3bn" in full["stamp"][1]
+    drawn_here = ask(aged, line).values
+    assert drawn_here["open_interest_usd"] == pytest.approx(told["open_interest_usd"]), "one name, one figure"
+    assert drawn_here["drawn_open_interest_usd"] == pytest.approx(told["open_interest_usd"] / 2, rel=0.01)
+
+
+def test_price_beside_a_figure_spans_what_is_drawn_and_ends_where_its_command_stands(aged: Store) -> None:
+    full = drawn(aged, "/chart funding")
+    prices = [row for stretch in full["price"] for row in stretch]
+    assert prices[-1] == [seconds(ask(aged, "/price btc").values["as_of"]), PRICE]
+    assert prices[0][0] - full["from"] < 2 * DAY.total_seconds(), "hours are stored of its last weeks alone"
+    assert len(full["price"]) == 1
+
+
+def test_days_before_the_minutes_are_one_line_with_them(aged: Store) -> None:
+    (stretch,) = panel(drawn(aged, "/chart oi btc 60d"), "curve", "usd")["line"]
+    assert stretch[0][0] < (NOW - 50 * DAY).timestamp()
 
 
 def test_what_fell_in_the_last_minutes_is_seen(store: Store) -> None:
@@ -265,6 +315,12 @@ def test_every_word_is_large_enough_whole_and_beside_the_lines(store: Store, lin
     assert figure.get_figwidth() * 72 == 1100
     assert figure.get_figheight() * 72 < 1500
     whole_and_readable(figure, canvas)
+
+
+def test_the_candle_under_way_is_as_wide_as_any(store: Store) -> None:
+    axes = drawing.figure(drawn(store, "/chart price btc 7d")).axes[0]
+    bodies = [path.get_extents() for part in axes.collections[1::2] for path in part.get_paths()]
+    assert max(bodies, key=lambda box: box.x1).width > 0.9 * np.median([box.width for box in bodies])
 
 
 def test_a_picture_is_dark_unless_light_is_asked_for(store: Store) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from handlers.language.grammar import Side
+    from handlers.language.kinds import Side
     from handlers.reply import Block
     from signals.liquidation import RenewedTables
     from signals.liquidation.moves import MoveFrequency

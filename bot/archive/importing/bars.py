@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from bot.archive.importing.model import MILLISECOND, Draft, Row, milliseconds, shown
+from bot.archive.importing.model import MILLISECOND, Draft, ImportedValue, milliseconds, shown
 from signals.inputs import BARS
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def check_bars(
     return {pair: step * MILLISECOND for pair, step in steps.items()}
 
 
-def _buys_above_volume(rows: list[Row]) -> dict[int, str]:
+def _buys_above_volume(rows: list[ImportedValue]) -> dict[int, str]:
     volume = {(r.venue, r.asset, r.at): r.value for r in rows if r.input == "volume_usd"}
     bad = {}
     for index, row in enumerate(rows):

@@ -86,6 +86,7 @@ def test_with_a_config_perpulse_alone_means_run(perpulse: Perpulse, tmp_path: Pa
     assert perpulse().refusal == ended.refusal  # a folder for a database: both get as far as the bot does
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["demo --no-input", "demo --json", "replay --json", "replay", "say /help"])
 def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path, stored: str, command: str) -> None:
     database = [] if command.startswith("demo") else ["--db", stored]
@@ -117,6 +118,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 QUOTED = re.findall(r"<!-- printed by: (.+?) -->\n```\n(.+?)\n```", README, re.DOTALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "block"), [pytest.param(*quoted, id=quoted[0]) for quoted in QUOTED])
 def test_what_the_readme_shows_is_what_is_printed(perpulse: Perpulse, command: str, block: str) -> None:
     printed = iter(perpulse(*shlex.split(command)).out.splitlines())

@@ -34,11 +34,13 @@ def parts(text: str) -> list[tuple[str, str]]:
     return [(pieces[i], pieces[i + 1].strip()) for i in range(1, len(pieces), 2)]
 
 
+@pytest.mark.slow
 def test_without_a_config_the_demo_runs_and_ends(demo: subprocess.CompletedProcess[str], tmp_path: Path) -> None:
     assert (demo.returncode, demo.stderr) == (0, "")
     assert demo.stdout.startswith("perpulse demo: the winter of 2025-26")
 
 
+@pytest.mark.slow
 def test_every_notice_of_the_demo_says_that_it_is_reconstructed(demo: subprocess.CompletedProcess[str]) -> None:
     banner, *_ = demo.stdout.split("── ")
     assert STAMP in banner
@@ -47,6 +49,7 @@ def test_every_notice_of_the_demo_says_that_it_is_reconstructed(demo: subprocess
     assert [text for text in messages if not text.endswith(STAMP)] == []
 
 
+@pytest.mark.slow
 def test_the_demo_sends_one_message_an_episode_edits_it_and_closes_it(demo: subprocess.CompletedProcess[str]) -> None:
     titles = [title for title, _ in parts(demo.stdout)]
     sent = [title for title in titles if re.fullmatch(r"message \d+", title)]
@@ -60,6 +63,7 @@ def test_the_demo_sends_one_message_an_episode_edits_it_and_closes_it(demo: subp
     assert "Late:" not in demo.stdout, "in a replay nothing waits"
 
 
+@pytest.mark.slow
 def test_the_demo_tells_the_story(demo: subprocess.CompletedProcess[str]) -> None:
     text = demo.stdout
     assert "Peak $15.0bn on 6 October 2025" in text
@@ -72,6 +76,7 @@ def test_the_demo_tells_the_story(demo: subprocess.CompletedProcess[str]) -> Non
     assert "open interest went on to $6.4bn on 1 March 2026, −57 %" in end
 
 
+@pytest.mark.slow
 def test_demo_json_is_one_object_a_notice(demo_json: list[dict[str, Any]]) -> None:
     assert [list(notice) for notice in demo_json] == [NOTICE_KEYS] * len(demo_json)
     assert {notice["kind"] for notice in demo_json} == {"fired", "escalated", "resolved"}
@@ -85,6 +90,7 @@ def test_demo_json_is_one_object_a_notice(demo_json: list[dict[str, Any]]) -> No
         assert len(notice["text"]) <= 900
 
 
+@pytest.mark.slow
 def test_no_episode_of_the_demo_begins_while_it_runs(demo_json: list[dict[str, Any]]) -> None:
     running: set[tuple[str, str]] = set()
     for notice in demo_json:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tests.bot.commandline import Perpulse
 
 
+@pytest.mark.slow
 def test_replay_of_a_span_is_the_middle_of_the_whole(perpulse: Perpulse, stored: str) -> None:
     whole = [strict(line) for line in perpulse("replay", "--db", stored, "--json").out.splitlines()]
     args = ("--db", stored, "--from", "2025-11-01", "--to", "2026-01-31", "--asset", "btc", "--json")
@@ -25,12 +26,14 @@ def test_replay_of_a_span_is_the_middle_of_the_whole(perpulse: Perpulse, stored:
     assert notices == [notice for notice in whole if "2025-11-01T00:00:00Z" < notice["at"] <= "2026-02-01T00:00:00Z"]
 
 
+@pytest.mark.slow
 def test_replay_in_words_says_how_many(perpulse: Perpulse, stored: str) -> None:
     ended = perpulse("replay", "--db", stored, "--from", "2025-10-01", "--to", "2025-10-20")
     assert ended.code == 0
     assert ended.out.count("── ") == int(re.findall(r"(\d+) notices from", ended.out)[-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("args", "said"),
     [

@@ -86,6 +86,7 @@ def test_what_is_not_known_is_null_in_json(perpulse: Perpulse, tmp_path: Path, o
     assert 91000.0 in values
 
 
+@pytest.mark.slow
 def test_say_needs_no_network_for_a_calculator(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\n"
@@ -135,6 +136,7 @@ def test_a_dead_network_and_nothing_stored_is_one_sentence(perpulse: Perpulse, o
     assert "perpulse import FILE" in refusal
 
 
+@pytest.mark.slow
 def test_a_terminal_without_a_minus_sign_still_gets_the_answer(tmp_path: Path) -> None:
     ended = child("say", "/liq 95000 25x long", cwd=tmp_path, PYTHONIOENCODING="ascii")
     assert (ended.returncode, ended.stderr) == (0, "")

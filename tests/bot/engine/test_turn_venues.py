@@ -25,6 +25,8 @@ from tests.fakes.exchange import Clock, FakeExchange
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 def said(payload: str) -> str:
     """Return the words of a stored notice."""

@@ -17,7 +17,7 @@ import aiohttp
 
 from bot.market.exchange.contracts import Contract
 from bot.market.exchange.recipe import Unreadable
-from bot.market.exchange.strict import Answer, Refused, lowered, translated
+from bot.market.exchange.strict import HttpAnswer, HttpRefusal, lowered, translated
 from bot.market.source import Blocked, NotOffered, SourceDown
 from signals.assets import listed_as
 from signals.units import DAY, MINUTE
@@ -188,7 +188,7 @@ class BinanceArchive:
                 return None
             if response.status != 200:
                 text = await response.text(errors="replace")
-                raise Refused(Answer(response.status, lowered(response.headers), text))
+                raise HttpRefusal(HttpAnswer(response.status, lowered(response.headers), text))
             body = bytearray()
             async for chunk in response.content.iter_chunked(1 << 16):
                 body += chunk

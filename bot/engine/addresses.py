@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.clock import Clock
-    from bot.market.providers.hyperliquid_account import Account, HyperliquidAccount, Position
+    from bot.market.providers.hyperliquid_account import Account, HyperliquidAccount, VenuePosition
     from storage.engine.database import Store
     from storage.people.positions import FollowedAddress, WatchedPosition
 
@@ -172,7 +172,7 @@ class Following:
                 positions.save(writer.work, alarm(writer, position, current))
         positions.looked(writer.work, of.id, seen=account.at, silent=False)
 
-    def _open(self, writer: Writer, of: FollowedAddress, held: Position, at: datetime) -> WatchedPosition:
+    def _open(self, writer: Writer, of: FollowedAddress, held: VenuePosition, at: datetime) -> WatchedPosition:
         """Begin to watch what an address has opened; where it stands within its lines, the message itself says."""
         distance = distance_to(held.liquidation or 0.0, side=held.side, mark=held.mark)
         lines = of.lines or lines_for(distance)
@@ -187,7 +187,7 @@ def _holder(of: FollowedAddress) -> Holder:
     return Holder(of.address, of.name)
 
 
-def _holding(held: Position, begun: datetime) -> Holding:
+def _holding(held: VenuePosition, begun: datetime) -> Holding:
     return Holding(
         asset=held.asset,
         venue=VENUE,
@@ -201,7 +201,7 @@ def _holding(held: Position, begun: datetime) -> Holding:
     )
 
 
-def _updated(watched: WatchedPosition, held: Position, at: datetime) -> WatchedPosition:
+def _updated(watched: WatchedPosition, held: VenuePosition, at: datetime) -> WatchedPosition:
     """Return a position as the venue states it now: it may have been enlarged, or given more margin."""
     holding = _holding(held, watched.holding.begun)
     return replace(watched, holding=holding, given=held.liquidation, mark=held.mark, seen=at)

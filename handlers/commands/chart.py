@@ -10,7 +10,7 @@ from handlers.command import Deps, Refused, command
 from handlers.commands.liquidations import none_stored
 from handlers.commands.market import answered, nothing_stored, readings_of
 from handlers.language.assets import meant_asset
-from handlers.language.grammar import ASSET, DURATION, argument, choice
+from handlers.language.kinds import ASSET, DURATION, argument, choice
 from handlers.language.metrics import DRAWN, chart_words, together
 from handlers.reply import Block, Button, Buttons, Line, Picture, Reply
 from handlers.words import readings as words

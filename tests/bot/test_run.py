@@ -36,10 +36,13 @@ from storage.people import destinations
 from tests.bot.commandline import PROGRAM, child, environment, write_config
 from tests.fakes.bot_api import BotApi
 from tests.fakes.exchange import FakeExchange
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
+
+pytestmark = pytest.mark.slow
 
 PAPER_PATHS = ("/fapi/v1/exchangeInfo", "/fapi/v1/klines", "/fapi/v1/openInterest", "/fapi/v1/premiumIndex")
 EXCHANGE_PATHS = (*PAPER_PATHS, "/fapi/v1/fundingInfo", "/fapi/v1/fundingRate", "/futures/data/openInterestHist")
@@ -166,7 +169,7 @@ async def quiet(app: App) -> None:
 
 
 def waiting(store: Store) -> int:
-    row = store.one("SELECT count(*) AS n FROM outbox WHERE state IN ('queued', 'sending', 'uncertain')")
+    row = beside.one(store, "SELECT count(*) AS n FROM outbox WHERE state IN ('queued', 'sending', 'uncertain')")
     assert row
     return int(row["n"])
 

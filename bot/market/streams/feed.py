@@ -14,7 +14,7 @@ import structlog
 from bot.market.exchange.contracts import Contract
 from bot.market.source import SourceDown
 from bot.market.streams.connection import LEAST_SILENCE
-from bot.market.streams.dialects import Accepted, Beat, Declined, Dialect, Liquidation, Odd, heard
+from bot.market.streams.dialects import Accepted, Beat, Declined, Liquidation, Odd, StreamDialect, heard
 from bot.market.streams.hours import GRACE_MS, Bars
 from bot.market.validation import AHEAD, JUMP
 from signals.units import DAY, DAY_MS, HOUR, from_ms, to_ms
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from bot.clock import Clock
 
-Contracts = Callable[[Dialect], Awaitable[Mapping[str, Contract]]]  # what a venue lists, by asset
+Contracts = Callable[[StreamDialect], Awaitable[Mapping[str, Contract]]]  # what a venue lists, by asset
 
 QUIET: Final = HOUR  # of hundreds of contracts one is always liquidated: this long is a fault
 RENEWED: Final = DAY  # lists of contracts
@@ -47,7 +47,7 @@ class LiquidationTalk:
 
     def __init__(
         self,
-        dialect: Dialect,
+        dialect: StreamDialect,
         assets: Sequence[str],
         *,
         clock: Clock,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from storage.engine.database import Store
-    from storage.market.points import Newest, Series
+    from storage.market.points import Newest, StoredSeries
 
 _AS_FRESH: Final = 11 * MINUTE  # as in points.newest: of venues that are about as fresh the same one speaks
 
@@ -29,7 +29,7 @@ def newest_by(store: Store, asset: str, name: str, until: datetime, venue: str |
     newest = points.newest(store, asset, name, venue)
     if newest is None or newest.at <= until:
         return newest
-    known: dict[str, tuple[int, Series]] = {}
+    known: dict[str, tuple[int, StoredSeries]] = {}
     for series in points.stored(store, asset, name):
         length = timedelta(seconds=series.step)
         if venue not in {None, series.venue} or from_ms(series.first) + length > until:

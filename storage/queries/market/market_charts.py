@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from signals.series import Coverage
     from storage.engine.database import Store
-    from storage.market.points import Newest, Series
+    from storage.market.points import Newest, StoredSeries
 
 Part = Literal["price", "open_interest", "liquidations"]
 STEPS: Final = tuple(
@@ -94,7 +94,7 @@ class Interest:
     coverage: Coverage | None
     derived: bool
     last: datetime
-    everywhere: open_interest.Total | None = None
+    everywhere: open_interest.OpenInterestTotal | None = None
     daily: bool = False
 
 
@@ -187,13 +187,13 @@ def _stamps(
     return tuple(found)
 
 
-def _usual_span(stored: Sequence[Series], until: datetime) -> timedelta:
+def _usual_span(stored: Sequence[StoredSeries], until: datetime) -> timedelta:
     """Return a week where half of it is stored finer than by days, else 90 days."""
     bars = _reaching(stored, until - DEFAULTS[0], until)
     return DEFAULTS[1] if bars and min(series.step for series in bars) >= DAY.total_seconds() else DEFAULTS[0]
 
 
-def _reaching(stored: Sequence[Series], start: datetime, end: datetime) -> list[Series]:
+def _reaching(stored: Sequence[StoredSeries], start: datetime, end: datetime) -> list[StoredSeries]:
     """Return the bars that reach over the middle of a span; where none does, those that touch it.
 
     Hours that began an hour ago are finer than the days before them, and a picture of nothing.

@@ -328,6 +328,7 @@ async def test_what_is_not_offered_is_asked_again_tomorrow(clock: Clock) -> None
     assert sum(ask.asset == "BTC" for ask in source.asked) == 25
 
 
+@pytest.mark.slow
 async def test_a_defect_is_contained(clock: Clock) -> None:
     good = Script(name="bybit")
     held = market(clock, Script(raising(ZeroDivisionError())), good)
@@ -411,6 +412,7 @@ async def test_close_reaches_every_source(clock: Clock) -> None:
 # --- with a real client against the loopback exchange
 
 
+@pytest.mark.slow
 async def test_against_the_loopback_exchange(clock: Clock) -> None:
     async with FakeExchange(clock) as exchange:
         venue = CcxtVenue(BINANCE, clock=clock, base_url=exchange.base_url, timeout_s=1, paced=False)

@@ -68,6 +68,7 @@ def widest(store: Store, venue: str, name: str, start: datetime, end: datetime) 
     return timedelta(milliseconds=max(later - earlier for earlier, later in pairwise(edges)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("venue", KEPT)
 async def test_three_days_of_silence_leave_no_hole(venue: str, tmp_path: Path) -> None:
     clock, store = Clock(STOPPED), Store(tmp_path / "a.db")

@@ -197,6 +197,7 @@ async def test_bar_counts_as_soon_as_the_next_has_begun(venue: CcxtVenue, clock:
     assert (await one(venue, "bars", "BTC", clock.now)).index[-1].hour == 12
 
 
+@pytest.mark.slow
 async def test_interval_that_changes_is_used_at_once(venue: CcxtVenue, exchange: FakeExchange, clock: Clock) -> None:
     assert (await one(venue, "funding", "BTC", clock.now))["funding_interval_hours"].iloc[0] == 8
     exchange.intervals["BTCUSDT"] = 1
@@ -414,6 +415,7 @@ def test_proxy_that_is_none(clock: Clock) -> None:
         CcxtVenue(BINANCE, clock=clock, proxy="socks5://user:secret@host")
 
 
+@pytest.mark.slow
 def test_ccxt_is_imported_by_those_who_ask_alone() -> None:
     code = (
         "import sys, bot.market.exchange.venue, bot.market.exchange.table, bot.market.collector; "

@@ -238,6 +238,7 @@ def test_every_fault_is_wanted_and_every_venue_named() -> None:
     assert len({each.title for each in VENUES}) == len(VENUES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
 @pytest.mark.parametrize("fault", WANTED)
 async def test_a_fault_is_never_silent(

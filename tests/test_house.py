@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handlers.command import Command, commands
-from handlers.language.grammar import parse, split_command
+from handlers.language.grammar import parse
+from handlers.language.spelling import split_command
 from handlers.version import VERSION
 from handlers.words.wording import template_fields
 from signals.alerts.rule import rules_of
@@ -155,6 +156,35 @@ def channels_at_home(file: str, tree: ast.Module) -> Iterator[str]:
 
 
 LONGEST_FILE, LONGEST_FUNCTION = 450, 70
+# Numbers that are a span of time and nothing else; 60 and 1000 are many things.
+SPANS = {3600, 86_400, 604_800, 3_600_000, 86_400_000}
+UNITS = "signals/units.py"
+_NOT_YET = ("bot/market/exchange/table.py", "bot/market/venues/", "handlers/charts/")
+
+
+def time_in_units(file: str, tree: ast.Module) -> Iterator[str]:
+    """Find spans and conversions of time that are made anew: they stand in signals/units.py, once."""
+    if file == UNITS or file.startswith(("storage/engine/migrations", *_NOT_YET)):  # a shipped step is literal
+        return
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=int() | float() as number) if number in SPANS and not isinstance(number, bool):
+                found = str(number)
+            case ast.Call(func=ast.Name(id="timedelta") | ast.Attribute(attr="timedelta"), args=[], keywords=[only]):
+                if not (isinstance(only.value, ast.Constant) and only.value.value == 1):
+                    continue
+                if only.arg in {"milliseconds", "microseconds"}:
+                    continue
+                found = ast.unparse(node)
+            case ast.FunctionDef(name="floor" | "milliseconds" | "_ms" | "_milliseconds" | "to_ms" | "from_ms"):
+                found = f"def {node.name}"
+            case ast.BinOp(left=ast.Call(func=ast.Attribute(attr="timestamp"))):
+                found = ast.unparse(node)
+            case _:
+                continue
+        yield f"{file}:{node.lineno}: {found} belongs to {UNITS}"
+
+
 LONGER = {  # file or file::function -> why it is better in one piece
     "storage/engine/migrations.py::m003_directories": "a shipped step is literal: its columns are written out",
     "storage/engine/migrations.py::m012_canonical_names": "as above; one transaction of what belongs together",
@@ -199,6 +229,10 @@ PLANTED = [
     pytest.param(channels_at_home, "bot/x.py", "class TelegramConfig: pass", id="a channel in a class"),
     pytest.param(channels_at_home, "handlers/x.py", "x = 'Open Telegram.'", id="a channel in a text"),
     pytest.param(channels_at_home, "handlers/channels/terminal/x.py", "x = 'telegram'", id="a channel in another"),
+    pytest.param(time_in_units, "bot/app.py", "x = 24 * 3600", id="a number of seconds"),
+    pytest.param(time_in_units, "bot/app.py", "x = timedelta(hours=1)", id="an hour made anew"),
+    pytest.param(time_in_units, "bot/app.py", "def floor(at): ...", id="a second floor"),
+    pytest.param(time_in_units, "bot/app.py", "x = at.timestamp() * 1000", id="milliseconds by hand"),
     pytest.param(sizes, "bot/x.py", "x = 1\n" * (LONGEST_FILE + 1), id="long file"),
     pytest.param(sizes, "bot/x.py", "def f():\n" + "    x = 1\n" * LONGEST_FUNCTION, id="long function"),
 ]
@@ -206,6 +240,7 @@ INNOCENT = [
     pytest.param(imports_at_home, "bot/app.py", "to_thread(moved, store, 'telegram')", id="the word telegram"),
     pytest.param(imports_at_home, "bot/market/venues/okx.py", "import ccxt", id="ccxt in a source"),
     pytest.param(imports_at_home, "handlers/channels/telegram/sending.py", "import telegram", id="telegram at home"),
+    pytest.param(time_in_units, "bot/app.py", "x = timedelta(hours=2)", id="a span of its own"),
     pytest.param(sql_in_storage, "storage/market/points.py", 'x = "SELECT at FROM points"', id="SQL at home"),
     pytest.param(sql_in_storage, "handlers/x.py", 'x = "Select an asset. Update it from time to time."', id="prose"),
     pytest.param(
@@ -229,7 +264,7 @@ def test_a_rule_lets_the_innocent_pass(rule: Rule, file: str, source: str) -> No
     assert not list(rule(file, ast.parse(source)))
 
 
-@pytest.mark.parametrize("rule", [imports_at_home, sql_in_storage, no_platform_branch, channels_at_home])
+@pytest.mark.parametrize("rule", [imports_at_home, sql_in_storage, no_platform_branch, channels_at_home, time_in_units])
 def test_the_house_keeps_the_rule(rule: Rule) -> None:
     assert {name.partition("/")[0] for name in SOURCES} == set(PACKAGES)
     assert len(SOURCES) > 40

@@ -40,7 +40,6 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE: Final = 4  # files in flight; the archive names no limit, and a home line is full with four
 REISSUED: Final = timedelta(days=40)  # files younger than this are compared with their sidecar again
-DAY: Final = timedelta(days=1)
 BACKGROUND: Final = timedelta(days=400)  # the longest window is 180 days, and a base rate wants two of them
 BACKGROUND_DEPTH: Final = timedelta(days=40)  # 0.6 MB a day: the rest is for who asks for it
 TOLD: Final = 50  # problems in words; the rest is in the counts

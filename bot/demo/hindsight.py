@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from handlers.words import wording
 from signals.metric import metrics
+from signals.units import DAY
 from storage.panels import panels
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
     from signals.series import Array
     from storage.engine.database import Store
-
-DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)

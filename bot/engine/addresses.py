@@ -16,6 +16,7 @@ from bot.market.source import Blocked, SourceDown, SourceError
 from signals.liquidation.events import FirstLook, Holder, HolderBack, HolderSilent, HoldingsChanged
 from signals.liquidation.moves import distance_to
 from signals.liquidation.watching import Holding, judge, lines_for
+from signals.units import MINUTE, SECOND
 from storage.people import positions
 from storage.queries.positions import FRESH_ADDRESS, PositionReader
 
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-EVERY: Final = timedelta(minutes=1)
-SLACK: Final = timedelta(seconds=1)
+EVERY: Final = MINUTE
+SLACK: Final = SECOND
 AT_ONCE: Final = 4
 MOST_A_TURN: Final = 200  # questions of weight 2; the venue allows a weight of 1,200 a minute
 VENUE: Final = "hyperliquid"

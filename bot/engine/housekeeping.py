@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from signals.units import HOUR
 from storage.market import retention
 from storage.market.retention import RetentionRule
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from bot.config import Retention
     from storage.engine.database import Store
 
-LOOKED = timedelta(hours=1)  # how often it is asked whether a day has gone by: a bot restarted daily is cleaned too
+LOOKED = HOUR  # how often it is asked whether a day has gone by: a bot restarted daily is cleaned too
 _SHARE: Final = 3  # of the time of a step is waited after it, so that cleaning takes a quarter of a core at most
 
 log = structlog.get_logger(__name__)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from handlers.reply import Line
@@ -19,13 +18,14 @@ from signals.liquidation import (
     quote,
     venues_for,
 )
+from signals.units import DAY
 from signals.venues import venue_title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from handlers.language.grammar import Side
+    from handlers.language.kinds import Side
     from handlers.reply import Block
     from signals.liquidation import RenewedTables
     from signals.liquidation.moves import MoveFrequency
@@ -283,7 +283,7 @@ def how_near(past: PastDays, found: Mapping[Side, MoveFrequency], distances: Map
         of = f" of {frequency.days} days" if not parts else ""
         rare = f" ({wording.share(frequency.share * 100, 1)})" if frequency.hits else ""
         parts.append(f"{verb} {far} or more on {frequency.hits or 'none'}{of}{rare}")
-    span = f"{wording.day(past.first)} to {wording.day(past.last - timedelta(days=1))}"
+    span = f"{wording.day(past.first)} to {wording.day(past.last - DAY)}"
     return f"Within a day {asset} {' and '.join(parts)}: {span}, {exchange(past.venue)}."
 
 

@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from signals.inputs import BARS, INPUTS, LEVELS
-from signals.units import from_ms, in_ms, to_ms
+from signals.units import MINUTE_MS, from_ms, in_ms, to_ms
 from signals.venues import venue_order
 from storage.engine.sql import queries
 from storage.market import rewritten, settlements
@@ -113,7 +113,7 @@ class StoredSeries:
         return self.last + self.step * 1000
 
 
-_AS_FRESH_MS: Final = 11 * 60_000  # venues that publish each five minutes are that far apart
+_AS_FRESH_MS: Final = 11 * MINUTE_MS  # venues that publish each five minutes are that far apart
 _MANY: Final = 100  # rows from which on a statement of their own pays
 _KNOWN: Final = {"bars": frozenset(BARS), "levels": frozenset(LEVELS)}
 _EMPTY: Final[dict[str, dict[str, Any]]] = {"bars": dict.fromkeys(BARS), "levels": dict.fromkeys(LEVELS)}

@@ -36,6 +36,7 @@ from storage.people import destinations
 from tests.bot.commandline import PROGRAM, child, environment, write_config
 from tests.fakes.bot_api import BotApi
 from tests.fakes.exchange import FakeExchange
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -168,7 +169,7 @@ async def quiet(app: App) -> None:
 
 
 def waiting(store: Store) -> int:
-    row = store.one("SELECT count(*) AS n FROM outbox WHERE state IN ('queued', 'sending', 'uncertain')")
+    row = beside.one(store, "SELECT count(*) AS n FROM outbox WHERE state IN ('queued', 'sending', 'uncertain')")
     assert row
     return int(row["n"])
 

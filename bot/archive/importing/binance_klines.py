@@ -19,13 +19,13 @@ from bot.archive.importing.model import (
     ImportedValue,
     ImportRefused,
     Reader,
-    milliseconds,
     require,
     shown,
 )
 from bot.archive.importing.symbols import given, in_name, venue_of
 from bot.archive.importing.values import epoch, number, possible
 from signals.inputs import INPUTS
+from signals.units import to_ms
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -96,7 +96,7 @@ def _bar(entry: object, now: datetime, contract: Instrument) -> tuple[int, int, 
         lengths = ", ".join(step_name(step) for step in STEPS)
         said = step_name(length) if length > 0 else "no length"
         raise BadRow(f"is a bar of {said}; ask for one of {lengths}")
-    if at + length > milliseconds(now):
+    if at + length > to_ms(now):
         raise BadRow(f"the {step_name(length)} bar is not closed yet; import it when it is")
     inverse = contract.margin == "inverse"
     dollars = (_LARGE if contract.asset == "BTC" else _SMALL) if inverse else 1.0

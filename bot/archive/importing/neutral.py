@@ -22,10 +22,10 @@ from bot.archive.importing.model import (
     check_time,
     shown,
 )
-from bot.archive.importing.model import milliseconds as to_ms
 from bot.archive.importing.values import number, possible
 from signals.assets import UnreadableSymbol, coin
 from signals.inputs import INPUTS
+from signals.units import to_ms
 from signals.venues import VENUES
 
 if TYPE_CHECKING:

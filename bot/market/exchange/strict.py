@@ -18,6 +18,7 @@ import aiohttp
 
 from bot.market.exchange.recipe import Missing, Unreadable
 from bot.market.source import Blocked, NotOffered, SourceDown, SourceError
+from signals.units import MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     Clock = Callable[[], datetime]
 
 _BANNED_UNTIL: Final = re.compile(r"until\s+(\d{13})\b")
-_BUSY_PAUSE: Final = timedelta(minutes=1)  # request weights are counted by the minute
+_BUSY_PAUSE: Final = MINUTE  # request weights are counted by the minute
 _BAN_PAUSE: Final = timedelta(minutes=5)  # a ban that names no end: the shortest is two minutes, asking prolongs it
 _LONGEST: Final = timedelta(days=3)  # the longest ban there is; a stamp beyond it is a slip and must not shut us up
 _BLOCKED: Final = frozenset({403, 451})

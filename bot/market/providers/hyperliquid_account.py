@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -16,9 +15,11 @@ import aiohttp
 from bot.market.exchange.recipe import Unreadable, number, rows_of, stamp
 from bot.market.exchange.strict import HttpAnswer, HttpRefusal, is_refusal, lowered, translated
 from signals.assets import coin
+from signals.units import from_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
 _WHO: Final = "Hyperliquid"
 _URL: Final = "https://api.hyperliquid.xyz"
@@ -107,7 +108,7 @@ def _account(answer: Any) -> Account:
         raise Unreadable("it names no positions and still their value")
     if len({position.asset for position in found}) < len(found):
         raise Unreadable("two positions in one contract")
-    return Account(datetime.fromtimestamp(stamp(answer["time"]) / 1000, UTC), found)
+    return Account(from_ms(stamp(answer["time"])), found)
 
 
 def _position(row: Any) -> VenuePosition | None:

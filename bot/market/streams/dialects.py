@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.market.exchange.recipe import Unreadable, number, stamp
+from signals.units import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -214,7 +215,7 @@ BINANCE: Final = StreamDialect(
     url="wss://fstream.binance.com/market/ws",
     market_wide=True,
     ping=None,
-    gap=timedelta(seconds=1),
+    gap=SECOND,
     hello=_binance_hello,
     read=_binance,
 )
@@ -224,7 +225,7 @@ BYBIT: Final = StreamDialect(
     url="wss://stream.bybit.com/v5/public/linear",
     market_wide=False,
     ping=json.dumps({"op": "ping"}),
-    gap=timedelta(seconds=1),
+    gap=SECOND,
     hello=_bybit_hello,
     read=_bybit,
     most=700,  # one connection takes 21,000 characters of topics

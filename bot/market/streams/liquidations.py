@@ -18,8 +18,8 @@ from bot.market.exchange.venue import CcxtVenue, at_venue
 from bot.market.source_state import TOLD_AFTER
 from bot.market.streams.connection import Stream
 from bot.market.streams.dialects import DIALECTS, StreamDialect
-from bot.market.streams.feed import Contracts, LiquidationTalk, Usual, milliseconds
-from signals.units import HOUR, to_ms
+from bot.market.streams.feed import Contracts, LiquidationTalk, Usual
+from signals.units import DAY, HOUR, to_ms
 from storage.engine.database import StoreError
 from storage.market import liquidations, points
 from storage.market.points import Points
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from storage.market.liquidations import Hour
 
 TOPIC: Final[Topic] = "liquidations"
-DAY: Final = timedelta(days=1)
 KEEP_EVERY: Final = timedelta(seconds=30)
 AGAIN: Final = timedelta(hours=3)  # closed hours are handed out again for so long, should a write have failed
 
@@ -137,7 +136,7 @@ class LiquidationStreams:
 
     async def collect(self, now: datetime) -> list[Points]:
         """Return the hours that have been closed whole, as bars. An hour that was not heard whole is not among them."""
-        closed = [each.talk.bars.close(milliseconds(now)) for each in self._lines]
+        closed = [each.talk.bars.close(to_ms(now)) for each in self._lines]
         if not any(closed) and self._handed is not None:
             return []
         since = now - (AGAIN if self._handed else liquidations.RECENT)
@@ -189,7 +188,7 @@ class LiquidationStreams:
         """Write the sums. A disk that is full costs the half minute, not the stream."""
         now = self._clock.now()
         for each in self._lines:
-            each.talk.bars.forget(milliseconds(now - liquidations.RECENT))
+            each.talk.bars.forget(to_ms(now - liquidations.RECENT))
         recent = [each for each in self._hours() if each.at >= now - AGAIN - HOUR]
         try:
             await asyncio.to_thread(liquidations.save, self._store, recent, now=now)

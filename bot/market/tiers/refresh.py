@@ -316,7 +316,7 @@ def shown(table: TierTable, today: dt.date) -> list[str]:
 
 def wanted(words: Sequence[str]) -> list[str]:
     """Return the venues that are named in any spelling, or all. ValueError with what to type for an unknown one."""
-    from handlers.language.grammar import VENUE  # noqa: PLC0415 - the grammar, for the spellings only
+    from handlers.language.kinds import VENUE  # noqa: PLC0415 - the grammar, for the spellings only
 
     spellings = VENUE.words() if callable(VENUE.words) else VENUE.words
     found: list[str] = []

@@ -14,9 +14,9 @@ import numpy as np
 from signals.inputs import INPUTS, MARKET
 from signals.metric import metrics
 from signals.series import Panel
-from signals.units import DAY, MILLISECOND
+from signals.units import DAY, MILLISECOND, floor
 from storage.market import points
-from storage.panels import grid, panels
+from storage.panels import panels
 from storage.queries.freshness import GRACE, Stamp, any_floor, of_daily_data, oldest_stale, usual_gap
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ class Reading:
     """A metric's values for one asset at one time.
 
     at: when the newest row closed (or now, for an unfinished one). step: distance of two rows. values: by name; NaN
-    where not known, and a time `x_at` for each `x_days_ago`. seen: how long a history its window has seen.
+    where not known, and a time `x_at` for each `x_days_ago`. seen: how long a history its window has seen. unfinished:
+    the newest row has not closed, so what counts closes counts one that is none yet.
     """
 
     metric: str
@@ -74,6 +75,7 @@ class Reading:
     values: Mapping[str, Any]
     seen: timedelta
     stamp: Stamp
+    unfinished: bool = False
 
     def get(self, name: str) -> float | None:
         """Return a value, None where it is not known."""
@@ -143,7 +145,7 @@ def _read(store: Store, metric: Metric, asset: str, now: datetime, newest: Mappi
     step = panels.step_for(store, metric, asset, end - max(metric.window, _SHORTEST), end)
     end = min(now, last + step)  # stored history that ends in the past is read at its own end, with its age
     moment = _running_at(store, metric, asset, newest, end)
-    start = grid.floor(moment or end, step) - metric.bars_back(step) * step
+    start = floor(moment or end, step) - metric.bars_back(step) * step
     panel = panels.panel(store, panels.needs(metric), [asset], step=step, start=start, end=end, now=moment)
     if not len(panel):
         return NotKnown(metric.id, asset, Lack.NOTHING_CLOSED)
@@ -167,7 +169,9 @@ def _read(store: Store, metric: Metric, asset: str, now: datetime, newest: Mappi
         coverage,
         metric.window if seen else timedelta(0),
     )
-    return Reading(metric.id, asset, min(panel.closes[row].to_pydatetime(), moment or now), step, values, seen, stamp)
+    closed = panel.closes[row].to_pydatetime()
+    at = min(closed, moment or now)
+    return Reading(metric.id, asset, at, step, values, seen, stamp, unfinished=at < closed)
 
 
 def _running_at(

@@ -32,6 +32,7 @@ from storage.sources import coverage, differences
 from tests.examples import examples
 from tests.fakes.archive import FakeArchive, Listed, coins, price
 from tests.fakes.exchange import FakeExchange
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -100,7 +101,7 @@ async def fill(
 def dump(store: Store) -> list[tuple[Any, ...]]:
     """Everything that is history."""
     tables = ("bars", "levels", "gaps", "archive_files", "series")
-    return [(table, *row) for table in tables for row in store.rows(f"SELECT * FROM {table}")]  # noqa: S608
+    return [(table, *row) for table in tables for row in beside.rows(store, f"SELECT * FROM {table}")]  # noqa: S608
 
 
 def name(kind: str, day: str) -> str:

@@ -26,6 +26,7 @@ from signals.metric import metrics
 from storage.engine.database import Store
 from storage.panels import panels
 from tests.bot.commandline import DATA, needs_data
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -338,4 +339,4 @@ def test_importing_twice_changes_nothing(raw: Path, tmp_path: Path) -> None:
 
 
 def points_of(store: Store) -> list[tuple[Any, ...]]:
-    return [tuple(row) for table in ("bars", "levels") for row in store.rows(f"SELECT * FROM {table}")]  # noqa: S608 - two names
+    return [tuple(row) for table in ("bars", "levels") for row in beside.rows(store, f"SELECT * FROM {table}")]  # noqa: S608 - two names

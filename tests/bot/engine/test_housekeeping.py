@@ -17,6 +17,7 @@ from bot.engine import housekeeping
 from storage.engine.database import Store
 from storage.market import points, retention
 from storage.market.points import Points
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +55,7 @@ async def test_the_bot_writes_between_two_steps(store: Store) -> None:
     sizes = []
     while not work.done():
         await asyncio.to_thread(points.write, store, minutes(NOW, 1))
-        row = await asyncio.to_thread(store.one, "SELECT count(*) AS n FROM levels")
+        row = await asyncio.to_thread(beside.one, store, "SELECT count(*) AS n FROM levels")
         assert row is not None
         sizes.append(row["n"])
     assert (await work) == {"levels": 5 * (1440 - 288)}

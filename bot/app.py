@@ -21,6 +21,7 @@ from bot.engine import housekeeping
 from bot.engine.addresses import Following
 from bot.engine.positions import Positions
 from bot.engine.turn import TurnTaker, announce
+from bot.machine import Machine
 from bot.market.collector import Collector
 from bot.market.exchange.table import BY_NAME, OPTIONS
 from bot.market.exchange.venue import CcxtVenue, at_venue
@@ -30,7 +31,7 @@ from bot.market.providers.defillama import DefiLlama
 from bot.market.providers.hyperliquid_account import HyperliquidAccount
 from bot.market.streams.dialects import DIALECTS
 from bot.market.streams.liquidations import LiquidationStreams
-from bot.schedule import TICK_EVERY, keep_the_loop_free, schedule
+from bot.schedule import TICK_EVERY, begin_anew, keep_the_loop_free, schedule
 from handlers.answer import answer_blocks, logged
 from handlers.channels.channel import Outside
 from handlers.channels.local import LocalChannel, local
@@ -77,6 +78,7 @@ class App:
     history: Backfill | None = None
     gap_filler: GapFiller | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    failed: bool = False  # it stopped by itself, and the log says why
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def answer(self, text: str, asker: Asker) -> Answer:
@@ -106,6 +108,7 @@ class App:
                 "history": (HISTORY_EVERY, self._backfill),
             }
         )
+        machine = Machine(self.store, self.clock, jumped=lambda: begin_anew(jobs), replaced=self._fail)
         others: list[asyncio.Task[None]] = []
         sending: asyncio.Task[None] | None = None
         try:
@@ -118,6 +121,7 @@ class App:
             others.append(asyncio.create_task(self.collector.run(self.config.assets)))
             others.append(asyncio.create_task(self._first_turn()))
             others.append(asyncio.create_task(self._backfill()))
+            others.append(asyncio.create_task(machine.run()))
             await self.stopping.wait()
         finally:
             if jobs.running:
@@ -127,7 +131,13 @@ class App:
             if sending:
                 await asyncio.wait([sending], timeout=LAST_MESSAGES.total_seconds())
                 await _cancelled([sending])
+            await self._taken(machine.last_look, "a last look at the database failed")
             await self.close()
+
+    def _fail(self) -> None:
+        """Stop by itself, in order, to end with an error."""
+        self.failed = True
+        self.stopping.set()
 
     async def close(self) -> None:
         """Close what build() made; safe to call twice."""

@@ -1,0 +1,42 @@
+"""When the clock of this machine last jumped, so that `status` in another process can tell."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from signals.units import from_ms, to_ms
+from storage.engine import settings
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from storage.engine.database import Store
+
+_NAME: Final = "clock jumped"
+
+
+@dataclass(frozen=True, slots=True)
+class ClockJump:
+    """A jump of the wall clock. at: the time after it. by: how far; below zero it was set back."""
+
+    at: datetime
+    by: timedelta
+
+
+def note(store: Store, jump: ClockJump) -> None:
+    """Keep a jump in the place of the one before."""
+    value = json.dumps({"at": to_ms(jump.at), "seconds": jump.by.total_seconds()})
+    with store.write() as work:
+        settings.keep_setting(work, _NAME, value)
+
+
+def last(store: Store) -> ClockJump | None:
+    """Return the last jump that was noticed."""
+    text = settings.setting(store, _NAME)
+    if text is None:
+        return None
+    kept = json.loads(text)
+    return ClockJump(from_ms(kept["at"]), timedelta(seconds=kept["seconds"]))

@@ -45,6 +45,8 @@ from storage.people import destinations
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+    from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
     from bot.config import Config
     from bot.market.source import Source
     from bot.tape import Edge
@@ -108,7 +110,7 @@ class App:
                 "history": (HISTORY_EVERY, self._backfill),
             }
         )
-        machine = Machine(self.store, self.clock, jumped=lambda: begin_anew(jobs), replaced=self._fail)
+        machine = Machine(self.store, self.clock, jumped=lambda: self._clock_jumped(jobs), replaced=self._fail)
         others: list[asyncio.Task[None]] = []
         sending: asyncio.Task[None] | None = None
         try:
@@ -133,6 +135,11 @@ class App:
                 await _cancelled([sending])
             await self._taken(machine.last_look, "a last look at the database failed")
             await self.close()
+
+    def _clock_jumped(self, jobs: AsyncIOScheduler) -> None:
+        begin_anew(jobs)
+        self.positions.clock_jumped()
+        self.following.clock_jumped()
 
     def _fail(self) -> None:
         """Stop by itself, in order, to end with an error."""
@@ -249,6 +256,7 @@ def sources_of(config: Config, clock: Clock, edge: Edge | None = None) -> list[S
         CcxtVenue(
             row,
             clock=clock.now,
+            steady=clock.monotonic,
             timeout_s=market.timeout_seconds,
             proxy=market.proxy,
             base_url=at_venue(market.exchange_url, row.venue),
@@ -293,6 +301,7 @@ def build(
     collector = Collector(
         sources_of(config, clock, edge) if sources is None else sources,
         clock=clock.now,
+        steady=clock.monotonic,
         keeper=Keeper(store, clock.now, announce=announce, told=dispatcher.poke),
         streams=streams,
         edge=edge,

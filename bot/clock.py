@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # Counts the time that a machine slept, so that a laptop's pauses are over in the morning. Linux names it BOOTTIME;
 # MONOTONIC of macOS counts it, that of Linux does not; Windows has neither, and time.monotonic() counts it there.
@@ -40,6 +43,9 @@ class SystemClock:
         return time.monotonic() if _STEADY is None else time.clock_gettime(_STEADY)
 
 
+STEADY: Final = SystemClock().monotonic  # for who is given no clock
+
+
 class ReplayClock:
     """A clock that stands still until it is moved: the replay lives in the time of its data."""
 
@@ -68,42 +74,32 @@ class ReplayClock:
 class NotBefore:
     """A moment that is waited for, by the monotonic clock: no jump of the wall clock shortens or stretches the wait.
 
-    at: the moment as the wall clock had it when the wait began, for saying it and nothing else; None while nothing is
-    waited for.
+    steady: that clock, in seconds.
     """
 
-    __slots__ = ("_clock", "_end", "at")
+    __slots__ = ("_end", "_steady")
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, steady: Callable[[], float]) -> None:
+        self._steady = steady
         self._end: float | None = None
-        self.at: datetime | None = None
 
     def wait(self, pause: timedelta) -> None:
         """Begin to wait, from now on and for so long; a wait that was on is forgotten."""
-        self._end = self._clock.monotonic() + pause.total_seconds()
-        self.at = self._clock.now() + pause
-
-    def wait_until(self, at: datetime) -> None:
-        """Begin to wait until a time that somebody else named, which is as far away as it is now."""
-        self.wait(at - self._clock.now())
-        self.at = at
+        self._end = self._steady() + pause.total_seconds()
 
     def forget(self) -> None:
         """Wait for nothing any more."""
-        self._end = self.at = None
+        self._end = None
 
     @property
-    def left(self) -> timedelta:
-        """Return how long is still waited; nothing where the moment has passed or none is waited for."""
-        if self._end is None:
-            return timedelta(0)
-        return timedelta(seconds=max(0.0, self._end - self._clock.monotonic()))
+    def left(self) -> timedelta | None:
+        """Return how long is still waited: nothing where the moment has passed, None where none is waited for."""
+        return None if self._end is None else timedelta(seconds=max(0.0, self._end - self._steady()))
 
     @property
     def passed(self) -> bool:
         """Tell whether the moment has come, or none is waited for."""
-        return self._end is None or self._clock.monotonic() >= self._end
+        return self._end is None or self._steady() >= self._end
 
 
 class JumpWatch:

@@ -13,6 +13,7 @@ import structlog
 
 from bot.clock import JumpWatch, NotBefore
 from handlers.words import machine as words
+from storage.alerts import outbox
 from storage.engine import clock_jump
 from storage.engine.clock_jump import ClockJump
 from storage.engine.database import StoreError
@@ -36,7 +37,8 @@ SAVE_AGAIN: Final = timedelta(minutes=1)
 class Machine:
     """Looks at the clock and at the database file, and does what is to be done.
 
-    A jump of the clock is noted, told once, and `jumped` is called, for who plans by the wall clock.
+    A jump of the clock is noted, told once, and `jumped` is called, for who plans by the wall clock. What waits in the
+    outbox is moved with it.
 
     **A database that is gone loses least in this way.** What is open is still whole, until the process ends: so it is
     saved beside the file first, whatever comes next, and the copy is checked. Where the file was deleted, or robbed of
@@ -52,7 +54,7 @@ class Machine:
         self._store, self._clock = store, clock
         self._jumped, self._replaced = jumped, replaced
         self._watch = JumpWatch(clock)
-        self._jump_told, self._again = NotBefore(clock), NotBefore(clock)
+        self._jump_told, self._again = NotBefore(clock.monotonic), NotBefore(clock.monotonic)
         self._suspected: Loss | None = None
         self._complained: Loss | None = None  # of what it was said that it cannot be saved
         self._over = False  # what lies there now is another database, and what this one held is saved
@@ -85,13 +87,17 @@ class Machine:
         if not by:
             return
         self._jumped()
-        if abs(by) < TOLD_JUMP:
-            return
         jump = ClockJump(self._clock.now(), by)
-        if self._jump_told.passed:
+        if abs(by) >= TOLD_JUMP and self._jump_told.passed:
             log.warning(words.clock_jump(jump))
             self._jump_told.wait(JUMPS_APART)
-        await asyncio.to_thread(clock_jump.note, self._store, jump)
+        await asyncio.to_thread(self._note_jump, jump)
+
+    def _note_jump(self, jump: ClockJump) -> None:
+        with self._store.write() as work:
+            outbox.clock_set(work, jump.by)
+            if abs(jump.by) >= TOLD_JUMP:
+                clock_jump.note(work, jump)
 
     async def look_at_database(self) -> None:
         """Look at the file, and save what it held where it is gone."""

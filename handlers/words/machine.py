@@ -25,7 +25,8 @@ def clock_jump(jump: ClockJump, zone: str = "UTC") -> str:
     moved = "set back" if jump.by.total_seconds() < 0 else "put forward"
     return (
         f"The clock of this machine was {moved} by {wording.duration(jump.by)}, to "
-        f"{wording.clock(jump.at, zone, dated=True)}. Nothing stops for it: pauses and schedules count by another one."
+        f"{wording.clock(jump.at, zone, dated=True)}. Nothing stops for it: pauses and schedules count by another one. "
+        "Should the new time be wrong, mend it: figures of exchanges that lie in the future by it are not believed."
     )
 
 

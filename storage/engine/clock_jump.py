@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from storage.engine.database import Store
+    from storage.engine.work import Work
 
 _NAME: Final = "clock jumped"
 
@@ -26,11 +27,9 @@ class ClockJump:
     by: timedelta
 
 
-def note(store: Store, jump: ClockJump) -> None:
+def note(work: Work, jump: ClockJump) -> None:
     """Keep a jump in the place of the one before."""
-    value = json.dumps({"at": to_ms(jump.at), "seconds": jump.by.total_seconds()})
-    with store.write() as work:
-        settings.keep_setting(work, _NAME, value)
+    settings.keep_setting(work, _NAME, json.dumps({"at": to_ms(jump.at), "seconds": jump.by.total_seconds()}))
 
 
 def last(store: Store) -> ClockJump | None:

@@ -63,10 +63,27 @@ class Clock:
     """A clock that goes when it is told to."""
 
     def __init__(self, now: datetime) -> None:
-        self.now = now
+        self._now, self._passed = now, 0.0
+
+    @property
+    def now(self) -> datetime:
+        return self._now
+
+    @now.setter
+    def now(self, now: datetime) -> None:
+        self._passed += max(0.0, (now - self._now).total_seconds())
+        self._now = now
 
     def __call__(self) -> datetime:
-        return self.now
+        return self._now
+
+    def steady(self) -> float:
+        """Return the seconds by which it went on."""
+        return self._passed
+
+    def jump(self, by: timedelta) -> None:
+        """Set the wall clock, while no time passes."""
+        self._now += by
 
     def go(self, **span: float) -> datetime:
         self.now += timedelta(**span)

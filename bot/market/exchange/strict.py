@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 
+from bot.clock import STEADY, NotBefore
 from bot.market.exchange.recipe import Missing, Unreadable
 from bot.market.source import Blocked, NotOffered, SourceDown, SourceError
 
@@ -98,16 +99,16 @@ def _clock(at: datetime) -> str:
     return f"{at.astimezone(UTC):%H:%M:%S} UTC"
 
 
-def make_strict(exchange: Any, who: str, clock: Clock) -> None:
+def make_strict(exchange: Any, who: str, clock: Clock, steady: Callable[[], float] = STEADY) -> None:
     """Wrap one ccxt object so that a non-answer raises, a refusal keeps its status, and a rest is kept.
 
     Once the venue has named a time (ban, Retry-After), no request leaves before it, whoever asks and whatever is queued
-    in the limiter: each request during a ban makes it longer.
+    in the limiter: each request during a ban makes it longer. It is kept by the monotonic clock (`steady`, in seconds).
     """
     import ccxt  # noqa: PLC0415 -- half a second and 100 MB; only a process that asks an exchange pays
 
     fetch, handle_errors = exchange.fetch, exchange.handle_errors
-    rest: dict[str, SourceDown] = {}
+    rest, named = NotBefore(steady), [SourceDown("")]
 
     def judged_errors(status: int, *answer: Any) -> None:
         """Judge by status before ccxt does; errors inside an answer are ccxt's to name."""
@@ -117,17 +118,18 @@ def make_strict(exchange: Any, who: str, clock: Clock) -> None:
         handle_errors(status, *answer)
 
     async def strict_fetch(*args: Any, **kwargs: Any) -> Any:
-        resting = rest.get("until")
-        if resting and resting.retry_at and clock() < resting.retry_at:
-            raise SourceDown(str(resting), resting.retry_at)
+        if not rest.passed:
+            raise SourceDown(str(named[0]), clock() + (rest.left or timedelta(0)))
         try:
             answer = await fetch(*args, **kwargs)
         except (Refused, ccxt.DDoSProtection, ccxt.RateLimitExceeded) as error:
             # a limit told inside an answer (-1003) has no status of its own, but may name the end of the ban
             refusal = error.answer if isinstance(error, Refused) else Answer(429, {}, str(error))
-            verdict = judge(who, refusal, clock())
+            now = clock()
+            verdict = judge(who, refusal, now)
             if isinstance(verdict, SourceDown) and verdict.retry_at:
-                rest["until"] = verdict
+                named[0] = verdict
+                rest.wait(verdict.retry_at - now)
             raise verdict from None
         if not isinstance(answer, dict | list):
             raise ccxt.BadResponse(f"{exchange.id} sent no JSON")

@@ -143,7 +143,8 @@ def test_status_counts_what_waits(desk: Callable[..., Any]) -> None:
 
 def test_status_says_that_the_clock_jumped_for_a_day(desk: Callable[..., Any]) -> None:
     here = desk("bundled", "2026-01-16")
-    clock_jump.note(here.store, ClockJump(here.now - timedelta(hours=2), timedelta(hours=-1)))
+    with here.store.write() as work:
+        clock_jump.note(work, ClockJump(here.now - timedelta(hours=2), timedelta(hours=-1)))
     said = "The clock of this machine was set back by 1 h, to 15 January 22:00 UTC. Nothing stops for it"
     assert [line.startswith(said) for line in lines(here)].count(True) == 1
     assert here.ask("/status").values["clock_jump"]["seconds"] == -3600

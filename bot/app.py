@@ -17,6 +17,7 @@ from bot.archive.gaps import GapFiller
 from bot.clock import Clock, SystemClock
 from bot.delivery import here
 from bot.delivery.dispatcher import Dispatcher
+from bot.doubting import DoubtingClock
 from bot.engine import housekeeping
 from bot.engine.addresses import Following
 from bot.engine.positions import Positions
@@ -44,8 +45,7 @@ from storage.people import destinations
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
-
-    from apscheduler.schedulers.asyncio import AsyncIOScheduler
+    from datetime import datetime
 
     from bot.config import Config
     from bot.market.source import Source
@@ -67,7 +67,7 @@ class App:
     """The parts of a running perpulse, each replaceable in a test."""
 
     config: Config
-    clock: Clock
+    clock: DoubtingClock
     store: Store
     collector: Collector
     turns: TurnTaker
@@ -110,7 +110,9 @@ class App:
                 "history": (HISTORY_EVERY, self._backfill),
             }
         )
-        machine = Machine(self.store, self.clock, jumped=lambda: self._clock_jumped(jobs), replaced=self._fail)
+        machine = Machine(
+            self.store, self.clock, replan=lambda: begin_anew(jobs), jumped=self._clock_jumped, replaced=self._fail
+        )
         others: list[asyncio.Task[None]] = []
         sending: asyncio.Task[None] | None = None
         try:
@@ -136,8 +138,7 @@ class App:
             await self._taken(machine.last_look, "a last look at the database failed")
             await self.close()
 
-    def _clock_jumped(self, jobs: AsyncIOScheduler) -> None:
-        begin_anew(jobs)
+    def _clock_jumped(self) -> None:
         self.positions.clock_jumped()
         self.following.clock_jumped()
 
@@ -244,8 +245,13 @@ async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def sources_of(config: Config, clock: Clock, edge: Edge | None = None) -> list[Source]:
-    """Return the sources that the configuration names. edge: a recording or a tape in the place of each connection."""
+def sources_of(
+    config: Config, clock: Clock, edge: Edge | None = None, heard: Callable[[datetime], None] | None = None
+) -> list[Source]:
+    """Return the sources that the configuration names. edge: a recording or a tape in the place of each connection.
+
+    heard: is told what time the exchanges say it is.
+    """
     market = config.market
     wrap = edge.wrap if edge else None
     unpaced = market.exchange_url is not None or (edge is not None and edge.asks_nobody)  # nobody counts our requests
@@ -257,6 +263,7 @@ def sources_of(config: Config, clock: Clock, edge: Edge | None = None) -> list[S
             row,
             clock=clock.now,
             steady=clock.monotonic,
+            heard=heard,
             timeout_s=market.timeout_seconds,
             proxy=market.proxy,
             base_url=at_venue(market.exchange_url, row.venue),
@@ -289,7 +296,8 @@ def build(
 
     edge: a recording or a tape in the place of each connection; without jitter, so that the same is asked when played.
     """
-    clock, store, stopping = clock or SystemClock(), Store(config.database), asyncio.Event()
+    store, stopping = Store(config.database), asyncio.Event()
+    clock = DoubtingClock(clock or SystemClock())
     # beside the sources
     streams, history = _beside(config, store, clock, edge) if sources is None else (None, None)
     # channels and delivery
@@ -299,7 +307,7 @@ def build(
     dispatcher = Dispatcher(store, channels, clock)
     # the engine
     collector = Collector(
-        sources_of(config, clock, edge) if sources is None else sources,
+        sources_of(config, clock, edge, clock.heard) if sources is None else sources,
         clock=clock.now,
         steady=clock.monotonic,
         keeper=Keeper(store, clock.now, announce=announce, told=dispatcher.poke),

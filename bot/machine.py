@@ -6,6 +6,7 @@ Both may be changed by others while perpulse runs, and neither says so by itself
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +23,7 @@ from storage.engine.presence import saved_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.clock import Clock
+    from bot.doubting import DoubtingClock
     from storage.engine.database import Store
     from storage.engine.presence import Loss
 
@@ -37,8 +38,8 @@ SAVE_AGAIN: Final = timedelta(minutes=1)
 class Machine:
     """Looks at the clock and at the database file, and does what is to be done.
 
-    A jump of the clock is noted, told once, and `jumped` is called, for who plans by the wall clock. What waits in the
-    outbox is moved with it.
+    A jump of the machine's clock is told once, when it is known whether it was right, and `replan` is called, for who
+    plans by that clock. Where our own time follows it, `jumped` is called and what waits in the outbox moves with it.
 
     **A database that is gone loses least in this way.** What is open is still whole, until the process ends: so it is
     saved beside the file first, whatever comes next, and the copy is checked. Where the file was deleted, or robbed of
@@ -50,10 +51,19 @@ class Machine:
     Where nothing can be saved, the bot goes on with what it has open, says so, and tries again each minute.
     """
 
-    def __init__(self, store: Store, clock: Clock, *, jumped: Callable[[], None], replaced: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: DoubtingClock,
+        *,
+        replan: Callable[[], None],
+        jumped: Callable[[], None],
+        replaced: Callable[[], None],
+    ) -> None:
         self._store, self._clock = store, clock
-        self._jumped, self._replaced = jumped, replaced
-        self._watch = JumpWatch(clock)
+        self._replan, self._jumped, self._replaced = replan, jumped, replaced
+        self._machines, self._ours = JumpWatch(clock.machine), JumpWatch(clock)
+        self._untold: ClockJump | None = None
         self._jump_told, self._again = NotBefore(clock.monotonic), NotBefore(clock.monotonic)
         self._suspected: Loss | None = None
         self._complained: Loss | None = None  # of what it was said that it cannot be saved
@@ -83,21 +93,27 @@ class Machine:
         await self.look_at_database()  # one look is not enough to believe that it was replaced
 
     async def _look_at_clock(self) -> None:
-        by = self._watch.look()
-        if not by:
-            return
-        self._jumped()
-        jump = ClockJump(self._clock.now(), by)
-        if abs(by) >= TOLD_JUMP and self._jump_told.passed:
-            log.warning(words.clock_jump(jump))
-            self._jump_told.wait(JUMPS_APART)
-        await asyncio.to_thread(self._note_jump, jump)
+        if by := self._machines.look():
+            self._replan()
+            if abs(by) >= TOLD_JUMP:
+                self._untold = ClockJump(self._clock.machine.now(), by)
+        if by := self._ours.look():
+            self._jumped()
+            await asyncio.to_thread(self._follow, by)
+        if self._untold and not self._clock.doubts:
+            jump, self._untold = replace(self._untold, followed=not self._clock.held), None
+            if self._jump_told.passed:
+                log.warning(words.clock_jump(jump))
+                self._jump_told.wait(JUMPS_APART)
+            await asyncio.to_thread(self._note, jump)
 
-    def _note_jump(self, jump: ClockJump) -> None:
+    def _follow(self, by: timedelta) -> None:
         with self._store.write() as work:
-            outbox.clock_set(work, jump.by)
-            if abs(jump.by) >= TOLD_JUMP:
-                clock_jump.note(work, jump)
+            outbox.clock_set(work, by)
+
+    def _note(self, jump: ClockJump) -> None:
+        with self._store.write() as work:
+            clock_jump.note(work, jump)
 
     async def look_at_database(self) -> None:
         """Look at the file, and save what it held where it is gone."""

@@ -121,12 +121,13 @@ def _ages(alike: list[SourceHealth], now: datetime) -> str:
 
 
 def _values(found: Status) -> dict[str, Any]:
+    jump = found.jump
     names = ("source", "topic", "state", "since", "last_good", "next_try", "error", "quarantined")
     return {
         "asset": found.asset,
         "version": VERSION,
         "waiting": found.waiting,
-        "clock_jump": {"at": found.jump.at, "seconds": found.jump.by.total_seconds()} if found.jump else None,
+        "clock_jump": jump and {"at": jump.at, "seconds": jump.by.total_seconds(), "followed": jump.followed},
         "saved_copies": [copy.name for copy in found.saved],
         "inputs": {
             stored.name: {

@@ -19,14 +19,21 @@ _BEFELL: dict[Loss, str] = {
     "log": "was robbed of its log (the file beside it that ends in -wal or -shm)",
 }
 
+_FOLLOWED: dict[bool, str] = {
+    True: "perpulse goes by the new time, and nothing has stopped for it.",
+    False: (
+        "The exchanges say that it is wrong, so perpulse goes on by the time of before. Mend it before perpulse is "
+        "started again."
+    ),
+}
+
 
 def clock_jump(jump: ClockJump, zone: str = "UTC") -> str:
     """Say that the clock jumped, and what that means."""
     moved = "set back" if jump.by.total_seconds() < 0 else "put forward"
     return (
         f"The clock of this machine was {moved} by {wording.duration(jump.by)}, to "
-        f"{wording.clock(jump.at, zone, dated=True)}. Nothing stops for it: pauses and schedules count by another one. "
-        "Should the new time be wrong, mend it: figures of exchanges that lie in the future by it are not believed."
+        f"{wording.clock(jump.at, zone, dated=True)}. {_FOLLOWED[jump.followed]}"
     )
 
 

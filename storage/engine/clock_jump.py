@@ -21,15 +21,20 @@ _NAME: Final = "clock jumped"
 
 @dataclass(frozen=True, slots=True)
 class ClockJump:
-    """A jump of the wall clock. at: the time after it. by: how far; below zero it was set back."""
+    """A jump of the machine's clock. at: the time after it, by that clock. by: how far; below zero it was set back.
+
+    followed: perpulse goes by it; else by the time as it went before, because others say that the jump was wrong.
+    """
 
     at: datetime
     by: timedelta
+    followed: bool = True
 
 
 def note(work: Work, jump: ClockJump) -> None:
     """Keep a jump in the place of the one before."""
-    settings.keep_setting(work, _NAME, json.dumps({"at": to_ms(jump.at), "seconds": jump.by.total_seconds()}))
+    kept = {"at": to_ms(jump.at), "seconds": jump.by.total_seconds(), "followed": jump.followed}
+    settings.keep_setting(work, _NAME, json.dumps(kept))
 
 
 def last(store: Store) -> ClockJump | None:
@@ -38,4 +43,4 @@ def last(store: Store) -> ClockJump | None:
     if text is None:
         return None
     kept = json.loads(text)
-    return ClockJump(from_ms(kept["at"]), timedelta(seconds=kept["seconds"]))
+    return ClockJump(from_ms(kept["at"]), timedelta(seconds=kept["seconds"]), kept["followed"])

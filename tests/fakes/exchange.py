@@ -10,6 +10,7 @@ recorded answer in the place of a path. ccxt builds the addresses and parses wha
 from __future__ import annotations
 
 import asyncio
+import email.utils
 import json
 import math
 from collections import Counter
@@ -134,7 +135,8 @@ class FakeExchange(Served):
         elif fault:
             return self._fault(fault, path, query, request)
         status, body = self._body(path, query)
-        return web.json_response(body, status=status)
+        date = email.utils.format_datetime(self.clock(), usegmt=True)
+        return web.json_response(body, status=status, headers={"Date": date})
 
     def _fault(self, fault: Fault, path: str, query: dict[str, str], request: web.Request) -> web.StreamResponse:
         if fault == "hang_up":

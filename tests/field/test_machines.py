@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import sqlite3
 import subprocess
@@ -19,9 +20,9 @@ import time_machine
 from bot.app import build
 from bot.clock import JumpWatch, NotBefore, ReplayClock, SystemClock
 from bot.config import Config, Market
+from bot.doubting import PATIENCE as DECIDED
+from bot.doubting import DoubtingClock
 from bot.machine import JUMPS_APART, SAVE_AGAIN, Machine
-from bot.market.exchange.table import BINANCE
-from bot.market.exchange.venue import CcxtVenue
 from bot.schedule import begin_anew, schedule
 from handlers.channels.channel import Address
 from handlers.command import Asker
@@ -96,7 +97,13 @@ async def test_every_job_goes_on_at_its_pace_when_the_clock_jumps(by: timedelta,
         runs.append(time.monotonic())
 
     jobs = schedule({"turn": (timedelta(seconds=0.05), job), "history": (timedelta(hours=6), job)})
-    machine = Machine(store, SystemClock(), jumped=lambda: begin_anew(jobs), replaced=lambda: None)
+    machine = Machine(
+        store,
+        DoubtingClock(SystemClock()),
+        replan=lambda: begin_anew(jobs),
+        jumped=lambda: None,
+        replaced=lambda: None,
+    )
     jobs.start()
     try:
         await until(lambda: len(runs) > 2)
@@ -117,37 +124,56 @@ async def test_a_jump_is_said_once_and_status_says_it_too(
 ) -> None:
     clock = ReplayClock(NOW)
     jumped: list[bool] = []
-    machine = Machine(store, clock, jumped=lambda: jumped.append(True), replaced=lambda: None)
+    machine = Machine(
+        store, DoubtingClock(clock), replan=lambda: jumped.append(True), jumped=lambda: None, replaced=lambda: None
+    )
     for _ in range(3):
         clock.jump(by)
+        at = clock.now()
+        await machine.look()
+        clock.move(at + DECIDED)  # nobody says which time is right
         await machine.look()
         await machine.look()
     assert len(jumped) == 3
-    assert sum("The clock of this machine was" in line for line in said()) == 1, "two that quarrel are one line an hour"
+    assert sum("The clock of this machine was" in line for line in said()) == 1, "two that quarrel are one"
     jump = clock_jump.last(store)
     assert jump is not None
-    assert (jump.at, jump.by) == (clock.now(), by)
+    assert (jump.at, jump.by, jump.followed) == (at, by, True)
     clock.move(clock.now() + JUMPS_APART)
     clock.jump(by)
+    await machine.look()
+    clock.move(clock.now() + DECIDED)
     await machine.look()
     assert sum("The clock of this machine was" in line for line in said()) == 2
 
 
+@pytest.mark.parametrize("right", [False, True], ids=["which is wrong", "which is right"])
 @pytest.mark.parametrize("by", JUMPS)
-async def test_collecting_watching_and_telling_go_on_when_the_clock_jumps(by: timedelta, tmp_path: Path) -> None:
-    clock, channel = HandClock(NOW), FakeChannel()
-    async with FakeExchange(clock.now) as exchange:
-        market = Market(venues=("binance",), options=False, exchange_url=exchange.base_url)
-        config = Config(assets=("BTC",), database=tmp_path / "jump.db", market=market)
-        venue = CcxtVenue(
-            BINANCE, clock=clock.now, steady=clock.monotonic, base_url=exchange.base_url, timeout_s=2, paced=False
+async def test_collecting_watching_and_telling_go_on_when_the_clock_jumps(
+    by: timedelta, right: bool, tmp_path: Path, said: Callable[[], list[str]]
+) -> None:
+    """The exchange keeps the true time; the machine's clock is wrong after the jump, or was until then."""
+    clock, channel, wrong = HandClock(NOW), FakeChannel(), -by if right else timedelta(0)
+    async with FakeExchange(lambda: clock.now() - wrong) as exchange:
+        market = Market(
+            venues=("binance",),
+            options=False,
+            stablecoins=False,
+            fear_greed=False,
+            liquidations=False,
+            history=False,
+            exchange_url=exchange.base_url,
         )
-        app = build(config, clock=clock, sources=[venue], channels=[channel])
-        machine = Machine(app.store, clock, jumped=app.positions.clock_jumped, replaced=pytest.fail)
+        config = Config(assets=("BTC",), database=tmp_path / "jump.db", market=market)
+        app = build(config, clock=clock, channels=[channel])
+        machine = Machine(
+            app.store, app.clock, replan=lambda: None, jumped=app.positions.clock_jumped, replaced=pytest.fail
+        )
         app.dispatcher.start()
 
         async def minute() -> None:
             clock.forward(60)
+            await machine.look()
             await app.collector.round(("BTC",))
             await app.turn()
             await app.dispatcher.drain()
@@ -156,29 +182,32 @@ async def test_collecting_watching_and_telling_go_on_when_the_clock_jumps(by: ti
         price = exchange.listed["BTCUSDT"].price
         await app.answer(f"/watch btc long {price} 3x", Asker("telegram", Address("5550123456"), "5550123456"))
         clock.wall += by
+        wrong += by
         await machine.look()
-        await app.turn()
-        await app.dispatcher.drain()
-        assert channel.said == [], "a price of a minute ago is not called old"
         for _ in range(3):
             before = exchange.count("premiumIndex")
             await minute()
             assert exchange.count("premiumIndex") == before + 1
+        assert [each.text for each in channel.said] == [], "a price of a minute ago is not called old"
         mark = points.newest(app.store, "BTC", "mark_price")
         assert mark is not None
-        assert abs(mark.at - clock.now()) < timedelta(minutes=2)
+        assert abs(mark.at - exchange.clock()) < timedelta(minutes=2)
+        assert abs(app.clock.now() - exchange.clock()) < timedelta(seconds=1)
         exchange.listed["BTCUSDT"] = replace(exchange.listed["BTCUSDT"], price=0.74 * price)
         await minute()
-        assert [said.text.split("\n")[0] for said in channel.said] == [
-            "BTC long (1) is 9.6 % from its liquidation price."
-        ]
+        (alarm,) = channel.said
+        assert re.match(r"BTC long \(1\) is [\d.]+ % from its liquidation price", alarm.text)
+        (line,) = (line for line in said() if "The clock of this machine" in line)
+        assert ("perpulse goes by the new time" in line) == right
         await app.close()
 
 
 async def test_a_small_correction_is_not_said(store: Store, said: Callable[[], list[str]]) -> None:
     clock = ReplayClock(NOW)
     jumped: list[bool] = []
-    machine = Machine(store, clock, jumped=lambda: jumped.append(True), replaced=lambda: None)
+    machine = Machine(
+        store, DoubtingClock(clock), replan=lambda: jumped.append(True), jumped=lambda: None, replaced=lambda: None
+    )
     clock.jump(timedelta(seconds=-5))
     await machine.look()
     assert jumped, "but what is planned by the wall clock is planned anew"
@@ -201,6 +230,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def said() -> Iterator[Callable[[], list[str]]]:
     with structlog.testing.capture_logs() as lines:
         yield lambda: [line["event"] for line in lines if line["log_level"] in {"warning", "error"}]
+
+
+def watched(store: Store, clock: ReplayClock, replaced: Callable[[], None]) -> Machine:
+    return Machine(store, DoubtingClock(clock), replan=lambda: None, jumped=lambda: None, replaced=replaced)
 
 
 def subscribe(store: Store, chat: str) -> None:
@@ -241,7 +274,7 @@ MENDED = [
 async def test_a_file_that_is_lost_is_saved_put_back_and_said_once(
     befall: Callable[[Path], None], words: str, store: Store, said: Callable[[], list[str]]
 ) -> None:
-    machine = Machine(store, ReplayClock(NOW), jumped=lambda: None, replaced=pytest.fail)
+    machine = watched(store, ReplayClock(NOW), pytest.fail)
     await machine.look()
     befall(store.path)
     subscribe(store, "meanwhile")
@@ -262,7 +295,7 @@ async def test_another_file_in_its_place_is_left_alone_and_ends_the_bot(
     store: Store, said: Callable[[], list[str]]
 ) -> None:
     ended: list[bool] = []
-    machine = Machine(store, ReplayClock(NOW), jumped=lambda: None, replaced=lambda: ended.append(True))
+    machine = watched(store, ReplayClock(NOW), lambda: ended.append(True))
     replaced(store.path)
     subscribe(store, "meanwhile")
     await machine.look()
@@ -280,7 +313,7 @@ async def test_another_file_in_its_place_is_left_alone_and_ends_the_bot(
 
 async def test_what_is_lost_in_the_last_moment_is_saved_before_all_is_closed(store: Store) -> None:
     ended: list[bool] = []
-    machine = Machine(store, ReplayClock(NOW), jumped=lambda: None, replaced=lambda: ended.append(True))
+    machine = watched(store, ReplayClock(NOW), lambda: ended.append(True))
     replaced(store.path)
     await machine.last_look()
     (saved,) = store.saved
@@ -306,7 +339,7 @@ async def test_what_cannot_be_saved_is_said_once_and_tried_again(
     monkeypatch.setattr(sqlite3, "connect", lambda *args, **more: connect(*args, **{"factory": Full, **more}))
     subscribe(store, "kept open")
     store.path.unlink()
-    machine = Machine(store, clock, jumped=lambda: None, replaced=pytest.fail)
+    machine = watched(store, clock, pytest.fail)
     for _ in range(30):
         await machine.look()
         clock.move(clock.now() + timedelta(seconds=5))

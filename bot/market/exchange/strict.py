@@ -95,15 +95,31 @@ def _named_end(answer: Answer, now: datetime) -> datetime | None:
     return min(until, now + _LONGEST) if until > now else None
 
 
+def _said_at(headers: Mapping[str, str] | None) -> datetime | None:
+    """Read the time at which a server answered, by its own clock; None where it does not say, or says it oddly."""
+    said = (headers or {}).get("Date") or (headers or {}).get("date")
+    try:
+        return email.utils.parsedate_to_datetime(said).astimezone(UTC) if said else None
+    except ValueError:
+        return None
+
+
 def _clock(at: datetime) -> str:
     return f"{at.astimezone(UTC):%H:%M:%S} UTC"
 
 
-def make_strict(exchange: Any, who: str, clock: Clock, steady: Callable[[], float] = STEADY) -> None:
+def make_strict(
+    exchange: Any,
+    who: str,
+    clock: Clock,
+    steady: Callable[[], float] = STEADY,
+    heard: Callable[[datetime], None] | None = None,
+) -> None:
     """Wrap one ccxt object so that a non-answer raises, a refusal keeps its status, and a rest is kept.
 
     Once the venue has named a time (ban, Retry-After), no request leaves before it, whoever asks and whatever is queued
     in the limiter: each request during a ban makes it longer. It is kept by the monotonic clock (`steady`, in seconds).
+    heard: is told the time that the venue says with each answer.
     """
     import ccxt  # noqa: PLC0415 -- half a second and 100 MB; only a process that asks an exchange pays
 
@@ -131,6 +147,8 @@ def make_strict(exchange: Any, who: str, clock: Clock, steady: Callable[[], floa
                 named[0] = verdict
                 rest.wait(verdict.retry_at - now)
             raise verdict from None
+        if heard and (at := _said_at(exchange.last_response_headers)):
+            heard(at)
         if not isinstance(answer, dict | list):
             raise ccxt.BadResponse(f"{exchange.id} sent no JSON")
         return answer

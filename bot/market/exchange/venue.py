@@ -49,8 +49,8 @@ class CcxtVenue:
     """One exchange as a Source.
 
     clock: read once per request, for a ban or Retry-After counted from the answer; steady: seconds of the monotonic
-    clock, by which a rest is kept. base_url: another address for every host of the exchange (a mirror, or the loopback
-    exchange of the tests). proxy: http:// or https:// address.
+    clock, by which a rest is kept; heard: is told what time the venue says it is. base_url: another address for every
+    host of the exchange (a mirror, or the loopback exchange of the tests). proxy: http:// or https:// address.
     paced: keep to the request weights of the venue; off only where the other side counts none. wrap: puts a
     recording or a tape in the place of the connection.
     """
@@ -61,6 +61,7 @@ class CcxtVenue:
         *,
         clock: Callable[[], datetime],
         steady: Callable[[], float] = STEADY,
+        heard: Callable[[datetime], None] | None = None,
         timeout_s: float = 10.0,
         proxy: str | None = None,
         base_url: str | None = None,
@@ -73,6 +74,7 @@ class CcxtVenue:
         self.attribution = quirks.attribution
         self.offers: dict[Topic, timedelta] = {topic: how.every for topic, how in quirks.topics().items()}
         self._quirks, self._clock, self._steady = quirks, clock, steady
+        self._heard = heard
         self._timeout_s, self._proxy, self._base_url = timeout_s, proxy, base_url
         self._exchange: Any = None  # the one place where ccxt's untyped object lives
         self._paced, self._wrap = paced, wrap
@@ -224,7 +226,7 @@ class CcxtVenue:
         exchange.has["fetchCurrencies"] = False  # load_markets would ask for coins and their chains, which nobody reads
         if self._base_url:
             exchange.urls["api"] = _moved(exchange.urls["api"], self._base_url.rstrip("/"))
-        make_strict(exchange, self._quirks.title, self._clock, self._steady)
+        make_strict(exchange, self._quirks.title, self._clock, self._steady, self._heard)
         return exchange
 
 

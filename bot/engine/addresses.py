@@ -6,7 +6,6 @@ import asyncio
 import math
 import random
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -18,6 +17,7 @@ from bot.market.source import Blocked, SourceDown, SourceError
 from signals.liquidation.events import FirstLook, Holder, HolderBack, HolderSilent, HoldingsChanged
 from signals.liquidation.moves import distance_to
 from signals.liquidation.watching import Holding, judge, lines_for
+from signals.units import MINUTE, SECOND
 from storage.people import positions
 from storage.queries.positions import FRESH_ADDRESS, PositionReader
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.clock import Clock
-    from bot.market.providers.hyperliquid_account import Account, HyperliquidAccount, Position
+    from bot.market.providers.hyperliquid_account import Account, HyperliquidAccount, VenuePosition
     from storage.engine.database import Store
     from storage.people.positions import FollowedAddress, WatchedPosition
 
 log = structlog.get_logger(__name__)
 
-EVERY: Final = timedelta(minutes=1)
-SLACK: Final = timedelta(seconds=1)
+EVERY: Final = MINUTE
+SLACK: Final = SECOND
 AT_ONCE: Final = 4
 MOST_A_TURN: Final = 200  # questions of weight 2; the venue allows a weight of 1,200 a minute
 VENUE: Final = "hyperliquid"
@@ -179,7 +179,7 @@ class Following:
                 positions.save(writer.work, alarm(writer, position, current))
         positions.looked(writer.work, of.id, seen=account.at, silent=False)
 
-    def _open(self, writer: Writer, of: FollowedAddress, held: Position, at: datetime) -> WatchedPosition:
+    def _open(self, writer: Writer, of: FollowedAddress, held: VenuePosition, at: datetime) -> WatchedPosition:
         """Begin to watch what an address has opened; where it stands within its lines, the message itself says."""
         distance = distance_to(held.liquidation or 0.0, side=held.side, mark=held.mark)
         lines = of.lines or lines_for(distance)
@@ -194,7 +194,7 @@ def _holder(of: FollowedAddress) -> Holder:
     return Holder(of.address, of.name)
 
 
-def _holding(held: Position, begun: datetime) -> Holding:
+def _holding(held: VenuePosition, begun: datetime) -> Holding:
     return Holding(
         asset=held.asset,
         venue=VENUE,
@@ -208,7 +208,7 @@ def _holding(held: Position, begun: datetime) -> Holding:
     )
 
 
-def _updated(watched: WatchedPosition, held: Position, at: datetime) -> WatchedPosition:
+def _updated(watched: WatchedPosition, held: VenuePosition, at: datetime) -> WatchedPosition:
     """Return a position as the venue states it now: it may have been enlarged, or given more margin."""
     holding = _holding(held, watched.holding.begun)
     return replace(watched, holding=holding, given=held.liquidation, mark=held.mark, seen=at)

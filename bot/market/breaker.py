@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from bot.clock import NotBefore
 from bot.market.source import Blocked, NotOffered, SourceDown, SourceError
+from signals.units import DAY, HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,8 +16,8 @@ State = Literal["ok", "down", "blocked", "absent"]
 
 SHORTEST: Final = timedelta(seconds=5)
 LONGEST: Final = timedelta(minutes=5)
-PROBE: Final = timedelta(hours=1)  # a refused host is asked this often whether that has changed
-AGAIN: Final = timedelta(days=1)  # a contract that is not offered may be listed tomorrow
+PROBE: Final = HOUR  # a refused host is asked this often whether that has changed
+AGAIN: Final = DAY  # a contract that is not offered may be listed tomorrow
 
 
 class Breaker:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from signals.units import SECOND
 from storage.sources.source_events import SourceEvent
 from storage.sources.source_state import SourceHealth
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 TOLD_AFTER: Final = 3  # failed rounds in a row: one lost answer is not news
 TOLD_REST: Final = timedelta(minutes=2)  # nor is a rest as short as this
-SLACK: Final = timedelta(seconds=1)  # a round that comes a little early is not sent away for a whole pause
+SLACK: Final = SECOND  # a round that comes a little early is not sent away for a whole pause
 
 
 @dataclass(slots=True)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.ticker import MaxNLocator
 
+from signals.units import HOUR
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -39,7 +41,7 @@ def y_range(chart: Mapping[str, Any]) -> tuple[float, float, list[float]]:
 
 def dates(start: datetime, end: datetime) -> list[datetime]:
     """Return three to six even dates: hours, days, months or years, whichever the span asks for."""
-    span = (end - start) / timedelta(hours=1)
+    span = (end - start) / HOUR
     if span <= 60 * 24:
         hours = next((h for h in (1, 2, 3, 6, 12, 24, 48, 72, 120, 168) if span / h <= 5), 336)
         step = timedelta(hours=hours)

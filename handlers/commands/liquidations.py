@@ -16,7 +16,7 @@ from signals.venues import venue_title
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from storage.queries.market.liquidations import Heard, Liquidations, Rejected, Sums
+    from storage.queries.market.liquidations import ImpossibleTotal, Liquidations, Sums, VenueLiquidations
 
 # Read models are imported when a command runs, as in market.py.
 
@@ -71,7 +71,7 @@ def _live(asset: str, found: Liquidations, zone: str) -> list[Block]:
     return lines
 
 
-def _since(heard: Heard, found: Liquidations) -> str:
+def _since(heard: VenueLiquidations, found: Liquidations) -> str:
     return wording.duration(found.now - heard.newest)
 
 
@@ -98,7 +98,7 @@ def _days(asset: str, found: Liquidations) -> list[Block]:
     return [Line(f"{asset} liquidations, {said[0]}", "headline"), *(Line(text) for text in said[1:])]
 
 
-def _venue(heard: Heard, found: Liquidations) -> str:
+def _venue(heard: VenueLiquidations, found: Liquidations) -> str:
     """Say one venue's day and how much of it was heard."""
     said = f"{_named(heard)}: {_at_least(heard.at_least)}{_sides(heard.day)}"
     if heard.day.heard >= DAY:
@@ -106,14 +106,14 @@ def _venue(heard: Heard, found: Liquidations) -> str:
     return f"{said}; {'learning, ' if found.learning(heard) else ''}{_hours(heard.day.heard)} heard."
 
 
-def _named(heard: Heard) -> str:
+def _named(heard: VenueLiquidations) -> str:
     """Name a venue with what kind of feed it has."""
     kind = "one a second and contract at most" if heard.venue in {"binance", "okx"} else ""
     kind = "every liquidation" if not heard.floor else kind
     return f"{venue_title(heard.venue)} ({kind})" if kind else venue_title(heard.venue)
 
 
-def _rejected(rejected: Rejected) -> str:
+def _rejected(rejected: ImpossibleTotal) -> str:
     return (
         f"A figure was rejected as impossible and left out: {venue_title(rejected.venue)}, "
         f"{wording.usd(rejected.usd)} in 24 h, more than its open interest of "

@@ -11,6 +11,7 @@ from handlers.reply import Block, Button, Buttons, Line, Reply, plain
 from handlers.words import readings as words
 from handlers.words import wording
 from signals.inputs import MARKET
+from signals.units import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -203,7 +204,7 @@ def _last_day(reading: Reading, now: datetime, zone: str) -> str:
 
 def until(reading: Reading, now: datetime, zone: str) -> str:
     """Say the time of a close: the hour today, with its date where that is longer ago."""
-    return wording.clock(reading.at, zone, dated=(now - reading.at).total_seconds() > 20 * 3600)
+    return wording.clock(reading.at, zone, dated=now - reading.at > 20 * HOUR)
 
 
 # --- taker flow -------------------------------------------------------------------------------------------------------

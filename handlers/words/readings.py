@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
 
 from handlers.words import wording
 from signals.inputs import INPUTS, MARKET
+from signals.units import DAY
 from signals.venues import VENUES, venue_credit, venue_order, venue_title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from signals.series import Coverage
     from storage.queries.freshness import Stamp
@@ -177,4 +177,4 @@ def derived_words(derived: tuple[str, ...]) -> str:
 
 def days(seen: timedelta) -> int:
     """Return a length of history in whole days."""
-    return round(seen / timedelta(days=1))
+    return round(seen / DAY)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from signals.units import from_ms, in_ms, to_ms
+from signals.units import HOUR, from_ms, in_ms, to_ms
 from storage.alerts import lease
 from storage.engine.sql import queries
 from storage.people import switches
@@ -33,7 +33,7 @@ SQL = queries("storage.alerts")
 LONGEST_PAUSE: Final = timedelta(minutes=15)  # of one row
 LONGEST_REST: Final = timedelta(hours=24)  # of a destination, as its platform asked for
 LONGEST_HOLD: Final = timedelta(days=2)  # of a row, as its destination asked for
-STILL_NEWS: Final = timedelta(hours=1)  # after a hold, however old it is by then
+STILL_NEWS: Final = HOUR  # after a hold, however old it is by then
 # Spelt as in the index of live rows, or SQLite searches every row ever sent.
 LIVE: Final = "state IN ('queued', 'sending', 'uncertain')"
 PRIORITY: Final[Mapping[str, int]] = {"critical": 30, "warning": 20, "notice": 10}

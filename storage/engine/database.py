@@ -20,7 +20,7 @@ from storage.engine.presence import presence, saved_copies
 from storage.engine.work import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from storage.engine.dialect import Trouble
@@ -78,18 +78,6 @@ class Store:
         """Tell whether there is a file already."""
         return self.path.exists()
 
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """Read rows; inside `write()` what it has written is seen. Goes when every query has a name."""
-        with self._reading() as connection:
-            return connection.execute(sql, parameters).fetchall()
-
-    def tuples(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Read rows by place alone, for thousands of them: names cost a third of the time."""
-        with self._reading() as connection:
-            cursor = connection.cursor()
-            cursor.row_factory = None
-            return cursor.execute(sql, parameters).fetchall()
-
     def read(self, query: Query, **values: Any) -> list[Row]:
         """Read the rows of a named query; inside `write()` what it has written is seen."""
         with self._reading() as connection:
@@ -106,11 +94,6 @@ class Store:
             cursor = connection.cursor()
             cursor.row_factory = None
             return cursor.execute(query.text, values).fetchall()
-
-    def one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
-        """Read one row, or None; goes as `rows` does."""
-        found = self.rows(sql, parameters)
-        return found[0] if found else None
 
     @contextmanager
     def write(self) -> Iterator[Work]:

@@ -6,14 +6,14 @@ rules beyond its own row only as long as its input is in force.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
     from signals.inputs import Fold
     from signals.series import Array
 
@@ -32,12 +32,6 @@ class Grid:
     def end(self) -> datetime:
         """When the last row closes."""
         return self.start + self.step * self.count
-
-
-def floor(at: datetime, step: timedelta) -> datetime:
-    """Return the whole step at or before a time, counted from 1970 in UTC."""
-    seconds = step.total_seconds()
-    return datetime.fromtimestamp(math.floor(at.timestamp() / seconds) * seconds, tz=UTC)
 
 
 def fold(how: Fold, count: int, need: int, place: Places, value: Array) -> Array:

@@ -113,7 +113,7 @@ def inputs_of(store: Store, asset: str, now: datetime) -> tuple[StoredInput, ...
 
 
 def _stored(store: Store, asset: str, now: datetime) -> Iterator[StoredInput]:
-    by_input: dict[str, list[points.Series]] = defaultdict(list)
+    by_input: dict[str, list[points.StoredSeries]] = defaultdict(list)
     for (_, name), every in points.directory(store, asset).items():
         by_input[name] += every
     for name in INPUTS:

@@ -16,6 +16,7 @@ from bot.market.exchange.contracts import Contract, perpetuals, unknown
 from bot.market.exchange.recipe import Unreadable
 from bot.market.exchange.strict import doubts_contract, make_strict, translated
 from bot.market.source import Ask, NotOffered, SourceDown, Topic
+from signals.units import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 _OPINION: Final = timedelta(minutes=10)  # so old may the list be that says whether a contract is gone
 _MOMENTS: Final = 4  # rounds that may be under way at once: that of everybody, and some for whoever asks
-_RENEWED: Final = timedelta(days=1)  # listings, delistings and new contract sizes
+_RENEWED: Final = DAY  # listings, delistings and new contract sizes
 
 
 @dataclass(frozen=True, slots=True)

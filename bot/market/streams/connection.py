@@ -16,7 +16,7 @@ import structlog
 
 from bot.market.breaker import Breaker
 from bot.market.exchange.recipe import Unreadable
-from bot.market.exchange.strict import Answer, Refused, lowered, translated
+from bot.market.exchange.strict import HttpAnswer, HttpRefusal, lowered, translated
 from bot.market.source import SourceDown, SourceError
 from bot.market.validation import AHEAD
 
@@ -133,7 +133,7 @@ class Stream:
             async with asyncio.timeout(self._timeout_s):
                 return await session.ws_connect(self._talk.url, proxy=self._proxy, timeout=closing)
         except aiohttp.WSServerHandshakeError as error:
-            raise Refused(Answer(error.status, lowered(error.headers or {}), "")) from None
+            raise HttpRefusal(HttpAnswer(error.status, lowered(error.headers or {}), "")) from None
 
     async def _listen(self, socket: Any) -> None:
         began = moved = spoke = pinged = self._clock.monotonic()

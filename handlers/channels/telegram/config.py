@@ -26,6 +26,8 @@ class TelegramConfig(ChannelConfig):
     token_file: Path | None = Field(None, description="a file that holds the token and nothing else")
     base_url: str | None = Field(None, description="another Bot API server than Telegram's own; it ends in /bot")
 
+    proxy: str | None = Field(None, description="http:// or https:// address by which Telegram is reached")
+
     title: ClassVar[str] = "Telegram"
     needs: ClassVar[str | None] = "token"
     libraries: ClassVar[tuple[str, ...]] = ("python-telegram-bot",)
@@ -43,6 +45,14 @@ class TelegramConfig(ChannelConfig):
         if not re.fullmatch(r"https?://[^/\s]+(/\S*)?/bot", value.rstrip("/")):
             raise ValueError("write it with http:// or https:// and with /bot at its end, as http://localhost:8081/bot")
         return value.rstrip("/")
+
+    @field_validator("proxy")
+    @classmethod
+    def _reaches(cls, value: str | None) -> str | None:
+        """Refuse what can be no proxy; socks needs a library that is not installed."""
+        if value and not re.fullmatch(r"https?://[^/\s]+/?", value):
+            raise ValueError("write it with http:// or https://, as http://host:port")
+        return value or None
 
     def runs(self, *, alone: bool) -> bool:  # noqa: ARG002 - beside any other
         """Run where there is a token."""

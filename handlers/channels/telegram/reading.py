@@ -20,20 +20,23 @@ class PollRequest(HTTPXRequest):
 
     The library drops a whole batch it cannot parse without confirming it, and asks for the same batch again at once,
     for ever. An empty update in its place keeps the number and is skipped. on_refused: called when the token is not
-    accepted any more, after which the library polls no further and tells nobody.
+    accepted any more, after which the library polls no further and tells nobody. on_read: called with each answer that
+    could be read.
     """
 
-    __slots__ = ("_on_refused",)
+    __slots__ = ("_on_read", "_on_refused")
 
-    def __init__(self, *, on_refused: Callable[[], None], **more: Any) -> None:
+    def __init__(self, *, on_refused: Callable[[], None], on_read: Callable[[], None], **more: Any) -> None:
         super().__init__(**more)
-        self._on_refused = on_refused
+        self._on_refused, self._on_read = on_refused, on_read
 
     async def do_request(self, *args: Any, **more: Any) -> tuple[int, bytes]:
         """Ask, and say when the token is refused."""
         status, answer = await super().do_request(*args, **more)
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND}:
             self._on_refused()
+        if status == HTTPStatus.OK and answer.lstrip().startswith(b"{"):  # a captive portal answers with a page
+            self._on_read()
         return status, answer
 
     @staticmethod

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 from signals.alerts.rule import rules_of
 from signals.inputs import MARKET
 from signals.metric import metrics
-from signals.units import DAY
+from signals.units import DAY, floor
 from storage.alerts import episodes
 from storage.market import points
-from storage.panels import grid, panels
+from storage.panels import panels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +71,7 @@ def read(
     panel = panels.panel(
         store, names, [asset], step=step, start=start - metric.bars_back(step) * step, end=end + step * metric.at_open
     )
-    rows = min(len(panel), max(1, round((end - grid.floor(start, step)) / step)))
+    rows = min(len(panel), max(1, round((end - floor(start, step)) / step)))
     if not len(panel):
         return None
     # Only what is drawn is computed: the other values may look back over a year for every row.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from signals.units import HOURS_A_YEAR, next_settlement
+from signals.units import DAY, HOURS_A_YEAR, next_settlement
 from storage.queries.freshness import current
 from storage.queries.market import readings
 from storage.queries.market.open_interest import venues_of
@@ -86,7 +86,7 @@ def read(store: Store, asset: str, now: datetime) -> Funding:
         apr,
         due,
         year.get("pct") if year else None,
-        year.seen.total_seconds() / 86400 if year else None,
+        year.seen / DAY if year else None,
         every,
         weighted(store, asset, every, now),
     )

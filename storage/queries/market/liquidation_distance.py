@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from signals.liquidation.moves import DayRange
-from signals.units import DAY, DAY_MS, floor, from_ms
+from signals.units import DAY, DAY_MS, HOUR, SECOND, floor, from_ms
 from storage.market import points
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def _whole(rows: Iterable[tuple[int, int, float | None, float | None, float | No
     for at, step, start, high, low in rows:
         if start is None or high is None or low is None:
             continue
-        if step == 86_400:
+        if step * SECOND == DAY:
             days[at // DAY_MS] = DayRange(start, high, low)
-        elif step == 3_600:
+        elif step * SECOND == HOUR:
             hours.setdefault(at // DAY_MS, []).append((at, start, high, low))
     for number, bars in hours.items():
         if number not in days and len(bars) == _HOURS:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from signals.metric import metrics
-from signals.units import DAY, MINUTE
+from signals.units import DAY, MINUTE, floor
 from storage.market import points
-from storage.panels import grid, panels
+from storage.panels import panels
 from storage.queries.freshness import Stamp, of_daily_data, stamp_of
 from storage.queries.market import readings
 
@@ -83,6 +83,6 @@ def _changes(store: Store, asset: str, last: points.Newest) -> tuple[float | Non
     step = panels.step_for(store, metric, asset, last.at - metric.window, last.at)
     panel = panels.panel(store, ["close"], [asset], step=step, start=last.at - 9 * DAY, end=last.at)
     closes = dict(zip(panel.closes.to_pydatetime(), panel.values["close"][:, 0].tolist(), strict=True))
-    then = [closes.get(grid.floor(last.at - back * DAY, step), math.nan) for back in (1, 7)]
+    then = [closes.get(floor(last.at - back * DAY, step), math.nan) for back in (1, 7)]
     day, week = (None if math.isnan(close) else last.value / close - 1 for close in then)
     return day, week

@@ -14,9 +14,9 @@ import numpy as np
 from signals.inputs import INPUTS, MARKET
 from signals.metric import metrics
 from signals.series import Panel
-from signals.units import DAY, MILLISECOND
+from signals.units import DAY, MILLISECOND, floor
 from storage.market import points
-from storage.panels import grid, panels
+from storage.panels import panels
 from storage.queries.freshness import GRACE, Stamp, any_floor, of_daily_data, oldest_stale, usual_gap
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _read(store: Store, metric: Metric, asset: str, now: datetime, newest: Mappi
     step = panels.step_for(store, metric, asset, end - max(metric.window, _SHORTEST), end)
     end = min(now, last + step)  # stored history that ends in the past is read at its own end, with its age
     moment = _running_at(store, metric, asset, newest, end)
-    start = grid.floor(moment or end, step) - metric.bars_back(step) * step
+    start = floor(moment or end, step) - metric.bars_back(step) * step
     panel = panels.panel(store, panels.needs(metric), [asset], step=step, start=start, end=end, now=moment)
     if not len(panel):
         return NotKnown(metric.id, asset, Lack.NOTHING_CLOSED)

@@ -265,7 +265,7 @@ def test_a_refusal_is_one_line_and_leaves_no_file(
     points.write(store, [bars()])
     (here / "there.csv").write_text("mine", encoding="utf-8")
     assert said in export(*args).refusal
-    assert sorted(each.name for each in here.iterdir()) == ["data", "there.csv"]
+    assert sorted(path.name for path in here.iterdir()) == ["data", "there.csv"]
     assert (here / "there.csv").read_text(encoding="utf-8") == "mine"
 
 

@@ -118,24 +118,24 @@ def test_the_demo_tells_the_story(demo: subprocess.CompletedProcess[str]) -> Non
 
 
 def test_demo_json_is_one_object_a_notice(demo_json: list[dict[str, Any]]) -> None:
-    assert [list(each) for each in demo_json] == [NOTICE_KEYS] * len(demo_json)
-    assert {each["kind"] for each in demo_json} == {"fired", "escalated", "resolved"}
-    assert [each["at"] for each in demo_json] == sorted(each["at"] for each in demo_json)
+    assert [list(notice) for notice in demo_json] == [NOTICE_KEYS] * len(demo_json)
+    assert {notice["kind"] for notice in demo_json} == {"fired", "escalated", "resolved"}
+    assert [notice["at"] for notice in demo_json] == sorted(notice["at"] for notice in demo_json)
     assert demo_json[0]["at"] >= "2025-09-25"
-    for each in demo_json:
-        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:00:00Z", each["at"])
-        assert each["level"] in {"notice", "warning", "critical"}
-        assert isinstance(each["value"], float)
-        assert each["text"].endswith(STAMP)
-        assert len(each["text"]) <= 900
+    for notice in demo_json:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:00:00Z", notice["at"])
+        assert notice["level"] in {"notice", "warning", "critical"}
+        assert isinstance(notice["value"], float)
+        assert notice["text"].endswith(STAMP)
+        assert len(notice["text"]) <= 900
 
 
 def test_no_episode_of_the_demo_begins_while_it_runs(demo_json: list[dict[str, Any]]) -> None:
     running: set[tuple[str, str]] = set()
-    for each in demo_json:
-        key = (each["id"], each["asset"])
-        assert (key in running) is (each["kind"] != "fired"), each
-        running = running - {key} if each["kind"] == "resolved" else running | {key}
+    for notice in demo_json:
+        key = (notice["id"], notice["asset"])
+        assert (key in running) is (notice["kind"] != "fired"), notice
+        running = running - {key} if notice["kind"] == "resolved" else running | {key}
 
 
 def test_the_demo_keeps_nothing_and_spares_a_database_in_use(perpulse: Perpulse, tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 QUOTED = re.findall(r"<!-- printed by: (.+?) -->\n```\n(.+?)\n```", README, re.DOTALL)
 
 
-@pytest.mark.parametrize(("command", "block"), [pytest.param(*each, id=each[0]) for each in QUOTED])
+@pytest.mark.parametrize(("command", "block"), [pytest.param(*quoted, id=quoted[0]) for quoted in QUOTED])
 def test_what_the_readme_shows_is_what_is_printed(perpulse: Perpulse, command: str, block: str) -> None:
     printed = iter(perpulse(*shlex.split(command)).out.splitlines())
     assert len(QUOTED) == 2
@@ -184,9 +184,9 @@ def test_say_json_is_one_object(perpulse: Perpulse) -> None:
 def flat(value: Any) -> list[Any]:
     match value:
         case dict():
-            return [leaf for each in value.values() for leaf in flat(each)]
+            return [leaf for inner in value.values() for leaf in flat(inner)]
         case list():
-            return [leaf for each in value for leaf in flat(each)]
+            return [leaf for inner in value for leaf in flat(inner)]
         case _:
             return [value]
 
@@ -370,9 +370,9 @@ def test_replay_of_a_span_is_the_middle_of_the_whole(perpulse: Perpulse, stored:
     part = perpulse("replay", *args)
     notices = [strict(line) for line in part.out.splitlines()]
     assert (part.code, part.err) == (0, "")
-    assert [list(each) for each in notices] == [NOTICE_KEYS] * len(notices)
+    assert [list(notice) for notice in notices] == [NOTICE_KEYS] * len(notices)
     assert 0 < len(notices) < len(whole)
-    assert notices == [each for each in whole if "2025-11-01T00:00:00Z" < each["at"] <= "2026-02-01T00:00:00Z"]
+    assert notices == [notice for notice in whole if "2025-11-01T00:00:00Z" < notice["at"] <= "2026-02-01T00:00:00Z"]
 
 
 def test_replay_in_words_says_how_many(perpulse: Perpulse, stored: str) -> None:

@@ -24,6 +24,7 @@ from storage.people import destinations, switches
 from storage.people.switches import Switch
 from tests.fakes.channel import FakeChannel, HandClock
 from tests.fakes.notices import ready
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +73,7 @@ class Desk:
             self.clock.forward(0.25)
 
     def rows(self) -> list[tuple[str, str | None]]:
-        found = self.store.rows("SELECT state, reason FROM outbox ORDER BY id")
+        found = beside.rows(self.store, "SELECT state, reason FROM outbox ORDER BY id")
         return [(row["state"], row["reason"]) for row in found]
 
     def heads(self, number: int = -1) -> list[str]:

@@ -26,6 +26,7 @@ from signals.metric import metrics
 from storage.engine.database import Store
 from storage.panels import panels
 from tests.bot.commandline import DATA, needs_data
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -51,7 +52,7 @@ def perpulse(*args: object) -> str:
     """Run a command that a person types and return what it prints; it must succeed."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), pytest.raises(SystemExit) as ended:
-        app([str(each) for each in args])
+        app([str(word) for word in args])
     assert ended.value.code == 0
     return printed.getvalue()
 
@@ -200,7 +201,7 @@ async def test_fear_and_greed_of_the_last_day(winter: Path) -> None:
 
 
 def of(told: Iterable[dict[str, Any]], watch: str, asset: str = "BTC") -> list[dict[str, Any]]:
-    return [each for each in told if (each["id"], each["asset"]) == (watch, asset)]
+    return [notice for notice in told if (notice["id"], notice["asset"]) == (watch, asset)]
 
 
 def check_episodes(told: list[dict[str, Any]]) -> Counter[tuple[str, str]]:
@@ -208,18 +209,18 @@ def check_episodes(told: list[dict[str, Any]]) -> Counter[tuple[str, str]]:
     ranks = ("notice", "warning", "critical")
     running: dict[tuple[str, str], str] = {}
     begun: Counter[tuple[str, str]] = Counter()
-    for each in told:
-        key = (each["id"], each["asset"])
-        match each["kind"]:
+    for notice in told:
+        key = (notice["id"], notice["asset"])
+        match notice["kind"]:
             case "fired":
-                assert key not in running, f"{key} began twice, again on {each['at']}"
+                assert key not in running, f"{key} began twice, again on {notice['at']}"
                 begun[key] += 1
-                running[key] = each["level"]
+                running[key] = notice["level"]
             case "escalated":
-                assert ranks.index(each["level"]) > ranks.index(running[key]), each
-                running[key] = each["level"]
+                assert ranks.index(notice["level"]) > ranks.index(running[key]), notice
+                running[key] = notice["level"]
             case "resolved":
-                assert running.pop(key) == each["level"], each
+                assert running.pop(key) == notice["level"], notice
     return begun
 
 
@@ -227,10 +228,10 @@ def test_each_event_of_the_winter_is_one_episode(told_of_winter: Told) -> None:
     told = told_of_winter
     begun = check_episodes(told)
     # The cut is one event from autumn on: open interest never came back above its lines in this file.
-    assert [each["kind"] for each in of(told, "oi_drawdown")] == ["fired"]
-    assert [(each["kind"], each["at"][:10]) for each in of(told, "oi_vs_ma180")] == [("fired", "2025-10-13")]
-    crash = [each for each in of(told, "oi_zscore") if "2025-10-01" < each["at"] < "2025-11-01"]
-    assert [(each["kind"], each["at"][:10]) for each in crash][:1] == [("fired", "2025-10-12")]
+    assert [notice["kind"] for notice in of(told, "oi_drawdown")] == ["fired"]
+    assert [(notice["kind"], notice["at"][:10]) for notice in of(told, "oi_vs_ma180")] == [("fired", "2025-10-13")]
+    crash = [notice for notice in of(told, "oi_zscore") if "2025-10-01" < notice["at"] < "2025-11-01"]
+    assert [(notice["kind"], notice["at"][:10]) for notice in crash][:1] == [("fired", "2025-10-12")]
     # 58 weeks in which the market fell by a half: under two messages a week, of eight alarms.
     assert sum(begun.values()) < 2 * 58
 
@@ -249,7 +250,7 @@ def test_taker_flow_never_turns(told_of_winter: Told) -> None:
 
 def test_a_replay_of_a_part_is_that_part_of_the_whole(winter: Path, told_of_winter: Told) -> None:
     part = replayed(winter, "--from", "2026-01-01", "--asset", "BTC")
-    assert part == [each for each in told_of_winter if each["at"] > "2026-01-01T00:00:00Z"]
+    assert part == [notice for notice in told_of_winter if notice["at"] > "2026-01-01T00:00:00Z"]
 
 
 # --- raw files of many years ------------------------------------------------------------------------------------------
@@ -273,7 +274,7 @@ def test_mood_of_eight_years_counted_by_hand(told_of_raw: Told) -> None:
     days = sorted((int(row["timestamp"]), float(row["value"])) for row in rows)
     by_hand = runs(((f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}", v) for at, v in days), enter=20, leave=30, closes=3)
     told = of(told_of_raw, "fear_greed", "MARKET")
-    assert [each["at"][:10] for each in told if each["kind"] == "fired"] == by_hand
+    assert [notice["at"][:10] for notice in told if notice["kind"] == "fired"] == by_hand
     assert len(by_hand) == 33  # four a year
 
 
@@ -287,7 +288,7 @@ def test_falls_of_seven_years_counted_by_hand(told_of_raw: Told) -> None:
     ]
     by_hand = runs(falls, enter=-0.10, leave=-0.05, closes=2)
     told = of(told_of_raw, "price_drawdown")
-    assert [each["at"][:10] for each in told if each["kind"] == "fired"] == by_hand
+    assert [notice["at"][:10] for notice in told if notice["kind"] == "fired"] == by_hand
     assert len(by_hand) == 47  # seven a year: that is how often bitcoin fell by a tenth
 
 
@@ -311,14 +312,14 @@ def test_funding_of_seven_years(told_of_raw: Told) -> None:
 
 
 def spans_of(told: list[dict[str, Any]]) -> list[tuple[datetime, datetime]]:
-    begun = [datetime.fromisoformat(each["at"]) for each in told if each["kind"] == "fired"]
-    ended = [datetime.fromisoformat(each["at"]) for each in told if each["kind"] == "resolved"]
+    begun = [datetime.fromisoformat(notice["at"]) for notice in told if notice["kind"] == "fired"]
+    ended = [datetime.fromisoformat(notice["at"]) for notice in told if notice["kind"] == "resolved"]
     return list(zip(begun, [*ended, datetime.max.replace(tzinfo=UTC)], strict=False))
 
 
 def test_the_crash_of_may_2021_is_one_episode_of_paying_shorts(raw: Path) -> None:
     told = of(replayed(raw, "--from", "2021-05-19", "--to", "2021-06-05"), "funding_stretch_low")
-    assert [each["kind"] for each in told] == ["fired", "resolved"]
+    assert [notice["kind"] for notice in told] == ["fired", "resolved"]
     assert told[0]["at"] == "2021-05-20T00:00:00Z"  # -0.0897 % at 16:00 of the 19th, beyond the line for 8 hours
 
 
@@ -334,4 +335,4 @@ def test_importing_twice_changes_nothing(raw: Path, tmp_path: Path) -> None:
 
 
 def points_of(store: Store) -> list[tuple[Any, ...]]:
-    return [tuple(row) for table in ("bars", "levels") for row in store.rows(f"SELECT * FROM {table}")]  # noqa: S608 - two names
+    return [tuple(row) for table in ("bars", "levels") for row in beside.rows(store, f"SELECT * FROM {table}")]  # noqa: S608 - two names

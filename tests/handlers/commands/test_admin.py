@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def lines(here: Any, line: str = "/status") -> list[str]:
-    return [each for each in here.text(line).splitlines() if not each.startswith("perpulse ")]
+    return [shown for shown in here.text(line).splitlines() if not shown.startswith("perpulse ")]
 
 
 def test_status_word_for_word(desk: Callable[..., Any]) -> None:
@@ -88,7 +88,7 @@ def test_status_says_once_what_is_wrong_with_many(desk: Callable[..., Any]) -> N
         here.store,
         [down("bars", minutes=9), down("depth", minutes=3), down("funding", "It is cut."), down("ratios", minutes=5)],
     )
-    said = [each for each in lines(here) if "DOWN" in each]
+    said = [line for line in lines(here) if "DOWN" in line]
     assert len(said) == 2
     assert said[0].startswith(
         "– Binance, bars, depth and ratios: DOWN since 15 January 23:54 UTC, last value 9 min ago"
@@ -112,7 +112,7 @@ def test_status_says_in_one_line_what_goes_well_with_a_source(desk: Callable[...
             good("ratios", 2, minutes=3),
         ],
     )
-    assert [each for each in lines(here) if "OKX" in each] == [
+    assert [line for line in lines(here) if "OKX" in line] == [
         "– OKX: ok. Bars 26 min ago; depth and funding 41 s ago.",
         "– OKX, ratios: ok, last value 3 min ago, 2 figures rejected as impossible",
     ]
@@ -217,7 +217,7 @@ def test_status_names_the_longest_gaps_and_counts_the_others(empty: Any) -> None
         here.store, "BTC", "binance", ("bars", "open_interest"), start=at(2025, 3, 1), end=here.now, gaps=gaps
     )
     said = lines(here)
-    assert any("Binance from 1 March 2025 with 5 gaps; Bybit from 1 March 2025" in each for each in said)
+    assert any("Binance from 1 March 2025 with 5 gaps; Bybit from 1 March 2025" in line for line in said)
     first = said.index("Gaps in its history, which nothing fills:")
     assert said[first + 1 : first + 6] == [
         "– Binance open interest: 2 days from 7 March 2025, 00:00 UTC: zero values",
@@ -227,7 +227,7 @@ def test_status_names_the_longest_gaps_and_counts_the_others(empty: Any) -> None
         "– and 2 shorter gaps",
     ]
     assert len(here.ask("/status").values["gaps"]) == 6
-    assert not any("Gaps" in each for each in lines(here, "/status eth"))
+    assert not any("Gaps" in line for line in lines(here, "/status eth"))
 
 
 def test_status_says_where_the_archive_differs_from_what_came_live(empty: Any) -> None:
@@ -244,7 +244,7 @@ def test_status_says_where_the_archive_differs_from_what_came_live(empty: Any) -
     day = wording.day(today - timedelta(days=1))
     assert said[first + 1] == f"– Binance closing price: 4 of 24 values on {day}, by up to 1.2%; and on 1 other day"
     assert said[first + 2] == "Sources:"
-    assert not any("differs" in each for each in lines(here, "/status eth"))
+    assert not any("differs" in line for line in lines(here, "/status eth"))
 
 
 @pytest.mark.parametrize("name", INPUTS)

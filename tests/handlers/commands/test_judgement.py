@@ -41,9 +41,9 @@ def test_health_tells_what_was_judged_and_since_when(desk: Callable[..., Any]) -
     assert "Notice · Open interest against its 180-day average: −30.7 %, since 12 October 2025" in said
     assert "Notice · Open interest below its peak: −49.4 %, since 17 November 2025" in said
     assert "Warning · Fear & Greed index: 9 (0 to 100), since 22 January" in said
-    levels = [each.split(" · ")[0] for each in said if " · " in each][: len(metrics())]
+    levels = [line.split(" · ")[0] for line in said if " · " in line][: len(metrics())]
     order = ["Warning", "Notice", "Unknown", "Calm"]
-    ranks = [order.index(each) for each in levels if each in order]
+    ranks = [order.index(level) for level in levels if level in order]
     assert ranks == sorted(ranks), "the urgent ones stand first"
 
 
@@ -87,7 +87,7 @@ def test_chart_refers_to_what_is_drawn_later(
     desk: Callable[..., Any], line: str, metric: str, asset: str, days: int | str
 ) -> None:
     here = desk("bundled", "2026-01-16")
-    (picture,) = (each for each in here.ask(line).blocks if isinstance(each, Picture))
+    (picture,) = (block for block in here.ask(line).blocks if isinstance(block, Picture))
     reference = {"metric": metric, "asset": asset, "until": here.now.isoformat(), "days": days}
     assert picture.chart == reference | {"note": here.note}
     assert picture.alt.startswith(metrics()[metric].chart.title)
@@ -96,7 +96,7 @@ def test_chart_refers_to_what_is_drawn_later(
 def test_open_interest_is_drawn_in_dollars_with_its_average(desk: Callable[..., Any]) -> None:
     here = desk("recorded", "2026-03-30")
     reply = here.ask("/chart oi btc all")
-    (picture,) = (each for each in reply.blocks if isinstance(each, Picture))
+    (picture,) = (block for block in reply.blocks if isinstance(block, Picture))
     assert (picture.chart["metric"], picture.chart["value"]) == ("oi_vs_ma180", "usd")
     assert picture.alt.startswith("Open interest (BTC) since February 2025: highest $95.3bn on 6 October 2025, lowest")
     assert "180-day average $" in picture.alt
@@ -120,4 +120,4 @@ def test_chart_of_nothing_says_why(desk: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("metric", metrics())
 def test_every_metric_can_be_drawn(desk: Callable[..., Any], metric: str) -> None:
-    assert any(isinstance(each, Picture) for each in desk("bundled", "2026-01-16").ask(f"/chart {metric}").blocks)
+    assert any(isinstance(block, Picture) for block in desk("bundled", "2026-01-16").ask(f"/chart {metric}").blocks)

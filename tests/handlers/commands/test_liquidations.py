@@ -43,17 +43,20 @@ def heard(tmp_path: Path) -> Callable[..., Desk]:
 
     def of(*rows: list[Hour] | Hour, open_interest: dict[str, float] | None = None, silent_s: float = 12) -> Desk:
         store = Store(tmp_path / "heard.db")
-        flat = [each for row in rows for each in (row if isinstance(row, list) else [row])]
+        flat = [liquidation for row in rows for liquidation in (row if isinstance(row, list) else [row])]
         liquidations.save(store, flat, now=NOW)
         at = pd.DatetimeIndex([NOW - HOUR], name="at")
         for venue, usd in (open_interest or {"binance": 8e9}).items():
             frame = pd.DataFrame({"open_interest_usd": [usd]}, index=at)
             points.write(store, [points.Points.of_frame(venue, "BTC", None, frame)])
-        names = dict.fromkeys(each.venue for each in flat)
+        names = dict.fromkeys(liquidation.venue for liquidation in flat)
         heard_at = NOW - timedelta(seconds=silent_s)
         source_state.save(
             store,
-            [source_state.SourceHealth(f"{each} liquidations", "liquidations", "ok", NOW, heard_at) for each in names],
+            [
+                source_state.SourceHealth(f"{venue} liquidations", "liquidations", "ok", NOW, heard_at)
+                for venue in names
+            ],
         )
         return Desk(store, NOW)
 
@@ -208,6 +211,6 @@ More: /price btc · /health btc"""
 
 
 def test_what_to_do_where_nothing_is_stored(empty: Desk, made: Callable[..., Desk]) -> None:
-    for each in (empty, made(close=[1.0, 2.0])):
+    for room in (empty, made(close=[1.0, 2.0])):
         with pytest.raises(Refused, match="No liquidations of BTC are stored yet"):
-            each.ask("/liqs btc")
+            room.ask("/liqs btc")

@@ -303,7 +303,7 @@ def test_a_file_that_is_up_to_date_is_not_copied(store: Store) -> None:
     again = Store(store.path)
     names(again)
     again.close()
-    assert [each.name for each in store.path.parent.glob("*.bak")] == []
+    assert [path.name for path in store.path.parent.glob("*.bak")] == []
 
 
 def test_durability_is_what_was_promised(store: Store) -> None:

@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from signals.inputs import INPUTS
-from signals.units import from_ms
+from signals.units import floor, from_ms
 from storage.engine.database import Store
 from storage.market import points, retention, rewritten
 from storage.market.points import Points
-from storage.panels import grid, panels
+from storage.panels import panels
 from storage.panels.folded import PanelCache
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def change(store: Store, what: Write | Thin | Drop, beside: Read) -> None:
             for venue in VENUES:
                 retention.thin(store, "BTC", venue, before=START + what.before, bucket=what.bucket)
         case Drop():
-            rule = retention.Rule(minutes=1000 * DAY, five_minutes=1000 * DAY, history=DAY)
+            rule = retention.RetentionRule(minutes=1000 * DAY, five_minutes=1000 * DAY, history=DAY)
             for _ in retention.clean(store, rule, START + what.before + DAY):
                 pass
         case Write(how="elsewhere"):
@@ -165,7 +165,7 @@ def after_all(store: Store, what: Write) -> timedelta:
     """Return a time after every value of these inputs, and on a whole step for bars."""
     ends = [series.known for name in what.names for series in points.stored(store, "BTC", name)]
     at = max(START, from_ms(max(ends, default=0)) + MINUTE)
-    return (grid.floor(at + what.every, what.every) if what.names[0] in BARS else at) - START
+    return (floor(at + what.every, what.every) if what.names[0] in BARS else at) - START
 
 
 BEGUN = Write("binance", LEVELS, timedelta(), HOUR, 100, 1.0)
@@ -200,7 +200,7 @@ def test_a_row_is_the_last_of_its_levels(
 ) -> None:
     store = Store(tmp_path_factory.mktemp("kept") / "a.db")
     points.write(store, [what.points() for what in batch])
-    first = grid.floor(START + question.start, question.step)
+    first = floor(START + question.start, question.step)
     end = first + question.rows * question.step
     folded = store.beside(PanelCache).of("BTC")
     for name in LEVELS:
@@ -212,7 +212,7 @@ def test_a_row_is_the_last_of_its_levels(
             wanted = [last.get(rows.first + place, math.nan) for place in range(len(rows.values))]
             np.testing.assert_array_equal(rows.values, wanted)
             apart = max(question.step, INPUTS[name].in_force)
-            begin = grid.floor(first, apart)
+            begin = floor(first, apart)
             counted = folded.count(venue, name, start=begin, end=end, step=question.step, apart=apart)
             assert counted == points.count(store, "BTC", venue, name, start=begin, end=end, apart=apart)
     store.close()

@@ -13,7 +13,7 @@ import pytest
 from signals.metric import metrics
 from storage.market import points
 from storage.market.points import Points
-from storage.panels import grid, panels
+from storage.panels import panels
 
 if TYPE_CHECKING:
     from storage.engine.database import Store
@@ -31,7 +31,7 @@ def keep(store: Store, step: timedelta | None, at: datetime, every: timedelta, v
 
 def column(store: Store, name: str, step: timedelta, rows: int, *, now: datetime | None = None) -> list[float]:
     panel = panels.panel(store, [name], ["BTC"], step=step, start=START, end=START + rows * step, now=now)
-    return [float(each) for each in panel.values[name][:, 0]]
+    return [float(value) for value in panel.values[name][:, 0]]
 
 
 def equal(found: list[float], wanted: list[float]) -> bool:
@@ -211,18 +211,6 @@ def test_a_rate_settled_each_hour_is_no_fuller_than_one_each_eight_hours(store: 
 def test_settled_funding_is_hourly_because_it_is_in_force(store: Store) -> None:
     keep(store, None, START, 8 * HOUR, funding_rate=[1e-4] * 30, funding_interval_hours=[8.0] * 30)
     assert panels.step_for(store, metrics()["funding_stretch"], "BTC", START, START + 10 * DAY) == HOUR
-
-
-@pytest.mark.parametrize(
-    ("at", "step", "floor"),
-    [
-        pytest.param(START + 90 * MINUTE, HOUR, START + HOUR, id="within an hour"),
-        pytest.param(START, DAY, START, id="on the border"),
-        pytest.param(datetime(1969, 12, 31, 1, tzinfo=UTC), DAY, datetime(1969, 12, 31, tzinfo=UTC), id="before 1970"),
-    ],
-)
-def test_whole_steps(at: datetime, step: timedelta, floor: datetime) -> None:
-    assert grid.floor(at, step) == floor
 
 
 @pytest.mark.parametrize(

@@ -73,15 +73,15 @@ def test_what_lies_before_the_listing_is_no_gap(store: Store) -> None:
 def test_hours_that_another_source_brought_are_taken_out_of_a_gap(store: Store) -> None:
     short = gap(9, 10, "zero")
     put(store, gap(0, 6), replace(short, end=short.start + timedelta(minutes=5)), gap(0, 4, group="bars"))
-    by_hour = [DAY + each * HOUR for each in (1, 2, 5)]  # levels known at 01:00, 02:00 and 05:00
+    by_hour = [DAY + hour * HOUR for hour in (1, 2, 5)]  # levels known at 01:00, 02:00 and 05:00
     points.write(store, [Points.of_frame("binance", "BTC", None, frame(by_hour, open_interest_coin=[1.0, 2.0, 3.0]))])
     points.write(store, [Points.of_frame("okx", "BTC", None, frame([DAY + 4 * HOUR], open_interest_coin=[1.0]))])
     points.write(
         store,
-        [Points.of_frame("binance", "BTC", HOUR, frame([DAY + each * HOUR for each in range(4)], close=[1.0] * 4))],
+        [Points.of_frame("binance", "BTC", HOUR, frame([DAY + hour * HOUR for hour in range(4)], close=[1.0] * 4))],
     )
     assert coverage.heal(store, "BTC", "binance") == 2
-    assert [(each.start.hour, each.end.hour, each.reason) for each in coverage.gaps(store, "BTC")] == [
+    assert [(gap.start.hour, gap.end.hour, gap.reason) for gap in coverage.gaps(store, "BTC")] == [
         (2, 4, "rows are missing"),
         (5, 6, "rows are missing"),
         (9, 9, "zero"),
@@ -108,7 +108,7 @@ def test_settlements_heal_a_gap_of_funding(
     late = timedelta(milliseconds=7)
     if settled:
         paid = frame(
-            [DAY + each * HOUR + late for each in settled],
+            [DAY + hour * HOUR + late for hour in settled],
             funding_rate=[1e-4] * len(settled),
             funding_interval_hours=[hours] * len(settled),
         )
@@ -116,7 +116,7 @@ def test_settlements_heal_a_gap_of_funding(
     announced = frame([DAY + 13 * HOUR], funding_rate=[1e-4], mark_price=[9.0])  # what is building was not paid
     points.write(store, [Points.of_frame("binance", "BTC", None, announced)])
     coverage.heal(store, "BTC", "binance")
-    found = [(round((each.start - DAY) / HOUR), round((each.end - DAY) / HOUR)) for each in coverage.gaps(store, "BTC")]
+    found = [(round((gap.start - DAY) / HOUR), round((gap.end - DAY) / HOUR)) for gap in coverage.gaps(store, "BTC")]
     assert found == left
 
 
@@ -168,7 +168,7 @@ def frame(times: list[datetime], **columns: list[float]) -> pd.DataFrame:
 
 
 def test_each_input_keeps_the_last_value_of_the_hour_at_its_own_time() -> None:
-    times = [DAY + timedelta(minutes=each) for each in (0, 5, 55, 60)]
+    times = [DAY + timedelta(minutes=minute) for minute in (0, 5, 55, 60)]
     nan = float("nan")
     thinned = retention.hourly(frame(times, mark_price=[1, 2, nan, 4], funding_rate=[7, nan, nan, nan]))
     assert thinned.index.tolist() == [times[0], times[1], times[3]]
@@ -180,7 +180,7 @@ def test_each_input_keeps_the_last_value_of_the_hour_at_its_own_time() -> None:
 def levels(draw: st.DrawFn) -> pd.DataFrame:
     minutes = draw(st.lists(st.integers(0, 3 * 24 * 60), min_size=1, max_size=60, unique=True).map(sorted))
     value = st.floats(1, 1e6) | st.just(float("nan"))
-    times = [DAY + timedelta(minutes=each) for each in minutes]
+    times = [DAY + timedelta(minutes=minute) for minute in minutes]
     columns = {
         name: draw(st.lists(value, min_size=len(times), max_size=len(times)))
         for name in ("open_interest_usd", "long_short_accounts", "funding_rate")
@@ -198,7 +198,7 @@ def test_the_last_value_of_every_hour_is_the_same_before_and_after(raw: pd.DataF
 
 
 def test_thinning_what_is_stored_leaves_the_hourly_panel_alone(store: Store) -> None:
-    times = [DAY + timedelta(minutes=5 * each) for each in range(1, 3 * 288 + 1)]
+    times = [DAY + timedelta(minutes=5 * number) for number in range(1, 3 * 288 + 1)]
     rng = np.random.default_rng(7)
     names = ["open_interest_usd", "long_short_accounts", "funding_rate"]
     points.write(
@@ -207,7 +207,7 @@ def test_thinning_what_is_stored_leaves_the_hourly_panel_alone(store: Store) -> 
     points.write(
         store, [Points.of_frame("binance", "BTC", None, frame(times[::3], long_short_accounts=rng.random(288) + 1))]
     )
-    settled = [DAY + timedelta(hours=8 * each, milliseconds=3) for each in range(1, 9)]
+    settled = [DAY + timedelta(hours=8 * number, milliseconds=3) for number in range(1, 9)]
     points.write(
         store,
         [
@@ -227,6 +227,6 @@ def test_thinning_what_is_stored_leaves_the_hourly_panel_alone(store: Store) -> 
         np.testing.assert_array_equal(column, before[name])
     at, _, columns = points.columns(store, "BTC", "binance", names, start=DAY, end=DAY + 72 * HOUR)
     known = [stamp for stamp, value in zip(at, columns["funding_rate"], strict=True) if value is not None]
-    assert known == [round(each.timestamp() * 1000) for each in settled], "a settlement keeps its own milliseconds"
+    assert known == [round(at.timestamp() * 1000) for at in settled], "a settlement keeps its own milliseconds"
     assert sum(stamp >= (DAY + 48 * HOUR).timestamp() * 1000 for stamp in at) > 288, "a day that is not over stays fine"
     assert retention.thin(store, "BTC", "binance", before=DAY + timedelta(hours=50)) == 0

@@ -32,6 +32,9 @@ from bot.market.providers.defillama import DefiLlama
 from bot.market.providers.hyperliquid_account import HyperliquidAccount
 from bot.market.streams.dialects import DIALECTS
 from bot.market.streams.liquidations import LiquidationStreams
+from bot.market.tiers import weekly
+from bot.market.tiers.tables import Reach, TierKey
+from bot.market.tiers.weekly import WeeklyTiers
 from bot.schedule import TICK_EVERY, begin_anew, keep_the_loop_free, schedule
 from handlers.answer import answer_blocks, logged
 from handlers.channels.channel import Outside
@@ -79,6 +82,7 @@ class App:
     streams: LiquidationStreams | None = None
     history: Backfill | None = None
     gap_filler: GapFiller | None = None
+    tiers: WeeklyTiers | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     failed: bool = False  # it stopped by itself, and the log says why
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -108,6 +112,7 @@ class App:
                 "addresses": (TICK_EVERY, self._follow),
                 "cleaning": (housekeeping.LOOKED, self._clean),
                 "history": (HISTORY_EVERY, self._backfill),
+                "tiers": (weekly.LOOKED, self._renew_tiers),
             }
         )
         machine = Machine(
@@ -179,6 +184,10 @@ class App:
             lambda: housekeeping.turn(self.store, rule, self.clock),
             "old rows were not removed; the next try is in an hour",
         )
+
+    async def _renew_tiers(self) -> None:
+        if self.tiers:
+            await self._taken(self.tiers.turn, "tier tables were not renewed; the next try is in an hour")
 
     async def _backfill(self) -> None:
         """Read what the archive has published and the store does not hold; one pass at a time."""
@@ -332,8 +341,19 @@ def build(
         streams=streams,
         history=history,
         gap_filler=GapFiller(collector.owe) if history else None,
+        tiers=_tiers(config, store, clock, dispatcher) if sources is None and edge is None else None,
         stopping=stopping,
     )
+
+
+def _tiers(config: Config, store: Store, clock: Clock, dispatcher: Dispatcher) -> WeeklyTiers | None:
+    """Return what renews tier tables; nothing with another exchange server, which has none."""
+    market, key, secret = config.market, config.tiers.binance_key, config.tiers.binance_secret
+    if market.exchange_url:
+        return None
+    binance = TierKey(key, secret) if key and secret else None
+    reach = Reach(clock.now, timeout_s=market.timeout_seconds, proxy=market.proxy, binance=binance)
+    return WeeklyTiers(store, reach, config.assets, announce=announce, told=dispatcher.poke)
 
 
 def channels_of(

@@ -11,6 +11,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
+from signals.units import SECOND
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -105,7 +107,7 @@ class NotBefore:
 class JumpWatch:
     """Notices jumps of the wall clock: it and the monotonic clock must count the same between two looks."""
 
-    LEAST: Final = timedelta(seconds=1)  # what a time server corrects bit by bit stays far below it
+    LEAST: Final = SECOND  # what a time server corrects bit by bit stays far below it
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -14,6 +14,7 @@ import structlog
 
 from bot.clock import JumpWatch, NotBefore
 from handlers.words import machine as words
+from signals.units import HOUR, MINUTE
 from storage.alerts import outbox
 from storage.engine import clock_jump
 from storage.engine.clock_jump import ClockJump
@@ -31,8 +32,8 @@ log = structlog.get_logger(__name__)
 
 LOOK: Final = timedelta(seconds=5)  # so long a jump may stop the scheduler; a look costs three questions about files
 TOLD_JUMP: Final = timedelta(seconds=30)  # a smaller one changes nothing that anybody sees
-JUMPS_APART: Final = timedelta(hours=1)  # two time servers that quarrel are one line an hour
-SAVE_AGAIN: Final = timedelta(minutes=1)
+JUMPS_APART: Final = HOUR  # two time servers that quarrel are one line an hour
+SAVE_AGAIN: Final = MINUTE
 
 
 class Machine:

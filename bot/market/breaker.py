@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from bot.clock import NotBefore
 from bot.market.source import Blocked, NotOffered, SourceDown, SourceError
-from signals.units import DAY, HOUR
+from signals.units import DAY, HOUR, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +33,7 @@ class Breaker:
         self.failures = 0
         self.reason = ""
         self._next = NotBefore(steady)
+        self._said: datetime | None = None  # the time of the next try, so that it is the same each time it is said
         self._chance = chance
 
     @property
@@ -48,7 +49,9 @@ class Breaker:
     def next_try(self, now: datetime) -> datetime | None:
         """Return when it may be asked again, by the wall clock as it goes now; None where nothing has failed."""
         left = self._next.left
-        return None if left is None else now + left
+        if left and (self._said is None or abs(now + left - self._said) > SECOND):  # the wall clock was set since
+            self._said = now + left
+        return None if left is None else self._said or now
 
     def worked(self, now: datetime) -> None:
         """Note a success: all is forgotten."""
@@ -61,6 +64,7 @@ class Breaker:
     def failed(self, error: SourceError, now: datetime) -> None:
         """Note a failure and choose the next attempt: the venue's own time, an hour, a day, or a growing pause."""
         self.failures += 1
+        self._said = None
         if isinstance(error, Blocked):
             self._enter("blocked", str(error), now)
             self._next.wait(PROBE)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from signals.inputs import INPUTS, MARKET
 from signals.metric import metrics
-from signals.units import from_ms
+from signals.units import DAY, from_ms
 from signals.venues import venue_order
 from storage.alerts import outbox
 from storage.engine import clock_jump
@@ -35,7 +35,7 @@ InputState = Literal["live", "stale", "never"]
 EITHER: Final = {"open_interest_coin", "open_interest_usd"}  # one gives the other, with the price of the same time
 ENOUGH: Final = timedelta(days=180)  # the longest average; a peak may look further back and is told of what there is
 LATELY: Final = timedelta(days=30)  # how long a difference from the archive is news
-JUMP_IS_NEWS: Final = timedelta(days=1)  # by the clock that jumped, so back and forth
+JUMP_IS_NEWS: Final = DAY  # by the clock that jumped, so back and forth
 
 
 @dataclass(frozen=True, slots=True)

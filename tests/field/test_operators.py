@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import re
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
+from typer.main import get_command
 
+from bot.__main__ import app
 from bot.config import load
-from tests.bot.commandline import Ended, here
+from bot.log import set_up
+from bot.market.exchange.strict import note_asked
+from handlers.channels.failure import Unreached
+from tests.bot.commandline import ROOT, Ended, here
+from tests.fakes.bot_api import BotApi
+from tests.handlers.channels.telegram.talking import PRIVATE, bot_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,3 +165,80 @@ def test_another_bot_api_server_ends_in_bot(perpulse: Perpulse, tmp_path: Path, 
 def test_check_config_takes_a_database_as_every_command_does(perpulse: Perpulse) -> None:
     assert "database: other.db" in perpulse("check-config", "--db", "other.db").out
     assert "database: other.db" in perpulse("--db", "other.db", "check-config").out
+
+
+# --- the way to Telegram ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("proxy", "said"),
+    [
+        pytest.param("http://proxy.local:3128", None, id="as it has to be"),
+        pytest.param("proxy.local:3128", "telegram.proxy: write it with http://", id="without http"),
+        pytest.param("socks5://proxy.local:1080", "telegram.proxy: write it with http://", id="socks"),
+        pytest.param("", None, id="none"),
+    ],
+)
+def test_a_proxy_for_telegram_is_read(perpulse: Perpulse, tmp_path: Path, proxy: str, said: str | None) -> None:
+    (tmp_path / "config.toml").write_text(f'[telegram]\nproxy = "{proxy}"', encoding="utf-8")
+    checked = perpulse("check-config")
+    if said:
+        assert said in checked.refusal
+    else:
+        assert checked.code == 0
+
+
+async def test_telegram_is_asked_through_its_proxy() -> None:
+    async with BotApi() as fake:
+        await bot_of(fake).telegram.check()
+        closed = bot_of(fake, proxy="http://127.0.0.1:9").telegram
+        with pytest.raises(Unreached):
+            await closed.check()
+
+
+async def test_what_stands_in_the_way_of_updates_is_said_once_and_when_it_is_over() -> None:
+    async with BotApi() as fake:
+        fake.chat(PRIVATE, title="Ann")
+        place = bot_of(fake)
+        with structlog.testing.capture_logs() as lines:
+            await place.start()
+            fake.disturb("html", method="getUpdates", times=3, status=502)
+            fake.say(PRIVATE, PRIVATE, "/oi")  # ends the poll that waits
+            await fake.until(lambda: any(line["event"] == "updates are read again" for line in lines), within=20)
+        await place.telegram.stop()
+    said = [line["event"] for line in lines if "updates are" in line["event"]]
+    assert said == ["updates are not read, trying on", "updates are read again"]
+
+
+# --- what is printed --------------------------------------------------------------------------------------------------
+
+
+def test_the_readme_prints_commands_that_a_checkout_has() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    typed = re.findall(r"^perpulse .+|`perpulse [a-z].*?`", readme, re.MULTILINE)
+    assert typed == [], "there is no perpulse on the path after make run; ./perpulse is there"
+    named = set(re.findall(r"\./perpulse ([a-z-]+)", readme))
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    assert {"run", "say", "init", "doctor", "import"} <= named <= set(commands)
+    assert os.access(ROOT / "perpulse", os.X_OK)
+
+
+@pytest.mark.parametrize("code", [0x200E, 0x200F, 0xFEFF, 0x2068, 0x200B], ids=lambda code: f"U+{code:04X}")
+def test_marks_that_nobody_sees_are_read_over(perpulse: Perpulse, code: int) -> None:
+    mark = chr(code)
+    asked = perpulse("say", f"{mark}/{mark}liq{mark} 95000 25x long")
+    assert asked.code == 0
+    assert "Liquidation at 91,566.27" in asked.out
+
+
+def test_debug_writes_each_request_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up(debug=True, secrets=[TOKEN])
+    try:
+        note_asked("Binance", f"https://fapi.example/x?symbol=BTCUSDT&signature=deadbeef&token={TOKEN}")
+    finally:
+        set_up(quiet=True)
+    said = capsys.readouterr().err
+    assert "who=Binance" in said
+    assert "symbol=BTCUSDT" in said
+    assert "deadbeef" not in said
+    assert "MARKER" not in said

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
+import structlog
 
 from bot.clock import STEADY, NotBefore
 from bot.market.exchange.recipe import Missing, Unreadable
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     Clock = Callable[[], datetime]
 
+_log = structlog.get_logger("requests")
 _BANNED_UNTIL: Final = re.compile(r"until\s+(\d{13})\b")
 _BUSY_PAUSE: Final = MINUTE  # request weights are counted by the minute
 _BAN_PAUSE: Final = timedelta(minutes=5)  # a ban that names no end: the shortest is two minutes, asking prolongs it
@@ -109,6 +111,11 @@ def _clock(at: datetime) -> str:
     return f"{at.astimezone(UTC):%H:%M:%S} UTC"
 
 
+def note_asked(who: str, url: str) -> None:
+    """Say in the debug log what is asked of whom; the log leaves secrets out."""
+    _log.debug("asked", who=who, url=url)
+
+
 def make_strict(
     exchange: Any,
     who: str,
@@ -137,6 +144,7 @@ def make_strict(
     async def strict_fetch(*args: Any, **kwargs: Any) -> Any:
         if not rest.passed:
             raise SourceDown(str(named[0]), clock() + (rest.left or timedelta(0)))
+        note_asked(who, str(args[0] if args else kwargs.get("url", "")))
         try:
             answer = await fetch(*args, **kwargs)
         except (HttpRefusal, ccxt.DDoSProtection, ccxt.RateLimitExceeded) as error:

@@ -42,7 +42,7 @@ from handlers.channels.failure import ChatGone, ChatMoved, MarkupRefused, SendFa
 from handlers.channels.news import PendingNews, drop
 from handlers.channels.telegram.config import TelegramConfig
 from handlers.channels.telegram.errors import failure
-from handlers.channels.telegram.reading import PollRequest
+from handlers.channels.telegram.reading import LoggedRequest, PollRequest
 from handlers.channels.telegram.render import clean, clip
 from handlers.channels.telegram.rights import Rights
 from handlers.channels.telegram.sending import BUTTON_VERSION, LIMITS, LONGEST_WAIT, Sending
@@ -122,7 +122,7 @@ class Telegram:
             "httpx_kwargs": {"verify": httpx.create_ssl_context()},  # one for both: reading the authorities is slow
         }
         self._requests = (
-            HTTPXRequest(**common, write_timeout=self._timeouts.read),
+            LoggedRequest(**common, write_timeout=self._timeouts.read),
             PollRequest(on_refused=self._refused, on_read=self._on_read, connection_pool_size=2, **common),
         )
         builder = (

@@ -46,9 +46,9 @@ async def liqs(deps: Deps, args: OneAsset) -> Reply:
 
 def _live(asset: str, found: Liquidations, zone: str) -> list[Block]:
     end = wording.clock(found.end, zone)
-    least = any(heard.at_least for heard in found.venues)
+    least = _is_least(found)
     day, hour, running = found.day, found.hour, found.running
-    longest = max(heard.day.heard for heard in found.venues)
+    longest = _longest(found)
     if longest < HOUR:
         return _first_hour(asset, found)
     part = "" if longest >= DAY else f", {_hours(longest)} heard"
@@ -71,6 +71,17 @@ def _live(asset: str, found: Liquidations, zone: str) -> list[Block]:
     return lines
 
 
+def _longest(found: Liquidations) -> timedelta:
+    return max(heard.day.heard for heard in found.venues)
+
+
+def _is_least(found: Liquidations) -> bool:
+    """Tell whether the sum of the headline is said to be a least one: a feed is throttled, or little was heard yet."""
+    if not found.venues:
+        return any(day.floor for day in found.days)
+    return _longest(found) < HOUR or any(heard.at_least for heard in found.venues)
+
+
 def _since(heard: VenueLiquidations, found: Liquidations) -> str:
     return wording.duration(found.now - heard.newest)
 
@@ -80,9 +91,9 @@ def _first_hour(asset: str, found: Liquidations) -> list[Block]:
     every = [(heard, heard.day + heard.running) for heard in found.venues]
     both = found.day + found.running
     span = wording.duration(max(sums.heard for _, sums in every))
-    said = f"{wording.usd(both.both)}{_share(both)}"
+    said = f"{_at_least(_is_least(found))}{wording.usd(both.both)}{_share(both)}"
     return [
-        Line(f"{asset} liquidations, learning, first {span} heard: at least {said}.", "headline"),
+        Line(f"{asset} liquidations, learning, first {span} heard: {said}.", "headline"),
         *(Line(f"– {_named(heard)}: {_at_least(heard.floor)}{_sides(sums)}.") for heard, sums in every),
     ]
 
@@ -165,7 +176,7 @@ def _values(asset: str, found: Liquidations) -> dict[str, Any]:
         "shorts_1h_usd": hour.shorts if hour.heard else None,
         "longs_running_usd": running.longs if running.heard else None,
         "shorts_running_usd": running.shorts if running.heard else None,
-        "at_least": any(heard.at_least for heard in found.venues),
+        "at_least": _is_least(found),
         "venues": {
             heard.venue: {
                 "longs_24h_usd": heard.day.longs,

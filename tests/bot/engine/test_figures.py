@@ -269,6 +269,7 @@ def runs(values: Iterable[tuple[str, float]], *, enter: float, leave: float, clo
     return begun
 
 
+@pytest.mark.slow
 def test_mood_of_eight_years_counted_by_hand(told_of_raw: Told) -> None:
     rows = json.loads(RAW[3].read_text(encoding="utf-8"))
     days = sorted((int(row["timestamp"]), float(row["value"])) for row in rows)
@@ -323,6 +324,7 @@ def test_the_crash_of_may_2021_is_one_episode_of_paying_shorts(raw: Path) -> Non
     assert told[0]["at"] == "2021-05-20T00:00:00Z"  # -0.0897 % at 16:00 of the 19th, beyond the line for 8 hours
 
 
+@pytest.mark.slow
 def test_importing_twice_changes_nothing(raw: Path, tmp_path: Path) -> None:
     store = Store(tmp_path / "twice.db")
     now = datetime(2026, 11, 1, tzinfo=UTC)

@@ -26,6 +26,8 @@ from tests.storage import beside
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 def said(payload: str) -> str:
     """Return the words of a stored notice."""

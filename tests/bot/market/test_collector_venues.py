@@ -237,6 +237,7 @@ def test_an_old_price_judges_nobody() -> None:
 # --- S21: delisted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FOUR)
 async def test_a_delisting_is_told_once_to_those_who_watch_it(
     market: Any, exchange: FakeExchange, clock: Clock, name: str

@@ -525,6 +525,7 @@ async def test_a_picture_that_takes_too_long_is_left_out_and_its_process_ended(b
     assert await worker_of(busy) != before
 
 
+@pytest.mark.slow
 def test_the_bot_itself_never_loads_matplotlib_and_nothing_loads_pyplot():
     code = (
         "import asyncio, sys\n"

@@ -289,6 +289,7 @@ async def perpulse(*arguments: str, cwd: Path) -> tuple[int, str, str]:
     return child.returncode or 0, out.decode(), err.decode()
 
 
+@pytest.mark.slow
 async def test_the_command_line(desk: Desk, tmp_path: Path) -> None:
     here = ("--db", "data/p.db")
     asked = ("--asset", "BTC", "--base-url", desk.venues.base_url, *here)
@@ -301,6 +302,7 @@ async def test_the_command_line(desk: Desk, tmp_path: Path) -> None:
     assert (tmp_path / "data" / "tiers").is_dir()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -54,7 +54,14 @@ async def market(exchange: FakeExchange, clock: Clock) -> AsyncIterator[Any]:
 
     def make(*names: str, newest: Any = None, more: Any = ()) -> Collector:
         found = [
-            CcxtVenue(BY_NAME[each], clock=clock, base_url=f"{exchange.base_url}/{each}", timeout_s=2, paced=False)
+            CcxtVenue(
+                BY_NAME[each],
+                clock=clock,
+                steady=clock.steady,
+                base_url=f"{exchange.base_url}/{each}",
+                timeout_s=2,
+                paced=False,
+            )
             for each in names
         ]
         venues.extend(found)
@@ -62,6 +69,7 @@ async def market(exchange: FakeExchange, clock: Clock) -> AsyncIterator[Any]:
             Collector(
                 [*found, *more],
                 clock=clock,
+                steady=clock.steady,
                 chance=lambda: 0.0,
                 history=timedelta(hours=6),
                 recall=lambda: Recalled(newest or {}),
@@ -304,7 +312,9 @@ async def test_heavy_topics_are_asked_for_the_first_assets_only(
 async def test_options_and_stablecoins_come_from_the_first_round_on(
     market: Any, exchange: FakeExchange, clock: Clock
 ) -> None:
-    deribit = CcxtVenue(OPTIONS, clock=clock, base_url=f"{exchange.base_url}/deribit", timeout_s=2, paced=False)
+    deribit = CcxtVenue(
+        OPTIONS, clock=clock, steady=clock.steady, base_url=f"{exchange.base_url}/deribit", timeout_s=2, paced=False
+    )
     held = market(more=[deribit, DefiLlama(clock=clock, base_url=exchange.base_url)])
     found = await held.collect(["BTC", "ETH", "SOL"], clock.now)
     assert [(each.venue, each.asset, len(each.options)) for each in found.chains] == [

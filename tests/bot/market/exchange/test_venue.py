@@ -24,7 +24,7 @@ TOPICS: tuple[Topic, ...] = ("bars", "open_interest", "funding")
 
 @pytest.fixture
 async def venue(exchange: FakeExchange, clock: Clock) -> AsyncIterator[CcxtVenue]:
-    made = CcxtVenue(BINANCE, clock=clock, base_url=exchange.base_url, timeout_s=5, paced=False)
+    made = CcxtVenue(BINANCE, clock=clock, steady=clock.steady, base_url=exchange.base_url, timeout_s=5, paced=False)
     yield made
     if made._exchange:
         made._exchange.timeout_on_exit = 0  # ccxt waits for TLS connections to close; there are none
@@ -412,7 +412,7 @@ async def test_close_twice_and_go_on(venue: CcxtVenue, clock: Clock) -> None:
 
 def test_proxy_that_is_none(clock: Clock) -> None:
     with pytest.raises(ValueError, match="http:// or https://"):
-        CcxtVenue(BINANCE, clock=clock, proxy="socks5://user:secret@host")
+        CcxtVenue(BINANCE, clock=clock, steady=clock.steady, proxy="socks5://user:secret@host")
 
 
 @pytest.mark.slow

@@ -39,7 +39,7 @@ async def venue(exchange: FakeExchange, clock: Clock) -> AsyncIterator[Callable[
         if name not in made:
             row: Quirks = BY_NAME[name]
             url = f"{exchange.base_url}/{name}"
-            made[name] = CcxtVenue(row, clock=clock, base_url=url, timeout_s=5, paced=False)
+            made[name] = CcxtVenue(row, clock=clock, steady=clock.steady, base_url=url, timeout_s=5, paced=False)
         return made[name]
 
     yield make

@@ -17,7 +17,7 @@ from handlers.charts.figures import say, tick
 from handlers.charts.look import DARK, LIGHT, SMALL
 from handlers.charts.panels import draw_lines, every_value, panel_of
 from handlers.charts.scales import reach_of, y_range
-from handlers.charts.sheet import DAY, Drawn, Label, Sheet, Words, fonts
+from handlers.charts.sheet import DAY, Drawn, Label, PictureSheet, Words, fonts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,20 +55,20 @@ def figure(chart: Mapping[str, Any]) -> Figure:
         return sheet.figure
 
 
-def _of_market(chart: Mapping[str, Any], palette: Palette) -> Sheet:
+def _of_market(chart: Mapping[str, Any], palette: Palette) -> PictureSheet:
     leads = [Words(((chart["lead"], palette.muted),))]
     panels = [panel_of(data, palette) for data in chart["panels"]]
-    return Sheet(palette, chart["title"], leads, panels, chart["stamp"], chart["from"], chart["to"])
+    return PictureSheet(palette, chart["title"], leads, panels, chart["stamp"], chart["from"], chart["to"])
 
 
-def _of_metric(chart: Mapping[str, Any], palette: Palette) -> Sheet:
+def _of_metric(chart: Mapping[str, Any], palette: Palette) -> PictureSheet:
     title = " · ".join(word for word in (chart["asset"], chart["title"], chart["window"]) if word)
     start, end = (datetime.fromtimestamp(chart[key], UTC) for key in ("from", "to"))
     leads = [Words(((from_to(start, end), palette.muted),))] if start < end else []
     if alert := episode_words(chart):
         leads.append(Words(((alert, palette.ink),), palette.alert))
     panels: list[Drawn] = [_Price(chart, palette)] if chart["price"] else []
-    return Sheet(
+    return PictureSheet(
         palette,
         title,
         leads,

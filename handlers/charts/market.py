@@ -19,7 +19,7 @@ from signals.venues import venue_title
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from storage.queries.market.market_charts import Interest, Liquidated, MarketChart, Part, Prices
+    from storage.queries.market.market_charts import Interest, LiquidatedBars, MarketChart, Part, Prices
 
 PARTS: Final[Mapping[str, tuple[Part, ...]]] = {
     "market": ("price", "open_interest", "liquidations"),
@@ -85,7 +85,7 @@ def values(data: MarketChart) -> dict[str, Any]:
     return found
 
 
-def _worth_a_panel(data: MarketChart, found: Liquidated, kind: str) -> bool:
+def _worth_a_panel(data: MarketChart, found: LiquidatedBars, kind: str) -> bool:
     """Tell whether enough of the span was heard: a panel that is empty but for its end is a riddle."""
     return kind == "liqs" or data.end - found.known_from > (data.end - data.start) * LEAST_HEARD
 
@@ -143,7 +143,7 @@ def _interest(data: MarketChart, interest: Interest, height: int) -> list[dict[s
     return found
 
 
-def _bars(data: MarketChart, found: Liquidated, height: int) -> dict[str, Any]:
+def _bars(data: MarketChart, found: LiquidatedBars, height: int) -> dict[str, Any]:
     step = found.step.total_seconds()
     least = ", at least:" if found.at_least else ":"
     heard = [at.timestamp() for at, _ in found.slots]

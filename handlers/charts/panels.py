@@ -23,7 +23,7 @@ LEAST = 2.0  # pixels: what is thinner cannot be seen on a phone
 
 def panel_of(data: Mapping[str, Any], palette: Palette) -> Drawn:
     """Return the panel that draws some data; KeyError for a kind that this version does not know."""
-    return {"candles": Candles, "curve": Curve, "bars": Bars}[data["kind"]](data, palette)
+    return {"candles": Candles, "curve": Curve, "bars": BarPanel}[data["kind"]](data, palette)
 
 
 class _Panel:
@@ -146,7 +146,7 @@ class Curve(_Panel):
         axes.plot([at / DAY], [value], marker="o", markersize=10, color=color, zorder=5, clip_on=False)
 
 
-class Bars(_Panel):
+class BarPanel(_Panel):
     """What was liquidated: shorts upwards from zero, longs downwards, as price went."""
 
     def values(self) -> list[float]:

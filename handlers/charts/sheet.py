@@ -79,7 +79,7 @@ class Drawn(Protocol):
 
 
 @dataclass
-class Sheet:
+class PictureSheet:
     """One picture. start, end: of all panels, in epoch seconds. marks: stretches of time that are shaded in all."""
 
     palette: Palette

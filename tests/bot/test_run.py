@@ -115,7 +115,9 @@ class World:
         config = Config(assets=("BTC",), database=self.folder / "run.db", telegram=telegram, market=market)
         sources = [
             # paced=False: the loopback exchange counts no request weights, and a real one makes every round slow
-            CcxtVenue(BINANCE, clock=self.clock.now, timeout_s=2, base_url=url, paced=False),
+            CcxtVenue(
+                BINANCE, clock=self.clock.now, steady=self.clock.monotonic, timeout_s=2, base_url=url, paced=False
+            ),
             AlternativeMe(clock=self.clock.now, timeout_s=2, base_url=url),
         ]
         return build(config, clock=self.clock, sources=sources)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 
 from bot.market.exchange.recipe import Unreadable, number, rows_of, stamp
-from bot.market.exchange.strict import HttpAnswer, HttpRefusal, is_refusal, lowered, translated
+from bot.market.exchange.strict import HttpAnswer, HttpRefusal, is_refusal, lowered, note_asked, translated
 from signals.assets import coin
 from signals.units import from_ms
 
@@ -84,6 +84,7 @@ class HyperliquidAccount:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout_s))
         url = f"{self._base_url}/info"
+        note_asked(_WHO, str(url))
         async with self._session.post(url, json=question, proxy=self._proxy, allow_redirects=False) as response:
             text = await response.text(errors="replace")
         if is_refusal(response.status) or response.status >= 300:

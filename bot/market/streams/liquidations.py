@@ -220,6 +220,7 @@ class _Listed:
             venue = CcxtVenue(
                 BY_NAME[dialect.venue],
                 clock=self._clock.now,
+                steady=self._clock.monotonic,
                 timeout_s=self._timeout_s,
                 proxy=self._proxy,
                 base_url=at_venue(self._base_url, dialect.venue),
@@ -248,7 +249,7 @@ def _health(talk: LiquidationTalk, stream: Stream, now: datetime) -> SourceHealt
         state=breaker.state,
         since=breaker.since or now,
         last_good=stream.newest,
-        next_try=breaker.next_try,
+        next_try=breaker.next_try(now),
         error=breaker.reason or rejected,
         quarantined=talk.quarantined + stream.unreadable,
     )

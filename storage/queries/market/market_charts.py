@@ -99,7 +99,7 @@ class Interest:
 
 
 @dataclass(frozen=True, slots=True)
-class Liquidated:
+class LiquidatedBars:
     """Liquidations by slot of one length, oldest first; slots of which nothing was heard are left out.
 
     known_from: when the first slot in the span begins that was heard. at_least: some feeds are sampled, or a part of
@@ -129,7 +129,7 @@ class MarketChart:
     prices: Prices | None
     interest: Interest | None
     average: tuple[tuple[datetime, float], ...]
-    liquidated: Liquidated | None
+    liquidated: LiquidatedBars | None
     outdated: bool
     stamps: tuple[Stamp, ...]
 
@@ -393,7 +393,7 @@ def _average(store: Store, asset: str, start: datetime, end: datetime) -> tuple[
 # --- liquidations -----------------------------------------------------------------------------------------------------
 
 
-def _liquidated(store: Store, asset: str, start: datetime, end: datetime) -> Liquidated | None:
+def _liquidated(store: Store, asset: str, start: datetime, end: datetime) -> LiquidatedBars | None:
     step = max(HOUR, _step(end - start, CANDLES))
     heard = _heard(store, asset, start, end)
     if not heard:
@@ -408,7 +408,7 @@ def _liquidated(store: Store, asset: str, start: datetime, end: datetime) -> Liq
     whole = all(not is_floor(NAMES[0], venue) for venue in heard)
     last = max(at + sums.heard for hours in heard.values() for at, sums in hours.items())
     gaps = any(sums.heard < len(heard) * min(step, end - at) for at, sums in slots.items())
-    return Liquidated(
+    return LiquidatedBars(
         tuple(sorted(slots.items())),
         step,
         tuple(sorted(heard, key=venue_order)),

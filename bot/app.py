@@ -22,8 +22,8 @@ from bot.engine.addresses import Following
 from bot.engine.positions import Positions
 from bot.engine.turn import TurnTaker, announce
 from bot.market.collector import Collector
-from bot.market.exchange.table import BY_NAME, OPTIONS
 from bot.market.exchange.venue import CcxtVenue, at_venue
+from bot.market.exchange.venue_recipe import recipes
 from bot.market.keeper import Keeper
 from bot.market.providers.alternative_me import AlternativeMe
 from bot.market.providers.defillama import DefiLlama
@@ -232,9 +232,9 @@ def sources_of(config: Config, clock: Clock, edge: Edge | None = None) -> list[S
     market = config.market
     wrap = edge.wrap if edge else None
     unpaced = market.exchange_url is not None or (edge is not None and edge.asks_nobody)  # nobody counts our requests
-    rows = [BY_NAME[venue] for venue in market.venues]
+    rows = [recipes()[venue] for venue in market.venues]
     if market.options and "deribit" not in market.venues:
-        rows.append(OPTIONS)
+        rows.append(recipes()["deribit"].only("volatility", "options"))
     found: list[Source] = [
         CcxtVenue(
             row,

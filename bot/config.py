@@ -26,6 +26,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from handlers.channels.config import running, sections
 from signals.assets import UnreadableSymbol, followed
+from signals.venues import READ, USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,16 +44,22 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-Venue = Literal["binance", "binance_coinm", "bybit", "okx", "hyperliquid", "deribit", "gate", "bitget", "kucoin"]
+def _venue(text: str) -> str:
+    if text not in READ:
+        raise ValueError(f"it is no venue that figures are read from; known are {', '.join(READ)}")
+    return text
+
+
+Venue = Annotated[str, AfterValidator(_venue)]
 
 
 class Market(_Section):
     """Where market data comes from."""
 
     venues: tuple[Venue, ...] = Field(
-        ("binance", "bybit", "okx", "hyperliquid"),
+        USUAL,
         min_length=1,
-        description="where to look; also binance_coinm, deribit, gate, bitget, kucoin",
+        description=f"where to look; also {', '.join(venue for venue in READ if venue not in USUAL)}",
     )
     options: bool = Field(
         default=True, description="option chains and volatility index of Deribit, whatever the venues"

@@ -11,7 +11,7 @@ from handlers.language.assets import OneAsset, meant_asset
 from handlers.reply import Block, Button, Buttons, Line, Reply, plain
 from handlers.words import wording
 from signals.units import DAY, HOUR, MINUTE
-from signals.venues import venue_title
+from signals.venues import VENUES, venue_title
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -108,8 +108,8 @@ def _venue(heard: Heard, found: Liquidations) -> str:
 
 def _named(heard: Heard) -> str:
     """Name a venue with what kind of feed it has."""
-    kind = "one a second and contract at most" if heard.venue in {"binance", "okx"} else ""
-    kind = "every liquidation" if not heard.floor else kind
+    told = VENUES[heard.venue].liquidations if heard.venue in VENUES else ""
+    kind = {"all": "every liquidation", "one a second": "one a second and contract at most"}.get(told, "")
     return f"{venue_title(heard.venue)} ({kind})" if kind else venue_title(heard.venue)
 
 

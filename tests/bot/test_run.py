@@ -22,8 +22,8 @@ from pydantic import SecretStr
 from bot.app import App, build
 from bot.cli.doctor import examine
 from bot.config import Config, Market
-from bot.market.exchange.table import BINANCE
 from bot.market.exchange.venue import CcxtVenue
+from bot.market.exchange.venue_recipe import recipes
 from bot.market.providers.alternative_me import AlternativeMe
 from handlers.channels.failure import TokenRefused
 from handlers.channels.local import local
@@ -112,7 +112,7 @@ class World:
         config = Config(assets=("BTC",), database=self.folder / "run.db", telegram=telegram, market=market)
         sources = [
             # paced=False: the loopback exchange counts no request weights, and a real one makes every round slow
-            CcxtVenue(BINANCE, clock=self.clock.now, timeout_s=2, base_url=url, paced=False),
+            CcxtVenue(recipes()["binance"], clock=self.clock.now, timeout_s=2, base_url=url, paced=False),
             AlternativeMe(clock=self.clock.now, timeout_s=2, base_url=url),
         ]
         return build(config, clock=self.clock, sources=sources)

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from bot.market.source import SourceError
 from bot.market.tiers.rows import TiersRefused, packed, plain
-from bot.market.tiers.tables import TITLES, VENUES, fetch
+from bot.market.tiers.tables import fetch
 from handlers.words import wording
 from signals.assets import coin
 from signals.assets import packed as packed_name
 from signals.liquidation import NoTierTable, TierTable, tiers
 from signals.liquidation.tables import day_of, listed, parse_table
+from signals.venues import SPELLINGS, VENUES, venue_title
 from storage.market import tiers as tier_files
 
 if TYPE_CHECKING:
@@ -249,7 +250,7 @@ def told(renewals: Iterable[Renewal]) -> list[str]:
     """Say what became of each venue, the changes below it, and what to do about what failed."""
     lines: list[str] = []
     for each in renewals:
-        title = TITLES[each.venue]
+        title = venue_title(each.venue)
         if each.error:
             lines.append(f"{title}: {each.error.removeprefix(f'{title} ')} Its tables stay as they are.")
             continue
@@ -316,15 +317,13 @@ def shown(table: TierTable, today: dt.date) -> list[str]:
 
 def wanted(words: Sequence[str]) -> list[str]:
     """Return the venues that are named in any spelling, or all. ValueError with what to type for an unknown one."""
-    from handlers.language.grammar import VENUE  # noqa: PLC0415 - the grammar, for the spellings only
-
-    spellings = VENUE.words() if callable(VENUE.words) else VENUE.words
+    renewed = [venue.id for venue in VENUES.values() if venue.renewed]
     found: list[str] = []
     for word in words:
-        venue = spellings.get(word.lower())
-        if venue == "deribit":
-            raise ValueError("Deribit's tiers are a fixed formula: there is nothing to renew. Leave it out.")
-        if venue not in VENUES:
-            raise ValueError(f"{word[:40]!r} is no venue that tiers come from. Known: {', '.join(VENUES)}.")
+        venue = SPELLINGS.get(word.lower(), "")
+        if venue and venue not in renewed:
+            raise ValueError(f"{venue_title(venue)} answers for no tiers: there is nothing to renew. Leave it out.")
+        if not venue:
+            raise ValueError(f"{word[:40]!r} is no venue that tiers come from. Known: {', '.join(renewed)}.")
         found.append(venue)
-    return list(dict.fromkeys(found)) or list(VENUES)
+    return list(dict.fromkeys(found)) or renewed

@@ -20,6 +20,7 @@ from bot.market.exchange.strict import make_strict, translated
 from bot.market.source import NotOffered, SourceError
 from bot.market.tiers.rows import Fetched, TiersRefused, decimal, row
 from signals.assets import UnreadableSymbol, coin, instrument, packed
+from signals.venues import VENUES, venue_title
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -64,11 +65,9 @@ class Unified:
     """A venue asked symbol by symbol through ccxt's unified call. amount: the raw row's field that holds it."""
 
     venue: str
-    title: str
     ccxt_id: str
     source: str
     types: tuple[str, ...]
-    contracts: tuple[str, ...] = ("linear",)
     unit: str = "quote"
     params: Mapping[str, str] = field(default_factory=dict)
     amount: str | None = None
@@ -77,49 +76,37 @@ class Unified:
 
 BYBIT: Final = Unified(
     "bybit",
-    "Bybit",
     "bybit",
     "Bybit /v5/market/risk-limit",
-    ("linear", "inverse"),
     ("linear", "inverse"),
     amount="mmDeduction",
 )
 OKX: Final = Unified(
     "okx",
-    "OKX",
     "okx",
     "OKX /api/v5/public/position-tiers, isolated",
     ("swap",),
-    ("linear", "inverse"),
     unit="contracts",
     params={"marginMode": "isolated"},
     stepped=False,
 )
 GATE: Final = Unified(
     "gate",
-    "Gate",
     "gate",
     "Gate /api/v4/futures/{settle}/risk_limit_tiers",
-    ("swap",),
-    ("linear", "inverse"),  # its coin-margined contract, BTC_USD, bounds the value in BTC
+    ("swap",),  # its coin-margined contract, BTC_USD, bounds the value in BTC
     amount="deduction",
 )
 # No page says in which unit Bitget's and KuCoin's coin-margined tiers are, and no rule of theirs is certain: not asked.
-BITGET: Final = Unified("bitget", "Bitget", "bitget", "Bitget /api/v2/mix/market/query-position-lever", ("swap",))
+BITGET: Final = Unified("bitget", "bitget", "Bitget /api/v2/mix/market/query-position-lever", ("swap",))
 KUCOIN: Final = Unified(
     "kucoin",
-    "KuCoin",
     "kucoinfutures",
     "KuCoin /api/v1/contracts/risk-limit",
     ("swap", "future", "contract"),
     stepped=False,  # its page computes with one rate for the whole position: without an amount the price errs to safety
 )
 UNIFIED: Final = {each.venue: each for each in (BYBIT, OKX, GATE, BITGET, KUCOIN)}
-VENUES: Final = ("binance", *UNIFIED, "hyperliquid")
-TITLES: Final = {each.venue: each.title for each in UNIFIED.values()} | {
-    "binance": "Binance",
-    "hyperliquid": "Hyperliquid",
-}
 
 
 async def fetch(venue: str, assets: Sequence[str], reach: Reach) -> Answer:
@@ -127,7 +114,7 @@ async def fetch(venue: str, assets: Sequence[str], reach: Reach) -> Answer:
 
     Binance and Hyperliquid give every symbol in one answer, the others are asked for `assets` only.
     """
-    with translated(TITLES[venue], reach.clock):
+    with translated(venue_title(venue), reach.clock):
         if venue == "hyperliquid":
             return await _hyperliquid(reach)
         if venue == "binance":
@@ -163,21 +150,22 @@ def _moved(urls: Any, base: str) -> Any:
 
 
 async def _unified(of: Unified, assets: Sequence[str], reach: Reach) -> Answer:
-    exchange = await _exchange(of.ccxt_id, of.title, reach, options={"fetchMarkets": {"types": list(of.types)}})
+    title = venue_title(of.venue)
+    exchange = await _exchange(of.ccxt_id, title, reach, options={"fetchMarkets": {"types": list(of.types)}})
     found: list[Fetched] = []
     refused: list[tuple[str, str]] = []
     try:
         markets = (await exchange.load_markets()).values()
         if not any(market.get("swap") for market in markets):
             raise Unreadable("a list of markets without a perpetual")
-        for contract in of.contracts:
+        for contract in VENUES[of.venue].renewed:
             for asset in assets:
                 market = _listed(markets, asset, contract)
                 if market is None:
                     refused += [(asset, "not listed there")] if contract == "linear" else []
                     continue
                 try:
-                    with translated(of.title, reach.clock):
+                    with translated(title, reach.clock):
                         rows = await exchange.fetch_market_leverage_tiers(market["symbol"], dict(of.params))
                     found.append(_of_market(of, contract, market, rows))
                 except (TiersRefused, NotOffered) as why:

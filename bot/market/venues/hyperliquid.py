@@ -25,7 +25,8 @@ from bot.market.exchange.recipe import (
     settled,
     stamp,
 )
-from signals.units import HOUR, in_ms, to_ms
+from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, OUR_TIME, SWAPS_ONLY, Offer, VenueRecipe
+from signals.units import HOUR, MINUTE, in_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,3 +117,16 @@ def _contexts(answer: Any) -> dict[str, Any]:
     if len(meta["universe"]) != len(contexts):
         raise Unreadable("as many contexts as names were due")
     return {listed["name"]: context for listed, context in zip(meta["universe"], contexts, strict=True)}
+
+
+RECIPE: Final = VenueRecipe(
+    venue="hyperliquid",
+    ccxt_id="hyperliquid",
+    markets=SWAPS_ONLY,
+    offers={
+        "bars": Offer(bars, MINUTE, "volume in dollars is coins at the close"),
+        "open_interest": Offer(open_interest, MINUTE, f"one or two sides: not calibrated yet; {OUR_TIME}"),
+        "funding": Offer(funding, MINUTE, OUR_TIME),
+        "depth": Offer(book, BOOK_EVERY, FEW_LEVELS),
+    },
+)

@@ -26,7 +26,8 @@ from bot.market.exchange.recipe import (
     settled,
     stamp,
 )
-from signals.units import HOUR, in_ms, to_ms
+from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, OUR_TIME, Offer, VenueRecipe
+from signals.units import HOUR, MINUTE, in_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,3 +130,15 @@ async def _listed(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
 
 
 _BY_SYMBOL: Final = by_key(lambda answer: _data(answer, least=1), "symbol")
+
+
+RECIPE: Final = VenueRecipe(
+    venue="kucoin",
+    ccxt_id="kucoinfutures",
+    offers={
+        "bars": Offer(bars, MINUTE),
+        "open_interest": Offer(open_interest, MINUTE, OUR_TIME),
+        "funding": Offer(funding, MINUTE, OUR_TIME),
+        "depth": Offer(book, BOOK_EVERY, FEW_LEVELS),
+    },
+)

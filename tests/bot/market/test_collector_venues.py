@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from bot.market.collector import Collector
 from bot.market.cross_checks import LASTING, CrossChecks
-from bot.market.exchange.table import BY_NAME, OPTIONS
 from bot.market.exchange.venue import CcxtVenue
+from bot.market.exchange.venue_recipe import recipes
 from bot.market.keeper import Recalled
 from bot.market.providers.defillama import DefiLlama
 from bot.market.source_rounds import WIDEST
@@ -54,7 +54,7 @@ async def market(exchange: FakeExchange, clock: Clock) -> AsyncIterator[Any]:
 
     def make(*names: str, newest: Any = None, more: Any = ()) -> Collector:
         found = [
-            CcxtVenue(BY_NAME[each], clock=clock, base_url=f"{exchange.base_url}/{each}", timeout_s=2, paced=False)
+            CcxtVenue(recipes()[each], clock=clock, base_url=f"{exchange.base_url}/{each}", timeout_s=2, paced=False)
             for each in names
         ]
         venues.extend(found)
@@ -298,7 +298,13 @@ async def test_heavy_topics_are_asked_for_the_first_assets_only(
 async def test_options_and_stablecoins_come_from_the_first_round_on(
     market: Any, exchange: FakeExchange, clock: Clock
 ) -> None:
-    deribit = CcxtVenue(OPTIONS, clock=clock, base_url=f"{exchange.base_url}/deribit", timeout_s=2, paced=False)
+    deribit = CcxtVenue(
+        recipes()["deribit"].only("volatility", "options"),
+        clock=clock,
+        base_url=f"{exchange.base_url}/deribit",
+        timeout_s=2,
+        paced=False,
+    )
     held = market(more=[deribit, DefiLlama(clock=clock, base_url=exchange.base_url)])
     found = await held.collect(["BTC", "ETH", "SOL"], clock.now)
     assert [(each.venue, each.asset, len(each.options)) for each in found.chains] == [

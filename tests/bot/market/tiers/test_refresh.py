@@ -268,7 +268,7 @@ def test_show_lays_a_table_out() -> None:
 def test_venues_by_any_spelling() -> None:
     assert wanted(["hl", "OKEX", "okx"]) == ["hyperliquid", "okx"]
     assert wanted([])[0] == "binance"
-    with pytest.raises(ValueError, match="fixed formula"):
+    with pytest.raises(ValueError, match="answers for no tiers"):
         wanted(["deribit"])
     with pytest.raises(ValueError, match="no venue that tiers come from"):
         wanted(["bitmex"])

@@ -37,6 +37,7 @@ from handlers.channels.local import LocalChannel, local
 from handlers.charts.pictures import Pictures
 from handlers.charts.process import ChartRenderer
 from handlers.command import Asking, Deps
+from signals.venues import VENUES
 from storage.alerts import outbox
 from storage.engine.database import Store, StoreError
 from storage.people import destinations
@@ -233,8 +234,12 @@ def sources_of(config: Config, clock: Clock, edge: Edge | None = None) -> list[S
     wrap = edge.wrap if edge else None
     unpaced = market.exchange_url is not None or (edge is not None and edge.asks_nobody)  # nobody counts our requests
     rows = [recipes()[venue] for venue in market.venues]
-    if market.options and "deribit" not in market.venues:
-        rows.append(recipes()["deribit"].only("volatility", "options"))
+    if market.options:
+        rows += [
+            recipes()[venue.id].only("volatility", "options")
+            for venue in VENUES.values()
+            if venue.options and venue.id not in market.venues
+        ]
     found: list[Source] = [
         CcxtVenue(
             row,

@@ -26,7 +26,8 @@ class Venue:
     coin-margined contracts are kept; "" for itself. usual: followed where the configuration names no venue.
     funding_hours: between two payments, where nothing says so. liquidations: which of them its stream tells; "" where
     none is heard, or it does not say. renewed: the contracts whose tiers it answers for; none where they are a formula
-    or nobody knows their unit. liquidated_as: another venue whose liquidation rules hold here too. credit: how a
+    or nobody knows their unit. liquidated_as: another venue whose liquidation rules hold here too. options: its option
+    chains and volatility index are read, whichever venues are followed. credit: how a
     provider asks to be named where its figures are shown; "" for the title.
     """
 
@@ -40,6 +41,7 @@ class Venue:
     liquidations: Liquidations = ""
     renewed: tuple[str, ...] = ()
     liquidated_as: str = ""
+    options: bool = False
     credit: str = ""
 
 
@@ -84,8 +86,9 @@ _ALL: Final = (
         funding_hours=1.0,  # an eighth of the 8 h rate each hour: its documentation, read 2026-11-22
         renewed=_LINEAR,
     ),
-    Venue(id="deribit", title="Deribit", spellings=("drb",), margins=("inverse", "linear")),
+    Venue(id="deribit", title="Deribit", spellings=("drb",), margins=("inverse", "linear"), options=True),
     Venue(id="gate", title="Gate", spellings=("gateio", "gate.io"), margins=_LINEAR, renewed=_BOTH),
+    # In which unit the coin-margined tiers of the next two are, no page says: not asked.
     Venue(id="bitget", title="Bitget", spellings=("bg",), margins=_LINEAR, renewed=_LINEAR),
     Venue(id="kucoin", title="KuCoin", spellings=("kc", "kucoinfutures"), margins=_LINEAR, renewed=_LINEAR),
     Venue(id="binance_coinm", title="Binance COIN-M", margins=("inverse",)),
@@ -94,6 +97,8 @@ _ALL: Final = (
 )
 VENUES: Final[Mapping[str, Venue]] = {venue.id: venue for venue in _ALL}
 READ: Final = tuple(venue.id for venue in _ALL if venue.margins)  # the venues that figures are read from
+STREAMED: Final = tuple(venue.title for venue in _ALL if venue.liquidations)  # whose liquidations are heard
+OPTIONS: Final = tuple(venue.title for venue in _ALL if venue.options)
 USUAL: Final = tuple(venue.id for venue in _ALL if venue.usual)
 _PLACES: Final = {venue.id: place for place, venue in enumerate(_ALL)}
 _COIN_MARGINED: Final = {venue.inverse: venue.id for venue in _ALL if venue.inverse}

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 async def liqs(deps: Deps, args: OneAsset) -> Reply:
     """Liquidations: longs and shorts, last hour and 24 h.
 
-    Shows what the exchanges told of positions that were closed by force, by side and venue. Bybit tells of all, Binance
-    and OKX of one a second and contract at most: such sums are said with "at least". Time that was not heard is named
-    and never counted as calm.
+    Shows what the exchanges told of positions that were closed by force, by side and venue. Some tell of all, others of
+    one a second and contract at most: such sums are said with "at least". Time that was not heard is named and never
+    counted as calm.
     """
     from storage.queries.market import liquidations  # noqa: PLC0415 - opens the database
 

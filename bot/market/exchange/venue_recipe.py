@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
     from bot.market.exchange.recipe import Recipe
     from bot.market.source import Topic
+    from bot.market.tiers.tables import Answer, Reach
 
+TierQuestion = Callable[["VenueRecipe", Sequence[str], "Reach"], Awaitable["Answer"]]
 BOOK_EVERY: Final = 2 * MINUTE  # a thousand levels weigh twenty times as much as a price
 RATIOS_EVERY: Final = 5 * MINUTE  # as often as they are published; up to three calls an asset
 CHAIN_EVERY: Final = 30 * MINUTE
@@ -40,7 +43,8 @@ class VenueRecipe:
     """How one venue is asked. venue: as it is declared in signals/venues.py and as the file is called.
 
     ccxt_id: ccxt's class. markets: ccxt's own settings that confine its list of markets to those; listing: what its
-    call for that list is given.
+    call for that list is given. tiers: how it is asked for its leverage tiers, where it is; for which contracts says
+    `renewed` of its declaration.
     """
 
     venue: str
@@ -48,6 +52,7 @@ class VenueRecipe:
     offers: Mapping[Topic, Offer]
     markets: Mapping[str, Any] = field(default_factory=dict)
     listing: Mapping[str, str] = field(default_factory=dict)
+    tiers: TierQuestion | None = None
 
     @property
     def title(self) -> str:

@@ -24,6 +24,7 @@ from bot.market.exchange.recipe import (
 )
 from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, RATIOS_EVERY, Offer, VenueRecipe
 from bot.market.venues.binance_both import USD_M
+from bot.market.venues.binance_tiers import tiers
 from signals.units import HOUR, MINUTE, in_ms, to_ms
 
 if TYPE_CHECKING:
@@ -258,4 +259,5 @@ RECIPE: Final = VenueRecipe(
         "ratios": Offer(by_the_hour_and_now(USD_M.ratios), RATIOS_EVERY),
         "depth": Offer(USD_M.book, BOOK_EVERY, FEW_LEVELS),
     },
+    tiers=tiers,
 )

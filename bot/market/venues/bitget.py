@@ -28,6 +28,7 @@ from bot.market.exchange.recipe import (
     stamp,
 )
 from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, RATIOS_EVERY, SWAPS_ONLY, Offer, VenueRecipe
+from bot.market.tiers.tables import BySymbol
 from signals.units import MINUTE, to_ms
 
 if TYPE_CHECKING:
@@ -153,4 +154,5 @@ RECIPE: Final = VenueRecipe(
         "ratios": Offer(by_the_hour_and_now(ratios), RATIOS_EVERY),
         "depth": Offer(book, BOOK_EVERY, FEW_LEVELS),
     },
+    tiers=BySymbol("Bitget /api/v2/mix/market/query-position-lever", ("swap",)),
 )

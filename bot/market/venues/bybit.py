@@ -28,6 +28,7 @@ from bot.market.exchange.recipe import (
     stamp,
 )
 from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, RATIOS_EVERY, Offer, VenueRecipe
+from bot.market.tiers.tables import BySymbol
 from signals.units import HOUR, MINUTE, in_ms
 
 if TYPE_CHECKING:
@@ -191,4 +192,9 @@ RECIPE: Final = VenueRecipe(
         "ratios": Offer(by_the_hour_and_now(ratios), RATIOS_EVERY),
         "depth": Offer(book, BOOK_EVERY, FEW_LEVELS),
     },
+    tiers=BySymbol(
+        "Bybit /v5/market/risk-limit",
+        ("linear", "inverse"),
+        amount="mmDeduction",  # stands in the raw row alone
+    ),
 )

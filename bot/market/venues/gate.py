@@ -27,6 +27,7 @@ from bot.market.exchange.recipe import (
     stamp,
 )
 from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, OUR_TIME, RATIOS_EVERY, Offer, VenueRecipe
+from bot.market.tiers.tables import BySymbol
 from signals.units import HOUR, MINUTE, in_ms, to_ms
 
 if TYPE_CHECKING:
@@ -163,4 +164,9 @@ RECIPE: Final = VenueRecipe(
         "ratios": Offer(by_the_hour_and_now(ratios), RATIOS_EVERY),
         "depth": Offer(book, BOOK_EVERY, FEW_LEVELS),
     },
+    tiers=BySymbol(
+        "Gate /api/v4/futures/{settle}/risk_limit_tiers",
+        ("swap",),  # its coin-margined contract, BTC_USD, bounds the value in BTC
+        amount="deduction",
+    ),
 )

@@ -27,6 +27,7 @@ from bot.market.exchange.recipe import (
     stamp,
 )
 from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, OUR_TIME, Offer, VenueRecipe
+from bot.market.tiers.tables import BySymbol
 from signals.units import HOUR, MINUTE, in_ms, to_ms
 
 if TYPE_CHECKING:
@@ -141,4 +142,10 @@ RECIPE: Final = VenueRecipe(
         "funding": Offer(funding, MINUTE, OUR_TIME),
         "depth": Offer(book, BOOK_EVERY, FEW_LEVELS),
     },
+    tiers=BySymbol(
+        "KuCoin /api/v1/contracts/risk-limit",
+        ("swap", "future", "contract"),
+        # its page computes with one rate for the whole position: without an amount the price errs to safety
+        stepped=False,
+    ),
 )

@@ -28,6 +28,7 @@ from bot.market.exchange.recipe import (
     with_taker,
 )
 from bot.market.exchange.venue_recipe import BOOK_EVERY, RATIOS_EVERY, SWAPS_ONLY, Offer, VenueRecipe
+from bot.market.tiers.tables import BySymbol
 from signals.units import HOUR, MINUTE, in_ms
 
 if TYPE_CHECKING:
@@ -201,4 +202,11 @@ RECIPE: Final = VenueRecipe(
         "ratios": Offer(by_the_hour_and_now(ratios), RATIOS_EVERY),
         "depth": Offer(book, BOOK_EVERY),
     },
+    tiers=BySymbol(
+        "OKX /api/v5/public/position-tiers, isolated",
+        ("swap",),
+        unit="contracts",
+        params={"marginMode": "isolated"},  # it answers for cross margin unless told otherwise
+        stepped=False,
+    ),
 )

@@ -162,7 +162,7 @@ EXCHANGES = {
     for word in (*SPELLINGS, *KNOWN, *VENUES, *(venue.title for venue in VENUES.values()))
     if word != EVERYWHERE
 }
-# Tables with a row for each exchange: its own formula, its own wire format. Else a file names the venue of its own name.
+# Tables with a row for each exchange: its own formula, its own wire format. Else a file names whom it is named after.
 TABLES_OF_VENUES = ("signals/venues.py", "signals/liquidation/rules.py", "bot/market/streams/dialects.py")
 
 

@@ -77,6 +77,7 @@ class CcxtVenue:
         self._session: Any = None  # ours, where a wrap is given; else ccxt keeps its own
         self._contracts: dict[str, Contract] = {}
         self._contracts_at: datetime | None = None
+        self._doubted: tuple[datetime, dict[str, Contract]] | None = None  # a moment, and the list that it keeps
         self._unlisted: Exception | None = None  # why the list could not be read
         self._unlisted_at: datetime | None = None
         self._loading = asyncio.Lock()
@@ -116,11 +117,17 @@ class CcxtVenue:
         return await getattr(self._exchange, method)(dict(params))
 
     async def _still_listed(self, ask: Ask) -> bool:
-        """Look into a fresh list of markets: it decides whether a contract is gone, not one odd answer."""
+        """Look into a fresh list of markets: it decides whether a contract is gone, not one odd answer.
+
+        The other questions of the same moment keep the list that they began with: which of them is answered first
+        would else decide what is asked at all, and a tape could not be played.
+        """
         async with self._loading:
             if self._contracts_at is None or ask.now - self._contracts_at >= _OPINION:
+                before = self._contracts
                 with translated(self._venue.title, self._clock):
                     await self._renew(ask.now)
+                self._doubted = ask.now, before
         return ask.asset in self._contracts
 
     async def close(self) -> None:
@@ -139,6 +146,8 @@ class CcxtVenue:
             return await self._listed(now)
 
     async def _listed(self, now: datetime) -> dict[str, Contract]:
+        if self._doubted is not None and self._doubted[0] == now:
+            return self._doubted[1]
         if self._contracts_at is not None and now - self._contracts_at < _RENEWED:
             return self._contracts  # the usual case: hundreds of questions a round need no lock
         async with self._loading:

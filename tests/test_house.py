@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handlers.command import Command, commands
-from handlers.language.grammar import parse, split_command
+from handlers.language.grammar import parse
+from handlers.language.spelling import split_command
 from handlers.version import VERSION
 from handlers.words.wording import template_fields
 from signals.alerts.rule import rules_of

@@ -10,7 +10,7 @@ from handlers.charts.content import say as chart_words
 from handlers.command import Deps, Refused, command
 from handlers.commands.market import answered, nothing_stored, readings_of, say
 from handlers.language.assets import OneAsset, meant_asset
-from handlers.language.grammar import ASSET, DURATION, argument, choice
+from handlers.language.kinds import ASSET, DURATION, argument, choice
 from handlers.language.metrics import NAMED, metric_words
 from handlers.reply import Block, Button, Buttons, Line, Picture, Reply
 from handlers.words import readings as words

@@ -81,6 +81,7 @@ METRIC = Metric(
         "interval_hours": "funding interval, hours",
         "paid_per_100k_day": "what the paying side pays a day for $100,000, USD",
     },
+    running=True,
     tells_not="When it ends: a trend can pay for weeks.",
     compute=compute,
 )

@@ -36,10 +36,13 @@ from storage.people import destinations
 from tests.bot.commandline import PROGRAM, child, environment, write_config
 from tests.fakes.bot_api import BotApi
 from tests.fakes.exchange import FakeExchange
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
+
+pytestmark = pytest.mark.slow
 
 PAPER_PATHS = ("/fapi/v1/exchangeInfo", "/fapi/v1/klines", "/fapi/v1/openInterest", "/fapi/v1/premiumIndex")
 EXCHANGE_PATHS = (*PAPER_PATHS, "/fapi/v1/fundingInfo", "/fapi/v1/fundingRate", "/futures/data/openInterestHist")
@@ -112,7 +115,14 @@ class World:
         config = Config(assets=("BTC",), database=self.folder / "run.db", telegram=telegram, market=market)
         sources = [
             # paced=False: the loopback exchange counts no request weights, and a real one makes every round slow
-            CcxtVenue(recipes()["binance"], clock=self.clock.now, timeout_s=2, base_url=url, paced=False),
+            CcxtVenue(
+                recipes()["binance"],
+                clock=self.clock.now,
+                steady=self.clock.monotonic,
+                timeout_s=2,
+                base_url=url,
+                paced=False,
+            ),
             AlternativeMe(clock=self.clock.now, timeout_s=2, base_url=url),
         ]
         return build(config, clock=self.clock, sources=sources)
@@ -166,7 +176,7 @@ async def quiet(app: App) -> None:
 
 
 def waiting(store: Store) -> int:
-    row = store.one("SELECT count(*) AS n FROM outbox WHERE state IN ('queued', 'sending', 'uncertain')")
+    row = beside.one(store, "SELECT count(*) AS n FROM outbox WHERE state IN ('queued', 'sending', 'uncertain')")
     assert row
     return int(row["n"])
 

@@ -22,6 +22,7 @@ from handlers.reply import plain_text
 from signals.inputs import INPUTS
 from storage.engine.database import Store
 from storage.market import points
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +80,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
             path = tmp_path_factory.mktemp("store") / "perpulse.db"
             store = Store(path)
             keep(store, replace(read, kept=kept))
-            store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+            beside.rows(store, "PRAGMA wal_checkpoint(TRUNCATE)")
             store.close()
             made[key] = path
         return made[key]

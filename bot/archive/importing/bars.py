@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from bot.archive.importing.model import Draft, Row, shown
+from bot.archive.importing.model import Draft, ImportedValue, shown
 from signals.inputs import BARS
 from signals.units import DAY_MS, HOUR_MS, MILLISECOND, MINUTE_MS, to_ms
 
@@ -94,7 +94,7 @@ def check_bars(
     return {pair: step * MILLISECOND for pair, step in steps.items()}
 
 
-def _buys_above_volume(rows: list[Row]) -> dict[int, str]:
+def _buys_above_volume(rows: list[ImportedValue]) -> dict[int, str]:
     volume = {(r.venue, r.asset, r.at): r.value for r in rows if r.input == "volume_usd"}
     bad = {}
     for index, row in enumerate(rows):

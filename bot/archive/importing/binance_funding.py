@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bot.archive.importing import symbols
 from bot.archive.importing.bars import check_bars
-from bot.archive.importing.model import BadRow, Content, Draft, Imported, Reader, Row, require, shown
+from bot.archive.importing.model import BadRow, Content, Draft, Imported, ImportedValue, Reader, require, shown
 from bot.archive.importing.values import epoch, number, possible
 from signals.units import HOUR_MS
 
@@ -53,10 +53,10 @@ def read(content: Content, asset: str | None, now: datetime) -> Imported:
         times = sorted(known)
         for at, hours in zip(times, intervals(times), strict=True):
             rate, place = known[at]
-            draft.kept.append(Row(at, venue, name, "funding_rate", rate))
+            draft.kept.append(ImportedValue(at, venue, name, "funding_rate", rate))
             draft.places.append(place)
             if hours is not None:
-                draft.kept.append(Row(at, venue, name, "funding_interval_hours", float(hours)))
+                draft.kept.append(ImportedValue(at, venue, name, "funding_interval_hours", float(hours)))
                 draft.places.append(place)
     notes = [
         f"{name} has one settlement only, so its interval is unknown"

@@ -16,9 +16,9 @@ from bot.archive.importing.model import (
     Content,
     Draft,
     Imported,
+    ImportedValue,
     ImportRefused,
     Reader,
-    Row,
     require,
     shown,
 )
@@ -76,7 +76,7 @@ def read(content: Content, asset: str | None, now: datetime) -> Imported:
             draft.refuse(place, str(bad))
             continue
         for (field, _), value in zip(_PRICES + _FLOWS, values, strict=True):
-            draft.kept.append(Row(at, venue, name, field, value))
+            draft.kept.append(ImportedValue(at, venue, name, field, value))
             draft.places.append(place)
     notes = (
         f"asset {name} {'as given' if named else 'taken from the file name'}",

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from bot.market.exchange.recipe import Recipe
     from bot.market.source import Topic
-    from bot.market.tiers.tables import Answer, Reach
+    from bot.market.tiers.tables import Reach, TierAnswer
 
-TierQuestion = Callable[["VenueRecipe", Sequence[str], "Reach"], Awaitable["Answer"]]
+TierQuestion = Callable[["VenueRecipe", Sequence[str], "Reach"], Awaitable["TierAnswer"]]
 BOOK_EVERY: Final = 2 * MINUTE  # a thousand levels weigh twenty times as much as a price
 RATIOS_EVERY: Final = 5 * MINUTE  # as often as they are published; up to three calls an asset
 CHAIN_EVERY: Final = 30 * MINUTE

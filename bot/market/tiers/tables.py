@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class TierKey:
     """A read-only API key of Binance."""
 
     key: SecretStr
@@ -48,11 +48,11 @@ class Reach:
     proxy: str | None = None
     base_url: str | None = None
     paced: bool = True
-    binance: Key | None = field(default=None, repr=False)
+    binance: TierKey | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TierAnswer:
     """What a venue answered: tables, where they come from, and what was refused, by symbol, with the reason."""
 
     tables: tuple[Fetched, ...]
@@ -60,7 +60,7 @@ class Answer:
     refused: tuple[tuple[str, str], ...] = ()
 
 
-async def fetch(venue: str, assets: Sequence[str], reach: Reach) -> Answer:
+async def fetch(venue: str, assets: Sequence[str], reach: Reach) -> TierAnswer:
     """Ask one venue for its tiers. SourceError where it does not answer; what it refuses by symbol is in the Answer.
 
     Some give every symbol in one answer, the others are asked for `assets` only.
@@ -116,7 +116,7 @@ class BySymbol:
     amount: str | None = None
     stepped: bool = True
 
-    async def __call__(self, recipe: VenueRecipe, assets: Sequence[str], reach: Reach) -> Answer:
+    async def __call__(self, recipe: VenueRecipe, assets: Sequence[str], reach: Reach) -> TierAnswer:
         """Ask for the tiers of each asset, for the contracts that the venue is declared to answer for."""
         exchange = await connected(recipe, reach, options={"fetchMarkets": {"types": list(self.types)}})
         found: list[Fetched] = []
@@ -139,7 +139,7 @@ class BySymbol:
                         refused.append((asset if contract == "linear" else f"{asset} coin-margined", str(why)))
         finally:
             await exchange.close()
-        return Answer(tuple(found), self.source, tuple(refused))
+        return TierAnswer(tuple(found), self.source, tuple(refused))
 
     def _table(self, venue: str, contract: str, market: Any, rows: Any) -> Fetched:
         lot, tick = Decimal(1), (market.get("precision") or {}).get("price")

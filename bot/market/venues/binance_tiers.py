@@ -8,7 +8,7 @@ from bot.market.exchange.recipe import Unreadable
 from bot.market.exchange.strict import translated
 from bot.market.source import SourceError
 from bot.market.tiers.rows import Fetched, TiersRefused, row
-from bot.market.tiers.tables import Answer, connected, moved
+from bot.market.tiers.tables import TierAnswer, connected, moved
 from signals.assets import UnreadableSymbol, instrument
 from signals.venues import listed_at
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 BRACKETS: Final = "https://www.binance.com/bapi/futures/v1/friendly/{kind}/common/brackets"
 
 
-async def tiers(recipe: VenueRecipe, _: Sequence[str], reach: Reach) -> Answer:
+async def tiers(recipe: VenueRecipe, _: Sequence[str], reach: Reach) -> TierAnswer:
     """Read USD-M and COIN-M brackets: with a key the official ones, without the ones that its website shows."""
     key = reach.binance
     secrets = {"apiKey": key.key.get_secret_value(), "secret": key.secret.get_secret_value()} if key else {}
@@ -43,7 +43,7 @@ async def tiers(recipe: VenueRecipe, _: Sequence[str], reach: Reach) -> Answer:
     finally:
         await exchange.close()
     source = "Binance /fapi/v1/leverageBracket" if key else "Binance public brackets (unofficial, of its website)"
-    return Answer(tuple(found), source, tuple(refused))
+    return TierAnswer(tuple(found), source, tuple(refused))
 
 
 def _keep(

@@ -27,7 +27,7 @@ from bot.market.exchange.recipe import (
 )
 from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, OUR_TIME, SWAPS_ONLY, Offer, VenueRecipe
 from bot.market.tiers.rows import Fetched, TiersRefused, decimal, row
-from bot.market.tiers.tables import Answer, connected
+from bot.market.tiers.tables import TierAnswer, connected
 from signals.assets import UnreadableSymbol, coin, packed
 from signals.units import HOUR, MINUTE, in_ms, to_ms
 
@@ -123,7 +123,7 @@ def _contexts(answer: Any) -> dict[str, Any]:
     return {listed["name"]: context for listed, context in zip(meta["universe"], contexts, strict=True)}
 
 
-async def tiers(recipe: VenueRecipe, _: Sequence[str], reach: Reach) -> Answer:
+async def tiers(recipe: VenueRecipe, _: Sequence[str], reach: Reach) -> TierAnswer:
     """Read `meta`: maintenance is half the initial margin at the highest leverage of each tier."""
     exchange = await connected(recipe, reach)
     try:
@@ -141,7 +141,7 @@ async def tiers(recipe: VenueRecipe, _: Sequence[str], reach: Reach) -> Answer:
             refused.append((str(listed.get("name")), str(why)))
     if not found:
         raise Unreadable("a list of perpetuals without a tier")
-    return Answer(tuple(found), "Hyperliquid meta, margin tables", tuple(refused))
+    return TierAnswer(tuple(found), "Hyperliquid meta, margin tables", tuple(refused))
 
 
 def _of_universe(listed: Any, table: Any) -> Fetched:

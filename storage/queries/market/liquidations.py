@@ -43,7 +43,7 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class VenueLiquidations:
     """What is known from one venue.
 
     day: the 24 hours up to the last full hour; hour: the last of them; running: since then. since: from when on it is
@@ -66,7 +66,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class ImportedDay:
-    """One imported day of a venue, from `at` on. floor: as in Heard."""
+    """One imported day of a venue, from `at` on. floor: as in VenueLiquidations."""
 
     venue: str
     at: datetime
@@ -75,7 +75,7 @@ class ImportedDay:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class ImpossibleTotal:
     """A venue whose sum of 24 hours cannot be true: it is more than its open interest, both in USD."""
 
     venue: str
@@ -89,9 +89,9 @@ class Liquidations:
 
     now: datetime
     end: datetime
-    venues: tuple[Heard, ...] = ()
+    venues: tuple[VenueLiquidations, ...] = ()
     days: tuple[ImportedDay, ...] = ()
-    rejected: tuple[Rejected, ...] = ()
+    rejected: tuple[ImpossibleTotal, ...] = ()
 
     @property
     def nothing(self) -> bool:
@@ -113,11 +113,11 @@ class Liquidations:
         """Return the sum over venues since the last full hour."""
         return sum((heard.running for heard in self.venues), Sums())
 
-    def learning(self, heard: Heard) -> bool:
+    def learning(self, heard: VenueLiquidations) -> bool:
         """Tell whether a venue's stream is younger than the day that is asked about."""
         return heard.since > self.end - DAY
 
-    def silent(self, heard: Heard) -> bool:
+    def silent(self, heard: VenueLiquidations) -> bool:
         """Tell whether a venue's stream has not been heard for too long to be called live."""
         return self.now - heard.newest > SILENT
 
@@ -133,7 +133,7 @@ def read(store: Store, asset: str, now: datetime) -> Liquidations:
     last_heard = {health.source.removesuffix(" liquidations"): health.last_good for health in source_state.load(store)}
     kept, rejected = [], []
     for venue, found in sorted(hours.items()):
-        heard = Heard(
+        heard = VenueLiquidations(
             venue,
             sum((sums for at, sums in found.items() if at < end), Sums()),
             found.get(end - HOUR, Sums()),
@@ -144,7 +144,7 @@ def read(store: Store, asset: str, now: datetime) -> Liquidations:
         )
         limit = _open_interest(store, asset, venue, end - 2 * DAY)
         if limit is not None and heard.day.both > limit:
-            rejected.append(Rejected(venue, heard.day.both, limit))
+            rejected.append(ImpossibleTotal(venue, heard.day.both, limit))
         else:
             kept.append(heard)
     return Liquidations(now, end, tuple(kept), tuple(_days(store, asset, set(hours), now)), tuple(rejected))

@@ -64,7 +64,8 @@ class Reading:
     """A metric's values for one asset at one time.
 
     at: when the newest row closed (or now, for an unfinished one). step: distance of two rows. values: by name; NaN
-    where not known, and a time `x_at` for each `x_days_ago`. seen: how long a history its window has seen.
+    where not known, and a time `x_at` for each `x_days_ago`. seen: how long a history its window has seen. unfinished:
+    the newest row has not closed, so what counts closes counts one that is none yet.
     """
 
     metric: str
@@ -74,6 +75,7 @@ class Reading:
     values: Mapping[str, Any]
     seen: timedelta
     stamp: Stamp
+    unfinished: bool = False
 
     def get(self, name: str) -> float | None:
         """Return a value, None where it is not known."""
@@ -167,7 +169,9 @@ def _read(store: Store, metric: Metric, asset: str, now: datetime, newest: Mappi
         coverage,
         metric.window if seen else timedelta(0),
     )
-    return Reading(metric.id, asset, min(panel.closes[row].to_pydatetime(), moment or now), step, values, seen, stamp)
+    closed = panel.closes[row].to_pydatetime()
+    at = min(closed, moment or now)
+    return Reading(metric.id, asset, at, step, values, seen, stamp, unfinished=at < closed)
 
 
 def _running_at(

@@ -36,6 +36,7 @@ from storage.engine.database import Store
 from storage.people import destinations
 from tests.fakes.channel import FakeChannel, HandClock
 from tests.fakes.notices import ready
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +74,7 @@ class Bench:
             outbox.announce(connection, notice, now=at, expires=at + life)
 
     def rows(self) -> list[tuple[str, int, str | None]]:
-        found = self.store.rows("SELECT state, attempts, reason FROM outbox ORDER BY id")
+        found = beside.rows(self.store, "SELECT state, attempts, reason FROM outbox ORDER BY id")
         return [(row["state"], row["attempts"], row["reason"]) for row in found]
 
     def states(self) -> list[str]:
@@ -268,6 +269,7 @@ async def test_several_429_in_a_row_mean_the_whole_bot(bench: Bench) -> None:
     assert bench.states() == ["sent"] * 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "chats_", "messages", "window", "most"),
     [

@@ -25,9 +25,12 @@ from storage.engine.database import Store
 from storage.people import destinations
 from tests.fakes.bot_api import TOKEN, BotApi
 from tests.fakes.notices import ready
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
 MARK = "May be a repeat"
@@ -104,7 +107,7 @@ def check(store: Store, fake: BotApi, recipients: int, killed: int) -> None:
     assert set(told) == wanted, "lost"
     assert max(unmarked.values()) == 1, "repeated without a mark"
     assert sum(told.values()) - len(wanted) <= killed * IN_FLIGHT
-    assert {row["state"] for row in store.rows("SELECT DISTINCT state FROM outbox")} == {"sent"}
+    assert {row["state"] for row in beside.rows(store, "SELECT DISTINCT state FROM outbox")} == {"sent"}
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -140,7 +143,7 @@ async def test_a_polite_end_loses_and_repeats_nothing(store: Store, fake: BotApi
         _, said = await process.communicate()
     assert process.returncode == 0, said.decode()
     assert outbox.waiting(store) > 0
-    assert not list(store.rows("SELECT id FROM outbox WHERE state IN ('sending', 'uncertain')"))
+    assert not list(beside.rows(store, "SELECT id FROM outbox WHERE state IN ('sending', 'uncertain')"))
     fake._disturbances.clear()
     await until_over(store, fake, [], within=30)
     check(store, fake, 30, 0)

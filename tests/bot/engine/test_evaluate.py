@@ -26,6 +26,7 @@ from storage.market import points
 from storage.market.points import Points
 from storage.people import destinations
 from tests.examples import examples
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +72,7 @@ def told(events: list[Event]) -> list[tuple[str, str, float]]:
 
 def known(store: Store) -> list[dict[str, Any]]:
     """Return the list of episodes as plain data, numbers rounded: sums over other spans end in other last digits."""
-    rows = store.rows("SELECT rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes")
+    rows = beside.rows(store, "SELECT rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes")
     found = [dict(row) for row in rows]
     for row in found:
         for name in ("first_values", "last_values"):
@@ -140,7 +141,7 @@ def test_fired_escalated_resolved_day_by_day(store: Store) -> None:
     assert not any(event.offline or event.came_and_went for event in found)
     (episode,) = episodes.of(store, "price_drawdown", "BTC")
     assert (episode.rank, episode.ended) == ("warning", START + 28 * DAY)
-    rows = store.rows("SELECT kind, episode FROM notices ORDER BY id")
+    rows = beside.rows(store, "SELECT kind, episode FROM notices ORDER BY id")
     assert [tuple(row) for row in rows] == [(kind, episode.id) for kind in ("fired", "escalated", "resolved")]
 
 
@@ -149,12 +150,12 @@ def test_judging_again_tells_nothing_again(store: Store) -> None:
     judge(store, ["BTC"], at(20), started=BEFORE)
     prices(store, FALL, first=START + 20 * DAY)
     assert len(judge(store, ["BTC"], at(23), started=BEFORE)) == 1
-    before = store.rows("SELECT * FROM rule_states") + store.rows("SELECT * FROM episodes")
+    before = beside.rows(store, "SELECT * FROM rule_states") + beside.rows(store, "SELECT * FROM episodes")
     for _ in range(3):
         again = Store(store.path)  # a restart
         assert judge(again, ["BTC"], at(23.5), started=at(23.4)) == []
         again.close()
-    assert store.rows("SELECT * FROM rule_states") + store.rows("SELECT * FROM episodes") == before
+    assert beside.rows(store, "SELECT * FROM rule_states") + beside.rows(store, "SELECT * FROM episodes") == before
 
 
 @pytest.mark.parametrize(
@@ -192,7 +193,7 @@ def test_an_offline_message_says_when(store: Store) -> None:
     judge(store, ["BTC"], at(20), started=BEFORE)
     prices(store, FALL + BACK, first=START + 20 * DAY)
     judge(store, ["BTC"], at(28), started=at(28))
-    row = store.one("SELECT payload FROM notices")
+    row = beside.one(store, "SELECT payload FROM notices")
     assert row
     lines = [block.text for block in message_of(json.loads(row["payload"]), "UTC").blocks if isinstance(block, Line)]
     assert [line for line in lines if "while perpulse was not running" in line]
@@ -327,7 +328,7 @@ def test_state_episode_and_outbox_row_are_one_transaction(store: Store, monkeypa
     tables = ("rule_states", "episodes", "notices", "outbox")
 
     def everything() -> list[tuple[Any, ...]]:
-        return [tuple(row) for table in tables for row in store.rows(f"SELECT * FROM {table}")]  # noqa: S608 - ours
+        return [tuple(row) for table in tables for row in beside.rows(store, f"SELECT * FROM {table}")]  # noqa: S608 - ours
 
     before = everything()
     for module, name in ((episodes, "record"), (outbox, "announce"), (episodes, "save")):
@@ -395,6 +396,7 @@ def copied(whole: Path, name: str) -> Store:
     return Store(shutil.copy(whole, whole.with_name(f"{name}.db")))
 
 
+@pytest.mark.slow
 @given(cuts=st.sets(st.integers(24, 433 * 24), min_size=1, max_size=8))
 @examples(4)
 def test_in_any_pieces_it_is_the_same_winter(whole: Path, at_once: list[dict[str, Any]], cuts: set[int]) -> None:
@@ -439,7 +441,7 @@ def test_a_restart_in_the_middle_of_winter_repeats_nothing(whole: Path) -> None:
 def test_a_message_is_short_and_says_its_source(whole: Path) -> None:
     store = copied(whole, "texts")
     judge(store, ["BTC"], SPAN[1], started=SPAN[1], note=demo.STAMP)
-    payloads = [json.loads(row["payload"]) for row in store.rows("SELECT payload FROM notices")]
+    payloads = [json.loads(row["payload"]) for row in beside.rows(store, "SELECT payload FROM notices")]
     store.close()
     assert payloads
     for payload in payloads:

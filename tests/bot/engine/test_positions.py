@@ -23,6 +23,7 @@ from storage.people import positions
 from tests.bot.engine.watching_house import ASKER, LIQUIDATION, NOW, USER, House, at
 from tests.fakes.channel import FakeChannel, HandClock
 from tests.fakes.hyperliquid_info import FakeInfo
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +95,7 @@ def test_the_same_price_judged_again_after_a_kill_tells_nothing_twice(house: Hou
     house.turn(at(0.21))
     house.clock.forward(60)
     house.mark(at(0.15))
-    house.store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    beside.rows(house.store, "PRAGMA wal_checkpoint(TRUNCATE)")
     copy = tmp_path / "before.db"
     shutil.copy(house.store.path, copy)
     for path in (house.store.path, copy):

@@ -27,12 +27,15 @@ from storage.panels import panels
 from storage.people import destinations
 from storage.queries.market.readings import NotKnown, Reading, read
 from tests.examples import examples
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from signals.alerts.event import Event
+
+pytestmark = pytest.mark.slow
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 START = datetime(2026, 9, 1, tzinfo=UTC)
@@ -166,7 +169,7 @@ def test_the_message_says_how_much_of_the_market_it_speaks_of(store: Store) -> N
     destinations.subscribe(store, one.id, "*", "*")
     fall = BEFORE + 4
     lived(store, silence(tape(fall + 8, fall=fall), first=fall - 2, hours=9, venues=("okx",)))
-    row = store.one("SELECT payload FROM notices WHERE rule = 'oi_zscore'")
+    row = beside.one(store, "SELECT payload FROM notices WHERE rule = 'oi_zscore'")
     assert row is not None
     text = plain_text(
         tuple(block for block in message_of(json.loads(row["payload"]), "UTC").blocks if isinstance(block, Line))

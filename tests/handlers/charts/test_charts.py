@@ -333,6 +333,7 @@ EXTREMES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chart", [pytest.param(chart, id=name) for name, chart in EXTREMES.items()])
 def test_every_picture_is_a_light_png_of_one_width(chart):
     png = drawing.png(chart)
@@ -343,6 +344,7 @@ def test_every_picture_is_a_light_png_of_one_width(chart):
     assert len(png) < 60_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chart", [pytest.param(chart, id=name) for name, chart in EXTREMES.items()])
 def test_no_text_leaves_the_picture_or_is_too_small(chart):
     figure = drawing.figure(chart)
@@ -422,6 +424,7 @@ def test_title_axis_and_stamp_are_on_the_sheet():
     assert texts == ["BTC · Open interest", "USD · times in UTC", "reconstructed"]
 
 
+@pytest.mark.slow
 def test_every_metric_of_the_house_can_be_drawn():
     assert metrics()
     for each in metrics().values():
@@ -497,6 +500,7 @@ async def test_who_gives_up_waiting_does_not_take_the_picture_from_others(busy):
     assert await patient
 
 
+@pytest.mark.slow
 async def test_a_killed_worker_is_replaced(busy):
     before = await worker_of(busy)
     os.kill(before, signal.SIGKILL)
@@ -511,6 +515,7 @@ async def test_a_chart_that_cannot_be_drawn_is_none_and_one_line_in_the_log(busy
     assert await busy.draw(make([1, 2], stamp="the next one"))
 
 
+@pytest.mark.slow
 async def test_a_picture_that_takes_too_long_is_left_out_and_its_process_ended(busy):
     before = await worker_of(busy)
     os.kill(before, signal.SIGSTOP)
@@ -525,6 +530,7 @@ async def test_a_picture_that_takes_too_long_is_left_out_and_its_process_ended(b
     assert await worker_of(busy) != before
 
 
+@pytest.mark.slow
 def test_the_bot_itself_never_loads_matplotlib_and_nothing_loads_pyplot():
     code = (
         "import asyncio, sys\n"

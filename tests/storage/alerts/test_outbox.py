@@ -14,6 +14,7 @@ from storage.alerts.outbox import Notice
 from storage.engine.sql import Query
 from storage.people import destinations
 from tests.fakes.notices import claim_from
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from storage.alerts.outbox import Claim
@@ -57,7 +58,7 @@ def expired(store: Store, *, now: datetime) -> dict[int, list[Notice]]:
 
 
 def states(store: Store) -> list[str]:
-    return [row["state"] for row in store.rows("SELECT state FROM outbox ORDER BY id")]
+    return [row["state"] for row in beside.rows(store, "SELECT state FROM outbox ORDER BY id")]
 
 
 @pytest.mark.parametrize(
@@ -249,8 +250,7 @@ def test_a_later_notice_that_failed_takes_nothing_with_it(store: Store) -> None:
     epoch = lease.take(store)
     (one,) = claims(store, epoch)
     announce(store, notice("resolved", "critical", at=NOW + SECOND, episode=number))
-    with store.write() as connection:
-        connection.execute("UPDATE outbox SET state = 'dead' WHERE id > ?", (one.id,))
+    beside.plain(store, "UPDATE outbox SET state = 'dead' WHERE id > ?", one.id)
     outbox.later(store, one, NOW, "flood", now=NOW, counts=False)
     assert states(store) == ["queued", "dead"]
 
@@ -285,7 +285,7 @@ def test_a_destination_that_is_gone_ends_all_its_rows_with_the_reason(store: Sto
     announce(store, notice())
     claims(store, lease.take(store), limit=1)
     assert outbox.gone(store, one, "blocked by the user", now=NOW) == 2
-    rows = store.rows("SELECT state, reason, settled FROM outbox WHERE destination = ?", (one,))
+    rows = beside.rows(store, "SELECT state, reason, settled FROM outbox WHERE destination = ?", one)
     assert {tuple(row) for row in rows} == {("dead", "blocked by the user", 1000 * int(NOW.timestamp()))}
     assert outbox.waiting(store) == 2
 
@@ -299,7 +299,7 @@ def test_a_message_that_arrives_while_its_group_is_merged_is_kept_for_the_new_on
     destinations.moved(store, "telegram", "-20", "-100")
     outbox.sent(store, one, "5", now=NOW)
     assert old != new
-    assert [tuple(row) for row in store.rows("SELECT destination, message FROM messages")] == [(new, "5")]
+    assert [tuple(row) for row in beside.rows(store, "SELECT destination, message FROM messages")] == [(new, "5")]
     assert states(store) == ["sent"]
 
 

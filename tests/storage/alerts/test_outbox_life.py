@@ -22,6 +22,7 @@ from storage.engine.database import Store
 from storage.people import destinations
 from tests.examples import examples
 from tests.fakes.notices import claim_from
+from tests.storage import beside
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 LIFE = timedelta(hours=1)
@@ -68,9 +69,9 @@ class Life(RuleBasedStateMachine):
 
     @rule(which=pick, kind=st.sampled_from(["escalated", "resolved"]))
     def go_on(self, which: int, kind: str) -> None:
-        with self.store.write() as connection:
-            known = connection.execute("SELECT id FROM episodes ORDER BY id DESC LIMIT 6").fetchall()
-            if known:
+        known = beside.rows(self.store, "SELECT id FROM episodes ORDER BY id DESC LIMIT 6")
+        if known:
+            with self.store.write() as connection:
                 self.announce(connection, kind, "warning", known[which % len(known)]["id"])
 
     def announce(self, connection, kind: str, rank: str, episode: int) -> None:
@@ -156,10 +157,12 @@ class Life(RuleBasedStateMachine):
         if known:
             self.start(new)
             self.fire("notice")
-            doubles = self.store.one(
+            doubles = beside.one(
+                self.store,
                 "SELECT count(*) AS n FROM outbox WHERE destination = ? AND notice IN (SELECT notice FROM outbox "
                 "WHERE destination = (SELECT id FROM destinations WHERE chat = ?))",
-                (old.id, new),
+                old.id,
+                new,
             )
             self.model.rows -= doubles["n"]  # type: ignore[index]
         destinations.moved(self.store, "telegram", chat, new)
@@ -169,7 +172,7 @@ class Life(RuleBasedStateMachine):
     def nothing_is_lost(self) -> None:
         if not hasattr(self, "store"):
             return
-        rows = self.store.rows("SELECT id, state, reason, settled, destination FROM outbox")
+        rows = beside.rows(self.store, "SELECT id, state, reason, settled, destination FROM outbox")
         assert len(rows) == self.model.rows
         sending = [row["id"] for row in rows if row["state"] == "sending"]
         assert sorted(sending) == sorted(row.id for row in self.model.under_way)
@@ -190,9 +193,10 @@ class Life(RuleBasedStateMachine):
     def nothing_waits_for_nobody(self) -> None:
         if not hasattr(self, "store"):
             return
-        lost = self.store.rows(
+        lost = beside.rows(
+            self.store,
             f"SELECT o.id FROM outbox o JOIN destinations d ON d.id = o.destination WHERE o.{outbox.LIVE} "  # noqa: S608
-            "AND d.gone IS NOT NULL"
+            "AND d.gone IS NOT NULL",
         )
         assert not lost
 

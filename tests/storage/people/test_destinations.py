@@ -9,6 +9,7 @@ import pytest
 
 from storage.alerts import outbox
 from storage.people import destinations
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from storage.engine.database import Store
@@ -28,7 +29,7 @@ def announce(store: Store, episode: int | None = None) -> int:
 
 
 def owners(store: Store) -> list[int]:
-    return [row["destination"] for row in store.rows("SELECT destination FROM outbox ORDER BY id")]
+    return [row["destination"] for row in beside.rows(store, "SELECT destination FROM outbox ORDER BY id")]
 
 
 def test_the_same_place_is_one_destination(store: Store) -> None:

@@ -1,4 +1,4 @@
-"""Whom an event is for: the rule in code and its set form in SQL choose the same destinations."""
+"""Whom an event is for: the query that puts it into the outbox chooses as the rule written out here does."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.delivery.stages.outcome import Recipient
-from bot.delivery.stages.route import route
+from signals.inputs import MARKET
 from storage.alerts import outbox
 from storage.alerts.outbox import Notice
 from storage.engine.database import Store
 from storage.people import destinations
+from storage.people.destinations import ANY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +33,14 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     made.close()
 
 
+def route(rule: str, asset: str, asked: frozenset[tuple[str, str]], *, gone: bool, only_asked: bool) -> bool:
+    """Tell whether a destination asked for a rule about an asset; what is of the market is of every asset."""
+    return not gone and any(
+        (wanted == rule or (wanted == ANY and not only_asked)) and (of in {ANY, asset} or asset == MARKET)
+        for wanted, of in asked
+    )
+
+
 def _path(factory: pytest.TempPathFactory) -> Path:
     return factory.mktemp("route") / "perpulse.db"
 
@@ -49,13 +57,13 @@ def _path(factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_route(asked: tuple[str, str], rule: str, asset: str, only_asked: bool, gets: bool) -> None:
-    assert route(rule, asset, Recipient(subscriptions=(asked,)), only_asked=only_asked) is gets
-    assert not route(rule, asset, Recipient(subscriptions=(asked,), gone=True), only_asked=only_asked)
+    assert route(rule, asset, frozenset({asked}), gone=False, only_asked=only_asked) is gets
+    assert not route(rule, asset, frozenset({asked}), gone=True, only_asked=only_asked)
 
 
 @given(chats=CHATS, rule=RULES.filter(lambda name: name != "*"), asset=ASSETS.filter(lambda name: name != "*"))
 @pytest.mark.parametrize("only_asked", [False, True])
-def test_the_query_chooses_whom_the_stage_would(
+def test_the_query_chooses_whom_the_rule_would(
     store: Store, only_asked: bool, chats: list[tuple[frozenset[tuple[str, str]], bool]], rule: str, asset: str
 ) -> None:
     with store.write() as work:
@@ -68,7 +76,7 @@ def test_the_query_chooses_whom_the_stage_would(
             destinations.subscribe(store, one.id, *wanted)
         if gone:
             outbox.gone(store, one.id, "blocked", now=NOW)
-        if route(rule, asset, Recipient(subscriptions=tuple(asked), gone=gone), only_asked=only_asked):
+        if route(rule, asset, asked, gone=gone, only_asked=only_asked):
             meant.add(one.id)
     with store.write() as work:
         notice = Notice("fired", "notice", NOW, {}, None, rule, asset)

@@ -35,7 +35,7 @@ def refresh(
     """Renew tier tables and print what changed; exit 2 where no venue answered."""
     from bot.market.tiers import refresh as renewing
     from bot.market.tiers.tables import Reach, TierKey
-    from handlers.words.tiers import told
+    from handlers.words.sources import tiers_told
     from signals.liquidation.renewal import MAIN_ASSETS
 
     with plain_errors():
@@ -56,7 +56,7 @@ def refresh(
         for renewal in renewals:
             out(json.dumps(_plain(renewal)))
     else:
-        for line in told(renewals):
+        for line in tiers_told(renewals):
             out(line)
     if all(renewal.error for renewal in renewals):
         raise typer.Exit(2)
@@ -66,7 +66,7 @@ def show(words: list[str], config: Path | None, db: Path | None) -> None:
     """Print one tier table: an asset, and the venue (default Binance) and the contract where they are said."""
     from handlers.language.grammar import parse
     from handlers.language.position import DEFAULT_VENUE, TableArgs, contract_of
-    from handlers.words.tiers import shown
+    from handlers.words.sources import tiers_shown
     from signals.liquidation import LiquidationError, tiers
     from storage.market import tiers as tier_files
 
@@ -90,7 +90,7 @@ def show(words: list[str], config: Path | None, db: Path | None) -> None:
         except LiquidationError as error:
             text = str(error).rstrip(".?")
             raise Refused(f"{text[:1].upper()}{text[1:]}. Try another venue, or: perpulse tiers refresh") from None
-    for line in shown(table, SystemClock().now().date()):
+    for line in tiers_shown(table, SystemClock().now().date()):
         out(line)
 
 
@@ -110,13 +110,13 @@ def wanted(words: Sequence[str]) -> list[str]:
 
 def _plain(renewal: Renewal) -> Mapping[str, object]:
     """Return a renewal as plain data, one object a venue."""
-    from handlers.words.tiers import difference, reason
+    from handlers.words.sources import tier_change, tier_refusal
 
     return {
         "venue": renewal.venue,
         "error": renewal.error,
         "new": [change.symbol for change in renewal.changes if change.kind == "new"],
-        "changed": {change.symbol: difference(change) for change in renewal.changes if change.kind == "changed"},
+        "changed": {change.symbol: tier_change(change) for change in renewal.changes if change.kind == "changed"},
         "unchanged": renewal.count("same"),
-        "refused": {refused.symbol: reason(refused) for refused in renewal.refused},
+        "refused": {refused.symbol: tier_refusal(refused) for refused in renewal.refused},
     }

@@ -24,8 +24,8 @@ from bot.engine.positions import Positions
 from bot.engine.turn import TurnTaker, announce
 from bot.machine import Machine
 from bot.market.collector import Collector
-from bot.market.exchange.table import BY_NAME, OPTIONS
 from bot.market.exchange.venue import CcxtVenue, at_venue
+from bot.market.exchange.venue_recipe import recipes
 from bot.market.keeper import Keeper
 from bot.market.providers.alternative_me import AlternativeMe
 from bot.market.providers.defillama import DefiLlama
@@ -42,6 +42,8 @@ from handlers.channels.local import LocalChannel, local
 from handlers.charts.pictures import Pictures
 from handlers.charts.process import ChartRenderer
 from handlers.command import Asking, Deps
+from handlers.words.sources import tier_change
+from signals.venues import VENUES
 from storage.alerts import outbox
 from storage.engine.database import Store, StoreError
 from storage.people import destinations
@@ -264,9 +266,13 @@ def sources_of(
     market = config.market
     wrap = edge.wrap if edge else None
     unpaced = market.exchange_url is not None or (edge is not None and edge.asks_nobody)  # nobody counts our requests
-    rows = [BY_NAME[venue] for venue in market.venues]
-    if market.options and "deribit" not in market.venues:
-        rows.append(OPTIONS)
+    rows = [recipes()[venue] for venue in market.venues]
+    if market.options:
+        rows += [
+            recipes()[venue.id].only("volatility", "options")
+            for venue in VENUES.values()
+            if venue.options and venue.id not in market.venues
+        ]
     found: list[Source] = [
         CcxtVenue(
             row,
@@ -353,7 +359,7 @@ def _tiers(config: Config, store: Store, clock: Clock, dispatcher: Dispatcher) -
         return None
     binance = TierKey(key, secret) if key and secret else None
     reach = Reach(clock.now, timeout_s=market.timeout_seconds, proxy=market.proxy, binance=binance)
-    return WeeklyTiers(store, reach, config.assets, announce=announce, told=dispatcher.poke)
+    return WeeklyTiers(store, reach, config.assets, announce=announce, told=dispatcher.poke, say=tier_change)
 
 
 def channels_of(

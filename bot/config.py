@@ -26,6 +26,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from handlers.channels.config import running, sections
 from signals.assets import UnreadableSymbol, followed
+from signals.venues import OPTIONS, READ, STREAMED, USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,21 +47,27 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-Venue = Literal["binance", "binance_coinm", "bybit", "okx", "hyperliquid", "deribit", "gate", "bitget", "kucoin"]
+def _venue(text: str) -> str:
+    if text not in READ:
+        raise ValueError(f"it is no venue that figures are read from; known are {', '.join(READ)}")
+    return text
+
+
+Venue = Annotated[str, AfterValidator(_venue)]
 
 
 class Market(_Section):
     """Where market data comes from."""
 
     venues: tuple[Venue, ...] = Field(
-        ("binance", "bybit", "okx", "hyperliquid"),
+        USUAL,
         min_length=1,
-        description="where to look; also binance_coinm, deribit, gate, bitget, kucoin",
+        description=f"where to look; also {', '.join(venue for venue in READ if venue not in USUAL)}",
     )
     options: bool = Field(
-        default=True, description="option chains and volatility index of Deribit, whatever the venues"
+        default=True, description=f"option chains and volatility index of {', '.join(OPTIONS)}, whatever the venues"
     )
-    liquidations: bool = Field(default=True, description="liquidations as they happen: Binance, Bybit, OKX")
+    liquidations: bool = Field(default=True, description=f"liquidations as they happen: {', '.join(STREAMED)}")
     history: bool = Field(default=True, description="years of history from Binance's archive, in the background")
     proxy: str | None = Field(None, description="http://host:port, where the venue blocks this host's country")
     timeout_seconds: float = Field(10.0, gt=0, le=120, description="how long to wait for one answer")

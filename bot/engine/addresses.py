@@ -36,7 +36,6 @@ EVERY: Final = MINUTE
 SLACK: Final = SECOND
 AT_ONCE: Final = 4
 MOST_A_TURN: Final = 200  # questions of weight 2; the venue allows a weight of 1,200 a minute
-VENUE: Final = "hyperliquid"
 
 
 class Following:
@@ -197,7 +196,7 @@ def _holder(of: FollowedAddress) -> Holder:
 def _holding(held: VenuePosition, begun: datetime) -> Holding:
     return Holding(
         asset=held.asset,
-        venue=VENUE,
+        venue=held.venue,
         contract="linear",
         side=held.side,
         entry=held.entry,

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 4  # questions to one host at a time; as many again for those that somebody waits for
 ROUND: Final = timedelta(seconds=30)  # after so long nothing new is asked, so that what came is stored
-_QUICK_S: Final = 0.5  # as long as a place at the gate is kept from one question to the next
+# Questions for which a place at the gate is kept. Counted and not timed, so that a tape asks in the order it recorded.
+_IN_A_ROW: Final = 8
 _OPINIONS: Final = 3  # a healthy topic is called down after this many assets failed and none was answered
 
 _FRESH: Final[dict[Topic, timedelta]] = {  # an answer whose newest figure is older than this is a frozen one
@@ -206,20 +207,21 @@ class SourceRounds:
             topic.breaker.worked(now)
 
     async def _ask(self, topic: TopicState, queue: deque[Question], made: Round) -> bool:
-        """Ask the next ones for as long as their answers are there at once, as those for all contracts are.
+        """Ask the next few, one after the other; each has its own time to be answered in.
 
         False when the source failed with the last of them; where it does not offer the asset, it answered. A place at
-        the gate and a time limit for each of hundreds of questions would cost more than their answers.
+        the gate for each of hundreds of questions, whose answers are there at once, would cost more than they do.
         """
         loop, question, heard = asyncio.get_running_loop(), queue[0], True
         async with self._urgent if made.asked_for else self._gate:
-            until = loop.time() + _QUICK_S
+            asked = 0
             try:
-                async with asyncio.timeout(self._patience_s):
+                async with asyncio.timeout(self._patience_s) as limit:
                     while queue and self._open(made):
-                        question = queue.popleft()
+                        question, asked = queue.popleft(), asked + 1
+                        limit.reschedule(loop.time() + self._patience_s)
                         heard = await self._ask_one(topic, question, made)
-                        if loop.time() >= until:
+                        if asked == _IN_A_ROW:
                             return heard
                         await self._breath.take()
             except TimeoutError:

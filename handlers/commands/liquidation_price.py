@@ -16,11 +16,11 @@ from signals.liquidation import (
     LeverageAboveCap,
     LiquidationAnswer,
     LiquidationError,
-    exchange_of,
     margin_for,
     quote,
 )
 from signals.liquidation.moves import move_frequency
+from signals.venues import exchange_of
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:

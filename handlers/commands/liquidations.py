@@ -11,7 +11,7 @@ from handlers.language.assets import OneAsset, meant_asset
 from handlers.reply import Block, Button, Buttons, Line, Reply, plain
 from handlers.words import wording
 from signals.units import DAY, HOUR, MINUTE
-from signals.venues import venue_title
+from signals.venues import VENUES, venue_title
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 async def liqs(deps: Deps, args: OneAsset) -> Reply:
     """Liquidations: longs and shorts, last hour and 24 h.
 
-    Shows what the exchanges told of positions that were closed by force, by side and venue. Bybit tells of all, Binance
-    and OKX of one a second and contract at most: such sums are said with "at least". Time that was not heard is named
-    and never counted as calm.
+    Shows what the exchanges told of positions that were closed by force, by side and venue. Some tell of all, others of
+    one a second and contract at most: such sums are said with "at least". Time that was not heard is named and never
+    counted as calm.
     """
     from storage.queries.market import liquidations  # noqa: PLC0415 - opens the database
 
@@ -124,8 +124,8 @@ def _venue(heard: VenueLiquidations, found: Liquidations) -> str:
 
 def _named(heard: VenueLiquidations) -> str:
     """Name a venue with what kind of feed it has."""
-    kind = "one a second and contract at most" if heard.venue in {"binance", "okx"} else ""
-    kind = "every liquidation" if not heard.floor else kind
+    told = VENUES[heard.venue].liquidations if heard.venue in VENUES else ""
+    kind = {"all": "every liquidation", "one a second": "one a second and contract at most"}.get(told, "")
     return f"{venue_title(heard.venue)} ({kind})" if kind else venue_title(heard.venue)
 
 

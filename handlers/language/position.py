@@ -51,6 +51,7 @@ from signals.liquidation import (
 )
 from signals.units import DAY
 from signals.venues import VENUES as DECLARED
+from signals.venues import exchange_of
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
@@ -58,7 +59,6 @@ if TYPE_CHECKING:
     from signals.liquidation import RenewedTables, TierTable
 
 DEFAULT_VENUE = VENUES[0]  # by far the largest book
-NOT_FETCHED = {(venue, "inverse") for venue in ("deribit", "bitget", "kucoin")} | {("deribit", "linear")}
 LONGEST_REFUSAL = 330  # characters of a refusal; make fuzz takes longer ones for a fault
 ALONE = choice("other positions", dict.fromkeys(("alone", "only", "single"), True))
 CROSS_EXAMPLE = "/liq 95000 25x long 0.5btc cross balance 5000 alone"
@@ -222,8 +222,7 @@ def contract_of(named: Instrument, said: Contract | None, venue: str) -> tuple[I
     if margin == "quanto":
         raise Refused(f"{name} is paid in {named.settle}, and such contracts are not covered. Type {coin} instead.")
     if margin is None and named.quote == "USD":
-        declared = DECLARED.get(venue)
-        if declared and ("inverse" in declared.margins or declared.inverse):
+        if venue in map(exchange_of, venues_for("inverse")):
             margin = "inverse"
         else:  # Hyperliquid's contracts are in dollars, whichever coin they are paid in
             named = replace(named, quote=None)
@@ -461,9 +460,15 @@ def _where_else(question: PositionQuestion, position: Position) -> str:
     if not knowing:
         return " Check the symbol."
     fetched = f" Whoever runs this bot fetches it with: perpulse tiers refresh {position.venue}."
-    if (position.venue, position.contract) in NOT_FETCHED or position.quote == "USDC" or position.expiry:
+    if not _renewed(position) or position.quote == "USDC" or position.expiry:
         fetched = ""
     return f"{fetched} Known for {contract_name(question.instrument)}: {wording.listing(knowing)}."
+
+
+def _renewed(position: Position) -> bool:
+    """Tell whether `perpulse tiers refresh` brings tables of this kind."""
+    declared = DECLARED.get(position.venue)
+    return declared is not None and position.contract in declared.renewed
 
 
 def _table(question: PositionQuestion, venue: str, quote_: str | None) -> TierTable:

@@ -14,12 +14,11 @@ from signals.liquidation import (
     LiquidationError,
     SizeBeyondTable,
     compare,
-    exchange_of,
     quote,
     venues_for,
 )
 from signals.units import DAY
-from signals.venues import venue_title
+from signals.venues import exchange_of, venue_title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

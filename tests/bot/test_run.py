@@ -22,8 +22,8 @@ from pydantic import SecretStr
 from bot.app import App, build
 from bot.cli.doctor import examine
 from bot.config import Config, Market
-from bot.market.exchange.table import BINANCE
 from bot.market.exchange.venue import CcxtVenue
+from bot.market.exchange.venue_recipe import recipes
 from bot.market.providers.alternative_me import AlternativeMe
 from handlers.channels.failure import TokenRefused
 from handlers.channels.local import local
@@ -116,7 +116,12 @@ class World:
         sources = [
             # paced=False: the loopback exchange counts no request weights, and a real one makes every round slow
             CcxtVenue(
-                BINANCE, clock=self.clock.now, steady=self.clock.monotonic, timeout_s=2, base_url=url, paced=False
+                recipes()["binance"],
+                clock=self.clock.now,
+                steady=self.clock.monotonic,
+                timeout_s=2,
+                base_url=url,
+                paced=False,
             ),
             AlternativeMe(clock=self.clock.now, timeout_s=2, base_url=url),
         ]

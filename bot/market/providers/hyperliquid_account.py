@@ -16,12 +16,14 @@ from bot.market.exchange.recipe import Unreadable, number, rows_of, stamp
 from bot.market.exchange.strict import HttpAnswer, HttpRefusal, is_refusal, lowered, note_asked, translated
 from signals.assets import coin
 from signals.units import from_ms
+from signals.venues import venue_title
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-_WHO: Final = "Hyperliquid"
+VENUE: Final = "hyperliquid"
+_WHO: Final = venue_title(VENUE)
 _URL: Final = "https://api.hyperliquid.xyz"
 _LONGEST: Final = 2_000_000  # characters; an account holds some hundred positions of 500 each at most
 _MOST: Final = 500
@@ -43,6 +45,7 @@ class VenuePosition:
     leverage: float
     liquidation: float | None
     multiplier: int = 1
+    venue: str = VENUE
 
 
 @dataclass(frozen=True, slots=True)

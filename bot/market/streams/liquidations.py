@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from bot.market.exchange.table import BY_NAME
 from bot.market.exchange.venue import CcxtVenue, at_venue
+from bot.market.exchange.venue_recipe import recipes
 from bot.market.source_state import TOLD_AFTER
 from bot.market.streams.connection import Stream
 from bot.market.streams.dialects import DIALECTS, StreamDialect
@@ -218,7 +218,7 @@ class _Listed:
     async def __call__(self, dialect: StreamDialect) -> Mapping[str, Contract]:
         async with self._one:
             venue = CcxtVenue(
-                BY_NAME[dialect.venue],
+                recipes()[dialect.venue],
                 clock=self._clock.now,
                 steady=self._clock.monotonic,
                 timeout_s=self._timeout_s,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from bot.market.tiers import refresh as renewing
-from bot.market.tiers.tables import VENUES
-from signals.assets import assets_of, coin
+from signals.assets import assets_of
 from signals.units import HOUR, WEEK, from_ms, to_ms
+from signals.venues import VENUES
 from storage.engine import settings
 from storage.sources.source_events import AssetEvent
 
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from bot.market.tiers.refresh import Change, Renewal
     from bot.market.tiers.tables import Reach
+    from signals.liquidation.renewal import Change, Renewal
     from storage.engine.database import Store
     from storage.engine.work import Work
 
     Announce = Callable[[Work, AssetEvent, datetime], None]
+    Say = Callable[[Change], str]
 
 LOOKED: Final = HOUR  # how often it is asked whether a week has gone by
 _NAME: Final = "tiers renewed"
@@ -32,13 +33,23 @@ log = structlog.get_logger(__name__)
 
 
 class WeeklyTiers:
-    """Renews the tables of the followed assets. announce: puts news into the outbox; told: called when it did."""
+    """Renews the tables of the followed assets.
+
+    announce: puts news into the outbox; told: called when it did. say: puts a change into words.
+    """
 
     def __init__(
-        self, store: Store, reach: Reach, assets: Sequence[str], *, announce: Announce, told: Callable[[], None]
+        self,
+        store: Store,
+        reach: Reach,
+        assets: Sequence[str],
+        *,
+        announce: Announce,
+        told: Callable[[], None],
+        say: Say,
     ) -> None:
         self._store, self._reach, self._assets = store, reach, tuple(assets)
-        self._announce, self._told = announce, told
+        self._announce, self._told, self._say = announce, told, say
 
     async def turn(self) -> int | None:
         """Renew where a week has gone by; return how many followed tables moved, None when it is not due.
@@ -48,7 +59,8 @@ class WeeklyTiers:
         now = self._reach.clock()
         if not await asyncio.to_thread(self._due, now):
             return None
-        renewals = await renewing.refresh(self._store, VENUES, assets_of(self._assets), self._reach)
+        asked = [venue.id for venue in VENUES.values() if venue.renewed]
+        renewals = await renewing.refresh(self._store, asked, assets_of(self._assets), self._reach)
         if all(renewal.error for renewal in renewals):
             return None
         moved = await asyncio.to_thread(self._keep, renewals, now)
@@ -69,7 +81,7 @@ class WeeklyTiers:
         ]
         with self._store.write() as work:
             for venue, asset, change in moved:
-                reason = f"{change.symbol}: {change.text}"
+                reason = f"{change.symbol}: {self._say(change)}"
                 self._announce(work, AssetEvent(venue, asset, "tiers", now, reason=reason), now)
             settings.keep_setting(work, _NAME, str(to_ms(now)))
         log.info("tier tables renewed", venues=sum(not renewal.error for renewal in renewals), moved=len(moved))
@@ -77,5 +89,4 @@ class WeeklyTiers:
 
 
 def _asset_of(change: Change) -> str:
-    asset, _ = coin(change.symbol.split()[0].partition("-")[0])
-    return asset
+    return change.new.asset

@@ -14,6 +14,7 @@ from bot.market.exchange.recipe import (
     bar,
     before_settlement,
     by_key,
+    by_the_hour_and_now,
     depth,
     hourly,
     number,
@@ -26,7 +27,9 @@ from bot.market.exchange.recipe import (
     stamp,
     with_taker,
 )
-from signals.units import HOUR, in_ms
+from bot.market.exchange.venue_recipe import BOOK_EVERY, RATIOS_EVERY, SWAPS_ONLY, Offer, VenueRecipe
+from bot.market.tiers.tables import BySymbol
+from signals.units import HOUR, MINUTE, in_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -186,3 +189,24 @@ async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # n
     answer = await ask_raw("publicGetMarketBooksFull", {"instId": contract.market_id, "sz": _LEVELS})
     found = _data(answer, least=1)[0]
     return [depth(contract, stamp(found["ts"]), pairs(found["bids"]), pairs(found["asks"]))]
+
+
+RECIPE: Final = VenueRecipe(
+    venue="okx",
+    ccxt_id="okx",
+    markets=SWAPS_ONLY,
+    offers={
+        "bars": Offer(bars, MINUTE),
+        "open_interest": Offer(open_interest, MINUTE),
+        "funding": Offer(funding, MINUTE),
+        "ratios": Offer(by_the_hour_and_now(ratios), RATIOS_EVERY),
+        "depth": Offer(book, BOOK_EVERY),
+    },
+    tiers=BySymbol(
+        "OKX /api/v5/public/position-tiers, isolated",
+        ("swap",),
+        unit="contracts",
+        params={"marginMode": "isolated"},  # it answers for cross margin unless told otherwise
+        stepped=False,
+    ),
+)

@@ -12,8 +12,8 @@ import pytest
 
 from bot.market.breaker import LONGEST, SHORTEST, Breaker
 from bot.market.collector import Collector
-from bot.market.exchange.table import BINANCE
 from bot.market.exchange.venue import CcxtVenue
+from bot.market.exchange.venue_recipe import recipes
 from bot.market.keeper import Recalled
 from bot.market.providers.alternative_me import AlternativeMe
 from bot.market.source import Ask, Blocked, NotOffered, SourceDown, Topic
@@ -431,7 +431,7 @@ async def test_close_reaches_every_source(clock: Clock) -> None:
 async def test_against_the_loopback_exchange(clock: Clock) -> None:
     async with FakeExchange(clock) as exchange:
         venue = CcxtVenue(
-            BINANCE, clock=clock, steady=clock.steady, base_url=exchange.base_url, timeout_s=1, paced=False
+            recipes()["binance"], clock=clock, steady=clock.steady, base_url=exchange.base_url, timeout_s=1, paced=False
         )
         index = AlternativeMe(clock=clock, base_url=exchange.base_url)
         held = Collector([venue, index], clock=clock, steady=clock.steady, history=timedelta(days=5))

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from bot.market.collector import Collector
 from bot.market.cross_checks import LASTING, CrossChecks
-from bot.market.exchange.table import BY_NAME, OPTIONS
 from bot.market.exchange.venue import CcxtVenue
+from bot.market.exchange.venue_recipe import recipes
 from bot.market.keeper import Recalled
 from bot.market.providers.defillama import DefiLlama
 from bot.market.source_rounds import WIDEST
@@ -55,7 +55,7 @@ async def market(exchange: FakeExchange, clock: Clock) -> AsyncIterator[Any]:
     def make(*names: str, newest: Any = None, more: Any = ()) -> Collector:
         found = [
             CcxtVenue(
-                BY_NAME[each],
+                recipes()[each],
                 clock=clock,
                 steady=clock.steady,
                 base_url=f"{exchange.base_url}/{each}",
@@ -313,7 +313,12 @@ async def test_options_and_stablecoins_come_from_the_first_round_on(
     market: Any, exchange: FakeExchange, clock: Clock
 ) -> None:
     deribit = CcxtVenue(
-        OPTIONS, clock=clock, steady=clock.steady, base_url=f"{exchange.base_url}/deribit", timeout_s=2, paced=False
+        recipes()["deribit"].only("volatility", "options"),
+        clock=clock,
+        steady=clock.steady,
+        base_url=f"{exchange.base_url}/deribit",
+        timeout_s=2,
+        paced=False,
     )
     held = market(more=[deribit, DefiLlama(clock=clock, base_url=exchange.base_url)])
     found = await held.collect(["BTC", "ETH", "SOL"], clock.now)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.market.collector import Collector
-from bot.market.exchange.table import BY_NAME
 from bot.market.exchange.venue import CcxtVenue
+from bot.market.exchange.venue_recipe import recipes
 from bot.market.keeper import Keeper
 from signals.inputs import INPUTS
 from storage.engine.database import Store
@@ -46,7 +46,7 @@ SPEAKS = {
 async def run(venue: str, exchange: FakeExchange, clock: Clock, store: Store) -> None:
     """One life of a process: two turns."""
     source = CcxtVenue(
-        BY_NAME[venue],
+        recipes()[venue],
         clock=clock,
         steady=clock.steady,
         base_url=f"{exchange.base_url}/{venue}",
@@ -91,6 +91,6 @@ async def test_three_days_of_silence_leave_no_hole(venue: str, tmp_path: Path) -
         long = (8 if topic == "funding" else 1) * HOUR
         slack = 2 * HOUR if INPUTS[name].kind == "bar" else timedelta(minutes=1)  # the running hour is no bar yet
         assert widest(store, venue, name, STOPPED - 3 * DAY, end) <= long + slack, topic
-    offered = {topic for topic in BY_NAME[venue].topics() if topic in SPEAKS}
+    offered = {topic for topic in recipes()[venue].offers if topic in SPEAKS}
     assert offered - set(KEPT[venue]) <= {"open_interest", "ratios"}
     store.close()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bot.engine.turn import announce
 from bot.market.tiers.tables import Reach
 from bot.market.tiers.weekly import WeeklyTiers
-from handlers.words.sources import sentence
+from handlers.words.sources import sentence, tier_change
 from signals.units import DAY, HOUR
 from storage.engine.database import Store
 from tests.fakes.tier_venues import TierVenues
@@ -34,7 +34,9 @@ async def test_tables_are_renewed_once_a_week_and_what_moved_is_told(tmp_path: P
         reach = Reach(lambda: now[0], base_url=venues.base_url, paced=False, timeout_s=2.0)
 
         def job() -> WeeklyTiers:
-            return WeeklyTiers(store, reach, ("BTC",), announce=heard, told=lambda: poked.append(now[0]))
+            return WeeklyTiers(
+                store, reach, ("BTC",), announce=heard, told=lambda: poked.append(now[0]), say=tier_change
+            )
 
         assert await job().turn() is not None
         told.clear()

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bot.market.exchange.table import BY_NAME, VENUES, Quirks
 from bot.market.exchange.venue import CcxtVenue
+from bot.market.exchange.venue_recipe import VenueRecipe, recipes
 from bot.market.source import Ask, Blocked, NotOffered, SourceDown, SourceError, Topic
 from bot.market.validation import Validator
 from signals.inputs import INPUTS
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from tests.fakes.exchange import Clock, FakeExchange
 
-OTHERS = [each.venue for each in VENUES if each.venue != "binance"]  # Binance USD-M has a file of its own
-PAIRS = [(each.venue, topic) for each in VENUES for topic in each.topics()]
+OTHERS = [venue for venue in recipes() if venue != "binance"]  # Binance USD-M has a file of its own
+PAIRS = [(recipe.venue, topic) for recipe in recipes().values() for topic in recipe.offers]
 COINS = {"binance": 1.0} | SHARE
 
 Venue = "Callable[[str], CcxtVenue]"
@@ -37,7 +37,7 @@ async def venue(exchange: FakeExchange, clock: Clock) -> AsyncIterator[Callable[
 
     def make(name: str) -> CcxtVenue:
         if name not in made:
-            row: Quirks = BY_NAME[name]
+            row: VenueRecipe = recipes()[name]
             url = f"{exchange.base_url}/{name}"
             made[name] = CcxtVenue(row, clock=clock, steady=clock.steady, base_url=url, timeout_s=5, paced=False)
         return made[name]
@@ -87,7 +87,7 @@ async def test_what_is_offered_is_in_our_units(venue: Any, clock: Clock, name: s
 async def test_venues_agree(venue: Any, clock: Clock, exchange: FakeExchange, asset: str) -> None:
     """Price times multiplier within 5 %, dollars equal coins times price within 2 %, and coins are coins."""
     marks = {}
-    for row in VENUES:
+    for row in recipes().values():
         try:
             funding = await newest(venue(row.venue), "funding", asset, clock.now)
         except NotOffered:
@@ -235,7 +235,7 @@ WANTED: dict[Fault, type[SourceError]] = {
 def test_every_fault_is_wanted_and_every_venue_named() -> None:
     assert set(WANTED) == set(get_args(Fault))
     assert set(OTHERS) <= NAMES
-    assert len({each.title for each in VENUES}) == len(VENUES)
+    assert len({recipe.title for recipe in recipes().values()}) == len(recipes())
 
 
 @pytest.mark.slow
@@ -246,7 +246,7 @@ async def test_a_fault_is_never_silent(
 ) -> None:
     """At start, and for each topic of a running venue; only one of the slow ones, the clock is real there."""
     there = venue(name)
-    topics: list[Topic] = list(BY_NAME[name].topics())
+    topics: list[Topic] = list(recipes()[name].offers)
     exchange.faults[f"{name}/*"] = fault
     if fault != "slow":
         with pytest.raises(SourceError):
@@ -263,7 +263,7 @@ async def test_a_fault_is_never_silent(
             await there.fetch(Ask(topic, "BTC", clock.go(minutes=1), clock.now - timedelta(days=2)))
         assert type(caught.value) is WANTED[fault], (topic, caught.value)
         said = str(caught.value)
-        assert said.startswith(BY_NAME[name].title)
+        assert said.startswith(recipes()[name].title)
         assert not any(word in said for word in ("http", "127.0.0.1", "<html"))
 
 

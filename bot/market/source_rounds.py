@@ -16,6 +16,7 @@ import structlog
 
 from bot.market.breaker import Breaker
 from bot.market.history_planner import KEY_INPUT, HistoryPlanner, Ledger
+from bot.market.refusals import said
 from bot.market.source import Ask, Blocked, NotOffered, SourceDown, SourceError
 from bot.market.source_state import AssetState, SourceState, TopicState
 from signals.inputs import INPUTS, MARKET
@@ -27,10 +28,10 @@ from storage.sources.source_events import AssetEvent
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
+    from bot.market.border import Border
     from bot.market.breath import Breath
     from bot.market.history_planner import Question, Remembered
     from bot.market.source import Found, Source, Topic
-    from bot.market.validation import Validator
     from storage.market.points import Points
 
 AT_ONCE: Final = 4  # questions to one host at a time; as many again for those that somebody waits for
@@ -42,6 +43,7 @@ _OPINIONS: Final = 3  # a healthy topic is called down after this many assets fa
 _FRESH: Final[dict[Topic, timedelta]] = {  # an answer whose newest figure is older than this is a frozen one
     topic: INPUTS["mark_price" if topic == "funding" else name].fresh_for for topic, name in KEY_INPUT.items()
 }
+HELD: Final = timedelta(minutes=1)  # until the second answer that a held figure waits for
 _SAME_HOURS: Final = 0.01
 _TELLS_LISTING: Final = frozenset({"bars"})  # one topic speaks for the contract, so that it is told once
 OF_MARKET: Final = frozenset({"fear_greed", "stablecoins"})  # topics that have one figure for the whole market
@@ -78,7 +80,7 @@ class SourceRounds:
     def __init__(
         self,
         source: Source,
-        validator: Validator,
+        border: Border,
         breath: Breath,
         *,
         clock: Callable[[], datetime],
@@ -97,7 +99,7 @@ class SourceRounds:
         )
         self.planner = HistoryPlanner(remembered, history, portion)
         self.gone: set[str] = set()  # assets of which it was told that they are not offered any more
-        self._source, self._validator, self._breath, self._clock = source, validator, breath, clock
+        self._source, self._border, self._breath, self._clock = source, border, breath, clock
         self._remembered, self._barred, self._chance = remembered, barred, chance
         self._patience_s, self._longest = patience_s, longest
         self._gate, self._urgent = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)
@@ -272,21 +274,22 @@ class SourceRounds:
         return asset.newest is not None or self._remembered(self.name, name, KEY_INPUT[topic]) is not None
 
     def _admit(self, topic: TopicState, answer: Sequence[Found]) -> list[Found]:
-        """Validate an answer; one of which nothing is left is a failure, not a silence."""
+        """Judge an answer; one of which nothing is left is a failure, unless it is held until another confirms it."""
         passed: list[Found] = []
-        before, receipt = topic.quarantined, self._clock()
+        impossible, receipt = False, self._clock()
         for given in answer:
             if isinstance(given, Chain):
                 passed.append(given)
                 continue
-            good, rejected = self._validator.admit(given, receipt)
+            good, rejected = self._border.admit(given, receipt)
             if rejected:
                 last = rejected[-1]
-                topic.reject(len(rejected), f"{last.asset} {last.name} {last.reason}")
+                topic.reject(len(rejected), f"{last.asset} {last.name} {said(last)}")
+                impossible |= any(out.why != "leap" for out in rejected)
                 self._log.warning("figures rejected", venue=self.name, count=len(rejected), one=topic.last_rejected)
             if len(good):
                 passed.append(good)
-        if topic.quarantined > before and not passed:
+        if impossible and not passed:
             raise SourceDown(f"{source_title(self.name)} sends impossible figures: {topic.last_rejected}.")
         return passed
 
@@ -294,7 +297,7 @@ class SourceRounds:
         now = made.now
         self.state.host.worked(now)
         asset.breaker.worked(now)
-        asset.asked, asset.due = now, now + topic.pause
+        asset.asked, asset.due = now, now + (topic.pause if found else min(topic.pause, HELD))
         for given in found:
             if isinstance(given, Chain):
                 asset.newest = max(asset.newest or given.at, given.at)

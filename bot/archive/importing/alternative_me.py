@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.archive.importing.bars import check_bars
-from bot.archive.importing.model import BadRow, Content, Draft, Imported, Reader, Row, require, shown
+from bot.archive.importing.model import BadRow, Content, Draft, Reader, Row, require, shown
 from bot.archive.importing.values import epoch, number, possible
 from signals.inputs import MARKET
 
@@ -27,7 +27,7 @@ def recognises(content: Content) -> bool:
     return bool(rows) and isinstance(rows[0], dict) and rows[0].keys() >= _KEYS
 
 
-def read(content: Content, asset: str | None, now: datetime) -> Imported:
+def read(content: Content, asset: str | None, now: datetime) -> Draft:
     """Read the index, oldest first; days that the provider leaves out stay missing."""
     draft = Draft(content.name, entries=True)
     known: dict[int, tuple[float, int]] = {}

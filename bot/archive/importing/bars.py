@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from bot.archive.importing.model import Draft, Row, shown
+from bot.archive.importing.model import Draft
 from signals.inputs import BARS
 from signals.units import DAY_MS, HOUR_MS, MILLISECOND, MINUTE_MS, to_ms
 
@@ -90,16 +90,4 @@ def check_bars(
         elif at + step > end:
             bad[index] = f"the {step_name(step)} bar is not closed yet; import it when it is"
     draft.drop(bad)
-    draft.drop(_buys_above_volume(draft.kept))
     return {pair: step * MILLISECOND for pair, step in steps.items()}
-
-
-def _buys_above_volume(rows: list[Row]) -> dict[int, str]:
-    volume = {(r.venue, r.asset, r.at): r.value for r in rows if r.input == "volume_usd"}
-    bad = {}
-    for index, row in enumerate(rows):
-        if row.input == "taker_buy_usd":
-            total = volume.get((row.venue, row.asset, row.at))
-            if total is not None and row.value > total:
-                bad[index] = f"taker_buy_usd is above the volume_usd of its bar: {shown(f'{row.value:.12g}')}"
-    return bad

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bot.archive.importing import symbols
 from bot.archive.importing.bars import check_bars
-from bot.archive.importing.model import BadRow, Content, Draft, Imported, Reader, Row, require, shown
+from bot.archive.importing.model import BadRow, Content, Draft, Reader, Row, require, shown
 from bot.archive.importing.values import epoch, number, possible
 from signals.units import HOUR_MS
 
@@ -32,7 +32,7 @@ def recognises(content: Content) -> bool:
     )
 
 
-def read(content: Content, asset: str | None, now: datetime) -> Imported:
+def read(content: Content, asset: str | None, now: datetime) -> Draft:
     """Read settlements with the interval that ended at each, which the answer does not name."""
     rows: list[Any] = content.document if isinstance(content.document, list) else []
     named = symbols.given(asset)

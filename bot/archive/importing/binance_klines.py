@@ -15,7 +15,6 @@ from bot.archive.importing.model import (
     BadRow,
     Content,
     Draft,
-    Imported,
     ImportRefused,
     Reader,
     Row,
@@ -48,7 +47,7 @@ def recognises(content: Content) -> bool:
     return isinstance(rows, list) and bool(rows) and isinstance(rows[0], list) and len(rows[0]) == _FIELDS
 
 
-def read(content: Content, asset: str | None, now: datetime) -> Imported:
+def read(content: Content, asset: str | None, now: datetime) -> Draft:
     """Read closed bars whole: an entry with one bad field is refused with all six values."""
     named = given(asset)
     contract = named if named and named.quote else in_name(content.name)
@@ -108,8 +107,6 @@ def _bar(entry: object, now: datetime, contract: Instrument) -> tuple[int, int, 
         dollars * possible(name, number(entry[column], name), entry[column])
         for name, column in (_CONTRACTS if inverse else _FLOWS)
     ]
-    if values[5] > values[4]:
-        raise BadRow(f"taker_buy_usd is above the volume_usd of its bar: {shown(entry[10])}")
     return at, length, values
 
 

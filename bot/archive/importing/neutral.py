@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from bot.archive.importing import symbols
 from bot.archive.importing.bars import check_bars
-from bot.archive.importing.model import BadRow, Content, Draft, Imported, ImportRefused, Reader, Row, check_time, shown
+from bot.archive.importing.model import BadRow, Content, Draft, ImportRefused, Reader, Row, check_time, shown
 from bot.archive.importing.values import number, possible
 from signals.assets import UnreadableSymbol, coin
 from signals.inputs import INPUTS
@@ -125,7 +125,7 @@ def _header(content: Content, lines: list[str]) -> int:
     raise ImportRefused(f"{content.name} holds no data; the first line must be {_WANTED}")
 
 
-def read(content: Content, asset: str | None, now: datetime) -> Imported:
+def read(content: Content, asset: str | None, now: datetime) -> Draft:
     """Read every good line; a bad one becomes a Problem and harms no other."""
     lines = content.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     header = _header(content, lines)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import math
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from bot.archive.importing.model import BadRow, check_time, shown
+from bot.market.bounds import HIGHEST, INTERVALS, WITHIN, impossible
 from signals.inputs import INPUTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
-
-# Inputs with a ceiling of their own; every floor stands in signals/inputs.py.
-_MOST: Final[Mapping[str, float]] = MappingProxyType({"fear_greed": 100.0})
 
 
 def number(text: object, what: str = "value") -> float:
@@ -37,13 +33,20 @@ def number(text: object, what: str = "value") -> float:
 
 def possible(name: str, value: float, text: object) -> float:
     """Return `value` if the input `name` can have it; raise BadRow with the bound it breaks otherwise."""
+    why = impossible(name, value)
+    if why is None:
+        return value
     bound = INPUTS[name]
     if not bound.possible(value):
         rule = "must be above" if bound.least_open else "must not be below"
         raise BadRow(f"{name} {rule} {bound.least:g}: {shown(text)}")
-    if value > _MOST.get(name, math.inf):
-        raise BadRow(f"{name} must not be above {_MOST[name]:g}: {shown(text)}")
-    return value
+    if why == "interval":
+        raise BadRow(f"{name} must be {', '.join(f'{hours:g}' for hours in INTERVALS)}: {shown(text)}")
+    least, most = WITHIN.get(name, (0.0, HIGHEST))
+    rule = f"must not be below {least:g}" if value < least else f"must not be above {most:g}"
+    raise BadRow(
+        f"{name} {rule}: {shown(text)}" if value > most or value < least else f"{name} cannot be {shown(text)}"
+    )
 
 
 def epoch(field: object, now: datetime, *, seconds: bool = False) -> int:

@@ -80,7 +80,7 @@ def impossible(name: str, value: float) -> Why | None:
     """Say why a figure cannot be true, whatever stands beside it; None where it can."""
     if not INPUTS[name].possible(value):
         return "missing" if value != value else "bound"  # noqa: PLR0124 - the plain test for NaN
-    if value and not LEAST <= abs(value) <= HIGHEST:
+    if abs(value) > HIGHEST or (value < LEAST and INPUTS[name].least_open and INPUTS[name].least == 0):
         return "bound"
     if name in WITHIN:
         least, most = WITHIN[name]

@@ -35,7 +35,8 @@ def read_file(path: str | Path, *, asset: str | None = None, now: datetime, past
     """Read one file, plain or gzipped, whatever it is called.
 
     asset: for raw candles, which do not name their asset; else it is found in the file's name. now: an aware time;
-    what lies after it is refused. past: what is stored, which the file's figures are measured against. Bad lines are in `problems`, good ones of the same file are kept.
+    what lies after it is refused. past: what is stored, which the file's figures are measured against.
+    Bad lines are in `problems`, good ones of the same file are kept.
     Raises ImportRefused, one line that says what to do, for a file that cannot be taken at all.
     """
     path = Path(path)

@@ -150,6 +150,6 @@ def _shifted(series: Series, places: Mapping[int, int], kept: Sequence[Row], pas
     if best == 0 or agree(best) < _SURE or agree(0) > agree(best) / 2:
         return None
     return (
-        f"the times are {abs(best)} h {'later' if best > 0 else 'earlier'} than those of the same {series[2]} in store; "
-        "write them in UTC, or with their offset"
+        f"the times are {abs(best)} h {'later' if best > 0 else 'earlier'} than those of the same {series[2]} "
+        "in store; write them in UTC, or with their offset"
     )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.archive.importing import Imported, ImportRefused, Row, read_file
 from bot.archive.importing.neutral import parse_time
-from signals.inputs import INPUTS, LEVELS
+from signals.inputs import LEVELS
 from tests.examples import examples
 
 if TYPE_CHECKING:

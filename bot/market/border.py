@@ -416,7 +416,11 @@ def _runs(faults: list[Fault], sound: Sequence[tuple[int, int, float]]) -> list[
         )
         starts.append(starts[-1] if joined else number)
     return [
-        fault._replace(why="switch", times=faults[start].times, since=sound[order[faults[start].place]][1])
+        fault._replace(
+            why="switch",
+            times=10.0 ** round(math.log10(faults[start].times)),
+            since=sound[order[faults[start].place]][1],
+        )
         if fault.why == "scale" and starts.count(start) >= 3
         else fault
         for fault, start in zip(faults, starts, strict=True)

@@ -173,8 +173,6 @@ def switch(rows: Sequence[tuple[int, int, float]]) -> list[Fault]:
     if len(rows) < 2 * _SIDE:
         return []
     sizes = np.maximum(np.abs([rate for _, _, rate in rows]), _NOTHING)
-    if _in_percent(sizes):
-        return [Fault(place, "percent", 100.0, rows[0][1]) for place, _, _ in rows]
     windows = np.median(np.lib.stride_tricks.sliding_window_view(sizes, _SIDE), axis=1)
     ratio = windows[_SIDE:] / windows[:-_SIDE]  # after place + _SIDE over before it
     found: list[Fault] = []
@@ -184,10 +182,12 @@ def switch(rows: Sequence[tuple[int, int, float]]) -> list[Fault]:
             borders.append(_exactly(sizes, number + _SIDE))
     borders.append(len(rows))
     spans = [(first, last) for first, last in pairwise(borders) if last > first]
+    if len(spans) == 1:
+        return [Fault(place, "percent", 100.0, rows[0][1]) for place, _, _ in rows] if _in_percent(sizes) else []
     medians = [float(np.median(sizes[first:last])) for first, last in spans]
     usual = min(medians)
     for (first, last), median in zip(spans, medians, strict=True):
-        if len(spans) > 1 and median >= _SWITCH / 2 * usual and median > _DEAR:
+        if median >= _SWITCH / 2 * usual and median > _DEAR:
             times = 10.0 ** round(math.log10(median / usual))
             found += [Fault(rows[place][0], "switch", times, rows[first][1]) for place in range(first, last)]
     return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bot.archive.importing import symbols
 from bot.archive.importing.bars import check_bars
 from bot.archive.importing.model import BadRow, Content, Draft, Reader, Row, require, shown
-from bot.archive.importing.values import epoch, number, possible
+from bot.archive.importing.values import epoch, number
 from bot.market.intervals import intervals
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _settlement(entry: object, named: Instrument | None, now: datetime) -> tuple
     at = epoch(entry["fundingTime"], now)
     rate = number(entry["fundingRate"], "fundingRate")
     key = symbols.venue_of(contract, VENUE), (named or contract).asset
-    return at, symbol, key, possible("funding_rate", rate, entry["fundingRate"])
+    return at, symbol, key, rate
 
 
 READER: Final = Reader("Binance funding", recognises, read)

@@ -24,7 +24,7 @@ from bot.archive.importing.model import (
 )
 from bot.archive.importing.symbols import given, in_name, venue_of
 from bot.archive.importing.symbols import read as symbol
-from bot.archive.importing.values import epoch, number, possible
+from bot.archive.importing.values import epoch, number
 from signals.inputs import INPUTS
 from signals.units import to_ms
 
@@ -136,14 +136,8 @@ def _bar(entry: object, now: datetime, contract: Instrument) -> tuple[int, int, 
         raise BadRow(f"the {step_name(length)} bar is not closed yet; import it when it is")
     inverse = contract.margin == "inverse"
     dollars = _face(contract) if inverse else 1.0
-    values = [
-        INPUTS[name].of_one_coin(possible(name, number(entry[column], name), entry[column]), contract.multiplier)
-        for name, column in _PRICES
-    ]
-    values += [
-        dollars * possible(name, number(entry[column], name), entry[column])
-        for name, column in (_CONTRACTS if inverse else _FLOWS)
-    ]
+    values = [INPUTS[name].of_one_coin(number(entry[column], name), contract.multiplier) for name, column in _PRICES]
+    values += [dollars * number(entry[column], name) for name, column in (_CONTRACTS if inverse else _FLOWS)]
     return at, length, values
 
 

@@ -7,10 +7,12 @@ from collections import Counter, defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from bot.archive.importing.model import shown
 from bot.archive.importing.tables import tables
 from bot.market.border import Border
-from bot.market.bounds import FUNDING
+from bot.market.bounds import FUNDING, HIGHEST, INTERVALS, WITHIN
 from bot.market.refusals import said
+from signals.inputs import INPUTS
 from signals.units import DAY_MS, HOUR_MS, MINUTE_MS, from_ms, to_ms
 from storage.market import points as stored
 from storage.market.points import Newest
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.archive.importing.model import Draft, Row
+    from bot.market.border import Rejected
     from storage.engine.database import Store
 
 Series = tuple[str, str, str]  # venue, asset, input
@@ -82,7 +85,7 @@ def judge(draft: Draft, now: datetime, past: History) -> None:
     for table in tables(draft.kept, draft.step):
         good, rejected = border.admit(table, now, sparse=True)
         for out in rejected:
-            reasons.setdefault((to_ms(out.at), out.venue, out.asset, out.name), f"{out.name} {said(out)}")
+            reasons.setdefault((to_ms(out.at), out.venue, out.asset, out.name), _words(out))
             if out.since is not None and (note := f"{out.venue} {out.asset} {out.name} {said(out)}") not in draft.notes:
                 draft.notes.append(note)
         kept |= {
@@ -91,13 +94,28 @@ def judge(draft: Draft, now: datetime, past: History) -> None:
             for at, value in zip(good.times, column, strict=True)
             if value == value  # noqa: PLR0124 - the plain test for NaN
         }
-    draft.drop(
-        {
-            place: reasons.get(row[:4], f"{row.input} is of a bar of which another figure cannot be true")
-            for place, row in enumerate(draft.kept)
-            if row[:4] not in kept
-        }
-    )
+    out_of = {place: row for place, row in enumerate(draft.kept) if row[:4] not in kept}
+    own = {place: reasons[row[:4]] for place, row in out_of.items() if row[:4] in reasons}
+    rest = {
+        place: f"{row.input} is of a bar of which another figure cannot be true"
+        for place, row in out_of.items()
+        if place not in own
+    }
+    draft.drop(own | rest)
+
+
+def _words(out: Rejected) -> str:
+    """Say of a line what is said of every figure, and of a bound which one it is: a file can be mended."""
+    bound, value = INPUTS[out.name], shown(f"{out.value:.12g}")
+    if out.why == "interval":
+        return f"{out.name} must be {', '.join(f'{hours:g}' for hours in INTERVALS)}: {value}"
+    if out.why != "bound":
+        return f"{out.name} {said(out)}"
+    least, most = WITHIN.get(out.name, (bound.least, HIGHEST))
+    if out.value > most:
+        return f"{out.name} must not be above {most:g}: {value}"
+    rule = "must be above" if bound.least_open and bound.least is not None else "must not be below"
+    return f"{out.name} {rule} {least:g}: {value}"
 
 
 def _wrong_clocks(draft: Draft, rows: Mapping[Series, Mapping[int, int]], past: History) -> dict[int, str]:

@@ -112,10 +112,16 @@ class Draft:
         self.problems.append((place, reason))
 
     def drop(self, bad: Mapping[int, str]) -> None:
-        """Take rows back by their index in `kept`, each with its reason."""
+        """Take rows back by their index in `kept`, each with its reason; of an entry the first one is told."""
         if not bad:
             return
-        self.problems += [(self.places[index], reason) for index, reason in bad.items()]
+        told = {place for place, _ in self.problems} if self.entries else set()
+        for index, reason in bad.items():
+            place = self.places[index]
+            if place not in told:
+                self.problems.append((place, reason))
+            if self.entries:
+                told.add(place)
         self.places = [place for index, place in enumerate(self.places) if index not in bad]
         self.kept = [row for index, row in enumerate(self.kept) if index not in bad]
 

@@ -1,4 +1,4 @@
-"""Numbers at the border: what a field must be before it may become a value."""
+"""Fields of a file: what one must be before it may become a value; whether that can be true is for the border."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 from bot.archive.importing.model import BadRow, check_time, shown
-from bot.market.bounds import HIGHEST, INTERVALS, WITHIN, impossible
-from signals.inputs import INPUTS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,24 +27,6 @@ def number(text: object, what: str = "value") -> float:
     if not math.isfinite(value):
         raise BadRow(f"{what} is not a finite number: {shown(text)}")
     return value
-
-
-def possible(name: str, value: float, text: object) -> float:
-    """Return `value` if the input `name` can have it; raise BadRow with the bound it breaks otherwise."""
-    why = impossible(name, value)
-    if why is None:
-        return value
-    bound = INPUTS[name]
-    if not bound.possible(value):
-        rule = "must be above" if bound.least_open else "must not be below"
-        raise BadRow(f"{name} {rule} {bound.least:g}: {shown(text)}")
-    if why == "interval":
-        raise BadRow(f"{name} must be {', '.join(f'{hours:g}' for hours in INTERVALS)}: {shown(text)}")
-    least, most = WITHIN.get(name, (0.0, HIGHEST))
-    rule = f"must not be below {least:g}" if value < least else f"must not be above {most:g}"
-    raise BadRow(
-        f"{name} {rule}: {shown(text)}" if value > most or value < least else f"{name} cannot be {shown(text)}"
-    )
 
 
 def epoch(field: object, now: datetime, *, seconds: bool = False) -> int:

@@ -321,7 +321,7 @@ def finish(
         filled = _filled(good, places)
         before = (reasons or {}).get(group, rows.why)
         why = {places.of(at): reason for at, reason in before.items()}
-        for name in places.names:
+        for name in impossible if group == "bars" else places.names:  # a candle is out whole
             why |= {places.of(at): reason for at, reason in impossible.get(name, {}).items()}
         gaps += holes(file, group, places, {places.of(at) for at in filled}, why)
     said = [*rows.said, *_told(Counter((out.name, said_of(out)) for out in rejected if out.value == out.value))]

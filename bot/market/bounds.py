@@ -46,7 +46,8 @@ _WICK: Final = 1_000.0  # a high this far above open and close; lows do fall to 
 
 # How far a figure moves from one to the next within a day: a leap beyond is held until another one agrees.
 _LEAP: Final = MappingProxyType({
-    **dict.fromkeys((*PRICES, "mark_price", "index_price", "spot_price"), 5.0),
+    **dict.fromkeys(PRICES, 5.0),
+    **dict.fromkeys(("mark_price", "index_price", "spot_price"), 100.0),  # the cross-checks see less, and name the venue
     **dict.fromkeys(("open_interest_coin", "open_interest_usd"), 1.8),  # two sources summed, or both sides, are 2
     **dict.fromkeys(("volume_usd", "taker_buy_usd"), 500.0),  # a hundredfold between a dull night and a crash
     **dict.fromkeys(("depth_bids_usd", "depth_asks_usd"), 100.0),
@@ -57,6 +58,7 @@ _LEAP: Final = MappingProxyType({
 FREE: Final = frozenset(name for name in INPUTS if name not in _LEAP and name != FUNDING)  # may move as they like
 _DAY_MS: Final = DAY_MS + 2 * HOUR_MS
 _MONTH_MS: Final = 35 * DAY_MS  # what is further apart than this says nothing of each other
+_UNSCALED: Final = 500.0  # below every leap that has the shape of a scale
 _SCALE: Final = math.log10(1.5)
 _LONG: Final = 16  # rows from which on arrays pay
 _SIDE: Final = 9  # rates on either side of a change of units: three days of eight hours
@@ -95,7 +97,7 @@ def limit_of(name: str, apart: int) -> float:
     limit = _LEAP.get(name, math.inf)
     if apart <= _DAY_MS:
         return limit
-    return limit**3 if apart <= _MONTH_MS else math.inf
+    return min(limit**3, _UNSCALED) if apart <= _MONTH_MS else math.inf
 
 
 def is_scale(times: float) -> bool:

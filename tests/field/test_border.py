@@ -124,7 +124,13 @@ def test_what_cannot_be_true_is_named_and_the_rest_kept(
 
 
 def test_a_bar_with_its_low_above_its_high_is_refused_whole(tmp_path: Path) -> None:
-    bars = {"open": [5, 5, 5], "high": [6, 4, 6], "low": [4, 4.5, 4], "close": [5, 5, 5], "volume_usd": [9, 9, 9]}
+    bars: dict[str, list[float]] = {
+        "open": [5, 5, 5],
+        "high": [6, 4, 6],
+        "low": [4, 4.5, 4],
+        "close": [5, 5, 5],
+        "volume_usd": [9, 9, 9],
+    }
     extra = days("liquidated_longs_usd", [1, 1, 1])
     found = read(tmp_path, "".join(days(name, values) for name, values in bars.items()) + extra)
     assert {problem.line for problem in found.problems} == {3, 6, 9, 12, 15}
@@ -337,7 +343,8 @@ def test_a_calm_rate_a_hundredfold_waits() -> None:
 
 
 def test_values_of_another_field_for_a_week_are_never_stored() -> None:
-    border, stored = Border(), []
+    border = Border()
+    stored: list[float] = []
     for hour in range(7 * 24):
         at = NOW + HOUR * hour
         value = {0: 1_000.0, 7: 90_000.0}.get(hour % 13, 34_000.0 + hour) if hour else 34_000.0

@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 
 from handlers.command import Refused, commands
-from handlers.language.grammar import parse, split_command
+from handlers.language.grammar import parse
+from handlers.language.spelling import split_command
 
 LINES, TURNS = 10_000, 5
 GOAL_US = 100.0

@@ -245,6 +245,7 @@ async def measure(case: str, kind: str, path: Path) -> dict[str, float]:  # noqa
         collector = Collector(
             sources,
             clock=clock.now,
+            steady=clock.monotonic,
             keeper=Keeper(store, clock.now),
             chance=lambda: 0.5,
             history=timedelta(days=20 if first else 0, hours=2),

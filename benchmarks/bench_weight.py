@@ -86,10 +86,20 @@ async def measure() -> dict[str, dict[str, list[Counter[str]]]]:
             row = BY_NAME[venue]
             only = {topic: row.offers[topic] for topic in ("open_interest", "funding")}
             source = CcxtVenue(
-                replace(row, offers=only), clock=clock, base_url=f"{served.base_url}/{venue}", timeout_s=60, paced=False
+                replace(row, offers=only),
+                clock=clock,
+                steady=clock.steady,
+                base_url=f"{served.base_url}/{venue}",
+                timeout_s=60,
+                paced=False,
             )
             collector = Collector(
-                [source], clock=clock, history=timedelta(hours=2), patience_s=600, longest=timedelta(hours=1)
+                [source],
+                clock=clock,
+                steady=clock.steady,
+                history=timedelta(hours=2),
+                patience_s=600,
+                longest=timedelta(hours=1),
             )
             kinds: dict[str, list[Counter[str]]] = {}
             for kind in ("start", "minute", "minute", *["hour"] * MINUTES):

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 from handlers.answer import answer
 from handlers.channels.channel import Address
 from handlers.command import Asker, Deps, Refused, commands, nobody
-from handlers.language.grammar import parse, split_command
+from handlers.language.grammar import parse
+from handlers.language.spelling import split_command
 from handlers.reply import plain_text
 from storage.engine.database import Store
 

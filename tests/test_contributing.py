@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("bot", "handlers", "storage", "signals")
 RECIPES = {
@@ -37,7 +39,8 @@ sys.exit(pytest.main(["-vv", "-k", "turnover", "-p", "no:cacheprovider", "tests/
 ASK_THE_COMMAND = """
 import asyncio
 from handlers.command import Refused, commands, usage
-from handlers.language.grammar import parse, split_command
+from handlers.language.grammar import parse
+from handlers.language.spelling import split_command
 
 each = commands()["recover"]
 name, rest = split_command(each.example)

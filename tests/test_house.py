@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handlers.command import Command, commands
-from handlers.language.grammar import parse, split_command
+from handlers.language.grammar import parse
+from handlers.language.spelling import split_command
 from handlers.version import VERSION
 from handlers.words.wording import template_fields
 from signals.alerts.rule import rules_of
@@ -177,7 +178,7 @@ def time_in_units(file: str, tree: ast.Module) -> Iterator[str]:
                 found = ast.unparse(node)
             case ast.FunctionDef(name="floor" | "milliseconds" | "_ms" | "_milliseconds" | "to_ms" | "from_ms"):
                 found = f"def {node.name}"
-            case ast.BinOp(left=ast.Call(func=ast.Attribute(attr="timestamp"))):
+            case ast.BinOp(left=ast.Call(func=ast.Attribute(attr="timestamp")), op=ast.Mult() | ast.FloorDiv()):
                 found = ast.unparse(node)
             case _:
                 continue

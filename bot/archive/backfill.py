@@ -61,7 +61,7 @@ class Step:
 
 
 @dataclass(slots=True)
-class Result:
+class BackfillResult:
     """What a run brought. files: read now; unchanged: known already, by their checksum or by their age.
 
     rows: in those files; kept: rows stored after thinning; refused: rows left out. missing: files that should be there;
@@ -116,18 +116,20 @@ class Backfill:
             base_url=config.market.archive_url,
         )
         self._known: dict[str, ArchiveFile] = {}
-        self.result = Result()
+        self.result = BackfillResult()
         self._done = self._total = 0
         self._began = 0.0
         self._beginnings: dict[str, datetime] = {}  # when assets were listed, where the archive shows it
         self._asked: dict[str, datetime] = {}
 
-    async def run(self, assets: Sequence[str], *, since: date | None = None, depth_since: date | None = None) -> Result:
+    async def run(
+        self, assets: Sequence[str], *, since: date | None = None, depth_since: date | None = None
+    ) -> BackfillResult:
         """Read what is not known yet, BTC first, depth of all assets last; never raises for the archive.
 
         since: first day to read (default: the beginning of the archive); depth_since: another one for book depth.
         """
-        self.result, self._done, self._began = Result(), 0, self._clock.monotonic()
+        self.result, self._done, self._began = BackfillResult(), 0, self._clock.monotonic()
         ranked = sorted(dict.fromkeys(assets), key=lambda asset: asset != "BTC")
         self._known = await asyncio.to_thread(coverage.files, self._store)
         listed: dict[Contract, date] = {}
@@ -154,7 +156,7 @@ class Backfill:
         await asyncio.to_thread(self._closing, listed)
         return self.result
 
-    async def run_background(self) -> Result | None:
+    async def run_background(self) -> BackfillResult | None:
         """Bring the history of the configured assets up to date beside a running bot; never raises, logs what it did.
 
         The first time it reads 400 days; later only what is new, missing or re-issued. Call it once after the start and

@@ -43,7 +43,7 @@ class Sheet(Protocol):
 
 
 @dataclass(slots=True)
-class Told:
+class Exported:
     """What was written."""
 
     count: int = 0
@@ -82,9 +82,9 @@ def _seconds(bars: str) -> int:
     return lengths[bars.lower()]
 
 
-def write(store: Store, every: Sequence[Part], sheet: Sheet, first: datetime | None, last: datetime | None) -> Told:
+def write(store: Store, every: Sequence[Part], sheet: Sheet, first: datetime | None, last: datetime | None) -> Exported:
     """Write the values of the parts between two moments into a sheet, and return what they were."""
-    told = Told()
+    told = Exported()
     for part in every:
         lengths = _Lengths(part)
         for page in history.values(store, part, start=first, end=last):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from storage.alerts.episodes import Key, RuleState
     from storage.engine.database import Store
     from storage.engine.work import Work
-    from storage.market.points import Series
+    from storage.market.points import StoredSeries
 
 log = structlog.get_logger(__name__)
 
@@ -288,7 +288,7 @@ def _rows(
     store: Store,
     group: RuleGroup,
     asset: str,
-    series: Sequence[Mapping[str, Sequence[Series]]],
+    series: Sequence[Mapping[str, Sequence[StoredSeries]]],
     judged: Sequence[datetime],
     now: datetime,
 ) -> tuple[tuple[timedelta, ...], datetime, datetime] | None:

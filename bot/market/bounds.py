@@ -47,7 +47,7 @@ _WICK: Final = 1_000.0  # a high this far above open and close; lows do fall to 
 # How far a figure moves from one to the next within a day: a leap beyond is held until another one agrees.
 _LEAP: Final = MappingProxyType({
     **dict.fromkeys(PRICES, 5.0),
-    **dict.fromkeys(("mark_price", "index_price", "spot_price"), 100.0),  # the cross-checks see less, and name the venue
+    **dict.fromkeys(("mark_price", "index_price", "spot_price"), 100.0),  # cross-checks see less and name the venue
     **dict.fromkeys(("open_interest_coin", "open_interest_usd"), 1.8),  # two sources summed, or both sides, are 2
     **dict.fromkeys(("volume_usd", "taker_buy_usd"), 500.0),  # a hundredfold between a dull night and a crash
     **dict.fromkeys(("depth_bids_usd", "depth_asks_usd"), 100.0),

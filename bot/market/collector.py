@@ -56,8 +56,9 @@ class _UnderWay:
 class Collector:
     """Ask every source what is due, and have what can be true stored.
 
-    keeper: the writer, without whom nothing is stored (and nothing known of before). streams: hours of liquidations,
-    taken beside the sources. edge: is told of each round, so that it can be done again.
+    clock, steady: the time, and the seconds of the monotonic clock. keeper: the writer, without whom nothing is stored
+    (and nothing known of before). streams: hours of liquidations, taken beside the sources. edge: is told of each
+    round, so that it can be done again.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Collector:
         sources: Iterable[Source],
         *,
         clock: Callable[[], datetime],
+        steady: Callable[[], float],
         keeper: Keeper | None = None,
         recall: Callable[[], Recalled] | None = None,
         streams: LiquidationStreams | None = None,
@@ -88,6 +90,7 @@ class Collector:
                 self._border,
                 breath,
                 clock=clock,
+                steady=steady,
                 remembered=self._remembered,
                 barred=self._checks.standing.keys,
                 chance=chance,
@@ -208,7 +211,7 @@ class Collector:
         """
         under_way = self._asked.get(asset)
         if under_way is None:
-            asked = [rounds for rounds in self._rounds.values() if rounds.wants(asset, self._clock())]
+            asked = [rounds for rounds in self._rounds.values() if rounds.wants(asset)]
             if not asked:
                 return None
             tasks = [asyncio.create_task(self._brought(rounds, asset)) for rounds in asked]

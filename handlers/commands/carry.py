@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from handlers.command import Refused, command
-from handlers.language.grammar import (
+from handlers.language.kinds import (
     DURATION,
     INSTRUMENT,
     LEVERAGE,

@@ -11,7 +11,7 @@ from handlers.reply import Block, Button, Buttons, Line, Reply, plain
 from handlers.words import readings as words
 from handlers.words import wording
 from signals.inputs import MARKET
-from signals.units import HOUR
+from signals.units import DAY, HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from storage.queries.market.readings import Reading, Readings
 
 # Read models are imported when a command runs: they bring numpy along, and a calculator must not wait for that.
+
+
+SINCE_NOW = 1e-9  # days: below the average at this moment, though no close was
 
 
 def more(asset: str, metric: str) -> Buttons:
@@ -127,7 +130,7 @@ async def oi(deps: Deps, args: OneAsset) -> Reply:
         "gap_to_ma180": value(gap, "value"),
         "gap_to_ma180_coins": value(gap, "coins"),
         "ma180_usd": value(gap, "average"),
-        "days_below_ma180": value(gap, "days_below"),
+        "days_below_ma180": days_below(gap),
         "change_24h_usd": value(day, "dollars"),
         "change_24h_coins": value(day, "coins"),
         "zscore": value(day, "value"),
@@ -192,8 +195,18 @@ def _against_average(reading: Reading) -> str:
     said = say("Against its 180-day average of {average:usd}: {value:change} in dollars", reading.values)
     coins = reading.get("coins")
     said += "" if coins is None else f", {wording.percent(coins * 100)} in coins"
-    days = reading.get("days_below")
-    return f"{said}; below it for {wording.count(days, 'day')}." if days else f"{said}; above it."
+    days = days_below(reading)
+    if not days:
+        return f"{said}; above it."
+    return f"{said}; below it for {wording.count(days, 'day')}." if days >= 1 else f"{said}; below it since today."
+
+
+def days_below(reading: Reading | None) -> float | None:
+    """Return for how many days closes were below the average; the running row is below it, but is no close yet."""
+    days = None if reading is None else reading.get("days_below")
+    if reading is None or not days or not reading.unfinished:
+        return days
+    return max(days - reading.step / DAY, SINCE_NOW)
 
 
 def _last_day(reading: Reading, now: datetime, zone: str) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from handlers.command import SUBJECTS, Deps, Nothing, Refused, command, commands, usage
-from handlers.language.grammar import REST, argument, suggest
+from handlers.language.kinds import REST, argument
 from handlers.language.metrics import metric_words
+from handlers.language.spelling import suggest
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.version import VERSION
 from handlers.words import wording

@@ -9,9 +9,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from handlers.command import Refused
-from handlers.language.grammar import (
+from handlers.language.kinds import (
     CASH,
     CONTRACT,
+    FILLERS,
     INSTRUMENT,
     LEVERAGE,
     MARGIN_MODE,
@@ -27,8 +28,8 @@ from handlers.language.grammar import (
     Size,
     argument,
     choice,
+    plan_of,
 )
-from handlers.language.kinds import FILLERS, plan_of
 from handlers.words import liquidation as words
 from handlers.words import wording
 from signals.assets import DOLLARS, Instrument, packed

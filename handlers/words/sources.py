@@ -46,6 +46,8 @@ def _asset(event: AssetEvent) -> str:
             return f"{name} is left out of {asset}: {_contradiction(event)}. A unit or a contract has changed there."
         case "agrees":
             return f"{name} agrees on {asset} again."
+        case "tiers":
+            return f"{name} has moved its tiers. {event.reason}"
         case _ as kind:
             assert_never(kind)
 

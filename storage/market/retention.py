@@ -46,7 +46,7 @@ Kind = Literal["levels", "history", "chains", "messages"]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RetentionRule:
     """How old something is when less of it is kept.
 
     minutes: levels as they came, then one row each five minutes; five_minutes: then one each hour. chains: option
@@ -75,7 +75,7 @@ def due(store: Store, now: datetime, every: timedelta = DAY) -> bool:
     return done is None or not 0 <= to_ms(now) - done < in_ms(every)
 
 
-def clean(store: Store, rule: Rule, now: datetime) -> Iterator[Gone]:
+def clean(store: Store, rule: RetentionRule, now: datetime) -> Iterator[Gone]:
     """Remove what has grown too old, one small transaction a step. Cut off anywhere, the next run goes on from there.
 
     Each step may run in another thread, one after the other.

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
     from signals.series import Array
     from storage.engine.database import Store
-    from storage.market.points import Series
+    from storage.market.points import StoredSeries
     from storage.market.rewritten import Rewritten
     from storage.panels.grid import Grid
 
     Present: TypeAlias = NDArray[np.bool_]
-    Key: TypeAlias = tuple[str, str, int]  # venue, input, length of a row in ms
+    PanelKey: TypeAlias = tuple[str, str, int]  # venue, input, length of a row in ms
 
 SQL: Final = queries("storage.panels")
 BOUND: Final = 96_000_000
@@ -94,7 +94,7 @@ class PanelCache:
         self.bound = bound
         self.size = 0
         self._lock = threading.Lock()
-        self._columns: dict[str, dict[Key, Column]] = {}
+        self._columns: dict[str, dict[PanelKey, Column]] = {}
         self._read: int | None = None  # the newest note of what was rewritten
         self._touched: dict[str, int] = {}  # by asset, the last note of it
         self._floor = 0  # what was read before this note is not kept
@@ -124,12 +124,12 @@ class PanelCache:
                         self._put(stretch.asset, key, _without(column, key[2], stretch))
             return self._read
 
-    def get(self, asset: str, key: Key) -> Column | None:
+    def get(self, asset: str, key: PanelKey) -> Column | None:
         """Return a column as far as it is kept."""
         with self._lock:
             return self._columns.get(asset, {}).get(key)
 
-    def keep(self, asset: str, key: Key, column: Column, seen: int) -> None:
+    def keep(self, asset: str, key: PanelKey, column: Column, seen: int) -> None:
         """Keep a column that was read after the note `seen`, unless it has been rewritten since."""
         with self._lock:
             if seen >= max(self._floor, self._touched.get(asset, 0)):
@@ -139,7 +139,7 @@ class PanelCache:
                     for old in self._columns.pop(self._choice.choice(others)).values():
                         self.size -= old.size
 
-    def _put(self, asset: str, key: Key, column: Column | None) -> None:
+    def _put(self, asset: str, key: PanelKey, column: Column | None) -> None:
         columns = self._columns.setdefault(asset, {})
         before = columns.pop(key, None)
         self.size -= before.size if before else 0
@@ -169,15 +169,15 @@ class Folded:
         self.asset = asset
         self._cache = cache
         self._seen = seen
-        self._stored: dict[str, list[Series]] = {}
+        self._stored: dict[str, list[StoredSeries]] = {}
 
-    def stored(self, name: str) -> list[Series]:
+    def stored(self, name: str) -> list[StoredSeries]:
         """Return what is stored of an input, by venue and step."""
         if name not in self._stored:
             self._stored[name] = points.stored(self.store, self.asset, name)
         return self._stored[name]
 
-    def series(self, venue: str, name: str) -> list[Series]:
+    def series(self, venue: str, name: str) -> list[StoredSeries]:
         """Return what is stored of an input of a venue, by step."""
         return [series for series in self.stored(name) if series.venue == venue]
 
@@ -335,7 +335,7 @@ class Folded:
         present = np.append(present, np.zeros(-len(present) % stretch, dtype=bool))
         return int(present.reshape(-1, stretch).any(axis=1).sum())
 
-    def last_before(self, name: str, every: Sequence[Series], end: datetime) -> int:
+    def last_before(self, name: str, every: Sequence[StoredSeries], end: datetime) -> int:
         """Return the last time (ms) before `end` at which one of these series of an input has a value."""
         before = to_ms(end)
         return max(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from signals.metric import Metric
     from signals.series import Array, Coverage
     from storage.engine.database import Store
-    from storage.market.points import Series
+    from storage.market.points import StoredSeries
     from storage.panels.folded import Folded
 
 NEARLY = 0.9  # of the fullest venue's points: as good as full
@@ -83,7 +83,7 @@ def _speaker(folded: Folded, name: str, grid: Grid) -> str | None:
 
     One venue for the whole span: a sum whose members come and go would show their coming and going as news.
     """
-    by_venue: dict[str, list[Series]] = {}
+    by_venue: dict[str, list[StoredSeries]] = {}
     for series in folded.stored(name):
         if series.first < to_ms(grid.end):
             by_venue.setdefault(series.venue, []).append(series)
@@ -105,7 +105,7 @@ def _speaker(folded: Folded, name: str, grid: Grid) -> str | None:
     return min(full, key=lambda venue: (venue_order(venue), -counts[venue], venue))
 
 
-def _most(every: Sequence[Series], begin: datetime, end: datetime, apart: timedelta) -> int:
+def _most(every: Sequence[StoredSeries], begin: datetime, end: datetime, apart: timedelta) -> int:
     """Return in how many stretches of length `apart` in [begin, end) these series can have values at most."""
     whole = in_ms(apart)
     first = max(to_ms(begin), min(series.first for series in every))

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from signals.series import Array
     from storage.engine.database import Store
-    from storage.market.points import Series
+    from storage.market.points import StoredSeries
     from storage.panels.folded import Folded
 
     Known: TypeAlias = np.ndarray[tuple[int], np.dtype[np.bool_]]
@@ -207,10 +207,10 @@ class _Venues:
         return {name: np.sum([self.rows[venue][name] for venue in members], axis=0) for name in self.names}
 
 
-def _stored(folded: Folded, names: Sequence[str], grid: Grid) -> dict[str, list[Series]]:
+def _stored(folded: Folded, names: Sequence[str], grid: Grid) -> dict[str, list[StoredSeries]]:
     """Return the venues with figures of all these inputs in reach of the grid; those that are sums themselves not."""
     start, end = to_ms(grid.start), to_ms(grid.end)
-    venues: dict[str, list[Series]] = {}
+    venues: dict[str, list[StoredSeries]] = {}
     seen: dict[str, int] = {}
     for name in names:
         near = [series for series in folded.stored(name) if series.first < end and series.known >= start]

@@ -11,14 +11,14 @@ from storage.queries import alarms
 if TYPE_CHECKING:
     from storage.alerts.episodes import Episode
     from storage.engine.database import Store
-    from storage.people.subscriptions import Row
+    from storage.people.subscriptions import RuleOfAsset
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
     """What is on in a chat (alarm and asset, `*` for any), and the open episodes of it, the most urgent first."""
 
-    rows: tuple[Row, ...] = ()
+    rows: tuple[RuleOfAsset, ...] = ()
     open: tuple[Episode, ...] = ()
 
 

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 PAPER_PATHS = ("/fapi/v1/exchangeInfo", "/fapi/v1/klines", "/fapi/v1/openInterest", "/fapi/v1/premiumIndex")
 EXCHANGE_PATHS = (*PAPER_PATHS, "/fapi/v1/fundingInfo", "/fapi/v1/fundingRate", "/futures/data/openInterestHist")
 PROMPT_END = 10.0  # seconds: docker stop kills after so many; on a quiet machine it takes one
@@ -113,7 +115,9 @@ class World:
         config = Config(assets=("BTC",), database=self.folder / "run.db", telegram=telegram, market=market)
         sources = [
             # paced=False: the loopback exchange counts no request weights, and a real one makes every round slow
-            CcxtVenue(BINANCE, clock=self.clock.now, timeout_s=2, base_url=url, paced=False),
+            CcxtVenue(
+                BINANCE, clock=self.clock.now, steady=self.clock.monotonic, timeout_s=2, base_url=url, paced=False
+            ),
             AlternativeMe(clock=self.clock.now, timeout_s=2, base_url=url),
         ]
         return build(config, clock=self.clock, sources=sources)
@@ -563,8 +567,8 @@ def test_the_demo_takes_commands_in_its_own_time(tmp_path: Path, keyboard: Calla
     screen.sees("BTC open interest:")
     screen.sees("reconstructed from published figures", count=3)
     screen.type("/chart oi btc\n")
-    screen.sees("The chart is in perpulse-oi_vs_ma180-usd-btc.png")
-    assert (tmp_path / "perpulse-oi_vs_ma180-usd-btc.png").read_bytes().startswith(b"\x89PNG")
+    screen.sees("The chart is in perpulse-oi-btc.png")
+    assert (tmp_path / "perpulse-oi-btc.png").read_bytes().startswith(b"\x89PNG")
     screen.type("/nonsense\n")
     screen.sees("There is no command")
     screen.type("/quit\n")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bot.archive.importing import symbols
 from bot.archive.importing.bars import check_bars
-from bot.archive.importing.model import BadRow, Content, Draft, Reader, Row, require, shown
+from bot.archive.importing.model import BadRow, Content, Draft, ImportedValue, Reader, require, shown
 from bot.archive.importing.values import epoch, number
 from bot.market.intervals import intervals
 
@@ -50,10 +50,10 @@ def read(content: Content, asset: str | None, now: datetime) -> Draft:
         times = sorted(known)
         for at, hours in zip(times, intervals(times), strict=True):
             rate, place = known[at]
-            draft.kept.append(Row(at, venue, name, "funding_rate", rate))
+            draft.kept.append(ImportedValue(at, venue, name, "funding_rate", rate))
             draft.places.append(place)
             if hours is not None:
-                draft.kept.append(Row(at, venue, name, "funding_interval_hours", hours))
+                draft.kept.append(ImportedValue(at, venue, name, "funding_interval_hours", hours))
                 draft.places.append(place)
     notes = [
         f"{name} has one settlement only, so its interval is unknown"

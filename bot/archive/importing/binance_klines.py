@@ -16,9 +16,9 @@ from bot.archive.importing.model import (
     BadRow,
     Content,
     Draft,
+    ImportedValue,
     ImportRefused,
     Reader,
-    Row,
     require,
     shown,
 )
@@ -80,7 +80,7 @@ def read(content: Content, asset: str | None, now: datetime) -> Draft:
             draft.refuse(place, str(bad))
             continue
         for (field, _), value in zip(_PRICES + _FLOWS, values, strict=True):
-            draft.kept.append(Row(at, venue, name, field, value))
+            draft.kept.append(ImportedValue(at, venue, name, field, value))
             draft.places.append(place)
     notes = (
         f"asset {name} {'as given' if named else 'taken from the file name'}",

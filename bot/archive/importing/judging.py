@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from bot.archive.importing.model import Draft, Row
+    from bot.archive.importing.model import Draft, ImportedValue
     from bot.market.border import Rejected
     from storage.engine.database import Store
 
@@ -147,7 +147,7 @@ def _odd_settlements(times: Sequence[int]) -> str | None:
     )
 
 
-def _shifted(series: Series, places: Mapping[int, int], kept: Sequence[Row], past: History) -> str | None:
+def _shifted(series: Series, places: Mapping[int, int], kept: Sequence[ImportedValue], past: History) -> str | None:
     """Say by how many hours a series differs from what is stored of it, if the same values stand at other times."""
     values = {at // MINUTE_MS: kept[place].value for at, place in places.items()}
     usual = Counter(values.values()).most_common(1)[0][0] if values else math.nan

@@ -25,7 +25,7 @@ class BadRow(Exception):  # noqa: N818 - never leaves the readers; it carries th
     """Carry the reason why one line or entry cannot be taken."""
 
 
-class Row(NamedTuple):
+class ImportedValue(NamedTuple):
     """Hold one value: `at` in milliseconds UTC (for a bar its open), `value` in the unit of the input.
 
     A named tuple and not a dataclass: a file has a million of them, and these are made four times faster.
@@ -64,7 +64,7 @@ class Imported:
     format: str
     rows: int
     refused: int
-    kept: Sequence[Row]
+    kept: Sequence[ImportedValue]
     problems: Sequence[Problem]
     step: Mapping[tuple[str, str], timedelta]
     notes: Sequence[str] = ()
@@ -100,7 +100,7 @@ class Draft:
     file: str
     entries: bool = False
     rows: int = 0
-    kept: list[Row] = field(default_factory=list)
+    kept: list[ImportedValue] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
     problems: list[tuple[int, str]] = field(default_factory=list)
     format: str = ""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from bot.archive.importing import symbols
 from bot.archive.importing.bars import check_bars
-from bot.archive.importing.model import BadRow, Content, Draft, ImportRefused, Reader, Row, check_time, shown
+from bot.archive.importing.model import BadRow, Content, Draft, ImportedValue, ImportRefused, Reader, check_time, shown
 from bot.archive.importing.values import number
 from signals.assets import UnreadableSymbol, coin
 from signals.inputs import INPUTS
@@ -150,7 +150,7 @@ def read(content: Content, asset: str | None, now: datetime) -> Draft:
                 _check_margin(contract, kept_as)
             key = (times[at], kept_as, contract.asset, input_.name)
             read = number(value.strip())
-            row = Row(*key, input_.of_one_coin(read, contract.multiplier))
+            row = ImportedValue(*key, input_.of_one_coin(read, contract.multiplier))
             _check_repeat(seen.setdefault(key, row.value), row.value)
         except BadRow as bad:
             draft.refuse(place, str(bad))

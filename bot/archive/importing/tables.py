@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import timedelta
 
-    from bot.archive.importing.model import Row
+    from bot.archive.importing.model import ImportedValue
 
 
-def tables(kept: Sequence[Row], step_of: Mapping[tuple[str, str], timedelta]) -> Iterator[Points]:
+def tables(kept: Sequence[ImportedValue], step_of: Mapping[tuple[str, str], timedelta]) -> Iterator[Points]:
     """Group rows by venue, asset and kind, instants before bars; NaN where a row says nothing."""
     paid = _settled(kept)
     grouped: dict[tuple[str, str, str, bool], dict[int, dict[str, float]]] = {}
@@ -32,7 +32,7 @@ def tables(kept: Sequence[Row], step_of: Mapping[tuple[str, str], timedelta]) ->
         yield Points(venue, asset, step, times, columns, settled)
 
 
-def _settled(kept: Sequence[Row]) -> dict[tuple[str, str], set[int]]:
+def _settled(kept: Sequence[ImportedValue]) -> dict[tuple[str, str], set[int]]:
     """Return the times (ms) of settled rates by venue and asset: no format says which ones are."""
     rates: dict[tuple[str, str], set[int]] = {}
     marks: dict[tuple[str, str], set[int]] = {}

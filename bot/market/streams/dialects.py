@@ -69,7 +69,7 @@ Heard = Beat | Accepted | Declined | Liquidation | Odd
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
+class StreamDialect:
     """One venue. market_wide: one subscription tells of every contract.
 
     gap: between two beats, at most, when all is well. most: contracts that one connection can follow.
@@ -86,7 +86,7 @@ class Dialect:
     most: int = 10_000
 
 
-def heard(dialect: Dialect, text: str) -> list[Heard]:
+def heard(dialect: StreamDialect, text: str) -> list[Heard]:
     """Read one frame. Unreadable for what is no frame of the venue."""
     if text in {"pong", "ping"}:
         return []
@@ -209,7 +209,7 @@ def _okx_side(one: Mapping[str, Any]) -> Side | None:
     return side if one.get("posSide") in {side, "net", "", None} else None
 
 
-BINANCE: Final = Dialect(
+BINANCE: Final = StreamDialect(
     venue="binance",
     title="Binance",
     url="wss://fstream.binance.com/market/ws",
@@ -219,7 +219,7 @@ BINANCE: Final = Dialect(
     hello=_binance_hello,
     read=_binance,
 )
-BYBIT: Final = Dialect(
+BYBIT: Final = StreamDialect(
     venue="bybit",
     title="Bybit",
     url="wss://stream.bybit.com/v5/public/linear",
@@ -230,7 +230,7 @@ BYBIT: Final = Dialect(
     read=_bybit,
     most=700,  # one connection takes 21,000 characters of topics
 )
-OKX: Final = Dialect(
+OKX: Final = StreamDialect(
     venue="okx",
     title="OKX",
     url="wss://ws.okx.com:8443/ws/v5/public",

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from bot.clock import NotBefore
 from bot.market.border import AHEAD
 from bot.market.bounds import OFF
 from bot.market.exchange.contracts import Contract
 from bot.market.source import SourceDown
 from bot.market.streams.connection import LEAST_SILENCE
-from bot.market.streams.dialects import Accepted, Beat, Declined, Dialect, Liquidation, Odd, heard
+from bot.market.streams.dialects import Accepted, Beat, Declined, Liquidation, Odd, StreamDialect, heard
 from bot.market.streams.hours import GRACE_MS, Bars
 from signals.units import DAY, DAY_MS, HOUR, from_ms, to_ms
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from bot.clock import Clock
 
-Contracts = Callable[[Dialect], Awaitable[Mapping[str, Contract]]]  # what a venue lists, by asset
+Contracts = Callable[[StreamDialect], Awaitable[Mapping[str, Contract]]]  # what a venue lists, by asset
 
 QUIET: Final = HOUR  # of hundreds of contracts one is always liquidated: this long is a fault
 RENEWED: Final = DAY  # lists of contracts
@@ -48,7 +49,7 @@ class LiquidationTalk:
 
     def __init__(
         self,
-        dialect: Dialect,
+        dialect: StreamDialect,
         assets: Sequence[str],
         *,
         clock: Clock,
@@ -65,7 +66,7 @@ class LiquidationTalk:
         self.last_rejected = ""
         self._assets, self._clock, self._load, self._usual = tuple(assets), clock, contracts, usual
         self._contracts: dict[str, Contract] = {}
-        self._loaded: datetime | None = None
+        self._renew = NotBefore(clock.monotonic)
         self._accepted: set[str] = set()
         self._newest: int | None = None
         self._spoke: float = clock.monotonic()
@@ -76,8 +77,7 @@ class LiquidationTalk:
 
     async def prepare(self) -> Sequence[str]:
         """Look up the contracts of the followed assets, and ask for their liquidations and for a sign of life."""
-        now = self._clock.now()
-        if self._loaded is None or now - self._loaded >= RENEWED:
+        if self._renew.passed:
             listed = await self._load(self.dialect)
             chosen = {asset: listed[asset] for asset in self._assets if asset in listed}
             self.absent = {
@@ -87,7 +87,7 @@ class LiquidationTalk:
                 self.absent[asset] = f"{self.title} tells of {self.dialect.most} contracts on one connection."
                 del chosen[asset]
             self._contracts = {each.market_id: each for each in chosen.values()}
-            self._loaded = now
+            self._renew.wait(RENEWED)
         self._spoke = self._clock.monotonic()
         return self.dialect.hello(tuple(self._contracts))
 

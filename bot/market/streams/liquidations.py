@@ -17,7 +17,7 @@ from bot.market.exchange.table import BY_NAME
 from bot.market.exchange.venue import CcxtVenue, at_venue
 from bot.market.source_state import TOLD_AFTER
 from bot.market.streams.connection import Stream
-from bot.market.streams.dialects import DIALECTS, Dialect
+from bot.market.streams.dialects import DIALECTS, StreamDialect
 from bot.market.streams.feed import Contracts, LiquidationTalk, Usual
 from signals.units import DAY, HOUR, to_ms
 from storage.engine.database import StoreError
@@ -43,7 +43,7 @@ AGAIN: Final = timedelta(hours=3)  # closed hours are handed out again for so lo
 
 
 @dataclass(slots=True)
-class _Line:
+class _VenueLine:
     """One venue: its stream, and what has been told about it."""
 
     talk: LiquidationTalk
@@ -66,7 +66,7 @@ class LiquidationStreams:
         assets: Sequence[str],
         *,
         clock: Clock,
-        dialects: Sequence[Dialect] = DIALECTS,
+        dialects: Sequence[StreamDialect] = DIALECTS,
         contracts: Contracts | None = None,
         urls: Mapping[str, str] | None = None,
         exchange_url: str | None = None,
@@ -90,7 +90,7 @@ class LiquidationStreams:
 
     def _line(
         self,
-        dialect: Dialect,
+        dialect: StreamDialect,
         contracts: Contracts,
         url: str | None,
         chance: Callable[[], float],
@@ -98,7 +98,7 @@ class LiquidationStreams:
         timeout_s: float,
         proxy: str | None,
         wrap: Wrap | None,
-    ) -> _Line:
+    ) -> _VenueLine:
         talk = LiquidationTalk(
             dialect, self._assets, clock=self._clock, contracts=contracts, usual=self._usual_of, url=url
         )
@@ -112,7 +112,7 @@ class LiquidationStreams:
             proxy=proxy,
             wrap=wrap,
         )
-        return _Line(talk, stream)
+        return _VenueLine(talk, stream)
 
     async def start(self) -> None:
         """Take up the running hour where another run left it, and open the streams."""
@@ -215,11 +215,12 @@ class _Listed:
         self._base_url = base_url
         self._one = asyncio.Lock()
 
-    async def __call__(self, dialect: Dialect) -> Mapping[str, Contract]:
+    async def __call__(self, dialect: StreamDialect) -> Mapping[str, Contract]:
         async with self._one:
             venue = CcxtVenue(
                 BY_NAME[dialect.venue],
                 clock=self._clock.now,
+                steady=self._clock.monotonic,
                 timeout_s=self._timeout_s,
                 proxy=self._proxy,
                 base_url=at_venue(self._base_url, dialect.venue),
@@ -248,13 +249,13 @@ def _health(talk: LiquidationTalk, stream: Stream, now: datetime) -> SourceHealt
         state=breaker.state,
         since=breaker.since or now,
         last_good=stream.newest,
-        next_try=breaker.next_try,
+        next_try=breaker.next_try(now),
         error=breaker.reason or rejected,
         quarantined=talk.quarantined + stream.unreadable,
     )
 
 
-def _change(line: _Line, now: datetime) -> SourceEvent | None:
+def _change(line: _VenueLine, now: datetime) -> SourceEvent | None:
     """Tell a stream's change once: into trouble that lasts, into a block at once, and out of it."""
     breaker = line.stream.breaker
     state: State = line.told

@@ -43,7 +43,7 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class VenueLiquidations:
     """What is known from one venue.
 
     day: the 24 hours up to the last full hour; hour: the last of them; running: since then. since: from when on it is
@@ -66,7 +66,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class ImportedDay:
-    """One imported day of a venue, from `at` on. floor: as in Heard."""
+    """One imported day of a venue, from `at` on. floor: as in VenueLiquidations."""
 
     venue: str
     at: datetime
@@ -75,7 +75,7 @@ class ImportedDay:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class ImpossibleTotal:
     """A venue whose sum of 24 hours cannot be true: it is more than its open interest, both in USD."""
 
     venue: str
@@ -89,9 +89,9 @@ class Liquidations:
 
     now: datetime
     end: datetime
-    venues: tuple[Heard, ...] = ()
+    venues: tuple[VenueLiquidations, ...] = ()
     days: tuple[ImportedDay, ...] = ()
-    rejected: tuple[Rejected, ...] = ()
+    rejected: tuple[ImpossibleTotal, ...] = ()
 
     @property
     def nothing(self) -> bool:
@@ -113,11 +113,11 @@ class Liquidations:
         """Return the sum over venues since the last full hour."""
         return sum((heard.running for heard in self.venues), Sums())
 
-    def learning(self, heard: Heard) -> bool:
+    def learning(self, heard: VenueLiquidations) -> bool:
         """Tell whether a venue's stream is younger than the day that is asked about."""
         return heard.since > self.end - DAY
 
-    def silent(self, heard: Heard) -> bool:
+    def silent(self, heard: VenueLiquidations) -> bool:
         """Tell whether a venue's stream has not been heard for too long to be called live."""
         return self.now - heard.newest > SILENT
 
@@ -127,13 +127,13 @@ def read(store: Store, asset: str, now: datetime) -> Liquidations:
     end = floor(now, HOUR)
     if not store.exists:
         return Liquidations(now, end)
-    hours = _hours(store, asset, end - DAY, now)
+    hours = hours_of(store, asset, end - DAY, now)
     if len(hours) > 1:
         hours.pop(EVERYWHERE, None)  # the sum of the others, it must not be counted beside them
     last_heard = {health.source.removesuffix(" liquidations"): health.last_good for health in source_state.load(store)}
     kept, rejected = [], []
     for venue, found in sorted(hours.items()):
-        heard = Heard(
+        heard = VenueLiquidations(
             venue,
             sum((sums for at, sums in found.items() if at < end), Sums()),
             found.get(end - HOUR, Sums()),
@@ -144,7 +144,7 @@ def read(store: Store, asset: str, now: datetime) -> Liquidations:
         )
         limit = _open_interest(store, asset, venue, end - 2 * DAY)
         if limit is not None and heard.day.both > limit:
-            rejected.append(Rejected(venue, heard.day.both, limit))
+            rejected.append(ImpossibleTotal(venue, heard.day.both, limit))
         else:
             kept.append(heard)
     return Liquidations(now, end, tuple(kept), tuple(_days(store, asset, set(hours), now)), tuple(rejected))
@@ -155,21 +155,22 @@ def _open_interest(store: Store, asset: str, venue: str, since: datetime) -> flo
     return of_venue or liquidations.most_open_interest(store, asset, since=since)
 
 
-def _hours(store: Store, asset: str, start: datetime, now: datetime) -> dict[str, dict[datetime, Sums]]:
+def hours_of(store: Store, asset: str, start: datetime, now: datetime) -> dict[str, dict[datetime, Sums]]:
     """Read hours from `start` on by venue: those that a stream heard, and over them the bars, which are whole."""
     found: dict[str, dict[datetime, Sums]] = {}
     for hour in liquidations.load(store, since=start, asset=asset):
         if hour.at <= now and (hour.covered or hour.longs_usd or hour.shorts_usd):
             found.setdefault(hour.venue, {})[hour.at] = Sums(hour.longs_usd, hour.shorts_usd, hour.covered)
     for venue in {series.venue for name in NAMES for series in points.stored(store, asset, name)}:
-        for at, sums in _bars(store, asset, venue, HOUR, start, now):
+        for at, sums in bars_of(store, asset, venue, HOUR, start, now):
             found.setdefault(venue, {})[at] = sums
     return found
 
 
-def _bars(
+def bars_of(
     store: Store, asset: str, venue: str, step: timedelta, start: datetime, now: datetime
 ) -> Iterable[tuple[datetime, Sums]]:
+    """Yield a venue's bars of one length that opened from `start` on and have closed, each with its open."""
     times, steps, columns = points.columns(store, asset, venue, NAMES, start=start, end=now - step + SILENT)
     for at, seconds, longs, shorts in zip(times, steps, *(columns[name] for name in NAMES), strict=True):
         if seconds == step.total_seconds() and longs is not None and shorts is not None:
@@ -179,6 +180,6 @@ def _bars(
 def _days(store: Store, asset: str, hourly: set[str], now: datetime) -> Iterable[ImportedDay]:
     """Return the newest day of each venue that is stored by days alone."""
     for venue in sorted({series.venue for series in points.stored(store, asset, NAMES[0])} - hourly):
-        days = list(_bars(store, asset, venue, DAY, now - _OLDEST, now))
+        days = list(bars_of(store, asset, venue, DAY, now - _OLDEST, now))
         if days:
             yield ImportedDay(venue, *days[-1], is_floor(NAMES[0], venue))

@@ -37,7 +37,7 @@ class AtVenue:
 
 
 @dataclass(frozen=True, slots=True)
-class Total:
+class OpenInterestTotal:
     """What is open now on all venues with a current figure. Its coverage is not `enough` where that is no total."""
 
     usd: float
@@ -100,7 +100,7 @@ def read(store: Store, asset: str, now: datetime) -> OpenInterest | None:
     return OpenInterest(asset, usd, coins, by_venue, found, stamp)
 
 
-def total(store: Store, asset: str, now: datetime) -> Total | None:
+def total(store: Store, asset: str, now: datetime) -> OpenInterestTotal | None:
     """Sum what is open now over the venues with a current figure.
 
     None where only one venue has figures, or they are sums already, or none is current: then a metric says more.
@@ -121,7 +121,7 @@ def total(store: Store, asset: str, now: datetime) -> Total | None:
     coverage = Coverage(tuple(usd), left_out, share, share is not None and share >= sums.ENOUGH)
     oldest = min([*usd.values(), *coins.values()], key=lambda point: point.at)
     stamp = stamp_of(store, asset, {_USD: oldest}, now, daily=_daily(store, asset))
-    return Total(
+    return OpenInterestTotal(
         sum(point.value for point in usd.values()),
         sum(point.value for point in coins.values()),
         replace(stamp, venues=tuple(usd), coverage=coverage),

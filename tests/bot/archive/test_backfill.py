@@ -21,7 +21,7 @@ import structlog
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from bot.archive.backfill import Backfill, Result, Step
+from bot.archive.backfill import Backfill, BackfillResult, Step
 from bot.archive.binance_vision import BinanceArchive
 from bot.cli import backfill
 from bot.config import Config
@@ -36,6 +36,8 @@ from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
 NOW = datetime(2026, 11, 20, 12, 34, 56, tzinfo=UTC)
@@ -89,7 +91,7 @@ def work(store: Store, archive: FakeArchive, clock: Still, told: Callable[[Step]
 
 async def fill(
     store: Store, archive: FakeArchive, clock: Still, *assets: str, days: int = 12, depth_days: int = 0
-) -> Result:
+) -> BackfillResult:
     today = clock.at.date()
     return await work(store, archive, clock).run(
         assets or ("BTC",), since=today - timedelta(days=days), depth_since=today - timedelta(days=depth_days)
@@ -347,7 +349,7 @@ async def test_a_verified_file_of_another_shape_is_skipped_and_the_rest_goes_on(
 
 
 def test_many_damaged_files_are_not_a_screenful(capsys: pytest.CaptureFixture[str]) -> None:
-    result = Result()
+    result = BackfillResult()
     result.damaged += [f"file {number} is damaged" for number in range(400)]
     backfill._tell(result, [], as_json=False)
     *some, more, what_next = capsys.readouterr().err.splitlines()

@@ -250,6 +250,7 @@ async def test_what_came_and_went_in_quiet_hours_is_one_message(desk: Desk) -> N
     assert [state for state, _ in desk.rows()] == ["merged", "merged", "sent"]
 
 
+@pytest.mark.slow
 async def test_many_that_are_muted_do_not_slow_the_others(desk: Desk) -> None:
     """A row that a stage settles is no message: it spends nothing of what the platform allows."""
     for number in range(100, 400):

@@ -396,6 +396,7 @@ def copied(whole: Path, name: str) -> Store:
     return Store(shutil.copy(whole, whole.with_name(f"{name}.db")))
 
 
+@pytest.mark.slow
 @given(cuts=st.sets(st.integers(24, 433 * 24), min_size=1, max_size=8))
 @examples(4)
 def test_in_any_pieces_it_is_the_same_winter(whole: Path, at_once: list[dict[str, Any]], cuts: set[int]) -> None:

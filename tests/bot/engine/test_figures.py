@@ -269,6 +269,7 @@ def runs(values: Iterable[tuple[str, float]], *, enter: float, leave: float, clo
     return begun
 
 
+@pytest.mark.slow
 def test_mood_of_eight_years_counted_by_hand(told_of_raw: Told) -> None:
     rows = json.loads(RAW[3].read_text(encoding="utf-8"))
     days = sorted((int(row["timestamp"]), float(row["value"])) for row in rows)
@@ -278,6 +279,7 @@ def test_mood_of_eight_years_counted_by_hand(told_of_raw: Told) -> None:
     assert len(by_hand) == 33  # four a year
 
 
+@pytest.mark.slow
 def test_falls_of_seven_years_counted_by_hand(told_of_raw: Told) -> None:
     rows = json.loads(RAW[2].read_text(encoding="utf-8"))
     closes = [float(row[4]) for row in rows]
@@ -317,12 +319,14 @@ def spans_of(told: list[dict[str, Any]]) -> list[tuple[datetime, datetime]]:
     return list(zip(begun, [*ended, datetime.max.replace(tzinfo=UTC)], strict=False))
 
 
+@pytest.mark.slow
 def test_the_crash_of_may_2021_is_one_episode_of_paying_shorts(raw: Path) -> None:
     told = of(replayed(raw, "--from", "2021-05-19", "--to", "2021-06-05"), "funding_stretch_low")
     assert [notice["kind"] for notice in told] == ["fired", "resolved"]
     assert told[0]["at"] == "2021-05-20T00:00:00Z"  # -0.0897 % at 16:00 of the 19th, beyond the line for 8 hours
 
 
+@pytest.mark.slow
 def test_importing_twice_changes_nothing(raw: Path, tmp_path: Path) -> None:
     store = Store(tmp_path / "twice.db")
     now = datetime(2026, 11, 1, tzinfo=UTC)

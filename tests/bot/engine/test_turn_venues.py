@@ -26,6 +26,8 @@ from tests.storage import beside
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 def said(payload: str) -> str:
     """Return the words of a stored notice."""
@@ -41,9 +43,11 @@ async def test_news_of_a_contract_reach_its_watchers_once(tmp_path: Path) -> Non
         destinations.subscribe(store, mine[asset], "sources", asset)
     async with FakeExchange(clock) as exchange:
         rows = (BY_NAME["bybit"], OPTIONS)
-        venues = [CcxtVenue(row, clock=clock, base_url=exchange.base_url, paced=False) for row in rows]
+        venues = [
+            CcxtVenue(row, clock=clock, steady=clock.steady, base_url=exchange.base_url, paced=False) for row in rows
+        ]
         keeper = Keeper(store, clock, announce=announce)
-        collector = Collector(venues, clock=clock, keeper=keeper, history=timedelta(hours=5))
+        collector = Collector(venues, clock=clock, steady=clock.steady, keeper=keeper, history=timedelta(hours=5))
         await collector.round(["BTC", "ETH", "SOL"])
         assert outbox.waiting(store) == 0
         exchange.intervals |= {"bybit:BTC": 1, "bybit:ETH": 4}
@@ -74,8 +78,9 @@ async def test_a_restart_tells_no_news_of_a_contract_again(tmp_path: Path) -> No
         assert before
         rows = [BY_NAME[name] for name in ("binance", "okx", "gate")]
         held = Collector(
-            [CcxtVenue(row, clock=clock, base_url=exchange.base_url, paced=False) for row in rows],
+            [CcxtVenue(row, clock=clock, steady=clock.steady, base_url=exchange.base_url, paced=False) for row in rows],
             clock=clock,
+            steady=clock.steady,
             keeper=Keeper(store, clock, announce=announce),
             history=timedelta(hours=5),
         )

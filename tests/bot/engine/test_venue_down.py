@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from signals.alerts.event import Event
 
+pytestmark = pytest.mark.slow
+
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 START = datetime(2026, 9, 1, tzinfo=UTC)
 LONG_AGO = START - DAY

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     Script = Callable[[World], Awaitable[None]]
 
+pytestmark = pytest.mark.slow
+
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 

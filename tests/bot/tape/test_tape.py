@@ -53,7 +53,7 @@ def sources(clock: Callable[[], datetime], wrap: Wrap, base: str) -> list[Any]:
 
 
 async def collected(clock: Callable[[], datetime], wrap: Wrap, base: str) -> dict[tuple[str, str, str], Any]:
-    held = Collector(sources(clock, wrap, base), clock=clock, history=timedelta(days=2))
+    held = Collector(sources(clock, wrap, base), clock=clock, steady=lambda: 0.0, history=timedelta(days=2))
     try:
         found = await held.collect(["BTC", "PEPE"], clock())
         assert {health.state for health in held.health()} == {"ok"}

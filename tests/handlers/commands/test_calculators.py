@@ -11,8 +11,9 @@ import pytest
 
 from handlers.channels.channel import Address
 from handlers.command import Asker, Deps, Refused, commands, nobody
-from handlers.language.grammar import parse, split_command
+from handlers.language.grammar import parse
 from handlers.language.position import question_of
+from handlers.language.spelling import split_command
 from handlers.reply import Buttons, Reply, plain_text
 from signals.liquidation import Position, quote
 from storage.engine.database import Store

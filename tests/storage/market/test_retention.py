@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 MINUTE, FIVE, HOUR, DAY = timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=1), timedelta(days=1)
 NOW = datetime(2026, 6, 1, 4, 30, tzinfo=UTC)
-RULE = retention.Rule()
+RULE = retention.RetentionRule()
 NAN = math.nan
 
 
@@ -52,7 +52,7 @@ def live(start: datetime, end: datetime, *, every: timedelta = MINUTE, asset: st
     ]
 
 
-def run(store: Store, now: datetime = NOW, rule: retention.Rule = RULE) -> dict[str, int]:
+def run(store: Store, now: datetime = NOW, rule: retention.RetentionRule = RULE) -> dict[str, int]:
     gone: dict[str, int] = {}
     for step in retention.clean(store, rule, now):
         gone[step.kind] = gone.get(step.kind, 0) + step.rows
@@ -232,7 +232,7 @@ def test_a_limit_drops_the_oldest_and_the_directory_follows(store: Store) -> Non
     paid = pd.DataFrame({"funding_rate": 1e-4}, index=[NOW - 699 * DAY, NOW - 600 * DAY])
     points.write(store, [Points.of_frame("binance", "OLD", None, paid, settled=True)])
     assert run(store) == {"levels": 2 * (1440 - 25)}
-    assert run(store, rule=retention.Rule(history=650 * DAY)) == {"history": 1196 + 2 * 25 + 1}
+    assert run(store, rule=retention.RetentionRule(history=650 * DAY)) == {"history": 1196 + 2 * 25 + 1}
     assert points.stored(store, "OLD", "mark_price") == []
     assert points.span(store, "OLD", "funding_rate") == (NOW - 600 * DAY, NOW - 600 * DAY)
     span = points.span(store, "OLD", "close")

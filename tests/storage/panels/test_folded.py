@@ -143,7 +143,7 @@ def change(store: Store, what: Write | Thin | Drop, beside: Read) -> None:
             for venue in VENUES:
                 retention.thin(store, "BTC", venue, before=START + what.before, bucket=what.bucket)
         case Drop():
-            rule = retention.Rule(minutes=1000 * DAY, five_minutes=1000 * DAY, history=DAY)
+            rule = retention.RetentionRule(minutes=1000 * DAY, five_minutes=1000 * DAY, history=DAY)
             for _ in retention.clean(store, rule, START + what.before + DAY):
                 pass
         case Write(how="elsewhere"):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.market.streams.connection import Stream
-    from bot.market.streams.dialects import Dialect
+    from bot.market.streams.dialects import StreamDialect
     from bot.market.streams.feed import LiquidationTalk
     from storage.sources.source_state import SourceHealth
 
@@ -38,7 +38,7 @@ LISTED = {
 }
 
 
-async def listed(dialect: Dialect) -> Mapping[str, Contract]:
+async def listed(dialect: StreamDialect) -> Mapping[str, Contract]:
     return {
         asset: Contract(dialect.venue, asset, f"{asset}/USDT:USDT", code, times, size)
         for asset, (code, times, size) in LISTED[dialect.venue].items()

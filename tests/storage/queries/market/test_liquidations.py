@@ -11,7 +11,7 @@ from storage.market import liquidations as kept
 from storage.market import points
 from storage.market.liquidations import Hour
 from storage.queries.market import liquidations
-from storage.queries.market.liquidations import ImportedDay, Liquidations, Rejected, Sums
+from storage.queries.market.liquidations import ImportedDay, ImpossibleTotal, Liquidations, Sums
 from storage.sources import source_state
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def test_more_than_is_open_cannot_be_liquidated(store: Store, usd: float, kept: 
     open_interest(store, "bybit", usd)
     found = liquidations.read(store, "BTC", NOW)
     assert tuple(one.venue for one in found.venues) == kept
-    assert found.rejected == (() if kept else (Rejected("bybit", 72e6, usd),))
+    assert found.rejected == (() if kept else (ImpossibleTotal("bybit", 72e6, usd),))
 
 
 def test_imported_days_are_told_where_no_hour_is_heard(store: Store) -> None:

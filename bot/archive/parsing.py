@@ -18,9 +18,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from bot.archive.binance_vision import VENUE
-from bot.market.border import Border
+from bot.market.border.judging import Border
+from bot.market.border.refusals import said as said_of
 from bot.market.exchange.recipe import Unreadable, number, points, stamp
-from bot.market.refusals import said as said_of
 from signals.units import HOUR, MINUTE, MINUTE_MS, from_ms, in_ms, to_ms
 from storage.market import retention
 from storage.sources.coverage import Gap

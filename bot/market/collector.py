@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Final, cast
 
 import structlog
 
-from bot.market.border import Border
+from bot.market.border.judging import Border
+from bot.market.border.refusals import said
 from bot.market.breath import Breath
 from bot.market.cross_checks import LASTING, Contradiction, CrossChecks
 from bot.market.history_planner import HISTORY, PORTION
 from bot.market.keeper import Collected, Keeper, Recalled
-from bot.market.refusals import said
 from bot.market.source_rounds import ROUND, SourceRounds
 from signals.inputs import MARKET
 from storage.engine.database import StoreError

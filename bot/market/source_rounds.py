@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from bot.market.border.refusals import said
 from bot.market.breaker import Breaker
 from bot.market.history_planner import KEY_INPUT, HistoryPlanner, Ledger
-from bot.market.refusals import said
 from bot.market.source import Ask, Blocked, NotOffered, SourceDown, SourceError
 from bot.market.source_state import AssetState, SourceState, TopicState
 from signals.inputs import INPUTS, MARKET
-from signals.units import DAY, from_ms
+from signals.units import DAY, MINUTE, from_ms
 from signals.venues import source_title
 from storage.market.options import Chain
 from storage.sources.source_events import AssetEvent
@@ -29,7 +29,7 @@ from storage.sources.source_events import AssetEvent
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from bot.market.border import Border
+    from bot.market.border.judging import Border
     from bot.market.breath import Breath
     from bot.market.history_planner import Question, Remembered
     from bot.market.source import Found, Source, Topic
@@ -43,7 +43,7 @@ _OPINIONS: Final = 3  # a healthy topic is called down after this many assets fa
 _FRESH: Final[dict[Topic, timedelta]] = {  # an answer whose newest figure is older than this is a frozen one
     topic: INPUTS["mark_price" if topic == "funding" else name].fresh_for for topic, name in KEY_INPUT.items()
 }
-HELD: Final = timedelta(minutes=1)  # until the second answer that a held figure waits for
+HELD: Final = MINUTE  # until the second answer that a held figure waits for
 _SAME_HOURS: Final = 0.01
 _TELLS_LISTING: Final = frozenset({"bars"})  # one topic speaks for the contract, so that it is told once
 OF_MARKET: Final = frozenset({"fear_greed", "stablecoins"})  # topics that have one figure for the whole market

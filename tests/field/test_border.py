@@ -17,9 +17,9 @@ from bot.archive import parsing
 from bot.archive.binance_vision import daily
 from bot.archive.importing import History, read_file
 from bot.archive.importing.keeping import keep
-from bot.market.border import Border
+from bot.market.border.judging import Border
+from bot.market.border.refusals import said
 from bot.market.exchange.contracts import Contract
-from bot.market.refusals import said
 from signals.inputs import INPUTS
 from signals.units import HOUR, HOUR_MS, MINUTE, from_ms, to_ms
 from storage.engine.database import Store

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.archive.importing import read_file
+from bot.market.border.intervals import intervals
 from bot.market.exchange.contracts import Contract
 from bot.market.exchange.recipe import settled
-from bot.market.intervals import intervals
 from bot.market.source import Ask
 from bot.market.venues.okx import _hours
 from signals.units import HOUR, HOUR_MS, to_ms

@@ -8,7 +8,7 @@ from bot.archive.importing import symbols
 from bot.archive.importing.bars import check_bars
 from bot.archive.importing.model import BadRow, Content, Draft, ImportedValue, Reader, require, shown
 from bot.archive.importing.values import epoch, number
-from bot.market.intervals import intervals
+from bot.market.border.intervals import intervals
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from bot.archive.importing.model import shown
 from bot.archive.importing.tables import tables
-from bot.market.border import Border
-from bot.market.bounds import FUNDING, HIGHEST, INTERVALS, WITHIN
-from bot.market.refusals import said
+from bot.market.border.bounds import FUNDING, HIGHEST, INTERVALS, WITHIN
+from bot.market.border.judging import Border
+from bot.market.border.refusals import said
 from signals.inputs import INPUTS
 from signals.units import DAY_MS, HOUR_MS, MINUTE_MS, from_ms, to_ms
 from storage.market import points as stored
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.archive.importing.model import Draft, ImportedValue
-    from bot.market.border import Rejected
+    from bot.market.border.rows import Rejected
     from storage.engine.database import Store
 
 Series = tuple[str, str, str]  # venue, asset, input

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from bot.market.intervals import intervals
+from bot.market.border.intervals import intervals
 from signals.units import HOUR, MINUTE, in_ms, to_ms
 from storage.market.points import Points
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 import aiohttp
 import structlog
 
-from bot.market.border import AHEAD
+from bot.market.border.rows import AHEAD
 from bot.market.breaker import Breaker
 from bot.market.exchange.recipe import Unreadable
 from bot.market.exchange.strict import HttpAnswer, HttpRefusal, lowered, translated

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from bot.clock import NotBefore
-from bot.market.border import AHEAD
-from bot.market.bounds import OFF
+from bot.market.border.bounds import OFF
+from bot.market.border.rows import AHEAD
 from bot.market.exchange.contracts import Contract
 from bot.market.source import SourceDown
 from bot.market.streams.connection import LEAST_SILENCE

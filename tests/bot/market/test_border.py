@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.market.border import BELIEVED, Border
-from bot.market.refusals import said
+from bot.market.border.judging import BELIEVED, Border
+from bot.market.border.refusals import said
 from signals.inputs import INPUTS
 from storage.market.points import Newest, Points
 

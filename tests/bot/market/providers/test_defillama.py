@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, get_args
 
 import pytest
 
-from bot.market.border import Border
+from bot.market.border.judging import Border
 from bot.market.providers.defillama import DefiLlama
 from bot.market.source import Ask, Blocked, NotOffered, SourceDown, SourceError
 from signals.inputs import MARKET

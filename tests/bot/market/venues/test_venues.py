@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bot.market.border import Border
+from bot.market.border.judging import Border
 from bot.market.exchange.table import BY_NAME, VENUES, Quirks
 from bot.market.exchange.venue import CcxtVenue
 from bot.market.source import Ask, Blocked, NotOffered, SourceDown, SourceError, Topic

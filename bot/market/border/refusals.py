@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from bot.market.border import Rejected
-    from bot.market.bounds import Why
+    from bot.market.border.bounds import Why
+    from bot.market.border.rows import Rejected
 
 
 def said(rejected: Rejected) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from bot.market.bounds import INTERVALS
+from bot.market.border.bounds import INTERVALS
 from signals.units import HOUR_MS
 
 if TYPE_CHECKING:

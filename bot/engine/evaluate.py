@@ -118,7 +118,15 @@ def evaluate(
         for rule in closes.group.rules:
             key = (rule.id, asset)
             before = states.get(key, State())
-            state, told = stepping.run(rule.levels, before, values, times, closes=closes.step, known_by=rule.known_by)
+            state, told = stepping.run(
+                rule.levels,
+                before,
+                values,
+                times,
+                closes=closes.step,
+                known_by=rule.known_by,
+                continues=rule.continues,
+            )
             for then, change in told:
                 happened = replace(
                     event,
@@ -367,14 +375,21 @@ def announce(work: Work, event: Event, episode: int, now: datetime) -> None:
 
 
 def _compressed(recorded: Iterable[tuple[Event, int]]) -> list[tuple[Event, int]]:
-    """Say several changes of one episode at once: fired and escalated is one message, fired and over another."""
+    """Say several changes of one episode at once: fired and escalated is one message, fired and over another.
+
+    What was over and has begun again goes on, at the highest level that it reached meanwhile.
+    """
     kept: list[tuple[Event, int]] = []
+    begun: set[int] = set()
     for event, episode in recorded:
+        if event.kind == "fired":
+            begun.add(episode)
         before = kept[-1][0] if kept and kept[-1][1] == episode else None
         if before is None:
             kept.append((event, episode))
-        elif event.kind == "escalated":
-            kept[-1] = replace(event, kind=before.kind), episode
+        elif event.kind == "resolved":
+            kept[-1] = replace(event, came_and_went=episode in begun), episode
         else:
-            kept[-1] = replace(event, came_and_went=before.kind == "fired"), episode
+            kind = "fired" if episode in begun else event.kind
+            kept[-1] = replace(event, kind=kind), episode
     return kept

@@ -34,7 +34,8 @@ def tell(event: Event, zone: str = "UTC") -> Message:
     rule, values = rules()[event.rule], words_of(event)
     resolved = event.kind == "resolved"
     sentence = _capital(wording.template(rule.resolved if resolved else rule.headline, values))
-    lines = [Line(_capital(_head(event, rule, sentence)), "headline")]
+    head = _capital(_head(event, rule, sentence))
+    lines = [Line(head, "headline")]
     if resolved:  # the headline above it names the asset; the reply, which stands alone, keeps it
         lines.append(Line(_capital(sentence.removeprefix(f"{event.asset}: "))))
     if event.offline:
@@ -51,7 +52,19 @@ def tell(event: Event, zone: str = "UTC") -> Message:
     if event.note:
         chart["note"] = event.note
     picture = Picture(chart, metric.chart.title)
-    return Message((*shortened(lines), picture, buttons), reply=sentence if resolved else None)
+    return Message((*shortened(lines), picture, buttons), reply=_reply(event, sentence, head, legs))
+
+
+def _reply(event: Event, sentence: str, head: str, legs: list[str]) -> str | None:
+    """Return the line that answers the message of an episode: an edit makes no sound, and nobody scrolls up.
+
+    A restart that is no more than a notice goes on in its message and says nothing beside it.
+    """
+    if event.kind == "resolved":
+        return sentence
+    if event.kind == "escalated" or (event.kind == "resumed" and event.rank != "notice"):
+        return " ".join([head, *(_capital(leg) for leg in legs[:1])])
+    return None
 
 
 def words_of(event: Event) -> dict[str, Any]:
@@ -77,11 +90,12 @@ def _head(event: Event, rule: AlertRule, sentence: str) -> str:
     match event.kind:
         case "fired":
             return sentence
-        case "escalated":
+        case "escalated" | "resumed":
+            change = f"now {_RANK_WORDS[event.rank]}" if event.kind == "escalated" else "again"
             whose = f"{event.asset}: "
             if not sentence.startswith(whose):
-                return f"Now {_RANK_WORDS[event.rank]}: {sentence}"
-            return f"{event.asset}, now {_RANK_WORDS[event.rank]}: {sentence.removeprefix(whose)}"
+                return f"{change}: {sentence}"
+            return f"{event.asset}, {change}: {sentence.removeprefix(whose)}"
         case "resolved":
             over = wording.duration(event.at - event.since)
             asset = "" if event.asset == MARKET else f"{event.asset}: "

@@ -3,8 +3,11 @@
     value = P / max(P over 16 d) − 1          change = P / P(16 d ago) − 1
 
 P in USD, closing prices. The span is that of "revenge rally" (Cointelegraph, January 2026: −14.5 % in 16 days),
-signals.md PX-1. The warning at −20 % is ours: the customary line of a bear market, crossed here within 16 days.
-The way out has to hold for two days: of a falling market in March 2025 one day's jump made two events otherwise.
+signals.md PX-1. The warning at −20 % is ours: the customary line of a bear market, crossed here within 16 days; −30 %
+is half as much again. Each line is told at the first close beyond it: with a day of hourly closes the falls of 10
+October and 21 November 2025 became news a day late (signals.md section 7, 2026), and a line that is left five points
+and two days away needs no hold against flicker. The way out has to hold for two days: of a falling market in March 2025
+one day's jump made two events otherwise.
 
 NaN handling: no value while under 2/3 of the 16 days are known.
 """
@@ -13,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.alerts.condition import above, at_most, level
+from signals.alerts.condition import AT_ONCE, above, at_most, level
 from signals.alerts.rule import AlertRule
 from signals.metric import Chart, Metric
 from signals.series import days, hours
@@ -48,7 +51,7 @@ METRIC = Metric(
     chart=Chart(
         title="Price below its 16-day high",
         axis="from the high",
-        lines=(("leave −5 %", -0.05), ("enter −10 %", -0.10), ("warning −20 %", -0.20)),
+        lines=(("leave −5 %", -0.05), ("enter −10 %", -0.10), ("warning −20 %", -0.20), ("critical −30 %", -0.30)),
     ),
     values={
         "value": "price over its highest close of 16 days, less one, fraction",
@@ -66,8 +69,9 @@ RULES = (
         id="price_drawdown",
         title="Price well below its recent high",
         levels=(
-            level("notice", enter=at_most(-0.10), leave=above(-0.05), hold=days(1), hold_leave=days(2)),
-            level("warning", enter=at_most(-0.20), leave=above(-0.15), hold=days(1), hold_leave=days(2)),
+            level("notice", enter=at_most(-0.10), leave=above(-0.05), hold=AT_ONCE, hold_leave=days(2)),
+            level("warning", enter=at_most(-0.20), leave=above(-0.15), hold=AT_ONCE, hold_leave=days(2)),
+            level("critical", enter=at_most(-0.30), leave=above(-0.25), hold=AT_ONCE, hold_leave=days(2)),
         ),
         headline="{asset}: price is well below its high of the past 16 days.",
         legs=(

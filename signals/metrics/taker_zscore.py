@@ -4,8 +4,9 @@
 
 B = taker buy volume, S = volume − B, in USD. The idea is that of "selling wave" (2026: −2.28), which publishes no
 window; ours is 30 days, so its figure will not be reproduced (signals.md FL-4 and section 1, 2026). The same fact as
-taker_ratio: never two legs. The way out has to hold for three days, so that one wave of selling with a quiet day inside
-is told once.
+taker_ratio: never two legs. Unusual is not one-sided: the alarm also asks for a buy share of at most 47 % (signals.md
+section 7, 2026), else it called 49.0 % buys one-sided selling; its deeper lines ask for less still. The way out has to
+hold for three days, so that one wave of selling with a quiet day inside is told once.
 
 NaN handling: each 24 hours must be whole; no z while under 2/3 of the 30 days are known.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.alerts.condition import above, at_most, level
+from signals.alerts.condition import AT_ONCE, above, at_most, level
 from signals.alerts.rule import AlertRule
 from signals.metric import Chart, Metric
 from signals.series import days, hours
@@ -68,7 +69,29 @@ RULES = (
     AlertRule(
         id="taker_zscore",
         title="Unusually one-sided selling",
-        levels=(level("notice", enter=at_most(-2.0), leave=above(-1.0), hold=hours(2), hold_leave=days(3)),),
+        levels=(
+            level(
+                "notice",
+                enter=(at_most(-2.0), at_most(0.47, "buy_share")),
+                leave=above(-1.0),
+                hold=hours(2),
+                hold_leave=days(3),
+            ),
+            level(
+                "warning",
+                enter=(at_most(-3.0), at_most(0.45, "buy_share")),
+                leave=above(-2.0),
+                hold=AT_ONCE,
+                hold_leave=days(3),
+            ),
+            level(
+                "critical",
+                enter=(at_most(-4.0), at_most(0.42, "buy_share")),
+                leave=above(-3.0),
+                hold=AT_ONCE,
+                hold_leave=days(3),
+            ),
+        ),
         headline="{asset}: selling at market is unusually one-sided.",
         legs=(
             (

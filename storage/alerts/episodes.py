@@ -60,8 +60,14 @@ def save(work: Work, key: Key, state: State, episode: int | None) -> None:
 
 
 def record(work: Work, key: Key, change: Event | Transition, episode: int | None) -> int:
-    """Write what happened to the list of episodes and return the episode's id."""
+    """Write what happened to the list of episodes and return the episode's id.
+
+    Without an id, whatever does not begin an episode goes on with the last one of the rule and asset: it was over, and
+    has begun again.
+    """
     rule, asset = key
+    if change.kind != "fired" and episode is None and (last := work.one(SQL.last_episode, rule=rule, asset=asset)):
+        episode = int(last["id"])
     found = json.dumps({name: value for name, value in change.values.items() if math.isfinite(value)})
     ended = to_ms(change.at) if change.kind == "resolved" else None
     if change.kind != "fired" and episode is not None:

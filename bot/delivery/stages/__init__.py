@@ -1,1 +1,1 @@
-"""The stages of delivery, each with one verb: route, mute, quiet, group, merge, render, send."""
+"""The stages of delivery, each with one verb: route, mute, quiet, group, merge, render, sound, send."""

@@ -356,8 +356,6 @@ def _keep(
                 episode = episodes.record(work, key, event, episode)
                 if event.kind != "fired" or first is None or event.since > first:
                     recorded.append((event, episode))
-                if event.kind == "resolved":
-                    episode = None
             for event, number in _compressed(recorded) if before else ():
                 marked = replace(event, offline=event.at < started)
                 announce(work, marked, number, now)

@@ -137,7 +137,7 @@ def _leg(leg: str, values: Mapping[str, Any]) -> str | None:
 def _lacks(sentence: str, values: Mapping[str, Any]) -> bool:
     for name in wording.template_fields(sentence):
         value = values.get(name)
-        if value is None and name.endswith("_at"):
+        if value is None:  # also what an earlier version did not store
             return True
         if isinstance(value, float) and value != value:  # noqa: PLR0124 - the plain test for NaN
             return True

@@ -6,8 +6,8 @@ U in USD, C in coins, both one-sided; the 180 daily values end with the day itse
 2026: falling below the average is "more significant than the level"), signals.md OI-2. A cross counts when it is
 confirmed by a second daily close, in both directions, and when coins are below their own average too: of 18 crosses of
 BTC in 2021-25 ten were price alone, which the alarm's own last line refuted (signals.md section 7, 2026). It is over
-when dollars are back above, or coins 5 % above theirs: they stayed above it for two days three times between January and
-March 2026, and were below again within three. The deeper lines are ours.
+when dollars are back above, or coins 5 % above theirs: they stayed above their average for two days three times between
+January and March 2026, and were below again within three. The deeper lines are ours.
 
 NaN handling: an average over 180 days is told from 180 known days on. Of fewer it would be another average, and the
 day of a cross would hang on what happens to be missing. `days_below` counts closes in a row, at most a year.

@@ -11,9 +11,6 @@ ON CONFLICT DO UPDATE SET state = excluded.state, episode = excluded.episode;
 INSERT INTO episodes (rule, asset, since, fired, ended, rank, first_values, last_values)
 VALUES (:rule, :asset, :since, :at, :ended, :rank, :found, :found);
 
--- name: last_episode
-SELECT id FROM episodes WHERE rule = :rule AND asset = :asset ORDER BY fired DESC, id DESC LIMIT 1;
-
 -- name: continue_episode
 UPDATE episodes SET rank = :rank, last_values = :found, ended = :ended WHERE id = :episode;
 

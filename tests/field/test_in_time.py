@@ -11,8 +11,8 @@ import pytest
 
 from signals.alerts.condition import RANKS
 from signals.alerts.rule import rules
-from signals.series import days, hours
-from storage.market.points import Points
+from signals.metric import metrics
+from signals.series import hours
 from tests.field.world import bars, coins, hourly_closes, play, said, settled, utc, with_data
 
 if TYPE_CHECKING:
@@ -96,7 +96,5 @@ def test_what_can_get_worse_has_three_levels_and_gets_worse_at_once(rule) -> Non
 
 @pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.id) for rule in rules().values()])
 def test_no_alarm_waits_for_more_than_two_closes(rule) -> None:
-    from signals.metric import metrics
-
     step = max(metrics()[name].step for name in rule.metrics)
     assert all(level.hold <= 2 * step for level in rule.levels)

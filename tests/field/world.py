@@ -78,7 +78,7 @@ def hourly_closes(asset: str, first: str, last: str, told: Mapping[str, float]) 
 
 def coins(hours: pd.DatetimeIndex, level: float, changes: Mapping[str, float], seed: int = 7) -> pd.Series[float]:
     """Return open interest in coins at the close of each hour: a quiet walk, and the changes that are told of."""
-    noise = random.Random(seed)  # noqa: S311 - a market, not a secret
+    noise = random.Random(seed)
     by_time = {utc(at): change for at, change in changes.items()}
     values = []
     for at in hours:

@@ -120,44 +120,38 @@ STORY = {
     # Ten per cent below the 16-day high. The autumn fall and the slide to 60,000 pass −20 % on their way.
     "price_drawdown": [
         "fired 2025-02-26",
-        "resolved 2025-03-23",
+        "resolved 2025-03-25",
         "fired 2025-04-06",
-        "resolved 2025-04-12",
+        "resolved 2025-04-14",
         "fired 2025-08-25",
-        "resolved 2025-09-03",
+        "resolved 2025-09-10",
         "fired 2025-10-11",
-        "resolved 2025-10-26",
+        "resolved 2025-10-28",
         "fired 2025-11-04",
         "escalated 2025-11-22",
-        "resolved 2025-12-03",
+        "resolved 2025-12-05",
         "fired 2026-01-25",
         "escalated 2026-02-05",
-        "resolved 2026-02-21",
+        "resolved 2026-03-05",
         "fired 2026-03-27",
     ],
     # The mood follows price; on 12 February it reaches its lowest value ever, 5.
     "fear_greed": [
         "fired 2025-02-27",
-        "resolved 2025-03-19",
+        "resolved 2025-03-21",
         "fired 2025-04-09",
-        "resolved 2025-04-14",
+        "resolved 2025-04-22",
         "fired 2025-11-08",
         "escalated 2025-11-15",
-        "resolved 2026-01-16",
+        "resolved 2026-01-18",
         "fired 2026-01-22",
         "escalated 2026-02-06",
         "escalated 2026-02-12",
     ],
     # Funding never rose above its resting rate, although that ranked above 95 % of the year by "at or below".
     "funding_stretch": [],
-    # Shorts paid after the October crash (−12 % a year), and in February and March 2026.
-    "funding_stretch_low": [
-        "fired 2025-10-12",
-        "resolved 2025-10-24",
-        "fired 2026-02-02",
-        "resolved 2026-02-23",
-        "fired 2026-03-11",
-    ],
+    # Shorts paid after the October crash (−12 % a year), and in February and March 2026 without a calm week between.
+    "funding_stretch_low": ["fired 2025-10-12", "resolved 2025-10-28", "fired 2026-02-02"],
     # No crossing, so no flip.
     "net_taker_flip": [],
     # Four days on which over 7 % of the coins left: the crash (11 October) and the low of 6 February are among them.
@@ -173,7 +167,7 @@ STORY = {
     ],
 }
 # Spot flow of single days is rough: here only how often and how long, not each date.
-ROUGH = {"taker_ratio": 9, "taker_zscore": 7}
+ROUGH = {"taker_ratio": 9, "taker_zscore": 4}
 
 
 def told(rule_id: str, step: timedelta = DAILY) -> list[Told]:

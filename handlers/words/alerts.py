@@ -109,6 +109,7 @@ def stamp(event: Event, zone: str = "UTC") -> str:
     coarser = event.step.days >= 1 > max(metrics()[name].step for name in rule.metrics).days
     parts = [
         venues,
+        f"for {', '.join(venue_credit(venue) for venue in event.silent)}, silent" if event.silent else "",
         _of(event, _metric(rule), zone),
         coverage_words(event.coverage) if event.coverage else "",
         "daily data" if coarser else "",

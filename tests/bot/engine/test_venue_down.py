@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bot.engine.evaluate import judge
 from handlers.reply import Line, plain_text
 from handlers.words.notices import message_of
-from handlers.words.readings import coverage_words, why_not
+from handlers.words.readings import coverage_words
 from signals.metric import metrics
 from signals.venues import venue_title
 from storage.alerts import episodes
@@ -174,17 +174,15 @@ def test_the_message_says_how_much_of_the_market_it_speaks_of(store: Store) -> N
     assert "· 3 of 4 venues, 80 % of usual open interest · without OKX" in text
 
 
-def test_under_sixty_percent_there_is_no_total_and_nothing_is_judged(store: Store) -> None:
+def test_under_sixty_percent_there_is_no_total_and_the_next_venue_speaks_alone(store: Store) -> None:
     down = BEFORE + 3
     given = silence(tape(down + 12, fall=down + 2), first=down, hours=12, venues=("binance",))
-    assert lived(store, given) == []
-    assert episodes.rule_states(store)["oi_zscore", "BTC"].state.unknown
-    found = reading(store, down + 12)
-    assert isinstance(found, NotKnown)
-    assert why_not(found) == (
-        "too little of the market answers for a total (only Bybit, OKX and Hyperliquid, "
-        "49 % of usual open interest, without Binance)"
-    )
+    told = lived(store, given)
+    assert [(event.rule, event.kind, event.venues, event.silent) for event in told] == [
+        ("oi_zscore", kind, ("bybit",), ("binance",)) for kind in ("fired", "escalated")
+    ]
+    assert not episodes.rule_states(store)["oi_zscore", "BTC"].state.unknown
+    assert said(store, down + 12) == "1 of 4 venues, 27 % of usual open interest · without Binance, OKX, Hyperliquid"
 
 
 def test_on_the_first_day_the_venue_with_an_archive_speaks_alone(store: Store) -> None:

@@ -31,8 +31,8 @@ from handlers.command import Asker, Deps
 from signals.inputs import MARKET
 from storage.engine.database import Store
 from storage.market import liquidations, points
-from storage.market.folded import BOUND, PanelCache
 from storage.market.points import Points
+from storage.panels.folded import BOUND, PanelCache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 
 from handlers.command import Refused, commands
-from handlers.language.grammar import parse, split_command
+from handlers.language.grammar import parse
+from handlers.language.spelling import split_command
 
 LINES, TURNS = 10_000, 5
 GOAL_US = 100.0
@@ -61,14 +62,14 @@ def read(name: str, rest: str) -> float:
 def main() -> None:
     dice, line = random.Random(5), fuzz_line()
     assert callable(line)
-    typed = [split_command(each) for each in TYPED]
+    typed = [split_command(typed) for typed in TYPED]
     names = sorted(commands())
     junk = [(dice.choice(names), line(dice)) for _ in range(LINES)]
     for kind, lines in (("typed", typed * (LINES // len(typed))), ("random", junk)):
-        for each in lines[:500]:
-            read(*each)
+        for line in lines[:500]:
+            read(*line)
         gc.collect()
-        took = sorted(statistics.median(read(*each) for _ in range(TURNS)) for each in lines)
+        took = sorted(statistics.median(read(*line) for _ in range(TURNS)) for line in lines)
         at = {name: took[int(len(took) * share)] for name, share in (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999))}
         print(f"{kind:<7} {len(took):,} lines: " + ", ".join(f"{name} {value:.0f} µs" for name, value in at.items()))
         if kind == "typed":

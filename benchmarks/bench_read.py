@@ -46,10 +46,10 @@ def prepare(folder: Path) -> int:
     store.close()
     with closing(sqlite3.connect(folder / "plain.db")) as plain:
         plain.execute(PLAIN)
-        for each in every:
-            for name, column in each.columns.items():
-                rows = zip(each.times, points.plain(column), strict=True)
-                known = [(at, each.venue, each.asset, name, value) for at, value in rows if value == value]  # noqa: PLR0124
+        for batch in every:
+            for name, column in batch.columns.items():
+                rows = zip(batch.times, points.plain(column), strict=True)
+                known = [(at, batch.venue, batch.asset, name, value) for at, value in rows if value == value]  # noqa: PLR0124
                 plain.executemany("INSERT INTO points VALUES (?, ?, ?, ?, ?)", known)
         plain.commit()
     return count
@@ -62,10 +62,11 @@ def child(contender: str, path: Path) -> None:
     took = []
     if contender == "store":
         from storage.engine.database import Store  # noqa: PLC0415 - as above
-        from storage.market import panels  # noqa: PLC0415 - the other does not pay for it
+        from storage.engine.settings import settings_of  # noqa: PLC0415 - as above
+        from storage.panels import panels  # noqa: PLC0415 - the other does not pay for it
 
         store = Store(path)
-        store.rows("SELECT 1")
+        settings_of(store, "")
         for _ in range(READS):
             begin = time.perf_counter()
             found = panels.panel(
@@ -95,25 +96,25 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         count = prepare(folder)
-        size = {each: (folder / f"{each}.db").stat().st_size / count for each in NAMES}
+        size = {kind: (folder / f"{kind}.db").stat().st_size / count for kind in NAMES}
         for _ in range(ROUNDS):
-            for each in NAMES:
+            for kind in NAMES:
                 done = subprocess.run(
-                    [sys.executable, "-m", "benchmarks.bench_read", each, str(folder / f"{each}.db")],
+                    [sys.executable, "-m", "benchmarks.bench_read", kind, str(folder / f"{kind}.db")],
                     cwd=ROOT, capture_output=True, text=True, check=False,
                 )  # fmt: skip
                 if done.returncode:
-                    sys.exit(f"{each} failed:\n{done.stderr}")
-                measured[each].append(tuple(map(float, done.stdout.split())))
+                    sys.exit(f"{kind} failed:\n{done.stderr}")
+                measured[kind].append(tuple(map(float, done.stdout.split())))
     middle = {
-        each: [statistics.median(column) for column in zip(*rows, strict=True)] for each, rows in measured.items()
+        kind: [statistics.median(column) for column in zip(*rows, strict=True)] for kind, rows in measured.items()
     }
     assert middle["store"][0] == middle["plain"][0] == HOURS, "both read the same"
     assert abs(middle["store"][2] / middle["plain"][2] - 1) < 1e-9, "and the same values"
     print(f"{HOURS:,} points of one series out of {count:,} values, median of {ROUNDS} runs")
     print(f"{'':<42} {'ms':>8} {'peak MB':>8} {'bytes a value':>14}")
-    for each, label in NAMES.items():
-        print(f"{label:<42} {middle[each][1] * 1000:>8.1f} {middle[each][3]:>8,.0f} {size[each]:>14.1f}")
+    for kind, label in NAMES.items():
+        print(f"{label:<42} {middle[kind][1] * 1000:>8.1f} {middle[kind][3]:>8,.0f} {size[kind]:>14.1f}")
     ratio = middle["store"][1] / middle["plain"][1]
     memory = f"{middle['store'][3]:,.0f} against {middle['plain'][3]:,.0f} MB"
     print(f"ratio | reading two hourly years into a frame, pandas.read_sql = 1 | {ratio} | < 1 | {memory}")

@@ -54,7 +54,7 @@ def main() -> None:
                     sys.exit(f"{name} did not answer:\n{said}")
                 if turn:  # the first turn writes the bytecode
                     took[name].append(seconds)
-    median = {name: statistics.median(each) for name, each in took.items()}
+    median = {name: statistics.median(seconds) for name, seconds in took.items()}
     for name in CONTENDERS:
         low, high = min(took[name]), max(took[name])
         print(f"{name:<40} {median[name]:>7.3f} s  ({low:.3f} to {high:.3f})  {peak[name]:>5,.0f} MB")

@@ -32,6 +32,7 @@ from benchmarks.__main__ import megabytes
 from bot.market.exchange.table import BY_NAME
 from bot.market.exchange.venue import CcxtVenue
 from bot.tape.sessions import Session
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -244,6 +245,7 @@ async def measure(case: str, kind: str, path: Path) -> dict[str, float]:  # noqa
         collector = Collector(
             sources,
             clock=clock.now,
+            steady=clock.monotonic,
             keeper=Keeper(store, clock.now),
             chance=lambda: 0.5,
             history=timedelta(days=20 if first else 0, hours=2),
@@ -309,7 +311,7 @@ async def through_ccxt_of(noted: Noted, sources: Sequence[Tapped]) -> float:
 
 def stored(store: Any) -> int:
     """Count the rows that are stored."""
-    return sum(store.one(f"SELECT count(*) AS n FROM {table}")["n"] for table in ("bars", "levels"))  # noqa: S608 - ours
+    return sum(beside.one(store, f"SELECT count(*) AS n FROM {table}")["n"] for table in ("bars", "levels"))  # noqa: S608 - ours
 
 
 def child(case: str, kind: str, path: Path) -> None:

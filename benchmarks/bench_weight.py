@@ -27,13 +27,13 @@ START = datetime(2026, 11, 20, 12, 57, 30, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Limit:
-    """What a call counts against: a budget of so much in so many seconds, by so much a call; `each`: of a contract."""
+    """What a call counts against: a budget of so much in so many seconds, by so much a call, maybe of each contract."""
 
     budget: str
     most: int
     seconds: int
     weight: int = 1
-    each: bool = False
+    per_contract: bool = False
 
 
 WEIGHT = Limit("weight", 2400, 60)  # developers.binance.com, USDⓈ-M futures, exchangeInfo.rateLimits
@@ -52,8 +52,8 @@ LIMITS = {  # okx.com/docs-v5: public data and trading statistics, per call in t
     "/api/v5/public/funding-rate": Limit("funding rate", 10, 2),
     "/api/v5/public/mark-price": Limit("mark price", 10, 2),
     "/api/v5/market/index-tickers": Limit("index tickers", 20, 2),
-    "/api/v5/public/funding-rate-history": Limit("funding history, each", 10, 2, each=True),
-    "/api/v5/rubik/stat/contracts/open-interest-history": Limit("OI history, each", 10, 2, each=True),
+    "/api/v5/public/funding-rate-history": Limit("funding history, each", 10, 2, per_contract=True),
+    "/api/v5/rubik/stat/contracts/open-interest-history": Limit("OI history, each", 10, 2, per_contract=True),
 }
 
 
@@ -76,9 +76,9 @@ async def measure() -> dict[str, dict[str, list[Counter[str]]]]:
 
     assets = [f"C{number:03}" for number in range(PERPETUALS)]
     clock = exchange.Clock(START)
-    exchange_venues.BYBIT = tuple(exchange_venues.Named(each, f"{each}USDT") for each in assets)
-    exchange_venues.OKX = tuple(exchange_venues.Named(each, f"{each}-USDT-SWAP") for each in assets)
-    listed = tuple(exchange.Listed(f"{each}USDT", 100.0, 1e6, 8) for each in assets)
+    exchange_venues.BYBIT = tuple(exchange_venues.Named(asset, f"{asset}USDT") for asset in assets)
+    exchange_venues.OKX = tuple(exchange_venues.Named(asset, f"{asset}-USDT-SWAP") for asset in assets)
+    listed = tuple(exchange.Listed(f"{asset}USDT", 100.0, 1e6, 8) for asset in assets)
     found: dict[str, dict[str, list[Counter[str]]]] = {}
     for venue in VENUES:  # one after the other, so that requests need no name
         async with exchange.FakeExchange(clock, listed) as served:
@@ -86,18 +86,28 @@ async def measure() -> dict[str, dict[str, list[Counter[str]]]]:
             row = BY_NAME[venue]
             only = {topic: row.offers[topic] for topic in ("open_interest", "funding")}
             source = CcxtVenue(
-                replace(row, offers=only), clock=clock, base_url=f"{served.base_url}/{venue}", timeout_s=60, paced=False
+                replace(row, offers=only),
+                clock=clock,
+                steady=clock.steady,
+                base_url=f"{served.base_url}/{venue}",
+                timeout_s=60,
+                paced=False,
             )
             collector = Collector(
-                [source], clock=clock, history=timedelta(hours=2), patience_s=600, longest=timedelta(hours=1)
+                [source],
+                clock=clock,
+                steady=clock.steady,
+                history=timedelta(hours=2),
+                patience_s=600,
+                longest=timedelta(hours=1),
             )
             kinds: dict[str, list[Counter[str]]] = {}
             for kind in ("start", "minute", "minute", *["hour"] * MINUTES):
                 before = Counter(served.requests)
                 got = await collector.collect(assets, clock.now)
-                topics = {name for each in got.points for name in each.columns}
+                topics = {name for batch in got.points for name in batch.columns}
                 assert {"open_interest_coin", "funding_rate"} <= topics, (venue, kind, collector.health())
-                assert len({each.asset for each in got.points}) == PERPETUALS, (venue, kind)
+                assert len({batch.asset for batch in got.points}) == PERPETUALS, (venue, kind)
                 kinds.setdefault(kind, []).append(Counter(served.requests) - before)
                 clock.go(minutes=1)
             found[venue] = kinds
@@ -113,13 +123,13 @@ def main() -> None:
     for venue, kinds in found.items():
         for kind, said in (("minute", "a minute in an hour"), ("hour", "the first of an hour")):
             minutes = [spent(venue, asked) for asked in kinds[kind]]
-            for limit in sorted({limit for each in minutes for limit in each}, key=lambda one: one.budget):
+            for limit in sorted({limit for minute in minutes for limit in minute}, key=lambda one: one.budget):
                 # Counted per minute; a budget of five minutes is spent by the five minutes from here on.
                 span = max(1, limit.seconds // 60)
-                counts = [each.get(limit, 0) for each in minutes]
+                counts = [minute.get(limit, 0) for minute in minutes]
                 total = max(counts) if span == 1 else sum(counts) * span // len(counts)
                 most = limit.most * span * 60 // limit.seconds
-                share = total / most / (PERPETUALS if limit.each else 1)
+                share = total / most / (PERPETUALS if limit.per_contract else 1)
                 worst[venue, kind] = max(worst.get((venue, kind), 0.0), share)
                 print(f"{venue:<10} {said:<24} {limit.budget:<24} {total:>8,} {most:>8,} {share:>7.1%}")
     print(f"peak memory {megabytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss):,.0f} MB")

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from handlers.command import Refused, commands
-from handlers.language.grammar import parse, split_command, suggest
-from handlers.language.spelling import LONGEST, shown
+from handlers.language.grammar import parse
+from handlers.language.spelling import LONGEST, shown, split_command, suggest
 from handlers.reply import Line
 from handlers.words import wording
 from signals.venues import venue_order, venue_title

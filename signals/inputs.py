@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
 
+from signals.units import HOUR, MINUTE
+
 MARKET: Final = "MARKET"  # the asset of a market-wide figure, such as Fear & Greed
 EVERYWHERE: Final = "all"  # the venue of a figure that is already summed over venues
 
@@ -58,10 +60,8 @@ class Input:
         return value > self.least if self.least_open else value >= self.least
 
 
-_MINUTE = timedelta(minutes=1)
-_HOUR = timedelta(hours=1)
-_BAR = 2 * _HOUR + 5 * _MINUTE  # an hourly bar is known when it closes: an hour old at birth, two before its heir
-_SLOW = 11 * _MINUTE
+_BAR = 2 * HOUR + 5 * MINUTE  # an hourly bar is known when it closes: an hour old at birth, two before its heir
+_SLOW = 11 * MINUTE
 _DAILY = timedelta(hours=50)  # a daily figure is a day old at birth in the row that carries it
 
 
@@ -95,18 +95,18 @@ _ALL = (
     _bar("taker_buy_usd", "taker buy volume", "USD a bar", "sum", flow=True),
     _bar("liquidated_longs_usd", "longs liquidated", "USD a bar", "sum", flow=True),
     _bar("liquidated_shorts_usd", "shorts liquidated", "USD a bar", "sum", flow=True),
-    _level("mark_price", "mark price", "USD", 2 * _MINUTE, counts="price"),
-    _level("index_price", "index price", "USD", 2 * _MINUTE, counts="price"),
-    _level("spot_price", "spot price", "USD", 2 * _MINUTE, counts="price"),
+    _level("mark_price", "mark price", "USD", 2 * MINUTE, counts="price"),
+    _level("index_price", "index price", "USD", 2 * MINUTE, counts="price"),
+    _level("spot_price", "spot price", "USD", 2 * MINUTE, counts="price"),
     _level("open_interest_coin", "open interest in coins", "coins, one side", _SLOW, "sum", counts="coins"),
     _level("open_interest_usd", "open interest in dollars", "USD, one side", _SLOW, "sum"),
-    _level("funding_rate", "funding rate", "fraction per interval", _SLOW, least=None, in_force=8 * _HOUR),
-    _level("funding_interval_hours", "funding interval", "hours", _SLOW, in_force=8 * _HOUR),
+    _level("funding_rate", "funding rate", "fraction per interval", _SLOW, least=None, in_force=8 * HOUR),
+    _level("funding_interval_hours", "funding interval", "hours", _SLOW, in_force=8 * HOUR),
     _level("long_short_accounts", "long/short ratio of accounts", "ratio", _SLOW),
     _level("long_short_top_accounts", "long/short ratio of top accounts", "ratio", _SLOW),
     _level("long_short_top_positions", "long/short ratio of top positions", "ratio", _SLOW),
-    _level("depth_bids_usd", "bids within 1 % of mid", "USD", 2 * _MINUTE, "sum"),
-    _level("depth_asks_usd", "asks within 1 % of mid", "USD", 2 * _MINUTE, "sum"),
+    _level("depth_bids_usd", "bids within 1 % of mid", "USD", 2 * MINUTE, "sum"),
+    _level("depth_asks_usd", "asks within 1 % of mid", "USD", 2 * MINUTE, "sum"),
     _level("implied_volatility", "implied volatility index", "% a year", _SLOW),
     _level("stablecoin_supply_usd", "supply of dollar stablecoins", "USD", _DAILY),
     _level("fear_greed", "Fear & Greed index", "0 to 100", _DAILY, least_open=False),

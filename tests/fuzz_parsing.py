@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 from handlers.answer import answer
 from handlers.channels.channel import Address
 from handlers.command import Asker, Deps, Refused, commands, nobody
-from handlers.language.grammar import parse, split_command
+from handlers.language.grammar import parse
+from handlers.language.spelling import split_command
 from handlers.reply import plain_text
 from storage.engine.database import Store
 
@@ -176,8 +177,8 @@ def main() -> int:
     print(f"{lines:,} lines, seed {seed}: {seen.read:,} read, {seen.refused:,} refused, {len(seen.failures)} failed")  # noqa: T201 - a script
     print(f"the slowest line took {seen.slowest * 1000:.1f} ms")  # noqa: T201 - as above
     print(f"{answered.read:,} calculators answered, {answered.refused:,} refused, {len(answered.failures)} failed")  # noqa: T201 - as above
-    for each in (*seen.failures[:20], *answered.failures[:20]):
-        print(each)  # noqa: T201 - as above
+    for failure in (*seen.failures[:20], *answered.failures[:20]):
+        print(failure)  # noqa: T201 - as above
     return 1 if seen.failures or answered.failures else 0
 
 

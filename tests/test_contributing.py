@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("bot", "handlers", "storage", "signals")
 RECIPES = {
@@ -37,7 +39,8 @@ sys.exit(pytest.main(["-vv", "-k", "turnover", "-p", "no:cacheprovider", "tests/
 ASK_THE_COMMAND = """
 import asyncio
 from handlers.command import Refused, commands, usage
-from handlers.language.grammar import parse, split_command
+from handlers.language.grammar import parse
+from handlers.language.spelling import split_command
 
 each = commands()["recover"]
 name, rest = split_command(each.example)
@@ -104,11 +107,11 @@ except ConfigError as error:
 config.write_text("[letterbox]\\nfolder = 'box'\\nopen = true\\n" + quiet)
 settings = load(config)
 
-missing = [each.text for each in asyncio.run(examine(settings)) if not each.good]
+missing = [finding.text for finding in asyncio.run(examine(settings)) if not finding.good]
 assert "Letterbox: the letterbox: No such file or directory" in missing, missing
 box = Path("box")
 box.mkdir()
-assert "the letterbox box takes messages" in [each.text for each in asyncio.run(examine(settings)) if each.good]
+assert "the letterbox box takes messages" in [said.text for said in asyncio.run(examine(settings)) if said.good]
 
 
 async def until(file):
@@ -132,7 +135,7 @@ async def live():
         outbox.announce(work, notice, now=now, expires=now + timedelta(hours=1))
     app.dispatcher.poke()
     print(await until("ann-3.txt"))
-    assert [each.platform for each in destinations.everyone(app.store)] == ["letterbox"]
+    assert [destination.platform for destination in destinations.everyone(app.store)] == ["letterbox"]
     app.stopping.set()
     await running
 
@@ -180,7 +183,7 @@ def test_the_recipe_works_as_it_stands(copy: Path, recipe: str, question: str, a
     assert answer in asked.stdout
 
 
-@pytest.mark.parametrize("recipe", [each.values[0] for each in CASES])
+@pytest.mark.parametrize("recipe", [case.values[0] for case in CASES])
 def test_the_recipe_is_lint_clean_and_short(copy: Path, recipe: str) -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split(f"## {recipe}\n")[1].split("\n## ")[0]
     assert 5 <= len(re.findall(r"^\d+\. ", text, re.MULTILINE)) <= 10

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handlers.command import Command, commands
-from handlers.language.grammar import parse, split_command
+from handlers.language.grammar import parse
+from handlers.language.spelling import split_command
 from handlers.version import VERSION
 from handlers.words.wording import template_fields
 from signals.alerts.rule import rules_of
@@ -67,7 +68,7 @@ def imports_at_home(file: str, tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
-                found = [each.name for each in names]
+                found = [name.name for name in names]
             case ast.ImportFrom(module=str(module), level=0):
                 found = [module]
             case ast.Call() if "import_module" in ast.unparse(node):
@@ -110,9 +111,9 @@ def no_platform_branch(file: str, tree: ast.Module) -> Iterator[str]:
         match node:
             case ast.Compare(left=left, comparators=right):
                 literal = any(
-                    isinstance(each, ast.Constant | ast.Tuple | ast.Set | ast.List) for each in (left, *right)
+                    isinstance(side, ast.Constant | ast.Tuple | ast.Set | ast.List) for side in (left, *right)
                 )
-                found = literal and any(_is_platform(each) for each in (left, *right))
+                found = literal and any(_is_platform(side) for side in (left, *right))
             case ast.Match(subject=subject):
                 found = _is_platform(subject)
             case ast.Call(func=ast.Attribute(value=value, attr="startswith" | "endswith")):
@@ -155,6 +156,35 @@ def channels_at_home(file: str, tree: ast.Module) -> Iterator[str]:
 
 
 LONGEST_FILE, LONGEST_FUNCTION = 450, 70
+# Numbers that are a span of time and nothing else; 60 and 1000 are many things.
+SPANS = {3600, 86_400, 604_800, 3_600_000, 86_400_000}
+UNITS = "signals/units.py"
+_NOT_YET = ("bot/market/exchange/table.py", "bot/market/venues/", "handlers/charts/")
+
+
+def time_in_units(file: str, tree: ast.Module) -> Iterator[str]:
+    """Find spans and conversions of time that are made anew: they stand in signals/units.py, once."""
+    if file == UNITS or file.startswith(("storage/engine/migrations", *_NOT_YET)):  # a shipped step is literal
+        return
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=int() | float() as number) if number in SPANS and not isinstance(number, bool):
+                found = str(number)
+            case ast.Call(func=ast.Name(id="timedelta") | ast.Attribute(attr="timedelta"), args=[], keywords=[only]):
+                if not (isinstance(only.value, ast.Constant) and only.value.value == 1):
+                    continue
+                if only.arg in {"milliseconds", "microseconds"}:
+                    continue
+                found = ast.unparse(node)
+            case ast.FunctionDef(name="floor" | "milliseconds" | "_ms" | "_milliseconds" | "to_ms" | "from_ms"):
+                found = f"def {node.name}"
+            case ast.BinOp(left=ast.Call(func=ast.Attribute(attr="timestamp")), op=ast.Mult() | ast.FloorDiv()):
+                found = ast.unparse(node)
+            case _:
+                continue
+        yield f"{file}:{node.lineno}: {found} belongs to {UNITS}"
+
+
 LONGER = {  # file or file::function -> why it is better in one piece
     "storage/engine/migrations.py::m003_directories": "a shipped step is literal: its columns are written out",
     "storage/engine/migrations.py::m012_canonical_names": "as above; one transaction of what belongs together",
@@ -199,6 +229,10 @@ PLANTED = [
     pytest.param(channels_at_home, "bot/x.py", "class TelegramConfig: pass", id="a channel in a class"),
     pytest.param(channels_at_home, "handlers/x.py", "x = 'Open Telegram.'", id="a channel in a text"),
     pytest.param(channels_at_home, "handlers/channels/terminal/x.py", "x = 'telegram'", id="a channel in another"),
+    pytest.param(time_in_units, "bot/app.py", "x = 24 * 3600", id="a number of seconds"),
+    pytest.param(time_in_units, "bot/app.py", "x = timedelta(hours=1)", id="an hour made anew"),
+    pytest.param(time_in_units, "bot/app.py", "def floor(at): ...", id="a second floor"),
+    pytest.param(time_in_units, "bot/app.py", "x = at.timestamp() * 1000", id="milliseconds by hand"),
     pytest.param(sizes, "bot/x.py", "x = 1\n" * (LONGEST_FILE + 1), id="long file"),
     pytest.param(sizes, "bot/x.py", "def f():\n" + "    x = 1\n" * LONGEST_FUNCTION, id="long function"),
 ]
@@ -206,6 +240,7 @@ INNOCENT = [
     pytest.param(imports_at_home, "bot/app.py", "to_thread(moved, store, 'telegram')", id="the word telegram"),
     pytest.param(imports_at_home, "bot/market/venues/okx.py", "import ccxt", id="ccxt in a source"),
     pytest.param(imports_at_home, "handlers/channels/telegram/sending.py", "import telegram", id="telegram at home"),
+    pytest.param(time_in_units, "bot/app.py", "x = timedelta(hours=2)", id="a span of its own"),
     pytest.param(sql_in_storage, "storage/market/points.py", 'x = "SELECT at FROM points"', id="SQL at home"),
     pytest.param(sql_in_storage, "handlers/x.py", 'x = "Select an asset. Update it from time to time."', id="prose"),
     pytest.param(
@@ -229,7 +264,7 @@ def test_a_rule_lets_the_innocent_pass(rule: Rule, file: str, source: str) -> No
     assert not list(rule(file, ast.parse(source)))
 
 
-@pytest.mark.parametrize("rule", [imports_at_home, sql_in_storage, no_platform_branch, channels_at_home])
+@pytest.mark.parametrize("rule", [imports_at_home, sql_in_storage, no_platform_branch, channels_at_home, time_in_units])
 def test_the_house_keeps_the_rule(rule: Rule) -> None:
     assert {name.partition("/")[0] for name in SOURCES} == set(PACKAGES)
     assert len(SOURCES) > 40
@@ -247,7 +282,7 @@ def test_files_and_functions_are_short_or_have_a_reason() -> None:
 
 # --- rooms ------------------------------------------------------------------------------------------------------------
 
-MOST_FILES = 18
+MOST_FILES = 12
 # Folders of declarations hold one file for each thing there is, however many that are.
 COLLECTIONS = {"signals/metrics", "signals/setups", "handlers/commands", "bot/market/venues", "bot/cli"}
 
@@ -286,7 +321,7 @@ def test_a_metric_file_declares_one_metric_named_as_the_file(file: str) -> None:
         ast.unparse(t) for n in body if isinstance(n, ast.Assign) and isinstance(n.value, ast.Call) for t in n.targets
     ]
     assert assigned.count("METRIC") == 1
-    keywords = {each.arg: each.value for each in calls[0].keywords}
+    keywords = {keyword.arg: keyword.value for keyword in calls[0].keywords}
     assert ast.literal_eval(keywords["id"]) == Path(file).stem
     assert ast.unparse(keywords["compute"]) == "compute"
     assert [n.name for n in body if isinstance(n, ast.FunctionDef)].count("compute") == 1
@@ -343,21 +378,21 @@ def test_every_command_is_found_once() -> None:
 @pytest.mark.parametrize("name", sorted(commands()))
 def test_a_command_fits_every_platform(name: str) -> None:
     """Hold to the narrowest of Telegram's and Discord's rules for names, and to what a phone shows of the help."""
-    each = commands()[name]
-    assert re.fullmatch(r"[a-z][a-z0-9_]{0,31}", each.name)
-    assert 1 <= len(each.help) <= 60
-    assert "\n" not in each.help
-    assert each.help[0].isupper()
-    assert not each.help.endswith(".")
-    assert inspect.iscoroutinefunction(each.run)
+    command = commands()[name]
+    assert re.fullmatch(r"[a-z][a-z0-9_]{0,31}", command.name)
+    assert 1 <= len(command.help) <= 60
+    assert "\n" not in command.help
+    assert command.help[0].isupper()
+    assert not command.help.endswith(".")
+    assert inspect.iscoroutinefunction(command.run)
 
 
 @pytest.mark.parametrize("name", sorted(commands()))
 def test_the_example_of_a_command_can_be_typed(name: str) -> None:
-    each: Command = commands()[name]
-    said, rest = split_command(each.example)
+    command: Command = commands()[name]
+    said, rest = split_command(command.example)
     assert said == name
-    assert isinstance(parse(each.arguments, rest, command=name, assets=("BTC", "ETH", "SOL")), each.arguments)
+    assert isinstance(parse(command.arguments, rest, command=name, assets=("BTC", "ETH", "SOL")), command.arguments)
 
 
 # --- the checkout -----------------------------------------------------------------------------------------------------

@@ -22,8 +22,9 @@ from bot.archive.parsing import KEPT_FINE
 from bot.market.exchange.recipe import Unreadable
 from bot.market.source import NotOffered, SourceError
 from signals.units import HOUR
-from storage.market import coverage, differences, points, retention
-from storage.market.coverage import ArchiveFile, Gap
+from storage.market import points, retention
+from storage.sources import coverage, differences
+from storage.sources.coverage import ArchiveFile, Gap
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
@@ -39,7 +40,6 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE: Final = 4  # files in flight; the archive names no limit, and a home line is full with four
 REISSUED: Final = timedelta(days=40)  # files younger than this are compared with their sidecar again
-DAY: Final = timedelta(days=1)
 BACKGROUND: Final = timedelta(days=400)  # the longest window is 180 days, and a base rate wants two of them
 BACKGROUND_DEPTH: Final = timedelta(days=40)  # 0.6 MB a day: the rest is for who asks for it
 TOLD: Final = 50  # problems in words; the rest is in the counts
@@ -61,7 +61,7 @@ class Step:
 
 
 @dataclass(slots=True)
-class Result:
+class BackfillResult:
     """What a run brought. files: read now; unchanged: known already, by their checksum or by their age.
 
     rows: in those files; kept: rows stored after thinning; refused: rows left out. missing: files that should be there;
@@ -116,19 +116,21 @@ class Backfill:
             base_url=config.market.archive_url,
         )
         self._known: dict[str, ArchiveFile] = {}
-        self.result = Result()
+        self.result = BackfillResult()
         self._done = self._total = 0
         self._began = 0.0
         self._beginnings: dict[str, datetime] = {}  # when assets were listed, where the archive shows it
         self._asked: dict[str, datetime] = {}
 
-    async def run(self, assets: Sequence[str], *, since: date | None = None, depth_since: date | None = None) -> Result:
+    async def run(
+        self, assets: Sequence[str], *, since: date | None = None, depth_since: date | None = None
+    ) -> BackfillResult:
         """Read what is not known yet, BTC first, depth of all assets last; never raises for the archive.
 
         since: first day to read (default: the beginning of the archive); depth_since: another one for book depth.
         """
-        self.result, self._done, self._began = Result(), 0, self._clock.monotonic()
-        ranked = sorted(dict.fromkeys(assets), key=lambda each: each != "BTC")
+        self.result, self._done, self._began = BackfillResult(), 0, self._clock.monotonic()
+        ranked = sorted(dict.fromkeys(assets), key=lambda asset: asset != "BTC")
         self._known = await asyncio.to_thread(coverage.files, self._store)
         listed: dict[Contract, date] = {}
         try:
@@ -154,7 +156,7 @@ class Backfill:
         await asyncio.to_thread(self._closing, listed)
         return self.result
 
-    async def run_background(self) -> Result | None:
+    async def run_background(self) -> BackfillResult | None:
         """Bring the history of the configured assets up to date beside a running bot; never raises, logs what it did.
 
         The first time it reads 400 days; later only what is new, missing or re-issued. Call it once after the start and
@@ -194,7 +196,7 @@ class Backfill:
         absent: list[File] = []
         files = deque(plan.this_month(contract, self._today))
         files += plan.months("klines", contract, since, self._today)
-        while files and sum(each.monthly for each in absent) < _UNLISTED:
+        while files and sum(file.monthly for file in absent) < _UNLISTED:
             await self._bar_files([files.popleft() for _ in range(min(AT_ONCE, len(files)))], absent)
         if not absent:
             return since
@@ -329,17 +331,17 @@ class Backfill:
 
     def _compare(self, file: File, found: Read) -> None:
         """Tell where a file differs from what came live, which it replaces; a line for each input."""
-        every = [each for new in found.points for each in differences.compare(self._store, new, file.start)]
+        every = [difference for new in found.points for difference in differences.compare(self._store, new, file.start)]
         differences.note(self._store, every)
-        for each in every:
-            if each.differing:
+        for difference in every:
+            if difference.differing:
                 log.warning(
                     "the archive differs from what was stored; its figures are kept",
-                    asset=each.asset,
-                    input=each.name,
+                    asset=difference.asset,
+                    input=difference.name,
                     file=file.name,
-                    differing=f"{each.differing} of {each.compared}",
-                    most=f"{each.largest:.1%}",
+                    differing=f"{difference.differing} of {difference.compared}",
+                    most=f"{difference.largest:.1%}",
                 )
 
     def _parse(self, file: File, content: bytes, now: datetime) -> Read:

@@ -17,9 +17,10 @@ import aiohttp
 
 from bot.market.exchange.contracts import Contract
 from bot.market.exchange.recipe import Unreadable
-from bot.market.exchange.strict import Answer, Refused, lowered, translated
+from bot.market.exchange.strict import HttpAnswer, HttpRefusal, lowered, note_asked, translated
 from bot.market.source import Blocked, NotOffered, SourceDown
 from signals.assets import listed_as
+from signals.units import DAY, MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,7 +29,7 @@ URL: Final = "https://data.binance.vision"
 VENUE: Final = "binance"
 WHO: Final = "The archive of Binance (data.binance.vision)"
 LARGEST: Final = 64 * 1024 * 1024  # bytes; a day of book depth has 0.6 million
-PATIENCE: Final = timedelta(minutes=1)  # a rest that is longer ends the run; it goes on where it stopped
+PATIENCE: Final = MINUTE  # a rest that is longer ends the run; it goes on where it stopped
 _PAUSES: Final = (1.0, 4.0)  # seconds between attempts at one file
 _SIDECAR: Final = re.compile(r"([0-9a-f]{64})\s+\*?(\S+)\s*")
 _PACKS: Final = frozenset({1, 1_000, 1_000_000})  # coins that Binance prices as one; each name costs a question
@@ -85,7 +86,7 @@ class File:
 def daily(kind: Kind, contract: Contract, day: date) -> File:
     """Name the file of one day."""
     start = datetime.combine(day, time(), UTC)
-    return File(kind, contract, start, start + timedelta(days=1), monthly=False)
+    return File(kind, contract, start, start + DAY, monthly=False)
 
 
 def monthly(kind: Kind, contract: Contract, month: date) -> File:
@@ -182,12 +183,13 @@ class BinanceArchive:
             # no limit for a whole file, which depends on the line; only for silence
             limits = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout_s, sock_read=self._timeout_s)
             self._session = aiohttp.ClientSession(timeout=limits)
+        note_asked("Binance's archive", f"{self._base_url}/{path}")
         async with self._session.get(f"{self._base_url}/{path}", proxy=self._proxy) as response:
             if response.status == 404:
                 return None
             if response.status != 200:
                 text = await response.text(errors="replace")
-                raise Refused(Answer(response.status, lowered(response.headers), text))
+                raise HttpRefusal(HttpAnswer(response.status, lowered(response.headers), text))
             body = bytearray()
             async for chunk in response.content.iter_chunked(1 << 16):
                 body += chunk

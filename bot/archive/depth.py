@@ -33,7 +33,7 @@ MISALIGNED: Final = "snapshots of another time"
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
+class BookSide:
     """One side of one snapshot."""
 
     depth: float
@@ -51,7 +51,7 @@ def depth(file: File, content: bytes, now: datetime, bars: Mapping[int, tuple[fl
     bars: low and high of the hours of that day, by opening time in ms, in our price per coin.
     """
     rows = Rows()
-    sides: dict[str, dict[int, Band]] = {name: {} for name in _BANDS.values()}
+    sides: dict[str, dict[int, BookSide]] = {name: {} for name in _BANDS.values()}
     bands: dict[str, str | None] = {}  # written as -1 or -1.00
     for line, row in enumerate(lines(file, content, _COLUMNS), 1):
         rows.total += 1
@@ -68,12 +68,12 @@ def depth(file: File, content: bytes, now: datetime, bars: Mapping[int, tuple[fl
     times = sorted({at for values in kept.values() for at in values})
     table = points(file.contract, times, {name: [v.get(at, float("nan")) for at in times] for name, v in kept.items()})
     slots = {name.removesuffix("_usd"): Slots(file.start, FIVE_MINUTES, (name,)) for name in kept}
-    reasons = {name.removesuffix("_usd"): each for name, each in why.items()}
-    rows.refused += len({at for each in why.values() for at in each})
+    reasons = {name.removesuffix("_usd"): times for name, times in why.items()}
+    rows.refused += len({at for times in why.values() for at in times})
     return finish(file, table, rows, now, slots, reasons)
 
 
-def _take(file: File, row: list[str], sides: dict[str, dict[int, Band]], bands: dict[str, str | None]) -> None:
+def _take(file: File, row: list[str], sides: dict[str, dict[int, BookSide]], bands: dict[str, str | None]) -> None:
     if len(row) != len(_COLUMNS):
         raise Unreadable(f"has {len(row)} columns")
     if row[1] not in bands:
@@ -84,7 +84,7 @@ def _take(file: File, row: list[str], sides: dict[str, dict[int, Band]], bands: 
     at = text_time(row[0])
     if at is None or not file.start <= at < file.end:
         raise Unreadable("does not lie within its day")
-    band = Band(number(row[2]), number(row[3]))
+    band = BookSide(number(row[2]), number(row[3]))
     if not (band.depth > 0 and band.notional > 0):
         raise Unreadable("has no depth")
     if sides[side].setdefault(to_ms(at), band) != band:
@@ -92,7 +92,7 @@ def _take(file: File, row: list[str], sides: dict[str, dict[int, Band]], bands: 
         raise Unreadable("gives another figure for a time that was there")
 
 
-def _frozen(snapshots: Mapping[int, Band]) -> dict[int, str]:
+def _frozen(snapshots: Mapping[int, BookSide]) -> dict[int, str]:
     """Find stretches without a change; the first of each is left out too, as nobody knows when it was true."""
     found: dict[int, str] = {}
     run: list[int] = []
@@ -107,7 +107,7 @@ def _frozen(snapshots: Mapping[int, Band]) -> dict[int, str]:
 
 def _misaligned(
     file: File,
-    sides: Mapping[str, Mapping[int, Band]],
+    sides: Mapping[str, Mapping[int, BookSide]],
     frozen: Mapping[str, Mapping[int, str]],
     bars: Mapping[int, tuple[float, float]],
 ) -> dict[str, list[int]]:
@@ -132,11 +132,11 @@ def _misaligned(
     return found
 
 
-def _both_live(at: int, sides: Mapping[str, Mapping[int, Band]], frozen: Mapping[str, Mapping[int, str]]) -> bool:
+def _both_live(at: int, sides: Mapping[str, Mapping[int, BookSide]], frozen: Mapping[str, Mapping[int, str]]) -> bool:
     return all(at in sides[name] and at not in frozen[name] for name in sides)
 
 
-def _every_five_minutes(snapshots: Mapping[int, Band]) -> dict[int, float]:
+def _every_five_minutes(snapshots: Mapping[int, BookSide]) -> dict[int, float]:
     """Keep the last snapshot of each five minutes, at its own second."""
     last = {at // in_ms(FIVE_MINUTES): at for at in sorted(snapshots)}
     return {at: snapshots[at].notional for at in last.values()}

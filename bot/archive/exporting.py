@@ -43,7 +43,7 @@ class Sheet(Protocol):
 
 
 @dataclass(slots=True)
-class Told:
+class Exported:
     """What was written."""
 
     count: int = 0
@@ -67,7 +67,7 @@ def parts(
     if not known:
         raise Refused("Nothing is stored yet. Bring history in with: perpulse backfill BTC, or perpulse import FILE.")
     wanted = assets_of(assets) if assets else None
-    if missing := [each for each in wanted or () if each not in known]:
+    if missing := [name for name in wanted or () if name not in known]:
         raise Refused(f"Nothing is stored of {', '.join(missing)}. Stored: {', '.join(sorted(known))}.")
     found, left = history.parts(store, assets=wanted, names=names, step=_seconds(bars) if bars else None)
     if not found:
@@ -82,9 +82,9 @@ def _seconds(bars: str) -> int:
     return lengths[bars.lower()]
 
 
-def write(store: Store, every: Sequence[Part], sheet: Sheet, first: datetime | None, last: datetime | None) -> Told:
+def write(store: Store, every: Sequence[Part], sheet: Sheet, first: datetime | None, last: datetime | None) -> Exported:
     """Write the values of the parts between two moments into a sheet, and return what they were."""
-    told = Told()
+    told = Exported()
     for part in every:
         lengths = _Lengths(part)
         for page in history.values(store, part, start=first, end=last):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from bot.market.source import Topic
-    from storage.market.coverage import Debt, Gap
+    from storage.sources.coverage import Debt, Gap
 
 _TOPICS: Final[dict[str, Topic]] = {
     "bars": "bars",

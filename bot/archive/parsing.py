@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Final
 from bot.archive.binance_vision import VENUE
 from bot.market.exchange.recipe import Unreadable, number, points, stamp
 from bot.market.validation import Validator
-from signals.units import HOUR, from_ms, to_ms
+from signals.units import HOUR, MINUTE, MINUTE_MS, from_ms, in_ms, to_ms
 from storage.market import retention
-from storage.market.coverage import Gap
+from storage.sources.coverage import Gap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -98,7 +98,7 @@ def lines(file: File, content: bytes, columns: Sequence[str]) -> list[list[str]]
     found = [row for row in csv.reader(io.StringIO(_unpacked(file, content))) if row]
     if not found:
         raise Unreadable("the file has no rows")
-    head = [each.strip() for each in found[0]]
+    head = [cell.strip() for cell in found[0]]
     if not head[0][:1].isdigit():
         if head != list(columns):
             raise Unreadable(f"its columns are {', '.join(head)[:120]}; due are {', '.join(columns)}")
@@ -158,11 +158,11 @@ def klines(file: File, content: bytes, now: datetime) -> Read:
     Microseconds, which the spot archive uses since 2025, are refused: it would be another market under our name.
     """
     found = lines(file, content, _KLINES)
-    inside = range(to_ms(file.start), to_ms(file.end), _ms(HOUR))
+    inside = range(to_ms(file.start), to_ms(file.end), in_ms(HOUR))
     rows = gather(found, lambda row: _bar(row, inside), _bar_time)
     times, columns = in_columns(rows, ("open", "high", "low", "close", "volume_usd", "taker_buy_usd"))
     for name in ("open", "high", "low", "close"):
-        columns[name] = [each / file.contract.multiplier for each in columns[name]]
+        columns[name] = [value / file.contract.multiplier for value in columns[name]]
     table = points(file.contract, times, columns, step=HOUR)
     return finish(file, table, rows, now, {"bars": Slots(file.start, HOUR, ("close",))})
 
@@ -173,7 +173,7 @@ def _bar(row: list[str], inside: range) -> tuple[int, tuple[float, ...]]:
         raise Unreadable(f"has {len(row)} columns")
     if at not in inside:
         raise Unreadable("does not begin on an hour of the file")
-    if stamp(row[6]) - at != _ms(HOUR) - 1:
+    if stamp(row[6]) - at != in_ms(HOUR) - 1:
         raise Unreadable("is not a bar of one hour")
     values = tuple(number(row[column]) for column in (1, 2, 3, 4, 7, 10))
     opened, high, low, close, volume, taker = values
@@ -217,7 +217,7 @@ def _unsettled(file: File, found: tuple[Points, ...]) -> Iterable[Gap]:
         rows = zip(table.times, rates, intervals, strict=True)
         ends += [(from_ms(at), interval) for at, rate, interval in rows if not math.isnan(rate + interval)]
     longest = max((hours for _, hours in ends), default=8.0)
-    last, before = file.start - timedelta(minutes=1), 0.0
+    last, before = file.start - MINUTE, 0.0
     for at, hours in [*ends, (file.end, longest)]:
         if at - last > timedelta(hours=max(hours, before) * 1.5):  # where the interval changes, the longer one is due
             yield Gap(file.contract.asset, VENUE, "funding", max(last, file.start), at, MISSING_ROWS)
@@ -234,7 +234,7 @@ def metrics(file: File, content: bytes, now: datetime) -> Read:
     """
     found = lines(file, content, _METRICS)
     labels = [to_ms(label) for row in found if (label := text_time(row[0]))]
-    late = 0 if _near(file.end, labels) and not _near(file.start, labels) else _ms(FIVE_MINUTES)
+    late = 0 if _near(file.end, labels) and not _near(file.start, labels) else in_ms(FIVE_MINUTES)
 
     def when(row: list[str]) -> int | None:
         label = text_time(row[0])
@@ -263,7 +263,7 @@ def _measured(file: File, row: list[str], at: int | None) -> tuple[int, tuple[fl
 
 
 _RATIOS: Final = ("long_short_accounts", "long_short_top_accounts", "long_short_top_positions")
-_SLACK_MS: Final = 60_000  # stamps may be some seconds off their five minutes
+_SLACK_MS: Final = MINUTE_MS  # stamps may be some seconds off their five minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +281,7 @@ class Slots:
 
     def of(self, at: int) -> int:
         """Return the slot of a time (ms); a stamp some seconds off its place still is its."""
-        part = (at - to_ms(self.start)) / _ms(self.length)
+        part = (at - to_ms(self.start)) / in_ms(self.length)
         return round(part) - 1 if self.ends else int(part // 1)
 
 
@@ -369,7 +369,3 @@ def text_time(text: str) -> datetime | None:
     except ValueError:
         return None
     return at.replace(tzinfo=UTC) if at.tzinfo is None else None
-
-
-def _ms(span: timedelta) -> int:
-    return span // timedelta(milliseconds=1)

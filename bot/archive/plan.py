@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from bot.archive.binance_vision import daily, monthly
+from signals.units import DAY
 
 if TYPE_CHECKING:
     from bot.archive.binance_vision import File, Kind
     from bot.market.exchange.contracts import Contract
 
-DAY: Final = timedelta(days=1)
 BEGINNING: Final[dict[Kind, date]] = {  # of the archive, for the oldest contract
     "klines": date(2020, 1, 1),
     "funding": date(2020, 1, 1),

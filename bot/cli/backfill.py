@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from bot.archive.backfill import BACKGROUND, Backfill, Result
+from bot.archive.backfill import BACKGROUND, Backfill, BackfillResult
 from bot.archive.gaps import GapFiller
 from bot.cli.common import out, plain_errors, settings_of
 from bot.clock import SystemClock
@@ -19,7 +19,7 @@ from handlers.command import Refused
 from handlers.words import wording
 from signals.assets import assets_of
 from storage.engine.database import Store
-from storage.market.source_events import SourceEvent
+from storage.sources.source_events import SourceEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from bot.config import Config
     from bot.market.source import Source
     from storage.engine.work import Work
-    from storage.market import coverage
-    from storage.market.source_events import AssetEvent
+    from storage.sources import coverage
+    from storage.sources.source_events import AssetEvent
 
 SHOWN_GAPS: Final = 12
 EVERY: Final = 25  # files between two plain lines
@@ -72,7 +72,7 @@ def backfill(
 
 async def _all(
     work: Backfill, store: Store, config: Config, clock: Clock, assets: Sequence[str], days: int | None
-) -> tuple[Result, list[str]]:
+) -> tuple[BackfillResult, list[str]]:
     today = clock.now().date()
     since = today - timedelta(days=days) if days else None
     # half a megabyte a day: a year and a bit unless somebody asks for more by its days
@@ -105,6 +105,7 @@ async def close_gap(
     collector = Collector(
         [source for source in every if "bars" in source.offers],
         clock=clock.now,
+        steady=clock.monotonic,
         keeper=Keeper(store, clock.now, announce=heard),
     )
     GapFiller(collector.owe).fill((gap for found in gaps.values() for gap in found), clock.now())
@@ -158,14 +159,14 @@ def _left(step: Step) -> str:
     return f"about {round(step.left_s / 60)} min left"
 
 
-def _stopped_by_hand(result: Result) -> str:
+def _stopped_by_hand(result: BackfillResult) -> str:
     return (
         f"Stopped. {wording.count(result.files, 'file')} read in this run and kept; nothing is half written. "
         "Give the same command again and it goes on where it stopped."
     )
 
 
-def _tell(result: Result, said: list[str], *, as_json: bool) -> None:
+def _tell(result: BackfillResult, said: list[str], *, as_json: bool) -> None:
     if as_json:
         out(json.dumps(as_object(result, said)))
         return
@@ -196,7 +197,7 @@ def _tell(result: Result, said: list[str], *, as_json: bool) -> None:
         )
 
 
-def as_object(result: Result, said: Sequence[str]) -> dict[str, Any]:
+def as_object(result: BackfillResult, said: Sequence[str]) -> dict[str, Any]:
     """Return a result as a JSON object."""
     return {
         "files": result.files,

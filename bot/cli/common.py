@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ import typer
 from bot.config import Config, ConfigError, load
 from handlers.command import Refused
 from signals.assets import UnreadableSymbol
+from signals.units import DAY
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
@@ -50,6 +51,6 @@ def day(text: str, *, last: bool = False) -> datetime:
     try:
         at = datetime.fromisoformat(text.strip())
         at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-        return at + timedelta(days=1) if last and len(text.strip()) <= len("2025-10-01") else at
+        return at + DAY if last and len(text.strip()) <= len("2025-10-01") else at
     except (ValueError, OverflowError):
         raise Refused(f"{text[:40]!r} is no date. Write it like 2025-10-01.") from None

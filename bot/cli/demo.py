@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +24,9 @@ from bot.engine import replay as engine
 from handlers.command import Refused
 from handlers.words import wording
 from signals.inputs import MARKET
+from signals.units import DAY, floor
 from storage.engine.database import Store
-from storage.market import grid, points
+from storage.market import points
 
 if TYPE_CHECKING:
     from bot.engine.evaluate import Evaluation
@@ -61,7 +62,7 @@ async def _demo(store: Store, *, prompt: bool, as_json: bool) -> None:
     clock = ReplayClock(FIRST_TOLD)
     with opened(store) as place:
         await _show_winter(store, told, place, clock)
-        clock.move(grid.floor(span[1], timedelta(days=1)))  # where the last whole day closes: nothing is old there
+        clock.move(floor(span[1], DAY))  # where the last whole day closes: nothing is old there
         await asyncio.to_thread(_look_back, store, place, span)
         if prompt:
             await take_commands(store, place, clock, ("BTC",), bundled.STAMP)

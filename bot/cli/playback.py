@@ -49,7 +49,7 @@ _STAMP: Final = "played from a tape"
 
 
 @dataclass(slots=True)
-class Result:
+class PlaybackResult:
     """What playing a tape came to. played: by what; missed: questions that are not on it; messages: that were told."""
 
     turns: int = 0
@@ -80,7 +80,7 @@ def settings_for(settings: Config, tape: Tape, database: Path) -> Config:
     return settings.model_copy(update=changed)
 
 
-def play(tape: Tape, settings: Config, channel: Channel) -> Result:
+def play(tape: Tape, settings: Config, channel: Channel) -> PlaybackResult:
     """Play a tape into the database of the settings, as fast as it goes; messages go to the channel in its time."""
     loop = TapeLoop()
     player = Player(tape, TapeClock(tape.begin, loop))
@@ -88,9 +88,9 @@ def play(tape: Tape, settings: Config, channel: Channel) -> Result:
         return runner.run(_played(player, settings, channel))
 
 
-async def _played(player: Player, settings: Config, channel: Channel) -> Result:
+async def _played(player: Player, settings: Config, channel: Channel) -> PlaybackResult:
     app = build(settings, clock=player.clock, channels=[channel], edge=player)
-    result = Result(played=player.played, missed=player.missed)
+    result = PlaybackResult(played=player.played, missed=player.missed)
     feeding = asyncio.create_task(player.feed())
     rounds: dict[int, asyncio.Task[None]] = {}
     try:
@@ -177,7 +177,7 @@ def _beginning(tape: Tape, settings: Config) -> str:
     return "\n".join(said)
 
 
-def _ending(tape: Tape, result: Result) -> str:
+def _ending(tape: Tape, result: PlaybackResult) -> str:
     held, played = tape.counts, result.played
     took = f"{wording.count(result.turns, 'turn')} in {wording.duration(tape.end - tape.begin)}"
     answers = f"{played['answers']:,} of {wording.count(held['Answered'], 'answer')}"

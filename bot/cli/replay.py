@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.cli import events
@@ -13,6 +12,7 @@ from handlers.command import Refused
 from handlers.words import wording
 from signals.assets import assets_of
 from signals.inputs import MARKET
+from signals.units import DAY
 from storage.engine.database import Store
 from storage.market import points
 
@@ -36,7 +36,7 @@ def replay(
         span = engine.bounds(store, [*wanted, MARKET]) if store.exists else None  # looking makes no file
         if span is None:
             raise Refused("Nothing is stored yet. Start with: perpulse import FILE, or perpulse demo.")
-        told = engine.evaluations(store, wanted, first or span[0] - timedelta(days=1), last or span[1])
+        told = engine.evaluations(store, wanted, first or span[0] - DAY, last or span[1])
         store.close()
     for event in engine.events(told):
         out(json.dumps(events.as_json(event)) if as_json else events.as_text(event))

@@ -14,6 +14,7 @@ from handlers.answer import answer
 from handlers.channels.local import local
 from handlers.command import Asking, Deps, Refused
 from handlers.reply import Buttons, Picture, Reply, plain, plain_text
+from signals.units import MINUTE
 from storage.engine.database import Store, StoreError
 
 if TYPE_CHECKING:
@@ -128,12 +129,11 @@ async def _asked(app: App, asset: str) -> bool:
 
 def _silent(store: Store, clock: Clock) -> bool:
     """Tell whether every exchange was out of reach a moment ago: asking again would only make somebody wait."""
-    from storage.market import source_state  # noqa: PLC0415
+    from storage.sources import source_state  # noqa: PLC0415
 
     prices = [state for state in source_state.load(store) if state.topic == "bars"] if store.exists else []
     return bool(prices) and all(
-        price.state != "ok" and price.next_try is not None and clock.now() < price.next_try + timedelta(minutes=1)
-        for price in prices
+        price.state != "ok" and price.next_try is not None and clock.now() < price.next_try + MINUTE for price in prices
     )
 
 

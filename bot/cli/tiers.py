@@ -30,7 +30,7 @@ def refresh(
 ) -> None:
     """Renew tier tables and print what changed; exit 2 where no venue answered."""
     from bot.market.tiers import refresh as renewing
-    from bot.market.tiers.tables import Key, Reach
+    from bot.market.tiers.tables import Reach, TierKey
 
     with plain_errors():
         settings = settings_of(config, db)
@@ -45,7 +45,7 @@ def refresh(
             proxy=settings.market.proxy,
             base_url=base_url,
             paced=base_url is None,
-            binance=Key(key, secret) if key and secret else None,
+            binance=TierKey(key, secret) if key and secret else None,
         )
         names = assets_of(assets or (*settings.assets, *renewing.MAIN_ASSETS))
         renewals = asyncio.run(renewing.refresh(Store(settings.database), chosen, names, reach))

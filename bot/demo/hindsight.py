@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from handlers.words import wording
 from signals.metric import metrics
-from storage.market import panels
+from signals.units import DAY
+from storage.panels import panels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
     from signals.series import Array
     from storage.engine.database import Store
-
-DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +37,8 @@ class Days:
 
     def least_after(self, day: date, name: str) -> tuple[date, float]:
         """Return the day and the value of the least figure after a day; the day itself and NaN where there is none."""
-        after = [(each, self.on(each, name)) for each in self.days if each > day]
-        known = [(value, each) for each, value in after if not math.isnan(value)]
+        after = [(later, self.on(later, name)) for later in self.days if later > day]
+        known = [(value, later) for later, value in after if not math.isnan(value)]
         value, least = min(known, default=(math.nan, day))
         return least, value
 
@@ -57,7 +56,7 @@ def read(store: Store, asset: str, start: datetime, end: datetime) -> Days:
         "close": panel.values["close"][:, 0],
         "low": panel.values["low"][:, 0],
     }
-    return Days(tuple(each.date() for each in panel.at), values)
+    return Days(tuple(at.date() for at in panel.at), values)
 
 
 def what_followed(found: Days, day: date, asset: str) -> list[str]:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from bot.engine.positions import TOLD_SILENT, Writer, alarm
+from bot.clock import NotBefore
+from bot.engine.positions import AFTER_JUMP, TOLD_SILENT, Writer, alarm
 from bot.market.breaker import Breaker
 from bot.market.source import Blocked, SourceDown, SourceError
 from signals.liquidation.events import FirstLook, Holder, HolderBack, HolderSilent, HoldingsChanged
 from signals.liquidation.moves import distance_to
 from signals.liquidation.watching import Holding, judge, lines_for
+from signals.units import MINUTE, SECOND
 from storage.people import positions
 from storage.queries.positions import FRESH_ADDRESS, PositionReader
 
@@ -24,14 +26,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.clock import Clock
-    from bot.market.providers.hyperliquid_account import Account, HyperliquidAccount, Position
+    from bot.market.providers.hyperliquid_account import Account, HyperliquidAccount, VenuePosition
     from storage.engine.database import Store
     from storage.people.positions import FollowedAddress, WatchedPosition
 
 log = structlog.get_logger(__name__)
 
-EVERY: Final = timedelta(minutes=1)
-SLACK: Final = timedelta(seconds=1)
+EVERY: Final = MINUTE
+SLACK: Final = SECOND
 AT_ONCE: Final = 4
 MOST_A_TURN: Final = 200  # questions of weight 2; the venue allows a weight of 1,200 a minute
 VENUE: Final = "hyperliquid"
@@ -52,18 +54,23 @@ class Following:
         self._store, self._clock, self._account, self._told = store, clock, account, told
         self._chance = chance
         self._reader = PositionReader(store)
-        self._host = Breaker(chance)
+        self._host = Breaker(clock.monotonic, chance)
         self._addresses: dict[str, Breaker] = {}
-        self._asked: dict[str, datetime] = {}
+        self._asked: dict[str, float] = {}  # by the monotonic clock
         self._began = clock.now()
         self._one = asyncio.Lock()
+        self._patience = NotBefore(clock.monotonic)
+
+    def clock_jumped(self) -> None:
+        """Learn that every answer looks older, or newer, than it is, until the next ones are there."""
+        self._patience.wait(AFTER_JUMP)
 
     async def turn(self) -> int:
         """Ask about every address that is due; return how many messages were written. Never raises for the venue."""
         async with self._one:
             now = self._clock.now()
             every = await asyncio.to_thread(positions.followed, self._store)
-            due = self._due(every, now)
+            due = self._due(every)
             gate = asyncio.Semaphore(AT_ONCE)
             answers = dict(await asyncio.gather(*(self._ask(address, gate, now) for address in due)))
             count = await asyncio.to_thread(self._keep, every, answers)
@@ -75,29 +82,29 @@ class Following:
         """Close the connections; safe to call twice."""
         await self._account.close()
 
-    def _due(self, every: Iterable[FollowedAddress], now: datetime) -> list[str]:
+    def _due(self, every: Iterable[FollowedAddress]) -> list[str]:
         addresses = dict.fromkeys(followed.address for followed in every)
         self._asked = {address: at for address, at in self._asked.items() if address in addresses}
         self._addresses = {address: breaker for address, breaker in self._addresses.items() if address in addresses}
-        if self._host.rests(now):
+        if self._host.rests:
             return []
-        due = [address for address in addresses if self._is_due(address, now)]
-        due.sort(key=lambda address: self._asked.get(address, self._began - EVERY))  # who waits longest goes first
+        due = [address for address in addresses if self._is_due(address)]
+        due.sort(key=lambda address: self._asked.get(address, -math.inf))  # who waits longest goes first
         return due[: 1 if self._host.failures else MOST_A_TURN]
 
-    def _is_due(self, address: str, now: datetime) -> bool:
+    def _is_due(self, address: str) -> bool:
         asked, breaker = self._asked.get(address), self._addresses.get(address)
-        if breaker and breaker.rests(now):
+        if breaker and breaker.rests:
             return False
-        return asked is None or not timedelta(0) <= now - asked < EVERY - SLACK
+        return asked is None or self._clock.monotonic() - asked >= (EVERY - SLACK).total_seconds()
 
     async def _ask(self, address: str, gate: asyncio.Semaphore, now: datetime) -> tuple[str, Account | SourceError]:
         """Ask about one address; a refusal of the host ends the round, other trouble is that of the address."""
-        breaker = self._addresses.setdefault(address, Breaker(self._chance))
+        breaker = self._addresses.setdefault(address, Breaker(self._clock.monotonic, self._chance))
         async with gate:
-            if self._host.rests(now):
+            if self._host.rests:
                 return address, SourceDown(self._host.reason)
-            self._asked[address] = now
+            self._asked[address] = self._clock.monotonic()
             try:
                 answer = await self._account.fetch(address)
                 if self._clock.now() - answer.at > FRESH_ADDRESS:
@@ -127,6 +134,7 @@ class Following:
                     reason = self._reason(followed.address)
                     if (
                         reason
+                        and self._patience.passed
                         and not followed.silent
                         and now - max(followed.seen or self._began, self._began) > TOLD_SILENT
                     ):
@@ -171,7 +179,7 @@ class Following:
                 positions.save(writer.work, alarm(writer, position, current))
         positions.looked(writer.work, of.id, seen=account.at, silent=False)
 
-    def _open(self, writer: Writer, of: FollowedAddress, held: Position, at: datetime) -> WatchedPosition:
+    def _open(self, writer: Writer, of: FollowedAddress, held: VenuePosition, at: datetime) -> WatchedPosition:
         """Begin to watch what an address has opened; where it stands within its lines, the message itself says."""
         distance = distance_to(held.liquidation or 0.0, side=held.side, mark=held.mark)
         lines = of.lines or lines_for(distance)
@@ -186,7 +194,7 @@ def _holder(of: FollowedAddress) -> Holder:
     return Holder(of.address, of.name)
 
 
-def _holding(held: Position, begun: datetime) -> Holding:
+def _holding(held: VenuePosition, begun: datetime) -> Holding:
     return Holding(
         asset=held.asset,
         venue=VENUE,
@@ -200,7 +208,7 @@ def _holding(held: Position, begun: datetime) -> Holding:
     )
 
 
-def _updated(watched: WatchedPosition, held: Position, at: datetime) -> WatchedPosition:
+def _updated(watched: WatchedPosition, held: VenuePosition, at: datetime) -> WatchedPosition:
     """Return a position as the venue states it now: it may have been enlarged, or given more margin."""
     holding = _holding(held, watched.holding.begun)
     return replace(watched, holding=holding, given=held.liquidation, mark=held.mark, seen=at)

@@ -19,11 +19,12 @@ from signals.alerts.event import Event, news_for
 from signals.alerts.rule import named, rules
 from signals.inputs import INPUTS, MARKET
 from signals.metric import metrics
-from signals.units import from_ms, in_ms, to_ms
+from signals.units import DAY, floor, from_ms, in_ms, to_ms
 from signals.venues import venue_order
 from storage.alerts import episodes, outbox
 from storage.engine.database import StoreError
-from storage.market import grid, panels, points
+from storage.market import points
+from storage.panels import panels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from storage.alerts.episodes import Key, RuleState
     from storage.engine.database import Store
     from storage.engine.work import Work
-    from storage.market.points import Series
+    from storage.market.points import StoredSeries
 
 log = structlog.get_logger(__name__)
 
@@ -167,8 +168,8 @@ class _Computed:
         clock_step: timedelta,
     ) -> _Computed:
         known_after = timedelta(0) if metric.at_open else step
-        first = grid.floor(times[0] - known_after, step)
-        end = grid.floor(times[-1] - known_after, step) + step
+        first = floor(times[0] - known_after, step)
+        end = floor(times[-1] - known_after, step) + step
         panel = panels.panel(
             store,
             panels.needs(metric),
@@ -255,9 +256,9 @@ def _all_closes(store: Store, group: RuleGroup, asset: str, end: datetime) -> Cl
     if not all(spans):
         return None
     first = min(span[0] for of_metric in spans for span in of_metric)
-    last = min(end, *(max(span[1] for span in of_metric) + timedelta(days=1) for of_metric in spans))
+    last = min(end, *(max(span[1] for span in of_metric) + DAY for of_metric in spans))
     steps = tuple(panels.step_for(store, metric, metric.asset_of(asset), first, last) for metric in group.metrics)
-    closes = Closes(group, steps, (asset,), grid.floor(first, max(steps)), grid.floor(last, max(steps)))
+    closes = Closes(group, steps, (asset,), floor(first, max(steps)), floor(last, max(steps)))
     if closes.clock.at_open:
         closes = replace(closes, end=closes.end + closes.step)
     return closes if closes.first < closes.end else None
@@ -314,7 +315,7 @@ def _rows(
     store: Store,
     group: RuleGroup,
     asset: str,
-    series: Sequence[Mapping[str, Sequence[Series]]],
+    series: Sequence[Mapping[str, Sequence[StoredSeries]]],
     judged: Sequence[datetime],
     now: datetime,
 ) -> tuple[tuple[timedelta, ...], datetime, datetime] | None:
@@ -338,14 +339,14 @@ def _rows(
     closes = Closes(group, steps, (asset,), EVER, EVER)
     step, at_open = closes.step, closes.clock.at_open
     latest = min(now, *map(_spoken, group.metrics, known, steps))
-    end = grid.floor(latest, step) + (step if at_open else timedelta(0))
+    end = floor(latest, step) + (step if at_open else timedelta(0))
     begun = min(one.first for of in series for every in of.values() for one in every)
     first = min(judged) + (step if at_open else timedelta(0)) if judged else from_ms(begun)
-    first = grid.floor(first, step)
+    first = floor(first, step)
     return (steps, first, end) if first < end else None
 
 
-def _known(every: Sequence[Series], now: datetime) -> datetime:
+def _known(every: Sequence[StoredSeries], now: datetime) -> datetime:
     """Return until when an input is known by any venue; by the first of them while it may yet speak of its newest row.
 
     Who is a minute late would else be stood in for, and every close is judged once.
@@ -366,7 +367,7 @@ def _spoken(metric: Metric, known: Mapping[str, datetime], step: timedelta) -> d
     What is published as its row begins speaks for that row alone, and is current until the next one is due.
     """
     if metric.at_open:
-        return grid.floor(min(known.values()), step) + step - A_MOMENT
+        return floor(min(known.values()), step) + step - A_MOMENT
     return min(
         at + (timedelta(0) if INPUTS[name].kind == "bar" else max(step, INPUTS[name].in_force))
         for name, at in known.items()

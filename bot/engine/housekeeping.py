@@ -9,23 +9,24 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from signals.units import HOUR
 from storage.market import retention
-from storage.market.retention import Rule
+from storage.market.retention import RetentionRule
 
 if TYPE_CHECKING:
     from bot.clock import Clock
     from bot.config import Retention
     from storage.engine.database import Store
 
-LOOKED = timedelta(hours=1)  # how often it is asked whether a day has gone by: a bot restarted daily is cleaned too
+LOOKED = HOUR  # how often it is asked whether a day has gone by: a bot restarted daily is cleaned too
 _SHARE: Final = 3  # of the time of a step is waited after it, so that cleaning takes a quarter of a core at most
 
 log = structlog.get_logger(__name__)
 
 
-def rule_of(settings: Retention) -> Rule:
+def rule_of(settings: Retention) -> RetentionRule:
     """Turn the settings into the rule."""
-    return Rule(
+    return RetentionRule(
         minutes=timedelta(days=settings.minutes_days),
         five_minutes=timedelta(days=settings.five_minutes_days),
         chains=timedelta(days=settings.chains_days),
@@ -34,7 +35,7 @@ def rule_of(settings: Retention) -> Rule:
     )
 
 
-async def turn(store: Store, rule: Rule, clock: Clock) -> Counter[str] | None:
+async def turn(store: Store, rule: RetentionRule, clock: Clock) -> Counter[str] | None:
     """Clean up if a day has gone by since the last time; return how many rows went by kind, None when not due.
 
     Each transaction is a job of its own in a thread, so that the bot writes in between. Cut off by a stop or a full

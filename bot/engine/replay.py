@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from bot.engine.evaluate import EVER, announce, history
 from signals.alerts.rule import rules
 from signals.inputs import INPUTS
+from signals.units import DAY, SECOND
 from storage.alerts import episodes
 from storage.market import points
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from bot.clock import ReplayClock
     from bot.delivery.dispatcher import Dispatcher
@@ -28,7 +29,7 @@ def bounds(store: Store, assets: Sequence[str]) -> tuple[datetime, datetime] | N
     spans = [span for asset in assets for name in INPUTS if (span := points.span(store, asset, name))]
     if not spans:
         return None
-    return min(span[0] for span in spans), max(span[1] for span in spans) + timedelta(days=1)
+    return min(span[0] for span in spans), max(span[1] for span in spans) + DAY
 
 
 def evaluations(
@@ -63,6 +64,6 @@ def _when(evaluation: Evaluation) -> datetime:
 
 async def _sent(dispatcher: Dispatcher, clock: ReplayClock) -> None:
     """Send what waits. The clock goes on meanwhile: while it stands, no chat has ever rested since its last message."""
-    clock.move(clock.now() + timedelta(seconds=1))
+    clock.move(clock.now() + SECOND)
     while await dispatcher.turn():
-        clock.move(clock.now() + timedelta(seconds=1))
+        clock.move(clock.now() + SECOND)

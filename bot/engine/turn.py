@@ -11,7 +11,7 @@ from bot.engine.evaluate import judge
 from signals.alerts.event import SOURCE, news_for
 from signals.inputs import MARKET
 from storage.alerts import outbox
-from storage.market.source_events import AssetEvent, SourceEvent, to_json
+from storage.sources.source_events import AssetEvent, SourceEvent, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

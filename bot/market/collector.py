@@ -23,8 +23,8 @@ from bot.market.validation import Validator
 from signals.inputs import MARKET
 from storage.engine.database import StoreError
 from storage.market.options import Chain
-from storage.market.source_events import AssetEvent
-from storage.market.source_state import Note
+from storage.sources.source_events import AssetEvent
+from storage.sources.source_state import Note
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from bot.market.source_rounds import Round
     from bot.market.streams.liquidations import LiquidationStreams
     from bot.tape import Edge
-    from storage.market.coverage import Debt
     from storage.market.points import Newest
-    from storage.market.source_state import SourceHealth
+    from storage.sources.coverage import Debt
+    from storage.sources.source_state import SourceHealth
 
 EVERY: Final = timedelta(seconds=15)  # what is due is decided by each topic's pause; a round without costs nothing
 ASK_WITHIN: Final = timedelta(seconds=2)  # so long somebody waits who asks for one asset
@@ -55,8 +55,9 @@ class _UnderWay:
 class Collector:
     """Ask every source what is due, and have what can be true stored.
 
-    keeper: the writer, without whom nothing is stored (and nothing known of before). streams: hours of liquidations,
-    taken beside the sources. edge: is told of each round, so that it can be done again.
+    clock, steady: the time, and the seconds of the monotonic clock. keeper: the writer, without whom nothing is stored
+    (and nothing known of before). streams: hours of liquidations, taken beside the sources. edge: is told of each
+    round, so that it can be done again.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Collector:
         sources: Iterable[Source],
         *,
         clock: Callable[[], datetime],
+        steady: Callable[[], float],
         keeper: Keeper | None = None,
         recall: Callable[[], Recalled] | None = None,
         streams: LiquidationStreams | None = None,
@@ -87,6 +89,7 @@ class Collector:
                 validator,
                 breath,
                 clock=clock,
+                steady=steady,
                 remembered=self._remembered,
                 barred=self._checks.standing.keys,
                 chance=chance,
@@ -207,7 +210,7 @@ class Collector:
         """
         under_way = self._asked.get(asset)
         if under_way is None:
-            asked = [rounds for rounds in self._rounds.values() if rounds.wants(asset, self._clock())]
+            asked = [rounds for rounds in self._rounds.values() if rounds.wants(asset)]
             if not asked:
                 return None
             tasks = [asyncio.create_task(self._brought(rounds, asset)) for rounds in asked]

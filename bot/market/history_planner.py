@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from bot.market.source import Topic
     from bot.market.source_state import TopicState
-    from storage.market.coverage import Debt
     from storage.market.points import Newest
+    from storage.sources.coverage import Debt
 
     Remembered = Callable[[str, str, str], Newest | None]
 

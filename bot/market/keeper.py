@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from storage.market import coverage, options, points, source_state
+from storage.market import options, points
+from storage.sources import coverage, source_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
 
     from storage.engine.database import Store
     from storage.engine.work import Work
-    from storage.market.coverage import Debt
     from storage.market.options import Chain
     from storage.market.points import Newest, Points
-    from storage.market.source_events import AssetEvent, SourceEvent
-    from storage.market.source_state import Note, SourceHealth
+    from storage.sources.coverage import Debt
+    from storage.sources.source_events import AssetEvent, SourceEvent
+    from storage.sources.source_state import Note, SourceHealth
 
     Announce = Callable[[Work, SourceEvent | AssetEvent, datetime], None]
 

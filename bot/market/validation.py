@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from signals.inputs import INPUTS
-from signals.units import from_ms, in_ms, to_ms
+from signals.units import DAY, from_ms, in_ms, to_ms
 from storage.market.points import plain
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ AHEAD: Final = timedelta(seconds=5)  # clocks differ by this much; what lies bey
 SHIFTED: Final = timedelta(minutes=5)  # no clock is so wrong: then it is the answer, and its other rows are as wrong
 JUMP: Final = 100.0  # no price and no open interest moves so much between two figures; a slip of units is 1000
 FLOW_JUMP: Final = 500.0  # an hour's volume does swing, a hundredfold between a dull night and a crash
-BELIEVED: Final = timedelta(days=1)  # a level that holds for a day is the venue's new truth: a redenomination
+BELIEVED: Final = DAY  # a level that holds for a day is the venue's new truth: a redenomination
 LONG: Final = 16  # figures from which on arrays pay
 ENOUGH: Final = 5  # a first batch of this length is its own witness
 WITHIN: Final = {  # beside Input.possible: both ends are possible

@@ -104,17 +104,17 @@ _KINDS: Final[dict[str, type[Line]]] = {
     "stream": Heard,
 }
 _NAMES: Final = {kind: name for name, kind in _KINDS.items()}
-_FIELDS: Final = {kind: {each.name: each for each in fields(kind)} for kind in _NAMES}
+_FIELDS: Final = {kind: {field.name: field for field in fields(kind)} for kind in _NAMES}
 
 
 def written(line: Line) -> str:
     """Write a line as JSON, without what is as usual."""
     found: dict[str, Any] = {"line": _NAMES[type(line)]}
-    for name, each in _FIELDS[type(line)].items():
+    for name, declared in _FIELDS[type(line)].items():
         value = getattr(line, name)
-        if each.default is MISSING and (each.default_factory is MISSING or value):
+        if declared.default is MISSING and (declared.default_factory is MISSING or value):
             found[name] = value.isoformat() if name == "at" else value
-        elif each.default is not MISSING and value != each.default:
+        elif declared.default is not MISSING and value != declared.default:
             found[name] = value
     return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
 

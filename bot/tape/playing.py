@@ -72,8 +72,8 @@ class Tape:
     def read(cls, place: Path) -> list[Tape]:
         """Read a folder, or one file: a tape for each run, oldest first. TapeError names what cannot be read."""
         if place.is_dir():
-            found = {each.name.removesuffix(".gz"): each for each in sorted(place.glob("*.jsonl.gz"))}
-            found |= {each.name: each for each in place.glob("*.jsonl")}  # what was packed by half is still here whole
+            found = {path.name.removesuffix(".gz"): path for path in sorted(place.glob("*.jsonl.gz"))}
+            found |= {path.name: path for path in place.glob("*.jsonl")}  # what was packed by half is still here whole
         else:
             found = {place.name: place}
         runs: defaultdict[str, list[Path]] = defaultdict(list)
@@ -237,7 +237,7 @@ class Player:
         self._forget(queue)
         if not queue:
             return None
-        best = next((place for place, each in enumerate(queue) if (each.query, each.asked) == exactly), 0)
+        best = next((place for place, line in enumerate(queue) if (line.query, line.asked) == exactly), 0)
         line = queue[best]
         del queue[best]
         return line
@@ -359,4 +359,4 @@ def _asked_timeless(asked: str) -> str:
 def _without_times(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    return {name: _without_times(each) for name, each in value.items() if name.lower() not in _TIMES}
+    return {name: _without_times(inner) for name, inner in value.items() if name.lower() not in _TIMES}

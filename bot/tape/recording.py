@@ -128,8 +128,8 @@ class Recorder:
         file, self._file = self._file, None
         if file is not None:
             file.close()
-        for each in self._packing:
-            each.join()
+        for thread in self._packing:
+            thread.join()
 
     def _next_part(self, now: datetime) -> None:
         """Begin the next part, and pack the last one beside it: a tape shrinks to a tenth."""
@@ -138,7 +138,7 @@ class Recorder:
             self._file = None
             packing = Thread(target=_pack, args=(self._path,), name="tape")
             packing.start()
-            self._packing = [each for each in self._packing if each.is_alive()] + [packing]
+            self._packing = [thread for thread in self._packing if thread.is_alive()] + [packing]
             if self._held() > self._most_bytes:
                 self._end(f"has reached {_size(self._most_bytes)}")
                 return
@@ -150,9 +150,9 @@ class Recorder:
 
     def _held(self) -> int:
         held = 0
-        for each in self._folder.glob("*.jsonl*"):
+        for part in self._folder.glob("*.jsonl*"):
             with contextlib.suppress(FileNotFoundError):  # it was packed between the two looks
-                held += each.stat().st_size
+                held += part.stat().st_size
         return held
 
     def _end(self, reason: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from handlers.command import Refused, command
-from handlers.language.grammar import (
+from handlers.language.kinds import (
     CONTRACT,
     INSTRUMENT,
     LEVERAGE,

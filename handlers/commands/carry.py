@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from handlers.command import Refused, command
-from handlers.language.grammar import (
+from handlers.language.kinds import (
     DURATION,
     INSTRUMENT,
     LEVERAGE,
@@ -26,7 +26,7 @@ from handlers.words import wording
 from handlers.words.liquidation import exchange
 from signals.assets import Instrument, not_followed
 from signals.liquidation import funding as paid
-from signals.units import HOURS_A_YEAR
+from signals.units import DAY, HOUR, HOUR_MS, HOURS_A_YEAR, from_ms, to_ms
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 USUAL_HOURS = 8.0
 _HOURLY = frozenset({"hyperliquid"})  # an eighth of the 8 h rate each hour: its documentation, read 2026-11-22
 LONGEST_HOLD = timedelta(days=3660)
-FRESH = timedelta(hours=1)  # an older rate is asked for anew, where somebody can be asked
+FRESH = HOUR  # an older rate is asked for anew, where somebody can be asked
 MONTH, YEAR = timedelta(days=30), timedelta(days=365)
 
 
@@ -132,7 +132,7 @@ def _is_old(deps: Deps, args: CostArgs, asset: str) -> bool:
 
 
 def _rate(deps: Deps, args: CostArgs, asset: str) -> _HeldRate:
-    typed = args.interval.total_seconds() / 3600 if args.interval else None
+    typed = args.interval / HOUR if args.interval else None
     if typed is not None and not 0.25 <= typed <= 24:
         raise Refused("Payments come every hour to every day. Type the interval like every 8h.")
     if args.rate is not None and abs(args.rate) > 10:
@@ -198,9 +198,9 @@ def _past(deps: Deps, asset: str, rate: _HeldRate) -> RateCases | None:
         return None
     from storage.market import settlements  # noqa: PLC0415 - as above
 
-    before = deps.now - YEAR - timedelta(days=1)
+    before = deps.now - YEAR - DAY
     rates = settlements.hourly(deps.store, asset, rate.venue, start=before, end=deps.now)
-    return paid.rate_cases(rates, int(deps.now.timestamp() // 3600)) if rates else None
+    return paid.rate_cases(rates, to_ms(deps.now) // HOUR_MS) if rates else None
 
 
 def _named(past: RateCases | None, side: Side | None) -> list[tuple[str, float, int | None]]:
@@ -270,7 +270,7 @@ def _explained(args: CostArgs, past: RateCases | None) -> str:
     found = [hour for name, _, hour in _named(past, args.side) if hour is not None]
     if past is None or not found:
         return text
-    end = datetime.fromtimestamp((found[0] + 1) * 3600, tz=UTC)
+    end = from_ms((found[0] + 1) * HOUR_MS)
     of = "the last year" if past.days >= 350 else f"the {wording.count(round(past.days), 'stored day')}"
     span = f"{wording.day(end - MONTH)} to {wording.day(end)}"
     return f"Dearest: the 30 days of {of} in which a {args.side or 'long'} paid most, {span}. {text}"
@@ -300,7 +300,7 @@ def _line(args: CostArgs, side: str, rate: _HeldRate) -> str:
     size = f"{args.size.amount:.10g}{args.size.asset.lower() if args.size.asset else 'usd'}"
     as_typed = f"{rate.value * 100:.10g}% every {rate.hours:g}h" if rate.typed or args.interval else ""
     parts = (
-        f"/cost {size} {args.span.total_seconds() / 3600:.10g}h {side}",
+        f"/cost {size} {args.span / HOUR:.10g}h {side}",
         f"{args.leverage:.10g}x" if args.leverage else "",
         typed(args.instrument) if args.instrument else "",
         f"@{args.price:.10g}" if args.price else "",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from storage.queries.funding import Funding
+    from storage.queries.market.funding import Funding
 
 # As in market.py: whatever brings numpy along is imported when a command runs.
 
@@ -31,7 +31,7 @@ async def funding(deps: Deps, args: OneAsset) -> Reply:
     $100,000 pays a day, and how the rate compares with its own past year; then the other exchanges, and the mean of all
     by their open interest. It tells who pays, never where price goes.
     """
-    from storage.queries import funding as query  # noqa: PLC0415 - as in market.py
+    from storage.queries.market import funding as query  # noqa: PLC0415 - as in market.py
 
     asset = meant_asset(deps, args.asset, "/funding btc")
     found = await asyncio.to_thread(query.read, deps.store, asset, deps.now)

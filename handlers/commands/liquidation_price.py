@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from handlers.command import Refused, command
-from handlers.language.grammar import PRICE, Size, argument
+from handlers.language.kinds import PRICE, Size, argument
 from handlers.language.position import LiqArgs, PositionQuestion, line, question_of, read_as, refused, typed
 from handlers.reply import Block, Button, Buttons, Line, Reply, Table, plain_text
 from handlers.words import liquidation as words
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from handlers.command import Deps
-    from handlers.language.grammar import Side
+    from handlers.language.kinds import Side
     from signals.liquidation import MarginNeed
     from signals.liquidation.moves import MoveFrequency
 
@@ -109,7 +109,7 @@ def _how_near(
     distances = {side: answer.distance for side, answer in answers.items() if answer.distance}
     if not distances or not deps.store.exists:
         return "", {}
-    from storage.queries.liquidation_distance import past_days  # noqa: PLC0415 - opens the database
+    from storage.queries.market.liquidation_distance import past_days  # noqa: PLC0415 - opens the database
 
     try:
         past = past_days(deps.store, question.asset, deps.now)

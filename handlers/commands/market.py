@@ -11,17 +11,21 @@ from handlers.reply import Block, Button, Buttons, Line, Reply, plain
 from handlers.words import readings as words
 from handlers.words import wording
 from signals.inputs import MARKET
+from signals.units import DAY, HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from storage.queries.freshness import Stamp
-    from storage.queries.open_interest import OpenInterest
-    from storage.queries.prices import Price
-    from storage.queries.readings import Reading, Readings
+    from storage.queries.market.open_interest import OpenInterest
+    from storage.queries.market.prices import Price
+    from storage.queries.market.readings import Reading, Readings
 
 # Read models are imported when a command runs: they bring numpy along, and a calculator must not wait for that.
+
+
+SINCE_NOW = 1e-9  # days: below the average at this moment, though no close was
 
 
 def more(asset: str, metric: str) -> Buttons:
@@ -42,7 +46,7 @@ def say(text: str, values: Mapping[str, Any]) -> str:
 
 async def readings_of(deps: Deps, asset: str | None, ids: Sequence[str], *, example: str) -> Readings:
     """Read metrics of the asset that is meant. Refused where nothing is known of it, or nothing is stored for them."""
-    from storage.queries import readings  # noqa: PLC0415 - see above
+    from storage.queries.market import readings  # noqa: PLC0415 - see above
 
     found = await asyncio.to_thread(readings.of, deps.store, meant_asset(deps, asset, example), ids, deps.now)
     if found.nothing:
@@ -94,8 +98,8 @@ async def oi(deps: Deps, args: OneAsset) -> Reply:
     Shows how far open interest is below its peak of a year, how much of that is price and how much is closed
     positions, the gap to its 180-day average, and whether the last day was unusual.
     """
-    from storage.queries import open_interest  # noqa: PLC0415 - see above
-    from storage.queries.open_interest import AVERAGE, LAST_DAY, PEAK  # noqa: PLC0415 - see above
+    from storage.queries.market import open_interest  # noqa: PLC0415 - see above
+    from storage.queries.market.open_interest import AVERAGE, LAST_DAY, PEAK  # noqa: PLC0415 - see above
 
     asset = meant_asset(deps, args.asset, "/oi btc")
     found = await asyncio.to_thread(open_interest.read, deps.store, asset, deps.now)
@@ -126,7 +130,7 @@ async def oi(deps: Deps, args: OneAsset) -> Reply:
         "gap_to_ma180": value(gap, "value"),
         "gap_to_ma180_coins": value(gap, "coins"),
         "ma180_usd": value(gap, "average"),
-        "days_below_ma180": value(gap, "days_below"),
+        "days_below_ma180": days_below(gap),
         "change_24h_usd": value(day, "dollars"),
         "change_24h_coins": value(day, "coins"),
         "zscore": value(day, "value"),
@@ -191,8 +195,18 @@ def _against_average(reading: Reading) -> str:
     said = say("Against its 180-day average of {average:usd}: {value:change} in dollars", reading.values)
     coins = reading.get("coins")
     said += "" if coins is None else f", {wording.percent(coins * 100)} in coins"
-    days = reading.get("days_below")
-    return f"{said}; below it for {wording.count(days, 'day')}." if days else f"{said}; above it."
+    days = days_below(reading)
+    if not days:
+        return f"{said}; above it."
+    return f"{said}; below it for {wording.count(days, 'day')}." if days >= 1 else f"{said}; below it since today."
+
+
+def days_below(reading: Reading | None) -> float | None:
+    """Return for how many days closes were below the average; the running row is below it, but is no close yet."""
+    days = None if reading is None else reading.get("days_below")
+    if reading is None or not days or not reading.unfinished:
+        return days
+    return max(days - reading.step / DAY, SINCE_NOW)
 
 
 def _last_day(reading: Reading, now: datetime, zone: str) -> str:
@@ -203,7 +217,7 @@ def _last_day(reading: Reading, now: datetime, zone: str) -> str:
 
 def until(reading: Reading, now: datetime, zone: str) -> str:
     """Say the time of a close: the hour today, with its date where that is longer ago."""
-    return wording.clock(reading.at, zone, dated=(now - reading.at).total_seconds() > 20 * 3600)
+    return wording.clock(reading.at, zone, dated=now - reading.at > 20 * HOUR)
 
 
 # --- taker flow -------------------------------------------------------------------------------------------------------
@@ -287,7 +301,7 @@ async def price(deps: Deps, args: OneAsset) -> Reply:
 
     The fall is counted from the highest close of the past 16 days.
     """
-    from storage.queries import prices  # noqa: PLC0415 - see above
+    from storage.queries.market import prices  # noqa: PLC0415 - see above
 
     asset = meant_asset(deps, args.asset, "/price btc")
     found = await asyncio.to_thread(prices.read, deps.store, asset, deps.now)

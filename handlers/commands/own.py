@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from handlers.command import Deps, Refused, command
-from handlers.language.grammar import REST, ZONE, argument
+from handlers.language.kinds import REST, ZONE, argument
 from handlers.reply import Block, Line, Reply
 from handlers.words import wording
 

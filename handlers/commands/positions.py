@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from handlers.command import Refused, command
-from handlers.language.grammar import ASSET, REST, argument
+from handlers.language.kinds import ASSET, REST, argument
 from handlers.language.spelling import shown, symbol
 from handlers.language.watch import EXAMPLE
 from handlers.reply import Button, Buttons, Line, Reply

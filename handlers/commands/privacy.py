@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from handlers.command import Refused, command
+from handlers.command import Nothing, Refused, command
 from handlers.reply import Line, Reply
 from handlers.words import wording
 
 if TYPE_CHECKING:
     from handlers.command import Deps
-
-
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """A command that is complete by itself."""
 
 
 @command(subject="own", example="/forgetme")

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from storage.market.source_state import SourceHealth
     from storage.queries.sources import SourceStatus
+    from storage.sources.source_state import SourceHealth
 
 _STATES: Final = {"ok": "answers", "down": "does not answer", "blocked": "refuses this server"}
 

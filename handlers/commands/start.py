@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from handlers.command import SUBJECTS, Deps, Nothing, Refused, command, commands, usage
-from handlers.language.grammar import REST, argument, suggest
+from handlers.language.kinds import REST, argument
 from handlers.language.metrics import metric_words
+from handlers.language.spelling import suggest
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.version import VERSION
 from handlers.words import wording
@@ -114,7 +115,7 @@ async def _metric(deps: Deps, name: str) -> Reply:
     """Explain a metric: what it asks, what it says of the first followed asset, and what it does not tell."""
     from handlers.words import readings as words  # noqa: PLC0415 - for this alone
     from signals.metric import metrics  # noqa: PLC0415 - brings numpy along
-    from storage.queries import readings  # noqa: PLC0415 - as above
+    from storage.queries.market import readings  # noqa: PLC0415 - as above
 
     metric = metrics()[name]
     found = await asyncio.to_thread(readings.of, deps.store, deps.assets[0], (name,), deps.now)

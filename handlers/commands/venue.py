@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handlers.command import Deps, command
-from handlers.language.grammar import VENUE, argument
+from handlers.language.kinds import VENUE, argument
 from handlers.language.position import DEFAULT_VENUE, venue_of_chat
 from handlers.reply import Button, Buttons, Line, Reply
 from handlers.words import wording

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from handlers.command import Refused, command
 from handlers.commands.positions import owner_of, person_of, values_of
-from handlers.language.grammar import ASSET, CASH, REST, SIZE, Cash, Size, argument, parse
+from handlers.language.grammar import parse
+from handlers.language.kinds import ASSET, CASH, REST, SIZE, Cash, Size, argument
 from handlers.language.position import LiqArgs, question_of, read_as
 from handlers.language.spelling import shown
 from handlers.language.watch import EXAMPLE, check_against_mark, check_own_margin, doubt_by_mark, holding_of, take_apart

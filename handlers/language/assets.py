@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from handlers.command import Refused
-from handlers.language.grammar import ASSET, argument
+from handlers.language.kinds import ASSET, argument
 from handlers.words import wording
 from signals.inputs import MARKET
 from storage.market import points

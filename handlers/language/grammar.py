@@ -14,75 +14,29 @@ from handlers.command import Refused
 from handlers.language.amounts import SPOKEN_IN_THOUSANDS, Marker, Number, share_out
 from handlers.language.kinds import (
     ASSET,
-    CASH,
     CONTRACT,
     DOLLARS,
-    DURATION,
     FILLERS,
     INSTRUMENT,
     LEVERAGE,
     LEVERAGE_WORDS,
     MARGIN_MODE,
-    MONEY,
     OTHER_EXCHANGES,
-    PERCENT,
     PRICE,
     QUOTE,
-    REST,
-    SIDE,
     SIZE,
-    TIME,
     VENUE,
-    ZONE,
-    Cash,
-    Contract,
     Kind,
-    MarginMode,
     Plan,
-    Side,
-    Size,
-    argument,
-    choice,
     not_known_here,
     plan_of,
 )
-from handlers.language.spelling import LONGEST, chunks, number, numbered_symbol, shown, split_command, suggest, symbol
+from handlers.language.spelling import LONGEST, chunks, number, numbered_symbol, shown, suggest, symbol
 from handlers.language.values import Values
 from signals.assets import PACKED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable
-
-__all__ = [
-    "ASSET",
-    "CASH",
-    "CONTRACT",
-    "DURATION",
-    "INSTRUMENT",
-    "LEVERAGE",
-    "MARGIN_MODE",
-    "MONEY",
-    "PERCENT",
-    "PRICE",
-    "QUOTE",
-    "REST",
-    "SIDE",
-    "SIZE",
-    "TIME",
-    "VENUE",
-    "ZONE",
-    "Cash",
-    "Contract",
-    "Kind",
-    "MarginMode",
-    "Side",
-    "Size",
-    "argument",
-    "choice",
-    "parse",
-    "split_command",
-    "suggest",
-]
 
 T = TypeVar("T")
 

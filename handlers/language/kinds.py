@@ -212,43 +212,43 @@ class Plan:
 @cache
 def plan_of(arguments: Any) -> Plan:
     """Return what can be said to the command that takes this dataclass."""
-    each_field = tuple(
+    every = tuple(
         Field(
-            each.name,
-            each.metadata.get("label", each.name.replace("_", " ")),
-            each.metadata["kind"],
-            each.default is MISSING and each.default_factory is MISSING,
-            each.metadata["words"],
+            field.name,
+            field.metadata.get("label", field.name.replace("_", " ")),
+            field.metadata["kind"],
+            field.default is MISSING and field.default_factory is MISSING,
+            field.metadata["words"],
         )
-        for each in fields(arguments)
+        for field in fields(arguments)
     )
-    kinds = dict.fromkeys(each.kind for each in each_field)
+    kinds = dict.fromkeys(field.kind for field in every)
     words = {
         word.lower(): (kind, value)
         for kind in kinds
         for word, value in (kind.words() if callable(kind.words) else kind.words).items()
     }
     near = [word for word in words if len(word) >= 5 or word == "long"]
-    rest = next((each for each in each_field if each.kind is REST), None)
-    amounts = any(each.kind in (PRICE, SIZE, MONEY, CASH) for each in each_field)
+    rest = next((field for field in every if field.kind is REST), None)
+    amounts = any(field.kind in (PRICE, SIZE, MONEY, CASH) for field in every)
     return Plan(
-        each_field,
+        every,
         words,
-        _markers(each_field),
-        _suffixes(amounts=amounts, spans=any(each.kind is DURATION for each in each_field)),
+        _markers(every),
+        _suffixes(amounts=amounts, spans=any(field.kind is DURATION for field in every)),
         tuple(kind for kind in kinds if kind.read),
         tuple(near),
         any(kind in kinds for kind in (PRICE, LEVERAGE, SIZE, MONEY, CASH, PERCENT, DURATION)),
         rest,
-        {kind: tuple(each for each in each_field if each.kind is kind) for kind in kinds},
+        {kind: tuple(field for field in every if field.kind is kind) for kind in kinds},
     )
 
 
 def _markers(every: tuple[Field, ...]) -> Mapping[str, Field]:
     markers: dict[str, Field] = {}
-    for each in reversed(every):  # of two prices the first is the one called price
-        markers |= dict.fromkeys(_OWN_WORDS.get(each.kind.name, ()), each)
-    return markers | {word: each for each in every for word in each.words}
+    for argument in reversed(every):  # of two prices the first is the one called price
+        markers |= dict.fromkeys(_OWN_WORDS.get(argument.kind.name, ()), argument)
+    return markers | {word: field for field in every for word in field.words}
 
 
 def _suffixes(*, amounts: bool, spans: bool) -> Mapping[str, tuple[float, Unit]]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import math
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from handlers.command import Refused
-from handlers.language.grammar import (
+from handlers.language.kinds import (
     CASH,
     CONTRACT,
+    FILLERS,
     INSTRUMENT,
     LEVERAGE,
     MARGIN_MODE,
@@ -28,8 +28,8 @@ from handlers.language.grammar import (
     Size,
     argument,
     choice,
+    plan_of,
 )
-from handlers.language.kinds import FILLERS, plan_of
 from handlers.words import liquidation as words
 from handlers.words import wording
 from signals.assets import DOLLARS, Instrument, packed
@@ -49,6 +49,7 @@ from signals.liquidation import (
     tiers,
     venues_for,
 )
+from signals.units import DAY
 from signals.venues import VENUES as DECLARED
 from storage.engine.database import StoreError
 
@@ -423,7 +424,7 @@ def _beyond(question: PositionQuestion, position: Position, error: SizeBeyondTab
     )
     by_older = ""
     with contextlib.suppress(LiquidationError):
-        older = quote(position, on=error.as_of - timedelta(days=1), renewed=question.renewed)
+        older = quote(position, on=error.as_of - DAY, renewed=question.renewed)
         fuller = question.args.leverage is not None and Assumption.BOUND_UNKNOWN not in older.assumptions
         if fuller and older.price is not None:
             at = f"{wording.price(older.shown)} ({words.distance(position.entry, older.price)})"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from handlers.reply import Line
@@ -19,17 +18,18 @@ from signals.liquidation import (
     quote,
     venues_for,
 )
+from signals.units import DAY
 from signals.venues import venue_title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from handlers.language.grammar import Side
+    from handlers.language.kinds import Side
     from handlers.reply import Block
     from signals.liquidation import RenewedTables
     from signals.liquidation.moves import MoveFrequency
-    from storage.queries.liquidation_distance import PastDays
+    from storage.queries.market.liquidation_distance import PastDays
 
 Others = dict[str, LiquidationAnswer | LiquidationError]
 
@@ -66,14 +66,14 @@ def shown(answer: LiquidationAnswer) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class AnswerLine:
     """One line of an answer. spare: what may go first where the message would be too long; 0 stays."""
 
     line: Line
     spare: int = 0
 
 
-def within(parts: Iterable[Part], room: int) -> tuple[Block, ...]:
+def within(parts: Iterable[AnswerLine], room: int) -> tuple[Block, ...]:
     """Return the lines, without those that can be spared while they are longer than `room` characters."""
     kept = list(parts)
     while sum(len(part.line.text) + 1 for part in kept) > room and any(part.spare for part in kept):
@@ -83,29 +83,31 @@ def within(parts: Iterable[Part], room: int) -> tuple[Block, ...]:
 
 def one_side(
     answer: LiquidationAnswer, others: Others, renewed: RenewedTables | None, near: str = ""
-) -> tuple[Part, ...]:
+) -> tuple[AnswerLine, ...]:
     """Tell one liquidation price: where, how near that is, what it rests on, how size and exchange change it."""
     said = answer.position
-    parts: list[Part] = []
+    parts: list[AnswerLine] = []
     if answer.price is None:
-        parts.append(Part(Line(f"No liquidation: the margin of this {said.side} covers every price.", "headline")))
+        parts.append(
+            AnswerLine(Line(f"No liquidation: the margin of this {said.side} covers every price.", "headline"))
+        )
     else:
         text = f"Liquidation at {shown(answer)} ({distance(said.entry, answer.price)})"
         why = f": only the smallest tier of {exchange(answer.venue)} is known here" if rough(answer) else ""
-        parts.append(Part(Line(f"{text}{up_to(answer)}{or_nearer(answer)}{why}.", "headline")))
+        parts.append(AnswerLine(Line(f"{text}{up_to(answer)}{or_nearer(answer)}{why}.", "headline")))
     if near:
-        parts.append(Part(Line(near), spare=2))
+        parts.append(AnswerLine(Line(near), spare=2))
     if answer.bankruptcy is not None:
         at = f"{wording.price(answer.bankruptcy)} ({distance(said.entry, answer.bankruptcy)})"
-        parts.append(Part(Line(f"The whole margin is gone at {at}, the bankruptcy price."), spare=4))
-    parts.append(Part(Line(f"{_maintenance(answer)}.")))
+        parts.append(AnswerLine(Line(f"The whole margin is gone at {at}, the bankruptcy price."), spare=4))
+    parts.append(AnswerLine(Line(f"{_maintenance(answer)}.")))
     if answer.notional is not None and answer.margin is not None:
-        parts.append(Part(Line(_size_and_margin(answer)), spare=1))
+        parts.append(AnswerLine(Line(_size_and_margin(answer)), spare=1))
     elif answer.price is not None:
-        parts.append(Part(Line(_with_size(answer, renewed)), spare=3))
+        parts.append(AnswerLine(Line(_with_size(answer, renewed)), spare=3))
     if told := _elsewhere(others):
-        parts.append(Part(Line(told), spare=1))
-    parts.append(Part(Line(assumed(answer), "caveat")))
+        parts.append(AnswerLine(Line(told), spare=1))
+    parts.append(AnswerLine(Line(assumed(answer), "caveat")))
     return tuple(parts)
 
 
@@ -239,31 +241,33 @@ def span(answer: LiquidationAnswer, others: Others) -> str:
 
 def both_sides(
     answers: Mapping[Side, LiquidationAnswer], every: Mapping[Side, Others], near: str = ""
-) -> tuple[Part, ...]:
+) -> tuple[AnswerLine, ...]:
     """Tell the prices of a long and a short, how near they are, and the span over all exchanges."""
-    parts: list[Part] = []
+    parts: list[AnswerLine] = []
     for side, answer in answers.items():
         where = f"liquidation at {shown(answer)} ({distance(answer.position.entry, answer.price)}){or_nearer(answer)}"
         text = where if answer.price is not None else "no liquidation"
-        parts.append(Part(Line(f"{side.capitalize()}: {text}.", "headline")))
+        parts.append(AnswerLine(Line(f"{side.capitalize()}: {text}.", "headline")))
     first = next(iter(answers.values()))
     if near:
-        parts.append(Part(Line(near), spare=2))
+        parts.append(AnswerLine(Line(near), spare=2))
     known = {side: answer.bankruptcy for side, answer in answers.items() if answer.bankruptcy is not None}
     gone = [f"{wording.price(price)} ({side})" for side, price in known.items()]
     if gone:
         text = f"The whole margin is gone at {wording.listing(gone)}, the bankruptcy price."
-        parts.append(Part(Line(text), spare=3))
+        parts.append(AnswerLine(Line(text), spare=3))
     if len({answer.tier for answer in answers.values()}) > 1:  # a short is worth more at its liquidation than a long
-        parts += [Part(Line(f"{_maintenance(answer)} for the {side}."), spare=1) for side, answer in answers.items()]
+        parts += [
+            AnswerLine(Line(f"{_maintenance(answer)} for the {side}."), spare=1) for side, answer in answers.items()
+        ]
     else:
-        parts.append(Part(Line(f"{_maintenance(first)}{up_to(first)}.")))
+        parts.append(AnswerLine(Line(f"{_maintenance(first)}{up_to(first)}.")))
     if first.notional is not None and first.margin is not None:
-        parts.append(Part(Line(_size_and_margin(first)), spare=1))
+        parts.append(AnswerLine(Line(_size_and_margin(first)), spare=1))
     spans = [f"{side} {told}" for side, answer in answers.items() if (told := span(answer, every[side]))]
     if spans:
-        parts.append(Part(Line(f"Over all exchanges: {', '.join(spans)}."), spare=1))
-    parts.append(Part(Line(assumed(max(answers.values(), key=lambda answer: answer.tier)), "caveat")))
+        parts.append(AnswerLine(Line(f"Over all exchanges: {', '.join(spans)}."), spare=1))
+    parts.append(AnswerLine(Line(assumed(max(answers.values(), key=lambda answer: answer.tier)), "caveat")))
     return tuple(parts)
 
 
@@ -279,7 +283,7 @@ def how_near(past: PastDays, found: Mapping[Side, MoveFrequency], distances: Map
         of = f" of {frequency.days} days" if not parts else ""
         rare = f" ({wording.share(frequency.share * 100, 1)})" if frequency.hits else ""
         parts.append(f"{verb} {far} or more on {frequency.hits or 'none'}{of}{rare}")
-    span = f"{wording.day(past.first)} to {wording.day(past.last - timedelta(days=1))}"
+    span = f"{wording.day(past.first)} to {wording.day(past.last - DAY)}"
     return f"Within a day {asset} {' and '.join(parts)}: {span}, {exchange(past.venue)}."
 
 

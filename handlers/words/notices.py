@@ -11,7 +11,7 @@ from handlers.words import alerts, position_events, sources, wording
 from handlers.words.message import Message
 from signals.alerts.event import ALERT, LATE, POSITION, SOURCE, Event
 from signals.liquidation.events import CameNear, LineCrossed, LinesLeft, from_json
-from storage.market import source_events
+from storage.sources import source_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

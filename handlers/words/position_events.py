@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
 from functools import singledispatch
 from typing import TYPE_CHECKING, Final
 
@@ -44,6 +43,7 @@ from signals.liquidation.events import (
 )
 from signals.liquidation.moves import distance_to
 from signals.liquidation.watching import FARTHER, line_of
+from signals.units import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 
 Blocks = tuple[Block, ...]
 
-_DAY: Final = timedelta(days=1)
 _MOST_SAID: Final = 8
 _RANKS: Final = {"notice": "a notice", "warning": "a warning", "critical": "critical"}
 
@@ -245,7 +244,7 @@ def _price_then(position: PositionNow, past: PastPrice, zone: str) -> str:
         return f"The mark price of {holding.unit} on {venue} was {price} on {first}"
     down = "down" if holding.side == "long" else "up"
     between = f"between {first.rsplit(' ', 1)[0]} and {wording.clock(span.end, zone)}"
-    if span.end - span.start >= _DAY:
+    if span.end - span.start >= DAY:
         between = f"on {wording.day(span.start)}"
     return f"{holding.unit} traded {down} to {price} on {venue} {between}"
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
 
 from handlers.words import wording
 from signals.inputs import INPUTS, MARKET
+from signals.units import DAY
 from signals.venues import VENUES, venue_credit, venue_order, venue_title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from signals.series import Coverage
     from storage.queries.freshness import Stamp
-    from storage.queries.readings import NotKnown, Readings
+    from storage.queries.market.readings import NotKnown, Readings
 
 FEW = 3  # venues that are listed by name before a figure
 _PROVIDERS = {venue.id for venue in VENUES.values() if venue.credit}
@@ -24,7 +24,7 @@ _PROVIDERS = {venue.id for venue in VENUES.values() if venue.credit}
 
 def why_not(lacking: NotKnown | None) -> str:
     """Say why a metric has no value; "" if it has one."""
-    from storage.queries.readings import Lack  # noqa: PLC0415 - brings numpy along
+    from storage.queries.market.readings import Lack  # noqa: PLC0415 - brings numpy along
 
     if lacking is None:
         return ""
@@ -177,4 +177,4 @@ def derived_words(derived: tuple[str, ...]) -> str:
 
 def days(seen: timedelta) -> int:
     """Return a length of history in whole days."""
-    return round(seen / timedelta(days=1))
+    return round(seen / DAY)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, assert_never
 
 from handlers.words import wording
 from signals.venues import source_title
-from storage.market.source_events import SourceEvent
+from storage.sources.source_events import SourceEvent
 
 if TYPE_CHECKING:
-    from storage.market.source_events import AssetEvent
+    from storage.sources.source_events import AssetEvent
 
 
 def sentence(event: SourceEvent | AssetEvent, zone: str = "UTC") -> str:
@@ -46,6 +46,8 @@ def _asset(event: AssetEvent) -> str:
             return f"{name} is left out of {asset}: {_contradiction(event)}. A unit or a contract has changed there."
         case "agrees":
             return f"{name} agrees on {asset} again."
+        case "tiers":
+            return f"{name} has moved its tiers. {event.reason}"
         case _ as kind:
             assert_never(kind)
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from storage.market.coverage import Gap
-    from storage.market.differences import Difference
     from storage.queries.stored import Status, StoredInput
+    from storage.sources.coverage import Gap
+    from storage.sources.differences import Difference
 
 
 @dataclass(frozen=True, slots=True)

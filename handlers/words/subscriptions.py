@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from storage.alerts.episodes import Episode
-    from storage.people.subscriptions import Row
+    from storage.people.subscriptions import RuleOfAsset
     from storage.people.switches import Switch
 
 _SOURCES_TITLE: Final = "Trouble with data"
 _MOST_OPEN: Final = 5
 
 
-def on(rows: Sequence[Row]) -> list[str]:
+def on(rows: Sequence[RuleOfAsset]) -> list[str]:
     """Say what is on, alarms with the same assets together."""
     if (ANY, ANY) in rows:
         also = [_title(alarm) for alarm, _ in rows if alarm != ANY]

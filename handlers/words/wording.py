@@ -11,6 +11,8 @@ import string
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
+from signals.units import DAY, HOUR
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -149,8 +151,8 @@ def rate(value: float | None, hours: float | None = None) -> str:
     """Say a funding rate given as a fraction per payment: 0.0100 % per 8 h."""
     if value is None or _missing(value):
         return UNKNOWN
-    each = "payment" if hours is None or _missing(hours) else f"{_significant(hours, 3)} h"
-    return f"{_fixed(value * 100, 4)} % per {each}"
+    unit = "payment" if hours is None or _missing(hours) else f"{_significant(hours, 3)} h"
+    return f"{_fixed(value * 100, 4)} % per {unit}"
 
 
 def zscore(value: float | None) -> str:
@@ -202,7 +204,7 @@ def duration(value: timedelta | None) -> str:
     if minutes < 48 * 60:
         hours, rest = divmod(minutes, 60)
         return f"{hours} h {rest} min" if rest else f"{hours} h"
-    return count(round(seconds / 86400), "day")
+    return count(round(abs(value) / DAY), "day")
 
 
 def age(value: timedelta | None) -> str:
@@ -217,7 +219,7 @@ def ago(value: timedelta | None) -> str:
 
 def _coarse(value: timedelta) -> str:
     """Say a length of time in one unit: nobody needs the minutes of an age in hours."""
-    hours = max(0.0, value.total_seconds() / 3600)
+    hours = max(0.0, value / HOUR)
     return f"{round(hours)} h" if 1.75 <= hours < 48 else duration(max(value, timedelta()))
 
 

@@ -63,14 +63,14 @@ def run(
     known = {name: array[first + 1 :] for name, array in values.items()}
     count = len(times) - first - 1
     every = [_Counted.of(level, state, place, known, count, closes) for place, level in enumerate(levels)]
-    calm = np.flatnonzero(~np.any([each.entering > 0 for each in every], axis=0))
+    calm = np.flatnonzero(~np.any([counted.entering > 0 for counted in every], axis=0))
     rest = times[first + 1 :]
     seen = np.flatnonzero(np.all([~np.isnan(known.get(name, np.full(count, np.nan))) for name in known_by], axis=0))
     seen_at = int(seen[0]) if len(seen) else count
     begin = 0
     while begin < count:
         # The last close is stepped in any case, for what its state says of what was not known.
-        i = min(count - 1, *(each.next(state.rank, begin) for each in every))
+        i = min(count - 1, *(counted.next(state.rank, begin) for counted in every))
         if i > begin:
             state = _standing(state, every, calm, rest, begin, i - 1)
             if state.first is None and seen_at < i:
@@ -126,8 +126,8 @@ def _standing(
     onset = (state.pending or times[begin]) if last < begin else times[last + 1] if last < i else None
     return replace(
         state,
-        entering=tuple(int(each.entering[i]) for each in every),
-        leaving=tuple(int(each.leaving[i]) for each in every),
+        entering=tuple(int(counted.entering[i]) for counted in every),
+        leaving=tuple(int(counted.leaving[i]) for counted in every),
         pending=onset,
         at=times[i],
     )

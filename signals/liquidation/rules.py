@@ -12,6 +12,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from signals.liquidation.errors import UnknownVenue
+from signals.units import DAY
 
 
 class Family(StrEnum):
@@ -194,7 +195,7 @@ RULES: tuple[Rule, ...] = (
         usual_fee=0.00075,
         tier_by=TierBy.ENTRY_VALUE,
         source="Gate help 27724, one flat rate per tier",
-        read=_GATE_STEPS - dt.timedelta(days=1),
+        read=_GATE_STEPS - DAY,
     ),
     Rule(
         venue="gate",
@@ -246,7 +247,7 @@ RULES: tuple[Rule, ...] = (
         tier_by=TierBy.ENTRY_VALUE,
         shown_towards_entry=True,
         source="KuCoin support 4408061803033; bankruptcy fee and next funding stand in the maintenance margin",
-        read=_KUCOIN_MARK_VALUE - dt.timedelta(days=1),
+        read=_KUCOIN_MARK_VALUE - DAY,
     ),
     Rule(
         venue="kucoin",

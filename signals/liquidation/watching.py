@@ -23,6 +23,7 @@ from signals.liquidation.moves import distance_to
 from signals.liquidation.position import Position
 from signals.liquidation.rules import rule_for
 from signals.liquidation.tables import tiers
+from signals.units import HOUR_MS, MINUTE, from_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -35,10 +36,8 @@ if TYPE_CHECKING:
 LINES = (0.20, 0.10, 0.05)  # of the mark price; own lines take their place
 FARTHER = 1.25  # a line is left this much farther away than it is crossed, or a price on the line would flicker
 MOST_LINES = len(RANKS)
-JUDGED_EVERY = dt.timedelta(minutes=1)
+JUDGED_EVERY = MINUTE
 
-_HOUR_MS = 3_600_000
-_DAY_MS = 86_400_000
 _BEFORE_MS = 300_000
 _LONGEST_H = 8.0
 _SHARE_LEFT = 1e-9  # of the value: a margin that funding has eaten whole
@@ -268,7 +267,7 @@ def settlements(rows: Iterable[RateRow], closes: Mapping[int, float], *, otherwi
     announced: dict[int, RateRow] = {}
     marks: dict[int, tuple[int, float]] = {}
     for row in sorted(rows, key=lambda row: row.at):
-        hour = (row.at + _BEFORE_MS) // _HOUR_MS * _HOUR_MS
+        hour = (row.at + _BEFORE_MS) // HOUR_MS * HOUR_MS
         away = row.at - hour
         if row.mark is not None and abs(away) <= marks.get(hour, (_BEFORE_MS, 0.0))[0]:
             marks[hour] = abs(away), row.mark
@@ -284,7 +283,7 @@ def settlements(rows: Iterable[RateRow], closes: Mapping[int, float], *, otherwi
         if not _settles(hour, row, known=hour in exact):
             continue
         mark = marks[hour][1] if hour in marks else closes.get(hour, otherwise)
-        found.append(Settlement(dt.datetime.fromtimestamp(hour / 1000, dt.UTC), mark, row.rate or 0.0))
+        found.append(Settlement(from_ms(hour), mark, row.rate or 0.0))
     return found
 
 
@@ -292,4 +291,4 @@ def _settles(hour: int, row: RateRow, *, known: bool) -> bool:
     if row.interval_h is None:
         return known
     interval = min(row.interval_h, _LONGEST_H)
-    return interval > 0.0 and round(hour / _HOUR_MS) % max(1, round(interval)) == 0
+    return interval > 0.0 and round(hour / HOUR_MS) % max(1, round(interval)) == 0

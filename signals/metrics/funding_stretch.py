@@ -74,7 +74,8 @@ METRIC = Metric(
     says="Funding {value:yearly}, above {pct:part} of the past year.",
     chart=Chart(
         title="Funding, yearly",
-        axis="a year",
+        axis="percent a year",
+        over=days(10),
         unit="apr",
         lines=(("warning +60 %", 0.60), ("+30 %", 0.30), ("rest 10.95 %", 0.1095), ("−10 %", -0.10)),
     ),
@@ -86,6 +87,7 @@ METRIC = Metric(
         "interval_hours": "funding interval, hours",
         "paid_per_100k_day": "what the paying side pays a day for $100,000, USD",
     },
+    running=True,
     tells_not="When it ends: a trend can pay for weeks.",
     compute=compute,
 )

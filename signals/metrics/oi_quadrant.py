@@ -44,7 +44,7 @@ def compute(s: Panel) -> dict[str, Series]:
     """Return the code of the quadrant over 4 h, 1 d and 7 d, each with the changes it is read from."""
     found: dict[str, Series] = {}
     for name, window in (("4h", hours(4)), ("1d", days(1)), ("7d", LONGEST)):
-        price, coins, usd = (_change(s[each], window) for each in ("close", "open_interest_coin", "open_interest_usd"))
+        price, coins, usd = (_change(s[name], window) for name in ("close", "open_interest_coin", "open_interest_usd"))
         found["value" if name == "1d" else f"value_{name}"] = _code(_side(price), _side(coins))
         found |= {f"price_change_{name}": price, f"coins_change_{name}": coins, f"usd_change_{name}": usd}
     return found
@@ -82,7 +82,12 @@ METRIC = Metric(
         "Price {price_change_1d:change}, open interest {coins_change_1d:change} in coins "
         "({usd_change_1d:change} in dollars) over a day."
     ),
-    chart=Chart(title="Open interest in coins, change over a day", axis="over a day", value="coins_change_1d"),
+    chart=Chart(
+        title="Open interest in coins, change over a day",
+        axis="percent over a day",
+        value="coins_change_1d",
+        over=days(1),
+    ),
     values={
         "value": "quadrant over a day: 0 none, 1 bullish conviction, 2 bearish conviction, 3 short covering, "
         "4 long exhaustion",

@@ -54,6 +54,7 @@ METRIC = Metric(
     chart=Chart(
         title="24-hour change of open interest against 30 days",
         axis="standard deviations",
+        over=CHANGE_OVER,
         unit="z",
         lines=(("enter −2", -2.0), ("leave −1", -1.0)),
     ),

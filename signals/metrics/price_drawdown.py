@@ -66,8 +66,9 @@ METRIC = Metric(
     says="Price {price:price}, {value:change} from its 16-day high of {high:price} {high_days_ago:count day} ago.",
     chart=Chart(
         title="Price below its 16-day high",
-        axis="from the high",
+        axis="percent from the high",
         lines=(("−10 %", -0.10), ("−20 %", -0.20), ("−30 %", -0.30)),
+        over=WINDOW,
     ),
     values={
         "value": "price over its highest close of 16 days, less one, fraction",

@@ -55,6 +55,7 @@ METRIC = Metric(
     chart=Chart(
         title="24-hour taker imbalance against 30 days",
         axis="standard deviations",
+        over=FLOW_OVER,
         unit="z",
         lines=(("enter −2.5", -2.5), ("leave −1", -1.0)),
     ),

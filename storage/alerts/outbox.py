@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from signals.units import from_ms, to_ms
+from signals.units import HOUR, from_ms, in_ms, to_ms
 from storage.alerts import lease
 from storage.engine.sql import queries
 from storage.people import switches
@@ -33,7 +33,7 @@ SQL = queries("storage.alerts")
 LONGEST_PAUSE: Final = timedelta(minutes=15)  # of one row
 LONGEST_REST: Final = timedelta(hours=24)  # of a destination, as its platform asked for
 LONGEST_HOLD: Final = timedelta(days=2)  # of a row, as its destination asked for
-STILL_NEWS: Final = timedelta(hours=1)  # after a hold, however old it is by then
+STILL_NEWS: Final = HOUR  # after a hold, however old it is by then
 # Spelt as in the index of live rows, or SQLite searches every row ever sent.
 LIVE: Final = "state IN ('queued', 'sending', 'uncertain')"
 PRIORITY: Final[Mapping[str, int]] = {"critical": 30, "warning": 20, "notice": 10}
@@ -335,6 +335,12 @@ def rest(store: Store, destination: int, until: datetime) -> None:
     """Write nothing to a destination before `until`, because its platform asked for a pause; it survives a restart."""
     with store.write() as work:
         work.run(SQL.rest_destination, destination=destination, until=to_ms(until))
+
+
+def clock_set(work: Work, by: timedelta) -> None:
+    """Keep every wait and every age as long as it was, since the wall clock was set by so much."""
+    work.run(SQL.shift_waits, by=in_ms(by))
+    work.run(SQL.shift_rests, by=in_ms(by))
 
 
 def gone(store: Store, destination: int, reason: str, *, now: datetime) -> int:

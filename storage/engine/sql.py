@@ -42,10 +42,6 @@ class Query:
                 raise ValueError(f"{self.name}: {word} must be names, not {text!r}")
         return Query(self.name, _WORD.sub(lambda found: _repeated(found, words), self.text))
 
-    def spelt(self, **parts: str) -> Query:
-        """Fill in SQL that was made of our own words, where names alone will not do (an upsert over all columns)."""
-        return Query(self.name, _WORD.sub(lambda found: parts.get(found[1], found[0]), self.text))
-
 
 def _repeated(found: re.Match[str], words: Mapping[str, str]) -> str:
     """Return what a word becomes: the names, or a part once for each of them; itself where nothing is given for it."""

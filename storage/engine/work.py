@@ -51,11 +51,3 @@ class Work:
         """Read one row, or None."""
         found: Row | None = self.connection.execute(query.text, values).fetchone()
         return found
-
-    def execute(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> sqlite3.Cursor:
-        """Run a statement that has no name yet; goes when every query has one."""
-        return self.connection.execute(sql, values)
-
-    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> sqlite3.Cursor:
-        """Run a statement that has no name yet once for each row; goes as `execute` does."""
-        return self.connection.executemany(sql, rows)

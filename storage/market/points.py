@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from signals.inputs import BARS, INPUTS, LEVELS
-from signals.units import from_ms, in_ms, to_ms
+from signals.units import MINUTE_MS, from_ms, in_ms, to_ms
 from signals.venues import venue_order
 from storage.engine.sql import queries
 from storage.market import rewritten, settlements
@@ -99,7 +99,7 @@ class Newest:
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class StoredSeries:
     """What is stored of one input: venue, step in seconds (0: instants), first and last time with a value, in ms."""
 
     venue: str
@@ -113,7 +113,7 @@ class Series:
         return self.last + self.step * 1000
 
 
-_AS_FRESH_MS: Final = 11 * 60_000  # venues that publish each five minutes are that far apart
+_AS_FRESH_MS: Final = 11 * MINUTE_MS  # venues that publish each five minutes are that far apart
 _MANY: Final = 100  # rows from which on a statement of their own pays
 _KNOWN: Final = {"bars": frozenset(BARS), "levels": frozenset(LEVELS)}
 _EMPTY: Final[dict[str, dict[str, Any]]] = {"bars": dict.fromkeys(BARS), "levels": dict.fromkeys(LEVELS)}
@@ -256,18 +256,18 @@ def _flush(work: Work, table: str, waiting: dict[str, list[dict[str, Any]]]) -> 
         waiting[table] = []
 
 
-def directory(store: Store, asset: str | None = None) -> dict[tuple[str, str], list[Series]]:
+def directory(store: Store, asset: str | None = None) -> dict[tuple[str, str], list[StoredSeries]]:
     """Return what is stored, by (asset, input): of one asset or of all. The cost is by series, not by points."""
-    found: dict[tuple[str, str], list[Series]] = {}
+    found: dict[tuple[str, str], list[StoredSeries]] = {}
     rows = store.read_plain(SQL.series_of_asset, asset=asset) if asset else store.read_plain(SQL.all_series)
     for of, name, *series in rows:
-        found.setdefault((of, name), []).append(Series(*series))
+        found.setdefault((of, name), []).append(StoredSeries(*series))
     return found
 
 
-def stored(store: Store, asset: str, name: str) -> list[Series]:
+def stored(store: Store, asset: str, name: str) -> list[StoredSeries]:
     """Return what is stored of one input, by venue and step."""
-    return [Series(*row) for row in store.read_plain(SQL.series_of_input, asset=asset, input=name)]
+    return [StoredSeries(*row) for row in store.read_plain(SQL.series_of_input, asset=asset, input=name)]
 
 
 def newest(store: Store, asset: str, name: str, venue: str | None = None) -> Newest | None:
@@ -293,7 +293,7 @@ def newest(store: Store, asset: str, name: str, venue: str | None = None) -> New
 
 def newest_of_all(store: Store) -> dict[tuple[str, str, str], Newest]:
     """Return the newest known value of every venue, asset and input in a few queries: a process begins with it."""
-    by_key: dict[tuple[str, str, str], list[Series]] = {}
+    by_key: dict[tuple[str, str, str], list[StoredSeries]] = {}
     for (asset, name), every in directory(store).items():
         for series in every:
             by_key.setdefault((series.venue, asset, name), []).append(series)
@@ -310,7 +310,7 @@ def newest_of_all(store: Store) -> dict[tuple[str, str, str], Newest]:
     return found
 
 
-def _speaking(every: Iterable[Series]) -> Series:
+def _speaking(every: Iterable[StoredSeries]) -> StoredSeries:
     """Choose the series that was known last; of a whole day and its last hour the day is exact."""
     return max(every, key=lambda series: (series.known, series.step))
 
@@ -346,7 +346,7 @@ def last_times(
     return sorted({*announced, *paid}, reverse=True)[:most]
 
 
-def last_before(store: Store, asset: str, name: str, series: Series, end: datetime) -> int:
+def last_before(store: Store, asset: str, name: str, series: StoredSeries, end: datetime) -> int:
     """Return the last time (ms) before `end` at which this series has a value; its first one if there is none."""
     query = (SQL.last_bar_before if series.step else SQL.last_level_before).filled(input=name)
     step = {"step": series.step} if series.step else {}

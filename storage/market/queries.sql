@@ -1,7 +1,7 @@
--- Queries of the market: points, panels, coverage, retention. Each stands under a line with its name; the modules that
+-- Queries of the market: points, settlements, ranges, retention. Each stands under a line with its name; the modules that
 -- use them are named above theirs.
 
--- --- points.py: raw series -----------------------------------------------------------------------------------------
+-- --- points.py: raw series -------------------------------------------------------------------------------------------
 
 -- name: write_bars
 -- A value that is not known today never wipes out one that was known yesterday.
@@ -79,7 +79,7 @@ SELECT settlements.venue, settlements.asset, 0, settlements.at, {columns} FROM s
 (SELECT DISTINCT asset, venue, last FROM series WHERE step = 0) AS ends
 ON settlements.asset = ends.asset AND settlements.venue = ends.venue AND settlements.at = ends.last;
 
--- --- settlements.py: funding as it was settled ---------------------------------------------------------------------
+-- --- settlements.py: funding as it was settled -----------------------------------------------------------------------
 
 -- name: add_settlement
 -- An interval that is not known today never wipes out one that was known yesterday.
@@ -139,7 +139,7 @@ WHERE asset = :asset AND venue = :venue AND at IN (
 )
 ORDER BY at;
 
--- --- ranges.py: between which prices an asset moved ----------------------------------------------------------------
+-- --- ranges.py: between which prices an asset moved ------------------------------------------------------------------
 
 -- name: closed_bars
 -- Bars that began in a stretch and were closed by its end. The lengths are named, because the key has them before the
@@ -160,7 +160,7 @@ SELECT (at + step * 1000) / :day AS day, close FROM bars
 WHERE asset = :asset AND venue = :venue AND at >= :start AND at + step * 1000 <= :end
     AND (at + step * 1000) % :day = 0 AND close IS NOT NULL;
 
--- --- retention.py: what is kept how long ---------------------------------------------------------------------------
+-- --- retention.py: what is kept how long -----------------------------------------------------------------------------
 
 -- name: busy_windows
 SELECT at / :window AS part FROM levels
@@ -269,89 +269,7 @@ DELETE FROM messages WHERE (episode, destination) IN (
     SELECT episode, destination FROM messages WHERE episode = :episode LIMIT :most
 );
 
--- --- settings, which hold what has no table of its own -------------------------------------------------------------
-
--- name: setting
-SELECT value FROM settings WHERE name = :name;
-
--- name: keep_setting
-INSERT INTO settings (name, value) VALUES (:name, :value)
-ON CONFLICT (name) DO UPDATE SET value = excluded.value;
-
--- name: settings_of
--- Settings whose name begins so.
-SELECT name, value FROM settings WHERE substr(name, 1, length(:prefix)) = :prefix;
-
--- --- coverage.py: what history there is and what is missing --------------------------------------------------------
-
--- name: keep_archive_file
-INSERT INTO archive_files (path, state, checksum, row_count, asked) VALUES (:path, :state, :checksum, :rows, :asked)
-ON CONFLICT (path) DO UPDATE SET
-    state = excluded.state, checksum = excluded.checksum, row_count = excluded.row_count, asked = excluded.asked;
-
--- name: archive_files
-SELECT path, state, checksum, row_count, asked FROM archive_files WHERE substr(path, 1, length(:prefix)) = :prefix;
-
--- name: drop_gaps
-DELETE FROM gaps
-WHERE asset = :asset AND venue = :venue AND input_group = :group AND start >= :start AND start < :end;
-
--- name: keep_gap
-INSERT INTO gaps (asset, venue, input_group, start, until, reason)
-VALUES (:asset, :venue, :group, :start, :end, :reason)
-ON CONFLICT (asset, venue, input_group, start) DO UPDATE SET until = excluded.until, reason = excluded.reason;
-
--- name: drop_gaps_before
-DELETE FROM gaps WHERE asset = :asset AND venue = :venue AND start < :at AND until <= :first;
-
--- name: drop_gaps_begun
--- All but one of those that will begin together.
-DELETE FROM gaps
-WHERE asset = :asset AND venue = :venue AND start <= :at AND EXISTS (
-    SELECT 1 FROM gaps AS other
-    WHERE other.asset = gaps.asset AND other.venue = gaps.venue AND other.input_group = gaps.input_group
-        AND other.start < :at AND (gaps.start = :at OR gaps.start < other.start)
-);
-
--- name: begin_gaps
-UPDATE gaps SET start = :at WHERE asset = :asset AND venue = :venue AND start < :at;
-
--- name: gaps
-SELECT venue, input_group, start, until, reason FROM gaps
-WHERE asset = :asset AND (:venue IS NULL OR venue = :venue) AND (:group IS NULL OR input_group = :group)
-    AND until > :since
-ORDER BY venue, input_group, start;
-
--- name: drop_gaps_within
-DELETE FROM gaps
-WHERE asset = :asset AND venue = :venue AND input_group = :group AND start >= :start AND until <= :end;
-
--- name: owed
-SELECT venue, topic, asset, since FROM history_owed;
-
--- name: keep_owed
-INSERT INTO history_owed (venue, topic, asset, since) VALUES (:venue, :topic, :asset, :since)
-ON CONFLICT (venue, topic, asset) DO UPDATE SET since = excluded.since;
-
--- name: drop_owed
-DELETE FROM history_owed WHERE venue = :venue AND topic = :topic AND asset = :asset;
-
--- --- differences.py: where the archive differs from what had come live ---------------------------------------------
-
--- name: keep_difference
-INSERT INTO archive_differences (asset, venue, input, at, compared, differing, largest)
-VALUES (:asset, :venue, :input, :at, :compared, :differing, :largest)
-ON CONFLICT (asset, venue, input, at) DO UPDATE SET
-    compared = excluded.compared, differing = excluded.differing, largest = excluded.largest;
-
--- name: drop_difference
-DELETE FROM archive_differences WHERE asset = :asset AND venue = :venue AND input = :input AND at = :at;
-
--- name: differences
-SELECT venue, input, at, compared, differing, largest FROM archive_differences
-WHERE asset = :asset AND at >= :since ORDER BY at DESC, venue, input;
-
--- --- history.py: stored history in the order of a file, a page at a time -------------------------------------------
+-- --- history.py: stored history in the order of a file, a page at a time ---------------------------------------------
 
 -- name: series_in_order
 SELECT asset, venue, step, input FROM series ORDER BY asset, venue, step;
@@ -384,57 +302,7 @@ SELECT at, {names} FROM (
 ) AS rates
 ORDER BY at, announced LIMIT :most;
 
--- --- liquidations.py: by hour, as a stream heard them --------------------------------------------------------------
-
--- name: keep_liquidation_hour
-INSERT INTO liquidation_hours (asset, venue, at, longs_usd, shorts_usd, covered, rejected, whole)
-VALUES (:asset, :venue, :at, :longs_usd, :shorts_usd, :covered, :rejected, :whole)
-ON CONFLICT (asset, venue, at) DO UPDATE SET
-    longs_usd = excluded.longs_usd, shorts_usd = excluded.shorts_usd, covered = excluded.covered,
-    rejected = excluded.rejected, whole = excluded.whole;
-
--- name: drop_liquidation_hours
-DELETE FROM liquidation_hours WHERE at < :kept OR (at < :recent AND whole = 1);
-
--- name: liquidation_hours
-SELECT asset, venue, at, longs_usd, shorts_usd, covered, rejected, whole FROM liquidation_hours
-WHERE at >= :since AND (:asset IS NULL OR asset = :asset) ORDER BY at, venue, asset;
-
--- name: most_open_interest
-SELECT max(open_interest_usd) AS most FROM levels
-WHERE asset = :asset AND venue = :venue AND at >= :since AND open_interest_usd IS NOT NULL;
-
--- --- options.py: option chains -------------------------------------------------------------------------------------
-
--- name: keep_option
-INSERT INTO options (asset, venue, at, expiry, strike, type, open_interest_coin, iv)
-VALUES (:asset, :venue, :at, :expiry, :strike, :type, :coins, :iv)
-ON CONFLICT (asset, venue, at, expiry, strike, type) DO UPDATE SET
-    open_interest_coin = excluded.open_interest_coin, iv = excluded.iv;
-
--- name: newest_chain
-SELECT venue, at FROM options WHERE asset = :asset AND at <= :until ORDER BY at DESC LIMIT 1;
-
--- name: chain
-SELECT expiry, strike, type, open_interest_coin, iv FROM options
-WHERE asset = :asset AND venue = :venue AND at = :at ORDER BY expiry, strike, type;
-
--- name: chain_times
-SELECT DISTINCT at FROM options WHERE asset = :asset ORDER BY at;
-
--- --- source_state.py: what was last known of each source -----------------------------------------------------------
-
--- name: keep_source
-INSERT INTO source_health (source, topic, state, since, last_good, next_try, error, quarantined)
-VALUES (:source, :topic, :state, :since, :last_good, :next_try, :error, :quarantined)
-ON CONFLICT (source, topic) DO UPDATE SET
-    state = excluded.state, since = excluded.since, last_good = excluded.last_good, next_try = excluded.next_try,
-    error = excluded.error, quarantined = excluded.quarantined;
-
--- name: sources
-SELECT source, topic, state, since, last_good, next_try, error, quarantined FROM source_health ORDER BY source, topic;
-
--- --- rewritten.py: what was written into the past -------------------------------------------------------------------
+-- --- rewritten.py: what was written into the past --------------------------------------------------------------------
 
 -- name: note_late
 -- Notes values of an input where it has one at or after the first of them already.
@@ -456,50 +324,40 @@ SELECT max(id) AS id FROM rewritten;
 -- name: rewritten_since
 SELECT id, asset, venue, first, last FROM rewritten WHERE id > :id ORDER BY id LIMIT :most;
 
--- --- folded.py: inputs on the rows of a grid ------------------------------------------------------------------------
+-- --- liquidations.py: by hour, as a stream heard them ----------------------------------------------------------------
 
--- name: last_levels_of_rows
--- The last value of each row: a search a row, where reading them all would read sixty points for one.
-WITH RECURSIVE steps(start) AS (SELECT :start UNION ALL SELECT start + :step FROM steps WHERE start + :step < :end)
-SELECT (
-    SELECT {name} FROM levels
-    WHERE asset = :asset AND venue = :venue AND at >= steps.start AND at < steps.start + :step AND {name} IS NOT NULL
-    ORDER BY at DESC LIMIT 1
-) AS value FROM steps ORDER BY steps.start;
+-- name: keep_liquidation_hour
+INSERT INTO liquidation_hours (asset, venue, at, longs_usd, shorts_usd, covered, rejected, whole)
+VALUES (:asset, :venue, :at, :longs_usd, :shorts_usd, :covered, :rejected, :whole)
+ON CONFLICT (asset, venue, at) DO UPDATE SET
+    longs_usd = excluded.longs_usd, shorts_usd = excluded.shorts_usd, covered = excluded.covered,
+    rejected = excluded.rejected, whole = excluded.whole;
 
--- name: last_rates_of_rows
--- Settlements after which nothing was announced in their row: there they are the last word.
-SELECT at, {name} AS value FROM settlements AS paid
-WHERE asset = :asset AND venue = :venue AND at >= :start AND at < :end AND {name} IS NOT NULL AND NOT EXISTS (
-    SELECT 1 FROM levels
-    WHERE levels.asset = paid.asset AND levels.venue = paid.venue AND levels.at > paid.at
-        AND levels.at < (paid.at / :step + 1) * :step AND levels.{name} IS NOT NULL
-)
-ORDER BY at;
+-- name: drop_liquidation_hours
+DELETE FROM liquidation_hours WHERE at < :kept OR (at < :recent AND whole = 1);
 
--- name: last_rate_settled
-SELECT at, 0 AS step, {name} AS value FROM settlements
-WHERE asset = :asset AND venue = :venue AND at >= :start AND at < :end AND {name} IS NOT NULL
-ORDER BY at DESC LIMIT 1;
+-- name: liquidation_hours
+SELECT asset, venue, at, longs_usd, shorts_usd, covered, rejected, whole FROM liquidation_hours
+WHERE at >= :since AND (:asset IS NULL OR asset = :asset) ORDER BY at, venue, asset;
 
--- name: last_level
-SELECT at, 0 AS step, {name} AS value FROM levels
-WHERE asset = :asset AND venue = :venue AND at >= :start AND at < :end AND {name} IS NOT NULL
-ORDER BY at DESC LIMIT 1;
+-- name: most_open_interest
+SELECT max(open_interest_usd) AS most FROM levels
+WHERE asset = :asset AND venue = :venue AND at >= :since AND open_interest_usd IS NOT NULL;
 
--- name: last_bar
--- The newest bar, of those that begin together the longest. Lengths are named, because the key has them before the time.
-SELECT at, step, {name} AS value FROM bars
-WHERE asset = :asset AND venue = :venue AND step IN ({elements}(:steps)) AND at >= :start AND at < :end
-    AND {name} IS NOT NULL
-ORDER BY at DESC, step DESC LIMIT 1;
+-- --- options.py: option chains ---------------------------------------------------------------------------------------
 
--- name: last_close
-SELECT max(at + step * 1000) AS at FROM bars
-WHERE asset = :asset AND venue = :venue AND step IN ({elements}(:steps)) AND at >= :start AND at < :end
-    AND at + step * 1000 <= :end AND {name} IS NOT NULL;
+-- name: keep_option
+INSERT INTO options (asset, venue, at, expiry, strike, type, open_interest_coin, iv)
+VALUES (:asset, :venue, :at, :expiry, :strike, :type, :coins, :iv)
+ON CONFLICT (asset, venue, at, expiry, strike, type) DO UPDATE SET
+    open_interest_coin = excluded.open_interest_coin, iv = excluded.iv;
 
--- name: bars_of_rows
-SELECT at, step, {names} FROM bars
-WHERE asset = :asset AND venue = :venue AND step IN ({elements}(:steps)) AND at >= :start AND at < :end
-ORDER BY at;
+-- name: newest_chain
+SELECT venue, at FROM options WHERE asset = :asset AND at <= :until ORDER BY at DESC LIMIT 1;
+
+-- name: chain
+SELECT expiry, strike, type, open_interest_coin, iv FROM options
+WHERE asset = :asset AND venue = :venue AND at = :at ORDER BY expiry, strike, type;
+
+-- name: chain_times
+SELECT DISTINCT at FROM options WHERE asset = :asset ORDER BY at;

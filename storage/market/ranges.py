@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from signals.liquidation.moves import MarkRange, PriceRange, typical_day
-from signals.units import DAY_MS, from_ms, to_ms
+from signals.units import DAY_MS, HOUR, from_ms, to_ms
 from storage.engine.sql import queries
 from storage.market import points
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from storage.engine.database import Store
 
 SQL: Final = queries("storage.market")
-_SILENT: Final = timedelta(hours=1)
+_SILENT: Final = HOUR
 
 
 def bars(

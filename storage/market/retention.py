@@ -23,6 +23,7 @@ import pandas as pd
 
 from signals.inputs import LEVELS
 from signals.units import DAY, DAY_MS, HOUR, HOUR_MS, MINUTE, from_ms, in_ms, to_ms
+from storage.engine import settings
 from storage.engine.sql import queries
 from storage.market import rewritten
 from storage.market.settlements import RATES
@@ -45,7 +46,7 @@ Kind = Literal["levels", "history", "chains", "messages"]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RetentionRule:
     """How old something is when less of it is kept.
 
     minutes: levels as they came, then one row each five minutes; five_minutes: then one each hour. chains: option
@@ -74,7 +75,7 @@ def due(store: Store, now: datetime, every: timedelta = DAY) -> bool:
     return done is None or not 0 <= to_ms(now) - done < in_ms(every)
 
 
-def clean(store: Store, rule: Rule, now: datetime) -> Iterator[Gone]:
+def clean(store: Store, rule: RetentionRule, now: datetime) -> Iterator[Gone]:
     """Remove what has grown too old, one small transaction a step. Cut off anywhere, the next run goes on from there.
 
     Each step may run in another thread, one after the other.
@@ -285,13 +286,13 @@ def _portions(store: Store, query: Query, **key: int) -> Iterator[Gone]:
 
 
 def _marks(store: Store) -> dict[str, int]:
-    row = store.read_one(SQL.setting, name=_SETTING)
-    return json.loads(row["value"]) if row else {}
+    kept = settings.setting(store, _SETTING)
+    return json.loads(kept) if kept else {}
 
 
 def _mark(store: Store, name: str, at: int) -> None:
     with store.write() as work:
-        work.run(SQL.keep_setting, name=_SETTING, value=json.dumps(_marks(store) | {name: at}))
+        settings.keep_setting(work, _SETTING, json.dumps(_marks(store) | {name: at}))
 
 
 def last_run(store: Store) -> datetime | None:

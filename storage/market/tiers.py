@@ -31,7 +31,7 @@ def renewed(store: Store) -> RenewedTables | None:
     folder = folder_of(store)
     try:
         with os.scandir(folder) as entries:
-            found = sorted((each.name, each.stat().st_mtime_ns) for each in entries if each.name.endswith(".csv"))
+            found = sorted((entry.name, entry.stat().st_mtime_ns) for entry in entries if entry.name.endswith(".csv"))
     except OSError:
         return None  # a calculator answers from the bundled tables, with their age
     if not found:

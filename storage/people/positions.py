@@ -172,8 +172,8 @@ def unchanged(work: Work, watched: WatchedPosition) -> bool:
         watched.name,
         _json(watched.lines),
         watched.holding.added,
-        _ms(watched.looked),
-        _ms(watched.doubt),
+        _stored(watched.looked),
+        _stored(watched.doubt),
     )
 
 
@@ -188,9 +188,9 @@ def save(work: Work, watched: WatchedPosition) -> None:
         silent=watched.silent,
         given=watched.given,
         mark=watched.mark,
-        seen=_ms(watched.seen),
-        looked=_ms(watched.looked),
-        doubt=_ms(watched.doubt),
+        seen=_stored(watched.seen),
+        looked=_stored(watched.looked),
+        doubt=_stored(watched.doubt),
         entry=watched.holding.entry,
         leverage=watched.holding.leverage,
         size_coins=watched.holding.size_coins,
@@ -255,7 +255,7 @@ def is_followed(work: Work, followed: int) -> bool:
 
 def looked(work: Work, followed: int, *, seen: datetime | None, silent: bool) -> None:
     """Note the last good answer about an address, or that its owner was told of the silence."""
-    work.run(SQL.note_look, followed=followed, seen=_ms(seen), silent=silent)
+    work.run(SQL.note_look, followed=followed, seen=_stored(seen), silent=silent)
 
 
 def remove(work: Work, ids: Collection[int]) -> None:
@@ -333,7 +333,7 @@ def _json(lines: Sequence[float]) -> str:
     return json.dumps(list(lines))
 
 
-def _ms(at: datetime | None) -> int | None:
+def _stored(at: datetime | None) -> int | None:
     return None if at is None else to_ms(at)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from storage.engine.database import Store
 
-Row: TypeAlias = tuple[str, str]  # alarm, asset; `*` for any
+RuleOfAsset: TypeAlias = tuple[str, str]  # alarm, asset; `*` for any
 
 SOURCES: Final = "sources"  # not an alarm of a metric: a source of data that went, or came back
 
@@ -27,7 +27,7 @@ class Wanted:
     alarms: tuple[str, ...] | None
     assets: tuple[str, ...] | None
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[RuleOfAsset]:
         """Return the subscriptions that this asks for."""
         return [(alarm, asset) for alarm in self.alarms or (ANY,) for asset in self.assets or (ANY,)]
 
@@ -38,7 +38,7 @@ def add(store: Store, destination: int, more: Wanted) -> None:
     _replace(store, destination, [row for row in rows if not any(_covers(wider, row) for wider in rows)])
 
 
-def _covers(wider: Row, row: Row) -> bool:
+def _covers(wider: RuleOfAsset, row: RuleOfAsset) -> bool:
     if wider[0] == ANY != row[0] and _only_asked(row[0]):
         return False
     return wider != row and all(mine in (ANY, other) for mine, other in zip(wider, row, strict=True))
@@ -54,12 +54,12 @@ def remove(store: Store, destination: int, less: Wanted, followed: Sequence[str]
     return True
 
 
-def _left(row: Row, less: Wanted, followed: Sequence[str]) -> list[Row]:
+def _left(row: RuleOfAsset, less: Wanted, followed: Sequence[str]) -> list[RuleOfAsset]:
     """Return what is left of one subscription."""
     alarm, asset = row
     every = [name for name in rules() if not _only_asked(name)]
     names = [alarm] if alarm != ANY or less.alarms is None else every
-    left: list[Row] = []
+    left: list[RuleOfAsset] = []
     for name in names:
         if less.alarms is not None and name not in less.alarms:
             left.append((name, asset))
@@ -86,7 +86,7 @@ def of_the_market(name: str) -> bool:
     return all(metrics()[metric].market_wide for metric in rules()[name].metrics)
 
 
-def _replace(store: Store, destination: int, rows: Iterable[Row]) -> None:
+def _replace(store: Store, destination: int, rows: Iterable[RuleOfAsset]) -> None:
     with store.write():
         destinations.unsubscribe(store, destination)
         for alarm, asset in dict.fromkeys(rows):

@@ -11,8 +11,8 @@ from signals.inputs import MARKET
 from signals.metric import metrics
 from storage.alerts import episodes
 from storage.people.destinations import ANY
-from storage.queries import readings
-from storage.queries.readings import Reading
+from storage.queries.market import readings
+from storage.queries.market.readings import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from signals.metric import Metric
     from storage.alerts.episodes import Episode
     from storage.engine.database import Store
-    from storage.queries.readings import NotKnown, Readings
+    from storage.queries.market.readings import NotKnown, Readings
 
 CheckLevel = Literal["calm", "unknown"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from storage.market import source_state
+from storage.sources import source_state
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from storage.engine.database import Store
-    from storage.market.source_state import Note, SourceHealth
+    from storage.sources.source_state import Note, SourceHealth
 
 _WORST = ("blocked", "down", "ok")
 

@@ -11,7 +11,7 @@ from storage.queries import alarms
 if TYPE_CHECKING:
     from storage.alerts.episodes import Episode
     from storage.engine.database import Store
-    from storage.people.subscriptions import Row
+    from storage.people.subscriptions import RuleOfAsset
     from storage.people.switches import Switch
 
 
@@ -22,7 +22,7 @@ class Subscribed:
     sounds: what the chat has made loud or silent.
     """
 
-    rows: tuple[Row, ...] = ()
+    rows: tuple[RuleOfAsset, ...] = ()
     open: tuple[Episode, ...] = ()
     sounds: tuple[Switch, ...] = ()
 

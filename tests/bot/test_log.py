@@ -89,8 +89,8 @@ def test_every_way_into_the_log_is_covered(capsys: pytest.CaptureFixture[str], d
     said = capsys.readouterr()
     assert said.out == ""
     assert SECRET not in said.err
-    for each in ("a text", "as ", "careless", "ours", "theirs", "cannot use", "with a stack"):
-        assert each in said.err, f"{each!r} is not in the log at all"
+    for phrase in ("a text", "as ", "careless", "ours", "theirs", "cannot use", "with a stack"):
+        assert phrase in said.err, f"{phrase!r} is not in the log at all"
 
 
 async def test_an_error_of_a_task_nobody_awaited_shows_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,6 +105,7 @@ async def test_an_error_of_a_task_nobody_awaited_shows_no_secret(capsys: pytest.
     assert SECRET not in said
 
 
+@pytest.mark.slow
 async def test_a_broadcast_with_every_kind_of_trouble_tells_nothing(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -163,11 +164,11 @@ async def test_a_broadcast_with_every_kind_of_trouble_tells_nothing(
     assert "httpcore" in said.err
     assert "/sendMessage" in said.err  # the urls are in the log, without what is secret in them
     assert SECRET not in said.err + said.out + "".join(reprs)
-    assert not [each for each in files_in(tmp_path) if SECRET.encode() in each]
+    assert not [content for content in files_in(tmp_path) if SECRET.encode() in content]
 
 
 def files_in(folder: Path) -> list[bytes]:
-    found = [each.read_bytes() for each in folder.iterdir()]
+    found = [path.read_bytes() for path in folder.iterdir()]
     assert found
     return found
 

@@ -36,10 +36,13 @@ from storage.people import destinations
 from tests.bot.commandline import PROGRAM, child, environment, write_config
 from tests.fakes.bot_api import BotApi
 from tests.fakes.exchange import FakeExchange
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
+
+pytestmark = pytest.mark.slow
 
 PAPER_PATHS = ("/fapi/v1/exchangeInfo", "/fapi/v1/klines", "/fapi/v1/openInterest", "/fapi/v1/premiumIndex")
 EXCHANGE_PATHS = (*PAPER_PATHS, "/fapi/v1/fundingInfo", "/fapi/v1/fundingRate", "/futures/data/openInterestHist")
@@ -112,7 +115,9 @@ class World:
         config = Config(assets=("BTC",), database=self.folder / "run.db", telegram=telegram, market=market)
         sources = [
             # paced=False: the loopback exchange counts no request weights, and a real one makes every round slow
-            CcxtVenue(BINANCE, clock=self.clock.now, timeout_s=2, base_url=url, paced=False),
+            CcxtVenue(
+                BINANCE, clock=self.clock.now, steady=self.clock.monotonic, timeout_s=2, base_url=url, paced=False
+            ),
             AlternativeMe(clock=self.clock.now, timeout_s=2, base_url=url),
         ]
         return build(config, clock=self.clock, sources=sources)
@@ -123,7 +128,7 @@ class World:
         app = self.build()
         task = asyncio.create_task(app.run())
         try:
-            await until(lambda: any(each.last_good or each.error for each in app.collector.health()))
+            await until(lambda: any(health.last_good or health.error for health in app.collector.health()))
             await turn(app)
             yield app
         finally:
@@ -166,7 +171,7 @@ async def quiet(app: App) -> None:
 
 
 def waiting(store: Store) -> int:
-    row = store.one("SELECT count(*) AS n FROM outbox WHERE state IN ('queued', 'sending', 'uncertain')")
+    row = beside.one(store, "SELECT count(*) AS n FROM outbox WHERE state IN ('queued', 'sending', 'uncertain')")
     assert row
     return int(row["n"])
 
@@ -198,7 +203,7 @@ async def test_a_fall_is_one_message_edited_when_it_deepens_and_closed_when_it_i
     assert "Price 70,200, −22.0 % from 90,000" in worse
     assert "BTC: over after" in over
     assert "87,300" in reply
-    assert [(each.rank, each.ended is not None) for each in told] == [("warning", True)]
+    assert [(episode.rank, episode.ended is not None) for episode in told] == [("warning", True)]
 
 
 def life_of(headline: str, out: str) -> tuple[list[str], *tuple[str, ...]]:
@@ -304,7 +309,7 @@ async def test_in_telegram_commands_are_answered_and_an_alert_lives_in_one_messa
     assert fake
     async with world.runs() as app:
         await until(lambda: len(fake.menus) == 2)
-        assert [each["command"] for each in fake.menus["all_private_chats"]] == list(commands())
+        assert [command["command"] for command in fake.menus["all_private_chats"]] == list(commands())
         for number, (line, said) in enumerate(
             [
                 ("/start", "perpulse takes the pulse"),
@@ -353,15 +358,15 @@ async def test_doctor_asks_telegram_who_the_token_is(in_telegram: World) -> None
     config = app.config
     await app.close()
     good = await examine(config)
-    assert [each.text for each in good if not each.good] == []
-    assert "Telegram accepts the token of @perpulse_bot" in [each.text for each in good]
-    assert "Binance answers (bars of BTC)" in [each.text for each in good]
+    assert [finding.text for finding in good if not finding.good] == []
+    assert "Telegram accepts the token of @perpulse_bot" in [finding.text for finding in good]
+    assert "Binance answers (bars of BTC)" in [finding.text for finding in good]
     fake.revoked = True
     in_telegram.exchange.faults = {"*": "unavailable"}
-    bad = [each.text for each in await examine(config) if not each.good]
+    bad = [finding.text for finding in await examine(config) if not finding.good]
     assert len(bad) == 3
-    assert all("\n" not in each and fake.token not in each for each in bad)
-    assert any("@BotFather" in each for each in bad)
+    assert all("\n" not in line and fake.token not in line for line in bad)
+    assert any("@BotFather" in line for line in bad)
     with pytest.raises(TokenRefused, match="does not accept"):
         await Telegram(TelegramConfig(token=SecretStr("no token at all"), base_url=fake.base_url)).check()
 
@@ -519,8 +524,8 @@ def keyboard(tmp_path: Path) -> Iterator[Callable[..., Keyboard]]:
         return opened[-1]
 
     yield start
-    for each in opened:
-        each.close()
+    for descriptor in opened:
+        descriptor.close()
 
 
 def test_a_message_leaves_what_is_being_typed_whole(
@@ -562,8 +567,8 @@ def test_the_demo_takes_commands_in_its_own_time(tmp_path: Path, keyboard: Calla
     screen.sees("BTC open interest:")
     screen.sees("reconstructed from published figures", count=3)
     screen.type("/chart oi btc\n")
-    screen.sees("The chart is in perpulse-oi_vs_ma180-usd-btc.png")
-    assert (tmp_path / "perpulse-oi_vs_ma180-usd-btc.png").read_bytes().startswith(b"\x89PNG")
+    screen.sees("The chart is in perpulse-oi-btc.png")
+    assert (tmp_path / "perpulse-oi-btc.png").read_bytes().startswith(b"\x89PNG")
     screen.type("/nonsense\n")
     screen.sees("There is no command")
     screen.type("/quit\n")

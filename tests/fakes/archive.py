@@ -168,7 +168,7 @@ class FakeArchive(Served):
         return self._made[name]
 
     def _make(self, symbol: str, tag: str, day: list[int]) -> str | None:
-        listed = next((each for each in self.listed if each.symbol == symbol), None)
+        listed = next((file for file in self.listed if file.symbol == symbol), None)
         if listed is None:
             return None
         start = datetime(day[0], day[1], day[2] if len(day) == 3 else 1, tzinfo=UTC)

@@ -38,9 +38,9 @@ from tests.fakes.telegram_markup import Unreadable, parse, stored, utf16
 
 TOKEN = "100000001:MARKER-no-real-token-0123456789abcdef"
 MODELS = {
-    each.__api_method__: each
-    for each in vars(aiogram.methods).values()
-    if inspect.isclass(each) and hasattr(each, "__api_method__") and isinstance(each.__api_method__, str)
+    method.__api_method__: method
+    for method in vars(aiogram.methods).values()
+    if inspect.isclass(method) and hasattr(method, "__api_method__") and isinstance(method.__api_method__, str)
 }
 SENDING = ("sendMessage", "sendPhoto")
 _IMAGE = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
@@ -211,10 +211,14 @@ class BotApi(Served, Chats):
         return True
 
     def _trouble(self, method: str, params: dict[str, Any]) -> Disturbance | None:
-        for each in self._disturbances:
-            if each.times > 0 and each.method == method and each.chat in (None, params.get("chat_id")):
-                each.times -= 1
-                return each
+        for disturbance in self._disturbances:
+            if (
+                disturbance.times > 0
+                and disturbance.method == method
+                and disturbance.chat in (None, params.get("chat_id"))
+            ):
+                disturbance.times -= 1
+                return disturbance
         return None
 
     def _limit(self, chat: Chat) -> None:
@@ -258,7 +262,7 @@ class BotApi(Served, Chats):
                     409,
                     "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
                 )
-            found = [each for each in self.updates if not wanted or any(kind in each for kind in wanted)]
+            found = [update for update in self.updates if not wanted or any(kind in update for kind in wanted)]
             left = end - time.monotonic()
             if found or left <= 0:
                 return found[: params.get("limit", 100)]
@@ -303,7 +307,7 @@ class BotApi(Served, Chats):
         return self.shown(sent)
 
     def _knows(self, chat_id: int, message_id: int) -> bool:
-        return any(each.chat == chat_id and each.message_id == message_id for each in self.accepted)
+        return any(message.chat == chat_id and message.message_id == message_id for message in self.accepted)
 
     def _reachable(self, chat_id: Any) -> Chat:
         chat = self.chats.get(chat_id)
@@ -333,9 +337,9 @@ class BotApi(Served, Chats):
 
     def _editable(self, params: dict[str, Any]) -> Sent:
         chat = self._reachable(params["chat_id"])
-        for each in self.accepted:
-            if (each.chat, each.message_id) == (chat.id, params["message_id"]):
-                return each
+        for message in self.accepted:
+            if (message.chat, message.message_id) == (chat.id, params["message_id"]):
+                return message
         raise Refusal(400, "Bad Request: message to edit not found")
 
     def _edit(self, sent: Sent, params: dict[str, Any], text: str, html: str | None) -> dict[str, Any]:
@@ -362,10 +366,10 @@ class BotApi(Served, Chats):
     def _do_set_my_commands(self, params: dict[str, Any], _: Any) -> bool:
         if len(params["commands"]) > BotCommandLimit.MAX_COMMAND_NUMBER:
             raise Refusal(400, "Bad Request: BOT_COMMANDS_TOO_MUCH")
-        for each in params["commands"]:
-            if not re.fullmatch(r"[a-z0-9_]{1,32}", each["command"]):
+        for command in params["commands"]:
+            if not re.fullmatch(r"[a-z0-9_]{1,32}", command["command"]):
                 raise Refusal(400, "Bad Request: BOT_COMMAND_INVALID")
-            if not 1 <= len(each["description"]) <= BotCommandLimit.MAX_DESCRIPTION:
+            if not 1 <= len(command["description"]) <= BotCommandLimit.MAX_DESCRIPTION:
                 raise Refusal(400, "Bad Request: BOT_COMMAND_DESCRIPTION_INVALID")
         self.menus[params.get("scope", {}).get("type", "default")] = params["commands"]
         return True
@@ -378,7 +382,7 @@ class BotApi(Served, Chats):
             rights["is_anonymous"] = False
         if status == "administrator":
             model = aiogram.types.ChatMemberAdministrator
-            needed = {name for name, each in model.model_fields.items() if each.is_required()}
+            needed = {name for name, field in model.model_fields.items() if field.is_required()}
             rights |= dict.fromkeys(needed - rights.keys(), False)
         return rights
 

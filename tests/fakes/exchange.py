@@ -10,6 +10,7 @@ recorded answer in the place of a path. ccxt builds the addresses and parses wha
 from __future__ import annotations
 
 import asyncio
+import email.utils
 import json
 import math
 from collections import Counter
@@ -63,10 +64,27 @@ class Clock:
     """A clock that goes when it is told to."""
 
     def __init__(self, now: datetime) -> None:
-        self.now = now
+        self._now, self._passed = now, 0.0
+
+    @property
+    def now(self) -> datetime:
+        return self._now
+
+    @now.setter
+    def now(self, now: datetime) -> None:
+        self._passed += max(0.0, (now - self._now).total_seconds())
+        self._now = now
 
     def __call__(self) -> datetime:
-        return self.now
+        return self._now
+
+    def steady(self) -> float:
+        """Return the seconds by which it went on."""
+        return self._passed
+
+    def jump(self, by: timedelta) -> None:
+        """Set the wall clock, while no time passes."""
+        self._now += by
 
     def go(self, **span: float) -> datetime:
         self.now += timedelta(**span)
@@ -81,7 +99,7 @@ class FakeExchange(Served):
 
     def __init__(self, clock: Callable[[], datetime] | None = None, listed: tuple[Listed, ...] = LISTED) -> None:
         self.clock = clock or (lambda: datetime.now(UTC))
-        self.listed = {each.symbol: each for each in listed}
+        self.listed = {contract.symbol: contract for contract in listed}
         self.faults: dict[str, Fault] = {}  # by path, by "bybit/*", or "*"
         self.twists: dict[str, Twist] = {}
         self.recorded: dict[str, Any] = {}
@@ -101,7 +119,7 @@ class FakeExchange(Served):
 
     def count(self, path: str = "") -> int:
         """Count requests whose path ends so; all of them without a path."""
-        return sum(n for each, n in self.requests.items() if each.endswith(path))
+        return sum(n for asked, n in self.requests.items() if asked.endswith(path))
 
     # --- one answer
 
@@ -117,7 +135,8 @@ class FakeExchange(Served):
         elif fault:
             return self._fault(fault, path, query, request)
         status, body = self._body(path, query)
-        return web.json_response(body, status=status)
+        date = email.utils.format_datetime(self.clock(), usegmt=True)
+        return web.json_response(body, status=status, headers={"Date": date})
 
     def _fault(self, fault: Fault, path: str, query: dict[str, str], request: web.Request) -> web.StreamResponse:
         if fault == "hang_up":
@@ -201,13 +220,13 @@ class FakeExchange(Served):
     def _exchange_info(self, query: dict[str, str], twist: str | None) -> Any:
         symbols = [
             {
-                "symbol": each.symbol,
-                "pair": each.symbol,
+                "symbol": contract.symbol,
+                "pair": contract.symbol,
                 "contractType": "PERPETUAL",
                 "deliveryDate": 4133404800000,
                 "onboardDate": 1569398400000,
-                "status": each.status,
-                "baseAsset": each.symbol.removesuffix("USDT"),
+                "status": contract.status,
+                "baseAsset": contract.symbol.removesuffix("USDT"),
                 "quoteAsset": "USDT",
                 "marginAsset": "USDT",
                 "pricePrecision": 7,
@@ -217,7 +236,7 @@ class FakeExchange(Served):
                     {"filterType": "LOT_SIZE", "minQty": "0.001", "maxQty": "1000", "stepSize": "0.001"},
                 ],
             }
-            for each in self.listed.values()
+            for contract in self.listed.values()
         ]
         return {"timezone": "UTC", "serverTime": self._now(), "rateLimits": [], "symbols": symbols}
 
@@ -232,8 +251,8 @@ class FakeExchange(Served):
         first, last = self.price(symbol, at), self.price(symbol, at + HOUR - 1)
         volume = self.listed[symbol].coins * (0.02 + 0.01 * math.sin(at / DAY * math.tau))
         buys = volume * (0.5 + 0.05 * math.sin(at / (3 * DAY) * math.tau))
-        price = [self._text(each, twist) for each in (first, max(first, last), min(first, last), last)]
-        flows = [self._text(each * first, twist) for each in (volume, buys)]
+        price = [self._text(price, twist) for price in (first, max(first, last), min(first, last), last)]
+        flows = [self._text(amount * first, twist) for amount in (volume, buys)]
         return [at, *price, f"{volume:.3f}", at + HOUR - 1, flows[0], 4321, f"{buys:.3f}", flows[1], "0"]
 
     def _open_interest(self, query: dict[str, str], twist: str | None) -> Any:
@@ -278,7 +297,9 @@ class FakeExchange(Served):
         return rows[0] if "symbol" in query else rows
 
     def _funding_info(self, query: dict[str, str], twist: str | None) -> Any:
-        listed = {each.symbol: each.interval for each in self.listed.values() if each.interval} | self.intervals
+        listed = {
+            contract.symbol: contract.interval for contract in self.listed.values() if contract.interval
+        } | self.intervals
         return [
             {
                 "symbol": symbol,

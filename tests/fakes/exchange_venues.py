@@ -84,37 +84,37 @@ class Question:
     def text(self, value: float, digits: int = 10) -> str | None:
         return self.world._text(value, self.twist, digits)
 
-    def rate(self, each: Named, at: int) -> str | None:
+    def rate(self, contract: Named, at: int) -> str | None:
         twist = self.twist if self.twist in {"none", "nan"} else None
-        return self.world._text(0.00005 + 0.0001 * math.sin(at / (5 * DAY) * math.tau + len(each.asset)), twist)
+        return self.world._text(0.00005 + 0.0001 * math.sin(at / (5 * DAY) * math.tau + len(contract.asset)), twist)
 
-    def hours(self, each: Named) -> int:
-        return self.world.intervals.get(f"{self.venue}:{each.asset}", each.hours)
+    def hours(self, contract: Named) -> int:
+        return self.world.intervals.get(f"{self.venue}:{contract.asset}", contract.hours)
 
-    def price(self, each: Named, at: int) -> float:
+    def price(self, contract: Named, at: int) -> float:
         """Price as the venue quotes it; a new contract size shows in it as it does in truth."""
-        symbol = "1000PEPEUSDT" if each.asset == "PEPE" else f"{each.asset}USDT"
-        coin = self.world.price(symbol, at) / (1000 if each.asset == "PEPE" else 1)
-        return coin * each.packed * self.world.scale.get((self.venue, each.asset), 1.0)
+        symbol = "1000PEPEUSDT" if contract.asset == "PEPE" else f"{contract.asset}USDT"
+        coin = self.world.price(symbol, at) / (1000 if contract.asset == "PEPE" else 1)
+        return coin * contract.packed * self.world.scale.get((self.venue, contract.asset), 1.0)
 
-    def coins(self, each: Named, at: int) -> float:
-        symbol = "1000PEPEUSDT" if each.asset == "PEPE" else f"{each.asset}USDT"
-        return self.world.coins(symbol, at) * (1000 if each.asset == "PEPE" else 1) * SHARE[self.venue]
+    def coins(self, contract: Named, at: int) -> float:
+        symbol = "1000PEPEUSDT" if contract.asset == "PEPE" else f"{contract.asset}USDT"
+        return self.world.coins(symbol, at) * (1000 if contract.asset == "PEPE" else 1) * SHARE[self.venue]
 
-    def contracts(self, each: Named, at: int) -> float:
-        if each.inverse:
-            return self.coins(each, at) * self.price(each, at) / each.size
-        return self.coins(each, at) / each.packed / each.size
+    def contracts(self, contract: Named, at: int) -> float:
+        if contract.inverse:
+            return self.coins(contract, at) * self.price(contract, at) / contract.size
+        return self.coins(contract, at) / contract.packed / contract.size
 
-    def usd(self, each: Named, at: int) -> float:
-        return self.coins(each, at) * self.price(each, at) / each.packed
+    def usd(self, contract: Named, at: int) -> float:
+        return self.coins(contract, at) * self.price(contract, at) / contract.packed
 
-    def bar(self, each: Named, at: int) -> list[str | None]:
+    def bar(self, contract: Named, at: int) -> list[str | None]:
         """Open, high, low, close; then coins as the venue counts them, contracts, and dollars."""
-        first, last = self.price(each, at), self.price(each, at + HOUR - 1)
-        volume = self.contracts(each, at) * (0.02 + 0.01 * math.sin(at / DAY * math.tau))
-        coins = volume * each.size / (first if each.inverse else 1)
-        usd = volume * each.size * (1 if each.inverse else first)
+        first, last = self.price(contract, at), self.price(contract, at + HOUR - 1)
+        volume = self.contracts(contract, at) * (0.02 + 0.01 * math.sin(at / DAY * math.tau))
+        coins = volume * contract.size / (first if contract.inverse else 1)
+        usd = volume * contract.size * (1 if contract.inverse else first)
         return [self.text(x) for x in (first, max(first, last), min(first, last), last, coins, volume, usd)]
 
     def opens(self, end: float, rows: int, start: float = 0, step: int = HOUR) -> list[int]:
@@ -123,8 +123,8 @@ class Question:
         first = max(last - (rows - 1) * step, -(-int(start) // step) * step, self.now - 400 * DAY)
         return list(range(-(-first // step) * step, last + 1, step))
 
-    def book(self, each: Named, levels: int = 60) -> tuple[list[tuple[str | None, str | None]], ...]:
-        mid, size = self.price(each, self.now), self.contracts(each, self.now) / 10_000
+    def book(self, contract: Named, levels: int = 60) -> tuple[list[tuple[str | None, str | None]], ...]:
+        mid, size = self.price(contract, self.now), self.contracts(contract, self.now) / 10_000
         bids, asks = (
             [(f"{mid * (1 + side * (n + 0.5) * 0.0005):.10f}", self.text(size * (1 + n % 3))) for n in range(levels)]
             for side in (-1, 1)
@@ -133,12 +133,16 @@ class Question:
 
     def find(self, among: Iterable[Named], name: str | None) -> Named:
         try:
-            return next(each for each in among if each.name == name and (self.venue, each.asset) not in self.world.gone)
+            return next(
+                contract
+                for contract in among
+                if contract.name == name and (self.venue, contract.asset) not in self.world.gone
+            )
         except StopIteration:
             raise Unlisted(name) from None
 
     def listed(self, among: Iterable[Named]) -> list[Named]:
-        return [each for each in among if (self.venue, each.asset) not in self.world.gone]
+        return [contract for contract in among if (self.venue, contract.asset) not in self.world.gone]
 
 
 class Unlisted(Exception):  # noqa: N818 -- it says what the contract is
@@ -174,85 +178,85 @@ def _bybit(q: Question, **result: Any) -> Any:
 def _bybit_instruments(q: Question) -> Any:
     rows = [
         {
-            "symbol": each.name, "contractType": "LinearPerpetual", "status": "Trading", "quoteCoin": "USDT",
-            "baseCoin": each.name.removesuffix("USDT"), "launchTime": "1585526400000", "deliveryTime": "0",
-            "deliveryFeeRate": "", "priceScale": "2", "unifiedMarginTrade": True, "fundingInterval": q.hours(each) * 60,
+            "symbol": contract.name, "contractType": "LinearPerpetual", "status": "Trading", "quoteCoin": "USDT",
+            "baseCoin": contract.name.removesuffix("USDT"), "launchTime": "1585526400000", "deliveryTime": "0",
+            "deliveryFeeRate": "", "priceScale": "2", "unifiedMarginTrade": True, "fundingInterval": q.hours(contract) * 60,
             "settleCoin": "USDT", "copyTrading": "both", "upperFundingRate": "0.005", "lowerFundingRate": "-0.005",
             "leverageFilter": {"minLeverage": "1", "maxLeverage": "100.00", "leverageStep": "0.01"},
             "priceFilter": {"minPrice": "0.10", "maxPrice": "1999999.80", "tickSize": "0.10"},
             "lotSizeFilter": {"maxOrderQty": "1190.000", "minOrderQty": "0.001", "qtyStep": "0.001"},
         }
-        for each in q.listed(BYBIT)
+        for contract in q.listed(BYBIT)
     ]  # fmt: skip
     return _bybit(q, list=rows, nextPageCursor="")
 
 
 def _bybit_tickers(q: Question) -> Any:
     rows = []
-    for each in q.listed(BYBIT):
-        coins, usd = q.contracts(each, q.now), q.usd(each, q.now)
+    for contract in q.listed(BYBIT):
+        coins, usd = q.contracts(contract, q.now), q.usd(contract, q.now)
         rows.append(
             {
-                "symbol": each.name, "lastPrice": q.text(q.price(each, q.now)), "markPrice": q.text(q.price(each, q.now)),
-                "indexPrice": q.text(q.price(each, q.now) * 1.0003), "openInterest": q.text(2 * coins),
+                "symbol": contract.name, "lastPrice": q.text(q.price(contract, q.now)), "markPrice": q.text(q.price(contract, q.now)),
+                "indexPrice": q.text(q.price(contract, q.now) * 1.0003), "openInterest": q.text(2 * coins),
                 "openInterestValue": q.text(2 * usd), "singleOpenInterest": q.text(coins),
                 "singleOpenInterestValue": q.text(usd), "turnover24h": "1", "volume24h": "1",
-                "fundingRate": q.rate(each, q.now), "nextFundingTime": str((q.now // (8 * HOUR) + 1) * 8 * HOUR),
-                "fundingIntervalHour": str(q.hours(each)), "deliveryTime": "0", "basisRate": "",
+                "fundingRate": q.rate(contract, q.now), "nextFundingTime": str((q.now // (8 * HOUR) + 1) * 8 * HOUR),
+                "fundingIntervalHour": str(q.hours(contract)), "deliveryTime": "0", "basisRate": "",
             }
         )  # fmt: skip
     return _bybit(q, list=rows)
 
 
 def _bybit_klines(q: Question) -> Any:
-    each = q.find(BYBIT, q.query.get("symbol"))
+    contract = q.find(BYBIT, q.query.get("symbol"))
     opens = q.opens(float(q.query.get("end", math.inf)), int(q.query["limit"]), float(q.query.get("start", 0)))
     rows = []
     for at in reversed(opens):
-        *prices, coins, _, usd = q.bar(each, at)
+        *prices, coins, _, usd = q.bar(contract, at)
         rows.append([str(at), *prices, coins, usd])
-    return _bybit(q, symbol=each.name, list=rows)
+    return _bybit(q, symbol=contract.name, list=rows)
 
 
 def _bybit_interest(q: Question) -> Any:
-    each = q.find(BYBIT, q.query.get("symbol"))
+    contract = q.find(BYBIT, q.query.get("symbol"))
     opens = q.opens(float(q.query["endTime"]), int(q.query["limit"]), float(q.query["startTime"]))
     rows = [
         {
-            "openInterest": q.text(2 * q.contracts(each, at)),
-            "singleOpenInterest": q.text(q.contracts(each, at)),
+            "openInterest": q.text(2 * q.contracts(contract, at)),
+            "singleOpenInterest": q.text(q.contracts(contract, at)),
             "timestamp": str(at),
         }
         for at in reversed(opens)
     ]
-    return _bybit(q, symbol=each.name, list=rows, nextPageCursor="")
+    return _bybit(q, symbol=contract.name, list=rows, nextPageCursor="")
 
 
 def _bybit_rates(q: Question) -> Any:
-    each = q.find(BYBIT, q.query.get("symbol"))
-    times = q.opens(float(q.query["endTime"]), int(q.query["limit"]), step=q.hours(each) * HOUR)
+    contract = q.find(BYBIT, q.query.get("symbol"))
+    times = q.opens(float(q.query["endTime"]), int(q.query["limit"]), step=q.hours(contract) * HOUR)
     rows = [
-        {"symbol": each.name, "fundingRate": q.rate(each, at), "fundingRateTimestamp": str(at)}
+        {"symbol": contract.name, "fundingRate": q.rate(contract, at), "fundingRateTimestamp": str(at)}
         for at in reversed(times)
     ]
     return _bybit(q, list=rows)
 
 
 def _bybit_ratio(q: Question) -> Any:
-    each = q.find(BYBIT, q.query.get("symbol"))
+    contract = q.find(BYBIT, q.query.get("symbol"))
     step = HOUR if q.query["period"] == "1h" else HOUR // 12
     times = q.opens(float(q.query.get("endTime", math.inf)), min(int(q.query["limit"]), 700), step=step)
     rows = [
-        {"symbol": each.name, "buyRatio": q.text(0.6, 4), "sellRatio": q.text(0.4, 4), "timestamp": str(at)}
+        {"symbol": contract.name, "buyRatio": q.text(0.6, 4), "sellRatio": q.text(0.4, 4), "timestamp": str(at)}
         for at in reversed(times)
     ]
     return _bybit(q, list=rows, nextPageCursor="")
 
 
 def _bybit_book(q: Question) -> Any:
-    each = q.find(BYBIT, q.query.get("symbol"))
-    bids, asks = q.book(each)
-    return _bybit(q, s=each.name, b=bids, a=asks, ts=q.now, u=230704, seq=1432604333, cts=q.now)
+    contract = q.find(BYBIT, q.query.get("symbol"))
+    bids, asks = q.book(contract)
+    return _bybit(q, s=contract.name, b=bids, a=asks, ts=q.now, u=230704, seq=1432604333, cts=q.now)
 
 
 # --- OKX
@@ -266,13 +270,13 @@ def _okx_instruments(q: Question) -> Any:
     return _okx(
         [
             {
-                "alias": "", "baseCcy": "", "category": "1", "ctMult": "1", "ctType": "linear", "ctVal": f"{each.size:g}",
-                "ctValCcy": each.asset, "expTime": "", "instFamily": each.name.removesuffix("-SWAP"), "instId": each.name,
+                "alias": "", "baseCcy": "", "category": "1", "ctMult": "1", "ctType": "linear", "ctVal": f"{contract.size:g}",
+                "ctValCcy": contract.asset, "expTime": "", "instFamily": contract.name.removesuffix("-SWAP"), "instId": contract.name,
                 "instType": "SWAP", "lever": "100", "listTime": "1573557408000", "lotSz": "1", "maxLmtSz": "100000000",
                 "minSz": "1", "optType": "", "quoteCcy": "", "settleCcy": "USDT", "state": "live", "stk": "",
-                "tickSz": "0.1", "uly": each.name.removesuffix("-SWAP"), "ruleType": "normal",
+                "tickSz": "0.1", "uly": contract.name.removesuffix("-SWAP"), "ruleType": "normal",
             }
-            for each in q.listed(OKX)
+            for contract in q.listed(OKX)
         ]
     )  # fmt: skip
 
@@ -284,20 +288,20 @@ def _okx_window(q: Question, step: int = HOUR, until: str = "end", most: int = 1
 
 
 def _okx_candles(q: Question) -> Any:
-    each = q.find(OKX, q.query.get("instId"))
+    contract = q.find(OKX, q.query.get("instId"))
     rows = []
     for at in _okx_window(q, until="after"):
-        *prices, coins, contracts, usd = q.bar(each, at)
+        *prices, coins, contracts, usd = q.bar(contract, at)
         rows.append([str(at), *prices, contracts, coins, usd, "1" if at + HOUR <= q.now else "0"])
     return _okx(rows)
 
 
 def _okx_taker(q: Question) -> Any:
-    each = q.find(OKX, q.query.get("instId"))
+    contract = q.find(OKX, q.query.get("instId"))
     unit = {"0": -3, "1": -2, "2": -1}[q.query.get("unit", "1")]
     rows = []
     for at in _okx_window(q):
-        volume = q.bar(each, at)[unit]
+        volume = q.bar(contract, at)[unit]
         whole = float(volume or "nan")
         rows.append([str(at), f"{whole * 0.45:.6f}", f"{whole * 0.55:.6f}"])
     return _okx(rows)
@@ -307,28 +311,28 @@ def _okx_interest(q: Question) -> Any:
     return _okx(
         [
             {
-                "instId": each.name, "instType": "SWAP", "oi": q.text(q.contracts(each, q.now)),
-                "oiCcy": q.text(q.coins(each, q.now)), "oiUsd": q.text(q.usd(each, q.now)), "ts": str(q.now),
+                "instId": contract.name, "instType": "SWAP", "oi": q.text(q.contracts(contract, q.now)),
+                "oiCcy": q.text(q.coins(contract, q.now)), "oiUsd": q.text(q.usd(contract, q.now)), "ts": str(q.now),
             }
-            for each in q.listed(OKX)
+            for contract in q.listed(OKX)
         ]
     )  # fmt: skip
 
 
 def _okx_interest_history(q: Question) -> Any:
-    each = q.find(OKX, q.query.get("instId"))
+    contract = q.find(OKX, q.query.get("instId"))
     values: tuple[Callable[[Named, int], float], ...] = (q.contracts, q.coins, q.usd)
-    return _okx([[str(at), *(q.text(value(each, at)) for value in values)] for at in _okx_window(q)])
+    return _okx([[str(at), *(q.text(value(contract, at)) for value in values)] for at in _okx_window(q)])
 
 
 def _okx_rates(q: Question) -> Any:
     rows = []
-    for each in q.listed(OKX):
-        every = q.hours(each) * HOUR
+    for contract in q.listed(OKX):
+        every = q.hours(contract) * HOUR
         due = (q.now // every + 1) * every
         rows.append(
             {
-                "fundingRate": q.rate(each, q.now), "fundingTime": str(due), "instId": each.name, "instType": "SWAP",
+                "fundingRate": q.rate(contract, q.now), "fundingTime": str(due), "instId": contract.name, "instType": "SWAP",
                 "method": "current_period", "nextFundingRate": "", "nextFundingTime": str(due + every), "ts": str(q.now),
             }
         )  # fmt: skip
@@ -336,11 +340,11 @@ def _okx_rates(q: Question) -> Any:
 
 
 def _okx_rate_history(q: Question) -> Any:
-    each = q.find(OKX, q.query.get("instId"))
-    times = _okx_window(q, q.hours(each) * HOUR, "after")
+    contract = q.find(OKX, q.query.get("instId"))
+    times = _okx_window(q, q.hours(contract) * HOUR, "after")
     return _okx(
         [
-            {"fundingRate": "0", "realizedRate": q.rate(each, at), "fundingTime": str(at), "instId": each.name}
+            {"fundingRate": "0", "realizedRate": q.rate(contract, at), "fundingTime": str(at), "instId": contract.name}
             for at in times
         ]
     )
@@ -349,8 +353,8 @@ def _okx_rate_history(q: Question) -> Any:
 def _okx_marks(q: Question) -> Any:
     return _okx(
         [
-            {"instId": each.name, "instType": "SWAP", "markPx": q.text(q.price(each, q.now)), "ts": str(q.now)}
-            for each in q.listed(OKX)
+            {"instId": contract.name, "instType": "SWAP", "markPx": q.text(q.price(contract, q.now)), "ts": str(q.now)}
+            for contract in q.listed(OKX)
         ]
     )
 
@@ -359,11 +363,11 @@ def _okx_indices(q: Question) -> Any:
     return _okx(
         [
             {
-                "instId": each.name.removesuffix("-SWAP"),
-                "idxPx": q.text(q.price(each, q.now) * 1.0003),
+                "instId": contract.name.removesuffix("-SWAP"),
+                "idxPx": q.text(q.price(contract, q.now) * 1.0003),
                 "ts": str(q.now),
             }
-            for each in q.listed(OKX)
+            for contract in q.listed(OKX)
         ]
     )
 
@@ -378,8 +382,8 @@ def _okx_ratio(value: float) -> Callable[[Question], Any]:
 
 
 def _okx_book(q: Question) -> Any:
-    each = q.find(OKX, q.query.get("instId"))
-    bids, asks = q.book(each)
+    contract = q.find(OKX, q.query.get("instId"))
+    bids, asks = q.book(contract)
     return _okx([{"asks": [[*x, "2"] for x in asks], "bids": [[*x, "2"] for x in bids], "ts": str(q.now)}])
 
 
@@ -395,13 +399,13 @@ def _hyperliquid(q: Question) -> Any:
 
 def _hl_contexts(q: Question) -> Any:
     listed = q.listed(HYPERLIQUID)
-    universe = [{"name": each.name, "szDecimals": 2, "maxLeverage": 40, "marginTableId": 56} for each in listed]
+    universe = [{"name": contract.name, "szDecimals": 2, "maxLeverage": 40, "marginTableId": 56} for contract in listed]
     contexts = []
-    for each in listed:
-        price = q.price(each, q.now)
+    for contract in listed:
+        price = q.price(contract, q.now)
         contexts.append(
             {
-                "funding": q.rate(each, q.now), "openInterest": q.text(q.contracts(each, q.now)), "premium": "0.0003",
+                "funding": q.rate(contract, q.now), "openInterest": q.text(q.contracts(contract, q.now)), "premium": "0.0003",
                 "prevDayPx": f"{price:.8f}", "dayNtlVlm": "1169046.29", "dayBaseVlm": "100", "markPx": q.text(price),
                 "oraclePx": q.text(price * 1.0003), "midPx": q.text(price),
                 "impactPxs": [f"{price * 0.999:.8f}", f"{price * 1.001:.8f}"],
@@ -412,21 +416,21 @@ def _hl_contexts(q: Question) -> Any:
 
 def _hl_candles(q: Question) -> Any:
     asked = q.query["req"]
-    each = q.find(HYPERLIQUID, asked["coin"])
+    contract = q.find(HYPERLIQUID, asked["coin"])
     rows = []
     for at in q.opens(asked["endTime"], 5000, asked["startTime"]):
-        *prices, coins, _, _ = q.bar(each, at)
+        *prices, coins, _, _ = q.bar(contract, at)
         named = dict(zip("ohlc", prices, strict=True))
-        rows.append({"t": at, "T": at + HOUR - 1, "s": each.name, "i": "1h", **named, "v": coins, "n": 189})
+        rows.append({"t": at, "T": at + HOUR - 1, "s": contract.name, "i": "1h", **named, "v": coins, "n": 189})
     return rows
 
 
 def _hl_rates(q: Question) -> Any:
-    each = q.find(HYPERLIQUID, q.query["coin"])
+    contract = q.find(HYPERLIQUID, q.query["coin"])
     first = -(-q.query["startTime"] // HOUR) * HOUR
     times = range(first, min(q.query["endTime"], q.now) + 1, HOUR)
     return [
-        {"coin": each.name, "fundingRate": q.rate(each, at), "premium": "0.0001", "time": at + at // HOUR % 90}
+        {"coin": contract.name, "fundingRate": q.rate(contract, at), "premium": "0.0001", "time": at + at // HOUR % 90}
         for at in times
         if at + at // HOUR % 90 <= q.query["endTime"]
     ][:500]
@@ -434,15 +438,15 @@ def _hl_rates(q: Question) -> Any:
 
 def _hl_book(q: Question) -> Any:
     """Twenty levels a side on a grid of so many significant figures, bids rounded down and asks up."""
-    each = q.find(HYPERLIQUID, q.query["coin"])
-    mid, size = q.price(each, q.now), q.contracts(each, q.now) / 10_000
+    contract = q.find(HYPERLIQUID, q.query["coin"])
+    mid, size = q.price(contract, q.now), q.contracts(contract, q.now) / 10_000
     step = 10 ** (math.floor(math.log10(mid)) - q.query.get("nSigFigs", 5) + 1)
     low, high = math.floor(mid / step) * step, math.ceil(mid / step) * step
     sides = [
         [{"px": f"{start + sign * n * step:.8f}", "sz": q.text(size), "n": 3} for n in range(20)]
         for start, sign in ((low, -1), (high, 1))
     ]
-    return {"coin": each.name, "time": q.now, "levels": sides}
+    return {"coin": contract.name, "time": q.now, "levels": sides}
 
 
 # --- Deribit
@@ -458,15 +462,15 @@ def _deribit_instruments(q: Question) -> Any:
         [
             {
                 "tick_size": 0.5, "taker_commission": 0.0005, "settlement_period": "perpetual", "kind": "future",
-                "settlement_currency": each.asset if each.inverse else "USDC", "base_currency": each.asset,
-                "quote_currency": "USD" if each.inverse else "USDC", "counter_currency": "USD" if each.inverse else "USDC",
-                "min_trade_amount": each.size, "max_leverage": 50, "maker_commission": 0.0, "is_active": True,
-                "instrument_name": each.name, "instrument_id": 210838, "expiration_timestamp": 32503708800000,
-                "creation_timestamp": 1534167754000, "contract_size": each.size,
-                "future_type": "reversed" if each.inverse else "linear",
-                "instrument_type": "reversed" if each.inverse else "linear",
+                "settlement_currency": contract.asset if contract.inverse else "USDC", "base_currency": contract.asset,
+                "quote_currency": "USD" if contract.inverse else "USDC", "counter_currency": "USD" if contract.inverse else "USDC",
+                "min_trade_amount": contract.size, "max_leverage": 50, "maker_commission": 0.0, "is_active": True,
+                "instrument_name": contract.name, "instrument_id": 210838, "expiration_timestamp": 32503708800000,
+                "creation_timestamp": 1534167754000, "contract_size": contract.size,
+                "future_type": "reversed" if contract.inverse else "linear",
+                "instrument_type": "reversed" if contract.inverse else "linear",
             }
-            for each in q.listed(DERIBIT)
+            for contract in q.listed(DERIBIT)
         ],
     )  # fmt: skip
 
@@ -478,24 +482,24 @@ def _figure(q: Question, value: float) -> float | None:
 
 
 def _deribit_ticker(q: Question) -> Any:
-    each = q.find(DERIBIT, q.query["instrument_name"])
-    rate = q.rate(each, q.now)
-    given = q.usd(each, q.now) if each.inverse else q.coins(each, q.now)
+    contract = q.find(DERIBIT, q.query["instrument_name"])
+    rate = q.rate(contract, q.now)
+    given = q.usd(contract, q.now) if contract.inverse else q.coins(contract, q.now)
     return _deribit(
         q,
         {
-            "timestamp": q.now, "state": "open", "open_interest": _figure(q, given), "instrument_name": each.name,
-            "mark_price": _figure(q, q.price(each, q.now)), "index_price": _figure(q, q.price(each, q.now) * 1.0003),
+            "timestamp": q.now, "state": "open", "open_interest": _figure(q, given), "instrument_name": contract.name,
+            "mark_price": _figure(q, q.price(contract, q.now)), "index_price": _figure(q, q.price(contract, q.now) * 1.0003),
             "funding_8h": None if rate in {None, "nan"} else float(rate or 0), "current_funding": 0.0,
-            "last_price": q.price(each, q.now), "stats": {"volume_usd": 1.0},
+            "last_price": q.price(contract, q.now), "stats": {"volume_usd": 1.0},
         },
     )  # fmt: skip
 
 
 def _deribit_chart(q: Question) -> Any:
-    each = q.find(DERIBIT, q.query["instrument_name"])
+    contract = q.find(DERIBIT, q.query["instrument_name"])
     opens = q.opens(float(q.query["end_timestamp"]), 5000, float(q.query["start_timestamp"]))
-    rows = [q.bar(each, at) for at in opens]
+    rows = [q.bar(contract, at) for at in opens]
     names = ("open", "high", "low", "close", "volume", "contracts", "cost")
     columns = {name: [row[n] and float(row[n]) for row in rows] for n, name in enumerate(names)}  # type: ignore[arg-type]
     del columns["contracts"]
@@ -518,11 +522,11 @@ def _deribit_rates(q: Question) -> Any:
 
 
 def _deribit_book(q: Question) -> Any:
-    each = q.find(DERIBIT, q.query["instrument_name"])
+    contract = q.find(DERIBIT, q.query["instrument_name"])
     bids, asks = (
-        [[float(price or 0), size and float(size) * each.size] for price, size in side] for side in q.book(each)
+        [[float(price or 0), size and float(size) * contract.size] for price, size in side] for side in q.book(contract)
     )
-    return _deribit(q, {"timestamp": q.now, "instrument_name": each.name, "bids": bids, "asks": asks})
+    return _deribit(q, {"timestamp": q.now, "instrument_name": contract.name, "bids": bids, "asks": asks})
 
 
 def _deribit_dvol(q: Question) -> Any:
@@ -555,17 +559,17 @@ def _deribit_options(q: Question) -> Any:
 def _gate_contracts(q: Question) -> Any:
     return [
         {
-            "name": each.name, "type": "direct", "quanto_multiplier": f"{each.size:.4f}", "leverage_min": "1",
+            "name": contract.name, "type": "direct", "quanto_multiplier": f"{contract.size:.4f}", "leverage_min": "1",
             "leverage_max": "100", "maintenance_rate": "0.005", "mark_type": "index", "in_delisting": False,
-            "mark_price": q.text(q.price(each, q.now)), "index_price": q.text(q.price(each, q.now) * 1.0003),
-            "last_price": q.text(q.price(each, q.now)), "maker_fee_rate": "-0.0001", "taker_fee_rate": "0.00075",
-            "order_price_round": "0.1", "mark_price_round": "0.01", "funding_rate": q.rate(each, q.now),
-            "funding_rate_indicative": "0.0001", "funding_interval": q.hours(each) * 3600, "order_size_min": 1,
+            "mark_price": q.text(q.price(contract, q.now)), "index_price": q.text(q.price(contract, q.now) * 1.0003),
+            "last_price": q.text(q.price(contract, q.now)), "maker_fee_rate": "-0.0001", "taker_fee_rate": "0.00075",
+            "order_price_round": "0.1", "mark_price_round": "0.01", "funding_rate": q.rate(contract, q.now),
+            "funding_rate_indicative": "0.0001", "funding_interval": q.hours(contract) * 3600, "order_size_min": 1,
             "funding_next_apply": (q.now // (8 * HOUR) + 1) * 8 * 3600, "order_size_max": 1000000, "create_time": 0,
-            "position_size": _whole(q.text(q.contracts(each, q.now), 0)), "trade_size": 28530850594, "status": "trading",
+            "position_size": _whole(q.text(q.contracts(contract, q.now), 0)), "trade_size": 28530850594, "status": "trading",
             "order_price_deviate": "0.2", "launch_time": 0, "config_change_time": 1782119113,
         }
-        for each in q.listed(GATE)
+        for contract in q.listed(GATE)
     ]  # fmt: skip
 
 
@@ -574,7 +578,7 @@ def _whole(text: str | None) -> float | str | None:
 
 
 def _gate_stats(q: Question) -> Any:
-    each = q.find(GATE, q.query["contract"])
+    contract = q.find(GATE, q.query["contract"])
     step = {"1h": HOUR, "5m": HOUR // 12}[q.query["interval"]]
     first = -(-int(q.query["from"]) * 1000 // step) * step
     times = range(first, q.now // step * step, step)[: int(q.query["limit"])]
@@ -582,8 +586,8 @@ def _gate_stats(q: Question) -> Any:
         {
             "time": at // 1000, "lsr_taker": 0.9, "lsr_account": _number(q, 1.7), "top_lsr_account": _number(q, 1.2),
             "top_lsr_size": _number(q, 1.1), "long_liq_size": 0, "short_liq_size": 0, "long_liq_usd": 0,
-            "short_liq_usd": 0, "open_interest": _whole(q.text(q.contracts(each, at + step), 0)),
-            "open_interest_usd": _number(q, q.usd(each, at + step)), "mark_price": _number(q, q.price(each, at + step)),
+            "short_liq_usd": 0, "open_interest": _whole(q.text(q.contracts(contract, at + step), 0)),
+            "open_interest_usd": _number(q, q.usd(contract, at + step)), "mark_price": _number(q, q.price(contract, at + step)),
         }
         for at in times
     ]  # fmt: skip
@@ -595,19 +599,19 @@ def _number(q: Question, value: float) -> float | str | None:
 
 
 def _gate_candles(q: Question) -> Any:
-    each = q.find(GATE, q.query["contract"])
+    contract = q.find(GATE, q.query["contract"])
     rows = []
     for at in q.opens(float(q.query["to"]) * 1000, 2000, float(q.query["from"]) * 1000):
-        *prices, _, contracts, usd = q.bar(each, at)
+        *prices, _, contracts, usd = q.bar(contract, at)
         named = dict(zip("ohlc", prices, strict=True))
         rows.append({"t": at // 1000, **named, "v": contracts and int(float(contracts)), "sum": usd})
     return rows
 
 
 def _gate_rates(q: Question) -> Any:
-    each = q.find(GATE, q.query["contract"])
-    times = q.opens(float(q.query["to"]) * 1000, 1000, float(q.query["from"]) * 1000, q.hours(each) * HOUR)
-    return [{"t": at // 1000, "r": q.rate(each, at)} for at in reversed(times)]
+    contract = q.find(GATE, q.query["contract"])
+    times = q.opens(float(q.query["to"]) * 1000, 1000, float(q.query["from"]) * 1000, q.hours(contract) * HOUR)
+    return [{"t": at // 1000, "r": q.rate(contract, at)} for at in reversed(times)]
 
 
 def _gate_book(q: Question) -> Any:
@@ -629,15 +633,15 @@ def _bitget_contracts(q: Question) -> Any:
         q,
         [
             {
-                "symbol": each.name, "baseCoin": each.name.removesuffix("USDT"), "quoteCoin": "USDT",
+                "symbol": contract.name, "baseCoin": contract.name.removesuffix("USDT"), "quoteCoin": "USDT",
                 "buyLimitPriceRatio": "0.05", "sellLimitPriceRatio": "0.05", "makerFeeRate": "0.0002",
                 "takerFeeRate": "0.0006", "supportMarginCoins": ["USDT"], "minTradeNum": "0.001", "priceEndStep": "1",
                 "volumePlace": "3", "pricePlace": "1", "sizeMultiplier": "0.001", "symbolType": "perpetual",
-                "minTradeUSDT": "5", "symbolStatus": "normal", "fundInterval": str(q.hours(each)), "minLever": "1",
+                "minTradeUSDT": "5", "symbolStatus": "normal", "fundInterval": str(q.hours(contract)), "minLever": "1",
                 "maxLever": "125", "posLimit": "0.1", "maintainTime": "", "openTime": "", "deliveryTime": "",
                 "limitOpenTime": "-1", "offTime": "-1", "launchTime": "", "maxProductOrderNum": "400",
             }
-            for each in q.listed(BITGET)
+            for contract in q.listed(BITGET)
         ],
     )  # fmt: skip
 
@@ -647,11 +651,11 @@ def _bitget_tickers(q: Question) -> Any:
         q,
         [
             {
-                "symbol": each.name, "lastPr": q.text(q.price(each, q.now)), "markPrice": q.text(q.price(each, q.now)),
-                "indexPrice": q.text(q.price(each, q.now) * 1.0003), "holdingAmount": q.text(q.contracts(each, q.now)),
-                "fundingRate": q.rate(each, q.now), "ts": str(q.now), "baseVolume": "1", "quoteVolume": "1",
+                "symbol": contract.name, "lastPr": q.text(q.price(contract, q.now)), "markPrice": q.text(q.price(contract, q.now)),
+                "indexPrice": q.text(q.price(contract, q.now) * 1.0003), "holdingAmount": q.text(q.contracts(contract, q.now)),
+                "fundingRate": q.rate(contract, q.now), "ts": str(q.now), "baseVolume": "1", "quoteVolume": "1",
             }
-            for each in q.listed(BITGET)
+            for contract in q.listed(BITGET)
         ],
     )  # fmt: skip
 
@@ -659,26 +663,28 @@ def _bitget_tickers(q: Question) -> Any:
 def _bitget_rates(q: Question) -> Any:
     rows = [
         {
-            "symbol": each.name, "fundingRate": q.rate(each, q.now), "fundingRateInterval": str(q.hours(each)),
+            "symbol": contract.name, "fundingRate": q.rate(contract, q.now), "fundingRateInterval": str(q.hours(contract)),
             "nextUpdate": str((q.now // (8 * HOUR) + 1) * 8 * HOUR), "minFundingRate": "-0.003", "maxFundingRate": "0.003",
         }
-        for each in q.listed(BITGET)
+        for contract in q.listed(BITGET)
     ]  # fmt: skip
     return _bitget(q, rows)
 
 
 def _bitget_rate_history(q: Question) -> Any:
-    each = q.find(BITGET, q.query["symbol"])
+    contract = q.find(BITGET, q.query["symbol"])
     size, page = int(q.query["pageSize"]), int(q.query["pageNo"])
-    times = list(reversed(q.opens(math.inf, size * page, step=q.hours(each) * HOUR)))[size * (page - 1) :]
-    return _bitget(q, [{"symbol": each.name, "fundingRate": q.rate(each, at), "fundingTime": str(at)} for at in times])
+    times = list(reversed(q.opens(math.inf, size * page, step=q.hours(contract) * HOUR)))[size * (page - 1) :]
+    return _bitget(
+        q, [{"symbol": contract.name, "fundingRate": q.rate(contract, at), "fundingTime": str(at)} for at in times]
+    )
 
 
 def _bitget_candles(q: Question) -> Any:
-    each = q.find(BITGET, q.query["symbol"])
+    contract = q.find(BITGET, q.query["symbol"])
     rows = []
     for at in q.opens(float(q.query.get("endTime", math.inf)), int(q.query["limit"])):
-        *prices, coins, _, usd = q.bar(each, at)
+        *prices, coins, _, usd = q.bar(contract, at)
         rows.append([str(at), *prices, coins, usd])
     return _bitget(q, rows)
 
@@ -714,25 +720,25 @@ def _kucoin_contracts(q: Question) -> Any:
     return _kucoin(
         [
             {
-                "symbol": each.name, "rootSymbol": "USDT", "type": "FFWCSX", "firstOpenDate": 1585555200000,
-                "expireDate": None, "settleDate": None, "baseCurrency": each.name.removesuffix("USDTM"),
+                "symbol": contract.name, "rootSymbol": "USDT", "type": "FFWCSX", "firstOpenDate": 1585555200000,
+                "expireDate": None, "settleDate": None, "baseCurrency": contract.name.removesuffix("USDTM"),
                 "quoteCurrency": "USDT", "settleCurrency": "USDT", "maxOrderQty": 1000000, "maxPrice": 1000000.0,
-                "lotSize": 1, "tickSize": 0.1, "multiplier": each.size, "initialMargin": 0.008, "isInverse": False,
-                "makerFeeRate": 0.0002, "takerFeeRate": 0.0006, "status": "Open", "fundingFeeRate": q.rate(each, q.now),
-                "fundingRateGranularity": q.hours(each) * HOUR, "openInterest": q.text(q.contracts(each, q.now), 0),
-                "markPrice": q.text(q.price(each, q.now)), "indexPrice": q.text(q.price(each, q.now) * 1.0003),
+                "lotSize": 1, "tickSize": 0.1, "multiplier": contract.size, "initialMargin": 0.008, "isInverse": False,
+                "makerFeeRate": 0.0002, "takerFeeRate": 0.0006, "status": "Open", "fundingFeeRate": q.rate(contract, q.now),
+                "fundingRateGranularity": q.hours(contract) * HOUR, "openInterest": q.text(q.contracts(contract, q.now), 0),
+                "markPrice": q.text(q.price(contract, q.now)), "indexPrice": q.text(q.price(contract, q.now) * 1.0003),
                 "lastTradePrice": 1.0, "nextFundingRateTime": 5846496, "maxLeverage": 125, "isQuanto": False,
             }
-            for each in q.listed(KUCOIN)
+            for contract in q.listed(KUCOIN)
         ]
     )  # fmt: skip
 
 
 def _kucoin_klines(q: Question) -> Any:
-    each = q.find(KUCOIN, q.query["symbol"])
+    contract = q.find(KUCOIN, q.query["symbol"])
     rows = []
     for at in q.opens(float(q.query["to"]), 500, float(q.query["from"])):
-        *prices, _, contracts, usd = q.bar(each, at)
+        *prices, _, contracts, usd = q.bar(contract, at)
         rows.append([at, *(_number_of(x) for x in (*prices, contracts, usd))])
     return _kucoin(rows)
 
@@ -742,15 +748,17 @@ def _number_of(text: str | None) -> float | str | None:
 
 
 def _kucoin_interest(q: Question) -> Any:
-    each = q.find(KUCOIN, q.query["symbol"])
+    contract = q.find(KUCOIN, q.query["symbol"])
     times = q.opens(float(q.query["endAt"]), int(q.query["pageSize"]), float(q.query["startAt"]))
-    return _kucoin([{"openInterest": q.text(q.contracts(each, at), 0), "ts": at} for at in reversed(times)])
+    return _kucoin([{"openInterest": q.text(q.contracts(contract, at), 0), "ts": at} for at in reversed(times)])
 
 
 def _kucoin_rates(q: Question) -> Any:
-    each = q.find(KUCOIN, q.query["symbol"])
-    times = q.opens(float(q.query["to"]), 100, float(q.query["from"]), q.hours(each) * HOUR)
-    return _kucoin([{"symbol": each.name, "fundingRate": q.rate(each, at), "timepoint": at} for at in reversed(times)])
+    contract = q.find(KUCOIN, q.query["symbol"])
+    times = q.opens(float(q.query["to"]), 100, float(q.query["from"]), q.hours(contract) * HOUR)
+    return _kucoin(
+        [{"symbol": contract.name, "fundingRate": q.rate(contract, at), "timepoint": at} for at in reversed(times)]
+    )
 
 
 def _kucoin_book(q: Question) -> Any:
@@ -767,9 +775,9 @@ def _kucoin_book(q: Question) -> Any:
 def _dapi_info(q: Question) -> Any:
     symbols = [
         {
-            "symbol": each.name, "pair": each.name.removesuffix("_PERP"), "contractType": "PERPETUAL",
+            "symbol": contract.name, "pair": contract.name.removesuffix("_PERP"), "contractType": "PERPETUAL",
             "deliveryDate": 4133404800000, "onboardDate": 1597042800000, "contractStatus": "TRADING",
-            "contractSize": each.size, "marginAsset": each.asset, "baseAsset": each.asset, "quoteAsset": "USD",
+            "contractSize": contract.size, "marginAsset": contract.asset, "baseAsset": contract.asset, "quoteAsset": "USD",
             "pricePrecision": 1, "quantityPrecision": 0, "baseAssetPrecision": 8, "quotePrecision": 8,
             "underlyingType": "COIN", "underlyingSubType": ["PoW"],
             "filters": [
@@ -777,27 +785,27 @@ def _dapi_info(q: Question) -> Any:
                 {"filterType": "LOT_SIZE", "minQty": "1", "maxQty": "1000000", "stepSize": "1"},
             ],
         }
-        for each in q.listed(COIN_M)
+        for contract in q.listed(COIN_M)
     ]  # fmt: skip
     return {"timezone": "UTC", "serverTime": q.now, "rateLimits": [], "exchangeFilters": [], "symbols": symbols}
 
 
 def _dapi_klines(q: Question) -> Any:
-    each = q.find(COIN_M, q.query["symbol"])
+    contract = q.find(COIN_M, q.query["symbol"])
     rows = []
     for at in q.opens(float(q.query["endTime"]), int(q.query["limit"]), float(q.query["startTime"])):
-        *prices, coins, contracts, _ = q.bar(each, at)
+        *prices, coins, contracts, _ = q.bar(contract, at)
         bought = [value and f"{float(value) * 0.55:.8f}" for value in (contracts, coins)]
         rows.append([at, *prices, contracts, at + HOUR - 1, coins, 1894, *bought, "0"])
     return rows
 
 
 def _dapi_interest(q: Question) -> Any:
-    each = q.find(COIN_M, q.query["symbol"])
-    held = q.text(q.contracts(each, q.now), 0)
+    contract = q.find(COIN_M, q.query["symbol"])
+    held = q.text(q.contracts(contract, q.now), 0)
     return {
-        "symbol": each.name,
-        "pair": each.name[:-5],
+        "symbol": contract.name,
+        "pair": contract.name[:-5],
         "openInterest": held,
         "contractType": "PERPETUAL",
         "time": q.now,
@@ -807,24 +815,24 @@ def _dapi_interest(q: Question) -> Any:
 def _dapi_premium(q: Question) -> Any:
     return [
         {
-            "symbol": each.name, "pair": each.name[:-5], "markPrice": q.text(q.price(each, q.now)),
-            "indexPrice": q.text(q.price(each, q.now) * 1.0003), "lastFundingRate": q.rate(each, q.now),
+            "symbol": contract.name, "pair": contract.name[:-5], "markPrice": q.text(q.price(contract, q.now)),
+            "indexPrice": q.text(q.price(contract, q.now) * 1.0003), "lastFundingRate": q.rate(contract, q.now),
             "interestRate": "0.00010000", "nextFundingTime": (q.now // (8 * HOUR) + 1) * 8 * HOUR, "time": q.now,
         }
-        for each in q.listed(COIN_M)
+        for contract in q.listed(COIN_M)
     ]  # fmt: skip
 
 
 def _dapi_rates(q: Question) -> Any:
-    each = q.find(COIN_M, q.query["symbol"])
-    times = q.opens(float(q.query["endTime"]), 1000, float(q.query["startTime"]), q.hours(each) * HOUR)
-    return [{"symbol": each.name, "fundingTime": at, "fundingRate": q.rate(each, at)} for at in times]
+    contract = q.find(COIN_M, q.query["symbol"])
+    times = q.opens(float(q.query["endTime"]), 1000, float(q.query["startTime"]), q.hours(contract) * HOUR)
+    return [{"symbol": contract.name, "fundingTime": at, "fundingRate": q.rate(contract, at)} for at in times]
 
 
 def _dapi_depth(q: Question) -> Any:
-    each = q.find(COIN_M, q.query["symbol"])
-    bids, asks = q.book(each)
-    return {"lastUpdateId": 1, "E": q.now, "T": q.now, "symbol": each.name, "bids": bids, "asks": asks}
+    contract = q.find(COIN_M, q.query["symbol"])
+    bids, asks = q.book(contract)
+    return {"lastUpdateId": 1, "E": q.now, "T": q.now, "symbol": contract.name, "bids": bids, "asks": asks}
 
 
 def _fapi_depth(q: Question) -> Any:
@@ -836,11 +844,11 @@ def _fapi_depth(q: Question) -> Any:
 
 
 def _binance_history(q: Question) -> Any:
-    each = q.find(COIN_M, f"{q.query['pair']}_PERP")
+    contract = q.find(COIN_M, f"{q.query['pair']}_PERP")
     return [
         {
-            "pair": each.name[:-5], "contractType": "PERPETUAL", "sumOpenInterest": q.text(q.contracts(each, at)),
-            "sumOpenInterestValue": q.text(q.coins(each, at)), "timestamp": at,
+            "pair": contract.name[:-5], "contractType": "PERPETUAL", "sumOpenInterest": q.text(q.contracts(contract, at)),
+            "sumOpenInterestValue": q.text(q.coins(contract, at)), "timestamp": at,
         }
         for at in _binance_times(q)
     ]  # fmt: skip

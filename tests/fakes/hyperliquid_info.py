@@ -69,12 +69,12 @@ class FakeInfo(Served):
     def state(self, address: str) -> dict[str, Any]:
         """Return what an address holds."""
         held = self.held.get(address, [])
-        value = sum(float(each["positionValue"]) for each in held)
+        value = sum(float(position["positionValue"]) for position in held)
         return {
             "marginSummary": {"accountValue": "50000.0", "totalNtlPos": f"{value}", "totalRawUsd": "0.0"},
             "crossMarginSummary": {"accountValue": "50000.0", "totalNtlPos": f"{value}", "totalRawUsd": "0.0"},
             "withdrawable": "10000.0",
-            "assetPositions": [{"type": "oneWay", "position": each} for each in held],
+            "assetPositions": [{"type": "oneWay", "position": position} for position in held],
             "time": round(self.clock().timestamp() * 1000) - self.late_ms,
         }
 

@@ -142,7 +142,7 @@ class Chats:
 
     def texts(self, chat_id: int) -> list[str]:
         """Return the texts of the bot in a chat, in order."""
-        return [each.text for each in self.accepted if each.chat == chat_id]
+        return [message.text for message in self.accepted if message.chat == chat_id]
 
     def _message(self, chat: Chat) -> dict[str, Any]:
         return {"message_id": self.next_id(chat.id), "date": int(time.time()), "chat": chat.as_json()}

@@ -72,7 +72,7 @@ def parse(html: str) -> tuple[str, tuple[Entity, ...]]:
         at = tag.end()
     if opened:
         raise Unreadable(f'Can\'t find end tag corresponding to start tag "{opened[-1][0]}"')
-    return shown, tuple(sorted(entities, key=lambda each: each.offset))
+    return shown, tuple(sorted(entities, key=lambda entity: entity.offset))
 
 
 def stored(text: str) -> str:

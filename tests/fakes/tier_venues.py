@@ -304,8 +304,8 @@ class TierVenues(Served):
         steps = self.inverse_steps if coin else self.of("binance")
         symbols = ["BTCUSD_PERP", "BTCUSD_261225"] if coin else ["BTCUSDT", "ETHUSDC", "BTCUSDT_261225"]
         brackets = [
-            {"symbol": each, "updateTime": 1780000000000, "notionalLimit": 1, "riskBrackets": self._risk(steps)}
-            for each in symbols
+            {"symbol": symbol, "updateTime": 1780000000000, "notionalLimit": 1, "riskBrackets": self._risk(steps)}
+            for symbol in symbols
         ]
         return {
             "code": "000000",

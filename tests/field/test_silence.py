@@ -14,8 +14,9 @@ from bot.engine.evaluate import history
 from handlers.words import alerts
 from signals.metric import metrics
 from storage.engine.database import Store
-from storage.market import panels, points
+from storage.market import points
 from storage.market.points import Points
+from storage.panels import panels
 from tests.examples import examples
 from tests.field.world import HOUR, LONG_AGO, bars, coins, hourly_closes, play, said, utc, with_data
 

@@ -22,6 +22,7 @@ from handlers.reply import plain_text
 from signals.inputs import INPUTS
 from storage.engine.database import Store
 from storage.market import points
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +80,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
             path = tmp_path_factory.mktemp("store") / "perpulse.db"
             store = Store(path)
             keep(store, replace(read, kept=kept))
-            store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+            beside.rows(store, "PRAGMA wal_checkpoint(TRUNCATE)")
             store.close()
             made[key] = path
         return made[key]
@@ -107,7 +108,7 @@ def made(tmp_path: Path) -> Callable[..., Desk]:
     def of(**columns: list[float]) -> Desk:
         now = datetime(2026, 1, 16, tzinfo=UTC)
         store = Store(tmp_path / "made.db")
-        rows = max(len(each) for each in columns.values())
+        rows = max(len(column) for column in columns.values())
         index = pd.date_range(end=now - timedelta(days=1), periods=rows, freq="D", tz=UTC)
         frame = pd.DataFrame(columns, index=index, dtype=float)
         bars, levels = ([name for name in columns if INPUTS[name].kind == kind] for kind in ("bar", "level"))

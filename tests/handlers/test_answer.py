@@ -50,8 +50,8 @@ async def blocks(
         pytest.param("/fng junk", "I do not understand “junk”. Type it like /fng.", id="an argument too many"),
         pytest.param("/oi 25x 3 %", "I do not understand", id="numbers where none belong"),
         pytest.param("/help nosuch", "There is no command of that name.", id="help for nothing"),
-        pytest.param("/chart", "Which chart? There are oi,", id="no metric"),
-        pytest.param("/chart foo", "Which chart? There are oi,", id="no such metric"),
+        pytest.param("/chart foo", "“foo” is no picture and no asset that is stored. There are oi,", id="no picture"),
+        pytest.param("/chart oi funding", "One picture at a time. There are oi,", id="two pictures"),
         pytest.param("/tz nowhere", "I do not understand “nowhere”. Type it like /tz Europe/Berlin.", id="no zone"),
         pytest.param("/sub nosuch", "I do not know “nosuch”. Name oi, funding, taker", id="no such alarm"),
     ],
@@ -122,7 +122,7 @@ async def test_an_answer_is_echo_text_stamp_and_buttons(desk: Callable[..., Any]
     shown = (await answer_blocks("OI btc", desk("bundled", "2026-01-16").deps, on_error=logged)).blocks
     assert isinstance(shown[0], Line)
     assert shown[0].role == "headline"
-    assert [each.role for each in shown if isinstance(each, Line)][-1] == "stamp"
+    assert [block.role for block in shown if isinstance(block, Line)][-1] == "stamp"
 
 
 # --- asking the venues beside it --------------------------------------------------------------------------------------
@@ -322,32 +322,32 @@ def test_what_is_old_says_so_at_once(desk: Callable[..., Any], line: str) -> Non
     here = desk("bundled", "2026-01-16").later(timedelta(days=235))
     said = here.text(line).splitlines()
     assert said[1].startswith("Not current: these figures are of 1")
-    assert any("235 days old: not current" in each or "236 days old: not current" in each for each in said)
+    assert any("235 days old: not current" in line or "236 days old: not current" in line for line in said)
     assert here.asked == ["BTC"], "fresh data was not asked for"
 
 
-@pytest.mark.parametrize("each", commands().values(), ids=lambda each: each.name)
-def test_a_command_introduces_itself(each: Any) -> None:
-    assert 0 < len(each.help) <= 60
-    assert each.help[0].isupper()
-    assert each.example.startswith(f"/{each.name}")
-    assert each.details
+@pytest.mark.parametrize("command", commands().values(), ids=lambda command: command.name)
+def test_a_command_introduces_itself(command: Any) -> None:
+    assert 0 < len(command.help) <= 60
+    assert command.help[0].isupper()
+    assert command.example.startswith(f"/{command.name}")
+    assert command.details
 
 
 def test_examples_are_answered(desk: Callable[..., Any]) -> None:
     here = desk("bundled", "2026-01-16")
-    for each in commands().values():
-        if each.subject == "calculators":
+    for command in commands().values():
+        if command.subject == "calculators":
             continue
-        if each.name == "liqs":  # the bundled winter holds no liquidations, since none of its sources publishes them
+        if command.name == "liqs":  # the bundled winter holds no liquidations, since none of its sources publishes them
             with pytest.raises(Refused, match="No liquidations of BTC are stored yet"):
-                here.text(each.example)
+                here.text(command.example)
             continue
-        fine(here.text(each.example), each.example)
+        fine(here.text(command.example), command.example)
 
 
 @given(
-    name=st.sampled_from([each.name for each in commands().values() if each.subject != "calculators"]),
+    name=st.sampled_from([command.name for command in commands().values() if command.subject != "calculators"]),
     rest=st.one_of(st.text(max_size=40), st.text("btcehoi 0123456789x%$-+.,/@", max_size=40)),
 )
 @examples(150, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -366,7 +366,7 @@ def test_junk_is_answered_or_refused_in_one_line(empty: Any, name: str, rest: st
 def test_commands_load_nothing_heavy() -> None:
     code = (
         "import sys, handlers.answer; from handlers.command import commands; assert len(commands()) > 12; "
-        f"print([each for each in {HEAVY!r} if each in sys.modules])"
+        f"print([module for module in {HEAVY!r} if module in sys.modules])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ran.stdout.strip() == "[]", ran.stdout + ran.stderr

@@ -48,11 +48,11 @@ def cases() -> list[Any]:
 def spelled_out(short: list[Any]) -> list[float]:
     """Write out {"times": 3, "of": [1, 2]} as 1 2 1 2 1 2, and null as NaN."""
     out: list[float] = []
-    for each in short:
-        if isinstance(each, dict):
-            out += spelled_out(each["of"]) * each["times"]
+    for part in short:
+        if isinstance(part, dict):
+            out += spelled_out(part["of"]) * part["times"]
         else:
-            out.append(np.nan if each is None else float(each))
+            out.append(np.nan if part is None else float(part))
     return out
 
 
@@ -177,8 +177,8 @@ def test_the_noise_of_these_tests_has_answers(metric: Metric, step: timedelta) -
 def test_nothing_known_gives_nothing(metric: Metric) -> None:
     panel = panel_of({name: [np.nan] * 5 for name in metric.needs}, metric.step)
     empty = panel_of({"mark_price": [1.0] * 5}, metric.step)
-    for each in (panel, empty):
-        assert all(np.isnan(column).all() for column in metric.evaluate(each).values())
+    for known in (panel, empty):
+        assert all(np.isnan(column).all() for column in metric.evaluate(known).values())
 
 
 @pytest.mark.parametrize("metric", WATCHED)
@@ -210,13 +210,13 @@ def test_a11_from_the_flows_themselves() -> None:
     """Thirty days that sum to +$30m hold the mean at +$1m as long as each day repeats the one that leaves."""
     mean_of = [*[-489.0] * 60, *[-51.0] * 60, 30 + 29 * 51.0, *[-51.0] * 4, -51.0 - 21 * 30, -51.0 - 5 * 30]
     volume = 10_000e6
-    flows = {"volume_usd": [volume] * len(mean_of), "taker_buy_usd": [(volume + each * 1e6) / 2 for each in mean_of]}
+    flows = {"volume_usd": [volume] * len(mean_of), "taker_buy_usd": [(volume + net * 1e6) / 2 for net in mean_of]}
     metric, rule = metrics()["net_taker_30d"], rules()["net_taker_flip"]
     panel = panel_of(flows, days(1))
     opened = [f"{close - days(1):%Y-%m-%d}" for close in panel.closes]
     means = metric.evaluate(panel, rows=7)["value"][:, 0] / 1e6
     np.testing.assert_allclose(means, [1, 1, 1, 1, 1, -20, -25], atol=1e-6)
-    assert [(each.kind, each.day) for each in story(metric, rule, panel)] == [
+    assert [(event.kind, event.day) for event in story(metric, rule, panel)] == [
         ("fired", opened[121]),
         ("resolved", opened[126]),
     ]
@@ -250,8 +250,8 @@ def test_one_side_ends_where_the_other_begins(before: float, after: float, ends:
     rates = [*[0.0001] * 300, *[before] * 5, *[after] * 2]
     panel = panel_of({"funding_rate": rates, "funding_interval_hours": [8.0] * 307}, days(1))
     told = {name: story(metrics()["funding_stretch"], rules()[name], panel) for name in (ends, begins)}
-    assert [each.kind for each in told[ends]][-1] == "resolved"
-    assert [each.kind for each in told[begins]] == ["fired"]
+    assert [event.kind for event in told[ends]][-1] == "resolved"
+    assert [event.kind for event in told[begins]] == ["fired"]
     assert told[ends][-1].day == told[begins][0].day
 
 

@@ -178,14 +178,14 @@ def told(rule_id: str, step: timedelta = DAILY) -> list[Told]:
 
 @pytest.mark.parametrize("rule_id", STORY)
 def test_the_story_of_an_alarm(rule_id: str) -> None:
-    assert [f"{each.kind} {each.day}" for each in told(rule_id)] == STORY[rule_id]
+    assert [f"{event.kind} {event.day}" for event in told(rule_id)] == STORY[rule_id]
 
 
 @pytest.mark.parametrize("rule_id", ROUGH)
 def test_a_rough_series_is_no_hail(rule_id: str) -> None:
-    fired = [each for each in told(rule_id) if each.kind == "fired"]
+    fired = [event for event in told(rule_id) if event.kind == "fired"]
     assert len(fired) == ROUGH[rule_id]
-    assert all(each.rank != "critical" for each in told(rule_id))
+    assert all(event.rank != "critical" for event in told(rule_id))
 
 
 def test_all_alarms_of_the_winter_are_judged_here() -> None:
@@ -200,7 +200,7 @@ def test_an_episode_dates_from_its_first_close_beyond_the_line() -> None:
 
 
 def test_single_settlements_of_funding_are_no_crowd() -> None:
-    fired = [each for each in told("funding_stretch_low", hours(1)) if each.kind == "fired"]
+    fired = [event for event in told("funding_stretch_low", hours(1)) if event.kind == "fired"]
     assert len(fired) == 4
     assert told("funding_stretch", hours(1)) == []
 

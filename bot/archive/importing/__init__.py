@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bot.archive.importing import alternative_me, binance_funding, binance_klines, neutral
-from bot.archive.importing.model import Content, Imported, ImportRefused, Problem, Row
+from bot.archive.importing.model import Content, Imported, ImportedValue, ImportRefused, Problem
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["Content", "ImportRefused", "Imported", "Problem", "Row", "read_file"]
+__all__ = ["Content", "ImportRefused", "Imported", "ImportedValue", "Problem", "read_file"]
 
 # Asked in this order; adding a format is one file and one name here.
 READERS: Final = (neutral.READER, binance_klines.READER, binance_funding.READER, alternative_me.READER)

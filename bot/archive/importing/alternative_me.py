@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.archive.importing.bars import check_bars
-from bot.archive.importing.model import BadRow, Content, Draft, Imported, Reader, Row, require, shown
+from bot.archive.importing.model import BadRow, Content, Draft, Imported, ImportedValue, Reader, require, shown
 from bot.archive.importing.values import epoch, number, possible
 from signals.inputs import MARKET
 
@@ -44,7 +44,7 @@ def read(content: Content, asset: str | None, now: datetime) -> Imported:
             draft.refuse(place, str(bad))
     for at in sorted(known):
         value, place = known[at]
-        draft.kept.append(Row(at, VENUE, MARKET, "fear_greed", value))
+        draft.kept.append(ImportedValue(at, VENUE, MARKET, "fear_greed", value))
         draft.places.append(place)
     notes = ("the index is of the whole market; the asset given was not used",) if asset else ()
     return draft.done(READER.format, check_bars(draft, now), notes)

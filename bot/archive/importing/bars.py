@@ -6,17 +6,15 @@ from collections import Counter, defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from bot.archive.importing.model import MILLISECOND, Draft, Row, milliseconds, shown
+from bot.archive.importing.model import Draft, ImportedValue, shown
 from signals.inputs import BARS
+from signals.units import DAY_MS, HOUR_MS, MILLISECOND, MINUTE_MS, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, timedelta
 
-_MINUTE: Final = 60_000
-_HOUR: Final = 60 * _MINUTE
-DAY: Final = 24 * _HOUR
-STEPS: Final = (_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 4 * _HOUR, DAY)
+STEPS: Final = (MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS, HOUR_MS, 4 * HOUR_MS, DAY_MS)
 _NAMES: Final = ("1m", "5m", "15m", "1h", "4h", "1d")
 _BARS: Final = frozenset(BARS)
 
@@ -27,7 +25,7 @@ def step_name(step: int) -> str:
     """Return a bar length as it is written: 15m, 4h, 1d, 7d."""
     if step in STEPS:
         return _NAMES[STEPS.index(step)]
-    return next(f"{step / unit:g}{name}" for unit, name in ((DAY, "d"), (_HOUR, "h"), (1, "ms")) if step >= unit)
+    return next(f"{step / unit:g}{name}" for unit, name in ((DAY_MS, "d"), (HOUR_MS, "h"), (1, "ms")) if step >= unit)
 
 
 def _usual_gap(times: set[int]) -> int | None:
@@ -37,7 +35,7 @@ def _usual_gap(times: set[int]) -> int | None:
 
 
 def _snap(gap: int) -> int:
-    return max((step for step in STEPS if step <= gap), default=_MINUTE)
+    return max((step for step in STEPS if step <= gap), default=MINUTE_MS)
 
 
 def _steps(
@@ -50,7 +48,7 @@ def _steps(
         if key[:2] in said:
             continue
         gap = _usual_gap(known)
-        if gap is not None and gap > DAY and len(known) > 2:  # two bars with a hole between them say nothing
+        if gap is not None and gap > DAY_MS and len(known) > 2:  # two bars with a hole between them say nothing
             unfit[key] = f"{key[2]} comes every {step_name(gap)}; the longest bars that are kept are of 1d"
         elif gap is not None:
             own[key] = _snap(gap)
@@ -60,7 +58,7 @@ def _steps(
     for key, known in times.items():
         pair = key[:2]
         if pair not in steps:  # single bars only
-            steps[pair] = DAY if all(at % DAY == 0 for at in known) else _HOUR
+            steps[pair] = DAY_MS if all(at % DAY_MS == 0 for at in known) else HOUR_MS
         if own.get(key, steps[pair]) != steps[pair]:
             unfit[key] = (
                 f"{key[2]} comes every {step_name(own[key])} where other bars of {key[0]} {key[1]} come every "
@@ -81,7 +79,7 @@ def check_bars(
         if name in _BARS:
             times[venue, asset, name].add(at)
     steps, unfit = _steps(times, said or {})
-    end = milliseconds(now)
+    end = to_ms(now)
     bad: dict[int, str] = {}
     for index, (at, venue, asset, name, _) in enumerate(draft.kept):
         if name not in _BARS:
@@ -96,7 +94,7 @@ def check_bars(
     return {pair: step * MILLISECOND for pair, step in steps.items()}
 
 
-def _buys_above_volume(rows: list[Row]) -> dict[int, str]:
+def _buys_above_volume(rows: list[ImportedValue]) -> dict[int, str]:
     volume = {(r.venue, r.asset, r.at): r.value for r in rows if r.input == "volume_usd"}
     bad = {}
     for index, row in enumerate(rows):

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bot.archive.importing import symbols
 from bot.archive.importing.bars import check_bars
-from bot.archive.importing.model import BadRow, Content, Draft, Imported, Reader, Row, require, shown
+from bot.archive.importing.model import BadRow, Content, Draft, Imported, ImportedValue, Reader, require, shown
 from bot.archive.importing.values import epoch, number, possible
+from signals.units import HOUR_MS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from signals.assets import Instrument
 
 VENUE: Final = "binance"
-_HOUR: Final = 3_600_000
 _INTERVALS: Final = (1, 2, 4, 8)  # hours that Binance settles at
 _JITTER: Final = 0.1  # hours; settlements come some 20 ms late, a hole is at least an hour
 
@@ -53,10 +53,10 @@ def read(content: Content, asset: str | None, now: datetime) -> Imported:
         times = sorted(known)
         for at, hours in zip(times, intervals(times), strict=True):
             rate, place = known[at]
-            draft.kept.append(Row(at, venue, name, "funding_rate", rate))
+            draft.kept.append(ImportedValue(at, venue, name, "funding_rate", rate))
             draft.places.append(place)
             if hours is not None:
-                draft.kept.append(Row(at, venue, name, "funding_interval_hours", float(hours)))
+                draft.kept.append(ImportedValue(at, venue, name, "funding_interval_hours", float(hours)))
                 draft.places.append(place)
     notes = [
         f"{name} has one settlement only, so its interval is unknown"
@@ -96,7 +96,7 @@ def intervals(times: list[int]) -> list[int | None]:
 
 
 def _interval(gap: int) -> int | None:
-    hours = gap / _HOUR
+    hours = gap / HOUR_MS
     nearest = min(_INTERVALS, key=lambda interval: abs(interval - hours))
     return nearest if abs(nearest - hours) <= _JITTER else None
 

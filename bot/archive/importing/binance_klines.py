@@ -16,16 +16,16 @@ from bot.archive.importing.model import (
     Content,
     Draft,
     Imported,
+    ImportedValue,
     ImportRefused,
     Reader,
-    Row,
-    milliseconds,
     require,
     shown,
 )
 from bot.archive.importing.symbols import given, in_name, venue_of
 from bot.archive.importing.values import epoch, number, possible
 from signals.inputs import INPUTS
+from signals.units import to_ms
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -76,7 +76,7 @@ def read(content: Content, asset: str | None, now: datetime) -> Imported:
             draft.refuse(place, str(bad))
             continue
         for (field, _), value in zip(_PRICES + _FLOWS, values, strict=True):
-            draft.kept.append(Row(at, venue, name, field, value))
+            draft.kept.append(ImportedValue(at, venue, name, field, value))
             draft.places.append(place)
     notes = (
         f"asset {name} {'as given' if named else 'taken from the file name'}",
@@ -96,7 +96,7 @@ def _bar(entry: object, now: datetime, contract: Instrument) -> tuple[int, int, 
         lengths = ", ".join(step_name(step) for step in STEPS)
         said = step_name(length) if length > 0 else "no length"
         raise BadRow(f"is a bar of {said}; ask for one of {lengths}")
-    if at + length > milliseconds(now):
+    if at + length > to_ms(now):
         raise BadRow(f"the {step_name(length)} bar is not closed yet; import it when it is")
     inverse = contract.margin == "inverse"
     dollars = (_LARGE if contract.asset == "BTC" else _SMALL) if inverse else 1.0

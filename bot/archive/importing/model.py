@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from signals.units import to_ms
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND: Final = timedelta(milliseconds=1)
 _FIRST_MARKET: Final = datetime(2009, 1, 3, tzinfo=UTC)  # the first block; an older time is a wrong unit
 _SKEW: Final = timedelta(seconds=5)  # clocks differ; further ahead than this is an error of the file
 _SHOWN: Final = 40  # characters of a bad field that are repeated in its problem
@@ -24,7 +25,7 @@ class BadRow(Exception):  # noqa: N818 - never leaves the readers; it carries th
     """Carry the reason why one line or entry cannot be taken."""
 
 
-class Row(NamedTuple):
+class ImportedValue(NamedTuple):
     """Hold one value: `at` in milliseconds UTC (for a bar its open), `value` in the unit of the input.
 
     A named tuple and not a dataclass: a file has a million of them, and these are made four times faster.
@@ -63,7 +64,7 @@ class Imported:
     format: str
     rows: int
     refused: int
-    kept: Sequence[Row]
+    kept: Sequence[ImportedValue]
     problems: Sequence[Problem]
     step: Mapping[tuple[str, str], timedelta]
     notes: Sequence[str] = ()
@@ -99,7 +100,7 @@ class Draft:
     file: str
     entries: bool = False
     rows: int = 0
-    kept: list[Row] = field(default_factory=list)
+    kept: list[ImportedValue] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
     problems: list[tuple[int, str]] = field(default_factory=list)
 
@@ -138,15 +139,10 @@ def shown(text: object) -> str:
     return repr(words if len(words) <= _SHOWN else words[: _SHOWN - 1] + "…")
 
 
-def milliseconds(at: datetime) -> int:
-    """Return an aware time as whole milliseconds since 1970 UTC; finer digits are cut."""
-    return (at - EPOCH) // MILLISECOND
-
-
 def check_time(at: int, now: datetime, text: object) -> int:
     """Return `at`, or raise BadRow when nothing can have been measured then."""
-    if at > milliseconds(now + _SKEW):
+    if at > to_ms(now + _SKEW):
         raise BadRow(f"time is in the future: {shown(text)}")
-    if at < milliseconds(_FIRST_MARKET):
+    if at < to_ms(_FIRST_MARKET):
         raise BadRow(f"time is before there was any market, check its unit: {shown(text)}")
     return at

@@ -11,11 +11,21 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from bot.archive.importing import symbols
 from bot.archive.importing.bars import check_bars
-from bot.archive.importing.model import BadRow, Content, Draft, Imported, ImportRefused, Reader, Row, check_time, shown
-from bot.archive.importing.model import milliseconds as to_ms
+from bot.archive.importing.model import (
+    BadRow,
+    Content,
+    Draft,
+    Imported,
+    ImportedValue,
+    ImportRefused,
+    Reader,
+    check_time,
+    shown,
+)
 from bot.archive.importing.values import number, possible
 from signals.assets import UnreadableSymbol, coin
 from signals.inputs import INPUTS
+from signals.units import to_ms
 from signals.venues import VENUES
 
 if TYPE_CHECKING:
@@ -150,7 +160,7 @@ def read(content: Content, asset: str | None, now: datetime) -> Imported:
                 _check_margin(contract, kept_as)
             key = (times[at], kept_as, contract.asset, input_.name)
             read = possible(input_.name, number(value.strip()), value)
-            row = Row(*key, input_.of_one_coin(read, contract.multiplier))
+            row = ImportedValue(*key, input_.of_one_coin(read, contract.multiplier))
             _check_repeat(seen.setdefault(key, row.value), row.value)
         except BadRow as bad:
             draft.refuse(place, str(bad))

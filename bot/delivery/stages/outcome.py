@@ -38,9 +38,7 @@ PASS: Final = Pass()
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A destination as the stages see it: its zone, what it has switched, and what it asked for as (rule, asset)."""
+    """A destination as the stages see it: its zone, and what it has switched."""
 
     zone: str = "UTC"
     switches: tuple[Switch, ...] = ()
-    subscriptions: tuple[tuple[str, str], ...] = ()
-    gone: bool = False

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from bot.delivery.stages.outcome import PASS, Hold
+from signals.units import DAY
 
 if TYPE_CHECKING:
     from bot.delivery.stages.outcome import Outcome, Recipient
@@ -34,7 +35,7 @@ def ends(hours: str, zone: str, now: datetime) -> datetime | None:
     within = begin <= shown < end if begin <= end else shown >= begin or shown < end
     if not within:
         return None
-    day = local.date() if shown < end else local.date() + timedelta(days=1)
+    day = local.date() if shown < end else local.date() + DAY
     over = datetime.combine(day, end, tzinfo=local.tzinfo).astimezone(UTC)
     if over <= now:  # the clock goes back in between, and the end is shown once more
         over = datetime.combine(day, end.replace(fold=1), tzinfo=local.tzinfo).astimezone(UTC)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from signals.units import HOUR, in_ms, to_ms
+from signals.units import HOUR, MINUTE, in_ms, to_ms
 from storage.market.points import Points
 
 if TYPE_CHECKING:
@@ -210,9 +210,9 @@ def with_taker(bars: Points, bought: Mapping[int, float]) -> list[Points]:
     return [found for found in (bars.taken(have_not), known) if len(found)]
 
 
-_SETTLED: Final = timedelta(minutes=1)
+_SETTLED: Final = MINUTE
 LONGEST_INTERVAL: Final = timedelta(hours=8)
-SAME_TIME: Final = timedelta(minutes=1)
+SAME_TIME: Final = MINUTE
 
 
 def settled(

@@ -15,17 +15,21 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
+import structlog
 
+from bot.clock import STEADY, NotBefore
 from bot.market.exchange.recipe import Missing, Unreadable
 from bot.market.source import Blocked, NotOffered, SourceDown, SourceError
+from signals.units import MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     Clock = Callable[[], datetime]
 
+_log = structlog.get_logger("requests")
 _BANNED_UNTIL: Final = re.compile(r"until\s+(\d{13})\b")
-_BUSY_PAUSE: Final = timedelta(minutes=1)  # request weights are counted by the minute
+_BUSY_PAUSE: Final = MINUTE  # request weights are counted by the minute
 _BAN_PAUSE: Final = timedelta(minutes=5)  # a ban that names no end: the shortest is two minutes, asking prolongs it
 _LONGEST: Final = timedelta(days=3)  # the longest ban there is; a stamp beyond it is a slip and must not shut us up
 _BLOCKED: Final = frozenset({403, 451})
@@ -33,7 +37,7 @@ _PARSER_SLIPS: Final = (IndexError, KeyError, TypeError, AttributeError, ValueEr
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """What came back over HTTP, as far as a judgement needs it. headers: names in lower case."""
 
     status: int
@@ -41,10 +45,10 @@ class Answer:
     text: str
 
 
-class Refused(Exception):  # noqa: N818 -- an answer with a status, not yet judged; it never leaves this module's block
+class HttpRefusal(Exception):  # noqa: N818 -- an answer with a status, not yet judged; it never leaves this module's block
     """Carry an HTTP answer that is a refusal to where the clock is known."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: HttpAnswer) -> None:
         super().__init__(f"status {answer.status}")
         self.answer = answer
 
@@ -55,11 +59,11 @@ def is_refusal(status: int) -> bool:
 
 
 def lowered(headers: Mapping[str, str]) -> dict[str, str]:
-    """Put header names in lower case, as Answer wants them."""
+    """Put header names in lower case, as HttpAnswer wants them."""
     return {str(name).lower(): str(value) for name, value in headers.items()}
 
 
-def judge(who: str, answer: Answer, now: datetime) -> SourceError:
+def judge(who: str, answer: HttpAnswer, now: datetime) -> SourceError:
     """Turn a refusal by HTTP status into our error. The text names the remedy and quotes nothing that was sent."""
     status = answer.status
     if status in _BLOCKED or "restricted location" in answer.text:
@@ -77,7 +81,7 @@ def judge(who: str, answer: Answer, now: datetime) -> SourceError:
     return SourceDown(f"{who} is not available (status {status}).", named)
 
 
-def _named_end(answer: Answer, now: datetime) -> datetime | None:
+def _named_end(answer: HttpAnswer, now: datetime) -> datetime | None:
     """Read until when we are to be silent: a ban's milliseconds first, else Retry-After as seconds or as a date."""
     banned = _BANNED_UNTIL.search(answer.text)
     if banned:
@@ -94,41 +98,66 @@ def _named_end(answer: Answer, now: datetime) -> datetime | None:
     return min(until, now + _LONGEST) if until > now else None
 
 
+def _said_at(headers: Mapping[str, str] | None) -> datetime | None:
+    """Read the time at which a server answered, by its own clock; None where it does not say, or says it oddly."""
+    said = (headers or {}).get("Date") or (headers or {}).get("date")
+    try:
+        return email.utils.parsedate_to_datetime(said).astimezone(UTC) if said else None
+    except ValueError:
+        return None
+
+
 def _clock(at: datetime) -> str:
     return f"{at.astimezone(UTC):%H:%M:%S} UTC"
 
 
-def make_strict(exchange: Any, who: str, clock: Clock) -> None:
+def note_asked(who: str, url: str) -> None:
+    """Say in the debug log what is asked of whom; the log leaves secrets out."""
+    _log.debug("asked", who=who, url=url)
+
+
+def make_strict(
+    exchange: Any,
+    who: str,
+    clock: Clock,
+    steady: Callable[[], float] = STEADY,
+    heard: Callable[[datetime], None] | None = None,
+) -> None:
     """Wrap one ccxt object so that a non-answer raises, a refusal keeps its status, and a rest is kept.
 
     Once the venue has named a time (ban, Retry-After), no request leaves before it, whoever asks and whatever is queued
-    in the limiter: each request during a ban makes it longer.
+    in the limiter: each request during a ban makes it longer. It is kept by the monotonic clock (`steady`, in seconds).
+    heard: is told the time that the venue says with each answer.
     """
     import ccxt  # noqa: PLC0415 -- half a second and 100 MB; only a process that asks an exchange pays
 
     fetch, handle_errors = exchange.fetch, exchange.handle_errors
-    rest: dict[str, SourceDown] = {}
+    rest, named = NotBefore(steady), [SourceDown("")]
 
     def judged_errors(status: int, *answer: Any) -> None:
         """Judge by status before ccxt does; errors inside an answer are ccxt's to name."""
         if is_refusal(status):
             _reason, _url, _method, headers, body, *_ = answer
-            raise Refused(Answer(status, lowered(headers or {}), str(body or "")))
+            raise HttpRefusal(HttpAnswer(status, lowered(headers or {}), str(body or "")))
         handle_errors(status, *answer)
 
     async def strict_fetch(*args: Any, **kwargs: Any) -> Any:
-        resting = rest.get("until")
-        if resting and resting.retry_at and clock() < resting.retry_at:
-            raise SourceDown(str(resting), resting.retry_at)
+        if not rest.passed:
+            raise SourceDown(str(named[0]), clock() + (rest.left or timedelta(0)))
+        note_asked(who, str(args[0] if args else kwargs.get("url", "")))
         try:
             answer = await fetch(*args, **kwargs)
-        except (Refused, ccxt.DDoSProtection, ccxt.RateLimitExceeded) as error:
+        except (HttpRefusal, ccxt.DDoSProtection, ccxt.RateLimitExceeded) as error:
             # a limit told inside an answer (-1003) has no status of its own, but may name the end of the ban
-            refusal = error.answer if isinstance(error, Refused) else Answer(429, {}, str(error))
-            verdict = judge(who, refusal, clock())
+            refusal = error.answer if isinstance(error, HttpRefusal) else HttpAnswer(429, {}, str(error))
+            now = clock()
+            verdict = judge(who, refusal, now)
             if isinstance(verdict, SourceDown) and verdict.retry_at:
-                rest["until"] = verdict
+                named[0] = verdict
+                rest.wait(verdict.retry_at - now)
             raise verdict from None
+        if heard and (at := _said_at(exchange.last_response_headers)):
+            heard(at)
         if not isinstance(answer, dict | list):
             raise ccxt.BadResponse(f"{exchange.id} sent no JSON")
         return answer
@@ -146,7 +175,7 @@ def translated(who: str, clock: Clock) -> Iterator[None]:
         yield
     except SourceError:
         raise
-    except Refused as refused:
+    except HttpRefusal as refused:
         raise judge(who, refused.answer, clock()) from None
     except Unreadable as error:
         raise SourceDown(f"{who} sent an answer that cannot be used: {error}.") from error
@@ -180,7 +209,7 @@ def _from_ccxt(who: str, error: Exception) -> Exception:
     if not isinstance(error, ccxt.BaseError):
         return error
     if isinstance(error, ccxt.RestrictedLocation) or "restricted location" in str(error):
-        return judge(who, Answer(451, {}, ""), datetime.min.replace(tzinfo=UTC))
+        return judge(who, HttpAnswer(451, {}, ""), datetime.min.replace(tzinfo=UTC))
     if isinstance(error, ccxt.BadSymbol | ccxt.MarketClosed | ccxt.NotSupported):
         return NotOffered(f"{who} does not offer this contract any more.")
     reasons = {

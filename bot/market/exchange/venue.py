@@ -11,10 +11,12 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from bot.clock import STEADY
 from bot.market.exchange.contracts import Contract, perpetuals, unknown
 from bot.market.exchange.recipe import Unreadable
 from bot.market.exchange.strict import doubts_contract, make_strict, translated
 from bot.market.source import Ask, NotOffered, SourceDown, Topic
+from signals.units import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 _OPINION: Final = timedelta(minutes=10)  # so old may the list be that says whether a contract is gone
 _MOMENTS: Final = 4  # rounds that may be under way at once: that of everybody, and some for whoever asks
-_RENEWED: Final = timedelta(days=1)  # listings, delistings and new contract sizes
+_RENEWED: Final = DAY  # listings, delistings and new contract sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class _Moment:
 class CcxtVenue:
     """One exchange as a Source.
 
-    clock: read once per request, for a ban or Retry-After counted from the answer. base_url: another address for every
+    clock: read once per request, for a ban or Retry-After counted from the answer; steady: seconds of the monotonic
+    clock, by which a rest is kept; heard: is told what time the venue says it is. base_url: another address for every
     host of the exchange (a mirror, or the loopback exchange of the tests). proxy: http:// or https:// address.
     paced: keep to the request weights of the venue; off only where the other side counts none. wrap: puts a
     recording or a tape in the place of the connection.
@@ -58,6 +61,8 @@ class CcxtVenue:
         quirks: Quirks,
         *,
         clock: Callable[[], datetime],
+        steady: Callable[[], float] = STEADY,
+        heard: Callable[[datetime], None] | None = None,
         timeout_s: float = 10.0,
         proxy: str | None = None,
         base_url: str | None = None,
@@ -69,7 +74,8 @@ class CcxtVenue:
         self.name = quirks.venue
         self.attribution = quirks.attribution
         self.offers: dict[Topic, timedelta] = {topic: how.every for topic, how in quirks.topics().items()}
-        self._quirks, self._clock = quirks, clock
+        self._quirks, self._clock, self._steady = quirks, clock, steady
+        self._heard = heard
         self._timeout_s, self._proxy, self._base_url = timeout_s, proxy, base_url
         self._exchange: Any = None  # the one place where ccxt's untyped object lives
         self._paced, self._wrap = paced, wrap
@@ -117,7 +123,7 @@ class CcxtVenue:
     async def _still_listed(self, ask: Ask) -> bool:
         """Look into a fresh list of markets: it decides whether a contract is gone, not one odd answer."""
         async with self._loading:
-            if self._contracts_at is None or ask.now - self._contracts_at >= _OPINION:
+            if not self._known_for(_OPINION, ask.now):
                 with translated(self._quirks.title, self._clock):
                     await self._renew(ask.now)
         return ask.asset in self._contracts
@@ -138,12 +144,16 @@ class CcxtVenue:
             return await self._listed(now)
 
     async def _listed(self, now: datetime) -> dict[str, Contract]:
-        if self._contracts_at is not None and now - self._contracts_at < _RENEWED:
+        if self._known_for(_RENEWED, now):
             return self._contracts  # the usual case: hundreds of questions a round need no lock
         async with self._loading:
-            if self._contracts_at is None or now - self._contracts_at >= _RENEWED:
+            if not self._known_for(_RENEWED, now):
                 await self._renew(now)
         return self._contracts
+
+    def _known_for(self, span: timedelta, now: datetime) -> bool:
+        """Tell whether the list was read within a span; a clock that was set back does not keep it for longer."""
+        return self._contracts_at is not None and timedelta(0) <= now - self._contracts_at < span
 
     async def _renew(self, now: datetime) -> None:
         """Read the list of markets; after a failure not again in the same moment, for the reason of `_once`."""
@@ -217,7 +227,7 @@ class CcxtVenue:
         exchange.has["fetchCurrencies"] = False  # load_markets would ask for coins and their chains, which nobody reads
         if self._base_url:
             exchange.urls["api"] = _moved(exchange.urls["api"], self._base_url.rstrip("/"))
-        make_strict(exchange, self._quirks.title, self._clock)
+        make_strict(exchange, self._quirks.title, self._clock, self._steady, self._heard)
         return exchange
 
 

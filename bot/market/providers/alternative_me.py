@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 
 from bot.market.exchange.contracts import Contract
 from bot.market.exchange.recipe import Unreadable, number, points, rows_of, stamp
-from bot.market.exchange.strict import Answer, Refused, is_refusal, lowered, translated
+from bot.market.exchange.strict import HttpAnswer, HttpRefusal, is_refusal, lowered, note_asked, translated
 from bot.market.source import Ask, NotOffered, Topic
 from signals.inputs import MARKET
+from signals.units import HOUR, from_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime, timedelta
 
     from bot.tape import Wrap
     from storage.market.points import Points
@@ -41,7 +42,7 @@ class AlternativeMe:
     ) -> None:
         self.name = _WHO
         self.attribution = "Fear & Greed index by alternative.me"
-        self.offers: dict[Topic, timedelta] = {"fear_greed": timedelta(hours=1)}
+        self.offers: dict[Topic, timedelta] = {"fear_greed": HOUR}
         self.words: dict[datetime, str] = {}
         self._clock, self._timeout_s, self._proxy = clock, timeout_s, proxy
         self._base_url, self._wrap = base_url.rstrip("/"), wrap
@@ -55,8 +56,8 @@ class AlternativeMe:
         days = _USUAL_DAYS if ask.since is None else max((ask.now - ask.since).days + 2, 2)
         with translated(_WHO, self._clock):
             rows = _rows(await self._get(days))
-            times = [stamp(_milliseconds(row)) for row in rows]
-            words = {datetime.fromtimestamp(at / 1000, UTC): _word(row) for at, row in zip(times, rows, strict=True)}
+            times = [stamp(_updated(row)) for row in rows]
+            words = {from_ms(at): _word(row) for at, row in zip(times, rows, strict=True)}
             found = points(_CONTRACT, times, {"fear_greed": [number(row["value"]) for row in rows]})
         self.words |= words
         return [found]
@@ -74,10 +75,11 @@ class AlternativeMe:
         if self._session is None:
             self._session = self._wrap(self._connect) if self._wrap else self._connect()
         url, query = f"{self._base_url}/fng/", {"limit": str(days)}
+        note_asked(_WHO, str(url))
         async with self._session.get(url, params=query, proxy=self._proxy) as response:
             text = await response.text(errors="replace")
         if is_refusal(response.status) or response.status >= 400:
-            raise Refused(Answer(response.status, lowered(response.headers), text))
+            raise HttpRefusal(HttpAnswer(response.status, lowered(response.headers), text))
         try:
             return json.loads(text)
         except ValueError:
@@ -93,7 +95,7 @@ def _rows(answer: Any) -> list[dict[str, Any]]:
     return list(rows_of(answer.get("data")))
 
 
-def _milliseconds(row: dict[str, Any]) -> int:
+def _updated(row: dict[str, Any]) -> int:
     return int(row["timestamp"]) * 1000
 
 

@@ -10,10 +10,10 @@ import aiohttp
 
 from bot.market.exchange.contracts import Contract
 from bot.market.exchange.recipe import Unreadable, number, points, rows_of, stamp
-from bot.market.exchange.strict import Answer, Refused, is_refusal, lowered, translated
+from bot.market.exchange.strict import HttpAnswer, HttpRefusal, is_refusal, lowered, note_asked, translated
 from bot.market.source import Ask, NotOffered, Topic
 from signals.inputs import MARKET
-from signals.units import to_ms
+from signals.units import HOUR, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,7 +42,7 @@ class DefiLlama:
     ) -> None:
         self.name = _NAME
         self.attribution = "Stablecoin supply by DefiLlama"
-        self.offers: dict[Topic, timedelta] = {"stablecoins": timedelta(hours=1)}
+        self.offers: dict[Topic, timedelta] = {"stablecoins": HOUR}
         self.caveats: Mapping[Topic, str] = {"stablecoins": "a revised series: yesterday's figure may change"}
         self._clock, self._timeout_s, self._proxy = clock, timeout_s, proxy
         self._base_url, self._wrap = base_url.rstrip("/"), wrap
@@ -74,10 +74,11 @@ class DefiLlama:
         if self._session is None:
             self._session = self._wrap(self._connect) if self._wrap else self._connect()
         url = f"{self._base_url}/stablecoincharts/all"
+        note_asked(_WHO, str(url))
         async with self._session.get(url, proxy=self._proxy) as response:
             text = await response.text(errors="replace")
         if is_refusal(response.status) or response.status >= 400:
-            raise Refused(Answer(response.status, lowered(response.headers), text))
+            raise HttpRefusal(HttpAnswer(response.status, lowered(response.headers), text))
         try:
             return json.loads(text)
         except ValueError:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 
 from bot.market.exchange.recipe import Unreadable, number, rows_of, stamp
-from bot.market.exchange.strict import Answer, Refused, is_refusal, lowered, translated
+from bot.market.exchange.strict import HttpAnswer, HttpRefusal, is_refusal, lowered, note_asked, translated
 from signals.assets import coin
+from signals.units import from_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
 _WHO: Final = "Hyperliquid"
 _URL: Final = "https://api.hyperliquid.xyz"
@@ -28,7 +29,7 @@ _NOTHING: Final = 1.0  # USDC
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class VenuePosition:
     """One open position as the venue states it: coins, prices in USDC. liquidation None: there is none.
 
     multiplier: how many coins are priced and counted as one, 1000 for kPEPE.
@@ -49,7 +50,7 @@ class Account:
     """What an address holds at a time of the venue's."""
 
     at: datetime
-    positions: tuple[Position, ...]
+    positions: tuple[VenuePosition, ...]
 
 
 class HyperliquidAccount:
@@ -83,10 +84,11 @@ class HyperliquidAccount:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout_s))
         url = f"{self._base_url}/info"
+        note_asked(_WHO, str(url))
         async with self._session.post(url, json=question, proxy=self._proxy, allow_redirects=False) as response:
             text = await response.text(errors="replace")
         if is_refusal(response.status) or response.status >= 300:
-            raise Refused(Answer(response.status, lowered(response.headers), text[:1000]))
+            raise HttpRefusal(HttpAnswer(response.status, lowered(response.headers), text[:1000]))
         if len(text) > _LONGEST:
             raise Unreadable("it is longer than any account")
         try:
@@ -107,10 +109,10 @@ def _account(answer: Any) -> Account:
         raise Unreadable("it names no positions and still their value")
     if len({position.asset for position in found}) < len(found):
         raise Unreadable("two positions in one contract")
-    return Account(datetime.fromtimestamp(stamp(answer["time"]) / 1000, UTC), found)
+    return Account(from_ms(stamp(answer["time"])), found)
 
 
-def _position(row: Any) -> Position | None:
+def _position(row: Any) -> VenuePosition | None:
     """Read one position; None where its size is zero: closed this moment."""
     name, size = row["coin"], _known(row["szi"])
     if not (isinstance(name, str) and name.isascii() and name.replace(":", "").isalnum() and len(name) <= 30):
@@ -120,7 +122,7 @@ def _position(row: Any) -> Position | None:
     asset, multiplier = (name, 1) if ":" in name else coin(name)  # a dex of its own has names of its own
     value, at = _above_zero(row["positionValue"]), row["liquidationPx"]
     liquidation = None if at is None else _known(at)
-    return Position(
+    return VenuePosition(
         asset=asset,
         side="long" if size > 0 else "short",
         size=abs(size),

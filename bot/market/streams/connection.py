@@ -16,7 +16,7 @@ import structlog
 
 from bot.market.breaker import Breaker
 from bot.market.exchange.recipe import Unreadable
-from bot.market.exchange.strict import Answer, Refused, lowered, translated
+from bot.market.exchange.strict import HttpAnswer, HttpRefusal, lowered, translated
 from bot.market.source import SourceDown, SourceError
 from bot.market.validation import AHEAD
 
@@ -83,7 +83,7 @@ class Stream:
         proxy: str | None = None,
         wrap: Wrap | None = None,
     ) -> None:
-        self.breaker = Breaker(chance)
+        self.breaker = Breaker(clock.monotonic, chance)
         self.newest: datetime | None = None
         self.opened = self.unreadable = 0
         self._talk, self._clock, self._wait, self._look_s = talk, clock, wait, look_s
@@ -109,9 +109,8 @@ class Stream:
             await self._rest()
 
     async def _rest(self) -> None:
-        now, until = self._clock.now(), self.breaker.next_try
-        if until is not None and until > now:
-            await self._wait((until - now).total_seconds())
+        if left := self.breaker.left:
+            await self._wait(left.total_seconds())
 
     async def _once(self) -> None:
         """Open one connection and listen until something is wrong. Whatever happens, it is closed before this ends."""
@@ -134,7 +133,7 @@ class Stream:
             async with asyncio.timeout(self._timeout_s):
                 return await session.ws_connect(self._talk.url, proxy=self._proxy, timeout=closing)
         except aiohttp.WSServerHandshakeError as error:
-            raise Refused(Answer(error.status, lowered(error.headers or {}), "")) from None
+            raise HttpRefusal(HttpAnswer(error.status, lowered(error.headers or {}), "")) from None
 
     async def _listen(self, socket: Any) -> None:
         began = moved = spoke = pinged = self._clock.monotonic()

@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.market.exchange.recipe import Unreadable, number, stamp
+from signals.units import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -68,7 +69,7 @@ Heard = Beat | Accepted | Declined | Liquidation | Odd
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
+class StreamDialect:
     """One venue. market_wide: one subscription tells of every contract.
 
     gap: between two beats, at most, when all is well. most: contracts that one connection can follow.
@@ -85,7 +86,7 @@ class Dialect:
     most: int = 10_000
 
 
-def heard(dialect: Dialect, text: str) -> list[Heard]:
+def heard(dialect: StreamDialect, text: str) -> list[Heard]:
     """Read one frame. Unreadable for what is no frame of the venue."""
     if text in {"pong", "ping"}:
         return []
@@ -208,28 +209,28 @@ def _okx_side(one: Mapping[str, Any]) -> Side | None:
     return side if one.get("posSide") in {side, "net", "", None} else None
 
 
-BINANCE: Final = Dialect(
+BINANCE: Final = StreamDialect(
     venue="binance",
     title="Binance",
     url="wss://fstream.binance.com/market/ws",
     market_wide=True,
     ping=None,
-    gap=timedelta(seconds=1),
+    gap=SECOND,
     hello=_binance_hello,
     read=_binance,
 )
-BYBIT: Final = Dialect(
+BYBIT: Final = StreamDialect(
     venue="bybit",
     title="Bybit",
     url="wss://stream.bybit.com/v5/public/linear",
     market_wide=False,
     ping=json.dumps({"op": "ping"}),
-    gap=timedelta(seconds=1),
+    gap=SECOND,
     hello=_bybit_hello,
     read=_bybit,
     most=700,  # one connection takes 21,000 characters of topics
 )
-OKX: Final = Dialect(
+OKX: Final = StreamDialect(
     venue="okx",
     title="OKX",
     url="wss://ws.okx.com:8443/ws/v5/public",

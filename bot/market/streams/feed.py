@@ -6,36 +6,33 @@ import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from bot.clock import NotBefore
 from bot.market.exchange.contracts import Contract
 from bot.market.source import SourceDown
 from bot.market.streams.connection import LEAST_SILENCE
-from bot.market.streams.dialects import Accepted, Beat, Declined, Dialect, Liquidation, Odd, heard
-from bot.market.streams.hours import GRACE_MS, HOUR_MS, Bars
+from bot.market.streams.dialects import Accepted, Beat, Declined, Liquidation, Odd, StreamDialect, heard
+from bot.market.streams.hours import GRACE_MS, Bars
 from bot.market.validation import AHEAD, JUMP
+from signals.units import DAY, DAY_MS, HOUR, from_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bot.clock import Clock
 
-Contracts = Callable[[Dialect], Awaitable[Mapping[str, Contract]]]  # what a venue lists, by asset
+Contracts = Callable[[StreamDialect], Awaitable[Mapping[str, Contract]]]  # what a venue lists, by asset
 
-QUIET: Final = timedelta(hours=1)  # of hundreds of contracts one is always liquidated: this long is a fault
-RENEWED: Final = timedelta(days=1)  # lists of contracts
+QUIET: Final = HOUR  # of hundreds of contracts one is always liquidated: this long is a fault
+RENEWED: Final = DAY  # lists of contracts
 _MS: Final = timedelta(milliseconds=1)
 WAITS: Final = timedelta(minutes=5)  # for a first price, so that what is told while a bot starts is not lost
 _WAITING: Final = 5_000  # liquidations that may wait
 _REMEMBERED: Final = 20_000  # liquidations by which a repeated one is known
-
-
-def milliseconds(at: datetime) -> int:
-    """Return a time as whole milliseconds since 1970."""
-    return round(at.timestamp() * 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ class LiquidationTalk:
 
     def __init__(
         self,
-        dialect: Dialect,
+        dialect: StreamDialect,
         assets: Sequence[str],
         *,
         clock: Clock,
@@ -68,7 +65,7 @@ class LiquidationTalk:
         self.last_rejected = ""
         self._assets, self._clock, self._load, self._usual = tuple(assets), clock, contracts, usual
         self._contracts: dict[str, Contract] = {}
-        self._loaded: datetime | None = None
+        self._renew = NotBefore(clock.monotonic)
         self._accepted: set[str] = set()
         self._newest: int | None = None
         self._spoke: float = clock.monotonic()
@@ -79,8 +76,7 @@ class LiquidationTalk:
 
     async def prepare(self) -> Sequence[str]:
         """Look up the contracts of the followed assets, and ask for their liquidations and for a sign of life."""
-        now = self._clock.now()
-        if self._loaded is None or now - self._loaded >= RENEWED:
+        if self._renew.passed:
             listed = await self._load(self.dialect)
             chosen = {asset: listed[asset] for asset in self._assets if asset in listed}
             self.absent = {
@@ -90,7 +86,7 @@ class LiquidationTalk:
                 self.absent[asset] = f"{self.title} tells of {self.dialect.most} contracts on one connection."
                 del chosen[asset]
             self._contracts = {each.market_id: each for each in chosen.values()}
-            self._loaded = now
+            self._renew.wait(RENEWED)
         self._spoke = self._clock.monotonic()
         return self.dialect.hello(tuple(self._contracts))
 
@@ -112,12 +108,12 @@ class LiquidationTalk:
                     key = (each.market_id, each.side, each.price, each.size, each.at)
                     seen[key] += 1  # two of one size in one message are two; in another message it is the same again
                     self._take(each, (*key, seen[key]))
-        return None if beat is None else datetime.fromtimestamp(beat / 1000, UTC)
+        return None if beat is None else from_ms(beat)
 
     def alive(self, at: datetime) -> bool:
         """Count the time up to `at` as heard, for the contracts that the venue has agreed to tell of."""
         self._measured()
-        self._newest = milliseconds(at)
+        self._newest = to_ms(at)
         self.bars.cover(self._newest)
         if self._suspect or not self._ready():
             return False
@@ -156,7 +152,7 @@ class LiquidationTalk:
 
     def _take(self, each: Liquidation, key: tuple[object, ...]) -> None:
         """Add a liquidation to its hour, unless it is known already or cannot be true."""
-        now = milliseconds(self._clock.now())
+        now = to_ms(self._clock.now())
         self._spoke, self._suspect = self._clock.monotonic(), False
         self.bars.heard(now)
         contract = self._contracts.get(each.market_id)
@@ -183,7 +179,7 @@ class LiquidationTalk:
         """Add what waited for a price and has one now, or has waited too long. older: as if so much time had passed."""
         if not self._waiting:
             return
-        late = milliseconds(self._clock.now() + older - WAITS)
+        late = to_ms(self._clock.now() + older - WAITS)
         waiting, self._waiting = self._waiting, []
         for each, received in waiting:
             contract = self._contracts.get(each.market_id)
@@ -203,7 +199,7 @@ class LiquidationTalk:
         """Say why a liquidation cannot be true, in words that follow "a liquidation of BTC"; None if it can."""
         usual = self._usual(self.dialect.venue, contract.asset)
         off = each.price / contract.multiplier / usual.price if usual.price else 1.0
-        day = usd + self.bars.total(contract.asset, now - 24 * HOUR_MS)
+        day = usd + self.bars.total(contract.asset, now - DAY_MS)
         reasons = (
             (not (0 < each.price < 1e300 and 0 < each.size < 1e300), f"cannot be {each.size:g} at {each.price:g}"),
             (each.at > now + AHEAD // _MS, "lies in the future (or this machine's clock is behind)"),
@@ -219,7 +215,7 @@ class LiquidationTalk:
         if contract is None:
             return
         self.quarantined += 1
-        self.bars.spoil(contract.asset, milliseconds(self._clock.now()))
+        self.bars.spoil(contract.asset, to_ms(self._clock.now()))
         said = f"a liquidation of {contract.asset} {reason}"
         if said == self.last_rejected:  # the log would drown in what a broken feed repeats
             return

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
+from signals.units import HOUR_MS, MINUTE_MS, from_ms, to_ms
 from storage.market.liquidations import Hour
 
 if TYPE_CHECKING:
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 
 Side = Literal["long", "short"]  # of the position that was liquidated, whatever the venue writes
 
-HOUR_MS: Final = 3_600_000
-GRACE_MS: Final = 60_000  # what a venue tells later than this about an hour that is over is not waited for
+GRACE_MS: Final = MINUTE_MS  # what a venue tells later than this about an hour that is over is not waited for
 _MS: Final = timedelta(milliseconds=1)
 
 
@@ -124,7 +124,7 @@ class Bars:
     def restore(self, hours: Iterable[Hour]) -> None:
         """Take up what another run has kept; a closed hour stays closed."""
         for each in hours:
-            hour = _ms(each.at) // HOUR_MS
+            hour = to_ms(each.at) // HOUR_MS
             self._sums[each.asset][hour] = _Sum(
                 each.longs_usd, each.shorts_usd, each.covered // _MS, each.rejected, each.whole, each.whole
             )
@@ -140,9 +140,5 @@ class Bars:
         self._heard = {each for each in self._heard if each >= first}
 
 
-def _ms(at: datetime) -> int:
-    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // _MS
-
-
 def _time(hour: int) -> datetime:
-    return datetime.fromtimestamp(hour * HOUR_MS / 1000, UTC)
+    return from_ms(hour * HOUR_MS)

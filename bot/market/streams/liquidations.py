@@ -17,14 +17,14 @@ from bot.market.exchange.table import BY_NAME
 from bot.market.exchange.venue import CcxtVenue, at_venue
 from bot.market.source_state import TOLD_AFTER
 from bot.market.streams.connection import Stream
-from bot.market.streams.dialects import DIALECTS, Dialect
-from bot.market.streams.feed import Contracts, LiquidationTalk, Usual, milliseconds
-from signals.units import HOUR, to_ms
+from bot.market.streams.dialects import DIALECTS, StreamDialect
+from bot.market.streams.feed import Contracts, LiquidationTalk, Usual
+from signals.units import DAY, HOUR, to_ms
 from storage.engine.database import StoreError
 from storage.market import liquidations, points
 from storage.market.points import Points
-from storage.market.source_events import SourceEvent
-from storage.market.source_state import SourceHealth
+from storage.sources.source_events import SourceEvent
+from storage.sources.source_state import SourceHealth
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -38,13 +38,12 @@ if TYPE_CHECKING:
     from storage.market.liquidations import Hour
 
 TOPIC: Final[Topic] = "liquidations"
-DAY: Final = timedelta(days=1)
 KEEP_EVERY: Final = timedelta(seconds=30)
 AGAIN: Final = timedelta(hours=3)  # closed hours are handed out again for so long, should a write have failed
 
 
 @dataclass(slots=True)
-class _Line:
+class _VenueLine:
     """One venue: its stream, and what has been told about it."""
 
     talk: LiquidationTalk
@@ -67,7 +66,7 @@ class LiquidationStreams:
         assets: Sequence[str],
         *,
         clock: Clock,
-        dialects: Sequence[Dialect] = DIALECTS,
+        dialects: Sequence[StreamDialect] = DIALECTS,
         contracts: Contracts | None = None,
         urls: Mapping[str, str] | None = None,
         exchange_url: str | None = None,
@@ -91,7 +90,7 @@ class LiquidationStreams:
 
     def _line(
         self,
-        dialect: Dialect,
+        dialect: StreamDialect,
         contracts: Contracts,
         url: str | None,
         chance: Callable[[], float],
@@ -99,7 +98,7 @@ class LiquidationStreams:
         timeout_s: float,
         proxy: str | None,
         wrap: Wrap | None,
-    ) -> _Line:
+    ) -> _VenueLine:
         talk = LiquidationTalk(
             dialect, self._assets, clock=self._clock, contracts=contracts, usual=self._usual_of, url=url
         )
@@ -113,7 +112,7 @@ class LiquidationStreams:
             proxy=proxy,
             wrap=wrap,
         )
-        return _Line(talk, stream)
+        return _VenueLine(talk, stream)
 
     async def start(self) -> None:
         """Take up the running hour where another run left it, and open the streams."""
@@ -137,7 +136,7 @@ class LiquidationStreams:
 
     async def collect(self, now: datetime) -> list[Points]:
         """Return the hours that have been closed whole, as bars. An hour that was not heard whole is not among them."""
-        closed = [each.talk.bars.close(milliseconds(now)) for each in self._lines]
+        closed = [each.talk.bars.close(to_ms(now)) for each in self._lines]
         if not any(closed) and self._handed is not None:
             return []
         since = now - (AGAIN if self._handed else liquidations.RECENT)
@@ -189,7 +188,7 @@ class LiquidationStreams:
         """Write the sums. A disk that is full costs the half minute, not the stream."""
         now = self._clock.now()
         for each in self._lines:
-            each.talk.bars.forget(milliseconds(now - liquidations.RECENT))
+            each.talk.bars.forget(to_ms(now - liquidations.RECENT))
         recent = [each for each in self._hours() if each.at >= now - AGAIN - HOUR]
         try:
             await asyncio.to_thread(liquidations.save, self._store, recent, now=now)
@@ -216,11 +215,12 @@ class _Listed:
         self._base_url = base_url
         self._one = asyncio.Lock()
 
-    async def __call__(self, dialect: Dialect) -> Mapping[str, Contract]:
+    async def __call__(self, dialect: StreamDialect) -> Mapping[str, Contract]:
         async with self._one:
             venue = CcxtVenue(
                 BY_NAME[dialect.venue],
                 clock=self._clock.now,
+                steady=self._clock.monotonic,
                 timeout_s=self._timeout_s,
                 proxy=self._proxy,
                 base_url=at_venue(self._base_url, dialect.venue),
@@ -249,13 +249,13 @@ def _health(talk: LiquidationTalk, stream: Stream, now: datetime) -> SourceHealt
         state=breaker.state,
         since=breaker.since or now,
         last_good=stream.newest,
-        next_try=breaker.next_try,
+        next_try=breaker.next_try(now),
         error=breaker.reason or rejected,
         quarantined=talk.quarantined + stream.unreadable,
     )
 
 
-def _change(line: _Line, now: datetime) -> SourceEvent | None:
+def _change(line: _VenueLine, now: datetime) -> SourceEvent | None:
     """Tell a stream's change once: into trouble that lasts, into a block at once, and out of it."""
     breaker = line.stream.breaker
     state: State = line.told

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from bot.market.tiers.rows import Fetched
-    from bot.market.tiers.tables import Answer, Reach
+    from bot.market.tiers.tables import Reach, TierAnswer
     from signals.liquidation import RenewedTables
     from storage.engine.database import Store
 
@@ -61,7 +61,7 @@ class Renewal:
 
 
 @dataclass(slots=True)
-class _File:
+class _RenewedFile:
     """One table file of a market while it is being renewed."""
 
     head: list[str]
@@ -85,14 +85,14 @@ async def refresh(store: Store, venues: Sequence[str], assets: Sequence[str], re
     ]
 
 
-async def _ask(venue: str, assets: Sequence[str], reach: Reach) -> Answer | str:
+async def _ask(venue: str, assets: Sequence[str], reach: Reach) -> TierAnswer | str:
     try:
         return await fetch(venue, assets, reach)
     except SourceError as error:
         return str(error)
 
 
-def keep(store: Store, venue: str, answer: Answer, today: dt.date) -> Renewal:
+def keep(store: Store, venue: str, answer: TierAnswer, today: dt.date) -> Renewal:
     """Check what a venue answered, write it beside the database, and tell what changed; StoreError where it cannot."""
     before = tier_files.renewed(store)
     markets: dict[tuple[str, str], list[Fetched]] = {}
@@ -113,19 +113,19 @@ def keep(store: Store, venue: str, answer: Answer, today: dt.date) -> Renewal:
     return Renewal(venue, tuple(changes), tuple(refused))
 
 
-def _read(renewed: RenewedTables | None, start: str) -> dict[str, _File]:
+def _read(renewed: RenewedTables | None, start: str) -> dict[str, _RenewedFile]:
     """Read the renewed files of one market, oldest first."""
-    files: dict[str, _File] = {}
+    files: dict[str, _RenewedFile] = {}
     for name in sorted(each for each in (renewed.names if renewed else ()) if each.startswith(start)):
         rows = renewed.read(name).splitlines() if renewed else []
         lines = [row for row in rows if row and not row.startswith("#")]
         keyed = {(row.split(",", 2)[0], row.split(",", 2)[1]): row for row in lines}
-        files[name] = _File([row for row in rows if row.startswith("#")], keyed)
+        files[name] = _RenewedFile([row for row in rows if row.startswith("#")], keyed)
     return files
 
 
 def _renewed(
-    files: dict[str, _File], each: Fetched, source: str, today: dt.date, before: RenewedTables | None
+    files: dict[str, _RenewedFile], each: Fetched, source: str, today: dt.date, before: RenewedTables | None
 ) -> Change:
     """Put one symbol's tiers where they belong and say what changed. TiersRefused where they cannot be a table."""
     key = (each.asset, each.quote)
@@ -138,7 +138,7 @@ def _renewed(
             files[held].dirty = True
     else:
         name = f"{each.venue}-{each.contract}-{today}.csv"
-        file = files.setdefault(name, _File([]))
+        file = files.setdefault(name, _RenewedFile([]))
         head = {
             "venue": each.venue,
             "contract": each.contract,
@@ -316,7 +316,7 @@ def shown(table: TierTable, today: dt.date) -> list[str]:
 
 def wanted(words: Sequence[str]) -> list[str]:
     """Return the venues that are named in any spelling, or all. ValueError with what to type for an unknown one."""
-    from handlers.language.grammar import VENUE  # noqa: PLC0415 - the grammar, for the spellings only
+    from handlers.language.kinds import VENUE  # noqa: PLC0415 - the grammar, for the spellings only
 
     spellings = VENUE.words() if callable(VENUE.words) else VENUE.words
     found: list[str] = []

@@ -18,7 +18,7 @@ class TiersRefused(ValueError):  # noqa: N818 - what happened to them
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TierRow:
     """One tier: up to `cap` (None: open), maintenance rate, highest leverage, and the amount where one was sent."""
 
     cap: Decimal | None
@@ -39,7 +39,7 @@ class Fetched:
     contract: str
     asset: str
     quote: str
-    rows: tuple[Row, ...]
+    rows: tuple[TierRow, ...]
     unit: str = "quote"
     lot: Decimal = Decimal(1)
     tick: Decimal | None = None
@@ -57,9 +57,9 @@ def decimal(value: Any, name: str) -> Decimal:
     return number
 
 
-def row(cap: Any, rate: Any, leverage: Any, amount: Any = None) -> Row:
+def row(cap: Any, rate: Any, leverage: Any, amount: Any = None) -> TierRow:
     """Make a row of what was sent; an amount that is empty is zero, one that is missing (None) is built."""
-    return Row(
+    return TierRow(
         None if cap is None else decimal(cap, "a bound"),
         decimal(rate, "a maintenance rate"),
         None if leverage in (None, "") else decimal(leverage, "a leverage"),
@@ -67,7 +67,7 @@ def row(cap: Any, rate: Any, leverage: Any, amount: Any = None) -> Row:
     )
 
 
-def packed(rows: Iterable[Row], *, stepped: bool) -> str:
+def packed(rows: Iterable[TierRow], *, stepped: bool) -> str:
     """Sort, check and write tiers in the table's form. TiersRefused where they cannot be a table.
 
     Lower bounds are not taken from what was sent: they are the cap of the tier below, however the rows came in.
@@ -89,7 +89,7 @@ def packed(rows: Iterable[Row], *, stepped: bool) -> str:
     return " ".join(_packed(each, amount) for each, amount in zip(ordered, _amounts(ordered, stepped), strict=True))
 
 
-def _possible(each: Row) -> None:
+def _possible(each: TierRow) -> None:
     if each.cap is not None and each.cap <= 0:
         raise TiersRefused(f"a tier ends at {each.cap}")
     if not 0 < each.rate < 1:
@@ -98,7 +98,7 @@ def _possible(each: Row) -> None:
         raise TiersRefused(f"a maintenance rate of {each.rate:%} and a leverage of {each.max_leverage}x cannot both be")
 
 
-def _amounts(rows: list[Row], stepped: bool) -> list[Decimal]:  # noqa: FBT001 - one word of the declaration
+def _amounts(rows: list[TierRow], stepped: bool) -> list[Decimal]:  # noqa: FBT001 - one word of the declaration
     """Build the amounts by the recurrence and hold those that were sent against them."""
     if not stepped:
         return [Decimal(0)] * len(rows)
@@ -112,7 +112,7 @@ def _amounts(rows: list[Row], stepped: bool) -> list[Decimal]:  # noqa: FBT001 -
     return built
 
 
-def _packed(each: Row, amount: Decimal) -> str:
+def _packed(each: TierRow, amount: Decimal) -> str:
     parts = (each.rate, amount, each.max_leverage, each.cap)
     return ":".join("" if part is None else plain(part) for part in parts)
 

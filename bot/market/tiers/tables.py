@@ -31,7 +31,7 @@ BRACKETS: Final = "https://www.binance.com/bapi/futures/v1/friendly/{kind}/commo
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class TierKey:
     """A read-only API key of Binance."""
 
     key: SecretStr
@@ -47,11 +47,11 @@ class Reach:
     proxy: str | None = None
     base_url: str | None = None
     paced: bool = True
-    binance: Key | None = field(default=None, repr=False)
+    binance: TierKey | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TierAnswer:
     """What a venue answered: tables, where they come from, and what was refused, by symbol, with the reason."""
 
     tables: tuple[Fetched, ...]
@@ -122,8 +122,8 @@ TITLES: Final = {each.venue: each.title for each in UNIFIED.values()} | {
 }
 
 
-async def fetch(venue: str, assets: Sequence[str], reach: Reach) -> Answer:
-    """Ask one venue for its tiers. SourceError where it does not answer; what it refuses by symbol is in the Answer.
+async def fetch(venue: str, assets: Sequence[str], reach: Reach) -> TierAnswer:
+    """Ask one venue for its tiers. SourceError where it does not answer; what it refuses by symbol is in `refused`.
 
     Binance and Hyperliquid give every symbol in one answer, the others are asked for `assets` only.
     """
@@ -162,7 +162,7 @@ def _moved(urls: Any, base: str) -> Any:
 # --- symbol by symbol -------------------------------------------------------------------------------------------------
 
 
-async def _unified(of: Unified, assets: Sequence[str], reach: Reach) -> Answer:
+async def _unified(of: Unified, assets: Sequence[str], reach: Reach) -> TierAnswer:
     exchange = await _exchange(of.ccxt_id, of.title, reach, options={"fetchMarkets": {"types": list(of.types)}})
     found: list[Fetched] = []
     refused: list[tuple[str, str]] = []
@@ -184,7 +184,7 @@ async def _unified(of: Unified, assets: Sequence[str], reach: Reach) -> Answer:
                     refused.append((asset if contract == "linear" else f"{asset} coin-margined", str(why)))
     finally:
         await exchange.close()
-    return Answer(tuple(found), of.source, tuple(refused))
+    return TierAnswer(tuple(found), of.source, tuple(refused))
 
 
 def _listed(markets: Any, asset: str, contract: str) -> Any:
@@ -230,7 +230,7 @@ def _of_market(of: Unified, contract: str, market: Any, rows: Any) -> Fetched:
 # --- all at once ------------------------------------------------------------------------------------------------------
 
 
-async def _hyperliquid(reach: Reach) -> Answer:
+async def _hyperliquid(reach: Reach) -> TierAnswer:
     """Read `meta`: maintenance is half the initial margin at the highest leverage of each tier."""
     exchange = await _exchange("hyperliquid", "Hyperliquid", reach)
     try:
@@ -248,7 +248,7 @@ async def _hyperliquid(reach: Reach) -> Answer:
             refused.append((str(listed.get("name")), str(why)))
     if not found:
         raise Unreadable("a list of perpetuals without a tier")
-    return Answer(tuple(found), "Hyperliquid meta, margin tables", tuple(refused))
+    return TierAnswer(tuple(found), "Hyperliquid meta, margin tables", tuple(refused))
 
 
 def _of_universe(listed: Any, table: Any) -> Fetched:
@@ -272,7 +272,7 @@ def _of_universe(listed: Any, table: Any) -> Fetched:
     )
 
 
-async def _binance(reach: Reach) -> Answer:
+async def _binance(reach: Reach) -> TierAnswer:
     """Read USD-M and COIN-M brackets: with a key the official ones, without the ones that its website shows."""
     key = reach.binance
     secrets = {"apiKey": key.key.get_secret_value(), "secret": key.secret.get_secret_value()} if key else {}
@@ -294,7 +294,7 @@ async def _binance(reach: Reach) -> Answer:
     finally:
         await exchange.close()
     source = "Binance /fapi/v1/leverageBracket" if key else "Binance public brackets (unofficial, of its website)"
-    return Answer(tuple(found), source, tuple(refused))
+    return TierAnswer(tuple(found), source, tuple(refused))
 
 
 def _keep(

@@ -26,7 +26,7 @@ _RATIOS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class BinanceSide:
     """One of the two sides of Binance: the first letters of its methods, and how its statistics name a contract."""
 
     prefix: str
@@ -66,5 +66,5 @@ class Side:
         return [depth(contract, stamp(found["T"]), pairs(found["bids"]), pairs(found["asks"]))]
 
 
-USD_M: Final = Side("fapi", "symbol")
-COIN_M: Final = Side("dapi", "pair")
+USD_M: Final = BinanceSide("fapi", "symbol")
+COIN_M: Final = BinanceSide("dapi", "pair")

@@ -21,19 +21,23 @@ import structlog
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from bot.archive.backfill import Backfill, Result, Step
+from bot.archive.backfill import Backfill, BackfillResult, Step
 from bot.archive.binance_vision import BinanceArchive
 from bot.cli import backfill
 from bot.config import Config
 from storage.engine.database import Store
-from storage.market import coverage, differences, points
+from storage.market import points
 from storage.market.points import Points
+from storage.sources import coverage, differences
 from tests.examples import examples
 from tests.fakes.archive import FakeArchive, Listed, coins, price
 from tests.fakes.exchange import FakeExchange
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
 NOW = datetime(2026, 11, 20, 12, 34, 56, tzinfo=UTC)
@@ -87,7 +91,7 @@ def work(store: Store, archive: FakeArchive, clock: Still, told: Callable[[Step]
 
 async def fill(
     store: Store, archive: FakeArchive, clock: Still, *assets: str, days: int = 12, depth_days: int = 0
-) -> Result:
+) -> BackfillResult:
     today = clock.at.date()
     return await work(store, archive, clock).run(
         assets or ("BTC",), since=today - timedelta(days=days), depth_since=today - timedelta(days=depth_days)
@@ -97,7 +101,7 @@ async def fill(
 def dump(store: Store) -> list[tuple[Any, ...]]:
     """Everything that is history."""
     tables = ("bars", "levels", "gaps", "archive_files", "series")
-    return [(table, *row) for table in tables for row in store.rows(f"SELECT * FROM {table}")]  # noqa: S608
+    return [(table, *row) for table in tables for row in beside.rows(store, f"SELECT * FROM {table}")]  # noqa: S608
 
 
 def name(kind: str, day: str) -> str:
@@ -117,22 +121,22 @@ async def test_a_first_run_stores_open_interest_bars_funding_and_depth(
     newest = points.newest(store, "BTC", "open_interest_coin")
     assert newest is not None
     assert (newest.at, newest.value) == (midnight, pytest.approx(coins(BTC, round(midnight.timestamp() * 1000))))
-    for each, since in (
+    for name, since in (
         ("close", datetime(2026, 10, 1, tzinfo=UTC)),  # months come whole
         ("funding_rate", datetime(2026, 10, 1, tzinfo=UTC)),
         ("long_short_top_positions", datetime(2026, 10, 26, 0, 5, tzinfo=UTC)),
         ("depth_asks_usd", datetime(2026, 11, 19, 0, 4, 30, tzinfo=UTC)),
     ):
-        known = coverage.since(store, "BTC", each)
+        known = coverage.since(store, "BTC", name)
         assert known is not None
-        assert abs(known - since) < timedelta(seconds=1), each
+        assert abs(known - since) < timedelta(seconds=1), name
 
 
 async def test_btc_first_newest_first_and_depth_of_all_last(store: Store, archive: FakeArchive, clock: Still) -> None:
     await fill(store, archive, clock, "ETH", "BTC", days=3, depth_days=1)
     zips = archive.zips()
     assert zips.index("BTCUSDT-metrics-2026-11-17") < zips.index("ETHUSDT-1h-2026-11-19")
-    days = [each[-10:] for each in zips if each.startswith("BTCUSDT-metrics")]
+    days = [name[-10:] for name in zips if name.startswith("BTCUSDT-metrics")]
     assert days == sorted(days, reverse=True)
     assert zips[-2:] == ["BTCUSDT-bookDepth-2026-11-19", "ETHUSDT-bookDepth-2026-11-19"]
 
@@ -175,7 +179,7 @@ async def test_progress_is_told_file_by_file_with_an_estimate(store: Store, arch
     await work(store, archive, Walking(), told.append).run(
         ["BTC"], since=date(2026, 11, 10), depth_since=date(2026, 11, 20)
     )
-    assert [each.done for each in told] == list(range(1, len(told) + 1))
+    assert [progress.done for progress in told] == list(range(1, len(told) + 1))
     assert told[-1].done == told[-1].total
     assert told[5].left_s == pytest.approx((told[5].total - 6) * 1.0, rel=0.2)
 
@@ -200,7 +204,7 @@ async def test_files_older_than_forty_days_are_not_asked_for_again(
     await fill(store, archive, clock, days=44)
     archive.requests.clear()
     await fill(store, archive, clock, days=44)
-    asked = {each.removesuffix(".CHECKSUM")[-10:] for each in archive.requests if "metrics" in each}
+    asked = {path.removesuffix(".CHECKSUM")[-10:] for path in archive.requests if "metrics" in path}
     assert min(asked) == "2026-10-11"
 
 
@@ -208,7 +212,7 @@ async def test_a_reissued_file_is_read_again(store: Store, archive: FakeArchive,
     file = name("metrics", "2026-11-15")
     archive.change(file, lambda rows: rows[:164])
     first = await fill(store, archive, clock)
-    assert [each.reason for each in first.gaps["BTC"]] == ["rows are missing"] * 2
+    assert [gap.reason for gap in first.gaps["BTC"]] == ["rows are missing"] * 2
     archive._put.clear()
     archive.requests.clear()
     second = await fill(store, archive, clock)
@@ -237,10 +241,10 @@ async def test_yesterday_replaces_what_came_live_and_says_where_it_differs(
     archive.published += timedelta(days=1)
     with structlog.testing.capture_logs() as logs:
         await fill(store, archive, clock, days=3)
-    told = {each["input"]: (each["differing"], each["most"]) for each in logs if "differs" in each["event"]}
+    told = {entry["input"]: (entry["differing"], entry["most"]) for entry in logs if "differs" in entry["event"]}
     assert told == {"open_interest_coin": ("1 of 2", "2.0%"), "close": ("1 of 1", "3.1%")}
     said = differences.of(store, "BTC", since=noon - timedelta(days=3))
-    assert [(each.name, each.at.day, each.differing) for each in said] == [
+    assert [(difference.name, difference.at.day, difference.differing) for difference in said] == [
         ("close", 19, 1),
         ("open_interest_coin", 19, 1),
     ]
@@ -317,7 +321,7 @@ async def test_a_bad_checksum_is_tried_twice_named_and_skipped(
     assert len(result.damaged) == 1
     assert file in result.damaged[0]
     assert archive.requests[file] == 2
-    assert {(each.group, each.start.day, each.end.day) for each in result.gaps["BTC"]} == {
+    assert {(gap.group, gap.start.day, gap.end.day) for gap in result.gaps["BTC"]} == {
         ("open_interest", 15, 16),
         ("long_short", 15, 16),
     }
@@ -339,13 +343,13 @@ async def test_a_verified_file_of_another_shape_is_skipped_and_the_rest_goes_on(
 ) -> None:
     archive.put(name("metrics", "2026-11-15"), text)
     result = await fill(store, archive, clock)
-    assert [why in each for each in result.damaged] == [True]
+    assert [why in line for line in result.damaged] == [True]
     assert result.stopped is None
     assert len(result.gaps["BTC"]) == 2
 
 
 def test_many_damaged_files_are_not_a_screenful(capsys: pytest.CaptureFixture[str]) -> None:
-    result = Result()
+    result = BackfillResult()
     result.damaged += [f"file {number} is damaged" for number in range(400)]
     backfill._tell(result, [], as_json=False)
     *some, more, what_next = capsys.readouterr().err.splitlines()
@@ -357,7 +361,7 @@ async def test_missing_days_are_gaps_and_asked_for_again(store: Store, archive: 
     archive.gone = {name("metrics", "2026-11-14"), name("metrics", "2026-11-15"), name("1h", "2026-11-14")}
     result = await fill(store, archive, clock)
     assert result.missing == 3
-    found = {(each.group, f"{each.start:%m-%d}", f"{each.end:%m-%d}", each.reason) for each in result.gaps["BTC"]}
+    found = {(gap.group, f"{gap.start:%m-%d}", f"{gap.end:%m-%d}", gap.reason) for gap in result.gaps["BTC"]}
     reason = "the archive has no file"
     assert found == {
         ("open_interest", "11-14", "11-16", reason),
@@ -399,7 +403,7 @@ async def test_what_lies_before_the_listing_is_neither_asked_for_nor_missing(
     assert (result.missing, result.pending, result.gaps) == (0, 0, {"NEW": []})
     begin = max(listed, date(2026, 11, 1)) if days == 9 else listed
     assert coverage.since(store, "NEW", "close") == datetime(begin.year, begin.month, begin.day, tzinfo=UTC)
-    absent = [each for each, count in archive.requests.items() if count and archive.body(each.split(".")[0]) is None]
+    absent = [path for path, count in archive.requests.items() if count and archive.body(path.split(".")[0]) is None]
     assert len(absent) < 25, "months are tried, and days of this month, not hundreds of days"
 
 
@@ -407,10 +411,10 @@ async def test_zero_open_interest_is_a_gap_and_the_ratios_of_the_row_stay(
     store: Store, archive: FakeArchive, clock: Still
 ) -> None:
     def zero(rows: list[str]) -> list[str]:
-        fields = [each.split(",") for each in rows]
-        for each in fields[-102:]:
-            each[2] = each[3] = "0.00000000"
-        return [",".join(each) for each in fields]
+        fields = [row.split(",") for row in rows]
+        for row in fields[-102:]:
+            row[2] = row[3] = "0.00000000"
+        return [",".join(row) for row in fields]
 
     archive.change(name("metrics", "2026-11-15"), zero)
     result = await fill(store, archive, clock)
@@ -447,7 +451,7 @@ async def test_trouble_of_the_host_is_said_once_and_stores_nothing(
 
 async def test_an_unknown_asset_harms_no_other(store: Store, archive: FakeArchive, clock: Still) -> None:
     result = await fill(store, archive, clock, "NOPE", "BTC")
-    assert ["NOPE" in each for each in result.unknown] == [True]
+    assert ["NOPE" in line for line in result.unknown] == [True]
     assert result.gaps == {"BTC": []}
 
 
@@ -551,7 +555,7 @@ def test_killed_between_files_it_asks_for_the_rest_only(today_archive: FakeArchi
     run = command(today_archive, tmp_path / "a.db", "BTC", "--days", "4")
     out, err = run.communicate(timeout=60)
     assert run.returncode == 0, err
-    assert not kept & {each for each in today_archive.requests if not each.endswith(".CHECKSUM")}
+    assert not kept & {path for path in today_archive.requests if not path.endswith(".CHECKSUM")}
     assert "known already" in out
     assert "BTC: open interest known since" in out
 

@@ -220,7 +220,7 @@ def test_missing_and_contradicting_bars_are_gaps() -> None:
         return [*rows[:10], *rows[13:50], ",".join(high), *rows[51:], twice, ",".join(other)]
 
     read = bars(spoil)
-    assert [(each.start.hour, (each.end - each.start).seconds // 3600, each.reason) for each in read.gaps] == [
+    assert [(gap.start.hour, (gap.end - gap.start).seconds // 3600, gap.reason) for gap in read.gaps] == [
         (9, 3, parsing.MISSING_ROWS),
         (15, 1, parsing.TWO_VALUES),
         (1, 1, parsing.BAD_ROWS),
@@ -287,7 +287,7 @@ def test_missing_settlements_are_a_gap_and_a_changed_interval_is_none() -> None:
     whole = parsing.funding(file, zipped(f"{file.name}.csv", "\n".join(rows)), NOW)
     assert whole.gaps == ()
     holed = parsing.funding(file, zipped(f"{file.name}.csv", "\n".join([*rows[:5], *rows[7:-6]])), NOW)
-    assert [(each.start.day, each.end.day) for each in holed.gaps] == [(2, 3), (29, 1)]
+    assert [(gap.start.day, gap.end.day) for gap in holed.gaps] == [(2, 3), (29, 1)]
 
 
 # --- metrics
@@ -388,11 +388,11 @@ def test_what_is_missing_is_named_and_not_filled(
     change: Callable[[list[str]], list[str]], gaps: list[tuple[str, str, str, str]]
 ) -> None:
     read = measured(change)
-    assert [(each.group, f"{each.start:%H:%M}", f"{each.end:%H:%M}", each.reason) for each in read.gaps] == gaps
+    assert [(gap.group, f"{gap.start:%H:%M}", f"{gap.end:%H:%M}", gap.reason) for gap in read.gaps] == gaps
     frame = read.points[0].frame()
-    for each in read.gaps:
-        inside = frame[(frame.index > each.start) & (frame.index <= each.end)]
-        column = {"open_interest": "open_interest_coin", "long_short": "long_short_accounts"}[each.group]
+    for gap in read.gaps:
+        inside = frame[(frame.index > gap.start) & (frame.index <= gap.end)]
+        column = {"open_interest": "open_interest_coin", "long_short": "long_short_accounts"}[gap.group]
         assert inside[column].isna().all()
 
 
@@ -414,6 +414,7 @@ def book(change: Callable[[list[str]], list[str]] = list, *, bars: bool = True) 
     return depth.depth(DEPTH, zipped(f"{DEPTH.name}.csv", "\n".join(rows)), NOW, prices)
 
 
+@pytest.mark.slow
 def test_depth_within_one_percent_every_five_minutes() -> None:
     read = book()
     (points,) = read.points
@@ -427,6 +428,7 @@ def test_depth_within_one_percent_every_five_minutes() -> None:
     assert points.frame()["depth_bids_usd"].iloc[0] == float(row.split(",")[3])
 
 
+@pytest.mark.slow
 def test_bands_written_without_decimals_are_the_same_bands() -> None:
     assert book(lambda rows: [row.replace(".00,", ",", 1) for row in rows]).kept == 288
 
@@ -445,6 +447,7 @@ def still(rows: list[str], band: str, first: str) -> list[str]:
     return out
 
 
+@pytest.mark.slow
 def test_a_band_that_freezes_at_noon_is_dropped_from_noon_on() -> None:
     read = book(lambda rows: still(rows, "1.00", "12:00:00"))
     (gap,) = read.gaps
@@ -455,6 +458,7 @@ def test_a_band_that_freezes_at_noon_is_dropped_from_noon_on() -> None:
     assert frame["depth_asks_usd"].notna().sum() == 144
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bars", [True, False], ids=["against the bars", "against the day's own middle"])
 def test_snapshots_of_another_time_are_dropped(bars: bool) -> None:
     def move(rows: list[str]) -> list[str]:
@@ -472,15 +476,16 @@ def test_snapshots_of_another_time_are_dropped(bars: bool) -> None:
         return out
 
     read = book(lambda rows: [rows[0], *move(rows[1:])], bars=bars)
-    assert [(each.group, f"{each.start:%H:%M}", f"{each.end:%H:%M}") for each in read.gaps] == [
+    assert [(gap.group, f"{gap.start:%H:%M}", f"{gap.end:%H:%M}") for gap in read.gaps] == [
         ("depth_bids", "11:05", "11:10"),
         ("depth_asks", "11:05", "11:10"),
     ]
-    assert {each.reason for each in read.gaps} == {depth.MISALIGNED}
+    assert {gap.reason for gap in read.gaps} == {depth.MISALIGNED}
 
 
+@pytest.mark.slow
 def test_missing_snapshots_are_a_gap() -> None:
     read = book(lambda rows: [row for row in rows if not "03:00" <= row[11:16] < "03:20"])
-    assert [(f"{each.start:%H:%M}", f"{each.end:%H:%M}", each.reason) for each in read.gaps] == [
+    assert [(f"{gap.start:%H:%M}", f"{gap.end:%H:%M}", gap.reason) for gap in read.gaps] == [
         ("03:00", "03:20", parsing.MISSING_ROWS)
     ] * 2

@@ -36,6 +36,7 @@ from storage.engine.database import Store
 from storage.people import destinations
 from tests.fakes.channel import FakeChannel, HandClock
 from tests.fakes.notices import ready
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +74,7 @@ class Bench:
             outbox.announce(connection, notice, now=at, expires=at + life)
 
     def rows(self) -> list[tuple[str, int, str | None]]:
-        found = self.store.rows("SELECT state, attempts, reason FROM outbox ORDER BY id")
+        found = beside.rows(self.store, "SELECT state, attempts, reason FROM outbox ORDER BY id")
         return [(row["state"], row["attempts"], row["reason"]) for row in found]
 
     def states(self) -> list[str]:
@@ -88,7 +89,7 @@ class Bench:
 
     @property
     def texts(self) -> list[str]:
-        return [each.text for each in self.channel.said]
+        return [sent.text for sent in self.channel.said]
 
 
 @pytest.fixture
@@ -158,7 +159,7 @@ async def test_a_429_after_a_lost_answer_keeps_the_mark(bench: Bench) -> None:
     bench.tell()
     bench.channel.script += [PerhapsSent("lost"), Throttled("flood", seconds=2)]
     await bench.turns(20)
-    assert [each.message.maybe_repeat for each in bench.channel.asked] == [False, True, True]
+    assert [sent.message.maybe_repeat for sent in bench.channel.asked] == [False, True, True]
 
 
 async def test_refused_markup_is_sent_plain_once_and_then_given_up(bench: Bench) -> None:
@@ -166,7 +167,7 @@ async def test_refused_markup_is_sent_plain_once_and_then_given_up(bench: Bench)
     bench.tell()
     bench.channel.always = lambda _: MarkupRefused("can't parse")
     await bench.turns(20)
-    assert [each.message.plain for each in bench.channel.asked] == [False, True]
+    assert [sent.message.plain for sent in bench.channel.asked] == [False, True]
     assert bench.rows() == [("dead", 1, "can't parse")]
 
 
@@ -200,8 +201,8 @@ async def test_a_group_that_moved_gets_its_message_under_the_new_id(bench: Bench
     bench.tell()
     bench.channel.script.append(ChatMoved("upgraded", to="-100"))
     await bench.turns(5)
-    assert [each.to.chat for each in bench.channel.asked] == ["-20", "-100"]
-    assert [(each.id, each.chat) for each in destinations.everyone(bench.store)] == [(one, "-100")]
+    assert [sent.to.chat for sent in bench.channel.asked] == ["-20", "-100"]
+    assert [(destination.id, destination.chat) for destination in destinations.everyone(bench.store)] == [(one, "-100")]
 
 
 async def test_a_refused_token_stops_everything_and_keeps_everything(bench: Bench) -> None:
@@ -219,7 +220,7 @@ async def test_a_refused_token_stops_everything_and_keeps_everything(bench: Benc
     bench.dispatcher = mended
     await bench.turns(3)
     assert bench.states() == ["sent"] * 20
-    assert not [each for each in bench.channel.said if each.message.maybe_repeat]
+    assert not [sent for sent in bench.channel.said if sent.message.maybe_repeat]
 
 
 # -- pauses and pace --------------------------------------------------------------------------------------------------
@@ -235,9 +236,9 @@ async def test_a_pause_of_one_chat_is_not_one_of_the_others(bench: Bench) -> Non
     bench.tell("two", rank="critical")
     await bench.turns(29.9)
     assert Counter(bench.texts) == {"one": 5, "two": 5}
-    assert [each.to.chat for each in bench.channel.asked].count("11") == 1  # its other rows rest too
+    assert [sent.to.chat for sent in bench.channel.asked].count("11") == 1  # its other rows rest too
     await bench.turns(4)
-    assert [each.text for each in bench.channel.said if each.to.chat == "11"] == ["two", "one"]
+    assert [sent.text for sent in bench.channel.said if sent.to.chat == "11"] == ["two", "one"]
     assert slow
 
 
@@ -268,6 +269,7 @@ async def test_several_429_in_a_row_mean_the_whole_bot(bench: Bench) -> None:
     assert bench.states() == ["sent"] * 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "chats_", "messages", "window", "most"),
     [
@@ -287,7 +289,7 @@ async def test_the_pace(bench: Bench, kind: str, chats_: int, messages: int, win
     await bench.turns(needed * 1.04 + 2, every=0.01 if window == 1.0 else 0.25)
     assert len(at) == count, "slower than the platform allows"
     for first in at:
-        assert sum(first <= each < first + window - 1e-9 for each in at) <= most
+        assert sum(first <= moment < first + window - 1e-9 for moment in at) <= most
 
 
 async def test_a_terminal_prints_all_at_once(bench: Bench) -> None:
@@ -299,7 +301,7 @@ async def test_a_terminal_prints_all_at_once(bench: Bench) -> None:
     for n in range(20):
         bench.tell(str(n))
     await bench.dispatcher.drain()
-    assert [each.text for each in screen.said] == [str(n) for n in range(20)]
+    assert [sent.text for sent in screen.said] == [str(n) for n in range(20)]
 
 
 async def test_the_most_urgent_leaves_first_even_when_it_came_last(bench: Bench) -> None:
@@ -314,8 +316,8 @@ async def test_the_most_urgent_leaves_first_even_when_it_came_last(bench: Bench)
     await bench.turns(8)
     assert len(bench.channel.said) == 180
     told: defaultdict[str, list[int]] = defaultdict(list)
-    for n, each in enumerate(bench.channel.said[before:]):
-        told[each.text].append(n)
+    for n, sent in enumerate(bench.channel.said[before:]):
+        told[sent.text].append(n)
     fresh = told["critical"][: 60 - before]  # chats that rest from their first message come a second later
     assert max(fresh) < min(told["a warning"]) < min(told["a notice"])
 
@@ -335,7 +337,7 @@ async def test_a_platform_that_is_down_is_probed_and_not_stormed(bench: Bench) -
     bench.channel.always = lambda _: None
     await bench.turns(40)
     assert bench.states() == ["sent"] * 50
-    assert not [each for each in bench.channel.said if each.message.maybe_repeat]
+    assert not [sent for sent in bench.channel.said if sent.message.maybe_repeat]
 
 
 async def test_answers_lost_again_and_again_are_a_platform_that_is_down(bench: Bench) -> None:
@@ -394,9 +396,9 @@ async def test_escalation_edits_and_resolution_edits_and_replies(bench: Bench) -
     ):
         bench.tell(text, kind, "warning", episode=number, reply=reply)
         await bench.turns(3)
-    shown = [(each.text, each.edited, each.message.reply_to) for each in bench.channel.said]
+    shown = [(sent.text, sent.edited, sent.message.reply_to) for sent in bench.channel.said]
     assert shown == [("fired", None, None), ("worse", "m1", None), ("over", "m1", None), ("All clear.", None, "m1")]
-    assert [each.message.silent for each in bench.channel.said] == [False, False, False, True]
+    assert [sent.message.silent for sent in bench.channel.said] == [False, False, False, True]
 
 
 async def test_a_deleted_message_is_sent_anew(bench: Bench) -> None:
@@ -407,10 +409,10 @@ async def test_a_deleted_message_is_sent_anew(bench: Bench) -> None:
     bench.channel.script.append(MessageRefused("message to edit not found"))
     bench.tell("worse", "escalated", "warning", episode=number)
     await bench.turns(3)
-    assert [(each.text, each.edited) for each in bench.channel.said] == [("fired", None), ("worse", None)]
+    assert [(sent.text, sent.edited) for sent in bench.channel.said] == [("fired", None), ("worse", None)]
     bench.tell("over", "resolved", episode=number, reply="All clear.")
     await bench.turns(3)
-    assert [(each.text, each.edited) for each in bench.channel.said[2:]] == [("over", "m2"), ("All clear.", None)]
+    assert [(sent.text, sent.edited) for sent in bench.channel.said[2:]] == [("over", "m2"), ("All clear.", None)]
 
 
 async def test_a_resolution_whose_reply_failed_edits_again_and_replies_once(bench: Bench) -> None:
@@ -421,7 +423,7 @@ async def test_a_resolution_whose_reply_failed_edits_again_and_replies_once(benc
     bench.channel.script += [None, PerhapsSent("lost")]
     bench.tell("over", "resolved", episode=number, reply="All clear.")
     await bench.turns(20)
-    asked = [(each.text, each.message.maybe_repeat) for each in bench.channel.asked[1:]]
+    asked = [(sent.text, sent.message.maybe_repeat) for sent in bench.channel.asked[1:]]
     assert asked == [("over", False), ("All clear.", False), ("over", False), ("All clear.", True)]
 
 

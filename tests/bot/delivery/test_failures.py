@@ -30,6 +30,7 @@ from storage.engine.database import Store
 from storage.people import destinations
 from tests.fakes.channel import HandClock
 from tests.fakes.notices import claim_from, ready
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,12 +74,12 @@ class Counter:
 
     @property
     def row(self) -> tuple[str, int]:
-        (found,) = self.store.rows("SELECT state, attempts FROM outbox")
+        (found,) = beside.rows(self.store, "SELECT state, attempts FROM outbox")
         return found["state"], found["attempts"]
 
     @property
     def chat(self) -> str:
-        (found,) = self.store.rows("SELECT chat, gone, rests_until FROM destinations")
+        (found,) = beside.rows(self.store, "SELECT chat, gone, rests_until FROM destinations")
         if found["gone"] is not None:
             return "gone"
         return "moved" if found["chat"] != CHAT else "rests" if found["rests_until"] else "stays"
@@ -118,8 +119,7 @@ def test_each_failure_does_what_its_row_of_the_table_says(
 
 @pytest.mark.parametrize("failed", [pytest.param(case.values[0], id=case.id) for case in CASES])
 def test_only_what_counts_as_a_try_ends_a_row_by_its_number(counter: Counter, failed: SendFailed) -> None:
-    with counter.store.write() as work:
-        work.execute("UPDATE outbox SET attempts = ?", (MOST_TRIES - 1,))
+    beside.plain(counter.store, "UPDATE outbox SET attempts = ?", MOST_TRIES - 1)
     counter.fails(failed)
     counts, always = remedy(failed).counts, isinstance(failed, ChatGone | MessageRefused)
     assert (counter.row[0] == "dead") is (counts or always)
@@ -136,8 +136,7 @@ def test_a_kind_of_a_channels_own_is_treated_as_the_one_it_refines(counter: Coun
 def test_markup_refused_twice_is_the_end_of_a_message(counter: Counter) -> None:
     counter.fails(MarkupRefused("bad"))
     assert counter.claim().plain
-    with counter.store.write() as work:
-        work.execute("UPDATE outbox SET state = 'queued'")
+    beside.plain(counter.store, "UPDATE outbox SET state = 'queued'")
     counter.fails(MarkupRefused("bad"))
     assert counter.row[0] == "dead"
 
@@ -151,9 +150,8 @@ def test_markup_refused_twice_is_the_end_of_a_message(counter: Counter) -> None:
 )
 def test_many_in_a_row_are_the_platforms_fault_until_one_goes_through(counter: Counter, failed: SendFailed) -> None:
     def again() -> None:
-        with counter.store.write() as work:
-            work.execute("UPDATE outbox SET state = 'queued', not_before = 0")
-            work.execute("UPDATE destinations SET rests_until = 0")
+        beside.plain(counter.store, "UPDATE outbox SET state = 'queued', not_before = 0")
+        beside.plain(counter.store, "UPDATE destinations SET rests_until = 0")
         counter.fails(failed)
 
     for _ in range(MANY - 1):

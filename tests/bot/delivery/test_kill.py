@@ -25,9 +25,12 @@ from storage.engine.database import Store
 from storage.people import destinations
 from tests.fakes.bot_api import TOKEN, BotApi
 from tests.fakes.notices import ready
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
 MARK = "May be a repeat"
@@ -97,14 +100,14 @@ async def until_over(store: Store, fake: BotApi, kills: list[tuple[int, str]], *
 
 def check(store: Store, fake: BotApi, recipients: int, killed: int) -> None:
     """Hold what the chats show against the promise."""
-    told = Counter((each.chat, each.text.rsplit("\n", 1)[-1]) for each in fake.accepted)
-    unmarked = Counter((each.chat, each.text) for each in fake.accepted if MARK not in each.text)
+    told = Counter((message.chat, message.text.rsplit("\n", 1)[-1]) for message in fake.accepted)
+    unmarked = Counter((message.chat, message.text) for message in fake.accepted if MARK not in message.text)
     wanted = {(chat, text) for chat in fake.chats for text in ("the lesser news", "the great news")}
     assert len(wanted) == 2 * recipients
     assert set(told) == wanted, "lost"
     assert max(unmarked.values()) == 1, "repeated without a mark"
     assert sum(told.values()) - len(wanted) <= killed * IN_FLIGHT
-    assert {row["state"] for row in store.rows("SELECT DISTINCT state FROM outbox")} == {"sent"}
+    assert {row["state"] for row in beside.rows(store, "SELECT DISTINCT state FROM outbox")} == {"sent"}
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -113,7 +116,7 @@ async def test_a_kill_at_a_request_loses_nothing(store: Store, fake: BotApi, pha
     killed = await until_over(store, fake, [(10, phase)], within=60)
     assert killed == 1
     check(store, fake, 30, killed)
-    marked = [each for each in fake.accepted if MARK in each.text]
+    marked = [message for message in fake.accepted if MARK in message.text]
     assert 1 <= len(marked) <= IN_FLIGHT
 
 
@@ -140,18 +143,18 @@ async def test_a_polite_end_loses_and_repeats_nothing(store: Store, fake: BotApi
         _, said = await process.communicate()
     assert process.returncode == 0, said.decode()
     assert outbox.waiting(store) > 0
-    assert not list(store.rows("SELECT id FROM outbox WHERE state IN ('sending', 'uncertain')"))
+    assert not list(beside.rows(store, "SELECT id FROM outbox WHERE state IN ('sending', 'uncertain')"))
     fake._disturbances.clear()
     await until_over(store, fake, [], within=30)
     check(store, fake, 30, 0)
-    assert not [each for each in fake.accepted if MARK in each.text]
+    assert not [message for message in fake.accepted if MARK in message.text]
 
 
 async def test_urgent_news_goes_first_and_the_limit_is_kept(store: Store, fake: BotApi) -> None:
     broadcast(store, fake, 40)
     await until_over(store, fake, [], within=30)
     check(store, fake, 40, 0)
-    first = [each.text for each in fake.accepted[:40]]
+    first = [message.text for message in fake.accepted[:40]]
     assert first.count("the great news") >= 36  # a chat that rested may be passed by
     assert fake.counts()["sendMessage"] - len(fake.accepted) <= 1  # requests answered by 429
 
@@ -160,8 +163,8 @@ async def test_a_flood_answer_is_honoured_and_costs_nobody_else(store: Store, fa
     broadcast(store, fake, 12)
     fake.disturb("flood", chat=5, seconds=1)
     await until_over(store, fake, [], within=30)
-    asked = [each.at for each in fake.accepted if each.chat == 5]
-    others = [each.at for each in fake.accepted if each.chat != 5]
+    asked = [message.at for message in fake.accepted if message.chat == 5]
+    others = [message.at for message in fake.accepted if message.chat != 5]
     check(store, fake, 12, 0)
     assert min(asked) - min(others) >= 1.0
     assert max(others) < min(asked)

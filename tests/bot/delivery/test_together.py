@@ -24,6 +24,7 @@ from storage.people import destinations, switches
 from storage.people.switches import Switch
 from tests.fakes.channel import FakeChannel, HandClock
 from tests.fakes.notices import ready
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +73,7 @@ class Desk:
             self.clock.forward(0.25)
 
     def rows(self) -> list[tuple[str, str | None]]:
-        found = self.store.rows("SELECT state, reason FROM outbox ORDER BY id")
+        found = beside.rows(self.store, "SELECT state, reason FROM outbox ORDER BY id")
         return [(row["state"], row["reason"]) for row in found]
 
     def heads(self, number: int = -1) -> list[str]:
@@ -268,6 +269,7 @@ async def test_what_came_and_went_in_quiet_hours_is_one_message(desk: Desk) -> N
     assert [state for state, _ in desk.rows()] == ["merged", "merged", "sent"]
 
 
+@pytest.mark.slow
 async def test_many_that_are_muted_do_not_slow_the_others(desk: Desk) -> None:
     """A row that a stage settles is no message: it spends nothing of what the platform allows."""
     for number in range(100, 400):

@@ -64,7 +64,7 @@ class House:
                     break
                 self.clock.seconds += 2
         new, self.seen = self.channel.said[self.seen :], len(self.channel.said)
-        return [("edit: " if each.edited else "") + each.text.split("\n")[0] for each in new]
+        return [("edit: " if sent.edited else "") + sent.text.split("\n")[0] for sent in new]
 
     async def restarted(self) -> House:
         path = self.store.path
@@ -154,7 +154,7 @@ async def test_asked_once_a_minute_however_many_follow(house: House) -> None:
     for _ in range(8):
         await house.turn(seconds=15)
     assert house.info.asked == {ONE: 2, TWO: 2}
-    assert sorted({each.to.chat for each in house.channel.said}) == [USER, OTHER]
+    assert sorted({sent.to.chat for sent in house.channel.said}) == [USER, OTHER]
 
 
 async def test_a_restart_repeats_nothing(house: House) -> None:

@@ -17,8 +17,9 @@ from signals.alerts.rule import AlertRule
 from signals.metric import metrics
 from storage.alerts import episodes
 from storage.engine.database import Store
-from storage.market import panels, points
+from storage.market import points
 from storage.market.points import Points
+from storage.panels import panels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

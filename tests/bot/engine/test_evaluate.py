@@ -26,6 +26,7 @@ from storage.market import points
 from storage.market.points import Points
 from storage.people import destinations
 from tests.examples import examples
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,12 +67,12 @@ def at(days: float) -> datetime:
 
 
 def told(events: list[Event]) -> list[tuple[str, str, float]]:
-    return [(each.rule, each.kind, (each.at - START) / DAY) for each in events]
+    return [(event.rule, event.kind, (event.at - START) / DAY) for event in events]
 
 
 def known(store: Store) -> list[dict[str, Any]]:
     """Return the list of episodes as plain data, numbers rounded: sums over other spans end in other last digits."""
-    rows = store.rows("SELECT rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes")
+    rows = beside.rows(store, "SELECT rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes")
     found = [dict(row) for row in rows]
     for row in found:
         for name in ("first_values", "last_values"):
@@ -131,16 +132,16 @@ def test_fired_escalated_resolved_day_by_day(store: Store) -> None:
     subscriber(store)
     prices(store, CALM + FALL + DEEP + BACK)
     judge(store, ["BTC"], at(15), started=BEFORE)
-    found = [each for day in range(16, 32) for each in judge(store, ["BTC"], at(day), started=BEFORE)]
+    found = [event for day in range(16, 32) for event in judge(store, ["BTC"], at(day), started=BEFORE)]
     assert told(found) == [
         ("price_drawdown", "fired", 21.0),
         ("price_drawdown", "escalated", 24.0),
         ("price_drawdown", "resolved", 30.0),
     ]
-    assert not any(each.offline or each.came_and_went for each in found)
+    assert not any(event.offline or event.came_and_went for event in found)
     (episode,) = episodes.of(store, "price_drawdown", "BTC")
     assert (episode.rank, episode.ended) == ("warning", START + 30 * DAY)
-    rows = store.rows("SELECT kind, episode FROM notices ORDER BY id")
+    rows = beside.rows(store, "SELECT kind, episode FROM notices ORDER BY id")
     assert [tuple(row) for row in rows] == [(kind, episode.id) for kind in ("fired", "escalated", "resolved")]
 
 
@@ -149,12 +150,12 @@ def test_judging_again_tells_nothing_again(store: Store) -> None:
     judge(store, ["BTC"], at(20), started=BEFORE)
     prices(store, FALL, first=START + 20 * DAY)
     assert len(judge(store, ["BTC"], at(23), started=BEFORE)) == 1
-    before = store.rows("SELECT * FROM rule_states") + store.rows("SELECT * FROM episodes")
+    before = beside.rows(store, "SELECT * FROM rule_states") + beside.rows(store, "SELECT * FROM episodes")
     for _ in range(3):
         again = Store(store.path)  # a restart
         assert judge(again, ["BTC"], at(23.5), started=at(23.4)) == []
         again.close()
-    assert store.rows("SELECT * FROM rule_states") + store.rows("SELECT * FROM episodes") == before
+    assert beside.rows(store, "SELECT * FROM rule_states") + beside.rows(store, "SELECT * FROM episodes") == before
 
 
 @pytest.mark.parametrize(
@@ -184,8 +185,8 @@ def test_what_changed_while_down_is_told_once_with_its_true_time(
     now = at(20 + len(meanwhile))
     found = judge(store, ["BTC"], now, started=now)
     assert told(found) == expected
-    assert all(each.offline for each in found)
-    assert [each.came_and_went for each in found] == [went and n == 0 for n in range(len(found))]
+    assert all(event.offline for event in found)
+    assert [event.came_and_went for event in found] == [went and n == 0 for n in range(len(found))]
     assert judge(store, ["BTC"], now, started=now) == []
 
 
@@ -195,7 +196,7 @@ def test_an_offline_message_says_when(store: Store) -> None:
     judge(store, ["BTC"], at(20), started=BEFORE)
     prices(store, FALL + BACK, first=START + 20 * DAY)
     judge(store, ["BTC"], at(28), started=at(28))
-    row = store.one("SELECT payload FROM notices")
+    row = beside.one(store, "SELECT payload FROM notices")
     assert row
     lines = [block.text for block in message_of(json.loads(row["payload"]), "UTC").blocks if isinstance(block, Line)]
     assert [line for line in lines if "while perpulse was not running" in line]
@@ -246,7 +247,7 @@ def test_a_row_waits_until_each_input_has_spoken(store: Store) -> None:
     """Volume comes two days late; judged at once, its row would be unknown for ever."""
     noise = [100.0 + n % 7 for n in range(80)]
     flow(store, "volume_usd", noise, START)
-    flow(store, "taker_buy_usd", [each / 2 for each in noise], START)
+    flow(store, "taker_buy_usd", [value / 2 for value in noise], START)
     judge(store, ["BTC"], at(80), started=BEFORE)
     key = ("taker_ratio", "BTC")
     assert episodes.rule_states(store)[key].state.at == START + 80 * DAY
@@ -255,7 +256,7 @@ def test_a_row_waits_until_each_input_has_spoken(store: Store) -> None:
     assert episodes.rule_states(store)[key].state.at == START + 80 * DAY
     flow(store, "volume_usd", [100.0, 100.0], START + 80 * DAY)
     found = judge(store, ["BTC"], at(82), started=BEFORE)
-    assert ("taker_ratio", "fired") in [each[:2] for each in told(found)]
+    assert ("taker_ratio", "fired") in [line[:2] for line in told(found)]
     assert episodes.rule_states(store)[key].state.at == START + 82 * DAY
 
 
@@ -299,8 +300,8 @@ def test_a_metric_that_fails_harms_no_other(store: Store, monkeypatch: pytest.Mo
         fields = {name: getattr(changed["fear_greed"], name) for name in changed["fear_greed"].__slots__}
         changed["fear_greed"] = type(changed["fear_greed"])(**{**fields, "compute": broken})
         patch.setattr("bot.engine.evaluate.metrics", lambda: changed)
-        assert [each[0] for each in told(judge(store, ["BTC"], at(23), started=BEFORE))] == ["price_drawdown"]
-    assert [each[0] for each in told(judge(store, ["BTC"], at(23), started=BEFORE))] == ["fear_greed"]
+        assert [line[0] for line in told(judge(store, ["BTC"], at(23), started=BEFORE))] == ["price_drawdown"]
+    assert [line[0] for line in told(judge(store, ["BTC"], at(23), started=BEFORE))] == ["fear_greed"]
 
 
 # -- published at the start of its day --------------------------------------------------------------------------------
@@ -330,7 +331,7 @@ def test_state_episode_and_outbox_row_are_one_transaction(store: Store, monkeypa
     tables = ("rule_states", "episodes", "notices", "outbox")
 
     def everything() -> list[tuple[Any, ...]]:
-        return [tuple(row) for table in tables for row in store.rows(f"SELECT * FROM {table}")]  # noqa: S608 - ours
+        return [tuple(row) for table in tables for row in beside.rows(store, f"SELECT * FROM {table}")]  # noqa: S608 - ours
 
     before = everything()
     for module, name in ((episodes, "record"), (outbox, "announce"), (episodes, "save")):
@@ -362,7 +363,7 @@ def test_nothing_new_is_found_without_reading_any_series(store: Store) -> None:
     with store._reading() as connection:
         connection.set_trace_callback(None)
     assert 0 < len(asked) < 40
-    assert not [each for each in asked if "FROM bars" in each or "FROM levels" in each]
+    assert not [query for query in asked if "FROM bars" in query or "FROM levels" in query]
 
 
 # -- the whole winter -------------------------------------------------------------------------------------------------
@@ -388,7 +389,7 @@ def at_once(whole: Path) -> list[dict[str, Any]]:
     store = copied(whole, "once")
     found = judge(store, ["BTC"], SPAN[1], started=SPAN[1])
     assert len(found) >= 10
-    assert all(each.offline for each in found)
+    assert all(event.offline for event in found)
     episodes_ = known(store)
     store.close()
     return episodes_
@@ -398,6 +399,7 @@ def copied(whole: Path, name: str) -> Store:
     return Store(shutil.copy(whole, whole.with_name(f"{name}.db")))
 
 
+@pytest.mark.slow
 @given(cuts=st.sets(st.integers(24, 433 * 24), min_size=1, max_size=8))
 @examples(4)
 def test_in_any_pieces_it_is_the_same_winter(whole: Path, at_once: list[dict[str, Any]], cuts: set[int]) -> None:
@@ -415,13 +417,15 @@ def test_the_replay_of_history_tells_the_same_episodes(whole: Path, at_once: lis
     store = copied(whole, "replay")
     found = history(store, ["BTC"], *SPAN)
     store.close()
-    assert [each.event.at for each in found if each.event] == sorted(each.event.at for each in found if each.event)
+    assert [evaluation.event.at for evaluation in found if evaluation.event] == sorted(
+        evaluation.event.at for evaluation in found if evaluation.event
+    )
     fired = {
-        (each.event.rule, each.event.asset, int(each.event.at.timestamp() * 1000))
-        for each in found
-        if each.event and each.event.kind == "fired"
+        (evaluation.event.rule, evaluation.event.asset, int(evaluation.event.at.timestamp() * 1000))
+        for evaluation in found
+        if evaluation.event and evaluation.event.kind == "fired"
     }
-    assert fired == {(each["rule"], each["asset"], each["fired"]) for each in at_once}
+    assert fired == {(row["rule"], row["asset"], row["fired"]) for row in at_once}
 
 
 def test_a_restart_in_the_middle_of_winter_repeats_nothing(whole: Path) -> None:
@@ -440,10 +444,10 @@ def test_a_restart_in_the_middle_of_winter_repeats_nothing(whole: Path) -> None:
 def test_a_message_is_short_and_says_its_source(whole: Path) -> None:
     store = copied(whole, "texts")
     judge(store, ["BTC"], SPAN[1], started=SPAN[1], note=demo.STAMP)
-    payloads = [json.loads(row["payload"]) for row in store.rows("SELECT payload FROM notices")]
+    payloads = [json.loads(row["payload"]) for row in beside.rows(store, "SELECT payload FROM notices")]
     store.close()
     assert payloads
-    for each in payloads:
-        text = plain_text(tuple(block for block in message_of(each, "UTC").blocks if isinstance(block, Line)))
+    for payload in payloads:
+        text = plain_text(tuple(block for block in message_of(payload, "UTC").blocks if isinstance(block, Line)))
         assert len(text) <= 900
         assert demo.STAMP in text

@@ -26,8 +26,9 @@ from handlers.channels.channel import Address
 from handlers.command import Asker, Deps, nobody
 from signals.metric import metrics
 from storage.engine.database import Store
-from storage.market import panels
+from storage.panels import panels
 from tests.bot.commandline import DATA, needs_data
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,7 +54,7 @@ def perpulse(*args: object) -> str:
     """Run a command that a person types and return what it prints; it must succeed."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), pytest.raises(SystemExit) as ended:
-        app([str(each) for each in args])
+        app([str(word) for word in args])
     assert ended.value.code == 0
     return printed.getvalue()
 
@@ -202,7 +203,7 @@ async def test_fear_and_greed_of_the_last_day(winter: Path) -> None:
 
 
 def of(told: Iterable[dict[str, Any]], watch: str, asset: str = "BTC") -> list[dict[str, Any]]:
-    return [each for each in told if (each["id"], each["asset"]) == (watch, asset)]
+    return [notice for notice in told if (notice["id"], notice["asset"]) == (watch, asset)]
 
 
 def check_episodes(told: list[dict[str, Any]]) -> Counter[tuple[str, str]]:
@@ -210,24 +211,24 @@ def check_episodes(told: list[dict[str, Any]]) -> Counter[tuple[str, str]]:
     ranks = ("notice", "warning", "critical")
     running: dict[tuple[str, str], str] = {}
     begun: Counter[tuple[str, str]] = Counter()
-    for each in told:
-        key = (each["id"], each["asset"])
-        match each["kind"]:
+    for notice in told:
+        key = (notice["id"], notice["asset"])
+        match notice["kind"]:
             case "fired":
-                assert key not in running, f"{key} began twice, again on {each['at']}"
+                assert key not in running, f"{key} began twice, again on {notice['at']}"
                 begun[key] += 1
-                running[key] = each["level"]
+                running[key] = notice["level"]
             case "escalated" if key not in running:  # it was over, and began again worse than before
-                running[key] = each["level"]
+                running[key] = notice["level"]
             case "escalated":
-                assert ranks.index(each["level"]) > ranks.index(running[key]), each
-                running[key] = each["level"]
+                assert ranks.index(notice["level"]) > ranks.index(running[key]), notice
+                running[key] = notice["level"]
             case "resumed":
                 assert key in begun
                 assert key not in running
-                running[key] = each["level"]
+                running[key] = notice["level"]
             case "resolved":
-                assert running.pop(key) == each["level"], each
+                assert running.pop(key) == notice["level"], notice
     return begun
 
 
@@ -235,14 +236,14 @@ def test_each_event_of_the_winter_is_one_episode(told_of_winter: Told) -> None:
     told = told_of_winter
     begun = check_episodes(told)
     # The cut is one event from autumn on: open interest never came back above its lines in this file.
-    assert [each["kind"] for each in of(told, "oi_drawdown")] == ["fired", "escalated"]
-    assert [(each["kind"], each["at"][:10]) for each in of(told, "oi_vs_ma180")] == [
+    assert [notice["kind"] for notice in of(told, "oi_drawdown")] == ["fired", "escalated"]
+    assert [(notice["kind"], notice["at"][:10]) for notice in of(told, "oi_vs_ma180")] == [
         ("fired", "2025-10-13"),
         ("escalated", "2026-01-01"),
         ("resolved", "2026-03-27"),
     ]
-    crash = [each for each in of(told, "oi_zscore") if "2025-10-01" < each["at"] < "2025-11-01"]
-    assert [(each["kind"], each["at"][:10]) for each in crash][:1] == [("fired", "2025-10-12")]
+    crash = [notice for notice in of(told, "oi_zscore") if "2025-10-01" < notice["at"] < "2025-11-01"]
+    assert [(notice["kind"], notice["at"][:10]) for notice in crash][:1] == [("fired", "2025-10-12")]
     # 58 weeks in which the market fell by a half: under one message in two weeks, of eight alarms.
     assert sum(begun.values()) < 58 / 2
 
@@ -261,7 +262,7 @@ def test_taker_flow_never_turns(told_of_winter: Told) -> None:
 
 def test_a_replay_of_a_part_is_that_part_of_the_whole(winter: Path, told_of_winter: Told) -> None:
     part = replayed(winter, "--from", "2026-01-01", "--asset", "BTC")
-    assert part == [each for each in told_of_winter if each["at"] > "2026-01-01T00:00:00Z"]
+    assert part == [notice for notice in told_of_winter if notice["at"] > "2026-01-01T00:00:00Z"]
 
 
 # --- raw files of many years ------------------------------------------------------------------------------------------
@@ -280,16 +281,18 @@ def runs(values: Iterable[tuple[str, float]], *, enter: float, leave: float, clo
     return begun
 
 
+@pytest.mark.slow
 def test_mood_of_eight_years_counted_by_hand(told_of_raw: Told) -> None:
     rows = json.loads(RAW[3].read_text(encoding="utf-8"))
     days = sorted((int(row["timestamp"]), float(row["value"])) for row in rows)
     by_hand = runs(((f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}", v) for at, v in days), enter=20, leave=30, closes=5)
     told = of(told_of_raw, "fear_greed", "MARKET")
     begun = {"fired", "resumed"}
-    assert [each["at"][:10] for each in told if each["kind"] in begun] == by_hand
+    assert [notice["at"][:10] for notice in told if notice["kind"] in begun] == by_hand
     assert len(by_hand) == 28  # three a year
 
 
+@pytest.mark.slow
 def test_falls_of_seven_years_counted_by_hand(told_of_raw: Told) -> None:
     rows = json.loads(RAW[2].read_text(encoding="utf-8"))
     closes = [float(row[4]) for row in rows]
@@ -304,7 +307,7 @@ def test_falls_of_seven_years_counted_by_hand(told_of_raw: Told) -> None:
         falls.append((f"{datetime.fromtimestamp(row[6] / 1000 + 1, UTC):%Y-%m-%d}", fall / max(0.10, usual)))
     by_hand = runs(falls, enter=-1.0, leave=-0.5, closes=4)
     told = of(told_of_raw, "price_drawdown")
-    assert [each["at"][:10] for each in told if each["kind"] in {"fired", "resumed"}] == by_hand
+    assert [notice["at"][:10] for notice in told if notice["kind"] in {"fired", "resumed"}] == by_hand
     assert len(by_hand) == 37  # five a year: that is how often bitcoin fell unusually far
 
 
@@ -331,9 +334,9 @@ def spans_of(told: list[dict[str, Any]]) -> list[tuple[datetime, datetime]]:
     """Return when it was on: from what begins or begins again to what ends it."""
     spans: list[tuple[datetime, datetime]] = []
     begun: datetime | None = None
-    for each in told:
-        at = datetime.fromisoformat(each["at"])
-        if each["kind"] == "resolved":
+    for notice in told:
+        at = datetime.fromisoformat(notice["at"])
+        if notice["kind"] == "resolved":
             assert begun is not None
             spans.append((begun, at))
             begun = None
@@ -342,13 +345,15 @@ def spans_of(told: list[dict[str, Any]]) -> list[tuple[datetime, datetime]]:
     return [*spans, (begun, datetime.max.replace(tzinfo=UTC))] if begun else spans
 
 
+@pytest.mark.slow
 def test_the_crash_of_may_2021_is_one_episode_of_paying_shorts(raw: Path) -> None:
     told = of(replayed(raw, "--from", "2021-05-19", "--to", "2021-06-05"), "funding_stretch_low")
-    assert [each["kind"] for each in told] == ["fired", "resolved"]
+    assert [notice["kind"] for notice in told] == ["fired", "resolved"]
     assert told[0]["at"] == "2021-05-19T17:00:00Z"  # -0.0897 % at 16:00 of the 19th, beyond the second line at once
     assert told[0]["level"] == "warning"
 
 
+@pytest.mark.slow
 def test_importing_twice_changes_nothing(raw: Path, tmp_path: Path) -> None:
     store = Store(tmp_path / "twice.db")
     now = datetime(2026, 11, 1, tzinfo=UTC)
@@ -361,4 +366,4 @@ def test_importing_twice_changes_nothing(raw: Path, tmp_path: Path) -> None:
 
 
 def points_of(store: Store) -> list[tuple[Any, ...]]:
-    return [tuple(row) for table in ("bars", "levels") for row in store.rows(f"SELECT * FROM {table}")]  # noqa: S608 - two names
+    return [tuple(row) for table in ("bars", "levels") for row in beside.rows(store, f"SELECT * FROM {table}")]  # noqa: S608 - two names

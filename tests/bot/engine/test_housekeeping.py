@@ -17,6 +17,7 @@ from bot.engine import housekeeping
 from storage.engine.database import Store
 from storage.market import points, retention
 from storage.market.points import Points
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,20 +42,20 @@ def minutes(start: datetime, count: int = 1440) -> list[Points]:
 async def test_once_a_day_and_again_the_next(store: Store) -> None:
     clock = ReplayClock(NOW)
     points.write(store, minutes(NOW.replace(hour=0) - 5 * DAY))
-    assert await housekeeping.turn(store, retention.Rule(), clock) == {"levels": 1440 - 288}
-    assert await housekeeping.turn(store, retention.Rule(), clock) is None
+    assert await housekeeping.turn(store, retention.RetentionRule(), clock) == {"levels": 1440 - 288}
+    assert await housekeeping.turn(store, retention.RetentionRule(), clock) is None
     clock.move(NOW + DAY)
-    assert await housekeeping.turn(store, retention.Rule(), clock) == {}
+    assert await housekeeping.turn(store, retention.RetentionRule(), clock) == {}
 
 
 async def test_the_bot_writes_between_two_steps(store: Store) -> None:
     """The longest wait of a writer is one transaction, so somebody who writes all the time sees many steps."""
     points.write(store, minutes(NOW.replace(hour=0) - 9 * DAY, 5 * 1440))
-    work = asyncio.create_task(housekeeping.turn(store, retention.Rule(), ReplayClock(NOW)))
+    work = asyncio.create_task(housekeeping.turn(store, retention.RetentionRule(), ReplayClock(NOW)))
     sizes = []
     while not work.done():
         await asyncio.to_thread(points.write, store, minutes(NOW, 1))
-        row = await asyncio.to_thread(store.one, "SELECT count(*) AS n FROM levels")
+        row = await asyncio.to_thread(beside.one, store, "SELECT count(*) AS n FROM levels")
         assert row is not None
         sizes.append(row["n"])
     assert (await work) == {"levels": 5 * (1440 - 288)}
@@ -63,21 +64,21 @@ async def test_the_bot_writes_between_two_steps(store: Store) -> None:
 
 async def test_history_from_a_file_is_thinned_though_its_days_are_past(store: Store, tmp_path: Path) -> None:
     clock = ReplayClock(NOW)
-    await housekeeping.turn(store, retention.Rule(), clock)
+    await housekeeping.turn(store, retention.RetentionRule(), clock)
     file = tmp_path / "late.csv"
     lines = [f"2026-04-01T10:{minute:02}:00Z,binance,BTC,mark_price,7" for minute in range(60)]
     file.write_text("\n".join(["at,venue,asset,input,value", *lines]), encoding="utf-8")
     assert keep(store, read_file(file, now=NOW)) == 60
     clock.move(NOW + DAY)
-    assert await housekeeping.turn(store, retention.Rule(), clock) == {"levels": 55 + 4}, (
+    assert await housekeeping.turn(store, retention.RetentionRule(), clock) == {"levels": 55 + 4}, (
         "to five minutes, then to an hour"
     )
 
 
 def test_the_settings_become_the_rule() -> None:
-    assert housekeeping.rule_of(Config().retention) == retention.Rule()
+    assert housekeeping.rule_of(Config().retention) == retention.RetentionRule()
     settings = Config(retention={"minutes_days": 5, "five_minutes_days": 9, "history_days": 900}).retention
-    assert housekeeping.rule_of(settings) == retention.Rule(5 * DAY, 9 * DAY, history=900 * DAY)
+    assert housekeeping.rule_of(settings) == retention.RetentionRule(5 * DAY, 9 * DAY, history=900 * DAY)
 
 
 @pytest.mark.parametrize(

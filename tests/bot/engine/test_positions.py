@@ -23,6 +23,7 @@ from storage.people import positions
 from tests.bot.engine.watching_house import ASKER, LIQUIDATION, NOW, USER, House, at
 from tests.fakes.channel import FakeChannel, HandClock
 from tests.fakes.hyperliquid_info import FakeInfo
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,7 +101,7 @@ def test_the_same_price_judged_again_after_a_kill_tells_nothing_twice(house: Hou
     house.turn(at(0.21))
     house.clock.forward(60)
     house.mark(at(0.15))
-    house.store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    beside.rows(house.store, "PRAGMA wal_checkpoint(TRUNCATE)")
     copy = tmp_path / "before.db"
     shutil.copy(house.store.path, copy)
     for path in (house.store.path, copy):
@@ -194,8 +195,8 @@ def test_a_new_table_that_says_the_same_is_no_news(house: House) -> None:
     house.turn(95_000.0)
     old = bundled.tiers("binance", "linear", "BTC")
     packed = " ".join(
-        f"{each.rate}:{each.amount}:{each.max_leverage}:{'' if each.cap == float('inf') else each.cap}"
-        for each in old.tiers
+        f"{tier.rate}:{tier.amount}:{tier.max_leverage}:{'' if tier.cap == float('inf') else tier.cap}"
+        for tier in old.tiers
     )
     tick = f"tick={old.tick}" if old.tick else ""
     _renewed(house.store, "2026-11-20", f"BTC,USDT,{tick},{packed}")
@@ -240,7 +241,7 @@ def test_notices_go_to_their_owner_alone(house: House) -> None:
     house.ask("/watch eth long 3000 3x", other)
     house.ask("/watch btc long 95000 3x")
     house.turn(at(0.15))
-    assert [each.to.chat for each in house.channel.said] == [USER]
+    assert [sent.to.chat for sent in house.channel.said] == [USER]
 
 
 def test_what_is_given_up_is_not_told_any_more(house: House) -> None:
@@ -281,7 +282,7 @@ def test_every_message_is_short(house: House) -> None:
         house.turn(at(distance))
     house.turn(minutes=20)
     house.turn(10_000.0)
-    texts: list[Any] = [each.text for each in house.channel.said]
+    texts: list[Any] = [sent.text for sent in house.channel.said]
     assert len(texts) >= 8
     assert all(len(text) <= 900 for text in texts)
     assert not any(re.search(r"unknown|\bnan\b|None", text) for text in texts)
@@ -305,7 +306,7 @@ async def test_the_program_judges_positions_and_asks_about_addresses(tmp_path: P
         await app.dispatcher.drain()
         clock.forward(5)
         await app.dispatcher.drain()
-        assert [each.text.split("\n")[0] for each in channel.said] == [
+        assert [sent.text.split("\n")[0] for sent in channel.said] == [
             "BTC long (1) is 15.0 % from its liquidation price.",
             "0xabab…abab holds no open positions. You are told when it opens one.",
         ]

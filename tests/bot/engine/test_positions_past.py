@@ -92,8 +92,8 @@ def test_what_may_be_gone_is_kept_marked_and_settled_by_its_owner(house: House) 
     house = down(house, until=hour(15))
     bar(house, hour(13), 63_000.0, 96_000.0)
     house.turn(95_000.0)
-    (each,) = house.ask("/positions").values["positions"]
-    assert each["may_be_gone_since"]
+    (position,) = house.ask("/positions").values["positions"]
+    assert position["may_be_gone_since"]
     assert "May have been liquidated" in str(house.ask("/positions").blocks)
     # still told at its lines, and by its own mark price it ends
     assert house.turn(at(0.04)) == ["BTC long (1) is 4.00 % from its liquidation price."]
@@ -363,7 +363,7 @@ def test_nobody_else_reads_of_it(house: House) -> None:
     house = down(house, until=hour(15))
     bar(house, hour(13), 63_000.0, 96_000.0)
     house.turn(95_000.0)
-    assert {each.to.chat for each in house.channel.said} == {USER}
-    assert all(len(each.text) <= 900 for each in house.channel.said)
+    assert {sent.to.chat for sent in house.channel.said} == {USER}
+    assert all(len(sent.text) <= 900 for sent in house.channel.said)
     assert LIQUIDATION > 63_000.0
     house.store.close()

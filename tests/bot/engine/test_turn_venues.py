@@ -16,13 +16,17 @@ from bot.market.keeper import Keeper
 from handlers.words.notices import message_of
 from storage.alerts import outbox
 from storage.engine.database import Store
-from storage.market import options, source_state
+from storage.market import options
 from storage.people import destinations
+from storage.sources import source_state
 from tests.bot.commandline import here
 from tests.fakes.exchange import Clock, FakeExchange
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.slow
 
 
 def said(payload: str) -> str:
@@ -39,9 +43,11 @@ async def test_news_of_a_contract_reach_its_watchers_once(tmp_path: Path) -> Non
         destinations.subscribe(store, mine[asset], "sources", asset)
     async with FakeExchange(clock) as exchange:
         rows = (BY_NAME["bybit"], OPTIONS)
-        venues = [CcxtVenue(row, clock=clock, base_url=exchange.base_url, paced=False) for row in rows]
+        venues = [
+            CcxtVenue(row, clock=clock, steady=clock.steady, base_url=exchange.base_url, paced=False) for row in rows
+        ]
         keeper = Keeper(store, clock, announce=announce)
-        collector = Collector(venues, clock=clock, keeper=keeper, history=timedelta(hours=5))
+        collector = Collector(venues, clock=clock, steady=clock.steady, keeper=keeper, history=timedelta(hours=5))
         await collector.round(["BTC", "ETH", "SOL"])
         assert outbox.waiting(store) == 0
         exchange.intervals |= {"bybit:BTC": 1, "bybit:ETH": 4}
@@ -49,13 +55,13 @@ async def test_news_of_a_contract_reach_its_watchers_once(tmp_path: Path) -> Non
             clock.go(minutes=1)
             await collector.round(["BTC", "ETH", "SOL"])
         await collector.close()
-    rows_ = store.rows("SELECT destination, payload FROM outbox JOIN notices ON notices.id = outbox.notice")
+    rows_ = beside.rows(store, "SELECT destination, payload FROM outbox JOIN notices ON notices.id = outbox.notice")
     assert [row["destination"] for row in rows_] == [mine["BTC"]]
     assert "Bybit now settles funding of BTC every 1 h instead of 8 h." in said(rows_[0]["payload"])
     chain = options.newest(store, "BTC")
     assert chain
     assert len(chain.options) == 12
-    assert [each.source for each in source_state.notes(store)] == ["bybit", "deribit"]
+    assert [note.source for note in source_state.notes(store)] == ["bybit", "deribit"]
     store.close()
 
 
@@ -68,12 +74,13 @@ async def test_a_restart_tells_no_news_of_a_contract_again(tmp_path: Path) -> No
 
     async def process(exchange: FakeExchange) -> list[str]:
         """Run two rounds in a process of its own; return what was told in it."""
-        before = store.one("SELECT count(*) AS n FROM notices")
+        before = beside.one(store, "SELECT count(*) AS n FROM notices")
         assert before
         rows = [BY_NAME[name] for name in ("binance", "okx", "gate")]
         held = Collector(
-            [CcxtVenue(row, clock=clock, base_url=exchange.base_url, paced=False) for row in rows],
+            [CcxtVenue(row, clock=clock, steady=clock.steady, base_url=exchange.base_url, paced=False) for row in rows],
             clock=clock,
+            steady=clock.steady,
             keeper=Keeper(store, clock, announce=announce),
             history=timedelta(hours=5),
         )
@@ -81,7 +88,7 @@ async def test_a_restart_tells_no_news_of_a_contract_again(tmp_path: Path) -> No
             clock.go(minutes=1)
             await held.round(assets)
         await held.close()
-        rows_ = store.rows("SELECT payload FROM notices ORDER BY id LIMIT -1 OFFSET ?", (before["n"],))
+        rows_ = beside.rows(store, "SELECT payload FROM notices ORDER BY id LIMIT -1 OFFSET ?", before["n"])
         return [said(row["payload"]) for row in rows_]
 
     async with FakeExchange(clock) as exchange:

@@ -21,17 +21,21 @@ from signals.metric import metrics
 from signals.venues import venue_title
 from storage.alerts import episodes
 from storage.engine.database import Store
-from storage.market import panels, points
+from storage.market import points
 from storage.market.points import Points
+from storage.panels import panels
 from storage.people import destinations
-from storage.queries.readings import NotKnown, Reading, read
+from storage.queries.market.readings import NotKnown, Reading, read
 from tests.examples import examples
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from signals.alerts.event import Event
+
+pytestmark = pytest.mark.slow
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 START = datetime(2026, 9, 1, tzinfo=UTC)
@@ -150,10 +154,10 @@ def test_a_true_fall_is_told_as_if_nobody_were_missing(tmp_path: Path, first: in
     for coins in given.values():  # in step, so that it is the same fall whoever is asked
         coins[:] = given["binance"] / given["binance"][0] * coins[0]
     told = []
-    for number, each in enumerate((given, silence(given, first=fall + first, hours=hours, venues=("okx",)))):
+    for number, market in enumerate((given, silence(given, first=fall + first, hours=hours, venues=("okx",)))):
         store = Store(tmp_path / f"{number}.db")
-        found = [each for each in lived(store, each, hourly=36) if each.rule == "oi_zscore"]
-        told.append([(each.kind, each.at) for each in found])
+        found = [event for event in lived(store, market, hourly=36) if event.rule == "oi_zscore"]
+        told.append([(event.kind, event.at) for event in found])
         assert found[0].coverage is not None
         store.close()
     assert told[0] == told[1]
@@ -165,10 +169,10 @@ def test_the_message_says_how_much_of_the_market_it_speaks_of(store: Store) -> N
     destinations.subscribe(store, one.id, "*", "*")
     fall = BEFORE + 4
     lived(store, silence(tape(fall + 8, fall=fall), first=fall - 2, hours=9, venues=("okx",)))
-    row = store.one("SELECT payload FROM notices WHERE rule = 'oi_zscore'")
+    row = beside.one(store, "SELECT payload FROM notices WHERE rule = 'oi_zscore'")
     assert row is not None
     text = plain_text(
-        tuple(each for each in message_of(json.loads(row["payload"]), "UTC").blocks if isinstance(each, Line))
+        tuple(block for block in message_of(json.loads(row["payload"]), "UTC").blocks if isinstance(block, Line))
     )
     assert "Binance, Bybit, Hyperliquid · close of" in text
     assert "· 3 of 4 venues, 80 % of usual open interest · without OKX" in text

@@ -67,7 +67,7 @@ class House:
             self.mark(price)
         asyncio.run(self.judged())
         new, self.seen = self.channel.said[self.seen :], len(self.channel.said)
-        return [("edit: " if each.edited else "") + each.text.split("\n")[0] for each in new]
+        return [("edit: " if sent.edited else "") + sent.text.split("\n")[0] for sent in new]
 
     async def judged(self) -> None:
         await self.job.turn()

@@ -16,8 +16,9 @@ from bot.tape.time import TapeClock, TapeLoop
 from signals.inputs import MARKET
 from signals.units import to_ms
 from storage.engine.database import Store, StoreError
-from storage.market import points, source_state
+from storage.market import points
 from storage.market.points import Points
+from storage.sources import source_state
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -85,7 +86,12 @@ def in_virtual_time(tmp_path: Path) -> Callable[[Callable[[Rig], Awaitable[Found
             store = Store(tmp_path / "a.db")
             venues = {name: Venue(name, clock) for name in names}
             collector = Collector(
-                venues.values(), clock=clock.now, keeper=Keeper(store, clock.now), chance=lambda: 0.5, patience_s=60
+                venues.values(),
+                clock=clock.now,
+                steady=clock.monotonic,
+                keeper=Keeper(store, clock.now),
+                chance=lambda: 0.5,
+                patience_s=60,
             )
             try:
                 return await what(Rig(clock, store, venues, collector))

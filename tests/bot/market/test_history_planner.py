@@ -19,9 +19,10 @@ from bot.market.keeper import Keeper, Recalled, keep, recall
 from bot.market.source import Ask, SourceDown, Topic
 from signals.units import from_ms
 from storage.engine.database import Store
-from storage.market import coverage, points
-from storage.market.coverage import Gap
+from storage.market import points
 from storage.market.points import Newest, Points
+from storage.sources import coverage
+from storage.sources.coverage import Gap
 from tests.examples import examples
 from tests.fakes.exchange import Clock
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from storage.market.coverage import Debt
+    from storage.sources.coverage import Debt
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 HISTORY, PORTION = LONG + DAY, 4
@@ -103,6 +104,7 @@ def market(store: Store, clock: Clock, *sources: Told, keeper: Keeper | None = N
     return Collector(
         sources,
         clock=clock,
+        steady=clock.steady,
         keeper=keeper,
         chance=lambda: 0.0,
         recall=lambda: recall(store),
@@ -323,6 +325,7 @@ def test_after_any_stops_and_failures_no_past_is_missing(  # noqa: C901 -- a who
         return Collector(
             [source],
             clock=clock,
+            steady=clock.steady,
             chance=lambda: 0.0,
             recall=recalled,
             history=HISTORY,

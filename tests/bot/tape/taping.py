@@ -90,15 +90,15 @@ class World:
 
     async def alive(self) -> None:
         """Wait until every stream is in order; only a time that moves is a beat."""
-        while self.heard and not all(each.since and each.state == "ok" for each in self.heard.health()):
+        while self.heard and not all(health.since and health.state == "ok" for health in self.heard.health()):
             self.clock.move(self.clock.now() + timedelta(milliseconds=10))
             await asyncio.sleep(0.005)
 
     async def _follow(self) -> None:
         """Let the streams that are in order come to the present, and the others look at the clock."""
         await asyncio.sleep(0.025)
-        for each in self.heard._lines if self.heard else ():
-            venue, stream = each.talk.venue, each.stream
+        for line in self.heard._lines if self.heard else ():
+            venue, stream = line.talk.venue, line.stream
             for _ in range(200):
                 late = not stream.newest or self.clock.now() - stream.newest > timedelta(milliseconds=2)
                 if not late or stream.breaker.state != "ok" or venue in self.streams.faults:
@@ -146,7 +146,7 @@ async def world(
                 store,
                 settings.assets,
                 clock=clock,
-                dialects=[each for each in DIALECTS if each.venue in settings.market.venues],
+                dialects=[dialect for dialect in DIALECTS if dialect.venue in settings.market.venues],
                 urls=server.urls,
                 exchange_url=settings.market.exchange_url,
                 timeout_s=2,
@@ -158,6 +158,7 @@ async def world(
         collector = Collector(
             sources_of(settings, clock, recorder),
             clock=clock.now,
+            steady=clock.monotonic,
             keeper=Keeper(store, clock.now, announce=announce),
             streams=heard,
             edge=recorder,
@@ -200,7 +201,7 @@ class Played:
     @property
     def messages(self) -> list[str]:
         """The messages, each as it stands on the screen, their heads included."""
-        return ["── " + each.strip() for each in self.text.split("── ") if each.strip(" ─\n")]
+        return ["── " + part.strip() for part in self.text.split("── ") if part.strip(" ─\n")]
 
     def alarms(self) -> dict[tuple[str, str], bool]:
         """Return the alarms that are on, by watch and asset, and whether it is unknown if they still are."""
@@ -214,7 +215,7 @@ class Played:
 def alarms(database: Path) -> dict[tuple[str, str], bool]:
     store = Store(database)
     try:
-        return {key: each.state.unknown for key, each in episodes.rule_states(store).items() if each.state.rank}
+        return {key: state.state.unknown for key, state in episodes.rule_states(store).items() if state.state.rank}
     finally:
         store.close()
 
@@ -224,7 +225,7 @@ def stored(database: Path) -> dict[tuple[str, str, str, int], float]:
     found: dict[tuple[str, str, str, int], float] = {}
     try:
         for (asset, name), every in points.directory(store).items():
-            for venue in {each.venue for each in every}:
+            for venue in {batch.venue for batch in every}:
                 times, _, values = points.columns(store, asset, venue, [name], start=from_ms(0), end=from_ms(1 << 42))
                 known = zip(times, values[name], strict=True)
                 found |= {(asset, venue, name, at): value for at, value in known if value is not None}
@@ -271,7 +272,7 @@ def changed(tape: Path, to: Path, how: Callable[[list[Line]], Iterable[Line]]) -
     """Write a tape anew, with other lines."""
     found = [read(text) for path in sorted(tape.glob("*.jsonl")) for text in path.read_text("utf-8").splitlines()]
     to.mkdir(parents=True, exist_ok=True)
-    (to / "changed.jsonl").write_text("".join(f"{written(each)}\n" for each in how(found)), encoding="utf-8")
+    (to / "changed.jsonl").write_text("".join(f"{written(line)}\n" for line in how(found)), encoding="utf-8")
     return to
 
 

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     Script = Callable[[World], Awaitable[None]]
 
+pytestmark = pytest.mark.slow
+
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
@@ -84,8 +86,8 @@ class Stage:
     def asked(self, venue: str, since: datetime, until: datetime) -> int:
         """Count what the venue was asked in a span of the tape."""
         return sum(
-            isinstance(each, Answered) and each.path.startswith(f"/{venue}/") and since < each.at < until
-            for each in self.lines()
+            isinstance(line, Answered) and line.path.startswith(f"/{venue}/") and since < line.at < until
+            for line in self.lines()
         )
 
     def before(self, minutes: float) -> Played:
@@ -102,7 +104,7 @@ def stage(tmp_path: Path, kept: Path) -> Stage:
 
 def told(found: Played) -> list[str]:
     """Return the messages, each as one line."""
-    return [" ".join(each.splitlines()[1:]) for each in found.messages]
+    return [" ".join(message.splitlines()[1:]) for message in found.messages]
 
 
 def ms(at: datetime) -> int:
@@ -210,7 +212,7 @@ def test_a_stream_that_stands_still_is_told_and_all_else_goes_on(stage: Stage, f
     assert not any(found.alarms().values())
     amid = stage.before(5)
     assert re.search(rf"^OKX liquidations: {verb}.*{re.escape(said)}", amid.sources, re.MULTILINE | re.DOTALL)
-    events = Counter(each.event for each in stage.lines() if isinstance(each, Heard) and each.venue == "okx")
+    events = Counter(line.event for line in stage.lines() if isinstance(line, Heard) and line.venue == "okx")
     assert events["opened"] + events["refused"] >= (2 if blocked else 3)
     assert events["left"] >= 1
 
@@ -320,12 +322,12 @@ def twisted(line: Answered, how: str, where: int) -> Answered:
 
 def figures(value: Any, *, times: bool) -> Iterator[tuple[Any, Any]]:
     """Find the numbers of an answer, those in text included: the times of it, or all others."""
-    for key, each in value.items() if isinstance(value, dict) else enumerate(value):
-        if isinstance(each, dict | list):
-            yield from figures(each, times=times)
-        elif not isinstance(each, bool):
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(inner, dict | list):
+            yield from figures(inner, times=times)
+        elif not isinstance(inner, bool):
             try:
-                number = float(each)
+                number = float(inner)
             except (TypeError, ValueError):
                 continue
             if math.isfinite(number) and (abs(number) > TIME) == times:
@@ -365,7 +367,7 @@ def test_what_cannot_be_true_is_neither_kept_nor_told(
     stage, truth = calm
 
     def spoilt(every: list[Line]) -> list[Line]:
-        answers = [place for place, each in enumerate(every) if isinstance(each, Answered)]
+        answers = [place for place, line in enumerate(every) if isinstance(line, Answered)]
         for which, how, where in faults:
             place = answers[which % len(answers)]
             line = every[place]
@@ -374,7 +376,7 @@ def test_what_cannot_be_true_is_neither_kept_nor_told(
         return every
 
     found = played(tmp_path, changed(stage.folder / "tape", tmp_path / "spoilt", spoilt), stage.kept)
-    assert [each for each in told(found) if not SOURCES.search(each)] == []
+    assert [text for text in told(found) if not SOURCES.search(text)] == []
     assert found.alarms().keys() == alarms(stage.kept).keys()
     if {"future", "stale"} & {how for _, how, _ in faults}:
         return
@@ -408,7 +410,7 @@ def test_the_command_line_plays_a_tape_and_says_what_came_of_it(
     assert re.search(r"Played: 4 turns in 3 h( 0 min)?, (\d+) of \2 answers, 0 frames of 0 connections\.", rest)
     assert "Told: 0 messages." in rest
     assert "All 2 sources answer." in rest
-    assert sorted(each.name for each in tmp_path.iterdir() if not each.name.startswith("copy.db-")) == ["copy.db"]
+    assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith("copy.db-")) == ["copy.db"]
 
 
 def test_a_part_of_a_tape_is_played_as_far_as_it_goes(

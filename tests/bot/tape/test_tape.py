@@ -53,15 +53,15 @@ def sources(clock: Callable[[], datetime], wrap: Wrap, base: str) -> list[Any]:
 
 
 async def collected(clock: Callable[[], datetime], wrap: Wrap, base: str) -> dict[tuple[str, str, str], Any]:
-    held = Collector(sources(clock, wrap, base), clock=clock, history=timedelta(days=2))
+    held = Collector(sources(clock, wrap, base), clock=clock, steady=lambda: 0.0, history=timedelta(days=2))
     try:
         found = await held.collect(["BTC", "PEPE"], clock())
-        assert {each.state for each in held.health()} == {"ok"}
+        assert {health.state for health in held.health()} == {"ok"}
     finally:
         await held.close()
     return {
-        (each.venue, each.asset, ",".join(each.columns) + str(len(each))): (each.times, each.columns)
-        for each in found.points
+        (batch.venue, batch.asset, ",".join(batch.columns) + str(len(batch))): (batch.times, batch.columns)
+        for batch in found.points
     }
 
 
@@ -278,13 +278,13 @@ def test_parts_are_packed_when_they_are_full_or_the_day_is_over(tmp_path: Path, 
     answer(recorder, 60)
     recorder.close()
     recorder.close()
-    names = sorted(each.name for each in tmp_path.iterdir())
+    names = sorted(path.name for path in tmp_path.iterdir())
     assert len(names) > 4
-    assert [each.rpartition("-")[2] for each in names[:2]] == ["001.jsonl.gz", "002.jsonl.gz"]
-    assert [each.endswith(".gz") for each in names] == [True] * (len(names) - 1) + [False]
-    assert max(each.stat().st_size for each in tmp_path.glob("*.gz")) < 1000
+    assert [name.rpartition("-")[2] for name in names[:2]] == ["001.jsonl.gz", "002.jsonl.gz"]
+    assert [name.endswith(".gz") for name in names] == [True] * (len(names) - 1) + [False]
+    assert max(path.stat().st_size for path in tmp_path.glob("*.gz")) < 1000
     tape = whole(tmp_path)
-    assert [each.path for each in tape.lines() if isinstance(each, Answered)] == [f"/{n}" for n in range(61)]
+    assert [line.path for line in tape.lines() if isinstance(line, Answered)] == [f"/{n}" for n in range(61)]
     assert (tape.counts["Begin"], tape.missing) == (len(names), ())
     (tmp_path / names[1]).unlink()
     assert whole(tmp_path).missing == (2,)
@@ -311,7 +311,7 @@ def test_two_runs_in_one_folder_are_two_tapes(tmp_path: Path, clock: Clock) -> N
         clock.go(hours=1)
     Recorder(tmp_path, clock).close()  # ended before anything was asked
     tapes = Tape.read(tmp_path)
-    assert [each.counts["Answered"] for each in tapes] == [1, 1]
+    assert [tape.counts["Answered"] for tape in tapes] == [1, 1]
     assert tapes[0].begin < tapes[1].begin
     assert tapes[0].about
     assert tapes[0].about.assets == ["BTC"]
@@ -325,7 +325,7 @@ def test_a_clock_that_is_put_back_stands_still_on_the_tape(tmp_path: Path, clock
     recorder.close()
     tape = whole(tmp_path)
     assert tape.begin == tape.end
-    assert [each.path for each in tape.lines() if isinstance(each, Answered)] == ["/0", "/1", "/2"]
+    assert [line.path for line in tape.lines() if isinstance(line, Answered)] == ["/0", "/1", "/2"]
 
 
 def test_a_folder_that_is_full_ends_the_tape_and_nothing_else(
@@ -335,7 +335,7 @@ def test_a_folder_that_is_full_ends_the_tape_and_nothing_else(
     for n in range(2000):
         answer(recorder, n, at=f"?x={hash(n * 0.7)}")
     recorder.close()
-    assert sum(each.stat().st_size for each in tmp_path.iterdir()) < 14_000
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 14_000
     assert 20 < whole(tmp_path).counts["Answered"] < 2000  # how many depends on how fast parts are packed
     assert capsys.readouterr().out.count("ends here; perpulse runs on") == 1
     with pytest.raises(TapeError, match=r"holds 0.0 MB of tapes already\. Name another folder"):
@@ -408,7 +408,7 @@ def test_in_tape_time_nobody_waits_and_every_pause_keeps_its_length(tmp_path: Pa
             await asyncio.sleep(seconds)
             order.append(f"{name} {player.clock.monotonic():g}")
 
-        waiting = [asyncio.create_task(wait(*each)) for each in (("b", 3600.5), ("a", 20.0), ("c", 86400.0))]
+        waiting = [asyncio.create_task(wait(*waiter)) for waiter in (("b", 3600.5), ("a", 20.0), ("c", 86400.0))]
         await asyncio.to_thread(time.sleep, 0.05)
         order.append(f"thread {player.clock.monotonic():g}")
         with pytest.raises(TimeoutError):

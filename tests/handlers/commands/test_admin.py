@@ -9,17 +9,21 @@ import pytest
 from handlers.words import wording
 from handlers.words.stored import INPUT_GROUPS
 from signals.inputs import INPUTS
-from storage.market import coverage, differences, points, source_state
-from storage.market.coverage import Gap
-from storage.market.differences import Difference
-from storage.market.source_state import SourceHealth
+from storage.engine import clock_jump
+from storage.engine.clock_jump import ClockJump
+from storage.engine.presence import saved_name
+from storage.market import points
+from storage.sources import coverage, differences, source_state
+from storage.sources.coverage import Gap
+from storage.sources.differences import Difference
+from storage.sources.source_state import SourceHealth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
 def lines(here: Any, line: str = "/status") -> list[str]:
-    return [each for each in here.text(line).splitlines() if not each.startswith("perpulse ")]
+    return [shown for shown in here.text(line).splitlines() if not shown.startswith("perpulse ")]
 
 
 def test_status_word_for_word(desk: Callable[..., Any]) -> None:
@@ -84,7 +88,7 @@ def test_status_says_once_what_is_wrong_with_many(desk: Callable[..., Any]) -> N
         here.store,
         [down("bars", minutes=9), down("depth", minutes=3), down("funding", "It is cut."), down("ratios", minutes=5)],
     )
-    said = [each for each in lines(here) if "DOWN" in each]
+    said = [line for line in lines(here) if "DOWN" in line]
     assert len(said) == 2
     assert said[0].startswith(
         "– Binance, bars, depth and ratios: DOWN since 15 January 23:54 UTC, last value 9 min ago"
@@ -108,7 +112,7 @@ def test_status_says_in_one_line_what_goes_well_with_a_source(desk: Callable[...
             good("ratios", 2, minutes=3),
         ],
     )
-    assert [each for each in lines(here) if "OKX" in each] == [
+    assert [line for line in lines(here) if "OKX" in line] == [
         "– OKX: ok. Bars 26 min ago; depth and funding 41 s ago.",
         "– OKX, ratios: ok, last value 3 min ago, 2 figures rejected as impossible",
     ]
@@ -135,6 +139,29 @@ def test_status_counts_what_waits(desk: Callable[..., Any]) -> None:
     told = judge(here.store, ("BTC",), here.now, started=early)
     assert told
     assert here.ask("/status").values["waiting"] == len(told)
+
+
+def test_status_says_that_the_clock_jumped_for_a_day(desk: Callable[..., Any]) -> None:
+    here = desk("bundled", "2026-01-16")
+    with here.store.write() as work:
+        clock_jump.note(work, ClockJump(here.now - timedelta(hours=2), timedelta(hours=-1)))
+    said = "The clock of this machine was set back by 1 h, to 15 January 22:00 UTC. Nothing stops for it"
+    assert [line.startswith(said) for line in lines(here)].count(True) == 1
+    assert here.ask("/status").values["clock_jump"]["seconds"] == -3600
+    assert "clock" not in here.later(timedelta(hours=23)).text("/status")
+
+
+def test_status_names_what_was_saved_of_a_lost_database(desk: Callable[..., Any]) -> None:
+    here = desk("bundled", "2026-01-16")
+    assert here.ask("/status").values["saved_copies"] == []
+    here.store.save(first := saved_name(here.store.path, here.now))
+    assert lines(here)[-2] == (
+        "Beside the database lies a copy, saved when its file was lost under a running perpulse: "
+        f"{first.name}. Delete it when you need it no more."
+    )
+    here.store.save(second := saved_name(here.store.path, here.now + timedelta(minutes=1)))
+    assert lines(here)[-2].startswith("Beside the database lie 2 copies")
+    assert here.ask("/status").values["saved_copies"] == [first.name, second.name]
 
 
 def test_status_of_nothing(empty: Any) -> None:
@@ -190,7 +217,7 @@ def test_status_names_the_longest_gaps_and_counts_the_others(empty: Any) -> None
         here.store, "BTC", "binance", ("bars", "open_interest"), start=at(2025, 3, 1), end=here.now, gaps=gaps
     )
     said = lines(here)
-    assert any("Binance from 1 March 2025 with 5 gaps; Bybit from 1 March 2025" in each for each in said)
+    assert any("Binance from 1 March 2025 with 5 gaps; Bybit from 1 March 2025" in line for line in said)
     first = said.index("Gaps in its history, which nothing fills:")
     assert said[first + 1 : first + 6] == [
         "– Binance open interest: 2 days from 7 March 2025, 00:00 UTC: zero values",
@@ -200,7 +227,7 @@ def test_status_names_the_longest_gaps_and_counts_the_others(empty: Any) -> None
         "– and 2 shorter gaps",
     ]
     assert len(here.ask("/status").values["gaps"]) == 6
-    assert not any("Gaps" in each for each in lines(here, "/status eth"))
+    assert not any("Gaps" in line for line in lines(here, "/status eth"))
 
 
 def test_status_says_where_the_archive_differs_from_what_came_live(empty: Any) -> None:
@@ -217,7 +244,7 @@ def test_status_says_where_the_archive_differs_from_what_came_live(empty: Any) -
     day = wording.day(today - timedelta(days=1))
     assert said[first + 1] == f"– Binance closing price: 4 of 24 values on {day}, by up to 1.2%; and on 1 other day"
     assert said[first + 2] == "Sources:"
-    assert not any("differs" in each for each in lines(here, "/status eth"))
+    assert not any("differs" in line for line in lines(here, "/status eth"))
 
 
 @pytest.mark.parametrize("name", INPUTS)

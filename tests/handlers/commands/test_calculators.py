@@ -11,8 +11,9 @@ import pytest
 
 from handlers.channels.channel import Address
 from handlers.command import Asker, Deps, Refused, commands, nobody
-from handlers.language.grammar import parse, split_command
+from handlers.language.grammar import parse
 from handlers.language.position import question_of
+from handlers.language.spelling import split_command
 from handlers.reply import Buttons, Reply, plain_text
 from signals.liquidation import Position, quote
 from storage.engine.database import Store
@@ -36,10 +37,10 @@ def _forbidden(asset: str) -> None:
 
 async def say(line: str, store: Any = None, now: datetime = NOW, asking: Any = _forbidden) -> Reply:
     name, rest = split_command(line)
-    each = commands()[name]
+    command = commands()[name]
     asker = Asker("terminal", Address("1"))
     deps = Deps(now, asker, cast("Store", store or NoStore()), ("BTC", "ETH", "SOL"), asking)
-    return await each.run(deps, parse(each.arguments, rest, command=name, assets=deps.assets))
+    return await command.run(deps, parse(command.arguments, rest, command=name, assets=deps.assets))
 
 
 def text_of(reply: Reply) -> str:
@@ -228,7 +229,7 @@ class Percent(float):
 
 
 def test_most_shared_calculators_that_can_be_typed_are() -> None:
-    found = {each.values[0][0]["calculator"] for each in typed_cases() if each.values[0]}
+    found = {case.values[0][0]["calculator"] for case in typed_cases() if case.values[0]}
     assert not CASES.exists() or found == set(TYPED)
 
 
@@ -403,9 +404,9 @@ async def test_refusals_say_what_to_type(line: str, words: str) -> None:
 
 @pytest.mark.parametrize("name", ["cost", "pnl", "size", "liq", "margin"])
 async def test_examples_work_and_their_buttons_too(name: str) -> None:
-    each = commands()[name]
-    assert len(each.help) <= 60
-    reply = await say(each.example)
+    command = commands()[name]
+    assert len(command.help) <= 60
+    reply = await say(command.example)
     assert len(text_of(reply)) <= 900
     json.dumps(reply.values, allow_nan=False)
     for block in reply.blocks:

@@ -12,7 +12,8 @@ import pytest
 from handlers.channels.channel import Address
 from handlers.command import Asker, Deps, Refused, commands, nobody, usage
 from handlers.language import position
-from handlers.language.grammar import parse, split_command
+from handlers.language.grammar import parse
+from handlers.language.spelling import split_command
 from handlers.reply import Buttons, Reply, plain_text
 from handlers.words.liquidation import ASSUMED, SAID_APART
 from signals.liquidation import Assumption
@@ -47,9 +48,9 @@ def deps(store: Any = None, now: datetime = NOW) -> Deps:
 
 async def say(line: str, store: Any = None, now: datetime = NOW) -> Reply:
     name, rest = split_command(line)
-    each = commands()[name]
+    command = commands()[name]
     with_what = deps(store, now)
-    return await each.run(with_what, parse(each.arguments, rest, command=name, assets=with_what.assets))
+    return await command.run(with_what, parse(command.arguments, rest, command=name, assets=with_what.assets))
 
 
 def text_of(reply: Reply) -> str:
@@ -504,7 +505,7 @@ async def test_no_leverage_gives_the_spread_where_no_exchange_is_named() -> None
 async def test_a_position_can_be_watched() -> None:
     reply = await say("/liq 95k 25x long 0.5btc bybit")
     buttons = {
-        each.label: each.command for block in reply.blocks if isinstance(block, Buttons) for each in block.buttons
+        button.label: button.command for block in reply.blocks if isinstance(block, Buttons) for button in block.buttons
     }
     assert buttons["Watch"] == "/watch long btc 95000 25x 0.5btc bybit"
     assert (await say(buttons["Watch"].replace("/watch", "/liq"))).values == reply.values
@@ -549,7 +550,7 @@ async def test_answers_are_short_and_their_buttons_work(line: str) -> None:
     assert len(text_of(reply)) <= 900
     assert all(shown.strip() for shown in text_of(reply).splitlines())
     json.dumps(reply.values, allow_nan=False)
-    buttons = [each for block in reply.blocks if isinstance(block, Buttons) for each in block.buttons]
+    buttons = [button for block in reply.blocks if isinstance(block, Buttons) for button in block.buttons]
     assert buttons
     for button in buttons:
         if button.command.startswith("/watch"):
@@ -562,9 +563,9 @@ def test_every_assumption_has_its_words() -> None:
 
 
 def test_liq_is_found_and_fits_a_menu() -> None:
-    each = commands()["liq"]
-    assert len(each.help) <= 60
-    assert usage(each).startswith("/liq entry price [leverage] [side]")
+    command = commands()["liq"]
+    assert len(command.help) <= 60
+    assert usage(command).startswith("/liq entry price [leverage] [side]")
 
 
 @pytest.mark.parametrize(

@@ -84,5 +84,5 @@ async def test_no_larger_size_is_told_where_the_first_tier_has_no_bound() -> Non
 )
 async def test_an_answer_names_the_day_of_its_table(line: str, price: str, day: str) -> None:
     lines = text_of(await say(line)).splitlines()
-    assert any(each.startswith(f"Liquidation at {price} (") for each in lines)
-    assert any(each.startswith(day) for each in lines)
+    assert any(line.startswith(f"Liquidation at {price} (") for line in lines)
+    assert any(line.startswith(day) for line in lines)

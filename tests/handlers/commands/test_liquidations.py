@@ -7,12 +7,14 @@ import pandas as pd
 import pytest
 
 from handlers.command import Refused
+from handlers.reply import Line
 from handlers.words.readings import stamp_words
 from signals.units import HOUR
 from storage.engine.database import Store
-from storage.market import liquidations, points, source_state
+from storage.market import liquidations, points
 from storage.market.liquidations import Hour
 from storage.queries.freshness import stamp_of
+from storage.sources import source_state
 from tests.handlers.conftest import Desk
 
 if TYPE_CHECKING:
@@ -42,17 +44,20 @@ def heard(tmp_path: Path) -> Callable[..., Desk]:
 
     def of(*rows: list[Hour] | Hour, open_interest: dict[str, float] | None = None, silent_s: float = 12) -> Desk:
         store = Store(tmp_path / "heard.db")
-        flat = [each for row in rows for each in (row if isinstance(row, list) else [row])]
+        flat = [liquidation for row in rows for liquidation in (row if isinstance(row, list) else [row])]
         liquidations.save(store, flat, now=NOW)
         at = pd.DatetimeIndex([NOW - HOUR], name="at")
         for venue, usd in (open_interest or {"binance": 8e9}).items():
             frame = pd.DataFrame({"open_interest_usd": [usd]}, index=at)
             points.write(store, [points.Points.of_frame(venue, "BTC", None, frame)])
-        names = dict.fromkeys(each.venue for each in flat)
+        names = dict.fromkeys(liquidation.venue for liquidation in flat)
         heard_at = NOW - timedelta(seconds=silent_s)
         source_state.save(
             store,
-            [source_state.SourceHealth(f"{each} liquidations", "liquidations", "ok", NOW, heard_at) for each in names],
+            [
+                source_state.SourceHealth(f"{venue} liquidations", "liquidations", "ok", NOW, heard_at)
+                for venue in names
+            ],
         )
         return Desk(store, NOW)
 
@@ -194,6 +199,25 @@ def test_a_stamp_says_that_liquidations_are_a_floor(
     assert ("liquidations are a floor" in stamp) is said
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param([("bybit", 24)], id="a complete feed, a whole day"),
+        pytest.param([("bybit", 9)], id="a complete feed, part of a day"),
+        pytest.param([("bybit", 0)], id="a complete feed, the first minutes"),
+        pytest.param([("binance", 24)], id="a throttled feed"),
+        pytest.param([("bybit", 24), ("okx", 9)], id="both"),
+    ],
+)
+def test_the_numbers_say_at_least_where_the_words_do(heard: Callable[..., Desk], parts: list[tuple[str, int]]) -> None:
+    fed: list[list[Hour] | Hour] = []
+    for venue, count in parts:
+        fed += [hours(venue, count), running(venue)]
+    answer = heard(*fed).ask("/liqs btc")
+    headline = next(block.text for block in answer.blocks if isinstance(block, Line))
+    assert answer.values["at_least"] is ("at least" in headline)
+
+
 def test_imported_days_are_told_with_their_date(desk: Callable[..., Desk]) -> None:
     here = desk("recorded", "2025-10-11")
     assert (
@@ -203,10 +227,11 @@ BTC liquidations, Binance, 10 October 2025: at least longs $102m, shorts $18m.
 Binance · 0 s old · daily data · Binance is a floor
 More: /price btc · /health btc"""
     )
+    assert here.ask("/liqs btc").values["at_least"] is True
     assert here.ask("/liqs btc").values["daily"]["binance"]["longs_usd"] == pytest.approx(102.4e6, rel=0.01)
 
 
 def test_what_to_do_where_nothing_is_stored(empty: Desk, made: Callable[..., Desk]) -> None:
-    for each in (empty, made(close=[1.0, 2.0])):
+    for room in (empty, made(close=[1.0, 2.0])):
         with pytest.raises(Refused, match="No liquidations of BTC are stored yet"):
-            each.ask("/liqs btc")
+            room.ask("/liqs btc")

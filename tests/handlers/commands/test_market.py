@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from handlers.command import Refused
-from storage.market import points, source_state
-from storage.market.source_state import SourceHealth
+from storage.market import points
+from storage.sources import source_state
+from storage.sources.source_state import SourceHealth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,8 +169,8 @@ def test_at_the_peak_of_a_whole_year(made: Callable[..., Any]) -> None:
 )
 def test_funding_is_said_in_three_ways(made: Callable[..., Any], rate: float, hours: int, said: list[str]) -> None:
     text = made(funding_rate=[rate] * 2, funding_interval_hours=[float(hours)] * 2).text("/funding")
-    for each in said:
-        assert each in text
+    for phrase in said:
+        assert phrase in text
     assert not {"buy", "sell", "bullish", "bearish", "overbought", "oversold"} & set(text.lower().split())
 
 
@@ -270,7 +271,7 @@ def test_open_interest_is_what_is_open_now_everywhere(empty: Any) -> None:
     points.write(empty.store, [points.Points.of_frame("okx", "BTC", None, new)])
     said = empty.text("/oi").splitlines()
     assert said[0] == "BTC open interest: $13.5bn, 150,000 BTC."
-    assert any(each.startswith("On Binance and Bybit: in the 24 h to 00:00 UTC: ") for each in said)
+    assert any(line.startswith("On Binance and Bybit: in the 24 h to 00:00 UTC: ") for line in said)
     assert "3 of 3 venues, 100 % of usual open interest" in said[-2]
     values = empty.ask("/oi").values
     assert (values["open_interest_coin"], values["venues"]) == (150e3, ["binance", "bybit", "okx"])
@@ -303,7 +304,7 @@ def test_funding_of_every_venue_in_one_answer(empty: Any) -> None:
     assert said[0] == "BTC funding: +10.95 % a year. Longs pay shorts."
     assert "– Hyperliquid: +8.76 % a year, 0.0010 % per 1 h, paid in 1 h" in said
     assert "Weighted by open interest on 2 venues: +10.40 % a year." in said
-    assert not any("OKX" in each for each in said), "two days old is no rate of now"
+    assert not any("OKX" in line for line in said), "two days old is no rate of now"
     values = empty.ask("/funding").values
     assert values["apr_weighted"] == pytest.approx(0.75 * 0.1095 + 0.25 * 0.0876)
     assert set(values["by_venue"]) == {"binance", "hyperliquid"}

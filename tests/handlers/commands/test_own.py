@@ -30,11 +30,11 @@ FUNDING = {"funding_stretch", "funding_stretch_low"}
         pytest.param("everything please", {("*", "*")}, id="in a sentence"),
         pytest.param("btc", {("*", "BTC")}, id="one asset"),
         pytest.param("ETHUSDT btc", {("*", "BTC"), ("*", "ETH")}, id="two assets, spelt as traders do"),
-        pytest.param("oi", {(each, "*") for each in OI}, id="open interest"),
-        pytest.param("oi btc", {(each, "BTC") for each in OI}, id="of one asset"),
-        pytest.param("btc open interest", {(each, "BTC") for each in OI}, id="as two words, in another order"),
-        pytest.param("Funding ETH", {(each, "ETH") for each in FUNDING}, id="funding"),
-        pytest.param("taker", {(each, "*") for each in ("taker_ratio", "taker_zscore", "net_taker_flip")}, id="taker"),
+        pytest.param("oi", {(rule, "*") for rule in OI}, id="open interest"),
+        pytest.param("oi btc", {(rule, "BTC") for rule in OI}, id="of one asset"),
+        pytest.param("btc open interest", {(rule, "BTC") for rule in OI}, id="as two words, in another order"),
+        pytest.param("Funding ETH", {(rule, "ETH") for rule in FUNDING}, id="funding"),
+        pytest.param("taker", {(rule, "*") for rule in ("taker_ratio", "taker_zscore", "net_taker_flip")}, id="taker"),
         pytest.param("price", {("price_drawdown", "*")}, id="price"),
         pytest.param("fng", {("fear_greed", "*")}, id="fng"),
         pytest.param("oi_zscore", {("oi_zscore", "*")}, id="an alarm by its id"),
@@ -44,7 +44,7 @@ FUNDING = {"funding_stretch", "funding_stretch_low"}
 def test_what_sub_turns_on(empty: Any, words: str, expected: set[tuple[str, str]]) -> None:
     reply = empty.ask(f"/sub {words}")
     assert rows(empty) == expected
-    assert {(each["rule"], each["asset"]) for each in reply.values["subscriptions"]} == expected
+    assert {(subscription["rule"], subscription["asset"]) for subscription in reply.values["subscriptions"]} == expected
 
 
 def test_a_wider_subscription_takes_the_narrower_in(empty: Any) -> None:
@@ -64,16 +64,16 @@ EVERY = {name for name, rule in rules().items() if not rule.only_asked}
     [
         pytest.param("", "", set(), id="all off"),
         pytest.param("", "eth", {("*", "BTC")}, id="an asset out of everything"),
-        pytest.param("", "funding", {(each, "*") for each in EVERY - FUNDING}, id="an alarm out of everything"),
+        pytest.param("", "funding", {(rule, "*") for rule in EVERY - FUNDING}, id="an alarm out of everything"),
         pytest.param("btc", "eth", {("*", "BTC")}, id="what was not on"),
-        pytest.param("oi", "oi btc", {(each, "ETH") for each in OI}, id="one asset of an alarm"),
+        pytest.param("oi", "oi btc", {(rule, "ETH") for rule in OI}, id="one asset of an alarm"),
         pytest.param("oi btc", "btc", set(), id="the only asset"),
         pytest.param("fng", "eth", {("fear_greed", "*")}, id="the whole market has no asset"),
         pytest.param("fng", "fng eth", set(), id="but it can be named"),
         pytest.param(
             "",
             "oi btc",
-            {(each, "*") for each in EVERY - OI} | {(each, "ETH") for each in OI},
+            {(rule, "*") for rule in EVERY - OI} | {(rule, "ETH") for rule in OI},
             id="an alarm of an asset out of everything",
         ),
     ],

@@ -80,7 +80,7 @@ def test_unwatch(room: Room, line: str, left: list[int]) -> None:
     for position in ("btc long 95000 3x", "eth long 3000 3x", "btc short 95000 3x"):
         room.ask(f"/watch {position}")
     room.ask(line)
-    assert [each.number for each in positions.of(room.store, "telegram", "5550123456")] == left
+    assert [position.number for position in positions.of(room.store, "telegram", "5550123456")] == left
     text = room.text(line)  # Telegram may deliver a command twice
     assert text.startswith("You watch no")
-    assert [each.number for each in positions.of(room.store, "telegram", "5550123456")] == left
+    assert [position.number for position in positions.of(room.store, "telegram", "5550123456")] == left

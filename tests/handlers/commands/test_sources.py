@@ -3,8 +3,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from storage.market import source_state
-from storage.market.source_state import Note, SourceHealth
+from storage.sources import source_state
+from storage.sources.source_state import Note, SourceHealth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +55,7 @@ def test_word_for_word(desk: Callable[..., Any]) -> None:
         "OKX liquidations: answers, newest figure 0 s ago",
         "With thanks to: Binance public market data; Bybit public market data; OKX public market data.",
     ]
-    found = {each["source"]: each for each in here.ask("/sources").values["sources"]}
+    found = {source["source"]: source for source in here.ask("/sources").values["sources"]}
     assert set(found) == {"binance", "bybit", "okx", "okx liquidations"}  # Gate is no longer in the configuration
     assert (found["bybit"]["state"], found["okx"]["quarantined"]) == ("blocked", 3)
     assert found["binance"]["caveats"] == ["depth is a floor"]

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 def test_help_lists_every_command_once_with_what_to_type(empty: Any) -> None:
     said = empty.text("/help").splitlines()
-    for each in commands().values():
-        assert said.count(f"{each.example} – {each.help}") == 1
+    for command in commands().values():
+        assert said.count(f"{command.example} – {command.help}") == 1
     titles = [line for line in said if line.endswith(":")]
     assert titles == list(dict.fromkeys(titles))
     assert len(said) == 1 + len(titles) + len(commands())
@@ -26,10 +26,10 @@ def test_help_fits_one_telegram_message(empty: Any) -> None:
 
 @pytest.mark.parametrize("name", commands())
 def test_help_explains_each_command(empty: Any, name: str) -> None:
-    each = commands()[name]
+    command = commands()[name]
     said = empty.text(f"/help {name}").splitlines()
-    assert said[0] == f"{usage(each)} – {each.help}"
-    assert said[-1] == f"Example: {each.example}"
+    assert said[0] == f"{usage(command)} – {command.help}"
+    assert said[-1] == f"Example: {command.example}"
     assert len(said) > 2
 
 
@@ -64,14 +64,14 @@ def test_help_knows_a_figure_by_what_people_call_it(desk: Callable[..., Any]) ->
 
 def test_about_says_what_must_be_said(empty: Any) -> None:
     said = empty.text("/about")
-    for each in (
+    for sentence in (
         "It gives no investment advice",
         "Fear & Greed index by alternative.me",
         "Licence: MIT",
         "Every alert is sent at least once",
         "no text that people write",
     ):
-        assert each in said
+        assert sentence in said
 
 
 def test_the_demo_says_about_itself_that_it_is_one(empty: Any) -> None:

@@ -159,7 +159,7 @@ def test_answers_are_plain_data_and_their_buttons_work(room: Room) -> None:
         json.dumps(reply.values, allow_nan=False)
         assert len(plain_text(reply.all_blocks())) <= 900
         (buttons,) = [block for block in reply.blocks if isinstance(block, Buttons)]
-        assert [each.command for each in buttons.buttons] == ["/positions", "/unwatch 1"]
+        assert [button.command for button in buttons.buttons] == ["/positions", "/unwatch 1"]
 
 
 # --- with the job -----------------------------------------------------------------------------------------------------

@@ -202,4 +202,4 @@ def test_answers_are_plain_data_and_their_buttons_work(room: Room) -> None:
         assert len(plain_text(reply.all_blocks())) <= 900
         for block in reply.blocks:
             if isinstance(block, Buttons):
-                assert all(len(each.command) < 50 for each in block.buttons)
+                assert all(len(button.command) < 50 for button in block.buttons)

@@ -8,7 +8,8 @@ import pytest
 
 from handlers.command import Refused
 from handlers.commands.calculators import SizeArgs
-from handlers.language.grammar import Cash, Size, parse
+from handlers.language.grammar import parse
+from handlers.language.kinds import Cash, Size
 from handlers.language.position import LiqArgs
 
 

@@ -13,7 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from handlers.command import Refused, commands
-from handlers.language.grammar import (
+from handlers.language.grammar import parse
+from handlers.language.kinds import (
     ASSET,
     CASH,
     CONTRACT,
@@ -35,11 +36,8 @@ from handlers.language.grammar import (
     Size,
     argument,
     choice,
-    parse,
-    split_command,
-    suggest,
 )
-from handlers.language.spelling import number
+from handlers.language.spelling import number, split_command, suggest
 
 if TYPE_CHECKING:
     from signals.assets import Instrument
@@ -108,7 +106,7 @@ class Note:
 
 def said(arguments: type[Any], text: str, **more: Any) -> dict[str, Any]:
     read = parse(arguments, text, command="liq", **more)
-    return {each.name: value for each in fields(read) if (value := getattr(read, each.name)) not in (None, "")}
+    return {field.name: value for field in fields(read) if (value := getattr(read, field.name)) not in (None, "")}
 
 
 OI_BTC = {"metric": "open_interest", "asset": "BTC"}

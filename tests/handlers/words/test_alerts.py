@@ -29,7 +29,7 @@ def event(rule: str, kind: str, values: dict[str, float], **more: Any) -> Event:
 
 
 def text(of: Event, zone: str = "UTC") -> list[str]:
-    return [each.text for each in alerts.tell(of, zone).blocks if isinstance(each, Line)]
+    return [block.text for block in alerts.tell(of, zone).blocks if isinstance(block, Line)]
 
 
 A8 = {  # signals.md A8
@@ -71,7 +71,7 @@ def test_an_escalation_names_its_rank() -> None:
 
 def test_a_resolution_says_how_long_it_lasted_and_answers_in_one_line() -> None:
     over = alerts.tell(event("price_drawdown", "resolved", {"value": -0.011, "price": 79_501.7}))
-    assert [each.text for each in over.blocks if isinstance(each, Line)][:2] == [
+    assert [block.text for block in over.blocks if isinstance(block, Line)][:2] == [
         "BTC: over after 9 days: price well below its recent high.",
         (over.reply or "").removeprefix("BTC: ").replace("price is", "Price is"),
     ]
@@ -112,11 +112,12 @@ def test_what_happened_meanwhile_is_marked(more: dict[str, bool], said: str) -> 
 
 def test_a_note_stands_in_the_stamp_and_in_the_picture() -> None:
     told = alerts.tell(event("oi_drawdown", "fired", A8, note="reconstructed from published figures"))
-    (picture,) = (each for each in told.blocks if isinstance(each, Picture))
+    (picture,) = (block for block in told.blocks if isinstance(block, Picture))
     assert picture.chart == {
         "metric": "oi_drawdown",
         "asset": "BTC",
         "until": AT.isoformat(),
+        "days": 365.0,
         "note": "reconstructed from published figures",
     }
     assert plain_text(told.blocks).count("reconstructed from published figures") == 1
@@ -145,10 +146,10 @@ def test_old_news_expires(rank: str, kind: str, hours: int) -> None:
 @pytest.mark.parametrize(("file", "day"), [("bundled", "2026-05-21"), ("recorded", "2026-03-31")])
 def test_every_message_of_a_winter_is_fit_to_be_sent(desk: Callable[..., Any], file: str, day: str) -> None:
     here = desk(file, day)
-    told = [each.event for each in history(here.store, ["BTC"], LONG_AGO, here.now, note=here.note)]
-    assert {each.kind for each in told} - {"resumed"} == {"fired", "escalated", "resolved"}
-    for each in told:
-        said = alerts.tell(each)
+    told = [evaluation.event for evaluation in history(here.store, ["BTC"], LONG_AGO, here.now, note=here.note)]
+    assert {event.kind for event in told} - {"resumed"} == {"fired", "escalated", "resolved"}
+    for event in told:
+        said = alerts.tell(event)
         lines = [block for block in said.blocks if isinstance(block, Line)]
         shown = "\n".join(line.text for line in lines)
         assert len(shown) <= LONGEST
@@ -164,12 +165,12 @@ def test_the_buttons_of_a_notice_are_answered(desk: Callable[..., Any]) -> None:
     here = desk("bundled", "2026-05-21")
     pressed = {
         button.command
-        for each in history(here.store, ["BTC"], LONG_AGO, here.now)
-        for block in alerts.tell(each.event).blocks
+        for evaluation in history(here.store, ["BTC"], LONG_AGO, here.now)
+        for block in alerts.tell(evaluation.event).blocks
         if isinstance(block, Buttons)
         for button in block.buttons
     }
-    assert {"/chart fear_greed market", "/health market", "/health btc"} <= pressed
+    assert {"/chart fear_greed market 90d", "/health market", "/health btc"} <= pressed
     for command in pressed:
         assert here.ask(command).blocks
 

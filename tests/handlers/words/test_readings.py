@@ -25,9 +25,9 @@ DAYS = 40
 
 def open_interest(store: Store, coins: dict[str, float], since: dict[str, int], until: dict[str, int]) -> Desk:
     """Store hourly open interest of venues: of the last `since` days (else 40), until so many hours before now."""
-    for venue, each in coins.items():
+    for venue, amount in coins.items():
         index = pd.date_range(NOW - since.get(venue, DAYS) * DAY, NOW - until.get(venue, 0) * HOUR, freq="h")
-        waves = [each * (1 + 0.01 * math.sin(n / 17)) for n in range(len(index))]
+        waves = [amount * (1 + 0.01 * math.sin(n / 17)) for n in range(len(index))]
         frame = pd.DataFrame({"open_interest_coin": waves}, index=index - MINUTE)
         frame["open_interest_usd"] = frame["open_interest_coin"] * 100_000
         points.write(store, [points.Points.of_frame(venue, "BTC", None, frame)])

@@ -188,7 +188,7 @@ def test_a_declared_line_of_its_own_for_the_way_out() -> None:
 
 def test_phases_have_names() -> None:
     states = [tell(FALL, *[value] * closes)[1] for value, closes in ((-1, 1), (-10, 1), (-10, 2), (-20, 2))]
-    assert [each.phase for each in states] == ["calm", "pending", "firing", "escalated"]
+    assert [state.phase for state in states] == ["calm", "pending", "firing", "escalated"]
 
 
 def test_a_level_that_is_no_longer_declared_can_still_be_left() -> None:
@@ -283,7 +283,7 @@ def test_dollars_without_coins_are_no_alarm() -> None:
 
 
 def standing(state: State) -> tuple[object, ...]:
-    counts = [tuple(filter(None, each)) for each in (state.entering, state.leaving)]
+    counts = [tuple(filter(None, side)) for side in (state.entering, state.leaving)]
     return state.rank, state.told, state.since, state.pending, *counts
 
 
@@ -314,7 +314,7 @@ class AnyCourse(RuleBasedStateMachine):
             return
         assert change.at == self.now
         assert change.since <= change.at
-        rank = [each.rank for each in THREE].index(change.rank) + 1
+        rank = [level.rank for level in THREE].index(change.rank) + 1
         match change.kind:
             case "fired":
                 assert self.open is None

@@ -76,7 +76,7 @@ def stretches(draw: st.DrawFn) -> list[float]:
     return [value for value, count in pieces for _ in range(count)]
 
 
-@pytest.mark.parametrize("levels", [pytest.param(each, id=name) for name, each in SETS.items()])
+@pytest.mark.parametrize("levels", [pytest.param(levels, id=name) for name, levels in SETS.items()])
 @given(one=stretches(), two=stretches(), before=st.integers(0, 60), judged=st.integers(0, 5))
 def test_many_closes_are_as_one_after_the_other(
     levels: tuple[Level, ...], one: list[float], two: list[float], before: int, judged: int
@@ -84,9 +84,9 @@ def test_many_closes_are_as_one_after_the_other(
     count = min(len(one), len(two))
     values = {"value": one[:count], "other": two[:count]}
     times = [START + n * HOUR for n in range(count)]
-    begun, _ = singly(levels, State(), {name: each[:before] for name, each in values.items()}, times[:before])
-    rest = {name: each[max(0, before - judged) :] for name, each in values.items()}
-    arrays = {name: np.array(each) for name, each in rest.items()}
+    begun, _ = singly(levels, State(), {name: column[:before] for name, column in values.items()}, times[:before])
+    rest = {name: column[max(0, before - judged) :] for name, column in values.items()}
+    arrays = {name: np.array(column) for name, column in rest.items()}
     found = run(levels, begun, arrays, times[max(0, before - judged) :], closes=HOUR, continues=4 * HOUR)
     assert same(found, singly(levels, begun, rest, times[max(0, before - judged) :]))
 

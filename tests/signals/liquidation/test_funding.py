@@ -90,7 +90,7 @@ def settled(*stretches):
         for begun, ended, rate, interval in stretches
         for hour in range(begun * 24, ended * 24, -interval)
     ]
-    return sorted(hours, key=lambda each: each.hour)
+    return sorted(hours, key=lambda rate: rate.hour)
 
 
 def yearly(rate):
@@ -125,7 +125,7 @@ def test_gaps_are_left_out_and_nan_is_no_rate():
 
 
 def test_an_interval_that_was_not_recorded_is_the_gap():
-    past = [PastRate(each.hour, each.rate, None) for each in settled((40, 0, 0.0001, 4))]
+    past = [PastRate(rate.hour, rate.rate, None) for rate in settled((40, 0, 0.0001, 4))]
     assert rate_cases(past, NOW).average == pytest.approx(0.0001 / 4)
 
 

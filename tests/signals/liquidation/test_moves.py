@@ -94,7 +94,7 @@ def test_what_comes_after_a_hole_waits(hours: list[tuple[int, int]], since: floa
     spans = [span(start, 1.0, 2.0, hours=length) for start, length in hours]
     found = unbroken(spans, NOON + since * HOUR)
     assert len(found) == kept
-    assert found == sorted(found, key=lambda each: (each.start, each.end))
+    assert found == sorted(found, key=lambda stretch: (stretch.start, stretch.end))
 
 
 @given(
@@ -108,10 +108,10 @@ def test_beyond_exactly_where_the_nearest_is(prices: list[tuple[float, float]], 
     beyond = first_beyond(spans, side=side, liquidation_at=at(liquidation))
     assert found is not None
     assert (beyond is not None) == (found.distance <= 0.0)
-    extreme = min(each.low for each in spans) if side == "long" else max(each.high for each in spans)
+    extreme = min(span.low for span in spans) if side == "long" else max(span.high for span in spans)
     assert found.price == extreme
     if beyond:
-        assert all(each.start >= beyond.span.start for each in spans if each.against(side) == extreme)
+        assert all(span.start >= beyond.span.start for span in spans if span.against(side) == extreme)
 
 
 # --- whole days ------------------------------------------------------------------------------------------------------

@@ -143,7 +143,7 @@ def test_lines_for(distance: float, lines: tuple[float, ...]) -> None:
     [((0.2, 0.1, 0.05), RANKS), ((0.05, 0.1), RANKS[1:]), ((0.05,), RANKS[2:])],
 )
 def test_the_nearest_line_is_the_critical_one(lines: tuple[float, ...], ranks: tuple[str, ...]) -> None:
-    assert tuple(each.rank for each in levels_of(lines)) == ranks
+    assert tuple(level.rank for level in levels_of(lines)) == ranks
     assert [line_of(lines, rank) for rank in ranks] == sorted(lines, reverse=True)
 
 
@@ -190,7 +190,7 @@ def test_lines_are_told_once(distances: list[float], told: list[tuple[str, str, 
 
 DISTANCES = st.lists(st.floats(-0.05, 0.4) | st.just(math.nan) | st.sampled_from([0.2, 0.1, 0.05, 0.25]), max_size=60)
 OWN = st.lists(st.integers(1, 400), min_size=1, max_size=3, unique=True).map(
-    lambda found: tuple(sorted((each / 1000 for each in found), reverse=True))
+    lambda found: tuple(sorted((distance / 1000 for distance in found), reverse=True))
 )
 
 
@@ -267,7 +267,7 @@ def paid(at: int, rate: float, interval: float | None = 8.0) -> RateRow:
 )  # fmt: skip
 def test_settlements(rows: list[RateRow], expected: list[tuple[int, float, float]]) -> None:
     found = settlements(rows, {T0 + 8 * HOUR_MS: 77.0}, otherwise=50.0)
-    assert [(round(each.at.timestamp() * 1000) - T0, each.rate, each.mark) for each in found] == expected
+    assert [(round(rate.at.timestamp() * 1000) - T0, rate.rate, rate.mark) for rate in found] == expected
 
 
 def test_a_holding_counts_as_it_was_typed() -> None:

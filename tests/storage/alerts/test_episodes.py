@@ -44,5 +44,5 @@ def test_an_episode_is_one_line_from_its_first_close_to_its_last(store: Store) -
     first, second = episodes.of(store, *KEY)
     assert (first.id, first.ended, first.fired) == (one, NOW + 2 * DAY, NOW)
     assert (first.first_values, first.last_values) == ({"value": -0.31}, {"value": -0.1})
-    assert [each.id for each in episodes.running(store)] == [second.id] == [two]
+    assert [episode.id for episode in episodes.running(store)] == [second.id] == [two]
     assert episodes.of(store, "oi_drawdown", "ETH") == []

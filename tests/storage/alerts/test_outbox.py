@@ -14,6 +14,7 @@ from storage.alerts.outbox import Notice
 from storage.engine.sql import Query
 from storage.people import destinations
 from tests.fakes.notices import claim_from
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from storage.alerts.outbox import Claim
@@ -36,9 +37,9 @@ def notice(kind: str = "fired", rank: str = "notice", *, at: datetime = NOW, **m
     return Notice(kind, rank, at, **about)  # type: ignore[arg-type]
 
 
-def announce(store: Store, each: Notice, *, expires: datetime = SOON) -> int:
+def announce(store: Store, notice: Notice, *, expires: datetime = SOON) -> int:
     with store.write() as connection:
-        return outbox.announce(connection, each, now=NOW, expires=expires, only_asked=each.rule == "sources")
+        return outbox.announce(connection, notice, now=NOW, expires=expires, only_asked=notice.rule == "sources")
 
 
 def episode(store: Store, asset: str = "BTC") -> int:
@@ -57,7 +58,7 @@ def expired(store: Store, *, now: datetime) -> dict[int, list[Notice]]:
 
 
 def states(store: Store) -> list[str]:
-    return [row["state"] for row in store.rows("SELECT state FROM outbox ORDER BY id")]
+    return [row["state"] for row in beside.rows(store, "SELECT state FROM outbox ORDER BY id")]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_the_most_urgent_first_then_the_oldest(store: Store) -> None:
     for n, rank in enumerate(("notice", "critical", "warning", "critical")):
         place(store, f"1{n}", (f"rule {n}", "*"))
         announce(store, notice(rank=rank, rule=f"rule {n}"))
-    assert [each.chat for each in claims(store, lease.take(store))] == ["11", "13", "12", "10"]
+    assert [claim.chat for claim in claims(store, lease.take(store))] == ["11", "13", "12", "10"]
 
 
 def test_one_in_flight_per_destination(store: Store) -> None:
@@ -130,8 +131,8 @@ def test_a_thousand_rows_of_one_chat_do_not_hide_another_chat(store: Store) -> N
             outbox.announce(connection, notice(rank="critical", rule="busy"), now=NOW, expires=SOON)
         outbox.announce(connection, notice(rule="other"), now=NOW, expires=SOON)
     epoch = lease.take(store)
-    assert [each.destination for each in claims(store, epoch, resting=[busy])] == [other]
-    assert [each.destination for each in claims(store, epoch)] == [busy]
+    assert [claim.destination for claim in claims(store, epoch, resting=[busy])] == [other]
+    assert [claim.destination for claim in claims(store, epoch)] == [busy]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +189,7 @@ def test_a_row_waits_for_its_time(store: Store, ahead: timedelta, due: bool) -> 
     epoch = lease.take(store)
     (one,) = claims(store, epoch)
     outbox.later(store, one, NOW + ahead, "not now", now=NOW, counts=True)
-    assert [each.attempts for each in claims(store, epoch)] == [1] * due
+    assert [claim.attempts for claim in claims(store, epoch)] == [1] * due
 
 
 def test_a_chat_that_rests_holds_back_all_that_is_for_it_and_that_survives(store: Store) -> None:
@@ -197,9 +198,9 @@ def test_a_chat_that_rests_holds_back_all_that_is_for_it_and_that_survives(store
     announce(store, notice())
     outbox.rest(store, one, NOW + timedelta(seconds=300))
     announce(store, notice(rank="critical"))
-    assert [each.chat for each in claims(store, lease.take(store))] == ["12"]
+    assert [claim.chat for claim in claims(store, lease.take(store))] == ["12"]
     late = NOW + timedelta(seconds=301)
-    assert [each.chat for each in claims(store, lease.take(store), now=late)] == ["11", "12"]
+    assert [claim.chat for claim in claims(store, lease.take(store), now=late)] == ["11", "12"]
 
 
 # -- one episode, one message -----------------------------------------------------------------------------------------
@@ -226,7 +227,7 @@ def test_what_waits_is_merged_into_what_comes_later(store: Store) -> None:
     place(store, "12")  # asks only after the episode began
     announce(store, notice("resolved", at=NOW + SECOND, episode=number))
     assert states(store) == ["merged", "queued", "queued", "queued"]
-    found = {(each.chat, each.rows[0].announced) for each in claims(store, lease.take(store))}
+    found = {(claim.chat, claim.rows[0].announced) for claim in claims(store, lease.take(store))}
     assert ("12", False) in found
 
 
@@ -249,8 +250,7 @@ def test_a_later_notice_that_failed_takes_nothing_with_it(store: Store) -> None:
     epoch = lease.take(store)
     (one,) = claims(store, epoch)
     announce(store, notice("resolved", "critical", at=NOW + SECOND, episode=number))
-    with store.write() as connection:
-        connection.execute("UPDATE outbox SET state = 'dead' WHERE id > ?", (one.id,))
+    beside.plain(store, "UPDATE outbox SET state = 'dead' WHERE id > ?", one.id)
     outbox.later(store, one, NOW, "flood", now=NOW, counts=False)
     assert states(store) == ["queued", "dead"]
 
@@ -266,7 +266,7 @@ def test_what_is_too_old_is_handed_over_once(store: Store) -> None:
         outbox.announce_to(work, one, Notice("late", "notice", NOW, {}), now=NOW, expires=NOW)
     assert expired(store, now=NOW) == {}
     late = NOW + SECOND
-    assert [each.rank for each in expired(store, now=late)[one]] == ["notice"]
+    assert [row.rank for row in expired(store, now=late)[one]] == ["notice"]
     assert expired(store, now=late) == {}
     assert states(store) == ["expired", "queued", "queued"]
 
@@ -285,7 +285,7 @@ def test_a_destination_that_is_gone_ends_all_its_rows_with_the_reason(store: Sto
     announce(store, notice())
     claims(store, lease.take(store), limit=1)
     assert outbox.gone(store, one, "blocked by the user", now=NOW) == 2
-    rows = store.rows("SELECT state, reason, settled FROM outbox WHERE destination = ?", (one,))
+    rows = beside.rows(store, "SELECT state, reason, settled FROM outbox WHERE destination = ?", one)
     assert {tuple(row) for row in rows} == {("dead", "blocked by the user", 1000 * int(NOW.timestamp()))}
     assert outbox.waiting(store) == 2
 
@@ -299,7 +299,7 @@ def test_a_message_that_arrives_while_its_group_is_merged_is_kept_for_the_new_on
     destinations.moved(store, "telegram", "-20", "-100")
     outbox.sent(store, one, "5", now=NOW)
     assert old != new
-    assert [tuple(row) for row in store.rows("SELECT destination, message FROM messages")] == [(new, "5")]
+    assert [tuple(row) for row in beside.rows(store, "SELECT destination, message FROM messages")] == [(new, "5")]
     assert states(store) == ["sent"]
 
 
@@ -315,5 +315,5 @@ def test_claiming_reads_no_settled_row(store: Store) -> None:
     plan = store.read(Query("plan", f"EXPLAIN QUERY PLAN {outbox.SQL.due.text}"), **due, **lists)
     told = [row["detail"] for row in plan]
     assert "SCAN o USING INDEX outbox_live" in told
-    assert not [each for each in told if "B-TREE" in each]
-    assert [each for each in told if each.startswith("SCAN outbox")] == ["SCAN outbox USING INDEX outbox_sending"]
+    assert not [step for step in told if "B-TREE" in step]
+    assert [step for step in told if step.startswith("SCAN outbox")] == ["SCAN outbox USING INDEX outbox_sending"]

@@ -22,6 +22,7 @@ from storage.engine.database import Store
 from storage.people import destinations
 from tests.examples import examples
 from tests.fakes.notices import claim_from
+from tests.storage import beside
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 LIFE = timedelta(hours=1)
@@ -68,9 +69,9 @@ class Life(RuleBasedStateMachine):
 
     @rule(which=pick, kind=st.sampled_from(["escalated", "resolved"]))
     def go_on(self, which: int, kind: str) -> None:
-        with self.store.write() as connection:
-            known = connection.execute("SELECT id FROM episodes ORDER BY id DESC LIMIT 6").fetchall()
-            if known:
+        known = beside.rows(self.store, "SELECT id FROM episodes ORDER BY id DESC LIMIT 6")
+        if known:
+            with self.store.write() as connection:
                 self.announce(connection, kind, "warning", known[which % len(known)]["id"])
 
     def announce(self, connection, kind: str, rank: str, episode: int) -> None:
@@ -84,10 +85,10 @@ class Life(RuleBasedStateMachine):
             self.store, now=self.now, epoch=self.epoch, platforms=["telegram"], limit=limit, resting=resting
         )
         assert len(taken) <= limit
-        assert not resting & {each.destination for each in taken}
-        for each in taken:
-            assert each.id not in self.model.settled
-            assert each.uncertain == (each.id in self.model.in_doubt)
+        assert not resting & {claim.destination for claim in taken}
+        for claim in taken:
+            assert claim.id not in self.model.settled
+            assert claim.uncertain == (claim.id in self.model.in_doubt)
         self.model.under_way += taken
 
     def one(self, which: int) -> Claim:
@@ -118,7 +119,7 @@ class Life(RuleBasedStateMachine):
     @rule()
     def crash(self) -> None:
         """The process dies with messages under way, and another one starts."""
-        self.model.in_doubt |= {each.id for each in self.model.under_way}
+        self.model.in_doubt |= {row.id for row in self.model.under_way}
         self.model.under_way.clear()
         old, self.epoch = self.epoch, lease.take(self.store)
         assert claim_from(self.store, now=self.now, epoch=old, platforms=["telegram"], limit=9) == []
@@ -139,7 +140,7 @@ class Life(RuleBasedStateMachine):
     def leave(self, chat: str) -> None:
         if found := destinations.find(self.store, "telegram", chat):
             outbox.gone(self.store, found.id, "blocked", now=self.now)
-            self.model.under_way = [each for each in self.model.under_way if each.destination != found.id]
+            self.model.under_way = [row for row in self.model.under_way if row.destination != found.id]
 
     @rule(chat=st.sampled_from(CHATS))
     def come_back(self, chat: str) -> None:
@@ -149,17 +150,19 @@ class Life(RuleBasedStateMachine):
     def move(self, chat: str, known: bool) -> None:
         """A group gets a new id; what was sent to both of its names becomes one."""
         old = destinations.find(self.store, "telegram", chat)
-        if old is None or any(each.destination == old.id for each in self.model.under_way):
+        if old is None or any(row.destination == old.id for row in self.model.under_way):
             return  # a service message may come while one is under way: test_outbox.py has that
         self.names += 1
         new = f"-100{self.names}"
         if known:
             self.start(new)
             self.fire("notice")
-            doubles = self.store.one(
+            doubles = beside.one(
+                self.store,
                 "SELECT count(*) AS n FROM outbox WHERE destination = ? AND notice IN (SELECT notice FROM outbox "
                 "WHERE destination = (SELECT id FROM destinations WHERE chat = ?))",
-                (old.id, new),
+                old.id,
+                new,
             )
             self.model.rows -= doubles["n"]  # type: ignore[index]
         destinations.moved(self.store, "telegram", chat, new)
@@ -169,10 +172,10 @@ class Life(RuleBasedStateMachine):
     def nothing_is_lost(self) -> None:
         if not hasattr(self, "store"):
             return
-        rows = self.store.rows("SELECT id, state, reason, settled, destination FROM outbox")
+        rows = beside.rows(self.store, "SELECT id, state, reason, settled, destination FROM outbox")
         assert len(rows) == self.model.rows
         sending = [row["id"] for row in rows if row["state"] == "sending"]
-        assert sorted(sending) == sorted(each.id for each in self.model.under_way)
+        assert sorted(sending) == sorted(row.id for row in self.model.under_way)
         places = [row["destination"] for row in rows if row["state"] == "sending"]
         assert len(places) == len(set(places))
         for row in rows:
@@ -190,9 +193,10 @@ class Life(RuleBasedStateMachine):
     def nothing_waits_for_nobody(self) -> None:
         if not hasattr(self, "store"):
             return
-        lost = self.store.rows(
+        lost = beside.rows(
+            self.store,
             f"SELECT o.id FROM outbox o JOIN destinations d ON d.id = o.destination WHERE o.{outbox.LIVE} "  # noqa: S608
-            "AND d.gone IS NOT NULL"
+            "AND d.gone IS NOT NULL",
         )
         assert not lost
 

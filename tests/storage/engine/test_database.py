@@ -18,7 +18,7 @@ from storage.engine.database import Store, StoreError
 from storage.engine.sql import queries
 from tests.storage.beside import plain
 
-SQL = queries("storage.market")
+SQL = queries("storage.engine")
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -49,7 +49,7 @@ from pathlib import Path
 from storage.engine.database import Store
 from storage.engine.sql import queries
 
-SQL = queries("storage.market")
+SQL = queries("storage.engine")
 store, seen, stop = Store(Path(sys.argv[1])), [0] * 4, threading.Event()
 with store.write() as work:
     work.many(SQL.keep_setting, [{"name": str(n), "value": "x"} for n in range(2000)])
@@ -85,6 +85,7 @@ print("whole")
 """
 
 
+@pytest.mark.slow
 def test_closing_under_running_queries_harms_nobody(tmp_path: Path) -> None:
     """At shutdown threads are still reading: SQLite would end the whole program with a segmentation fault."""
     done = subprocess.run(
@@ -303,7 +304,7 @@ def test_a_file_that_is_up_to_date_is_not_copied(store: Store) -> None:
     again = Store(store.path)
     names(again)
     again.close()
-    assert [each.name for each in store.path.parent.glob("*.bak")] == []
+    assert [path.name for path in store.path.parent.glob("*.bak")] == []
 
 
 def test_durability_is_what_was_promised(store: Store) -> None:

@@ -15,6 +15,7 @@ from signals.units import to_ms
 from storage.engine.database import Store
 from storage.market import points
 from storage.market.points import Points
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,8 @@ def read(store: Store, name: str, venue: str = "binance", **span: datetime) -> l
 
 
 def everything(store: Store) -> list[tuple[object, ...]]:
-    return [tuple(row) for table in ("bars", "levels", "series") for row in store.rows(f"SELECT * FROM {table}")]  # noqa: S608 - ours
+    tables = ("bars", "levels", "series")
+    return [tuple(row) for table in tables for row in beside.rows(store, f"SELECT * FROM {table}")]  # noqa: S608 - ours
 
 
 def test_values_come_back_in_the_order_of_time(store: Store) -> None:
@@ -173,15 +175,15 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @given(st.lists(batch, max_size=6))
 def test_the_directory_agrees_with_the_rows(shared: Store, batches: list[Points]) -> None:
     """The directory is kept beside the rows, so it must say what a search through all of them would say."""
-    with shared.write() as connection:
-        for table in ("bars", "series"):
-            connection.execute(f"DELETE FROM {table}")  # noqa: S608 - ours
-    for each in batches:
-        points.write(shared, [each])
+    for table in ("bars", "series"):
+        beside.rows(shared, f"DELETE FROM {table}")  # noqa: S608 - ours
+    for drawn in batches:
+        points.write(shared, [drawn])
     for name in ("close", "volume_usd"):
-        rows = shared.rows(
+        rows = beside.rows(
+            shared,
             f"SELECT venue, step, min(at), max(at) FROM bars WHERE {name} IS NOT NULL "  # noqa: S608 - ours
-            "GROUP BY venue, step ORDER BY venue, step"
+            "GROUP BY venue, step ORDER BY venue, step",
         )
         told = [(e.venue, e.step, e.first, e.last) for e in points.stored(shared, "BTC", name)]
         assert told == [tuple(row) for row in rows]

@@ -11,6 +11,7 @@ import pytest
 from signals.inputs import LEVELS
 from storage.market import points
 from storage.market.points import Points
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from storage.engine.database import Store
@@ -26,7 +27,7 @@ def values(count: int, name: str = "close", value: float = 1.0, step: timedelta 
 
 def closes(store: Store, name: str = "close") -> set[float]:
     table = "levels" if name in LEVELS else "bars"
-    return {row[0] for row in store.rows(f"SELECT {name} FROM {table} WHERE {name} IS NOT NULL")}  # noqa: S608 - ours
+    return {row[0] for row in beside.rows(store, f"SELECT {name} FROM {table} WHERE {name} IS NOT NULL")}  # noqa: S608 - ours
 
 
 @pytest.mark.parametrize("first", [1, 99, 100, 300])
@@ -39,12 +40,12 @@ def test_the_later_value_wins_whatever_the_size(
     assert points.write(store, batches) == first + second
     assert closes(store, name) == ({1.0, 2.0} if first > second else {2.0})
     found = points.stored(store, "BTC", name)
-    assert [(each.last - each.first) // 3_600_000 + 1 for each in found] == [max(first, second)]
+    assert [(span.last - span.first) // 3_600_000 + 1 for span in found] == [max(first, second)]
 
 
 def test_a_small_frame_leaves_the_other_inputs_of_a_row_alone(store: Store) -> None:
     points.write(store, [values(200), values(200, "volume_usd", 5.0)])
     points.write(store, [values(1, "close", 2.0)])
-    row = store.one("SELECT close, volume_usd, high FROM bars ORDER BY at LIMIT 1")
+    row = beside.one(store, "SELECT close, volume_usd, high FROM bars ORDER BY at LIMIT 1")
     assert row is not None
     assert tuple(row) == (2.0, 5.0, None)

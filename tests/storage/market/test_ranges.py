@@ -63,7 +63,7 @@ def test_marks_between_two_looks_without_them(store: Store) -> None:
     for minute in range(4):
         mark(store, NOON + timedelta(minutes=minute), 100.0 + minute)
     found = ranges.marks(store, "BTC", "okx", after=NOON, before=NOON + timedelta(minutes=3))
-    assert [(each.start, each.low) for each in found] == [
+    assert [(bar.start, bar.low) for bar in found] == [
         (NOON + timedelta(minutes=1), 101.0),
         (NOON + timedelta(minutes=2), 102.0),
     ]

@@ -18,9 +18,11 @@ from bot.config import LONGEST_LOOK_BACK, Config
 from signals.metric import metrics
 from signals.units import from_ms, to_ms
 from storage.alerts import episodes, outbox
+from storage.engine import settings
 from storage.engine.database import Store
-from storage.market import options, panels, points, retention, settlements
+from storage.market import options, points, retention, settlements
 from storage.market.points import Points
+from storage.panels import panels
 from storage.people import destinations
 from tests.storage.beside import plain
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 MINUTE, FIVE, HOUR, DAY = timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=1), timedelta(days=1)
 NOW = datetime(2026, 6, 1, 4, 30, tzinfo=UTC)
-RULE = retention.Rule()
+RULE = retention.RetentionRule()
 NAN = math.nan
 
 
@@ -50,7 +52,7 @@ def live(start: datetime, end: datetime, *, every: timedelta = MINUTE, asset: st
     ]
 
 
-def run(store: Store, now: datetime = NOW, rule: retention.Rule = RULE) -> dict[str, int]:
+def run(store: Store, now: datetime = NOW, rule: retention.RetentionRule = RULE) -> dict[str, int]:
     gone: dict[str, int] = {}
     for step in retention.clean(store, rule, now):
         gone[step.kind] = gone.get(step.kind, 0) + step.rows
@@ -112,7 +114,7 @@ def test_the_hourly_grid_is_the_same_before_and_after(store: Store) -> None:
     close = pd.DataFrame({"close": np.linspace(9e4, 1e5, 43 * 24)}, pd.date_range(start, periods=43 * 24, freq="h"))
     points.write(store, [Points.of_frame("binance", "BTC", HOUR, close)])
     names = {"open_interest_coin", "open_interest_usd", "funding_rate", "funding_interval_hours", "close"}
-    needed = sorted({name for each in metrics().values() for name in each.needs} & names)
+    needed = sorted({name for metric in metrics().values() for name in metric.needs} & names)
     before = {
         step: panels.panel(store, needed, ["BTC"], step=step, start=start, end=NOW, now=NOW) for step in (HOUR, DAY)
     }
@@ -130,7 +132,7 @@ def test_settled_rates_stay_and_announcements_go(store: Store) -> None:
     points.write(store, live(day, day + DAY))
     paid = pd.DataFrame(
         {"funding_rate": [1e-4, 2e-4, 3e-4], "funding_interval_hours": [8.0] * 3},
-        index=[day + each * HOUR + timedelta(milliseconds=3) for each in (0, 8, 16)],
+        index=[day + hour * HOUR + timedelta(milliseconds=3) for hour in (0, 8, 16)],
     )
     points.write(store, [Points.of_frame("binance", "BTC", None, paid, settled=True)])
     run(store)
@@ -165,7 +167,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @given(tables, st.sampled_from([retention.FIVE_MINUTES, retention.HOUR]))
 def test_a_frame_and_the_stored_rows_are_thinned_alike(shared: Store, frame: pd.DataFrame, bucket: timedelta) -> None:
     """The rule is written twice, for rows on their way in and for rows that are in: it must be one rule."""
-    shared.read(retention.SQL.sources)  # made
+    settings.settings_of(shared, "")  # made
     plain(shared, "DELETE FROM levels")
     plain(shared, "DELETE FROM series")
     points.write(shared, [Points.of_frame("binance", "BTC", None, frame)])
@@ -230,7 +232,7 @@ def test_a_limit_drops_the_oldest_and_the_directory_follows(store: Store) -> Non
     paid = pd.DataFrame({"funding_rate": 1e-4}, index=[NOW - 699 * DAY, NOW - 600 * DAY])
     points.write(store, [Points.of_frame("binance", "OLD", None, paid, settled=True)])
     assert run(store) == {"levels": 2 * (1440 - 25)}
-    assert run(store, rule=retention.Rule(history=650 * DAY)) == {"history": 1196 + 2 * 25 + 1}
+    assert run(store, rule=retention.RetentionRule(history=650 * DAY)) == {"history": 1196 + 2 * 25 + 1}
     assert points.stored(store, "OLD", "mark_price") == []
     assert points.span(store, "OLD", "funding_rate") == (NOW - 600 * DAY, NOW - 600 * DAY)
     span = points.span(store, "OLD", "close")
@@ -243,7 +245,7 @@ def test_a_limit_drops_the_oldest_and_the_directory_follows(store: Store) -> Non
 def test_the_defaults_agree_with_the_archive_and_with_what_metrics_look_back_on() -> None:
     settings = Config().retention
     assert timedelta(days=settings.five_minutes_days) == KEPT_FINE, "the archive is stored by the same rule"
-    assert max(each.window + each.step for each in metrics().values()) < timedelta(days=LONGEST_LOOK_BACK)
+    assert max(metric.window + metric.step for metric in metrics().values()) < timedelta(days=LONGEST_LOOK_BACK)
 
 
 # --- option chains ----------------------------------------------------------------------------------------------------
@@ -314,7 +316,7 @@ def test_messages_go_when_nobody_can_need_them(
     run(store)
     for table in ("notices", "outbox", "messages"):
         assert bool(rows_of(store, table)) is stays, table
-    assert [each.id for each in episodes.of(store, "w", "BTC")] == [number], "episodes are kept for ever"
+    assert [episode.id for episode in episodes.of(store, "w", "BTC")] == [number], "episodes are kept for ever"
 
 
 def test_a_notice_without_an_episode_goes_after_a_month(store: Store) -> None:

@@ -19,12 +19,12 @@ from bot.archive.importing import read_file
 from bot.archive.importing.keeping import keep
 from signals.liquidation.funding import PastRate
 from signals.units import HOUR_MS, MINUTE_MS, from_ms, to_ms
-from storage.engine import migrations
+from storage.engine import migrations, settings
 from storage.engine.database import Store
 from storage.market import history, points, settlements
-from storage.market.panels import panel
 from storage.market.points import Points
 from storage.market.settlements import Settled
+from storage.panels.panels import panel
 from tests.storage.engine.dumping import restore
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def test_reading_is_the_same_wherever_a_rate_stands(
     """A store that keeps settlements apart answers as one that keeps every rate among the levels."""
     apart, together = shared
     for made in shared:
-        made.read(settlements.SQL.sources)  # made
+        settings.settings_of(made, "")  # made
         with closing(sqlite3.connect(made.path)) as file, file:
             for table in ("levels", "settlements", "series"):
                 file.execute(f"DELETE FROM {table}")  # noqa: S608 - ours

@@ -46,7 +46,7 @@ def test_a_table_written_again_is_read_again(store: Store) -> None:
         tier_files.write(folder, NAME, text(rate))
         os.utime(folder / NAME, (second, second))  # two writes within one tick of a coarse file system
         assert tiers("gate", "linear", "SOL", renewed=tier_files.renewed(store)).tiers[0].rate == rate
-    assert [each.name for each in folder.iterdir()] == [NAME], "nothing half-written is left"
+    assert [path.name for path in folder.iterdir()] == [NAME], "nothing half-written is left"
 
 
 def test_a_folder_that_cannot_be_written_is_said_so(store: Store) -> None:
@@ -63,10 +63,10 @@ def test_the_default_exchange_of_a_chat(store: Store) -> None:
     other = destinations.ensure(store, "telegram", "1", "7", kind="topic", title=None, now=NOW)
     assert here.venue is None
     destinations.set_venue(store, here.id, "okx")
-    found = {each.id: each.venue for each in destinations.everyone(store)}
+    found = {destination.id: destination.venue for destination in destinations.everyone(store)}
     assert found == {here.id: "okx", other.id: None}
     again = destinations.ensure(store, "telegram", "1", None, kind="private", title="x", now=NOW)
     assert again.venue == "okx", "coming back changes no setting"
     destinations.set_venue(store, here.id, None)
     assert destinations.find(store, "telegram", "1") is not None
-    assert [each.venue for each in destinations.everyone(store)] == [None, None]
+    assert [destination.venue for destination in destinations.everyone(store)] == [None, None]

@@ -9,6 +9,7 @@ import pytest
 
 from storage.alerts import outbox
 from storage.people import destinations
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from storage.engine.database import Store
@@ -28,7 +29,7 @@ def announce(store: Store, episode: int | None = None) -> int:
 
 
 def owners(store: Store) -> list[int]:
-    return [row["destination"] for row in store.rows("SELECT destination FROM outbox ORDER BY id")]
+    return [row["destination"] for row in beside.rows(store, "SELECT destination FROM outbox ORDER BY id")]
 
 
 def test_the_same_place_is_one_destination(store: Store) -> None:
@@ -39,7 +40,7 @@ def test_the_same_place_is_one_destination(store: Store) -> None:
     assert topic.id != one.id
     assert destinations.find(store, "telegram", "11", "7") == topic
     assert destinations.find(store, "telegram", "12") is None
-    assert [each.id for each in destinations.everyone(store)] == [one.id, topic.id]
+    assert [destination.id for destination in destinations.everyone(store)] == [one.id, topic.id]
 
 
 def test_asking_again_brings_a_destination_back_with_what_it_had(store: Store) -> None:
@@ -102,15 +103,15 @@ def test_a_group_that_moves_keeps_what_it_asked_for_and_what_waits(store: Store)
     assert new.id == old.id
     assert owners(store) == [old.id]
     destinations.moved(store, "telegram", "-20", "-100")  # told twice: by the error and by the service message
-    assert [each.chat for each in destinations.everyone(store)] == ["-100"]
+    assert [destination.chat for destination in destinations.everyone(store)] == ["-100"]
 
 
 @pytest.mark.parametrize("gone", [pytest.param(False, id="the new id lives"), pytest.param(True, id="it had gone")])
 def test_a_group_that_moves_to_a_known_id_is_merged(store: Store, gone: bool) -> None:
     old, new = made(store, "-20", kind="group"), made(store, "-100", kind="group")
-    for each, assets in ((old, ("BTC", "ETH")), (new, ("BTC",))):
+    for destination, assets in ((old, ("BTC", "ETH")), (new, ("BTC",))):
         for asset in assets:
-            destinations.subscribe(store, each.id, "oi_drawdown", asset)
+            destinations.subscribe(store, destination.id, "oi_drawdown", asset)
     announce(store)  # to both: one of the two rows is a repeat after the move
     destinations.unsubscribe(store, new.id)
     announce(store)  # to the old one alone

@@ -40,14 +40,14 @@ def add(store: Store, of: Owner, entry: float = 95_000.0, **more: object) -> tup
     return positions.add(store, of, holding(entry, **more), name="hedge", lines=(0.1, 0.05), state=State(), at=NOW)
 
 
-def tell(store: Store, each: positions.WatchedPosition, text: str = "secret") -> int:
+def tell(store: Store, position: positions.WatchedPosition, text: str = "secret") -> int:
     """Let a position have an episode with a message, as the job does."""
     with store.write() as connection:
         fired = Transition("fired", NOW, NOW, "critical", {})
-        episode = episodes.record(connection, (each.rule, "BTC"), fired, None)
-        notice = Notice("fired", "critical", NOW, {"text": text}, episode, each.rule, "BTC")
-        outbox.announce_to(connection, each.destination, notice, now=NOW, expires=NOW + timedelta(hours=1))
-        positions.save(connection, replace(each, episode=episode))
+        episode = episodes.record(connection, (position.rule, "BTC"), fired, None)
+        notice = Notice("fired", "critical", NOW, {"text": text}, episode, position.rule, "BTC")
+        outbox.announce_to(connection, position.destination, notice, now=NOW, expires=NOW + timedelta(hours=1))
+        positions.save(connection, replace(position, episode=episode))
         return episode
 
 
@@ -62,12 +62,12 @@ def test_a_position_reads_back_as_it_was_written(store: Store) -> None:
     number, new = positions.add(
         store, mine, written, name="hedge", lines=(0.1, 0.05), state=state, at=NOW, table_of=date(2026, 9, 29)
     )
-    (each,) = positions.of(store, "telegram", CHAT)
+    (position,) = positions.of(store, "telegram", CHAT)
     assert (number, new) == (1, True)
-    assert (each.holding, each.name, each.lines, each.state) == (written, "hedge", (0.1, 0.05), state)
-    assert each.table_of == date(2026, 9, 29)
+    assert (position.holding, position.name, position.lines, position.state) == (written, "hedge", (0.1, 0.05), state)
+    assert position.table_of == date(2026, 9, 29)
     with store.write() as connection:
-        positions.save(connection, later := replace(each, silent=True, table_of=None))
+        positions.save(connection, later := replace(position, silent=True, table_of=None))
     assert positions.of(store, "telegram", CHAT) == [later]
 
 
@@ -135,19 +135,19 @@ def test_removing_takes_every_trace_along(store: Store) -> None:
     tell(store, second)
     with store.write() as connection:
         positions.remove(connection, [first.id])
-    assert [each.id for each in positions.typed(store)] == [second.id]
+    assert [position.id for position in positions.typed(store)] == [second.id]
     assert [count(store, table) for table in ("episodes", "notices", "outbox")] == [1, 1, 1]
 
 
 def test_what_still_waits_of_an_episode_is_said_by_the_later_notice(store: Store) -> None:
     mine, other = owner(store), owner(store, OTHER)
     add(store, mine)
-    (each,) = positions.typed(store)
-    episode = tell(store, each)
+    (position,) = positions.typed(store)
+    episode = tell(store, position)
     with store.write() as connection:
         outbox.announce_to(connection, other.destination, Notice("position", "notice", NOW, {}), now=NOW, expires=NOW)
         for _ in range(2):  # twice is harmless
-            worse = Notice("escalated", "critical", NOW + timedelta(minutes=1), {}, episode, each.rule, "BTC")
+            worse = Notice("escalated", "critical", NOW + timedelta(minutes=1), {}, episode, position.rule, "BTC")
             outbox.announce_to(connection, mine.destination, worse, now=NOW, expires=NOW)
     rows = plain(store, "SELECT destination, state FROM outbox ORDER BY id")
     assert [tuple(row) for row in rows] == [
@@ -157,10 +157,10 @@ def test_what_still_waits_of_an_episode_is_said_by_the_later_notice(store: Store
 
 def test_finishing_leaves_what_is_still_to_be_told(store: Store) -> None:
     add(store, owner(store))
-    (each,) = positions.typed(store)
-    tell(store, each)
+    (position,) = positions.typed(store)
+    tell(store, position)
     with store.write() as connection:
-        positions.finish(connection, each, NOW)
+        positions.finish(connection, position, NOW)
     assert positions.typed(store) == []
     assert outbox.waiting(store) == 1
     assert plain(store, "SELECT ended FROM episodes")[0][0] is not None
@@ -208,7 +208,7 @@ def fill(store: Store, user: str, secret: str) -> None:
     add(store, mine, 95_000.0)
     add(store, mine, 96_000.0)
     positions.follow(store, mine, ADDRESS, name=secret, lines=(), at=NOW)
-    first, second = [each for each in positions.typed(store) if each.destination == mine.destination]
+    first, second = [position for position in positions.typed(store) if position.destination == mine.destination]
     tell(store, first, secret)
     with store.write() as connection:
         positions.finish(connection, second, NOW)

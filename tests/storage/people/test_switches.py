@@ -10,6 +10,7 @@ import pytest
 from storage.people import destinations, switches
 from storage.people.forgetting import forget
 from storage.people.switches import Switch
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from storage.engine.database import Store
@@ -67,7 +68,7 @@ def test_what_is_forgotten_leaves_no_switch(store: Store) -> None:
     here = place(store)
     switches.switch(store, here, MUTED)
     forget(store, "telegram", "11")
-    assert store.rows("SELECT * FROM switches") == []
+    assert beside.rows(store, "SELECT * FROM switches") == []
 
 
 def test_the_last_word_on_sound_counts(store: Store) -> None:

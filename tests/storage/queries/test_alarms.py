@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.engine.evaluate import judge
-from storage.queries import alarms, charts
-from storage.queries.readings import Lack
+from storage.queries import alarms
+from storage.queries.market import charts
+from storage.queries.market.readings import Lack
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from storage.market import coverage, points, source_state
-from storage.market.coverage import Gap
-from storage.market.source_state import Note, SourceHealth
+from storage.market import points
 from storage.people import destinations
 from storage.queries import sources, stored, subscriptions
 from storage.queries.stored import Learning, Status, StoredInput
 from storage.queries.subscriptions import Subscribed
+from storage.sources import coverage, source_state
+from storage.sources.coverage import Gap
+from storage.sources.source_state import Note, SourceHealth
 
 if TYPE_CHECKING:
     from storage.engine.database import Store

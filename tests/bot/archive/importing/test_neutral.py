@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.archive.importing import Imported, ImportRefused, Row, read_file
+from bot.archive.importing import Imported, ImportedValue, ImportRefused, read_file
 from bot.archive.importing.neutral import parse_time
 from signals.inputs import INPUTS, LEVELS
 from tests.examples import examples
@@ -30,7 +30,7 @@ def read(tmp_path: Path, text: str | bytes, name: str = "winter.csv") -> Importe
 
 def test_a_good_line_becomes_one_row(tmp_path: Path) -> None:
     found = read(tmp_path, HEADER + "2026-01-15T00:00:00Z,binance,BTC,open_interest_coin,105118\n")
-    assert found.kept == [Row(MIDNIGHT, "binance", "BTC", "open_interest_coin", 105118.0)]
+    assert found.kept == [ImportedValue(MIDNIGHT, "binance", "BTC", "open_interest_coin", 105118.0)]
     assert (found.rows, found.kept_rows, found.refused, found.problems) == (1, 1, 0, [])
     assert found.format == "neutral CSV"
 
@@ -204,7 +204,7 @@ SHAPES = [
 def test_the_same_data_in_another_dress(tmp_path: Path, text: str | bytes) -> None:
     found = read(tmp_path, text)
     assert found.problems == []
-    assert set(found.kept) == {Row(MIDNIGHT - 86_400_000, "binance", "BTC", "open_interest_coin", 104000.0)}
+    assert set(found.kept) == {ImportedValue(MIDNIGHT - 86_400_000, "binance", "BTC", "open_interest_coin", 104000.0)}
     assert found.rows == found.kept_rows == len(found.kept)
 
 
@@ -315,13 +315,13 @@ def spelling(at: datetime, minutes: int, form: int) -> str:
 
 
 @st.composite
-def lines(draw: st.DrawFn) -> tuple[Row, str]:
+def lines(draw: st.DrawFn) -> tuple[ImportedValue, str]:
     at = draw(st.datetimes(datetime(2020, 1, 1), datetime(2026, 1, 14))).replace(tzinfo=UTC)  # noqa: DTZ001 - the zone is set at the end of the line
     at = at.replace(microsecond=at.microsecond // 1000 * 1000)
     name = draw(st.sampled_from(LEVELS))
     top = 100.0 if name == "fear_greed" else 1e15
     value = draw(st.floats(-top if INPUTS[name].least is None else 1e-12, top))
-    row = Row(
+    row = ImportedValue(
         int(at.timestamp() * 1000 + 0.5),
         draw(st.sampled_from(["binance", "all", "alternative.me"])),
         draw(st.sampled_from(["BTC", "PEPE", "MARKET"])),
@@ -336,9 +336,9 @@ def lines(draw: st.DrawFn) -> tuple[Row, str]:
 
 
 @examples(60)
-@given(st.lists(lines(), max_size=12, unique_by=lambda each: each[0][:4]))
+@given(st.lists(lines(), max_size=12, unique_by=lambda row: row[0][:4]))
 def test_valid_rows_read_back_equal_in_any_spelling(
-    tmp_path_factory: pytest.TempPathFactory, written: list[tuple[Row, str]]
+    tmp_path_factory: pytest.TempPathFactory, written: list[tuple[ImportedValue, str]]
 ) -> None:
     path = tmp_path_factory.mktemp("rows") / "rows.csv"
     path.write_text(HEADER + "".join(text for _, text in written), encoding="utf-8", newline="")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.archive.importing import Imported, ImportRefused, Row, read_file
+from bot.archive.importing import Imported, ImportedValue, ImportRefused, read_file
 from bot.archive.importing.symbols import in_name
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def kline(at: int = MIDNIGHT, length: int = DAY, **changes: object) -> list[obje
 def test_a_kline_becomes_six_values(tmp_path: Path) -> None:
     found = read(tmp_path, [kline()])
     assert found.kept == [
-        Row(MIDNIGHT, "binance", "BTC", name, value)
+        ImportedValue(MIDNIGHT, "binance", "BTC", name, value)
         for name, value in (
             ("open", 5.0), ("high", 9.0), ("low", 4.0), ("close", 7.0), ("volume_usd", 14.5), ("taker_buy_usd", 6.5),
         )
@@ -226,8 +226,8 @@ def test_fear_and_greed_is_read_oldest_first(tmp_path: Path, wrap: bool) -> None
     rows = [mood("16", str(MIDNIGHT // 1000)), mood("40", str((MIDNIGHT - DAY) // 1000))]
     found = read(tmp_path, {"name": "Fear and Greed Index", "data": rows, "metadata": {}} if wrap else rows)
     assert found.kept == [
-        Row(MIDNIGHT - DAY, "alternative.me", "MARKET", "fear_greed", 40.0),
-        Row(MIDNIGHT, "alternative.me", "MARKET", "fear_greed", 16.0),
+        ImportedValue(MIDNIGHT - DAY, "alternative.me", "MARKET", "fear_greed", 40.0),
+        ImportedValue(MIDNIGHT, "alternative.me", "MARKET", "fear_greed", 16.0),
     ]
     assert found.step == {}
 

@@ -8,7 +8,7 @@ import ccxt
 import pytest
 
 from bot.market.exchange.recipe import number, pages, stamp
-from bot.market.exchange.strict import Answer, judge, translated
+from bot.market.exchange.strict import HttpAnswer, judge, translated
 from bot.market.source import Blocked, NotOffered, SourceDown, SourceError
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -21,21 +21,25 @@ def clock() -> datetime:
 @pytest.mark.parametrize(
     ("answer", "kind", "rest_s"),
     [
-        pytest.param(Answer(418, {}, f"banned until {NOW.timestamp() * 1000 + 90_000:.0f}."), SourceDown, 90, id="ban"),
-        pytest.param(Answer(418, {}, "banned"), SourceDown, 300, id="ban without end"),
-        pytest.param(Answer(418, {}, "banned until 1600000000000"), SourceDown, 300, id="a ban that is over"),
-        pytest.param(Answer(418, {}, "banned until 4102444800000"), SourceDown, 3 * 86400, id="ban until 2100: a slip"),
-        pytest.param(Answer(429, {"retry-after": "7"}, ""), SourceDown, 7, id="seconds"),
-        pytest.param(Answer(429, {"retry-after": "Fri, 20 Nov 2026 12:01:30 GMT"}, ""), SourceDown, 90, id="date"),
-        pytest.param(Answer(429, {"retry-after": "soon"}, ""), SourceDown, 60, id="neither"),
-        pytest.param(Answer(503, {"retry-after": "20"}, ""), SourceDown, 20, id="503 with a time"),
-        pytest.param(Answer(503, {}, "<html>"), SourceDown, None, id="503"),
-        pytest.param(Answer(451, {}, "{}"), Blocked, None, id="451"),
-        pytest.param(Answer(403, {}, "<html>CloudFront</html>"), Blocked, None, id="403"),
-        pytest.param(Answer(400, {}, "from a restricted location"), Blocked, None, id="said in the text alone"),
+        pytest.param(
+            HttpAnswer(418, {}, f"banned until {NOW.timestamp() * 1000 + 90_000:.0f}."), SourceDown, 90, id="ban"
+        ),
+        pytest.param(HttpAnswer(418, {}, "banned"), SourceDown, 300, id="ban without end"),
+        pytest.param(HttpAnswer(418, {}, "banned until 1600000000000"), SourceDown, 300, id="a ban that is over"),
+        pytest.param(
+            HttpAnswer(418, {}, "banned until 4102444800000"), SourceDown, 3 * 86400, id="ban until 2100: a slip"
+        ),
+        pytest.param(HttpAnswer(429, {"retry-after": "7"}, ""), SourceDown, 7, id="seconds"),
+        pytest.param(HttpAnswer(429, {"retry-after": "Fri, 20 Nov 2026 12:01:30 GMT"}, ""), SourceDown, 90, id="date"),
+        pytest.param(HttpAnswer(429, {"retry-after": "soon"}, ""), SourceDown, 60, id="neither"),
+        pytest.param(HttpAnswer(503, {"retry-after": "20"}, ""), SourceDown, 20, id="503 with a time"),
+        pytest.param(HttpAnswer(503, {}, "<html>"), SourceDown, None, id="503"),
+        pytest.param(HttpAnswer(451, {}, "{}"), Blocked, None, id="451"),
+        pytest.param(HttpAnswer(403, {}, "<html>CloudFront</html>"), Blocked, None, id="403"),
+        pytest.param(HttpAnswer(400, {}, "from a restricted location"), Blocked, None, id="said in the text alone"),
     ],
 )
-def test_judge(answer: Answer, kind: type[SourceError], rest_s: int | None) -> None:
+def test_judge(answer: HttpAnswer, kind: type[SourceError], rest_s: int | None) -> None:
     error = judge("Binance", answer, NOW)
     assert type(error) is kind
     if isinstance(error, SourceDown):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.market.providers.hyperliquid_account import HyperliquidAccount, Position
+from bot.market.providers.hyperliquid_account import HyperliquidAccount, VenuePosition
 from bot.market.source import Blocked, SourceDown, SourceError
 from tests.fakes.hyperliquid_info import FakeInfo, position
 
@@ -38,8 +38,8 @@ async def test_what_an_address_holds(account: HyperliquidAccount, info: FakeInfo
     found = await account.fetch(ADDRESS)
     assert found.at == clock.now.replace(microsecond=0)
     assert found.positions == (
-        Position("BTC", "long", 0.5, 95_000.0, 100_000.0, 5.0, 80_000.0),
-        Position("PEPE", "short", 1000.0, 0.012, 0.008, 5.0, None, multiplier=1000),
+        VenuePosition("BTC", "long", 0.5, 95_000.0, 100_000.0, 5.0, 80_000.0),
+        VenuePosition("PEPE", "short", 1000.0, 0.012, 0.008, 5.0, None, multiplier=1000),
     )
 
 

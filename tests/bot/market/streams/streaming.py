@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.market.streams.connection import Stream
-    from bot.market.streams.dialects import Dialect
+    from bot.market.streams.dialects import StreamDialect
     from bot.market.streams.feed import LiquidationTalk
-    from storage.market.source_state import SourceHealth
+    from storage.sources.source_state import SourceHealth
 
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 LOOK_S = 0.01
@@ -38,7 +38,7 @@ LISTED = {
 }
 
 
-async def listed(dialect: Dialect) -> Mapping[str, Contract]:
+async def listed(dialect: StreamDialect) -> Mapping[str, Contract]:
     return {
         asset: Contract(dialect.venue, asset, f"{asset}/USDT:USDT", code, times, size)
         for asset, (code, times, size) in LISTED[dialect.venue].items()

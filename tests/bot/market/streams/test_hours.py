@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.market.streams.hours import GRACE_MS, HOUR_MS, Bars
+from bot.market.streams.hours import GRACE_MS, Bars
+from signals.units import HOUR_MS
 
 HOUR0 = 497_000 * HOUR_MS
 MINUTE = 60_000

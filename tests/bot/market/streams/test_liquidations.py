@@ -27,7 +27,7 @@ from tests.fakes.streams import GARBAGE, liquidation, pulse
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from bot.market.streams.dialects import Dialect
+    from bot.market.streams.dialects import StreamDialect
     from bot.market.streams.hours import Side
 
 TARDIS = Path(__file__).resolve().parents[5] / "shared" / "data" / "recorded" / "tardis-node"
@@ -66,7 +66,7 @@ def _okx(**detail: Any) -> dict[str, Any]:
         pytest.param(OKX, _okx(side="buy", posSide="net"), "short", id="OKX: net, the order buys"),
     ],
 )
-def test_the_side_is_that_of_the_position(dialect: Dialect, frame: dict[str, Any], side: Side) -> None:
+def test_the_side_is_that_of_the_position(dialect: StreamDialect, frame: dict[str, Any], side: Side) -> None:
     (found,) = heard(dialect, json.dumps(frame))
     assert isinstance(found, Liquidation)
     assert found.side == side
@@ -143,7 +143,7 @@ def test_bybit_writes_the_position_and_binance_the_order() -> None:
         pytest.param(OKX, {"event": "notice", "code": "64008", "msg": "upgrade"}, [], id="OKX: a notice"),
     ],
 )
-def test_frames_are_read(dialect: Dialect, frame: dict[str, Any], found: list[Any]) -> None:
+def test_frames_are_read(dialect: StreamDialect, frame: dict[str, Any], found: list[Any]) -> None:
     read = heard(dialect, json.dumps(frame))
     assert len(read) == len(found)
     for each, due in zip(read, found, strict=True):
@@ -157,13 +157,13 @@ def test_frames_are_read(dialect: Dialect, frame: dict[str, Any], found: list[An
 
 @pytest.mark.parametrize("dialect", [pytest.param(each, id=each.venue) for each in DIALECTS])
 @pytest.mark.parametrize("text", [*GARBAGE, "", "\x00", "1e999", '{"arg": 3}', '{"topic": 3, "data": [1]}'])
-def test_garbage_is_called_so_and_never_a_figure(dialect: Dialect, text: str) -> None:
+def test_garbage_is_called_so_and_never_a_figure(dialect: StreamDialect, text: str) -> None:
     with contextlib.suppress(Unreadable):
         assert not [each for each in heard(dialect, text) if isinstance(each, Liquidation | Beat)]
 
 
 @pytest.mark.parametrize("dialect", [pytest.param(each, id=each.venue) for each in DIALECTS])
-def test_a_pulse_is_a_beat(dialect: Dialect) -> None:
+def test_a_pulse_is_a_beat(dialect: StreamDialect) -> None:
     assert heard(dialect, json.dumps(pulse(dialect.venue, AT))) == [Beat(AT)]
 
 

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from bot.market.tiers.refresh import Renewal, difference, refresh, shown, told, wanted
 from bot.market.tiers.rows import TiersRefused, packed, row
-from bot.market.tiers.tables import Key, Reach
+from bot.market.tiers.tables import Reach, TierKey
 from signals.assets import instrument
 from signals.liquidation import Position, quote, tiers
 from storage.engine.database import Store
@@ -44,7 +44,7 @@ class Desk:
 
     def __init__(self, store: Store, venues: Any) -> None:
         self.store, self.venues, self.now = store, venues, DAY
-        self.key: Key | None = None
+        self.key: TierKey | None = None
 
     async def renew(self, *names: str, assets: tuple[str, ...] = ("BTC",)) -> list[Renewal]:
         reach = Reach(lambda: self.now, base_url=self.venues.base_url, paced=False, timeout_s=2.0, binance=self.key)
@@ -136,7 +136,7 @@ async def test_hyperliquid_by_margin_tables(desk: Desk) -> None:
 
 
 async def test_a_key_asks_the_official_brackets_and_is_never_said(desk: Desk, capsys: Any) -> None:
-    desk.key = Key(SecretStr("the-key"), SecretStr("the-secret"))
+    desk.key = TierKey(SecretStr("the-key"), SecretStr("the-secret"))
     renewals = await desk.renew("binance")
     assert desk.venues.requests["/fapi/v1/leverageBracket"] == 1
     assert not any("bapi" in path for path in desk.venues.requests)
@@ -289,6 +289,7 @@ async def perpulse(*arguments: str, cwd: Path) -> tuple[int, str, str]:
     return child.returncode or 0, out.decode(), err.decode()
 
 
+@pytest.mark.slow
 async def test_the_command_line(desk: Desk, tmp_path: Path) -> None:
     here = ("--db", "data/p.db")
     asked = ("--asset", "BTC", "--base-url", desk.venues.base_url, *here)
@@ -301,6 +302,7 @@ async def test_the_command_line(desk: Desk, tmp_path: Path) -> None:
     assert (tmp_path / "data" / "tiers").is_dir()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

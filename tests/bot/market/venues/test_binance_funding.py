@@ -24,7 +24,9 @@ PATH = "/fapi/v1/fundingRate"
 async def world(*listed: Listed) -> AsyncIterator[tuple[FakeExchange, CcxtVenue]]:
     clock = Clock(NOON)
     async with FakeExchange(clock, listed) as exchange:
-        venue = CcxtVenue(BINANCE, clock=clock, base_url=exchange.base_url, timeout_s=5, paced=False)
+        venue = CcxtVenue(
+            BINANCE, clock=clock, steady=clock.steady, base_url=exchange.base_url, timeout_s=5, paced=False
+        )
         try:
             yield exchange, venue
         finally:

@@ -38,7 +38,11 @@ async def venue(exchange: FakeExchange, clock: Clock) -> AsyncIterator[Callable[
     made: list[CcxtVenue] = []
 
     def make(name: str) -> CcxtVenue:
-        made.append(CcxtVenue(BY_NAME[name], clock=clock, base_url=exchange.base_url, timeout_s=2, paced=False))
+        made.append(
+            CcxtVenue(
+                BY_NAME[name], clock=clock, steady=clock.steady, base_url=exchange.base_url, timeout_s=2, paced=False
+            )
+        )
         return made[-1]
 
     yield make

@@ -39,7 +39,7 @@ async def venue(exchange: FakeExchange, clock: Clock) -> AsyncIterator[Callable[
         if name not in made:
             row: Quirks = BY_NAME[name]
             url = f"{exchange.base_url}/{name}"
-            made[name] = CcxtVenue(row, clock=clock, base_url=url, timeout_s=5, paced=False)
+            made[name] = CcxtVenue(row, clock=clock, steady=clock.steady, base_url=url, timeout_s=5, paced=False)
         return made[name]
 
     yield make
@@ -82,6 +82,7 @@ async def test_what_is_offered_is_in_our_units(venue: Any, clock: Clock, name: s
     assert not frames or max(frame.index[-1] for frame in frames) >= clock.now - timedelta(hours=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asset", ["BTC", "ETH", "SOL", "PEPE"])
 async def test_venues_agree(venue: Any, clock: Clock, exchange: FakeExchange, asset: str) -> None:
     """Price times multiplier within 5 %, dollars equal coins times price within 2 %, and coins are coins."""
@@ -171,6 +172,7 @@ async def test_three_ratios_are_kept_apart(venue: Any, clock: Clock) -> None:
     assert bitget == {"long_short_accounts": pytest.approx(0.58 / 0.42)}
 
 
+@pytest.mark.slow
 async def test_depth_is_in_dollars_within_one_percent(venue: Any, clock: Clock) -> None:
     for name in OTHERS:
         found = await newest(venue(name), "depth", "BTC", clock.now)
@@ -194,6 +196,7 @@ async def test_hyperliquid_is_asked_as_coarse_as_needed(
     assert 20 * step >= 0.01 * mid  # twenty levels reach 1 %
 
 
+@pytest.mark.slow
 async def test_one_question_serves_all_assets(venue: Any, clock: Clock, exchange: FakeExchange) -> None:
     whole = {
         "bybit": ("/v5/market/tickers", 1), "okx": ("/api/v5/public/funding-rate", 1), "hyperliquid": ("/info", 2),
@@ -207,6 +210,7 @@ async def test_one_question_serves_all_assets(venue: Any, clock: Clock, exchange
         assert exchange.count(path) == times, name
 
 
+@pytest.mark.slow
 async def test_only_what_is_needed_is_listed(venue: Any, clock: Clock, exchange: FakeExchange) -> None:
     """A list of markets is one call, of perpetuals alone, and no list of coins.
 
@@ -234,6 +238,7 @@ def test_every_fault_is_wanted_and_every_venue_named() -> None:
     assert len({each.title for each in VENUES}) == len(VENUES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
 @pytest.mark.parametrize("fault", WANTED)
 async def test_a_fault_is_never_silent(

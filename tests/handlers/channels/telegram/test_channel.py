@@ -112,7 +112,7 @@ async def test_replies_even_when_the_answered_message_is_gone(fake: BotApi, send
     first = await sender.send(TO_ANN, say("x"))
     await sender.send(TO_ANN, Outgoing((Line("y"),), reply_to=first))
     await sender.send(TO_ANN, Outgoing((Line("z"),), reply_to="999p"))
-    assert [each.reply_to for each in fake.accepted] == [None, int(first), None]
+    assert [message.reply_to for message in fake.accepted] == [None, int(first), None]
 
 
 async def test_edits_and_takes_an_unchanged_edit_for_success(fake: BotApi, sender: Telegram) -> None:
@@ -128,7 +128,7 @@ async def test_a_gone_topic_falls_back_to_the_main_thread(fake: BotApi, sender: 
     await sender.send(Address(str(FORUM), "7", "group"), say("in the topic"))
     fake.chats[FORUM].topics = {8}
     await sender.send(Address(str(FORUM), "7", "group"), say("not lost"))
-    assert [(each.text, each.thread) for each in fake.accepted] == [("in the topic", 7), ("not lost", None)]
+    assert [(message.text, message.thread) for message in fake.accepted] == [("in the topic", 7), ("not lost", None)]
 
 
 def drawing(result: bytes | Exception | None) -> Any:
@@ -168,7 +168,7 @@ async def test_a_picture_never_holds_back_the_text(
     sender = bot_of(fake, draw=drawing(png)).telegram
     stamp = (Line("Stamp", "stamp"),) if lines == ("short",) else ()
     number = await sender.send(TO_ANN, Outgoing((PICTURE, *(Line(text) for text in lines), *stamp)))
-    assert [(each.text, each.photo is not None) for each in fake.accepted] == expected
+    assert [(message.text, message.photo is not None) for message in fake.accepted] == expected
     assert number == f"1{'p' if expected[0][1] else ''}"
     if len(fake.accepted) == 2:
         assert fake.accepted[1].reply_to == fake.accepted[0].message_id
@@ -213,7 +213,7 @@ def test_leaves_out_body_lines_from_the_end_and_says_so() -> None:
 def test_a_cut_table_stays_a_table() -> None:
     table = Table(("asset", "value"), tuple((f"A{number}", "1") for number in range(500)))
     shown, entities = parse(render((table, Line("Stamp", "stamp")), limit=1024))
-    assert [each.type for each in entities] == ["pre", "i"]
+    assert [entity.type for entity in entities] == ["pre", "i"]
     assert "lines left out" in shown
 
 
@@ -227,6 +227,7 @@ blocks_of_anything = st.lists(
 ).map(tuple)
 
 
+@pytest.mark.slow
 @examples(200)
 @given(blocks=blocks_of_anything, limit=st.sampled_from((1024, 4096)), repeat=st.booleans())
 @example(blocks=(Line("😀" * 5000, "headline"),), limit=4096, repeat=True)
@@ -288,7 +289,7 @@ async def test_telegram_takes_every_command_for_the_menu(fake: BotApi) -> None:
     telegram = Telegram(TelegramConfig(token=SecretStr(TOKEN), base_url=fake.base_url), timeouts=QUICK)
     await telegram.start(bot_of(fake).answer)
     await telegram.stop()
-    assert [each["command"] for each in fake.menus["all_group_chats"]] == list(commands())
+    assert [command["command"] for command in fake.menus["all_group_chats"]] == list(commands())
 
 
 @pytest.mark.parametrize(
@@ -370,9 +371,9 @@ async def test_unknown_rights_are_no_rights(place: Place) -> None:
 async def test_hears_what_is_meant_for_it(place: Place, chat: int, text: str, line: str | None) -> None:
     place.fake.say(chat, ANN, text)
     place.fake.say(PRIVATE, ANN, "/last")
-    await place.fake.until(lambda: [each for each, _ in place.asked if each == "/last"])
+    await place.fake.until(lambda: [line for line, _ in place.asked if line == "/last"])
     await place.heard(1 if line is None else 2)
-    assert [each for each, _ in place.asked if each != "/last"] == ([] if line is None else [line])
+    assert [line for line, _ in place.asked if line != "/last"] == ([] if line is None else [line])
 
 
 async def test_an_unreadable_update_does_not_block_the_next(place: Place) -> None:
@@ -390,7 +391,7 @@ async def test_a_defect_is_logged_and_told_by_reference(place: Place) -> None:
     with structlog.testing.capture_logs() as logs:
         place.fake.say(GROUP, ANN, "/broken")
         await place.fake.until(lambda: place.fake.accepted)
-    [entry] = [each for each in logs if each["event"] == "an update was not handled"]
+    [entry] = [entry for entry in logs if entry["event"] == "an update was not handled"]
     assert entry["reference"] in place.fake.texts(GROUP)[0]
     assert "a defect" not in place.fake.texts(GROUP)[0]
 
@@ -622,14 +623,15 @@ async def test_a_token_refused_while_running_is_told_in_one_line(place: Place) -
     with structlog.testing.capture_logs() as logs:
         place.fake.revoked = True
         place.fake.say(PRIVATE, ANN, "/oi")  # ends the poll that waits
-        await place.fake.until(lambda: any("not read any more" in each["event"] for each in logs))
-    assert [each for each in logs if "@BotFather" in each.get("reason", "")]
+        await place.fake.until(lambda: any("not read any more" in entry["event"] for entry in logs))
+    assert [entry for entry in logs if "@BotFather" in entry.get("reason", "")]
     assert TOKEN not in str(logs)
 
 
+@pytest.mark.slow
 async def test_the_pause_grows_while_the_other_program_goes_on(place: Place) -> None:
     def pauses() -> list[float]:
-        return [each["again_in_seconds"] for each in logs if "standing by" in each["event"]]
+        return [entry["again_in_seconds"] for entry in logs if "standing by" in entry["event"]]
 
     with structlog.testing.capture_logs() as logs:
         place.fake.disturb("status", method="getUpdates", times=math.inf, status=409, text="Conflict: other getUpdates")
@@ -642,9 +644,9 @@ async def test_stands_by_while_another_program_polls_and_comes_back(place: Place
     other = bot_of(place.fake)
     with structlog.testing.capture_logs() as logs:
         await other.start()
-        await place.fake.until(lambda: any("standing by" in each["event"] for each in logs))
+        await place.fake.until(lambda: any("standing by" in entry["event"] for entry in logs))
         await other.telegram.stop()
-        await place.fake.until(lambda: any("reached again" in each["event"] for each in logs))
+        await place.fake.until(lambda: any("reached again" in entry["event"] for entry in logs))
         place.fake.say(PRIVATE, ANN, "/oi")
         await place.fake.until(lambda: place.fake.texts(PRIVATE))
 

@@ -1,0 +1,1 @@
+"""From stored points to the rows that metrics read: grids, sums over venues, what is kept in memory."""

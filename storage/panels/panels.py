@@ -1,0 +1,226 @@
+"""From stored points to the panel that metrics read: summing venues or letting one speak, deriving what is missing."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from signals.inputs import EVERYWHERE, INPUTS
+from signals.series import Panel
+from signals.units import DAY, floor, from_ms, in_ms, to_ms
+from signals.venues import venue_order
+from storage.market import points
+from storage.panels import relay, sums
+from storage.panels.folded import PanelCache
+from storage.panels.grid import Grid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from signals.metric import Metric
+    from signals.series import Array, Coverage, Speakers
+    from storage.engine.database import Store
+    from storage.market.points import StoredSeries
+    from storage.panels.folded import Folded
+    from storage.panels.relay import Relay
+
+NEARLY = 0.9  # of the fullest venue's points: as good as full
+NEWEST = 64  # points that tell how fine a series is
+
+
+def panel(
+    store: Store,
+    names: Sequence[str],
+    assets: Sequence[str],
+    *,
+    step: timedelta,
+    start: datetime,
+    end: datetime,
+    now: datetime | None = None,
+) -> Panel:
+    """Read inputs onto the grid of rows that open in [start, end) and are whole.
+
+    With `now`, one more row is read: the unfinished one that holds `now`. In it flows are not known (a part of a day
+    is not a day), everything else is its newest value while that is fresh.
+
+    Open interest is summed over the venues that know the whole span, where there are such (see storage/panels/sums.py);
+    everything else, and open interest until then or when too few of them answer, is that of one venue, and of the next
+    one while it is silent (storage/panels/relay.py).
+    """
+    first = floor(start, step)
+    last = floor(now, step) + step if now else floor(end, step)
+    grid = Grid(first, step, max(0, round((last - first) / step)))
+    values = {name: np.full((grid.count, len(assets)), np.nan) for name in names}
+    scope: dict[tuple[str, str], tuple[str, ...]] = {}
+    coverage: dict[str, Coverage] = {}
+    spoke: dict[tuple[str, str], Speakers] = {}
+    cache = store.beside(PanelCache)
+    for column, asset in enumerate(assets):
+        folded = cache.of(asset)
+        speakers = {name: venue for name in names if (venue := _speaker(folded, name, grid))}
+        summed = [name for name in sums.SUMMED if speakers.get(name, EVERYWHERE) != EVERYWHERE]
+        together = sums.together(folded, summed, grid, speakers[summed[0]], now) if summed else None
+        total = together.values if together and together.coverage.enough else {}
+        told: dict[str, Array] = {}
+        for group in relay.groups([name for name in names if name in speakers and name not in total]):
+            for found in _told(folded, group, speakers, grid, now, told.get("close")):
+                told |= found.values
+                for name in found.values:
+                    scope[name, asset] = (found.last,)
+                    if found.changes:
+                        spoke[name, asset] = found.speakers
+        for name, rows_of in {**told, **total}.items():
+            values[name][:, column] = rows_of
+        if together:
+            coverage[asset] = together.coverage
+            for name in total:
+                scope[name, asset] = together.coverage.venues
+            alone = next((scope[name, asset] for name in summed if name not in total), ())
+            if alone and set(alone) != set(together.coverage.venues):
+                coverage[asset] = sums.alone(folded, together.coverage, alone[0], grid, now)
+    derived = _derive(values, tuple(assets))
+    index = pd.date_range(grid.start, periods=grid.count, freq=pd.Timedelta(step), tz=UTC)
+    return Panel(step, index, tuple(assets), values, scope, frozenset(derived), coverage, spoke)
+
+
+def _told(
+    folded: Folded,
+    group: tuple[str, ...],
+    speakers: Mapping[str, str],
+    grid: Grid,
+    now: datetime | None,
+    price: Array | None,
+) -> list[Relay]:
+    """Read inputs that belong together as they were told, those with another first speaker apart."""
+
+    def read(venue: str, names: Sequence[str]) -> dict[str, Array]:
+        of = {name: folded.on(venue, name, grid, now) for name in names}
+        if price is not None and set(names) == set(sums.SUMMED):
+            panes = {name: rows[:, None] for name, rows in (of | {"close": price}).items()}
+            _derive(panes, (folded.asset,))
+            of = {name: panes[name][:, 0] for name in names}
+        return of
+
+    found = []
+    for first in dict.fromkeys(speakers[name] for name in group):
+        names = [name for name in group if speakers[name] == first]
+        others = {series.venue for name in names for series in folded.stored(name) if series.first < to_ms(grid.end)}
+        order = [first, *sorted(others - {first}, key=lambda venue: (venue_order(venue), venue))]
+        found.append(relay.relayed(names, order, partial(read, names=names)))
+    return found
+
+
+def _speaker(folded: Folded, name: str, grid: Grid) -> str | None:
+    """Choose the venue that speaks for an input as a rule: the fullest one in the grid.
+
+    Of venues about as full as that the same one speaks every time, a sum over all first and then Binance: two that are
+    asked side by side differ by a few points, and a speaker that changes with them would move every figure.
+
+    One venue for the whole span: a sum whose members come and go would show their coming and going as news. Where it is
+    silent another one stands in for it, at its scale.
+    """
+    by_venue: dict[str, list[StoredSeries]] = {}
+    for series in folded.stored(name):
+        if series.first < to_ms(grid.end):
+            by_venue.setdefault(series.venue, []).append(series)
+    if len(by_venue) < 2:
+        return next(iter(by_venue), None)
+    apart = max(grid.step, INPUTS[name].in_force)  # a rate that holds for eight hours is as full as one of each hour
+    begin = floor(grid.start, apart)  # a stretch cut by the grid's start would count only for who speaks each hour
+    venues = sorted(by_venue, key=venue_order)
+    counts: dict[str, int] = {}
+    for venue in venues:
+        counts[venue] = folded.count(venue, name, start=begin, end=grid.end, step=grid.step, apart=apart)
+        if len(counts) == 1 and venue_order(venue) < min(map(venue_order, venues[1:]), default=math.inf):
+            fullest = max(_most(by_venue[other], begin, grid.end, apart) for other in venues)
+            if counts[venue] >= NEARLY * fullest:
+                return venue  # whatever the others know, they come after it and cannot be so much fuller
+    full = [venue for venue in counts if counts[venue] >= NEARLY * max(counts.values())]
+    return min(full, key=lambda venue: (venue_order(venue), -counts[venue], venue))
+
+
+def _most(every: Sequence[StoredSeries], begin: datetime, end: datetime, apart: timedelta) -> int:
+    """Return in how many stretches of length `apart` in [begin, end) these series can have values at most."""
+    whole = in_ms(apart)
+    first = max(to_ms(begin), min(series.first for series in every))
+    last = min(to_ms(end) - 1, max(series.last for series in every))
+    return max(0, last // whole - first // whole + 1)
+
+
+def _derive(values: dict[str, Array], assets: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Fill coins from dollars and price of the same row, or dollars from coins, where a provider gives only one."""
+    usd, coin, price = (values.get(name) for name in ("open_interest_usd", "open_interest_coin", "close"))
+    if usd is None or coin is None or price is None:
+        return []
+    derived = []
+    for i, asset in enumerate(assets):
+        if np.isnan(coin[:, i]).all() and not np.isnan(usd[:, i]).all():
+            coin[:, i] = usd[:, i] / price[:, i]
+            derived.append(("open_interest_coin", asset))
+        elif np.isnan(usd[:, i]).all() and not np.isnan(coin[:, i]).all():
+            usd[:, i] = coin[:, i] * price[:, i]
+            derived.append(("open_interest_usd", asset))
+    return derived
+
+
+def step_for(store: Store, metric: Metric, asset: str, start: datetime, end: datetime) -> timedelta:
+    """Return the step to judge a metric at: its own where the stored data is that fine, else a day.
+
+    Imported history is often daily; an hourly rule is then judged at daily closes, and the stamp says so.
+    """
+    if metric.step >= DAY:
+        return metric.step
+    folded = store.beside(PanelCache).of(asset)
+    newest = max(start, end - 60 * DAY)
+    grid = Grid(newest, metric.step, max(1, round((end - newest) / metric.step)))
+    for name in metric.needs:
+        venue = _speaker(folded, name, grid)
+        finest = None if venue is None else _finest(folded, venue, name, newest, end)
+        if finest and finest > max(metric.step, INPUTS[name].in_force) * 1.5:
+            return DAY
+    return metric.step
+
+
+def _finest(folded: Folded, venue: str, name: str, start: datetime, end: datetime) -> timedelta | None:
+    """Return how far apart the newest values lie; None if there are none."""
+    if INPUTS[name].kind == "bar":
+        steps = [
+            series.step
+            for series in folded.series(venue, name)
+            if series.first < to_ms(end) and series.last >= to_ms(start)
+        ]
+        return timedelta(seconds=min(steps)) if steps else None
+    times = points.last_times(folded.store, folded.asset, venue, name, start=start, end=end, most=NEWEST)
+    if not times:
+        return None
+    return timedelta(milliseconds=float(np.median(-np.diff(times)))) if len(times) > 1 else DAY
+
+
+def used_at(
+    store: Store, asset: str, name: str, venues: Sequence[str], *, opened: datetime, closed: datetime
+) -> datetime:
+    """Return when the newest point became known that a row could use, of several venues that of the oldest of them.
+
+    Not one that came after the row closed; where there is none, the time at which the row opens.
+    """
+    folded = store.beside(PanelCache).of(asset)
+    before = opened - max(INPUTS[name].in_force, closed - opened)
+    used = []
+    for venue in venues:
+        known = max((series.known for series in folded.series(venue, name)), default=None)
+        if known is not None and known >= to_ms(closed) + (INPUTS[name].kind == "bar"):
+            known = folded.known_by(venue, name, before, closed) or to_ms(opened)
+        if known is not None:
+            used.append(known)
+    return from_ms(min(used, default=to_ms(opened)))
+
+
+def needs(metric: Metric) -> tuple[str, ...]:
+    """Return the inputs to read for a metric: its own, and what they are derived from."""
+    extra = ("open_interest_usd", "close") if "open_interest_coin" in metric.needs else ()
+    return tuple(dict.fromkeys((*metric.needs, *extra)))

@@ -1,0 +1,115 @@
+"""What a position pays for being held: as each venue states it, as a yearly rate, and against its own past year."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from signals.units import DAY, HOURS_A_YEAR, next_settlement
+from storage.queries.freshness import current
+from storage.queries.market import readings
+from storage.queries.market.open_interest import venues_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from storage.engine.database import Store
+    from storage.queries.market.readings import Reading, Readings
+
+RATE, YEAR = "funding_apr", "funding_stretch"
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A current rate: a fraction per interval of so many hours. due: when it is paid next."""
+
+    venue: str
+    rate: float
+    hours: float
+    due: datetime
+
+    @property
+    def apr(self) -> float:
+        """Return the simple yearly rate as a fraction: rate times 8760 / hours (Binance, Bybit, OKX: November 2026)."""
+        return self.rate * HOURS_A_YEAR / self.hours
+
+
+@dataclass(frozen=True, slots=True)
+class Weighted:
+    """The yearly rate (a fraction) weighted by open interest in dollars, and over which venues."""
+
+    apr: float
+    venues: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Funding:
+    """Funding of an asset.
+
+    main: the reading that speaks for all, None where there is none. rate: a fraction per interval of `hours`; apr: the
+    simple yearly rate as a fraction; both zero without `main`. due: when it is paid next, None where the rate is too
+    old to say. percentile: share of its past year at or below it, of `days` known days; None while it learns.
+    """
+
+    asset: str
+    readings: Readings
+    main: Reading | None
+    rate: float
+    hours: float
+    apr: float
+    due: datetime | None
+    percentile: float | None
+    days: float | None
+    by_venue: tuple[Rate, ...]
+    weighted: Weighted | None
+
+    def long_pays_a_day(self, usd: float) -> float:
+        """Return what a long of this size in USD pays a day at this rate; negative: receives."""
+        return self.apr / 365 * usd
+
+
+def read(store: Store, asset: str, now: datetime) -> Funding:
+    """Read the rate of now, its past year and what every venue asks."""
+    found = readings.of(store, asset, (RATE, YEAR), now)
+    year = found.get(YEAR)
+    main = found.get(RATE) or year
+    rate, hours, apr = (main.get(name) or 0.0 if main else 0.0 for name in ("rate", "interval_hours", "value"))
+    every = rates(store, asset, now)
+    due = None if main is None or main.stamp.stale or hours <= 0 else next_settlement(now, hours)
+    return Funding(
+        asset,
+        found,
+        main,
+        rate,
+        hours,
+        apr,
+        due,
+        year.get("pct") if year else None,
+        year.seen / DAY if year else None,
+        every,
+        weighted(store, asset, every, now),
+    )
+
+
+def rates(store: Store, asset: str, now: datetime) -> tuple[Rate, ...]:
+    """Return the current rate of each venue that has one, the main venue first."""
+    found = []
+    for venue in venues_of(store, asset, "funding_rate") if store.exists else ():
+        rate, hours = (current(store, asset, venue, name, now) for name in ("funding_rate", "funding_interval_hours"))
+        if rate and hours and hours.value > 0:
+            found.append(Rate(venue, rate.value, hours.value, next_settlement(now, hours.value)))
+    return tuple(found)
+
+
+def weighted(store: Store, asset: str, every: Sequence[Rate], now: datetime) -> Weighted | None:
+    """Return the mean of rates weighted by current open interest; None for fewer than two venues."""
+    found = []
+    for rate in every:
+        usd = current(store, asset, rate.venue, "open_interest_usd", now)
+        if usd and usd.value > 0:
+            found.append((rate, usd.value))
+    if len(found) < 2:
+        return None
+    whole = sum(usd for _, usd in found)
+    return Weighted(sum(rate.apr * usd for rate, usd in found) / whole, tuple(rate.venue for rate, _ in found))

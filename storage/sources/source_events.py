@@ -1,0 +1,57 @@
+"""What changed at a source, worth telling once: plain data, from which words are made when it is told."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEvent:
+    """A source went down or is blocked, and later is back (`ok`).
+
+    topics: those it concerns. reason: what the source said. since: begin of the state.
+    """
+
+    source: str
+    topics: tuple[str, ...]
+    state: str
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AssetEvent:
+    """One asset changed at one source.
+
+    absent and listed: it is not offered any more, for this reason, or again. interval: funding is settled every `hours`
+    instead of every `hours_before`. contradicts and agrees: its `name` (an input) is so many `times` what the others,
+    or its own price, make of it; and it is no more. tiers: its tier table has moved, in the way that the reason says.
+    """
+
+    source: str
+    asset: str
+    kind: Literal["interval", "absent", "listed", "contradicts", "agrees", "tiers"]
+    since: datetime
+    reason: str = ""
+    hours: float | None = None
+    hours_before: float | None = None
+    name: str = ""
+    times: float | None = None
+
+
+def to_json(event: SourceEvent | AssetEvent) -> dict[str, Any]:
+    """Return an event as plain data that `from_json` reads back equal."""
+    return {**asdict(event), "since": event.since.isoformat()}
+
+
+def from_json(data: Mapping[str, Any]) -> SourceEvent | AssetEvent:
+    """Read an event back. TypeError or KeyError for what is none."""
+    since = datetime.fromisoformat(data["since"])
+    if "topics" in data:
+        return SourceEvent(**{**data, "since": since, "topics": tuple(data["topics"])})
+    return AssetEvent(**{**data, "since": since})

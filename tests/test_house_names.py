@@ -1,0 +1,102 @@
+"""The names of the house: a loop variable says what it holds, and a class name means one thing.
+
+As in `test_house.py`, each rule is first shown a planted fault, and then the whole house.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("bot/", "handlers/", "storage/", "signals/")
+TREES = {
+    path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+    for folder in (*PACKAGES, "tests", "benchmarks")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+}
+
+# --- loop variables ---------------------------------------------------------------------------------------------------
+
+NOT_YET = ("bot/market/", "tests/bot/market/", "handlers/charts/", "tests/handlers/charts/")
+
+
+def nameless(file: str, tree: ast.Module) -> Iterator[str]:
+    """Find what is called `each`: a loop variable, the target of a comprehension, any other name, an argument."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id="each", ctx=ast.Store()) | ast.arg(arg="each") | ast.MatchAs(name="each"):
+                yield f"{file}:{getattr(node, 'lineno', 0)}: `each` does not say what it holds"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param("for each in rows: pass", id="loop"),
+        pytest.param("async def f():\n    async for each in rows: pass", id="async loop"),
+        pytest.param("for n, (each, b) in rows: pass", id="one of several"),
+        pytest.param("x = [each for each in rows]", id="list"),
+        pytest.param("x = {each: 1 for each in rows}", id="dict"),
+        pytest.param("x = any(each for row in rows for each in row)", id="second loop"),
+        pytest.param("x = f'{[each for each in rows]}'", id="within a text"),
+        pytest.param("x = sorted(rows, key=lambda each: each.at)", id="lambda"),
+        pytest.param("(each,) = rows", id="unpacked"),
+        pytest.param("def f(each): pass", id="argument"),
+        pytest.param("match x:\n    case [each]: pass", id="match"),
+    ],
+)
+def test_a_nameless_name_is_found(source: str) -> None:
+    assert list(nameless("bot/x.py", ast.parse(source)))
+
+
+@pytest.mark.parametrize("source", ["# each\nfor row in rows: pass", "'each of them'", "Limit(each=1)", "limit.each"])
+def test_the_word_each_may_be_said(source: str) -> None:
+    assert not list(nameless("bot/x.py", ast.parse(source)))
+
+
+def test_a_loop_variable_says_what_it_holds() -> None:
+    assert len(TREES) > 400
+    assert not [fault for file, tree in TREES.items() if not file.startswith(NOT_YET) for fault in nameless(file, tree)]
+
+
+# --- class names ------------------------------------------------------------------------------------------------------
+
+
+def twice(trees: Mapping[str, ast.Module]) -> dict[str, list[str]]:
+    """Return the names of classes, and of types at the top of a file, that stand in more than one place, with these."""
+    places = defaultdict(list)
+    for file, tree in trees.items():
+        aliases = (node for node in ast.walk(tree) if isinstance(node, ast.AnnAssign))
+        named = [node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+        named += [
+            node.target.id
+            for node in aliases
+            if isinstance(node.target, ast.Name) and ast.unparse(node.annotation) == "TypeAlias"
+        ]
+        for name in named:
+            places[name].append(file)
+    return {name: files for name, files in places.items() if len(files) > 1}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param("class Row: pass", "class Row: pass", id="two classes"),
+        pytest.param("class Row: pass", "if TYPE_CHECKING:\n    Row: TypeAlias = int", id="a class and a type"),
+        pytest.param("class _Row: pass", "def f():\n    class _Row: pass", id="a private one"),
+    ],
+)
+def test_a_name_that_stands_twice_is_found(one: str, other: str) -> None:
+    assert twice({"bot/x.py": ast.parse(one), "storage/y.py": ast.parse(other)})
+    assert not twice({"bot/x.py": ast.parse(one), "storage/y.py": ast.parse(other.replace("Row", "Column"))})
+
+
+def test_a_class_name_means_one_thing() -> None:
+    assert not twice({file: tree for file, tree in TREES.items() if file.startswith(PACKAGES)})

@@ -61,7 +61,7 @@ class Desk:
 
     def files(self) -> list[str]:
         folder = tier_files.folder_of(self.store)
-        return sorted(each.name for each in folder.iterdir()) if folder.exists() else []
+        return sorted(file.name for file in folder.iterdir()) if folder.exists() else []
 
 
 @pytest.fixture
@@ -249,7 +249,7 @@ async def test_a_second_asset_joins_the_file_of_the_day(desk: Desk) -> None:
 )
 def test_rows_that_can_be_no_table(rows: list[tuple[str, ...]], says: str) -> None:
     with pytest.raises(TiersRefused, match=says):
-        packed([row(*each) for each in rows], stepped=True)
+        packed([row(*fields) for fields in rows], stepped=True)
 
 
 def test_difference_below_the_first_tier() -> None:

@@ -104,6 +104,12 @@ class NotBefore:
         return self._end is None or self._steady() >= self._end
 
 
+def apart(clock: Clock) -> float:
+    """Return the seconds between a clock's two counts: they change only where the wall clock is set."""
+    wall = clock.now().timestamp()
+    return wall - clock.monotonic()
+
+
 class JumpWatch:
     """Notices jumps of the wall clock: it and the monotonic clock must count the same between two looks."""
 
@@ -111,14 +117,11 @@ class JumpWatch:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._apart = self._read()
+        self._apart = apart(clock)
 
     def look(self) -> timedelta:
         """Return by how much the wall clock was set since the last look: below zero when back, zero if it was not."""
-        apart = self._read()
-        jump = timedelta(seconds=apart - self._apart)
-        self._apart = apart  # also where it was too little to tell: corrections bit by bit must not add up to a jump
+        now = apart(self._clock)
+        jump = timedelta(seconds=now - self._apart)
+        self._apart = now  # also where it was too little to tell: corrections bit by bit must not add up to a jump
         return jump if abs(jump) >= self.LEAST else timedelta(0)
-
-    def _read(self) -> float:
-        return self._clock.now().timestamp() - self._clock.monotonic()

@@ -11,7 +11,7 @@ import threading
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from bot.clock import NotBefore
+from bot.clock import NotBefore, apart
 
 if TYPE_CHECKING:
     from bot.clock import Clock
@@ -31,7 +31,7 @@ class DoubtingClock:
     def __init__(self, machine: Clock) -> None:
         self.machine = machine
         self.held = timedelta(0)
-        self._apart = self._read()
+        self._apart = apart(machine)
         self._patience = NotBefore(machine.monotonic)
         self._said: tuple[bool, int] = (False, 0)  # what the last answers said, and how many in a row
         self._one = threading.Lock()
@@ -70,8 +70,8 @@ class DoubtingClock:
 
     def _look(self) -> None:
         """Notice a jump: our time goes on as it went, whatever the machine shows."""
-        apart = self._read()
-        jump, self._apart = timedelta(seconds=apart - self._apart), apart
+        now = apart(self.machine)
+        jump, self._apart = timedelta(seconds=now - self._apart), now
         if abs(jump) >= DOUBTED:
             self.held -= jump
             self._said = (False, 0)
@@ -79,6 +79,3 @@ class DoubtingClock:
         if abs(self.held) < DOUBTED or (self._patience.left is not None and self._patience.passed):
             self.held = timedelta(0)
             self._patience.forget()
-
-    def _read(self) -> float:
-        return self.machine.now().timestamp() - self.machine.monotonic()

@@ -204,7 +204,7 @@ def time_in_units(file: str, tree: ast.Module) -> Iterator[str]:
                 found = ast.unparse(node)
             case ast.FunctionDef(name="floor" | "milliseconds" | "_ms" | "_milliseconds" | "to_ms" | "from_ms"):
                 found = f"def {node.name}"
-            case ast.BinOp(left=ast.Call(func=ast.Attribute(attr="timestamp"))):
+            case ast.BinOp(left=ast.Call(func=ast.Attribute(attr="timestamp")), op=ast.Mult() | ast.FloorDiv()):
                 found = ast.unparse(node)
             case _:
                 continue

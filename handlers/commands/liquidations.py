@@ -34,14 +34,19 @@ async def liqs(deps: Deps, args: OneAsset) -> Reply:
     asset = meant_asset(deps, args.asset, "/liqs btc")
     found = await asyncio.to_thread(liquidations.read, deps.store, asset, deps.now)
     if found.nothing:
-        raise Refused(
-            f"No liquidations of {asset} are stored yet. A running bot (perpulse run) hears them from the exchanges; "
-            "a file brings them in with perpulse import FILE."
-        )
+        raise none_stored(asset)
     lines = _live(asset, found, deps.zone) if found.venues else _days(asset, found)
     lines += [Line(_rejected(rejected), "caveat") for rejected in found.rejected]
     lines.append(Buttons((Button("Price", f"/price {asset.lower()}"), Button("Health", f"/health {asset.lower()}"))))
     return Reply(tuple(lines), plain(_values(asset, found)), stamp=_stamp(found, deps.stamp_note))
+
+
+def none_stored(asset: str) -> Refused:
+    """Return the refusal where no liquidations are stored."""
+    return Refused(
+        f"No liquidations of {asset} are stored yet. A running bot (perpulse run) hears them from the exchanges; "
+        "a file brings them in with perpulse import FILE."
+    )
 
 
 def _live(asset: str, found: Liquidations, zone: str) -> list[Block]:

@@ -5,6 +5,7 @@ Order of a message: one plain headline, the evidence, what would make it wrong, 
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from handlers.words.readings import coverage_words, derived_words
 from signals.alerts.rule import rules
 from signals.inputs import MARKET
 from signals.metric import metrics
+from signals.units import DAY
 from signals.venues import venue_credit
 from storage.queries.market.readings import times_ago
 
@@ -45,9 +47,15 @@ def tell(event: Event, zone: str = "UTC") -> Message:
         lines.append(Line(wording.template(rule.counter, values), "caveat"))
     lines.append(Line(stamp(event, zone), "stamp"))
     metric = _metric(rule)
-    what = f"{metric.id} {event.asset}".lower()
+    days = _days_shown(metric, event.at - event.since)
+    what = f"{metric.id} {event.asset} {_span(days)}".lower()
     buttons = Buttons((Button("Chart", f"/chart {what}"), Button("Health", f"/health {event.asset.lower()}")))
-    chart = {"metric": metric.id, "asset": metric.asset_of(event.asset), "until": event.at.isoformat()}
+    chart: dict[str, Any] = {
+        "metric": metric.id,
+        "asset": metric.asset_of(event.asset),
+        "until": event.at.isoformat(),
+        "days": days,
+    }
     if event.note:
         chart["note"] = event.note
     picture = Picture(chart, metric.chart.title)
@@ -86,6 +94,17 @@ def _head(event: Event, rule: AlertRule, sentence: str) -> str:
             over = wording.duration(event.at - event.since)
             asset = "" if event.asset == MARKET else f"{event.asset}: "
             return f"{asset}over after {over}: {rule.title[:1].lower()}{rule.title[1:]}."
+
+
+def _days_shown(metric: Metric, lasted: timedelta) -> float:
+    """Return how many days the picture shows: three times what the value is about, and how it began; a year at most."""
+    about = metric.chart.over or metric.window
+    return min(365.0, round(max(3 * about, lasted + about) / DAY, 2))
+
+
+def _span(days: float) -> str:
+    """Return a span as it is typed."""
+    return f"{math.ceil(days * 24)}h" if days < 2 else f"{math.ceil(days)}d"
 
 
 def stamp(event: Event, zone: str = "UTC") -> str:

@@ -43,6 +43,7 @@ METRIC = Metric(
     chart=Chart(
         title="Fear & Greed index",
         axis="0 to 100",
+        over=days(30),
         unit="index",
         lines=(("extreme 10", 10.0), ("enter 20", 20.0), ("leave 30", 30.0)),
     ),

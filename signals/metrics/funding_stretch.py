@@ -69,7 +69,8 @@ METRIC = Metric(
     says="Funding {value:yearly}, above {pct:part} of the past year.",
     chart=Chart(
         title="Funding, yearly",
-        axis="a year",
+        axis="percent a year",
+        over=days(10),
         unit="apr",
         lines=(("warning +60 %", 0.60), ("+30 %", 0.30), ("rest 10.95 %", 0.1095), ("−10 %", -0.10)),
     ),

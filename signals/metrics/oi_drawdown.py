@@ -62,7 +62,7 @@ METRIC = Metric(
     ),
     chart=Chart(
         title="Open interest below its 365-day peak",
-        axis="from the peak",
+        axis="percent from the peak",
         lines=(("enter −30 %", -0.30), ("leave −20 %", -0.20)),
     ),
     values={

@@ -54,9 +54,11 @@ METRIC = Metric(
         "in coins {coins:change0}."
     ),
     chart=Chart(
-        title="Open interest against its 180-day average", axis="gap to the average", lines=(("average", 0.0),)
+        title="Open interest against its 180-day average", axis="percent from the average", lines=(("average", 0.0),)
     ),
-    charts=(Chart(title="Open interest", axis="USD", value="usd", unit="usd", beside=("180-day average", "average")),),
+    charts=(
+        Chart(title="Open interest", axis="dollars", value="usd", unit="usd", beside=("180-day average", "average")),
+    ),
     values={
         "value": "open interest over its 180-day average, less one, in USD, fraction",
         "coins": "the same in coins, fraction",

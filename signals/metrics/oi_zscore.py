@@ -53,6 +53,7 @@ METRIC = Metric(
     chart=Chart(
         title="24-hour change of open interest against 30 days",
         axis="standard deviations",
+        over=CHANGE_OVER,
         unit="z",
         lines=(("enter −1", -1.0), ("leave −0.5", -0.5)),
     ),

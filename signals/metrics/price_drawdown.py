@@ -47,7 +47,7 @@ METRIC = Metric(
     says="Price {price:price}, {value:change} from its 16-day high of {high:price} {high_days_ago:count day} ago.",
     chart=Chart(
         title="Price below its 16-day high",
-        axis="from the high",
+        axis="percent from the high",
         lines=(("leave −5 %", -0.05), ("enter −10 %", -0.10), ("warning −20 %", -0.20)),
     ),
     values={

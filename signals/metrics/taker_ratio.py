@@ -59,7 +59,8 @@ METRIC = Metric(
     says="Taker buys to sells {value:ratio} over 24 h: {buy_share:part1} buys, net {net:usd} of {volume:usd}.",
     chart=Chart(
         title="Taker buys to sells, 24 h",
-        axis="ratio",
+        axis="dollars bought at market for each sold",
+        over=WINDOW,
         unit="ratio",
         lines=(("enter 0.85", 0.85), ("leave 0.95", 0.95), ("even", 1.0)),
     ),

@@ -51,6 +51,7 @@ METRIC = Metric(
     chart=Chart(
         title="24-hour taker imbalance against 30 days",
         axis="standard deviations",
+        over=FLOW_OVER,
         unit="z",
         lines=(("enter −2", -2.0), ("leave −1", -1.0)),
     ),

@@ -54,8 +54,8 @@ def test_the_rate_that_is_shown_is_the_rate_that_is_ranked(settled: Store, at: d
 @pytest.mark.parametrize(
     ("closes", "said"),
     [
-        pytest.param(2, "below it for 2 days", id="two daily closes, the third day runs"),
-        pytest.param(0, "below it since today", id="no close yet"),
+        pytest.param(2, "Below its 180-day average of $100m, for 2 days", id="two daily closes, the third day runs"),
+        pytest.param(0, "Below its 180-day average of $100m, since today", id="no close yet"),
     ],
 )
 def test_the_running_day_is_no_close(tmp_path: Path, closes: int, said: str) -> None:

@@ -188,7 +188,7 @@ async def test_collecting_watching_and_telling_go_on_when_the_clock_jumps(
             before = exchange.count("premiumIndex")
             await minute()
             assert exchange.count("premiumIndex") == before + 1
-        assert [each.text for each in channel.said] == [], "a price of a minute ago is not called old"
+        assert [message.text for message in channel.said] == [], "a price of a minute ago is not called old"
         mark = points.newest(app.store, "BTC", "mark_price")
         assert mark is not None
         assert abs(mark.at - exchange.clock()) < timedelta(minutes=2)

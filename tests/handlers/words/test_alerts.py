@@ -117,6 +117,7 @@ def test_a_note_stands_in_the_stamp_and_in_the_picture() -> None:
         "metric": "oi_drawdown",
         "asset": "BTC",
         "until": AT.isoformat(),
+        "days": 365.0,
         "note": "reconstructed from published figures",
     }
     assert plain_text(told.blocks).count("reconstructed from published figures") == 1
@@ -169,7 +170,7 @@ def test_the_buttons_of_a_notice_are_answered(desk: Callable[..., Any]) -> None:
         if isinstance(block, Buttons)
         for button in block.buttons
     }
-    assert {"/chart fear_greed market", "/health market", "/health btc"} <= pressed
+    assert {"/chart fear_greed market 90d", "/health market", "/health btc"} <= pressed
     for command in pressed:
         assert here.ask(command).blocks
 

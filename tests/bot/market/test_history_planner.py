@@ -276,8 +276,8 @@ async def test_a_gap_that_rest_fills_is_a_gap_no_more(store: Store, clock: Clock
     held = market(store, clock, source)
     await turn(held, store, clock, ["BTC"])
     midnight = START.replace(hour=0, minute=0, second=0) - 5 * DAY
-    with store.write() as connection:
-        connection.execute("DELETE FROM levels WHERE at > ? AND at <= ?", [
+    with store.write() as work:
+        work.connection.execute("DELETE FROM levels WHERE at > ? AND at <= ?", [
             round(at.timestamp() * 1000) for at in (midnight, midnight + DAY)
         ])  # fmt: skip
     lost = Gap("BTC", "binance", "open_interest", midnight, midnight + DAY, "the archive has no file")

@@ -25,7 +25,7 @@ TREES = {
 
 # --- loop variables ---------------------------------------------------------------------------------------------------
 
-NOT_YET = ("bot/market/", "tests/bot/market/", "handlers/charts/", "tests/handlers/charts/")
+NOT_YET = ("handlers/charts/", "tests/handlers/charts/")
 
 
 def nameless(file: str, tree: ast.Module) -> Iterator[str]:

@@ -127,7 +127,7 @@ async def test_first_histories_come_in_portions_and_the_present_of_everybody_at_
     source = Told((topic,))
     held = market(store, clock, source)
     first = await turn(held, store, clock, MANY)
-    assert {each.asset for each in first} == set(MANY)
+    assert {question.asset for question in first} == set(MANY)
     assert list(source.pasts()) == MANY[:PORTION]
     assert held.owing(MANY) == 6
     rest: list[str] = []
@@ -276,8 +276,8 @@ async def test_a_gap_that_rest_fills_is_a_gap_no_more(store: Store, clock: Clock
     held = market(store, clock, source)
     await turn(held, store, clock, ["BTC"])
     midnight = START.replace(hour=0, minute=0, second=0) - 5 * DAY
-    with store.write() as connection:
-        connection.execute("DELETE FROM levels WHERE at > ? AND at <= ?", [
+    with store.write() as work:
+        work.connection.execute("DELETE FROM levels WHERE at > ? AND at <= ?", [
             round(at.timestamp() * 1000) for at in (midnight, midnight + DAY)
         ])  # fmt: skip
     lost = Gap("BTC", "binance", "open_interest", midnight, midnight + DAY, "the archive has no file")
@@ -343,8 +343,8 @@ def test_after_any_stops_and_failures_no_past_is_missing(  # noqa: C901 -- a who
             if ask.since and not present:
                 reached.setdefault(ask.asset, []).append((ask.since, ask.now))
         source.asked.clear()
-        for each in found.points:
-            newest[each.asset] = from_ms(each.times[-1]) + (each.step or timedelta(0))
+        for part in found.points:
+            newest[part.asset] = from_ms(part.times[-1]) + (part.step or timedelta(0))
 
     async def life(held: Collector) -> None:
         for pause, anew, silent in rounds:

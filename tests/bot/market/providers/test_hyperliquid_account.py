@@ -92,7 +92,7 @@ async def test_one_wrong_position_spoils_the_answer(
     """Half an answer would tell that the other half was closed."""
     info.held[ADDRESS] = [position("ETH"), {**position(), "positionValue": "50000.0"} | wrong]
     info.state = lambda _: {  # type: ignore[method-assign]
-        **FakeInfo.state(info, "nobody"), "assetPositions": [{"position": each} for each in info.held[ADDRESS]]
+        **FakeInfo.state(info, "nobody"), "assetPositions": [{"position": position} for position in info.held[ADDRESS]]
     }  # fmt: skip
     with pytest.raises(SourceDown):
         await account.fetch(ADDRESS)

@@ -21,7 +21,7 @@ from handlers.command import Refused
 from handlers.words.sources import tier_change, tier_refusal, tiers_shown, tiers_told
 from signals.assets import instrument
 from signals.liquidation import Position, quote, tiers
-from signals.liquidation.renewal import Change, Renewal
+from signals.liquidation.renewal import Renewal, TierChange
 from storage.engine.database import Store
 from storage.market import tiers as tier_files
 
@@ -254,11 +254,11 @@ def test_rows_that_can_be_no_table(rows: list[tuple[str, ...]], says: str) -> No
 
 def test_difference_below_the_first_tier() -> None:
     old = tiers("binance", "linear", "BTC")
-    assert Change(old, old).kind == "same"
+    assert TierChange(old, old).kind == "same"
     from dataclasses import replace  # noqa: PLC0415 - for this one case
 
     moved = replace(old, tiers=(*old.tiers[:4], replace(old.tiers[4], rate=0.021), *old.tiers[5:]))
-    assert tier_change(Change(old, moved)) == "tier 5 and above differ (from $12m)"
+    assert tier_change(TierChange(old, moved)) == "tier 5 and above differ (from $12m)"
 
 
 def test_show_lays_a_table_out() -> None:

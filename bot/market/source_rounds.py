@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from bot.market.border.refusals import said
 from bot.market.breaker import Breaker
 from bot.market.history_planner import KEY_INPUT, HistoryPlanner, Ledger
 from bot.market.source import Ask, Blocked, NotOffered, SourceDown, SourceError
 from bot.market.source_state import AssetState, SourceState, TopicState
 from signals.inputs import INPUTS, MARKET
-from signals.units import DAY, from_ms
+from signals.units import DAY, MINUTE, from_ms
 from signals.venues import source_title
 from storage.market.options import Chain
 from storage.sources.source_events import AssetEvent
@@ -28,10 +29,10 @@ from storage.sources.source_events import AssetEvent
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
+    from bot.market.border.judging import Border
     from bot.market.breath import Breath
     from bot.market.history_planner import Question, Remembered
     from bot.market.source import Found, Source, Topic
-    from bot.market.validation import Validator
     from storage.market.points import Points
 
 AT_ONCE: Final = 4  # questions to one host at a time; as many again for those that somebody waits for
@@ -43,6 +44,7 @@ _OPINIONS: Final = 3  # a healthy topic is called down after this many assets fa
 _FRESH: Final[dict[Topic, timedelta]] = {  # an answer whose newest figure is older than this is a frozen one
     topic: INPUTS["mark_price" if topic == "funding" else name].fresh_for for topic, name in KEY_INPUT.items()
 }
+HELD: Final = MINUTE  # until the second answer that a held figure waits for
 _SAME_HOURS: Final = 0.01
 _TELLS_LISTING: Final = frozenset({"bars"})  # one topic speaks for the contract, so that it is told once
 OF_MARKET: Final = frozenset({"fear_greed", "stablecoins"})  # topics that have one figure for the whole market
@@ -82,7 +84,7 @@ class SourceRounds:
     def __init__(
         self,
         source: Source,
-        validator: Validator,
+        border: Border,
         breath: Breath,
         *,
         clock: Callable[[], datetime],
@@ -102,7 +104,7 @@ class SourceRounds:
         )
         self.planner = HistoryPlanner(remembered, history, portion)
         self.gone: set[str] = set()  # assets of which it was told that they are not offered any more
-        self._source, self._validator, self._breath, self._clock = source, validator, breath, clock
+        self._source, self._border, self._breath, self._clock = source, border, breath, clock
         self._steady = steady
         self._remembered, self._barred, self._chance = remembered, barred, chance
         self._patience_s, self._longest = patience_s, longest
@@ -279,21 +281,22 @@ class SourceRounds:
         return asset.newest is not None or self._remembered(self.name, name, KEY_INPUT[topic]) is not None
 
     def _admit(self, topic: TopicState, answer: Sequence[Found]) -> list[Found]:
-        """Validate an answer; one of which nothing is left is a failure, not a silence."""
+        """Judge an answer; one of which nothing is left is a failure, unless it is held until another confirms it."""
         passed: list[Found] = []
-        before, receipt = topic.quarantined, self._clock()
+        impossible, receipt = False, self._clock()
         for given in answer:
             if isinstance(given, Chain):
                 passed.append(given)
                 continue
-            good, rejected = self._validator.admit(given, receipt)
+            good, rejected = self._border.admit(given, receipt)
             if rejected:
                 last = rejected[-1]
-                topic.reject(len(rejected), f"{last.asset} {last.name} {last.reason}")
+                topic.reject(len(rejected), f"{last.asset} {last.name} {said(last)}")
+                impossible |= any(out.why != "leap" for out in rejected)
                 self._log.warning("figures rejected", venue=self.name, count=len(rejected), one=topic.last_rejected)
             if len(good):
                 passed.append(good)
-        if topic.quarantined > before and not passed:
+        if impossible and not passed:
             raise SourceDown(f"{source_title(self.name)} sends impossible figures: {topic.last_rejected}.")
         return passed
 
@@ -301,7 +304,7 @@ class SourceRounds:
         now = made.now
         self.state.host.worked(now)
         asset.breaker.worked(now)
-        asset.asked, pause = made.began, topic.pause
+        asset.asked, pause = made.began, topic.pause if found else min(topic.pause, HELD)
         for given in found:
             if isinstance(given, Chain):
                 asset.newest = max(asset.newest or given.at, given.at)

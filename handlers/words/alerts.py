@@ -36,7 +36,8 @@ def tell(event: Event, zone: str = "UTC") -> Message:
     rule, values = rules()[event.rule], words_of(event)
     resolved = event.kind == "resolved"
     sentence = _capital(wording.template(rule.resolved if resolved else rule.headline, values))
-    lines = [Line(_capital(_head(event, rule, sentence)), "headline")]
+    head = _capital(_head(event, rule, sentence))
+    lines = [Line(head, "headline")]
     if resolved:  # the headline above it names the asset; the reply, which stands alone, keeps it
         lines.append(Line(_capital(sentence.removeprefix(f"{event.asset}: "))))
     if event.offline:
@@ -59,7 +60,19 @@ def tell(event: Event, zone: str = "UTC") -> Message:
     if event.note:
         chart["note"] = event.note
     picture = Picture(chart, metric.chart.title)
-    return Message((*shortened(lines), picture, buttons), reply=sentence if resolved else None)
+    return Message((*shortened(lines), picture, buttons), reply=_reply(event, sentence, head, legs))
+
+
+def _reply(event: Event, sentence: str, head: str, legs: list[str]) -> str | None:
+    """Return the line that answers the message of an episode: an edit makes no sound, and nobody scrolls up.
+
+    A restart that is no more than a notice goes on in its message and says nothing beside it.
+    """
+    if event.kind == "resolved":
+        return sentence
+    if event.kind == "escalated" or (event.kind == "resumed" and event.rank != "notice"):
+        return " ".join([head, *(_capital(leg) for leg in legs[:1])])
+    return None
 
 
 def words_of(event: Event) -> dict[str, Any]:
@@ -85,11 +98,12 @@ def _head(event: Event, rule: AlertRule, sentence: str) -> str:
     match event.kind:
         case "fired":
             return sentence
-        case "escalated":
+        case "escalated" | "resumed":
+            change = f"now {_RANK_WORDS[event.rank]}" if event.kind == "escalated" else "again"
             whose = f"{event.asset}: "
             if not sentence.startswith(whose):
-                return f"Now {_RANK_WORDS[event.rank]}: {sentence}"
-            return f"{event.asset}, now {_RANK_WORDS[event.rank]}: {sentence.removeprefix(whose)}"
+                return f"{change}: {sentence}"
+            return f"{event.asset}, {change}: {sentence.removeprefix(whose)}"
         case "resolved":
             over = wording.duration(event.at - event.since)
             asset = "" if event.asset == MARKET else f"{event.asset}: "
@@ -114,6 +128,7 @@ def stamp(event: Event, zone: str = "UTC") -> str:
     coarser = event.step.days >= 1 > max(metrics()[name].step for name in rule.metrics).days
     parts = [
         venues,
+        f"for {', '.join(venue_credit(venue) for venue in event.silent)}, silent" if event.silent else "",
         _of(event, _metric(rule), zone),
         coverage_words(event.coverage) if event.coverage else "",
         "daily data" if coarser else "",
@@ -142,7 +157,7 @@ def _leg(leg: str, values: Mapping[str, Any]) -> str | None:
 def _lacks(sentence: str, values: Mapping[str, Any]) -> bool:
     for name in wording.template_fields(sentence):
         value = values.get(name)
-        if value is None and name.endswith("_at"):
+        if value is None:  # also what an earlier version did not store
             return True
         if isinstance(value, float) and value != value:  # noqa: PLR0124 - the plain test for NaN
             return True

@@ -37,7 +37,7 @@ STILL_NEWS: Final = HOUR  # after a hold, however old it is by then
 # Spelt as in the index of live rows, or SQLite searches every row ever sent.
 LIVE: Final = "state IN ('queued', 'sending', 'uncertain')"
 PRIORITY: Final[Mapping[str, int]] = {"critical": 30, "warning": 20, "notice": 10}
-Kind = Literal["fired", "escalated", "resolved", "source", "position", "late"]
+Kind = Literal["fired", "escalated", "resumed", "resolved", "source", "position", "late"]
 Ended = Literal["dead", "expired", "merged", "muted"]
 
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 import aiohttp
 import structlog
 
+from bot.market.border.rows import AHEAD
 from bot.market.breaker import Breaker
 from bot.market.exchange.recipe import Unreadable
 from bot.market.exchange.strict import HttpAnswer, HttpRefusal, lowered, translated
 from bot.market.source import SourceDown, SourceError
-from bot.market.validation import AHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

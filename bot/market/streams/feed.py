@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from bot.clock import NotBefore
+from bot.market.border.bounds import OFF
+from bot.market.border.rows import AHEAD
 from bot.market.exchange.contracts import Contract
 from bot.market.source import SourceDown
 from bot.market.streams.connection import LEAST_SILENCE
 from bot.market.streams.dialects import Accepted, Beat, Declined, Liquidation, Odd, StreamDialect, heard
 from bot.market.streams.hours import GRACE_MS, Bars
-from bot.market.validation import AHEAD, JUMP
 from signals.units import DAY, DAY_MS, HOUR, from_ms, to_ms
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ class LiquidationTalk:
             (liquidation.at > now + AHEAD // _MS, "lies in the future (or this machine's clock is behind)"),
             (liquidation.at < now - GRACE_MS, f"is {(now - liquidation.at) / 1000:,.0f} s old"),
             (usual.price is None, "cannot be compared with a price yet"),
-            (not 1 / JUMP < off < JUMP, f"has a price {off:,.4g} times the last one"),
+            (not 1 / OFF < off < OFF, f"has a price {off:,.4g} times the last one"),
             (day > (usual.open_interest_usd or math.inf), "makes a day's liquidations more than the open interest"),
         )
         return next((reason for wrong, reason in reasons if wrong), None)

@@ -122,7 +122,7 @@ async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Poin
 async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     """Read the rate that is building, mark and index price, each from one answer for all; and the settled rates since.
 
-    The interval is the time between the next two settlements as announced.
+    The interval is the one that the rate is for: it ends at the coming settlement, and the next may be another one.
     """
     listed = await ask_raw("publicGetPublicFundingRate", {"instId": "ANY"}, shared=True, digest=_BY_NAME)
     marks = await ask_raw("publicGetPublicMarkPrice", {"instType": "SWAP"}, shared=True, digest=_BY_NAME)
@@ -150,7 +150,10 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
 
 
 def _hours(rate: Mapping[str, Any]) -> float:
-    hours = (stamp(rate["nextFundingTime"]) - stamp(rate["fundingTime"])) / in_ms(HOUR)
+    """Return the interval that ends at the coming settlement, for which the rate is; where not told, the next one."""
+    coming = stamp(rate["fundingTime"])
+    before = rate.get("prevFundingTime")
+    hours = (coming - stamp(before) if before else stamp(rate["nextFundingTime"]) - coming) / in_ms(HOUR)
     if not hours > 0:
         raise Unreadable("two settlements at one time")
     return float(round(hours, 3))

@@ -223,10 +223,10 @@ def test_missing_and_contradicting_bars_are_gaps() -> None:
     assert [(gap.start.hour, (gap.end - gap.start).seconds // 3600, gap.reason) for gap in read.gaps] == [
         (9, 3, parsing.MISSING_ROWS),
         (15, 1, parsing.TWO_VALUES),
-        (1, 1, parsing.BAD_ROWS),
+        (1, 1, parsing.IMPOSSIBLE),
     ]
     assert read.kept == 720 - 5
-    assert any("contradicts itself" in said for said in read.said)
+    assert any("contradicts its bar" in said for said in read.said)
 
 
 # --- what is no file of this kind

@@ -37,7 +37,7 @@ def test_health_tells_what_was_judged_and_since_when(desk: Callable[..., Any]) -
     said = here.text("/health btc").splitlines()
     assert said[0].startswith("BTC: ")
     assert "Notice · Open interest against its 180-day average: −30.7 %, since 12 October 2025" in said
-    assert "Notice · Open interest below its peak: −49.4 %, since 17 November 2025" in said
+    assert "Warning · Open interest below its peak: −49.4 %, since 17 November 2025" in said
     assert "Warning · Fear & Greed index: 9 (0 to 100), since 22 January" in said
     levels = [line.split(" · ")[0] for line in said if " · " in line][: len(metrics())]
     order = ["Warning", "Notice", "Unknown", "Calm"]

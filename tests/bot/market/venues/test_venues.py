@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bot.market.border.judging import Border
 from bot.market.exchange.venue import CcxtVenue
 from bot.market.exchange.venue_recipe import VenueRecipe, recipes
 from bot.market.source import Ask, Blocked, NotOffered, SourceDown, SourceError, Topic
-from bot.market.validation import Validator
 from signals.inputs import INPUTS
 from storage.market.options import Chain
 from storage.market.points import Points
@@ -67,7 +67,7 @@ async def test_what_is_offered_is_in_our_units(venue: Any, clock: Clock, name: s
         if isinstance(given, Chain):
             assert given.at == clock.now
             continue
-        good, rejected = Validator().admit(given, clock.now)
+        good, rejected = Border().admit(given, clock.now)
         assert rejected == []
         assert good.frame().shape == given.frame().shape
         assert set(given.frame().columns) <= set(INPUTS)
@@ -273,7 +273,7 @@ async def test_no_impossible_figure_gets_in(
     venue: Any, clock: Clock, exchange: FakeExchange, name: str, twist: Twist
 ) -> None:
     """Zero, none, negative, NaN, a thousandfold or a future figure: an error of ours, or stopped at the border."""
-    validator = Validator()
+    validator = Border()
     signed = ["funding_rate"]
     for topic in ("bars", "open_interest", "funding"):
         for given in await venue(name).fetch(Ask(topic, "BTC", clock.now, clock.now - timedelta(days=1))):

@@ -211,6 +211,14 @@ def time_in_units(file: str, tree: ast.Module) -> Iterator[str]:
         yield f"{file}:{node.lineno}: {found} belongs to {UNITS}"
 
 
+def names_say_what_they_hold(file: str, tree: ast.Module) -> Iterator[str]:
+    """Find a name that fits anything: a loop variable is the thing itself, venue or bar or chat."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id="each", ctx=ast.Store()) | ast.arg(arg="each"):
+                yield f"{file}:{node.lineno}: a name says what it holds, each says nothing"
+
+
 LONGER = {  # file or file::function -> why it is better in one piece
     "storage/engine/migrations.py::m003_directories": "a shipped step is literal: its columns are written out",
     "storage/engine/migrations.py::m012_canonical_names": "as above; one transaction of what belongs together",
@@ -264,6 +272,10 @@ PLANTED = [
     pytest.param(time_in_units, "bot/app.py", "x = timedelta(hours=1)", id="an hour made anew"),
     pytest.param(time_in_units, "bot/app.py", "def floor(at): ...", id="a second floor"),
     pytest.param(time_in_units, "bot/app.py", "x = at.timestamp() * 1000", id="milliseconds by hand"),
+    pytest.param(names_say_what_they_hold, "bot/x.py", "[each.id for each in venues]", id="each in a loop"),
+    pytest.param(
+        names_say_what_they_hold, "bot/x.py", "sorted(bars, key=lambda each: each.at)", id="each as an argument"
+    ),
     pytest.param(sizes, "bot/x.py", "x = 1\n" * (LONGEST_FILE + 1), id="long file"),
     pytest.param(sizes, "bot/x.py", "def f():\n" + "    x = 1\n" * LONGEST_FUNCTION, id="long function"),
 ]
@@ -287,6 +299,7 @@ INNOCENT = [
     pytest.param(venues_at_home, "bot/x.py", "x = 'all'", id="all venues together"),
     pytest.param(venues_at_home, "bot/x.py", "x = 'the archive of Binance'", id="a venue within a sentence"),
     pytest.param(channels_at_home, "bot/x.py", '"""Telegram may do so."""', id="a channel in a docstring"),
+    pytest.param(names_say_what_they_hold, "bot/x.py", "# each of them\n[bar.at for bar in bars]", id="each in prose"),
     pytest.param(sizes, "bot/x.py", "def f():\n" + "    x = 1\n" * (LONGEST_FUNCTION - 1), id="just short enough"),
 ]
 
@@ -303,7 +316,15 @@ def test_a_rule_lets_the_innocent_pass(rule: Rule, file: str, source: str) -> No
 
 @pytest.mark.parametrize(
     "rule",
-    [imports_at_home, sql_in_storage, no_platform_branch, channels_at_home, venues_at_home, time_in_units],
+    [
+        imports_at_home,
+        sql_in_storage,
+        no_platform_branch,
+        channels_at_home,
+        venues_at_home,
+        time_in_units,
+        names_say_what_they_hold,
+    ],
 )
 def test_the_house_keeps_the_rule(rule: Rule) -> None:
     assert {name.partition("/")[0] for name in SOURCES} == set(PACKAGES)

@@ -17,8 +17,9 @@ from bot.market.collector import Collector
 from bot.market.history_planner import LONG
 from bot.market.keeper import Keeper, Recalled, keep, recall
 from bot.market.source import Ask, SourceDown, Topic
-from signals.units import from_ms
+from signals.units import from_ms, to_ms
 from storage.engine.database import Store
+from storage.engine.sql import Query
 from storage.market import points
 from storage.market.points import Newest, Points
 from storage.sources import coverage
@@ -276,10 +277,9 @@ async def test_a_gap_that_rest_fills_is_a_gap_no_more(store: Store, clock: Clock
     held = market(store, clock, source)
     await turn(held, store, clock, ["BTC"])
     midnight = START.replace(hour=0, minute=0, second=0) - 5 * DAY
+    lost_day = Query("lost_day", "DELETE FROM levels WHERE at > :start AND at <= :end")
     with store.write() as work:
-        work.connection.execute("DELETE FROM levels WHERE at > ? AND at <= ?", [
-            round(at.timestamp() * 1000) for at in (midnight, midnight + DAY)
-        ])  # fmt: skip
+        work.run(lost_day, start=to_ms(midnight), end=to_ms(midnight + DAY))
     lost = Gap("BTC", "binance", "open_interest", midnight, midnight + DAY, "the archive has no file")
     coverage.replace_gaps(store, "BTC", "binance", ["open_interest"], start=midnight, end=midnight + DAY, gaps=[lost])
     GapFiller(held.owe).fill(coverage.gaps(store, "BTC"), clock.now)

@@ -307,6 +307,30 @@ async def test_a_delisted_contract_isolates_itself(venue: Any, clock: Clock, exc
         assert await there.fetch(Ask(topic, "BTC", clock.now))
 
 
+@pytest.mark.parametrize("first", ["funding", "depth"])
+async def test_a_round_asks_the_same_whichever_question_doubts_first(
+    venue: Any, clock: Clock, exchange: FakeExchange, first: Topic
+) -> None:
+    """A tape that is played has other milliseconds: what is sent must not hang on who was the first."""
+    there = venue("okx")
+    await there.fetch(Ask("funding", "ETH", clock.now))
+    exchange.gone.add(("okx", "ETH"))
+    clock.go(minutes=30)
+    topics: tuple[Topic, ...] = ("funding", "open_interest", "depth")
+    before = exchange.requests.copy()
+    for topic in sorted(topics, key=lambda topic: topic != first):
+        with pytest.raises(NotOffered):
+            await there.fetch(Ask(topic, "ETH", clock.now))
+    asked = ("instruments", "mark-price", "funding-rate", "open-interest", "books-full")
+    assert {path.rpartition("/")[2]: many for path, many in (exchange.requests - before).items()} == dict.fromkeys(
+        asked, 1
+    )
+    total = exchange.count()
+    with pytest.raises(NotOffered):
+        await there.fetch(Ask("funding", "ETH", clock.go(minutes=1)))
+    assert exchange.count() == total, "the next round has the fresh list"
+
+
 async def test_one_odd_answer_is_no_delisting(venue: Any, clock: Clock, exchange: FakeExchange) -> None:
     gate = venue("bitget")
     await gate.fetch(Ask("funding", "ETH", clock.now))

@@ -17,7 +17,7 @@ from handlers.charts.figures import say, tick
 from handlers.charts.look import DARK, LIGHT, SMALL
 from handlers.charts.panels import draw_lines, every_value, panel_of
 from handlers.charts.scales import reach_of, y_range
-from handlers.charts.sheet import DAY, Drawn, Label, PictureSheet, Words, fonts
+from handlers.charts.sheet import DAY, DrawnPanel, Label, PictureSheet, Words, fonts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +67,7 @@ def _of_metric(chart: Mapping[str, Any], palette: Palette) -> PictureSheet:
     leads = [Words(((from_to(start, end), palette.muted),))] if start < end else []
     if alert := episode_words(chart):
         leads.append(Words(((alert, palette.ink),), palette.alert))
-    panels: list[Drawn] = [_Price(chart, palette)] if chart["price"] else []
+    panels: list[DrawnPanel] = [_Price(chart, palette)] if chart["price"] else []
     return PictureSheet(
         palette,
         title,

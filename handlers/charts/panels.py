@@ -8,7 +8,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 
 from handlers.charts.figures import say, tick
 from handlers.charts.scales import reach_of, ticks_in
-from handlers.charts.sheet import DAY, Drawn, Label, Words
+from handlers.charts.sheet import DAY, DrawnPanel, Label, Words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ TICK_ROOM = 48  # pixels of height for each value of an axis
 LEAST = 2.0  # pixels: what is thinner cannot be seen on a phone
 
 
-def panel_of(data: Mapping[str, Any], palette: Palette) -> Drawn:
+def panel_of(data: Mapping[str, Any], palette: Palette) -> DrawnPanel:
     """Return the panel that draws some data; KeyError for a kind that this version does not know."""
     return {"candles": Candles, "curve": Curve, "bars": BarPanel}[data["kind"]](data, palette)
 

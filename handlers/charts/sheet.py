@@ -59,7 +59,7 @@ class Words:
     square: str | None = None
 
 
-class Drawn(Protocol):
+class DrawnPanel(Protocol):
     """A panel. height: in pixels. head: what it shows, written above it; None for nothing."""
 
     height: int
@@ -85,7 +85,7 @@ class PictureSheet:
     palette: Palette
     title: str
     leads: Sequence[Words]
-    panels: Sequence[Drawn]
+    panels: Sequence[DrawnPanel]
     stamp: Sequence[str]
     start: float
     end: float
@@ -153,7 +153,7 @@ class PictureSheet:
 
     # --- panels -------------------------------------------------------------------------------------------------------
 
-    def _panel(self, panel: Drawn, labels: list[tuple[Label, list[str]]], top: float, right: float) -> None:
+    def _panel(self, panel: DrawnPanel, labels: list[tuple[Label, list[str]]], top: float, right: float) -> None:
         box = (MARGIN / WIDTH, 1 - (top + panel.height) / self.height, (right - MARGIN) / WIDTH)
         axes = self.figure.add_axes((*box, panel.height / self.height))
         for spine in axes.spines.values():
@@ -183,7 +183,7 @@ class PictureSheet:
         panel.draw(axes)
         self._margin(panel, labels, top, right)
 
-    def _margin(self, panel: Drawn, labels: list[tuple[Label, list[str]]], top: float, right: float) -> None:
+    def _margin(self, panel: DrawnPanel, labels: list[tuple[Label, list[str]]], top: float, right: float) -> None:
         """Write the labels beside their heights, in their order; those of the axis are left out where others stand."""
         low, high = panel.reach()
 

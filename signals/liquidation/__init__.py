@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from signals.liquidation.answer import MarginNeed, compare, margin_for, quote, shown_price
+from signals.liquidation.answer import MarginNeed, compare, margin_for, quote, shown_by, shown_price
 from signals.liquidation.condition import liquidation_price
 from signals.liquidation.errors import (
     CrossNeedsAccount,
@@ -41,6 +41,7 @@ __all__ = [
     "margin_for",
     "quote",
     "rule_for",
+    "shown_by",
     "shown_price",
     "tiers",
     "venues_for",

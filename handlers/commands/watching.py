@@ -64,7 +64,7 @@ async def watch(deps: Deps, args: WatchArgs) -> Reply:
         return _follow(deps, owner, request)
     typed = parse(LiqArgs, request.rest, command="watch", assets=deps.assets)
     check_own_margin(typed)
-    question = question_of(deps, typed)
+    question = question_of(deps, typed, "watch")
     holding, answer = holding_of(deps, question)
     return _watch(deps, owner, zone, request, question, holding, answer)
 

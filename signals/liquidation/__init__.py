@@ -15,7 +15,7 @@ from signals.liquidation.errors import (
 )
 from signals.liquidation.position import Assumption, LiquidationAnswer, Position
 from signals.liquidation.rules import RULES, VENUES, Rule, exchange_of, rule_for, venues_for
-from signals.liquidation.tables import RenewedTables, Tier, TierTable, tiers
+from signals.liquidation.tables import RenewedTables, Tier, TierTable, listed_names, tiers
 
 __all__ = [
     "RULES",
@@ -38,6 +38,7 @@ __all__ = [
     "compare",
     "exchange_of",
     "liquidation_price",
+    "listed_names",
     "margin_for",
     "quote",
     "rule_for",

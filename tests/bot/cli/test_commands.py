@@ -161,10 +161,12 @@ def test_what_the_readme_shows_is_what_is_printed(perpulse: Perpulse, command: s
 def test_say_answers(perpulse: Perpulse, tmp_path: Path) -> None:
     ended = perpulse("say", "/liq 95000 25x long")
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out.startswith("Read as: BTC · long · entry 95,000 · 25x · isolated")
+    assert ended.out.startswith("BTC long 25x from 95,000: liquidation at ")
     assert "91,566.27 (−3.61 %)" in ended.out
-    more = "More: /liq 95000 25x short · /liq 95000 25x long 1Musd · /watch long btc 95000 25x"
-    assert ended.out.splitlines()[-1] == more, "the other side, a size and watching it, to be copied"
+    more = (
+        "More: /liq 95000 25x short · /liq 95000 25x long 1Musd · /watch long btc 95000 25x · /liq 95000 25x long how"
+    )
+    assert ended.out.splitlines()[-1] == more, "the other side, a size, watching it and the long answer, to be copied"
     assert list(tmp_path.iterdir()) == [], "a calculator touches no file"
 
 
@@ -568,7 +570,7 @@ def test_the_environment_is_read_without_a_config_file(perpulse: Perpulse, monke
     out = perpulse("check-config").out
     assert "assets: ETH" in out
     assert "database: other.db" in out
-    assert perpulse("say", "/liq 3000 25x long").out.startswith("Read as: ETH")
+    assert perpulse("say", "/liq 3000 25x long").out.startswith("ETH long 25x from 3,000")
 
 
 # --- the shell --------------------------------------------------------------------------------------------------------

@@ -68,10 +68,11 @@ def reply_of(event: LinesLeft | CameNear) -> str:
     name = title(position, position.holder)
     if isinstance(event, CameNear):
         came, here = far(event.past.worst.distance), far(position.distance)
-        return f"{name} came within {came} of its liquidation price and is clear again: {here} away."
+        return f"{name} is safe again: {here} away; came within {came} of its liquidation price."
     if not position.liquidation > 0.0:
         return f"{name} has no liquidation price any more: its margin covers every price."
-    return f"{name} is {far(position.distance)} from its liquidation price again, outside its lines."
+    within = f"within {lines_said([max(position.lines)])} for {wording.duration(event.lasted)}"
+    return f"{name} is safe again: {far(position.distance)} away; {within}."
 
 
 # --- where a position stands ------------------------------------------------------------------------------------------
@@ -100,10 +101,10 @@ def _(event: LineCrossed, zone: str) -> Blocks:
 @blocks_of.register
 def _(event: LinesLeft, zone: str) -> Blocks:
     position = event.position
-    name, lasted = title(position, position.holder), wording.duration(event.lasted)
+    where = (Line(_where(position)),) if position.liquidation > 0.0 else ()
     return (
-        Line(f"{name}: over after {lasted}, outside its lines again.", "headline"),
-        Line(_where(position) if position.liquidation > 0.0 else reply_of(event)),
+        Line(reply_of(event), "headline"),
+        *where,
         Line(stamp(position, zone), "stamp"),
     )
 
@@ -269,10 +270,21 @@ def _evidence(position: PositionNow, past: PastPrice) -> str:
 @blocks_of.register
 def _(event: FirstLook, zone: str) -> Blocks:  # noqa: ARG001 - as above
     name = whose(event.holder)
+    part = Line(f"Not the whole account: {_dexes(event.unasked)} gave no answer.", "caveat")
+    doubt = (part,) if event.unasked else ()
     if not event.positions:
-        return (Line(f"{name} holds no open positions. You are told when it opens one.", "headline"),)
+        where = " where Hyperliquid answered" if event.unasked else ""
+        head = f"{name} holds no open positions{where}. You are told when it opens one."
+        return (Line(head, "headline"), *doubt)
     count = wording.count(len(event.positions), "open position")
-    return Line(f"{name} holds {count}:", "headline"), *_few([_held(position) for position in event.positions])
+    held = _few([_held(position) for position in event.positions])
+    return (Line(f"{name} holds {count}:", "headline"), *held, *doubt)
+
+
+def _dexes(names: Sequence[str]) -> str:
+    if "*" in names:
+        return "the dexes of others"
+    return f"{'dex' if len(names) == 1 else 'the dexes'} {wording.listing(list(names))}"
 
 
 @blocks_of.register

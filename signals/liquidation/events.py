@@ -178,10 +178,11 @@ class PriceBack:
 
 @dataclass(frozen=True, slots=True)
 class FirstLook:
-    """What a newly followed address holds."""
+    """What a newly followed address holds. unasked: dexes of its venue that gave no answer, "*" for all of others."""
 
     holder: Holder
     positions: tuple[PositionNow, ...]
+    unasked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

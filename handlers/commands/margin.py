@@ -94,7 +94,7 @@ def _margin_blocks(
         ]
     else:
         lines = [
-            Line(f"Add {money(need.add)} to move the liquidation to {wanted}.", "headline"),
+            Line(f"Add {money(need.add)} and liquidation moves to {wanted}.", "headline"),
             Line(f"Now: {held} {money(need.there)}, liquidation at {at}."),
             Line(f"Then: {held} {money(need.needed)}, which is {_times(question, now, need)}."),
         ]

@@ -91,6 +91,7 @@ def _(event: LineCrossed, zone: str) -> Blocks:
         Line(f"Now {_RANKS[event.rank]}: {what}" if event.escalated else what, "headline"),
         Line(_where(position)),
         Line(f"Opened {opened(position.holding)}; unrealised {profit(position)}."),
+        *_relief(event),
         *_funding(position),
         Line(f"Its line of {lines_said([line])} is crossed; all clear above {clear}.{nearer_said}", "caveat"),
         Line(stamp(position, zone), "stamp"),
@@ -169,6 +170,16 @@ def _where(position: PositionNow) -> str:
     days = typical(position)
     away = f"{far(position.distance)} away{f', {days}' if days else ''}"
     return f"Mark price {wording.price(position.mark)}, liquidation at {liquidation(position)}: {away}."
+
+
+def _relief(event: LineCrossed) -> Blocks:
+    """Say what would move the liquidation away; nothing where money cannot be named."""
+    found = event.relief
+    if found is None:
+        return ()
+    amount = money(math.ceil(found.add) if found.add >= 100.0 else found.add, event.position.holding)
+    far_away = wording.percent(found.distance * 100, 1)
+    return (Line(f"Add {amount} and liquidation moves to {wording.price(found.price)} ({far_away})."),)
 
 
 def _funding(position: PositionNow) -> Blocks:

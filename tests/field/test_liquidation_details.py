@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
 from signals.liquidation import MarginTooSmall, Position, liquidation_price, quote, rule_for, shown_by
 from signals.liquidation.errors import LiquidationError
 from signals.liquidation.hedge import Leg, hedge_price
+from signals.liquidation.relief import relief
+from signals.liquidation.watching import Holding, valuation
 
 
 @pytest.mark.parametrize(
@@ -65,3 +68,48 @@ def test_a_hedge_that_no_price_covers_is_refused():
         hedge_price(legs, wallet=5_000)
     with pytest.raises(LiquidationError, match="above zero"):
         hedge_price((Leg("long", float("nan"), 1.0, 0.01),), wallet=1.0)
+
+
+# --- what moves a watched position ------------------------------------------------------------------------------------
+
+BEGUN = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
+
+
+def held(**said):
+    whole = {"asset": "BTC", "venue": "binance", "contract": "linear", "side": "long", "entry": 80_000.0}
+    return Holding(**{**whole, "leverage": 10.0, "begun": BEGUN, "size_coins": 0.5, **said})
+
+
+@pytest.mark.parametrize(
+    ("holding", "mark", "away", "price"),
+    [
+        # 76,502 x 0.915 = 69,999.3, three digits away from the mark: 69,900
+        pytest.param(held(), 76_502.0, 0.085, 69_900.0, id="a long"),
+        pytest.param(held(side="short"), 83_000.0, 0.085, 90_100.0, id="a short"),
+        pytest.param(
+            held(contract="inverse", size_coins=None, size_usd=40_000.0), 76_502.0, 0.085, 69_900.0, id="coin"
+        ),
+    ],
+)
+def test_the_margin_to_add_moves_the_liquidation(holding, mark, away, price):
+    found = relief(holding, mark=mark, taken=20.0 if holding.contract == "linear" else 0.0, away=away)
+    assert found is not None
+    assert found.price == price
+    assert found.distance == pytest.approx(price / mark - 1.0)
+    taken = 20.0 if holding.contract == "linear" else 0.0
+    after = valuation(replace(holding, added=found.add - taken), mark=mark, now=BEGUN)
+    assert after.price == pytest.approx(price, rel=1e-9), "put in, the position is liquidated there"
+
+
+@pytest.mark.parametrize(
+    ("holding", "mark", "away"),
+    [
+        pytest.param(held(size_coins=None), 76_502.0, 0.085, id="no size, no money"),
+        pytest.param(held(), float("nan"), 0.085, id="no mark"),
+        pytest.param(held(), 95_000.0, 0.1, id="beyond the entry"),
+        pytest.param(held(), 76_502.0, 1.2, id="below zero"),
+        pytest.param(held(leverage=2.0), 76_502.0, 0.085, id="far enough as it is"),
+    ],
+)
+def test_where_nothing_can_be_proposed(holding, mark, away):
+    assert relief(holding, mark=mark, taken=0.0, away=away) is None

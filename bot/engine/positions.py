@@ -29,8 +29,7 @@ from signals.liquidation.events import (
     to_json,
 )
 from signals.liquidation.moves import PriceRange, WorstPrice
-from signals.liquidation.relief import relief
-from signals.liquidation.watching import judge, line_of
+from signals.liquidation.watching import judge, line_of, relief
 from storage.alerts import episodes, outbox
 from storage.alerts.episodes import PRIVATE
 from storage.engine.database import StoreError
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
     from signals.alerts.condition import Rank
     from signals.liquidation import RenewedTables
     from signals.liquidation.events import PositionEvent, PositionNow
-    from signals.liquidation.relief import Relief
+    from signals.liquidation.watching import Relief
     from storage.alerts.outbox import Kind
     from storage.engine.database import Store
     from storage.engine.work import Work

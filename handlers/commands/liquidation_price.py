@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from handlers.command import Refused, command
+from handlers.commands.hedged import hedged
 from handlers.language.kinds import Size, argument, choice
 from handlers.language.position import LiqArgs, PositionQuestion, line, outdated, question_of, read_as, typed
 from handlers.language.refusals import refused
@@ -46,9 +47,11 @@ async def liq(deps: Deps, args: LiqAsked) -> Reply:
     leverage 5x to 50x, without a size the smallest tier is taken. Name an exchange to ask for its own rule: /liq 95000
     25x long bybit. Add a size for the right tier: 0.5btc or 1M usd; add how for formula, tier and fee. For cross margin
     give the wallet balance and the other positions: 0.5btc cross balance 5000 other profit 120 maintenance 50, or alone
-    where there are none.
+    where there are none. A long and a short of one coin in one account have one price: hedge 0.5btc against 61000.
     """
     question = question_of(deps, args)
+    if args.hedge or args.against:
+        return hedged(deps, question)
     how = bool(args.how)
     funded = args.collateral is not None and args.size is not None
     if question.args.leverage is None and args.margin_mode != "cross" and not funded:

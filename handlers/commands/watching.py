@@ -115,6 +115,8 @@ def _watch(
             Line(f"Watching {title}." if new else f"Already watched: {title}.", "headline"),
             Line(words.liquidation_of(position, zone, answer)),
         ]
+        if question.at_mark:
+            blocks.append(Line(f"Taken as the entry: {question.unit} is at {wording.price(question.entry)}."))
         if doubt := doubt_by_mark(position):
             blocks.append(Line(doubt, "caveat"))
         elif new:

@@ -67,6 +67,8 @@ class LiqArgs:
     other_maintenance: Cash | None = argument(CASH, default=None, words="maintenance maint", label="maintenance 50")
     others: Cash | None = argument(CASH, default=None, words="other others", label="other 0")
     alone: Literal[True] | None = argument(ALONE, default=None, label="alone")
+    hedge: Cash | None = argument(CASH, default=None, words="hedge hedged", label="hedge 0.5btc")
+    against: Cash | None = argument(CASH, default=None, words="against", label="against 61000")
     exact: Literal[True] | None = argument(EXACT, default=None, label="exact")
 
 
@@ -333,6 +335,8 @@ def read_as(question: PositionQuestion, *more: str) -> str:
         "balance": args.balance,
         "other profit": args.other_profit,
         "maintenance": args.other_maintenance,
+        "hedge": args.hedge,
+        "against": args.against,
     }
     parts = (
         contract_name(question.instrument),
@@ -360,6 +364,8 @@ def line(question: PositionQuestion, *, command: str = "liq", more: str = "") ->
         "balance": args.balance,
         "profit": args.other_profit,
         "maintenance": args.other_maintenance,
+        "hedge": args.hedge,
+        "against": args.against,
     }
     parts = (
         f"/{command} {plainly(question.entry)}",

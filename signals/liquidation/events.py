@@ -16,8 +16,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 
 from signals.alerts.condition import Rank  # noqa: TC001 - `from_json` reads the hints
 from signals.liquidation.moves import MarkRange, WorstPrice  # noqa: TC001 - as above
-from signals.liquidation.relief import Relief  # noqa: TC001 - as above
-from signals.liquidation.watching import Holding  # noqa: TC001 - as above
+from signals.liquidation.watching import Holding, Relief  # noqa: TC001 - as above
 
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
 WELL_SEEN_S: Final = 180.0  # marks come once a minute; two that are missing are not a gap

@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from signals.liquidation.condition import side_sign
 from signals.liquidation.errors import LiquidationError, MarginTooSmall
+from signals.liquidation.rules import Fee, rule_for
+from signals.liquidation.tables import tiers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from signals.liquidation.position import Position
+    from signals.liquidation.tables import RenewedTables, TierTable
+
+_TURNS: Final = 20  # tiers settle in two or three; where they jump to and fro the last one stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +66,51 @@ def hedge_price(legs: Iterable[Leg], *, wallet: float) -> float | None:
             raise MarginTooSmall("the account does not cover the maintenance of both legs at any price")
         return None
     return -at_zero / slope
+
+
+@dataclass(frozen=True, slots=True)
+class HedgeAnswer:
+    """Where a hedge is liquidated; price None: nowhere. legs: as they were put in, with their tiers. table: of both."""
+
+    price: float | None
+    legs: tuple[Leg, Leg]
+    table: TierTable
+
+
+def quote_hedge(position: Position, *, size: float, entry: float, renewed: RenewedTables | None = None) -> HedgeAnswer:
+    """Answer where a cross position and its other side in the same coin are liquidated together.
+
+    position: one leg with its account, in coins; size, entry: of the other side. Each leg has the tier of its own value
+    at the liquidation price, as if both were counted apart, and the fee where the rule adds it. All errors are
+    LiquidationError, as in `quote`.
+    """
+    position.check()
+    own = position.size("linear")
+    if position.contract != "linear" or not position.cross or own is None:
+        raise LiquidationError("a hedge is answered for two sizes in one cross account that is margined in dollars")
+    rule = rule_for(position.venue, "linear")
+    table = tiers(
+        rule.venue, "linear", position.asset, position.quote, None, renewed,
+        multiplier=position.multiplier, expiry=position.expiry,
+    )  # fmt: skip
+    fee = rule.usual_fee if rule.fee is Fee.ADDED else 0.0
+    wallet = (position.wallet or 0.0) + (position.other_profit or 0.0) - (position.other_maintenance or 0.0)
+    against = "short" if side_sign(position.side) > 0.0 else "long"
+    stated = ((position.side, own, position.entry), (against, size, entry))
+
+    def leg(side: str, coins: float, at: float, opened: float) -> Leg:
+        counted = coins / table.lot if table.unit in ("contracts", "coins") else coins * at
+        tier = table.at(counted)
+        return Leg(side, coins, opened, tier.rate + fee, tier.amount)
+
+    price: float | None = None
+    legs = tuple(leg(side, coins, opened, opened) for side, coins, opened in stated)
+    for _ in range(_TURNS):
+        price = hedge_price(legs, wallet=wallet)
+        if price is None:
+            break
+        again = tuple(leg(side, coins, price, opened) for side, coins, opened in stated)
+        if again == legs:
+            break
+        legs = again
+    return HedgeAnswer(price, (legs[0], legs[1]), table)

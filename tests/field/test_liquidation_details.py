@@ -10,8 +10,7 @@ import pytest
 from signals.liquidation import MarginTooSmall, Position, liquidation_price, quote, rule_for, shown_by
 from signals.liquidation.errors import LiquidationError
 from signals.liquidation.hedge import Leg, hedge_price
-from signals.liquidation.relief import relief
-from signals.liquidation.watching import Holding, valuation
+from signals.liquidation.watching import Holding, relief, valuation
 
 
 @pytest.mark.parametrize(

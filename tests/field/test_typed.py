@@ -147,6 +147,31 @@ def test_details_are_said(ask: Ask, line: str, said: str) -> None:
     assert said in plain_text(ask(line).all_blocks())
 
 
+def test_a_hedge_is_told_with_one_price(ask: Ask) -> None:
+    reply = ask("/liq 60000 long 1btc cross balance 5000 alone hedge 0.5btc against 61000 exact")
+    assert reply.values["liquidation_price"] == pytest.approx(49_595.14, abs=0.01)
+    assert lines_of(reply)[:2] == [
+        "BTC long 1 from 60,000 and short 0.5 from 61,000: one account, liquidation at 49,595.14 (−17.34 %)",
+        "BTC is at 80,546: 38.43 % away from it.",
+    ]
+    same = ask("/liq 61000 short 0.5btc cross balance 5000 alone hedge 1btc against 60000")
+    assert same.values["liquidation_price"] == reply.values["liquidation_price"], "either leg may be typed first"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/liq 60000 long 1btc cross balance 5000 alone hedge 0.5btc",
+        "/liq 60000 1btc cross balance 5000 alone hedge 0.5btc against 61000",
+        "/liq 60000 10x long 1btc hedge 0.5btc against 61000",
+        "/liq 60000 long 1btc cross balance 5000 alone hedge 5000usd against 61000",
+    ],
+)
+def test_half_a_hedge_is_asked_about(ask: Ask, line: str) -> None:
+    with pytest.raises(Refused, match=r"Type it like /liq 60000 long 1btc cross balance 5000 alone hedge 0\.5btc"):
+        ask(line)
+
+
 # --- the price of now -------------------------------------------------------------------------------------------------
 
 

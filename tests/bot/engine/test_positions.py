@@ -16,6 +16,7 @@ from bot.config import Config
 from bot.engine.positions import Positions
 from handlers.channels.channel import Address
 from handlers.command import Asker
+from handlers.reply import plain_text
 from signals.liquidation import tables as bundled
 from storage.alerts import episodes, outbox
 from storage.engine.database import Store
@@ -55,6 +56,14 @@ def test_the_price_walks_to_the_lines_and_back(house: House) -> None:
     assert house.turn(at(0.15)) == ["BTC long (1) is 15.0 % from its liquidation price."]
     ids = {said.edited for said in house.channel.said if said.edited}
     assert len(ids) == 1, "one episode is one message"
+
+
+def test_an_alarm_says_what_would_move_the_liquidation(house: House) -> None:
+    house.mark(80_000.0)
+    told = plain_text(house.ask("/watch btc long 10x 0.5btc").all_blocks())
+    assert "Taken as the entry: BTC is at 80,000." in told
+    house.turn(75_900.0)
+    assert "Add $1,987 and liquidation moves to 68,300 (−10.0 %)." in house.channel.said[-1].text.splitlines()
 
 
 def test_a_short_is_watched_from_below(house: House) -> None:

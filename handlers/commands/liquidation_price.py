@@ -21,6 +21,7 @@ from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from handlers.command import Deps
     from handlers.language.kinds import Side
@@ -95,7 +96,7 @@ def _long(frame: Reply, question: PositionQuestion, told: Brief, past: PastDays 
     if len(told.answers) == 1:
         parts = words.one_side(told.first, next(iter(told.others.values())), question.renewed, told.now, near)
     else:
-        parts = words.both_sides(told.answers, told.others, near)
+        parts = words.both_sides(told.answers, told.others, told.now, near)
     stamp = words.stamp(told.first, told.now) + (f" · past days {told.note}" if near and told.note else "")
     frame = replace(frame, stamp=stamp)
     room = LONGEST - len(plain_text(frame.all_blocks()))
@@ -186,7 +187,7 @@ def _by_leverage(deps: Deps, question: PositionQuestion, *, how: bool) -> Reply:
     title = f"{question.unit}{which} from {wording.price(question.entry)}{words.or_nearer(last)}, liquidation:"
     blocks, stamp = liquidation_brief.table(told, title, Table(columns, tuple(rows)))
     if how:
-        blocks = (*blocks, *_spread(question, sides[0]), Line(words.assumed(last), "caveat"))
+        blocks = (*blocks, *_spread(question, sides[0], deps.now), Line(words.assumed(last), "caveat"))
         stamp = words.stamp(last, deps.now)
     return Reply(
         blocks=(*blocks, _buttons(question, how=how)),
@@ -198,7 +199,7 @@ def _by_leverage(deps: Deps, question: PositionQuestion, *, how: bool) -> Reply:
     )
 
 
-def _spread(question: PositionQuestion, side: Side) -> tuple[Block, ...]:
+def _spread(question: PositionQuestion, side: Side, now: datetime) -> tuple[Block, ...]:
     """Say at one leverage how far the exchanges are apart, where none was named."""
     if question.args.venue is not None:
         return ()
@@ -206,7 +207,7 @@ def _spread(question: PositionQuestion, side: Side) -> tuple[Block, ...]:
         answer = quote(question.position(side, 10.0), renewed=question.renewed)
     except LiquidationError:
         return ()
-    span = words.span(answer, words.elsewhere(answer, question.renewed))
+    span = words.span(answer, words.elsewhere(answer, question.renewed), now)
     return (Line(f"Over all exchanges, {side} at 10x: {span}."),) if span else ()
 
 
@@ -277,7 +278,7 @@ def _numbers(answer: LiquidationAnswer) -> dict[str, Any]:
         "maintenance_rate": answer.rate,
         "maintenance_amount": answer.amount,
         "fee_rate": answer.fee_rate,
-        "tier": answer.tier,
+        "tier": None if answer.slope else answer.tier,
         "leverage_cap": answer.leverage_cap,
         "size": answer.size,
         "notional_usd": answer.notional,

@@ -68,7 +68,7 @@ async def margin(deps: Deps, args: MarginArgs) -> Reply:
             "margin_needed": need.needed,
             "margin_to_add": need.add,
             "maintenance_rate": need.rate,
-            "tier": need.tier,
+            "tier": None if now.slope else need.tier,
             "table_date": now.table_as_of.isoformat(),
         }
         | unit_of(question),
@@ -98,7 +98,8 @@ def _margin_blocks(
             Line(f"Now: {held} {money(need.there)}, liquidation at {at}."),
             Line(f"Then: {held} {money(need.needed)}, which is {_times(question, now, need)}."),
         ]
-    rate = f"Maintenance margin {wording.share(need.rate * 100, 2)} at that price (tier {need.tier})"
+    tier = "" if now.slope else f" (tier {need.tier})"
+    rate = f"Maintenance margin {wording.share(need.rate * 100, 2)} at that price{tier}"
     fee = f" + {wording.share(now.fee_rate * 100, 3)} closing fee" if now.fee_rate else ""
     return (
         *lines,

@@ -256,18 +256,19 @@ def assumed(answer: LiquidationAnswer) -> str:
     return " ".join(parts)
 
 
-def span(answer: LiquidationAnswer, others: Others) -> str:
+def span(answer: LiquidationAnswer, others: Others, now: datetime) -> str:
     """Say from which exchange to which the price differs; "" where only one can be asked."""
     found = comparable((answer, *others.values()))
     found.sort(key=lambda answer: answer.price or 0.0)
     if len(found) < 2:
         return ""
     low, high = found[0], found[-1]
-    return f"{shown(low)} ({exchange(low.venue)}) to {shown(high)} ({exchange(high.venue)})"
+    ends = [f"{shown(end)} ({exchange(end.venue)}){aged(end, now)}" for end in (low, high)]
+    return " to ".join(ends)
 
 
 def both_sides(
-    answers: Mapping[Side, LiquidationAnswer], every: Mapping[Side, Others], near: str = ""
+    answers: Mapping[Side, LiquidationAnswer], every: Mapping[Side, Others], now: datetime, near: str = ""
 ) -> tuple[AnswerLine, ...]:
     """Tell the prices of a long and a short, how near they are, and the span over all exchanges."""
     parts: list[AnswerLine] = []
@@ -291,7 +292,7 @@ def both_sides(
         parts.append(AnswerLine(Line(f"{_maintenance(first)}{up_to(first)}.")))
     if first.notional is not None and first.margin is not None:
         parts.append(AnswerLine(Line(_size_and_margin(first)), spare=1))
-    spans = [f"{side} {told}" for side, answer in answers.items() if (told := span(answer, every[side]))]
+    spans = [f"{side} {told}" for side, answer in answers.items() if (told := span(answer, every[side], now))]
     if spans:
         parts.append(AnswerLine(Line(f"Over all exchanges: {', '.join(spans)}."), spare=1))
     parts.append(AnswerLine(Line(assumed(max(answers.values(), key=lambda answer: answer.tier)), "caveat")))

@@ -135,6 +135,10 @@ def test_the_short_answer_fits_a_phone(ask: Ask, line: str) -> None:
             id="a rate that grows is no tier",
         ),
         pytest.param("/liq 95000 25x long bybit coin-m how", "Binance 91,711.54 (table of 2021)", id="an old table"),
+        pytest.param("/liq 95000 25x bybit coin-m how", "(Binance) (table of 2021) to", id="an old table in a span"),
+        pytest.param(
+            "/margin 95000 25x long 0.5btc liq 90000 deribit", "0 % at that price, the mark", id="no tier in /margin"
+        ),
         pytest.param(
             "/liq 95000 25x long 0.5btc cross balance 50000 alone",
             "BTC long 25x from 95,000: no liquidation, the account covers every price.",

@@ -100,6 +100,7 @@ async def measure(path: Path) -> None:
     collector = Collector(
         [Made(name) for name in VENUES],
         clock=clock.now,
+        steady=clock.monotonic,
         keeper=Keeper(store, clock.now),
         history=HISTORY,
         longest=timedelta(hours=1),

@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from benchmarks.__main__ import megabytes
-from bot.market.exchange.table import BY_NAME
 from bot.market.exchange.venue import CcxtVenue
+from bot.market.exchange.venue_recipe import recipes
 from bot.tape.sessions import Session
 from tests.storage import beside
 
@@ -150,7 +150,7 @@ async def bare(noted: Noted) -> float:
                 shared[key] = digest(answer) if digest else answer
             return shared[key]
 
-        await BY_NAME[venue].offers[ask.topic].recipe(raw, contract, ask)
+        await recipes()[venue].offers[ask.topic].recipe(raw, contract, ask)
     return time.process_time() - begin
 
 
@@ -234,7 +234,7 @@ async def measure(case: str, kind: str, path: Path) -> dict[str, float]:  # noqa
         store = Store(path / f"{again}.db")
         sources = [
             Tapped(
-                BY_NAME[name],
+                recipes()[name],
                 clock=clock.now,
                 base_url=f"http://x.test/{name}",
                 paced=False,
@@ -245,6 +245,7 @@ async def measure(case: str, kind: str, path: Path) -> dict[str, float]:  # noqa
         collector = Collector(
             sources,
             clock=clock.now,
+            steady=clock.monotonic,
             keeper=Keeper(store, clock.now),
             chance=lambda: 0.5,
             history=timedelta(days=20 if first else 0, hours=2),

@@ -70,8 +70,8 @@ def spent(venue: str, asked: Counter[str]) -> dict[Limit, int]:
 async def measure() -> dict[str, dict[str, list[Counter[str]]]]:
     """Ask for an hour's beginning and for minutes within it; return the requests of each venue and minute by path."""
     from bot.market.collector import Collector  # noqa: PLC0415 - what is imported here is part of what is measured
-    from bot.market.exchange.table import BY_NAME  # noqa: PLC0415 - as above
     from bot.market.exchange.venue import CcxtVenue  # noqa: PLC0415 - as above
+    from bot.market.exchange.venue_recipe import recipes  # noqa: PLC0415 - as above
     from tests.fakes import exchange, exchange_venues  # noqa: PLC0415 - the other side
 
     assets = [f"C{number:03}" for number in range(PERPETUALS)]
@@ -83,13 +83,23 @@ async def measure() -> dict[str, dict[str, list[Counter[str]]]]:
     for venue in VENUES:  # one after the other, so that requests need no name
         async with exchange.FakeExchange(clock, listed) as served:
             clock.now = START
-            row = BY_NAME[venue]
+            row = recipes()[venue]
             only = {topic: row.offers[topic] for topic in ("open_interest", "funding")}
             source = CcxtVenue(
-                replace(row, offers=only), clock=clock, base_url=f"{served.base_url}/{venue}", timeout_s=60, paced=False
+                replace(row, offers=only),
+                clock=clock,
+                steady=clock.steady,
+                base_url=f"{served.base_url}/{venue}",
+                timeout_s=60,
+                paced=False,
             )
             collector = Collector(
-                [source], clock=clock, history=timedelta(hours=2), patience_s=600, longest=timedelta(hours=1)
+                [source],
+                clock=clock,
+                steady=clock.steady,
+                history=timedelta(hours=2),
+                patience_s=600,
+                longest=timedelta(hours=1),
             )
             kinds: dict[str, list[Counter[str]]] = {}
             for kind in ("start", "minute", "minute", *["hour"] * MINUTES):

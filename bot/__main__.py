@@ -187,11 +187,11 @@ def tiers_show(
 
 
 @app.command("check-config")
-def check_config(config: ConfigFile = None) -> None:
+def check_config(config: ConfigFile = None, db: Db = None) -> None:
     """Read the configuration and say what is wrong with it, or what it amounts to."""
     from bot.cli import check_config
 
-    check_config.check_config(config)
+    check_config.check_config(config, db)
 
 
 @app.command()

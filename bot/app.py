@@ -17,32 +17,40 @@ from bot.archive.gaps import GapFiller
 from bot.clock import Clock, SystemClock
 from bot.delivery import here
 from bot.delivery.dispatcher import Dispatcher
+from bot.doubting import DoubtingClock
 from bot.engine import housekeeping
 from bot.engine.addresses import Following
 from bot.engine.positions import Positions
 from bot.engine.turn import TurnTaker, announce
+from bot.machine import Machine
 from bot.market.collector import Collector
-from bot.market.exchange.table import BY_NAME, OPTIONS
 from bot.market.exchange.venue import CcxtVenue, at_venue
+from bot.market.exchange.venue_recipe import recipes
 from bot.market.keeper import Keeper
 from bot.market.providers.alternative_me import AlternativeMe
 from bot.market.providers.defillama import DefiLlama
 from bot.market.providers.hyperliquid_account import HyperliquidAccount
 from bot.market.streams.dialects import DIALECTS
 from bot.market.streams.liquidations import LiquidationStreams
-from bot.schedule import TICK_EVERY, keep_the_loop_free, schedule
+from bot.market.tiers import weekly
+from bot.market.tiers.tables import Reach, TierKey
+from bot.market.tiers.weekly import WeeklyTiers
+from bot.schedule import TICK_EVERY, begin_anew, keep_the_loop_free, schedule
 from handlers.answer import answer_blocks, logged
 from handlers.channels.channel import Outside
 from handlers.channels.local import LocalChannel, local
 from handlers.charts.pictures import Pictures
 from handlers.charts.process import ChartRenderer
 from handlers.command import Asking, Deps
+from handlers.words.sources import tier_change
+from signals.venues import VENUES
 from storage.alerts import outbox
 from storage.engine.database import Store, StoreError
 from storage.people import destinations
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from datetime import datetime
 
     from bot.config import Config
     from bot.market.source import Source
@@ -64,7 +72,7 @@ class App:
     """The parts of a running perpulse, each replaceable in a test."""
 
     config: Config
-    clock: Clock
+    clock: DoubtingClock
     store: Store
     collector: Collector
     turns: TurnTaker
@@ -76,7 +84,9 @@ class App:
     streams: LiquidationStreams | None = None
     history: Backfill | None = None
     gap_filler: GapFiller | None = None
+    tiers: WeeklyTiers | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    failed: bool = False  # it stopped by itself, and the log says why
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def answer(self, text: str, asker: Asker) -> Answer:
@@ -104,7 +114,11 @@ class App:
                 "addresses": (TICK_EVERY, self._follow),
                 "cleaning": (housekeeping.LOOKED, self._clean),
                 "history": (HISTORY_EVERY, self._backfill),
+                "tiers": (weekly.LOOKED, self._renew_tiers),
             }
+        )
+        machine = Machine(
+            self.store, self.clock, replan=lambda: begin_anew(jobs), jumped=self._clock_jumped, replaced=self._fail
         )
         others: list[asyncio.Task[None]] = []
         sending: asyncio.Task[None] | None = None
@@ -118,6 +132,7 @@ class App:
             others.append(asyncio.create_task(self.collector.run(self.config.assets)))
             others.append(asyncio.create_task(self._first_turn()))
             others.append(asyncio.create_task(self._backfill()))
+            others.append(asyncio.create_task(machine.run()))
             await self.stopping.wait()
         finally:
             if jobs.running:
@@ -127,7 +142,17 @@ class App:
             if sending:
                 await asyncio.wait([sending], timeout=LAST_MESSAGES.total_seconds())
                 await _cancelled([sending])
+            await self._taken(machine.last_look, "a last look at the database failed")
             await self.close()
+
+    def _clock_jumped(self) -> None:
+        self.positions.clock_jumped()
+        self.following.clock_jumped()
+
+    def _fail(self) -> None:
+        """Stop by itself, in order, to end with an error."""
+        self.failed = True
+        self.stopping.set()
 
     async def close(self) -> None:
         """Close what build() made; safe to call twice."""
@@ -161,6 +186,10 @@ class App:
             lambda: housekeeping.turn(self.store, rule, self.clock),
             "old rows were not removed; the next try is in an hour",
         )
+
+    async def _renew_tiers(self) -> None:
+        if self.tiers:
+            await self._taken(self.tiers.turn, "tier tables were not renewed; the next try is in an hour")
 
     async def _backfill(self) -> None:
         """Read what the archive has published and the store does not hold; one pass at a time."""
@@ -227,18 +256,29 @@ async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def sources_of(config: Config, clock: Clock, edge: Edge | None = None) -> list[Source]:
-    """Return the sources that the configuration names. edge: a recording or a tape in the place of each connection."""
+def sources_of(
+    config: Config, clock: Clock, edge: Edge | None = None, heard: Callable[[datetime], None] | None = None
+) -> list[Source]:
+    """Return the sources that the configuration names. edge: a recording or a tape in the place of each connection.
+
+    heard: is told what time the exchanges say it is.
+    """
     market = config.market
     wrap = edge.wrap if edge else None
     unpaced = market.exchange_url is not None or (edge is not None and edge.asks_nobody)  # nobody counts our requests
-    rows = [BY_NAME[venue] for venue in market.venues]
-    if market.options and "deribit" not in market.venues:
-        rows.append(OPTIONS)
+    rows = [recipes()[venue] for venue in market.venues]
+    if market.options:
+        rows += [
+            recipes()[venue.id].only("volatility", "options")
+            for venue in VENUES.values()
+            if venue.options and venue.id not in market.venues
+        ]
     found: list[Source] = [
         CcxtVenue(
             row,
             clock=clock.now,
+            steady=clock.monotonic,
+            heard=heard,
             timeout_s=market.timeout_seconds,
             proxy=market.proxy,
             base_url=at_venue(market.exchange_url, row.venue),
@@ -271,7 +311,8 @@ def build(
 
     edge: a recording or a tape in the place of each connection; without jitter, so that the same is asked when played.
     """
-    clock, store, stopping = clock or SystemClock(), Store(config.database), asyncio.Event()
+    store, stopping = Store(config.database), asyncio.Event()
+    clock = DoubtingClock(clock or SystemClock())
     # beside the sources
     streams, history = _beside(config, store, clock, edge) if sources is None else (None, None)
     # channels and delivery
@@ -281,8 +322,9 @@ def build(
     dispatcher = Dispatcher(store, channels, clock)
     # the engine
     collector = Collector(
-        sources_of(config, clock, edge) if sources is None else sources,
+        sources_of(config, clock, edge, clock.heard) if sources is None else sources,
         clock=clock.now,
+        steady=clock.monotonic,
         keeper=Keeper(store, clock.now, announce=announce, told=dispatcher.poke),
         streams=streams,
         edge=edge,
@@ -305,8 +347,19 @@ def build(
         streams=streams,
         history=history,
         gap_filler=GapFiller(collector.owe) if history else None,
+        tiers=_tiers(config, store, clock, dispatcher) if sources is None and edge is None else None,
         stopping=stopping,
     )
+
+
+def _tiers(config: Config, store: Store, clock: Clock, dispatcher: Dispatcher) -> WeeklyTiers | None:
+    """Return what renews tier tables; nothing with another exchange server, which has none."""
+    market, key, secret = config.market, config.tiers.binance_key, config.tiers.binance_secret
+    if market.exchange_url:
+        return None
+    binance = TierKey(key, secret) if key and secret else None
+    reach = Reach(clock.now, timeout_s=market.timeout_seconds, proxy=market.proxy, binance=binance)
+    return WeeklyTiers(store, reach, config.assets, announce=announce, told=dispatcher.poke, say=tier_change)
 
 
 def channels_of(

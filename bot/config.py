@@ -22,16 +22,20 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from handlers.channels.config import running, sections
 from signals.assets import UnreadableSymbol, followed
+from signals.venues import OPTIONS, READ, STREAMED, USUAL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from pydantic.fields import FieldInfo
 
     from handlers.channels.config import ChannelConfig
 
+PREFIX = "PERPULSE_"
 LONGEST_LOOK_BACK = 600  # days; a test holds it against the metrics
 
 
@@ -43,21 +47,27 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-Venue = Literal["binance", "binance_coinm", "bybit", "okx", "hyperliquid", "deribit", "gate", "bitget", "kucoin"]
+def _venue(text: str) -> str:
+    if text not in READ:
+        raise ValueError(f"it is no venue that figures are read from; known are {', '.join(READ)}")
+    return text
+
+
+Venue = Annotated[str, AfterValidator(_venue)]
 
 
 class Market(_Section):
     """Where market data comes from."""
 
     venues: tuple[Venue, ...] = Field(
-        ("binance", "bybit", "okx", "hyperliquid"),
+        USUAL,
         min_length=1,
-        description="where to look; also binance_coinm, deribit, gate, bitget, kucoin",
+        description=f"where to look; also {', '.join(venue for venue in READ if venue not in USUAL)}",
     )
     options: bool = Field(
-        default=True, description="option chains and volatility index of Deribit, whatever the venues"
+        default=True, description=f"option chains and volatility index of {', '.join(OPTIONS)}, whatever the venues"
     )
-    liquidations: bool = Field(default=True, description="liquidations as they happen: Binance, Bybit, OKX")
+    liquidations: bool = Field(default=True, description=f"liquidations as they happen: {', '.join(STREAMED)}")
     history: bool = Field(default=True, description="years of history from Binance's archive, in the background")
     proxy: str | None = Field(None, description="http://host:port, where the venue blocks this host's country")
     timeout_seconds: float = Field(10.0, gt=0, le=120, description="how long to wait for one answer")
@@ -126,11 +136,22 @@ def _asset(text: str) -> str:
 Asset = Annotated[str, AfterValidator(_asset)]
 
 
+class _Environment(EnvSettingsSource):
+    """Settings of the environment: JSON, or what people type there (`PERPULSE_ASSETS=BTC,ETH`)."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """Return JSON decoded and anything else as it is, for the field itself to judge: the library raises."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
+
+
 class _Config(BaseSettings):
     """Everything that can be set, but for the channels; each value has a default that works."""
 
     model_config = SettingsConfigDict(
-        env_prefix="PERPULSE_",
+        env_prefix=PREFIX,
         env_nested_delimiter="__",
         extra="forbid",
         frozen=True,
@@ -165,14 +186,14 @@ class _Config(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library passes all by name
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library passes all by name
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let the environment win over the file, so that a container can be set without editing it."""
-        return env_settings, init_settings
+        return _Environment(settings_cls), init_settings
 
     @property
     def channels(self) -> tuple[ChannelConfig, ...]:
@@ -225,13 +246,28 @@ def load(path: Path | None) -> Config:
 
 def _look_for_slips(environment: Mapping[str, str]) -> None:
     """Refuse a variable that is nearly one of ours; others may be somebody else's."""
-    known = [f"PERPULSE_{name.upper()}" for name in Config.model_fields]
+    settings = [f"{PREFIX}{name.upper()}" for name in Config.model_fields]
+    keys = [
+        f"{PREFIX}{name.upper()}__{key.upper()}"
+        for name, section in _sections().items()
+        for key in type(section).model_fields
+    ]
     for name in environment:
-        first, *rest = name.partition("__")
-        own = first.upper()
-        if own.startswith("PERPULSE_") and own not in known:
-            for near in difflib.get_close_matches(own, known, 1, 0.9):
-                raise ConfigError(f"environment: unknown variable {name}. Did you mean {near}{''.join(rest)}?")
+        own = name.upper()
+        if own.startswith(PREFIX) and own.partition("__")[0] not in settings:
+            for meant in _meant(own, settings, keys):
+                raise ConfigError(f"environment: unknown variable {name}. Did you mean {meant}?")
+
+
+def _meant(own: str, settings: list[str], keys: list[str]) -> Iterator[str]:
+    """Yield which of our variables one may be meant for, the likeliest first."""
+    plain = own.replace("_", "")
+    yield from (known for known in (*settings, *keys) if known.replace("_", "") == plain)  # one underscore for two
+    section, *key = own.partition("__")
+    yield from ("".join((near, *key)) for near in difflib.get_close_matches(section, settings, 1, 0.9))
+    of_a_section = [known for known in keys if known.endswith(f"__{own.removeprefix(PREFIX)}")]
+    yield from of_a_section if len(of_a_section) == 1 else ()  # a key without its section
+    yield from difflib.get_close_matches(own, keys, 1, 0.9)
 
 
 def _lines(path: Path | None, error: ValidationError) -> list[str]:
@@ -240,12 +276,27 @@ def _lines(path: Path | None, error: ValidationError) -> list[str]:
     for problem in error.errors():
         first.setdefault(".".join(map(str, problem["loc"])), _line(problem))
     kept = {key: line for key, line in first.items() if not any(other.startswith(f"{key}.") for other in first)}
-    return [f"{path or 'environment'}: {line}" for line in kept.values()]
+    return [f"{_place(path, key)}: {line}" for key, line in kept.items()]
+
+
+def _place(path: Path | None, key: str) -> str:
+    """Say where a setting comes from: the environment wins over the file."""
+    parts = key.upper().split(".")
+    names = {f"{PREFIX}{'__'.join(parts[:count])}" for count in range(1, len(parts) + 1)}
+    given = {name.upper(): name for name in os.environ}
+    return next((f"environment, {given[name]}" for name in sorted(names, reverse=True) if name in given), None) or str(
+        path or "environment"
+    )
 
 
 def _line(problem: Any) -> str:
     """Return one problem as a sentence. The value is never printed: it may be a secret in the wrong place."""
     where = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] in {"model_type", "model_attributes_type"}:
+        key = next(iter(_keys([where])), "key")
+        return (
+            f"{where} is a section: set its keys, as {key} under [{where}] or {PREFIX}{where.upper()}__{key.upper()}."
+        )
     if problem["type"] != "extra_forbidden":
         return f"{where}: {problem['msg'].removeprefix('Value error, ')}."
     *section, key = (str(part) for part in problem["loc"])

@@ -1,4 +1,8 @@
-"""When things happen: one scheduler of our own, in UTC, that forgives a late start and runs no job twice at once."""
+"""When things happen: one scheduler of our own, in UTC, that forgives a late start and runs no job twice at once.
+
+The library plans by the wall clock. Set back by an hour, that clock would stop every job for an hour; so who notices a
+jump (bot/machine.py) calls `begin_anew` within seconds of it.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from apscheduler.job import Job
 
 TICK_EVERY = timedelta(seconds=15)  # what is due is decided by each source; a turn with nothing due costs nothing
 
@@ -44,3 +50,15 @@ def schedule(jobs: dict[str, tuple[timedelta, Callable[[], Awaitable[Any]]]]) ->
             max_instances=1,
         )
     return scheduler
+
+
+def begin_anew(scheduler: AsyncIOScheduler) -> None:
+    """Run every job now and at its pace from here on, because the wall clock by which it was planned has jumped.
+
+    A run too many costs nothing, as each job decides itself what is due; moving each planned time by the jump would
+    cost an hour where the job had already run by the new time.
+    """
+    job: Job
+    for job in scheduler.get_jobs():
+        job.reschedule("interval", seconds=job.trigger.interval.total_seconds())
+        job.modify(next_run_time=job.next_run_time - job.trigger.interval)

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Final, Literal
 
 from signals.units import HOUR, MINUTE
+from signals.venues import VENUES
 
 MARKET: Final = "MARKET"  # the asset of a market-wide figure, such as Fear & Greed
 EVERYWHERE: Final = "all"  # the venue of a figure that is already summed over venues
@@ -116,12 +117,12 @@ INPUTS: Final[dict[str, Input]] = {entry.name: entry for entry in _ALL}
 BARS: Final = tuple(entry.name for entry in _ALL if entry.kind == "bar")
 LEVELS: Final = tuple(entry.name for entry in _ALL if entry.kind == "level")
 
-# Feeds that tell of every liquidation (Bybit's allLiquidation, November 2026). The others tell one a second and
-# contract, or do not say: what is stored of them is at least what happened.
-COMPLETE_LIQUIDATIONS: Final = frozenset({"bybit"})
 _LIQUIDATED: Final = frozenset({"liquidated_longs_usd", "liquidated_shorts_usd"})
 
 
 def is_floor(name: str, venue: str) -> bool:
-    """Tell whether a venue's figures of an input are a floor, so that they are said with "at least"."""
-    return name in _LIQUIDATED and venue not in COMPLETE_LIQUIDATIONS
+    """Tell whether a venue's figures of an input are a floor, so that they are said with "at least".
+
+    So are liquidations, but of a feed that tells of every one.
+    """
+    return name in _LIQUIDATED and (venue not in VENUES or VENUES[venue].liquidations != "all")

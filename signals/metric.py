@@ -29,6 +29,8 @@ class Chart:
     """How a value of the metric is drawn: in which unit, with which fixed lines.
 
     beside: another value in the same unit, as (what it is called, its name), drawn as a thin line to compare with.
+    over: the time that the value is about, such as a day for a change over a day; None for the metric's window. A
+    picture of an alert shows three times as much.
     """
 
     title: str
@@ -38,6 +40,7 @@ class Chart:
     lines: tuple[tuple[str, float], ...] = ()
     with_price: bool = True
     beside: tuple[str, str] | None = None
+    over: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

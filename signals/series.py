@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
+    Speakers = tuple[tuple[str, ...], NDArray[np.int8]]  # venues, and which of them speaks in each row; -1: none
     Reduce = Callable[[Array], Array]  # (rows, assets) -> (assets)
 
 FEW_ROWS = 8  # up to here a reduction per row is cheaper than a rolling pass over the window
@@ -345,8 +346,11 @@ class Panel:
     """Inputs on one regular grid.
 
     at: open time of each row, UTC, one step apart without gaps. values: per input (rows, assets). Row `at` holds what
-    belongs to [at, at + step) and may be used from at + step on. scope: which venues each (input, asset) came from,
-    the same ones in every row. derived: the inputs that were computed from others and must be said so, e.g. coins from
+    belongs to [at, at + step) and may be used from at + step on. scope: which venues each (input, asset) came from:
+    those of a sum are the same in every row, else the one that spoke last.
+    spoke: who spoke in each row, where that is
+    not one venue in all of them; the usual one comes first.
+    derived: the inputs that were computed from others and must be said so, e.g. coins from
     dollars and price. coverage: by asset, of open interest where several venues have figures of it.
     """
 
@@ -357,6 +361,7 @@ class Panel:
     scope: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     derived: frozenset[tuple[str, str]] = frozenset()
     coverage: Mapping[str, Coverage] = field(default_factory=dict)
+    spoke: Mapping[tuple[str, str], Speakers] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.at)
@@ -381,9 +386,20 @@ class Panel:
 
         return Series(make, self.step)
 
-    def venues(self, asset: str, names: Iterable[str]) -> tuple[str, ...]:
-        """Return the venues that inputs of an asset came from, each once."""
-        return tuple(dict.fromkeys(venue for name in names for venue in self.scope.get((name, asset), ())))
+    def venues(self, asset: str, names: Iterable[str], row: int | None = None) -> tuple[str, ...]:
+        """Return the venues that inputs of an asset came from, each once; with `row`, in that row."""
+        return tuple(dict.fromkeys(venue for name in names for venue in self._spoke_in(name, asset, row)))
+
+    def _spoke_in(self, name: str, asset: str, row: int | None) -> tuple[str, ...]:
+        if row is None or (name, asset) not in self.spoke:
+            return self.scope.get((name, asset), ())
+        venues, spoke = self.spoke[name, asset]
+        return (venues[spoke[row]],) if spoke[row] >= 0 else ()
+
+    def stood_in(self, asset: str, names: Iterable[str], row: int) -> tuple[str, ...]:
+        """Return the venues that speak as a rule and did not in a row, in which another one stood in for them."""
+        relays = [self.spoke[name, asset] for name in names if (name, asset) in self.spoke]
+        return tuple(dict.fromkeys(venues[0] for venues, spoke in relays if spoke[row] > 0))
 
     def until(self, row: int) -> Self:
         """Return the panel as it was when row number `row` had just closed."""
@@ -399,4 +415,5 @@ class Panel:
             self.scope,
             self.derived,
             self.coverage,
+            {key: (venues, spoke[first:end]) for key, (venues, spoke) in self.spoke.items()},
         )

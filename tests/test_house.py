@@ -22,7 +22,9 @@ from handlers.language.spelling import split_command
 from handlers.version import VERSION
 from handlers.words.wording import template_fields
 from signals.alerts.rule import rules_of
+from signals.inputs import EVERYWHERE
 from signals.metric import metrics
+from signals.venues import KNOWN, SPELLINGS, VENUES
 from tests.house import folders_without_a_room, rooms
 
 if TYPE_CHECKING:
@@ -155,11 +157,35 @@ def channels_at_home(file: str, tree: ast.Module) -> Iterator[str]:
                 yield f"{file}:{getattr(node, 'lineno', 0)}: {name} is named in handlers/channels/{name}/ only"
 
 
+# What an exchange is called, in any spelling. "all" is a sum over all of them, and asks for none.
+EXCHANGES = {
+    word.lower()
+    for word in (*SPELLINGS, *KNOWN, *VENUES, *(venue.title for venue in VENUES.values()))
+    if word != EVERYWHERE
+}
+# Tables with a row for each exchange: its own formula, its own wire format. Else a file names whom it is named after.
+TABLES_OF_VENUES = ("signals/venues.py", "signals/liquidation/rules.py", "bot/market/streams/dialects.py")
+
+
+def venues_at_home(file: str, tree: ast.Module) -> Iterator[str]:
+    """Find the name of a venue where only its declaration may decide what is special of it."""
+    if file in TABLES_OF_VENUES:
+        return
+    own = Path(file).stem
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+            continue
+        word = node.value.strip().lower()
+        name = re.sub(r"\W", "_", word)
+        if word in EXCHANGES and not (own.startswith(name) or name.startswith(own)):
+            yield f"{file}:{node.lineno}: {node.value!r} is named in signals/venues.py and in its own recipe only"
+
+
 LONGEST_FILE, LONGEST_FUNCTION = 450, 70
 # Numbers that are a span of time and nothing else; 60 and 1000 are many things.
 SPANS = {3600, 86_400, 604_800, 3_600_000, 86_400_000}
 UNITS = "signals/units.py"
-_NOT_YET = ("bot/market/exchange/table.py", "bot/market/venues/", "handlers/charts/")
+_NOT_YET = ("bot/market/venues/", "handlers/charts/")
 
 
 def time_in_units(file: str, tree: ast.Module) -> Iterator[str]:
@@ -178,7 +204,7 @@ def time_in_units(file: str, tree: ast.Module) -> Iterator[str]:
                 found = ast.unparse(node)
             case ast.FunctionDef(name="floor" | "milliseconds" | "_ms" | "_milliseconds" | "to_ms" | "from_ms"):
                 found = f"def {node.name}"
-            case ast.BinOp(left=ast.Call(func=ast.Attribute(attr="timestamp"))):
+            case ast.BinOp(left=ast.Call(func=ast.Attribute(attr="timestamp")), op=ast.Mult() | ast.FloorDiv()):
                 found = ast.unparse(node)
             case _:
                 continue
@@ -228,6 +254,11 @@ PLANTED = [
     pytest.param(channels_at_home, "bot/x.py", "class TelegramConfig: pass", id="a channel in a class"),
     pytest.param(channels_at_home, "handlers/x.py", "x = 'Open Telegram.'", id="a channel in a text"),
     pytest.param(channels_at_home, "handlers/channels/terminal/x.py", "x = 'telegram'", id="a channel in another"),
+    pytest.param(venues_at_home, "bot/app.py", "x = 'binance'", id="a venue by its word"),
+    pytest.param(venues_at_home, "handlers/x.py", "known = {'OKX'}", id="a venue by its title"),
+    pytest.param(venues_at_home, "handlers/x.py", "if word == 'okex': ...", id="a venue by a spelling"),
+    pytest.param(venues_at_home, "bot/x.py", "f(market='kraken')", id="a venue that is not covered"),
+    pytest.param(venues_at_home, "bot/market/venues/okx.py", "x = 'bybit'", id="a venue in another's recipe"),
     pytest.param(time_in_units, "bot/app.py", "x = 24 * 3600", id="a number of seconds"),
     pytest.param(time_in_units, "bot/app.py", "x = timedelta(hours=1)", id="an hour made anew"),
     pytest.param(time_in_units, "bot/app.py", "def floor(at): ...", id="a second floor"),
@@ -248,6 +279,12 @@ INNOCENT = [
     pytest.param(no_platform_branch, "bot/x.py", "{c.platform: c for c in d}[a.platform]", id="looking up"),
     pytest.param(no_platform_branch, "bot/x.py", "scope == 'platform'", id="the word"),
     pytest.param(channels_at_home, "handlers/channels/telegram/x.py", "telegram = 'Telegram'", id="a channel at home"),
+    pytest.param(venues_at_home, "bot/market/venues/okx.py", "x = 'okx'", id="a venue in its recipe"),
+    pytest.param(
+        venues_at_home, "bot/archive/importing/binance_klines.py", "x = 'binance'", id="a file named after it"
+    ),
+    pytest.param(venues_at_home, "bot/x.py", "x = 'all'", id="all venues together"),
+    pytest.param(venues_at_home, "bot/x.py", "x = 'the archive of Binance'", id="a venue within a sentence"),
     pytest.param(channels_at_home, "bot/x.py", '"""Telegram may do so."""', id="a channel in a docstring"),
     pytest.param(sizes, "bot/x.py", "def f():\n" + "    x = 1\n" * (LONGEST_FUNCTION - 1), id="just short enough"),
 ]
@@ -263,7 +300,10 @@ def test_a_rule_lets_the_innocent_pass(rule: Rule, file: str, source: str) -> No
     assert not list(rule(file, ast.parse(source)))
 
 
-@pytest.mark.parametrize("rule", [imports_at_home, sql_in_storage, no_platform_branch, channels_at_home, time_in_units])
+@pytest.mark.parametrize(
+    "rule",
+    [imports_at_home, sql_in_storage, no_platform_branch, channels_at_home, venues_at_home, time_in_units],
+)
 def test_the_house_keeps_the_rule(rule: Rule) -> None:
     assert {name.partition("/")[0] for name in SOURCES} == set(PACKAGES)
     assert len(SOURCES) > 40

@@ -17,7 +17,7 @@ import aiohttp
 
 from bot.market.exchange.contracts import Contract
 from bot.market.exchange.recipe import Unreadable
-from bot.market.exchange.strict import HttpAnswer, HttpRefusal, lowered, translated
+from bot.market.exchange.strict import HttpAnswer, HttpRefusal, lowered, note_asked, translated
 from bot.market.source import Blocked, NotOffered, SourceDown
 from signals.assets import listed_as
 from signals.units import DAY, MINUTE
@@ -183,6 +183,7 @@ class BinanceArchive:
             # no limit for a whole file, which depends on the line; only for silence
             limits = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout_s, sock_read=self._timeout_s)
             self._session = aiohttp.ClientSession(timeout=limits)
+        note_asked("Binance's archive", f"{self._base_url}/{path}")
         async with self._session.get(f"{self._base_url}/{path}", proxy=self._proxy) as response:
             if response.status == 404:
                 return None

@@ -18,8 +18,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from bot.archive.binance_vision import VENUE
+from bot.market.border.judging import Border
+from bot.market.border.refusals import said as said_of
 from bot.market.exchange.recipe import Unreadable, number, points, stamp
-from bot.market.validation import Validator
 from signals.units import HOUR, MINUTE, MINUTE_MS, from_ms, in_ms, to_ms
 from storage.market import retention
 from storage.sources.coverage import Gap
@@ -176,9 +177,6 @@ def _bar(row: list[str], inside: range) -> tuple[int, tuple[float, ...]]:
     if stamp(row[6]) - at != in_ms(HOUR) - 1:
         raise Unreadable("is not a bar of one hour")
     values = tuple(number(row[column]) for column in (1, 2, 3, 4, 7, 10))
-    opened, high, low, close, volume, taker = values
-    if high < max(opened, close, low) or low > min(opened, close) or taker > volume:
-        raise Unreadable("contradicts itself")
     return at, values
 
 
@@ -311,7 +309,7 @@ def finish(
 
     reasons: by group, why single times (ms) were left out before.
     """
-    good, rejected = Validator().admit(table, now)
+    good, rejected = Border().admit(table, now)
     impossible: dict[str, dict[int, str]] = {}
     for out in rejected:
         if reasons is not None and out.value != out.value:
@@ -323,10 +321,10 @@ def finish(
         filled = _filled(good, places)
         before = (reasons or {}).get(group, rows.why)
         why = {places.of(at): reason for at, reason in before.items()}
-        for name in places.names:
+        for name in impossible if group == "bars" else places.names:  # a candle is out whole
             why |= {places.of(at): reason for at, reason in impossible.get(name, {}).items()}
         gaps += holes(file, group, places, {places.of(at) for at in filled}, why)
-    said = [*rows.said, *_told(Counter((out.name, out.reason) for out in rejected if out.value == out.value))]
+    said = [*rows.said, *_told(Counter((out.name, said_of(out)) for out in rejected if out.value == out.value))]
     kept = good
     if good.step is None and not good.settled and file.end <= now - KEPT_FINE:
         kept = type(good).of_frame(good.venue, good.asset, None, retention.hourly(good.frame()))

@@ -105,6 +105,7 @@ async def close_gap(
     collector = Collector(
         [source for source in every if "bars" in source.offers],
         clock=clock.now,
+        steady=clock.monotonic,
         keeper=Keeper(store, clock.now, announce=heard),
     )
     GapFiller(collector.owe).fill((gap for found in gaps.values() for gap in found), clock.now())

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def check_config(config: Path | None) -> None:
+def check_config(config: Path | None, db: Path | None) -> None:
     """Say what the configuration amounts to."""
     with plain_errors():
-        settings = settings_of(config)
+        settings = settings_of(config, db)
         speaking = settings.speaking()
     out(f"assets: {', '.join(settings.assets)}")
     out(f"venues: {', '.join(settings.market.venues)}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from bot.archive.importing import ImportRefused, read_file
+from bot.archive.importing import History, ImportRefused, read_file
 from bot.archive.importing.keeping import keep
 from bot.cli.common import out, plain_errors, settings_of
 from bot.clock import SystemClock
@@ -31,14 +31,14 @@ def import_files(files: list[Path], asset: str | None, config: Path | None, db: 
         now = SystemClock().now()
         for file in files:
             try:
-                imported = read_file(file, asset=asset, now=now)
+                imported = read_file(file, asset=asset, now=now, past=History(store))
             except ImportRefused as reason:
                 refused.append(str(reason))
                 continue
-            keep(store, imported)
-            read.append(imported)
             if not as_json:
                 _tell_import(imported)
+            keep(store, imported)
+            read.append(imported)
         store.close()
     problems = [*refused, *(str(problem) for imported in read for problem in imported.problems)]
     if as_json:
@@ -47,7 +47,8 @@ def import_files(files: list[Path], asset: str | None, config: Path | None, db: 
             "kept": sum(imported.kept_rows for imported in read),
             "refused": sum(imported.refused for imported in read),
         }
-        out(json.dumps(counts | {"problems": problems}))
+        notes = [f"{imported.file}: {note}" for imported in read for note in imported.notes]
+        out(json.dumps(counts | {"problems": problems, "notes": notes}))
     else:
         for line in problems[:SHOWN_PROBLEMS]:
             sys.stderr.write(f"{line}\n")

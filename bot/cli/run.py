@@ -6,6 +6,8 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING
 
+import typer
+
 from bot import log
 from bot.app import build
 from bot.cli.common import out, plain_errors, settings_of
@@ -55,6 +57,8 @@ def run(config: Path | None, db: Path | None, record: Path | None = None, tape: 
         finally:
             if recorder:
                 recorder.close()
+        if app.failed:
+            raise typer.Exit(1)  # the log has said why; a supervisor starts it again
 
 
 def _beginning(settings: Config) -> str:

@@ -13,10 +13,14 @@ from bot.cli.common import out, plain_errors, settings_of
 from bot.clock import SystemClock
 from handlers.command import Refused
 from signals.assets import Instrument, assets_of
+from signals.venues import SPELLINGS, VENUES, venue_title
 from storage.engine.database import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from signals.liquidation.renewal import Renewal
 
 
 def refresh(
@@ -31,13 +35,12 @@ def refresh(
     """Renew tier tables and print what changed; exit 2 where no venue answered."""
     from bot.market.tiers import refresh as renewing
     from bot.market.tiers.tables import Reach, TierKey
+    from handlers.words.sources import tiers_told
+    from signals.liquidation.renewal import MAIN_ASSETS
 
     with plain_errors():
         settings = settings_of(config, db)
-        try:
-            chosen = renewing.wanted(venues or [])
-        except ValueError as error:
-            raise Refused(str(error)) from None
+        chosen = wanted(venues or [])
         key, secret = settings.tiers.binance_key, settings.tiers.binance_secret
         reach = Reach(
             SystemClock().now,
@@ -47,13 +50,13 @@ def refresh(
             paced=base_url is None,
             binance=TierKey(key, secret) if key and secret else None,
         )
-        names = assets_of(assets or (*settings.assets, *renewing.MAIN_ASSETS))
+        names = assets_of(assets or (*settings.assets, *MAIN_ASSETS))
         renewals = asyncio.run(renewing.refresh(Store(settings.database), chosen, names, reach))
     if as_json:
         for renewal in renewals:
-            out(json.dumps(renewing.as_json(renewal)))
+            out(json.dumps(_plain(renewal)))
     else:
-        for line in renewing.told(renewals):
+        for line in tiers_told(renewals):
             out(line)
     if all(renewal.error for renewal in renewals):
         raise typer.Exit(2)
@@ -61,9 +64,9 @@ def refresh(
 
 def show(words: list[str], config: Path | None, db: Path | None) -> None:
     """Print one tier table: an asset, and the venue (default Binance) and the contract where they are said."""
-    from bot.market.tiers import refresh as renewing
     from handlers.language.grammar import parse
     from handlers.language.position import DEFAULT_VENUE, TableArgs, contract_of
+    from handlers.words.sources import tiers_shown
     from signals.liquidation import LiquidationError, tiers
     from storage.market import tiers as tier_files
 
@@ -87,5 +90,33 @@ def show(words: list[str], config: Path | None, db: Path | None) -> None:
         except LiquidationError as error:
             text = str(error).rstrip(".?")
             raise Refused(f"{text[:1].upper()}{text[1:]}. Try another venue, or: perpulse tiers refresh") from None
-    for line in renewing.shown(table, SystemClock().now().date()):
+    for line in tiers_shown(table, SystemClock().now().date()):
         out(line)
+
+
+def wanted(words: Sequence[str]) -> list[str]:
+    """Return the venues that are named in any spelling, or all. Refused with what to type for an unknown one."""
+    renewed = [venue.id for venue in VENUES.values() if venue.renewed]
+    found: list[str] = []
+    for word in words:
+        venue = SPELLINGS.get(word.lower(), "")
+        if venue and venue not in renewed:
+            raise Refused(f"{venue_title(venue)} answers for no tiers: there is nothing to renew. Leave it out.")
+        if not venue:
+            raise Refused(f"{word[:40]!r} is no venue that tiers come from. Known: {', '.join(renewed)}.")
+        found.append(venue)
+    return list(dict.fromkeys(found)) or renewed
+
+
+def _plain(renewal: Renewal) -> Mapping[str, object]:
+    """Return a renewal as plain data, one object a venue."""
+    from handlers.words.sources import tier_change, tier_refusal
+
+    return {
+        "venue": renewal.venue,
+        "error": renewal.error,
+        "new": [change.symbol for change in renewal.changes if change.kind == "new"],
+        "changed": {change.symbol: tier_change(change) for change in renewal.changes if change.kind == "changed"},
+        "unchanged": renewal.count("same"),
+        "refused": {refused.symbol: tier_refusal(refused) for refused in renewal.refused},
+    }

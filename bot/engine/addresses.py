@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from bot.engine.positions import TOLD_SILENT, Writer, alarm
+from bot.clock import NotBefore
+from bot.engine.positions import AFTER_JUMP, TOLD_SILENT, Writer, alarm
 from bot.market.breaker import Breaker
 from bot.market.source import Blocked, SourceDown, SourceError
 from signals.liquidation.events import FirstLook, Holder, HolderBack, HolderSilent, HoldingsChanged
@@ -35,7 +36,6 @@ EVERY: Final = MINUTE
 SLACK: Final = SECOND
 AT_ONCE: Final = 4
 MOST_A_TURN: Final = 400  # questions of weight 2; the venue allows a weight of 1,200 a minute
-VENUE: Final = "hyperliquid"
 
 
 class Following:
@@ -53,18 +53,23 @@ class Following:
         self._store, self._clock, self._account, self._told = store, clock, account, told
         self._chance = chance
         self._reader = PositionReader(store)
-        self._host = Breaker(chance)
+        self._host = Breaker(clock.monotonic, chance)
         self._addresses: dict[str, Breaker] = {}
-        self._asked: dict[str, datetime] = {}
+        self._asked: dict[str, float] = {}  # by the monotonic clock
         self._began = clock.now()
         self._one = asyncio.Lock()
+        self._patience = NotBefore(clock.monotonic)
+
+    def clock_jumped(self) -> None:
+        """Learn that every answer looks older, or newer, than it is, until the next ones are there."""
+        self._patience.wait(AFTER_JUMP)
 
     async def turn(self) -> int:
         """Ask about every address that is due; return how many messages were written. Never raises for the venue."""
         async with self._one:
             now = self._clock.now()
             every = await asyncio.to_thread(positions.followed, self._store)
-            due = self._due(every, now)
+            due = self._due(every)
             gate = asyncio.Semaphore(AT_ONCE)
             answers = dict(await asyncio.gather(*(self._ask(address, gate, now) for address in due)))
             count = await asyncio.to_thread(self._keep, every, answers)
@@ -76,29 +81,29 @@ class Following:
         """Close the connections; safe to call twice."""
         await self._account.close()
 
-    def _due(self, every: Iterable[FollowedAddress], now: datetime) -> list[str]:
+    def _due(self, every: Iterable[FollowedAddress]) -> list[str]:
         addresses = dict.fromkeys(followed.address for followed in every)
         self._asked = {address: at for address, at in self._asked.items() if address in addresses}
         self._addresses = {address: breaker for address, breaker in self._addresses.items() if address in addresses}
-        if self._host.rests(now):
+        if self._host.rests:
             return []
-        due = [address for address in addresses if self._is_due(address, now)]
-        due.sort(key=lambda address: self._asked.get(address, self._began - EVERY))  # who waits longest goes first
+        due = [address for address in addresses if self._is_due(address)]
+        due.sort(key=lambda address: self._asked.get(address, -math.inf))  # who waits longest goes first
         return due[: 1 if self._host.failures else max(1, MOST_A_TURN // self._account.questions)]
 
-    def _is_due(self, address: str, now: datetime) -> bool:
+    def _is_due(self, address: str) -> bool:
         asked, breaker = self._asked.get(address), self._addresses.get(address)
-        if breaker and breaker.rests(now):
+        if breaker and breaker.rests:
             return False
-        return asked is None or not timedelta(0) <= now - asked < EVERY - SLACK
+        return asked is None or self._clock.monotonic() - asked >= (EVERY - SLACK).total_seconds()
 
     async def _ask(self, address: str, gate: asyncio.Semaphore, now: datetime) -> tuple[str, Account | SourceError]:
         """Ask about one address; a refusal of the host ends the round, other trouble is that of the address."""
-        breaker = self._addresses.setdefault(address, Breaker(self._chance))
+        breaker = self._addresses.setdefault(address, Breaker(self._clock.monotonic, self._chance))
         async with gate:
-            if self._host.rests(now):
+            if self._host.rests:
                 return address, SourceDown(self._host.reason)
-            self._asked[address] = now
+            self._asked[address] = self._clock.monotonic()
             try:
                 answer = await self._account.fetch(address)
                 if self._clock.now() - answer.at > FRESH_ADDRESS:
@@ -128,6 +133,7 @@ class Following:
                     reason = self._reason(followed.address)
                     if (
                         reason
+                        and self._patience.passed
                         and not followed.silent
                         and now - max(followed.seen or self._began, self._began) > TOLD_SILENT
                     ):
@@ -190,7 +196,7 @@ def _holder(of: FollowedAddress) -> Holder:
 def _holding(held: VenuePosition, begun: datetime) -> Holding:
     return Holding(
         asset=held.asset,
-        venue=VENUE,
+        venue=held.venue,
         contract="linear",
         side=held.side,
         entry=held.entry,

@@ -19,7 +19,8 @@ from signals.alerts.event import Event, news_for
 from signals.alerts.rule import named, rules
 from signals.inputs import INPUTS, MARKET
 from signals.metric import metrics
-from signals.units import DAY, floor, from_ms
+from signals.units import DAY, floor, from_ms, in_ms, to_ms
+from signals.venues import venue_order
 from storage.alerts import episodes, outbox
 from storage.engine.database import StoreError
 from storage.market import points
@@ -40,6 +41,7 @@ log = structlog.get_logger(__name__)
 
 EVER: Final = datetime(2009, 1, 3, tzinfo=UTC)
 A_MOMENT: Final = timedelta(milliseconds=1)
+PATIENCE: Final = timedelta(minutes=5)  # with a venue that is late, before another one stands in for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +117,21 @@ def evaluate(
         values: dict[str, Array] = {}
         for metric_rows in computed:
             values |= metric_rows.of_asset(asset)
-        event = _event_of(asset, closes.step, computed, note)
         for rule in closes.group.rules:
             key = (rule.id, asset)
             before = states.get(key, State())
-            state, told = stepping.run(rule.levels, before, values, times, closes=closes.step, known_by=rule.known_by)
+            state, told = stepping.run(
+                rule.levels,
+                before,
+                values,
+                times,
+                closes=closes.step,
+                known_by=rule.known_by,
+                continues=rule.continues,
+            )
             for then, change in told:
                 happened = replace(
-                    event,
+                    _event_of(asset, closes.step, computed, note, round((change.at - first) / closes.step)),
                     rule=rule.id,
                     kind=change.kind,
                     rank=change.rank,
@@ -179,15 +188,32 @@ class _Computed:
         column = self.panel.assets.index(self.metric.asset_of(asset))
         return named(self.metric.id, {name: array[self.rows, column] for name, array in self.values.items()})
 
+    def venues(self, asset: str, i: int) -> tuple[str, ...]:
+        """Return the venues that the numbers of an asset at a time come from."""
+        return self.panel.venues(self.metric.asset_of(asset), self.metric.needs, self._row(i))
+
+    def silent(self, asset: str, i: int) -> tuple[str, ...]:
+        """Return the venues that were silent at a time, so that another one speaks for them."""
+        return self.panel.stood_in(self.metric.asset_of(asset), self.metric.needs, self._row(i))
+
+    def _row(self, i: int) -> int:
+        """Return the row of the panel at a time of the clock."""
+        computed = len(next(iter(self.values.values())))
+        return len(self.panel) - computed + int(self.rows[i])
+
     def derived(self, asset: str) -> list[str]:
         """Return the inputs of an asset that were computed from others."""
         stored = self.metric.asset_of(asset)
         return sorted(name for name, one in self.panel.derived if one == stored and name in self.metric.needs)
 
 
-def _event_of(asset: str, step: timedelta, computed: Sequence[_Computed], note: str | None) -> Event:
-    """Return an event of an asset that says where its numbers come from, and nothing yet of what happened."""
-    venues = [venue for rows in computed for venue in rows.panel.venues(rows.metric.asset_of(asset), rows.metric.needs)]
+def _event_of(asset: str, step: timedelta, computed: Sequence[_Computed], note: str | None, i: int) -> Event:
+    """Return an event of an asset at a time of the clock that says where its numbers come from, and not yet what.
+
+    i: which of the times.
+    """
+    venues = [venue for rows in computed for venue in rows.venues(asset, i)]
+    silent = [venue for rows in computed for venue in rows.silent(asset, i)]
     coverage = (rows.panel.coverage.get(rows.metric.asset_of(asset)) for rows in computed)
     return Event(
         kind="fired",
@@ -199,6 +225,7 @@ def _event_of(asset: str, step: timedelta, computed: Sequence[_Computed], note: 
         values={},
         step=step,
         venues=tuple(dict.fromkeys(venues)),
+        silent=tuple(dict.fromkeys(silent)),
         derived=tuple(dict.fromkeys(name for rows in computed for name in rows.derived(asset))),
         coverage=next(filter(None, coverage), None),
         note=note,
@@ -299,7 +326,7 @@ def _rows(
     """
     if not all(series):
         return None
-    known = [{name: from_ms(max(one.known for one in every)) for name, every in of.items()} for of in series]
+    known = [{name: _known(every, now) for name, every in of.items()} for of in series]
     steps = tuple(metric.step for metric in group.metrics)
     latest = min(now, *map(_spoken, group.metrics, known, steps))
     waits = [timedelta(0) if metric.at_open else metric.step for metric in group.metrics]
@@ -317,6 +344,21 @@ def _rows(
     first = min(judged) + (step if at_open else timedelta(0)) if judged else from_ms(begun)
     first = floor(first, step)
     return (steps, first, end) if first < end else None
+
+
+def _known(every: Sequence[StoredSeries], now: datetime) -> datetime:
+    """Return until when an input is known by any venue; by the first of them while it may yet speak of its newest row.
+
+    Who is a minute late would else be stood in for, and every close is judged once.
+    """
+    by_venue: dict[str, int] = {}
+    for one in every:
+        by_venue[one.venue] = max(one.known, by_venue.get(one.venue, 0))
+    newest, row = max(by_venue.values()), max(one.step for one in every) * 1000
+    if to_ms(now) - newest < in_ms(PATIENCE):
+        late = newest - row - 2 * in_ms(PATIENCE)
+        newest = by_venue[min((venue for venue, known in by_venue.items() if known >= late), key=venue_order)]
+    return from_ms(newest)
 
 
 def _spoken(metric: Metric, known: Mapping[str, datetime], step: timedelta) -> datetime:
@@ -349,8 +391,6 @@ def _keep(
                 episode = episodes.record(work, key, event, episode)
                 if event.kind != "fired" or first is None or event.since > first:
                     recorded.append((event, episode))
-                if event.kind == "resolved":
-                    episode = None
             for event, number in _compressed(recorded) if before else ():
                 marked = replace(event, offline=event.at < started)
                 announce(work, marked, number, now)
@@ -368,14 +408,21 @@ def announce(work: Work, event: Event, episode: int, now: datetime) -> None:
 
 
 def _compressed(recorded: Iterable[tuple[Event, int]]) -> list[tuple[Event, int]]:
-    """Say several changes of one episode at once: fired and escalated is one message, fired and over another."""
+    """Say several changes of one episode at once: fired and escalated is one message, fired and over another.
+
+    What was over and has begun again goes on, at the highest level that it reached meanwhile.
+    """
     kept: list[tuple[Event, int]] = []
+    begun: set[int] = set()
     for event, episode in recorded:
+        if event.kind == "fired":
+            begun.add(episode)
         before = kept[-1][0] if kept and kept[-1][1] == episode else None
         if before is None:
             kept.append((event, episode))
-        elif event.kind == "escalated":
-            kept[-1] = replace(event, kind=before.kind), episode
+        elif event.kind == "resolved":
+            kept[-1] = replace(event, came_and_went=episode in begun), episode
         else:
-            kept[-1] = replace(event, came_and_went=before.kind == "fired"), episode
+            kind = "fired" if episode in begun else event.kind
+            kept[-1] = replace(event, kind=kind), episode
     return kept

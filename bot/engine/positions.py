@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from bot.clock import NotBefore
 from signals.alerts.episodes import State
 from signals.alerts.event import POSITION, news_for
 from signals.inputs import MARKET
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+AFTER_JUMP: Final = timedelta(minutes=2)  # so long nobody is said to be silent: what looks old was fresh a moment ago
 TOLD_SILENT: Final = timedelta(minutes=10)  # one lost answer is not news; ten minutes without a price are
 A_MOMENT: Final = timedelta(milliseconds=1)
 MOST_ASSETS: Final = 50  # fetched beside those that everybody follows
@@ -81,6 +83,11 @@ class Positions:
         self._reader = PositionReader(store)
         self._past = PastReader(store, self._reader)
         self._one = asyncio.Lock()
+        self._patience = NotBefore(clock.monotonic)
+
+    def clock_jumped(self) -> None:
+        """Learn that every price looks older, or newer, than it is, until the next ones are there."""
+        self._patience.wait(AFTER_JUMP)
 
     async def turn(self) -> int:
         """Judge every typed position by what is stored now; return how many messages were written."""
@@ -147,7 +154,7 @@ class Positions:
             writer.keep(watched, _doubted(writer, position, after, past))
             return
         if not position.known:
-            if not after.silent and writer.now - position.since > TOLD_SILENT:
+            if self._patience.passed and not after.silent and writer.now - position.since > TOLD_SILENT:
                 writer.silent.append((after, position))
                 after = replace(after, silent=True)
             writer.keep(watched, after)

@@ -47,15 +47,13 @@ def events(told: Iterable[Evaluation]) -> list[Event]:
 
 async def play(store: Store, told: Iterable[Evaluation], dispatcher: Dispatcher, clock: ReplayClock) -> None:
     """Send the events of each close at its own time through episodes, outbox and channel, as a running bot does."""
-    open_now: dict[Key, int] = {}
+    last: dict[Key, int] = {}
     for at, of_close in groupby((one for one in told if one.event), key=_when):
         clock.move(max(at, clock.now()))
         with store.write() as work:
             for key, state, event in ((one.key, one.state, one.event) for one in of_close if one.event):
-                episode = episodes.record(work, key, event, open_now.pop(key, None))
-                episodes.save(work, key, state, None if event.kind == "resolved" else episode)
-                if event.kind != "resolved":
-                    open_now[key] = episode
+                episode = last[key] = episodes.record(work, key, event, last.get(key))
+                episodes.save(work, key, state, episode)
                 announce(work, event, episode, clock.now())
         await _sent(dispatcher, clock)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
+from bot.clock import NotBefore
 from bot.market.source import Blocked, NotOffered, SourceDown, SourceError
-from signals.units import DAY, HOUR
+from signals.units import DAY, HOUR, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,42 +24,58 @@ class Breaker:
     """Count failures and say when the next attempt is allowed.
 
     state: how the last attempt ended. since: when that state began. failures: attempts without success in a row.
+    steady: the monotonic clock, in seconds, by which it rests.
     """
 
-    def __init__(self, chance: Callable[[], float]) -> None:
+    def __init__(self, steady: Callable[[], float], chance: Callable[[], float]) -> None:
         self.state: State = "ok"
         self.since: datetime | None = None
         self.failures = 0
-        self.next_try: datetime | None = None
         self.reason = ""
-        self._failed_at: datetime | None = None
+        self._next = NotBefore(steady)
+        self._said: datetime | None = None  # the time of the next try, so that it is the same each time it is said
         self._chance = chance
 
-    def rests(self, now: datetime) -> bool:
-        """Tell whether nothing may be asked yet. A clock that was put back ends the rest: it would last too long."""
-        return self.next_try is not None and self._failed_at is not None and self._failed_at <= now < self.next_try
+    @property
+    def rests(self) -> bool:
+        """Tell whether nothing may be asked yet."""
+        return not self._next.passed
+
+    @property
+    def left(self) -> timedelta | None:
+        """Return how long nothing may be asked; None where nothing has failed."""
+        return self._next.left
+
+    def next_try(self, now: datetime) -> datetime | None:
+        """Return when it may be asked again, by the wall clock as it goes now; None where nothing has failed."""
+        left = self._next.left
+        if left and (self._said is None or abs(now + left - self._said) > SECOND):  # the wall clock was set since
+            self._said = now + left
+        return None if left is None else self._said or now
 
     def worked(self, now: datetime) -> None:
         """Note a success: all is forgotten."""
         if self.state == "ok" and self.since is not None and not self.failures:
             return  # the usual case, hundreds of times a round
         self._enter("ok", "", now)
-        self.failures, self.next_try = 0, None
+        self.failures = 0
+        self._next.forget()
 
     def failed(self, error: SourceError, now: datetime) -> None:
         """Note a failure and choose the next attempt: the venue's own time, an hour, a day, or a growing pause."""
         self.failures += 1
-        self._failed_at = now
+        self._said = None
         if isinstance(error, Blocked):
             self._enter("blocked", str(error), now)
-            self.next_try = now + PROBE
+            self._next.wait(PROBE)
         elif isinstance(error, NotOffered):
             self._enter("absent", str(error), now)
-            self.next_try = now + AGAIN
+            self._next.wait(AGAIN)
         else:
             self._enter("down", str(error), now)
             named = error.retry_at if isinstance(error, SourceDown) else None
-            self.next_try = max(now + self._pause(), named) if named else now + self._pause()
+            pause = self._pause()
+            self._next.wait(max(pause, named - now) if named else pause)
 
     def _pause(self) -> timedelta:
         """Double from 5 seconds to 5 minutes, up to half more by chance: not everybody comes back in one second."""

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Final, cast
 
 import structlog
 
+from bot.market.border.judging import Border
+from bot.market.border.refusals import said
 from bot.market.breath import Breath
 from bot.market.cross_checks import LASTING, Contradiction, CrossChecks
 from bot.market.history_planner import HISTORY, PORTION
 from bot.market.keeper import Collected, Keeper, Recalled
 from bot.market.source_rounds import ROUND, SourceRounds
-from bot.market.validation import Validator
 from signals.inputs import MARKET
 from storage.engine.database import StoreError
 from storage.market.options import Chain
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from bot.market.source_rounds import Round
     from bot.market.streams.liquidations import LiquidationStreams
     from bot.tape import Edge
-    from storage.market.points import Newest
+    from storage.market.points import Newest, Points
     from storage.sources.coverage import Debt
     from storage.sources.source_state import SourceHealth
 
@@ -55,8 +56,9 @@ class _UnderWay:
 class Collector:
     """Ask every source what is due, and have what can be true stored.
 
-    keeper: the writer, without whom nothing is stored (and nothing known of before). streams: hours of liquidations,
-    taken beside the sources. edge: is told of each round, so that it can be done again.
+    clock, steady: the time, and the seconds of the monotonic clock. keeper: the writer, without whom nothing is stored
+    (and nothing known of before). streams: hours of liquidations, taken beside the sources. edge: is told of each
+    round, so that it can be done again.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Collector:
         sources: Iterable[Source],
         *,
         clock: Callable[[], datetime],
+        steady: Callable[[], float],
         keeper: Keeper | None = None,
         recall: Callable[[], Recalled] | None = None,
         streams: LiquidationStreams | None = None,
@@ -80,13 +83,14 @@ class Collector:
         self._recalled: asyncio.Task[None] | None = None
         self._newest: dict[tuple[str, str, str], Newest] = {}
         self._checks = CrossChecks([source.name for source in sources], timedelta(minutes=LASTING))
-        validator, breath = Validator(self._last_value), Breath()
+        self._border, breath = Border(self._remembered), Breath()
         self._rounds = {
             source.name: SourceRounds(
                 source,
-                validator,
+                self._border,
                 breath,
                 clock=clock,
+                steady=steady,
                 remembered=self._remembered,
                 barred=self._checks.standing.keys,
                 chance=chance,
@@ -117,7 +121,7 @@ class Collector:
         for rounds, one in zip(asked, made, strict=True):
             found.add(self._sifted(rounds, one))
         if self._streams and (not sources or STREAMS in sources):
-            found.points.extend(await self._streams.collect(now))
+            found.points.extend(self._admitted(await self._streams.collect(now)))
             found.events.extend(self._streams.events())
             found.health.extend(self._streams.health())
         return found
@@ -207,7 +211,7 @@ class Collector:
         """
         under_way = self._asked.get(asset)
         if under_way is None:
-            asked = [rounds for rounds in self._rounds.values() if rounds.wants(asset, self._clock())]
+            asked = [rounds for rounds in self._rounds.values() if rounds.wants(asset)]
             if not asked:
                 return None
             tasks = [asyncio.create_task(self._brought(rounds, asset)) for rounds in asked]
@@ -331,9 +335,16 @@ class Collector:
     def _remembered(self, venue: str, asset: str, name: str) -> Newest | None:
         return self._newest.get((venue, asset, name))
 
-    def _last_value(self, venue: str, asset: str, name: str) -> float | None:
-        stored = self._newest.get((venue, asset, name))
-        return stored.value if stored else None
+    def _admitted(self, hours: Iterable[Points]) -> list[Points]:
+        """Take hours of the streams over the border; one that is kept out is logged, as it stands in no round."""
+        passed: list[Points] = []
+        for given in hours:
+            good, rejected = self._border.admit(given, self._clock())
+            for out in rejected:
+                self._log.warning("liquidations rejected", venue=out.venue, asset=out.asset, at=out.at, why=said(out))
+            if len(good):
+                passed.append(good)
+        return passed
 
 
 def _reason(odd: Contradiction) -> str:

@@ -7,19 +7,21 @@ fails is tried again after a growing pause, by one question; a contract that is 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from bot.market.border.refusals import said
 from bot.market.breaker import Breaker
 from bot.market.history_planner import KEY_INPUT, HistoryPlanner, Ledger
 from bot.market.source import Ask, Blocked, NotOffered, SourceDown, SourceError
 from bot.market.source_state import AssetState, SourceState, TopicState
 from signals.inputs import INPUTS, MARKET
-from signals.units import DAY, from_ms
+from signals.units import DAY, MINUTE, from_ms
 from signals.venues import source_title
 from storage.market.options import Chain
 from storage.sources.source_events import AssetEvent
@@ -27,21 +29,22 @@ from storage.sources.source_events import AssetEvent
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
+    from bot.market.border.judging import Border
     from bot.market.breath import Breath
     from bot.market.history_planner import Question, Remembered
     from bot.market.source import Found, Source, Topic
-    from bot.market.validation import Validator
     from storage.market.points import Points
 
 AT_ONCE: Final = 4  # questions to one host at a time; as many again for those that somebody waits for
 ROUND: Final = timedelta(seconds=30)  # after so long nothing new is asked, so that what came is stored
-_QUICK_S: Final = 0.5  # as long as a place at the gate is kept from one question to the next
-_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+# Questions for which a place at the gate is kept. Counted and not timed, so that a tape asks in the order it recorded.
+_IN_A_ROW: Final = 8
 _OPINIONS: Final = 3  # a healthy topic is called down after this many assets failed and none was answered
 
 _FRESH: Final[dict[Topic, timedelta]] = {  # an answer whose newest figure is older than this is a frozen one
     topic: INPUTS["mark_price" if topic == "funding" else name].fresh_for for topic, name in KEY_INPUT.items()
 }
+HELD: Final = MINUTE  # until the second answer that a held figure waits for
 _SAME_HOURS: Final = 0.01
 _TELLS_LISTING: Final = frozenset({"bars"})  # one topic speaks for the contract, so that it is told once
 OF_MARKET: Final = frozenset({"fear_greed", "stablecoins"})  # topics that have one figure for the whole market
@@ -55,11 +58,13 @@ WIDEST: Final[dict[Topic, int]] = {  # topics that cost a venue's whole allowanc
 class Round:
     """One round of questions to one source.
 
-    now: its beginning, the same for all its questions. asked_for: somebody waits for the answer. end: the time of the
-    event loop after which nothing new is asked. found and events: what came of it.
+    now: its beginning, the same for all its questions; began: the same by the monotonic clock. asked_for: somebody
+    waits for the answer. end: the time of the event loop after which nothing new is asked. found and events: what came
+    of it.
     """
 
     now: datetime
+    began: float
     ledger: Ledger
     asked_for: bool
     end: float
@@ -70,18 +75,20 @@ class Round:
 class SourceRounds:
     """Ask one source what is due, and pass on what can be true.
 
-    clock: read at receipt, since an exchange's time may lie after the beginning of the round. barred: pairs of venue
-    and asset whose answers would not be kept. history and portion: how far back a first past reaches, and how many
-    assets of a topic are asked for one in a round. chance: the jitter, in [0, 1).
+    clock: read at receipt, since an exchange's time may lie after the beginning of the round. steady: the monotonic
+    clock in seconds, by which everything pauses. barred: pairs of venue and asset whose answers would not be kept.
+    history and portion: how far back a first past reaches, and how many assets of a topic are asked for one in a round.
+    chance: the jitter, in [0, 1).
     """
 
     def __init__(
         self,
         source: Source,
-        validator: Validator,
+        border: Border,
         breath: Breath,
         *,
         clock: Callable[[], datetime],
+        steady: Callable[[], float],
         remembered: Remembered,
         barred: Callable[[], Collection[tuple[str, str]]],
         chance: Callable[[], float],
@@ -92,12 +99,13 @@ class SourceRounds:
     ) -> None:
         self.state = SourceState(
             source,
-            Breaker(chance),
-            [TopicState(topic, pause, Breaker(chance)) for topic, pause in source.offers.items()],
+            Breaker(steady, chance),
+            [TopicState(topic, pause, Breaker(steady, chance)) for topic, pause in source.offers.items()],
         )
         self.planner = HistoryPlanner(remembered, history, portion)
         self.gone: set[str] = set()  # assets of which it was told that they are not offered any more
-        self._source, self._validator, self._breath, self._clock = source, validator, breath, clock
+        self._source, self._border, self._breath, self._clock = source, border, breath, clock
+        self._steady = steady
         self._remembered, self._barred, self._chance = remembered, barred, chance
         self._patience_s, self._longest = patience_s, longest
         self._gate, self._urgent = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)
@@ -117,7 +125,7 @@ class SourceRounds:
         long pasts.
         """
         end = asyncio.get_running_loop().time() + self._longest.total_seconds()
-        made = Round(now, self.planner.open(), asked_for, end)
+        made = Round(now, self._steady(), self.planner.open(), asked_for, end)
         waiting = deque((topic, due) for topic in self.state.topics if (due := self._due(topic, assets, made, present)))
         # A host of which nothing good is known is asked one thing at a time until it answers: one probe, not twelve.
         while waiting and self._open(made) and (not self.state.asked or self.state.host.state != "ok"):
@@ -126,36 +134,36 @@ class SourceRounds:
             await asyncio.gather(*(self._topic(topic, due, made) for topic, due in waiting))
         return made
 
-    def wants(self, asset: str, now: datetime) -> bool:
+    def wants(self, asset: str) -> bool:
         """Tell whether anything of an asset may and should be asked now."""
-        if self.state.host.rests(now):
+        if self.state.host.rests:
             return False
         for topic in self.state.topics:
-            if (topic.topic in OF_MARKET) != (asset == MARKET) or topic.breaker.rests(now):
+            if (topic.topic in OF_MARKET) != (asset == MARKET) or topic.breaker.rests:
                 continue
             known = topic.assets.get(asset)
-            if known is None or (known.wants(now) and not known.asking and not known.breaker.rests(now)):
+            if known is None or (known.wants(self._steady()) and not known.asking and not known.breaker.rests):
                 return True
         return False
 
     def _open(self, made: Round) -> bool:
         """Tell whether anything more may be asked in a round."""
-        return not self.state.host.rests(made.now) and asyncio.get_running_loop().time() < made.end
+        return not self.state.host.rests and asyncio.get_running_loop().time() < made.end
 
     def _due(self, topic: TopicState, assets: Iterable[str], made: Round, present: bool) -> list[Question]:  # noqa: FBT001
         """List what is asked now; of a topic in trouble all assets, beginning with another one each time."""
-        if topic.breaker.rests(made.now):
+        if topic.breaker.rests:
             return []
         of_market = topic.topic in OF_MARKET
         wanted = [name for name in dict.fromkeys(assets) if (name == MARKET) == of_market][: WIDEST.get(topic.topic)]
-        free = [name for name in wanted if not self._asset(topic, name).breaker.rests(made.now)]
+        free = [name for name in wanted if not self._asset(topic, name).breaker.rests]
         if topic.breaker.failures and free:
             first = topic.turn % len(free)
             topic.turn += 1
             due = free[first:] + free[:first]
         else:
-            due = [name for name in free if topic.assets[name].wants(made.now)]
-            due.sort(key=lambda name: topic.assets[name].asked or _NEVER)  # whom the last round did not reach
+            due = [name for name in free if topic.assets[name].wants(made.began)]
+            due.sort(key=lambda name: topic.assets[name].asked or -math.inf)  # whom the last round did not reach
         return self.planner.plan(
             self.name, topic, due, free, made.now, self._barred(), made.ledger, present_only=present
         )
@@ -163,7 +171,7 @@ class SourceRounds:
     def _asset(self, topic: TopicState, name: str) -> AssetState:
         found = topic.assets.get(name)
         if found is None:
-            found = topic.assets[name] = AssetState(Breaker(self._chance))
+            found = topic.assets[name] = AssetState(Breaker(self._steady, self._chance))
         return found
 
     async def _topic(self, topic: TopicState, due: list[Question], made: Round) -> None:
@@ -184,7 +192,7 @@ class SourceRounds:
 
     def _judge(self, topic: TopicState, now: datetime, *, heard: bool) -> None:
         """Set the state of a topic after a round: nobody answered, an old answer, or all in order."""
-        if self.state.host.rests(now):
+        if self.state.host.rests:
             return
         if not heard:
             failing = [asset.breaker for asset in topic.assets.values() if asset.breaker.state == "down"]
@@ -201,31 +209,32 @@ class SourceRounds:
             topic.breaker.worked(now)
 
     async def _ask(self, topic: TopicState, queue: deque[Question], made: Round) -> bool:
-        """Ask the next ones for as long as their answers are there at once, as those for all contracts are.
+        """Ask the next few, one after the other; each has its own time to be answered in.
 
         False when the source failed with the last of them; where it does not offer the asset, it answered. A place at
-        the gate and a time limit for each of hundreds of questions would cost more than their answers.
+        the gate for each of hundreds of questions, whose answers are there at once, would cost more than they do.
         """
         loop, question, heard = asyncio.get_running_loop(), queue[0], True
         async with self._urgent if made.asked_for else self._gate:
-            until = loop.time() + _QUICK_S
+            asked = 0
             try:
-                async with asyncio.timeout(self._patience_s):
+                async with asyncio.timeout(self._patience_s) as limit:
                     while queue and self._open(made):
-                        question = queue.popleft()
+                        question, asked = queue.popleft(), asked + 1
+                        limit.reschedule(loop.time() + self._patience_s)
                         heard = await self._ask_one(topic, question, made)
-                        if loop.time() >= until:
+                        if asked == _IN_A_ROW:
                             return heard
                         await self._breath.take()
             except TimeoutError:
                 late = SourceDown(f"{source_title(self.name)} did not answer within {self._patience_s:g} s.")
                 return self._failed(topic, topic.assets[question.name], question.name, late, made)
             queue.clear()  # what is left is asked in another round
-            return heard and not self.state.host.rests(made.now)
+            return heard and not self.state.host.rests
 
     async def _ask_one(self, topic: TopicState, question: Question, made: Round) -> bool:
         asset, name, now = topic.assets[question.name], question.name, made.now
-        if asset.asking or (asset.asked is not None and asset.asked > now and not question.past):
+        if asset.asking or (asset.asked is not None and asset.asked > made.began and not question.past):
             return True  # another round asks it, or has, since this one was planned
         failure: SourceError
         self.state.asked = asset.asking = True
@@ -272,21 +281,22 @@ class SourceRounds:
         return asset.newest is not None or self._remembered(self.name, name, KEY_INPUT[topic]) is not None
 
     def _admit(self, topic: TopicState, answer: Sequence[Found]) -> list[Found]:
-        """Validate an answer; one of which nothing is left is a failure, not a silence."""
+        """Judge an answer; one of which nothing is left is a failure, unless it is held until another confirms it."""
         passed: list[Found] = []
-        before, receipt = topic.quarantined, self._clock()
+        impossible, receipt = False, self._clock()
         for given in answer:
             if isinstance(given, Chain):
                 passed.append(given)
                 continue
-            good, rejected = self._validator.admit(given, receipt)
+            good, rejected = self._border.admit(given, receipt)
             if rejected:
                 last = rejected[-1]
-                topic.reject(len(rejected), f"{last.asset} {last.name} {last.reason}")
+                topic.reject(len(rejected), f"{last.asset} {last.name} {said(last)}")
+                impossible |= any(out.why != "leap" for out in rejected)
                 self._log.warning("figures rejected", venue=self.name, count=len(rejected), one=topic.last_rejected)
             if len(good):
                 passed.append(good)
-        if topic.quarantined > before and not passed:
+        if impossible and not passed:
             raise SourceDown(f"{source_title(self.name)} sends impossible figures: {topic.last_rejected}.")
         return passed
 
@@ -294,7 +304,7 @@ class SourceRounds:
         now = made.now
         self.state.host.worked(now)
         asset.breaker.worked(now)
-        asset.asked, asset.due = now, now + topic.pause
+        asset.asked, pause = made.began, topic.pause if found else min(topic.pause, HELD)
         for given in found:
             if isinstance(given, Chain):
                 asset.newest = max(asset.newest or given.at, given.at)
@@ -304,7 +314,8 @@ class SourceRounds:
             asset.newest = max(asset.newest or newest, newest)
             asset.step = given.step or timedelta(0)
             if given.step is not None:  # nothing new before the next bar has closed
-                asset.due = max(asset.due, newest + 2 * given.step)
+                pause = max(pause, newest + 2 * given.step - now)
+        asset.due = made.began + pause.total_seconds()
 
     def _intervals(self, asset: AssetState, given: Points, made: Round) -> None:
         """Tell when a venue settles funding in another rhythm: the same rate is then another yearly one."""

@@ -24,21 +24,22 @@ class AssetState:
     """One asset within a topic: when it is due, how far it is known, its own trouble.
 
     newest: time of the newest good figure, of a bar its open. step: length of its bars. full_at: when its past was
-    answered last. hours: the funding interval last seen. asking: a question is under way.
+    answered last. hours: the funding interval last seen. asking: a question is under way. asked, due: in seconds of the
+    monotonic clock, so that a wall clock which jumps makes nothing wait.
     """
 
     breaker: Breaker
-    asked: datetime | None = None
-    due: datetime | None = None
+    asked: float | None = None
+    due: float | None = None
     newest: datetime | None = None
     step: timedelta = timedelta(0)
     full_at: datetime | None = None
     hours: float | None = None
     asking: bool = False
 
-    def wants(self, now: datetime) -> bool:
-        """Tell whether it is due; a clock that was put back must not silence it."""
-        return self.asked is None or self.due is None or now < self.asked or now >= self.due - SLACK
+    def wants(self, seconds: float) -> bool:
+        """Tell whether it is due at a time of the monotonic clock."""
+        return self.due is None or seconds >= self.due - SLACK.total_seconds()
 
 
 @dataclass(slots=True)
@@ -85,7 +86,7 @@ class SourceState:
         lasting = [topic.breaker for topic in self.topics if topic.breaker.failures >= TOLD_AFTER]
         state: State = self.told
         reason, since = "", now
-        if _short(self.host, now):
+        if _short(self.host):
             return None
         if self.host.state != "ok":
             failing = tuple(topic.topic for topic in self.topics)
@@ -113,14 +114,12 @@ class SourceState:
             state=breaker.state,
             since=breaker.since or now,
             last_good=max(known, default=None),
-            next_try=breaker.next_try,
+            next_try=breaker.next_try(now),
             error=breaker.reason or rejected,
             quarantined=topic.quarantined,
         )
 
 
-def _short(host: Breaker, now: datetime) -> bool:
+def _short(host: Breaker) -> bool:
     """Tell whether a host rests, but only for a moment: who is asked to slow down is not away."""
-    if host.state != "down" or host.failures >= TOLD_AFTER or host.next_try is None:
-        return False
-    return host.next_try - now < TOLD_REST
+    return host.state == "down" and host.failures < TOLD_AFTER and host.left is not None and host.left < TOLD_REST

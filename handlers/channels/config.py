@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from abc import ABC, abstractmethod
 from functools import cache
 from types import MappingProxyType
@@ -29,6 +30,7 @@ class ChannelConfig(BaseModel, ABC):
     title: what people call it. needs: what it cannot run without, in one word; None if nothing. libraries: what it
     imports, as packages are called. talkers: loggers that print secrets below WARNING. terse: loggers whose sentence
     says it all, so that a traceback helps nobody but in debug. secret_shapes: patterns of its secrets in foreign texts.
+    looks_like: for a secret that cannot be anything, what it matches, and how to say that it does not.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,6 +41,7 @@ class ChannelConfig(BaseModel, ABC):
     talkers: ClassVar[tuple[str, ...]] = ()
     terse: ClassVar[tuple[str, ...]] = ()
     secret_shapes: ClassVar[tuple[str, ...]] = ()
+    looks_like: ClassVar[dict[str, tuple[str, str]]] = {}
 
     @abstractmethod
     def runs(self, *, alone: bool) -> bool:
@@ -61,16 +64,24 @@ class ChannelConfig(BaseModel, ABC):
         return self
 
     def secret(self, name: str) -> SecretStr | None:
-        """Return a secret from wherever it was given. Refused when its file cannot be read."""
+        """Return a secret from wherever it was given. Refused when its file cannot be read, or when it can be none."""
         file: Path | None = getattr(self, f"{name}_file")
-        if file is None:
-            given: SecretStr | None = getattr(self, name)
-            return given
-        try:
-            return SecretStr(file.read_text(encoding="utf-8").strip())
-        except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "it is not text in UTF-8"
-            raise Refused(f"{self.platform()}.{name}_file: {file} cannot be read ({why}).") from None
+        given: SecretStr | None = getattr(self, name)
+        text = given.get_secret_value() if given else None
+        where = f"{self.platform()}.{name}"
+        if file is not None:
+            where = f"{where}_file: {file}"
+            try:
+                text = file.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                why = getattr(error, "strerror", None) or "it is not text in UTF-8"
+                raise Refused(f"{where} cannot be read ({why}).") from None
+        text = text and text.strip()
+        if text and name in self.looks_like:
+            pattern, sentence = self.looks_like[name]
+            if not re.fullmatch(pattern, text):
+                raise Refused(f"{where} {sentence}")
+        return None if text is None else SecretStr(text)
 
     def secrets(self) -> tuple[str, ...]:
         """Return every secret that is set, for the log to leave out. Refused as for `secret`."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import itertools
 import math
-import unicodedata
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from statistics import median
 from typing import TYPE_CHECKING, Any, Literal, SupportsFloat, TypeAlias
 
+from handlers.charts.figures import clean, say, span_words, tick
 from handlers.words import wording
 from signals.alerts.rule import rules_of
 from signals.inputs import MARKET
@@ -71,6 +72,10 @@ def bands(metric: Metric, rules: Iterable[AlertRule], chart: Chart | None = None
     return tuple(out)
 
 
+def _own_bands(drawn: Metric | Chart, chart: Chart) -> tuple[Band, ...]:
+    return bands(drawn, rules_of(drawn.id), chart) if isinstance(drawn, Metric) else ()
+
+
 def _bands_of(level: Level, name: str) -> Iterable[Band]:
     """Find the lines of a level on one value; where one is enough by itself, those that need others are left out."""
     enter = _lines_on(level.enter, name)
@@ -98,7 +103,7 @@ def spec(
     asset: str,
     at: Iterable[Time],
     values: Iterable[SupportsFloat | None],
-    price: Iterable[SupportsFloat | None] | None = None,
+    price: Iterable[tuple[Time, SupportsFloat | None]] = (),
     price_of: str | None = None,
     episodes: Iterable[tuple[Time, Time | None]] = (),
     alarms: Sequence[Band] | None = None,
@@ -107,16 +112,20 @@ def spec(
     which: Chart | None = None,
     beside: Iterable[SupportsFloat | None] | None = None,
     named: timedelta = timedelta(0),
+    window: timedelta | None = None,
+    live: bool = False,
+    light: bool = False,
 ) -> dict[str, Any]:
     """Return a chart as JSON-able data, to be put into a Picture.
 
     drawn: the metric, or its Chart alone, which knows no alarm lines. asset: as in the title; "" or MARKET for one
     figure for all. at: times of the rows (datetime, ISO-8601 or epoch seconds; without an offset it is UTC), in any
-    order, each with its value and, where given, the price. price_of: whose price, if not the asset's. episodes: start
-    and end of each alert, end None while it lasts. alarms: in place of the metric's own lines. stamp: the last line.
-    unit: in place of the chart's. which: one of the metric's other charts. beside: the value to compare with, one for
-    each row, where the chart declares one. named: how long before its time the day lies that a value bears: a daily
-    close is stamped with the midnight after its day.
+    order, each with its value. price: rows of their own, each a time and a price. price_of: whose price, if not the
+    asset's. episodes: start and end of each alert, end None while it lasts. alarms: in place of the metric's own lines.
+    stamp: the last line. unit: in place of the chart's. which: one of the metric's other charts. beside: the value to
+    compare with, one for each row, where the chart declares one. named: how long before its time the day lies that a
+    value bears: a daily close is stamped with the midnight after its day. window: in the title, in place of the time
+    from the first row to the last. live: the last row is of now and bears its own time. light: on white paper.
 
     NaN handling: None, NaN and infinities are not known. The line is broken there and wherever a row is missing, if
     the hole is wide enough to be seen (1/200 of the span). Of more than 400 rows, the lowest and the highest of each of
@@ -124,34 +133,32 @@ def spec(
     ValueError when times and values differ in number.
     """
     chart = which or (drawn.chart if isinstance(drawn, Metric) else drawn)
-    own = (
-        tuple(alarms)
-        if alarms is not None
-        else bands(drawn, rules_of(drawn.id), chart)
-        if isinstance(drawn, Metric)
-        else ()
-    )
+    own = tuple(alarms) if alarms is not None else _own_bands(drawn, chart)
     marked = {mark for band in own for mark in (band.enter, band.leave)}
     times = [_epoch(time) for time in at]
-    rows = _known(times, values)
-    prices = [] if price is None or not chart.with_price else _known(times, price)
-    others = [] if beside is None or chart.beside is None else _known(times, beside)
-    start, end = (min(times), max(times)) if times else (0.0, 0.0)
+    rows = known(times, values)
+    prices = known(*_apart(price)) if chart.with_price else []
+    others = [] if beside is None or chart.beside is None else known(times, beside)
+    start, last = (min(times), max(times)) if times else (0.0, 0.0)
+    end = max([last, *(at for at, _ in prices)])
     step = _step(times)
     own_asset = "" if asset.upper() == MARKET else asset
     name = "" if isinstance(drawn, Metric) and drawn.market_wide else own_asset
     return {
         "title": chart.title,
+        "window": span_words(end - start if window is None else window.total_seconds()),
+        "light": light,
+        "live": live,
         "asset": name,
         "axis": chart.axis,
         "unit": unit or chart.unit,
         "from": start,
         "to": end,
-        "fresh": bool(rows) and rows[-1][0] == end,
-        "line": _stretches(rows, step, end - start, POINTS),
-        "price": _stretches(prices, step, end - start, PRICE_POINTS),
+        "fresh": bool(rows) and rows[-1][0] == last,
+        "line": stretches(rows, step, end - start, POINTS),
+        "price": stretches(prices, _step([at for at, _ in prices]), end - start, PRICE_POINTS),
         "price_of": price_of or own_asset,
-        "beside": _stretches(others, step, end - start, POINTS),
+        "beside": stretches(others, step, end - start, POINTS),
         "beside_name": chart.beside[0] if chart.beside else "",
         "named_before": named.total_seconds(),
         "bands": [asdict(band) for band in own],
@@ -163,7 +170,7 @@ def spec(
 
 def drawable(chart: Mapping[str, Any]) -> bool:
     """Tell whether a chart has any known value; without one its words are all there is to say."""
-    return any(chart.get("line", ()))
+    return bool(chart.get("panels")) or any(chart.get("line", ()))
 
 
 def alt(chart: Mapping[str, Any]) -> str:
@@ -205,6 +212,14 @@ def band_words(band: Mapping[str, Any], unit: Unit) -> tuple[str, str]:
     return enter, "" if band["leave"] is None else f"all clear {other} {_exact(band['leave'], unit)}"
 
 
+def margin_words(band: Mapping[str, Any], unit: Unit) -> tuple[str, str]:
+    """Return the same for the margin, where the shaded side says whether an alarm is below or above."""
+    other = "above" if band["beyond"] == "below" else "below"
+    name = band["word"] if band["whole"] else f"part of {band['word']}:"
+    enter = f"{name} {_exact(band['enter'], unit)}"
+    return enter, "" if band["leave"] is None else f"clear {other} {_exact(band['leave'], unit)}"
+
+
 def _exact(value: float, unit: Unit) -> str:
     """Return a line's number with no more decimals than it was written with."""
     return tick(value, unit, abs(value) or 1.0)
@@ -221,60 +236,6 @@ def episode_words(chart: Mapping[str, Any], *, long: bool = False) -> str:
     return f"alert {when}" if count == 1 else f"{count} alerts, newest {when}"
 
 
-def say(value: float, unit: Unit) -> str:
-    """Return a number with its unit as the messages write it; fractions are said in percent: 0.31 is 31.0 %."""
-    words = _worded(value, unit, 0)
-    small = value != 0 and not any(digit in words for digit in "123456789")
-    return _worded(value, unit, 2 - math.floor(math.log10(abs(value)))) if small else words
-
-
-def _worded(value: float, unit: Unit, digits: int) -> str:
-    """Say a number with at least so many decimals: without them a tiny one would read as nothing."""
-    match unit:
-        case "usd":
-            return (
-                f"{wording.MINUS if value < 0 else ''}${wording.number(abs(value), digits)}"
-                if digits
-                else wording.usd(value)
-            )
-        case "fraction":
-            return wording.percent(value * 100, max(1, digits - 2), plus=False)
-        case "apr":
-            return f"{wording.percent(value * 100, max(0, digits - 2))} a year" if digits else wording.apr(value * 100)
-        case "z":
-            return wording.number(value, max(2, digits), plus=True)
-        case "ratio":
-            return wording.number(value, max(2, digits))
-        case "index" | "code":
-            return wording.number(value, digits)
-
-
-def tick(value: float, unit: Unit, step: float) -> str:
-    """Return a number for an axis or a line, with the decimals that a step of that size needs and no more."""
-    match unit:
-        case "usd":
-            scales = ((1e12, "tn"), (1e9, "bn"), (1e6, "m"), (1.0, ""))
-            scale, name = next(unit for unit in scales if abs(value) >= 0.9995 * unit[0] or unit[0] == 1)
-            digits = wording.number(abs(value) / scale, _decimals(step / scale))
-            return f"{wording.MINUS if value < 0 else ''}${digits}{name}"
-        case "fraction" | "apr":
-            return wording.percent(value * 100, _decimals(step * 100), plus=False)
-        case "z":
-            return wording.number(value, _decimals(step), plus=True)
-        case "ratio" | "index" | "code":
-            return wording.number(value, _decimals(step))
-
-
-def _decimals(step: float) -> int:
-    return next((d for d in range(12) if math.isclose(round(step, d), step, rel_tol=1e-6)), 12)
-
-
-def clean(text: str) -> str:
-    """Return text without control and direction characters, emoji and the bitcoin sign, which fonts draw as boxes."""
-    kept = "".join(c if c.isprintable() else " " for c in text if unicodedata.category(c) not in {"So", "Cf", "Cs"})
-    return " ".join(kept.replace("\u20bf", "").split())
-
-
 def _epoch(time: Time) -> float:
     if isinstance(time, str):
         time = datetime.fromisoformat(time)
@@ -283,11 +244,27 @@ def _epoch(time: Time) -> float:
     return float(time)
 
 
-def _known(times: Sequence[float], values: Iterable[SupportsFloat | None]) -> Stretch:
+def from_to(start: datetime, end: datetime) -> str:
+    """Say from when to when in UTC; a long picture needs the years and not the minutes."""
+    start, end = start.astimezone(UTC), end.astimezone(UTC)
+    if start.date() == end.date():
+        return f"{start.day} {start:%b %H:%M} to {end:%H:%M} UTC"
+    if end - start < timedelta(days=60):
+        return f"{start.day} {start:%b %H:%M} to {end.day} {end:%b %H:%M} UTC"
+    return f"{start.day} {start:%b %Y} to {end.day} {end:%b %Y}"
+
+
+def known(times: Sequence[float], values: Iterable[SupportsFloat | None]) -> Stretch:
+    """Return times with the values that are known, oldest first."""
     pairs = zip(times, values, strict=True)
     numbers = [(t, math.nan if value is None else float(value)) for t, value in pairs]
     # Six figures: more cannot be seen, and the JSON is half as long.
     return sorted((t, float(f"{value:.6g}")) for t, value in numbers if math.isfinite(value))
+
+
+def _apart(rows: Iterable[tuple[Time, SupportsFloat | None]]) -> tuple[list[float], list[SupportsFloat | None]]:
+    pairs = [(_epoch(at), value) for at, value in rows]
+    return [at for at, _ in pairs], [value for _, value in pairs]
 
 
 def _step(times: Sequence[float]) -> float:
@@ -297,12 +274,16 @@ def _step(times: Sequence[float]) -> float:
     return apart[int(0.9 * (len(apart) - 1))] if apart else 0.0
 
 
-def _stretches(rows: Stretch, step: float, span: float, at_most: int) -> list[list[list[float]]]:
-    """Break the rows where a hole can be seen, then thin each stretch."""
-    broken: list[Stretch] = []
-    for row in rows:
-        apart = row[0] - broken[-1][-1][0] if broken else math.inf
-        if apart > 1.5 * step and apart - step >= span / SLOTS:
+def stretches(rows: Stretch, step: float, span: float, at_most: int, *, mixed: bool = False) -> list[list[list[float]]]:
+    """Break the rows where a hole can be seen, then thin each stretch.
+
+    mixed: where rows lie further apart than the step for a while they are no holes: days were kept before the hours.
+    """
+    apart = [later - earlier for (earlier, _), (later, _) in itertools.pairwise(rows)]
+    broken: list[Stretch] = [[row] for row in rows[:1]]
+    for number, row in enumerate(rows[1:]):
+        usual = max(step, median(apart[max(number - 2, 0) : number + 3])) if mixed else step
+        if apart[number] > 1.5 * usual and apart[number] - usual >= span / SLOTS:
             broken.append([])
         broken[-1].append(row)
     if len(rows) > at_most:
@@ -337,7 +318,8 @@ def _moment(time: float) -> datetime:
 
 def _named(time: float, chart: Mapping[str, Any]) -> str:
     """Return the day whose figure a value is, as the messages name it."""
-    return _day(time - chart["named_before"], chart)
+    now = chart["live"] and time == chart["line"][-1][-1][0]
+    return _day(time - (0.0 if now else chart["named_before"]), chart)
 
 
 def _day(time: float, chart: Mapping[str, Any], *, long: bool = True) -> str:

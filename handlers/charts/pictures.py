@@ -1,28 +1,30 @@
 """From the short reference that a message carries to the picture: resolved when it is sent, from stored history.
 
-A notice waits in the outbox with {"metric", "asset", "until"}; what it shows is read when it is drawn, so that a
-thousand rows do not carry a thousand copies of a chart.
+A notice waits in the outbox with {"metric", "asset", "until"}, or "picture" in place of "metric"; what it shows is read
+when it is drawn, so that a thousand rows do not carry a thousand copies of a chart.
 """
 
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
-from handlers.charts import content
+from handlers.charts import content, market
+from handlers.words import wording
 from handlers.words.readings import coverage_words
 from signals.venues import venue_title
 from storage.engine.database import StoreError
-from storage.queries.market import charts
+from storage.queries.market import charts, market_charts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from storage.engine.database import Store
     from storage.queries.market.charts import ChartData
+    from storage.queries.market.market_charts import MarketChart
 
 DEFAULT_DAYS = 365
 
@@ -47,13 +49,16 @@ class Pictures:
     async def draw(self, chart: dict[str, Any]) -> bytes | None:
         """Return the chart as PNG, or None where nothing is known to draw. Never raises: the text goes without it.
 
-        chart: a reference {"metric", "asset", "until", "days", "value"} (days 365 by default, or "all"; the value that
-        the metric's main chart draws by default), or a full chart.
+        chart: a reference, or a full chart. A reference holds "asset" and "until", and may hold "days" (or "all"),
+        "note" and "light"; it names a "metric" (and may name a "value", if not that of its main chart), or as a
+        "picture" one of the market: a key of market.PARTS.
         """
         try:
-            full = chart if "line" in chart else await asyncio.to_thread(resolve, self._store, chart)
+            full = (
+                chart if "line" in chart or "panels" in chart else await asyncio.to_thread(resolve, self._store, chart)
+            )
         except (StoreError, KeyError, ValueError) as error:
-            _log.warning("a chart cannot be resolved and is left out", error=str(error), metric=chart.get("metric"))
+            _log.warning("a chart cannot be resolved and is left out", error=str(error), metric=_name(chart))
             return None
         return None if full is None else await self._renderer.draw(full)
 
@@ -61,7 +66,13 @@ class Pictures:
 async def in_words(store: Store, reference: Mapping[str, Any]) -> str | None:
     """Return what the chart of a reference shows, in words; None where nothing is known to draw."""
     full = await asyncio.to_thread(resolve, store, reference)
-    return content.alt(full) if full is not None and content.drawable(full) else None
+    if full is None or not content.drawable(full):
+        return None
+    return str(full["alt"]) if "panels" in full else content.alt(full)
+
+
+def _name(reference: Mapping[str, Any]) -> Any:
+    return reference.get("metric") or reference.get("picture")
 
 
 def resolve(store: Store, reference: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -69,15 +80,14 @@ def resolve(store: Store, reference: Mapping[str, Any]) -> dict[str, Any] | None
 
     KeyError for a metric or a chart that this version does not know, ValueError for an unreadable time.
     """
-    days = reference.get("days", DEFAULT_DAYS)
-    data = charts.read(
-        store,
-        reference["metric"],
-        str(reference["asset"]),
-        until=datetime.fromisoformat(reference["until"]),
-        days=None if days == "all" else int(days),
-        value=reference.get("value"),
-    )
+    if "picture" in reference:
+        read = read_market(store, reference)
+        return None if read is None else market_spec(read, reference)
+    until = datetime.fromisoformat(reference["until"])
+    days, light, note = reference.get("days"), bool(reference.get("light")), str(reference.get("note", ""))
+    days = DEFAULT_DAYS if days is None else None if days == "all" else float(days)
+    metric, value = reference["metric"], reference.get("value")
+    data = charts.read(store, metric, str(reference["asset"]), until=until, days=days, value=value)
     if data is None:
         return None
     return content.spec(
@@ -88,18 +98,50 @@ def resolve(store: Store, reference: Mapping[str, Any]) -> dict[str, Any] | None
         price=data.price,
         price_of=data.price_of,
         episodes=data.episodes,
-        stamp=_stamp(data, str(reference.get("note", ""))),
+        stamp=_stamp(data, note),
         which=data.chart,
         beside=data.beside,
         named=data.day_named,
+        window=_window(data, days),
+        live=data.live,
+        light=light,
     )
 
 
+def read_market(store: Store, reference: Mapping[str, Any]) -> MarketChart | None:
+    """Read what a reference to a picture of the market shows; errors as in `resolve`."""
+    days, whole = reference.get("days"), reference.get("days") == "all"
+    return market_charts.read(
+        store,
+        str(reference["asset"]),
+        market.PARTS[reference["picture"]],
+        until=datetime.fromisoformat(reference["until"]).astimezone(UTC),
+        span=None if days is None or whole else timedelta(days=float(days)),
+        whole=whole,
+    )
+
+
+def market_spec(data: MarketChart, reference: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the full chart of what was read for a reference."""
+    light, note = bool(reference.get("light")), str(reference.get("note", ""))
+    return market.spec(data, reference["picture"], light=light, note=note)
+
+
+def _window(data: ChartData, days: float | None) -> timedelta | None:
+    """Return the span that was asked for where that is what is shown; None where it is another one."""
+    if days is None or not data.at:
+        return None
+    asked = timedelta(days=days)
+    return asked if abs(data.at[-1] - data.at[0] - asked) <= 1.5 * data.step else None
+
+
 def _stamp(data: ChartData, note: str) -> str:
+    at = data.last or data.end
+    day = data.day_named and not data.live
     parts = [
         ", ".join(venue_title(venue) for venue in data.venues),
         coverage_words(data.coverage) if data.coverage else "",
-        f"until {data.end:%Y-%m-%d %H:%M} UTC",
+        f"last close {wording.day(at - data.day_named)}" if day else f"last point {wording.moment(at)}",
         note,
     ]
     return " · ".join(part for part in parts if part)

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from signals.units import HOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 def y_range(chart: Mapping[str, Any]) -> tuple[float, float, list[float]]:
@@ -35,19 +35,33 @@ def y_range(chart: Mapping[str, Any]) -> tuple[float, float, list[float]]:
     top = high if one_sided and high == 0 and 0 not in near else high + pad * (1 + above)
     if bottom == top:  # all zero
         bottom, top = -span, span
-    places = MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10], integer=chart["unit"] == "code").tick_values(bottom, top)
+    places = MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10], integer=chart["unit"] == "code").tick_values(bottom, top)
     return bottom, top, [float(place) for place in places if bottom <= place <= top]
 
 
-def dates(start: datetime, end: datetime) -> list[datetime]:
-    """Return three to six even dates: hours, days, months or years, whichever the span asks for."""
+def reach_of(values: Sequence[float]) -> tuple[float, float]:
+    """Return the lowest and the highest y of a panel without alarm lines: its values and some room."""
+    low, high = min(values), max(values)
+    pad = (high - low) * 0.06 or abs(high) * 0.01 or 1.0
+    return low - pad, high + pad
+
+
+def ticks_in(low: float, high: float, most: int) -> list[float]:
+    """Return about so many round values between two."""
+    places = MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    return [float(place) for place in places if low <= place <= high]
+
+
+def dates(start: datetime, end: datetime, most: float) -> list[datetime]:
+    """Return even dates, at most about so many: hours, days, months or years, whichever the span asks for."""
     span = (end - start) / HOUR
     if span <= 60 * 24:
-        hours = next((h for h in (1, 2, 3, 6, 12, 24, 48, 72, 120, 168) if span / h <= 5), 336)
+        least = 24 if span >= 72 else 1  # from three days on a date bears no hour
+        hours = next((h for h in (1, 2, 3, 6, 12, 24, 48, 72, 120, 168) if span / h <= most and h >= least), 336)
         step = timedelta(hours=hours)
         first = datetime.fromtimestamp(start.timestamp() // (hours * 3600) * hours * 3600, UTC)
-        return [at for i in range(8) if start <= (at := first + i * step) <= end]
-    months = next((m for m in (1, 2, 3, 4, 6, 12, 24, 60) if span / (m * 730.5) <= 5), 120)
+        return [at for i in range(10) if start <= (at := first + i * step) <= end]
+    months = next((m for m in (1, 2, 3, 4, 6, 12, 24, 60) if span / (m * 730.5) <= most), 120)
     every = range(start.year * 12, end.year * 12 + 12)
     dates = [datetime(m // 12, m % 12 + 1, 1, tzinfo=UTC) for m in every if m % months == 0]
     return [at for at in dates if start <= at <= end]
@@ -58,10 +72,13 @@ def date_words(at: datetime, before: datetime | None, span: timedelta) -> str:
 
     before: the tick to the left.
     """
+    # A week is told by its days; a day by its hours, with the date where it begins.
     if span > timedelta(days=3 * 365):
         return f"{at:%Y}"
     if span > timedelta(days=60):
         return f"{at:%b}" if before and before.year == at.year else f"{at:%b %Y}"
-    if span >= timedelta(days=3) or before is None or before.date() != at.date():
-        return f"{at.day} {at:%b}" if at.hour == at.minute == 0 or span >= timedelta(days=3) else f"{at:%H:%M}"
-    return f"{at:%H:%M}"
+    if timedelta(days=3) <= span <= timedelta(days=10):
+        return f"{at:%a} {at.day}"
+    if span >= timedelta(days=3):
+        return f"{at.day} {at:%b}"
+    return f"{at.day} {at:%b}" if at.hour == at.minute == 0 else f"{at:%H:%M}"

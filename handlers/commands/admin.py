@@ -10,8 +10,8 @@ from handlers.command import Deps, command
 from handlers.language.assets import OneAsset, meant_asset
 from handlers.reply import Block, Line, Reply, plain
 from handlers.version import VERSION
+from handlers.words import machine, wording
 from handlers.words import stored as words
-from handlers.words import wording
 from signals.venues import source_title
 
 if TYPE_CHECKING:
@@ -48,6 +48,10 @@ async def status(deps: Deps, args: OneAsset) -> Reply:
     lines += _listed(said or ["no source was asked yet; perpulse run asks them"])
     waiting = wording.count(found.waiting, "message")
     lines.append(Line(f"Outbox: {waiting} waiting. Followed: {', '.join(deps.assets[:12])}."))
+    if found.jump:
+        lines.append(Line(machine.clock_jump(found.jump, deps.zone)))
+    if found.saved:
+        lines.append(Line(machine.saved_copies(found.saved)))
     lines.append(Line(f"perpulse {VERSION}"))
     return Reply(tuple(lines), plain(_values(found)), stamp=deps.stamp_note)
 
@@ -117,11 +121,14 @@ def _ages(alike: list[SourceHealth], now: datetime) -> str:
 
 
 def _values(found: Status) -> dict[str, Any]:
+    jump = found.jump
     names = ("source", "topic", "state", "since", "last_good", "next_try", "error", "quarantined")
     return {
         "asset": found.asset,
         "version": VERSION,
         "waiting": found.waiting,
+        "clock_jump": jump and {"at": jump.at, "seconds": jump.by.total_seconds(), "followed": jump.followed},
+        "saved_copies": [copy.name for copy in found.saved],
         "inputs": {
             stored.name: {
                 "state": stored.state,

@@ -27,6 +27,7 @@ from handlers.words.liquidation import exchange
 from signals.assets import Instrument, not_followed
 from signals.liquidation import funding as paid
 from signals.units import DAY, HOUR, HOUR_MS, HOURS_A_YEAR, from_ms, to_ms
+from signals.venues import VENUES
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from signals.liquidation.funding import FundingCost, RateCases
 
 USUAL_HOURS = 8.0
-_HOURLY = frozenset({"hyperliquid"})  # an eighth of the 8 h rate each hour: its documentation, read 2026-11-22
 LONGEST_HOLD = timedelta(days=3660)
 FRESH = HOUR  # an older rate is asked for anew, where somebody can be asked
 MONTH, YEAR = timedelta(days=30), timedelta(days=365)
@@ -139,7 +139,7 @@ def _rate(deps: Deps, args: CostArgs, asset: str) -> _HeldRate:
         raise Refused("No exchange pays more than a few percent at once. Type the rate of one payment, like 0.01%.")
     newest, hours = _newest(deps, args, asset)
     venue = newest[0] if newest else None
-    usual = 1.0 if args.venue in _HOURLY else USUAL_HOURS
+    usual = VENUES[args.venue].funding_hours if args.venue else USUAL_HOURS
     told = "" if typed or hours else f", every {usual:g} h assumed"
     if args.rate is not None:
         as_there = f", every {hours:g} h as on {exchange(venue or '')}" if hours and not typed else told

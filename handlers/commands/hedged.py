@@ -11,7 +11,7 @@ from handlers.reply import Line, Reply
 from handlers.words import liquidation as words
 from handlers.words import wording
 from signals.liquidation import LiquidationError
-from signals.liquidation.hedge import quote_hedge
+from signals.liquidation.calculators import quote_hedge
 
 if TYPE_CHECKING:
     from handlers.command import Deps

@@ -1,26 +1,22 @@
-"""/quadrant /health /chart: what the figures add up to, and what they look like."""
+"""/quadrant /health: what the figures add up to."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from handlers.charts.content import say as chart_words
-from handlers.command import Deps, Refused, command
+from handlers.charts.figures import say as chart_words
+from handlers.command import Deps, command
 from handlers.commands.market import answered, nothing_stored, readings_of, say
 from handlers.language.assets import OneAsset, meant_asset
-from handlers.language.kinds import ASSET, DURATION, argument, choice
-from handlers.language.metrics import NAMED, metric_words
-from handlers.reply import Block, Button, Buttons, Line, Picture, Reply
+from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.words import readings as words
 from handlers.words import wording
-from signals.inputs import MARKET
 from signals.units import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from signals.metric import Metric
     from storage.queries.alarms import Check, Health
@@ -165,54 +161,3 @@ def _value(value: float, metric: Metric) -> str:
             return f"{chart_words(value, 'index')} ({metric.chart.axis})"
         case unit:
             return chart_words(value, unit)
-
-
-# --- chart ------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """What to draw, of which asset, over how long."""
-
-    metric: str | None = argument(choice("metric", metric_words), default=None)
-    asset: str | None = argument(ASSET, default=None)
-    span: timedelta | None = argument(DURATION, default=None, label="90d")
-    whole: bool = argument(choice("whole history", {"all": True, "max": True}), default=False, label="all")
-
-
-@command(subject="judgement", example="/chart oi btc 90d")
-async def chart(deps: Deps, args: Drawing) -> Reply:
-    """Draw a metric with its alarm lines and past alerts.
-
-    There are oi, drawdown, ma180, closing, funding, taker, net, price and fng. Without a span it shows a year; "all"
-    shows everything that is stored.
-    """
-    from handlers.charts import pictures  # noqa: PLC0415 - see above
-
-    if args.metric is None:
-        raise Refused(f"Which chart? There are {', '.join(NAMED)}. Type it like /chart oi btc 90d.")
-    metric, _, drawn = args.metric.partition(" ")
-    found = await readings_of(deps, args.asset, (metric,), example="/chart oi btc")
-    days = "all" if args.whole else 365 if args.span is None else max(1, round(args.span / DAY))
-    reference = {"metric": metric, "asset": found.asset, "until": deps.now.isoformat(), "days": days}
-    if drawn:
-        reference["value"] = drawn
-    if deps.stamp_note:
-        reference["note"] = deps.stamp_note
-    alt = await pictures.in_words(deps.store, reference)
-    if alt is None:
-        longer = "no value is known in that span. Type a longer one, like /chart oi btc all"
-        why = words.why_not(found.lacking(metric)) or longer
-        raise Refused(
-            f"There is nothing to draw for {found.asset}: {why}.", outdated=(found.asset,) if found.outdated else ()
-        )
-    lines: list[Block] = [Line(_title(found.asset, metric, drawn), "headline"), Picture(reference, alt)]
-    values = {reading.metric: reading.get(drawn or "value") for reading in found.known}
-    return answered(deps, found.asset, lines, values, words.stamps(found), outdated=found.outdated)
-
-
-def _title(asset: str, metric: str, drawn: str) -> str:
-    from signals.metric import metrics  # noqa: PLC0415 - see above
-
-    title = metrics()[metric].chart_of(drawn or None).title
-    return title if asset == MARKET else f"{asset}: {title[:1].lower()}{title[1:]}"

@@ -12,11 +12,12 @@ from handlers.language.position import LiqArgs, PositionQuestion, line, outdated
 from handlers.language.refusals import refused
 from handlers.reply import Block, Button, Buttons, Line, Reply, Table, plain_text
 from handlers.words import liquidation as words
-from handlers.words import liquidation_brief, wording
-from handlers.words.liquidation_brief import Brief
+from handlers.words import wording
+from handlers.words.liquidation.brief import Brief, brief, table
 from signals.assets import Instrument
-from signals.liquidation import LeverageAboveCap, LiquidationAnswer, LiquidationError, exchange_of, quote
+from signals.liquidation import LeverageAboveCap, LiquidationAnswer, LiquidationError, quote
 from signals.liquidation.moves import move_frequency
+from signals.venues import exchange_of
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ async def liq(deps: Deps, args: LiqAsked) -> Reply:
     )
     if how:
         return _long(frame, question, told, past)
-    blocks, stamp = liquidation_brief.brief(told)
+    blocks, stamp = brief(told)
     return replace(frame, blocks=(*blocks, *frame.blocks), stamp=stamp, echoed=False)
 
 
@@ -185,7 +186,7 @@ def _by_leverage(deps: Deps, question: PositionQuestion, *, how: bool) -> Reply:
     columns = ("Leverage", "Long", "Short") if len(sides) == 2 else ("Leverage", "Liquidation", "Distance")
     which = f" {sides[0]}" if len(sides) == 1 else ""
     title = f"{question.unit}{which} from {wording.price(question.entry)}{words.or_nearer(last)}, liquidation:"
-    blocks, stamp = liquidation_brief.table(told, title, Table(columns, tuple(rows)))
+    blocks, stamp = table(told, title, Table(columns, tuple(rows)))
     if how:
         blocks = (*blocks, *_spread(question, sides[0], deps.now), Line(words.assumed(last), "caveat"))
         stamp = words.stamp(last, deps.now)

@@ -11,7 +11,7 @@ from handlers.language.assets import OneAsset, meant_asset
 from handlers.reply import Block, Button, Buttons, Line, Reply, plain
 from handlers.words import wording
 from signals.units import DAY, HOUR, MINUTE
-from signals.venues import venue_title
+from signals.venues import VENUES, venue_title
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -25,30 +25,35 @@ if TYPE_CHECKING:
 async def liqs(deps: Deps, args: OneAsset) -> Reply:
     """Liquidations: longs and shorts, last hour and 24 h.
 
-    Shows what the exchanges told of positions that were closed by force, by side and venue. Bybit tells of all, Binance
-    and OKX of one a second and contract at most: such sums are said with "at least". Time that was not heard is named
-    and never counted as calm.
+    Shows what the exchanges told of positions that were closed by force, by side and venue. Some tell of all, others of
+    one a second and contract at most: such sums are said with "at least". Time that was not heard is named and never
+    counted as calm.
     """
     from storage.queries.market import liquidations  # noqa: PLC0415 - opens the database
 
     asset = meant_asset(deps, args.asset, "/liqs btc")
     found = await asyncio.to_thread(liquidations.read, deps.store, asset, deps.now)
     if found.nothing:
-        raise Refused(
-            f"No liquidations of {asset} are stored yet. A running bot (perpulse run) hears them from the exchanges; "
-            "a file brings them in with perpulse import FILE."
-        )
+        raise none_stored(asset)
     lines = _live(asset, found, deps.zone) if found.venues else _days(asset, found)
     lines += [Line(_rejected(rejected), "caveat") for rejected in found.rejected]
     lines.append(Buttons((Button("Price", f"/price {asset.lower()}"), Button("Health", f"/health {asset.lower()}"))))
     return Reply(tuple(lines), plain(_values(asset, found)), stamp=_stamp(found, deps.stamp_note))
 
 
+def none_stored(asset: str) -> Refused:
+    """Return the refusal where no liquidations are stored."""
+    return Refused(
+        f"No liquidations of {asset} are stored yet. A running bot (perpulse run) hears them from the exchanges; "
+        "a file brings them in with perpulse import FILE."
+    )
+
+
 def _live(asset: str, found: Liquidations, zone: str) -> list[Block]:
     end = wording.clock(found.end, zone)
-    least = any(heard.at_least for heard in found.venues)
+    least = _is_least(found)
     day, hour, running = found.day, found.hour, found.running
-    longest = max(heard.day.heard for heard in found.venues)
+    longest = _longest(found)
     if longest < HOUR:
         return _first_hour(asset, found)
     part = "" if longest >= DAY else f", {_hours(longest)} heard"
@@ -71,6 +76,17 @@ def _live(asset: str, found: Liquidations, zone: str) -> list[Block]:
     return lines
 
 
+def _longest(found: Liquidations) -> timedelta:
+    return max(heard.day.heard for heard in found.venues)
+
+
+def _is_least(found: Liquidations) -> bool:
+    """Tell whether the sum of the headline is said to be a least one: a feed is throttled, or little was heard yet."""
+    if not found.venues:
+        return any(day.floor for day in found.days)
+    return _longest(found) < HOUR or any(heard.at_least for heard in found.venues)
+
+
 def _since(heard: VenueLiquidations, found: Liquidations) -> str:
     return wording.duration(found.now - heard.newest)
 
@@ -80,9 +96,9 @@ def _first_hour(asset: str, found: Liquidations) -> list[Block]:
     every = [(heard, heard.day + heard.running) for heard in found.venues]
     both = found.day + found.running
     span = wording.duration(max(sums.heard for _, sums in every))
-    said = f"{wording.usd(both.both)}{_share(both)}"
+    said = f"{_at_least(_is_least(found))}{wording.usd(both.both)}{_share(both)}"
     return [
-        Line(f"{asset} liquidations, learning, first {span} heard: at least {said}.", "headline"),
+        Line(f"{asset} liquidations, learning, first {span} heard: {said}.", "headline"),
         *(Line(f"– {_named(heard)}: {_at_least(heard.floor)}{_sides(sums)}.") for heard, sums in every),
     ]
 
@@ -108,8 +124,8 @@ def _venue(heard: VenueLiquidations, found: Liquidations) -> str:
 
 def _named(heard: VenueLiquidations) -> str:
     """Name a venue with what kind of feed it has."""
-    kind = "one a second and contract at most" if heard.venue in {"binance", "okx"} else ""
-    kind = "every liquidation" if not heard.floor else kind
+    told = VENUES[heard.venue].liquidations if heard.venue in VENUES else ""
+    kind = {"all": "every liquidation", "one a second": "one a second and contract at most"}.get(told, "")
     return f"{venue_title(heard.venue)} ({kind})" if kind else venue_title(heard.venue)
 
 
@@ -165,7 +181,7 @@ def _values(asset: str, found: Liquidations) -> dict[str, Any]:
         "shorts_1h_usd": hour.shorts if hour.heard else None,
         "longs_running_usd": running.longs if running.heard else None,
         "shorts_running_usd": running.shorts if running.heard else None,
-        "at_least": any(heard.at_least for heard in found.venues),
+        "at_least": _is_least(found),
         "venues": {
             heard.venue: {
                 "longs_24h_usd": heard.day.longs,

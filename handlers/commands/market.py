@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from handlers.command import Deps, Nothing, Refused, command
 from handlers.language.assets import OneAsset, meant_asset
-from handlers.reply import Block, Button, Buttons, Line, Reply, plain
+from handlers.reply import Block, Button, Buttons, Line, Reply, Table, plain
 from handlers.words import readings as words
 from handlers.words import wording
 from signals.inputs import MARKET
-from signals.units import HOUR
+from signals.units import DAY, HOUR
+from signals.venues import venue_title
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from storage.queries.freshness import Stamp
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from storage.queries.market.readings import Reading, Readings
 
 # Read models are imported when a command runs: they bring numpy along, and a calculator must not wait for that.
+
+
+_SPAN_NAMES = {HOUR: "1 h", DAY: "24 h", 7 * DAY: "7 d"}
+UNUSUAL = 2.0  # z of a day's change in coins, from which on it is no ordinary day
+SINCE_NOW = 1e-9  # days: below the average at this moment, though no close was
 
 
 def more(asset: str, metric: str) -> Buttons:
@@ -110,8 +116,10 @@ async def oi(deps: Deps, args: OneAsset) -> Reply:
     why = {metric: words.why_not(found.readings.lacking(metric)) for metric in (PEAK, AVERAGE, LAST_DAY)}
     lines: list[Block] = [
         Line(f"{asset} open interest: {', '.join(size) or 'not known'}.", "headline"),
-        Line(_on(below, found, _since_peak(below)) if below else f"Fall from its peak: {why[PEAK]}."),
-        Line(_on(gap, found, _against_average(gap)) if gap else f"Against its 180-day average: {why[AVERAGE]}."),
+        *_over_time(asset, found),
+        *_shares(found),
+        Line(_on(below, found, _since_peak(below, asset)) if below else f"Fall from its peak: {why[PEAK]}."),
+        Line(_on(gap, found, _against_average(gap, asset)) if gap else f"Against its 180-day average: {why[AVERAGE]}."),
         Line(_on(day, found, _last_day(day, deps.now, deps.zone)) if day else f"Last 24 h: {why[LAST_DAY]}."),
         more(asset, "oi"),
     ]
@@ -127,16 +135,44 @@ async def oi(deps: Deps, args: OneAsset) -> Reply:
         "gap_to_ma180": value(gap, "value"),
         "gap_to_ma180_coins": value(gap, "coins"),
         "ma180_usd": value(gap, "average"),
-        "days_below_ma180": value(gap, "days_below"),
+        "days_below_ma180": days_below(gap),
         "change_24h_usd": value(day, "dollars"),
         "change_24h_coins": value(day, "coins"),
         "zscore": value(day, "value"),
+        "changes": {_SPAN_NAMES[change.over]: {"usd": change.usd, "coins": change.coins} for change in found.changes},
+        "by_venue": {venue.venue: venue.usd for venue in found.by_venue if venue.venue in found.stamp.venues},
         "venues": list(found.stamp.venues),
         "left_out": dict(coverage.left_out) if coverage else {},
         "coverage": coverage.share if coverage else None,
     }
     beside = words.stamps(found.readings) if found.summed else ()
     return answered(deps, asset, lines, values, (found.stamp,), beside=beside, outdated=found.readings.outdated)
+
+
+def _over_time(asset: str, found: OpenInterest) -> Iterator[Table]:
+    """Show what became of open interest over an hour, a day and a week, where anything of it is known."""
+    known = [change for change in found.changes if change.usd is not None]
+    if known:
+        spans = ("", *(_SPAN_NAMES[change.over] for change in found.changes))
+        dollars = ("$", *(_change(change.usd) for change in found.changes))
+        coins = (asset, *(_change(change.coins) for change in found.changes))
+        rows = (dollars, coins) if any(change.coins is not None for change in found.changes) else (dollars,)
+        yield Table(spans, rows)
+
+
+def _change(part: float | None) -> str:
+    return "–" if part is None else wording.percent(part * 100)
+
+
+def _shares(found: OpenInterest) -> Iterator[Line]:
+    """Say how much of it each venue holds, the largest first."""
+    if found.summed and found.usd:
+        held = sorted(
+            ((venue.usd / found.usd, venue.venue) for venue in found.by_venue if venue.venue in found.stamp.venues),
+            reverse=True,
+        )
+        said = [f"{venue_title(venue)} {wording.share(part * 100)}" for part, venue in held]
+        yield Line(f"{' · '.join(said)}.")
 
 
 def _on(reading: Reading, found: OpenInterest, said: str) -> str:
@@ -165,41 +201,56 @@ def _singly(deps: Deps, found: OpenInterest, why: str) -> Reply:
     return answered(deps, found.asset, lines, values, (found.stamp,), outdated=found.readings.outdated)
 
 
-def _since_peak(reading: Reading) -> str:
+def _since_peak(reading: Reading, asset: str) -> str:
     days = words.days(reading.seen)
     if reading.get("value") == 0:
         return f"That is its highest of {'the past 365 days' if days >= 365 else f'the {days} days that are stored'}."
-    known = "" if days >= 365 else f" ({days} days are stored)"
-    said = say("Since its peak of {peak_usd:usd} on {peak_at:date}", reading.values)
-    said += f"{known}: {say('{value:change} in dollars', reading.values)}"
+    known = "" if days >= 365 else f", of {days} days stored"
+    said = say("From the peak of {peak_at:date} ({peak_usd:usd}", reading.values)
+    said += f"{known}): {say('{value:change} in $', reading.values)}"
     coins, part = reading.get("coins"), reading.get("price_share")
     if coins is None:
         return f"{said}. How much of it is price is not known: coins are missing at one of the two times."
-    return f"{said}, {wording.percent(coins * 100)} in coins.{_of_which_price(part, coins)}"
+    return f"{said}, {wording.percent(coins * 100)} in {asset}{_of_which_price(part)}."
 
 
-def _of_which_price(part: float | None, coins: float) -> str:
+def _of_which_price(part: float | None) -> str:
     if part is None:
         return ""
     if part >= 1:
-        return f" All of it is price: coins rose {wording.share(coins * 100, 1)}."
+        return "; all of it is price"
     if part <= 0:
-        return " None of it is price: price rose, so positions were closed."
-    return f" Price alone explains {wording.share(part * 100)} of the fall in dollars, closed positions the rest."
+        return "; none of it is price: positions were closed"
+    return f"; price is {wording.share(part * 100)} of it"
 
 
-def _against_average(reading: Reading) -> str:
-    said = say("Against its 180-day average of {average:usd}: {value:change} in dollars", reading.values)
-    coins = reading.get("coins")
-    said += "" if coins is None else f", {wording.percent(coins * 100)} in coins"
-    days = reading.get("days_below")
-    return f"{said}; below it for {wording.count(days, 'day')}." if days else f"{said}; above it."
+def _against_average(reading: Reading, asset: str) -> str:
+    coins, days = reading.get("coins"), days_below(reading)
+    side = "Above" if not days else "Below"
+    since = "" if not days else f", for {wording.count(days, 'day')}" if days >= 1 else ", since today"
+    said = side + say(" its 180-day average of {average:usd}", reading.values) + since
+    said += say(": {value:change} in $", reading.values)
+    return f"{said}." if coins is None else f"{said}, {wording.percent(coins * 100)} in {asset}."
+
+
+def days_below(reading: Reading | None) -> float | None:
+    """Return for how many days closes were below the average; the running row is below it, but is no close yet."""
+    days = None if reading is None else reading.get("days_below")
+    if reading is None or not days or not reading.unfinished:
+        return days
+    return max(days - reading.step / DAY, SINCE_NOW)
 
 
 def _last_day(reading: Reading, now: datetime, zone: str) -> str:
-    said = say("{coins:change} in coins, {dollars:change} in dollars", reading.values)
-    unusual = wording.number(reading.get("value"), 2, plus=True)
-    return f"In the 24 h to {until(reading, now, zone)}: {said} (z {unusual} against 30 days)."
+    """Say how unusual the day was in coins; what it came to stands above."""
+    unusual = reading.get("value") or 0.0
+    kind = (
+        "an ordinary day"
+        if abs(unusual) < UNUSUAL
+        else "unusually many positions " + ("closed" if unusual < 0 else "opened")
+    )
+    said = say("{coins:change} in coins", reading.values)
+    return f"24 h to {until(reading, now, zone)}: {kind}, {said} (z {wording.number(unusual, 2, plus=True)})."
 
 
 def until(reading: Reading, now: datetime, zone: str) -> str:

@@ -45,13 +45,21 @@ async def sub(deps: Deps, args: What) -> Reply:
 
     /sub alone turns everything on for all followed assets. Words narrow it: oi, funding, taker, price, fng, sources
     (trouble with data), and assets. A message is edited when things change and answered when they are over.
-    """
-    from handlers.language.subscriptions import wanted  # noqa: PLC0415 - see above
-    from storage.people import subscriptions  # noqa: PLC0415 - see above
 
-    more = wanted(args.what, deps, "/sub oi btc")
+    Warnings and what is critical ring, notices are silent. /sub loud, /sub silent and /sub usual change it for the
+    chat, /sub funding silent or /sub btc loud for a part.
+    """
+    from handlers.language.subscriptions import sound, wanted  # noqa: PLC0415 - see above
+    from storage.people import destinations, subscriptions, switches  # noqa: PLC0415 - see above
+
+    sounds, what = sound(args.what)
+    more = wanted(what, deps, "/sub oi btc")
     here = _made(deps)
-    subscriptions.add(deps.store, here.id, more)
+    if what or not sounds or not destinations.subscriptions(deps.store, here.id):
+        subscriptions.add(deps.store, here.id, more)
+    if sounds:
+        parts = more.alarms or more.assets or (switches.ANY,)
+        switches.sound(deps.store, here.id, parts, None if sounds == "usual" else sounds)
     return _what_is_on(deps, here.id, "")
 
 
@@ -82,7 +90,8 @@ def _what_is_on(deps: Deps, destination: int | None, before: str) -> Reply:
         lines.append(Line("Type /sub to be told everything, or /sub oi btc for a part of it."))
         return Reply(tuple(lines), values)
     lines = [Line(f"{before}On in this chat:", "headline")]
-    lines += [Line(said) for said in (*words.on(found.rows), *words.open_now(found.open, deps.now))]
+    lines += [Line(said) for said in (*words.on(found.rows), *words.sounds(found.sounds))]
+    lines += [Line(said) for said in words.open_now(found.open, deps.now)]
     lines.append(Line("To stop: /unsub for all of it, or /unsub and a word, for example /unsub funding."))
     return Reply(tuple(lines), values)
 

@@ -24,20 +24,20 @@ from handlers.language.kinds import (
     MARGIN_MODE,
     NOW,
     NOW_WORDS,
-    OTHER_EXCHANGES,
     PRICE,
     QUOTE,
     SIZE,
     VENUE,
     Kind,
     Plan,
-    not_known_here,
+    not_covered,
     plan_of,
 )
 from handlers.language.spelling import LONGEST, chunks, is_slip, number, numbered_symbol, shown, suggest, symbol
 from handlers.language.values import Values
 from signals.assets import PACKED
 from signals.liquidation import listed_names
+from signals.venues import KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable
@@ -237,8 +237,8 @@ class _Reader:
 
     def _name(self, chunk: str) -> None:
         """Take a word that is nothing else as an asset, or as text where the command takes text."""
-        if VENUE in self.plan.kinds and chunk.lower() in OTHER_EXCHANGES:
-            raise not_known_here(chunk)
+        if VENUE in self.plan.kinds and chunk.lower() in KNOWN and chunk.upper() not in self.assets:
+            raise not_covered(chunk)
         read = symbol(chunk, self.assets) if self.plan.named else None
         if self.plan.rest is not None and (
             read is None or (not read.certain and not self.values.free(ASSET, INSTRUMENT))

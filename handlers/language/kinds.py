@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from handlers.command import Refused
 from handlers.language.spelling import shown
+from signals.venues import KNOWN, SPELLINGS
 
 Side = Literal["long", "short"]
 Contract = Literal["linear", "inverse"]
@@ -89,21 +90,7 @@ def _zones() -> Mapping[str, str]:
 
 
 SIDE: Final = Kind("side", _spellings(long="long l longs buy b bull", short="short s shorts sell bear"))
-_VENUES: Final = _spellings(
-    binance="binance bnc binanceusdm binancefutures",
-    bybit="bybit bbt",
-    okx="okx okex",
-    hyperliquid="hyperliquid hl hyper",
-    deribit="deribit drb",
-    gate="gate gateio gate.io",
-    bitget="bitget bg",
-    kucoin="kucoin kc kucoinfutures",
-)
-VENUE: Final = Kind("venue", _VENUES)
-# Exchanges that people name and whose rules are not known here; a coin of that name is typed with a $.
-OTHER_EXCHANGES: Final = _words(
-    "mexc bingx kraken phemex bitmex ftx htx huobi coinbase bitfinex bitmart lbank coinex blofin weex bitstamp"
-)
+VENUE: Final = Kind("venue", SPELLINGS)
 CONTRACT: Final = Kind(
     "contract",
     _spellings(
@@ -129,10 +116,13 @@ TIME: Final = Kind("time", read=_time)
 REST: Final = Kind("text")  # every word that no other field took, as typed
 
 
-def not_known_here(exchange: str) -> Refused:
-    """Say that an exchange is not among ours, and which ones are."""
-    known = ", ".join(dict.fromkeys(_VENUES.values()))
-    return Refused(f"{shown(exchange)} is not known here. Type one of these exchanges: {known}.")
+def not_covered(exchange: str) -> Refused:
+    """Say that an exchange is known and not covered, and which ones are. exchange: a word of KNOWN."""
+    said = KNOWN[exchange.lower()]
+    why = f"{said}, so it is not covered."
+    if " " not in said:
+        why = f"{said} is known, but not covered: neither its figures nor its rules are read here."
+    return Refused(f"{why} Type one of these exchanges: {', '.join(dict.fromkeys(SPELLINGS.values()))}.")
 
 
 def choice(name: str, words: Words | Callable[[], Words]) -> Kind:

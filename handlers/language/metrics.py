@@ -7,13 +7,41 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NAMED: Final = ("oi", "drawdown", "ma180", "closing", "funding", "taker", "net", "price", "fng")
+# Pictures of the market itself, by the words for them; see handlers/charts/market.py.
+PICTURES: Final = {
+    "overview": "market",
+    "candles": "market",
+    "oi": "oi",
+    "interest": "oi",
+    "open_interest": "oi",
+    "price": "price",
+    "prices": "price",
+    "liqs": "liqs",
+    "liq": "liqs",
+    "liquidations": "liqs",
+    "liquidation": "liqs",
+    "liquidated": "liqs",
+}
+# Two words that together name one thing.
+_TOGETHER: Final = {
+    frozenset({"picture price", "oi_drawdown"}): "price_drawdown",
+    frozenset({"picture oi", "oi_drawdown"}): "oi_drawdown",
+    frozenset({"picture oi", "oi_vs_ma180"}): "oi_vs_ma180",
+    frozenset({"picture oi", "oi_zscore"}): "oi_zscore",
+    frozenset({"picture price", "picture oi"}): "picture oi",
+    frozenset({"picture price", "picture liqs"}): "picture liqs",
+    frozenset({"picture oi", "picture liqs"}): "picture market",
+    frozenset({"picture market", "picture price"}): "picture price",
+    frozenset({"taker_ratio", "net_taker_30d"}): "net_taker_30d",
+    frozenset({"funding_stretch", "funding_apr"}): "funding_apr",
+}
+DRAWN: Final = ("oi", "price", "liqs", "funding", "taker", "net", "drawdown", "ma180", "closing", "fng")
 _SHORT: Final = {
     "oi": "oi_vs_ma180 usd",
     "interest": "oi_vs_ma180 usd",
     "drawdown": "oi_drawdown",
     "ma180": "oi_vs_ma180",
-    "average": "oi_vs_ma180",
+    "average": "oi_vs_ma180 usd",
     "closing": "oi_zscore",
     "quadrant": "oi_quadrant",
     "funding": "funding_stretch",
@@ -36,3 +64,13 @@ def metric_words() -> Mapping[str, str]:
 
     short = {word: drawn for word, drawn in _SHORT.items() if drawn.split()[0] in metrics()}
     return short | {metric: metric for metric in metrics()}
+
+
+def chart_words() -> Mapping[str, str]:
+    """Return what each word of /chart stands for: "picture oi" for one of the market, else a metric as above."""
+    return {**metric_words(), **{word: f"picture {picture}" for word, picture in PICTURES.items()}}
+
+
+def together(first: str, second: str | None) -> str | None:
+    """Return what two words of /chart name together; None where they name two things."""
+    return first if second in {None, first} else _TOGETHER.get(frozenset({first, second or ""}))

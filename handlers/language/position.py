@@ -33,8 +33,8 @@ from handlers.language.kinds import (
 from handlers.words import liquidation as words
 from handlers.words import wording
 from signals.assets import DOLLARS, Instrument
-from signals.liquidation import VENUES, Position
-from signals.venues import VENUES as DECLARED
+from signals.liquidation import VENUES, Position, venues_for
+from signals.venues import exchange_of
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
@@ -243,8 +243,7 @@ def contract_of(named: Instrument, said: Contract | None, venue: str) -> tuple[I
     if margin == "quanto":
         raise Refused(f"{name} is paid in {named.settle}, and such contracts are not covered. Type {coin} instead.")
     if margin is None and named.quote == "USD":
-        declared = DECLARED.get(venue)
-        if declared and ("inverse" in declared.margins or declared.inverse):
+        if venue in map(exchange_of, venues_for("inverse")):
             margin = "inverse"
         else:  # Hyperliquid's contracts are in dollars, whichever coin they are paid in
             named = replace(named, quote=None)

@@ -27,12 +27,12 @@ from signals.liquidation import (
     venues_for,
 )
 from signals.units import DAY
+from signals.venues import VENUES
 
 if TYPE_CHECKING:
     from handlers.language.position import PositionQuestion
     from signals.liquidation import Position, TierTable
 
-NOT_FETCHED = {(venue, "inverse") for venue in ("deribit", "bitget", "kucoin")} | {("deribit", "linear")}
 LONGEST_REFUSAL = 330  # characters of a refusal; make fuzz takes longer ones for a fault
 
 
@@ -121,9 +121,15 @@ def _where_else(question: PositionQuestion, position: Position) -> str:
     if not knowing:
         return " Check the symbol."
     fetched = f" Whoever runs this bot fetches it with: perpulse tiers refresh {position.venue}."
-    if (position.venue, position.contract) in NOT_FETCHED or position.quote == "USDC" or position.expiry:
+    if not _renewed(position) or position.quote == "USDC" or position.expiry:
         fetched = ""
     return f"{fetched} Known for {contract_name(question.instrument)}: {wording.listing(knowing)}."
+
+
+def _renewed(position: Position) -> bool:
+    """Tell whether `perpulse tiers refresh` brings tables of this kind."""
+    declared = VENUES.get(position.venue)
+    return declared is not None and position.contract in declared.renewed
 
 
 def _table(question: PositionQuestion, venue: str, quote_: str | None) -> TierTable:

@@ -27,6 +27,8 @@ _SIGNS = str.maketrans(
         "٬": ",",
     }
 )
+# What right-to-left keyboards and copied text put before the slash or into the name: nobody sees it.
+_UNSEEN = dict.fromkeys((0xAD, 0x61C, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF))
 _COMMA = re.compile(r",(?!\d)|(?<!\d),|(?<=\d{4}),(?=\d+x)", re.IGNORECASE)  # 95000,25x is two words, 95,000 is one
 _BEGUN = re.compile(r"(?:^|\s),(\d\S*)")  # `,5btc`: half a coin to some, and a loose comma before five to others
 _POINT = re.compile(r"[:']*\.\d")  # one point: `...5` are three dots and a number
@@ -44,7 +46,7 @@ def shown(text: str) -> str:
 
 def split_command(text: str) -> tuple[str, str]:
     """Split a message into the command's name, lower case without slash and bot name, and the rest."""
-    match = _COMMAND.fullmatch(text)
+    match = _COMMAND.fullmatch(text.translate(_UNSEEN))
     return (match[1].lower(), match[2].strip()) if match else ("", "")
 
 

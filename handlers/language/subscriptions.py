@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from handlers.command import Refused
 from handlers.language.kinds import FILLERS
@@ -17,6 +17,15 @@ from storage.people.subscriptions import SOURCES, Wanted
 if TYPE_CHECKING:
     from handlers.command import Deps
 
+Sound: TypeAlias = Literal["loud", "silent", "usual"]
+_SOUNDS: Final[dict[str, Sound]] = {
+    "loud": "loud",
+    "ring": "loud",
+    "silent": "silent",
+    "quietly": "silent",
+    "usual": "usual",
+    "default": "usual",
+}
 _EVERYTHING: Final = frozenset({"all", "everything", "any", "alerts", "alert", ANY})
 _SAME: Final = {  # what people say for a part of an alarm's id
     "fng": "fear",
@@ -49,6 +58,14 @@ def wanted(text: str, deps: Deps, example: str) -> Wanted:
                 f"({wording.listing(deps.assets[:8], 'or')}). Type it like {example}."
             )
     return Wanted(tuple(names) or None, tuple(assets) or None)
+
+
+def sound(text: str) -> tuple[Sound | None, str]:
+    """Read how it is to sound, the last word counting, and return it with the rest of the words."""
+    said = chunks(text)
+    found = [_SOUNDS[word] for chunk in said if (word := chunk.lower()) in _SOUNDS]
+    rest = " ".join(chunk for chunk in said if chunk.lower() not in _SOUNDS)
+    return (found[-1] if found else None), rest
 
 
 def _alarms_by_word() -> dict[str, list[str]]:

@@ -5,6 +5,7 @@ Order of a message: one plain headline, the evidence, what would make it wrong, 
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from handlers.words.readings import coverage_words, derived_words
 from signals.alerts.rule import rules
 from signals.inputs import MARKET
 from signals.metric import metrics
+from signals.units import DAY
 from signals.venues import venue_credit
 from storage.queries.market.readings import times_ago
 
@@ -34,7 +36,8 @@ def tell(event: Event, zone: str = "UTC") -> Message:
     rule, values = rules()[event.rule], words_of(event)
     resolved = event.kind == "resolved"
     sentence = _capital(wording.template(rule.resolved if resolved else rule.headline, values))
-    lines = [Line(_capital(_head(event, rule, sentence)), "headline")]
+    head = _capital(_head(event, rule, sentence))
+    lines = [Line(head, "headline")]
     if resolved:  # the headline above it names the asset; the reply, which stands alone, keeps it
         lines.append(Line(_capital(sentence.removeprefix(f"{event.asset}: "))))
     if event.offline:
@@ -45,13 +48,31 @@ def tell(event: Event, zone: str = "UTC") -> Message:
         lines.append(Line(wording.template(rule.counter, values), "caveat"))
     lines.append(Line(stamp(event, zone), "stamp"))
     metric = _metric(rule)
-    what = f"{metric.id} {event.asset}".lower()
+    days = _days_shown(metric, event.at - event.since)
+    what = f"{metric.id} {event.asset} {_span(days)}".lower()
     buttons = Buttons((Button("Chart", f"/chart {what}"), Button("Health", f"/health {event.asset.lower()}")))
-    chart = {"metric": metric.id, "asset": metric.asset_of(event.asset), "until": event.at.isoformat()}
+    chart: dict[str, Any] = {
+        "metric": metric.id,
+        "asset": metric.asset_of(event.asset),
+        "until": event.at.isoformat(),
+        "days": days,
+    }
     if event.note:
         chart["note"] = event.note
     picture = Picture(chart, metric.chart.title)
-    return Message((*shortened(lines), picture, buttons), reply=sentence if resolved else None)
+    return Message((*shortened(lines), picture, buttons), reply=_reply(event, sentence, head, legs))
+
+
+def _reply(event: Event, sentence: str, head: str, legs: list[str]) -> str | None:
+    """Return the line that answers the message of an episode: an edit makes no sound, and nobody scrolls up.
+
+    A restart that is no more than a notice goes on in its message and says nothing beside it.
+    """
+    if event.kind == "resolved":
+        return sentence
+    if event.kind == "escalated" or (event.kind == "resumed" and event.rank != "notice"):
+        return " ".join([head, *(_capital(leg) for leg in legs[:1])])
+    return None
 
 
 def words_of(event: Event) -> dict[str, Any]:
@@ -77,15 +98,27 @@ def _head(event: Event, rule: AlertRule, sentence: str) -> str:
     match event.kind:
         case "fired":
             return sentence
-        case "escalated":
+        case "escalated" | "resumed":
+            change = f"now {_RANK_WORDS[event.rank]}" if event.kind == "escalated" else "again"
             whose = f"{event.asset}: "
             if not sentence.startswith(whose):
-                return f"Now {_RANK_WORDS[event.rank]}: {sentence}"
-            return f"{event.asset}, now {_RANK_WORDS[event.rank]}: {sentence.removeprefix(whose)}"
+                return f"{change}: {sentence}"
+            return f"{event.asset}, {change}: {sentence.removeprefix(whose)}"
         case "resolved":
             over = wording.duration(event.at - event.since)
             asset = "" if event.asset == MARKET else f"{event.asset}: "
             return f"{asset}over after {over}: {rule.title[:1].lower()}{rule.title[1:]}."
+
+
+def _days_shown(metric: Metric, lasted: timedelta) -> float:
+    """Return how many days the picture shows: three times what the value is about, and how it began; a year at most."""
+    about = metric.chart.over or metric.window
+    return min(365.0, round(max(3 * about, lasted + about) / DAY, 2))
+
+
+def _span(days: float) -> str:
+    """Return a span as it is typed."""
+    return f"{math.ceil(days * 24)}h" if days < 2 else f"{math.ceil(days)}d"
 
 
 def stamp(event: Event, zone: str = "UTC") -> str:
@@ -95,6 +128,7 @@ def stamp(event: Event, zone: str = "UTC") -> str:
     coarser = event.step.days >= 1 > max(metrics()[name].step for name in rule.metrics).days
     parts = [
         venues,
+        f"for {', '.join(venue_credit(venue) for venue in event.silent)}, silent" if event.silent else "",
         _of(event, _metric(rule), zone),
         coverage_words(event.coverage) if event.coverage else "",
         "daily data" if coarser else "",
@@ -123,7 +157,7 @@ def _leg(leg: str, values: Mapping[str, Any]) -> str | None:
 def _lacks(sentence: str, values: Mapping[str, Any]) -> bool:
     for name in wording.template_fields(sentence):
         value = values.get(name)
-        if value is None and name.endswith("_at"):
+        if value is None:  # also what an earlier version did not store
             return True
         if isinstance(value, float) and value != value:  # noqa: PLR0124 - the plain test for NaN
             return True

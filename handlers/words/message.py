@@ -18,7 +18,7 @@ _GOES_FIRST = ("body", "caveat")  # where a message is too long; headlines and s
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """The blocks, and the one line that answers the message when an episode is over."""
+    """The blocks, and the one line that answers the message of an episode that got worse or is over."""
 
     blocks: tuple[Block, ...]
     reply: str | None = None

@@ -10,7 +10,7 @@ from handlers.reply import Line
 from handlers.words import alerts, position_events, sources, wording
 from handlers.words.message import Message
 from signals.alerts.event import ALERT, LATE, POSITION, SOURCE, Event
-from signals.liquidation.events import CameNear, LinesLeft, from_json
+from signals.liquidation.events import CameNear, LineCrossed, LinesLeft, from_json
 from storage.sources import source_events
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ def message_of(payload: Mapping[str, Any], zone: str) -> Message:
 
 
 def _position(payload: Mapping[str, Any], zone: str) -> Message:
-    """Tell of a position or an address; the end of an episode answers the message of its beginning."""
+    """Tell of a position or an address; a nearer line and the end answer the message of the beginning."""
     event = from_json(payload["position"])
     blocks = position_events.blocks_of(event, zone)
     match event:
-        case LinesLeft() | CameNear(went=True):
+        case LinesLeft() | CameNear(went=True) | LineCrossed(escalated=True):
             return Message(blocks, position_events.reply_of(event))
         case _:
             return Message(blocks)

@@ -62,10 +62,13 @@ def blocks_of(event: PositionEvent, zone: str) -> Blocks:  # noqa: ARG001 - the 
     raise TypeError(f"no words for {event!r}")
 
 
-def reply_of(event: LinesLeft | CameNear) -> str:
-    """Say the end of an episode in one line: it answers the message that told of it."""
+def reply_of(event: LinesLeft | CameNear | LineCrossed) -> str:
+    """Say in one line how an episode went on: it answers the message that told of its beginning."""
     position = event.position
     name = title(position, position.holder)
+    if isinstance(event, LineCrossed):
+        now = f"Now {_RANKS[event.rank]}: {name} is {far(position.distance)} from its liquidation price."
+        return f"{now} {_where(position)}"
     if isinstance(event, CameNear):
         came, here = far(event.past.worst.distance), far(position.distance)
         return f"{name} is safe again: {here} away; came within {came} of its liquidation price."

@@ -1,15 +1,26 @@
-"""What became of a source or of one of its contracts, in a sentence."""
+"""What became of a source, of one of its contracts or of its tier tables; and how a tier table is laid out."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+import math
+from typing import TYPE_CHECKING, Final, assert_never
 
 from handlers.words import wording
-from signals.venues import source_title
+from signals.assets import coin
+from signals.assets import packed as packed_name
+from signals.liquidation.renewal import MAIN_ASSETS, symbol_of
+from signals.venues import source_title, venue_title
 from storage.sources.source_events import SourceEvent
 
 if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable
+
+    from signals.liquidation import TierTable
+    from signals.liquidation.renewal import Change, Kind, Refusal, Renewal
     from storage.sources.source_events import AssetEvent
+
+SHOWN: Final = 12  # changes that are told one by one; the files hold them all
 
 
 def sentence(event: SourceEvent | AssetEvent, zone: str = "UTC") -> str:
@@ -46,6 +57,8 @@ def _asset(event: AssetEvent) -> str:
             return f"{name} is left out of {asset}: {_contradiction(event)}. A unit or a contract has changed there."
         case "agrees":
             return f"{name} agrees on {asset} again."
+        case "tiers":
+            return f"{name} has moved its tiers. {event.reason}"
         case _ as kind:
             assert_never(kind)
 
@@ -54,3 +67,112 @@ def _contradiction(event: AssetEvent) -> str:
     if event.name == "open_interest_usd":
         return f"its open interest of {event.asset} in dollars is {event.times:.3g} times coins times price"
     return f"its price of {event.asset} is {event.times:.3g} times that of the other venues"
+
+
+# --- tier tables ------------------------------------------------------------------------------------------------------
+
+
+def tiers_told(renewals: Iterable[Renewal]) -> list[str]:
+    """Say what became of each venue, the changes below it, and what to do about what failed."""
+    lines: list[str] = []
+    for renewal in renewals:
+        title = venue_title(renewal.venue)
+        if renewal.error:
+            lines.append(f"{title}: {renewal.error.removeprefix(f'{title} ')} Its tables stay as they are.")
+            continue
+        counted: dict[Kind, str] = {"new": "new", "changed": "changed", "same": "unchanged"}
+        parts = [f"{renewal.count(kind):,} {word}" for kind, word in counted.items() if renewal.count(kind)]
+        if renewal.refused:
+            parts.append(f"{len(renewal.refused):,} not taken")
+        lines.append(f"{title}: {', '.join(parts) or 'no table in the answer'}.")
+        listed = [change for change in renewal.changes if change.kind != "same"]
+        listed.sort(key=_weight)
+        lines += [f"  {change.symbol}: {change.kind}, {tier_change(change)}" for change in listed[:SHOWN]]
+        if len(listed) > SHOWN:
+            lines.append(f"  and {len(listed) - SHOWN:,} more")
+        lines += [f"  {refused.symbol}: not taken, {tier_refusal(refused)}." for refused in renewal.refused[:SHOWN]]
+        if len(renewal.refused) > SHOWN:
+            lines.append(f"  and {len(renewal.refused) - SHOWN:,} more not taken")
+    return lines
+
+
+def tier_refusal(refused: Refusal) -> str:
+    """Say why a symbol has no new table, and what holds instead."""
+    if not refused.sent:
+        return refused.why
+    if refused.stays is None:
+        return f"{refused.why}; there is no older table of it"
+    return f"{refused.why}; the table of {wording.day(refused.stays)} stays"
+
+
+def _weight(change: Change) -> tuple[bool, int, str]:
+    """Put changes before new tables and the main assets before the rest."""
+    asset, _ = coin(change.symbol.split()[0].partition("-")[0])
+    place = MAIN_ASSETS.index(asset) if asset in MAIN_ASSETS else len(MAIN_ASSETS)
+    return change.kind != "changed", place, change.symbol
+
+
+def tier_change(change: Change) -> str:
+    """Say how a table differs from the one before it."""
+    old, new = change.old, change.new
+    if old is None:
+        first = new.tiers[0]
+        top = f", at most {wording.leverage(first.max_leverage)}" if first.max_leverage else ""
+        return f"{wording.count(len(new.tiers), 'tier')} from {_rate(first.rate)}{top}"
+    if change.kind == "same":
+        return f"as in the table of {wording.day(old.as_of)}"
+    one, two = old.tiers[0], new.tiers[0]
+    pairs = (
+        ("first tier", _rate(one.rate), _rate(two.rate)),
+        ("up to", bound(old, one.cap), bound(new, two.cap)),
+        ("leverage", wording.leverage(one.max_leverage), wording.leverage(two.max_leverage)),
+        ("tiers", _many(old), _many(new)),
+        ("largest position", bound(old, old.limit), bound(new, new.limit)),
+    )
+    parts = [f"{name} {was} → {now}" for name, was, now in pairs if was != now]
+    if not parts:
+        at = next((b for a, b in zip(old.tiers, new.tiers, strict=False) if a != b), new.tiers[-1])
+        parts = [f"tier {at.number} and above differ (from {bound(new, at.floor)})"]
+    return ", ".join(parts)
+
+
+def tiers_shown(table: TierTable, today: dt.date) -> list[str]:
+    """Lay a tier table out for a terminal."""
+    age = (today - table.checked).days
+    seen = f", unchanged on {wording.day(table.checked)}" if table.checked > table.as_of else ""
+    name = f"{table.venue} {symbol_of(table).split()[0]}/{table.quote} {table.contract}"
+    lines = [
+        f"{name}: table of {wording.day(table.as_of)}{seen}, {wording.count(max(age, 0), 'day')} old",
+        f"Source: {table.source}",
+        f"{'tier':>4}  {'up to':>20}  {'maintenance':>11}  {'amount':>14}  {'leverage':>8}",
+    ]
+    for tier in table.tiers:
+        amount = wording.number(tier.amount, 0 if table.contract == "linear" else 4) if tier.amount else ""
+        lines.append(
+            f"{tier.number:>4}  {bound(table, tier.cap):>20}  {_rate(tier.rate):>11}  {amount:>14}  "
+            f"{wording.leverage(tier.max_leverage):>8}"
+        )
+    if table.slope:
+        lines.append(f"The rate grows by {table.slope * 100:g} percentage points with every {table.asset}.")
+    if table.partial:
+        lines.append("The venue has higher tiers that are not known here. Renew the table with: perpulse tiers refresh")
+    return lines
+
+
+def bound(table: TierTable, size: float) -> str:
+    """Say a bound in the table's own unit: $300k, 1,000 contracts, 150 BTC."""
+    if math.isinf(size):
+        return "an unknown size" if table.partial else "any size"
+    if table.unit == "contracts":
+        return f"{wording.number(size)} contracts"
+    if table.unit == "quote" and table.contract == "linear":
+        return wording.usd(size)
+    return wording.coins(size, packed_name(table.asset, table.multiplier))
+
+
+def _many(table: TierTable) -> str:
+    return f"{len(table.tiers)}{' known' if table.partial else ''}"
+
+
+def _rate(rate: float) -> str:
+    return wording.share(rate * 100, 2)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from storage.alerts.episodes import Episode
     from storage.people.subscriptions import RuleOfAsset
+    from storage.people.switches import Switch
 
 _SOURCES_TITLE: Final = "Trouble with data"
 _MOST_OPEN: Final = 5
@@ -40,6 +41,16 @@ def on(rows: Sequence[RuleOfAsset]) -> list[str]:
         f"{'All followed assets' if key == (ANY,) else wording.listing(key)}: {_few(titles)}."
         for key, titles in grouped.items()
     ]
+
+
+def sounds(switched: Sequence[Switch]) -> list[str]:
+    """Say what was made loud or silent; nothing where the ranks decide."""
+    said = []
+    for kind, word in (("loud", "With sound"), ("silent", "Without sound")):
+        parts = [_title(switch.what) for switch in switched if switch.kind == kind]
+        if parts:
+            said.append(f"{word}: {_few(parts)}.")
+    return said
 
 
 def _title(alarm: str) -> str:

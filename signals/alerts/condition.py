@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 import operator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from datetime import timedelta
 
 Rank = Literal["notice", "warning", "critical"]
 RANKS: Final[tuple[Rank, ...]] = ("notice", "warning", "critical")
 Operator = Literal["<=", "<", ">=", ">"]
+AT_ONCE: Final = timedelta(0)  # the hold of what is entered at the first close: an alarm that gets worse waits for none
 
 # What holds, and what then does not. Neither is true of NaN, so what is not known is neither. They take floats as well
 # as arrays of them.

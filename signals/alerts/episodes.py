@@ -1,5 +1,7 @@
 """How an alert lives: calm -> pending -> firing -> escalated -> calm, as a pure function of (state, values, time).
 
+An alarm that restarts within a few days was not over: its episode goes on (`resumed`), or has got worse (`escalated`).
+
 The caller stores what comes back and tells what happened; nothing here knows who is told or what time it is.
 """
 
@@ -7,18 +9,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from signals.alerts.condition import RANKS, held
+from signals.alerts.condition import AT_ONCE, RANKS, held
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from datetime import timedelta
 
     from signals.alerts.condition import Level, Rank
 
-Kind = Literal["fired", "escalated", "resolved"]
+Kind = Literal["fired", "escalated", "resumed", "resolved"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class State:
     rank: 0 calm, else the place in RANKS plus one. told: the highest rank that this episode has been announced at.
     entering, leaving: per level, closes in a row that its enter or leave condition has held. since: when the episode
     began (its first close beyond the line). at: the last close judged. unknown: the last judgement lacked a value.
-    first: the first close at which the main values were known.
+    first: the first close at which the main values were known. ended: when the last episode ended; `told` and `since`
+    stay those of that episode until another begins, since a restart soon after continues it.
     """
 
     rank: int = 0
@@ -40,6 +42,7 @@ class State:
     at: datetime | None = None
     unknown: bool = False
     first: datetime | None = None
+    ended: datetime | None = None
 
     @property
     def phase(self) -> Literal["calm", "pending", "firing", "escalated"]:
@@ -51,7 +54,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """What is to be told: an episode fired, escalated or resolved at a close, with the values of that close."""
+    """What is to be told: an episode fired, escalated, resumed or resolved, with the values of that close."""
 
     kind: Kind
     at: datetime
@@ -68,13 +71,15 @@ def step(
     at: datetime,
     closes: timedelta,
     known_by: Collection[str] = (),
+    continues: timedelta = AT_ONCE,
 ) -> tuple[State, Transition | None]:
     """Judge one close and return the new state with what is to be told, if anything.
 
     at: the time of the close, which must lie after the last one judged (else nothing happens: a close is judged once).
     closes: the distance of two closes; a hold of 2 h is two hourly closes, or one daily one. known_by: the names of
-    the values that must be known before anything is (`State.first`). NaN handling: while what is not known could decide
-    a condition, its count stands still, so that nothing is entered or left by it.
+    the values that must be known before anything is (`State.first`). continues: an alarm that restarts within so long
+    after its end is the same episode. NaN handling: while what is not known could decide a condition, its count stands
+    still, so that nothing is entered or left by it.
     """
     if state.at is not None and at <= state.at:
         return state, None
@@ -107,7 +112,7 @@ def step(
         unknown=unknown,
         first=first,
     )
-    return _told(state, after, values, at)
+    return _told(state, after, values, at, continues)
 
 
 def _after_leaving(levels: tuple[Level, ...], rank: int, leaving: list[int], closes: timedelta) -> int:
@@ -133,17 +138,23 @@ def _counted(closes_in_a_row: int, holds: bool | None) -> int:  # noqa: FBT001 -
     return closes_in_a_row if holds is None else (closes_in_a_row + 1) * holds
 
 
-def _told(before: State, after: State, values: Mapping[str, float], at: datetime) -> tuple[State, Transition | None]:
+def _told(
+    before: State, after: State, values: Mapping[str, float], at: datetime, continues: timedelta
+) -> tuple[State, Transition | None]:
     if before.rank == 0 and after.rank > 0:
-        since = after.pending or at
-        after = replace(after, since=since, told=after.rank)
-        return after, Transition("fired", at, since, RANKS[after.rank - 1], values)
+        onset = after.pending or at
+        if before.since is not None and before.ended is not None and onset - before.ended <= continues:
+            kind: Kind = "escalated" if after.rank > before.told else "resumed"
+            after = replace(after, told=after.rank, ended=None)
+            return after, Transition(kind, at, before.since, RANKS[after.rank - 1], values)
+        after = replace(after, since=onset, told=after.rank, ended=None)
+        return after, Transition("fired", at, onset, RANKS[after.rank - 1], values)
     since = before.since or at
     if after.rank > before.told:
         return replace(after, told=after.rank), Transition("escalated", at, since, RANKS[after.rank - 1], values)
     if before.rank > 0 and after.rank == 0:
         told = Transition("resolved", at, since, RANKS[before.told - 1], values)
-        return replace(after, told=0, since=None, pending=None), told
+        return replace(after, pending=None, ended=at), told
     return after, None  # stepping down inside an episode is not news, and stepping up again is not news twice
 
 
@@ -165,7 +176,7 @@ def from_json(data: Mapping[str, Any]) -> State:
     """Read a state back; fields this version does not know are left out, missing ones take their default."""
     known = {field.name for field in fields(State)}
     values: dict[str, Any] = {name: value for name, value in data.items() if name in known}
-    for name in ("since", "pending", "at", "first"):
+    for name in ("since", "pending", "at", "first", "ended"):
         if values.get(name) is not None:
             values[name] = datetime.fromisoformat(values[name])
     for name in ("entering", "leaving"):

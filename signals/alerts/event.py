@@ -32,9 +32,9 @@ class Event:
 
     rank: the level reached; of a resolution the highest that was told. since: when the episode began. values: those of
     that close by their whole names (`oi_drawdown.coins`), NaN where not known. step: distance of two closes of the
-    rule. venues: where the numbers come from. derived: inputs that were computed from others. coverage: of open
-    interest, where there are several venues. note: said in every stamp. offline: it happened while perpulse was not
-    running. came_and_went: it fired and ended while nobody could be told.
+    rule. venues: where the numbers come from. silent: venues that another one speaks for. derived: inputs that were
+    computed from others. coverage: of open interest, where there are several venues. note: said in every stamp.
+    offline: it happened while perpulse was not running. came_and_went: it fired and ended while nobody could be told.
     """
 
     kind: Kind
@@ -46,6 +46,7 @@ class Event:
     values: Mapping[str, float]
     step: timedelta
     venues: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
     derived: tuple[str, ...] = ()
     coverage: Coverage | None = None
     note: str | None = None
@@ -66,6 +67,7 @@ class Event:
             "values": values,
             "step": self.step.total_seconds(),
             "venues": list(self.venues),
+            "silent": list(self.silent),
             "derived": list(self.derived),
             "coverage": asdict(self.coverage) if self.coverage else None,
             "note": self.note,
@@ -87,6 +89,7 @@ class Event:
             values=values,
             step=timedelta(seconds=data["step"]),
             venues=tuple(data.get("venues", ())),
+            silent=tuple(data.get("silent", ())),
             derived=tuple(data.get("derived", ())),
             coverage=_coverage(data.get("coverage")),
             note=data.get("note"),

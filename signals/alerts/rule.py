@@ -9,6 +9,7 @@ import importlib
 import pkgutil
 import string
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
@@ -30,6 +31,7 @@ class AlertRule:
     handlers/words/wording.py for the words after the colon): headline, one plain sentence without jargon or
     instruction; legs, each one line of evidence; counter, what would make it wrong; resolved, one line for the
     all-clear. only_asked: another alarm tells the same fact, so who subscribes to everything is spared this one.
+    continues: a restart within so long after the end is the same episode, told in the same message.
     metrics: the ids of the metrics whose values it names, filled in by `rules`; short names are those of the first.
     """
 
@@ -41,6 +43,7 @@ class AlertRule:
     counter: str
     resolved: str
     only_asked: bool = False
+    continues: timedelta = timedelta(days=3)
     metrics: tuple[str, ...] = ()
 
     def within(self, metric: str) -> AlertRule:

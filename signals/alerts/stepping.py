@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
-from signals.alerts.condition import judged
+from signals.alerts.condition import AT_ONCE, judged
 from signals.alerts.episodes import State, closes_in, number_of, step
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def run(
     *,
     closes: timedelta,
     known_by: Collection[str] = (),
+    continues: timedelta = AT_ONCE,
 ) -> tuple[State, list[tuple[State, Transition]]]:
     """Step an alarm over closes; return the last state, and each state in which something is to be told.
 
@@ -48,7 +49,10 @@ def run(
     def singly(since: int, until: int) -> None:
         nonlocal state
         for i in range(since, until):
-            state, transition = step(levels, state, _row(values, i), at=times[i], closes=closes, known_by=known_by)
+            row = _row(values, i)
+            state, transition = step(
+                levels, state, row, at=times[i], closes=closes, known_by=known_by, continues=continues
+            )
             if transition:
                 told.append((state, transition))
 

@@ -14,7 +14,7 @@ from signals.liquidation.errors import (
     UnknownVenue,
 )
 from signals.liquidation.position import Assumption, LiquidationAnswer, Position
-from signals.liquidation.rules import RULES, VENUES, Rule, exchange_of, rule_for, venues_for
+from signals.liquidation.rules import RULES, VENUES, Rule, rule_for, venues_for
 from signals.liquidation.tables import RenewedTables, Tier, TierTable, listed_names, tiers
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
     "TierTable",
     "UnknownVenue",
     "compare",
-    "exchange_of",
     "liquidation_price",
     "listed_names",
     "margin_for",

@@ -7,12 +7,14 @@ its successor and is chosen by date. Nothing outside this file asks which venue 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 
 from signals.liquidation.errors import UnknownVenue
 from signals.units import DAY
+from signals.venues import VENUES as DECLARED
+from signals.venues import listed_at
 
 
 class Family(StrEnum):
@@ -313,6 +315,13 @@ RULES: tuple[Rule, ...] = (
     ),
 )
 
+RULES += tuple(
+    replace(rule, venue=venue.id, title=venue.title, source=f"{rule.source}; held to be that of {venue.title} too")
+    for venue in DECLARED.values()
+    if venue.liquidated_as
+    for rule in RULES
+    if rule.venue == venue.liquidated_as
+)
 VENUES: tuple[str, ...] = tuple(dict.fromkeys(rule.venue for rule in RULES if rule.status is RuleStatus.CURRENT))
 """The venues that may be offered, in the order of their declaration."""
 
@@ -328,14 +337,6 @@ def venues_for(contract: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(current))
 
 
-_ONE_EXCHANGE = {("binance", "inverse"): "binance_coinm"}
-
-
-def exchange_of(venue: str) -> str:
-    """Give the name people ask for a venue by: Binance's coin-margined contracts are a venue of their own here."""
-    return next((name for (name, _), listed in _ONE_EXCHANGE.items() if listed == venue), venue)
-
-
 @lru_cache(maxsize=256)  # asked once per price: a bot asks for the same few over and over
 def rule_for(venue: str, contract: str, on: dt.date | None = None) -> Rule:
     """Find the rule of a venue for one kind of contract on a day; without a day the newest.
@@ -346,7 +347,7 @@ def rule_for(venue: str, contract: str, on: dt.date | None = None) -> Rule:
     name, kind = venue.strip().lower(), contract.strip().lower()
     if kind not in ("linear", "inverse"):
         raise UnknownVenue(f"a contract is linear (margin in USDT/USDC) or inverse (margin in coin), not {contract!r}")
-    name = _ONE_EXCHANGE.get((name, kind), name)
+    name = listed_at(name, kind)
     known = [rule for rule in RULES if rule.venue == name]
     if not known:
         raise UnknownVenue(f"no liquidation rule is known for {venue!r}; known are {', '.join(VENUES)}")

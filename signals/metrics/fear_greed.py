@@ -5,7 +5,8 @@
 After "revenge rally" (Cointelegraph, January 2026: 16, "Extreme Fear"), signals.md FG-1. The provider calls 0 to 24
 Extreme Fear; the borders in the middle differ between sites, so no class is worked out here. The lines are ours:
 20 / 30 as in the reference; 10 / 15 for the rare deep end, where the index stood on 2 % of its days since 2018 (66 of
-3,044). The first line is left after three days above it: single better days cut one fright of March 2025 into three.
+3,044), and 5 / 10 for its floor, reached on 3 of them. The first line is left after five days above it: single better
+days cut one fright of March 2025 into three.
 
 The value of a day is published as the day begins and is judged then.
 
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.alerts.condition import above, at_most, level
+from signals.alerts.condition import AT_ONCE, above, at_most, level
 from signals.alerts.rule import AlertRule
 from signals.metric import Chart, Metric
 from signals.series import days
@@ -43,6 +44,7 @@ METRIC = Metric(
     chart=Chart(
         title="Fear & Greed index",
         axis="0 to 100",
+        over=days(30),
         unit="index",
         lines=(("extreme 10", 10.0), ("enter 20", 20.0), ("leave 30", 30.0)),
     ),
@@ -59,8 +61,9 @@ RULES = (
         id="fear_greed",
         title="Extreme fear",
         levels=(
-            level("notice", enter=at_most(20.0), leave=above(30.0), hold=days(1), hold_leave=days(3)),
-            level("warning", enter=at_most(10.0), leave=above(15.0), hold=days(1)),
+            level("notice", enter=at_most(20.0), leave=above(30.0), hold=days(1), hold_leave=days(5)),
+            level("warning", enter=at_most(10.0), leave=above(15.0), hold=AT_ONCE),
+            level("critical", enter=at_most(5.0), leave=above(10.0), hold=AT_ONCE),
         ),
         headline="The market is in extreme fear.",
         legs=("Fear & Greed index {value:number} of 100, {change_7d:points} points in 7 days.",),

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from signals.metric import Chart, Metric
-from signals.series import hours
+from signals.series import days, hours
 from signals.units import HOURS_A_YEAR
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ METRIC = Metric(
     ),
     chart=Chart(
         title="Funding, yearly",
-        axis="a year",
+        axis="percent a year",
+        over=days(10),
         unit="apr",
         lines=(("rest 10.95 %", 0.1095), ("neutral from −5 %", -0.05), ("neutral to +15 %", 0.15)),
     ),

@@ -11,8 +11,13 @@ year, in any year that never went above it. (b) The percentile speaks only outsi
 zero even the resting rate can rank above 95 % of it, and nobody is crowded at rest. For the same reason a rate that is
 back near rest ends the episode whatever its rank.
 
-The way out has to hold for three days, nine settlements of 8 h: funding swings from one settlement to the next, and
-with 8 h out as well as in the recorded winter of 2025-26 told of 19 crowds of shorts instead of 4.
+A line has to be crossed for two closes, which is one settlement where a rate rules for eight hours; to wait for eight
+closes told the same settlement six hours later and no other. What gets worse is told at once: +60 and +100 %, −30 and
+−100 % a year (on 9 November 2022 shorts paid 15 %, 16 hours later 130 %).
+
+The way out has to hold for a week: funding swings from one settlement to the next, and with three days BTC and ETH in
+2021-25 told of 73 crowds and of 19 that restarted within three days, with a week of 48 and one. The recorded winter of
+2025-26 told of 19 crowds of shorts with 8 h.
 
 Where the other side's line is reached there is nothing to wait for: both sides cannot pay, so the one alarm ends as the
 other begins.
@@ -24,7 +29,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.alerts.condition import above, at_least, at_most, below, level
+from signals.alerts.condition import AT_ONCE, above, at_least, at_most, below, level
 from signals.alerts.rule import AlertRule
 from signals.metric import Chart, Metric
 from signals.series import days, hours
@@ -34,7 +39,7 @@ if TYPE_CHECKING:
     from signals.series import Panel, Series
 
 WINDOW = days(365)
-HOLD, HOLD_LEAVE = hours(8), days(3)
+HOLD, HOLD_LEAVE = hours(2), days(7)
 NEUTRAL_TOP, NEUTRAL_BOTTOM = 0.15, -0.05
 AT_REST = 0.12  # the resting 10.95 % a year and a little
 MIDDLE = 0.05  # of the neutral band
@@ -69,7 +74,8 @@ METRIC = Metric(
     says="Funding {value:yearly}, above {pct:part} of the past year.",
     chart=Chart(
         title="Funding, yearly",
-        axis="a year",
+        axis="percent a year",
+        over=days(10),
         unit="apr",
         lines=(("warning +60 %", 0.60), ("+30 %", 0.30), ("rest 10.95 %", 0.1095), ("−10 %", -0.10)),
     ),
@@ -81,6 +87,7 @@ METRIC = Metric(
         "interval_hours": "funding interval, hours",
         "paid_per_100k_day": "what the paying side pays a day for $100,000, USD",
     },
+    running=True,
     tells_not="When it ends: a trend can pay for weeks.",
     compute=compute,
 )
@@ -102,7 +109,15 @@ RULES = (
                 "warning",
                 enter=at_least(0.60),
                 leave=below(0.40),
-                hold=HOLD,
+                hold=AT_ONCE,
+                hold_leave=HOLD_LEAVE,
+                at_once=[*SHORTS_PAY],
+            ),
+            level(
+                "critical",
+                enter=at_least(1.00),
+                leave=below(0.75),
+                hold=AT_ONCE,
                 hold_leave=HOLD_LEAVE,
                 at_once=[*SHORTS_PAY],
             ),
@@ -127,6 +142,22 @@ RULES = (
                 enter=[*SHORTS_PAY],
                 leave=[(above(0.20, "pct"), above(-0.03)), (at_least(MIDDLE),)],
                 hold=HOLD,
+                hold_leave=HOLD_LEAVE,
+                at_once=[*LONGS_PAY],
+            ),
+            level(
+                "warning",
+                enter=at_most(-0.30),
+                leave=above(-0.20),
+                hold=AT_ONCE,
+                hold_leave=HOLD_LEAVE,
+                at_once=[*LONGS_PAY],
+            ),
+            level(
+                "critical",
+                enter=at_most(-1.00),
+                leave=above(-0.75),
+                hold=AT_ONCE,
                 hold_leave=HOLD_LEAVE,
                 at_once=[*LONGS_PAY],
             ),

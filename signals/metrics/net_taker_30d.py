@@ -56,7 +56,9 @@ METRIC = Metric(
     step=days(1),
     window=YEAR + MEAN_OVER + days(3),
     says="Net taker volume, 30-day mean: {value:usd} a day; at its worst in 180 days {worst:usd}.",
-    chart=Chart(title="Net taker volume, 30-day mean", axis="USD a day", unit="usd", lines=(("zero", 0.0),)),
+    chart=Chart(
+        title="Net taker volume, 30-day mean", axis="dollars a day", unit="usd", lines=(("zero", 0.0),), over=MEAN_OVER
+    ),
     values={
         "value": "taker buys less taker sells, mean over 30 days, USD a day",
         "worst": "most negative value of 180 days, USD a day",

@@ -4,7 +4,8 @@
     price_share = ln(P1/P0) / ln(U1/U0), with P = U / C, between the day of the peak and now
 
 U in USD, C in coins, both one-sided. Ours, after "OI reset" (Darkfost, January 2026), who reads dollars only;
-the coin test and the price share answer it (signals.md OI-1 and OI-9, C1 and C2, 2026). P is the price at which the
+the coin test and the price share answer it (signals.md OI-1 and OI-9, C1 and C2, 2026). The warning and the critical
+line are ours; each asks for twice the coins of the one before. P is the price at which the
 venue itself valued its contracts, so the price share and the coins' share add up to the whole fall.
 
 NaN handling: the peak is the highest *stored* value of the last 365 days and is told from 30 known days on (a maximum
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.alerts.condition import above, at_most, level
+from signals.alerts.condition import AT_ONCE, above, at_most, level
 from signals.alerts.rule import AlertRule
 from signals.metric import Chart, Metric
 from signals.series import days
@@ -62,7 +63,7 @@ METRIC = Metric(
     ),
     chart=Chart(
         title="Open interest below its 365-day peak",
-        axis="from the peak",
+        axis="percent from the peak",
         lines=(("enter −30 %", -0.30), ("leave −20 %", -0.20)),
     ),
     values={
@@ -90,6 +91,20 @@ RULES = (
                 enter=(at_most(-0.30), at_most(-0.05, "coins")),
                 leave=above(-0.20),
                 hold=days(2),
+            ),
+            level(
+                "warning",
+                enter=(at_most(-0.45), at_most(-0.10, "coins")),
+                leave=above(-0.35),
+                hold=AT_ONCE,
+                hold_leave=days(2),
+            ),
+            level(
+                "critical",
+                enter=(at_most(-0.60), at_most(-0.20, "coins")),
+                leave=above(-0.50),
+                hold=AT_ONCE,
+                hold_leave=days(2),
             ),
         ),
         headline="{asset}: futures positions have been cut; the fall in open interest is not price alone.",

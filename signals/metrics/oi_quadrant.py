@@ -82,7 +82,12 @@ METRIC = Metric(
         "Price {price_change_1d:change}, open interest {coins_change_1d:change} in coins "
         "({usd_change_1d:change} in dollars) over a day."
     ),
-    chart=Chart(title="Open interest in coins, change over a day", axis="over a day", value="coins_change_1d"),
+    chart=Chart(
+        title="Open interest in coins, change over a day",
+        axis="percent over a day",
+        value="coins_change_1d",
+        over=days(1),
+    ),
     values={
         "value": "quadrant over a day: 0 none, 1 bullish conviction, 2 bearish conviction, 3 short covering, "
         "4 long exhaustion",

@@ -4,7 +4,10 @@
 
 U in USD, C in coins, both one-sided; the 180 daily values end with the day itself. After "OI reset" (Darkfost, January
 2026: falling below the average is "more significant than the level"), signals.md OI-2. A cross counts when it is
-confirmed by a second daily close, in both directions.
+confirmed by a second daily close, in both directions, and when coins are below their own average too: of 18 crosses of
+BTC in 2021-25 ten were price alone, which the alarm's own last line refuted (signals.md section 7, 2026). It is over
+when dollars are back above, or coins 5 % above theirs: they stayed above their average for two days three times between
+January and March 2026, and were below again within three. The deeper lines are ours.
 
 NaN handling: an average over 180 days is told from 180 known days on. Of fewer it would be another average, and the
 day of a cross would hang on what happens to be missing. `days_below` counts closes in a row, at most a year.
@@ -14,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.alerts.condition import above, below, level
+from signals.alerts.condition import AT_ONCE, above, at_most, below, level
 from signals.alerts.rule import AlertRule
 from signals.metric import Chart, Metric
 from signals.series import days
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 WINDOW = days(180)
 YEAR = days(365)
+COINS_BACK = 0.05
 
 
 def compute(s: Panel) -> dict[str, Series]:
@@ -54,9 +58,11 @@ METRIC = Metric(
         "in coins {coins:change0}."
     ),
     chart=Chart(
-        title="Open interest against its 180-day average", axis="gap to the average", lines=(("average", 0.0),)
+        title="Open interest against its 180-day average", axis="percent from the average", lines=(("average", 0.0),)
     ),
-    charts=(Chart(title="Open interest", axis="USD", value="usd", unit="usd", beside=("180-day average", "average")),),
+    charts=(
+        Chart(title="Open interest", axis="dollars", value="usd", unit="usd", beside=("180-day average", "average")),
+    ),
     values={
         "value": "open interest over its 180-day average, less one, in USD, fraction",
         "coins": "the same in coins, fraction",
@@ -74,19 +80,40 @@ RULES = (
     AlertRule(
         id="oi_vs_ma180",
         title="Open interest below its 180-day average",
-        levels=(level("notice", enter=below(0.0), leave=above(0.0), hold=days(2)),),
-        headline="{asset}: open interest has fallen below its 180-day average.",
+        levels=(
+            level(
+                "notice",
+                enter=(below(0.0), below(0.0, "coins")),
+                leave=[(above(0.0),), (above(COINS_BACK, "coins"),)],
+                hold=days(2),
+            ),
+            level(
+                "warning",
+                enter=(at_most(-0.25), at_most(-0.10, "coins")),
+                leave=[(above(-0.15),), (above(-0.02, "coins"),)],
+                hold=AT_ONCE,
+                hold_leave=days(2),
+            ),
+            level(
+                "critical",
+                enter=(at_most(-0.40), at_most(-0.20, "coins")),
+                leave=[(above(-0.30),), (above(-0.10, "coins"),)],
+                hold=AT_ONCE,
+                hold_leave=days(2),
+            ),
+        ),
+        headline="{asset}: open interest has fallen below its 180-day average, in dollars and in coins.",
         legs=(
             "Open interest {usd:usd}, average {average:usd}: {value:change0} in dollars, on 2 daily closes.",
             "In coins {coins:change0} against their own 180-day average: that part is not price.",
         ),
         counter=(
-            "It is wrong if coins stay above their own average: then price moved, and positions did not leave. "
+            "It is wrong if coins come back above their own average: then positions were opened again. "
             "The average lags by weeks."
         ),
         resolved=(
-            "{asset}: open interest is back above its 180-day average on 2 daily closes, {value:change0}; "
-            "it was below for {duration:duration}."
+            "{asset}: open interest is no longer below its 180-day average in dollars and in coins: "
+            "{value:change0} and {coins:change0}; it was for {duration:duration}."
         ),
     ),
 )

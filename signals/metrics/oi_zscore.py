@@ -5,9 +5,10 @@
 C in coins, one-sided. The idea is that of "selling wave" (2026: −1.48, "unwind their exposure"), which publishes no
 window; ours is 30 days, so its figure will not be reproduced (signals.md OI-5 and section 1, 2026).
 
-The alarm also asks for −5 % in coins, the line of "position closing" (signals.md RC-3). One day in six lies below −1 of
-its own deviation whatever happens: alone, that line told of 35 "events" in the recorded 13 months of 2025-26, with the
-size beside it of 9. Once above the line again it has to stay there for a day.
+The alarm asks for −2 and for −7 % in coins. One day in six lies below −1 of its own deviation whatever happens: alone,
+that line told of 35 "events" in the recorded 13 months of 2025-26; with −5 % in coins beside it, the line of "position
+closing" (signals.md RC-3), it told of 98 on BTC in 2021-25, two of five of them within a week of the one before. Once
+above the line again it has to stay there for a day, and what begins again within three days is the same event.
 
 NaN handling: no z while under 2/3 of the 30 days are known, or while nothing moved in them.
 """
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.alerts.condition import above, at_most, level
+from signals.alerts.condition import AT_ONCE, above, at_most, level
 from signals.alerts.rule import AlertRule
 from signals.metric import Chart, Metric
 from signals.series import days, hours
@@ -53,8 +54,9 @@ METRIC = Metric(
     chart=Chart(
         title="24-hour change of open interest against 30 days",
         axis="standard deviations",
+        over=CHANGE_OVER,
         unit="z",
-        lines=(("enter −1", -1.0), ("leave −0.5", -0.5)),
+        lines=(("enter −2", -2.0), ("leave −1", -1.0)),
     ),
     values={
         "value": "z of the 24-hour log change in coins against the 30 days before",
@@ -74,9 +76,23 @@ RULES = (
         levels=(
             level(
                 "notice",
-                enter=(at_most(-1.0), at_most(-0.05, "coins")),
-                leave=above(-0.5),
+                enter=(at_most(-2.0), at_most(-0.07, "coins")),
+                leave=above(-1.0),
                 hold=hours(2),
+                hold_leave=days(1),
+            ),
+            level(
+                "warning",
+                enter=(at_most(-3.0), at_most(-0.10, "coins")),
+                leave=above(-2.0),
+                hold=AT_ONCE,
+                hold_leave=days(1),
+            ),
+            level(
+                "critical",
+                enter=(at_most(-4.0), at_most(-0.15, "coins")),
+                leave=above(-3.0),
+                hold=AT_ONCE,
                 hold_leave=days(1),
             ),
         ),

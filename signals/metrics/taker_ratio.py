@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.alerts.condition import above, at_least, at_most, below, level
+from signals.alerts.condition import AT_ONCE, above, at_least, at_most, below, level
 from signals.alerts.rule import AlertRule
 from signals.metric import Chart, Metric
 from signals.series import days, hours
@@ -59,7 +59,8 @@ METRIC = Metric(
     says="Taker buys to sells {value:ratio} over 24 h: {buy_share:part1} buys, net {net:usd} of {volume:usd}.",
     chart=Chart(
         title="Taker buys to sells, 24 h",
-        axis="ratio",
+        axis="dollars bought at market for each sold",
+        over=WINDOW,
         unit="ratio",
         lines=(("enter 0.85", 0.85), ("leave 0.95", 0.95), ("even", 1.0)),
     ),
@@ -86,6 +87,20 @@ RULES = (
                 enter=(below(0.85), at_most(-0.15, "against_usual")),
                 leave=[(above(0.95),), (at_least(0.0, "against_usual"),)],
                 hold=hours(2),
+                hold_leave=days(3),
+            ),
+            level(
+                "warning",
+                enter=(below(0.75), at_most(-0.25, "against_usual")),
+                leave=[(above(0.85),), (at_least(-0.10, "against_usual"),)],
+                hold=AT_ONCE,
+                hold_leave=days(3),
+            ),
+            level(
+                "critical",
+                enter=(below(0.65), at_most(-0.35, "against_usual")),
+                leave=[(above(0.75),), (at_least(-0.20, "against_usual"),)],
+                hold=AT_ONCE,
                 hold_leave=days(3),
             ),
         ),

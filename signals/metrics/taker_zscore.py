@@ -4,8 +4,12 @@
 
 B = taker buy volume, S = volume − B, in USD. The idea is that of "selling wave" (2026: −2.28), which publishes no
 window; ours is 30 days, so its figure will not be reproduced (signals.md FL-4 and section 1, 2026). The same fact as
-taker_ratio: never two legs. The way out has to hold for three days, so that one wave of selling with a quiet day inside
-is told once.
+taker_ratio: never two legs.
+
+Unusual is not one-sided: the alarm also asks for a buy share of at most 47 % (signals.md section 7, 2026), else it
+called 49.0 % buys one-sided selling; its deeper lines ask for less still. And it asks for −2.5: on daily spot data of
+BTC and ETH in 2021-25 that halves what −2 tells, 58 waves to 31. The way out has to hold for four days, so that one
+wave of selling with a quiet day inside is told once.
 
 NaN handling: each 24 hours must be whole; no z while under 2/3 of the 30 days are known.
 """
@@ -14,7 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.alerts.condition import above, at_most, level
+from signals.alerts.condition import AT_ONCE, above, at_most, level
 from signals.alerts.rule import AlertRule
 from signals.metric import Chart, Metric
 from signals.series import days, hours
@@ -51,8 +55,9 @@ METRIC = Metric(
     chart=Chart(
         title="24-hour taker imbalance against 30 days",
         axis="standard deviations",
+        over=FLOW_OVER,
         unit="z",
-        lines=(("enter −2", -2.0), ("leave −1", -1.0)),
+        lines=(("enter −2.5", -2.5), ("leave −1", -1.0)),
     ),
     values={
         "value": "z of the 24-hour taker imbalance against the 30 days before",
@@ -68,7 +73,29 @@ RULES = (
     AlertRule(
         id="taker_zscore",
         title="Unusually one-sided selling",
-        levels=(level("notice", enter=at_most(-2.0), leave=above(-1.0), hold=hours(2), hold_leave=days(3)),),
+        levels=(
+            level(
+                "notice",
+                enter=(at_most(-2.5), at_most(0.47, "buy_share")),
+                leave=above(-1.0),
+                hold=hours(2),
+                hold_leave=days(4),
+            ),
+            level(
+                "warning",
+                enter=(at_most(-3.0), at_most(0.45, "buy_share")),
+                leave=above(-2.0),
+                hold=AT_ONCE,
+                hold_leave=days(4),
+            ),
+            level(
+                "critical",
+                enter=(at_most(-4.0), at_most(0.42, "buy_share")),
+                leave=above(-3.0),
+                hold=AT_ONCE,
+                hold_leave=days(4),
+            ),
+        ),
         headline="{asset}: selling at market is unusually one-sided.",
         legs=(
             (

@@ -26,7 +26,7 @@ PRIVATE: Final = "position "  # begins the rule of an episode that is its owner'
 
 @dataclass(frozen=True, slots=True)
 class RuleState:
-    """Where a rule stands for one asset, and its open episode if there is one."""
+    """Where a rule stands for one asset, and its last episode if there was one; one that is over may yet go on."""
 
     state: State
     episode: int | None
@@ -60,7 +60,10 @@ def save(work: Work, key: Key, state: State, episode: int | None) -> None:
 
 
 def record(work: Work, key: Key, change: Event | Transition, episode: int | None) -> int:
-    """Write what happened to the list of episodes and return the episode's id."""
+    """Write what happened to the list of episodes and return the episode's id.
+
+    episode: the last one of the rule and asset; what does not begin another goes on with it, also when it was over.
+    """
     rule, asset = key
     found = json.dumps({name: value for name, value in change.values.items() if math.isfinite(value)})
     ended = to_ms(change.at) if change.kind == "resolved" else None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from signals.units import HOUR, from_ms, to_ms
+from signals.units import HOUR, from_ms, in_ms, to_ms
 from storage.alerts import lease
 from storage.engine.sql import queries
 from storage.people import switches
@@ -37,7 +37,7 @@ STILL_NEWS: Final = HOUR  # after a hold, however old it is by then
 # Spelt as in the index of live rows, or SQLite searches every row ever sent.
 LIVE: Final = "state IN ('queued', 'sending', 'uncertain')"
 PRIORITY: Final[Mapping[str, int]] = {"critical": 30, "warning": 20, "notice": 10}
-Kind = Literal["fired", "escalated", "resolved", "source", "position", "late"]
+Kind = Literal["fired", "escalated", "resumed", "resolved", "source", "position", "late"]
 Ended = Literal["dead", "expired", "merged", "muted"]
 
 
@@ -335,6 +335,12 @@ def rest(store: Store, destination: int, until: datetime) -> None:
     """Write nothing to a destination before `until`, because its platform asked for a pause; it survives a restart."""
     with store.write() as work:
         work.run(SQL.rest_destination, destination=destination, until=to_ms(until))
+
+
+def clock_set(work: Work, by: timedelta) -> None:
+    """Keep every wait and every age as long as it was, since the wall clock was set by so much."""
+    work.run(SQL.shift_waits, by=in_ms(by))
+    work.run(SQL.shift_rests, by=in_ms(by))
 
 
 def gone(store: Store, destination: int, reason: str, *, now: datetime) -> int:

@@ -125,6 +125,15 @@ WHERE id = :id AND state = 'sending';
 -- name: rest_destination
 UPDATE destinations SET rests_until = :until WHERE id = :destination;
 
+-- name: shift_waits
+-- What is held until an hour that a person chose stays there: that hour is the wall clock's.
+UPDATE outbox SET not_before = not_before + :by,
+    expires = CASE WHEN held_until IS NULL THEN expires + :by ELSE expires END
+WHERE state IN ('queued', 'sending', 'uncertain');
+
+-- name: shift_rests
+UPDATE destinations SET rests_until = rests_until + :by WHERE rests_until IS NOT NULL;
+
 -- name: mark_gone
 UPDATE destinations SET gone = :now, gone_reason = :reason WHERE id = :destination;
 

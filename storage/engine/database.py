@@ -6,15 +6,17 @@ imported only when there is something to migrate, because it costs half a second
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from storage.engine import migrations
 from storage.engine.dialect import SQLITE
+from storage.engine.presence import presence, saved_copies
 from storage.engine.work import Work
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from storage.engine.dialect import Trouble
+    from storage.engine.presence import Loss, Presence
     from storage.engine.sql import Query
     from storage.engine.work import Row
 
@@ -52,8 +55,10 @@ class Store:
         self.path = Path(path)
         self._local = threading.local()
         self._writing = threading.RLock()
+        self._opening = threading.RLock()  # taken after the one above, where both are
         self._writer: _Line | None = None
         self._opened: list[_Line] = []
+        self._seen: Presence | None = None  # the files that are open
         self._ready = False
         self._beside: dict[Any, Any] = {}
 
@@ -135,12 +140,85 @@ class Store:
         A thread that the event loop no longer waits for may still be at work when the program stops: its next query
         opens the file again.
         """
-        with self._writing:
-            lines, self._opened, self._writer = self._opened, [], None
+        with self._writing, self._opening:
+            lines, self._opened, self._writer, self._seen = self._opened, [], None, None
             for line in lines:
                 with line.busy:
                     line.connection.close()
                     line.closed = True
+
+    # --- when the file goes away under it
+
+    @property
+    def saved(self) -> tuple[Path, ...]:
+        """Return the copies beside the file that were saved when it had gone, oldest first."""
+        return saved_copies(self.path)
+
+    def loss(self) -> Loss | None:
+        """Tell whether the file that is open is no longer the one at its path, or has lost its log."""
+        with self._opening:  # not in the middle of it
+            seen = self._seen
+        return seen.loss(presence(self.path)) if seen else None
+
+    def save(self, target: Path) -> None:
+        """Copy everything that is open into a new file, whatever became of its own, and look whether it can be read.
+
+        Nothing can be written meanwhile. StoreError where the copy cannot be made, and then nothing of it is left, or
+        where it is not sound.
+        """
+        with self._writing:
+            line = self._writer or next((line for line in self._opened if not line.closed), None)
+            if line is None:
+                raise StoreError(f"{self.path} is not open, so there is nothing to save.")
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.touch(mode=0o600, exist_ok=False)  # private before anything private is in it
+            except OSError as error:
+                raise self._explained(error, target) from error
+            try:
+                with line.busy, closing(sqlite3.connect(target)) as copy:
+                    line.connection.backup(copy)
+                with closing(sqlite3.connect(target)) as copy:
+                    found = copy.execute(SQLITE.check).fetchone()[0]
+                if self._seen and self._seen.file:
+                    target.chmod(self._seen.file.mode)
+            except (sqlite3.DatabaseError, OSError) as error:
+                with suppress(OSError):
+                    _remove(target)
+                raise self._explained(error, target) from error
+            if found != SQLITE.sound:
+                raise StoreError(f"{target} was written and is not sound: {found}.")
+
+    def leave_log(self) -> None:
+        """Take away the log of a file that another one has taken the place of; call it when all is saved.
+
+        Left there, SQLite would write its pages into the other file as soon as that one is opened. What is open stays
+        so, and no new connection is made to the other file until this store is closed.
+        """
+        with self._writing, self._opening:
+            mine = dict(self._seen.beside) if self._seen else {}
+            for suffix, mark in presence(self.path).beside:
+                if suffix in mine and mine[suffix].is_same(mark):
+                    self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
+    def put_back(self, saved: Path) -> None:
+        """Let a copy of `saved` take the place of the file, and go on in it. StoreError where that cannot be done.
+
+        A log that is left there belongs to another file: SQLite would write its pages into this one.
+        """
+        with self._writing, self._opening:
+            fresh = self.path.with_name(f"{self.path.name}.new")
+            try:
+                shutil.copy(saved, fresh)
+                self.close()
+                _remove(self.path, keep=True)
+                fresh.replace(self.path)
+            except OSError as error:
+                with suppress(OSError):
+                    _remove(fresh)
+                raise self._explained(error, fresh) from error
+
+    # --- within
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -165,14 +243,25 @@ class Store:
         return self._writer
 
     def _connect(self, busy: AbstractContextManager[object]) -> _Line:
-        # Connections are closed by another thread than their own at shutdown, hence check_same_thread.
-        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000)
-        connection.row_factory = sqlite3.Row
-        for setting in SQLITE.settings:
-            connection.execute(setting)
-        line = _Line(connection, busy)
-        self._opened.append(line)
-        return line
+        with self._opening:  # the first one says for all which files are open
+            if self._seen and (loss := self._seen.loss(presence(self.path))):
+                raise StoreError(_LOST[loss].format(path=self.path))
+            # Without mode=rw SQLite makes an empty file where there is none any more. Connections are closed by another
+            # thread than their own at shutdown, hence check_same_thread.
+            connection = sqlite3.connect(
+                f"{self.path.absolute().as_uri()}?mode=rw",
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
+                timeout=BUSY_MS / 1000,
+            )
+            connection.row_factory = sqlite3.Row
+            for statement in (*SQLITE.settings, SQLITE.first_look):
+                connection.execute(statement)
+            line = _Line(connection, busy)
+            self._opened.append(line)
+            self._seen = self._seen or presence(self.path)
+            return line
 
     def _prepare(self) -> None:
         """Make the file and bring its schema up to date, once per process."""
@@ -216,7 +305,11 @@ class Store:
         with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(target)) as copy:
             source.backup(copy)
 
-    def _explained(self, error: Exception) -> StoreError:
+    def _explained(self, error: Exception, file: Path | None = None) -> StoreError:
+        """Say what is the matter with the database, or with a file beside it that could not be written."""
+        if file:
+            text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            return StoreError(f"{file} cannot be written: {text}.")
         text = str(error)
         if self.path.is_dir():
             return StoreError(f"{self.path} is a folder: give --db the name of a file in it, such as perpulse.db.")
@@ -230,6 +323,17 @@ class Store:
         return StoreError(f"{self.path}: {text}")
 
 
+def _remove(path: Path, *, keep: bool = False) -> None:
+    """Remove a database with what lies beside it; keep: only that. OSError where it cannot be removed."""
+    for suffix in (*SQLITE.beside, *(() if keep else ("",))):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+_LOST: Mapping[Loss, str] = {
+    "deleted": "{path} was deleted while perpulse runs. A running bot puts it back within a moment.",
+    "replaced": "{path} was replaced by another file while perpulse runs. Start perpulse again.",
+    "log": "the log of {path} was taken away while perpulse runs. A running bot mends it within a moment.",
+}
 _SAID: Mapping[Trouble, str] = {
     "rights": "{path} cannot be written: check the rights of the folder, or give --db PATH.",
     "damaged": (

@@ -21,7 +21,9 @@ class Dialect:
     words: what `{word}` in a query becomes. begin: opens a transaction that will write. settings: statements that are
     run on each new connection. empty_log: moves what was written into the file itself; its first value is true where
     somebody is in the way. tables: the names of all tables. steps_table, steps: where applied migrations are kept, and
-    their names of one `:set`, in order. troubles: parts of error texts, and what is the matter.
+    their names of one `:set`, in order. first_look: reads next to nothing, and so takes part in the log. check: its
+    first value is `sound` where the file is in order. beside: endings of the files without which a database that is
+    open is not whole. troubles: parts of error texts, and what is the matter.
     """
 
     name: str
@@ -32,6 +34,10 @@ class Dialect:
     tables: str
     steps_table: str
     steps: str
+    first_look: str
+    check: str
+    sound: str
+    beside: tuple[str, ...]
     troubles: Mapping[str, Trouble]
 
     def trouble(self, text: str) -> Trouble | None:
@@ -55,6 +61,10 @@ SQLITE: Final = Dialect(
     tables="SELECT name FROM sqlite_master WHERE type = 'table'",
     steps_table="_sqlite_migrations",  # sqlite-utils names it
     steps="SELECT name FROM _sqlite_migrations WHERE migration_set = :set ORDER BY rowid",
+    first_look="SELECT 1 FROM sqlite_master LIMIT 1",
+    check="PRAGMA quick_check(1)",
+    sound="ok",
+    beside=("-wal", "-shm"),
     troubles={
         "readonly": "rights",
         "unable to open": "rights",

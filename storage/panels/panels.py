@@ -1,9 +1,10 @@
-"""From stored points to the panel that metrics read: summing venues or choosing one, deriving what is missing."""
+"""From stored points to the panel that metrics read: summing venues or letting one speak, deriving what is missing."""
 
 from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,21 +12,22 @@ import pandas as pd
 
 from signals.inputs import EVERYWHERE, INPUTS
 from signals.series import Panel
-from signals.units import DAY, DAY_MS, floor, from_ms, in_ms, to_ms
+from signals.units import DAY, floor, from_ms, in_ms, to_ms
 from signals.venues import venue_order
 from storage.market import points
-from storage.panels import sums
+from storage.panels import relay, sums
 from storage.panels.folded import PanelCache
 from storage.panels.grid import Grid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from signals.metric import Metric
-    from signals.series import Array, Coverage
+    from signals.series import Array, Coverage, Speakers
     from storage.engine.database import Store
     from storage.market.points import StoredSeries
     from storage.panels.folded import Folded
+    from storage.panels.relay import Relay
 
 NEARLY = 0.9  # of the fullest venue's points: as good as full
 NEWEST = 64  # points that tell how fine a series is
@@ -47,7 +49,8 @@ def panel(
     is not a day), everything else is its newest value while that is fresh.
 
     Open interest is summed over the venues that know the whole span, where there are such (see storage/panels/sums.py);
-    everything else, and open interest until then, is that of one venue.
+    everything else, and open interest until then or when too few of them answer, is that of one venue, and of the next
+    one while it is silent (storage/panels/relay.py).
     """
     first = floor(start, step)
     last = floor(now, step) + step if now else floor(end, step)
@@ -55,33 +58,71 @@ def panel(
     values = {name: np.full((grid.count, len(assets)), np.nan) for name in names}
     scope: dict[tuple[str, str], tuple[str, ...]] = {}
     coverage: dict[str, Coverage] = {}
+    spoke: dict[tuple[str, str], Speakers] = {}
     cache = store.beside(PanelCache)
     for column, asset in enumerate(assets):
         folded = cache.of(asset)
         speakers = {name: venue for name in names if (venue := _speaker(folded, name, grid))}
         summed = [name for name in sums.SUMMED if speakers.get(name, EVERYWHERE) != EVERYWHERE]
         together = sums.together(folded, summed, grid, speakers[summed[0]], now) if summed else None
+        total = together.values if together and together.coverage.enough else {}
+        told: dict[str, Array] = {}
+        for group in relay.groups([name for name in names if name in speakers and name not in total]):
+            for found in _told(folded, group, speakers, grid, now, told.get("close")):
+                told |= found.values
+                for name in found.values:
+                    scope[name, asset] = (found.last,)
+                    if found.changes:
+                        spoke[name, asset] = found.speakers
+        for name, rows_of in {**told, **total}.items():
+            values[name][:, column] = rows_of
         if together:
             coverage[asset] = together.coverage
-        for name, venue in speakers.items():
-            if together and name in together.values:
+            for name in total:
                 scope[name, asset] = together.coverage.venues
-                values[name][:, column] = together.values[name]
-            else:
-                scope[name, asset] = (venue,)
-                values[name][:, column] = folded.on(venue, name, grid, now)
+            alone = next((scope[name, asset] for name in summed if name not in total), ())
+            if alone and set(alone) != set(together.coverage.venues):
+                coverage[asset] = sums.alone(folded, together.coverage, alone[0], grid, now)
     derived = _derive(values, tuple(assets))
     index = pd.date_range(grid.start, periods=grid.count, freq=pd.Timedelta(step), tz=UTC)
-    return Panel(step, index, tuple(assets), values, scope, frozenset(derived), coverage)
+    return Panel(step, index, tuple(assets), values, scope, frozenset(derived), coverage, spoke)
+
+
+def _told(
+    folded: Folded,
+    group: tuple[str, ...],
+    speakers: Mapping[str, str],
+    grid: Grid,
+    now: datetime | None,
+    price: Array | None,
+) -> list[Relay]:
+    """Read inputs that belong together as they were told, those with another first speaker apart."""
+
+    def read(venue: str, names: Sequence[str]) -> dict[str, Array]:
+        of = {name: folded.on(venue, name, grid, now) for name in names}
+        if price is not None and set(names) == set(sums.SUMMED):
+            panes = {name: rows[:, None] for name, rows in (of | {"close": price}).items()}
+            _derive(panes, (folded.asset,))
+            of = {name: panes[name][:, 0] for name in names}
+        return of
+
+    found = []
+    for first in dict.fromkeys(speakers[name] for name in group):
+        names = [name for name in group if speakers[name] == first]
+        others = {series.venue for name in names for series in folded.stored(name) if series.first < to_ms(grid.end)}
+        order = [first, *sorted(others - {first}, key=lambda venue: (venue_order(venue), venue))]
+        found.append(relay.relayed(names, order, partial(read, names=names)))
+    return found
 
 
 def _speaker(folded: Folded, name: str, grid: Grid) -> str | None:
-    """Choose the venue that speaks for an input: of those that are up to date at the grid's end, the fullest one.
+    """Choose the venue that speaks for an input as a rule: the fullest one in the grid.
 
     Of venues about as full as that the same one speaks every time, a sum over all first and then Binance: two that are
     asked side by side differ by a few points, and a speaker that changes with them would move every figure.
 
-    One venue for the whole span: a sum whose members come and go would show their coming and going as news.
+    One venue for the whole span: a sum whose members come and go would show their coming and going as news. Where it is
+    silent another one stands in for it, at its scale.
     """
     by_venue: dict[str, list[StoredSeries]] = {}
     for series in folded.stored(name):
@@ -89,11 +130,9 @@ def _speaker(folded: Folded, name: str, grid: Grid) -> str | None:
             by_venue.setdefault(series.venue, []).append(series)
     if len(by_venue) < 2:
         return next(iter(by_venue), None)
-    newest = {venue: folded.last_before(name, every, grid.end) for venue, every in by_venue.items()}
-    current = max(newest.values()) - DAY_MS
     apart = max(grid.step, INPUTS[name].in_force)  # a rate that holds for eight hours is as full as one of each hour
     begin = floor(grid.start, apart)  # a stretch cut by the grid's start would count only for who speaks each hour
-    venues = sorted((venue for venue in by_venue if newest[venue] >= current), key=venue_order)
+    venues = sorted(by_venue, key=venue_order)
     counts: dict[str, int] = {}
     for venue in venues:
         counts[venue] = folded.count(venue, name, start=begin, end=grid.end, step=grid.step, apart=apart)
@@ -137,10 +176,11 @@ def step_for(store: Store, metric: Metric, asset: str, start: datetime, end: dat
     if metric.step >= DAY:
         return metric.step
     folded = store.beside(PanelCache).of(asset)
-    grid = Grid(start, metric.step, max(1, round((end - start) / metric.step)))
+    newest = max(start, end - 60 * DAY)
+    grid = Grid(newest, metric.step, max(1, round((end - newest) / metric.step)))
     for name in metric.needs:
         venue = _speaker(folded, name, grid)
-        finest = None if venue is None else _finest(folded, venue, name, max(start, end - 60 * DAY), end)
+        finest = None if venue is None else _finest(folded, venue, name, newest, end)
         if finest and finest > max(metric.step, INPUTS[name].in_force) * 1.5:
             return DAY
     return metric.step

@@ -99,7 +99,7 @@ def together(
 
     alone: who speaks where venues with most of the usual open interest do not know the grid from its beginning, as in
     the first weeks, or after this program itself was silent for days. Where they do but too few of them answer now,
-    the sums are NaN: not known, never a smaller market.
+    the sums are NaN: not known, never a smaller market; whoever judges lets one venue speak meanwhile.
     """
     if len(_stored(folded, names, grid)) < 2:
         return None
@@ -116,6 +116,14 @@ def together(
     enough = part is not None and part >= ENOUGH
     values = found.summed(members if enough else ())
     return Together(values, Coverage(members, left_out, part, enough))
+
+
+def alone(folded: Folded, of: Coverage, venue: str, grid: Grid, now: datetime | None) -> Coverage:
+    """Return the coverage where one venue speaks alone, instead of who would be summed or would speak as a rule."""
+    usual = _usual(folded, min(grid.end, now) if now else grid.end)
+    others = {other: "too few venues answer for a total" for other in of.venues if other != venue}
+    left_out = {other: why for other, why in {**others, **of.left_out}.items() if other != venue}
+    return Coverage((venue,), left_out, share(usual, [venue]))
 
 
 def usual_interest(store: Store, asset: str, end: datetime) -> dict[str, float]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from storage.alerts.episodes import PRIVATE
+from storage.engine.database import Store
 from storage.engine.sql import queries
 
 if TYPE_CHECKING:
-    from storage.engine.database import Store
     from storage.engine.work import Work
 
 SQL: Final = queries("storage.people")
@@ -37,8 +37,21 @@ def forget(store: Store, platform: str, chat: str, user: str | None = None) -> F
     """Forget a chat with all its topics, and the positions of a person where one is named.
 
     Connections delete securely (storage/engine/database.py), so rows are overwritten where they stood; emptying the
-    log afterwards takes their earlier copies. Copies of the file made by anybody are not reached.
+    log afterwards takes their earlier copies. What perpulse has saved of a file that was lost is forgotten in too;
+    copies made by others are not reached.
     """
+    forgotten = _forget(store, platform, chat, user)
+    for saved in store.saved:
+        copy = Store(saved)
+        try:
+            clean = _forget(copy, platform, chat, user).clean
+        finally:
+            copy.close()
+        forgotten = replace(forgotten, clean=forgotten.clean and clean)
+    return forgotten
+
+
+def _forget(store: Store, platform: str, chat: str, user: str | None) -> Forgotten:
     with store.write() as work:
         places = [row["id"] for row in work.rows(SQL.places_of_chat, platform=platform, chat=chat)]
         mine = {"places": json.dumps(places), "platform": platform, "owner": user}

@@ -67,6 +67,9 @@ ON CONFLICT DO UPDATE SET until = excluded.until, hours = excluded.hours;
 -- name: switch_back
 DELETE FROM switches WHERE destination = :destination AND kind = :kind AND what = :what;
 
+-- name: switch_sounds_back
+DELETE FROM switches WHERE destination = :destination AND kind IN ('loud', 'silent');
+
 -- name: switches_of
 SELECT destination, kind, what, until, hours FROM switches WHERE destination IN ({elements}(:destinations))
 ORDER BY destination, kind, what;

@@ -1,4 +1,4 @@
-"""What a destination has switched: what it wants muted, and the hours in which it wants quiet."""
+"""What a destination has switched: what it wants muted, loud or silent, and the hours in which it wants quiet."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from signals.units import from_ms, to_ms
 from storage.engine.sql import queries
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from datetime import datetime
 
     from storage.engine.database import Store
-    from storage.engine.work import Work
+    from storage.engine.work import Row, Work
 
 SQL = queries("storage.people")
 ANY = "*"
@@ -24,11 +24,12 @@ ANY = "*"
 class Switch:
     """One thing that a destination has switched.
 
-    kind: `mute`, until a time or for good (None), of what: a rule, an asset, or everything (`*`); or `quiet`, in hours
-    of the destination's own zone, written 22:00-07:00.
+    kind: `mute`, until a time or for good (None), of what: a rule, an asset, or everything (`*`); `loud` or `silent`
+    likewise, with sound or without whatever the rank; or `quiet`, in hours of the destination's own zone, written
+    22:00-07:00.
     """
 
-    kind: Literal["mute", "quiet"]
+    kind: Literal["mute", "quiet", "loud", "silent"]
     what: str = ANY
     until: datetime | None = None
     hours: str | None = None
@@ -53,10 +54,32 @@ def switch_back(store: Store, destination: int, kind: str, what: str = ANY) -> b
         return work.run(SQL.switch_back, destination=destination, kind=kind, what=what) > 0
 
 
+def sound(store: Store, destination: int, whats: Iterable[str], kind: Literal["loud", "silent"] | None) -> None:
+    """Make rules, assets or everything (`*`) loud or silent; None: as their ranks have it. The last word counts."""
+    with store.write() as work:
+        for what in whats:
+            for before in ("loud", "silent"):
+                work.run(SQL.switch_back, destination=destination, kind=before, what=what)
+            if what == ANY:  # whatever was said of a part of it before
+                work.run(SQL.switch_sounds_back, destination=destination)
+            if kind:
+                switch(store, destination, Switch(kind, what))
+
+
 def of(work: Work, destinations: Collection[int]) -> dict[int, tuple[Switch, ...]]:
     """Return what destinations have switched; those that have nothing are left out."""
+    return _by_destination(work.rows(SQL.switches_of, destinations=json.dumps(list(destinations))))
+
+
+def of_one(store: Store, destination: int) -> tuple[Switch, ...]:
+    """Return what one destination has switched."""
+    rows = store.read(SQL.switches_of, destinations=json.dumps([destination]))
+    return _by_destination(rows).get(destination, ())
+
+
+def _by_destination(rows: Iterable[Row]) -> dict[int, tuple[Switch, ...]]:
     found: dict[int, tuple[Switch, ...]] = {}
-    for row in work.rows(SQL.switches_of, destinations=json.dumps(list(destinations))):
+    for row in rows:
         until = None if row["until"] is None else from_ms(row["until"])
         chosen = Switch(row["kind"], row["what"], until, row["hours"])
         found[row["destination"]] = (*found.get(row["destination"], ()), chosen)

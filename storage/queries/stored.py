@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from signals.inputs import INPUTS, MARKET
 from signals.metric import metrics
-from signals.units import from_ms
+from signals.units import DAY, from_ms
 from signals.venues import venue_order
 from storage.alerts import outbox
+from storage.engine import clock_jump
 from storage.market import points
 from storage.queries.freshness import is_stale
 from storage.queries.market import open_interest
@@ -20,8 +21,10 @@ from storage.sources import coverage, differences, source_state
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from signals.series import Coverage
+    from storage.engine.clock_jump import ClockJump
     from storage.engine.database import Store
     from storage.sources.coverage import Gap
     from storage.sources.differences import Difference
@@ -32,6 +35,7 @@ InputState = Literal["live", "stale", "never"]
 EITHER: Final = {"open_interest_coin", "open_interest_usd"}  # one gives the other, with the price of the same time
 ENOUGH: Final = timedelta(days=180)  # the longest average; a peak may look further back and is told of what there is
 LATELY: Final = timedelta(days=30)  # how long a difference from the archive is news
+JUMP_IS_NEWS: Final = DAY  # by the clock that jumped, so back and forth
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,8 @@ class Status:
 
     gaps: stretches of its history that nothing fills. differing: where the archive differed lately from what had come
     live, the newest first. coverage: how much of the usual open interest answers now, None where a single venue is all
-    there is. waiting: messages in the outbox.
+    there is. waiting: messages in the outbox. jump: of the clock of this machine, where there was one lately. saved:
+    copies of the database beside it, from when its file was lost.
     """
 
     asset: str
@@ -69,6 +74,8 @@ class Status:
     coverage: Coverage | None = None
     sources: tuple[SourceHealth, ...] = ()
     waiting: int = 0
+    jump: ClockJump | None = None
+    saved: tuple[Path, ...] = ()
 
     def in_state(self, state: InputState) -> int:
         """Count the inputs in a state."""
@@ -78,7 +85,7 @@ class Status:
 def read(store: Store, asset: str, now: datetime) -> Status:
     """Read what is stored; where there is no database that is nothing."""
     if not store.exists:
-        return Status(asset)
+        return Status(asset, saved=store.saved)
     inputs = inputs_of(store, asset, now)
     total = open_interest.total(store, asset, now) if inputs else None
     return Status(
@@ -89,6 +96,8 @@ def read(store: Store, asset: str, now: datetime) -> Status:
         total.coverage if total else None,
         tuple(source_state.load(store)),
         outbox.waiting(store),
+        jump if (jump := clock_jump.last(store)) and abs(now - jump.at) < JUMP_IS_NEWS else None,
+        store.saved,
     )
 
 

@@ -30,12 +30,12 @@ class AssetEvent:
 
     absent and listed: it is not offered any more, for this reason, or again. interval: funding is settled every `hours`
     instead of every `hours_before`. contradicts and agrees: its `name` (an input) is so many `times` what the others,
-    or its own price, make of it; and it is no more.
+    or its own price, make of it; and it is no more. tiers: its tier table has moved, in the way that the reason says.
     """
 
     source: str
     asset: str
-    kind: Literal["interval", "absent", "listed", "contradicts", "agrees"]
+    kind: Literal["interval", "absent", "listed", "contradicts", "agrees", "tiers"]
     since: datetime
     reason: str = ""
     hours: float | None = None

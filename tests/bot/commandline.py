@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bot.__main__ import app
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Perpulse = Callable[..., "Ended"]
+
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
 PROGRAM = (sys.executable, "-m", "bot")
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the recordings are not beside the checkout: {DATA}")
+NOTICE_KEYS = ["at", "kind", "id", "asset", "level", "value", "text"]
+HEADER = "at,venue,asset,input,value\n"
+GOOD = "2026-01-01,binance,BTC,close,90000\n2026-01-02,binance,BTC,close,91000\n"
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -89,3 +98,19 @@ def write_config(folder: Path, *, exchange: str, fear_greed: str) -> Path:
         encoding="utf-8",
     )
     return path
+
+
+def written(tmp_path: Path, text: str, name: str = "file.csv") -> str:
+    """Write a file to be imported and return its path."""
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def strict(text: str) -> Any:
+    """Read JSON as its standard has it: NaN and Infinity are none."""
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)

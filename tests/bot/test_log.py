@@ -105,6 +105,7 @@ async def test_an_error_of_a_task_nobody_awaited_shows_no_secret(capsys: pytest.
     assert SECRET not in said
 
 
+@pytest.mark.slow
 async def test_a_broadcast_with_every_kind_of_trouble_tells_nothing(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

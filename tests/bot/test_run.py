@@ -22,8 +22,8 @@ from pydantic import SecretStr
 from bot.app import App, build
 from bot.cli.doctor import examine
 from bot.config import Config, Market
-from bot.market.exchange.table import BINANCE
 from bot.market.exchange.venue import CcxtVenue
+from bot.market.exchange.venue_recipe import recipes
 from bot.market.providers.alternative_me import AlternativeMe
 from handlers.channels.failure import TokenRefused
 from handlers.channels.local import local
@@ -41,6 +41,8 @@ from tests.storage import beside
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
+
+pytestmark = pytest.mark.slow
 
 PAPER_PATHS = ("/fapi/v1/exchangeInfo", "/fapi/v1/klines", "/fapi/v1/openInterest", "/fapi/v1/premiumIndex")
 EXCHANGE_PATHS = (*PAPER_PATHS, "/fapi/v1/fundingInfo", "/fapi/v1/fundingRate", "/futures/data/openInterestHist")
@@ -113,7 +115,14 @@ class World:
         config = Config(assets=("BTC",), database=self.folder / "run.db", telegram=telegram, market=market)
         sources = [
             # paced=False: the loopback exchange counts no request weights, and a real one makes every round slow
-            CcxtVenue(BINANCE, clock=self.clock.now, timeout_s=2, base_url=url, paced=False),
+            CcxtVenue(
+                recipes()["binance"],
+                clock=self.clock.now,
+                steady=self.clock.monotonic,
+                timeout_s=2,
+                base_url=url,
+                paced=False,
+            ),
             AlternativeMe(clock=self.clock.now, timeout_s=2, base_url=url),
         ]
         return build(config, clock=self.clock, sources=sources)
@@ -563,8 +572,8 @@ def test_the_demo_takes_commands_in_its_own_time(tmp_path: Path, keyboard: Calla
     screen.sees("BTC open interest:")
     screen.sees("reconstructed from published figures", count=3)
     screen.type("/chart oi btc\n")
-    screen.sees("The chart is in perpulse-oi_vs_ma180-usd-btc.png")
-    assert (tmp_path / "perpulse-oi_vs_ma180-usd-btc.png").read_bytes().startswith(b"\x89PNG")
+    screen.sees("The chart is in perpulse-oi-btc.png")
+    assert (tmp_path / "perpulse-oi-btc.png").read_bytes().startswith(b"\x89PNG")
     screen.type("/nonsense\n")
     screen.sees("There is no command")
     screen.type("/quit\n")

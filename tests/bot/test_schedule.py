@@ -23,12 +23,14 @@ def restored() -> Iterator[None]:
     gc.unfreeze()
 
 
+@pytest.mark.slow
 def test_a_thread_that_computes_gives_way_each_millisecond(restored: None) -> None:
     """What it brings is measured by benchmarks/bench_stall.py: a test that times would fail on a busy machine."""
     keep_the_loop_free()
     assert sys.getswitchinterval() == pytest.approx(0.0002)
 
 
+@pytest.mark.slow
 def test_what_libraries_made_is_put_aside(restored: None) -> None:
     keep_the_loop_free()
     assert gc.get_freeze_count() > 10_000

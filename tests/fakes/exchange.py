@@ -10,6 +10,7 @@ recorded answer in the place of a path. ccxt builds the addresses and parses wha
 from __future__ import annotations
 
 import asyncio
+import email.utils
 import json
 import math
 from collections import Counter
@@ -63,10 +64,27 @@ class Clock:
     """A clock that goes when it is told to."""
 
     def __init__(self, now: datetime) -> None:
-        self.now = now
+        self._now, self._passed = now, 0.0
+
+    @property
+    def now(self) -> datetime:
+        return self._now
+
+    @now.setter
+    def now(self, now: datetime) -> None:
+        self._passed += max(0.0, (now - self._now).total_seconds())
+        self._now = now
 
     def __call__(self) -> datetime:
-        return self.now
+        return self._now
+
+    def steady(self) -> float:
+        """Return the seconds by which it went on."""
+        return self._passed
+
+    def jump(self, by: timedelta) -> None:
+        """Set the wall clock, while no time passes."""
+        self._now += by
 
     def go(self, **span: float) -> datetime:
         self.now += timedelta(**span)
@@ -117,7 +135,8 @@ class FakeExchange(Served):
         elif fault:
             return self._fault(fault, path, query, request)
         status, body = self._body(path, query)
-        return web.json_response(body, status=status)
+        date = email.utils.format_datetime(self.clock(), usegmt=True)
+        return web.json_response(body, status=status, headers={"Date": date})
 
     def _fault(self, fault: Fault, path: str, query: dict[str, str], request: web.Request) -> web.StreamResponse:
         if fault == "hang_up":

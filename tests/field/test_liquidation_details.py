@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from signals.liquidation import MarginTooSmall, Position, liquidation_price, quote, rule_for, shown_by
+from signals.liquidation.calculators import Leg, hedge_price
 from signals.liquidation.errors import LiquidationError
-from signals.liquidation.hedge import Leg, hedge_price
 from signals.liquidation.watching import Holding, relief, valuation
 
 

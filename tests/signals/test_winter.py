@@ -112,76 +112,62 @@ def test_funding_of_every_settlement() -> None:
 
 # What each alarm says of these 13 months, judged on daily rows. A date is the row (the day that had just closed).
 STORY = {
-    # One descent, from the close that confirmed −30 %, with 7 % of the coins gone; never back above −20 %.
-    "oi_drawdown": ["fired 2025-11-17"],
-    # The crash of 10 October stands on 11 October in this series; the second close below confirms it.
-    "oi_vs_ma180": ["fired 2025-10-12"],
+    # One descent, from the close that confirmed −30 %, with 7 % of the coins gone; on 1 February −45 % with 11 %.
+    "oi_drawdown": ["fired 2025-11-17", "escalated 2026-02-01"],
+    # The crash of 10 October stands on 11 October in this series; the second close below, of coins too, confirms it. In
+    # the end coins are above their own average by more than 5 %.
+    "oi_vs_ma180": ["fired 2025-10-12", "escalated 2025-12-31", "resolved 2026-03-26"],
     # Ten per cent below the 16-day high. The autumn fall and the slide to 60,000 pass −20 % on their way.
     "price_drawdown": [
         "fired 2025-02-26",
-        "resolved 2025-03-23",
+        "resolved 2025-03-25",
         "fired 2025-04-06",
-        "resolved 2025-04-12",
+        "resolved 2025-04-14",
         "fired 2025-08-25",
-        "resolved 2025-09-03",
+        "resolved 2025-09-10",
         "fired 2025-10-11",
-        "resolved 2025-10-26",
+        "resolved 2025-10-28",
         "fired 2025-11-04",
         "escalated 2025-11-22",
-        "resolved 2025-12-03",
+        "resolved 2025-12-05",
         "fired 2026-01-25",
         "escalated 2026-02-05",
-        "resolved 2026-02-21",
+        "resolved 2026-03-05",
         "fired 2026-03-27",
     ],
-    # The mood follows price; the deepest values (5) lie inside the last episode and are no news of their own.
+    # The mood follows price; on 12 February it reaches its lowest value ever, 5.
     "fear_greed": [
         "fired 2025-02-27",
-        "resolved 2025-03-19",
+        "resolved 2025-03-21",
         "fired 2025-04-09",
-        "resolved 2025-04-14",
+        "resolved 2025-04-22",
         "fired 2025-11-08",
         "escalated 2025-11-15",
-        "resolved 2026-01-16",
+        "resolved 2026-01-18",
         "fired 2026-01-22",
         "escalated 2026-02-06",
+        "escalated 2026-02-12",
     ],
     # Funding never rose above its resting rate, although that ranked above 95 % of the year by "at or below".
     "funding_stretch": [],
-    # Shorts paid after the October crash (−12 % a year), and in February and March 2026.
-    "funding_stretch_low": [
-        "fired 2025-10-12",
-        "resolved 2025-10-24",
-        "fired 2026-02-02",
-        "resolved 2026-02-23",
-        "fired 2026-03-11",
-    ],
+    # Shorts paid after the October crash (−12 % a year), and in February and March 2026 without a calm week between.
+    "funding_stretch_low": ["fired 2025-10-12", "resolved 2025-10-28", "fired 2026-02-02"],
     # No crossing, so no flip.
     "net_taker_flip": [],
-    # Days on which over 5 % of the coins left: among them the crash (11 October) and the low of 6 February.
+    # Four days on which over 7 % of the coins left: the crash (11 October) and the low of 6 February are among them.
     "oi_zscore": [
         "fired 2025-04-03",
-        "resolved 2025-04-05",
-        "fired 2025-04-09",
-        "resolved 2025-04-10",
-        "fired 2025-04-23",
-        "resolved 2025-04-24",
-        "fired 2025-08-26",
-        "resolved 2025-08-27",
+        "resolved 2025-04-04",
         "fired 2025-10-11",
         "resolved 2025-10-12",
-        "fired 2025-10-22",
-        "resolved 2025-10-23",
         "fired 2025-11-21",
         "resolved 2025-11-22",
-        "fired 2026-01-13",
-        "resolved 2026-01-14",
         "fired 2026-02-06",
         "resolved 2026-02-07",
     ],
 }
 # Spot flow of single days is rough: here only how often and how long, not each date.
-ROUGH = {"taker_ratio": 13, "taker_zscore": 11}
+ROUGH = {"taker_ratio": 9, "taker_zscore": 4}
 
 
 def told(rule_id: str, step: timedelta = DAILY) -> list[Told]:
@@ -199,7 +185,7 @@ def test_the_story_of_an_alarm(rule_id: str) -> None:
 def test_a_rough_series_is_no_hail(rule_id: str) -> None:
     fired = [event for event in told(rule_id) if event.kind == "fired"]
     assert len(fired) == ROUGH[rule_id]
-    assert all(event.kind != "escalated" for event in told(rule_id))
+    assert all(event.rank != "critical" for event in told(rule_id))
 
 
 def test_all_alarms_of_the_winter_are_judged_here() -> None:
@@ -207,7 +193,7 @@ def test_all_alarms_of_the_winter_are_judged_here() -> None:
 
 
 def test_an_episode_dates_from_its_first_close_beyond_the_line() -> None:
-    [cut] = told("oi_drawdown")
+    cut, *_ = told("oi_drawdown")
     assert (cut.day, cut.since) == ("2025-11-17", "2025-11-16")
     assert on("oi_drawdown", "2025-11-15") > -0.30
     assert max(on("oi_drawdown", day) for day in ("2025-11-16", "2025-11-17")) <= -0.30

@@ -63,7 +63,12 @@ def story(metric: Metric, rule: AlertRule, panel: Panel) -> list[Told]:
     for row, close in enumerate(panel.closes):
         values = {name: float(column[row]) for name, column in computed.items()}
         state, change = episodes.step(
-            rule.levels, state, named(metric.id, values), at=close.to_pydatetime(), closes=panel.step
+            rule.levels,
+            state,
+            named(metric.id, values),
+            at=close.to_pydatetime(),
+            closes=panel.step,
+            continues=rule.continues,
         )
         if change:
             told.append(Told(change.kind, _day(close, panel.step), _day(change.since, panel.step), change.rank, values))

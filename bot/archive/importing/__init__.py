@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bot.archive.importing import alternative_me, binance_funding, binance_klines, neutral
+from bot.archive.importing.judging import History, judge
 from bot.archive.importing.model import Content, Imported, ImportedValue, ImportRefused, Problem
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["Content", "ImportRefused", "Imported", "ImportedValue", "Problem", "read_file"]
+__all__ = ["Content", "History", "ImportRefused", "Imported", "ImportedValue", "Problem", "read_file"]
 
 # Asked in this order; adding a format is one file and one name here.
 READERS: Final = (neutral.READER, binance_klines.READER, binance_funding.READER, alternative_me.READER)
@@ -30,18 +31,21 @@ _KNOWN_BINARY: Final = (
 )
 
 
-def read_file(path: str | Path, *, asset: str | None = None, now: datetime) -> Imported:
+def read_file(path: str | Path, *, asset: str | None = None, now: datetime, past: History | None = None) -> Imported:
     """Read one file, plain or gzipped, whatever it is called.
 
     asset: for raw candles, which do not name their asset; else it is found in the file's name. now: an aware time;
-    what lies after it is refused. Bad lines are in `problems`, good ones of the same file are kept.
+    what lies after it is refused. past: what is stored, which the file's figures are measured against.
+    Bad lines are in `problems`, good ones of the same file are kept.
     Raises ImportRefused, one line that says what to do, for a file that cannot be taken at all.
     """
     path = Path(path)
     content = _open(path)
     for reader in READERS:
         if reader.recognises(content):
-            return reader.read(content, asset, now)
+            draft = reader.read(content, asset, now)
+            judge(draft, now, past or History())
+            return draft.imported()
     if content.document in ([], {}):
         raise ImportRefused(f"{path.name} is an empty JSON list; there is nothing to import")
     raise ImportRefused(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.archive.importing.bars import check_bars
-from bot.archive.importing.model import BadRow, Content, Draft, Imported, ImportedValue, Reader, require, shown
-from bot.archive.importing.values import epoch, number, possible
+from bot.archive.importing.model import BadRow, Content, Draft, ImportedValue, Reader, require, shown
+from bot.archive.importing.values import epoch, number
 from signals.inputs import MARKET
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def recognises(content: Content) -> bool:
     return bool(rows) and isinstance(rows[0], dict) and rows[0].keys() >= _KEYS
 
 
-def read(content: Content, asset: str | None, now: datetime) -> Imported:
+def read(content: Content, asset: str | None, now: datetime) -> Draft:
     """Read the index, oldest first; days that the provider leaves out stay missing."""
     draft = Draft(content.name, entries=True)
     known: dict[int, tuple[float, int]] = {}
@@ -37,7 +37,7 @@ def read(content: Content, asset: str | None, now: datetime) -> Imported:
             whole = isinstance(entry, dict) and {"value", "timestamp"} <= entry.keys()
             require(whole, f"has no value and timestamp: {shown(entry)}")
             at = epoch(entry["timestamp"], now, seconds=True)
-            value = possible("fear_greed", number(entry["value"]), entry["value"])
+            value = number(entry["value"])
             same = known.setdefault(at, (value, place))[0] == value
             require(same, "an earlier entry gives another value for the same time")
         except BadRow as bad:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from bot.archive.importing.model import Draft, ImportedValue, shown
 from signals.inputs import BARS
-from signals.units import DAY_MS, HOUR_MS, MILLISECOND, MINUTE_MS, to_ms
+from signals.units import DAY_MS, HOUR_MS, MILLISECOND, MINUTE_MS, from_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, timedelta
+
+    from bot.archive.importing.model import Draft
 
 STEPS: Final = (MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS, HOUR_MS, 4 * HOUR_MS, DAY_MS)
 _NAMES: Final = ("1m", "5m", "15m", "1h", "4h", "1d")
@@ -34,6 +36,15 @@ def _usual_gap(times: set[int]) -> int | None:
     return min(gaps, key=lambda gap: (-gaps[gap], gap)) if gaps else None
 
 
+def _daily(times: set[int]) -> bool:
+    """Tell whether bars are of days, some of them missing or at another hour: nearly all at one hour of the day."""
+    (hour, count), *_ = Counter(at % DAY_MS for at in times).most_common(1)
+    if len(times) < 3 or len(times) - count > max(1, len(times) // 10):
+        return False
+    regular = sorted(at for at in times if at % DAY_MS == hour)
+    return len(regular) < 3 or math.gcd(*(later - sooner for sooner, later in pairwise(regular))) == DAY_MS
+
+
 def _snap(gap: int) -> int:
     return max((step for step in STEPS if step <= gap), default=MINUTE_MS)
 
@@ -47,7 +58,7 @@ def _steps(
     for key, known in times.items():
         if key[:2] in said:
             continue
-        gap = _usual_gap(known)
+        gap = DAY_MS if _daily(known) else _usual_gap(known)
         if gap is not None and gap > DAY_MS and len(known) > 2:  # two bars with a hole between them say nothing
             unfit[key] = f"{key[2]} comes every {step_name(gap)}; the longest bars that are kept are of 1d"
         elif gap is not None:
@@ -67,6 +78,12 @@ def _steps(
     return steps, unfit
 
 
+def _offset(times: set[int], step: int) -> int:
+    """Return where in their step most bars begin (ms); of equals the earliest."""
+    counts = Counter(at % step for at in times)
+    return min(counts, key=lambda offset: (-counts[offset], offset))
+
+
 def check_bars(
     draft: Draft, now: datetime, said: Mapping[tuple[str, str], int] | None = None
 ) -> dict[tuple[str, str], timedelta]:
@@ -80,6 +97,12 @@ def check_bars(
             times[venue, asset, name].add(at)
     steps, unfit = _steps(times, said or {})
     end = to_ms(now)
+    hours = {key: _offset(known, steps[key[:2]]) for key, known in times.items()}
+    draft.notes += [
+        f"bars of {venue} {asset} begin at {from_ms(offset):%H:%M} UTC and not at midnight; kept as they are"
+        for (venue, asset), offset in sorted({key[:2]: offset for key, offset in hours.items()}.items())
+        if offset and steps[venue, asset] == DAY_MS
+    ]
     bad: dict[int, str] = {}
     for index, (at, venue, asset, name, _) in enumerate(draft.kept):
         if name not in _BARS:
@@ -87,19 +110,11 @@ def check_bars(
         step = steps[venue, asset]
         if (venue, asset, name) in unfit:
             bad[index] = unfit[venue, asset, name]
+        elif at % step != hours[venue, asset, name]:
+            bad[index] = (
+                f"{name} lies at another hour than the other bars of {step_name(step)}: {from_ms(at):%H:%M} UTC"
+            )
         elif at + step > end:
             bad[index] = f"the {step_name(step)} bar is not closed yet; import it when it is"
     draft.drop(bad)
-    draft.drop(_buys_above_volume(draft.kept))
     return {pair: step * MILLISECOND for pair, step in steps.items()}
-
-
-def _buys_above_volume(rows: list[ImportedValue]) -> dict[int, str]:
-    volume = {(r.venue, r.asset, r.at): r.value for r in rows if r.input == "volume_usd"}
-    bad = {}
-    for index, row in enumerate(rows):
-        if row.input == "taker_buy_usd":
-            total = volume.get((row.venue, row.asset, row.at))
-            if total is not None and row.value > total:
-                bad[index] = f"taker_buy_usd is above the volume_usd of its bar: {shown(f'{row.value:.12g}')}"
-    return bad

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.archive.importing import symbols
 from bot.archive.importing.bars import check_bars
-from bot.archive.importing.model import BadRow, Content, Draft, Imported, ImportedValue, Reader, require, shown
-from bot.archive.importing.values import epoch, number, possible
-from signals.units import HOUR_MS
+from bot.archive.importing.model import BadRow, Content, Draft, ImportedValue, Reader, require, shown
+from bot.archive.importing.values import epoch, number
+from bot.market.border.intervals import intervals
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from signals.assets import Instrument
 
 VENUE: Final = "binance"
-_INTERVALS: Final = (1, 2, 4, 8)  # hours that Binance settles at
-_JITTER: Final = 0.1  # hours; settlements come some 20 ms late, a hole is at least an hour
 
 
 def recognises(content: Content) -> bool:
@@ -32,7 +29,7 @@ def recognises(content: Content) -> bool:
     )
 
 
-def read(content: Content, asset: str | None, now: datetime) -> Imported:
+def read(content: Content, asset: str | None, now: datetime) -> Draft:
     """Read settlements with the interval that ended at each, which the answer does not name."""
     rows: list[Any] = content.document if isinstance(content.document, list) else []
     named = symbols.given(asset)
@@ -56,7 +53,7 @@ def read(content: Content, asset: str | None, now: datetime) -> Imported:
             draft.kept.append(ImportedValue(at, venue, name, "funding_rate", rate))
             draft.places.append(place)
             if hours is not None:
-                draft.kept.append(ImportedValue(at, venue, name, "funding_interval_hours", float(hours)))
+                draft.kept.append(ImportedValue(at, venue, name, "funding_interval_hours", hours))
                 draft.places.append(place)
     notes = [
         f"{name} has one settlement only, so its interval is unknown"
@@ -77,28 +74,7 @@ def _settlement(entry: object, named: Instrument | None, now: datetime) -> tuple
     at = epoch(entry["fundingTime"], now)
     rate = number(entry["fundingRate"], "fundingRate")
     key = symbols.venue_of(contract, VENUE), (named or contract).asset
-    return at, symbol, key, possible("funding_rate", rate, entry["fundingRate"])
-
-
-def intervals(times: list[int]) -> list[int | None]:
-    """Return hours since the settlement before, for sorted times in milliseconds.
-
-    The first takes the gap after it. After a hole the interval of the settlement before holds on: a rate that was
-    paid for 8 hours must not look like one for 24. None where there is only one settlement.
-    """
-    gaps = [_interval(later - sooner) for sooner, later in pairwise(times)]
-    known = next((gap for gap in gaps if gap is not None), None)
-    hours = [known]
-    for gap in gaps:
-        known = known if gap is None else gap
-        hours.append(known)
-    return hours
-
-
-def _interval(gap: int) -> int | None:
-    hours = gap / HOUR_MS
-    nearest = min(_INTERVALS, key=lambda interval: abs(interval - hours))
-    return nearest if abs(nearest - hours) <= _JITTER else None
+    return at, symbol, key, rate
 
 
 READER: Final = Reader("Binance funding", recognises, read)

@@ -8,6 +8,7 @@ Of the coin-margined perpetual ("_PERP" in the file name) [5] and [9] are contra
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.archive.importing.bars import STEPS, check_bars, step_name
@@ -15,7 +16,6 @@ from bot.archive.importing.model import (
     BadRow,
     Content,
     Draft,
-    Imported,
     ImportedValue,
     ImportRefused,
     Reader,
@@ -23,7 +23,8 @@ from bot.archive.importing.model import (
     shown,
 )
 from bot.archive.importing.symbols import given, in_name, venue_of
-from bot.archive.importing.values import epoch, number, possible
+from bot.archive.importing.symbols import read as symbol
+from bot.archive.importing.values import epoch, number
 from signals.inputs import INPUTS
 from signals.units import to_ms
 
@@ -40,6 +41,8 @@ _FLOWS: Final = (("volume_usd", 7), ("taker_buy_usd", 10))
 _CONTRACTS: Final = (("volume_usd", 5), ("taker_buy_usd", 9))
 _LARGE: Final = 100.0  # dollars a contract, of BTC; of every other coin
 _SMALL: Final = 10.0
+_LOOKED_AT: Final = 200  # entries by which is seen what their volumes count
+_BELOW, _ABOVE = 0.99, 1.01  # of low and high
 
 
 def recognises(content: Content) -> bool:
@@ -48,7 +51,7 @@ def recognises(content: Content) -> bool:
     return isinstance(rows, list) and bool(rows) and isinstance(rows[0], list) and len(rows[0]) == _FIELDS
 
 
-def read(content: Content, asset: str | None, now: datetime) -> Imported:
+def read(content: Content, asset: str | None, now: datetime) -> Draft:
     """Read closed bars whole: an entry with one bad field is refused with all six values."""
     named = given(asset)
     contract = named if named and named.quote else in_name(content.name)
@@ -59,8 +62,9 @@ def read(content: Content, asset: str | None, now: datetime) -> Imported:
             f"{content.name} holds Binance klines, which do not name their asset; "
             "say which with --asset BTC, or put the symbol into the file name (btcusdt-1d.json)"
         )
-    name, venue = contract.asset, venue_of(contract, VENUE)
     rows: list[Any] = content.document if isinstance(content.document, list) else []
+    contract = _as_counted(rows, contract, content.name)
+    name, venue = contract.asset, venue_of(contract, VENUE)
     draft = Draft(content.name, entries=True)
     seen: dict[int, list[float]] = {}
     step: int | None = None
@@ -86,6 +90,38 @@ def read(content: Content, asset: str | None, now: datetime) -> Imported:
     return draft.done(READER.format, check_bars(draft, now), notes)
 
 
+def _as_counted(rows: list[Any], contract: Instrument, file: str) -> Instrument:
+    """Return the contract whose volumes these are: dollars by coins is a price of the bar, as are dollars by contracts.
+
+    ImportRefused where that is another one than was named.
+    """
+    votes: Counter[str] = Counter()
+    for entry in rows[:_LOOKED_AT]:
+        try:
+            low, high, first, second = (number(entry[column]) for column in (3, 2, 5, 7))
+        except (BadRow, IndexError, TypeError, KeyError):
+            continue
+        if not (first > 0 and second > 0):
+            continue
+        near = (low * _BELOW, high * _ABOVE)
+        votes["linear"] += near[0] <= second / first <= near[1]
+        votes["inverse"] += near[0] <= first * _face(contract) / second <= near[1]
+    (kind, count), *_ = votes.most_common(1) or [("", 0)]
+    margin = contract.margin or "linear"
+    if not count or votes[margin] == count:
+        return contract
+    if contract.margin is None and kind == "inverse":
+        return symbol(f"{contract.asset}USD_PERP")
+    named, told = ("coin-margined", "BTCUSDT") if margin == "inverse" else ("paid in dollars", "BTCUSD_PERP")
+    raise ImportRefused(
+        f"{file}: its volumes are not those of {contract}, which is {named}; say whose they are, as with --asset {told}"
+    )
+
+
+def _face(contract: Instrument) -> float:
+    return _LARGE if contract.asset == "BTC" else _SMALL
+
+
 def _bar(entry: object, now: datetime, contract: Instrument) -> tuple[int, int, list[float]]:
     """Return open time, length in milliseconds and the six values of one entry, in dollars and for one coin."""
     if not isinstance(entry, list) or len(entry) != _FIELDS:
@@ -99,17 +135,9 @@ def _bar(entry: object, now: datetime, contract: Instrument) -> tuple[int, int, 
     if at + length > to_ms(now):
         raise BadRow(f"the {step_name(length)} bar is not closed yet; import it when it is")
     inverse = contract.margin == "inverse"
-    dollars = (_LARGE if contract.asset == "BTC" else _SMALL) if inverse else 1.0
-    values = [
-        INPUTS[name].of_one_coin(possible(name, number(entry[column], name), entry[column]), contract.multiplier)
-        for name, column in _PRICES
-    ]
-    values += [
-        dollars * possible(name, number(entry[column], name), entry[column])
-        for name, column in (_CONTRACTS if inverse else _FLOWS)
-    ]
-    if values[5] > values[4]:
-        raise BadRow(f"taker_buy_usd is above the volume_usd of its bar: {shown(entry[10])}")
+    dollars = _face(contract) if inverse else 1.0
+    values = [INPUTS[name].of_one_coin(number(entry[column], name), contract.multiplier) for name, column in _PRICES]
+    values += [dollars * number(entry[column], name) for name, column in (_CONTRACTS if inverse else _FLOWS)]
     return at, length, values
 
 

@@ -90,7 +90,7 @@ class Reader:
 
     format: str
     recognises: Callable[[Content], bool]
-    read: Callable[[Content, str | None, datetime], Imported]
+    read: Callable[[Content, str | None, datetime], Draft]
 
 
 @dataclass(slots=True)
@@ -103,20 +103,34 @@ class Draft:
     kept: list[ImportedValue] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
     problems: list[tuple[int, str]] = field(default_factory=list)
+    format: str = ""
+    step: Mapping[tuple[str, str], timedelta] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def refuse(self, place: int, reason: str) -> None:
         """Note why the line or entry at `place` is not taken."""
         self.problems.append((place, reason))
 
     def drop(self, bad: Mapping[int, str]) -> None:
-        """Take rows back by their index in `kept`, each with its reason."""
+        """Take rows back by their index in `kept`, each with its reason; of an entry the first one is told."""
         if not bad:
             return
-        self.problems += [(self.places[index], reason) for index, reason in bad.items()]
+        told = {place for place, _ in self.problems} if self.entries else set()
+        for index, reason in bad.items():
+            place = self.places[index]
+            if place not in told:
+                self.problems.append((place, reason))
+            if self.entries:
+                told.add(place)
         self.places = [place for index, place in enumerate(self.places) if index not in bad]
         self.kept = [row for index, row in enumerate(self.kept) if index not in bad]
 
-    def done(self, form: str, step: Mapping[tuple[str, str], timedelta], notes: Sequence[str] = ()) -> Imported:
+    def done(self, form: str, step: Mapping[tuple[str, str], timedelta], notes: Sequence[str] = ()) -> Draft:
+        """Note what the file is; its figures are still to pass the border."""
+        self.format, self.step, self.notes = form, step, [*self.notes, *notes]
+        return self
+
+    def imported(self) -> Imported:
         """Return the finished import, problems in the order of the file."""
         self.problems.sort(key=lambda problem: problem[0])
         problems = [
@@ -124,7 +138,7 @@ class Draft:
             for place, reason in self.problems
         ]
         refused = len({place for place, _ in self.problems})
-        return Imported(self.file, form, self.rows, refused, self.kept, problems, step, tuple(notes))
+        return Imported(self.file, self.format, self.rows, refused, self.kept, problems, self.step, tuple(self.notes))
 
 
 def require(holds: object, reason: str) -> None:

@@ -11,18 +11,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from bot.archive.importing import symbols
 from bot.archive.importing.bars import check_bars
-from bot.archive.importing.model import (
-    BadRow,
-    Content,
-    Draft,
-    Imported,
-    ImportedValue,
-    ImportRefused,
-    Reader,
-    check_time,
-    shown,
-)
-from bot.archive.importing.values import number, possible
+from bot.archive.importing.model import BadRow, Content, Draft, ImportedValue, ImportRefused, Reader, check_time, shown
+from bot.archive.importing.values import number
 from signals.assets import UnreadableSymbol, coin
 from signals.inputs import INPUTS
 from signals.units import to_ms
@@ -135,7 +125,7 @@ def _header(content: Content, lines: list[str]) -> int:
     raise ImportRefused(f"{content.name} holds no data; the first line must be {_WANTED}")
 
 
-def read(content: Content, asset: str | None, now: datetime) -> Imported:
+def read(content: Content, asset: str | None, now: datetime) -> Draft:
     """Read every good line; a bad one becomes a Problem and harms no other."""
     lines = content.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     header = _header(content, lines)
@@ -159,7 +149,7 @@ def read(content: Content, asset: str | None, now: datetime) -> Imported:
             if contract.settle:
                 _check_margin(contract, kept_as)
             key = (times[at], kept_as, contract.asset, input_.name)
-            read = possible(input_.name, number(value.strip()), value)
+            read = number(value.strip())
             row = ImportedValue(*key, input_.of_one_coin(read, contract.multiplier))
             _check_repeat(seen.setdefault(key, row.value), row.value)
         except BadRow as bad:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import Final
 
 from bot.archive.importing.model import BadRow, ImportRefused
 from signals.assets import DOLLARS, Instrument, UnreadableSymbol, instrument
-
-_COIN_MARGINED: Final = "binance_coinm"
+from signals.venues import listed_at
 
 
 def read(symbol: str) -> Instrument:
@@ -59,5 +57,5 @@ def in_name(file: str) -> Instrument | None:
 
 
 def venue_of(found: Instrument, linear: str) -> str:
-    """Return the venue that a contract of Binance is kept under: its coin-margined ones have their own."""
-    return _COIN_MARGINED if found.margin == "inverse" else linear
+    """Return the venue that an exchange's contract is kept under: its coin-margined ones may have their own."""
+    return listed_at(linear, found.margin or "linear")

@@ -1,20 +1,14 @@
-"""Numbers at the border: what a field must be before it may become a value."""
+"""Fields of a file: what one must be before it may become a value; whether that can be true is for the border."""
 
 from __future__ import annotations
 
 import math
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from bot.archive.importing.model import BadRow, check_time, shown
-from signals.inputs import INPUTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
-
-# Inputs with a ceiling of their own; every floor stands in signals/inputs.py.
-_MOST: Final[Mapping[str, float]] = MappingProxyType({"fear_greed": 100.0})
 
 
 def number(text: object, what: str = "value") -> float:
@@ -32,17 +26,6 @@ def number(text: object, what: str = "value") -> float:
         raise BadRow(f"{what} is not a number: {shown(text)}") from None
     if not math.isfinite(value):
         raise BadRow(f"{what} is not a finite number: {shown(text)}")
-    return value
-
-
-def possible(name: str, value: float, text: object) -> float:
-    """Return `value` if the input `name` can have it; raise BadRow with the bound it breaks otherwise."""
-    bound = INPUTS[name]
-    if not bound.possible(value):
-        rule = "must be above" if bound.least_open else "must not be below"
-        raise BadRow(f"{name} {rule} {bound.least:g}: {shown(text)}")
-    if value > _MOST.get(name, math.inf):
-        raise BadRow(f"{name} must not be above {_MOST[name]:g}: {shown(text)}")
     return value
 
 

@@ -23,7 +23,7 @@ class Renderer:
         self._kept: OrderedDict[tuple[int, str], Message] = OrderedDict()
 
     def render(self, claim: Claim) -> tuple[tuple[Block, ...], tuple[str, ...]]:
-        """Return the blocks of the message, and the lines that answer it where episodes are over by this claim.
+        """Return the blocks of the message, and the lines that answer it where episodes got worse or are over.
 
         ValueError or KeyError for an event that this version cannot put into words.
         """

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from bot.delivery.stages.sound import rings
 from handlers.channels.channel import Address, Outgoing
 from handlers.channels.failure import MessageRefused
 from handlers.reply import Line
@@ -33,6 +34,8 @@ async def send(
 ) -> str | None:
     """Send a claim and return the id of its message. SendFailed as the channel raises it.
 
+    An edit makes no sound on any phone, so what got worse also answers its message in one line, with sound.
+
     spend: counts one more message against the limits of the platform.
     """
     to = Address(claim.chat, claim.topic or None, kind_of(claim.kind_of_chat))
@@ -44,7 +47,7 @@ async def send(
         nonce=claim.nonce,
         maybe_repeat=claim.uncertain,
         plain=claim.plain,
-        silent=all(row.notice.rank == "notice" for row in claim.rows),
+        silent=not any(rings(row.notice, claim.switches) for row in claim.rows),
     )
     if claim.message is None:
         return await channel.send(to, message)
@@ -56,7 +59,8 @@ async def send(
     if replies:
         spend()
         lines = tuple(Line(reply) for reply in replies)
-        await channel.send(to, replace(message, blocks=lines, reply_to=claim.message, silent=True))
+        silent = message.silent or all(row.notice.kind == "resolved" for row in claim.rows)
+        await channel.send(to, replace(message, blocks=lines, reply_to=claim.message, silent=silent))
     return claim.message
 
 

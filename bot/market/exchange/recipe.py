@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from bot.market.border.intervals import intervals
 from signals.units import HOUR, MINUTE, in_ms, to_ms
 from storage.market.points import Points
 
@@ -220,8 +221,8 @@ def settled(
 ) -> list[Points]:
     """Put settled rates under their settlements, each with the hours since the one before it.
 
-    Give one settlement more at the front: the hours of the first cannot be told. hours: where the venue never changes
-    them. Venues are some milliseconds late, never minutes.
+    Give one settlement more at the front: the hours of the first cannot be told. See `intervals` for holes. hours:
+    where the venue never changes them. Venues are some milliseconds late, never minutes.
     """
     found = sorted(dict(rates).items())
     since = to_ms(ask.since) if ask.since else 0
@@ -229,15 +230,12 @@ def settled(
     kept = [n for n in range(first, len(found)) if found[n][0] >= since]
     if not kept:
         return []
+    between = intervals([at for at, _ in found])
     columns = {
         "funding_rate": [found[n][1] for n in kept],
-        "funding_interval_hours": [hours or _hours(found[n - 1][0], found[n][0]) for n in kept],
+        "funding_interval_hours": [hours or between[n] or math.nan for n in kept],
     }
     return [replace(points(contract, [found[n][0] for n in kept], columns), settled=True)]
-
-
-def _hours(earlier: int, later: int) -> float:
-    return float(round((later - earlier) / in_ms(HOUR)))
 
 
 def before_settlement(since: datetime) -> datetime:

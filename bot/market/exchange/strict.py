@@ -15,7 +15,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
+import structlog
 
+from bot.clock import STEADY, NotBefore
 from bot.market.exchange.recipe import Missing, Unreadable
 from bot.market.source import Blocked, NotOffered, SourceDown, SourceError
 from signals.units import MINUTE
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     Clock = Callable[[], datetime]
 
+_log = structlog.get_logger("requests")
 _BANNED_UNTIL: Final = re.compile(r"until\s+(\d{13})\b")
 _BUSY_PAUSE: Final = MINUTE  # request weights are counted by the minute
 _BAN_PAUSE: Final = timedelta(minutes=5)  # a ban that names no end: the shortest is two minutes, asking prolongs it
@@ -95,20 +98,41 @@ def _named_end(answer: HttpAnswer, now: datetime) -> datetime | None:
     return min(until, now + _LONGEST) if until > now else None
 
 
+def _said_at(headers: Mapping[str, str] | None) -> datetime | None:
+    """Read the time at which a server answered, by its own clock; None where it does not say, or says it oddly."""
+    said = (headers or {}).get("Date") or (headers or {}).get("date")
+    try:
+        return email.utils.parsedate_to_datetime(said).astimezone(UTC) if said else None
+    except ValueError:
+        return None
+
+
 def _clock(at: datetime) -> str:
     return f"{at.astimezone(UTC):%H:%M:%S} UTC"
 
 
-def make_strict(exchange: Any, who: str, clock: Clock) -> None:
+def note_asked(who: str, url: str) -> None:
+    """Say in the debug log what is asked of whom; the log leaves secrets out."""
+    _log.debug("asked", who=who, url=url)
+
+
+def make_strict(
+    exchange: Any,
+    who: str,
+    clock: Clock,
+    steady: Callable[[], float] = STEADY,
+    heard: Callable[[datetime], None] | None = None,
+) -> None:
     """Wrap one ccxt object so that a non-answer raises, a refusal keeps its status, and a rest is kept.
 
     Once the venue has named a time (ban, Retry-After), no request leaves before it, whoever asks and whatever is queued
-    in the limiter: each request during a ban makes it longer.
+    in the limiter: each request during a ban makes it longer. It is kept by the monotonic clock (`steady`, in seconds).
+    heard: is told the time that the venue says with each answer.
     """
     import ccxt  # noqa: PLC0415 -- half a second and 100 MB; only a process that asks an exchange pays
 
     fetch, handle_errors = exchange.fetch, exchange.handle_errors
-    rest: dict[str, SourceDown] = {}
+    rest, named = NotBefore(steady), [SourceDown("")]
 
     def judged_errors(status: int, *answer: Any) -> None:
         """Judge by status before ccxt does; errors inside an answer are ccxt's to name."""
@@ -118,18 +142,22 @@ def make_strict(exchange: Any, who: str, clock: Clock) -> None:
         handle_errors(status, *answer)
 
     async def strict_fetch(*args: Any, **kwargs: Any) -> Any:
-        resting = rest.get("until")
-        if resting and resting.retry_at and clock() < resting.retry_at:
-            raise SourceDown(str(resting), resting.retry_at)
+        if not rest.passed:
+            raise SourceDown(str(named[0]), clock() + (rest.left or timedelta(0)))
+        note_asked(who, str(args[0] if args else kwargs.get("url", "")))
         try:
             answer = await fetch(*args, **kwargs)
         except (HttpRefusal, ccxt.DDoSProtection, ccxt.RateLimitExceeded) as error:
             # a limit told inside an answer (-1003) has no status of its own, but may name the end of the ban
             refusal = error.answer if isinstance(error, HttpRefusal) else HttpAnswer(429, {}, str(error))
-            verdict = judge(who, refusal, clock())
+            now = clock()
+            verdict = judge(who, refusal, now)
             if isinstance(verdict, SourceDown) and verdict.retry_at:
-                rest["until"] = verdict
+                named[0] = verdict
+                rest.wait(verdict.retry_at - now)
             raise verdict from None
+        if heard and (at := _said_at(exchange.last_response_headers)):
+            heard(at)
         if not isinstance(answer, dict | list):
             raise ccxt.BadResponse(f"{exchange.id} sent no JSON")
         return answer

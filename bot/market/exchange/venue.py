@@ -1,4 +1,4 @@
-"""Any exchange that ccxt speaks, by one row of the venue table: addresses and errors here, units in the recipes."""
+"""Any exchange that ccxt speaks, by its declared recipe: addresses and errors here, units in the recipes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from bot.clock import STEADY
 from bot.market.exchange.contracts import Contract, perpetuals, unknown
 from bot.market.exchange.recipe import Unreadable
 from bot.market.exchange.strict import doubts_contract, make_strict, translated
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from bot.market.exchange.recipe import Recipe
-    from bot.market.exchange.table import Quirks
+    from bot.market.exchange.venue_recipe import VenueRecipe
     from bot.market.source import Found
     from bot.tape import Wrap
 
@@ -48,7 +49,8 @@ class _Moment:
 class CcxtVenue:
     """One exchange as a Source.
 
-    clock: read once per request, for a ban or Retry-After counted from the answer. base_url: another address for every
+    clock: read once per request, for a ban or Retry-After counted from the answer; steady: seconds of the monotonic
+    clock, by which a rest is kept; heard: is told what time the venue says it is. base_url: another address for every
     host of the exchange (a mirror, or the loopback exchange of the tests). proxy: http:// or https:// address.
     paced: keep to the request weights of the venue; off only where the other side counts none. wrap: puts a
     recording or a tape in the place of the connection.
@@ -56,9 +58,11 @@ class CcxtVenue:
 
     def __init__(
         self,
-        quirks: Quirks,
+        venue: VenueRecipe,
         *,
         clock: Callable[[], datetime],
+        steady: Callable[[], float] = STEADY,
+        heard: Callable[[datetime], None] | None = None,
         timeout_s: float = 10.0,
         proxy: str | None = None,
         base_url: str | None = None,
@@ -67,36 +71,38 @@ class CcxtVenue:
     ) -> None:
         if proxy is not None and urlsplit(proxy).scheme not in {"http", "https"}:
             raise ValueError("The proxy of a source must be an http:// or https:// address.")
-        self.name = quirks.venue
-        self.attribution = quirks.attribution
-        self.offers: dict[Topic, timedelta] = {topic: how.every for topic, how in quirks.topics().items()}
-        self._quirks, self._clock = quirks, clock
+        self.name = venue.venue
+        self.attribution = venue.attribution
+        self.offers: dict[Topic, timedelta] = {topic: how.every for topic, how in venue.offers.items()}
+        self._venue, self._clock, self._steady = venue, clock, steady
+        self._heard = heard
         self._timeout_s, self._proxy, self._base_url = timeout_s, proxy, base_url
         self._exchange: Any = None  # the one place where ccxt's untyped object lives
         self._paced, self._wrap = paced, wrap
         self._session: Any = None  # ours, where a wrap is given; else ccxt keeps its own
         self._contracts: dict[str, Contract] = {}
         self._contracts_at: datetime | None = None
+        self._doubted: tuple[datetime, dict[str, Contract]] | None = None  # a moment, and the list that it keeps
         self._unlisted: Exception | None = None  # why the list could not be read
         self._unlisted_at: datetime | None = None
         self._loading = asyncio.Lock()
-        self.caveats: Mapping[Topic, str] = {topic: how.caveat for topic, how in quirks.topics().items() if how.caveat}
+        self.caveats: Mapping[Topic, str] = {topic: how.caveat for topic, how in venue.offers.items() if how.caveat}
         self._moments: dict[datetime, _Moment] = {}  # answers for all assets, of the newest rounds only
 
     async def fetch(self, ask: Ask) -> Sequence[Found]:
         """Answer one question, or raise SourceDown, Blocked or NotOffered and nothing else."""
-        how = self._quirks.topics().get(ask.topic)
+        how = self._venue.offers.get(ask.topic)
         if how is None:
-            raise NotOffered(f"{self._quirks.title} does not offer {ask.topic}.")
+            raise NotOffered(f"{self._venue.title} does not offer {ask.topic}.")
         try:
             return await self._answer(how.recipe, ask)
         except SourceDown as error:
             if not doubts_contract(error) or await self._still_listed(ask):
                 raise
-            raise NotOffered(f"{self._quirks.title} does not offer {ask.asset} any more.") from error
+            raise NotOffered(f"{self._venue.title} does not offer {ask.asset} any more.") from error
 
     async def _answer(self, recipe: Recipe, ask: Ask) -> Sequence[Found]:
-        with translated(self._quirks.title, self._clock):
+        with translated(self._venue.title, self._clock):
             contract = await self._contract(ask)
 
             async def raw(
@@ -116,11 +122,17 @@ class CcxtVenue:
         return await getattr(self._exchange, method)(dict(params))
 
     async def _still_listed(self, ask: Ask) -> bool:
-        """Look into a fresh list of markets: it decides whether a contract is gone, not one odd answer."""
+        """Look into a fresh list of markets: it decides whether a contract is gone, not one odd answer.
+
+        The other questions of the same moment keep the list that they began with: which of them is answered first
+        would else decide what is asked at all, and a tape could not be played.
+        """
         async with self._loading:
-            if self._contracts_at is None or ask.now - self._contracts_at >= _OPINION:
-                with translated(self._quirks.title, self._clock):
+            if not self._known_for(_OPINION, ask.now):
+                before = self._contracts
+                with translated(self._venue.title, self._clock):
                     await self._renew(ask.now)
+                self._doubted = ask.now, before
         return ask.asset in self._contracts
 
     async def close(self) -> None:
@@ -135,16 +147,22 @@ class CcxtVenue:
 
     async def contracts(self, now: datetime) -> Mapping[str, Contract]:
         """List the contract of each asset, renewed once a day. SourceDown or Blocked when the venue does not answer."""
-        with translated(self._quirks.title, self._clock):
+        with translated(self._venue.title, self._clock):
             return await self._listed(now)
 
     async def _listed(self, now: datetime) -> dict[str, Contract]:
-        if self._contracts_at is not None and now - self._contracts_at < _RENEWED:
+        if self._doubted is not None and self._doubted[0] == now:
+            return self._doubted[1]
+        if self._known_for(_RENEWED, now):
             return self._contracts  # the usual case: hundreds of questions a round need no lock
         async with self._loading:
-            if self._contracts_at is None or now - self._contracts_at >= _RENEWED:
+            if not self._known_for(_RENEWED, now):
                 await self._renew(now)
         return self._contracts
+
+    def _known_for(self, span: timedelta, now: datetime) -> bool:
+        """Tell whether the list was read within a span; a clock that was set back does not keep it for longer."""
+        return self._contracts_at is not None and timedelta(0) <= now - self._contracts_at < span
 
     async def _renew(self, now: datetime) -> None:
         """Read the list of markets; after a failure not again in the same moment, for the reason of `_once`."""
@@ -162,14 +180,14 @@ class CcxtVenue:
         try:
             return listed[ask.asset]
         except KeyError:
-            raise NotOffered(unknown(ask.asset, self._quirks.title, listed)) from None
+            raise NotOffered(unknown(ask.asset, self._venue.title, listed)) from None
 
     async def _load(self) -> dict[str, Contract]:
         if self._exchange is None:
             self._exchange = await self._build()
-        listing = dict(self._quirks.listing)
+        listing = dict(self._venue.listing)
         markets = await self._exchange.load_markets(True, listing)  # noqa: FBT003 -- ccxt's own signature: reload
-        contracts = perpetuals(self._quirks.venue, markets.values(), self._quirks.margins)
+        contracts = perpetuals(self._venue.venue, markets.values(), self._venue.margins)
         if not contracts:
             raise Unreadable("a list of markets without a perpetual")
         return contracts
@@ -205,12 +223,12 @@ class CcxtVenue:
     async def _build(self) -> Any:
         # half a second and 100 MB: only a process that asks pays, and never the event loop
         ccxt = await asyncio.to_thread(importlib.import_module, "ccxt.async_support")
-        kind = getattr(ccxt, self._quirks.ccxt_id)
+        kind = getattr(ccxt, self._venue.ccxt_id)
         settings: dict[str, Any] = {
             "timeout": round(self._timeout_s * 1000),
             "aiohttp_proxy": self._proxy,
             "enableRateLimit": self._paced,
-            "options": dict(self._quirks.markets),
+            "options": dict(self._venue.markets),
         }
         if self._wrap:
             settings["session"] = self._session = self._wrap(aiohttp.ClientSession)
@@ -218,7 +236,7 @@ class CcxtVenue:
         exchange.has["fetchCurrencies"] = False  # load_markets would ask for coins and their chains, which nobody reads
         if self._base_url:
             exchange.urls["api"] = _moved(exchange.urls["api"], self._base_url.rstrip("/"))
-        make_strict(exchange, self._quirks.title, self._clock)
+        make_strict(exchange, self._venue.title, self._clock, self._steady, self._heard)
         return exchange
 
 

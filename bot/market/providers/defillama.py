@@ -10,7 +10,7 @@ import aiohttp
 
 from bot.market.exchange.contracts import Contract
 from bot.market.exchange.recipe import Unreadable, number, points, rows_of, stamp
-from bot.market.exchange.strict import HttpAnswer, HttpRefusal, is_refusal, lowered, translated
+from bot.market.exchange.strict import HttpAnswer, HttpRefusal, is_refusal, lowered, note_asked, translated
 from bot.market.source import Ask, NotOffered, Topic
 from signals.inputs import MARKET
 from signals.units import HOUR, to_ms
@@ -74,6 +74,7 @@ class DefiLlama:
         if self._session is None:
             self._session = self._wrap(self._connect) if self._wrap else self._connect()
         url = f"{self._base_url}/stablecoincharts/all"
+        note_asked(_WHO, str(url))
         async with self._session.get(url, proxy=self._proxy) as response:
             text = await response.text(errors="replace")
         if is_refusal(response.status) or response.status >= 400:

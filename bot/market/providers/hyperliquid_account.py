@@ -17,16 +17,18 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 
 from bot.market.exchange.recipe import Unreadable, number, rows_of, stamp
-from bot.market.exchange.strict import HttpAnswer, HttpRefusal, is_refusal, lowered, translated
+from bot.market.exchange.strict import HttpAnswer, HttpRefusal, is_refusal, lowered, note_asked, translated
 from bot.market.source import Blocked, SourceDown, SourceError
 from signals.assets import coin
 from signals.units import HOUR, from_ms
+from signals.venues import venue_title
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-_WHO: Final = "Hyperliquid"
+VENUE: Final = "hyperliquid"
+_WHO: Final = venue_title(VENUE)
 _URL: Final = "https://api.hyperliquid.xyz"
 _LONGEST: Final = 2_000_000  # characters; an account holds some hundred positions of 500 each at most
 _MOST: Final = 500
@@ -51,6 +53,7 @@ class VenuePosition:
     leverage: float
     liquidation: float | None
     multiplier: int = 1
+    venue: str = VENUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,7 @@ class HyperliquidAccount:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout_s))
         url = f"{self._base_url}/info"
+        note_asked(_WHO, str(url))
         async with self._session.post(url, json=question, proxy=self._proxy, allow_redirects=False) as response:
             text = await response.text(errors="replace")
         if is_refusal(response.status) or response.status >= 300:

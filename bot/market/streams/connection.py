@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 import aiohttp
 import structlog
 
+from bot.market.border.rows import AHEAD
 from bot.market.breaker import Breaker
 from bot.market.exchange.recipe import Unreadable
 from bot.market.exchange.strict import HttpAnswer, HttpRefusal, lowered, translated
 from bot.market.source import SourceDown, SourceError
-from bot.market.validation import AHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -83,7 +83,7 @@ class Stream:
         proxy: str | None = None,
         wrap: Wrap | None = None,
     ) -> None:
-        self.breaker = Breaker(chance)
+        self.breaker = Breaker(clock.monotonic, chance)
         self.newest: datetime | None = None
         self.opened = self.unreadable = 0
         self._talk, self._clock, self._wait, self._look_s = talk, clock, wait, look_s
@@ -109,9 +109,8 @@ class Stream:
             await self._rest()
 
     async def _rest(self) -> None:
-        now, until = self._clock.now(), self.breaker.next_try
-        if until is not None and until > now:
-            await self._wait((until - now).total_seconds())
+        if left := self.breaker.left:
+            await self._wait(left.total_seconds())
 
     async def _once(self) -> None:
         """Open one connection and listen until something is wrong. Whatever happens, it is closed before this ends."""

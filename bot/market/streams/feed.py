@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from bot.clock import NotBefore
+from bot.market.border.bounds import OFF
+from bot.market.border.rows import AHEAD
 from bot.market.exchange.contracts import Contract
 from bot.market.source import SourceDown
 from bot.market.streams.connection import LEAST_SILENCE
 from bot.market.streams.dialects import Accepted, Beat, Declined, Liquidation, Odd, StreamDialect, heard
 from bot.market.streams.hours import GRACE_MS, Bars
-from bot.market.validation import AHEAD, JUMP
 from signals.units import DAY, DAY_MS, HOUR, from_ms, to_ms
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ class LiquidationTalk:
         self.last_rejected = ""
         self._assets, self._clock, self._load, self._usual = tuple(assets), clock, contracts, usual
         self._contracts: dict[str, Contract] = {}
-        self._loaded: datetime | None = None
+        self._renew = NotBefore(clock.monotonic)
         self._accepted: set[str] = set()
         self._newest: int | None = None
         self._spoke: float = clock.monotonic()
@@ -75,8 +77,7 @@ class LiquidationTalk:
 
     async def prepare(self) -> Sequence[str]:
         """Look up the contracts of the followed assets, and ask for their liquidations and for a sign of life."""
-        now = self._clock.now()
-        if self._loaded is None or now - self._loaded >= RENEWED:
+        if self._renew.passed:
             listed = await self._load(self.dialect)
             chosen = {asset: listed[asset] for asset in self._assets if asset in listed}
             self.absent = {
@@ -86,7 +87,7 @@ class LiquidationTalk:
                 self.absent[asset] = f"{self.title} tells of {self.dialect.most} contracts on one connection."
                 del chosen[asset]
             self._contracts = {each.market_id: each for each in chosen.values()}
-            self._loaded = now
+            self._renew.wait(RENEWED)
         self._spoke = self._clock.monotonic()
         return self.dialect.hello(tuple(self._contracts))
 
@@ -205,7 +206,7 @@ class LiquidationTalk:
             (each.at > now + AHEAD // _MS, "lies in the future (or this machine's clock is behind)"),
             (each.at < now - GRACE_MS, f"is {(now - each.at) / 1000:,.0f} s old"),
             (usual.price is None, "cannot be compared with a price yet"),
-            (not 1 / JUMP < off < JUMP, f"has a price {off:,.4g} times the last one"),
+            (not 1 / OFF < off < OFF, f"has a price {off:,.4g} times the last one"),
             (day > (usual.open_interest_usd or math.inf), "makes a day's liquidations more than the open interest"),
         )
         return next((reason for wrong, reason in reasons if wrong), None)

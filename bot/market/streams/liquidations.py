@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from bot.market.exchange.table import BY_NAME
 from bot.market.exchange.venue import CcxtVenue, at_venue
+from bot.market.exchange.venue_recipe import recipes
 from bot.market.source_state import TOLD_AFTER
 from bot.market.streams.connection import Stream
 from bot.market.streams.dialects import DIALECTS, StreamDialect
@@ -218,8 +218,9 @@ class _Listed:
     async def __call__(self, dialect: StreamDialect) -> Mapping[str, Contract]:
         async with self._one:
             venue = CcxtVenue(
-                BY_NAME[dialect.venue],
+                recipes()[dialect.venue],
                 clock=self._clock.now,
+                steady=self._clock.monotonic,
                 timeout_s=self._timeout_s,
                 proxy=self._proxy,
                 base_url=at_venue(self._base_url, dialect.venue),
@@ -248,7 +249,7 @@ def _health(talk: LiquidationTalk, stream: Stream, now: datetime) -> SourceHealt
         state=breaker.state,
         since=breaker.since or now,
         last_good=stream.newest,
-        next_try=breaker.next_try,
+        next_try=breaker.next_try(now),
         error=breaker.reason or rejected,
         quarantined=talk.quarantined + stream.unreadable,
     )

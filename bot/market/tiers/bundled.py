@@ -1,7 +1,7 @@
 """Write tier tables in the bundled form from brackets in the unified (ccxt) shape.
 
     python -m bot.market.tiers.bundled brackets.json signals/liquidation/tiers \
-        --as-of 2026-09-29 --source "where it comes from"
+        --venue binance --as-of 2026-09-29 --source "where it comes from"
 
 The input maps a symbol (`BTC/USDT:USDT`, `BTC/USDT:USDT-261225`) to its tiers: minNotional, maxNotional,
 maintenanceMarginRate, maxLeverage and, where the exchange gives one, `info.cum`. Rows may come unsorted. Without a
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot.market.tiers.rows import TiersRefused, decimal, packed, row
+from signals.venues import READ
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path, help="where to write venue-contract-date.csv")
     parser.add_argument("--as-of", required=True, help="the day the brackets were true, YYYY-MM-DD")
     parser.add_argument("--source", required=True, help="one line: where they come from")
-    parser.add_argument("--venue", default="binance")
+    parser.add_argument("--venue", required=True, choices=READ)
     parser.add_argument("--contract", default="linear", choices=("linear", "inverse"))
     given = parser.parse_args(arguments)
     brackets = json.loads(given.brackets.read_text(encoding="utf-8"))

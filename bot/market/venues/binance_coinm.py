@@ -15,6 +15,7 @@ from bot.market.exchange.recipe import (
     bar,
     before_settlement,
     by_key,
+    by_the_hour_and_now,
     hourly,
     number,
     points,
@@ -25,8 +26,9 @@ from bot.market.exchange.recipe import (
     stamp,
     with_taker,
 )
+from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, RATIOS_EVERY, Offer, VenueRecipe
 from bot.market.venues.binance_both import COIN_M, KEPT
-from signals.units import HOUR, in_ms, to_ms
+from signals.units import HOUR, MINUTE, in_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,3 +125,16 @@ async def _premium(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
 
 _BY_SYMBOL: Final = by_key(rows_of, "symbol")
 _ADJUSTED: Final = by_key(lambda answer: rows_of(answer, least=0), "symbol")  # often none ever was
+
+
+RECIPE: Final = VenueRecipe(
+    venue="binance_coinm",
+    ccxt_id="binancecoinm",
+    offers={
+        "bars": Offer(bars, MINUTE),
+        "open_interest": Offer(open_interest, MINUTE),
+        "funding": Offer(funding, MINUTE),
+        "ratios": Offer(by_the_hour_and_now(COIN_M.ratios), RATIOS_EVERY),
+        "depth": Offer(COIN_M.book, BOOK_EVERY, FEW_LEVELS),
+    },
+)

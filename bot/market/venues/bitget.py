@@ -15,6 +15,7 @@ from bot.market.exchange.recipe import (
     bar,
     before_settlement,
     by_key,
+    by_the_hour_and_now,
     depth,
     hourly,
     number,
@@ -26,7 +27,9 @@ from bot.market.exchange.recipe import (
     settled,
     stamp,
 )
-from signals.units import to_ms
+from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, RATIOS_EVERY, SWAPS_ONLY, Offer, VenueRecipe
+from bot.market.tiers.tables import BySymbol
+from signals.units import MINUTE, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,3 +141,18 @@ async def _ticker(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
 
 
 _BY_SYMBOL: Final = by_key(lambda answer: _data(answer, least=1), "symbol")
+
+
+RECIPE: Final = VenueRecipe(
+    venue="bitget",
+    ccxt_id="bitget",
+    markets=SWAPS_ONLY,
+    offers={
+        "bars": Offer(bars, MINUTE),
+        "open_interest": Offer(open_interest, MINUTE),
+        "funding": Offer(funding, MINUTE),
+        "ratios": Offer(by_the_hour_and_now(ratios), RATIOS_EVERY),
+        "depth": Offer(book, BOOK_EVERY, FEW_LEVELS),
+    },
+    tiers=BySymbol("Bitget /api/v2/mix/market/query-position-lever", ("swap",)),
+)

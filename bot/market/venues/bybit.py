@@ -15,6 +15,7 @@ from bot.market.exchange.recipe import (
     bar,
     before_settlement,
     by_key,
+    by_the_hour_and_now,
     depth,
     hourly,
     number,
@@ -26,7 +27,9 @@ from bot.market.exchange.recipe import (
     settled,
     stamp,
 )
-from signals.units import HOUR, in_ms
+from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, RATIOS_EVERY, Offer, VenueRecipe
+from bot.market.tiers.tables import BySymbol
+from signals.units import HOUR, MINUTE, in_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -174,3 +177,24 @@ async def _ticker(ask_raw: Raw, contract: Contract) -> tuple[int, Mapping[str, A
 
 def _tickers(answer: Any) -> tuple[int, dict[str, Any]]:
     return stamp(answer["time"]), _BY_SYMBOL(answer)
+
+
+RECIPE: Final = VenueRecipe(
+    venue="bybit",
+    ccxt_id="bybit",
+    markets={"fetchMarkets": {"types": ["linear"]}},
+    offers={
+        "bars": Offer(bars, MINUTE),
+        "open_interest": Offer(
+            open_interest, MINUTE, "one side of what Bybit counts; past dollars are coins at the hour's close"
+        ),
+        "funding": Offer(funding, MINUTE),
+        "ratios": Offer(by_the_hour_and_now(ratios), RATIOS_EVERY),
+        "depth": Offer(book, BOOK_EVERY, FEW_LEVELS),
+    },
+    tiers=BySymbol(
+        "Bybit /v5/market/risk-limit",
+        ("linear", "inverse"),
+        amount="mmDeduction",  # stands in the raw row alone
+    ),
+)

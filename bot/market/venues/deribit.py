@@ -24,8 +24,9 @@ from bot.market.exchange.recipe import (
     settled,
     stamp,
 )
+from bot.market.exchange.venue_recipe import BOOK_EVERY, CHAIN_EVERY, Offer, VenueRecipe
 from bot.market.source import NotOffered
-from signals.units import HOUR, in_ms, to_ms
+from signals.units import HOUR, MINUTE, in_ms, to_ms
 from storage.market.options import Chain, Option
 
 if TYPE_CHECKING:
@@ -165,3 +166,18 @@ async def _ticker(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
     if found["instrument_name"] != contract.market_id:
         raise Unreadable(f"{contract.market_id} was asked, another contract came")
     return found
+
+
+RECIPE: Final = VenueRecipe(
+    venue="deribit",
+    ccxt_id="deribit",
+    listing={"currency": "any", "kind": "future"},
+    offers={
+        "bars": Offer(bars, MINUTE),
+        "open_interest": Offer(open_interest, MINUTE),
+        "funding": Offer(funding, MINUTE, "accrues all the time; an eighth of the last eight hours"),
+        "depth": Offer(book, BOOK_EVERY),
+        "volatility": Offer(volatility, 5 * MINUTE),
+        "options": Offer(options, CHAIN_EVERY),
+    },
+)

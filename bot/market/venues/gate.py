@@ -15,6 +15,7 @@ from bot.market.exchange.recipe import (
     bar,
     before_settlement,
     by_key,
+    by_the_hour_and_now,
     depth,
     hourly,
     number,
@@ -25,7 +26,9 @@ from bot.market.exchange.recipe import (
     settled,
     stamp,
 )
-from signals.units import HOUR, in_ms, to_ms
+from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, OUR_TIME, RATIOS_EVERY, Offer, VenueRecipe
+from bot.market.tiers.tables import BySymbol
+from signals.units import HOUR, MINUTE, in_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -148,3 +151,22 @@ async def _listed(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
 
 
 _BY_NAME: Final = by_key(rows_of, "name")
+
+
+RECIPE: Final = VenueRecipe(
+    venue="gate",
+    ccxt_id="gate",
+    markets={"fetchMarkets": {"types": ["swap"]}, "swap": {"fetchMarkets": {"settlementCurrencies": ["usdt"]}}},
+    offers={
+        "bars": Offer(bars, MINUTE),
+        "open_interest": Offer(open_interest, MINUTE, OUR_TIME),
+        "funding": Offer(funding, MINUTE, OUR_TIME),
+        "ratios": Offer(by_the_hour_and_now(ratios), RATIOS_EVERY),
+        "depth": Offer(book, BOOK_EVERY, FEW_LEVELS),
+    },
+    tiers=BySymbol(
+        "Gate /api/v4/futures/{settle}/risk_limit_tiers",
+        ("swap",),  # its coin-margined contract, BTC_USD, bounds the value in BTC
+        amount="deduction",
+    ),
+)

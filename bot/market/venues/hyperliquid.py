@@ -25,14 +25,19 @@ from bot.market.exchange.recipe import (
     settled,
     stamp,
 )
-from signals.units import HOUR, in_ms, to_ms
+from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, OUR_TIME, SWAPS_ONLY, Offer, VenueRecipe
+from bot.market.tiers.rows import Fetched, TiersRefused, decimal, row
+from bot.market.tiers.tables import TierAnswer, connected
+from signals.assets import UnreadableSymbol, coin, packed
+from signals.units import HOUR, MINUTE, in_ms, to_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from bot.market.exchange.contracts import Contract
     from bot.market.exchange.recipe import Raw
     from bot.market.source import Ask
+    from bot.market.tiers.tables import Reach
     from storage.market.points import Points
 
 _INFO: Final = "publicPostInfo"
@@ -116,3 +121,59 @@ def _contexts(answer: Any) -> dict[str, Any]:
     if len(meta["universe"]) != len(contexts):
         raise Unreadable("as many contexts as names were due")
     return {listed["name"]: context for listed, context in zip(meta["universe"], contexts, strict=True)}
+
+
+async def tiers(recipe: VenueRecipe, _: Sequence[str], reach: Reach) -> TierAnswer:
+    """Read `meta`: maintenance is half the initial margin at the highest leverage of each tier."""
+    exchange = await connected(recipe, reach)
+    try:
+        meta = await exchange.publicPostInfo({"type": "meta"})
+    finally:
+        await exchange.close()
+    tables = {int(number): table for number, table in meta["marginTables"]}
+    found, refused = [], []
+    for listed in meta["universe"]:
+        if listed.get("isDelisted"):
+            continue
+        try:
+            found.append(_of_universe(listed, tables.get(int(listed.get("marginTableId", -1)))))
+        except (TiersRefused, UnreadableSymbol) as why:
+            refused.append((str(listed.get("name")), str(why)))
+    if not found:
+        raise Unreadable("a list of perpetuals without a tier")
+    return TierAnswer(tuple(found), "Hyperliquid meta, margin tables", tuple(refused))
+
+
+def _of_universe(listed: Any, table: Any) -> Fetched:
+    """Make the tiers of one coin; one without a table of its own has one tier at its highest leverage."""
+    steps = table["marginTiers"] if table else [{"lowerBound": "0", "maxLeverage": listed["maxLeverage"]}]
+    ordered = sorted(steps, key=lambda step: decimal(step["lowerBound"], "a bound"))
+    caps = [step["lowerBound"] for step in ordered[1:]] + [None]
+    name = str(listed["name"])
+    rows = []
+    for step, cap in zip(ordered, caps, strict=True):
+        leverage = decimal(step["maxLeverage"], "a leverage")
+        if leverage < 1:
+            raise TiersRefused(f"a leverage of {leverage}x cannot be")
+        rows.append(row(cap, 1 / (2 * leverage), leverage))
+    return Fetched(
+        venue="hyperliquid",
+        contract="linear",
+        asset=packed(*coin(name)),
+        quote="USDC",
+        rows=tuple(rows),
+    )
+
+
+RECIPE: Final = VenueRecipe(
+    venue="hyperliquid",
+    ccxt_id="hyperliquid",
+    markets=SWAPS_ONLY,
+    offers={
+        "bars": Offer(bars, MINUTE, "volume in dollars is coins at the close"),
+        "open_interest": Offer(open_interest, MINUTE, f"one or two sides: not calibrated yet; {OUR_TIME}"),
+        "funding": Offer(funding, MINUTE, OUR_TIME),
+        "depth": Offer(book, BOOK_EVERY, FEW_LEVELS),
+    },
+    tiers=tiers,
+)

@@ -26,7 +26,9 @@ from bot.market.exchange.recipe import (
     settled,
     stamp,
 )
-from signals.units import HOUR, in_ms, to_ms
+from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, OUR_TIME, Offer, VenueRecipe
+from bot.market.tiers.tables import BySymbol
+from signals.units import HOUR, MINUTE, in_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,3 +131,21 @@ async def _listed(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
 
 
 _BY_SYMBOL: Final = by_key(lambda answer: _data(answer, least=1), "symbol")
+
+
+RECIPE: Final = VenueRecipe(
+    venue="kucoin",
+    ccxt_id="kucoinfutures",
+    offers={
+        "bars": Offer(bars, MINUTE),
+        "open_interest": Offer(open_interest, MINUTE, OUR_TIME),
+        "funding": Offer(funding, MINUTE, OUR_TIME),
+        "depth": Offer(book, BOOK_EVERY, FEW_LEVELS),
+    },
+    tiers=BySymbol(
+        "KuCoin /api/v1/contracts/risk-limit",
+        ("swap", "future", "contract"),
+        # its page computes with one rate for the whole position: without an amount the price errs to safety
+        stepped=False,
+    ),
+)

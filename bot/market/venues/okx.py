@@ -14,6 +14,7 @@ from bot.market.exchange.recipe import (
     bar,
     before_settlement,
     by_key,
+    by_the_hour_and_now,
     depth,
     hourly,
     number,
@@ -26,7 +27,9 @@ from bot.market.exchange.recipe import (
     stamp,
     with_taker,
 )
-from signals.units import HOUR, in_ms
+from bot.market.exchange.venue_recipe import BOOK_EVERY, RATIOS_EVERY, SWAPS_ONLY, Offer, VenueRecipe
+from bot.market.tiers.tables import BySymbol
+from signals.units import HOUR, MINUTE, in_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,7 +126,7 @@ async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Poin
 async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     """Read the rate that is building, mark and index price, each from one answer for all; and the settled rates since.
 
-    The interval is the time between the next two settlements as announced.
+    The interval is the one that the rate is for: it ends at the coming settlement, and the next may be another one.
     """
     listed = await ask_raw("publicGetPublicFundingRate", {"instId": "ANY"}, shared=True, digest=_BY_NAME)
     marks = await ask_raw("publicGetPublicMarkPrice", {"instType": "SWAP"}, shared=True, digest=_BY_NAME)
@@ -151,7 +154,10 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
 
 
 def _hours(rate: Mapping[str, Any]) -> float:
-    hours = (stamp(rate["nextFundingTime"]) - stamp(rate["fundingTime"])) / in_ms(HOUR)
+    """Return the interval that ends at the coming settlement, for which the rate is; where not told, the next one."""
+    coming = stamp(rate["fundingTime"])
+    before = rate.get("prevFundingTime")
+    hours = (coming - stamp(before) if before else stamp(rate["nextFundingTime"]) - coming) / in_ms(HOUR)
     if not hours > 0:
         raise Unreadable("two settlements at one time")
     return float(round(hours, 3))
@@ -186,3 +192,24 @@ async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # n
     answer = await ask_raw("publicGetMarketBooksFull", {"instId": contract.market_id, "sz": _LEVELS})
     found = _data(answer, least=1)[0]
     return [depth(contract, stamp(found["ts"]), pairs(found["bids"]), pairs(found["asks"]))]
+
+
+RECIPE: Final = VenueRecipe(
+    venue="okx",
+    ccxt_id="okx",
+    markets=SWAPS_ONLY,
+    offers={
+        "bars": Offer(bars, MINUTE),
+        "open_interest": Offer(open_interest, MINUTE),
+        "funding": Offer(funding, MINUTE),
+        "ratios": Offer(by_the_hour_and_now(ratios), RATIOS_EVERY),
+        "depth": Offer(book, BOOK_EVERY),
+    },
+    tiers=BySymbol(
+        "OKX /api/v5/public/position-tiers, isolated",
+        ("swap",),
+        unit="contracts",
+        params={"marginMode": "isolated"},  # it answers for cross margin unless told otherwise
+        stepped=False,
+    ),
+)

@@ -42,7 +42,7 @@ from handlers.channels.failure import ChatGone, ChatMoved, MarkupRefused, SendFa
 from handlers.channels.news import PendingNews, drop
 from handlers.channels.telegram.config import TelegramConfig
 from handlers.channels.telegram.errors import failure
-from handlers.channels.telegram.reading import PollRequest
+from handlers.channels.telegram.reading import LoggedRequest, PollRequest
 from handlers.channels.telegram.render import clean, clip
 from handlers.channels.telegram.rights import Rights
 from handlers.channels.telegram.sending import BUTTON_VERSION, LIMITS, LONGEST_WAIT, Sending
@@ -101,10 +101,12 @@ class Telegram:
         os.environ.setdefault("PTB_TIMEDELTA", "1")
         self._outside = outside
         self._token, self._base_url = config.secret("token") or SecretStr(""), config.base_url
+        self._proxy = config.proxy
         self._listed = tuple(commands().values() if listed is None else listed)
         self._timeouts = timeouts or Timeouts()
         self._answer: Answerer | None = None  # until it is started
         self._news = PendingNews()
+        self._unread = ""  # why updates cannot be read at the moment
         self._starting: asyncio.Task[None] | None = None
         self._pause, self._polls_since = 0.0, -math.inf  # the last pause after a 409, and the start after it
         self._application = self._build(concurrent)
@@ -116,11 +118,12 @@ class Telegram:
         common: dict[str, Any] = {
             "connect_timeout": self._timeouts.connect,
             "read_timeout": self._timeouts.read,
+            "proxy": self._proxy,
             "httpx_kwargs": {"verify": httpx.create_ssl_context()},  # one for both: reading the authorities is slow
         }
         self._requests = (
-            HTTPXRequest(**common, write_timeout=self._timeouts.read),
-            PollRequest(on_refused=self._refused, connection_pool_size=2, **common),
+            LoggedRequest(**common, write_timeout=self._timeouts.read),
+            PollRequest(on_refused=self._refused, on_read=self._on_read, connection_pool_size=2, **common),
         )
         builder = (
             Application.builder()
@@ -177,7 +180,7 @@ class Telegram:
         # Without another server given, the library's own default stands.
         make = partial(Bot, base_url=self._base_url) if self._base_url else Bot
         try:
-            request = HTTPXRequest(connect_timeout=seconds, read_timeout=seconds)
+            request = HTTPXRequest(connect_timeout=seconds, read_timeout=seconds, proxy=self._proxy)
             async with make(self._token.get_secret_value(), request=request) as bot:
                 return f"Telegram accepts the token of @{bot.username}"
         except TelegramError as error:
@@ -226,7 +229,15 @@ class Telegram:
             if self._starting is None or self._starting.done():
                 self._starting = asyncio.create_task(self._stand_by())
         else:
-            log.warning("updates are not read, trying on", reason=failure(error).reason)
+            reason = failure(error).reason
+            if reason != self._unread:  # the library asks again each few seconds: once, then at each change
+                log.warning("updates are not read, trying on", reason=reason)
+            self._unread = reason
+
+    def _on_read(self) -> None:
+        if self._unread:
+            log.info("updates are read again")
+        self._unread = ""
 
     def _refused(self) -> None:
         log.error("commands are not read any more", reason=failure(InvalidToken()).reason)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from handlers.channels.config import ChannelConfig
 
 if TYPE_CHECKING:
     from handlers.channels.channel import Channel, Outside
+
+_UNLIKE: Final = (
+    "is no token. @BotFather gives one of digits, a colon and 35 letters, like 123456789:AA…; leave it out to be "
+    "answered here alone."
+)
 
 
 class TelegramConfig(ChannelConfig):
@@ -18,7 +24,9 @@ class TelegramConfig(ChannelConfig):
 
     token: SecretStr | None = Field(None, description="from @BotFather; or PERPULSE_TELEGRAM__TOKEN, or token_file")
     token_file: Path | None = Field(None, description="a file that holds the token and nothing else")
-    base_url: str | None = Field(None, description="another Bot API server than Telegram's own")
+    base_url: str | None = Field(None, description="another Bot API server than Telegram's own; it ends in /bot")
+
+    proxy: str | None = Field(None, description="http:// or https:// address by which Telegram is reached")
 
     title: ClassVar[str] = "Telegram"
     needs: ClassVar[str | None] = "token"
@@ -26,6 +34,25 @@ class TelegramConfig(ChannelConfig):
     talkers: ClassVar[tuple[str, ...]] = ("httpx", "httpcore", "telegram", "telegram.Bot", "telegram.ext")
     terse: ClassVar[tuple[str, ...]] = ("telegram.ext",)
     secret_shapes: ClassVar[tuple[str, ...]] = (r"\d{6,12}:[A-Za-z0-9_-]{30,}",)  # as in the url of every request
+    looks_like: ClassVar[dict[str, tuple[str, str]]] = {"token": (r"\d+:[A-Za-z0-9_-]{30,}", _UNLIKE)}
+
+    @field_validator("base_url")
+    @classmethod
+    def _ends_in_bot(cls, value: str | None) -> str | None:
+        """Refuse what cannot be the address of a Bot API: the token is put right behind it."""
+        if not value:
+            return None
+        if not re.fullmatch(r"https?://[^/\s]+(/\S*)?/bot", value.rstrip("/")):
+            raise ValueError("write it with http:// or https:// and with /bot at its end, as http://localhost:8081/bot")
+        return value.rstrip("/")
+
+    @field_validator("proxy")
+    @classmethod
+    def _reaches(cls, value: str | None) -> str | None:
+        """Refuse what can be no proxy; socks needs a library that is not installed."""
+        if value and not re.fullmatch(r"https?://[^/\s]+/?", value):
+            raise ValueError("write it with http:// or https://, as http://host:port")
+        return value or None
 
     def runs(self, *, alone: bool) -> bool:  # noqa: ARG002 - beside any other
         """Run where there is a token."""

@@ -15,25 +15,40 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-class PollRequest(HTTPXRequest):
+class LoggedRequest(HTTPXRequest):
+    """Says in the debug log what is asked: the method alone, since the token stands in the address."""
+
+    __slots__ = ()
+
+    async def do_request(self, url: str, *args: Any, **more: Any) -> tuple[int, bytes]:
+        """Ask, and say what came of it."""
+        status, answer = await super().do_request(url, *args, **more)
+        log.debug("asked", who="Telegram", method=url.rpartition("/")[2], status=int(status))
+        return status, answer
+
+
+class PollRequest(LoggedRequest):
     """Reads updates so that one unreadable update does not block all that follow it.
 
     The library drops a whole batch it cannot parse without confirming it, and asks for the same batch again at once,
     for ever. An empty update in its place keeps the number and is skipped. on_refused: called when the token is not
-    accepted any more, after which the library polls no further and tells nobody.
+    accepted any more, after which the library polls no further and tells nobody. on_read: called with each answer that
+    could be read.
     """
 
-    __slots__ = ("_on_refused",)
+    __slots__ = ("_on_read", "_on_refused")
 
-    def __init__(self, *, on_refused: Callable[[], None], **more: Any) -> None:
+    def __init__(self, *, on_refused: Callable[[], None], on_read: Callable[[], None], **more: Any) -> None:
         super().__init__(**more)
-        self._on_refused = on_refused
+        self._on_refused, self._on_read = on_refused, on_read
 
-    async def do_request(self, *args: Any, **more: Any) -> tuple[int, bytes]:
+    async def do_request(self, url: str, *args: Any, **more: Any) -> tuple[int, bytes]:
         """Ask, and say when the token is refused."""
-        status, answer = await super().do_request(*args, **more)
+        status, answer = await super().do_request(url, *args, **more)
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND}:
             self._on_refused()
+        if status == HTTPStatus.OK and answer.lstrip().startswith(b"{"):  # a captive portal answers with a page
+            self._on_read()
         return status, answer
 
     @staticmethod

@@ -19,7 +19,7 @@ SITTER = Asker("terminal", Address("screen"))
 
 def keep_picture(chart: dict[str, Any], png: bytes) -> Path:
     """Write a picture into the present folder and return where. Refused, with the reason, where that cannot be."""
-    names = [str(chart[key]) for key in ("metric", "value", "asset") if key in chart]
+    names = [str(chart[key]) for key in ("picture", "metric", "value", "asset") if key in chart]
     path = Path("-".join(["perpulse", *names]).lower() + ".png")
     try:
         path.write_bytes(png)

@@ -127,7 +127,7 @@ def read(store: Store, asset: str, now: datetime) -> Liquidations:
     end = floor(now, HOUR)
     if not store.exists:
         return Liquidations(now, end)
-    hours = _hours(store, asset, end - DAY, now)
+    hours = hours_of(store, asset, end - DAY, now)
     if len(hours) > 1:
         hours.pop(EVERYWHERE, None)  # the sum of the others, it must not be counted beside them
     last_heard = {health.source.removesuffix(" liquidations"): health.last_good for health in source_state.load(store)}
@@ -155,21 +155,22 @@ def _open_interest(store: Store, asset: str, venue: str, since: datetime) -> flo
     return of_venue or liquidations.most_open_interest(store, asset, since=since)
 
 
-def _hours(store: Store, asset: str, start: datetime, now: datetime) -> dict[str, dict[datetime, Sums]]:
+def hours_of(store: Store, asset: str, start: datetime, now: datetime) -> dict[str, dict[datetime, Sums]]:
     """Read hours from `start` on by venue: those that a stream heard, and over them the bars, which are whole."""
     found: dict[str, dict[datetime, Sums]] = {}
     for hour in liquidations.load(store, since=start, asset=asset):
         if hour.at <= now and (hour.covered or hour.longs_usd or hour.shorts_usd):
             found.setdefault(hour.venue, {})[hour.at] = Sums(hour.longs_usd, hour.shorts_usd, hour.covered)
     for venue in {series.venue for name in NAMES for series in points.stored(store, asset, name)}:
-        for at, sums in _bars(store, asset, venue, HOUR, start, now):
+        for at, sums in bars_of(store, asset, venue, HOUR, start, now):
             found.setdefault(venue, {})[at] = sums
     return found
 
 
-def _bars(
+def bars_of(
     store: Store, asset: str, venue: str, step: timedelta, start: datetime, now: datetime
 ) -> Iterable[tuple[datetime, Sums]]:
+    """Yield a venue's bars of one length that opened from `start` on and have closed, each with its open."""
     times, steps, columns = points.columns(store, asset, venue, NAMES, start=start, end=now - step + SILENT)
     for at, seconds, longs, shorts in zip(times, steps, *(columns[name] for name in NAMES), strict=True):
         if seconds == step.total_seconds() and longs is not None and shorts is not None:
@@ -179,6 +180,6 @@ def _bars(
 def _days(store: Store, asset: str, hourly: set[str], now: datetime) -> Iterable[ImportedDay]:
     """Return the newest day of each venue that is stored by days alone."""
     for venue in sorted({series.venue for series in points.stored(store, asset, NAMES[0])} - hourly):
-        days = list(_bars(store, asset, venue, DAY, now - _OLDEST, now))
+        days = list(bars_of(store, asset, venue, DAY, now - _OLDEST, now))
         if days:
             yield ImportedDay(venue, *days[-1], is_floor(NAMES[0], venue))

@@ -6,25 +6,32 @@ Metrics look back over windows that not every venue knows; a person who asks how
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from signals.inputs import EVERYWHERE
 from signals.metric import metrics
 from signals.series import Coverage
+from signals.units import DAY, HOUR, MINUTE
 from signals.venues import venue_order
 from storage.market import points
 from storage.panels import sums
 from storage.queries.freshness import Stamp, current, of_daily_data, stamp_of
-from storage.queries.market import readings
+from storage.queries.market import known_at, readings
 from storage.queries.market.readings import Lack, Readings
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Collection, Mapping
+    from datetime import datetime, timedelta
 
     from storage.engine.database import Store
 
 PEAK, AVERAGE, LAST_DAY = "oi_drawdown", "oi_vs_ma180", "oi_zscore"
 _USD, _COIN = "open_interest_usd", "open_interest_coin"
+SPANS: Final = (HOUR, DAY, 7 * DAY)
+# How far before its time a figure may lie and still speak for it: what is published each five minutes, and what is kept
+# an hour apart once it is older than some days.
+_SLACK: Final = {HOUR: 11 * MINUTE, DAY: 2 * HOUR, 7 * DAY: 2 * HOUR}
+_MOST: Final = 0.8  # of what is open now must be known then too, or the change is another market's
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +54,22 @@ class OpenInterestTotal:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """What became of open interest over a span: fractions in dollars and in coins, None where not known."""
+
+    over: timedelta
+    usd: float | None
+    coins: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class OpenInterest:
     """Open interest of an asset.
 
     usd, coins: what is open now, None where not known. lacking: how little of the market answers where that is too
     little for a total; then `usd` and `coins` are not known, and each venue stands for itself. by_venue: the newest of
-    each, the main one first. summed: `usd` and `coins` are a sum over current figures, not the last row of a metric.
+    each, the main one first. changes: over 1 h, 24 h and 7 d, to `usd` and `coins`. summed: these two are a sum over
+    current figures, not the last row of a metric.
     """
 
     asset: str
@@ -63,6 +80,7 @@ class OpenInterest:
     stamp: Stamp
     lacking: Coverage | None = None
     summed: bool = False
+    changes: tuple[Change, ...] = ()
 
 
 def read(store: Store, asset: str, now: datetime) -> OpenInterest | None:
@@ -89,10 +107,14 @@ def read(store: Store, asset: str, now: datetime) -> OpenInterest | None:
         stamp = replace(stamp, venues=tuple(one.venue for one in by_venue))
         return OpenInterest(asset, None, None, by_venue, found, stamp, lacking)
     if now_open:
-        return OpenInterest(asset, now_open.usd, now_open.coins, by_venue, found, now_open.stamp, summed=True)
+        past = changes(store, asset, now_open.stamp.venues, now)
+        return OpenInterest(
+            asset, now_open.usd, now_open.coins, by_venue, found, now_open.stamp, summed=True, changes=past
+        )
     if found.known:
         row = found.known[0]
-        return OpenInterest(asset, row.get("usd"), row.get("coins_now"), by_venue, found, row.stamp)
+        past = changes(store, asset, row.stamp.venues, min(now, row.at))
+        return OpenInterest(asset, row.get("usd"), row.get("coins_now"), by_venue, found, row.stamp, changes=past)
     # Too little is known for any metric: the newest figures themselves.
     newest = {name: point for name in (_USD, _COIN) if (point := points.newest(store, asset, name))}
     usd, coins = (newest[name].value if name in newest else None for name in (_USD, _COIN))
@@ -127,6 +149,48 @@ def total(store: Store, asset: str, now: datetime) -> OpenInterestTotal | None:
         replace(stamp, venues=tuple(usd), coverage=coverage),
         coverage,
     )
+
+
+def changes(store: Store, asset: str, venues: Collection[str], end: datetime) -> tuple[Change, ...]:
+    """Return what became of open interest over 1 h, 24 h and 7 d, on the venues that are known at both ends.
+
+    Venues that begin in between are left out, so that a new one is no rise. A change is not known where those that are
+    left hold less than four fifths of what is open at the end.
+    """
+    newest = [point.at for venue in venues if (point := known_at.newest_by(store, asset, _USD, end, venue))]
+    end = max(newest, default=end)  # daily figures bear the time at which their day began
+
+    def at(when: datetime, slack: timedelta) -> dict[str, list[float | None]]:
+        return {venue: [_at(store, asset, name, venue, when, slack) for name in (_USD, _COIN)] for venue in venues}
+
+    last = at(end, DAY)
+    whole = sum(usd for usd, _ in last.values() if usd)
+    found = []
+    for span in SPANS:
+        then = at(end - span, _SLACK[span])
+        usd, coins = (_came(last, then, place, whole) for place in (0, 1))
+        found.append(Change(span, usd, coins))
+    return tuple(found)
+
+
+def _came(
+    last: Mapping[str, list[float | None]], then: Mapping[str, list[float | None]], place: int, whole: float
+) -> float | None:
+    """Return how far the sum came, over the venues whose figure in this place is known at both ends."""
+    known = [
+        (before, after)
+        for venue, ends in last.items()
+        if (after := ends[place]) and (before := then[venue][place]) and (ends[0] or 0.0) > 0
+    ]
+    told = sum(last[venue][0] or 0.0 for venue in last if last[venue][place] and then[venue][place])
+    if not known or told < _MOST * whole:
+        return None
+    return sum(after for _, after in known) / sum(before for before, _ in known) - 1
+
+
+def _at(store: Store, asset: str, name: str, venue: str, at: datetime, slack: timedelta) -> float | None:
+    point = known_at.newest_by(store, asset, name, at, venue)
+    return point.value if point and point.at >= at - slack and point.value > 0 else None
 
 
 def venues_of(store: Store, asset: str, name: str) -> list[str]:

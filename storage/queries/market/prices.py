@@ -14,7 +14,7 @@ from storage.queries.freshness import Stamp, of_daily_data, stamp_of
 from storage.queries.market import readings
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from storage.engine.database import Store
     from storage.queries.market.readings import Readings
@@ -56,7 +56,7 @@ def read(store: Store, asset: str, now: datetime) -> Price | None:
     fall = found.get(FALL)
     high = fall.get("high") if fall else None
     high = None if high is None else max(high, last.value)
-    day, week = _changes(store, asset, last)
+    day, week = (change_over(store, asset, last, back) for back in (DAY, 7 * DAY))
     metric = metrics()[FALL]
     step = fall.step if fall else metric.step
     daily = step >= DAY and (
@@ -77,12 +77,11 @@ def read(store: Store, asset: str, now: datetime) -> Price | None:
     )
 
 
-def _changes(store: Store, asset: str, last: points.Newest) -> tuple[float | None, float | None]:
-    """Return the change of price over 1 and 7 days as fractions, against the closes of that time; None if unknown."""
+def change_over(store: Store, asset: str, last: points.Newest, back: timedelta) -> float | None:
+    """Return how far price came since a time ago, as a fraction, against the close of that time; None if unknown."""
     metric = metrics()[FALL]
     step = panels.step_for(store, metric, asset, last.at - metric.window, last.at)
-    panel = panels.panel(store, ["close"], [asset], step=step, start=last.at - 9 * DAY, end=last.at)
-    closes = dict(zip(panel.closes.to_pydatetime(), panel.values["close"][:, 0].tolist(), strict=True))
-    then = [closes.get(floor(last.at - back * DAY, step), math.nan) for back in (1, 7)]
-    day, week = (None if math.isnan(close) else last.value / close - 1 for close in then)
-    return day, week
+    then = floor(last.at - back, step)
+    panel = panels.panel(store, ["close"], [asset], step=step, start=then - step, end=then)
+    close = panel.values["close"][-1, 0] if len(panel) else math.nan
+    return None if math.isnan(close) else float(last.value / close - 1)

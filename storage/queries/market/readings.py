@@ -14,7 +14,7 @@ import numpy as np
 from signals.inputs import INPUTS, MARKET
 from signals.metric import metrics
 from signals.series import Panel
-from signals.units import DAY, MILLISECOND, floor
+from signals.units import DAY, MILLISECOND, floor, from_ms
 from storage.market import points
 from storage.panels import panels
 from storage.queries.freshness import GRACE, Stamp, any_floor, of_daily_data, oldest_stale, usual_gap
@@ -64,7 +64,8 @@ class Reading:
     """A metric's values for one asset at one time.
 
     at: when the newest row closed (or now, for an unfinished one). step: distance of two rows. values: by name; NaN
-    where not known, and a time `x_at` for each `x_days_ago`. seen: how long a history its window has seen.
+    where not known, and a time `x_at` for each `x_days_ago`. seen: how long a history its window has seen. unfinished:
+    the newest row has not closed, so what counts closes counts one that is none yet.
     """
 
     metric: str
@@ -74,6 +75,7 @@ class Reading:
     values: Mapping[str, Any]
     seen: timedelta
     stamp: Stamp
+    unfinished: bool = False
 
     def get(self, name: str) -> float | None:
         """Return a value, None where it is not known."""
@@ -142,7 +144,7 @@ def _read(store: Store, metric: Metric, asset: str, now: datetime, newest: Mappi
     end = min(now, last + metric.step)
     step = panels.step_for(store, metric, asset, end - max(metric.window, _SHORTEST), end)
     end = min(now, last + step)  # stored history that ends in the past is read at its own end, with its age
-    moment = _running_at(store, metric, asset, newest, end)
+    moment = running_at(store, metric, asset, newest, end)
     start = floor(moment or end, step) - metric.bars_back(step) * step
     panel = panels.panel(store, panels.needs(metric), [asset], step=step, start=start, end=end, now=moment)
     if not len(panel):
@@ -167,16 +169,18 @@ def _read(store: Store, metric: Metric, asset: str, now: datetime, newest: Mappi
         coverage,
         metric.window if seen else timedelta(0),
     )
-    return Reading(metric.id, asset, min(panel.closes[row].to_pydatetime(), moment or now), step, values, seen, stamp)
+    closed = panel.closes[row].to_pydatetime()
+    at = min(closed, moment or now)
+    return Reading(metric.id, asset, at, step, values, seen, stamp, unfinished=at < closed)
 
 
-def _running_at(
+def running_at(
     store: Store, metric: Metric, asset: str, newest: Mapping[str, Newest], end: datetime
 ) -> datetime | None:
     """Return the moment whose unfinished row is read; None where the last close is read."""
     if not metric.running:
         return None
-    last = min(point.at for point in newest.values())
+    last = min(_latest(store, asset, name, point) for name, point in newest.items())
     just_then = last + MILLISECOND
     if end - last > max(INPUTS[name].fresh_for for name in newest):
         # A live figure that stands still is shown as it last was, with its age. Of daily data the last whole row is.
@@ -185,6 +189,15 @@ def _running_at(
     # What is published as its row begins is read in that row: carried into the next one, it would be compared with the
     # wrong day.
     return just_then if metric.at_open else end
+
+
+def _latest(store: Store, asset: str, name: str, newest: Newest) -> datetime:
+    """Return when the last of the venues spoke that speak about when the newest point was told.
+
+    A sum that is read a moment earlier would take the newest of one venue and the last but one of the others.
+    """
+    together = [from_ms(series.known) for series in points.stored(store, asset, name)]
+    return max([newest.at, *(at for at in together if at - newest.at <= INPUTS[name].fresh_for)])
 
 
 def _used_of(store: Store, asset: str, name: str, newest: Newest, panel: Panel, row: int) -> datetime:

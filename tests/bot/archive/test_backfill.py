@@ -37,6 +37,8 @@ from tests.storage import beside
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 NOW = datetime(2026, 11, 20, 12, 34, 56, tzinfo=UTC)
 YESTERDAY = date(2026, 11, 19)

@@ -277,6 +277,7 @@ def test_nothing_stored_makes_no_database(here: Path, export: Export) -> None:
 # --- size -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_history(store: Store, here: Path) -> None:
     peaks = []
     for number, count in enumerate((4_000, 40_000)):
@@ -328,6 +329,7 @@ def sqlite_utils(*args: str) -> list[dict[str, object]]:
     return found
 
 
+@pytest.mark.slow
 def test_the_file_stays_usable_with_sqlite_utils(store: Store) -> None:
     points.write(store, [bars(count=3), levels(2)])
     file = str(store.path)  # beside a bot that has it open

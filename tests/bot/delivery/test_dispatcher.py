@@ -269,6 +269,7 @@ async def test_several_429_in_a_row_mean_the_whole_bot(bench: Bench) -> None:
     assert bench.states() == ["sent"] * 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "chats_", "messages", "window", "most"),
     [

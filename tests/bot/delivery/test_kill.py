@@ -30,6 +30,8 @@ from tests.storage import beside
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 MARK = "May be a repeat"
 SPEED = 20.0  # a second of Telegram's lasts 50 ms here, for its limits and for ours

@@ -117,8 +117,27 @@ async def test_a_later_event_edits_the_message_with_all_its_episodes_in_it(desk:
     assert answer.text.startswith("BTC: positions are no longer closed")
     desk.happens(("price_drawdown", "escalated"), rank="warning")
     await desk.turns()
+    edit, answer = desk.channel.said[-2:]
+    assert (edit.edited, answer.message.reply_to, answer.message.silent) == ("m1", "m1", False)
+    assert [head[:20] for head in desk.heads(-2)] == ["BTC, now a warning: ", "BTC: over after 24 h"]
+    assert answer.text.startswith("BTC, now a warning: ")
+
+
+async def test_a_restart_goes_on_in_its_message(desk: Desk) -> None:
+    desk.happens("price_drawdown")
+    await desk.turns()
+    desk.happens(("price_drawdown", "resolved"))
+    await desk.turns()
+    desk.happens(("price_drawdown", "resumed"))
+    await desk.turns()
     assert desk.channel.said[-1].edited == "m1"
-    assert [head[:20] for head in desk.heads()] == ["BTC, now a warning: ", "BTC: over after 24 h"]
+    assert desk.heads() == ["BTC, again: price is well below its high of the past 16 days."]
+    desk.happens(("price_drawdown", "resolved"))
+    desk.clock.forward(1)
+    desk.happens(("price_drawdown", "resumed"), rank="warning")
+    await desk.turns()
+    answer = desk.channel.said[-1]
+    assert (answer.message.reply_to, answer.message.silent) == ("m1", False)
 
 
 async def test_two_that_end_at_one_close_are_one_edit_and_one_answer(desk: Desk) -> None:
@@ -250,6 +269,7 @@ async def test_what_came_and_went_in_quiet_hours_is_one_message(desk: Desk) -> N
     assert [state for state, _ in desk.rows()] == ["merged", "merged", "sent"]
 
 
+@pytest.mark.slow
 async def test_many_that_are_muted_do_not_slow_the_others(desk: Desk) -> None:
     """A row that a stage settles is no message: it spends nothing of what the platform allows."""
     for number in range(100, 400):

@@ -129,7 +129,9 @@ async def test_its_lines_are_told_and_cleared(house: House) -> None:
         "mark price of Hyperliquid, 12:02 UTC · liquidation price by Hyperliquid"
     )
     house.info.held[ONE] = [position(liquidationPx="96000.0")]
-    assert await house.turn() == [f"edit: Now critical: {title} is 4.00 % from its liquidation price."]
+    edit, answer = await house.turn()
+    assert edit == f"edit: Now critical: {title} is 4.00 % from its liquidation price."
+    assert answer.startswith(edit.removeprefix("edit: "))
     house.info.held[ONE] = [position(liquidationPx=None)]
     assert await house.turn() == [
         f"edit: {title} has no liquidation price any more: its margin covers every price.",

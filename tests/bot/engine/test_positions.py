@@ -45,8 +45,12 @@ def test_the_price_walks_to_the_lines_and_back(house: House) -> None:
     assert house.turn(at(0.195)) == ["BTC long (1) is 19.5 % from its liquidation price."]
     assert house.turn(at(0.21)) == []
     assert house.turn(at(0.19)) == []
-    assert house.turn(at(0.09)) == ["edit: Now a warning: BTC long (1) is 9.00 % from its liquidation price."]
-    assert house.turn(at(0.04)) == ["edit: Now critical: BTC long (1) is 4.00 % from its liquidation price."]
+    edit, answer = house.turn(at(0.09))
+    assert edit == "edit: Now a warning: BTC long (1) is 9.00 % from its liquidation price."
+    assert answer.startswith(edit.removeprefix("edit: "))
+    edit, answer = house.turn(at(0.04))
+    assert edit == "edit: Now critical: BTC long (1) is 4.00 % from its liquidation price."
+    assert not house.channel.said[-1].message.silent, "an edit makes no sound, the line that answers it does"
     assert house.turn(at(0.09)) == []
     assert house.turn(at(0.24)) == []
     assert house.turn(at(0.26)) == [
@@ -91,7 +95,9 @@ def test_a_restart_repeats_nothing_and_misses_nothing(house: House) -> None:
     assert house.turn() == []
     assert house.turn(at(0.14)) == []
     house = house.restarted()
-    assert house.turn(at(0.09)) == ["edit: Now a warning: BTC long (1) is 9.00 % from its liquidation price."]
+    edit, answer = house.turn(at(0.09))
+    assert edit == "edit: Now a warning: BTC long (1) is 9.00 % from its liquidation price."
+    assert answer.startswith(edit.removeprefix("edit: "))
     house = house.restarted()
     house.clock.forward(3600)
     assert house.turn(at(0.5))[0] == "edit: BTC long (1) is safe again: 50.0 % away; within 20 % for 1 h 4 min."
@@ -124,7 +130,9 @@ def test_a_stale_price_is_said_once_and_changes_nothing(house: House) -> None:
     house = house.restarted()
     assert house.turn(minutes=60) == []
     assert house.turn(at(0.14)) == ["BTC: the mark price is back, 73,939.16."]
-    assert house.turn(at(0.09)) == ["edit: Now a warning: BTC long (1) is 9.00 % from its liquidation price."]
+    edit, answer = house.turn(at(0.09))
+    assert edit == "edit: Now a warning: BTC long (1) is 9.00 % from its liquidation price."
+    assert answer.startswith(edit.removeprefix("edit: "))
     house.store.close()
 
 

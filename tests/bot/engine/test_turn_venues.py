@@ -10,8 +10,8 @@ import pytest
 
 from bot.engine.turn import announce
 from bot.market.collector import Collector
-from bot.market.exchange.table import BY_NAME, OPTIONS
 from bot.market.exchange.venue import CcxtVenue
+from bot.market.exchange.venue_recipe import recipes
 from bot.market.keeper import Keeper
 from handlers.words.notices import message_of
 from storage.alerts import outbox
@@ -25,6 +25,8 @@ from tests.storage import beside
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.slow
 
 
 def said(payload: str) -> str:
@@ -40,10 +42,12 @@ async def test_news_of_a_contract_reach_its_watchers_once(tmp_path: Path) -> Non
         mine[asset] = destinations.ensure(store, "telegram", asset, None, kind="private", title=None, now=clock.now).id
         destinations.subscribe(store, mine[asset], "sources", asset)
     async with FakeExchange(clock) as exchange:
-        rows = (BY_NAME["bybit"], OPTIONS)
-        venues = [CcxtVenue(row, clock=clock, base_url=exchange.base_url, paced=False) for row in rows]
+        rows = (recipes()["bybit"], recipes()["deribit"].only("volatility", "options"))
+        venues = [
+            CcxtVenue(row, clock=clock, steady=clock.steady, base_url=exchange.base_url, paced=False) for row in rows
+        ]
         keeper = Keeper(store, clock, announce=announce)
-        collector = Collector(venues, clock=clock, keeper=keeper, history=timedelta(hours=5))
+        collector = Collector(venues, clock=clock, steady=clock.steady, keeper=keeper, history=timedelta(hours=5))
         await collector.round(["BTC", "ETH", "SOL"])
         assert outbox.waiting(store) == 0
         exchange.intervals |= {"bybit:BTC": 1, "bybit:ETH": 4}
@@ -72,10 +76,11 @@ async def test_a_restart_tells_no_news_of_a_contract_again(tmp_path: Path) -> No
         """Run two rounds in a process of its own; return what was told in it."""
         before = beside.one(store, "SELECT count(*) AS n FROM notices")
         assert before
-        rows = [BY_NAME[name] for name in ("binance", "okx", "gate")]
+        rows = [recipes()[name] for name in ("binance", "okx", "gate")]
         held = Collector(
-            [CcxtVenue(row, clock=clock, base_url=exchange.base_url, paced=False) for row in rows],
+            [CcxtVenue(row, clock=clock, steady=clock.steady, base_url=exchange.base_url, paced=False) for row in rows],
             clock=clock,
+            steady=clock.steady,
             keeper=Keeper(store, clock, announce=announce),
             history=timedelta(hours=5),
         )

@@ -86,7 +86,12 @@ def in_virtual_time(tmp_path: Path) -> Callable[[Callable[[Rig], Awaitable[Found
             store = Store(tmp_path / "a.db")
             venues = {name: Venue(name, clock) for name in names}
             collector = Collector(
-                venues.values(), clock=clock.now, keeper=Keeper(store, clock.now), chance=lambda: 0.5, patience_s=60
+                venues.values(),
+                clock=clock.now,
+                steady=clock.monotonic,
+                keeper=Keeper(store, clock.now),
+                chance=lambda: 0.5,
+                patience_s=60,
             )
             try:
                 return await what(Rig(clock, store, venues, collector))

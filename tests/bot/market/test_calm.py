@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from bot.app import App, build, sources_of
 from bot.clock import ReplayClock
 from bot.config import Config, Market
@@ -17,6 +19,8 @@ from tests.fakes.exchange import FakeExchange
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.slow
 
 VENUES = ("binance", "binance_coinm", "bybit", "okx", "hyperliquid", "deribit", "gate", "bitget", "kucoin")
 MINUTE = timedelta(minutes=1)

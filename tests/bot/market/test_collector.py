@@ -12,8 +12,8 @@ import pytest
 
 from bot.market.breaker import LONGEST, SHORTEST, Breaker
 from bot.market.collector import Collector
-from bot.market.exchange.table import BINANCE
 from bot.market.exchange.venue import CcxtVenue
+from bot.market.exchange.venue_recipe import recipes
 from bot.market.keeper import Recalled
 from bot.market.providers.alternative_me import AlternativeMe
 from bot.market.source import Ask, Blocked, NotOffered, SourceDown, Topic
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from storage.sources.source_events import SourceEvent
 
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 ASSETS = ["BTC", "ETH", "SOL"]
 
 
@@ -79,7 +79,7 @@ def clock() -> Clock:
 
 
 def market(clock: Clock, *sources: Script, chance: float = 0.0) -> Collector:
-    return Collector(sources, clock=clock, chance=lambda: chance, patience_s=0.05)
+    return Collector(sources, clock=clock, steady=clock.steady, chance=lambda: chance, patience_s=0.05)
 
 
 def states(held: Collector) -> dict[Topic, str]:
@@ -119,7 +119,7 @@ async def test_begins_where_the_store_ends(clock: Clock) -> None:
     source = Script(offers={"bars": MINUTE, "open_interest": MINUTE})
     stored = Newest(clock.now - timedelta(days=3), 100.0, "binance")
     newest = {("binance", "BTC", name): stored for name in ("close", "open_interest_coin")}
-    held = Collector([source], clock=clock, recall=lambda: Recalled(newest))
+    held = Collector([source], clock=clock, steady=clock.steady, recall=lambda: Recalled(newest))
     await held.collect(ASSETS, clock.now)
     since = {(ask.topic, ask.asset): clock.now - ask.since for ask in source.asked if ask.since}
     assert since["bars", "BTC"] == timedelta(days=3, hours=2)
@@ -143,12 +143,26 @@ async def test_fear_greed_is_asked_for_the_market(clock: Clock) -> None:
     assert [ask.asset for ask in source.asked] == ["MARKET"]
 
 
-async def test_a_clock_put_back_does_not_silence(clock: Clock) -> None:
-    source = Script()
-    held = market(clock, source)
+@pytest.mark.parametrize("by", [-300 * DAY, -HOUR, -10 * MINUTE, HOUR, 9 * DAY], ids=str)
+async def test_every_pace_is_kept_by_a_clock_that_jumps(clock: Clock, by: timedelta) -> None:
+    """Whatever the wall clock does, what is due a minute on is asked a minute on, and a ban is kept to its end."""
+    source, banned = Script(), Script(name="bybit")
+    held = market(clock, source, banned)
     await held.collect(["BTC"], clock.now)
-    await held.collect(["BTC"], clock.go(days=-1))
-    assert source.count() == 2
+    clock.go(minutes=1)
+    banned.does = raising(SourceDown("banned", clock.now + 17 * MINUTE))
+    await held.collect(["BTC"], clock.now)
+    clock.jump(by)
+    banned.does = answer
+    told = {row.source: row.next_try for row in held.health()}
+    assert told == {"binance": None, "bybit": clock.now + 17 * MINUTE}, "said by the clock as it goes now"
+    counts = []
+    for _ in range(18):
+        await held.collect(["BTC"], clock.now)
+        counts.append((source.count(), banned.count()))
+        clock.go(minutes=1)
+    assert [mine for mine, _ in counts] == list(range(2, 20))
+    assert [other for _, other in counts] == [2] * 17 + [3]
 
 
 # --- down
@@ -170,11 +184,12 @@ async def test_backs_off_by_one_question_at_a_time(clock: Clock) -> None:
 @pytest.mark.parametrize("chance", [0.0, 0.5, 0.999])
 def test_pause_stays_in_bounds(failures: int, chance: float) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    breaker = Breaker(lambda: chance)
+    breaker = Breaker(lambda: 0.0, lambda: chance)
     breaker.failures = failures - 1
     breaker.failed(SourceDown("down"), now)
-    assert breaker.next_try
-    assert SHORTEST <= breaker.next_try - now <= LONGEST
+    assert breaker.left
+    assert SHORTEST <= breaker.left <= LONGEST
+    assert breaker.next_try(now) == now + breaker.left
 
 
 async def test_said_once_down_and_once_back(clock: Clock) -> None:
@@ -227,7 +242,7 @@ async def test_all_assets_are_back_at_once(clock: Clock) -> None:
 async def test_an_asset_adds_no_pause_to_its_topic(clock: Clock) -> None:
     chances = itertools.cycle([0.99, 0.0])  # the asset fails first and would rest longer than the topic
     source = Script(raising(SourceDown("down")))
-    held = Collector([source], clock=clock, chance=lambda: next(chances))
+    held = Collector([source], clock=clock, steady=clock.steady, chance=lambda: next(chances))
     begin = clock.now
     for _ in range(40):
         await held.collect(["BTC"], clock.now)
@@ -328,6 +343,7 @@ async def test_what_is_not_offered_is_asked_again_tomorrow(clock: Clock) -> None
     assert sum(ask.asset == "BTC" for ask in source.asked) == 25
 
 
+@pytest.mark.slow
 async def test_a_defect_is_contained(clock: Clock) -> None:
     good = Script(name="bybit")
     held = market(clock, Script(raising(ZeroDivisionError())), good)
@@ -411,11 +427,14 @@ async def test_close_reaches_every_source(clock: Clock) -> None:
 # --- with a real client against the loopback exchange
 
 
+@pytest.mark.slow
 async def test_against_the_loopback_exchange(clock: Clock) -> None:
     async with FakeExchange(clock) as exchange:
-        venue = CcxtVenue(BINANCE, clock=clock, base_url=exchange.base_url, timeout_s=1, paced=False)
+        venue = CcxtVenue(
+            recipes()["binance"], clock=clock, steady=clock.steady, base_url=exchange.base_url, timeout_s=1, paced=False
+        )
         index = AlternativeMe(clock=clock, base_url=exchange.base_url)
-        held = Collector([venue, index], clock=clock, history=timedelta(days=5))
+        held = Collector([venue, index], clock=clock, steady=clock.steady, history=timedelta(days=5))
         try:
             found = await held.collect([*ASSETS, "BTS"], clock.now)
             assert {(each.venue, each.asset) for each in found.points} == {
@@ -478,7 +497,13 @@ async def test_what_was_told_before_a_restart_is_not_told_again(
 ) -> None:
     """Each start, and each `say`, is a new process: an outage of a week is one notice, not one a start."""
     source = Script(does)
-    held = Collector([source], clock=clock, chance=lambda: 0.0, recall=lambda: Recalled(told={"binance": before}))
+    held = Collector(
+        [source],
+        clock=clock,
+        steady=clock.steady,
+        chance=lambda: 0.0,
+        recall=lambda: Recalled(told={"binance": before}),
+    )
     events = [event for _ in range(3) for event in (await held.collect(["BTC"], clock())).events]
     assert source.count() >= 1
     assert [event.state for event in events] == told

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from bot.market.collector import Collector
 from bot.market.cross_checks import LASTING, CrossChecks
-from bot.market.exchange.table import BY_NAME, OPTIONS
 from bot.market.exchange.venue import CcxtVenue
+from bot.market.exchange.venue_recipe import recipes
 from bot.market.keeper import Recalled
 from bot.market.providers.defillama import DefiLlama
 from bot.market.source_rounds import WIDEST
@@ -54,7 +54,14 @@ async def market(exchange: FakeExchange, clock: Clock) -> AsyncIterator[Any]:
 
     def make(*names: str, newest: Any = None, more: Any = ()) -> Collector:
         found = [
-            CcxtVenue(BY_NAME[each], clock=clock, base_url=f"{exchange.base_url}/{each}", timeout_s=2, paced=False)
+            CcxtVenue(
+                recipes()[each],
+                clock=clock,
+                steady=clock.steady,
+                base_url=f"{exchange.base_url}/{each}",
+                timeout_s=2,
+                paced=False,
+            )
             for each in names
         ]
         venues.extend(found)
@@ -62,6 +69,7 @@ async def market(exchange: FakeExchange, clock: Clock) -> AsyncIterator[Any]:
             Collector(
                 [*found, *more],
                 clock=clock,
+                steady=clock.steady,
                 chance=lambda: 0.0,
                 history=timedelta(hours=6),
                 recall=lambda: Recalled(newest or {}),
@@ -95,6 +103,7 @@ def values(points: list[Points], name: str) -> dict[tuple[str, str], float]:
 # --- S17, S18: blocked and banned
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "fault"), [*((name, "geo") for name in FOUR), ("bybit", "forbidden")])
 async def test_a_blocked_venue_is_told_once_and_the_others_go_on(
     market: Any, exchange: FakeExchange, clock: Clock, name: str, fault: Any
@@ -113,6 +122,7 @@ async def test_a_blocked_venue_is_told_once_and_the_others_go_on(
     assert [(each.source, each.state) for each in events] == [(name, "ok")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FOUR)
 async def test_a_ban_ends_at_its_second(market: Any, exchange: FakeExchange, clock: Clock, name: str) -> None:
     held = market(*FOUR)
@@ -135,6 +145,7 @@ async def test_a_ban_ends_at_its_second(market: Any, exchange: FakeExchange, clo
 # --- S20, units: contradictions between venues
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1000.0, 10.0, 0.1, 1.2])
 async def test_a_new_contract_size_is_left_out_and_named(
     market: Any, exchange: FakeExchange, clock: Clock, times: float
@@ -229,6 +240,7 @@ def test_an_old_price_judges_nobody() -> None:
 # --- S21: delisted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FOUR)
 async def test_a_delisting_is_told_once_to_those_who_watch_it(
     market: Any, exchange: FakeExchange, clock: Clock, name: str
@@ -248,6 +260,7 @@ async def test_a_delisting_is_told_once_to_those_who_watch_it(
     assert (name, "BTC") in values(found.points, "mark_price")
 
 
+@pytest.mark.slow
 async def test_what_was_never_there_is_no_delisting(market: Any, clock: Clock) -> None:
     held = market("deribit")
     _, told = await rounds(held, clock, 3, timedelta(hours=1))  # no PEPE at Deribit
@@ -259,6 +272,7 @@ async def test_what_was_never_there_is_no_delisting(market: Any, clock: Clock) -
 # --- S22: the funding interval
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bybit", "okx"])
 async def test_a_new_funding_interval_is_told_and_used(
     market: Any, exchange: FakeExchange, clock: Clock, name: str
@@ -298,7 +312,14 @@ async def test_heavy_topics_are_asked_for_the_first_assets_only(
 async def test_options_and_stablecoins_come_from_the_first_round_on(
     market: Any, exchange: FakeExchange, clock: Clock
 ) -> None:
-    deribit = CcxtVenue(OPTIONS, clock=clock, base_url=f"{exchange.base_url}/deribit", timeout_s=2, paced=False)
+    deribit = CcxtVenue(
+        recipes()["deribit"].only("volatility", "options"),
+        clock=clock,
+        steady=clock.steady,
+        base_url=f"{exchange.base_url}/deribit",
+        timeout_s=2,
+        paced=False,
+    )
     held = market(more=[deribit, DefiLlama(clock=clock, base_url=exchange.base_url)])
     found = await held.collect(["BTC", "ETH", "SOL"], clock.now)
     assert [(each.venue, each.asset, len(each.options)) for each in found.chains] == [

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.market.collector import Collector
-from bot.market.exchange.table import BY_NAME
 from bot.market.exchange.venue import CcxtVenue
+from bot.market.exchange.venue_recipe import recipes
 from bot.market.keeper import Keeper
 from signals.inputs import INPUTS
 from storage.engine.database import Store
@@ -45,8 +45,17 @@ SPEAKS = {
 
 async def run(venue: str, exchange: FakeExchange, clock: Clock, store: Store) -> None:
     """One life of a process: two turns."""
-    source = CcxtVenue(BY_NAME[venue], clock=clock, base_url=f"{exchange.base_url}/{venue}", timeout_s=5, paced=False)
-    collector = Collector([source], clock=clock, keeper=Keeper(store, clock), chance=lambda: 0.0, history=4 * DAY)
+    source = CcxtVenue(
+        recipes()[venue],
+        clock=clock,
+        steady=clock.steady,
+        base_url=f"{exchange.base_url}/{venue}",
+        timeout_s=5,
+        paced=False,
+    )
+    collector = Collector(
+        [source], clock=clock, steady=clock.steady, keeper=Keeper(store, clock), chance=lambda: 0.0, history=4 * DAY
+    )
     for _ in range(2):
         await collector.round(["BTC"])
         clock.go(minutes=1)
@@ -68,6 +77,7 @@ def widest(store: Store, venue: str, name: str, start: datetime, end: datetime) 
     return timedelta(milliseconds=max(later - earlier for earlier, later in pairwise(edges)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("venue", KEPT)
 async def test_three_days_of_silence_leave_no_hole(venue: str, tmp_path: Path) -> None:
     clock, store = Clock(STOPPED), Store(tmp_path / "a.db")
@@ -81,6 +91,6 @@ async def test_three_days_of_silence_leave_no_hole(venue: str, tmp_path: Path) -
         long = (8 if topic == "funding" else 1) * HOUR
         slack = 2 * HOUR if INPUTS[name].kind == "bar" else timedelta(minutes=1)  # the running hour is no bar yet
         assert widest(store, venue, name, STOPPED - 3 * DAY, end) <= long + slack, topic
-    offered = {topic for topic in BY_NAME[venue].topics() if topic in SPEAKS}
+    offered = {topic for topic in recipes()[venue].offers if topic in SPEAKS}
     assert offered - set(KEPT[venue]) <= {"open_interest", "ratios"}
     store.close()

@@ -104,6 +104,7 @@ def market(store: Store, clock: Clock, *sources: Told, keeper: Keeper | None = N
     return Collector(
         sources,
         clock=clock,
+        steady=clock.steady,
         keeper=keeper,
         chance=lambda: 0.0,
         recall=lambda: recall(store),
@@ -324,6 +325,7 @@ def test_after_any_stops_and_failures_no_past_is_missing(  # noqa: C901 -- a who
         return Collector(
             [source],
             clock=clock,
+            steady=clock.steady,
             chance=lambda: 0.0,
             recall=recalled,
             history=HISTORY,

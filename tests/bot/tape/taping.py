@@ -158,6 +158,7 @@ async def world(
         collector = Collector(
             sources_of(settings, clock, recorder),
             clock=clock.now,
+            steady=clock.monotonic,
             keeper=Keeper(store, clock.now, announce=announce),
             streams=heard,
             edge=recorder,

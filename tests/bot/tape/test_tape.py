@@ -13,8 +13,8 @@ import pytest
 from bot.cli.playback import followed
 from bot.config import Market as MarketSettings
 from bot.market.collector import Collector
-from bot.market.exchange.table import BY_NAME
 from bot.market.exchange.venue import CcxtVenue
+from bot.market.exchange.venue_recipe import recipes
 from bot.market.providers.alternative_me import AlternativeMe
 from bot.market.providers.defillama import DefiLlama
 from bot.market.source import Ask, SourceError
@@ -42,7 +42,7 @@ def clock() -> Clock:
 
 def sources(clock: Callable[[], datetime], wrap: Wrap, base: str) -> list[Any]:
     venues = [
-        CcxtVenue(BY_NAME[name], clock=clock, base_url=base and f"{base}/{name}", timeout_s=2, paced=False, wrap=wrap)
+        CcxtVenue(recipes()[name], clock=clock, base_url=base and f"{base}/{name}", timeout_s=2, paced=False, wrap=wrap)
         for name in NAMES
     ]
     return [
@@ -53,7 +53,7 @@ def sources(clock: Callable[[], datetime], wrap: Wrap, base: str) -> list[Any]:
 
 
 async def collected(clock: Callable[[], datetime], wrap: Wrap, base: str) -> dict[tuple[str, str, str], Any]:
-    held = Collector(sources(clock, wrap, base), clock=clock, history=timedelta(days=2))
+    held = Collector(sources(clock, wrap, base), clock=clock, steady=lambda: 0.0, history=timedelta(days=2))
     try:
         found = await held.collect(["BTC", "PEPE"], clock())
         assert {health.state for health in held.health()} == {"ok"}
@@ -97,7 +97,7 @@ def recorded(tmp_path: Path, clock: Clock, name: str, ask: Ask, **faults: Any) -
             recorder = Recorder(tmp_path, clock)
             exchange.faults.update(faults)
             venue = CcxtVenue(
-                BY_NAME[name], clock=clock, base_url=exchange.base_url, timeout_s=0.3, paced=False, wrap=recorder.wrap
+                recipes()[name], clock=clock, base_url=exchange.base_url, timeout_s=0.3, paced=False, wrap=recorder.wrap
             )
             try:
                 return await venue.fetch(ask)
@@ -114,7 +114,7 @@ def recorded(tmp_path: Path, clock: Clock, name: str, ask: Ask, **faults: Any) -
 def asked_again(tape: Tape, name: str, *asks: Ask, after: timedelta = timedelta(0)) -> list[Any]:
     async def play(player: Player) -> list[Any]:
         venue = CcxtVenue(
-            BY_NAME[name], clock=player.clock.now, base_url="http://127.0.0.1:9", paced=False, wrap=player.wrap
+            recipes()[name], clock=player.clock.now, base_url="http://127.0.0.1:9", paced=False, wrap=player.wrap
         )
         await player.clock.until(tape.begin + after)
         found: list[Any] = []
@@ -352,7 +352,9 @@ def test_a_full_disk_ends_the_tape_and_nothing_else(
             assert recorder._file
             recorder._file.close()
             recorder._file = open("/dev/full", "ab", buffering=0)  # noqa: SIM115, PTH123, ASYNC230 - it stays open
-            venue = CcxtVenue(BY_NAME["okx"], clock=clock, base_url=exchange.base_url, paced=False, wrap=recorder.wrap)
+            venue = CcxtVenue(
+                recipes()["okx"], clock=clock, base_url=exchange.base_url, paced=False, wrap=recorder.wrap
+            )
             assert await venue.fetch(Ask("funding", "BTC", clock.now))
             await venue.close()
             recorder.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import itertools
 import json
 import os
 import signal
@@ -21,8 +22,11 @@ from matplotlib.colors import to_rgba
 from PIL import Image
 
 from handlers.charts import drawing
-from handlers.charts.content import Band, alt, bands, clean, drawable, say, spec, tick
+from handlers.charts.content import Band, alt, bands, drawable, spec
+from handlers.charts.figures import clean, say, span_words, tick
+from handlers.charts.look import DARK, LIGHT
 from handlers.charts.process import ChartRenderer
+from handlers.charts.sheet import spread
 from handlers.reply import Picture, from_json, to_json
 from signals.alerts.condition import above, at_least, at_most, below, level
 from signals.alerts.rule import AlertRule
@@ -34,10 +38,11 @@ START = 1_759_276_800  # 2025-10-01 00:00 UTC
 ROOT = Path(__file__).parents[3]
 
 
-def make(values, *, step=DAY, chart=None, **more):
+def make(values, *, step=DAY, chart=None, price=(), **more):
     chart = chart or Chart("Open interest", "USD", unit="usd")
     at = [START + step * i for i in range(len(values))]
-    return spec(chart, asset=more.pop("asset", "BTC"), at=at, values=values, **more)
+    prices = list(zip(at, price, strict=False))
+    return spec(chart, asset=more.pop("asset", "BTC"), at=at, values=values, price=prices, **more)
 
 
 def rule(*levels):
@@ -56,7 +61,33 @@ def drawn(figure, gid):
 
 
 def labels(figure):
-    return [artist.get_text() for artist in drawn(figure, "label")]
+    return [text.get_text() for text in figure.texts if text.get_gid() == "label"]
+
+
+def whole_and_readable(figure, canvas):
+    """Check that each text is within the picture, large enough on a phone, and over no line and no other text."""
+    texts = [text for text in figure.texts if text.get_text().strip()]
+    assert texts
+    assert not any(axes.texts for axes in figure.axes), "words stand beside the panels"
+    boxes = []
+    for text in texts:
+        assert text.get_fontsize() * 400 / 1100 >= 11, "so many pixels of 400"
+        assert not text.get_parse_math()
+        box = text.get_window_extent(canvas.get_renderer())
+        assert box.x0 >= 0, text.get_text()
+        assert box.x1 <= 1100, text.get_text()
+        assert box.y0 >= 0, text.get_text()
+        assert box.y1 <= figure.get_figheight() * 72, text.get_text()
+        boxes.append((box, text.get_text()))
+        for axes in figure.axes:
+            panel = axes.get_window_extent(canvas.get_renderer())
+            over = (
+                min(box.x1, panel.x1) - max(box.x0, panel.x0) > 1 and min(box.y1, panel.y1) - max(box.y0, panel.y0) > 1
+            )
+            assert not over, f"{text.get_text()} stands over a panel"
+    for (one, words), (other, others) in itertools.combinations(boxes, 2):
+        wide, tall = min(one.x1, other.x1) - max(one.x0, other.x0), min(one.y1, other.y1) - max(one.y0, other.y0)
+        assert wide <= 1 or tall <= 4, f"{words} over {others}"
 
 
 BESIDE = Chart("Open interest", "USD", unit="usd", beside=("average", "mean"))
@@ -104,6 +135,7 @@ def test_the_value_beside_is_drawn_named_and_in_sight():
     assert list(line.get_ydata()) == [9.0, 8.0, 7.0]
     assert figure.axes[-1].get_ylim()[1] > 9
     assert any("dashed: average" in text.get_text() for text in figure.texts)
+    assert "average" in labels(figure)
 
 
 @pytest.mark.parametrize(
@@ -333,29 +365,23 @@ EXTREMES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chart", [pytest.param(chart, id=name) for name, chart in EXTREMES.items()])
 def test_every_picture_is_a_light_png_of_one_width(chart):
     png = drawing.png(chart)
     image = Image.open(io.BytesIO(png))
     assert image.format == "PNG"
-    assert image.width == 550
-    assert 300 < image.height < 520
-    assert len(png) < 60_000
+    assert image.width == 1100
+    assert 600 < image.height < 1100
+    assert len(png) < 120_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chart", [pytest.param(chart, id=name) for name, chart in EXTREMES.items()])
 def test_no_text_leaves_the_picture_or_is_too_small(chart):
     figure = drawing.figure(chart)
     canvas = drawing.FigureCanvasAgg(figure)
-    texts = [*figure.texts, *(text for axes in figure.axes for text in (*axes.texts, *axes.get_yticklabels()))]
-    texts = [text for text in texts if text.get_text().strip()]
-    assert texts
-    for text in texts:
-        assert text.get_fontsize() >= 12
-        assert not text.get_parse_math()
-        box = text.get_window_extent(canvas.get_renderer())
-        assert box.x0 >= 0, text.get_text()
-        assert box.x1 <= 550, text.get_text()
+    whole_and_readable(figure, canvas)
 
 
 def test_nothing_known_is_not_drawn():
@@ -380,19 +406,39 @@ def test_an_alarm_line_has_its_zone_its_all_clear_and_its_words():
     assert set(leave.get_ydata()) == {-0.2}
     assert leave.get_linestyle() == "--"
     assert (zone.get_y(), zone.get_y() + zone.get_height()) == (figure.axes[-1].get_ylim()[0], -0.3)
-    assert labels(figure) == ["alert below −30 %", "all clear above −20 %"]
+    assert {"alert −30 %", "clear above", "−20 %"} <= set(labels(figure))
 
 
 def test_an_alarm_line_out_of_sight_is_named_at_the_edge():
     figure = drawing.figure(make([0.05, 0.051], chart=Chart("Funding", "", unit="apr"), alarms=[Band("above", 0.3)]))
-    assert labels(figure) == ["↑ alert above 30 %"]
+    assert "↑ alert 30 %" in labels(figure)
     assert not drawn(figure, "enter")
     assert figure.axes[-1].get_ylim()[1] < 0.06
 
 
+@given(st.lists(st.tuples(st.floats(0, 300), st.sampled_from([38.0, 48.0, 76.0])), max_size=6))
+@examples(60)
+def test_labels_keep_their_order_and_touch_no_other(wanted):
+    meant, tall = [at for at, _ in sorted(wanted)], [height for _, height in sorted(wanted)]
+    places = spread(meant, tall, -10.0, 500.0)
+    edges = [(place - height / 2, place + height / 2) for place, height in zip(places, tall, strict=True)]
+    assert all(below >= above - 1e-6 for (_, above), (below, _) in itertools.pairwise(edges))
+    assert all(above >= -10.001 and below <= 500.001 for above, below in edges)
+    alone = all(b - a >= 76 for a, b in itertools.pairwise(meant)) and all(38 <= at <= 262 for at in meant)
+    if alone:
+        assert places == pytest.approx(meant)
+
+
+def test_a_rank_never_stands_above_a_lower_one_that_lies_over_it():
+    levels = [Band("below", 20.0, 30.0, "notice"), Band("below", 10.0, None, "warning")]
+    figure = drawing.figure(make([70, 9], chart=Chart("Fear & Greed", "0 to 100", unit="index"), alarms=levels))
+    heights = {text.get_text(): text.get_position()[1] for text in figure.texts}
+    assert heights["clear above 30"] > heights["notice 20"] > heights["warning 10"] > heights["9"]
+
+
 def test_an_alarm_line_at_zero_is_within_the_picture_of_negative_values():
     figure = drawing.figure(make([-5e6, -9e6, -2e6], alarms=[Band("above", 0.0)]))
-    assert labels(figure) == ["alert above $0"]
+    assert "alert $0" in labels(figure)
     assert len(drawn(figure, "zone")) == 1
 
 
@@ -401,7 +447,7 @@ def test_an_alert_is_marked_over_price_and_value():
         make(wavy(90), price=wavy(90), episodes=[(START + 5 * DAY, START + 9 * DAY), (START + 60 * DAY, None)])
     )
     for axes in figure.axes:
-        first, last = (each for each in axes.get_children() if each.get_gid() == "episode")
+        first, last = (child for child in axes.get_children() if child.get_gid() == "episode")
         assert (first.get_x(), first.get_width()) == (START / DAY + 5, 4)
         assert last.get_x() + last.get_width() == axes.get_xlim()[1]
     assert "2 alerts, newest since 30 Nov" in [text.get_text() for text in figure.texts]
@@ -412,21 +458,46 @@ def test_an_alert_is_marked_over_price_and_value():
     [pytest.param([1e9, 2e9], True, id="newest known"), pytest.param([1e9, 2e9, None], False, id="newest missing")],
 )
 def test_the_newest_value_stands_at_its_end(values, filled):
-    (newest,) = drawn(drawing.figure(make(values)), "newest")
+    (newest,) = (text for text in drawing.figure(make(values)).texts if text.get_gid() == "newest")
     assert newest.get_text() == "$2.0bn"
-    assert (newest.get_bbox_patch().get_facecolor() == to_rgba(drawing.LINE)) is filled
+    assert (newest.get_bbox_patch().get_facecolor() == to_rgba(DARK.value)) is filled
+
+
+@pytest.mark.parametrize(
+    ("light", "palette"), [(False, DARK), (True, LIGHT)], ids=["dark by default", "light if asked"]
+)
+def test_the_paper(light, palette):
+    chart = make([1, 2, 3], light=True) if light else make([1, 2, 3])
+    assert drawing.figure(chart).get_facecolor() == to_rgba(palette.paper)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        pytest.param(4 * HOUR, "4 hours", id="hours"),
+        pytest.param(DAY, "24 hours", id="a day"),
+        pytest.param(7 * DAY, "7 days", id="days"),
+        pytest.param(365 * DAY, "1 year", id="a year"),
+        pytest.param(600 * DAY, "1.6 years", id="longer"),
+        pytest.param(60, "1 hour", id="shorter"),
+    ],
+)
+def test_a_window_is_said(seconds, words):
+    assert span_words(seconds) == words
 
 
 def test_title_axis_and_stamp_are_on_the_sheet():
     texts = [text.get_text() for text in drawing.figure(make([1, 2], stamp="reconstructed")).texts]
-    assert texts == ["BTC · Open interest", "USD · times in UTC", "reconstructed"]
+    assert texts[:2] == ["BTC · Open interest · 24 hours", "1 Oct 00:00 to 2 Oct 00:00 UTC"]
+    assert {"USD", "reconstructed"} <= set(texts[2:])
 
 
+@pytest.mark.slow
 def test_every_metric_of_the_house_can_be_drawn():
     assert metrics()
-    for each in metrics().values():
+    for declared in metrics().values():
         at = [START + DAY * i for i in range(90)]
-        chart = spec(each, asset="BTC", at=at, values=[(i % 9 - 4) / 8 for i in range(90)], stamp="s")
+        chart = spec(declared, asset="BTC", at=at, values=[(i % 9 - 4) / 8 for i in range(90)], stamp="s")
         assert drawing.png(chart).startswith(b"\x89PNG")
 
 
@@ -497,6 +568,7 @@ async def test_who_gives_up_waiting_does_not_take_the_picture_from_others(busy):
     assert await patient
 
 
+@pytest.mark.slow
 async def test_a_killed_worker_is_replaced(busy):
     before = await worker_of(busy)
     os.kill(before, signal.SIGKILL)
@@ -507,10 +579,11 @@ async def test_a_killed_worker_is_replaced(busy):
 async def test_a_chart_that_cannot_be_drawn_is_none_and_one_line_in_the_log(busy):
     with structlog.testing.capture_logs() as log:
         assert await busy.draw({"line": [[[START, 1.0]]], "title": "of a newer version"}) is None
-    assert [(each["log_level"], each["title"]) for each in log] == [("error", "of a newer version")]
+    assert [(line["log_level"], line["title"]) for line in log] == [("error", "of a newer version")]
     assert await busy.draw(make([1, 2], stamp="the next one"))
 
 
+@pytest.mark.slow
 async def test_a_picture_that_takes_too_long_is_left_out_and_its_process_ended(busy):
     before = await worker_of(busy)
     os.kill(before, signal.SIGSTOP)
@@ -520,11 +593,12 @@ async def test_a_picture_that_takes_too_long_is_left_out_and_its_process_ended(b
             assert await busy.draw(make([1, 2, 3], stamp="too long")) is None
     finally:
         busy._seconds = patience
-    assert [each["seconds"] for each in log] == [0.05]
+    assert [line["seconds"] for line in log] == [0.05]
     assert await busy.draw(make([1, 2, 3], stamp="too long"))
     assert await worker_of(busy) != before
 
 
+@pytest.mark.slow
 def test_the_bot_itself_never_loads_matplotlib_and_nothing_loads_pyplot():
     code = (
         "import asyncio, sys\n"

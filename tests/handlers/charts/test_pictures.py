@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
+import itertools
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,7 +42,7 @@ def test_a_reference_becomes_the_chart_of_stored_history(desk: Callable[..., Any
     assert days(full) == 89
     assert full["line"][-1][-1][1] == pytest.approx(-0.494112, abs=1e-6)
     assert full["price"], "price stands beside it"
-    assert full["stamp"] == "all venues together · until 2026-02-07 00:00 UTC"
+    assert full["stamp"] == "all venues together · last close 6 February 2026"
 
 
 def test_a_year_is_drawn_unless_asked_otherwise(desk: Callable[..., Any]) -> None:
@@ -71,7 +72,7 @@ def test_an_alert_that_was_not_yet_told_is_not_marked(desk: Callable[..., Any]) 
 def test_an_alert_that_ended_later_is_still_open(desk: Callable[..., Any]) -> None:
     here = desk("recorded", "2026-02-07")
     judge(here.store, ("BTC",), here.now, started=here.now)
-    ended = [each for each in pictures.resolve(here.store, reference(here, "taker_ratio"))["episodes"] if each[1]]
+    ended = [span for span in pictures.resolve(here.store, reference(here, "taker_ratio"))["episodes"] if span[1]]
     assert ended
     first, last = ended[-1]
     inside = {
@@ -114,6 +115,18 @@ def test_a_daily_value_bears_its_day_and_a_finer_one_its_time(desk: Callable[...
     assert pictures.resolve(here.store, reference(here, "oi_drawdown"))["named_before"] == 86400
     assert pictures.resolve(here.store, reference(here, "fear_greed", asset="MARKET"))["named_before"] == 0
     assert pictures.resolve(here.store, reference(here, "funding_apr"))["named_before"] == 0
+
+
+def test_a_figure_of_a_day_stands_at_the_close_of_its_day(desk: Callable[..., Any]) -> None:
+    here, until = desk("bundled", "2026-01-16"), datetime(2025, 10, 12, tzinfo=UTC)
+    full = pictures.resolve(here.store, {"picture": "oi", "asset": "BTC", "until": until.isoformat(), "days": 7})
+    assert full is not None
+    (stretch,) = next(panel for panel in full["panels"] if panel.get("unit") == "coins")["line"]
+    (fallen, _) = next(later for (_, coins), later in itertools.pairwise(stretch) if later[1] < 0.9 * coins)
+    candle = min(full["panels"][0]["rows"], key=lambda row: row[5] - row[2])
+    assert fallen == candle[1] == datetime(2025, 10, 11, tzinfo=UTC).timestamp()
+    assert stretch[-1][0] == until.timestamp()
+    assert full["stamp"][1] == "Open interest: Binance · last close 11 October 2025"
 
 
 def test_what_is_drawn(desk: Callable[..., Any]) -> None:

@@ -9,6 +9,9 @@ import pytest
 from handlers.words import wording
 from handlers.words.stored import INPUT_GROUPS
 from signals.inputs import INPUTS
+from storage.engine import clock_jump
+from storage.engine.clock_jump import ClockJump
+from storage.engine.presence import saved_name
 from storage.market import points
 from storage.sources import coverage, differences, source_state
 from storage.sources.coverage import Gap
@@ -136,6 +139,29 @@ def test_status_counts_what_waits(desk: Callable[..., Any]) -> None:
     told = judge(here.store, ("BTC",), here.now, started=early)
     assert told
     assert here.ask("/status").values["waiting"] == len(told)
+
+
+def test_status_says_that_the_clock_jumped_for_a_day(desk: Callable[..., Any]) -> None:
+    here = desk("bundled", "2026-01-16")
+    with here.store.write() as work:
+        clock_jump.note(work, ClockJump(here.now - timedelta(hours=2), timedelta(hours=-1)))
+    said = "The clock of this machine was set back by 1 h, to 15 January 22:00 UTC. Nothing stops for it"
+    assert [line.startswith(said) for line in lines(here)].count(True) == 1
+    assert here.ask("/status").values["clock_jump"]["seconds"] == -3600
+    assert "clock" not in here.later(timedelta(hours=23)).text("/status")
+
+
+def test_status_names_what_was_saved_of_a_lost_database(desk: Callable[..., Any]) -> None:
+    here = desk("bundled", "2026-01-16")
+    assert here.ask("/status").values["saved_copies"] == []
+    here.store.save(first := saved_name(here.store.path, here.now))
+    assert lines(here)[-2] == (
+        "Beside the database lies a copy, saved when its file was lost under a running perpulse: "
+        f"{first.name}. Delete it when you need it no more."
+    )
+    here.store.save(second := saved_name(here.store.path, here.now + timedelta(minutes=1)))
+    assert lines(here)[-2].startswith("Beside the database lie 2 copies")
+    assert here.ask("/status").values["saved_copies"] == [first.name, second.name]
 
 
 def test_status_of_nothing(empty: Any) -> None:

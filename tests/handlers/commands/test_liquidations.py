@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from handlers.command import Refused
+from handlers.reply import Line
 from handlers.words.readings import stamp_words
 from signals.units import HOUR
 from storage.engine.database import Store
@@ -198,6 +199,25 @@ def test_a_stamp_says_that_liquidations_are_a_floor(
     assert ("liquidations are a floor" in stamp) is said
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param([("bybit", 24)], id="a complete feed, a whole day"),
+        pytest.param([("bybit", 9)], id="a complete feed, part of a day"),
+        pytest.param([("bybit", 0)], id="a complete feed, the first minutes"),
+        pytest.param([("binance", 24)], id="a throttled feed"),
+        pytest.param([("bybit", 24), ("okx", 9)], id="both"),
+    ],
+)
+def test_the_numbers_say_at_least_where_the_words_do(heard: Callable[..., Desk], parts: list[tuple[str, int]]) -> None:
+    fed: list[list[Hour] | Hour] = []
+    for venue, count in parts:
+        fed += [hours(venue, count), running(venue)]
+    answer = heard(*fed).ask("/liqs btc")
+    headline = next(block.text for block in answer.blocks if isinstance(block, Line))
+    assert answer.values["at_least"] is ("at least" in headline)
+
+
 def test_imported_days_are_told_with_their_date(desk: Callable[..., Desk]) -> None:
     here = desk("recorded", "2025-10-11")
     assert (
@@ -207,6 +227,7 @@ BTC liquidations, Binance, 10 October 2025: at least longs $102m, shorts $18m.
 Binance · 0 s old · daily data · Binance is a floor
 More: /price btc · /health btc"""
     )
+    assert here.ask("/liqs btc").values["at_least"] is True
     assert here.ask("/liqs btc").values["daily"]["binance"]["longs_usd"] == pytest.approx(102.4e6, rel=0.01)
 
 

@@ -21,10 +21,12 @@ GOLDEN = [
         "/oi",
         """\
 BTC open interest: $10.0bn, 105,118 BTC.
-Since its peak of $15.0bn on 6 October 2025 (307 days are stored): −33.3 % in dollars, −11.6 % in coins. \
-Price alone explains 69 % of the fall in dollars, closed positions the rest.
-Against its 180-day average of $11.0bn: −9.3 % in dollars, −0.3 % in coins; below it for 98 days.
-In the 24 h to 00:00 UTC: +1.3 % in coins, +3.6 % in dollars (z +1.62 against 30 days).
+     1 h    24 h     7 d
+$      –  +3.6 %  +5.0 %
+BTC    –  +1.3 %  +0.5 %
+From the peak of 6 October 2025 ($15.0bn, of 307 days stored): −33.3 % in $, −11.6 % in BTC; price is 69 % of it.
+Below its 180-day average of $11.0bn, for 98 days: −9.3 % in $, −0.3 % in BTC.
+24 h to 00:00 UTC: an ordinary day, +1.3 % in coins (z +1.62).
 Binance · 24 h old · daily data · reconstructed from published figures
 More: /chart oi btc · /health btc""",
         id="oi: signals.md A8",
@@ -35,10 +37,11 @@ More: /chart oi btc · /health btc""",
         "/oi btc",
         """\
 BTC open interest: $48.2bn, 682,752 BTC.
-Since its peak of $95.3bn on 6 October 2025 (358 days are stored): −49.4 % in dollars, −10.7 % in coins. \
-Price alone explains 83 % of the fall in dollars, closed positions the rest.
-Against its 180-day average of $69.6bn: −30.7 % in dollars, −0.3 % in coins; below it for 119 days.
-In the 24 h to 00:00 UTC: −8.0 % in coins, +3.2 % in dollars (z −2.53 against 30 days).
+   1 h    24 h      7 d
+$    –  +3.2 %  −18.2 %
+From the peak of 6 October 2025 ($95.3bn, of 358 days stored): −49.4 % in $, −10.7 % in BTC; price is 83 % of it.
+Below its 180-day average of $69.6bn, for 119 days: −30.7 % in $, −0.3 % in BTC.
+24 h to 00:00 UTC: unusually many positions closed, −8.0 % in coins (z −2.53).
 all venues together · 24 h old · daily data · coins computed from dollars and price
 More: /chart oi btc · /health btc""",
         id="oi: INDEX, peak to 6 February",
@@ -130,18 +133,18 @@ def test_a_fall_that_is_all_price(made: Callable[..., Any]) -> None:
     """signals.md A9: $94bn to $61bn while coins rose."""
     here = made(open_interest_usd=[94e9] * 40 + [61e9], close=[126_080.0] * 40 + [81_600.0])
     said = here.text("/oi")
-    assert "−35.1 % in dollars, +0.3 % in coins. All of it is price: coins rose 0.3 %." in said
+    assert "−35.1 % in $, +0.3 % in BTC; all of it is price." in said
     assert here.ask("/oi").values["price_share"] == pytest.approx(1.006, abs=5e-4)
 
 
 def test_a_fall_of_which_nothing_is_price(made: Callable[..., Any]) -> None:
     said = made(open_interest_usd=[10e9] * 40 + [8e9], close=[50_000.0] * 40 + [60_000.0]).text("/oi")
-    assert "None of it is price: price rose, so positions were closed." in said
+    assert "; none of it is price: positions were closed." in said
 
 
 def test_a_change_too_small_to_be_shared(made: Callable[..., Any]) -> None:
     said = made(open_interest_usd=[10e9] * 40 + [9.9e9], close=[50_000.0] * 41).text("/oi")
-    assert "−1.0 % in dollars, −1.0 % in coins.\n" in said
+    assert "−1.0 % in $, −1.0 % in BTC.\n" in said
 
 
 def test_at_the_peak(made: Callable[..., Any]) -> None:
@@ -271,7 +274,7 @@ def test_open_interest_is_what_is_open_now_everywhere(empty: Any) -> None:
     points.write(empty.store, [points.Points.of_frame("okx", "BTC", None, new)])
     said = empty.text("/oi").splitlines()
     assert said[0] == "BTC open interest: $13.5bn, 150,000 BTC."
-    assert any(line.startswith("On Binance and Bybit: in the 24 h to 00:00 UTC: ") for line in said)
+    assert any(line.startswith("On Binance and Bybit: 24 h to 00:00 UTC: ") for line in said)
     assert "3 of 3 venues, 100 % of usual open interest" in said[-2]
     values = empty.ask("/oi").values
     assert (values["open_interest_coin"], values["venues"]) == (150e3, ["binance", "bybit", "okx"])

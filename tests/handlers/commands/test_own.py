@@ -101,12 +101,29 @@ def test_sub_says_what_is_on_open_now_and_how_to_stop(desk: Callable[..., Any]) 
         "Positions closed unusually fast.\n"
         "Open right now:\n"
         "– The market is in extreme fear (since 22 January).\n"
-        "– BTC: positions are being closed faster than usual (since 7 February).\n"
         "– BTC: futures positions have been cut; the fall in open interest is not price alone "
         "(since 17 November 2025).\n"
-        "– BTC: open interest has fallen below its 180-day average (since 12 October 2025).\n"
+        "– BTC: open interest has fallen below its 180-day average, in dollars and in coins "
+        "(since 12 October 2025).\n"
+        "– BTC: positions are being closed faster than usual (since 7 February).\n"
         "To stop: /unsub for all of it, or /unsub and a word, for example /unsub funding."
     )
+
+
+def test_sound_is_chosen_beside_what_is_told(empty: Any) -> None:
+    assert "With sound: everything." in empty.text("/sub loud"), "who has nothing yet is told everything"
+    assert "Without sound: Longs pay unusually much; Shorts pay unusually much." in empty.text("/sub funding silent")
+    said = empty.text("/sub silent")
+    assert "Everything: all alarms" in said
+    assert "Without sound: everything." in said
+    assert "sound" not in empty.text("/sub usual")
+
+
+def test_a_word_of_sound_alone_asks_for_nothing_more(empty: Any) -> None:
+    empty.ask("/sub price btc")
+    said = empty.text("/sub loud")
+    assert "BTC: Price well below its recent high." in said
+    assert "With sound: everything." in said
 
 
 def test_sub_refuses_what_it_does_not_know(empty: Any) -> None:

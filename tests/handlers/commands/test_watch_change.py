@@ -187,7 +187,9 @@ def test_new_lines_are_judged_from_now_on(house: House) -> None:
     house.ask("/watch 1 lines 14 7")
     assert house.turn(at(0.11)) == []
     assert positions.of(house.store, "telegram", USER)[0].state.since == NOW + timedelta(minutes=3)
-    assert house.turn(at(0.06)) == ["edit: Now critical: BTC long (1) is 6.00 % from its liquidation price."]
+    edit, answer = house.turn(at(0.06))
+    assert edit == "edit: Now critical: BTC long (1) is 6.00 % from its liquidation price."
+    assert answer.startswith(edit.removeprefix("edit: "))
 
 
 def test_added_margin_can_end_what_was_going_on(house: House) -> None:

@@ -327,7 +327,7 @@ def test_other_commands(arguments: type[Any], text: str, expected: dict[str, Any
         pytest.param("0.5btc eth 95000", "both eth and 0.5btc", id="a size of another asset"),
         pytest.param("95000 25x lonk", "Type long, or $LONK", id="a misspelt word"),
         pytest.param("95000 25x binence", "Type binance", id="a misspelt venue"),
-        pytest.param("95000 25x btc MEXC", "MEXC is not known here. Type one of", id="an exchange that is not ours"),
+        pytest.param("95000 25x btc MEXC", "MEXC is known, but not covered", id="an exchange that is not ours"),
         pytest.param("95000 25x foo-bar", "do not understand “foo-bar”", id="an unknown word"),
         pytest.param("95000 7d", "do not understand “7d”", id="a time span that is not asked for"),
         pytest.param("95000 25x stop 93k", "do not understand “stop”", id="a word of another command"),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from signals.alerts.condition import Level, above, at_least, at_most, below, level
+from signals.alerts.condition import AT_ONCE, Level, above, at_least, at_most, below, level
 from signals.alerts.episodes import State, Transition, from_json, step, to_json
 from signals.alerts.rule import named, rules
 from tests.examples import examples
@@ -16,6 +16,7 @@ from tests.examples import examples
 HOUR = timedelta(hours=1)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NAN = math.nan
+CONTINUES = 3 * HOUR
 
 FALL = (
     level("notice", enter=at_most(-10.0), leave=above(-5.0), hold=2 * HOUR),
@@ -34,7 +35,11 @@ THREE = (
 
 
 def tell(
-    levels: tuple[Level, ...], *values: float | dict[str, float], closes: timedelta = HOUR, state: State | None = None
+    levels: tuple[Level, ...],
+    *values: float | dict[str, float],
+    closes: timedelta = HOUR,
+    state: State | None = None,
+    continues: timedelta = AT_ONCE,
 ) -> tuple[list[str], State]:
     """Judge the values close by close; return what was told, as "3 fired notice since 2", and the last state."""
     state, told = state or State(), []
@@ -44,7 +49,8 @@ def tell(
     for number, value in enumerate(values, start=1):
         values_now = value if isinstance(value, dict) else {"value": value}
         values_now = named(home, values_now) if home else values_now
-        state, change = step(levels, state, values_now, at=begin + number * closes, closes=closes)
+        at = begin + number * closes
+        state, change = step(levels, state, values_now, at=at, closes=closes, continues=continues)
         if change:
             since = round((change.since - begin) / closes)
             told.append(f"{number} {change.kind} {change.rank} since {since}")
@@ -233,11 +239,38 @@ def test_a_flip_needs_ten_closes_below_before() -> None:
 def test_a20_the_cross_up_is_an_event_of_the_second_close() -> None:
     day = timedelta(days=1)
     rule = rules()["oi_vs_ma180"]
-    told, below_before = tell(rule.levels, -0.05, -0.04, closes=day)
+    below, above_it = {"value": -0.05, "coins": -0.03}, {"value": 0.024, "coins": -0.03}
+    told, below_before = tell(rule.levels, below, below, closes=day)
     assert told == ["2 fired notice since 1"]
-    first, pending = tell(rule.levels, 0.024, closes=day, state=below_before)
+    first, pending = tell(rule.levels, above_it, closes=day, state=below_before)
     assert first == []
-    assert tell(rule.levels, 0.024, closes=day, state=pending)[0] == ["1 resolved notice since -2"]
+    assert tell(rule.levels, above_it, closes=day, state=pending)[0] == ["1 resolved notice since -2"]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        pytest.param((10, 4, 4, 4, 10), ["1 fired notice since 1", "4 resolved notice since 1"], id="soon after"),
+        pytest.param(
+            (20, 4, 4, 4, 10), ["1 fired warning since 1", "4 resolved warning since 1"], id="milder than before"
+        ),
+    ],
+)
+def test_a_restart_soon_after_the_end_continues_the_episode(values: tuple[float, ...], told: list[str]) -> None:
+    assert tell(THREE, *values, continues=2 * HOUR)[0] == [*told, "5 resumed notice since 1"]
+    assert tell(THREE, *values)[0] == [*told, "5 fired notice since 5"]
+
+
+def test_a_restart_that_is_worse_than_before_is_an_escalation_and_a_late_one_is_new() -> None:
+    first = ["1 fired notice since 1", "4 resolved notice since 1"]
+    worse = [*first, "5 escalated warning since 1", "8 resolved warning since 1"]
+    assert tell(THREE, 10, 4, 4, 4, 20, 4, 4, 4, continues=2 * HOUR)[0] == worse
+    assert tell(THREE, 10, 4, 4, 4, 4, 4, 10, continues=2 * HOUR)[0] == [*first, "7 fired notice since 7"]
+
+
+def test_what_rose_before_the_end_rises_anew_after_a_restart() -> None:
+    told, _ = tell(THREE, 20, 4, 4, 4, 10, 20, continues=2 * HOUR)
+    assert told[2:] == ["5 resumed notice since 1", "6 escalated warning since 1"]
 
 
 def test_dollars_without_coins_are_no_alarm() -> None:
@@ -262,14 +295,15 @@ class AnyCourse(RuleBasedStateMachine):
         self.state = State()
         self.now = START
         self.open: Transition | None = None
+        self.last: Transition | None = None  # the newest resolution
         self.told_rank = 0
 
     def judge(self, value: float) -> Transition | None:
         restarted = from_json(json.loads(json.dumps(to_json(self.state))))
         assert restarted == self.state
         self.now += HOUR
-        after = step(THREE, self.state, {"value": value}, at=self.now, closes=HOUR)
-        assert after == step(THREE, restarted, {"value": value}, at=self.now, closes=HOUR)
+        after = step(THREE, self.state, {"value": value}, at=self.now, closes=HOUR, continues=CONTINUES)
+        assert after == step(THREE, restarted, {"value": value}, at=self.now, closes=HOUR, continues=CONTINUES)
         self.state = after[0]
         return after[1]
 
@@ -280,19 +314,24 @@ class AnyCourse(RuleBasedStateMachine):
             return
         assert change.at == self.now
         assert change.since <= change.at
-        if change.kind == "fired":
-            assert self.open is None
-            self.open = change
-        else:
-            assert self.open is not None
-            assert change.since == self.open.since
+        rank = [level.rank for level in THREE].index(change.rank) + 1
+        match change.kind:
+            case "fired":
+                assert self.open is None
+                assert self.last is None or change.since - self.last.at > CONTINUES
+            case "resumed" | "escalated" if self.open is None:  # it was over, and goes on
+                assert self.last is not None
+                assert change.since == self.last.since
+                assert (change.kind == "escalated") == (rank > self.told_rank)
+            case _:
+                assert self.open is not None
+                assert change.since == self.open.since
+                assert change.rank == THREE[self.told_rank - 1].rank or rank > self.told_rank
         if change.kind == "resolved":
-            assert change.rank == THREE[self.told_rank - 1].rank
-            self.open, self.told_rank = None, 0
+            assert rank == self.told_rank
+            self.open, self.last = None, change
         else:
-            rank = [level.rank for level in THREE].index(change.rank) + 1
-            assert rank > self.told_rank
-            self.told_rank = rank
+            self.open, self.told_rank = change, rank
 
     @rule(gap=st.integers(min_value=1, max_value=5))
     def unknown(self, gap: int) -> None:
@@ -311,8 +350,8 @@ class AnyCourse(RuleBasedStateMachine):
     @invariant()
     def calm_exactly_while_nothing_is_open(self) -> None:
         assert (self.state.rank == 0) == (self.open is None)
-        assert (self.state.since is None) == (self.open is None)
-        assert self.state.told == self.told_rank
+        assert (self.open is None) == (self.state.since is None or self.state.ended is not None)
+        assert self.open is None or self.state.told == self.told_rank
 
 
 AnyCourse.TestCase.settings = examples(60, stateful_step_count=40)

@@ -48,11 +48,18 @@ SETS: dict[str, tuple[Level, ...]] = {
 VALUES = st.sampled_from([-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, NAN])
 
 
-def singly(levels: tuple[Level, ...], state: State, values: dict[str, list[float]], times: list[datetime], known_by=()):
+def singly(
+    levels: tuple[Level, ...],
+    state: State,
+    values: dict[str, list[float]],
+    times: list[datetime],
+    known_by=(),
+    continues=4 * HOUR,
+):
     told = []
     for i, at in enumerate(times):
         now = {name: every[i] for name, every in values.items()}
-        state, transition = step(levels, state, now, at=at, closes=HOUR, known_by=known_by)
+        state, transition = step(levels, state, now, at=at, closes=HOUR, known_by=known_by, continues=continues)
         if transition:
             told.append((state, transition))
     return state, told
@@ -80,7 +87,7 @@ def test_many_closes_are_as_one_after_the_other(
     begun, _ = singly(levels, State(), {name: column[:before] for name, column in values.items()}, times[:before])
     rest = {name: column[max(0, before - judged) :] for name, column in values.items()}
     arrays = {name: np.array(column) for name, column in rest.items()}
-    found = run(levels, begun, arrays, times[max(0, before - judged) :], closes=HOUR)
+    found = run(levels, begun, arrays, times[max(0, before - judged) :], closes=HOUR, continues=4 * HOUR)
     assert same(found, singly(levels, begun, rest, times[max(0, before - judged) :]))
 
 
@@ -96,7 +103,7 @@ def test_many_closes_are_as_one_after_the_other(
 def test_a_state_from_elsewhere_is_gone_on_with(state: State, values: list[float]) -> None:
     values = values + [0.0] * FEW * 2
     times = [START + n * HOUR for n in range(len(values))]
-    found = run(SETS["two sides"], state, {"value": np.array(values)}, times, closes=HOUR)
+    found = run(SETS["two sides"], state, {"value": np.array(values)}, times, closes=HOUR, continues=4 * HOUR)
     assert same(found, singly(SETS["two sides"], state, {"value": values}, times))
 
 
@@ -117,6 +124,14 @@ def test_every_alarm_over_a_year_of_hours_is_as_one_close_after_the_other() -> N
         values = {name: array.tolist() for name, array in steps.items()}
         for rule in rules_of(metric.id):
             assert same(
-                run(rule.levels, State(), steps, times, closes=HOUR, known_by=rule.known_by),
-                singly(rule.levels, State(), values, times, rule.known_by),
+                run(
+                    rule.levels,
+                    State(),
+                    steps,
+                    times,
+                    closes=HOUR,
+                    known_by=rule.known_by,
+                    continues=rule.continues,
+                ),
+                singly(rule.levels, State(), values, times, rule.known_by, rule.continues),
             )

@@ -85,6 +85,7 @@ print("whole")
 """
 
 
+@pytest.mark.slow
 def test_closing_under_running_queries_harms_nobody(tmp_path: Path) -> None:
     """At shutdown threads are still reading: SQLite would end the whole program with a segmentation fault."""
     done = subprocess.run(

@@ -243,7 +243,7 @@ for path in sys.argv[1:]:
     imported = read_file(file, now=now)
     assert not imported.problems, imported.problems
     assert keep(store, imported) == 2
-    for _ in retention.clean(store, retention.Rule(), now):
+    for _ in retention.clean(store, retention.RetentionRule(), now):
         pass
     newest = points.newest(store, "BTC", "premium_index")
     assert newest is not None and newest.value == -0.0004, newest

@@ -69,3 +69,15 @@ def test_what_is_forgotten_leaves_no_switch(store: Store) -> None:
     switches.switch(store, here, MUTED)
     forget(store, "telegram", "11")
     assert beside.rows(store, "SELECT * FROM switches") == []
+
+
+def test_the_last_word_on_sound_counts(store: Store) -> None:
+    here = place(store)
+    switches.switch(store, here, QUIET)
+    switches.sound(store, here, ["BTC"], "loud")
+    switches.sound(store, here, ["BTC", "oi_drawdown"], "silent")
+    assert switches.of_one(store, here) == (QUIET, Switch("silent", "BTC"), Switch("silent", "oi_drawdown"))
+    switches.sound(store, here, ["BTC"], None)
+    assert switches.of_one(store, here) == (QUIET, Switch("silent", "oi_drawdown"))
+    switches.sound(store, here, ["*"], "loud")
+    assert switches.of_one(store, here) == (Switch("loud"), QUIET)

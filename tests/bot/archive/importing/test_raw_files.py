@@ -128,7 +128,6 @@ BAD_KLINES = [
     pytest.param(kline(field4="NaN"), "entry 2: close is not a finite number: 'NaN'", id="NaN"),
     pytest.param(kline(field1="0"), "entry 2: open must be above 0: '0'", id="zero price"),
     pytest.param(kline(field7="-1"), "entry 2: volume_usd must not be below 0: '-1'", id="negative volume"),
-    pytest.param(kline(field10="15"), "entry 2: taker_buy_usd is above the volume_usd of its bar: '15'", id="buys"),
     pytest.param(kline(MIDNIGHT + DAY), "entry 2: the 1d bar is not closed yet", id="unfinished"),
     pytest.param(kline(MIDNIGHT + 3 * DAY), "entry 2: time is in the future", id="future"),
     pytest.param(kline(1_768_435_200), "entry 2: time is before there was any market", id="seconds"),
@@ -147,6 +146,13 @@ def test_a_bad_kline_is_refused_whole_and_the_rest_is_kept(tmp_path: Path, entry
     assert [str(p)[: len(reason) + 17] for p in found.problems] == [f"btcusdt-1d.json: {reason}"]
     assert len(found.kept) == 12
     assert (found.rows, found.kept_rows, found.refused) == (3, 2, 1)
+
+
+def test_buys_above_the_volume_are_left_out_alone(tmp_path: Path) -> None:
+    found = read(tmp_path, [kline(MIDNIGHT - DAY), kline(field10="15")])
+    reason = "btcusdt-1d.json: entry 2: taker_buy_usd is above the volume_usd of its bar: 15"
+    assert [str(p) for p in found.problems] == [reason]
+    assert (len(found.kept), found.kept_rows) == (11, 1)
 
 
 def funding(at: int, rate: object = "0.00010000", symbol: str = "BTCUSDT") -> dict[str, object]:
@@ -205,7 +211,7 @@ BAD_FUNDING = [
     pytest.param(funding(MIDNIGHT + 3 * DAY), "entry 2: time is in the future", id="future"),
     pytest.param(funding(START, symbol="ETHBTC"), "entry 2: ETHBTC is quoted in BTC; only what is", id="pair"),
     pytest.param(funding(START, symbol="BTCUSDC"), "entry 2: BTCUSDC beside BTCUSDT: two contracts", id="USDC"),
-    pytest.param(funding(START - HOUR, "0.5"), "entry 2: an earlier entry gives another rate", id="twice"),
+    pytest.param(funding(START - HOUR, "0.005"), "entry 2: an earlier entry gives another rate", id="twice"),
 ]
 
 

@@ -13,6 +13,7 @@ from bot.delivery.stages.merge import merge
 from bot.delivery.stages.mute import mute
 from bot.delivery.stages.outcome import PASS, Drop, Hold, Recipient
 from bot.delivery.stages.quiet import ends, quiet
+from bot.delivery.stages.sound import rings
 from storage.alerts.outbox import Notice, OutboxRow
 from storage.people.switches import Switch
 
@@ -86,6 +87,32 @@ def test_quiet(rank: str, held: bool) -> None:
     outcome = quiet(notice(rank=rank), recipient, NOW)
     until = datetime(2026, 1, 16, 7, tzinfo=UTC)
     assert outcome == (Hold(until, "quiet hours, 22:00-07:00 UTC") if held else PASS)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "of", "sound"),
+    [
+        pytest.param((), {"rank": "notice"}, False, id="a notice is silent"),
+        pytest.param((), {"rank": "warning"}, True, id="a warning rings"),
+        pytest.param((), {"rank": "critical"}, True, id="what is critical rings"),
+        pytest.param((Switch("silent"),), {"rank": "critical"}, False, id="everything silent"),
+        pytest.param((Switch("loud"),), {"rank": "notice"}, True, id="everything loud"),
+        pytest.param((Switch("loud", "BTC"),), {"rank": "notice"}, True, id="its asset loud"),
+        pytest.param((Switch("silent", "ETH"),), {"rank": "warning"}, True, id="another asset silent"),
+        pytest.param((Switch("loud"), Switch("silent", "BTC")), {"rank": "warning"}, False, id="the asset before all"),
+        pytest.param(
+            (Switch("silent", "BTC"), Switch("loud", "oi_drawdown")), {}, True, id="the alarm before the asset"
+        ),
+        pytest.param(
+            (Switch("silent", "BTC"),),
+            {"rank": "critical", "payload": {"event": "position"}},
+            True,
+            id="a position of one's own in a silent asset",
+        ),
+    ],
+)
+def test_sound(chosen: tuple[Switch, ...], of: dict[str, Any], sound: bool) -> None:
+    assert rings(notice(**of), chosen) is sound
 
 
 FIRST = row(number=1)

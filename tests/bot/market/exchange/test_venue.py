@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from bot.market.exchange.table import BINANCE
 from bot.market.exchange.venue import CcxtVenue
+from bot.market.exchange.venue_recipe import recipes
 from bot.market.source import Ask, Blocked, NotOffered, SourceDown, SourceError, Topic
 from tests.fakes.exchange import HOUR, Clock, FakeExchange, Fault
 
@@ -24,7 +24,9 @@ TOPICS: tuple[Topic, ...] = ("bars", "open_interest", "funding")
 
 @pytest.fixture
 async def venue(exchange: FakeExchange, clock: Clock) -> AsyncIterator[CcxtVenue]:
-    made = CcxtVenue(BINANCE, clock=clock, base_url=exchange.base_url, timeout_s=5, paced=False)
+    made = CcxtVenue(
+        recipes()["binance"], clock=clock, steady=clock.steady, base_url=exchange.base_url, timeout_s=5, paced=False
+    )
     yield made
     if made._exchange:
         made._exchange.timeout_on_exit = 0  # ccxt waits for TLS connections to close; there are none
@@ -197,6 +199,7 @@ async def test_bar_counts_as_soon_as_the_next_has_begun(venue: CcxtVenue, clock:
     assert (await one(venue, "bars", "BTC", clock.now)).index[-1].hour == 12
 
 
+@pytest.mark.slow
 async def test_interval_that_changes_is_used_at_once(venue: CcxtVenue, exchange: FakeExchange, clock: Clock) -> None:
     assert (await one(venue, "funding", "BTC", clock.now))["funding_interval_hours"].iloc[0] == 8
     exchange.intervals["BTCUSDT"] = 1
@@ -411,12 +414,13 @@ async def test_close_twice_and_go_on(venue: CcxtVenue, clock: Clock) -> None:
 
 def test_proxy_that_is_none(clock: Clock) -> None:
     with pytest.raises(ValueError, match="http:// or https://"):
-        CcxtVenue(BINANCE, clock=clock, proxy="socks5://user:secret@host")
+        CcxtVenue(recipes()["binance"], clock=clock, steady=clock.steady, proxy="socks5://user:secret@host")
 
 
+@pytest.mark.slow
 def test_ccxt_is_imported_by_those_who_ask_alone() -> None:
     code = (
-        "import sys, bot.market.exchange.venue, bot.market.exchange.table, bot.market.collector; "
+        "import sys, bot.market.exchange.venue, bot.market.exchange.venue_recipe, bot.market.collector; "
         "sys.exit('ccxt' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=Path(__file__).parents[4])

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, get_args
 
 import pytest
 
+from bot.market.border.judging import Border
 from bot.market.providers.defillama import DefiLlama
 from bot.market.source import Ask, Blocked, NotOffered, SourceDown, SourceError
-from bot.market.validation import Validator
 from signals.inputs import MARKET
 from tests.fakes.exchange import Fault
 
@@ -31,7 +31,7 @@ async def test_days_since(llama: DefiLlama, clock: Clock) -> None:
     (found,) = await llama.fetch(Ask("stablecoins", MARKET, clock.now, clock.now - timedelta(days=3)))
     assert (found.venue, found.asset, found.step) == ("defillama", MARKET, None)
     assert [at.day for at in found.frame().index] == [18, 19, 20]
-    assert Validator().admit(found, clock.now)[1] == []
+    assert Border().admit(found, clock.now)[1] == []
 
 
 async def test_only_dollar_coins_count(llama: DefiLlama, exchange: FakeExchange, clock: Clock) -> None:

@@ -88,6 +88,7 @@ async def test_no_connection_is_left_behind_however_often_it_fails(rig: Rig, fau
     await until(lambda: not any(rig.server.open(venue) for venue in VENUES), "stop() closes them")
 
 
+@pytest.mark.slow
 async def test_pauses_grow_with_every_failure_and_are_jittered(rig: Rig) -> None:
     rig.server.faults = dict.fromkeys(VENUES, "declined")
     await rig.streams.start()

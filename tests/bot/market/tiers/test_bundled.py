@@ -19,7 +19,7 @@ def test_written_and_read_back(tmp_path):
     source = tmp_path / "brackets.json"
     rows = [bracket(300_000, 800_000, 0.005, 100, "300"), bracket(0, 300_000, 0.004, 150, 0.0)]  # unsorted
     source.write_text(json.dumps({"BTC/USDT:USDT": rows, "BTC/USDT:USDT-261225": rows[1:]}), encoding="utf-8")
-    main([str(source), str(tmp_path), "--as-of", "2026-09-29", "--source", "a test"])
+    main([str(source), str(tmp_path), "--venue", "binance", "--as-of", "2026-09-29", "--source", "a test"])
     text = (tmp_path / "binance-linear-2026-09-29.csv").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     assert [line.split(",")[0] for line in lines] == ["BTC", "BTC-261225"]

@@ -13,11 +13,15 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bot.market.tiers.refresh import Renewal, difference, refresh, shown, told, wanted
+from bot.cli.tiers import wanted
+from bot.market.tiers.refresh import refresh
 from bot.market.tiers.rows import TiersRefused, packed, row
 from bot.market.tiers.tables import Reach, TierKey
+from handlers.command import Refused
+from handlers.words.sources import tier_change, tier_refusal, tiers_shown, tiers_told
 from signals.assets import instrument
 from signals.liquidation import Position, quote, tiers
+from signals.liquidation.renewal import Change, Renewal
 from storage.engine.database import Store
 from storage.market import tiers as tier_files
 
@@ -121,7 +125,8 @@ async def test_an_inverse_table_that_contradicts_itself_leaves_the_linear_one(de
     (renewal,) = await desk.renew("gate")
     assert desk.table("gate").as_of == DAY.date()
     assert desk.table("gate", "inverse").as_of < DAY.date()
-    ((symbol, why),) = renewal.refused
+    (refused,) = renewal.refused
+    symbol, why = refused.symbol, tier_refusal(refused)
     assert symbol == "BTC coin-margined"
     assert "amount of tier 2 is 0.8, but 0.75 follows" in why
 
@@ -142,7 +147,7 @@ async def test_a_key_asks_the_official_brackets_and_is_never_said(desk: Desk, ca
     assert not any("bapi" in path for path in desk.venues.requests)
     assert desk.venues.headers["/fapi/v1/leverageBracket"]["X-MBX-APIKEY"] == "the-key"
     written = "".join((tier_files.folder_of(desk.store) / name).read_text() for name in desk.files())
-    everything = "\n".join((*told(renewals), written, repr(desk.key), str(capsys.readouterr())))
+    everything = "\n".join((*tiers_told(renewals), written, repr(desk.key), str(capsys.readouterr())))
     assert "the-key" not in everything
     assert "the-secret" not in everything
 
@@ -172,7 +177,7 @@ async def test_a_venue_that_does_not_answer_harms_nothing(
     assert says in failed.error
     assert good.error is None
     assert desk.files() == [f"gate-{contract}-{DAY.date()}.csv" for contract in ("inverse", "linear")]
-    assert told([failed])[0].endswith("Its tables stay as they are.")
+    assert tiers_told([failed])[0].endswith("Its tables stay as they are.")
 
 
 async def test_tiers_that_contradict_themselves_are_refused_and_the_old_stay(desk: Desk) -> None:
@@ -180,7 +185,8 @@ async def test_tiers_that_contradict_themselves_are_refused_and_the_old_stay(des
     desk.venues.steps["bybit"] = (*FAKE.STEPS[:2], ("5000000", "0.01", "50", "5201"))
     (renewal,) = await desk.renew("bybit")
     assert desk.table("bybit") == before
-    ((symbol, why),) = renewal.refused
+    (refused,) = renewal.refused
+    symbol, why = refused.symbol, tier_refusal(refused)
     assert symbol == "BTC"
     assert "amount of tier 3 is 5201, but 5200 follows" in why
     assert why.endswith("the table of 25 September 2026 stays")
@@ -201,7 +207,7 @@ async def test_old_tables_stay_by_date_and_a_look_renews_the_age(desk: Desk) -> 
     (changed,) = await desk.renew("gate")
     assert desk.table("gate").tiers[0].rate == 0.0045
     assert desk.table("gate", on=first + timedelta(days=12)).tiers[0].rate == 0.004
-    assert changed.changes[0].text == (
+    assert tier_change(changed.changes[0]) == (
         "first tier 0.40 % → 0.45 %, up to $200k → $300k, leverage 125x → 100x, tiers 3 → 1, "
         "largest position $5m → $300k"
     )
@@ -210,7 +216,7 @@ async def test_old_tables_stay_by_date_and_a_look_renews_the_age(desk: Desk) -> 
 
 async def test_what_changed_is_said_in_words(desk: Desk) -> None:
     renewals = await desk.renew("bybit", "hyperliquid", assets=("BTC", "NOSUCH"))
-    text = "\n".join(told(renewals))
+    text = "\n".join(tiers_told(renewals))
     assert "Bybit: 2 changed, 1 not taken." in text
     assert "BTC: changed, first tier 0.33 % → 0.40 %, up to $300k → $200k, leverage 150x → 125x" in text
     assert "NOSUCH: not taken, not listed there." in text
@@ -248,15 +254,15 @@ def test_rows_that_can_be_no_table(rows: list[tuple[str, ...]], says: str) -> No
 
 def test_difference_below_the_first_tier() -> None:
     old = tiers("binance", "linear", "BTC")
-    assert difference(old, old).kind == "same"
+    assert Change(old, old).kind == "same"
     from dataclasses import replace  # noqa: PLC0415 - for this one case
 
     moved = replace(old, tiers=(*old.tiers[:4], replace(old.tiers[4], rate=0.021), *old.tiers[5:]))
-    assert difference(old, moved).text == "tier 5 and above differ (from $12m)"
+    assert tier_change(Change(old, moved)) == "tier 5 and above differ (from $12m)"
 
 
 def test_show_lays_a_table_out() -> None:
-    lines = shown(tiers("bybit", "linear", "BTC"), DAY.date())
+    lines = tiers_shown(tiers("bybit", "linear", "BTC"), DAY.date())
     assert lines[0] == "bybit BTC/USDT linear: table of 25 September 2026, 67 days old"
     assert [line.split() for line in lines[3:6]] == [
         ["1", "$300k", "0.33", "%", "150x"],
@@ -268,9 +274,9 @@ def test_show_lays_a_table_out() -> None:
 def test_venues_by_any_spelling() -> None:
     assert wanted(["hl", "OKEX", "okx"]) == ["hyperliquid", "okx"]
     assert wanted([])[0] == "binance"
-    with pytest.raises(ValueError, match="fixed formula"):
+    with pytest.raises(Refused, match="answers for no tiers"):
         wanted(["deribit"])
-    with pytest.raises(ValueError, match="no venue that tiers come from"):
+    with pytest.raises(Refused, match="no venue that tiers come from"):
         wanted(["bitmex"])
 
 
@@ -289,6 +295,7 @@ async def perpulse(*arguments: str, cwd: Path) -> tuple[int, str, str]:
     return child.returncode or 0, out.decode(), err.decode()
 
 
+@pytest.mark.slow
 async def test_the_command_line(desk: Desk, tmp_path: Path) -> None:
     here = ("--db", "data/p.db")
     asked = ("--asset", "BTC", "--base-url", desk.venues.base_url, *here)
@@ -301,6 +308,7 @@ async def test_the_command_line(desk: Desk, tmp_path: Path) -> None:
     assert (tmp_path / "data" / "tiers").is_dir()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.market.exchange.table import BINANCE
 from bot.market.exchange.venue import CcxtVenue
+from bot.market.exchange.venue_recipe import recipes
 from bot.market.source import Ask
 from tests.fakes.exchange import HOUR, Clock, FakeExchange, Listed
 
@@ -24,7 +24,9 @@ PATH = "/fapi/v1/fundingRate"
 async def world(*listed: Listed) -> AsyncIterator[tuple[FakeExchange, CcxtVenue]]:
     clock = Clock(NOON)
     async with FakeExchange(clock, listed) as exchange:
-        venue = CcxtVenue(BINANCE, clock=clock, base_url=exchange.base_url, timeout_s=5, paced=False)
+        venue = CcxtVenue(
+            recipes()["binance"], clock=clock, steady=clock.steady, base_url=exchange.base_url, timeout_s=5, paced=False
+        )
         try:
             yield exchange, venue
         finally:

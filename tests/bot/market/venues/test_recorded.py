@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.market.exchange.table import BY_NAME
 from bot.market.exchange.venue import CcxtVenue
+from bot.market.exchange.venue_recipe import recipes
 from bot.market.source import Ask
 from tests.bot.market.conftest import DATA
 
@@ -38,7 +38,11 @@ async def venue(exchange: FakeExchange, clock: Clock) -> AsyncIterator[Callable[
     made: list[CcxtVenue] = []
 
     def make(name: str) -> CcxtVenue:
-        made.append(CcxtVenue(BY_NAME[name], clock=clock, base_url=exchange.base_url, timeout_s=2, paced=False))
+        made.append(
+            CcxtVenue(
+                recipes()[name], clock=clock, steady=clock.steady, base_url=exchange.base_url, timeout_s=2, paced=False
+            )
+        )
         return made[-1]
 
     yield make

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bot.market.exchange.table import BY_NAME, VENUES, Quirks
+from bot.market.border.judging import Border
 from bot.market.exchange.venue import CcxtVenue
+from bot.market.exchange.venue_recipe import VenueRecipe, recipes
 from bot.market.source import Ask, Blocked, NotOffered, SourceDown, SourceError, Topic
-from bot.market.validation import Validator
 from signals.inputs import INPUTS
 from storage.market.options import Chain
 from storage.market.points import Points
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from tests.fakes.exchange import Clock, FakeExchange
 
-OTHERS = [each.venue for each in VENUES if each.venue != "binance"]  # Binance USD-M has a file of its own
-PAIRS = [(each.venue, topic) for each in VENUES for topic in each.topics()]
+OTHERS = [venue for venue in recipes() if venue != "binance"]  # Binance USD-M has a file of its own
+PAIRS = [(recipe.venue, topic) for recipe in recipes().values() for topic in recipe.offers]
 COINS = {"binance": 1.0} | SHARE
 
 Venue = "Callable[[str], CcxtVenue]"
@@ -37,9 +37,9 @@ async def venue(exchange: FakeExchange, clock: Clock) -> AsyncIterator[Callable[
 
     def make(name: str) -> CcxtVenue:
         if name not in made:
-            row: Quirks = BY_NAME[name]
+            row: VenueRecipe = recipes()[name]
             url = f"{exchange.base_url}/{name}"
-            made[name] = CcxtVenue(row, clock=clock, base_url=url, timeout_s=5, paced=False)
+            made[name] = CcxtVenue(row, clock=clock, steady=clock.steady, base_url=url, timeout_s=5, paced=False)
         return made[name]
 
     yield make
@@ -67,7 +67,7 @@ async def test_what_is_offered_is_in_our_units(venue: Any, clock: Clock, name: s
         if isinstance(each, Chain):
             assert each.at == clock.now
             continue
-        good, rejected = Validator().admit(each, clock.now)
+        good, rejected = Border().admit(each, clock.now)
         assert rejected == []
         assert good.frame().shape == each.frame().shape
         assert set(each.frame().columns) <= set(INPUTS)
@@ -82,11 +82,12 @@ async def test_what_is_offered_is_in_our_units(venue: Any, clock: Clock, name: s
     assert not frames or max(frame.index[-1] for frame in frames) >= clock.now - timedelta(hours=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asset", ["BTC", "ETH", "SOL", "PEPE"])
 async def test_venues_agree(venue: Any, clock: Clock, exchange: FakeExchange, asset: str) -> None:
     """Price times multiplier within 5 %, dollars equal coins times price within 2 %, and coins are coins."""
     marks = {}
-    for row in VENUES:
+    for row in recipes().values():
         try:
             funding = await newest(venue(row.venue), "funding", asset, clock.now)
         except NotOffered:
@@ -171,6 +172,7 @@ async def test_three_ratios_are_kept_apart(venue: Any, clock: Clock) -> None:
     assert bitget == {"long_short_accounts": pytest.approx(0.58 / 0.42)}
 
 
+@pytest.mark.slow
 async def test_depth_is_in_dollars_within_one_percent(venue: Any, clock: Clock) -> None:
     for name in OTHERS:
         found = await newest(venue(name), "depth", "BTC", clock.now)
@@ -194,6 +196,7 @@ async def test_hyperliquid_is_asked_as_coarse_as_needed(
     assert 20 * step >= 0.01 * mid  # twenty levels reach 1 %
 
 
+@pytest.mark.slow
 async def test_one_question_serves_all_assets(venue: Any, clock: Clock, exchange: FakeExchange) -> None:
     whole = {
         "bybit": ("/v5/market/tickers", 1), "okx": ("/api/v5/public/funding-rate", 1), "hyperliquid": ("/info", 2),
@@ -207,6 +210,7 @@ async def test_one_question_serves_all_assets(venue: Any, clock: Clock, exchange
         assert exchange.count(path) == times, name
 
 
+@pytest.mark.slow
 async def test_only_what_is_needed_is_listed(venue: Any, clock: Clock, exchange: FakeExchange) -> None:
     """A list of markets is one call, of perpetuals alone, and no list of coins.
 
@@ -231,9 +235,10 @@ WANTED: dict[Fault, type[SourceError]] = {
 def test_every_fault_is_wanted_and_every_venue_named() -> None:
     assert set(WANTED) == set(get_args(Fault))
     assert set(OTHERS) <= NAMES
-    assert len({each.title for each in VENUES}) == len(VENUES)
+    assert len({recipe.title for recipe in recipes().values()}) == len(recipes())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
 @pytest.mark.parametrize("fault", WANTED)
 async def test_a_fault_is_never_silent(
@@ -241,7 +246,7 @@ async def test_a_fault_is_never_silent(
 ) -> None:
     """At start, and for each topic of a running venue; only one of the slow ones, the clock is real there."""
     there = venue(name)
-    topics: list[Topic] = list(BY_NAME[name].topics())
+    topics: list[Topic] = list(recipes()[name].offers)
     exchange.faults[f"{name}/*"] = fault
     if fault != "slow":
         with pytest.raises(SourceError):
@@ -258,7 +263,7 @@ async def test_a_fault_is_never_silent(
             await there.fetch(Ask(topic, "BTC", clock.go(minutes=1), clock.now - timedelta(days=2)))
         assert type(caught.value) is WANTED[fault], (topic, caught.value)
         said = str(caught.value)
-        assert said.startswith(BY_NAME[name].title)
+        assert said.startswith(recipes()[name].title)
         assert not any(word in said for word in ("http", "127.0.0.1", "<html"))
 
 
@@ -268,7 +273,7 @@ async def test_no_impossible_figure_gets_in(
     venue: Any, clock: Clock, exchange: FakeExchange, name: str, twist: Twist
 ) -> None:
     """Zero, none, negative, NaN, a thousandfold or a future figure: an error of ours, or stopped at the border."""
-    validator = Validator()
+    validator = Border()
     signed = ["funding_rate"]
     for topic in ("bars", "open_interest", "funding"):
         for each in await venue(name).fetch(Ask(topic, "BTC", clock.now, clock.now - timedelta(days=1))):

@@ -59,7 +59,7 @@ class Place:
         await self.fake.until(lambda: len(self.asked) >= count)
 
 
-def bot_of(fake: BotApi, **more: Any) -> Place:
+def bot_of(fake: BotApi, *, proxy: str | None = None, **more: Any) -> Place:
     async def answer(line: str, asker: Asker) -> Answer:
         place.asked.append((line, asker))
         if line == "/broken":
@@ -72,7 +72,7 @@ def bot_of(fake: BotApi, **more: Any) -> Place:
     async def gone(chat: str, reason: str) -> None:
         place.gone.append((chat, reason))
 
-    config = TelegramConfig(token=SecretStr(fake.token), base_url=fake.base_url)
+    config = TelegramConfig(token=SecretStr(fake.token), base_url=fake.base_url, proxy=proxy)
     outside = Outside(moved=moved, gone=gone, **more)
     place = Place(fake, Telegram(config, outside, listed=(oi, sub), timeouts=QUICK), answer)
     return place

@@ -227,6 +227,7 @@ blocks_of_anything = st.lists(
 ).map(tuple)
 
 
+@pytest.mark.slow
 @examples(200)
 @given(blocks=blocks_of_anything, limit=st.sampled_from((1024, 4096)), repeat=st.booleans())
 @example(blocks=(Line("😀" * 5000, "headline"),), limit=4096, repeat=True)
@@ -627,6 +628,7 @@ async def test_a_token_refused_while_running_is_told_in_one_line(place: Place) -
     assert TOKEN not in str(logs)
 
 
+@pytest.mark.slow
 async def test_the_pause_grows_while_the_other_program_goes_on(place: Place) -> None:
     def pauses() -> list[float]:
         return [entry["again_in_seconds"] for entry in logs if "standing by" in entry["event"]]

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.market.validation import BELIEVED, Validator
+from bot.market.border.judging import BELIEVED, Border
+from bot.market.border.refusals import said
 from signals.inputs import INPUTS
-from storage.market.points import Points
+from storage.market.points import Newest, Points
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -37,10 +38,10 @@ def points(name: str, *values: float, end: datetime = NOW, step: timedelta | Non
     ],
 )
 def test_impossible(name: str, value: float, reason: str) -> None:
-    validator = Validator(lambda *_: 90_000.0)
-    passed, rejected = validator.admit(points(name, value), NOW)
+    border = Border(lambda *_: Newest(NOW - HOUR, 90_000.0, "binance"))
+    passed, rejected = border.admit(points(name, value), NOW)
     assert passed.frame().empty
-    assert [(each.name, each.at, each.reason) for each in rejected] == [(name, NOW, reason)]
+    assert [(each.name, each.at, said(each)) for each in rejected] == [(name, NOW, reason)]
 
 
 @pytest.mark.parametrize(
@@ -54,16 +55,16 @@ def test_impossible(name: str, value: float, reason: str) -> None:
     ],
 )
 def test_possible(name: str, values: tuple[float, ...]) -> None:
-    passed, rejected = Validator().admit(points(name, *values), NOW)
+    passed, rejected = Border().admit(points(name, *values), NOW)
     assert not rejected
     assert list(passed.frame()[name]) == list(values)
 
 
 @pytest.mark.parametrize(("ahead_s", "kept"), [(5, 1), (6, 0)])
 def test_future(ahead_s: int, kept: int) -> None:
-    passed, rejected = Validator().admit(points("mark_price", 100.0, end=NOW + timedelta(seconds=ahead_s)), NOW)
+    passed, rejected = Border().admit(points("mark_price", 100.0, end=NOW + timedelta(seconds=ahead_s)), NOW)
     assert len(passed.frame()) == kept
-    assert [each.reason.split(" (")[0] for each in rejected] == ["lies in the future"] * (1 - kept)
+    assert [said(each).split(" (")[0] for each in rejected] == ["lies in the future"] * (1 - kept)
 
 
 @pytest.mark.parametrize(
@@ -75,11 +76,11 @@ def test_future(ahead_s: int, kept: int) -> None:
     ],
 )
 def test_a_history_that_is_shifted_overwrites_nothing(shift: timedelta, kept: int) -> None:
-    passed, rejected = Validator().admit(points("close", 1.0, 2.0, 3.0, 4.0, 5.0, end=NOW + shift, step=HOUR), NOW)
+    passed, rejected = Border().admit(points("close", 1.0, 2.0, 3.0, 4.0, 5.0, end=NOW + shift, step=HOUR), NOW)
     assert len(passed.frame()) == kept
     assert len(rejected) == 5 - kept
     if not kept:
-        assert {each.reason.split(" (")[0] for each in rejected} == {
+        assert {said(each).split(" (")[0] for each in rejected} == {
             "lies in the future",
             "came in an answer that reaches into the future",
         }
@@ -87,50 +88,50 @@ def test_a_history_that_is_shifted_overwrites_nothing(shift: timedelta, kept: in
 
 def test_one_bad_column_leaves_the_row() -> None:
     frame = points("mark_price", 100.0).frame().assign(index_price=0.0)
-    passed, rejected = Validator().admit(Points.of_frame("binance", "BTC", None, frame), NOW)
+    passed, rejected = Border().admit(Points.of_frame("binance", "BTC", None, frame), NOW)
     assert list(passed.frame().columns) == ["mark_price"]
     assert [each.name for each in rejected] == ["index_price"]
 
 
 def test_a_bar_is_one_measurement() -> None:
     frame = points("close", 100.0, 0.0, 100.0).frame().assign(volume_usd=[5.0, 0.0, 5.0])
-    passed, rejected = Validator().admit(Points.of_frame("binance", "BTC", HOUR, frame), NOW)
+    passed, rejected = Border().admit(Points.of_frame("binance", "BTC", HOUR, frame), NOW)
     assert list(passed.frame()["volume_usd"]) == [5.0, 5.0]
     assert [each.name for each in rejected] == ["close"]
 
 
 def test_slip_at_the_front_of_a_first_batch() -> None:
-    passed, rejected = Validator().admit(points("mark_price", 100_000.0, *[100.0] * 9), NOW)
+    passed, rejected = Border().admit(points("mark_price", 100_000.0, *[100.0] * 9), NOW)
     assert list(passed.frame()["mark_price"]) == [100.0] * 9
     assert len(rejected) == 1
 
 
 def test_assets_and_venues_are_apart() -> None:
-    validator = Validator()
-    validator.admit(points("mark_price", 90_000.0), NOW)
-    _, rejected = validator.admit(Points.of_frame("binance", "PEPE", None, points("mark_price", 0.00001).frame()), NOW)
+    border = Border()
+    border.admit(points("mark_price", 90_000.0), NOW)
+    _, rejected = border.admit(Points.of_frame("binance", "PEPE", None, points("mark_price", 0.00001).frame()), NOW)
     assert not rejected
 
 
 def test_new_level_is_believed_after_a_day() -> None:
-    validator = Validator()
-    validator.admit(points("mark_price", 100.0), NOW)
+    border = Border()
+    border.admit(points("mark_price", 100.0), NOW)
     for hour in range(24):
         at = NOW + HOUR * hour
-        _, rejected = validator.admit(points("mark_price", 100_000.0, end=at), at)
+        _, rejected = border.admit(points("mark_price", 100_000.0, end=at), at)
         assert rejected, hour
     at = NOW + BELIEVED
-    _, rejected = validator.admit(points("mark_price", 100_000.0, end=at), at)
+    _, rejected = border.admit(points("mark_price", 100_000.0, end=at), at)
     assert not rejected
 
 
 def test_odd_values_that_do_not_agree_are_never_believed() -> None:
-    validator = Validator()
-    validator.admit(points("mark_price", 100.0), NOW)
+    border = Border()
+    border.admit(points("mark_price", 100.0), NOW)
     for hour in range(60):
         at = NOW + HOUR * hour
         odd = 1e5 if hour % 2 else 1e9
-        _, rejected = validator.admit(points("mark_price", odd, end=at), at)
+        _, rejected = border.admit(points("mark_price", odd, end=at), at)
         assert rejected, hour
 
 
@@ -140,7 +141,7 @@ def test_odd_values_that_do_not_agree_are_never_believed() -> None:
 )
 def test_what_passes_can_be_true(name: str, values: list[float]) -> None:
     given_points = points(name, *values, step=HOUR if INPUTS[name].kind == "bar" else None)
-    passed, rejected = Validator().admit(given_points, NOW)
+    passed, rejected = Border().admit(given_points, NOW)
     kept = passed.frame()[name].tolist() if name in passed.frame() else []
     assert all(INPUTS[name].possible(value) for value in kept)
     assert len(kept) + len(rejected) == len(values)
@@ -161,13 +162,16 @@ FIGURES = st.sampled_from([1.0, 2.0, 50.0, 150.0, 900.0, 1e5, 0.0, -1.0, math.na
 @given(
     calm=st.lists(st.sampled_from([1.0, 2.0, 3.0, 40.0]), min_size=17, max_size=40),
     wild=st.lists(FIGURES, min_size=1, max_size=40),
-    remembered=st.sampled_from([None, 1.0, 1e6]),
+    past=st.sampled_from([None, 1.0, 1e6]),
 )
 def test_a_long_column_is_judged_as_figure_by_figure(
-    name: str, step: timedelta | None, calm: list[float], wild: list[float], remembered: float | None
+    name: str, step: timedelta | None, calm: list[float], wild: list[float], past: float | None
 ) -> None:
-    at_once, singly = Validator(lambda *_: remembered), Validator(lambda *_: remembered)
-    singly._ordinary = lambda *_: False  # type: ignore[method-assign]
+    def known(*_: str) -> Newest | None:
+        return None if past is None else Newest(NOW - 50 * HOUR, past, "binance")
+
+    at_once, singly = Border(known), Border(known)
+    singly._ordinary = lambda *_, **__: False  # type: ignore[method-assign]
     for values in (calm, wild, [*calm, *wild], calm):
         found = [each.admit(points(name, *values, step=step), NOW) for each in (at_once, singly)]
         pd.testing.assert_frame_equal(found[0][0].frame(), found[1][0].frame())

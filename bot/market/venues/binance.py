@@ -13,6 +13,7 @@ from bot.market.exchange.recipe import (
     Unreadable,
     before_settlement,
     by_key,
+    by_the_hour_and_now,
     number,
     pages,
     points,
@@ -21,7 +22,10 @@ from bot.market.exchange.recipe import (
     settled,
     stamp,
 )
-from signals.units import HOUR, in_ms, to_ms
+from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, RATIOS_EVERY, Offer, VenueRecipe
+from bot.market.venues.binance_both import USD_M
+from bot.market.venues.binance_tiers import tiers
+from signals.units import HOUR, MINUTE, in_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -243,3 +247,17 @@ _BY_SYMBOL: Final = by_key(rows_of, "symbol")
 def _same_symbol(row: Mapping[str, Any], contract: Contract) -> None:
     if row["symbol"] != contract.market_id:
         raise Unreadable(f"{contract.market_id} was asked, another contract came")
+
+
+RECIPE: Final = VenueRecipe(
+    venue="binance",
+    ccxt_id="binanceusdm",
+    offers={
+        "bars": Offer(bars, MINUTE),
+        "open_interest": Offer(open_interest, MINUTE),
+        "funding": Offer(funding, MINUTE),
+        "ratios": Offer(by_the_hour_and_now(USD_M.ratios), RATIOS_EVERY),
+        "depth": Offer(USD_M.book, BOOK_EVERY, FEW_LEVELS),
+    },
+    tiers=tiers,
+)

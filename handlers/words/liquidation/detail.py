@@ -14,14 +14,13 @@ from signals.liquidation import (
     LiquidationError,
     SizeBeyondTable,
     compare,
-    exchange_of,
     quote,
     rule_for,
     venues_for,
 )
 from signals.liquidation.rules import Family
 from signals.units import DAY
-from signals.venues import venue_title
+from signals.venues import exchange_of, venue_title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -1,6 +1,6 @@
 """The short answer to /liq: where, how far from the price, how often that happened; eight lines of a phone.
 
-What it rests on stands in the long form, `/liq ... how` (liquidation.py).
+What it rests on stands in the long form, `/liq ... how` (detail.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from handlers.reply import Line, Table
 from handlers.words import wording
-from handlers.words.liquidation import STALE_DAYS, aged, comparable, distance, exchange, or_nearer, rough, shown
+from handlers.words.liquidation.detail import STALE_DAYS, aged, comparable, distance, exchange, or_nearer, rough, shown
 from signals.liquidation import Assumption
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from handlers.language.kinds import Side
     from handlers.reply import Block
-    from handlers.words.liquidation import Others
+    from handlers.words.liquidation.detail import Others
     from signals.liquidation import LiquidationAnswer
     from signals.liquidation.moves import MoveFrequency
     from storage.queries.market.mark import Mark

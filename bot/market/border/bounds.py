@@ -1,0 +1,209 @@
+"""The rules of the border, one figure or one row at a time: what can be, what leaps, and what is another unit."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+import numpy as np
+
+from signals.inputs import INPUTS
+from signals.units import DAY_MS, HOUR_MS
+from storage.market.points import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from signals.series import Array
+    from storage.market.points import Column, Points
+
+Why = Literal[
+    "missing", "bound", "interval", "future", "shifted", "order", "buys", "traded", "open", "leap", "scale", "switch",
+    "percent",
+]  # fmt: skip
+
+FUNDING: Final = "funding_rate"
+PRICES: Final = ("open", "high", "low", "close")
+LIQUIDATED: Final = ("liquidated_longs_usd", "liquidated_shorts_usd")
+WITHIN: Final = MappingProxyType({  # beside Input.possible: both ends are possible
+    "fear_greed": (0.0, 100.0),
+    FUNDING: (-0.05, 0.05),  # per interval; the widest cap in use is Hyperliquid's 4 % an hour
+    "open_interest_usd": (0.0, 1e12),  # all of crypto was 0.23e12 at its peak in October 2025
+    "volume_usd": (0.0, 2e12),
+    "taker_buy_usd": (0.0, 2e12),
+    "liquidated_longs_usd": (0.0, 1e11),  # the worst day of all, 10 October 2025, was told as 0.19e11
+    "liquidated_shorts_usd": (0.0, 1e11),
+    "implied_volatility": (0.0, 1_000.0),
+})  # fmt: skip
+LEAST, HIGHEST = 1e-18, 1e18  # whatever is measured: beyond lies a slip of the program that wrote it
+INTERVALS: Final = (1.0, 2.0, 4.0, 6.0, 8.0)  # hours that venues settle at: OKX names 1, 2, 4, 6 and 8
+BOUNDED: Final = frozenset({"fear_greed", "funding_interval_hours"})  # these go from one end to the other at once
+_SAME: Final = 0.01  # of an hour
+OFF: Final = 100.0  # times the last price: what a liquidation's own price may differ from it
+_WICK: Final = 1_000.0  # a high this far above open and close; lows do fall to a thousandth for a second
+
+# How far a figure moves from one to the next within a day: a leap beyond is held until another one agrees.
+_LEAP: Final = MappingProxyType({
+    **dict.fromkeys(PRICES, 5.0),
+    **dict.fromkeys(("mark_price", "index_price", "spot_price"), 100.0),  # cross-checks see less and name the venue
+    **dict.fromkeys(("open_interest_coin", "open_interest_usd"), 1.8),  # two sources summed, or both sides, are 2
+    **dict.fromkeys(("volume_usd", "taker_buy_usd"), 500.0),  # a hundredfold between a dull night and a crash
+    **dict.fromkeys(("depth_bids_usd", "depth_asks_usd"), 100.0),
+    **dict.fromkeys(("long_short_accounts", "long_short_top_accounts", "long_short_top_positions"), 10.0),
+    "implied_volatility": 5.0,
+    "stablecoin_supply_usd": 1.3,
+})  # fmt: skip
+FREE: Final = frozenset(name for name in INPUTS if name not in _LEAP and name != FUNDING)  # may move as they like
+_DAY_MS: Final = DAY_MS + 2 * HOUR_MS
+_MONTH_MS: Final = 35 * DAY_MS  # what is further apart than this says nothing of each other
+_UNSCALED: Final = 500.0  # below every leap that has the shape of a scale
+_SCALE: Final = math.log10(1.5)
+_LONG: Final = 16  # rows from which on arrays pay
+_SIDE: Final = 9  # rates on either side of a change of units: three days of eight hours
+_SWITCH: Final = 30.0  # times their median; real ones differ at most 18-fold
+_NOTHING: Final = 5e-5  # smaller rates are alike: days of zeros are no measure
+_DEAR: Final = 0.0015  # no contract pays so much for three days beside days in which it pays a thirtieth
+_PERCENT_BASE: Final = 0.01  # the rate that most contracts pay most of the time, if it is written in percent
+_PERCENT_SHARE: Final = 0.2
+
+
+class Fault(NamedTuple):
+    """What is wrong with the figure at a place of a column; see Rejected. since: in ms."""
+
+    place: int
+    why: Why
+    times: float = math.nan
+    since: int | None = None
+
+
+def impossible(name: str, value: float) -> Why | None:
+    """Say why a figure cannot be true, whatever stands beside it; None where it can."""
+    if not INPUTS[name].possible(value):
+        return "missing" if value != value else "bound"  # noqa: PLR0124 - the plain test for NaN
+    if abs(value) > HIGHEST or (value < LEAST and INPUTS[name].least_open and INPUTS[name].least == 0):
+        return "bound"
+    if name in WITHIN:
+        least, most = WITHIN[name]
+        return None if least <= value <= most else "bound"
+    if name == "funding_interval_hours" and all(abs(value - hours) > _SAME for hours in INTERVALS):
+        return "interval"
+    return None
+
+
+def limit_of(name: str, apart: int) -> float:
+    """Return how many times the last figure the next one may be, by the time between them in ms."""
+    limit = _LEAP.get(name, math.inf)
+    if apart <= _DAY_MS:
+        return limit
+    return min(limit**3, _UNSCALED) if apart <= _MONTH_MS else math.inf
+
+
+def is_scale(times: float) -> bool:
+    """Tell whether a leap has the shape of other units: a power of ten from a thousand on, as far as a day's move."""
+    power = abs(math.log10(times))
+    return power > 3.5 or (power > 2.5 and abs(power - round(power)) <= _SCALE)
+
+
+def contradictions(columns: Mapping[str, Column]) -> list[tuple[str, Fault]]:
+    """Find bars that contradict themselves: low above open, close or high, and buys above the volume. NaN is silent."""
+    found = {name: columns[name] for name in (*PRICES, "volume_usd", "taker_buy_usd") if name in columns}
+    if len(found) < 2:
+        return []
+    count = len(next(iter(found.values())))
+    if count >= _LONG:  # of a first history hardly ever one bar is odd: arrays say which ones may be
+        arrays = {name: np.asarray(column, dtype=float) for name, column in found.items()}
+        places = np.flatnonzero(_suspect(arrays)).tolist()
+    else:
+        places = list(range(count))
+    rows = ((place, {name: float(column[place]) for name, column in found.items()}) for place in places)
+    return [(wrong[0], Fault(place, wrong[1])) for place, row in rows if (wrong := _contradiction(row))]
+
+
+def _suspect(arrays: Mapping[str, Array]) -> Array:
+    low, high = arrays.get("low"), arrays.get("high")
+    inner = [arrays[name] for name in ("open", "close") if name in arrays]
+    count = len(next(iter(arrays.values())))
+    odd = np.zeros(count, dtype=bool)
+    with np.errstate(invalid="ignore"):
+        for price in inner:
+            odd |= False if low is None else low > price
+            odd |= False if high is None else (price > high) | (high > _WICK * price)
+        odd |= False if low is None or high is None else low > high
+        if {"volume_usd", "taker_buy_usd"} <= arrays.keys():
+            odd |= arrays["taker_buy_usd"] > arrays["volume_usd"]
+    return odd
+
+
+def _contradiction(row: Mapping[str, float]) -> tuple[str, Why] | None:
+    """Name the figure of a bar that contradicts another one of it, and how."""
+    nan = math.nan
+    low, high, opened, closed = (row.get(name, nan) for name in ("low", "high", "open", "close"))
+    if low > high or low > opened or low > closed:
+        return "low", "order"
+    if opened > high or closed > high or (closed > 0 and opened > 0 and high > _WICK * max(opened, closed)):
+        return "high", "order"
+    if row.get("taker_buy_usd", nan) > row.get("volume_usd", nan):
+        return "taker_buy_usd", "buys"
+    return None
+
+
+def liquidations_above(points: Points, highest: Callable[[Points], float]) -> list[tuple[str, Fault]]:
+    """Find liquidations of a bar above what was traded in it, or above all that was open, which `highest` tells."""
+    sides = {name: plain(points.columns[name]) for name in LIQUIDATED if name in points.columns}
+    if not sides:
+        return []
+    most = highest(points)
+    traded = plain(points.columns["volume_usd"]) if "volume_usd" in points.columns else [math.nan] * len(points)
+    found: list[tuple[str, Fault]] = []
+    for place, volume in enumerate(traded):
+        possible = {name: row[place] for name, row in sides.items() if impossible(name, row[place]) is None}
+        total = sum(possible.values())
+        if total > volume or total > most:
+            why: Why = "traded" if total > volume else "open"
+            found += [(name, Fault(place, why)) for name, value in possible.items() if value > 0]
+    return found
+
+
+def switch(rows: Sequence[tuple[int, int, float]]) -> list[Fault]:
+    """Find the rates that are in another unit than the rest: rows of place, time (ms) and rate, oldest first.
+
+    Where the median of nine rates is thirty times that of the nine before, the larger side is percent (or more), since
+    no contract pays so much for long. A whole series whose usual rate is 0.01 is one as well.
+    """
+    if len(rows) < 2 * _SIDE:
+        return []
+    sizes = np.maximum(np.abs([rate for _, _, rate in rows]), _NOTHING)
+    windows = np.median(np.lib.stride_tricks.sliding_window_view(sizes, _SIDE), axis=1)
+    ratio = windows[_SIDE:] / windows[:-_SIDE]  # after place + _SIDE over before it
+    found: list[Fault] = []
+    borders = [0]
+    for number in np.flatnonzero((ratio >= _SWITCH) | (ratio <= 1 / _SWITCH)).tolist():
+        if number + _SIDE - borders[-1] >= _SIDE:  # one border, not each of its neighbours
+            borders.append(_exactly(sizes, number + _SIDE))
+    borders.append(len(rows))
+    spans = [(first, last) for first, last in pairwise(borders) if last > first]
+    if len(spans) == 1:
+        return [Fault(place, "percent", 100.0, rows[0][1]) for place, _, _ in rows] if _in_percent(sizes) else []
+    medians = [float(np.median(sizes[first:last])) for first, last in spans]
+    usual = min(medians)
+    for (first, last), median in zip(spans, medians, strict=True):
+        if median >= _SWITCH / 2 * usual and median > _DEAR:
+            times = 10.0 ** round(math.log10(median / usual))
+            found += [Fault(rows[place][0], "switch", times, rows[first][1]) for place in range(first, last)]
+    return found
+
+
+def _exactly(sizes: Array, near: int) -> int:
+    """Return the place near a border at which the two sides differ most, by their logarithms."""
+    logs = np.log(sizes[max(near - 2 * _SIDE, 0) : near + 2 * _SIDE])
+    begin = max(near - 2 * _SIDE, 0)
+    places = range(3, len(logs) - 3)
+    spread = [logs[:n].var() * n + logs[n:].var() * (len(logs) - n) for n in places]
+    return begin + places[int(np.argmin(spread))]
+
+
+def _in_percent(sizes: Array) -> bool:
+    same = float(np.mean(np.abs(sizes - _PERCENT_BASE) < 1e-9))
+    return same >= _PERCENT_SHARE and float(np.median(sizes)) > 0.002

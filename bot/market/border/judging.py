@@ -1,0 +1,404 @@
+"""The one border: what lies outside its bounds, contradicts itself or leaps is kept out of the store, and named.
+
+Live answers, histories, streams, archives, files and tapes all pass `Border.admit`. It takes points and gives points:
+it knows no words (`refusals.py` has them), no network and no store.
+
+A figure that leaps is held until another one agrees with it, and is then given back with that one. A leap by a power of
+ten from 1,000 on is a change of units, and so is a series that is a hundredfold from a day on: that is believed only
+after it has held for a day of real time. Measured on BTC and ETH of 2019 to 2026: settled funding is at most 21 times
+the highest of the days before, medians of nine settlements differ at most 18-fold, open interest moves 19 % a day.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from bot.market.border.bounds import (
+    FREE,
+    FUNDING,
+    PRICES,
+    Fault,
+    contradictions,
+    impossible,
+    is_scale,
+    limit_of,
+    liquidations_above,
+    switch,
+)
+from bot.market.border.rows import AHEAD_MS, Rejected, preceded, rejected, without, without_future
+from signals.units import DAY, DAY_MS, HOUR_MS, to_ms
+from storage.market.points import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from storage.market.points import Column, Newest, Points
+
+    Past = Callable[[str, str, str], Newest | None]
+
+BELIEVED: Final = DAY  # a level that holds for a day is the venue's new truth: a redenomination
+LONG: Final = 16  # figures from which on arrays pay
+ENOUGH: Final = 5  # a first batch of this length is its own witness
+CALM_RATE: Final = 0.004  # a rate per interval up to this is never held: BTC and ETH have paid 0.00375 out of calm
+RATE_LEAP: Final = 30.0  # times the highest rate of the days before; 21 is the most that BTC and ETH have shown
+RATE_FLOOR: Final = 2e-5
+_HALF_LIFE_MS: Final = 2 * DAY_MS  # of the highest rate: what was a storm last week is no measure of this one
+_MOST_DAYS: Final = 400.0
+_TOGETHER_MS: Final = HOUR_MS  # venues that leap alike within so long are witnesses of each other
+
+
+@dataclass(slots=True)
+class _Known:
+    """The last good value of a series (of funding rates: the highest of late), and its time in ms.
+
+    odd: another level that has been claimed, of which time, and received when first.
+    """
+
+    good: float
+    at: int
+    odd: float = math.nan
+    odd_at: int = 0
+    since: datetime | None = None
+
+
+class Border:
+    """Take out what cannot be true, by itself, beside the rest of its row, or after the past of its series.
+
+    past: the last value stored of (venue, asset, input), so that a restart does not forget what is usual.
+    """
+
+    def __init__(self, past: Past | None = None) -> None:
+        self._known: dict[tuple[str, str, str], _Known] = {}
+        self._past = past or (lambda _venue, _asset, _name: None)
+        self._leaps: dict[tuple[str, str], dict[str, tuple[int, float]]] = {}  # by asset and input: venue, time, times
+        self._open: dict[str, float] = {}  # the highest open interest of an asset anywhere, USD
+
+    def admit(self, points: Points, now: datetime, *, sparse: bool = False) -> tuple[Points, list[Rejected]]:
+        """Return the points without impossible figures, and those figures. `now` is the time of receipt.
+
+        sparse: NaN is what was not given, as in a file; else it is an empty field, and named. Rows and columns that are
+        empty then are gone too, and so is the rest of a candle with an impossible figure. Of an answer that reaches far
+        into the future nothing is believed: shifted, its rows would overwrite true ones. A single figure that confirms
+        one that was held brings that one back as an earlier row.
+        """
+        times = points.times
+        if not times:
+            return points, []
+        now_ms = to_ms(now)
+        out: list[Rejected] = []
+        if times[-1] > now_ms + AHEAD_MS:
+            points, out = without_future(points, now_ms)
+        if len(points):
+            odd, back = self._faults(points, now, sparse=sparse)
+            self._learn_open(points, odd)
+            out += [rejected(points, name, fault) for name, faults in odd.items() for fault in faults]
+            points = preceded(without(points, odd) if odd else points, back)
+        return points, out
+
+    def _faults(
+        self, points: Points, now: datetime, *, sparse: bool
+    ) -> tuple[dict[str, list[Fault]], dict[str, tuple[int, float]]]:
+        """Find what is wrong, by input; and what was held and is confirmed by these points: its time and value."""
+        odd: dict[str, list[Fault]] = {}
+        back: dict[str, tuple[int, float]] = {}
+        if points.step is not None:
+            for name, fault in (*contradictions(points.columns), *liquidations_above(points, self._highest)):
+                odd.setdefault(name, []).append(fault)
+        chained = points.step is not None and "open" in points.columns and "close" in points.columns
+        for name, values in points.columns.items():
+            if len(values) == 1 and name not in odd and self._usual(points, name, values):
+                continue
+            if found := self._odd(points, name, values, now, odd.get(name, ()), back, sparse=sparse, chained=chained):
+                odd[name] = [*odd.get(name, ()), *found]
+        if chained and (found := self._chain(points, now, odd)):
+            odd["close"] = [*odd.get("close", ()), *found]
+        return odd, back
+
+    # --- one figure, as it comes live
+
+    def _usual(self, points: Points, name: str, values: Column) -> bool:
+        """Tell whether nothing is odd in a single figure, the usual case of what is live; learn of it."""
+        value, at = float(values[0]), points.times[0]
+        if impossible(name, value) is not None:
+            return False
+        if name in FREE:
+            return True
+        known = self._known.get((points.venue, points.asset, name))
+        if known is None or known.odd_at or (points.step is not None and name in PRICES):
+            return False
+        if name == FUNDING:
+            size = abs(value)
+            peak = _decayed(known, at)
+            usual = size <= CALM_RATE or size <= RATE_LEAP * peak
+            value = max(size, peak)
+        else:
+            limit = limit_of(name, abs(at - known.at))
+            usual = value > 0 and 1 / limit < value / known.good < limit
+        if usual:
+            known.good, known.at = value, max(at, known.at)
+        return usual
+
+    # --- a column
+
+    def _odd(
+        self,
+        points: Points,
+        name: str,
+        column: Column,
+        now: datetime,
+        faults: Iterable[Fault],
+        back: dict[str, tuple[int, float]],
+        *,
+        sparse: bool,
+        chained: bool,
+    ) -> list[Fault]:
+        """Find the figures of a column that cannot be true, and learn from the others, oldest first."""
+        found: list[Fault] = []
+        gone = {fault.place for fault in faults}
+        free = name in FREE or (chained and name in PRICES)
+        if len(column) >= LONG and not gone and name != FUNDING and self._ordinary(points, name, column, free=free):
+            return found
+        sound: list[tuple[int, int, float]] = []  # place, time, value
+        for place, value in enumerate(plain(column)):
+            if place in gone:
+                continue
+            if value != value:  # noqa: PLR0124 - the plain test for NaN
+                if not sparse:
+                    found.append(Fault(place, "missing"))
+            elif why := impossible(name, value):
+                found.append(Fault(place, why))
+            elif value > 0 or name == FUNDING:
+                sound.append((place, points.times[place], value))
+        if free or not sound:
+            return found
+        key = (points.venue, points.asset, name)
+        if name == FUNDING:
+            odd = self._rates(key, points, sound, now, back)
+            explained = {fault.place for fault in odd}
+            return [fault for fault in found if fault.place not in explained] + odd
+        return found + self._levels(key, sound, now, bar=points.step is not None, back=back)
+
+    def _ordinary(self, points: Points, name: str, column: Column, *, free: bool) -> bool:
+        """Tell whether nothing is odd in a long column, at a price that does not grow with every figure; learn of it.
+
+        A first history is millions of figures, and hardly ever one of them is odd.
+        """
+        values = np.asarray(column, dtype=float)
+        lowest, highest = float(values.min()), float(values.max())  # NaN where any of them is
+        if math.isnan(lowest) or impossible(name, lowest) or impossible(name, highest):
+            return False
+        if free:
+            return name != "funding_interval_hours" or all(
+                impossible(name, value) is None for value in set(plain(column))
+            )
+        if lowest <= 0:
+            return False
+        limit = limit_of(name, 0)
+        key, times = (points.venue, points.asset, name), points.times
+        known = self._begin(key, [(0, at, value) for at, value in zip(times[:ENOUGH], values[:ENOUGH], strict=True)])
+        first = values[0] / known.good if known else 1.0
+        moves = values[1:] / values[:-1]
+        if not 1 / limit < first < limit or not ((1 / limit < moves) & (moves < limit)).all():
+            return False
+        self._settle(key, _Known(float(values[-1]), times[-1]))
+        return True
+
+    def _begin(self, key: tuple[str, str, str], sound: Sequence[tuple[int, int, float]]) -> _Known | None:
+        """Choose what the first figure is measured against: the past of its series, or a batch's own first figures."""
+        known, first = self._known.get(key), sound[0][1]
+        if known is None and (stored := self._past(*key)) is not None and stored.value:
+            known = _Known(abs(stored.value), to_ms(stored.at))
+        if known is not None and first >= known.at - DAY_MS:
+            return known
+        if len(sound) >= ENOUGH:
+            some = sorted(value for _, _, value in sound[:ENOUGH])
+            return _Known(some[ENOUGH // 2], first)
+        return known
+
+    def _settle(self, key: tuple[str, str, str], known: _Known) -> None:
+        """Remember the newest of a series: an older history does not undo it."""
+        before = self._known.get(key)
+        if before is None or max(known.at, known.odd_at) >= max(before.at, before.odd_at):
+            self._known[key] = known
+
+    def _levels(
+        self,
+        key: tuple[str, str, str],
+        sound: Sequence[tuple[int, int, float]],
+        now: datetime,
+        *,
+        bar: bool,
+        back: dict[str, tuple[int, float]],
+    ) -> list[Fault]:
+        """Judge figures above zero against the one before; what leaps is held until the next one agrees with it."""
+        known = self._begin(key, sound)
+        known = replace(known) if known else None
+        found: dict[int, Fault] = {}
+        held: list[int] = []
+        for place, at, value in sound:
+            if known is None:
+                known = _Known(value, at)
+                continue
+            times = value / known.good
+            limit = limit_of(key[2], abs(at - known.at))
+            if 1 / limit < times < limit:
+                known, held = _Known(value, at), []
+                continue
+            agrees = known.odd_at and at > known.odd_at and _agree(known, value, limit)
+            scale = is_scale(times)
+            lasting = agrees and known.since is not None and now - known.since >= BELIEVED
+            alone = len(sound) == 1 and not scale and self._witness(key, at, times)
+            if lasting or alone or (agrees and not scale and not is_scale(known.odd / known.good)):
+                for confirmed in held:
+                    found.pop(confirmed, None)
+                if not held and agrees and not bar:
+                    back[key[2]] = known.odd_at, known.odd
+                known, held = _Known(value, at), []
+                continue
+            found[place] = Fault(place, "scale" if scale else "leap", times)
+            since = known.since if agrees else now
+            if known.odd_at and at <= known.odd_at and _agree(known, value, limit):
+                held.append(place)  # the same bar is no second witness
+            else:
+                known.odd, known.odd_at, known.since, held = value, at, since, [place]
+        if known is not None:
+            self._settle(key, known)
+        return _runs(list(found.values()), sound)
+
+    def _witness(self, key: tuple[str, str, str], at: int, times: float) -> bool:
+        """Tell whether another venue's figure of the same input has leapt alike within the hour; remember this leap."""
+        venue, asset, name = key
+        leaps = self._leaps.setdefault((asset, name), {})
+        leaps[venue] = at, times
+        return any(
+            other != venue and abs(at - then) <= _TOGETHER_MS and abs(math.log(times / leap)) < math.log(2)
+            for other, (then, leap) in leaps.items()
+        )
+
+    def _rates(
+        self,
+        key: tuple[str, str, str],
+        points: Points,
+        sound: Sequence[tuple[int, int, float]],
+        now: datetime,
+        back: dict[str, tuple[int, float]],
+    ) -> list[Fault]:
+        """Judge funding rates: a series that is a hundredfold from some time on, and single ones beyond the usual."""
+        every = zip(range(len(points)), points.times, plain(points.columns[FUNDING]), strict=True)
+        found = {fault.place: fault for fault in switch([row for row in every if row[2] == row[2]])}
+        other = set(found)
+        known = self._begin(key, [(place, at, max(abs(value), RATE_FLOOR)) for place, at, value in sound])
+        known = replace(known) if known else None
+        held: int | None = None
+        for place, at, value in sound:
+            if place in other:
+                continue
+            size = abs(value)
+            if known is None:
+                known = _Known(max(size, RATE_FLOOR), at)
+                continue
+            peak = _decayed(known, at)
+            if size <= CALM_RATE or size <= RATE_LEAP * peak:
+                known, held = _Known(max(size, peak, RATE_FLOOR), at), None
+                continue
+            agrees = known.odd_at and at > known.odd_at and value * known.odd > 0 and size >= abs(known.odd) / 4
+            if agrees or (len(sound) == 1 and self._witness(key, at, size / peak)):
+                if held is not None:
+                    found.pop(held, None)
+                elif agrees:
+                    back[key[2]] = known.odd_at, known.odd
+                known, held = _Known(size, at), None
+                continue
+            found[place] = Fault(place, "leap", size / peak)
+            if at > known.odd_at:
+                known.odd, known.odd_at, known.since, held = value, at, now, place
+        if known is not None:
+            self._settle(key, known)
+        return list(found.values())
+
+    # --- bars
+
+    def _chain(self, points: Points, now: datetime, odd: Mapping[str, Sequence[Fault]]) -> list[Fault]:
+        """Judge candles by opens and closes in turn: a market moves within a bar and does not leap between two."""
+        gone = {fault.place for name in PRICES for fault in odd.get(name, ())}
+        opens, closes = (plain(points.columns[name]) for name in ("open", "close"))
+        ends = [
+            (2 * place + end, at, prices[place])
+            for place, at in enumerate(points.times)
+            if place not in gone
+            for end, prices in enumerate((opens, closes))
+            if prices[place] > 0
+        ]
+        if not ends:
+            return []
+        key = (points.venue, points.asset, "close")
+        values = np.fromiter((value for _, _, value in ends), dtype=float)
+        limit = limit_of("close", 0)
+        known = self._begin(key, ends)
+        moves = np.abs(np.log(values[1:] / values[:-1]))
+        if (known is None or 1 / limit < values[0] / known.good < limit) and bool((moves < math.log(limit)).all()):
+            self._settle(key, _Known(float(values[-1]), ends[-1][1]))
+            return []
+        found: dict[int, Fault] = {}
+        for fault in self._levels(key, ends, now, bar=True, back={}):
+            found.setdefault(fault.place // 2, fault._replace(place=fault.place // 2))
+        return list(found.values())
+
+    def _highest(self, points: Points) -> float:
+        """Return the most that can have been open in the asset, USD; infinite where nobody has told."""
+        if points.asset not in self._open:
+            stored = [self._past(venue, points.asset, "open_interest_usd") for venue in (points.venue, "all")]
+            if known := [found.value for found in stored if found]:
+                self._open[points.asset] = max(known)
+        return self._open.get(points.asset, math.inf)
+
+    def _learn_open(self, points: Points, odd: Mapping[str, Sequence[Fault]]) -> None:
+        column = points.columns.get("open_interest_usd")
+        if column is None:
+            return
+        gone = {fault.place for fault in odd.get("open_interest_usd", ())}
+        good = [value for place, value in enumerate(plain(column)) if place not in gone and value > 0]
+        if good:
+            self._open[points.asset] = max(*good, self._open.get(points.asset, 0.0))
+
+
+def _decayed(known: _Known, at: int) -> float:
+    """Return the highest rate of late as it counts at a time: half as much two days later."""
+    days = min(max(at - known.at, 0) / _HALF_LIFE_MS, _MOST_DAYS)
+    return max(known.good * math.pow(0.5, days), RATE_FLOOR)
+
+
+def _agree(known: _Known, value: float, limit: float) -> bool:
+    """Tell whether a value speaks for the level that was claimed rather than for the last good one."""
+    to_odd, to_good = abs(math.log(value / known.odd)), abs(math.log(value / known.good))
+    claimed = abs(math.log(known.odd / known.good))
+    return to_odd < to_good and to_odd <= max(claimed * 1.01, math.log(limit) if limit < math.inf else claimed)
+
+
+def _runs(faults: list[Fault], sound: Sequence[tuple[int, int, float]]) -> list[Fault]:
+    """Call neighbouring figures that are off by one scale a change of units, and say since when."""
+    if len(faults) < 3:
+        return faults
+    order = {place: number for number, (place, _, _) in enumerate(sound)}
+    starts: list[int] = []
+    for number, fault in enumerate(faults):
+        before = faults[number - 1] if number else None
+        joined = (
+            before is not None and before.why == fault.why == "scale" and order[fault.place] == order[before.place] + 1
+        )
+        starts.append(starts[-1] if joined else number)
+    return [
+        fault._replace(
+            why="switch",
+            times=10.0 ** round(math.log10(faults[start].times)),
+            since=sound[order[faults[start].place]][1],
+        )
+        if fault.why == "scale" and starts.count(start) >= 3
+        else fault
+        for fault, start in zip(faults, starts, strict=True)
+    ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.delivery.dispatcher import Dispatcher
+from bot.engine import addresses
 from bot.engine.addresses import Following
 from bot.market.providers.hyperliquid_account import HyperliquidAccount
 from handlers.answer import answer
@@ -285,3 +286,16 @@ async def test_part_of_an_account_is_never_called_the_whole(house: House) -> Non
     house.info.dexes["flx"] = {}
     del house.info.faults["flx"]
     assert await house.turn() == [f"{SHORT}: closed flx:XMR long, was 10 flx:XMR from 420.5, 5x."]
+
+
+async def test_a_turn_asks_no_more_questions_than_the_venue_allows(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(addresses, "MOST_A_TURN", 4)
+    house.info.dexes = {"flx": {}}
+    for address in (ONE, TWO, "0x" + "ef" * 20):
+        await house.ask(f"/watch {address}")
+    await house.turn()
+    house.info.asked.clear()
+    await house.turn()
+    assert sum(house.info.asked.values()) == 4, "two addresses, on two dexes each; the third goes first next time"

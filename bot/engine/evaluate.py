@@ -387,7 +387,10 @@ def _keep(
             before = states.get(key)
             episode = before.episode if before else None
             recorded: list[tuple[Event, int]] = []
-            for event, first in ((one.event, one.state.first) for one in every if one.event):
+            for found, first in ((one.event, one.state.first) for one in every if one.event):
+                event = found
+                if event.kind == "resolved" and episode is not None:
+                    event = replace(event, told=episodes.last_values(work, episode))
                 episode = episodes.record(work, key, event, episode)
                 if event.kind != "fired" or first is None or event.since > first:
                     recorded.append((event, episode))

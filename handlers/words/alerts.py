@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from signals.alerts.rule import AlertRule
     from signals.metric import Metric
 
+_DATED = re.compile(r" (?:on|of|since) \{\w+:date\}")
 _RANK_WORDS = {"notice": "a notice", "warning": "a warning", "critical": "critical"}
 
 
@@ -39,6 +40,8 @@ def tell(event: Event, zone: str = "UTC") -> Message:
     head = _capital(_head(event, rule, sentence))
     lines = [Line(head, "headline")]
     if resolved:  # the headline above it names the asset; the reply, which stands alone, keeps it
+        if was := _was(event, rule):
+            lines.append(Line(was))
         lines.append(Line(_capital(sentence.removeprefix(f"{event.asset}: "))))
     if event.offline:
         lines.append(Line(_offline(event, zone)))
@@ -73,6 +76,15 @@ def _reply(event: Event, sentence: str, head: str, legs: list[str]) -> str | Non
     if event.kind == "escalated" or (event.kind == "resumed" and event.rank != "notice"):
         return " ".join([head, *(_capital(leg) for leg in legs[:1])])
     return None
+
+
+def _was(event: Event, rule: AlertRule) -> str | None:
+    """Say what was told last, since the edit that closes a message takes it away."""
+    told = {**rule.named(event.told), "asset": event.asset} if event.told else {}
+    # Dates are counted back from the close at which it was told, which is not known here.
+    legs = (_DATED.sub("", leg) for leg in rule.legs)
+    was = next((text for leg in legs if told and (text := _leg(leg, told))), None)
+    return None if was is None else f"Was: {was[:1].lower()}{was[1:]}"
 
 
 def words_of(event: Event) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,11 +30,12 @@ _NEWS_FOR: Final[Mapping[str, timedelta]] = {
 class Event:
     """What happened to an episode of a rule at one close.
 
-    rank: the level reached; of a resolution the highest that was told. since: when the episode began. values: those of
-    that close by their whole names (`oi_drawdown.coins`), NaN where not known. step: distance of two closes of the
-    rule. venues: where the numbers come from. silent: venues that another one speaks for. derived: inputs that were
-    computed from others. coverage: of open interest, where there are several venues. note: said in every stamp.
-    offline: it happened while perpulse was not running. came_and_went: it fired and ended while nobody could be told.
+    rank: the level reached; of a resolution the highest that was told. since: when the episode began. values: those
+    of that close by their whole names (`oi_drawdown.coins`), NaN where not known. step: distance of two closes of
+    the rule. told: of a resolution the values that were told last, so that it can say what was. venues: where the
+    numbers come from. silent: venues that another one speaks for. derived: inputs that were computed from others.
+    coverage: of open interest, where there are several venues. note: said in every stamp. offline: it happened
+    while perpulse was not running. came_and_went: it fired and ended while nobody could be told.
     """
 
     kind: Kind
@@ -52,6 +53,7 @@ class Event:
     note: str | None = None
     offline: bool = False
     came_and_went: bool = False
+    told: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data that `from_json` reads back equal; what is not known, or no number, is null."""
@@ -73,6 +75,7 @@ class Event:
             "note": self.note,
             "offline": self.offline,
             "came_and_went": self.came_and_went,
+            "told": {name: value for name, value in self.told.items() if math.isfinite(value)},
         }
 
     @classmethod
@@ -95,6 +98,7 @@ class Event:
             note=data.get("note"),
             offline=bool(data.get("offline")),
             came_and_went=bool(data.get("came_and_went")),
+            told={name: float(value) for name, value in data.get("told", {}).items()},
         )
 
 

@@ -82,6 +82,12 @@ def record(work: Work, key: Key, change: Event | Transition, episode: int | None
     )
 
 
+def last_values(work: Work, episode: int) -> dict[str, float]:
+    """Return the values with which an episode was last told; none where it is not known."""
+    row = work.one(SQL.episode_values, episode=episode)
+    return {} if row is None else json.loads(row["last_values"])
+
+
 def running(store: Store) -> list[Episode]:
     """Return the episodes that have not ended, the newest first; those of people's own positions are not among them."""
     return [_episode(row) for row in store.read(SQL.running_episodes, private=PRIVATE)]

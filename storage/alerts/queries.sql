@@ -11,6 +11,9 @@ ON CONFLICT DO UPDATE SET state = excluded.state, episode = excluded.episode;
 INSERT INTO episodes (rule, asset, since, fired, ended, rank, first_values, last_values)
 VALUES (:rule, :asset, :since, :at, :ended, :rank, :found, :found);
 
+-- name: episode_values
+SELECT last_values FROM episodes WHERE id = :episode;
+
 -- name: continue_episode
 UPDATE episodes SET rank = :rank, last_values = :found, ended = :ended WHERE id = :episode;
 

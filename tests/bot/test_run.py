@@ -198,15 +198,18 @@ async def test_a_fall_is_one_message_edited_when_it_deepens_and_closed_when_it_i
         world.exchange.moves.append((world.clock.now(), 0.78))
         await world.days(app, 2)
         world.exchange.moves.append((world.clock.now(), 0.97))
-        await world.days(app, 3)
+        await world.days(app, 5)
         told = episodes.of(app.store, "price_drawdown", "BTC")
-    titles, first, worse, over, reply = life_of("BTC: price is well below its high", capsys.readouterr().out)
-    assert titles == ["", ", edited", ", edited", "reply to "]
+    out = capsys.readouterr().out
+    titles, first, worse, heard, over, reply = life_of("BTC: price is well below its high", out)
+    assert titles == ["", ", edited", "reply to ", ", edited", "reply to "]
     assert "BTC: price is well below its high of the past 16 days." in first
     assert "Price 79,200, −12.0 % from 90,000" in first
     assert "BTC, now a warning: price is well below" in worse
     assert "Price 70,200, −22.0 % from 90,000" in worse
+    assert heard.startswith("BTC, now a warning: price is well below"), "an edit makes no sound, so it is answered"
     assert "BTC: over after" in over
+    assert "Was: price 70,200, −22.0 % from 90,000" in over, "the edit takes nothing away of what was said"
     assert "87,300" in reply
     assert [(episode.rank, episode.ended is not None) for episode in told] == [("warning", True)]
 
@@ -232,7 +235,7 @@ async def test_a_restart_repeats_nothing_and_tells_what_changed_meanwhile_as_suc
         await quiet(app)
     assert "── " not in capsys.readouterr().out, "nothing changed, so nothing is told"
     world.exchange.moves.append((world.clock.now(), 0.97))
-    world.clock.go(days=4)
+    world.clock.go(days=6)
     async with world.runs() as app:
         # The hours that were missed are read beside the turns, so which turn judges them is a matter of milliseconds.
         await turns_until(app, lambda: waiting(app.store) or episodes.of(app.store, "price_drawdown", "BTC")[-1].ended)
@@ -341,12 +344,12 @@ async def test_in_telegram_commands_are_answered_and_an_alert_lives_in_one_messa
         assert "now a warning" in alert.text
         assert len(alert.edits) == 1
         world.exchange.moves.append((world.clock.now(), 0.97))
-        await world.days(app, 4)
+        await world.days(app, 5)
     assert "BTC: over after" in alert.text
     reply = fake.accepted[-1]
     assert reply.reply_to == alert.message_id
     assert "\n" not in reply.text.strip()
-    assert len(fake.accepted) == before + 2, "one message and its closing line"
+    assert len(fake.accepted) == before + 3, "one message, the line that rings as it gets worse, and its closing line"
 
 
 async def test_a_refused_token_ends_the_start_in_words(in_telegram: World) -> None:
@@ -373,7 +376,7 @@ async def test_doctor_asks_telegram_who_the_token_is(in_telegram: World) -> None
     assert all("\n" not in line and fake.token not in line for line in bad)
     assert any("@BotFather" in line for line in bad)
     with pytest.raises(TokenRefused, match="does not accept"):
-        await Telegram(TelegramConfig(token=SecretStr("no token at all"), base_url=fake.base_url)).check()
+        await Telegram(TelegramConfig(token=SecretStr(f"1{fake.token}"), base_url=fake.base_url)).check()
 
 
 # --- as a process -----------------------------------------------------------------------------------------------------

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 from handlers.command import Refused, command
-from handlers.language.entry import is_now, mark_of, price_now
+from handlers.language.entry import ask_about_slip, is_now, mark_of, price_now
 from handlers.language.kinds import (
     CONTRACT,
     INSTRUMENT,
@@ -26,6 +26,7 @@ from handlers.language.kinds import (
 )
 from handlers.language.position import (
     DEFAULT_VENUE,
+    EXACT,
     LiqArgs,
     PositionQuestion,
     contract_of,
@@ -83,6 +84,7 @@ class PnlArgs:
     fee: float | None = argument(PERCENT, default=None, words="fee fees", label="fee per side")
     instrument: Instrument | None = argument(INSTRUMENT, default=None, label="asset")
     contract: Contract | None = argument(CONTRACT, default=None)
+    exact: Literal[True] | None = argument(EXACT, default=None, label="exact")
 
 
 @command(subject="calculators", example="/pnl 95000 100000 25x long 0.5btc")
@@ -151,15 +153,22 @@ def _priced(deps: Deps, args: PnlArgs, named: Instrument) -> tuple[PnlArgs, floa
     example = "/pnl 95000 100000 25x long 0.5btc"
     if is_now(args.entry) and is_now(args.exit):
         raise Refused(f"The entry price is missing. Type it like {example}.")
+    mark = mark_of(deps, named)
+    _ask_about_entry(args, mark, named)
     wanted = args.exit == NOW or (args.exit is None and args.fee is None)
     if not wanted and not is_now(args.entry):
         return args, args.entry or 0.0, None
-    mark = mark_of(deps, named)
     missing = "entry price" if is_now(args.entry) else "exit price"
     price = price_now(deps, mark, named, missing=missing, example=example)
     if is_now(args.entry):
         return args, price, mark
     return replace(args, exit=price), args.entry or 0.0, mark
+
+
+def _ask_about_entry(args: PnlArgs | SizeArgs, mark: Mark | None, named: Instrument) -> None:
+    if args.entry and not args.exact:
+        meant, kept = "{} in its place", "exact at the end"
+        ask_about_slip(args.entry, mark, unit=named.unit, named=True, meant=meant, kept=kept)
 
 
 def _pnl_numbers(args: PnlArgs, entry: float, side: Side) -> dict[str, Any]:
@@ -242,6 +251,7 @@ class SizeArgs:
     side: Side | None = argument(SIDE, default=None)
     instrument: Instrument | None = argument(INSTRUMENT, default=None, label="asset")
     venue: str | None = argument(VENUE, default=None)
+    exact: Literal[True] | None = argument(EXACT, default=None, label="exact")
 
 
 @command(subject="calculators", example="/size 95000 stop 93000 risk 500usd")
@@ -254,8 +264,10 @@ async def size(deps: Deps, args: SizeArgs) -> Reply:
     """
     named = instrument_of(deps, args.instrument)
     at_mark = is_now(args.entry)
+    mark = mark_of(deps, named)
+    _ask_about_entry(args, mark, named)
     entry = args.entry or price_now(
-        deps, mark_of(deps, named), named, missing="entry price", example="/size 95000 stop 93000 risk 500usd"
+        deps, mark, named, missing="entry price", example="/size 95000 stop 93000 risk 500usd"
     )
     side = _side_of(args, entry)
     risk = _risk(args)

@@ -252,6 +252,8 @@ def test_a_certain_guess_is_done(ask: Ask, line: str, values: dict[str, object])
         pytest.param("/liq 95 25x long", "Type /liq 95000 25x long, or keep 95 with /liq 95 25x", id="thousands"),
         pytest.param("/liq 1,234 10x long xrp", "Did you mean 1.234?", id="a decimal comma, XRP"),
         pytest.param("/liq 145,320 10x short sol", "Did you mean 145.32?", id="a decimal comma, SOL"),
+        pytest.param("/pnl 1,234 1.5 long xrp", "Type 1.234 in its place, or keep 1,234 with exact", id="/pnl"),
+        pytest.param("/size 95 stop 79000 risk 500usd", "Did you mean 95,000?", id="/size"),
         pytest.param("/margin 9500 25x long 0.5btc liq 9000", "Type /margin 95000 25x long 0.5btc", id="/margin"),
     ],
 )

@@ -222,7 +222,6 @@ def names_say_what_they_hold(file: str, tree: ast.Module) -> Iterator[str]:
 LONGER = {  # file or file::function -> why it is better in one piece
     "storage/engine/migrations.py::m003_directories": "a shipped step is literal: its columns are written out",
     "storage/engine/migrations.py::m012_canonical_names": "as above; one transaction of what belongs together",
-    "handlers/language/position.py": "one grammar of a position, read and said back, for every calculator",
     "storage/engine/migrations.py": "every schema that ever shipped, in the order in which it came",
 }
 

@@ -20,13 +20,13 @@ from matplotlib.patches import Rectangle
 from handlers.charts.figures import clean
 from handlers.charts.look import DPI, FONTS, GAP, LARGE, LINE_HEIGHT, MARGIN, SMALL, TITLE_HEIGHT, WIDTH, Palette
 from handlers.charts.scales import date_words, dates
+from signals.units import DAY_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from matplotlib.axes import Axes
 
-DAY = 86400.0
 TIGHT = LINE_HEIGHT - 4  # from one line of a label to the next
 BOXED = 10  # more for a frame
 AXIS = 5
@@ -161,15 +161,21 @@ class PictureSheet:
         axes.set_xticks([])
         axes.set_yticks([])
         axes.patch.set_alpha(0)
-        start, end = self.start / DAY, self.end / DAY
+        start, end = self.start / DAY_S, self.end / DAY_S
         pad = (end - start) * 0.008 or 0.5
         axes.set_xlim(start - pad, end + pad)
         low, high = panel.reach()
         axes.set_ylim(low, high)
         for first, last in self.marks:
-            shut = end + pad if last is None else last / DAY
+            shut = end + pad if last is None else last / DAY_S
             axes.axvspan(
-                max(first / DAY, start - pad), shut, color=self.palette.alert, alpha=0.16, lw=0, zorder=0, gid="episode"
+                max(first / DAY_S, start - pad),
+                shut,
+                color=self.palette.alert,
+                alpha=0.16,
+                lw=0,
+                zorder=0,
+                gid="episode",
             )
         axes.axhline(low, color=self.palette.grid, lw=2, zorder=0.4)
         last_one = panel is self.panels[-1]
@@ -239,7 +245,7 @@ class PictureSheet:
     def _dates(self, axes: Axes) -> list[tuple[float, str]]:
         start, end = (datetime.fromtimestamp(at, UTC) for at in (self.start, self.end))
         if start == end:
-            return [(start.timestamp() / DAY, date_words(start, None, timedelta(days=30)))]
+            return [(start.timestamp() / DAY_S, date_words(start, None, timedelta(days=30)))]
         low, high = axes.get_xlim()
         width = axes.get_position().width * WIDTH
         shown: list[tuple[float, str]] = []
@@ -248,7 +254,7 @@ class PictureSheet:
             shown, left_out = [], 0
             before, free = None, low - MARGIN / width * (high - low)
             for at in found:
-                place, words = at.timestamp() / DAY, date_words(at, before, end - start)
+                place, words = at.timestamp() / DAY_S, date_words(at, before, end - start)
                 half = self.wide(words) / 2 / width * (high - low)
                 if free <= place - half and place + half <= high + 0.1 * (high - low):
                     shown.append((place, words))

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from handlers.command import Deps
     from handlers.reply import Block
     from signals.assets import Instrument
-    from storage.queries.market.mark import Mark
+    from storage.queries.market.mark import MarkNow
 
 NEARLY_GONE = -70.0  # percent of the margin: what is left is about the maintenance margin of high leverage
 ROOM = 0.005  # share of the entry left between stop and liquidation: fees, slippage, mark against last price
@@ -145,7 +145,7 @@ async def pnl(deps: Deps, args: PnlArgs) -> Reply:
     )
 
 
-def _priced(deps: Deps, args: PnlArgs, named: Instrument) -> tuple[PnlArgs, float, Mark | None]:
+def _priced(deps: Deps, args: PnlArgs, named: Instrument) -> tuple[PnlArgs, float, MarkNow | None]:
     """Fill in the price of now where the entry or the exit was left out or typed as now, and return it, if it was.
 
     With a fee and no exit the break-even alone is asked for.
@@ -165,7 +165,7 @@ def _priced(deps: Deps, args: PnlArgs, named: Instrument) -> tuple[PnlArgs, floa
     return replace(args, exit=price), args.entry or 0.0, mark
 
 
-def _ask_about_entry(args: PnlArgs | SizeArgs, mark: Mark | None, named: Instrument) -> None:
+def _ask_about_entry(args: PnlArgs | SizeArgs, mark: MarkNow | None, named: Instrument) -> None:
     if args.entry and not args.exact:
         meant, kept = "{} in its place", "exact at the end"
         ask_about_slip(args.entry, mark, unit=named.unit, named=True, meant=meant, kept=kept)

@@ -13,7 +13,7 @@ from storage.engine.database import StoreError
 if TYPE_CHECKING:
     from handlers.command import Deps
     from signals.assets import Instrument
-    from storage.queries.market.mark import Mark
+    from storage.queries.market.mark import MarkNow
 
 _SLIPS: Final = (1_000.0, 0.001, 10.0, 0.1, 100.0, 0.01)  # 95 for 95k, 1,234 for 1.234, a zero too few or too many
 _NEAR: Final = 1.5  # a slip lands this near the price; thousands are nobody's old entry, so they may land farther off
@@ -21,7 +21,7 @@ _NEAR_THOUSANDS: Final = 3.0
 _ANOTHER_COIN: Final = 50.0  # times off: the price of something else
 
 
-def mark_of(deps: Deps, instrument: Instrument) -> Mark | None:
+def mark_of(deps: Deps, instrument: Instrument) -> MarkNow | None:
     """Return the newest price of a contract's coin in the contract's own packs; None where none is stored."""
     if not deps.store.exists:
         return None
@@ -34,7 +34,7 @@ def mark_of(deps: Deps, instrument: Instrument) -> Mark | None:
     return found and replace(found, value=found.value * instrument.multiplier)
 
 
-def price_now(deps: Deps, mark: Mark | None, instrument: Instrument, *, missing: str, example: str) -> float:
+def price_now(deps: Deps, mark: MarkNow | None, instrument: Instrument, *, missing: str, example: str) -> float:
     """Return the price that stands for one that was not typed. Refused where none is known, or an old one only."""
     if mark is not None and mark.current:
         return mark.value
@@ -51,7 +51,7 @@ def is_now(price: float | None) -> bool:
     return price is None or price == NOW
 
 
-def ask_about_slip(price: float, mark: Mark | None, *, unit: str, named: bool, meant: str, kept: str) -> None:
+def ask_about_slip(price: float, mark: MarkNow | None, *, unit: str, named: bool, meant: str, kept: str) -> None:
     """Ask about a price that is a power of ten away from the known one, or of another coin altogether.
 
     named: the coin was. meant: what to type for the price that was probably meant, with {} in its place. kept: what to

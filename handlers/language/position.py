@@ -40,7 +40,7 @@ from storage.engine.database import StoreError
 if TYPE_CHECKING:
     from handlers.command import Deps
     from signals.liquidation import RenewedTables
-    from storage.queries.market.mark import Mark
+    from storage.queries.market.mark import MarkNow
 
 DEFAULT_VENUE = VENUES[0]  # by far the largest book
 ALONE = choice("other positions", dict.fromkeys(("alone", "only", "single"), True))
@@ -95,7 +95,7 @@ class PositionQuestion:
     instrument: Instrument
     venue: str
     renewed: RenewedTables | None
-    mark: Mark | None = None
+    mark: MarkNow | None = None
     at_mark: bool = False
 
     @property

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from handlers.words.liquidation.detail import Others
     from signals.liquidation import LiquidationAnswer
     from signals.liquidation.moves import MoveFrequency
-    from storage.queries.market.mark import Mark
+    from storage.queries.market.mark import MarkNow
 
 WIDTH: Final = 40  # columns of a phone
 MOST_ROWS: Final = 8
@@ -45,7 +45,7 @@ class Brief:
     others: Mapping[Side, Others]
     from_here: Mapping[Side, LiquidationAnswer]
     days: Mapping[Side, MoveFrequency]
-    mark: Mark | None
+    mark: MarkNow | None
     at_mark: bool
     now: datetime
     zone: str

@@ -18,7 +18,7 @@ _CURRENT = HOUR  # an older one is told with its time, and no position is opened
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class MarkNow:
     """The newest price of one asset in USD, mark or close, whichever is newer; at: when it was."""
 
     asset: str
@@ -28,10 +28,10 @@ class Mark:
     current: bool
 
 
-def newest_mark(store: Store, asset: str, now: datetime) -> Mark | None:
+def newest_mark(store: Store, asset: str, now: datetime) -> MarkNow | None:
     """Read the newest price of an asset; None where none is stored."""
     found = [point for name in ("mark_price", "close") if (point := points.newest(store, asset, name))]
     if not found:
         return None
     last = max(found, key=lambda point: point.at)
-    return Mark(asset, last.value, last.at, last.at + _YOUNG < now, last.at + _CURRENT >= now)
+    return MarkNow(asset, last.value, last.at, last.at + _YOUNG < now, last.at + _CURRENT >= now)

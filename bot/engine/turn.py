@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from bot.engine.evaluate import judge
 from signals.alerts.event import SOURCE, news_for
 from signals.inputs import MARKET
+from signals.units import MINUTE
 from storage.alerts import outbox
 from storage.sources.source_events import AssetEvent, SourceEvent, to_json
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from storage.engine.work import Work
 
 log = structlog.get_logger(__name__)
+TOGETHER: Final = MINUTE  # news of a source waits so long for others with the same cause: no network is one message
 
 
 class TurnTaker:
@@ -60,9 +62,10 @@ class TurnTaker:
 
 def announce(work: Work, event: SourceEvent | AssetEvent, now: datetime) -> None:
     """Put into the outbox once that a source or a contract went or changed, and once that it is back (/sub sources)."""
+    due = now
     match event:
         case SourceEvent(source=source, state=state, topics=topics, reason=reason):
-            asset, good = MARKET, state == "ok"
+            asset, good, due = MARKET, state == "ok", now + TOGETHER
             facts = {"source": source, "state": state, "topics": ", ".join(topics), "reason": reason}
         case AssetEvent(source=source, asset=asset, kind=kind, reason=reason):
             good = kind in {"agrees", "listed"}
@@ -71,4 +74,4 @@ def announce(work: Work, event: SourceEvent | AssetEvent, now: datetime) -> None
     log.info("a source is well again", **said) if good else log.warning("a source changed", **said)
     payload = {"event": SOURCE, "source": to_json(event)}
     notice = outbox.Notice("source", "notice", now, payload, None, "sources", asset)
-    outbox.announce(work, notice, now=now, expires=now + news_for("notice", "source"), only_asked=True)
+    outbox.announce(work, notice, now=now, expires=now + news_for("notice", "source"), only_asked=True, due=due)

@@ -57,6 +57,12 @@ def _late_line(one: Mapping[str, Any], zone: str) -> str:
     return f"{wording.clock(at, zone, dated=True)}: {message_of(one['payload'], zone).headline}"
 
 
+def sources_together(payloads: Sequence[Mapping[str, Any]], zone: str) -> Message:
+    """Say what befell several sources: a line a cause."""
+    events = [source_events.from_json(payload["source"]) for payload in payloads]
+    return Message(tuple(Line(said) for said in sources.sentences(events, zone)))
+
+
 _TELL: Final[Mapping[str, Callable[[Mapping[str, Any], str], Message]]] = {
     ALERT: lambda payload, zone: alerts.tell(Event.from_json(payload), zone),
     POSITION: _position,

@@ -14,7 +14,7 @@ from storage.sources.source_events import SourceEvent
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from signals.liquidation import TierTable
     from signals.liquidation.renewal import Kind, Refusal, Renewal, TierChange
@@ -26,6 +26,44 @@ SHOWN: Final = 12  # changes that are told one by one; the files hold them all
 def sentence(event: SourceEvent | AssetEvent, zone: str = "UTC") -> str:
     """Say what became of a source or of an asset there, with its times in a zone."""
     return _source(event, zone) if isinstance(event, SourceEvent) else _asset(event)
+
+
+def sentences(events: Sequence[SourceEvent | AssetEvent], zone: str = "UTC") -> list[str]:
+    """Say what became of several sources: what has one cause is one sentence, in the order in which it began."""
+    causes: dict[tuple[str, str], list[SourceEvent]] = {}
+    alone: list[str] = []
+    for event in events:
+        if isinstance(event, SourceEvent):
+            causes.setdefault((event.state, _cause(event)), []).append(event)
+        else:
+            alone.append(sentence(event, zone))
+    return [*(_cause_of_all(state, cause, every, zone) for (state, cause), every in causes.items()), *alone]
+
+
+def _cause(event: SourceEvent) -> str:
+    """Return the reason without the name of the source, by which causes are alike; an end needs none."""
+    if event.state == "ok":
+        return ""
+    # A stream names its venue, and so may the reason of a source with a longer name.
+    for name in (source_title(event.source), source_title(event.source).removesuffix(" liquidations")):
+        if event.reason.startswith(f"{name} "):
+            return event.reason.removeprefix(f"{name} ")
+    return event.reason
+
+
+def _cause_of_all(state: str, cause: str, events: Sequence[SourceEvent], zone: str) -> str:
+    names = list(dict.fromkeys(source_title(event.source) for event in events))
+    if len(names) == 1:
+        return sentence(events[-1], zone)
+    who = wording.listing(names)
+    since = wording.clock(min(event.since for event in events), zone, dated=True)
+    match state:
+        case "ok":
+            return f"{who} answer again."
+        case "blocked":
+            return f"{who} refuse this server since {since}. Each of them: {cause}"
+        case _:
+            return f"{who} do not answer since {since}. Each of them: {cause}"
 
 
 def _source(event: SourceEvent, zone: str) -> str:

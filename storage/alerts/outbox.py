@@ -111,11 +111,20 @@ class Claim:
         return replace(self, rows=tuple(rows))
 
 
-def announce(work: Work, notice: Notice, *, now: datetime, expires: datetime, only_asked: bool = False) -> int:
+def announce(
+    work: Work,
+    notice: Notice,
+    *,
+    now: datetime,
+    expires: datetime,
+    only_asked: bool = False,
+    due: datetime | None = None,
+) -> int:
     """Write a notice and one row for each destination that asked for it; return how many. Twice is harmless.
 
-    only_asked: leave out those who subscribed to everything and not to this by name. What still waits of the same
-    episode for the same destination is settled: one message instead of two.
+    only_asked: leave out those who subscribed to everything and not to this by name. due: not to be sent before, so
+    that what has the same cause can go with it. What still waits of the same episode for the same destination is
+    settled: one message instead of two.
     """
     number = _write(work, notice)
     count = work.run(
@@ -123,6 +132,7 @@ def announce(work: Work, notice: Notice, *, now: datetime, expires: datetime, on
         notice=number,
         priority=PRIORITY[notice.rank],
         now=to_ms(now),
+        due=to_ms(due or now),
         expires=to_ms(expires),
         rule=notice.rule,
         only_asked=only_asked,
@@ -234,7 +244,12 @@ def _claimed(
             SQL.due_beside, **due, destination=row["destination"], asset=row["asset"], at=row["at"], id=row["id"]
         )
         rows += [other for other in map(_row, found) if together(first, other)]
-        rows.sort(key=lambda one: one.notice.number)
+    elif together and row["rule"] is not None:
+        found = work.rows(
+            SQL.waiting_beside, now=due["now"], destination=row["destination"], rule=row["rule"], id=row["id"]
+        )
+        rows += [other for other in map(_row, found) if together(first, other)]
+    rows.sort(key=lambda one: one.notice.number)
     beside: list[Notice] = []
     if row["message"] is not None:
         told = work.rows(SQL.told_beside, destination=row["destination"], message=row["message"])

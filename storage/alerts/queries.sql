@@ -38,7 +38,7 @@ VALUES (:episode, :kind, :rule, :asset, :rank, :at, :payload);
 -- name: announce
 -- One row for each destination that asked; what is of the market is of every asset.
 INSERT INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created)
-SELECT :notice, d.id, {random_hex}, :priority, :now, :expires, 'queued', :now FROM destinations d
+SELECT :notice, d.id, {random_hex}, :priority, :due, :expires, 'queued', :now FROM destinations d
 WHERE d.gone IS NULL AND EXISTS (
     SELECT 1 FROM subscriptions s WHERE s.destination = d.id
         AND (s.rule = :rule OR (s.rule = '*' AND NOT :only_asked))
@@ -81,6 +81,15 @@ WHERE o.state IN ('queued', 'sending', 'uncertain') AND o.state <> 'sending' AND
     AND o.destination NOT IN ({elements}(:resting))
     AND o.destination NOT IN ({elements}(:taken))
 ORDER BY o.priority DESC, o.id LIMIT :most;
+
+-- name: waiting_beside
+-- Rows for the same destination of the same rule that belong to no episode, also those that wait for others.
+SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, o.lead, n.id AS number, n.kind, n.rank,
+    n.at, n.payload, n.episode, n.rule, n.asset, NULL AS message, 0 AS announced
+FROM outbox o JOIN notices n ON n.id = o.notice
+WHERE o.destination = :destination AND n.rule = :rule AND n.episode IS NULL AND o.id <> :id
+    AND o.state IN ('queued', 'uncertain') AND (o.held_until IS NULL OR o.held_until <= :now)
+ORDER BY o.id;
 
 -- name: due_beside
 -- Rows for the same destination about the same asset and close, the oldest first.

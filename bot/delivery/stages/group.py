@@ -1,10 +1,10 @@
-"""Group: what several rules say of one asset at one close is one message."""
+"""Group: what several rules say of one asset at one close is one message, and so is what befell several sources."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.alerts.event import ALERT
+from signals.alerts.event import ALERT, SOURCE
 
 if TYPE_CHECKING:
     from storage.alerts.outbox import OutboxRow
@@ -13,12 +13,15 @@ if TYPE_CHECKING:
 def group(first: OutboxRow, other: OutboxRow) -> bool:
     """Tell whether another row for the same destination is said in the message of the first one.
 
-    Both tell of a rule, of one asset at one close, and of episodes that share a message or have none yet. What may have
-    arrived already is repeated as it was: together with what was in it, and with nothing else.
+    Both tell of a rule, of one asset at one close, and of episodes that share a message or have none yet; or both
+    tell of sources: a network that is gone is one cause and not ten. What may have arrived already is repeated as
+    it was: together with what was in it, and with nothing else.
     """
     one, another = first.notice, other.notice
-    alike = (one.asset, one.at, first.message) == (another.asset, another.at, other.message)
-    if not alike or not one.payload.get("event") == another.payload.get("event") == ALERT:
+    kind = one.payload.get("event")
+    if kind != another.payload.get("event") or kind not in {ALERT, SOURCE}:
+        return False
+    if kind == ALERT and (one.asset, one.at, first.message) != (another.asset, another.at, other.message):
         return False
     if first.uncertain or other.uncertain:
         return first.uncertain and other.uncertain and first.lead == other.lead

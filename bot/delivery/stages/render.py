@@ -6,7 +6,8 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from handlers.words.message import together
-from handlers.words.notices import message_of
+from handlers.words.notices import message_of, sources_together
+from signals.alerts.event import SOURCE
 
 if TYPE_CHECKING:
     from handlers.reply import Block
@@ -29,6 +30,9 @@ class Renderer:
         """
         messages = {notice.number: self._message(notice, claim.zone) for notice in claim.notices}
         replies = (messages[row.notice.number].reply for row in claim.rows)
+        sources = [notice.payload for notice in claim.notices if notice.payload.get("event") == SOURCE]
+        if len(sources) == len(messages) > 1:
+            return sources_together(sources, claim.zone).blocks, ()
         return together(tuple(messages.values())).blocks, tuple(reply for reply in replies if reply)
 
     def _message(self, notice: Notice, zone: str) -> Message:

@@ -136,7 +136,7 @@ def test_a_calm_tape_tells_nothing(stage: Stage) -> None:
 @pytest.mark.parametrize("fault", ["geo", "forbidden"])
 def test_a_block_is_told_once_and_probed_hourly(stage: Stage, fault: Any) -> None:
     """S17: an exchange answers 451 or 403, for two hours and a half."""
-    found = stage.play(trouble("bybit", fault, lasts=2.5 * HOUR, after=HOUR), "binance", "bybit", step=30 * MINUTE)
+    found = stage.play(trouble("bybit", fault, lasts=2.5 * HOUR, after=2 * HOUR), "binance", "bybit", step=30 * MINUTE)
     gone, back = told(found)
     assert gone.startswith(f"Bybit refuses this server {TOPICS} since 20 November 12:31 UTC: Bybit refuses this host")
     assert "Set a proxy in config.toml" in gone
@@ -194,7 +194,7 @@ def test_a_stream_that_stands_still_is_told_and_all_else_goes_on(stage: Stage, f
             await now.streams.hang_up("okx")
         await now.go(minutes=4)
         now.streams.faults.clear()
-        await now.go(minutes=3)
+        await now.go(minutes=5)  # news of a source waits a minute for others with its cause
 
     found = stage.play(script, "binance", "okx", streams=True, step=timedelta(seconds=15))
     blocked = fault == "geo"

@@ -12,6 +12,7 @@ from handlers.language.assets import OneAsset, meant_asset
 from handlers.reply import Block, Line, Reply
 from handlers.words import readings as words
 from handlers.words import wording
+from signals.units import HOUR
 from signals.venues import venue_title
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ async def funding(deps: Deps, args: OneAsset) -> Reply:
     cost = found.long_pays_a_day(100_000)
     lines = [
         Line(f"{asset} funding: {wording.apr(found.apr * 100)}. {_who_pays(found.apr)}", "headline"),
-        Line(f"{wording.rate(found.rate, found.hours)}{_next(found.due, deps.now, deps.zone)}."),
+        Line(_paid(found, deps.now, deps.zone)),
         Line(f"A $100k long {'pays' if cost >= 0 else 'receives'} {wording.usd(abs(cost))} a day at this rate."),
         Line(_band(found.apr)),
         Line(_in_a_year(found.percentile, found.days or 0.0) if found.percentile is not None else _no_year(found)),
@@ -58,6 +59,8 @@ async def funding(deps: Deps, args: OneAsset) -> Reply:
         "apr": found.apr,
         "percentile": found.percentile,
         "next_settlement": found.due,
+        "last_paid_apr": found.paid.apr if found.paid else None,
+        "last_paid_at": found.paid.at if found.paid else None,
         "long_100k_pays_per_day_usd": cost,
         "by_venue": {
             rate.venue: {"funding_rate": rate.rate, "interval_hours": rate.hours, "apr": rate.apr}
@@ -83,8 +86,18 @@ def _who_pays(apr: float) -> str:
     return "Longs pay shorts." if apr > 0 else "Shorts pay longs." if apr < 0 else "Neither side pays."
 
 
-def _next(due: datetime | None, now: datetime, zone: str) -> str:
-    return "" if due is None else f", next payment at {wording.clock(due, zone)}, in {wording.duration(due - now)}"
+def _paid(found: Funding, now: datetime, zone: str) -> str:
+    """Say the rate as it is stated, and whether it was paid or is only heading there."""
+    stated, paid = wording.rate(found.rate, found.hours), found.paid
+    due = f"at {wording.clock(found.due, zone)}, in {wording.duration(found.due - now)}" if found.due else ""
+    if paid and not paid.heading:
+        when = wording.clock(paid.at, zone, dated=now - paid.at > 20 * HOUR)
+        return f"Last paid {stated}, at {when}{f'; next payment {due}' if due else ''}."
+    said = f"Now heading to {stated}{f', paid {due}' if due else ''}."
+    if paid is None:
+        return said
+    when = wording.clock(paid.at, zone, dated=now - paid.at > 20 * HOUR)
+    return f"{said} Last paid: {wording.apr(paid.apr * 100)}, at {when}."
 
 
 def _band(apr: float) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from signals.units import DAY, HOURS_A_YEAR, next_settlement
+from signals.units import DAY, HOURS_A_YEAR, from_ms, next_settlement, to_ms
+from storage.market import points, settlements
 from storage.queries.freshness import current
 from storage.queries.market import readings
 from storage.queries.market.open_interest import venues_of
@@ -36,6 +37,18 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class Paid:
+    """The last settlement: the simple yearly rate (a fraction) and its time.
+
+    heading: the rate that is told now was announced after it and is paid next; else it is this one.
+    """
+
+    apr: float
+    at: datetime
+    heading: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Weighted:
     """The yearly rate (a fraction) weighted by open interest in dollars, and over which venues."""
 
@@ -49,7 +62,8 @@ class Funding:
 
     main: the reading that speaks for all, None where there is none. rate: a fraction per interval of `hours`; apr: the
     simple yearly rate as a fraction; both zero without `main`. due: when it is paid next, None where the rate is too
-    old to say. percentile: share of its past year at or below it, of `days` known days; None while it learns.
+    old to say. percentile: share of its past year at or below it, of `days` known days; None while it learns. paid:
+    what the same venue settled last, None where no settlement is stored.
     """
 
     asset: str
@@ -63,6 +77,7 @@ class Funding:
     days: float | None
     by_venue: tuple[Rate, ...]
     weighted: Weighted | None
+    paid: Paid | None
 
     def long_pays_a_day(self, usd: float) -> float:
         """Return what a long of this size in USD pays a day at this rate; negative: receives."""
@@ -89,7 +104,22 @@ def read(store: Store, asset: str, now: datetime) -> Funding:
         year.seen / DAY if year else None,
         every,
         weighted(store, asset, every, now),
+        paid(store, asset, main, now) if main else None,
     )
+
+
+def paid(store: Store, asset: str, main: Reading, now: datetime) -> Paid | None:
+    """Return what was settled last at the venue whose rate is told; None where nothing was."""
+    venue, name = main.stamp.venues[0] if main.stamp.venues else "", "funding_rate"
+    times = settlements.last_times(store, asset, venue, name, start=0, end=to_ms(now), most=1)
+    newest = points.newest(store, asset, name, venue)
+    if not times or newest is None:
+        return None
+    rate, hours = (settlements.value_at(store, asset, venue, of, times[0]) for of in settlements.RATES)
+    hours = hours or main.get("interval_hours")
+    if rate is None or not hours:
+        return None
+    return Paid(rate * HOURS_A_YEAR / hours, from_ms(times[0]), heading=times[0] < to_ms(newest.at) < to_ms(now))
 
 
 def rates(store: Store, asset: str, now: datetime) -> tuple[Rate, ...]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from storage.queries.market.funding import Funding
+    from storage.queries.market.funding import Funding, Paid
 
 # As in market.py: whatever brings numpy along is imported when a command runs.
 
@@ -98,6 +98,16 @@ def _paid(found: Funding, now: datetime, zone: str) -> str:
         return said
     when = wording.clock(paid.at, zone, dated=now - paid.at > 20 * HOUR)
     return f"{said} Last paid: {wording.apr(paid.apr * 100)}, at {when}."
+
+
+def heading(apr: float | None, paid: Paid | None, now: datetime, zone: str) -> str:
+    """Say of a yearly rate whether it was paid or funding is only heading there; "" where that is not known."""
+    if paid is None or apr is None:
+        return ""
+    when = wording.clock(paid.at, zone, dated=now - paid.at > 20 * HOUR)
+    if paid.heading:
+        return f"Now heading to {wording.apr(apr * 100)}; last paid {wording.apr(paid.apr * 100)}, at {when}."
+    return f"{wording.apr(apr * 100)} was paid last, at {when}."
 
 
 def _band(apr: float) -> str:

@@ -1,16 +1,13 @@
-"""/quadrant /health: what the figures add up to."""
+"""/quadrant: what price and open interest did together."""
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from handlers.command import Deps, command
-from handlers.commands.market import answered, nothing_stored, readings_of, say
-from handlers.language.assets import OneAsset, meant_asset
+from handlers.commands.market import answered, readings_of, say
+from handlers.language.assets import OneAsset  # noqa: TC001 - a command's arguments are read from its annotations
 from handlers.reply import Block, Button, Buttons, Line, Reply
-from handlers.words import health as glance
 from handlers.words import readings as words
 
 if TYPE_CHECKING:
@@ -70,43 +67,3 @@ def _beside(reading: Reading, window: str) -> str:
         return "not known from daily data." if window == "4h" and reading.step.days else "not known yet."
     filled = {what: reading.get(f"{what}_change_{window}") for what in ("price", "coins")}
     return f"{_reading_of(code)[0]} ({say('price {price:change}, coins {coins:change}', filled)})."
-
-
-# --- health -----------------------------------------------------------------------------------------------------------
-
-
-@command(subject="judgement", example="/health btc")
-async def health(deps: Deps, args: OneAsset) -> Reply:
-    """All checks of an asset on one screen.
-
-    The first line says how things stand, from which checks are open. ▲▲ is strong (a warning, or critical), ▲ mild, ·
-    calm, ? unknown: the data does not suffice, and missing is not calm. /help and the name of a check, such as /help
-    drawdown, explains it.
-    """
-    from storage.queries import alarms  # noqa: PLC0415 - see above
-
-    asset = meant_asset(deps, args.asset, "/health btc")
-    found = await asyncio.to_thread(alarms.read, deps.store, asset, deps.now)
-    if found.readings.nothing:
-        raise await nothing_stored(deps, asset, tuple(found.readings.found))
-    name, stamped = asset.lower(), glance.stamped(found)
-    lines: list[Block] = [
-        Line(glance.verdict(found), "headline"),
-        *(Line(text) for text in glance.lines(found, glance.Told(deps.now, deps.zone, stamped))),
-        Buttons((Button("Open interest", f"/oi {name}"), Button("Funding", f"/funding {name}"))),
-    ]
-    values = {
-        "checks": {
-            check.metric.id: {"level": check.level, "value": check.value, "since": check.since}
-            for check in found.checks
-        }
-    }
-    # The stamp is that of the newest figures; older ones say their own time, and here only where they come from.
-    used = [
-        replace(check.reading.stamp, oldest=None, coverage=None)
-        if glance.apart(check, stamped) and not check.metric.market_wide
-        else check.reading.stamp
-        for check in found.checks
-        if check.current and check.reading
-    ]
-    return answered(deps, asset, lines, values, used or words.stamps(found.readings), outdated=found.readings.outdated)

@@ -10,7 +10,6 @@ from handlers.language.assets import OneAsset, meant_asset
 from handlers.reply import Block, Button, Buttons, Line, Reply, Table, plain
 from handlers.words import readings as words
 from handlers.words import wording
-from handlers.words.health import days_below
 from signals.inputs import MARKET
 from signals.units import DAY, HOUR
 from signals.venues import venue_title
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
 
 _SPAN_NAMES = {HOUR: "1 h", DAY: "24 h", 7 * DAY: "7 d"}
+SINCE_NOW = 1e-9  # days: below the average at this moment, though no close was
 UNUSUAL = 2.0  # z of a day's change in coins, from which on it is no ordinary day
 
 
@@ -231,6 +231,14 @@ def _against_average(reading: Reading, asset: str) -> str:
     said = side + say(" its 180-day average of {average:usd}", reading.values) + since
     said += say(": {value:change} in $", reading.values)
     return f"{said}." if coins is None else f"{said}, {wording.percent(coins * 100)} in {asset}."
+
+
+def days_below(reading: Reading | None) -> float | None:
+    """Return for how many days closes were below the average; the running row is below it, but is no close yet."""
+    days = None if reading is None else reading.get("days_below")
+    if reading is None or not days or not reading.unfinished:
+        return days
+    return max(days - reading.step / DAY, SINCE_NOW)
 
 
 def _last_day(reading: Reading, now: datetime, zone: str) -> str:

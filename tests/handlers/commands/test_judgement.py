@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from bot.engine.evaluate import judge
-from handlers.words import health as glance
+from handlers.commands import health as glance
 from signals.metric import metrics
 from signals.units import HOUR
 from storage.queries.alarms import Check, Health

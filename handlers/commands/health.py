@@ -1,12 +1,17 @@
-"""The checks of /health at a glance: a verdict in plain words, and a short line each."""
+"""/health: every check of an asset at a glance, a verdict in plain words and a short line each."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from handlers.charts.figures import say as figure
+from handlers.command import Deps, command
+from handlers.commands.market import answered, days_below, nothing_stored
+from handlers.language.assets import OneAsset, meant_asset
+from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.words import readings as words
 from handlers.words import wording
 from signals.units import DAY, HOUR, MINUTE
@@ -18,6 +23,48 @@ if TYPE_CHECKING:
     from storage.queries.alarms import Check, Health
     from storage.queries.market.funding import Paid
     from storage.queries.market.readings import Reading
+
+# As in market.py: whatever brings numpy along is imported when a command runs.
+
+
+@command(subject="judgement", example="/health btc")
+async def health(deps: Deps, args: OneAsset) -> Reply:
+    """All checks of an asset on one screen.
+
+    The first line says how things stand, from which checks are open. ▲▲ is strong (a warning, or critical), ▲ mild, ·
+    calm, ? unknown: the data does not suffice, and missing is not calm. /help and the name of a check, such as /help
+    drawdown, explains it.
+    """
+    from storage.queries import alarms  # noqa: PLC0415 - see above
+
+    asset = meant_asset(deps, args.asset, "/health btc")
+    found = await asyncio.to_thread(alarms.read, deps.store, asset, deps.now)
+    if found.readings.nothing:
+        raise await nothing_stored(deps, asset, tuple(found.readings.found))
+    name, stamped = asset.lower(), newest_time(found)
+    lines: list[Block] = [
+        Line(verdict(found), "headline"),
+        *(Line(text) for text in check_lines(found, Told(deps.now, deps.zone, stamped))),
+        Buttons((Button("Open interest", f"/oi {name}"), Button("Funding", f"/funding {name}"))),
+    ]
+    values = {
+        "checks": {
+            check.metric.id: {"level": check.level, "value": check.value, "since": check.since}
+            for check in found.checks
+        }
+    }
+    # The stamp is that of the newest figures; older ones say their own time, and here only where they come from.
+    used = [
+        replace(check.reading.stamp, oldest=None, coverage=None)
+        if apart(check, stamped) and not check.metric.market_wide
+        else check.reading.stamp
+        for check in found.checks
+        if check.current and check.reading
+    ]
+    return answered(deps, asset, lines, values, used or words.stamps(found.readings), outdated=found.readings.outdated)
+
+
+# --- the lines --------------------------------------------------------------------------------------------------------
 
 APART: Final = 10 * MINUTE  # from the stamp: a figure that is further from it says its own time
 STRONG: Final = ("critical", "warning")
@@ -46,14 +93,18 @@ class Told:
     stamped: datetime | None
 
 
-def stamped(found: Health) -> datetime | None:
+def newest_time(found: Health) -> datetime | None:
     """Return the time of the newest figure, which the stamp tells; None where none is current."""
     return max((at for check in found.checks if check.current and (at := time_of(check))), default=None)
 
 
 def time_of(check: Check) -> datetime | None:
-    """Return the time of a check's figure: that of the oldest input it rests on."""
-    return None if check.reading is None else check.reading.stamp.oldest or check.reading.at
+    """Return the time of a check's figure: its close, or that of the oldest input where it is read as it runs."""
+    reading = check.reading
+    if reading is None:
+        return None
+    at_close = not check.metric.running and reading.step < DAY
+    return reading.at if at_close else reading.stamp.oldest or reading.at
 
 
 def apart(check: Check, stamp: datetime | None) -> bool:
@@ -98,7 +149,7 @@ def _told(names: Sequence[str], own: Mapping[str, Check], strong: Mapping[str, C
     return all(name in own for name in names) and (not strong or any(name in strong for name in names))
 
 
-def lines(found: Health, told: Told) -> Iterator[str]:
+def check_lines(found: Health, told: Told) -> Iterator[str]:
     """Say each check: what is strong and mild on lines of their own, then what is not known, then what is calm."""
     unknown: dict[str, list[str]] = defaultdict(list)
     calm: dict[str, list[str]] = defaultdict(list)
@@ -200,17 +251,6 @@ def _average(reading: Reading, asset: str, is_open: bool) -> str:  # noqa: FBT00
         return f"Below 180-d average {wording.count(days, 'day')}"
     coins = f", {_part(reading, 'coins')} {asset}" if reading.get("coins") is not None else ""
     return f"180-d average {_part(reading, 'value')} ${coins}"
-
-
-SINCE_NOW: Final = 1e-9  # days: below the average at this moment, though no close was
-
-
-def days_below(reading: Reading | None) -> float | None:
-    """Return for how many days closes were below the average; the running row is below it, but is no close yet."""
-    days = None if reading is None else reading.get("days_below")
-    if reading is None or not days or not reading.unfinished:
-        return days
-    return max(days - reading.step / DAY, SINCE_NOW)
 
 
 def _fear(reading: Reading, _asset: str, _open: bool) -> str:  # noqa: FBT001 - as above

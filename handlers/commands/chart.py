@@ -151,7 +151,7 @@ async def _heading(deps: Deps, reading: Reading | None) -> str:
     if reading is None or reading.metric not in {funding.RATE, funding.YEAR}:
         return ""
     paid = await asyncio.to_thread(funding.paid, deps.store, reading.asset, reading, deps.now)
-    return heading(reading.get("value"), paid, deps.now, deps.zone)
+    return heading(reading.get("value"), paid, deps)
 
 
 def _title(asset: str, metric: str, drawn: str) -> str:

@@ -95,12 +95,15 @@ SAYS = {
         ("/funding btc", r"BTC funding: (\S+ %) a year"),
         ("/health btc", r"Funding (\S+ %) a year \(last paid"),
         ("/chart funding btc", r"now (\S+ %) a year"),
+        ("/funding btc binance", r"at Binance: (\S+ %) a year"),
+        ("/funding top", r"BTC (\S+ %) a year"),
         ("/chart funding btc", r"Now heading to (\S+ %) a year"),
     ],
     "funding last paid": [
         ("/funding btc", r"Last paid: (\S+ %) a year"),
         ("/health btc", r"last paid (\S+ %)\)"),
         ("/chart funding btc", r"last paid (\S+ %) a year"),
+        ("/funding btc binance", r"Last paid: (\S+ %) a year"),
     ],
     "taker flow": [
         ("/taker btc", r"Against those 30 days: z (\S+)\."),

@@ -23,12 +23,13 @@ RATE, YEAR = "funding_apr", "funding_stretch"
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A current rate: a fraction per interval of so many hours. due: when it is paid next."""
+    """A current rate: a fraction per interval of so many hours, told at a time. due: when it is paid next."""
 
     venue: str
     rate: float
     hours: float
     due: datetime
+    at: datetime
 
     @property
     def apr(self) -> float:
@@ -110,16 +111,31 @@ def read(store: Store, asset: str, now: datetime) -> Funding:
 
 def paid(store: Store, asset: str, main: Reading, now: datetime) -> Paid | None:
     """Return what was settled last at the venue whose rate is told; None where nothing was."""
-    venue, name = main.stamp.venues[0] if main.stamp.venues else "", "funding_rate"
+    venue = main.stamp.venues[0] if main.stamp.venues else ""
+    return paid_at(store, asset, venue, main.get("interval_hours"), now)
+
+
+def paid_at(store: Store, asset: str, venue: str, hours: float | None, now: datetime) -> Paid | None:
+    """Return what a venue settled last; hours: its interval now, where none was settled with the rate."""
+    name = "funding_rate"
     times = settlements.last_times(store, asset, venue, name, start=0, end=to_ms(now), most=1)
     newest = points.newest(store, asset, name, venue)
     if not times or newest is None:
         return None
-    rate, hours = (settlements.value_at(store, asset, venue, of, times[0]) for of in settlements.RATES)
-    hours = hours or main.get("interval_hours")
-    if rate is None or not hours:
+    rate, interval = (settlements.value_at(store, asset, venue, of, times[0]) for of in settlements.RATES)
+    if rate is None or not (interval := interval or hours):
         return None
-    return Paid(rate * HOURS_A_YEAR / hours, from_ms(times[0]), heading=times[0] < to_ms(newest.at) < to_ms(now))
+    return Paid(rate * HOURS_A_YEAR / interval, from_ms(times[0]), heading=times[0] < to_ms(newest.at) < to_ms(now))
+
+
+def ranked(store: Store, now: datetime, venue: str | None = None) -> dict[str, Rate]:
+    """Return the current rate of every asset at a venue (None: at its main one), the highest a year first."""
+    found = {}
+    for asset in points.assets(store) if store.exists else ():
+        here = [rate for rate in rates(store, asset, now) if venue in {None, rate.venue}]
+        if here:
+            found[asset] = here[0]
+    return dict(sorted(found.items(), key=lambda item: -item[1].apr))
 
 
 def rates(store: Store, asset: str, now: datetime) -> tuple[Rate, ...]:
@@ -128,7 +144,7 @@ def rates(store: Store, asset: str, now: datetime) -> tuple[Rate, ...]:
     for venue in venues_of(store, asset, "funding_rate") if store.exists else ():
         rate, hours = (current(store, asset, venue, name, now) for name in ("funding_rate", "funding_interval_hours"))
         if rate and hours and hours.value > 0:
-            found.append(Rate(venue, rate.value, hours.value, next_settlement(now, hours.value)))
+            found.append(Rate(venue, rate.value, hours.value, next_settlement(now, hours.value), rate.at))
     return tuple(found)
 
 

@@ -97,6 +97,7 @@ SAYS = {
         ("/chart funding btc", r"now (\S+ %) a year"),
         ("/funding btc binance", r"at Binance: (\S+ %) a year"),
         ("/funding top", r"BTC (\S+ %) a year"),
+        ("/cost 100k 7d btc long", r"per 8 h, (\S+ %) a year"),
         ("/chart funding btc", r"Now heading to (\S+ %) a year"),
     ],
     "funding last paid": [

@@ -69,13 +69,13 @@ Block = Line | Table | Picture | Buttons
 class Reply:
     """The answer to a command.
 
-    blocks: what is shown. values: the numbers by name, for `say --json` (full precision, units in the name).
-    read_as: how the command was understood. stamp: age, venues, coverage; the last line. note: said under the stamp by
-    whoever shows the answer, e.g. who is being asked. `read_as`, `stamp` and `note` are shown by every channel, so they
-    are not repeated in `blocks`. outdated: assets of which figures are too old to be called current, or missing: the
-    venues are asked for them while the answer is shown, and it is given again when news comes (handlers/answer.py).
-    again: how to answer once more when they have come, for a command that must not run twice, as it writes; None: it
-    runs again.
+    blocks: what is shown. values: the numbers by name, for `say --json` (full precision, units in the name). read_as:
+    how the command was understood; echoed: it is shown, as no other line says as much. stamp: age, venues, coverage;
+    the last line. note: said under the stamp by whoever shows the answer, e.g. who is being asked. `read_as`, `stamp`
+    and `note` are shown by every channel, so they are not repeated in `blocks`. outdated: assets of which figures are
+    too old to be called current, or missing: the venues are asked for them while the answer is shown, and it is given
+    again when news comes (handlers/answer.py). again: how to answer once more when they have come, for a command that
+    must not run twice, as it writes; None: it runs again.
     """
 
     blocks: tuple[Block, ...]
@@ -85,10 +85,11 @@ class Reply:
     outdated: tuple[str, ...] = ()
     note: str | None = None
     again: Callable[[Deps], Reply] | None = None
+    echoed: bool = True
 
     def all_blocks(self) -> tuple[Block, ...]:
         """Return the blocks as shown: the echo first, the stamp after the text, pictures and buttons last."""
-        echo = (Line(f"Read as: {self.read_as}", "echo"),) if self.read_as else ()
+        echo = (Line(f"Read as: {self.read_as}", "echo"),) if self.read_as and self.echoed else ()
         stamp = tuple(Line(text, "stamp") for text in (self.stamp, self.note) if text)
         text = tuple(block for block in self.blocks if isinstance(block, Line | Table))
         rest = tuple(block for block in self.blocks if isinstance(block, Picture | Buttons))

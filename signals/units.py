@@ -13,6 +13,9 @@ HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 WEEK: Final = timedelta(days=7)
 
+HOUR_S: Final = 3600  # as pictures count
+DAY_S: Final = 86_400
+
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from bot import log
 from bot.archive.backfill import BACKGROUND, Backfill, BackfillResult
 from bot.archive.gaps import GapFiller
 from bot.cli.common import out, plain_errors, settings_of
@@ -50,6 +51,7 @@ def backfill(
     assets: list[str] | None, days: int | None, config: Path | None, db: Path | None, *, as_json: bool
 ) -> None:
     """Read the archive for the named assets or those of the configuration; exit 1 when it had to stop early."""
+    log.set_up(quiet=as_json)  # to standard error; unset, structlog writes into the answer
     with plain_errors():
         settings = settings_of(config, db)
         wanted = assets_of(assets) if assets else list(settings.assets)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from bot import log
 from bot.cli.common import out, plain_errors, settings_of
 from bot.clock import SystemClock
 from handlers.command import Refused
@@ -33,6 +34,7 @@ def refresh(
     as_json: bool,
 ) -> None:
     """Renew tier tables and print what changed; exit 2 where no venue answered."""
+    log.set_up(quiet=True)  # else structlog would write between the lines
     from bot.market.tiers import refresh as renewing
     from bot.market.tiers.tables import Reach, TierKey
     from handlers.words.sources import tiers_told

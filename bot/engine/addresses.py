@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 EVERY: Final = MINUTE
 SLACK: Final = SECOND
 AT_ONCE: Final = 4
-MOST_A_TURN: Final = 200  # questions of weight 2; the venue allows a weight of 1,200 a minute
+MOST_A_TURN: Final = 400  # questions of weight 2; the venue allows a weight of 1,200 a minute
 
 
 class Following:
@@ -89,7 +89,7 @@ class Following:
             return []
         due = [address for address in addresses if self._is_due(address)]
         due.sort(key=lambda address: self._asked.get(address, -math.inf))  # who waits longest goes first
-        return due[: 1 if self._host.failures else MOST_A_TURN]
+        return due[: 1 if self._host.failures else max(1, MOST_A_TURN // self._account.questions)]
 
     def _is_due(self, address: str) -> bool:
         asked, breaker = self._asked.get(address), self._addresses.get(address)
@@ -160,12 +160,12 @@ class Following:
         before = {(held.holding.asset, held.holding.side): held for held in positions.held(self._store, of.id)}
         now = {(held.asset, held.side): held for held in account.positions}
         opened = [self._open(writer, of, held, account.at) for key, held in now.items() if key not in before]
-        closed = [held for key, held in before.items() if key not in now]
+        closed = [held for key, held in before.items() if key not in now and account.knows(key[0])]
         if of.silent:
             writer.say(of.destination, HolderBack(holder))
         looks = tuple(self._reader.stated(watched, writer.now, holder) for watched in opened)
         if of.seen is None:
-            writer.say(of.destination, FirstLook(holder, looks))
+            writer.say(of.destination, FirstLook(holder, looks, account.unasked))
         elif opened or closed:
             gone = tuple(watched.holding for watched in closed)
             writer.say(of.destination, HoldingsChanged(holder, looks, gone))

@@ -30,7 +30,7 @@ from signals.liquidation.events import (
     to_json,
 )
 from signals.liquidation.moves import PriceRange, WorstPrice
-from signals.liquidation.watching import judge
+from signals.liquidation.watching import judge, line_of, relief
 from storage.alerts import episodes, outbox
 from storage.alerts.episodes import PRIVATE
 from storage.engine.database import StoreError
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from signals.alerts.condition import Rank
     from signals.liquidation import RenewedTables
     from signals.liquidation.events import PositionEvent, PositionNow
+    from signals.liquidation.watching import Relief
     from storage.alerts.outbox import Kind
     from storage.engine.database import Store
     from storage.engine.work import Work
@@ -254,7 +255,8 @@ def alarm(writer: Writer, position: PositionNow, watched: WatchedPosition) -> Wa
         alone = watched.episode is None and watched.doubt is None
         writer.write(watched, "resolved", transition.rank, left, episode=episode, at=transition.at, alone=alone)
         return replace(watched, state=state, episode=None)
-    crossed = LineCrossed(position, transition.rank, escalated=transition.kind == "escalated")
+    escalated = transition.kind == "escalated"
+    crossed = LineCrossed(position, transition.rank, escalated, writer.relief(position, transition.rank))
     writer.write(watched, transition.kind, transition.rank, crossed, episode=episode, at=transition.at)
     return replace(watched, state=state, episode=episode)
 
@@ -272,6 +274,17 @@ class Writer:
     def still_there(self, watched: WatchedPosition) -> bool:
         """Tell whether its owner has neither given it up nor changed it meanwhile."""
         return positions.unchanged(self.work, watched)
+
+    def relief(self, position: PositionNow, rank: Rank) -> Relief | None:
+        """Return what moves the liquidation twice as far away as the line of this rank; None where that is not known.
+
+        Of an address nothing is proposed: its account holds more than this position.
+        """
+        if position.priced != "computed":
+            return None
+        away = 2.0 * line_of(position.lines, rank)
+        renewed = tiers.renewed(self._store)
+        return relief(position.holding, mark=position.mark, taken=position.taken, away=away, renewed=renewed)
 
     def keep(self, before: WatchedPosition, after: WatchedPosition) -> None:
         """Write where a position stands, unless that would say nothing new: most marks change nothing."""

@@ -18,6 +18,7 @@ from handlers.words import wording
 from signals.alerts.rule import rules_of
 from signals.inputs import MARKET
 from signals.metric import Metric
+from signals.units import DAY_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -186,7 +187,7 @@ def alt(chart: Mapping[str, Any]) -> str:
         return f"{name}: one value, {say(last, unit)} on {_named(last_at, chart)}."
     high_at, high = max(points, key=lambda point: point[1])
     low_at, low = min(points, key=lambda point: point[1])
-    since = _moment(points[0][0]).strftime("%B %Y") if end - points[0][0] > 60 * 86400 else _named(points[0][0], chart)
+    since = _moment(points[0][0]).strftime("%B %Y") if end - points[0][0] > 60 * DAY_S else _named(points[0][0], chart)
     said = [f"{name} since {since}: "]
     if high == low:
         said.append(f"unchanged, {now}.")
@@ -328,4 +329,4 @@ def _day(time: float, chart: Mapping[str, Any], *, long: bool = True) -> str:
     text = wording.day(at, year=at.year != _moment(chart["to"]).year)
     if not long:
         text = text.replace(f"{at:%B}", f"{at:%b}")
-    return f"{text} {at:%H:%M}" if chart["to"] - chart["from"] < 3 * 86400 else text
+    return f"{text} {at:%H:%M}" if chart["to"] - chart["from"] < 3 * DAY_S else text

@@ -17,7 +17,8 @@ from handlers.charts.figures import say, tick
 from handlers.charts.look import DARK, LIGHT, SMALL
 from handlers.charts.panels import draw_lines, every_value, panel_of
 from handlers.charts.scales import reach_of, y_range
-from handlers.charts.sheet import DAY, Drawn, Label, PictureSheet, Words, fonts
+from handlers.charts.sheet import DrawnPanel, Label, PictureSheet, Words, fonts
+from signals.units import DAY_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +68,7 @@ def _of_metric(chart: Mapping[str, Any], palette: Palette) -> PictureSheet:
     leads = [Words(((from_to(start, end), palette.muted),))] if start < end else []
     if alert := episode_words(chart):
         leads.append(Words(((alert, palette.ink),), palette.alert))
-    panels: list[Drawn] = [_Price(chart, palette)] if chart["price"] else []
+    panels: list[DrawnPanel] = [_Price(chart, palette)] if chart["price"] else []
     return PictureSheet(
         palette,
         title,
@@ -156,11 +157,11 @@ class _Value:
         if chart["unit"] in {"fraction", "apr", "z", "usd"} and self.low <= 0 <= self.high and not chart["bands"]:
             for stretch in chart["line"]:
                 x, y = zip(*stretch, strict=True)
-                axes.fill_between([t / DAY for t in x], y, 0, color=color, alpha=0.1, lw=0, zorder=2)
+                axes.fill_between([t / DAY_S for t in x], y, 0, color=color, alpha=0.1, lw=0, zorder=2)
         at, value = chart["line"][-1][-1]
         fill = color if chart["fresh"] else self.palette.paper
         axes.plot(
-            [at / DAY], [value], marker="o", markersize=11, color=fill, markeredgecolor=color, zorder=5, clip_on=False
+            [at / DAY_S], [value], marker="o", markersize=11, color=fill, markeredgecolor=color, zorder=5, clip_on=False
         )
 
     def _bands(self, axes: Axes) -> None:

@@ -7,6 +7,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from handlers.words import wording
+from signals.units import DAY_S, HOUR_S
 
 if TYPE_CHECKING:
     from signals.metric import Unit
@@ -87,10 +88,10 @@ def clean(text: str) -> str:
 
 def span_words(seconds: float) -> str:
     """Say the length of a picture's window: 4 hours, 24 hours, 7 days, 1 year."""
-    hours = max(1, round(seconds / 3600))
+    hours = max(1, round(seconds / HOUR_S))
     if hours < 47:
         return wording.count(hours, "hour")
-    days = round(seconds / 86400)
+    days = round(seconds / DAY_S)
     if 363 <= days <= 367:
         return "1 year"
     return wording.count(days, "day") if days < 400 else f"{days / 365.25:.1f} years"

@@ -13,7 +13,7 @@ from handlers.charts.content import from_to, known, stretches
 from handlers.charts.figures import clean, say, span_words
 from handlers.words import wording
 from handlers.words.readings import coverage_words, derived_words
-from signals.units import DAY, HOUR
+from signals.units import DAY, HOUR, MINUTE
 from signals.venues import venue_title
 
 if TYPE_CHECKING:
@@ -305,7 +305,7 @@ def _counted(step: timedelta) -> tuple[int, str]:
     for unit, length in (("day", DAY), ("hour", HOUR)):
         if step >= length:
             return round(step / length), unit
-    return round(step / timedelta(minutes=1)), "minute"
+    return round(step / MINUTE), "minute"
 
 
 def _listed(venues: Sequence[str]) -> str:

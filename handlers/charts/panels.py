@@ -8,7 +8,8 @@ from matplotlib.collections import LineCollection, PolyCollection
 
 from handlers.charts.figures import say, tick
 from handlers.charts.scales import reach_of, ticks_in
-from handlers.charts.sheet import DAY, Drawn, Label, Words
+from handlers.charts.sheet import DrawnPanel, Label, Words
+from signals.units import DAY_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ TICK_ROOM = 48  # pixels of height for each value of an axis
 LEAST = 2.0  # pixels: what is thinner cannot be seen on a phone
 
 
-def panel_of(data: Mapping[str, Any], palette: Palette) -> Drawn:
+def panel_of(data: Mapping[str, Any], palette: Palette) -> DrawnPanel:
     """Return the panel that draws some data; KeyError for a kind that this version does not know."""
     return {"candles": Candles, "curve": Curve, "bars": BarPanel}[data["kind"]](data, palette)
 
@@ -89,12 +90,12 @@ class Candles(_Panel):
         The candle under way gets its whole width, as far as there is room: minutes of a week are thinner than a hair.
         """
         pixel = (self.high - self.low) / self.height
-        shown, edge = self.data["rows"], axes.get_xlim()[1] * DAY
+        shown, edge = self.data["rows"], axes.get_xlim()[1] * DAY_S
         until = max(shown[-1][1], min(shown[-1][0] + self.data["step"], edge))
         shown = [*shown[:-1], [shown[-1][0], until, *shown[-1][2:]]]
         for rising, color in ((True, self.palette.up), (False, self.palette.down)):
             rows = [row for row in shown if (row[5] >= row[2]) is rising]
-            wicks = [[((a + b) / 2 / DAY, low), ((a + b) / 2 / DAY, high)] for a, b, _, high, low, _ in rows]
+            wicks = [[((a + b) / 2 / DAY_S, low), ((a + b) / 2 / DAY_S, high)] for a, b, _, high, low, _ in rows]
             bodies = [
                 _box(a, b, min(first, last), max(first, last, min(first, last) + LEAST * pixel), self._gap(axes, b - a))
                 for a, b, first, _, _, last in rows
@@ -106,12 +107,12 @@ class Candles(_Panel):
     def _gap(self, axes: Axes, width: float) -> float:
         """Return the part of a candle's time that stays free, so that each is told from the next."""
         low, high = axes.get_xlim()
-        pixels = width / DAY / (high - low) * axes.get_position().width * axes.figure.get_figwidth() * axes.figure.dpi  # type: ignore[union-attr]
+        pixels = width / DAY_S / (high - low) * axes.get_position().width * axes.figure.get_figwidth() * axes.figure.dpi  # type: ignore[union-attr]
         return 0.3 if pixels > 6 else 0.2 if pixels > 4 else 0.0
 
 
 def _box(start: float, end: float, low: float, high: float, gap: float) -> list[tuple[float, float]]:
-    left, right = (start + (end - start) * gap / 2) / DAY, (end - (end - start) * gap / 2) / DAY
+    left, right = (start + (end - start) * gap / 2) / DAY_S, (end - (end - start) * gap / 2) / DAY_S
     return [(left, low), (left, high), (right, high), (right, low)]
 
 
@@ -143,7 +144,7 @@ class Curve(_Panel):
         color = self.color(self.data["color"])
         draw_lines(axes, self.data["line"], color=color, lw=3.5, gid="value", zorder=3)
         at, value = self.data["line"][-1][-1]
-        axes.plot([at / DAY], [value], marker="o", markersize=10, color=color, zorder=5, clip_on=False)
+        axes.plot([at / DAY_S], [value], marker="o", markersize=10, color=color, zorder=5, clip_on=False)
 
 
 class BarPanel(_Panel):
@@ -165,7 +166,7 @@ class BarPanel(_Panel):
     def fill(self, axes: Axes) -> None:
         """Draw the bars, and shade the time that was not heard."""
         for start, end in self.data["unheard"]:
-            axes.axvspan(start / DAY, end / DAY, color=self.palette.unheard, lw=0, zorder=0.3, gid="unheard")
+            axes.axvspan(start / DAY_S, end / DAY_S, color=self.palette.unheard, lw=0, zorder=0.3, gid="unheard")
         axes.axhline(0, color=self.palette.muted, lw=2, zorder=3.5, gid="zero")
         pixel = (self.high - self.low) / self.height
         for side, sign, color in ((2, 1, self.palette.up), (1, -1, self.palette.down)):
@@ -185,7 +186,7 @@ def draw_lines(axes: Axes, stretches: Sequence[Sequence[tuple[float, float]]], *
     for stretch in stretches:
         x, y = zip(*stretch, strict=True)
         dot: dict[str, Any] = {"marker": "o", "markersize": 7} if len(stretch) == 1 else {}
-        axes.plot([t / DAY for t in x], y, solid_joinstyle="round", **style, **dot)
+        axes.plot([t / DAY_S for t in x], y, solid_joinstyle="round", **style, **dot)
 
 
 def every_value(stretches: Sequence[Sequence[tuple[float, float]]]) -> Iterator[float]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.ticker import MaxNLocator
 
-from signals.units import HOUR
+from signals.units import HOUR, floor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,7 +59,7 @@ def dates(start: datetime, end: datetime, most: float) -> list[datetime]:
         least = 24 if span >= 72 else 1  # from three days on a date bears no hour
         hours = next((h for h in (1, 2, 3, 6, 12, 24, 48, 72, 120, 168) if span / h <= most and h >= least), 336)
         step = timedelta(hours=hours)
-        first = datetime.fromtimestamp(start.timestamp() // (hours * 3600) * hours * 3600, UTC)
+        first = floor(start, hours * HOUR)
         return [at for i in range(10) if start <= (at := first + i * step) <= end]
     months = next((m for m in (1, 2, 3, 4, 6, 12, 24, 60) if span / (m * 730.5) <= most), 120)
     every = range(start.year * 12, end.year * 12 + 12)

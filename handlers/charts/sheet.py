@@ -20,13 +20,13 @@ from matplotlib.patches import Rectangle
 from handlers.charts.figures import clean
 from handlers.charts.look import DPI, FONTS, GAP, LARGE, LINE_HEIGHT, MARGIN, SMALL, TITLE_HEIGHT, WIDTH, Palette
 from handlers.charts.scales import date_words, dates
+from signals.units import DAY_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from matplotlib.axes import Axes
 
-DAY = 86400.0
 TIGHT = LINE_HEIGHT - 4  # from one line of a label to the next
 BOXED = 10  # more for a frame
 AXIS = 5
@@ -59,7 +59,7 @@ class Words:
     square: str | None = None
 
 
-class Drawn(Protocol):
+class DrawnPanel(Protocol):
     """A panel. height: in pixels. head: what it shows, written above it; None for nothing."""
 
     height: int
@@ -85,7 +85,7 @@ class PictureSheet:
     palette: Palette
     title: str
     leads: Sequence[Words]
-    panels: Sequence[Drawn]
+    panels: Sequence[DrawnPanel]
     stamp: Sequence[str]
     start: float
     end: float
@@ -153,7 +153,7 @@ class PictureSheet:
 
     # --- panels -------------------------------------------------------------------------------------------------------
 
-    def _panel(self, panel: Drawn, labels: list[tuple[Label, list[str]]], top: float, right: float) -> None:
+    def _panel(self, panel: DrawnPanel, labels: list[tuple[Label, list[str]]], top: float, right: float) -> None:
         box = (MARGIN / WIDTH, 1 - (top + panel.height) / self.height, (right - MARGIN) / WIDTH)
         axes = self.figure.add_axes((*box, panel.height / self.height))
         for spine in axes.spines.values():
@@ -161,15 +161,21 @@ class PictureSheet:
         axes.set_xticks([])
         axes.set_yticks([])
         axes.patch.set_alpha(0)
-        start, end = self.start / DAY, self.end / DAY
+        start, end = self.start / DAY_S, self.end / DAY_S
         pad = (end - start) * 0.008 or 0.5
         axes.set_xlim(start - pad, end + pad)
         low, high = panel.reach()
         axes.set_ylim(low, high)
         for first, last in self.marks:
-            shut = end + pad if last is None else last / DAY
+            shut = end + pad if last is None else last / DAY_S
             axes.axvspan(
-                max(first / DAY, start - pad), shut, color=self.palette.alert, alpha=0.16, lw=0, zorder=0, gid="episode"
+                max(first / DAY_S, start - pad),
+                shut,
+                color=self.palette.alert,
+                alpha=0.16,
+                lw=0,
+                zorder=0,
+                gid="episode",
             )
         axes.axhline(low, color=self.palette.grid, lw=2, zorder=0.4)
         last_one = panel is self.panels[-1]
@@ -183,7 +189,7 @@ class PictureSheet:
         panel.draw(axes)
         self._margin(panel, labels, top, right)
 
-    def _margin(self, panel: Drawn, labels: list[tuple[Label, list[str]]], top: float, right: float) -> None:
+    def _margin(self, panel: DrawnPanel, labels: list[tuple[Label, list[str]]], top: float, right: float) -> None:
         """Write the labels beside their heights, in their order; those of the axis are left out where others stand."""
         low, high = panel.reach()
 
@@ -239,7 +245,7 @@ class PictureSheet:
     def _dates(self, axes: Axes) -> list[tuple[float, str]]:
         start, end = (datetime.fromtimestamp(at, UTC) for at in (self.start, self.end))
         if start == end:
-            return [(start.timestamp() / DAY, date_words(start, None, timedelta(days=30)))]
+            return [(start.timestamp() / DAY_S, date_words(start, None, timedelta(days=30)))]
         low, high = axes.get_xlim()
         width = axes.get_position().width * WIDTH
         shown: list[tuple[float, str]] = []
@@ -248,7 +254,7 @@ class PictureSheet:
             shown, left_out = [], 0
             before, free = None, low - MARGIN / width * (high - low)
             for at in found:
-                place, words = at.timestamp() / DAY, date_words(at, before, end - start)
+                place, words = at.timestamp() / DAY_S, date_words(at, before, end - start)
                 half = self.wide(words) / 2 / width * (high - low)
                 if free <= place - half and place + half <= high + 0.1 * (high - low):
                     shown.append((place, words))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 from handlers.command import Refused, command
+from handlers.language.entry import ask_about_slip, is_now, mark_of, price_now
 from handlers.language.kinds import (
     CONTRACT,
     INSTRUMENT,
     LEVERAGE,
     MONEY,
+    NOW,
     PERCENT,
     PRICE,
     SIDE,
@@ -24,15 +26,17 @@ from handlers.language.kinds import (
 )
 from handlers.language.position import (
     DEFAULT_VENUE,
+    EXACT,
     LiqArgs,
     PositionQuestion,
     contract_of,
     instrument_of,
+    outdated,
     question_of,
-    refused,
     typed,
     venue_of_chat,
 )
+from handlers.language.refusals import refused
 from handlers.reply import Button, Buttons, Line, Reply
 from handlers.words import wording
 from handlers.words.liquidation import exchange, stamp
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
     from handlers.command import Deps
     from handlers.reply import Block
     from signals.assets import Instrument
+    from storage.queries.market.mark import MarkNow
 
 NEARLY_GONE = -70.0  # percent of the margin: what is left is about the maintenance margin of high leverage
 ROOM = 0.005  # share of the entry left between stop and liquidation: fees, slippage, mark against last price
@@ -71,7 +76,7 @@ def _move(share: float, decimals: int = 2) -> str:
 class PnlArgs:
     """What can be said to /pnl."""
 
-    entry: float = argument(PRICE, label="entry price")
+    entry: float | None = argument(PRICE, default=None, label="entry price", expected=True)
     exit: float | None = argument(PRICE, default=None, label="exit price", words="exit to close target tp")
     side: Side | None = argument(SIDE, default=None)
     leverage: float | None = argument(LEVERAGE, default=None)
@@ -79,13 +84,15 @@ class PnlArgs:
     fee: float | None = argument(PERCENT, default=None, words="fee fees", label="fee per side")
     instrument: Instrument | None = argument(INSTRUMENT, default=None, label="asset")
     contract: Contract | None = argument(CONTRACT, default=None)
+    exact: Literal[True] | None = argument(EXACT, default=None, label="exact")
 
 
 @command(subject="calculators", example="/pnl 95000 100000 25x long 0.5btc")
 async def pnl(deps: Deps, args: PnlArgs) -> Reply:
     """Profit or loss of a position between two prices.
 
-    Type the entry first, then the exit, or name it: to 100k. Add a fee per side to count it and to see the
+    Type the entry first, then the exit, or name it: to 100k. Without an exit, or with now, the price of now is taken:
+    /pnl btc long 82000 now 0.5btc. Add a fee per side to count it and to see the
     break-even: /pnl 95000 100000 25x long 0.5btc fee 0.05%. With a fee and no exit the break-even is told alone.
     Add coin-m for a contract that pays in the coin.
     """
@@ -93,26 +100,27 @@ async def pnl(deps: Deps, args: PnlArgs) -> Reply:
     named, contract = contract_of(instrument_of(deps, args.instrument, args.size), args.contract, venue)
     asset = named.unit
     size = replace(args.size, amount=args.size.amount / named.multiplier) if _in_coins(args.size) else args.size
-    args = replace(args, contract=contract, size=size)
-    if args.exit is None and args.fee is None:
-        raise Refused("The exit price is missing. Type it like /pnl 95000 100000 25x long 0.5btc.")
+    args, entry, at_now = _priced(deps, replace(args, contract=contract, size=size), named)
     if args.fee is not None and not 0 <= args.fee < 5:
         raise Refused("A fee is between 0 and 5 percent of the value. Type it like fee 0.05%.")
     sides: tuple[Side, ...] = (args.side,) if args.side else ("long", "short")
     values: dict[str, Any] = {
         "asset": asset,
         "side": args.side,
-        "entry": args.entry,
+        "entry": entry,
         "exit": args.exit,
         "leverage": args.leverage,
         "contract": args.contract or "linear",
-        "price_change_pct": None if args.exit is None else (args.exit / args.entry - 1) * 100,
+        "price_change_pct": None if args.exit is None else (args.exit / entry - 1) * 100,
     }
     blocks: list[Block] = []
     for side in sides:
-        numbers = _pnl_numbers(args, side)
+        numbers = _pnl_numbers(args, entry, side)
         values |= numbers if args.side else {side: numbers}
-        blocks += _pnl_lines(args, asset, side, numbers)
+        blocks += _pnl_lines(args, entry, asset, side, numbers)
+    if at_now is not None:
+        which = "exit" if args.exit == at_now.value else "entry"
+        blocks.append(Line(f"Taken as the {which}: {asset} is at {wording.price(at_now.value)}."))
     left_out = "Fees and funding are left out."
     if args.fee is not None:
         left_out = f"Fees of {wording.share(args.fee, 3)} a side are counted, funding is left out."
@@ -124,7 +132,7 @@ async def pnl(deps: Deps, args: PnlArgs) -> Reply:
         read_as=_read_as(
             asset,
             args.side or "both sides",
-            f"entry {wording.price(args.entry)}",
+            f"entry {wording.price(entry)}",
             f"exit {wording.price(args.exit)}" if args.exit else None,
             wording.leverage(args.leverage) if args.leverage else None,
             _said_size(args.size, asset) if args.size else None,
@@ -133,19 +141,46 @@ async def pnl(deps: Deps, args: PnlArgs) -> Reply:
         ),
         stamp=f"{f'Inverse contract, margin in {asset}' if inverse else 'Linear contract, margin in dollars'} "
         "· no network needed",
+        outdated=(named.asset,) if at_now is not None and at_now.outdated and named.asset in deps.assets else (),
     )
 
 
-def _pnl_numbers(args: PnlArgs, side: Side) -> dict[str, Any]:
+def _priced(deps: Deps, args: PnlArgs, named: Instrument) -> tuple[PnlArgs, float, MarkNow | None]:
+    """Fill in the price of now where the entry or the exit was left out or typed as now, and return it, if it was.
+
+    With a fee and no exit the break-even alone is asked for.
+    """
+    example = "/pnl 95000 100000 25x long 0.5btc"
+    if is_now(args.entry) and is_now(args.exit):
+        raise Refused(f"The entry price is missing. Type it like {example}.")
+    mark = mark_of(deps, named)
+    _ask_about_entry(args, mark, named)
+    wanted = args.exit == NOW or (args.exit is None and args.fee is None)
+    if not wanted and not is_now(args.entry):
+        return args, args.entry or 0.0, None
+    missing = "entry price" if is_now(args.entry) else "exit price"
+    price = price_now(deps, mark, named, missing=missing, example=example)
+    if is_now(args.entry):
+        return args, price, mark
+    return replace(args, exit=price), args.entry or 0.0, mark
+
+
+def _ask_about_entry(args: PnlArgs | SizeArgs, mark: MarkNow | None, named: Instrument) -> None:
+    if args.entry and not args.exact:
+        meant, kept = "{} in its place", "exact at the end"
+        ask_about_slip(args.entry, mark, unit=named.unit, named=True, meant=meant, kept=kept)
+
+
+def _pnl_numbers(args: PnlArgs, entry: float, side: Side) -> dict[str, Any]:
     fee = (args.fee or 0.0) / 100
     contract = args.contract or "linear"
     inverse = contract == "inverse"
-    even = sums.breakeven(contract=contract, side=side, entry=args.entry, fee_open=fee, fee_close=fee)
+    even = sums.breakeven(contract=contract, side=side, entry=entry, fee_open=fee, fee_close=fee)
     numbers: dict[str, Any] = {"breakeven_price": even}
     if args.exit is None:
         return numbers
-    size, worth, fees = _worth(args, fee)
-    before = sums.profit(contract=contract, side=side, entry=args.entry, exit_price=args.exit, size=size)
+    size, worth, fees = _worth(args, entry, fee)
+    before = sums.profit(contract=contract, side=side, entry=entry, exit_price=args.exit, size=size)
     after = before - fees
     known = args.size is not None
     return numbers | {
@@ -158,19 +193,19 @@ def _pnl_numbers(args: PnlArgs, side: Side) -> dict[str, Any]:
     }
 
 
-def _worth(args: PnlArgs, fee: float) -> tuple[float, float, float]:
+def _worth(args: PnlArgs, entry: float, fee: float) -> tuple[float, float, float]:
     """Return size (coins, inverse: USD; one coin where none was given), value at entry and fees, in settle coin."""
-    exit_price = args.exit or args.entry
+    exit_price = args.exit or entry
     coins = 1.0
     if args.size:
-        coins = args.size.amount if args.size.unit == "coin" else args.size.amount / args.entry
+        coins = args.size.amount if args.size.unit == "coin" else args.size.amount / entry
     if args.contract != "inverse":
-        return coins, coins * args.entry, fee * coins * (args.entry + exit_price)
-    usd = coins * args.entry
-    return usd, usd / args.entry, fee * usd * (1 / args.entry + 1 / exit_price)
+        return coins, coins * entry, fee * coins * (entry + exit_price)
+    usd = coins * entry
+    return usd, usd / entry, fee * usd * (1 / entry + 1 / exit_price)
 
 
-def _pnl_lines(args: PnlArgs, asset: str, side: Side, numbers: dict[str, Any]) -> list[Block]:
+def _pnl_lines(args: PnlArgs, entry: float, asset: str, side: Side, numbers: dict[str, Any]) -> list[Block]:
     lines: list[Block] = []
     if args.exit is not None:
         lines.append(Line(_pnl_headline(side, asset, numbers), "headline"))
@@ -180,7 +215,7 @@ def _pnl_lines(args: PnlArgs, asset: str, side: Side, numbers: dict[str, Any]) -
         elif of_margin <= NEARLY_GONE:
             lines.append(Line(f"The margin is nearly gone: the {side} may be liquidated before this price, see /liq."))
     if args.fee is not None:
-        share = _move(numbers["breakeven_price"] / args.entry - 1, 3)
+        share = _move(numbers["breakeven_price"] / entry - 1, 3)
         at = f"{wording.price(numbers['breakeven_price'])} ({share})"
         name = "Break-even" if args.side or args.exit is not None else f"{side.capitalize()}: break-even"
         lines.append(Line(f"{name} at {at}, both fees paid.", "body" if args.exit is not None else "headline"))
@@ -204,11 +239,11 @@ def _pnl_headline(side: Side, asset: str, numbers: dict[str, Any]) -> str:
 # --- /size ------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SizeArgs:
     """What can be said to /size."""
 
-    entry: float = argument(PRICE, label="entry price")
+    entry: float | None = argument(PRICE, default=None, label="entry price", expected=True)
     stop: float = argument(PRICE, label="stop price", words="stop sl")
     risk: Size | None = argument(SIZE, default=None, words="risk risking lose", label="risk 500usd")
     share: float | None = argument(PERCENT, default=None, words="risk risking lose", label="or 1%")
@@ -216,23 +251,31 @@ class SizeArgs:
     side: Side | None = argument(SIDE, default=None)
     instrument: Instrument | None = argument(INSTRUMENT, default=None, label="asset")
     venue: str | None = argument(VENUE, default=None)
+    exact: Literal[True] | None = argument(EXACT, default=None, label="exact")
 
 
 @command(subject="calculators", example="/size 95000 stop 93000 risk 500usd")
 async def size(deps: Deps, args: SizeArgs) -> Reply:
     """Position size for a risk and a stop.
 
-    Type the entry, the stop and what may be lost: 500usd, or 1% balance 10000. The highest leverage keeps the
+    Type the entry, the stop and what may be lost: 500usd, or 1% balance 10000. Without an entry the price of now is
+    taken: /size 1% of 10000 stop 93000. The highest leverage keeps the
     liquidation beyond the stop, by the exchange's tier table.
     """
-    side = _side_of(args)
-    risk = _risk(args)
-    coins = sums.size_from_risk(risk=risk, entry=args.entry, stop=args.stop)
-    stop_share = abs(args.stop / args.entry - 1)
     named = instrument_of(deps, args.instrument)
+    at_mark = is_now(args.entry)
+    mark = mark_of(deps, named)
+    _ask_about_entry(args, mark, named)
+    entry = args.entry or price_now(
+        deps, mark, named, missing="entry price", example="/size 95000 stop 93000 risk 500usd"
+    )
+    side = _side_of(args, entry)
+    risk = _risk(args)
+    coins = sums.size_from_risk(risk=risk, entry=entry, stop=args.stop)
+    stop_share = abs(args.stop / entry - 1)
     bought = Size(coins * named.multiplier, "coin", named.asset)
-    position = LiqArgs(args.entry, leverage=1.0, side=side, instrument=named, size=bought, venue=args.venue)
-    question = question_of(deps, position)
+    position = LiqArgs(entry, leverage=1.0, side=side, instrument=named, size=bought, venue=args.venue, exact=True)
+    question = question_of(deps, position, "size")
     asset, venue = question.unit, question.venue
     if question.args.contract == "inverse":
         raise Refused(f"A size is told for contracts margined in dollars. Type {named.asset} for its one.")
@@ -240,21 +283,21 @@ async def size(deps: Deps, args: SizeArgs) -> Reply:
         highest, roomy, answer = _highest(question, side, args.stop)
     except LiquidationError as error:
         raise refused(question, question.position(side), error) from error
-    notional = coins * args.entry
+    notional = coins * entry
     told = f"{wording.coins(coins, asset)} ({wording.dollars(notional)})"
     blocks: list[Block] = [
         Line(f"{told} loses {wording.dollars(risk)} at the stop.", "headline"),
-        Line(f"The stop is {_move(args.stop / args.entry - 1)} from the entry, {side}."),
+        Line(f"The stop is {_move(args.stop / entry - 1)} from {_entry_said(question, at_mark=at_mark)}, {side}."),
         Line(_leverage_line(highest, roomy, notional, answer)),
         Line("Fees, slippage and funding are left out; a stop may be filled behind its price.", "caveat"),
-        Buttons((Button("Liquidation", _liq_line(args, side, coins, question.instrument, roomy)),)),
+        Buttons((Button("Liquidation", _liq_line(args, entry, side, coins, question.instrument, roomy)),)),
     ]
     return Reply(
         blocks=tuple(blocks),
         values={
             "asset": asset,
             "side": side,
-            "entry": args.entry,
+            "entry": entry,
             "stop": args.stop,
             "venue": venue,
             "risk_usd": risk,
@@ -270,19 +313,24 @@ async def size(deps: Deps, args: SizeArgs) -> Reply:
         read_as=_read_as(
             asset,
             side,
-            f"entry {wording.price(args.entry)}",
+            f"entry {wording.price(entry)}",
             f"stop {wording.price(args.stop)}",
             f"risk {wording.dollars(risk)}",
             exchange(venue),
         ),
         stamp=stamp(answer, deps.now),
+        outdated=outdated(deps, question) if at_mark else (),
     )
 
 
-def _side_of(args: SizeArgs) -> Side:
-    if args.stop == args.entry:
+def _entry_said(question: PositionQuestion, *, at_mark: bool) -> str:
+    return f"the price of now, {wording.price(question.entry)}" if at_mark else "the entry"
+
+
+def _side_of(args: SizeArgs, entry: float) -> Side:
+    if args.stop == entry:
         raise Refused("Entry and stop are the same price. Type a stop away from the entry, like stop 93000.")
-    side: Side = "long" if args.stop < args.entry else "short"
+    side: Side = "long" if args.stop < entry else "short"
     if args.side and args.side != side:
         where = "below" if args.side == "long" else "above"
         raise Refused(f"The stop of a {args.side} lies {where} its entry. Swap the two prices, or type {side}.")
@@ -317,7 +365,7 @@ def _highest(question: PositionQuestion, side: Side, stop: float) -> tuple[float
 
     By the tier and the amount that hold at the stop, within the cap of the size. Below 1x: not even without leverage.
     """
-    entry, sign = question.args.entry, 1 if side == "long" else -1
+    entry, sign = question.entry, 1 if side == "long" else -1
     position = question.position(side)
 
     def up_to(price: float) -> float:
@@ -358,8 +406,8 @@ def _whole(leverage: float) -> float:
     return float(max(1, math.floor(leverage)))
 
 
-def _liq_line(args: SizeArgs, side: Side, coins: float, named: Instrument, roomy: float) -> str:
+def _liq_line(args: SizeArgs, entry: float, side: Side, coins: float, named: Instrument, roomy: float) -> str:
     venue = f" {args.venue}" if args.venue else ""
     contract = f" {typed(named)}" if typed(named) != named.asset.lower() else ""
     size = f"{coins * named.multiplier:.8g}{named.asset.lower()}"
-    return f"/liq {args.entry:.10g} {_whole(roomy):g}x {side}{contract} {size}{venue}"
+    return f"/liq {entry:.10g} {_whole(roomy):g}x {side}{contract} {size}{venue}"

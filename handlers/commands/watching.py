@@ -64,7 +64,7 @@ async def watch(deps: Deps, args: WatchArgs) -> Reply:
         return _follow(deps, owner, request)
     typed = parse(LiqArgs, request.rest, command="watch", assets=deps.assets)
     check_own_margin(typed)
-    question = question_of(deps, typed)
+    question = question_of(deps, typed, "watch")
     holding, answer = holding_of(deps, question)
     return _watch(deps, owner, zone, request, question, holding, answer)
 
@@ -115,6 +115,8 @@ def _watch(
             Line(f"Watching {title}." if new else f"Already watched: {title}.", "headline"),
             Line(words.liquidation_of(position, zone, answer)),
         ]
+        if question.at_mark:
+            blocks.append(Line(f"Taken as the entry: {question.unit} is at {wording.price(question.entry)}."))
         if doubt := doubt_by_mark(position):
             blocks.append(Line(doubt, "caveat"))
         elif new:

@@ -12,6 +12,7 @@ from handlers.language.kinds import (
     DURATION,
     LEVERAGE,
     MONEY,
+    NOW,
     PERCENT,
     PRICE,
     SIZE,
@@ -49,6 +50,7 @@ class Number:
     unit: Unit = ""
     plain: bool = True  # without magnitude, unit or sign
     millions: bool = False  # written as such: 5M is nobody's price beside another one
+    now: bool = False  # no number but the price of this moment
     whole: bool = True  # digits only: `95000.5` and `95,000` are nobody's leverage unless an x says so
     coin: Instrument | None = None
     wants: Field | None = None  # the field that a word before it named
@@ -122,7 +124,7 @@ def _put(item: Number, into: Field, values: Values) -> None:
 
 def _share(loose: list[Number], values: Values) -> None:
     loose = _coins_beside(loose, values, whole=False)
-    needed = sum(field.required for field in values.free(PRICE, SIZE))
+    needed = sum(field.expected for field in values.free(PRICE, SIZE))
     leverage = values.free(LEVERAGE)
     if leverage and len(loose) > needed:
         could = [item for item in loose if item.leverage()]
@@ -144,7 +146,9 @@ def _coins_beside(loose: list[Number], values: Values, *, whole: bool) -> list[N
         return loose
     size = values.free(SIZE)
     others = [item for item in loose if item is not beside[0]]
-    needed = sum(field.required for field in values.free(PRICE))
+    needed = sum(field.expected for field in values.free(PRICE))
+    if _spoken(beside[0].beside) and beside[0].value < _FEW:
+        needed = sum(field.required for field in values.free(PRICE))  # `0.5 btc`: nobody's price of it
     if values.free(LEVERAGE) and any(item.leverage() for item in others):
         needed += 1  # `0.5 doge 25` is a price and a leverage, as `doge 0.5 25` is
     if len(size) != 1 or len(others) < needed or not _is_size(beside[0], others, values):
@@ -184,7 +188,10 @@ def _amounts(loose: list[Number], values: Values) -> None:
     if sizes and prices and len(loose) > 1 and len(dollars) == 1:  # `95000 10k$`: the one with the mark is the size
         _put(dollars[0], sizes.pop(0), values)
         loose.remove(dollars[0])
-    targets = sorted(prices + sizes, key=lambda field: not field.required)[: len(loose)]
+    if (few := _coins_by_value(loose, values)) is not None:
+        values.put(SIZE, Size(few.value, "coin"), few.text, sizes.pop(0))
+        loose.remove(few)
+    targets = sorted(prices + sizes, key=lambda field: not field.expected)[: len(loose)]
     if len(loose) > len(targets):
         raise Refused(f"I do not know what {shown(loose[-1].text)} is for. Type it {values.example()}.")
     if len({field.kind.name for field in targets}) > 1:
@@ -192,6 +199,20 @@ def _amounts(loose: list[Number], values: Values) -> None:
         raise _which_price(loose[0], odd)
     for item, target in zip(loose, targets, strict=True):
         _put(item, target, values)
+
+
+def _coins_by_value(loose: list[Number], values: Values) -> Number | None:
+    """Find the number that can only be a count of coins: `81000 85000 0.1`, or `95000 0.1` of a coin in thousands."""
+    prices = values.free(PRICE)
+    small = [item for item in loose if item.plain and item.unit == "" and 0 < item.value < _FEW]
+    others = [item.value for item in loose if item not in small]
+    if len(small) != 1 or not others or not values.free(SIZE) or len(others) > len(prices):
+        return None
+    if min(others) < 100 * small[0].value or max(others) > 5 * min(others):
+        return None
+    named = values.named()
+    spoken = min(others) >= MANY and (named is None or named.asset in SPOKEN_IN_THOUSANDS)
+    return small[0] if len(others) == 2 or spoken else None
 
 
 # --- words beside numbers ---------------------------------------------------------------------------------------------
@@ -296,6 +317,8 @@ def _value_of(item: Number, into: Field) -> Any:
 def _money(item: Number, into: Field) -> Any:
     """Return a size, money or a price."""
     text, value = shown(item.text), item.value
+    if item.now:
+        return NOW
     if into.kind is CASH:
         if abs(value) > _MOST_CASH:
             raise Refused(f"{text} is out of range. Type an amount like 5000 or 0.05btc.")

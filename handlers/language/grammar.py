@@ -14,6 +14,7 @@ from handlers.command import Refused
 from handlers.language.amounts import SPOKEN_IN_THOUSANDS, Marker, Number, share_out
 from handlers.language.kinds import (
     ASSET,
+    COIN_FILLERS,
     CONTRACT,
     DOLLARS,
     FILLERS,
@@ -21,6 +22,8 @@ from handlers.language.kinds import (
     LEVERAGE,
     LEVERAGE_WORDS,
     MARGIN_MODE,
+    NOW,
+    NOW_WORDS,
     PRICE,
     QUOTE,
     SIZE,
@@ -30,13 +33,16 @@ from handlers.language.kinds import (
     not_covered,
     plan_of,
 )
-from handlers.language.spelling import LONGEST, chunks, number, numbered_symbol, shown, suggest, symbol
+from handlers.language.spelling import LONGEST, chunks, is_slip, number, numbered_symbol, shown, suggest, symbol
 from handlers.language.values import Values
 from signals.assets import PACKED
+from signals.liquidation import listed_names
 from signals.venues import KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable
+
+    from handlers.language.spelling import Symbol
 
 T = TypeVar("T")
 
@@ -75,6 +81,7 @@ class _Reader:
         self.values = Values(plan, command)
         self.items: list[Number | Marker | None] = []
         self.rest: list[str] = []
+        self.fillers: list[tuple[str, int]] = []  # those that are also a coin, and where they stand
         self.kind: Kind | None = None  # of the last word
 
     # --- words --------------------------------------------------------------------------------------------------------
@@ -87,7 +94,7 @@ class _Reader:
 
     def _place(self, chunk: str, lower: str) -> None:
         plan = self.plan
-        if self._unit_word(chunk, lower):
+        if self._unit_word(chunk, lower) or self._price_of_now(chunk, lower):
             return
         if lower in plan.words:
             kind, value = plan.words[lower]
@@ -109,8 +116,15 @@ class _Reader:
             pass
         elif plan.rest is not None and (lower in FILLERS or not plan.numbers):
             self.rest.append(chunk) if lower in FILLERS else self._name(chunk)
-        elif not (self._number(chunk) or self._glued(chunk)) and lower not in FILLERS:
-            self._name(chunk)
+        elif not (self._number(chunk) or self._glued(chunk)):
+            self._name(chunk) if lower not in FILLERS else self._filler(chunk, lower)
+
+    def _price_of_now(self, chunk: str, lower: str) -> bool:
+        """Take a word that stands for the price of this moment."""
+        if lower not in NOW_WORDS or lower in self.plan.words or PRICE not in self.plan.kinds:
+            return False
+        self.items.append(Number(NOW, chunk, plain=False, whole=False, now=True))
+        return True
 
     def _counts_contracts(self) -> bool:
         """Tell whether the word before is a number of contracts: `1000 contracts`, but not `25x contracts`."""
@@ -237,17 +251,42 @@ class _Reader:
             return
         if read is None:
             self.values.unknown(chunk)
-        if not read.certain and len(chunk) >= 4:
-            for meant in suggest(chunk, self.plan.near, cutoff=0.75):
-                raise Refused(f"“{shown(chunk)}” is not a word I know. Type {meant}, or ${read.asset} for the coin.")
+        if not read.certain and self._slip(chunk, read):
+            return
         before = self.items[-1] if self.items else None
-        if isinstance(before, Number) and before.unit == "":
+        if isinstance(before, Number) and before.unit == "" and not before.now:
             before.beside = read.instrument
         self.values.name(read.instrument, chunk)
         self.items.append(None)
 
+    def _slip(self, chunk: str, read: Symbol) -> bool:
+        """Take lng for long; ask where a word is less surely misspelt. A coin that is listed somewhere is no slip."""
+        if len(chunk) < 3 or read.asset in listed_names():
+            return False
+        for meant in suggest(chunk, (*self.plan.near, *self.plan.sides), cutoff=0.75):
+            if is_slip(chunk.lower(), meant):
+                self.word(meant)
+                return True
+            if len(chunk) > 3:
+                raise Refused(f"“{shown(chunk)}” is not a word I know. Type {meant}, or ${read.asset} for the coin.")
+        return False
+
+    def _filler(self, chunk: str, lower: str) -> None:
+        """Pass over a word that says nothing, but remember one that is a coin as well: `me 1.5`."""
+        if lower in COIN_FILLERS and INSTRUMENT in self.plan.kinds:
+            self.fillers.append((chunk, len(self.items)))
+
+    def _ask_about_fillers(self) -> None:
+        """Ask whether a word beside a number is a coin, where no coin is named: the first one is never a guess."""
+        if self.values.named() is not None:
+            return
+        for chunk, at in self.fillers:
+            if any(isinstance(item, Number) for item in self.items[max(0, at - 1) : at + 1]):
+                raise Refused(f"Is “{shown(chunk)}” the coin? Type ${chunk.upper()} for it, or another coin, like btc.")
+
     def result(self) -> dict[str, Any]:
         """Return the values by field. Refused where a required one is missing."""
+        self._ask_about_fillers()
         if self.plan.rest is not None and self.rest:
             self.values.by_field[self.plan.rest.name] = " ".join(self.rest)
         self.values.check()

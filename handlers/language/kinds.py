@@ -107,6 +107,8 @@ LEVERAGE: Final = Kind("leverage")
 SIZE: Final = Kind("size")
 MONEY: Final = Kind("amount")  # US dollars, only after one of the field's own words: `balance 5000`
 CASH: Final = Kind("amount")  # as MONEY, but in dollars or coins, and zero or a loss as well: `profit -120`
+NOW: Final = 0.0  # a price that was typed as now: the one of this moment. Nobody's own price is zero
+NOW_WORDS: Final = _words("now market mkt mark current")
 PERCENT: Final = Kind("percentage")  # read in percent: 2 for `2%`
 DURATION: Final = Kind("time span")
 ZONE: Final = Kind("time zone", read=_zone)
@@ -128,13 +130,21 @@ def choice(name: str, words: Words | Callable[[], Words]) -> Kind:
     return Kind(name, words)
 
 
-def argument(kind: Kind, *, default: Any = MISSING, label: str | None = None, words: str = "") -> Any:
+def argument(
+    kind: Kind, *, default: Any = MISSING, label: str | None = None, words: str = "", expected: bool = False
+) -> Any:
     """Declare a field of a command's arguments.
 
     default: left out means required. label: as shown in the usage line. words: what may stand before the value and
-    then decides the field, e.g. "stop sl" for `stop 93k`.
+    then decides the field, e.g. "stop sl" for `stop 93k`. expected: it may be left out, but a bare number is this
+    before it is anything that can be left out as well.
     """
-    metadata = {"kind": kind, "words": tuple(words.split()), **({"label": label} if label else {})}
+    metadata = {
+        "kind": kind,
+        "words": tuple(words.split()),
+        "expected": expected or default is MISSING,
+        **({"label": label} if label else {}),
+    }
     if default is MISSING:
         return field(metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -147,6 +157,7 @@ FILLERS = _words(
     "pls position pos trade perp perps perpetual perpetuals futures future swap contract contracts margin margined "
     "margin-mode liq liquidation liquidated entry price leverage lev side mode opened open both sides @ - / & + vs from"
 )
+COIN_FILLERS = _words("me")  # fillers that are a coin too, and that no sentence has beside a number
 LEVERAGE_WORDS = _words("x lev leverage times fach")
 _MAGNITUDES = {"k": 1e3, "m": 1e6, "mn": 1e6, "mm": 1e6, "mio": 1e6, "mil": 1e6, "million": 1e6}
 _MAGNITUDES |= {"b": 1e9, "bn": 1e9, "bln": 1e9, "billion": 1e9}
@@ -166,12 +177,13 @@ Unit = Literal["", "usd", "x", "%", "time", "coin"]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One argument of a command, as its dataclass declares it."""
+    """One argument of a command, as its dataclass declares it. expected: bare numbers go here first."""
 
     name: str
     label: str
     kind: Kind
     required: bool
+    expected: bool
     words: tuple[str, ...]
 
 
@@ -185,6 +197,7 @@ class Plan:
     suffixes: Mapping[str, tuple[float, Unit]]
     readers: tuple[Kind, ...]
     near: tuple[str, ...]
+    sides: tuple[str, ...]
     numbers: bool
     rest: Field | None
     kinds: Mapping[Kind, tuple[Field, ...]]
@@ -208,6 +221,7 @@ def plan_of(arguments: Any) -> Plan:
             field.metadata.get("label", field.name.replace("_", " ")),
             field.metadata["kind"],
             field.default is MISSING and field.default_factory is MISSING,
+            field.metadata["expected"],
             field.metadata["words"],
         )
         for field in fields(arguments)
@@ -228,6 +242,7 @@ def plan_of(arguments: Any) -> Plan:
         _suffixes(amounts=amounts, spans=any(field.kind is DURATION for field in every)),
         tuple(kind for kind in kinds if kind.read),
         tuple(near),
+        ("short",) if SIDE in kinds else (),
         any(kind in kinds for kind in (PRICE, LEVERAGE, SIZE, MONEY, CASH, PERCENT, DURATION)),
         rest,
         {kind: tuple(field for field in every if field.kind is kind) for kind in kinds},

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from handlers.command import Refused
+from handlers.language.entry import ask_about_slip, is_now, mark_of, price_now
 from handlers.language.kinds import (
     CASH,
     CONTRACT,
@@ -32,35 +32,19 @@ from handlers.language.kinds import (
 )
 from handlers.words import liquidation as words
 from handlers.words import wording
-from signals.assets import DOLLARS, Instrument, packed
-from signals.liquidation import (
-    VENUES,
-    Assumption,
-    CrossNeedsAccount,
-    LeverageAboveCap,
-    LiquidationAnswer,
-    LiquidationError,
-    NoTierTable,
-    Position,
-    SizeBeyondTable,
-    UnknownVenue,
-    compare,
-    quote,
-    tiers,
-    venues_for,
-)
-from signals.units import DAY
-from signals.venues import VENUES as DECLARED
+from signals.assets import DOLLARS, Instrument
+from signals.liquidation import VENUES, Position, venues_for
 from signals.venues import exchange_of
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
     from handlers.command import Deps
-    from signals.liquidation import RenewedTables, TierTable
+    from signals.liquidation import RenewedTables
+    from storage.queries.market.mark import MarkNow
 
 DEFAULT_VENUE = VENUES[0]  # by far the largest book
-LONGEST_REFUSAL = 330  # characters of a refusal; make fuzz takes longer ones for a fault
 ALONE = choice("other positions", dict.fromkeys(("alone", "only", "single"), True))
+EXACT = choice("word for a price that is meant as it stands", dict.fromkeys(("exact", "exactly"), True))
 CROSS_EXAMPLE = "/liq 95000 25x long 0.5btc cross balance 5000 alone"
 
 
@@ -68,7 +52,7 @@ CROSS_EXAMPLE = "/liq 95000 25x long 0.5btc cross balance 5000 alone"
 class LiqArgs:
     """What can be said of a position."""
 
-    entry: float = argument(PRICE, label="entry price")
+    entry: float | None = argument(PRICE, default=None, label="entry price", expected=True)
     leverage: float | None = argument(LEVERAGE, default=None)
     side: Side | None = argument(SIDE, default=None)
     instrument: Instrument | None = argument(INSTRUMENT, default=None, label="asset")
@@ -83,6 +67,9 @@ class LiqArgs:
     other_maintenance: Cash | None = argument(CASH, default=None, words="maintenance maint", label="maintenance 50")
     others: Cash | None = argument(CASH, default=None, words="other others", label="other 0")
     alone: Literal[True] | None = argument(ALONE, default=None, label="alone")
+    hedge: Cash | None = argument(CASH, default=None, words="hedge hedged", label="hedge 0.5btc")
+    against: Cash | None = argument(CASH, default=None, words="against", label="against 61000")
+    exact: Literal[True] | None = argument(EXACT, default=None, label="exact")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +84,19 @@ class TableArgs:
 
 @dataclass(frozen=True, slots=True)
 class PositionQuestion:
-    """A question about a position: what was typed, and what goes without saying."""
+    """A question about a position: what was typed, and what goes without saying.
+
+    entry: the price that was typed, or the newest known one where none was (at_mark). mark: that newest one; None where
+    none is stored.
+    """
 
     args: LiqArgs
+    entry: float
     instrument: Instrument
     venue: str
     renewed: RenewedTables | None
+    mark: MarkNow | None = None
+    at_mark: bool = False
 
     @property
     def asset(self) -> str:
@@ -124,7 +118,7 @@ class PositionQuestion:
     def usd(self) -> float | None:
         """Return what the position is worth at its entry; None without a size."""
         coins, size = self.coins, self.args.size
-        return coins * self.args.entry if coins is not None else size.amount if size else None
+        return coins * self.entry if coins is not None else size.amount if size else None
 
     @property
     def sides(self) -> tuple[Side, ...]:
@@ -138,7 +132,7 @@ class PositionQuestion:
         return Position(
             venue=self.venue,
             side=side,
-            entry=args.entry,
+            entry=self.entry,
             contract=args.contract or "linear",
             asset=self.asset,
             quote=self.instrument.quote,
@@ -170,15 +164,18 @@ class PositionQuestion:
                 f"This contract is margined in dollars, so the {name} is too. Type it like {name} 5000, "
                 f"or add coin-m for a contract margined in {self.asset}."
             )
-        return cash.amount / self.args.entry if inverse and cash.unit == "usd" else cash.amount
+        return cash.amount / self.entry if inverse and cash.unit == "usd" else cash.amount
 
     def _other(self, cash: Cash | None, name: str) -> float | None:
         nothing = self.args.alone or (self.args.others is not None and not self.args.others.amount)
         return 0.0 if cash is None and nothing else self.settled(cash, name)
 
 
-def question_of(deps: Deps, args: LiqArgs) -> PositionQuestion:
-    """Fill in what goes without saying: the asset, the exchange of this chat, renewed tier tables."""
+def question_of(deps: Deps, args: LiqArgs, command: str = "liq") -> PositionQuestion:
+    """Fill in what goes without saying: the asset, the price of now, the exchange of this chat, renewed tier tables.
+
+    Refused where the entry is missing and no price is known, and where it does not fit the known one.
+    """
     from storage.market import tiers  # noqa: PLC0415 - looks into a folder
 
     venue = args.venue or venue_of_chat(deps) or DEFAULT_VENUE
@@ -188,14 +185,38 @@ def question_of(deps: Deps, args: LiqArgs) -> PositionQuestion:
     named = replace(named, quote=args.quote or named.quote)
     instrument, contract = contract_of(named, args.contract, venue)
     args = replace(args, contract=contract)
-    question = PositionQuestion(args, instrument, venue, tiers.renewed(deps.store))
+    mark = mark_of(deps, instrument)
+    at_mark = is_now(args.entry)
+    entry = args.entry or price_now(deps, mark, instrument, missing="entry price", example=f"/{command} 95000 25x long")
+    args = replace(args, entry=entry)
+    question = PositionQuestion(args, entry, instrument, venue, tiers.renewed(deps.store), mark, at_mark)
+    if not args.exact and not at_mark:
+        _ask_about_slip(question, command, named=args.instrument is not None or bool(args.size and args.size.asset))
     _check(question)
     if args.leverage is None and args.collateral is not None and question.usd is not None:
         margin = question.settled(args.collateral, "collateral") or 0.0
-        worth = question.usd / (args.entry if args.contract == "inverse" else 1.0)
+        worth = question.usd / (entry if args.contract == "inverse" else 1.0)
         if 0.0 < margin <= worth:  # with more, no leverage is left to speak of
             return replace(question, args=replace(args, leverage=worth / margin))
     return question
+
+
+def outdated(deps: Deps, question: PositionQuestion) -> tuple[str, ...]:
+    """Return the asset whose price was shown and is too old to be called current, for Reply.outdated."""
+    old = question.mark is not None and question.mark.outdated and question.asset in deps.assets
+    return (question.asset,) if old else ()
+
+
+def _ask_about_slip(question: PositionQuestion, command: str, *, named: bool) -> None:
+    entry = question.entry
+    ask_about_slip(
+        entry,
+        question.mark,
+        unit=question.unit,
+        named=named,
+        meant=line(replace(question, entry=0.0), command=command).replace(" 0 ", " {} ", 1),
+        kept=line(replace(question, args=replace(question.args, exact=True)), command=command),
+    )
 
 
 def instrument_of(deps: Deps, named: Instrument | None, size: Size | None = None) -> Instrument:
@@ -313,17 +334,20 @@ def read_as(question: PositionQuestion, *more: str) -> str:
         "balance": args.balance,
         "other profit": args.other_profit,
         "maintenance": args.other_maintenance,
+        "hedge": args.hedge,
+        "against": args.against,
     }
     parts = (
         contract_name(question.instrument),
         args.side or "both sides",
-        f"entry {wording.price(args.entry)}",
+        f"entry {wording.price(question.entry)}",
         wording.leverage(args.leverage) if args.leverage else "",
         size,
         *more,
         args.margin_mode or "isolated",
         *(f"{name} {_money(cash, asset)}" for name, cash in labelled.items() if cash),
         "alone" if args.alone or args.others else "",
+        "exact" if args.exact else "",
         words.exchange(question.venue),
         "coin-margined" if args.contract == "inverse" else "",
     )
@@ -339,9 +363,11 @@ def line(question: PositionQuestion, *, command: str = "liq", more: str = "") ->
         "balance": args.balance,
         "profit": args.other_profit,
         "maintenance": args.other_maintenance,
+        "hedge": args.hedge,
+        "against": args.against,
     }
     parts = (
-        f"/{command} {plainly(args.entry)}",
+        f"/{command} {plainly(question.entry)}",
         f"{math.floor(args.leverage * 1e4) / 1e4:.10g}x" if args.leverage else "",
         args.side or "",
         named if (args.instrument or named != asset) and not by_size else "",
@@ -351,6 +377,7 @@ def line(question: PositionQuestion, *, command: str = "liq", more: str = "") ->
         args.margin_mode or "",
         *(f"{name} {plainly(cash.amount)}{_UNIT[cash.unit] or ''}" for name, cash in labelled.items() if cash),
         "alone" if args.alone or args.others else "",
+        "exact" if args.exact else "",
         more,
     )
     return " ".join(part for part in parts if part).replace("COIN", asset)
@@ -370,122 +397,3 @@ def _size(size: Size | None, asset: str) -> str:
     millions = size.unit == "usd" and size.amount % 1e5 == 0
     amount = f"{size.amount / 1e6:.10g}M" if millions and size.amount >= 1e6 else plainly(size.amount)
     return f"{amount}{asset if size.unit == 'coin' else 'usd'}"
-
-
-# --- refused ----------------------------------------------------------------------------------------------------------
-
-
-def refused(
-    question: PositionQuestion, position: Position, error: LiquidationError, *, command: str = "liq"
-) -> Refused:
-    """Turn an error about a position into one line that says what to type instead."""
-    name = words.exchange(position.venue)
-    if isinstance(error, LeverageAboveCap):
-        held = ""
-        if error.cap_notional is not None:
-            held = f" up to {wording.usd(error.cap_notional)}"
-        elif question.args.size is not None:
-            held = " for this size"
-        smaller = ""
-        if error.max_notional:
-            smaller = f" ({wording.leverage(position.leverage)} only up to {wording.usd(error.max_notional)})"
-        lower = replace(question.args, leverage=max(1.0, math.floor(error.cap * 100) / 100))  # never above the cap
-        allowed = replace(question, args=lower)
-        on = contract_name(question.instrument)
-        return Refused(
-            f"{name} allows at most {wording.leverage(error.cap)} on {on}{held}{smaller}, by its table of "
-            f"{wording.day(error.as_of)}. Type for example {line(allowed, command=command)}."
-        )
-    if isinstance(error, CrossNeedsAccount):
-        return Refused(f"{sentence(error)} Type it like {CROSS_EXAMPLE}.")
-    if isinstance(error, UnknownVenue):
-        kind = "coin-margined" if position.contract == "inverse" else "USDT-margined"
-        return Refused(
-            f"No {kind} contracts of {name} are known here. Type another exchange, or leave the contract out."
-        )
-    if isinstance(error, SizeBeyondTable):
-        held = f"(table of {wording.day(error.as_of)}). Type a smaller size, or another exchange"
-        if error.partial:
-            return Refused(_beyond(question, position, error))
-        return Refused(f"{name} allows no position of that size on {contract_name(question.instrument)} {held}.")
-    return Refused(sentence(error) + (_where_else(question, position) if isinstance(error, NoTierTable) else ""))
-
-
-def _beyond(question: PositionQuestion, position: Position, error: SizeBeyondTable) -> str:
-    """Say up to where the tiers are known, what an older table that held more gives, and who answers this size."""
-    name = words.exchange(position.venue)
-    table = _table(question, error.venue, position.quote)
-    usd = question.usd
-    within = usd is not None and table.units(usd, position.entry) <= table.limit
-    text = (
-        f"A position of that size {'grows' if within else 'is'} above the tiers of {name} that are known here, "
-        f"up to {_limit(table)} (table of {wording.day(error.as_of)})."
-    )
-    by_older = ""
-    with contextlib.suppress(LiquidationError):
-        older = quote(position, on=error.as_of - DAY, renewed=question.renewed)
-        fuller = question.args.leverage is not None and Assumption.BOUND_UNKNOWN not in older.assumptions
-        if fuller and older.price is not None:
-            at = f"{wording.price(older.shown)} ({words.distance(position.entry, older.price)})"
-            by_older = (
-                f" By the fuller table of {wording.day(older.table_as_of)}, since changed, liquidation is at {at}."
-            )
-    answering = [
-        words.exchange(venue)
-        for venue, answer in compare(position, renewed=question.renewed).items()
-        if isinstance(answer, LiquidationAnswer) and not words.rough(answer)
-    ]
-    what = "Type a smaller size."
-    if answering:
-        what = f"Type a smaller size, or an exchange whose tiers reach that far: {wording.listing(answering)}."
-    if len(text + by_older + what) >= LONGEST_REFUSAL:  # prices with twenty digits: nobody's position
-        by_older = ""
-    return f"{text}{by_older} {what}"
-
-
-def _limit(table: TierTable) -> str:
-    """Say the largest size a table knows: $2.6m, 300 BTC, 34,000,000 XRP."""
-    size = table.limit * table.lot
-    coins = (table.unit == "quote") is (table.contract == "inverse")
-    return wording.coins(size, packed(table.asset, table.multiplier)) if coins else wording.usd(size)
-
-
-def _where_else(question: PositionQuestion, position: Position) -> str:
-    """Say what helps when a venue's table of an asset is missing: fetching it, or a venue whose table is here."""
-    knowing = []
-    for venue in venues_for(position.contract):
-        with contextlib.suppress(LiquidationError):
-            _table(question, venue, position.quote)
-            knowing.append(words.exchange(venue))
-    if not knowing:
-        return " Check the symbol."
-    fetched = f" Whoever runs this bot fetches it with: perpulse tiers refresh {position.venue}."
-    if not _renewed(position) or position.quote == "USDC" or position.expiry:
-        fetched = ""
-    return f"{fetched} Known for {contract_name(question.instrument)}: {wording.listing(knowing)}."
-
-
-def _renewed(position: Position) -> bool:
-    """Tell whether `perpulse tiers refresh` brings tables of this kind."""
-    declared = DECLARED.get(position.venue)
-    return declared is not None and position.contract in declared.renewed
-
-
-def _table(question: PositionQuestion, venue: str, quote_: str | None) -> TierTable:
-    named = question.instrument
-    return tiers(
-        venue,
-        question.args.contract or "linear",
-        named.asset,
-        quote_,
-        None,
-        question.renewed,
-        multiplier=named.multiplier,
-        expiry=named.expiry,
-    )
-
-
-def sentence(error: LiquidationError) -> str:
-    """Return an error's text as a sentence."""
-    text = str(error).rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('?') else '.'}"

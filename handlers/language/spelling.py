@@ -57,6 +57,19 @@ def suggest(name: str, names: Iterable[str], *, cutoff: float = 0.6) -> list[str
     return get_close_matches(name[:_SHOWN].lower(), list(names), n=3, cutoff=cutoff)
 
 
+def is_slip(word: str, meant: str) -> bool:
+    """Tell whether a word can only be a slip of the finger: two letters swapped, or one of them left out or doubled."""
+    if word[:1] != meant[:1] or word == meant or abs(len(word) - len(meant)) > 1:
+        return False
+    if len(word) == len(meant):
+        return sorted(word) == sorted(meant)
+    long, short = (word, meant) if len(word) > len(meant) else (meant, word)
+    gone = next((i for i, (one, other) in enumerate(zip(long, short, strict=False)) if one != other), len(short))
+    if long[:gone] + long[gone + 1 :] != short:
+        return False
+    return len(word) < len(meant) or long[gone] in long[gone - 1 : gone]  # a letter too many only where it is doubled
+
+
 def chunks(text: str) -> list[str]:
     """Return the words of a text in plain characters: ASCII digits, one kind of minus and x, no loose punctuation."""
     if not text.isascii():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from handlers.command import Refused
 from handlers.language.kinds import ASSET, INSTRUMENT
@@ -58,6 +58,14 @@ class Values:
         else:
             self.by_field[field.name] = both
             self._said.setdefault(field.name, text)
+
+    def named(self) -> Instrument | None:
+        """Return the contract or coin that was named; None where none was."""
+        for field in self.plan.of(INSTRUMENT):
+            if field.name in self.by_field:
+                return cast("Instrument", self.by_field[field.name])
+        assets = (self.by_field[field.name] for field in self.plan.of(ASSET) if field.name in self.by_field)
+        return next((Instrument(asset=asset) for asset in assets), None)
 
     def free(self, *kinds: Kind) -> list[Field]:
         """Return the fields of these kinds that have no value yet."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from handlers.command import Refused
-from handlers.language.position import contract_name, refused
+from handlers.language.position import contract_name
+from handlers.language.refusals import refused
 from handlers.language.spelling import shown, symbol
 from handlers.words import positions as words
 from handlers.words import wording
@@ -189,7 +190,7 @@ def holding_of(deps: Deps, question: PositionQuestion) -> tuple[Holding, Liquida
     leverage = args.leverage
     size = position.size(position.contract)
     if size is not None and position.margin is not None:
-        worth = size * args.entry if position.contract == "linear" else size / args.entry
+        worth = size * question.entry if position.contract == "linear" else size / question.entry
         leverage = worth / position.margin
     linear = position.contract == "linear"
     holding = Holding(
@@ -197,7 +198,7 @@ def holding_of(deps: Deps, question: PositionQuestion) -> tuple[Holding, Liquida
         venue=question.venue,
         contract=position.contract,
         side=args.side,
-        entry=args.entry,
+        entry=question.entry,
         leverage=leverage,
         begun=deps.now,
         size_coins=size if linear else None,

@@ -71,10 +71,11 @@ def reply_of(event: LinesLeft | CameNear | LineCrossed) -> str:
         return f"{now} {_where(position)}"
     if isinstance(event, CameNear):
         came, here = far(event.past.worst.distance), far(position.distance)
-        return f"{name} came within {came} of its liquidation price and is clear again: {here} away."
+        return f"{name} is safe again: {here} away; came within {came} of its liquidation price."
     if not position.liquidation > 0.0:
         return f"{name} has no liquidation price any more: its margin covers every price."
-    return f"{name} is {far(position.distance)} from its liquidation price again, outside its lines."
+    within = f"within {lines_said([max(position.lines)])} for {wording.duration(event.lasted)}"
+    return f"{name} is safe again: {far(position.distance)} away; {within}."
 
 
 # --- where a position stands ------------------------------------------------------------------------------------------
@@ -93,6 +94,7 @@ def _(event: LineCrossed, zone: str) -> Blocks:
         Line(f"Now {_RANKS[event.rank]}: {what}" if event.escalated else what, "headline"),
         Line(_where(position)),
         Line(f"Opened {opened(position.holding)}; unrealised {profit(position)}."),
+        *_relief(event),
         *_funding(position),
         Line(f"Its line of {lines_said([line])} is crossed; all clear above {clear}.{nearer_said}", "caveat"),
         Line(stamp(position, zone), "stamp"),
@@ -103,10 +105,10 @@ def _(event: LineCrossed, zone: str) -> Blocks:
 @blocks_of.register
 def _(event: LinesLeft, zone: str) -> Blocks:
     position = event.position
-    name, lasted = title(position, position.holder), wording.duration(event.lasted)
+    where = (Line(_where(position)),) if position.liquidation > 0.0 else ()
     return (
-        Line(f"{name}: over after {lasted}, outside its lines again.", "headline"),
-        Line(_where(position) if position.liquidation > 0.0 else reply_of(event)),
+        Line(reply_of(event), "headline"),
+        *where,
         Line(stamp(position, zone), "stamp"),
     )
 
@@ -171,6 +173,16 @@ def _where(position: PositionNow) -> str:
     days = typical(position)
     away = f"{far(position.distance)} away{f', {days}' if days else ''}"
     return f"Mark price {wording.price(position.mark)}, liquidation at {liquidation(position)}: {away}."
+
+
+def _relief(event: LineCrossed) -> Blocks:
+    """Say what would move the liquidation away; nothing where money cannot be named."""
+    found = event.relief
+    if found is None:
+        return ()
+    amount = money(math.ceil(found.add) if found.add >= 100.0 else found.add, event.position.holding)
+    far_away = wording.percent(found.distance * 100, 1)
+    return (Line(f"Add {amount} and liquidation moves to {wording.price(found.price)} ({far_away})."),)
 
 
 def _funding(position: PositionNow) -> Blocks:
@@ -272,10 +284,21 @@ def _evidence(position: PositionNow, past: PastPrice) -> str:
 @blocks_of.register
 def _(event: FirstLook, zone: str) -> Blocks:  # noqa: ARG001 - as above
     name = whose(event.holder)
+    part = Line(f"Not the whole account: {_dexes(event.unasked)} gave no answer.", "caveat")
+    doubt = (part,) if event.unasked else ()
     if not event.positions:
-        return (Line(f"{name} holds no open positions. You are told when it opens one.", "headline"),)
+        where = " where Hyperliquid answered" if event.unasked else ""
+        head = f"{name} holds no open positions{where}. You are told when it opens one."
+        return (Line(head, "headline"), *doubt)
     count = wording.count(len(event.positions), "open position")
-    return Line(f"{name} holds {count}:", "headline"), *_few([_held(position) for position in event.positions])
+    held = _few([_held(position) for position in event.positions])
+    return (Line(f"{name} holds {count}:", "headline"), *held, *doubt)
+
+
+def _dexes(names: Sequence[str]) -> str:
+    if "*" in names:
+        return "the dexes of others"
+    return f"{'dex' if len(names) == 1 else 'the dexes'} {wording.listing(list(names))}"
 
 
 @blocks_of.register

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from signals.liquidation import TierTable
-    from signals.liquidation.renewal import Change, Kind, Refusal, Renewal
+    from signals.liquidation.renewal import Kind, Refusal, Renewal, TierChange
     from storage.sources.source_events import AssetEvent
 
 SHOWN: Final = 12  # changes that are told one by one; the files hold them all
@@ -105,14 +105,14 @@ def tier_refusal(refused: Refusal) -> str:
     return f"{refused.why}; the table of {wording.day(refused.stays)} stays"
 
 
-def _weight(change: Change) -> tuple[bool, int, str]:
+def _weight(change: TierChange) -> tuple[bool, int, str]:
     """Put changes before new tables and the main assets before the rest."""
     asset, _ = coin(change.symbol.split()[0].partition("-")[0])
     place = MAIN_ASSETS.index(asset) if asset in MAIN_ASSETS else len(MAIN_ASSETS)
     return change.kind != "changed", place, change.symbol
 
 
-def tier_change(change: Change) -> str:
+def tier_change(change: TierChange) -> str:
     """Say how a table differs from the one before it."""
     old, new = change.old, change.new
     if old is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from signals.liquidation.answer import MarginNeed, compare, margin_for, quote, shown_price
+from signals.liquidation.answer import MarginNeed, compare, margin_for, quote, shown_by, shown_price
 from signals.liquidation.condition import liquidation_price
 from signals.liquidation.errors import (
     CrossNeedsAccount,
@@ -15,7 +15,7 @@ from signals.liquidation.errors import (
 )
 from signals.liquidation.position import Assumption, LiquidationAnswer, Position
 from signals.liquidation.rules import RULES, VENUES, Rule, rule_for, venues_for
-from signals.liquidation.tables import RenewedTables, Tier, TierTable, tiers
+from signals.liquidation.tables import RenewedTables, Tier, TierTable, listed_names, tiers
 
 __all__ = [
     "RULES",
@@ -37,9 +37,11 @@ __all__ = [
     "UnknownVenue",
     "compare",
     "liquidation_price",
+    "listed_names",
     "margin_for",
     "quote",
     "rule_for",
+    "shown_by",
     "shown_price",
     "tiers",
     "venues_for",

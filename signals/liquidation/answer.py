@@ -47,19 +47,19 @@ def quote(
             f"the margin does not cover the maintenance of {percent:.4g} % at the entry: "
             "this position would be liquidated at once; lower the leverage or add margin"
         )
-    towards = position.side if rule.shown_towards_entry else None
     return LiquidationAnswer(
         position=position,
         venue=rule.venue,
         contract=rule.contract,
         price=price,
-        shown=None if price is None else shown_price(price, table.tick, towards),
+        shown=None if price is None else shown_by(rule, price, table.tick, side=position.side, cross=position.cross),
         distance=None if price is None else price / position.entry - 1.0,
         bankruptcy=stated.bankruptcy(),
         rate=tier.rate,
         amount=tier.amount,
         fee_rate=stated.rate_of_fee,
         tier=tier.number,
+        slope=table.slope,
         tier_cap_notional=stated.worth(tier.cap),
         table_as_of=table.as_of,
         table_checked=table.checked,
@@ -106,6 +106,13 @@ def shown_price(price: float, tick: float | None, towards_entry_of: str | None =
     if towards_entry_of is not None and abs(steps - nearest) > 1e-7:  # on the tick already, but for rounding
         nearest = math.ceil(steps) if side_sign(towards_entry_of) > 0 else math.floor(steps)
     return float(f"{nearest * tick:.12g}")
+
+
+def shown_by(rule: Rule, price: float, tick: float | None, *, side: str, cross: bool = False) -> float:
+    """Give a liquidation price as the venue of `rule` shows it; source: the recorded answers named in the rule."""
+    if tick is not None and rule.long_shown_a_tick_up and side_sign(side) > 0.0 and not cross:
+        return price + tick
+    return shown_price(price, tick, side if rule.shown_towards_entry else None)
 
 
 def _stated(

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 
 from signals.alerts.condition import Rank  # noqa: TC001 - `from_json` reads the hints
 from signals.liquidation.moves import MarkRange, WorstPrice  # noqa: TC001 - as above
-from signals.liquidation.watching import Holding  # noqa: TC001 - as above
+from signals.liquidation.watching import Holding, Relief  # noqa: TC001 - as above
 
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
 WELL_SEEN_S: Final = 180.0  # marks come once a minute; two that are missing are not a gap
@@ -109,11 +109,15 @@ class PastPrice:
 
 @dataclass(frozen=True, slots=True)
 class LineCrossed:
-    """A position has come within one of its lines. escalated: it was within a farther one already."""
+    """A position has come within one of its lines. escalated: it was within a farther one already.
+
+    relief: what moves its liquidation twice as far away as that line; None where money cannot be named.
+    """
 
     position: PositionNow
     rank: Rank
     escalated: bool = False
+    relief: Relief | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +182,11 @@ class PriceBack:
 
 @dataclass(frozen=True, slots=True)
 class FirstLook:
-    """What a newly followed address holds."""
+    """What a newly followed address holds. unasked: dexes of its venue that gave no answer, "*" for all of others."""
 
     holder: Holder
     positions: tuple[PositionNow, ...]
+    unasked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ MAIN_ASSETS: Final = ("BTC", "ETH", "SOL", "XRP", "DOGE", "BNB", "ADA", "AVAX", 
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class TierChange:
     """One symbol's table and the one before it; None where there was none."""
 
     old: TierTable | None
@@ -55,7 +55,7 @@ class Renewal:
     """What became of one venue. error: why it could not be asked at all."""
 
     venue: str
-    changes: tuple[Change, ...] = ()
+    changes: tuple[TierChange, ...] = ()
     refused: tuple[Refusal, ...] = ()
     error: str | None = None
 

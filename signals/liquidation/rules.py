@@ -55,6 +55,7 @@ class Rule:
 
     `valid_from` None means: for as long as known. A rule ends where the next one of the same venue and contract
     begins. `usual_fee` is the rate of the lowest fee level that stands in the condition when none is given.
+    `long_shown_a_tick_up`: an isolated long is shown at the formula's price and exactly one tick, in full precision.
     `read` is the day of the source: the page's own date where it has one, else the day it was read.
     """
 
@@ -68,6 +69,7 @@ class Rule:
     usual_fee: float = 0.0
     tier_by: TierBy = TierBy.VALUE_AT_LIQUIDATION
     shown_towards_entry: bool = False
+    long_shown_a_tick_up: bool = False
     isolated: bool = True
     account_decides: bool = False
     inferred: bool = False
@@ -144,6 +146,7 @@ RULES: tuple[Rule, ...] = (
         venue="okx",
         title="OKX",
         contract="linear",
+        long_shown_a_tick_up=True,  # recorded: linear of 2026, inverse of 2021 and 2024; no short is known
         fee=Fee.ADDED,
         usual_fee=0.0005,
         tier_by=TierBy.CONTRACTS,
@@ -155,6 +158,7 @@ RULES: tuple[Rule, ...] = (
         venue="okx",
         title="OKX inverse",
         contract="inverse",
+        long_shown_a_tick_up=True,
         fee=Fee.ADDED,
         usual_fee=0.0005,
         tier_by=TierBy.CONTRACTS,

@@ -266,6 +266,15 @@ def instruments(
     return tuple(listed(row[0], row[1], contract) for row in rows)
 
 
+@lru_cache(maxsize=1)
+def listed_names() -> frozenset[str]:
+    """List the names that have a bundled table, as the venues write them: a word among them is a coin, not a slip."""
+    texts = (_text(name) for name in _files() if "-linear-" in name)
+    return frozenset(
+        line.split(",", 1)[0] for text in texts for line in text.splitlines() if line and not line.startswith("#")
+    )
+
+
 def listed(base: str, quote: str, contract: str) -> Instrument:
     """Read what a line of a table is of: 1000PEPE,USDT or BTC-261225,USDT. UnreadableSymbol where it can be nothing."""
     name, _, day = base.partition("-")

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from signals.alerts import episodes
 from signals.alerts.condition import RANKS, above, at_most, level
 from signals.assets import packed
-from signals.liquidation.answer import quote
+from signals.liquidation.answer import margin_for, quote
 from signals.liquidation.calculators import profit
 from signals.liquidation.condition import side_sign
+from signals.liquidation.errors import LiquidationError
 from signals.liquidation.funding import Settlement, inside
 from signals.liquidation.moves import distance_to
 from signals.liquidation.position import Position
@@ -41,6 +42,7 @@ JUDGED_EVERY = MINUTE
 _BEFORE_MS = 300_000
 _LONGEST_H = 8.0
 _SHARE_LEFT = 1e-9  # of the value: a margin that funding has eaten whole
+_PROPOSED_DIGITS = 3  # of a price that is proposed: nobody wants 70,241.37
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,6 +239,60 @@ def line_of(lines: Sequence[float], rank: str) -> float:
 def lines_within(lines: Sequence[float], distance: float) -> int:
     """Count the lines that a distance lies within; none for a distance that is not known."""
     return sum(distance <= line for line in lines)
+
+
+# --- what moves it ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Relief:
+    """Margin that is missing for a liquidation price: `add` in settle coin; distance: from the mark, as a fraction."""
+
+    add: float
+    price: float
+    distance: float
+
+
+def relief(
+    holding: Holding, *, mark: float, taken: float, away: float, renewed: RenewedTables | None = None
+) -> Relief | None:
+    """Compute what must be added so that liquidation is `away` (a fraction of the mark) or a little more.
+
+    taken: what funding took from the margin. The price is a round one. None where money cannot be named, as no size is
+    known, where the mark is not known (NaN), where the price would lie beyond the entry or below zero, and where
+    nothing has to be added. Source: `margin_for`.
+    """
+    if not holding.sized or not mark > 0.0:
+        return None
+    sign = side_sign(holding.side)
+    price = _outward(mark * (1.0 - sign * away), down=sign > 0.0)
+    linear = holding.contract == "linear"
+    position = Position(
+        venue=holding.venue,
+        side=holding.side,
+        entry=holding.entry,
+        contract=holding.contract,
+        asset=holding.asset,
+        quote=holding.quote,
+        multiplier=holding.multiplier,
+        margin=max(holding.margin - taken, _SHARE_LEFT * holding.margin),
+        size_coins=holding.size if linear else None,
+        size_usd=None if linear else holding.size,
+    )
+    try:
+        need = margin_for(position, price, renewed=renewed)
+    except LiquidationError:
+        return None
+    return Relief(need.add, price, price / mark - 1.0) if need.add > 0.0 else None
+
+
+def _outward(price: float, *, down: bool) -> float:
+    """Keep three digits, away from the mark; zero and less stay, and are refused as a price."""
+    if price <= 0.0:
+        return price
+    unit = 10.0 ** (math.floor(math.log10(price)) + 1 - _PROPOSED_DIGITS)
+    steps = price / unit
+    return float(f"{(math.floor(steps) if down else math.ceil(steps)) * unit:.12g}")
 
 
 # --- from what is stored ------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from signals.series import Array, Speakers
 
-    Known: TypeAlias = np.ndarray[tuple[int], np.dtype[np.bool_]]
+    KnownRows: TypeAlias = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 # What belongs together is told by one venue in each row, and those of a value are scaled like it.
 GROUPS: Final = (
@@ -90,11 +90,11 @@ def relayed(names: Sequence[str], order: Sequence[str], read: Callable[[str], Ma
     return Relay(values, (tuple(order), spoke))
 
 
-def _all_known(of: Mapping[str, Array], names: Sequence[str]) -> Known:
+def _all_known(of: Mapping[str, Array], names: Sequence[str]) -> KnownRows:
     return np.asarray(~np.isnan(np.array([of[name] for name in names])).any(axis=0), dtype=bool)
 
 
-def _scale(name: str, own: Mapping[str, Array], theirs: Mapping[str, Array], use: Known) -> Array:
+def _scale(name: str, own: Mapping[str, Array], theirs: Mapping[str, Array], use: KnownRows) -> Array:
     """Return by what a venue's values are multiplied in each row; NaN where that is not known."""
     rows = np.arange(len(use))
     like = _SCALED_LIKE.get(name, name)
@@ -113,7 +113,7 @@ def _scale(name: str, own: Mapping[str, Array], theirs: Mapping[str, Array], use
     return _beside(ours, others, use)
 
 
-def _beside(ours: Array, others: Array, use: Known) -> Array:
+def _beside(ours: Array, others: Array, use: KnownRows) -> Array:
     """Return the scale of one that begins in the row after the other one's last, or ends in that before its first."""
     known, theirs = np.flatnonzero(~np.isnan(ours)), np.flatnonzero(use)
     scale = np.full(len(use), np.nan)

@@ -54,21 +54,26 @@ def position(coin: str = "BTC", size: str = "0.5", **more: Any) -> dict[str, Any
 
 
 class FakeInfo(Served):
-    """Serve until stopped. held: positions by address. faults: by address, "*" for all. late_ms: age of a state."""
+    """Serve until stopped. held: positions by address; dexes: the same by name of a dex of others.
+
+    faults: by address, by "perpDexs" or by dex, "*" for all. late_ms: age of a state.
+    """
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self.clock = clock
         self.held: dict[str, list[dict[str, Any]]] = {}
         self.faults: dict[str, Fault] = {}
+        self.dexes: dict[str, dict[str, list[dict[str, Any]]]] = {}
         self.late_ms = 0
         self.asked: Counter[str] = Counter()
+        self.listed = 0
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/info", self._answer)]
 
-    def state(self, address: str) -> dict[str, Any]:
-        """Return what an address holds."""
-        held = self.held.get(address, [])
+    def state(self, address: str, held: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+        """Return what an address holds, of the venue's own contracts unless they are given."""
+        held = self.held.get(address, []) if held is None else held
         value = sum(float(position["positionValue"]) for position in held)
         return {
             "marginSummary": {"accountValue": "50000.0", "totalNtlPos": f"{value}", "totalRawUsd": "0.0"},
@@ -80,13 +85,21 @@ class FakeInfo(Served):
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         question = await request.json()
-        assert set(question) == {"type", "user"}
-        assert question["type"] == "clearinghouseState"
-        address = question["user"]
-        self.asked[address] += 1
-        fault = self.faults.get(address, self.faults.get("*"))
+        kind, dex = question["type"], question.get("dex")
+        assert set(question) == ({"type"} if kind == "perpDexs" else {"type", "user"} | ({"dex"} if dex else set()))
+        assert kind in ("clearinghouseState", "perpDexs")
+        about = dex or question.get("user", kind)
+        if kind == "perpDexs":
+            self.listed += 1
+        else:
+            self.asked[about] += 1
+        fault = self.faults.get(about, self.faults.get("*"))
+        if fault is None and kind == "perpDexs":
+            return web.json_response([None, *({"name": name, "fullName": name} for name in self.dexes)])
+        if fault is None and dex:
+            return web.json_response(FakeInfo.state(self, "nobody", self.dexes[dex].get(question["user"], [])))
         if fault is None:
-            return web.json_response(self.state(address))
+            return web.json_response(self.state(about))
         if fault == "slow":
             await asyncio.sleep(5)
         if fault == "hang_up":

@@ -228,7 +228,7 @@ def test_marks_that_nobody_sees_are_read_over(perpulse: Perpulse, code: int) -> 
     mark = chr(code)
     asked = perpulse("say", f"{mark}/{mark}liq{mark} 95000 25x long")
     assert asked.code == 0
-    assert "Liquidation at 91,566.27" in asked.out
+    assert "liquidation at 91,566.27" in asked.out
 
 
 def test_debug_writes_each_request_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:

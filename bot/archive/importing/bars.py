@@ -42,7 +42,10 @@ def _daily(times: set[int]) -> bool:
     if len(times) < 3 or len(times) - count > max(1, len(times) // 10):
         return False
     regular = sorted(at for at in times if at % DAY_MS == hour)
-    return len(regular) < 3 or math.gcd(*(later - sooner for sooner, later in pairwise(regular))) == DAY_MS
+    gaps = [later - sooner for sooner, later in pairwise(regular)]
+    if len(gaps) < 2 or math.gcd(*gaps) == DAY_MS:
+        return True
+    return len(set(gaps)) > 1 and math.gcd(*gaps) % (7 * DAY_MS) != 0  # holes differ; bars of two days or a week do not
 
 
 def _snap(gap: int) -> int:

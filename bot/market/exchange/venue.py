@@ -139,7 +139,7 @@ class CcxtVenue:
         """Close the connections; safe to call twice."""
         exchange, self._exchange = self._exchange, None
         session, self._session = self._session, None
-        self._contracts_at = None
+        self._contracts_at = self._doubted = None
         if exchange is not None:
             await exchange.close()
         if session is not None:

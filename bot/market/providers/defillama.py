@@ -59,7 +59,9 @@ class DefiLlama:
             kept = [(at, value) for at, value in known if at >= to_ms(since)]
             if not kept:
                 raise Unreadable(f"its newest day is before {since:%Y-%m-%d}")
-            return [points(_CONTRACT, [at for at, _ in kept], {"stablecoin_supply_usd": [each for _, each in kept]})]
+            return [
+                points(_CONTRACT, [at for at, _ in kept], {"stablecoin_supply_usd": [supply for _, supply in kept]})
+            ]
 
     async def close(self) -> None:
         """Close the connections; safe to call twice."""

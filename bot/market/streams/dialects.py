@@ -165,8 +165,8 @@ def _bybit(frame: Mapping[str, Any]) -> Iterator[Heard]:
         if topic == _BYBIT_PULSE:
             yield Beat(stamp(frame["ts"]))
         elif topic.startswith("allLiquidation."):
-            for each in frame["data"]:
-                yield _one(each["s"], _BY_POSITION.get(each["S"]), each["p"], each["v"], each["T"])
+            for row in frame["data"]:
+                yield _one(row["s"], _BY_POSITION.get(row["S"]), row["p"], row["v"], row["T"])
     elif "op" not in frame:
         raise Unreadable("it has neither a topic nor an operation")
 
@@ -183,7 +183,7 @@ def _okx_hello(_market_ids: Sequence[str]) -> list[str]:
         {"channel": _OKX_LIQUIDATIONS, "instType": "SWAP"},
         {"channel": _OKX_PULSE, "instId": "BTC-USDT-SWAP"},
     )
-    return [json.dumps({"op": "subscribe", "args": [each]}) for each in asks]
+    return [json.dumps({"op": "subscribe", "args": [question]}) for question in asks]
 
 
 def _okx(frame: Mapping[str, Any]) -> Iterator[Heard]:
@@ -194,11 +194,11 @@ def _okx(frame: Mapping[str, Any]) -> Iterator[Heard]:
         case "subscribe" if channel == _OKX_LIQUIDATIONS:
             yield Accepted(None)
         case None if channel == _OKX_PULSE:
-            yield from (Beat(stamp(each["ts"])) for each in frame["data"])
+            yield from (Beat(stamp(row["ts"])) for row in frame["data"])
         case None if channel == _OKX_LIQUIDATIONS:
-            for each in frame["data"]:
-                for one in each["details"]:
-                    yield _one(each["instId"], _okx_side(one), one["bkPx"], one["sz"], one["ts"])
+            for row in frame["data"]:
+                for one in row["details"]:
+                    yield _one(row["instId"], _okx_side(one), one["bkPx"], one["sz"], one["ts"])
         case None:
             raise Unreadable("it is of a channel that was not asked for")
 

@@ -86,7 +86,7 @@ class LiquidationTalk:
             for asset in list(chosen)[self.dialect.most :]:
                 self.absent[asset] = f"{self.title} tells of {self.dialect.most} contracts on one connection."
                 del chosen[asset]
-            self._contracts = {each.market_id: each for each in chosen.values()}
+            self._contracts = {contract.market_id: contract for contract in chosen.values()}
             self._renew.wait(RENEWED)
         self._spoke = self._clock.monotonic()
         return self.dialect.hello(tuple(self._contracts))
@@ -95,8 +95,8 @@ class LiquidationTalk:
         """Take a frame: sum its liquidations, and return the time of its beat."""
         beat: int | None = None
         seen: Counter[tuple[object, ...]] = Counter()
-        for each in heard(self.dialect, text):
-            match each:
+        for message in heard(self.dialect, text):
+            match message:
                 case Beat(at):
                     beat = at
                 case Accepted(market_id):
@@ -106,9 +106,9 @@ class LiquidationTalk:
                 case Odd(market_id, reason):
                     self._reject(self._contracts.get(market_id), reason)
                 case Liquidation():
-                    key = (each.market_id, each.side, each.price, each.size, each.at)
+                    key = (message.market_id, message.side, message.price, message.size, message.at)
                     seen[key] += 1  # two of one size in one message are two; in another message it is the same again
-                    self._take(each, (*key, seen[key]))
+                    self._take(message, (*key, seen[key]))
         return None if beat is None else from_ms(beat)
 
     def alive(self, at: datetime) -> bool:
@@ -151,12 +151,12 @@ class LiquidationTalk:
         self.absent[contract.asset] = f"{self.title} refuses {contract.market_id}: {reason[:100]}."
         self._log.warning("contract refused", venue=self.dialect.venue, contract=contract.market_id)
 
-    def _take(self, each: Liquidation, key: tuple[object, ...]) -> None:
+    def _take(self, liquidation: Liquidation, key: tuple[object, ...]) -> None:
         """Add a liquidation to its hour, unless it is known already or cannot be true."""
         now = to_ms(self._clock.now())
         self._spoke, self._suspect = self._clock.monotonic(), False
         self.bars.heard(now)
-        contract = self._contracts.get(each.market_id)
+        contract = self._contracts.get(liquidation.market_id)
         if contract is None:
             return
         if key in self._seen:
@@ -165,15 +165,15 @@ class LiquidationTalk:
             return
         self._remember(key, now)
         if self._usual(self.dialect.venue, contract.asset).price is None and len(self._waiting) < _WAITING:
-            self._waiting.append((each, now))
+            self._waiting.append((liquidation, now))
         else:
-            self._add(each, contract, now)
+            self._add(liquidation, contract, now)
 
-    def _add(self, each: Liquidation, contract: Contract, received: int) -> None:
-        usd = contract.usd(each.size, each.price)
-        if reason := self._impossible(each, contract, usd, received):
+    def _add(self, liquidation: Liquidation, contract: Contract, received: int) -> None:
+        usd = contract.usd(liquidation.size, liquidation.price)
+        if reason := self._impossible(liquidation, contract, usd, received):
             self._reject(contract, reason)
-        elif not self.bars.add(contract.asset, each.at, each.side, usd):
+        elif not self.bars.add(contract.asset, liquidation.at, liquidation.side, usd):
             self._reject(contract, "came after its hour was closed")
 
     def _measured(self, older: timedelta = timedelta(0)) -> None:
@@ -182,29 +182,32 @@ class LiquidationTalk:
             return
         late = to_ms(self._clock.now() + older - WAITS)
         waiting, self._waiting = self._waiting, []
-        for each, received in waiting:
-            contract = self._contracts.get(each.market_id)
+        for liquidation, received in waiting:
+            contract = self._contracts.get(liquidation.market_id)
             if contract is None:
                 continue
             if received > late and self._usual(self.dialect.venue, contract.asset).price is None:
-                self._waiting.append((each, received))
+                self._waiting.append((liquidation, received))
             else:
-                self._add(each, contract, received)
+                self._add(liquidation, contract, received)
 
     def _remember(self, key: tuple[object, ...], now: int) -> None:
         self._seen[key] = now
         if len(self._seen) > _REMEMBERED:  # what is older than the grace is refused for its age
-            self._seen = {each: at for each, at in self._seen.items() if at > now - 2 * GRACE_MS}
+            self._seen = {known: at for known, at in self._seen.items() if at > now - 2 * GRACE_MS}
 
-    def _impossible(self, each: Liquidation, contract: Contract, usd: float, now: int) -> str | None:
+    def _impossible(self, liquidation: Liquidation, contract: Contract, usd: float, now: int) -> str | None:
         """Say why a liquidation cannot be true, in words that follow "a liquidation of BTC"; None if it can."""
         usual = self._usual(self.dialect.venue, contract.asset)
-        off = each.price / contract.multiplier / usual.price if usual.price else 1.0
+        off = liquidation.price / contract.multiplier / usual.price if usual.price else 1.0
         day = usd + self.bars.total(contract.asset, now - DAY_MS)
         reasons = (
-            (not (0 < each.price < 1e300 and 0 < each.size < 1e300), f"cannot be {each.size:g} at {each.price:g}"),
-            (each.at > now + AHEAD // _MS, "lies in the future (or this machine's clock is behind)"),
-            (each.at < now - GRACE_MS, f"is {(now - each.at) / 1000:,.0f} s old"),
+            (
+                not (0 < liquidation.price < 1e300 and 0 < liquidation.size < 1e300),
+                f"cannot be {liquidation.size:g} at {liquidation.price:g}",
+            ),
+            (liquidation.at > now + AHEAD // _MS, "lies in the future (or this machine's clock is behind)"),
+            (liquidation.at < now - GRACE_MS, f"is {(now - liquidation.at) / 1000:,.0f} s old"),
             (usual.price is None, "cannot be compared with a price yet"),
             (not 1 / OFF < off < OFF, f"has a price {off:,.4g} times the last one"),
             (day > (usual.open_interest_usd or math.inf), "makes a day's liquidations more than the open interest"),

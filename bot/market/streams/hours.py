@@ -70,13 +70,13 @@ class Bars:
 
     def add(self, asset: str, at: int, side: Side, usd: float) -> bool:
         """Add one liquidation. False, and nothing is added, where its hour has been closed."""
-        each = self._sums[asset][at // HOUR_MS]
-        if each.closed:
+        sums = self._sums[asset][at // HOUR_MS]
+        if sums.closed:
             return False
         if side == "long":
-            each.longs += usd
+            sums.longs += usd
         else:
-            each.shorts += usd
+            sums.shorts += usd
         return True
 
     def spoil(self, asset: str, at: int) -> None:
@@ -86,18 +86,18 @@ class Bars:
     def total(self, asset: str, since: int) -> float:
         """Return both sides together, over the hours that end after `since`."""
         first = since // HOUR_MS
-        return sum(each.longs + each.shorts for hour, each in self._sums[asset].items() if hour >= first)
+        return sum(sums.longs + sums.shorts for hour, sums in self._sums[asset].items() if hour >= first)
 
     def close(self, now: int) -> bool:
         """Close the hours that are over, whole or not. Tell whether there was one."""
         found = False
         for hours in self._sums.values():
-            for hour, each in hours.items():
-                if each.closed or (hour + 1) * HOUR_MS + GRACE_MS > now:
+            for hour, sums in hours.items():
+                if sums.closed or (hour + 1) * HOUR_MS + GRACE_MS > now:
                     continue
                 spoke = not self._speaks_hourly or hour in self._heard
-                each.whole = each.covered == HOUR_MS and not each.rejected and spoke
-                each.closed = found = True
+                sums.whole = sums.covered == HOUR_MS and not sums.rejected and spoke
+                sums.closed = found = True
         return found
 
     def hours(self, asset: str | None = None) -> list[Hour]:
@@ -109,35 +109,35 @@ class Bars:
                     self.venue,
                     name,
                     _time(hour),
-                    each.longs,
-                    each.shorts,
-                    each.covered * _MS,
-                    each.rejected,
-                    each.whole,
+                    sums.longs,
+                    sums.shorts,
+                    sums.covered * _MS,
+                    sums.rejected,
+                    sums.whole,
                 )
                 for name in names
-                for hour, each in self._sums[name].items()
+                for hour, sums in self._sums[name].items()
             ),
-            key=lambda each: (each.at, each.asset),
+            key=lambda bar: (bar.at, bar.asset),
         )
 
     def restore(self, hours: Iterable[Hour]) -> None:
         """Take up what another run has kept; a closed hour stays closed."""
-        for each in hours:
-            hour = to_ms(each.at) // HOUR_MS
-            self._sums[each.asset][hour] = _Sum(
-                each.longs_usd, each.shorts_usd, each.covered // _MS, each.rejected, each.whole, each.whole
+        for bar in hours:
+            hour = to_ms(bar.at) // HOUR_MS
+            self._sums[bar.asset][hour] = _Sum(
+                bar.longs_usd, bar.shorts_usd, bar.covered // _MS, bar.rejected, bar.whole, bar.whole
             )
-            if each.longs_usd or each.shorts_usd:
+            if bar.longs_usd or bar.shorts_usd:
                 self._heard.add(hour)
 
     def forget(self, before: int) -> None:
         """Drop the hours that lie before a time."""
         first = before // HOUR_MS
         for hours in self._sums.values():
-            for hour in [each for each in hours if each < first]:
+            for hour in [begun for begun in hours if begun < first]:
                 del hours[hour]
-        self._heard = {each for each in self._heard if each >= first}
+        self._heard = {begun for begun in self._heard if begun >= first}
 
 
 def _time(hour: int) -> datetime:

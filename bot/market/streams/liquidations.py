@@ -120,7 +120,7 @@ class LiquidationStreams:
             return
         await asyncio.to_thread(self._restore)
         await asyncio.to_thread(self._look_up)
-        self._tasks = [asyncio.create_task(each.stream.run()) for each in self._lines]
+        self._tasks = [asyncio.create_task(line.stream.run()) for line in self._lines]
         self._tasks.append(asyncio.create_task(self._keep_on()))
 
     async def stop(self) -> None:
@@ -129,28 +129,28 @@ class LiquidationStreams:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for each in self._lines:
-            each.talk.give_up()
+        for line in self._lines:
+            line.talk.give_up()
         if tasks:
             await self._keep()
 
     async def collect(self, now: datetime) -> list[Points]:
         """Return the hours that have been closed whole, as bars. An hour that was not heard whole is not among them."""
-        closed = [each.talk.bars.close(to_ms(now)) for each in self._lines]
+        closed = [line.talk.bars.close(to_ms(now)) for line in self._lines]
         if not any(closed) and self._handed is not None:
             return []
         since = now - (AGAIN if self._handed else liquidations.RECENT)
         self._handed = now
         found: dict[tuple[str, str], list[Hour]] = {}
-        for each in self._hours():
-            if each.whole and each.at >= since:
-                found.setdefault((each.venue, each.asset), []).append(each)
+        for hour in self._hours():
+            if hour.whole and hour.at >= since:
+                found.setdefault((hour.venue, hour.asset), []).append(hour)
         return [_points(*key, hours) for key, hours in found.items()]
 
     def running(self, asset: str) -> list[Hour]:
         """Return the hour that is not over yet, by venue, as far as it has been heard."""
         start = self._clock.now().replace(minute=0, second=0, microsecond=0)
-        return [each for each in self._hours(asset) if each.at == start]
+        return [hour for hour in self._hours(asset) if hour.at == start]
 
     def health(self) -> list[SourceHealth]:
         """Say how every stream stands. last_good: the exchange's time as far as it was heard."""
@@ -159,10 +159,10 @@ class LiquidationStreams:
 
     def events(self) -> list[SourceEvent]:
         """Return the changes since the last call that are worth telling: each is told once."""
-        return [event for each in self._lines if (event := _change(each, self._clock.now()))]
+        return [event for line in self._lines if (event := _change(line, self._clock.now()))]
 
     def _hours(self, asset: str | None = None) -> list[Hour]:
-        return [hour for each in self._lines for hour in each.talk.bars.hours(asset)]
+        return [hour for line in self._lines for hour in line.talk.bars.hours(asset)]
 
     def _usual_of(self, venue: str, asset: str) -> Usual:
         return self._usual.get((venue, asset), Usual(None, None))
@@ -172,7 +172,7 @@ class LiquidationStreams:
         now = self._clock.now()
         for asset in self._assets:
             known = [points.newest(self._store, asset, name) for name in ("mark_price", "close")]
-            price = max((each for each in known if each), key=lambda each: each.at, default=None)
+            price = max((newest for newest in known if newest), key=lambda newest: newest.at, default=None)
             anywhere = liquidations.most_open_interest(self._store, asset, since=now - DAY)
             for line in self._lines:
                 venue = line.talk.dialect.venue
@@ -187,9 +187,9 @@ class LiquidationStreams:
     async def _keep(self) -> None:
         """Write the sums. A disk that is full costs the half minute, not the stream."""
         now = self._clock.now()
-        for each in self._lines:
-            each.talk.bars.forget(to_ms(now - liquidations.RECENT))
-        recent = [each for each in self._hours() if each.at >= now - AGAIN - HOUR]
+        for line in self._lines:
+            line.talk.bars.forget(to_ms(now - liquidations.RECENT))
+        recent = [hour for hour in self._hours() if hour.at >= now - AGAIN - HOUR]
         try:
             await asyncio.to_thread(liquidations.save, self._store, recent, now=now)
             await asyncio.to_thread(self._look_up)
@@ -198,8 +198,8 @@ class LiquidationStreams:
 
     def _restore(self) -> None:
         kept = liquidations.load(self._store, since=self._clock.now() - liquidations.RECENT)
-        for each in self._lines:
-            each.talk.bars.restore(hour for hour in kept if hour.venue == each.talk.dialect.venue)
+        for line in self._lines:
+            line.talk.bars.restore(hour for hour in kept if hour.venue == line.talk.dialect.venue)
 
 
 class _Listed:

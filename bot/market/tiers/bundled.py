@@ -47,10 +47,10 @@ def line_of(symbol: str, rows: list[Bracket], notes: str = "") -> str:
     asset, _, quote = pair.partition("/")
     expiry = settle.partition("-")[2]
     floor = Decimal(0)
-    for each in sorted(rows, key=lambda one: decimal(one["minNotional"], "a bound")):
-        if decimal(each["minNotional"], "a bound") != floor:
-            raise ValueError(f"{symbol}: a tier starts at {each['minNotional']}, the one before ends at {floor}")
-        floor = decimal(each["maxNotional"], "a bound")
+    for bracket in sorted(rows, key=lambda one: decimal(one["minNotional"], "a bound")):
+        if decimal(bracket["minNotional"], "a bound") != floor:
+            raise ValueError(f"{symbol}: a tier starts at {bracket['minNotional']}, the one before ends at {floor}")
+        floor = decimal(bracket["maxNotional"], "a bound")
     tiers = [
         row(
             one["maxNotional"],

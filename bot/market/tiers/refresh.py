@@ -15,7 +15,7 @@ from bot.market.source import SourceError
 from bot.market.tiers.rows import TiersRefused, packed, plain
 from bot.market.tiers.tables import fetch
 from signals.liquidation import NoTierTable, TierTable, tiers
-from signals.liquidation.renewal import Change, Refusal, Renewal, named
+from signals.liquidation.renewal import Refusal, Renewal, TierChange, named
 from signals.liquidation.tables import day_of, listed, parse_table
 from storage.market import tiers as tier_files
 
@@ -69,7 +69,7 @@ def keep(store: Store, venue: str, answer: TierAnswer, today: dt.date) -> Renewa
     markets: dict[tuple[str, str], list[Fetched]] = {}
     for table in answer.tables:
         markets.setdefault((table.venue, table.contract), []).append(table)
-    changes: list[Change] = []
+    changes: list[TierChange] = []
     refused = [Refusal(symbol, why) for symbol, why in answer.refused]
     for (name, contract), found in markets.items():
         files = _read(before, f"{name}-{contract}-")
@@ -99,7 +99,7 @@ def _read(renewed: RenewedTables | None, start: str) -> dict[str, _RenewedFile]:
 
 def _renewed(
     files: dict[str, _RenewedFile], fetched: Fetched, source: str, today: dt.date, before: RenewedTables | None
-) -> Change:
+) -> TierChange:
     """Put one symbol's tiers where they belong and say what changed. TiersRefused where they cannot be a table."""
     key = (fetched.asset, fetched.quote)
     line = _line(fetched)
@@ -123,7 +123,7 @@ def _renewed(
         file.lines[key] = line
         file.dirty = True
     new = parse_table("\n".join(_head(fetched, source, today)), line)
-    return Change(old, new)
+    return TierChange(old, new)
 
 
 def _head(fetched: Fetched, source: str, today: dt.date) -> list[str]:

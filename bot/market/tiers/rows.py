@@ -72,11 +72,11 @@ def packed(rows: Iterable[TierRow], *, stepped: bool) -> str:
 
     Lower bounds are not taken from what was sent: they are the cap of the tier below, however the rows came in.
     """
-    ordered = sorted(rows, key=lambda each: Decimal("Infinity") if each.cap is None else each.cap)
+    ordered = sorted(rows, key=lambda tier: Decimal("Infinity") if tier.cap is None else tier.cap)
     if not ordered:
         raise TiersRefused("there are no tiers in the answer")
-    for each in ordered:
-        _possible(each)
+    for tier in ordered:
+        _possible(tier)
     for number, (below, above) in enumerate(pairwise(ordered), start=2):
         if below.cap is None or (above.cap is not None and above.cap <= below.cap):
             raise TiersRefused(f"tier {number} ends where the one below does")
@@ -86,16 +86,16 @@ def packed(rows: Iterable[TierRow], *, stepped: bool) -> str:
             raise TiersRefused(
                 f"the leverage rises from {below.max_leverage}x to {above.max_leverage}x at tier {number}"
             )
-    return " ".join(_packed(each, amount) for each, amount in zip(ordered, _amounts(ordered, stepped), strict=True))
+    return " ".join(_packed(tier, amount) for tier, amount in zip(ordered, _amounts(ordered, stepped), strict=True))
 
 
-def _possible(each: TierRow) -> None:
-    if each.cap is not None and each.cap <= 0:
-        raise TiersRefused(f"a tier ends at {each.cap}")
-    if not 0 < each.rate < 1:
-        raise TiersRefused(f"a maintenance rate of {each.rate:%} cannot be")
-    if each.max_leverage is not None and not (each.max_leverage >= 1 and each.rate * each.max_leverage <= 1):
-        raise TiersRefused(f"a maintenance rate of {each.rate:%} and a leverage of {each.max_leverage}x cannot both be")
+def _possible(tier: TierRow) -> None:
+    if tier.cap is not None and tier.cap <= 0:
+        raise TiersRefused(f"a tier ends at {tier.cap}")
+    if not 0 < tier.rate < 1:
+        raise TiersRefused(f"a maintenance rate of {tier.rate:%} cannot be")
+    if tier.max_leverage is not None and not (tier.max_leverage >= 1 and tier.rate * tier.max_leverage <= 1):
+        raise TiersRefused(f"a maintenance rate of {tier.rate:%} and a leverage of {tier.max_leverage}x cannot both be")
 
 
 def _amounts(rows: list[TierRow], stepped: bool) -> list[Decimal]:  # noqa: FBT001 - one word of the declaration
@@ -105,15 +105,15 @@ def _amounts(rows: list[TierRow], stepped: bool) -> list[Decimal]:  # noqa: FBT0
     built = [Decimal(0)]
     for below, above in pairwise(rows):
         built.append(built[-1] + (below.cap or Decimal(0)) * (above.rate - below.rate))
-    for number, (each, want) in enumerate(zip(rows, built, strict=True), start=1):
-        if each.amount is not None and abs(each.amount - want) > _EXACT * max(Decimal(1), abs(want)):
+    for number, (tier, want) in enumerate(zip(rows, built, strict=True), start=1):
+        if tier.amount is not None and abs(tier.amount - want) > _EXACT * max(Decimal(1), abs(want)):
             follows = f"{plain(want)} follows from the rates"
-            raise TiersRefused(f"the maintenance amount of tier {number} is {plain(each.amount)}, but {follows}")
+            raise TiersRefused(f"the maintenance amount of tier {number} is {plain(tier.amount)}, but {follows}")
     return built
 
 
-def _packed(each: TierRow, amount: Decimal) -> str:
-    parts = (each.rate, amount, each.max_leverage, each.cap)
+def _packed(tier: TierRow, amount: Decimal) -> str:
+    parts = (tier.rate, amount, tier.max_leverage, tier.cap)
     return ":".join("" if part is None else plain(part) for part in parts)
 
 

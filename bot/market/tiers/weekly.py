@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.market.tiers.tables import Reach
-    from signals.liquidation.renewal import Change, Renewal
+    from signals.liquidation.renewal import Renewal, TierChange
     from storage.engine.database import Store
     from storage.engine.work import Work
 
     Announce = Callable[[Work, AssetEvent, datetime], None]
-    Say = Callable[[Change], str]
+    Say = Callable[[TierChange], str]
 
 LOOKED: Final = HOUR  # how often it is asked whether a week has gone by
 _NAME: Final = "tiers renewed"
@@ -88,5 +88,5 @@ class WeeklyTiers:
         return len(moved)
 
 
-def _asset_of(change: Change) -> str:
+def _asset_of(change: TierChange) -> str:
     return change.new.asset

@@ -45,8 +45,8 @@ _SETTLEMENT_PAGES: Final = 8
 _PAGES_OF_ALL: Final = 60
 _BRIDGED: Final = tuple(timedelta(hours=hours) for hours in (12, 24, 48, 96, 192))  # what all contracts are asked for
 _USUAL_INTERVAL: Final = 8  # hours; fundingInfo lists only contracts that were ever adjusted
-_SETTLED: Final = timedelta(minutes=1)  # a bar that ended this long ago is closed by anybody's clock
-_SAME_TIME: Final = timedelta(minutes=1)
+_SETTLED: Final = MINUTE  # a bar that ended this long ago is closed by anybody's clock
+_SAME_TIME: Final = MINUTE
 
 
 async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
@@ -199,7 +199,7 @@ async def _settled_of_all(ask_raw: Raw, contract: Contract, ask: Ask) -> Mapping
     """
     assert ask.since is not None  # noqa: S101 -- as above
     hour = ask.now.replace(minute=0, second=0, microsecond=0)
-    length = next((each for each in _BRIDGED if hour - each <= before_settlement(ask.since)), None)
+    length = next((span for span in _BRIDGED if hour - span <= before_settlement(ask.since)), None)
     if length is None:
         return {}
     start = to_ms(hour - length)

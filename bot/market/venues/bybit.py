@@ -105,8 +105,8 @@ async def _history(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     return apart(
         contract,
         {
-            "open_interest_coin": [(at, each * contract.multiplier) for at, each in coins.items()],
-            "open_interest_usd": [(at, each * closes[at]) for at, each in coins.items() if at in closes],
+            "open_interest_coin": [(at, coin_count * contract.multiplier) for at, coin_count in coins.items()],
+            "open_interest_usd": [(at, coin_count * closes[at]) for at, coin_count in coins.items() if at in closes],
         },
     )
 
@@ -127,7 +127,7 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
 
     async def page(end: int) -> list[tuple[int, float]]:
         answer = await ask_raw("publicGetV5MarketFundingHistory", _asked(contract) | {"limit": _ROWS, "endTime": end})
-        return [(stamp(each["fundingRateTimestamp"]), number(each["fundingRate"])) for each in _list(answer)]
+        return [(stamp(row["fundingRateTimestamp"]), number(row["fundingRate"])) for row in _list(answer)]
 
     rates = await backwards(page, since=before_settlement(ask.since), until=ask.now, most=25)
     return [*settled(contract, ask, rates), live]
@@ -148,9 +148,7 @@ async def ratios(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     async def page(end: int) -> list[tuple[int, float]]:
         when = {"period": "1h", "limit": 500, "endTime": end} if ask.since else {"period": "5min", "limit": 1}
         answer = await ask_raw("publicGetV5MarketAccountRatio", _asked(contract) | when)
-        return [
-            (stamp(each["timestamp"]), number(each["buyRatio"]) / number(each["sellRatio"])) for each in _list(answer)
-        ]
+        return [(stamp(row["timestamp"]), number(row["buyRatio"]) / number(row["sellRatio"])) for row in _list(answer)]
 
     rows = await backwards(page, since=ask.since, until=ask.now, most=10)
     if not rows:

@@ -91,7 +91,7 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         stretch = {"start_timestamp": end - _RATES * in_ms(HOUR), "end_timestamp": end}
         answer = await ask_raw("publicGetGetFundingRateHistory", {"instrument_name": contract.market_id} | stretch)
         rows = rows_of(answer["result"], least=0)
-        return [(stamp(each["timestamp"]), number(each["interest_1h"])) for each in rows]
+        return [(stamp(row["timestamp"]), number(row["interest_1h"])) for row in rows]
 
     rates = await backwards(page, since=ask.since, until=ask.now, most=10)
     return [*settled(contract, ask, rates, 1.0), live]
@@ -132,7 +132,7 @@ async def options(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Found]:  #
     rows = rows_of(answer["result"], least=0)
     if not rows:
         raise NotOffered(f"Deribit lists no options of {contract.asset}.")
-    found = [each for row in rows if (each := _option(row, contract))]
+    found = [option for row in rows if (option := _option(row, contract))]
     at = max(stamp(row["creation_timestamp"]) for row in rows)
     return [Chain(contract.venue, contract.asset, datetime.fromtimestamp(at / 1000, UTC), tuple(found))]
 

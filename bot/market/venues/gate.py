@@ -59,7 +59,7 @@ async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     """Read closed hourly bars; `sum` is the volume in USDT, taker-buy volume is not published."""
 
     async def page(end: int) -> list[tuple[int, Any]]:
-        stretch = {"from": end // 1000 - (_BARS - 1) * 3600, "to": end // 1000}
+        stretch = {"from": (end - (_BARS - 1) * in_ms(HOUR)) // 1000, "to": end // 1000}
         asked = _SETTLE | {"contract": contract.market_id, "interval": "1h"} | stretch
         return [(_seconds(row["t"]), row) for row in rows_of(await ask_raw(_CANDLES, asked), least=0)]
 
@@ -87,8 +87,8 @@ async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Poin
         return [live]
     rows = await _stats(ask_raw, contract, ask)
     history = {
-        "open_interest_coin": [(at, contract.coins(number(each["open_interest"]), mark)) for at, each in rows],
-        "open_interest_usd": [(at, number(each["open_interest_usd"])) for at, each in rows],
+        "open_interest_coin": [(at, contract.coins(number(row["open_interest"]), mark)) for at, row in rows],
+        "open_interest_usd": [(at, number(row["open_interest_usd"])) for at, row in rows],
     }
     return [*apart(contract, history), live]
 
@@ -98,8 +98,8 @@ async def ratios(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     rows = await _stats(ask_raw, contract, ask)
     if not rows:
         raise Unreadable("no statistics came where some are certain")
-    found = {name: [(at, number(each[field])) for at, each in rows] for name, field in _RATIOS.items()}
-    known = {name: [(at, each) for at, each in some if each != 0] for name, some in found.items()}
+    found = {name: [(at, number(row[field])) for at, row in rows] for name, field in _RATIOS.items()}
+    known = {name: [(at, ratio) for at, ratio in some if ratio != 0] for name, some in found.items()}
     if not any(known.values()):
         raise Unreadable("statistics without a ratio")
     return apart(contract, known)
@@ -126,7 +126,7 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         contract,
         to_ms(ask.now),
         rate=number(row["funding_rate"]),
-        hours=number(row["funding_interval"]) / 3600,
+        hours=number(row["funding_interval"]) * 1000 / in_ms(HOUR),
         mark=number(row["mark_price"]),
         index=number(row["index_price"]),
     )
@@ -135,14 +135,14 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     start = to_ms(before_settlement(ask.since)) // 1000
     asked = _SETTLE | {"contract": contract.market_id, "limit": _RATES, "from": start, "to": to_ms(ask.now) // 1000}
     answer = rows_of(await ask_raw("publicFuturesGetSettleFundingRate", asked), least=0)
-    return [*settled(contract, ask, [(_seconds(each["t"]), number(each["r"])) for each in answer]), live]
+    return [*settled(contract, ask, [(_seconds(row["t"]), number(row["r"])) for row in answer]), live]
 
 
 async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- a recipe's signature
     """Read the book, 300 levels a side, within 1 % of mid; a floor in contracts with fine steps."""
     asked = _SETTLE | {"contract": contract.market_id, "limit": _LEVELS}
     found = await ask_raw("publicFuturesGetSettleOrderBook", asked)
-    bids, asks = ([(number(each["p"]), number(each["s"])) for each in found[side]] for side in ("bids", "asks"))
+    bids, asks = ([(number(level["p"]), number(level["s"])) for level in found[side]] for side in ("bids", "asks"))
     return [depth(contract, _seconds(found["current"]), bids, asks)]
 
 

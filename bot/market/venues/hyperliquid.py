@@ -85,7 +85,7 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         start = end - _ROWS * in_ms(HOUR)
         asked = {"type": "fundingHistory", "coin": contract.market_id, "startTime": start, "endTime": end}
         answer = rows_of(await ask_raw(_INFO, asked), least=0)
-        return [(stamp(each["time"]), number(each["fundingRate"])) for each in answer]
+        return [(stamp(row["time"]), number(row["fundingRate"])) for row in answer]
 
     rates = await backwards(page, since=before_settlement(ask.since), until=ask.now, most=12)
     return [*settled(contract, ask, rates, _INTERVAL_HOURS), live]
@@ -100,7 +100,7 @@ async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # n
     mid = number((await _context(ask_raw, contract))["midPx"])
     asked = {"type": "l2Book", "coin": contract.market_id, "nSigFigs": _figures(mid)}
     found = await ask_raw(_INFO, asked)
-    bids, asks = ([(number(each["px"]), number(each["sz"])) for each in side] for side in found["levels"])
+    bids, asks = ([(number(level["px"]), number(level["sz"])) for level in side] for side in found["levels"])
     return [depth(contract, stamp(found["time"]), bids, asks, mid=mid)]
 
 

@@ -81,7 +81,7 @@ async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Poin
         asked = {"symbol": contract.market_id, "interval": "1hour", "pageSize": _STATS, "endAt": end}
         stretch = {"startAt": end - _STATS * in_ms(HOUR)}
         rows = _data(await ask_raw("utaGetMarketOpenInterest", asked | stretch))
-        return [(stamp(each["ts"]), contract.coins(number(each["openInterest"]), mark)) for each in rows]
+        return [(stamp(row["ts"]), contract.coins(number(row["openInterest"]), mark)) for row in rows]
 
     rows = await backwards(page, since=ask.since, until=ask.now, most=10)
     return [*apart(contract, {"open_interest_coin": rows}), live]
@@ -104,7 +104,7 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     async def page(end: int) -> list[tuple[int, float]]:
         asked = {"symbol": contract.market_id, "from": end - 100 * in_ms(HOUR), "to": end}
         rows = _data(await ask_raw("futuresPublicGetContractFundingRates", asked))
-        return [(stamp(each["timepoint"]), number(each["fundingRate"])) for each in rows]
+        return [(stamp(row["timepoint"]), number(row["fundingRate"])) for row in rows]
 
     rates = await backwards(page, since=before_settlement(ask.since), until=ask.now, most=50)
     return [*settled(contract, ask, rates), live]

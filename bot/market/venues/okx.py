@@ -29,7 +29,7 @@ from bot.market.exchange.recipe import (
 )
 from bot.market.exchange.venue_recipe import BOOK_EVERY, RATIOS_EVERY, SWAPS_ONLY, Offer, VenueRecipe
 from bot.market.tiers.tables import BySymbol
-from signals.units import HOUR, MINUTE, in_ms
+from signals.units import HOUR, MINUTE, in_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,17 +67,13 @@ async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         return [(stamp(row[0]), row) for row in _data(answer)]
 
     rows = await backwards(page, since=ask.since, until=ask.now, most=50)
-    if rows and rows[-1][0] + 2 * in_ms(HOUR) <= _ms(ask):
+    if rows and rows[-1][0] + 2 * in_ms(HOUR) <= to_ms(ask.now):
         newest = await ask_raw(
             "publicGetMarketCandles", {"instId": contract.market_id, "bar": "1H", "limit": 3}
         )  # the history lags a little behind the hour
         rows = sorted(dict([*rows, *((stamp(row[0]), row) for row in _data(newest))]).items())
     found = hourly(contract, [bar(at, row[1:5], number(row[7])) for at, row in rows], ask.now)
     return with_taker(found, await _taker(ask_raw, contract, ask))
-
-
-def _ms(ask: Ask) -> int:
-    return round(ask.now.timestamp() * 1000)
 
 
 async def _taker(ask_raw: Raw, contract: Contract, ask: Ask) -> dict[int, float]:
@@ -147,7 +143,7 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
             "publicGetPublicFundingRateHistory",
             {"instId": contract.market_id, "limit": _PAGE, "after": end + 1},
         )
-        return [(stamp(each["fundingTime"]), number(each["realizedRate"])) for each in _data(answer)]
+        return [(stamp(row["fundingTime"]), number(row["realizedRate"])) for row in _data(answer)]
 
     rates = await backwards(page, since=before_settlement(ask.since), until=ask.now, most=25)
     return [*settled(contract, ask, rates), live]

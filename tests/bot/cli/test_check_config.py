@@ -87,4 +87,4 @@ def test_the_environment_is_read_without_a_config_file(perpulse: Perpulse, monke
     out = perpulse("check-config").out
     assert "assets: ETH" in out
     assert "database: other.db" in out
-    assert perpulse("say", "/liq 3000 25x long").out.startswith("Read as: ETH")
+    assert perpulse("say", "/liq 3000 25x long").out.startswith("ETH long 25x from 3,000")

@@ -24,7 +24,7 @@ def test_import_counts_and_a_second_time_changes_nothing(perpulse: Perpulse, tmp
     file = written(tmp_path, HEADER + GOOD)
     first = perpulse("import", file, "--json")
     assert (first.code, first.err) == (0, "")
-    assert strict(first.out) == {"rows": 2, "kept": 2, "refused": 0, "problems": []}
+    assert strict(first.out) == {"rows": 2, "kept": 2, "refused": 0, "problems": [], "notes": []}
     before = dump(tmp_path / "data" / "perpulse.db")
     assert len(before) == 2
     assert perpulse("import", file, "--json") == first

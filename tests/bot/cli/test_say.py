@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 def test_say_answers(perpulse: Perpulse, tmp_path: Path) -> None:
     ended = perpulse("say", "/liq 95000 25x long")
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out.startswith("Read as: BTC · long · entry 95,000 · 25x · isolated")
+    assert ended.out.startswith("BTC long 25x from 95,000: liquidation at ")
     assert "91,566.27 (−3.61 %)" in ended.out
-    more = "More: /liq 95000 25x short · /liq 95000 25x long 1Musd · /watch long btc 95000 25x"
-    assert ended.out.splitlines()[-1] == more, "the other side, a size and watching it, to be copied"
+    more = (
+        "More: /liq 95000 25x short · /liq 95000 25x long 1Musd · /watch long btc 95000 25x · /liq 95000 25x long how"
+    )
+    assert ended.out.splitlines()[-1] == more, "the other side, a size, watching it and the long answer, to be copied"
     assert list(tmp_path.iterdir()) == [], "a calculator touches no file"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.delivery.dispatcher import Dispatcher
+from bot.engine import addresses
 from bot.engine.addresses import Following
 from bot.market.providers.hyperliquid_account import HyperliquidAccount
 from handlers.answer import answer
@@ -134,7 +135,7 @@ async def test_its_lines_are_told_and_cleared(house: House) -> None:
     assert answer.startswith(edit.removeprefix("edit: "))
     house.info.held[ONE] = [position(liquidationPx=None)]
     assert await house.turn() == [
-        f"edit: {title}: over after 2 min, outside its lines again.",
+        f"edit: {title} has no liquidation price any more: its margin covers every price.",
         f"{title} has no liquidation price any more: its margin covers every price.",
     ]
 
@@ -255,3 +256,46 @@ async def test_the_list_shows_what_was_seen(house: House) -> None:
     assert reply.values["positions"][0]["liquidation_price"] == 80_000.0
     assert reply.values["positions"][0]["distance_pct"] == pytest.approx(20.0)
     assert reply.values["positions"][0]["profit"] == pytest.approx(2_500.0)
+
+
+# --- dexes of others --------------------------------------------------------------------------------------------------
+
+XMR = position("flx:XMR", "10", entryPx="420.5", positionValue="4150.0", liquidationPx="365.65")
+
+
+async def test_what_it_holds_on_a_dex_of_others_is_told(house: House) -> None:
+    house.info.dexes = {"flx": {ONE: [XMR]}}
+    await house.ask(f"/watch {ONE}")
+    assert await house.turn() == [f"{SHORT} holds 1 open position:"]
+    line = house.channel.said[0].text.split("\n")[1]
+    assert line == "– flx:XMR long 10 flx:XMR from 420.5, 5x: liquidation at 365.65, 11.9 % away."
+
+
+async def test_part_of_an_account_is_never_called_the_whole(house: House) -> None:
+    house.info.dexes = {"flx": {ONE: [XMR]}, "xyz": {}}
+    house.info.faults["flx"] = "unavailable"
+    await house.ask(f"/watch {ONE}")
+    assert await house.turn() == [
+        f"{SHORT} holds no open positions where Hyperliquid answered. You are told when it opens one."
+    ]
+    assert "Not the whole account: dex flx gave no answer." in house.channel.said[0].text
+    del house.info.faults["flx"]
+    assert "opened flx:XMR long 10 flx:XMR from 420.5" in (await house.turn())[0]
+    house.info.faults["flx"] = "unavailable"
+    assert await house.turn() == [], "what is not known is not closed"
+    house.info.dexes["flx"] = {}
+    del house.info.faults["flx"]
+    assert await house.turn() == [f"{SHORT}: closed flx:XMR long, was 10 flx:XMR from 420.5, 5x."]
+
+
+async def test_a_turn_asks_no_more_questions_than_the_venue_allows(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(addresses, "MOST_A_TURN", 4)
+    house.info.dexes = {"flx": {}}
+    for address in (ONE, TWO, "0x" + "ef" * 20):
+        await house.ask(f"/watch {address}")
+    await house.turn()
+    house.info.asked.clear()
+    await house.turn()
+    assert sum(house.info.asked.values()) == 4, "two addresses, on two dexes each; the third goes first next time"

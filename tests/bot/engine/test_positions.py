@@ -16,6 +16,7 @@ from bot.config import Config
 from bot.engine.positions import Positions
 from handlers.channels.channel import Address
 from handlers.command import Asker
+from handlers.reply import plain_text
 from signals.liquidation import tables as bundled
 from storage.alerts import episodes, outbox
 from storage.engine.database import Store
@@ -53,18 +54,26 @@ def test_the_price_walks_to_the_lines_and_back(house: House) -> None:
     assert house.turn(at(0.09)) == []
     assert house.turn(at(0.24)) == []
     assert house.turn(at(0.26)) == [
-        "edit: BTC long (1): over after 7 min, outside its lines again.",
-        "BTC long (1) is 26.0 % from its liquidation price again, outside its lines.",
+        "edit: BTC long (1) is safe again: 26.0 % away; within 20 % for 7 min.",
+        "BTC long (1) is safe again: 26.0 % away; within 20 % for 7 min.",
     ]
     assert house.turn(at(0.15)) == ["BTC long (1) is 15.0 % from its liquidation price."]
     ids = {said.edited for said in house.channel.said if said.edited}
     assert len(ids) == 1, "one episode is one message"
 
 
+def test_an_alarm_says_what_would_move_the_liquidation(house: House) -> None:
+    house.mark(80_000.0)
+    told = plain_text(house.ask("/watch btc long 10x 0.5btc").all_blocks())
+    assert "Taken as the entry: BTC is at 80,000." in told
+    house.turn(75_900.0)
+    assert "Add $1,987 and liquidation moves to 68,300 (−10.0 %)." in house.channel.said[-1].text.splitlines()
+
+
 def test_a_short_is_watched_from_below(house: House) -> None:
     house.ask("/watch btc short 95000 3x")  # liquidated at (1 + 1/3) / (1 + 0.004) x 95,000 = 126,162
     assert house.turn(110_000.0) == ["BTC short (1) is 14.7 % from its liquidation price."]
-    assert house.turn(95_000.0)[0].startswith("edit: BTC short (1): over")
+    assert house.turn(95_000.0)[0].startswith("edit: BTC short (1) is safe again: 32.8 % away")
 
 
 @pytest.mark.parametrize("jump", [63_500.0, LIQUIDATION - 0.01, 40_000.0])
@@ -91,7 +100,7 @@ def test_a_restart_repeats_nothing_and_misses_nothing(house: House) -> None:
     assert answer.startswith(edit.removeprefix("edit: "))
     house = house.restarted()
     house.clock.forward(3600)
-    assert house.turn(at(0.5))[0] == "edit: BTC long (1): over after 1 h 4 min, outside its lines again."
+    assert house.turn(at(0.5))[0] == "edit: BTC long (1) is safe again: 50.0 % away; within 20 % for 1 h 4 min."
     house.store.close()
 
 
@@ -216,7 +225,7 @@ def test_what_was_within_its_lines_from_the_start_is_not_told_again(house: House
     assert "It is within 15, 8 and 4 % already" in str(reply.blocks)
     assert house.turn(95_000.0) == []
     assert house.turn(94_000.0) == []
-    assert house.turn(120_000.0) == ["BTC long (1): over after 3 min, outside its lines again."]
+    assert house.turn(120_000.0) == ["BTC long (1) is safe again: 23.7 % away; within 15 % for 3 min."]
 
 
 def test_the_answer_to_watch_is_not_repeated_as_a_message(house: House) -> None:

@@ -115,7 +115,7 @@ def test_the_worst_line_since_and_where_it_stands_now(house: House) -> None:
     assert "All clear above 25 %." in text
     assert house.turn(at(0.12)) == []
     assert house.turn(at(0.04)) == [], "that line was told"
-    assert house.turn(at(0.30))[0] == "edit: BTC long (1): over after 3 h 4 min, outside its lines again."
+    assert house.turn(at(0.30))[0] == "edit: BTC long (1) is safe again: 30.0 % away; within 20 % for 3 h 4 min."
     house.store.close()
 
 
@@ -147,7 +147,7 @@ def test_there_and_back_is_one_message(house: House) -> None:
     bar(house, hour(13), 90_000.0, 96_000.0)
     bar(house, hour(14), at(0.04), 96_000.0)
     assert house.turn(95_000.0) == [
-        "BTC long (1) came within 4.00 % of its liquidation price and is clear again: 33.1 % away."
+        "BTC long (1) is safe again: 33.1 % away; came within 4.00 % of its liquidation price."
     ]
     assert house.turn(95_000.0) == []
     (episode,) = episodes.of(house.store, "position 1", "BTC")
@@ -162,7 +162,7 @@ def test_an_episode_that_ran_before_is_edited_and_closed(house: House) -> None:
     house = down(house, until=hour(17))
     bar(house, hour(13), 90_000.0, 96_000.0)
     bar(house, hour(14), at(0.04), 96_000.0)
-    first = "BTC long (1) came within 4.00 % of its liquidation price and is clear again: 33.1 % away."
+    first = "BTC long (1) is safe again: 33.1 % away; came within 4.00 % of its liquidation price."
     assert house.turn(95_000.0) == [f"edit: {first}", first]
     house.store.close()
 
@@ -240,7 +240,7 @@ def test_a_line_between_two_judgements_is_told_by_its_mark(house: House) -> None
     house.clock.forward(60)
     house.mark(at(0.08))
     assert house.turn(95_000.0) == [
-        "BTC long (1) came within 8.00 % of its liquidation price and is clear again: 33.1 % away."
+        "BTC long (1) is safe again: 33.1 % away; came within 8.00 % of its liquidation price."
     ]
     assert "The mark price of BTC on Binance was 69,117.04 on 22 November 12:02 UTC." in house.channel.said[-1].text
     assert house.turn(95_000.0) == []
@@ -283,7 +283,7 @@ def test_funding_of_that_time_counts_and_not_of_today(house: House) -> None:
     bar(house, hour(13), before * 1.001, 95_500.0)
     house.settled(hour(16), 0.003)
     assert house.turn(95_000.0) == [
-        "BTC long (1) came within 0.10 % of its liquidation price and is clear again: 3.31 % away."
+        "BTC long (1) is safe again: 3.31 % away; came within 0.10 % of its liquidation price."
     ]
     assert house.ask("/positions").values["positions"][0]["liquidation_price"] > before * 1.001
     house.store.close()
@@ -325,7 +325,7 @@ def test_a_hole_that_stays_is_not_waited_for_forever(house: House) -> None:
     for _ in range(15):
         assert house.turn(95_000.0) == []
     assert house.turn(95_000.0) == [
-        "BTC long (1) came within 4.00 % of its liquidation price and is clear again: 33.1 % away."
+        "BTC long (1) is safe again: 33.1 % away; came within 4.00 % of its liquidation price."
     ]
     assert house.turn(95_000.0) == []
     house.store.close()

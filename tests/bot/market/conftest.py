@@ -35,7 +35,8 @@ def recorded() -> dict[str, dict[str, Any]]:
         pytest.skip("the recorded Binance answers are not beside this checkout (../shared/data/recorded)")
     routes = json.loads(RECORDED.read_text())["routes"]
     return {
-        path: {each["queryString"]: each["data"] for each in methods.get("GET", [])} for path, methods in routes.items()
+        path: {recorded_answer["queryString"]: recorded_answer["data"] for recorded_answer in methods.get("GET", [])}
+        for path, methods in routes.items()
     }
 
 

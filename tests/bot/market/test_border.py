@@ -41,7 +41,7 @@ def test_impossible(name: str, value: float, reason: str) -> None:
     border = Border(lambda *_: Newest(NOW - HOUR, 90_000.0, "binance"))
     passed, rejected = border.admit(points(name, value), NOW)
     assert passed.frame().empty
-    assert [(each.name, each.at, said(each)) for each in rejected] == [(name, NOW, reason)]
+    assert [(rejection.name, rejection.at, said(rejection)) for rejection in rejected] == [(name, NOW, reason)]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_possible(name: str, values: tuple[float, ...]) -> None:
 def test_future(ahead_s: int, kept: int) -> None:
     passed, rejected = Border().admit(points("mark_price", 100.0, end=NOW + timedelta(seconds=ahead_s)), NOW)
     assert len(passed.frame()) == kept
-    assert [said(each).split(" (")[0] for each in rejected] == ["lies in the future"] * (1 - kept)
+    assert [said(rejection).split(" (")[0] for rejection in rejected] == ["lies in the future"] * (1 - kept)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_history_that_is_shifted_overwrites_nothing(shift: timedelta, kept: in
     assert len(passed.frame()) == kept
     assert len(rejected) == 5 - kept
     if not kept:
-        assert {said(each).split(" (")[0] for each in rejected} == {
+        assert {said(rejection).split(" (")[0] for rejection in rejected} == {
             "lies in the future",
             "came in an answer that reaches into the future",
         }
@@ -90,14 +90,14 @@ def test_one_bad_column_leaves_the_row() -> None:
     frame = points("mark_price", 100.0).frame().assign(index_price=0.0)
     passed, rejected = Border().admit(Points.of_frame("binance", "BTC", None, frame), NOW)
     assert list(passed.frame().columns) == ["mark_price"]
-    assert [each.name for each in rejected] == ["index_price"]
+    assert [rejection.name for rejection in rejected] == ["index_price"]
 
 
 def test_a_bar_is_one_measurement() -> None:
     frame = points("close", 100.0, 0.0, 100.0).frame().assign(volume_usd=[5.0, 0.0, 5.0])
     passed, rejected = Border().admit(Points.of_frame("binance", "BTC", HOUR, frame), NOW)
     assert list(passed.frame()["volume_usd"]) == [5.0, 5.0]
-    assert [each.name for each in rejected] == ["close"]
+    assert [rejection.name for rejection in rejected] == ["close"]
 
 
 def test_slip_at_the_front_of_a_first_batch() -> None:
@@ -173,7 +173,7 @@ def test_a_long_column_is_judged_as_figure_by_figure(
     at_once, singly = Border(known), Border(known)
     singly._ordinary = lambda *_, **__: False  # type: ignore[method-assign]
     for values in (calm, wild, [*calm, *wild], calm):
-        found = [each.admit(points(name, *values, step=step), NOW) for each in (at_once, singly)]
+        found = [way.admit(points(name, *values, step=step), NOW) for way in (at_once, singly)]
         pd.testing.assert_frame_equal(found[0][0].frame(), found[1][0].frame())
         assert repr(found[0][1]) == repr(found[1][1])
     assert at_once._known == singly._known

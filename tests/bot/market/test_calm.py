@@ -28,9 +28,9 @@ MINUTE = timedelta(minutes=1)
 
 def wrong(app: App) -> list[str]:
     return [
-        f"{each.source}, {each.topic}: {each.state} {each.error}"
-        for each in app.collector.health()
-        if each.state != "ok" or each.error or each.quarantined or each.last_good is None
+        f"{health.source}, {health.topic}: {health.state} {health.error}"
+        for health in app.collector.health()
+        if health.state != "ok" or health.error or health.quarantined or health.last_good is None
     ]
 
 

@@ -83,7 +83,7 @@ def market(clock: Clock, *sources: Script, chance: float = 0.0) -> Collector:
 
 
 def states(held: Collector) -> dict[Topic, str]:
-    return {each.topic: each.state for each in held.health()}
+    return {health.topic: health.state for health in held.health()}
 
 
 async def rounds(held: Collector, clock: Clock, count: int, step: timedelta = MINUTE) -> list[SourceEvent]:
@@ -101,7 +101,7 @@ async def test_asks_what_is_due_and_no_sooner(clock: Clock) -> None:
     source = Script()
     held = market(clock, source)
     found = await held.collect(ASSETS, clock.now)
-    assert [each.asset for each in found.points] == ASSETS
+    assert [given.asset for given in found.points] == ASSETS
     assert (await held.collect(ASSETS, clock.go(seconds=30))).points == []
     await held.collect(ASSETS, clock.go(seconds=29.5))  # a tick a little early is not sent away
     assert source.count() == 6
@@ -196,12 +196,12 @@ async def test_said_once_down_and_once_back(clock: Clock) -> None:
     source = Script(raising(SourceDown("Binance cannot be reached.")))
     held = market(clock, source)
     down = await rounds(held, clock, 90)
-    assert [(each.source, each.state, each.topics) for each in down] == [("binance", "down", ("open_interest",))]
+    assert [(event.source, event.state, event.topics) for event in down] == [("binance", "down", ("open_interest",))]
     assert down[0].reason == "Binance cannot be reached."
     assert down[0].since == datetime(2026, 11, 20, 12, 34, 56, tzinfo=UTC)
     source.does = answer
     back = await rounds(held, clock, 20)
-    assert [each.state for each in back] == ["ok"]
+    assert [event.state for event in back] == ["ok"]
     assert states(held) == {"open_interest": "ok"}
 
 
@@ -226,7 +226,7 @@ async def test_being_asked_to_slow_down_for_a_moment_is_not_news(clock: Clock, s
     events = await rounds(held, clock, 1)
     assert states(held) == {"open_interest": "down"}
     source.does = answer
-    assert [each.state for each in events + await rounds(held, clock, 20)] == told
+    assert [event.state for event in events + await rounds(held, clock, 20)] == told
 
 
 async def test_all_assets_are_back_at_once(clock: Clock) -> None:
@@ -236,7 +236,7 @@ async def test_all_assets_are_back_at_once(clock: Clock) -> None:
     source.does = answer
     while not (found := await held.collect(ASSETS, clock.go(minutes=1))).points:
         pass
-    assert sorted(each.asset for each in found.points) == ASSETS
+    assert sorted(given.asset for given in found.points) == ASSETS
 
 
 async def test_an_asset_adds_no_pause_to_its_topic(clock: Clock) -> None:
@@ -259,8 +259,8 @@ async def test_no_question_until_the_time_named(clock: Clock) -> None:
     held = market(clock, source)
     events = await rounds(held, clock, 170, timedelta(seconds=6))
     assert len(source.asked) == 1  # the first question of all; the other topic keeps still as well
-    assert [(each.state, len(each.topics)) for each in events] == [("down", 2)]
-    assert {each.next_try for each in held.health()} == {until}
+    assert [(event.state, len(event.topics)) for event in events] == [("down", 2)]
+    assert {health.next_try for health in held.health()} == {until}
     assert clock.now == until
     source.does = answer
     assert len((await held.collect(ASSETS, clock.now)).points) == 6
@@ -291,10 +291,10 @@ async def test_blocked_is_probed_once_an_hour_and_said_once(clock: Clock) -> Non
     held = market(clock, source)
     events = await rounds(held, clock, 5 * 60)
     assert len(source.asked) == 5
-    assert [(each.state, each.reason) for each in events] == [("blocked", str(blocked))]
+    assert [(event.state, event.reason) for event in events] == [("blocked", str(blocked))]
     assert set(states(held).values()) == {"blocked"}
     source.does = answer
-    assert [each.state for each in await rounds(held, clock, 61)] == ["ok"]
+    assert [event.state for event in await rounds(held, clock, 61)] == ["ok"]
     assert set(states(held).values()) == {"ok"}
 
 
@@ -328,7 +328,7 @@ async def test_one_asset_harms_no_other(clock: Clock, bad: str) -> None:
     held = market(clock, Script(raising(SourceDown("odd answer"), bad)))
     for _ in range(5):
         found = await held.collect(ASSETS, clock.now)
-        assert sorted(each.asset for each in found.points) == sorted(set(ASSETS) - {bad})
+        assert sorted(given.asset for given in found.points) == sorted(set(ASSETS) - {bad})
         assert found.events == []
         assert states(held) == {"open_interest": "ok"}
         clock.go(minutes=1)
@@ -371,7 +371,7 @@ async def test_frozen_time_is_down(clock: Clock) -> None:
     events = await rounds(held, clock, 11)
     assert states(held) == {"open_interest": "ok"}
     events += await rounds(held, clock, 10)
-    assert [each.state for each in events] == ["down"]
+    assert [event.state for event in events] == ["down"]
     assert "newest open_interest is from 2026-11-20 12:34" in events[0].reason
     assert held.health()[0].last_good == frozen
 
@@ -381,11 +381,11 @@ async def test_quarantine_counts_and_names(clock: Clock) -> None:
     held = market(clock, source)
     await held.collect(ASSETS, clock.now)
     source.does = lambda ask: [
-        Points.of_frame(each.venue, each.asset, None, each.frame() * (1000 if ask.asset == "ETH" else 1))
-        for each in answer(ask)
+        Points.of_frame(given.venue, given.asset, None, given.frame() * (1000 if ask.asset == "ETH" else 1))
+        for given in answer(ask)
     ]
     found = await held.collect(ASSETS, clock.go(minutes=1))
-    assert [each.asset for each in found.points] == ["BTC", "SOL"]
+    assert [given.asset for given in found.points] == ["BTC", "SOL"]
     (health,) = held.health()
     assert (health.quarantined, health.state) == (1, "ok")
     assert health.error == "Last rejected: ETH open_interest_coin is 1,000 times the last good value."
@@ -394,7 +394,9 @@ async def test_quarantine_counts_and_names(clock: Clock) -> None:
 async def test_nothing_but_impossible_figures_is_down(clock: Clock) -> None:
     held = market(
         clock,
-        Script(lambda ask: [Points.of_frame(each.venue, each.asset, None, each.frame() * 0) for each in answer(ask)]),
+        Script(
+            lambda ask: [Points.of_frame(given.venue, given.asset, None, given.frame() * 0) for given in answer(ask)]
+        ),
     )
     found = await held.collect(ASSETS, clock.now)
     assert found.points == []
@@ -437,11 +439,11 @@ async def test_against_the_loopback_exchange(clock: Clock) -> None:
         held = Collector([venue, index], clock=clock, steady=clock.steady, history=timedelta(days=5))
         try:
             found = await held.collect([*ASSETS, "BTS"], clock.now)
-            assert {(each.venue, each.asset) for each in found.points} == {
+            assert {(given.venue, given.asset) for given in found.points} == {
                 *(("binance", asset) for asset in ASSETS),
                 ("alternative.me", "MARKET"),
             }
-            assert {each.state for each in held.health()} == {"ok"}
+            assert {health.state for health in held.health()} == {"ok"}
             await _impossible(held, exchange, clock)
             await _blocked(held, exchange, clock)
         finally:
@@ -454,12 +456,12 @@ async def _impossible(held: Collector, exchange: FakeExchange, clock: Clock) -> 
         clock.go(hours=2)
         found = await held.collect(ASSETS, clock.now)
         signed = {"funding_rate", "fear_greed"}  # may be zero
-        values = [value for each in found.points for name in each.frame().columns.difference(signed)
-                  for value in each.frame()[name]]  # fmt: skip
+        values = [value for given in found.points for name in given.frame().columns.difference(signed)
+                  for value in given.frame()[name]]  # fmt: skip
         assert all(0 < value < 1e10 for value in values), twist
-        assert all(each.frame().index[-1] <= clock.now for each in found.points), twist
+        assert all(given.frame().index[-1] <= clock.now for given in found.points), twist
     exchange.twists.clear()
-    assert all(each.quarantined for each in held.health() if each.source == "binance")
+    assert all(health.quarantined for health in held.health() if health.source == "binance")
 
 
 async def _blocked(held: Collector, exchange: FakeExchange, clock: Clock) -> None:
@@ -468,7 +470,7 @@ async def _blocked(held: Collector, exchange: FakeExchange, clock: Clock) -> Non
     exchange.faults["*"] = "geo"
     clock.go(minutes=10)
     events = (await held.collect(ASSETS, clock.now)).events
-    assert ("binance", "blocked") in [(each.source, each.state) for each in events]
+    assert ("binance", "blocked") in [(event.source, event.state) for event in events]
     asked = exchange.count() - exchange.count("/fng/")
     for _ in range(58):
         await held.collect(ASSETS, clock.go(minutes=1))

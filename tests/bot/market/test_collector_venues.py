@@ -55,14 +55,14 @@ async def market(exchange: FakeExchange, clock: Clock) -> AsyncIterator[Any]:
     def make(*names: str, newest: Any = None, more: Any = ()) -> Collector:
         found = [
             CcxtVenue(
-                recipes()[each],
+                recipes()[venue],
                 clock=clock,
                 steady=clock.steady,
-                base_url=f"{exchange.base_url}/{each}",
+                base_url=f"{exchange.base_url}/{venue}",
                 timeout_s=2,
                 paced=False,
             )
-            for each in names
+            for venue in names
         ]
         venues.extend(found)
         made.append(
@@ -81,8 +81,8 @@ async def market(exchange: FakeExchange, clock: Clock) -> AsyncIterator[Any]:
     for venue in venues:
         if venue._exchange:
             venue._exchange.timeout_on_exit = 0
-    for each in made:
-        await each.close()
+    for source in made:
+        await source.close()
 
 
 async def rounds(held: Collector, clock: Clock, count: int, step: timedelta = MINUTE) -> tuple[list[Any], list[Any]]:
@@ -97,7 +97,9 @@ async def rounds(held: Collector, clock: Clock, count: int, step: timedelta = MI
 
 
 def values(points: list[Points], name: str) -> dict[tuple[str, str], float]:
-    return {(each.venue, each.asset): float(each.frame()[name].iloc[-1]) for each in points if name in each.frame()}
+    return {
+        (given.venue, given.asset): float(given.frame()[name].iloc[-1]) for given in points if name in given.frame()
+    }
 
 
 # --- S17, S18: blocked and banned
@@ -111,15 +113,15 @@ async def test_a_blocked_venue_is_told_once_and_the_others_go_on(
     held = market(*FOUR)
     exchange.faults[f"{name}/*"] = fault
     events, _ = await rounds(held, clock, 4, timedelta(minutes=20))
-    assert [(each.source, each.state) for each in events] == [(name, "blocked")]
+    assert [(event.source, event.state) for event in events] == [(name, "blocked")]
     assert "proxy" in events[0].reason
     lists = 2 if name == "bybit" else 1  # its list of markets is two calls that leave together
     assert exchange.asked[name] == 2 * lists  # at once, and after an hour
-    assert {each.state for each in held.health() if each.source != name} == {"ok"}
-    assert {each.state for each in held.health() if each.source == name} == {"blocked"}
+    assert {health.state for health in held.health() if health.source != name} == {"ok"}
+    assert {health.state for health in held.health() if health.source == name} == {"blocked"}
     exchange.faults.clear()
     events, _ = await rounds(held, clock, 4, timedelta(minutes=20))
-    assert [(each.source, each.state) for each in events] == [(name, "ok")]
+    assert [(event.source, event.state) for event in events] == [(name, "ok")]
 
 
 @pytest.mark.slow
@@ -135,7 +137,7 @@ async def test_a_ban_ends_at_its_second(market: Any, exchange: FakeExchange, clo
     exchange.faults.clear()
     while clock.now < exchange.banned_until - timedelta(minutes=1):
         found = await held.collect(ASSETS, clock.go(minutes=1))
-        assert {each.venue for each in found.points} >= set(FOUR) - {name, "hyperliquid"}
+        assert {given.venue for given in found.points} >= set(FOUR) - {name, "hyperliquid"}
     assert exchange.asked[name] == asked
     clock.now = exchange.banned_until
     await held.collect(ASSETS, clock.now)
@@ -159,7 +161,7 @@ async def test_a_new_contract_size_is_left_out_and_named(
     assert ("okx", "PEPE") not in values(found.points, "open_interest_usd")
     assert ("okx", "BTC") in values(found.points, "mark_price")
     assert ("bybit", "PEPE") in values(found.points, "mark_price")
-    assert sum(each.quarantined for each in held.health() if each.source == "okx") > 0
+    assert sum(health.quarantined for health in held.health() if health.source == "okx") > 0
     if times < 100:  # else the border has taken it before
         (told,) = found.assets
         assert (told.source, told.asset, told.kind) == ("okx", "PEPE", "contradicts")
@@ -167,7 +169,7 @@ async def test_a_new_contract_size_is_left_out_and_named(
         assert (await held.collect(ASSETS, clock.go(minutes=1))).assets == []
         exchange.scale.clear()
         found = await held.collect(ASSETS, clock.go(minutes=1))
-        assert [(each.source, each.asset, each.kind) for each in found.assets] == [("okx", "PEPE", "agrees")]
+        assert [(event.source, event.asset, event.kind) for event in found.assets] == [("okx", "PEPE", "agrees")]
         assert ("okx", "PEPE") in values(found.points, "mark_price")
 
 
@@ -186,12 +188,12 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
     noise=st.lists(st.floats(-0.02, 0.02), min_size=4, max_size=4),
 )
 def test_of_four_the_one_that_differs_is_left_out(odd: int, factor: float, noise: list[float]) -> None:
-    prices = [100 * (1 + each) * (factor if n == odd else 1) for n, each in enumerate(noise)]
+    prices = [100 * (1 + value) * (factor if n == odd else 1) for n, value in enumerate(noise)]
     if abs(prices[odd] / float(np.median(prices)) - 1) <= 0.05:
         return
     found = [level(venue, "BTC", NOW, mark_price=price) for venue, price in zip(FOUR, prices, strict=True)]
     kept, out = CrossChecks(FOUR, timedelta(minutes=LASTING)).sift(found, NOW)
-    assert [each.venue for each in out] == [FOUR[odd]]
+    assert [event.venue for event in out] == [FOUR[odd]]
     assert len(kept) == 3
 
 
@@ -227,7 +229,7 @@ def test_dollars_are_coins_times_price(coins: float, usd: float, kept: bool) -> 
 )
 def test_who_is_believed(prices: dict[str, float], out: list[str]) -> None:
     found = [level(venue, "BTC", NOW, mark_price=price) for venue, price in prices.items()]
-    assert [each.venue for each in CrossChecks(FOUR, timedelta(minutes=15)).sift(found, NOW)[1]] == out
+    assert [odd_one.venue for odd_one in CrossChecks(FOUR, timedelta(minutes=15)).sift(found, NOW)[1]] == out
 
 
 def test_an_old_price_judges_nobody() -> None:
@@ -249,13 +251,13 @@ async def test_a_delisting_is_told_once_to_those_who_watch_it(
     await held.collect(ASSETS, clock.now)
     if name == "binance":
         del exchange.listed["ETHUSDT"]
-        exchange.gone |= {(each, "ETH") for each in FOUR}  # the model's prices of ETH went with it
+        exchange.gone |= {(venue, "ETH") for venue in FOUR}  # the model's prices of ETH went with it
     exchange.gone.add((name, "ETH"))
     _, told = await rounds(held, clock, 3, timedelta(hours=25))
-    mine = [each for each in told if each.source == name]
-    assert [(each.asset, each.kind) for each in mine] == [("ETH", "absent")]
+    mine = [event for event in told if event.source == name]
+    assert [(event.asset, event.kind) for event in mine] == [("ETH", "absent")]
     assert mine[0].reason
-    assert {each.state for each in held.health() if each.source == name} == {"ok"}
+    assert {health.state for health in held.health() if health.source == name} == {"ok"}
     found = await held.collect(ASSETS, clock.now)
     assert (name, "BTC") in values(found.points, "mark_price")
 
@@ -322,12 +324,12 @@ async def test_options_and_stablecoins_come_from_the_first_round_on(
     )
     held = market(more=[deribit, DefiLlama(clock=clock, base_url=exchange.base_url)])
     found = await held.collect(["BTC", "ETH", "SOL"], clock.now)
-    assert [(each.venue, each.asset, len(each.options)) for each in found.chains] == [
+    assert [(chain.venue, chain.asset, len(chain.options)) for chain in found.chains] == [
         ("deribit", "BTC", 12), ("deribit", "ETH", 12)
     ]  # fmt: skip
     assert set(values(found.points, "implied_volatility")) == {("deribit", "BTC"), ("deribit", "ETH")}
     assert set(values(found.points, "stablecoin_supply_usd")) == {("defillama", "MARKET")}
-    assert {each.state for each in held.health()} == {"ok"}
+    assert {health.state for health in held.health()} == {"ok"}
     assert (await held.collect(["BTC"], clock.go(minutes=5))).chains == []  # every half hour
     assert len((await held.collect(["BTC"], clock.go(minutes=25))).chains) == 1
     notes = held.notes()

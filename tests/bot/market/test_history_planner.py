@@ -17,8 +17,9 @@ from bot.market.collector import Collector
 from bot.market.history_planner import LONG
 from bot.market.keeper import Keeper, Recalled, keep, recall
 from bot.market.source import Ask, SourceDown, Topic
-from signals.units import from_ms
+from signals.units import from_ms, to_ms
 from storage.engine.database import Store
+from storage.engine.sql import Query
 from storage.market import points
 from storage.market.points import Newest, Points
 from storage.sources import coverage
@@ -127,7 +128,7 @@ async def test_first_histories_come_in_portions_and_the_present_of_everybody_at_
     source = Told((topic,))
     held = market(store, clock, source)
     first = await turn(held, store, clock, MANY)
-    assert {each.asset for each in first} == set(MANY)
+    assert {question.asset for question in first} == set(MANY)
     assert list(source.pasts()) == MANY[:PORTION]
     assert held.owing(MANY) == 6
     rest: list[str] = []
@@ -276,10 +277,9 @@ async def test_a_gap_that_rest_fills_is_a_gap_no_more(store: Store, clock: Clock
     held = market(store, clock, source)
     await turn(held, store, clock, ["BTC"])
     midnight = START.replace(hour=0, minute=0, second=0) - 5 * DAY
-    with store.write() as connection:
-        connection.execute("DELETE FROM levels WHERE at > ? AND at <= ?", [
-            round(at.timestamp() * 1000) for at in (midnight, midnight + DAY)
-        ])  # fmt: skip
+    lost_day = Query("lost_day", "DELETE FROM levels WHERE at > :start AND at <= :end")
+    with store.write() as work:
+        work.run(lost_day, start=to_ms(midnight), end=to_ms(midnight + DAY))
     lost = Gap("BTC", "binance", "open_interest", midnight, midnight + DAY, "the archive has no file")
     coverage.replace_gaps(store, "BTC", "binance", ["open_interest"], start=midnight, end=midnight + DAY, gaps=[lost])
     GapFiller(held.owe).fill(coverage.gaps(store, "BTC"), clock.now)
@@ -343,8 +343,8 @@ def test_after_any_stops_and_failures_no_past_is_missing(  # noqa: C901 -- a who
             if ask.since and not present:
                 reached.setdefault(ask.asset, []).append((ask.since, ask.now))
         source.asked.clear()
-        for each in found.points:
-            newest[each.asset] = from_ms(each.times[-1]) + (each.step or timedelta(0))
+        for part in found.points:
+            newest[part.asset] = from_ms(part.times[-1]) + (part.step or timedelta(0))
 
     async def life(held: Collector) -> None:
         for pause, anew, silent in rounds:

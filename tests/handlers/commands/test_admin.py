@@ -145,7 +145,7 @@ def test_status_says_that_the_clock_jumped_for_a_day(desk: Callable[..., Any]) -
     here = desk("bundled", "2026-01-16")
     with here.store.write() as work:
         clock_jump.note(work, ClockJump(here.now - timedelta(hours=2), timedelta(hours=-1)))
-    said = "The clock of this machine was set back by 1 h, to 15 January 22:00 UTC. Nothing stops for it"
+    said = "The clock of this machine was set back by 1 h"
     assert [line.startswith(said) for line in lines(here)].count(True) == 1
     assert here.ask("/status").values["clock_jump"]["seconds"] == -3600
     assert "clock" not in here.later(timedelta(hours=23)).text("/status")

@@ -376,7 +376,7 @@ async def test_at_the_highest_leverage_the_stop_comes_first(line: str) -> None:
         pytest.param("/cost 100k 7d 8h 0.01%", "I read both 7d and 8h", id="two time spans"),
         pytest.param("/cost 100k 7d 0.01% every 3d", "Type the interval like every 8h", id="odd interval"),
         pytest.param("/cost 100k 7d 50%", "like 0.01%", id="rate too high"),
-        pytest.param("/pnl 95000", "The exit price is missing.", id="no exit"),
+        pytest.param("/pnl 95000", "The exit price is missing, and no price of BTC", id="no exit"),
         pytest.param("/margin 95000 25x long liq 90000", "The size is missing.", id="margin without a size"),
         pytest.param("/margin 95000 long 0.5btc liq 90000", "The leverage is missing.", id="margin, no leverage"),
         pytest.param("/margin 95000 25x long 0.5btc", "The liq price is missing", id="margin, no wanted price"),

@@ -57,7 +57,7 @@ def test_a_chart_refers_to_what_is_drawn_later(desk: Callable[..., Any], line: s
         pytest.param("/chart foo btc", "“foo” is no picture and no asset", id="beside an asset"),
         pytest.param("/chart btc eth", "One asset at a time: BTC or ETH?", id="two assets"),
         pytest.param("/chart funding oi", "One picture at a time. There are oi, price,", id="two pictures"),
-        pytest.param("/chart fundng btc", "“fundng” is not a word I know. Type funding,", id="misspelt"),
+        pytest.param("/chart fundong btc", "“fundong” is not a word I know. Type funding,", id="misspelt"),
         pytest.param("/chart liqs btc", "No liquidations of BTC are stored yet.", id="nothing stored of it"),
     ],
 )

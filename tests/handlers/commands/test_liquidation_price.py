@@ -83,8 +83,23 @@ async def test_prices_of_the_reference(line: str, price: float) -> None:
     assert reply.values["distance_pct"] == pytest.approx((price / reply.values["entry"] - 1) * 100, abs=1e-3)
 
 
-async def test_the_whole_answer() -> None:
+async def test_the_short_answer_without_a_database() -> None:
     reply = await say("/liq 95000 25x long")
+    assert text_of(reply).splitlines() == [
+        "BTC long 25x from 95,000: liquidation at 91,566.27 (−3.61 %)",
+        "Bybit 91,502 · OKX 91,612 · Deribit 92,121 · Hyperliquid 92,354",
+        "Binance, up to $300k · tiers of 29 Sep",
+        (
+            "More: /liq 95000 25x short · /liq 95000 25x long 1Musd · /watch long btc 95000 25x"
+            " · /liq 95000 25x long how"
+        ),
+    ]
+    assert reply.read_as == "BTC · long · entry 95,000 · 25x · isolated · Binance"
+
+
+async def test_the_long_answer() -> None:
+    reply = await say("/liq 95000 25x long how")
+    assert reply.values == (await say("/liq 95000 25x long")).values
     lines = text_of(reply).splitlines()
     assert lines.pop().startswith("More: /liq 95000 25x short · /liq 95000 25x long 1Musd")
     assert lines == [
@@ -94,13 +109,14 @@ async def test_the_whole_answer() -> None:
         "Maintenance margin 0.40 % of the position (tier 1).",
         "Larger positions: 91,653.25 at $1m, 91,890.91 at $5m.",
         (
-            "Elsewhere, farthest first: Bybit 91,502, OKX 91,612.26, Bitget 91,621.46, KuCoin 91,621.46, "
+            "Elsewhere, farthest first: Bybit 91,502, OKX 91,612.36, Bitget 91,621.46, KuCoin 91,621.46, "
             "Gate 91,635.27, Deribit 92,121.21, Hyperliquid 92,354.43."
         ),
         (
             "The mark price decides, not the last trade. "
-            "Assumed: the first tier, as no size was given; no margin added; no funding paid."
+            "Assumed: the smallest size, as none was given; no margin added; no funding paid."
         ),
+        "Formula: 95,000 × (1 − 1/25) / (1 − 0.40 %); Binance support FAQ b3c689c1, edition of January 2026.",
         "Binance tier table of 29 September 2026 · 54 days old",
     ]
     assert reply.values == {
@@ -143,7 +159,7 @@ async def test_no_side_gives_both() -> None:
     assert reply.values["short"]["liquidation_price"] == pytest.approx(98406.37, abs=0.01)
     assert (
         "Over all exchanges: long 91,502 (Bybit) to 92,354.43 (Hyperliquid), short 97,580.25 (Hyperliquid) to"
-        in text_of(reply)
+        in text_of(await say("/liq 95000 25x how"))
     )
 
 
@@ -164,7 +180,8 @@ async def test_a_leverage_above_the_cap_stands_in_its_row() -> None:
 async def test_a_long_without_leverage_has_no_liquidation_and_a_short_has_one() -> None:
     reply = await say("/liq 95000 1x long")
     assert reply.values["liquidation_price"] is None
-    assert "No liquidation: the margin of this long covers every price." in text_of(reply)
+    assert "BTC long 1x from 95,000: no liquidation, the margin covers every price." in text_of(reply)
+    assert "No liquidation: the margin covers every price of this long." in text_of(await say("/liq 95000 1x long how"))
     assert "/watch" not in text_of(reply), "there is nothing to watch"
     short = await say("/liq 95000 1x short")  # 189,243.03 while it stays in the first tier
     assert short.values["liquidation_price"] == pytest.approx(189243.03, abs=0.01)
@@ -173,7 +190,8 @@ async def test_a_long_without_leverage_has_no_liquidation_and_a_short_has_one() 
 async def test_margin_is_told_when_the_size_is() -> None:
     reply = await say("/liq 95000 25x long 1M usd")
     assert reply.values["margin"] == pytest.approx(40_000.0)
-    assert "Position $1,000,000 (10.5263 BTC), margin $40,000." in text_of(reply)
+    assert "$1,000,000, margin $40,000" in text_of(reply).splitlines()
+    assert "Position $1,000,000 (10.5263 BTC), margin $40,000." in text_of(await say("/liq 95000 25x long 1M usd how"))
     by_collateral = await say("/liq 95000 long 1btc collateral 9500")
     assert by_collateral.values["leverage"] == pytest.approx(10.0)
 
@@ -191,7 +209,8 @@ async def test_cross_counts_the_account(others: str, extra: float) -> None:
     reply = await say(f"/liq 95000 25x long 0.5btc cross balance 5000 {others}")
     # (wallet + profit − maintenance of the others + c − q·entry) / (q·m − q), the condition written out
     assert reply.values["liquidation_price"] == pytest.approx((5000 + extra - 0.5 * 95000) / (0.5 * 0.004 - 0.5))
-    assert ("no other positions in the wallet" in text_of(reply)) == (extra == 0)
+    long_answer = text_of(await say(f"/liq 95000 25x long 0.5btc cross balance 5000 {others} how"))
+    assert ("no other positions in the wallet" in long_answer) == (extra == 0)
     again = await say(f"/liq {reply.read_as}")
     assert again.values == reply.values
 
@@ -206,7 +225,7 @@ async def test_cross_of_a_coin_margined_contract_counts_in_coin() -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        pytest.param("/liq", "The entry price is missing. Type it like /liq 95000 25x long.", id="nothing"),
+        pytest.param("/liq", "The entry price is missing, and no price of BTC is stored here.", id="nothing"),
         pytest.param("/liq 95000 200x", "at most 150x on BTC up to $300k, by its table of 29 September 2026", id="cap"),
         pytest.param("/liq 95000 50x hl", "Hyperliquid allows at most 40x", id="Hyperliquid's cap"),
         pytest.param("/liq 95000 75x long 12M usd", "75x only up to $3m", id="cap of a large position"),
@@ -345,9 +364,10 @@ async def test_a_size_in_coins_is_told_in_the_packs_that_are_priced() -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        pytest.param("/liq 95000 5x long 200M gate", "or nearer: only the smallest tier of Gate is known", id="one"),
-        pytest.param("/liq 95000 5x 1M kucoin", "Long: liquidation at 76,351.22 (−19.63 %) or nearer.", id="both"),
-        pytest.param("/liq 95000 long 1M kucoin", "liquidation by leverage or nearer:", id="no leverage"),
+        pytest.param("/liq 95000 5x long 200M gate", "Only the smallest tier of Gate is known here.", id="one"),
+        pytest.param("/liq 95000 5x long 200M gate how", "or nearer: only the smallest tier of Gate is", id="one, how"),
+        pytest.param("/liq 95000 5x 1M kucoin", "Long 76,351.22 (−19.63 %) or nearer", id="both"),
+        pytest.param("/liq 95000 long 1M kucoin", "BTC long from 95,000 or nearer, liquidation:", id="no leverage"),
     ],
 )
 async def test_a_size_of_an_unknown_tier_is_told_as_the_farthest_price(line: str, said: str) -> None:
@@ -356,16 +376,16 @@ async def test_a_size_of_an_unknown_tier_is_told_as_the_farthest_price(line: str
 
 
 async def test_both_sides_in_two_tiers_are_told_apart() -> None:
-    text = text_of(await say("/liq 95000 25x 820000usd"))
+    text = text_of(await say("/liq 95000 25x 820000usd how"))
     assert "Maintenance margin 0.50 % of the position − $300 (tier 2) for the long." in text
     assert "Maintenance margin 0.65 % of the position − $1,500 (tier 3) for the short." in text
-    assert "(tier 3)" in text_of(await say("/liq 95000 25x 1M"))
-    assert "for the short" not in text_of(await say("/liq 95000 25x 1M"))
+    assert "(tier 3)" in text_of(await say("/liq 95000 25x 1M how"))
+    assert "for the short" not in text_of(await say("/liq 95000 25x 1M how"))
 
 
 async def test_an_overfunded_position_needs_no_leverage() -> None:
     long = await say("/liq 95000 long 0.5btc collateral 60000")
-    assert "No liquidation: the margin of this long covers every price." in text_of(long)
+    assert "BTC long from 95,000: no liquidation, the margin covers every price." in text_of(long)
     assert long.values["liquidation_price"] is None
     short = await say("/liq 95000 short 0.5btc collateral 60000")
     assert short.values["liquidation_price"] == pytest.approx((60_000 + 47_500) / (0.5 * 1.004))
@@ -414,40 +434,44 @@ TODAY = datetime(2026, 11, 22, tzinfo=UTC)
 
 async def test_thousands_are_asked_about_when_a_price_is_stored(store: Store) -> None:
     keep_bars(store, [(TODAY, 84_000.0, 84_000.0, 84_000.0)], timedelta(hours=1))
-    with pytest.raises(Refused, match=r"Did you mean 95k\? .* Type 95k for 95,000, like /liq 95000 25x long\."):
+    with pytest.raises(Refused, match=r"Did you mean 95,000\? The last .* Type /liq 95000 25x long, or keep 95 with"):
         await say("/liq 95 25x long", store)
     assert (await say("/liq 95000 25x long", store)).values["entry"] == 95000.0
+    assert (await say("/liq 95 25x long exact", store)).values["entry"] == 95.0
     assert (await say("/liq 0.5 20x doge", store)).values["entry"] == 0.5
 
 
 async def test_how_near_is_told_in_past_days(store: Store) -> None:
-    # forty days of 100: on every tenth the low is 4 % down, on every fifth the high 5 % up
+    # forty days of 100,000: on every tenth the low is 4 % down, on every fifth the high 5 % up
     days = [
-        (TODAY - n * DAY, 100.0, 105.0 if n % 5 == 0 else 101.0, 96.0 if n % 10 == 0 else 99.0) for n in range(1, 41)
+        (TODAY - n * DAY, 1e5, 1.05e5 if n % 5 == 0 else 1.01e5, 9.6e4 if n % 10 == 0 else 9.9e4) for n in range(1, 41)
     ]
     keep_bars(store, days, DAY)
     long = await say("/liq 95000 25x long", store)
+    assert "Fell that far in a day: 4 of 40 days." in text_of(long).splitlines()
     assert (
         "Within a day BTC fell 3.61 % or more on 4 of 40 days (10.0 %): 13 October 2026 to 21 November 2026, Binance."
-    ) in text_of(long)
+    ) in text_of(await say("/liq 95000 25x long how", store))
     assert (long.values["days_that_far"], long.values["days_known"]) == (4, 40)
-    both = await say("/liq 95000 25x", store)
+    assert "Such days: 4 down, 8 up, of 40." in text_of(await say("/liq 95000 25x", store))
+    both = await say("/liq 95000 25x how", store)
     assert "fell 3.61 % or more on 4 of 40 days (10.0 %) and rose 3.59 % or more on 8 (20.0 %)" in text_of(both)
-    far = await say("/liq 95000 5x long", store)
+    assert "Fell that far in a day: none of 40 days." in text_of(await say("/liq 95000 5x long", store))
+    far = await say("/liq 95000 5x long how", store)
     assert "fell 19.68 % or more on none of 40 days:" in text_of(far)
 
 
 async def test_hours_count_as_a_day_when_all_of_it_is_there(store: Store) -> None:
-    hours = [(TODAY - n * timedelta(hours=1), 100.0, 101.0, 95.0 if n == 5 else 99.5) for n in range(1, 24 * 31 + 7)]
+    hours = [(TODAY - n * timedelta(hours=1), 1e5, 1.01e5, 9.5e4 if n == 5 else 9.95e4) for n in range(1, 24 * 31 + 7)]
     keep_bars(store, hours, timedelta(hours=1))
     reply = await say("/liq 95000 25x long", store)
     assert (reply.values["days_that_far"], reply.values["days_known"]) == (1, 31)
 
 
 async def test_a_short_history_and_today_are_not_told(store: Store) -> None:
-    keep_bars(store, [(TODAY - n * DAY, 100.0, 101.0, 90.0) for n in range(30)], DAY)  # 29 whole days and today
+    keep_bars(store, [(TODAY - n * DAY, 1e5, 1.01e5, 9e4) for n in range(30)], DAY)  # 29 whole days and today
     reply = await say("/liq 95000 25x long", store)
-    assert "Within a day" not in text_of(reply)
+    assert "in a day" not in text_of(reply)
     assert "days_known" not in reply.values
 
 
@@ -483,7 +507,9 @@ async def test_a_renewed_table_is_taken_and_its_age_told(store: Store) -> None:
     put_table(store, "binance-linear-2026-11-10", "BTC,USDT,checked=2026-11-20,0.01:0:50:100000")
     reply = await say("/liq 95000 25x long", store)
     assert reply.values["liquidation_price"] == pytest.approx(95_000 * 0.96 / 0.99)
-    assert reply.stamp == "Binance tier table of 10 November 2026, unchanged on 20 November 2026 · 2 days old"
+    assert reply.stamp == "Binance, up to $100k · tiers of 20 Nov"
+    told = await say("/liq 95000 25x long how", store)
+    assert told.stamp == "Binance tier table of 10 November 2026, unchanged on 20 November 2026 · 2 days old"
     assert (await say("/liq 0.5 20x doge long", store)).values["table_date"] == "2026-09-29"
     okx = await say("/liq 95000 25x long okx", store)
     assert okx.values["elsewhere"]["binance"] == reply.values["liquidation_price"]
@@ -492,14 +518,16 @@ async def test_a_renewed_table_is_taken_and_its_age_told(store: Store) -> None:
 @pytest.mark.parametrize(("days", "stale"), [(60, False), (61, True)])
 async def test_a_stale_table_is_said_to_be(days: int, stale: bool) -> None:
     now = datetime(2026, 9, 29, 12, tzinfo=UTC) + timedelta(days=days)
-    reply = await say("/liq 95000 25x long", now=now)
+    brief = await say("/liq 95000 25x long", now=now)
+    assert (brief.stamp or "").endswith("tiers of 29 Sep, 61 days old: stale" if stale else "tiers of 29 Sep")
+    reply = await say("/liq 95000 25x long how", now=now)
     assert (reply.stamp or "").endswith("stale, it may have changed since" if stale else f"{days} days old")
 
 
 async def test_no_leverage_gives_the_spread_where_no_exchange_is_named() -> None:
     spread = "Over all exchanges, long at 10x: 85,783.10 (Bybit) to 86,582.28 (Hyperliquid)."
-    assert spread in text_of(await say("/liq 95000"))
-    assert "Over all exchanges" not in text_of(await say("/liq 95000 bybit"))
+    assert spread in text_of(await say("/liq 95000 how"))
+    assert "Over all exchanges" not in text_of(await say("/liq 95000 bybit how"))
 
 
 async def test_a_position_can_be_watched() -> None:
@@ -512,9 +540,9 @@ async def test_a_position_can_be_watched() -> None:
 
 
 async def test_what_can_be_spared_goes_where_a_message_would_be_too_long(store: Store) -> None:
-    days = [(TODAY - n * DAY, 100.0, 101.0, 99.0) for n in range(1, 41)]
+    days = [(TODAY - n * DAY, 6e5, 6.1e5, 5.9e5) for n in range(1, 41)]
     keep_bars(store, days, DAY)
-    text = text_of(await say("/liq 612998.353 3.5302x gate 8.12345btc", store))
+    text = text_of(await say("/liq 612998.353 3.5302x gate 8.12345btc how", store))
     assert len(text) <= 900
     assert "bankruptcy price" not in text  # the first to go
     for kept in (
@@ -565,7 +593,7 @@ def test_every_assumption_has_its_words() -> None:
 def test_liq_is_found_and_fits_a_menu() -> None:
     command = commands()["liq"]
     assert len(command.help) <= 60
-    assert usage(command).startswith("/liq entry price [leverage] [side]")
+    assert usage(command).startswith("/liq [entry price] [leverage] [side]")
 
 
 @pytest.mark.parametrize(

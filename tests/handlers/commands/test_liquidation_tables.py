@@ -56,17 +56,17 @@ async def test_a_refusal_says_who_knows_more(line: str, words: str) -> None:
 
 
 async def test_what_is_known_of_the_first_tier_alone_is_not_compared_at_a_size() -> None:
-    lines = text_of(await say("/liq 95000 25x long 5Musd")).splitlines()
+    lines = text_of(await say("/liq 95000 25x long 5Musd how")).splitlines()
     assert (
-        "Elsewhere, farthest first: Bitget 91,856.31, OKX 91,935.48, Hyperliquid 92,354.43, Deribit 92,366.74. "
+        "Elsewhere, farthest first: Bitget 91,856.31, OKX 91,935.58, Hyperliquid 92,354.43, Deribit 92,366.74. "
         "Tiers not known up to this size: Bybit, Gate and KuCoin."
     ) in lines
-    both = text_of(await say("/liq 95000 25x 5Musd"))
+    both = text_of(await say("/liq 95000 25x 5Musd how"))
     assert "Over all exchanges: long 91,856.31 (Bitget) to 92,366.74 (Deribit)" in both
 
 
 async def test_no_larger_size_is_told_where_the_first_tier_has_no_bound() -> None:
-    lines = text_of(await say("/liq 95000 25x long gate")).splitlines()
+    lines = text_of(await say("/liq 95000 25x long gate how")).splitlines()
     assert "The tiers of larger positions are not known here." in lines
     assert "Bybit 91,502" in text_of(await say("/liq 95000 25x long kucoin")), "without a size all are compared"
 
@@ -74,7 +74,7 @@ async def test_no_larger_size_is_told_where_the_first_tier_has_no_bound() -> Non
 @pytest.mark.parametrize(
     ("line", "price", "day"),
     [
-        ("/liq 3200 25x long eth okx 1Musd", "3,085.89", "OKX tier table of 28 May 2026 · 178 days old: stale"),
+        ("/liq 3200 25x long eth okx 1Musd", "3,085.90", "OKX tier table of 28 May 2026 · 178 days old: stale"),
         ("/liq 3200 25x long eth bybit 5Musd", "3,095.13", "Bybit tier table of 6 August 2026 · 108 days old: stale"),
         ("/liq 3200 25x long eth bitget 1Musd", "3,088.66", "Bitget tier table of 8 June 2026 · 167 days old: stale"),
         ("/liq 180 20x long sol bitget", "171.96", "Bitget tier table of 12 September 2025 · 436 days old: stale"),
@@ -83,6 +83,6 @@ async def test_no_larger_size_is_told_where_the_first_tier_has_no_bound() -> Non
     ids=["okx", "bybit", "bitget", "bitget, older", "gate in coin"],
 )
 async def test_an_answer_names_the_day_of_its_table(line: str, price: str, day: str) -> None:
-    lines = text_of(await say(line)).splitlines()
+    lines = text_of(await say(f"{line} how")).splitlines()
     assert any(line.startswith(f"Liquidation at {price} (") for line in lines)
     assert any(line.startswith(day) for line in lines)

@@ -325,7 +325,7 @@ def test_other_commands(arguments: type[Any], text: str, expected: dict[str, Any
         pytest.param("95000 25x btc eth", "both btc and eth", id="two assets"),
         pytest.param("95000 25x 50x", "both 25x and 50x", id="two leverages"),
         pytest.param("0.5btc eth 95000", "both eth and 0.5btc", id="a size of another asset"),
-        pytest.param("95000 25x lnog", "Type long, or $LNOG", id="a misspelt word"),
+        pytest.param("95000 25x lonk", "Type long, or $LONK", id="a misspelt word"),
         pytest.param("95000 25x binence", "Type binance", id="a misspelt venue"),
         pytest.param("95000 25x btc MEXC", "MEXC is known, but not covered", id="an exchange that is not ours"),
         pytest.param("95000 25x foo-bar", "do not understand “foo-bar”", id="an unknown word"),

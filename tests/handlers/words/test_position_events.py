@@ -99,7 +99,7 @@ CASES: list[tuple[PositionEvent, list[str]]] = [
     (
         LinesLeft(STANDS, timedelta(minutes=7)),
         [
-            "BTC long “hedge” (1): over after 7 min, outside its lines again.",
+            "BTC long “hedge” (1) is safe again: 9.16 % away; within 20 % for 7 min.",
             "Mark price 70,000, liquidation at 63,587.68: 9.16 % away, 4.6 typical days of movement.",
             STAMP,
         ],
@@ -161,7 +161,7 @@ CASES: list[tuple[PositionEvent, list[str]]] = [
     (
         CameNear(STANDS, MARKED, went=True),
         [
-            "BTC long “hedge” (1) came within 0.64 % of its liquidation price and is clear again: 9.16 % away.",
+            "BTC long “hedge” (1) is safe again: 9.16 % away; came within 0.64 % of its liquidation price.",
             (
                 "The mark price of BTC on Binance was 64,000 on 22 November 13:00 CET. "
                 "Mark price now 70,000, liquidation at 63,587.68: 4.6 typical days of movement away."
@@ -222,8 +222,10 @@ def test_every_event_has_words() -> None:
 
 
 def test_the_end_is_one_line_too() -> None:
-    assert reply_of(LinesLeft(STANDS, timedelta(0))).endswith("from its liquidation price again, outside its lines.")
-    assert "and is clear again" in reply_of(CameNear(STANDS, MARKED, went=True))
+    assert reply_of(LinesLeft(STANDS, timedelta(minutes=2))).endswith(
+        "is safe again: 9.16 % away; within 20 % for 2 min."
+    )
+    assert "is safe again" in reply_of(CameNear(STANDS, MARKED, went=True))
     covered = LinesLeft(replace(STANDS, liquidation=float("nan"), distance=float("nan")), timedelta(0))
     assert reply_of(covered).endswith("no liquidation price any more: its margin covers every price.")
 

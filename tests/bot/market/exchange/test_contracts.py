@@ -49,8 +49,8 @@ def test_perpetuals(markets: list[dict[str, Any]], chosen: dict[str, str]) -> No
 )  # fmt: skip
 def test_margins(markets: list[dict[str, Any]], margins: tuple[str, ...], chosen: dict[str, str]) -> None:
     found = perpetuals("deribit", markets, margins)
-    assert {asset: each.market_id for asset, each in found.items()} == chosen
-    assert all(each.inverse == (each.market_id == "BTC-PERPETUAL") for each in found.values())
+    assert {asset: contract.market_id for asset, contract in found.items()} == chosen
+    assert all(contract.inverse == (contract.market_id == "BTC-PERPETUAL") for contract in found.values())
 
 
 @pytest.mark.parametrize(

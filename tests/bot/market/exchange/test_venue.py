@@ -336,7 +336,7 @@ async def test_queued_requests_do_not_leave_after_a_ban(venue: CcxtVenue, exchan
     exchange.faults["*"] = "banned"
     asked = exchange.count()
     asks = [venue.fetch(Ask("open_interest", "BTC", clock.now)) for _ in range(8)]
-    assert all(isinstance(each, SourceDown) for each in await asyncio.gather(*asks, return_exceptions=True))
+    assert all(isinstance(error, SourceDown) for error in await asyncio.gather(*asks, return_exceptions=True))
     assert exchange.count() - asked <= 2
 
 
@@ -398,8 +398,8 @@ async def test_a_silent_venue_is_waited_for_once_a_moment(
     hurry(venue)
     asks = [Ask("funding", asset, clock.now) for asset in ("BTC", "ETH", "SOL")]
     found = await asyncio.gather(*(venue.fetch(ask) for ask in asks), return_exceptions=True)
-    assert {type(each) for each in found} == {SourceDown}
-    assert {str(each) for each in found} == {"Binance did not answer in time."}
+    assert {type(error) for error in found} == {SourceDown}
+    assert {str(error) for error in found} == {"Binance did not answer in time."}
     assert exchange.count() - before <= 2  # rates and their intervals, or the listing; not three times
     exchange.faults.clear()
     assert await venue.fetch(Ask("funding", "BTC", clock.go(seconds=15)))

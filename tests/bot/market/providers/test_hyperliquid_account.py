@@ -92,7 +92,7 @@ async def test_one_wrong_position_spoils_the_answer(
     """Half an answer would tell that the other half was closed."""
     info.held[ADDRESS] = [position("ETH"), {**position(), "positionValue": "50000.0"} | wrong]
     info.state = lambda _: {  # type: ignore[method-assign]
-        **FakeInfo.state(info, "nobody"), "assetPositions": [{"position": each} for each in info.held[ADDRESS]]
+        **FakeInfo.state(info, "nobody"), "assetPositions": [{"position": position} for position in info.held[ADDRESS]]
     }  # fmt: skip
     with pytest.raises(SourceDown):
         await account.fetch(ADDRESS)
@@ -113,3 +113,54 @@ async def test_strict(account: HyperliquidAccount, info: FakeInfo, wrong: dict[s
     info.state = lambda address: FakeInfo.state(info, address) | wrong  # type: ignore[method-assign]
     with pytest.raises(SourceDown):
         await account.fetch(ADDRESS)
+
+
+# --- dexes of others --------------------------------------------------------------------------------------------------
+
+XMR = position("flx:XMR", "10", entryPx="420.5", positionValue="4150.0", liquidationPx="365.65")
+
+
+async def test_every_dex_is_asked(account: HyperliquidAccount, info: FakeInfo) -> None:
+    info.dexes = {"flx": {ADDRESS: [XMR]}, "xyz": {}}
+    found = await account.fetch(ADDRESS)
+    assert found.positions == (VenuePosition("flx:XMR", "long", 10.0, 420.5, 415.0, 5.0, 365.65),)
+    assert found.unasked == ()
+    assert account.questions == 3
+    await account.fetch(ADDRESS)
+    assert info.listed == 1, "their names are asked for once an hour"
+
+
+async def test_a_name_without_its_dex_gets_it(account: HyperliquidAccount, info: FakeInfo) -> None:
+    info.held[ADDRESS] = [position("XMR")]
+    info.dexes = {"flx": {ADDRESS: [XMR | {"coin": "XMR"}]}}
+    assert [held.asset for held in (await account.fetch(ADDRESS)).positions] == ["XMR", "flx:XMR"]
+
+
+@pytest.mark.parametrize("fault", ["html", "cut", "list", "unavailable", "unknown", "slow", "hang_up"])
+async def test_a_silent_dex_is_named_and_takes_nothing_away(
+    account: HyperliquidAccount, info: FakeInfo, fault: Fault
+) -> None:
+    info.held[ADDRESS] = [position()]
+    info.dexes = {"flx": {ADDRESS: [XMR]}, "xyz": {}}
+    info.faults["flx"] = fault
+    found = await account.fetch(ADDRESS)
+    assert [held.asset for held in found.positions] == ["BTC"]
+    assert found.unasked == ("flx",)
+    assert (found.knows("BTC"), found.knows("xyz:GOLD"), found.knows("flx:XMR")) == (True, True, False)
+
+
+async def test_where_the_names_are_not_told_nothing_of_others_is_known(
+    account: HyperliquidAccount, info: FakeInfo
+) -> None:
+    info.faults["perpDexs"] = "unknown"
+    found = await account.fetch(ADDRESS)
+    assert (found.knows("BTC"), found.knows("flx:XMR")) == (True, False)
+
+
+async def test_a_pause_of_the_venue_ends_the_asking(account: HyperliquidAccount, info: FakeInfo) -> None:
+    info.dexes = {"flx": {}, "xyz": {}}
+    info.faults["flx"] = "busy"
+    with pytest.raises(SourceDown) as caught:
+        await account.fetch(ADDRESS)
+    assert caught.value.retry_at is not None
+    assert info.asked["xyz"] == 0

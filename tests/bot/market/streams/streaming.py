@@ -98,21 +98,21 @@ class Rig:
             await asyncio.sleep(0.002)
 
     def talk(self, venue: str) -> LiquidationTalk:
-        return next(each.talk for each in self.streams._lines if each.talk.dialect.venue == venue)
+        return next(line.talk for line in self.streams._lines if line.talk.dialect.venue == venue)
 
     def stream(self, venue: str) -> Stream:
-        return next(each.stream for each in self.streams._lines if each.talk.dialect.venue == venue)
+        return next(line.stream for line in self.streams._lines if line.talk.dialect.venue == venue)
 
     def health(self, venue: str) -> SourceHealth:
-        return next(each for each in self.streams.health() if each.source == f"{venue} liquidations")
+        return next(health for health in self.streams.health() if health.source == f"{venue} liquidations")
 
     def covered(self, venue: str, asset: str = "BTC") -> float:
         """How much of the running hour has been heard, in seconds."""
-        found = [each for each in self.streams.running(asset) if each.venue == venue]
+        found = [hour for hour in self.streams.running(asset) if hour.venue == venue]
         return found[0].covered.total_seconds() if found else 0.0
 
     def usd(self, venue: str, asset: str = "BTC") -> tuple[float, float]:
-        found = [each for each in self.streams.running(asset) if each.venue == venue]
+        found = [hour for hour in self.streams.running(asset) if hour.venue == venue]
         return (found[0].longs_usd, found[0].shorts_usd) if found else (0.0, 0.0)
 
     def caught_up(self, venue: str) -> bool:
@@ -127,7 +127,7 @@ class Rig:
                 break
             self.clock.move(self.clock.now() + timedelta(milliseconds=20))
             await asyncio.sleep(0.005)
-        assert [self.health(each).state for each in names] == ["ok"] * len(names)
+        assert [self.health(name).state for name in names] == ["ok"] * len(names)
         for venue in names:
             await until(lambda venue=venue: self.caught_up(venue), f"{venue} follows")
 

@@ -41,7 +41,7 @@ async def test_a_stream_that_stands_still_is_found_within_two_intervals(
 ) -> None:
     await rig.streams.start()
     await rig.alive()
-    others = [each for each in VENUES if each != venue]
+    others = [other for other in VENUES if other != venue]
     rig.server.faults[venue] = fault
     await asyncio.sleep(0.02)  # what is on its way arrives
     await rig.go(28, *others, step=7)
@@ -49,7 +49,7 @@ async def test_a_stream_that_stands_still_is_found_within_two_intervals(
     await rig.go(8, *others, step=4)
     await until(lambda: rig.health(venue).state == "down", "it is noticed")
     assert said in rig.health(venue).error
-    assert all(rig.health(each).state == "ok" for each in others), "the others go on"
+    assert all(rig.health(venue).state == "ok" for venue in others), "the others go on"
     await until(lambda: rig.server.open(venue) == 0, "the old connection is closed")
     assert rig.covered(venue) <= 8, "time in which nothing was heard is not covered"
 
@@ -60,7 +60,7 @@ async def test_a_stream_that_recovers_is_heard_again_and_the_gap_stays_a_gap(rig
     await rig.alive()
     await rig.go(60, *VENUES)
     rig.server.faults[venue] = "mute"
-    others = [each for each in VENUES if each != venue]
+    others = [other for other in VENUES if other != venue]
     await rig.go(40, *others)
     await until(lambda: rig.health(venue).state == "down")
     del rig.server.faults[venue]
@@ -94,7 +94,7 @@ async def test_pauses_grow_with_every_failure_and_are_jittered(rig: Rig) -> None
     await rig.streams.start()
     for _ in range(80):
         await rig.go(20)
-    pauses = [each for each in rig.slept if each != 30.0]  # every 30 s the sums are written
+    pauses = [pause for pause in rig.slept if pause != 30.0]  # every 30 s the sums are written
     assert sorted(set(pauses))[:4] == pytest.approx([6.25, 12.5, 25.0, 50.0]), "5 s doubled, a quarter more by chance"
     assert max(pauses) <= 300
 
@@ -106,7 +106,7 @@ async def test_a_country_that_is_refused_is_told_at_once_and_probed_hourly(rig: 
     await until(lambda: rig.health("binance").state == "blocked")
     assert "Set a proxy in config.toml" in rig.health("binance").error
     events = rig.streams.events()
-    assert [(each.source, each.state, each.topics) for each in events] == [
+    assert [(event.source, event.state, event.topics) for event in events] == [
         ("binance liquidations", "blocked", ("liquidations",))
     ]
     assert rig.streams.events() == [], "told once"
@@ -115,7 +115,7 @@ async def test_a_country_that_is_refused_is_told_at_once_and_probed_hourly(rig: 
     del rig.server.faults["binance"]
     await rig.go(120, "bybit")  # OKX has told of nothing for an hour by then, and is opened anew
     await rig.alive("binance")
-    assert [each.state for each in rig.streams.events()] == ["ok"]
+    assert [event.state for event in rig.streams.events()] == ["ok"]
 
 
 async def test_trouble_that_lasts_is_told_once_and_its_end_once(rig: Rig) -> None:
@@ -126,11 +126,11 @@ async def test_trouble_that_lasts_is_told_once_and_its_end_once(rig: Rig) -> Non
     for _ in range(20):
         await rig.go(20, "binance", "okx")
         told += rig.streams.events()
-    assert [(each.source, each.state) for each in told] == [("bybit liquidations", "down")]
+    assert [(event.source, event.state) for event in told] == [("bybit liquidations", "down")]
     del rig.server.faults["bybit"]
     await rig.go(300, "binance", "okx")
     await rig.alive("bybit")
-    assert [(each.source, each.state) for each in rig.streams.events()] == [("bybit liquidations", "ok")]
+    assert [(event.source, event.state) for event in rig.streams.events()] == [("bybit liquidations", "ok")]
 
 
 async def test_a_short_interruption_is_not_told(rig: Rig) -> None:
@@ -158,7 +158,7 @@ async def test_a_short_interruption_is_not_told(rig: Rig) -> None:
 async def test_a_subscription_that_is_not_granted_covers_nothing(rig: Rig, venue: str, fault: Fault, said: str) -> None:
     rig.server.faults[venue] = fault
     await rig.streams.start()
-    others = [each for each in VENUES if each != venue]
+    others = [other for other in VENUES if other != venue]
     await rig.alive(*others)
     for _ in range(6):
         if rig.health(venue).state == "down":
@@ -177,7 +177,7 @@ async def test_a_grant_ends_with_its_connection(rig: Rig, venue: str) -> None:
     for socket in tuple(rig.server._sockets[venue]):
         await socket.close()
     await until(lambda: rig.health(venue).state == "down")
-    await rig.go(28, *(each for each in VENUES if each != venue), step=7)
+    await rig.go(28, *(other for other in VENUES if other != venue), step=7)
     await until(lambda: rig.server.opened[venue] == 2 and rig.caught_up(venue), "it is open again, and beats")
     assert rig.covered(venue) <= before + 1
     assert rig.health(venue).state == "down"

@@ -42,7 +42,7 @@ def test_an_hour_is_whole_when_all_of_it_was_heard(stretches: list[tuple[int, in
     for start, end in stretches:
         _heard(bars, start, end)
     assert bars.close(HOUR0 + HOUR_MS + GRACE_MS)
-    (hour,) = [each for each in bars.hours() if each.at == datetime.fromtimestamp(HOUR0 / 1000, UTC)]
+    (hour,) = [hour for hour in bars.hours() if hour.at == datetime.fromtimestamp(HOUR0 / 1000, UTC)]
     assert hour.whole is whole
     assert (hour.longs_usd, hour.shorts_usd) == (5.0, 0.0), "what was heard is kept, whole or not"
 
@@ -62,7 +62,7 @@ def test_an_hour_stays_open_for_what_is_told_late_and_is_closed_once() -> None:
 def test_an_event_on_the_close_belongs_to_the_next_hour() -> None:
     bars = _bars()
     bars.add("BTC", HOUR0 + HOUR_MS, "long", 1.0)
-    assert [each.at for each in bars.hours()] == [datetime.fromtimestamp((HOUR0 + HOUR_MS) / 1000, UTC)]
+    assert [hour.at for hour in bars.hours()] == [datetime.fromtimestamp((HOUR0 + HOUR_MS) / 1000, UTC)]
 
 
 def test_a_figure_that_was_kept_out_leaves_its_hour_broken() -> None:
@@ -70,7 +70,7 @@ def test_a_figure_that_was_kept_out_leaves_its_hour_broken() -> None:
     _heard(bars, 0, HOUR_MS)
     bars.spoil("BTC", HOUR0 + 5)
     bars.close(HOUR0 + HOUR_MS + GRACE_MS)
-    assert [(each.whole, each.rejected) for each in bars.hours()] == [(False, 1)]
+    assert [(hour.whole, hour.rejected) for hour in bars.hours()] == [(False, 1)]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_feed_of_every_contract_must_have_spoken(spoke: bool, whole: bool) -> 
     if spoke:
         bars.heard(HOUR0 + 7)
     bars.close(HOUR0 + HOUR_MS + GRACE_MS)
-    assert [each.whole for each in bars.hours()] == [whole]
+    assert [hour.whole for hour in bars.hours()] == [whole]
 
 
 @given(
@@ -92,16 +92,16 @@ def test_a_feed_of_every_contract_must_have_spoken(spoke: bool, whole: bool) -> 
 def test_what_was_heard_is_counted_once_and_in_its_hour(cuts: list[int], listening: list[bool]) -> None:
     """The time that is covered is the length of what was listened to, however it is cut."""
     bars, stretches = _bars(), list(pairwise(sorted(cuts)))
-    kept = [each for each, on in zip(stretches, listening, strict=False) if on]
+    kept = [stretch for stretch, on in zip(stretches, listening, strict=False) if on]
     for start, end in kept:
         bars.watch("BTC", HOUR0 + start)
         for at in range(start, end, 17 * MINUTE):
             bars.cover(HOUR0 + at)
         bars.cover(HOUR0 + end)
         bars.lost()
-    total = sum((each.covered for each in bars.hours()), timedelta(0))
+    total = sum((hour.covered for hour in bars.hours()), timedelta(0))
     assert total == timedelta(milliseconds=sum(end - start for start, end in kept))
-    assert all(each.covered <= timedelta(hours=1) for each in bars.hours())
+    assert all(hour.covered <= timedelta(hours=1) for hour in bars.hours())
 
 
 @given(

@@ -146,23 +146,23 @@ def test_bybit_writes_the_position_and_binance_the_order() -> None:
 def test_frames_are_read(dialect: StreamDialect, frame: dict[str, Any], found: list[Any]) -> None:
     read = heard(dialect, json.dumps(frame))
     assert len(read) == len(found)
-    for each, due in zip(read, found, strict=True):
+    for message, due in zip(read, found, strict=True):
         if isinstance(due, Odd):
-            assert isinstance(each, Odd)
-            assert each.market_id == due.market_id
-            assert re.fullmatch(due.reason, each.reason)
+            assert isinstance(message, Odd)
+            assert message.market_id == due.market_id
+            assert re.fullmatch(due.reason, message.reason)
         else:
-            assert each == due
+            assert message == due
 
 
-@pytest.mark.parametrize("dialect", [pytest.param(each, id=each.venue) for each in DIALECTS])
+@pytest.mark.parametrize("dialect", [pytest.param(dialect, id=dialect.venue) for dialect in DIALECTS])
 @pytest.mark.parametrize("text", [*GARBAGE, "", "\x00", "1e999", '{"arg": 3}', '{"topic": 3, "data": [1]}'])
 def test_garbage_is_called_so_and_never_a_figure(dialect: StreamDialect, text: str) -> None:
     with contextlib.suppress(Unreadable):
-        assert not [each for each in heard(dialect, text) if isinstance(each, Liquidation | Beat)]
+        assert not [message for message in heard(dialect, text) if isinstance(message, Liquidation | Beat)]
 
 
-@pytest.mark.parametrize("dialect", [pytest.param(each, id=each.venue) for each in DIALECTS])
+@pytest.mark.parametrize("dialect", [pytest.param(dialect, id=dialect.venue) for dialect in DIALECTS])
 def test_a_pulse_is_a_beat(dialect: StreamDialect) -> None:
     assert heard(dialect, json.dumps(pulse(dialect.venue, AT))) == [Beat(AT)]
 
@@ -172,7 +172,7 @@ def test_recorded_messages_are_read_as_an_independent_normaliser_reads_them(test
     if not TARDIS.exists():
         pytest.skip("the recorded messages are not beside this checkout (../shared/data/recorded/tardis-node)")
     tests = json.loads((TARDIS / "mapper_input_messages.json").read_text())
-    messages = next(each["messages"] for each in tests if each["test"] == test)
+    messages = next(case["messages"] for case in tests if case["test"] == test)
     snapshot = (TARDIS / "mappers.test.snapshot").read_text()
     checked = 0
     for number, message in enumerate(messages, 1):
@@ -310,7 +310,7 @@ async def test_contracts_that_nobody_follows_are_left_alone(rig: Rig) -> None:
         await rig.server.liquidate(venue, "long", price=-5.0, size=1.0, asset="DOGE")
         await rig.server.liquidate(venue, "short", size=BTC[venue])
     await until(lambda: all(rig.usd(venue)[1] for venue in VENUES))
-    assert {hour.asset for each in VENUES for hour in rig.talk(each).bars.hours()} <= {"BTC", "ETH", "PEPE"}
+    assert {hour.asset for venue in VENUES for hour in rig.talk(venue).bars.hours()} <= {"BTC", "ETH", "PEPE"}
     assert not any(rig.health(venue).quarantined for venue in VENUES)
 
 
@@ -379,11 +379,11 @@ async def test_whole_hours_become_bars_and_others_do_not(tmp_path: Path) -> None
             await rig.go(1850, *VENUES, step=25)
             for venue in ("binance", "okx"):
                 await rig.server.liquidate(venue, "long", asset="DOGE")
-        bars = {(each.venue, each.asset): each for each in await rig.streams.collect(rig.clock.now())}
+        bars = {(bar.venue, bar.asset): bar for bar in await rig.streams.collect(rig.clock.now())}
         whole = {(venue, asset) for venue in VENUES for asset in ("BTC", "ETH", "PEPE")}
         assert set(bars) == whole - {("okx", "ETH")}, "of it a figure was kept out"
-        assert all(list(each.frame().index) == [START] and each.step == timedelta(hours=1) for each in bars.values())
-        rows = {key: tuple(each.frame().iloc[0]) for key, each in bars.items()}
+        assert all(list(bar.frame().index) == [START] and bar.step == timedelta(hours=1) for bar in bars.values())
+        rows = {key: tuple(bar.frame().iloc[0]) for key, bar in bars.items()}
         assert rows["bybit", "BTC"] == (180_000.0, 0.0)
         assert rows["okx", "BTC"] == (0.0, 270_000.0)
         assert rows["binance", "BTC"] == rows["bybit", "ETH"] == (0.0, 0.0), "covered and calm is zero"
@@ -398,7 +398,7 @@ async def test_a_feed_of_every_contract_that_says_nothing_for_an_hour_is_not_cal
         assert rig.server.opened["binance"] == 1
         await rig.go(400, "bybit", step=25)
         bars = await rig.streams.collect(rig.clock.now())
-        assert {each.venue for each in bars} == {"bybit"}, "Bybit tells of three contracts here, and they may be calm"
+        assert {bar.venue for bar in bars} == {"bybit"}, "Bybit tells of three contracts here, and they may be calm"
         await until(lambda: rig.server.opened["binance"] >= 2, "it is opened anew")
         assert "has told of no liquidation of any contract for an hour" in rig.health("binance").error
         await rig.go(20, "bybit")
@@ -418,7 +418,7 @@ async def test_a_restart_goes_on_with_the_running_hour(tmp_path: Path) -> None:
         await until(lambda: all(rig.usd(venue)[0] for venue in VENUES))
         await rig.go(100, *VENUES)
         await rig.streams.stop()
-        kept = {each.venue: each for each in liquidations.load(rig.store, since=START, asset="BTC")}
+        kept = {hour.venue: hour for hour in liquidations.load(rig.store, since=START, asset="BTC")}
         assert all(kept[venue].longs_usd == 90_000.0 and not kept[venue].whole for venue in VENUES)
     async with rigged(tmp_path, at=at + timedelta(seconds=130)) as rig:
         await rig.streams.start()
@@ -435,7 +435,7 @@ async def test_a_program_that_is_killed_loses_half_a_minute_at_most(rig: Rig) ->
     await until(lambda: rig.usd("bybit")[0])
     await rig.go(32, *VENUES, step=4)
     await until(lambda: liquidations.load(rig.store, since=START))
-    kept = {each.venue: each for each in liquidations.load(rig.store, since=START, asset="BTC")}
+    kept = {hour.venue: hour for hour in liquidations.load(rig.store, since=START, asset="BTC")}
     assert kept["bybit"].longs_usd == 90_000.0
 
 
@@ -461,14 +461,14 @@ async def test_contracts_and_their_sizes_are_looked_up_at_the_venue(
     tmp_path: Path, venue: str, code: str, size: float, packed: tuple[str, int]
 ) -> None:
     clock, store = ReplayClock(START), Store(tmp_path / "perpulse.db")
-    (dialect,) = [each for each in DIALECTS if each.venue == venue]
+    (dialect,) = [spoken for spoken in DIALECTS if spoken.venue == venue]
     async with FakeExchange(clock.now) as exchange:
         streams = LiquidationStreams(
             store, ("BTC", "PEPE", "NONE"), clock=clock, dialects=[dialect], exchange_url=exchange.base_url
         )
         talk = streams._lines[0].talk
         hello = await talk.prepare()
-        contracts = {each.asset: each for each in talk._contracts.values()}
+        contracts = {contract.asset: contract for contract in talk._contracts.values()}
         assert (contracts["BTC"].market_id, contracts["BTC"].size) == (code, size)
         assert (contracts["PEPE"].market_id, contracts["PEPE"].multiplier) == packed
         assert list(talk.absent) == ["NONE"]

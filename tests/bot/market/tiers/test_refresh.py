@@ -21,7 +21,7 @@ from handlers.command import Refused
 from handlers.words.sources import tier_change, tier_refusal, tiers_shown, tiers_told
 from signals.assets import instrument
 from signals.liquidation import Position, quote, tiers
-from signals.liquidation.renewal import Change, Renewal
+from signals.liquidation.renewal import Renewal, TierChange
 from storage.engine.database import Store
 from storage.market import tiers as tier_files
 
@@ -61,7 +61,7 @@ class Desk:
 
     def files(self) -> list[str]:
         folder = tier_files.folder_of(self.store)
-        return sorted(each.name for each in folder.iterdir()) if folder.exists() else []
+        return sorted(file.name for file in folder.iterdir()) if folder.exists() else []
 
 
 @pytest.fixture
@@ -249,16 +249,16 @@ async def test_a_second_asset_joins_the_file_of_the_day(desk: Desk) -> None:
 )
 def test_rows_that_can_be_no_table(rows: list[tuple[str, ...]], says: str) -> None:
     with pytest.raises(TiersRefused, match=says):
-        packed([row(*each) for each in rows], stepped=True)
+        packed([row(*fields) for fields in rows], stepped=True)
 
 
 def test_difference_below_the_first_tier() -> None:
     old = tiers("binance", "linear", "BTC")
-    assert Change(old, old).kind == "same"
+    assert TierChange(old, old).kind == "same"
     from dataclasses import replace  # noqa: PLC0415 - for this one case
 
     moved = replace(old, tiers=(*old.tiers[:4], replace(old.tiers[4], rate=0.021), *old.tiers[5:]))
-    assert tier_change(Change(old, moved)) == "tier 5 and above differ (from $12m)"
+    assert tier_change(TierChange(old, moved)) == "tier 5 and above differ (from $12m)"
 
 
 def test_show_lays_a_table_out() -> None:
@@ -303,7 +303,7 @@ async def test_the_command_line(desk: Desk, tmp_path: Path) -> None:
     assert (code, err) == (0, "")
     assert "Gate: 2 changed." in out
     assert "BTC: changed, up to an unknown size → $200k" in out
-    code, out, _ = await perpulse("say", "/liq 95000 25x long gate 500kusd", *here, cwd=tmp_path)
+    code, out, _ = await perpulse("say", "/liq 95000 25x long gate 500kusd how", *here, cwd=tmp_path)
     assert "(tier 2)" in out
     assert (tmp_path / "data" / "tiers").is_dir()
 

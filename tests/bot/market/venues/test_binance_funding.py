@@ -44,8 +44,8 @@ async def settlements(venue: CcxtVenue, asset: str, back: timedelta) -> list[tup
     *settled, _ = await venue.fetch(Ask("funding", asset, NOON, NOON - back))
     return [
         (round(at.timestamp() * 1000), row["funding_rate"], row["funding_interval_hours"])
-        for each in settled
-        for at, row in each.frame().iterrows()
+        for given in settled
+        for at, row in given.frame().iterrows()
     ]
 
 

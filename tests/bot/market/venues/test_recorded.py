@@ -46,16 +46,16 @@ async def venue(exchange: FakeExchange, clock: Clock) -> AsyncIterator[Callable[
         return made[-1]
 
     yield make
-    for each in made:
-        if each._exchange:
-            each._exchange.timeout_on_exit = 0
-        await each.close()
+    for source in made:
+        if source._exchange:
+            source._exchange.timeout_on_exit = 0
+        await source.close()
 
 
 async def rows(venue: CcxtVenue, topic: Any, asset: str, now: datetime, **back: float) -> list[dict[str, float]]:
     since = now - timedelta(**back) if back else None
     found = await venue.fetch(Ask(topic, asset, now, since))
-    return [each.frame().iloc[-1].to_dict() for each in found]
+    return [given.frame().iloc[-1].to_dict() for given in found]
 
 
 def ms(at: int) -> datetime:
@@ -89,10 +89,10 @@ async def test_gate_book_of_2023(venue: Any, exchange: FakeExchange, clock: Cloc
     (found,) = await venue("gate").fetch(Ask("depth", "PHB", clock.now))
     assert found.frame().index[0] == ms(1684930166957)
     mid = (float(book["asks"][0]["p"]) + float(book["bids"][0]["p"])) / 2
-    near = [each for each in book["asks"] if float(each["p"]) <= mid * 1.01]
+    near = [level for level in book["asks"] if float(level["p"]) <= mid * 1.01]
     assert 5 < len(near) < len(book["asks"])
     assert found.frame()["depth_asks_usd"].iloc[0] == pytest.approx(
-        sum(each["s"] * float(each["p"]) for each in near)
+        sum(level["s"] * float(level["p"]) for level in near)
         * float({row["name"]: row for row in exchange.recorded["/api/v4/futures/usdt/contracts"]}["PHB_USDT"]["quanto_multiplier"])
     )  # fmt: skip
 
@@ -122,7 +122,7 @@ async def test_binance_coinm(venue: Any, exchange: FakeExchange, clock: Clock, r
     exchange.recorded["/dapi/v1/openInterest"] = recorded["/dapi/v1/openInterest"]["symbol=BTCUSD_PERP"]
     premium = dict(recorded["/dapi/v1/premiumIndex"]["symbol=BTCUSD_PERP"][0])
     exchange.recorded["/dapi/v1/premiumIndex"] = [*recorded["/dapi/v1/premiumIndex"][""], premium]
-    assert {each.size for each in coinm._contracts.values()} <= {10, 100}
+    assert {contract.size for contract in coinm._contracts.values()} <= {10, 100}
     (held,) = await rows(coinm, "open_interest", "BTC", clock.now)
     assert held == {"open_interest_usd": 678_465_700}  # 6,784,657 contracts of $100; the prices are of another day
     exchange.recorded["/dapi/v1/premiumIndex"] = [premium | {"time": 1702244982986}]
@@ -160,7 +160,7 @@ async def test_binance_ratios(venue: Any, exchange: FakeExchange, clock: Clock, 
         exchange.recorded[f"/futures/data/{path}"] = recorded[f"/futures/data/{path}"][query]
     found = await venue("binance").fetch(Ask("ratios", "BTC", clock.now))
     names = ["long_short_accounts", "long_short_top_accounts", "long_short_top_positions"]
-    assert [list(each.frame().columns) for each in found] == [[name] for name in names]
+    assert [list(given.frame().columns) for given in found] == [[name] for name in names]
     assert found[0].frame().loc[ms(1602820500000), "long_short_accounts"] == 1.2952
     assert found[1].frame().loc[ms(1602989100000), "long_short_top_accounts"] == 1.0700
     assert found[2].frame().loc[ms(1600300800000), "long_short_top_positions"] == 1.1246

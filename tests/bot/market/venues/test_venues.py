@@ -43,42 +43,42 @@ async def venue(exchange: FakeExchange, clock: Clock) -> AsyncIterator[Callable[
         return made[name]
 
     yield make
-    for each in made.values():
-        if each._exchange:
-            each._exchange.timeout_on_exit = 0  # ccxt waits for TLS connections to close; there are none
-        await each.close()
+    for source in made.values():
+        if source._exchange:
+            source._exchange.timeout_on_exit = 0  # ccxt waits for TLS connections to close; there are none
+        await source.close()
 
 
 async def newest(venue: CcxtVenue, topic: Topic, asset: str, now: datetime) -> dict[str, float]:
-    found = [each for each in await venue.fetch(Ask(topic, asset, now)) if isinstance(each, Points)]
-    return {name: float(each.frame()[name].iloc[-1]) for each in found for name in each.frame().columns}
+    found = [given for given in await venue.fetch(Ask(topic, asset, now)) if isinstance(given, Points)]
+    return {name: float(given.frame()[name].iloc[-1]) for given in found for name in given.frame().columns}
 
 
 # --- one world
 
 
-@pytest.mark.parametrize(("name", "topic"), [pytest.param(*each, id=" ".join(each)) for each in PAIRS])
+@pytest.mark.parametrize(("name", "topic"), [pytest.param(*pair, id=" ".join(pair)) for pair in PAIRS])
 async def test_what_is_offered_is_in_our_units(venue: Any, clock: Clock, name: str, topic: Topic) -> None:
     since = clock.now - timedelta(days=10)  # more than a page holds
     found = await venue(name).fetch(Ask(topic, "BTC", clock.now, since))
     assert found
-    for each in found:
-        assert (each.venue, each.asset) == (name, "BTC")
-        if isinstance(each, Chain):
-            assert each.at == clock.now
+    for given in found:
+        assert (given.venue, given.asset) == (name, "BTC")
+        if isinstance(given, Chain):
+            assert given.at == clock.now
             continue
-        good, rejected = Border().admit(each, clock.now)
+        good, rejected = Border().admit(given, clock.now)
         assert rejected == []
-        assert good.frame().shape == each.frame().shape
-        assert set(each.frame().columns) <= set(INPUTS)
-        assert {INPUTS[column].kind for column in each.frame().columns} == {"bar" if each.step else "level"}
-        assert each.frame().index.is_monotonic_increasing
-        assert each.frame().index.is_unique
-        assert each.frame().index[0] >= since
-        steps = each.frame().index.to_series().diff().dropna()
-        if topic in {"bars", "open_interest", "ratios"} and len(each.frame()) > 2:
+        assert good.frame().shape == given.frame().shape
+        assert set(given.frame().columns) <= set(INPUTS)
+        assert {INPUTS[column].kind for column in given.frame().columns} == {"bar" if given.step else "level"}
+        assert given.frame().index.is_monotonic_increasing
+        assert given.frame().index.is_unique
+        assert given.frame().index[0] >= since
+        steps = given.frame().index.to_series().diff().dropna()
+        if topic in {"bars", "open_interest", "ratios"} and len(given.frame()) > 2:
             assert set(steps) == {timedelta(hours=1)}  # no hole where pages meet
-    frames = [each.frame() for each in found if isinstance(each, Points)]
+    frames = [given.frame() for given in found if isinstance(given, Points)]
     assert not frames or max(frame.index[-1] for frame in frames) >= clock.now - timedelta(hours=2)
 
 
@@ -113,10 +113,10 @@ async def test_history_of_open_interest_joins_the_present(
 ) -> None:
     found = await venue(name).fetch(Ask("open_interest", "ETH", clock.now, clock.now - timedelta(days=2)))
     *past, now = found
-    for each in past:
-        for column in each.frame().columns:
-            assert each.frame()[column].iloc[-1] == pytest.approx(now.frame()[column].iloc[0], rel=0.02)
-    (coins,) = [each.frame()["open_interest_coin"] for each in past if "open_interest_coin" in each.frame()]
+    for given in past:
+        for column in given.frame().columns:
+            assert given.frame()[column].iloc[-1] == pytest.approx(now.frame()[column].iloc[0], rel=0.02)
+    (coins,) = [given.frame()["open_interest_coin"] for given in past if "open_interest_coin" in given.frame()]
     for at, value in coins.items():  # stamped with the moment at which the level held, not an hour beside it
         told = exchange.coins("ETHUSDT", round(at.timestamp() * 1000)) * COINS[name]
         assert value == pytest.approx(told, rel=1e-5)
@@ -276,8 +276,8 @@ async def test_no_impossible_figure_gets_in(
     validator = Border()
     signed = ["funding_rate"]
     for topic in ("bars", "open_interest", "funding"):
-        for each in await venue(name).fetch(Ask(topic, "BTC", clock.now, clock.now - timedelta(days=1))):
-            validator.admit(each, clock.now)
+        for given in await venue(name).fetch(Ask(topic, "BTC", clock.now, clock.now - timedelta(days=1))):
+            validator.admit(given, clock.now)
     exchange.twists["*"] = twist
     exchange.frozen_at = clock.now
     clock.go(hours=1)
@@ -286,8 +286,8 @@ async def test_no_impossible_figure_gets_in(
             found = await venue(name).fetch(Ask(topic, "BTC", clock.now, clock.now - timedelta(days=1)))
         except SourceDown:
             continue
-        for each in found:
-            good, _ = validator.admit(each, clock.now)
+        for given in found:
+            good, _ = validator.admit(given, clock.now)
             assert (good.frame().index <= clock.now + timedelta(seconds=5)).all()
             if topic != "depth":  # a book has no last value before the first
                 values = good.frame()[good.frame().columns.difference(signed)].to_numpy()
@@ -305,6 +305,30 @@ async def test_a_delisted_contract_isolates_itself(venue: Any, clock: Clock, exc
         with pytest.raises(NotOffered, match=r"any more|is not a"):
             await there.fetch(Ask(topic, "ETH", clock.now))
         assert await there.fetch(Ask(topic, "BTC", clock.now))
+
+
+@pytest.mark.parametrize("first", ["funding", "depth"])
+async def test_a_round_asks_the_same_whichever_question_doubts_first(
+    venue: Any, clock: Clock, exchange: FakeExchange, first: Topic
+) -> None:
+    """A tape that is played has other milliseconds: what is sent must not hang on who was the first."""
+    there = venue("okx")
+    await there.fetch(Ask("funding", "ETH", clock.now))
+    exchange.gone.add(("okx", "ETH"))
+    clock.go(minutes=30)
+    topics: tuple[Topic, ...] = ("funding", "open_interest", "depth")
+    before = exchange.requests.copy()
+    for topic in sorted(topics, key=lambda topic: topic != first):
+        with pytest.raises(NotOffered):
+            await there.fetch(Ask(topic, "ETH", clock.now))
+    asked = ("instruments", "mark-price", "funding-rate", "open-interest", "books-full")
+    assert {path.rpartition("/")[2]: many for path, many in (exchange.requests - before).items()} == dict.fromkeys(
+        asked, 1
+    )
+    total = exchange.count()
+    with pytest.raises(NotOffered):
+        await there.fetch(Ask("funding", "ETH", clock.go(minutes=1)))
+    assert exchange.count() == total, "the next round has the fresh list"
 
 
 async def test_one_odd_answer_is_no_delisting(venue: Any, clock: Clock, exchange: FakeExchange) -> None:
@@ -385,5 +409,5 @@ async def test_option_names(venue: Any, clock: Clock, exchange: FakeExchange, na
     row = {"instrument_name": named, "open_interest": 12.5, "mark_iv": 61.2, "creation_timestamp": at}
     exchange.recorded["/api/v2/public/get_book_summary_by_currency"] = {"result": [row, row | {"mark_iv": None}]}
     (chain,) = await venue("deribit").fetch(Ask("options", "BTC", clock.now))
-    assert [(each.expiry, each.strike, each.kind) for each in chain.options] == ([read, read] if read else [])
-    assert [each.iv for each in chain.options] == ([61.2, None] if read else [])
+    assert [(option.expiry, option.strike, option.kind) for option in chain.options] == ([read, read] if read else [])
+    assert [option.iv for option in chain.options] == ([61.2, None] if read else [])

@@ -15,8 +15,10 @@ from signals.liquidation import (
     SizeBeyondTable,
     compare,
     quote,
+    rule_for,
     venues_for,
 )
+from signals.liquidation.rules import Family
 from signals.units import DAY
 from signals.venues import exchange_of, venue_title
 
@@ -32,10 +34,11 @@ if TYPE_CHECKING:
 
 Others = dict[str, LiquidationAnswer | LiquidationError]
 
+OLD_DAYS = 365  # an older table is marked wherever its price stands beside others
 STALE_DAYS = 60  # venues change their tables several times a year
 LARGER = (1e6, 5e6)  # US dollars: how the answer changes with size, where none is given
 ASSUMED = {
-    Assumption.FIRST_TIER: "the first tier, as no size was given",
+    Assumption.FIRST_TIER: "the smallest size, as none was given",
     Assumption.NO_ADDED_MARGIN: "no margin added",
     Assumption.NO_FUNDING: "no funding paid",
     Assumption.USUAL_FEE: "the closing fee of the lowest fee level",
@@ -81,15 +84,15 @@ def within(parts: Iterable[AnswerLine], room: int) -> tuple[Block, ...]:
 
 
 def one_side(
-    answer: LiquidationAnswer, others: Others, renewed: RenewedTables | None, near: str = ""
+    answer: LiquidationAnswer, others: Others, renewed: RenewedTables | None, now: datetime, near: str = ""
 ) -> tuple[AnswerLine, ...]:
     """Tell one liquidation price: where, how near that is, what it rests on, how size and exchange change it."""
     said = answer.position
     parts: list[AnswerLine] = []
     if answer.price is None:
-        parts.append(
-            AnswerLine(Line(f"No liquidation: the margin of this {said.side} covers every price.", "headline"))
-        )
+        whose = "account" if said.cross else "margin"
+        text = f"No liquidation: the {whose} covers every price of this {said.side}."
+        parts.append(AnswerLine(Line(text, "headline")))
     else:
         text = f"Liquidation at {shown(answer)} ({distance(said.entry, answer.price)})"
         why = f": only the smallest tier of {exchange(answer.venue)} is known here" if rough(answer) else ""
@@ -104,10 +107,26 @@ def one_side(
         parts.append(AnswerLine(Line(_size_and_margin(answer)), spare=1))
     elif answer.price is not None:
         parts.append(AnswerLine(Line(_with_size(answer, renewed)), spare=3))
-    if told := _elsewhere(others):
+    if told := _elsewhere(others, now):
         parts.append(AnswerLine(Line(told), spare=1))
     parts.append(AnswerLine(Line(assumed(answer), "caveat")))
+    parts.append(AnswerLine(Line(formula(answer)), spare=1))
     return tuple(parts)
+
+
+def formula(answer: LiquidationAnswer) -> str:
+    """Write the rule with its numbers where they are few, else in words, with its source."""
+    said, rule = answer.position, rule_for(answer.venue, answer.contract)
+    plain = rule.contract == "linear" and rule.family is Family.AT_LIQUIDATION and not answer.amount
+    if plain and not said.cross and said.leverage and said.margin is None and not said.extra_margin:
+        sign, against = ("−", "−") if said.side == "long" else ("+", "+")
+        fee = f" {against} {wording.share(answer.fee_rate * 100, 3)}" if answer.fee_rate else ""
+        lever = f"{said.leverage:.4g}"
+        rate = wording.share(answer.rate * 100, 2)
+        text = f"{wording.price(said.entry)} × (1 {sign} 1/{lever}) / (1 {against} {rate}{fee})"
+    else:
+        text = "margin + profit = maintenance, at the mark price"
+    return f"Formula: {text}; {rule.source}."
 
 
 def up_to(answer: LiquidationAnswer) -> str:
@@ -124,12 +143,14 @@ def or_nearer(answer: LiquidationAnswer) -> str:
 
 def _maintenance(answer: LiquidationAnswer) -> str:
     text = f"Maintenance margin {wording.share(answer.rate * 100, 2)} of the position"
+    if answer.slope:
+        text += f", growing by {wording.share(answer.slope * 100, 4)} a {answer.position.unit}"
     if answer.fee_rate:
         text += f" + {wording.share(answer.fee_rate * 100, 3)} closing fee"
     if answer.amount:
         linear = answer.contract == "linear"
         text += f" − {wording.dollars(answer.amount) if linear else wording.coins(answer.amount, answer.position.unit)}"
-    return f"{text} (tier {answer.tier})"
+    return text if answer.slope else f"{text} (tier {answer.tier})"
 
 
 def _size_and_margin(answer: LiquidationAnswer) -> str:
@@ -182,7 +203,7 @@ def rough(answer: LiquidationAnswer) -> bool:
     return answer.size is not None and Assumption.BOUND_UNKNOWN in answer.assumptions
 
 
-def _answers(every: Iterable[LiquidationAnswer | LiquidationError]) -> list[LiquidationAnswer]:
+def comparable(every: Iterable[LiquidationAnswer | LiquidationError]) -> list[LiquidationAnswer]:
     """Return the prices that can be compared with one another."""
     return [
         answer
@@ -191,15 +212,21 @@ def _answers(every: Iterable[LiquidationAnswer | LiquidationError]) -> list[Liqu
     ]
 
 
-def _elsewhere(others: Others) -> str:
-    found = _answers(others.values())
+def aged(answer: LiquidationAnswer, now: datetime) -> str:
+    """Say of a table in a comparison that it is old: its price may be another one by now."""
+    days = (now.date() - answer.table_checked).days
+    return f" (table of {answer.table_checked.year})" if days > OLD_DAYS else ""
+
+
+def _elsewhere(others: Others, now: datetime) -> str:
+    found = comparable(others.values())
     found.sort(key=lambda answer: -abs(answer.distance or 0.0))
     capped = [
         f"{exchange(venue)} allows at most {wording.leverage(answer.cap)}"
         for venue, answer in others.items()
         if isinstance(answer, LeverageAboveCap)
     ]
-    text = ", ".join(f"{exchange(answer.venue)} {shown(answer)}" for answer in found)
+    text = ", ".join(f"{exchange(answer.venue)} {shown(answer)}{aged(answer, now)}" for answer in found)
     parts = [f"Elsewhere, farthest first: {text}"] if text else []
     unknown = [
         exchange(venue)
@@ -228,18 +255,19 @@ def assumed(answer: LiquidationAnswer) -> str:
     return " ".join(parts)
 
 
-def span(answer: LiquidationAnswer, others: Others) -> str:
+def span(answer: LiquidationAnswer, others: Others, now: datetime) -> str:
     """Say from which exchange to which the price differs; "" where only one can be asked."""
-    found = _answers((answer, *others.values()))
+    found = comparable((answer, *others.values()))
     found.sort(key=lambda answer: answer.price or 0.0)
     if len(found) < 2:
         return ""
     low, high = found[0], found[-1]
-    return f"{shown(low)} ({exchange(low.venue)}) to {shown(high)} ({exchange(high.venue)})"
+    ends = [f"{shown(end)} ({exchange(end.venue)}){aged(end, now)}" for end in (low, high)]
+    return " to ".join(ends)
 
 
 def both_sides(
-    answers: Mapping[Side, LiquidationAnswer], every: Mapping[Side, Others], near: str = ""
+    answers: Mapping[Side, LiquidationAnswer], every: Mapping[Side, Others], now: datetime, near: str = ""
 ) -> tuple[AnswerLine, ...]:
     """Tell the prices of a long and a short, how near they are, and the span over all exchanges."""
     parts: list[AnswerLine] = []
@@ -263,7 +291,7 @@ def both_sides(
         parts.append(AnswerLine(Line(f"{_maintenance(first)}{up_to(first)}.")))
     if first.notional is not None and first.margin is not None:
         parts.append(AnswerLine(Line(_size_and_margin(first)), spare=1))
-    spans = [f"{side} {told}" for side, answer in answers.items() if (told := span(answer, every[side]))]
+    spans = [f"{side} {told}" for side, answer in answers.items() if (told := span(answer, every[side], now))]
     if spans:
         parts.append(AnswerLine(Line(f"Over all exchanges: {', '.join(spans)}."), spare=1))
     parts.append(AnswerLine(Line(assumed(max(answers.values(), key=lambda answer: answer.tier)), "caveat")))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from signals.alerts import burst
-from signals.alerts.burst import BURST, Burst, Running, Usual
+from signals.alerts.burst import BURST, Beside, Burst, Running, Usual
 from signals.alerts.condition import RANKS
 from signals.alerts.episodes import State, Transition
 from signals.alerts.event import news_for
@@ -78,13 +78,13 @@ class Bursts:
         prices = [tick for tick in prices if tick[0] >= ended]  # a move that is over begins no other
         if not prices:
             return 0
-        coins = self._ticks(asset, venue, "open_interest_coin", now)
-        move = burst.strongest(prices, coins, self._usual_of(asset, now))
+        beside = self._beside(asset, venue, now)
+        move = burst.strongest(prices, beside, self._usual_of(asset, now))
         after, kind = burst.step(running, move, prices[-1])
         if after == running and kind is None:
             return 0
         rank = _rank(last if running else None, move, kind)
-        said = self._said(asset, kind, rank, after or running, prices[-1], venue, coins) if kind else None
+        said = self._said(asset, kind, rank, after or running, prices[-1], venue, beside.coins) if kind else None
         self._write(asset, rank, after or running, prices[-1][0], last if running else None, said, now)
         return int(said is not None)
 
@@ -108,6 +108,22 @@ class Bursts:
         span = {"start": now - LOOKED_BACK, "end": now + MINUTE}
         times, _, values = points.columns(self._store, asset, venue, [name], **span)
         return [(at, value) for at, value in zip(times, values[name], strict=True) if value is not None and value > 0]
+
+    def _beside(self, asset: str, venue: str, now: datetime) -> Beside:
+        """Return what else is known of the last hour; depth that is not of now says nothing of now."""
+        oldest = to_ms(now - INPUTS["depth_bids_usd"].fresh_for)
+        bids, asks = (self._ticks(asset, venue, name, now) for name in ("depth_bids_usd", "depth_asks_usd"))
+        heard = liquidations.load(self._store, since=floor(now, HOUR) - HOUR, asset=asset)
+        liquidated = sum(hour.longs_usd + hour.shorts_usd for hour in heard)
+        interest = (
+            liquidations.most_open_interest(self._store, asset, since=now - LOOKED_BACK) if liquidated > 0 else None
+        )
+        return Beside(
+            self._ticks(asset, venue, "open_interest_coin", now),
+            bids if bids and bids[-1][0] >= oldest else (),
+            asks if asks and asks[-1][0] >= oldest else (),
+            liquidated / interest if interest else 0.0,
+        )
 
     def _usual_of(self, asset: str, now: datetime) -> Usual:
         """Return what is usual for an asset; it is looked up once an hour."""

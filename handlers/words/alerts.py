@@ -25,7 +25,7 @@ from storage.queries.market.readings import times_ago
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from signals.alerts.burst import Burst, Past
+    from signals.alerts.burst import Burst, Past, Running
     from signals.alerts.event import Event
     from signals.alerts.rule import AlertRule
     from signals.metric import Metric
@@ -209,6 +209,14 @@ def tell_burst(burst: Burst, zone: str = "UTC") -> Message:
     elif burst.kind == "escalated":
         reply = " ".join(line.text for line in lines[:2] if line.role in ("headline", "body"))
     return Message((*shortened(lines), Picture(chart, f"{burst.asset}, 24 hours"), buttons), reply=reply)
+
+
+def moving(asset: str, running: Running) -> str:
+    """Say in one line how far a move that is not over has gone."""
+    change = running.extreme / running.start - 1
+    way = "fell" if change < 0 else "rose"
+    far = wording.share(100 * abs(change), 1)
+    return f"{asset} {way} {far}: {_whole_price(running.start)} → {_whole_price(running.extreme)}."
 
 
 def _burst_running(burst: Burst, zone: str) -> list[Line]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from handlers.words import wording
+from handlers.words.alerts import moving
 from signals.alerts import burst
 from signals.alerts.rule import rules
 from signals.inputs import MARKET
@@ -77,6 +78,8 @@ def open_now(episodes: Sequence[Episode], now: datetime) -> list[str]:
 
 
 def _headline(episode: Episode, now: datetime) -> str:
+    if episode.rule == burst.BURST:
+        return moving(episode.asset, burst.Running.of_values(episode.last_values))
     rule = rules()[episode.rule]
     fields = dict.fromkeys(wording.template_fields(rule.headline))
     asset = "the market" if episode.asset == MARKET else episode.asset

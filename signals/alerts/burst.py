@@ -5,9 +5,13 @@
 Moves grow with the root of time, so one usual hour gives the line of each window; the median does not rise with the
 crash that is to be told, as a standard deviation would. Eight times the usual hour is a few moves a year; the floors
 (2 % in 5 minutes, 3 % in 15, 4.5 % in an hour) keep a sleepy market from ringing. Where fewer than 72 hours are known
-the line is twice the floor: what is usual is not known then. A fall or rise counts half as much again where the coins
-of open interest shrank in it beyond their own line, by the same formula: positions were closed, perhaps by force.
-A warning is one line, critical are two. NaN handling: what is not known is left out before it comes here.
+the line is twice the floor: what is usual is not known then.
+
+A move counts half as much again where something else says that it is no drift: the coins of open interest shrank in it
+beyond their own line, by the same formula; at least 0.3 % of the open interest was heard liquidated in this hour and
+the last; or the orders within 1 % that it ran into (bids of a fall) are less than half of what they were. What is not
+known of these adds nothing. A warning is one line, critical are two. NaN handling: what is not known is left out
+before it comes here.
 """
 
 from __future__ import annotations
@@ -34,7 +38,9 @@ FLOORS: Final[Mapping[timedelta, float]] = {5 * MINUTE: 0.02, 15 * MINUTE: 0.03,
 KNOWN_FOR: Final = 30 * DAY  # what is usual is that of so long
 BEYOND: Final = 8.0
 LEAST_HOURS: Final = 72
-CLOSED_COUNTS: Final = 1.5
+FORCED: Final = 1.5  # so much stronger is a move that is no drift
+LIQUIDATED: Final = 0.003  # of the open interest
+THIN: Final = 0.5  # of the usual depth
 APART: Final = 5 * MINUTE  # a window is judged where it has a price in so long on the average: hours are not enough
 HALF_AS_DEEP_AGAIN: Final = 1.5
 OVER_AFTER: Final = HOUR  # without a new extreme
@@ -51,6 +57,16 @@ class Usual:
 
     price: float = math.nan
     coins: float = math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What came with the prices. coins, bids, asks: of the last hour. liquidated: share of the open interest."""
+
+    coins: Ticks = ()
+    bids: Ticks = ()
+    asks: Ticks = ()
+    liquidated: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +206,7 @@ def _within(ticks: Ticks, window: timedelta) -> Ticks:
     return [tick for tick in ticks if tick[0] >= first]
 
 
-def strongest(prices: Ticks, coins: Ticks, usual: Usual) -> Move | None:
+def strongest(prices: Ticks, beside: Beside, usual: Usual) -> Move | None:
     """Return the move that is strongest against its line, over all windows and both ways; None where none is judged."""
     found: list[Move] = []
     for window in windows(prices):
@@ -199,10 +215,11 @@ def strongest(prices: Ticks, coins: Ticks, usual: Usual) -> Move | None:
         values = [value for _, value in inside]
         for extreme in (max(values), min(values)):
             began, start = _onset(inside, extreme)
-            changed = change_of(coins, began)
+            changed = change_of(beside.coins, began)
             strength = abs(end / start - 1) / line(window, usual.price)
-            if changed is not None and -changed >= line(window, usual.coins):
-                strength *= CLOSED_COUNTS
+            closed = changed is not None and -changed >= line(window, usual.coins)
+            if closed or beside.liquidated >= LIQUIDATED or _thin(beside.bids if end < start else beside.asks):
+                strength *= FORCED
             found.append(Move(began, ended, start, end, changed, strength))
     return max(found, key=lambda move: move.strength, default=None)
 
@@ -218,6 +235,11 @@ def _onset(ticks: Ticks, extreme: float) -> tuple[int, float]:
         for tick in reversed(ticks)
         if (ticks[-1][1] - tick[1]) * math.copysign(1, whole) >= NEARLY_ALL * abs(whole)
     )
+
+
+def _thin(depth: Ticks) -> bool:
+    """Tell whether the newest depth is less than half of what it was in the last hour."""
+    return len(depth) > 2 and depth[-1][1] < THIN * median(value for _, value in depth[:-1])
 
 
 def change_of(ticks: Ticks, began: int) -> float | None:

@@ -13,12 +13,14 @@ import pytest
 
 from bot.delivery.dispatcher import Dispatcher
 from bot.engine.turn import TurnTaker
-from handlers.reply import Buttons, plain_text
+from handlers.reply import Buttons
+from handlers.words import subscriptions as words
 from storage.alerts import outbox
 from storage.engine.database import Store
 from storage.market import liquidations, points
 from storage.market.liquidations import Hour
 from storage.market.points import Points
+from storage.queries import alarms
 from tests.fakes.channel import FakeChannel, HandClock
 from tests.field.world import DAY, HOUR, MINUTE, listener, utc
 
@@ -129,8 +131,8 @@ def test_a_flash_fall_is_told_within_two_minutes_with_sound(market: Market) -> N
     assert len(said) == 1
     assert not said[0].message.silent
     assert said[0].edited is None
-    assert plain_text(said[0].message.blocks).splitlines()[0].startswith("BTC fell 6")
     told = said[0].text
+    assert told.startswith("BTC fell 6.0 % in a minute: 80,583 → 75,748.")
     assert "Open interest −10.0 % in coins: positions were closed, not opened." in told
     assert "Liquidated since 16:00 UTC: at least $412m, 86 % longs." in told
     assert "A fall like this within an hour: never in 60 days of hourly closes." in told
@@ -140,6 +142,7 @@ def test_a_flash_fall_is_told_within_two_minutes_with_sound(market: Market) -> N
     assert [button.command for button in buttons.buttons] == ["/chart btc 24h", "/liqs btc"]
 
 
+@pytest.mark.slow
 def test_mild_alarms_that_are_open_hide_nothing(market: Market) -> None:
     """Field cases, section 5: single levels were open already, and the minute brought no message in an hour."""
     for _ in range(110):
@@ -160,6 +163,7 @@ def test_it_is_told_once_until_it_is_half_as_deep_again(market: Market) -> None:
     assert fast(market.quiet(30)) == []
 
 
+@pytest.mark.slow
 def test_it_is_over_when_an_hour_brought_no_new_extreme(market: Market) -> None:
     market.minute(0.94)
     said = fast(market.minute(1.004) + market.quiet(63, spread=0.00005))
@@ -173,6 +177,13 @@ def test_a_fall_that_is_taken_back_is_over_and_is_no_second_move(market: Market)
     said = fast(market.minute(1 / 0.939) + market.quiet(30))
     assert "so it did not last" in said[0].text
     assert all("rose" not in one.text for one in said)
+
+
+def test_sub_shows_the_move_while_it_runs(market: Market) -> None:
+    market.minute(0.94)
+    (move,) = alarms.open_of(market.store, [("burst", "BTC")])
+    assert words.open_now([move], market.clock.now())[1].startswith("– BTC fell 6.")
+    assert alarms.open_of(market.store, [("oi_drawdown", "*"), ("*", "ETH")]) == []
 
 
 def test_a_restart_tells_nothing_twice(market: Market) -> None:

@@ -12,7 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signals.alerts.burst import FLOORS, Burst, Move, Past, Running, Usual, line, past, step, strongest, usual_hour
+from signals.alerts.burst import (
+    FLOORS,
+    Beside,
+    Burst,
+    Move,
+    Past,
+    Running,
+    Usual,
+    line,
+    past,
+    step,
+    strongest,
+    usual_hour,
+)
 from signals.units import HOUR, HOUR_MS, MINUTE, MINUTE_MS
 from tests.examples import examples
 
@@ -60,16 +73,34 @@ def test_what_is_usual_is_a_median_of_the_hours_known() -> None:
 def test_the_strongest_move(
     prices: list[float], coins: list[float], change: float, lasted: int, rank: str | None
 ) -> None:
-    move = strongest(minutes(prices), minutes(coins), KNOWN)
+    move = strongest(minutes(prices), Beside(coins=minutes(coins)), KNOWN)
     assert move is not None
     assert move.rank == rank
     assert move.change == pytest.approx(change, abs=0.003)
     assert round((move.ended - move.began) / MINUTE_MS) == lasted
 
 
+@pytest.mark.parametrize(
+    ("beside", "rank"),
+    [
+        pytest.param(Beside(), None, id="nothing else is known"),
+        pytest.param(Beside(liquidated=0.0029), None, id="few liquidations"),
+        pytest.param(Beside(liquidated=0.003), "warning", id="0.3 % of the open interest"),
+        pytest.param(Beside(bids=minutes([9e6] * 20 + [4e6])), "warning", id="bids that are gone"),
+        pytest.param(Beside(bids=minutes([9e6] * 20 + [5e6])), None, id="fewer bids"),
+        pytest.param(Beside(asks=minutes([9e6] * 20 + [4e6])), None, id="asks, in a fall"),
+        pytest.param(Beside(bids=minutes([9e6, 1e6])), None, id="depth that was hardly ever told"),
+    ],
+)
+def test_what_says_that_a_fall_of_a_half_per_cent_less_is_no_drift(beside: Beside, rank: str | None) -> None:
+    move = strongest(minutes([100.0] * 20 + [98.5]), beside, KNOWN)
+    assert move is not None
+    assert move.rank == rank
+
+
 def test_coarse_prices_judge_nothing() -> None:
-    assert strongest([(0, 100.0), (HOUR_MS, 90.0)], [], KNOWN) is None
-    assert strongest([], [], KNOWN) is None
+    assert strongest([(0, 100.0), (HOUR_MS, 90.0)], Beside(), KNOWN) is None
+    assert strongest([], Beside(), KNOWN) is None
 
 
 PRICES = st.lists(st.floats(-0.03, 0.03), min_size=2, max_size=90)
@@ -81,7 +112,7 @@ def test_the_unit_of_the_price_does_not_matter(changes: list[float], scale: floa
     prices = [100.0]
     for change in changes:
         prices.append(prices[-1] * (1 + change))
-    one, other = (strongest(minutes([price * by for price in prices]), [], KNOWN) for by in (1.0, scale))
+    one, other = (strongest(minutes([price * by for price in prices]), Beside(), KNOWN) for by in (1.0, scale))
     assert (one is None) == (other is None)
     if one and other:
         assert other.strength == pytest.approx(one.strength, rel=1e-6)
@@ -93,7 +124,7 @@ def test_each_message_goes_half_as_far_again_and_every_move_ends_once(changes: l
     prices, running, told = minutes([100.0]), None, []
     for i, change in enumerate([*changes, *[0.0] * 70], start=1):
         prices.append((i * MINUTE_MS, prices[-1][1] * (1 + change)))
-        running, kind = step(running, strongest(prices[-61:], [], KNOWN), prices[-1])
+        running, kind = step(running, strongest(prices[-61:], Beside(), KNOWN), prices[-1])
         if kind:
             told.append((kind, running))
     for (kind, before), (after_kind, after) in pairwise(told):
@@ -109,7 +140,7 @@ def test_what_stays_within_the_floors_is_never_told(steps: list[float]) -> None:
     prices = minutes([100.0])
     for i, change in enumerate(steps, start=1):
         prices.append((i * MINUTE_MS, prices[-1][1] * (1 + change)))
-        assert step(None, strongest(prices, [], Usual()), prices[-1]) == (None, None)
+        assert step(None, strongest(prices, Beside(), Usual()), prices[-1]) == (None, None)
 
 
 RUNNING = Running(began=0, start=100.0, extreme=95.0, extreme_at=0, told=-0.05)

@@ -68,18 +68,18 @@ class Bursts:
         return told
 
     def _judge(self, asset: str, series: Sequence[StoredSeries], known: RuleState | None, now: datetime) -> int:
-        heard = self._speaking(asset, series, now)
-        if heard is None:
-            return 0  # an old price judges nothing, and what runs goes on: missing is not calm
-        venue, prices = heard
         last = self._last_episode(asset, known)
         running = Running.of_values(last.last_values) if last and last.ended is None else None
-        ended = to_ms(last.ended) if last and last.ended else 0
-        prices = [tick for tick in prices if tick[0] >= ended]  # a move that is over begins no other
-        if not prices:
-            return 0
+        ended = to_ms(last.ended) if last and last.ended else 0  # a move that is over begins no other
+        usual = self._usual_of(asset, now)
+        heard = self._speaking(asset, series, usual, now, since=ended)
+        if heard is None:
+            return 0  # an old price judges nothing, and what runs goes on: missing is not calm
+        venue, prices, drift = heard
+        if running is None and (drift is None or drift.strength * burst.FORCED < 1):
+            return 0  # whatever came with it, it is nothing
         beside = self._beside(asset, venue, now)
-        move = burst.strongest(prices, beside, self._usual_of(asset, now))
+        move = burst.strongest(prices, beside, usual)
         after, kind = burst.step(running, move, prices[-1])
         if after == running and kind is None:
             return 0
@@ -93,16 +93,27 @@ class Bursts:
             return None
         return next((one for one in episodes.of(self._store, BURST, asset) if one.id == known.episode), None)
 
-    def _speaking(self, asset: str, series: Sequence[StoredSeries], now: datetime) -> tuple[str, Ticks] | None:
-        """Return the venue that speaks and its prices: of those with a fresh price the one that most windows know."""
+    def _speaking(
+        self, asset: str, series: Sequence[StoredSeries], usual: Usual, now: datetime, *, since: int
+    ) -> tuple[str, Ticks, Move | None] | None:
+        """Return the venue that speaks, its prices and how they moved; None where no price is fresh.
+
+        Of the venues whose prices most windows know it is the one in the middle, of two the one that moved further: a
+        venue that repeats one price, or tells a wild one, decides nothing where three speak.
+        """
         oldest = to_ms(now - INPUTS["mark_price"].fresh_for)
-        fresh = {one.venue for one in series if one.last >= oldest}
-        best: tuple[str, Ticks] | None = None
-        for venue in sorted(fresh, key=lambda name: (venue_order(name), name)):
-            prices = self._ticks(asset, venue, "mark_price", now)
-            if prices and (best is None or len(burst.windows(prices)) > len(burst.windows(best[1]))):
-                best = venue, prices
-        return best
+        fresh = sorted(
+            {one.venue for one in series if one.last >= oldest}, key=lambda venue: (venue_order(venue), venue)
+        )
+        found: list[tuple[str, Ticks, Move | None]] = []
+        for venue in fresh:
+            prices = [tick for tick in self._ticks(asset, venue, "mark_price", now) if tick[0] >= since]
+            if prices:
+                found.append((venue, prices, burst.strongest(prices, Beside(), usual)))
+        most = max((len(burst.windows(prices)) for _, prices, _ in found), default=0)
+        found = [one for one in found if len(burst.windows(one[1])) == most]
+        found.sort(key=lambda one: one[2].strength if one[2] else 0.0)
+        return found[len(found) // 2] if found else None
 
     def _ticks(self, asset: str, venue: str, name: str, now: datetime) -> Ticks:
         span = {"start": now - LOOKED_BACK, "end": now + MINUTE}

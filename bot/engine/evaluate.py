@@ -388,9 +388,7 @@ def _keep(
             episode = before.episode if before else None
             recorded: list[tuple[Event, int]] = []
             for found, first in ((one.event, one.state.first) for one in every if one.event):
-                event = found
-                if event.kind == "resolved" and episode is not None:
-                    event = replace(event, told=episodes.last_values(work, episode))
+                event = with_story(work, found, episode)
                 episode = episodes.record(work, key, event, episode)
                 if event.kind != "fired" or first is None or event.since > first:
                     recorded.append((event, episode))
@@ -400,6 +398,13 @@ def _keep(
                 told.append(marked)
             episodes.save(work, key, every[-1].state, episode)
     return told
+
+
+def with_story(work: Work, event: Event, episode: int | None) -> Event:
+    """Give the end of an episode what was told of it last: the edit that closes a message takes it away."""
+    if event.kind != "resolved" or episode is None:
+        return event
+    return replace(event, told=episodes.last_values(work, episode))
 
 
 def announce(work: Work, event: Event, episode: int, now: datetime) -> None:

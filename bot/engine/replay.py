@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from bot.engine.evaluate import EVER, announce, history
+from bot.engine.evaluate import EVER, announce, history, with_story
 from signals.alerts.rule import rules
 from signals.inputs import INPUTS
 from signals.units import DAY, SECOND
@@ -51,7 +51,8 @@ async def play(store: Store, told: Iterable[Evaluation], dispatcher: Dispatcher,
     for at, of_close in groupby((one for one in told if one.event), key=_when):
         clock.move(max(at, clock.now()))
         with store.write() as work:
-            for key, state, event in ((one.key, one.state, one.event) for one in of_close if one.event):
+            for key, state, found in ((one.key, one.state, one.event) for one in of_close if one.event):
+                event = with_story(work, found, last.get(key))
                 episode = last[key] = episodes.record(work, key, event, last.get(key))
                 episodes.save(work, key, state, episode)
                 announce(work, event, episode, clock.now())

@@ -1,1 +1,1 @@
-"""Market data in: each source on a task of its own, validation, cross-checks, and the one writer."""
+"""Market data in: each source on a task of its own, the border, cross-checks, and the one writer."""

@@ -36,7 +36,7 @@ INSERT INTO notices (episode, kind, rule, asset, rank, at, payload)
 VALUES (:episode, :kind, :rule, :asset, :rank, :at, :payload);
 
 -- name: announce
--- One row for each destination that asked: the set form of bot/delivery/stages/route.py, a test holds the two equal.
+-- One row for each destination that asked; what is of the market is of every asset.
 INSERT INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created)
 SELECT :notice, d.id, {random_hex}, :priority, :now, :expires, 'queued', :now FROM destinations d
 WHERE d.gone IS NULL AND EXISTS (

@@ -13,6 +13,7 @@ from handlers.language.spelling import suggest
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.version import VERSION
 from handlers.words import wording
+from signals.alerts import burst
 from signals.inputs import MARKET
 
 _SUBJECT_TITLES: Final = {
@@ -100,6 +101,8 @@ async def _one(deps: Deps, what: str) -> Reply:
     every = commands()
     if name not in every and name in metric_words():
         return await _metric(deps, metric_words()[name].split()[0])
+    if name == burst.BURST:
+        return _FAST_MOVES
     if name not in every:
         near = " or ".join(f"/help {other}" for other in suggest(name, every))
         meant = f" Did you mean {near}?" if near else ""
@@ -109,6 +112,16 @@ async def _one(deps: Deps, what: str) -> Reply:
     lines += [Line(" ".join(part.split())) for part in explained.details.split("\n\n") if part.strip()]
     lines.append(Line(f"Example: {explained.example}"))
     return Reply(tuple(lines), {"usage": usage(explained), "example": explained.example})
+
+
+_FAST_MOVES: Final = Reply(
+    (
+        Line(f"{burst.TITLE}: how far did it go within 5, 15 and 60 minutes?", "headline"),
+        Line("Told within two minutes, once a move, and again when it went half as far again; with sound."),
+        Line("It does not tell: whether it goes on. Hourly data alone say nothing of it.", "caveat"),
+        Buttons((Button("On", "/sub burst"), Button("Off", "/unsub burst"))),
+    )
+)
 
 
 async def _metric(deps: Deps, name: str) -> Reply:

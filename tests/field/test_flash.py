@@ -13,7 +13,8 @@ import pytest
 
 from bot.delivery.dispatcher import Dispatcher
 from bot.engine.turn import TurnTaker
-from handlers.reply import Buttons
+from handlers.charts import pictures
+from handlers.reply import Buttons, Picture
 from handlers.words import subscriptions as words
 from storage.alerts import outbox
 from storage.engine.database import Store
@@ -143,6 +144,8 @@ def test_a_flash_fall_is_told_within_two_minutes_with_sound(market: Market) -> N
     assert "Wrong if price is back above " in told
     assert "Bybit, OKX · 16:21 UTC" in told
     buttons = next(block for block in said[0].message.blocks if isinstance(block, Buttons))
+    picture = next(block for block in said[0].message.blocks if isinstance(block, Picture))
+    assert pictures.resolve(market.store, picture.chart)["alt"].startswith("BTC, 24 hours to 20 November 2026")
     assert [button.command for button in buttons.buttons] == ["/chart btc 24h", "/liqs btc"]
 
 

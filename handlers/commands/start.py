@@ -14,6 +14,7 @@ from handlers.language.spelling import split_command, suggest
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.version import VERSION
 from handlers.words import wording
+from signals.alerts import burst
 from signals.inputs import MARKET
 
 _SUBJECT_TITLES: Final = {
@@ -135,6 +136,8 @@ async def _one(deps: Deps, name: str, *, whole: bool) -> Reply:
     every = commands()
     if name not in every and name in metric_words():
         return await _metric(deps, metric_words()[name].split()[0])
+    if name == burst.BURST:
+        return _FAST_MOVES
     if name not in every:
         near = " or ".join(f"/help {other}" for other in suggest(name, [*every, *_SUBJECT_WORDS]))
         meant = f" Did you mean {near}?" if near else ""
@@ -159,6 +162,16 @@ async def _result(deps: Deps, explained: Command, line: str) -> str:
     except Refused as refused:
         return str(refused)
     return next((block.text for block in reply.blocks if isinstance(block, Line)), "")
+
+
+_FAST_MOVES: Final = Reply(
+    (
+        Line(f"{burst.TITLE}: how far did it go within 5, 15 and 60 minutes?", "headline"),
+        Line("Told within two minutes, once a move, and again when it went half as far again; with sound."),
+        Line("It does not tell: whether it goes on. Hourly data alone say nothing of it.", "caveat"),
+        Buttons((Button("On", "/sub burst"), Button("Off", "/unsub burst"))),
+    )
+)
 
 
 async def _metric(deps: Deps, name: str) -> Reply:

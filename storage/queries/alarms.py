@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from signals.alerts.burst import BURST
 from signals.alerts.condition import RANKS, held
 from signals.alerts.rule import named, rules, rules_of
 from signals.inputs import MARKET
@@ -137,7 +138,7 @@ def open_of(store: Store, subscriptions: Iterable[tuple[str, str]]) -> list[Epis
     found = [
         episode
         for episode in episodes.running(store)
-        if episode.rule in rules()
+        if (episode.rule in rules() or episode.rule == BURST)
         and any(
             alarm in (ANY, episode.rule) and (asset in (ANY, episode.asset) or episode.asset == MARKET)
             for alarm, asset in rows

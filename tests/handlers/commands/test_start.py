@@ -76,6 +76,12 @@ def test_help_explains_each_figure(desk: Callable[..., Any], empty: Any, name: s
     assert not empty.store.exists
 
 
+def test_help_explains_the_alarm_of_fast_moves(desk) -> None:
+    reply = desk("bundled", "2026-01-16").ask("/help burst")
+    assert reply.blocks[0].text == "Price moves unusually fast: how far did it go within 5, 15 and 60 minutes?"
+    assert [button.command for button in reply.blocks[-1].buttons] == ["/sub burst", "/unsub burst"]
+
+
 def test_help_knows_a_figure_by_what_people_call_it(desk: Callable[..., Any]) -> None:
     assert desk("bundled", "2026-01-16").text("/help drawdown") == (
         "Open interest below its peak: How far is open interest below its peak of a year, and were positions closed or "

@@ -117,9 +117,12 @@ class Command:
     arguments: type[Any]
     run: Run
     changes_chat: bool  # refused to members of a group who are not its admins
+    examples: tuple[str, ...] = ()  # shown by /help with their answers; they ask nobody
 
 
-def command(*, subject: Subject, example: str, changes_chat: bool = False) -> Callable[[Run], Command]:
+def command(
+    *, subject: Subject, example: str, changes_chat: bool = False, examples: tuple[str, ...] = ()
+) -> Callable[[Run], Command]:
     """Declare the function below as a command.
 
     The function's name is the command, the first line of its docstring the help, the rest the details, and the type
@@ -131,7 +134,9 @@ def command(*, subject: Subject, example: str, changes_chat: bool = False) -> Ca
         parameters = list(inspect.signature(run).parameters)
         first, _, rest = (inspect.getdoc(run) or "").partition("\n")
         name = getattr(run, "__name__", "").rstrip("_")
-        return Command(name, subject, first.rstrip("."), rest.strip(), example, hints[parameters[1]], run, changes_chat)
+        arguments = hints[parameters[1]]
+        told = first.rstrip("."), rest.strip()
+        return Command(name, subject, *told, example, arguments, run, changes_chat, examples)
 
     return declare
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from bot.engine.burst import Bursts
 from bot.engine.evaluate import judge
 from signals.alerts.event import SOURCE, news_for
 from signals.inputs import MARKET
@@ -46,6 +47,7 @@ class TurnTaker:
         self._store, self._clock, self._assets = store, clock, tuple(assets)
         self._told, self._noted = told, noted
         self._started = clock.now()
+        self._bursts = Bursts(store, assets)
         self._one = asyncio.Lock()
 
     async def turn(self) -> list[Event]:
@@ -54,6 +56,8 @@ class TurnTaker:
             now = self._clock.now()
             if self._noted:
                 self._noted(now)
+            if await asyncio.to_thread(self._bursts.judge, now):  # first: what is fast waits for no other judgement
+                self._told()
             events = await asyncio.to_thread(judge, self._store, self._assets, now, started=self._started)
         if events:
             self._told()

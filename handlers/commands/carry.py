@@ -150,8 +150,19 @@ def _rate(deps: Deps, args: CostArgs, asset: str) -> _HeldRate:
             f"No funding rate of {asset} is stored{at} yet. Type it, like /cost 100k 7d btc long 25x 0.01%.",
             outdated=(asset,),
         )
-    source = f"{exchange(newest[0])} rate, {wording.age(deps.now - newest[1])}{told}"
+    source = (
+        f"{exchange(newest[0])} rate {_paid_or_next(deps, asset, newest)}, {wording.age(deps.now - newest[1])}{told}"
+    )
     return _HeldRate(newest[2], typed or hours or usual, source, venue=venue)
+
+
+def _paid_or_next(deps: Deps, asset: str, newest: tuple[str, datetime, float]) -> str:
+    """Tell a rate that was paid from one that funding is heading to."""
+    from storage.market import settlements  # noqa: PLC0415 - as below
+
+    venue, at, _ = newest
+    paid = settlements.value_at(deps.store, asset, venue, "funding_rate", to_ms(at))
+    return "to be paid next" if paid is None else "last paid"
 
 
 def _newest(deps: Deps, args: CostArgs, asset: str) -> tuple[tuple[str, datetime, float] | None, float | None]:

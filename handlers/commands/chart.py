@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from handlers.command import Deps, Refused, command
+from handlers.commands.funding import heading
 from handlers.commands.liquidations import none_stored
 from handlers.commands.market import answered, nothing_stored, readings_of
 from handlers.language.assets import meant_asset
@@ -21,6 +22,8 @@ from signals.units import DAY, HOUR
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
+
+    from storage.queries.market.readings import Reading
 
 # As in market.py: whatever brings numpy along is imported when a command runs.
 
@@ -135,8 +138,20 @@ async def _metric(deps: Deps, args: Drawing, asset: str, what: str) -> Reply:
             f"There is nothing to draw for {found.asset}: {why}.", outdated=(found.asset,) if found.outdated else ()
         )
     lines: list[Block] = [Line(_title(found.asset, metric, drawn), "headline"), Picture(reference, alt)]
+    if said := await _heading(deps, found.get(metric)):
+        lines.insert(1, Line(said))
     values = {reading.metric: reading.get(drawn or "value") for reading in found.known}
     return answered(deps, found.asset, lines, values, words.stamps(found), outdated=found.outdated)
+
+
+async def _heading(deps: Deps, reading: Reading | None) -> str:
+    """Say of a rate of funding whether it was paid, or is where funding is heading."""
+    from storage.queries.market import funding  # noqa: PLC0415 - see above
+
+    if reading is None or reading.metric not in {funding.RATE, funding.YEAR}:
+        return ""
+    paid = await asyncio.to_thread(funding.paid, deps.store, reading.asset, reading, deps.now)
+    return heading(reading.get("value"), paid, deps)
 
 
 def _title(asset: str, metric: str, drawn: str) -> str:

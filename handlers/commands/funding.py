@@ -4,35 +4,58 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-from handlers.command import Deps, command
+from handlers.command import Deps, Refused, command
 from handlers.commands.market import answered, more, nothing_stored
-from handlers.language.assets import OneAsset, meant_asset
-from handlers.reply import Block, Line, Reply
+from handlers.language.assets import meant_asset
+from handlers.language.kinds import ASSET, VENUE, argument, choice
+from handlers.reply import Block, Button, Buttons, Line, Reply, Table
 from handlers.words import readings as words
 from handlers.words import wording
-from signals.venues import venue_title
+from signals.inputs import MARKET
+from signals.units import HOUR
+from signals.venues import venue_order, venue_title
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from storage.queries.market.funding import Funding
+    from storage.queries.market.funding import Funding, Paid, Rate
 
 # As in market.py: whatever brings numpy along is imported when a command runs.
 
+ENDS: Final = 5  # of a ranking that are shown: so many dearest, so many cheapest
+EVERY: Final = 40  # rows of the whole list: more is no answer on a phone
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which asset, at which exchange; or all of them ranked."""
+
+    asset: str | None = argument(ASSET, default=None)
+    venue: str | None = argument(VENUE, default=None)
+    ranking: str | None = argument(choice("ranking", {"top": "top", "all": "all"}), default=None, label="top")
+
 
 @command(subject="market", example="/funding btc")
-async def funding(deps: Deps, args: OneAsset) -> Reply:
+async def funding(deps: Deps, args: Asked) -> Reply:
     """Funding: the rate, its yearly cost, the next payment.
 
     Shows the rate as the exchange states it, its interval and the simple yearly rate together, what a position of
     $100,000 pays a day, and how the rate compares with its own past year; then the other exchanges, and the mean of all
     by their open interest. It tells who pays, never where price goes.
+
+    /funding btc bybit tells one exchange alone. /funding top ranks all stored assets, the five dearest and the five
+    cheapest; /funding all lists every one, and /funding bybit those of an exchange.
     """
     from storage.queries.market import funding as query  # noqa: PLC0415 - as in market.py
 
+    if args.asset is None and (args.ranking or args.venue):
+        return await _ranked(deps, args)
+    if args.venue:
+        return await _at_one(deps, meant_asset(deps, args.asset, "/funding btc"), args.venue)
     asset = meant_asset(deps, args.asset, "/funding btc")
     found = await asyncio.to_thread(query.read, deps.store, asset, deps.now)
     if found.readings.nothing:
@@ -45,8 +68,8 @@ async def funding(deps: Deps, args: OneAsset) -> Reply:
     cost = found.long_pays_a_day(100_000)
     lines = [
         Line(f"{asset} funding: {wording.apr(found.apr * 100)}. {_who_pays(found.apr)}", "headline"),
-        Line(f"{wording.rate(found.rate, found.hours)}{_next(found.due, deps.now, deps.zone)}."),
-        Line(f"A $100k long {'pays' if cost >= 0 else 'receives'} {wording.usd(abs(cost))} a day at this rate."),
+        Line(_stated(found.rate, found.hours, found.due, found.paid, deps)),
+        Line(_of_100k(cost)),
         Line(_band(found.apr)),
         Line(_in_a_year(found.percentile, found.days or 0.0) if found.percentile is not None else _no_year(found)),
         *_elsewhere(found, deps.now),
@@ -58,14 +81,89 @@ async def funding(deps: Deps, args: OneAsset) -> Reply:
         "apr": found.apr,
         "percentile": found.percentile,
         "next_settlement": found.due,
+        "last_paid_apr": found.paid.apr if found.paid else None,
+        "last_paid_at": found.paid.at if found.paid else None,
         "long_100k_pays_per_day_usd": cost,
-        "by_venue": {
-            rate.venue: {"funding_rate": rate.rate, "interval_hours": rate.hours, "apr": rate.apr}
-            for rate in found.by_venue
-        },
+        "by_venue": {rate.venue: _as_values(rate) for rate in found.by_venue},
         "apr_weighted": found.weighted.apr if found.weighted else None,
     }
     return answered(deps, asset, lines, values, (found.main.stamp,), outdated=found.readings.outdated)
+
+
+async def _at_one(deps: Deps, asset: str, venue: str) -> Reply:
+    """Tell the rate of one exchange."""
+    from storage.queries.freshness import Stamp  # noqa: PLC0415 - as in market.py
+    from storage.queries.market import funding as query  # noqa: PLC0415 - as in market.py
+
+    every = {rate.venue: rate for rate in await asyncio.to_thread(query.rates, deps.store, asset, deps.now)}
+    rate = every.get(venue)
+    if rate is None:
+        there = f" {wording.listing(words.named(every))} has one." if len(every) == 1 else ""
+        there = f" There is one of {wording.listing(words.named(every))}." if len(every) > 1 else there
+        raise Refused(
+            f"No current funding rate of {asset} at {venue_title(venue)} is stored.{there}", outdated=(asset,)
+        )
+    paid = await asyncio.to_thread(query.paid_at, deps.store, asset, venue, rate.hours, deps.now)
+    cost = rate.apr / 365 * 100_000
+    lines: list[Block] = [
+        Line(
+            f"{asset} funding at {venue_title(venue)}: {wording.apr(rate.apr * 100)}. {_who_pays(rate.apr)}", "headline"
+        ),
+        Line(_stated(rate.rate, rate.hours, rate.due, paid, deps)),
+        Line(_of_100k(cost)),
+        Line(_band(rate.apr)),
+        Buttons((Button("All exchanges", f"/funding {asset.lower()}"), Button("Top", "/funding top"))),
+    ]
+    values = {
+        "venue": venue,
+        **_as_values(rate),
+        "next_settlement": rate.due,
+        "long_100k_pays_per_day_usd": cost,
+        "last_paid_apr": paid.apr if paid else None,
+        "last_paid_at": paid.at if paid else None,
+    }
+    return answered(deps, asset, lines, values, (Stamp((venue,), rate.at),), outdated=False)
+
+
+async def _ranked(deps: Deps, args: Asked) -> Reply:
+    """Rank the rates of all assets."""
+    from storage.queries.freshness import Stamp  # noqa: PLC0415 - as in market.py
+    from storage.queries.market import funding as query  # noqa: PLC0415 - as in market.py
+
+    every = await asyncio.to_thread(query.ranked, deps.store, deps.now, args.venue)
+    where = f" at {venue_title(args.venue)}" if args.venue else ""
+    if not every:
+        raise Refused(f"No current funding rate{where} is stored; /sources says who answers.", outdated=deps.assets)
+    rows = [
+        (asset, wording.apr(rate.apr * 100).removesuffix(" a year"), wording.rate(rate.rate, rate.hours))
+        for asset, rate in every.items()
+    ]
+    most = EVERY if args.ranking == "all" else 2 * ENDS
+    left = max(0, len(rows) - most)
+    shown = [*rows[: most // 2], *rows[len(rows) - most // 2 :]] if left else rows
+    (first, dearest), (last, cheapest) = next(iter(every.items())), list(every.items())[-1]
+    said = f"{first} {wording.apr(dearest.apr * 100)}"
+    if len(every) > 1:
+        said = f"highest {said}, lowest {last} {wording.apr(cheapest.apr * 100)}"
+    lines: list[Block] = [
+        Line(f"Funding of {wording.count(len(every), 'asset')}{where}: {said}.", "headline"),
+        Table(("", "a year", "as stated"), tuple(shown)),
+        Line(f"{f'{left} between them are left out. ' if left else ''}Above zero longs pay, below it shorts do."),
+    ]
+    if not args.venue:
+        lines.append(Line("Each at its main exchange; name one for its own, like /funding bybit.", "caveat"))
+    venues = tuple(sorted({rate.venue for rate in every.values()}, key=venue_order))
+    stamp = Stamp(venues, min(rate.at for rate in every.values()))
+    values = {"by_asset": {asset: {"venue": rate.venue, **_as_values(rate)} for asset, rate in every.items()}}
+    return answered(deps, MARKET, lines, values, (stamp,), outdated=False)
+
+
+def _as_values(rate: Rate) -> dict[str, float]:
+    return {"funding_rate": rate.rate, "interval_hours": rate.hours, "apr": rate.apr}
+
+
+def _of_100k(cost: float) -> str:
+    return f"A $100k long {'pays' if cost >= 0 else 'receives'} {wording.usd(abs(cost))} a day at this rate."
 
 
 def _elsewhere(found: Funding, now: datetime) -> Iterator[Line]:
@@ -83,8 +181,27 @@ def _who_pays(apr: float) -> str:
     return "Longs pay shorts." if apr > 0 else "Shorts pay longs." if apr < 0 else "Neither side pays."
 
 
-def _next(due: datetime | None, now: datetime, zone: str) -> str:
-    return "" if due is None else f", next payment at {wording.clock(due, zone)}, in {wording.duration(due - now)}"
+def _stated(rate: float, hours: float, due: datetime | None, paid: Paid | None, deps: Deps) -> str:
+    """Say the rate as it is stated, and whether it was paid or is only heading there."""
+    stated = wording.rate(rate, hours)
+    next_one = f"at {wording.clock(due, deps.zone)}, in {wording.duration(due - deps.now)}" if due else ""
+    if paid and not paid.heading:
+        return f"Last paid {stated}, {_when(paid, deps)}{f'; next payment {next_one}' if due else ''}."
+    said = f"Now heading to {stated}{f', paid {next_one}' if due else ''}."
+    return f"{said} Last paid: {wording.apr(paid.apr * 100)}, {_when(paid, deps)}." if paid else said
+
+
+def _when(paid: Paid, deps: Deps) -> str:
+    return f"at {wording.clock(paid.at, deps.zone, dated=deps.now - paid.at > 20 * HOUR)}"
+
+
+def heading(apr: float | None, paid: Paid | None, deps: Deps) -> str:
+    """Say of a yearly rate whether it was paid or funding is only heading there; "" where that is not known."""
+    if paid is None or apr is None:
+        return ""
+    if paid.heading:
+        return f"Now heading to {wording.apr(apr * 100)}; last paid {wording.apr(paid.apr * 100)}, {_when(paid, deps)}."
+    return f"{wording.apr(apr * 100)} was paid last, {_when(paid, deps)}."
 
 
 def _band(apr: float) -> str:

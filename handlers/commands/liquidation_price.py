@@ -41,7 +41,16 @@ class LiqAsked(LiqArgs):
     how: Literal[True] | None = argument(HOW, default=None, label="how")
 
 
-@command(subject="calculators", example="/liq 95000 25x long")
+@command(
+    subject="calculators",
+    example="/liq 95000 25x long",
+    examples=(
+        "/liq 95000 25x long",
+        "/liq short eth 3000 10x bybit",
+        "/liq 95000 25x long 0.5btc okx",
+        "/liq 95000 long 0.5btc cross balance 5000 alone",
+    ),
+)
 async def liq(deps: Deps, args: LiqAsked) -> Reply:
     """Liquidation price of a position, per exchange.
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 
 _SPAN_NAMES = {HOUR: "1 h", DAY: "24 h", 7 * DAY: "7 d"}
-UNUSUAL = 2.0  # z of a day's change in coins, from which on it is no ordinary day
 SINCE_NOW = 1e-9  # days: below the average at this moment, though no close was
+UNUSUAL = 2.0  # z of a day's change in coins, from which on it is no ordinary day
 
 
 def more(asset: str, metric: str) -> Buttons:

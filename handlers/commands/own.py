@@ -43,8 +43,9 @@ def _made(deps: Deps) -> Destination:
 async def sub(deps: Deps, args: What) -> Reply:
     """Be told when something leaves its usual range.
 
-    /sub alone turns everything on for all followed assets. Words narrow it: oi, funding, taker, price, fng, sources
-    (trouble with data), and assets. A message is edited when things change and answered when they are over.
+    /sub alone turns everything on for all followed assets. Words narrow it: burst (fast moves), oi, funding, taker,
+    price, fng, sources (trouble with data), and assets. A message is edited when things change and
+    answered when they are over.
 
     Warnings and what is critical ring, notices are silent. /sub loud, /sub silent and /sub usual change it for the
     chat, /sub funding silent or /sub btc loud for a part.

@@ -6,13 +6,15 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from handlers.command import SUBJECTS, Deps, Nothing, Refused, command, commands, usage
+from handlers.command import Command, Deps, Nothing, Refused, command, commands, usage
+from handlers.language.grammar import parse
 from handlers.language.kinds import REST, argument
 from handlers.language.metrics import metric_words
-from handlers.language.spelling import suggest
+from handlers.language.spelling import split_command, suggest
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.version import VERSION
 from handlers.words import wording
+from signals.alerts import burst
 from signals.inputs import MARKET
 
 _SUBJECT_TITLES: Final = {
@@ -22,6 +24,22 @@ _SUBJECT_TITLES: Final = {
     "judgement": "What it adds up to",
     "own": "Your messages",
     "admin": "For the owner",
+}
+# What /help shows of each subject, within one line of a phone; the word is what /help takes for the rest of it.
+_FIRST: Final = {
+    "market": ("market", "price", "oi", "funding", "liqs"),
+    "judgement": ("verdict", "health", "chart", "quadrant"),
+    "calculators": ("calculators", "liq", "size", "pnl", "cost"),
+    "own": ("yours", "sub", "watch", "positions"),
+    "admin": ("owner", "status", "sources"),
+    "start": ("first", "start", "about"),
+}
+_SUBJECT_WORDS: Final = {
+    **{words[0]: subject for subject, words in _FIRST.items()},
+    **dict.fromkeys(("calculator", "calc"), "calculators"),
+    **dict.fromkeys(("judgement", "judgment"), "judgement"),
+    **dict.fromkeys(("own", "mine", "messages", "alerts"), "own"),
+    "admin": "admin",
 }
 
 
@@ -54,7 +72,10 @@ async def start(deps: Deps, args: Anything) -> Reply:  # noqa: ARG001 - a link m
             ),
             Line(f"Ask: /health {asset} for everything at once, /oi {asset}, /funding {asset}, /liq 95000 25x long."),
             Line("Be told: /sub sends a message when something leaves its usual range, and when it is over."),
-            Line("/help lists every command. It describes the market; it never tells you to buy or to sell.", "caveat"),
+            Line(
+                "/help shows what can be asked. It describes the market; it never tells you to buy or to sell.",
+                "caveat",
+            ),
             Buttons((Button("Health", f"/health {asset}"), Button("Help", "/help"))),
         )
     )
@@ -79,36 +100,78 @@ def _come_back(deps: Deps) -> None:
 
 @command(subject="start", example="/help oi")
 async def help_(deps: Deps, args: About) -> Reply:
-    """List every command, or explain one.
+    """Show what can be asked, or explain one command.
 
-    /help alone lists them by subject; /help with a name shows its arguments, what it does and an example. The name of
-    a figure, such as /help drawdown, shows what it asks, what it says now and what it does not tell.
+    /help alone names the most used; /help market lists every command of a subject, and /help with a name explains one.
+    The name of a figure, such as /help drawdown, shows what it asks, what it says now and what it does not tell.
     """
-    if args.what:
-        return await _one(deps, args.what)
-    lines: list[Block] = [Line("Commands. /help and a name explains one, for example /help oi.", "headline")]
-    for subject in SUBJECTS:
-        of_subject = [command for command in commands().values() if command.subject == subject]
-        if of_subject:
-            lines.append(Line(f"{_SUBJECT_TITLES[subject]}:"))
-            lines += [Line(f"{command.example} – {command.help}") for command in of_subject]
-    return Reply(tuple(lines))
+    name = args.what.split(maxsplit=1)[0].lstrip("/").lower() if args.what else ""
+    if name in _SUBJECT_WORDS and name not in commands():
+        return _subject(_SUBJECT_WORDS[name])
+    if name:
+        return await _one(deps, name, whole=args.what.lower().split()[1:] == ["more"])
+    lines = [Line("Ask in any order: /liq 95000 25x long", "headline")]
+    for word, *names in _FIRST.values():
+        lines.append(Line(f"{word[:1].upper()}{word[1:]}: {' '.join(f'/{name}' for name in names)}"))
+    lines.append(Line("All of a part: /help market"))
+    subjects = [Button(words[0][:1].upper() + words[0][1:], f"/help {words[0]}") for words in _FIRST.values()]
+    half = len(subjects) // 2
+    return Reply((*lines, Buttons(tuple(subjects[:half])), Buttons(tuple(subjects[half:]))))
 
 
-async def _one(deps: Deps, what: str) -> Reply:
-    name = what.split(maxsplit=1)[0].lstrip("/").lower()
+def _subject(subject: str) -> Reply:
+    of_subject = [command for command in commands().values() if command.subject == subject]
+    return Reply(
+        (
+            Line(
+                f"{_SUBJECT_TITLES[subject]}. /help and a name explains one, like /help {of_subject[0].name}.",
+                "headline",
+            ),
+            *(Line(f"{command.example} – {command.help}") for command in of_subject),
+        )
+    )
+
+
+async def _one(deps: Deps, name: str, *, whole: bool) -> Reply:
     every = commands()
     if name not in every and name in metric_words():
         return await _metric(deps, metric_words()[name].split()[0])
+    if name == burst.BURST:
+        return _FAST_MOVES
     if name not in every:
-        near = " or ".join(f"/help {other}" for other in suggest(name, every))
+        near = " or ".join(f"/help {other}" for other in suggest(name, [*every, *_SUBJECT_WORDS]))
         meant = f" Did you mean {near}?" if near else ""
-        raise Refused(f"There is no command of that name.{meant} Type /help to see all commands.")
+        raise Refused(f"There is no command of that name.{meant} Type /help to see what there is.")
     explained = every[name]
+    values = {"usage": usage(explained), "example": explained.example}
+    if explained.examples and not whole:
+        answers = [Line(f"{line} → {await _result(deps, explained, line)}") for line in explained.examples]
+        more = Buttons((Button("More", f"/help {name} more"),))
+        return Reply((Line(f"/{name} – {explained.help}", "headline"), *answers, more), values)
     lines: list[Block] = [Line(f"{usage(explained)} – {explained.help}", "headline")]
     lines += [Line(" ".join(part.split())) for part in explained.details.split("\n\n") if part.strip()]
     lines.append(Line(f"Example: {explained.example}"))
-    return Reply(tuple(lines), {"usage": usage(explained), "example": explained.example})
+    return Reply(tuple(lines), values)
+
+
+async def _result(deps: Deps, explained: Command, line: str) -> str:
+    """Return the first line of the answer to an example; what is refused says why."""
+    try:
+        given = parse(explained.arguments, split_command(line)[1], command=explained.name, assets=deps.assets)
+        reply = await explained.run(deps, given)
+    except Refused as refused:
+        return str(refused)
+    return next((block.text for block in reply.blocks if isinstance(block, Line)), "")
+
+
+_FAST_MOVES: Final = Reply(
+    (
+        Line(f"{burst.TITLE}: how far did it go within 5, 15 and 60 minutes?", "headline"),
+        Line("Told within two minutes, once a move, and again when it went half as far again; with sound."),
+        Line("It does not tell: whether it goes on. Hourly data alone say nothing of it.", "caveat"),
+        Buttons((Button("On", "/sub burst"), Button("Off", "/unsub burst"))),
+    )
+)
 
 
 async def _metric(deps: Deps, name: str) -> Reply:

@@ -45,9 +45,12 @@ def shown(text: str) -> str:
 
 
 def split_command(text: str) -> tuple[str, str]:
-    """Split a message into the command's name, lower case without slash and bot name, and the rest."""
+    """Split a message into the command's name, lower case without slash and bot name, and the rest.
+
+    `funding?` is asked for like `funding`.
+    """
     match = _COMMAND.fullmatch(text.translate(_UNSEEN))
-    return (match[1].lower(), match[2].strip()) if match else ("", "")
+    return (match[1].lower().rstrip("?!."), match[2].strip()) if match else ("", "")
 
 
 def suggest(name: str, names: Iterable[str], *, cutoff: float = 0.6) -> list[str]:

@@ -8,6 +8,7 @@ from handlers.command import Refused
 from handlers.language.kinds import FILLERS
 from handlers.language.spelling import chunks, shown, symbol
 from handlers.words import wording
+from signals.alerts.burst import BURST
 from signals.alerts.rule import rules
 from signals.inputs import MARKET
 from storage.market import points
@@ -34,11 +35,14 @@ _SAME: Final = {  # what people say for a part of an alarm's id
     "interest": "oi",
     "takers": "taker",
     "flow": "taker",
+    "bursts": BURST,
+    "fast": BURST,
+    "flash": BURST,
     "source": SOURCES,
     "data": SOURCES,
     "status": SOURCES,
 }
-_NAMED: Final = "oi, funding, taker, price, fng or sources"
+_NAMED: Final = "burst, oi, funding, taker, price, fng or sources"
 
 
 def wanted(text: str, deps: Deps, example: str) -> Wanted:
@@ -70,7 +74,7 @@ def sound(text: str) -> tuple[Sound | None, str]:
 
 def _alarms_by_word() -> dict[str, list[str]]:
     """Return the alarms that each word stands for: their ids, their metrics' ids, and the parts of both."""
-    found: dict[str, list[str]] = {SOURCES: [SOURCES]}
+    found: dict[str, list[str]] = {SOURCES: [SOURCES], BURST: [BURST]}
     for name, rule in rules().items():
         words = {name, *name.split("_")}
         for metric in rule.metrics:

@@ -8,27 +8,30 @@ from __future__ import annotations
 import math
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from handlers.reply import Button, Buttons, Line, Picture
 from handlers.words import wording
 from handlers.words.message import Message, shortened
 from handlers.words.readings import coverage_words, derived_words
+from signals.alerts.burst import FEW
 from signals.alerts.rule import rules
 from signals.inputs import MARKET
 from signals.metric import metrics
-from signals.units import DAY
+from signals.units import DAY, MINUTE
 from signals.venues import venue_credit
 from storage.queries.market.readings import times_ago
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from signals.alerts.burst import Burst, Past, Running
     from signals.alerts.event import Event
     from signals.alerts.rule import AlertRule
     from signals.metric import Metric
 
 _DATED = re.compile(r" (?:on|of|since) \{\w+:date\}")
+_HARDLY: Final = 0.01  # of the coins: says neither that positions were opened nor that they were closed
 _RANK_WORDS = {"notice": "a notice", "warning": "a warning", "critical": "critical"}
 
 
@@ -186,3 +189,107 @@ def _offline(event: Event, zone: str) -> str:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+# --- fast moves -------------------------------------------------------------------------------------------------------
+
+
+def tell_burst(burst: Burst, zone: str = "UTC") -> Message:
+    """Write the message about a move, with its times in a zone."""
+    over = burst.kind == "resolved"
+    lines = _burst_ended(burst) if over else _burst_running(burst, zone)
+    stamp = f"{', '.join(venue_credit(venue) for venue in burst.venues)} · {wording.clock(burst.at, zone)}"
+    lines.append(Line(stamp, "stamp"))
+    name = burst.asset.lower()
+    buttons = Buttons((Button("Chart 24 h", f"/chart {name} 24h"), Button("Liquidations", f"/liqs {name}")))
+    chart = {"picture": "market", "asset": burst.asset, "until": burst.at.isoformat(), "days": 1.0}
+    reply = None
+    if over:
+        reply = f"{lines[0].text} {lines[2].text}"
+    elif burst.kind == "escalated":
+        reply = " ".join(line.text for line in lines[:2] if line.role in ("headline", "body"))
+    return Message((*shortened(lines), Picture(chart, f"{burst.asset}, 24 hours"), buttons), reply=reply)
+
+
+def moving(asset: str, running: Running) -> str:
+    """Say in one line how far a move that is not over has gone."""
+    change = running.extreme / running.start - 1
+    way = "fell" if change < 0 else "rose"
+    far = wording.share(100 * abs(change), 1)
+    return f"{asset} {way} {far}: {_whole_price(running.start)} → {_whole_price(running.extreme)}."
+
+
+def _burst_running(burst: Burst, zone: str) -> list[Line]:
+    way = "fell" if burst.change < 0 else "rose"
+    subject = f"{burst.asset}, now further:" if burst.kind == "escalated" else burst.asset
+    head = f"{subject} {way} {_how_far(burst)} in {_in_minutes(burst.at - burst.since)}: {_from_to(burst)}."
+    lines = [Line(head, "headline")]
+    if burst.coins is not None:
+        lines.append(Line(_coins_changed(burst.coins)))
+    if burst.longs_usd is not None and burst.shorts_usd is not None and burst.liquidated_since:
+        both = burst.longs_usd + burst.shorts_usd
+        side, of = max((burst.longs_usd, "longs"), (burst.shorts_usd, "shorts"))
+        since = wording.clock(burst.liquidated_since, zone)
+        lines.append(
+            Line(f"Liquidated since {since}: at least {wording.usd(both)}, {round(100 * side / both)} % {of}.")
+        )
+    if burst.past:
+        lines.append(Line(_happened_before(burst.past, "fall" if burst.change < 0 else "rise")))
+    beyond = "above" if burst.change < 0 else "below"
+    lines.append(Line(f"Wrong if price is back {beyond} {_about(burst.back)} within the hour.", "caveat"))
+    return lines
+
+
+def _burst_ended(burst: Burst) -> list[Line]:
+    what = "fall" if burst.change < 0 else "rise"
+    now = math.nan if burst.now is None else burst.now
+    returned = now >= burst.back if burst.change < 0 else now <= burst.back
+    kept = ", so it did not last" if returned else ""
+    return [
+        Line(f"{burst.asset}: the fast {what} is over after {wording.duration(burst.at - burst.since)}.", "headline"),
+        Line(f"Was: {wording.percent(100 * burst.change)}, {_from_to(burst)}."),
+        Line(f"Price is now {_whole_price(now)}{kept}."),
+    ]
+
+
+def _how_far(burst: Burst) -> str:
+    return wording.share(100 * abs(burst.change), 1)
+
+
+def _from_to(burst: Burst) -> str:
+    return f"{_whole_price(burst.start)} → {_whole_price(burst.end)}"
+
+
+def _in_minutes(lasted: timedelta) -> str:
+    minutes = max(1, round(lasted / MINUTE))
+    if minutes >= 100:
+        return wording.duration(lasted)
+    return "a minute" if minutes == 1 else f"{minutes} minutes"
+
+
+def _coins_changed(change: float) -> str:
+    said = f"Open interest {wording.percent(100 * change)} in coins"
+    if abs(change) < _HARDLY:
+        return f"{said}: positions hardly changed."
+    return f"{said}: positions were {'closed, not opened' if change < 0 else 'opened, not closed'}."
+
+
+def _happened_before(past: Past, what: str) -> str:
+    days = wording.count(past.days, "day")
+    if past.cases == 0:
+        return f"A {what} like this within an hour: never in {days} of hourly closes."
+    few = " (too few to lean on)" if past.cases < FEW else ""
+    often = wording.count(past.cases, "time")
+    return (
+        f"A {what} like this within an hour: {often} in {days} of hourly closes; "
+        f"an hour later price was higher after {past.higher}{few}."
+    )
+
+
+def _whole_price(value: float) -> str:
+    return wording.price(value, 1.0 if value >= 1000 else None)
+
+
+def _about(value: float) -> str:
+    """Say a price in three digits: nobody waits for the last dollar."""
+    return _whole_price(round(value, 2 - math.floor(math.log10(value))))

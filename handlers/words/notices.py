@@ -9,6 +9,7 @@ from handlers import reply
 from handlers.reply import Line
 from handlers.words import alerts, position_events, sources, wording
 from handlers.words.message import Message
+from signals.alerts.burst import BURST, Burst
 from signals.alerts.event import ALERT, LATE, POSITION, SOURCE, Event
 from signals.liquidation.events import CameNear, LineCrossed, LinesLeft, from_json
 from storage.sources import source_events
@@ -65,6 +66,7 @@ def sources_together(payloads: Sequence[Mapping[str, Any]], zone: str) -> Messag
 
 _TELL: Final[Mapping[str, Callable[[Mapping[str, Any], str], Message]]] = {
     ALERT: lambda payload, zone: alerts.tell(Event.from_json(payload), zone),
+    BURST: lambda payload, zone: alerts.tell_burst(Burst.from_json(payload), zone),
     POSITION: _position,
     SOURCE: lambda payload, zone: Message((Line(sources.sentence(source_events.from_json(payload["source"]), zone)),)),
     LATE: _late,

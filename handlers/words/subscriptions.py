@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from handlers.words import wording
+from handlers.words.alerts import moving
+from signals.alerts import burst
 from signals.alerts.rule import rules
 from signals.inputs import MARKET
 from storage.people.destinations import ANY
@@ -56,7 +58,8 @@ def sounds(switched: Sequence[Switch]) -> list[str]:
 def _title(alarm: str) -> str:
     if alarm == ANY:
         return "everything"
-    return _SOURCES_TITLE if alarm == SOURCES else rules()[alarm].title if alarm in rules() else alarm
+    beside = {SOURCES: _SOURCES_TITLE, burst.BURST: burst.TITLE}
+    return beside.get(alarm) or (rules()[alarm].title if alarm in rules() else alarm)
 
 
 def _few(titles: Sequence[str], most: int = 10) -> str:
@@ -75,6 +78,8 @@ def open_now(episodes: Sequence[Episode], now: datetime) -> list[str]:
 
 
 def _headline(episode: Episode, now: datetime) -> str:
+    if episode.rule == burst.BURST:
+        return moving(episode.asset, burst.Running.of_values(episode.last_values))
     rule = rules()[episode.rule]
     fields = dict.fromkeys(wording.template_fields(rule.headline))
     asset = "the market" if episode.asset == MARKET else episode.asset

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from signals.alerts.burst import BURST
 from signals.alerts.rule import rules
 from signals.metric import metrics
 from storage.people import destinations
@@ -57,7 +58,7 @@ def remove(store: Store, destination: int, less: Wanted, followed: Sequence[str]
 def _left(row: RuleOfAsset, less: Wanted, followed: Sequence[str]) -> list[RuleOfAsset]:
     """Return what is left of one subscription."""
     alarm, asset = row
-    every = [name for name in rules() if not _only_asked(name)]
+    every = [BURST, *(name for name in rules() if not _only_asked(name))]
     names = [alarm] if alarm != ANY or less.alarms is None else every
     left: list[RuleOfAsset] = []
     for name in names:

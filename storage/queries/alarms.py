@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from signals.alerts.burst import BURST
 from signals.alerts.condition import RANKS, held
 from signals.alerts.rule import named, rules, rules_of
 from signals.inputs import MARKET
 from signals.metric import metrics
 from storage.alerts import episodes
 from storage.people.destinations import ANY
-from storage.queries.market import readings
+from storage.queries.market import funding, prices, readings
 from storage.queries.market.readings import Reading
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from signals.metric import Metric
     from storage.alerts.episodes import Episode
     from storage.engine.database import Store
+    from storage.queries.market.funding import Paid
     from storage.queries.market.readings import NotKnown, Readings
 
 CheckLevel = Literal["calm", "unknown"]
@@ -33,7 +35,8 @@ class Check:
     """One metric as it is checked.
 
     level: calm, a rank, or unknown: then either `lacking` says why there is no reading, or it is too old to be judged.
-    since: when its episode began, None where none is open.
+    since: when its episode began, None where none is open. holds: what opens it is so at this moment too; an episode
+    goes on for a while after that.
     """
 
     metric: Metric
@@ -41,6 +44,7 @@ class Check:
     reading: Reading | None
     lacking: NotKnown | None = None
     since: datetime | None = None
+    holds: bool = False
 
     @property
     def value(self) -> float | None:
@@ -55,11 +59,12 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Every check of an asset, the most urgent first, and the readings they rest on."""
+    """Every check of an asset, the most urgent first, and the readings they rest on. paid: what was settled last."""
 
     asset: str
     checks: tuple[Check, ...]
     readings: Readings
+    paid: Paid | None = None
 
     @property
     def all_old(self) -> bool:
@@ -78,7 +83,25 @@ def read(store: Store, asset: str, now: datetime) -> Health:
     states = episodes.rule_states(store)
     running = {(episode.rule, episode.asset): episode for episode in episodes.running(store)}
     checks = [_check(metrics()[name], asset, here, states, running) for name, here in found.found.items()]
-    return Health(asset, tuple(sorted(checks, key=lambda check: _ORDER.index(check.level))), found)
+    checks = [_at_this_price(store, check, now) if check.metric.id == prices.FALL else check for check in checks]
+    rate = found.get(funding.YEAR)
+    paid = funding.paid(store, asset, rate, now) if rate else None
+    return Health(
+        asset,
+        tuple(sorted(checks, key=lambda check: (_ORDER.index(check.level), check.metric.market_wide))),
+        found,
+        paid,
+    )
+
+
+def _at_this_price(store: Store, check: Check, now: datetime) -> Check:
+    """Return the fall of price as /price tells it: alarms are judged at closes, a price is that of now."""
+    reading = check.reading
+    price = prices.read(store, reading.asset, now) if reading and check.current else None
+    if reading is None or price is None or price.below is None or price.stamp.stale or price.at <= reading.at:
+        return check
+    values = {**reading.values, "value": price.below, "high": price.high, "high_at": price.high_at}
+    return replace(check, reading=replace(reading, at=price.at, values=values, stamp=price.stamp))
 
 
 def _check(
@@ -92,13 +115,15 @@ def _check(
         return Check(metric, "unknown", None, found)
     if found.stamp.stale:
         return Check(metric, "unknown", found)
-    rank, since = 0, None
+    rank, since, holds = 0, None, False
     for rule in rules_of(metric.id):
         key = (rule.id, metric.asset_of(asset))
-        here = states[key].state.rank if key in states else _by_conditions(rule, found)
+        now = _by_conditions(rule, found)
+        here = states[key].state.rank if key in states else now
+        holds |= here > 0 and now > 0
         if here > rank:
             rank, since = here, running[key].since if key in running else None
-    return Check(metric, RANKS[rank - 1] if rank else "calm", found, since=since)
+    return Check(metric, RANKS[rank - 1] if rank else "calm", found, since=since, holds=holds)
 
 
 def _by_conditions(rule: AlertRule, reading: Reading) -> int:
@@ -113,7 +138,7 @@ def open_of(store: Store, subscriptions: Iterable[tuple[str, str]]) -> list[Epis
     found = [
         episode
         for episode in episodes.running(store)
-        if episode.rule in rules()
+        if (episode.rule in rules() or episode.rule == BURST)
         and any(
             alarm in (ANY, episode.rule) and (asset in (ANY, episode.asset) or episode.asset == MARKET)
             for alarm, asset in rows

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from signals.units import DAY, HOURS_A_YEAR, next_settlement
+from signals.units import DAY, HOURS_A_YEAR, from_ms, next_settlement, to_ms
+from storage.market import points, settlements
 from storage.queries.freshness import current
 from storage.queries.market import readings
 from storage.queries.market.open_interest import venues_of
@@ -22,17 +23,30 @@ RATE, YEAR = "funding_apr", "funding_stretch"
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A current rate: a fraction per interval of so many hours. due: when it is paid next."""
+    """A current rate: a fraction per interval of so many hours, told at a time. due: when it is paid next."""
 
     venue: str
     rate: float
     hours: float
     due: datetime
+    at: datetime
 
     @property
     def apr(self) -> float:
         """Return the simple yearly rate as a fraction: rate times 8760 / hours (Binance, Bybit, OKX: November 2026)."""
         return self.rate * HOURS_A_YEAR / self.hours
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """The last settlement: the simple yearly rate (a fraction) and its time.
+
+    heading: the rate that is told now was announced after it and is paid next; else it is this one.
+    """
+
+    apr: float
+    at: datetime
+    heading: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +63,8 @@ class Funding:
 
     main: the reading that speaks for all, None where there is none. rate: a fraction per interval of `hours`; apr: the
     simple yearly rate as a fraction; both zero without `main`. due: when it is paid next, None where the rate is too
-    old to say. percentile: share of its past year at or below it, of `days` known days; None while it learns.
+    old to say. percentile: share of its past year at or below it, of `days` known days; None while it learns. paid:
+    what the same venue settled last, None where no settlement is stored.
     """
 
     asset: str
@@ -63,6 +78,7 @@ class Funding:
     days: float | None
     by_venue: tuple[Rate, ...]
     weighted: Weighted | None
+    paid: Paid | None
 
     def long_pays_a_day(self, usd: float) -> float:
         """Return what a long of this size in USD pays a day at this rate; negative: receives."""
@@ -89,7 +105,37 @@ def read(store: Store, asset: str, now: datetime) -> Funding:
         year.seen / DAY if year else None,
         every,
         weighted(store, asset, every, now),
+        paid(store, asset, main, now) if main else None,
     )
+
+
+def paid(store: Store, asset: str, main: Reading, now: datetime) -> Paid | None:
+    """Return what was settled last at the venue whose rate is told; None where nothing was."""
+    venue = main.stamp.venues[0] if main.stamp.venues else ""
+    return paid_at(store, asset, venue, main.get("interval_hours"), now)
+
+
+def paid_at(store: Store, asset: str, venue: str, hours: float | None, now: datetime) -> Paid | None:
+    """Return what a venue settled last; hours: its interval now, where none was settled with the rate."""
+    name = "funding_rate"
+    times = settlements.last_times(store, asset, venue, name, start=0, end=to_ms(now), most=1)
+    newest = points.newest(store, asset, name, venue)
+    if not times or newest is None:
+        return None
+    rate, interval = (settlements.value_at(store, asset, venue, of, times[0]) for of in settlements.RATES)
+    if rate is None or not (interval := interval or hours):
+        return None
+    return Paid(rate * HOURS_A_YEAR / interval, from_ms(times[0]), heading=times[0] < to_ms(newest.at) < to_ms(now))
+
+
+def ranked(store: Store, now: datetime, venue: str | None = None) -> dict[str, Rate]:
+    """Return the current rate of every asset at a venue (None: at its main one), the highest a year first."""
+    found = {}
+    for asset in points.assets(store) if store.exists else ():
+        here = [rate for rate in rates(store, asset, now) if venue in {None, rate.venue}]
+        if here:
+            found[asset] = here[0]
+    return dict(sorted(found.items(), key=lambda item: -item[1].apr))
 
 
 def rates(store: Store, asset: str, now: datetime) -> tuple[Rate, ...]:
@@ -98,7 +144,7 @@ def rates(store: Store, asset: str, now: datetime) -> tuple[Rate, ...]:
     for venue in venues_of(store, asset, "funding_rate") if store.exists else ():
         rate, hours = (current(store, asset, venue, name, now) for name in ("funding_rate", "funding_interval_hours"))
         if rate and hours and hours.value > 0:
-            found.append(Rate(venue, rate.value, hours.value, next_settlement(now, hours.value)))
+            found.append(Rate(venue, rate.value, hours.value, next_settlement(now, hours.value), rate.at))
     return tuple(found)
 
 

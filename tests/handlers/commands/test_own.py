@@ -6,6 +6,7 @@ import pytest
 
 from bot.engine.evaluate import judge
 from handlers.command import Refused
+from signals.alerts.burst import BURST
 from signals.alerts.rule import rules
 from storage.people import destinations
 
@@ -39,6 +40,7 @@ FUNDING = {"funding_stretch", "funding_stretch_low"}
         pytest.param("fng", {("fear_greed", "*")}, id="fng"),
         pytest.param("oi_zscore", {("oi_zscore", "*")}, id="an alarm by its id"),
         pytest.param("sources", {("sources", "*")}, id="sources"),
+        pytest.param("burst eth", {("burst", "ETH")}, id="fast moves of one asset"),
     ],
 )
 def test_what_sub_turns_on(empty: Any, words: str, expected: set[tuple[str, str]]) -> None:
@@ -56,7 +58,7 @@ def test_a_wider_subscription_takes_the_narrower_in(empty: Any) -> None:
     assert rows(empty) == {("*", "*")}
 
 
-EVERY = {name for name, rule in rules().items() if not rule.only_asked}
+EVERY = {BURST} | {name for name, rule in rules().items() if not rule.only_asked}
 
 
 @pytest.mark.parametrize(
@@ -127,7 +129,7 @@ def test_a_word_of_sound_alone_asks_for_nothing_more(empty: Any) -> None:
 
 
 def test_sub_refuses_what_it_does_not_know(empty: Any) -> None:
-    with pytest.raises(Refused, match=r"^I do not know “nosuch”\. Name oi, funding, taker, price, fng or sources"):
+    with pytest.raises(Refused, match=r"^I do not know “nosuch”\. Name burst, oi, funding, taker, price, fng or so"):
         empty.ask("/sub oi nosuch")
     assert not empty.store.exists
 

@@ -5,32 +5,57 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handlers.command import commands, usage
+from handlers.reply import Buttons, Line
 from signals.metric import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def test_help_lists_every_command_once_with_what_to_type(empty: Any) -> None:
-    said = empty.text("/help").splitlines()
-    for command in commands().values():
-        assert said.count(f"{command.example} – {command.help}") == 1
-    titles = [line for line in said if line.endswith(":")]
-    assert titles == list(dict.fromkeys(titles))
-    assert len(said) == 1 + len(titles) + len(commands())
+SUBJECTS = ["market", "verdict", "calculators", "yours", "owner", "first"]
 
 
-def test_help_fits_one_telegram_message(empty: Any) -> None:
-    assert len(empty.text("/help")) <= 4096
+def test_help_is_eight_lines_on_a_phone(empty: Any) -> None:
+    said = [block.text for block in empty.ask("/help").blocks if isinstance(block, Line)]
+    assert len(said) == 8
+    assert all(len(line) <= 40 for line in said), said
+    named = {word.removeprefix("/") for line in said for word in line.split() if word.startswith("/")}
+    assert named <= set(commands())
+    pressed = [
+        button.command for row in empty.ask("/help").blocks if isinstance(row, Buttons) for button in row.buttons
+    ]
+    assert pressed == [f"/help {subject}" for subject in SUBJECTS]
+
+
+def test_every_command_is_in_the_list_of_one_subject(empty: Any) -> None:
+    said = [line for subject in SUBJECTS for line in empty.text(f"/help {subject}").splitlines()[1:]]
+    assert sorted(said) == sorted(f"{command.example} – {command.help}" for command in commands().values())
+
+
+@pytest.mark.parametrize(("word", "begins"), [("calc", "Calculators."), ("alerts", "Your messages."), ("admin", "For")])
+def test_a_subject_is_known_by_other_words(empty: Any, word: str, begins: str) -> None:
+    assert empty.text(f"/help {word}").startswith(begins)
 
 
 @pytest.mark.parametrize("name", commands())
 def test_help_explains_each_command(empty: Any, name: str) -> None:
     command = commands()[name]
-    said = empty.text(f"/help {name}").splitlines()
+    said = empty.text(f"/help {name}{' more' if command.examples else ''}").splitlines()
     assert said[0] == f"{usage(command)} – {command.help}"
     assert said[-1] == f"Example: {command.example}"
     assert len(said) > 2
+
+
+def test_help_liq_is_four_examples_with_results(empty: Any) -> None:
+    assert empty.text("/help liq") == (
+        "/liq – Liquidation price of a position, per exchange\n"
+        "/liq 95000 25x long → BTC long 25x from 95,000: liquidation at 91,566.27 (−3.61 %)\n"
+        "/liq short eth 3000 10x bybit → ETH short 10x from 3,000: liquidation at 3,283.58 (+9.45 %)\n"
+        "/liq 95000 25x long 0.5btc okx → BTC long 25x from 95,000: liquidation at 91,612.36 (−3.57 %)\n"
+        "/liq 95000 long 0.5btc cross balance 5000 alone → BTC long from 95,000: liquidation at 85,341.37 (−10.17 %)\n"
+        "More: /help liq more"
+    )
+    assert not empty.store.exists
 
 
 @pytest.mark.parametrize("line", ["/help /oi", "/help OI please", "help oi"])
@@ -49,6 +74,12 @@ def test_help_explains_each_figure(desk: Callable[..., Any], empty: Any, name: s
     assert len(said) == 5, "and in between what it says now, what it does not tell, and the stamp"
     assert len(empty.text(f"/help {name}").splitlines()) == 3, "nothing is known: nothing is said"
     assert not empty.store.exists
+
+
+def test_help_explains_the_alarm_of_fast_moves(desk) -> None:
+    reply = desk("bundled", "2026-01-16").ask("/help burst")
+    assert reply.blocks[0].text == "Price moves unusually fast: how far did it go within 5, 15 and 60 minutes?"
+    assert [button.command for button in reply.blocks[-1].buttons] == ["/sub burst", "/unsub burst"]
 
 
 def test_help_knows_a_figure_by_what_people_call_it(desk: Callable[..., Any]) -> None:

@@ -1,0 +1,229 @@
+"""Fast moves, judged each turn by the live prices of the last hour; see signals/alerts/burst.py for the line.
+
+A turn is taken every 15 seconds and each venue is asked for its mark price every minute, so a move is told within two
+minutes. Where a move stands, its episode and its outbox rows are written in one transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from signals.alerts import burst
+from signals.alerts.burst import BURST, Beside, Burst, Running, Usual
+from signals.alerts.condition import RANKS
+from signals.alerts.episodes import State, Transition
+from signals.alerts.event import news_for
+from signals.inputs import INPUTS
+from signals.units import DAY, HOUR, MINUTE, floor, from_ms, in_ms, to_ms
+from signals.venues import venue_order
+from storage.alerts import episodes, outbox
+from storage.engine.database import StoreError
+from storage.market import liquidations, points
+from storage.panels import panels
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from signals.alerts.burst import Kind, Move, Past, Ticks
+    from signals.alerts.condition import Rank
+    from storage.alerts.episodes import Episode, RuleState
+    from storage.engine.database import Store
+    from storage.market.points import StoredSeries
+
+log = structlog.get_logger(__name__)
+
+LOOKED_BACK: Final = HOUR + 15 * MINUTE  # the longest window, and the open interest that was told before it began
+REMEMBERED: Final = 730 * DAY
+
+
+class Bursts:
+    """Judges the price of every followed asset."""
+
+    def __init__(self, store: Store, assets: Sequence[str]) -> None:
+        self._store, self._assets = store, tuple(assets)
+        self._usual: dict[str, tuple[datetime, Usual]] = {}
+        self._judged: dict[str, int] = {}
+
+    def judge(self, now: datetime) -> int:
+        """Judge every asset that has a new price; return how many messages were written."""
+        stored, states = points.directory(self._store), episodes.rule_states(self._store)
+        told = 0
+        for asset in self._assets:
+            series = stored.get((asset, "mark_price"), [])
+            last = max((one.last for one in series), default=0)
+            if last == self._judged.get(asset):
+                continue  # a turn comes four times as often as a price
+            try:
+                told += self._judge(asset, series, states.get((BURST, asset)), now)
+            except StoreError:
+                raise
+            except Exception:
+                # One asset that fails is a fault of ours; the others do not suffer for it.
+                log.exception("a fast move could not be judged", asset=asset)
+            self._judged[asset] = last
+        return told
+
+    def _judge(self, asset: str, series: Sequence[StoredSeries], known: RuleState | None, now: datetime) -> int:
+        last = self._last_episode(asset, known)
+        running = Running.of_values(last.last_values) if last and last.ended is None else None
+        ended = to_ms(last.ended) if last and last.ended else 0  # a move that is over begins no other
+        usual = self._usual_of(asset, now)
+        heard = self._speaking(asset, series, usual, now, since=ended)
+        if heard is None:
+            return 0  # an old price judges nothing, and what runs goes on: missing is not calm
+        venue, prices, drift = heard
+        if running is None and (drift is None or drift.strength * burst.FORCED < 1):
+            return 0  # whatever came with it, it is nothing
+        beside = self._beside(asset, venue, now)
+        move = burst.strongest(prices, beside, usual)
+        after, kind = burst.step(running, move, prices[-1])
+        if after == running and kind is None:
+            return 0
+        rank = _rank(last if running else None, move, kind)
+        said = self._said(asset, kind, rank, after or running, prices[-1], venue, beside.coins) if kind else None
+        self._write(asset, rank, after or running, prices[-1][0], last if running else None, said, now)
+        return int(said is not None)
+
+    def _last_episode(self, asset: str, known: RuleState | None) -> Episode | None:
+        if known is None or known.episode is None:
+            return None
+        return next((one for one in episodes.of(self._store, BURST, asset) if one.id == known.episode), None)
+
+    def _speaking(
+        self, asset: str, series: Sequence[StoredSeries], usual: Usual, now: datetime, *, since: int
+    ) -> tuple[str, Ticks, Move | None] | None:
+        """Return the venue that speaks, its prices and how they moved; None where no price is fresh.
+
+        Of the venues whose prices most windows know it is the one in the middle, of two the one that moved further: a
+        venue that repeats one price, or tells a wild one, decides nothing where three speak.
+        """
+        oldest = to_ms(now - INPUTS["mark_price"].fresh_for)
+        fresh = sorted(
+            {one.venue for one in series if one.last >= oldest}, key=lambda venue: (venue_order(venue), venue)
+        )
+        found: list[tuple[str, Ticks, Move | None]] = []
+        for venue in fresh:
+            prices = [tick for tick in self._ticks(asset, venue, "mark_price", now) if tick[0] >= since]
+            if prices:
+                found.append((venue, prices, burst.strongest(prices, Beside(), usual)))
+        most = max((len(burst.windows(prices)) for _, prices, _ in found), default=0)
+        found = [one for one in found if len(burst.windows(one[1])) == most]
+        found.sort(key=lambda one: one[2].strength if one[2] else 0.0)
+        return found[len(found) // 2] if found else None
+
+    def _ticks(self, asset: str, venue: str, name: str, now: datetime) -> Ticks:
+        span = {"start": now - LOOKED_BACK, "end": now + MINUTE}
+        times, _, values = points.columns(self._store, asset, venue, [name], **span)
+        return [(at, value) for at, value in zip(times, values[name], strict=True) if value is not None and value > 0]
+
+    def _beside(self, asset: str, venue: str, now: datetime) -> Beside:
+        """Return what else is known of the last hour; depth that is not of now says nothing of now."""
+        oldest = to_ms(now - INPUTS["depth_bids_usd"].fresh_for)
+        bids, asks = (self._ticks(asset, venue, name, now) for name in ("depth_bids_usd", "depth_asks_usd"))
+        heard = liquidations.load(self._store, since=floor(now, HOUR) - HOUR, asset=asset)
+        liquidated = sum(hour.longs_usd + hour.shorts_usd for hour in heard)
+        interest = (
+            liquidations.most_open_interest(self._store, asset, since=now - LOOKED_BACK) if liquidated > 0 else None
+        )
+        return Beside(
+            self._ticks(asset, venue, "open_interest_coin", now),
+            bids if bids and bids[-1][0] >= oldest else (),
+            asks if asks and asks[-1][0] >= oldest else (),
+            liquidated / interest if interest else 0.0,
+        )
+
+    def _usual_of(self, asset: str, now: datetime) -> Usual:
+        """Return what is usual for an asset; it is looked up once an hour."""
+        hour = floor(now, HOUR)
+        kept = self._usual.get(asset)
+        if kept is None or kept[0] != hour:
+            names = ("close", "open_interest_coin")
+            start = hour - burst.KNOWN_FOR
+            panel = panels.panel(self._store, names, (asset,), step=HOUR, start=start, end=hour)
+            price, coins = (burst.usual_hour(panel.values[name][:, 0].tolist()) for name in names)
+            kept = self._usual[asset] = hour, Usual(price, coins)
+        return kept[1]
+
+    def _past(self, asset: str, change: float, now: datetime) -> Past | None:
+        end = floor(now, HOUR)
+        panel = panels.panel(self._store, ("close",), (asset,), step=HOUR, start=end - REMEMBERED, end=end)
+        closes = panel.values["close"][:, 0].tolist()
+        first = to_ms(end) - len(closes) * in_ms(HOUR)
+        return burst.past([first + in_ms(HOUR) * i for i in range(len(closes))], closes, change)
+
+    def _said(
+        self,
+        asset: str,
+        kind: Kind,
+        rank: Rank,
+        running: Running | None,
+        newest: tuple[int, float],
+        venue: str,
+        coins: Ticks,
+    ) -> Burst | None:
+        if running is None:
+            return None
+        at, since = from_ms(newest[0]), from_ms(int(running.began))
+        told = Burst(
+            kind=kind,
+            asset=asset,
+            rank=rank,
+            at=at,
+            since=since,
+            start=running.start,
+            end=running.extreme,
+            back=running.back,
+            venues=(venue,),
+        )
+        if kind == "resolved":
+            return replace(told, now=newest[1])
+        heard = [
+            hour
+            for hour in liquidations.load(self._store, since=floor(since, HOUR), asset=asset)
+            if hour.longs_usd + hour.shorts_usd > 0
+        ]
+        if heard:
+            told = replace(
+                told,
+                longs_usd=sum(hour.longs_usd for hour in heard),
+                shorts_usd=sum(hour.shorts_usd for hour in heard),
+                liquidated_since=floor(since, HOUR),
+                venues=tuple(dict.fromkeys([venue, *(hour.venue for hour in heard)])),
+            )
+        coins_changed = burst.change_of(coins, int(running.began))
+        return replace(told, coins=coins_changed, past=self._past(asset, told.change, at))
+
+    def _write(
+        self,
+        asset: str,
+        rank: Rank,
+        running: Running | None,
+        newest: int,
+        before: Episode | None,
+        said: Burst | None,
+        now: datetime,
+    ) -> None:
+        if running is None:
+            return
+        key, at, since = (BURST, asset), from_ms(newest), from_ms(int(running.began))
+        over = said is not None and said.kind == "resolved"
+        number = RANKS.index(rank) + 1
+        with self._store.write() as work:
+            # A new extreme that is not told is kept all the same: the end counts from it, also after a restart.
+            change = Transition(said.kind if said else "escalated", at, since, rank, running.to_values())
+            episode = episodes.record(work, key, change, before.id if before else None)
+            state = State(0 if over else number, number, since=since, at=at, ended=at if over else None)
+            episodes.save(work, key, state, episode)
+            if said:
+                notice = outbox.Notice(said.kind, rank, at, said.to_json(), episode, BURST, asset)
+                outbox.announce(work, notice, now=now, expires=now + news_for(rank, said.kind))
+
+
+def _rank(before: Episode | None, move: Move | None, kind: Kind | None) -> Rank:
+    """Return the highest rank of a move so far: what was told as critical does not end as less."""
+    reached = [rank for rank in (move and kind != "resolved" and move.rank, before and before.rank) if rank in RANKS]
+    return max(reached, key=RANKS.index, default="warning")

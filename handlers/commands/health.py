@@ -1,0 +1,282 @@
+"""/health: every check of an asset at a glance, a verdict in plain words and a short line each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from handlers.charts.figures import say as figure
+from handlers.command import Deps, command
+from handlers.commands.market import answered, days_below, nothing_stored
+from handlers.language.assets import OneAsset, meant_asset
+from handlers.reply import Block, Button, Buttons, Line, Reply
+from handlers.words import readings as words
+from handlers.words import wording
+from signals.units import DAY, HOUR, MINUTE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from storage.queries.alarms import Check, Health
+    from storage.queries.market.funding import Paid
+    from storage.queries.market.readings import Reading
+
+# As in market.py: whatever brings numpy along is imported when a command runs.
+
+
+@command(subject="judgement", example="/health btc")
+async def health(deps: Deps, args: OneAsset) -> Reply:
+    """All checks of an asset on one screen.
+
+    The first line says how things stand, from which checks are open. ▲▲ is strong (a warning, or critical), ▲ mild, ·
+    calm, ? unknown: the data does not suffice, and missing is not calm. /help and the name of a check, such as /help
+    drawdown, explains it.
+    """
+    from storage.queries import alarms  # noqa: PLC0415 - see above
+
+    asset = meant_asset(deps, args.asset, "/health btc")
+    found = await asyncio.to_thread(alarms.read, deps.store, asset, deps.now)
+    if found.readings.nothing:
+        raise await nothing_stored(deps, asset, tuple(found.readings.found))
+    name, stamped = asset.lower(), newest_time(found)
+    lines: list[Block] = [
+        Line(verdict(found), "headline"),
+        *(Line(text) for text in check_lines(found, Told(deps.now, deps.zone, stamped))),
+        Buttons((Button("Open interest", f"/oi {name}"), Button("Funding", f"/funding {name}"))),
+    ]
+    values = {
+        "checks": {
+            check.metric.id: {"level": check.level, "value": check.value, "since": check.since}
+            for check in found.checks
+        }
+    }
+    # The stamp is that of the newest figures; older ones say their own time, and here only where they come from.
+    used = [
+        replace(check.reading.stamp, oldest=None, coverage=None)
+        if apart(check, stamped) and not check.metric.market_wide
+        else check.reading.stamp
+        for check in found.checks
+        if check.current and check.reading
+    ]
+    return answered(deps, asset, lines, values, used or words.stamps(found.readings), outdated=found.readings.outdated)
+
+
+# --- the lines --------------------------------------------------------------------------------------------------------
+
+APART: Final = 10 * MINUTE  # from the stamp: a figure that is further from it says its own time
+STRONG: Final = ("critical", "warning")
+GOOD: Final = {"net_taker_30d"}  # its alarm tells that something is over, so it is no stress
+MOOD: Final = "fear_greed"
+# What goes on, the most telling first: the checks of which all are open, and the words. Never what to do about it.
+SENTENCES: Final = (
+    (("taker_zscore", "oi_zscore"), "sellers hit the market while positions are closed"),
+    (("taker_ratio", "oi_zscore"), "sellers hit the market while positions are closed"),
+    (("oi_zscore",), "positions are being closed fast"),
+    (("taker_zscore",), "sellers hit the market"),
+    (("taker_ratio",), "sellers hit the market"),
+    (("price_drawdown",), "price is well below its recent high"),
+    (("oi_drawdown",), "many positions were closed since the peak"),
+    (("oi_vs_ma180",), "fewer positions are open than usual"),
+    (("funding_stretch",), "{payers} pay much to stay"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How the lines are told: now, the zone of the chat, and the time that the stamp tells."""
+
+    now: datetime
+    zone: str
+    stamped: datetime | None
+
+
+def newest_time(found: Health) -> datetime | None:
+    """Return the time of the newest figure, which the stamp tells; None where none is current."""
+    return max((at for check in found.checks if check.current and (at := time_of(check))), default=None)
+
+
+def time_of(check: Check) -> datetime | None:
+    """Return the time of a check's figure: its close, or that of the oldest input where it is read as it runs."""
+    reading = check.reading
+    if reading is None:
+        return None
+    at_close = not check.metric.running and reading.step < DAY
+    return reading.at if at_close else reading.stamp.oldest or reading.at
+
+
+def apart(check: Check, stamp: datetime | None) -> bool:
+    """Tell whether a check's figure is further from the stamp than goes without saying."""
+    at = time_of(check)
+    return stamp is not None and at is not None and stamp - at > APART
+
+
+def verdict(found: Health) -> str:
+    """Say in one sentence how things stand, from fixed sentences by which checks are open, with the counts."""
+    asset, checks = found.asset, found.checks
+    by_level = {check.metric.id: check for check in checks if check.level not in {"calm", "unknown"}}
+    strong = sum(check.level in STRONG for check in by_level.values())
+    unknown = sum(check.level == "unknown" for check in checks)
+    counts = ((strong, "strong"), (len(by_level) - strong, "mild"), (len(checks) - len(by_level) - unknown, "calm"))
+    if unknown == len(checks):
+        return f"{asset}: {'everything stored is too old' if found.all_old else 'too little is known'} to be judged."
+    counted = [f"{count} {name}" for count, name in (*counts, (unknown, "unknown")) if count]
+    return f"{asset} {_mood(by_level, known_only=bool(unknown))} ({', '.join(counted)})"
+
+
+def _mood(by_level: Mapping[str, Check], *, known_only: bool) -> str:
+    own = {name: check for name, check in by_level.items() if name not in {MOOD, *GOOD}}
+    if own and not any(check.holds for check in own.values()):
+        return "is calming down."
+    if own:
+        own = {name: check for name, check in own.items() if check.holds}
+        strong = {name: check for name, check in own.items() if check.level in STRONG}
+        said = next((text for names, text in SENTENCES if _told(names, own, strong)), "")
+        funding = own.get("funding_stretch")
+        payers = "shorts" if funding and (funding.value or 0.0) < 0 else "longs"
+        state = "is under stress" if strong else "is uneasy"
+        return f"{state}: {said.format(payers=payers)}." if said else f"{state}."
+    state = "is calm as far as is known" if known_only else "is calm"
+    if GOOD & by_level.keys():
+        state += "; buyers at market lead again"
+    return f"{state}; the market is in extreme fear." if MOOD in by_level else f"{state}."
+
+
+def _told(names: Sequence[str], own: Mapping[str, Check], strong: Mapping[str, Check]) -> bool:
+    """Tell whether a sentence speaks of what is open; where anything is strong, of a part that is."""
+    return all(name in own for name in names) and (not strong or any(name in strong for name in names))
+
+
+def check_lines(found: Health, told: Told) -> Iterator[str]:
+    """Say each check: what is strong and mild on lines of their own, then what is not known, then what is calm."""
+    unknown: dict[str, list[str]] = defaultdict(list)
+    calm: dict[str, list[str]] = defaultdict(list)
+    for check in found.checks:
+        if check.level == "unknown":
+            name, why = _unknown(check, found, told)
+            unknown[why].append(name)
+        elif check.level == "calm":
+            calm[_when(check, told)].append(_figure(check, found.asset, found.paid))
+        else:
+            mark = "▲▲" if check.level in STRONG else "▲"
+            when = f" ({said})" if (said := _when(check, told)) else ""
+            yield f"{mark} {_figure(check, found.asset, found.paid)}{when}{_since(check, told)}"
+    for why, names in unknown.items():
+        yield f"? {' · '.join(names)}{f': {why}' if why else ''}"
+    for when, figures in calm.items():
+        yield f"· {f'{when}: ' if when else ''}{' · '.join(figures)}"
+
+
+def _unknown(check: Check, found: Health, told: Told) -> tuple[str, str]:
+    name = NAMES.get(check.metric.id, check.metric.title)
+    if check.reading is None:
+        return name, words.why_not(check.lacking)
+    stale = check.reading.stamp.stale
+    return _figure(check, found.asset, found.paid), "" if found.all_old or not stale else wording.age(told.now - stale)
+
+
+def _when(check: Check, told: Told) -> str:
+    """Say how old a figure is that the stamp does not speak for; the mood has its own age in the stamp."""
+    at = time_of(check)
+    return (
+        "" if at is None or check.metric.market_wide or not apart(check, told.stamped) else wording.age(told.now - at)
+    )
+
+
+def _since(check: Check, told: Told) -> str:
+    since, easing = check.since, "" if check.holds else ", easing"
+    if since is None or check.metric.id == "oi_vs_ma180":  # it says for how many days
+        return easing
+    if told.now - since < 20 * HOUR:
+        return f", since {wording.clock(since, told.zone)}{easing}"
+    return f", since {wording.day(since, year=since.year != told.now.year)}{easing}"
+
+
+# --- the figures ------------------------------------------------------------------------------------------------------
+
+
+def _figure(check: Check, asset: str, paid: Paid | None) -> str:
+    """Say a check's figure so that its unit cannot be mistaken; a reading is there."""
+    reading = check.reading
+    if reading is None:
+        return ""
+    if check.metric.id == "funding_stretch":
+        return _funding(reading, paid)
+    is_open = check.level not in {"calm", "unknown"}
+    if make := FIGURES.get(check.metric.id):
+        return make(reading, asset, is_open)
+    return f"{check.metric.title} {figure(reading.values['value'], check.metric.unit)}"
+
+
+def _part(reading: Reading, name: str, digits: int = 1) -> str:
+    value = reading.get(name)
+    return wording.percent(None if value is None else value * 100, digits)
+
+
+def _funding(reading: Reading, paid: Paid | None) -> str:
+    said = f"Funding {wording.apr(reading.values['value'] * 100)}"
+    if paid is None:
+        return said
+    before = wording.apr(paid.apr * 100).removesuffix(" a year")
+    return f"{said} (last paid {before})" if paid.heading else f"{said}, last paid"
+
+
+def _price(reading: Reading, _asset: str, _open: bool) -> str:  # noqa: FBT001 - one of the figures
+    if not reading.get("value"):
+        return "Price at its 16-day high"
+    return f"Price {_part(reading, 'value')} from {wording.day(reading.values.get('high_at'), year=False)}"
+
+
+def _takers(reading: Reading, _asset: str, is_open: bool) -> str:  # noqa: FBT001 - as above
+    unusual, share = wording.number(reading.get("value"), 2, plus=True), reading.get("buy_share")
+    if not is_open or share is None:
+        return f"Taker flow z {unusual}"
+    return f"Selling at market z {unusual}, {wording.share(share * 100, 1)} buys"
+
+
+def _closed(reading: Reading, _asset: str, is_open: bool) -> str:  # noqa: FBT001 - as above
+    return f"{'Positions closed' if is_open else 'Positions'} {_part(reading, 'coins')} coins in 24 h"
+
+
+def _peak(reading: Reading, asset: str, _open: bool) -> str:  # noqa: FBT001 - as above
+    coins = f", {_part(reading, 'coins')} {asset}" if reading.get("coins") is not None else ""
+    return f"Open interest {_part(reading, 'value')} ${coins} from peak"
+
+
+def _average(reading: Reading, asset: str, is_open: bool) -> str:  # noqa: FBT001 - as above
+    days = days_below(reading)
+    if is_open and days and days >= 1:
+        return f"Below 180-d average {wording.count(days, 'day')}"
+    coins = f", {_part(reading, 'coins')} {asset}" if reading.get("coins") is not None else ""
+    return f"180-d average {_part(reading, 'value')} ${coins}"
+
+
+def _fear(reading: Reading, _asset: str, _open: bool) -> str:  # noqa: FBT001 - as above
+    index = reading.get("value")
+    # Up to 24 every site says Extreme Fear; the borders above differ between sites, so no class is named there.
+    return f"Mood {wording.number(index)}{', extreme fear' if index is not None and index <= 24 else ' of 100'}"
+
+
+FIGURES: Final[Mapping[str, Callable[[Reading, str, bool], str]]] = {
+    "price_drawdown": _price,
+    "taker_zscore": _takers,
+    "oi_zscore": _closed,
+    "oi_drawdown": _peak,
+    "oi_vs_ma180": _average,
+    "fear_greed": _fear,
+    "taker_ratio": lambda reading, _asset, _open: f"Taker ratio {wording.number(reading.get('value'), 2)}",
+    "net_taker_30d": lambda reading, _asset, _open: f"Net takers {wording.usd(reading.get('value'), plus=True)} a day",
+}
+NAMES: Final = {
+    "funding_stretch": "Funding",
+    "price_drawdown": "Price",
+    "taker_zscore": "Taker flow",
+    "taker_ratio": "Taker ratio",
+    "net_taker_30d": "Net takers",
+    "oi_zscore": "Positions",
+    "oi_drawdown": "Open interest",
+    "oi_vs_ma180": "180-d average",
+    "fear_greed": "Mood",
+}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from signals.alerts import burst
-from signals.alerts.burst import BURST, Beside, Burst, Running, Usual
+from signals.alerts.burst import BURST, Beside, Burst, Running, UsualHour
 from signals.alerts.condition import RANKS
 from signals.alerts.episodes import State, Transition
 from signals.alerts.event import news_for
@@ -45,7 +45,7 @@ class Bursts:
 
     def __init__(self, store: Store, assets: Sequence[str]) -> None:
         self._store, self._assets = store, tuple(assets)
-        self._usual: dict[str, tuple[datetime, Usual]] = {}
+        self._usual: dict[str, tuple[datetime, UsualHour]] = {}
         self._judged: dict[str, int] = {}
 
     def judge(self, now: datetime) -> int:
@@ -94,7 +94,7 @@ class Bursts:
         return next((one for one in episodes.of(self._store, BURST, asset) if one.id == known.episode), None)
 
     def _speaking(
-        self, asset: str, series: Sequence[StoredSeries], usual: Usual, now: datetime, *, since: int
+        self, asset: str, series: Sequence[StoredSeries], usual: UsualHour, now: datetime, *, since: int
     ) -> tuple[str, Ticks, Move | None] | None:
         """Return the venue that speaks, its prices and how they moved; None where no price is fresh.
 
@@ -136,7 +136,7 @@ class Bursts:
             liquidated / interest if interest else 0.0,
         )
 
-    def _usual_of(self, asset: str, now: datetime) -> Usual:
+    def _usual_of(self, asset: str, now: datetime) -> UsualHour:
         """Return what is usual for an asset; it is looked up once an hour."""
         hour = floor(now, HOUR)
         kept = self._usual.get(asset)
@@ -145,7 +145,7 @@ class Bursts:
             start = hour - burst.KNOWN_FOR
             panel = panels.panel(self._store, names, (asset,), step=HOUR, start=start, end=hour)
             price, coins = (burst.usual_hour(panel.values[name][:, 0].tolist()) for name in names)
-            kept = self._usual[asset] = hour, Usual(price, coins)
+            kept = self._usual[asset] = hour, UsualHour(price, coins)
         return kept[1]
 
     def _past(self, asset: str, change: float, now: datetime) -> Past | None:

@@ -14,12 +14,15 @@ from handlers.language.assets import OneAsset, meant_asset
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.words import readings as words
 from handlers.words import wording
+from handlers.words.alerts import moving
+from signals.alerts.burst import Running
 from signals.units import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from storage.alerts.episodes import Episode
     from storage.queries.alarms import Check, Health
     from storage.queries.market.funding import Paid
     from storage.queries.market.readings import Reading
@@ -44,6 +47,7 @@ async def health(deps: Deps, args: OneAsset) -> Reply:
     name, stamped = asset.lower(), newest_time(found)
     lines: list[Block] = [
         Line(verdict(found), "headline"),
+        *([Line(f"▲▲ {_move(found.moving)}")] if found.moving else []),
         *(Line(text) for text in check_lines(found, Told(deps.now, deps.zone, stamped))),
         Buttons((Button("Open interest", f"/oi {name}"), Button("Funding", f"/funding {name}"))),
     ]
@@ -51,7 +55,8 @@ async def health(deps: Deps, args: OneAsset) -> Reply:
         "checks": {
             check.metric.id: {"level": check.level, "value": check.value, "since": check.since}
             for check in found.checks
-        }
+        },
+        "moving": None if found.moving is None else {"level": found.moving.rank, "since": found.moving.since},
     }
     # The stamp is that of the newest figures; older ones say their own time, and here only where they come from.
     used = [
@@ -68,6 +73,7 @@ async def health(deps: Deps, args: OneAsset) -> Reply:
 
 APART: Final = 10 * MINUTE  # from the stamp: a figure that is further from it says its own time
 STRONG: Final = ("critical", "warning")
+MOVING: Final = "is under stress: price moves fast."
 GOOD: Final = {"net_taker_30d"}  # its alarm tells that something is over, so it is no stress
 MOOD: Final = "fear_greed"
 # What goes on, the most telling first: the checks of which all are open, and the words. Never what to do about it.
@@ -117,13 +123,22 @@ def verdict(found: Health) -> str:
     """Say in one sentence how things stand, from fixed sentences by which checks are open, with the counts."""
     asset, checks = found.asset, found.checks
     by_level = {check.metric.id: check for check in checks if check.level not in {"calm", "unknown"}}
-    strong = sum(check.level in STRONG for check in by_level.values())
+    strong = sum(check.level in STRONG for check in by_level.values()) + (found.moving is not None)
+    mild = sum(check.level not in STRONG for check in by_level.values())
     unknown = sum(check.level == "unknown" for check in checks)
-    counts = ((strong, "strong"), (len(by_level) - strong, "mild"), (len(checks) - len(by_level) - unknown, "calm"))
-    if unknown == len(checks):
+    counts = ((strong, "strong"), (mild, "mild"), (len(checks) - len(by_level) - unknown, "calm"))
+    if unknown == len(checks) and not found.moving:
         return f"{asset}: {'everything stored is too old' if found.all_old else 'too little is known'} to be judged."
     counted = [f"{count} {name}" for count, name in (*counts, (unknown, "unknown")) if count]
-    return f"{asset} {_mood(by_level, known_only=bool(unknown))} ({', '.join(counted)})"
+    mood = MOVING if found.moving else _mood(by_level, known_only=bool(unknown))
+    return f"{asset} {mood} ({', '.join(counted)})"
+
+
+def _move(episode: Episode) -> str:
+    """Say how far a fast move has gone, without the asset that the headline names."""
+    said = moving(episode.asset, Running.of_values(episode.last_values))
+    said = said.removeprefix(f"{episode.asset} ")
+    return f"{said[:1].upper()}{said[1:]}"
 
 
 def _mood(by_level: Mapping[str, Check], *, known_only: bool) -> str:

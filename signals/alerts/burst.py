@@ -52,7 +52,7 @@ Kind = Literal["fired", "escalated", "resolved"]
 
 
 @dataclass(frozen=True, slots=True)
-class Usual:
+class UsualHour:
     """What an hour usually changes, as fractions; NaN where not known."""
 
     price: float = math.nan
@@ -206,7 +206,7 @@ def _within(ticks: Ticks, window: timedelta) -> Ticks:
     return [tick for tick in ticks if tick[0] >= first]
 
 
-def strongest(prices: Ticks, beside: Beside, usual: Usual) -> Move | None:
+def strongest(prices: Ticks, beside: Beside, usual: UsualHour) -> Move | None:
     """Return the move that is strongest against its line, over all windows and both ways; None where none is judged."""
     found: list[Move] = []
     for window in windows(prices):

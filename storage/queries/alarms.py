@@ -59,12 +59,16 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Every check of an asset, the most urgent first, and the readings they rest on. paid: what was settled last."""
+    """Every check of an asset, the most urgent first, and the readings they rest on.
+
+    paid: what was settled last. moving: a fast move that is not over (rule `burst`), which is no metric's.
+    """
 
     asset: str
     checks: tuple[Check, ...]
     readings: Readings
     paid: Paid | None = None
+    moving: Episode | None = None
 
     @property
     def all_old(self) -> bool:
@@ -91,6 +95,7 @@ def read(store: Store, asset: str, now: datetime) -> Health:
         tuple(sorted(checks, key=lambda check: (_ORDER.index(check.level), check.metric.market_wide))),
         found,
         paid,
+        running.get((BURST, asset)),
     )
 
 

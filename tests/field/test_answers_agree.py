@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from bot.archive.importing import read_file
 from bot.archive.importing.keeping import keep
-from handlers.answer import answer
-from handlers.channels.channel import Address
-from handlers.command import Asker, Deps
 from signals.units import DAY, MINUTE
 from storage.engine.database import Store
 from storage.market import points
 from storage.market.points import Points
-
-if TYPE_CHECKING:
-    from handlers.reply import Reply
+from tests.field.world import ask
 
 FUNDING = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "funding" / "binance-btcusdt-funding.json"
-
-
-def ask(store: Store, line: str, now: datetime) -> Reply:
-    deps = Deps(now, Asker("terminal", Address("me")), store, ("BTC",), lambda _: None, None)
-    return asyncio.run(answer(line, deps))
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 from bot.delivery.dispatcher import Dispatcher
 from bot.engine.turn import TurnTaker
 from handlers.charts import pictures
-from handlers.reply import Buttons, Picture
+from handlers.reply import Buttons, Line, Picture
 from handlers.words import subscriptions as words
 from storage.alerts import outbox
 from storage.engine.database import Store
@@ -23,7 +23,7 @@ from storage.market.liquidations import Hour
 from storage.market.points import Points
 from storage.queries import alarms
 from tests.fakes.channel import FakeChannel, HandClock
-from tests.field.world import DAY, HOUR, MINUTE, listener, utc
+from tests.field.world import DAY, HOUR, MINUTE, ask, listener, utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -189,6 +189,15 @@ def test_sub_shows_the_move_while_it_runs(market: Market) -> None:
     (move,) = alarms.open_of(market.store, [("burst", "BTC")])
     assert words.open_now([move], market.clock.now())[1].startswith("– BTC fell 6.")
     assert alarms.open_of(market.store, [("oi_drawdown", "*"), ("*", "ETH")]) == []
+
+
+def test_health_says_the_move_first_while_it_runs(market: Market) -> None:
+    market.minute(0.94)
+    said = ask(market.store, "/health btc", market.clock.now())
+    texts = [block.text for block in said.blocks if isinstance(block, Line)]
+    assert texts[0].startswith("BTC is under stress: price moves fast. (1 strong")
+    assert texts[1].startswith("▲▲ Fell 6.")
+    assert said.values["moving"]["level"] in {"warning", "critical"}
 
 
 def test_a_restart_tells_nothing_twice(market: Market) -> None:

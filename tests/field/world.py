@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,10 @@ import pandas as pd
 import pytest
 
 from bot.engine.evaluate import judge
+from handlers.answer import answer
+from handlers.channels.channel import Address
+from handlers.command import Asker, Deps
+from storage.engine.database import Store
 from storage.market import points
 from storage.market.points import Points
 from storage.people import destinations
@@ -20,6 +25,7 @@ from storage.people import destinations
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from handlers.reply import Reply
     from signals.alerts.event import Event
     from storage.engine.database import Store
 
@@ -138,3 +144,9 @@ def listener(store: Store) -> int:
 def said(events: Sequence[Event], rule: str) -> list[str]:
     """Say what was told of a rule, as `2025-10-10 22:00 fired notice`."""
     return [f"{event.at:%Y-%m-%d %H:%M} {event.kind} {event.rank}" for event in events if event.rule == rule]
+
+
+def ask(store: Store, line: str, now: datetime) -> Reply:
+    """Type a line in the terminal, where BTC is followed and nobody is asked."""
+    deps = Deps(now, Asker("terminal", Address("me")), store, ("BTC",), lambda _: None, None)
+    return asyncio.run(answer(line, deps))

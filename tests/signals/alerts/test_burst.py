@@ -19,7 +19,7 @@ from signals.alerts.burst import (
     Move,
     Past,
     Running,
-    Usual,
+    UsualHour,
     line,
     past,
     step,
@@ -29,7 +29,7 @@ from signals.alerts.burst import (
 from signals.units import HOUR, HOUR_MS, MINUTE, MINUTE_MS
 from tests.examples import examples
 
-KNOWN = Usual(0.003, 0.002)
+KNOWN = UsualHour(0.003, 0.002)
 
 
 def minutes(prices: list[float]) -> list[tuple[int, float]]:
@@ -140,7 +140,7 @@ def test_what_stays_within_the_floors_is_never_told(steps: list[float]) -> None:
     prices = minutes([100.0])
     for i, change in enumerate(steps, start=1):
         prices.append((i * MINUTE_MS, prices[-1][1] * (1 + change)))
-        assert step(None, strongest(prices, Beside(), Usual()), prices[-1]) == (None, None)
+        assert step(None, strongest(prices, Beside(), UsualHour()), prices[-1]) == (None, None)
 
 
 RUNNING = Running(began=0, start=100.0, extreme=95.0, extreme_at=0, told=-0.05)

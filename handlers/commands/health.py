@@ -14,8 +14,6 @@ from handlers.language.assets import OneAsset, meant_asset
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.words import readings as words
 from handlers.words import wording
-from handlers.words.alerts import moving
-from signals.alerts.burst import Running
 from signals.units import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
@@ -136,6 +134,9 @@ def verdict(found: Health) -> str:
 
 def _move(episode: Episode) -> str:
     """Say how far a fast move has gone, without the asset that the headline names."""
+    from handlers.words.alerts import moving  # noqa: PLC0415 - brings numpy along
+    from signals.alerts.burst import Running  # noqa: PLC0415 - as above
+
     said = moving(episode.asset, Running.of_values(episode.last_values))
     said = said.removeprefix(f"{episode.asset} ")
     return f"{said[:1].upper()}{said[1:]}"

@@ -54,7 +54,7 @@ async def blocks(
         pytest.param("/chart foo", "“foo” is no picture and no asset that is stored. There are oi,", id="no picture"),
         pytest.param("/chart oi funding", "One picture at a time. There are oi,", id="two pictures"),
         pytest.param("/tz nowhere", "I do not understand “nowhere”. Type it like /tz Europe/Berlin.", id="no zone"),
-        pytest.param("/sub nosuch", "I do not know “nosuch”. Name oi, funding, taker", id="no such alarm"),
+        pytest.param("/sub nosuch", "I do not know “nosuch”. Name burst, oi, funding, taker", id="no such alarm"),
     ],
 )
 async def test_what_cannot_be_answered_says_what_to_type(empty: Any, line: str, said: str) -> None:

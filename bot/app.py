@@ -20,6 +20,7 @@ from bot.delivery.dispatcher import Dispatcher
 from bot.doubting import DoubtingClock
 from bot.engine import housekeeping
 from bot.engine.addresses import Following
+from bot.engine.hindsight import judge_past
 from bot.engine.positions import Positions
 from bot.engine.turn import TurnTaker, announce
 from bot.machine import Machine
@@ -201,6 +202,8 @@ class App:
     async def _read_archive(self) -> None:
         """Read the archive, and have the exchange asked for what it lacks."""
         read = await self.history.run_background() if self.history else None
+        if read and read.files:
+            await asyncio.to_thread(judge_past, self.store, self.config.assets, self.clock.now())
         if read and self.gap_filler:
             self.gap_filler.fill((gap for gaps in read.gaps.values() for gap in gaps), self.clock.now())
 

@@ -12,6 +12,7 @@ from bot.archive.importing import History, ImportRefused, read_file
 from bot.archive.importing.keeping import keep
 from bot.cli.common import out, plain_errors, settings_of
 from bot.clock import SystemClock
+from bot.engine.hindsight import judge_past
 from storage.engine.database import Store
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def import_files(files: list[Path], asset: str | None, config: Path | None, db: 
                 _tell_import(imported)
             keep(store, imported)
             read.append(imported)
+        if read:
+            judge_past(store, sorted({value.asset for imported in read for value in imported.kept}), now)
         store.close()
     problems = [*refused, *(str(problem) for imported in read for problem in imported.problems)]
     if as_json:

@@ -242,12 +242,12 @@ def history(
     found: list[Evaluation] = []
     for group in rule_groups():
         for asset in dict.fromkeys(group.asset_of(asset) for asset in assets):
-            if closes := _all_closes(store, group, asset, end):
+            if closes := all_closes(store, group, asset, end):
                 found += evaluate(store, closes, {}, note=note)
     return sorted((one for one in found if one.event and start < one.event.at <= end), key=_when)
 
 
-def _all_closes(store: Store, group: RuleGroup, asset: str, end: datetime) -> Closes | None:
+def all_closes(store: Store, group: RuleGroup, asset: str, end: datetime) -> Closes | None:
     """Return every close of a group that is stored of an asset; None where a metric has no data."""
     spans = [
         [span for name in metric.needs if (span := points.span(store, metric.asset_of(asset), name))]
@@ -392,11 +392,11 @@ def _keep(
                 episode = episodes.record(work, key, event, episode)
                 if event.kind != "fired" or first is None or event.since > first:
                     recorded.append((event, episode))
-            for event, number in _compressed(recorded) if before else ():
+            for event, number in _compressed(recorded) if before and not before.state.silent else ():
                 marked = replace(event, offline=event.at < started)
                 announce(work, marked, number, now)
                 told.append(marked)
-            episodes.save(work, key, every[-1].state, episode)
+            episodes.save(work, key, replace(every[-1].state, silent=False), episode)
     return told
 
 

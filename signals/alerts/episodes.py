@@ -30,7 +30,9 @@ class State:
     entering, leaving: per level, closes in a row that its enter or leave condition has held. since: when the episode
     began (its first close beyond the line). at: the last close judged. unknown: the last judgement lacked a value.
     first: the first close at which the main values were known. ended: when the last episode ended; `told` and `since`
-    stay those of that episode until another begins, since a restart soon after continues it.
+    stay those of that episode until another begins, since a restart soon after continues it. past: from when on the
+    stored history has been judged in hindsight. silent: all so far was judged in hindsight, so the way up to now is no
+    news either.
     """
 
     rank: int = 0
@@ -43,6 +45,8 @@ class State:
     unknown: bool = False
     first: datetime | None = None
     ended: datetime | None = None
+    past: datetime | None = None
+    silent: bool = False
 
     @property
     def phase(self) -> Literal["calm", "pending", "firing", "escalated"]:
@@ -176,7 +180,7 @@ def from_json(data: Mapping[str, Any]) -> State:
     """Read a state back; fields this version does not know are left out, missing ones take their default."""
     known = {field.name for field in fields(State)}
     values: dict[str, Any] = {name: value for name, value in data.items() if name in known}
-    for name in ("since", "pending", "at", "first", "ended"):
+    for name in ("since", "pending", "at", "first", "ended", "past"):
         if values.get(name) is not None:
             values[name] = datetime.fromisoformat(values[name])
     for name in ("entering", "leaving"):

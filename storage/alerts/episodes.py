@@ -82,6 +82,17 @@ def record(work: Work, key: Key, change: Event | Transition, episode: int | None
     )
 
 
+def first_since(work: Work, key: Key) -> datetime | None:
+    """Return when the first known episode of a rule and asset began; None where there is none."""
+    row = work.one(SQL.first_since, rule=key[0], asset=key[1])
+    return None if row is None or row["first"] is None else from_ms(row["first"])
+
+
+def began(work: Work, episode: int, since: datetime) -> None:
+    """Correct since when an episode has been."""
+    work.run(SQL.episode_began, episode=episode, since=to_ms(since))
+
+
 def last_values(work: Work, episode: int) -> dict[str, float]:
     """Return the values with which an episode was last told; none where it is not known."""
     row = work.one(SQL.episode_values, episode=episode)

@@ -11,6 +11,12 @@ ON CONFLICT DO UPDATE SET state = excluded.state, episode = excluded.episode;
 INSERT INTO episodes (rule, asset, since, fired, ended, rank, first_values, last_values)
 VALUES (:rule, :asset, :since, :at, :ended, :rank, :found, :found);
 
+-- name: first_since
+SELECT min(since) AS first FROM episodes WHERE rule = :rule AND asset = :asset;
+
+-- name: episode_began
+UPDATE episodes SET since = :since WHERE id = :episode;
+
 -- name: episode_values
 SELECT last_values FROM episodes WHERE id = :episode;
 

@@ -1,0 +1,113 @@
+"""History that arrives late: what is open says since when, one date everywhere, and nothing of it is news."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot import demo
+from bot.archive.importing import read_file
+from bot.archive.importing.keeping import keep
+from bot.engine.evaluate import history, judge
+from bot.engine.hindsight import judge_past
+from signals.alerts.rule import rules
+from signals.units import DAY, to_ms
+from storage.alerts import episodes
+from storage.engine.database import Store
+from storage.people import destinations
+from storage.queries import alarms
+from tests.storage import beside
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+END = datetime(2026, 3, 1, tzinfo=UTC)
+SHORT = 120 * DAY  # what a first start asks the venues for; the archive brings the rest
+
+
+def fill(store: Store, since: datetime | None = None, until: datetime = END) -> None:
+    """Keep what the recorded winter holds of a span."""
+    read = read_file(demo.path(), now=until)
+    first = 0 if since is None else to_ms(since)
+    kept = [row for row in read.kept if first <= row.at < to_ms(until)]
+    keep(store, type(read)(read.file, read.format, len(kept), 0, kept, (), read.step))
+
+
+def open_of(store: Store) -> dict[str, datetime]:
+    """Return since when the open episodes of BTC and of the market have been, by rule."""
+    return {one.rule: one.since for one in episodes.running(store)}
+
+
+def held_by_replay(store: Store, now: datetime) -> dict[str, datetime]:
+    """Return what a replay of everything stored holds open at the end, and since when."""
+    found: dict[str, datetime] = {}
+    for one in history(store, ["BTC"], datetime(2000, 1, 1, tzinfo=UTC), now):
+        assert one.event
+        if one.event.kind == "resolved":
+            found.pop(one.event.rule, None)
+        else:
+            found[one.event.rule] = one.event.since
+    return found
+
+
+def notices(store: Store) -> int:
+    return len(beside.rows(store, "SELECT id FROM notices"))
+
+
+@pytest.fixture
+def whole(store: Store) -> Store:
+    fill(store)
+    return store
+
+
+def test_after_an_import_health_says_what_replay_holds_open(whole: Store) -> None:
+    assert judge_past(whole, ["BTC"], END) > 3
+    expected = held_by_replay(whole, END)
+    assert "oi_vs_ma180" in expected
+    assert open_of(whole) == expected
+    shown = {check.metric.id: check.since for check in alarms.read(whole, "BTC", END).checks if check.since}
+    by_metric = {rules()[rule].metrics[0]: since for rule, since in expected.items()}
+    assert {name: since for name, since in shown.items() if name in by_metric} == by_metric
+    assert notices(whole) == 0
+
+
+def test_what_happened_between_the_import_and_the_first_start_is_no_news(whole: Store) -> None:
+    chat = destinations.ensure(whole, "telegram", "7", None, kind="private", title=None, now=END)
+    destinations.subscribe(whole, chat.id, "*", "*")
+    judge_past(whole, ["BTC"], END)
+    later = END + 60 * DAY
+    fill(whole, END, later)
+    assert judge(whole, ["BTC"], later, started=later) == []
+    assert notices(whole) == 0
+    assert open_of(whole) == held_by_replay(whole, later)
+
+
+def test_the_archive_moves_since_to_where_it_began_and_tells_nothing(store: Store) -> None:
+    fill(store, END - SHORT)
+    judge(store, ["BTC"], END, started=END)
+    before = open_of(store)
+    fill(store, None, END - SHORT)
+    judge_past(store, ["BTC"], END)
+    after, expected = open_of(store), held_by_replay(store, END)
+    assert before != after
+    assert {rule: after[rule] for rule in expected} == expected
+    assert notices(store) == 0
+    assert judge_past(store, ["BTC"], END) == 0, "nothing older has come since"
+
+
+def test_earlier_episodes_are_learnt_once(store: Store) -> None:
+    fill(store, END - SHORT)
+    judge(store, ["BTC"], END, started=END)
+    fill(store, None, END - SHORT)
+    judge_past(store, ["BTC"], END)
+    judge_past(store, ["BTC"], END)
+    for rule in ("price_drawdown", "oi_drawdown"):
+        spans = [(one.since, one.ended) for one in episodes.of(store, rule, "BTC")]
+        assert len(spans) == len(set(spans))
+        assert spans == sorted(spans)
+
+
+def test_an_empty_store_has_no_past(tmp_path: Path) -> None:
+    assert judge_past(Store(tmp_path / "none.db"), ["BTC"], END) == 0

@@ -69,7 +69,7 @@ def text_of(reply: Reply) -> str:
         pytest.param("/liq 95000 25x long 5M", 91890.91, id="millions are a size"),
         pytest.param("/liq 95000 25x long bybit", 91501.96, id="Bybit"),
         pytest.param("/liq 95000 25x long okx", 91612.26, id="OKX"),
-        pytest.param("/liq 95000 25x long gate.io", 91635.27, id="Gate"),
+        pytest.param("/liq 95000 25x long gate.io", 91543.29, id="Gate"),
         pytest.param("/liq 95000 25x long hl", 92354.43, id="Hyperliquid"),
         pytest.param("/liq 95000 25x long deribit coin-m", 92259.62, id="Deribit inverse"),
         pytest.param("/liq 95000 25x short 1btc", 98406.37, id="Binance short"),
@@ -109,8 +109,8 @@ async def test_the_long_answer() -> None:
         "Maintenance margin 0.40 % of the position (tier 1).",
         "Larger positions: 91,653.25 at $1m, 91,890.91 at $5m.",
         (
-            "Elsewhere, farthest first: Bybit 91,502, OKX 91,612.36, Bitget 91,621.46, KuCoin 91,621.46, "
-            "Gate 91,635.27, Deribit 92,121.21, Hyperliquid 92,354.43."
+            "Elsewhere, farthest first: Bybit 91,502, Gate 91,543.29, OKX 91,612.36, Bitget 91,621.46, "
+            "KuCoin 91,621.46, Deribit 92,121.21, Hyperliquid 92,354.43."
         ),
         (
             "The mark price decides, not the last trade. "
@@ -364,8 +364,8 @@ async def test_a_size_in_coins_is_told_in_the_packs_that_are_priced() -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        pytest.param("/liq 95000 5x long 200M gate", "Only the smallest tier of Gate is known here.", id="one"),
-        pytest.param("/liq 95000 5x long 200M gate how", "or nearer: only the smallest tier of Gate is", id="one, how"),
+        pytest.param("/liq 95000 5x long 200M kucoin", "Only the smallest tier of KuCoin is known here.", id="one"),
+        pytest.param("/liq 95000 5x long 200M kucoin how", "or nearer: only the smallest tier of KuCoin is", id="one, how"),
         pytest.param("/liq 95000 5x 1M kucoin", "Long 76,351.22 (−19.63 %) or nearer", id="both"),
         pytest.param("/liq 95000 long 1M kucoin", "BTC long from 95,000 or nearer, liquidation:", id="no leverage"),
     ],
@@ -542,7 +542,7 @@ async def test_a_position_can_be_watched() -> None:
 async def test_what_can_be_spared_goes_where_a_message_would_be_too_long(store: Store) -> None:
     days = [(TODAY - n * DAY, 6e5, 6.1e5, 5.9e5) for n in range(1, 41)]
     keep_bars(store, days, DAY)
-    text = text_of(await say("/liq 612998.353 3.5302x gate 8.12345btc how", store))
+    text = text_of(await say("/liq 612998.353 3.5302x kucoin 8.12345btc how", store))
     assert len(text) <= 900
     assert "bankruptcy price" not in text  # the first to go
     for kept in (
@@ -550,7 +550,7 @@ async def test_what_can_be_spared_goes_where_a_message_would_be_too_long(store: 
         "Short: liquidation at",
         "Maintenance margin",
         "The mark price decides",
-        "Gate tier",
+        "KuCoin tier",
     ):
         assert kept in text
 

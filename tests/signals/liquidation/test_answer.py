@@ -78,8 +78,8 @@ def test_nonsense_is_a_sentence(wrong, says):
         ({"extra_margin": 10}, LiquidationError, "give the size as well"),
         ({"extra_margin": -10, "size_usd": 1}, LiquidationError, "zero or more"),
         ({"margin_mode": "portfolio"}, LiquidationError, "isolated or cross"),
-        ({"venue": "gate", "leverage": 300}, MarginTooSmall, "0.475 % at the entry.*lower the leverage"),
-        ({"venue": "gate", "leverage": 300, "margin": 5}, MarginTooSmall, "liquidated at once"),
+        ({"venue": "kucoin", "leverage": 300}, MarginTooSmall, "0.46 % at the entry.*lower the leverage"),
+        ({"venue": "kucoin", "leverage": 300, "margin": 5}, MarginTooSmall, "liquidated at once"),
         ({"asset": "PEPE", "venue": "okx"}, NoTierTable, "OKX is known here for PEPE"),
         ({"venue": "okx", "contract": "inverse"}, NoTierTable, "OKX inverse"),
     ],
@@ -208,9 +208,9 @@ def test_assumptions_are_said():
     assert Assumption.NO_ADDED_MARGIN in first
     sized = quote(replace(LONG, size_usd=1_000_000, margin=40_000)).assumptions
     assert set(sized) == {Assumption.MARK_PRICE, Assumption.REDUCED_FIRST}
-    gate = quote(replace(LONG, venue="gate")).assumptions
-    assert {Assumption.USUAL_FEE, Assumption.BOUND_UNKNOWN, Assumption.CAP_UNKNOWN} <= set(gate)
-    assert Assumption.USUAL_FEE not in quote(replace(LONG, venue="gate", fee_rate=0.0005)).assumptions
+    unknown = quote(replace(LONG, venue="kucoin")).assumptions
+    assert {Assumption.USUAL_FEE, Assumption.BOUND_UNKNOWN, Assumption.CAP_UNKNOWN} <= set(unknown)
+    assert Assumption.USUAL_FEE not in quote(replace(LONG, venue="kucoin", fee_rate=0.0005)).assumptions
     assert Assumption.NO_ISOLATED in quote(replace(LONG, venue="deribit")).assumptions
 
 

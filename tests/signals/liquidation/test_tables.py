@@ -164,7 +164,9 @@ def test_okx_counts_the_contracts_of_each_coin(asset, lot, size, price, number, 
         (("bitget", "linear", "BTC", "USDC"), "2026-09-25", 0.004, 150_000),
         (("bitget", "linear", "ETH"), "2026-06-08", 0.004, 200_000),
         (("bitget", "linear", "SOL"), "2025-09-12", 0.005, 50_000),
-        (("gate", "linear", "BTC"), "2026-11-22", 0.004, math.inf),
+        (("gate", "linear", "BTC"), "2026-09-25", 0.003, 500_000),
+        (("gate", "linear", "BTC", None, "2026-07-01"), "2026-05-27", 0.003, 500_000),
+        (("gate", "linear", "BTC", None, "2025-06-01"), "2024-10-01", 0.004, math.inf),
         (("gate", "linear", "BTC", None, "2026-10-01"), "2026-09-25", 0.003, 500_000),
         (("gate", "inverse", "BTC"), "2026-09-25", 0.005, 3),
     ],
@@ -196,7 +198,8 @@ def test_main_assets_are_bundled(venue, assets):
 def test_unknown_bounds_are_said():
     assert tiers("bybit", "linear", "BTC").partial_above == 2_600_000
     assert tiers("bybit", "inverse", "BTC").partial_above == 300
-    assert tiers("gate", "linear", "BTC").partial_above == 0
+    assert tiers("kucoin", "linear", "BTC").partial_above == 0
+    assert tiers("gate", "linear", "BTC").partial_above == 3_000_000
     assert tiers("binance", "linear", "BTC").partial_above is None
     assert tiers("bitget", "linear", "ETH").partial_above is None
 

@@ -276,7 +276,7 @@ PAGE = "<html><body>maintenance</body></html>"
 # A book may have a wall or a hole anywhere, and a thousand times a calm rate is still below the venues' caps.
 PLAUSIBLE = {"depth_bids_usd", "depth_asks_usd", "funding_rate"}
 TIME = 1e11  # from here on a number is a time in milliseconds
-SOURCES = re.compile(r"answers again|does not answer|refuses this server|is left out of|agrees on")
+SOURCES = re.compile(r"answers? again|do(es)? not answer|refuses? this server|is left out of|agrees on")
 
 
 def broken(line: Answered, how: str) -> Answered:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from signals.assets import UnreadableSymbol, coin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 _QUOTES: Final = ("USDT", "USDC", "USD")  # the first that is listed speaks for the asset
 
@@ -44,18 +44,24 @@ class Contract:
 
 
 def perpetuals(
-    venue: str, markets: Iterable[Mapping[str, Any]], margins: tuple[str, ...] = ("linear",)
+    venue: str,
+    markets: Iterable[Mapping[str, Any]],
+    margins: tuple[str, ...] = ("linear",),
+    no_coins: Mapping[str, Collection[str]] | None = None,
 ) -> dict[str, Contract]:
     """Choose one perpetual per asset from ccxt's markets; the plain coin before the packed one, USDT first.
 
-    margins: `linear`, `inverse`, or both with the preferred one first. What one contract holds is part of the market:
-    one without a size is left out, since every figure of it would be in an unknown unit.
+    margins: `linear`, `inverse`, or both with the preferred one first. no_coins: see VenueRecipe. What one contract
+    holds is part of the market: one without a size is left out, since every figure of it would be in an unknown
+    unit.
     """
     best: dict[str, tuple[tuple[int, int, int], Contract]] = {}
     for market in markets:
         quote = market.get("quote")
         margin = next((margin for margin in margins if market.get(margin)), None)
         if not (market.get("swap") and market.get("active")) or margin is None or quote not in _QUOTES:
+            continue
+        if is_no_coin(market, no_coins or {}):
             continue
         try:
             asset, multiplier = coin(str(market.get("baseName") or market["base"]))  # ccxt writes kPEPE as KPEPE
@@ -72,6 +78,12 @@ def perpetuals(
             )
             best[asset] = (rank, contract)
     return {asset: contract for asset, (_, contract) in best.items()}
+
+
+def is_no_coin(market: Mapping[str, Any], no_coins: Mapping[str, Collection[str]]) -> bool:
+    """Tell whether the venue itself says that a market is a share, or not traded yet: CATUSDT is no coin called CAT."""
+    info = market.get("info") or {}
+    return any(str(info.get(name, "")).upper() in values for name, values in no_coins.items())
 
 
 def unknown(asset: str, title: str, known: Iterable[str]) -> str:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import aiohttp
+import structlog
 
 from bot.clock import STEADY
-from bot.market.exchange.contracts import Contract, perpetuals, unknown
+from bot.market.exchange.contracts import Contract, is_no_coin, perpetuals, unknown
 from bot.market.exchange.recipe import Unreadable
 from bot.market.exchange.strict import doubts_contract, make_strict, translated
 from bot.market.source import Ask, NotOffered, SourceDown, Topic
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 _OPINION: Final = timedelta(minutes=10)  # so old may the list be that says whether a contract is gone
 _MOMENTS: Final = 4  # rounds that may be under way at once: that of everybody, and some for whoever asks
+log = structlog.get_logger(__name__)
+
 _RENEWED: Final = DAY  # listings, delistings and new contract sizes
 
 
@@ -83,6 +86,7 @@ class CcxtVenue:
         self._contracts: dict[str, Contract] = {}
         self._contracts_at: datetime | None = None
         self._doubted: tuple[datetime, dict[str, Contract]] | None = None  # a moment, and the list that it keeps
+        self._foreign: list[str] = []  # contracts that are no coins, as they were last named in the log
         self._unlisted: Exception | None = None  # why the list could not be read
         self._unlisted_at: datetime | None = None
         self._loading = asyncio.Lock()
@@ -187,7 +191,11 @@ class CcxtVenue:
             self._exchange = await self._build()
         listing = dict(self._venue.listing)
         markets = await self._exchange.load_markets(True, listing)  # noqa: FBT003 -- ccxt's own signature: reload
-        contracts = perpetuals(self._venue.venue, markets.values(), self._venue.margins)
+        contracts = perpetuals(self._venue.venue, markets.values(), self._venue.margins, self._venue.no_coins)
+        foreign = sorted(str(market["id"]) for market in markets.values() if is_no_coin(market, self._venue.no_coins))
+        if foreign and foreign != self._foreign:
+            log.info("contracts that are no coins are left out", who=self._venue.title, contracts=", ".join(foreign))
+        self._foreign = foreign
         if not contracts:
             raise Unreadable("a list of markets without a perpetual")
         return contracts

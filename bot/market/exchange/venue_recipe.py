@@ -43,8 +43,9 @@ class VenueRecipe:
     """How one venue is asked. venue: as it is declared in signals/venues.py and as the file is called.
 
     ccxt_id: ccxt's class. markets: ccxt's own settings that confine its list of markets to those; listing: what its
-    call for that list is given. tiers: how it is asked for its leverage tiers, where it is; for which contracts says
-    `renewed` of its declaration.
+    call for that list is given. no_coins: of what its list says of a contract, the values by field that make it no
+    perpetual of a coin, but a share of the same name or something that is not traded yet. tiers: how it is asked
+    for its leverage tiers, where it is; for which contracts says `renewed` of its declaration.
     """
 
     venue: str
@@ -52,6 +53,7 @@ class VenueRecipe:
     offers: Mapping[Topic, Offer]
     markets: Mapping[str, Any] = field(default_factory=dict)
     listing: Mapping[str, str] = field(default_factory=dict)
+    no_coins: Mapping[str, frozenset[str]] = field(default_factory=dict)
     tiers: TierQuestion | None = None
 
     @property

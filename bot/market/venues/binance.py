@@ -252,6 +252,10 @@ def _same_symbol(row: Mapping[str, Any], contract: Contract) -> None:
 RECIPE: Final = VenueRecipe(
     venue="binance",
     ccxt_id="binanceusdm",
+    no_coins={
+        "contractType": frozenset({"TRADIFI_PERPETUAL"}),
+        "underlyingType": frozenset({"EQUITY", "COMMODITY", "PREMARKET"}),
+    },
     offers={
         "bars": Offer(bars, MINUTE),
         "open_interest": Offer(open_interest, MINUTE),

@@ -28,7 +28,7 @@ from bot.market.exchange.recipe import (
 )
 from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, OUR_TIME, RATIOS_EVERY, Offer, VenueRecipe
 from bot.market.tiers.tables import BySymbol
-from signals.units import HOUR, MINUTE, in_ms, to_ms
+from signals.units import DAY, HOUR, MINUTE, in_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +42,8 @@ _SETTLE: Final = {"settle": "usdt"}
 _BARS: Final = 1000
 _STATS: Final = 100
 _RATES: Final = 1000
+_KEPT: Final = 180 * DAY - HOUR  # older than 180 days is refused with an error, and with it the live rate
+_PIECE: Final = 30 * DAY  # an answer holds no more, whatever the limit says
 _LEVELS: Final = 300
 _RATIOS: Final = {  # the two descriptions of lsr_ fields are swapped in Gate's documents; the names are right
     "long_short_accounts": "lsr_account",
@@ -74,7 +76,8 @@ _CANDLES: Final = "publicFuturesGetSettleCandlesticks"
 async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     """Read open interest now, from the list of contracts, and since then by the hour.
 
-    `position_size` is one side in contracts; the dollars are those at the mark price beside it.
+    `position_size` is one side in contracts; the dollars are those at the mark price beside it. Statistics count both
+    sides (recorded on 2026-09-25), so half of them is what is open.
     """
     row = await _listed(ask_raw, contract)
     contracts, mark = number(row["position_size"]), number(row["mark_price"])
@@ -87,8 +90,8 @@ async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Poin
         return [live]
     rows = await _stats(ask_raw, contract, ask)
     history = {
-        "open_interest_coin": [(at, contract.coins(number(row["open_interest"]), mark)) for at, row in rows],
-        "open_interest_usd": [(at, number(row["open_interest_usd"])) for at, row in rows],
+        "open_interest_coin": [(at, contract.coins(number(row["open_interest"]) / 2, mark)) for at, row in rows],
+        "open_interest_usd": [(at, number(row["open_interest_usd"]) / 2) for at, row in rows],
     }
     return [*apart(contract, history), live]
 
@@ -132,10 +135,16 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     )
     if ask.since is None:
         return [live]
-    start = to_ms(before_settlement(ask.since)) // 1000
-    asked = _SETTLE | {"contract": contract.market_id, "limit": _RATES, "from": start, "to": to_ms(ask.now) // 1000}
-    answer = rows_of(await ask_raw("publicFuturesGetSettleFundingRate", asked), least=0)
-    return [*settled(contract, ask, [(_seconds(row["t"]), number(row["r"])) for row in answer]), live]
+    rates: list[tuple[int, float]] = []
+    start, now = max(before_settlement(ask.since), ask.now - _KEPT), ask.now
+    while start < now:
+        end = min(start + _PIECE, now)
+        span = {"from": to_ms(start) // 1000, "to": to_ms(end) // 1000}
+        asked = _SETTLE | {"contract": contract.market_id, "limit": _RATES} | span
+        answer = rows_of(await ask_raw("publicFuturesGetSettleFundingRate", asked), least=0)
+        rates += [(_seconds(row["t"]), number(row["r"])) for row in answer]
+        start = end
+    return [*settled(contract, ask, sorted(set(rates))), live]
 
 
 async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- a recipe's signature
@@ -156,6 +165,10 @@ _BY_NAME: Final = by_key(rows_of, "name")
 RECIPE: Final = VenueRecipe(
     venue="gate",
     ccxt_id="gate",
+    no_coins={
+        "is_pre_market": frozenset({"TRUE"}),
+        "contract_type": frozenset({"STOCKS", "METALS", "FOREX", "INDICES"}),
+    },
     markets={"fetchMarkets": {"types": ["swap"]}, "swap": {"fetchMarkets": {"settlementCurrencies": ["usdt"]}}},
     offers={
         "bars": Offer(bars, MINUTE),

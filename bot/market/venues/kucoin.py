@@ -136,6 +136,10 @@ _BY_SYMBOL: Final = by_key(lambda answer: _data(answer, least=1), "symbol")
 RECIPE: Final = VenueRecipe(
     venue="kucoin",
     ccxt_id="kucoinfutures",
+    no_coins={
+        "marketStage": frozenset({"PRE_MARKET"}),
+        "assetClass": frozenset({"STOCK", "STOCKS", "EQUITY", "COMMODITY", "FOREX", "INDEX"}),
+    },
     offers={
         "bars": Offer(bars, MINUTE),
         "open_interest": Offer(open_interest, MINUTE, OUR_TIME),

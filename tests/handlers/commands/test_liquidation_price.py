@@ -365,7 +365,9 @@ async def test_a_size_in_coins_is_told_in_the_packs_that_are_priced() -> None:
     ("line", "said"),
     [
         pytest.param("/liq 95000 5x long 200M kucoin", "Only the smallest tier of KuCoin is known here.", id="one"),
-        pytest.param("/liq 95000 5x long 200M kucoin how", "or nearer: only the smallest tier of KuCoin is", id="one, how"),
+        pytest.param(
+            "/liq 95000 5x long 200M kucoin how", "nearer: only the smallest tier of KuCoin is", id="one, how"
+        ),
         pytest.param("/liq 95000 5x 1M kucoin", "Long 76,351.22 (−19.63 %) or nearer", id="both"),
         pytest.param("/liq 95000 long 1M kucoin", "BTC long from 95,000 or nearer, liquidation:", id="no leverage"),
     ],

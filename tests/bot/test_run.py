@@ -255,7 +255,8 @@ async def test_an_exchange_that_is_down_is_said_once_harms_no_other_and_is_back_
         for _ in range(10):
             world.clock.go(hours=4)
             await turn(app)
-        await quiet(app)
+            world.clock.go(minutes=2)  # news of a source waits a minute for others with its cause
+            await quiet(app)
         down = capsys.readouterr().out
         assert world.exchange.count("/fng/") > mood, "the other source goes on"
         status = await app.answer("/status", terminal())
@@ -263,7 +264,8 @@ async def test_an_exchange_that_is_down_is_said_once_harms_no_other_and_is_back_
         for _ in range(4):
             world.clock.go(hours=1)
             await turn(app)
-        await quiet(app)
+            world.clock.go(minutes=2)
+            await quiet(app)
     back = capsys.readouterr().out
     assert len(re.findall(r"(?i)^binance does not answer", down, re.MULTILINE)) == 1
     assert "over after" not in down + back

@@ -66,9 +66,9 @@ async def test_what_is_known_of_the_first_tier_alone_is_not_compared_at_a_size()
 
 
 async def test_no_larger_size_is_told_where_the_first_tier_has_no_bound() -> None:
-    lines = text_of(await say("/liq 95000 25x long gate how")).splitlines()
+    lines = text_of(await say("/liq 95000 25x long kucoin how")).splitlines()
     assert "The tiers of larger positions are not known here." in lines
-    assert "Bybit 91,502" in text_of(await say("/liq 95000 25x long kucoin")), "without a size all are compared"
+    assert "Bybit 91,502" in text_of(await say("/liq 95000 25x long gate")), "without a size all are compared"
 
 
 @pytest.mark.parametrize(

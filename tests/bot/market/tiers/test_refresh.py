@@ -302,7 +302,7 @@ async def test_the_command_line(desk: Desk, tmp_path: Path) -> None:
     code, out, err = await perpulse("tiers", "refresh", "gate", "hl", *asked, cwd=tmp_path)
     assert (code, err) == (0, "")
     assert "Gate: 2 changed." in out
-    assert "BTC: changed, up to an unknown size → $200k" in out
+    assert "BTC: changed, first tier 0.30 % → 0.40 %, up to $500k → $200k" in out
     code, out, _ = await perpulse("say", "/liq 95000 25x long gate 500kusd how", *here, cwd=tmp_path)
     assert "(tier 2)" in out
     assert (tmp_path / "data" / "tiers").is_dir()

@@ -412,6 +412,8 @@ def test_what_one_way_rejects_all_reject(
 )
 def test_one_by_one_or_at_once_the_same_is_stored(name: str, picks: list[float]) -> None:
     usual = 1e-4 if name == "funding_rate" else 50.0
+    if name == "funding_rate":
+        picks = picks[:10]  # of eighteen rates on a batch sees a change of units that one by one nobody can see
     values = [usual] * 5 + [usual * pick for pick in picks] + [usual] * 2
     start = to_ms(NOW) - len(values) * HOUR_MS
     times = [start + place * HOUR_MS for place in range(len(values))]
@@ -423,6 +425,31 @@ def test_one_by_one_or_at_once_the_same_is_stored(name: str, picks: list[float])
         passed, _ = singly.admit(points.taken([place]), NOW)
         found |= dict(zip(passed.times, passed.columns.get(name, []), strict=True))
     assert found == dict(zip(at_once.times, at_once.columns.get(name, []), strict=True))
+
+
+def test_rates_that_are_usual_again_are_kept() -> None:
+    """A change of units ends where the usual rates come back, also where they are too few for a border of their own."""
+    rates = [1e-4] * 11 + [0.01] * 12 + [1e-4] * 2
+    times = [to_ms(NOW) - (len(rates) - place) * 8 * HOUR_MS for place in range(len(rates))]
+    passed, _ = Border().admit(Points("binance", "BTC", None, times, {"funding_rate": rates}), NOW)
+    assert set(times[-2:]) <= set(passed.times)
+    assert not set(times[11:23]) & set(passed.times)
+
+
+@pytest.mark.parametrize(
+    "bar",
+    [
+        pytest.param(
+            {"open": 79_309.0, "high": 79_309_000.0, "low": 79_200.0, "close": 79_250.0}, id="the high x 1000"
+        ),
+        pytest.param({"high": 79_309_000.0, "low": 79_200.0, "close": 79_250.0}, id="without an open"),
+        pytest.param({"high": 79_309_000.0, "low": 79_200.0}, id="beside a low alone"),
+    ],
+)
+def test_a_high_of_another_unit(bar: dict[str, float]) -> None:
+    points = Points("binance", "BTC", HOUR, [to_ms(NOW) - 2 * HOUR_MS], {name: [value] for name, value in bar.items()})
+    passed, _ = Border().admit(points, NOW)
+    assert "high" not in passed.columns
 
 
 def test_every_input_has_its_rule() -> None:

@@ -42,7 +42,7 @@ INTERVALS: Final = (1.0, 2.0, 4.0, 6.0, 8.0)  # hours that venues settle at: OKX
 BOUNDED: Final = frozenset({"fear_greed", "funding_interval_hours"})  # these go from one end to the other at once
 _SAME: Final = 0.01  # of an hour
 OFF: Final = 100.0  # times the last price: what a liquidation's own price may differ from it
-_WICK: Final = 1_000.0  # a high this far above open and close; lows do fall to a thousandth for a second
+_WICK: Final = 500.0  # a high this far above open and close is another unit; lows do fall to a thousandth for a second
 
 # How far a figure moves from one to the next within a day: a leap beyond is held until another one agrees.
 _LEAP: Final = MappingProxyType({
@@ -123,7 +123,7 @@ def contradictions(columns: Mapping[str, Column]) -> list[tuple[str, Fault]]:
 
 def _suspect(arrays: Mapping[str, Array]) -> Array:
     low, high = arrays.get("low"), arrays.get("high")
-    inner = [arrays[name] for name in ("open", "close") if name in arrays]
+    inner = [arrays[name] for name in ("open", "close", "low") if name in arrays]
     count = len(next(iter(arrays.values())))
     odd = np.zeros(count, dtype=bool)
     with np.errstate(invalid="ignore"):
@@ -142,7 +142,8 @@ def _contradiction(row: Mapping[str, float]) -> tuple[str, Why] | None:
     low, high, opened, closed = (row.get(name, nan) for name in ("low", "high", "open", "close"))
     if low > high or low > opened or low > closed:
         return "low", "order"
-    if opened > high or closed > high or (closed > 0 and opened > 0 and high > _WICK * max(opened, closed)):
+    beside = [price for price in (low, opened, closed) if price > 0]  # NaN is not above zero
+    if opened > high or closed > high or (beside and high > _WICK * max(beside)):
         return "high", "order"
     if row.get("taker_buy_usd", nan) > row.get("volume_usd", nan):
         return "taker_buy_usd", "buys"
@@ -191,7 +192,10 @@ def switch(rows: Sequence[tuple[int, int, float]]) -> list[Fault]:
     for (first, last), median in zip(spans, medians, strict=True):
         if median >= _SWITCH / 2 * usual and median > _DEAR:
             times = 10.0 ** round(math.log10(median / usual))
-            found += [Fault(rows[place][0], "switch", times, rows[first][1]) for place in range(first, last)]
+            end = last
+            while end > first and sizes[end - 1] <= 2 * usual:  # usual again, too shortly for a border of its own
+                end -= 1
+            found += [Fault(rows[place][0], "switch", times, rows[first][1]) for place in range(first, end)]
     return found
 
 

@@ -310,7 +310,9 @@ async def through_ccxt_of(noted: Noted, sources: Sequence[Tapped]) -> float:
 
 
 def stored(store: Any) -> int:
-    """Count the rows that are stored."""
+    """Count the rows that are stored; none where nothing was yet."""
+    if not store.exists:
+        return 0
     return sum(beside.one(store, f"SELECT count(*) AS n FROM {table}")["n"] for table in ("bars", "levels"))  # noqa: S608 - ours
 
 

@@ -196,6 +196,7 @@ async def test_telegram_is_asked_through_its_proxy() -> None:
             await closed.check()
 
 
+@pytest.mark.slow
 async def test_what_stands_in_the_way_of_updates_is_said_once_and_when_it_is_over() -> None:
     async with BotApi() as fake:
         fake.chat(PRIVATE, title="Ann")

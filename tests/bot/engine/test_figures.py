@@ -312,6 +312,7 @@ def test_falls_of_seven_years_counted_by_hand(told_of_raw: Told) -> None:
     assert len(by_hand) == 37  # five a year: that is how often bitcoin fell unusually far
 
 
+@pytest.mark.slow
 def test_funding_of_seven_years(told_of_raw: Told) -> None:
     told = told_of_raw
     begun = check_episodes(told)

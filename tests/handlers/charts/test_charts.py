@@ -620,6 +620,7 @@ def test_the_bot_itself_never_loads_matplotlib_and_nothing_loads_pyplot():
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_a_parent_that_dies_by_kill_9_takes_its_worker_along():
     code = (
         "import asyncio, os\n"

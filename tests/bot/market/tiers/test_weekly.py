@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from bot.engine.turn import announce
 from bot.market.tiers.tables import Reach
 from bot.market.tiers.weekly import WeeklyTiers
@@ -23,6 +25,7 @@ NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 MOVED = (("0", "100000", "0.005", "100"), ("100000", "1000000", "0.01", "50"))
 
 
+@pytest.mark.slow
 async def test_tables_are_renewed_once_a_week_and_what_moved_is_told(tmp_path: Path) -> None:
     store, now, told, poked = Store(tmp_path / "data" / "p.db"), [NOW], [], []
 

@@ -640,6 +640,7 @@ async def test_the_pause_grows_while_the_other_program_goes_on(place: Place) -> 
     assert pauses() == [QUICK.standby, 2 * QUICK.standby, 4 * QUICK.standby]
 
 
+@pytest.mark.slow
 async def test_stands_by_while_another_program_polls_and_comes_back(place: Place) -> None:
     other = bot_of(place.fake)
     with structlog.testing.capture_logs() as logs:

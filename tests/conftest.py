@@ -28,7 +28,7 @@ settings.load_profile("fast")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--quick`: without the tests that start programs, kill them, or play hours of a market."""
-    parser.addoption("--quick", action="store_true", help="leave the slow tests out: under a minute, for in between")
+    parser.addoption("--quick", action="store_true", help="leave the slow tests out, for in between")
 
 
 def pytest_configure(config: pytest.Config) -> None:

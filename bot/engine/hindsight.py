@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.engine.evaluate import all_closes, evaluate, rule_groups
-from signals.units import DAY
 from storage.alerts import episodes
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def judge_past(store: Store, assets: Sequence[str], now: datetime) -> int:
                 continue  # nothing older has come since
             judged = [at for key in keys if key in states and (at := states[key].state.at)]
             if judged:
-                end = min(judged) + (closes.step if closes.clock.at_open else 0 * DAY)
+                end = min(judged) + (closes.step if closes.clock.at_open else timedelta(0))
                 closes = replace(closes, end=min(closes.end, end))
             if closes.first >= closes.end:
                 continue

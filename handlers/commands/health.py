@@ -134,11 +134,10 @@ def verdict(found: Health) -> str:
 
 def _move(episode: Episode) -> str:
     """Say how far a fast move has gone, without the asset that the headline names."""
-    from handlers.words.alerts import moving  # noqa: PLC0415 - brings numpy along
+    from handlers.words.alerts import moved  # noqa: PLC0415 - brings numpy along
     from signals.alerts.burst import Running  # noqa: PLC0415 - as above
 
-    said = moving(episode.asset, Running.of_values(episode.last_values))
-    said = said.removeprefix(f"{episode.asset} ")
+    said = moved(Running.of_values(episode.last_values))
     return f"{said[:1].upper()}{said[1:]}"
 
 

@@ -136,19 +136,7 @@ def valuation(
         held = inside(settlements, holding.begun, max(now, holding.begun))
         settled = len(held)
         taken = from_margin(payment(holding, settlement) for settlement in held)
-    linear = holding.contract == "linear"
-    position = Position(
-        venue=holding.venue,
-        side=holding.side,
-        entry=holding.entry,
-        contract=holding.contract,
-        asset=holding.asset,
-        quote=holding.quote,
-        multiplier=holding.multiplier,
-        margin=max(holding.margin - taken, _SHARE_LEFT * holding.margin),
-        size_coins=holding.size if linear else None,
-        size_usd=None if linear else holding.size,
-    )
+    position = _as_asked(holding, taken)
     rule = rule_for(holding.venue, holding.contract)
     table = tiers(
         rule.venue, rule.contract, holding.asset, holding.quote, table_of, renewed, multiplier=holding.multiplier
@@ -168,6 +156,23 @@ def valuation(
         profit_share=gain / holding.margin,
         taken=taken,
         settled=settled,
+    )
+
+
+def _as_asked(holding: Holding, taken: float) -> Position:
+    """Return a holding as the calculators are asked for it. taken: what funding has taken from its margin."""
+    linear = holding.contract == "linear"
+    return Position(
+        venue=holding.venue,
+        side=holding.side,
+        entry=holding.entry,
+        contract=holding.contract,
+        asset=holding.asset,
+        quote=holding.quote,
+        multiplier=holding.multiplier,
+        margin=max(holding.margin - taken, _SHARE_LEFT * holding.margin),
+        size_coins=holding.size if linear else None,
+        size_usd=None if linear else holding.size,
     )
 
 
@@ -266,19 +271,7 @@ def relief(
         return None
     sign = side_sign(holding.side)
     price = _outward(mark * (1.0 - sign * away), down=sign > 0.0)
-    linear = holding.contract == "linear"
-    position = Position(
-        venue=holding.venue,
-        side=holding.side,
-        entry=holding.entry,
-        contract=holding.contract,
-        asset=holding.asset,
-        quote=holding.quote,
-        multiplier=holding.multiplier,
-        margin=max(holding.margin - taken, _SHARE_LEFT * holding.margin),
-        size_coins=holding.size if linear else None,
-        size_usd=None if linear else holding.size,
-    )
+    position = _as_asked(holding, taken)
     try:
         need = margin_for(position, price, renewed=renewed)
     except LiquidationError:

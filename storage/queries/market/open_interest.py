@@ -177,15 +177,11 @@ def _came(
     last: Mapping[str, list[float | None]], then: Mapping[str, list[float | None]], place: int, whole: float
 ) -> float | None:
     """Return how far the sum came, over the venues whose figure in this place is known at both ends."""
-    known = [
-        (before, after)
-        for venue, ends in last.items()
-        if (after := ends[place]) and (before := then[venue][place]) and (ends[0] or 0.0) > 0
-    ]
-    told = sum(last[venue][0] or 0.0 for venue in last if last[venue][place] and then[venue][place])
-    if not known or told < _MOST * whole:
-        return None
-    return sum(after for _, after in known) / sum(before for before, _ in known) - 1
+    venues = [venue for venue, ends in last.items() if ends[0] and ends[place] and then[venue][place]]
+    told, after, before = (
+        sum(of[venue][what] or 0.0 for venue in venues) for of, what in ((last, 0), (last, place), (then, place))
+    )
+    return after / before - 1 if venues and told >= _MOST * whole else None
 
 
 def _at(store: Store, asset: str, name: str, venue: str, at: datetime, slack: timedelta) -> float | None:

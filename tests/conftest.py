@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +19,6 @@ from storage.engine.dialect import SQLITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 # No deadline: two busy cores are no defect. .ci/run takes the whole profile, whose examples are the same each time, so
 # that a push is judged by itself; `make test` and `make fuzz` look for new ones.
@@ -30,8 +30,8 @@ settings.load_profile("fast")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--quick`: without the tests that start programs, kill them, or play hours of a market."""
-    parser.addoption("--quick", action="store_true", help="leave the slow tests out, for in between")
+    """Add `--quick`, for in between."""
+    parser.addoption("--quick", action="store_true", help="the tests of each room alone, and of them not the slow ones")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,13 +40,26 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("quick")
 
 
+_TESTS = Path(__file__).parent
+_BEYOND_ONE_ROOM = (_TESTS / "field", *_TESTS.glob("test_*.py"))
+
+
+def _is_quick(item: pytest.Item) -> bool:
+    """Tell whether a test looks at one room, and starts no program and plays no hours of market there (`slow`).
+
+    What is told of the whole bot (tests/field) or asked of the whole tree (tests/test_*.py) is slow by its place.
+    """
+    beyond = any(item.path.is_relative_to(place) for place in _BEYOND_ONE_ROOM)
+    return not beyond and item.get_closest_marker("slow") is None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the slow tests out of a quick run, and say that they were."""
+    """Leave what is not quick out of a quick run, and say that it was."""
     if not config.getoption("--quick"):
         return
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    config.hook.pytest_deselected(items=slow)
-    items[:] = [item for item in items if not item.get_closest_marker("slow")]
+    quick = [item for item in items if _is_quick(item)]
+    config.hook.pytest_deselected(items=list(set(items) - set(quick)))
+    items[:] = quick
 
 
 def pytest_collection_finish() -> None:

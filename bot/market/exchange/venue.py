@@ -184,7 +184,7 @@ class CcxtVenue:
         try:
             return listed[ask.asset]
         except KeyError:
-            raise NotOffered(unknown(ask.asset, self._venue.title, listed)) from None
+            raise unknown(ask.asset, self._venue.title, listed) from None
 
     async def _load(self) -> dict[str, Contract]:
         if self._exchange is None:

@@ -320,7 +320,10 @@ class Collector:
         recalled = await asyncio.to_thread(self._recall)
         self._newest = dict(recalled.newest)
         for venue, rounds in self._rounds.items():
-            rounds.planner.load({debt: since for debt, since in recalled.owed.items() if debt[0] == venue})
+            rounds.planner.load(
+                {debt: since for debt, since in recalled.owed.items() if debt[0] == venue},
+                {about: reach for about, reach in recalled.reaches.items() if about[0] == venue},
+            )
             rounds.state.told = cast("State", recalled.told.get(venue, "ok"))
             for about, kind in recalled.told.items():
                 source, _, asset = about.partition(" ")
@@ -331,7 +334,7 @@ class Collector:
 
     def _sifted(self, rounds: SourceRounds, made: Round) -> Collected:
         """Keep a venue out of an asset whose price or open interest contradicts the others, and say so by name."""
-        found = Collected(owed=made.ledger.changed)
+        found = Collected(owed=made.ledger.changed, reaches=made.ledger.reaches)
         points = [given for given in made.found if not isinstance(given, Chain)]
         found.chains.extend(given for given in made.found if isinstance(given, Chain))
         standing = self._checks.standing

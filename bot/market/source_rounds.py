@@ -18,7 +18,7 @@ import structlog
 from bot.market.border.judging import Border
 from bot.market.border.refusals import said
 from bot.market.breaker import Breaker
-from bot.market.history_planner import KEY_INPUT, HistoryPlanner, Ledger
+from bot.market.history_planner import KEY_INPUT, HistoryPlanner, Ledger, shorter
 from bot.market.source import Ask, Blocked, NotOffered, SourceDown, SourceError
 from bot.market.source_state import AssetState, SourceState, TopicState
 from signals.inputs import INPUTS, MARKET
@@ -44,6 +44,7 @@ _OPINIONS: Final = 3  # a healthy topic is called down after this many assets fa
 _FRESH: Final[dict[Topic, timedelta]] = {  # an answer whose newest figure is older than this is a frozen one
     topic: INPUTS["mark_price" if topic == "funding" else name].fresh_for for topic, name in KEY_INPUT.items()
 }
+SHORTER: Final = 5  # times a refused range is halved: 200 days to 6, after which the present is asked alone
 HELD: Final = MINUTE  # until the second answer that a held figure waits for
 _SAME_HOURS: Final = 0.01
 _TELLS_LISTING: Final = frozenset({"bars"})  # one topic speaks for the contract, so that it is told once
@@ -264,7 +265,7 @@ class SourceRounds:
                         await self._breath.take()
             except TimeoutError:
                 late = SourceDown(f"{source_title(self.name)} did not answer within {self._patience_s:g} s.")
-                return self._failed(topic, topic.assets[question.name], question.name, late, made)
+                return self._failed(topic, topic.assets[question.name], question, late, made)
             queue.clear()  # what is left is asked in another round
             return heard and not self.state.host.rests
 
@@ -275,7 +276,7 @@ class SourceRounds:
         failure: SourceError
         self.state.asked = asset.asking = True
         try:
-            answer = await self._source.fetch(Ask(topic.topic, name, now, question.since))
+            answer, since = await self._answer(topic.topic, question, now)
             found = self._admit(topic, answer)
         except TimeoutError:
             raise  # ours: sources translate theirs
@@ -287,17 +288,51 @@ class SourceRounds:
         else:
             self._noted(topic, asset, found, made)
             made.found += found
-            if question.past:
-                asset.full_at = now
-                self.planner.answered((self.name, topic.topic, name), question.since, now, made.ledger)
+            self._noted_past(topic.topic, asset, question, since, made)
             return True
         finally:
             asset.asking = False
-        return self._failed(topic, asset, name, failure, made)
+        return self._failed(topic, asset, question, failure, made)
 
-    def _failed(self, topic: TopicState, asset: AssetState, name: str, error: SourceError, made: Round) -> bool:
+    async def _answer(self, topic: Topic, question: Question, now: datetime) -> tuple[Sequence[Found], datetime | None]:
+        """Ask, for less where the range is refused, and for the present alone where the past is; say since when.
+
+        A past that is refused must not take the present with it.
+        """
+        since = question.since
+        for _ in range(SHORTER):
+            try:
+                return await self._source.fetch(Ask(topic, question.name, now, since)), since
+            except SourceDown as error:
+                if since is None or error.retry_at or error.about == "host":
+                    raise
+                self._log.warning("a past was refused", source=self.name, topic=topic, asset=question.name, since=since)
+                since = shorter(since, now) if error.about == "range" else None
+        return await self._source.fetch(Ask(topic, question.name, now)), None
+
+    def _noted_past(
+        self, topic: Topic, asset: AssetState, question: Question, since: datetime | None, made: Round
+    ) -> None:
+        """Note what past was answered: all that was asked for, the newer part of it, or none."""
+        if not question.past or question.since is None:
+            return
+        debt = (self.name, topic, question.name)
+        if since is None:
+            self.planner.refused(debt, question.since, made.now, made.ledger)
+            return
+        asset.full_at = made.now
+        self.planner.answered(debt, question.since, made.now, made.ledger)
+        if since > question.since:
+            self.planner.granted(self.name, topic, made.now - since, made.now, made.ledger)
+
+    def _failed(
+        self, topic: TopicState, asset: AssetState, question: Question, error: SourceError, made: Round
+    ) -> bool:
         """Blame the asset, and the whole host where the venue speaks of it: a block, or a rest that it named."""
+        name = question.name
         asset.breaker.failed(error, made.now)
+        if question.past:
+            self.planner.failed((self.name, topic.topic, name))
         if isinstance(error, NotOffered):
             self.planner.answered((self.name, topic.topic, name), None, made.now, made.ledger)
             if topic.topic in _TELLS_LISTING and self._was_there(topic.topic, name, asset):

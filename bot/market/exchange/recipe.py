@@ -173,6 +173,15 @@ async def backwards(
     return [(at, known[at]) for at in sorted(known) if first is None or at >= first]
 
 
+def page_start(end: int, span: timedelta, since: datetime | None, step: timedelta = HOUR) -> int:
+    """Begin a page that ends at `end`: a whole one, but no further back than the row before `since`.
+
+    A venue that refuses what is too old refuses the whole page, and with it the rows that it has.
+    """
+    whole = end - in_ms(span)
+    return whole if since is None else max(whole, to_ms(since - step))
+
+
 def hourly(contract: Contract, bars: Iterable[Bar], now: datetime) -> Points:
     """Put bars into our columns, closed ones only.
 

@@ -100,13 +100,18 @@ class CcxtVenue:
             raise NotOffered(f"{self._venue.title} does not offer {ask.topic}.")
         try:
             return await self._answer(how.recipe, ask)
+        except NotOffered as error:
+            # a past that is not offered, or of this contract not, says nothing of the contract while it is listed
+            if ask.since is None or error.__cause__ is None or not await self._still_listed(ask):
+                raise
+            raise SourceDown(f"{self._venue.title} does not offer this past.", about="question") from error
         except SourceDown as error:
             if not doubts_contract(error) or await self._still_listed(ask):
                 raise
             raise NotOffered(f"{self._venue.title} does not offer {ask.asset} any more.") from error
 
     async def _answer(self, recipe: Recipe, ask: Ask) -> Sequence[Found]:
-        with translated(self._venue.title, self._clock):
+        with translated(self._venue.title, self._clock, self._venue.too_far):
             contract = await self._contract(ask)
 
             async def raw(

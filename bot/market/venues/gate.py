@@ -19,6 +19,7 @@ from bot.market.exchange.recipe import (
     depth,
     hourly,
     number,
+    page_start,
     points,
     row_of,
     rows_of,
@@ -61,7 +62,7 @@ async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     """Read closed hourly bars; `sum` is the volume in USDT, taker-buy volume is not published."""
 
     async def page(end: int) -> list[tuple[int, Any]]:
-        stretch = {"from": (end - (_BARS - 1) * in_ms(HOUR)) // 1000, "to": end // 1000}
+        stretch = {"from": page_start(end, (_BARS - 1) * HOUR, ask.since) // 1000, "to": end // 1000}
         asked = _SETTLE | {"contract": contract.market_id, "interval": "1h"} | stretch
         return [(_seconds(row["t"]), row) for row in rows_of(await ask_raw(_CANDLES, asked), least=0)]
 
@@ -110,13 +111,13 @@ async def ratios(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
 
 async def _stats(ask_raw: Raw, contract: Contract, ask: Ask) -> list[tuple[int, Mapping[str, Any]]]:
     """Read statistics stamped with the beginning of their stretch, at whose end the level held."""
-    interval, span = ("1h", in_ms(HOUR)) if ask.since else ("5m", in_ms(HOUR) // 12)
+    interval, step = ("1h", HOUR) if ask.since else ("5m", 5 * MINUTE)
 
     async def page(end: int) -> list[tuple[int, Any]]:
-        start = end // 1000 - _STATS * span // 1000
+        start = page_start(end, _STATS * step, ask.since, 2 * step) // 1000
         asked = _SETTLE | {"contract": contract.market_id, "interval": interval, "limit": _STATS, "from": start}
         answer = rows_of(await ask_raw("publicFuturesGetSettleContractStats", asked), least=0)
-        return [(_seconds(row["time"]) + span, row) for row in answer]
+        return [(_seconds(row["time"]) + in_ms(step), row) for row in answer]
 
     rows = await backwards(page, since=ask.since, until=ask.now, most=20)
     return rows if ask.since else rows[-1:]
@@ -170,6 +171,7 @@ RECIPE: Final = VenueRecipe(
         "contract_type": frozenset({"STOCKS", "METALS", "FOREX", "INDICES"}),
     },
     markets={"fetchMarkets": {"types": ["swap"]}, "swap": {"fetchMarkets": {"settlementCurrencies": ["usdt"]}}},
+    too_far=frozenset({"INVALID_PARAM_VALUE"}),
     offers={
         "bars": Offer(bars, MINUTE),
         "open_interest": Offer(open_interest, MINUTE, OUR_TIME),

@@ -194,6 +194,7 @@ RECIPE: Final = VenueRecipe(
     venue="okx",
     ccxt_id="okx",
     markets=SWAPS_ONLY,
+    too_far=frozenset({"51000"}),
     offers={
         "bars": Offer(bars, MINUTE),
         "open_interest": Offer(open_interest, MINUTE),

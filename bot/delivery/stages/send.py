@@ -54,7 +54,7 @@ async def send(
     try:
         await channel.edit(to, claim.message, replace(message, maybe_repeat=False))  # twice is once for an edit
     except MessageRefused:
-        if not all(row.notice.kind == "resolved" for row in claim.rows):
+        if not all(row.notice.kind == "resolved" or row.told for row in claim.rows):
             return await channel.send(to, message)  # somebody deleted the message, so the news goes out anew
     if replies:
         spend()

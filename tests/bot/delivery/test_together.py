@@ -238,7 +238,7 @@ async def test_the_end_of_what_was_muted_is_not_told_when_the_mute_is_over(desk:
 
 async def test_quiet_hours_keep_what_is_not_critical_until_they_end(desk: Desk) -> None:
     destinations.set_zone(desk.store, desk.chat, "Asia/Tokyo")  # 21:00 there
-    desk.switch(Switch("quiet", hours="20:00-06:00"))
+    desk.switch(Switch("quiet", value="20:00-06:00"))
     desk.happens("price_drawdown")
     desk.happens("taker_zscore", at=NOW + HOUR, rank="critical")
     await desk.turns()
@@ -253,7 +253,7 @@ async def test_quiet_hours_keep_what_is_not_critical_until_they_end(desk: Desk) 
 
 
 async def test_what_came_and_went_in_quiet_hours_is_one_message(desk: Desk) -> None:
-    desk.switch(Switch("quiet", hours="11:00-18:00"))
+    desk.switch(Switch("quiet", value="11:00-18:00"))
     desk.happens("price_drawdown")
     await desk.turns()
     desk.clock.forward(3600)

@@ -40,7 +40,8 @@ def beyond_budget(waited: Mapping[str, Any], told: datetime, zone: str, headline
     said, left = _fitting([headline(one["payload"], zone) for one in listed], count)
     days = {datetime.fromisoformat(one["at"]).astimezone(ZoneInfo(zone)).date() for one in listed}
     today = told.astimezone(ZoneInfo(zone)).date()
-    day = "today" if min(days) == today else "yesterday" if min(days) == today - DAY else f"since {wording.day(min(days))}"
+    near = {today: "today", today - DAY: "yesterday"}
+    day = near.get(min(days)) or f"since {wording.day(min(days))}"
     more = f" And {left} more." if left else ""
     return f"{wording.count(count, 'more notice')} {day}: {' '.join(said)}{more}"
 

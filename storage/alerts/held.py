@@ -80,7 +80,7 @@ def hold_otherwise(store: Store, destination: int, held_for: HeldFor, until: dat
 
 
 def sent_since(work: Work, destination: int, since: datetime) -> int:
-    """Return how many new messages with news a destination got since then: no edits, no ends, no lists of what waited."""
+    """Return how many messages with news a destination got since then: no edits, no ends, no lists of what waited."""
     row = work.one(SQL.sent_since, destination=destination, since=to_ms(since))
     return 0 if row is None else int(row["count"])
 

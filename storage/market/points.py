@@ -7,7 +7,7 @@ import json
 import math
 from dataclasses import dataclass, replace
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, cast
 
 from signals.inputs import BARS, INPUTS, LEVELS
 from signals.units import MINUTE_MS, from_ms, in_ms, to_ms
@@ -98,8 +98,7 @@ class Newest:
     venue: str
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSeries:
+class StoredSeries(NamedTuple):
     """What is stored of one input: venue, step in seconds (0: instants), first and last time with a value, in ms."""
 
     venue: str
@@ -261,13 +260,26 @@ def directory(store: Store, asset: str | None = None) -> dict[tuple[str, str], l
     found: dict[tuple[str, str], list[StoredSeries]] = {}
     rows = store.read_plain(SQL.series_of_asset, asset=asset) if asset else store.read_plain(SQL.all_series)
     for of, name, *series in rows:
-        found.setdefault((of, name), []).append(StoredSeries(*series))
+        found.setdefault((of, name), []).append(StoredSeries._make(series))
     return found
+
+
+def begins(store: Store) -> dict[tuple[str, str], int]:
+    """Return when the first value of every (asset, input) lies, in ms: the start of what `directory` tells in full."""
+    return {(asset, name): first for asset, name, first in store.read_plain(SQL.begins)}
 
 
 def stored(store: Store, asset: str, name: str) -> list[StoredSeries]:
     """Return what is stored of one input, by venue and step."""
     return [StoredSeries(*row) for row in store.read_plain(SQL.series_of_input, asset=asset, input=name)]
+
+
+def stored_anywhere(store: Store, name: str) -> dict[str, list[StoredSeries]]:
+    """Return what is stored of one input by asset."""
+    found: dict[str, list[StoredSeries]] = {}
+    for asset, *series in store.read_plain(SQL.series_of_input_anywhere, input=name):
+        found.setdefault(asset, []).append(StoredSeries._make(series))
+    return found
 
 
 def newest(store: Store, asset: str, name: str, venue: str | None = None) -> Newest | None:

@@ -20,6 +20,15 @@ ON CONFLICT (asset, input, venue, step) DO UPDATE SET
 -- name: all_series
 SELECT asset, input, venue, step, first, last FROM series;
 
+-- name: move_on
+-- Moves the ends of some series of a venue on: of all of them or of none, where one is new or goes as far already.
+UPDATE series SET last = :last
+WHERE asset = :asset AND venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND :count = (
+    SELECT count(*) FROM series AS before
+    WHERE before.asset = :asset AND before.venue = :venue AND before.step = :step AND before.input IN ({inputs|'*'})
+        AND before.last < :first
+);
+
 -- name: begins
 SELECT asset, input, min(first) FROM series GROUP BY asset, input;
 

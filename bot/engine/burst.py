@@ -22,6 +22,7 @@ from signals.venues import venue_order
 from storage.alerts import episodes, outbox
 from storage.engine.database import StoreError
 from storage.market import liquidations, points
+from storage.market.recent import RecentValues
 from storage.panels import panels
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ log = structlog.get_logger(__name__)
 
 LOOKED_BACK: Final = HOUR + 15 * MINUTE  # the longest window, and the open interest that was told before it began
 REMEMBERED: Final = 730 * DAY
+_UNUSUAL: Final = UsualHour(0.0, 0.0)  # with it the lines are where they are lowest
 
 
 class Bursts:
@@ -47,18 +49,20 @@ class Bursts:
         self._store, self._assets = store, tuple(assets)
         self._usual: dict[str, tuple[datetime, UsualHour]] = {}
         self._judged: dict[str, int] = {}
+        self._prices = RecentValues(store, "mark_price", LOOKED_BACK)
 
     def judge(self, now: datetime) -> int:
         """Judge every asset that has a new price; return how many messages were written."""
-        stored, states = points.directory(self._store), episodes.rule_states(self._store)
+        self._prices.read(now)
+        states = episodes.states_of(self._store, BURST)
         told = 0
         for asset in self._assets:
-            series = stored.get((asset, "mark_price"), [])
+            series = self._prices.series.get(asset, [])
             last = max((one.last for one in series), default=0)
             if last == self._judged.get(asset):
                 continue  # a turn comes four times as often as a price
             try:
-                told += self._judge(asset, series, states.get((BURST, asset)), now)
+                told += self._judge(asset, series, states.get(asset), now)
             except StoreError:
                 raise
             except Exception:
@@ -68,10 +72,15 @@ class Bursts:
         return told
 
     def _judge(self, asset: str, series: Sequence[StoredSeries], known: RuleState | None, now: datetime) -> int:
+        calm = known is None or known.state.rank == 0
+        if calm and self._calm(asset, series, _UNUSUAL, now):
+            return 0
+        usual = self._usual_of(asset, now)
+        if calm and self._calm(asset, series, usual, now):
+            return 0
         last = self._last_episode(asset, known)
         running = Running.of_values(last.last_values) if last and last.ended is None else None
         ended = to_ms(last.ended) if last and last.ended else 0  # a move that is over begins no other
-        usual = self._usual_of(asset, now)
         heard = self._speaking(asset, series, usual, now, since=ended)
         if heard is None:
             return 0  # an old price judges nothing, and what runs goes on: missing is not calm
@@ -87,6 +96,12 @@ class Bursts:
         said = self._said(asset, kind, rank, after or running, prices[-1], venue, beside.coins) if kind else None
         self._write(asset, rank, after or running, prices[-1][0], last if running else None, said, now)
         return int(said is not None)
+
+    def _calm(self, asset: str, series: Sequence[StoredSeries], usual: UsualHour, now: datetime) -> bool:
+        """Tell whether the prices of no venue can hold a move: true of most, and found in a moment."""
+        first = to_ms(now - LOOKED_BACK)
+        tails = (self._prices.of(asset, one.venue).since(first) for one in series)
+        return all(burst.calm(values, usual) for values in tails if values)
 
     def _last_episode(self, asset: str, known: RuleState | None) -> Episode | None:
         if known is None or known.episode is None:
@@ -105,9 +120,10 @@ class Bursts:
         fresh = sorted(
             {one.venue for one in series if one.last >= oldest}, key=lambda venue: (venue_order(venue), venue)
         )
+        first, end = max(to_ms(now - LOOKED_BACK), since), to_ms(now + MINUTE)
         found: list[tuple[str, Ticks, Move | None]] = []
         for venue in fresh:
-            prices = [tick for tick in self._ticks(asset, venue, "mark_price", now) if tick[0] >= since]
+            prices = [tick for tick in self._prices.of(asset, venue).within(first, end) if tick[1] > 0]
             if prices:
                 found.append((venue, prices, burst.strongest(prices, Beside(), usual)))
         most = max((len(burst.windows(prices)) for _, prices, _ in found), default=0)

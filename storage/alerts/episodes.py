@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from signals.alerts.episodes import State, from_json, to_json
@@ -49,8 +50,20 @@ class Episode:
 
 def rule_states(store: Store) -> dict[Key, RuleState]:
     """Return where every rule stands."""
-    rows = store.read(SQL.rule_states)
-    return {(row["rule"], row["asset"]): RuleState(from_json(json.loads(row["state"])), row["episode"]) for row in rows}
+    rows = store.read_plain(SQL.rule_states)
+    return {(rule, asset): RuleState(_state(text), episode) for rule, asset, text, episode in rows}
+
+
+def states_of(store: Store, rule: str) -> dict[str, RuleState]:
+    """Return where one rule stands, by asset."""
+    rows = store.read_plain(SQL.states_of_rule, rule=rule)
+    return {asset: RuleState(_state(text), episode) for asset, text, episode in rows}
+
+
+@lru_cache(maxsize=10_000)
+def _state(text: str) -> State:
+    """Read a state: some thousand of them are read every turn, and hardly one is another than before."""
+    return from_json(json.loads(text))
 
 
 def save(work: Work, key: Key, state: State, episode: int | None) -> None:

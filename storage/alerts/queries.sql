@@ -3,6 +3,9 @@
 -- name: rule_states
 SELECT rule, asset, state, episode FROM rule_states;
 
+-- name: states_of_rule
+SELECT asset, state, episode FROM rule_states WHERE rule = :rule;
+
 -- name: save_rule_state
 INSERT INTO rule_states (rule, asset, state, episode) VALUES (:rule, :asset, :state, :episode)
 ON CONFLICT DO UPDATE SET state = excluded.state, episode = excluded.episode;

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from bot.market.breaker import State
     from bot.market.glances import Looked
-    from bot.market.source import Source, SourceError
+    from bot.market.source import Source, SourceError, Topic
     from bot.market.source_rounds import Round
     from bot.market.streams.liquidations import LiquidationStreams
     from bot.tape import Edge
@@ -327,7 +327,10 @@ class Collector:
             rounds.state.told = cast("State", recalled.told.get(venue, "ok"))
             for about, kind in recalled.told.items():
                 source, _, asset = about.partition(" ")
-                if source == venue and kind == "absent":
+                if source == venue and kind == "apart":
+                    _, topic, asset = asset.split(" ", 2)
+                    rounds.apart[cast("Topic", topic)] = asset, {asset}
+                elif source == venue and kind == "absent":
                     rounds.gone.add(asset)
                 elif source == venue and kind == "contradicts":
                     self._checks.standing[venue, asset] = Contradiction(venue, asset, "mark_price")

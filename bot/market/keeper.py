@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from storage.market import options, points
-from storage.sources import coverage, source_state
+from storage.sources import coverage, source_events, source_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -93,7 +93,7 @@ def keep(store: Store, found: Collected, now: datetime, *, announce: Announce | 
             source_state.remember_told(store, event.source, event.state)
         for change in found.assets:
             if change.kind != "interval":  # an interval is stored with its rate
-                source_state.remember_told(store, f"{change.source} {change.asset}", change.kind)
+                source_state.remember_told(store, source_events.about(change), change.kind)
         if announce:
             everything: list[SourceEvent | AssetEvent] = [*found.events, *found.assets]
             for told in everything:

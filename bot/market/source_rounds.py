@@ -30,6 +30,7 @@ from storage.sources.source_events import AssetEvent
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
+    from bot.market.border.rows import Rejected
     from bot.market.breath import Breath
     from bot.market.history_planner import Question, Remembered
     from bot.market.source import Found, Source, Topic
@@ -104,6 +105,7 @@ class SourceRounds:
             [TopicState(topic, pause, Breaker(steady, chance)) for topic, pause in source.offers.items()],
         )
         self.planner = HistoryPlanner(remembered, history, portion)
+        self.apart: dict[Topic, tuple[str, set[str]]] = {}  # assets whose past is not their present; who was told of
         self.gone: set[str] = set()  # assets of which it was told that they are not offered any more
         self._source, self._border, self._breath, self._clock = source, border, breath, clock
         self._steady = steady
@@ -277,7 +279,7 @@ class SourceRounds:
         self.state.asked = asset.asking = True
         try:
             answer, since = await self._answer(topic.topic, question, now)
-            found = self._admit(topic, answer)
+            found, odd = self._admit(topic, answer)
         except TimeoutError:
             raise  # ours: sources translate theirs
         except SourceError as error:
@@ -288,7 +290,9 @@ class SourceRounds:
         else:
             self._noted(topic, asset, found, made)
             made.found += found
-            self._noted_past(topic.topic, asset, question, since, made)
+            if question.past:
+                self._compared(topic.topic, name, odd, made)
+            self._noted_past(topic.topic, asset, question, None if odd else since, made)
             return True
         finally:
             asset.asking = False
@@ -351,11 +355,29 @@ class SourceRounds:
             return False
         return asset.newest is not None or self._remembered(self.name, name, KEY_INPUT[topic]) is not None
 
-    def _admit(self, topic: TopicState, answer: Sequence[Found]) -> list[Found]:
-        """Judge an answer; one of which nothing is left is a failure, unless it is held until another confirms it."""
+    def _compared(self, topic: Topic, name: str, odd: Rejected | None, made: Round) -> None:
+        """Tell once of a topic that its past is not its present, and once that it is, where all of it is again."""
+        told, apart = self.apart.get(topic, (name, set()))
+        if odd is not None:
+            if not apart:
+                event = AssetEvent(self.name, name, "apart", made.now, topic, name=odd.name, times=odd.times)
+                made.events.append(event)
+                told = name
+            self.apart[topic] = told, {*apart, name}
+        elif name in apart:
+            apart.discard(name)
+            if not apart:
+                made.events.append(AssetEvent(self.name, told, "joined", made.now, topic))
+
+    def _admit(self, topic: TopicState, answer: Sequence[Found]) -> tuple[list[Found], Rejected | None]:
+        """Judge an answer, the present first, and say where its past is not its present.
+
+        One of which nothing is left is a failure, unless it is held until another confirms it.
+        """
         passed: list[Found] = []
+        odd: Rejected | None = None
         impossible, receipt = False, self._clock()
-        for given in answer:
+        for given in sorted(answer, key=_is_past):
             if isinstance(given, Chain):
                 passed.append(given)
                 continue
@@ -363,13 +385,14 @@ class SourceRounds:
             if rejected:
                 last = rejected[-1]
                 topic.reject(len(rejected), f"{last.asset} {last.name} {said(last)}")
-                impossible |= any(out.why != "leap" for out in rejected)
+                odd = next((out for out in rejected if out.why == "past"), odd)
+                impossible |= any(out.why not in {"leap", "past"} for out in rejected)
                 self._log.warning("figures rejected", venue=self.name, count=len(rejected), one=topic.last_rejected)
             if len(good):
                 passed.append(good)
         if impossible and not passed:
             raise SourceDown(f"{source_title(self.name)} sends impossible figures: {topic.last_rejected}.")
-        return passed
+        return passed, odd
 
     def _noted(self, topic: TopicState, asset: AssetState, found: list[Found], made: Round) -> None:
         now = made.now
@@ -404,3 +427,8 @@ class SourceRounds:
         if before is not None and abs(hours - before) >= _SAME_HOURS:
             event = AssetEvent(self.name, given.asset, "interval", made.now, hours=hours, hours_before=before)
             made.events.append(event)
+
+
+def _is_past(given: Found) -> bool:
+    """Tell a history from the figures of now, by which it is judged."""
+    return not isinstance(given, Chain) and (len(given) > 1 or given.settled)

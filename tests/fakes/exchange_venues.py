@@ -626,6 +626,7 @@ def _gate_stats(q: Question) -> Any:
         {
             "time": at // 1000, "lsr_taker": 0.9, "lsr_account": _number(q, 1.7), "top_lsr_account": _number(q, 1.2),
             "top_lsr_size": _number(q, 1.1), "long_liq_size": 0, "short_liq_size": 0, "long_liq_usd": 0,
+            "long_taker_size": 450_000, "short_taker_size": 550_000,
             "short_liq_usd": 0, "open_interest": _whole(q.text(2 * q.contracts(contract, at + step), 0)),
             "open_interest_usd": _number(q, 2 * q.usd(contract, at + step)), "mark_price": _number(q, q.price(contract, at + step)),
         }

@@ -37,7 +37,8 @@ class Raw(Protocol):
 
     shared: the answer is the same for all assets, so one request serves every ask of the same moment with the same
     parameters. digest: makes of a shared answer what is looked up, once for all of them: hundreds of contracts that
-    each search hundreds of rows would hold up the loop.
+    each search hundreds of rows would hold up the loop. optional: what is asked stands beside something better, which
+    must not be lost when this is refused; the answer is None then.
     """
 
     async def __call__(
@@ -47,6 +48,7 @@ class Raw(Protocol):
         *,
         shared: bool = False,
         digest: Callable[[Any], Any] | None = None,
+        optional: bool = False,
     ) -> Any:
         """Return the parsed answer, or what the digest made of it; its shape is for the recipe to check."""
         ...

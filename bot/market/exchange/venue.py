@@ -122,15 +122,28 @@ class CcxtVenue:
                 *,
                 shared: bool = False,
                 digest: Callable[[Any], Any] | None = None,
+                optional: bool = False,
             ) -> Any:
                 if shared:
                     return await self._once(method, params, ask.now, digest)
-                return await self._call(method, params)
+                return await (self._unless_refused if optional else self._call)(method, params)
 
             return await recipe(raw, contract, ask)
 
     async def _call(self, method: str, params: Mapping[str, Any]) -> Any:
         return await getattr(self._exchange, method)(dict(params))
+
+    async def _unless_refused(self, method: str, params: Mapping[str, Any]) -> Any:
+        try:
+            with translated(self._venue.title, self._clock):
+                return await self._call(method, params)
+        except NotOffered:
+            return None
+        except SourceDown as error:
+            if error.about == "host":
+                raise
+            log.warning("a question beside another was refused", who=self._venue.title, method=method, error=str(error))
+            return None
 
     async def _still_listed(self, ask: Ask) -> bool:
         """Look into a fresh list of markets: it decides whether a contract is gone, not one odd answer.

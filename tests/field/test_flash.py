@@ -195,8 +195,9 @@ def test_health_says_the_move_first_while_it_runs(market: Market) -> None:
     market.minute(0.94)
     said = ask(market.store, "/health btc", market.clock.now())
     texts = [block.text for block in said.blocks if isinstance(block, Line)]
-    assert texts[0].startswith("BTC is under stress: price moves fast. (1 strong")
-    assert texts[1].startswith("▲▲ Fell 6.")
+    assert texts[0].startswith("BTC is under stress: 1 strong")
+    assert texts[1] == "Price moves fast."
+    assert texts[2].startswith("▲▲ Fell 6.")
     assert said.values["moving"]["level"] in {"warning", "critical"}
 
 

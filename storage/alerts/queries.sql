@@ -32,6 +32,20 @@ WHERE ended IS NULL AND substr(rule, 1, length(:private)) <> :private ORDER BY f
 SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
 WHERE rule = :rule AND asset = :asset ORDER BY fired;
 
+-- name: episodes_told_with
+-- Those of its message in this destination, and itself where that has no message there yet.
+SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
+WHERE id IN (SELECT beside.episode FROM messages m
+        JOIN messages beside ON beside.destination = m.destination AND beside.message = m.message
+        WHERE m.destination = :destination AND m.episode = :episode)
+    OR (id = :episode AND EXISTS (SELECT 1 FROM notices n JOIN outbox o ON o.notice = n.id
+        WHERE n.episode = :episode AND o.destination = :destination))
+ORDER BY id;
+
+-- name: episodes_named
+SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
+WHERE id IN ({elements}(:ids));
+
 -- --- outbox.py
 
 -- name: known_notice

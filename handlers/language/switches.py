@@ -247,7 +247,7 @@ class _Reader:
         found = TIME.read(joined) if TIME.read and joined[:1].isdigit() else None
         if found is not None:
             self.skip(2 if two else 1)
-        return found  # type: ignore[no-any-return]
+        return found
 
 
 def _number(word: str) -> float:

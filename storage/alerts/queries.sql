@@ -195,7 +195,9 @@ UPDATE outbox SET state = 'expired', reason = 'too old for news, told as one lin
 -- The rows of destinations where something is held no longer: all that is held there, the oldest first.
 SELECT o.id, o.destination, o.state, o.lead, o.held_for, o.held_until, n.id AS number, n.kind, n.rank, n.at, n.payload,
     n.episode, n.rule, n.asset, d.zone,
-    (SELECT m.message FROM messages m WHERE m.episode = n.episode AND m.destination = d.id) AS message, 1 AS announced
+    (SELECT m.message FROM messages m WHERE m.episode = n.episode AND m.destination = d.id) AS message,
+    EXISTS (SELECT 1 FROM notices e JOIN outbox p ON p.notice = e.id WHERE e.episode = n.episode AND e.id < n.id
+        AND p.destination = o.destination AND p.state NOT IN ('dead', 'muted')) AS announced
 FROM outbox o JOIN notices n ON n.id = o.notice JOIN destinations d ON d.id = o.destination
 WHERE o.state IN ('queued', 'sending', 'uncertain') AND o.state = 'queued' AND o.held_for IN ('quiet', 'budget')
     AND (o.held_until <= :now OR o.held_until > :longest_hold) AND d.gone IS NULL
@@ -209,7 +211,8 @@ ORDER BY o.id;
 SELECT o.id, o.destination, o.state, o.lead, o.held_for, o.held_until, n.id AS number, n.kind, n.rank, n.at, n.payload,
     n.episode, n.rule, n.asset,
     (SELECT m.message FROM messages m WHERE m.episode = n.episode AND m.destination = o.destination) AS message,
-    1 AS announced
+    EXISTS (SELECT 1 FROM notices e JOIN outbox p ON p.notice = e.id WHERE e.episode = n.episode AND e.id < n.id
+        AND p.destination = o.destination AND p.state NOT IN ('dead', 'muted')) AS announced
 FROM outbox o JOIN notices n ON n.id = o.notice
 WHERE o.state IN ('queued', 'sending', 'uncertain') AND o.state = 'queued' AND o.held_for IN ('quiet', 'budget')
     AND o.destination = :destination

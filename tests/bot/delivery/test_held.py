@@ -178,7 +178,7 @@ async def test_what_is_muted_before_the_morning_is_not_in_its_message(desk: Desk
     desk.happens("oi_zscore")
     desk.happens("price_drawdown", at=EVENING)
     desk.happens("taker_zscore", at=EVENING, rank="warning")
-    desk.happens("taker_ratio", rank="warning")
+    desk.happens("funding_stretch", rank="warning")
     await desk.turns()
     desk.switch(Switch("mute", "oi_zscore"), Switch("only", value="warning"))
     await until(desk, SEVEN + 30 * MINUTE)

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bot.delivery.dispatcher import Dispatcher
-from bot.engine.evaluate import announce
 from handlers.channels.failure import PerhapsSent, Unreached
-from handlers.reply import Line
 from signals.alerts.episodes import Transition
-from signals.alerts.event import Event
-from signals.alerts.rule import rules
-from signals.metric import metrics
 from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
-from storage.engine.database import Store
 from storage.people import destinations, switches
 from storage.people.switches import Switch
 from tests.bot.delivery.desk import DAY, HOUR, NOW, Desk, desk_at
-from tests.fakes.channel import FakeChannel, HandClock
 from tests.fakes.notices import ready
-from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

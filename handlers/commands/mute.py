@@ -116,7 +116,10 @@ def _chosen(deps: Deps, asked: ToMute, told: Sequence[Episode]) -> list[Switch]:
     if not told:
         if end.over:
             raise Refused("Until what is over? Press Mute under its message, or type it like /mute oi 8h.")
-        whats = _whats(wanted(asked.what, deps, "/mute oi btc 2h"))
+        named = wanted(asked.what, deps, "/mute oi btc 2h")
+        if asked.scope is None and asked.end is None and not (named.alarms or named.assets):
+            raise Refused("Mute what? Type it like /mute oi, or /mute everything to hear nothing at all.")
+        whats = _whats(named)
         return [Switch("mute", what, end.at) for what in whats]
     going = [episode for episode in told if episode.ended is None]
     if end.at is None and not going:

@@ -100,13 +100,14 @@ def _buttons(found: Settings, rank: str, most: int | None) -> tuple[Buttons, But
     from storage.people.switches import ANY, BUDGET  # noqa: PLC0415 - see above
 
     silent = any(switch.what == ANY for switch in found.of("silent"))
+    sound = Button("Sound", "/sub usual") if silent else Button("Silent", "/sub silent")
     first = (
         Button("Quiet off", "/quiet off") if found.of("quiet") else Button("Quiet 23–7", "/quiet 23-7"),
         Button("Warnings", "/only warnings") if rank == "notice" else Button("Everything", "/only everything"),
         Button("Unmute", "/unmute") if found.of("mute") else Button("Mute 8 h", "/mute 8h"),
     )
     second = (
-        Button("Sound", "/sub usual") if silent else Button("Silent", "/sub silent"),
+        sound if found.alarms else Button("Alarms on", "/sub"),  # /sub silent would turn them on
         Button("No budget", "/budget off") if most is not None else Button("Budget", f"/budget {BUDGET}"),
         Button("Zone", "/tz"),
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from zoneinfo import ZoneInfo
 
 from handlers.command import Refused
-from handlers.language.kinds import FILLERS, HOURS, TIME
+from handlers.language.kinds import HOURS, TIME
 from handlers.language.spelling import chunks, shown
 from signals.units import DAY, HOUR, MINUTE
 from signals.wall_clock import instant, shown_next
@@ -26,6 +26,7 @@ _UNTIL: Final = frozenset({"until", "till", "til", "untill"})
 _OVER: Final = frozenset({"over", "end", "ends", "ended", "done", "finished"})
 _ENDLESS: Final = frozenset({"forever", "always", "permanently"})
 _IDLE: Final = frozenset({"it", "is", "its", "it's", "the", "at", "next", "on"})
+_SAYS_NOTHING: Final = frozenset({"for", "of", "the", "and", "please", "pls"})  # of the fillers, `price` is an alarm
 _COUNTED: Final = {"a": 1.0, "an": 1.0, "one": 1.0, "two": 2.0, "three": 3.0, "half": 0.5}
 _HOURS_NAMED: Final = {"midnight": time(0), "morning": time(8), "noon": time(12), "evening": time(18)}
 _WEEKDAYS: Final = "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905
@@ -95,7 +96,7 @@ def to_mute(text: str, now: datetime, zone: str) -> ToMute:
         else:
             rest.append(reader.word())
             reader.skip(1)
-    what = " ".join(word for word in rest if word not in FILLERS)
+    what = " ".join(word for word in rest if word not in _SAYS_NOTHING)
     if what or episode is None:
         scope = "everything" if scope == "everything" and not what else None  # "the oi alarm" names one
     else:

@@ -76,12 +76,17 @@ def _dropped(work: Work, one: HeldRow, recipient: Recipient, now: datetime) -> b
 
 def _listed(rows: Sequence[HeldRow]) -> dict[str, Any]:
     """Return how many there are, and the most important of them: by rank, what is still on first, then by age."""
-    notices = sorted(
-        (one.row.notice for one in rows),
-        key=lambda notice: (-RANKS.index(notice.rank), notice.kind == "resolved", notice.number),
+    ranked = sorted(
+        (one.row for one in rows),
+        key=lambda row: (-RANKS.index(row.notice.rank), row.notice.kind == "resolved", row.notice.number),
     )
     listed = [
-        {"at": notice.at.isoformat(), "kind": notice.kind, "rank": notice.rank, "payload": notice.payload}
-        for notice in notices[:LISTED]
+        {
+            "at": row.notice.at.isoformat(),
+            "kind": row.notice.kind,
+            "told": row.message is not None,
+            "payload": row.notice.payload,
+        }
+        for row in ranked[:LISTED]
     ]
-    return {"count": len(notices), "notices": listed}
+    return {"count": len(ranked), "notices": listed}

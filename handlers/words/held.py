@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
     from handlers.reply import Block
 
-    Listed: TypeAlias = Mapping[str, Any]  # a notice that waited: at, kind, rank, payload
+    # A notice that waited: at, kind, payload, and told, which is whether a message told of its beginning.
+    Listed: TypeAlias = Mapping[str, Any]
     Headline: TypeAlias = Callable[[Mapping[str, Any], str], str]  # of a payload, in a zone
 
-_HEADS: Final = {"on": "Still on:", "over": "Came and went:", "": "Also:"}
+_HEADS: Final = {"on": "Still on:", "gone": "Came and went:", "over": "Over:", "": "Also:"}
 _ROOM: Final = LONGEST - 80  # for what stands above and below the lines
 
 
@@ -40,8 +41,8 @@ def beyond_budget(waited: Mapping[str, Any], told: datetime, zone: str, headline
     said, left = _fitting([headline(one["payload"], zone) for one in listed], count)
     days = {datetime.fromisoformat(one["at"]).astimezone(ZoneInfo(zone)).date() for one in listed}
     today = told.astimezone(ZoneInfo(zone)).date()
-    near = {today: "today", today - DAY: "yesterday"}
-    day = near.get(min(days)) or f"since {wording.day(min(days))}"
+    names = {today: "today", today - DAY: "yesterday"}
+    day = names.get(min(days), f"since {wording.day(min(days), year=False)}")
     more = f" And {left} more." if left else ""
     return f"{wording.count(count, 'more notice')} {day}: {' '.join(said)}{more}"
 
@@ -67,7 +68,7 @@ def _fitting(said: Sequence[str], count: int) -> tuple[list[str], int]:
 
 
 def _part(one: Listed) -> str:
-    """Return where a notice stands: what has an episode is still on or came and went, the rest is told beside it."""
+    """Return where a notice stands: what has an episode is on, over, or was never told as on; the rest is beside it."""
     if one["kind"] == "resolved":
-        return "over"
+        return "over" if one.get("told") else "gone"
     return "on" if one["kind"] in ("fired", "escalated", "resumed") else ""

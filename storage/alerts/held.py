@@ -80,8 +80,17 @@ def hold_otherwise(store: Store, destination: int, held_for: HeldFor, until: dat
 
 
 def sent_since(work: Work, destination: int, since: datetime) -> int:
-    """Return how many messages with news a destination got since then: no edits, no ends, no lists of what waited."""
-    row = work.one(SQL.sent_since, destination=destination, since=to_ms(since))
+    """Return how many new messages with news a destination got since then: no edits, no ends, no lists."""
+    return _count(work.one(SQL.sent_since, destination=destination, since=to_ms(since)))
+
+
+def known_of(store: Store, destination: int, since: datetime) -> tuple[int, int]:
+    """Return (new messages with news since then, notices that are held now) of a destination, to be shown."""
+    sent = store.read_one(SQL.sent_since, destination=destination, since=to_ms(since))
+    return _count(sent), len(store.read(SQL.held_of, destination=destination))
+
+
+def _count(row: Row | None) -> int:
     return 0 if row is None else int(row["count"])
 
 

@@ -35,6 +35,20 @@ WHERE ended IS NULL AND substr(rule, 1, length(:private)) <> :private ORDER BY f
 SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
 WHERE rule = :rule AND asset = :asset ORDER BY fired;
 
+-- name: episodes_told_with
+-- Those of its message in this destination, and itself where that has no message there yet.
+SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
+WHERE id IN (SELECT beside.episode FROM messages m
+        JOIN messages beside ON beside.destination = m.destination AND beside.message = m.message
+        WHERE m.destination = :destination AND m.episode = :episode)
+    OR (id = :episode AND EXISTS (SELECT 1 FROM notices n JOIN outbox o ON o.notice = n.id
+        WHERE n.episode = :episode AND o.destination = :destination))
+ORDER BY id;
+
+-- name: episodes_named
+SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
+WHERE id IN ({elements}(:ids));
+
 -- --- outbox.py
 
 -- name: known_notice
@@ -184,7 +198,9 @@ UPDATE outbox SET state = 'expired', reason = 'too old for news, told as one lin
 -- The rows of destinations where something is held no longer: all that is held there, the oldest first.
 SELECT o.id, o.destination, o.state, o.lead, o.held_for, o.held_until, n.id AS number, n.kind, n.rank, n.at, n.payload,
     n.episode, n.rule, n.asset, d.zone,
-    (SELECT m.message FROM messages m WHERE m.episode = n.episode AND m.destination = d.id) AS message, 1 AS announced
+    (SELECT m.message FROM messages m WHERE m.episode = n.episode AND m.destination = d.id) AS message,
+    EXISTS (SELECT 1 FROM notices e JOIN outbox p ON p.notice = e.id WHERE e.episode = n.episode AND e.id < n.id
+        AND p.destination = o.destination AND p.state NOT IN ('dead', 'muted')) AS announced
 FROM outbox o JOIN notices n ON n.id = o.notice JOIN destinations d ON d.id = o.destination
 WHERE o.state IN ('queued', 'sending', 'uncertain') AND o.state = 'queued' AND o.held_for IN ('quiet', 'budget')
     AND (o.held_until <= :now OR o.held_until > :longest_hold) AND d.gone IS NULL
@@ -198,7 +214,8 @@ ORDER BY o.id;
 SELECT o.id, o.destination, o.state, o.lead, o.held_for, o.held_until, n.id AS number, n.kind, n.rank, n.at, n.payload,
     n.episode, n.rule, n.asset,
     (SELECT m.message FROM messages m WHERE m.episode = n.episode AND m.destination = o.destination) AS message,
-    1 AS announced
+    EXISTS (SELECT 1 FROM notices e JOIN outbox p ON p.notice = e.id WHERE e.episode = n.episode AND e.id < n.id
+        AND p.destination = o.destination AND p.state NOT IN ('dead', 'muted')) AS announced
 FROM outbox o JOIN notices n ON n.id = o.notice
 WHERE o.state IN ('queued', 'sending', 'uncertain') AND o.state = 'queued' AND o.held_for IN ('quiet', 'budget')
     AND o.destination = :destination

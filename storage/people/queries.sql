@@ -85,6 +85,11 @@ FROM switches s LEFT JOIN episodes e ON e.id = CASE WHEN s.kind = 'mute' THEN CA
 WHERE s.destination IN ({elements}(:destinations))
 ORDER BY s.destination, s.kind, s.what;
 
+-- --- settings, in storage/queries/ ----------------------------------------------------------------------------------------
+
+-- name: digests_shown
+SELECT kind, days, at FROM digests WHERE destination = :destination ORDER BY next;
+
 -- --- positions.py: what people watch for themselves ----------------------------------------------------------------
 
 -- name: positions_of

@@ -40,7 +40,7 @@ async def send(
     """
     to = Address(claim.chat, claim.topic or None, kind_of(claim.kind_of_chat))
     late = now - claim.created
-    if late > LATE:
+    if late > LATE and not all(row.told for row in claim.rows):
         blocks = (Line(f"Late: this was due {wording.ago(late)}.", "echo"), *blocks)
     message = Outgoing(
         blocks,

@@ -67,6 +67,9 @@ def _source(source: SourceStatus, now: datetime, zone: str) -> list[str]:
     else:
         lines += [f"– {_trouble(topic, now, zone, whole=False)}" for topic in bad]
     lines += [f"– {_rejected(topic)}" for topic in source.topics if topic.quarantined]
+    for topic_, reach in source.reaches.items():
+        span, when = wording.duration(reach.span), wording.day(reach.at)
+        lines.append(f"– {_topic(topic_)}: it gives back {span}, and refused more on {when}")
     return lines + [f"– {caveat}" for caveat in (source.note.caveats if source.note else ())]
 
 
@@ -97,5 +100,6 @@ def _as_data(source: SourceStatus) -> dict[str, Any]:
         "quarantined": source.quarantined,
         "attribution": source.note.attribution if source.note else None,
         "caveats": list(source.note.caveats) if source.note else [],
+        "gives_back_days": {topic: reach.span.days for topic, reach in source.reaches.items()},
         "topics": [{"topic": topic.topic, "state": topic.state, "error": topic.error} for topic in source.topics],
     }

@@ -102,13 +102,18 @@ class CcxtVenue:
             raise NotOffered(f"{self._venue.title} does not offer {ask.topic}.")
         try:
             return await self._answer(how.recipe, ask)
+        except NotOffered as error:
+            # a past that is not offered, or of this contract not, says nothing of the contract while it is listed
+            if ask.since is None or error.__cause__ is None or not await self._still_listed(ask):
+                raise
+            raise SourceDown(f"{self._venue.title} does not offer this past.", about="question") from error
         except SourceDown as error:
             if not doubts_contract(error) or await self._still_listed(ask):
                 raise
             raise NotOffered(f"{self._venue.title} does not offer {ask.asset} any more.") from error
 
     async def _answer(self, recipe: Recipe, ask: Ask) -> Sequence[Found]:
-        with translated(self._venue.title, self._clock):
+        with translated(self._venue.title, self._clock, self._venue.too_far):
             contract = await self._contract(ask)
 
             async def raw(
@@ -117,15 +122,28 @@ class CcxtVenue:
                 *,
                 shared: bool = False,
                 digest: Callable[[Any], Any] | None = None,
+                optional: bool = False,
             ) -> Any:
                 if shared:
                     return await self._once(method, params, ask.now, digest)
-                return await self._call(method, params)
+                return await (self._unless_refused if optional else self._call)(method, params)
 
             return await recipe(raw, contract, ask)
 
     async def _call(self, method: str, params: Mapping[str, Any]) -> Any:
         return await getattr(self._exchange, method)(dict(params))
+
+    async def _unless_refused(self, method: str, params: Mapping[str, Any]) -> Any:
+        try:
+            with translated(self._venue.title, self._clock):
+                return await self._call(method, params)
+        except NotOffered:
+            return None
+        except SourceDown as error:
+            if error.about == "host":
+                raise
+            log.warning("a question beside another was refused", who=self._venue.title, method=method, error=str(error))
+            return None
 
     async def _still_listed(self, ask: Ask) -> bool:
         """Look into a fresh list of markets: it decides whether a contract is gone, not one odd answer.
@@ -186,7 +204,7 @@ class CcxtVenue:
         try:
             return listed[ask.asset]
         except KeyError:
-            raise NotOffered(unknown(ask.asset, self._venue.title, listed)) from None
+            raise unknown(ask.asset, self._venue.title, listed) from None
 
     async def _load(self) -> dict[str, Contract]:
         if self._exchange is None:

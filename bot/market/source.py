@@ -55,7 +55,14 @@ class Blocked(SourceError):  # noqa: N818 - as above
 
 
 class NotOffered(SourceError):  # noqa: N818 - as above
-    """The venue does not know this asset or does not offer this: isolate it, the others go on."""
+    """The venue does not know this asset or does not offer this: isolate it, the others go on.
+
+    near: assets of the venue whose names look alike, where it is the name that is not known.
+    """
+
+    def __init__(self, reason: str, near: Sequence[str] = ()) -> None:
+        super().__init__(reason)
+        self.near = tuple(near)
 
 
 @dataclass(frozen=True, slots=True)

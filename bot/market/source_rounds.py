@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from bot.market.border.judging import Border
 from bot.market.border.refusals import said
 from bot.market.breaker import Breaker
 from bot.market.history_planner import KEY_INPUT, HistoryPlanner, Ledger, shorter
@@ -29,7 +30,6 @@ from storage.sources.source_events import AssetEvent
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from bot.market.border.judging import Border
     from bot.market.border.rows import Rejected
     from bot.market.breath import Breath
     from bot.market.history_planner import Question, Remembered
@@ -136,6 +136,42 @@ class SourceRounds:
         if self._open(made):
             await asyncio.gather(*(self._topic(topic, due, made) for topic, due in waiting))
         return made
+
+    async def glance(self, asset: str, topics: Sequence[Topic], now: datetime) -> list[Points]:
+        """Ask how an asset stands now that is not followed, and remember nothing of it.
+
+        It passes the gate of those who wait. A host or a topic that rests is not asked, and what the venue says of this
+        host holds for all. The error of the first topic where that cannot be answered; the others may be missing.
+        """
+        if self.state.host.rests:
+            raise SourceDown(self.state.host.reason)
+        open_ = {topic.topic for topic in self.state.topics if not topic.breaker.rests}
+        asked = [topic for topic in topics if topic in open_]
+        if topics[0] not in open_:
+            raise SourceDown(f"{source_title(self.name)} does not answer at the moment.")
+        answers = await asyncio.gather(*(self._glance(topic, asset, now) for topic in asked), return_exceptions=True)
+        if isinstance(answers[0], BaseException):
+            raise answers[0]
+        return [given for answer in answers if not isinstance(answer, BaseException) for given in answer]
+
+    async def _glance(self, topic: Topic, asset: str, now: datetime) -> list[Points]:
+        """Ask one question of a glance; a border of its own judges the figures by themselves."""
+        title = source_title(self.name)
+        try:
+            async with self._urgent, asyncio.timeout(self._patience_s):
+                answer = await self._source.fetch(Ask(topic, asset, now))
+        except TimeoutError:
+            raise SourceDown(f"{title} did not answer within {self._patience_s:g} s.") from None
+        except SourceError as error:
+            if isinstance(error, Blocked) or (isinstance(error, SourceDown) and error.retry_at):
+                self.state.host.failed(error, now)
+            raise
+        except Exception:  # noqa: BLE001 -- as in a round
+            self._log.exception("source broke its promise", source=self.name, topic=topic, asset=asset)
+            raise SourceDown(f"Reading {title} failed inside perpulse; the log has the details.") from None
+        receipt, border = self._clock(), Border()
+        passed = (border.admit(given, receipt)[0] for given in answer if not isinstance(given, Chain))
+        return [good for good in passed if len(good)]
 
     def wants(self, asset: str) -> bool:
         """Tell whether anything of an asset may and should be asked now."""

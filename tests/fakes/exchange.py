@@ -224,10 +224,18 @@ class FakeExchange(Served):
 
     @staticmethod
     def _text(value: float, twist: str | None, digits: int = 8) -> str | None:
-        if twist == "none":
-            return None
-        twisted = {"zero": 0.0, "negative": -value, "nan": math.nan, "thousandfold": value * 1000}
-        return f"{twisted.get(twist or '', value):.{digits}f}"
+        match twist:
+            case "none":
+                return None
+            case "zero":
+                value = 0.0
+            case "negative":
+                value = -value
+            case "nan":
+                value = math.nan
+            case "thousandfold":
+                value *= 1000
+        return f"{value:.{digits}f}"
 
     # --- the paths
 

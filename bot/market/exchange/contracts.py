@@ -10,6 +10,7 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from bot.market.source import NotOffered
 from signals.assets import UnreadableSymbol, coin
 
 if TYPE_CHECKING:
@@ -114,7 +115,8 @@ def is_no_coin(market: Mapping[str, Any], no_coins: Mapping[str, Collection[str]
     return any(str(info.get(name, "")).upper() in values for name, values in no_coins.items())
 
 
-def unknown(asset: str, title: str, known: Iterable[str]) -> str:
-    """Say that an asset is not listed, and which listed one may be meant."""
+def unknown(asset: str, title: str, known: Iterable[str]) -> NotOffered:
+    """Return the error of an asset that is not listed; it says which listed one may be meant."""
     near = difflib.get_close_matches(asset.upper(), list(known), n=3, cutoff=0.6)
-    return f"{asset} is not a {title} perpetual" + (f"; did you mean {' or '.join(near)}?" if near else ".")
+    meant = f"; did you mean {' or '.join(near)}?" if near else "."
+    return NotOffered(f"{asset} is not a {title} perpetual{meant}", near)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import ssl
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -202,7 +204,7 @@ class CcxtVenue:
         try:
             return listed[ask.asset]
         except KeyError:
-            raise NotOffered(unknown(ask.asset, self._venue.title, listed)) from None
+            raise unknown(ask.asset, self._venue.title, listed) from None
 
     async def _load(self) -> dict[str, Contract]:
         if self._exchange is None:
@@ -259,11 +261,20 @@ class CcxtVenue:
         if self._wrap:
             settings["session"] = self._session = self._wrap(aiohttp.ClientSession)
         exchange = kind(settings)
+        exchange.ssl_context = await asyncio.to_thread(_trusted, exchange.cafile)
         exchange.has["fetchCurrencies"] = False  # load_markets would ask for coins and their chains, which nobody reads
         if self._base_url:
             exchange.urls["api"] = _moved(exchange.urls["api"], self._base_url.rstrip("/"))
+            if self._base_url.startswith("http:"):
+                exchange.timeout_on_exit = 0  # ccxt waits for TLS connections to close; there are none
         make_strict(exchange, self._venue.title, self._clock, self._steady, self._heard)
         return exchange
+
+
+@cache
+def _trusted(authorities: str) -> ssl.SSLContext:
+    """Read a file of authorities once for all venues: each would take 30 ms of the event loop and a megabyte."""
+    return ssl.create_default_context(cafile=authorities)
 
 
 def at_venue(base_url: str | None, venue: str) -> str | None:

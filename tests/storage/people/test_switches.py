@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 MUTED = Switch("mute", "BTC", until=NOW)
-QUIET = Switch("quiet", hours="22:00-07:00")
+QUIET = Switch("quiet", value="22:00-07:00")
 
 
 def place(store: Store, chat: str = "11") -> int:
@@ -40,7 +40,7 @@ def test_what_was_switched_reads_back(store: Store) -> None:
 def test_the_last_word_counts(store: Store) -> None:
     here = place(store)
     switches.switch(store, here, QUIET)
-    later = Switch("quiet", hours="23:00-06:00")
+    later = Switch("quiet", value="23:00-06:00")
     switches.switch(store, here, later)
     assert of(store, here) == {here: (later,)}
 

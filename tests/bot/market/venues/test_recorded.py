@@ -48,8 +48,6 @@ async def venue(exchange: FakeExchange, clock: Clock) -> AsyncIterator[Callable[
 
     yield make
     for source in made:
-        if source._exchange:
-            source._exchange.timeout_on_exit = 0
         await source.close()
 
 

@@ -42,7 +42,7 @@ from signals.liquidation.events import (
     TableMoved,
 )
 from signals.liquidation.moves import distance_to
-from signals.liquidation.watching import FARTHER, line_of
+from signals.liquidation.watching import FARTHER, LEAST, half_within, line_of
 from signals.units import DAY
 
 if TYPE_CHECKING:
@@ -87,7 +87,12 @@ def _(event: LineCrossed, zone: str) -> Blocks:
     what = f"{title(position, position.holder)} is {far(position.distance)} from its liquidation price."
     line = line_of(lines, event.rank)
     nearer = [other for other in lines if other < line]
-    nearer_said = f" Nearer lines: {lines_said(nearer)}." if nearer else ""
+    half = half_within(lines, position.distance) if not nearer else None
+    told_next = lines_said([(half or line) / 2.0])
+    nearer_said = f" Nearer lines: {lines_said(nearer)}." if nearer else f" Told again within {told_next}."
+    if not nearer and (half or line) / 2.0 < LEAST:
+        nearer_said = ""
+    crossed = f"It is within {lines_said([half])}" if half else f"Its line of {lines_said([line])} is crossed"
     clear = lines_said([max(lines) * FARTHER])
     doubt = in_doubt(position, zone)
     return (
@@ -96,7 +101,7 @@ def _(event: LineCrossed, zone: str) -> Blocks:
         Line(f"Opened {opened(position.holding)}; unrealised {profit(position)}."),
         *_relief(event),
         *_funding(position),
-        Line(f"Its line of {lines_said([line])} is crossed; all clear above {clear}.{nearer_said}", "caveat"),
+        Line(f"{crossed}; all clear above {clear}.{nearer_said}", "caveat"),
         Line(stamp(position, zone), "stamp"),
         *([Line(doubt, "caveat")] if doubt else []),
     )

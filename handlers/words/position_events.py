@@ -29,6 +29,8 @@ from handlers.words.positions import (
 )
 from signals.liquidation.events import (
     CameNear,
+    DexBack,
+    DexSilent,
     FirstLook,
     HolderBack,
     HolderSilent,
@@ -329,6 +331,22 @@ def _(event: HolderSilent, zone: str) -> Blocks:
 @blocks_of.register
 def _(event: HolderBack, zone: str) -> Blocks:  # noqa: ARG001 - as above
     return (Line(f"{whose(event.holder)} is followed again: Hyperliquid answers.", "headline"),)
+
+
+@blocks_of.register
+def _(event: DexSilent, zone: str) -> Blocks:
+    clock = wording.clock(event.since, zone, dated=True)
+    held = wording.listing([f"{holding.unit} {holding.side}" for holding in event.positions])
+    verb = "is" if len(event.positions) == 1 else "are"
+    return (
+        Line(f"{whose(event.holder)}: no answer of dex {event.dex} since {clock}.", "headline"),
+        Line(f"{held} {verb} not watched meanwhile. You are told when it answers again."),
+    )
+
+
+@blocks_of.register
+def _(event: DexBack, zone: str) -> Blocks:  # noqa: ARG001 - as above
+    return (Line(f"{whose(event.holder)}: dex {event.dex} answers again.", "headline"),)
 
 
 def _held(position: PositionNow) -> str:

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from signals.liquidation.renewal import TierMove, TierOutline
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -30,7 +32,8 @@ class AssetEvent:
 
     absent and listed: it is not offered any more, for this reason, or again. interval: funding is settled every `hours`
     instead of every `hours_before`. contradicts and agrees: its `name` (an input) is so many `times` what the others,
-    or its own price, make of it; and it is no more. tiers: its tier table has moved, in the way that the reason says.
+    or its own price, make of it; and it is no more. tiers: its tier table has moved, so; earlier versions stored words
+    as the reason instead.
     """
 
     source: str
@@ -42,6 +45,7 @@ class AssetEvent:
     hours_before: float | None = None
     name: str = ""
     times: float | None = None
+    tiers: TierMove | None = None
 
 
 def to_json(event: SourceEvent | AssetEvent) -> dict[str, Any]:
@@ -54,4 +58,9 @@ def from_json(data: Mapping[str, Any]) -> SourceEvent | AssetEvent:
     since = datetime.fromisoformat(data["since"])
     if "topics" in data:
         return SourceEvent(**{**data, "since": since, "topics": tuple(data["topics"])})
-    return AssetEvent(**{**data, "since": since})
+    moved = data.get("tiers")
+    return AssetEvent(**{**data, "since": since, "tiers": _move(moved) if moved else None})
+
+
+def _move(data: Mapping[str, Any]) -> TierMove:
+    return TierMove(**{**data, "old": TierOutline(**data["old"]), "new": TierOutline(**data["new"])})

@@ -114,9 +114,7 @@ ROOM = QUIET | {"quiet": {"count": 9, "notices": [LONG] * 9}}
         ),
         pytest.param(
             BEYOND,
-            [
-                f"5 more notices today: {TITLE} {TITLE} And 3 more."
-            ],
+            [f"5 more notices today: {TITLE} {TITLE} And 3 more."],
             id="what was beyond a day's budget",
         ),
         pytest.param(

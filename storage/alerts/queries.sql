@@ -197,7 +197,7 @@ UPDATE outbox SET state = 'expired', reason = 'too old for news, told as one lin
 -- --- held.py
 
 -- name: held_due
--- The rows of destinations where something is held no longer: all that is held there, the oldest first.
+-- What is held no longer, the oldest first, of the destinations that wait longest.
 SELECT o.id, o.destination, o.state, o.lead, o.held_for, o.held_until, n.id AS number, n.kind, n.rank, n.at, n.payload,
     n.episode, n.rule, n.asset, d.zone,
     (SELECT m.message FROM messages m WHERE m.episode = n.episode AND m.destination = d.id) AS message,

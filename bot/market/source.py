@@ -89,6 +89,7 @@ class Source(Protocol):
     offers: dict[Topic, timedelta]
     attribution: str  # what its terms ask us to say, shown by /about
     caveats: Mapping[Topic, str]  # what must be said with its figures: a floor, a derived unit, a time of ours
+    left_out: Mapping[str, str]  # what it lists and is no perpetual of a coin, and what that is: a share, dated
 
     async def fetch(self, ask: Ask) -> Sequence[Found]:
         """Answer in our units, times in UTC. SourceDown, Blocked or NotOffered, and nothing else, when it cannot."""

@@ -1,4 +1,7 @@
-"""Gate: live and history of open interest agree, and what is kept for 180 days is asked in pieces that it answers."""
+"""Gate: live and history of open interest agree, and what is kept for 180 days is asked in pieces that it answers.
+
+What Gate really sent is in tests/bot/market/venues/test_recorded.py; the model here has its bounds and any length.
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import aiohttp
 import structlog
 
 from bot.clock import STEADY
-from bot.market.exchange.contracts import Contract, is_no_coin, perpetuals, unknown
+from bot.market.exchange.contracts import Contract, left_out, perpetuals, unknown
 from bot.market.exchange.recipe import Unreadable
 from bot.market.exchange.strict import doubts_contract, make_strict, translated
 from bot.market.source import Ask, NotOffered, SourceDown, Topic
@@ -88,7 +88,7 @@ class CcxtVenue:
         self._contracts: dict[str, Contract] = {}
         self._contracts_at: datetime | None = None
         self._doubted: tuple[datetime, dict[str, Contract]] | None = None  # a moment, and the list that it keeps
-        self._foreign: list[str] = []  # contracts that are no coins, as they were last named in the log
+        self.left_out: Mapping[str, str] = {}
         self._unlisted: Exception | None = None  # why the list could not be read
         self._unlisted_at: datetime | None = None
         self._loading = asyncio.Lock()
@@ -212,10 +212,10 @@ class CcxtVenue:
         listing = dict(self._venue.listing)
         markets = await self._exchange.load_markets(True, listing)  # noqa: FBT003 -- ccxt's own signature: reload
         contracts = perpetuals(self._venue.venue, markets.values(), self._venue.margins, self._venue.no_coins)
-        foreign = sorted(str(market["id"]) for market in markets.values() if is_no_coin(market, self._venue.no_coins))
-        if foreign and foreign != self._foreign:
-            log.info("contracts that are no coins are left out", who=self._venue.title, contracts=", ".join(foreign))
-        self._foreign = foreign
+        out = left_out(markets.values(), self._venue.margins, self._venue.no_coins)
+        if out and out != self.left_out:
+            log.info("contracts that are no perpetuals of coins are left out", who=self._venue.title, contracts=out)
+        self.left_out = out
         if not contracts:
             raise Unreadable("a list of markets without a perpetual")
         return contracts

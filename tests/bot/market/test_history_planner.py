@@ -53,6 +53,7 @@ class Told:
     asked: list[Ask] = field(default_factory=list)
     attribution: str = ""
     caveats: dict[Topic, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
 
     @property
     def offers(self) -> dict[Topic, timedelta]:

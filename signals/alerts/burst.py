@@ -3,8 +3,9 @@
     line(w) = max(floor(w), 8 * usual * sqrt(w / 1 h))         usual = 1.4826 * median |change of an hour| over 30 days
 
 Moves grow with the root of time, so one usual hour gives the line of each window; the median does not rise with the
-crash that is to be told, as a standard deviation would. Eight times the usual hour is a few moves a year; the floors
-(2 % in 5 minutes, 3 % in 15, 4.5 % in an hour) keep a sleepy market from ringing. Where fewer than 72 hours are known
+crash that is to be told, as a standard deviation would. Eight times the usual hour is meant to be a few moves a year:
+no year of minutes was at hand to count them, `perpulse replay` lists them where minutes are stored. The floors (2 % in
+5 minutes, 3 % in 15, 4.5 % in an hour) keep a sleepy market from ringing. Where fewer than 72 hours are known
 the line is twice the floor: what is usual is not known then.
 
 A move counts half as much again where something else says that it is no drift: the coins of open interest shrank in it

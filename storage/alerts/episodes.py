@@ -13,6 +13,7 @@ from signals.units import from_ms, to_ms
 from storage.engine.sql import queries
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from signals.alerts.episodes import Transition
@@ -120,6 +121,16 @@ def running(store: Store) -> list[Episode]:
 def of(store: Store, rule: str, asset: str) -> list[Episode]:
     """Return every episode of one rule and asset, the oldest first."""
     return [_episode(row) for row in store.read(SQL.episodes_of, rule=rule, asset=asset)]
+
+
+def told_with(store: Store, destination: int, episode: int) -> list[Episode]:
+    """Return the episodes that one message tells a destination of with this one; none where it was not told of it."""
+    return [_episode(row) for row in store.read(SQL.episodes_told_with, destination=destination, episode=episode)]
+
+
+def named(store: Store, ids: Collection[int]) -> dict[int, Episode]:
+    """Return episodes by their numbers; those that are not known are left out."""
+    return {row["id"]: _episode(row) for row in store.read(SQL.episodes_named, ids=json.dumps(list(ids)))}
 
 
 def _episode(row: Row) -> Episode:

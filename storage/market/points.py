@@ -127,8 +127,8 @@ def _upsert(step: int, columns: Sequence[str]) -> Query:
 def write(store: Store, batches: Iterable[Points]) -> int:
     """Store points in one transaction and return how many values were given. Writing the same twice changes nothing.
 
-    A round brings thousands of single rows, a backfill a few tables of thousands: the former are put together, those with
-    the same columns into one statement, since a statement each costs many times what a row does.
+    A round brings thousands of single rows, a backfill a few tables of thousands. The former are put together, those
+    with the same columns into one statement, since a statement each costs many times what a row does.
     """
     parts, settled, count = _parts(batches)  # before anybody waits for the writer
     spans: _Spans = {}

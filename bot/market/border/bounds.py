@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Why = Literal[
     "missing", "bound", "interval", "future", "shifted", "order", "buys", "traded", "open", "leap", "scale", "switch",
-    "percent",
+    "percent", "past",
 ]  # fmt: skip
 
 FUNDING: Final = "funding_rate"

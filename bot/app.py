@@ -43,7 +43,6 @@ from handlers.channels.local import LocalChannel, local
 from handlers.charts.pictures import Pictures
 from handlers.charts.process import ChartRenderer
 from handlers.command import Asking, Deps, Looking
-from handlers.words.sources import tier_change
 from signals.venues import VENUES
 from storage.alerts import outbox
 from storage.engine.database import Store, StoreError
@@ -372,7 +371,7 @@ def _tiers(config: Config, store: Store, clock: Clock, dispatcher: Dispatcher) -
         return None
     binance = TierKey(key, secret) if key and secret else None
     reach = Reach(clock.now, timeout_s=market.timeout_seconds, proxy=market.proxy, binance=binance)
-    return WeeklyTiers(store, reach, config.assets, announce=announce, told=dispatcher.poke, say=tier_change)
+    return WeeklyTiers(store, reach, config.assets, announce=announce, told=dispatcher.poke)
 
 
 def channels_of(

@@ -117,7 +117,8 @@ class HistoryPlanner:
         barred: pairs of venue and asset whose answers would not be kept, so that their past is not asked for.
         present_only: somebody waits for the answer, so that every long past is put off.
         """
-        waiting = [name for name in free if name not in due and self._owes(venue, topic, name)]
+        asked = set(due)
+        waiting = [name for name in free if self._owes(venue, topic, name) and name not in asked]
         begins = {name: self._begin(venue, topic, name, now) for name in (*due, *waiting)}
         resting = {name for name in begins if self._rests((venue, topic.topic, name), now)}
         rationed = [
@@ -134,7 +135,7 @@ class HistoryPlanner:
             begin = begins[name]
             if name in chosen:
                 found.append(Question(name, begin, past=True))
-            elif begin is not None and name in due:
+            elif begin is not None and name in asked:
                 self._put_off((venue, topic.topic, name), begin, ledger)
                 found.append(Question(name, now - _LATELY if topic.topic in _IN_ROWS else None, past=False))
         place = {name: number for number, name in enumerate((*due, *waiting))}
@@ -219,7 +220,7 @@ class HistoryPlanner:
             return max(stored.at - OVERLAP, now - self._history) if stored else now - self._history
         if topic in _IN_ROWS:
             return known
-        same_hour = known.replace(minute=0, second=0, microsecond=0) == now.replace(minute=0, second=0, microsecond=0)
+        same_hour = known.hour == now.hour and known.date() == now.date()
         return None if same_hour else known - OVERLAP
 
 

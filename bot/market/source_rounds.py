@@ -40,6 +40,7 @@ AT_ONCE: Final = 4  # questions to one host at a time; as many again for those t
 ROUND: Final = timedelta(seconds=30)  # after so long nothing new is asked, so that what came is stored
 # Questions for which a place at the gate is kept. Counted and not timed, so that a tape asks in the order it recorded.
 _IN_A_ROW: Final = 8
+_LESS: Final = 0.01  # of its time to be answered in is what a question may lose to those before it: timers cost too
 _OPINIONS: Final = 3  # a healthy topic is called down after this many assets failed and none was answered
 
 _FRESH: Final[dict[Topic, timedelta]] = {  # an answer whose newest figure is older than this is a frozen one
@@ -255,12 +256,14 @@ class SourceRounds:
         """
         loop, question, heard = asyncio.get_running_loop(), queue[0], True
         async with self._urgent if made.asked_for else self._gate:
-            asked = 0
+            asked, begun = 0, loop.time()
             try:
                 async with asyncio.timeout(self._patience_s) as limit:
                     while queue and self._open(made):
                         question, asked = queue.popleft(), asked + 1
-                        limit.reschedule(loop.time() + self._patience_s)
+                        if loop.time() - begun > self._patience_s * _LESS:
+                            begun = loop.time()
+                            limit.reschedule(begun + self._patience_s)
                         heard = await self._ask_one(topic, question, made)
                         if asked == _IN_A_ROW:
                             return heard

@@ -12,7 +12,7 @@ from handlers.reply import Block, Button, Buttons, Line, Reply, plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from handlers.language.switches import End, ToMute
+    from handlers.language.telling.switches import End, ToMute
     from storage.alerts.episodes import Episode
     from storage.people.subscriptions import Wanted
     from storage.people.switches import Switch
@@ -45,7 +45,7 @@ async def mute(deps: Deps, args: ForHowLong) -> Reply:
 
     The Mute button of a message asks what and for how long; until over ends with the alarm that it tells of.
     """
-    from handlers.language.switches import to_mute  # noqa: PLC0415 - see above
+    from handlers.language.telling.switches import to_mute  # noqa: PLC0415 - see above
     from storage.people import switches  # noqa: PLC0415 - see above
 
     asked = to_mute(args.what, deps.now, deps.zone)
@@ -66,7 +66,7 @@ async def unmute(deps: Deps, args: Muted) -> Reply:
 
     /unmute alone ends all that is muted. It takes the same words as /mute: /unmute oi, /unmute btc.
     """
-    from handlers.language.switches import to_mute  # noqa: PLC0415 - see above
+    from handlers.language.telling.switches import to_mute  # noqa: PLC0415 - see above
     from handlers.words import subscriptions as words  # noqa: PLC0415 - see above
     from storage.alerts import episodes  # noqa: PLC0415 - see above
     from storage.people import switches  # noqa: PLC0415 - see above
@@ -108,8 +108,8 @@ def _told(deps: Deps, asked: ToMute) -> list[Episode]:
 
 def _chosen(deps: Deps, asked: ToMute, told: Sequence[Episode]) -> list[Switch]:
     """Return what is to be switched."""
-    from handlers.language.subscriptions import wanted  # noqa: PLC0415 - see above
-    from handlers.language.switches import End  # noqa: PLC0415 - see above
+    from handlers.language.telling.subscriptions import wanted  # noqa: PLC0415 - see above
+    from handlers.language.telling.switches import End  # noqa: PLC0415 - see above
     from storage.people.switches import ANY, EPISODE, Switch  # noqa: PLC0415 - see above
 
     end: End = asked.end or End()
@@ -161,7 +161,7 @@ def _is_meant(one: Switch, deps: Deps, asked: ToMute, told: Sequence[Episode], *
 
     everything: all is muted at once, which "everything" means then, and not each part that is muted beside it.
     """
-    from handlers.language.subscriptions import wanted  # noqa: PLC0415 - see above
+    from handlers.language.telling.subscriptions import wanted  # noqa: PLC0415 - see above
     from storage.people.switches import ANY, EPISODE  # noqa: PLC0415 - see above
 
     if asked.scope == "everything":

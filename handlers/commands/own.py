@@ -37,7 +37,7 @@ async def sub(deps: Deps, args: What) -> Reply:
     Warnings and what is critical ring, notices are silent. /sub loud, /sub silent and /sub usual change it for the
     chat, /sub funding silent or /sub btc loud for a part.
     """
-    from handlers.language.subscriptions import sound, wanted  # noqa: PLC0415 - see above
+    from handlers.language.telling.subscriptions import sound, wanted  # noqa: PLC0415 - see above
     from storage.people import destinations, subscriptions, switches  # noqa: PLC0415 - see above
 
     sounds, what = sound(args.what)
@@ -57,7 +57,7 @@ async def unsub(deps: Deps, args: What) -> Reply:
 
     /unsub alone turns everything off. It takes the same words as /sub: /unsub funding, /unsub eth, /unsub oi btc.
     """
-    from handlers.language.subscriptions import wanted  # noqa: PLC0415 - see above
+    from handlers.language.telling.subscriptions import wanted  # noqa: PLC0415 - see above
     from storage.people import subscriptions  # noqa: PLC0415 - see above
 
     less = wanted(args.what, deps, "/unsub oi btc")

@@ -59,7 +59,7 @@ async def quiet(deps: Deps, args: FromTo) -> Reply:
     message when they end, or with a digest that is due within the hour. /quiet 23-7 strict holds what is critical too;
     /quiet off ends it, and what waits comes at once.
     """
-    from handlers.language.switches import quiet_hours  # noqa: PLC0415 - see above
+    from handlers.language.telling.switches import quiet_hours  # noqa: PLC0415 - see above
     from storage.alerts import held  # noqa: PLC0415 - see above
     from storage.people import switches  # noqa: PLC0415 - see above
 

@@ -78,7 +78,8 @@ class OutboxRow:
 class Claim:
     """Rows that this process has taken to send to one destination as one message.
 
-    rows: in the order of their notices. id, nonce, attempts, plain, created: of the row that leads, the most urgent.
+    rows: in the order of their notices. id, nonce, attempts, plain, due: of the row that leads, the most urgent. due:
+    when it was to be sent, which is later than it was written where it was held until an hour that a person chose.
     beside: what the message says already of each of its episodes, where it is edited.
     """
 
@@ -93,7 +94,7 @@ class Claim:
     attempts: int
     uncertain: bool
     plain: bool
-    created: datetime
+    due: datetime
     message: str | None
     rows: tuple[OutboxRow, ...]
     beside: tuple[Notice, ...] = ()
@@ -269,7 +270,7 @@ def _claimed(
         row["attempts"],
         row["state"] == "uncertain",
         bool(row["plain"]),
-        from_ms(row["created"]),
+        from_ms(max(row["created"], row["held_until"] or 0)),
         row["message"],
         tuple(rows),
         tuple(beside),

@@ -59,9 +59,9 @@ INSERT INTO notices (episode, kind, rule, asset, rank, at, payload)
 VALUES (:episode, :kind, :rule, :asset, :rank, :at, :payload);
 
 -- name: announce
--- One row for each destination that asked; what is of the market is of every asset.
+-- One row for each destination that asked; what is of the market is of every asset. What is due later is new then.
 INSERT INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created)
-SELECT :notice, d.id, {random_hex}, :priority, :due, :expires, 'queued', :now FROM destinations d
+SELECT :notice, d.id, {random_hex}, :priority, :due, :expires, 'queued', :due FROM destinations d
 WHERE d.gone IS NULL AND EXISTS (
     SELECT 1 FROM subscriptions s WHERE s.destination = d.id
         AND (s.rule = :rule OR (s.rule = '*' AND NOT :only_asked))
@@ -90,8 +90,9 @@ WHERE id = :id AND state = 'queued' AND EXISTS (
 -- The most urgent rows first, in the order of the index of live rows, which is searched only where its condition is
 -- spelt like this. What is held or put back further than anything is, was so by a clock that has been set back since.
 -- What is held for something waits for the one message that tells of all of it (held.py).
-SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, o.lead, o.held_for, n.id AS number, n.kind,
-    n.rank, n.at, n.payload, n.episode, n.rule, n.asset, d.platform, d.chat, d.topic, d.kind AS chat_kind, d.zone,
+SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, o.held_until, o.held_for, o.lead,
+    n.id AS number, n.kind, n.rank, n.at, n.payload, n.episode, n.rule, n.asset, d.platform, d.chat, d.topic,
+    d.kind AS chat_kind, d.zone,
     (SELECT m.message FROM messages m WHERE m.episode = n.episode AND m.destination = d.id) AS message,
     EXISTS (SELECT 1 FROM notices e JOIN outbox p ON p.notice = e.id WHERE e.episode = n.episode AND e.id < n.id
         AND p.destination = d.id AND p.state NOT IN ('dead', 'muted')) AS announced
@@ -109,8 +110,9 @@ ORDER BY o.priority DESC, o.id LIMIT :most;
 
 -- name: waiting_beside
 -- Rows for the same destination of the same rule that belong to no episode, also those that wait for others.
-SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, o.lead, o.held_for, n.id AS number, n.kind,
-    n.rank, n.at, n.payload, n.episode, n.rule, n.asset, NULL AS message, 0 AS announced
+SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, o.held_until, o.held_for, o.lead,
+    n.id AS number, n.kind, n.rank, n.at, n.payload, n.episode, n.rule, n.asset,
+    NULL AS message, 0 AS announced
 FROM outbox o JOIN notices n ON n.id = o.notice
 WHERE o.destination = :destination AND n.rule = :rule AND n.episode IS NULL AND o.id <> :id
     AND o.state IN ('queued', 'uncertain') AND o.held_for IS NULL AND (o.held_until IS NULL OR o.held_until <= :now)
@@ -118,8 +120,8 @@ ORDER BY o.id;
 
 -- name: due_beside
 -- Rows for the same destination about the same asset and close, the oldest first.
-SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, o.lead, o.held_for, n.id AS number, n.kind,
-    n.rank, n.at, n.payload, n.episode, n.rule, n.asset,
+SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, o.held_until, o.held_for, o.lead,
+    n.id AS number, n.kind, n.rank, n.at, n.payload, n.episode, n.rule, n.asset,
     (SELECT m.message FROM messages m WHERE m.episode = n.episode AND m.destination = o.destination) AS message,
     EXISTS (SELECT 1 FROM notices e JOIN outbox p ON p.notice = e.id WHERE e.episode = n.episode AND e.id < n.id
         AND p.destination = o.destination AND p.state NOT IN ('dead', 'muted')) AS announced
@@ -165,7 +167,7 @@ UPDATE destinations SET rests_until = :until WHERE id = :destination;
 
 -- name: shift_waits
 -- What is held until an hour that a person chose stays there: that hour is the wall clock's.
-UPDATE outbox SET not_before = not_before + :by,
+UPDATE outbox SET not_before = not_before + :by, created = created + :by,
     expires = CASE WHEN held_until IS NULL THEN expires + :by ELSE expires END
 WHERE state IN ('queued', 'sending', 'uncertain');
 
@@ -195,7 +197,7 @@ UPDATE outbox SET state = 'expired', reason = 'too old for news, told as one lin
 -- --- held.py
 
 -- name: held_due
--- The rows of destinations where something is held no longer: all that is held there, the oldest first.
+-- What is held no longer, the oldest first, of the destinations that wait longest.
 SELECT o.id, o.destination, o.state, o.lead, o.held_for, o.held_until, n.id AS number, n.kind, n.rank, n.at, n.payload,
     n.episode, n.rule, n.asset, d.zone,
     (SELECT m.message FROM messages m WHERE m.episode = n.episode AND m.destination = d.id) AS message,
@@ -228,7 +230,9 @@ UPDATE outbox SET held_for = 'told', held_until = :now, reason = :reason,
 WHERE id = :id AND state = 'queued';
 
 -- name: let_go
-UPDATE outbox SET held_for = NULL, held_until = :now WHERE id = :id AND state = 'queued';
+-- It was due when the hold was over, which may be a while ago.
+UPDATE outbox SET held_for = NULL, held_until = CASE WHEN held_until < :now THEN held_until ELSE :now END
+WHERE id = :id AND state = 'queued';
 
 -- name: hold_on
 UPDATE outbox SET held_until = :until, expires = CASE WHEN expires < :expires THEN :expires ELSE expires END

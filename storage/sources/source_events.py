@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from signals.liquidation.renewal import TierMove, TierOutline
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -32,7 +34,7 @@ class AssetEvent:
     instead of every `hours_before`. contradicts and agrees: its `name` (an input) is so many `times` what the others,
     or its own price, make of it; and it is no more. apart and joined: the past that it gives of a topic, which is the
     reason, is so many `times` what it says live, first seen of this asset; and it is no more. tiers: its tier table has
-    moved, in the way that the reason says.
+    moved, so; earlier versions stored words as the reason instead.
     """
 
     source: str
@@ -44,6 +46,7 @@ class AssetEvent:
     hours_before: float | None = None
     name: str = ""
     times: float | None = None
+    tiers: TierMove | None = None
 
 
 def about(event: AssetEvent) -> str:
@@ -62,4 +65,9 @@ def from_json(data: Mapping[str, Any]) -> SourceEvent | AssetEvent:
     since = datetime.fromisoformat(data["since"])
     if "topics" in data:
         return SourceEvent(**{**data, "since": since, "topics": tuple(data["topics"])})
-    return AssetEvent(**{**data, "since": since})
+    moved = data.get("tiers")
+    return AssetEvent(**{**data, "since": since, "tiers": _move(moved) if moved else None})
+
+
+def _move(data: Mapping[str, Any]) -> TierMove:
+    return TierMove(**{**data, "old": TierOutline(**data["old"]), "new": TierOutline(**data["new"])})

@@ -86,6 +86,9 @@ class BotApi(Served, Chats):
         self._disturbances: list[Disturbance] = []
         self._kills: dict[int, tuple[int, Phase]] = {}
         self._sends = 0
+        for performed in dir(self):
+            if performed.startswith("_do_"):  # made ready here, where nobody waits for an answer
+                method_model(re.sub(r"_(\w)", lambda found: found[1].upper(), performed.removeprefix("_do_")))
         self._poller = 0
         self._times: defaultdict[Any, deque[float]] = defaultdict(deque)
 

@@ -39,7 +39,7 @@ async def send(
     spend: counts one more message against the limits of the platform.
     """
     to = Address(claim.chat, claim.topic or None, kind_of(claim.kind_of_chat))
-    late = now - claim.created
+    late = now - claim.due
     if late > LATE and not all(row.told for row in claim.rows):
         blocks = (Line(f"Late: this was due {wording.ago(late)}.", "echo"), *blocks)
     message = Outgoing(

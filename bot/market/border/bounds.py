@@ -69,6 +69,20 @@ _PERCENT_BASE: Final = 0.01  # the rate that most contracts pay most of the time
 _PERCENT_SHARE: Final = 0.2
 
 
+def _sure(name: str) -> tuple[float, float]:
+    least, most = WITHIN.get(name, (-HIGHEST, HIGHEST))
+    spec = INPUTS[name]
+    if name == "funding_interval_hours":
+        return math.inf, -math.inf
+    if spec.least is not None:
+        least = max(least, spec.least, LEAST if spec.least_open and spec.least == 0 else least)
+    return least, most
+
+
+# What lies between these two is possible, as nearly every figure is; of the others `impossible` decides.
+SURE: Final = MappingProxyType({name: _sure(name) for name in INPUTS})
+
+
 class Fault(NamedTuple):
     """What is wrong with the figure at a place of a column; see Rejected. since: in ms."""
 

@@ -21,6 +21,7 @@ from bot.market.border.bounds import (
     FREE,
     FUNDING,
     PRICES,
+    SURE,
     Fault,
     contradictions,
     impossible,
@@ -92,6 +93,10 @@ class Border:
         if not times:
             return points, []
         now_ms = to_ms(now)
+        live = len(times) == 1 and points.step is None and times[0] <= now_ms + AHEAD_MS
+        if live and all(self._usual(points, name, values) for name, values in points.columns.items()):
+            self._learn_open(points, {})
+            return points, []  # as nearly all that is live
         out: list[Rejected] = []
         if times[-1] > now_ms + AHEAD_MS:
             points, out = without_future(points, now_ms)
@@ -132,7 +137,8 @@ class Border:
     def _usual(self, points: Points, name: str, values: Column) -> bool:
         """Tell whether nothing is odd in a single figure, the usual case of what is live; learn of it."""
         value, at = float(values[0]), points.times[0]
-        if impossible(name, value) is not None:
+        least, most = SURE[name]
+        if not least < value < most and impossible(name, value) is not None:
             return False
         if name in FREE:
             return True

@@ -188,7 +188,16 @@ async def test_quiet_hours_keep_what_is_not_critical_until_they_end(desk: Desk) 
     assert len(desk.channel.said) == 1
     await desk.turns(10)
     assert desk.heads() == [TITLES["price_drawdown"]]
-    assert desk.channel.said[-1].text.startswith("Late: this was due 9 h ago.")
+    assert not desk.channel.said[-1].text.startswith("Late"), "it came when it was wanted"
+
+
+async def test_what_was_held_is_late_from_the_end_of_the_hold_on(desk: Desk) -> None:
+    desk.switch(Switch("quiet", value="11:00-18:00"))
+    desk.happens("price_drawdown")
+    await desk.turns()
+    desk.clock.forward(6 * 3600 + 45 * 60)
+    await desk.turns(5)
+    assert desk.channel.said[-1].text.startswith("Late: this was due 45 min ago.")
 
 
 async def test_what_came_and_went_in_quiet_hours_is_one_message(desk: Desk) -> None:

@@ -17,7 +17,7 @@ from storage.engine import database, migrations
 from storage.engine.database import Store, StoreError
 from storage.engine.dialect import SQLITE
 from storage.engine.sql import queries
-from tests.storage.beside import plain
+from tests.storage import beside
 
 SQL = queries("storage.engine")
 ROOT = Path(__file__).resolve().parents[3]
@@ -270,7 +270,7 @@ def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_older_file_is_copied_first_and_then_brought_up_to_date(older: Path) -> None:
     store = Store(older)
     assert names(store) == ["old"]
-    assert plain(store, "SELECT * FROM series ORDER BY input") == [
+    assert beside.rows(store, "SELECT * FROM series ORDER BY input") == [
         ("BTC", "close", "binance", 60, 5, 5),
         ("BTC", "funding_rate", "binance", 0, 9, 9),
     ]

@@ -76,7 +76,7 @@ class QuietHours:
 def to_mute(text: str, now: datetime, zone: str) -> ToMute:
     """Read what is to be muted and for how long, in any order. Refused for two lengths, or one that is not a time."""
     words = [chunk.lower() for chunk in chunks(text)]
-    reader = _Reader(words, now, ZoneInfo(zone))
+    reader = _EndReader(words, now, ZoneInfo(zone))
     rest: list[str] = []
     scope: Scope | None = None
     episode: int | None = None
@@ -104,7 +104,7 @@ def to_mute(text: str, now: datetime, zone: str) -> ToMute:
     return ToMute(what, scope, episode, end)
 
 
-class _Reader:
+class _EndReader:
     """The words of a line, and where reading stands."""
 
     def __init__(self, words: Sequence[str], now: datetime, zone: ZoneInfo) -> None:
@@ -271,7 +271,7 @@ def quiet_hours(text: str) -> QuietHours:
     words = " ".join(chunks(text)).lower().replace("-", " - ").split()
     times: list[time] = []
     strict = off = False
-    reader = _Reader(words, datetime.min.replace(tzinfo=UTC), ZoneInfo("UTC"))
+    reader = _EndReader(words, datetime.min.replace(tzinfo=UTC), ZoneInfo("UTC"))
     while reader.left:
         word = reader.word()
         clock = reader.clock()

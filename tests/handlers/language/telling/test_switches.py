@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.command import Refused
-from handlers.language.switches import LONGEST, End, QuietHours, ToMute, quiet_hours, to_mute
+from handlers.language.telling.switches import LONGEST, End, QuietHours, ToMute, quiet_hours, to_mute
 
 NOW = datetime(2026, 11, 25, 17, 20, tzinfo=UTC)  # a Wednesday, 18:20 in Berlin
 BERLIN = "Europe/Berlin"

@@ -103,6 +103,15 @@ class Deps:
 
         return destinations.find(self.store, self.asker.platform, self.asker.address.chat, self.asker.address.topic)
 
+    def made(self) -> Destination:
+        """Return this chat as it is stored, made if it is new."""
+        from storage.people import destinations  # noqa: PLC0415 - opens the database
+
+        to, title = self.asker.address, self.asker.title
+        return destinations.ensure(
+            self.store, self.asker.platform, to.chat, to.topic, kind=to.kind, title=title, now=self.now
+        )
+
     @property
     def zone(self) -> str:
         """Return the time zone of the chat that asks; UTC if it has chosen none."""

@@ -69,7 +69,8 @@ def _fast_moves_of(store: Store, asset: str, start: datetime, end: datetime) -> 
     for at, restless in _prices_told(store, asset, venues, start, end):
         if running is None and not restless:
             continue
-        found = bursts.step(asset, venues, running, rank, from_ms(at), since=over)
+        now = from_ms(at)
+        found = bursts.step(asset, bursts.stored_prices(asset, venues, now, over), running, rank, now)
         if found is None:
             continue
         running, rank = found.running, found.rank

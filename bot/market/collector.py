@@ -29,11 +29,11 @@ from storage.sources.source_events import AssetEvent
 from storage.sources.source_state import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
     from bot.market.breaker import State
     from bot.market.glances import Looked
-    from bot.market.source import Source, SourceError
+    from bot.market.source import Source, SourceError, Topic
     from bot.market.source_rounds import Round
     from bot.market.streams.liquidations import LiquidationStreams
     from bot.tape import Edge
@@ -106,14 +106,14 @@ class Collector:
             for source in sources
         }
         self._sources = sources
+        self._left_out: list[Mapping[str, str]] = []
         self._glances = Glances(self._rounds.values(), clock=clock, steady=steady, told=self._told_glance)
         self._asked: dict[str, _UnderWay] = {}
         self._others: set[asyncio.Task[bool]] = set()
         self._running = False
         self._first = {name: asyncio.Event() for name in self._rounds}
         self._log = structlog.get_logger("market")
-        if keeper:
-            keeper.note(self.notes())
+        self._note()
 
     # --- rounds
 
@@ -292,6 +292,7 @@ class Collector:
                 source.name,
                 source.attribution,
                 tuple(f"{topic.replace('_', ' ')}: {caveat}" for topic, caveat in source.caveats.items()),
+                tuple(source.left_out.items()),
             )
             for source in self._sources
         ]
@@ -320,18 +321,24 @@ class Collector:
         recalled = await asyncio.to_thread(self._recall)
         self._newest = dict(recalled.newest)
         for venue, rounds in self._rounds.items():
-            rounds.planner.load({debt: since for debt, since in recalled.owed.items() if debt[0] == venue})
+            rounds.planner.load(
+                {debt: since for debt, since in recalled.owed.items() if debt[0] == venue},
+                {about: reach for about, reach in recalled.reaches.items() if about[0] == venue},
+            )
             rounds.state.told = cast("State", recalled.told.get(venue, "ok"))
             for about, kind in recalled.told.items():
                 source, _, asset = about.partition(" ")
-                if source == venue and kind == "absent":
+                if source == venue and kind == "apart":
+                    _, topic, asset = asset.split(" ", 2)
+                    rounds.apart[cast("Topic", topic)] = asset, {asset}
+                elif source == venue and kind == "absent":
                     rounds.gone.add(asset)
                 elif source == venue and kind == "contradicts":
                     self._checks.standing[venue, asset] = Contradiction(venue, asset, "mark_price")
 
     def _sifted(self, rounds: SourceRounds, made: Round) -> Collected:
         """Keep a venue out of an asset whose price or open interest contradicts the others, and say so by name."""
-        found = Collected(owed=made.ledger.changed)
+        found = Collected(owed=made.ledger.changed, reaches=made.ledger.reaches)
         points = [given for given in made.found if not isinstance(given, Chain)]
         found.chains.extend(given for given in made.found if isinstance(given, Chain))
         standing = self._checks.standing
@@ -351,7 +358,15 @@ class Collector:
         if event_ := rounds.state.change(made.now):
             found.events.append(event_)
         found.health.extend(rounds.state.health(made.now))
+        self._note()
         return found
+
+    def _note(self) -> None:
+        """Have what is to be said of the sources written again where a round has brought another list of contracts."""
+        left_out = [source.left_out for source in self._sources]
+        if self._keeper and left_out != self._left_out:
+            self._keeper.note(self.notes())
+        self._left_out = left_out
 
     def _remembered(self, venue: str, asset: str, name: str) -> Newest | None:
         return self._newest.get((venue, asset, name))

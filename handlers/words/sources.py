@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 from handlers.words import wording
 from signals.assets import coin
 from signals.assets import packed as packed_name
+from signals.inputs import INPUTS
 from signals.liquidation.renewal import MAIN_ASSETS, outline, symbol_of
 from signals.venues import source_title, venue_title
 from storage.sources.source_events import SourceEvent
@@ -87,19 +88,29 @@ def _asset(event: AssetEvent) -> str:
     match event.kind:
         case "absent":
             return f"{name} has {asset} no longer: {event.reason}"
-        case "listed":
-            return f"{name} has {asset} again."
+        case "listed" | "agrees" as kind:
+            return f"{name} {'has' if kind == 'listed' else 'agrees on'} {asset} again."
         case "interval":
             return f"{name} now settles funding of {asset} every {event.hours:g} h instead of {event.hours_before:g} h."
         case "contradicts":
             return f"{name} is left out of {asset}: {_contradiction(event)}. A unit or a contract has changed there."
-        case "agrees":
-            return f"{name} agrees on {asset} again."
+        case "apart" | "joined":
+            return _past(event)
         case "tiers":
             said = f"{event.tiers.symbol}: {tier_moved(event.tiers)}" if event.tiers else event.reason
             return f"{name} has moved its tiers. {said}"
         case _ as kind:
             assert_never(kind)
+
+
+def _past(event: AssetEvent) -> str:
+    name = source_title(event.source)
+    if event.kind == "joined":
+        return f"{name} tells a past of {event.asset} again that agrees with its present."
+    return (
+        f"{name} tells a past that is not its present: the {INPUTS[event.name].title} of {event.asset} is "
+        f"{event.times:.3g} times what it says live. Where that is so, its past is left out."
+    )
 
 
 def _contradiction(event: AssetEvent) -> str:

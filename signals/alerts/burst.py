@@ -18,9 +18,11 @@ before it comes here.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from operator import itemgetter
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -47,6 +49,7 @@ HALF_AS_DEEP_AGAIN: Final = 1.5
 OVER_AFTER: Final = HOUR  # without a new extreme
 TAKEN_BACK: Final = 2 / 3  # so much of a move taken back within the hour makes it wrong
 NEARLY_ALL: Final = 0.95
+_SURELY: Final = 1 - 1e-9  # what is rounded does not decide
 FEW: Final = 10  # cases, below which nothing leans on them
 
 Kind = Literal["fired", "escalated", "resolved"]
@@ -202,9 +205,20 @@ def windows(prices: Ticks) -> list[timedelta]:
     return [window for window in FLOORS if len(_within(prices, window)) >= max(2, window // APART)]
 
 
+def calm(values: Sequence[float], usual: UsualHour) -> bool:
+    """Tell whether the prices of the last hour lie so close that no window holds a move, whatever came beside it.
+
+    values: not empty, oldest first, more than an hour does no harm. It is a bound that is found fast, and says nothing
+    where it is False.
+    """
+    newest, lowest, highest = values[-1], min(values), max(values)
+    least = min(line(window, usual.price) for window in FLOORS)
+    return lowest > 0 and max(newest / lowest - 1, 1 - newest / highest) * FORCED < least * _SURELY
+
+
 def _within(ticks: Ticks, window: timedelta) -> Ticks:
     first = ticks[-1][0] - in_ms(window) if ticks else 0
-    return [tick for tick in ticks if tick[0] >= first]
+    return ticks[bisect_left(ticks, first, key=itemgetter(0)) :]
 
 
 def strongest(prices: Ticks, beside: Beside, usual: UsualHour) -> Move | None:

@@ -570,6 +570,31 @@ def m014_rewritten(db: Any) -> None:
     )
 
 
+def m015_people(db: Any) -> None:
+    """Digests are rows and not jobs, who owns a bot and who may use it is kept, and what is held says what for.
+
+    A digest is due at `next` (UTC), once a date of its chat (`last_date`). Whoever may use the bot, or may not, is a
+    permit by kind (a person, a chat); what somebody proves it with is never stored.
+    """
+    db.execute(
+        "CREATE TABLE digests (id INTEGER PRIMARY KEY, "
+        "destination INTEGER NOT NULL REFERENCES destinations ON DELETE CASCADE, kind TEXT NOT NULL, "
+        "days TEXT NOT NULL, at TEXT NOT NULL, assets TEXT NOT NULL, next INTEGER NOT NULL, last_date TEXT, "
+        "last_at INTEGER, UNIQUE (destination, kind)) STRICT"
+    )
+    db.execute("CREATE INDEX digests_due ON digests (next)")
+    db.execute(
+        "CREATE TABLE owners (platform TEXT NOT NULL, person TEXT NOT NULL, since INTEGER NOT NULL, "
+        "PRIMARY KEY (platform, person)) STRICT, WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE permits (platform TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, "
+        "allowed INTEGER NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (platform, kind, name)) STRICT, WITHOUT ROWID"
+    )
+    db.execute("ALTER TABLE outbox ADD COLUMN held_for TEXT")
+    db.execute("CREATE INDEX outbox_settled ON outbox (destination, settled) WHERE settled IS NOT NULL")
+
+
 # The functions above that are named m001_..., in the order in which they stand.
 _STEPS: tuple[Callable[[Any], None], ...] = tuple(
     step for name, step in list(globals().items()) if re.fullmatch(r"m\d{3}_\w+", name)

@@ -32,13 +32,14 @@ class AssetEvent:
 
     absent and listed: it is not offered any more, for this reason, or again. interval: funding is settled every `hours`
     instead of every `hours_before`. contradicts and agrees: its `name` (an input) is so many `times` what the others,
-    or its own price, make of it; and it is no more. tiers: its tier table has moved, so; earlier versions stored words
-    as the reason instead.
+    or its own price, make of it; and it is no more. apart and joined: the past that it gives of a topic, which is the
+    reason, is so many `times` what it says live, first seen of this asset; and it is no more. tiers: its tier table has
+    moved, so; earlier versions stored words as the reason instead.
     """
 
     source: str
     asset: str
-    kind: Literal["interval", "absent", "listed", "contradicts", "agrees", "tiers"]
+    kind: Literal["interval", "absent", "listed", "contradicts", "agrees", "apart", "joined", "tiers"]
     since: datetime
     reason: str = ""
     hours: float | None = None
@@ -46,6 +47,12 @@ class AssetEvent:
     name: str = ""
     times: float | None = None
     tiers: TierMove | None = None
+
+
+def about(event: AssetEvent) -> str:
+    """Return what is remembered as told of: a source and its asset, or the past of one of its topics."""
+    past = f"past {event.reason} " if event.kind in {"apart", "joined"} else ""
+    return f"{event.source} {past}{event.asset}"
 
 
 def to_json(event: SourceEvent | AssetEvent) -> dict[str, Any]:

@@ -41,6 +41,7 @@ SHIPPED = {
     "m012_canonical_names": "4b87a973076ac188",
     "m013_events": "d89f54696a465527",
     "m014_rewritten": "34da2dbf9162b926",
+    "m015_people": "853454cf0932f54e",
 }
 
 

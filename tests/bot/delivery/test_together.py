@@ -192,7 +192,7 @@ async def test_quiet_hours_keep_what_is_not_critical_until_they_end(desk: Desk) 
 
 
 async def test_what_was_held_is_late_from_the_end_of_the_hold_on(desk: Desk) -> None:
-    desk.switch(Switch("quiet", hours="11:00-18:00"))
+    desk.switch(Switch("quiet", value="11:00-18:00"))
     desk.happens("price_drawdown")
     await desk.turns()
     desk.clock.forward(6 * 3600 + 45 * 60)

@@ -364,7 +364,7 @@ def test_settings_are_one_screen(room: Room) -> None:
         room.ask(line)
     place = hold(room, "quiet")
     for kind, at in (("daily", "09:00"), ("weekly", "18:00")):
-        beside.plain(
+        beside.rows(
             room.store,
             "INSERT INTO digests (destination, kind, days, at, assets, next) VALUES (?, ?, '', ?, '', 1)",
             place, kind, at,

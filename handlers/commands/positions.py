@@ -13,6 +13,7 @@ from handlers.language.watch import EXAMPLE
 from handlers.reply import Button, Buttons, Line, Reply
 from handlers.words import positions as words
 from handlers.words import wording
+from signals.venues import of_accounts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +88,7 @@ def _lines(
         held = [(watched, position) for watched, position in found if watched.followed == followed.id]
         if followed in shown_addresses or held:
             what = "not asked about yet" if followed.seen is None else wording.count(len(held), "open position")
-            lines.append(f"{followed.number}. {words.whose(followed)} on Hyperliquid: {what}")
+            lines.append(f"{followed.number}. {words.whose(followed)} on {of_accounts().title}: {what}")
             lines += [words.entry_of_list(position, watched.zone, of_address=True) for watched, position in held]
     return lines
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from signals.alerts.condition import Rank
 
 DIGEST: Final = "digest"  # the word by which a stored event says that it is one
-Kind: TypeAlias = Literal["daily", "weekly"]
-What: TypeAlias = Literal["price", "open_interest", "funding", "takers", "liquidated"]
+DigestKind: TypeAlias = Literal["daily", "weekly"]
+Figure: TypeAlias = Literal["price", "open_interest", "funding", "takers", "liquidated"]
 PAST_DAYS: Final = 180
 LEAST: Final = 30  # past changes below which nothing is called usual or unusual
 UNUSUAL: Final = 0.02  # a move of one day in fifty
@@ -32,7 +32,7 @@ NEARER: Final = 0.7  # or one at this part of the distance that it had
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FigureChange:
     """How far something came since the last digest.
 
     value: what it is now: price in USD, coins that are open, funding a year (a fraction), the net of taker flow or what
@@ -43,7 +43,7 @@ class Change:
     """
 
     asset: str
-    what: What
+    what: Figure
     value: float | None
     change: float | None
     rare: int | None = None
@@ -118,7 +118,7 @@ class Expiry:
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
+class FundingDue:
     """The next funding of a watched position, as in Yours. usd: what it pays at the rate of now, negative: receives."""
 
     unit: str
@@ -159,15 +159,15 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldBack:
     """Messages that were not told when they were news: held for quiet hours, or for a limit of them, or too late."""
 
     quiet: int = 0
     budget: int = 0
     late: int = 0
 
-    def __add__(self, other: Held) -> Held:
-        return Held(self.quiet + other.quiet, self.budget + other.budget, self.late + other.late)
+    def __add__(self, other: HeldBack) -> HeldBack:
+        return HeldBack(self.quiet + other.quiet, self.budget + other.budget, self.late + other.late)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,12 +178,12 @@ class Digest:
     on: how many go on, and the oldest of them. silent: sources in the time since.
     """
 
-    kind: Kind
+    kind: DigestKind
     since: datetime
     until: datetime
     due: datetime | None = None
-    prices: tuple[Change, ...] = ()
-    changes: tuple[Change, ...] = ()
+    prices: tuple[FigureChange, ...] = ()
+    changes: tuple[FigureChange, ...] = ()
     began: tuple[Alarm, ...] = ()
     over: tuple[Alarm, ...] = ()
     on: int = 0
@@ -191,13 +191,13 @@ class Digest:
     near: tuple[Near, ...] = ()
     yours: tuple[Yours, ...] = ()
     expiry: Expiry | None = None
-    settlement: Settlement | None = None
-    held: Held = Held()
+    settlement: FundingDue | None = None
+    held: HeldBack = HeldBack()
     silent: tuple[Silence, ...] = ()
     said: tuple[Said, ...] = ()
 
     @property
-    def unusual(self) -> tuple[Change, ...]:
+    def unusual(self) -> tuple[FigureChange, ...]:
         """Return the changes that are worth a line, the most unusual first."""
         return tuple(change for change in self.changes if change.unusual)
 
@@ -211,7 +211,7 @@ class Digest:
         """Tell whether one sentence says it all."""
         news = self.unusual or self.began or self.over or self.expiry or self.silent or self.said
         pressing = any(position.pressing for position in self.yours)
-        return self.known and not (news or pressing or self.held != Held())
+        return self.known and not (news or pressing or self.held != HeldBack())
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data that `from_json` reads back equal."""
@@ -219,16 +219,16 @@ class Digest:
 
 
 _PARTS: Final[Mapping[str, Any]] = {
-    "prices": Change,
-    "changes": Change,
+    "prices": FigureChange,
+    "changes": FigureChange,
     "began": Alarm,
     "over": Alarm,
     "oldest": Alarm,
     "near": Near,
     "yours": Yours,
     "expiry": Expiry,
-    "settlement": Settlement,
-    "held": Held,
+    "settlement": FundingDue,
+    "held": HeldBack,
     "silent": Silence,
     "said": Said,
 }
@@ -269,7 +269,7 @@ def _value(name: str, value: Any) -> Any:
     return value
 
 
-def against(change: Change, past: Sequence[float], size: float | None = None) -> Change:
+def against(change: FigureChange, past: Sequence[float], size: float | None = None) -> FigureChange:
     """Return a change with how rare it is among past ones of the same length.
 
     size: what is compared, if not `change.change`. NaN handling: past changes that are NaN are left out; where fewer
@@ -284,7 +284,7 @@ def against(change: Change, past: Sequence[float], size: float | None = None) ->
     return replace(change, rare=rare, past=len(sizes), times=abs(size) / usual if usual else None)
 
 
-def ranked(changes: Sequence[Change]) -> tuple[Change, ...]:
+def ranked(changes: Sequence[FigureChange]) -> tuple[FigureChange, ...]:
     """Return changes, the most unusual first; those of which that is not known come last, in the order given."""
     return tuple(sorted(changes, key=lambda change: (change.rarity or 2.0, -(change.times or 0.0))))
 

@@ -13,7 +13,7 @@ from handlers.language.spelling import chunks, shown, symbol
 from handlers.reply import Button, Buttons, Line, Reply, plain
 
 if TYPE_CHECKING:
-    from signals.digest import Kind
+    from signals.digest import DigestKind
     from storage.people.destinations import Destination
     from storage.people.digests import Ordered
 
@@ -26,7 +26,7 @@ _DOES: Final[dict[str, Literal["now", "off"]]] = {
     "now": "now",
     **dict.fromkeys(("off", "stop", "none", "never"), "off"),
 }
-_KINDS: Final[dict[str, Kind]] = {"daily": "daily", "everyday": "daily", "weekly": "weekly", "week": "weekly"}
+_KINDS: Final[dict[str, DigestKind]] = {"daily": "daily", "everyday": "daily", "weekly": "weekly", "week": "weekly"}
 _NAMES: Final = (
     "monday mon",
     "tuesday tue tues",
@@ -42,7 +42,7 @@ _DAYS: Final = {  # 0 is Monday
     **dict.fromkeys(("weekdays", "weekday", "workdays"), frozenset(range(5))),
     **dict.fromkeys(("weekends", "weekend"), frozenset({5, 6})),
 }
-_USUAL: Final[dict[Kind, tuple[time, tuple[int, ...]]]] = {
+_USUAL: Final[dict[DigestKind, tuple[time, tuple[int, ...]]]] = {
     "daily": (time(9), (0, 1, 2, 3, 4, 5, 6)),
     "weekly": (time(18), (6,)),
 }
@@ -61,7 +61,7 @@ class _Wish:
     """What was read. days: of the week, 0 is Monday. assets: None where none was named, () for all."""
 
     does: Literal["show", "set", "now", "off"] = "show"
-    kind: Kind | None = None
+    kind: DigestKind | None = None
     days: set[int] = field(default_factory=set)
     at: time | None = None
     assets: tuple[str, ...] | None = None
@@ -138,7 +138,7 @@ def _does(wish: _Wish, does: Literal["now", "off"]) -> None:
     wish.does = does
 
 
-def _kind(wish: _Wish, kind: Kind) -> None:
+def _kind(wish: _Wish, kind: DigestKind) -> None:
     if wish.kind not in {None, kind}:
         raise Refused("One digest at a time: type daily or weekly, like /digest weekly sunday 18:00.")
     wish.kind = kind
@@ -200,7 +200,7 @@ async def _now(deps: Deps, wish: _Wish) -> Reply:
 
     if not deps.store.exists:
         raise Refused("Nothing is stored yet, so there is nothing to tell. Start perpulse and ask again in a minute.")
-    kind: Kind = wish.kind or "daily"
+    kind: DigestKind = wish.kind or "daily"
     here = deps.here()
     ordered = digests.of(deps.store, here.id).get(kind) if here else None
     assets = wish.assets or (ordered.assets if ordered else ()) or deps.assets
@@ -234,7 +234,7 @@ def _set(deps: Deps, wish: _Wish) -> Reply:
     return _shown(deps, "")
 
 
-def _meant(wish: _Wish, known: dict[Kind, Ordered]) -> Kind:
+def _meant(wish: _Wish, known: dict[DigestKind, Ordered]) -> DigestKind:
     """Return which digest is changed where neither was named: the only one there is, unless days say which."""
     return next(iter(known)) if len(known) == 1 and not wish.days else "daily"
 
@@ -256,15 +256,12 @@ def _shown(deps: Deps, before: str) -> Reply:
     known = digests.of(deps.store, here.id) if here else {}
     buttons = Buttons((Button("Show now", "/digest now"), *([Button("Off", "/digest off")] if known else [])))
     if not known:
-        lines = [Line(f"{before}No digest is on in this chat.", "headline"), Line(_HOW), buttons]
-        return Reply(tuple(lines), {"digests": []})
+        head = Line(f"{before}No digest is on in this chat.", "headline")
+        return Reply((head, Line(_HOW), buttons), {"digests": []})
     said = [sentence(ordered, deps.now) for ordered in known.values()]
     zone = "" if deps.zone != "UTC" else " Times are in UTC; /tz Europe/Berlin changes that."
-    lines = [
-        *(Line(text if place or not before else before + text, "headline") for place, text in enumerate(said)),
-        Line(f"To end: /digest off.{zone}"),
-        buttons,
-    ]
+    said[0] = before + said[0]
+    heads = (Line(text, "headline") for text in said)
     values = [
         {
             "kind": ordered.kind,
@@ -275,4 +272,4 @@ def _shown(deps: Deps, before: str) -> Reply:
         }
         for ordered in known.values()
     ]
-    return Reply(tuple(lines), plain({"digests": values, "zone": deps.zone}))
+    return Reply((*heads, Line(f"To end: /digest off.{zone}"), buttons), plain({"digests": values, "zone": deps.zone}))

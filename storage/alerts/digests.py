@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from signals import digest
-from signals.digest import Held
+from signals.digest import HeldBack
 from signals.units import DAY, from_ms, to_ms
 from storage.alerts import outbox
 from storage.alerts.outbox import Notice
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from signals.digest import Digest, Kind
+    from signals.digest import Digest, DigestKind
     from storage.engine.database import Store
     from storage.engine.work import Row, Work
     from storage.sources.source_events import AssetEvent, SourceEvent
@@ -32,7 +32,7 @@ def announce(work: Work, destination: int, found: Digest, *, now: datetime, expi
     outbox.announce_to(work, destination, notice, now=now, expires=expires)
 
 
-def told_until(store: Store, destination: int, kind: Kind, now: datetime) -> datetime | None:
+def told_until(store: Store, destination: int, kind: DigestKind, now: datetime) -> datetime | None:
     """Return up to when the last digest of a kind told that reached a destination; None where none did lately."""
     for row in store.read(SQL.digests_told, destination=destination, since=to_ms(now - _REMEMBERED)):
         found = digest.from_json(json.loads(row["payload"]))
@@ -41,7 +41,7 @@ def told_until(store: Store, destination: int, kind: Kind, now: datetime) -> dat
     return None
 
 
-def held_now(store: Store) -> dict[int, Held]:
+def held_now(store: Store) -> dict[int, HeldBack]:
     """Return what waits although it was due, by destination."""
     found: dict[int, list[Row]] = {}
     for row in store.read(SQL.held_now):
@@ -49,14 +49,14 @@ def held_now(store: Store) -> dict[int, Held]:
     return {destination: _held(rows) for destination, rows in found.items()}
 
 
-def held_back(store: Store, destination: int, since: datetime) -> Held:
+def held_back(store: Store, destination: int, since: datetime) -> HeldBack:
     """Return what a destination was told late since a time, or not at all as it had grown too old."""
     return _held(store.read(SQL.held_back, destination=destination, since=to_ms(since)))
 
 
-def _held(rows: Iterable[Row]) -> Held:
+def _held(rows: Iterable[Row]) -> HeldBack:
     counts = {row["held_for"]: row["count"] for row in rows}
-    return Held(counts.get("quiet", 0), counts.get("budget", 0), counts.get("late", 0))
+    return HeldBack(counts.get("quiet", 0), counts.get("budget", 0), counts.get("late", 0))
 
 
 def news_of_sources(store: Store, since: datetime, until: datetime) -> list[tuple[datetime, SourceEvent | AssetEvent]]:

@@ -15,12 +15,12 @@ from storage.engine.sql import queries
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from signals.digest import Kind
+    from signals.digest import DigestKind
     from storage.engine.database import Store
     from storage.engine.work import Row, Work
 
 SQL: Final = queries("storage.people")
-KINDS: Final[tuple[Kind, ...]] = ("daily", "weekly")
+KINDS: Final[tuple[DigestKind, ...]] = ("daily", "weekly")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Ordered:
 
     id: int
     destination: int
-    kind: Kind
+    kind: DigestKind
     wall: WallTime
     assets: tuple[str, ...]
     due: datetime
@@ -46,14 +46,14 @@ class Ordered:
         return next_due(self.wall, ZoneInfo(self.zone), now, done or self.last_date)
 
 
-def of(store: Store, destination: int) -> dict[Kind, Ordered]:
+def of(store: Store, destination: int) -> dict[DigestKind, Ordered]:
     """Return what a destination asked for, by kind."""
     found = [_ordered(row) for row in store.read(SQL.digests_of, destination=destination)]
     return {ordered.kind: ordered for ordered in found}
 
 
 def order(
-    store: Store, destination: int, kind: Kind, wall: WallTime, assets: Iterable[str], *, now: datetime
+    store: Store, destination: int, kind: DigestKind, wall: WallTime, assets: Iterable[str], *, now: datetime
 ) -> Ordered:
     """Ask for a digest, or change it; what was said on a date stays said. Return it as it is kept."""
     with store.write() as work:
@@ -73,7 +73,7 @@ def order(
     return of(store, destination)[kind]
 
 
-def stop(store: Store, destination: int, kind: Kind | None = None) -> int:
+def stop(store: Store, destination: int, kind: DigestKind | None = None) -> int:
     """Take digests back, of one kind or all, and return how many there were."""
     with store.write() as work:
         return sum(work.run(SQL.stop_digest, destination=destination, kind=one) for one in KINDS if kind in {None, one})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 from signals.alerts.burst import BURST, Running
 from signals.alerts.near import nearest
 from signals.alerts.rule import named, rules_of
-from signals.digest import Alarm, Digest, Expiry, Held, Near, Said, Settlement, Silence, Yours, misses_first, ranked
+from signals.digest import Alarm, Digest, Expiry, FundingDue, HeldBack, Near, Said, Silence, Yours, misses_first, ranked
 from signals.inputs import MARKET
 from signals.liquidation.moves import distance_to
 from signals.units import DAY, HOUR, WEEK
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from signals.alerts.condition import Rank
-    from signals.digest import Change, Kind
+    from signals.digest import DigestKind, FigureChange
     from signals.liquidation import RenewedTables
     from signals.liquidation.events import PositionNow
     from storage.alerts.episodes import Episode
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from storage.people.positions import WatchedPosition
     from storage.queries.alarms import Health
 
-SPANS: Final[dict[Kind, timedelta]] = {"daily": DAY, "weekly": WEEK}
-LONGEST: Final[dict[Kind, timedelta]] = {"daily": 8 * DAY, "weekly": 5 * WEEK}  # nobody reads about more at once
+SPANS: Final[dict[DigestKind, timedelta]] = {"daily": DAY, "weekly": WEEK}
+LONGEST: Final[dict[DigestKind, timedelta]] = {"daily": 8 * DAY, "weekly": 5 * WEEK}  # nobody reads about more at once
 _LARGE: Final = 0.05  # of all that is open: an expiry that may move something
 _AGO: Final = ((2 * WEEK, WEEK), (5 * WEEK, 4 * WEEK))  # what was said a week and a month ago
 _RECORD: Final = 3  # of it is told
@@ -49,16 +49,16 @@ class DigestReader:
     def __init__(self, store: Store, now: datetime) -> None:
         self._store, self._now = store, now
         self._positions = PositionReader(store)
-        self._changes: dict[tuple[str, datetime], tuple[Change, ...]] = {}
+        self._changes: dict[tuple[str, datetime], tuple[FigureChange, ...]] = {}
         self._healths: dict[str, Health] = {}
         self._silences: dict[datetime, tuple[Silence, ...]] = {}
         self._records: dict[str, tuple[Said, ...]] = {}
-        self._held: dict[int, Held] | None = None
+        self._held: dict[int, HeldBack] | None = None
 
     def read(
         self,
         destination: int | None,
-        kind: Kind,
+        kind: DigestKind,
         assets: Sequence[str],
         *,
         since: datetime,
@@ -90,14 +90,14 @@ class DigestReader:
             yours=yours,
             expiry=self._expiry(assets, SPANS[kind]),
             settlement=settlement,
-            held=Held() if destination is None else self._held_back(destination, since),
+            held=HeldBack() if destination is None else self._held_back(destination, since),
             silent=self._silent(since),
             said=misses_first([one for asset in (*assets, MARKET) for one in self._said(asset)])[:_RECORD]
             if kind == "weekly"
             else (),
         )
 
-    def _changes_of(self, asset: str, since: datetime) -> tuple[Change, ...]:
+    def _changes_of(self, asset: str, since: datetime) -> tuple[FigureChange, ...]:
         if (asset, since) not in self._changes:
             self._changes[asset, since] = changes.read(self._store, asset, since, self._now)
         return self._changes[asset, since]
@@ -122,11 +122,11 @@ class DigestReader:
 
     # --- what is one's own --------------------------------------------------------------------------------------------
 
-    def _yours(self, destination: int, since: datetime) -> tuple[tuple[Yours, ...], Settlement | None]:
+    def _yours(self, destination: int, since: datetime) -> tuple[tuple[Yours, ...], FundingDue | None]:
         """Return the positions that are watched here, the nearest to liquidation first, and their next funding."""
         renewed = tiers.renewed(self._store)
         found: list[Yours] = []
-        dues: list[Settlement] = []
+        dues: list[FundingDue] = []
         for watched in positions.at_destination(self._store, destination):
             position = self._positions.now_of(watched, self._now, renewed)
             if position.known and math.isfinite(position.distance):
@@ -149,7 +149,7 @@ class DigestReader:
         found = distance_to(price, side=holding.side, mark=mark.value * holding.multiplier)
         return found if math.isfinite(found) and found > 0.0 else None
 
-    def _settlement(self, watched: WatchedPosition, position: PositionNow) -> Settlement | None:
+    def _settlement(self, watched: WatchedPosition, position: PositionNow) -> FundingDue | None:
         holding = watched.holding
         rates = funding.rates(self._store, holding.asset, self._now)
         rate = next((one for one in rates if one.venue == holding.listed), None)
@@ -157,12 +157,12 @@ class DigestReader:
             return None
         usd = holding.size * position.mark if holding.contract == "linear" else holding.size
         paid = rate.rate * usd * (1 if holding.side == "long" else -1)
-        return Settlement(holding.unit, holding.side, watched.number, rate.due, paid)
+        return FundingDue(holding.unit, holding.side, watched.number, rate.due, paid)
 
-    def _held_back(self, destination: int, since: datetime) -> Held:
+    def _held_back(self, destination: int, since: datetime) -> HeldBack:
         if self._held is None:
             self._held = digests.held_now(self._store)
-        return digests.held_back(self._store, destination, since) + self._held.get(destination, Held())
+        return digests.held_back(self._store, destination, since) + self._held.get(destination, HeldBack())
 
     # --- what is coming, what was silent ------------------------------------------------------------------------------
 

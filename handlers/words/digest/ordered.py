@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from handlers.words import wording
 from signals.due import EVERY_DAY, WEEKDAYS
+from signals.units import DAY, WEEK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,8 +49,8 @@ def _next(due: datetime, now: datetime, zone: str) -> str:
     """Say when the next one comes: today, tomorrow, on Monday, on 6 December."""
     here = ZoneInfo(zone)
     local, today = due.astimezone(here), now.astimezone(here).date()
-    if local.date() - today <= timedelta(days=1):
+    if local.date() - today <= DAY:
         return "today" if local.date() == today else "tomorrow"
-    if local.date() - today < timedelta(days=7):
+    if local.date() - today < WEEK:
         return f"on {DAYS[local.weekday()]}"
     return f"on {wording.day(local.date(), year=False)}"

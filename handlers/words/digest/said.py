@@ -19,11 +19,11 @@ from signals.units import DAY, MINUTE, WEEK
 from signals.venues import venue_title
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime, timedelta
 
     from handlers.reply import Block
-    from signals.digest import Alarm, Change, Digest, Near, Said, Silence, Yours
+    from signals.digest import Alarm, Digest, FigureChange, Near, Said, Silence, Yours
 
 MOST_LINES: Final = 10
 LONGEST: Final = 60  # characters: two rows of a phone at most, with room for a wide letter
@@ -58,7 +58,7 @@ def tell(found: Digest, zone: str) -> Message:
 
 def _lines(found: Digest, zone: str) -> list[_Told]:
     """Return every line that there is, in the order in which they are read."""
-    alike: dict[str, list[Change]] = {}
+    alike: dict[str, list[FigureChange]] = {}
     for change in found.unusual:
         alike.setdefault(change.what, []).append(change)
     groups = list(alike.values())[:_UNUSUAL]
@@ -102,7 +102,7 @@ def _quiet(found: Digest) -> str:
     return f"{what}: {', '.join(parts)}."
 
 
-def _named(found: Digest) -> list[Change]:
+def _named(found: Digest) -> list[FigureChange]:
     """Return the assets of the first line: the first asked for, then those that moved most unusually."""
     first, rest = found.prices[:1], found.prices[1:]
     if len(found.prices) > _NAMED:
@@ -110,14 +110,14 @@ def _named(found: Digest) -> list[Change]:
     return [*first, *rest]
 
 
-def _price(price: Change) -> str:
+def _price(price: FigureChange) -> str:
     return wording.price(price.value, 1 if (price.value or 0) >= 1000 else None)
 
 
 # --- what happened ----------------------------------------------------------------------------------------------------
 
 
-def _unusual(every: Sequence[Change], found: Digest) -> str:
+def _unusual(every: Sequence[FigureChange], found: Digest) -> str:
     """Say one change with how seldom it is as large, or several of one kind in one line."""
     first, asset, rare = every[0], every[0].asset, _rarely(every[0], found)
     if len(every) > 1:
@@ -148,7 +148,7 @@ _ALIKE: Final = {
 }
 
 
-def _size(change: Change) -> str:
+def _size(change: FigureChange) -> str:
     match change.what:
         case "funding":
             return _rate(change.value)
@@ -160,7 +160,7 @@ def _size(change: Change) -> str:
             return _percent(change.change)
 
 
-def _rarely(change: Change, found: Digest) -> str:
+def _rarely(change: FigureChange, found: Digest) -> str:
     """Say how seldom it moves as far."""
     rare, past = change.rare or 0, change.past
     if not rare:
@@ -198,7 +198,7 @@ def _still_on(found: Digest) -> str:
     return f"Still on: {wording.count(found.on, 'alarm')}, the oldest for {lasted}".replace(").", ".")
 
 
-def _funding(found: Digest, shown: set[tuple[str, str]]) -> str:
+def _funding(found: Digest, shown: Collection[tuple[str, str]]) -> str:
     rates = {
         change.asset: change.value
         for price in found.prices
@@ -209,14 +209,14 @@ def _funding(found: Digest, shown: set[tuple[str, str]]) -> str:
     return f"Funding a year: {', '.join(parts)}." if parts else ""
 
 
-def _liquidated(found: Digest, shown: set[tuple[str, str]]) -> str:
+def _liquidated(found: Digest, shown: Collection[tuple[str, str]]) -> str:
     rows = [change for change in found.changes if change.what == "liquidated"]
     rows = [change for change in rows if ("liquidated", change.asset) not in shown]
     most = max(rows, key=lambda change: change.value or 0.0, default=None)
     return f"{_liquidations(most)}." if most else ""
 
 
-def _liquidations(change: Change) -> str:
+def _liquidations(change: FigureChange) -> str:
     least = "at least " if change.at_least else ""
     longs = wording.share((change.change or 0.0) * 100)
     return f"{change.asset}: {least}{wording.usd(change.value)} liquidated, {longs} longs"

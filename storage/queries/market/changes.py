@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from signals.digest import LEAST, PAST_DAYS, Change, against
+from signals.digest import LEAST, PAST_DAYS, FigureChange, against
 from signals.inputs import EVERYWHERE, is_floor
 from signals.units import DAY, HOUR, HOURS_A_YEAR, floor
 from storage.panels import panels
@@ -20,7 +20,7 @@ from storage.queries.market.known_at import newest_by, newest_price
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from signals.digest import What
+    from signals.digest import Figure
     from signals.series import Array, Panel
     from storage.engine.database import Store
     from storage.market.points import Newest
@@ -40,7 +40,7 @@ _PAST: Final = (
 )
 
 
-def read(store: Store, asset: str, start: datetime, end: datetime) -> tuple[Change, ...]:
+def read(store: Store, asset: str, start: datetime, end: datetime) -> tuple[FigureChange, ...]:
     """Return the changes of price, open interest, funding, taker flow and liquidations; price always comes first.
 
     The past is that of the 180 days before `start`, in windows as long in whole days; to a span that is no number of
@@ -72,7 +72,7 @@ def usual_move(store: Store, asset: str, span: timedelta, end: datetime) -> floa
     return float(np.median(moves)) if len(moves) >= LEAST else None
 
 
-def _held_against(change: Change, past: dict[What, Array], days: int, scale: float) -> Change:
+def _held_against(change: FigureChange, past: dict[Figure, Array], days: int, scale: float) -> FigureChange:
     values = past[change.what][-PAST_DAYS:].tolist()
     if change.what in {"price", "open_interest", "funding"}:
         return against(change, [value * scale for value in values])
@@ -82,7 +82,7 @@ def _held_against(change: Change, past: dict[What, Array], days: int, scale: flo
     return against(change, [value / days for value in values], size)
 
 
-def _past(panel: Panel, days: int) -> dict[What, Array]:
+def _past(panel: Panel, days: int) -> dict[Figure, Array]:
     """Return the same changes over every so many days of the past, NaN where not known; liquidations as dollars."""
     of = {name: panel.values[name][:, 0] for name in _PAST}
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -101,9 +101,9 @@ def _sums(values: Array, days: int) -> Array:
     return np.lib.stride_tricks.sliding_window_view(values, days).sum(axis=1) if len(values) >= days else values[:0]
 
 
-def _price(store: Store, asset: str, start: datetime, end: datetime) -> Change:
+def _price(store: Store, asset: str, start: datetime, end: datetime) -> FigureChange:
     now, then = (price_at(store, asset, at) for at in (end, start))
-    return Change(
+    return FigureChange(
         asset,
         "price",
         now.value if now else None,
@@ -120,14 +120,14 @@ def price_at(store: Store, asset: str, at: datetime) -> Newest | None:
     return point if daily else None
 
 
-def _interest(store: Store, asset: str, start: datetime, end: datetime) -> Change | None:
+def _interest(store: Store, asset: str, start: datetime, end: datetime) -> FigureChange | None:
     came = open_interest.change_between(store, asset, start, end)
-    return None if came.coins is None else Change(asset, "open_interest", None, came.coins, usd=came.usd)
+    return None if came.coins is None else FigureChange(asset, "open_interest", None, came.coins, usd=came.usd)
 
 
-def _funding(store: Store, asset: str, start: datetime, end: datetime) -> Change | None:
+def _funding(store: Store, asset: str, start: datetime, end: datetime) -> FigureChange | None:
     now, then = (_rate(store, asset, at) for at in (end, start))
-    return None if now is None or then is None else Change(asset, "funding", now, now - then)
+    return None if now is None or then is None else FigureChange(asset, "funding", now, now - then)
 
 
 def _rate(store: Store, asset: str, at: datetime) -> float | None:
@@ -139,7 +139,7 @@ def _rate(store: Store, asset: str, at: datetime) -> float | None:
     return rate.value * HOURS_A_YEAR / hours.value
 
 
-def _takers(store: Store, asset: str, start: datetime, end: datetime) -> Change | None:
+def _takers(store: Store, asset: str, start: datetime, end: datetime) -> FigureChange | None:
     first, last = floor(start, HOUR), floor(end, HOUR)
     panel = panels.panel(store, _FLOWS, [asset], step=HOUR, start=first, end=last)
     if not len(panel):
@@ -149,10 +149,10 @@ def _takers(store: Store, asset: str, start: datetime, end: datetime) -> Change 
     if known.mean() < _HEARD or not volume[known].sum() > 0:
         return None
     whole, bought = float(volume[known].sum()), float(buys[known].sum())
-    return Change(asset, "takers", 2 * bought - whole, 2 * bought / whole - 1)
+    return FigureChange(asset, "takers", 2 * bought - whole, 2 * bought / whole - 1)
 
 
-def _liquidated(store: Store, asset: str, start: datetime, end: datetime) -> Change | None:
+def _liquidated(store: Store, asset: str, start: datetime, end: datetime) -> FigureChange | None:
     first = floor(start, HOUR)
     hours = liquidations.hours_of(store, asset, first, end)
     if len(hours) > 1:
@@ -163,7 +163,7 @@ def _liquidated(store: Store, asset: str, start: datetime, end: datetime) -> Cha
     heard = all(_heard(venue) >= _HEARD * (end - first) for venue in hours.values())
     if not sums.both:
         return None
-    change = Change(asset, "liquidated", sums.both, sums.longs / sums.both)
+    change = FigureChange(asset, "liquidated", sums.both, sums.longs / sums.both)
     floors = not heard or any(is_floor(liquidations.NAMES[0], venue) for venue in hours)
     return replace(change, at_least=floors)
 

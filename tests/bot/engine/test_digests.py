@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from handlers.channels.failure import Unreached
-from signals.units import DAY, HOUR
-from storage.alerts import outbox
+from signals.units import DAY
 from storage.engine.database import Store
-from storage.people import destinations, digests
-from tests.bot.engine.digest_house import ASKER, START, DigestHouse, hours_of, market
+from tests.bot.engine.digest_house import START, DigestHouse, hours_of, market
 from tests.fakes.channel import HandClock
-from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -86,10 +86,12 @@ def _lines(found: Digest, zone: str) -> list[_Told]:
 def _moves(found: Digest) -> str:
     """Say how far each asset came; the first with its price."""
     prices = _named(found)
+    if all(price.value is None for price in prices):
+        return f"No current price of {wording.listing([price.asset for price in prices], 'or')} is stored."
     parts = []
     for place, price in enumerate(prices):
-        if price.change is None:
-            parts.append(f"{price.asset} {wording.price(price.value) if price.value else 'unknown'}")
+        if price.change is None:  # it was not known then, or is not now
+            parts.append(f"{price.asset} {_price(price)}")
         else:
             to = f" to {_price(price)}" if place == 0 else ""
             parts.append(f"{price.asset} {_percent(price.change)}{to}")

@@ -205,12 +205,14 @@ class Digest:
     @property
     def known(self) -> bool:
         """Tell whether enough is known to call anything usual: the price of every asset, and what it usually does."""
-        return bool(self.prices) and all(price.rarity is not None for price in self.prices)
+        known = all(price.rarity is not None and None not in {price.value, price.change} for price in self.prices)
+        return bool(self.prices) and known
 
     @property
     def quiet(self) -> bool:
         """Tell whether one sentence says it all."""
-        news = self.unusual or self.began or self.over or self.expiry or self.silent or self.said
+        moved = any(change.unusual for change in (*self.prices, *self.changes))
+        news = moved or self.began or self.over or self.expiry or self.silent or self.said
         pressing = any(position.pressing for position in self.yours)
         return self.known and not (news or pressing or self.held != HeldBack())
 

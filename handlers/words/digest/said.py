@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from signals.digest import Alarm, Digest, FigureChange, Near, Said, Silence, Yours
 
 MOST_LINES: Final = 10
-LONGEST: Final = 60  # characters: two rows of a phone at most, with room for a wide letter
+LONGEST: Final = 76  # characters of a list: two rows of forty, broken between words
 _UNUSUAL: Final = 3
 _NAMED: Final = 4  # assets in the first line
 _LATE: Final = 30 * MINUTE
@@ -57,26 +57,29 @@ def tell(found: Digest, zone: str) -> Message:
 
 
 def _lines(found: Digest, zone: str) -> list[_Told]:
-    """Return every line that there is, in the order in which they are read."""
+    """Return every line that there is, in the order in which they are read.
+
+    The weights leave one line of each kind first: what happened, what is on, near, one's own, coming, held back.
+    """
     alike: dict[str, list[FigureChange]] = {}
     for change in found.unusual:
         alike.setdefault(change.what, []).append(change)
     groups = list(alike.values())[:_UNUSUAL]
     shown = {(change.what, change.asset) for group in groups for change in group}
     return [
-        *(_Told(_unusual(group, found), 90 - place) for place, group in enumerate(groups)),
+        *(_Told(_unusual(group, found), weight) for group, weight in zip(groups, (90, 64, 63), strict=False)),
         _Told(_listed("New", [_alarm(one, found, zone, at=one.at) for one in reversed(found.began)]), 95),
         _Told(_listed("Over", [_alarm(one, found, zone, at=one.ended) for one in reversed(found.over)]), 60),
-        _Told(_still_on(found), 50),
+        _Told(_still_on(found), 88),
         _Told(_funding(found, shown), 30),
-        _Told(_liquidated(found, shown), 40),
-        _Told(_listed("Near", [_near(one) for one in found.near]), 70),
+        _Told(_liquidated(found, shown), 62),
+        _Told(_listed("Near", [_near(one) for one in found.near]), 87),
         _Told(_yours(found.yours), 94),
-        _Told(_expiry(found, zone), 65),
+        _Told(_expiry(found, zone), 86),
         _Told(_settlement(found, zone), 45),
-        _Told(_held(found), 55),
-        _Told(_silent(found.silent, found, zone), 57),
-        *(_Told(_said(one, zone), 80 - place) for place, one in enumerate(found.said)),
+        _Told(_held(found), 85),
+        _Told(_silent(found.silent, found, zone), 61),
+        *(_Told(_said(one, zone), weight) for one, weight in zip(found.said, (92, 84, 65), strict=False)),
     ]
 
 
@@ -239,7 +242,7 @@ def _yours(every: Sequence[Yours]) -> str:
         return ""
     first = every[0]
     was = f" (was {far(first.was)})" if first.was is not None and far(first.was) != far(first.distance) else ""
-    more = f", {len(every) - 1} more further" if len(every) > 1 else ""
+    more = f", {len(every) - 1} more" if len(every) > 1 else ""
     return f"Yours: {_whose(first.unit, first.side, first.number)} {far(first.distance)} from liquidation{was}{more}."
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,53 +14,19 @@ from handlers.answer import answer
 from handlers.channels.channel import Address
 from handlers.command import Asker, Deps, Refused, nobody
 from handlers.reply import plain_text
-from signals.units import HOUR, to_ms
 from storage.alerts import outbox
 from storage.engine.database import Store
-from storage.market import points
-from storage.market.points import Points
 from tests.fakes.channel import FakeChannel, HandClock
+from tests.waves import ASSETS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from handlers.reply import Reply
 
-ASSETS = ("BTC", "ETH")
 USER = "5550123456"
 ASKER = Asker("telegram", Address(USER), USER)
 START = datetime(2026, 3, 6, 12, tzinfo=UTC)  # two days before New York changes its clock
-DAYS = 50
-
-
-def market(store: Store, end: datetime, *, hours: int = DAYS * 24, last_move: float = 0.0) -> None:
-    """Write hours of waves up to a time; the last one moves the price of BTC."""
-    times = [to_ms(end - HOUR * back) for back in range(hours, 0, -1)]
-    for asset, price in zip(ASSETS, (80_000.0, 3_000.0), strict=True):
-        closes = [price * (1 + 0.01 * math.sin(at / 40e6 + price)) for at in times]
-        if asset == "BTC":
-            closes[-1] *= 1 + last_move
-        volume = [1e8 + 1e7 * math.sin(at / 30e6) for at in times]
-        columns = {
-            "open": closes,
-            "high": [close * 1.001 for close in closes],
-            "low": [close * 0.999 for close in closes],
-            "close": closes,
-            "volume_usd": volume,
-            "taker_buy_usd": [one * (0.5 + 0.01 * math.sin(at / 50e6)) for at, one in zip(times, volume, strict=True)],
-        }
-        known = [at + to_ms(datetime(1970, 1, 1, 1, tzinfo=UTC)) for at in times]
-        coins = [2e5 + 1e3 * math.sin(at / 60e6) for at in known]
-        levels = {
-            "open_interest_coin": coins,
-            "open_interest_usd": [one * close for one, close in zip(coins, closes, strict=True)],
-            "mark_price": closes,
-            "funding_rate": [1e-4 + 1e-5 * math.sin(at / 70e6) for at in known],
-            "funding_interval_hours": [8.0] * hours,
-        }
-        points.write(
-            store, [Points("binance", asset, HOUR, times, columns), Points("binance", asset, None, known, levels)]
-        )
 
 
 @dataclass

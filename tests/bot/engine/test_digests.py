@@ -25,9 +25,10 @@ from storage.alerts import outbox
 from storage.engine.database import Store
 from storage.people import destinations, switches
 from storage.people.switches import Switch
-from tests.bot.engine.digest_house import ASKER, START, USER, DigestHouse, hours_of, market
+from tests.bot.engine.digest_house import ASKER, START, USER, DigestHouse, hours_of
 from tests.examples import examples
 from tests.fakes.channel import HandClock
+from tests.waves import market
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -43,8 +43,7 @@ from handlers.channels.channel import Outside
 from handlers.channels.local import LocalChannel, local
 from handlers.charts.pictures import Pictures
 from handlers.charts.process import ChartRenderer
-from handlers.command import Asking, Deps
-from handlers.words.sources import tier_change
+from handlers.command import Asking, Deps, Looking
 from signals.venues import VENUES
 from storage.alerts import outbox
 from storage.engine.database import Store, StoreError
@@ -60,6 +59,7 @@ if TYPE_CHECKING:
     from handlers.answer import Answer
     from handlers.channels.channel import Channel
     from handlers.command import Asker
+    from storage.queries.glance import Glance, NoGlance
 
 log = structlog.get_logger(__name__)
 
@@ -94,13 +94,19 @@ class App:
 
     async def answer(self, text: str, asker: Asker) -> Answer:
         """Answer a command line from a channel; never raises."""
-        deps = Deps(self.clock.now(), asker, self.store, self.config.assets, self.asking, clock=self.clock.now)
+        assets, now = self.config.assets, self.clock.now
+        deps = Deps(now(), asker, self.store, assets, self.asking, clock=now, look=self.look)
         return await answer_blocks(text, deps, on_error=logged)
 
     def asking(self, asset: str) -> Asking | None:
         """Ask the venues for one asset beside everything else; whoever waits for it does so for two seconds."""
         asked = self.collector.ask(asset)
         return Asking(*asked) if asked else None
+
+    def look(self, asset: str) -> Looking | Glance | NoGlance | None:
+        """Look at an asset that is not followed, beside everything else, as long as `asking` waits."""
+        found = self.collector.glance(asset)
+        return Looking(*found) if isinstance(found, tuple) else found
 
     async def run(self) -> None:
         """Run until told to stop, then leave in order: nothing new, finish what is in flight, close."""
@@ -175,10 +181,13 @@ class App:
         await self._taken(self.positions.turn, "positions were not judged; the next try is in a moment")
         await self._taken(self.digests.turn, "digests were not made; the next try is in a moment")
 
-    async def repeat(self, sources: Sequence[str], asset: str) -> None:
-        """Do a round of a tape again: of what is followed, or of an asset that somebody asked for."""
-        again = self.config.assets
-        await self._taken(lambda: self.collector.repeat(asset, sources, again), "a round of the tape failed")
+    async def repeat(self, sources: Sequence[str], asset: str, *, glance: bool = False) -> None:
+        """Do a round of a tape again: of what is followed, or of an asset that somebody asked for or looked at."""
+
+        async def again() -> None:
+            await self.collector.repeat(asset, sources, self.config.assets, glance=glance)
+
+        await self._taken(again, "a round of the tape failed")
 
     async def _follow(self) -> None:
         """Ask about followed addresses, apart from the market: a slow venue holds up nothing else."""
@@ -367,7 +376,7 @@ def _tiers(config: Config, store: Store, clock: Clock, dispatcher: Dispatcher) -
         return None
     binance = TierKey(key, secret) if key and secret else None
     reach = Reach(clock.now, timeout_s=market.timeout_seconds, proxy=market.proxy, binance=binance)
-    return WeeklyTiers(store, reach, config.assets, announce=announce, told=dispatcher.poke, say=tier_change)
+    return WeeklyTiers(store, reach, config.assets, announce=announce, told=dispatcher.poke)
 
 
 def channels_of(

@@ -1,7 +1,8 @@
 """From a line that somebody typed to an answer: the one way in, the same for every channel.
 
 A command answers from what is stored. Where that is too old (Reply.outdated) the venues are asked beside it: the answer
-goes out at once and says so, and is given again when news comes. No command knows of this.
+goes out at once and says so, and is given again when news comes. No command knows of this. Of an asset that is not
+followed (Refused.unfollowed) one venue says how it stands now: it is handed to the command, and never stored.
 
 Nothing heavy is imported here: a calculator must answer before pandas would have loaded.
 """
@@ -12,7 +13,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from handlers.command import Refused, commands
+from handlers.command import Looking, Refused, commands
 from handlers.language.grammar import parse
 from handlers.language.spelling import LONGEST, shown, split_command, suggest
 from handlers.reply import Line
@@ -21,10 +22,11 @@ from signals.venues import venue_order, venue_title
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
 
     from handlers.command import Asking, Command, Deps
     from handlers.reply import Block, Reply
+    from storage.queries.glance import Glance, NoGlance
 
     OnError = Callable[[str, Exception], str]
 
@@ -48,10 +50,8 @@ async def answer(text: str, deps: Deps) -> Reply:
     """
     command, rest = look_up(text)
     first = await _said(command, rest, deps)
-    asking = _ask(first, deps)
-    if not asking:
-        return _given(first)
-    return _given(await _news_of(first, asking, lambda: _again(first, command, rest, deps)))
+    pending = await _begun(first, command, rest, deps)
+    return _given(await pending.news() if isinstance(pending, _Pending) else pending)
 
 
 async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
@@ -70,23 +70,23 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
     except Exception as error:  # noqa: BLE001 - one broken command must not take the channel down
         return Answer(_defect(name, error, on_error))
     try:
-        asking = _ask(first, deps)
+        pending = await _begun(first, command, rest, deps)
     except Exception as error:  # noqa: BLE001 - what is stored is shown all the same
         on_error(name, error)
-        asking = ()
-    if not asking:
-        return Answer(_blocks(first))
+        pending = first
+    if not isinstance(pending, _Pending):
+        return Answer(_blocks(pending))
 
     async def news() -> tuple[Block, ...]:
         try:
-            return _blocks(await _news_of(first, asking, lambda: _again(first, command, rest, deps)))
+            return _blocks(await pending.news())
         except Refused as refused:
             return _refusal(refused)
         except Exception as error:  # noqa: BLE001 - the answer that was given stands
             on_error(name, error)
             return _blocks(first)
 
-    return Answer(_blocks(_noted(first, f"Asking {_names(asking)} …")), _News(news))
+    return Answer(_blocks(_noted(pending.meanwhile, f"Asking {_names(pending.venues)} …")), _News(news))
 
 
 class _News:
@@ -128,6 +128,19 @@ class _Refusal:
     def outdated(self) -> tuple[str, ...]:
         return self.error.outdated
 
+    @property
+    def unfollowed(self) -> str | None:
+        return self.error.unfollowed
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """What is said while venues are asked, and what makes the answer of what they say."""
+
+    meanwhile: Reply | _Refusal
+    venues: Iterable[str]
+    news: Callable[[], Awaitable[Reply | _Refusal]]
+
 
 async def _said(command: Command, rest: str, deps: Deps) -> Reply | _Refusal:
     """Answer from what is stored. Refused where nothing that could be asked for would change it."""
@@ -136,14 +149,48 @@ async def _said(command: Command, rest: str, deps: Deps) -> Reply | _Refusal:
     try:
         return await command.run(deps, parse(command.arguments, rest, command=command.name, assets=deps.assets))
     except Refused as refused:
-        if not refused.outdated:
+        if not refused.outdated and not refused.unfollowed:
             raise
         return _Refusal(refused)
 
 
-def _ask(first: Reply | _Refusal, deps: Deps) -> tuple[Asking, ...]:
-    """Have the venues asked for what the answer lacked; empty where nobody can be asked."""
-    return tuple(asking for asset in dict.fromkeys(first.outdated) if (asking := deps.asking(asset)))
+async def _begun(first: Reply | _Refusal, command: Command, rest: str, deps: Deps) -> Reply | _Refusal | _Pending:
+    """Have venues asked for what the answer lacked; where nobody can be, or nobody need be, this is the answer."""
+    if isinstance(first, _Refusal) and first.unfollowed and deps.look:
+        return await _looked(first, deps.look(first.unfollowed), command, rest, deps)
+    asking = tuple(asking for asset in dict.fromkeys(first.outdated) if (asking := deps.asking(asset)))
+    if not asking:
+        return first
+    venues = {venue for one in asking for venue in one.venues}
+    return _Pending(first, venues, lambda: _news_of(first, asking, lambda: _again(first, command, rest, deps)))
+
+
+async def _looked(
+    first: _Refusal, looking: Looking | Glance | NoGlance | None, command: Command, rest: str, deps: Deps
+) -> Reply | _Refusal | _Pending:
+    """Answer with what a venue says of an asset that is not followed, at once where that was asked a moment ago."""
+    from handlers import glance  # noqa: PLC0415 - as are the venues, for such an asset only
+    from storage.queries.glance import NoGlance  # noqa: PLC0415 - as above
+
+    if looking is None:
+        return first
+
+    async def told(found: Glance | NoGlance) -> Reply | _Refusal:
+        if isinstance(found, NoGlance):
+            return _Refusal(Refused(glance.lacking(found)))
+        later = replace(_later(deps), glances={found.asset: found})
+        again = await _said(command, rest, later)
+        if isinstance(again, _Refusal) and again.unfollowed == found.asset:
+            return glance.answered(found, later, command.glance)
+        return again
+
+    if not isinstance(looking, Looking):
+        return await told(looking)
+
+    async def news() -> Reply | _Refusal:
+        return await told(await looking.done)
+
+    return _Pending(_Refusal(Refused(glance.pending(str(first.unfollowed)))), looking.venues, news)
 
 
 async def _news_of(
@@ -152,7 +199,8 @@ async def _news_of(
     """Answer again where something new was stored; else say with the first answer who brought nothing."""
     if any(await asyncio.gather(*(one.done for one in asking))):
         return await again()
-    return _noted(first, f"No newer figures came from {_names(asking)}.")
+    venues = {venue for one in asking for venue in one.venues}
+    return _noted(first, f"No newer figures came from {_names(venues)}.")
 
 
 async def _again(first: Reply | _Refusal, command: Command, rest: str, deps: Deps) -> Reply | _Refusal:
@@ -170,9 +218,8 @@ def _noted(said: Reply | _Refusal, note: str) -> Reply | _Refusal:
     return replace(said, note=note)
 
 
-def _names(asking: Sequence[Asking]) -> str:
-    venues = sorted({venue for one in asking for venue in one.venues}, key=lambda venue: (venue_order(venue), venue))
-    return wording.listing([venue_title(venue) for venue in venues])
+def _names(venues: Iterable[str]) -> str:
+    return wording.listing([venue_title(one) for one in sorted(venues, key=lambda one: (venue_order(one), one))])
 
 
 def _given(said: Reply | _Refusal) -> Reply:

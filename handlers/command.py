@@ -10,7 +10,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from handlers.reply import Reply
     from storage.engine.database import Store
     from storage.people.destinations import Destination
+    from storage.queries.glance import Glance, NoGlance
 
+Figure = Literal["price", "funding", "open interest"]
 Subject = Literal["calculators", "market", "judgement", "own", "admin", "start"]
 SUBJECTS: tuple[Subject, ...] = ("start", "calculators", "market", "judgement", "own", "admin")
 
@@ -30,11 +32,12 @@ class Refused(Exception):  # noqa: N818 - it is an answer to the person, not a f
     """What a person asked cannot be answered; the text says what to type instead and is shown as it is.
 
     outdated: assets of which too little is stored to answer, so that the venues are asked for them, as in Reply.
+    unfollowed: an asset that is not followed, so that a venue is asked how it stands now and nothing of it is kept.
     """
 
-    def __init__(self, text: str, *, outdated: tuple[str, ...] = ()) -> None:
+    def __init__(self, text: str, *, outdated: tuple[str, ...] = (), unfollowed: str | None = None) -> None:
         super().__init__(text)
-        self.outdated = outdated
+        self.outdated, self.unfollowed = outdated, unfollowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,17 @@ class Asking:
 
     venues: tuple[str, ...]
     done: Awaitable[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """A venue that is being asked about an asset that is not followed, under a deadline.
+
+    venues: by id. done: what it said, or why there is nothing; it never raises.
+    """
+
+    venues: tuple[str, ...]
+    done: Awaitable[Glance | NoGlance]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +80,9 @@ class Deps:
     now: the time of asking. asker: who asks. store: what is remembered (opened on first use, so that a calculator
     needs no file). assets: those the owner follows, the first is the default. asking: start asking the venues for newer
     figures of one asset; it returns at once, None where nobody can be asked or all is fresh. No command calls it: who
-    finds figures too old says so in Reply.outdated. clock: the time when news comes; None: still `now`.
+    finds figures too old says so in Reply.outdated. clock: the time when news comes; None: still `now`. look: start
+    looking at an asset that is not followed, as `asking` does for one that is; None: nobody can be asked. glances: what
+    came of it, by asset, when the command answers once more.
     """
 
     now: datetime
@@ -76,6 +92,8 @@ class Deps:
     asking: Callable[[str], Asking | None]
     stamp_note: str | None = None  # said in every stamp, e.g. "reconstructed from published figures"
     clock: Callable[[], datetime] | None = None
+    look: Callable[[str], Looking | Glance | NoGlance | None] | None = None
+    glances: Mapping[str, Glance] = field(default_factory=dict)
 
     def here(self) -> Destination | None:
         """Return this chat as it is stored, or None if it has never asked for anything."""
@@ -84,6 +102,15 @@ class Deps:
         from storage.people import destinations  # noqa: PLC0415 - opens the database
 
         return destinations.find(self.store, self.asker.platform, self.asker.address.chat, self.asker.address.topic)
+
+    def made(self) -> Destination:
+        """Return this chat as it is stored, made if it is new."""
+        from storage.people import destinations  # noqa: PLC0415 - opens the database
+
+        to, title = self.asker.address, self.asker.title
+        return destinations.ensure(
+            self.store, self.asker.platform, to.chat, to.topic, kind=to.kind, title=title, now=self.now
+        )
 
     @property
     def zone(self) -> str:
@@ -118,10 +145,16 @@ class Command:
     run: Run
     changes_chat: bool  # refused to members of a group who are not its admins
     examples: tuple[str, ...] = ()  # shown by /help with their answers; they ask nobody
+    glance: Figure = "price"  # what it says first of an asset that is not followed
 
 
 def command(
-    *, subject: Subject, example: str, changes_chat: bool = False, examples: tuple[str, ...] = ()
+    *,
+    subject: Subject,
+    example: str,
+    changes_chat: bool = False,
+    examples: tuple[str, ...] = (),
+    glance: Figure = "price",
 ) -> Callable[[Run], Command]:
     """Declare the function below as a command.
 
@@ -136,7 +169,7 @@ def command(
         name = getattr(run, "__name__", "").rstrip("_")
         arguments = hints[parameters[1]]
         told = first.rstrip("."), rest.strip()
-        return Command(name, subject, *told, example, arguments, run, changes_chat, examples)
+        return Command(name, subject, *told, example, arguments, run, changes_chat, examples, glance)
 
     return declare
 

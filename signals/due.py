@@ -1,12 +1,19 @@
-"""When something comes next by a clock on the wall, whatever that clock does in between."""
+"""When something is due by the clock on the wall of a place: once a date, whatever that clock does in between.
+
+A time that the clock shows twice counts the first time; one that it skips comes as much later as it skips: 02:30 is
+03:30 then, and a midnight that is missing is 01:00 of the same date.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from signals.units import DAY
+from signals.units import DAY, HOUR
+from signals.wall_clock import instant
+
+if TYPE_CHECKING:
+    from datetime import date, datetime, time, timedelta, tzinfo
 
 EVERY_DAY: Final = (0, 1, 2, 3, 4, 5, 6)
 WEEKDAYS: Final = (0, 1, 2, 3, 4)
@@ -26,20 +33,11 @@ class WallTime:
 
     @property
     def rarest(self) -> timedelta:
-        """Return how long it can be from one time to the next; an hour is left for the clock that goes back."""
+        """Return how long it can be from one time to the next; two hours are left for the clock that goes back."""
         apart = [
             (later - day - 1) % _WEEK + 1 for day, later in zip(self.days, self.days[1:] + self.days[:1], strict=True)
         ]
-        return max(apart) * DAY + DAY / 12
-
-
-def instant(day: date, at: time, zone: tzinfo) -> datetime:
-    """Return when a clock on the wall of a zone shows a time of a date, in UTC.
-
-    What it shows twice counts the first time; what it skips comes as much later as it skips: 02:30 is 03:30 then, and
-    a midnight that is missing is 01:00 of the same date.
-    """
-    return datetime.combine(day, at.replace(fold=0), tzinfo=zone).astimezone(UTC)
+        return max(apart) * DAY + 2 * HOUR
 
 
 def next_due(wall: WallTime, zone: tzinfo, after: datetime, done: date | None = None) -> datetime:

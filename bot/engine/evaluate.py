@@ -295,20 +295,38 @@ def judge(
 
 def _due(store: Store, assets: Sequence[str], states: Mapping[Key, RuleState], now: datetime) -> Iterator[Closes]:
     """Find what is to be judged, assets with the same rows together."""
-    stored = points.directory(store)
+    began, stored = points.begins(store), None
     for group in rule_groups():
         alike: dict[tuple[tuple[timedelta, ...], datetime, datetime], list[str]] = {}
+        close = floor(now, min(metric.step for metric in group.metrics))
         for asset in dict.fromkeys(group.asset_of(asset) for asset in assets):
+            known = [states[key].state.at for rule in group.rules if (key := (rule.id, asset)) in states]
+            judged = [at for at in known if at]
+            if not (min(judged) < close if judged else _has_row(group, asset, began, close)):
+                continue  # as in most turns; what is stored need not be looked at
+            stored = stored or points.directory(store)
             series = [
                 {name: stored[key] for name in metric.needs if (key := (metric.asset_of(asset), name)) in stored}
                 for metric in group.metrics
             ]
-            judged = [states[key].state.at for rule in group.rules if (key := (rule.id, asset)) in states]
-            rows = _rows(store, group, asset, series, [at for at in judged if at], now)
+            rows = _rows(store, group, asset, series, judged, now)
             if rows:
                 alike.setdefault(rows, []).append(asset)
         for (steps, first, end), members in alike.items():
             yield Closes(group, steps, tuple(members), first, end)
+
+
+def _has_row(group: RuleGroup, asset: str, began: Mapping[tuple[str, str], int], close: datetime) -> bool:
+    """Tell whether a row of a group that was never judged can be known: it opened before the newest close.
+
+    began: when the first value of an input is of, in ms. close: on the finest step of the group.
+    """
+    firsts = [
+        [began[key] for name in metric.needs if (key := (metric.asset_of(asset), name)) in began]
+        for metric in group.metrics
+    ]
+    at_open = any(metric.at_open for metric in group.metrics)
+    return all(firsts) and (at_open or from_ms(min(map(min, firsts))) < close)
 
 
 def _rows(

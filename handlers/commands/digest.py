@@ -215,12 +215,9 @@ async def _now(deps: Deps, wish: _Wish) -> Reply:
 
 def _set(deps: Deps, wish: _Wish) -> Reply:
     from signals.due import WallTime  # noqa: PLC0415 - see above
-    from storage.people import destinations, digests  # noqa: PLC0415 - opens the database
+    from storage.people import digests  # noqa: PLC0415 - opens the database
 
-    to = deps.asker.address
-    here = destinations.ensure(
-        deps.store, deps.asker.platform, to.chat, to.topic, kind=to.kind, title=deps.asker.title, now=deps.now
-    )
+    here = deps.made()
     known = digests.of(deps.store, here.id)
     kind = wish.kind or _meant(wish, known)
     before = known.get(kind)

@@ -94,7 +94,7 @@ def answered(
 # --- open interest ----------------------------------------------------------------------------------------------------
 
 
-@command(subject="market", example="/oi btc")
+@command(subject="market", example="/oi btc", glance="open interest")
 async def oi(deps: Deps, args: OneAsset) -> Reply:
     """Open interest in dollars and coins, and what moved it.
 

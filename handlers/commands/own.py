@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from handlers.command import Deps, Refused, command
 from handlers.language.kinds import REST, ZONE, argument
 from handlers.reply import Block, Line, Reply
 from handlers.words import wording
-
-if TYPE_CHECKING:
-    from storage.people.destinations import Destination
 
 # What knows the metrics, which bring numpy along, is imported when a command runs.
 
@@ -30,15 +26,6 @@ class Zone:
     zone: str | None = argument(ZONE, default=None, label="city or UTC+2")
 
 
-def _made(deps: Deps) -> Destination:
-    from storage.people import destinations  # noqa: PLC0415 - opens the database
-
-    to = deps.asker.address
-    return destinations.ensure(
-        deps.store, deps.asker.platform, to.chat, to.topic, kind=to.kind, title=deps.asker.title, now=deps.now
-    )
-
-
 @command(subject="own", example="/sub oi btc", changes_chat=True)
 async def sub(deps: Deps, args: What) -> Reply:
     """Be told when something leaves its usual range.
@@ -50,12 +37,12 @@ async def sub(deps: Deps, args: What) -> Reply:
     Warnings and what is critical ring, notices are silent. /sub loud, /sub silent and /sub usual change it for the
     chat, /sub funding silent or /sub btc loud for a part.
     """
-    from handlers.language.subscriptions import sound, wanted  # noqa: PLC0415 - see above
+    from handlers.language.telling.subscriptions import sound, wanted  # noqa: PLC0415 - see above
     from storage.people import destinations, subscriptions, switches  # noqa: PLC0415 - see above
 
     sounds, what = sound(args.what)
     more = wanted(what, deps, "/sub oi btc")
-    here = _made(deps)
+    here = deps.made()
     if what or not sounds or not destinations.subscriptions(deps.store, here.id):
         subscriptions.add(deps.store, here.id, more)
     if sounds:
@@ -70,7 +57,7 @@ async def unsub(deps: Deps, args: What) -> Reply:
 
     /unsub alone turns everything off. It takes the same words as /sub: /unsub funding, /unsub eth, /unsub oi btc.
     """
-    from handlers.language.subscriptions import wanted  # noqa: PLC0415 - see above
+    from handlers.language.telling.subscriptions import wanted  # noqa: PLC0415 - see above
     from storage.people import subscriptions  # noqa: PLC0415 - see above
 
     less = wanted(args.what, deps, "/unsub oi btc")
@@ -122,7 +109,7 @@ async def tz(deps: Deps, args: Zone) -> Reply:
         now = wording.clock(deps.now, args.zone)
     except (LookupError, ValueError, OSError):
         raise Refused(f"The time zone {args.zone} is not known here. Type it like /tz Europe/Berlin.") from None
-    destinations.set_zone(deps.store, _made(deps).id, args.zone, deps.now)
+    destinations.set_zone(deps.store, deps.made().id, args.zone, deps.now)
     return Reply(
         (Line(f"Times are now shown in {wording.zone_name(args.zone)}. It is {now}.", "headline"),), {"zone": args.zone}
     )

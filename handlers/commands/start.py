@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import textwrap
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from handlers.command import Command, Deps, Nothing, Refused, command, commands, usage
 from handlers.language.grammar import parse
@@ -16,6 +18,9 @@ from handlers.version import VERSION
 from handlers.words import wording
 from signals.alerts import burst
 from signals.inputs import MARKET
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _SUBJECT_TITLES: Final = {
     "start": "First steps",
@@ -34,6 +39,10 @@ _FIRST: Final = {
     "admin": ("owner", "status", "sources"),
     "start": ("first", "start", "about"),
 }
+_WIDTH: Final = 40  # characters of a phone's row
+_ROWS: Final = 12  # that help on one command takes; what is left out stands behind "more"
+_HEAD: Final = 3  # of them for what can be typed
+_SENTENCE: Final = re.compile(r"(?<=[.?!]) (?=[A-Z/])")
 _SUBJECT_WORDS: Final = {
     **{words[0]: subject for subject, words in _FIRST.items()},
     **dict.fromkeys(("calculator", "calc"), "calculators"),
@@ -144,14 +153,44 @@ async def _one(deps: Deps, name: str, *, whole: bool) -> Reply:
         raise Refused(f"There is no command of that name.{meant} Type /help to see what there is.")
     explained = every[name]
     values = {"usage": usage(explained), "example": explained.example}
+    more = Buttons((Button("More", f"/help {name} more"),))
     if explained.examples and not whole:
-        answers = [Line(f"{line} → {await _result(deps, explained, line)}") for line in explained.examples]
-        more = Buttons((Button("More", f"/help {name} more"),))
+        answers = [
+            Line(text)
+            for line in explained.examples
+            for text in (line, f"→ {(await _result(deps, explained, line)).rpartition(': ')[2]}")
+        ]
         return Reply((Line(f"/{name} – {explained.help}", "headline"), *answers, more), values)
-    lines: list[Block] = [Line(f"{usage(explained)} – {explained.help}", "headline")]
-    lines += [Line(" ".join(part.split())) for part in explained.details.split("\n\n") if part.strip()]
-    lines.append(Line(f"Example: {explained.example}"))
-    return Reply(tuple(lines), values)
+    details = [" ".join(part.split()) for part in explained.details.split("\n\n") if part.strip()]
+    full, example = f"{usage(explained)} – {explained.help}", f"Example: {explained.example}"
+    head = full if whole or len(rows(full)) <= _HEAD else f"/{name} – {explained.help}"
+    told = details if whole else _glance(details, _ROWS - len(rows(head)) - len(rows(example)) - (head != full))
+    shown = [Line(head, "headline"), *(Line(part) for part in told), Line(example)]
+    return Reply((*shown, *(() if (head, told) == (full, details) else (more,))), values)
+
+
+def _glance(details: Sequence[str], room: int) -> list[str]:
+    """Keep as many sentences as so many rows of a phone hold; where some are left out, one row is for the button."""
+    if sum(len(rows(part)) for part in details) <= room:
+        return list(details)
+    told: list[str] = []
+    for part in details:
+        sentences = _SENTENCE.split(part)
+        for count in range(len(sentences), 0, -1):
+            some = " ".join(sentences[:count])
+            if sum(len(rows(known)) for known in (*told, some)) < room:
+                told.append(some)
+                break
+        else:
+            break
+        if told[-1] != part:
+            break
+    return told
+
+
+def rows(text: str) -> list[str]:
+    """Return a text as the rows that a phone makes of it."""
+    return textwrap.wrap(text, _WIDTH)
 
 
 async def _result(deps: Deps, explained: Command, line: str) -> str:

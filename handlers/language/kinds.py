@@ -162,7 +162,7 @@ LEVERAGE_WORDS = _words("x lev leverage times fach")
 _MAGNITUDES = {"k": 1e3, "m": 1e6, "mn": 1e6, "mm": 1e6, "mio": 1e6, "mil": 1e6, "million": 1e6}
 _MAGNITUDES |= {"b": 1e9, "bn": 1e9, "bln": 1e9, "billion": 1e9}
 DOLLARS = _words("$ usd usdt usdc dollar dollars bucks us$ usd$")
-_HOURS = {
+HOURS = {
     **dict.fromkeys(("min", "mins", "minute", "minutes"), 1 / 60),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 1.0),
     **dict.fromkeys(("d", "day", "days"), 24.0),
@@ -263,7 +263,7 @@ def _suffixes(*, amounts: bool, spans: bool) -> Mapping[str, tuple[float, Unit]]
     known |= {m + word: (factor, "usd") for m, factor in _MAGNITUDES.items() for word in DOLLARS}
     known |= dict.fromkeys(LEVERAGE_WORDS, (1.0, "x"))
     if spans:
-        known |= {word: (hours, "time") for word, hours in _HOURS.items()}
+        known |= {word: (hours, "time") for word, hours in HOURS.items()}
         if not amounts:  # beside a price or a size `1m` is a million
             known["m"] = (1 / 60, "time")
     return known

@@ -29,6 +29,8 @@ from handlers.words.positions import (
 )
 from signals.liquidation.events import (
     CameNear,
+    DexBack,
+    DexSilent,
     FirstLook,
     HolderBack,
     HolderSilent,
@@ -42,7 +44,7 @@ from signals.liquidation.events import (
     TableMoved,
 )
 from signals.liquidation.moves import distance_to
-from signals.liquidation.watching import FARTHER, line_of
+from signals.liquidation.watching import FARTHER, LEAST, half_within, line_of
 from signals.units import DAY
 
 if TYPE_CHECKING:
@@ -87,7 +89,12 @@ def _(event: LineCrossed, zone: str) -> Blocks:
     what = f"{title(position, position.holder)} is {far(position.distance)} from its liquidation price."
     line = line_of(lines, event.rank)
     nearer = [other for other in lines if other < line]
-    nearer_said = f" Nearer lines: {lines_said(nearer)}." if nearer else ""
+    half = half_within(lines, position.distance) if not nearer else None
+    told_next = lines_said([(half or line) / 2.0])
+    nearer_said = f" Nearer lines: {lines_said(nearer)}." if nearer else f" Told again within {told_next}."
+    if not nearer and (half or line) / 2.0 < LEAST:
+        nearer_said = ""
+    crossed = f"It is within {lines_said([half])}" if half else f"Its line of {lines_said([line])} is crossed"
     clear = lines_said([max(lines) * FARTHER])
     doubt = in_doubt(position, zone)
     return (
@@ -96,7 +103,7 @@ def _(event: LineCrossed, zone: str) -> Blocks:
         Line(f"Opened {opened(position.holding)}; unrealised {profit(position)}."),
         *_relief(event),
         *_funding(position),
-        Line(f"Its line of {lines_said([line])} is crossed; all clear above {clear}.{nearer_said}", "caveat"),
+        Line(f"{crossed}; all clear above {clear}.{nearer_said}", "caveat"),
         Line(stamp(position, zone), "stamp"),
         *([Line(doubt, "caveat")] if doubt else []),
     )
@@ -324,6 +331,22 @@ def _(event: HolderSilent, zone: str) -> Blocks:
 @blocks_of.register
 def _(event: HolderBack, zone: str) -> Blocks:  # noqa: ARG001 - as above
     return (Line(f"{whose(event.holder)} is followed again: Hyperliquid answers.", "headline"),)
+
+
+@blocks_of.register
+def _(event: DexSilent, zone: str) -> Blocks:
+    clock = wording.clock(event.since, zone, dated=True)
+    held = wording.listing([f"{holding.unit} {holding.side}" for holding in event.positions])
+    verb = "is" if len(event.positions) == 1 else "are"
+    return (
+        Line(f"{whose(event.holder)}: no answer of dex {event.dex} since {clock}.", "headline"),
+        Line(f"{held} {verb} not watched meanwhile. You are told when it answers again."),
+    )
+
+
+@blocks_of.register
+def _(event: DexBack, zone: str) -> Blocks:  # noqa: ARG001 - as above
+    return (Line(f"{whose(event.holder)}: dex {event.dex} answers again.", "headline"),)
 
 
 def _held(position: PositionNow) -> str:

@@ -8,28 +8,36 @@ from typing import TYPE_CHECKING, Final
 from signals import digest
 from signals.digest import HeldBack
 from signals.units import DAY, from_ms, to_ms
-from storage.alerts import outbox
+from storage.alerts import held, outbox
 from storage.alerts.outbox import Notice
 from storage.engine.sql import queries
 from storage.sources import source_events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
     from signals.digest import Digest, DigestKind
     from storage.engine.database import Store
-    from storage.engine.work import Row, Work
+    from storage.engine.work import Work
     from storage.sources.source_events import AssetEvent, SourceEvent
 
 SQL: Final = queries("storage.alerts")
 _REMEMBERED: Final = 40 * DAY
+_REASON: Final = "a digest told of it"
 
 
 def announce(work: Work, destination: int, found: Digest, *, now: datetime, expires: datetime) -> None:
-    """Write a digest for a destination; what of it is not sent until `expires` is said by the next one."""
+    """Write a digest for a destination, and settle what is held there and it tells of by name.
+
+    expires: one that is not sent until then is part of the next one.
+    """
     notice = Notice("digest", "notice", now, found.to_json())
     outbox.announce_to(work, destination, notice, now=now, expires=expires)
+    if not (found.held.quiet or found.held.budget):
+        return
+    named = {(alarm.rule, alarm.asset) for alarm in (*found.began, *found.over)}
+    rows = [one.row for one in held.held(work, destination)]
+    held.told(work, [row for row in rows if (row.notice.rule, row.notice.asset) in named], _REASON, now=now)
 
 
 def told_until(store: Store, destination: int, kind: DigestKind, now: datetime) -> datetime | None:
@@ -42,21 +50,18 @@ def told_until(store: Store, destination: int, kind: DigestKind, now: datetime) 
 
 
 def held_now(store: Store) -> dict[int, HeldBack]:
-    """Return what waits although it was due, by destination."""
-    found: dict[int, list[Row]] = {}
+    """Return how much is held for quiet hours or a budget, by destination."""
+    found: dict[int, HeldBack] = {}
     for row in store.read(SQL.held_now):
-        found.setdefault(row["destination"], []).append(row)
-    return {destination: _held(rows) for destination, rows in found.items()}
+        one = HeldBack(**{row["held_for"]: row["count"]})
+        found[row["destination"]] = found.get(row["destination"], HeldBack()) + one
+    return found
 
 
-def held_back(store: Store, destination: int, since: datetime) -> HeldBack:
-    """Return what a destination was told late since a time, or not at all as it had grown too old."""
-    return _held(store.read(SQL.held_back, destination=destination, since=to_ms(since)))
-
-
-def _held(rows: Iterable[Row]) -> HeldBack:
-    counts = {row["held_for"]: row["count"] for row in rows}
-    return HeldBack(counts.get("quiet", 0), counts.get("budget", 0), counts.get("late", 0))
+def told_late(store: Store, destination: int, since: datetime) -> int:
+    """Return how many notices grew too old before a destination could be told, since a time."""
+    row = store.read_one(SQL.told_late, destination=destination, since=to_ms(since))
+    return 0 if row is None else int(row["count"])
 
 
 def news_of_sources(store: Store, since: datetime, until: datetime) -> list[tuple[datetime, SourceEvent | AssetEvent]]:

@@ -6,8 +6,9 @@ import itertools
 import json
 import math
 from dataclasses import dataclass, replace
+from functools import cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, cast
 
 from signals.inputs import BARS, INPUTS, LEVELS
 from signals.units import MINUTE_MS, from_ms, in_ms, to_ms
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from storage.engine.work import Work
 
     Column = Sequence[float] | Array
+    _Rows = dict[tuple[str, str, int, int], dict[str, float]]  # by asset, venue, step and time: values by input
+    _Spans = dict[tuple[str, str, int], dict[str, tuple[int, int]]]  # by asset, venue and step: first and last by input
 
 SQL: Final = queries("storage.market")
 
@@ -98,8 +101,7 @@ class Newest:
     venue: str
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSeries:
+class StoredSeries(NamedTuple):
     """What is stored of one input: venue, step in seconds (0: instants), first and last time with a value, in ms."""
 
     venue: str
@@ -116,40 +118,71 @@ class StoredSeries:
 _AS_FRESH_MS: Final = 11 * MINUTE_MS  # venues that publish each five minutes are that far apart
 _MANY: Final = 100  # rows from which on a statement of their own pays
 _KNOWN: Final = {"bars": frozenset(BARS), "levels": frozenset(LEVELS)}
-_EMPTY: Final[dict[str, dict[str, Any]]] = {"bars": dict.fromkeys(BARS), "levels": dict.fromkeys(LEVELS)}
 
 
-def _upsert(table: str, columns: Sequence[str]) -> Query:
-    return (SQL.write_bars if table == "bars" else SQL.write_levels).filled(columns=", ".join(columns))
+def _upsert(step: int, columns: Sequence[str]) -> Query:
+    return (SQL.write_bars if step else SQL.write_levels).filled(columns=", ".join(columns))
 
 
 def write(store: Store, batches: Iterable[Points]) -> int:
     """Store points in one transaction and return how many values were given. Writing the same twice changes nothing.
 
-    A round brings thousands of single rows, a backfill a few tables of thousands: the former are put together into one
-    statement a table, since a statement each costs many times what a row does.
+    A round brings thousands of single rows, a backfill a few tables of thousands. The former are put together, those
+    with the same columns into one statement, since a statement each costs many times what a row does.
     """
-    blocks = [block for points in batches if (block := _block(points)).spans]  # before anybody waits for the writer
+    parts, settled, count = _parts(batches)  # before anybody waits for the writer
+    spans: _Spans = {}
     with store.write() as work:
-        waiting: dict[str, list[dict[str, Any]]] = {"bars": [], "levels": []}
-        for block in blocks:
+        for block in settled:
+            settlements.write(work, block.asset, block.venue, block.settlements())
+            block.widen(spans)
+        for part in parts:  # in their order: what comes later wins
+            if isinstance(part, _Block):
+                head, names = part.head(), ("at", *part.names)
+                rows = zip(part.times, *part.values, strict=True)
+                work.many(_upsert(part.step, part.names), (head | dict(zip(names, row, strict=True)) for row in rows))
+                part.widen(spans)
+            else:
+                _write_rows(work, part, spans)
+        _move_ends(work, spans)
+    return count
+
+
+def _parts(batches: Iterable[Points]) -> tuple[list[_Block | _Rows], list[_Block], int]:
+    """Return what is written in its order, what was settled, and how many values it all is."""
+    rows: _Rows = {}
+    parts: list[_Block | _Rows] = [rows]
+    settled: list[_Block] = []
+    count = 0
+    for points in batches:
+        if not points.settled and len(points.times) < _MANY:
+            count += _put_together(rows, points)
+        elif (block := _block(points)).spans:
+            count += block.count
             if block.settled:
-                settlements.write(work, block.asset, block.venue, block.settlements())
-                continue
-            table = "bars" if block.step else "levels"
-            if len(block.times) < _MANY:
-                waiting[table] += _whole_rows(block, table)
-                continue
-            _flush(work, table, waiting)  # in their order: what comes later wins
-            head, names = block.head(), ("at", *block.names)
-            rows = zip(block.times, *block.values, strict=True)
-            work.many(_upsert(table, block.names), (head | dict(zip(names, row, strict=True)) for row in rows))
-        for table in waiting:
-            _flush(work, table, waiting)
-        ends = _ends(blocks)
-        rewritten.note_late(work, ends)
-        work.many(SQL.write_series, ends)
-    return sum(block.count for block in blocks)
+                settled.append(block)
+            else:
+                parts += [block, rows := {}]
+    return parts, settled, count
+
+
+def _put_together(rows: _Rows, points: Points) -> int:
+    """Put a few points among the rows that are written together; return how many values they are.
+
+    Of one time there is one row, whoever asked for its parts.
+    """
+    step = 0 if points.step is None else int(points.step.total_seconds())
+    known, count = _KNOWN["bars" if step else "levels"], 0
+    for place, at in enumerate(points.times):
+        row = {
+            name: value
+            for name, column in points.columns.items()
+            if (value := float(column[place])) == value and name in known
+        }
+        if row:
+            count += len(row)
+            rows.setdefault((points.asset, points.venue, step, at), {}).update(row)
+    return count
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +203,12 @@ class _Block:
         """Return what is the same in every row."""
         return {"asset": self.asset, "venue": self.venue} | ({"step": self.step} if self.step else {})
 
+    def widen(self, spans: _Spans) -> None:
+        """Add how far the series go in it."""
+        of = spans.setdefault((self.asset, self.venue, self.step), {})
+        for name, first, last in self.spans:
+            _widen(of, name, first, last)
+
     def settlements(self) -> list[Settled]:
         """Return the rows as settlements; an interval without a rate is none."""
         rates, hours = (dict(zip(self.names, self.values, strict=True)).get(name) for name in RATES)
@@ -186,10 +225,6 @@ def _block(points: Points) -> _Block:
     values = [plain(points.columns[name]) for name in names]
     spans: list[tuple[str, int, int]] = []
     count = 0
-    if len(points.times) == 1:  # of what is live nearly all
-        at = points.times[0]
-        spans = [(name, at, at) for name, column in zip(names, values, strict=True) if not math.isnan(column[0])]
-        return _Block(points.asset, points.venue, step, names, points.times, values, len(spans), spans)
     rows: set[int] = set()
     for name, column in zip(names, values, strict=True):
         known = [place for place, value in enumerate(column) if value == value]  # noqa: PLR0124 - the plain test for NaN
@@ -230,30 +265,47 @@ def plain(column: Column) -> Sequence[float]:
     return column if all(type(value) is float for value in column) else [float(value) for value in column]
 
 
-def _whole_rows(block: _Block, table: str) -> list[dict[str, Any]]:
-    """Return rows of all columns of a table, None where nothing is given. SQLite keeps NaN as NULL."""
-    head = _EMPTY[table] | block.head()
-    names = ("at", *block.names)
-    return [head | dict(zip(names, row, strict=True)) for row in zip(block.times, *block.values, strict=True)]
+def _write_rows(work: Work, rows: _Rows, spans: _Spans) -> None:
+    """Write rows that were put together, those with the same columns in one go, and add how far the series go."""
+    alike: dict[tuple[int, frozenset[str]], list[dict[str, Any]]] = {}
+    for (asset, venue, step, at), row in rows.items():
+        key = {"asset": asset, "venue": venue, "at": at} | ({"step": step} if step else {})
+        alike.setdefault((step and 1, frozenset(row)), []).append(key | row)
+        of = spans.get((asset, venue, step))
+        if of is None:
+            spans[asset, venue, step] = dict.fromkeys(row, (at, at))
+        else:
+            for name in row:
+                _widen(of, name, at, at)
+    for (step, names), same in alike.items():
+        work.many(_upsert(step, sorted(names)), same)
 
 
-def _ends(blocks: Iterable[_Block]) -> list[dict[str, Any]]:
-    """Return what is written of each series: its first and its last time, as the directory has them."""
-    spans: dict[tuple[str, str, str, int], tuple[int, int]] = {}
-    for block in blocks:
-        for name, first, last in block.spans:
-            key = (block.asset, name, block.venue, block.step)
-            known = spans.get(key)
-            spans[key] = (first, last) if known is None else (min(first, known[0]), max(last, known[1]))
-    names = ("asset", "input", "venue", "step", "first", "last")
-    return [dict(zip(names, (*key, *span), strict=True)) for key, span in spans.items()]
+def _widen(of: dict[str, tuple[int, int]], name: str, first: int, last: int) -> None:
+    known = of.get(name)
+    of[name] = (first, last) if known is None else (min(first, known[0]), max(last, known[1]))
 
 
-def _flush(work: Work, table: str, waiting: dict[str, list[dict[str, Any]]]) -> None:
-    """Write the rows that wait for a table."""
-    if rows := waiting[table]:
-        work.many(_upsert(table, BARS if table == "bars" else LEVELS), rows)
-        waiting[table] = []
+def _move_ends(work: Work, spans: _Spans) -> None:
+    """Tell the directory how far the series go now, and note which of them have been written into their past.
+
+    What is live goes on from one time to one time: a statement for all series of a venue together, and one for each
+    only where one of them is new or goes as far already.
+    """
+    others: list[dict[str, Any]] = []
+    for (asset, venue, step), ends in spans.items():
+        for first, last in dict.fromkeys(ends.values()):
+            names = tuple(name for name, end in ends.items() if end == (first, last))
+            key = {"asset": asset, "venue": venue, "step": step, "first": first, "last": last}
+            if not work.run(_move_on(names), **key, count=len(names)):
+                others += [key | {"input": name} for name in names]
+    rewritten.note_late(work, others)
+    work.many(SQL.write_series, others)
+
+
+@cache
+def _move_on(names: tuple[str, ...]) -> Query:
+    return SQL.move_on.filled(inputs=", ".join(names))
 
 
 def directory(store: Store, asset: str | None = None) -> dict[tuple[str, str], list[StoredSeries]]:
@@ -261,13 +313,26 @@ def directory(store: Store, asset: str | None = None) -> dict[tuple[str, str], l
     found: dict[tuple[str, str], list[StoredSeries]] = {}
     rows = store.read_plain(SQL.series_of_asset, asset=asset) if asset else store.read_plain(SQL.all_series)
     for of, name, *series in rows:
-        found.setdefault((of, name), []).append(StoredSeries(*series))
+        found.setdefault((of, name), []).append(StoredSeries._make(series))
     return found
+
+
+def begins(store: Store) -> dict[tuple[str, str], int]:
+    """Return when the first value of every (asset, input) lies, in ms: the start of what `directory` tells in full."""
+    return {(asset, name): first for asset, name, first in store.read_plain(SQL.begins)}
 
 
 def stored(store: Store, asset: str, name: str) -> list[StoredSeries]:
     """Return what is stored of one input, by venue and step."""
     return [StoredSeries(*row) for row in store.read_plain(SQL.series_of_input, asset=asset, input=name)]
+
+
+def stored_anywhere(store: Store, name: str) -> dict[str, list[StoredSeries]]:
+    """Return what is stored of one input by asset."""
+    found: dict[str, list[StoredSeries]] = {}
+    for asset, *series in store.read_plain(SQL.series_of_input_anywhere, input=name):
+        found.setdefault(asset, []).append(StoredSeries._make(series))
+    return found
 
 
 def newest(store: Store, asset: str, name: str, venue: str | None = None) -> Newest | None:

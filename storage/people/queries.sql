@@ -96,7 +96,8 @@ UPDATE digests SET destination = :new WHERE destination = :old AND NOT EXISTS (
 -- --- switches.py --------------------------------------------------------------------------------------------
 
 -- name: switch
-INSERT INTO switches (destination, kind, what, until, hours) VALUES (:destination, :kind, :what, :until, :hours)
+-- The column is called as what it held first.
+INSERT INTO switches (destination, kind, what, until, hours) VALUES (:destination, :kind, :what, :until, :value)
 ON CONFLICT DO UPDATE SET until = excluded.until, hours = excluded.hours;
 
 -- name: switch_back
@@ -105,9 +106,19 @@ DELETE FROM switches WHERE destination = :destination AND kind = :kind AND what 
 -- name: switch_sounds_back
 DELETE FROM switches WHERE destination = :destination AND kind IN ('loud', 'silent');
 
+-- name: drop_ended_mutes
+DELETE FROM switches WHERE destination = :destination AND kind = 'mute' AND until <= :now;
+
+-- name: drop_mutes_until_over
+DELETE FROM switches WHERE destination = :destination AND kind = 'mute' AND hours = :value;
+
 -- name: switches_of
-SELECT destination, kind, what, until, hours FROM switches WHERE destination IN ({elements}(:destinations))
-ORDER BY destination, kind, what;
+-- What ends with an episode (`episode 42`) is over when that has ended, or is not known any more.
+SELECT s.destination, s.kind, s.what, s.until, s.hours AS value,
+    s.kind = 'mute' AND s.hours IS NOT NULL AND (e.id IS NULL OR e.ended IS NOT NULL) AS ended
+FROM switches s LEFT JOIN episodes e ON e.id = CASE WHEN s.kind = 'mute' THEN CAST(substr(s.hours, 9) AS INTEGER) END
+WHERE s.destination IN ({elements}(:destinations))
+ORDER BY s.destination, s.kind, s.what;
 
 -- --- positions.py: what people watch for themselves ----------------------------------------------------------------
 

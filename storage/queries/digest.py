@@ -162,7 +162,8 @@ class DigestReader:
     def _held_back(self, destination: int, since: datetime) -> HeldBack:
         if self._held is None:
             self._held = digests.held_now(self._store)
-        return digests.held_back(self._store, destination, since) + self._held.get(destination, HeldBack())
+        late = digests.told_late(self._store, destination, since)
+        return self._held.get(destination, HeldBack()) + HeldBack(late=late)
 
     # --- what is coming, what was silent ------------------------------------------------------------------------------
 

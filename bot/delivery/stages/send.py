@@ -39,8 +39,8 @@ async def send(
     spend: counts one more message against the limits of the platform.
     """
     to = Address(claim.chat, claim.topic or None, kind_of(claim.kind_of_chat))
-    late = now - claim.created
-    if late > LATE:
+    late = now - claim.due
+    if late > LATE and not all(row.told for row in claim.rows):
         blocks = (Line(f"Late: this was due {wording.ago(late)}.", "echo"), *blocks)
     message = Outgoing(
         blocks,
@@ -54,7 +54,7 @@ async def send(
     try:
         await channel.edit(to, claim.message, replace(message, maybe_repeat=False))  # twice is once for an edit
     except MessageRefused:
-        if not all(row.notice.kind == "resolved" for row in claim.rows):
+        if not all(row.notice.kind == "resolved" or row.told for row in claim.rows):
             return await channel.send(to, message)  # somebody deleted the message, so the news goes out anew
     if replies:
         spend()

@@ -37,7 +37,8 @@ class Raw(Protocol):
 
     shared: the answer is the same for all assets, so one request serves every ask of the same moment with the same
     parameters. digest: makes of a shared answer what is looked up, once for all of them: hundreds of contracts that
-    each search hundreds of rows would hold up the loop.
+    each search hundreds of rows would hold up the loop. optional: what is asked stands beside something better, which
+    must not be lost when this is refused; the answer is None then.
     """
 
     async def __call__(
@@ -47,6 +48,7 @@ class Raw(Protocol):
         *,
         shared: bool = False,
         digest: Callable[[Any], Any] | None = None,
+        optional: bool = False,
     ) -> Any:
         """Return the parsed answer, or what the digest made of it; its shape is for the recipe to check."""
         ...
@@ -171,6 +173,15 @@ async def backwards(
             break
         end = min(fresh) - 1
     return [(at, known[at]) for at in sorted(known) if first is None or at >= first]
+
+
+def page_start(end: int, span: timedelta, since: datetime | None, step: timedelta = HOUR) -> int:
+    """Begin a page that ends at `end`: a whole one, but no further back than the row before `since`.
+
+    A venue that refuses what is too old refuses the whole page, and with it the rows that it has.
+    """
+    whole = end - in_ms(span)
+    return whole if since is None else max(whole, to_ms(since - step))
 
 
 def hourly(contract: Contract, bars: Iterable[Bar], now: datetime) -> Points:

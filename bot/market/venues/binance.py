@@ -256,6 +256,7 @@ RECIPE: Final = VenueRecipe(
         "contractType": frozenset({"TRADIFI_PERPETUAL"}),
         "underlyingType": frozenset({"EQUITY", "COMMODITY", "PREMARKET"}),
     },
+    too_far=frozenset({"-1130", "-1127", "-4165"}),
     offers={
         "bars": Offer(bars, MINUTE),
         "open_interest": Offer(open_interest, MINUTE),

@@ -147,6 +147,7 @@ RECIPE: Final = VenueRecipe(
     venue="bitget",
     ccxt_id="bitget",
     markets=SWAPS_ONLY,
+    too_far=frozenset({"00001", "40017", "40020", "400172", "40408", "40705"}),
     offers={
         "bars": Offer(bars, MINUTE),
         "open_interest": Offer(open_interest, MINUTE),

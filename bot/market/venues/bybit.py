@@ -19,6 +19,7 @@ from bot.market.exchange.recipe import (
     depth,
     hourly,
     number,
+    page_start,
     pairs,
     points,
     row_of,
@@ -63,7 +64,8 @@ async def _bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[tuple[int, A
     async def page(end: int) -> list[tuple[int, Any]]:
         answer = await ask_raw(
             "publicGetV5MarketKline",
-            _asked(contract) | {"interval": "60", "limit": _BARS, "start": end - _BARS * in_ms(HOUR), "end": end},
+            _asked(contract)
+            | {"interval": "60", "limit": _BARS, "start": page_start(end, _BARS * HOUR, ask.since), "end": end},
         )
         return [(stamp(row[0]), row) for row in _list(answer)]
 
@@ -92,7 +94,8 @@ async def _history(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         answer = await ask_raw(
             "publicGetV5MarketOpenInterest",
             _asked(contract)
-            | {"intervalTime": "1h", "limit": _ROWS, "startTime": end - _ROWS * in_ms(HOUR), "endTime": end},
+            | {"intervalTime": "1h", "limit": _ROWS, "startTime": page_start(end, _ROWS * HOUR, ask.since)}
+            | {"endTime": end},
         )
         return [(stamp(row["timestamp"]), row) for row in _list(answer)]
 
@@ -181,6 +184,7 @@ RECIPE: Final = VenueRecipe(
     venue="bybit",
     ccxt_id="bybit",
     markets={"fetchMarkets": {"types": ["linear"]}},
+    too_far=frozenset({"10001"}),
     offers={
         "bars": Offer(bars, MINUTE),
         "open_interest": Offer(

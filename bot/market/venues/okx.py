@@ -83,8 +83,9 @@ async def _taker(ask_raw: Raw, contract: Contract, ask: Ask) -> dict[int, float]
         answer = await ask_raw(
             "publicGetRubikStatTakerVolumeContract",
             {"instId": contract.market_id, "period": "1H", "unit": "2", "limit": _PAGE, "end": end + 1},
+            optional=True,
         )
-        return [(stamp(row[0]), number(row[2])) for row in _data(answer)]
+        return [(stamp(row[0]), number(row[2])) for row in _data(answer)] if answer is not None else []
 
     return dict(await backwards(page, since=ask.since, until=ask.now, most=_KEPT_PAGES))
 
@@ -194,6 +195,7 @@ RECIPE: Final = VenueRecipe(
     venue="okx",
     ccxt_id="okx",
     markets=SWAPS_ONLY,
+    too_far=frozenset({"51000"}),
     offers={
         "bars": Offer(bars, MINUTE),
         "open_interest": Offer(open_interest, MINUTE),

@@ -22,14 +22,9 @@ def sentence(ordered: Ordered, now: datetime) -> str:
     """Say one that was asked for: Every weekday at 08:30 (Berlin), BTC and ETH; next on Monday."""
     of = wording.listing(ordered.assets) if ordered.assets else "all followed assets"
     return (
-        f"{_days(ordered)} at {ordered.wall.at:%H:%M} ({place(ordered.zone)}), {of}; "
+        f"{_days(ordered)} at {ordered.wall.at:%H:%M} ({wording.place(ordered.zone)}), {of}; "
         f"next {_next(ordered.due, now, ordered.zone)}."
     )
-
-
-def place(zone: str) -> str:
-    """Name a zone by its city: Berlin, New York, UTC+2."""
-    return wording.zone_name(zone).rsplit("/", 1)[-1].replace("_", " ")
 
 
 def _days(ordered: Ordered) -> str:

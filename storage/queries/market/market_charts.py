@@ -21,7 +21,7 @@ from storage.market import points
 from storage.panels import panels
 from storage.queries.freshness import Stamp, of_daily_data, stamp_of
 from storage.queries.market import flows, liquidations, open_interest
-from storage.queries.market.known_at import newest_by, newest_price, values_between
+from storage.queries.market.known_at import newest_by, newest_price, price_by_input, values_between
 from storage.queries.market.liquidations import NAMES, Sums
 from storage.queries.market.prices import change_over
 
@@ -179,10 +179,9 @@ def _stamps(
     store: Store, asset: str, prices: Prices | None, interest: Interest | None, now: datetime
 ) -> tuple[Stamp, ...]:
     found = []
-    if prices and (live := newest_price(store, asset, now)):
-        name = "mark_price" if points.newest(store, asset, "close") != live else "close"
-        daily = of_daily_data(store, asset, {name: live})
-        found.append(replace(stamp_of(store, asset, {name: live}, now, daily=daily), oldest=prices.at))
+    if prices and (live := price_by_input(store, asset, now)):
+        daily = of_daily_data(store, asset, live)
+        found.append(replace(stamp_of(store, asset, live, now, daily=daily), oldest=prices.at))
     if interest:
         name = "open_interest_usd"
         last = points.Newest(interest.last, interest.usd[-1], interest.venues[0])

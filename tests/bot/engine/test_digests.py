@@ -239,7 +239,7 @@ def test_quiet_hours_hold_it_until_they_end(house: DigestHouse) -> None:
     house.ask("/digest 6:30")
     here = destinations.find(house.store, "telegram", USER)
     assert here
-    switches.switch(house.store, here.id, Switch("quiet", hours="22:00-07:00"))
+    switches.switch(house.store, here.id, Switch("quiet", value="22:00-07:00"))
     assert hours_of(house.until(NINE)) == ["03-07 07:00"]
 
 

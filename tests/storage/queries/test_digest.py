@@ -244,9 +244,10 @@ def settled(store: Store, here: int, state: str, held_for: str | None, at: datet
 def test_what_was_held_back_here(store: Store) -> None:
     here, other = place(store), place(store, "12")
     for state, held_for, at in (
-        ("sent", "quiet", NOW - HOUR),
-        ("sent", "quiet", NOW - 3 * DAY),
+        ("merged", "told", NOW - HOUR),
+        ("expired", None, NOW - 3 * DAY),
         ("sent", None, NOW - HOUR),
+        ("queued", "quiet", NOW),
         ("expired", None, NOW - HOUR),
         ("queued", "budget", NOW),
         ("queued", "budget", NOW),

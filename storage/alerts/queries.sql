@@ -258,7 +258,9 @@ UPDATE outbox SET held_for = 'told', held_until = :now, reason = :reason,
 WHERE id = :id AND state = 'queued';
 
 -- name: let_go
-UPDATE outbox SET held_for = NULL, held_until = :now WHERE id = :id AND state = 'queued';
+-- It was due when the hold was over, which may be a while ago.
+UPDATE outbox SET held_for = NULL, held_until = CASE WHEN held_until < :now THEN held_until ELSE :now END
+WHERE id = :id AND state = 'queued';
 
 -- name: hold_on
 UPDATE outbox SET held_until = :until, expires = CASE WHEN expires < :expires THEN :expires ELSE expires END

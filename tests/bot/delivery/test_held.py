@@ -191,7 +191,7 @@ async def test_what_is_muted_before_the_morning_is_not_in_its_message(desk: Desk
 async def test_a_digest_that_comes_soon_may_tell_of_it(desk: Desk) -> None:
     desk.switch(NIGHT)
     digest = SEVEN + 20 * MINUTE
-    beside.plain(
+    beside.rows(
         desk.store,
         "INSERT INTO digests (destination, kind, days, at, assets, next) VALUES (?, 'daily', '', '07:20', '', ?)",
         desk.chat,

@@ -400,6 +400,7 @@ def test_settings_of_a_chat_that_has_set_nothing(room: Room, asker: Asker) -> No
         "Quiet: off · /quiet",
         "Told: everything · /only",
         "Budget: 0 of 12 today · /budget",
+        "Digest: off · /digest",
     ]
     assert max(map(len, lines)) <= 40
 

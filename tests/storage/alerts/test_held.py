@@ -86,7 +86,7 @@ def test_what_is_counted_are_new_messages_with_news(store: Store) -> None:
 
 def test_the_count_looks_at_one_destination_and_at_its_day_alone(store: Store) -> None:
     place(store)
-    said = beside.plain(
+    said = beside.rows(
         store, f"EXPLAIN QUERY PLAN {held.SQL.sent_since.text}".replace(":destination", "1").replace(":since", "1")
     )
     plan = [row[3] for row in said]
@@ -169,7 +169,7 @@ def test_a_chat_that_is_gone_is_not_told_and_its_rows_end(store: Store) -> None:
 )
 def test_a_digest_that_is_due_soon(store: Store, minutes: int, found: int | None) -> None:
     here = place(store)
-    beside.plain(
+    beside.rows(
         store,
         "INSERT INTO digests (destination, kind, days, at, assets, next) VALUES (?, 'daily', '', '07:20', '', ?)",
         here,

@@ -20,6 +20,7 @@ from bot.delivery.dispatcher import Dispatcher
 from bot.doubting import DoubtingClock
 from bot.engine import housekeeping
 from bot.engine.addresses import Following
+from bot.engine.digests import Digests
 from bot.engine.hindsight import judge_past
 from bot.engine.positions import Positions
 from bot.engine.turn import TurnTaker, announce
@@ -82,6 +83,7 @@ class App:
     channels: Sequence[Channel]
     positions: Positions
     following: Following
+    digests: Digests
     streams: LiquidationStreams | None = None
     history: Backfill | None = None
     gap_filler: GapFiller | None = None
@@ -155,6 +157,7 @@ class App:
     def _clock_jumped(self) -> None:
         self.positions.clock_jumped()
         self.following.clock_jumped()
+        self.digests.clock_jumped()
 
     def _fail(self) -> None:
         """Stop by itself, in order, to end with an error."""
@@ -176,6 +179,7 @@ class App:
         """Take a turn; whatever goes wrong in it, the next one is taken."""
         await self._taken(self.turns.turn, "a turn failed; the next one is in a moment")
         await self._taken(self.positions.turn, "positions were not judged; the next try is in a moment")
+        await self._taken(self.digests.turn, "digests were not made; the next try is in a moment")
 
     async def repeat(self, sources: Sequence[str], asset: str, *, glance: bool = False) -> None:
         """Do a round of a tape again: of what is followed, or of an asset that somebody asked for or looked at."""
@@ -356,6 +360,7 @@ def build(
         channels=channels,
         positions=positions,
         following=following,
+        digests=Digests(store, clock, config.assets, told=dispatcher.poke),
         streams=streams,
         history=history,
         gap_filler=GapFiller(collector.owe) if history else None,

@@ -95,7 +95,10 @@ async def tz(deps: Deps, args: Zone) -> Reply:
         zone = deps.zone
         return Reply(
             (
-                Line(f"Times are shown in {zone_said(zone)}. Now it is {wording.clock(deps.now, zone)}.", "headline"),
+                Line(
+                    f"Times are shown in {wording.zone_name(zone)}. Now it is {wording.clock(deps.now, zone)}.",
+                    "headline",
+                ),
                 Line("To change it, type for example /tz Europe/Berlin or /tz UTC+2."),
             ),
             {"zone": zone},
@@ -106,15 +109,7 @@ async def tz(deps: Deps, args: Zone) -> Reply:
         now = wording.clock(deps.now, args.zone)
     except (LookupError, ValueError, OSError):
         raise Refused(f"The time zone {args.zone} is not known here. Type it like /tz Europe/Berlin.") from None
-    destinations.set_zone(deps.store, deps.made().id, args.zone)
+    destinations.set_zone(deps.store, deps.made().id, args.zone, deps.now)
     return Reply(
-        (Line(f"Times are now shown in {zone_said(args.zone)}. It is {now}.", "headline"),), {"zone": args.zone}
+        (Line(f"Times are now shown in {wording.zone_name(args.zone)}. It is {now}.", "headline"),), {"zone": args.zone}
     )
-
-
-def zone_said(zone: str) -> str:
-    """Return a zone as people write it: the zone files count Etc/GMT westwards."""
-    if zone.startswith("Etc/GMT") and len(zone) > len("Etc/GMT"):
-        sign = "+" if zone[7] == "-" else wording.MINUS
-        return f"UTC{sign}{zone[8:]}"
-    return zone

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from handlers.command import Deps, Nothing, command
 from handlers.reply import Button, Buttons, Line, Reply, plain
+from handlers.words import wording
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,7 @@ async def settings(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
     rank, most = switches.least_rank(found.switches), switches.budget_of(found.switches)
     waiting = f", {found.waiting} waiting" if found.waiting else ""
     rows = [
-        ("Time zone", _zone(found.zone), "/tz"),
+        ("Time zone", wording.place(found.zone), "/tz"),
         ("Exchange", _exchange(found.venue), "/venue"),
         ("Alarms", _alarms(found), "/help sub"),
         ("Sound", _sound((*found.of("loud"), *found.of("silent"))), "/help sub"),
@@ -40,19 +41,14 @@ async def settings(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
         ("Quiet", f"{quiet.hours.replace('-', '–')}{', strict' if quiet.strict else ''}" if quiet else "off", "/quiet"),
         ("Told", _ONLY[rank], "/only"),
         ("Budget", (f"{found.sent} of {most} today" if most is not None else "off") + waiting, "/budget"),
-        *(("Digest", f"{digest.kind} {digest.at}", "/digest") for digest in found.digests[:2]),
+        *(("Digest", f"{digest.kind} {digest.wall.at:%H:%M}", "/digest") for digest in found.digests),
+        *([] if found.digests else [("Digest", "off", "/digest")]),
     ]
     lines = [Line(f"{name}: {value} · {typed}") for name, value, typed in rows]
     return Reply(
         (Line("Settings of this chat", "headline"), *lines, *_buttons(found, rank, most)),
         _values(found, rank, most),
     )
-
-
-def _zone(zone: str) -> str:
-    from handlers.commands.own import zone_said  # noqa: PLC0415 - see above
-
-    return zone_said(zone).rsplit("/", 1)[-1].replace("_", " ")
 
 
 def _exchange(venue: str | None) -> str:
@@ -129,6 +125,8 @@ def _values(found: Settings, rank: str, most: int | None) -> dict[str, Any]:
             "budget": most,
             "sent": found.sent,
             "waiting": found.waiting,
-            "digests": [{"kind": one.kind, "days": one.days, "at": one.at} for one in found.digests],
+            "digests": [
+                {"kind": one.kind, "days": list(one.wall.days), "at": f"{one.wall.at:%H:%M}"} for one in found.digests
+            ],
         }
     )

@@ -95,13 +95,13 @@ def _quiet_now(deps: Deps) -> Reply:
 
 
 def _quiet_said(deps: Deps, hours: str | None, *, strict: bool) -> str:
-    from handlers.commands.own import zone_said  # noqa: PLC0415 - see above
-
     if hours is None:
         return "No quiet hours: whatever is told comes at once."
     begin, end = hours.split("-")
     what = "nothing comes, not even what is critical" if strict else "only what is critical comes"
-    return f"Quiet from {begin} to {end} ({zone_said(deps.zone)}): {what}. The rest comes in one message at {end}."
+    return (
+        f"Quiet from {begin} to {end} ({wording.zone_name(deps.zone)}): {what}. The rest comes in one message at {end}."
+    )
 
 
 def _quiet_until(deps: Deps, hours: str | None) -> datetime | None:

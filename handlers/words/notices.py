@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 from handlers import reply
 from handlers.reply import Button, Buttons, Line
 from handlers.words import alerts, position_events, sources, wording
+from handlers.words.digest import said as digests
 from handlers.words.held import tell_held
 from handlers.words.message import Message
+from signals import digest
 from signals.alerts.burst import BURST, Burst
 from signals.alerts.event import ALERT, HELD, LATE, POSITION, SOURCE, Event
+from signals.digest import DIGEST
 from signals.liquidation.events import CameNear, LineCrossed, LinesLeft, from_json
 from storage.sources import source_events
 
@@ -98,5 +101,6 @@ _TELL: Final[Mapping[str, Callable[[Mapping[str, Any], str], Message]]] = {
     POSITION: _position,
     SOURCE: lambda payload, zone: Message((Line(sources.sentence(source_events.from_json(payload["source"]), zone)),)),
     LATE: _late,
+    DIGEST: lambda payload, zone: digests.tell(digest.from_json(payload), zone),
     HELD: lambda payload, zone: tell_held(payload, zone, headline_of),
 }

@@ -31,7 +31,7 @@ _WEEKDAYS: Final = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".sp
 def on(rows: Sequence[RuleOfAsset]) -> list[str]:
     """Say what is on, alarms with the same assets together."""
     if (ANY, ANY) in rows:
-        also = [_title(alarm) for alarm, _ in rows if alarm != ANY]
+        also = [title(alarm) for alarm, _ in rows if alarm != ANY]
         return [
             f"Everything: all alarms of all followed assets{', and ' + wording.listing(also) if also else ''}.",
             *([] if (SOURCES, ANY) in rows else ["Trouble with data is told on /sub sources."]),
@@ -42,7 +42,7 @@ def on(rows: Sequence[RuleOfAsset]) -> list[str]:
     grouped: dict[tuple[str, ...], list[str]] = {}
     for alarm, assets in assets_of.items():
         key = (ANY,) if ANY in assets or (alarm != ANY and of_the_market(alarm)) else tuple(assets)
-        grouped.setdefault(key, []).append(_title(alarm))
+        grouped.setdefault(key, []).append(title(alarm))
     return [
         f"{'All followed assets' if key == (ANY,) else wording.listing(key)}: {few(titles)}."
         for key, titles in grouped.items()
@@ -53,13 +53,14 @@ def sounds(switched: Sequence[Switch]) -> list[str]:
     """Say what was made loud or silent; nothing where the ranks decide."""
     said = []
     for kind, word in (("loud", "With sound"), ("silent", "Without sound")):
-        parts = [_title(switch.what) for switch in switched if switch.kind == kind]
+        parts = [title(switch.what) for switch in switched if switch.kind == kind]
         if parts:
             said.append(f"{word}: {few(parts)}.")
     return said
 
 
-def _title(alarm: str) -> str:
+def title(alarm: str) -> str:
+    """Return what an alarm is called, `*` being everything; one that is no more by its id."""
     if alarm == ANY:
         return "everything"
     if alarm.startswith(PRIVATE):
@@ -70,8 +71,8 @@ def _title(alarm: str) -> str:
 
 def _of_one(alarm: str, asset: str) -> str:
     """Name an alarm of one asset: BTC: price is far below its high."""
-    title = _title(alarm)
-    return title if asset == MARKET or alarm.startswith(PRIVATE) else f"{asset}: {title[:1].lower()}{title[1:]}"
+    name = title(alarm)
+    return name if asset == MARKET or alarm.startswith(PRIVATE) else f"{asset}: {name[:1].lower()}{name[1:]}"
 
 
 def episode_named(episode: Episode) -> str:
@@ -85,9 +86,9 @@ def muted_named(what: str, episodes: Mapping[int, Episode]) -> str:
         episode = episodes.get(int(what.removeprefix(EPISODE)))
         return episode_named(episode) if episode else "an episode that is over"
     if what.startswith(PRIVATE):
-        return _title(what)
+        return title(what)
     alarm, _, asset = what.partition(" ")
-    return _of_one(alarm, asset) if asset else _title(alarm)
+    return _of_one(alarm, asset) if asset else title(alarm)
 
 
 def muted(switched: Sequence[Switch], episodes: Mapping[int, Episode], now: datetime, zone: str) -> list[str]:

@@ -262,6 +262,18 @@ def moment(value: datetime | None, zone: str | tzinfo = UTC) -> str:
     return f"{day(value.astimezone(zone).date())}, {clock(value, zone)}"
 
 
+def zone_name(zone: str) -> str:
+    """Return a zone as people write it: the zone files count Etc/GMT westwards."""
+    if zone.startswith("Etc/GMT") and len(zone) > len("Etc/GMT"):
+        return f"UTC{'+' if zone[7] == '-' else MINUS}{zone[8:]}"
+    return zone
+
+
+def place(zone: str) -> str:
+    """Name a zone by its city: Berlin, New York, UTC+2."""
+    return zone_name(zone).rsplit("/", 1)[-1].replace("_", " ")
+
+
 def again(value: datetime | None, now: datetime, zone: str | tzinfo = UTC) -> str:
     """Say when something is tried again: in 40 s, at 21:10 UTC, now."""
     if value is None or _missing(value):

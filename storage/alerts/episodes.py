@@ -118,6 +118,12 @@ def running(store: Store) -> list[Episode]:
     return [_episode(row) for row in store.read(SQL.running_episodes, private=PRIVATE)]
 
 
+def between(store: Store, since: datetime, until: datetime) -> list[Episode]:
+    """Return the episodes that began or ended after `since` and up to `until`; positions have none among them."""
+    rows = store.read(SQL.episodes_between, private=PRIVATE, since=to_ms(since), until=to_ms(until))
+    return [_episode(row) for row in rows]
+
+
 def of(store: Store, rule: str, asset: str) -> list[Episode]:
     """Return every episode of one rule and asset, the oldest first."""
     return [_episode(row) for row in store.read(SQL.episodes_of, rule=rule, asset=asset)]

@@ -37,7 +37,7 @@ STILL_NEWS: Final = HOUR  # after a hold, however old it is by then
 # Spelt as in the index of live rows, or SQLite searches every row ever sent.
 LIVE: Final = "state IN ('queued', 'sending', 'uncertain')"
 PRIORITY: Final[Mapping[str, int]] = {"critical": 30, "warning": 20, "notice": 10}
-Kind = Literal["fired", "escalated", "resumed", "resolved", "source", "position", "late", "held"]
+Kind = Literal["fired", "escalated", "resumed", "resolved", "source", "position", "late", "held", "digest"]
 HeldFor = Literal["quiet", "budget"]
 Ended = Literal["dead", "expired", "merged", "muted"]
 
@@ -382,10 +382,14 @@ def waiting(store: Store) -> int:
 
 
 def expired(work: Work, *, now: datetime) -> dict[int, list[Notice]]:
-    """Settle rows that are no news any more and return their notices by destination, to be told as one line each."""
+    """Settle rows that are no news any more and return their notices by destination, to be told as one line each.
+
+    A digest is not among them: the next one tells of the time since the last that arrived.
+    """
     found: dict[int, list[Notice]] = {}
     rows = work.rows(SQL.too_old, now=to_ms(now))
     work.many(SQL.expire, [{"id": row["id"], "now": to_ms(now)} for row in rows])
     for row in rows:
-        found.setdefault(row["destination"], []).append(_notice(row))
+        if row["kind"] != "digest":
+            found.setdefault(row["destination"], []).append(_notice(row))
     return found

@@ -31,6 +31,13 @@ UPDATE episodes SET rank = :rank, last_values = :found, ended = :ended WHERE id 
 SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
 WHERE ended IS NULL AND substr(rule, 1, length(:private)) <> :private ORDER BY fired DESC;
 
+-- name: episodes_between
+-- What began or ended after one time and up to another; people's own positions are not among them.
+SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
+WHERE substr(rule, 1, length(:private)) <> :private
+    AND (fired > :since AND fired <= :until OR ended > :since AND ended <= :until)
+ORDER BY fired;
+
 -- name: episodes_of
 SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
 WHERE rule = :rule AND asset = :asset ORDER BY fired;
@@ -193,6 +200,27 @@ ORDER BY o.id;
 
 -- name: expire
 UPDATE outbox SET state = 'expired', reason = 'too old for news, told as one line', settled = :now WHERE id = :id;
+
+-- --- digests.py
+
+-- name: held_now
+-- What is held, by what for: one look at all that waits, for all who ask.
+SELECT destination, held_for, count(*) AS count FROM outbox
+WHERE state IN ('queued', 'sending', 'uncertain') AND held_for IN ('quiet', 'budget')
+GROUP BY destination, held_for;
+
+-- name: told_late
+-- How many notices grew too old for news before a destination could be told, since a time.
+SELECT count(*) AS count FROM outbox o JOIN notices n ON n.id = o.notice
+WHERE o.destination = :destination AND o.settled > :since AND o.state = 'expired' AND n.kind <> 'digest';
+
+-- name: news_of_sources
+SELECT at, payload FROM notices WHERE kind = 'source' AND at > :since AND at <= :until ORDER BY id;
+
+-- name: digests_told
+SELECT n.payload FROM outbox o JOIN notices n ON n.id = o.notice
+WHERE o.destination = :destination AND o.settled > :since AND o.state = 'sent' AND n.kind = 'digest'
+ORDER BY o.id DESC;
 
 -- --- held.py
 

@@ -58,6 +58,41 @@ DELETE FROM destinations WHERE id = :destination;
 -- name: bring_back
 UPDATE destinations SET gone = NULL, gone_reason = NULL WHERE id = :destination;
 
+-- --- digests.py ---------------------------------------------------------------------------------------------
+
+-- name: digests_of
+SELECT g.*, d.zone FROM digests g JOIN destinations d ON d.id = g.destination
+WHERE g.destination = :destination ORDER BY g.kind;
+
+-- name: digests_due
+-- Searched by the index of `next`: there are as many rows as chats that want a digest, and few of them are due.
+SELECT g.*, d.zone FROM digests g JOIN destinations d ON d.id = g.destination
+WHERE g.next <= :now AND d.gone IS NULL ORDER BY g.next, g.id LIMIT :most;
+
+-- name: every_digest
+SELECT g.*, d.zone FROM digests g JOIN destinations d ON d.id = g.destination ORDER BY g.id;
+
+-- name: order_digest
+INSERT INTO digests (destination, kind, days, at, assets, next)
+VALUES (:destination, :kind, :days, :at, :assets, :due)
+ON CONFLICT DO UPDATE SET days = excluded.days, at = excluded.at, assets = excluded.assets, next = excluded.next;
+
+-- name: plan_digest
+UPDATE digests SET next = :due WHERE id = :id;
+
+-- name: digest_made
+UPDATE digests SET last_date = :day, last_at = :now, next = :due WHERE id = :id AND next = :was;
+
+-- name: move_digest_zone
+UPDATE digests SET last_date = :day, next = :due WHERE id = :id;
+
+-- name: stop_digest
+DELETE FROM digests WHERE destination = :destination AND kind = :kind;
+
+-- name: move_digests
+UPDATE digests SET destination = :new WHERE destination = :old AND NOT EXISTS (
+    SELECT 1 FROM digests known WHERE known.destination = :new AND known.kind = digests.kind);
+
 -- --- switches.py --------------------------------------------------------------------------------------------
 
 -- name: switch
@@ -85,11 +120,6 @@ FROM switches s LEFT JOIN episodes e ON e.id = CASE WHEN s.kind = 'mute' THEN CA
 WHERE s.destination IN ({elements}(:destinations))
 ORDER BY s.destination, s.kind, s.what;
 
--- --- settings, in storage/queries/ ----------------------------------------------------------------------------------------
-
--- name: digests_shown
-SELECT kind, days, at FROM digests WHERE destination = :destination ORDER BY next;
-
 -- --- positions.py: what people watch for themselves ----------------------------------------------------------------
 
 -- name: positions_of
@@ -102,6 +132,11 @@ ORDER BY p.number IS NULL, p.number, p.id;
 SELECT p.*, d.zone FROM positions p JOIN destinations d ON d.id = p.destination
 WHERE p.followed IS NULL AND d.gone IS NULL
 ORDER BY p.id;
+
+-- name: positions_at
+SELECT p.*, d.zone FROM positions p JOIN destinations d ON d.id = p.destination
+WHERE p.destination = :destination
+ORDER BY p.number IS NULL, p.number, p.id;
 
 -- name: held_positions
 SELECT p.*, d.zone FROM positions p JOIN destinations d ON d.id = p.destination

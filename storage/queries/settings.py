@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 
 from signals.wall_clock import midnight
 from storage.alerts import episodes, held
-from storage.engine.sql import queries
-from storage.people import destinations, switches
+from storage.people import destinations, digests, switches
 from storage.people.switches import EPISODE
 
 if TYPE_CHECKING:
@@ -19,19 +18,9 @@ if TYPE_CHECKING:
     from storage.alerts.episodes import Episode
     from storage.engine.database import Store
     from storage.people.destinations import Destination
+    from storage.people.digests import Ordered
     from storage.people.subscriptions import RuleOfAsset
     from storage.people.switches import Switch
-
-SQL = queries("storage.people")
-
-
-@dataclass(frozen=True, slots=True)
-class DigestShown:
-    """A digest that is on: daily or weekly, on which days, at which hour of the chat's clock, as they are stored."""
-
-    kind: str
-    days: str
-    at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +38,7 @@ class Settings:
     episodes: Mapping[int, Episode] = field(default_factory=dict)
     sent: int = 0
     waiting: int = 0
-    digests: tuple[DigestShown, ...] = ()
+    digests: tuple[Ordered, ...] = ()
 
     def of(self, kind: str) -> tuple[Switch, ...]:
         """Return the switches of a kind."""
@@ -63,7 +52,6 @@ def read(store: Store, here: Destination | None, now: datetime) -> Settings:
     chosen = tuple(switch for switch in switches.of_one(store, here.id) if switch.runs(now))
     muted = [int(switch.what.removeprefix(EPISODE)) for switch in chosen if switch.what.startswith(EPISODE)]
     sent, waiting = held.known_of(store, here.id, midnight(now, ZoneInfo(here.zone)))
-    digests = store.read(SQL.digests_shown, destination=here.id)
     return Settings(
         here.zone,
         here.venue,
@@ -72,5 +60,5 @@ def read(store: Store, here: Destination | None, now: datetime) -> Settings:
         episodes.named(store, muted),
         sent,
         waiting,
-        tuple(DigestShown(row["kind"], row["days"], row["at"]) for row in digests),
+        tuple(sorted(digests.of(store, here.id).values(), key=lambda ordered: ordered.due)),
     )

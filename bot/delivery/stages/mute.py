@@ -21,7 +21,7 @@ def mute(notice: Notice, recipient: Recipient, now: datetime) -> Outcome:
 
     An asset that is muted is one of the market: who watches a position of their own in it is told of that all the same.
     """
-    if lists_others(notice):
+    if lists_others(notice) and notice.kind != "digest":  # one that is not told is part of the next
         return PASS
     meant = {ANY, notice.rule, f"{EPISODE}{notice.episode}"}
     if notice.payload.get("event") != POSITION:

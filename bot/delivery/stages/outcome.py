@@ -39,7 +39,9 @@ class Drop:
 
 Outcome = Pass | Hold | Drop
 PASS: Final = Pass()
-LISTS: Final = frozenset({"late", "held"})  # kinds of notices that list others, each of which went through the stages
+LISTS: Final = frozenset(
+    {"late", "held", "digest"}
+)  # kinds of notices that list others, each of which went through the stages
 
 
 def lists_others(notice: Notice) -> bool:

@@ -232,7 +232,7 @@ async def test_a_digest_that_comes_soon_may_tell_of_it(desk: Desk) -> None:
 async def test_quiet_hours_are_those_of_the_chat(tmp_path: Path, zone: str, day: str) -> None:
     """Something happens every half hour of a day and a half: what is told at once lies outside of the hours."""
     desk = desk_at(tmp_path, datetime.fromisoformat(day).replace(tzinfo=UTC))
-    destinations.set_zone(desk.store, desk.chat, zone)
+    destinations.set_zone(desk.store, desk.chat, zone, desk.clock.now())
     desk.switch(NIGHT, Switch("budget", value="off"))
     for _ in range(72):
         shown, before = desk.clock.now().astimezone(ZoneInfo(zone)).time(), len(desk.channel.said)

@@ -176,7 +176,7 @@ async def test_the_end_of_what_was_muted_is_not_told_when_the_mute_is_over(desk:
 
 
 async def test_quiet_hours_keep_what_is_not_critical_until_they_end(desk: Desk) -> None:
-    destinations.set_zone(desk.store, desk.chat, "Asia/Tokyo")  # 21:00 there
+    destinations.set_zone(desk.store, desk.chat, "Asia/Tokyo", desk.clock.now())  # 21:00 there
     desk.switch(Switch("quiet", value="20:00-06:00"))
     desk.happens("price_drawdown")
     desk.happens("taker_zscore", at=NOW + HOUR, rank="critical")
@@ -247,7 +247,7 @@ async def test_what_an_earlier_version_wrote_is_sent(desk: Desk) -> None:
 async def test_times_are_those_of_each_chat(desk: Desk) -> None:
     other = destinations.ensure(desk.store, "telegram", "12", None, kind="private", title=None, now=NOW)
     destinations.subscribe(desk.store, other.id, "*", "*")
-    destinations.set_zone(desk.store, other.id, "Europe/Berlin")
+    destinations.set_zone(desk.store, other.id, "Europe/Berlin", desk.clock.now())
     desk.happens("price_drawdown")
     await desk.turns()
     stamps = {said.to.chat: said.text.splitlines()[-1].rpartition(", ")[2] for said in desk.channel.said}

@@ -362,13 +362,9 @@ def test_settings_are_one_screen(room: Room) -> None:
         room.ask(line)
     for line in ("/budget 200", "/mute oi until monday", "/mute btc 8h"):
         room.ask(line)
-    place = hold(room, "quiet")
-    for kind, at in (("daily", "09:00"), ("weekly", "18:00")):
-        beside.rows(
-            room.store,
-            "INSERT INTO digests (destination, kind, days, at, assets, next) VALUES (?, ?, '', ?, '', 1)",
-            place, kind, at,
-        )  # fmt: skip
+    hold(room, "quiet")
+    room.ask("/digest 9:00")
+    room.ask("/digest weekly saturday 18:00")
     reply = room.ask("/settings")
     lines = [block.text for block in reply.blocks if isinstance(block, Line)]
     assert lines == [
@@ -404,6 +400,7 @@ def test_settings_of_a_chat_that_has_set_nothing(room: Room, asker: Asker) -> No
         "Quiet: off · /quiet",
         "Told: everything · /only",
         "Budget: 0 of 12 today · /budget",
+        "Digest: off · /digest",
     ]
     assert max(map(len, lines)) <= 40
 

@@ -203,7 +203,7 @@ def fill(store: Store, user: str, secret: str) -> None:
     mine = owner(store, user)
     for n in range(5):
         destinations.ensure(store, "telegram", user, None, kind="private", title=f"{secret}{'x' * n}", now=NOW)
-        destinations.set_zone(store, mine.destination, ("Europe/Berlin", "UTC")[n % 2])
+        destinations.set_zone(store, mine.destination, ("Europe/Berlin", "UTC")[n % 2], NOW)
     destinations.subscribe(store, mine.destination, "*", "*")
     add(store, mine, 95_000.0)
     add(store, mine, 96_000.0)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from storage.engine.database import Store
     from storage.people.destinations import Destination
 
+# Where a channel can show a message to one person alone: "answer", only who asks sees the answer; "person", the command
+# is about who asks and not about the chat, so that what follows from it goes to them alone as well.
+Private = Literal["answer", "person"] | None
 Subject = Literal["calculators", "market", "judgement", "own", "admin", "start"]
 SUBJECTS: tuple[Subject, ...] = ("start", "calculators", "market", "judgement", "own", "admin")
 
@@ -117,11 +120,17 @@ class Command:
     arguments: type[Any]
     run: Run
     changes_chat: bool  # refused to members of a group who are not its admins
+    private: Private = None
     examples: tuple[str, ...] = ()  # shown by /help with their answers; they ask nobody
 
 
 def command(
-    *, subject: Subject, example: str, changes_chat: bool = False, examples: tuple[str, ...] = ()
+    *,
+    subject: Subject,
+    example: str,
+    changes_chat: bool = False,
+    private: Private = None,
+    examples: tuple[str, ...] = (),
 ) -> Callable[[Run], Command]:
     """Declare the function below as a command.
 
@@ -136,7 +145,7 @@ def command(
         name = getattr(run, "__name__", "").rstrip("_")
         arguments = hints[parameters[1]]
         told = first.rstrip("."), rest.strip()
-        return Command(name, subject, *told, example, arguments, run, changes_chat, examples)
+        return Command(name, subject, *told, example, arguments, run, changes_chat, private, examples)
 
     return declare
 

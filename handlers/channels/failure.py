@@ -45,6 +45,14 @@ class Throttled(SendFailed):
         self.scope = scope
 
 
+class RightsMissing(SendFailed):
+    """Something is not allowed there, until its managers allow it: the chat rests for `seconds`, its messages wait."""
+
+    def __init__(self, reason: str, *, seconds: float = 6 * 3600.0) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
 class MarkupRefused(SendFailed):
     """The markup was refused, or its length: without markup the message may go."""
 

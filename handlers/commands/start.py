@@ -47,7 +47,7 @@ _SUBJECT_WORDS: Final = {
 class About:
     """A command to be explained; none for all of them."""
 
-    what: str = argument(REST, default="", label="command")
+    what: str = argument(REST, default="", label="command", offers="commands")
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ _MOST_OPEN: Final = 5
 def on(rows: Sequence[RuleOfAsset]) -> list[str]:
     """Say what is on, alarms with the same assets together."""
     if (ANY, ANY) in rows:
-        also = [_title(alarm) for alarm, _ in rows if alarm != ANY]
+        also = [title(alarm) for alarm, _ in rows if alarm != ANY]
         return [
             f"Everything: all alarms of all followed assets{', and ' + wording.listing(also) if also else ''}.",
             *([] if (SOURCES, ANY) in rows else ["Trouble with data is told on /sub sources."]),
@@ -38,7 +38,7 @@ def on(rows: Sequence[RuleOfAsset]) -> list[str]:
     grouped: dict[tuple[str, ...], list[str]] = {}
     for alarm, assets in assets_of.items():
         key = (ANY,) if ANY in assets or (alarm != ANY and of_the_market(alarm)) else tuple(assets)
-        grouped.setdefault(key, []).append(_title(alarm))
+        grouped.setdefault(key, []).append(title(alarm))
     return [
         f"{'All followed assets' if key == (ANY,) else wording.listing(key)}: {_few(titles)}."
         for key, titles in grouped.items()
@@ -49,13 +49,14 @@ def sounds(switched: Sequence[Switch]) -> list[str]:
     """Say what was made loud or silent; nothing where the ranks decide."""
     said = []
     for kind, word in (("loud", "With sound"), ("silent", "Without sound")):
-        parts = [_title(switch.what) for switch in switched if switch.kind == kind]
+        parts = [title(switch.what) for switch in switched if switch.kind == kind]
         if parts:
             said.append(f"{word}: {_few(parts)}.")
     return said
 
 
-def _title(alarm: str) -> str:
+def title(alarm: str) -> str:
+    """Return what an alarm is called."""
     if alarm == ANY:
         return "everything"
     beside = {SOURCES: _SOURCES_TITLE, burst.BURST: burst.TITLE}

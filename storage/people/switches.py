@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from signals.alerts.condition import RANKS
 from signals.units import from_ms, to_ms
 from storage.engine.sql import queries
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from datetime import datetime
 
+    from signals.alerts.condition import Rank
     from storage.engine.database import Store
     from storage.engine.work import Row, Work
 
@@ -25,14 +27,19 @@ class Switch:
     """One thing that a destination has switched.
 
     kind: `mute`, until a time or for good (None), of what: a rule, an asset, or everything (`*`); `loud` or `silent`
-    likewise, with sound or without whatever the rank; or `quiet`, in hours of the destination's own zone, written
-    22:00-07:00.
+    likewise, with sound or without whatever the rank; `quiet`, in hours of the destination's own zone, written
+    22:00-07:00; or `mention`, a role by the platform's id, with the rank from which on it is called in `hours`.
     """
 
-    kind: Literal["mute", "quiet", "loud", "silent"]
+    kind: Literal["mute", "quiet", "loud", "silent", "mention"]
     what: str = ANY
     until: datetime | None = None
     hours: str | None = None
+
+    @property
+    def rank(self) -> Rank:
+        """Return from which rank on a role is mentioned."""
+        return next((rank for rank in RANKS if rank == self.hours), RANKS[0])
 
 
 def switch(store: Store, destination: int, chosen: Switch) -> None:
@@ -64,6 +71,17 @@ def sound(store: Store, destination: int, whats: Iterable[str], kind: Literal["l
                 work.run(SQL.switch_sounds_back, destination=destination)
             if kind:
                 switch(store, destination, Switch(kind, what))
+
+
+def mention(store: Store, destination: int, role: str | None, rank: Rank) -> None:
+    """Have one role called from a rank on, in the place of the one before; None: nobody."""
+    with store.write() as work:
+        for before in _by_destination(work.rows(SQL.switches_of, destinations=json.dumps([destination]))).values():
+            for one in before:
+                if one.kind == "mention":
+                    work.run(SQL.switch_back, destination=destination, kind=one.kind, what=one.what)
+        if role is not None:
+            switch(store, destination, Switch("mention", role, hours=rank))
 
 
 def of(work: Work, destinations: Collection[int]) -> dict[int, tuple[Switch, ...]]:

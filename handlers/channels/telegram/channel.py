@@ -43,9 +43,9 @@ from handlers.channels.news import PendingNews, drop
 from handlers.channels.telegram.config import TelegramConfig
 from handlers.channels.telegram.errors import failure
 from handlers.channels.telegram.reading import LoggedRequest, PollRequest
-from handlers.channels.telegram.render import clean, clip
 from handlers.channels.telegram.rights import Rights
 from handlers.channels.telegram.sending import BUTTON_VERSION, LIMITS, LONGEST_WAIT, Sending
+from handlers.channels.text import clean, clip
 from handlers.command import Asker, commands
 from handlers.reply import Line, Picture
 

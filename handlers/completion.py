@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
-from handlers.channels.channel import Offer
+from handlers.channels.channel import Proposal
 from handlers.command import commands
 from handlers.language.kinds import ASSET, INSTRUMENT, ZONE, plan_of
 from handlers.words import wording
@@ -25,7 +25,7 @@ def completes(field: Field) -> bool:
     return field.offers is not None or field.kind in (ASSET, INSTRUMENT, ZONE) or callable(field.kind.words)
 
 
-def offers(deps: Deps, command: str, field: str, typed: str) -> tuple[Offer, ...]:
+def offers(deps: Deps, command: str, field: str, typed: str) -> tuple[Proposal, ...]:
     """Return what may be typed for an argument, those that begin with what is typed first; empty where nothing may.
 
     Of text with several words the last one is completed, and those before it stay.
@@ -40,10 +40,10 @@ def offers(deps: Deps, command: str, field: str, typed: str) -> tuple[Offer, ...
     every = [offer for offer in _every(deps, found) if last in f"{offer.words} {offer.label}".lower()]
     every.sort(key=lambda offer: not offer.words.lower().startswith(last))
     start = f"{before} " if before else ""
-    return tuple(Offer(start + offer.words, start + offer.label) for offer in every[:MOST])
+    return tuple(Proposal(start + offer.words, start + offer.label) for offer in every[:MOST])
 
 
-def _every(deps: Deps, field: Field) -> Iterator[Offer]:
+def _every(deps: Deps, field: Field) -> Iterator[Proposal]:
     if field.offers:
         yield from _TEXTS[field.offers](deps)
     elif field.kind is ZONE:
@@ -54,8 +54,8 @@ def _every(deps: Deps, field: Field) -> Iterator[Offer]:
         yield from _same(_assets(deps))
 
 
-def _same(words: Iterable[str]) -> Iterator[Offer]:
-    return (Offer(word, word) for word in dict.fromkeys(words))
+def _same(words: Iterable[str]) -> Iterator[Proposal]:
+    return (Proposal(word, word) for word in dict.fromkeys(words))
 
 
 def _zones() -> list[str]:
@@ -64,7 +64,7 @@ def _zones() -> list[str]:
     return sorted(name for name in available_timezones() if "/" in name and not name.startswith(("Etc", "posix")))
 
 
-def _first_words(words: Mapping[str, str]) -> Iterator[Offer]:
+def _first_words(words: Mapping[str, str]) -> Iterator[Proposal]:
     """Return one word for each value: the first, which is the shortest that people say."""
     first: dict[str, str] = {}
     for word, value in words.items():
@@ -80,14 +80,14 @@ def _assets(deps: Deps) -> list[str]:
     return [*deps.assets, *(asset for asset in points.assets(deps.store) if asset != MARKET)]
 
 
-def _commands(_: Deps) -> Iterator[Offer]:
+def _commands(_: Deps) -> Iterator[Proposal]:
     from signals.metric import metrics  # noqa: PLC0415 - brings numpy along
 
-    yield from (Offer(name, f"{name}: {known.help}") for name, known in commands().items())
-    yield from (Offer(name, f"{name}: {metric.title}") for name, metric in metrics().items())
+    yield from (Proposal(name, f"{name}: {known.help}") for name, known in commands().items())
+    yield from (Proposal(name, f"{name}: {metric.title}") for name, metric in metrics().items())
 
 
-def _alarms(deps: Deps) -> Iterator[Offer]:
+def _alarms(deps: Deps) -> Iterator[Proposal]:
     """Yield assets and alarms by the words that /sub takes."""
     from handlers.words.subscriptions import title  # noqa: PLC0415 - brings numpy along
     from signals.alerts.burst import BURST  # noqa: PLC0415 - as above
@@ -95,10 +95,10 @@ def _alarms(deps: Deps) -> Iterator[Offer]:
     from storage.people.subscriptions import SOURCES  # noqa: PLC0415 - as above
 
     yield from _same(asset.lower() for asset in deps.assets)
-    yield from (Offer(name, f"{name}: {title(name)}") for name in (BURST, *rules(), SOURCES))
+    yield from (Proposal(name, f"{name}: {title(name)}") for name in (BURST, *rules(), SOURCES))
 
 
-def _own_alarms(deps: Deps) -> Iterator[Offer]:
+def _own_alarms(deps: Deps) -> Iterator[Proposal]:
     """Yield what is on in this chat."""
     here = deps.here()
     if here is None:
@@ -108,10 +108,10 @@ def _own_alarms(deps: Deps) -> Iterator[Offer]:
 
     for alarm, asset in destinations.subscriptions(deps.store, here.id):
         words = " ".join(word for word in (alarm, asset.lower()) if word != destinations.ANY) or EVERYTHING
-        yield Offer(words, words if alarm == destinations.ANY else f"{words}: {title(alarm)}")
+        yield Proposal(words, words if alarm == destinations.ANY else f"{words}: {title(alarm)}")
 
 
-def _own_positions(deps: Deps) -> Iterator[Offer]:
+def _own_positions(deps: Deps) -> Iterator[Proposal]:
     """Yield what this person watches, by its number."""
     if deps.asker.user is None or not deps.store.exists:
         return
@@ -121,12 +121,12 @@ def _own_positions(deps: Deps) -> Iterator[Offer]:
         if watched.number is not None:
             holding = watched.holding
             told = f"{watched.number}: {holding.unit} {holding.side} from {wording.price(holding.entry)}"
-            yield Offer(str(watched.number), f"{told}, {watched.name}" if watched.name else told)
+            yield Proposal(str(watched.number), f"{told}, {watched.name}" if watched.name else told)
     for followed in positions.followed_by(deps.store, deps.asker.platform, deps.asker.user):
-        yield Offer(str(followed.number), f"{followed.number}: {followed.address}")
+        yield Proposal(str(followed.number), f"{followed.number}: {followed.address}")
 
 
-_TEXTS: Final[Mapping[str, Callable[[Deps], Iterator[Offer]]]] = {
+_TEXTS: Final[Mapping[str, Callable[[Deps], Iterator[Proposal]]]] = {
     "alarms": _alarms,
     "own alarms": _own_alarms,
     "own positions": _own_positions,

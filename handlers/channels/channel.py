@@ -82,13 +82,13 @@ async def _nothing_kept(_: str) -> str | None:
     """Recall nothing."""
 
 
-async def _nothing_offered(*_: object) -> tuple[Offer, ...]:
-    """Offer nothing."""
+async def _nothing_offered(*_: object) -> tuple[Proposal, ...]:
+    """Proposal nothing."""
     return ()
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class Proposal:
     """Something that may be typed as an argument. words: what is typed. label: what is shown for it."""
 
     words: str
@@ -111,7 +111,7 @@ class Outside:
     leave: Callable[[], None] = _stay
     recall: Callable[[str], Awaitable[str | None]] = _nothing_kept
     remember: Callable[[str, str], Awaitable[None]] = _nobody_told
-    offers: Callable[[str, str, str, Asker], Awaitable[tuple[Offer, ...]]] = _nothing_offered
+    offers: Callable[[str, str, str, Asker], Awaitable[tuple[Proposal, ...]]] = _nothing_offered
 
 
 class Channel(Protocol):

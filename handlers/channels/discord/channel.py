@@ -24,7 +24,7 @@ from handlers.channels.discord.config import DiscordConfig
 from handlers.channels.discord.errors import RAISED, failure
 from handlers.channels.discord.interactions import Interactions
 from handlers.channels.discord.options import digest, payload
-from handlers.channels.discord.sending import LIMITS, Sending
+from handlers.channels.discord.posting import LIMITS, Posting
 from handlers.channels.discord.webhooks import PREFIX, Webhooks
 from handlers.channels.failure import TokenRefused
 from handlers.command import Asker, commands
@@ -43,7 +43,7 @@ _LONGEST_SAID: Final = 30  # letters of a part of an address in the log; tokens 
 
 
 @dataclass(frozen=True, slots=True)
-class Timeouts:
+class Patience:
     """Seconds. whole: one send with everything, uploads and short pauses of a 429 included. retry: first pause."""
 
     login: float = 20.0
@@ -66,24 +66,24 @@ class Discord:
         outside: Outside = Outside(),
         *,
         listed: Iterable[Command] | None = None,
-        timeouts: Timeouts | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._config, self._outside = config, outside
-        self._timeouts = timeouts or Timeouts()
+        self._patience = patience or Patience()
         self._token = config.secret("token")
         self._listed = {command.name: command for command in (commands().values() if listed is None else listed)}
         if url := config.base_url:
             Route.BASE = f"{url}/api/v10"
             DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(url.replace("http", "ws", 1) + "/gateway")
-        self.client = _Client(self, config.proxy, self._timeouts.guilds)
-        patience = self._timeouts.whole
-        self._sending = Sending(self.client, outside.draw, patience=patience, publish=config.publish)
+        self.client = _Client(self, config.proxy, self._patience.guilds)
+        whole = self._patience.whole
+        self._posting = Posting(self.client, outside.draw, patience=whole, publish=config.publish)
         self._webhooks = Webhooks(
-            config.addresses(), outside.draw, patience=patience, proxy=config.proxy, guarded=not config.base_url
+            config.addresses(), outside.draw, patience=whole, proxy=config.proxy, guarded=not config.base_url
         )
         self._interactions = Interactions(
-            self.client, self._sending, outside, platform=self.platform, listed=self._listed,
-            patience=self._timeouts.defer,
+            self.client, self._posting, outside, platform=self.platform, listed=self._listed,
+            patience=self._patience.defer,
         )  # fmt: skip
         self._answer: Answerer | None = None
         self._running: asyncio.Task[None] | None = None
@@ -120,7 +120,7 @@ class Discord:
             self._running.cancel()
             await asyncio.wait([self._running])
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._timeouts.stop):
+            async with asyncio.timeout(self._patience.stop):
                 if not self.client.is_closed():
                     await self.client.close()
         await self._webhooks.close()
@@ -131,7 +131,7 @@ class Discord:
             return "Discord is reached by webhooks alone, which are tried with the first alert"
         probe = Client(intents=Intents.none(), proxy=self._config.proxy)
         try:
-            async with asyncio.timeout(self._timeouts.login):
+            async with asyncio.timeout(self._patience.login):
                 await probe.login(self._token.get_secret_value())
         except RAISED as error:
             raise failure(error) from None
@@ -141,7 +141,7 @@ class Discord:
 
     async def _log_in(self) -> None:
         assert self._token  # noqa: S101 - not called without one
-        async with asyncio.timeout(self._timeouts.login):
+        async with asyncio.timeout(self._patience.login):
             await self.client.login(self._token.get_secret_value())
 
     async def _reopen(self) -> None:
@@ -152,10 +152,10 @@ class Discord:
 
     async def _run(self) -> None:
         """Stay logged in and connected: the library connects anew by itself, but gives up on some of its errors."""
-        pause = self._timeouts.retry
+        pause = self._patience.retry
         while True:
             try:
-                if self._sending.closed:
+                if self._posting.closed:
                     await self._log_in()
                     log.info("Discord is reached again")
                 await self.client.connect()
@@ -167,18 +167,18 @@ class Discord:
                 return
             except Exception as error:  # noqa: BLE001 - the library has trouble of its own where none connects at first
                 log.warning("the gateway is not reached, trying on", reason=type(error).__name__)
-                if self._sending.closed:
+                if self._posting.closed:
                     await self._reopen()
             await asyncio.sleep(pause)
             pause = min(2 * pause, 60.0)
 
     def _refused(self, reason: str) -> None:
-        self._sending.refused = reason
+        self._posting.refused = reason
         log.error("commands are not read any more", reason=reason)
 
     async def logged_in(self) -> None:
         """Tell Discord of the commands, unless it was told of the same before."""
-        self._sending.closed = ""
+        self._posting.closed = ""
         told = payload(self._listed.values())
         known = f"{self.client.application_id} {digest(told)}"
         if await self._recalled(_LISTED) == known:
@@ -222,19 +222,19 @@ class Discord:
         """Send and return the message id. See Channel."""
         if to.chat.startswith(PREFIX):
             return await self._webhooks.send(to.chat, message)
-        return await self._sending.send(to, message)
+        return await self._posting.send(to, message)
 
     async def edit(self, to: Address, message_id: str, message: Outgoing) -> None:
         """Replace the text, buttons and picture of a message sent earlier. See Channel."""
         if to.chat.startswith(PREFIX):
             await self._webhooks.edit(to.chat, message_id, message)
         else:
-            await self._sending.edit(to, message_id, message)
+            await self._posting.edit(to, message_id, message)
 
     async def working(self, to: Address) -> None:
         """Show "typing ..." for some seconds, or until the message is there. See Channel."""
         if not to.chat.startswith(PREFIX):
-            await self._sending.working(to)
+            await self._posting.working(to)
 
     # -- the gateway ------------------------------------------------------------------------------------------------
 

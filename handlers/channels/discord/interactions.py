@@ -19,7 +19,7 @@ from handlers.channels.channel import Address, Outgoing
 from handlers.channels.discord.errors import RAISED, TOO_LATE, failure
 from handlers.channels.discord.options import CHOICE, CHOICES, given_of, line_of
 from handlers.channels.discord.places import Place, lack, place_of
-from handlers.channels.discord.sending import BUTTON_VERSION, appearance
+from handlers.channels.discord.posting import BUTTON_VERSION, appearance
 from handlers.channels.failure import MarkupRefused, PerhapsSent, SendFailed, Unreached
 from handlers.channels.news import PendingNews, drop
 from handlers.channels.pictures import drawn
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from handlers.answer import Answer
     from handlers.channels.channel import Answerer, Outside
-    from handlers.channels.discord.sending import Sending
+    from handlers.channels.discord.posting import Posting
     from handlers.command import Command
     from handlers.reply import Block
 
@@ -53,14 +53,14 @@ class Interactions:
     def __init__(
         self,
         client: Client,
-        sending: Sending,
+        posting: Posting,
         outside: Outside,
         *,
         platform: str,
         listed: Mapping[str, Command],
         patience: float,
     ) -> None:
-        self._client, self._sending, self._outside = client, sending, outside
+        self._client, self._posting, self._outside = client, posting, outside
         self._platform, self._listed, self._patience = platform, listed, patience
         self._direct: dict[int, str] = {}  # the direct chat of each person who asked
         self._news = PendingNews()
@@ -174,7 +174,7 @@ class Interactions:
         if hidden or not place.here or place.missing:
             return
         try:
-            await self._sending.send(place.address, Outgoing(answer.blocks))
+            await self._posting.send(place.address, Outgoing(answer.blocks))
         except SendFailed as failed:
             log.info("a late answer was refused", chat=place.address.chat, reason=failed.reason)
 
@@ -186,7 +186,7 @@ class Interactions:
             what = appearance(message, pictures, embedded=embedded)
             files = what.pop("files", [])
             try:
-                async with self._sending.translated():
+                async with self._posting.translated():
                     await interaction.edit_original_response(attachments=files, **what)
             except SendFailed as failed:
                 if tries == 2 or not isinstance(failed, MarkupRefused | PerhapsSent | Unreached):

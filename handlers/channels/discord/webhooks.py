@@ -19,7 +19,7 @@ from discord import AllowedMentions, DiscordServerError, Forbidden, HTTPExceptio
 from discord.http import handle_message_parameters, json_or_text
 
 from handlers.channels.discord.errors import RAISED, failure
-from handlers.channels.discord.sending import appearance
+from handlers.channels.discord.posting import appearance
 from handlers.channels.failure import ChatGone, PerhapsSent
 from handlers.channels.pictures import drawn
 

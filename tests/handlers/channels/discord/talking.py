@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from handlers import completion
 from handlers.answer import Answer, answer_blocks
 from handlers.channels.channel import Outside
-from handlers.channels.discord.channel import Discord, Timeouts
+from handlers.channels.discord.channel import Discord, Patience
 from handlers.channels.discord.config import DiscordConfig
 from handlers.command import Deps, nobody
 from storage.engine.database import Store
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from handlers.channels.channel import Offer
+    from handlers.channels.channel import Proposal
     from handlers.command import Asker
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GaBcDe." + "x" * 38
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 ASSETS = ("BTC", "ETH")
-QUICK = Timeouts(login=2.0, whole=2.0, defer=2.0, retry=0.02, stop=1.0, guilds=0.05)
+QUICK = Patience(login=2.0, whole=2.0, defer=2.0, retry=0.02, stop=1.0, guilds=0.05)
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Talk:
             draw=self._draw, gone=self._gone, recall=self._recall, remember=self._remember, offers=self._offers
         )
         given = {"token": SecretStr(TOKEN)} | config
-        made = Discord(DiscordConfig(**given), outside, timeouts=QUICK)
+        made = Discord(DiscordConfig(**given), outside, patience=QUICK)
         made.listen(self.answer)
         return made
 
@@ -74,7 +74,7 @@ class Talk:
     async def _remember(self, name: str, value: str) -> None:
         self.kept[name] = value
 
-    async def _offers(self, command: str, name: str, typed: str, asker: Asker) -> tuple[Offer, ...]:
+    async def _offers(self, command: str, name: str, typed: str, asker: Asker) -> tuple[Proposal, ...]:
         return completion.offers(self.deps(asker), command, name, typed)
 
 

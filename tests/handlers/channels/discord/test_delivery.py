@@ -107,7 +107,7 @@ async def drawn(_: dict[str, Any]) -> bytes | None:
 
 def make(fake: DiscordWire, **config: Any) -> Discord:
     given = {"token": SecretStr(TOKEN), "base_url": fake.base_url} | config
-    return Discord(DiscordConfig(**given), Outside(draw=drawn), timeouts=QUICK)
+    return Discord(DiscordConfig(**given), Outside(draw=drawn), patience=QUICK)
 
 
 async def test_an_alert_is_posted_edited_and_closed_with_a_reply(desk: Desk) -> None:

@@ -27,6 +27,7 @@ from handlers.channels.failure import MessageRefused, RightsMissing, SendFailed,
 from handlers.channels.pictures import drawn, with_words
 from handlers.channels.text import clean, clip
 from handlers.reply import Buttons
+from signals.units import HOUR_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -46,7 +47,7 @@ LIMITS: Final = Limits(text=render.TEXT, caption=render.TEXT, per_second=40, per
 _CUSTOM_ID, _LABEL, _ROWS, _ROW = 100, 80, 5, 5  # what Discord allows
 
 
-class Sending:
+class Posting:
     """Sends and edits by one bot. draw: makes a PNG of a chart, or None. patience: seconds for one whole request.
 
     publish: whether what is posted in announcement channels goes to the servers that follow them.
@@ -170,7 +171,7 @@ class Sending:
         """Publish a message of an announcement channel, as often as Discord lets a channel. Never raises."""
         now = asyncio.get_running_loop().time()
         times = self._published.setdefault(chat, deque())
-        while times and now - times[0] >= 3600:
+        while times and now - times[0] >= HOUR_S:
             times.popleft()
         if len(times) >= PUBLISHED_PER_HOUR:
             log.info("not published: this channel has had its share of this hour", chat=chat)

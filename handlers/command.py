@@ -53,13 +53,17 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks, and from where. may_change: this person may change the settings of this chat."""
+    """Who asks, and from where.
+
+    may_change: this person may change the settings of this chat. roles: people have roles there.
+    """
 
     platform: str
     address: Address
     user: str | None = None
     may_change: bool = True
     title: str | None = None
+    roles: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,7 @@ class Command:
     run: Run
     changes_chat: bool  # refused to members of a group who are not its admins
     private: Private = None
+    roles: bool = False  # of use only where people have roles, so listed only there
     examples: tuple[str, ...] = ()  # shown by /help with their answers; they ask nobody
 
 
@@ -130,6 +135,7 @@ def command(
     example: str,
     changes_chat: bool = False,
     private: Private = None,
+    roles: bool = False,
     examples: tuple[str, ...] = (),
 ) -> Callable[[Run], Command]:
     """Declare the function below as a command.
@@ -145,7 +151,7 @@ def command(
         name = getattr(run, "__name__", "").rstrip("_")
         arguments = hints[parameters[1]]
         told = first.rstrip("."), rest.strip()
-        return Command(name, subject, *told, example, arguments, run, changes_chat, private, examples)
+        return Command(name, subject, *told, example, arguments, run, changes_chat, private, roles, examples)
 
     return declare
 

@@ -90,6 +90,11 @@ def _zones() -> Mapping[str, str]:
     return {name.rsplit("/", 1)[-1].lower(): name for name in reversed(names)} | {name.lower(): name for name in names}
 
 
+def _role(word: str) -> str | None:
+    """Return the number of a role; platforms that have roles number them so."""
+    return word if re.fullmatch(r"[1-9]\d{14,20}", word, re.ASCII) else None
+
+
 SIDE: Final = Kind("side", _spellings(long="long l longs buy b bull", short="short s shorts sell bear"))
 VENUE: Final = Kind("venue", SPELLINGS)
 CONTRACT: Final = Kind(
@@ -114,6 +119,7 @@ PERCENT: Final = Kind("percentage")  # read in percent: 2 for `2%`
 DURATION: Final = Kind("time span")
 ZONE: Final = Kind("time zone", read=_zone)
 TIME: Final = Kind("time", read=_time)
+ROLE: Final = Kind("role", read=_role)
 REST: Final = Kind("text")  # every word that no other field took, as typed
 
 

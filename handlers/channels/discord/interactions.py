@@ -44,6 +44,11 @@ log = structlog.get_logger(__name__)
 OFFER_SECONDS: Final = 2.0  # Discord waits three
 _OLD_BUTTON: Final = "This button is from another version of perpulse. Type /help to see the commands."
 _NO_DIRECT: Final = "I cannot write to you directly. Allow direct messages, or add me to this server, and ask again."
+_EVERYBODY: Final = "That would call everybody, which I never do. Choose another role."
+_UNCALLABLE: Final = (
+    "I cannot call that role: allow anyone to mention it, or give me Mention @everyone, @here, and All Roles. I never "
+    "call everyone."
+)
 _YOURS: Final = "I am not in this server, so this is about your direct messages with me."
 
 
@@ -94,6 +99,10 @@ class Interactions:
         command = self._listed.get(str(data.get("name")))
         given = given_of(data.get("options", ()))
         line = line_of(command, given) if command else f"/{data.get('name')}"
+        if command and command.roles and str(interaction.guild_id) in line.split():
+            await self._deferred(interaction, hidden=True)
+            await self._show(interaction, (Line(_EVERYBODY),))
+            return
         await self._reply(interaction, line, command)
 
     async def _on_press(self, interaction: Interaction) -> None:
@@ -139,6 +148,8 @@ class Interactions:
         assert self.answer  # noqa: S101 - nothing is heard before the start
         answer = await self.answer(line, asker)
         notes: list[Block] = []
+        if settings and (said := _uncallable(interaction)):
+            notes.append(Line(said, "caveat"))
         if settings and place.here and place.missing and asker.may_change:
             notes.append(Line(lack(place.missing, place.title), "caveat"))
         if settings and not place.here:
@@ -205,6 +216,7 @@ class Interactions:
             user=str(interaction.user.id),
             may_change=elsewhere or place.may_change,
             title=None if elsewhere else place.title,
+            roles=interaction.guild_id is not None and not elsewhere,
         )
 
     async def _direct_of(self, interaction: Interaction) -> Address | None:
@@ -218,3 +230,12 @@ class Interactions:
                 log.info("there is no direct chat with who asks", reason=failure(error).reason)
                 return None
         return Address(self._direct[user])
+
+
+def _uncallable(interaction: Interaction) -> str | None:
+    """Say why a role that was chosen will not hear of it; None where none was chosen or it will."""
+    data: Mapping[str, Any] = interaction.data or {}
+    chosen: Mapping[str, Any] = data.get("resolved", {}).get("roles", {})
+    if interaction.app_permissions.mention_everyone or all(role.get("mentionable") for role in chosen.values()):
+        return None
+    return _UNCALLABLE

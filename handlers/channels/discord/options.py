@@ -25,6 +25,7 @@ from handlers.language.kinds import (
     PERCENT,
     PRICE,
     REST,
+    ROLE,
     SIZE,
     TIME,
     VENUE,
@@ -58,6 +59,7 @@ _HINTS: Final[Mapping[Kind, str]] = {
     INSTRUMENT: "like btc or BTCUSDC",
 }
 _OWN_WORDS: Final[Mapping[Kind, str]] = {PRICE: "entry", SIZE: "size"}
+_ROLE: Final = re.compile(r"<@&(\d+)>")  # as a role looks in a text
 _NUMBER: Final = re.compile(r"[\d.,]+")
 
 
@@ -85,7 +87,8 @@ def line_of(command: Command, given: Mapping[str, Any]) -> str:
     """Return the line that somebody would have typed. given: values by the names of options."""
     plan = _plan(command)
     said = [_said(plan, field, given[field.name]) for field in plan.fields if given.get(field.name) not in (None, "")]
-    return " ".join(filter(None, (f"/{command.name}", *said, str(given.get(FREE) or "").strip())))
+    free = _ROLE.sub(r"\1", str(given.get(FREE) or "").strip())
+    return " ".join(filter(None, (f"/{command.name}", *said, free)))
 
 
 def given_of(options: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -114,6 +117,8 @@ def _option(field: Field) -> dict[str, Any]:
     hint = _HINTS.get(field.kind)
     told = clip(f"{field.label[:1].upper()}{field.label[1:]}{f', {hint}' if hint else ''}", DESCRIPTION)
     option: dict[str, Any] = {"type": AppCommandOptionType.string.value, "name": field.name, "description": told}
+    if field.kind is ROLE:
+        return option | {"type": AppCommandOptionType.role.value}
     words = _words(field)
     if words and set(words.values()) == {True}:
         return option | {"type": AppCommandOptionType.boolean.value}

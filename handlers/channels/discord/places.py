@@ -69,7 +69,10 @@ def missing(granted: Permissions, *, thread: bool) -> tuple[str, ...]:
     if granted.administrator:
         return ()
     other = "send_messages" if thread else "send_messages_in_threads"
-    return tuple(said for name, said in _NEEDED.items() if name != other and not getattr(granted, name))
+    lacking = [name for name in _NEEDED if name != other and not getattr(granted, name)]
+    # Who may not write there may not attach either, whatever the settings say: that is no lack of its own.
+    vital = [name for name in lacking if name in _VITAL]
+    return tuple(_NEEDED[name] for name in vital or lacking)
 
 
 def lack(rights: tuple[str, ...], title: str | None) -> str:
@@ -98,5 +101,5 @@ def standing(client: Client, chat: int) -> Standing:
         return Standing()
     thread = isinstance(channel, Thread)
     lacking = missing(granted, thread=thread)
-    vital = any(said in lacking for name, said in _NEEDED.items() if name in _VITAL)
+    vital = any(_NEEDED[name] in lacking for name in _VITAL)
     return Standing(lacking, vital, clean(channel.name), channel.guild.owner_id)

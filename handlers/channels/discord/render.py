@@ -102,8 +102,9 @@ def _join(pieces: list[Piece]) -> str:
     before: Piece | None = None
     for index, piece in enumerate(pieces):
         after = pieces[index + 1] if index + 1 < len(pieces) else None
-        if before is not None and not (before.table and before.table != piece.table):
-            parts.append("\n" if SECTIONS[before.role] == SECTIONS[piece.role] else "\n\n")
+        if before is not None:  # a fence keeps its distance by itself
+            near = before.table or SECTIONS[before.role] == SECTIONS[piece.role]
+            parts.append("\n" if near else "\n\n")
         if piece.table:
             begins = before is None or before.table != piece.table
             ends = after is None or after.table != piece.table

@@ -102,7 +102,8 @@ class Telegram:
         self._outside = outside
         self._token, self._base_url = config.secret("token") or SecretStr(""), config.base_url
         self._proxy = config.proxy
-        self._listed = tuple(commands().values() if listed is None else listed)
+        every = commands().values() if listed is None else listed
+        self._listed = tuple(command for command in every if not command.roles)
         self._timeouts = timeouts or Timeouts()
         self._answer: Answerer | None = None  # until it is started
         self._news = PendingNews()

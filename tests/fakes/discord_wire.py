@@ -61,6 +61,7 @@ class Disturbance:
     code: int
     seconds: float
     everywhere: bool
+    said: str
 
 
 class Refusal(Exception):  # noqa: N818 - an answer here, not an error of ours
@@ -119,9 +120,10 @@ class DiscordWire(Served):
         code: int = 0,
         seconds: float = 0.05,
         everywhere: bool = False,
+        said: str = "a trouble",
     ) -> None:
         """Have something go wrong with the next requests that match."""
-        self._disturbances.append(Disturbance(kind, where, times, status, code, seconds, everywhere))
+        self._disturbances.append(Disturbance(kind, where, times, status, code, seconds, everywhere, said))
 
     def forget_nonces(self) -> None:
         """Let the minutes pass in which a repeat is dropped."""
@@ -344,7 +346,7 @@ def _broken(request: web.Request) -> web.Response:
 
 def _troubled(trouble: Disturbance) -> web.Response:
     if trouble.kind == "status":
-        return _json(trouble.status, {"code": trouble.code, "message": "a trouble"}, {"Via": "1.1 google"})
+        return _json(trouble.status, {"code": trouble.code, "message": trouble.said}, {"Via": "1.1 google"})
     if trouble.kind == "banned":
         return web.Response(status=429, text="<html>You are being rate limited", headers={"Retry-After": "900"})
     body = {"message": "You are being rate limited.", "retry_after": trouble.seconds, "global": trouble.everywhere}

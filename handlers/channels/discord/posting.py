@@ -119,6 +119,10 @@ class Posting:
                     "Discord lets nothing through for a while", reason=failed.reason, seconds=failed.seconds
                 )
             raise failed from None
+        except RuntimeError:  # aiohttp's, while the library closes everything because the gateway refused the token
+            if not self._client.is_closed():
+                raise
+            raise Unreached("the connection to Discord was closed") from None
 
     async def _deliver(
         self,

@@ -128,8 +128,6 @@ class Webhooks:
         try:
             async with asyncio.timeout(self._patience):
                 return await self._request(method, address.get_secret_value() + path, what)
-        except NotPublic as error:
-            raise ChatGone(str(error)) from None
         except RAISED as error:
             raise failure(error) from None
         except ValueError:  # no JSON, or none that we know

@@ -50,7 +50,7 @@ class Throttled(SendFailed):
 class RightsMissing(SendFailed):
     """Something is not allowed there, until its managers allow it: the chat rests for `seconds`, its messages wait."""
 
-    def __init__(self, reason: str, *, seconds: float = 6 * HOUR_S) -> None:
+    def __init__(self, reason: str, *, seconds: float = HOUR_S) -> None:
         super().__init__(reason)
         self.seconds = seconds
 

@@ -34,10 +34,10 @@ class ListArgs:
 class WhichArgs:
     """Numbers, assets, an address, or all."""
 
-    which: str = argument(REST, default="", label="number, asset or all")
+    which: str = argument(REST, default="", label="number, asset or all", offers="own positions")
 
 
-@command(subject="own", example="/positions")
+@command(subject="own", example="/positions", private="person")
 async def positions(deps: Deps, args: ListArgs) -> Reply:
     """Show what you watch: liquidation price, distance, profit.
 
@@ -93,7 +93,7 @@ def _lines(
     return lines
 
 
-@command(subject="own", example="/unwatch 2")
+@command(subject="own", example="/unwatch 2", private="person")
 async def unwatch(deps: Deps, args: WhichArgs) -> Reply:
     """Stop watching a position, an asset, an address, or all.
 

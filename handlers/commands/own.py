@@ -88,6 +88,7 @@ def _what_is_on(deps: Deps, destination: int | None, before: str) -> Reply:
     lines += [Line(said) for said in (*words.on(found.rows), *words.sounds(found.sounds))]
     lines += [Line(said) for said in words.open_now(found.open, deps.now)]
     lines.append(Line("To stop: /unsub for all of it, or /unsub and a word, for example /unsub funding."))
+    lines.append(Line("How much comes, and when: /settings"))
     return Reply(tuple(lines), values)
 
 

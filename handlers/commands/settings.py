@@ -31,7 +31,8 @@ async def settings(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
     found = query.read(deps.store, deps.here(), deps.now)
     quiet = next(iter(found.of("quiet")), None)
     rank, most = switches.least_rank(found.switches), switches.budget_of(found.switches)
-    waiting = f", {found.waiting} waiting" if found.waiting else ""
+    waiting = f", {found.waiting} wait" if found.waiting else ""
+    of_today = f"{found.sent} of {most}{waiting or ' today'}" if most is not None else f"off{waiting}"
     rows = [
         ("Time zone", wording.place(found.zone), "/tz"),
         ("Exchange", _exchange(found.venue), "/venue"),
@@ -40,7 +41,7 @@ async def settings(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
         ("Muted", _muted(found.of("mute"), deps), "/mute"),
         ("Quiet", f"{quiet.hours.replace('-', '–')}{', strict' if quiet.strict else ''}" if quiet else "off", "/quiet"),
         ("Told", _ONLY[rank], "/only"),
-        ("Budget", (f"{found.sent} of {most} today" if most is not None else "off") + waiting, "/budget"),
+        ("Budget", of_today, "/budget"),
         *(("Digest", f"{digest.kind} {digest.wall.at:%H:%M}", "/digest") for digest in found.digests),
         *([] if found.digests else [("Digest", "off", "/digest")]),
     ]

@@ -108,7 +108,8 @@ def test_sub_says_what_is_on_open_now_and_how_to_stop(desk: Callable[..., Any]) 
         "– BTC: open interest has fallen below its 180-day average, in dollars and in coins "
         "(since 12 October 2025).\n"
         "– BTC: positions are being closed faster than usual (since 7 February).\n"
-        "To stop: /unsub for all of it, or /unsub and a word, for example /unsub funding."
+        "To stop: /unsub for all of it, or /unsub and a word, for example /unsub funding.\n"
+        "How much comes, and when: /settings"
     )
 
 

@@ -376,11 +376,12 @@ def test_settings_are_one_screen(room: Room) -> None:
         "Muted: 4 until Mon 23 Nov · /mute",
         "Quiet: 23:00–07:00, strict · /quiet",
         "Told: what is critical · /only",
-        "Budget: 0 of 200 today, 1 waiting · /budget",
+        "Budget: 0 of 200, 1 wait · /budget",
         "Digest: daily 09:00 · /digest",
         "Digest: weekly 18:00 · /digest",
     ]
     assert len(lines) <= 12
+    assert max(map(len, lines)) <= 40
     assert [len(row) for row in buttons(reply)] == [3, 3]
     assert reply.values["quiet"] == "23:00-07:00"
     assert (reply.values["only"], reply.values["budget"], reply.values["waiting"]) == ("critical", 200, 1)

@@ -53,6 +53,7 @@ class Venue:
     )
     attribution: str = ""
     caveats: Mapping[Topic, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
     asked: list[Ask] = field(default_factory=list)
 
     async def fetch(self, ask: Ask) -> list[Points]:

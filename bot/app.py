@@ -93,6 +93,7 @@ class App:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     failed: bool = False  # it stopped by itself, and the log says why
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _figures: bool = False  # the first ones are in, or could not be had
 
     async def answer(self, text: str, asker: Asker) -> Answer:
         """Answer a command line from a channel; never raises."""
@@ -123,6 +124,7 @@ class App:
             {
                 "turn": (TICK_EVERY, self.turn),
                 "addresses": (TICK_EVERY, self._follow),
+                "digests": (TICK_EVERY, self._make_digests),
                 "cleaning": (housekeeping.LOOKED, self._clean),
                 "history": (HISTORY_EVERY, self._backfill),
                 "tiers": (weekly.LOOKED, self._renew_tiers),
@@ -181,7 +183,6 @@ class App:
         """Take a turn; whatever goes wrong in it, the next one is taken."""
         await self._taken(self.turns.turn, "a turn failed; the next one is in a moment")
         await self._taken(self.positions.turn, "positions were not judged; the next try is in a moment")
-        await self._taken(self.digests.turn, "digests were not made; the next try is in a moment")
 
     async def repeat(self, sources: Sequence[str], asset: str, *, glance: bool = False) -> None:
         """Do a round of a tape again: of what is followed, or of an asset that somebody asked for or looked at."""
@@ -194,6 +195,14 @@ class App:
     async def _follow(self) -> None:
         """Ask about followed addresses, apart from the market: a slow venue holds up nothing else."""
         await self._taken(self.following.turn, "addresses were not asked about; the next try is in a moment")
+
+    async def _make_digests(self) -> None:
+        """Make digests, apart from the turn: at nine in the morning there are many, and no alarm waits for them.
+
+        None before the first figures are in: one that was missed would be told without them.
+        """
+        if self._figures:
+            await self._taken(self.digests.turn, "digests were not made; the next try is in a moment")
 
     async def _clean(self) -> None:
         """Thin what has grown old, once a day."""
@@ -247,6 +256,7 @@ class App:
     async def _first_turn(self) -> None:
         await self.collector.first_rounds()
         await self.turn()
+        self._figures = True
         for channel in self.channels:
             if isinstance(channel, LocalChannel):
                 _tell_beginning(channel, self.collector)

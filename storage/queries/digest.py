@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
 from signals.alerts.burst import BURST, Running
@@ -49,6 +50,7 @@ class DigestReader:
     def __init__(self, store: Store, now: datetime) -> None:
         self._store, self._now = store, now
         self._positions = PositionReader(store)
+        self._markets: dict[tuple[DigestKind, tuple[str, ...], datetime], Digest] = {}
         self._changes: dict[tuple[str, datetime], tuple[FigureChange, ...]] = {}
         self._healths: dict[str, Health] = {}
         self._silences: dict[datetime, tuple[Silence, ...]] = {}
@@ -68,18 +70,28 @@ class DigestReader:
 
         due: when it was to come.
         """
+        since = max(since, self._now - LONGEST[kind])
+        key = kind, tuple(assets), since
+        if key not in self._markets:
+            self._markets[key] = self._market(*key)
+        found = replace(self._markets[key], due=due)
+        if destination is None:
+            return found
+        yours, settlement = self._yours(destination, since)
+        return replace(found, yours=yours, settlement=settlement, held=self._held_back(destination, since))
+
+    def _market(self, kind: DigestKind, assets: tuple[str, ...], since: datetime) -> Digest:
+        """Gather what is the same for all who ask about these assets."""
         now = self._now
-        since = max(since, now - LONGEST[kind])
-        found = [self._changes_of(asset, since) for asset in assets]
         mine = {*assets, MARKET}
+        found = [self._changes_of(asset, since) for asset in assets]
         told = [one for one in episodes.between(self._store, since, now) if one.asset in mine]
         old = [one for one in episodes.running(self._store) if one.asset in mine and one.fired <= since]
-        yours, settlement = ((), None) if destination is None else self._yours(destination, since)
+        said = [one for asset in (*assets, MARKET) for one in self._said(asset)] if kind == "weekly" else []
         return Digest(
             kind=kind,
             since=since,
             until=now,
-            due=due,
             prices=tuple(of[0] for of in found),
             changes=ranked([change for of in found for change in of if change.change is not None]),
             began=tuple(_alarm(one) for one in told if one.fired > since),
@@ -87,14 +99,9 @@ class DigestReader:
             on=len(old),
             oldest=_alarm(min(old, key=lambda one: one.since)) if old else None,
             near=tuple(dict.fromkeys(near for asset in assets for near in self._near(asset))),
-            yours=yours,
             expiry=self._expiry(assets, SPANS[kind]),
-            settlement=settlement,
-            held=HeldBack() if destination is None else self._held_back(destination, since),
             silent=self._silent(since),
-            said=misses_first([one for asset in (*assets, MARKET) for one in self._said(asset)])[:_RECORD]
-            if kind == "weekly"
-            else (),
+            said=misses_first(said)[:_RECORD],
         )
 
     def _changes_of(self, asset: str, since: datetime) -> tuple[FigureChange, ...]:

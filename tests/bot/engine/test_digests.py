@@ -18,10 +18,13 @@ from hypothesis import strategies as st
 from handlers.channels.channel import Address
 from handlers.channels.failure import Unreached
 from handlers.command import Asker
+from handlers.words import wording
+from signals.alerts.event import Event
+from signals.alerts.rule import rules
 from signals.digest import from_json
 from signals.due import WallTime, newest_due
 from signals.units import DAY, HOUR, MINUTE
-from storage.alerts import outbox
+from storage.alerts import episodes, outbox
 from storage.engine.database import Store
 from storage.people import destinations, switches
 from storage.people.switches import Switch
@@ -281,6 +284,44 @@ def test_whatever_the_restarts_one_is_written_a_date(
         assert [due.astimezone(here).date() for due in dues if due] == expected
         assert len(set(expected)) == len(expected)
         house.store.close()
+
+
+def alarm(house: DigestHouse, rule: str, asset: str = "BTC") -> None:
+    """Have an alarm begin now, with its notice to the chat."""
+    now = house.clock.now()
+    values = dict.fromkeys(wording.template_fields(rules()[rule].headline), 1.0)
+    event = Event(
+        kind="fired", rule=rule, asset=asset, rank="notice", at=now, since=now, values=values, step=HOUR
+    )  # fmt: skip
+    with house.store.write() as work:
+        episode = episodes.record(work, (rule, asset), event, None)
+        notice = outbox.Notice("fired", "notice", now, event.to_json(), episode, rule, asset)
+        outbox.announce(work, notice, now=now, expires=now + 6 * HOUR)
+
+
+def test_what_was_held_over_night_is_told_by_a_digest_soon_after(house: DigestHouse) -> None:
+    house.ask("/sub")
+    house.ask("/digest 7:30 btc")
+    house.ask("/quiet 22-7")
+    house.until(NINE - 6 * HOUR)
+    alarm(house, "taker_ratio")
+    alarm(house, "oi_zscore")
+    alarm(house, "oi_zscore", "ETH")
+    told = house.until(NINE, every=5 * MINUTE)
+    assert hours_of(told) == ["03-07 07:30", "03-07 07:40"]
+    digest, rest = (text.splitlines() for _, text in told)
+    assert "New: BTC positions closed unusually fast (03:00); 1 more." in digest
+    assert "Held back: 3 in quiet hours." in digest
+    assert "ETH" in rest[0], "what the digest does not name is told in full"
+    assert house.until(NINE + HOUR) == []
+
+
+def test_a_digest_was_asked_for_and_counts_against_nothing(house: DigestHouse) -> None:
+    house.ask("/digest 9:00")
+    house.ask("/budget 0")
+    house.ask("/only critical")
+    at(house, NINE)
+    assert len(house.turn()) == 1, "it was asked for, and counts against nothing"
 
 
 def test_off_is_off(house: DigestHouse) -> None:

@@ -273,9 +273,8 @@ def test_one_of_four_goes_and_comes_back(stage: Stage, fault: Any) -> None:
 BROKEN = ("html", "empty", "cut", "null", "list", "object", "unavailable", "silence")
 TWISTED = ("zero", "none", "nan", "negative", "thousandfold", "future", "stale")
 PAGE = "<html><body>maintenance</body></html>"
-# A book may have a wall or a hole anywhere, and a thousand times a calm rate is still below the venues' caps; an hour
-# in which no taker bought is a dull one, and its zero contradicts nothing.
-DULL = ("taker_buy_usd", 0.0)
+# A book may have a wall or a hole anywhere, and a thousand times a calm rate is still below the venues' caps.
+DULL = ("taker_buy_usd", 0.0)  # an hour in which no taker bought contradicts nothing
 PLAUSIBLE = {"depth_bids_usd", "depth_asks_usd", "funding_rate"}
 TIME = 1e11  # from here on a number is a time in milliseconds
 SOURCES = re.compile(r"answers? again|do(es)? not answer|refuses? this server|is left out of|agrees on")

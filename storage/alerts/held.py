@@ -63,7 +63,7 @@ def told(work: Work, rows: Iterable[OutboxRow], reason: str, *, now: datetime) -
 
 def let_go(work: Work, row: OutboxRow, *, now: datetime) -> None:
     """Have a row sent by itself, as if it had not been held."""
-    work.run(SQL.let_go, id=row.id, now=to_ms(now))
+    work.run(SQL.let_go, id=row.id, now=to_ms(now), expires=to_ms(now + outbox.STILL_NEWS))
 
 
 def hold_on(work: Work, rows: Iterable[HeldRow], until: datetime) -> None:

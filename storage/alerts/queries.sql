@@ -192,10 +192,11 @@ WHERE destination = :destination AND state IN ('queued', 'sending', 'uncertain')
 SELECT count(*) AS count FROM outbox WHERE state IN ('queued', 'sending', 'uncertain');
 
 -- name: too_old
+-- What is held is told in a line when it is held no longer, and an edit after that line is no news to be told again.
 SELECT o.id, o.destination, n.id AS number, n.kind, n.rank, n.at, n.payload, n.episode, n.rule, n.asset
 FROM outbox o JOIN notices n ON n.id = o.notice JOIN destinations d ON d.id = o.destination
 WHERE o.state IN ('queued', 'sending', 'uncertain') AND o.state <> 'sending' AND o.expires <= :now
-    AND n.kind NOT IN ('late', 'held') AND (o.held_for IS NULL OR o.held_for = 'told') AND d.gone IS NULL
+    AND n.kind NOT IN ('late', 'held') AND o.held_for IS NULL AND d.gone IS NULL
 ORDER BY o.id;
 
 -- name: expire
@@ -259,7 +260,8 @@ WHERE id = :id AND state = 'queued';
 
 -- name: let_go
 -- It was due when the hold was over, which may be a while ago.
-UPDATE outbox SET held_for = NULL, held_until = CASE WHEN held_until < :now THEN held_until ELSE :now END
+UPDATE outbox SET held_for = NULL, held_until = CASE WHEN held_until < :now THEN held_until ELSE :now END,
+    expires = CASE WHEN expires < :expires THEN :expires ELSE expires END
 WHERE id = :id AND state = 'queued';
 
 -- name: hold_on

@@ -157,6 +157,37 @@ async def test_who_was_not_there_at_seven_is_told_after_it(desk: Desk) -> None:
     assert_all_ended(desk)
 
 
+async def test_what_waited_alone_is_told_in_full_however_late(desk: Desk) -> None:
+    desk.switch(NIGHT)
+    desk.clock.forward(3600)
+    desk.happens("oi_zscore")
+    await desk.turns()
+    desk.clock.forward(12 * 3600)
+    desk.restart()
+    await desk.turns(8)
+    (said,) = desk.channel.said
+    assert "could not be delivered" not in said.text
+    assert "BTC: positions are being closed faster than usual." in said.text
+    assert_all_ended(desk)
+
+
+async def test_an_edit_that_waited_is_made_however_late_and_told_once(desk: Desk) -> None:
+    desk.happens("oi_zscore")
+    await desk.turns()
+    desk.switch(NIGHT)
+    desk.clock.forward(3600)
+    desk.happens(("oi_zscore", "resolved"))
+    desk.happens("price_drawdown", at=EVENING)
+    await desk.turns()
+    desk.clock.forward(38 * 3600)  # the end of an alarm is news for a day
+    desk.restart()
+    await desk.turns(12)
+    new = [said.text.splitlines()[0] for said in desk.channel.said[1:] if not said.edited]
+    assert new == ["While it was quiet (23:00–07:00):"]
+    assert [said.edited for said in desk.channel.said if said.edited] == ["m1"]
+    assert_all_ended(desk)
+
+
 async def test_who_comes_back_in_the_next_night_waits_for_its_morning(desk: Desk) -> None:
     desk.switch(NIGHT)
     desk.clock.forward(3600)

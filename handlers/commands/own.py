@@ -111,6 +111,7 @@ async def tz(deps: Deps, args: Zone) -> Reply:
             ),
             {"zone": zone},
         )
+    from storage.alerts import held  # noqa: PLC0415 - opens the database
     from storage.people import destinations  # noqa: PLC0415 - opens the database
 
     try:
@@ -118,6 +119,7 @@ async def tz(deps: Deps, args: Zone) -> Reply:
     except (LookupError, ValueError, OSError):
         raise Refused(f"The time zone {args.zone} is not known here. Type it like /tz Europe/Berlin.") from None
     destinations.set_zone(deps.store, deps.made().id, args.zone, deps.now)
+    held.hold_by_clock(deps.store, deps.made(), deps.now)
     return Reply(
         (Line(f"Times are now shown in {wording.zone_name(args.zone)}. It is {now}.", "headline"),), {"zone": args.zone}
     )

@@ -12,7 +12,6 @@ from handlers.words import wording
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
 # What opens the database, or knows the metrics, is imported when a command runs.
 
@@ -72,8 +71,7 @@ async def quiet(deps: Deps, args: FromTo) -> Reply:
     else:
         value = asked.hours + (switches.STRICT if asked.strict else "")
         switches.switch(deps.store, here.id, switches.Switch("quiet", value=value))
-    until = _quiet_until(deps, asked.hours)
-    waiting = held.hold_otherwise(deps.store, here.id, "quiet", until or deps.now)
+    waiting, until = held.hold_by_clock(deps.store, here, deps.now)
     lines = [Line(_quiet_said(deps, asked.hours, strict=asked.strict), "headline")]
     if waiting and not until:
         lines.append(Line(f"{wording.count(waiting, 'notice')} that waited: coming now."))
@@ -102,15 +100,6 @@ def _quiet_said(deps: Deps, hours: str | None, *, strict: bool) -> str:
     return (
         f"Quiet from {begin} to {end} ({wording.zone_name(deps.zone)}): {what}. The rest comes in one message at {end}."
     )
-
-
-def _quiet_until(deps: Deps, hours: str | None) -> datetime | None:
-    """Return when quiet hours end that run now; None where none do."""
-    from zoneinfo import ZoneInfo  # noqa: PLC0415 - reads the zone files
-
-    from signals.wall_clock import quiet_until  # noqa: PLC0415 - as above
-
-    return quiet_until(hours, ZoneInfo(deps.zone), deps.now) if hours else None
 
 
 @command(subject="own", example="/only warnings", changes_chat=True)

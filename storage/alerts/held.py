@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
+from zoneinfo import ZoneInfo
 
 from signals.units import from_ms, to_ms
+from signals.wall_clock import quiet_until
 from storage.alerts import outbox
 from storage.engine.sql import queries
+from storage.people import switches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from storage.alerts.outbox import HeldFor, OutboxRow
     from storage.engine.database import Store
     from storage.engine.work import Row, Work
+    from storage.people.destinations import Destination
 
 SQL = queries("storage.alerts")
 
@@ -77,6 +81,16 @@ def hold_otherwise(store: Store, destination: int, held_for: HeldFor, until: dat
     """Hold all that is held for something until another time, as its destination wants it now; return how many."""
     with store.write() as work:
         return work.run(SQL.hold_otherwise, destination=destination, held_for=held_for, until=to_ms(until))
+
+
+def hold_by_clock(store: Store, here: Destination, now: datetime) -> tuple[int, datetime | None]:
+    """Hold what waits for quiet hours by the hours and the zone that its destination has now.
+
+    Returns how much waits and until when; None: it is not quiet there now, and it comes at once.
+    """
+    hours = next((switch.hours for switch in switches.of_one(store, here.id) if switch.kind == "quiet"), None)
+    until = quiet_until(hours, ZoneInfo(here.zone), now) if hours else None
+    return hold_otherwise(store, here.id, "quiet", until or now), until
 
 
 def sent_since(work: Work, destination: int, since: datetime) -> int:

@@ -346,6 +346,22 @@ def test_what_waits_comes_when_it_may(room: Room, held_for: str, line: str, hour
     assert ("1 notice that waited: coming now." in plain_text(reply.blocks)) is (hours == 0)
 
 
+@pytest.mark.parametrize(
+    ("zone", "hours"),
+    [
+        pytest.param("Asia/Tokyo", 10, id="21:00 there, quiet until seven"),
+        pytest.param("America/New_York", 0, id="seven there, and it comes at once"),
+    ],
+)
+def test_what_waits_for_quiet_hours_waits_for_those_of_a_new_zone(room: Room, zone: str, hours: int) -> None:
+    room.ask("/quiet 20-7")
+    hold(room, "quiet")
+    room.ask(f"/tz {zone}")
+    (row,) = beside.rows(room.store, "SELECT held_until FROM outbox")
+    until = NOW.replace(second=0) + hours * HOUR if hours else NOW
+    assert row["held_until"] == round(until.timestamp() * 1000)
+
+
 def test_what_is_changed_in_a_group_is_for_its_admins(room: Room) -> None:
     member = Asker("telegram", GROUP, "1", may_change=False)
     for line in ("/mute 2h", "/unmute", "/quiet 23-7", "/only warnings", "/budget 3"):

@@ -211,7 +211,9 @@ def _funding(found: Digest, shown: Collection[tuple[str, str]]) -> str:
         if change.what == "funding" and change.asset == price.asset and ("funding", change.asset) not in shown
     }
     parts = [f"{asset} {_rate(value)}" for asset, value in rates.items() if value is not None][:_NAMED]
-    return f"Funding a year: {', '.join(parts)}." if parts else ""
+    told = [value for value in rates.values() if value is not None]
+    who = ": shorts pay" if max(told, default=0.0) < 0 else ": longs pay" if min(told, default=0.0) > 0 else ""
+    return f"Funding {', '.join(parts)} a year{who}." if parts else ""
 
 
 def _liquidated(found: Digest, shown: Collection[tuple[str, str]]) -> str:

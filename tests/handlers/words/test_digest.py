@@ -174,6 +174,16 @@ def test_a_stormy_day_word_for_word() -> None:
             id="what goes on, and what is to be paid",
         ),
         pytest.param(
+            replace(BASE, changes=(*FUNDING,), over=(replace(CLOSED, ended=NOW - timedelta(hours=2)),)),
+            [
+                "BTC −6.0 % to 75,604, ETH −8.1 %, SOL −9.9 %",
+                "Over: BTC positions closed unusually fast (07:00).",
+                "Funding BTC −3.6 %, ETH −18 % a year: shorts pay.",
+                "Since 28 November 09:00 CET.",
+            ],
+            id="what is over, and who pays",
+        ),
+        pytest.param(
             replace(BASE, silent=(Silence("gate", NOW - timedelta(days=3), None),)),
             [
                 "BTC −6.0 % to 75,604, ETH −8.1 %, SOL −9.9 %",

@@ -300,7 +300,7 @@ def _said(said: Said, zone: str) -> str:
     at = said.at.astimezone(ZoneInfo(zone))
     what = _alarm_title(said.rule, said.asset, said.move)
     became = f"since {_percent(said.change)}, usual {wording.share(said.usual * 100)}"
-    return f"{at.day} {at:%b}: {what}; {became}."
+    return f"Said {at.day} {at:%b}: {what}; {became}."
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------

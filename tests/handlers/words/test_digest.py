@@ -157,8 +157,8 @@ def test_a_stormy_day_word_for_word() -> None:
             [
                 "BTC −6.0 % to 75,604, ETH −8.1 %, SOL −9.9 %",
                 "BTC open interest −10.4 % in coins: 99 % of weeks had less.",
-                "20 Nov: BTC sellers in a hurry; since −0.4 %, usual 4 %.",
-                "30 Oct: BTC fell 6.1 %; since +12.0 %, usual 8 %.",
+                "Said 20 Nov: BTC sellers in a hurry; since −0.4 %, usual 4 %.",
+                "Said 30 Oct: BTC fell 6.1 %; since +12.0 %, usual 8 %.",
                 "Since 22 November 09:00 CET.",
             ],
             id="the record of a weekly one",

@@ -347,12 +347,10 @@ def _stamp(found: Digest, zone: str) -> str:
 
 def _buttons(found: Digest) -> list[Button]:
     asset = found.prices[0].asset.lower() if found.prices else ""
-    off = "/digest off weekly" if found.kind == "weekly" else "/digest off daily"
-    return [
-        Button("Health", f"/health {asset}".rstrip()),
-        Button("Chart", f"/chart {asset}".rstrip()),
-        Button("Off", off),
-    ]
+    buttons = [Button("Health", f"/health {asset}".rstrip()), Button("Chart", f"/chart {asset}".rstrip())]
+    if found.due is None:
+        return buttons  # it was asked for, and none may be on
+    return [*buttons, Button("Off", f"/digest off {found.kind}")]
 
 
 def _picture(found: Digest) -> Picture:

@@ -38,14 +38,16 @@ from bot.market.tiers import weekly
 from bot.market.tiers.tables import Reach, TierKey
 from bot.market.tiers.weekly import WeeklyTiers
 from bot.schedule import TICK_EVERY, begin_anew, keep_the_loop_free, schedule
+from handlers import completion
 from handlers.answer import answer_blocks, logged
 from handlers.channels.channel import Outside
 from handlers.channels.local import LocalChannel, local
 from handlers.charts.pictures import Pictures
 from handlers.charts.process import ChartRenderer
-from handlers.command import Asking, Deps, Looking
+from handlers.command import Asking, Deps, Looking, nobody
 from signals.venues import VENUES
 from storage.alerts import outbox
+from storage.engine import settings
 from storage.engine.database import Store, StoreError
 from storage.people import destinations
 
@@ -401,6 +403,11 @@ def channels_of(
             moved=lambda old, new: asyncio.to_thread(destinations.moved, store, platform, old, new),
             gone=lambda chat, reason: asyncio.to_thread(_gone, store, clock, platform, chat, reason),
             leave=stopping.set,
+            recall=lambda name: asyncio.to_thread(settings.setting, store, f"{platform}.{name}"),
+            remember=lambda name, value: asyncio.to_thread(_remember, store, f"{platform}.{name}", value),
+            offers=lambda command, field, typed, asker: asyncio.to_thread(
+                completion.offers, Deps(clock.now(), asker, store, config.assets, nobody), command, field, typed
+            ),
         )
 
     return [channel.make(outside(channel.platform())) for channel in config.speaking()]
@@ -443,6 +450,11 @@ def _account(config: Config, clock: Clock) -> HyperliquidAccount:
     market = config.market
     other = {"base_url": market.hyperliquid_url} if market.hyperliquid_url else {}
     return HyperliquidAccount(clock=clock.now, timeout_s=market.timeout_seconds, proxy=market.proxy, **other)
+
+
+def _remember(store: Store, name: str, value: str) -> None:
+    with store.write() as work:
+        settings.keep_setting(work, name, value)
 
 
 def _gone(store: Store, clock: Clock, platform: str, chat: str, reason: str) -> None:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from storage.queries.glance import Glance, NoGlance
 
 Figure = Literal["price", "funding", "open interest"]
+# Where a channel can show a message to one person alone: "answer", only who asks sees the answer; "person", the command
+# is about who asks and not about the chat, so that what follows from it goes to them alone as well.
+Private = Literal["answer", "person"] | None
 Subject = Literal["calculators", "market", "judgement", "own", "admin", "start"]
 SUBJECTS: tuple[Subject, ...] = ("start", "calculators", "market", "judgement", "own", "admin")
 
@@ -64,13 +67,17 @@ class Looking:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks, and from where. may_change: this person may change the settings of this chat."""
+    """Who asks, and from where.
+
+    may_change: this person may change the settings of this chat. roles: people have roles there.
+    """
 
     platform: str
     address: Address
     user: str | None = None
     may_change: bool = True
     title: str | None = None
+    roles: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +151,8 @@ class Command:
     arguments: type[Any]
     run: Run
     changes_chat: bool  # refused to members of a group who are not its admins
+    private: Private = None
+    roles: bool = False  # of use only where people have roles, so listed only there
     examples: tuple[str, ...] = ()  # shown by /help with their answers; they ask nobody
     glance: Figure = "price"  # what it says first of an asset that is not followed
 
@@ -153,6 +162,8 @@ def command(
     subject: Subject,
     example: str,
     changes_chat: bool = False,
+    private: Private = None,
+    roles: bool = False,
     examples: tuple[str, ...] = (),
     glance: Figure = "price",
 ) -> Callable[[Run], Command]:
@@ -169,7 +180,7 @@ def command(
         name = getattr(run, "__name__", "").rstrip("_")
         arguments = hints[parameters[1]]
         told = first.rstrip("."), rest.strip()
-        return Command(name, subject, *told, example, arguments, run, changes_chat, examples, glance)
+        return Command(name, subject, *told, example, arguments, run, changes_chat, private, roles, examples, glance)
 
     return declare
 

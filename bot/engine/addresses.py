@@ -116,7 +116,9 @@ class Following:
             try:
                 answer = await self._account.fetch(address)
                 if self._clock.now() - answer.at > FRESH_ADDRESS:
-                    raise SourceDown(f"Hyperliquid answers with an old state, of {answer.at:%Y-%m-%d %H:%M} UTC.")
+                    raise SourceDown(
+                        f"{self._account.name} answers with an old state, of {answer.at:%Y-%m-%d %H:%M} UTC."
+                    )
             except SourceError as error:
                 breaker.failed(error, now)
                 if isinstance(error, Blocked) or (isinstance(error, SourceDown) and error.retry_at):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from bot.engine.heard import Heard
+from bot.engine.heard import HeardSince
 from signals.alerts import burst
 from signals.alerts.burst import BURST, Beside, Burst, Running, UsualHour
 from signals.alerts.condition import RANKS
@@ -61,7 +61,7 @@ class Bursts:
         self._usual: dict[str, tuple[datetime, UsualHour]] = {}
         self._judged: dict[str, int] = {}
         self._prices = RecentValues(store, "mark_price", LOOKED_BACK)
-        self._heard = Heard()
+        self._heard = HeardSince()
 
     def judge(self, now: datetime) -> int:
         """Judge every asset that has a new price; return how many messages were written."""

@@ -300,10 +300,10 @@ def _due(store: Store, assets: Sequence[str], states: Mapping[Key, RuleState], n
         alike: dict[tuple[tuple[timedelta, ...], datetime, datetime], list[str]] = {}
         close = floor(now, min(metric.step for metric in group.metrics))
         for asset in dict.fromkeys(group.asset_of(asset) for asset in assets):
-            known = [states[key].state.at for rule in group.rules if (key := (rule.id, asset)) in states]
-            judged = [at for at in known if at]
+            known = [states.get((rule.id, asset)) for rule in group.rules]
+            judged = [one.state.at for one in known if one and one.state.at]
             if not (min(judged) < close if judged else _has_row(group, asset, began, close)):
-                continue  # as in most turns; what is stored need not be looked at
+                continue  # as in most turns
             stored = stored or points.directory(store)
             series = [
                 {name: stored[key] for name in metric.needs if (key := (metric.asset_of(asset), name)) in stored}
@@ -317,16 +317,11 @@ def _due(store: Store, assets: Sequence[str], states: Mapping[Key, RuleState], n
 
 
 def _has_row(group: RuleGroup, asset: str, began: Mapping[tuple[str, str], int], close: datetime) -> bool:
-    """Tell whether a row of a group that was never judged can be known: it opened before the newest close.
-
-    began: when the first value of an input is of, in ms. close: on the finest step of the group.
-    """
-    firsts = [
-        [began[key] for name in metric.needs if (key := (metric.asset_of(asset), name)) in began]
-        for metric in group.metrics
-    ]
+    """Tell whether a group that was never judged may have a row that opened before `close`. began: in ms."""
+    keys = ([(metric.asset_of(asset), name) for name in metric.needs] for metric in group.metrics)
+    firsts = [[began[key] for key in of_metric if key in began] for of_metric in keys]
     at_open = any(metric.at_open for metric in group.metrics)
-    return all(firsts) and (at_open or from_ms(min(map(min, firsts))) < close)
+    return all(firsts) and (at_open or min(map(min, firsts)) < to_ms(close))
 
 
 def _rows(

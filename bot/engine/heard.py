@@ -22,7 +22,7 @@ KEPT: Final = 6 * HOUR
 
 
 @dataclass(frozen=True, slots=True)
-class Liquidated:
+class LiquidatedSince:
     """What was heard from `since` on, in USD: a floor. venues: which told of it."""
 
     since: datetime
@@ -39,7 +39,7 @@ class _Growth:
     shorts_usd: float
 
 
-class Heard:
+class HeardSince:
     """Remembers by how much the hours of each asset grew."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Heard:
             while grown_ and grown_[0].at < now - KEPT:
                 grown_.popleft()
 
-    def since(self, asset: str, at: datetime, now: datetime) -> Liquidated | None:
+    def since(self, asset: str, at: datetime, now: datetime) -> LiquidatedSince | None:
         """Return what was heard since a time, or since as long as is known; None where nothing was."""
         if self._began is None:
             return None
@@ -70,7 +70,7 @@ class Heard:
         found = [grown for grown in self._grown[asset] if grown.at > first]
         if not found:
             return None
-        return Liquidated(
+        return LiquidatedSince(
             first,
             sum(grown.longs_usd for grown in found),
             sum(grown.shorts_usd for grown in found),

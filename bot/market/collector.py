@@ -87,12 +87,12 @@ class Collector:
         self._recalled: asyncio.Task[None] | None = None
         self._newest: dict[tuple[str, str, str], Newest] = {}
         self._checks = CrossChecks([source.name for source in sources], timedelta(minutes=LASTING))
-        self._border, breath = Border(self._remembered), Breath()
+        self._border, self._breath = Border(self._remembered), Breath()
         self._rounds = {
             source.name: SourceRounds(
                 source,
                 self._border,
-                breath,
+                self._breath,
                 clock=clock,
                 steady=steady,
                 remembered=self._remembered,
@@ -124,6 +124,7 @@ class Collector:
         found = Collected()
         made = await asyncio.gather(*(rounds.round((*assets, MARKET), now) for rounds in asked))
         for rounds, one in zip(asked, made, strict=True):
+            await self._breath.take()
             found.add(self._sifted(rounds, one))
         if self._streams and (not sources or STREAMS in sources):
             found.points.extend(self._admitted(await self._streams.collect(now)))

@@ -130,7 +130,11 @@ class SourceRounds:
         """
         end = asyncio.get_running_loop().time() + self._longest.total_seconds()
         made = Round(now, self._steady(), self.planner.open(), asked_for, end)
-        waiting = deque((topic, due) for topic in self.state.topics if (due := self._due(topic, assets, made, present)))
+        waiting: deque[tuple[TopicState, list[Question]]] = deque()
+        for topic in self.state.topics:
+            await self._breath.take()
+            if due := self._due(topic, assets, made, present):
+                waiting.append((topic, due))
         # A host of which nothing good is known is asked one thing at a time until it answers: one probe, not twelve.
         while waiting and self._open(made) and (not self.state.asked or self.state.host.state != "ok"):
             await self._topic(*waiting.popleft(), made)
@@ -267,7 +271,8 @@ class SourceRounds:
                         heard = await self._ask_one(topic, question, made)
                         if asked == _IN_A_ROW:
                             return heard
-                        await self._breath.take()
+                        if queue:
+                            await self._breath.take()
             except TimeoutError:
                 late = SourceDown(f"{source_title(self.name)} did not answer within {self._patience_s:g} s.")
                 return self._failed(topic, topic.assets[question.name], question, late, made)

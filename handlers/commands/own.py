@@ -16,7 +16,14 @@ from handlers.words import wording
 class What:
     """Which alarms and assets, in any order; none means everything."""
 
-    what: str = argument(REST, default="", label="what and asset")
+    what: str = argument(REST, default="", label="what and asset", offers="alarms")
+
+
+@dataclass(frozen=True, slots=True)
+class Less:
+    """As What, of what is on."""
+
+    what: str = argument(REST, default="", label="what and asset", offers="own alarms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,7 @@ async def sub(deps: Deps, args: What) -> Reply:
 
 
 @command(subject="own", example="/unsub funding", changes_chat=True)
-async def unsub(deps: Deps, args: What) -> Reply:
+async def unsub(deps: Deps, args: Less) -> Reply:
     """Stop being told: everything, or only what is named.
 
     /unsub alone turns everything off. It takes the same words as /sub: /unsub funding, /unsub eth, /unsub oi btc.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from handlers.command import Deps
 
 
-@command(subject="own", example="/forgetme")
+@command(subject="own", example="/forgetme", private="answer")
 async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes no arguments
     """Remove everything that is stored about this chat.
 

@@ -56,7 +56,7 @@ _SUBJECT_WORDS: Final = {
 class About:
     """A command to be explained; none for all of them."""
 
-    what: str = argument(REST, default="", label="command")
+    what: str = argument(REST, default="", label="command", offers="commands")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ async def help_(deps: Deps, args: About) -> Reply:
     """
     name = args.what.split(maxsplit=1)[0].lstrip("/").lower() if args.what else ""
     if name in _SUBJECT_WORDS and name not in commands():
-        return _subject(_SUBJECT_WORDS[name])
+        return _subject(_SUBJECT_WORDS[name], roles=deps.asker.roles)
     if name:
         return await _one(deps, name, whole=args.what.lower().split()[1:] == ["more"])
     lines = [Line("Ask in any order: /liq 95000 25x long", "headline")]
@@ -128,8 +128,8 @@ async def help_(deps: Deps, args: About) -> Reply:
     return Reply((*lines, Buttons(tuple(subjects[:half])), Buttons(tuple(subjects[half:]))))
 
 
-def _subject(subject: str) -> Reply:
-    of_subject = [command for command in commands().values() if command.subject == subject]
+def _subject(subject: str, *, roles: bool) -> Reply:
+    of_subject = [one for one in commands().values() if one.subject == subject and (roles or not one.roles)]
     return Reply(
         (
             Line(

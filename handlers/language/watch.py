@@ -14,6 +14,7 @@ from handlers.words import positions as words
 from handlers.words import wording
 from signals.liquidation import LiquidationError, quote
 from signals.liquidation.watching import MOST_LINES, Holding
+from signals.venues import of_accounts
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -87,7 +88,7 @@ def _whole(request: WatchRequest, rest: list[str], assets: Collection[str]) -> W
     if request.address and rest:
         raise Refused(f"I do not know what “{shown(rest[0])}” is for. With an address type lines and a name only.")
     if not request.address and not rest:
-        raise Refused(f"What is to be watched? Type a position like {EXAMPLE}, or a Hyperliquid address.")
+        raise Refused(f"What is to be watched? Type a position like {EXAMPLE}, or a {of_accounts().title} address.")
     if len(rest) == 1:
         if number := _NUMBER.match(rest[0]):
             request = replace(request, number=int(number[1]))
@@ -162,7 +163,7 @@ def check_own_margin(args: LiqArgs) -> None:
     if args.margin_mode == "cross":
         raise Refused(
             "Cross margin cannot be watched: there the whole account decides, and I see only what is typed. "
-            "Leave out cross to watch it as isolated, or follow a Hyperliquid address: /watch 0x…."
+            f"Leave out cross to watch it as isolated, or follow a {of_accounts().title} address: /watch 0x…."
         )
 
 

@@ -46,6 +46,7 @@ from signals.liquidation.events import (
 from signals.liquidation.moves import distance_to
 from signals.liquidation.watching import FARTHER, LEAST, half_within, line_of
 from signals.units import DAY
+from signals.venues import of_accounts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -294,7 +295,7 @@ def _(event: FirstLook, zone: str) -> Blocks:  # noqa: ARG001 - as above
     part = Line(f"Not the whole account: {_dexes(event.unasked)} gave no answer.", "caveat")
     doubt = (part,) if event.unasked else ()
     if not event.positions:
-        where = " where Hyperliquid answered" if event.unasked else ""
+        where = f" where {of_accounts().title} answered" if event.unasked else ""
         head = f"{name} holds no open positions{where}. You are told when it opens one."
         return (Line(head, "headline"), *doubt)
     count = wording.count(len(event.positions), "open position")
@@ -330,7 +331,7 @@ def _(event: HolderSilent, zone: str) -> Blocks:
 
 @blocks_of.register
 def _(event: HolderBack, zone: str) -> Blocks:  # noqa: ARG001 - as above
-    return (Line(f"{whose(event.holder)} is followed again: Hyperliquid answers.", "headline"),)
+    return (Line(f"{whose(event.holder)} is followed again: {of_accounts().title} answers.", "headline"),)
 
 
 @blocks_of.register

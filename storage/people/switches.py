@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, cast
 
+from signals.alerts.condition import RANKS
 from signals.units import from_ms, to_ms
 from storage.engine.sql import queries
 
@@ -23,7 +24,7 @@ EPISODE: Final = "episode "  # begins what stands for an episode
 STRICT: Final = " strict"  # ends quiet hours that hold everything
 OFF: Final = "off"
 BUDGET: Final = 12  # new messages a day, where a destination has not said otherwise
-Kind = Literal["mute", "quiet", "loud", "silent", "only", "budget"]
+Kind = Literal["mute", "quiet", "loud", "silent", "mention", "only", "budget"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,13 @@ class Switch:
     """One thing that a destination has switched.
 
     kind: `mute`, until a time or for good (None), of what: a rule, an asset, both (`burst BTC`), an episode
-    (`episode 42`), or everything (`*`); `loud` or `silent` likewise, with sound or without whatever the rank; `quiet`,
-    `only` and `budget`, of everything.
+    (`episode 42`), or everything (`*`); `loud` or `silent` likewise, with sound or without whatever the rank;
+    `mention`, of a role by the platform's id; `quiet`, `only` and `budget`, of everything.
 
     value: of `quiet` hours of the destination's own zone, 22:00-07:00, with ` strict` where they hold what is critical
-    as well; of `only` the least rank that is told; of `budget` how many new messages a day, or `off`; of `mute`, where
-    it ends with an episode, that one (`episode 42`). over: that episode has ended.
+    as well; of `only` the least rank that is told; of `mention` the rank from which on a role is called; of `budget`
+    how many new messages a day, or `off`; of `mute`, where it ends with an episode, that one (`episode 42`). over:
+    that episode has ended.
     """
 
     kind: Kind
@@ -65,6 +67,11 @@ class Switch:
     def runs(self, now: datetime) -> bool:
         """Tell whether it has not ended by now."""
         return (self.until is None or now < self.until) and not self.over
+
+    @property
+    def rank(self) -> Rank:
+        """Return from which rank on a role is mentioned."""
+        return next((rank for rank in RANKS if rank == self.value), RANKS[0])
 
 
 def switch(store: Store, destination: int, chosen: Switch) -> None:
@@ -121,6 +128,17 @@ def sound(store: Store, destination: int, whats: Iterable[str], kind: Literal["l
                 work.run(SQL.switch_sounds_back, destination=destination)
             if kind:
                 switch(store, destination, Switch(kind, what))
+
+
+def mention(store: Store, destination: int, role: str | None, rank: Rank) -> None:
+    """Have one role called from a rank on, in the place of the one before; None: nobody."""
+    with store.write() as work:
+        for before in _by_destination(work.rows(SQL.switches_of, destinations=json.dumps([destination]))).values():
+            for one in before:
+                if one.kind == "mention":
+                    work.run(SQL.switch_back, destination=destination, kind=one.kind, what=one.what)
+        if role is not None:
+            switch(store, destination, Switch("mention", role, value=rank))
 
 
 def of(work: Work, destinations: Collection[int]) -> dict[int, tuple[Switch, ...]]:

@@ -112,7 +112,6 @@ async def test_a_dated_contract_is_no_perpetual(venue: str, file: str, path: str
         await held.round(["BTC"])
         (note,) = source_state.notes(told)
         assert dict(note.left_out) == source.left_out, "and /sources in another process can tell"
-        source._exchange.timeout_on_exit = 0
         await held.close()
         told.close()
 

@@ -84,7 +84,6 @@ class World:
         for pause in pauses:
             self.clock.go(seconds=pause.total_seconds())
             await held.round(ASSETS)
-        source._exchange.timeout_on_exit = 0
         await held.close()
         return told
 

@@ -74,6 +74,22 @@ def test_now_lies_between_two_midnights_in_every_zone(now: datetime, zone: ZoneI
     assert midnight(before, zone) == before
 
 
+@pytest.mark.parametrize(
+    ("zone", "at", "clock", "expected"),
+    [
+        pytest.param("UTC", "2026-01-15 12:00", time(18), "2026-01-15 18:00", id="today"),
+        pytest.param("UTC", "2026-01-15 12:00", time(12), "2026-01-16 12:00", id="not now but tomorrow"),
+        pytest.param("Europe/Berlin", "2026-10-25 00:15", time(2, 30), "2026-10-25 00:30", id="the first of two"),
+        pytest.param("Europe/Berlin", "2026-10-25 00:45", time(2, 30), "2026-10-25 01:30", id="the second of two"),
+        pytest.param("Europe/Berlin", "2026-03-29 00:45", time(2, 30), "2026-03-29 01:30", id="it is skipped"),
+        pytest.param("Europe/Berlin", "2026-03-29 01:45", time(2, 30), "2026-03-30 00:30", id="it was skipped"),
+    ],
+)
+def test_when_a_clock_shows_an_hour_next(zone: str, at: str, clock: time, expected: str) -> None:
+    found = shown_next(datetime.fromisoformat(at).replace(tzinfo=UTC), clock, ZoneInfo(zone))
+    assert found == datetime.fromisoformat(expected).replace(tzinfo=UTC)
+
+
 @given(moments, clocks, zones)
 def test_the_next_time_a_clock_shows_an_hour_is_the_first(now: datetime, clock: time, zone: ZoneInfo) -> None:
     found = shown_next(now, clock, zone)

@@ -11,7 +11,7 @@ import numpy as np
 
 from signals.inputs import INPUTS
 from signals.units import DAY_MS, HOUR_MS
-from storage.market.points import plain
+from storage.market.writing import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

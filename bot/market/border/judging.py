@@ -33,7 +33,7 @@ from bot.market.border.bounds import (
 from bot.market.border.overlap import Overlap
 from bot.market.border.rows import AHEAD_MS, Rejected, preceded, rejected, without, without_future
 from signals.units import DAY, DAY_MS, HOUR_MS, to_ms
-from storage.market.points import plain
+from storage.market.writing import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from bot.market.border.bounds import FUNDING
 from signals.units import HOUR_MS, MINUTE_MS
-from storage.market.points import plain
+from storage.market.writing import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -228,12 +228,17 @@ SAME_TIME: Final = MINUTE
 
 
 def settled(
-    contract: Contract, ask: Ask, rates: Iterable[tuple[int, float]], hours: float | None = None
+    contract: Contract,
+    ask: Ask,
+    rates: Iterable[tuple[int, float]],
+    hours: float | None = None,
+    running_hours: float | None = None,
 ) -> list[Points]:
     """Put settled rates under their settlements, each with the hours since the one before it.
 
     Give one settlement more at the front: the hours of the first cannot be told. See `intervals` for holes. hours:
-    where the venue never changes them. Venues are some milliseconds late, never minutes.
+    where the venue never changes them. running_hours: those of the rate that builds now. Venues are some milliseconds
+    late, never minutes.
     """
     found = sorted(dict(rates).items())
     since = to_ms(ask.since) if ask.since else 0
@@ -241,7 +246,7 @@ def settled(
     kept = [n for n in range(first, len(found)) if found[n][0] >= since]
     if not kept:
         return []
-    between = intervals([at for at, _ in found])
+    between = intervals([at for at, _ in found], running_hours)
     columns = {
         "funding_rate": [found[n][1] for n in kept],
         "funding_interval_hours": [hours or between[n] or math.nan for n in kept],

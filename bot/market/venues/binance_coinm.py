@@ -101,11 +101,12 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     premium = await _premium(ask_raw, contract)
     adjusted = await ask_raw("dapiPublicGetFundingInfo", {}, shared=True, digest=_ADJUSTED)
     row = adjusted.get(contract.market_id)
+    hours = number(row["fundingIntervalHours"]) if row else _USUAL_INTERVAL
     live = running(
         contract,
         stamp(premium["time"]),
         rate=number(premium["lastFundingRate"]),
-        hours=number(row["fundingIntervalHours"]) if row else _USUAL_INTERVAL,
+        hours=hours,
         mark=number(premium["markPrice"]),
         index=number(premium["indexPrice"]),
     )
@@ -124,7 +125,7 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         return [(stamp(row["fundingTime"]), number(row["fundingRate"])) for row in rows_of(answer, least=0)]
 
     rates = await backwards(page, since=first, until=ask.now, most=8)
-    return [*settled(contract, ask, rates), live]
+    return [*settled(contract, ask, rates, running_hours=hours), live]
 
 
 async def _premium(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:

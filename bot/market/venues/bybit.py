@@ -117,11 +117,12 @@ async def _history(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
 async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     """Read the rate that is building, mark and index price from one answer for all; and the settled rates since."""
     at, row = await _ticker(ask_raw, contract)
+    hours = await _interval(ask_raw, contract, row)
     live = running(
         contract,
         at,
         rate=number(row["fundingRate"]),
-        hours=await _interval(ask_raw, contract, row),
+        hours=hours,
         mark=number(row["markPrice"]),
         index=number(row["indexPrice"]),
     )
@@ -133,7 +134,7 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         return [(stamp(row["fundingRateTimestamp"]), number(row["fundingRate"])) for row in _list(answer)]
 
     rates = await backwards(page, since=before_settlement(ask.since), until=ask.now, most=25)
-    return [*settled(contract, ask, rates), live]
+    return [*settled(contract, ask, rates, running_hours=hours), live]
 
 
 async def _interval(ask_raw: Raw, contract: Contract, row: Mapping[str, Any]) -> float:

@@ -162,11 +162,12 @@ async def _stats(
 async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     """Read the rate that is building, its interval, mark and index price from the contracts; and those since."""
     row = await _listed(ask_raw, contract)
+    hours = number(row["funding_interval"]) * 1000 / in_ms(HOUR)
     live = running(
         contract,
         to_ms(ask.now),
         rate=number(row["funding_rate"]),
-        hours=number(row["funding_interval"]) * 1000 / in_ms(HOUR),
+        hours=hours,
         mark=number(row["mark_price"]),
         index=number(row["index_price"]),
     )
@@ -181,7 +182,7 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         answer = rows_of(await ask_raw("publicFuturesGetSettleFundingRate", asked), least=0)
         rates += [(_seconds(row["t"]), number(row["r"])) for row in answer]
         start = end
-    return [*settled(contract, ask, sorted(set(rates))), live]
+    return [*settled(contract, ask, sorted(set(rates)), running_hours=hours), live]
 
 
 async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- a recipe's signature

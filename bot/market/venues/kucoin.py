@@ -92,11 +92,12 @@ async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Poin
 async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     """Read the rate that is building, its interval, mark and index price from the contracts; and those since."""
     row = await _listed(ask_raw, contract)
+    hours = _hours(row)
     live = running(
         contract,
         to_ms(ask.now),
         rate=number(row["fundingFeeRate"]),
-        hours=_hours(row),
+        hours=hours,
         mark=number(row["markPrice"]),
         index=number(row["indexPrice"]),
     )
@@ -112,7 +113,7 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         return [(stamp(row["timepoint"]), number(row["fundingRate"])) for row in rows]
 
     rates = await backwards(page, since=first, until=ask.now, most=50)
-    return [*settled(contract, ask, rates), live]
+    return [*settled(contract, ask, rates, running_hours=hours), live]
 
 
 def _hours(row: Mapping[str, Any]) -> float:

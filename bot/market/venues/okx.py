@@ -128,11 +128,12 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     listed = await ask_raw("publicGetPublicFundingRate", {"instId": "ANY"}, shared=True, digest=_BY_NAME)
     marks = await ask_raw("publicGetPublicMarkPrice", {"instType": "SWAP"}, shared=True, digest=_BY_NAME)
     rate, mark = row_of(listed, contract), row_of(marks, contract)
+    hours = _hours(rate)
     live = running(
         contract,
         stamp(mark["ts"]),
         rate=number(rate["fundingRate"]),
-        hours=_hours(rate),
+        hours=hours,
         mark=number(mark["markPx"]),
         index=await _index(ask_raw, contract),
     )
@@ -147,7 +148,7 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         return [(stamp(row["fundingTime"]), number(row["realizedRate"])) for row in _data(answer)]
 
     rates = await backwards(page, since=before_settlement(ask.since), until=ask.now, most=25)
-    return [*settled(contract, ask, rates), live]
+    return [*settled(contract, ask, rates, running_hours=hours), live]
 
 
 def _hours(rate: Mapping[str, Any]) -> float:

@@ -43,9 +43,9 @@ from handlers.channels.news import PendingNews, drop
 from handlers.channels.telegram.config import TelegramConfig
 from handlers.channels.telegram.errors import failure
 from handlers.channels.telegram.reading import LoggedRequest, PollRequest
-from handlers.channels.telegram.render import clean, clip
 from handlers.channels.telegram.rights import Rights
 from handlers.channels.telegram.sending import BUTTON_VERSION, LIMITS, LONGEST_WAIT, Sending
+from handlers.channels.text import clean, clip
 from handlers.command import Asker, commands
 from handlers.reply import Line, Picture
 
@@ -102,7 +102,8 @@ class Telegram:
         self._outside = outside
         self._token, self._base_url = config.secret("token") or SecretStr(""), config.base_url
         self._proxy = config.proxy
-        self._listed = tuple(commands().values() if listed is None else listed)
+        every = commands().values() if listed is None else listed
+        self._listed = tuple(command for command in every if not command.roles)
         self._timeouts = timeouts or Timeouts()
         self._answer: Answerer | None = None  # until it is started
         self._news = PendingNews()

@@ -165,10 +165,12 @@ async def test_who_comes_back_in_the_next_night_waits_for_its_morning(desk: Desk
     await desk.turns()
     desk.clock.forward(24 * 3600)
     desk.restart()
+    desk.happens("taker_zscore")
     await desk.turns(8)
     assert desk.channel.said == []
     await until(desk, SEVEN + timedelta(days=1, minutes=10))
-    assert len(desk.channel.said) == 1
+    (said,) = desk.channel.said
+    assert len(said.text.splitlines()) == 2 + 3
     assert_all_ended(desk)
 
 

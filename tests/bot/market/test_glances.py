@@ -53,6 +53,7 @@ class Venue:
     )
     attribution: str = ""
     caveats: Mapping[Topic, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
     asked: list[Ask] = field(default_factory=list)
 
     async def fetch(self, ask: Ask) -> list[Points]:
@@ -266,6 +267,7 @@ FIRST = {
 }
 
 
+@pytest.mark.slow
 async def test_an_answer_of_now_and_that_there_is_no_history(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, _):
         for line, first in FIRST.items():
@@ -282,6 +284,7 @@ async def test_an_answer_of_now_and_that_there_is_no_history(tmp_path: Path) -> 
         assert begun[0].startswith("Funding of 2 assets")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "first"),
     [
@@ -298,11 +301,13 @@ async def test_a_calculator_takes_the_price_of_now(tmp_path: Path, line: str, fi
         assert points.assets(app.store) == ["BTC", "ETH"]
 
 
+@pytest.mark.slow
 async def test_an_unknown_coin_is_asked_back(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, _):
         assert (await said(app, "/price soll"))[1] == ["SOLL is no perpetual at Binance and Bybit. Did you mean SOL?"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "first"),
     [
@@ -328,6 +333,7 @@ async def _recorded(folder: Path) -> None:
         shutil.copy(made.store.path, folder / "then.db")
 
 
+@pytest.mark.slow
 def test_a_tape_with_a_look_plays_and_follows_nothing(tmp_path: Path) -> None:
     asyncio.run(_recorded(tmp_path))
     again = played(tmp_path, tmp_path / "tape")

@@ -56,8 +56,6 @@ async def sources(exchange: FakeExchange, clock: Clock) -> AsyncIterator[Callabl
 
     yield make
     for source in made:
-        if source._exchange:
-            source._exchange.timeout_on_exit = 0  # ccxt waits for TLS connections to close; there are none
         await source.close()
 
 

@@ -30,7 +30,7 @@ def test_help_is_eight_lines_on_a_phone(empty: Any) -> None:
 
 def test_every_command_is_in_the_list_of_one_subject(empty: Any) -> None:
     said = [line for subject in SUBJECTS for line in empty.text(f"/help {subject}").splitlines()[1:]]
-    assert sorted(said) == sorted(f"{command.example} – {command.help}" for command in commands().values())
+    assert sorted(said) == sorted(f"{one.example} – {one.help}" for one in commands().values() if not one.roles)
 
 
 @pytest.mark.parametrize(("word", "begins"), [("calc", "Calculators."), ("alerts", "Your messages."), ("admin", "For")])

@@ -19,7 +19,8 @@ from handlers.channels.channel import Address, Outgoing
 from handlers.channels.failure import MessageRefused, TokenRefused
 from handlers.channels.telegram.channel import Telegram
 from handlers.channels.telegram.config import TelegramConfig
-from handlers.channels.telegram.render import clip, render
+from handlers.channels.telegram.render import render
+from handlers.channels.text import clip
 from handlers.command import commands
 from handlers.reply import Block, Button, Buttons, Line, Picture, Table
 from tests.examples import examples

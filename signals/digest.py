@@ -6,8 +6,8 @@ over the changes of the same length in the 180 days before, by size and whatever
 are spread, which for prices is far from normal, and the one that is added keeps it from ever being zero (Phipson and
 Smyth, Permutation P-values Should Never Be Zero, 2010). Of equal rarity, how often the usual (median) change goes into
 it decides. Unusual is what is as rare as one in fifty: of the days from July 2021 to May 2026 one in ten had such a
-change of price, taker flow or funding of BTC or ETH (Binance's daily figures), and four in five were quiet. NaN handling:
-what is not known is None; it is ranked last, and never called unusual or quiet.
+change of price, taker flow or funding of BTC or ETH (Binance's daily figures), and four in five were quiet. NaN
+handling: what is not known is None; it is ranked last, and never called unusual or quiet.
 """
 
 from __future__ import annotations

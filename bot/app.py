@@ -37,19 +37,14 @@ from bot.market.streams.liquidations import LiquidationStreams
 from bot.market.tiers import weekly
 from bot.market.tiers.tables import Reach, TierKey
 from bot.market.tiers.weekly import WeeklyTiers
+from bot.outside import channels_of
 from bot.schedule import TICK_EVERY, begin_anew, keep_the_loop_free, schedule
-from handlers import completion
 from handlers.answer import answer_blocks, logged
-from handlers.channels.channel import Outside
 from handlers.channels.local import LocalChannel, local
-from handlers.charts.pictures import Pictures
 from handlers.charts.process import ChartRenderer
-from handlers.command import Asking, Deps, Looking, nobody
+from handlers.command import Asking, Deps, Looking
 from signals.venues import VENUES
-from storage.alerts import outbox
-from storage.engine import settings
 from storage.engine.database import Store, StoreError
-from storage.people import destinations
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -391,28 +386,6 @@ def _tiers(config: Config, store: Store, clock: Clock, dispatcher: Dispatcher) -
     return WeeklyTiers(store, reach, config.assets, announce=announce, told=dispatcher.poke)
 
 
-def channels_of(
-    config: Config, store: Store, clock: Clock, renderer: ChartRenderer, stopping: asyncio.Event
-) -> list[Channel]:
-    """Return the channels that the configuration asks for, each with what it may use of the outside."""
-    pictures = Pictures(store, renderer)
-
-    def outside(platform: str) -> Outside:
-        return Outside(
-            draw=pictures.draw,
-            moved=lambda old, new: asyncio.to_thread(destinations.moved, store, platform, old, new),
-            gone=lambda chat, reason: asyncio.to_thread(_gone, store, clock, platform, chat, reason),
-            leave=stopping.set,
-            recall=lambda name: asyncio.to_thread(settings.setting, store, f"{platform}.{name}"),
-            remember=lambda name, value: asyncio.to_thread(_remember, store, f"{platform}.{name}", value),
-            offers=lambda command, field, typed, asker: asyncio.to_thread(
-                completion.offers, Deps(clock.now(), asker, store, config.assets, nobody), command, field, typed
-            ),
-        )
-
-    return [channel.make(outside(channel.platform())) for channel in config.speaking()]
-
-
 def _beside(
     config: Config, store: Store, clock: Clock, edge: Edge | None
 ) -> tuple[LiquidationStreams | None, Backfill | None]:
@@ -450,14 +423,3 @@ def _account(config: Config, clock: Clock) -> HyperliquidAccount:
     market = config.market
     other = {"base_url": market.hyperliquid_url} if market.hyperliquid_url else {}
     return HyperliquidAccount(clock=clock.now, timeout_s=market.timeout_seconds, proxy=market.proxy, **other)
-
-
-def _remember(store: Store, name: str, value: str) -> None:
-    with store.write() as work:
-        settings.keep_setting(work, name, value)
-
-
-def _gone(store: Store, clock: Clock, platform: str, chat: str, reason: str) -> None:
-    for destination in destinations.everyone(store):
-        if destination.platform == platform and destination.chat == chat and destination.gone is None:
-            outbox.gone(store, destination.id, reason, now=clock.now())

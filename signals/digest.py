@@ -6,7 +6,7 @@ over the changes of the same length in the 180 days before, by size and whatever
 are spread, which for prices is far from normal, and the one that is added keeps it from ever being zero (Phipson and
 Smyth, Permutation P-values Should Never Be Zero, 2010). Of equal rarity, how often the usual (median) change goes into
 it decides. Unusual is what is as rare as one in fifty: of the days from July 2021 to May 2026 one in ten had such a
-change of price, taker flow or funding of BTC or ETH (Binance's daily figures), so most days are quiet ones. NaN
+change of price, taker flow or funding of BTC or ETH (Binance's daily figures), and four in five were quiet. NaN
 handling: what is not known is None; it is ranked last, and never called unusual or quiet.
 """
 
@@ -29,6 +29,7 @@ Figure: TypeAlias = Literal["price", "open_interest", "funding", "takers", "liqu
 PAST_DAYS: Final = 180
 LEAST: Final = 30  # past changes below which nothing is called usual or unusual
 UNUSUAL: Final = 0.02  # a move of one day in fifty
+QUIET: Final = 0.10  # of price: a day of which there are fewer than one in ten is not called quiet
 REACH: Final = 0.10  # a position this near to its liquidation is no quiet day
 NEARER: Final = 0.7  # or one at this part of the distance that it had
 
@@ -212,7 +213,7 @@ class Digest:
     @property
     def quiet(self) -> bool:
         """Tell whether one sentence says it all."""
-        moved = any(change.unusual for change in (*self.prices, *self.changes))
+        moved = self.unusual or any((price.rarity or 0.0) <= QUIET for price in self.prices)
         news = moved or self.began or self.over or self.expiry or self.silent or self.said
         pressing = any(position.pressing for position in self.yours)
         return self.known and not (news or pressing or self.held != HeldBack())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import time
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -210,7 +210,7 @@ async def _now(deps: Deps, wish: _Wish) -> Reply:
         DigestReader(deps.store, deps.now).read, here.id if here else None, kind, assets, since=since
     )
     outdated = tuple(price.asset for price in found.prices if price.value is None)
-    return Reply(tell(found, deps.zone).blocks, plain(found.to_json()), outdated=outdated)
+    return Reply(tell(found, deps.zone).blocks, plain(asdict(found)), outdated=outdated)
 
 
 def _set(deps: Deps, wish: _Wish) -> Reply:

@@ -40,7 +40,7 @@ SPANS: Final[dict[DigestKind, timedelta]] = {"daily": DAY, "weekly": WEEK}
 LONGEST: Final[dict[DigestKind, timedelta]] = {"daily": 8 * DAY, "weekly": 5 * WEEK}  # nobody reads about more at once
 _LARGE: Final = 0.05  # of all that is open: an expiry that may move something
 _AGO: Final = ((2 * WEEK, WEEK), (5 * WEEK, 4 * WEEK))  # what was said a week and a month ago
-_RECORD: Final = 3  # of it is told
+_RECORD: Final = 12  # of it is told
 _SLACK: Final = 2 * HOUR
 
 

@@ -87,6 +87,8 @@ BEFORE = Digest(kind="daily", since=NOW - timedelta(days=1), until=NOW, prices=(
         pytest.param({"expiry": Expiry("deribit", "BTC", NOW, 2e4, 0.2, 8e4)}, False, id="options expire"),
         pytest.param({"prices": (CALM, replace(PRICE, rare=None))}, False, id="what is usual is not known"),
         pytest.param({"prices": ()}, False, id="no price at all"),
+        pytest.param({"prices": (replace(CALM, rare=17),)}, False, id="price moved as on one day in ten"),
+        pytest.param({"prices": (replace(CALM, rare=18),)}, True, id="price moved as on a day of which there are more"),
     ],
 )
 def test_which_day_is_quiet(what: dict[str, object], quiet: bool) -> None:

@@ -20,7 +20,7 @@ from signals.venues import venue_title
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from datetime import datetime, timedelta
+    from datetime import date, datetime, timedelta
 
     from handlers.reply import Block
     from signals.digest import Alarm, Digest, FigureChange, Near, Said, Silence, Yours
@@ -79,7 +79,7 @@ def _lines(found: Digest, zone: str) -> list[_Told]:
         _Told(_settlement(found, zone), 45),
         _Told(_held(found), 85),
         _Told(_silent(found.silent, found, zone), 61),
-        *(_Told(_said(one, zone), weight) for one, weight in zip(found.said, (92, 84, 65), strict=False)),
+        *(_Told(line, weight) for line, weight in zip(_record(found, zone), (92, 84, 65), strict=False)),
     ]
 
 
@@ -166,14 +166,15 @@ def _size(change: FigureChange) -> str:
 
 
 def _rarely(change: FigureChange, found: Digest) -> str:
-    """Say how seldom it moves as far."""
+    """Say how seldom it moves as far, or flows as much."""
     rare, past = change.rare or 0, change.past
     if not rare:
         return f"the most in {past} days"
+    less = "it was less" if change.what in {"takers", "liquidated"} else "it moved less"
     if _about(found, DAY):
-        return f"{past - rare} of {past} days had less"
+        return f"{less} on {past - rare} of {past} days"
     what = "weeks" if _about(found, WEEK) else "spans as long"
-    return f"{min(99, round(100 * (1 - rare / past)))} % of {what} had less"
+    return f"{less} in {min(99, round(100 * (1 - rare / past)))} % of {what}"
 
 
 def _about(found: Digest, span: timedelta) -> bool:
@@ -211,7 +212,9 @@ def _funding(found: Digest, shown: Collection[tuple[str, str]]) -> str:
         if change.what == "funding" and change.asset == price.asset and ("funding", change.asset) not in shown
     }
     parts = [f"{asset} {_rate(value)}" for asset, value in rates.items() if value is not None][:_NAMED]
-    return f"Funding a year: {', '.join(parts)}." if parts else ""
+    told = [value for value in rates.values() if value is not None]
+    who = ": shorts pay" if max(told, default=0.0) < 0 else ": longs pay" if min(told, default=0.0) > 0 else ""
+    return f"Funding {', '.join(parts)} a year{who}." if parts else ""
 
 
 def _liquidated(found: Digest, shown: Collection[tuple[str, str]]) -> str:
@@ -294,11 +297,19 @@ def _silence(one: Silence, found: Digest, zone: str) -> str:
     return f"{name} {wording.duration(one.ended - one.at)} from {_when(one.at, found.until, zone)}"
 
 
-def _said(said: Said, zone: str) -> str:
-    at = said.at.astimezone(ZoneInfo(zone))
-    what = _alarm_title(said.rule, said.asset, said.move)
-    became = f"since {_percent(said.change)}, usual {wording.share(said.usual * 100)}"
-    return f"{at.day} {at:%b}: {what}; {became}."
+def _record(found: Digest, zone: str) -> list[str]:
+    """Say what became of what was said, a line for what was said of one asset on one day, misses first."""
+    days: dict[tuple[str, date], list[Said]] = {}
+    for said in found.said:
+        days.setdefault((said.asset, said.at.astimezone(ZoneInfo(zone)).date()), []).append(said)
+    lines = []
+    for (_, day), same in days.items():
+        first = same[0]
+        what = _alarm_title(first.rule, first.asset, first.move)
+        more = f" and {len(same) - 1} more" if len(same) > 1 else ""
+        became = f"since {_percent(first.change)}, usual {wording.share(first.usual * 100)}"
+        lines.append(f"Said {day.day} {day:%b}: {what}{more}; {became}.")
+    return lines
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------
@@ -345,12 +356,10 @@ def _stamp(found: Digest, zone: str) -> str:
 
 def _buttons(found: Digest) -> list[Button]:
     asset = found.prices[0].asset.lower() if found.prices else ""
-    off = "/digest off weekly" if found.kind == "weekly" else "/digest off daily"
-    return [
-        Button("Health", f"/health {asset}".rstrip()),
-        Button("Chart", f"/chart {asset}".rstrip()),
-        Button("Off", off),
-    ]
+    buttons = [Button("Health", f"/health {asset}".rstrip()), Button("Chart", f"/chart {asset}".rstrip())]
+    if found.due is None:
+        return buttons  # it was asked for, and none may be on
+    return [*buttons, Button("Off", f"/digest off {found.kind}")]
 
 
 def _picture(found: Digest) -> Picture:

@@ -14,8 +14,8 @@ from signals.inputs import EVERYWHERE, is_floor
 from signals.units import DAY, HOUR, HOURS_A_YEAR, floor
 from storage.panels import panels
 from storage.queries.freshness import of_daily_data
-from storage.queries.market import liquidations, open_interest
-from storage.queries.market.known_at import newest_by, newest_price
+from storage.queries.market import flows, liquidations, open_interest
+from storage.queries.market.known_at import newest_price
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from storage.market.points import Newest
 
 _SLACK: Final = 2 * HOUR  # how far before its time a price may lie and still speak for it
-_RATE_SLACK: Final = 9 * HOUR  # a rate that is told once an interval
 _HEARD: Final = 0.9  # of the hours must be known, or their sum is that of another time
 _FLOWS: Final = ("volume_usd", "taker_buy_usd")
 _PAST: Final = (
@@ -126,17 +125,8 @@ def _interest(store: Store, asset: str, start: datetime, end: datetime) -> Figur
 
 
 def _funding(store: Store, asset: str, start: datetime, end: datetime) -> FigureChange | None:
-    now, then = (_rate(store, asset, at) for at in (end, start))
-    return None if now is None or then is None else FigureChange(asset, "funding", now, now - then)
-
-
-def _rate(store: Store, asset: str, at: datetime) -> float | None:
-    """Return the yearly rate that was told at a time."""
-    rate = newest_by(store, asset, "funding_rate", at)
-    hours = newest_by(store, asset, "funding_interval_hours", at, rate.venue) if rate else None
-    if rate is None or hours is None or at - rate.at > _RATE_SLACK or not hours.value > 0:
-        return None
-    return rate.value * HOURS_A_YEAR / hours.value
+    now, then = (flows.rate_at(store, asset, at) for at in (end, start))
+    return FigureChange(asset, "funding", now[1], now[1] - then[1]) if now and then else None
 
 
 def _takers(store: Store, asset: str, start: datetime, end: datetime) -> FigureChange | None:

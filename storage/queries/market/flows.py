@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from signals.units import HOURS_A_YEAR
+from signals.units import HOUR, HOURS_A_YEAR
 from storage.panels import panels
+from storage.queries.market.known_at import newest_by
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from storage.engine.database import Store
 
 _RATE: Final = ("funding_rate", "funding_interval_hours")
+_HOLDS: Final = 9 * HOUR  # a rate that is told once in its interval, and a little late
 _VOLUME: Final = ("volume_usd", "taker_buy_usd")
 
 
@@ -47,7 +49,19 @@ def funding(store: Store, asset: str, start: datetime, end: datetime, step: time
         for at, rate, every in zip(closes, rates, hours, strict=True)
         if not math.isnan(rate) and every > 0
     )
+    if (newest := rate_at(store, asset, end)) and rows:
+        # What was told as a row ends belongs to the next one: the last of them is that of the moment itself.
+        rows = (*(row for row in rows if row[0] < newest[0]), newest)
     return FundingLine(rows, step, panel.venues(asset, _RATE[:1])) if rows else None
+
+
+def rate_at(store: Store, asset: str, at: datetime) -> tuple[datetime, float] | None:
+    """Return the yearly rate (a fraction) that held at a time, and when it was told; None where none is known of it."""
+    rate = newest_by(store, asset, _RATE[0], at)
+    hours = newest_by(store, asset, _RATE[1], at, rate.venue) if rate else None
+    if rate is None or hours is None or at - rate.at > _HOLDS or not hours.value > 0:
+        return None
+    return rate.at, rate.value * HOURS_A_YEAR / hours.value
 
 
 def takers(store: Store, asset: str, start: datetime, end: datetime, step: timedelta) -> TakerBars | None:

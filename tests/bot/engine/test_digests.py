@@ -15,6 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.app import build
+from bot.config import Config
 from handlers.channels.channel import Address
 from handlers.channels.failure import Unreached
 from handlers.command import Asker
@@ -30,7 +32,7 @@ from storage.people import destinations, switches
 from storage.people.switches import Switch
 from tests.bot.engine.digest_house import ASKER, START, USER, DigestHouse, hours_of
 from tests.examples import examples
-from tests.fakes.channel import HandClock
+from tests.fakes.channel import FakeChannel, HandClock
 from tests.waves import market
 
 if TYPE_CHECKING:
@@ -364,3 +366,20 @@ def test_forgetting_a_chat_takes_its_digests_along(house: DigestHouse) -> None:
         )
         assert tuple(left.fetchone()) == (0, 0, 0)
     assert house.until(NINE + 2 * DAY) == []
+
+
+async def test_the_program_makes_digests_once_its_first_figures_are_in(stored: Path, tmp_path: Path) -> None:
+    shutil.copy(stored, tmp_path / "p.db")
+    clock, channel = HandClock(START), FakeChannel()
+    app = build(Config(assets=("BTC",), database=tmp_path / "p.db"), clock=clock, sources=(), channels=[channel])
+    app.dispatcher.start()
+    await app.answer("/digest 9:00", ASKER)
+    clock.forward((NINE + 2 * HOUR - START).total_seconds())
+    await app._make_digests()
+    await app.dispatcher.drain()
+    assert channel.said == [], "it was just started, and asks first"
+    await app._first_turn()
+    await app._make_digests()
+    await app.dispatcher.drain()
+    assert [said.text.split(" 8")[0] for said in channel.said] == ["A quiet day: BTC"]
+    await app.close()

@@ -71,7 +71,7 @@ def test_a_stormy_day_word_for_word() -> None:
     assert said(STORMY) == [
         "BTC −6.0 % to 75,604, ETH −8.1 %, SOL −9.9 %",
         "BTC open interest −10.4 % in coins: the most in 180 days.",
-        "BTC −6.0 %: 179 of 180 days had less.",
+        "BTC −6.0 %: it moved less on 179 of 180 days.",
         "New: BTC fell 6.1 % (18:00); BTC positions closed unusually fast (17:37).",
         "Still on: 5 alarms, the oldest for 114 days.",
         "Near: Fear & Greed index 22 (line 20).",
@@ -136,7 +136,7 @@ def test_a_stormy_day_word_for_word() -> None:
             ),
             [
                 "BTC −6.0 % to 75,604, ETH −8.1 %, SOL −9.9 %",
-                "BTC takers sold $1.2bn net: 178 of 180 days had less.",
+                "BTC takers sold $1.2bn net: it was less on 178 of 180 days.",
                 "ETH funding −18 % a year, was +4.0 %: the most in 180 days.",
                 "BTC: at least $1.9bn liquidated, 84 % longs.",
                 "Since 28 November 09:00 CET.",
@@ -152,13 +152,14 @@ def test_a_stormy_day_word_for_word() -> None:
                 said=(
                     Said("taker_ratio", "BTC", NOW - timedelta(days=9), -0.004, 0.04, None),
                     Said("burst", "BTC", NOW - timedelta(days=30), 0.12, 0.08, None, -0.061),
+                    Said("oi_zscore", "BTC", NOW - timedelta(days=30, hours=2), 0.12, 0.08, None),
                 ),
             ),
             [
                 "BTC −6.0 % to 75,604, ETH −8.1 %, SOL −9.9 %",
-                "BTC open interest −10.4 % in coins: 99 % of weeks had less.",
-                "20 Nov: BTC sellers in a hurry; since −0.4 %, usual 4 %.",
-                "30 Oct: BTC fell 6.1 %; since +12.0 %, usual 8 %.",
+                "BTC open interest −10.4 % in coins: it moved less in 99 % of weeks.",
+                "Said 20 Nov: BTC sellers in a hurry; since −0.4 %, usual 4 %.",
+                "Said 30 Oct: BTC fell 6.1 % and 1 more; since +12.0 %, usual 8 %.",
                 "Since 22 November 09:00 CET.",
             ],
             id="the record of a weekly one",
@@ -172,6 +173,16 @@ def test_a_stormy_day_word_for_word() -> None:
                 "Since 28 November 09:00 CET.",
             ],
             id="what goes on, and what is to be paid",
+        ),
+        pytest.param(
+            replace(BASE, changes=(*FUNDING,), over=(replace(CLOSED, ended=NOW - timedelta(hours=2)),)),
+            [
+                "BTC −6.0 % to 75,604, ETH −8.1 %, SOL −9.9 %",
+                "Over: BTC positions closed unusually fast (07:00).",
+                "Funding BTC −3.6 %, ETH −18 % a year: shorts pay.",
+                "Since 28 November 09:00 CET.",
+            ],
+            id="what is over, and who pays",
         ),
         pytest.param(
             replace(BASE, silent=(Silence("gate", NOW - timedelta(days=3), None),)),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from bot.admission import Gate, TurnedAway, access_of, tell_code
 from bot.archive.backfill import Backfill
 from bot.archive.gaps import GapFiller
 from bot.clock import Clock, SystemClock
@@ -37,12 +38,13 @@ from bot.market.tiers import weekly
 from bot.market.tiers.tables import Reach, TierKey
 from bot.market.tiers.weekly import WeeklyTiers
 from bot.schedule import TICK_EVERY, begin_anew, keep_the_loop_free, schedule
-from handlers.answer import answer_blocks, logged
+from handlers.answer import Answer, answer_blocks, logged
 from handlers.channels.channel import Outside
 from handlers.channels.local import LocalChannel, local
 from handlers.charts.pictures import Pictures
 from handlers.charts.process import ChartRenderer
 from handlers.command import Asking, Deps
+from handlers.reply import Line
 from handlers.words.sources import tier_change
 from signals.venues import VENUES
 from storage.alerts import outbox
@@ -56,7 +58,7 @@ if TYPE_CHECKING:
     from bot.config import Config
     from bot.market.source import Source
     from bot.tape import Edge
-    from handlers.answer import Answer
+    from handlers.access import Access
     from handlers.channels.channel import Channel
     from handlers.command import Asker
 
@@ -82,6 +84,8 @@ class App:
     channels: Sequence[Channel]
     positions: Positions
     following: Following
+    access: Access
+    gate: Gate
     streams: LiquidationStreams | None = None
     history: Backfill | None = None
     gap_filler: GapFiller | None = None
@@ -92,7 +96,13 @@ class App:
 
     async def answer(self, text: str, asker: Asker) -> Answer:
         """Answer a command line from a channel; never raises."""
-        deps = Deps(self.clock.now(), asker, self.store, self.config.assets, self.asking, clock=self.clock.now)
+        admitted = await self.gate.admit(self.store, asker)
+        if isinstance(admitted, TurnedAway):
+            return Answer((Line(admitted.text),) if admitted.text else ())
+        deps = Deps(
+            self.clock.now(), admitted, self.store, self.config.assets, self.asking, clock=self.clock.now,
+            access=self.access, may_draw=self.gate.may_draw,
+        )  # fmt: skip
         return await answer_blocks(text, deps, on_error=logged)
 
     def asking(self, asset: str) -> Asking | None:
@@ -126,6 +136,7 @@ class App:
         try:
             for channel in self.channels:
                 await channel.start(self.answer)
+            tell_code(self.access, self.store, self.channels)
             if self.streams:
                 await self.streams.start()
             jobs.start()
@@ -336,6 +347,7 @@ def build(
     turns = TurnTaker(store, clock, config.assets, told=dispatcher.poke, noted=edge.turn if edge else None)
     positions = Positions(store, clock, told=dispatcher.poke, assets=config.assets, refresh=collector.begin_to_ask)
     following = Following(store, clock, _account(config, clock), told=dispatcher.poke)
+    access = access_of(config.access, channels)
     return App(
         config=config,
         clock=clock,
@@ -347,6 +359,8 @@ def build(
         channels=channels,
         positions=positions,
         following=following,
+        access=access,
+        gate=Gate(access, clock.monotonic),
         streams=streams,
         history=history,
         gap_filler=GapFiller(collector.owe) if history else None,

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 class Answer:
     """What is shown at once, and the same answered again where the venues are being asked.
 
-    news: awaited by the channel, which edits its message into what comes; None: it stands as it is.
+    blocks: empty where nothing is to be said, as to who asks on and on. news: awaited by the channel, which edits its
+    message into what comes; None: it stands as it is.
     """
 
     blocks: tuple[Block, ...]
@@ -47,6 +48,7 @@ async def answer(text: str, deps: Deps) -> Reply:
     database cannot be used.
     """
     command, rest = look_up(text)
+    _check_rights(command, deps)
     first = await _said(command, rest, deps)
     asking = _ask(first, deps)
     if not asking:
@@ -64,6 +66,7 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
     try:
         command, rest = look_up(text)
         name = command.name
+        _check_rights(command, deps)
         first = await _said(command, rest, deps)
     except (Refused, StoreError) as error:
         return Answer(_refusal(error))
@@ -131,14 +134,25 @@ class _Refusal:
 
 async def _said(command: Command, rest: str, deps: Deps) -> Reply | _Refusal:
     """Answer from what is stored. Refused where nothing that could be asked for would change it."""
-    if command.changes_chat and not deps.asker.may_change:
-        raise Refused("Only admins of this group can change its settings.")
     try:
         return await command.run(deps, parse(command.arguments, rest, command=command.name, assets=deps.assets))
     except Refused as refused:
         if not refused.outdated:
             raise
         return _Refusal(refused)
+
+
+def _check_rights(command: Command, deps: Deps) -> None:
+    """Refuse a command to whom it is not for, or not here, or not now."""
+    asker = deps.asker
+    if command.owners_only and not asker.owner:
+        raise Refused("Only an owner of this bot can do that." + deps.access.how_to_own())
+    if asker.address.kind != "private" and not deps.access.in_groups(command.name):
+        raise Refused(f"In groups I do not answer /{command.name}. Open a chat with me and type it there.")
+    if command.changes_chat and not asker.may_change:
+        raise Refused("Only admins of this group can change its settings.")
+    if command.draws and not deps.may_draw(asker):
+        raise Refused("That is enough pictures for this minute. Ask again in a while; figures in words come at once.")
 
 
 def _ask(first: Reply | _Refusal, deps: Deps) -> tuple[Asking, ...]:

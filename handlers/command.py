@@ -14,9 +14,12 @@ from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
+from handlers.access import OPEN
+
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from handlers.access import Access
     from handlers.channels.channel import Address
     from handlers.reply import Reply
     from storage.engine.database import Store
@@ -50,13 +53,18 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks, and from where. may_change: this person may change the settings of this chat."""
+    """Who asks, and from where.
+
+    user: the platform's id of a person; None for who writes as a chat, and for who sits at the bot itself. may_change:
+    this person may change the settings of this chat. owner: this bot is theirs.
+    """
 
     platform: str
     address: Address
     user: str | None = None
     may_change: bool = True
     title: str | None = None
+    owner: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,8 @@ class Deps:
     now: the time of asking. asker: who asks. store: what is remembered (opened on first use, so that a calculator
     needs no file). assets: those the owner follows, the first is the default. asking: start asking the venues for newer
     figures of one asset; it returns at once, None where nobody can be asked or all is fresh. No command calls it: who
-    finds figures too old says so in Reply.outdated. clock: the time when news comes; None: still `now`.
+    finds figures too old says so in Reply.outdated. clock: the time when news comes; None: still `now`. access: who may
+    do what. may_draw: count a picture for whoever asks; False where there were enough for the moment.
     """
 
     now: datetime
@@ -76,6 +85,8 @@ class Deps:
     asking: Callable[[str], Asking | None]
     stamp_note: str | None = None  # said in every stamp, e.g. "reconstructed from published figures"
     clock: Callable[[], datetime] | None = None
+    access: Access = OPEN
+    may_draw: Callable[[Asker], bool] = lambda _: True
 
     def here(self) -> Destination | None:
         """Return this chat as it is stored, or None if it has never asked for anything."""
@@ -118,10 +129,18 @@ class Command:
     run: Run
     changes_chat: bool  # refused to members of a group who are not its admins
     examples: tuple[str, ...] = ()  # shown by /help with their answers; they ask nobody
+    owners_only: bool = False  # refused to everybody but the owners of this bot
+    draws: bool = False  # makes a picture, of which a chat may have so many a minute
 
 
 def command(
-    *, subject: Subject, example: str, changes_chat: bool = False, examples: tuple[str, ...] = ()
+    *,
+    subject: Subject,
+    example: str,
+    changes_chat: bool = False,
+    examples: tuple[str, ...] = (),
+    owners_only: bool = False,
+    draws: bool = False,
 ) -> Callable[[Run], Command]:
     """Declare the function below as a command.
 
@@ -136,7 +155,9 @@ def command(
         name = getattr(run, "__name__", "").rstrip("_")
         arguments = hints[parameters[1]]
         told = first.rstrip("."), rest.strip()
-        return Command(name, subject, *told, example, arguments, run, changes_chat, examples)
+        return Command(
+            name, subject, *told, example, arguments, run, changes_chat, examples, owners_only=owners_only, draws=draws
+        )
 
     return declare
 

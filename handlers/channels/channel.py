@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -116,4 +116,13 @@ class Channel(Protocol):
 
     async def working(self, to: Address) -> None:
         """Show that an answer is being made (typing ...). A comfort: never raises."""
+        ...
+
+
+@runtime_checkable
+class KnowsMembers(Protocol):
+    """A channel that can say who is in a group."""
+
+    async def is_member(self, group: str, person: str) -> bool:
+        """Tell whether a person is in a group, both by the platform's ids; what cannot be known is a no."""
         ...

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from handlers.command import Command, Deps, Nothing, Refused, command, commands, usage
+from handlers.commands.access import become_owner
 from handlers.language.grammar import parse
 from handlers.language.kinds import REST, argument
 from handlers.language.metrics import metric_words
@@ -17,6 +18,7 @@ from handlers.words import wording
 from signals.alerts import burst
 from signals.inputs import MARKET
 
+_CODE_LINK: Final = "owner_"  # what a link carries that makes whoever opens it the first owner, by its code
 _SUBJECT_TITLES: Final = {
     "start": "First steps",
     "calculators": "Calculators",
@@ -31,7 +33,7 @@ _FIRST: Final = {
     "judgement": ("verdict", "health", "chart", "quadrant"),
     "calculators": ("calculators", "liq", "size", "pnl", "cost"),
     "own": ("yours", "sub", "watch", "positions"),
-    "admin": ("owner", "status", "sources"),
+    "admin": ("admin", "status", "sources", "allow"),
     "start": ("first", "start", "about"),
 }
 _SUBJECT_WORDS: Final = {
@@ -39,7 +41,6 @@ _SUBJECT_WORDS: Final = {
     **dict.fromkeys(("calculator", "calc"), "calculators"),
     **dict.fromkeys(("judgement", "judgment"), "judgement"),
     **dict.fromkeys(("own", "mine", "messages", "alerts"), "own"),
-    "admin": "admin",
 }
 
 
@@ -58,11 +59,13 @@ class Anything:
 
 
 @command(subject="start", example="/start")
-async def start(deps: Deps, args: Anything) -> Reply:  # noqa: ARG001 - a link may carry a word
+async def start(deps: Deps, args: Anything) -> Reply:
     """Say hello and show what to try first.
 
     A chat that had blocked the bot receives its messages again after this.
     """
+    if args.rest.startswith(_CODE_LINK) and deps.access.claimable(deps.store):
+        return become_owner(deps, args.rest.removeprefix(_CODE_LINK))
     _come_back(deps)
     asset = deps.assets[0].lower()
     return Reply(

@@ -44,7 +44,7 @@ from handlers.channels.telegram.config import TelegramConfig
 from handlers.channels.telegram.errors import failure
 from handlers.channels.telegram.reading import LoggedRequest, PollRequest
 from handlers.channels.telegram.render import clean, clip
-from handlers.channels.telegram.rights import Rights
+from handlers.channels.telegram.rights import Rights, one_person, person
 from handlers.channels.telegram.sending import BUTTON_VERSION, LIMITS, LONGEST_WAIT, Sending
 from handlers.command import Asker, commands
 from handlers.reply import Line, Picture
@@ -216,7 +216,7 @@ class Telegram:
     async def _set_menu(self) -> None:
         menu = [
             BotCommand(command.name, clip(command.help, BotCommandLimit.MAX_DESCRIPTION) or command.name)
-            for command in self._listed[: BotCommandLimit.MAX_COMMAND_NUMBER]
+            for command in [one for one in self._listed if not one.owners_only][: BotCommandLimit.MAX_COMMAND_NUMBER]
         ]
         try:
             await self._bot.set_my_commands(menu, BotCommandScopeAllPrivateChats())
@@ -322,7 +322,7 @@ class Telegram:
             return
         await self._toast(query, None)  # before the work: a query grows old in seconds
         place = message if isinstance(message, Message) else None
-        asker = replace(self._asker(message.chat, place, may_change=may_change), user=str(query.from_user.id))
+        asker = replace(self._asker(message.chat, place, may_change=may_change), user=one_person(query.from_user.id))
         await self._reply(asker.address, await self._ask(line, asker), str(message.message_id))
 
     async def _toast(self, query: CallbackQuery, text: str | None) -> None:
@@ -336,12 +336,19 @@ class Telegram:
             private = change.chat.type == Chat.PRIVATE
             await self._outside.gone(str(change.chat.id), "blocked by the user" if private else "removed from the chat")
 
+    async def is_member(self, group: str, who: str) -> bool:
+        """Tell whether a person is in a group. See KnowsMembers."""
+        return await self._rights.is_member(group, who)
+
     async def _ask(self, line: str, asker: Asker) -> Answer:
         assert self._answer  # noqa: S101 - nothing is heard before the start
         return await self._answer(line, asker)
 
     async def _reply(self, to: Address, answer: Answer, reply_to: str | None) -> None:
         """Answer a person, and edit the answer when there is news of it, without holding anybody up for that."""
+        if not answer.blocks:  # nothing is to be said
+            drop(answer)
+            return
         if any(isinstance(block, Picture) for block in answer.blocks):
             await self.working(to)  # drawing and sending a picture takes seconds
         to, sent = await self._send_answer(to, Outgoing(answer.blocks, reply_to=reply_to))
@@ -385,11 +392,10 @@ class Telegram:
             return to, None
 
     def _asker(self, chat: Chat, message: Message | None, *, may_change: bool) -> Asker:
-        user = message.from_user if message else None
         return Asker(
             platform=self.platform,
             address=_address(chat, message),
-            user=str(user.id) if user else None,
+            user=person(message) if message else None,
             may_change=may_change,
             title=clean(clip(chat.title or "", 128)) or None,
         )

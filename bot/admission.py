@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from bot.buckets import Buckets, PerMinute, Rate
+from bot.buckets import Buckets, PerMinute, Pace
 from handlers.access import Access, Allowed, OwnerCode
 from handlers.channels.channel import KnowsMembers
 from handlers.channels.local import LocalChannel
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-PERSON: Final = Rate(burst=8, per_minute=20, debt=10)  # who goes on after a refusal waits for half a minute in the end
-CHAT: Final = Rate(burst=10, per_minute=15)  # platforms let a bot say 20 a minute in a group, and alarms come first
-EVERYBODY: Final = Rate(burst=60, per_minute=1_200)  # of one platform; less than it lets a bot send
-PICTURES: Final = Rate(burst=4, per_minute=6)  # of one chat; each is half a second of work
-ALL_PICTURES: Final = Rate(burst=12, per_minute=60)
+PERSON: Final = Pace(burst=8, per_minute=20, debt=10)  # who goes on after a refusal waits for half a minute in the end
+CHAT: Final = Pace(burst=10, per_minute=15)  # platforms let a bot say 20 a minute in a group, and alarms come first
+EVERYBODY: Final = Pace(burst=60, per_minute=1_200)  # of one platform; less than it lets a bot send
+PICTURES: Final = Pace(burst=4, per_minute=6)  # of one chat; each is half a second of work
+ALL_PICTURES: Final = Pace(burst=12, per_minute=60)
 REFUSALS: Final = 2  # a minute, to one person and in one chat; all else is refused in silence
 
 _LETTERS: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # none that is taken for another

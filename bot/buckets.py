@@ -14,7 +14,7 @@ _SWEPT_AT: Final = 1_000  # names; whoever has not asked for long is forgotten
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class Pace:
     """So many at once, and then so many a minute. debt: how far what is refused counts against whoever goes on."""
 
     burst: float
@@ -25,7 +25,7 @@ class Rate:
 class Buckets:
     """One token bucket for each name, full at first."""
 
-    def __init__(self, rate: Rate) -> None:
+    def __init__(self, rate: Pace) -> None:
         self._rate = rate
         self._left: dict[Hashable, tuple[float, float]] = {}  # how much was left, and when
         self._sweep_at = _SWEPT_AT

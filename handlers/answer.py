@@ -12,16 +12,16 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from handlers.command import Refused, commands
+from handlers.command import Meant, Refused, commands
 from handlers.language.grammar import parse
-from handlers.language.spelling import LONGEST, shown, split_command, suggest
-from handlers.reply import Line
+from handlers.language.spelling import LONGEST, is_command, shown, split_command, suggest
+from handlers.reply import Button, Buttons, Line
 from handlers.words import wording
 from signals.venues import venue_order, venue_title
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Sequence
 
     from handlers.command import Asking, Command, Deps
     from handlers.reply import Block, Reply
@@ -47,13 +47,13 @@ async def answer(text: str, deps: Deps) -> Reply:
     Refused, with one sentence that says what to type, for anything that cannot be answered; StoreError where the
     database cannot be used.
     """
-    command, rest = look_up(text)
-    _check_rights(command, deps)
-    first = await _said(command, rest, deps)
+    meant = look_up(text, deps.assets)
+    _check_rights(meant.command, deps)
+    first = await _said(meant, deps)
     asking = _ask(first, deps)
     if not asking:
         return _given(first)
-    return _given(await _news_of(first, asking, lambda: _again(first, command, rest, deps)))
+    return _given(await _news_of(first, asking, lambda: _again(first, meant, deps)))
 
 
 async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
@@ -64,10 +64,10 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
     """
     name = ""
     try:
-        command, rest = look_up(text)
-        name = command.name
-        _check_rights(command, deps)
-        first = await _said(command, rest, deps)
+        meant = look_up(text, deps.assets)
+        name = meant.command.name
+        _check_rights(meant.command, deps)
+        first = await _said(meant, deps)
     except (Refused, StoreError) as error:
         return Answer(_refusal(error))
     except Exception as error:  # noqa: BLE001 - one broken command must not take the channel down
@@ -82,7 +82,7 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
 
     async def news() -> tuple[Block, ...]:
         try:
-            return _blocks(await _news_of(first, asking, lambda: _again(first, command, rest, deps)))
+            return _blocks(await _news_of(first, asking, lambda: _again(first, meant, deps)))
         except Refused as refused:
             return _refusal(refused)
         except Exception as error:  # noqa: BLE001 - the answer that was given stands
@@ -102,16 +102,23 @@ class _News:
         return self._make().__await__()
 
 
-def look_up(text: str) -> tuple[Command, str]:
-    """Return the command that a line names and the rest of the line. Refused where there is none."""
+def look_up(text: str, assets: Collection[str] = ()) -> Meant:
+    """Return the command that a line names, and the rest of the line; without a slash it is read as people speak.
+
+    assets: those that are followed. Refused where no command is meant.
+    """
     if len(text) > LONGEST:
         raise Refused(f"That is {len(text):,} characters long; a command has at most {LONGEST}. Type a shorter one.")
     name, rest = split_command(text)
     if not name:
         raise Refused("Type a command, for example /oi btc. Type /help to see all commands.")
+    if not is_command(text):
+        from handlers import speech  # noqa: PLC0415 - for what is said without a slash
+
+        return speech.understand(text, assets)
     every = commands()
     if name in every:
-        return every[name], rest
+        return Meant(every[name], rest)
     near = " or ".join(f"/{other}" for other in suggest(name, every))
     meant = f" Did you mean {near}?" if near else ""
     raise Refused(f"There is no command “{shown(name)}”.{meant} Type /help to see all commands.")
@@ -132,14 +139,23 @@ class _Refusal:
         return self.error.outdated
 
 
-async def _said(command: Command, rest: str, deps: Deps) -> Reply | _Refusal:
+async def _said(meant: Meant, deps: Deps) -> Reply | _Refusal:
     """Answer from what is stored. Refused where nothing that could be asked for would change it."""
+    command = meant.command
     try:
-        return await command.run(deps, parse(command.arguments, rest, command=command.name, assets=deps.assets))
+        given = parse(command.arguments, meant.rest, command=command.name, assets=deps.assets)
+        return _echoed(await command.run(deps, given), meant)
     except Refused as refused:
         if not refused.outdated:
             raise
         return _Refusal(refused)
+
+
+def _echoed(reply: Reply, meant: Meant) -> Reply:
+    """Say first how something was read that was no command line, unless the answer says so itself."""
+    if not meant.spoken or (reply.echoed and reply.read_as):
+        return reply
+    return replace(reply, read_as=meant.line, echoed=True)
 
 
 def _check_rights(command: Command, deps: Deps) -> None:
@@ -169,11 +185,11 @@ async def _news_of(
     return _noted(first, f"No newer figures came from {_names(asking)}.")
 
 
-async def _again(first: Reply | _Refusal, command: Command, rest: str, deps: Deps) -> Reply | _Refusal:
+async def _again(first: Reply | _Refusal, meant: Meant, deps: Deps) -> Reply | _Refusal:
     """Answer once more: by the command itself, or by what it left for this where it must not run twice."""
     if not isinstance(first, _Refusal) and first.again:
-        return first.again(_later(deps))
-    return await _said(command, rest, _later(deps))
+        return _echoed(first.again(_later(deps)), meant)
+    return await _said(meant, _later(deps))
 
 
 def _later(deps: Deps) -> Deps:
@@ -206,7 +222,9 @@ def _blocks(said: Reply | _Refusal) -> tuple[Block, ...]:
 
 def _refusal(error: Exception, note: str | None = None) -> tuple[Block, ...]:
     said = str(error)
-    return (Line(said[:1].upper() + said[1:]), *((Line(note, "stamp"),) if note else ()))
+    offers = tuple(Button(*offer) for offer in error.offers) if isinstance(error, Refused) else ()
+    stamp = (Line(note, "stamp"),) if note else ()
+    return (Line(said[:1].upper() + said[1:]), *stamp, *((Buttons(offers),) if offers else ()))
 
 
 def _defect(name: str, error: Exception, on_error: OnError) -> tuple[Block, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
@@ -33,11 +33,21 @@ class Refused(Exception):  # noqa: N818 - it is an answer to the person, not a f
     """What a person asked cannot be answered; the text says what to type instead and is shown as it is.
 
     outdated: assets of which too little is stored to answer, so that the venues are asked for them, as in Reply.
+    offers: what may be typed instead, as labels and lines, to be pressed where there are buttons.
     """
 
-    def __init__(self, text: str, *, outdated: tuple[str, ...] = ()) -> None:
+    def __init__(self, text: str, *, outdated: tuple[str, ...] = (), offers: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(text)
-        self.outdated = outdated
+        self.outdated, self.offers = outdated, offers
+
+
+class NotUnderstood(Refused):
+    """A line without a slash that is not simply done. near: the lines it may mean. surely: it means the only one."""
+
+    def __init__(self, near: Sequence[str], *, surely: bool = False) -> None:
+        meant = f"Did you mean {' or '.join(near)}?"
+        offers = tuple((line, line) for line in near)
+        super().__init__(meant if surely else f"I did not understand that. {meant}", offers=offers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +141,27 @@ class Command:
     examples: tuple[str, ...] = ()  # shown by /help with their answers; they ask nobody
     owners_only: bool = False  # refused to everybody but the owners of this bot
     draws: bool = False  # makes a picture, of which a chat may have so many a minute
+    words: tuple[str, ...] = ()  # what people say for it without a slash; see handlers/speech.py
+    harmless: bool = False  # changes nothing, though its subject is one of those that do
+
+    @property
+    def by_speech(self) -> bool:
+        """Tell whether it may be run by its words; what changes something is run by its name alone."""
+        return self.harmless or self.subject not in ("own", "admin")
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """A command, what stands behind it, and whether that was read out of other words."""
+
+    command: Command
+    rest: str
+    spoken: bool = False
+
+    @property
+    def line(self) -> str:
+        """Return the line as it could have been typed."""
+        return f"/{self.command.name} {self.rest}".strip()
 
 
 def command(
@@ -141,11 +172,13 @@ def command(
     examples: tuple[str, ...] = (),
     owners_only: bool = False,
     draws: bool = False,
+    words: str = "",
+    harmless: bool = False,
 ) -> Callable[[Run], Command]:
     """Declare the function below as a command.
 
     The function's name is the command, the first line of its docstring the help, the rest the details, and the type
-    of its second parameter the arguments.
+    of its second parameter the arguments. words: what people say for it, with commas between; see handlers/speech.py.
     """
 
     def declare(run: Run) -> Command:
@@ -156,7 +189,18 @@ def command(
         arguments = hints[parameters[1]]
         told = first.rstrip("."), rest.strip()
         return Command(
-            name, subject, *told, example, arguments, run, changes_chat, examples, owners_only=owners_only, draws=draws
+            name,
+            subject,
+            *told,
+            example,
+            arguments,
+            run,
+            changes_chat,
+            examples,
+            owners_only=owners_only,
+            draws=draws,
+            words=tuple(filter(None, words.split(", "))),
+            harmless=harmless,
         )
 
     return declare

@@ -87,7 +87,11 @@ class PnlArgs:
     exact: Literal[True] | None = argument(EXACT, default=None, label="exact")
 
 
-@command(subject="calculators", example="/pnl 95000 100000 25x long 0.5btc")
+@command(
+    subject="calculators",
+    example="/pnl 95000 100000 25x long 0.5btc",
+    words="profit, loss, gain, p&l, profit and loss, make if, made if, earn, win, lose, profits",
+)
 async def pnl(deps: Deps, args: PnlArgs) -> Reply:
     """Profit or loss of a position between two prices.
 
@@ -254,7 +258,11 @@ class SizeArgs:
     exact: Literal[True] | None = argument(EXACT, default=None, label="exact")
 
 
-@command(subject="calculators", example="/size 95000 stop 93000 risk 500usd")
+@command(
+    subject="calculators",
+    example="/size 95000 stop 93000 risk 500usd",
+    words="position size, position sizing, how big, how large, how much can i, lot size, sizing",
+)
 async def size(deps: Deps, args: SizeArgs) -> Reply:
     """Position size for a risk and a stop.
 

@@ -39,7 +39,11 @@ class Asked:
     ranking: str | None = argument(choice("ranking", {"top": "top", "all": "all"}), default=None, label="top")
 
 
-@command(subject="market", example="/funding btc")
+@command(
+    subject="market",
+    example="/funding btc",
+    words="funding rate, funding rates, fundings, rates, perp rate, paid to hold, who pays",
+)
 async def funding(deps: Deps, args: Asked) -> Reply:
     """Funding: the rate, its yearly cost, the next payment.
 

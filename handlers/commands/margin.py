@@ -27,7 +27,11 @@ class MarginArgs(LiqArgs):
     target: float = argument(PRICE, label="liq price", words="liq liquidation target wanted")
 
 
-@command(subject="calculators", example="/margin 95000 25x long 0.5btc liq 90000")
+@command(
+    subject="calculators",
+    example="/margin 95000 25x long 0.5btc liq 90000",
+    words="add margin, more margin, margin to add, how much margin, top up",
+)
 async def margin(deps: Deps, args: MarginArgs) -> Reply:
     """Margin to add for a liquidation price of your choice.
 

@@ -36,7 +36,12 @@ class WhichArgs:
     which: str = argument(REST, default="", label="number, asset or all")
 
 
-@command(subject="own", example="/positions")
+@command(
+    subject="own",
+    example="/positions",
+    words="my positions, my position, my trades, my trade, what do i watch, watched, watchlist, my longs, my shorts",
+    harmless=True,
+)
 async def positions(deps: Deps, args: ListArgs) -> Reply:
     """Show what you watch: liquidation price, distance, profit.
 
@@ -92,7 +97,7 @@ def _lines(
     return lines
 
 
-@command(subject="own", example="/unwatch 2")
+@command(subject="own", example="/unwatch 2", words="stop watching, unfollow, stop following, stop tracking, untrack")
 async def unwatch(deps: Deps, args: WhichArgs) -> Reply:
     """Stop watching a position, an asset, an address, or all.
 

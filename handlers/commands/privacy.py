@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from handlers.command import Deps
 
 
-@command(subject="own", example="/forgetme")
+@command(
+    subject="own",
+    example="/forgetme",
+    words="forget me, forget, delete my data, delete me, delete everything, erase, remove my data, my data",
+)
 async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes no arguments
     """Remove everything that is stored about this chat.
 

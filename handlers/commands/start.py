@@ -58,7 +58,7 @@ class Anything:
     rest: str = argument(REST, default="", label="anything")
 
 
-@command(subject="start", example="/start")
+@command(subject="start", example="/start", words="hello, hi, hey, good morning, good evening, begin, gm")
 async def start(deps: Deps, args: Anything) -> Reply:
     """Say hello and show what to try first.
 
@@ -101,7 +101,11 @@ def _come_back(deps: Deps) -> None:
         )
 
 
-@command(subject="start", example="/help oi")
+@command(
+    subject="start",
+    example="/help oi",
+    words="commands, what can you do, how does this work, how do i use, menu, manual, what can i ask",
+)
 async def help_(deps: Deps, args: About) -> Reply:
     """Show what can be asked, or explain one command.
 
@@ -210,7 +214,11 @@ def _credit(deps: Deps) -> tuple[str, ...]:
     return sources.credits_of(deps.store) or _CREDIT
 
 
-@command(subject="start", example="/about")
+@command(
+    subject="start",
+    example="/about",
+    words="who are you, what are you, who made, version, licence, license, what is perpulse, perpulse",
+)
 async def about(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - as above
     """Say what perpulse is and where its numbers come from.
 

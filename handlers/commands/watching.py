@@ -47,7 +47,7 @@ class AddedArgs:
     size: Size | None = argument(SIZE, default=None)  # so that an amount may be in coins; it is no size here
 
 
-@command(subject="own", example=EXAMPLE)
+@command(subject="own", example=EXAMPLE, words="watch my, follow my, track, follow, keep an eye")
 async def watch(deps: Deps, args: WatchArgs) -> Reply:
     """Watch a position, or an address, for its liquidation.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.buckets import Buckets, PerMinute, Pace
+from bot.buckets import Buckets, Pace, PerMinute
 
 
 @pytest.mark.parametrize(

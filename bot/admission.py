@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from bot.buckets import Buckets, PerMinute, Pace
+from bot.buckets import Buckets, Pace, PerMinute
 from handlers.access import Access, Allowed, OwnerCode
 from handlers.channels.channel import KnowsMembers
 from handlers.channels.local import LocalChannel

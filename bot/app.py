@@ -391,6 +391,7 @@ def channels_of(
             moved=lambda old, new: asyncio.to_thread(destinations.moved, store, platform, old, new),
             gone=lambda chat, reason: asyncio.to_thread(_gone, store, clock, platform, chat, reason),
             leave=stopping.set,
+            now=clock.now,
         )
 
     return [channel.make(outside(channel.platform())) for channel in config.speaking()]

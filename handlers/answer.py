@@ -12,7 +12,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from handlers.command import Meant, Refused, commands
+from handlers.command import Meant, NotUnderstood, Refused, commands
 from handlers.language.grammar import parse
 from handlers.language.spelling import LONGEST, is_command, shown, split_command, suggest
 from handlers.reply import Button, Buttons, Line
@@ -69,6 +69,8 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
         _check_rights(meant.command, deps)
         first = await _said(meant, deps)
     except (Refused, StoreError) as error:
+        if isinstance(error, NotUnderstood) and deps.asker.replies:
+            return Answer(())  # people talk below the messages of a bot, too
         return Answer(_refusal(error))
     except Exception as error:  # noqa: BLE001 - one broken command must not take the channel down
         return Answer(_defect(name, error, on_error))

@@ -66,7 +66,8 @@ class Asker:
     """Who asks, and from where.
 
     user: the platform's id of a person; None for who writes as a chat, and for who sits at the bot itself. may_change:
-    this person may change the settings of this chat. owner: this bot is theirs.
+    this person may change the settings of this chat. owner: this bot is theirs. replies: what they said answers a
+    message of the bot, where others read along.
     """
 
     platform: str
@@ -75,6 +76,7 @@ class Asker:
     may_change: bool = True
     title: str | None = None
     owner: bool = False
+    replies: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
 
     from handlers.answer import Answer
     from handlers.command import Asker
@@ -76,13 +77,15 @@ class Outside:
     """What a channel may use of the rest of perpulse; made in build(), one for each channel.
 
     draw: a PNG of a chart, or None where it cannot be drawn. moved: a chat lives on under a new id (old, new; may be
-    told twice). gone: a chat is closed to us (chat, reason). leave: whoever sits at this channel ends the program.
+    told twice). gone: a chat is closed to us (chat, reason). leave: whoever sits at this channel ends the program. now:
+    the time in UTC; None where nothing counts as late.
     """
 
     draw: Callable[[dict[str, Any]], Awaitable[bytes | None]] = _no_picture
     moved: Callable[[str, str], Awaitable[None]] = _nobody_told
     gone: Callable[[str, str], Awaitable[None]] = _nobody_told
     leave: Callable[[], None] = _stay
+    now: Callable[[], datetime] | None = None
 
 
 class Channel(Protocol):

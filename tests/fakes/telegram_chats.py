@@ -85,10 +85,18 @@ class Chats:
         topic: int | None = None,
         as_chat: int | None = None,
         update: str | None = None,
-    ) -> None:
-        """Let a person write. as_chat: in the name of a chat (an anonymous admin writes as the group itself)."""
+        ago: float = 0.0,
+        **more: Any,
+    ) -> dict[str, Any]:
+        """Let a person write, and return the message. more: further fields of it; ago: seconds that it has waited.
+
+        as_chat: in the name of a chat (an anonymous admin writes as the group itself).
+        """
         chat = self.chats[chat_id]
-        message = self._message(chat) | {"from": person(user), "text": text}
+        message = self._message(chat) | {"from": person(user), "text": text} | more
+        message["date"] -= int(ago)
+        if "photo" in more:
+            message["caption"] = message.pop("text")
         if command := _COMMAND.match(text):
             message["entities"] = [{"type": "bot_command", "offset": 0, "length": len(command[0])}]
         if topic:
@@ -99,6 +107,12 @@ class Chats:
             message["sender_chat"] = chat.as_json()
             del message["from"]
         self.enqueue({update or ("channel_post" if chat.kind == "channel" else "message"): message})
+        return message
+
+    def edit(self, message: dict[str, Any], text: str) -> None:
+        """Let a person change what they wrote."""
+        kind = "edited_channel_post" if message["chat"]["type"] == "channel" else "edited_message"
+        self.enqueue({kind: message | {"text": text, "edit_date": int(time.time())}})
 
     def press(self, message: Sent, data: str, user: int) -> str:
         """Let a person press a button of a message; returns the query's id."""

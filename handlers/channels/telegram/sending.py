@@ -191,6 +191,11 @@ class _TopicGone(ChatGone):
     """The topic is closed or gone."""
 
 
+def has_picture(blocks: tuple[Block, ...]) -> bool:
+    """Tell whether something is to be drawn."""
+    return any(isinstance(block, Picture) for block in blocks)
+
+
 def _with_words(blocks: tuple[Block, ...], alts: list[str]) -> tuple[Block, ...]:
     """Put the words of pictures that are not to be had behind the body."""
     last = [at for at, block in enumerate(blocks, 1) if isinstance(block, Table) or _is_body(block)]

@@ -38,12 +38,13 @@ from bot.market.tiers import weekly
 from bot.market.tiers.tables import Reach, TierKey
 from bot.market.tiers.weekly import WeeklyTiers
 from bot.schedule import TICK_EVERY, begin_anew, keep_the_loop_free, schedule
-from handlers.answer import Answer, answer_blocks, logged
+from handlers.answer import Answer, logged
 from handlers.channels.channel import Outside
 from handlers.channels.local import LocalChannel, local
 from handlers.charts.pictures import Pictures
 from handlers.charts.process import ChartRenderer
 from handlers.command import Asking, Deps
+from handlers.conversation import Conversations
 from handlers.reply import Line
 from handlers.words.sources import tier_change
 from signals.venues import VENUES
@@ -86,6 +87,7 @@ class App:
     following: Following
     access: Access
     gate: Gate
+    conversations: Conversations
     streams: LiquidationStreams | None = None
     history: Backfill | None = None
     gap_filler: GapFiller | None = None
@@ -103,7 +105,7 @@ class App:
             self.clock.now(), admitted, self.store, self.config.assets, self.asking, clock=self.clock.now,
             access=self.access, may_draw=self.gate.may_draw,
         )  # fmt: skip
-        return await answer_blocks(text, deps, on_error=logged)
+        return await self.conversations.answer(text, deps, on_error=logged)
 
     def asking(self, asset: str) -> Asking | None:
         """Ask the venues for one asset beside everything else; whoever waits for it does so for two seconds."""
@@ -361,6 +363,7 @@ def build(
         following=following,
         access=access,
         gate=Gate(access, clock.monotonic),
+        conversations=Conversations(clock.monotonic),
         streams=streams,
         history=history,
         gap_filler=GapFiller(collector.owe) if history else None,

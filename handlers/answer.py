@@ -9,8 +9,9 @@ Nothing heavy is imported here: a calculator must answer before pandas would hav
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from handlers.command import Meant, NotUnderstood, Refused, commands
 from handlers.language.grammar import parse
@@ -23,10 +24,26 @@ from storage.engine.database import StoreError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Sequence
 
-    from handlers.command import Asking, Command, Deps
+    from handlers.command import Asking, Command, Deps, Wanted
     from handlers.reply import Block, Reply
 
     OnError = Callable[[str, Exception], str]
+
+_BARE_NUMBER: Final = re.compile(r"[$€]?\d[\d.,'_]*k?")
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A line that lacks one value. name, rest: the command and what was said. shape: see Wanted."""
+
+    name: str
+    rest: str
+    shape: str
+
+    def completed(self, text: str) -> str:
+        """Return the line with the value; it goes first, since a name may stand at the end."""
+        said = self.shape.format(text) if _BARE_NUMBER.fullmatch(text.strip()) else text
+        return " ".join(f"/{self.name} {said} {self.rest}".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +51,13 @@ class Answer:
     """What is shown at once, and the same answered again where the venues are being asked.
 
     blocks: empty where nothing is to be said, as to who asks on and on. news: awaited by the channel, which edits its
-    message into what comes; None: it stands as it is.
+    message into what comes; None: it stands as it is. unfinished: what was asked lacks a value, and the blocks ask for
+    it.
     """
 
     blocks: tuple[Block, ...]
     news: Awaitable[tuple[Block, ...] | None] | None = None
+    unfinished: Unfinished | None = None
 
 
 async def answer(text: str, deps: Deps) -> Reply:
@@ -62,7 +81,7 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
     on_error: writes an unexpected error to the log and returns the reference under which it stands there; `logged` is
     the usual one. It is given the name of the command and not the line: what people type is not kept.
     """
-    name = ""
+    name, meant = "", None
     try:
         meant = look_up(text, deps.assets)
         name = meant.command.name
@@ -71,6 +90,8 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
     except (Refused, StoreError) as error:
         if isinstance(error, NotUnderstood) and deps.asker.replies:
             return Answer(())  # people talk below the messages of a bot, too
+        if meant and isinstance(error, Refused) and error.wanted:
+            return _asked(error.wanted, meant)
         return Answer(_refusal(error))
     except Exception as error:  # noqa: BLE001 - one broken command must not take the channel down
         return Answer(_defect(name, error, on_error))
@@ -227,6 +248,14 @@ def _refusal(error: Exception, note: str | None = None) -> tuple[Block, ...]:
     offers = tuple(Button(*offer) for offer in error.offers) if isinstance(error, Refused) else ()
     stamp = (Line(note, "stamp"),) if note else ()
     return (Line(said[:1].upper() + said[1:]), *stamp, *((Buttons(offers),) if offers else ()))
+
+
+def _asked(wanted: Wanted, meant: Meant) -> Answer:
+    """Ask for the one value that is missing."""
+    unfinished = Unfinished(meant.command.name, meant.rest, wanted.shape)
+    offers = tuple(Button(label, unfinished.completed(value)) for label, value in wanted.offers)
+    buttons = (Buttons(offers),) if offers else ()
+    return Answer((Line(wanted.question), *buttons), unfinished=unfinished)
 
 
 def _defect(name: str, error: Exception, on_error: OnError) -> tuple[Block, ...]:

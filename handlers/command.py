@@ -29,16 +29,37 @@ Subject = Literal["calculators", "market", "judgement", "own", "admin", "start"]
 SUBJECTS: tuple[Subject, ...] = ("start", "calculators", "market", "judgement", "own", "admin")
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One value that a command lacks, so that the next message can say it.
+
+    question: asks for it, where the next message is read. offers: likely values, as labels and as they are typed.
+    shape: how a bare number is typed, e.g. `{}x`; what is typed otherwise is taken as it is.
+    """
+
+    question: str
+    offers: tuple[tuple[str, str], ...] = ()
+    shape: str = "{}"
+
+
 class Refused(Exception):  # noqa: N818 - it is an answer to the person, not a fault
     """What a person asked cannot be answered; the text says what to type instead and is shown as it is.
 
     outdated: assets of which too little is stored to answer, so that the venues are asked for them, as in Reply.
-    offers: what may be typed instead, as labels and lines, to be pressed where there are buttons.
+    offers: what may be typed instead, as labels and lines, to be pressed where there are buttons. wanted: the one value
+    that is missing, so that it is asked for instead.
     """
 
-    def __init__(self, text: str, *, outdated: tuple[str, ...] = (), offers: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(
+        self,
+        text: str,
+        *,
+        outdated: tuple[str, ...] = (),
+        offers: tuple[tuple[str, str], ...] = (),
+        wanted: Wanted | None = None,
+    ) -> None:
         super().__init__(text)
-        self.outdated, self.offers = outdated, offers
+        self.outdated, self.offers, self.wanted = outdated, offers, wanted
 
 
 class NotUnderstood(Refused):

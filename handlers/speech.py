@@ -64,6 +64,13 @@ def understand(text: str, assets: Collection[str] = ()) -> Meant:
     return replace(meant, spoken=not as_typed)
 
 
+def names_a_command(text: str) -> bool:
+    """Tell whether a line has a name or a word of a command in it, and so is no mere value."""
+    lower = [word.lower() for word in chunks(text)]
+    spans = ((at, n) for at in range(len(lower)) for n in range(1, _LONGEST_PHRASE + 1))
+    return any(" ".join(lower[at : at + n]) in _phrases() for at, n in spans)
+
+
 def _meant(text: str, assets: Collection[str]) -> Meant:
     name, rest = split_command(text)
     named = commands().get(name)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
-from handlers.command import Refused, command
+from handlers.command import Refused, Wanted, command
 from handlers.language.entry import ask_about_slip, is_now, mark_of, price_now
 from handlers.language.kinds import (
     CONTRACT,
@@ -357,7 +357,10 @@ def _risk(args: SizeArgs) -> float:
     if args.balance is None and args.share is not None and args.share > 100:
         return args.share  # `risk 500`: nobody risks five times what they have
     if args.share is None:
-        raise Refused("What may be lost is missing. Type it like risk 500usd, or risk 1% balance 10000.")
+        raise Refused(
+            "What may be lost is missing. Type it like risk 500usd, or risk 1% balance 10000.",
+            wanted=Wanted("How much may be lost? An amount like 500usd, or 1% balance 10000.", shape="risk {}usd"),
+        )
     if args.balance is None:
         raise Refused(
             f"{args.share:g}% of what? Add the balance, like risk {args.share:g}% balance 10000, "

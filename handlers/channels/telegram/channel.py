@@ -40,7 +40,7 @@ from handlers.answer import Answer
 from handlers.channels.channel import Address, Outgoing, Outside
 from handlers.channels.telegram.config import TelegramConfig
 from handlers.channels.telegram.errors import failure
-from handlers.channels.telegram.hearing import Heard, heard
+from handlers.channels.telegram.hearing import SaidToUs, heard
 from handlers.channels.telegram.missed import Missed
 from handlers.channels.telegram.reading import LoggedRequest, PollRequest
 from handlers.channels.telegram.render import clean, clip
@@ -312,7 +312,7 @@ class Telegram:
         if said and not (given and given.line == said.line):
             await self._take(message, said, given)
 
-    async def _take(self, message: Message, said: Heard, given: Given | None = None) -> None:
+    async def _take(self, message: Message, said: SaidToUs, given: Given | None = None) -> None:
         """Answer a message that is for us. given: the answer to what it said before it was edited."""
         if self._is_late(message):
             self._missed.note(_address(message.chat, message), said.line)

@@ -19,14 +19,14 @@ _NOTHING_SAID: Final = "/help"  # for a mention alone
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class SaidToUs:
     """A line for this bot. replies: it answers a message of the bot, where others read along."""
 
     line: str
     replies: bool = False
 
 
-def heard(message: Message, me: User) -> Heard | None:
+def heard(message: Message, me: User) -> SaidToUs | None:
     """Return what a message says to this bot; None for all other talk.
 
     In a private chat everything is; elsewhere commands are, mentions of the bot and replies to its messages. Under a
@@ -41,20 +41,20 @@ def heard(message: Message, me: User) -> Heard | None:
     if not text or not message.text:
         return None
     if message.chat.type == Chat.PRIVATE:
-        return Heard(text)
+        return SaidToUs(text)
     if me.username:
         mention = re.compile(rf"@{re.escape(me.username)}\b", re.IGNORECASE)
         if mention.search(text):
             rest = mention.sub(" ", text).strip(" ,:;")
-            return (_command(rest, me) if is_command(rest) else Heard(rest)) if rest else Heard(_NOTHING_SAID)
+            return (_command(rest, me) if is_command(rest) else SaidToUs(rest)) if rest else SaidToUs(_NOTHING_SAID)
     answered = message.reply_to_message
     ours = answered is not None and answered.from_user is not None and answered.from_user.id == me.id
-    return Heard(text, replies=True) if ours else None
+    return SaidToUs(text, replies=True) if ours else None
 
 
-def _command(text: str, me: User) -> Heard | None:
+def _command(text: str, me: User) -> SaidToUs | None:
     if addressed := _ADDRESSED.match(text):
         if addressed[2].lower() != str(me.username).lower():
             return None
         text = addressed[1] + text[addressed.end() :]
-    return Heard(text)
+    return SaidToUs(text)

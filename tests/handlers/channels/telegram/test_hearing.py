@@ -167,8 +167,10 @@ async def test_old_commands_are_told_in_one_line_a_chat(fake: BotApi) -> None:
     await made.telegram.stop()
     assert [line for line, _ in made.asked] == ["/now"]
     assert sorted(fake.texts(PRIVATE)) == [
-        "I was away: 100 commands were not answered, the last was /liq 99 25x. "
-        "Ask again for what you still want to know.",
+        (
+            "I was away: 100 commands were not answered, the last was /liq 99 25x. "
+            "Ask again for what you still want to know."
+        ),
         "You said /now",
     ]
     [told] = [sent for sent in fake.accepted if sent.chat == GROUP]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 PERSON: Final = Pace(burst=8, per_minute=20, debt=10)  # who goes on after a refusal waits for half a minute in the end
+INLINE: Final = Pace(burst=20, per_minute=60)  # of one person who types in another chat
 CHAT: Final = Pace(burst=10, per_minute=15)  # platforms let a bot say 20 a minute in a group, and alarms come first
 EVERYBODY: Final = Pace(burst=60, per_minute=1_200)  # of one platform; less than it lets a bot send
 PICTURES: Final = Pace(burst=4, per_minute=6)  # of one chat; each is half a second of work
@@ -90,6 +91,7 @@ class Gate:
     def __init__(self, access: Access, steady: Callable[[], float]) -> None:
         self._access, self._steady = access, steady
         self._people, self._chats, self._everybody = Buckets(PERSON), Buckets(CHAT), Buckets(EVERYBODY)
+        self._inline = Buckets(INLINE)
         self._pictures, self._all_pictures = Buckets(PICTURES), Buckets(ALL_PICTURES)
         self._refused = PerMinute(REFUSALS)
 
@@ -101,19 +103,21 @@ class Gate:
         """
         if asker.owner and asker.user is None:
             return asker
-        now = self._steady()
-        person, chat = _person(asker), _chat(asker)
-        if not self._people.take(person, now):
-            return self._say(asker, now, _TOO_FAST.format(_seconds(self._people.wait(person, now))))
+        now, person = self._steady(), _person(asker)
+        own = self._inline if asker.inline else self._people
+        if not own.take(person, now):
+            return self._say(asker, now, _TOO_FAST.format(_seconds(own.wait(person, now))))
         asker = self._access.known(store, asker)
+        why_not = await self._why_not(store, asker, now)
+        return asker if why_not is None else self._say(asker, now, why_not)
+
+    async def _why_not(self, store: Store, asker: Asker, now: float) -> str | None:
         if not await self._access.may_use(store, asker):
-            kept_out = _CLOSED.format(f"{asker.platform}:{asker.user}") if asker.user else _CLOSED_HERE
-            return self._say(asker, now, kept_out)
+            return _CLOSED.format(f"{asker.platform}:{asker.user}") if asker.user else _CLOSED_HERE
+        chat = _chat(asker)
         if asker.address.kind != "private" and not self._chats.take(chat, now):
-            return self._say(asker, now, _TOO_FAST.format(_seconds(self._chats.wait(chat, now))))
-        if not self._everybody.take(asker.platform, now):
-            return self._say(asker, now, _BUSY)
-        return asker
+            return _TOO_FAST.format(_seconds(self._chats.wait(chat, now)))
+        return None if self._everybody.take(asker.platform, now) else _BUSY
 
     def may_draw(self, asker: Asker) -> bool:
         """Count a picture that a chat asks for; False where it has had enough of them for the moment."""
@@ -123,6 +127,8 @@ class Gate:
         return self._pictures.take(_chat(asker), now) and self._all_pictures.take(asker.platform, now)
 
     def _say(self, asker: Asker, now: float, text: str) -> TurnedAway:
+        if asker.inline:  # a query comes with each pause of the fingers, and half a line needs no refusal
+            return TurnedAway()
         names = {_person(asker), _chat(asker)}
         if not all(self._refused.free(name, now) for name in names):
             return TurnedAway()

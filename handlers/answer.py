@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     OnError = Callable[[str, Exception], str]
 
+_INLINE: Final = ("calculators", "market", "judgement")  # what may be asked in any chat: nothing is anybody's own
 _BARE_NUMBER: Final = re.compile(r"[$€]?\d[\d.,'_]*k?")
 
 
@@ -52,12 +53,13 @@ class Answer:
 
     blocks: empty where nothing is to be said, as to who asks on and on. news: awaited by the channel, which edits its
     message into what comes; None: it stands as it is. unfinished: what was asked lacks a value, and the blocks ask for
-    it.
+    it. refused: the blocks say why there is no answer.
     """
 
     blocks: tuple[Block, ...]
     news: Awaitable[tuple[Block, ...] | None] | None = None
     unfinished: Unfinished | None = None
+    refused: bool = False
 
 
 async def answer(text: str, deps: Deps) -> Reply:
@@ -92,9 +94,9 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
             return Answer(())  # people talk below the messages of a bot, too
         if meant and isinstance(error, Refused) and error.wanted:
             return _asked(error.wanted, meant)
-        return Answer(_refusal(error))
+        return Answer(_refusal(error), refused=True)
     except Exception as error:  # noqa: BLE001 - one broken command must not take the channel down
-        return Answer(_defect(name, error, on_error))
+        return Answer(_defect(name, error, on_error), refused=True)
     try:
         asking = _ask(first, deps)
     except Exception as error:  # noqa: BLE001 - what is stored is shown all the same
@@ -188,6 +190,8 @@ def _check_rights(command: Command, deps: Deps) -> None:
         raise Refused("Only an owner of this bot can do that." + deps.access.how_to_own())
     if asker.address.kind != "private" and not deps.access.in_groups(command.name):
         raise Refused(f"In groups I do not answer /{command.name}. Open a chat with me and type it there.")
+    if asker.inline and (command.subject not in _INLINE or command.draws):
+        raise Refused(f"/{command.name} is answered in a chat with me")
     if command.changes_chat and not asker.may_change:
         raise Refused("Only admins of this group can change its settings.")
     if command.draws and not deps.may_draw(asker):
@@ -255,7 +259,7 @@ def _asked(wanted: Wanted, meant: Meant) -> Answer:
     unfinished = Unfinished(meant.command.name, meant.rest, wanted.shape)
     offers = tuple(Button(label, unfinished.completed(value)) for label, value in wanted.offers)
     buttons = (Buttons(offers),) if offers else ()
-    return Answer((Line(wanted.question), *buttons), unfinished=unfinished)
+    return Answer((Line(wanted.question), *buttons), unfinished=unfinished, refused=True)
 
 
 def _defect(name: str, error: Exception, on_error: OnError) -> tuple[Block, ...]:

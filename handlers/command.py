@@ -88,7 +88,7 @@ class Asker:
 
     user: the platform's id of a person; None for who writes as a chat, and for who sits at the bot itself. may_change:
     this person may change the settings of this chat. owner: this bot is theirs. replies: what they said answers a
-    message of the bot, where others read along.
+    message of the bot, where others read along. inline: they type in another chat, and send the answer there.
     """
 
     platform: str
@@ -98,6 +98,7 @@ class Asker:
     title: str | None = None
     owner: bool = False
     replies: bool = False
+    inline: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ class Conversations:
 
     async def answer(self, text: str, deps: Deps, *, on_error: OnError) -> Answer:
         """Answer a line for a channel, as `answer_blocks` does; never raises."""
+        if deps.asker.inline:  # half a line, while somebody types
+            return await answer_blocks(text, deps, on_error=on_error)
         person = _person(deps.asker)
         line = self._completed(text, person, deps.asker)
         answer = await answer_blocks(line, deps, on_error=on_error)

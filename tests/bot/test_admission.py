@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog
 
-from bot.admission import CHAT, EVERYBODY, PERSON, PICTURES, Gate, TurnedAway, access_of, tell_code
+from bot.admission import CHAT, EVERYBODY, INLINE, PERSON, PICTURES, Gate, TurnedAway, access_of, tell_code
 from bot.config import AccessSection
 from handlers.access import OPEN, Access, Allowed, OwnerCode
 from handlers.channels.channel import Address
@@ -78,6 +78,13 @@ async def test_many_at_once_are_told_to_come_back(store: Store) -> None:
     answers = [await place.ask(asker) for asker in everyone]
     assert answers.count(None) == EVERYBODY.burst
     assert answers[-1] == "Too many people ask at the moment. Try again in a few seconds."
+
+
+async def test_what_is_typed_in_other_chats_has_a_bucket_of_its_own(store: Store) -> None:
+    place = Place(store)
+    answers = [await place.ask(replace(ANN, inline=True)) for _ in range(100)]
+    assert answers == [None] * int(INLINE.burst) + [""] * (100 - int(INLINE.burst)), "and is refused in silence"
+    assert await place.ask(ANN) is None
 
 
 async def test_who_sits_at_the_bot_is_not_counted(store: Store) -> None:

@@ -65,8 +65,9 @@ class Chats:
         self.chats: dict[int, Chat] = {}
         self.accepted: list[Sent] = []
         self.toasts: list[tuple[str, str | None]] = []
+        self.offered: dict[str, tuple[list[dict[str, Any]], str | None]] = {}  # inline query -> results, button
         self.updates: list[dict[str, Any]] = []  # not yet confirmed by the bot
-        self.queries: set[str] = set()  # pressed buttons not yet answered
+        self.queries: set[str] = set()  # pressed buttons and inline queries not yet answered
         self.news = asyncio.Event()
         self._update_ids = itertools.count(1000)
         self._message_ids: defaultdict[int, itertools.count[int]] = defaultdict(lambda: itertools.count(1))
@@ -121,6 +122,13 @@ class Chats:
         about = {"id": query, "from": person(user), "chat_instance": "1", "data": data}
         self.enqueue({"callback_query": about | {"message": self.shown(message)}})
         return query
+
+    def ask_inline(self, user: int, query: str) -> str:
+        """Let a person type behind the bot's name in some chat; returns the query's id."""
+        number = f"inline-{next(self._update_ids)}"
+        self.queries.add(number)
+        self.enqueue({"inline_query": {"id": number, "from": person(user), "query": query, "offset": ""}})
+        return number
 
     def migrate(self, chat_id: int, *, announce: bool = True) -> int:
         """Turn a group into a supergroup; returns its new id."""

@@ -41,6 +41,7 @@ from handlers.channels.channel import Address, Outgoing, Outside
 from handlers.channels.telegram.config import TelegramConfig
 from handlers.channels.telegram.errors import failure
 from handlers.channels.telegram.hearing import SaidToUs, heard
+from handlers.channels.telegram.inline import answer_query
 from handlers.channels.telegram.missed import Missed
 from handlers.channels.telegram.reading import LoggedRequest, PollRequest
 from handlers.channels.telegram.render import clean, clip
@@ -61,7 +62,8 @@ log = structlog.get_logger(__name__)
 _OLD_BUTTON = "This button is from another version of perpulse. Type /help to see the commands."
 _READERS_BUTTON = "Here only admins of this channel may press buttons. Open a chat with me and type: {}"
 _WANTED = (
-    "message", "channel_post", "edited_message", "edited_channel_post", "callback_query", "my_chat_member"
+    "message", "channel_post", "edited_message", "edited_channel_post", "callback_query", "inline_query",
+    "my_chat_member",
 )  # fmt: skip
 _LATE = timedelta(minutes=10)  # what waited longer while the bot was away is told in one line
 _CATCHING_UP = 60.0  # seconds of reading in which that is looked at: a clock that is wrong must not silence the bot
@@ -284,6 +286,8 @@ class Telegram:
         try:
             if update.callback_query:
                 await self._on_press(update.callback_query)
+            elif update.inline_query:
+                await answer_query(update.inline_query, self._ask, self.platform)
             elif update.my_chat_member:
                 await self._on_membership(update.my_chat_member)
             elif message := update.message or update.channel_post:

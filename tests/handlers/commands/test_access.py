@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handlers.access import Access, Allowed, OwnerCode
-from handlers.answer import answer
+from handlers.answer import answer, answer_blocks
 from handlers.command import Asker, Deps, Refused, commands, nobody
 from handlers.reply import Reply, plain_text
 from storage.engine.database import Store
@@ -204,6 +204,17 @@ def test_groups_have_the_commands_that_they_are_given(store: Store) -> None:
     with pytest.raises(Refused, match="In groups I do not answer /fng"):
         room.ask("/fng", replace(ME, address=GROUP))
     assert room.deps(ME).access.in_groups("oi")
+
+
+@pytest.mark.parametrize(
+    ("line", "answered"),
+    [("/liq 95000 25x long", True), ("fng", True), ("/positions", False), ("/watch btc", False), ("/chart btc", False)],
+)
+def test_in_other_chats_only_what_is_nobodys_own_is_answered(store: Store, line: str, answered: bool) -> None:
+    room, inline = Room(store), replace(ME, inline=True)
+    room.mark(95_000)
+    said = asyncio.run(answer_blocks(line, room.deps(inline), on_error=lambda *_: "a defect"))
+    assert ("is answered in a chat with me" not in plain_text(said.blocks)) == answered
 
 
 def test_pictures_may_be_too_many(store: Store) -> None:

@@ -211,7 +211,8 @@ def world(venues: Sequence[str], count: int, clock: Any) -> Any:
 
 async def measure(case: str, kind: str, path: Path) -> dict[str, float]:  # noqa: PLR0915 - one story
     """Measure the first portion of first histories, or a minute of the steady state."""
-    from bot.clock import ReplayClock  # noqa: PLC0415 - as the bot does
+    from bot import log  # noqa: PLC0415 - as the bot does
+    from bot.clock import ReplayClock  # noqa: PLC0415 - as above
     from bot.engine.turn import TurnTaker  # noqa: PLC0415 - as above
     from bot.market.collector import Collector  # noqa: PLC0415 - as above
     from bot.market.keeper import Keeper  # noqa: PLC0415 - as above
@@ -228,6 +229,7 @@ async def measure(case: str, kind: str, path: Path) -> dict[str, float]:  # noqa
     noted = Noted()
     values = 0
     through = 0.0
+    log.set_up()  # what is asked is no line of the log unless somebody wants it
     keep_the_loop_free()
     for again in (False, True):  # once to have every answer made, once for the clock
         clock.move(START)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 import signal
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from bot.delivery.dispatcher import Dispatcher
 from bot.doubting import DoubtingClock
 from bot.engine import housekeeping
 from bot.engine.addresses import Following
+from bot.engine.digests import Digests
 from bot.engine.hindsight import judge_past
 from bot.engine.positions import Positions
 from bot.engine.turn import TurnTaker, announce
@@ -38,19 +39,15 @@ from bot.market.tiers import weekly
 from bot.market.tiers.tables import Reach, TierKey
 from bot.market.tiers.weekly import WeeklyTiers
 from bot.schedule import TICK_EVERY, begin_anew, keep_the_loop_free, schedule
+from bot.speaking import channels_of
 from handlers.answer import Answer, logged
-from handlers.channels.channel import Outside
 from handlers.channels.local import LocalChannel, local
-from handlers.charts.pictures import Pictures
 from handlers.charts.process import ChartRenderer
-from handlers.command import Asking, Deps
+from handlers.command import Asking, Deps, Looking
 from handlers.conversation import Conversations
 from handlers.reply import Line
-from handlers.words.sources import tier_change
 from signals.venues import VENUES
-from storage.alerts import outbox
 from storage.engine.database import Store, StoreError
-from storage.people import destinations
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -62,6 +59,7 @@ if TYPE_CHECKING:
     from handlers.access import Access
     from handlers.channels.channel import Channel
     from handlers.command import Asker
+    from storage.queries.glance import Glance, NoGlance
 
 log = structlog.get_logger(__name__)
 
@@ -85,6 +83,7 @@ class App:
     channels: Sequence[Channel]
     positions: Positions
     following: Following
+    digests: Digests
     access: Access
     gate: Gate
     conversations: Conversations
@@ -95,22 +94,27 @@ class App:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     failed: bool = False  # it stopped by itself, and the log says why
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _figures: bool = False  # the first ones are in, or could not be had
 
     async def answer(self, text: str, asker: Asker) -> Answer:
         """Answer a command line from a channel; never raises."""
         admitted = await self.gate.admit(self.store, asker)
         if isinstance(admitted, TurnedAway):
             return Answer((Line(admitted.text),) if admitted.text else ())
-        deps = Deps(
-            self.clock.now(), admitted, self.store, self.config.assets, self.asking, clock=self.clock.now,
-            access=self.access, may_draw=self.gate.may_draw,
-        )  # fmt: skip
+        assets, now = self.config.assets, self.clock.now
+        deps = Deps(now(), admitted, self.store, assets, self.asking, clock=now, look=self.look)
+        deps = replace(deps, access=self.access, may_draw=self.gate.may_draw)
         return await self.conversations.answer(text, deps, on_error=logged)
 
     def asking(self, asset: str) -> Asking | None:
         """Ask the venues for one asset beside everything else; whoever waits for it does so for two seconds."""
         asked = self.collector.ask(asset)
         return Asking(*asked) if asked else None
+
+    def look(self, asset: str) -> Looking | Glance | NoGlance | None:
+        """Look at an asset that is not followed, beside everything else, as long as `asking` waits."""
+        found = self.collector.glance(asset)
+        return Looking(*found) if isinstance(found, tuple) else found
 
     async def run(self) -> None:
         """Run until told to stop, then leave in order: nothing new, finish what is in flight, close."""
@@ -125,6 +129,7 @@ class App:
             {
                 "turn": (TICK_EVERY, self.turn),
                 "addresses": (TICK_EVERY, self._follow),
+                "digests": (TICK_EVERY, self._make_digests),
                 "cleaning": (housekeeping.LOOKED, self._clean),
                 "history": (HISTORY_EVERY, self._backfill),
                 "tiers": (weekly.LOOKED, self._renew_tiers),
@@ -162,6 +167,7 @@ class App:
     def _clock_jumped(self) -> None:
         self.positions.clock_jumped()
         self.following.clock_jumped()
+        self.digests.clock_jumped()
 
     def _fail(self) -> None:
         """Stop by itself, in order, to end with an error."""
@@ -184,14 +190,25 @@ class App:
         await self._taken(self.turns.turn, "a turn failed; the next one is in a moment")
         await self._taken(self.positions.turn, "positions were not judged; the next try is in a moment")
 
-    async def repeat(self, sources: Sequence[str], asset: str) -> None:
-        """Do a round of a tape again: of what is followed, or of an asset that somebody asked for."""
-        again = self.config.assets
-        await self._taken(lambda: self.collector.repeat(asset, sources, again), "a round of the tape failed")
+    async def repeat(self, sources: Sequence[str], asset: str, *, glance: bool = False) -> None:
+        """Do a round of a tape again: of what is followed, or of an asset that somebody asked for or looked at."""
+
+        async def again() -> None:
+            await self.collector.repeat(asset, sources, self.config.assets, glance=glance)
+
+        await self._taken(again, "a round of the tape failed")
 
     async def _follow(self) -> None:
         """Ask about followed addresses, apart from the market: a slow venue holds up nothing else."""
         await self._taken(self.following.turn, "addresses were not asked about; the next try is in a moment")
+
+    async def _make_digests(self) -> None:
+        """Make digests, apart from the turn: at nine in the morning there are many, and no alarm waits for them.
+
+        None before the first figures are in: one that was missed would be told without them.
+        """
+        if self._figures:
+            await self._taken(self.digests.turn, "digests were not made; the next try is in a moment")
 
     async def _clean(self) -> None:
         """Thin what has grown old, once a day."""
@@ -245,6 +262,7 @@ class App:
     async def _first_turn(self) -> None:
         await self.collector.first_rounds()
         await self.turn()
+        self._figures = True
         for channel in self.channels:
             if isinstance(channel, LocalChannel):
                 _tell_beginning(channel, self.collector)
@@ -361,6 +379,7 @@ def build(
         channels=channels,
         positions=positions,
         following=following,
+        digests=Digests(store, clock, config.assets, told=dispatcher.poke),
         access=access,
         gate=Gate(access, clock.monotonic),
         conversations=Conversations(clock.monotonic),
@@ -379,25 +398,7 @@ def _tiers(config: Config, store: Store, clock: Clock, dispatcher: Dispatcher) -
         return None
     binance = TierKey(key, secret) if key and secret else None
     reach = Reach(clock.now, timeout_s=market.timeout_seconds, proxy=market.proxy, binance=binance)
-    return WeeklyTiers(store, reach, config.assets, announce=announce, told=dispatcher.poke, say=tier_change)
-
-
-def channels_of(
-    config: Config, store: Store, clock: Clock, renderer: ChartRenderer, stopping: asyncio.Event
-) -> list[Channel]:
-    """Return the channels that the configuration asks for, each with what it may use of the outside."""
-    pictures = Pictures(store, renderer)
-
-    def outside(platform: str) -> Outside:
-        return Outside(
-            draw=pictures.draw,
-            moved=lambda old, new: asyncio.to_thread(destinations.moved, store, platform, old, new),
-            gone=lambda chat, reason: asyncio.to_thread(_gone, store, clock, platform, chat, reason),
-            leave=stopping.set,
-            now=clock.now,
-        )
-
-    return [channel.make(outside(channel.platform())) for channel in config.speaking()]
+    return WeeklyTiers(store, reach, config.assets, announce=announce, told=dispatcher.poke)
 
 
 def _beside(
@@ -437,9 +438,3 @@ def _account(config: Config, clock: Clock) -> HyperliquidAccount:
     market = config.market
     other = {"base_url": market.hyperliquid_url} if market.hyperliquid_url else {}
     return HyperliquidAccount(clock=clock.now, timeout_s=market.timeout_seconds, proxy=market.proxy, **other)
-
-
-def _gone(store: Store, clock: Clock, platform: str, chat: str, reason: str) -> None:
-    for destination in destinations.everyone(store):
-        if destination.platform == platform and destination.chat == chat and destination.gone is None:
-            outbox.gone(store, destination.id, reason, now=clock.now())

@@ -361,7 +361,7 @@ def example() -> str:
             continue
         lines += [f"# {type(section).__doc__}", f"[{name}]"]
         for key, field in fields.items():
-            value = "# " * (field.default is None) + f"{key} = {_toml(field.default)}"
+            value = "# " * (field.default in (None, {})) + f"{key} = {_toml(field.default)}"
             lines += [f"{value}  # {field.description}"]
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
@@ -372,6 +372,8 @@ def _toml(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml(member) for member in value) + "]"
+    if isinstance(value, dict):
+        return "{}"
     if isinstance(value, int | float):
         return str(value)
     return f'"{"" if value is None else value}"'

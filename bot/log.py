@@ -104,6 +104,7 @@ def set_up(*, debug: bool = False, quiet: bool = False, secrets: Iterable[str] =
 
     structlog.configure(
         processors=[
+            structlog.stdlib.filter_by_level,  # what is not logged is not made into a line either
             structlog.processors.format_exc_info,
             redacted,
             _line,

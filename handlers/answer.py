@@ -1,7 +1,8 @@
 """From a line that somebody typed to an answer: the one way in, the same for every channel.
 
 A command answers from what is stored. Where that is too old (Reply.outdated) the venues are asked beside it: the answer
-goes out at once and says so, and is given again when news comes. No command knows of this.
+goes out at once and says so, and is given again when news comes. No command knows of this. Of an asset that is not
+followed (Refused.unfollowed) one venue says how it stands now: it is handed to the command, and never stored.
 
 Nothing heavy is imported here: a calculator must answer before pandas would have loaded.
 """
@@ -13,7 +14,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from handlers.command import Meant, NotUnderstood, Refused, commands
+from handlers.command import Looking, Meant, NotUnderstood, Refused, commands
 from handlers.language.grammar import parse
 from handlers.language.spelling import LONGEST, is_command, shown, split_command, suggest
 from handlers.reply import Button, Buttons, Line
@@ -22,10 +23,11 @@ from signals.venues import venue_order, venue_title
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Iterable, Sequence
 
-    from handlers.command import Asking, Command, Deps, Wanted
+    from handlers.command import Asking, Command, Deps, MissingValue
     from handlers.reply import Block, Reply
+    from storage.queries.glance import Glance, NoGlance
 
     OnError = Callable[[str, Exception], str]
 
@@ -35,7 +37,7 @@ _BARE_NUMBER: Final = re.compile(r"[$€]?\d[\d.,'_]*k?")
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A line that lacks one value. name, rest: the command and what was said. shape: see Wanted."""
+    """A line that lacks one value. name, rest: the command and what was said. shape: see MissingValue."""
 
     name: str
     rest: str
@@ -71,10 +73,8 @@ async def answer(text: str, deps: Deps) -> Reply:
     meant = look_up(text, deps.assets)
     _check_rights(meant.command, deps)
     first = await _said(meant, deps)
-    asking = _ask(first, deps)
-    if not asking:
-        return _given(first)
-    return _given(await _news_of(first, asking, lambda: _again(first, meant, deps)))
+    pending = await _begun(first, meant, deps)
+    return _given(await pending.news() if isinstance(pending, _Pending) else pending)
 
 
 async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
@@ -98,23 +98,23 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
     except Exception as error:  # noqa: BLE001 - one broken command must not take the channel down
         return Answer(_defect(name, error, on_error), refused=True)
     try:
-        asking = _ask(first, deps)
+        pending = await _begun(first, meant, deps)
     except Exception as error:  # noqa: BLE001 - what is stored is shown all the same
         on_error(name, error)
-        asking = ()
-    if not asking:
-        return Answer(_blocks(first))
+        pending = first
+    if not isinstance(pending, _Pending):
+        return Answer(_blocks(pending))
 
     async def news() -> tuple[Block, ...]:
         try:
-            return _blocks(await _news_of(first, asking, lambda: _again(first, meant, deps)))
+            return _blocks(await pending.news())
         except Refused as refused:
             return _refusal(refused)
         except Exception as error:  # noqa: BLE001 - the answer that was given stands
             on_error(name, error)
             return _blocks(first)
 
-    return Answer(_blocks(_noted(first, f"Asking {_names(asking)} …")), _News(news))
+    return Answer(_blocks(_noted(pending.meanwhile, f"Asking {_names(pending.venues)} …")), _News(news))
 
 
 class _News:
@@ -163,6 +163,19 @@ class _Refusal:
     def outdated(self) -> tuple[str, ...]:
         return self.error.outdated
 
+    @property
+    def unfollowed(self) -> str | None:
+        return self.error.unfollowed
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """What is said while venues are asked, and what makes the answer of what they say."""
+
+    meanwhile: Reply | _Refusal
+    venues: Iterable[str]
+    news: Callable[[], Awaitable[Reply | _Refusal]]
+
 
 async def _said(meant: Meant, deps: Deps) -> Reply | _Refusal:
     """Answer from what is stored. Refused where nothing that could be asked for would change it."""
@@ -171,7 +184,7 @@ async def _said(meant: Meant, deps: Deps) -> Reply | _Refusal:
         given = parse(command.arguments, meant.rest, command=command.name, assets=deps.assets)
         return _echoed(await command.run(deps, given), meant)
     except Refused as refused:
-        if not refused.outdated:
+        if not refused.outdated and not refused.unfollowed:
             raise
         return _Refusal(refused)
 
@@ -188,7 +201,7 @@ def _check_rights(command: Command, deps: Deps) -> None:
     asker = deps.asker
     if command.owners_only and not asker.owner:
         raise Refused("Only an owner of this bot can do that." + deps.access.how_to_own())
-    if asker.address.kind != "private" and not deps.access.in_groups(command.name):
+    if asker.address.kind != "private" and not asker.owner and not deps.access.in_groups(command.name):
         raise Refused(f"In groups I do not answer /{command.name}. Open a chat with me and type it there.")
     if asker.inline and (command.subject not in _INLINE or command.draws):
         raise Refused(f"/{command.name} is answered in a chat with me")
@@ -198,9 +211,43 @@ def _check_rights(command: Command, deps: Deps) -> None:
         raise Refused("That is enough pictures for this minute. Ask again in a while; figures in words come at once.")
 
 
-def _ask(first: Reply | _Refusal, deps: Deps) -> tuple[Asking, ...]:
-    """Have the venues asked for what the answer lacked; empty where nobody can be asked."""
-    return tuple(asking for asset in dict.fromkeys(first.outdated) if (asking := deps.asking(asset)))
+async def _begun(first: Reply | _Refusal, meant: Meant, deps: Deps) -> Reply | _Refusal | _Pending:
+    """Have venues asked for what the answer lacked; where nobody can be, or nobody need be, this is the answer."""
+    if isinstance(first, _Refusal) and first.unfollowed and deps.look:
+        return await _looked(first, deps.look(first.unfollowed), meant, deps)
+    asking = tuple(asking for asset in dict.fromkeys(first.outdated) if (asking := deps.asking(asset)))
+    if not asking:
+        return first
+    venues = {venue for one in asking for venue in one.venues}
+    return _Pending(first, venues, lambda: _news_of(first, asking, lambda: _again(first, meant, deps)))
+
+
+async def _looked(
+    first: _Refusal, looking: Looking | Glance | NoGlance | None, meant: Meant, deps: Deps
+) -> Reply | _Refusal | _Pending:
+    """Answer with what a venue says of an asset that is not followed, at once where that was asked a moment ago."""
+    from handlers import glance  # noqa: PLC0415 - as are the venues, for such an asset only
+    from storage.queries.glance import NoGlance  # noqa: PLC0415 - as above
+
+    if looking is None:
+        return first
+
+    async def told(found: Glance | NoGlance) -> Reply | _Refusal:
+        if isinstance(found, NoGlance):
+            return _Refusal(Refused(glance.lacking(found)))
+        later = replace(_later(deps), glances={found.asset: found})
+        again = await _said(meant, later)
+        if isinstance(again, _Refusal) and again.unfollowed == found.asset:
+            return glance.answered(found, later, meant.command.glance)
+        return again
+
+    if not isinstance(looking, Looking):
+        return await told(looking)
+
+    async def news() -> Reply | _Refusal:
+        return await told(await looking.done)
+
+    return _Pending(_Refusal(Refused(glance.pending(str(first.unfollowed)))), looking.venues, news)
 
 
 async def _news_of(
@@ -209,7 +256,8 @@ async def _news_of(
     """Answer again where something new was stored; else say with the first answer who brought nothing."""
     if any(await asyncio.gather(*(one.done for one in asking))):
         return await again()
-    return _noted(first, f"No newer figures came from {_names(asking)}.")
+    venues = {venue for one in asking for venue in one.venues}
+    return _noted(first, f"No newer figures came from {_names(venues)}.")
 
 
 async def _again(first: Reply | _Refusal, meant: Meant, deps: Deps) -> Reply | _Refusal:
@@ -227,9 +275,8 @@ def _noted(said: Reply | _Refusal, note: str) -> Reply | _Refusal:
     return replace(said, note=note)
 
 
-def _names(asking: Sequence[Asking]) -> str:
-    venues = sorted({venue for one in asking for venue in one.venues}, key=lambda venue: (venue_order(venue), venue))
-    return wording.listing([venue_title(venue) for venue in venues])
+def _names(venues: Iterable[str]) -> str:
+    return wording.listing([venue_title(one) for one in sorted(venues, key=lambda one: (venue_order(one), one))])
 
 
 def _given(said: Reply | _Refusal) -> Reply:
@@ -254,7 +301,7 @@ def _refusal(error: Exception, note: str | None = None) -> tuple[Block, ...]:
     return (Line(said[:1].upper() + said[1:]), *stamp, *((Buttons(offers),) if offers else ()))
 
 
-def _asked(wanted: Wanted, meant: Meant) -> Answer:
+def _asked(wanted: MissingValue, meant: Meant) -> Answer:
     """Ask for the one value that is missing."""
     unfinished = Unfinished(meant.command.name, meant.rest, wanted.shape)
     offers = tuple(Button(label, unfinished.completed(value)) for label, value in wanted.offers)

@@ -10,7 +10,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
@@ -24,13 +24,18 @@ if TYPE_CHECKING:
     from handlers.reply import Reply
     from storage.engine.database import Store
     from storage.people.destinations import Destination
+    from storage.queries.glance import Glance, NoGlance
 
+Figure = Literal["price", "funding", "open interest"]
+# Where a channel can show a message to one person alone: "answer", only who asks sees the answer; "person", the command
+# is about who asks and not about the chat, so that what follows from it goes to them alone as well.
+Private = Literal["answer", "person"] | None
 Subject = Literal["calculators", "market", "judgement", "own", "admin", "start"]
 SUBJECTS: tuple[Subject, ...] = ("start", "calculators", "market", "judgement", "own", "admin")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class MissingValue:
     """One value that a command lacks, so that the next message can say it.
 
     question: asks for it, where the next message is read. offers: likely values, as labels and as they are typed.
@@ -46,6 +51,7 @@ class Refused(Exception):  # noqa: N818 - it is an answer to the person, not a f
     """What a person asked cannot be answered; the text says what to type instead and is shown as it is.
 
     outdated: assets of which too little is stored to answer, so that the venues are asked for them, as in Reply.
+    unfollowed: an asset that is not followed, so that a venue is asked how it stands now and nothing of it is kept.
     offers: what may be typed instead, as labels and lines, to be pressed where there are buttons. wanted: the one value
     that is missing, so that it is asked for instead.
     """
@@ -55,11 +61,12 @@ class Refused(Exception):  # noqa: N818 - it is an answer to the person, not a f
         text: str,
         *,
         outdated: tuple[str, ...] = (),
+        unfollowed: str | None = None,
         offers: tuple[tuple[str, str], ...] = (),
-        wanted: Wanted | None = None,
+        wanted: MissingValue | None = None,
     ) -> None:
         super().__init__(text)
-        self.outdated, self.offers, self.wanted = outdated, offers, wanted
+        self.outdated, self.unfollowed, self.offers, self.wanted = outdated, unfollowed, offers, wanted
 
 
 class NotUnderstood(Refused):
@@ -83,12 +90,24 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True)
+class Looking:
+    """A venue that is being asked about an asset that is not followed, under a deadline.
+
+    venues: by id. done: what it said, or why there is nothing; it never raises.
+    """
+
+    venues: tuple[str, ...]
+    done: Awaitable[Glance | NoGlance]
+
+
+@dataclass(frozen=True, slots=True)
 class Asker:
     """Who asks, and from where.
 
     user: the platform's id of a person; None for who writes as a chat, and for who sits at the bot itself. may_change:
-    this person may change the settings of this chat. owner: this bot is theirs. replies: what they said answers a
-    message of the bot, where others read along. inline: they type in another chat, and send the answer there.
+    this person may change the settings of this chat. roles: people have roles there. owner: this bot is theirs.
+    replies: what they said answers a message of the bot, where others read along. inline: they type in another chat,
+    and send the answer there.
     """
 
     platform: str
@@ -96,6 +115,7 @@ class Asker:
     user: str | None = None
     may_change: bool = True
     title: str | None = None
+    roles: bool = False
     owner: bool = False
     replies: bool = False
     inline: bool = False
@@ -108,8 +128,10 @@ class Deps:
     now: the time of asking. asker: who asks. store: what is remembered (opened on first use, so that a calculator
     needs no file). assets: those the owner follows, the first is the default. asking: start asking the venues for newer
     figures of one asset; it returns at once, None where nobody can be asked or all is fresh. No command calls it: who
-    finds figures too old says so in Reply.outdated. clock: the time when news comes; None: still `now`. access: who may
-    do what. may_draw: count a picture for whoever asks; False where there were enough for the moment.
+    finds figures too old says so in Reply.outdated. clock: the time when news comes; None: still `now`. look: start
+    looking at an asset that is not followed, as `asking` does for one that is; None: nobody can be asked. glances: what
+    came of it, by asset, when the command answers once more. access: who may do what. may_draw: count a picture for
+    whoever asks; False where there were enough for the moment.
     """
 
     now: datetime
@@ -119,6 +141,8 @@ class Deps:
     asking: Callable[[str], Asking | None]
     stamp_note: str | None = None  # said in every stamp, e.g. "reconstructed from published figures"
     clock: Callable[[], datetime] | None = None
+    look: Callable[[str], Looking | Glance | NoGlance | None] | None = None
+    glances: Mapping[str, Glance] = field(default_factory=dict)
     access: Access = OPEN
     may_draw: Callable[[Asker], bool] = lambda _: True
 
@@ -129,6 +153,15 @@ class Deps:
         from storage.people import destinations  # noqa: PLC0415 - opens the database
 
         return destinations.find(self.store, self.asker.platform, self.asker.address.chat, self.asker.address.topic)
+
+    def made(self) -> Destination:
+        """Return this chat as it is stored, made if it is new."""
+        from storage.people import destinations  # noqa: PLC0415 - opens the database
+
+        to, title = self.asker.address, self.asker.title
+        return destinations.ensure(
+            self.store, self.asker.platform, to.chat, to.topic, kind=to.kind, title=title, now=self.now
+        )
 
     @property
     def zone(self) -> str:
@@ -162,7 +195,10 @@ class Command:
     arguments: type[Any]
     run: Run
     changes_chat: bool  # refused to members of a group who are not its admins
+    private: Private = None
+    roles: bool = False  # of use only where people have roles, so listed only there
     examples: tuple[str, ...] = ()  # shown by /help with their answers; they ask nobody
+    glance: Figure = "price"  # what it says first of an asset that is not followed
     owners_only: bool = False  # refused to everybody but the owners of this bot
     draws: bool = False  # makes a picture, of which a chat may have so many a minute
     words: tuple[str, ...] = ()  # what people say for it without a slash; see handlers/speech.py
@@ -193,7 +229,10 @@ def command(
     subject: Subject,
     example: str,
     changes_chat: bool = False,
+    private: Private = None,
+    roles: bool = False,
     examples: tuple[str, ...] = (),
+    glance: Figure = "price",
     owners_only: bool = False,
     draws: bool = False,
     words: str = "",
@@ -213,19 +252,9 @@ def command(
         arguments = hints[parameters[1]]
         told = first.rstrip("."), rest.strip()
         return Command(
-            name,
-            subject,
-            *told,
-            example,
-            arguments,
-            run,
-            changes_chat,
-            examples,
-            owners_only=owners_only,
-            draws=draws,
-            words=tuple(filter(None, words.split(", "))),
-            harmless=harmless,
-        )
+            name, subject, *told, example, arguments, run, changes_chat, private, roles, examples, glance,
+            owners_only=owners_only, draws=draws, words=tuple(filter(None, words.split(", "))), harmless=harmless,
+        )  # fmt: skip
 
     return declare
 

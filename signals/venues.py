@@ -27,8 +27,8 @@ class Venue:
     funding_hours: between two payments, where nothing says so. liquidations: which of them its stream tells; "" where
     none is heard, or it does not say. renewed: the contracts whose tiers it answers for; none where they are a formula
     or nobody knows their unit. liquidated_as: another venue whose liquidation rules hold here too. options: its option
-    chains and volatility index are read, whichever venues are followed. credit: how a
-    provider asks to be named where its figures are shown; "" for the title.
+    chains and volatility index are read, whichever venues are followed. accounts: it tells what an address holds, and
+    is the only one. credit: how a provider asks to be named where its figures are shown; "" for the title.
     """
 
     id: str
@@ -42,6 +42,7 @@ class Venue:
     renewed: tuple[str, ...] = ()
     liquidated_as: str = ""
     options: bool = False
+    accounts: bool = False
     credit: str = ""
 
 
@@ -80,6 +81,7 @@ _ALL: Final = (
     Venue(
         id="hyperliquid",
         title="Hyperliquid",
+        accounts=True,
         spellings=("hl", "hyper"),
         margins=_LINEAR,
         usual=True,
@@ -157,6 +159,11 @@ def venue_title(venue: str) -> str:
 def venue_credit(venue: str) -> str:
     """Return how a venue is named under its figures."""
     return (VENUES[venue].credit or VENUES[venue].title) if venue in VENUES else venue
+
+
+def of_accounts() -> Venue:
+    """Return the venue that tells what an address holds."""
+    return next(venue for venue in VENUES.values() if venue.accounts)
 
 
 def source_title(source: str) -> str:

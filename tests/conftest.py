@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 import shutil
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
-from storage.engine import migrations
+from storage.engine import database, migrations
+from storage.engine.dialect import SQLITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 # No deadline: two busy cores are no defect. .ci/run takes the whole profile, whose examples are the same each time, so
 # that a push is judged by itself; `make test` and `make fuzz` look for new ones.
@@ -27,8 +30,8 @@ settings.load_profile("fast")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--quick`: without the tests that start programs, kill them, or play hours of a market."""
-    parser.addoption("--quick", action="store_true", help="leave the slow tests out, for in between")
+    """Add `--quick`, for in between."""
+    parser.addoption("--quick", action="store_true", help="the tests of each room alone, and of them not the slow ones")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,13 +40,32 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("quick")
 
 
+_TESTS = Path(__file__).parent
+_BEYOND_ONE_ROOM = (_TESTS / "field", *_TESTS.glob("test_*.py"))
+
+
+def _is_quick(item: pytest.Item) -> bool:
+    """Tell whether a test looks at one room, and starts no program and plays no hours of market there (`slow`).
+
+    What is told of the whole bot (tests/field) or asked of the whole tree (tests/test_*.py) is slow by its place.
+    """
+    beyond = any(item.path.is_relative_to(place) for place in _BEYOND_ONE_ROOM)
+    return not beyond and item.get_closest_marker("slow") is None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the slow tests out of a quick run, and say that they were."""
+    """Leave what is not quick out of a quick run, and say that it was."""
     if not config.getoption("--quick"):
         return
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    config.hook.pytest_deselected(items=slow)
-    items[:] = [item for item in items if not item.get_closest_marker("slow")]
+    quick = [item for item in items if _is_quick(item)]
+    config.hook.pytest_deselected(items=list(set(items) - set(quick)))
+    items[:] = quick
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays until the end: modules and tests, a million objects at each full look."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +94,16 @@ def _databases_are_copied(request: pytest.FixtureRequest, _prepared: Path, monke
                 shutil.copyfile(_prepared, path)
 
         monkeypatch.setattr(migrations, "migrate", copied)
+
+
+# No test pulls the plug, and waiting for the disk at each commit was a third of all their time. Programs that tests
+# start wait as ever, and so does `test_durability_is_what_was_promised`.
+_UNHURRIED = replace(SQLITE, settings=(*SQLITE.settings, "PRAGMA synchronous = OFF"))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_waits_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "SQLITE", _UNHURRIED)
 
 
 # A developer's own token must never reach a test.

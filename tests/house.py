@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("signals", "storage", "handlers", "bot")  # from the ground up
+
+
+@cache
+def tree_of(file: str) -> ast.Module:
+    """Return a Python file, named from the root, as a tree: parsed once for all rules, when the first rule asks."""
+    return ast.parse((ROOT / file).read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True, slots=True)

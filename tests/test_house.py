@@ -11,7 +11,6 @@ import fnmatch
 import inspect
 import json
 import re
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +25,7 @@ from signals.alerts.rule import rules_of
 from signals.inputs import EVERYWHERE
 from signals.metric import metrics
 from signals.venues import KNOWN, SPELLINGS, VENUES
-from tests.house import folders_without_a_room, rooms
+from tests.house import folders_without_a_room, rooms, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,12 +39,6 @@ SOURCES = {
     for package in PACKAGES
     for path in sorted((ROOT / package).rglob("*.py"))
 }
-
-
-@cache
-def tree_of(file: str) -> ast.Module:
-    """Return a source as a tree, parsed once for all rules."""
-    return ast.parse(SOURCES[file])
 
 
 METRIC_FILES = sorted(name for name in SOURCES if re.fullmatch(r"signals/metrics/[a-z]\w*\.py", name))
@@ -327,9 +320,7 @@ def test_the_house_keeps_the_rule(rule: Rule) -> None:
 
 
 def test_files_and_functions_are_short_or_have_a_reason() -> None:
-    found = {
-        fault.partition(": ")[0]: fault for file, text in SOURCES.items() for fault in sizes(file, ast.parse(text))
-    }
+    found = {fault.partition(": ")[0]: fault for file in SOURCES for fault in sizes(file, tree_of(file))}
     assert not [fault for name, fault in found.items() if name not in LONGER]
     assert set(LONGER) <= set(found), "a reason in LONGER is no longer needed"
 
@@ -366,10 +357,8 @@ def test_every_metric_file_is_found_and_no_other() -> None:
 
 @pytest.mark.parametrize("file", METRIC_FILES)
 def test_a_metric_file_declares_one_metric_named_as_the_file(file: str) -> None:
-    body = ast.parse(SOURCES[file]).body
-    calls = [
-        n for n in ast.walk(ast.parse(SOURCES[file])) if isinstance(n, ast.Call) and ast.unparse(n.func) == "Metric"
-    ]
+    body = tree_of(file).body
+    calls = [n for n in ast.walk(tree_of(file)) if isinstance(n, ast.Call) and ast.unparse(n.func) == "Metric"]
     assert len(calls) == 1
     assigned = [
         ast.unparse(t) for n in body if isinstance(n, ast.Assign) and isinstance(n.value, ast.Call) for t in n.targets
@@ -415,9 +404,9 @@ def _declared() -> list[tuple[str, str]]:
     """Return (file, function) of everything under handlers/commands/ that carries @command."""
     return [
         (file, node.name)
-        for file, text in SOURCES.items()
+        for file in SOURCES
         if file.startswith("handlers/commands/")
-        for node in ast.walk(ast.parse(text))
+        for node in ast.walk(tree_of(file))
         if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef)
         and any(isinstance(d, ast.Call) and ast.unparse(d.func) == "command" for d in node.decorator_list)
     ]

@@ -100,8 +100,8 @@ async def _played(player: Player, settings: Config, channel: Channel) -> Playbac
             await app.streams.start()
         async for step in player.steps():
             match step:
-                case Began(number=number, sources=sources, asset=asset):
-                    rounds[number] = asyncio.create_task(app.repeat(sources, asset))
+                case Began(number=number, sources=sources, asset=asset, glance=glance):
+                    rounds[number] = asyncio.create_task(app.repeat(sources, asset, glance=glance))
                 case Ended(number=number) if number in rounds:
                     await rounds.pop(number)
                 case Turn():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bot.cli import events
 from bot.cli.common import day, out, plain_errors, settings_of
 from bot.engine import replay as engine
 from handlers.command import Refused
 from handlers.words import wording
+from signals.alerts.burst import Burst
 from signals.assets import assets_of
 from signals.inputs import MARKET
 from signals.units import DAY
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from bot.engine.evaluate import Evaluation
+    from signals.alerts.event import Event
 
 
 def replay(
@@ -37,11 +38,17 @@ def replay(
         if span is None:
             raise Refused("Nothing is stored yet. Start with: perpulse import FILE, or perpulse demo.")
         told = engine.evaluations(store, wanted, first or span[0] - DAY, last or span[1])
+        moves = engine.fast_moves(store, wanted, first or span[0], last or span[1])
         store.close()
-    for event in engine.events(told):
-        out(json.dumps(events.as_json(event)) if as_json else events.as_text(event))
+    both: list[Event | Burst] = [*engine.events(told), *moves]
+    for event in sorted(both, key=lambda one: one.at):
+        out(json.dumps(_as_json(event)) if as_json else events.as_text(event))
     if not as_json:
-        _tell_span(told, first or span[0], last or span[1])
+        _tell_span(len(told) + len(moves), first or span[0], last or span[1])
+
+
+def _as_json(event: Event | Burst) -> dict[str, Any]:
+    return events.move_as_json(event) if isinstance(event, Burst) else events.as_json(event)
 
 
 def _stored(store: Store, assets: list[str] | None) -> list[str]:
@@ -56,5 +63,5 @@ def _stored(store: Store, assets: list[str] | None) -> list[str]:
     return wanted
 
 
-def _tell_span(told: list[Evaluation], start: datetime, end: datetime) -> None:
-    out(f"\n{wording.count(len(told), 'notice')} from {wording.moment(start)} to {wording.moment(end)}.")
+def _tell_span(told: int, start: datetime, end: datetime) -> None:
+    out(f"\n{wording.count(told, 'notice')} from {wording.moment(start)} to {wording.moment(end)}.")

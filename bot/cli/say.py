@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from handlers.answer import answer
 from handlers.channels.local import local
-from handlers.command import Asking, Deps, Refused
+from handlers.command import Asking, Deps, Looking, Refused
 from handlers.reply import Buttons, Picture, Reply, plain, plain_text
 from signals.units import MINUTE
 from storage.engine.database import Store, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from bot.app import App
     from bot.clock import Clock
     from bot.config import Config
+    from storage.queries.glance import Glance, NoGlance
 
 DEFAULT_ASSETS = ("BTC", "ETH", "SOL")
 PATIENCE_SECONDS = 8.0  # for live data, when what is stored is old; then the old is shown with its age
@@ -43,6 +44,7 @@ def say(text: str, config: Path | None, db: Path | None, *, as_json: bool) -> in
             settings.assets if settings else DEFAULT_ASSETS,
             _asker(settings, store, clock),
             clock=clock.now,
+            look=_looker(settings, store, clock),
         )
         reply = asyncio.run(answer(text, deps))
         picture = _save_picture(reply, store)
@@ -100,21 +102,48 @@ def _asker(settings: Config | None, store: Store, clock: Clock) -> Callable[[str
     def asking(asset: str) -> Asking | None:
         if _silent(store, clock):
             return None
-        from bot import log  # noqa: PLC0415 - without it structlog would write between the answer's lines
-        from bot.app import build  # noqa: PLC0415 - exchanges are loaded only when one must be asked
-        from bot.config import load  # noqa: PLC0415
-
-        log.set_up(quiet=True)
-        config = settings or load(None)
-        # One exchange that hangs must not use up the patience for all.
-        market = config.market.model_copy(
-            update={"timeout_seconds": min(config.market.timeout_seconds, PATIENCE_SECONDS / 2)}
-        )
-        config = config.model_copy(update={"database": store.path, "market": market})
-        app = build(config, clock=clock, channels=())
-        return Asking(tuple(config.market.venues), asyncio.ensure_future(_asked(app, asset)))
+        app = _built(settings, store, clock)
+        return Asking(tuple(app.config.market.venues), asyncio.ensure_future(_asked(app, asset)))
 
     return asking
+
+
+def _looker(settings: Config | None, store: Store, clock: Clock) -> Callable[[str], Looking | Glance | NoGlance | None]:
+    """Return what looks at an asset that is not followed."""
+
+    def look(asset: str) -> Looking | Glance | NoGlance | None:
+        app = _built(settings, store, clock)
+        found = app.collector.glance(asset, timedelta(seconds=PATIENCE_SECONDS))
+        if not isinstance(found, tuple):
+            return found
+        venues, done = found
+        return Looking(venues, asyncio.ensure_future(_left(app, done)))
+
+    return look
+
+
+def _built(settings: Config | None, store: Store, clock: Clock) -> App:
+    """Build what can ask the exchanges."""
+    from bot import log  # noqa: PLC0415 - without it structlog would write between the answer's lines
+    from bot.app import build  # noqa: PLC0415 - exchanges are loaded only when one must be asked
+    from bot.config import load  # noqa: PLC0415
+
+    log.set_up(quiet=True)
+    config = settings or load(None)
+    # One exchange that hangs must not use up the patience for all.
+    market = config.market.model_copy(
+        update={"timeout_seconds": min(config.market.timeout_seconds, PATIENCE_SECONDS / 2)}
+    )
+    return build(config.model_copy(update={"database": store.path, "market": market}), clock=clock, channels=())
+
+
+async def _left(app: App, done: Awaitable[Glance | NoGlance]) -> Glance | NoGlance:
+    """Wait for a look, and close everything."""
+    try:
+        return await done
+    finally:
+        await app.collector.close()
+        app.store.close()
 
 
 async def _asked(app: App, asset: str) -> bool:

@@ -16,19 +16,24 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from bot.delivery.failures import Failures, Trouble
+from bot.delivery.held import tell_held
 from bot.delivery.lease import Lease
 from bot.delivery.rate_limiter import RateLimiter
+from bot.delivery.stages.budget import budget, may_wait
 from bot.delivery.stages.group import group
 from bot.delivery.stages.merge import merge
 from bot.delivery.stages.mute import mute
+from bot.delivery.stages.only import only
 from bot.delivery.stages.outcome import PASS, Drop, Hold, Recipient
 from bot.delivery.stages.quiet import quiet
 from bot.delivery.stages.render import Renderer
 from bot.delivery.stages.send import kind_of, send
 from handlers.channels.failure import SendFailed
 from signals.alerts.event import LATE
-from storage.alerts import lease, outbox
+from signals.wall_clock import midnight
+from storage.alerts import held, lease, outbox
 from storage.engine.database import StoreError
+from storage.people import switches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -171,7 +176,7 @@ class Dispatcher:
         """Claim what may leave now and set it on its way; return how many claims went through the stages."""
         now = self._clock.now()
         if self._looked is None or abs(now - self._looked) >= LOOK_EVERY:
-            await asyncio.to_thread(self._tell_late, now)
+            await asyncio.to_thread(self._tell_waiting, now)
             self._looked = now
         started = 0
         for name, platform in self.platforms.items():
@@ -200,12 +205,16 @@ class Dispatcher:
             claims = outbox.claim(
                 work, now=now, epoch=self._epoch, platforms=[platform], limit=limit, resting=resting, together=group
             )
-            passing = [claim.only(row for row in claim.rows if _passes(work, claim, row, now)) for claim in claims]
+            passing = [_staged(work, claim, now) for claim in claims]
         return len(claims), [claim for claim in passing if claim.rows]
 
-    def _tell_late(self, now: datetime) -> None:
-        """Turn what is too old for news into one message per destination: never a flood of old news, never silence."""
-        with self._store.write() as work:  # both or nothing: a row that expired without its line would be lost
+    def _tell_waiting(self, now: datetime) -> None:
+        """Turn what was held, and what is too old for news, into one message per destination.
+
+        Never a flood of old news, never silence.
+        """
+        with self._store.write() as work:  # all or nothing: a row that ended without its line would be lost
+            tell_held(work, now)
             for destination, late in outbox.expired(work, now=now).items():
                 listed = [{"at": notice.at.isoformat(), "payload": notice.payload} for notice in late[-LISTED:]]
                 event = {"event": LATE, "count": len(late), "notices": listed}
@@ -245,11 +254,31 @@ class Dispatcher:
                 return
 
 
-def _passes(work: Work, claim: Claim, row: OutboxRow, now: datetime) -> bool:
-    """Take a row through the stages before it is put into words; what does not pass is settled as they say."""
-    match judged(row, Recipient(claim.zone, claim.switches), now):
-        case Hold(until, reason):
-            outbox.hold(work, row, until, reason)
+def _staged(work: Work, claim: Claim, now: datetime) -> Claim:
+    """Take the rows of a claim through the stages before they are put into words; return it with those that pass."""
+    recipient = Recipient(claim.zone, claim.switches)
+    left = [row for row in claim.rows if _passes(work, row, judged(row, recipient, now), now)]
+    most = switches.budget_of(claim.switches)
+    if left and most is not None and may_wait(left):
+        outcome = budget(recipient, most, held.sent_since(work, claim.destination, midnight(now, recipient.clock)), now)
+        left = [row for row in left if _passes(work, row, outcome, now)]
+    for episode in _begun_or_over(claim):
+        switches.episode_over(work, claim.destination, episode)
+    return claim.only(left)
+
+
+def _begun_or_over(claim: Claim) -> set[int]:
+    """Return the episodes of a claim that are over or begin anew, and that something was muted until the end of."""
+    ending = {switch.episode for switch in claim.switches}
+    notices = (row.notice for row in claim.rows if row.notice.kind in ("resolved", "resumed"))
+    return {notice.episode for notice in notices if notice.episode is not None and notice.episode in ending}
+
+
+def _passes(work: Work, row: OutboxRow, outcome: Outcome, now: datetime) -> bool:
+    """Settle a row that does not pass as its outcome says, and tell whether it passes."""
+    match outcome:
+        case Hold(until, reason, held_for):
+            outbox.hold(work, row, until, reason, held_for)
             return False
         case Drop(state, reason):
             outbox.end(work, row, state, reason, now=now)
@@ -260,7 +289,7 @@ def _passes(work: Work, claim: Claim, row: OutboxRow, now: datetime) -> bool:
 
 def judged(row: OutboxRow, recipient: Recipient, now: datetime) -> Outcome:
     """Return what the stages make of a row: the first of them that does not let it pass decides."""
-    for outcome in (mute(row.notice, recipient, now), quiet(row.notice, recipient, now), merge(row)):
+    for outcome in (mute(row.notice, recipient, now), only(row, recipient), merge(row), quiet(row, recipient, now)):
         if outcome != PASS:
             return outcome
     return PASS

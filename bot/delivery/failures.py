@@ -19,6 +19,7 @@ from handlers.channels.failure import (
     MessageRefused,
     NotSent,
     PerhapsSent,
+    RightsMissing,
     SendFailed,
     Throttled,
     TokenRefused,
@@ -64,6 +65,7 @@ REMEDIES: Final[Mapping[type[SendFailed], Remedy]] = {
     ChatGone: Remedy("dead", chat="is gone"),
     ChatMoved: Remedy("waits", chat="moves"),
     Throttled: Remedy("waits", chat="rests", others="flood"),
+    RightsMissing: Remedy("waits", chat="rests"),
     MarkupRefused: Remedy("plain", counts=True),
     MessageRefused: Remedy("dead"),
     TokenRefused: Remedy("waits", others="halt"),
@@ -106,7 +108,9 @@ class Failures:
         """Write what becomes of the row and its chat, and note how the platform does."""
         now, what = self.clock.now(), remedy(failed)
         # To the second and a little more: whoever comes back early is told to wait longer.
-        asked = failed.seconds + self.noise.uniform(0.1, 0.9) if isinstance(failed, Throttled) else 0.0
+        asked = 0.0
+        if isinstance(failed, Throttled | RightsMissing):
+            asked = failed.seconds + self.noise.uniform(0.1, 0.9)
         with store.write():  # both or nothing: a row kept for a chat that has moved must find it
             if what.chat != "is gone":  # else it ends with its chat
                 self._settle_row(store, claim, what, failed.reason, now)
@@ -140,6 +144,9 @@ class Failures:
                 log.warning("a destination is gone", platform=claim.platform, reason=failed.reason, dropped=dropped)
             case ChatMoved(to=new):
                 destinations.moved(store, claim.platform, claim.chat, new)
+            case RightsMissing():
+                log.warning("a chat rests for lack of rights", platform=claim.platform, reason=failed.reason)
+                outbox.rest(store, claim.destination, now + timedelta(seconds=asked))
             case Throttled():
                 outbox.rest(store, claim.destination, now + timedelta(seconds=asked))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +15,15 @@ from bot.clock import NotBefore
 from bot.engine.positions import AFTER_JUMP, TOLD_SILENT, Writer, alarm
 from bot.market.breaker import Breaker
 from bot.market.source import Blocked, SourceDown, SourceError
-from signals.liquidation.events import FirstLook, Holder, HolderBack, HolderSilent, HoldingsChanged
+from signals.liquidation.events import (
+    DexBack,
+    DexSilent,
+    FirstLook,
+    Holder,
+    HolderBack,
+    HolderSilent,
+    HoldingsChanged,
+)
 from signals.liquidation.moves import distance_to
 from signals.liquidation.watching import Holding, judge, lines_for
 from signals.units import MINUTE, SECOND
@@ -107,7 +116,9 @@ class Following:
             try:
                 answer = await self._account.fetch(address)
                 if self._clock.now() - answer.at > FRESH_ADDRESS:
-                    raise SourceDown(f"Hyperliquid answers with an old state, of {answer.at:%Y-%m-%d %H:%M} UTC.")
+                    raise SourceDown(
+                        f"{self._account.name} answers with an old state, of {answer.at:%Y-%m-%d %H:%M} UTC."
+                    )
             except SourceError as error:
                 breaker.failed(error, now)
                 if isinstance(error, Blocked) or (isinstance(error, SourceDown) and error.retry_at):
@@ -173,10 +184,32 @@ class Following:
             positions.finish(writer.work, watched, writer.now)
         for key, watched in before.items():
             if key in now:
-                current = _updated(watched, now[key], account.at)
+                current = replace(_updated(watched, now[key], account.at), silent=False)
                 position = self._reader.stated(current, writer.now, holder)
                 positions.save(writer.work, alarm(writer, position, current))
+        self._tell_dexes(writer, of, holder, before.values(), account)
         positions.looked(writer.work, of.id, seen=account.at, silent=False)
+
+    def _tell_dexes(
+        self, writer: Writer, of: FollowedAddress, holder: Holder, before: Iterable[WatchedPosition], account: Account
+    ) -> None:
+        """Tell once of a dex with positions that has been silent for too long, and once that it is back."""
+        silent: defaultdict[str, list[WatchedPosition]] = defaultdict(list)
+        back: dict[str, None] = {}
+        for watched in before:
+            asset, last = watched.holding.asset, watched.seen or self._began
+            dex = asset.partition(":")[0]
+            if account.knows(asset):
+                back |= {dex: None} if watched.silent else {}
+            elif not watched.silent and self._patience.passed and writer.now - last > TOLD_SILENT:
+                silent[dex].append(watched)
+        for dex, group in silent.items():
+            since = min(watched.seen or self._began for watched in group)
+            writer.say(of.destination, DexSilent(holder, dex, since, tuple(watched.holding for watched in group)))
+            for watched in group:
+                positions.save(writer.work, replace(watched, silent=True))
+        for dex in back:
+            writer.say(of.destination, DexBack(holder, dex))
 
     def _open(self, writer: Writer, of: FollowedAddress, held: VenuePosition, at: datetime) -> WatchedPosition:
         """Begin to watch what an address has opened; where it stands within its lines, the message itself says."""

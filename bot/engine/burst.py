@@ -6,11 +6,12 @@ minutes. Where a move stands, its episode and its outbox rows are written in one
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from bot.engine.heard import HeardSince
 from signals.alerts import burst
 from signals.alerts.burst import BURST, Beside, Burst, Running, UsualHour
 from signals.alerts.condition import RANKS
@@ -22,10 +23,11 @@ from signals.venues import venue_order
 from storage.alerts import episodes, outbox
 from storage.engine.database import StoreError
 from storage.market import liquidations, points
+from storage.market.recent import RecentValues
 from storage.panels import panels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from signals.alerts.burst import Kind, Move, Past, Ticks
@@ -38,6 +40,17 @@ log = structlog.get_logger(__name__)
 
 LOOKED_BACK: Final = HOUR + 15 * MINUTE  # the longest window, and the open interest that was told before it began
 REMEMBERED: Final = 730 * DAY
+_UNUSUAL: Final = UsualHour(0.0, 0.0)  # with it the lines are where they are lowest
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Where a move stands after a price. newest: its time in ms and the price. said: what is to be told of it."""
+
+    running: Running
+    newest: tuple[int, float]
+    rank: Rank
+    said: Burst | None
 
 
 class Bursts:
@@ -47,18 +60,22 @@ class Bursts:
         self._store, self._assets = store, tuple(assets)
         self._usual: dict[str, tuple[datetime, UsualHour]] = {}
         self._judged: dict[str, int] = {}
+        self._prices = RecentValues(store, "mark_price", LOOKED_BACK)
+        self._heard = HeardSince()
 
     def judge(self, now: datetime) -> int:
         """Judge every asset that has a new price; return how many messages were written."""
-        stored, states = points.directory(self._store), episodes.rule_states(self._store)
+        self._heard.look(liquidations.load(self._store, since=floor(now, HOUR) - HOUR), now)
+        self._prices.read(now)
+        states = episodes.states_of(self._store, BURST)
         told = 0
         for asset in self._assets:
-            series = stored.get((asset, "mark_price"), [])
+            series = self._prices.series.get(asset, [])
             last = max((one.last for one in series), default=0)
             if last == self._judged.get(asset):
                 continue  # a turn comes four times as often as a price
             try:
-                told += self._judge(asset, series, states.get((BURST, asset)), now)
+                told += self._judge(asset, series, states.get(asset), now)
             except StoreError:
                 raise
             except Exception:
@@ -68,52 +85,74 @@ class Bursts:
         return told
 
     def _judge(self, asset: str, series: Sequence[StoredSeries], known: RuleState | None, now: datetime) -> int:
+        calm = known is None or known.state.rank == 0
+        if calm and self._calm(asset, series, _UNUSUAL, now):
+            return 0
+        usual = self._usual_of(asset, now)
+        if calm and self._calm(asset, series, usual, now):
+            return 0
         last = self._last_episode(asset, known)
         running = Running.of_values(last.last_values) if last and last.ended is None else None
         ended = to_ms(last.ended) if last and last.ended else 0  # a move that is over begins no other
+        before = last if running else None
+        found = self.step(
+            asset, self._kept_prices(asset, series, now, ended), running, before.rank if before else None, now
+        )
+        if found is None:
+            return 0
+        self._write(asset, found, before, now)
+        return int(found.said is not None)
+
+    def step(
+        self, asset: str, prices_of: Mapping[str, Ticks], running: Running | None, rank: str | None, now: datetime
+    ) -> Judged | None:
+        """Judge the prices of a moment, and write nothing; None where nothing follows from them.
+
+        prices_of: those of the last hour and a quarter by venue, without what lies before the last move was over.
+        running, rank: the move that goes on, and how urgent it was.
+        """
         usual = self._usual_of(asset, now)
-        heard = self._speaking(asset, series, usual, now, since=ended)
+        heard = _speaking(prices_of, usual, now)
         if heard is None:
-            return 0  # an old price judges nothing, and what runs goes on: missing is not calm
+            return None  # an old price judges nothing, and what runs goes on: missing is not calm
         venue, prices, drift = heard
         if running is None and (drift is None or drift.strength * burst.FORCED < 1):
-            return 0  # whatever came with it, it is nothing
+            return None  # whatever came with it, it is nothing
         beside = self._beside(asset, venue, now)
         move = burst.strongest(prices, beside, usual)
         after, kind = burst.step(running, move, prices[-1])
-        if after == running and kind is None:
-            return 0
-        rank = _rank(last if running else None, move, kind)
-        said = self._said(asset, kind, rank, after or running, prices[-1], venue, beside.coins) if kind else None
-        self._write(asset, rank, after or running, prices[-1][0], last if running else None, said, now)
-        return int(said is not None)
+        stands = after or running
+        if stands is None or (after == running and kind is None):
+            return None
+        reached = _rank(rank, move, kind)
+        said = self._said(asset, kind, reached, stands, prices[-1], venue, beside.coins) if kind else None
+        return Judged(stands, prices[-1], reached, said)
+
+    def _calm(self, asset: str, series: Sequence[StoredSeries], usual: UsualHour, now: datetime) -> bool:
+        """Tell whether the prices of no venue can hold a move: true of most, and found in a moment."""
+        first = to_ms(now - LOOKED_BACK)
+        tails = (self._prices.of(asset, one.venue).since(first) for one in series)
+        return all(burst.calm(values, usual) for values in tails if values)
 
     def _last_episode(self, asset: str, known: RuleState | None) -> Episode | None:
         if known is None or known.episode is None:
             return None
         return next((one for one in episodes.of(self._store, BURST, asset) if one.id == known.episode), None)
 
-    def _speaking(
-        self, asset: str, series: Sequence[StoredSeries], usual: UsualHour, now: datetime, *, since: int
-    ) -> tuple[str, Ticks, Move | None] | None:
-        """Return the venue that speaks, its prices and how they moved; None where no price is fresh.
+    def _kept_prices(self, asset: str, series: Sequence[StoredSeries], now: datetime, since: int) -> dict[str, Ticks]:
+        """Return the prices of the last hour by venue, from memory, none before `since` (ms)."""
+        first, end = max(to_ms(now - LOOKED_BACK), since), to_ms(now + MINUTE)
+        return {
+            one.venue: [tick for tick in self._prices.of(asset, one.venue).within(first, end) if tick[1] > 0]
+            for one in series
+        }
 
-        Of the venues whose prices most windows know it is the one in the middle, of two the one that moved further: a
-        venue that repeats one price, or tells a wild one, decides nothing where three speak.
-        """
-        oldest = to_ms(now - INPUTS["mark_price"].fresh_for)
-        fresh = sorted(
-            {one.venue for one in series if one.last >= oldest}, key=lambda venue: (venue_order(venue), venue)
-        )
-        found: list[tuple[str, Ticks, Move | None]] = []
-        for venue in fresh:
-            prices = [tick for tick in self._ticks(asset, venue, "mark_price", now) if tick[0] >= since]
-            if prices:
-                found.append((venue, prices, burst.strongest(prices, Beside(), usual)))
-        most = max((len(burst.windows(prices)) for _, prices, _ in found), default=0)
-        found = [one for one in found if len(burst.windows(one[1])) == most]
-        found.sort(key=lambda one: one[2].strength if one[2] else 0.0)
-        return found[len(found) // 2] if found else None
+    def stored_prices(self, asset: str, venues: Iterable[str], now: datetime, since: int) -> dict[str, Ticks]:
+        """Return the prices that `step` takes as they were at a time long past, none before `since` (ms)."""
+        return {
+            venue: [tick for tick in self._ticks(asset, venue, "mark_price", now) if tick[0] >= since]
+            for venue in venues
+        }
 
     def _ticks(self, asset: str, venue: str, name: str, now: datetime) -> Ticks:
         span = {"start": now - LOOKED_BACK, "end": now + MINUTE}
@@ -125,7 +164,7 @@ class Bursts:
         oldest = to_ms(now - INPUTS["depth_bids_usd"].fresh_for)
         bids, asks = (self._ticks(asset, venue, name, now) for name in ("depth_bids_usd", "depth_asks_usd"))
         heard = liquidations.load(self._store, since=floor(now, HOUR) - HOUR, asset=asset)
-        liquidated = sum(hour.longs_usd + hour.shorts_usd for hour in heard)
+        liquidated = sum(hour.longs_usd + hour.shorts_usd for hour in heard if hour.at <= now)
         interest = (
             liquidations.most_open_interest(self._store, asset, since=now - LOOKED_BACK) if liquidated > 0 else None
         )
@@ -160,13 +199,11 @@ class Bursts:
         asset: str,
         kind: Kind,
         rank: Rank,
-        running: Running | None,
+        running: Running,
         newest: tuple[int, float],
         venue: str,
         coins: Ticks,
-    ) -> Burst | None:
-        if running is None:
-            return None
+    ) -> Burst:
         at, since = from_ms(newest[0]), from_ms(int(running.began))
         told = Burst(
             kind=kind,
@@ -181,35 +218,20 @@ class Bursts:
         )
         if kind == "resolved":
             return replace(told, now=newest[1])
-        heard = [
-            hour
-            for hour in liquidations.load(self._store, since=floor(since, HOUR), asset=asset)
-            if hour.longs_usd + hour.shorts_usd > 0
-        ]
-        if heard:
+        if heard := self._heard.since(asset, since, at):
             told = replace(
                 told,
-                longs_usd=sum(hour.longs_usd for hour in heard),
-                shorts_usd=sum(hour.shorts_usd for hour in heard),
-                liquidated_since=floor(since, HOUR),
-                venues=tuple(dict.fromkeys([venue, *(hour.venue for hour in heard)])),
+                longs_usd=heard.longs_usd,
+                shorts_usd=heard.shorts_usd,
+                liquidated_since=heard.since,
+                venues=tuple(dict.fromkeys([venue, *heard.venues])),
             )
         coins_changed = burst.change_of(coins, int(running.began))
         return replace(told, coins=coins_changed, past=self._past(asset, told.change, at))
 
-    def _write(
-        self,
-        asset: str,
-        rank: Rank,
-        running: Running | None,
-        newest: int,
-        before: Episode | None,
-        said: Burst | None,
-        now: datetime,
-    ) -> None:
-        if running is None:
-            return
-        key, at, since = (BURST, asset), from_ms(newest), from_ms(int(running.began))
+    def _write(self, asset: str, found: Judged, before: Episode | None, now: datetime) -> None:
+        rank, running, said = found.rank, found.running, found.said
+        key, at, since = (BURST, asset), from_ms(found.newest[0]), from_ms(int(running.began))
         over = said is not None and said.kind == "resolved"
         number = RANKS.index(rank) + 1
         with self._store.write() as work:
@@ -223,7 +245,25 @@ class Bursts:
                 outbox.announce(work, notice, now=now, expires=now + news_for(rank, said.kind))
 
 
-def _rank(before: Episode | None, move: Move | None, kind: Kind | None) -> Rank:
+def _rank(before: str | None, move: Move | None, kind: Kind | None) -> Rank:
     """Return the highest rank of a move so far: what was told as critical does not end as less."""
-    reached = [rank for rank in (move and kind != "resolved" and move.rank, before and before.rank) if rank in RANKS]
+    reached = [rank for rank in (move and kind != "resolved" and move.rank, before) if rank in RANKS]
     return max(reached, key=RANKS.index, default="warning")
+
+
+def _speaking(prices_of: Mapping[str, Ticks], usual: UsualHour, now: datetime) -> tuple[str, Ticks, Move | None] | None:
+    """Return the venue that speaks, its prices and how they moved; None where no price is fresh.
+
+    Of the venues whose prices most windows know it is the one in the middle, of two the one that moved further: a
+    venue that repeats one price, or tells a wild one, decides nothing where three speak.
+    """
+    oldest = to_ms(now - INPUTS["mark_price"].fresh_for)
+    found: list[tuple[str, Ticks, Move | None]] = []
+    for venue in sorted(prices_of, key=lambda venue: (venue_order(venue), venue)):
+        prices = prices_of[venue]
+        if prices and prices[-1][0] >= oldest:
+            found.append((venue, prices, burst.strongest(prices, Beside(), usual)))
+    most = max((len(burst.windows(prices)) for _, prices, _ in found), default=0)
+    found = [one for one in found if len(burst.windows(one[1])) == most]
+    found.sort(key=lambda one: one[2].strength if one[2] else 0.0)
+    return found[len(found) // 2] if found else None

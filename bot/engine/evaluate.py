@@ -295,20 +295,33 @@ def judge(
 
 def _due(store: Store, assets: Sequence[str], states: Mapping[Key, RuleState], now: datetime) -> Iterator[Closes]:
     """Find what is to be judged, assets with the same rows together."""
-    stored = points.directory(store)
+    began, stored = points.begins(store), None
     for group in rule_groups():
         alike: dict[tuple[tuple[timedelta, ...], datetime, datetime], list[str]] = {}
+        close = floor(now, min(metric.step for metric in group.metrics))
         for asset in dict.fromkeys(group.asset_of(asset) for asset in assets):
+            known = [states.get((rule.id, asset)) for rule in group.rules]
+            judged = [one.state.at for one in known if one and one.state.at]
+            if not (min(judged) < close if judged else _has_row(group, asset, began, close)):
+                continue  # as in most turns
+            stored = stored or points.directory(store)
             series = [
                 {name: stored[key] for name in metric.needs if (key := (metric.asset_of(asset), name)) in stored}
                 for metric in group.metrics
             ]
-            judged = [states[key].state.at for rule in group.rules if (key := (rule.id, asset)) in states]
-            rows = _rows(store, group, asset, series, [at for at in judged if at], now)
+            rows = _rows(store, group, asset, series, judged, now)
             if rows:
                 alike.setdefault(rows, []).append(asset)
         for (steps, first, end), members in alike.items():
             yield Closes(group, steps, tuple(members), first, end)
+
+
+def _has_row(group: RuleGroup, asset: str, began: Mapping[tuple[str, str], int], close: datetime) -> bool:
+    """Tell whether a group that was never judged may have a row that opened before `close`. began: in ms."""
+    keys = ([(metric.asset_of(asset), name) for name in metric.needs] for metric in group.metrics)
+    firsts = [[began[key] for key in of_metric if key in began] for of_metric in keys]
+    at_open = any(metric.at_open for metric in group.metrics)
+    return all(firsts) and (at_open or min(map(min, firsts)) < to_ms(close))
 
 
 def _rows(

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections import deque
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from bot.engine.burst import Bursts
 from bot.engine.evaluate import EVER, announce, history, with_story
+from signals.alerts import burst
 from signals.alerts.rule import rules
 from signals.inputs import INPUTS
-from signals.units import DAY, SECOND
+from signals.units import DAY, HOUR, HOUR_MS, SECOND, from_ms, to_ms
 from storage.alerts import episodes
 from storage.market import points
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from bot.clock import ReplayClock
     from bot.delivery.dispatcher import Dispatcher
     from bot.engine.evaluate import Evaluation
+    from signals.alerts.burst import Burst, Running
+    from signals.alerts.condition import Rank
     from signals.alerts.event import Event
     from storage.alerts.episodes import Key
     from storage.engine.database import Store
@@ -43,6 +48,58 @@ def evaluations(
 def events(told: Iterable[Evaluation]) -> list[Event]:
     """Return what happened."""
     return [evaluation.event for evaluation in told if evaluation.event]
+
+
+def fast_moves(store: Store, assets: Iterable[str], start: datetime, end: datetime) -> list[Burst]:
+    """Judge stored prices as a running bot does each minute, where they are dense enough; hours say nothing of it.
+
+    What was heard liquidated within a move is not stored, and not told.
+    """
+    return sorted(
+        (told for asset in assets for told in _fast_moves_of(store, asset, start, end)), key=lambda told: told.at
+    )
+
+
+def _fast_moves_of(store: Store, asset: str, start: datetime, end: datetime) -> Iterator[Burst]:
+    bursts = Bursts(store, (asset,))
+    venues = sorted({series.venue for series in points.directory(store, asset).get((asset, "mark_price"), [])})
+    running: Running | None = None
+    rank: Rank | None = None
+    over = 0
+    for at, restless in _prices_told(store, asset, venues, start, end):
+        if running is None and not restless:
+            continue
+        now = from_ms(at)
+        found = bursts.step(asset, bursts.stored_prices(asset, venues, now, over), running, rank, now)
+        if found is None:
+            continue
+        running, rank = found.running, found.rank
+        if found.said:
+            yield found.said
+            if found.said.kind == "resolved":
+                running, rank, over = None, None, found.newest[0]
+
+
+def _prices_told(
+    store: Store, asset: str, venues: Iterable[str], start: datetime, end: datetime
+) -> list[tuple[int, bool]]:
+    """Return when a price was told, in ms, and whether one moved enough within the hour before to be looked at."""
+    least = 1 + min(burst.FLOORS.values()) / burst.FORCED
+    told: dict[int, bool] = {}
+    for venue in venues:
+        span = {"start": start - HOUR, "end": end}
+        times, _, values = points.columns(store, asset, venue, ["mark_price"], **span)
+        within: deque[tuple[int, float]] = deque()
+        for at, price in zip(times, values["mark_price"], strict=True):
+            if price is None or price <= 0:
+                continue
+            within.append((at, price))
+            while within[0][0] < at - HOUR_MS:
+                within.popleft()
+            if at >= to_ms(start):
+                prices = [known for _, known in within]
+                told[at] = told.get(at, False) or max(prices) / min(prices) >= least
+    return sorted(told.items())
 
 
 async def play(store: Store, told: Iterable[Evaluation], dispatcher: Dispatcher, clock: ReplayClock) -> None:

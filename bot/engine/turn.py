@@ -72,7 +72,7 @@ def announce(work: Work, event: SourceEvent | AssetEvent, now: datetime) -> None
             asset, good, due = MARKET, state == "ok", now + TOGETHER
             facts = {"source": source, "state": state, "topics": ", ".join(topics), "reason": reason}
         case AssetEvent(source=source, asset=asset, kind=kind, reason=reason):
-            good = kind in {"agrees", "listed"}
+            good = kind in {"agrees", "listed", "joined"}
             facts = {"source": source, "asset": asset, "change": kind, "reason": reason}
     said = {name: fact for name, fact in facts.items() if fact}
     log.info("a source is well again", **said) if good else log.warning("a source changed", **said)

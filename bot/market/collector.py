@@ -10,7 +10,7 @@ import contextlib
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import structlog
 
@@ -18,6 +18,7 @@ from bot.market.border.judging import Border
 from bot.market.border.refusals import said
 from bot.market.breath import Breath
 from bot.market.cross_checks import LASTING, Contradiction, CrossChecks
+from bot.market.glances import Glances
 from bot.market.history_planner import HISTORY, PORTION
 from bot.market.keeper import Collected, Keeper, Recalled
 from bot.market.source_rounds import ROUND, SourceRounds
@@ -28,20 +29,23 @@ from storage.sources.source_events import AssetEvent
 from storage.sources.source_state import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
     from bot.market.breaker import State
-    from bot.market.source import Source
+    from bot.market.glances import Looked
+    from bot.market.source import Source, SourceError, Topic
     from bot.market.source_rounds import Round
     from bot.market.streams.liquidations import LiquidationStreams
     from bot.tape import Edge
     from storage.market.points import Newest, Points
+    from storage.queries.glance import Glance
     from storage.sources.coverage import Debt
     from storage.sources.source_state import SourceHealth
 
 EVERY: Final = timedelta(seconds=15)  # what is due is decided by each topic's pause; a round without costs nothing
 ASK_WITHIN: Final = timedelta(seconds=2)  # so long somebody waits who asks for one asset
 FIRST_WITHIN: Final = timedelta(seconds=15)  # so long the first rounds are waited for
+_Made = TypeVar("_Made")
 STREAMS: Final = "liquidations"  # the name under which a tape has the rounds of the streams
 
 
@@ -83,12 +87,12 @@ class Collector:
         self._recalled: asyncio.Task[None] | None = None
         self._newest: dict[tuple[str, str, str], Newest] = {}
         self._checks = CrossChecks([source.name for source in sources], timedelta(minutes=LASTING))
-        self._border, breath = Border(self._remembered), Breath()
+        self._border, self._breath = Border(self._remembered), Breath()
         self._rounds = {
             source.name: SourceRounds(
                 source,
                 self._border,
-                breath,
+                self._breath,
                 clock=clock,
                 steady=steady,
                 remembered=self._remembered,
@@ -102,13 +106,14 @@ class Collector:
             for source in sources
         }
         self._sources = sources
+        self._left_out: list[Mapping[str, str]] = []
+        self._glances = Glances(self._rounds.values(), clock=clock, steady=steady, told=self._told_glance)
         self._asked: dict[str, _UnderWay] = {}
         self._others: set[asyncio.Task[bool]] = set()
         self._running = False
         self._first = {name: asyncio.Event() for name in self._rounds}
         self._log = structlog.get_logger("market")
-        if keeper:
-            keeper.note(self.notes())
+        self._note()
 
     # --- rounds
 
@@ -119,6 +124,7 @@ class Collector:
         found = Collected()
         made = await asyncio.gather(*(rounds.round((*assets, MARKET), now) for rounds in asked))
         for rounds, one in zip(asked, made, strict=True):
+            await self._breath.take()
             found.add(self._sifted(rounds, one))
         if self._streams and (not sources or STREAMS in sources):
             found.points.extend(self._admitted(await self._streams.collect(now)))
@@ -133,9 +139,13 @@ class Collector:
         """
         return await self._told(self._kept(assets, sources), sources)
 
-    async def repeat(self, asset: str, sources: Sequence[str], followed: Sequence[str]) -> None:
-        """Do a round of a tape again: of what is followed, or of one asset that somebody asked for."""
-        if asset:
+    async def repeat(
+        self, asset: str, sources: Sequence[str], followed: Sequence[str], *, glance: bool = False
+    ) -> None:
+        """Do a round of a tape again: of what is followed, or of one asset that somebody asked for or looked at."""
+        if glance:
+            await self._glances.repeat(asset, sources)
+        elif asset:
             await asyncio.gather(*(self._brought(self._rounds[name], asset) for name in sources))
         else:
             await self.round(followed, sources)
@@ -190,11 +200,13 @@ class Collector:
                 await asyncio.sleep(EVERY.total_seconds())
         return bool(found.points)
 
-    async def _told(self, round_: Awaitable[bool], sources: Collection[str], asset: str = "") -> bool:
+    async def _told(
+        self, round_: Awaitable[_Made], sources: Collection[str], asset: str = "", *, glance: bool = False
+    ) -> _Made:
         """Do a round and note its beginning and its end at the edge."""
         if self._edge is None:
             return await round_
-        number = self._edge.began(self._clock(), tuple(sources), asset)
+        number = self._edge.began(self._clock(), tuple(sources), asset, glance=glance)
         try:
             return await round_
         finally:
@@ -221,6 +233,15 @@ class Collector:
             done = asyncio.create_task(self._within(asset, tasks, within))
             under_way = self._asked[asset] = _UnderWay(tuple(rounds.name for rounds in asked), done)
         return under_way.venues, asyncio.shield(under_way.done)
+
+    def glance(self, asset: str, within: timedelta = ASK_WITHIN) -> Looked:
+        """Begin to look at an asset that is not followed: nothing of it is stored (see Glances.ask)."""
+        return self._glances.ask(asset, within)
+
+    async def _told_glance(
+        self, look: Awaitable[Glance | SourceError], sources: Sequence[str], asset: str
+    ) -> Glance | SourceError:
+        return await self._told(look, sources, asset, glance=True)
 
     async def begin_to_ask(self, asset: str) -> None:
         """Begin to ask for one asset, and wait for nothing: what comes is judged in the next turn."""
@@ -272,6 +293,7 @@ class Collector:
                 source.name,
                 source.attribution,
                 tuple(f"{topic.replace('_', ' ')}: {caveat}" for topic, caveat in source.caveats.items()),
+                tuple(source.left_out.items()),
             )
             for source in self._sources
         ]
@@ -282,6 +304,7 @@ class Collector:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._glances.close()
         if self._keeper:
             await self._keeper.close()
         await asyncio.gather(*(source.close() for source in self._sources), return_exceptions=True)
@@ -299,18 +322,24 @@ class Collector:
         recalled = await asyncio.to_thread(self._recall)
         self._newest = dict(recalled.newest)
         for venue, rounds in self._rounds.items():
-            rounds.planner.load({debt: since for debt, since in recalled.owed.items() if debt[0] == venue})
+            rounds.planner.load(
+                {debt: since for debt, since in recalled.owed.items() if debt[0] == venue},
+                {about: reach for about, reach in recalled.reaches.items() if about[0] == venue},
+            )
             rounds.state.told = cast("State", recalled.told.get(venue, "ok"))
             for about, kind in recalled.told.items():
                 source, _, asset = about.partition(" ")
-                if source == venue and kind == "absent":
+                if source == venue and kind == "apart":
+                    _, topic, asset = asset.split(" ", 2)
+                    rounds.apart[cast("Topic", topic)] = asset, {asset}
+                elif source == venue and kind == "absent":
                     rounds.gone.add(asset)
                 elif source == venue and kind == "contradicts":
                     self._checks.standing[venue, asset] = Contradiction(venue, asset, "mark_price")
 
     def _sifted(self, rounds: SourceRounds, made: Round) -> Collected:
         """Keep a venue out of an asset whose price or open interest contradicts the others, and say so by name."""
-        found = Collected(owed=made.ledger.changed)
+        found = Collected(owed=made.ledger.changed, reaches=made.ledger.reaches)
         points = [given for given in made.found if not isinstance(given, Chain)]
         found.chains.extend(given for given in made.found if isinstance(given, Chain))
         standing = self._checks.standing
@@ -330,7 +359,15 @@ class Collector:
         if event_ := rounds.state.change(made.now):
             found.events.append(event_)
         found.health.extend(rounds.state.health(made.now))
+        self._note()
         return found
+
+    def _note(self) -> None:
+        """Have what is to be said of the sources written again where a round has brought another list of contracts."""
+        left_out = [source.left_out for source in self._sources]
+        if self._keeper and left_out != self._left_out:
+            self._keeper.note(self.notes())
+        self._left_out = left_out
 
     def _remembered(self, venue: str, asset: str, name: str) -> Newest | None:
         return self._newest.get((venue, asset, name))

@@ -12,7 +12,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Final, Literal
 
 from bot.market.exchange.recipe import SAME_TIME
-from signals.units import from_ms, in_ms, to_ms
+from signals.units import in_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,8 +47,8 @@ class CrossChecks:
 
     def __init__(self, order: Sequence[str], lasting: timedelta) -> None:
         self._order = {venue: place for place, venue in enumerate(order)}
-        self._lasting = lasting
-        self._marks: dict[str, dict[str, tuple[datetime, float]]] = {}  # by asset and venue
+        self._lasting_ms = in_ms(lasting)
+        self._marks: dict[str, dict[str, tuple[int, float]]] = {}  # by asset and venue: time in ms, price
         self.standing: dict[tuple[str, str], Contradiction] = {}
 
     def sift(self, found: Iterable[Points], now: datetime) -> tuple[list[Points], list[Points]]:
@@ -59,9 +59,9 @@ class CrossChecks:
             if "mark_price" in points.columns:
                 fresh[points.asset] = None
                 self._settle(points, "mark_price")  # judged anew by the price that has just come
-                self._learn(points, now)
+                self._learn(points, to_ms(now))
         for asset in sorted(fresh):
-            for odd in self._odd(asset, now):
+            for odd in self._odd(asset, to_ms(now)):
                 self.standing[odd.venue, odd.asset] = odd
         for points in every:
             ratio = _product(points, self._marks.get(points.asset, {}).get(points.venue))
@@ -82,18 +82,19 @@ class CrossChecks:
         if standing is not None and standing.name == name:
             del self.standing[points.venue, points.asset]
 
-    def _learn(self, points: Points, now: datetime) -> None:
+    def _learn(self, points: Points, now_ms: int) -> None:
         if not len(points):
             return
-        at, value = from_ms(points.times[-1]), points.columns["mark_price"][-1]
-        if value > 0 and now - at <= self._lasting:
+        at, value = points.times[-1], points.columns["mark_price"][-1]
+        if value > 0 and now_ms - at <= self._lasting_ms:
             self._marks.setdefault(points.asset, {})[points.venue] = (at, value)
 
-    def _odd(self, asset: str, now: datetime) -> list[Contradiction]:
+    def _odd(self, asset: str, now_ms: int) -> list[Contradiction]:
         """Compare the venues' prices: by their middle where there are three, else with the one named first."""
-        marks = {venue: value for venue, (at, value) in self._marks.get(asset, {}).items() if now - at <= self._lasting}
-        if len(marks) < 2:
-            return []
+        known, oldest = self._marks.get(asset, {}), now_ms - self._lasting_ms
+        marks = {venue: value for venue, (at, value) in known.items() if at >= oldest}
+        if len(marks) < 2 or max(marks.values()) < min(marks.values()) * (1 + PRICE):
+            return []  # whichever of them the others are held against
         first = min(marks, key=lambda venue: self._order.get(venue, len(self._order)))
         usual = median(marks.values()) if len(marks) > 2 else marks[first]
         return [
@@ -103,12 +104,12 @@ class CrossChecks:
         ]
 
 
-def _product(points: Points, mark: tuple[datetime, float] | None) -> float | None:
+def _product(points: Points, mark: tuple[int, float] | None) -> float | None:
     """Return dollars by coins times the price of the same minute; None where one of them is not known."""
     coins, usd = points.columns.get("open_interest_coin"), points.columns.get("open_interest_usd")
     if mark is None or coins is None or usd is None or not len(points):
         return None
-    if abs(points.times[-1] - to_ms(mark[0])) > _SAME_TIME_MS:
+    if abs(points.times[-1] - mark[0]) > _SAME_TIME_MS:
         return None
     ratio = float(usd[-1] / (coins[-1] * mark[1]))
     return None if math.isnan(ratio) else ratio

@@ -4,6 +4,9 @@ A first history is 200 days of hours. Asked for all at once, those of hundreds o
 first row is stored, and live values wait for them. So in a round a few are asked for their past and the others for the
 present alone. What is put off is owed, and the store keeps it until it was read: after a restart the newest stored
 value would say that nothing is missing.
+
+A venue that refuses a range is asked for half of it, and what it then gives is remembered: the next questions reach no
+further, until it is tried again after a week.
 """
 
 from __future__ import annotations
@@ -11,6 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
+
+from signals.units import DAY, HOUR
+from storage.sources.coverage import Granted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -26,6 +32,8 @@ HISTORY: Final = timedelta(days=200)  # what the longest window (180 days) needs
 OVERLAP: Final = timedelta(hours=2)  # hourly history is published late and corrected; writing twice changes nothing
 PORTION: Final = 20  # pasts asked for in one round, topic and venue: some 5 MB of bars, 20 calls of Binance's 500
 LONG: Final = timedelta(days=7)  # a shorter past is asked for at once, so that a stop of days leaves no hole for long
+REFUSED: Final = DAY  # so long a past rests that was refused however short it was asked
+RENEWED: Final = 7 * DAY  # so long a refused range is not asked for again
 _LATELY: Final = timedelta(hours=3)  # the present of what comes in rows, while its past has to wait
 
 KEY_INPUT: Final[dict[Topic, str]] = {  # whose newest value says how far the store has come
@@ -59,11 +67,12 @@ class Ledger:
     """The pasts of one round: put off or answered in it, to be kept with what it brings.
 
     changed: what is owed from when on, and what is owed no more (None). paid: what was answered; until the round is
-    over it is not certain that the answer is kept.
+    over it is not certain that the answer is kept. reaches: how far back the venue gives, where it refused more.
     """
 
     changed: dict[Debt, datetime | None] = field(default_factory=dict)
     paid: dict[Debt, datetime] = field(default_factory=dict)
+    reaches: dict[tuple[str, str], Granted] = field(default_factory=dict)
 
 
 class HistoryPlanner:
@@ -76,11 +85,15 @@ class HistoryPlanner:
     def __init__(self, remembered: Remembered, history: timedelta, portion: int) -> None:
         self._remembered, self._history, self._portion = remembered, history, portion
         self._owed: dict[Debt, datetime] = {}
+        self._refused: dict[Debt, datetime] = {}  # pasts that were refused, however short, and when
+        self._failed: set[Debt] = set()  # whose last question for a past was not answered: the present comes first
+        self._reaches: dict[tuple[str, str], Granted] = {}
         self._outside = Ledger()  # what was owed from outside a round; the next one keeps it
 
-    def load(self, owed: Mapping[Debt, datetime]) -> None:
-        """Take over what an earlier process had put off."""
+    def load(self, owed: Mapping[Debt, datetime], reaches: Mapping[tuple[str, str], Granted]) -> None:
+        """Take over what an earlier process had put off, and how far back it was given."""
         self._owed |= owed
+        self._reaches |= reaches
 
     def open(self) -> Ledger:
         """Begin a round."""
@@ -104,12 +117,16 @@ class HistoryPlanner:
         barred: pairs of venue and asset whose answers would not be kept, so that their past is not asked for.
         present_only: somebody waits for the answer, so that every long past is put off.
         """
-        waiting = [name for name in free if name not in due and self._owes(venue, topic, name)]
+        asked = set(due)
+        waiting = [name for name in free if self._owes(venue, topic, name) and name not in asked]
         begins = {name: self._begin(venue, topic, name, now) for name in (*due, *waiting)}
+        resting = {name for name in begins if self._rests((venue, topic.topic, name), now)}
         rationed = [
-            name for name, begin in begins.items() if begin and (name in waiting or _can_wait(topic.topic, begin, now))
+            name
+            for name, begin in begins.items()
+            if begin and (name in waiting or name in resting or _can_wait(topic.topic, begin, now))
         ]
-        able = [name for name in rationed if (venue, name) not in barred]
+        able = [name for name in rationed if (venue, name) not in barred and name not in resting]
         able.sort(key=lambda name: (topic.assets[name].full_at is not None, topic.assets[name].full_at or now))
         chosen = set() if present_only else set(able[: self._portion])
         put_off = set(rationed)
@@ -118,7 +135,7 @@ class HistoryPlanner:
             begin = begins[name]
             if name in chosen:
                 found.append(Question(name, begin, past=True))
-            elif begin is not None and name in due:
+            elif begin is not None and name in asked:
                 self._put_off((venue, topic.topic, name), begin, ledger)
                 found.append(Question(name, now - _LATELY if topic.topic in _IN_ROWS else None, past=False))
         place = {name: number for number, name in enumerate((*due, *waiting))}
@@ -136,6 +153,35 @@ class HistoryPlanner:
             ledger.changed[debt] = None
         if since and _can_wait(debt[1], since, now):
             ledger.paid[debt] = since
+
+    def failed(self, debt: Debt) -> None:
+        """Note that a past was asked for and nothing came: next time the present alone is asked, once."""
+        self._failed.add(debt)
+
+    def refused(self, debt: Debt, since: datetime, now: datetime, ledger: Ledger) -> None:
+        """Note that a past was refused, however short it was asked: it stays owed, and rests for a day."""
+        self._refused[debt] = now
+        self._put_off(debt, min(since, self._owed.get(debt, since)), ledger)
+
+    def granted(self, venue: str, topic: Topic, span: timedelta, now: datetime, ledger: Ledger) -> None:
+        """Remember how far back a venue answers that had refused more; of several assets the longest counts."""
+        known = self._reach(venue, topic, now)
+        if known is None or span > known:
+            self._reaches[venue, topic] = ledger.reaches[venue, topic] = Granted(span, now)
+
+    def _reach(self, venue: str, topic: Topic, now: datetime) -> timedelta | None:
+        reach = self._reaches.get((venue, topic))
+        return reach.span if reach and timedelta(0) <= now - reach.at < RENEWED else None
+
+    def _rests(self, debt: Debt, now: datetime) -> bool:
+        """Tell whether only the present may be asked: for a day after a refusal, once after a failure."""
+        refused = self._refused.get(debt)
+        if refused is not None and timedelta(0) <= now - refused < REFUSED:
+            return True
+        if debt in self._failed:
+            self._failed.discard(debt)
+            return True
+        return False
 
     def unkept(self, venue: str, asset: str, ledger: Ledger) -> None:
         """Note that an answer of a round was not kept: what was paid by it is owed as before."""
@@ -155,7 +201,13 @@ class HistoryPlanner:
         return (venue, topic.topic, name) in self._owed
 
     def _begin(self, venue: str, state: TopicState, name: str, now: datetime) -> datetime | None:
-        """Choose where a question begins: at what is known already; for levels, once an hour, else just the present."""
+        """Choose where a question begins, no further back than the venue gives; None for the present alone."""
+        begin = self._wanted(venue, state, name, now)
+        reach = self._reach(venue, state.topic, now)
+        return begin if begin is None or reach is None else max(begin, now - reach)
+
+    def _wanted(self, venue: str, state: TopicState, name: str, now: datetime) -> datetime | None:
+        """Begin at what is known already; for levels, once an hour, else just the present."""
         topic, asset = state.topic, state.assets[name]
         if topic in _PRESENT:
             return None
@@ -168,8 +220,14 @@ class HistoryPlanner:
             return max(stored.at - OVERLAP, now - self._history) if stored else now - self._history
         if topic in _IN_ROWS:
             return known
-        same_hour = known.replace(minute=0, second=0, microsecond=0) == now.replace(minute=0, second=0, microsecond=0)
+        same_hour = known.hour == now.hour and known.date() == now.date()
         return None if same_hour else known - OVERLAP
+
+
+def shorter(since: datetime, now: datetime) -> datetime | None:
+    """Return where half a range begins; None where it is too short to be halved."""
+    half = (now - since) / 2
+    return now - half if half > HOUR else None
 
 
 def _can_wait(topic: str, begin: datetime, now: datetime) -> bool:

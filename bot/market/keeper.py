@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from storage.market import options, points
-from storage.sources import coverage, source_state
+from storage.sources import coverage, source_events, source_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from storage.engine.work import Work
     from storage.market.options import Chain
     from storage.market.points import Newest, Points
-    from storage.sources.coverage import Debt
+    from storage.sources.coverage import Debt, Granted
     from storage.sources.source_events import AssetEvent, SourceEvent
     from storage.sources.source_state import Note, SourceHealth
 
@@ -29,25 +29,29 @@ class Recalled:
     """What an earlier process has left.
 
     newest: the newest stored value of (venue, asset, input), by which a restart goes on where it stopped. told: what
-    was last told of each source, and of "source asset". owed: the pasts that were put off.
+    was last told of each source, and of "source asset". owed: the pasts that were put off. reaches: how far back
+    venues give a topic, where they refused more.
     """
 
     newest: Mapping[tuple[str, str, str], Newest] = field(default_factory=dict)
     told: Mapping[str, str] = field(default_factory=dict)
     owed: Mapping[Debt, datetime] = field(default_factory=dict)
+    reaches: Mapping[tuple[str, str], Granted] = field(default_factory=dict)
 
 
 def recall(store: Store) -> Recalled:
     """Read what a process begins with: some thousand values in a few queries, and none of them later."""
-    return Recalled(points.newest_of_all(store), source_state.told(store), coverage.owed(store))
+    return Recalled(
+        points.newest_of_all(store), source_state.told(store), coverage.owed(store), coverage.reaches(store)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
     """What a round brought: points and option chains that may be stored, and changes to be told.
 
-    owed: pasts that are put off from now on, and those that are answered by these points (None). health: how the
-    sources that were asked stand after it.
+    owed: pasts that are put off from now on, and those that are answered by these points (None). reaches: how far
+    back a venue was found to give a topic. health: how the sources that were asked stand after it.
     """
 
     points: list[Points] = field(default_factory=list)
@@ -55,6 +59,7 @@ class Collected:
     events: list[SourceEvent] = field(default_factory=list)
     assets: list[AssetEvent] = field(default_factory=list)
     owed: dict[Debt, datetime | None] = field(default_factory=dict)
+    reaches: dict[tuple[str, str], Granted] = field(default_factory=dict)
     health: list[SourceHealth] = field(default_factory=list)
 
     def add(self, other: Collected) -> None:
@@ -64,6 +69,7 @@ class Collected:
         self.events.extend(other.events)
         self.assets.extend(other.assets)
         self.owed.update(other.owed)
+        self.reaches.update(other.reaches)
         self.health.extend(other.health)
 
 
@@ -78,6 +84,7 @@ def keep(store: Store, found: Collected, now: datetime, *, announce: Announce | 
         if found.chains:
             options.write(store, found.chains)
         coverage.note_owed(store, found.owed)
+        coverage.note_reaches(store, found.reaches)
         for venue, asset in {(venue, asset) for (venue, _, asset), since in found.owed.items() if since is None}:
             coverage.heal(store, asset, venue)
         if found.health:
@@ -86,7 +93,7 @@ def keep(store: Store, found: Collected, now: datetime, *, announce: Announce | 
             source_state.remember_told(store, event.source, event.state)
         for change in found.assets:
             if change.kind != "interval":  # an interval is stored with its rate
-                source_state.remember_told(store, f"{change.source} {change.asset}", change.kind)
+                source_state.remember_told(store, source_events.about(change), change.kind)
         if announce:
             everything: list[SourceEvent | AssetEvent] = [*found.events, *found.assets]
             for told in everything:

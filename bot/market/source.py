@@ -31,16 +31,23 @@ Topic = Literal[
 ]
 
 
+About = Literal["host", "question", "range"]
+
+
 class SourceError(Exception):
     """Something outside did not answer as it should. The text is a sentence that an owner can read."""
 
 
 class SourceDown(SourceError):  # noqa: N818 - it names a state, as do the two below
-    """Down, too slow, too busy or talking nonsense: try again, at `retry_at` if the venue named a time."""
+    """Down, too slow, too busy or talking nonsense: try again, at `retry_at` if the venue named a time.
 
-    def __init__(self, reason: str, retry_at: datetime | None = None) -> None:
+    about: what the trouble is with. `question`: with this one, so that another may be answered; `range`: with how far
+    back it reaches, so that a shorter one may be.
+    """
+
+    def __init__(self, reason: str, retry_at: datetime | None = None, about: About = "host") -> None:
         super().__init__(reason)
-        self.retry_at = retry_at
+        self.retry_at, self.about = retry_at, about
 
 
 class Blocked(SourceError):  # noqa: N818 - as above
@@ -48,7 +55,14 @@ class Blocked(SourceError):  # noqa: N818 - as above
 
 
 class NotOffered(SourceError):  # noqa: N818 - as above
-    """The venue does not know this asset or does not offer this: isolate it, the others go on."""
+    """The venue does not know this asset or does not offer this: isolate it, the others go on.
+
+    near: assets of the venue whose names look alike, where it is the name that is not known.
+    """
+
+    def __init__(self, reason: str, near: Sequence[str] = ()) -> None:
+        super().__init__(reason)
+        self.near = tuple(near)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +89,7 @@ class Source(Protocol):
     offers: dict[Topic, timedelta]
     attribution: str  # what its terms ask us to say, shown by /about
     caveats: Mapping[Topic, str]  # what must be said with its figures: a floor, a derived unit, a time of ours
+    left_out: Mapping[str, str]  # what it lists and is no perpetual of a coin, and what that is: a share, dated
 
     async def fetch(self, ask: Ask) -> Sequence[Found]:
         """Answer in our units, times in UTC. SourceDown, Blocked or NotOffered, and nothing else, when it cannot."""

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from bot.market.border.judging import Border
 from bot.market.border.refusals import said
 from bot.market.breaker import Breaker
-from bot.market.history_planner import KEY_INPUT, HistoryPlanner, Ledger
+from bot.market.history_planner import KEY_INPUT, HistoryPlanner, Ledger, shorter
 from bot.market.source import Ask, Blocked, NotOffered, SourceDown, SourceError
 from bot.market.source_state import AssetState, SourceState, TopicState
 from signals.inputs import INPUTS, MARKET
@@ -29,7 +30,7 @@ from storage.sources.source_events import AssetEvent
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from bot.market.border.judging import Border
+    from bot.market.border.rows import Rejected
     from bot.market.breath import Breath
     from bot.market.history_planner import Question, Remembered
     from bot.market.source import Found, Source, Topic
@@ -39,11 +40,13 @@ AT_ONCE: Final = 4  # questions to one host at a time; as many again for those t
 ROUND: Final = timedelta(seconds=30)  # after so long nothing new is asked, so that what came is stored
 # Questions for which a place at the gate is kept. Counted and not timed, so that a tape asks in the order it recorded.
 _IN_A_ROW: Final = 8
+_LESS: Final = 0.01  # of its time to be answered in is what a question may lose to those before it: timers cost too
 _OPINIONS: Final = 3  # a healthy topic is called down after this many assets failed and none was answered
 
 _FRESH: Final[dict[Topic, timedelta]] = {  # an answer whose newest figure is older than this is a frozen one
     topic: INPUTS["mark_price" if topic == "funding" else name].fresh_for for topic, name in KEY_INPUT.items()
 }
+SHORTER: Final = 5  # times a refused range is halved: 200 days to 6, after which the present is asked alone
 HELD: Final = MINUTE  # until the second answer that a held figure waits for
 _SAME_HOURS: Final = 0.01
 _TELLS_LISTING: Final = frozenset({"bars"})  # one topic speaks for the contract, so that it is told once
@@ -103,6 +106,7 @@ class SourceRounds:
             [TopicState(topic, pause, Breaker(steady, chance)) for topic, pause in source.offers.items()],
         )
         self.planner = HistoryPlanner(remembered, history, portion)
+        self.apart: dict[Topic, tuple[str, set[str]]] = {}  # assets whose past is not their present; who was told of
         self.gone: set[str] = set()  # assets of which it was told that they are not offered any more
         self._source, self._border, self._breath, self._clock = source, border, breath, clock
         self._steady = steady
@@ -126,13 +130,53 @@ class SourceRounds:
         """
         end = asyncio.get_running_loop().time() + self._longest.total_seconds()
         made = Round(now, self._steady(), self.planner.open(), asked_for, end)
-        waiting = deque((topic, due) for topic in self.state.topics if (due := self._due(topic, assets, made, present)))
+        waiting: deque[tuple[TopicState, list[Question]]] = deque()
+        for topic in self.state.topics:
+            await self._breath.take()
+            if due := self._due(topic, assets, made, present):
+                waiting.append((topic, due))
         # A host of which nothing good is known is asked one thing at a time until it answers: one probe, not twelve.
         while waiting and self._open(made) and (not self.state.asked or self.state.host.state != "ok"):
             await self._topic(*waiting.popleft(), made)
         if self._open(made):
             await asyncio.gather(*(self._topic(topic, due, made) for topic, due in waiting))
         return made
+
+    async def glance(self, asset: str, topics: Sequence[Topic], now: datetime) -> list[Points]:
+        """Ask how an asset stands now that is not followed, and remember nothing of it.
+
+        It passes the gate of those who wait. A host or a topic that rests is not asked, and what the venue says of this
+        host holds for all. The error of the first topic where that cannot be answered; the others may be missing.
+        """
+        if self.state.host.rests:
+            raise SourceDown(self.state.host.reason)
+        open_ = {topic.topic for topic in self.state.topics if not topic.breaker.rests}
+        asked = [topic for topic in topics if topic in open_]
+        if topics[0] not in open_:
+            raise SourceDown(f"{source_title(self.name)} does not answer at the moment.")
+        answers = await asyncio.gather(*(self._glance(topic, asset, now) for topic in asked), return_exceptions=True)
+        if isinstance(answers[0], BaseException):
+            raise answers[0]
+        return [given for answer in answers if not isinstance(answer, BaseException) for given in answer]
+
+    async def _glance(self, topic: Topic, asset: str, now: datetime) -> list[Points]:
+        """Ask one question of a glance; a border of its own judges the figures by themselves."""
+        title = source_title(self.name)
+        try:
+            async with self._urgent, asyncio.timeout(self._patience_s):
+                answer = await self._source.fetch(Ask(topic, asset, now))
+        except TimeoutError:
+            raise SourceDown(f"{title} did not answer within {self._patience_s:g} s.") from None
+        except SourceError as error:
+            if isinstance(error, Blocked) or (isinstance(error, SourceDown) and error.retry_at):
+                self.state.host.failed(error, now)
+            raise
+        except Exception:  # noqa: BLE001 -- as in a round
+            self._log.exception("source broke its promise", source=self.name, topic=topic, asset=asset)
+            raise SourceDown(f"Reading {title} failed inside perpulse; the log has the details.") from None
+        receipt, border = self._clock(), Border()
+        passed = (border.admit(given, receipt)[0] for given in answer if not isinstance(given, Chain))
+        return [good for good in passed if len(good)]
 
     def wants(self, asset: str) -> bool:
         """Tell whether anything of an asset may and should be asked now."""
@@ -216,19 +260,22 @@ class SourceRounds:
         """
         loop, question, heard = asyncio.get_running_loop(), queue[0], True
         async with self._urgent if made.asked_for else self._gate:
-            asked = 0
+            asked, begun = 0, loop.time()
             try:
                 async with asyncio.timeout(self._patience_s) as limit:
                     while queue and self._open(made):
                         question, asked = queue.popleft(), asked + 1
-                        limit.reschedule(loop.time() + self._patience_s)
+                        if loop.time() - begun > self._patience_s * _LESS:
+                            begun = loop.time()
+                            limit.reschedule(begun + self._patience_s)
                         heard = await self._ask_one(topic, question, made)
                         if asked == _IN_A_ROW:
                             return heard
-                        await self._breath.take()
+                        if queue:
+                            await self._breath.take()
             except TimeoutError:
                 late = SourceDown(f"{source_title(self.name)} did not answer within {self._patience_s:g} s.")
-                return self._failed(topic, topic.assets[question.name], question.name, late, made)
+                return self._failed(topic, topic.assets[question.name], question, late, made)
             queue.clear()  # what is left is asked in another round
             return heard and not self.state.host.rests
 
@@ -239,8 +286,8 @@ class SourceRounds:
         failure: SourceError
         self.state.asked = asset.asking = True
         try:
-            answer = await self._source.fetch(Ask(topic.topic, name, now, question.since))
-            found = self._admit(topic, answer)
+            answer, since = await self._answer(topic.topic, question, now)
+            found, odd = self._admit(topic, answer)
         except TimeoutError:
             raise  # ours: sources translate theirs
         except SourceError as error:
@@ -252,16 +299,52 @@ class SourceRounds:
             self._noted(topic, asset, found, made)
             made.found += found
             if question.past:
-                asset.full_at = now
-                self.planner.answered((self.name, topic.topic, name), question.since, now, made.ledger)
+                self._compared(topic.topic, name, odd, made)
+            self._noted_past(topic.topic, asset, question, None if odd else since, made)
             return True
         finally:
             asset.asking = False
-        return self._failed(topic, asset, name, failure, made)
+        return self._failed(topic, asset, question, failure, made)
 
-    def _failed(self, topic: TopicState, asset: AssetState, name: str, error: SourceError, made: Round) -> bool:
+    async def _answer(self, topic: Topic, question: Question, now: datetime) -> tuple[Sequence[Found], datetime | None]:
+        """Ask, for less where the range is refused, and for the present alone where the past is; say since when.
+
+        A past that is refused must not take the present with it.
+        """
+        since = question.since
+        for _ in range(SHORTER):
+            try:
+                return await self._source.fetch(Ask(topic, question.name, now, since)), since
+            except SourceDown as error:
+                if since is None or error.retry_at or error.about == "host":
+                    raise
+                self._log.warning("a past was refused", source=self.name, topic=topic, asset=question.name, since=since)
+                since = shorter(since, now) if error.about == "range" else None
+        return await self._source.fetch(Ask(topic, question.name, now)), None
+
+    def _noted_past(
+        self, topic: Topic, asset: AssetState, question: Question, since: datetime | None, made: Round
+    ) -> None:
+        """Note what past was answered: all that was asked for, the newer part of it, or none."""
+        if not question.past or question.since is None:
+            return
+        debt = (self.name, topic, question.name)
+        if since is None:
+            self.planner.refused(debt, question.since, made.now, made.ledger)
+            return
+        asset.full_at = made.now
+        self.planner.answered(debt, question.since, made.now, made.ledger)
+        if since > question.since:
+            self.planner.granted(self.name, topic, made.now - since, made.now, made.ledger)
+
+    def _failed(
+        self, topic: TopicState, asset: AssetState, question: Question, error: SourceError, made: Round
+    ) -> bool:
         """Blame the asset, and the whole host where the venue speaks of it: a block, or a rest that it named."""
+        name = question.name
         asset.breaker.failed(error, made.now)
+        if question.past:
+            self.planner.failed((self.name, topic.topic, name))
         if isinstance(error, NotOffered):
             self.planner.answered((self.name, topic.topic, name), None, made.now, made.ledger)
             if topic.topic in _TELLS_LISTING and self._was_there(topic.topic, name, asset):
@@ -280,11 +363,29 @@ class SourceRounds:
             return False
         return asset.newest is not None or self._remembered(self.name, name, KEY_INPUT[topic]) is not None
 
-    def _admit(self, topic: TopicState, answer: Sequence[Found]) -> list[Found]:
-        """Judge an answer; one of which nothing is left is a failure, unless it is held until another confirms it."""
+    def _compared(self, topic: Topic, name: str, odd: Rejected | None, made: Round) -> None:
+        """Tell once of a topic that its past is not its present, and once that it is, where all of it is again."""
+        told, apart = self.apart.get(topic, (name, set()))
+        if odd is not None:
+            if not apart:
+                event = AssetEvent(self.name, name, "apart", made.now, topic, name=odd.name, times=odd.times)
+                made.events.append(event)
+                told = name
+            self.apart[topic] = told, {*apart, name}
+        elif name in apart:
+            apart.discard(name)
+            if not apart:
+                made.events.append(AssetEvent(self.name, told, "joined", made.now, topic))
+
+    def _admit(self, topic: TopicState, answer: Sequence[Found]) -> tuple[list[Found], Rejected | None]:
+        """Judge an answer, the present first, and say where its past is not its present.
+
+        One of which nothing is left is a failure, unless it is held until another confirms it.
+        """
         passed: list[Found] = []
+        odd: Rejected | None = None
         impossible, receipt = False, self._clock()
-        for given in answer:
+        for given in sorted(answer, key=_is_past):
             if isinstance(given, Chain):
                 passed.append(given)
                 continue
@@ -292,13 +393,14 @@ class SourceRounds:
             if rejected:
                 last = rejected[-1]
                 topic.reject(len(rejected), f"{last.asset} {last.name} {said(last)}")
-                impossible |= any(out.why != "leap" for out in rejected)
+                odd = next((out for out in rejected if out.why == "past"), odd)
+                impossible |= any(out.why not in {"leap", "past"} for out in rejected)
                 self._log.warning("figures rejected", venue=self.name, count=len(rejected), one=topic.last_rejected)
             if len(good):
                 passed.append(good)
         if impossible and not passed:
             raise SourceDown(f"{source_title(self.name)} sends impossible figures: {topic.last_rejected}.")
-        return passed
+        return passed, odd
 
     def _noted(self, topic: TopicState, asset: AssetState, found: list[Found], made: Round) -> None:
         now = made.now
@@ -333,3 +435,8 @@ class SourceRounds:
         if before is not None and abs(hours - before) >= _SAME_HOURS:
             event = AssetEvent(self.name, given.asset, "interval", made.now, hours=hours, hours_before=before)
             made.events.append(event)
+
+
+def _is_past(given: Found) -> bool:
+    """Tell a history from the figures of now, by which it is judged."""
+    return not isinstance(given, Chain) and (len(given) > 1 or given.settled)

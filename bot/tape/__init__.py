@@ -34,8 +34,11 @@ class Edge(Protocol):
         """Do what Wrap says."""
         ...
 
-    def began(self, now: datetime, sources: Sequence[str], asset: str) -> int:
-        """Learn that sources (none: all) are asked what is due, or for one asset; return the number of this round."""
+    def began(self, now: datetime, sources: Sequence[str], asset: str, *, glance: bool = False) -> int:
+        """Learn that sources (none: all) are asked what is due, or for one asset; return the number of this round.
+
+        glance: for an asset that is not followed, and of which nothing is kept.
+        """
         ...
 
     def ended(self, now: datetime, number: int) -> None:

@@ -35,12 +35,16 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """The moment at which sources (none: all) were asked what was due; asset: for that one, since somebody asked."""
+    """The moment at which sources (none: all) were asked what was due; asset: for that one, since somebody asked.
+
+    glance: it is not followed, and nothing of it was kept.
+    """
 
     at: datetime
     number: int
     sources: list[str] = field(default_factory=list)
     asset: str = ""
+    glance: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,7 @@ def read(text: str) -> Line:
     return kind(at=at, **found)
 
 
-_TYPES: Final = {"str": str, "int": int, "list": list, "dict": dict, "Failure": str, "Event": str}
+_TYPES: Final = {"str": str, "int": int, "bool": bool, "list": list, "dict": dict, "Failure": str, "Event": str}
 
 
 def kept(headers: Any) -> dict[str, str]:

@@ -167,7 +167,7 @@ class Player:
         """Return a session that plays the tape."""
         return _Playing(self, venue)
 
-    def began(self, now: datetime, sources: Sequence[str], asset: str) -> int:  # noqa: ARG002 - as below
+    def began(self, now: datetime, sources: Sequence[str], asset: str, *, glance: bool = False) -> int:  # noqa: ARG002
         """Do nothing: the round is on the tape."""
         return 0
 

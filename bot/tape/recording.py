@@ -73,10 +73,10 @@ class Recorder:
         """Return a session that does what the one made does, and writes it down."""
         return _Recording(make(), self, venue)
 
-    def began(self, now: datetime, sources: Sequence[str], asset: str) -> int:
+    def began(self, now: datetime, sources: Sequence[str], asset: str, *, glance: bool = False) -> int:
         """Write that sources are asked now: the tape is played in the same rounds."""
         number = next(self._rounds)
-        self.write(Began(now, number, list(sources), asset))
+        self.write(Began(now, number, list(sources), asset, glance))
         return number
 
     def ended(self, now: datetime, number: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from handlers.answer import Answer
     from handlers.command import Asker
     from handlers.reply import Block
+    from signals.alerts.condition import Rank
 
     # Runs a command line for somebody. Never raises.
     Answerer = Callable[[str, Asker], Awaitable[Answer]]
@@ -49,7 +51,9 @@ class Outgoing:
 
     blocks: what to say; the channel renders them. reply_to: message id that this one answers. nonce: the same in every
     resend of one outbox row. maybe_repeat: an earlier try may have arrived, so the text says "may be a repeat".
-    silent: without a sound. plain: send without markup (the platform refused the markup once).
+    silent: without a sound. plain: send without markup (the platform refused the markup once). age: since it was
+    written, so no earlier try is older. rank: how urgent what it tells of is; None where that is over, and for all
+    that is no alert. mention: the role that this chat wants called, by the platform's id.
     """
 
     blocks: tuple[Block, ...]
@@ -58,6 +62,9 @@ class Outgoing:
     maybe_repeat: bool = False
     silent: bool = False
     plain: bool = False
+    age: timedelta = timedelta(0)
+    rank: Rank | None = None
+    mention: str | None = None
 
 
 async def _no_picture(_: dict[str, Any]) -> None:
@@ -72,19 +79,41 @@ def _stay() -> None:
     """End nothing."""
 
 
+async def _nothing_kept(_: str) -> str | None:
+    """Recall nothing."""
+
+
+async def _nothing_offered(*_: object) -> tuple[Proposal, ...]:
+    """Proposal nothing."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Something that may be typed as an argument. words: what is typed. label: what is shown for it."""
+
+    words: str
+    label: str
+
+
 @dataclass(frozen=True, slots=True)
 class Outside:
     """What a channel may use of the rest of perpulse; made in build(), one for each channel.
 
     draw: a PNG of a chart, or None where it cannot be drawn. moved: a chat lives on under a new id (old, new; may be
-    told twice). gone: a chat is closed to us (chat, reason). leave: whoever sits at this channel ends the program. now:
-    the time in UTC; None where nothing counts as late.
+    told twice). gone: a chat is closed to us (chat, reason). leave: whoever sits at this channel ends the program.
+    recall, remember: a text that this channel keeps under a name across restarts; no secret. offers: what may be typed
+    as an argument (command, field, what is typed already, who asks), the likeliest first. now: the time in UTC; None
+    where nothing counts as late.
     """
 
     draw: Callable[[dict[str, Any]], Awaitable[bytes | None]] = _no_picture
     moved: Callable[[str, str], Awaitable[None]] = _nobody_told
     gone: Callable[[str, str], Awaitable[None]] = _nobody_told
     leave: Callable[[], None] = _stay
+    recall: Callable[[str], Awaitable[str | None]] = _nothing_kept
+    remember: Callable[[str, str], Awaitable[None]] = _nobody_told
+    offers: Callable[[str, str, str, Asker], Awaitable[tuple[Proposal, ...]]] = _nothing_offered
     now: Callable[[], datetime] | None = None
 
 

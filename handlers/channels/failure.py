@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from signals.units import HOUR_S
+
 Scope = Literal["chat", "platform"]
 
 
@@ -43,6 +45,14 @@ class Throttled(SendFailed):
         super().__init__(reason)
         self.seconds = seconds
         self.scope = scope
+
+
+class RightsMissing(SendFailed):
+    """Something is not allowed there, until its managers allow it: the chat rests for `seconds`, its messages wait."""
+
+    def __init__(self, reason: str, *, seconds: float = HOUR_S) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
 
 
 class MarkupRefused(SendFailed):

@@ -19,6 +19,7 @@ from signals.venues import venue_title
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from storage.queries.market.flows import FundingLine, TakerBars
     from storage.queries.market.market_charts import Interest, LiquidatedBars, MarketChart, Part, Prices
 
 PARTS: Final[Mapping[str, tuple[Part, ...]]] = {
@@ -26,8 +27,15 @@ PARTS: Final[Mapping[str, tuple[Part, ...]]] = {
     "oi": ("price", "open_interest"),
     "price": ("price",),
     "liqs": ("price", "liquidations"),
+    "digest": ("price", "open_interest", "funding", "takers"),
 }
-_NAMES: Final = {"market": "", "oi": "open interest and price", "price": "price", "liqs": "liquidations and price"}
+_NAMES: Final = {
+    "market": "",
+    "digest": "",
+    "oi": "open interest and price",
+    "price": "price",
+    "liqs": "liquidations and price",
+}
 _POINTS: Final = 400
 _NO_LIQUIDATIONS: Final = "No liquidations are stored of this time"
 LEAST_HEARD: Final = 0.15  # of the span
@@ -37,6 +45,7 @@ _HEIGHTS: Final[Mapping[str, tuple[int, int, int]]] = {
     "oi": (320, 230, 0),
     "price": (620, 0, 0),
     "liqs": (330, 0, 360),
+    "digest": (280, 150, 150),
 }
 
 
@@ -47,7 +56,11 @@ def spec(data: MarketChart, kind: str, *, light: bool = False, note: str = "") -
     if data.prices:
         panels.append(_candles(data.prices, tall))
     if data.interest:
-        panels += _interest(data, data.interest, middle)
+        panels += _interest(data, data.interest, middle, alone=kind == "digest")
+    if data.funding:
+        panels.append(_funding(data.funding, middle))
+    if data.takers:
+        panels.append(_takers(data, data.takers, low))
     if data.liquidated and _worth_a_panel(data, data.liquidated, kind):
         panels.append(_bars(data, data.liquidated, low))
     name = " ".join(filter(None, (data.asset, _NAMES[kind])))
@@ -112,7 +125,8 @@ def _candles(prices: Prices, height: int) -> dict[str, Any]:
     }
 
 
-def _interest(data: MarketChart, interest: Interest, height: int) -> list[dict[str, Any]]:
+def _interest(data: MarketChart, interest: Interest, height: int, *, alone: bool) -> list[dict[str, Any]]:
+    """Return the panels in dollars and in coins. alone: coins alone, which price does not move."""
     times = [at.timestamp() for at in interest.at]
     span = times[-1] - times[0]
     # Where other venues are drawn than those that answer now, the figure is not that of /oi: it says whose it is.
@@ -123,7 +137,7 @@ def _interest(data: MarketChart, interest: Interest, height: int) -> list[dict[s
         (data.asset, "coins", "coins", interest.coins),
     ):
         rows = known(times, values)
-        if not rows:
+        if not rows or (alone and unit == "usd" and _known(interest.coins)):
             continue
         beside = (
             known([at.timestamp() for at, _ in data.average], [v for _, v in data.average]) if unit == "usd" else []
@@ -141,6 +155,40 @@ def _interest(data: MarketChart, interest: Interest, height: int) -> list[dict[s
             }
         )
     return found
+
+
+def _funding(found: FundingLine, height: int) -> dict[str, Any]:
+    rows = known([at.timestamp() for at, _ in found.rows], [apr for _, apr in found.rows])
+    return {
+        "kind": "curve",
+        "height": height,
+        "unit": "fraction",  # the head says of what: "a year" would take a second line beside the panel
+        "color": "value",
+        "head": [[f"Funding a year, {_listed(found.venues)}", "value"]],
+        "line": stretches(rows, found.step.total_seconds(), rows[-1][0] - rows[0][0], _POINTS),
+        "beside": [],
+        "beside_name": "",
+    }
+
+
+def _takers(data: MarketChart, found: TakerBars, height: int) -> dict[str, Any]:
+    step = found.step.total_seconds()
+    unheard = _unheard(data, [at.timestamp() for at, _ in found.slots], step)
+    unheard = [hole for hole in unheard if hole[1] - hole[0] > step]  # a slot under way is no hole
+    return {
+        "kind": "bars",
+        "height": height,
+        "unit": "usd",
+        "step": step,
+        "head": [
+            [f"Takers in {_long(found.step)}, {_listed(found.venues)}:", "muted"],
+            ["bought ↑", "up"],
+            ["sold ↓", "down"],
+            *([["grey: not known", "muted"]] if unheard else []),
+        ],
+        "rows": [[at.timestamp(), _six(max(0.0, -net)), _six(max(0.0, net))] for at, net in found.slots],
+        "unheard": unheard,
+    }
 
 
 def _bars(data: MarketChart, found: LiquidatedBars, height: int) -> dict[str, Any]:
@@ -200,6 +248,7 @@ def _alt(data: MarketChart, kind: str) -> str:
         )
         if data.average:
             said.append(f"Its 180-day average {say(data.average[-1][1], 'usd')}.")
+    said += _flows(data)
     if found := data.liquidated:
         longs, shorts = (sum(getattr(sums, side) for _, sums in found.slots) for side in ("longs", "shorts"))
         most_at, most = max(found.slots, key=lambda slot: slot[1].both)
@@ -216,6 +265,15 @@ def _alt(data: MarketChart, kind: str) -> str:
     elif "liquidations" in PARTS[kind]:
         said.append(f"{_NO_LIQUIDATIONS}.")
     return " ".join(said)
+
+
+def _flows(data: MarketChart) -> list[str]:
+    """Say the newest funding and what takers did over the whole span."""
+    said = [f"Funding {say(data.funding.rows[-1][1], 'apr')}."] if data.funding else []
+    if data.takers:
+        net = sum(one for _, one in data.takers.slots)
+        said.append(f"Takers {'bought' if net > 0 else 'sold'} {wording.usd(abs(net))} net.")
+    return said
 
 
 def _stamp(data: MarketChart, kind: str, note: str) -> list[str]:

@@ -58,7 +58,7 @@ class Named:
         return f"{'chat ' if self.kind == 'chat' else ''}{self.platform}:{self.id}"
 
 
-@command(subject="admin", example="/owner 7F3K-9QXM")
+@command(subject="admin", example="/owner 7F3K-9QXM", private="person")
 async def owner(deps: Deps, args: CodeArgs) -> Reply:
     """Become the first owner of this bot, by its code.
 
@@ -88,7 +88,7 @@ def become_owner(deps: Deps, code: str) -> Reply:
     )
 
 
-@command(subject="admin", example="/owners", owners_only=True)
+@command(subject="admin", example="/owners", owners_only=True, private="answer")
 async def owners(deps: Deps, args: OwnersArgs) -> Reply:
     """List the owners of this bot, add one or remove one.
 
@@ -124,7 +124,7 @@ async def owners(deps: Deps, args: OwnersArgs) -> Reply:
     return Reply((head, *_listed(lines)), {"owners": names})
 
 
-@command(subject="admin", example="/allow", owners_only=True)
+@command(subject="admin", example="/allow", owners_only=True, private="answer")
 async def allow(deps: Deps, args: WhomArgs) -> Reply:
     """Let a person or a chat use this bot, or list them.
 
@@ -135,7 +135,7 @@ async def allow(deps: Deps, args: WhomArgs) -> Reply:
     return _permit(deps, args.whom, allowed=True)
 
 
-@command(subject="admin", example="/deny", owners_only=True)
+@command(subject="admin", example="/deny", owners_only=True, private="answer")
 async def deny(deps: Deps, args: WhomArgs) -> Reply:
     """Keep a person or a chat from using this bot.
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
-from handlers.command import Refused, Wanted, command
+from handlers.command import MissingValue, Refused, command
 from handlers.language.entry import ask_about_slip, is_now, mark_of, price_now
 from handlers.language.kinds import (
     CONTRACT,
@@ -359,7 +359,9 @@ def _risk(args: SizeArgs) -> float:
     if args.share is None:
         raise Refused(
             "What may be lost is missing. Type it like risk 500usd, or risk 1% balance 10000.",
-            wanted=Wanted("How much may be lost? An amount like 500usd, or 1% balance 10000.", shape="risk {}usd"),
+            wanted=MissingValue(
+                "How much may be lost? An amount like 500usd, or 1% balance 10000.", shape="risk {}usd"
+            ),
         )
     if args.balance is None:
         raise Refused(

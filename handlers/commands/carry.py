@@ -151,10 +151,8 @@ def _rate(deps: Deps, args: CostArgs, asset: str) -> _HeldRate:
         return _HeldRate(args.rate / 100, typed or hours or usual, f"Rate as typed{as_there}", typed=True, venue=venue)
     if newest is None:
         at = f" on {exchange(args.venue)}" if args.venue else ""
-        raise Refused(
-            f"No funding rate of {asset} is stored{at} yet. Type it, like /cost 100k 7d btc long 25x 0.01%.",
-            outdated=(asset,),
-        )
+        said = f"No funding rate of {asset} is stored{at} yet. Type it, like /cost 100k 7d btc long 25x 0.01%."
+        raise Refused(said, outdated=(asset,)) if asset in deps.assets else Refused(said, unfollowed=asset)
     source = (
         f"{exchange(newest[0])} rate {_paid_or_next(deps, asset, newest)}, {wording.age(deps.now - newest[1])}{told}"
     )
@@ -172,6 +170,9 @@ def _paid_or_next(deps: Deps, asset: str, newest: tuple[str, datetime, float]) -
 
 def _newest(deps: Deps, args: CostArgs, asset: str) -> tuple[tuple[str, datetime, float] | None, float | None]:
     """Return (venue, time, value) of the newest stored rate, and the hours between payments there."""
+    seen = deps.glances.get(asset)
+    if seen and seen.funding_rate is not None and args.venue in (None, seen.venue):
+        return (seen.venue, seen.at, seen.funding_rate), seen.interval_hours
     if not deps.store.exists:
         return None, None
     from storage.market import points  # noqa: PLC0415 - reads the database, where there is one only
@@ -196,6 +197,8 @@ def _notional(deps: Deps, args: CostArgs, named: Instrument) -> tuple[float, str
         return args.size.amount, None
     if args.price is not None:
         return args.size.amount * args.price / named.multiplier, None
+    if seen := deps.glances.get(named.asset):
+        return args.size.amount * seen.price, f"price {wording.price(seen.price)}"
     if deps.store.exists:
         from storage.market import points  # noqa: PLC0415 - as above
 

@@ -43,6 +43,7 @@ class Asked:
     subject="market",
     example="/funding btc",
     words="funding rate, funding rates, fundings, rates, perp rate, paid to hold, who pays",
+    glance="funding",
 )
 async def funding(deps: Deps, args: Asked) -> Reply:
     """Funding: the rate, its yearly cost, the next payment.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from handlers.charts.figures import say as figure
@@ -39,9 +40,9 @@ if TYPE_CHECKING:
 async def health(deps: Deps, args: OneAsset) -> Reply:
     """All checks of an asset on one screen.
 
-    The first line says how things stand, from which checks are open. ▲▲ is strong (a warning, or critical), ▲ mild, ·
-    calm, ? unknown: the data does not suffice, and missing is not calm. /help and the name of a check, such as /help
-    drawdown, explains it.
+    The first lines say how things stand, from which checks are open. ▲▲ is strong (a warning, or critical), ▲ mild, △
+    easing: still open, though no longer so; · calm, ? unknown: missing is not calm. Behind an open check stands for how
+    long it is. /help and the name of a check, such as /help drawdown, explains it.
     """
     from storage.queries import alarms  # noqa: PLC0415 - see above
 
@@ -50,10 +51,12 @@ async def health(deps: Deps, args: OneAsset) -> Reply:
     if found.readings.nothing:
         raise await nothing_stored(deps, asset, tuple(found.readings.found))
     name, stamped = asset.lower(), newest_time(found)
+    first, *sentence = verdict(found)
     lines: list[Block] = [
-        Line(verdict(found), "headline"),
+        Line(first, "headline"),
+        *(Line(text) for text in sentence),
         *([Line(f"▲▲ {_move(found.moving)}")] if found.moving else []),
-        *(Line(text) for text in check_lines(found, Told(deps.now, deps.zone, stamped))),
+        *(Line(text) for text in check_lines(found, Told(deps.now, stamped))),
         Buttons((Button("Open interest", f"/oi {name}"), Button("Funding", f"/funding {name}"))),
     ]
     values = {
@@ -65,42 +68,39 @@ async def health(deps: Deps, args: OneAsset) -> Reply:
     }
     # The stamp is that of the newest figures; older ones say their own time, and here only where they come from.
     used = [
-        replace(check.reading.stamp, oldest=None, coverage=None)
-        if apart(check, stamped) and not check.metric.market_wide
-        else check.reading.stamp
+        replace(check.reading.stamp, oldest=None, coverage=None) if apart(check, stamped) else check.reading.stamp
         for check in found.checks
-        if check.current and check.reading
+        if check.current and check.reading and not check.metric.market_wide
     ]
     return answered(deps, asset, lines, values, used or words.stamps(found.readings), outdated=found.readings.outdated)
 
 
 # --- the lines --------------------------------------------------------------------------------------------------------
 
-APART: Final = 10 * MINUTE  # from the stamp: a figure that is further from it says its own time
+WIDTH: Final = 40  # characters of a phone's row
+APART: Final = 10 * MINUTE  # from the stamp: a figure that is further from it says its own age
 STRONG: Final = ("critical", "warning")
-MOVING: Final = "is under stress: price moves fast."
 GOOD: Final = {"net_taker_30d"}  # its alarm tells that something is over, so it is no stress
 MOOD: Final = "fear_greed"
 # What goes on, the most telling first: the checks of which all are open, and the words. Never what to do about it.
 SENTENCES: Final = (
-    (("taker_zscore", "oi_zscore"), "sellers hit the market while positions are closed"),
-    (("taker_ratio", "oi_zscore"), "sellers hit the market while positions are closed"),
-    (("oi_zscore",), "positions are being closed fast"),
-    (("taker_zscore",), "sellers hit the market"),
-    (("taker_ratio",), "sellers hit the market"),
-    (("price_drawdown",), "price is well below its recent high"),
-    (("oi_drawdown",), "many positions were closed since the peak"),
-    (("oi_vs_ma180",), "fewer positions are open than usual"),
-    (("funding_stretch",), "{payers} pay much to stay"),
+    (("taker_zscore", "oi_zscore"), "Sellers hit the market, positions close."),
+    (("taker_ratio", "oi_zscore"), "Sellers hit the market, positions close."),
+    (("oi_zscore",), "Positions are being closed fast."),
+    (("taker_zscore",), "Sellers hit the market."),
+    (("taker_ratio",), "Sellers hit the market."),
+    (("price_drawdown",), "Price is well below its recent high."),
+    (("oi_drawdown",), "Many positions closed since the peak."),
+    (("oi_vs_ma180",), "Fewer positions are open than usual."),
+    (("funding_stretch",), "{payers} pay much to stay."),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """How the lines are told: now, the zone of the chat, and the time that the stamp tells."""
+    """How the lines are told: now, and the time that the stamp tells."""
 
     now: datetime
-    zone: str
     stamped: datetime | None
 
 
@@ -124,19 +124,20 @@ def apart(check: Check, stamp: datetime | None) -> bool:
     return stamp is not None and at is not None and stamp - at > APART
 
 
-def verdict(found: Health) -> str:
-    """Say in one sentence how things stand, from fixed sentences by which checks are open, with the counts."""
+def verdict(found: Health) -> tuple[str, ...]:
+    """Say how things stand, with how much is open, and then in a fixed sentence what goes on, if anything does."""
     asset, checks = found.asset, found.checks
     by_level = {check.metric.id: check for check in checks if check.level not in {"calm", "unknown"}}
     strong = sum(check.level in STRONG for check in by_level.values()) + (found.moving is not None)
     mild = sum(check.level not in STRONG for check in by_level.values())
     unknown = sum(check.level == "unknown" for check in checks)
-    counts = ((strong, "strong"), (mild, "mild"), (len(checks) - len(by_level) - unknown, "calm"))
     if unknown == len(checks) and not found.moving:
-        return f"{asset}: {'everything stored is too old' if found.all_old else 'too little is known'} to be judged."
-    counted = [f"{count} {name}" for count, name in (*counts, (unknown, "unknown")) if count]
-    mood = MOVING if found.moving else _mood(by_level, known_only=bool(unknown))
-    return f"{asset} {mood} ({', '.join(counted)})"
+        return (f"{asset}: {'what is stored is too old' if found.all_old else 'too little is known'} to judge.",)
+    counted = ", ".join(f"{count} {name}" for count, name in ((strong, "strong"), (mild, "mild")) if count)
+    state, *sentence = (
+        ("is under stress", "Price moves fast.") if found.moving else _mood(by_level, known_only=bool(unknown))
+    )
+    return f"{asset} {state}{f': {counted}' if counted else ''}.", *sentence
 
 
 def _move(episode: Episode) -> str:
@@ -148,22 +149,25 @@ def _move(episode: Episode) -> str:
     return f"{said[:1].upper()}{said[1:]}"
 
 
-def _mood(by_level: Mapping[str, Check], *, known_only: bool) -> str:
+def _mood(by_level: Mapping[str, Check], *, known_only: bool) -> Iterator[str]:
+    """Say the state, and what goes on."""
     own = {name: check for name, check in by_level.items() if name not in {MOOD, *GOOD}}
     if own and not any(check.holds for check in own.values()):
-        return "is calming down."
-    if own:
+        yield "is calming down"
+    elif own:
         own = {name: check for name, check in own.items() if check.holds}
         strong = {name: check for name, check in own.items() if check.level in STRONG}
-        said = next((text for names, text in SENTENCES if _told(names, own, strong)), "")
+        yield "is under stress" if strong else "is uneasy"
         funding = own.get("funding_stretch")
-        payers = "shorts" if funding and (funding.value or 0.0) < 0 else "longs"
-        state = "is under stress" if strong else "is uneasy"
-        return f"{state}: {said.format(payers=payers)}." if said else f"{state}."
-    state = "is calm as far as is known" if known_only else "is calm"
-    if GOOD & by_level.keys():
-        state += "; buyers at market lead again"
-    return f"{state}; the market is in extreme fear." if MOOD in by_level else f"{state}."
+        payers = "Shorts" if funding and (funding.value or 0.0) < 0 else "Longs"
+        said = (text for names, text in SENTENCES if _told(names, own, strong))
+        yield from (text.format(payers=payers) for text in islice(said, 1))
+    else:
+        yield "is calm as far as is known" if known_only else "is calm"
+        if GOOD & by_level.keys():
+            yield "Buyers at market lead again."
+        if MOOD in by_level:
+            yield "The market is in extreme fear."
 
 
 def _told(names: Sequence[str], own: Mapping[str, Check], strong: Mapping[str, Check]) -> bool:
@@ -172,23 +176,49 @@ def _told(names: Sequence[str], own: Mapping[str, Check], strong: Mapping[str, C
 
 
 def check_lines(found: Health, told: Told) -> Iterator[str]:
-    """Say each check: what is strong and mild on lines of their own, then what is not known, then what is calm."""
+    """Say the checks by their marks, then of which age figures are that the stamp does not speak for.
+
+    What is strong has a row each; of the others as many share one as it holds.
+    """
+    by_mark: dict[str, list[str]] = defaultdict(list)
     unknown: dict[str, list[str]] = defaultdict(list)
-    calm: dict[str, list[str]] = defaultdict(list)
+    older: dict[str, list[str]] = defaultdict(list)
     for check in found.checks:
         if check.level == "unknown":
             name, why = _unknown(check, found, told)
             unknown[why].append(name)
-        elif check.level == "calm":
-            calm[_when(check, told)].append(_figure(check, found.asset, found.paid))
-        else:
-            mark = "▲▲" if check.level in STRONG else "▲"
-            when = f" ({said})" if (said := _when(check, told)) else ""
-            yield f"{mark} {_figure(check, found.asset, found.paid)}{when}{_since(check, told)}"
+            continue
+        mark = _mark(check)
+        by_mark[mark].append(_figure(check, found, told, WIDTH - len(mark) - 1))
+        if (at := time_of(check)) and apart(check, told.stamped):
+            older[wording.age(told.now - at)].append(NAMES.get(check.metric.id, check.metric.title))
+    for mark, figures in sorted(by_mark.items(), key=lambda one: MARKS.index(one[0])):
+        yield from figures_in_rows(f"{mark} ", figures, alone=mark in {"▲▲", "△△"})
     for why, names in unknown.items():
         yield f"? {' · '.join(names)}{f': {why}' if why else ''}"
-    for when, figures in calm.items():
-        yield f"· {f'{when}: ' if when else ''}{' · '.join(figures)}"
+    for age, names in older.items():
+        yield from figures_in_rows(f"{age}: ", names)
+
+
+def figures_in_rows(begin: str, figures: Sequence[str], *, alone: bool = False) -> list[str]:
+    """Put figures beside each other where a row of a phone has room for them, each row with the same beginning."""
+    rows: list[str] = []
+    for said in figures:
+        place = next((place for place, row in enumerate(rows) if len(row) + len(said) + 3 <= WIDTH), None)
+        if place is None or alone:
+            rows.append(begin + said)
+        else:
+            rows[place] += f" · {said}"
+    return rows
+
+
+MARKS: Final = ("▲▲", "△△", "▲", "△", "·")
+
+
+def _mark(check: Check) -> str:
+    if check.level == "calm":
+        return "·"
+    return ("▲" if check.holds else "△") * (2 if check.level in STRONG else 1)
 
 
 def _unknown(check: Check, found: Health, told: Told) -> tuple[str, str]:
@@ -196,40 +226,35 @@ def _unknown(check: Check, found: Health, told: Told) -> tuple[str, str]:
     if check.reading is None:
         return name, words.why_not(check.lacking)
     stale = check.reading.stamp.stale
-    return _figure(check, found.asset, found.paid), "" if found.all_old or not stale else wording.age(told.now - stale)
+    said = _figure(check, found, told, WIDTH)
+    return said, "" if found.all_old or not stale else wording.age(told.now - stale)
 
 
-def _when(check: Check, told: Told) -> str:
-    """Say how old a figure is that the stamp does not speak for; the mood has its own age in the stamp."""
-    at = time_of(check)
-    return (
-        "" if at is None or check.metric.market_wide or not apart(check, told.stamped) else wording.age(told.now - at)
-    )
-
-
-def _since(check: Check, told: Told) -> str:
-    since, easing = check.since, "" if check.holds else ", easing"
-    if since is None or check.metric.id == "oi_vs_ma180":  # it says for how many days
-        return easing
-    if told.now - since < 20 * HOUR:
-        return f", since {wording.clock(since, told.zone)}{easing}"
-    return f", since {wording.day(since, year=since.year != told.now.year)}{easing}"
+def _open_for(check: Check, told: Told) -> str:
+    """Say for how long a check has been open; "" where that is not known, or the figure says it."""
+    if check.since is None or check.level in {"calm", "unknown"} or check.metric.id == "oi_vs_ma180":
+        return ""
+    span = told.now - check.since
+    return f"{span // DAY} d" if span >= 2 * DAY else f"{span // HOUR} h" if span >= HOUR else "new"
 
 
 # --- the figures ------------------------------------------------------------------------------------------------------
 
 
-def _figure(check: Check, asset: str, paid: Paid | None) -> str:
-    """Say a check's figure so that its unit cannot be mistaken; a reading is there."""
+def _figure(check: Check, found: Health, told: Told, room: int) -> str:
+    """Say a check's figure so that its unit cannot be mistaken, and for how long it is open where a row holds that."""
     reading = check.reading
     if reading is None:
         return ""
-    if check.metric.id == "funding_stretch":
-        return _funding(reading, paid)
     is_open = check.level not in {"calm", "unknown"}
-    if make := FIGURES.get(check.metric.id):
-        return make(reading, asset, is_open)
-    return f"{check.metric.title} {figure(reading.values['value'], check.metric.unit)}"
+    if check.metric.id == "funding_stretch":
+        said = _funding(reading, found.paid)
+    elif make := FIGURES.get(check.metric.id):
+        said = make(reading, found.asset, is_open)
+    else:
+        said = f"{check.metric.title} {figure(reading.values['value'], check.metric.unit)}"
+    lasting = _open_for(check, told)
+    return f"{said}, {lasting}" if lasting and len(said) + len(lasting) + 2 <= room else said
 
 
 def _part(reading: Reading, name: str, digits: int = 1) -> str:
@@ -242,29 +267,29 @@ def _funding(reading: Reading, paid: Paid | None) -> str:
     if paid is None:
         return said
     before = wording.apr(paid.apr * 100).removesuffix(" a year")
-    return f"{said} (last paid {before})" if paid.heading else f"{said}, last paid"
+    return f"{said.removesuffix(' a year')} (last paid {before})" if paid.heading else f"{said}, paid"
 
 
 def _price(reading: Reading, _asset: str, _open: bool) -> str:  # noqa: FBT001 - one of the figures
     if not reading.get("value"):
         return "Price at its 16-day high"
-    return f"Price {_part(reading, 'value')} from {wording.day(reading.values.get('high_at'), year=False)}"
+    return f"Price {_part(reading, 'value')} from {wording.day(reading.values.get('high_at'), short=True)}"
 
 
 def _takers(reading: Reading, _asset: str, is_open: bool) -> str:  # noqa: FBT001 - as above
     unusual, share = wording.number(reading.get("value"), 2, plus=True), reading.get("buy_share")
     if not is_open or share is None:
         return f"Taker flow z {unusual}"
-    return f"Selling at market z {unusual}, {wording.share(share * 100, 1)} buys"
+    return f"Selling z {unusual}, {wording.share(share * 100, 1)} buys"
 
 
 def _closed(reading: Reading, _asset: str, is_open: bool) -> str:  # noqa: FBT001 - as above
-    return f"{'Positions closed' if is_open else 'Positions'} {_part(reading, 'coins')} coins in 24 h"
+    return f"{'Closed' if is_open else 'Positions'} {_part(reading, 'coins')} coins in 24 h"
 
 
 def _peak(reading: Reading, asset: str, _open: bool) -> str:  # noqa: FBT001 - as above
     coins = f", {_part(reading, 'coins')} {asset}" if reading.get("coins") is not None else ""
-    return f"Open interest {_part(reading, 'value')} ${coins} from peak"
+    return f"OI {_part(reading, 'value')} ${coins} from peak"
 
 
 def _average(reading: Reading, asset: str, is_open: bool) -> str:  # noqa: FBT001 - as above
@@ -277,8 +302,10 @@ def _average(reading: Reading, asset: str, is_open: bool) -> str:  # noqa: FBT00
 
 def _fear(reading: Reading, _asset: str, _open: bool) -> str:  # noqa: FBT001 - as above
     index = reading.get("value")
-    # Up to 24 every site says Extreme Fear; the borders above differ between sites, so no class is named there.
-    return f"Mood {wording.number(index)}{', extreme fear' if index is not None and index <= 24 else ' of 100'}"
+    # Up to 24 every site says Extreme Fear; the borders above differ between sites, so no class is named there. Whose
+    # index it is has to stand beside it.
+    name = "Extreme fear" if index is not None and index <= 24 else "Mood"
+    return f"{name} {wording.number(index)} (alternative.me)"
 
 
 FIGURES: Final[Mapping[str, Callable[[Reading, str, bool], str]]] = {
@@ -298,7 +325,7 @@ NAMES: Final = {
     "taker_ratio": "Taker ratio",
     "net_taker_30d": "Net takers",
     "oi_zscore": "Positions",
-    "oi_drawdown": "Open interest",
+    "oi_drawdown": "OI",
     "oi_vs_ma180": "180-d average",
     "fear_greed": "Mood",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from handlers.command import Refused, Wanted, command
+from handlers.command import MissingValue, Refused, command
 from handlers.commands.liquidation_price import unit_of
 from handlers.language.kinds import PRICE, argument
 from handlers.language.position import LiqArgs, PositionQuestion, line, question_of, read_as
@@ -45,7 +45,9 @@ async def margin(deps: Deps, args: MarginArgs) -> Reply:
     if args.size is None or (question.args.leverage is None and args.margin_mode != "cross"):
         missing = "size" if args.size is None else "leverage"
         wanted = (
-            Wanted("How large is the position?") if missing == "size" else Wanted("With which leverage?", (), "{}x")
+            MissingValue("How large is the position?")
+            if missing == "size"
+            else MissingValue("With which leverage?", (), "{}x")
         )
         raise Refused(f"The {missing} is missing. Type it like /margin 95000 25x long 0.5btc liq 90000.", wanted=wanted)
     if (args.target - entry) * (1 if side == "long" else -1) >= 0.0:

@@ -95,7 +95,10 @@ def answered(
 
 
 @command(
-    subject="market", example="/oi btc", words="open interest, openinterest, open positions, interest, leverage in"
+    subject="market",
+    example="/oi btc",
+    words="open interest, openinterest, open positions, interest, leverage in",
+    glance="open interest",
 )
 async def oi(deps: Deps, args: OneAsset) -> Reply:
     """Open interest in dollars and coins, and what moved it.

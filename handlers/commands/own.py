@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from handlers.command import Deps, Refused, command
 from handlers.language.kinds import REST, ZONE, argument
 from handlers.reply import Block, Line, Reply
 from handlers.words import wording
-
-if TYPE_CHECKING:
-    from storage.people.destinations import Destination
 
 # What knows the metrics, which bring numpy along, is imported when a command runs.
 
@@ -20,7 +16,14 @@ if TYPE_CHECKING:
 class What:
     """Which alarms and assets, in any order; none means everything."""
 
-    what: str = argument(REST, default="", label="what and asset")
+    what: str = argument(REST, default="", label="what and asset", offers="alarms")
+
+
+@dataclass(frozen=True, slots=True)
+class Less:
+    """As What, of what is on."""
+
+    what: str = argument(REST, default="", label="what and asset", offers="own alarms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +31,6 @@ class Zone:
     """A time zone; none asks which one is set."""
 
     zone: str | None = argument(ZONE, default=None, label="city or UTC+2")
-
-
-def _made(deps: Deps) -> Destination:
-    from storage.people import destinations  # noqa: PLC0415 - opens the database
-
-    to = deps.asker.address
-    return destinations.ensure(
-        deps.store, deps.asker.platform, to.chat, to.topic, kind=to.kind, title=deps.asker.title, now=deps.now
-    )
 
 
 @command(
@@ -56,12 +50,12 @@ async def sub(deps: Deps, args: What) -> Reply:
     Warnings and what is critical ring, notices are silent. /sub loud, /sub silent and /sub usual change it for the
     chat, /sub funding silent or /sub btc loud for a part.
     """
-    from handlers.language.subscriptions import sound, wanted  # noqa: PLC0415 - see above
+    from handlers.language.telling.subscriptions import sound, wanted  # noqa: PLC0415 - see above
     from storage.people import destinations, subscriptions, switches  # noqa: PLC0415 - see above
 
     sounds, what = sound(args.what)
     more = wanted(what, deps, "/sub oi btc")
-    here = _made(deps)
+    here = deps.made()
     if what or not sounds or not destinations.subscriptions(deps.store, here.id):
         subscriptions.add(deps.store, here.id, more)
     if sounds:
@@ -76,12 +70,12 @@ async def sub(deps: Deps, args: What) -> Reply:
     changes_chat=True,
     words="unsubscribe, stop alerts, stop alerting, stop sending, stop notifying, turn off, no more alerts, stop",
 )
-async def unsub(deps: Deps, args: What) -> Reply:
+async def unsub(deps: Deps, args: Less) -> Reply:
     """Stop being told: everything, or only what is named.
 
     /unsub alone turns everything off. It takes the same words as /sub: /unsub funding, /unsub eth, /unsub oi btc.
     """
-    from handlers.language.subscriptions import wanted  # noqa: PLC0415 - see above
+    from handlers.language.telling.subscriptions import wanted  # noqa: PLC0415 - see above
     from storage.people import subscriptions  # noqa: PLC0415 - see above
 
     less = wanted(args.what, deps, "/unsub oi btc")
@@ -119,7 +113,10 @@ async def tz(deps: Deps, args: Zone) -> Reply:
         zone = deps.zone
         return Reply(
             (
-                Line(f"Times are shown in {_name(zone)}. Now it is {wording.clock(deps.now, zone)}.", "headline"),
+                Line(
+                    f"Times are shown in {wording.zone_name(zone)}. Now it is {wording.clock(deps.now, zone)}.",
+                    "headline",
+                ),
                 Line("To change it, type for example /tz Europe/Berlin or /tz UTC+2."),
             ),
             {"zone": zone},
@@ -130,13 +127,7 @@ async def tz(deps: Deps, args: Zone) -> Reply:
         now = wording.clock(deps.now, args.zone)
     except (LookupError, ValueError, OSError):
         raise Refused(f"The time zone {args.zone} is not known here. Type it like /tz Europe/Berlin.") from None
-    destinations.set_zone(deps.store, _made(deps).id, args.zone)
-    return Reply((Line(f"Times are now shown in {_name(args.zone)}. It is {now}.", "headline"),), {"zone": args.zone})
-
-
-def _name(zone: str) -> str:
-    """Return a zone as people write it: the zone files count Etc/GMT westwards."""
-    if zone.startswith("Etc/GMT") and len(zone) > len("Etc/GMT"):
-        sign = "+" if zone[7] == "-" else wording.MINUS
-        return f"UTC{sign}{zone[8:]}"
-    return zone
+    destinations.set_zone(deps.store, deps.made().id, args.zone, deps.now)
+    return Reply(
+        (Line(f"Times are now shown in {wording.zone_name(args.zone)}. It is {now}.", "headline"),), {"zone": args.zone}
+    )

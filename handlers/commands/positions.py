@@ -13,6 +13,7 @@ from handlers.language.watch import EXAMPLE
 from handlers.reply import Button, Buttons, Line, Reply
 from handlers.words import positions as words
 from handlers.words import wording
+from signals.venues import of_accounts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +34,7 @@ class ListArgs:
 class WhichArgs:
     """Numbers, assets, an address, or all."""
 
-    which: str = argument(REST, default="", label="number, asset or all")
+    which: str = argument(REST, default="", label="number, asset or all", offers="own positions")
 
 
 @command(
@@ -41,6 +42,7 @@ class WhichArgs:
     example="/positions",
     words="my positions, my position, my trades, my trade, what do i watch, watched, watchlist, my longs, my shorts",
     harmless=True,
+    private="person",
 )
 async def positions(deps: Deps, args: ListArgs) -> Reply:
     """Show what you watch: liquidation price, distance, profit.
@@ -92,12 +94,17 @@ def _lines(
         held = [(watched, position) for watched, position in found if watched.followed == followed.id]
         if followed in shown_addresses or held:
             what = "not asked about yet" if followed.seen is None else wording.count(len(held), "open position")
-            lines.append(f"{followed.number}. {words.whose(followed)} on Hyperliquid: {what}")
+            lines.append(f"{followed.number}. {words.whose(followed)} on {of_accounts().title}: {what}")
             lines += [words.entry_of_list(position, watched.zone, of_address=True) for watched, position in held]
     return lines
 
 
-@command(subject="own", example="/unwatch 2", words="stop watching, unfollow, stop following, stop tracking, untrack")
+@command(
+    subject="own",
+    example="/unwatch 2",
+    words="stop watching, unfollow, stop following, stop tracking, untrack",
+    private="person",
+)
 async def unwatch(deps: Deps, args: WhichArgs) -> Reply:
     """Stop watching a position, an asset, an address, or all.
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     subject="own",
     example="/forgetme",
     words="forget me, forget, delete my data, delete me, delete everything, erase, remove my data, my data",
+    private="answer",
 )
 async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes no arguments
     """Remove everything that is stored about this chat.

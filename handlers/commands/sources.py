@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from storage.queries.sources import SourceStatus
     from storage.sources.source_state import SourceHealth
 
+_NAMED: Final = 8  # contracts that are named one by one
 _STATES: Final = {"ok": "answers", "down": "does not answer", "blocked": "refuses this server"}
 
 
@@ -72,6 +73,11 @@ def _source(source: SourceStatus, now: datetime, zone: str) -> list[str]:
     else:
         lines += [f"– {_trouble(topic, now, zone, whole=False)}" for topic in bad]
     lines += [f"– {_rejected(topic)}" for topic in source.topics if topic.quarantined]
+    for topic_, reach in source.reaches.items():
+        span, when = wording.duration(reach.span), wording.day(reach.at)
+        lines.append(f"– {_topic(topic_)}: it gives back {span}, and refused more on {when}")
+    if source.note and source.note.left_out:
+        lines.append(f"– {_left_out(source.note.left_out)}")
     return lines + [f"– {caveat}" for caveat in (source.note.caveats if source.note else ())]
 
 
@@ -89,6 +95,14 @@ def _rejected(health: SourceHealth) -> str:
     return f"{_topic(health.topic)}: {wording.count(health.quarantined, 'figure')} rejected as impossible.{why}"
 
 
+def _left_out(every: Sequence[tuple[str, str]]) -> str:
+    """Name what is no coin before what is dated: a share may be looked for by the name of a coin."""
+    ranked = sorted(every, key=lambda one: one[1] == "dated")
+    named = [f"{name} ({kind})" for name, kind in ranked[:_NAMED]]
+    more = [f"{len(every) - _NAMED} more"] if len(every) > _NAMED else []
+    return f"not taken for coins: {wording.listing([*named, *more])}"
+
+
 def _topic(topic: str) -> str:
     return topic.replace("_", " ")
 
@@ -102,5 +116,7 @@ def _as_data(source: SourceStatus) -> dict[str, Any]:
         "quarantined": source.quarantined,
         "attribution": source.note.attribution if source.note else None,
         "caveats": list(source.note.caveats) if source.note else [],
+        "left_out": dict(source.note.left_out) if source.note else {},
+        "gives_back_days": {topic: reach.span.days for topic, reach in source.reaches.items()},
         "topics": [{"topic": topic.topic, "state": topic.state, "error": topic.error} for topic in source.topics],
     }

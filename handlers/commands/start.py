@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import textwrap
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from handlers.command import Command, Deps, Nothing, Refused, command, commands, usage
 from handlers.commands.access import become_owner
@@ -17,6 +19,9 @@ from handlers.version import VERSION
 from handlers.words import wording
 from signals.alerts import burst
 from signals.inputs import MARKET
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _CODE_LINK: Final = "owner_"  # what a link carries that makes whoever opens it the first owner, by its code
 _SUBJECT_TITLES: Final = {
@@ -36,6 +41,10 @@ _FIRST: Final = {
     "admin": ("admin", "status", "sources", "allow"),
     "start": ("first", "start", "about"),
 }
+_WIDTH: Final = 40  # characters of a phone's row
+_ROWS: Final = 12  # that help on one command takes; what is left out stands behind "more"
+_HEAD: Final = 3  # of them for what can be typed
+_SENTENCE: Final = re.compile(r"(?<=[.?!]) (?=[A-Z/])")
 _SUBJECT_WORDS: Final = {
     **{words[0]: subject for subject, words in _FIRST.items()},
     **dict.fromkeys(("calculator", "calc"), "calculators"),
@@ -48,7 +57,7 @@ _SUBJECT_WORDS: Final = {
 class About:
     """A command to be explained; none for all of them."""
 
-    what: str = argument(REST, default="", label="command")
+    what: str = argument(REST, default="", label="command", offers="commands")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +123,7 @@ async def help_(deps: Deps, args: About) -> Reply:
     """
     name = args.what.split(maxsplit=1)[0].lstrip("/").lower() if args.what else ""
     if name in _SUBJECT_WORDS and name not in commands():
-        return _subject(_SUBJECT_WORDS[name])
+        return _subject(_SUBJECT_WORDS[name], roles=deps.asker.roles)
     if name:
         return await _one(deps, name, whole=args.what.lower().split()[1:] == ["more"])
     lines = [Line("Ask in any order: /liq 95000 25x long", "headline")]
@@ -126,8 +135,8 @@ async def help_(deps: Deps, args: About) -> Reply:
     return Reply((*lines, Buttons(tuple(subjects[:half])), Buttons(tuple(subjects[half:]))))
 
 
-def _subject(subject: str) -> Reply:
-    of_subject = [command for command in commands().values() if command.subject == subject]
+def _subject(subject: str, *, roles: bool) -> Reply:
+    of_subject = [one for one in commands().values() if one.subject == subject and (roles or not one.roles)]
     return Reply(
         (
             Line(
@@ -151,14 +160,44 @@ async def _one(deps: Deps, name: str, *, whole: bool) -> Reply:
         raise Refused(f"There is no command of that name.{meant} Type /help to see what there is.")
     explained = every[name]
     values = {"usage": usage(explained), "example": explained.example}
+    more = Buttons((Button("More", f"/help {name} more"),))
     if explained.examples and not whole:
-        answers = [Line(f"{line} → {await _result(deps, explained, line)}") for line in explained.examples]
-        more = Buttons((Button("More", f"/help {name} more"),))
+        answers = [
+            Line(text)
+            for line in explained.examples
+            for text in (line, f"→ {(await _result(deps, explained, line)).rpartition(': ')[2]}")
+        ]
         return Reply((Line(f"/{name} – {explained.help}", "headline"), *answers, more), values)
-    lines: list[Block] = [Line(f"{usage(explained)} – {explained.help}", "headline")]
-    lines += [Line(" ".join(part.split())) for part in explained.details.split("\n\n") if part.strip()]
-    lines.append(Line(f"Example: {explained.example}"))
-    return Reply(tuple(lines), values)
+    details = [" ".join(part.split()) for part in explained.details.split("\n\n") if part.strip()]
+    full, example = f"{usage(explained)} – {explained.help}", f"Example: {explained.example}"
+    head = full if whole or len(rows(full)) <= _HEAD else f"/{name} – {explained.help}"
+    told = details if whole else _glance(details, _ROWS - len(rows(head)) - len(rows(example)) - (head != full))
+    shown = [Line(head, "headline"), *(Line(part) for part in told), Line(example)]
+    return Reply((*shown, *(() if (head, told) == (full, details) else (more,))), values)
+
+
+def _glance(details: Sequence[str], room: int) -> list[str]:
+    """Keep as many sentences as so many rows of a phone hold; where some are left out, one row is for the button."""
+    if sum(len(rows(part)) for part in details) <= room:
+        return list(details)
+    told: list[str] = []
+    for part in details:
+        sentences = _SENTENCE.split(part)
+        for count in range(len(sentences), 0, -1):
+            some = " ".join(sentences[:count])
+            if sum(len(rows(known)) for known in (*told, some)) < room:
+                told.append(some)
+                break
+        else:
+            break
+        if told[-1] != part:
+            break
+    return told
+
+
+def rows(text: str) -> list[str]:
+    """Return a text as the rows that a phone makes of it."""
+    return textwrap.wrap(text, _WIDTH)
 
 
 async def _result(deps: Deps, explained: Command, line: str) -> str:

@@ -42,11 +42,7 @@ async def venue(deps: Deps, args: VenueArgs) -> Reply:
         )
     from storage.people import destinations  # noqa: PLC0415 - opens the database
 
-    to = deps.asker.address
-    here = destinations.ensure(
-        deps.store, deps.asker.platform, to.chat, to.topic, kind=to.kind, title=deps.asker.title, now=deps.now
-    )
-    destinations.set_venue(deps.store, here.id, args.venue)
+    destinations.set_venue(deps.store, deps.made().id, args.venue)
     return Reply(
         (
             Line(f"Calculators now take {exchange(args.venue)} where no exchange is named.", "headline"),

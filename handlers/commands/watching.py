@@ -23,6 +23,7 @@ from handlers.language.watch import (
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.words import positions as words
 from handlers.words import wording
+from signals.venues import of_accounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,7 +56,7 @@ class AddedArgs:
     size: Size | None = argument(SIZE, default=None)  # so that an amount may be in coins; it is no size here
 
 
-@command(subject="own", example=EXAMPLE, words="watch my, follow my, track, follow, keep an eye")
+@command(subject="own", example=EXAMPLE, words="watch my, follow my, track, follow, keep an eye", private="person")
 async def watch(deps: Deps, args: WatchArgs) -> Reply:
     """Watch a position, or an address, for its liquidation.
 
@@ -185,9 +186,9 @@ def _follow(deps: Deps, owner: Owner, request: WatchRequest) -> Reply:
     lines = words.lines_said(request.lines) if request.lines else "20, 10 and 5 %"
     return Reply(
         (
-            Line(f"Following {words.short(address)} on Hyperliquid, number {number}.", "headline"),
+            Line(f"Following {words.short(address)} on {of_accounts().title}, number {number}.", "headline"),
             Line("What it holds is told here within a minute or two, then what it opens and closes."),
-            Line(f"You are told at {lines} from liquidation, by the price that Hyperliquid itself states."),
+            Line(f"You are told at {lines} from liquidation, by the price that {of_accounts().title} itself states."),
             Line("What an address holds is public there. That you follow it is stored here alone.", "caveat"),
             _buttons(number),
         ),
@@ -363,7 +364,7 @@ def _change_followed(
 
     if request.margin or request.keep:
         raise Refused(
-            f"Number {followed.number} is an address: Hyperliquid itself says what it holds. "
+            f"Number {followed.number} is an address: {of_accounts().title} itself says what it holds. "
             f"Its lines and its name can be changed, like /watch {followed.number} lines 15 8 3."
         )
     new = replace(followed, name=request.name or followed.name, lines=request.lines or followed.lines)

@@ -25,7 +25,10 @@ class OneAsset:
 
 
 def meant_asset(deps: Deps, asset: str | None, example: str) -> str:
-    """Return the asset that is meant, the first followed one by default. Refused where nothing is known of it."""
+    """Return the asset that is meant, the first followed one by default.
+
+    Refused where nothing is known of it; a venue can say how it stands now.
+    """
     if asset is None or asset == MARKET:  # a button under a figure of the whole market names no asset
         return deps.assets[0]
     if asset in deps.assets:
@@ -36,4 +39,4 @@ def meant_asset(deps: Deps, asset: str | None, example: str) -> str:
     names = list(dict.fromkeys((*deps.assets, *stored)))
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     listed = ", ".join(names[:_MOST_NAMED]) + more if more else wording.listing(names)
-    raise Refused(f"Nothing is known of {asset}. There is {listed}. Type it like {example}.")
+    raise Refused(f"Nothing is known of {asset}. There is {listed}. Type it like {example}.", unfollowed=asset)

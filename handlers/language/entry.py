@@ -22,11 +22,13 @@ _ANOTHER_COIN: Final = 50.0  # times off: the price of something else
 
 
 def mark_of(deps: Deps, instrument: Instrument) -> MarkNow | None:
-    """Return the newest price of a contract's coin in the contract's own packs; None where none is stored."""
+    """Return the newest price of a contract's coin in the contract's own packs; None where none is known."""
     if not deps.store.exists:
         return None
-    from storage.queries.market.mark import newest_mark  # noqa: PLC0415 - opens the database, where there is one only
+    from storage.queries.market.mark import MarkNow, newest_mark  # noqa: PLC0415 - opens the database, if there is one
 
+    if seen := deps.glances.get(instrument.asset):
+        return MarkNow(seen.asset, seen.price * instrument.multiplier, seen.at, outdated=False, current=True)
     try:
         found = newest_mark(deps.store, instrument.asset, deps.now)
     except StoreError:
@@ -42,8 +44,17 @@ def price_now(deps: Deps, mark: MarkNow | None, instrument: Instrument, *, missi
     known = f"no price of {unit} is stored here"
     if mark is not None:
         known = f"the last stored price of {unit} is from {wording.clock(mark.at, deps.zone, dated=True)}"
-    ask = (instrument.asset,) if deps.store.exists else ()  # a calculator alone touches neither file nor network
-    raise Refused(f"The {missing} is missing, and {known}. Type it like {example}.", outdated=ask)
+    raise not_known(deps, instrument.asset, f"The {missing} is missing, and {known}. Type it like {example}.")
+
+
+def not_known(deps: Deps, asset: str, text: str) -> Refused:
+    """Return the refusal of what cannot be told without a figure of an asset that is missing; the venues may know it.
+
+    A calculator alone touches neither file nor network, so where nothing is stored nobody is asked.
+    """
+    if not deps.store.exists:
+        return Refused(text)
+    return Refused(text, outdated=(asset,)) if asset in deps.assets else Refused(text, unfollowed=asset)
 
 
 def is_now(price: float | None) -> bool:

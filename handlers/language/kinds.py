@@ -17,6 +17,7 @@ Side = Literal["long", "short"]
 Contract = Literal["linear", "inverse"]
 MarginMode = Literal["isolated", "cross"]
 Words = Mapping[str, Any]
+Offered = Literal["alarms", "own alarms", "own positions", "commands"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,11 @@ def _zones() -> Mapping[str, str]:
     return {name.rsplit("/", 1)[-1].lower(): name for name in reversed(names)} | {name.lower(): name for name in names}
 
 
+def _role(word: str) -> str | None:
+    """Return the number of a role; platforms that have roles number them so."""
+    return word if re.fullmatch(r"[1-9]\d{14,20}", word, re.ASCII) else None
+
+
 SIDE: Final = Kind("side", _spellings(long="long l longs buy b bull", short="short s shorts sell bear"))
 VENUE: Final = Kind("venue", SPELLINGS)
 CONTRACT: Final = Kind(
@@ -113,6 +119,7 @@ PERCENT: Final = Kind("percentage")  # read in percent: 2 for `2%`
 DURATION: Final = Kind("time span")
 ZONE: Final = Kind("time zone", read=_zone)
 TIME: Final = Kind("time", read=_time)
+ROLE: Final = Kind("role", read=_role)
 REST: Final = Kind("text")  # every word that no other field took, as typed
 
 
@@ -131,18 +138,26 @@ def choice(name: str, words: Words | Callable[[], Words]) -> Kind:
 
 
 def argument(
-    kind: Kind, *, default: Any = MISSING, label: str | None = None, words: str = "", expected: bool = False
+    kind: Kind,
+    *,
+    default: Any = MISSING,
+    label: str | None = None,
+    words: str = "",
+    expected: bool = False,
+    offers: Offered | None = None,
 ) -> Any:
     """Declare a field of a command's arguments.
 
     default: left out means required. label: as shown in the usage line. words: what may stand before the value and
     then decides the field, e.g. "stop sl" for `stop 93k`. expected: it may be left out, but a bare number is this
-    before it is anything that can be left out as well.
+    before it is anything that can be left out as well. offers: what is proposed for text where a channel completes
+    what is being typed (handlers/completion.py).
     """
     metadata = {
         "kind": kind,
         "words": tuple(words.split()),
         "expected": expected or default is MISSING,
+        "offers": offers,
         **({"label": label} if label else {}),
     }
     if default is MISSING:
@@ -162,7 +177,7 @@ LEVERAGE_WORDS = _words("x lev leverage times fach")
 _MAGNITUDES = {"k": 1e3, "m": 1e6, "mn": 1e6, "mm": 1e6, "mio": 1e6, "mil": 1e6, "million": 1e6}
 _MAGNITUDES |= {"b": 1e9, "bn": 1e9, "bln": 1e9, "billion": 1e9}
 DOLLARS = _words("$ usd usdt usdc dollar dollars bucks us$ usd$")
-_HOURS = {
+HOURS = {
     **dict.fromkeys(("min", "mins", "minute", "minutes"), 1 / 60),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 1.0),
     **dict.fromkeys(("d", "day", "days"), 24.0),
@@ -185,6 +200,7 @@ class Field:
     required: bool
     expected: bool
     words: tuple[str, ...]
+    offers: Offered | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +239,7 @@ def plan_of(arguments: Any) -> Plan:
             field.default is MISSING and field.default_factory is MISSING,
             field.metadata["expected"],
             field.metadata["words"],
+            field.metadata["offers"],
         )
         for field in fields(arguments)
     )
@@ -263,7 +280,7 @@ def _suffixes(*, amounts: bool, spans: bool) -> Mapping[str, tuple[float, Unit]]
     known |= {m + word: (factor, "usd") for m, factor in _MAGNITUDES.items() for word in DOLLARS}
     known |= dict.fromkeys(LEVERAGE_WORDS, (1.0, "x"))
     if spans:
-        known |= {word: (hours, "time") for word, hours in _HOURS.items()}
+        known |= {word: (hours, "time") for word, hours in HOURS.items()}
         if not amounts:  # beside a price or a size `1m` is a million
             known["m"] = (1 / 60, "time")
     return known

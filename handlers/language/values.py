@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from handlers.command import Refused, Wanted
+from handlers.command import MissingValue, Refused
 from handlers.language.kinds import ASSET, INSTRUMENT, LEVERAGE
 from handlers.language.spelling import shown
 from signals.assets import Instrument, not_followed
@@ -89,7 +89,9 @@ class Values:
             return
         first = missing[0]
         shape = f"{first.words[0]} {{}}" if first.words else "{}x" if first.kind is LEVERAGE else "{}"
-        wanted = Wanted(f"What is the {first.label}?", shape=shape) if len(missing) == 1 and self.by_field else None
+        wanted = (
+            MissingValue(f"What is the {first.label}?", shape=shape) if len(missing) == 1 and self.by_field else None
+        )
         raise Refused(f"The {first.label} is missing. Type it {self.example()}.", wanted=wanted)
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from handlers.command import Refused, Wanted
+from handlers.command import MissingValue, Refused
 from handlers.language.entry import mark_of
 from handlers.language.position import contract_name, instrument_of, plainly
 from handlers.language.refusals import refused
@@ -15,6 +15,7 @@ from handlers.words import positions as words
 from handlers.words import wording
 from signals.liquidation import LiquidationError, quote
 from signals.liquidation.watching import MOST_LINES, Holding
+from signals.venues import of_accounts
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -89,7 +90,7 @@ def _whole(request: WatchRequest, rest: list[str], assets: Collection[str]) -> W
     if request.address and rest:
         raise Refused(f"I do not know what “{shown(rest[0])}” is for. With an address type lines and a name only.")
     if not request.address and not rest:
-        raise Refused(f"What is to be watched? Type a position like {EXAMPLE}, or a Hyperliquid address.")
+        raise Refused(f"What is to be watched? Type a position like {EXAMPLE}, or a {of_accounts().title} address.")
     if len(rest) == 1:
         if number := _NUMBER.match(rest[0]):
             request = replace(request, number=int(number[1]))
@@ -164,7 +165,7 @@ def check_own_margin(args: LiqArgs) -> None:
     if args.margin_mode == "cross":
         raise Refused(
             "Cross margin cannot be watched: there the whole account decides, and I see only what is typed. "
-            "Leave out cross to watch it as isolated, or follow a Hyperliquid address: /watch 0x…."
+            f"Leave out cross to watch it as isolated, or follow a {of_accounts().title} address: /watch 0x…."
         )
 
 
@@ -177,18 +178,18 @@ def check_entry(deps: Deps, args: LiqArgs) -> None:
     question = "At which price did you enter?" + (f" Now {now}." if now else "")
     offers = ((f"{now} (now)", plainly(mark.value)),) if mark and now else ()
     example = f"Type it like {EXAMPLE}" + (", or now for the price of now." if now else ".")
-    raise Refused(f"{question} {example}", wanted=Wanted(question, offers))
+    raise Refused(f"{question} {example}", wanted=MissingValue(question, offers))
 
 
 def holding_of(deps: Deps, question: PositionQuestion) -> tuple[Holding, LiquidationAnswer]:
     """Return the position to be watched. Refused where it is not whole, or not one of its own margin."""
     args = question.args
     if args.side is None:
-        sides = Wanted("Is it long or short?", (("Long", "long"), ("Short", "short")))
+        sides = MissingValue("Is it long or short?", (("Long", "long"), ("Short", "short")))
         raise Refused(f"Is it long or short? Type it like {EXAMPLE}.", wanted=sides)
     if args.leverage is None:
         usual = tuple((f"{times}x", f"{times}x") for times in _USUAL_LEVERAGE)
-        wanted = Wanted("With which leverage?", usual, shape="{}x")
+        wanted = MissingValue("With which leverage?", usual, shape="{}x")
         raise Refused(f"The leverage is missing. Type it with an x, like {EXAMPLE}.", wanted=wanted)
     if question.instrument.expiry:
         raise Refused(

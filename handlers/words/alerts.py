@@ -234,10 +234,13 @@ def _burst_running(burst: Burst, zone: str) -> list[Line]:
     if burst.longs_usd is not None and burst.shorts_usd is not None and burst.liquidated_since:
         both = burst.longs_usd + burst.shorts_usd
         side, of = max((burst.longs_usd, "longs"), (burst.shorts_usd, "shorts"))
-        since = wording.clock(burst.liquidated_since, zone)
-        lines.append(
-            Line(f"Liquidated since {since}: at least {wording.usd(both)}, {round(100 * side / both)} % {of}.")
+        whole = burst.liquidated_since <= burst.since  # else a restart has cut it off
+        when = (
+            f"in {_in_minutes(burst.at - burst.since)}"
+            if whole
+            else (f"since {wording.clock(burst.liquidated_since, zone)}")
         )
+        lines.append(Line(f"Liquidated {when}: at least {wording.usd(both)}, {round(100 * side / both)} % {of}."))
     if burst.past:
         lines.append(Line(_happened_before(burst.past, "fall" if burst.change < 0 else "rise")))
     beyond = "above" if burst.change < 0 else "below"

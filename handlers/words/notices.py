@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from handlers import reply
-from handlers.reply import Line
+from handlers.reply import Button, Buttons, Line
 from handlers.words import alerts, position_events, sources, wording
+from handlers.words.digest import said as digests
+from handlers.words.held import tell_held
 from handlers.words.message import Message
+from signals import digest
 from signals.alerts.burst import BURST, Burst
-from signals.alerts.event import ALERT, LATE, POSITION, SOURCE, Event
+from signals.alerts.event import ALERT, HELD, LATE, POSITION, SOURCE, Event
+from signals.digest import DIGEST
 from signals.liquidation.events import CameNear, LineCrossed, LinesLeft, from_json
 from storage.sources import source_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from storage.alerts.outbox import Notice
 
 LATE_LINES = 10
 
@@ -55,7 +62,7 @@ def _late(payload: Mapping[str, Any], zone: str) -> Message:
 
 def _late_line(one: Mapping[str, Any], zone: str) -> str:
     at = datetime.fromisoformat(one["at"])
-    return f"{wording.clock(at, zone, dated=True)}: {message_of(one['payload'], zone).headline}"
+    return f"{wording.clock(at, zone, dated=True)}: {headline_of(one['payload'], zone)}"
 
 
 def sources_together(payloads: Sequence[Mapping[str, Any]], zone: str) -> Message:
@@ -64,10 +71,36 @@ def sources_together(payloads: Sequence[Mapping[str, Any]], zone: str) -> Messag
     return Message(tuple(Line(said) for said in sources.sentences(events, zone)))
 
 
+def with_mute(message: Message, notices: Sequence[Notice]) -> Message:
+    """Add to a message the button that mutes what it tells of, as long as anything of that is not over.
+
+    A fast move is muted at once, for two hours; of the rest is asked what and for how long.
+    """
+    going = [notice for notice in notices if notice.episode is not None and notice.kind != "resolved"]
+    kinds = {notice.payload.get("event"): notice for notice in going}
+    if BURST in kinds and kinds[BURST].asset:
+        button = Button("Mute 2 h", f"/mute {BURST} {kinds[BURST].asset.lower()} 2h")
+    elif kinds.keys() & {ALERT, POSITION}:
+        button = Button("Mute", f"/mute episode {going[0].episode}")
+    else:
+        return message
+    rows = [block.buttons for block in message.blocks if isinstance(block, Buttons)]
+    rest = [block for block in message.blocks if not isinstance(block, Buttons)]
+    first = (*(rows[0] if rows else ()), button)
+    return replace(message, blocks=(*rest, Buttons(first), *map(Buttons, rows[1:])))
+
+
+def headline_of(payload: Mapping[str, Any], zone: str) -> str:
+    """Say in one line what a notice tells."""
+    return message_of(payload, zone).headline
+
+
 _TELL: Final[Mapping[str, Callable[[Mapping[str, Any], str], Message]]] = {
     ALERT: lambda payload, zone: alerts.tell(Event.from_json(payload), zone),
     BURST: lambda payload, zone: alerts.tell_burst(Burst.from_json(payload), zone),
     POSITION: _position,
     SOURCE: lambda payload, zone: Message((Line(sources.sentence(source_events.from_json(payload["source"]), zone)),)),
     LATE: _late,
+    DIGEST: lambda payload, zone: digests.tell(digest.from_json(payload), zone),
+    HELD: lambda payload, zone: tell_held(payload, zone, headline_of),
 }

@@ -29,6 +29,8 @@ from handlers.words.positions import (
 )
 from signals.liquidation.events import (
     CameNear,
+    DexBack,
+    DexSilent,
     FirstLook,
     HolderBack,
     HolderSilent,
@@ -42,8 +44,9 @@ from signals.liquidation.events import (
     TableMoved,
 )
 from signals.liquidation.moves import distance_to
-from signals.liquidation.watching import FARTHER, line_of
+from signals.liquidation.watching import FARTHER, LEAST, half_within, line_of
 from signals.units import DAY
+from signals.venues import of_accounts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +90,12 @@ def _(event: LineCrossed, zone: str) -> Blocks:
     what = f"{title(position, position.holder)} is {far(position.distance)} from its liquidation price."
     line = line_of(lines, event.rank)
     nearer = [other for other in lines if other < line]
-    nearer_said = f" Nearer lines: {lines_said(nearer)}." if nearer else ""
+    half = half_within(lines, position.distance) if not nearer else None
+    told_next = lines_said([(half or line) / 2.0])
+    nearer_said = f" Nearer lines: {lines_said(nearer)}." if nearer else f" Told again within {told_next}."
+    if not nearer and (half or line) / 2.0 < LEAST:
+        nearer_said = ""
+    crossed = f"It is within {lines_said([half])}" if half else f"Its line of {lines_said([line])} is crossed"
     clear = lines_said([max(lines) * FARTHER])
     doubt = in_doubt(position, zone)
     return (
@@ -96,7 +104,7 @@ def _(event: LineCrossed, zone: str) -> Blocks:
         Line(f"Opened {opened(position.holding)}; unrealised {profit(position)}."),
         *_relief(event),
         *_funding(position),
-        Line(f"Its line of {lines_said([line])} is crossed; all clear above {clear}.{nearer_said}", "caveat"),
+        Line(f"{crossed}; all clear above {clear}.{nearer_said}", "caveat"),
         Line(stamp(position, zone), "stamp"),
         *([Line(doubt, "caveat")] if doubt else []),
     )
@@ -287,7 +295,7 @@ def _(event: FirstLook, zone: str) -> Blocks:  # noqa: ARG001 - as above
     part = Line(f"Not the whole account: {_dexes(event.unasked)} gave no answer.", "caveat")
     doubt = (part,) if event.unasked else ()
     if not event.positions:
-        where = " where Hyperliquid answered" if event.unasked else ""
+        where = f" where {of_accounts().title} answered" if event.unasked else ""
         head = f"{name} holds no open positions{where}. You are told when it opens one."
         return (Line(head, "headline"), *doubt)
     count = wording.count(len(event.positions), "open position")
@@ -323,7 +331,23 @@ def _(event: HolderSilent, zone: str) -> Blocks:
 
 @blocks_of.register
 def _(event: HolderBack, zone: str) -> Blocks:  # noqa: ARG001 - as above
-    return (Line(f"{whose(event.holder)} is followed again: Hyperliquid answers.", "headline"),)
+    return (Line(f"{whose(event.holder)} is followed again: {of_accounts().title} answers.", "headline"),)
+
+
+@blocks_of.register
+def _(event: DexSilent, zone: str) -> Blocks:
+    clock = wording.clock(event.since, zone, dated=True)
+    held = wording.listing([f"{holding.unit} {holding.side}" for holding in event.positions])
+    verb = "is" if len(event.positions) == 1 else "are"
+    return (
+        Line(f"{whose(event.holder)}: no answer of dex {event.dex} since {clock}.", "headline"),
+        Line(f"{held} {verb} not watched meanwhile. You are told when it answers again."),
+    )
+
+
+@blocks_of.register
+def _(event: DexBack, zone: str) -> Blocks:  # noqa: ARG001 - as above
+    return (Line(f"{whose(event.holder)}: dex {event.dex} answers again.", "headline"),)
 
 
 def _held(position: PositionNow) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, assert_never
 from handlers.words import wording
 from signals.assets import coin
 from signals.assets import packed as packed_name
-from signals.liquidation.renewal import MAIN_ASSETS, symbol_of
+from signals.inputs import INPUTS
+from signals.liquidation.renewal import MAIN_ASSETS, outline, symbol_of
 from signals.venues import source_title, venue_title
 from storage.sources.source_events import SourceEvent
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from signals.liquidation import TierTable
-    from signals.liquidation.renewal import Kind, Refusal, Renewal, TierChange
+    from signals.liquidation.renewal import Kind, Refusal, Renewal, TierChange, TierMove, TierOutline
     from storage.sources.source_events import AssetEvent
 
 SHOWN: Final = 12  # changes that are told one by one; the files hold them all
@@ -87,18 +88,29 @@ def _asset(event: AssetEvent) -> str:
     match event.kind:
         case "absent":
             return f"{name} has {asset} no longer: {event.reason}"
-        case "listed":
-            return f"{name} has {asset} again."
+        case "listed" | "agrees" as kind:
+            return f"{name} {'has' if kind == 'listed' else 'agrees on'} {asset} again."
         case "interval":
             return f"{name} now settles funding of {asset} every {event.hours:g} h instead of {event.hours_before:g} h."
         case "contradicts":
             return f"{name} is left out of {asset}: {_contradiction(event)}. A unit or a contract has changed there."
-        case "agrees":
-            return f"{name} agrees on {asset} again."
+        case "apart" | "joined":
+            return _past(event)
         case "tiers":
-            return f"{name} has moved its tiers. {event.reason}"
+            said = f"{event.tiers.symbol}: {tier_moved(event.tiers)}" if event.tiers else event.reason
+            return f"{name} has moved its tiers. {said}"
         case _ as kind:
             assert_never(kind)
+
+
+def _past(event: AssetEvent) -> str:
+    name = source_title(event.source)
+    if event.kind == "joined":
+        return f"{name} tells a past of {event.asset} again that agrees with its present."
+    return (
+        f"{name} tells a past that is not its present: the {INPUTS[event.name].title} of {event.asset} is "
+        f"{event.times:.3g} times what it says live. Where that is so, its past is left out."
+    )
 
 
 def _contradiction(event: AssetEvent) -> str:
@@ -159,18 +171,22 @@ def tier_change(change: TierChange) -> str:
         return f"{wording.count(len(new.tiers), 'tier')} from {_rate(first.rate)}{top}"
     if change.kind == "same":
         return f"as in the table of {wording.day(old.as_of)}"
-    one, two = old.tiers[0], new.tiers[0]
+    return tier_moved(change.move) if change.move else ""
+
+
+def tier_moved(move: TierMove) -> str:
+    """Say how a table differs from the one before it, of which both are known."""
+    old, new = move.old, move.new
     pairs = (
-        ("first tier", _rate(one.rate), _rate(two.rate)),
-        ("up to", bound(old, one.cap), bound(new, two.cap)),
-        ("leverage", wording.leverage(one.max_leverage), wording.leverage(two.max_leverage)),
+        ("first tier", _rate(old.rate), _rate(new.rate)),
+        ("up to", _bound(old, old.cap), _bound(new, new.cap)),
+        ("leverage", wording.leverage(old.max_leverage), wording.leverage(new.max_leverage)),
         ("tiers", _many(old), _many(new)),
-        ("largest position", bound(old, old.limit), bound(new, new.limit)),
+        ("largest position", _bound(old, old.limit), _bound(new, new.limit)),
     )
     parts = [f"{name} {was} → {now}" for name, was, now in pairs if was != now]
     if not parts:
-        at = next((b for a, b in zip(old.tiers, new.tiers, strict=False) if a != b), new.tiers[-1])
-        parts = [f"tier {at.number} and above differ (from {bound(new, at.floor)})"]
+        parts = [f"tier {move.differs} and above differ (from {_bound(new, move.floor)})"]
     return ", ".join(parts)
 
 
@@ -199,7 +215,11 @@ def tiers_shown(table: TierTable, today: dt.date) -> list[str]:
 
 def bound(table: TierTable, size: float) -> str:
     """Say a bound in the table's own unit: $300k, 1,000 contracts, 150 BTC."""
-    if math.isinf(size):
+    return _bound(outline(table), size if math.isfinite(size) else None)
+
+
+def _bound(table: TierOutline, size: float | None) -> str:
+    if size is None:
         return "an unknown size" if table.partial else "any size"
     if table.unit == "contracts":
         return f"{wording.number(size)} contracts"
@@ -208,8 +228,8 @@ def bound(table: TierTable, size: float) -> str:
     return wording.coins(size, packed_name(table.asset, table.multiplier))
 
 
-def _many(table: TierTable) -> str:
-    return f"{len(table.tiers)}{' known' if table.partial else ''}"
+def _many(table: TierOutline) -> str:
+    return f"{table.count}{' known' if table.partial else ''}"
 
 
 def _rate(rate: float) -> str:

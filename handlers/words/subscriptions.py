@@ -1,19 +1,22 @@
-"""What a chat is told, in words, and what of it is open right now."""
+"""What a chat is told and what it has muted, in words, and what of it is open right now."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 from handlers.words import wording
 from handlers.words.alerts import moving
 from signals.alerts import burst
 from signals.alerts.rule import rules
 from signals.inputs import MARKET
+from storage.alerts.episodes import PRIVATE
 from storage.people.destinations import ANY
 from storage.people.subscriptions import SOURCES, of_the_market
+from storage.people.switches import EPISODE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from storage.alerts.episodes import Episode
@@ -22,12 +25,13 @@ if TYPE_CHECKING:
 
 _SOURCES_TITLE: Final = "Trouble with data"
 _MOST_OPEN: Final = 5
+_WEEKDAYS: Final = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()  # noqa: SIM905
 
 
 def on(rows: Sequence[RuleOfAsset]) -> list[str]:
     """Say what is on, alarms with the same assets together."""
     if (ANY, ANY) in rows:
-        also = [_title(alarm) for alarm, _ in rows if alarm != ANY]
+        also = [title(alarm) for alarm, _ in rows if alarm != ANY]
         return [
             f"Everything: all alarms of all followed assets{', and ' + wording.listing(also) if also else ''}.",
             *([] if (SOURCES, ANY) in rows else ["Trouble with data is told on /sub sources."]),
@@ -38,9 +42,9 @@ def on(rows: Sequence[RuleOfAsset]) -> list[str]:
     grouped: dict[tuple[str, ...], list[str]] = {}
     for alarm, assets in assets_of.items():
         key = (ANY,) if ANY in assets or (alarm != ANY and of_the_market(alarm)) else tuple(assets)
-        grouped.setdefault(key, []).append(_title(alarm))
+        grouped.setdefault(key, []).append(title(alarm))
     return [
-        f"{'All followed assets' if key == (ANY,) else wording.listing(key)}: {_few(titles)}."
+        f"{'All followed assets' if key == (ANY,) else wording.listing(key)}: {few(titles)}."
         for key, titles in grouped.items()
     ]
 
@@ -49,20 +53,76 @@ def sounds(switched: Sequence[Switch]) -> list[str]:
     """Say what was made loud or silent; nothing where the ranks decide."""
     said = []
     for kind, word in (("loud", "With sound"), ("silent", "Without sound")):
-        parts = [_title(switch.what) for switch in switched if switch.kind == kind]
+        parts = [title(switch.what) for switch in switched if switch.kind == kind]
         if parts:
-            said.append(f"{word}: {_few(parts)}.")
+            said.append(f"{word}: {few(parts)}.")
     return said
 
 
-def _title(alarm: str) -> str:
+def title(alarm: str) -> str:
+    """Return what an alarm is called, `*` being everything; one that is no more by its id."""
     if alarm == ANY:
         return "everything"
+    if alarm.startswith(PRIVATE):
+        return "a watched position"
     beside = {SOURCES: _SOURCES_TITLE, burst.BURST: burst.TITLE}
     return beside.get(alarm) or (rules()[alarm].title if alarm in rules() else alarm)
 
 
-def _few(titles: Sequence[str], most: int = 10) -> str:
+def _of_one(alarm: str, asset: str) -> str:
+    """Name an alarm of one asset: BTC: price is far below its high."""
+    name = title(alarm)
+    return name if asset == MARKET or alarm.startswith(PRIVATE) else f"{asset}: {name[:1].lower()}{name[1:]}"
+
+
+def episode_named(episode: Episode) -> str:
+    """Name an episode by its alarm and asset."""
+    return _of_one(episode.rule, episode.asset)
+
+
+def muted_named(what: str, episodes: Mapping[int, Episode]) -> str:
+    """Name what is muted: everything, an alarm, an asset, an alarm of one asset, or an episode."""
+    if what.startswith(EPISODE):
+        episode = episodes.get(int(what.removeprefix(EPISODE)))
+        return episode_named(episode) if episode else "an episode that is over"
+    if what.startswith(PRIVATE):
+        return title(what)
+    alarm, _, asset = what.partition(" ")
+    return _of_one(alarm, asset) if asset else title(alarm)
+
+
+def muted(switched: Sequence[Switch], episodes: Mapping[int, Episode], now: datetime, zone: str) -> list[str]:
+    """Say what is muted and until when, what ends together in one line."""
+    by_end: dict[str, list[str]] = {}
+    for switch in switched:
+        by_end.setdefault(ends_at(switch, now, zone), []).append(muted_named(switch.what, episodes))
+    return [f"{end}: {few(list(dict.fromkeys(names)), 4)}" for end, names in by_end.items()]
+
+
+def ends_at(switch: Switch, now: datetime, zone: str) -> str:
+    """Say until when something is muted."""
+    if switch.episode is not None:
+        return "until it is over" if switch.what.startswith(EPISODE) else "until that episode is over"
+    return "until you take it back" if switch.until is None else f"until {time_said(switch.until, now, zone)}"
+
+
+def time_said(at: datetime, now: datetime, zone: str) -> str:
+    """Say a time to come: 21:10 CET, or with its day where that is another: Monday 30 November 00:00 CET."""
+    here = ZoneInfo(zone)
+    local = at.astimezone(here)
+    if local.date() == now.astimezone(here).date():
+        return wording.clock(at, here)
+    return f"{_WEEKDAYS[local.weekday()]} {wording.clock(at, here, dated=True)}"
+
+
+def is_alarm(what: str) -> bool:
+    """Tell whether something that is switched is an alarm, or one of one asset, and not an asset."""
+    alarm = what.partition(" ")[0]
+    return alarm in rules() or alarm in (SOURCES, burst.BURST)
+
+
+def few(titles: Sequence[str], most: int = 10) -> str:
+    """Return the first titles of a list, and how many more there are."""
     more = f"; and {len(titles) - most} more" if len(titles) > most else ""
     return "; ".join(titles[:most]) + more
 

@@ -223,12 +223,14 @@ def _coarse(value: timedelta) -> str:
     return f"{round(hours)} h" if 1.75 <= hours < 48 else duration(max(value, timedelta()))
 
 
-def day(value: date | None, *, year: bool = True) -> str:
-    """Say a date: 6 October 2025. A time is taken in UTC."""
+def day(value: date | None, *, year: bool = True, short: bool = False) -> str:
+    """Say a date: 6 October 2025; short: 6 Oct. A time is taken in UTC."""
     if value is None or _missing(value):
         return UNKNOWN
     if isinstance(value, datetime) and value.tzinfo is not None:
         value = value.astimezone(UTC)
+    if short:
+        return f"{value.day} {_MONTHS[value.month - 1][:3]}"
     text = f"{value.day} {_MONTHS[value.month - 1]}"
     return f"{text} {value.year}" if year else text
 
@@ -258,6 +260,18 @@ def moment(value: datetime | None, zone: str | tzinfo = UTC) -> str:
 
         zone = ZoneInfo(zone)
     return f"{day(value.astimezone(zone).date())}, {clock(value, zone)}"
+
+
+def zone_name(zone: str) -> str:
+    """Return a zone as people write it: the zone files count Etc/GMT westwards."""
+    if zone.startswith("Etc/GMT") and len(zone) > len("Etc/GMT"):
+        return f"UTC{'+' if zone[7] == '-' else MINUS}{zone[8:]}"
+    return zone
+
+
+def place(zone: str) -> str:
+    """Name a zone by its city: Berlin, New York, UTC+2."""
+    return zone_name(zone).rsplit("/", 1)[-1].replace("_", " ")
 
 
 def again(value: datetime | None, now: datetime, zone: str | tzinfo = UTC) -> str:

@@ -3,8 +3,9 @@
     line(w) = max(floor(w), 8 * usual * sqrt(w / 1 h))         usual = 1.4826 * median |change of an hour| over 30 days
 
 Moves grow with the root of time, so one usual hour gives the line of each window; the median does not rise with the
-crash that is to be told, as a standard deviation would. Eight times the usual hour is a few moves a year; the floors
-(2 % in 5 minutes, 3 % in 15, 4.5 % in an hour) keep a sleepy market from ringing. Where fewer than 72 hours are known
+crash that is to be told, as a standard deviation would. Eight times the usual hour is meant to be a few moves a year:
+no year of minutes was at hand to count them, `perpulse replay` lists them where minutes are stored. The floors (2 % in
+5 minutes, 3 % in 15, 4.5 % in an hour) keep a sleepy market from ringing. Where fewer than 72 hours are known
 the line is twice the floor: what is usual is not known then.
 
 A move counts half as much again where something else says that it is no drift: the coins of open interest shrank in it
@@ -17,9 +18,11 @@ before it comes here.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from operator import itemgetter
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -46,6 +49,7 @@ HALF_AS_DEEP_AGAIN: Final = 1.5
 OVER_AFTER: Final = HOUR  # without a new extreme
 TAKEN_BACK: Final = 2 / 3  # so much of a move taken back within the hour makes it wrong
 NEARLY_ALL: Final = 0.95
+_SURELY: Final = 1 - 1e-9  # what is rounded does not decide
 FEW: Final = 10  # cases, below which nothing leans on them
 
 Kind = Literal["fired", "escalated", "resolved"]
@@ -201,9 +205,20 @@ def windows(prices: Ticks) -> list[timedelta]:
     return [window for window in FLOORS if len(_within(prices, window)) >= max(2, window // APART)]
 
 
+def calm(values: Sequence[float], usual: UsualHour) -> bool:
+    """Tell whether the prices of the last hour lie so close that no window holds a move, whatever came beside it.
+
+    values: not empty, oldest first, more than an hour does no harm. It is a bound that is found fast, and says nothing
+    where it is False.
+    """
+    newest, lowest, highest = values[-1], min(values), max(values)
+    least = min(line(window, usual.price) for window in FLOORS)
+    return lowest > 0 and max(newest / lowest - 1, 1 - newest / highest) * FORCED < least * _SURELY
+
+
 def _within(ticks: Ticks, window: timedelta) -> Ticks:
     first = ticks[-1][0] - in_ms(window) if ticks else 0
-    return [tick for tick in ticks if tick[0] >= first]
+    return ticks[bisect_left(ticks, first, key=itemgetter(0)) :]
 
 
 def strongest(prices: Ticks, beside: Beside, usual: UsualHour) -> Move | None:

@@ -32,7 +32,7 @@ class State:
     first: the first close at which the main values were known. ended: when the last episode ended; `told` and `since`
     stay those of that episode until another begins, since a restart soon after continues it. past: from when on the
     stored history has been judged in hindsight. silent: all so far was judged in hindsight, so the way up to now is no
-    news either.
+    news either. halved: how often what is left beyond the last level has been halved and told, of a watched position.
     """
 
     rank: int = 0
@@ -47,6 +47,7 @@ class State:
     ended: datetime | None = None
     past: datetime | None = None
     silent: bool = False
+    halved: int = 0
 
     @property
     def phase(self) -> Literal["calm", "pending", "firing", "escalated"]:

@@ -19,6 +19,7 @@ ALERT: Final = "alert"
 POSITION: Final = "position"
 SOURCE: Final = "source"
 LATE: Final = "late"
+HELD: Final = "held"
 _NEWS_FOR: Final[Mapping[str, timedelta]] = {
     "notice": timedelta(hours=6),
     "warning": timedelta(hours=12),

@@ -214,6 +214,24 @@ class HolderBack:
     holder: Holder
 
 
+@dataclass(frozen=True, slots=True)
+class DexSilent:
+    """One dex of the venue has given no answer about an address since a time; what it held there is not judged."""
+
+    holder: Holder
+    dex: str
+    since: dt.datetime
+    positions: tuple[Holding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DexBack:
+    """A dex of the venue answers about an address again."""
+
+    holder: Holder
+    dex: str
+
+
 PositionEvent = (
     LineCrossed
     | LinesLeft
@@ -227,6 +245,8 @@ PositionEvent = (
     | HoldingsChanged
     | HolderSilent
     | HolderBack
+    | DexSilent
+    | DexBack
 )
 
 # What stands in a stored event: a class may be renamed, its word here never.
@@ -243,6 +263,8 @@ _KINDS: Final[dict[str, type[PositionEvent]]] = {
     "holdings changed": HoldingsChanged,
     "holder silent": HolderSilent,
     "holder back": HolderBack,
+    "dex silent": DexSilent,
+    "dex back": DexBack,
 }
 _WORDS: Final = {made: word for word, made in _KINDS.items()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -14,6 +15,36 @@ if TYPE_CHECKING:
 
 Kind = Literal["new", "changed", "same"]
 MAIN_ASSETS: Final = ("BTC", "ETH", "SOL", "XRP", "DOGE", "BNB", "ADA", "AVAX", "LINK", "LTC", "SUI", "PEPE")
+
+
+@dataclass(frozen=True, slots=True)
+class TierOutline:
+    """What is said of a table: its first tier, how many there are, and where they end.
+
+    rate: of maintenance, a fraction; cap, limit: in the table's unit, None where infinite; partial: there are more.
+    """
+
+    contract: str
+    unit: str
+    asset: str
+    multiplier: int
+    rate: float
+    cap: float | None
+    max_leverage: float | None
+    count: int
+    limit: float | None
+    partial: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TierMove:
+    """How a table differs from the one before it. differs, floor: the first tier that is another, and from where on."""
+
+    symbol: str
+    old: TierOutline
+    new: TierOutline
+    differs: int
+    floor: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +66,32 @@ class TierChange:
             return "new"
         same = all(getattr(self.old, name) == getattr(self.new, name) for name in ("unit", "lot", "tiers", "partial"))
         return "same" if same else "changed"
+
+    @property
+    def move(self) -> TierMove | None:
+        """Return what is told of it; None where there was no table before."""
+        if self.old is None:
+            return None
+        tiers = zip(self.old.tiers, self.new.tiers, strict=False)
+        at = next((new for old, new in tiers if old != new), self.new.tiers[-1])
+        return TierMove(self.symbol, outline(self.old), outline(self.new), at.number, at.floor)
+
+
+def outline(table: TierTable) -> TierOutline:
+    """Return what is said of a table."""
+    first = table.tiers[0]
+    return TierOutline(
+        table.contract,
+        table.unit,
+        table.asset,
+        table.multiplier,
+        first.rate,
+        first.cap if math.isfinite(first.cap) else None,
+        first.max_leverage,
+        len(table.tiers),
+        table.limit if math.isfinite(table.limit) else None,
+        table.partial,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from signals.alerts import episodes
 from signals.alerts.condition import RANKS, above, at_most, level
+from signals.alerts.episodes import Transition
 from signals.assets import packed
 from signals.liquidation.answer import margin_for, quote
 from signals.liquidation.calculators import profit
@@ -30,13 +31,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from signals.alerts.condition import Level
-    from signals.alerts.episodes import State, Transition
+    from signals.alerts.episodes import State
     from signals.liquidation.position import LiquidationAnswer
     from signals.liquidation.tables import RenewedTables
 
 LINES = (0.20, 0.10, 0.05)  # of the mark price; own lines take their place
 FARTHER = 1.25  # a line is left this much farther away than it is crossed, or a price on the line would flicker
 MOST_LINES = len(RANKS)
+LEAST = 0.001  # of the mark price: what is left then is a matter of seconds
 JUDGED_EVERY = MINUTE
 
 _BEFORE_MS = 300_000
@@ -230,9 +232,32 @@ def judge(
 ) -> tuple[State, Transition | None]:
     """Judge one mark price. values: `distance` and whatever a message needs; `at`: the time of that price.
 
-    A price that is not newer than the last one judged changes nothing, nor does one that is not known (NaN).
+    Within the last line each half of what is left is told once an episode, as the episode getting worse: from 5 % on
+    the way to nothing is the one that matters. A price that is not newer than the last one judged changes nothing, nor
+    does one that is not known (NaN).
     """
-    return episodes.step(levels_of(lines), state, values, at=at, closes=JUDGED_EVERY)
+    after, transition = episodes.step(levels_of(lines), state, values, at=at, closes=JUDGED_EVERY)
+    halved = halvings(lines, values["distance"])
+    if after.rank == 0 or (transition and transition.kind == "fired"):
+        return replace(after, halved=halved), transition
+    if after == state or halved <= state.halved:
+        return after, transition
+    worse = Transition("escalated", at, after.since or at, RANKS[-1], values)
+    return replace(after, halved=halved), transition or worse
+
+
+def halvings(lines: Sequence[float], distance: float) -> int:
+    """Count how often the last line has been halved down to a distance, until nothing of it is left; NaN gives none."""
+    left, count = min(lines) / 2.0, 0
+    while distance <= left and left >= LEAST:
+        left, count = left / 2.0, count + 1
+    return count
+
+
+def half_within(lines: Sequence[float], distance: float) -> float | None:
+    """Give the half, or the half of a half, of the last line that a distance lies within; None outside of them."""
+    count = halvings(lines, distance)
+    return min(lines) / 2.0**count if count else None
 
 
 def line_of(lines: Sequence[float], rank: str) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from signals.alerts.episodes import State, from_json, to_json
@@ -12,6 +13,7 @@ from signals.units import from_ms, to_ms
 from storage.engine.sql import queries
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from signals.alerts.episodes import Transition
@@ -49,8 +51,20 @@ class Episode:
 
 def rule_states(store: Store) -> dict[Key, RuleState]:
     """Return where every rule stands."""
-    rows = store.read(SQL.rule_states)
-    return {(row["rule"], row["asset"]): RuleState(from_json(json.loads(row["state"])), row["episode"]) for row in rows}
+    rows = store.read_plain(SQL.rule_states)
+    return {(rule, asset): RuleState(_state(text), episode) for rule, asset, text, episode in rows}
+
+
+def states_of(store: Store, rule: str) -> dict[str, RuleState]:
+    """Return where one rule stands, by asset."""
+    rows = store.read_plain(SQL.states_of_rule, rule=rule)
+    return {asset: RuleState(_state(text), episode) for asset, text, episode in rows}
+
+
+@lru_cache(maxsize=10_000)
+def _state(text: str) -> State:
+    """Read a state: some thousand of them are read every turn, and hardly one is another than before."""
+    return from_json(json.loads(text))
 
 
 def save(work: Work, key: Key, state: State, episode: int | None) -> None:
@@ -104,9 +118,25 @@ def running(store: Store) -> list[Episode]:
     return [_episode(row) for row in store.read(SQL.running_episodes, private=PRIVATE)]
 
 
+def between(store: Store, since: datetime, until: datetime) -> list[Episode]:
+    """Return the episodes that began or ended after `since` and up to `until`; positions have none among them."""
+    rows = store.read(SQL.episodes_between, private=PRIVATE, since=to_ms(since), until=to_ms(until))
+    return [_episode(row) for row in rows]
+
+
 def of(store: Store, rule: str, asset: str) -> list[Episode]:
     """Return every episode of one rule and asset, the oldest first."""
     return [_episode(row) for row in store.read(SQL.episodes_of, rule=rule, asset=asset)]
+
+
+def told_with(store: Store, destination: int, episode: int) -> list[Episode]:
+    """Return the episodes that one message tells a destination of with this one; none where it was not told of it."""
+    return [_episode(row) for row in store.read(SQL.episodes_told_with, destination=destination, episode=episode)]
+
+
+def named(store: Store, ids: Collection[int]) -> dict[int, Episode]:
+    """Return episodes by their numbers; those that are not known are left out."""
+    return {row["id"]: _episode(row) for row in store.read(SQL.episodes_named, ids=json.dumps(list(ids)))}
 
 
 def _episode(row: Row) -> Episode:

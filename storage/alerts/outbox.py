@@ -37,7 +37,8 @@ STILL_NEWS: Final = HOUR  # after a hold, however old it is by then
 # Spelt as in the index of live rows, or SQLite searches every row ever sent.
 LIVE: Final = "state IN ('queued', 'sending', 'uncertain')"
 PRIORITY: Final[Mapping[str, int]] = {"critical": 30, "warning": 20, "notice": 10}
-Kind = Literal["fired", "escalated", "resumed", "resolved", "source", "position", "late"]
+Kind = Literal["fired", "escalated", "resumed", "resolved", "source", "position", "late", "held", "digest"]
+HeldFor = Literal["quiet", "budget"]
 Ended = Literal["dead", "expired", "merged", "muted"]
 
 
@@ -60,7 +61,8 @@ class OutboxRow:
     """One notice on its way to one destination.
 
     lead: the row whose message it was last sent in, if any. message: that of its episode in this destination, if one
-    was sent. announced: an earlier notice of the episode was meant for this destination.
+    was sent. announced: an earlier notice of the episode was meant for this destination. told: a message has told of it
+    in a line already, so it edits its own and is not answered.
     """
 
     id: int
@@ -69,13 +71,15 @@ class OutboxRow:
     lead: int | None
     message: str | None
     announced: bool
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """Rows that this process has taken to send to one destination as one message.
 
-    rows: in the order of their notices. id, nonce, attempts, plain, created: of the row that leads, the most urgent.
+    rows: in the order of their notices. id, nonce, attempts, plain, due: of the row that leads, the most urgent. due:
+    when it was to be sent, which is later than it was written where it was held until an hour that a person chose.
     beside: what the message says already of each of its episodes, where it is edited.
     """
 
@@ -90,7 +94,7 @@ class Claim:
     attempts: int
     uncertain: bool
     plain: bool
-    created: datetime
+    due: datetime
     message: str | None
     rows: tuple[OutboxRow, ...]
     beside: tuple[Notice, ...] = ()
@@ -237,18 +241,18 @@ def _claimed(
     chosen: tuple[Switch, ...],
 ) -> Claim:
     """Return what is said with a row: what belongs into its message, and what that message says already."""
-    first = _row(row)
+    first = read_row(row)
     rows = [first]
     if together and row["episode"] is not None:
         found = work.rows(
             SQL.due_beside, **due, destination=row["destination"], asset=row["asset"], at=row["at"], id=row["id"]
         )
-        rows += [other for other in map(_row, found) if together(first, other)]
+        rows += [other for other in map(read_row, found) if together(first, other)]
     elif together and row["rule"] is not None:
         found = work.rows(
             SQL.waiting_beside, now=due["now"], destination=row["destination"], rule=row["rule"], id=row["id"]
         )
-        rows += [other for other in map(_row, found) if together(first, other)]
+        rows += [other for other in map(read_row, found) if together(first, other)]
     rows.sort(key=lambda one: one.notice.number)
     beside: list[Notice] = []
     if row["message"] is not None:
@@ -266,7 +270,7 @@ def _claimed(
         row["attempts"],
         row["state"] == "uncertain",
         bool(row["plain"]),
-        from_ms(row["created"]),
+        from_ms(max(row["created"], row["held_until"] or 0)),
         row["message"],
         tuple(rows),
         tuple(beside),
@@ -274,7 +278,8 @@ def _claimed(
     )
 
 
-def _row(row: Row) -> OutboxRow:
+def read_row(row: Row) -> OutboxRow:
+    """Return a row as it was read."""
     return OutboxRow(
         row["id"],
         _notice(row),
@@ -282,6 +287,7 @@ def _row(row: Row) -> OutboxRow:
         row["lead"],
         row["message"],
         bool(row["announced"]),
+        row["held_for"] == "told",
     )
 
 
@@ -329,9 +335,13 @@ def later(
             work.run(SQL.merge_overtaken, id=row.id, now=to_ms(now))
 
 
-def hold(work: Work, row: OutboxRow, until: datetime, reason: str) -> None:
-    """Keep a row back until its destination wants it, with the reason."""
-    work.run(SQL.hold, id=row.id, until=to_ms(until), reason=reason, expires=to_ms(until + STILL_NEWS))
+def hold(work: Work, row: OutboxRow, until: datetime, reason: str, held_for: HeldFor | None = None) -> None:
+    """Keep a row back until its destination wants it, with the reason.
+
+    held_for: one message will tell of all that was held for it (storage/alerts/held.py); None: it goes by itself.
+    """
+    expires = to_ms(until + STILL_NEWS)
+    work.run(SQL.hold, id=row.id, until=to_ms(until), held_for=held_for, reason=reason, expires=expires)
 
 
 def end(work: Work, row: OutboxRow, state: Ended, reason: str, *, now: datetime) -> None:
@@ -372,10 +382,14 @@ def waiting(store: Store) -> int:
 
 
 def expired(work: Work, *, now: datetime) -> dict[int, list[Notice]]:
-    """Settle rows that are no news any more and return their notices by destination, to be told as one line each."""
+    """Settle rows that are no news any more and return their notices by destination, to be told as one line each.
+
+    A digest is not among them: the next one tells of the time since the last that arrived.
+    """
     found: dict[int, list[Notice]] = {}
     rows = work.rows(SQL.too_old, now=to_ms(now))
     work.many(SQL.expire, [{"id": row["id"], "now": to_ms(now)} for row in rows])
     for row in rows:
-        found.setdefault(row["destination"], []).append(_notice(row))
+        if row["kind"] != "digest":
+            found.setdefault(row["destination"], []).append(_notice(row))
     return found

@@ -3,6 +3,9 @@
 -- name: rule_states
 SELECT rule, asset, state, episode FROM rule_states;
 
+-- name: states_of_rule
+SELECT asset, state, episode FROM rule_states WHERE rule = :rule;
+
 -- name: save_rule_state
 INSERT INTO rule_states (rule, asset, state, episode) VALUES (:rule, :asset, :state, :episode)
 ON CONFLICT DO UPDATE SET state = excluded.state, episode = excluded.episode;
@@ -28,9 +31,30 @@ UPDATE episodes SET rank = :rank, last_values = :found, ended = :ended WHERE id 
 SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
 WHERE ended IS NULL AND substr(rule, 1, length(:private)) <> :private ORDER BY fired DESC;
 
+-- name: episodes_between
+-- What began or ended after one time and up to another; people's own positions are not among them.
+SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
+WHERE substr(rule, 1, length(:private)) <> :private
+    AND (fired > :since AND fired <= :until OR ended > :since AND ended <= :until)
+ORDER BY fired;
+
 -- name: episodes_of
 SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
 WHERE rule = :rule AND asset = :asset ORDER BY fired;
+
+-- name: episodes_told_with
+-- Those of its message in this destination, and itself where that has no message there yet.
+SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
+WHERE id IN (SELECT beside.episode FROM messages m
+        JOIN messages beside ON beside.destination = m.destination AND beside.message = m.message
+        WHERE m.destination = :destination AND m.episode = :episode)
+    OR (id = :episode AND EXISTS (SELECT 1 FROM notices n JOIN outbox o ON o.notice = n.id
+        WHERE n.episode = :episode AND o.destination = :destination))
+ORDER BY id;
+
+-- name: episodes_named
+SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
+WHERE id IN ({elements}(:ids));
 
 -- --- outbox.py
 
@@ -42,9 +66,9 @@ INSERT INTO notices (episode, kind, rule, asset, rank, at, payload)
 VALUES (:episode, :kind, :rule, :asset, :rank, :at, :payload);
 
 -- name: announce
--- One row for each destination that asked; what is of the market is of every asset.
+-- One row for each destination that asked; what is of the market is of every asset. What is due later is new then.
 INSERT INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created)
-SELECT :notice, d.id, {random_hex}, :priority, :due, :expires, 'queued', :now FROM destinations d
+SELECT :notice, d.id, {random_hex}, :priority, :due, :expires, 'queued', :due FROM destinations d
 WHERE d.gone IS NULL AND EXISTS (
     SELECT 1 FROM subscriptions s WHERE s.destination = d.id
         AND (s.rule = :rule OR (s.rule = '*' AND NOT :only_asked))
@@ -72,8 +96,10 @@ WHERE id = :id AND state = 'queued' AND EXISTS (
 -- name: due
 -- The most urgent rows first, in the order of the index of live rows, which is searched only where its condition is
 -- spelt like this. What is held or put back further than anything is, was so by a clock that has been set back since.
-SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, o.lead, n.id AS number, n.kind, n.rank,
-    n.at, n.payload, n.episode, n.rule, n.asset, d.platform, d.chat, d.topic, d.kind AS chat_kind, d.zone,
+-- What is held for something waits for the one message that tells of all of it (held.py).
+SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, o.held_until, o.held_for, o.lead,
+    n.id AS number, n.kind, n.rank, n.at, n.payload, n.episode, n.rule, n.asset, d.platform, d.chat, d.topic,
+    d.kind AS chat_kind, d.zone,
     (SELECT m.message FROM messages m WHERE m.episode = n.episode AND m.destination = d.id) AS message,
     EXISTS (SELECT 1 FROM notices e JOIN outbox p ON p.notice = e.id WHERE e.episode = n.episode AND e.id < n.id
         AND p.destination = d.id AND p.state NOT IN ('dead', 'muted')) AS announced
@@ -81,6 +107,7 @@ FROM outbox o JOIN notices n ON n.id = o.notice JOIN destinations d ON d.id = o.
 WHERE o.state IN ('queued', 'sending', 'uncertain') AND o.state <> 'sending' AND d.gone IS NULL
     AND d.platform IN ({elements}(:platforms))
     AND (o.not_before <= :now OR o.not_before > :longest_pause)
+    AND (o.held_for IS NULL OR o.held_for = 'told')
     AND (o.held_until IS NULL OR o.held_until <= :now OR o.held_until > :longest_hold)
     AND (d.rests_until IS NULL OR d.rests_until <= :now OR d.rests_until > :longest_rest)
     AND o.destination NOT IN (SELECT destination FROM outbox WHERE state = 'sending')
@@ -90,23 +117,25 @@ ORDER BY o.priority DESC, o.id LIMIT :most;
 
 -- name: waiting_beside
 -- Rows for the same destination of the same rule that belong to no episode, also those that wait for others.
-SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, o.lead, n.id AS number, n.kind, n.rank,
-    n.at, n.payload, n.episode, n.rule, n.asset, NULL AS message, 0 AS announced
+SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, o.held_until, o.held_for, o.lead,
+    n.id AS number, n.kind, n.rank, n.at, n.payload, n.episode, n.rule, n.asset,
+    NULL AS message, 0 AS announced
 FROM outbox o JOIN notices n ON n.id = o.notice
 WHERE o.destination = :destination AND n.rule = :rule AND n.episode IS NULL AND o.id <> :id
-    AND o.state IN ('queued', 'uncertain') AND (o.held_until IS NULL OR o.held_until <= :now)
+    AND o.state IN ('queued', 'uncertain') AND o.held_for IS NULL AND (o.held_until IS NULL OR o.held_until <= :now)
 ORDER BY o.id;
 
 -- name: due_beside
 -- Rows for the same destination about the same asset and close, the oldest first.
-SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, o.lead, n.id AS number, n.kind, n.rank,
-    n.at, n.payload, n.episode, n.rule, n.asset,
+SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, o.held_until, o.held_for, o.lead,
+    n.id AS number, n.kind, n.rank, n.at, n.payload, n.episode, n.rule, n.asset,
     (SELECT m.message FROM messages m WHERE m.episode = n.episode AND m.destination = o.destination) AS message,
     EXISTS (SELECT 1 FROM notices e JOIN outbox p ON p.notice = e.id WHERE e.episode = n.episode AND e.id < n.id
         AND p.destination = o.destination AND p.state NOT IN ('dead', 'muted')) AS announced
 FROM notices n JOIN outbox o ON o.notice = n.id AND o.destination = :destination
 WHERE n.asset = :asset AND n.at = :at AND n.episode IS NOT NULL AND o.id <> :id AND o.state IN ('queued', 'uncertain')
     AND (o.not_before <= :now OR o.not_before > :longest_pause)
+    AND (o.held_for IS NULL OR o.held_for = 'told')
     AND (o.held_until IS NULL OR o.held_until <= :now OR o.held_until > :longest_hold)
 ORDER BY n.id;
 
@@ -136,7 +165,7 @@ WHERE id = :id AND state = 'sending';
 
 -- name: hold
 -- Nothing grows too old while it is held.
-UPDATE outbox SET state = 'queued', held_until = :until, reason = :reason,
+UPDATE outbox SET state = 'queued', held_until = :until, held_for = :held_for, reason = :reason,
     expires = CASE WHEN expires < :expires THEN :expires ELSE expires END
 WHERE id = :id AND state = 'sending';
 
@@ -145,7 +174,7 @@ UPDATE destinations SET rests_until = :until WHERE id = :destination;
 
 -- name: shift_waits
 -- What is held until an hour that a person chose stays there: that hour is the wall clock's.
-UPDATE outbox SET not_before = not_before + :by,
+UPDATE outbox SET not_before = not_before + :by, created = created + :by,
     expires = CASE WHEN held_until IS NULL THEN expires + :by ELSE expires END
 WHERE state IN ('queued', 'sending', 'uncertain');
 
@@ -165,12 +194,93 @@ SELECT count(*) AS count FROM outbox WHERE state IN ('queued', 'sending', 'uncer
 -- name: too_old
 SELECT o.id, o.destination, n.id AS number, n.kind, n.rank, n.at, n.payload, n.episode, n.rule, n.asset
 FROM outbox o JOIN notices n ON n.id = o.notice JOIN destinations d ON d.id = o.destination
-WHERE o.state IN ('queued', 'sending', 'uncertain') AND o.state <> 'sending' AND o.expires <= :now AND n.kind <> 'late'
-    AND d.gone IS NULL
+WHERE o.state IN ('queued', 'sending', 'uncertain') AND o.state <> 'sending' AND o.expires <= :now
+    AND n.kind NOT IN ('late', 'held') AND (o.held_for IS NULL OR o.held_for = 'told') AND d.gone IS NULL
 ORDER BY o.id;
 
 -- name: expire
 UPDATE outbox SET state = 'expired', reason = 'too old for news, told as one line', settled = :now WHERE id = :id;
+
+-- --- digests.py
+
+-- name: held_now
+-- What is held, by what for: one look at all that waits, for all who ask.
+SELECT destination, held_for, count(*) AS count FROM outbox
+WHERE state IN ('queued', 'sending', 'uncertain') AND held_for IN ('quiet', 'budget')
+GROUP BY destination, held_for;
+
+-- name: told_late
+-- How many notices grew too old for news before a destination could be told, since a time.
+SELECT count(*) AS count FROM outbox o JOIN notices n ON n.id = o.notice
+WHERE o.destination = :destination AND o.settled > :since AND o.state = 'expired' AND n.kind <> 'digest';
+
+-- name: news_of_sources
+SELECT at, payload FROM notices WHERE kind = 'source' AND at > :since AND at <= :until ORDER BY id;
+
+-- name: digests_told
+SELECT n.payload FROM outbox o JOIN notices n ON n.id = o.notice
+WHERE o.destination = :destination AND o.settled > :since AND o.state = 'sent' AND n.kind = 'digest'
+ORDER BY o.id DESC;
+
+-- --- held.py
+
+-- name: held_due
+-- What is held no longer, the oldest first, of the destinations that wait longest.
+SELECT o.id, o.destination, o.state, o.lead, o.held_for, o.held_until, n.id AS number, n.kind, n.rank, n.at, n.payload,
+    n.episode, n.rule, n.asset, d.zone,
+    (SELECT m.message FROM messages m WHERE m.episode = n.episode AND m.destination = d.id) AS message,
+    EXISTS (SELECT 1 FROM notices e JOIN outbox p ON p.notice = e.id WHERE e.episode = n.episode AND e.id < n.id
+        AND p.destination = o.destination AND p.state NOT IN ('dead', 'muted')) AS announced
+FROM outbox o JOIN notices n ON n.id = o.notice JOIN destinations d ON d.id = o.destination
+WHERE o.state IN ('queued', 'sending', 'uncertain') AND o.state = 'queued' AND o.held_for IN ('quiet', 'budget')
+    AND (o.held_until <= :now OR o.held_until > :longest_hold) AND d.gone IS NULL
+    AND o.destination IN (SELECT due.destination FROM outbox due JOIN destinations p ON p.id = due.destination
+        WHERE due.state IN ('queued', 'sending', 'uncertain') AND due.state = 'queued' AND p.gone IS NULL
+            AND due.held_for IN ('quiet', 'budget') AND (due.held_until <= :now OR due.held_until > :longest_hold)
+        GROUP BY due.destination ORDER BY min(due.id) LIMIT :most)
+ORDER BY o.id;
+
+-- name: held_of
+SELECT o.id, o.destination, o.state, o.lead, o.held_for, o.held_until, n.id AS number, n.kind, n.rank, n.at, n.payload,
+    n.episode, n.rule, n.asset,
+    (SELECT m.message FROM messages m WHERE m.episode = n.episode AND m.destination = o.destination) AS message,
+    EXISTS (SELECT 1 FROM notices e JOIN outbox p ON p.notice = e.id WHERE e.episode = n.episode AND e.id < n.id
+        AND p.destination = o.destination AND p.state NOT IN ('dead', 'muted')) AS announced
+FROM outbox o JOIN notices n ON n.id = o.notice
+WHERE o.state IN ('queued', 'sending', 'uncertain') AND o.state = 'queued' AND o.held_for IN ('quiet', 'budget')
+    AND o.destination = :destination
+ORDER BY o.id;
+
+-- name: tell_of
+-- What has a message is edited there, in silence; for the rest the line that tells of it is all.
+UPDATE outbox SET held_for = 'told', held_until = :now, reason = :reason,
+    state = CASE WHEN :edited THEN 'queued' ELSE 'merged' END, settled = CASE WHEN :edited THEN NULL ELSE :now END
+WHERE id = :id AND state = 'queued';
+
+-- name: let_go
+-- It was due when the hold was over, which may be a while ago.
+UPDATE outbox SET held_for = NULL, held_until = CASE WHEN held_until < :now THEN held_until ELSE :now END
+WHERE id = :id AND state = 'queued';
+
+-- name: hold_on
+UPDATE outbox SET held_until = :until, expires = CASE WHEN expires < :expires THEN :expires ELSE expires END
+WHERE id = :id AND state = 'queued';
+
+-- name: hold_otherwise
+UPDATE outbox SET held_until = :until WHERE state IN ('queued', 'sending', 'uncertain') AND state = 'queued'
+    AND destination = :destination AND held_for = :held_for;
+
+-- name: sent_since
+-- New messages with news; an edit tells of an episode that was told of before, and an end is no news.
+SELECT count(DISTINCT coalesce(o.message, 'of row ' || coalesce(o.lead, o.id))) AS count
+FROM outbox o JOIN notices n ON n.id = o.notice
+WHERE o.destination = :destination AND o.settled >= :since AND o.state = 'sent'
+    AND n.kind IN ('fired', 'escalated', 'resumed', 'source', 'position')
+    AND NOT EXISTS (SELECT 1 FROM notices e JOIN outbox p ON p.notice = e.id AND p.destination = o.destination
+        WHERE e.episode = n.episode AND e.id < n.id AND p.state = 'sent');
+
+-- name: digest_soon
+SELECT min(next) AS next FROM digests WHERE destination = :destination AND next BETWEEN :now AND :latest;
 
 -- --- lease.py
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import math
 from dataclasses import dataclass, replace
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, cast
 
 from signals.inputs import BARS, INPUTS, LEVELS
 from signals.units import MINUTE_MS, from_ms, in_ms, to_ms
 from signals.venues import venue_order
 from storage.engine.sql import queries
-from storage.market import rewritten, settlements
-from storage.market.settlements import RATES, Settled
+from storage.market import settlements, writing
+from storage.market.settlements import RATES
+from storage.market.writing import plain
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
     from signals.series import Array
     from storage.engine.database import Store
-    from storage.engine.sql import Query
-    from storage.engine.work import Work
 
     Column = Sequence[float] | Array
 
@@ -98,8 +95,7 @@ class Newest:
     venue: str
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSeries:
+class StoredSeries(NamedTuple):
     """What is stored of one input: venue, step in seconds (0: instants), first and last time with a value, in ms."""
 
     venue: str
@@ -114,146 +110,11 @@ class StoredSeries:
 
 
 _AS_FRESH_MS: Final = 11 * MINUTE_MS  # venues that publish each five minutes are that far apart
-_MANY: Final = 100  # rows from which on a statement of their own pays
-_KNOWN: Final = {"bars": frozenset(BARS), "levels": frozenset(LEVELS)}
-_EMPTY: Final[dict[str, dict[str, Any]]] = {"bars": dict.fromkeys(BARS), "levels": dict.fromkeys(LEVELS)}
-
-
-def _upsert(table: str, columns: Sequence[str]) -> Query:
-    return (SQL.write_bars if table == "bars" else SQL.write_levels).filled(columns=", ".join(columns))
 
 
 def write(store: Store, batches: Iterable[Points]) -> int:
-    """Store points in one transaction and return how many values were given. Writing the same twice changes nothing.
-
-    A round brings thousands of single rows, a backfill a few tables of thousands: the former are put together into one
-    statement a table, since a statement each costs many times what a row does.
-    """
-    blocks = [block for points in batches if (block := _block(points)).spans]  # before anybody waits for the writer
-    with store.write() as work:
-        waiting: dict[str, list[dict[str, Any]]] = {"bars": [], "levels": []}
-        for block in blocks:
-            if block.settled:
-                settlements.write(work, block.asset, block.venue, block.settlements())
-                continue
-            table = "bars" if block.step else "levels"
-            if len(block.times) < _MANY:
-                waiting[table] += _whole_rows(block, table)
-                continue
-            _flush(work, table, waiting)  # in their order: what comes later wins
-            head, names = block.head(), ("at", *block.names)
-            rows = zip(block.times, *block.values, strict=True)
-            work.many(_upsert(table, block.names), (head | dict(zip(names, row, strict=True)) for row in rows))
-        for table in waiting:
-            _flush(work, table, waiting)
-        ends = _ends(blocks)
-        rewritten.note_late(work, ends)
-        work.many(SQL.write_series, ends)
-    return sum(block.count for block in blocks)
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """Points as they are written: only inputs that we know, only rows with a value. step: seconds; 0 for instants."""
-
-    asset: str
-    venue: str
-    step: int
-    names: tuple[str, ...]
-    times: Sequence[int]
-    values: list[Sequence[float]]
-    count: int
-    spans: list[tuple[str, int, int]]  # inputs, each with the first and the last time with a value
-    settled: bool = False
-
-    def head(self) -> dict[str, Any]:
-        """Return what is the same in every row."""
-        return {"asset": self.asset, "venue": self.venue} | ({"step": self.step} if self.step else {})
-
-    def settlements(self) -> list[Settled]:
-        """Return the rows as settlements; an interval without a rate is none."""
-        rates, hours = (dict(zip(self.names, self.values, strict=True)).get(name) for name in RATES)
-        rows = zip(self.times, rates or (), hours or itertools.repeat(None), strict=False)
-        return [Settled(at, rate, known) for at, rate, known in rows]
-
-
-def _block(points: Points) -> _Block:
-    if points.settled:
-        return _settled_block(points)
-    step = 0 if points.step is None else int(points.step.total_seconds())
-    known_names = _KNOWN["bars" if step else "levels"]
-    names = tuple(name for name in points.columns if name in known_names)
-    values = [plain(points.columns[name]) for name in names]
-    spans: list[tuple[str, int, int]] = []
-    count = 0
-    if len(points.times) == 1:  # of what is live nearly all
-        at = points.times[0]
-        spans = [(name, at, at) for name, column in zip(names, values, strict=True) if not math.isnan(column[0])]
-        return _Block(points.asset, points.venue, step, names, points.times, values, len(spans), spans)
-    rows: set[int] = set()
-    for name, column in zip(names, values, strict=True):
-        known = [place for place, value in enumerate(column) if value == value]  # noqa: PLR0124 - the plain test for NaN
-        if known:
-            spans.append((name, points.times[known[0]], points.times[known[-1]]))
-            count += len(known)
-            if len(rows) < len(points.times):
-                rows.update(known)
-    if len(rows) == len(points.times):
-        return _Block(points.asset, points.venue, step, names, points.times, values, count, spans)
-    kept = sorted(rows)
-    times = [points.times[place] for place in kept]
-    return _Block(points.asset, points.venue, step, names, times, [[c[n] for n in kept] for c in values], count, spans)
-
-
-def _settled_block(points: Points) -> _Block:
-    names = tuple(name for name in RATES if name in points.columns)
-    rates = plain(points.columns["funding_rate"]) if "funding_rate" in names else ()
-    kept = [place for place, rate in enumerate(rates) if not math.isnan(rate)]
-    times = [points.times[place] for place in kept]
-    values: list[Sequence[float]] = []
-    spans, count = [], 0
-    for name in names:
-        column = plain(points.columns[name])
-        values.append([column[place] for place in kept])
-        known = [at for at, value in zip(times, values[-1], strict=True) if not math.isnan(value)]
-        count += len(known)
-        if known:
-            spans.append((name, known[0], known[-1]))
-    return _Block(points.asset, points.venue, 0, names, times, values, count, spans, settled=True)
-
-
-def plain(column: Column) -> Sequence[float]:
-    """Return a column as numbers of Python, which is what a database takes. ValueError for what is no number."""
-    if not isinstance(column, list | tuple):
-        found: list[float] = column.tolist()  # type: ignore[union-attr] # an array
-        return found
-    return column if all(type(value) is float for value in column) else [float(value) for value in column]
-
-
-def _whole_rows(block: _Block, table: str) -> list[dict[str, Any]]:
-    """Return rows of all columns of a table, None where nothing is given. SQLite keeps NaN as NULL."""
-    head = _EMPTY[table] | block.head()
-    names = ("at", *block.names)
-    return [head | dict(zip(names, row, strict=True)) for row in zip(block.times, *block.values, strict=True)]
-
-
-def _ends(blocks: Iterable[_Block]) -> list[dict[str, Any]]:
-    """Return what is written of each series: its first and its last time, as the directory has them."""
-    spans: dict[tuple[str, str, str, int], tuple[int, int]] = {}
-    for block in blocks:
-        for name, first, last in block.spans:
-            key = (block.asset, name, block.venue, block.step)
-            known = spans.get(key)
-            spans[key] = (first, last) if known is None else (min(first, known[0]), max(last, known[1]))
-    names = ("asset", "input", "venue", "step", "first", "last")
-    return [dict(zip(names, (*key, *span), strict=True)) for key, span in spans.items()]
-
-
-def _flush(work: Work, table: str, waiting: dict[str, list[dict[str, Any]]]) -> None:
-    """Write the rows that wait for a table."""
-    if rows := waiting[table]:
-        work.many(_upsert(table, BARS if table == "bars" else LEVELS), rows)
-        waiting[table] = []
+    """Store points in one transaction and return how many values were given. Writing the same twice changes nothing."""
+    return writing.write(store, batches)
 
 
 def directory(store: Store, asset: str | None = None) -> dict[tuple[str, str], list[StoredSeries]]:
@@ -261,13 +122,26 @@ def directory(store: Store, asset: str | None = None) -> dict[tuple[str, str], l
     found: dict[tuple[str, str], list[StoredSeries]] = {}
     rows = store.read_plain(SQL.series_of_asset, asset=asset) if asset else store.read_plain(SQL.all_series)
     for of, name, *series in rows:
-        found.setdefault((of, name), []).append(StoredSeries(*series))
+        found.setdefault((of, name), []).append(StoredSeries._make(series))
     return found
+
+
+def begins(store: Store) -> dict[tuple[str, str], int]:
+    """Return when the first value of every (asset, input) lies, in ms: the start of what `directory` tells in full."""
+    return {(asset, name): first for asset, name, first in store.read_plain(SQL.begins)}
 
 
 def stored(store: Store, asset: str, name: str) -> list[StoredSeries]:
     """Return what is stored of one input, by venue and step."""
     return [StoredSeries(*row) for row in store.read_plain(SQL.series_of_input, asset=asset, input=name)]
+
+
+def stored_anywhere(store: Store, name: str) -> dict[str, list[StoredSeries]]:
+    """Return what is stored of one input by asset."""
+    found: dict[str, list[StoredSeries]] = {}
+    for asset, *series in store.read_plain(SQL.series_of_input_anywhere, input=name):
+        found.setdefault(asset, []).append(StoredSeries._make(series))
+    return found
 
 
 def newest(store: Store, asset: str, name: str, venue: str | None = None) -> Newest | None:

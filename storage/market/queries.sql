@@ -20,11 +20,26 @@ ON CONFLICT (asset, input, venue, step) DO UPDATE SET
 -- name: all_series
 SELECT asset, input, venue, step, first, last FROM series;
 
+-- name: move_on
+-- Moves the ends of some series of a venue on: of all of them or of none, where one is new or goes as far already.
+UPDATE series SET last = :last
+WHERE asset = :asset AND venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND :count = (
+    SELECT count(*) FROM series AS before
+    WHERE before.asset = :asset AND before.venue = :venue AND before.step = :step AND before.input IN ({inputs|'*'})
+        AND before.last < :first
+);
+
+-- name: begins
+SELECT asset, input, min(first) FROM series GROUP BY asset, input;
+
 -- name: series_of_asset
 SELECT asset, input, venue, step, first, last FROM series WHERE asset = :asset;
 
 -- name: series_of_input
 SELECT venue, step, first, last FROM series WHERE asset = :asset AND input = :input;
+
+-- name: series_of_input_anywhere
+SELECT asset, venue, step, first, last FROM series WHERE input = :input;
 
 -- name: bar_at
 SELECT {input} AS value FROM bars WHERE asset = :asset AND venue = :venue AND step = :step AND at = :at;
@@ -72,6 +87,13 @@ ORDER BY at;
 SELECT at, {columns} FROM levels
 WHERE asset = :asset AND venue = :venue AND at >= :start AND at < :end
 ORDER BY at;
+
+-- name: levels_after
+-- The newest values of an input, of every asset and venue that has one so late.
+SELECT levels.asset, levels.venue, levels.at, levels.{input} FROM series JOIN levels
+ON levels.asset = series.asset AND levels.venue = series.venue AND levels.at > :after
+WHERE series.input = :input AND series.step = 0 AND series.last > :after AND levels.{input} IS NOT NULL
+ORDER BY levels.asset, levels.venue, levels.at;
 
 -- name: last_settled
 -- The settlements at which a series of instants ends.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from signals.units import from_ms, to_ms
 from storage.engine.sql import queries
+from storage.people import digests
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -85,10 +86,11 @@ def subscriptions(store: Store, destination: int) -> list[tuple[str, str]]:
     return [(row["rule"], row["asset"]) for row in store.read(SQL.subscriptions, destination=destination)]
 
 
-def set_zone(store: Store, destination: int, zone: str) -> None:
-    """Keep the time zone of a destination (an IANA name)."""
+def set_zone(store: Store, destination: int, zone: str, now: datetime) -> None:
+    """Keep the time zone of a destination (an IANA name); its digests come by the new clock from now on."""
     with store.write() as work:
         work.run(SQL.set_zone, destination=destination, zone=zone)
+        digests.zone_changed(work, destination, now)
 
 
 def set_venue(store: Store, destination: int, venue: str | None) -> None:
@@ -106,7 +108,13 @@ def moved(store: Store, platform: str, old: str, new: str) -> None:
             if known is None:
                 work.run(SQL.rename_chat, destination=row["id"], chat=new)
                 continue
-            for move in (SQL.move_subscriptions, SQL.move_switches, SQL.move_outbox, SQL.move_messages):
+            for move in (
+                SQL.move_subscriptions,
+                SQL.move_switches,
+                SQL.move_digests,
+                SQL.move_outbox,
+                SQL.move_messages,
+            ):
                 work.run(move, new=known["id"], old=row["id"])  # what is known there already goes with the old one
             work.run(SQL.forget_destination, destination=row["id"])
             # The chat lives under this id, or nobody would move there: what waits for it must not wait for ever.

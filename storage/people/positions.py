@@ -105,6 +105,11 @@ def typed(store: Store) -> list[WatchedPosition]:
     return [_watched(row) for row in store.read(SQL.typed_positions)]
 
 
+def at_destination(store: Store, destination: int) -> list[WatchedPosition]:
+    """Return the positions whose owner is told at a destination, those of followed addresses last."""
+    return [_watched(row) for row in store.read(SQL.positions_at, destination=destination)]
+
+
 def held(store: Store, followed: int) -> list[WatchedPosition]:
     """Return the positions of one followed address as they were last seen."""
     return [_watched(row) for row in store.read(SQL.held_positions, followed=followed)]

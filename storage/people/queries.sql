@@ -87,10 +87,46 @@ ON CONFLICT DO UPDATE SET allowed = excluded.allowed, since = excluded.since;
 UPDATE permits SET name = :new WHERE platform = :platform AND kind = 'chat' AND name = :old AND NOT EXISTS (
     SELECT 1 FROM permits known WHERE known.platform = :platform AND known.kind = 'chat' AND known.name = :new);
 
+-- --- digests.py ---------------------------------------------------------------------------------------------
+
+-- name: digests_of
+SELECT g.*, d.zone FROM digests g JOIN destinations d ON d.id = g.destination
+WHERE g.destination = :destination ORDER BY g.kind;
+
+-- name: digests_due
+-- Searched by the index of `next`: there are as many rows as chats that want a digest, and few of them are due.
+SELECT g.*, d.zone FROM digests g JOIN destinations d ON d.id = g.destination
+WHERE g.next <= :now AND d.gone IS NULL ORDER BY g.next, g.id LIMIT :most;
+
+-- name: every_digest
+SELECT g.*, d.zone FROM digests g JOIN destinations d ON d.id = g.destination ORDER BY g.id;
+
+-- name: order_digest
+INSERT INTO digests (destination, kind, days, at, assets, next)
+VALUES (:destination, :kind, :days, :at, :assets, :due)
+ON CONFLICT DO UPDATE SET days = excluded.days, at = excluded.at, assets = excluded.assets, next = excluded.next;
+
+-- name: plan_digest
+UPDATE digests SET next = :due WHERE id = :id;
+
+-- name: digest_made
+UPDATE digests SET last_date = :day, last_at = :now, next = :due WHERE id = :id AND next = :was;
+
+-- name: move_digest_zone
+UPDATE digests SET last_date = :day, next = :due WHERE id = :id;
+
+-- name: stop_digest
+DELETE FROM digests WHERE destination = :destination AND kind = :kind;
+
+-- name: move_digests
+UPDATE digests SET destination = :new WHERE destination = :old AND NOT EXISTS (
+    SELECT 1 FROM digests known WHERE known.destination = :new AND known.kind = digests.kind);
+
 -- --- switches.py --------------------------------------------------------------------------------------------
 
 -- name: switch
-INSERT INTO switches (destination, kind, what, until, hours) VALUES (:destination, :kind, :what, :until, :hours)
+-- The column is called as what it held first.
+INSERT INTO switches (destination, kind, what, until, hours) VALUES (:destination, :kind, :what, :until, :value)
 ON CONFLICT DO UPDATE SET until = excluded.until, hours = excluded.hours;
 
 -- name: switch_back
@@ -99,9 +135,19 @@ DELETE FROM switches WHERE destination = :destination AND kind = :kind AND what 
 -- name: switch_sounds_back
 DELETE FROM switches WHERE destination = :destination AND kind IN ('loud', 'silent');
 
+-- name: drop_ended_mutes
+DELETE FROM switches WHERE destination = :destination AND kind = 'mute' AND until <= :now;
+
+-- name: drop_mutes_until_over
+DELETE FROM switches WHERE destination = :destination AND kind = 'mute' AND hours = :value;
+
 -- name: switches_of
-SELECT destination, kind, what, until, hours FROM switches WHERE destination IN ({elements}(:destinations))
-ORDER BY destination, kind, what;
+-- What ends with an episode (`episode 42`) is over when that has ended, or is not known any more.
+SELECT s.destination, s.kind, s.what, s.until, s.hours AS value,
+    s.kind = 'mute' AND s.hours IS NOT NULL AND (e.id IS NULL OR e.ended IS NOT NULL) AS ended
+FROM switches s LEFT JOIN episodes e ON e.id = CASE WHEN s.kind = 'mute' THEN CAST(substr(s.hours, 9) AS INTEGER) END
+WHERE s.destination IN ({elements}(:destinations))
+ORDER BY s.destination, s.kind, s.what;
 
 -- --- positions.py: what people watch for themselves ----------------------------------------------------------------
 
@@ -115,6 +161,11 @@ ORDER BY p.number IS NULL, p.number, p.id;
 SELECT p.*, d.zone FROM positions p JOIN destinations d ON d.id = p.destination
 WHERE p.followed IS NULL AND d.gone IS NULL
 ORDER BY p.id;
+
+-- name: positions_at
+SELECT p.*, d.zone FROM positions p JOIN destinations d ON d.id = p.destination
+WHERE p.destination = :destination
+ORDER BY p.number IS NULL, p.number, p.id;
 
 -- name: held_positions
 SELECT p.*, d.zone FROM positions p JOIN destinations d ON d.id = p.destination

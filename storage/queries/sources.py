@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from storage.sources import source_state
+from storage.sources import coverage, source_state
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from storage.engine.database import Store
+    from storage.sources.coverage import Granted
     from storage.sources.source_state import Note, SourceHealth
 
 _WORST = ("blocked", "down", "ok")
@@ -18,11 +20,16 @@ _WORST = ("blocked", "down", "ok")
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """One source with all its topics. note: what its provider asks us to say, None where it has none."""
+    """One source with all its topics.
+
+    note: what its provider asks us to say, None where it has none. reaches: how far back it gives a topic, where it was
+    asked for more and refused.
+    """
 
     name: str
     topics: tuple[SourceHealth, ...]
     note: Note | None
+    reaches: Mapping[str, Granted] = field(default_factory=dict)
 
     @property
     def state(self) -> str:
@@ -50,11 +57,14 @@ def read(store: Store) -> tuple[SourceStatus, ...]:
     if not store.exists:
         return ()
     notes = {note.source: note for note in source_state.notes(store)}
+    reaches: dict[str, dict[str, Granted]] = {}
+    for (venue, topic_), reach in coverage.reaches(store).items():
+        reaches.setdefault(venue, {})[topic_] = reach
     by_name: dict[str, list[SourceHealth]] = {}
     for topic in source_state.load(store):
         by_name.setdefault(topic.source, []).append(topic)
     return tuple(
-        SourceStatus(name, tuple(topics), notes.get(name))
+        SourceStatus(name, tuple(topics), notes.get(name), reaches.get(name, {}))
         for name, topics in by_name.items()
         if not notes or name in notes or " " in name  # a stream ("okx liquidations") reports without a note of its own
     )

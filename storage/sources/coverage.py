@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from signals.inputs import INPUTS
 from signals.units import HOUR, HOUR_MS, MINUTE_MS, from_ms, to_ms
+from storage.engine import settings
 from storage.engine.sql import queries
 from storage.market import points, settlements
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 SQL: Final = queries("storage.sources")
 State = Literal["read", "missing", "damaged"]
 Debt: TypeAlias = "tuple[str, str, str]"  # venue, topic, asset
+_REACH: Final = "reach of "  # before venue and topic: how far back it gives
 _FIRST_FIGURE: Final = timedelta(hours=12)
 _LATE_MS: Final = 5 * MINUTE_MS  # a settlement is published within so much of its hour
 _LONGEST: Final = 8.0  # hours between two settlements; where a source tells more, one between them is missing
@@ -44,6 +46,14 @@ class ArchiveFile:
     checksum: str | None
     rows: int
     asked: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """How far back a venue answered a topic when it had refused to go further, and when that was."""
+
+    span: timedelta
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,3 +234,23 @@ def note_owed(store: Store, changes: Mapping[Debt, datetime | None]) -> None:
                 work.run(SQL.drop_owed, venue=venue, topic=topic, asset=asset)
             else:
                 work.run(SQL.keep_owed, venue=venue, topic=topic, asset=asset, since=to_ms(since))
+
+
+def reaches(store: Store) -> dict[tuple[str, str], Granted]:
+    """Return how far back venues gave what they had refused to give further back, by venue and topic."""
+    found: dict[tuple[str, str], Granted] = {}
+    for about, kept in settings.settings_of(store, _REACH).items():
+        venue, _, topic = about.rpartition(" ")
+        seconds, at = kept.split()
+        found[venue, topic] = Granted(timedelta(seconds=int(seconds)), from_ms(int(at)))
+    return found
+
+
+def note_reaches(store: Store, found: Mapping[tuple[str, str], Granted]) -> None:
+    """Keep how far back venues give; inside the transaction that stores what they gave."""
+    if not found:
+        return
+    with store.write() as work:
+        for (venue, topic), reach in found.items():
+            kept = f"{reach.span.total_seconds():.0f} {to_ms(reach.at)}"
+            settings.keep_setting(work, f"{_REACH}{venue} {topic}", kept)

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from signals.liquidation.renewal import TierMove, TierOutline
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -30,18 +32,27 @@ class AssetEvent:
 
     absent and listed: it is not offered any more, for this reason, or again. interval: funding is settled every `hours`
     instead of every `hours_before`. contradicts and agrees: its `name` (an input) is so many `times` what the others,
-    or its own price, make of it; and it is no more. tiers: its tier table has moved, in the way that the reason says.
+    or its own price, make of it; and it is no more. apart and joined: the past that it gives of a topic, which is the
+    reason, is so many `times` what it says live, first seen of this asset; and it is no more. tiers: its tier table has
+    moved, so; earlier versions stored words as the reason instead.
     """
 
     source: str
     asset: str
-    kind: Literal["interval", "absent", "listed", "contradicts", "agrees", "tiers"]
+    kind: Literal["interval", "absent", "listed", "contradicts", "agrees", "apart", "joined", "tiers"]
     since: datetime
     reason: str = ""
     hours: float | None = None
     hours_before: float | None = None
     name: str = ""
     times: float | None = None
+    tiers: TierMove | None = None
+
+
+def about(event: AssetEvent) -> str:
+    """Return what is remembered as told of: a source and its asset, or the past of one of its topics."""
+    past = f"past {event.reason} " if event.kind in {"apart", "joined"} else ""
+    return f"{event.source} {past}{event.asset}"
 
 
 def to_json(event: SourceEvent | AssetEvent) -> dict[str, Any]:
@@ -54,4 +65,9 @@ def from_json(data: Mapping[str, Any]) -> SourceEvent | AssetEvent:
     since = datetime.fromisoformat(data["since"])
     if "topics" in data:
         return SourceEvent(**{**data, "since": since, "topics": tuple(data["topics"])})
-    return AssetEvent(**{**data, "since": since})
+    moved = data.get("tiers")
+    return AssetEvent(**{**data, "since": since, "tiers": _move(moved) if moved else None})
+
+
+def _move(data: Mapping[str, Any]) -> TierMove:
+    return TierMove(**{**data, "old": TierOutline(**data["old"]), "new": TierOutline(**data["new"])})

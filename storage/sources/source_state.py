@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from signals.units import from_ms, to_ms
 from storage.engine import settings
@@ -37,16 +37,20 @@ class SourceHealth:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a source's provider asks us to say, and what must be said with its figures."""
+    """What a source's provider asks us to say, and what must be said with its figures.
+
+    left_out: what it lists and is no perpetual of a coin, and what that is instead.
+    """
 
     source: str
     attribution: str
     caveats: tuple[str, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 def save_notes(store: Store, every: Iterable[Note]) -> None:
     """Keep what is to be said of the sources in use; those of before are forgotten."""
-    found = json.dumps([[note.source, note.attribution, list(note.caveats)] for note in every])
+    found = json.dumps([[note.source, note.attribution, list(note.caveats), dict(note.left_out)] for note in every])
     with store.write() as work:
         settings.keep_setting(work, _NOTES, found)
 
@@ -54,7 +58,10 @@ def save_notes(store: Store, every: Iterable[Note]) -> None:
 def notes(store: Store) -> list[Note]:
     """Return what is to be said of the sources that were last in use."""
     kept = settings.setting(store, _NOTES)
-    return [Note(name, said, tuple(caveats)) for name, said, caveats in json.loads(kept)] if kept else []
+    every: list[list[Any]] = json.loads(kept) if kept else []
+    return [  # who was asked before contracts were named has three parts
+        Note(name, said, tuple(caveats), tuple(out[0].items()) if out else ()) for name, said, caveats, *out in every
+    ]
 
 
 def save(store: Store, every: Iterable[SourceHealth]) -> None:

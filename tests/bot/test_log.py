@@ -213,3 +213,17 @@ def test_a_line_is_a_sentence_and_what_belongs_to_it(capsys: pytest.CaptureFixtu
     logging.getLogger("apscheduler.scheduler").warning("Execution of job skipped: maximum number of running instances")
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith(" WARNING bot.archive.backfill: the file differs file=a.zip differing=3 of 9")
+
+
+def test_what_is_not_logged_is_not_made_into_a_line() -> None:
+    made = []
+
+    class Told:
+        def __str__(self) -> str:
+            made.append(self)
+            return "told"
+
+    for debug in (False, True):
+        log.set_up(debug=debug)
+        structlog.get_logger("market").debug("asked", who=Told())
+    assert len(made) == 1

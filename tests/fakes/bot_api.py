@@ -20,7 +20,6 @@ from collections import Counter, defaultdict, deque
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
-import aiogram.methods
 from aiohttp import web
 from pydantic import ValidationError
 from telegram.constants import (
@@ -37,13 +36,9 @@ from telegram.constants import (
 from tests.fakes.served import Served
 from tests.fakes.telegram_chats import Chat, Chats, Sent, person
 from tests.fakes.telegram_markup import Unreadable, parse, stored, utf16
+from tests.fakes.telegram_models import method_model, type_model
 
 TOKEN = "100000001:MARKER-no-real-token-0123456789abcdef"
-MODELS = {
-    method.__api_method__: method
-    for method in vars(aiogram.methods).values()
-    if inspect.isclass(method) and hasattr(method, "__api_method__") and isinstance(method.__api_method__, str)
-}
 SENDING = ("sendMessage", "sendPhoto")
 _IMAGE = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
@@ -93,6 +88,9 @@ class BotApi(Served, Chats):
         self._disturbances: list[Disturbance] = []
         self._kills: dict[int, tuple[int, Phase]] = {}
         self._sends = 0
+        for performed in dir(self):
+            if performed.startswith("_do_"):  # made ready here, where nobody waits for an answer
+                method_model(re.sub(r"_(\w)", lambda found: found[1].upper(), performed.removeprefix("_do_")))
         self._poller = 0
         self._times: defaultdict[Any, deque[float]] = defaultdict(deque)
 
@@ -153,7 +151,7 @@ class BotApi(Served, Chats):
                 files[key] = value.file.read()
                 value.file.close()
             else:
-                params[key] = _decoded(MODELS.get(request.match_info["method"]), key, str(value))
+                params[key] = _decoded(method_model(request.match_info["method"]), key, str(value))
         return params, files
 
     def _check_token(self, token: str) -> None:
@@ -164,10 +162,10 @@ class BotApi(Served, Chats):
 
     async def _perform(self, method: str, params: dict[str, Any], files: dict[str, bytes]) -> Any:
         perform = getattr(self, "_do_" + re.sub(r"(?=[A-Z])", "_", method).lower(), None)
-        if perform is None or method not in MODELS:
+        model = method_model(method)
+        if perform is None or model is None:
             self.problems.append(f"{method} is not implemented")
             raise Refusal(404, "Not Found")
-        model = MODELS[method]
         everything = {**params, **{key: f"attach://{key}" for key in files}}
         if unknown := everything.keys() - model.model_fields.keys():
             self.problems.append(f"{method} has no field {sorted(unknown)}")
@@ -406,7 +404,7 @@ class BotApi(Served, Chats):
         if status in ("creator", "administrator"):
             rights["is_anonymous"] = False
         if status == "administrator":
-            model = aiogram.types.ChatMemberAdministrator
+            model = type_model("ChatMemberAdministrator")
             needed = {name for name, field in model.model_fields.items() if field.is_required()}
             rights |= dict.fromkeys(needed - rights.keys(), False)
         return rights

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import web
 
+from signals.units import from_ms
 from tests.fakes import exchange_venues
 from tests.fakes.served import Served
 
@@ -103,6 +104,10 @@ class FakeExchange(Served):
         self.faults: dict[str, Fault] = {}  # by path, by "bybit/*", or "*"
         self.twists: dict[str, Twist] = {}
         self.recorded: dict[str, Any] = {}
+        self.kept: dict[str, timedelta] = {}  # by venue: what begins before that is refused, as the venue does it
+        self.refused: set[str] = (
+            set()
+        )  # questions (path, and type where there is one) that are refused whatever they ask
         self.gone: set[tuple[str, str]] = set()  # a venue and an asset that it has delisted
         self.scale: dict[tuple[str, str], float] = {}  # a venue and asset whose contracts hold so many more coins
         self.intervals: dict[str, int] = {}  # overrides Listed.interval from now on
@@ -134,9 +139,18 @@ class FakeExchange(Served):
             await asyncio.sleep(self.slow_s)
         elif fault:
             return self._fault(fault, path, query, request)
-        status, body = self._body(path, query)
+        status, body = self._refusal(venue, path, query) or self._body(path, query)
         date = email.utils.format_datetime(self.clock(), usegmt=True)
         return web.json_response(body, status=status, headers={"Date": date})
+
+    def _refusal(self, venue: str, path: str, query: dict[str, Any]) -> tuple[int, Any] | None:
+        """Refuse a question of the past that the venue does not answer, or does not answer so far back."""
+        if exchange_venues.question_name(path, query) in self.refused:
+            return exchange_venues.DISLIKED[venue]
+        kept, begin = self.kept.get(venue), exchange_venues.begin_of(query)
+        if kept is None or begin is None or from_ms(begin) >= self.clock() - kept:
+            return None
+        return exchange_venues.TOO_FAR[venue]
 
     def _fault(self, fault: Fault, path: str, query: dict[str, str], request: web.Request) -> web.StreamResponse:
         if fault == "hang_up":
@@ -210,10 +224,18 @@ class FakeExchange(Served):
 
     @staticmethod
     def _text(value: float, twist: str | None, digits: int = 8) -> str | None:
-        if twist == "none":
-            return None
-        twisted = {"zero": 0.0, "negative": -value, "nan": math.nan, "thousandfold": value * 1000}
-        return f"{twisted.get(twist or '', value):.{digits}f}"
+        match twist:
+            case "none":
+                return None
+            case "zero":
+                value = 0.0
+            case "negative":
+                value = -value
+            case "nan":
+                value = math.nan
+            case "thousandfold":
+                value *= 1000
+        return f"{value:.{digits}f}"
 
     # --- the paths
 

@@ -168,6 +168,46 @@ REFUSALS: dict[str, tuple[int, Any]] = {
     "kucoin": (200, {"code": "300003", "msg": "The contract does not exist"}),
 }
 
+# What each of them says to a question that reaches too far back, in the words of its documents or recordings.
+TOO_FAR: dict[str, tuple[int, Any]] = {
+    "binance": (400, {"code": -1130, "msg": "parameter 'startTime' is invalid."}),
+    "binance_coinm": (400, {"code": -4088, "msg": "Maximum time interval is 200 days"}),
+    "bybit": (200, {"retCode": 10001, "retMsg": "params error: StartTime Is Invalid", "result": {}, "time": 1}),
+    "okx": (200, {"code": "51000", "data": [], "msg": "Parameter end error"}),
+    "hyperliquid": (422, "Failed to deserialize the JSON body: startTime"),
+    "deribit": (400, {"jsonrpc": "2.0", "error": {"code": -32602, "message": "Invalid params"}}),
+    "gate": (400, {"label": "INVALID_PARAM_VALUE", "message": "from time exceeds 180-day limit"}),
+    "bitget": (400, {"code": "40705", "msg": "The start and end time cannot exceed 90 days", "data": None}),
+    "kucoin": (200, {"code": "400100", "msg": "Parameter startAt is invalid"}),
+}
+# And to a question that they do not like for another reason, or do not answer any more.
+DISLIKED: dict[str, tuple[int, Any]] = {
+    "binance": (400, {"code": -1101, "msg": "Too many parameters sent for this endpoint."}),
+    "binance_coinm": (404, {"code": -1, "msg": "gone"}),
+    "bybit": (200, {"retCode": 10017, "retMsg": "Route not found.", "result": {}, "time": 1}),
+    "okx": (200, {"code": "50014", "data": [], "msg": "Parameter ccy can not be empty"}),
+    "hyperliquid": (422, "Failed to deserialize the JSON body into the target type"),
+    "deribit": (400, {"jsonrpc": "2.0", "error": {"code": -32601, "message": "Method not found"}}),
+    "gate": (400, {"label": "INVALID_REQUEST_BODY", "message": "unknown field"}),
+    "bitget": (404, {"code": "40404", "msg": "Request URL NOT FOUND", "data": None}),
+    "kucoin": (404, {"code": "404000", "msg": "Url Not Found"}),
+}
+_BEGINS = ("startTime", "start", "from", "startAt", "start_timestamp")
+_ENDS = ("endTime", "end", "after")
+
+
+def question_name(path: str, query: dict[str, Any]) -> str:
+    """Name a question: its path, and at Hyperliquid its type."""
+    return f"{path} {query['type']}" if path == "/info" else path
+
+
+def begin_of(query: dict[str, Any]) -> int | None:
+    """Return where a question begins, in milliseconds; where it names its end alone, that."""
+    asked = query.get("req", query)
+    found = next((int(asked[name]) for name in (*_BEGINS, *_ENDS) if name in asked), None)
+    return found * 1000 if found and found < 1e11 else found
+
+
 # --- Bybit
 
 
@@ -586,6 +626,7 @@ def _gate_stats(q: Question) -> Any:
         {
             "time": at // 1000, "lsr_taker": 0.9, "lsr_account": _number(q, 1.7), "top_lsr_account": _number(q, 1.2),
             "top_lsr_size": _number(q, 1.1), "long_liq_size": 0, "short_liq_size": 0, "long_liq_usd": 0,
+            "long_taker_size": 450_000, "short_taker_size": 550_000,
             "short_liq_usd": 0, "open_interest": _whole(q.text(2 * q.contracts(contract, at + step), 0)),
             "open_interest_usd": _number(q, 2 * q.usd(contract, at + step)), "mark_price": _number(q, q.price(contract, at + step)),
         }

@@ -205,6 +205,36 @@ def test_a_history_that_is_shifted_against_the_store_is_told_and_refused(tmp_pat
     store.close()
 
 
+@pytest.mark.parametrize(
+    ("times", "refused"),
+    [
+        pytest.param(0.001, True, id="a thousandth"),
+        pytest.param(1000.0, True, id="a thousandfold"),
+        pytest.param(0.5, True, id="half"),
+        pytest.param(1.02, False, id="a premium of two percent"),
+    ],
+)
+def test_a_whole_file_of_a_new_venue_is_measured_by_another_venue(tmp_path: Path, times: float, refused: bool) -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    closes = [90_000 + 37.5 * (hour * 7 % 41) for hour in range(100)]
+    store = Store(tmp_path / "new.db")
+
+    def hours(scale: float) -> str:
+        rows = enumerate(closes)
+        both = ((start + HOUR * hour, value) for hour, value in rows)
+        return "".join(line(at, "close", value * scale) + line(at, "volume_usd", 1e9) for at, value in both)
+
+    other = hours(times).replace("kraken", "okx")
+    assert len(read(tmp_path, other, History(store)).kept) == 200, "with nothing beside it a file is its own witness"
+    keep(store, read(tmp_path, hours(1.0)))
+    found = read(tmp_path, other, History(store))
+    assert len(found.kept) == (100 if refused else 200)
+    assert {row.input for row in found.kept} == ({"volume_usd"} if refused else {"close", "volume_usd"})
+    if refused:
+        assert f"its prices are {times:.3g} times those of kraken in store" in found.notes[0]
+    store.close()
+
+
 def test_a_file_goes_on_from_what_is_stored(tmp_path: Path) -> None:
     store = Store(tmp_path / "new.db")
     keep(store, read(tmp_path, days("open_interest_coin", [1e5] * 3)))

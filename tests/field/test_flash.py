@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 
+from bot.cli import events
 from bot.delivery.dispatcher import Dispatcher
+from bot.engine.replay import fast_moves
 from bot.engine.turn import TurnTaker
 from handlers.charts import pictures
 from handlers.reply import Buttons, Line, Picture
@@ -75,6 +77,13 @@ class Market:
             columns["open_interest_usd"] = [columns["open_interest_coin"][0] * price]
             points.write(self.store, [Points(venue, "BTC", None, at, columns)])
 
+    def hear(self, longs: float, shorts: float) -> None:
+        """Hear so much more liquidated in this hour."""
+        hour = self.clock.now().replace(minute=0)
+        known = next(iter(liquidations.load(self.store, since=hour)), Hour("okx", "BTC", hour, 0, 0, timedelta(0)))
+        more = replace(known, longs_usd=known.longs_usd + longs, shorts_usd=known.shorts_usd + shorts)
+        liquidations.save(self.store, [more], now=self.clock.now())
+
     async def _turn(self) -> None:
         await self.turns.turn()
         for _ in range(20):
@@ -130,8 +139,9 @@ def fast(said: Sequence[Said]) -> list[Said]:
 
 
 def test_a_flash_fall_is_told_within_two_minutes_with_sound(market: Market) -> None:
-    heard = Hour("okx", "BTC", START, 354e6, 58e6, timedelta(minutes=20))
-    liquidations.save(market.store, [heard], now=market.clock.now())
+    market.hear(1e9, 1e9)
+    market.minute()
+    market.hear(354e6, 58e6)
     said = fast(market.minute(0.94, 0.90) + market.minute())
     assert len(said) == 1
     assert not said[0].message.silent
@@ -139,14 +149,39 @@ def test_a_flash_fall_is_told_within_two_minutes_with_sound(market: Market) -> N
     told = said[0].text
     assert told.startswith("BTC fell 6.0 % in a minute: 80,607 → 75,770.")
     assert "Open interest −10.0 % in coins: positions were closed, not opened." in told
-    assert "Liquidated since 16:00 UTC: at least $412m, 86 % longs." in told
+    assert "Liquidated in a minute: at least $412m, 86 % longs." in told, "and not what the calm hour before it had"
     assert "A fall like this within an hour: never in 60 days of hourly closes." in told
     assert "Wrong if price is back above " in told
-    assert "Bybit, OKX · 16:21 UTC" in told
+    assert "Bybit, OKX · 16:22 UTC" in told
     buttons = next(block for block in said[0].message.blocks if isinstance(block, Buttons))
     picture = next(block for block in said[0].message.blocks if isinstance(block, Picture))
     assert pictures.resolve(market.store, picture.chart)["alt"].startswith("BTC, 24 hours to 20 November 2026")
-    assert [button.command for button in buttons.buttons] == ["/chart btc 24h", "/liqs btc"]
+    assert [button.command for button in buttons.buttons] == ["/chart btc 24h", "/liqs btc", "/mute burst btc 2h"]
+
+
+def test_a_replay_lists_what_was_told(market: Market) -> None:
+    said = fast(market.minute(0.94, 0.90) + market.minute() + market.minute(0.94) + market.quiet(80))
+    live = [one for one in said if one.message.reply_to is None]
+    for one, kind in zip(live, ("fell 6", "now further", "is over"), strict=True):
+        assert kind in one.text
+    told = fast_moves(market.store, ["BTC"], START - DAY, market.clock.now() + MINUTE)
+    assert [(one.kind, one.rank) for one in told] == [
+        ("fired", "critical"), ("escalated", "critical"), ("resolved", "critical"),
+    ]  # fmt: skip
+    for move, said in zip(told, live, strict=True):
+        assert events.text_of(move).splitlines()[0] == said.text.splitlines()[0]
+    assert fast_moves(market.store, ["BTC"], START, START + 19 * MINUTE) == []
+
+
+def test_after_a_restart_it_says_since_when_it_has_heard(market: Market) -> None:
+    market.quiet(30)
+    market.minute(0.995)
+    market.hear(1e9, 0)
+    again = market.restarted()
+    again.minute(0.995)
+    again.hear(6e6, 4e6)
+    (said,) = fast(again.minute(0.95, 0.90))
+    assert "Liquidated since 16:52 UTC: at least $10m, 60 % longs." in said.text
 
 
 def test_mild_alarms_that_are_open_hide_nothing(market: Market) -> None:
@@ -195,8 +230,9 @@ def test_health_says_the_move_first_while_it_runs(market: Market) -> None:
     market.minute(0.94)
     said = ask(market.store, "/health btc", market.clock.now())
     texts = [block.text for block in said.blocks if isinstance(block, Line)]
-    assert texts[0].startswith("BTC is under stress: price moves fast. (1 strong")
-    assert texts[1].startswith("▲▲ Fell 6.")
+    assert texts[0].startswith("BTC is under stress: 1 strong")
+    assert texts[1] == "Price moves fast."
+    assert texts[2].startswith("▲▲ Fell 6.")
     assert said.values["moving"]["level"] in {"warning", "critical"}
 
 

@@ -33,7 +33,21 @@ CASES = [
     pytest.param([0, 8, 16, 17], [8, 8, 8, 1], id="and is seen at once"),
     pytest.param([0, 1, 2, 10, 18], [1, 1, 1, 8, 8], id="one turns into eight"),
     pytest.param([0, 8, 12, 16], [8, 8, 4, 4], id="eight turns into four"),
+    pytest.param([0, 4, 8, 16], [4, 4, 4, 4], id="one that grows at the newest gap may be a hole"),
+    pytest.param([0, 4, 8, 16, 24], [4, 4, 4, 8, 8], id="and is a change when the next one tells"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("running", "newest"), [pytest.param(8.0, 8.0, id="it is a change"), pytest.param(4.0, 4.0, id="it is a hole")]
+)
+def test_the_rate_that_builds_now_tells_what_a_longer_gap_is(running: float, newest: float) -> None:
+    ends = [START + at * HOUR_MS for at in (0, 4, 8, 16)]
+    assert intervals(ends, running) == [4, 4, 4, newest]
+    contract = Contract("bybit", "BTC", "BTC/USDT:USDT", "BTCUSDT")
+    ask = Ask("funding", "BTC", NOW, NOW - 1000 * HOUR)
+    (live,) = settled(contract, ask, [(at, 1e-4) for at in ends], running_hours=running)
+    assert live.columns["funding_interval_hours"][-1] == newest
 
 
 @pytest.mark.parametrize(("times", "hours"), CASES)

@@ -67,8 +67,8 @@ SAYS = {
         ("/health btc", r"Price (−[\d.]+ %) from"),
     ],
     "day of the high": [
-        ("/price btc", r"highest close of 16 days, \S+ on (\d+ \w+)"),
-        ("/health btc", r"Price −[\d.]+ % from (\d+ \w+)"),
+        ("/price btc", r"highest close of 16 days, \S+ on (\d+ \w{3})"),
+        ("/health btc", r"Price −[\d.]+ % from (\d+ \w{3})"),
     ],
     "open interest": [
         ("/oi btc", r"open interest: (\$[\d.]+bn)"),
@@ -81,19 +81,19 @@ SAYS = {
     ],
     "fall of open interest": [
         ("/oi btc", r"(−[\d.]+ %) in \$, −[\d.]+ % in BTC; price"),
-        ("/health btc", r"Open interest (−[\d.]+ %) \$"),
+        ("/health btc", r"OI (−[\d.]+ %) \$"),
     ],
     "fall of coins": [
         ("/oi btc", r"−[\d.]+ % in \$, (−[\d.]+ %) in BTC; price"),
-        ("/health btc", r"Open interest −[\d.]+ % \$, (−[\d.]+ %) BTC"),
+        ("/health btc", r"OI −[\d.]+ % \$, (−[\d.]+ %) BTC"),
     ],
     "coins in a day": [
         ("/oi btc", r"24 h to .*, ([+−][\d.]+ %) in coins"),
-        ("/health btc", r"Positions(?: closed)? ([+−][\d.]+ %) coins"),
+        ("/health btc", r"(?:Positions|Closed) ([+−][\d.]+ %) coins"),
     ],
     "funding heading to": [
         ("/funding btc", r"BTC funding: (\S+ %) a year"),
-        ("/health btc", r"Funding (\S+ %) a year \(last paid"),
+        ("/health btc", r"Funding (\S+ %) \(last paid"),
         ("/chart funding btc", r"now (\S+ %) a year"),
         ("/funding btc binance", r"at Binance: (\S+ %) a year"),
         ("/funding top", r"BTC (\S+ %) a year"),
@@ -108,7 +108,7 @@ SAYS = {
     ],
     "taker flow": [
         ("/taker btc", r"Against those 30 days: z (\S+)\."),
-        ("/health btc", r"(?:Taker flow|Selling at market) z ([+−][\d.]+)"),
+        ("/health btc", r"(?:Taker flow|Selling) z ([+−][\d.]+)"),
     ],
     "taker ratio": [
         ("/taker btc", r"buys to sells ([\d.]+)\."),
@@ -120,7 +120,7 @@ SAYS = {
     ],
     "mood": [
         ("/fng", r"index: (\d+) of 100"),
-        ("/health btc", r"Mood (\d+)"),
+        ("/health btc", r"(?:Mood|Extreme fear) (\d+)"),
     ],
     "liquidated in a day": [
         ("/liqs btc", r"24 h to .*: (?:at least )?(\$[\d.]+m)"),
@@ -144,7 +144,7 @@ DATED = {
     "coins in a day": [("/oi btc", "24 h to 17:00 UTC"), ("/health btc", r"18 min old: .*Positions")],
     "taker ratio": [("/taker btc", "24 h to 17:00 UTC"), ("/health btc", r"18 min old: .*Taker ratio")],
     "funding last paid": [("/funding btc", "at 16:00 UTC"), ("/chart funding btc", "at 16:00 UTC")],
-    "mood": [("/fng", "17 h old"), ("/health btc", "alternative.me · 17 h old")],
+    "mood": [("/fng", "17 h old"), ("/health btc", "17 h old: .*Mood")],
     "open interest": [("/oi btc", "4 min old"), ("/chart oi btc", "4 min old"), ("/health btc", "4 min old")],
 }
 

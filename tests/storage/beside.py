@@ -10,18 +10,30 @@ if TYPE_CHECKING:
     from storage.engine.database import Store
 
 
-def plain(store: Store, sql: str, *values: object) -> list[tuple[Any, ...]]:
-    """Run one statement in a transaction of its own and return its rows. The file must be there."""
-    with closing(sqlite3.connect(f"file:{store.path}?mode=rw", uri=True)) as file, file:
-        return file.execute(sql, values).fetchall()
+class Row(tuple[Any, ...]):  # noqa: SLOT001 -- a tuple has no room for slots, and this one has names
+    """The values of a row in their places, which also go by their names."""
+
+    names: list[str]
+
+    def __getitem__(self, place: Any) -> Any:
+        return super().__getitem__(self.names.index(place) if isinstance(place, str) else place)
+
+    def keys(self) -> list[str]:
+        return self.names
 
 
-def rows(store: Store, sql: str, *values: object) -> list[Any]:
-    """Read rows whose values have names and places; none where there is no database yet."""
+def _named(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> Row:
+    row = Row(values)
+    row.names = [column[0] for column in cursor.description]
+    return row
+
+
+def rows(store: Store, sql: str, *values: object) -> list[Row]:
+    """Run one statement in a transaction of its own and return its rows; none where there is no database yet."""
     if not store.exists:
         return []
     with closing(sqlite3.connect(f"file:{store.path}?mode=rw", uri=True)) as file, file:
-        file.row_factory = sqlite3.Row
+        file.row_factory = _named
         return file.execute(sql, values).fetchall()
 
 

@@ -48,9 +48,9 @@ def read_file(path: str | Path, *, asset: str | None = None, now: datetime, past
             return draft.imported()
     if content.document in ([], {}):
         raise ImportRefused(f"{path.name} is an empty JSON list; there is nothing to import")
+    known = ", ".join(reader.format for reader in READERS if reader is not neutral.READER)
     raise ImportRefused(
-        f"{path.name} is JSON of an unknown kind ({_seen(content.document)}); known are Binance klines "
-        "(12 fields a row), Binance fundingRate and alternative.me Fear & Greed; "
+        f"{path.name} is JSON of an unknown kind ({_seen(content.document)}); known are {known}; "
         f"else write it as CSV under the header {','.join(neutral.HEADER)}"
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from itertools import pairwise
+from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from bot.archive.importing.model import shown
@@ -14,6 +15,7 @@ from bot.market.border.judging import Border
 from bot.market.border.refusals import said
 from signals.inputs import INPUTS
 from signals.units import DAY_MS, HOUR_MS, MINUTE_MS, from_ms, to_ms
+from signals.venues import venue_title
 from storage.market import points as stored
 from storage.market.points import Newest
 
@@ -35,6 +37,8 @@ _MOST: Final = 0.8
 _LAGS: Final = range(-14, 15)  # hours: every zone of the world
 _OVERLAP: Final = 12  # values that must be stored at the file's times
 _SURE: Final = 0.9
+_OTHER_SCALE: Final = 1.5  # times the price of another venue; no two of one coin differ by so much for long
+_PRICED: Final = ("close", "mark_price")  # which are held against those of another venue
 _CLOCKED: Final = ("close", FUNDING, "open_interest_coin", "open_interest_usd", "mark_price")
 
 
@@ -64,13 +68,20 @@ class History:
         )
         return [(at, value) for at, value in zip(times, columns[name], strict=True) if value is not None]
 
+    def elsewhere(self, series: Series, start: int, end: int) -> tuple[str, dict[int, float]]:
+        """Return the other venue that has most of an input of an asset in [start, end) (ms), and its values by time."""
+        venue, asset, name = series
+        others = {one.venue for one in stored.stored(self._store, asset, name)} - {venue} if self._store else set()
+        found = {other: dict(self.between((other, asset, name), start, end)) for other in sorted(others)}
+        return max(found.items(), key=lambda rows: len(rows[1]), default=("", {}))
+
 
 def judge(draft: Draft, now: datetime, past: History) -> None:
     """Take out of a draft what the border rejects, and all of a series whose clock is not UTC."""
     rows: dict[Series, dict[int, int]] = defaultdict(dict)
     for place, row in enumerate(draft.kept):
         rows[row.venue, row.asset, row.input][row.at] = place
-    bad = _wrong_clocks(draft, rows, past)
+    bad = _wrong_clocks(draft, rows, past) | _other_scale(draft, rows, past)
     draft.drop(bad)
     first = {series: min(times) for series, times in rows.items()}
 
@@ -116,6 +127,31 @@ def _words(out: Rejected) -> str:
         return f"{out.name} must not be above {most:g}: {value}"
     rule = "must be above" if bound.least_open and bound.least is not None else "must not be below"
     return f"{out.name} {rule} {least:g}: {value}"
+
+
+def _other_scale(draft: Draft, rows: Mapping[Series, Mapping[int, int]], past: History) -> dict[int, str]:
+    """Find prices, and coins beside them, of a file that is in another scale as a whole; each with the reason.
+
+    A file of a venue of which nothing is stored is its own witness, and says nothing of a coin priced by the thousand.
+    What is stored of the same asset at another venue does.
+    """
+    told: dict[tuple[str, str], str] = {}
+    for series, places in rows.items():
+        venue, asset, name = series
+        if name not in _PRICED or (venue, asset) in told:
+            continue
+        other, known = past.elsewhere(series, min(places), max(places) + 1)
+        both = [draft.kept[place].value / known[at] for at, place in places.items() if known.get(at, 0) > 0]
+        if len(both) < _OVERLAP or 1 / _OTHER_SCALE < (times := median(both)) < _OTHER_SCALE:
+            continue
+        reason = f"its prices are {times:.3g} times those of {venue_title(other)} in store: is that another unit?"
+        told[venue, asset] = reason
+        draft.notes.append(f"{venue} {asset}: {reason}")
+    return {
+        place: told[row.venue, row.asset]
+        for place, row in enumerate(draft.kept)
+        if (row.venue, row.asset) in told and INPUTS[row.input].counts
+    }
 
 
 def _wrong_clocks(draft: Draft, rows: Mapping[Series, Mapping[int, int]], past: History) -> dict[int, str]:

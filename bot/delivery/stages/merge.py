@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 def merge(row: OutboxRow) -> Outcome:
     """Drop a resolution whose episode was never announced here, unless it tells of the whole episode by itself."""
     payload = row.notice.payload
+    if row.told and not row.message:
+        return Drop("merged", "a message told of it in a line, and there is none of its own to edit")
     if row.notice.kind != "resolved" or row.message or row.announced:
         return PASS
     if payload.get("came_and_went") or payload.get("alone"):

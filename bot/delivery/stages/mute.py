@@ -1,18 +1,19 @@
-"""Mute: a destination does not want to hear of a rule, of an asset, or of anything, for a time or for good."""
+"""Mute: a destination does not want to hear of a rule, an asset, an episode, or anything, for a time or for good."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.delivery.stages.outcome import PASS, Drop
+from bot.delivery.stages.outcome import PASS, Drop, lists_others
 from signals.alerts.event import POSITION
-from storage.people.switches import ANY
+from storage.people.switches import ANY, EPISODE
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.delivery.stages.outcome import Outcome, Recipient
     from storage.alerts.outbox import Notice
+    from storage.people.switches import Switch
 
 
 def mute(notice: Notice, recipient: Recipient, now: datetime) -> Outcome:
@@ -20,14 +21,22 @@ def mute(notice: Notice, recipient: Recipient, now: datetime) -> Outcome:
 
     An asset that is muted is one of the market: who watches a position of their own in it is told of that all the same.
     """
-    if notice.kind == "late":  # it says what was not told in time, and was asked for when it was news
+    if lists_others(notice) and notice.kind != "digest":  # one that is not told is part of the next
         return PASS
-    meant = {ANY, notice.rule}
+    meant = {ANY, notice.rule, f"{EPISODE}{notice.episode}"}
     if notice.payload.get("event") != POSITION:
-        meant.add(notice.asset)
+        meant |= {notice.asset, f"{notice.rule} {notice.asset}"}
     for switch in recipient.switches:
-        if switch.kind == "mute" and switch.what in meant and (switch.until is None or now < switch.until):
+        if switch.kind == "mute" and switch.what in meant and _runs(switch, notice, now):
             what = "everything" if switch.what == ANY else switch.what
             until = f" until {switch.until:%Y-%m-%d %H:%M} UTC" if switch.until else ""
+            until = f" until {switch.value} is over" if switch.value else until
             return Drop("muted", f"this chat has muted {what}{until}")
     return PASS
+
+
+def _runs(switch: Switch, notice: Notice, now: datetime) -> bool:
+    """Tell whether a mute holds for a notice: the end of the episode that ends it is muted with it, what begins not."""
+    if switch.episode is not None and switch.episode == notice.episode:
+        return notice.kind != "resumed"
+    return switch.runs(now)

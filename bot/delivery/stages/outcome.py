@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
+from zoneinfo import ZoneInfo
+
+from signals.wall_clock import quiet_until
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from storage.alerts.outbox import HeldFor, Notice
     from storage.people.switches import Switch
 
 
@@ -18,10 +22,11 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """It waits until a time."""
+    """It waits until a time. held_for: with all else that is held for it, to be told in one message; None: alone."""
 
     until: datetime
     reason: str
+    held_for: HeldFor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,14 @@ class Drop:
 
 Outcome = Pass | Hold | Drop
 PASS: Final = Pass()
+LISTS: Final = frozenset(
+    {"late", "held", "digest"}
+)  # kinds of notices that list others, each of which went through the stages
+
+
+def lists_others(notice: Notice) -> bool:
+    """Tell whether a notice lists what was not told when it was news: that was asked for, or it would not be there."""
+    return notice.kind in LISTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +55,13 @@ class Recipient:
 
     zone: str = "UTC"
     switches: tuple[Switch, ...] = ()
+
+    @property
+    def clock(self) -> ZoneInfo:
+        """Return its zone as the clock on its wall."""
+        return ZoneInfo(self.zone)
+
+    def quiet_until(self, now: datetime) -> datetime | None:
+        """Return when its quiet hours end that run now; None where none do."""
+        hours = next((switch.hours for switch in self.switches if switch.kind == "quiet"), "")
+        return quiet_until(hours, self.clock, now) if hours else None

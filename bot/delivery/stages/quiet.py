@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
-from bot.delivery.stages.outcome import PASS, Hold
-from signals.units import DAY
+from bot.delivery.stages.outcome import PASS, Hold, lists_others
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from bot.delivery.stages.outcome import Outcome, Recipient
-    from storage.alerts.outbox import Notice
+    from storage.alerts.outbox import OutboxRow
 
 
-def quiet(notice: Notice, recipient: Recipient, now: datetime) -> Outcome:
-    """Hold what is not critical until the quiet hours end."""
-    if notice.rank == "critical":
+def quiet(row: OutboxRow, recipient: Recipient, now: datetime) -> Outcome:
+    """Hold what is not critical until the quiet hours end, and what is critical as well where they are strict."""
+    switch = next((switch for switch in recipient.switches if switch.kind == "quiet"), None)
+    if switch is None or row.told or (row.notice.rank == "critical" and not switch.strict):
         return PASS
-    for switch in recipient.switches:
-        if switch.kind == "quiet" and switch.hours and (end := ends(switch.hours, recipient.zone, now)):
-            return Hold(end, f"quiet hours, {switch.hours} {recipient.zone}")
-    return PASS
-
-
-def ends(hours: str, zone: str, now: datetime) -> datetime | None:
-    """Return when quiet hours such as 22:00-07:00 that run now end; None where they do not run.
-
-    By the clock on the wall: an hour that it skips is not waited for, one that it shows twice is quiet twice.
-    """
-    begin, end = (time.fromisoformat(part) for part in hours.split("-"))
-    local = now.astimezone(ZoneInfo(zone))
-    shown = local.time()
-    within = begin <= shown < end if begin <= end else shown >= begin or shown < end
-    if not within:
-        return None
-    day = local.date() if shown < end else local.date() + DAY
-    over = datetime.combine(day, end, tzinfo=local.tzinfo).astimezone(UTC)
-    if over <= now:  # the clock goes back in between, and the end is shown once more
-        over = datetime.combine(day, end.replace(fold=1), tzinfo=local.tzinfo).astimezone(UTC)
-    return over
+    end = recipient.quiet_until(now)
+    if end is None:
+        return PASS
+    return Hold(end, f"quiet hours, {switch.hours} {recipient.zone}", None if lists_others(row.notice) else "quiet")

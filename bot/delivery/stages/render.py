@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from handlers.words.message import together
-from handlers.words.notices import message_of, sources_together
+from handlers.words.notices import message_of, sources_together, with_mute
 from signals.alerts.event import SOURCE
 
 if TYPE_CHECKING:
@@ -29,11 +29,12 @@ class Renderer:
         ValueError or KeyError for an event that this version cannot put into words.
         """
         messages = {notice.number: self._message(notice, claim.zone) for notice in claim.notices}
-        replies = (messages[row.notice.number].reply for row in claim.rows)
+        replies = (messages[row.notice.number].reply for row in claim.rows if not row.told)
         sources = [notice.payload for notice in claim.notices if notice.payload.get("event") == SOURCE]
         if len(sources) == len(messages) > 1:
             return sources_together(sources, claim.zone).blocks, ()
-        return together(tuple(messages.values())).blocks, tuple(reply for reply in replies if reply)
+        said = together(tuple(messages.values()))
+        return with_mute(said, claim.notices).blocks, tuple(reply for reply in replies if reply)
 
     def _message(self, notice: Notice, zone: str) -> Message:
         key = notice.number, zone

@@ -11,6 +11,7 @@ from handlers.channels.channel import Address, Outgoing
 from handlers.channels.failure import MessageRefused
 from handlers.reply import Line
 from handlers.words import wording
+from signals.alerts.condition import RANKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
 
     from handlers.channels.channel import Channel, Kind
     from handlers.reply import Block
+    from signals.alerts.condition import Rank
     from storage.alerts.outbox import Claim
 
 LATE: Final = timedelta(minutes=30)
+CALLS: Final = frozenset({"fired", "escalated"})  # what a role is called for; no edit and no all-clear is worth it
 
 
 async def send(
@@ -39,8 +42,8 @@ async def send(
     spend: counts one more message against the limits of the platform.
     """
     to = Address(claim.chat, claim.topic or None, kind_of(claim.kind_of_chat))
-    late = now - claim.created
-    if late > LATE:
+    late = now - claim.due
+    if late > LATE and not all(row.told for row in claim.rows):
         blocks = (Line(f"Late: this was due {wording.ago(late)}.", "echo"), *blocks)
     message = Outgoing(
         blocks,
@@ -48,13 +51,16 @@ async def send(
         maybe_repeat=claim.uncertain,
         plain=claim.plain,
         silent=not any(rings(row.notice, claim.switches) for row in claim.rows),
+        age=late,
+        rank=rank_of(claim),
+        mention=mentioned(claim),
     )
     if claim.message is None:
         return await channel.send(to, message)
     try:
         await channel.edit(to, claim.message, replace(message, maybe_repeat=False))  # twice is once for an edit
     except MessageRefused:
-        if not all(row.notice.kind == "resolved" for row in claim.rows):
+        if not all(row.notice.kind == "resolved" or row.told for row in claim.rows):
             return await channel.send(to, message)  # somebody deleted the message, so the news goes out anew
     if replies:
         spend()
@@ -62,6 +68,18 @@ async def send(
         silent = message.silent or all(row.notice.kind == "resolved" for row in claim.rows)
         await channel.send(to, replace(message, blocks=lines, reply_to=claim.message, silent=silent))
     return claim.message
+
+
+def rank_of(claim: Claim) -> Rank | None:
+    """Return how urgent the most urgent is of what a message tells of; None where all of it is over."""
+    return max((one.rank for one in claim.notices if one.kind != "resolved"), key=RANKS.index, default=None)
+
+
+def mentioned(claim: Claim) -> str | None:
+    """Return the role that the destination wants called about what is new in a claim; None for none."""
+    ranks = {row.notice.rank for row in claim.rows if row.notice.kind in CALLS}
+    wanted = (switch for switch in claim.switches if switch.kind == "mention")
+    return next((one.what for one in wanted if ranks & set(RANKS[RANKS.index(one.rank) :])), None)
 
 
 def kind_of(kind: str) -> Kind:

@@ -11,7 +11,7 @@ import numpy as np
 
 from signals.inputs import INPUTS
 from signals.units import DAY_MS, HOUR_MS
-from storage.market.points import plain
+from storage.market.writing import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Why = Literal[
     "missing", "bound", "interval", "future", "shifted", "order", "buys", "traded", "open", "leap", "scale", "switch",
-    "percent",
+    "percent", "past",
 ]  # fmt: skip
 
 FUNDING: Final = "funding_rate"
@@ -67,6 +67,20 @@ _NOTHING: Final = 5e-5  # smaller rates are alike: days of zeros are no measure
 _DEAR: Final = 0.0015  # no contract pays so much for three days beside days in which it pays a thirtieth
 _PERCENT_BASE: Final = 0.01  # the rate that most contracts pay most of the time, if it is written in percent
 _PERCENT_SHARE: Final = 0.2
+
+
+def _sure(name: str) -> tuple[float, float]:
+    least, most = WITHIN.get(name, (-HIGHEST, HIGHEST))
+    spec = INPUTS[name]
+    if name == "funding_interval_hours":
+        return math.inf, -math.inf
+    if spec.least is not None:
+        least = max(least, spec.least, LEAST if spec.least_open and spec.least == 0 else least)
+    return least, most
+
+
+# What lies between these two is possible, as nearly every figure is; of the others `impossible` decides.
+SURE: Final = MappingProxyType({name: _sure(name) for name in INPUTS})
 
 
 class Fault(NamedTuple):

@@ -21,6 +21,7 @@ from bot.market.border.bounds import (
     FREE,
     FUNDING,
     PRICES,
+    SURE,
     Fault,
     contradictions,
     impossible,
@@ -29,9 +30,10 @@ from bot.market.border.bounds import (
     liquidations_above,
     switch,
 )
+from bot.market.border.overlap import Overlap
 from bot.market.border.rows import AHEAD_MS, Rejected, preceded, rejected, without, without_future
 from signals.units import DAY, DAY_MS, HOUR_MS, to_ms
-from storage.market.points import plain
+from storage.market.writing import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -76,6 +78,7 @@ class Border:
         self._known: dict[tuple[str, str, str], _Known] = {}
         self._past = past or (lambda _venue, _asset, _name: None)
         self._leaps: dict[tuple[str, str], dict[str, tuple[int, float]]] = {}  # by asset and input: venue, time, times
+        self._overlap = Overlap()
         self._open: dict[str, float] = {}  # the highest open interest of an asset anywhere, USD
 
     def admit(self, points: Points, now: datetime, *, sparse: bool = False) -> tuple[Points, list[Rejected]]:
@@ -90,6 +93,10 @@ class Border:
         if not times:
             return points, []
         now_ms = to_ms(now)
+        live = len(times) == 1 and points.step is None and times[0] <= now_ms + AHEAD_MS
+        if live and all(self._usual(points, name, values) for name, values in points.columns.items()):
+            self._learn_open(points, {})
+            return points, []  # as nearly all that is live
         out: list[Rejected] = []
         if times[-1] > now_ms + AHEAD_MS:
             points, out = without_future(points, now_ms)
@@ -97,7 +104,9 @@ class Border:
             odd, back = self._faults(points, now, sparse=sparse)
             self._learn_open(points, odd)
             out += [rejected(points, name, fault) for name, faults in odd.items() for fault in faults]
-            points = preceded(without(points, odd) if odd else points, back)
+            points = without(points, odd) if odd else points
+            self._overlap.learn(points, now_ms)
+            points = preceded(points, back)
         return points, out
 
     def _faults(
@@ -109,8 +118,12 @@ class Border:
         if points.step is not None:
             for name, fault in (*contradictions(points.columns), *liquidations_above(points, self._highest)):
                 odd.setdefault(name, []).append(fault)
+        apart = self._overlap.apart(points)
         chained = points.step is not None and "open" in points.columns and "close" in points.columns
         for name, values in points.columns.items():
+            if name in apart:
+                odd[name] = [Fault(place, "past", apart[name]) for place in range(len(values))]
+                continue
             if len(values) == 1 and name not in odd and self._usual(points, name, values):
                 continue
             if found := self._odd(points, name, values, now, odd.get(name, ()), back, sparse=sparse, chained=chained):
@@ -124,7 +137,8 @@ class Border:
     def _usual(self, points: Points, name: str, values: Column) -> bool:
         """Tell whether nothing is odd in a single figure, the usual case of what is live; learn of it."""
         value, at = float(values[0]), points.times[0]
-        if impossible(name, value) is not None:
+        least, most = SURE[name]
+        if not least < value < most and impossible(name, value) is not None:
             return False
         if name in FREE:
             return True

@@ -50,5 +50,6 @@ _SAID: Final[Mapping[Why, Callable[[Rejected], str]]] = MappingProxyType({
     "leap": _leap,
     "scale": _leap,
     "switch": _switch,
+    "past": lambda rejected: f"is {rejected.times:.3g} times what the same venue says live",
     "percent": lambda _: "is in another unit: the usual rate is 0.01, percent instead of fractions?",
 })  # fmt: skip

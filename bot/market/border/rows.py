@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from bot.market.border.bounds import PRICES, Fault
 from signals.units import from_ms, in_ms
-from storage.market.points import plain
+from storage.market.writing import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,11 +10,19 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from bot.market.source import NotOffered
 from signals.assets import UnreadableSymbol, coin
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+_KINDS: Final = {  # what venues say of a contract, in one word each
+    **dict.fromkeys(("STOCKS", "STOCK", "EQUITY"), "share"),
+    **dict.fromkeys(("PREMARKET", "PRE_MARKET", "TRUE"), "not traded yet"),
+    **dict.fromkeys(("METALS", "COMMODITY"), "commodity"),
+    **dict.fromkeys(("INDICES", "INDEX"), "index"),
+    "FOREX": "currency",
+}
 _QUOTES: Final = ("USDT", "USDC", "USD")  # the first that is listed speaks for the asset
 
 
@@ -80,13 +88,35 @@ def perpetuals(
     return {asset: contract for asset, (_, contract) in best.items()}
 
 
+def left_out(
+    markets: Iterable[Mapping[str, Any]], margins: tuple[str, ...], no_coins: Mapping[str, Collection[str]]
+) -> dict[str, str]:
+    """Name the markets that are no perpetual of a coin, each with what it is instead: a kind from `_KINDS`, or dated.
+
+    Of a margin that would be taken, and with the name under which somebody may look for it: that of the coin it is not,
+    or of the contract, where the coin has a perpetual beside it.
+    """
+    found: dict[str, str] = {}
+    for market in markets:
+        if not (market.get("active") and any(market.get(margin) for margin in margins)):
+            continue
+        if is_no_coin(market, no_coins):
+            info = market["info"]
+            kinds = (_KINDS.get(str(info.get(name, "")).upper()) for name in no_coins)
+            found[str(market.get("base") or market["id"])] = next((kind for kind in kinds if kind), "no coin")
+        elif market.get("future"):
+            found[str(market["id"])] = "dated"
+    return dict(sorted(found.items()))
+
+
 def is_no_coin(market: Mapping[str, Any], no_coins: Mapping[str, Collection[str]]) -> bool:
     """Tell whether the venue itself says that a market is a share, or not traded yet: CATUSDT is no coin called CAT."""
     info = market.get("info") or {}
     return any(str(info.get(name, "")).upper() in values for name, values in no_coins.items())
 
 
-def unknown(asset: str, title: str, known: Iterable[str]) -> str:
-    """Say that an asset is not listed, and which listed one may be meant."""
+def unknown(asset: str, title: str, known: Iterable[str]) -> NotOffered:
+    """Return the error of an asset that is not listed; it says which listed one may be meant."""
     near = difflib.get_close_matches(asset.upper(), list(known), n=3, cutoff=0.6)
-    return f"{asset} is not a {title} perpetual" + (f"; did you mean {' or '.join(near)}?" if near else ".")
+    meant = f"; did you mean {' or '.join(near)}?" if near else "."
+    return NotOffered(f"{asset} is not a {title} perpetual{meant}", near)

@@ -37,7 +37,8 @@ class Raw(Protocol):
 
     shared: the answer is the same for all assets, so one request serves every ask of the same moment with the same
     parameters. digest: makes of a shared answer what is looked up, once for all of them: hundreds of contracts that
-    each search hundreds of rows would hold up the loop.
+    each search hundreds of rows would hold up the loop. optional: what is asked stands beside something better, which
+    must not be lost when this is refused; the answer is None then.
     """
 
     async def __call__(
@@ -47,6 +48,7 @@ class Raw(Protocol):
         *,
         shared: bool = False,
         digest: Callable[[Any], Any] | None = None,
+        optional: bool = False,
     ) -> Any:
         """Return the parsed answer, or what the digest made of it; its shape is for the recipe to check."""
         ...
@@ -173,6 +175,15 @@ async def backwards(
     return [(at, known[at]) for at in sorted(known) if first is None or at >= first]
 
 
+def page_start(end: int, span: timedelta, since: datetime | None, step: timedelta = HOUR) -> int:
+    """Begin a page that ends at `end`: a whole one, but no further back than the row before `since`.
+
+    A venue that refuses what is too old refuses the whole page, and with it the rows that it has.
+    """
+    whole = end - in_ms(span)
+    return whole if since is None else max(whole, to_ms(since - step))
+
+
 def hourly(contract: Contract, bars: Iterable[Bar], now: datetime) -> Points:
     """Put bars into our columns, closed ones only.
 
@@ -217,12 +228,17 @@ SAME_TIME: Final = MINUTE
 
 
 def settled(
-    contract: Contract, ask: Ask, rates: Iterable[tuple[int, float]], hours: float | None = None
+    contract: Contract,
+    ask: Ask,
+    rates: Iterable[tuple[int, float]],
+    hours: float | None = None,
+    running_hours: float | None = None,
 ) -> list[Points]:
     """Put settled rates under their settlements, each with the hours since the one before it.
 
     Give one settlement more at the front: the hours of the first cannot be told. See `intervals` for holes. hours:
-    where the venue never changes them. Venues are some milliseconds late, never minutes.
+    where the venue never changes them. running_hours: those of the rate that builds now. Venues are some milliseconds
+    late, never minutes.
     """
     found = sorted(dict(rates).items())
     since = to_ms(ask.since) if ask.since else 0
@@ -230,7 +246,7 @@ def settled(
     kept = [n for n in range(first, len(found)) if found[n][0] >= since]
     if not kept:
         return []
-    between = intervals([at for at, _ in found])
+    between = intervals([at for at, _ in found], running_hours)
     columns = {
         "funding_rate": [found[n][1] for n in kept],
         "funding_interval_hours": [hours or between[n] or math.nan for n in kept],

@@ -23,7 +23,9 @@ from bot.market.source import Blocked, NotOffered, SourceDown, SourceError
 from signals.units import MINUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
+
+    from bot.market.source import About
 
     Clock = Callable[[], datetime]
 
@@ -33,6 +35,12 @@ _BUSY_PAUSE: Final = MINUTE  # request weights are counted by the minute
 _BAN_PAUSE: Final = timedelta(minutes=5)  # a ban that names no end: the shortest is two minutes, asking prolongs it
 _LONGEST: Final = timedelta(days=3)  # the longest ban there is; a stamp beyond it is a slip and must not shut us up
 _BLOCKED: Final = frozenset({403, 451})
+_QUESTIONED: Final = frozenset({400, 404, 409, 410, 422})  # the host is well, and does not like this question
+_CODE: Final = re.compile(r'"(?:code|retCode|label)":\s*"?(-?\w+)')
+_REACH: Final = re.compile(  # how venues name the range of a question, whatever their code is
+    r"(?:start|end|begin|from|to)[_ ]?(?:time|at\b)|time ?range|\d[- ]days?\b|too (?:long|far|early|old)\b",
+    re.IGNORECASE,
+)
 _PARSER_SLIPS: Final = (IndexError, KeyError, TypeError, AttributeError, ValueError, ArithmeticError)
 
 
@@ -140,6 +148,8 @@ def make_strict(
             _reason, _url, _method, headers, body, *_ = answer
             raise HttpRefusal(HttpAnswer(status, lowered(headers or {}), str(body or "")))
         handle_errors(status, *answer)
+        if status in _QUESTIONED:  # ccxt takes a refusal that it does not know for a host that is away
+            raise ccxt.BadRequest(f"{exchange.id} {answer[4] or ''}")
 
     async def strict_fetch(*args: Any, **kwargs: Any) -> Any:
         if not rest.passed:
@@ -166,10 +176,10 @@ def make_strict(
 
 
 @contextmanager
-def translated(who: str, clock: Clock) -> Iterator[None]:
+def translated(who: str, clock: Clock, too_far: Collection[str] = ()) -> Iterator[None]:
     """Let only SourceDown, Blocked and NotOffered out of the block, each with a sentence of our own.
 
-    Foreign texts are not quoted: they carry addresses and, behind a key, signatures.
+    Foreign texts are not quoted: they carry addresses and, behind a key, signatures. too_far: see VenueRecipe.
     """
     try:
         yield
@@ -178,15 +188,15 @@ def translated(who: str, clock: Clock) -> Iterator[None]:
     except HttpRefusal as refused:
         raise judge(who, refused.answer, clock()) from None
     except Unreadable as error:
-        raise SourceDown(f"{who} sent an answer that cannot be used: {error}.") from error
+        raise SourceDown(f"{who} sent an answer that cannot be used: {error}.", about="question") from error
     except TimeoutError as error:
         raise SourceDown(f"{who} did not answer in time.") from error
     except _PARSER_SLIPS as error:
-        raise SourceDown(f"{who} sent an answer of an unknown shape.") from error
+        raise SourceDown(f"{who} sent an answer of an unknown shape.", about="question") from error
     except (aiohttp.ClientError, OSError) as error:
         raise SourceDown(f"{who} cannot be reached.") from error
     except Exception as error:
-        raise _from_ccxt(who, error) from error
+        raise _from_ccxt(who, error, too_far) from error
 
 
 def doubts_contract(error: SourceDown) -> bool:
@@ -202,7 +212,7 @@ def doubts_contract(error: SourceDown) -> bool:
     )
 
 
-def _from_ccxt(who: str, error: Exception) -> Exception:
+def _from_ccxt(who: str, error: Exception, too_far: Collection[str]) -> Exception:
     """Name an error of ccxt's; one that is not ccxt's is a defect of ours and stays itself."""
     import ccxt  # noqa: PLC0415 -- as above; whoever gets here has it loaded
 
@@ -219,4 +229,15 @@ def _from_ccxt(who: str, error: Exception) -> Exception:
         ccxt.NetworkError: "cannot be reached",
         ccxt.BaseError: f"refused the question ({type(error).__name__})",
     }
-    return SourceDown(f"{who} {next(said for kind, said in reasons.items() if isinstance(error, kind))}.")
+    said = f"{who} {next(said for kind, said in reasons.items() if isinstance(error, kind))}."
+    return SourceDown(said, about=_about(error, too_far))
+
+
+def _about(error: Exception, too_far: Collection[str]) -> About:
+    """Tell whether a refusal speaks of the range that was asked for, or of something else in the question."""
+    import ccxt  # noqa: PLC0415 -- as above
+
+    if not isinstance(error, ccxt.ExchangeError) or isinstance(error, ccxt.AuthenticationError):
+        return "host"
+    told = str(error)
+    return "range" if _REACH.search(told) or not set(_CODE.findall(told)).isdisjoint(too_far) else "question"

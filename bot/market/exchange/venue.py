@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import ssl
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -13,7 +15,7 @@ import aiohttp
 import structlog
 
 from bot.clock import STEADY
-from bot.market.exchange.contracts import Contract, is_no_coin, perpetuals, unknown
+from bot.market.exchange.contracts import Contract, left_out, perpetuals, unknown
 from bot.market.exchange.recipe import Unreadable
 from bot.market.exchange.strict import doubts_contract, make_strict, translated
 from bot.market.source import Ask, NotOffered, SourceDown, Topic
@@ -86,7 +88,7 @@ class CcxtVenue:
         self._contracts: dict[str, Contract] = {}
         self._contracts_at: datetime | None = None
         self._doubted: tuple[datetime, dict[str, Contract]] | None = None  # a moment, and the list that it keeps
-        self._foreign: list[str] = []  # contracts that are no coins, as they were last named in the log
+        self.left_out: Mapping[str, str] = {}
         self._unlisted: Exception | None = None  # why the list could not be read
         self._unlisted_at: datetime | None = None
         self._loading = asyncio.Lock()
@@ -100,13 +102,18 @@ class CcxtVenue:
             raise NotOffered(f"{self._venue.title} does not offer {ask.topic}.")
         try:
             return await self._answer(how.recipe, ask)
+        except NotOffered as error:
+            # a past that is not offered, or of this contract not, says nothing of the contract while it is listed
+            if ask.since is None or error.__cause__ is None or not await self._still_listed(ask):
+                raise
+            raise SourceDown(f"{self._venue.title} does not offer this past.", about="question") from error
         except SourceDown as error:
             if not doubts_contract(error) or await self._still_listed(ask):
                 raise
             raise NotOffered(f"{self._venue.title} does not offer {ask.asset} any more.") from error
 
     async def _answer(self, recipe: Recipe, ask: Ask) -> Sequence[Found]:
-        with translated(self._venue.title, self._clock):
+        with translated(self._venue.title, self._clock, self._venue.too_far):
             contract = await self._contract(ask)
 
             async def raw(
@@ -115,15 +122,28 @@ class CcxtVenue:
                 *,
                 shared: bool = False,
                 digest: Callable[[Any], Any] | None = None,
+                optional: bool = False,
             ) -> Any:
                 if shared:
                     return await self._once(method, params, ask.now, digest)
-                return await self._call(method, params)
+                return await (self._unless_refused if optional else self._call)(method, params)
 
             return await recipe(raw, contract, ask)
 
     async def _call(self, method: str, params: Mapping[str, Any]) -> Any:
         return await getattr(self._exchange, method)(dict(params))
+
+    async def _unless_refused(self, method: str, params: Mapping[str, Any]) -> Any:
+        try:
+            with translated(self._venue.title, self._clock):
+                return await self._call(method, params)
+        except NotOffered:
+            return None
+        except SourceDown as error:
+            if error.about == "host":
+                raise
+            log.warning("a question beside another was refused", who=self._venue.title, method=method, error=str(error))
+            return None
 
     async def _still_listed(self, ask: Ask) -> bool:
         """Look into a fresh list of markets: it decides whether a contract is gone, not one odd answer.
@@ -184,7 +204,7 @@ class CcxtVenue:
         try:
             return listed[ask.asset]
         except KeyError:
-            raise NotOffered(unknown(ask.asset, self._venue.title, listed)) from None
+            raise unknown(ask.asset, self._venue.title, listed) from None
 
     async def _load(self) -> dict[str, Contract]:
         if self._exchange is None:
@@ -192,10 +212,10 @@ class CcxtVenue:
         listing = dict(self._venue.listing)
         markets = await self._exchange.load_markets(True, listing)  # noqa: FBT003 -- ccxt's own signature: reload
         contracts = perpetuals(self._venue.venue, markets.values(), self._venue.margins, self._venue.no_coins)
-        foreign = sorted(str(market["id"]) for market in markets.values() if is_no_coin(market, self._venue.no_coins))
-        if foreign and foreign != self._foreign:
-            log.info("contracts that are no coins are left out", who=self._venue.title, contracts=", ".join(foreign))
-        self._foreign = foreign
+        out = left_out(markets.values(), self._venue.margins, self._venue.no_coins)
+        if out and out != self.left_out:
+            log.info("contracts that are no perpetuals of coins are left out", who=self._venue.title, contracts=out)
+        self.left_out = out
         if not contracts:
             raise Unreadable("a list of markets without a perpetual")
         return contracts
@@ -241,11 +261,20 @@ class CcxtVenue:
         if self._wrap:
             settings["session"] = self._session = self._wrap(aiohttp.ClientSession)
         exchange = kind(settings)
+        exchange.ssl_context = await asyncio.to_thread(_trusted, exchange.cafile)
         exchange.has["fetchCurrencies"] = False  # load_markets would ask for coins and their chains, which nobody reads
         if self._base_url:
             exchange.urls["api"] = _moved(exchange.urls["api"], self._base_url.rstrip("/"))
+            if self._base_url.startswith("http:"):
+                exchange.timeout_on_exit = 0  # ccxt waits for TLS connections to close; there are none
         make_strict(exchange, self._venue.title, self._clock, self._steady, self._heard)
         return exchange
+
+
+@cache
+def _trusted(authorities: str) -> ssl.SSLContext:
+    """Read a file of authorities once for all venues: each would take 30 ms of the event loop and a megabyte."""
+    return ssl.create_default_context(cafile=authorities)
 
 
 def at_venue(base_url: str | None, venue: str) -> str | None:

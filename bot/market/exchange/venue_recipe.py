@@ -44,8 +44,9 @@ class VenueRecipe:
 
     ccxt_id: ccxt's class. markets: ccxt's own settings that confine its list of markets to those; listing: what its
     call for that list is given. no_coins: of what its list says of a contract, the values by field that make it no
-    perpetual of a coin, but a share of the same name or something that is not traded yet. tiers: how it is asked
-    for its leverage tiers, where it is; for which contracts says `renewed` of its declaration.
+    perpetual of a coin, but a share of the same name or something that is not traded yet. too_far: the codes of errors
+    that may say that a question reaches too far back. tiers: how it is asked for its leverage tiers, where it is; for
+    which contracts says `renewed` of its declaration.
     """
 
     venue: str
@@ -54,6 +55,7 @@ class VenueRecipe:
     markets: Mapping[str, Any] = field(default_factory=dict)
     listing: Mapping[str, str] = field(default_factory=dict)
     no_coins: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    too_far: frozenset[str] = frozenset()
     tiers: TierQuestion | None = None
 
     @property

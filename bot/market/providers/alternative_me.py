@@ -47,6 +47,7 @@ class AlternativeMe:
         self._clock, self._timeout_s, self._proxy = clock, timeout_s, proxy
         self._base_url, self._wrap = base_url.rstrip("/"), wrap
         self.caveats: Mapping[Topic, str] = {}
+        self.left_out: Mapping[str, str] = {}
         self._session: Any = None
 
     async def fetch(self, ask: Ask) -> list[Points]:

@@ -44,6 +44,7 @@ class DefiLlama:
         self.attribution = "Stablecoin supply by DefiLlama"
         self.offers: dict[Topic, timedelta] = {"stablecoins": HOUR}
         self.caveats: Mapping[Topic, str] = {"stablecoins": "a revised series: yesterday's figure may change"}
+        self.left_out: Mapping[str, str] = {}
         self._clock, self._timeout_s, self._proxy = clock, timeout_s, proxy
         self._base_url, self._wrap = base_url.rstrip("/"), wrap
         self._session: Any = None

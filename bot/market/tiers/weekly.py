@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from storage.engine.work import Work
 
     Announce = Callable[[Work, AssetEvent, datetime], None]
-    Say = Callable[[TierChange], str]
 
 LOOKED: Final = HOUR  # how often it is asked whether a week has gone by
 _NAME: Final = "tiers renewed"
@@ -35,7 +34,7 @@ log = structlog.get_logger(__name__)
 class WeeklyTiers:
     """Renews the tables of the followed assets.
 
-    announce: puts news into the outbox; told: called when it did. say: puts a change into words.
+    announce: puts news into the outbox; told: called when it did.
     """
 
     def __init__(
@@ -46,10 +45,9 @@ class WeeklyTiers:
         *,
         announce: Announce,
         told: Callable[[], None],
-        say: Say,
     ) -> None:
         self._store, self._reach, self._assets = store, reach, tuple(assets)
-        self._announce, self._told, self._say = announce, told, say
+        self._announce, self._told = announce, told
 
     async def turn(self) -> int | None:
         """Renew where a week has gone by; return how many followed tables moved, None when it is not due.
@@ -81,8 +79,7 @@ class WeeklyTiers:
         ]
         with self._store.write() as work:
             for venue, asset, change in moved:
-                reason = f"{change.symbol}: {self._say(change)}"
-                self._announce(work, AssetEvent(venue, asset, "tiers", now, reason=reason), now)
+                self._announce(work, AssetEvent(venue, asset, "tiers", now, tiers=change.move), now)
             settings.keep_setting(work, _NAME, str(to_ms(now)))
         log.info("tier tables renewed", venues=sum(not renewal.error for renewal in renewals), moved=len(moved))
         return len(moved)

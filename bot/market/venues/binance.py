@@ -145,11 +145,12 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
 
     A settled rate is stamped with its settlement, the running one with the exchange's time.
     """
-    settled = await _settled(ask_raw, contract, ask)
+    hours = await _interval(ask_raw, contract)
+    settled = await _settled(ask_raw, contract, ask, hours)
     premium = await _premium(ask_raw, contract)
     columns = {
         "funding_rate": [number(premium["lastFundingRate"])],
-        "funding_interval_hours": [await _interval(ask_raw, contract)],
+        "funding_interval_hours": [hours],
         "mark_price": [number(premium["markPrice"]) / contract.multiplier],
         "index_price": [number(premium["indexPrice"]) / contract.multiplier],
     }
@@ -166,12 +167,12 @@ async def _interval(ask_raw: Raw, contract: Contract) -> float:
     return number(row["fundingIntervalHours"]) if row else float(_USUAL_INTERVAL)
 
 
-async def _settled(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+async def _settled(ask_raw: Raw, contract: Contract, ask: Ask, hours: float) -> list[Points]:
     """Read settled rates, each with the hours since the settlement before it, so one more is read at the front."""
     if ask.since is None:
         return []
     rates = await _settled_of_all(ask_raw, contract, ask) or await _settled_of_one(ask_raw, contract, ask)
-    return settled(contract, ask, rates.items())
+    return settled(contract, ask, rates.items(), running_hours=hours)
 
 
 async def _settled_of_one(ask_raw: Raw, contract: Contract, ask: Ask) -> Mapping[int, float]:
@@ -256,6 +257,7 @@ RECIPE: Final = VenueRecipe(
         "contractType": frozenset({"TRADIFI_PERPETUAL"}),
         "underlyingType": frozenset({"EQUITY", "COMMODITY", "PREMARKET"}),
     },
+    too_far=frozenset({"-1130", "-1127", "-4165"}),
     offers={
         "bars": Offer(bars, MINUTE),
         "open_interest": Offer(open_interest, MINUTE),

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.market.exchange.recipe import Unreadable, apart, backwards, depth, number, pairs, rows_of, stamp
-from signals.units import HOUR, in_ms, to_ms
+from bot.market.exchange.recipe import Unreadable, apart, backwards, depth, number, page_start, pairs, rows_of, stamp
+from signals.units import HOUR
 
 if TYPE_CHECKING:
     from bot.market.exchange.contracts import Contract
@@ -47,15 +47,15 @@ class BinanceSide:
         if ask.since is None:
             rows = rows_of(await ask_raw(method, named | {"period": "5m", "limit": 1}))
             return [(stamp(row["timestamp"]), number(row["longShortRatio"])) for row in rows]
-        oldest = ask.now - KEPT
+        since = max(ask.since, ask.now - KEPT + HOUR)
 
         async def page(end: int) -> list[tuple[int, float]]:
-            start = max(end - (_PAGE - 1) * in_ms(HOUR), to_ms(oldest))
+            start = page_start(end, (_PAGE - 1) * HOUR, since)
             asked: dict[str, Any] = {"period": "1h", "limit": _PAGE, "startTime": start, "endTime": end}
             answer = rows_of(await ask_raw(method, named | asked), least=0)
             return [(stamp(row["timestamp"]), number(row["longShortRatio"])) for row in answer]
 
-        rows = await backwards(page, since=max(ask.since, oldest), until=ask.now, most=3)
+        rows = await backwards(page, since=since, until=ask.now, most=3)
         if not rows:
             raise Unreadable("no ratio came where one is certain")
         return rows

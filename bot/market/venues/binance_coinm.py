@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.market.exchange.recipe import (
+    LONGEST_INTERVAL,
     SAME_TIME,
     Unreadable,
     apart,
@@ -18,6 +19,7 @@ from bot.market.exchange.recipe import (
     by_the_hour_and_now,
     hourly,
     number,
+    page_start,
     points,
     row_of,
     rows_of,
@@ -28,7 +30,7 @@ from bot.market.exchange.recipe import (
 )
 from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, RATIOS_EVERY, Offer, VenueRecipe
 from bot.market.venues.binance_both import COIN_M, KEPT
-from signals.units import HOUR, MINUTE, in_ms, to_ms
+from signals.units import HOUR, MINUTE, in_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +50,7 @@ async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     """Read closed hourly bars; columns 5 and 9 count contracts, whose dollars are fixed."""
 
     async def page(end: int) -> list[tuple[int, Any]]:
-        stretch = {"startTime": end - (_BARS - 1) * in_ms(HOUR), "endTime": end, "limit": _BARS}
+        stretch = {"startTime": page_start(end, (_BARS - 1) * HOUR, ask.since), "endTime": end, "limit": _BARS}
         asked = {"symbol": contract.market_id, "interval": "1h"} | stretch
         return [(stamp(row[0]), row) for row in rows_of(await ask_raw("dapiPublicGetKlines", asked), least=0)]
 
@@ -77,16 +79,16 @@ async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Poin
 async def _history(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     if ask.since is None:
         return []
-    oldest = ask.now - KEPT
+    since = max(ask.since, ask.now - KEPT + HOUR)
 
     async def page(end: int) -> list[tuple[int, Any]]:
-        start = max(end - (_PAGE - 1) * in_ms(HOUR), to_ms(oldest))
+        start = page_start(end, (_PAGE - 1) * HOUR, since)
         stretch = {"period": "1h", "limit": _PAGE, "startTime": start, "endTime": end}
         asked = COIN_M.named(contract) | {"contractType": "PERPETUAL"} | stretch
         answer = rows_of(await ask_raw("dapiDataGetOpenInterestHist", asked), least=0)
         return [(stamp(row["timestamp"]), row) for row in answer]
 
-    rows = await backwards(page, since=max(ask.since, oldest), until=ask.now, most=3)
+    rows = await backwards(page, since=since, until=ask.now, most=3)
     history = {
         "open_interest_coin": [(at, number(row["sumOpenInterestValue"])) for at, row in rows],
         "open_interest_usd": [(at, number(row["sumOpenInterest"]) * contract.size) for at, row in rows],
@@ -99,24 +101,31 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     premium = await _premium(ask_raw, contract)
     adjusted = await ask_raw("dapiPublicGetFundingInfo", {}, shared=True, digest=_ADJUSTED)
     row = adjusted.get(contract.market_id)
+    hours = number(row["fundingIntervalHours"]) if row else _USUAL_INTERVAL
     live = running(
         contract,
         stamp(premium["time"]),
         rate=number(premium["lastFundingRate"]),
-        hours=number(row["fundingIntervalHours"]) if row else _USUAL_INTERVAL,
+        hours=hours,
         mark=number(premium["markPrice"]),
         index=number(premium["indexPrice"]),
     )
     if ask.since is None:
         return [live]
 
+    first = before_settlement(ask.since)
+
     async def page(end: int) -> list[tuple[int, float]]:
-        stretch = {"startTime": max(end - _RATES * in_ms(HOUR), 0), "endTime": end, "limit": _RATES}
+        stretch = {
+            "startTime": page_start(end, _RATES * HOUR, first, LONGEST_INTERVAL),
+            "endTime": end,
+            "limit": _RATES,
+        }
         answer = await ask_raw("dapiPublicGetFundingRate", {"symbol": contract.market_id} | stretch)
         return [(stamp(row["fundingTime"]), number(row["fundingRate"])) for row in rows_of(answer, least=0)]
 
-    rates = await backwards(page, since=before_settlement(ask.since), until=ask.now, most=8)
-    return [*settled(contract, ask, rates), live]
+    rates = await backwards(page, since=first, until=ask.now, most=8)
+    return [*settled(contract, ask, rates, running_hours=hours), live]
 
 
 async def _premium(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
@@ -130,6 +139,7 @@ _ADJUSTED: Final = by_key(lambda answer: rows_of(answer, least=0), "symbol")  # 
 RECIPE: Final = VenueRecipe(
     venue="binance_coinm",
     ccxt_id="binancecoinm",
+    too_far=frozenset({"-1130", "-1127", "-4088"}),
     offers={
         "bars": Offer(bars, MINUTE),
         "open_interest": Offer(open_interest, MINUTE),

@@ -88,17 +88,18 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     row = await _ticker(ask_raw, contract)
     listed = await ask_raw("publicMixGetV2MixMarketCurrentFundRate", _KIND, shared=True, digest=_BY_SYMBOL)
     rate = row_of(listed, contract)
+    hours = number(rate["fundingRateInterval"])
     live = running(
         contract,
         stamp(row["ts"]),
         rate=number(rate["fundingRate"]),
-        hours=number(rate["fundingRateInterval"]),
+        hours=hours,
         mark=number(row["markPrice"]),
         index=number(row["indexPrice"]),
     )
     if ask.since is None:
         return [live]
-    return [*settled(contract, ask, await _rates(ask_raw, contract, ask)), live]
+    return [*settled(contract, ask, await _rates(ask_raw, contract, ask), running_hours=hours), live]
 
 
 async def _rates(ask_raw: Raw, contract: Contract, ask: Ask) -> list[tuple[int, float]]:
@@ -147,6 +148,7 @@ RECIPE: Final = VenueRecipe(
     venue="bitget",
     ccxt_id="bitget",
     markets=SWAPS_ONLY,
+    too_far=frozenset({"00001", "40017", "40020", "400172", "40408", "40705"}),
     offers={
         "bars": Offer(bars, MINUTE),
         "open_interest": Offer(open_interest, MINUTE),

@@ -19,6 +19,7 @@ from bot.market.exchange.recipe import (
     depth,
     hourly,
     number,
+    page_start,
     pairs,
     points,
     row_of,
@@ -63,7 +64,8 @@ async def _bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[tuple[int, A
     async def page(end: int) -> list[tuple[int, Any]]:
         answer = await ask_raw(
             "publicGetV5MarketKline",
-            _asked(contract) | {"interval": "60", "limit": _BARS, "start": end - _BARS * in_ms(HOUR), "end": end},
+            _asked(contract)
+            | {"interval": "60", "limit": _BARS, "start": page_start(end, _BARS * HOUR, ask.since), "end": end},
         )
         return [(stamp(row[0]), row) for row in _list(answer)]
 
@@ -92,7 +94,8 @@ async def _history(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         answer = await ask_raw(
             "publicGetV5MarketOpenInterest",
             _asked(contract)
-            | {"intervalTime": "1h", "limit": _ROWS, "startTime": end - _ROWS * in_ms(HOUR), "endTime": end},
+            | {"intervalTime": "1h", "limit": _ROWS, "startTime": page_start(end, _ROWS * HOUR, ask.since)}
+            | {"endTime": end},
         )
         return [(stamp(row["timestamp"]), row) for row in _list(answer)]
 
@@ -114,11 +117,12 @@ async def _history(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
 async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     """Read the rate that is building, mark and index price from one answer for all; and the settled rates since."""
     at, row = await _ticker(ask_raw, contract)
+    hours = await _interval(ask_raw, contract, row)
     live = running(
         contract,
         at,
         rate=number(row["fundingRate"]),
-        hours=await _interval(ask_raw, contract, row),
+        hours=hours,
         mark=number(row["markPrice"]),
         index=number(row["indexPrice"]),
     )
@@ -130,7 +134,7 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         return [(stamp(row["fundingRateTimestamp"]), number(row["fundingRate"])) for row in _list(answer)]
 
     rates = await backwards(page, since=before_settlement(ask.since), until=ask.now, most=25)
-    return [*settled(contract, ask, rates), live]
+    return [*settled(contract, ask, rates, running_hours=hours), live]
 
 
 async def _interval(ask_raw: Raw, contract: Contract, row: Mapping[str, Any]) -> float:
@@ -181,6 +185,7 @@ RECIPE: Final = VenueRecipe(
     venue="bybit",
     ccxt_id="bybit",
     markets={"fetchMarkets": {"types": ["linear"]}},
+    too_far=frozenset({"10001"}),
     offers={
         "bars": Offer(bars, MINUTE),
         "open_interest": Offer(

@@ -17,6 +17,7 @@ from bot.market.exchange.recipe import (
     depth,
     hourly,
     number,
+    page_start,
     pairs,
     points,
     rows_of,
@@ -53,7 +54,7 @@ async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     """Read closed hourly bars; `cost` is the volume in USD, taker-buy volume is not published."""
 
     async def page(end: int) -> list[tuple[int, Any]]:
-        stretch = {"start_timestamp": end - _BARS * in_ms(HOUR), "end_timestamp": end}
+        stretch = {"start_timestamp": page_start(end, _BARS * HOUR, ask.since), "end_timestamp": end}
         asked = {"instrument_name": contract.market_id, "resolution": "60"} | stretch
         found = (await ask_raw("publicGetGetTradingviewChartData", asked))["result"]
         names = ("open", "high", "low", "close", "cost")
@@ -88,7 +89,7 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         return [live]
 
     async def page(end: int) -> list[tuple[int, float]]:
-        stretch = {"start_timestamp": end - _RATES * in_ms(HOUR), "end_timestamp": end}
+        stretch = {"start_timestamp": page_start(end, _RATES * HOUR, ask.since), "end_timestamp": end}
         answer = await ask_raw("publicGetGetFundingRateHistory", {"instrument_name": contract.market_id} | stretch)
         rows = rows_of(answer["result"], least=0)
         return [(stamp(row["timestamp"]), number(row["interest_1h"])) for row in rows]
@@ -110,15 +111,16 @@ async def volatility(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]
     if contract.asset not in _DVOL:
         raise NotOffered(f"Deribit has a volatility index of {' and '.join(_DVOL)} only.")
 
+    # Rows bear the opening of their hour, our figures the time at which they are known: the running hour comes again.
+    since = ask.since - HOUR if ask.since else None
+
     async def page(end: int) -> list[tuple[int, float]]:
-        stretch = {"start_timestamp": end - 1000 * in_ms(HOUR), "end_timestamp": end}
+        stretch = {"start_timestamp": page_start(end, 1000 * HOUR, since), "end_timestamp": end}
         answer = await ask_raw(
             "publicGetGetVolatilityIndexData", {"currency": contract.asset, "resolution": "3600"} | stretch
         )
         return [(stamp(row[0]), number(row[4])) for row in rows_of(answer["result"]["data"], least=0)]
 
-    # Rows bear the opening of their hour, our figures the time at which they are known: the running hour comes again.
-    since = ask.since - HOUR if ask.since else None
     rows = await backwards(page, since=since, until=ask.now, most=6)
     if not rows:
         raise Unreadable("no volatility came where some is certain")
@@ -172,6 +174,7 @@ RECIPE: Final = VenueRecipe(
     venue="deribit",
     ccxt_id="deribit",
     listing={"currency": "any", "kind": "future"},
+    too_far=frozenset({"-32602"}),
     offers={
         "bars": Offer(bars, MINUTE),
         "open_interest": Offer(open_interest, MINUTE),

@@ -19,19 +19,22 @@ from bot.market.exchange.recipe import (
     depth,
     hourly,
     number,
+    page_start,
     points,
     row_of,
     rows_of,
     running,
     settled,
     stamp,
+    with_taker,
 )
 from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, OUR_TIME, RATIOS_EVERY, Offer, VenueRecipe
 from bot.market.tiers.tables import BySymbol
-from signals.units import DAY, HOUR, MINUTE, in_ms, to_ms
+from signals.units import DAY, HOUR, MINUTE, from_ms, in_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from bot.market.exchange.contracts import Contract
     from bot.market.exchange.recipe import Raw
@@ -40,10 +43,11 @@ if TYPE_CHECKING:
 
 _SETTLE: Final = {"settle": "usdt"}
 _BARS: Final = 1000
-_STATS: Final = 100
+_STATS: Final = 1000
 _RATES: Final = 1000
 _KEPT: Final = 180 * DAY - HOUR  # older than 180 days is refused with an error, and with it the live rate
 _PIECE: Final = 30 * DAY  # an answer holds no more, whatever the limit says
+_LATELY: Final = 2 * HOUR
 _LEVELS: Final = 300
 _RATIOS: Final = {  # the two descriptions of lsr_ fields are swapped in Gate's documents; the names are right
     "long_short_accounts": "lsr_account",
@@ -58,16 +62,32 @@ def _seconds(value: Any) -> int:
 
 
 async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
-    """Read closed hourly bars; `sum` is the volume in USDT, taker-buy volume is not published."""
+    """Read closed hourly bars, and what takers bought from the statistics; `sum` is the volume in USDT.
+
+    The two taker sizes are in one unit (recorded on 2026-09-17, their quotient is `lsr_taker` to the last digit), so as
+    shares of the volume they are dollars whatever that unit is. Without them a bar is as good as before.
+    """
 
     async def page(end: int) -> list[tuple[int, Any]]:
-        stretch = {"from": (end - (_BARS - 1) * in_ms(HOUR)) // 1000, "to": end // 1000}
+        stretch = {"from": page_start(end, (_BARS - 1) * HOUR, ask.since) // 1000, "to": end // 1000}
         asked = _SETTLE | {"contract": contract.market_id, "interval": "1h"} | stretch
         return [(_seconds(row["t"]), row) for row in rows_of(await ask_raw(_CANDLES, asked), least=0)]
 
     rows = await backwards(page, since=ask.since, until=ask.now, most=12)
     found = [bar(at, (row[name] for name in "ohlc"), number(row["sum"])) for at, row in rows]
-    return [hourly(contract, found, ask.now)]
+    closed = hourly(contract, found, ask.now)
+    if not len(closed):
+        return [closed]
+    stats = await _stats(ask_raw, contract, from_ms(closed.times[0]), ask.now, optional=True)
+    volumes = dict(zip(closed.times, closed.columns["volume_usd"], strict=True))
+    shares = ((at - in_ms(HOUR), _bought(row)) for at, row in stats)
+    return with_taker(closed, {at: volumes[at] * share for at, share in shares if share is not None and at in volumes})
+
+
+def _bought(row: Mapping[str, Any]) -> float | None:
+    """Return the part of the volume that takers bought; None where the statistics have none or nothing was traded."""
+    bought, sold = number(row.get("long_taker_size")), number(row.get("short_taker_size"))
+    return bought / (bought + sold) if bought + sold > 0 else None
 
 
 _CANDLES: Final = "publicFuturesGetSettleCandlesticks"
@@ -88,7 +108,7 @@ async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Poin
     live = points(contract, [to_ms(ask.now)], columns)
     if ask.since is None:
         return [live]
-    rows = await _stats(ask_raw, contract, ask)
+    rows = await _stats(ask_raw, contract, ask.since, ask.now)
     history = {
         "open_interest_coin": [(at, contract.coins(number(row["open_interest"]) / 2, mark)) for at, row in rows],
         "open_interest_usd": [(at, number(row["open_interest_usd"]) / 2) for at, row in rows],
@@ -98,7 +118,7 @@ async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Poin
 
 async def ratios(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     """Read the three ratios of longs to shorts. Zero is Gate's word for "not known" and is left out."""
-    rows = await _stats(ask_raw, contract, ask)
+    rows = await _stats(ask_raw, contract, ask.since, ask.now)
     if not rows:
         raise Unreadable("no statistics came where some are certain")
     found = {name: [(at, number(row[field])) for at, row in rows] for name, field in _RATIOS.items()}
@@ -108,28 +128,46 @@ async def ratios(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     return apart(contract, known)
 
 
-async def _stats(ask_raw: Raw, contract: Contract, ask: Ask) -> list[tuple[int, Mapping[str, Any]]]:
-    """Read statistics stamped with the beginning of their stretch, at whose end the level held."""
-    interval, span = ("1h", in_ms(HOUR)) if ask.since else ("5m", in_ms(HOUR) // 12)
+async def _stats(
+    ask_raw: Raw, contract: Contract, since: datetime | None, now: datetime, *, optional: bool = False
+) -> list[tuple[int, Mapping[str, Any]]]:
+    """Read statistics stamped with the beginning of their stretch, under its end, at which the level held.
+
+    By the hour since then, as far back as they are kept; since None is the newest of five minutes.
+    """
+    interval, step = ("1h", HOUR) if since else ("5m", 5 * MINUTE)
+    first = max(since, now - _KEPT + 3 * HOUR) if since else None
 
     async def page(end: int) -> list[tuple[int, Any]]:
-        start = end // 1000 - _STATS * span // 1000
-        asked = _SETTLE | {"contract": contract.market_id, "interval": interval, "limit": _STATS, "from": start}
-        answer = rows_of(await ask_raw("publicFuturesGetSettleContractStats", asked), least=0)
-        return [(_seconds(row["time"]) + span, row) for row in answer]
+        """Read thirty days from their beginning on; what an answer holds no more is asked from its last row on."""
+        start = page_start(end, _PIECE if since else _LATELY, first, 2 * step)
+        rows: list[tuple[int, Any]] = []
+        while start + in_ms(step) <= end and len(rows) < _STATS:
+            asked = _SETTLE | {"contract": contract.market_id, "interval": interval, "limit": _STATS}
+            asked |= {"from": start // 1000}
+            answer = await ask_raw("publicFuturesGetSettleContractStats", asked, optional=optional)
+            if answer is None:
+                break
+            fresh = [(_seconds(row["time"]) + in_ms(step), row) for row in rows_of(answer, least=0)]
+            if not fresh or (rows and fresh[-1][0] <= rows[-1][0]):
+                break
+            rows += fresh
+            start = fresh[-1][0]
+        return rows
 
-    rows = await backwards(page, since=ask.since, until=ask.now, most=20)
-    return rows if ask.since else rows[-1:]
+    rows = await backwards(page, since=first, until=now, most=-(-_KEPT // _PIECE) + 1)
+    return rows if since else rows[-1:]
 
 
 async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     """Read the rate that is building, its interval, mark and index price from the contracts; and those since."""
     row = await _listed(ask_raw, contract)
+    hours = number(row["funding_interval"]) * 1000 / in_ms(HOUR)
     live = running(
         contract,
         to_ms(ask.now),
         rate=number(row["funding_rate"]),
-        hours=number(row["funding_interval"]) * 1000 / in_ms(HOUR),
+        hours=hours,
         mark=number(row["mark_price"]),
         index=number(row["index_price"]),
     )
@@ -144,7 +182,7 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         answer = rows_of(await ask_raw("publicFuturesGetSettleFundingRate", asked), least=0)
         rates += [(_seconds(row["t"]), number(row["r"])) for row in answer]
         start = end
-    return [*settled(contract, ask, sorted(set(rates))), live]
+    return [*settled(contract, ask, sorted(set(rates)), running_hours=hours), live]
 
 
 async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- a recipe's signature
@@ -170,6 +208,7 @@ RECIPE: Final = VenueRecipe(
         "contract_type": frozenset({"STOCKS", "METALS", "FOREX", "INDICES"}),
     },
     markets={"fetchMarkets": {"types": ["swap"]}, "swap": {"fetchMarkets": {"settlementCurrencies": ["usdt"]}}},
+    too_far=frozenset({"INVALID_PARAM_VALUE"}),
     offers={
         "bars": Offer(bars, MINUTE),
         "open_interest": Offer(open_interest, MINUTE, OUR_TIME),

@@ -18,6 +18,7 @@ from bot.market.exchange.recipe import (
     depth,
     hourly,
     number,
+    page_start,
     points,
     row_of,
     rows_of,
@@ -81,13 +82,15 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     if ask.since is None:
         return [live]
 
+    first = before_settlement(ask.since)
+
     async def page(end: int) -> list[tuple[int, float]]:
-        start = end - _ROWS * in_ms(HOUR)
+        start = page_start(end, _ROWS * HOUR, first)
         asked = {"type": "fundingHistory", "coin": contract.market_id, "startTime": start, "endTime": end}
         answer = rows_of(await ask_raw(_INFO, asked), least=0)
         return [(stamp(row["time"]), number(row["fundingRate"])) for row in answer]
 
-    rates = await backwards(page, since=before_settlement(ask.since), until=ask.now, most=12)
+    rates = await backwards(page, since=first, until=ask.now, most=12)
     return [*settled(contract, ask, rates, _INTERVAL_HOURS), live]
 
 

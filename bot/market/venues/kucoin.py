@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.market.exchange.recipe import (
+    LONGEST_INTERVAL,
     Unreadable,
     apart,
     backwards,
@@ -18,6 +19,7 @@ from bot.market.exchange.recipe import (
     depth,
     hourly,
     number,
+    page_start,
     pairs,
     points,
     row_of,
@@ -51,7 +53,7 @@ async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     """Read closed hourly bars. The last column is the turnover in USDT; taker-buy volume is not published."""
 
     async def page(end: int) -> list[tuple[int, Any]]:
-        stretch = {"from": end - (_BARS - 1) * in_ms(HOUR), "to": end}
+        stretch = {"from": page_start(end, (_BARS - 1) * HOUR, ask.since), "to": end}
         asked = {"symbol": contract.market_id, "granularity": 60} | stretch
         return [(stamp(row[0]), row) for row in _data(await ask_raw("futuresPublicGetKlineQuery", asked))]
 
@@ -79,7 +81,7 @@ async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Poin
 
     async def page(end: int) -> list[tuple[int, float]]:
         asked = {"symbol": contract.market_id, "interval": "1hour", "pageSize": _STATS, "endAt": end}
-        stretch = {"startAt": end - _STATS * in_ms(HOUR)}
+        stretch = {"startAt": page_start(end, _STATS * HOUR, ask.since)}
         rows = _data(await ask_raw("utaGetMarketOpenInterest", asked | stretch))
         return [(stamp(row["ts"]), contract.coins(number(row["openInterest"]), mark)) for row in rows]
 
@@ -90,24 +92,28 @@ async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Poin
 async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     """Read the rate that is building, its interval, mark and index price from the contracts; and those since."""
     row = await _listed(ask_raw, contract)
+    hours = _hours(row)
     live = running(
         contract,
         to_ms(ask.now),
         rate=number(row["fundingFeeRate"]),
-        hours=_hours(row),
+        hours=hours,
         mark=number(row["markPrice"]),
         index=number(row["indexPrice"]),
     )
     if ask.since is None:
         return [live]
 
+    first = before_settlement(ask.since)
+
     async def page(end: int) -> list[tuple[int, float]]:
-        asked = {"symbol": contract.market_id, "from": end - 100 * in_ms(HOUR), "to": end}
+        start = page_start(end, 100 * HOUR, first, LONGEST_INTERVAL)
+        asked = {"symbol": contract.market_id, "from": start, "to": end}
         rows = _data(await ask_raw("futuresPublicGetContractFundingRates", asked))
         return [(stamp(row["timepoint"]), number(row["fundingRate"])) for row in rows]
 
-    rates = await backwards(page, since=before_settlement(ask.since), until=ask.now, most=50)
-    return [*settled(contract, ask, rates), live]
+    rates = await backwards(page, since=first, until=ask.now, most=50)
+    return [*settled(contract, ask, rates, running_hours=hours), live]
 
 
 def _hours(row: Mapping[str, Any]) -> float:
@@ -140,6 +146,7 @@ RECIPE: Final = VenueRecipe(
         "marketStage": frozenset({"PRE_MARKET"}),
         "assetClass": frozenset({"STOCK", "STOCKS", "EQUITY", "COMMODITY", "FOREX", "INDEX"}),
     },
+    too_far=frozenset({"400100"}),
     offers={
         "bars": Offer(bars, MINUTE),
         "open_interest": Offer(open_interest, MINUTE, OUR_TIME),

@@ -83,8 +83,9 @@ async def _taker(ask_raw: Raw, contract: Contract, ask: Ask) -> dict[int, float]
         answer = await ask_raw(
             "publicGetRubikStatTakerVolumeContract",
             {"instId": contract.market_id, "period": "1H", "unit": "2", "limit": _PAGE, "end": end + 1},
+            optional=True,
         )
-        return [(stamp(row[0]), number(row[2])) for row in _data(answer)]
+        return [(stamp(row[0]), number(row[2])) for row in _data(answer)] if answer is not None else []
 
     return dict(await backwards(page, since=ask.since, until=ask.now, most=_KEPT_PAGES))
 
@@ -127,11 +128,12 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     listed = await ask_raw("publicGetPublicFundingRate", {"instId": "ANY"}, shared=True, digest=_BY_NAME)
     marks = await ask_raw("publicGetPublicMarkPrice", {"instType": "SWAP"}, shared=True, digest=_BY_NAME)
     rate, mark = row_of(listed, contract), row_of(marks, contract)
+    hours = _hours(rate)
     live = running(
         contract,
         stamp(mark["ts"]),
         rate=number(rate["fundingRate"]),
-        hours=_hours(rate),
+        hours=hours,
         mark=number(mark["markPx"]),
         index=await _index(ask_raw, contract),
     )
@@ -146,7 +148,7 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         return [(stamp(row["fundingTime"]), number(row["realizedRate"])) for row in _data(answer)]
 
     rates = await backwards(page, since=before_settlement(ask.since), until=ask.now, most=25)
-    return [*settled(contract, ask, rates), live]
+    return [*settled(contract, ask, rates, running_hours=hours), live]
 
 
 def _hours(rate: Mapping[str, Any]) -> float:
@@ -194,6 +196,7 @@ RECIPE: Final = VenueRecipe(
     venue="okx",
     ccxt_id="okx",
     markets=SWAPS_ONLY,
+    too_far=frozenset({"51000"}),
     offers={
         "bars": Offer(bars, MINUTE),
         "open_interest": Offer(open_interest, MINUTE),

@@ -44,10 +44,10 @@ from handlers.channels.telegram.hearing import SaidToUs, heard
 from handlers.channels.telegram.inline import answer_query
 from handlers.channels.telegram.missed import Missed
 from handlers.channels.telegram.reading import LoggedRequest, PollRequest
-from handlers.channels.telegram.render import clean, clip
 from handlers.channels.telegram.replying import Given, Replies
 from handlers.channels.telegram.rights import Rights, one_person, person
 from handlers.channels.telegram.sending import BUTTON_VERSION, LIMITS, Sending
+from handlers.channels.text import clean, clip
 from handlers.command import Asker, commands
 from handlers.reply import Line
 
@@ -108,7 +108,8 @@ class Telegram:
         self._outside = outside
         self._token, self._base_url = config.secret("token") or SecretStr(""), config.base_url
         self._proxy = config.proxy
-        self._listed = tuple(commands().values() if listed is None else listed)
+        every = commands().values() if listed is None else listed
+        self._listed = tuple(command for command in every if not command.roles and not command.owners_only)
         self._timeouts = timeouts or Timeouts()
         self._answer: Answerer | None = None  # until it is started
         self._unread = ""  # why updates cannot be read at the moment
@@ -226,7 +227,7 @@ class Telegram:
     async def _set_menu(self) -> None:
         menu = [
             BotCommand(command.name, clip(command.help, BotCommandLimit.MAX_DESCRIPTION) or command.name)
-            for command in [one for one in self._listed if not one.owners_only][: BotCommandLimit.MAX_COMMAND_NUMBER]
+            for command in self._listed[: BotCommandLimit.MAX_COMMAND_NUMBER]
         ]
         try:
             await self._bot.set_my_commands(menu, BotCommandScopeAllPrivateChats())

@@ -12,8 +12,9 @@ from telegram.error import TelegramError
 
 from handlers.channels.channel import Address
 from handlers.channels.telegram.errors import failure
-from handlers.channels.telegram.render import clean, clip, render
+from handlers.channels.telegram.render import render
 from handlers.channels.telegram.rights import one_person
+from handlers.channels.text import clean, clip
 from handlers.command import Asker
 from handlers.reply import Line, Table
 

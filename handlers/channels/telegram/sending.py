@@ -14,9 +14,11 @@ from telegram.error import TelegramError
 
 from handlers.channels.channel import Address, Limits, Outgoing
 from handlers.channels.failure import ChatGone, MessageRefused, PerhapsSent, SendFailed, Throttled
+from handlers.channels.pictures import drawn, with_words
 from handlers.channels.telegram.errors import failure, is_topic_gone, is_unchanged
-from handlers.channels.telegram.render import clean, clip, render
-from handlers.reply import Block, Buttons, Line, Picture, Table
+from handlers.channels.telegram.render import render
+from handlers.channels.text import clean, clip
+from handlers.reply import Block, Buttons, Line, Picture
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -49,7 +51,7 @@ class Sending:
         A picture carries the text as its caption where that fits, else it follows as a reply. A picture that cannot
         be drawn or sent is replaced by its words.
         """
-        photos, blocks = await self._pictures(message.blocks)
+        photos, blocks = await drawn(message.blocks, self._draw)
         message = replace(message, blocks=blocks)
         sent = ""
         if photos and (caption := self._caption(photos, message)) is not None:
@@ -58,7 +60,7 @@ class Sending:
                 photos = photos[1:]
             except MessageRefused as failed:
                 log.warning("a picture was refused, its text goes alone", reason=failed.reason)
-                message = replace(message, blocks=_with_words(blocks, [alt for _, alt in photos]))
+                message = replace(message, blocks=with_words(blocks, [alt for _, alt in photos]))
                 photos = []
         if not sent:
             sent = str(await self._send_text(to, message))
@@ -107,24 +109,6 @@ class Sending:
                 await asyncio.sleep(failed.seconds)
             else:
                 return
-
-    async def _pictures(self, blocks: tuple[Block, ...]) -> tuple[list[tuple[bytes, str]], tuple[Block, ...]]:
-        """Return what could be drawn, each with its words, and the other blocks with the words of what could not."""
-        drawn: list[tuple[bytes, str]] = []
-        failed: list[str] = []
-        for block in blocks:
-            if not isinstance(block, Picture):
-                continue
-            try:
-                png = await self._draw(block.chart)
-            except Exception:
-                log.exception("a chart was not drawn")
-                png = None
-            if png:
-                drawn.append((png, block.alt))
-            else:
-                failed.append(block.alt)
-        return drawn, _with_words(tuple(block for block in blocks if not isinstance(block, Picture)), failed)
 
     def _caption(self, photos: list[tuple[bytes, str]], message: Outgoing) -> str | None:
         """Return the text if it fits under a photo uncut, else None."""
@@ -194,17 +178,6 @@ class _TopicGone(ChatGone):
 def has_picture(blocks: tuple[Block, ...]) -> bool:
     """Tell whether something is to be drawn."""
     return any(isinstance(block, Picture) for block in blocks)
-
-
-def _with_words(blocks: tuple[Block, ...], alts: list[str]) -> tuple[Block, ...]:
-    """Put the words of pictures that are not to be had behind the body."""
-    last = [at for at, block in enumerate(blocks, 1) if isinstance(block, Table) or _is_body(block)]
-    behind = last[-1] if last else 0
-    return (*blocks[:behind], *(Line(f"[chart: {alt}]") for alt in alts), *blocks[behind:])
-
-
-def _is_body(block: Block) -> bool:
-    return isinstance(block, Line) and block.role not in ("caveat", "stamp")
 
 
 def _chat_id(to: Address) -> int | str:

@@ -20,8 +20,14 @@ _AS_FRESH: Final = 11 * MINUTE  # as in points.newest: of venues that are about 
 
 def newest_price(store: Store, asset: str, until: datetime) -> Newest | None:
     """Return the newest price known at a moment, as /price tells it: the mark price or the last close."""
-    found = [point for name in ("close", "mark_price") if (point := newest_by(store, asset, name, until))]
-    return max(found, key=lambda point: point.at, default=None)
+    return next(iter(price_by_input(store, asset, until).values()), None)
+
+
+def price_by_input(store: Store, asset: str, until: datetime) -> dict[str, Newest]:
+    """Return the newest price known at a moment under the input that it is of; nothing where none is known."""
+    found = {name: point for name in ("close", "mark_price") if (point := newest_by(store, asset, name, until))}
+    newest = max(found, key=lambda name: found[name].at, default=None)
+    return {} if newest is None else {newest: found[newest]}
 
 
 def newest_by(store: Store, asset: str, name: str, until: datetime, venue: str | None = None) -> Newest | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from signals.units import HOUR, MINUTE
-from storage.market import points
+from storage.queries.market.known_at import newest_price
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,8 +30,7 @@ class MarkNow:
 
 def newest_mark(store: Store, asset: str, now: datetime) -> MarkNow | None:
     """Read the newest price of an asset; None where none is stored."""
-    found = [point for name in ("mark_price", "close") if (point := points.newest(store, asset, name))]
-    if not found:
+    last = newest_price(store, asset, now)
+    if last is None:
         return None
-    last = max(found, key=lambda point: point.at)
     return MarkNow(asset, last.value, last.at, last.at + _YOUNG < now, last.at + _CURRENT >= now)

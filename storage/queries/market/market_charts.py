@@ -20,8 +20,8 @@ from signals.venues import venue_order
 from storage.market import points
 from storage.panels import panels
 from storage.queries.freshness import Stamp, of_daily_data, stamp_of
-from storage.queries.market import liquidations, open_interest
-from storage.queries.market.known_at import newest_by, newest_price, values_between
+from storage.queries.market import flows, liquidations, open_interest
+from storage.queries.market.known_at import newest_by, newest_price, price_by_input, values_between
 from storage.queries.market.liquidations import NAMES, Sums
 from storage.queries.market.prices import change_over
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from storage.engine.database import Store
     from storage.market.points import Newest, StoredSeries
 
-Part = Literal["price", "open_interest", "liquidations"]
+Part = Literal["price", "open_interest", "liquidations", "funding", "takers"]
 STEPS: Final = tuple(
     [count * MINUTE for count in (1, 2, 5, 10, 15, 30)]
     + [count * HOUR for count in (1, 2, 4, 6, 8, 12)]
@@ -41,6 +41,7 @@ STEPS: Final = tuple(
 )
 CANDLES: Final = 200  # more are thinner than four pixels each
 ROWS: Final = 400  # points of a line: two pixels each
+BARS: Final = 100
 DEFAULTS: Final = (7 * DAY, 90 * DAY)  # where no span is asked for: of hours and finer, else of days
 AVERAGE_FROM: Final = 60 * DAY  # a shorter span beside an average of half a year shows a flat line
 YOUNG: Final = 2 * MINUTE  # as in prices.py
@@ -132,6 +133,8 @@ class MarketChart:
     liquidated: LiquidatedBars | None
     outdated: bool
     stamps: tuple[Stamp, ...]
+    funding: flows.FundingLine | None = None
+    takers: flows.TakerBars | None = None
 
 
 def read(
@@ -167,17 +170,18 @@ def read(
         interest and interest.last + INPUTS["open_interest_usd"].fresh_for < until
     )
     stamps = _stamps(store, asset, prices, interest, until)
-    return MarketChart(asset, start, end, prices, interest, average, liquidated, bool(old), stamps)
+    rates = flows.funding(store, asset, start, end, _step(span, ROWS, HOUR)) if "funding" in parts else None
+    takers = flows.takers(store, asset, start, end, _step(span, BARS, HOUR)) if "takers" in parts else None
+    return MarketChart(asset, start, end, prices, interest, average, liquidated, bool(old), stamps, rates, takers)
 
 
 def _stamps(
     store: Store, asset: str, prices: Prices | None, interest: Interest | None, now: datetime
 ) -> tuple[Stamp, ...]:
     found = []
-    if prices and (live := newest_price(store, asset, now)):
-        name = "mark_price" if points.newest(store, asset, "close") != live else "close"
-        daily = of_daily_data(store, asset, {name: live})
-        found.append(replace(stamp_of(store, asset, {name: live}, now, daily=daily), oldest=prices.at))
+    if prices and (live := price_by_input(store, asset, now)):
+        daily = of_daily_data(store, asset, live)
+        found.append(replace(stamp_of(store, asset, live, now, daily=daily), oldest=prices.at))
     if interest:
         name = "open_interest_usd"
         last = points.Newest(interest.last, interest.usd[-1], interest.venues[0])

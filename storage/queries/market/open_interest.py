@@ -6,7 +6,7 @@ Metrics look back over windows that not every venue knows; a person who asks how
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from signals.inputs import EVERYWHERE
 from signals.metric import metrics
@@ -159,18 +159,30 @@ def changes(store: Store, asset: str, venues: Collection[str], end: datetime) ->
     """
     newest = [point.at for venue in venues if (point := known_at.newest_by(store, asset, _USD, end, venue))]
     end = max(newest, default=end)  # daily figures bear the time at which their day began
+    last = _ends(store, asset, venues, end, DAY)
+    return tuple(_change(store, asset, last, end - span, span, _SLACK[span]) for span in SPANS)
 
-    def at(when: datetime, slack: timedelta) -> dict[str, list[float | None]]:
-        return {venue: [_at(store, asset, name, venue, when, slack) for name in (_USD, _COIN)] for venue in venues}
 
-    last = at(end, DAY)
+def change_between(store: Store, asset: str, start: datetime, end: datetime) -> Change:
+    """Return what became of open interest between two times; as `changes`, over all venues with a figure at the end."""
+    last = _ends(store, asset, venues_of(store, asset, _USD), end, _SLACK[DAY])
+    if len(last) > 1:
+        last.pop(EVERYWHERE, None)  # the sum of the others
+    return _change(store, asset, last, start, end - start, _SLACK[DAY])
+
+
+_Ends: TypeAlias = "dict[str, list[float | None]]"
+
+
+def _ends(store: Store, asset: str, venues: Collection[str], at: datetime, slack: timedelta) -> _Ends:
+    return {venue: [_at(store, asset, name, venue, at, slack) for name in (_USD, _COIN)] for venue in venues}
+
+
+def _change(store: Store, asset: str, last: _Ends, start: datetime, over: timedelta, slack: timedelta) -> Change:
     whole = sum(usd for usd, _ in last.values() if usd)
-    found = []
-    for span in SPANS:
-        then = at(end - span, _SLACK[span])
-        usd, coins = (_came(last, then, place, whole) for place in (0, 1))
-        found.append(Change(span, usd, coins))
-    return tuple(found)
+    then = _ends(store, asset, last, start, slack)
+    usd, coins = (_came(last, then, place, whole) for place in (0, 1))
+    return Change(over, usd, coins)
 
 
 def _came(

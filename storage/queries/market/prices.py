@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 from signals.metric import metrics
 from signals.units import DAY, MINUTE, floor
-from storage.market import points
 from storage.panels import panels
 from storage.queries.freshness import Stamp, of_daily_data, stamp_of
 from storage.queries.market import readings
+from storage.queries.market.known_at import price_by_input
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from storage.engine.database import Store
+    from storage.market import points
     from storage.queries.market.readings import Readings
 
 FALL = "price_drawdown"
@@ -47,11 +48,10 @@ class Price:
 
 def read(store: Store, asset: str, now: datetime) -> Price | None:
     """Read the price; None where none is stored."""
-    names = ("close", "mark_price") if store.exists else ()
-    stored = {name: point for name in names if (point := points.newest(store, asset, name))}
-    if not stored:
+    priced = price_by_input(store, asset, now) if store.exists else {}
+    if not priced:
         return None
-    name, last = max(stored.items(), key=lambda found: found[1].at)
+    (last,) = priced.values()
     found = readings.of(store, asset, (FALL,), now)
     fall = found.get(FALL)
     high = fall.get("high") if fall else None
@@ -72,7 +72,7 @@ def read(store: Store, asset: str, now: datetime) -> Price | None:
         fall.values.get("high_at") if fall else None,
         last.value / high - 1 if high else None,
         found,
-        stamp_of(store, asset, {name: last}, now, daily=daily),
+        stamp_of(store, asset, priced, now, daily=daily),
         found.outdated or last.at + _YOUNG < now,
     )
 

@@ -33,7 +33,8 @@ from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
 from storage.engine import database
 from storage.engine.database import Store
-from storage.people import destinations
+from storage.people import destinations, switches
+from storage.people.switches import Switch
 from tests.fakes.channel import FakeChannel, HandClock
 from tests.fakes.notices import ready
 from tests.storage import beside
@@ -58,6 +59,7 @@ class Bench:
     def place(self, chat: str = "11", kind: str = "private", platform: str = "telegram", rule: str = "*") -> int:
         one = destinations.ensure(self.store, platform, chat, None, kind=kind, title=None, now=self.clock.now())
         destinations.subscribe(self.store, one.id, rule, "*")
+        switches.switch(self.store, one.id, Switch("budget", value="off"))  # here is tried how fast all of it goes
         return one.id
 
     def episode(self) -> int:
@@ -502,7 +504,7 @@ async def test_a_kill_between_expiry_and_its_line_loses_neither(bench: Bench, mo
     with monkeypatch.context() as patch:
         patch.setattr(outbox, "announce_to", killed)
         with pytest.raises(KeyboardInterrupt):
-            bench.dispatcher._tell_late(bench.clock.now())
+            bench.dispatcher._tell_waiting(bench.clock.now())
     assert bench.states() == ["queued"]
     await bench.turns(6)
     assert bench.states() == ["expired", "sent"]

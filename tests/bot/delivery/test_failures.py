@@ -19,6 +19,7 @@ from handlers.channels.failure import (
     MessageRefused,
     NotSent,
     PerhapsSent,
+    RightsMissing,
     SendFailed,
     Throttled,
     TokenRefused,
@@ -45,6 +46,7 @@ CASES = [
     pytest.param(ChatMoved("upgraded", to="-100"), "queued", 0, "moved", "goes on", id="moved"),
     pytest.param(Throttled("flood", seconds=7), "queued", 0, "rests", "goes on", id="throttled"),
     pytest.param(Throttled("flood", seconds=7, scope="platform"), "queued", 0, "rests", "rests", id="throttled whole"),
+    pytest.param(RightsMissing("may not"), "queued", 0, "rests", "goes on", id="rights missing"),
     pytest.param(MarkupRefused("bad"), "queued", 1, "stays", "goes on", id="markup refused"),
     pytest.param(MessageRefused("odd"), "dead", 0, "stays", "goes on", id="message refused"),
     pytest.param(TokenRefused("no"), "queued", 0, "stays", "halted", id="token refused"),
@@ -119,7 +121,7 @@ def test_each_failure_does_what_its_row_of_the_table_says(
 
 @pytest.mark.parametrize("failed", [pytest.param(case.values[0], id=case.id) for case in CASES])
 def test_only_what_counts_as_a_try_ends_a_row_by_its_number(counter: Counter, failed: SendFailed) -> None:
-    beside.plain(counter.store, "UPDATE outbox SET attempts = ?", MOST_TRIES - 1)
+    beside.rows(counter.store, "UPDATE outbox SET attempts = ?", MOST_TRIES - 1)
     counter.fails(failed)
     counts, always = remedy(failed).counts, isinstance(failed, ChatGone | MessageRefused)
     assert (counter.row[0] == "dead") is (counts or always)
@@ -136,7 +138,7 @@ def test_a_kind_of_a_channels_own_is_treated_as_the_one_it_refines(counter: Coun
 def test_markup_refused_twice_is_the_end_of_a_message(counter: Counter) -> None:
     counter.fails(MarkupRefused("bad"))
     assert counter.claim().plain
-    beside.plain(counter.store, "UPDATE outbox SET state = 'queued'")
+    beside.rows(counter.store, "UPDATE outbox SET state = 'queued'")
     counter.fails(MarkupRefused("bad"))
     assert counter.row[0] == "dead"
 
@@ -150,8 +152,8 @@ def test_markup_refused_twice_is_the_end_of_a_message(counter: Counter) -> None:
 )
 def test_many_in_a_row_are_the_platforms_fault_until_one_goes_through(counter: Counter, failed: SendFailed) -> None:
     def again() -> None:
-        beside.plain(counter.store, "UPDATE outbox SET state = 'queued', not_before = 0")
-        beside.plain(counter.store, "UPDATE destinations SET rests_until = 0")
+        beside.rows(counter.store, "UPDATE outbox SET state = 'queued', not_before = 0")
+        beside.rows(counter.store, "UPDATE destinations SET rests_until = 0")
         counter.fails(failed)
 
     for _ in range(MANY - 1):

@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bot.delivery.dispatcher import Dispatcher
-from bot.engine.evaluate import announce
 from handlers.channels.failure import PerhapsSent, Unreached
-from handlers.reply import Line
 from signals.alerts.episodes import Transition
-from signals.alerts.event import Event
-from signals.alerts.rule import rules
-from signals.metric import metrics
 from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
-from storage.engine.database import Store
 from storage.people import destinations, switches
 from storage.people.switches import Switch
-from tests.fakes.channel import FakeChannel, HandClock
+from tests.bot.delivery.desk import DAY, HOUR, NOW, Desk, desk_at
 from tests.fakes.notices import ready
-from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 TITLES = {
     "oi_zscore": "BTC: positions are being closed faster than usual.",
     "price_drawdown": "BTC: price is well below its high of the past 16 days.",
@@ -39,61 +28,11 @@ TITLES = {
 }
 
 
-@dataclass
-class Desk:
-    """A dispatcher over a real store with one chat that asked for everything."""
-
-    store: Store
-    clock: HandClock
-    channel: FakeChannel
-    dispatcher: Dispatcher
-    chat: int
-    running: dict[str, int] = field(default_factory=dict)
-
-    def happens(self, *what: str | tuple[str, str], at: datetime | None = None, rank: str = "notice") -> None:
-        """Let rules fire (or what else stands beside their names) at one close, in one transaction."""
-        now = at or self.clock.now()
-        with self.store.write() as work:
-            for one in what:
-                rule, kind = one if isinstance(one, tuple) else (one, "fired")
-                home = rules()[rule].metrics[0]
-                values = {f"{home}.{name}": -0.5 for name in metrics()[home].values}
-                event = Event(
-                    kind=kind, rule=rule, asset="BTC", rank=rank, at=now, since=now - DAY, values=values, step=HOUR,
-                    venues=("binance",),
-                )  # fmt: skip
-                number = episodes.record(work, (rule, "BTC"), event, self.running.get(rule))
-                self.running[rule] = number
-                announce(work, event, number, self.clock.now())
-
-    async def turns(self, seconds: float = 3) -> None:
-        end = self.clock.seconds + seconds
-        while self.clock.seconds < end - 1e-9:
-            await self.dispatcher.turn()
-            self.clock.forward(0.25)
-
-    def rows(self) -> list[tuple[str, str | None]]:
-        found = beside.rows(self.store, "SELECT state, reason FROM outbox ORDER BY id")
-        return [(row["state"], row["reason"]) for row in found]
-
-    def heads(self, number: int = -1) -> list[str]:
-        blocks = self.channel.said[number].message.blocks
-        return [block.text for block in blocks if isinstance(block, Line) and block.role == "headline"]
-
-    def switch(self, *chosen: Switch) -> None:
-        for one in chosen:
-            switches.switch(self.store, self.chat, one)
-
-
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    store, clock, channel = Store(tmp_path / "perpulse.db"), HandClock(NOW), FakeChannel()
-    dispatcher = Dispatcher(store, [channel], clock, noise=random.Random(1), again_after=0.01)
-    dispatcher.start()
-    one = destinations.ensure(store, "telegram", "11", None, kind="private", title=None, now=NOW)
-    destinations.subscribe(store, one.id, "*", "*")
-    yield Desk(store, clock, channel, dispatcher, one.id)
-    store.close()
+    made = desk_at(tmp_path)
+    yield made
+    made.store.close()
 
 
 async def test_three_alarms_at_one_close_are_one_message_in_the_order_of_events(desk: Desk) -> None:
@@ -237,8 +176,8 @@ async def test_the_end_of_what_was_muted_is_not_told_when_the_mute_is_over(desk:
 
 
 async def test_quiet_hours_keep_what_is_not_critical_until_they_end(desk: Desk) -> None:
-    destinations.set_zone(desk.store, desk.chat, "Asia/Tokyo")  # 21:00 there
-    desk.switch(Switch("quiet", hours="20:00-06:00"))
+    destinations.set_zone(desk.store, desk.chat, "Asia/Tokyo", desk.clock.now())  # 21:00 there
+    desk.switch(Switch("quiet", value="20:00-06:00"))
     desk.happens("price_drawdown")
     desk.happens("taker_zscore", at=NOW + HOUR, rank="critical")
     await desk.turns()
@@ -249,11 +188,20 @@ async def test_quiet_hours_keep_what_is_not_critical_until_they_end(desk: Desk) 
     assert len(desk.channel.said) == 1
     await desk.turns(10)
     assert desk.heads() == [TITLES["price_drawdown"]]
-    assert desk.channel.said[-1].text.startswith("Late: this was due 9 h ago.")
+    assert not desk.channel.said[-1].text.startswith("Late"), "it came when it was wanted"
+
+
+async def test_what_was_held_is_late_from_the_end_of_the_hold_on(desk: Desk) -> None:
+    desk.switch(Switch("quiet", value="11:00-18:00"))
+    desk.happens("price_drawdown")
+    await desk.turns()
+    desk.clock.forward(6 * 3600 + 45 * 60)
+    await desk.turns(5)
+    assert desk.channel.said[-1].text.startswith("Late: this was due 45 min ago.")
 
 
 async def test_what_came_and_went_in_quiet_hours_is_one_message(desk: Desk) -> None:
-    desk.switch(Switch("quiet", hours="11:00-18:00"))
+    desk.switch(Switch("quiet", value="11:00-18:00"))
     desk.happens("price_drawdown")
     await desk.turns()
     desk.clock.forward(3600)
@@ -299,7 +247,7 @@ async def test_what_an_earlier_version_wrote_is_sent(desk: Desk) -> None:
 async def test_times_are_those_of_each_chat(desk: Desk) -> None:
     other = destinations.ensure(desk.store, "telegram", "12", None, kind="private", title=None, now=NOW)
     destinations.subscribe(desk.store, other.id, "*", "*")
-    destinations.set_zone(desk.store, other.id, "Europe/Berlin")
+    destinations.set_zone(desk.store, other.id, "Europe/Berlin", desk.clock.now())
     desk.happens("price_drawdown")
     await desk.turns()
     stamps = {said.to.chat: said.text.splitlines()[-1].rpartition(", ")[2] for said in desk.channel.said}

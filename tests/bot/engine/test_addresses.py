@@ -288,6 +288,23 @@ async def test_part_of_an_account_is_never_called_the_whole(house: House) -> Non
     assert await house.turn() == [f"{SHORT}: closed flx:XMR long, was 10 flx:XMR from 420.5, 5x."]
 
 
+async def test_a_dex_that_goes_silent_later_is_told_once_and_so_is_its_return(house: House) -> None:
+    house.info.dexes = {"flx": {ONE: [XMR]}, "xyz": {}}
+    await house.ask(f"/watch {ONE}")
+    await house.turn()
+    house.info.faults["flx"] = house.info.faults["xyz"] = "unavailable"
+    told = [await house.turn() for _ in range(20)]
+    assert [said for said in told if said] == [[f"{SHORT}: no answer of dex flx since 22 November 12:01 UTC."]]
+    assert "flx:XMR long is not watched meanwhile." in house.channel.said[-1].text
+    house = await house.restarted()
+    assert await house.turn() == [], "it was said"
+    del house.info.faults["flx"]
+    assert await house.turn() == [f"{SHORT}: dex flx answers again."]
+    assert await house.turn() == []
+    await house.job.close()
+    house.store.close()
+
+
 async def test_a_turn_asks_no_more_questions_than_the_venue_allows(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,10 +52,21 @@ def test_the_price_walks_to_the_lines_and_back(house: House) -> None:
     assert edit == "edit: Now critical: BTC long (1) is 4.00 % from its liquidation price."
     assert not house.channel.said[-1].message.silent, "an edit makes no sound, the line that answers it does"
     assert house.turn(at(0.09)) == []
+    assert house.turn(at(0.04)) == []
+    edit, answer = house.turn(at(0.02))
+    assert edit == "edit: Now critical: BTC long (1) is 2.00 % from its liquidation price."
+    assert not house.channel.said[-1].message.silent, "the last per cents ring too"
+    assert "It is within 2.5 %; all clear above 25 %. Told again within 1.25 %." in house.channel.said[-2].text
+    assert house.turn(at(0.03)) == []
+    assert house.turn(at(0.022)) == []
+    house = house.restarted()
+    edit, answer = house.turn(at(0.0021))
+    assert edit == "edit: Now critical: BTC long (1) is 0.21 % from its liquidation price."
+    assert answer.startswith(edit.removeprefix("edit: "))
     assert house.turn(at(0.24)) == []
     assert house.turn(at(0.26)) == [
-        "edit: BTC long (1) is safe again: 26.0 % away; within 20 % for 7 min.",
-        "BTC long (1) is safe again: 26.0 % away; within 20 % for 7 min.",
+        "edit: BTC long (1) is safe again: 26.0 % away; within 20 % for 12 min.",
+        "BTC long (1) is safe again: 26.0 % away; within 20 % for 12 min.",
     ]
     assert house.turn(at(0.15)) == ["BTC long (1) is 15.0 % from its liquidation price."]
     ids = {said.edited for said in house.channel.said if said.edited}

@@ -42,6 +42,7 @@ class Venue:
     offers: dict[Topic, timedelta] = field(default_factory=lambda: {"funding": MINUTE})
     attribution: str = ""
     caveats: Mapping[Topic, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
     asked: list[Ask] = field(default_factory=list)
 
     async def fetch(self, ask: Ask) -> list[Points]:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.market.border.bounds import SURE, impossible
 from bot.market.border.judging import BELIEVED, Border
 from bot.market.border.refusals import said
 from signals.inputs import INPUTS
@@ -177,3 +178,16 @@ def test_a_long_column_is_judged_as_figure_by_figure(
         pd.testing.assert_frame_equal(found[0][0].frame(), found[1][0].frame())
         assert repr(found[0][1]) == repr(found[1][1])
     assert at_once._known == singly._known
+
+
+@given(st.sampled_from(sorted(INPUTS)), st.floats(1e-6, 1 - 1e-6), st.floats(-20, 20))
+def test_what_is_surely_possible_is_not_impossible(name: str, place: float, power: float) -> None:
+    least, most = SURE[name]
+    for value in (least + place * (most - least), 10.0**power, -(10.0**power), math.nextafter(least, most)):
+        if least < value < most:
+            assert impossible(name, value) is None
+
+
+def test_of_every_input_but_one_something_is_surely_possible() -> None:
+    assert [name for name, (least, most) in SURE.items() if not least < most] == ["funding_interval_hours"]
+    assert not any(least < bound < most for least, most in SURE.values() for bound in (math.nan, math.inf, -math.inf))

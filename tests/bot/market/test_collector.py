@@ -50,6 +50,7 @@ class Script:
     offers: dict[Topic, timedelta] = field(default_factory=lambda: {"open_interest": MINUTE})
     attribution: str = "said"
     caveats: Mapping[Topic, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
     asked: list[Ask] = field(default_factory=list)
 
     async def fetch(self, ask: Ask) -> list[Points]:

@@ -78,9 +78,6 @@ async def market(exchange: FakeExchange, clock: Clock) -> AsyncIterator[Any]:
         return made[-1]
 
     yield make
-    for venue in venues:
-        if venue._exchange:
-            venue._exchange.timeout_on_exit = 0
     for source in made:
         await source.close()
 
@@ -336,4 +333,3 @@ async def test_options_and_stablecoins_come_from_the_first_round_on(
     (note,) = [note for note in notes if note.source == "defillama"]
     assert note.attribution == "Stablecoin supply by DefiLlama"
     assert "may change" in note.caveats[0]
-    deribit._exchange.timeout_on_exit = 0

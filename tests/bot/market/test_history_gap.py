@@ -59,8 +59,6 @@ async def run(venue: str, exchange: FakeExchange, clock: Clock, store: Store) ->
     for _ in range(2):
         await collector.round(["BTC"])
         clock.go(minutes=1)
-    if source._exchange:
-        source._exchange.timeout_on_exit = 0  # ccxt waits for TLS connections to close; there are none
     await collector.close()
 
 

@@ -19,6 +19,7 @@ from handlers.command import Refused
 if TYPE_CHECKING:
     from handlers.channels.channel import Channel
 
+TOKENS = {"telegram": "1:" + "x" * 30, "discord": "x" * 24 + ".xxxxxx." + "x" * 38}
 FOLDERS = sorted(file.parent.name for file in Path(channels.__path__[0]).glob("*/__init__.py"))
 
 
@@ -105,7 +106,7 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path: Path, content: bytes | Non
 
 @pytest.mark.parametrize("name", FOLDERS)
 def test_a_channel_that_was_never_started_can_be_stopped_twice(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    secret = {"token": SecretStr("1:" + "x" * 30)} if "token" in sections()[name].model_fields else {}
+    secret = {"token": SecretStr(TOKENS[name])} if "token" in sections()[name].model_fields else {}
 
     async def twice() -> None:
         channel = sections()[name](**secret).make(Outside())

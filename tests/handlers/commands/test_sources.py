@@ -3,7 +3,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from storage.sources import source_state
+from storage.sources import coverage, source_state
+from storage.sources.coverage import Granted
 from storage.sources.source_state import Note, SourceHealth
 
 if TYPE_CHECKING:
@@ -39,17 +40,20 @@ def test_word_for_word(desk: Callable[..., Any]) -> None:
         here.store,
         [
             Note("binance", "Binance public market data", ("depth is a floor",)),
-            Note("bybit", "Bybit public market data"),
+            Note("bybit", "Bybit public market data", (), (("BTC-25DEC26", "dated"), ("CAT", "share"))),
             Note("okx", "OKX public market data"),
         ],
     )
-    assert told(here)[:10] == [
+    coverage.note_reaches(here.store, {("bybit", "funding"): Granted(timedelta(days=100), ago)})
+    assert told(here)[:12] == [
         "2 of 4 sources answer, 1 refuses this server, 1 is in trouble.",
         "Binance: answers in part, newest figure 41 s ago",
         "– depth resting since 15 January 23:54 UTC, asked again at 00:17 UTC: Binance did not answer in time.",
         "– depth is a floor",
         "Bybit: refuses this server, never gave a figure",
         f"– refuses this server since 15 January 23:54 UTC, asked again at 00:17 UTC: {blocked}",
+        "– funding: it gives back 100 days, and refused more on 15 January 2026",
+        "– not taken for coins: CAT (share) and BTC-25DEC26 (dated)",
         "OKX: answers, newest figure 0 s ago",
         f"– open interest: 3 figures rejected as impossible. {odd}",
         "OKX liquidations: answers, newest figure 0 s ago",
@@ -59,6 +63,8 @@ def test_word_for_word(desk: Callable[..., Any]) -> None:
     assert set(found) == {"binance", "bybit", "okx", "okx liquidations"}  # Gate is no longer in the configuration
     assert (found["bybit"]["state"], found["okx"]["quarantined"]) == ("blocked", 3)
     assert found["binance"]["caveats"] == ["depth is a floor"]
+    assert found["bybit"]["left_out"] == {"CAT": "share", "BTC-25DEC26": "dated"}
+    assert found["bybit"]["gives_back_days"] == {"funding": 100}
 
 
 def test_all_is_well(desk: Callable[..., Any]) -> None:

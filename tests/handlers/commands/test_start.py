@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handlers.command import commands, usage
+from handlers.commands import start
 from handlers.reply import Buttons, Line
 from signals.metric import metrics
 
@@ -29,7 +30,7 @@ def test_help_is_eight_lines_on_a_phone(empty: Any) -> None:
 
 def test_every_command_is_in_the_list_of_one_subject(empty: Any) -> None:
     said = [line for subject in SUBJECTS for line in empty.text(f"/help {subject}").splitlines()[1:]]
-    assert sorted(said) == sorted(f"{command.example} – {command.help}" for command in commands().values())
+    assert sorted(said) == sorted(f"{one.example} – {one.help}" for one in commands().values() if not one.roles)
 
 
 @pytest.mark.parametrize(("word", "begins"), [("calc", "Calculators."), ("alerts", "Your messages."), ("admin", "For")])
@@ -40,19 +41,35 @@ def test_a_subject_is_known_by_other_words(empty: Any, word: str, begins: str) -
 @pytest.mark.parametrize("name", commands())
 def test_help_explains_each_command(empty: Any, name: str) -> None:
     command = commands()[name]
-    said = empty.text(f"/help {name}{' more' if command.examples else ''}").splitlines()
+    said = empty.text(f"/help {name} more").splitlines()
     assert said[0] == f"{usage(command)} – {command.help}"
     assert said[-1] == f"Example: {command.example}"
     assert len(said) > 2
 
 
+@pytest.mark.parametrize("name", commands())
+def test_help_on_a_command_is_twelve_rows_of_a_phone(empty: Any, name: str) -> None:
+    said = [block.text for block in empty.ask(f"/help {name}").blocks if isinstance(block, Line)]
+    buttons = [block for block in empty.ask(f"/help {name}").blocks if isinstance(block, Buttons)]
+    assert sum(len(start.rows(text)) for text in said) + len(buttons) <= 12
+    assert len(said) > 2, "something is explained"
+    whole = [block.text for block in empty.ask(f"/help {name} more").blocks if isinstance(block, Line)]
+    assert (said == whole) == (not buttons), "what is left out stands behind a button"
+
+
+def test_help_is_cut_between_sentences(empty: Any) -> None:
+    said = empty.text("/help funding").splitlines()
+    assert said[1].endswith("the mean of all by their open interest.")
+    assert said[-1] == "More: /help funding more"
+
+
 def test_help_liq_is_four_examples_with_results(empty: Any) -> None:
     assert empty.text("/help liq") == (
         "/liq – Liquidation price of a position, per exchange\n"
-        "/liq 95000 25x long → BTC long 25x from 95,000: liquidation at 91,566.27 (−3.61 %)\n"
-        "/liq short eth 3000 10x bybit → ETH short 10x from 3,000: liquidation at 3,283.58 (+9.45 %)\n"
-        "/liq 95000 25x long 0.5btc okx → BTC long 25x from 95,000: liquidation at 91,612.36 (−3.57 %)\n"
-        "/liq 95000 long 0.5btc cross balance 5000 alone → BTC long from 95,000: liquidation at 85,341.37 (−10.17 %)\n"
+        "/liq 95000 25x long\n→ liquidation at 91,566.27 (−3.61 %)\n"
+        "/liq short eth 3000 10x bybit\n→ liquidation at 3,283.58 (+9.45 %)\n"
+        "/liq 95000 25x long 0.5btc okx\n→ liquidation at 91,612.36 (−3.57 %)\n"
+        "/liq 95000 long 0.5btc cross balance 5000 alone\n→ liquidation at 85,341.37 (−10.17 %)\n"
         "More: /help liq more"
     )
     assert not empty.store.exists

@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 22, 16, 41, tzinfo=UTC)
 FELL = Burst(
     kind="fired", asset="BTC", rank="critical", at=NOW, since=NOW - timedelta(minutes=12), start=80_530.0,
     end=75_604.4, back=78_888.1, coins=-0.104, longs_usd=354.3e6, shorts_usd=57.7e6,
-    liquidated_since=NOW.replace(minute=0), past=Past(4, 3, 365), venues=("binance", "bybit", "okx"),
+    liquidated_since=NOW - timedelta(minutes=12), past=Past(4, 3, 365), venues=("binance", "bybit", "okx"),
 )  # fmt: skip
 ENOUGH = (
     "A fall like this within an hour: 12 times in 720 days of hourly closes; an hour later price was higher after 5."
@@ -35,7 +35,7 @@ def test_a_fall_on_a_phone() -> None:
         "75,604.\n"
         "Open interest −10.4 % in coins:\n"
         "positions were closed, not opened.\n"
-        "Liquidated since 16:00 UTC: at least\n"
+        "Liquidated in 12 minutes: at least\n"
         "$412m, 86 % longs.\n"
         "A fall like this within an hour: 4 times\n"
         "in 365 days of hourly closes; an hour\n"

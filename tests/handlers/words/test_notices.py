@@ -10,8 +10,9 @@ import pytest
 from handlers.reply import Button, Buttons, Line, Picture, to_json
 from handlers.words import message
 from handlers.words.message import Message, together
-from handlers.words.notices import message_of
+from handlers.words.notices import message_of, with_mute
 from signals.alerts.event import Event
+from storage.alerts.outbox import Notice
 
 AT = datetime(2026, 1, 16, tzinfo=UTC)
 FIRED = Event(
@@ -42,6 +43,43 @@ SOURCE_AGAIN = {
 }
 
 
+TITLE = "BTC: selling at market is unusually one-sided."
+AT_SEVEN = (AT + timedelta(hours=7)).isoformat()
+
+
+def listed(kind: str, payload: dict[str, Any], *, told: bool = False, at: datetime = AT) -> dict[str, Any]:
+    return {"at": at.isoformat(), "kind": kind, "told": told, "payload": payload}
+
+
+QUIET = {
+    "event": "held",
+    "at": AT_SEVEN,
+    "hours": "23:00-07:00 strict",
+    "most": 12,
+    "quiet": {
+        "count": 9,
+        "notices": [
+            listed("fired", FIRED),
+            listed("source", SOURCE_AGAIN),
+            listed("resolved", READY),
+            listed("resolved", READY, told=True),
+            listed("escalated", READY),
+        ],
+    },
+}
+BEYOND = {
+    "event": "held",
+    "at": AT_SEVEN,
+    "hours": None,
+    "most": 3,
+    "budget": {"count": 5, "notices": [listed("fired", FIRED), listed("fired", FIRED)]},
+}
+TODAY = BEYOND | {"budget": {"count": 1, "notices": [listed("fired", FIRED, at=AT + timedelta(hours=6))]}}
+BOTH = QUIET | {"quiet": {"count": 1, "notices": [listed("fired", FIRED)]}, "budget": BEYOND["budget"]}
+LONG = listed("fired", {"blocks": to_json((Line("x" * 300, "headline"),))})
+ROOM = QUIET | {"quiet": {"count": 9, "notices": [LONG] * 9}}
+
+
 @pytest.mark.parametrize(
     ("payload", "said"),
     [
@@ -56,6 +94,54 @@ SOURCE_AGAIN = {
                 "and 10 more",
             ],
             id="what came too late",
+        ),
+        pytest.param(
+            QUIET,
+            [
+                "While it was quiet (23:00–07:00):",
+                "Still on:",
+                "– BTC: selling at market is unusually one-sided.",
+                "– BTC: of before",
+                "Came and went:",
+                "– BTC: of before",
+                "Over:",
+                "– BTC: of before",
+                "Also:",
+                "– Bybit answers again (funding).",
+                "– and 4 more, /health",
+            ],
+            id="what waited for quiet hours",
+        ),
+        pytest.param(
+            BEYOND,
+            [f"5 more notices today: {TITLE} {TITLE} And 3 more."],
+            id="what was beyond a day's budget",
+        ),
+        pytest.param(
+            TODAY,
+            ["1 more notice today: BTC: selling at market is unusually one-sided."],
+            id="one was beyond it",
+        ),
+        pytest.param(
+            BOTH,
+            [
+                "While it was quiet (23:00–07:00):",
+                "Still on:",
+                "– BTC: selling at market is unusually one-sided.",
+                f"5 more notices today: {TITLE} {TITLE} And 3 more.",
+            ],
+            id="both",
+        ),
+        pytest.param(
+            ROOM,
+            [
+                "While it was quiet (23:00–07:00):",
+                "Still on:",
+                "– " + "x" * 300,
+                "– " + "x" * 300,
+                "– and 7 more, /health",
+            ],
+            id="more than a message holds",
         ),
     ],
 )
@@ -113,3 +199,29 @@ def test_what_is_too_long_loses_evidence_before_anything_else(monkeypatch: pytes
         ["a!", "a but", "b!", "s"],
         ["a!", "b!", "s"],
     ]
+
+
+CHART = Message((Line("a!", "headline"), Buttons((Button("Chart", "/chart a"),))))
+
+
+def notice(kind: str = "fired", episode: int | None = 7, event: str = "alert", asset: str = "BTC") -> Notice:
+    return Notice(kind, "notice", AT, {"event": event}, episode, "rule", asset)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("notices", "button"),
+    [
+        pytest.param([notice()], Button("Mute", "/mute episode 7"), id="an alarm"),
+        pytest.param([notice(event="position")], Button("Mute", "/mute episode 7"), id="a watched position"),
+        pytest.param([notice(event="burst")], Button("Mute 2 h", "/mute burst btc 2h"), id="a fast move"),
+        pytest.param([notice("resolved"), notice(episode=8)], Button("Mute", "/mute episode 8"), id="one goes on"),
+        pytest.param([notice("resolved")], None, id="it is over"),
+        pytest.param([notice(episode=None, event="source")], None, id="a source"),
+        pytest.param([notice(episode=None, event="held")], None, id="a list"),
+    ],
+)
+def test_a_message_that_goes_on_can_be_muted(notices: list[Notice], button: Button | None) -> None:
+    rows = [block.buttons for block in with_mute(CHART, notices).blocks if isinstance(block, Buttons)]
+    assert rows == [(Button("Chart", "/chart a"), *([button] if button else []))]
+    plain = with_mute(Message((Line("a!"),)), notices)
+    assert [block.buttons for block in plain.blocks if isinstance(block, Buttons)] == ([(button,)] if button else [])

@@ -13,6 +13,8 @@ from handlers.reply import plain_text
 from handlers.words.position_events import blocks_of, reply_of
 from signals.liquidation.events import (
     CameNear,
+    DexBack,
+    DexSilent,
     FirstLook,
     Holder,
     HolderBack,
@@ -204,6 +206,14 @@ CASES: list[tuple[PositionEvent, list[str]]] = [
             "It does not answer. You are told when it answers again.",
         ],
     ),
+    (
+        DexSilent(WHALE, "flx", NOON, (HELD.holding,)),
+        [
+            "“whale” 0xabab…abab: no answer of dex flx since 22 November 13:00 CET.",
+            "BTC long is not watched meanwhile. You are told when it answers again.",
+        ],
+    ),
+    (DexBack(WHALE, "flx"), ["“whale” 0xabab…abab: dex flx answers again."]),
     (HolderBack(WHALE), ["“whale” 0xabab…abab is followed again: Hyperliquid answers."]),
 ]
 

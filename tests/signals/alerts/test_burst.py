@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 
 from signals.alerts.burst import (
     FLOORS,
+    FORCED,
     Beside,
     Burst,
     Move,
     Past,
     Running,
     UsualHour,
+    calm,
     line,
     past,
     step,
@@ -196,3 +198,41 @@ def test_a_stored_move_reads_back_equal() -> None:
     assert Burst.from_json({**burst.to_json(), "of a newer version": 1, "past": None}) == replace(burst, past=None)
     assert Move(0, 1, 100.0, 94.0, None, 1.9).rank == "warning"
     assert set(FLOORS) == {5 * MINUTE, 15 * MINUTE, HOUR}
+
+
+@given(
+    st.lists(st.floats(-0.02, 0.02), min_size=2, max_size=80),
+    st.floats(0, 0.01) | st.just(math.nan),
+    st.lists(st.floats(-0.1, 0.1), max_size=80),
+    st.floats(0, 1),
+)
+@examples(200)
+def test_where_all_is_calm_no_window_holds_a_move(
+    changes: list[float], usual: float, coins: list[float], liquidated: float
+) -> None:
+    prices, open_coins = [100.0], [100.0]
+    for change in changes:
+        prices.append(prices[-1] * (1 + change))
+    for change in coins:
+        open_coins.append(open_coins[-1] * (1 + change))
+    known = UsualHour(usual, usual)
+    if calm(prices, known):
+        move = strongest(minutes(prices), Beside(minutes(open_coins), liquidated=liquidated), known)
+        assert move is None or (move.strength < 1 and move.rank is None)
+        alone = strongest(minutes(prices), Beside(), known)
+        assert alone is None or alone.strength * FORCED < 1
+
+
+@pytest.mark.parametrize(
+    ("prices", "usual", "expected"),
+    [
+        pytest.param([100.0, 101.0, 100.0], math.nan, True, id="within two thirds of twice the floor of five minutes"),
+        pytest.param([100.0, 97.0, 100.0], math.nan, False, id="3 % above its lowest"),
+        pytest.param([100.0, 103.0, 100.0], math.nan, False, id="3 % below its highest"),
+        pytest.param([100.0, 98.7], 0.0, True, id="1.3 % against a floor of 2 %"),
+        pytest.param([100.0, 98.6], 0.0, False, id="1.4 % against a floor of 2 %"),
+        pytest.param([0.0, 100.0], 0.0, False, id="zero is no price"),
+    ],
+)
+def test_what_is_calm_at_a_glance(prices: list[float], usual: float, *, expected: bool) -> None:
+    assert calm(prices, UsualHour(usual, usual)) is expected

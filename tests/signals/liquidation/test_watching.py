@@ -13,10 +13,13 @@ from signals.liquidation import Position, quote
 from signals.liquidation.funding import Settlement
 from signals.liquidation.watching import (
     FARTHER,
+    LEAST,
     LINES,
     Holding,
     RateRow,
     from_margin,
+    half_within,
+    halvings,
     judge,
     levels_of,
     line_of,
@@ -199,6 +202,7 @@ def test_against_a_plain_model(lines: tuple[float, ...], distances: list[float])
     """In order, once an episode, all clear only beyond every line; written without the engine."""
     inside, told, expected = 0, 0, []
     ranks = RANKS[-len(lines) :]
+    halves, deepest = [half for n in range(1, 20) if (half := lines[-1] / 2**n) >= LEAST], 0
     for distance in distances:
         if math.isnan(distance):
             continue
@@ -207,7 +211,9 @@ def test_against_a_plain_model(lines: tuple[float, ...], distances: list[float])
         while left and distance > lines[left - 1] * FARTHER:
             left -= 1
         now = reached if reached > inside else left
+        before, deepest = deepest, max(deepest, sum(distance <= half for half in halves)) if inside and now else 0
         if inside == 0 and now > 0:
+            deepest = sum(distance <= half for half in halves)
             expected.append(("fired", ranks[now - 1], distance))
             told = now
         elif now > told:
@@ -216,8 +222,26 @@ def test_against_a_plain_model(lines: tuple[float, ...], distances: list[float])
         elif inside > 0 and now == 0:
             expected.append(("resolved", ranks[told - 1], distance))
             told = 0
+        elif deepest > before:
+            expected.append(("escalated", "critical", distance))
         inside = now
     assert walk(lines, distances) == expected
+
+
+@pytest.mark.parametrize(
+    ("distance", "times", "within"),
+    [
+        pytest.param(0.05, 0, None, id="at the last line"),
+        pytest.param(0.026, 0, None, id="not yet half of it"),
+        pytest.param(0.025, 1, 0.025, id="half"),
+        pytest.param(0.012, 2, 0.0125, id="half of the half"),
+        pytest.param(0.0, 5, 0.0015625, id="nothing is left"),
+        pytest.param(math.nan, 0, None, id="not known"),
+    ],
+)
+def test_within_the_last_line_halves_are_told(distance: float, times: int, within: float | None) -> None:
+    assert halvings(LINES, distance) == times
+    assert half_within(LINES, distance) == within
 
 
 def test_a_price_is_judged_once() -> None:

@@ -250,7 +250,7 @@ def test_a_later_notice_that_failed_takes_nothing_with_it(store: Store) -> None:
     epoch = lease.take(store)
     (one,) = claims(store, epoch)
     announce(store, notice("resolved", "critical", at=NOW + SECOND, episode=number))
-    beside.plain(store, "UPDATE outbox SET state = 'dead' WHERE id > ?", one.id)
+    beside.rows(store, "UPDATE outbox SET state = 'dead' WHERE id > ?", one.id)
     outbox.later(store, one, NOW, "flood", now=NOW, counts=False)
     assert states(store) == ["queued", "dead"]
 

@@ -15,8 +15,9 @@ import pytest
 from signals.units import from_ms, to_ms
 from storage.engine import database, migrations
 from storage.engine.database import Store, StoreError
+from storage.engine.dialect import SQLITE
 from storage.engine.sql import queries
-from tests.storage.beside import plain
+from tests.storage import beside
 
 SQL = queries("storage.engine")
 ROOT = Path(__file__).resolve().parents[3]
@@ -269,7 +270,7 @@ def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_older_file_is_copied_first_and_then_brought_up_to_date(older: Path) -> None:
     store = Store(older)
     assert names(store) == ["old"]
-    assert plain(store, "SELECT * FROM series ORDER BY input") == [
+    assert beside.rows(store, "SELECT * FROM series ORDER BY input") == [
         ("BTC", "close", "binance", 60, 5, 5),
         ("BTC", "funding_rate", "binance", 0, 9, 9),
     ]
@@ -307,7 +308,8 @@ def test_a_file_that_is_up_to_date_is_not_copied(store: Store) -> None:
     assert [path.name for path in store.path.parent.glob("*.bak")] == []
 
 
-def test_durability_is_what_was_promised(store: Store) -> None:
+def test_durability_is_what_was_promised(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "SQLITE", SQLITE)  # the other tests do not wait for the disk
     with store.write() as work:
         assert work.connection.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
         assert work.connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"

@@ -24,7 +24,7 @@ from storage.market import options, points, retention, settlements
 from storage.market.points import Points
 from storage.panels import panels
 from storage.people import destinations
-from tests.storage.beside import plain
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,11 +60,11 @@ def run(store: Store, now: datetime = NOW, rule: retention.RetentionRule = RULE)
 
 
 def rows_of(store: Store, table: str) -> list[tuple[Any, ...]]:
-    return plain(store, f"SELECT * FROM {table}")  # noqa: S608 - ours
+    return beside.rows(store, f"SELECT * FROM {table}")  # noqa: S608 - ours
 
 
 def per_day(store: Store, name: str = "open_interest_coin") -> dict[str, int]:
-    found = plain(store, f"SELECT at / 86400000 AS day, count({name}) FROM levels GROUP BY day")  # noqa: S608 - ours
+    found = beside.rows(store, f"SELECT at / 86400000 AS day, count({name}) FROM levels GROUP BY day")  # noqa: S608 - ours
     return {f"{from_ms(day * 86_400_000):%m-%d}": count for day, count in found}
 
 
@@ -76,7 +76,7 @@ def check_directory(store: Store) -> None:
         times = [
             at
             for table in tables
-            for (at,) in plain(
+            for (at,) in beside.rows(
                 store,
                 f"SELECT at FROM {table} WHERE asset = ? AND venue = ? {which} AND {name} IS NOT NULL",  # noqa: S608 - ours
                 asset,
@@ -168,14 +168,14 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 def test_a_frame_and_the_stored_rows_are_thinned_alike(shared: Store, frame: pd.DataFrame, bucket: timedelta) -> None:
     """The rule is written twice, for rows on their way in and for rows that are in: it must be one rule."""
     settings.settings_of(shared, "")  # made
-    plain(shared, "DELETE FROM levels")
-    plain(shared, "DELETE FROM series")
+    beside.rows(shared, "DELETE FROM levels")
+    beside.rows(shared, "DELETE FROM series")
     points.write(shared, [Points.of_frame("binance", "BTC", None, frame)])
     wanted = [round(at.timestamp() * 1000) for at in retention.thinned(frame, bucket).index]
     for start in {to_ms(at) // 43_200_000 * 43_200_000 for at in frame.index}:
         for part in range(4 if bucket == FIVE else 1):
             retention.thin_window(shared, "BTC", "binance", bucket, start + part * 10_800_000)
-    assert [at for (at,) in plain(shared, "SELECT at FROM levels ORDER BY at")] == wanted
+    assert [at for (at,) in beside.rows(shared, "SELECT at FROM levels ORDER BY at")] == wanted
     check_directory(shared)
 
 
@@ -277,7 +277,7 @@ def told(store: Store, at: datetime, *, ended: datetime | None, state: str = "se
     """Write an episode with its notice, as it stands when it was sent; return the episode."""
     here = destinations.ensure(store, "telegram", "1", None, kind="private", title=None, now=at)
     destinations.subscribe(store, here.id, "*", "*")
-    ((number,),) = plain(
+    ((number,),) = beside.rows(
         store,
         "INSERT INTO episodes (rule, asset, since, fired, ended, rank, first_values, last_values) "
         "VALUES ('w', 'BTC', ?, ?, ?, 'notice', '{}', '{}') RETURNING id",
@@ -288,13 +288,13 @@ def told(store: Store, at: datetime, *, ended: datetime | None, state: str = "se
     with store.write() as work:
         notice = outbox.Notice("fired", "notice", at, {}, None if single else number, "w", "BTC")
         outbox.announce(work, notice, now=at, expires=at + DAY)
-    plain(
+    beside.rows(
         store,
         "UPDATE outbox SET state = ?, settled = ? WHERE id = (SELECT max(id) FROM outbox)",
         state,
         None if state == "queued" else to_ms(at),
     )
-    plain(store, "INSERT INTO messages VALUES (?, ?, '17')", number, here.id)
+    beside.rows(store, "INSERT INTO messages VALUES (?, ?, '17')", number, here.id)
     return number
 
 
@@ -323,7 +323,7 @@ def test_a_notice_without_an_episode_goes_after_a_month(store: Store) -> None:
     told(store, NOW - 31 * DAY, ended=NOW - 31 * DAY, single=True)
     told(store, NOW - DAY, ended=None, single=True)
     run(store)
-    assert [at for (at,) in plain(store, "SELECT at FROM notices")] == [to_ms(NOW - DAY)]
+    assert [at for (at,) in beside.rows(store, "SELECT at FROM notices")] == [to_ms(NOW - DAY)]
 
 
 def test_a_large_audience_goes_in_portions(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,6 +332,6 @@ def test_a_large_audience_goes_in_portions(store: Store, monkeypatch: pytest.Mon
         here = destinations.ensure(store, "telegram", f"9{n}", None, kind="private", title=None, now=NOW)
         destinations.subscribe(store, here.id, "*", "*")
     told(store, NOW - 31 * DAY, ended=NOW - 31 * DAY)
-    plain(store, "UPDATE outbox SET state = 'sent', settled = ?", to_ms(NOW - 31 * DAY))
+    beside.rows(store, "UPDATE outbox SET state = 'sent', settled = ?", to_ms(NOW - 31 * DAY))
     sizes = [step.rows for step in retention.clean(store, RULE, NOW)]
     assert sizes == [2, 2, 2, 1, 1], "six rows of the outbox, the notice, the message"

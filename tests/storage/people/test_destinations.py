@@ -46,7 +46,7 @@ def test_the_same_place_is_one_destination(store: Store) -> None:
 def test_asking_again_brings_a_destination_back_with_what_it_had(store: Store) -> None:
     one = made(store)
     destinations.subscribe(store, one.id, "*", "BTC")
-    destinations.set_zone(store, one.id, "Europe/Berlin")
+    destinations.set_zone(store, one.id, "Europe/Berlin", NOW)
     outbox.gone(store, one.id, "blocked", now=NOW)
     found = destinations.find(store, "telegram", "11")
     assert found

@@ -14,7 +14,7 @@ from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
 from storage.people import destinations, forgetting, positions
 from storage.people.positions import MOST_ADDRESSES, MOST_POSITIONS, Owner, TooMany
-from tests.storage.beside import plain
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +52,7 @@ def tell(store: Store, position: positions.WatchedPosition, text: str = "secret"
 
 
 def count(store: Store, table: str) -> int:
-    return plain(store, f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608 - names of this file
+    return beside.rows(store, f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608 - names of this file
 
 
 def test_a_position_reads_back_as_it_was_written(store: Store) -> None:
@@ -149,7 +149,7 @@ def test_what_still_waits_of_an_episode_is_said_by_the_later_notice(store: Store
         for _ in range(2):  # twice is harmless
             worse = Notice("escalated", "critical", NOW + timedelta(minutes=1), {}, episode, position.rule, "BTC")
             outbox.announce_to(connection, mine.destination, worse, now=NOW, expires=NOW)
-    rows = plain(store, "SELECT destination, state FROM outbox ORDER BY id")
+    rows = beside.rows(store, "SELECT destination, state FROM outbox ORDER BY id")
     assert [tuple(row) for row in rows] == [
         (mine.destination, "merged"), (other.destination, "queued"), (mine.destination, "queued"),
     ]  # fmt: skip
@@ -163,7 +163,7 @@ def test_finishing_leaves_what_is_still_to_be_told(store: Store) -> None:
         positions.finish(connection, position, NOW)
     assert positions.typed(store) == []
     assert outbox.waiting(store) == 1
-    assert plain(store, "SELECT ended FROM episodes")[0][0] is not None
+    assert beside.rows(store, "SELECT ended FROM episodes")[0][0] is not None
 
 
 def test_a_number_of_the_database_is_never_used_twice(store: Store) -> None:
@@ -203,7 +203,7 @@ def fill(store: Store, user: str, secret: str) -> None:
     mine = owner(store, user)
     for n in range(5):
         destinations.ensure(store, "telegram", user, None, kind="private", title=f"{secret}{'x' * n}", now=NOW)
-        destinations.set_zone(store, mine.destination, ("Europe/Berlin", "UTC")[n % 2])
+        destinations.set_zone(store, mine.destination, ("Europe/Berlin", "UTC")[n % 2], NOW)
     destinations.subscribe(store, mine.destination, "*", "*")
     add(store, mine, 95_000.0)
     add(store, mine, 96_000.0)
@@ -234,8 +234,8 @@ def test_forgetting_leaves_no_byte(store: Store) -> None:
     assert left.count(CHAT.encode()) == 0
     assert left.count(b"wordofmine") == 0
     assert left.count(b"7770000030") > 0, "the neighbours are still there"
-    assert plain(store, "PRAGMA integrity_check")[0][0] == "ok"
-    assert plain(store, "PRAGMA foreign_key_check") == []
+    assert beside.rows(store, "PRAGMA integrity_check")[0][0] == "ok"
+    assert beside.rows(store, "PRAGMA foreign_key_check") == []
     assert not forgetting.forget(store, "telegram", CHAT, CHAT).anything
 
 

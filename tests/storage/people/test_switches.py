@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from signals.alerts.episodes import Transition
+from storage.alerts import episodes
 from storage.people import destinations, switches
 from storage.people.forgetting import forget
 from storage.people.switches import Switch
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 MUTED = Switch("mute", "BTC", until=NOW)
-QUIET = Switch("quiet", hours="22:00-07:00")
+QUIET = Switch("quiet", value="22:00-07:00")
 
 
 def place(store: Store, chat: str = "11") -> int:
@@ -40,7 +42,7 @@ def test_what_was_switched_reads_back(store: Store) -> None:
 def test_the_last_word_counts(store: Store) -> None:
     here = place(store)
     switches.switch(store, here, QUIET)
-    later = Switch("quiet", hours="23:00-06:00")
+    later = Switch("quiet", value="23:00-06:00")
     switches.switch(store, here, later)
     assert of(store, here) == {here: (later,)}
 
@@ -81,3 +83,42 @@ def test_the_last_word_on_sound_counts(store: Store) -> None:
     assert switches.of_one(store, here) == (QUIET, Switch("silent", "oi_drawdown"))
     switches.sound(store, here, ["*"], "loud")
     assert switches.of_one(store, here) == (Switch("loud"), QUIET)
+
+
+def test_a_mute_ends_with_its_episode(store: Store) -> None:
+    here = place(store)
+    began = Transition("fired", NOW, NOW, "notice", {})
+    with store.write() as work:
+        number = episodes.record(work, ("rule", "BTC"), began, None)
+    until_over = Switch("mute", value=f"episode {number}")
+    unknown = Switch("mute", "BTC", value="episode 99")
+    switches.mute(store, here, [until_over, unknown, Switch("quiet", value="22:00-07:00")], now=NOW)
+    assert [(one.what, one.over, one.episode, one.runs(NOW)) for one in switches.of_one(store, here)] == [
+        ("*", False, number, True),
+        ("BTC", True, 99, False),
+        ("*", False, None, True),
+    ]
+    with store.write() as work:
+        episodes.record(work, ("rule", "BTC"), Transition("resolved", NOW, NOW, "notice", {}), number)
+        assert switches.of(work, [here])[here][0].over
+        switches.episode_over(work, here, number)
+    assert [one.what for one in switches.of_one(store, here)] == ["BTC", "*"]
+
+
+def test_mutes_that_have_ended_are_forgotten_with_the_next(store: Store) -> None:
+    here = place(store)
+    switches.mute(store, here, [MUTED], now=NOW - timedelta(hours=1))
+    switches.mute(store, here, [Switch("mute", "ETH")], now=NOW)
+    assert switches.of_one(store, here) == (Switch("mute", "ETH"),)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "budget", "rank"),
+    [
+        ((), 12, "notice"),
+        ((Switch("budget", value="off"), Switch("only", value="warning")), None, "warning"),
+        ((Switch("budget", value="0"), Switch("quiet", value="22:00-07:00 strict")), 0, "notice"),
+    ],
+)
+def test_what_a_chat_takes(chosen: tuple[Switch, ...], budget: int | None, rank: str) -> None:
+    assert (switches.budget_of(chosen), switches.least_rank(chosen)) == (budget, rank)

@@ -169,7 +169,7 @@ def hours_of(found: Imported) -> list[float]:
 INTERVALS = [
     pytest.param([0, 8, 16], [8, 8, 8], id="every eight hours"),
     pytest.param([0, 8, 12, 16], [8, 8, 4, 4], id="eight turns into four"),
-    pytest.param([0, 1, 2, 4, 12], [1, 1, 1, 2, 8], id="one, two and eight"),
+    pytest.param([0, 1, 2, 4, 12, 20], [1, 1, 1, 2, 8, 8], id="one, two and eight"),
     pytest.param([0, 8, 32, 40], [8, 8, 8, 8], id="two settlements missing"),
     pytest.param([0, 24, 28, 32], [4, 4, 4, 4], id="a hole at the start"),
     pytest.param([16, 8, 0], [8, 8, 8], id="newest first"),

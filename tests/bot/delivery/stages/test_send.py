@@ -44,7 +44,7 @@ def claim(*rows: Notice, message: str | None = None, beside: tuple[Notice, ...] 
         "attempts": 0,
         "uncertain": False,
         "plain": False,
-        "created": NOW,
+        "due": NOW,
     }
     return Claim(**about | more, message=message, rows=told, beside=beside)
 
@@ -148,7 +148,7 @@ def test_a_message_that_somebody_deleted(kind: str, texts: list[str]) -> None:
     ],
 )
 def test_what_is_late_says_so(late: Any, said: bool) -> None:
-    channel, _, _ = sent(claim(created=NOW - late))
+    channel, _, _ = sent(claim(due=NOW - late))
     assert channel.said[0].text.startswith("Late: this was due") is said
 
 

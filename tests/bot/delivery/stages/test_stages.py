@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from bot.delivery.dispatcher import judged
+from bot.delivery.stages.budget import budget, may_wait
 from bot.delivery.stages.group import group
 from bot.delivery.stages.merge import merge
 from bot.delivery.stages.mute import mute
+from bot.delivery.stages.only import only
 from bot.delivery.stages.outcome import PASS, Drop, Hold, Recipient
-from bot.delivery.stages.quiet import ends, quiet
+from bot.delivery.stages.quiet import quiet
 from bot.delivery.stages.sound import rings
 from storage.alerts.outbox import Notice, OutboxRow
 from storage.people.switches import Switch
@@ -27,7 +29,7 @@ def notice(kind: str = "fired", **more: Any) -> Notice:
 
 
 def row(kind: str = "fired", *, number: int = 1, **more: Any) -> OutboxRow:
-    about = {"uncertain": False, "lead": None, "message": None, "announced": False}
+    about = {"uncertain": False, "lead": None, "message": None, "announced": False, "told": False}
     about |= {name: more.pop(name) for name in list(more) if name in about}
     return OutboxRow(number, notice(kind, **more), **about)
 
@@ -43,7 +45,18 @@ def row(kind: str = "fired", *, number: int = 1, **more: Any) -> OutboxRow:
         pytest.param(Switch("mute", "price_drawdown"), {}, True, id="another rule"),
         pytest.param(Switch("mute", until=NOW + HOUR), {}, False, id="for an hour"),
         pytest.param(Switch("mute", until=NOW), {}, True, id="until now"),
-        pytest.param(Switch("quiet", hours="22:00-07:00"), {}, True, id="quiet is another switch"),
+        pytest.param(Switch("quiet", value="22:00-07:00"), {}, True, id="quiet is another switch"),
+        pytest.param(Switch("mute", "oi_drawdown BTC"), {}, False, id="its rule of its asset"),
+        pytest.param(Switch("mute", "oi_drawdown ETH"), {}, True, id="its rule of another asset"),
+        pytest.param(Switch("mute", "episode 1"), {}, False, id="its episode"),
+        pytest.param(Switch("mute", "episode 2"), {}, True, id="another episode"),
+        pytest.param(Switch("mute", "BTC", value="episode 9"), {}, False, id="its asset until an episode is over"),
+        pytest.param(Switch("mute", "BTC", value="episode 9", over=True), {}, True, id="which it is"),
+        pytest.param(
+            Switch("mute", value="episode 1", over=True), {"kind": "resolved"}, False, id="the end that ends it"
+        ),
+        pytest.param(Switch("mute", value="episode 1"), {"kind": "resumed"}, True, id="what begins again is told"),
+        pytest.param(Switch("mute"), {"kind": "held", "rule": None}, True, id="a list of what waited"),
         pytest.param(Switch("mute"), {"kind": "late", "rule": None}, True, id="what came too late was asked for then"),
         pytest.param(
             Switch("mute", "BTC"), {"payload": {"event": "position"}}, True, id="a position of one's own in the asset"
@@ -56,37 +69,76 @@ def test_mute(switch: Switch, of: dict[str, Any], passes: bool) -> None:
     assert outcome == PASS if passes else isinstance(outcome, Drop) and outcome.state == "muted"
 
 
+SEVEN = datetime(2026, 1, 16, 7, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
-    ("hours", "zone", "now", "until"),
+    ("hours", "of", "held_for"),
     [
-        pytest.param("22:00-07:00", "UTC", "2026-01-15 23:30", "2026-01-16 07:00", id="over midnight, before it"),
-        pytest.param("22:00-07:00", "UTC", "2026-01-16 06:59", "2026-01-16 07:00", id="over midnight, after it"),
-        pytest.param("22:00-07:00", "UTC", "2026-01-16 07:00", None, id="just over"),
-        pytest.param("22:00-07:00", "UTC", "2026-01-15 21:59", None, id="not yet"),
-        pytest.param("13:00-15:00", "UTC", "2026-01-15 13:00", "2026-01-15 15:00", id="within a day"),
-        pytest.param("22:00-07:00", "Europe/Berlin", "2026-01-15 21:30", "2026-01-16 06:00", id="by the chat's clock"),
-        pytest.param("22:00-07:00", "America/New_York", "2026-01-15 23:30", None, id="evening elsewhere"),
-        pytest.param("22:00-07:00", "Europe/Berlin", "2026-03-28 23:00", "2026-03-29 05:00", id="an hour is skipped"),
-        pytest.param("22:00-07:00", "Europe/Berlin", "2026-10-24 23:00", "2026-10-25 06:00", id="an hour comes twice"),
-        pytest.param("01:00-02:30", "Europe/Berlin", "2026-10-25 01:15", "2026-10-25 01:30", id="it ends twice"),
-        pytest.param("01:00-02:30", "Europe/Berlin", "2026-03-29 00:30", "2026-03-29 01:30", id="its end is skipped"),
-        pytest.param("22:00-07:00", "Australia/Lord_Howe", "2026-04-04 14:45", "2026-04-04 20:30", id="half an hour"),
+        pytest.param("22:00-07:00", row(), "quiet", id="a notice"),
+        pytest.param("22:00-07:00", row(rank="warning"), "quiet", id="a warning"),
+        pytest.param("22:00-07:00", row(rank="critical"), PASS, id="what is critical passes"),
+        pytest.param("22:00-07:00 strict", row(rank="critical"), "quiet", id="unless told otherwise"),
+        pytest.param("22:00-07:00", row("late"), None, id="a list waits by itself"),
+        pytest.param("22:00-07:00", row(told=True, message="7"), PASS, id="an edit of what a line told already"),
+        pytest.param("01:00-07:00", row(), PASS, id="not yet quiet"),
     ],
 )
-def test_quiet_hours_end_by_the_clock_on_the_wall(hours: str, zone: str, now: str, until: str | None) -> None:
-    found = ends(hours, zone, datetime.fromisoformat(now).replace(tzinfo=UTC))
-    assert found == (until and datetime.fromisoformat(until).replace(tzinfo=UTC))
+def test_quiet(hours: str, of: OutboxRow, held_for: Any) -> None:
+    outcome = quiet(of, Recipient("UTC", (Switch("quiet", value=hours),)), NOW)
+    assert outcome == (PASS if held_for == PASS else Hold(SEVEN, "quiet hours, 22:00-07:00 UTC", held_for))
 
 
 @pytest.mark.parametrize(
-    ("rank", "held"),
-    [("notice", True), ("warning", True), ("critical", False)],
+    ("least", "of", "passes"),
+    [
+        pytest.param("warning", row(), False, id="a notice where warnings are wanted"),
+        pytest.param("warning", row(rank="warning"), True, id="a warning"),
+        pytest.param("warning", row(rank="critical"), True, id="what is worse"),
+        pytest.param("critical", row(rank="warning"), False, id="a warning where only what is critical is wanted"),
+        pytest.param("critical", row("resolved", announced=True), True, id="the end of what was told before"),
+        pytest.param("warning", row("resumed", message="7"), True, id="an edit"),
+        pytest.param("critical", row("held"), True, id="a list of what waited"),
+        pytest.param(None, row(), True, id="nothing was said"),
+    ],
 )
-def test_quiet(rank: str, held: bool) -> None:
-    recipient = Recipient("UTC", (Switch("quiet", hours="22:00-07:00"),))
-    outcome = quiet(notice(rank=rank), recipient, NOW)
-    until = datetime(2026, 1, 16, 7, tzinfo=UTC)
-    assert outcome == (Hold(until, "quiet hours, 22:00-07:00 UTC") if held else PASS)
+def test_only(least: str | None, of: OutboxRow, passes: bool) -> None:
+    chosen = (Switch("only", value=least),) if least else ()
+    outcome = only(of, Recipient(switches=chosen))
+    assert outcome == PASS if passes else isinstance(outcome, Drop) and outcome.state == "muted"
+
+
+@pytest.mark.parametrize(
+    ("rows", "waits"),
+    [
+        pytest.param([row()], True, id="a notice"),
+        pytest.param([row(), row("resolved")], True, id="two, and one that came and went"),
+        pytest.param([row(), row(rank="warning")], False, id="one that comes along with a warning"),
+        pytest.param([row(message="7")], False, id="an edit"),
+        pytest.param([row(uncertain=True)], False, id="one that may have arrived"),
+        pytest.param([row("late")], False, id="a list"),
+        pytest.param([row(payload={"event": "position"})], False, id="a position of the reader's own"),
+        pytest.param([row("source", episode=None)], True, id="news of a source"),
+    ],
+)
+def test_what_may_wait_for_the_end_of_the_day(rows: list[OutboxRow], waits: bool) -> None:
+    assert may_wait(rows) is waits
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours", "until"),
+    [
+        pytest.param("UTC", None, "2026-01-16 00:00", id="midnight"),
+        pytest.param("America/New_York", None, "2026-01-16 05:00", id="midnight there"),
+        pytest.param("UTC", "22:00-07:00", "2026-01-16 07:00", id="the end of the quiet hours in which it lies"),
+        pytest.param("UTC", "01:00-07:00", "2026-01-16 00:00", id="before they begin"),
+    ],
+)
+def test_a_budget_that_is_spent_is_there_again_with_the_new_day(zone: str, hours: str | None, until: str) -> None:
+    recipient = Recipient(zone, (Switch("quiet", value=hours),) if hours else ())
+    assert budget(recipient, 12, 11, NOW) == PASS
+    end = datetime.fromisoformat(until).replace(tzinfo=UTC)
+    assert budget(recipient, 12, 12, NOW) == Hold(end, "beyond 12 new messages a day", "budget")
 
 
 @pytest.mark.parametrize(
@@ -159,6 +211,8 @@ def test_group(first: OutboxRow, other: OutboxRow, one_message: bool) -> None:
         pytest.param(row("resolved", message="7"), True, id="an end that edits a message"),
         pytest.param(row("resolved", payload={"event": "alert", "came_and_went": True}), True, id="it came and went"),
         pytest.param(row("resolved", payload={"blocks": [], "alone": True}), True, id="alone, by an earlier version"),
+        pytest.param(row("fired", told=True), False, id="told in a line, and no message of its own to edit"),
+        pytest.param(row("escalated", told=True, message="7"), True, id="told in a line, and its message is edited"),
     ],
 )
 def test_merge(of: OutboxRow, passes: bool) -> None:
@@ -167,7 +221,8 @@ def test_merge(of: OutboxRow, passes: bool) -> None:
 
 
 def test_the_first_stage_that_does_not_let_pass_decides() -> None:
-    both = Recipient("UTC", (Switch("quiet", hours="22:00-07:00"), Switch("mute")))
+    both = Recipient("UTC", (Switch("quiet", value="22:00-07:00"), Switch("mute")))
     assert isinstance(judged(row(), both, NOW), Drop)
-    assert isinstance(judged(row("resolved"), Recipient("UTC", both.switches[:1]), NOW), Hold)
+    assert isinstance(judged(row(), Recipient("UTC", both.switches[:1]), NOW), Hold)
+    assert isinstance(judged(row("resolved"), Recipient("UTC", both.switches[:1]), NOW), Drop)  # it was never told
     assert judged(row(), Recipient(), NOW) == PASS

@@ -28,8 +28,6 @@ async def venue(exchange: FakeExchange, clock: Clock) -> AsyncIterator[CcxtVenue
         recipes()["binance"], clock=clock, steady=clock.steady, base_url=exchange.base_url, timeout_s=5, paced=False
     )
     yield made
-    if made._exchange:
-        made._exchange.timeout_on_exit = 0  # ccxt waits for TLS connections to close; there are none
     await made.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,10 @@ import pytest
 from bot.engine.turn import announce
 from bot.market.tiers.tables import Reach
 from bot.market.tiers.weekly import WeeklyTiers
-from handlers.words.sources import sentence, tier_change
+from handlers.words.sources import sentence
 from signals.units import DAY, HOUR
 from storage.engine.database import Store
+from storage.sources.source_events import from_json, to_json
 from tests.fakes.tier_venues import TierVenues
 
 if TYPE_CHECKING:
@@ -30,16 +32,14 @@ async def test_tables_are_renewed_once_a_week_and_what_moved_is_told(tmp_path: P
     store, now, told, poked = Store(tmp_path / "data" / "p.db"), [NOW], [], []
 
     def heard(work: Work, event: AssetEvent, at: datetime) -> None:
-        told.append(sentence(event))
+        told.append(sentence(from_json(json.loads(json.dumps(to_json(event), allow_nan=False)))))
         announce(work, event, at)
 
     async with TierVenues() as venues:
         reach = Reach(lambda: now[0], base_url=venues.base_url, paced=False, timeout_s=2.0)
 
         def job() -> WeeklyTiers:
-            return WeeklyTiers(
-                store, reach, ("BTC",), announce=heard, told=lambda: poked.append(now[0]), say=tier_change
-            )
+            return WeeklyTiers(store, reach, ("BTC",), announce=heard, told=lambda: poked.append(now[0]))
 
         assert await job().turn() is not None
         told.clear()
@@ -57,3 +57,14 @@ async def test_tables_are_renewed_once_a_week_and_what_moved_is_told(tmp_path: P
     now[0] += timedelta(days=8)
     assert await job().turn() is None, "nobody answers: the next look tries again"
     store.close()
+
+
+def test_news_that_an_earlier_version_stored_as_words_is_told_as_they_are() -> None:
+    stored = {
+        "source": "bybit",
+        "asset": "BTC",
+        "kind": "tiers",
+        "since": NOW.isoformat(),
+        "reason": "BTC: tiers 9 → 8",
+    }
+    assert sentence(from_json(stored)) == "Bybit has moved its tiers. BTC: tiers 9 → 8"

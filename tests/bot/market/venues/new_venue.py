@@ -38,6 +38,7 @@ TYPED = {
     "watch": "/watch btc long 60000 5x 0.5btc moonex",
     "positions": "/positions",
     "venue": "/venue moonex",
+    "settings": "/settings",
     "price": "/price btc",
     "oi": "/oi btc",
     "funding": "/funding btc",
@@ -50,6 +51,7 @@ TYPED = {
 # These say nothing of a venue: they are of the chat, of the whole market, or the venue has no such figures.
 OTHERS = {"help", "start", "pnl", "fng", "quadrant", "forgetme", "sub", "tz", "unsub", "unwatch", "taker", "chart"}
 OTHERS |= {"owner", "owners", "allow", "deny"}
+OTHERS |= {"mute", "unmute", "quiet", "only", "budget"}
 CONFIG = """
 assets = ["BTC"]
 

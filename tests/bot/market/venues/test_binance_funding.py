@@ -30,8 +30,6 @@ async def world(*listed: Listed) -> AsyncIterator[tuple[FakeExchange, CcxtVenue]
         try:
             yield exchange, venue
         finally:
-            if venue._exchange:
-                venue._exchange.timeout_on_exit = 0  # ccxt waits for TLS connections to close; there are none
             await venue.close()
 
 

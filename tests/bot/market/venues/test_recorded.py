@@ -11,7 +11,8 @@ import pytest
 
 from bot.market.exchange.venue import CcxtVenue
 from bot.market.exchange.venue_recipe import recipes
-from bot.market.source import Ask
+from bot.market.source import Ask, SourceDown
+from bot.market.venues.gate import _bought
 from tests.bot.market.conftest import DATA
 
 if TYPE_CHECKING:
@@ -47,8 +48,6 @@ async def venue(exchange: FakeExchange, clock: Clock) -> AsyncIterator[Callable[
 
     yield make
     for source in made:
-        if source._exchange:
-            source._exchange.timeout_on_exit = 0
         await source.close()
 
 
@@ -238,3 +237,90 @@ async def test_bitget_rates_come_with_their_hours(venue: Any, exchange: FakeExch
     }  # fmt: skip
     (rate,) = await rows(venue("bitget"), "funding", "BTC", clock.now)
     assert (rate["funding_rate"], rate["funding_interval_hours"]) == (-0.000014, 8)
+
+
+# --- Gate of September 2026
+
+GATE = "/api/v4/futures/usdt"
+
+
+def gate_of_2026(name: str) -> Any:
+    """Read a recorded answer of Gate."""
+    file = DATA / "recorded" / "2026" / "gate" / name
+    if not file.exists():
+        pytest.skip(f"the recorded answer {name} is not beside this checkout (../shared/data/recorded/2026/gate)")
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def gate_lists(exchange: FakeExchange) -> dict[str, Any]:
+    """Have the contract of BTC as it was recorded on 25 September in the list, and return it."""
+    contract = gate_of_2026("contract_BTC_USDT_2026-09-25.json")
+    exchange.recorded[f"{GATE}/contracts"] = [contract]
+    return contract
+
+
+async def test_gate_open_interest_is_one_side(venue: Any, clock: Clock, gate_lists: Any) -> None:
+    clock.now = datetime(2026, 9, 25, 18, 0, tzinfo=UTC)
+    (held,) = await rows(venue("gate"), "open_interest", "BTC", clock.now)
+    assert held["open_interest_coin"] == pytest.approx(28_903.1937)
+    assert held["open_interest_usd"] == pytest.approx(28_903.1937 * 83_760.7)
+    (ticker,) = gate_of_2026("ws_ticker_BTC_USDT_2026-09-25.json")["result"]
+    assert int(ticker["total_size"]) / gate_lists["position_size"] == pytest.approx(2, rel=0.001), "the other is both"
+
+
+async def test_gate_statistics_count_both_sides(
+    venue: Any, exchange: FakeExchange, clock: Clock, gate_lists: Any
+) -> None:
+    stats = gate_of_2026("contract_stats_5m_2026-09-17.json")
+    exchange.recorded[f"{GATE}/contract_stats"] = stats
+    clock.now = ms(stats[-1]["time"] * 1000) + timedelta(hours=1, minutes=1)  # its rows are read as those of hours
+    coins, usd, live = await venue("gate").fetch(Ask("open_interest", "BTC", clock.now, clock.now - timedelta(hours=3)))
+    for row, coin, dollars in zip(
+        stats, coins.columns["open_interest_coin"], usd.columns["open_interest_usd"], strict=True
+    ):
+        assert coin == pytest.approx(row["open_interest"] * float(gate_lists["quanto_multiplier"]) / 2)
+        assert dollars == pytest.approx(coin * row["mark_price"]), "dollars are coins at the mark price of that moment"
+    # a week lies between the two recordings: the same magnitude, and no factor of two
+    assert 0.7 < coins.columns["open_interest_coin"][-1] / live.columns["open_interest_coin"][0] < 1.4
+    newest = await rows(venue("gate"), "ratios", "BTC", clock.now)
+    assert {name: figure for one in newest for name, figure in one.items()} == {
+        "long_short_accounts": stats[-1]["lsr_account"],
+        "long_short_top_accounts": stats[-1]["top_lsr_account"],
+        "long_short_top_positions": stats[-1]["top_lsr_size"],
+    }
+
+
+def test_gate_taker_sizes_are_in_one_unit() -> None:
+    """Their quotient is published beside them, so that either is a share of both."""
+    for row in gate_of_2026("contract_stats_5m_2026-09-17.json"):
+        assert row["long_taker_size"] / row["short_taker_size"] == pytest.approx(row["lsr_taker"], rel=1e-12)
+        share = _bought(row)
+        assert share == pytest.approx(row["lsr_taker"] / (1 + row["lsr_taker"]))
+    assert _bought({"long_taker_size": 0, "short_taker_size": 0}) is None
+    assert _bought({}) is None
+
+
+def test_gate_candles_have_their_volume_in_dollars(gate_lists: Any) -> None:
+    size = float(gate_lists["quanto_multiplier"])
+    for row in gate_of_2026("candlesticks_1m_2026-09-25.json"):
+        assert float(row["l"]) <= float(row["sum"]) / (row["v"] * size) <= float(row["h"])
+
+
+async def test_gate_funding_of_2026(venue: Any, exchange: FakeExchange, clock: Clock, gate_lists: Any) -> None:
+    rates = gate_of_2026("funding_rate_2026-09-25.json")
+    exchange.recorded[f"{GATE}/funding_rate"] = rates
+    clock.now = ms(rates[0]["t"] * 1000) + timedelta(minutes=1)
+    since = ms(rates[-1]["t"] * 1000) + timedelta(minutes=1)
+    past, live = await venue("gate").fetch(Ask("funding", "BTC", clock.now, since))
+    assert list(past.columns["funding_rate"]) == [float(row["r"]) for row in reversed(rates[:-1])]
+    assert set(past.columns["funding_interval_hours"]) == {8.0}
+    assert live.columns["funding_rate"] == [float(gate_lists["funding_rate"])]
+
+
+@pytest.mark.usefixtures("gate_lists")
+async def test_gate_refusal_of_what_is_too_old(venue: Any, exchange: FakeExchange, clock: Clock) -> None:
+    exchange.recorded[f"{GATE}/funding_rate"] = gate_of_2026("error_from_too_old.json")
+    with pytest.raises(SourceDown) as caught:
+        await venue("gate").fetch(Ask("funding", "BTC", clock.now, clock.now - timedelta(days=400)))
+    assert caught.value.about == "range"

@@ -44,8 +44,6 @@ async def venue(exchange: FakeExchange, clock: Clock) -> AsyncIterator[Callable[
 
     yield make
     for source in made.values():
-        if source._exchange:
-            source._exchange.timeout_on_exit = 0  # ccxt waits for TLS connections to close; there are none
         await source.close()
 
 

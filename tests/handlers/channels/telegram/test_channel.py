@@ -19,7 +19,8 @@ from handlers.channels.channel import Address, Outgoing
 from handlers.channels.failure import MessageRefused, TokenRefused
 from handlers.channels.telegram.channel import Telegram
 from handlers.channels.telegram.config import TelegramConfig
-from handlers.channels.telegram.render import clip, render
+from handlers.channels.telegram.render import render
+from handlers.channels.text import clip
 from handlers.command import commands
 from handlers.reply import Block, Button, Buttons, Line, Picture, Table
 from tests.examples import examples
@@ -289,7 +290,7 @@ async def test_telegram_takes_every_command_for_the_menu(fake: BotApi) -> None:
     telegram = Telegram(TelegramConfig(token=SecretStr(TOKEN), base_url=fake.base_url), timeouts=QUICK)
     await telegram.start(bot_of(fake).answer)
     await telegram.stop()
-    public = [name for name, command in commands().items() if not command.owners_only]
+    public = [name for name, command in commands().items() if not (command.owners_only or command.roles)]
     assert [command["command"] for command in fake.menus["all_group_chats"]] == public
     assert "deny" in commands(), "some are for owners alone"
 

@@ -1,0 +1,122 @@
+"""Where the past and the present of one input overlap: they are one series, so they have to agree there.
+
+A recipe that halves the one and not the other, or a venue that counts both sides in its statistics, makes a step of two
+where nothing happened: half a year of drawdown. Single figures are remembered as they come live, the first of each
+hour; a history is held against those of the same minutes, and where there are none, its newest row against the newest
+of them, if it lay still before.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+from statistics import median
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from bot.market.border.bounds import FUNDING
+from signals.units import HOUR_MS, MINUTE_MS
+from storage.market.writing import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from storage.market.points import Points
+
+COMPARED: Final = MappingProxyType({  # how far the two may differ at the same time, as a part
+    "open_interest_coin": 0.1,  # 2 % were seen in quiet hours between a minute and the next
+    "open_interest_usd": 0.1,
+    "long_short_accounts": 0.25,  # one is of five minutes, the other of an hour
+    "long_short_top_accounts": 0.25,
+    "long_short_top_positions": 0.25,
+    "implied_volatility": 0.1,
+})  # fmt: skip
+FACTOR: Final = 1.5  # between two figures an hour apart; both sides for one is 2
+_STILL: Final = 1.1  # the three rows before lie within so many times of each other
+_SEVERAL: Final = 3
+_HOURS: Final = 4  # whose first figure is remembered: a history is asked again from two hours before the newest on
+_SAME_TIME_MS: Final = 5 * MINUTE_MS
+_NEAR_MS: Final = HOUR_MS + 10 * MINUTE_MS  # statistics are published some minutes after their hour
+_FRESH_MS: Final = 10 * MINUTE_MS
+_SIDE: Final = 9  # settlements, three days of eight hours
+_DEAR: Final = 0.0015  # no contract pays so much for three days and then a thirtieth
+_TIMES: Final = 30.0
+
+
+class Overlap:
+    """Remember what came live, and say of a history how many times that it is."""
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[str, str, str], deque[tuple[int, float]]] = {}  # of each of the last hours
+        self._newest: dict[tuple[str, str, str], tuple[int, float]] = {}
+
+    def learn(self, points: Points, now: int) -> None:
+        """Remember a single figure of now, that passed."""
+        if len(points) != 1 or points.step is not None or points.settled or now - points.times[0] > _FRESH_MS:
+            return
+        at = points.times[0]
+        for name, column in points.columns.items():
+            value = float(column[0])
+            if (name in COMPARED or name == FUNDING) and value == value:  # noqa: PLR0124 - the plain test for NaN
+                key = (points.venue, points.asset, name)
+                self._newest[key] = at, value
+                firsts = self._first.setdefault(key, deque(maxlen=_HOURS))
+                if not firsts or firsts[-1][0] // HOUR_MS < at // HOUR_MS:
+                    firsts.append((at, value))
+
+    def apart(self, points: Points) -> dict[str, float]:
+        """Return by input how many times the present a history is, where they cannot be one series.
+
+        NaN handling: a row that is NaN is passed over.
+        """
+        found: dict[str, float] = {}
+        if points.step is not None or (len(points) < 2 and not points.settled):
+            return found
+        for name, column in points.columns.items():
+            newest = self._newest.get((points.venue, points.asset, name))
+            if newest is None:
+                continue
+            rows = [(at, value) for at, value in zip(points.times, plain(column), strict=True) if value == value]  # noqa: PLR0124
+            if name == FUNDING:
+                times = _dearer(rows, newest[1]) if points.settled else None
+            else:
+                times = self._times((points.venue, points.asset, name), rows, newest)
+            if times is not None:
+                found[name] = times
+        return found
+
+    def _times(
+        self, key: tuple[str, str, str], rows: Sequence[tuple[int, float]], newest: tuple[int, float]
+    ) -> float | None:
+        known, last = [*self._first[key], newest], rows[-1][0] if rows else 0
+        tight = [value / live for at, live in known if live > 0 and (value := _beside(rows, at))]
+        if len(tight) >= _SEVERAL:
+            tolerance, middle = COMPARED[key[2]], median(tight)
+            outside = [times for times in tight if abs(times - 1) > tolerance and (times > 1) == (middle > 1)]
+            return middle if len(outside) == len(tight) else None
+        if tight:
+            return tight[-1] if _far(tight[-1]) else None
+        before = [value for at, value in rows[-_SEVERAL:] if value > 0]
+        if not before or abs(newest[0] - last) > _NEAR_MS or max(before) > _STILL * min(before) or not newest[1] > 0:
+            return None
+        times = before[-1] / newest[1]
+        return times if _far(times) else None
+
+
+def _beside(rows: Sequence[tuple[int, float]], at: int) -> float:
+    """Return the figure of the same minutes, of rows by time; 0 where there is none."""
+    place = bisect_left(rows, (at, 0.0))
+    near = [row for row in rows[max(place - 1, 0) : place + 1] if abs(row[0] - at) <= _SAME_TIME_MS]
+    return min(near, key=lambda row: abs(row[0] - at))[1] if near else 0.0
+
+
+def _far(times: float) -> bool:
+    return times > FACTOR or times < 1 / FACTOR
+
+
+def _dearer(rows: Sequence[tuple[int, float]], live: float) -> float | None:
+    """Return how many times the running rate the settled ones are, where they are percent beside fractions."""
+    if len(rows) < _SIDE:
+        return None
+    usual = median(abs(rate) for _, rate in rows[-_SIDE:])
+    return usual / abs(live) if usual > _DEAR and 0 < abs(live) * _TIMES < usual else None

@@ -1,0 +1,1 @@
+"""Discord, by discord.py; the library is met here and nowhere else."""

@@ -1,0 +1,292 @@
+"""Discord, by discord.py: slash commands and buttons in; embeds, pictures and edits out, by a bot or by webhooks.
+
+The library is started by hand, so that one event loop serves every channel. Its command tree and its views are not
+used: commands are data made from COMMANDS, buttons carry their line, and nothing has to be remembered for either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+import discord
+import structlog
+import yarl
+from discord import AllowedMentions, Client, Intents, LoginFailure, MemberCacheFlags
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+
+from handlers.channels.channel import Address, Outgoing, Outside
+from handlers.channels.discord.config import DiscordConfig
+from handlers.channels.discord.errors import RAISED, failure
+from handlers.channels.discord.interactions import Interactions
+from handlers.channels.discord.options import digest, payload
+from handlers.channels.discord.posting import LIMITS, Posting
+from handlers.channels.discord.webhooks import PREFIX, Webhooks
+from handlers.channels.failure import TokenRefused
+from handlers.command import Asker, commands
+from storage.engine.database import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from handlers.channels.channel import Answerer
+    from handlers.command import Command
+
+log = structlog.get_logger(__name__)
+
+_LISTED: Final = "commands"  # under what is remembered which commands Discord was told of
+_LONGEST_SAID: Final = 30  # letters of a part of an address in the log; tokens are longer
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds. whole: one send with everything, uploads and short pauses of a 429 included. retry: first pause."""
+
+    login: float = 20.0
+    whole: float = 60.0
+    defer: float = 10.0
+    retry: float = 1.0  # doubles up to a minute
+    stop: float = 2.0
+    guilds: float = 2.0  # how long the library waits for one more server before it is ready
+
+
+class Discord:
+    """The channel of one bot and its webhooks. listed: the commands; those of the house, unless a test has its own."""
+
+    platform = DiscordConfig.platform()
+    limits = LIMITS
+
+    def __init__(
+        self,
+        config: DiscordConfig,
+        outside: Outside = Outside(),
+        *,
+        listed: Iterable[Command] | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._config, self._outside = config, outside
+        self._patience = patience or Patience()
+        self._token = config.secret("token")
+        self._listed = {command.name: command for command in (commands().values() if listed is None else listed)}
+        if url := config.base_url:
+            Route.BASE = f"{url}/api/v10"
+            DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(url.replace("http", "ws", 1) + "/gateway")
+        self.client = _Client(self, config.proxy, self._patience.guilds)
+        whole = self._patience.whole
+        self._posting = Posting(self.client, outside.draw, patience=whole, publish=config.publish)
+        self._webhooks = Webhooks(
+            config.addresses(), outside.draw, patience=whole, proxy=config.proxy, guarded=not config.base_url
+        )
+        self._interactions = Interactions(
+            self.client, self._posting, outside, platform=self.platform, listed=self._listed,
+            patience=self._patience.defer,
+        )  # fmt: skip
+        self._answer: Answerer | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    # -- start and stop ---------------------------------------------------------------------------------------------
+
+    async def start(self, answer: Answerer) -> None:
+        """Log in, subscribe the webhooks and connect; while Discord is out of reach, keep trying in the background.
+
+        TokenRefused when it is.
+        """
+        self.listen(answer)
+        await self._subscribe_webhooks(answer)
+        if self._token is None:
+            return
+        try:
+            await self._log_in()
+        except RAISED as error:
+            failed = failure(error)
+            await self._reopen()
+            if isinstance(failed, TokenRefused):
+                raise failed from None
+            log.warning("Discord is not reached, trying on", reason=failed.reason)
+        self._running = asyncio.create_task(self._run())
+
+    def listen(self, answer: Answerer) -> None:
+        """Answer from now on what comes by the gateway."""
+        self._answer = self._interactions.answer = answer
+
+    async def stop(self) -> None:
+        """Take no more commands and close the connections. Takes a few seconds at most."""
+        await self._interactions.stop()
+        if self._running:
+            self._running.cancel()
+            await asyncio.wait([self._running])
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._patience.stop):
+                if not self.client.is_closed():
+                    await self.client.close()
+        await self._webhooks.close()
+
+    async def check(self) -> str:
+        """Ask Discord whose token it is, by a connection of its own. See Channel."""
+        if self._token is None:
+            return "Discord is reached by webhooks alone, which are tried with the first alert"
+        probe = Client(intents=Intents.none(), proxy=self._config.proxy)
+        try:
+            async with asyncio.timeout(self._patience.login):
+                await probe.login(self._token.get_secret_value())
+        except RAISED as error:
+            raise failure(error) from None
+        finally:
+            await probe.close()
+        return f"Discord accepts the token of {probe.user}"
+
+    async def _log_in(self) -> None:
+        assert self._token  # noqa: S101 - not called without one
+        async with asyncio.timeout(self._patience.login):
+            await self.client.login(self._token.get_secret_value())
+
+    async def _reopen(self) -> None:
+        """Close the half-open connection of a login that failed, so that there can be another."""
+        await self.client.http.close()
+        self.client.http.clear()
+        self.client.http.connector = discord.utils.MISSING
+
+    async def _run(self) -> None:
+        """Stay logged in and connected: the library connects anew by itself, but gives up on some of its errors."""
+        pause = self._patience.retry
+        while True:
+            try:
+                if self._posting.closed:
+                    await self._log_in()
+                    log.info("Discord is reached again")
+                await self.client.connect()
+            except LoginFailure as error:
+                self._refused(failure(error).reason)
+                return
+            except discord.ConnectionClosed as closed:
+                self._refused(f"Discord has closed the connection for good ({closed.code})")
+                return
+            except Exception as error:  # noqa: BLE001 - the library has trouble of its own where none connects at first
+                log.warning("the gateway is not reached, trying on", reason=type(error).__name__)
+                if self._posting.closed:
+                    await self._reopen()
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 60.0)
+
+    def _refused(self, reason: str) -> None:
+        self._posting.refused = reason
+        log.error("commands are not read any more", reason=reason)
+
+    async def logged_in(self) -> None:
+        """Tell Discord of the commands, unless it was told of the same before."""
+        self._posting.closed = ""
+        told = payload(self._listed.values())
+        known = f"{self.client.application_id} {digest(told)}"
+        if await self._recalled(_LISTED) == known:
+            return
+        try:
+            assert self.client.application_id  # noqa: S101 - logged in
+            await self.client.http.bulk_upsert_global_commands(self.client.application_id, told)
+        except RAISED as error:  # commands of before work on; the next start tries again
+            log.warning("the commands were not told to Discord", reason=failure(error).reason)
+            return
+        await self._remember(_LISTED, known)
+
+    async def _subscribe_webhooks(self, answer: Answerer) -> None:
+        """Have each webhook told what the configuration says, and no webhook that is not in it any more."""
+        for name, hook in self._config.webhooks.items():
+            wanted = digest([{"words": hook.subscribe, "where": self._config.addresses()[name].get_secret_value()}])
+            if await self._recalled(f"{PREFIX}{name}") == wanted:
+                continue
+            asker = Asker(self.platform, Address(f"{PREFIX}{name}", kind="channel"), title=name, owner=True)
+            for line in ("/unsub", f"/sub {hook.subscribe}".strip()):
+                await answer(line, asker)
+            await self._remember(f"{PREFIX}{name}", wanted)
+
+    async def _recalled(self, name: str) -> str | None:
+        """Return what is remembered; None where the database cannot be read, so that it is done once more."""
+        try:
+            return await self._outside.recall(name)
+        except StoreError as error:
+            log.warning("what was done before is not known", reason=str(error))
+            return None
+
+    async def _remember(self, name: str, value: str) -> None:
+        try:
+            await self._outside.remember(name, value)
+        except StoreError as error:
+            log.warning("it is done again at the next start", reason=str(error))
+
+    # -- messages out -----------------------------------------------------------------------------------------------
+
+    async def send(self, to: Address, message: Outgoing) -> str:
+        """Send and return the message id. See Channel."""
+        if to.chat.startswith(PREFIX):
+            return await self._webhooks.send(to.chat, message)
+        return await self._posting.send(to, message)
+
+    async def edit(self, to: Address, message_id: str, message: Outgoing) -> None:
+        """Replace the text, buttons and picture of a message sent earlier. See Channel."""
+        if to.chat.startswith(PREFIX):
+            await self._webhooks.edit(to.chat, message_id, message)
+        else:
+            await self._posting.edit(to, message_id, message)
+
+    async def working(self, to: Address) -> None:
+        """Show "typing ..." for some seconds, or until the message is there. See Channel."""
+        if not to.chat.startswith(PREFIX):
+            await self._posting.working(to)
+
+    # -- the gateway ------------------------------------------------------------------------------------------------
+
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        """Take what somebody did."""
+        await self._interactions.take(interaction)
+
+    async def on_gone(self, chats: Iterable[int], reason: str) -> None:
+        """Say that chats are closed to us."""
+        for chat in chats:
+            await self._outside.gone(str(chat), reason)
+
+
+class _Client(Client):
+    """What comes by the gateway: servers, their channels, and what people do. No messages are read, no members kept."""
+
+    def __init__(self, place: Discord, proxy: str | None, guilds: float) -> None:
+        trace = aiohttp.TraceConfig()
+        trace.on_request_end.append(_asked)
+        super().__init__(
+            intents=Intents(guilds=True),
+            proxy=proxy,
+            http_trace=trace,
+            max_messages=None,
+            max_ratelimit_timeout=30.0,
+            allowed_mentions=AllowedMentions.none(),
+            member_cache_flags=MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            guild_ready_timeout=guilds,
+            enable_debug_events=False,
+        )
+        self._place = place
+
+    async def setup_hook(self) -> None:
+        await self._place.logged_in()
+
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        await self._place.on_interaction(interaction)
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        chats = (*(channel.id for channel in guild.channels), *(thread.id for thread in guild.threads))
+        await self._place.on_gone(chats, "removed from the server")
+
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        threads: Any = getattr(channel, "threads", ())
+        await self._place.on_gone((channel.id, *(thread.id for thread in threads)), "the channel is deleted")
+
+    async def on_raw_thread_delete(self, thread: discord.RawThreadDeleteEvent) -> None:
+        await self._place.on_gone((thread.thread_id,), "the thread is deleted")
+
+
+async def _asked(_: object, __: object, asked: aiohttp.TraceRequestEndParams) -> None:
+    """Say in the debug log what was asked: the address without its tokens."""
+    said = "/".join(part if len(part) < _LONGEST_SAID else "…" for part in asked.url.path.split("/"))
+    log.debug("asked", who="Discord", method=asked.method, path=said, status=asked.response.status)

@@ -1,0 +1,132 @@
+"""/settings: all that a chat has set, on one screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from handlers.command import Deps, Nothing, command
+from handlers.reply import Button, Buttons, Line, Reply, plain
+from handlers.words import wording
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from storage.people.switches import Switch
+    from storage.queries.settings import Settings
+
+# What opens the database, or knows the metrics, is imported when the command runs.
+
+_ONLY = {"notice": "everything", "warning": "warnings", "critical": "what is critical"}
+
+
+@command(subject="own", example="/settings", words="my settings, preferences, options of this chat", harmless=True)
+async def settings(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes no arguments
+    """Show all that is set in this chat, and how to change it.
+
+    Each line ends with the command that changes it; the buttons change what is changed most often.
+    """
+    from storage.people import switches  # noqa: PLC0415 - see above
+    from storage.queries import settings as query  # noqa: PLC0415 - see above
+
+    found = query.read(deps.store, deps.here(), deps.now)
+    quiet = next(iter(found.of("quiet")), None)
+    rank, most = switches.least_rank(found.switches), switches.budget_of(found.switches)
+    waiting = f", {found.waiting} waiting" if found.waiting else ""
+    rows = [
+        ("Time zone", wording.place(found.zone), "/tz"),
+        ("Exchange", _exchange(found.venue), "/venue"),
+        ("Alarms", _alarms(found), "/help sub"),
+        ("Sound", _sound((*found.of("loud"), *found.of("silent"))), "/help sub"),
+        ("Muted", _muted(found.of("mute"), deps), "/mute"),
+        ("Quiet", f"{quiet.hours.replace('-', '–')}{', strict' if quiet.strict else ''}" if quiet else "off", "/quiet"),
+        ("Told", _ONLY[rank], "/only"),
+        ("Budget", (f"{found.sent} of {most} today" if most is not None else "off") + waiting, "/budget"),
+        *(("Digest", f"{digest.kind} {digest.wall.at:%H:%M}", "/digest") for digest in found.digests),
+        *([] if found.digests else [("Digest", "off", "/digest")]),
+    ]
+    lines = [Line(f"{name}: {value} · {typed}") for name, value, typed in rows]
+    return Reply(
+        (Line("Settings of this chat", "headline"), *lines, *_buttons(found, rank, most)),
+        _values(found, rank, most),
+    )
+
+
+def _exchange(venue: str | None) -> str:
+    from handlers.words.liquidation import exchange  # noqa: PLC0415 - see above
+
+    return exchange(venue) if venue else "none chosen"
+
+
+def _alarms(found: Settings) -> str:
+    from storage.people.destinations import ANY  # noqa: PLC0415 - see above
+
+    if not found.alarms:
+        return "none"
+    if (ANY, ANY) in found.alarms:
+        return "everything"
+    names = {alarm for alarm, _ in found.alarms}
+    return f"all of {len(found.alarms)} assets" if names == {ANY} else f"{len(names)} on"
+
+
+def _sound(switched: Sequence[Switch]) -> str:
+    from storage.people.switches import ANY  # noqa: PLC0415 - see above
+
+    everything = next((switch.kind for switch in switched if switch.what == ANY), None)
+    if everything and len(switched) == 1:
+        return everything
+    return f"by rank, {len(switched)} otherwise" if switched else "by rank"
+
+
+def _muted(switched: Sequence[Switch], deps: Deps) -> str:
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - reads the zone files
+
+    from storage.people.switches import ANY  # noqa: PLC0415 - see above
+
+    if not switched:
+        return "nothing"
+    what = "all" if any(switch.what == ANY for switch in switched) else str(len(switched))
+    last = max((switch.until for switch in switched if switch.until), default=None)
+    if last is None or any(switch.until is None for switch in switched):
+        return what
+    local, now = last.astimezone(ZoneInfo(deps.zone)), deps.now.astimezone(ZoneInfo(deps.zone))
+    return f"{what} until {local:%H:%M}" if local.date() == now.date() else f"{what} until {local:%a %d %b}"
+
+
+def _buttons(found: Settings, rank: str, most: int | None) -> tuple[Buttons, Buttons]:
+    from storage.people.switches import ANY, BUDGET  # noqa: PLC0415 - see above
+
+    silent = any(switch.what == ANY for switch in found.of("silent"))
+    sound = Button("Sound", "/sub usual") if silent else Button("Silent", "/sub silent")
+    first = (
+        Button("Quiet off", "/quiet off") if found.of("quiet") else Button("Quiet 23–7", "/quiet 23-7"),
+        Button("Warnings", "/only warnings") if rank == "notice" else Button("Everything", "/only everything"),
+        Button("Unmute", "/unmute") if found.of("mute") else Button("Mute 8 h", "/mute 8h"),
+    )
+    second = (
+        sound if found.alarms else Button("Alarms on", "/sub"),  # /sub silent would turn them on
+        Button("No budget", "/budget off") if most is not None else Button("Budget", f"/budget {BUDGET}"),
+        Button("Zone", "/tz"),
+    )
+    return Buttons(first), Buttons(second)
+
+
+def _values(found: Settings, rank: str, most: int | None) -> dict[str, Any]:
+    quiet = next(iter(found.of("quiet")), None)
+    return plain(
+        {
+            "zone": found.zone,
+            "venue": found.venue,
+            "subscriptions": [{"rule": alarm, "asset": asset} for alarm, asset in found.alarms],
+            "sounds": [{"what": one.what, "sound": one.kind} for one in (*found.of("loud"), *found.of("silent"))],
+            "muted": [{"what": one.what, "until": one.until, "until_over": one.episode} for one in found.of("mute")],
+            "quiet": quiet.hours if quiet else None,
+            "strict": bool(quiet and quiet.strict),
+            "only": rank,
+            "budget": most,
+            "sent": found.sent,
+            "waiting": found.waiting,
+            "digests": [
+                {"kind": one.kind, "days": list(one.wall.days), "at": f"{one.wall.at:%H:%M}"} for one in found.digests
+            ],
+        }
+    )

@@ -1,0 +1,1 @@
+"""Digests in words: what one says in ten lines, and when the next one comes."""

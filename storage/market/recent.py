@@ -1,0 +1,121 @@
+"""The newest values of one input, kept in memory: who looks at the last hour each minute reads a minute of it."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from signals.units import in_ms, to_ms
+from storage.engine.sql import queries
+from storage.market import points, rewritten
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from storage.engine.database import Store
+    from storage.market.points import StoredSeries
+
+SQL: Final = queries("storage.market")
+EVER_MS: Final = 2**62
+
+
+@dataclass(slots=True)
+class Tail:
+    """The newest values of one series of instants, ascending in time (ms)."""
+
+    times: array[int] = field(default_factory=lambda: array("q"))
+    values: array[float] = field(default_factory=lambda: array("d"))
+
+    @property
+    def last(self) -> int:
+        """Return the time of the newest value; 0 where there is none."""
+        return self.times[-1] if self.times else 0
+
+    def add(self, at: int, value: float) -> None:
+        """Put a value after all others."""
+        self.times.append(at)
+        self.values.append(value)
+
+    def since(self, first: int) -> array[float]:
+        """Return the values from a time on."""
+        return self.values[bisect_left(self.times, first) :]
+
+    def within(self, first: int, end: int) -> list[tuple[int, float]]:
+        """Return times and values in [first, end)."""
+        places = slice(bisect_left(self.times, first), bisect_left(self.times, end))
+        return list(zip(self.times[places], self.values[places], strict=True))
+
+    def forget(self, first: int) -> None:
+        """Drop what lies before a time."""
+        place = bisect_left(self.times, first)
+        del self.times[:place], self.values[:place]
+
+
+class RecentValues:
+    """The values that an input has had of late at every asset and venue; instants that are no rates.
+
+    back: how far back they are kept, by less than anything is thinned. It is never older than the database: the
+    directory tells where a series ends, and what is written into the past is noted by the transaction that writes it
+    (rewritten.py). For one thread at a time.
+    """
+
+    def __init__(self, store: Store, name: str, back: timedelta) -> None:
+        self._store, self._name, self._back = store, name, in_ms(back)
+        self._noted: int | None = None  # the newest note of what was rewritten
+        self._first = 0  # nothing is kept of before
+        self._tails: dict[tuple[str, str], Tail] = {}
+        self.series: dict[str, list[StoredSeries]] = {}
+
+    def read(self, now: datetime) -> None:
+        """Take in what has come since the last time; `series` and `of` tell of this moment from here on."""
+        first = to_ms(now) - self._back
+        self._heed(anew=first < self._first)  # a clock that was set back asks for what has been dropped
+        self._first = first
+        self.series = points.stored_anywhere(self._store, self._name)
+        new: list[Tail] = []
+        for asset, every in self.series.items():
+            for series in every:
+                if series.step or series.last < first:
+                    continue
+                tail = self._tails.get((asset, series.venue))
+                if tail is None:
+                    self._tails[asset, series.venue] = self._whole(asset, series.venue)
+                elif tail.last < series.last:
+                    new.append(tail)
+        if new:
+            self._add(after=min(tail.last for tail in new))
+
+    def _heed(self, *, anew: bool) -> None:
+        """Drop what has been rewritten since the last time."""
+        notes = None if self._noted is None else rewritten.since(self._store, self._noted)
+        if notes is None or anew:
+            self._noted = rewritten.newest(self._store)
+            self._tails.clear()
+            return
+        for stretch in notes:
+            self._noted = stretch.number
+            if stretch.last >= self._first:
+                self._tails.pop((stretch.asset, stretch.venue), None)
+
+    def _whole(self, asset: str, venue: str) -> Tail:
+        query = SQL.levels_between.filled(columns=self._name)
+        rows = self._store.read_plain(query, asset=asset, venue=venue, start=self._first, end=EVER_MS)
+        tail = Tail()
+        for at, value in rows:
+            if value is not None:
+                tail.add(at, value)
+        return tail
+
+    def _add(self, after: int) -> None:
+        query = SQL.levels_after.filled(input=self._name)
+        for asset, venue, at, value in self._store.read_plain(query, input=self._name, after=max(after, self._first)):
+            tail = self._tails.get((asset, venue))
+            if tail is not None and at > tail.last:
+                tail.forget(self._first)
+                tail.add(at, value)
+
+    def of(self, asset: str, venue: str) -> Tail:
+        """Return the newest values of a series; none where it has none."""
+        return self._tails.get((asset, venue)) or Tail()

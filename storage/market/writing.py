@@ -1,0 +1,217 @@
+"""How points get into the tables: what is live put together, what is long in statements of its own."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from signals.inputs import BARS, LEVELS
+from storage.engine.sql import queries
+from storage.market import rewritten, settlements
+from storage.market.settlements import RATES, Settled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from storage.engine.database import Store
+    from storage.engine.sql import Query
+    from storage.engine.work import Work
+    from storage.market.points import Column, Points
+
+    _Rows = dict[tuple[str, str, int, int], dict[str, float]]  # by asset, venue, step and time: values by input
+    _Spans = dict[tuple[str, str, int], dict[str, tuple[int, int]]]  # by asset, venue and step: first and last by input
+
+SQL: Final = queries("storage.market")
+_MANY: Final = 100  # rows from which on a statement of their own pays
+_KNOWN: Final = {"bars": frozenset(BARS), "levels": frozenset(LEVELS)}
+
+
+def _upsert(step: int, columns: Sequence[str]) -> Query:
+    return (SQL.write_bars if step else SQL.write_levels).filled(columns=", ".join(columns))
+
+
+def write(store: Store, batches: Iterable[Points]) -> int:
+    """Store points in one transaction and return how many values were given. Writing the same twice changes nothing.
+
+    A round brings thousands of single rows, a backfill a few tables of thousands. The former are put together, those
+    with the same columns into one statement, since a statement each costs many times what a row does.
+    """
+    parts, settled, count = _parts(batches)  # before anybody waits for the writer
+    spans: _Spans = {}
+    with store.write() as work:
+        for block in settled:
+            settlements.write(work, block.asset, block.venue, block.settlements())
+            block.widen(spans)
+        for part in parts:  # in their order: what comes later wins
+            if isinstance(part, _Block):
+                head, names = part.head(), ("at", *part.names)
+                rows = zip(part.times, *part.values, strict=True)
+                work.many(_upsert(part.step, part.names), (head | dict(zip(names, row, strict=True)) for row in rows))
+                part.widen(spans)
+            else:
+                _write_rows(work, part, spans)
+        _move_ends(work, spans)
+    return count
+
+
+def _parts(batches: Iterable[Points]) -> tuple[list[_Block | _Rows], list[_Block], int]:
+    """Return what is written in its order, what was settled, and how many values it all is."""
+    rows: _Rows = {}
+    parts: list[_Block | _Rows] = [rows]
+    settled: list[_Block] = []
+    count = 0
+    for points in batches:
+        if not points.settled and len(points.times) < _MANY:
+            count += _put_together(rows, points)
+        elif (block := _block(points)).spans:
+            count += block.count
+            if block.settled:
+                settled.append(block)
+            else:
+                parts += [block, rows := {}]
+    return parts, settled, count
+
+
+def _put_together(rows: _Rows, points: Points) -> int:
+    """Put a few points among the rows that are written together; return how many values they are.
+
+    Of one time there is one row, whoever asked for its parts.
+    """
+    step = 0 if points.step is None else int(points.step.total_seconds())
+    known, count = _KNOWN["bars" if step else "levels"], 0
+    for place, at in enumerate(points.times):
+        row = {
+            name: value
+            for name, column in points.columns.items()
+            if (value := float(column[place])) == value and name in known
+        }
+        if row:
+            count += len(row)
+            rows.setdefault((points.asset, points.venue, step, at), {}).update(row)
+    return count
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Points as they are written: only inputs that we know, only rows with a value. step: seconds; 0 for instants."""
+
+    asset: str
+    venue: str
+    step: int
+    names: tuple[str, ...]
+    times: Sequence[int]
+    values: list[Sequence[float]]
+    count: int
+    spans: list[tuple[str, int, int]]  # inputs, each with the first and the last time with a value
+    settled: bool = False
+
+    def head(self) -> dict[str, Any]:
+        """Return what is the same in every row."""
+        return {"asset": self.asset, "venue": self.venue} | ({"step": self.step} if self.step else {})
+
+    def widen(self, spans: _Spans) -> None:
+        """Add how far the series go in it."""
+        of = spans.setdefault((self.asset, self.venue, self.step), {})
+        for name, first, last in self.spans:
+            _widen(of, name, first, last)
+
+    def settlements(self) -> list[Settled]:
+        """Return the rows as settlements; an interval without a rate is none."""
+        rates, hours = (dict(zip(self.names, self.values, strict=True)).get(name) for name in RATES)
+        rows = zip(self.times, rates or (), hours or itertools.repeat(None), strict=False)
+        return [Settled(at, rate, known) for at, rate, known in rows]
+
+
+def _block(points: Points) -> _Block:
+    if points.settled:
+        return _settled_block(points)
+    step = 0 if points.step is None else int(points.step.total_seconds())
+    known_names = _KNOWN["bars" if step else "levels"]
+    names = tuple(name for name in points.columns if name in known_names)
+    values = [plain(points.columns[name]) for name in names]
+    spans: list[tuple[str, int, int]] = []
+    count = 0
+    rows: set[int] = set()
+    for name, column in zip(names, values, strict=True):
+        known = [place for place, value in enumerate(column) if value == value]  # noqa: PLR0124 - the plain test for NaN
+        if known:
+            spans.append((name, points.times[known[0]], points.times[known[-1]]))
+            count += len(known)
+            if len(rows) < len(points.times):
+                rows.update(known)
+    if len(rows) == len(points.times):
+        return _Block(points.asset, points.venue, step, names, points.times, values, count, spans)
+    kept = sorted(rows)
+    times = [points.times[place] for place in kept]
+    return _Block(points.asset, points.venue, step, names, times, [[c[n] for n in kept] for c in values], count, spans)
+
+
+def _settled_block(points: Points) -> _Block:
+    names = tuple(name for name in RATES if name in points.columns)
+    rates = plain(points.columns["funding_rate"]) if "funding_rate" in names else ()
+    kept = [place for place, rate in enumerate(rates) if not math.isnan(rate)]
+    times = [points.times[place] for place in kept]
+    values: list[Sequence[float]] = []
+    spans, count = [], 0
+    for name in names:
+        column = plain(points.columns[name])
+        values.append([column[place] for place in kept])
+        known = [at for at, value in zip(times, values[-1], strict=True) if not math.isnan(value)]
+        count += len(known)
+        if known:
+            spans.append((name, known[0], known[-1]))
+    return _Block(points.asset, points.venue, 0, names, times, values, count, spans, settled=True)
+
+
+def plain(column: Column) -> Sequence[float]:
+    """Return a column as numbers of Python, which is what a database takes. ValueError for what is no number."""
+    if not isinstance(column, list | tuple):
+        found: list[float] = column.tolist()  # type: ignore[union-attr] # an array
+        return found
+    return column if all(type(value) is float for value in column) else [float(value) for value in column]
+
+
+def _write_rows(work: Work, rows: _Rows, spans: _Spans) -> None:
+    """Write rows that were put together, those with the same columns in one go, and add how far the series go."""
+    alike: dict[tuple[int, frozenset[str]], list[dict[str, Any]]] = {}
+    for (asset, venue, step, at), row in rows.items():
+        key = {"asset": asset, "venue": venue, "at": at} | ({"step": step} if step else {})
+        alike.setdefault((step and 1, frozenset(row)), []).append(key | row)
+        of = spans.get((asset, venue, step))
+        if of is None:
+            spans[asset, venue, step] = dict.fromkeys(row, (at, at))
+        else:
+            for name in row:
+                _widen(of, name, at, at)
+    for (step, names), same in alike.items():
+        work.many(_upsert(step, sorted(names)), same)
+
+
+def _widen(of: dict[str, tuple[int, int]], name: str, first: int, last: int) -> None:
+    known = of.get(name)
+    of[name] = (first, last) if known is None else (min(first, known[0]), max(last, known[1]))
+
+
+def _move_ends(work: Work, spans: _Spans) -> None:
+    """Tell the directory how far the series go now, and note which of them have been written into their past.
+
+    What is live goes on from one time to one time: a statement for all series of a venue together, and one for each
+    only where one of them is new or goes as far already.
+    """
+    others: list[dict[str, Any]] = []
+    for (asset, venue, step), ends in spans.items():
+        for first, last in dict.fromkeys(ends.values()):
+            names = tuple(name for name, end in ends.items() if end == (first, last))
+            key = {"asset": asset, "venue": venue, "step": step, "first": first, "last": last}
+            if not work.run(_move_on(names), **key, count=len(names)):
+                others += [key | {"input": name} for name in names]
+    rewritten.note_late(work, others)
+    work.many(SQL.write_series, others)
+
+
+@cache
+def _move_on(names: tuple[str, ...]) -> Query:
+    return SQL.move_on.filled(inputs=", ".join(names))

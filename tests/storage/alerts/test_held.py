@@ -1,0 +1,180 @@
+"""What is held stays out of the way until it is told of, and what was sent is counted for a day's budget."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from signals.alerts.episodes import Transition
+from signals.units import to_ms
+from storage.alerts import episodes, held, lease, outbox
+from storage.alerts.outbox import Notice
+from storage.people import destinations
+from tests.fakes.notices import claim_from, ready
+from tests.storage import beside
+
+if TYPE_CHECKING:
+    from storage.alerts.outbox import Claim
+    from storage.engine.database import Store
+
+NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def place(store: Store, chat: str = "11") -> int:
+    return destinations.ensure(store, "telegram", chat, None, kind="private", title=None, now=NOW).id
+
+
+def episode(store: Store) -> int:
+    with store.write() as work:
+        return episodes.record(work, ("rule", "BTC"), Transition("fired", NOW, NOW, "notice", {}), None)
+
+
+def tell(store: Store, to: int, kind: str = "fired", number: int | None = None, at: datetime = NOW) -> None:
+    notice = Notice(kind, "notice", at, ready("news"), number, "rule", "BTC")  # type: ignore[arg-type]
+    with store.write() as work:
+        outbox.announce_to(work, to, notice, now=at, expires=at + 6 * HOUR)
+
+
+def take(store: Store, now: datetime = NOW) -> list[Claim]:
+    return claim_from(store, now=now, epoch=lease.take(store), platforms=["telegram"], limit=8)
+
+
+def send(store: Store, message: str, now: datetime = NOW) -> None:
+    (claim,) = take(store, now)
+    outbox.sent(store, claim, message, now=now)
+
+
+def hold(store: Store, until: datetime, held_for: Any = "quiet", now: datetime = NOW) -> None:
+    (claim,) = take(store, now)
+    with store.write() as work:
+        for row in claim.rows:
+            outbox.hold(work, row, until, "it waits", held_for)
+
+
+def count(store: Store, to: int, since: datetime) -> int:
+    with store.write() as work:
+        return held.sent_since(work, to, since)
+
+
+def test_what_is_counted_are_new_messages_with_news(store: Store) -> None:
+    here, there = place(store), place(store, "12")
+    before, since = NOW - HOUR, NOW
+    counted = [count(store, here, since)]
+
+    def sent(message: str, *about: Any, now: datetime = NOW) -> None:
+        tell(store, here, *about, at=now)
+        send(store, message, now)
+        counted.append(count(store, here, since))
+
+    old, new = episode(store), episode(store)
+    sent("m1", "fired", old, now=before)  # before the day began
+    sent("m1", "escalated", old)  # which is an edit of that
+    sent("m2", "fired", new)
+    sent("m2", "resolved", new, now=NOW + HOUR)
+    sent("m3", "source", None)
+    sent("m4", "late", None)
+    sent("m5", "held", None)
+    sent("m6", "resolved", episode(store))  # it came and went
+    tell(store, there, "fired", episode(store))
+    send(store, "m7")
+    assert counted == [0, 0, 0, 1, 1, 2, 2, 2, 2]
+    assert (count(store, here, since), count(store, there, since), count(store, there, NOW + HOUR)) == (2, 1, 0)
+
+
+def test_the_count_looks_at_one_destination_and_at_its_day_alone(store: Store) -> None:
+    place(store)
+    said = beside.rows(
+        store, f"EXPLAIN QUERY PLAN {held.SQL.sent_since.text}".replace(":destination", "1").replace(":since", "1")
+    )
+    plan = [row[3] for row in said]
+    assert any("SEARCH o USING INDEX outbox_settled (destination=? AND settled>?)" in step for step in plan), plan
+    assert not [step for step in plan if step.startswith("SCAN")]
+
+
+def test_what_is_held_is_neither_sent_nor_too_old(store: Store) -> None:
+    here = place(store)
+    tell(store, here)
+    hold(store, NOW + HOUR)
+    for later in (NOW, NOW + HOUR, NOW + 100 * HOUR):
+        assert take(store, later) == []
+        with store.write() as work:
+            assert outbox.expired(work, now=later) == {}
+    with store.write() as work:
+        assert [one.held_for for one in held.held(work, here)] == ["quiet"]
+        assert held.due(work, now=NOW, most=9) == []
+        (found,) = held.due(work, now=NOW + HOUR, most=9)
+    assert (found.destination, found.zone, len(found.rows)) == (here, "UTC", 1)
+
+
+def test_a_clock_that_was_set_back_holds_nothing_for_ever(store: Store) -> None:
+    place(store)
+    tell(store, 1)
+    hold(store, NOW + HOUR)
+    with store.write() as work:
+        assert len(held.due(work, now=NOW - timedelta(days=30), most=9)) == 1
+
+
+def test_who_waits_longest_comes_first_with_what_waits_no_longer(store: Store) -> None:
+    for chat in range(5):
+        here = place(store, str(chat))
+        tell(store, here)
+        hold(store, NOW + HOUR)
+        tell(store, here)
+        hold(store, NOW + 24 * HOUR, "budget")
+    with store.write() as work:
+        found = held.due(work, now=NOW + HOUR, most=3)
+    assert [(one.destination, len(one.rows)) for one in found] == [(1, 1), (2, 1), (3, 1)]
+
+
+def test_what_is_told_in_a_line_edits_its_message_and_ends_where_it_has_none(store: Store) -> None:
+    here, number = place(store), episode(store)
+    tell(store, here, "fired", number)
+    send(store, "m1")
+    tell(store, here, "escalated", number, NOW + HOUR)
+    hold(store, NOW + 2 * HOUR, now=NOW + HOUR)
+    tell(store, here, "fired", episode(store), NOW + HOUR)
+    hold(store, NOW + 2 * HOUR, now=NOW + HOUR)
+    with store.write() as work:
+        held.told(work, [one.row for one in held.held(work, here)], "a line told of it", now=NOW + 2 * HOUR)
+    states = [(row["state"], row["reason"]) for row in beside.rows(store, "SELECT * FROM outbox ORDER BY id")]
+    assert states == [("sent", None), ("queued", "a line told of it"), ("merged", "a line told of it")]
+    (claim,) = take(store, NOW + 2 * HOUR)
+    assert (claim.message, [row.told for row in claim.rows]) == ("m1", [True])
+
+
+def test_what_begins_while_it_is_held_merges_what_came_before(store: Store) -> None:
+    here, number = place(store), episode(store)
+    tell(store, here, "fired", number)
+    hold(store, NOW + HOUR)
+    tell(store, here, "resolved", number, NOW + HOUR)
+    assert [row["state"] for row in beside.rows(store, "SELECT state FROM outbox ORDER BY id")] == ["merged", "queued"]
+
+
+def test_a_chat_that_is_gone_is_not_told_and_its_rows_end(store: Store) -> None:
+    here = place(store)
+    tell(store, here)
+    hold(store, NOW + HOUR)
+    outbox.gone(store, here, "blocked", now=NOW)
+    with store.write() as work:
+        assert held.due(work, now=NOW + HOUR, most=9) == []
+    assert [row["state"] for row in beside.rows(store, "SELECT state FROM outbox")] == ["dead"]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "found"),
+    [(-1, None), (0, 0), (30, 30), (60, 60), (61, None)],
+)
+def test_a_digest_that_is_due_soon(store: Store, minutes: int, found: int | None) -> None:
+    here = place(store)
+    beside.rows(
+        store,
+        "INSERT INTO digests (destination, kind, days, at, assets, next) VALUES (?, 'daily', '', '07:20', '', ?)",
+        here,
+        to_ms(NOW + timedelta(minutes=minutes)),
+    )
+    with store.write() as work:
+        soon = held.digest_soon(work, here, now=NOW, latest=NOW + HOUR)
+    assert soon == (None if found is None else NOW + timedelta(minutes=found))

@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import random
 import signal
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
+from bot.admission import Gate, TurnedAway, access_of, tell_code
 from bot.archive.backfill import Backfill
 from bot.archive.gaps import GapFiller
 from bot.clock import Clock, SystemClock
@@ -37,12 +38,14 @@ from bot.market.streams.liquidations import LiquidationStreams
 from bot.market.tiers import weekly
 from bot.market.tiers.tables import Reach, TierKey
 from bot.market.tiers.weekly import WeeklyTiers
-from bot.outside import channels_of
 from bot.schedule import TICK_EVERY, begin_anew, keep_the_loop_free, schedule
-from handlers.answer import answer_blocks, logged
+from bot.speaking import channels_of
+from handlers.answer import Answer, logged
 from handlers.channels.local import LocalChannel, local
 from handlers.charts.process import ChartRenderer
 from handlers.command import Asking, Deps, Looking
+from handlers.conversation import Conversations
+from handlers.reply import Line
 from signals.venues import VENUES
 from storage.engine.database import Store, StoreError
 
@@ -53,7 +56,7 @@ if TYPE_CHECKING:
     from bot.config import Config
     from bot.market.source import Source
     from bot.tape import Edge
-    from handlers.answer import Answer
+    from handlers.access import Access
     from handlers.channels.channel import Channel
     from handlers.command import Asker
     from storage.queries.glance import Glance, NoGlance
@@ -81,6 +84,9 @@ class App:
     positions: Positions
     following: Following
     digests: Digests
+    access: Access
+    gate: Gate
+    conversations: Conversations
     streams: LiquidationStreams | None = None
     history: Backfill | None = None
     gap_filler: GapFiller | None = None
@@ -92,9 +98,13 @@ class App:
 
     async def answer(self, text: str, asker: Asker) -> Answer:
         """Answer a command line from a channel; never raises."""
+        admitted = await self.gate.admit(self.store, asker)
+        if isinstance(admitted, TurnedAway):
+            return Answer((Line(admitted.text),) if admitted.text else ())
         assets, now = self.config.assets, self.clock.now
-        deps = Deps(now(), asker, self.store, assets, self.asking, clock=now, look=self.look)
-        return await answer_blocks(text, deps, on_error=logged)
+        deps = Deps(now(), admitted, self.store, assets, self.asking, clock=now, look=self.look)
+        deps = replace(deps, access=self.access, may_draw=self.gate.may_draw)
+        return await self.conversations.answer(text, deps, on_error=logged)
 
     def asking(self, asset: str) -> Asking | None:
         """Ask the venues for one asset beside everything else; whoever waits for it does so for two seconds."""
@@ -133,6 +143,7 @@ class App:
         try:
             for channel in self.channels:
                 await channel.start(self.answer)
+            tell_code(self.access, self.store, self.channels)
             if self.streams:
                 await self.streams.start()
             jobs.start()
@@ -356,6 +367,7 @@ def build(
     turns = TurnTaker(store, clock, config.assets, told=dispatcher.poke, noted=edge.turn if edge else None)
     positions = Positions(store, clock, told=dispatcher.poke, assets=config.assets, refresh=collector.begin_to_ask)
     following = Following(store, clock, _account(config, clock), told=dispatcher.poke)
+    access = access_of(config.access, channels)
     return App(
         config=config,
         clock=clock,
@@ -368,6 +380,9 @@ def build(
         positions=positions,
         following=following,
         digests=Digests(store, clock, config.assets, told=dispatcher.poke),
+        access=access,
+        gate=Gate(access, clock.monotonic),
+        conversations=Conversations(clock.monotonic),
         streams=streams,
         history=history,
         gap_filler=GapFiller(collector.owe) if history else None,

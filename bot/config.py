@@ -126,6 +126,38 @@ class Retention(_Section):
         return self
 
 
+def _who(text: str) -> str:
+    platform, _, name = text.partition(":")
+    if platform not in sections() or not name.strip():
+        raise ValueError(f"write each as a platform and an id, like {next(iter(sections()))}:12345")
+    return f"{platform}:{name.strip()}"
+
+
+Who = Annotated[str, AfterValidator(_who)]
+
+
+class AccessSection(_Section):
+    """Who may do what. People, chats and groups are written as a platform and an id, like "telegram:12345"."""
+
+    owners: tuple[Who, ...] = Field((), description="whom the bot obeys; else who sends it the code printed at start")
+    who: Literal["everyone", "listed"] = Field("everyone", description='or "listed": owners, and whom these name:')
+    people: tuple[Who, ...] = Field((), description="may use it anywhere; /allow lets more in while it runs")
+    chats: tuple[Who, ...] = Field((), description="groups and channels in which everybody may use it")
+    members_of: tuple[Who, ...] = Field((), description="groups whose members may use it anywhere")
+    commands_in_groups: tuple[str, ...] = Field((), description='which commands groups have, as ["price"]; empty: all')
+
+    @field_validator("commands_in_groups")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        from handlers.command import commands  # noqa: PLC0415 - walks all commands, where some are named only
+
+        names = tuple(name.lstrip("/").lower() for name in value)
+        if unknown := [name for name in names if name not in commands()]:
+            near = difflib.get_close_matches(unknown[0], commands(), 1)
+            raise ValueError("it is no command" + (f"; did you mean {near[0]}" if near else ""))
+        return names
+
+
 def _asset(text: str) -> str:
     try:
         return followed(text).asset
@@ -166,6 +198,7 @@ class _Config(BaseSettings):
     market: Market = Market()
     tiers: Tiers = Tiers()
     retention: Retention = Retention()
+    access: AccessSection = AccessSection()
 
     @field_validator("assets", mode="before")
     @classmethod

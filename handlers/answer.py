@@ -10,36 +10,58 @@ Nothing heavy is imported here: a calculator must answer before pandas would hav
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from handlers.command import Looking, Refused, commands
+from handlers.command import Looking, Meant, NotUnderstood, Refused, commands
 from handlers.language.grammar import parse
-from handlers.language.spelling import LONGEST, shown, split_command, suggest
-from handlers.reply import Line
+from handlers.language.spelling import LONGEST, is_command, shown, split_command, suggest
+from handlers.reply import Button, Buttons, Line
 from handlers.words import wording
 from signals.venues import venue_order, venue_title
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Iterable, Sequence
 
-    from handlers.command import Asking, Command, Deps
+    from handlers.command import Asking, Command, Deps, MissingValue
     from handlers.reply import Block, Reply
     from storage.queries.glance import Glance, NoGlance
 
     OnError = Callable[[str, Exception], str]
+
+_INLINE: Final = ("calculators", "market", "judgement")  # what may be asked in any chat: nothing is anybody's own
+_BARE_NUMBER: Final = re.compile(r"[$€]?\d[\d.,'_]*k?")
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A line that lacks one value. name, rest: the command and what was said. shape: see MissingValue."""
+
+    name: str
+    rest: str
+    shape: str
+
+    def completed(self, text: str) -> str:
+        """Return the line with the value; it goes first, since a name may stand at the end."""
+        said = self.shape.format(text) if _BARE_NUMBER.fullmatch(text.strip()) else text
+        return " ".join(f"/{self.name} {said} {self.rest}".split())
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What is shown at once, and the same answered again where the venues are being asked.
 
-    news: awaited by the channel, which edits its message into what comes; None: it stands as it is.
+    blocks: empty where nothing is to be said, as to who asks on and on. news: awaited by the channel, which edits its
+    message into what comes; None: it stands as it is. unfinished: what was asked lacks a value, and the blocks ask for
+    it. refused: the blocks say why there is no answer.
     """
 
     blocks: tuple[Block, ...]
     news: Awaitable[tuple[Block, ...] | None] | None = None
+    unfinished: Unfinished | None = None
+    refused: bool = False
 
 
 async def answer(text: str, deps: Deps) -> Reply:
@@ -48,9 +70,10 @@ async def answer(text: str, deps: Deps) -> Reply:
     Refused, with one sentence that says what to type, for anything that cannot be answered; StoreError where the
     database cannot be used.
     """
-    command, rest = look_up(text)
-    first = await _said(command, rest, deps)
-    pending = await _begun(first, command, rest, deps)
+    meant = look_up(text, deps.assets)
+    _check_rights(meant.command, deps)
+    first = await _said(meant, deps)
+    pending = await _begun(first, meant, deps)
     return _given(await pending.news() if isinstance(pending, _Pending) else pending)
 
 
@@ -60,17 +83,22 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
     on_error: writes an unexpected error to the log and returns the reference under which it stands there; `logged` is
     the usual one. It is given the name of the command and not the line: what people type is not kept.
     """
-    name = ""
+    name, meant = "", None
     try:
-        command, rest = look_up(text)
-        name = command.name
-        first = await _said(command, rest, deps)
+        meant = look_up(text, deps.assets)
+        name = meant.command.name
+        _check_rights(meant.command, deps)
+        first = await _said(meant, deps)
     except (Refused, StoreError) as error:
-        return Answer(_refusal(error))
+        if isinstance(error, NotUnderstood) and deps.asker.replies:
+            return Answer(())  # people talk below the messages of a bot, too
+        if meant and isinstance(error, Refused) and error.wanted:
+            return _asked(error.wanted, meant)
+        return Answer(_refusal(error), refused=True)
     except Exception as error:  # noqa: BLE001 - one broken command must not take the channel down
-        return Answer(_defect(name, error, on_error))
+        return Answer(_defect(name, error, on_error), refused=True)
     try:
-        pending = await _begun(first, command, rest, deps)
+        pending = await _begun(first, meant, deps)
     except Exception as error:  # noqa: BLE001 - what is stored is shown all the same
         on_error(name, error)
         pending = first
@@ -99,16 +127,23 @@ class _News:
         return self._make().__await__()
 
 
-def look_up(text: str) -> tuple[Command, str]:
-    """Return the command that a line names and the rest of the line. Refused where there is none."""
+def look_up(text: str, assets: Collection[str] = ()) -> Meant:
+    """Return the command that a line names, and the rest of the line; without a slash it is read as people speak.
+
+    assets: those that are followed. Refused where no command is meant.
+    """
     if len(text) > LONGEST:
         raise Refused(f"That is {len(text):,} characters long; a command has at most {LONGEST}. Type a shorter one.")
     name, rest = split_command(text)
     if not name:
         raise Refused("Type a command, for example /oi btc. Type /help to see all commands.")
+    if not is_command(text):
+        from handlers import speech  # noqa: PLC0415 - for what is said without a slash
+
+        return speech.understand(text, assets)
     every = commands()
     if name in every:
-        return every[name], rest
+        return Meant(every[name], rest)
     near = " or ".join(f"/{other}" for other in suggest(name, every))
     meant = f" Did you mean {near}?" if near else ""
     raise Refused(f"There is no command “{shown(name)}”.{meant} Type /help to see all commands.")
@@ -142,31 +177,53 @@ class _Pending:
     news: Callable[[], Awaitable[Reply | _Refusal]]
 
 
-async def _said(command: Command, rest: str, deps: Deps) -> Reply | _Refusal:
+async def _said(meant: Meant, deps: Deps) -> Reply | _Refusal:
     """Answer from what is stored. Refused where nothing that could be asked for would change it."""
-    if command.changes_chat and not deps.asker.may_change:
-        raise Refused("Only admins of this group can change its settings.")
+    command = meant.command
     try:
-        return await command.run(deps, parse(command.arguments, rest, command=command.name, assets=deps.assets))
+        given = parse(command.arguments, meant.rest, command=command.name, assets=deps.assets)
+        return _echoed(await command.run(deps, given), meant)
     except Refused as refused:
         if not refused.outdated and not refused.unfollowed:
             raise
         return _Refusal(refused)
 
 
-async def _begun(first: Reply | _Refusal, command: Command, rest: str, deps: Deps) -> Reply | _Refusal | _Pending:
+def _echoed(reply: Reply, meant: Meant) -> Reply:
+    """Say first how something was read that was no command line, unless the answer says so itself."""
+    if not meant.spoken or (reply.echoed and reply.read_as):
+        return reply
+    return replace(reply, read_as=meant.line, echoed=True)
+
+
+def _check_rights(command: Command, deps: Deps) -> None:
+    """Refuse a command to whom it is not for, or not here, or not now."""
+    asker = deps.asker
+    if command.owners_only and not asker.owner:
+        raise Refused("Only an owner of this bot can do that." + deps.access.how_to_own())
+    if asker.address.kind != "private" and not asker.owner and not deps.access.in_groups(command.name):
+        raise Refused(f"In groups I do not answer /{command.name}. Open a chat with me and type it there.")
+    if asker.inline and (command.subject not in _INLINE or command.draws):
+        raise Refused(f"/{command.name} is answered in a chat with me")
+    if command.changes_chat and not asker.may_change:
+        raise Refused("Only admins of this group can change its settings.")
+    if command.draws and not deps.may_draw(asker):
+        raise Refused("That is enough pictures for this minute. Ask again in a while; figures in words come at once.")
+
+
+async def _begun(first: Reply | _Refusal, meant: Meant, deps: Deps) -> Reply | _Refusal | _Pending:
     """Have venues asked for what the answer lacked; where nobody can be, or nobody need be, this is the answer."""
     if isinstance(first, _Refusal) and first.unfollowed and deps.look:
-        return await _looked(first, deps.look(first.unfollowed), command, rest, deps)
+        return await _looked(first, deps.look(first.unfollowed), meant, deps)
     asking = tuple(asking for asset in dict.fromkeys(first.outdated) if (asking := deps.asking(asset)))
     if not asking:
         return first
     venues = {venue for one in asking for venue in one.venues}
-    return _Pending(first, venues, lambda: _news_of(first, asking, lambda: _again(first, command, rest, deps)))
+    return _Pending(first, venues, lambda: _news_of(first, asking, lambda: _again(first, meant, deps)))
 
 
 async def _looked(
-    first: _Refusal, looking: Looking | Glance | NoGlance | None, command: Command, rest: str, deps: Deps
+    first: _Refusal, looking: Looking | Glance | NoGlance | None, meant: Meant, deps: Deps
 ) -> Reply | _Refusal | _Pending:
     """Answer with what a venue says of an asset that is not followed, at once where that was asked a moment ago."""
     from handlers import glance  # noqa: PLC0415 - as are the venues, for such an asset only
@@ -179,9 +236,9 @@ async def _looked(
         if isinstance(found, NoGlance):
             return _Refusal(Refused(glance.lacking(found)))
         later = replace(_later(deps), glances={found.asset: found})
-        again = await _said(command, rest, later)
+        again = await _said(meant, later)
         if isinstance(again, _Refusal) and again.unfollowed == found.asset:
-            return glance.answered(found, later, command.glance)
+            return glance.answered(found, later, meant.command.glance)
         return again
 
     if not isinstance(looking, Looking):
@@ -203,11 +260,11 @@ async def _news_of(
     return _noted(first, f"No newer figures came from {_names(venues)}.")
 
 
-async def _again(first: Reply | _Refusal, command: Command, rest: str, deps: Deps) -> Reply | _Refusal:
+async def _again(first: Reply | _Refusal, meant: Meant, deps: Deps) -> Reply | _Refusal:
     """Answer once more: by the command itself, or by what it left for this where it must not run twice."""
     if not isinstance(first, _Refusal) and first.again:
-        return first.again(_later(deps))
-    return await _said(command, rest, _later(deps))
+        return _echoed(first.again(_later(deps)), meant)
+    return await _said(meant, _later(deps))
 
 
 def _later(deps: Deps) -> Deps:
@@ -239,7 +296,17 @@ def _blocks(said: Reply | _Refusal) -> tuple[Block, ...]:
 
 def _refusal(error: Exception, note: str | None = None) -> tuple[Block, ...]:
     said = str(error)
-    return (Line(said[:1].upper() + said[1:]), *((Line(note, "stamp"),) if note else ()))
+    offers = tuple(Button(*offer) for offer in error.offers) if isinstance(error, Refused) else ()
+    stamp = (Line(note, "stamp"),) if note else ()
+    return (Line(said[:1].upper() + said[1:]), *stamp, *((Buttons(offers),) if offers else ()))
+
+
+def _asked(wanted: MissingValue, meant: Meant) -> Answer:
+    """Ask for the one value that is missing."""
+    unfinished = Unfinished(meant.command.name, meant.rest, wanted.shape)
+    offers = tuple(Button(label, unfinished.completed(value)) for label, value in wanted.offers)
+    buttons = (Buttons(offers),) if offers else ()
+    return Answer((Line(wanted.question), *buttons), unfinished=unfinished, refused=True)
 
 
 def _defect(name: str, error: Exception, on_error: OnError) -> tuple[Block, ...]:

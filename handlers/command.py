@@ -9,14 +9,17 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
+from handlers.access import OPEN
+
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from handlers.access import Access
     from handlers.channels.channel import Address
     from handlers.reply import Reply
     from storage.engine.database import Store
@@ -31,16 +34,48 @@ Subject = Literal["calculators", "market", "judgement", "own", "admin", "start"]
 SUBJECTS: tuple[Subject, ...] = ("start", "calculators", "market", "judgement", "own", "admin")
 
 
+@dataclass(frozen=True, slots=True)
+class MissingValue:
+    """One value that a command lacks, so that the next message can say it.
+
+    question: asks for it, where the next message is read. offers: likely values, as labels and as they are typed.
+    shape: how a bare number is typed, e.g. `{}x`; what is typed otherwise is taken as it is.
+    """
+
+    question: str
+    offers: tuple[tuple[str, str], ...] = ()
+    shape: str = "{}"
+
+
 class Refused(Exception):  # noqa: N818 - it is an answer to the person, not a fault
     """What a person asked cannot be answered; the text says what to type instead and is shown as it is.
 
     outdated: assets of which too little is stored to answer, so that the venues are asked for them, as in Reply.
     unfollowed: an asset that is not followed, so that a venue is asked how it stands now and nothing of it is kept.
+    offers: what may be typed instead, as labels and lines, to be pressed where there are buttons. wanted: the one value
+    that is missing, so that it is asked for instead.
     """
 
-    def __init__(self, text: str, *, outdated: tuple[str, ...] = (), unfollowed: str | None = None) -> None:
+    def __init__(
+        self,
+        text: str,
+        *,
+        outdated: tuple[str, ...] = (),
+        unfollowed: str | None = None,
+        offers: tuple[tuple[str, str], ...] = (),
+        wanted: MissingValue | None = None,
+    ) -> None:
         super().__init__(text)
-        self.outdated, self.unfollowed = outdated, unfollowed
+        self.outdated, self.unfollowed, self.offers, self.wanted = outdated, unfollowed, offers, wanted
+
+
+class NotUnderstood(Refused):
+    """A line without a slash that is not simply done. near: the lines it may mean. surely: it means the only one."""
+
+    def __init__(self, near: Sequence[str], *, surely: bool = False) -> None:
+        meant = f"Did you mean {' or '.join(near)}?"
+        offers = tuple((line, line) for line in near)
+        super().__init__(meant if surely else f"I did not understand that. {meant}", offers=offers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +104,10 @@ class Looking:
 class Asker:
     """Who asks, and from where.
 
-    may_change: this person may change the settings of this chat. roles: people have roles there.
+    user: the platform's id of a person; None for who writes as a chat, and for who sits at the bot itself. may_change:
+    this person may change the settings of this chat. roles: people have roles there. owner: this bot is theirs.
+    replies: what they said answers a message of the bot, where others read along. inline: they type in another chat,
+    and send the answer there.
     """
 
     platform: str
@@ -78,6 +116,9 @@ class Asker:
     may_change: bool = True
     title: str | None = None
     roles: bool = False
+    owner: bool = False
+    replies: bool = False
+    inline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +130,8 @@ class Deps:
     figures of one asset; it returns at once, None where nobody can be asked or all is fresh. No command calls it: who
     finds figures too old says so in Reply.outdated. clock: the time when news comes; None: still `now`. look: start
     looking at an asset that is not followed, as `asking` does for one that is; None: nobody can be asked. glances: what
-    came of it, by asset, when the command answers once more.
+    came of it, by asset, when the command answers once more. access: who may do what. may_draw: count a picture for
+    whoever asks; False where there were enough for the moment.
     """
 
     now: datetime
@@ -101,6 +143,8 @@ class Deps:
     clock: Callable[[], datetime] | None = None
     look: Callable[[str], Looking | Glance | NoGlance | None] | None = None
     glances: Mapping[str, Glance] = field(default_factory=dict)
+    access: Access = OPEN
+    may_draw: Callable[[Asker], bool] = lambda _: True
 
     def here(self) -> Destination | None:
         """Return this chat as it is stored, or None if it has never asked for anything."""
@@ -155,6 +199,29 @@ class Command:
     roles: bool = False  # of use only where people have roles, so listed only there
     examples: tuple[str, ...] = ()  # shown by /help with their answers; they ask nobody
     glance: Figure = "price"  # what it says first of an asset that is not followed
+    owners_only: bool = False  # refused to everybody but the owners of this bot
+    draws: bool = False  # makes a picture, of which a chat may have so many a minute
+    words: tuple[str, ...] = ()  # what people say for it without a slash; see handlers/speech.py
+    harmless: bool = False  # changes nothing, though its subject is one of those that do
+
+    @property
+    def by_speech(self) -> bool:
+        """Tell whether it may be run by its words; what changes something is run by its name alone."""
+        return self.harmless or self.subject not in ("own", "admin")
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """A command, what stands behind it, and whether that was read out of other words."""
+
+    command: Command
+    rest: str
+    spoken: bool = False
+
+    @property
+    def line(self) -> str:
+        """Return the line as it could have been typed."""
+        return f"/{self.command.name} {self.rest}".strip()
 
 
 def command(
@@ -166,11 +233,15 @@ def command(
     roles: bool = False,
     examples: tuple[str, ...] = (),
     glance: Figure = "price",
+    owners_only: bool = False,
+    draws: bool = False,
+    words: str = "",
+    harmless: bool = False,
 ) -> Callable[[Run], Command]:
     """Declare the function below as a command.
 
     The function's name is the command, the first line of its docstring the help, the rest the details, and the type
-    of its second parameter the arguments.
+    of its second parameter the arguments. words: what people say for it, with commas between; see handlers/speech.py.
     """
 
     def declare(run: Run) -> Command:
@@ -180,7 +251,10 @@ def command(
         name = getattr(run, "__name__", "").rstrip("_")
         arguments = hints[parameters[1]]
         told = first.rstrip("."), rest.strip()
-        return Command(name, subject, *told, example, arguments, run, changes_chat, private, roles, examples, glance)
+        return Command(
+            name, subject, *told, example, arguments, run, changes_chat, private, roles, examples, glance,
+            owners_only=owners_only, draws=draws, words=tuple(filter(None, words.split(", "))), harmless=harmless,
+        )  # fmt: skip
 
     return declare
 

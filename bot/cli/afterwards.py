@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from handlers.answer import answer_blocks, logged
+from handlers.answer import logged
 from handlers.channels.channel import Outside
 from handlers.channels.local import local
 from handlers.charts.pictures import Pictures
 from handlers.charts.process import ChartRenderer
 from handlers.command import Deps, nobody
+from handlers.conversation import Conversations
 from handlers.words import wording
 
 if TYPE_CHECKING:
@@ -40,8 +41,10 @@ async def take_commands(
     if not place.attended:
         return
 
+    conversations = Conversations(clock.monotonic)
+
     async def answer(text: str, asker: Asker) -> Answer:
-        return await answer_blocks(text, Deps(clock.now(), asker, store, assets, nobody, stamp), on_error=logged)
+        return await conversations.answer(text, Deps(clock.now(), asker, store, assets, nobody, stamp), on_error=logged)
 
     place.say(f"\nHere it is {wording.moment(clock.now())} now, where the data ends.", "dim")
     place.say("Type a command: /health, /oi, /funding, /liq 95000 25x long, /help. /quit leaves.", "bold")

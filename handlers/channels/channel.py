@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
 
     from handlers.answer import Answer
     from handlers.command import Asker
@@ -102,7 +103,8 @@ class Outside:
     draw: a PNG of a chart, or None where it cannot be drawn. moved: a chat lives on under a new id (old, new; may be
     told twice). gone: a chat is closed to us (chat, reason). leave: whoever sits at this channel ends the program.
     recall, remember: a text that this channel keeps under a name across restarts; no secret. offers: what may be typed
-    as an argument (command, field, what is typed already, who asks), the likeliest first.
+    as an argument (command, field, what is typed already, who asks), the likeliest first. now: the time in UTC; None
+    where nothing counts as late.
     """
 
     draw: Callable[[dict[str, Any]], Awaitable[bytes | None]] = _no_picture
@@ -112,6 +114,7 @@ class Outside:
     recall: Callable[[str], Awaitable[str | None]] = _nothing_kept
     remember: Callable[[str, str], Awaitable[None]] = _nobody_told
     offers: Callable[[str, str, str, Asker], Awaitable[tuple[Proposal, ...]]] = _nothing_offered
+    now: Callable[[], datetime] | None = None
 
 
 class Channel(Protocol):
@@ -145,4 +148,13 @@ class Channel(Protocol):
 
     async def working(self, to: Address) -> None:
         """Show that an answer is being made (typing ...). A comfort: never raises."""
+        ...
+
+
+@runtime_checkable
+class KnowsMembers(Protocol):
+    """A channel that can say who is in a group."""
+
+    async def is_member(self, group: str, person: str) -> bool:
+        """Tell whether a person is in a group, both by the platform's ids; what cannot be known is a no."""
         ...

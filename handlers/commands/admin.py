@@ -24,7 +24,12 @@ MOST_NAMED: Final = 3  # sources in the headline; each has a line of its own bel
 _WRONG: Final = {"down": "does not answer", "blocked": "refuses this server"}
 
 
-@command(subject="admin", example="/status")
+@command(
+    subject="admin",
+    example="/status",
+    words="are you working, are you alive, are you ok, data age, how old, up to date, uptime, working",
+    harmless=True,
+)
 async def status(deps: Deps, args: OneAsset) -> Reply:
     """Show what is stored, how old it is, which sources answer.
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
-from handlers.command import Refused, command
+from handlers.command import MissingValue, Refused, command
 from handlers.language.entry import ask_about_slip, is_now, mark_of, price_now
 from handlers.language.kinds import (
     CONTRACT,
@@ -87,7 +87,11 @@ class PnlArgs:
     exact: Literal[True] | None = argument(EXACT, default=None, label="exact")
 
 
-@command(subject="calculators", example="/pnl 95000 100000 25x long 0.5btc")
+@command(
+    subject="calculators",
+    example="/pnl 95000 100000 25x long 0.5btc",
+    words="profit, loss, gain, p&l, profit and loss, make if, made if, earn, win, lose, profits",
+)
 async def pnl(deps: Deps, args: PnlArgs) -> Reply:
     """Profit or loss of a position between two prices.
 
@@ -254,7 +258,11 @@ class SizeArgs:
     exact: Literal[True] | None = argument(EXACT, default=None, label="exact")
 
 
-@command(subject="calculators", example="/size 95000 stop 93000 risk 500usd")
+@command(
+    subject="calculators",
+    example="/size 95000 stop 93000 risk 500usd",
+    words="position size, position sizing, how big, how large, how much can i, lot size, sizing",
+)
 async def size(deps: Deps, args: SizeArgs) -> Reply:
     """Position size for a risk and a stop.
 
@@ -349,7 +357,12 @@ def _risk(args: SizeArgs) -> float:
     if args.balance is None and args.share is not None and args.share > 100:
         return args.share  # `risk 500`: nobody risks five times what they have
     if args.share is None:
-        raise Refused("What may be lost is missing. Type it like risk 500usd, or risk 1% balance 10000.")
+        raise Refused(
+            "What may be lost is missing. Type it like risk 500usd, or risk 1% balance 10000.",
+            wanted=MissingValue(
+                "How much may be lost? An amount like 500usd, or 1% balance 10000.", shape="risk {}usd"
+            ),
+        )
     if args.balance is None:
         raise Refused(
             f"{args.share:g}% of what? Add the balance, like risk {args.share:g}% balance 10000, "

@@ -76,7 +76,12 @@ class _CostRow:
     cost: FundingCost
 
 
-@command(subject="calculators", example="/cost 100k 7d btc long 25x 0.01%")
+@command(
+    subject="calculators",
+    example="/cost 100k 7d btc long 25x 0.01%",
+    words="funding cost, cost of holding, costs of holding, cost to hold, costs to hold, cost me, "
+    "holding cost, holding costs, holding, to hold",
+)
 async def cost(deps: Deps, args: CostArgs) -> Reply:
     """Funding cost of holding a position.
 

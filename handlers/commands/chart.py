@@ -45,7 +45,12 @@ class Drawing:
     light: bool = argument(choice("light", {"light": True, "white": True, "dark": False}), default=False)
 
 
-@command(subject="judgement", example="/chart btc 7d")
+@command(
+    subject="judgement",
+    example="/chart btc 7d",
+    draws=True,
+    words="graph, draw, picture, plot, candles, candle, chart of, charts, image",
+)
 async def chart(deps: Deps, args: Drawing) -> Reply:
     """Draw price, open interest, liquidations or any figure.
 

@@ -67,7 +67,12 @@ class _Wish:
     assets: tuple[str, ...] | None = None
 
 
-@command(subject="own", example="/digest 9:00", changes_chat=True)
+@command(
+    subject="own",
+    example="/digest 9:00",
+    changes_chat=True,
+    words="daily digest, daily summary, daily report, morning report, weekly report, every morning, every day, weekly",
+)
 async def digest(deps: Deps, args: When) -> Reply:
     """Get the day in ten lines, at a time of your own.
 

@@ -39,7 +39,12 @@ class Asked:
     ranking: str | None = argument(choice("ranking", {"top": "top", "all": "all"}), default=None, label="top")
 
 
-@command(subject="market", example="/funding btc", glance="funding")
+@command(
+    subject="market",
+    example="/funding btc",
+    words="funding rate, funding rates, fundings, rates, perp rate, paid to hold, who pays",
+    glance="funding",
+)
 async def funding(deps: Deps, args: Asked) -> Reply:
     """Funding: the rate, its yearly cost, the next payment.
 

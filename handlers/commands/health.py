@@ -29,7 +29,14 @@ if TYPE_CHECKING:
 # As in market.py: whatever brings numpy along is imported when a command runs.
 
 
-@command(subject="judgement", example="/health btc")
+@command(
+    subject="judgement",
+    example="/health btc",
+    words="<coin>, why, happened, happening, happened to, drop, dropped, dropping, fall, fell, falling, "
+    "crash, crashed, crashing, dump, dumped, dumping, pump, pumped, pumping, rise, rose, rising, "
+    "rally, going on, going up, going down, doing, overview, summary, checks, healthy, "
+    "how are things, how is the market, state of, look",
+)
 async def health(deps: Deps, args: OneAsset) -> Reply:
     """All checks of an asset on one screen.
 

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 # --- quadrant ---------------------------------------------------------------------------------------------------------
 
 
-@command(subject="judgement", example="/quadrant btc")
+@command(
+    subject="judgement",
+    example="/quadrant btc",
+    words="opened or closed, opening or closing, new longs, new shorts, short covering, long squeeze, "
+    "short squeeze, positions opened, positions closed, being opened, being closed",
+)
 async def quadrant(deps: Deps, args: OneAsset) -> Reply:
     """Tell if positions were opened or closed as price moved.
 

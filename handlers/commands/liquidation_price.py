@@ -50,6 +50,7 @@ class LiqAsked(LiqArgs):
         "/liq 95000 25x long 0.5btc okx",
         "/liq 95000 long 0.5btc cross balance 5000 alone",
     ),
+    words="<position>, liquidation price, liquidation, liquidated, get liquidated, liquidate, liq price, blow up, rekt",
 )
 async def liq(deps: Deps, args: LiqAsked) -> Reply:
     """Liquidation price of a position, per exchange.

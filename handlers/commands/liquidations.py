@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 # Read models are imported when a command runs, as in market.py.
 
 
-@command(subject="market", example="/liqs btc")
+@command(
+    subject="market",
+    example="/liqs btc",
+    words="liquidations, liquidated, got liquidated, were liquidated, rekt, wiped out, forced selling, forced closes",
+)
 async def liqs(deps: Deps, args: OneAsset) -> Reply:
     """Liquidations: longs and shorts, last hour and 24 h.
 

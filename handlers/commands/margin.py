@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from handlers.command import Refused, command
+from handlers.command import MissingValue, Refused, command
 from handlers.commands.liquidation_price import unit_of
 from handlers.language.kinds import PRICE, argument
 from handlers.language.position import LiqArgs, PositionQuestion, line, question_of, read_as
@@ -27,7 +27,11 @@ class MarginArgs(LiqArgs):
     target: float = argument(PRICE, label="liq price", words="liq liquidation target wanted")
 
 
-@command(subject="calculators", example="/margin 95000 25x long 0.5btc liq 90000")
+@command(
+    subject="calculators",
+    example="/margin 95000 25x long 0.5btc liq 90000",
+    words="add margin, more margin, margin to add, how much margin, top up",
+)
 async def margin(deps: Deps, args: MarginArgs) -> Reply:
     """Margin to add for a liquidation price of your choice.
 
@@ -40,7 +44,12 @@ async def margin(deps: Deps, args: MarginArgs) -> Reply:
     question = replace(question, args=replace(question.args, side=side))
     if args.size is None or (question.args.leverage is None and args.margin_mode != "cross"):
         missing = "size" if args.size is None else "leverage"
-        raise Refused(f"The {missing} is missing. Type it like /margin 95000 25x long 0.5btc liq 90000.")
+        wanted = (
+            MissingValue("How large is the position?")
+            if missing == "size"
+            else MissingValue("With which leverage?", (), "{}x")
+        )
+        raise Refused(f"The {missing} is missing. Type it like /margin 95000 25x long 0.5btc liq 90000.", wanted=wanted)
     if (args.target - entry) * (1 if side == "long" else -1) >= 0.0:
         where, example = ("below", entry * 0.9) if side == "long" else ("above", entry * 1.1)
         raise Refused(

@@ -94,7 +94,12 @@ def answered(
 # --- open interest ----------------------------------------------------------------------------------------------------
 
 
-@command(subject="market", example="/oi btc", glance="open interest")
+@command(
+    subject="market",
+    example="/oi btc",
+    words="open interest, openinterest, open positions, interest, leverage in",
+    glance="open interest",
+)
 async def oi(deps: Deps, args: OneAsset) -> Reply:
     """Open interest in dollars and coins, and what moved it.
 
@@ -261,7 +266,12 @@ def until(reading: Reading, now: datetime, zone: str) -> str:
 # --- taker flow -------------------------------------------------------------------------------------------------------
 
 
-@command(subject="market", example="/taker btc")
+@command(
+    subject="market",
+    example="/taker btc",
+    words="takers, buyers, sellers, buying, selling, order flow, flow, taker flow, net taker, "
+    "aggressive, buy pressure, sell pressure, bought, sold, who is buying, who is selling",
+)
 async def taker(deps: Deps, args: OneAsset) -> Reply:
     """Taker flow: who buys or sells at market, 24 h and 30 days.
 
@@ -333,7 +343,11 @@ def _month(month: Reading) -> str:
 # --- price ------------------------------------------------------------------------------------------------------------
 
 
-@command(subject="market", example="/price btc")
+@command(
+    subject="market",
+    example="/price btc",
+    words="<coin>, worth, how much is, trading at, quote, cost of, how high, how expensive, value of, costs, spot",
+)
 async def price(deps: Deps, args: OneAsset) -> Reply:
     """Price, its change over 1 and 7 days, its recent fall.
 
@@ -382,7 +396,12 @@ def _why_no_fall(found: Price) -> str:
 # --- mood -------------------------------------------------------------------------------------------------------------
 
 
-@command(subject="market", example="/fng")
+@command(
+    subject="market",
+    example="/fng",
+    words="fear, greed, fear and greed, fear & greed, fear greed, mood, sentiment, fear index, "
+    "fear and greed index, greedy, fearful",
+)
 async def fng(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - every command is asked the same way
     """Fear & Greed index: the market's mood, once a day.
 

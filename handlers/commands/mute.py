@@ -36,7 +36,9 @@ class Muted:
     what: str = argument(REST, default="", label="what")
 
 
-@command(subject="own", example="/mute oi until monday", changes_chat=True)
+@command(
+    subject="own", example="/mute oi until monday", changes_chat=True, words="silence, be quiet, shut up, pause, snooze"
+)
 async def mute(deps: Deps, args: ForHowLong) -> Reply:
     """Be told nothing for a while, of all or of a part.
 
@@ -60,7 +62,7 @@ async def mute(deps: Deps, args: ForHowLong) -> Reply:
     return _muted(deps, asked, chosen, told)
 
 
-@command(subject="own", example="/unmute oi", changes_chat=True)
+@command(subject="own", example="/unmute oi", changes_chat=True, words="unsilence, speak again, unpause")
 async def unmute(deps: Deps, args: Muted) -> Reply:
     """Be told again what was muted.
 

@@ -33,7 +33,13 @@ class Zone:
     zone: str | None = argument(ZONE, default=None, label="city or UTC+2")
 
 
-@command(subject="own", example="/sub oi btc", changes_chat=True)
+@command(
+    subject="own",
+    example="/sub oi btc",
+    changes_chat=True,
+    words="subscribe, alert me, alerts, alert, notify, notify me, notifications, tell me when, warn me, "
+    "ping me, turn on",
+)
 async def sub(deps: Deps, args: What) -> Reply:
     """Be told when something leaves its usual range.
 
@@ -58,7 +64,12 @@ async def sub(deps: Deps, args: What) -> Reply:
     return _what_is_on(deps, here.id, "")
 
 
-@command(subject="own", example="/unsub funding", changes_chat=True)
+@command(
+    subject="own",
+    example="/unsub funding",
+    changes_chat=True,
+    words="unsubscribe, stop alerts, stop alerting, stop sending, stop notifying, turn off, no more alerts, stop",
+)
 async def unsub(deps: Deps, args: Less) -> Reply:
     """Stop being told: everything, or only what is named.
 
@@ -92,7 +103,7 @@ def _what_is_on(deps: Deps, destination: int | None, before: str) -> Reply:
     return Reply(tuple(lines), values)
 
 
-@command(subject="own", example="/tz Europe/Berlin", changes_chat=True)
+@command(subject="own", example="/tz Europe/Berlin", changes_chat=True, words="time zone, timezone, my time, clock")
 async def tz(deps: Deps, args: Zone) -> Reply:
     """Set the time zone of this chat.
 

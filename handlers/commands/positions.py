@@ -37,7 +37,13 @@ class WhichArgs:
     which: str = argument(REST, default="", label="number, asset or all", offers="own positions")
 
 
-@command(subject="own", example="/positions", private="person")
+@command(
+    subject="own",
+    example="/positions",
+    words="my positions, my position, my trades, my trade, what do i watch, watched, watchlist, my longs, my shorts",
+    harmless=True,
+    private="person",
+)
 async def positions(deps: Deps, args: ListArgs) -> Reply:
     """Show what you watch: liquidation price, distance, profit.
 
@@ -93,7 +99,12 @@ def _lines(
     return lines
 
 
-@command(subject="own", example="/unwatch 2", private="person")
+@command(
+    subject="own",
+    example="/unwatch 2",
+    words="stop watching, unfollow, stop following, stop tracking, untrack",
+    private="person",
+)
 async def unwatch(deps: Deps, args: WhichArgs) -> Reply:
     """Stop watching a position, an asset, an address, or all.
 

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from handlers.command import Deps
 
 
-@command(subject="own", example="/forgetme", private="answer")
+@command(
+    subject="own",
+    example="/forgetme",
+    words="forget me, forget, delete my data, delete me, delete everything, erase, remove my data, my data",
+    private="answer",
+)
 async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes no arguments
     """Remove everything that is stored about this chat.
 

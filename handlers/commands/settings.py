@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _ONLY = {"notice": "everything", "warning": "warnings", "critical": "what is critical"}
 
 
-@command(subject="own", example="/settings")
+@command(subject="own", example="/settings", words="my settings, preferences, options of this chat", harmless=True)
 async def settings(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes no arguments
     """Show all that is set in this chat, and how to change it.
 

@@ -21,7 +21,12 @@ _NAMED: Final = 8  # contracts that are named one by one
 _STATES: Final = {"ok": "answers", "down": "does not answer", "blocked": "refuses this server"}
 
 
-@command(subject="admin", example="/sources")
+@command(
+    subject="admin",
+    example="/sources",
+    words="which exchanges, exchanges, who answers, data sources, source, is down",
+    harmless=True,
+)
 async def sources(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - a command's signature
     """Show who answers, who does not and why.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from handlers.command import Command, Deps, Nothing, Refused, command, commands, usage
+from handlers.commands.access import become_owner
 from handlers.language.grammar import parse
 from handlers.language.kinds import REST, argument
 from handlers.language.metrics import metric_words
@@ -22,6 +23,7 @@ from signals.inputs import MARKET
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_CODE_LINK: Final = "owner_"  # what a link carries that makes whoever opens it the first owner, by its code
 _SUBJECT_TITLES: Final = {
     "start": "First steps",
     "calculators": "Calculators",
@@ -36,7 +38,7 @@ _FIRST: Final = {
     "judgement": ("verdict", "health", "chart", "quadrant"),
     "calculators": ("calculators", "liq", "size", "pnl", "cost"),
     "own": ("yours", "sub", "watch", "positions"),
-    "admin": ("owner", "status", "sources"),
+    "admin": ("admin", "status", "sources", "allow"),
     "start": ("first", "start", "about"),
 }
 _WIDTH: Final = 40  # characters of a phone's row
@@ -48,7 +50,6 @@ _SUBJECT_WORDS: Final = {
     **dict.fromkeys(("calculator", "calc"), "calculators"),
     **dict.fromkeys(("judgement", "judgment"), "judgement"),
     **dict.fromkeys(("own", "mine", "messages", "alerts"), "own"),
-    "admin": "admin",
 }
 
 
@@ -66,12 +67,14 @@ class Anything:
     rest: str = argument(REST, default="", label="anything")
 
 
-@command(subject="start", example="/start")
-async def start(deps: Deps, args: Anything) -> Reply:  # noqa: ARG001 - a link may carry a word
+@command(subject="start", example="/start", words="hello, hi, hey, good morning, good evening, begin, gm")
+async def start(deps: Deps, args: Anything) -> Reply:
     """Say hello and show what to try first.
 
     A chat that had blocked the bot receives its messages again after this.
     """
+    if args.rest.startswith(_CODE_LINK) and deps.access.claimable(deps.store):
+        return become_owner(deps, args.rest.removeprefix(_CODE_LINK))
     _come_back(deps)
     asset = deps.assets[0].lower()
     return Reply(
@@ -107,7 +110,11 @@ def _come_back(deps: Deps) -> None:
         )
 
 
-@command(subject="start", example="/help oi")
+@command(
+    subject="start",
+    example="/help oi",
+    words="commands, what can you do, how does this work, how do i use, menu, manual, what can i ask",
+)
 async def help_(deps: Deps, args: About) -> Reply:
     """Show what can be asked, or explain one command.
 
@@ -246,7 +253,11 @@ def _credit(deps: Deps) -> tuple[str, ...]:
     return sources.credits_of(deps.store) or _CREDIT
 
 
-@command(subject="start", example="/about")
+@command(
+    subject="start",
+    example="/about",
+    words="who are you, what are you, who made, version, licence, license, what is perpulse, perpulse",
+)
 async def about(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - as above
     """Say what perpulse is and where its numbers come from.
 

@@ -50,7 +50,7 @@ class ADay:
     most: str = argument(REST, default="", label="number")
 
 
-@command(subject="own", example="/quiet 23-7", changes_chat=True)
+@command(subject="own", example="/quiet 23-7", changes_chat=True, words="quiet hours, do not disturb, at night")
 async def quiet(deps: Deps, args: FromTo) -> Reply:
     """Have hours of quiet; only what is critical comes then.
 

@@ -20,7 +20,12 @@ class VenueArgs:
     venue: str | None = argument(VENUE, default=None, label="exchange")
 
 
-@command(subject="own", example="/venue bybit", changes_chat=True)
+@command(
+    subject="own",
+    example="/venue bybit",
+    changes_chat=True,
+    words="default exchange, my exchange, set exchange, use exchange",
+)
 async def venue(deps: Deps, args: VenueArgs) -> Reply:
     """Set the exchange that calculators take if none is named.
 

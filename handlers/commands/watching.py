@@ -11,7 +11,15 @@ from handlers.language.grammar import parse
 from handlers.language.kinds import ASSET, CASH, REST, SIZE, Cash, Size, argument
 from handlers.language.position import LiqArgs, question_of, read_as
 from handlers.language.spelling import shown
-from handlers.language.watch import EXAMPLE, check_against_mark, check_own_margin, doubt_by_mark, holding_of, take_apart
+from handlers.language.watch import (
+    EXAMPLE,
+    check_against_mark,
+    check_entry,
+    check_own_margin,
+    doubt_by_mark,
+    holding_of,
+    take_apart,
+)
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.words import positions as words
 from handlers.words import wording
@@ -48,7 +56,7 @@ class AddedArgs:
     size: Size | None = argument(SIZE, default=None)  # so that an amount may be in coins; it is no size here
 
 
-@command(subject="own", example=EXAMPLE, private="person")
+@command(subject="own", example=EXAMPLE, words="watch my, follow my, track, follow, keep an eye", private="person")
 async def watch(deps: Deps, args: WatchArgs) -> Reply:
     """Watch a position, or an address, for its liquidation.
 
@@ -65,6 +73,7 @@ async def watch(deps: Deps, args: WatchArgs) -> Reply:
         return _follow(deps, owner, request)
     typed = parse(LiqArgs, request.rest, command="watch", assets=deps.assets)
     check_own_margin(typed)
+    check_entry(deps, typed)
     question = question_of(deps, typed, "watch")
     holding, answer = holding_of(deps, question)
     return _watch(deps, owner, zone, request, question, holding, answer)

@@ -49,8 +49,18 @@ def split_command(text: str) -> tuple[str, str]:
 
     `funding?` is asked for like `funding`.
     """
-    match = _COMMAND.fullmatch(text.translate(_UNSEEN))
+    match = _COMMAND.fullmatch(visible(text))
     return (match[1].lower().rstrip("?!."), match[2].strip()) if match else ("", "")
+
+
+def visible(text: str) -> str:
+    """Return a text without the marks that nobody sees, as right-to-left keyboards put them before a slash."""
+    return text.translate(_UNSEEN)
+
+
+def is_command(text: str) -> bool:
+    """Tell whether a line is a command, and not just said: it begins with a slash."""
+    return visible(text).lstrip()[:1] in ("/", "／")
 
 
 def suggest(name: str, names: Iterable[str], *, cutoff: float = 0.6) -> list[str]:

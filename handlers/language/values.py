@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from handlers.command import Refused
-from handlers.language.kinds import ASSET, INSTRUMENT
+from handlers.command import MissingValue, Refused
+from handlers.language.kinds import ASSET, INSTRUMENT, LEVERAGE
 from handlers.language.spelling import shown
 from signals.assets import Instrument, not_followed
 
@@ -84,9 +84,15 @@ class Values:
 
     def check(self) -> None:
         """Refuse where a required value is missing."""
-        for field in self.plan.fields:
-            if field.required and field.name not in self.by_field:
-                raise Refused(f"The {field.label} is missing. Type it {self.example()}.")
+        missing = [field for field in self.plan.fields if field.required and field.name not in self.by_field]
+        if not missing:
+            return
+        first = missing[0]
+        shape = f"{first.words[0]} {{}}" if first.words else "{}x" if first.kind is LEVERAGE else "{}"
+        wanted = (
+            MissingValue(f"What is the {first.label}?", shape=shape) if len(missing) == 1 and self.by_field else None
+        )
+        raise Refused(f"The {first.label} is missing. Type it {self.example()}.", wanted=wanted)
 
 
 def _both(first: Instrument, second: Instrument) -> Instrument | None:

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from handlers.command import Refused
-from handlers.language.position import contract_name
+from handlers.command import MissingValue, Refused
+from handlers.language.entry import mark_of
+from handlers.language.position import contract_name, instrument_of, plainly
 from handlers.language.refusals import refused
 from handlers.language.spelling import shown, symbol
 from handlers.words import positions as words
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 LONGEST_NAME = 24
 EXAMPLE = "/watch btc long 95000 25x 0.5btc bybit"
 CHANGE = "/watch 2 margin +500"
+_USUAL_LEVERAGE = (5, 10, 25, 50)
 _ADDRESS = re.compile(r"0x[0-9a-f]{40}", re.IGNORECASE)
 _NUMBER = re.compile(r"#?(\d{1,3})[.)]?$")
 _SIGNS = frozenset("+-−–—")
@@ -167,13 +169,28 @@ def check_own_margin(args: LiqArgs) -> None:
         )
 
 
+def check_entry(deps: Deps, args: LiqArgs) -> None:
+    """Refuse a position without its entry, and ask for it: the price of now is a guess that is wrong for an old one."""
+    if args.entry is not None:
+        return
+    mark = mark_of(deps, instrument_of(deps, args.instrument, args.size))
+    now = wording.price(mark.value) if mark and mark.current else ""
+    question = "At which price did you enter?" + (f" Now {now}." if now else "")
+    offers = ((f"{now} (now)", plainly(mark.value)),) if mark and now else ()
+    example = f"Type it like {EXAMPLE}" + (", or now for the price of now." if now else ".")
+    raise Refused(f"{question} {example}", wanted=MissingValue(question, offers))
+
+
 def holding_of(deps: Deps, question: PositionQuestion) -> tuple[Holding, LiquidationAnswer]:
     """Return the position to be watched. Refused where it is not whole, or not one of its own margin."""
     args = question.args
     if args.side is None:
-        raise Refused(f"Is it long or short? Type it like {EXAMPLE}.")
+        sides = MissingValue("Is it long or short?", (("Long", "long"), ("Short", "short")))
+        raise Refused(f"Is it long or short? Type it like {EXAMPLE}.", wanted=sides)
     if args.leverage is None:
-        raise Refused(f"The leverage is missing. Type it with an x, like {EXAMPLE}.")
+        usual = tuple((f"{times}x", f"{times}x") for times in _USUAL_LEVERAGE)
+        wanted = MissingValue("With which leverage?", usual, shape="{}x")
+        raise Refused(f"The leverage is missing. Type it with an x, like {EXAMPLE}.", wanted=wanted)
     if question.instrument.expiry:
         raise Refused(
             f"{contract_name(question.instrument)} is a dated contract, and mark prices are known of perpetuals only, "

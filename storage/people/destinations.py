@@ -102,6 +102,7 @@ def set_venue(store: Store, destination: int, venue: str | None) -> None:
 def moved(store: Store, platform: str, old: str, new: str) -> None:
     """Give a chat its new id (a group that became a supergroup), in one transaction; merge if the new id is known."""
     with store.write() as work:
+        work.run(SQL.move_permits, platform=platform, old=old, new=new)
         for row in work.rows(SQL.topics_of_chat, platform=platform, chat=old):
             known = work.one(SQL.destination, platform=platform, chat=new, topic=row["topic"])
             if known is None:

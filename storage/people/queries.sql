@@ -58,6 +58,35 @@ DELETE FROM destinations WHERE id = :destination;
 -- name: bring_back
 UPDATE destinations SET gone = NULL, gone_reason = NULL WHERE id = :destination;
 
+-- --- access.py ----------------------------------------------------------------------------------------------
+
+-- name: owners
+SELECT platform, person, since FROM owners ORDER BY since, platform, person;
+
+-- name: owner
+SELECT since FROM owners WHERE platform = :platform AND person = :person;
+
+-- name: add_owner
+INSERT INTO owners (platform, person, since) VALUES (:platform, :person, :now) ON CONFLICT DO NOTHING;
+
+-- name: drop_owner
+DELETE FROM owners WHERE platform = :platform AND person = :person;
+
+-- name: permits
+SELECT platform, kind, name, allowed, since FROM permits ORDER BY platform, kind, name;
+
+-- name: permitted
+SELECT kind, allowed FROM permits
+WHERE platform = :platform AND ((kind = 'person' AND name = :person) OR (kind = 'chat' AND name = :chat));
+
+-- name: permit
+INSERT INTO permits (platform, kind, name, allowed, since) VALUES (:platform, :kind, :name, :allowed, :now)
+ON CONFLICT DO UPDATE SET allowed = excluded.allowed, since = excluded.since;
+
+-- name: move_permits
+UPDATE permits SET name = :new WHERE platform = :platform AND kind = 'chat' AND name = :old AND NOT EXISTS (
+    SELECT 1 FROM permits known WHERE known.platform = :platform AND known.kind = 'chat' AND known.name = :new);
+
 -- --- digests.py ---------------------------------------------------------------------------------------------
 
 -- name: digests_of

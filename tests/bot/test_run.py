@@ -314,12 +314,42 @@ async def in_telegram(world: World) -> AsyncIterator[World]:
         assert fake.problems == []
 
 
+async def test_who_floods_gets_two_lines_and_costs_the_others_nothing(in_telegram: World) -> None:
+    world, fake = in_telegram, in_telegram.telegram
+    assert fake
+    ben = 8
+    fake.chat(ben)
+    async with world.runs():
+        for number in range(100):
+            fake.say(ANN, ANN, f"/liq {95000 + number} 25x long")
+        fake.say(ben, ben, "/liq 95000 10x short")
+        await until(lambda: fake.texts(ben))
+        await until(lambda: len(fake.texts(ANN)) >= 10)
+    said = fake.texts(ANN)
+    refused = [text for text in said if text.startswith("That was too much at once.")]
+    assert (len(said), len(refused)) == (10, 2)
+    assert "10x" in fake.texts(ben)[0]
+
+
+async def test_a_button_counts_like_a_command(in_telegram: World) -> None:
+    world, fake = in_telegram, in_telegram.telegram
+    assert fake
+    async with world.runs():
+        fake.say(ANN, ANN, "/start")
+        await until(lambda: fake.texts(ANN))
+        for _ in range(30):
+            fake.press(fake.accepted[0], "1|/about", ANN)
+        await until(lambda: len(fake.toasts) == 30 and len(fake.texts(ANN)) >= 10)
+    assert len(fake.texts(ANN)) == 10
+
+
 async def test_in_telegram_commands_are_answered_and_an_alert_lives_in_one_message(in_telegram: World) -> None:
     world, fake = in_telegram, in_telegram.telegram
     assert fake
     async with world.runs() as app:
         await until(lambda: len(fake.menus) == 2)
-        assert [command["command"] for command in fake.menus["all_private_chats"]] == list(commands())
+        public = [name for name, command in commands().items() if not (command.owners_only or command.roles)]
+        assert [command["command"] for command in fake.menus["all_private_chats"]] == public
         for number, (line, said) in enumerate(
             [
                 ("/start", "perpulse takes the pulse"),

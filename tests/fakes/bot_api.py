@@ -28,6 +28,8 @@ from telegram.constants import (
     FileSizeLimit,
     FloodLimit,
     InlineKeyboardButtonLimit,
+    InlineQueryLimit,
+    InlineQueryResultLimit,
     MessageLimit,
 )
 
@@ -359,6 +361,29 @@ class BotApi(Served, Chats):
             raise Refusal(400, "Bad Request: MESSAGE_TOO_LONG")
         self.queries.discard(params["callback_query_id"])
         self.toasts.append((params["callback_query_id"], params.get("text")))
+        return True
+
+    def _do_answer_inline_query(self, params: dict[str, Any], _: Any) -> bool:
+        if params["inline_query_id"] not in self.queries:
+            raise Refusal(400, "Bad Request: query is too old and response timeout expired or query ID is invalid")
+        results, button = params["results"], params.get("button")
+        if len(results) > InlineQueryLimit.RESULTS:
+            raise Refusal(400, "Bad Request: RESULTS_TOO_MUCH")
+        if len({result["id"] for result in results}) < len(results):
+            raise Refusal(400, "Bad Request: RESULT_ID_DUPLICATE")
+        for result in results:
+            if not 1 <= len(result["id"].encode()) <= InlineQueryResultLimit.MAX_ID_LENGTH:
+                raise Refusal(400, "Bad Request: RESULT_ID_INVALID")
+            if result["type"] != "article" or not result["title"].strip():
+                raise Refusal(400, "Bad Request: ARTICLE_TITLE_EMPTY")
+            content = result["input_message_content"]
+            result["shown"], _html = _text({**content, "text": content["message_text"]}, "text")
+        if button and not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", button.get("start_parameter", "")):
+            raise Refusal(400, "Bad Request: START_PARAM_INVALID")
+        if button and not button["text"].strip():
+            raise Refusal(400, "Bad Request: BUTTON_TEXT_EMPTY")
+        self.queries.discard(params["inline_query_id"])
+        self.offered[params["inline_query_id"]] = (results, button and button["text"])
         return True
 
     def _do_set_my_commands(self, params: dict[str, Any], _: Any) -> bool:

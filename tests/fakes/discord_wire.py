@@ -228,6 +228,9 @@ class DiscordWire(Served):
             case ("PATCH", "webhooks", _, token, "messages", "@original"):
                 self.answers[token] = _checked(payload)
                 return 200, _message(Shown(next(self._ids), CHANNEL, payload, files))
+            case ("DELETE", "webhooks", _, token, "messages", "@original"):
+                self.answers.pop(token, None)
+                return 204, None
             case ("POST", "webhooks", hook, token) if (int(hook), token) == (HOOK, HOOK_TOKEN):
                 return 200, self._post(HOOK, payload, files)
             case ("PATCH", "webhooks", hook, token, "messages", number) if (int(hook), token) == (HOOK, HOOK_TOKEN):

@@ -65,8 +65,9 @@ class Chats:
         self.chats: dict[int, Chat] = {}
         self.accepted: list[Sent] = []
         self.toasts: list[tuple[str, str | None]] = []
+        self.offered: dict[str, tuple[list[dict[str, Any]], str | None]] = {}  # inline query -> results, button
         self.updates: list[dict[str, Any]] = []  # not yet confirmed by the bot
-        self.queries: set[str] = set()  # pressed buttons not yet answered
+        self.queries: set[str] = set()  # pressed buttons and inline queries not yet answered
         self.news = asyncio.Event()
         self._update_ids = itertools.count(1000)
         self._message_ids: defaultdict[int, itertools.count[int]] = defaultdict(lambda: itertools.count(1))
@@ -85,10 +86,18 @@ class Chats:
         topic: int | None = None,
         as_chat: int | None = None,
         update: str | None = None,
-    ) -> None:
-        """Let a person write. as_chat: in the name of a chat (an anonymous admin writes as the group itself)."""
+        ago: float = 0.0,
+        **more: Any,
+    ) -> dict[str, Any]:
+        """Let a person write, and return the message. more: further fields of it; ago: seconds that it has waited.
+
+        as_chat: in the name of a chat (an anonymous admin writes as the group itself).
+        """
         chat = self.chats[chat_id]
-        message = self._message(chat) | {"from": person(user), "text": text}
+        message = self._message(chat) | {"from": person(user), "text": text} | more
+        message["date"] -= int(ago)
+        if "photo" in more:
+            message["caption"] = message.pop("text")
         if command := _COMMAND.match(text):
             message["entities"] = [{"type": "bot_command", "offset": 0, "length": len(command[0])}]
         if topic:
@@ -99,6 +108,12 @@ class Chats:
             message["sender_chat"] = chat.as_json()
             del message["from"]
         self.enqueue({update or ("channel_post" if chat.kind == "channel" else "message"): message})
+        return message
+
+    def edit(self, message: dict[str, Any], text: str) -> None:
+        """Let a person change what they wrote."""
+        kind = "edited_channel_post" if message["chat"]["type"] == "channel" else "edited_message"
+        self.enqueue({kind: message | {"text": text, "edit_date": int(time.time())}})
 
     def press(self, message: Sent, data: str, user: int) -> str:
         """Let a person press a button of a message; returns the query's id."""
@@ -107,6 +122,13 @@ class Chats:
         about = {"id": query, "from": person(user), "chat_instance": "1", "data": data}
         self.enqueue({"callback_query": about | {"message": self.shown(message)}})
         return query
+
+    def ask_inline(self, user: int, query: str) -> str:
+        """Let a person type behind the bot's name in some chat; returns the query's id."""
+        number = f"inline-{next(self._update_ids)}"
+        self.queries.add(number)
+        self.enqueue({"inline_query": {"id": number, "from": person(user), "query": query, "offset": ""}})
+        return number
 
     def migrate(self, chat_id: int, *, announce: bool = True) -> int:
         """Turn a group into a supergroup; returns its new id."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 RECORDED = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "winter-2025-26.csv"
 FILES = {"bundled": demo.path(), "recorded": RECORDED}
-SCREEN = Asker("terminal", Address("me"))
+SCREEN = Asker("terminal", Address("me"), owner=True)
 
 
 @dataclass

@@ -197,7 +197,7 @@ class Discord:
             wanted = digest([{"words": hook.subscribe, "where": self._config.addresses()[name].get_secret_value()}])
             if await self._recalled(f"{PREFIX}{name}") == wanted:
                 continue
-            asker = Asker(self.platform, Address(f"{PREFIX}{name}", kind="channel"), title=name)
+            asker = Asker(self.platform, Address(f"{PREFIX}{name}", kind="channel"), title=name, owner=True)
             for line in ("/unsub", f"/sub {hook.subscribe}".strip()):
                 await answer(line, asker)
             await self._remember(f"{PREFIX}{name}", wanted)

@@ -147,6 +147,10 @@ class Interactions:
         asker = self._asker(interaction, place, address)
         assert self.answer  # noqa: S101 - nothing is heard before the start
         answer = await self.answer(line, asker)
+        if not answer.blocks:  # nothing is to be said, so that nothing is announced any more
+            with contextlib.suppress(*RAISED):
+                await interaction.delete_original_response()
+            return
         notes: list[Block] = []
         if settings and (said := _uncallable(interaction)):
             notes.append(Line(said, "caveat"))

@@ -10,9 +10,9 @@ import asyncio
 import contextlib
 import math
 import os
-import re
 import secrets
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -31,37 +31,42 @@ from telegram import (
     Message,
     Update,
 )
-from telegram.constants import BotCommandLimit, MessageLimit
+from telegram.constants import BotCommandLimit
 from telegram.error import Conflict, InvalidToken, TelegramError
 from telegram.ext import Application, TypeHandler
 from telegram.request import HTTPXRequest
 
 from handlers.answer import Answer
 from handlers.channels.channel import Address, Outgoing, Outside
-from handlers.channels.failure import ChatGone, ChatMoved, MarkupRefused, SendFailed, Throttled
-from handlers.channels.news import PendingNews, drop
 from handlers.channels.telegram.config import TelegramConfig
 from handlers.channels.telegram.errors import failure
+from handlers.channels.telegram.hearing import SaidToUs, heard
+from handlers.channels.telegram.inline import answer_query
+from handlers.channels.telegram.missed import Missed
 from handlers.channels.telegram.reading import LoggedRequest, PollRequest
-from handlers.channels.telegram.rights import Rights
-from handlers.channels.telegram.sending import BUTTON_VERSION, LIMITS, LONGEST_WAIT, Sending
+from handlers.channels.telegram.replying import Given, Replies
+from handlers.channels.telegram.rights import Rights, one_person, person
+from handlers.channels.telegram.sending import BUTTON_VERSION, LIMITS, Sending
 from handlers.channels.text import clean, clip
 from handlers.command import Asker, commands
-from handlers.reply import Line, Picture
+from handlers.reply import Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from handlers.channels.channel import Answerer
     from handlers.command import Command
-    from handlers.reply import Block
 
 log = structlog.get_logger(__name__)
 
 _OLD_BUTTON = "This button is from another version of perpulse. Type /help to see the commands."
 _READERS_BUTTON = "Here only admins of this channel may press buttons. Open a chat with me and type: {}"
-_OTHER_BOT = re.compile(r"(/\w+)@(\w+)")
-_WANTED = ("message", "channel_post", "callback_query", "my_chat_member")
+_WANTED = (
+    "message", "channel_post", "edited_message", "edited_channel_post", "callback_query", "inline_query",
+    "my_chat_member",
+)  # fmt: skip
+_LATE = timedelta(minutes=10)  # what waited longer while the bot was away is told in one line
+_CATCHING_UP = 60.0  # seconds of reading in which that is looked at: a clock that is wrong must not silence the bot
 _STOP_SECONDS = 2.0  # for each of the two things that may hang at the end
 
 
@@ -80,6 +85,7 @@ class Timeouts:
     retry: float = 1.0  # first pause before the next try to start; doubles up to a minute
     standby: float = 10.0
     standby_longest: float = 300.0
+    gathering: float = 1.5  # how long nothing more must have come of what waited while the bot was away
 
 
 class Telegram:
@@ -103,17 +109,19 @@ class Telegram:
         self._token, self._base_url = config.secret("token") or SecretStr(""), config.base_url
         self._proxy = config.proxy
         every = commands().values() if listed is None else listed
-        self._listed = tuple(command for command in every if not command.roles)
+        self._listed = tuple(command for command in every if not command.roles and not command.owners_only)
         self._timeouts = timeouts or Timeouts()
         self._answer: Answerer | None = None  # until it is started
-        self._news = PendingNews()
         self._unread = ""  # why updates cannot be read at the moment
         self._starting: asyncio.Task[None] | None = None
         self._pause, self._polls_since = 0.0, -math.inf  # the last pause after a 409, and the start after it
+        self._reads_since = -math.inf
         self._application = self._build(concurrent)
         self._bot = self._application.bot
         self._sending = Sending(self._bot, outside.draw, self._timeouts.whole)
         self._rights = Rights(self._bot)
+        self._replies = Replies(self, outside)
+        self._missed = Missed(lambda to, blocks: self._replies.give(to, Answer(blocks)), self._timeouts.gathering)
 
     def _build(self, concurrent: int) -> Application[Any, Any, Any, Any, Any, Any]:
         common: dict[str, Any] = {
@@ -160,7 +168,8 @@ class Telegram:
 
     async def stop(self) -> None:
         """Stop taking updates, let running commands end, close the connections. Takes a few seconds at most."""
-        await self._news.stop()
+        await self._replies.stop()
+        await self._missed.stop()
         if self._starting:
             self._starting.cancel()
             await asyncio.wait([self._starting])
@@ -195,6 +204,7 @@ class Telegram:
         await self._poll()
 
     async def _poll(self) -> None:
+        self._reads_since = asyncio.get_running_loop().time()
         await self._updater.start_polling(
             timeout=int(self._timeouts.poll), allowed_updates=_WANTED, error_callback=self._on_poll_error
         )
@@ -238,6 +248,7 @@ class Telegram:
     def _on_read(self) -> None:
         if self._unread:
             log.info("updates are read again")
+            self._reads_since = asyncio.get_running_loop().time()
         self._unread = ""
 
     def _refused(self) -> None:
@@ -276,40 +287,51 @@ class Telegram:
         try:
             if update.callback_query:
                 await self._on_press(update.callback_query)
+            elif update.inline_query:
+                await answer_query(update.inline_query, self._ask, self.platform)
             elif update.my_chat_member:
                 await self._on_membership(update.my_chat_member)
             elif message := update.message or update.channel_post:
                 await self._on_message(message)
+            elif message := update.edited_message or update.edited_channel_post:
+                await self._on_edit(message)
         except Exception:
             reference = secrets.token_hex(3)
             log.exception("an update was not handled", reference=reference, update=update.update_id)
             if update.effective_chat:
                 sorry = f"Something went wrong here. Try again; if it stays, tell the owner this reference: {reference}"
                 to = _address(update.effective_chat, update.effective_message)
-                await self._reply(to, Answer((Line(sorry),)), None)
+                await self._replies.give(to, Answer((Line(sorry),)))
 
     async def _on_message(self, message: Message) -> None:
         if message.migrate_to_chat_id:
             await self._outside.moved(str(message.chat.id), str(message.migrate_to_chat_id))
         elif message.migrate_from_chat_id:
             await self._outside.moved(str(message.migrate_from_chat_id), str(message.chat.id))
-        elif (line := self._command_line(message)) is not None:
-            private = message.chat.type == Chat.PRIVATE
-            asker = self._asker(message.chat, message, may_change=await self._rights.may_change(message))
-            await self._reply(asker.address, await self._ask(line, asker), None if private else str(message.message_id))
+        elif said := heard(message, self._bot.bot):
+            await self._take(message, said)
 
-    def _command_line(self, message: Message) -> str | None:
-        """Return what is asked of this bot, None for all other talk."""
-        text = (message.text or "")[: MessageLimit.MAX_TEXT_LENGTH].strip()
-        if not text or message.is_automatic_forward:  # the channel's own post is answered in the channel
-            return None
-        if not text.startswith("/"):
-            return text if message.chat.type == Chat.PRIVATE else None
-        if addressed := _OTHER_BOT.match(text):
-            if addressed[2].lower() != str(self._bot.username).lower():
-                return None
-            text = addressed[1] + text[addressed.end() :]
-        return text
+    async def _on_edit(self, message: Message) -> None:
+        """Answer an edited command by editing the answer; what it says otherwise than before is what counts."""
+        said, given = heard(message, self._bot.bot), self._replies.given(message)
+        if said and not (given and given.line == said.line):
+            await self._take(message, said, given)
+
+    async def _take(self, message: Message, said: SaidToUs, given: Given | None = None) -> None:
+        """Answer a message that is for us. given: the answer to what it said before it was edited."""
+        if self._is_late(message):
+            self._missed.note(_address(message.chat, message), said.line)
+            return
+        asker = self._asker(message.chat, message, may_change=await self._rights.may_change(message))
+        asker = replace(asker, replies=said.replies)
+        answer = await self._ask(said.line, asker)
+        await self._replies.give_to(message, said.line, asker.address, answer, given)
+
+    def _is_late(self, message: Message) -> bool:
+        catching_up = asyncio.get_running_loop().time() - self._reads_since < _CATCHING_UP
+        if not catching_up or self._outside.now is None:
+            return False
+        return self._outside.now() - (message.edit_date or message.date) > _LATE
 
     async def _on_press(self, query: CallbackQuery) -> None:
         version, _, line = (query.data or "").partition("|")
@@ -323,8 +345,8 @@ class Telegram:
             return
         await self._toast(query, None)  # before the work: a query grows old in seconds
         place = message if isinstance(message, Message) else None
-        asker = replace(self._asker(message.chat, place, may_change=may_change), user=str(query.from_user.id))
-        await self._reply(asker.address, await self._ask(line, asker), str(message.message_id))
+        asker = replace(self._asker(message.chat, place, may_change=may_change), user=one_person(query.from_user.id))
+        await self._replies.give(asker.address, await self._ask(line, asker), str(message.message_id))
 
     async def _toast(self, query: CallbackQuery, text: str | None) -> None:
         try:
@@ -337,60 +359,19 @@ class Telegram:
             private = change.chat.type == Chat.PRIVATE
             await self._outside.gone(str(change.chat.id), "blocked by the user" if private else "removed from the chat")
 
+    async def is_member(self, group: str, who: str) -> bool:
+        """Tell whether a person is in a group. See KnowsMembers."""
+        return await self._rights.is_member(group, who)
+
     async def _ask(self, line: str, asker: Asker) -> Answer:
         assert self._answer  # noqa: S101 - nothing is heard before the start
         return await self._answer(line, asker)
 
-    async def _reply(self, to: Address, answer: Answer, reply_to: str | None) -> None:
-        """Answer a person, and edit the answer when there is news of it, without holding anybody up for that."""
-        if any(isinstance(block, Picture) for block in answer.blocks):
-            await self.working(to)  # drawing and sending a picture takes seconds
-        to, sent = await self._send_answer(to, Outgoing(answer.blocks, reply_to=reply_to))
-        if sent is None:
-            drop(answer)
-            return
-
-        async def update(blocks: tuple[Block, ...]) -> None:
-            try:
-                await self.edit(to, sent, Outgoing(blocks))
-            except SendFailed as failed:  # the answer itself stands
-                log.info("the news of an answer was refused", chat=to.chat, reason=failed.reason)
-
-        self._news.follow(answer, update)
-
-    async def _send_answer(self, to: Address, message: Outgoing) -> tuple[Address, str | None]:
-        """Send, and return where and as which message; None where it failed.
-
-        Tried once more where Telegram says how; an answer that may have arrived is not repeated.
-        """
-        try:
-            return to, await self.send(to, message)
-        except SendFailed as failed:
-            log.info("an answer was refused", chat=to.chat, reason=failed.reason)
-            match failed:
-                case ChatMoved(to=new):
-                    await self._outside.moved(to.chat, new)
-                    to = replace(to, chat=new)
-                case ChatGone():
-                    await self._outside.gone(to.chat, failed.reason)
-                    return to, None
-                case Throttled(seconds=seconds) if seconds <= LONGEST_WAIT:
-                    await asyncio.sleep(seconds)
-                case MarkupRefused():
-                    message = replace(message, plain=True)
-                case _:
-                    return to, None
-        try:
-            return to, await self.send(to, message)
-        except SendFailed:
-            return to, None
-
     def _asker(self, chat: Chat, message: Message | None, *, may_change: bool) -> Asker:
-        user = message.from_user if message else None
         return Asker(
             platform=self.platform,
             address=_address(chat, message),
-            user=str(user.id) if user else None,
+            user=person(message) if message else None,
             may_change=may_change,
             title=clean(clip(chat.title or "", 128)) or None,
         )

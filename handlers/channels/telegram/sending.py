@@ -18,7 +18,7 @@ from handlers.channels.pictures import drawn, with_words
 from handlers.channels.telegram.errors import failure, is_topic_gone, is_unchanged
 from handlers.channels.telegram.render import render
 from handlers.channels.text import clean, clip
-from handlers.reply import Block, Buttons, Line
+from handlers.reply import Block, Buttons, Line, Picture
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -173,6 +173,11 @@ class _Unchanged(SendFailed):
 
 class _TopicGone(ChatGone):
     """The topic is closed or gone."""
+
+
+def has_picture(blocks: tuple[Block, ...]) -> bool:
+    """Tell whether something is to be drawn."""
+    return any(isinstance(block, Picture) for block in blocks)
 
 
 def _chat_id(to: Address) -> int | str:

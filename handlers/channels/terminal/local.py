@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from handlers.channels.channel import Outside
     from handlers.channels.local import LocalChannel
 
-SITTER = Asker("terminal", Address("screen"))
+SITTER = Asker("terminal", Address("screen"), owner=True)
 
 
 def keep_picture(chart: dict[str, Any], png: bytes) -> Path:

@@ -60,7 +60,7 @@ def flat(value: Any) -> list[Any]:
         pytest.param("/liq banana", "/liq", id="a word"),
         pytest.param("/liq 95000 25x long \x1b[31m\x07\u202e", "/liq", id="control characters"),
         pytest.param("/liq " + "🐋" * 200, "/liq", id="emoji"),
-        pytest.param("';DROP TABLE points;--", "There is no command", id="sql"),
+        pytest.param("';DROP TABLE points;--", "I did not understand that", id="sql"),
         pytest.param("/liq " + "9" * 400, "Type a smaller number", id="a number of 400 digits"),
         pytest.param("/liq nan infx long", "/liq", id="not numbers"),
         pytest.param("/liq " + "1 " * 500_000, "1,000,005 characters long", id="a million characters"),

@@ -75,7 +75,7 @@ def test_the_price_walks_to_the_lines_and_back(house: House) -> None:
 
 def test_an_alarm_says_what_would_move_the_liquidation(house: House) -> None:
     house.mark(80_000.0)
-    told = plain_text(house.ask("/watch btc long 10x 0.5btc").all_blocks())
+    told = plain_text(house.ask("/watch btc long now 10x 0.5btc").all_blocks())
     assert "Taken as the entry: BTC is at 80,000." in told
     house.turn(75_900.0)
     assert "Add $1,987 and liquidation moves to 68,300 (−10.0 %)." in house.channel.said[-1].text.splitlines()

@@ -84,6 +84,6 @@ def test_an_exchange_without_a_rate_is_said(tmp_path: Path, line: str, said: str
     assert paying(tmp_path, RATES).refusal(line) == said
 
 
-@pytest.mark.parametrize("line", ["funding?", "/funding?", "funding ?", "/funding btc?", "Funding!"])
+@pytest.mark.parametrize("line", ["/funding?", "/funding ?", "/funding btc?", "/Funding!", "funding"])
 def test_a_question_mark_is_no_other_command(tmp_path: Path, line: str) -> None:
     assert paying(tmp_path, RATES).text(line).startswith("BTC funding: +10.95 % a year.")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-SUBJECTS = ["market", "verdict", "calculators", "yours", "owner", "first"]
+SUBJECTS = ["market", "verdict", "calculators", "yours", "admin", "first"]
 
 
 def test_help_is_eight_lines_on_a_phone(empty: Any) -> None:

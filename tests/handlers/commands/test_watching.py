@@ -118,7 +118,7 @@ def test_added_margin_is_added_once_however_often_it_is_said(room: Room) -> None
         pytest.param("/watch", "Type a position like /watch btc long 95000 25x 0.5btc bybit", id="nothing"),
         pytest.param("/watch btc 95000 25x", "Is it long or short?", id="no side"),
         pytest.param("/watch btc long 95000", "The leverage is missing", id="no leverage"),
-        pytest.param("/watch eth long 25x", "The entry price is missing, and no price of ETH", id="no entry"),
+        pytest.param("/watch eth long 25x", "At which price did you enter?", id="no entry"),
         pytest.param("/watch btc long 95000 1x", "nothing to watch", id="no liquidation"),
         pytest.param("/watch btc long 95000 500x", "Binance allows at most 150x on BTC", id="above the cap"),
         pytest.param("/watch btc long 95 5x", "Did you mean 95,000?", id="thousands forgotten"),

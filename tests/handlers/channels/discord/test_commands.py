@@ -85,6 +85,16 @@ async def test_every_command_is_there_and_answers(tmp_path: Path) -> None:
             assert result.ephemeral == (command.private is not None or command.changes_chat), name
 
 
+async def test_where_nothing_is_to_be_said_nothing_stays(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (talk, _, env):
+        guild = env.create_guild()
+        channel, ann = guild.create_text_channel("talk"), guild.add_member(env.create_user("ann"))
+        talk.answers["/fng"] = Answer(())
+        await ann.slash(channel, "fng")
+        assert not channel.history()
+        assert words(await ann.slash(channel, "help"))
+
+
 # -- where ------------------------------------------------------------------------------------------------------------
 
 

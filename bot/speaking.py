@@ -1,4 +1,4 @@
-"""The channels that the configuration asks for, each with what it may use of the rest of perpulse."""
+"""The channels that run, each with what it may use of the rest of perpulse."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ def channels_of(
             offers=lambda command, field, typed, asker: asyncio.to_thread(
                 completion.offers, Deps(clock.now(), asker, store, config.assets, nobody), command, field, typed
             ),
+            now=clock.now,
         )
 
     return [channel.make(outside(channel.platform())) for channel in config.speaking()]

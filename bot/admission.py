@@ -1,0 +1,150 @@
+"""The one gate: what reaches a channel passes it before it is read, so that nobody keeps others from answers."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from bot.buckets import Buckets, Pace, PerMinute
+from handlers.access import Access, Allowed, OwnerCode
+from handlers.channels.channel import KnowsMembers
+from handlers.channels.local import LocalChannel
+from handlers.words import wording
+from storage.engine.database import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+
+    from bot.config import AccessSection
+    from handlers.channels.channel import Channel
+    from handlers.command import Asker
+    from storage.engine.database import Store
+
+log = structlog.get_logger(__name__)
+
+PERSON: Final = Pace(burst=8, per_minute=20, debt=10)  # who goes on after a refusal waits for half a minute in the end
+INLINE: Final = Pace(burst=20, per_minute=60)  # of one person who types in another chat
+CHAT: Final = Pace(burst=10, per_minute=15)  # platforms let a bot say 20 a minute in a group, and alarms come first
+EVERYBODY: Final = Pace(burst=60, per_minute=1_200)  # of one platform; less than it lets a bot send
+PICTURES: Final = Pace(burst=4, per_minute=6)  # of one chat; each is half a second of work
+ALL_PICTURES: Final = Pace(burst=12, per_minute=60)
+REFUSALS: Final = 2  # a minute, to one person and in one chat; all else is refused in silence
+
+_LETTERS: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # none that is taken for another
+_CODE_LENGTH: Final = 8
+_TOO_FAST: Final = "That was too much at once. I answer again in {}."
+_BUSY: Final = "Too many people ask at the moment. Try again in a few seconds."
+_CLOSED: Final = "This bot answers only those whom its owner lets in. The owner can do so with: /allow {}"
+_CLOSED_HERE: Final = "This bot may not be used here."
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """Whoever asked is not answered. text: what is said of it; nothing where that was said often enough."""
+
+    text: str = ""
+
+
+def access_of(section: AccessSection, channels: Sequence[Channel]) -> Access:
+    """Return who may do what by the configuration, with a code for the first owner where it names none."""
+
+    async def is_member(platform: str, group: str, person: str) -> bool:
+        asked = [one for one in channels if one.platform == platform and isinstance(one, KnowsMembers)]
+        return any([await one.is_member(group, person) for one in asked])
+
+    allowed = Allowed(
+        owners=frozenset(section.owners),
+        listed=section.who == "listed",
+        people=frozenset(section.people),
+        chats=frozenset(section.chats),
+        groups=frozenset(section.members_of),
+        in_groups=frozenset(section.commands_in_groups),
+    )
+    code = None if allowed.owners else OwnerCode("".join(secrets.choice(_LETTERS) for _ in range(_CODE_LENGTH)))
+    return Access(allowed, code, is_member)
+
+
+def tell_code(access: Access, store: Store, channels: Sequence[Channel]) -> None:
+    """Say, where the bot was started and nowhere else, how to become its first owner; nothing where it has one."""
+    here = [channel for channel in channels if isinstance(channel, LocalChannel)]
+    if len(here) == len(channels) or access.code is None:
+        return
+    try:
+        if not access.claimable(store):
+            return
+    except StoreError:
+        return  # the log says what is wrong with the database, and nobody could be made an owner anyway
+    said = f"This bot has no owner yet. Whoever sends it this line becomes one: /owner {access.code.shown}"
+    for place in here:
+        place.say(said, "bold")
+    if not here:
+        log.warning(said)
+
+
+class Gate:
+    """Counts what everybody asks, by the monotonic clock, and knows who may ask at all."""
+
+    def __init__(self, access: Access, steady: Callable[[], float]) -> None:
+        self._access, self._steady = access, steady
+        self._people, self._chats, self._everybody = Buckets(PERSON), Buckets(CHAT), Buckets(EVERYBODY)
+        self._inline = Buckets(INLINE)
+        self._pictures, self._all_pictures = Buckets(PICTURES), Buckets(ALL_PICTURES)
+        self._refused = PerMinute(REFUSALS)
+
+    async def admit(self, store: Store, asker: Asker) -> Asker | TurnedAway:
+        """Count something that was said or pressed, and return who it was where it is to be answered.
+
+        Whoever sits at the bot itself is not counted. A person's own bucket comes first, so that a flood takes nothing
+        from the others of a chat, and costs no look into the database.
+        """
+        if asker.owner and asker.user is None:
+            return asker
+        now, person = self._steady(), _person(asker)
+        own = self._inline if asker.inline else self._people
+        if not own.take(person, now):
+            return self._say(asker, now, _TOO_FAST.format(_seconds(own.wait(person, now))))
+        asker = self._access.known(store, asker)
+        why_not = await self._why_not(store, asker, now)
+        return asker if why_not is None else self._say(asker, now, why_not)
+
+    async def _why_not(self, store: Store, asker: Asker, now: float) -> str | None:
+        if not await self._access.may_use(store, asker):
+            return _CLOSED.format(f"{asker.platform}:{asker.user}") if asker.user else _CLOSED_HERE
+        chat = _chat(asker)
+        if asker.address.kind != "private" and not self._chats.take(chat, now):
+            return _TOO_FAST.format(_seconds(self._chats.wait(chat, now)))
+        return None if self._everybody.take(asker.platform, now) else _BUSY
+
+    def may_draw(self, asker: Asker) -> bool:
+        """Count a picture that a chat asks for; False where it has had enough of them for the moment."""
+        if asker.owner and asker.user is None:
+            return True
+        now = self._steady()
+        return self._pictures.take(_chat(asker), now) and self._all_pictures.take(asker.platform, now)
+
+    def _say(self, asker: Asker, now: float, text: str) -> TurnedAway:
+        if asker.inline:  # a query comes with each pause of the fingers, and half a line needs no refusal
+            return TurnedAway()
+        names = {_person(asker), _chat(asker)}
+        if not all(self._refused.free(name, now) for name in names):
+            return TurnedAway()
+        for name in names:
+            self._refused.count(name, now)
+        return TurnedAway(text)
+
+
+def _person(asker: Asker) -> Hashable:
+    """Name who asks; somebody who writes as a chat is as good as the chat."""
+    return (asker.platform, "person", asker.user) if asker.user else _chat(asker)
+
+
+def _chat(asker: Asker) -> Hashable:
+    return (asker.platform, "chat", asker.address.chat)
+
+
+def _seconds(seconds: float) -> str:
+    return wording.count(max(1, math.ceil(seconds)), "second")

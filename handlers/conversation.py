@@ -1,0 +1,61 @@
+"""What a command still wants to know, remembered until the next message says it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from handlers.answer import answer_blocks
+from handlers.language.spelling import is_command
+from signals.units import MINUTE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from handlers.answer import Answer, OnError, Unfinished
+    from handlers.command import Asker, Deps
+
+    _Person = tuple[str, str, str | None, str | None]
+
+_OPEN_SECONDS: Final = 10 * MINUTE.total_seconds()
+_MOST: Final = 1_000  # questions that are open at once, of everybody
+
+
+class Conversations:
+    """Answers lines, the next one with what the last one lacked. In memory: a restart forgets an open question."""
+
+    def __init__(self, steady: Callable[[], float]) -> None:
+        self._steady = steady
+        self._open: dict[_Person, tuple[float, Unfinished]] = {}
+
+    async def answer(self, text: str, deps: Deps, *, on_error: OnError) -> Answer:
+        """Answer a line for a channel, as `answer_blocks` does; never raises."""
+        if deps.asker.inline:  # half a line, while somebody types
+            return await answer_blocks(text, deps, on_error=on_error)
+        person = _person(deps.asker)
+        line = self._completed(text, person, deps.asker)
+        answer = await answer_blocks(line, deps, on_error=on_error)
+        if answer.unfinished:
+            self._keep(person, answer.unfinished)
+        return answer
+
+    def _completed(self, text: str, person: _Person, asker: Asker) -> str:
+        """Return the line that a message completes, or the message itself; a command drops what was open."""
+        if asker.address.kind != "private" and not (asker.replies or is_command(text)):
+            return text  # in a group only an answer to the question answers it
+        until, unfinished = self._open.pop(person, (0.0, None))
+        if unfinished is None or self._steady() > until or is_command(text):
+            return text
+        from handlers import speech  # noqa: PLC0415 - for what is said without a slash
+
+        return text if speech.names_a_command(text) else unfinished.completed(text)
+
+    def _keep(self, person: _Person, unfinished: Unfinished) -> None:
+        now = self._steady()
+        if len(self._open) >= _MOST:
+            self._open = {other: kept for other, kept in self._open.items() if kept[0] > now}
+        if len(self._open) < _MOST:
+            self._open[person] = (now + _OPEN_SECONDS, unfinished)
+
+
+def _person(asker: Asker) -> _Person:
+    return asker.platform, asker.address.chat, asker.address.topic, asker.user

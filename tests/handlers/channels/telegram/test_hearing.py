@@ -1,0 +1,202 @@
+"""What is said to the bot in a chat: commands, mentions, replies, captions, edits, and what waited too long."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from handlers.answer import Answer
+from handlers.reply import Line, Picture
+from tests.fakes.bot_api import BotApi
+from tests.handlers.channels.telegram.talking import GROUP, PRIVATE, Place, bot_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.fakes.telegram_chats import Sent
+
+ANN = 11
+CHANNEL = -1000000000040
+PHOTO = {"photo": [{"file_id": "f", "file_unique_id": "u", "width": 9, "height": 9}]}
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[BotApi]:
+    async with BotApi() as server:
+        server.chat(PRIVATE, title="Ann")
+        server.chat(GROUP, "group")
+        server.chat(CHANNEL, "channel", title="News")
+        yield server
+    assert not server.problems
+
+
+@pytest.fixture
+async def place(fake: BotApi) -> AsyncIterator[Place]:
+    async def draw(_: dict[str, Any]) -> bytes:
+        return PNG
+
+    made = bot_of(fake, now=lambda: datetime.now(UTC), draw=draw)
+    await made.start()
+    yield made
+    await made.telegram.stop()
+
+
+def of_the_bot(fake: BotApi) -> dict[str, Any]:
+    return {"reply_to_message": {"message_id": 1, "date": 1, "chat": fake.chats[GROUP].as_json(), "from": fake.me}}
+
+
+@pytest.mark.parametrize(
+    ("chat", "text", "line", "replies"),
+    [
+        pytest.param(PRIVATE, "what is btc funding", "what is btc funding", False, id="in private all is"),
+        pytest.param(GROUP, "what is btc funding", None, False, id="in a group talk is talk"),
+        pytest.param(GROUP, "/oi btc", "/oi btc", False, id="a command"),
+        pytest.param(GROUP, "@perpulse_bot why did eth drop?", "why did eth drop?", False, id="a mention"),
+        pytest.param(GROUP, "btc funding, @Perpulse_Bot", "btc funding", False, id="at the end, otherwise spelt"),
+        pytest.param(GROUP, "@perpulse_bot /oi btc", "/oi btc", False, id="a mention with a command"),
+        pytest.param(GROUP, "@perpulse_bot", "/help", False, id="a mention alone"),
+        pytest.param(GROUP, "@perpulse_bots btc", None, False, id="a mention of somebody else"),
+        pytest.param(GROUP, "REPLY and eth?", "and eth?", True, id="a reply to the bot"),
+        pytest.param(GROUP, "/oi@other_bot btc", None, False, id="a command for another bot"),
+        pytest.param(CHANNEL, "good morning everybody", None, False, id="a post"),
+        pytest.param(CHANNEL, "/oi btc", "/oi btc", False, id="a command in a channel"),
+        pytest.param(PRIVATE, "\u200e/oi btc", "/oi btc", False, id="a mark before the slash"),
+        pytest.param(GROUP, "\ufeff\u200f/oi btc", "/oi btc", False, id="two marks in a group"),
+        pytest.param(GROUP, "PHOTO /oi btc", "/oi btc", False, id="a command as a caption"),
+        pytest.param(PRIVATE, "PHOTO look at btc", None, False, id="another caption"),
+        pytest.param(PRIVATE, "VIA BTC at 95,000", None, False, id="sent by way of the bot"),
+    ],
+)
+async def test_what_is_said_to_the_bot(place: Place, chat: int, text: str, line: str | None, replies: bool) -> None:
+    more: dict[str, Any] = {}
+    for word, fields in (("REPLY ", of_the_bot(place.fake)), ("PHOTO ", PHOTO), ("VIA ", {"via_bot": place.fake.me})):
+        if text.startswith(word):
+            text, more = text.removeprefix(word), fields
+    place.fake.say(chat, ANN, text, **more)
+    place.fake.say(PRIVATE, ANN, "/after")
+    await place.fake.until(lambda: any(heard == "/after" for heard, _ in place.asked))
+    await place.heard(1 if line is None else 2)
+    said = [(heard, asker.replies) for heard, asker in place.asked if heard != "/after"]
+    assert said == ([] if line is None else [(line, replies)])
+
+
+async def test_where_nothing_is_to_be_said_nothing_is(place: Place) -> None:
+    place.answers["/quiet"] = Answer(())
+    place.fake.say(PRIVATE, ANN, "/quiet")
+    place.fake.say(PRIVATE, ANN, "/loud")
+    await place.fake.until(lambda: place.fake.accepted)
+    assert place.fake.texts(PRIVATE) == ["You said /loud"]
+
+
+# --- edits ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chat", [PRIVATE, GROUP, CHANNEL])
+async def test_an_edited_command_edits_its_answer(place: Place, chat: int) -> None:
+    message = place.fake.say(chat, ANN, "/oi btx")
+    await place.fake.until(lambda: place.fake.texts(chat) == ["You said /oi btx"])
+    place.fake.edit(message, "/oi btc")
+    await place.fake.until(lambda: place.fake.texts(chat) == ["You said /oi btc"])
+    place.fake.edit(message, "/oi btc")  # as Telegram does when a link is shown
+    place.fake.edit(message, "/oi eth")
+    await place.fake.until(lambda: place.fake.texts(chat) == ["You said /oi eth"])
+    assert [line for line, _ in place.asked] == ["/oi btx", "/oi btc", "/oi eth"]
+
+
+async def test_talk_that_becomes_a_command_is_answered(place: Place) -> None:
+    message = place.fake.say(GROUP, ANN, "oi btc")
+    place.fake.edit(message, "/oi btc")
+    await place.fake.until(lambda: place.fake.texts(GROUP) == ["You said /oi btc"])
+
+
+async def test_a_command_that_becomes_talk_keeps_its_answer(place: Place) -> None:
+    message = place.fake.say(GROUP, ANN, "/oi btc")
+    await place.fake.until(lambda: place.fake.texts(GROUP))
+    place.fake.edit(message, "never mind")
+    place.fake.say(PRIVATE, ANN, "/after")
+    await place.fake.until(lambda: place.fake.texts(PRIVATE))
+    assert place.fake.texts(GROUP) == ["You said /oi btc"]
+
+
+async def test_a_picture_is_sent_anew(place: Place) -> None:
+    place.answers["/chart btc"] = Answer((Line("BTC"), Picture({"picture": "market"}, "BTC")))
+    message = place.fake.say(PRIVATE, ANN, "/chart btc")
+    await place.fake.until(lambda: len(place.fake.accepted) == 1)
+    place.fake.edit(message, "/oi btc")
+    await place.fake.until(lambda: len(place.fake.accepted) == 2)
+    assert [sent.photo is not None for sent in place.fake.accepted] == [True, False]
+
+
+async def test_news_of_what_was_asked_before_does_not_overwrite_the_edit(place: Place) -> None:
+    came = asyncio.Event()
+
+    async def news() -> tuple[Line, ...]:
+        await came.wait()
+        return (Line("news of btx"),)
+
+    place.answers["/oi btx"] = Answer((Line("asking"),), news())
+    message = place.fake.say(PRIVATE, ANN, "/oi btx")
+    await place.fake.until(lambda: place.fake.accepted)
+    place.fake.edit(message, "/oi btc")
+    await place.fake.until(lambda: place.fake.texts(PRIVATE) == ["You said /oi btc"])
+    came.set()
+    await asyncio.sleep(0.05)
+    assert place.fake.texts(PRIVATE) == ["You said /oi btc"]
+
+
+# --- what waited while the bot was away -------------------------------------------------------------------------------
+
+
+def waited(fake: BotApi, chat: int, lines: list[str], *, hours: float = 8) -> None:
+    for line in lines:
+        fake.say(chat, ANN, line, ago=hours * 3600)
+
+
+async def test_old_commands_are_told_in_one_line_a_chat(fake: BotApi) -> None:
+    made = bot_of(fake, now=lambda: datetime.now(UTC))
+    waited(fake, PRIVATE, [f"/liq {price} 25x" for price in range(100)])
+    waited(fake, GROUP, ["/oi btc"])
+    waited(fake, GROUP, ["just talk"])
+    fake.say(PRIVATE, ANN, "/now")
+    await made.start()
+    await fake.until(lambda: len(fake.accepted) == 3, within=10)
+    await made.telegram.stop()
+    assert [line for line, _ in made.asked] == ["/now"]
+    assert sorted(fake.texts(PRIVATE)) == [
+        (
+            "I was away: 100 commands were not answered, the last was /liq 99 25x. "
+            "Ask again for what you still want to know."
+        ),
+        "You said /now",
+    ]
+    [told] = [sent for sent in fake.accepted if sent.chat == GROUP]
+    assert told.text == (
+        "I was away: 1 command was not answered, it was /oi btc. Ask again for what you still want to know."
+    )
+    assert pressed(told) == ["1|/oi btc"]
+
+
+def pressed(sent: Sent) -> list[str]:
+    return [button["callback_data"] for row in sent.keyboard for button in row]
+
+
+async def test_a_clock_that_is_wrong_silences_nobody_for_long(fake: BotApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handlers.channels.telegram.channel._CATCHING_UP", 0.3)
+    made = bot_of(fake, now=lambda: datetime(2099, 1, 1, tzinfo=UTC))
+    await made.start()
+    await asyncio.sleep(0.4)
+    fake.say(PRIVATE, ANN, "/oi btc")
+    await made.heard(1)
+    await made.telegram.stop()
+
+
+async def test_without_a_clock_nothing_is_late(fake: BotApi) -> None:
+    made = bot_of(fake)
+    waited(fake, PRIVATE, ["/oi btc"])
+    await made.start()
+    await made.heard(1)
+    await made.telegram.stop()

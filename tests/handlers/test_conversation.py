@@ -1,0 +1,147 @@
+"""A missing value is asked for, and the next message says it: which, by whom, where, and how long."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from handlers.channels.channel import Address
+from handlers.conversation import Conversations
+from handlers.reply import Buttons, Line
+from storage.engine.database import Store
+from tests.handlers.commands.room import GROUP, ME, OTHER, Room
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from handlers.command import Asker
+
+HERE = replace(ME, address=GROUP)
+REPLY = replace(HERE, replies=True)
+
+
+class Talk(Room):
+    """A room in which the next message may complete the last one; its time is moved by hand."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.seconds = 0.0
+        self.conversations = Conversations(lambda: self.seconds)
+        self.buttons: list[tuple[str, str]] = []
+
+    def say(self, line: str, asker: Asker = ME) -> str:
+        answer = asyncio.run(self.conversations.answer(line, self.deps(asker), on_error=lambda *_: "a defect"))
+        rows = [block for block in answer.blocks if isinstance(block, Buttons)]
+        self.buttons = [(button.label, button.command) for row in rows for button in row.buttons]
+        return "\n".join(block.text for block in answer.blocks if isinstance(block, Line))
+
+
+@pytest.fixture
+def talk(tmp_path: Path) -> Talk:
+    made = Talk(Store(tmp_path / "perpulse.db"))
+    made.mark(95_131)
+    return made
+
+
+def test_the_entry_of_a_position_is_asked_for(talk: Talk) -> None:
+    assert talk.say("/watch btc long 25x 0.5btc") == "At which price did you enter? Now 95,131."
+    assert talk.buttons == [("95,131 (now)", "/watch 95131 btc long 25x 0.5btc")]
+    assert "Watching BTC long" in talk.say("94,500")
+    assert "94,500" in talk.say("/positions")
+
+
+def test_the_price_of_now_can_be_pressed_or_typed(talk: Talk) -> None:
+    talk.say("/watch btc long 25x 0.5btc")
+    assert "Watching" in talk.say(talk.buttons[0][1])
+    talk.say("/watch btc short 10x")
+    assert "Taken as the entry: BTC is at 95,131." in talk.say("now")
+
+
+def test_a_calculator_takes_the_price_of_now_and_says_so(talk: Talk) -> None:
+    assert "95,131" in talk.say("/liq long btc 25x")
+    assert "did you enter" not in talk.say("/liq long btc 25x")
+
+
+def test_one_thing_after_the_other(talk: Talk) -> None:
+    assert talk.say("watch btc 0.5btc name the hedge").startswith("At which price did you enter?")
+    assert talk.say("95000") == "Is it long or short?"
+    assert talk.buttons == [
+        ("Long", "/watch long 95000 btc 0.5btc name the hedge"),
+        ("Short", "/watch short 95000 btc 0.5btc name the hedge"),
+    ]
+    assert talk.say("long") == "With which leverage?"
+    assert ("25x", "/watch 25x long 95000 btc 0.5btc name the hedge") in talk.buttons
+    assert "the hedge" in talk.say("10")
+
+
+@pytest.mark.parametrize(
+    ("line", "question", "value", "answered"),
+    [
+        ("/size 95000 risk 500usd", "What is the stop price?", "93000", "loses $500 at the stop"),
+        ("/size 95000 stop 93000", "How much may be lost? An amount like 500usd, or 1% balance 10000.", "500", "$500"),
+        ("/margin 95000 25x long liq 90000", "How large is the position?", "0.5btc", "Read as"),
+        ("/margin 95000 25x long 0.5btc", "What is the liq price?", "90000", "90,000"),
+        ("/margin 95000 long 0.5btc liq 90000", "With which leverage?", "25", "25x"),
+        ("/cost 100k btc long 0.01%", "What is the time span?", "7d", "7 days"),
+    ],
+)
+def test_what_is_missing_is_asked_for(talk: Talk, line: str, question: str, value: str, answered: str) -> None:
+    assert talk.say(line) == question
+    said = talk.say(value)
+    assert answered in said
+    assert "missing" not in said
+
+
+def test_in_a_shell_the_refusal_says_what_to_type(talk: Talk) -> None:
+    assert talk.refusal("/watch btc long 25x") == (
+        "At which price did you enter? Now 95,131. "
+        "Type it like /watch btc long 95000 25x 0.5btc bybit, or now for the price of now."
+    )
+
+
+@pytest.mark.parametrize("line", ["/fng", "/about", "what is btc funding", "price btc"])
+def test_another_command_drops_the_question(talk: Talk, line: str) -> None:
+    talk.say("/watch btc long 25x 0.5btc")
+    talk.say(line)
+    assert talk.say("94500").startswith("I did not understand that.")
+
+
+def test_a_question_is_open_for_ten_minutes(talk: Talk) -> None:
+    talk.say("/watch btc long 25x 0.5btc")
+    talk.seconds = 599
+    assert "Watching" in talk.say("94500")
+    talk.say("/watch btc short 25x 0.5btc")
+    talk.seconds += 601
+    assert talk.say("94500").startswith("I did not understand that.")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(OTHER, id="somebody else"),
+        pytest.param(replace(ME, address=Address("999")), id="in another chat"),
+        pytest.param(replace(ME, address=replace(ME.address, topic="7")), id="in another topic"),
+    ],
+)
+def test_only_who_was_asked_answers(talk: Talk, other: Asker) -> None:
+    talk.say("/watch btc long 25x 0.5btc")
+    assert talk.say("94500", other).startswith("I did not understand that.")
+    assert "Watching" in talk.say("94500")
+
+
+def test_in_a_group_only_a_reply_answers(talk: Talk) -> None:
+    assert talk.say("/size 95000 risk 500usd", HERE) == "What is the stop price?"
+    assert talk.say("93000", HERE).startswith("I did not understand that.")
+    assert "loses $500" in talk.say("93000", REPLY)
+    assert not talk.say("thanks a lot", REPLY), "people talk below the messages of a bot"
+
+
+def test_a_thousand_open_questions_are_enough(talk: Talk) -> None:
+    for number in range(1_100):
+        talk.say("/size 95000 risk 500usd", replace(ME, user=str(number)))
+    talk.seconds = 601
+    talk.say("/size 95000 risk 500usd", OTHER)
+    assert "loses $500" in talk.say("93000", OTHER)

@@ -1,0 +1,202 @@
+"""What people say without a slash: which command it reaches, with which words, and what is only offered."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.answer import answer_blocks, look_up
+from handlers.command import NotUnderstood, Refused, commands
+from handlers.reply import Buttons, plain_text
+from handlers.speech import BARE, COIN
+from storage.engine.database import Store
+from tests.examples import examples
+from tests.handlers.commands.room import ME, Room
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ASSETS = ("BTC", "ETH", "SOL", "NEAR")
+
+# What somebody says, and the line that it is read as.
+SAID = {
+    # positions
+    "liq long btc 25x 95000": "/liq long btc 25x 95000",
+    "95k long x25": "/liq 95k long x25",
+    "25x short eth 3500": "/liq 25x short eth 3500",
+    "what's my liquidation price if i long btc at 95000 with 25x": "/liq long btc 95000 25x",
+    "Where do I get liquidated long sol 20x 150?": "/liq long sol 20x 150",
+    "when would i get rekt: long 1 btc at 95,000 with 10x": "/liq long 1 btc 95,000 10x",
+    "position size 95000 stop 93000 risk 500": "/size 95000 stop 93000 risk 500",
+    "how big should my position be 95000 stop 93000 risk 500usd": "/size 95000 stop 93000 risk 500usd",
+    "what is my profit long btc 95000 100000 0.5btc": "/pnl long btc 95000 100000 0.5btc",
+    "pnl 95000 100000 25x long 0.5btc": "/pnl 95000 100000 25x long 0.5btc",
+    "what does it cost to hold 100k btc for 7 days": "/cost 100k btc 7 days",
+    "funding cost 100k 7d btc long": "/cost 100k 7d btc long",
+    "how much margin do I need to add 95000 25x long 0.5btc liq 90000": "/margin 95000 25x long 0.5btc liq 90000",
+    # price
+    "how much is btc": "/price btc",
+    "how much is bitcoin worth": "/price bitcoin",
+    "price of eth": "/price of eth",
+    "eth price": "/price eth",
+    "What's the price of SOL now?": "/price SOL",
+    "near price": "/price near",
+    "price doge": "/price doge",
+    # funding
+    "funding sol?": "/funding sol",
+    "what is btc funding": "/funding btc",
+    "what is the funding rate on eth right now": "/funding eth",
+    "funding rates": "/funding",
+    "who pays funding on sol": "/funding sol",
+    "fundng btc": "/funding btc",
+    "price of btc funding": "/funding btc",
+    # open interest
+    "show me open interest for btc": "/oi btc",
+    "what is the oi of eth": "/oi eth",
+    "open interest": "/oi",
+    # liquidations
+    "how many longs got liquidated in btc today": "/liqs btc",
+    "btc liquidations": "/liqs btc",
+    "how much was liquidated": "/liqs",
+    "liqidations btc": "/liqs btc",
+    # flow and mood
+    "is everybody buying btc": "/taker btc",
+    "who is selling eth": "/taker eth",
+    "taker flow btc": "/taker btc",
+    "fear and greed": "/fng",
+    "how greedy is the market": "/fng",
+    "market sentiment": "/fng",
+    "what is the mood": "/fng",
+    # judgement
+    "why did eth drop": "/health eth",
+    "why is bitcoin dumping": "/health bitcoin",
+    "what happened to sol": "/health sol",
+    "is eth crashing?": "/health eth",
+    "how is btc doing": "/health btc",
+    "how is the market": "/health",
+    "were positions opened or closed in btc": "/quadrant btc",
+    "short squeeze in btc?": "/quadrant btc",
+    "draw btc 7d": "/chart btc 7d",
+    "show me a chart of eth for 30 days": "/chart eth 30 days",
+    "btc chart": "/chart btc",
+    "plot oi btc 24h": "/chart oi btc 24h",
+    # own, where nothing is changed or the name itself is said
+    "my positions": "/positions",
+    "show my positions": "/positions",
+    "what do i watch": "/positions",
+    "sub btc": "/sub btc",
+    "unsub": "/unsub",
+    "watch btc long 95000 25x 0.5btc name the hedge": "/watch btc long 95000 25x 0.5btc name the hedge",
+    "tz berlin": "/tz berlin",
+    "show my settings": "/settings",
+    # the rest
+    "are you working": "/status",
+    "which exchanges do you use": "/sources",
+    "who are you": "/about",
+    "hello": "/start",
+    "help me": "/help",
+    "what can you do": "/help",
+    "help oi": "/help oi",
+}
+
+# What is not simply done, and what is offered for it.
+OFFERED = {
+    "btc": ("/price btc", "/health btc"),
+    "what about NEAR": ("/price near", "/health near"),
+    "should i buy btc": ("/price btc", "/health btc"),
+    "lorem ipsum dolor sit amet": ("/help", "/start"),
+    "why is my neighbour angry": ("/health",),
+    "thanks": ("/help", "/start"),
+    "DROP TABLE points": ("/health",),
+    # what changes something is done by its own name alone
+    "alert me about btc": ("/sub btc",),
+    "stop alerts": ("/unsub",),
+    "forget me": ("/forgetme",),
+    "delete my data": ("/forgetme",),
+    "set time zone": ("/tz",),
+    "do not disturb": ("/quiet",),
+    "shut up": ("/mute",),
+}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "perpulse.db")
+
+
+@pytest.mark.parametrize(("said", "line"), SAID.items(), ids=list(SAID))
+def test_what_is_said_reaches_its_command(said: str, line: str) -> None:
+    meant = look_up(said, ASSETS)
+    assert meant.line == line
+    assert meant.spoken == (line[1:].lower() != said.lower())
+
+
+def test_every_command_that_people_have_words_for_is_reached() -> None:
+    reached = {line.split()[0].removeprefix("/") for line in SAID.values()}
+    reached |= {line.split()[0].removeprefix("/") for lines in OFFERED.values() for line in lines}
+    worded = {name for name, command in commands().items() if command.words}
+    assert len(SAID) >= 60
+    assert worded - reached <= {"venue", "unwatch", "unmute", "digest"}
+
+
+@pytest.mark.parametrize(("said", "lines"), OFFERED.items(), ids=list(OFFERED))
+def test_what_is_not_simply_done_is_offered(said: str, lines: tuple[str, ...]) -> None:
+    with pytest.raises(NotUnderstood) as caught:
+        look_up(said, ASSETS)
+    assert tuple(line for _, line in caught.value.offers) == lines
+    assert f"Did you mean {' or '.join(lines)}?" in str(caught.value)
+
+
+@pytest.mark.parametrize("line", ["/liqq 95000", "/why did eth drop", "/"])
+def test_a_slash_is_taken_at_its_word(line: str) -> None:
+    with pytest.raises(Refused, match=r"There is no command|Type a command"):
+        look_up(line, ASSETS)
+
+
+@pytest.mark.parametrize("mark", ["\u200e", "\u200f", "\ufeff", " \u200e ", "\u202a"])
+def test_what_nobody_sees_before_the_slash_is_nothing(mark: str) -> None:
+    meant = look_up(f"{mark}/oi btc", ASSETS)
+    assert (meant.line, meant.spoken) == ("/oi btc", False)
+
+
+def test_an_answer_says_how_it_was_read(store: Store) -> None:
+    room = Room(store)
+    room.mark(95_000)
+    assert room.text("What's the price of BTC now?").startswith("Read as: /price BTC\n")
+    assert "Read as: /" not in room.text("liq long btc 25x 95000"), "it says in words how it read the position"
+    assert "Read as" not in room.text("price btc")
+
+
+def test_what_is_offered_can_be_pressed(store: Store) -> None:
+    deps = Room(store).deps(ME)
+    blocks = asyncio.run(answer_blocks("good grief btc", deps, on_error=lambda *_: "")).blocks
+    [buttons] = [block for block in blocks if isinstance(block, Buttons)]
+    assert [(button.label, button.command) for button in buttons.buttons] == [
+        ("/price btc", "/price btc"),
+        ("/health btc", "/health btc"),
+    ]
+    assert plain_text(blocks).startswith("I did not understand that. Did you mean /price btc or /health btc?")
+
+
+def test_the_words_of_commands_are_phrases() -> None:
+    for command in commands().values():
+        for phrase in command.words:
+            assert phrase in (BARE, COIN) or (phrase == phrase.lower().strip() and len(phrase.split()) <= 4), phrase
+    assert len([name for name, command in commands().items() if BARE in command.words]) == 1
+    assert len([name for name, command in commands().items() if COIN in command.words]) == 2
+
+
+WORDS = sorted({word for said in (*SAID, *OFFERED) for word in said.split()})
+ODD = ("é", "🐋", "0x1", "-5", "'", "//", "1e9")
+
+
+@examples(300)
+@given(st.one_of(st.text(max_size=500), st.lists(st.sampled_from((*WORDS, *ODD)), max_size=60).map(" ".join)))
+def test_whatever_is_said_is_read_or_refused(text: str) -> None:
+    with contextlib.suppress(Refused):
+        assert look_up(text, ASSETS).command.name in commands()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -68,7 +68,11 @@ class Discord:
         listed: Iterable[Command] | None = None,
         patience: Patience | None = None,
     ) -> None:
-        self._config, self._outside = config, outside
+        async def draw(chart: dict[str, Any]) -> bytes | None:
+            """Draw it low: an embed is at most 400 pixels wide and 300 high, and a higher picture would be narrower."""
+            return await outside.draw({**chart, "low": True})
+
+        self._config, self._outside = config, replace(outside, draw=draw)
         self._patience = patience or Patience()
         self._token = config.secret("token")
         self._listed = {command.name: command for command in (commands().values() if listed is None else listed)}
@@ -77,12 +81,12 @@ class Discord:
             DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(url.replace("http", "ws", 1) + "/gateway")
         self.client = _Client(self, config.proxy, self._patience.guilds)
         whole = self._patience.whole
-        self._posting = Posting(self.client, outside.draw, patience=whole, publish=config.publish)
+        self._posting = Posting(self.client, draw, patience=whole, publish=config.publish)
         self._webhooks = Webhooks(
-            config.addresses(), outside.draw, patience=whole, proxy=config.proxy, guarded=not config.base_url
+            config.addresses(), draw, patience=whole, proxy=config.proxy, guarded=not config.base_url
         )
         self._interactions = Interactions(
-            self.client, self._posting, outside, platform=self.platform, listed=self._listed,
+            self.client, self._posting, self._outside, platform=self.platform, listed=self._listed,
             patience=self._patience.defer,
         )  # fmt: skip
         self._answer: Answerer | None = None

@@ -28,6 +28,7 @@ from handlers.channels.discord.posting import LIMITS, Posting
 from handlers.channels.discord.webhooks import PREFIX, Webhooks
 from handlers.channels.failure import TokenRefused
 from handlers.command import Asker, commands
+from handlers.reply import plain_text
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
@@ -203,7 +204,8 @@ class Discord:
                 continue
             asker = Asker(self.platform, Address(f"{PREFIX}{name}", kind="channel"), title=name)
             for line in ("/unsub", f"/sub {hook.subscribe}".strip()):
-                await answer(line, asker)
+                said = plain_text((await answer(line, asker)).blocks)
+            log.info("a webhook is told as the configuration says", name=name, said=said)
             await self._remember(f"{PREFIX}{name}", wanted)
 
     async def _recalled(self, name: str) -> str | None:
@@ -256,6 +258,7 @@ class _Client(Client):
     """What comes by the gateway: servers, their channels, and what people do. No messages are read, no members kept."""
 
     def __init__(self, place: Discord, proxy: str | None, guilds: float) -> None:
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody wants to hear of voice
         trace = aiohttp.TraceConfig()
         trace.on_request_end.append(_asked)
         super().__init__(

@@ -24,6 +24,7 @@ from handlers.channels.discord.config import DiscordConfig
 from handlers.channels.discord.errors import RAISED, failure
 from handlers.channels.discord.interactions import Interactions
 from handlers.channels.discord.options import digest, payload
+from handlers.channels.discord.places import INVITE
 from handlers.channels.discord.posting import LIMITS, Posting
 from handlers.channels.discord.webhooks import PREFIX, Webhooks
 from handlers.channels.failure import TokenRefused
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _LISTED: Final = "commands"  # under what is remembered which commands Discord was told of
+_INVITATION: Final = "https://discord.com/oauth2/authorize"
 _LONGEST_SAID: Final = 30  # letters of a part of an address in the log; tokens are longer
 
 
@@ -142,7 +144,8 @@ class Discord:
             raise failure(error) from None
         finally:
             await probe.close()
-        return f"Discord accepts the token of {probe.user}"
+        where = f"{_INVITATION}?client_id={probe.application_id}&scope=bot+applications.commands&permissions={INVITE}"
+        return f"Discord accepts the token of {probe.user}, which is invited by {where}"
 
     async def _log_in(self) -> None:
         assert self._token  # noqa: S101 - not called without one

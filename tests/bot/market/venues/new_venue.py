@@ -48,7 +48,21 @@ TYPED = {
     "about": "/about",
 }
 # These say nothing of a venue: they are of the chat, of the whole market, or the venue has no such figures.
-OTHERS = {"help", "start", "pnl", "fng", "quadrant", "forgetme", "sub", "tz", "unsub", "unwatch", "taker", "chart"}
+OTHERS = {
+    "help",
+    "start",
+    "pnl",
+    "fng",
+    "quadrant",
+    "forgetme",
+    "mention",
+    "sub",
+    "tz",
+    "unsub",
+    "unwatch",
+    "taker",
+    "chart",
+}
 CONFIG = """
 assets = ["BTC"]
 

@@ -57,9 +57,9 @@ def figure(chart: Mapping[str, Any]) -> Figure:
 
 
 def _of_market(chart: Mapping[str, Any], palette: Palette) -> PictureSheet:
-    leads = [Words(((chart["lead"], palette.muted),))]
+    leads, low = [Words(((chart["lead"], palette.muted),))], bool(chart.get("low"))
     panels = [panel_of(data, palette) for data in chart["panels"]]
-    return PictureSheet(palette, chart["title"], leads, panels, chart["stamp"], chart["from"], chart["to"])
+    return PictureSheet(palette, chart["title"], leads, panels, chart["stamp"], chart["from"], chart["to"], low=low)
 
 
 def _of_metric(chart: Mapping[str, Any], palette: Palette) -> PictureSheet:
@@ -78,6 +78,7 @@ def _of_metric(chart: Mapping[str, Any], palette: Palette) -> PictureSheet:
         chart["from"],
         chart["to"],
         [(first, last) for first, last in chart["episodes"]],
+        low=bool(chart.get("low")),
     )
 
 

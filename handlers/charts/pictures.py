@@ -50,8 +50,8 @@ class Pictures:
         """Return the chart as PNG, or None where nothing is known to draw. Never raises: the text goes without it.
 
         chart: a reference, or a full chart. A reference holds "asset" and "until", and may hold "days" (or "all"),
-        "note" and "light"; it names a "metric" (and may name a "value", if not that of its main chart), or as a
-        "picture" one of the market: a key of market.PARTS.
+        "note", "light" and "low" (see PictureSheet); it names a "metric" (and may name a "value", if not that of its
+        main chart), or as a "picture" one of the market: a key of market.PARTS.
         """
         try:
             full = (
@@ -60,7 +60,9 @@ class Pictures:
         except (StoreError, KeyError, ValueError) as error:
             _log.warning("a chart cannot be resolved and is left out", error=str(error), metric=_name(chart))
             return None
-        return None if full is None else await self._renderer.draw(full)
+        if full is None:
+            return None
+        return await self._renderer.draw({**full, "low": True} if chart.get("low") else full)
 
 
 async def in_words(store: Store, reference: Mapping[str, Any]) -> str | None:

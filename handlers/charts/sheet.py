@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 TIGHT = LINE_HEIGHT - 4  # from one line of a label to the next
 BOXED = 10  # more for a frame
 AXIS = 5
+LOW = 0.75  # of the width
+LEAST_PRESSED = 0.4  # of its height that a panel keeps
 MOST_DATES = (7.2, 5.0, 3.5)
 WIDEST = 232  # a label in the margin; longer ones are broken into two lines
 
@@ -80,7 +82,11 @@ class DrawnPanel(Protocol):
 
 @dataclass
 class PictureSheet:
-    """One picture. start, end: of all panels, in epoch seconds. marks: stretches of time that are shaded in all."""
+    """One picture. start, end: of all panels, in epoch seconds. marks: stretches of time that are shaded in all.
+
+    low: no higher than LOW of its width, for where a higher one would be shown narrower; without its stamp, which
+    stands beside it there.
+    """
 
     palette: Palette
     title: str
@@ -90,6 +96,7 @@ class PictureSheet:
     start: float
     end: float
     marks: Sequence[tuple[float, float | None]] = ()
+    low: bool = False
     figure: Figure = field(init=False)
     height: float = field(init=False, default=0.0)
 
@@ -97,12 +104,14 @@ class PictureSheet:
         self.figure = Figure(dpi=DPI, facecolor=self.palette.paper)
         FigureCanvasAgg(self.figure)
         head = wrapped(self.title, LARGE, "bold", 2)
-        foot = [line for text in self.stamp for line in wrapped(text, SMALL, "normal", 2)]
+        foot = [line for text in self.stamp if not self.low for line in wrapped(text, SMALL, "normal", 2)]
         labels = [self._fitting(panel.labels()) for panel in self.panels]
         above = MARGIN + TITLE_HEIGHT * len(head) + LINE_HEIGHT * len(self.leads)
         heads = [LINE_HEIGHT + 14 if panel.head else 14 for panel in self.panels]
-        body = sum(panel.height for panel in self.panels) + sum(heads)
-        self.height = above + body + LINE_HEIGHT + 26 + LINE_HEIGHT * len(foot) + MARGIN / 2
+        words = above + sum(heads) + LINE_HEIGHT + 26 + LINE_HEIGHT * len(foot) + MARGIN / 2
+        if self.low:
+            self._press(LOW * WIDTH - words)
+        self.height = words + sum(panel.height for panel in self.panels)
         self.figure.set_size_inches(WIDTH / DPI, self.height / DPI)
         y = float(MARGIN)
         for line in head:
@@ -121,6 +130,12 @@ class PictureSheet:
             y += panel.height
         for n, line in enumerate(foot):
             self._text(MARGIN, y + LINE_HEIGHT + 26 + n * LINE_HEIGHT, line, self.palette.muted)
+
+    def _press(self, room: float) -> None:
+        """Make the panels lower together, so that they fit as far as they can still be read."""
+        share = min(1.0, max(LEAST_PRESSED, room / sum(panel.height for panel in self.panels)))
+        for panel in self.panels:
+            panel.height = round(panel.height * share)
 
     # --- words --------------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GaBcDe." + "x" * 38
 BOT, APP, GUILD, CHANNEL, NEWS, OWNER, HOOK = 100, 101, 200, 300, 301, 400, 500
 HOOK_TOKEN = "hook-" + "y" * 60
 VIEW, SEND, EMBED, ATTACH, HISTORY, THREADS = 1 << 10, 1 << 11, 1 << 14, 1 << 15, 1 << 16, 1 << 38
+MANAGE = 1 << 4  # channels
 ALL = VIEW | SEND | EMBED | ATTACH | HISTORY | THREADS
 _TEXTS = {"title": 256, "description": 4096}
 
@@ -149,7 +150,8 @@ class DiscordWire(Served):
                 "id": str(next(self._ids)), "application_id": str(APP), "type": kind, "data": data, "token": token,
                 "version": 1, "guild_id": str(GUILD), "channel_id": str(channel), "context": 0,
                 "channel": {"id": str(channel), "type": 0, "name": "alerts", "guild_id": str(GUILD)},
-                "member": _member(_user(OWNER), permissions=str(ALL)), "app_permissions": str(self.permissions),
+                "member": _member(_user(OWNER), permissions=str(ALL | MANAGE)),
+                "app_permissions": str(self.permissions),
                 "attachment_size_limit": 10_000_000, "locale": "en-US", "entitlements": [],
                 "authorizing_integration_owners": {"0": str(GUILD)},
             },

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -24,10 +24,12 @@ from handlers.channels.discord.config import DiscordConfig
 from handlers.channels.discord.errors import RAISED, failure
 from handlers.channels.discord.interactions import Interactions
 from handlers.channels.discord.options import digest, payload
+from handlers.channels.discord.places import INVITE
 from handlers.channels.discord.posting import LIMITS, Posting
 from handlers.channels.discord.webhooks import PREFIX, Webhooks
 from handlers.channels.failure import TokenRefused
 from handlers.command import Asker, commands
+from handlers.reply import plain_text
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _LISTED: Final = "commands"  # under what is remembered which commands Discord was told of
+_INVITATION: Final = "https://discord.com/oauth2/authorize"
 _LONGEST_SAID: Final = 30  # letters of a part of an address in the log; tokens are longer
 
 
@@ -68,7 +71,11 @@ class Discord:
         listed: Iterable[Command] | None = None,
         patience: Patience | None = None,
     ) -> None:
-        self._config, self._outside = config, outside
+        async def draw(chart: dict[str, Any]) -> bytes | None:
+            """Draw it low: an embed is at most 400 pixels wide and 300 high, and a higher picture would be narrower."""
+            return await outside.draw({**chart, "low": True})
+
+        self._config, self._outside = config, replace(outside, draw=draw)
         self._patience = patience or Patience()
         self._token = config.secret("token")
         self._listed = {command.name: command for command in (commands().values() if listed is None else listed)}
@@ -77,12 +84,12 @@ class Discord:
             DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(url.replace("http", "ws", 1) + "/gateway")
         self.client = _Client(self, config.proxy, self._patience.guilds)
         whole = self._patience.whole
-        self._posting = Posting(self.client, outside.draw, patience=whole, publish=config.publish)
+        self._posting = Posting(self.client, draw, patience=whole, publish=config.publish)
         self._webhooks = Webhooks(
-            config.addresses(), outside.draw, patience=whole, proxy=config.proxy, guarded=not config.base_url
+            config.addresses(), draw, patience=whole, proxy=config.proxy, guarded=not config.base_url
         )
         self._interactions = Interactions(
-            self.client, self._posting, outside, platform=self.platform, listed=self._listed,
+            self.client, self._posting, self._outside, platform=self.platform, listed=self._listed,
             patience=self._patience.defer,
         )  # fmt: skip
         self._answer: Answerer | None = None
@@ -137,7 +144,8 @@ class Discord:
             raise failure(error) from None
         finally:
             await probe.close()
-        return f"Discord accepts the token of {probe.user}"
+        where = f"{_INVITATION}?client_id={probe.application_id}&scope=bot+applications.commands&permissions={INVITE}"
+        return f"Discord accepts the token of {probe.user}, which is invited by {where}"
 
     async def _log_in(self) -> None:
         assert self._token  # noqa: S101 - not called without one
@@ -199,7 +207,8 @@ class Discord:
                 continue
             asker = Asker(self.platform, Address(f"{PREFIX}{name}", kind="channel"), title=name, owner=True)
             for line in ("/unsub", f"/sub {hook.subscribe}".strip()):
-                await answer(line, asker)
+                said = plain_text((await answer(line, asker)).blocks)
+            log.info("a webhook is told as the configuration says", name=name, said=said)
             await self._remember(f"{PREFIX}{name}", wanted)
 
     async def _recalled(self, name: str) -> str | None:
@@ -252,6 +261,7 @@ class _Client(Client):
     """What comes by the gateway: servers, their channels, and what people do. No messages are read, no members kept."""
 
     def __init__(self, place: Discord, proxy: str | None, guilds: float) -> None:
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody wants to hear of voice
         trace = aiohttp.TraceConfig()
         trace.on_request_end.append(_asked)
         super().__init__(

@@ -54,7 +54,7 @@ class DiscordConfig(ChannelConfig):
     proxy: str | None = Field(None, description="http:// or https:// address by which Discord is reached")
 
     title: ClassVar[str] = "Discord"
-    needs: ClassVar[str | None] = "token"
+    needs: ClassVar[str | None] = "token or webhook"
     libraries: ClassVar[tuple[str, ...]] = ("discord.py",)
     talkers: ClassVar[tuple[str, ...]] = ("discord", "discord.http", "discord.gateway", "discord.client")
     terse: ClassVar[tuple[str, ...]] = ("discord",)

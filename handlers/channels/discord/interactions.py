@@ -20,7 +20,7 @@ from handlers.channels.discord.errors import RAISED, TOO_LATE, failure
 from handlers.channels.discord.options import CHOICE, CHOICES, given_of, line_of
 from handlers.channels.discord.places import Place, lack, place_of
 from handlers.channels.discord.posting import BUTTON_VERSION, appearance
-from handlers.channels.failure import MarkupRefused, PerhapsSent, SendFailed, Unreached
+from handlers.channels.failure import ChatGone, MarkupRefused, PerhapsSent, SendFailed, Unreached
 from handlers.channels.news import PendingNews, drop
 from handlers.channels.pictures import drawn
 from handlers.channels.text import clip
@@ -85,6 +85,8 @@ class Interactions:
                     await self._on_typing(interaction)
                 case InteractionType.component:
                     await self._on_press(interaction)
+        except SendFailed as failed:  # whoever asked sees that nothing came, and asks again
+            log.info("an answer was refused", reason=failed.reason)
         except Exception:
             reference = secrets.token_hex(3)
             log.exception("an interaction was not handled", reference=reference, kind=interaction.type.name)
@@ -158,10 +160,9 @@ class Interactions:
             notes.append(Line(lack(place.missing, place.title), "caveat"))
         if settings and not place.here:
             notes.append(Line(_YOURS, "caveat"))
-        if not in_time:
+        if not in_time or not await self._shown(interaction, (*answer.blocks, *notes)):
             await self._otherwise(place, answer, hidden=hidden)
             return
-        await self._show(interaction, (*answer.blocks, *notes))
 
         async def update(blocks: tuple[Block, ...]) -> None:
             try:
@@ -192,6 +193,14 @@ class Interactions:
             await self._posting.send(place.address, Outgoing(answer.blocks))
         except SendFailed as failed:
             log.info("a late answer was refused", chat=place.address.chat, reason=failed.reason)
+
+    async def _shown(self, interaction: Interaction, blocks: tuple[Block, ...]) -> bool:
+        """Show an answer; False where Discord waits for it no more: its time is over, or somebody took it away."""
+        try:
+            await self._show(interaction, blocks)
+        except ChatGone:
+            return False
+        return True
 
     async def _show(self, interaction: Interaction, blocks: tuple[Block, ...]) -> None:
         """Put blocks in the place of what stands there as the answer; twice is once, so a lost answer is no matter."""

@@ -24,7 +24,7 @@ _NEEDED: Final = {
     "attach_files": "Attach Files",
     "read_message_history": "Read Message History",
 }
-# The same as the number of an invitation: all of it but sending, which is one of two by the kind of place.
+# The number in an invitation that asks for exactly these.
 INVITE: Final = Permissions(**dict.fromkeys(_NEEDED, True)).value
 _VITAL: Final = frozenset({"view_channel", "send_messages", "send_messages_in_threads"})
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from discord import Client, PartialMessageable
 
     from handlers.channels.channel import Address, Outgoing
+    from handlers.channels.discord.places import Standing
     from handlers.reply import Block
 
 log = structlog.get_logger(__name__)
@@ -94,7 +95,8 @@ class Posting:
     async def edit(self, to: Address, message_id: str, message: Outgoing) -> None:
         """Replace the text, buttons and picture of a message sent earlier."""
         pictures, blocks = await drawn(message.blocks, self._draw)
-        what = appearance(replace(message, blocks=blocks), pictures, embedded=not message.plain)
+        embedded = not message.plain and "Embed Links" not in self._standing(to).missing
+        what = appearance(replace(message, blocks=blocks), pictures, embedded=embedded)
         if files := what.pop("files", []):
             what["attachments"] = files
         async with self.translated():
@@ -142,10 +144,9 @@ class Posting:
             role = Object(int(message.mention))
             what["content"] = clip(f"<@&{role.id}> {what.get('content') or ''}".strip(), render.CONTENT)
             what["allowed_mentions"] = AllowedMentions(everyone=False, users=False, roles=[role], replied_user=False)
+        if message.nonce:  # without one of ours the library draws one that covers its own tries alone
+            what["nonce"] = message.nonce
         async with self.translated():
-            # Without one of ours the library draws a nonce that covers its own tries alone.
-            if message.nonce:
-                what["nonce"] = message.nonce
             return await channel.send(silent=message.silent, **what)
 
     def _channel(self, to: Address) -> PartialMessageable:
@@ -155,7 +156,7 @@ class Posting:
             raise Unreached(self.closed)
         return self._client.get_partial_messageable(int(to.chat))
 
-    def _standing(self, to: Address) -> Any:
+    def _standing(self, to: Address) -> Standing:
         live = self._client.ws is not None and self._client.ws.open  # else it may be an old story
         return standing(self._client, int(to.chat) if live else 0)
 

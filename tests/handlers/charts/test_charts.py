@@ -384,6 +384,16 @@ def test_no_text_leaves_the_picture_or_is_too_small(chart):
     whole_and_readable(figure, canvas)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("chart", [pytest.param(chart, id=name) for name, chart in EXTREMES.items()])
+def test_a_low_picture_is_as_wide_where_at_most_three_quarters_are_shown(chart):
+    """Discord shows 400 by 300 pixels: a higher picture would lose its width, and its letters their size."""
+    figure = drawing.figure({**chart, "low": True})
+    assert figure.get_figheight() * 72 <= 1100 * 0.75 + 2
+    whole_and_readable(figure, drawing.FigureCanvasAgg(figure))
+    assert not any(chart["stamp"] and text.get_text() in chart["stamp"] for text in figure.texts if text.get_text())
+
+
 def test_nothing_known_is_not_drawn():
     chart = make([None, None])
     assert not drawable(chart)

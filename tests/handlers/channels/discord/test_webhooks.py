@@ -239,7 +239,7 @@ BAD = [
     "https://127.0.0.1/api/webhooks/123456789012345678/token",
     "https://0x7f.1/api/webhooks/123456789012345678/token",
     "https://discord.com\\@example.com/api/webhooks/123456789012345678/token",
-    "file:" + "///etc/passwd",
+    "ftp://discord.com/api/webhooks/123456789012345678/token",
     "",
 ]
 

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from handlers.channels.channel import Address
+from handlers.command import Asker
+from storage.engine.database import Store
+from storage.people import destinations, switches
+from tests.handlers.commands.room import ME, Room
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from storage.people.switches import Switch
+
+SERVER = Asker("discord", Address("300", kind="group"), "11", roles=True)
+DESK, OTHER = "123456789012345678", "223456789012345678"
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[Room]:
+    store = Store(tmp_path / "perpulse.db")
+    yield Room(store)
+    store.close()
+
+
+def called(room: Room) -> list[Switch]:
+    here = destinations.find(room.store, "discord", "300")
+    return [one for one in switches.of_one(room.store, here.id) if one.kind == "mention"] if here else []
+
+
+@pytest.mark.parametrize(
+    ("words", "rank"),
+    [
+        pytest.param(f"{DESK} warning", "warning", id="a role and a rank"),
+        pytest.param(f"critical {DESK}", "critical", id="in another order"),
+        pytest.param(DESK, "warning", id="no rank: warnings"),
+        pytest.param(f"{DESK} notice", "notice", id="everything"),
+    ],
+)
+def test_one_role_is_called_from_a_rank_on(room: Room, words: str, rank: str) -> None:
+    room.ask("/sub oi", SERVER)
+    reply = room.ask(f"/mention {words}", SERVER)
+    assert reply.values == {"role": DESK, "rank": rank}
+    [switch] = called(room)
+    assert (switch.what, switch.rank) == (DESK, rank)
+
+
+def test_the_last_word_counts_and_off_calls_nobody(room: Room) -> None:
+    room.ask("/sub oi", SERVER)
+    assert "No role is called" in room.text("/mention", SERVER)
+    room.ask(f"/mention {DESK}", SERVER)
+    room.ask(f"/mention {OTHER} critical", SERVER)
+    assert [switch.what for switch in called(room)] == [OTHER]
+    assert "what is critical" in room.text("/mention", SERVER)
+    room.ask("/mention off", SERVER)
+    assert called(room) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "asker", "said"),
+    [
+        pytest.param(f"/mention {DESK}", SERVER, "Type /sub first", id="nothing is on"),
+        pytest.param(f"/mention {DESK}", ME, "There are no roles here", id="in a private chat"),
+        pytest.param(f"/mention {DESK}", replace(SERVER, may_change=False), "Only admins", id="a member"),
+        pytest.param("/mention everyone", SERVER, "do not understand", id="no role"),
+    ],
+)
+def test_what_cannot_be(room: Room, line: str, asker: Asker, said: str) -> None:
+    assert said in room.refusal(line, asker)
+    assert called(room) == []
+
+
+def test_it_is_listed_where_there_are_roles(room: Room) -> None:
+    assert "/mention" in room.text("/help yours", SERVER)
+    assert "/mention" not in room.text("/help yours", ME)

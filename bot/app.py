@@ -392,6 +392,7 @@ def channels_of(
             draw=pictures.draw,
             moved=lambda old, new: asyncio.to_thread(destinations.moved, store, platform, old, new),
             gone=lambda chat, reason: asyncio.to_thread(_gone, store, clock, platform, chat, reason),
+            allowed=lambda chat: asyncio.to_thread(_allowed, store, platform, chat),
             leave=stopping.set,
             recall=lambda name: asyncio.to_thread(settings.setting, store, f"{platform}.{name}"),
             remember=lambda name, value: asyncio.to_thread(_remember, store, f"{platform}.{name}", value),
@@ -445,6 +446,11 @@ def _account(config: Config, clock: Clock) -> HyperliquidAccount:
 def _remember(store: Store, name: str, value: str) -> None:
     with store.write() as work:
         settings.keep_setting(work, name, value)
+
+
+def _allowed(store: Store, platform: str, chat: str) -> None:
+    if outbox.woken(store, platform, chat):
+        log.info("rights were given back, what waited is sent", platform=platform, chat=chat)
 
 
 def _gone(store: Store, clock: Clock, platform: str, chat: str, reason: str) -> None:

@@ -25,6 +25,7 @@ from handlers.channels.failure import (
     TokenRefused,
     Unreached,
 )
+from signals.units import DAY
 from storage.alerts import outbox
 from storage.people import destinations
 
@@ -43,6 +44,8 @@ MOST_TRIES: Final = 12
 MANY: Final = 3  # failures in a row that cannot be the fault of one chat
 PLATFORM_PAUSES: Final = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds; one probe per 30 s while a platform is down
 LONGEST_ROW_PAUSE: Final = 600.0
+LONGEST_WITHOUT_RIGHTS: Final = DAY
+LONGEST_ASKED: Final = 7 * DAY  # as long as what is late is told; beyond it a clock must be wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ class Failures:
         with store.write():  # both or nothing: a row kept for a chat that has moved must find it
             if what.chat != "is gone":  # else it ends with its chat
                 self._settle_row(store, claim, what, failed.reason, now)
-            self._settle_chat(store, claim, failed, now, asked)
+            self._settle_chat(store, claim, failed, now, timedelta(seconds=asked))
         self._settle_platform(claim, trouble, what, failed, asked)
 
     def _settle_row(self, store: Store, claim: Claim, what: Remedy, reason: str, now: datetime) -> None:
@@ -137,7 +140,7 @@ class Failures:
             plain=what.row == "plain",
         )
 
-    def _settle_chat(self, store: Store, claim: Claim, failed: SendFailed, now: datetime, asked: float) -> None:
+    def _settle_chat(self, store: Store, claim: Claim, failed: SendFailed, now: datetime, asked: timedelta) -> None:
         match failed:
             case ChatGone():
                 dropped = outbox.gone(store, claim.destination, failed.reason, now=now)
@@ -145,10 +148,15 @@ class Failures:
             case ChatMoved(to=new):
                 destinations.moved(store, claim.platform, claim.chat, new)
             case RightsMissing():
-                log.warning("a chat rests for lack of rights", platform=claim.platform, reason=failed.reason)
-                outbox.rest(store, claim.destination, now + timedelta(seconds=asked))
+                with store.write() as work:
+                    since = outbox.waits_since(work, claim.destination)
+                # As long again as it has waited already: an hour, two, four, up to a day, also after a restart.
+                rest = max(asked, min(LONGEST_WITHOUT_RIGHTS, now - (since or now)))
+                about = {"platform": claim.platform, "chat": claim.chat, "topic": claim.topic or None}
+                log.warning("a chat rests for lack of rights", **about, reason=failed.reason, again_in=str(rest))
+                outbox.rest(store, claim.destination, now + rest, failed.reason)
             case Throttled():
-                outbox.rest(store, claim.destination, now + timedelta(seconds=asked))
+                outbox.rest(store, claim.destination, now + min(asked, LONGEST_ASKED))
 
     def _settle_platform(self, claim: Claim, trouble: Trouble, what: Remedy, failed: SendFailed, asked: float) -> None:
         match what.others:

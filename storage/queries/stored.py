@@ -63,7 +63,8 @@ class Status:
 
     gaps: stretches of its history that nothing fills. differing: where the archive differed lately from what had come
     live, the newest first. coverage: how much of the usual open interest answers now, None where a single venue is all
-    there is. waiting: messages in the outbox. jump: of the clock of this machine, where there was one lately. saved:
+    there is. waiting: messages in the outbox. resting: chats in
+    which something is not allowed. jump: of the clock of this machine, where there was one lately. saved:
     copies of the database beside it, from when its file was lost.
     """
 
@@ -74,6 +75,7 @@ class Status:
     coverage: Coverage | None = None
     sources: tuple[SourceHealth, ...] = ()
     waiting: int = 0
+    resting: tuple[outbox.Resting, ...] = ()
     jump: ClockJump | None = None
     saved: tuple[Path, ...] = ()
 
@@ -96,6 +98,7 @@ def read(store: Store, asset: str, now: datetime) -> Status:
         total.coverage if total else None,
         tuple(source_state.load(store)),
         outbox.waiting(store),
+        tuple(outbox.without_rights(store)),
         jump if (jump := clock_jump.last(store)) and abs(now - jump.at) < JUMP_IS_NEWS else None,
         store.saved,
     )

@@ -27,6 +27,7 @@ from telegram import (
     CallbackQuery,
     Chat,
     ChatMember,
+    ChatMemberRestricted,
     ChatMemberUpdated,
     Message,
     Update,
@@ -333,9 +334,12 @@ class Telegram:
             log.info("a button was not answered", reason=failure(error).reason)
 
     async def _on_membership(self, change: ChatMemberUpdated) -> None:
-        if change.new_chat_member.status in (ChatMember.BANNED, ChatMember.LEFT):
+        now = change.new_chat_member
+        if now.status in (ChatMember.BANNED, ChatMember.LEFT):
             private = change.chat.type == Chat.PRIVATE
             await self._outside.gone(str(change.chat.id), "blocked by the user" if private else "removed from the chat")
+        elif not isinstance(now, ChatMemberRestricted) or now.can_send_messages:
+            await self._outside.allowed(str(change.chat.id))
 
     async def _ask(self, line: str, asker: Asker) -> Answer:
         assert self._answer  # noqa: S101 - nothing is heard before the start

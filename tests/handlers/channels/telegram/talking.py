@@ -50,6 +50,7 @@ class Place:
     asked: list[tuple[str, Asker]] = field(default_factory=list)
     moved: list[tuple[str, str]] = field(default_factory=list)
     gone: list[tuple[str, str]] = field(default_factory=list)
+    allowed: list[str] = field(default_factory=list)
 
     async def start(self) -> None:
         await self.telegram.start(self.answer)
@@ -72,7 +73,10 @@ def bot_of(fake: BotApi, *, proxy: str | None = None, **more: Any) -> Place:
     async def gone(chat: str, reason: str) -> None:
         place.gone.append((chat, reason))
 
+    async def allowed(chat: str) -> None:
+        place.allowed.append(chat)
+
     config = TelegramConfig(token=SecretStr(fake.token), base_url=fake.base_url, proxy=proxy)
-    outside = Outside(moved=moved, gone=gone, **more)
+    outside = Outside(moved=moved, gone=gone, allowed=allowed, **more)
     place = Place(fake, Telegram(config, outside, listed=(oi, sub), timeouts=QUICK), answer)
     return place

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import structlog
 
+from bot.delivery.probing import TOKEN_PAUSES
 from handlers.channels.failure import (
     ChatGone,
     ChatMoved,
@@ -85,13 +86,29 @@ def remedy(failed: SendFailed) -> Remedy:
 
 @dataclass(slots=True)
 class Trouble:
-    """How one platform does: until when it rests (monotonic seconds), what failed in a row, why it was halted."""
+    """How one platform does: until when it rests (monotonic seconds), what failed in a row, why it was halted.
+
+    asked_again: when it is asked how it does (monotonic seconds; probing.py). refusals: how often in a row it then
+    refused the token. was_away: it did not answer such a question.
+    """
 
     rests_until: float = -math.inf
     failures: int = 0
     floods: int = 0
     down: bool = False
     halted: str | None = None
+    halted_at: datetime | None = None
+    refusals: int = 0
+    was_away: bool = False
+    asked_again: float = math.inf
+
+    def refuse(self, reason: str, clock: Clock) -> datetime:
+        """Send nothing until the token is accepted; return since when that is so."""
+        if not self.halted or not self.halted_at:
+            self.halted_at = clock.now()
+            self.asked_again = clock.monotonic() + TOKEN_PAUSES[0]
+        self.halted = reason
+        return self.halted_at
 
     def over(self, platform: str) -> None:
         """Count a message that went through."""
@@ -163,8 +180,8 @@ class Failures:
             case "go on":
                 pass
             case "halt":
-                trouble.halted = failed.reason
-                log.error("sending stops until the token is mended, what waits is kept", platform=claim.platform)
+                trouble.refuse(failed.reason, self.clock)
+                log.error("the token is refused, asking again; what waits is kept", platform=claim.platform)
             case "stumble":
                 self._stumbled(claim, trouble, failed)
             case "flood":

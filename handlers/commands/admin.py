@@ -49,6 +49,8 @@ async def status(deps: Deps, args: OneAsset) -> Reply:
     lines += _listed(said or ["no source was asked yet; perpulse run asks them"])
     waiting = wording.count(found.waiting, "message")
     lines.append(Line(f"Outbox: {waiting} waiting. Followed: {', '.join(deps.assets[:12])}."))
+    for refusal in found.refused:
+        lines.append(Line(delivery.token_told(refusal.platform, refusal.since, refusal.reason, deps.zone)))
     if found.resting:
         lines.append(Line("Chats that rest:"))
         here, names = (deps.asker.platform, deps.asker.address.chat), deps.asker.platform == local().asker.platform
@@ -133,6 +135,7 @@ def _values(found: Status) -> dict[str, Any]:
         "version": VERSION,
         "waiting": found.waiting,
         "resting": len(found.resting),
+        "token_refused": {refusal.platform: refusal.since for refusal in found.refused},
         "clock_jump": jump and {"at": jump.at, "seconds": jump.by.total_seconds(), "followed": jump.followed},
         "saved_copies": [copy.name for copy in found.saved],
         "inputs": {

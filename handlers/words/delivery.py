@@ -27,6 +27,14 @@ def resting_lines(
     return lines
 
 
+def token_told(platform: str, since: datetime, reason: str, zone: str, *, accepted: bool = False) -> str:
+    """Say that a platform refuses the bot's token, or takes it again."""
+    if accepted:
+        return f"{platform.capitalize()} takes the bot's token again, and what waited is being sent."
+    at = wording.clock(since, zone, dated=True)
+    return f"{platform.capitalize()} refuses the bot's token since {at}, and its messages wait. {reason}"
+
+
 def _resting(place: Resting, now: datetime, zone: str) -> str:
     title = f"“{place.title}” " if place.title else ""
     topic = f", topic {place.topic}" if place.topic else ""

@@ -345,6 +345,20 @@ def hold(work: Work, row: OutboxRow, until: datetime, reason: str, held_for: Hel
     work.run(SQL.hold, id=row.id, until=to_ms(until), held_for=held_for, reason=reason, expires=expires)
 
 
+def wait_for_platform(work: Work, row: OutboxRow, until: datetime | None, reason: str, *, latest: datetime) -> None:
+    """Send a row, which may have arrived twice by now, no more until its platform was away and is back.
+
+    until: when it is tried again all the same; None: it is not, and is told as late when it has grown too old.
+    """
+    run = {"until": None if until is None else to_ms(until), "latest": to_ms(latest), "reason": reason}
+    work.run(SQL.wait_for_platform, id=row.id, **run)
+
+
+def platform_back(work: Work, platform: str, *, now: datetime) -> int:
+    """Let go what waits for a platform; return how many rows."""
+    return work.run(SQL.platform_back, platform=platform, now=to_ms(now))
+
+
 def end(work: Work, row: OutboxRow, state: Ended, reason: str, *, now: datetime) -> None:
     """Settle one row that will not be sent, with the reason."""
     work.run(SQL.settle, id=row.id, state=state, reason=reason, now=to_ms(now), message=None)

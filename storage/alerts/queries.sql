@@ -169,6 +169,16 @@ UPDATE outbox SET state = 'queued', held_until = :until, held_for = :held_for, r
     expires = CASE WHEN expires < :expires THEN :expires ELSE expires END
 WHERE id = :id AND state = 'sending';
 
+-- name: wait_for_platform
+UPDATE outbox SET state = 'uncertain', held_until = min(coalesce(:until, expires), :latest), reason = :reason,
+    attempts = attempts + 1
+WHERE id = :id AND state = 'sending';
+
+-- name: platform_back
+UPDATE outbox SET held_until = NULL
+WHERE state = 'uncertain' AND held_for IS NULL AND held_until > :now
+    AND destination IN (SELECT id FROM destinations WHERE platform = :platform);
+
 -- name: rest_destination
 UPDATE destinations SET rests_until = :until, gone_reason = coalesce(:reason, gone_reason) WHERE id = :destination;
 

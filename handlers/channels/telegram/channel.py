@@ -81,6 +81,7 @@ class Timeouts:
     retry: float = 1.0  # first pause before the next try to start; doubles up to a minute
     standby: float = 10.0
     standby_longest: float = 300.0
+    doubts: tuple[float, ...] = (10.0, 60.0, 600.0)  # before a refused token is tried again
 
 
 class Telegram:
@@ -125,7 +126,13 @@ class Telegram:
         }
         self._requests = (
             LoggedRequest(**common, write_timeout=self._timeouts.read),
-            PollRequest(on_refused=self._refused, on_read=self._on_read, connection_pool_size=2, **common),
+            PollRequest(
+                doubts=self._timeouts.doubts,
+                on_refused=self._refused,
+                on_read=self._on_read,
+                connection_pool_size=2,
+                **common,
+            ),
         )
         builder = (
             Application.builder()
@@ -208,7 +215,7 @@ class Telegram:
                 await self._log_in()
             except InvalidToken:
                 self._refused()
-                return
+                pause = self._timeouts.doubts[-1]
             except TelegramError:
                 pause = min(2 * pause, 60.0)
             else:
@@ -230,7 +237,7 @@ class Telegram:
         if isinstance(error, Conflict):
             if self._starting is None or self._starting.done():
                 self._starting = asyncio.create_task(self._stand_by())
-        else:
+        elif not self._requests[1].refused:  # of that it is told
             reason = failure(error).reason
             if reason != self._unread:  # the library asks again each few seconds: once, then at each change
                 log.warning("updates are not read, trying on", reason=reason)
@@ -242,7 +249,8 @@ class Telegram:
         self._unread = ""
 
     def _refused(self) -> None:
-        log.error("commands are not read any more", reason=failure(InvalidToken()).reason)
+        self._unread = failure(InvalidToken()).reason
+        log.error("commands are not read while Telegram refuses the token, trying on", reason=self._unread)
 
     async def _stand_by(self) -> None:
         alone = (

@@ -6,6 +6,7 @@ import asyncio
 import math
 import re
 import unicodedata
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -683,13 +684,30 @@ async def test_a_refused_token_is_said_without_the_token(fake: BotApi, caplog: p
     assert TOKEN not in f"{caught.value!r} {place.telegram!r} {logs}"
 
 
-async def test_a_token_refused_while_running_is_told_in_one_line(place: Place) -> None:
+@pytest.mark.parametrize("status", [401, 404])
+async def test_a_token_refused_while_running_is_told_once_and_tried_again(place: Place, status: int) -> None:
     with structlog.testing.capture_logs() as logs:
-        place.fake.revoked = True
+        place.fake.disturb("status", method="getUpdates", status=status, text="x")
         place.fake.say(PRIVATE, ANN, "/oi")  # ends the poll that waits
-        await place.fake.until(lambda: any("not read any more" in entry["event"] for entry in logs))
-    assert [entry for entry in logs if "@BotFather" in entry.get("reason", "")]
+        place.fake.say(PRIVATE, ANN, "/oi")
+        await place.heard(2)
+        await place.fake.until(lambda: any("read again" in entry["event"] for entry in logs))
+    (refused,) = [entry for entry in logs if entry["log_level"] in ("warning", "error")]
+    assert "@BotFather" in refused["reason"]
     assert TOKEN not in str(logs)
+
+
+@pytest.mark.slow
+async def test_a_token_that_stays_refused_is_asked_for_ever_more_rarely(fake: BotApi) -> None:
+    config = TelegramConfig(token=SecretStr(TOKEN), base_url=fake.base_url)
+    telegram = Telegram(config, listed=(), timeouts=replace(QUICK, doubts=(0.0, 60.0)))
+    await telegram.start(bot_of(fake).answer)
+    await fake.until(lambda: fake.counts()["getUpdates"])
+    fake.revoked = True
+    fake.say(PRIVATE, ANN, "/oi")  # ends the poll that waits
+    await asyncio.sleep(3.5)  # the library alone would ask again after 1, 1.5 and 2.25 s
+    assert fake.counts()["getUpdates"] == 3
+    await telegram.stop()
 
 
 @pytest.mark.slow

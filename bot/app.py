@@ -249,7 +249,7 @@ class App:
         """Keep the dispatcher at work: a full disk must not end it for good."""
         while not self.stopping.is_set():
             try:
-                await self.dispatcher.run()
+                await self.dispatcher.run(ended=self._fail)
             except StoreError as error:
                 log.error(str(error))  # noqa: TRY400 - as above
             except Exception:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import structlog
+
 from handlers import completion
 from handlers.channels.channel import Outside
 from handlers.charts.pictures import Pictures
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from handlers.charts.process import ChartRenderer
     from storage.engine.database import Store
 
+log = structlog.get_logger(__name__)
+
 
 def channels_of(
     config: Config, store: Store, clock: Clock, renderer: ChartRenderer, stopping: asyncio.Event
@@ -32,6 +36,7 @@ def channels_of(
             draw=pictures.draw,
             moved=lambda old, new: asyncio.to_thread(destinations.moved, store, platform, old, new),
             gone=lambda chat, reason: asyncio.to_thread(_gone, store, clock, platform, chat, reason),
+            allowed=lambda chat: asyncio.to_thread(_allowed, store, platform, chat),
             leave=stopping.set,
             recall=lambda name: asyncio.to_thread(settings.setting, store, f"{platform}.{name}"),
             remember=lambda name, value: asyncio.to_thread(_remember, store, f"{platform}.{name}", value),
@@ -47,6 +52,11 @@ def channels_of(
 def _remember(store: Store, name: str, value: str) -> None:
     with store.write() as work:
         settings.keep_setting(work, name, value)
+
+
+def _allowed(store: Store, platform: str, chat: str) -> None:
+    if outbox.woken(store, platform, chat):
+        log.info("rights were given back, what waited is sent", platform=platform, chat=chat)
 
 
 def _gone(store: Store, clock: Clock, platform: str, chat: str, reason: str) -> None:

@@ -18,6 +18,7 @@ import structlog
 from bot.delivery.failures import Failures, Trouble
 from bot.delivery.held import tell_held
 from bot.delivery.lease import Lease
+from bot.delivery.probing import FOR_GOOD, Probes
 from bot.delivery.rate_limiter import RateLimiter
 from bot.delivery.stages.budget import budget, may_wait
 from bot.delivery.stages.group import group
@@ -31,7 +32,7 @@ from bot.delivery.stages.send import kind_of, send
 from handlers.channels.failure import SendFailed
 from signals.alerts.event import LATE
 from signals.wall_clock import midnight
-from storage.alerts import held, lease, outbox
+from storage.alerts import held, lease, outbox, refusals
 from storage.engine.database import StoreError
 from storage.people import switches
 
@@ -61,6 +62,7 @@ class Platform:
     limiter: RateLimiter
     trouble: Trouble = field(default_factory=Trouble)
     in_flight: set[asyncio.Task[None]] = field(default_factory=set)
+    probe: asyncio.Task[None] | None = None
 
 
 class Dispatcher:
@@ -84,6 +86,7 @@ class Dispatcher:
         self._clock = clock
         self._failures = Failures(clock, noise or random.Random())  # noqa: S311 - jitter, not a secret
         self._again_after = again_after
+        self._probes = Probes(store, clock)
         self._renderer = Renderer()
         self._epoch = 0
         self._lease = Lease(clock)
@@ -103,6 +106,9 @@ class Dispatcher:
         Whoever starts last sends; another process on the same database notices and stands by.
         """
         self._epoch = lease.take(self._store)
+        with self._store.write() as work:  # a new start tries each token anew
+            for name in self._channels:
+                refusals.over(work, name)
 
     def poke(self) -> None:
         """Say that something was put into the outbox."""
@@ -113,13 +119,18 @@ class Dispatcher:
         self._stopped.set()
         self._wake.set()
 
-    async def run(self) -> None:
-        """Send until stopped. A database that cannot be written is tried again; nothing is forgotten meanwhile."""
+    async def run(self, ended: Callable[[], None] = lambda: None) -> None:
+        """Send until stopped. A database that cannot be written is tried again; nothing is forgotten meanwhile.
+
+        ended: called when every platform has refused its token for good.
+        """
         try:
             while not self._stopped.is_set():
                 self._wake.clear()
                 try:
                     started = await self._dispatch() if await self._holds_lease() else 0
+                    if all(platform.trouble.refusals >= FOR_GOOD for platform in self.platforms.values()):
+                        ended()
                 except StoreError as error:
                     log.error("sending waits for the database", reason=str(error))  # noqa: TRY400 - says what to do
                     await self._pause(self._again_after)
@@ -154,7 +165,9 @@ class Dispatcher:
 
     async def _landed(self) -> None:
         """Wait for the messages in flight."""
-        if flying := [task for platform in self.platforms.values() for task in platform.in_flight]:
+        flying = [task for platform in self.platforms.values() for task in platform.in_flight]
+        flying += [platform.probe for platform in self.platforms.values() if platform.probe]
+        if flying:
             await asyncio.gather(*flying, return_exceptions=True)
 
     def _landed_one(self, platform: Platform, task: asyncio.Task[None]) -> None:
@@ -162,6 +175,12 @@ class Dispatcher:
         self._wake.set()
         if not task.cancelled() and (error := task.exception()):
             log.error("a message stays in doubt until the next start", exc_info=error)
+
+    def _probed(self, platform: Platform, task: asyncio.Task[None]) -> None:
+        platform.probe = None
+        self._wake.set()
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a platform could not be asked how it does, trying on", exc_info=error)
 
     async def _holds_lease(self) -> bool:
         """Give a sign of life; stand by while another process sends, and take over when it has died."""
@@ -181,6 +200,9 @@ class Dispatcher:
         started = 0
         for name, platform in self.platforms.items():
             seconds = self._clock.monotonic()
+            if platform.trouble.asked_again <= seconds and platform.probe is None:
+                platform.probe = asyncio.create_task(self._probes.ask(self._channels[name], platform.trouble))
+                platform.probe.add_done_callback(partial(self._probed, platform))
             if platform.trouble.halted or platform.trouble.rests_until > seconds:
                 continue
             most = 1 if platform.trouble.failures else IN_FLIGHT  # one probe, not a burst into a closed door

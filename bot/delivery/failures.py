@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import structlog
 
+from bot.delivery.probing import TOKEN_PAUSES
 from handlers.channels.failure import (
     ChatGone,
     ChatMoved,
@@ -25,6 +26,7 @@ from handlers.channels.failure import (
     TokenRefused,
     Unreached,
 )
+from signals.units import DAY
 from storage.alerts import outbox
 from storage.people import destinations
 
@@ -43,6 +45,8 @@ MOST_TRIES: Final = 12
 MANY: Final = 3  # failures in a row that cannot be the fault of one chat
 PLATFORM_PAUSES: Final = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds; one probe per 30 s while a platform is down
 LONGEST_ROW_PAUSE: Final = 600.0
+LONGEST_WITHOUT_RIGHTS: Final = DAY
+LONGEST_ASKED: Final = 7 * DAY  # as long as what is late is told; beyond it a clock must be wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +86,29 @@ def remedy(failed: SendFailed) -> Remedy:
 
 @dataclass(slots=True)
 class Trouble:
-    """How one platform does: until when it rests (monotonic seconds), what failed in a row, why it was halted."""
+    """How one platform does: until when it rests (monotonic seconds), what failed in a row, why it was halted.
+
+    asked_again: when it is asked how it does (monotonic seconds; probing.py). refusals: how often in a row it then
+    refused the token. was_away: it did not answer such a question.
+    """
 
     rests_until: float = -math.inf
     failures: int = 0
     floods: int = 0
     down: bool = False
     halted: str | None = None
+    halted_at: datetime | None = None
+    refusals: int = 0
+    was_away: bool = False
+    asked_again: float = math.inf
+
+    def refuse(self, reason: str, clock: Clock) -> datetime:
+        """Send nothing until the token is accepted; return since when that is so."""
+        if not self.halted or not self.halted_at:
+            self.halted_at = clock.now()
+            self.asked_again = clock.monotonic() + TOKEN_PAUSES[0]
+        self.halted = reason
+        return self.halted_at
 
     def over(self, platform: str) -> None:
         """Count a message that went through."""
@@ -114,7 +134,7 @@ class Failures:
         with store.write():  # both or nothing: a row kept for a chat that has moved must find it
             if what.chat != "is gone":  # else it ends with its chat
                 self._settle_row(store, claim, what, failed.reason, now)
-            self._settle_chat(store, claim, failed, now, asked)
+            self._settle_chat(store, claim, failed, now, timedelta(seconds=asked))
         self._settle_platform(claim, trouble, what, failed, asked)
 
     def _settle_row(self, store: Store, claim: Claim, what: Remedy, reason: str, now: datetime) -> None:
@@ -137,7 +157,7 @@ class Failures:
             plain=what.row == "plain",
         )
 
-    def _settle_chat(self, store: Store, claim: Claim, failed: SendFailed, now: datetime, asked: float) -> None:
+    def _settle_chat(self, store: Store, claim: Claim, failed: SendFailed, now: datetime, asked: timedelta) -> None:
         match failed:
             case ChatGone():
                 dropped = outbox.gone(store, claim.destination, failed.reason, now=now)
@@ -145,18 +165,23 @@ class Failures:
             case ChatMoved(to=new):
                 destinations.moved(store, claim.platform, claim.chat, new)
             case RightsMissing():
-                log.warning("a chat rests for lack of rights", platform=claim.platform, reason=failed.reason)
-                outbox.rest(store, claim.destination, now + timedelta(seconds=asked))
+                with store.write() as work:
+                    since = outbox.waits_since(work, claim.destination)
+                # As long again as it has waited already: an hour, two, four, up to a day, also after a restart.
+                rest = max(asked, min(LONGEST_WITHOUT_RIGHTS, now - (since or now)))
+                about = {"platform": claim.platform, "chat": claim.chat, "topic": claim.topic or None}
+                log.warning("a chat rests for lack of rights", **about, reason=failed.reason, again_in=str(rest))
+                outbox.rest(store, claim.destination, now + rest, failed.reason)
             case Throttled():
-                outbox.rest(store, claim.destination, now + timedelta(seconds=asked))
+                outbox.rest(store, claim.destination, now + min(asked, LONGEST_ASKED))
 
     def _settle_platform(self, claim: Claim, trouble: Trouble, what: Remedy, failed: SendFailed, asked: float) -> None:
         match what.others:
             case "go on":
                 pass
             case "halt":
-                trouble.halted = failed.reason
-                log.error("sending stops until the token is mended, what waits is kept", platform=claim.platform)
+                trouble.refuse(failed.reason, self.clock)
+                log.error("the token is refused, asking again; what waits is kept", platform=claim.platform)
             case "stumble":
                 self._stumbled(claim, trouble, failed)
             case "flood":

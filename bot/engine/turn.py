@@ -69,7 +69,7 @@ def announce(work: Work, event: SourceEvent | AssetEvent, now: datetime) -> None
     due = now
     match event:
         case SourceEvent(source=source, state=state, topics=topics, reason=reason):
-            asset, good, due = MARKET, state == "ok", now + TOGETHER
+            asset, good, due = MARKET, state in {"ok", "accepted"}, now + TOGETHER
             facts = {"source": source, "state": state, "topics": ", ".join(topics), "reason": reason}
         case AssetEvent(source=source, asset=asset, kind=kind, reason=reason):
             good = kind in {"agrees", "listed", "joined"}

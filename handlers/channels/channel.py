@@ -101,7 +101,8 @@ class Outside:
     """What a channel may use of the rest of perpulse; made in build(), one for each channel.
 
     draw: a PNG of a chart, or None where it cannot be drawn. moved: a chat lives on under a new id (old, new; may be
-    told twice). gone: a chat is closed to us (chat, reason). leave: whoever sits at this channel ends the program.
+    told twice). gone: a chat is closed to us (chat, reason). allowed: our rights in a chat were changed, and we may
+    write there. leave: whoever sits at this channel ends the program.
     recall, remember: a text that this channel keeps under a name across restarts; no secret. offers: what may be typed
     as an argument (command, field, what is typed already, who asks), the likeliest first. now: the time in UTC; None
     where nothing counts as late.
@@ -110,6 +111,7 @@ class Outside:
     draw: Callable[[dict[str, Any]], Awaitable[bytes | None]] = _no_picture
     moved: Callable[[str, str], Awaitable[None]] = _nobody_told
     gone: Callable[[str, str], Awaitable[None]] = _nobody_told
+    allowed: Callable[[str], Awaitable[None]] = _nobody_told
     leave: Callable[[], None] = _stay
     recall: Callable[[str], Awaitable[str | None]] = _nothing_kept
     remember: Callable[[str, str], Awaitable[None]] = _nobody_told

@@ -6,11 +6,12 @@ import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from handlers.channels.local import local
 from handlers.command import Deps, command
 from handlers.language.assets import OneAsset, meant_asset
 from handlers.reply import Block, Line, Reply, plain
 from handlers.version import VERSION
-from handlers.words import machine, wording
+from handlers.words import delivery, machine, wording
 from handlers.words import stored as words
 from signals.venues import source_title
 
@@ -53,6 +54,12 @@ async def status(deps: Deps, args: OneAsset) -> Reply:
     lines += _listed(said or ["no source was asked yet; perpulse run asks them"])
     waiting = wording.count(found.waiting, "message")
     lines.append(Line(f"Outbox: {waiting} waiting. Followed: {', '.join(deps.assets[:12])}."))
+    for refusal in found.refused:
+        lines.append(Line(delivery.token_told(refusal.platform, refusal.since, refusal.reason, deps.zone)))
+    if found.resting:
+        lines.append(Line("Chats that rest:"))
+        here, names = (deps.asker.platform, deps.asker.address.chat), deps.asker.platform == local().asker.platform
+        lines += _listed(delivery.resting_lines(found.resting, deps.now, deps.zone, names=names, here=here))
     if found.jump:
         lines.append(Line(machine.clock_jump(found.jump, deps.zone)))
     if found.saved:
@@ -132,6 +139,8 @@ def _values(found: Status) -> dict[str, Any]:
         "asset": found.asset,
         "version": VERSION,
         "waiting": found.waiting,
+        "resting": len(found.resting),
+        "token_refused": {refusal.platform: refusal.since for refusal in found.refused},
         "clock_jump": jump and {"at": jump.at, "seconds": jump.by.total_seconds(), "followed": jump.followed},
         "saved_copies": [copy.name for copy in found.saved],
         "inputs": {

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Final, assert_never
 
 from handlers.words import wording
+from handlers.words.delivery import token_told
 from signals.assets import coin
 from signals.assets import packed as packed_name
 from signals.inputs import INPUTS
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
     from signals.liquidation.renewal import Kind, Refusal, Renewal, TierChange, TierMove, TierOutline
     from storage.sources.source_events import AssetEvent
 
+_OF_PLATFORMS: Final = frozenset({"refused", "accepted"})
 SHOWN: Final = 12  # changes that are told one by one; the files hold them all
 
 
 def sentence(event: SourceEvent | AssetEvent, zone: str = "UTC") -> str:
     """Say what became of a source or of an asset there, with its times in a zone."""
+    if isinstance(event, SourceEvent) and event.state in _OF_PLATFORMS:
+        return token_told(event.source, event.since, event.reason, zone, accepted=event.state == "accepted")
     return _source(event, zone) if isinstance(event, SourceEvent) else _asset(event)
 
 
@@ -34,7 +38,7 @@ def sentences(events: Sequence[SourceEvent | AssetEvent], zone: str = "UTC") -> 
     causes: dict[tuple[str, str], list[SourceEvent]] = {}
     alone: list[str] = []
     for event in events:
-        if isinstance(event, SourceEvent):
+        if isinstance(event, SourceEvent) and event.state not in _OF_PLATFORMS:
             causes.setdefault((event.state, _cause(event)), []).append(event)
         else:
             alone.append(sentence(event, zone))

@@ -31,7 +31,7 @@ SQL = queries("storage.alerts")
 
 # A pause beyond these means that the clock was set back, so it counts as over.
 LONGEST_PAUSE: Final = timedelta(minutes=15)  # of one row
-LONGEST_REST: Final = timedelta(hours=24)  # of a destination, as its platform asked for
+LONGEST_REST: Final = timedelta(days=8)  # of a destination, as its platform asked for
 LONGEST_HOLD: Final = timedelta(days=2)  # of a row, as its destination asked for
 STILL_NEWS: Final = HOUR  # after a hold, however old it is by then
 # Spelt as in the index of live rows, or SQLite searches every row ever sent.
@@ -311,6 +311,7 @@ def sent(store: Store, claim: Claim, message: str | None, *, now: datetime) -> N
             work.run(SQL.settle, id=row.id, state="sent", reason=None, now=to_ms(now), message=message)
             if row.notice.episode is not None and message is not None:
                 work.run(SQL.remember_message, id=row.id, episode=row.notice.episode, message=message)
+        work.run(SQL.writes_again, destination=claim.destination)
 
 
 def later(
@@ -344,6 +345,20 @@ def hold(work: Work, row: OutboxRow, until: datetime, reason: str, held_for: Hel
     work.run(SQL.hold, id=row.id, until=to_ms(until), held_for=held_for, reason=reason, expires=expires)
 
 
+def wait_for_platform(work: Work, row: OutboxRow, until: datetime | None, reason: str, *, latest: datetime) -> None:
+    """Send a row, which may have arrived twice by now, no more until its platform was away and is back.
+
+    until: when it is tried again all the same; None: it is not, and is told as late when it has grown too old.
+    """
+    run = {"until": None if until is None else to_ms(until), "latest": to_ms(latest), "reason": reason}
+    work.run(SQL.wait_for_platform, id=row.id, **run)
+
+
+def platform_back(work: Work, platform: str, *, now: datetime) -> int:
+    """Let go what waits for a platform; return how many rows."""
+    return work.run(SQL.platform_back, platform=platform, now=to_ms(now))
+
+
 def end(work: Work, row: OutboxRow, state: Ended, reason: str, *, now: datetime) -> None:
     """Settle one row that will not be sent, with the reason."""
     work.run(SQL.settle, id=row.id, state=state, reason=reason, now=to_ms(now), message=None)
@@ -356,10 +371,49 @@ def ended(store: Store, claim: Claim, state: Ended, reason: str, *, now: datetim
             end(work, row, state, reason, now=now)
 
 
-def rest(store: Store, destination: int, until: datetime) -> None:
-    """Write nothing to a destination before `until`, because its platform asked for a pause; it survives a restart."""
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """A destination where something is not allowed: why, until when nothing is tried there, and how much waits."""
+
+    platform: str
+    chat: str
+    topic: str
+    title: str | None
+    reason: str
+    until: datetime
+    waiting: int
+
+
+def rest(store: Store, destination: int, until: datetime, reason: str | None = None) -> None:
+    """Write nothing to a destination before `until`; it survives a restart.
+
+    reason: what is not allowed there; None where its platform asked for a pause.
+    """
     with store.write() as work:
-        work.run(SQL.rest_destination, destination=destination, until=to_ms(until))
+        work.run(SQL.rest_destination, destination=destination, until=to_ms(until), reason=reason)
+
+
+def waits_since(work: Work, destination: int) -> datetime | None:
+    """Return since when a destination has waited for the oldest message to it; None where nothing waits."""
+    row = work.one(SQL.waits_since, destination=destination)
+    return None if row is None or row["first"] is None else from_ms(row["first"])
+
+
+def woken(store: Store, platform: str, chat: str) -> int:
+    """End the rests of a chat in which something was not allowed, in all of its topics; return how many there were."""
+    with store.write() as work:
+        return work.run(SQL.wake_chat, platform=platform, chat=chat)
+
+
+def without_rights(store: Store) -> list[Resting]:
+    """Return the destinations that rest because something is not allowed there."""
+    return [
+        Resting(
+            row["platform"], row["chat"], row["topic"], row["title"], row["gone_reason"], from_ms(row["rests_until"]),
+            row["waiting"],
+        )
+        for row in store.read(SQL.without_rights)
+    ]  # fmt: skip
 
 
 def clock_set(work: Work, by: timedelta) -> None:

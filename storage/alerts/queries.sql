@@ -169,8 +169,36 @@ UPDATE outbox SET state = 'queued', held_until = :until, held_for = :held_for, r
     expires = CASE WHEN expires < :expires THEN :expires ELSE expires END
 WHERE id = :id AND state = 'sending';
 
+-- name: wait_for_platform
+UPDATE outbox SET state = 'uncertain', held_until = min(coalesce(:until, expires), :latest), reason = :reason,
+    attempts = attempts + 1
+WHERE id = :id AND state = 'sending';
+
+-- name: platform_back
+UPDATE outbox SET held_until = NULL
+WHERE state = 'uncertain' AND held_for IS NULL AND held_until > :now
+    AND destination IN (SELECT id FROM destinations WHERE platform = :platform);
+
 -- name: rest_destination
-UPDATE destinations SET rests_until = :until WHERE id = :destination;
+UPDATE destinations SET rests_until = :until, gone_reason = coalesce(:reason, gone_reason) WHERE id = :destination;
+
+-- name: waits_since
+SELECT min(created) AS first FROM outbox
+WHERE destination = :destination AND state IN ('queued', 'sending', 'uncertain');
+
+-- name: writes_again
+UPDATE destinations SET gone_reason = NULL, rests_until = NULL
+WHERE id = :destination AND gone IS NULL AND gone_reason IS NOT NULL;
+
+-- name: wake_chat
+UPDATE destinations SET gone_reason = NULL, rests_until = NULL
+WHERE platform = :platform AND chat = :chat AND gone IS NULL AND gone_reason IS NOT NULL;
+
+-- name: without_rights
+SELECT d.platform, d.chat, d.topic, d.title, d.gone_reason, d.rests_until,
+    (SELECT count(*) FROM outbox o WHERE o.destination = d.id AND o.state IN ('queued', 'sending', 'uncertain'))
+        AS waiting
+FROM destinations d WHERE d.gone IS NULL AND d.gone_reason IS NOT NULL ORDER BY d.id;
 
 -- name: shift_waits
 -- What is held until an hour that a person chose stays there: that hour is the wall clock's.

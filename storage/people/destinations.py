@@ -23,6 +23,8 @@ ANY = "*"
 class Destination:
     """A place that receives. topic "" outside forums. gone: when and why it stopped taking messages.
 
+    A reason without a time: it rests, because something is not allowed there.
+
     venue: the exchange that is meant where a calculator names none; None where none was chosen.
     """
 

@@ -9,7 +9,8 @@ SELECT * FROM destinations WHERE platform = :platform AND chat = :chat AND topic
 -- name: ensure_destination
 INSERT INTO destinations (platform, chat, topic, kind, title, created)
 VALUES (:platform, :chat, :topic, :kind, :title, :now)
-ON CONFLICT DO UPDATE SET gone = NULL, gone_reason = NULL, kind = excluded.kind, title = excluded.title;
+ON CONFLICT DO UPDATE SET gone = NULL, gone_reason = NULL,
+    rests_until = CASE WHEN gone_reason IS NULL THEN rests_until END, kind = excluded.kind, title = excluded.title;
 
 -- name: destinations
 SELECT * FROM destinations ORDER BY id;

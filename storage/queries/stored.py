@@ -11,7 +11,7 @@ from signals.inputs import INPUTS, MARKET
 from signals.metric import metrics
 from signals.units import DAY, from_ms
 from signals.venues import venue_order
-from storage.alerts import outbox
+from storage.alerts import outbox, refusals
 from storage.engine import clock_jump
 from storage.market import points
 from storage.queries.freshness import is_stale
@@ -63,8 +63,9 @@ class Status:
 
     gaps: stretches of its history that nothing fills. differing: where the archive differed lately from what had come
     live, the newest first. coverage: how much of the usual open interest answers now, None where a single venue is all
-    there is. waiting: messages in the outbox. jump: of the clock of this machine, where there was one lately. saved:
-    copies of the database beside it, from when its file was lost.
+    there is. waiting: messages in the outbox. resting: chats in
+    which something is not allowed. refused: platforms that refuse the bot's token. jump: of the clock of this machine,
+    where there was one lately. saved: copies of the database beside it, from when its file was lost.
     """
 
     asset: str
@@ -74,6 +75,8 @@ class Status:
     coverage: Coverage | None = None
     sources: tuple[SourceHealth, ...] = ()
     waiting: int = 0
+    resting: tuple[outbox.Resting, ...] = ()
+    refused: tuple[refusals.TokenRefusal, ...] = ()
     jump: ClockJump | None = None
     saved: tuple[Path, ...] = ()
 
@@ -96,6 +99,8 @@ def read(store: Store, asset: str, now: datetime) -> Status:
         total.coverage if total else None,
         tuple(source_state.load(store)),
         outbox.waiting(store),
+        tuple(outbox.without_rights(store)),
+        refusals.of(store),
         jump if (jump := clock_jump.last(store)) and abs(now - jump.at) < JUMP_IS_NEWS else None,
         store.saved,
     )

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class SourceEvent:
     """A source went down or is blocked, and later is back (`ok`).
 
-    topics: those it concerns. reason: what the source said. since: begin of the state.
+    Or a platform that messages go to: it refuses the bot's token (`refused`), and takes it again (`accepted`). topics:
+    those it concerns. reason: what the source said. since: begin of the state.
     """
 
     source: str

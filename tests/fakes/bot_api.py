@@ -292,6 +292,8 @@ class BotApi(Served, Chats):
         thread = params.get("message_thread_id")
         if thread is not None and thread not in chat.topics:
             raise Refusal(400, "Bad Request: message thread not found")
+        if thread in chat.closed:
+            raise Refusal(400, "Bad Request: TOPIC_CLOSED")
         keyboard = _keyboard(params)
         answered = params.get("reply_parameters", {})
         reply_to = answered.get("message_id")
@@ -339,6 +341,8 @@ class BotApi(Served, Chats):
         chat = self._reachable(params["chat_id"])
         for message in self.accepted:
             if (message.chat, message.message_id) == (chat.id, params["message_id"]):
+                if message.thread in chat.closed:
+                    raise Refusal(400, "Bad Request: TOPIC_CLOSED")
                 return message
         raise Refusal(400, "Bad Request: message to edit not found")
 

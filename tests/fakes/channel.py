@@ -56,6 +56,8 @@ class FakeChannel:
     script: deque[SendFailed | Exception | None] = field(default_factory=deque)
     said: list[Said] = field(default_factory=list)
     asked: list[Said] = field(default_factory=list)
+    checked: Callable[[], SendFailed | None] = field(default=lambda: None)  # what asking how it does comes to
+    checks: int = 0
     always: Callable[[Said], Exception | None] = field(default=lambda _: None)
 
     async def start(self, answer: Answerer) -> None:
@@ -65,6 +67,9 @@ class FakeChannel:
         """Close nothing."""
 
     async def check(self) -> str:
+        self.checks += 1
+        if error := self.checked():
+            raise error
         return f"{self.platform} would work"
 
     async def working(self, to: Address) -> None:

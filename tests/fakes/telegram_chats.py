@@ -30,6 +30,7 @@ class Chat:
     kind: Kind = "private"
     title: str = "A chat"
     topics: set[int] = field(default_factory=set)
+    closed: set[int | None] = field(default_factory=set)  # topics in which nobody writes; None is the main thread
     members: dict[int, str] = field(default_factory=dict)  # user id -> status for getChatMember
     refuses: str | None = None  # a 403 sentence
     moved_to: int | None = None

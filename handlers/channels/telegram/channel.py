@@ -27,6 +27,7 @@ from telegram import (
     CallbackQuery,
     Chat,
     ChatMember,
+    ChatMemberRestricted,
     ChatMemberUpdated,
     Message,
     Update,
@@ -86,6 +87,7 @@ class Timeouts:
     standby: float = 10.0
     standby_longest: float = 300.0
     gathering: float = 1.5  # how long nothing more must have come of what waited while the bot was away
+    doubts: tuple[float, ...] = (10.0, 60.0, 600.0)  # before a refused token is tried again
 
 
 class Telegram:
@@ -132,7 +134,13 @@ class Telegram:
         }
         self._requests = (
             LoggedRequest(**common, write_timeout=self._timeouts.read),
-            PollRequest(on_refused=self._refused, on_read=self._on_read, connection_pool_size=2, **common),
+            PollRequest(
+                doubts=self._timeouts.doubts,
+                on_refused=self._refused,
+                on_read=self._on_read,
+                connection_pool_size=2,
+                **common,
+            ),
         )
         builder = (
             Application.builder()
@@ -217,7 +225,7 @@ class Telegram:
                 await self._log_in()
             except InvalidToken:
                 self._refused()
-                return
+                pause = self._timeouts.doubts[-1]
             except TelegramError:
                 pause = min(2 * pause, 60.0)
             else:
@@ -239,7 +247,7 @@ class Telegram:
         if isinstance(error, Conflict):
             if self._starting is None or self._starting.done():
                 self._starting = asyncio.create_task(self._stand_by())
-        else:
+        elif not self._requests[1].refused:  # of that it is told
             reason = failure(error).reason
             if reason != self._unread:  # the library asks again each few seconds: once, then at each change
                 log.warning("updates are not read, trying on", reason=reason)
@@ -252,7 +260,8 @@ class Telegram:
         self._unread = ""
 
     def _refused(self) -> None:
-        log.error("commands are not read any more", reason=failure(InvalidToken()).reason)
+        self._unread = failure(InvalidToken()).reason
+        log.error("commands are not read while Telegram refuses the token, trying on", reason=self._unread)
 
     async def _stand_by(self) -> None:
         alone = (
@@ -355,9 +364,12 @@ class Telegram:
             log.info("a button was not answered", reason=failure(error).reason)
 
     async def _on_membership(self, change: ChatMemberUpdated) -> None:
-        if change.new_chat_member.status in (ChatMember.BANNED, ChatMember.LEFT):
+        now = change.new_chat_member
+        if now.status in (ChatMember.BANNED, ChatMember.LEFT):
             private = change.chat.type == Chat.PRIVATE
             await self._outside.gone(str(change.chat.id), "blocked by the user" if private else "removed from the chat")
+        elif not isinstance(now, ChatMemberRestricted) or now.can_send_messages:
+            await self._outside.allowed(str(change.chat.id))
 
     async def is_member(self, group: str, who: str) -> bool:
         """Tell whether a person is in a group. See KnowsMembers."""

@@ -28,6 +28,7 @@ from handlers.channels.failure import (
     MarkupRefused,
     MessageRefused,
     PerhapsSent,
+    RightsMissing,
     SendFailed,
     Throttled,
     TokenRefused,
@@ -42,10 +43,11 @@ _GONE = (
     "user not found",
     "peer_id_invalid",
     "group chat was deactivated",
-    "chat_write_forbidden",
-    "need administrator rights in the channel chat",
-    "have no rights to send a message",
-    "not enough rights to send text messages",
+)
+# Rights come back: a manager gives them, and once Telegram itself took them from all bots in channels for hours.
+_RIGHTS = re.compile(
+    r"not enough rights|have no rights|need administrator rights|chat_write_forbidden|chat_send_\w+_forbidden"
+    r"|chat_restricted|chat_admin_required|topic_closed"
 )
 _NO_TOPIC = ("message thread not found", "topic_closed", "topic_deleted")
 _TOKEN = re.compile(r"\d+:[\w-]{30,}")  # some texts of the library quote it
@@ -66,7 +68,7 @@ def failure(error: TelegramError) -> SendFailed:  # noqa: PLR0911 - one row per 
         case InvalidToken():
             return TokenRefused(_REJECTED)
         case Forbidden():
-            return ChatGone(message)
+            return RightsMissing(message) if _RIGHTS.search(message.lower()) else ChatGone(message)
         case Conflict():
             return Unreached("another program uses this bot's token")
         case BadRequest():
@@ -97,6 +99,8 @@ def _refused(message: str) -> SendFailed:
     lower = message.lower()
     if any(sentence in lower for sentence in _UNREADABLE):
         return MarkupRefused(message)
+    if _RIGHTS.search(lower):
+        return RightsMissing(message)
     return ChatGone(message) if any(sentence in lower for sentence in _GONE) else MessageRefused(message)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from telegram import Update
 from telegram.request import HTTPXRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 log = structlog.get_logger(__name__)
 
@@ -31,23 +32,39 @@ class PollRequest(LoggedRequest):
     """Reads updates so that one unreadable update does not block all that follow it.
 
     The library drops a whole batch it cannot parse without confirming it, and asks for the same batch again at once,
-    for ever. An empty update in its place keeps the number and is skipped. on_refused: called when the token is not
-    accepted any more, after which the library polls no further and tells nobody. on_read: called with each answer that
-    could be read.
+    for ever. An empty update in its place keeps the number and is skipped.
+
+    Where the token is refused (401, 404) the library would poll no further and tell nobody, but a single such answer is
+    often a mistake of Telegram: it is asked again after each of `doubts` (seconds, the last one again and again).
+    on_refused: called with the first such answer. on_read: called with each answer that could be read.
     """
 
-    __slots__ = ("_on_read", "_on_refused")
+    __slots__ = ("_doubts", "_on_read", "_on_refused", "_refusals")
 
-    def __init__(self, *, on_refused: Callable[[], None], on_read: Callable[[], None], **more: Any) -> None:
+    def __init__(
+        self, *, doubts: Sequence[float], on_refused: Callable[[], None], on_read: Callable[[], None], **more: Any
+    ) -> None:
         super().__init__(**more)
-        self._on_refused, self._on_read = on_refused, on_read
+        self._doubts, self._on_refused, self._on_read = doubts, on_refused, on_read
+        self._refusals = 0
+
+    @property
+    def refused(self) -> bool:
+        """Tell whether the last answer refused the token."""
+        return self._refusals > 0
 
     async def do_request(self, url: str, *args: Any, **more: Any) -> tuple[int, bytes]:
         """Ask, and say when the token is refused."""
         status, answer = await super().do_request(url, *args, **more)
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND}:
-            self._on_refused()
+            if not self.refused:
+                self._on_refused()
+            pause = self._doubts[min(self._refusals, len(self._doubts) - 1)]
+            self._refusals += 1
+            await asyncio.sleep(pause)
+            return HTTPStatus.BAD_GATEWAY, answer  # after which the library asks again
         if status == HTTPStatus.OK and answer.lstrip().startswith(b"{"):  # a captive portal answers with a page
+            self._refusals = 0
             self._on_read()
         return status, answer
 

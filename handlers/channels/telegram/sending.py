@@ -13,7 +13,7 @@ from telegram.constants import ChatAction, FloodLimit, InlineKeyboardButtonLimit
 from telegram.error import TelegramError
 
 from handlers.channels.channel import Address, Limits, Outgoing
-from handlers.channels.failure import ChatGone, MessageRefused, PerhapsSent, SendFailed, Throttled
+from handlers.channels.failure import MessageRefused, PerhapsSent, RightsMissing, SendFailed, Throttled
 from handlers.channels.pictures import drawn, with_words
 from handlers.channels.telegram.errors import failure, is_topic_gone, is_unchanged
 from handlers.channels.telegram.render import render
@@ -29,6 +29,10 @@ log = structlog.get_logger(__name__)
 
 BUTTON_VERSION = "1"  # buttons of old messages outlive upgrades, so each says how it is to be read
 LONGEST_WAIT = 10.0  # seconds an answer or a second picture waits for a 429; a notice waits in the outbox instead
+_TOPIC_CLOSED = (
+    "The topic that this was asked for is closed or gone, so its messages come here. "
+    "To have them in another topic, type /sub there and /unsub here."
+)
 LONGEST_TYPING = 1.0  # seconds that a sign of life may take
 LIMITS = Limits(
     text=MessageLimit.MAX_TEXT_LENGTH,
@@ -44,6 +48,7 @@ class Sending:
 
     def __init__(self, bot: Bot, draw: Callable[[dict[str, Any]], Awaitable[bytes | None]], patience: float) -> None:
         self._bot, self._draw, self._patience = bot, draw, patience
+        self._closed_topics: set[Address] = set()  # of which it was told in their chat that they are
 
     async def send(self, to: Address, message: Outgoing) -> str:
         """Send and return the message id; a "p" behind it means a photo, whose text is a caption.
@@ -58,7 +63,7 @@ class Sending:
             try:
                 sent = f"{await self._send_photo(to, message, photos[0][0], caption)}p"
                 photos = photos[1:]
-            except MessageRefused as failed:
+            except (MessageRefused, RightsMissing) as failed:  # some may write where they may not send pictures
                 log.warning("a picture was refused, its text goes alone", reason=failed.reason)
                 message = replace(message, blocks=with_words(blocks, [alt for _, alt in photos]))
                 photos = []
@@ -88,6 +93,8 @@ class Sending:
                     )
         except _Unchanged:
             return
+        except _TopicGone as failed:
+            raise MessageRefused(failed.reason) from None  # nothing is edited there: the news goes out anew
 
     async def working(self, to: Address) -> None:
         """Show "typing ..."; never raises, and the message does not wait for it longer than it is worth."""
@@ -145,11 +152,27 @@ class Sending:
         thread = int(to.topic) if to.topic else None
         try:
             async with self._translated():
-                return (await method(**what, message_thread_id=thread)).message_id
+                sent = (await method(**what, message_thread_id=thread)).message_id
         except _TopicGone:
-            log.warning("the topic is gone, the message goes to the main thread", chat=to.chat, topic=to.topic)
+            if thread is None:
+                raise  # the main thread itself
+            log.warning("the topic is closed or gone, going to the main thread", chat=to.chat, topic=to.topic)
+        else:
+            self._closed_topics.discard(to)
+            return sent
         async with self._translated():
-            return (await method(**what)).message_id
+            sent = (await method(**what)).message_id
+        await self._tell_of_topic(to)
+        return sent
+
+    async def _tell_of_topic(self, to: Address) -> None:
+        """Say once in the main thread why the messages of a topic come there. Never raises: the message arrived."""
+        if to in self._closed_topics:
+            return
+        self._closed_topics.add(to)
+        with contextlib.suppress(SendFailed):
+            async with self._translated():
+                await self._bot.send_message(_chat_id(to), _TOPIC_CLOSED, disable_notification=True)
 
     @contextlib.asynccontextmanager
     async def _translated(self) -> AsyncIterator[None]:
@@ -171,8 +194,8 @@ class _Unchanged(SendFailed):
     """An edit changed nothing."""
 
 
-class _TopicGone(ChatGone):
-    """The topic is closed or gone."""
+class _TopicGone(RightsMissing):
+    """The topic is closed or gone; of the main thread, it is closed."""
 
 
 def has_picture(blocks: tuple[Block, ...]) -> bool:

@@ -120,7 +120,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         pytest.param(Unreached("down"), "queued", 0, (1.0, 1.3), id="not reached"),
         pytest.param(PerhapsSent("504", scope="platform"), "uncertain", 1, (5.0, 6.6), id="gateway time-out"),
         pytest.param(NotSent("hm"), "queued", 1, (1.0, 1.4), id="unknown trouble of one chat"),
-        pytest.param(TokenRefused("no"), "queued", 0, None, id="token refused"),
+        pytest.param(TokenRefused("no"), "queued", 0, (10.0, 10.1), id="token refused"),
         pytest.param(RuntimeError("a defect"), "dead", 0, None, id="it could not be made"),
     ],
 )
@@ -212,6 +212,7 @@ async def test_a_refused_token_stops_everything_and_keeps_everything(bench: Benc
         bench.place(str(n))
     bench.tell()
     bench.channel.always = lambda _: TokenRefused("Unauthorized")
+    bench.channel.checked = lambda: TokenRefused("Unauthorized")
     await bench.turns(60)
     assert len(bench.channel.asked) <= 2
     assert bench.states() == ["queued"] * 20

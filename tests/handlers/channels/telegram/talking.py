@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from tests.fakes.bot_api import BotApi
 
 PRIVATE, GROUP = 11, -20
-QUICK = Timeouts(connect=0.5, read=0.25, poll=1.0, whole=2.0, retry=0.02, standby=0.1, gathering=0.1)
+QUICK = Timeouts(
+    connect=0.5, read=0.25, poll=1.0, whole=2.0, retry=0.02, standby=0.1, gathering=0.1, doubts=(0.05, 0.1)
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Place:
     asked: list[tuple[str, Asker]] = field(default_factory=list)
     moved: list[tuple[str, str]] = field(default_factory=list)
     gone: list[tuple[str, str]] = field(default_factory=list)
+    allowed: list[str] = field(default_factory=list)
 
     async def start(self) -> None:
         await self.telegram.start(self.answer)
@@ -72,7 +75,10 @@ def bot_of(fake: BotApi, *, proxy: str | None = None, **more: Any) -> Place:
     async def gone(chat: str, reason: str) -> None:
         place.gone.append((chat, reason))
 
+    async def allowed(chat: str) -> None:
+        place.allowed.append(chat)
+
     config = TelegramConfig(token=SecretStr(fake.token), base_url=fake.base_url, proxy=proxy)
-    outside = Outside(moved=moved, gone=gone, **more)
+    outside = Outside(moved=moved, gone=gone, allowed=allowed, **more)
     place = Place(fake, Telegram(config, outside, listed=(oi, sub), timeouts=QUICK), answer)
     return place

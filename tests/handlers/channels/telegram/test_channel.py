@@ -6,6 +6,7 @@ import asyncio
 import math
 import re
 import unicodedata
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,10 +14,11 @@ import structlog
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from telegram import ChatMemberRestricted
 
 from handlers.answer import Answer
 from handlers.channels.channel import Address, Outgoing
-from handlers.channels.failure import MessageRefused, TokenRefused
+from handlers.channels.failure import MessageRefused, RightsMissing, TokenRefused
 from handlers.channels.telegram.channel import Telegram
 from handlers.channels.telegram.config import TelegramConfig
 from handlers.channels.telegram.render import render
@@ -30,6 +32,7 @@ from tests.fakes.telegram_chats import (
     BLOCKED,
     CHANNEL_BOT,
     LINKED_CHANNEL,
+    person,
 )
 from tests.fakes.telegram_markup import parse, utf16
 from tests.handlers.channels.telegram.talking import GROUP, PRIVATE, QUICK, Place, bot_of
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 
 ANN, OWNER, ADMIN = 11, 12, 13
 FORUM, CHANNEL = -1000000000030, -1000000000040
+RIGHTS = [name for name in ChatMemberRestricted.__slots__ if name.startswith("can_")]
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 TO_ANN, TO_GROUP, IN_CHANNEL = (
     Address(str(PRIVATE)),
@@ -129,7 +133,42 @@ async def test_a_gone_topic_falls_back_to_the_main_thread(fake: BotApi, sender: 
     await sender.send(Address(str(FORUM), "7", "group"), say("in the topic"))
     fake.chats[FORUM].topics = {8}
     await sender.send(Address(str(FORUM), "7", "group"), say("not lost"))
-    assert [(message.text, message.thread) for message in fake.accepted] == [("in the topic", 7), ("not lost", None)]
+    said = [(message.text, message.thread) for message in fake.accepted[:2]]
+    assert said == [("in the topic", 7), ("not lost", None)]
+
+
+async def test_a_closed_topic_falls_back_to_the_main_thread_and_its_chat_is_told_once(
+    fake: BotApi, sender: Telegram
+) -> None:
+    there = Address(str(FORUM), "7", "group")
+    first = await sender.send(there, say("in the topic"))
+    fake.chats[FORUM].closed = {7}
+    with pytest.raises(MessageRefused):  # nothing is edited there, so the news goes out anew
+        await sender.edit(there, first, say("worse"))
+    await sender.send(there, say("one"))
+    await sender.send(there, say("two"))
+    why, *rest = [message.text for message in fake.accepted if message.text not in ("in the topic", "one", "two")]
+    assert "topic" in why
+    assert "/sub" in why
+    assert not rest
+    assert [(message.text, message.thread) for message in fake.accepted if message.text != why] == [
+        ("in the topic", 7), ("one", None), ("two", None),
+    ]  # fmt: skip
+    fake.chats[FORUM].closed = {7, None}
+    with pytest.raises(RightsMissing):
+        await sender.send(there, say("nowhere"))
+    fake.chats[FORUM].closed = set()
+    await sender.send(there, say("open again"))
+    assert (fake.accepted[-1].text, fake.accepted[-1].thread) == ("open again", 7)
+
+
+async def test_where_pictures_are_not_allowed_the_text_goes_alone(fake: BotApi) -> None:
+    sender = bot_of(fake, draw=drawing(PNG)).telegram
+    refused = "Bad Request: not enough rights to send photos to the chat"
+    fake.disturb("status", method="sendPhoto", status=400, text=refused, times=math.inf)
+    await sender.send(TO_GROUP, Outgoing((PICTURE, Line("short"))))
+    assert fake.texts(GROUP) == ["short\n[chart: open interest of BTC]"]
+    await sender.stop()
 
 
 def drawing(result: bytes | Exception | None) -> Any:
@@ -406,6 +445,31 @@ async def test_tells_of_moved_groups_and_lost_chats(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
+    ("now", "told"),
+    [
+        pytest.param({"status": "member"}, True, id="a member again"),
+        pytest.param({"status": "restricted", "can_send_messages": True}, True, id="it may write"),
+        pytest.param({"status": "restricted", "can_send_messages": False}, False, id="it may not write"),
+    ],
+)
+async def test_rights_that_come_back_are_told(place: Place, now: dict[str, Any], told: bool) -> None:
+    needed = {"until_date": 0, "is_member": True}
+    needed |= dict.fromkeys(RIGHTS, False) if now["status"] == "restricted" else {}
+    user = {"user": place.fake.me}
+    about = {
+        "chat": place.fake.chats[GROUP].as_json(),
+        "from": person(1),
+        "date": 1,
+    }
+    changed = {"old_chat_member": {"status": "left", **user}, "new_chat_member": needed | user | now}
+    place.fake.enqueue({"my_chat_member": about | changed})
+    place.fake.say(GROUP, ANN, "/oi")
+    await place.heard(1)
+    assert place.allowed == ([str(GROUP)] if told else [])
+    assert not place.gone
+
+
+@pytest.mark.parametrize(
     ("trouble", "texts"),
     [
         pytest.param({"kind": "flood", "seconds": 0.05}, ["You said /oi"], id="429"),
@@ -620,13 +684,30 @@ async def test_a_refused_token_is_said_without_the_token(fake: BotApi, caplog: p
     assert TOKEN not in f"{caught.value!r} {place.telegram!r} {logs}"
 
 
-async def test_a_token_refused_while_running_is_told_in_one_line(place: Place) -> None:
+@pytest.mark.parametrize("status", [401, 404])
+async def test_a_token_refused_while_running_is_told_once_and_tried_again(place: Place, status: int) -> None:
     with structlog.testing.capture_logs() as logs:
-        place.fake.revoked = True
+        place.fake.disturb("status", method="getUpdates", status=status, text="x")
         place.fake.say(PRIVATE, ANN, "/oi")  # ends the poll that waits
-        await place.fake.until(lambda: any("not read any more" in entry["event"] for entry in logs))
-    assert [entry for entry in logs if "@BotFather" in entry.get("reason", "")]
+        place.fake.say(PRIVATE, ANN, "/oi")
+        await place.heard(2)
+        await place.fake.until(lambda: any("read again" in entry["event"] for entry in logs))
+    (refused,) = [entry for entry in logs if entry["log_level"] in ("warning", "error")]
+    assert "@BotFather" in refused["reason"]
     assert TOKEN not in str(logs)
+
+
+@pytest.mark.slow
+async def test_a_token_that_stays_refused_is_asked_for_ever_more_rarely(fake: BotApi) -> None:
+    config = TelegramConfig(token=SecretStr(TOKEN), base_url=fake.base_url)
+    telegram = Telegram(config, listed=(), timeouts=replace(QUICK, doubts=(0.0, 60.0)))
+    await telegram.start(bot_of(fake).answer)
+    await fake.until(lambda: fake.counts()["getUpdates"])
+    fake.revoked = True
+    fake.say(PRIVATE, ANN, "/oi")  # ends the poll that waits
+    await asyncio.sleep(3.5)  # the library alone would ask again after 1, 1.5 and 2.25 s
+    assert fake.counts()["getUpdates"] == 3
+    await telegram.stop()
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from handlers.words import liquidation as words
 from handlers.words import wording
 from signals.liquidation import LiquidationError
 from signals.liquidation.calculators import quote_hedge
+from signals.liquidation.condition import reached
 
 if TYPE_CHECKING:
     from handlers.command import Deps
@@ -45,7 +46,10 @@ def hedged(deps: Deps, question: PositionQuestion) -> Reply:
     lines = [Line(f"{question.unit} {legs}: {at}", "headline")]
     mark = question.mark
     if mark is not None and mark.current:
+        held = {leg.side: leg.size for leg in found.legs}
+        net = "long" if held["long"] > held["short"] else "short"  # of equal legs the maintenance grows with the price
         away = "" if price is None else f": {wording.share(abs(price / mark.value - 1) * 100, 2)} away from it"
+        away = ": this account is already past it" if reached(price, mark.value, net) else away
         lines.append(Line(f"{question.unit} is at {wording.price(mark.value)}{away}."))
     lines.append(Line("An estimate: the whole account decides.", "caveat"))
     return Reply(

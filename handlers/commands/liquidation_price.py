@@ -16,6 +16,7 @@ from handlers.words import wording
 from handlers.words.liquidation.brief import Brief, brief, table
 from signals.assets import Instrument
 from signals.liquidation import LeverageAboveCap, LiquidationAnswer, LiquidationError, quote
+from signals.liquidation.condition import reached
 from signals.liquidation.moves import move_frequency
 from signals.venues import exchange_of
 from storage.engine.database import StoreError
@@ -70,22 +71,23 @@ async def liq(deps: Deps, args: LiqAsked) -> Reply:
         return _by_leverage(deps, question, how=how)
     answers = {side: _answer(question, side) for side in question.sides}
     others = {side: words.elsewhere(answer, question.renewed) for side, answer in answers.items()}
-    past, days = _how_near(deps, question, answers)
-    from_here = _from_here(question, answers)
+    past_days, days = _how_near(deps, question, answers)
+    past = _past(question, answers)
+    from_here = _from_here(question, past)
     numbers = {
         side: _numbers(answer)
         | {"elsewhere": _prices(others[side])}
         | _days(days.get(side))
-        | _now(question, answer, from_here.get(side))
+        | _now(question, answer, from_here.get(side), past=side in past)
         for side, answer in answers.items()
     }
     told = Brief(
-        answers=answers, others=others, from_here=from_here, days=days, mark=question.mark,
+        answers=answers, others=others, past=past, from_here=from_here, days=days, mark=question.mark,
         at_mark=question.at_mark, now=deps.now, zone=deps.zone if question.mark else "UTC", note=deps.stamp_note,
     )  # fmt: skip
     first = told.first
     values = _said(question, first) | (numbers[args.side] if args.side else numbers)
-    watched = first.price is not None and not from_here
+    watched = first.price is not None and not past
     frame = Reply(
         blocks=(_buttons(question, watched=watched, how=how),),
         values=values,
@@ -93,7 +95,7 @@ async def liq(deps: Deps, args: LiqAsked) -> Reply:
         outdated=outdated(deps, question),
     )
     if how:
-        return _long(frame, question, told, past)
+        return _long(frame, question, told, past_days)
     blocks, stamp = brief(told)
     return replace(frame, blocks=(*blocks, *frame.blocks), stamp=stamp, echoed=False)
 
@@ -125,16 +127,24 @@ def _answer(question: PositionQuestion, side: Side, leverage: float | None = Non
 # --- how near ---------------------------------------------------------------------------------------------------------
 
 
-def _from_here(question: PositionQuestion, answers: Mapping[Side, LiquidationAnswer]) -> dict[Side, LiquidationAnswer]:
-    """Answer for the price of now where it is past the liquidation of the position that was asked about."""
+def _past(question: PositionQuestion, answers: Mapping[Side, LiquidationAnswer]) -> frozenset[Side]:
+    """Return the sides whose liquidation the price of now has reached; none by an old price."""
+    mark = question.mark
+    if mark is None or not mark.current:
+        return frozenset()
+    return frozenset(side for side, answer in answers.items() if reached(answer.price, mark.value, side))
+
+
+def _from_here(question: PositionQuestion, past: frozenset[Side]) -> dict[Side, LiquidationAnswer]:
+    """Answer for the price of now, for the sides that are past their liquidation.
+
+    Empty where the margin is an amount and not a part of the position: that amount may not be there any more.
+    """
     mark, args = question.mark, question.args
-    if mark is None or not mark.current or args.leverage is None or args.margin_mode == "cross":
+    if mark is None or args.leverage is None or args.margin_mode == "cross":
         return {}
     found: dict[Side, LiquidationAnswer] = {}
-    for side, answer in answers.items():
-        sign = 1.0 if side == "long" else -1.0
-        if answer.price is None or sign * (mark.value - answer.price) > 0.0:
-            continue
+    for side in past:
         here = replace(question.position(side), entry=mark.value, margin=None)
         try:
             found[side] = quote(here, renewed=question.renewed)
@@ -147,7 +157,11 @@ def _how_near(
     deps: Deps, question: PositionQuestion, answers: Mapping[Side, LiquidationAnswer]
 ) -> tuple[PastDays | None, Mapping[Side, MoveFrequency]]:
     """Return the past days that are stored, and by side on how many the price moved as far as the liquidation is."""
-    distances = {side: answer.distance for side, answer in answers.items() if answer.distance}
+    distances = {
+        side: answer.distance
+        for side, answer in answers.items()
+        if answer.distance and not reached(answer.price, question.entry, side)
+    }
     if not distances or not deps.store.exists:
         return None, {}
     from storage.queries.market.liquidation_distance import past_days  # noqa: PLC0415 - opens the database
@@ -190,7 +204,7 @@ def _by_leverage(deps: Deps, question: PositionQuestion, *, how: bool) -> Reply:
     if last is None:
         raise why_not or Refused("No leverage can be answered. Type one, like /liq 95000 25x long.")
     told = Brief(
-        answers={sides[0]: last}, others={}, from_here={}, days={}, mark=question.mark,
+        answers={sides[0]: last}, others={}, past=frozenset(), from_here={}, days={}, mark=question.mark,
         at_mark=question.at_mark, now=deps.now, zone=deps.zone if question.mark else "UTC",
     )  # fmt: skip
     columns = ("Leverage", "Long", "Short") if len(sides) == 2 else ("Leverage", "Liquidation", "Distance")
@@ -306,7 +320,9 @@ def _prices(others: Mapping[str, LiquidationAnswer | LiquidationError]) -> dict[
     return {venue: answer.price for venue, answer in others.items() if isinstance(answer, LiquidationAnswer)}
 
 
-def _now(question: PositionQuestion, answer: LiquidationAnswer, from_here: LiquidationAnswer | None) -> dict[str, Any]:
+def _now(
+    question: PositionQuestion, answer: LiquidationAnswer, from_here: LiquidationAnswer | None, *, past: bool
+) -> dict[str, Any]:
     """Return where the price is now, and what the position would be from there; nothing where no price is known."""
     mark = question.mark
     if mark is None:
@@ -314,9 +330,8 @@ def _now(question: PositionQuestion, answer: LiquidationAnswer, from_here: Liqui
     known = {"mark_price": mark.value, "mark_at": mark.at, "entry_is_mark": question.at_mark}
     if not mark.current:
         return known
-    past = answer.position.side if from_here else None
     return known | {
         "from_mark_pct": None if answer.price is None else (answer.price / mark.value - 1) * 100,
-        "already_past": past is not None,
+        "already_past": past,
         "liquidation_from_here": from_here.price if from_here else None,
     }

@@ -116,6 +116,11 @@ def side_sign(side: str) -> float:
             raise LiquidationError(f"a side is long or short, not {side!r}")
 
 
+def reached(price: float | None, mark: float, side: str) -> bool:
+    """Tell whether a price has come to the liquidation price of a side; None, no liquidation, is never reached."""
+    return price is not None and side_sign(side) * (mark - price) <= 0.0
+
+
 def check_numbers(*, entry: float, size: float, margin: float, mmr: float, amount: float, fee: float) -> None:
     """Refuse numbers no position can have, with one sentence that names the number."""
     for name, value in (("entry", entry), ("size", size), ("margin", margin)):

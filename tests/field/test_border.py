@@ -157,13 +157,27 @@ def test_a_switch_from_fractions_to_percent_is_seen(tmp_path: Path, day: date) -
     assert any(told in problem.reason for problem in found.problems)
 
 
-def test_a_file_in_percent_is_seen(tmp_path: Path) -> None:
-    rows = json.loads(recording("funding/binance-btcusdt-funding.json").read_text())
+@pytest.mark.parametrize("asset", ["btc", "eth"])
+@pytest.mark.parametrize(
+    "days",
+    [
+        pytest.param(None, id="the whole history"),
+        *(pytest.param(days, id=f"{days} days at a time") for days in (30, 90, 365)),
+    ],
+)
+def test_a_file_in_percent_is_seen(tmp_path: Path, asset: str, days: int | None) -> None:
+    """The base rate of 0.01 % is rare since 2025: then a month's usual rate tells it."""
+    every = json.loads(recording(f"funding/binance-{asset}usdt-funding.json").read_text())
+    count = 3 * days if days else len(every)
     path = tmp_path / "funding.json"
-    path.write_text(json.dumps([row | {"fundingRate": str(float(row["fundingRate"]) * 100)} for row in rows]))
-    found = read_file(path, now=NOW)
-    assert not [row for row in found.kept if row.input == "funding_rate"]
-    assert any("percent instead of fractions?" in note for note in found.notes)
+    for first in range(0, len(every) - count + 1, count):
+        rows = every[first : first + count]
+        path.write_text(json.dumps([row | {"fundingRate": str(float(row["fundingRate"]) * 100)} for row in rows]))
+        found = read_file(path, now=NOW)
+        assert not [row for row in found.kept if row.input == "funding_rate"], rows[0]
+        assert any("percent instead of fractions?" in note for note in found.notes)
+        path.write_text(json.dumps(rows))
+        assert not read_file(path, now=NOW).problems, "as it was served it is whole"
 
 
 def test_settlements_at_hours_of_no_venue_are_told_and_refused(tmp_path: Path) -> None:

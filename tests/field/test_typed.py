@@ -87,6 +87,50 @@ def test_the_distance_from_the_price_is_told(ask: Ask) -> None:
     assert reply.values["from_mark_pct"] == pytest.approx((82_000 * 0.9 / 0.996 / 80_546 - 1) * 100)
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        pytest.param(
+            "/liq 95000 25x long 1btc cross balance 5000 alone", "this position is already past it.", id="cross"
+        ),
+        pytest.param(
+            "/liq 75000 long 25x 1btc cross balance 5000 alone", "12.74 % away from it.", id="cross, not past"
+        ),
+        pytest.param("/liq 70000 short 1btc cross balance 3000 alone", "this position is already past it.", id="short"),
+        pytest.param("/liq 70000 0.5btc collateral 2000", "the short is already past it. From here: 84,809.", id="one"),
+        pytest.param(
+            "/liq 95000 150x long bitget", "this position is already past it. From here: 80,379.", id="isolated"
+        ),
+        pytest.param(
+            "/liq 95000 long 1btc cross balance 5000 alone hedge 0.5btc against 61000",
+            "this account is already past it.",
+            id="a hedge",
+        ),
+        pytest.param(
+            "/liq 60000 long 1btc cross balance 5000 alone hedge 1btc against 61000",
+            "719.41 % away from it.",
+            id="equal",
+        ),
+    ],
+)
+def test_what_is_past_its_liquidation_is_never_some_way_from_it(ask: Ask, line: str, said: str) -> None:
+    told = lines_of(ask(line))
+    assert [row for row in told if row.startswith("BTC is at 80,546")] == [f"BTC is at 80,546: {said}"], told
+
+
+@pytest.mark.parametrize(
+    ("line", "at"),
+    [
+        pytest.param("/liq 95000 25x long 10btc cross balance 100 alone", "95,460.49 (+0.48 %)", id="long"),
+        pytest.param("/liq 70000 25x short 10btc cross balance 100 alone", "69,691.54 (−0.44 %)", id="short"),
+    ],
+)
+def test_what_its_account_cannot_hold_is_no_liquidation_to_come(ask: Ask, line: str, at: str) -> None:
+    told = lines_of(ask(line))
+    assert told[0].endswith(f"cannot be opened: it is liquidated at {at} already.")
+    assert not [row for row in told if "that far in a day" in row]
+
+
 def test_an_old_price_is_told_with_its_time_and_judges_nothing(ask: Ask, store: Store) -> None:
     keep_mark(store, "ETH", 2_400.0, NOW - timedelta(days=3))
     reply = ask("/liq 3000 10x long eth")

@@ -67,6 +67,8 @@ _NOTHING: Final = 5e-5  # smaller rates are alike: days of zeros are no measure
 _DEAR: Final = 0.0015  # no contract pays so much for three days beside days in which it pays a thirtieth
 _PERCENT_BASE: Final = 0.01  # the rate that most contracts pay most of the time, if it is written in percent
 _PERCENT_SHARE: Final = 0.2
+_MONTH: Final = 30 * DAY_MS
+_DEAR_MONTH: Final = 0.002  # medians of 30 days were at most 0.00106 (ETH, 2021), and in percent at least 0.00202
 
 
 def _sure(name: str) -> tuple[float, float]:
@@ -185,7 +187,8 @@ def switch(rows: Sequence[tuple[int, int, float]]) -> list[Fault]:
     """Find the rates that are in another unit than the rest: rows of place, time (ms) and rate, oldest first.
 
     Where the median of nine rates is thirty times that of the nine before, the larger side is percent (or more), since
-    no contract pays so much for long. A whole series whose usual rate is 0.01 is one as well.
+    no contract pays so much for long. A whole series is percent as well: where its usual rate is 0.01, or
+    one that no contract pays for a month.
     """
     if len(rows) < 2 * _SIDE:
         return []
@@ -200,7 +203,7 @@ def switch(rows: Sequence[tuple[int, int, float]]) -> list[Fault]:
     borders.append(len(rows))
     spans = [(first, last) for first, last in pairwise(borders) if last > first]
     if len(spans) == 1:
-        return [Fault(place, "percent", 100.0, rows[0][1]) for place, _, _ in rows] if _in_percent(sizes) else []
+        return [Fault(place, "percent", 100.0, rows[0][1]) for place, _, _ in rows] if _in_percent(rows, sizes) else []
     medians = [float(np.median(sizes[first:last])) for first, last in spans]
     usual = min(medians)
     for (first, last), median in zip(spans, medians, strict=True):
@@ -222,6 +225,9 @@ def _exactly(sizes: Array, near: int) -> int:
     return begin + places[int(np.argmin(spread))]
 
 
-def _in_percent(sizes: Array) -> bool:
+def _in_percent(rows: Sequence[tuple[int, int, float]], sizes: Array) -> bool:
+    usual = float(np.median(sizes))
+    if rows[-1][1] - rows[0][1] >= _MONTH - DAY_MS and usual > _DEAR_MONTH:
+        return True
     same = float(np.mean(np.abs(sizes - _PERCENT_BASE) < 1e-9))
-    return same >= _PERCENT_SHARE and float(np.median(sizes)) > 0.002
+    return same >= _PERCENT_SHARE and usual > _DEAR_MONTH

@@ -51,5 +51,5 @@ _SAID: Final[Mapping[Why, Callable[[Rejected], str]]] = MappingProxyType({
     "scale": _leap,
     "switch": _switch,
     "past": lambda rejected: f"is {rejected.times:.3g} times what the same venue says live",
-    "percent": lambda _: "is in another unit: the usual rate is 0.01, percent instead of fractions?",
+    "percent": lambda _: "is in another unit: no contract pays so much for so long; percent instead of fractions?",
 })  # fmt: skip

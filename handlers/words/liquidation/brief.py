@@ -15,6 +15,7 @@ from handlers.reply import Line, Table
 from handlers.words import wording
 from handlers.words.liquidation.detail import STALE_DAYS, aged, comparable, distance, exchange, or_nearer, rough, shown
 from signals.liquidation import Assumption
+from signals.liquidation.condition import reached
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,11 +39,13 @@ _DIGITS: Final = 5  # of a price that is only compared with another
 class Brief:
     """What a short answer is made of: answers, the other exchanges', and those from the price of now, by side.
 
-    from_here: empty where the position is not past its liquidation. days: how often the price moved as far.
+    past: the sides whose liquidation the price of now has reached; from_here has those that can be told anew.
+    days: how often the price moved as far.
     """
 
     answers: Mapping[Side, LiquidationAnswer]
     others: Mapping[Side, Others]
+    past: frozenset[Side]
     from_here: Mapping[Side, LiquidationAnswer]
     days: Mapping[Side, MoveFrequency]
     mark: MarkNow | None
@@ -130,6 +133,8 @@ def _where(told: Brief) -> list[Line]:
             whose = "account" if said.cross else "margin"
             return [Line(f"{opened}: no liquidation, the {whose} covers every price.", "headline")]
         at = f"{shown(first)} ({distance(said.entry, first.price)})"
+        if reached(first.price, said.entry, said.side):
+            return [Line(f"{opened} cannot be opened: it is liquidated at {at} already.", "headline")]
         return [Line(f"{opened}: liquidation at {at}{or_nearer(first)}", "headline")]
     lines = [Line(f"{said.unit}{lever} from {entry}, liquidation:", "headline")]
     for side, answer in told.answers.items():
@@ -148,10 +153,12 @@ def _price(told: Brief, *, beside_table: bool = False) -> list[str]:
         return [f"{unit} was at {price} on {wording.clock(mark.at, told.zone, dated=True)}."]
     if beside_table:
         return [f"{unit} is at {price}."]
-    if told.from_here:
-        which = "this position" if len(told.answers) == 1 else f"the {next(iter(told.from_here))}"
-        new = wording.listing([_rounded(answer.shown) for answer in told.from_here.values()])
-        return [f"{unit} is at {price}: {which} is already past it. From here: {new}."]
+    if told.past:
+        sides = [side for side in told.answers if side in told.past]
+        which = "this position is" if len(told.answers) == 1 else f"the {sides[0]} is"
+        which = "both sides are" if len(sides) > 1 else which
+        new = ", ".join(_rounded(told.from_here[side].shown) for side in sides if side in told.from_here)
+        return [f"{unit} is at {price}: {which} already past it.{f' From here: {new}.' if new else ''}"]
     if len(told.answers) == 1 and told.first.price is not None:
         away = wording.share(abs(told.first.price / mark.value - 1) * 100, 2)
         return [f"{unit} is at {price}: {away} away from it."]

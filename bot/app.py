@@ -351,9 +351,12 @@ def build(
     streams, history = _beside(config, store, clock, edge) if sources is None else (None, None)
     # channels and delivery
     renderer = ChartRenderer()
-    if channels is None:
-        channels = channels_of(config, store, clock, renderer, stopping)
-    dispatcher = Dispatcher(store, channels, clock)
+    speaking: list[Channel] = list(channels or ())
+    access = access_of(config.access, speaking)
+    gate = Gate(access, clock.monotonic)
+    if channels is None:  # they ask the gate, which asks them who is in a group
+        speaking += channels_of(config, store, clock, renderer, stopping, gate)
+    dispatcher = Dispatcher(store, speaking, clock)
     # the engine
     collector = Collector(
         sources_of(config, clock, edge, clock.heard) if sources is None else sources,
@@ -367,7 +370,6 @@ def build(
     turns = TurnTaker(store, clock, config.assets, told=dispatcher.poke, noted=edge.turn if edge else None)
     positions = Positions(store, clock, told=dispatcher.poke, assets=config.assets, refresh=collector.begin_to_ask)
     following = Following(store, clock, _account(config, clock), told=dispatcher.poke)
-    access = access_of(config.access, channels)
     return App(
         config=config,
         clock=clock,
@@ -376,12 +378,12 @@ def build(
         turns=turns,
         dispatcher=dispatcher,
         renderer=renderer,
-        channels=channels,
+        channels=speaking,
         positions=positions,
         following=following,
         digests=Digests(store, clock, config.assets, told=dispatcher.poke),
         access=access,
-        gate=Gate(access, clock.monotonic),
+        gate=gate,
         conversations=Conversations(clock.monotonic),
         streams=streams,
         history=history,

@@ -105,8 +105,8 @@ class Asker:
     """Who asks, and from where.
 
     user: the platform's id of a person; None for who writes as a chat, and for who sits at the bot itself. may_change:
-    this person may change the settings of this chat. server: the id of the server that the chat lies in, in
-    which people have roles. manages: this person may change what holds for all of that server. owner: this bot is theirs.
+    this person may change the settings of this chat. server: the id of the server that the chat lies in, in which
+    people have roles. manages: this person may change what holds for all of that server. owner: this bot is theirs.
     replies: what they said answers a message of the bot, where others read along. inline: they type in another chat,
     and send the answer there.
     """

@@ -12,6 +12,8 @@ import fnmatch
 import itertools
 import json
 import math
+import os
+import signal
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -27,6 +29,7 @@ MANAGE = 1 << 4  # channels
 ALL = VIEW | SEND | EMBED | ATTACH | HISTORY | THREADS
 _TEXTS = {"title": 256, "description": 4096}
 
+Phase = Literal["before", "after", "answered"]
 Trouble = Literal["lost", "unreached", "status", "flood", "banned", "delay"]
 
 
@@ -92,6 +95,9 @@ class DiscordWire(Served):
         self._sockets: list[web.WebSocketResponse] = []
         self._sequence = itertools.count(1)
         self.refuses_gateway = False
+        self.channels = {CHANNEL, NEWS, HOOK, OWNER + 1}
+        self._posts = 0
+        self._kills: dict[int, tuple[int, Phase]] = {}  # number of a post -> whom to kill, and when
 
     @property
     def hook_url(self) -> str:
@@ -125,6 +131,10 @@ class DiscordWire(Served):
     ) -> None:
         """Have something go wrong with the next requests that match."""
         self._disturbances.append(Disturbance(kind, where, times, status, code, seconds, everywhere, said))
+
+    def kill_at(self, after: int, pid: int, phase: Phase) -> None:
+        """Kill a process at one of the next posts: before it is accepted, after that, or once it is answered."""
+        self._kills[self._posts + after] = (pid, phase)
 
     def forget_nonces(self) -> None:
         """Let the minutes pass in which a repeat is dropped."""
@@ -174,7 +184,13 @@ class DiscordWire(Served):
         payload, files = await _read(request)
         self.requests.append((request.method, path, payload))
         trouble = self._trouble(f"{request.method} {path}")
+        number = 0
+        if fnmatch.fnmatch(f"{request.method} {path}", "POST channels/*/messages"):
+            self._posts += 1
+            number = self._posts
         try:
+            if self._kill(number, "before"):
+                return _broken(request)
             if trouble and trouble.kind == "unreached":
                 return _broken(request)
             if trouble and trouble.kind in ("status", "flood", "banned"):
@@ -185,7 +201,21 @@ class DiscordWire(Served):
             status, body = self._perform(request.method, path, payload, files)
         except Refusal as refused:
             return _json(refused.status, refused.body, refused.headers)
-        return _broken(request) if trouble and trouble.kind == "lost" else _json(status, body)
+        if self._kill(number, "after") or (trouble and trouble.kind == "lost"):
+            return _broken(request)
+        response = _json(status, body)
+        if number in self._kills:
+            await response.prepare(request)
+            await response.write_eof()
+            self._kill(number, "answered")
+        return response
+
+    def _kill(self, number: int, phase: Phase) -> bool:
+        pid, when = self._kills.get(number, (0, None))
+        if when == phase:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return when == phase
 
     def _trouble(self, asked: str) -> Disturbance | None:
         for one in self._disturbances:
@@ -245,7 +275,7 @@ class DiscordWire(Served):
     def _post(self, channel: int, payload: dict[str, Any], files: list[str]) -> dict[str, Any]:
         if channel == CHANNEL and not self.permissions & SEND:
             raise Refusal(403, 50013, "Missing Permissions")
-        if channel not in (CHANNEL, NEWS, HOOK, OWNER + 1):
+        if channel not in self.channels:
             raise Refusal(404, 10003, "Unknown Channel")
         nonce = payload.get("nonce")
         if nonce and len(str(nonce)) > 25:

@@ -18,7 +18,7 @@ from handlers.channels.pictures import drawn, with_words
 from handlers.channels.telegram.errors import failure, is_topic_gone, is_unchanged
 from handlers.channels.telegram.render import render
 from handlers.channels.text import clean, clip
-from handlers.reply import Block, Buttons, Line, Picture
+from handlers.reply import Block, Buttons, Document, Line, Picture
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -33,6 +33,7 @@ _TOPIC_CLOSED = (
     "The topic that this was asked for is closed or gone, so its messages come here. "
     "To have them in another topic, type /sub there and /unsub here."
 )
+_NO_FILE = "I may send no files here. Open a chat with me and ask there."
 LONGEST_TYPING = 1.0  # seconds that a sign of life may take
 LIMITS = Limits(
     text=MessageLimit.MAX_TEXT_LENGTH,
@@ -58,6 +59,8 @@ class Sending:
         """
         photos, blocks = await drawn(message.blocks, self._draw)
         message = replace(message, blocks=blocks)
+        if files := [block for block in blocks if isinstance(block, Document)]:
+            return await self._send_file(to, message, files[0])
         sent = ""
         if photos and (caption := self._caption(photos, message)) is not None:
             try:
@@ -137,6 +140,16 @@ class Sending:
     async def _send_photo(self, to: Address, message: Outgoing, png: bytes, caption: str) -> int:
         return await self._deliver(self._bot.send_photo, to, message, photo=png, caption=caption)
 
+    async def _send_file(self, to: Address, message: Outgoing, file: Document) -> str:
+        """Send a file with the text as its caption, and the text alone where files are not allowed."""
+        caption = self._text(message, LIMITS.caption)
+        what = {"document": file.text.encode(), "filename": file.name, "caption": caption}
+        try:
+            return f"{await self._deliver(self._bot.send_document, to, message, **what)}p"
+        except (MessageRefused, RightsMissing) as failed:
+            log.warning("a file was refused, its text goes alone", reason=failed.reason)
+        return str(await self._send_text(to, replace(message, blocks=(*message.blocks, Line(_NO_FILE)))))
+
     async def _deliver(
         self, method: Callable[..., Awaitable[Message]], to: Address, message: Outgoing, **what: Any
     ) -> int:
@@ -198,9 +211,9 @@ class _TopicGone(RightsMissing):
     """The topic is closed or gone; of the main thread, it is closed."""
 
 
-def has_picture(blocks: tuple[Block, ...]) -> bool:
-    """Tell whether something is to be drawn."""
-    return any(isinstance(block, Picture) for block in blocks)
+def has_attachment(blocks: tuple[Block, ...]) -> bool:
+    """Tell whether something goes with the text, which then takes seconds and cannot be edited into another message."""
+    return any(isinstance(block, Picture | Document) for block in blocks)
 
 
 def _chat_id(to: Address) -> int | str:

@@ -238,9 +238,12 @@ class Dispatcher:
         with self._store.write() as work:  # all or nothing: a row that ended without its line would be lost
             tell_held(work, now)
             for destination, late in outbox.expired(work, now=now).items():
-                listed = [{"at": notice.at.isoformat(), "payload": notice.payload} for notice in late[-LISTED:]]
+                listed = [
+                    {"at": one.notice.at.isoformat(), "payload": one.notice.payload, "perhaps": one.uncertain}
+                    for one in late[-LISTED:]
+                ]
                 event = {"event": LATE, "count": len(late), "notices": listed}
-                notice = outbox.Notice("late", "notice", now, event)
+                notice = outbox.Notice("late", "notice", now, event, rule=LATE)  # by which those that wait go together
                 outbox.announce_to(work, destination, notice, now=now, expires=now + LATE_IS_TOLD_FOR)
 
     async def _deliver(self, claim: Claim) -> None:
@@ -259,6 +262,7 @@ class Dispatcher:
         else:
             platform.trouble.over(claim.platform)
             await self._settle(outbox.sent, claim, message, now=self._clock.now())
+            await self._probes.reached(claim.platform, platform.trouble)
         finally:
             platform.limiter.arrived(claim.destination, kind_of(claim.kind_of_chat), self._clock.monotonic())
 

@@ -14,7 +14,7 @@ from telegram.error import TelegramError
 
 from handlers.channels.channel import Address, Limits, Outgoing
 from handlers.channels.failure import MessageRefused, PerhapsSent, RightsMissing, SendFailed, Throttled
-from handlers.channels.pictures import drawn, with_words
+from handlers.channels.pictures import drawn, in_words, with_words
 from handlers.channels.telegram.errors import failure, is_topic_gone, is_unchanged
 from handlers.channels.telegram.render import render
 from handlers.channels.text import clean, clip
@@ -54,9 +54,11 @@ class Sending:
         """Send and return the message id; a "p" behind it means a photo, whose text is a caption.
 
         A picture carries the text as its caption where that fits, else it follows as a reply. A picture that cannot
-        be drawn or sent is replaced by its words.
+        be drawn or sent is replaced by its words, and what may have arrived already is repeated without it: where
+        Telegram is slow to answer, it is so with pictures.
         """
-        photos, blocks = await drawn(message.blocks, self._draw)
+        blocks = in_words(message.blocks) if message.maybe_repeat else message.blocks
+        photos, blocks = await drawn(blocks, self._draw, message.picture_within)
         message = replace(message, blocks=blocks)
         sent = ""
         if photos and (caption := self._caption(photos, message)) is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from signals.alerts.episodes import Transition
-from storage.alerts import episodes, lease, outbox
+from storage.alerts import episodes, lease, outbox, rests
 from storage.alerts.outbox import Notice
 from storage.engine.sql import Query
 from storage.people import destinations
@@ -196,7 +196,7 @@ def test_a_chat_that_rests_holds_back_all_that_is_for_it_and_that_survives(store
     one = place(store)
     place(store, "12")
     announce(store, notice())
-    outbox.rest(store, one, NOW + timedelta(seconds=300))
+    rests.rest(store, one, NOW + timedelta(seconds=300))
     announce(store, notice(rank="critical"))
     assert [claim.chat for claim in claims(store, lease.take(store))] == ["12"]
     late = NOW + timedelta(seconds=301)
@@ -266,7 +266,7 @@ def test_what_is_too_old_is_handed_over_once(store: Store) -> None:
         outbox.announce_to(work, one, Notice("late", "notice", NOW, {}), now=NOW, expires=NOW)
     assert expired(store, now=NOW) == {}
     late = NOW + SECOND
-    assert [row.rank for row in expired(store, now=late)[one]] == ["notice"]
+    assert [row.notice.rank for row in expired(store, now=late)[one]] == ["notice"]
     assert expired(store, now=late) == {}
     assert states(store) == ["expired", "queued", "queued"]
 

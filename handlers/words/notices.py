@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handlers import reply
 from handlers.reply import Button, Buttons, Line
-from handlers.words import alerts, position_events, sources, wording
+from handlers.words import alerts, sources, wording
 from handlers.words.digest import said as digests
 from handlers.words.held import tell_held
 from handlers.words.message import Message
+from handlers.words.positions import events as position_events
 from signals import digest
 from signals.alerts.burst import BURST, Burst
 from signals.alerts.event import ALERT, HELD, LATE, POSITION, SOURCE, Event

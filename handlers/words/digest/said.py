@@ -10,7 +10,7 @@ from handlers.charts.figures import say
 from handlers.reply import Button, Buttons, Line, Picture
 from handlers.words import wording
 from handlers.words.message import Message
-from handlers.words.positions import far
+from handlers.words.positions.shown import far
 from handlers.words.subscriptions import title
 from signals.alerts.burst import BURST
 from signals.inputs import MARKET

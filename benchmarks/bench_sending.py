@@ -31,7 +31,7 @@ from handlers.channels.telegram.config import TelegramConfig
 from handlers.channels.telegram.render import render
 from handlers.words.notices import message_of
 from signals.alerts.event import Event
-from storage.alerts import outbox
+from storage.alerts import episodes, outbox
 from storage.engine.database import Store
 from storage.people import destinations
 
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
 TOKEN = "100000001:no-real-token-0123456789abcdefghijk"  # noqa: S105 - of nobody
-AT_ONCE, MESSAGES, ROUNDS = 8, 200, 4
-PACED = 200  # messages at the pace that Telegram allows, once
+AT_ONCE, MESSAGES, ROUNDS = 8, 200, 3
+PACED = 150  # messages at the pace that Telegram allows, once
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 EVENT = Event(
     kind="fired", rule="oi_drawdown", asset="BTC", rank="critical", at=NOW, since=NOW - timedelta(days=1),
@@ -95,8 +95,9 @@ class Ours:
             self.telegram.limits = replace(self.telegram.limits, per_second=float("inf"))
         self.dispatcher = Dispatcher(self.store, [self.telegram], SystemClock())
         self.dispatcher.start()
-        notice = outbox.Notice("fired", "critical", NOW, EVENT.to_json(), None, EVENT.rule, EVENT.asset)
         with self.store.write() as work:
+            episode = episodes.record(work, (EVENT.rule, EVENT.asset), EVENT, None)
+            notice = outbox.Notice("fired", "critical", NOW, EVENT.to_json(), episode, EVENT.rule, EVENT.asset)
             outbox.announce(work, notice, now=now, expires=now + timedelta(days=1))
 
     async def run(self) -> None:
@@ -128,14 +129,26 @@ async def ours(base_url: str, *, messages: int = MESSAGES, unlimited: bool = Tru
         return took
 
 
-async def bare_library(base_url: str, text: str, keyboard: InlineKeyboardMarkup) -> float:
+async def at_a_pace(calls: Iterable[Callable[[], Awaitable[Any]]]) -> None:
+    """Make calls as often as Telegram allows."""
+    waiting = []
+    for call in calls:
+        waiting.append(asyncio.ensure_future(call()))
+        await asyncio.sleep(1 / 29.1)
+    await asyncio.gather(*waiting)
+
+
+async def bare_library(
+    base_url: str, text: str, keyboard: InlineKeyboardMarkup, *, messages: int = MESSAGES, paced: bool = False
+) -> float:
+    """Send by python-telegram-bot alone."""
     async with Bot(TOKEN, base_url=base_url) as bot:
         send = bot.send_message
         calls = (
             lambda chat=chat: send(chat, text, parse_mode="HTML", reply_markup=keyboard)
-            for chat in range(1, MESSAGES + 1)
+            for chat in range(1, messages + 1)
         )
-        return await processor_time(in_bundles(calls), MESSAGES)
+        return await processor_time(at_a_pace(calls) if paced else in_bundles(calls), messages)
 
 
 async def bare_aiohttp(base_url: str, text: str, keyboard: str) -> float:
@@ -165,16 +178,18 @@ async def measure(base_url: str) -> None:
             for name, value in took.items():
                 found[name].append(value)
     middle = {name: statistics.median(values) for name, values in found.items()}
-    paced = await ours(base_url, messages=PACED, unlimited=False)
+    slow = await ours(base_url, messages=PACED, unlimited=False)
+    slow_library = await bare_library(base_url, text, keyboard, messages=PACED, paced=True)
+    print(", ".join(f"{name} {value:.2f} ms" for name, value in middle.items()))
+    print(f"at 29 a second, where nothing is warm: ours {slow:.2f} ms, library {slow_library:.2f} ms")
+    for what, mine, theirs in (
+        ("as fast as it goes", middle["ours"], middle["library"]),
+        ("at Telegram's pace", slow, slow_library),
+    ):
+        print(f"ratio | cpu of a message / bare PTB, {what} | {mine / theirs:.2f} | < 1 | {mine:.2f} ms; goal 0.25")
     print(
-        ", ".join(f"{name} {value:.2f} ms" for name, value in middle.items()) + f"; ours at 29 a second {paced:.2f} ms"
+        f"ratio | cpu of a message / bare aiohttp | {middle['ours'] / middle['aiohttp']:.2f} | < 4 | outbox and words"
     )
-    remark = f"{middle['ours']:.1f} ms; in the long run < 0.25"
-    print(
-        f"ratio | processor time of a message / bare PTB | {middle['ours'] / middle['library']:.2f} | < 1 | {remark}"
-    )
-    print(f"ratio | the same at the pace that Telegram allows | {paced / middle['library']:.2f} | < 1 | {paced:.2f} ms")
-    print(f"ratio | bare library / bare aiohttp | {middle['library'] / middle['aiohttp']:.2f} | > 1 | what can be won")
 
 
 def main() -> None:

@@ -307,11 +307,14 @@ def _notice(row: Row) -> Notice:
     )
 
 
-def sent(store: Store, claim: Claim, message: str | None, *, now: datetime) -> None:
-    """Settle a claim as sent and remember the message, so that the next notices of its episodes can edit it."""
-    with store.write() as work:
+def sent(work: Work, landed: Iterable[tuple[Claim, str | None, datetime]]) -> None:
+    """Settle claims as sent, each as a message and at a time.
+
+    The message is remembered, so that the next notices of its episodes can edit it.
+    """
+    for claim, message, at in landed:
         for row in claim.rows:
-            work.run(SQL.settle, id=row.id, state="sent", reason=None, now=to_ms(now), message=message)
+            work.run(SQL.settle, id=row.id, state="sent", reason=None, now=to_ms(at), message=message)
             if row.notice.episode is not None and message is not None:
                 work.run(SQL.remember_message, id=row.id, episode=row.notice.episode, message=message)
         work.run(SQL.writes_again, destination=claim.destination)

@@ -10,7 +10,8 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, cast
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
@@ -116,7 +117,7 @@ class Wire(BaseRequest):
         body, headers = _body(request_data)
         try:
             async with self._open().request(
-                method, url, data=body, headers=headers, timeout=limits, proxy=self._proxy, allow_redirects=False
+                method, url, data=body, headers=headers, timeout=limits, proxy=self._way(url), allow_redirects=False
             ) as answer:
                 content = await answer.read()
         except TimeoutError as error:
@@ -139,9 +140,16 @@ class Wire(BaseRequest):
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ssl=_authorities()),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=self._proxy is None,
             )
         return self._session
+
+    def _way(self, url: str) -> str | None:
+        """Return the proxy to go by. The environment is read once: aiohttp would read it with each request."""
+        if self._proxy is None:
+            parts = urlsplit(url)
+            known = {} if proxy_bypass(parts.netloc) else getproxies()
+            self._proxy = known.get(parts.scheme) or known.get("all") or ""
+        return self._proxy or None
 
 
 def _body(data: RequestData | None) -> tuple[str | aiohttp.FormData | None, dict[str, str]]:

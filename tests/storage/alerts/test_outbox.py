@@ -13,7 +13,7 @@ from storage.alerts import episodes, lease, outbox, rests
 from storage.alerts.outbox import Notice
 from storage.engine.sql import Query
 from storage.people import destinations
-from tests.fakes.notices import claim_from
+from tests.fakes.notices import claim_from, sent_from
 from tests.storage import beside
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def test_one_in_flight_per_destination(store: Store) -> None:
     (urgent,) = claims(store, epoch)
     assert urgent.rows[0].notice.rank == "critical"
     assert claims(store, epoch) == []
-    outbox.sent(store, urgent, "1", now=NOW)
+    sent_from(store, urgent, "1", now=NOW)
     (other,) = claims(store, epoch)
     assert other.rows[0].notice.rank == "notice"
 
@@ -213,7 +213,7 @@ def test_a_sent_message_is_known_to_the_next_notice_of_its_episode(store: Store)
     epoch = lease.take(store)
     (one,) = claims(store, epoch)
     assert (one.message, one.rows[0].announced) == (None, False)
-    outbox.sent(store, one, "77p", now=NOW)
+    sent_from(store, one, "77p", now=NOW)
     announce(store, notice("escalated", "critical", episode=number))
     (two,) = claims(store, epoch)
     assert (two.message, two.rows[0].announced) == ("77p", True)
@@ -297,7 +297,7 @@ def test_a_message_that_arrives_while_its_group_is_merged_is_kept_for_the_new_on
     (one,) = claims(store, lease.take(store))
     new = place(store, "-100")
     destinations.moved(store, "telegram", "-20", "-100")
-    outbox.sent(store, one, "5", now=NOW)
+    sent_from(store, one, "5", now=NOW)
     assert old != new
     assert [tuple(row) for row in beside.rows(store, "SELECT destination, message FROM messages")] == [(new, "5")]
     assert states(store) == ["sent"]

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from telegram import ChatMemberRestricted
 
 from handlers.answer import Answer
+from handlers.channels import channel
 from handlers.channels.channel import Address, Outgoing
 from handlers.channels.failure import MessageRefused, RightsMissing, TokenRefused
 from handlers.channels.telegram.channel import Telegram
@@ -246,6 +247,35 @@ async def test_a_picture_that_follows_badly_does_not_send_the_text_again(
     fake.disturb(method="sendPhoto", **trouble)
     assert await sender.send(TO_ANN, Outgoing((PICTURE, Line("x" * 2000)))) == "1"
     assert fake.texts(PRIVATE) == ["x" * 2000] + [ALT] * photos
+    await sender.stop()
+
+
+async def test_what_may_have_arrived_is_repeated_without_its_picture(fake: BotApi) -> None:
+    sender = bot_of(fake, draw=drawing(PNG)).telegram
+    await sender.send(TO_ANN, Outgoing((PICTURE, Line("short")), maybe_repeat=True))
+    assert fake.counts()["sendPhoto"] == 0
+    assert fake.texts(PRIVATE)[0].endswith("short\n[chart: open interest of BTC]")
+    await sender.stop()
+
+
+@pytest.mark.parametrize(
+    ("nonce", "photo"),
+    [
+        pytest.param("n", False, id="the words of a notice do not wait for long"),
+        pytest.param("", True, id="an answer has no hurry"),
+    ],
+)
+async def test_a_picture_that_takes_its_time(
+    fake: BotApi, nonce: str, photo: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slowly(_: object) -> bytes:
+        await asyncio.sleep(0.2)
+        return PNG
+
+    monkeypatch.setattr(channel, "LONGEST_DRAWN", 0.05)
+    sender = bot_of(fake, draw=slowly).telegram
+    await sender.send(TO_ANN, Outgoing((PICTURE, Line("short")), nonce=nonce))
+    assert (fake.accepted[0].photo is not None) is photo
     await sender.stop()
 
 

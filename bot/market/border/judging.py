@@ -93,10 +93,15 @@ class Border:
         if not times:
             return points, []
         now_ms = to_ms(now)
-        live = len(times) == 1 and points.step is None and times[0] <= now_ms + AHEAD_MS
-        if live and all(self._usual(points, name, values) for name, values in points.columns.items()):
-            self._learn_open(points, {})
-            return points, []  # as nearly all that is live
+        if len(times) == 1 and points.step is None and times[0] <= now_ms + AHEAD_MS:
+            for name, values in points.columns.items():
+                if not self._usual(points, name, values):
+                    break
+            else:
+                if "open_interest_usd" in points.columns:
+                    self._learn_open(points, {})
+                self._overlap.learn(points, now_ms)
+                return points, []  # as nearly all that is live
         out: list[Rejected] = []
         if times[-1] > now_ms + AHEAD_MS:
             points, out = without_future(points, now_ms)

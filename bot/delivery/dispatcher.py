@@ -29,6 +29,7 @@ from bot.delivery.stages.outcome import PASS, Drop, Hold, Recipient
 from bot.delivery.stages.quiet import quiet
 from bot.delivery.stages.render import Renderer
 from bot.delivery.stages.send import kind_of, send
+from handlers.channels.channel import Hears
 from handlers.channels.failure import SendFailed
 from signals.alerts.event import LATE
 from signals.wall_clock import midnight
@@ -202,6 +203,10 @@ class Dispatcher:
         if before and not self._lease.held:
             log.error("another perpulse sends from this database now, so this one stands by. Stop one of the two")
         self._epoch = epoch
+        if before != self._lease.held:
+            for channel in self._channels.values():
+                if isinstance(channel, Hears):  # whoever sends is the one who reads
+                    await channel.hear(on=self._lease.held)
         return self._lease.held
 
     async def _dispatch(self) -> int:

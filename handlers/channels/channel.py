@@ -171,3 +171,12 @@ class KnowsMembers(Protocol):
     async def is_member(self, group: str, person: str) -> bool:
         """Tell whether a person is in a group, both by the platform's ids; what cannot be known is a no."""
         ...
+
+
+@runtime_checkable
+class Hears(Protocol):
+    """A channel whose commands only one process may take, of all that share its token."""
+
+    async def hear(self, *, on: bool) -> None:
+        """Take commands from now on, or leave them to another process; both at once, whatever that takes."""
+        ...

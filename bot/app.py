@@ -18,6 +18,7 @@ from bot.archive.gaps import GapFiller
 from bot.clock import Clock, SystemClock
 from bot.delivery import here
 from bot.delivery.dispatcher import Dispatcher
+from bot.delivery.rate_limiter import Paces
 from bot.doubting import DoubtingClock
 from bot.engine import housekeeping
 from bot.engine.addresses import Following
@@ -352,10 +353,10 @@ def build(
     # beside the sources
     streams, history = _beside(config, store, clock, edge) if sources is None else (None, None)
     # channels and delivery
-    renderer = ChartRenderer()
+    renderer, paces = ChartRenderer(), Paces(clock)
     if channels is None:
-        channels = channels_of(config, store, clock, renderer, stopping)
-    dispatcher = Dispatcher(store, channels, clock)
+        channels = channels_of(config, store, clock, renderer, stopping, paces)
+    dispatcher = Dispatcher(store, channels, clock, paces=paces)
     # the engine
     collector = Collector(
         sources_of(config, clock, edge, clock.heard) if sources is None else sources,

@@ -18,6 +18,7 @@ from storage.people import destinations
 if TYPE_CHECKING:
     from bot.clock import Clock
     from bot.config import Config
+    from bot.delivery.rate_limiter import Paces
     from handlers.channels.channel import Channel
     from handlers.charts.process import ChartRenderer
     from storage.engine.database import Store
@@ -26,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 def channels_of(
-    config: Config, store: Store, clock: Clock, renderer: ChartRenderer, stopping: asyncio.Event
+    config: Config, store: Store, clock: Clock, renderer: ChartRenderer, stopping: asyncio.Event, paces: Paces
 ) -> list[Channel]:
     """Return the channels that the configuration asks for, each with what it may use of the outside."""
     pictures = Pictures(store, renderer)
@@ -44,6 +45,7 @@ def channels_of(
                 completion.offers, Deps(clock.now(), asker, store, config.assets, nobody), command, field, typed
             ),
             now=clock.now,
+            pace=lambda: paces.answer(platform),
         )
 
     return [channel.make(outside(channel.platform())) for channel in config.speaking()]

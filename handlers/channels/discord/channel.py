@@ -93,6 +93,7 @@ class Discord:
             patience=self._patience.defer,
         )  # fmt: skip
         self._answer: Answerer | None = None
+        self._hears = True
         self._running: asyncio.Task[None] | None = None
 
     # -- start and stop ---------------------------------------------------------------------------------------------
@@ -247,9 +248,14 @@ class Discord:
 
     # -- the gateway ------------------------------------------------------------------------------------------------
 
+    async def hear(self, *, on: bool) -> None:
+        """Answer what people do, or leave it to another process, which hears the same of Discord. See Hears."""
+        self._hears = on
+
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Take what somebody did."""
-        await self._interactions.take(interaction)
+        if self._hears:
+            await self._interactions.take(interaction)
 
     async def on_gone(self, chats: Iterable[int], reason: str) -> None:
         """Say that chats are closed to us."""

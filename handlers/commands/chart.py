@@ -17,6 +17,7 @@ from handlers.reply import Block, Button, Buttons, Line, Picture, Reply
 from handlers.words import readings as words
 from handlers.words import wording
 from signals.inputs import MARKET
+from signals.liquidation import listed_names
 from signals.units import DAY, HOUR
 
 if TYPE_CHECKING:
@@ -75,7 +76,9 @@ def _asset(deps: Deps, args: Drawing) -> str:
             continue
         try:
             meant.append(meant_asset(deps, name, "/chart oi btc"))
-        except Refused:
+        except Refused as refused:
+            if name in listed_names():  # a coin that is listed somewhere: a venue says how it stands now
+                raise Refused(f"{refused} A chart needs a coin that is followed.", unfollowed=name) from None
             raise Refused(f"“{name.lower()}” is no picture and no asset that is stored. {_SHOWS}") from None
     if len(set(meant)) > 1:
         raise Refused(

@@ -79,7 +79,7 @@ def _asset(deps: Deps, args: Drawing) -> str:
         try:
             meant.append(meant_asset(deps, name, "/chart oi btc"))
         except Refused as refused:
-            if any(packed(name, times) in listed_names() for times in _PACKS):  # a coin that is listed somewhere: a venue says how it stands now
+            if any(packed(name, times) in listed_names() for times in _PACKS):  # a venue says how it stands now
                 raise Refused(f"{refused} A chart needs a coin that is followed.", unfollowed=name) from None
             raise Refused(f"“{name.lower()}” is no picture and no asset that is stored. {_SHOWS}") from None
     if len(set(meant)) > 1:

@@ -47,6 +47,7 @@ from handlers.charts.process import ChartRenderer
 from handlers.command import Asking, Deps, Looking
 from handlers.conversation import Conversations
 from handlers.reply import Line
+from handlers.words.sources import beginning
 from signals.venues import VENUES
 from storage.engine.database import Store, StoreError
 
@@ -279,7 +280,7 @@ class App:
 def _tell_beginning(place: LocalChannel, collector: Collector) -> None:
     """Say to whoever sits there whether market data comes in: an empty screen could mean anything."""
     health = collector.health()
-    for reason in dict.fromkeys(topic.error for topic in health if topic.state != "ok" and topic.error):
+    for reason in beginning(health):
         place.say(f"{reason} perpulse keeps asking.", "dim")
     if any(topic.last_good for topic in health):
         place.say("Market data is coming in. Alerts appear here; try /health or /help.", "dim")

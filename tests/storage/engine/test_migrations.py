@@ -232,7 +232,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.archive.importing import read_file
-from bot.archive.importing.keeping import keep
+from bot.archive.importing.tables import keep
 from storage.engine.database import Store
 from storage.market import history, points, retention
 

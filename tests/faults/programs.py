@@ -212,7 +212,7 @@ async def told_to_stop(scale: Scale) -> Mapping[str, Counts]:
     for platform in (TELEGRAM, DISCORD):
         folder = scale.folder / platform
         async with broadcast(folder, platform, scale.of(12, 100), speed=1.0) as it:
-            _configure(folder, it)
+            configure(folder, it)
             it.fake.disturb("delay", times=float("inf"), seconds=3.0)
             process = await perpulse(folder)
             try:
@@ -243,7 +243,7 @@ async def told_to_stop(scale: Scale) -> Mapping[str, Counts]:
     return found
 
 
-def _configure(folder: Path, it: Broadcast) -> None:
+def configure(folder: Path, it: Broadcast) -> None:
     """Write the settings of a perpulse that speaks to the fake; its exchange is a port at which nobody is."""
     token = bot_api.TOKEN if it.platform == TELEGRAM else discord_wire.TOKEN
     nowhere = f"http://127.0.0.1:{closed_port()}"

@@ -148,7 +148,7 @@ async def broadcast(folder: Path, platform: str, recipients: int, speed: float =
 
 
 @scenario(
-    1,
+    "S1",
     "SIGKILL in a broadcast",
     promised="0 lost; repeats ≤ 8 a kill, marked (Discord: none); what is critical first",
     telegram="killed at random requests, before or after accepting or after answering, and at random times",
@@ -180,6 +180,9 @@ async def killed(scale: Scale) -> Mapping[str, Counts]:
             urgent = sum(NEWS[1] in text for text in first) / recipients
             counts.hold(urgent >= 0.8, f"of the first messages {urgent:.0%} are critical")
             counts.noted.append(f"{done} kills, {counts.repeated} repeats in {counts.wanted:,} messages")
+            share = counts.repeated / counts.wanted
+            counts.hold(platform == TELEGRAM or not share, f"{share:.2%} repeated")
+            counts.figures["R1"] = f"{done} kills: {counts.lost} lost, {share:.2%} repeated"
             found[platform] = counts
     return found
 
@@ -200,7 +203,7 @@ async def _kill(
 
 
 @scenario(
-    2,
+    "S2",
     "SIGTERM in a broadcast",
     promised="it stops within 5 s; 0 lost, 0 repeated",
     telegram="`perpulse run`, told to stop while each answer takes 3 s",
@@ -264,7 +267,7 @@ async def perpulse(folder: Path) -> asyncio.subprocess.Process:
 
 
 @scenario(
-    15,
+    "S15",
     "a second program with the same token",
     promised="one sends at a time; the other takes over within 15 s of a SIGKILL or SIGSTOP; repeats ≤ 8 each, marked",
     telegram="two programs on one database; the one that sends is killed, then one is stopped and goes on later",

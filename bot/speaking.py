@@ -11,7 +11,7 @@ from handlers import completion
 from handlers.channels.channel import Outside
 from handlers.charts.pictures import Pictures
 from handlers.command import Deps, nobody
-from storage.alerts import outbox
+from storage.alerts import outbox, rests
 from storage.engine import settings
 from storage.people import destinations
 
@@ -55,7 +55,7 @@ def _remember(store: Store, name: str, value: str) -> None:
 
 
 def _allowed(store: Store, platform: str, chat: str) -> None:
-    if outbox.woken(store, platform, chat):
+    if rests.woken(store, platform, chat):
         log.info("rights were given back, what waited is sent", platform=platform, chat=chat)
 
 

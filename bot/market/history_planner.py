@@ -163,6 +163,10 @@ class HistoryPlanner:
         self._refused[debt] = now
         self._put_off(debt, min(since, self._owed.get(debt, since)), ledger)
 
+    def doubted(self, debt: Debt, since: datetime, ledger: Ledger) -> None:
+        """Note that a past was not believed yet: it stays owed, and is asked for again at the next turn."""
+        self._put_off(debt, min(since, self._owed.get(debt, since)), ledger)
+
     def granted(self, venue: str, topic: Topic, span: timedelta, now: datetime, ledger: Ledger) -> None:
         """Remember how far back a venue answers that had refused more; of several assets the longest counts."""
         known = self._reach(venue, topic, now)

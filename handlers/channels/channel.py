@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 Kind = Literal["private", "group", "channel"]
+LONGEST_DRAWN: Final = 10.0  # seconds; a first picture takes three, and others may be before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,11 @@ class Outgoing:
     age: timedelta = timedelta(0)
     rank: Rank | None = None
     mention: str | None = None
+
+    @property
+    def picture_within(self) -> float | None:
+        """Return how many seconds its words wait for its picture: those of a notice not long, an answer as it takes."""
+        return LONGEST_DRAWN if self.nonce else None
 
 
 async def _no_picture(_: dict[str, Any]) -> None:

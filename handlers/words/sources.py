@@ -113,14 +113,14 @@ def _past(event: AssetEvent) -> str:
         return f"{name} tells a past of {event.asset} again that agrees with its present."
     return (
         f"{name} tells a past that is not its present: the {INPUTS[event.name].title} of {event.asset} is "
-        f"{event.times:.3g} times what it says live. Where that is so, its past is left out."
+        f"{wording.times(event.times)} what it says live. Where that is so, its past is left out."
     )
 
 
 def _contradiction(event: AssetEvent) -> str:
     if event.name == "open_interest_usd":
-        return f"its open interest of {event.asset} in dollars is {event.times:.3g} times coins times price"
-    return f"its price of {event.asset} is {event.times:.3g} times that of the other venues"
+        return f"its open interest of {event.asset} in dollars is {wording.times(event.times)} coins times price"
+    return f"its price of {event.asset} is {wording.times(event.times)} that of the other venues"
 
 
 # --- tier tables ------------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import textwrap
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from handlers.command import Asker, Deps, Refused, nobody
 from handlers.reply import Buttons, plain_text
 from storage.engine.database import Store
 from storage.market import points
+from tests import loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,7 @@ def ask(store: Store) -> Ask:
 
     def said(line: str, now: datetime = NOW) -> Reply:
         deps = Deps(now, Asker("terminal", Address("me")), store, ("BTC", "ETH"), nobody)
-        return asyncio.run(answer(line, deps))
+        return loop.run(answer(line, deps))
 
     return said
 

@@ -12,7 +12,7 @@ from bot.archive.importing.model import shown
 from bot.archive.importing.tables import tables
 from bot.market.border.bounds import FUNDING, HIGHEST, INTERVALS, WITHIN
 from bot.market.border.judging import Border
-from bot.market.border.refusals import said
+from bot.market.border.refusals import said, times_said
 from signals.inputs import INPUTS
 from signals.units import DAY_MS, HOUR_MS, MINUTE_MS, from_ms, to_ms
 from signals.venues import venue_title
@@ -144,7 +144,7 @@ def _other_scale(draft: Draft, rows: Mapping[Series, Mapping[int, int]], past: H
         both = [draft.kept[place].value / known[at] for at, place in places.items() if known.get(at, 0) > 0]
         if len(both) < _OVERLAP or 1 / _OTHER_SCALE < (times := median(both)) < _OTHER_SCALE:
             continue
-        reason = f"its prices are {times:.3g} times those of {venue_title(other)} in store: is that another unit?"
+        reason = f"its prices are {times_said(times)} those of {venue_title(other)} in store: is that another unit?"
         told[venue, asset] = reason
         draft.notes.append(f"{venue} {asset}: {reason}")
     return {

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Why = Literal[
     "missing", "bound", "interval", "future", "shifted", "order", "buys", "traded", "open", "leap", "scale", "switch",
-    "percent", "past",
+    "percent", "past", "doubt",
 ]  # fmt: skip
 
 FUNDING: Final = "funding_rate"
@@ -36,6 +36,8 @@ WITHIN: Final = MappingProxyType({  # beside Input.possible: both ends are possi
     "liquidated_longs_usd": (0.0, 1e11),  # the worst day of all, 10 October 2025, was told as 0.19e11
     "liquidated_shorts_usd": (0.0, 1e11),
     "implied_volatility": (0.0, 1_000.0),
+    # Accounts come as parts of four digits; the most lopsided small coins stand near 30 to 1.
+    **dict.fromkeys(("long_short_accounts", "long_short_top_accounts", "long_short_top_positions"), (0.002, 500.0)),
 })  # fmt: skip
 LEAST, HIGHEST = 1e-18, 1e18  # whatever is measured: beyond lies a slip of the program that wrote it
 INTERVALS: Final = (1.0, 2.0, 4.0, 6.0, 8.0)  # hours that venues settle at: OKX names 1, 2, 4, 6 and 8

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from bot.market.border.bounds import Why
     from storage.market.points import Column, Newest, Points
 
     Past = Callable[[str, str, str], Newest | None]
@@ -93,15 +94,11 @@ class Border:
         if not times:
             return points, []
         now_ms = to_ms(now)
-        if len(times) == 1 and points.step is None and times[0] <= now_ms + AHEAD_MS:
-            for name, values in points.columns.items():
-                if not self._usual(points, name, values):
-                    break
-            else:
-                if "open_interest_usd" in points.columns:
-                    self._learn_open(points, {})
-                self._overlap.learn(points, now_ms)
-                return points, []  # as nearly all that is live
+        live = len(times) == 1 and points.step is None and times[0] <= now_ms + AHEAD_MS
+        if live and all(self._usual(points, name, values) for name, values in points.columns.items()):
+            self._learn_open(points, {})
+            self._overlap.learn(points, now_ms)
+            return points, []  # as nearly all that is live
         out: list[Rejected] = []
         if times[-1] > now_ms + AHEAD_MS:
             points, out = without_future(points, now_ms)
@@ -127,7 +124,8 @@ class Border:
         chained = points.step is not None and "open" in points.columns and "close" in points.columns
         for name, values in points.columns.items():
             if name in apart:
-                odd[name] = [Fault(place, "past", apart[name]) for place in range(len(values))]
+                why: Why = "past" if apart[name].proven else "doubt"
+                odd[name] = [Fault(place, why, apart[name].times) for place in range(len(values))]
                 continue
             if len(values) == 1 and name not in odd and self._usual(points, name, values):
                 continue

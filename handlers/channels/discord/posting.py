@@ -23,10 +23,18 @@ from handlers.channels.channel import Limits
 from handlers.channels.discord import render
 from handlers.channels.discord.errors import RAISED, failure
 from handlers.channels.discord.places import lack, standing
-from handlers.channels.failure import MessageRefused, RightsMissing, SendFailed, Throttled, TokenRefused, Unreached
+from handlers.channels.failure import (
+    MessageRefused,
+    PerhapsSent,
+    RightsMissing,
+    SendFailed,
+    Throttled,
+    TokenRefused,
+    Unreached,
+)
 from handlers.channels.pictures import drawn, with_words
 from handlers.channels.text import clean, clip
-from handlers.reply import Buttons
+from handlers.reply import Buttons, Document
 from signals.units import HOUR_S
 
 if TYPE_CHECKING:
@@ -76,7 +84,7 @@ class Posting:
             raise RightsMissing(lack(known.missing, known.title))
         # Discord gives the first message back instead of making a second, so nobody has to be warned of a repeat.
         message = replace(message, maybe_repeat=message.maybe_repeat and message.age > NONCE_HOLDS)
-        pictures, blocks = await drawn(message.blocks, self._draw)
+        pictures, blocks = await drawn(message.blocks, self._draw, message.picture_within)
         message = replace(message, blocks=blocks)
         if "Attach Files" in known.missing and pictures:
             message, pictures = _in_words(message, pictures), []
@@ -94,7 +102,7 @@ class Posting:
 
     async def edit(self, to: Address, message_id: str, message: Outgoing) -> None:
         """Replace the text, buttons and picture of a message sent earlier."""
-        pictures, blocks = await drawn(message.blocks, self._draw)
+        pictures, blocks = await drawn(message.blocks, self._draw, message.picture_within)
         embedded = not message.plain and "Embed Links" not in self._standing(to).missing
         what = appearance(replace(message, blocks=blocks), pictures, embedded=embedded)
         if files := what.pop("files", []):
@@ -146,8 +154,12 @@ class Posting:
             what["allowed_mentions"] = AllowedMentions(everyone=False, users=False, roles=[role], replied_user=False)
         if message.nonce:  # without one of ours the library draws one that covers its own tries alone
             what["nonce"] = message.nonce
-        async with self.translated():
-            return await channel.send(silent=message.silent, **what)
+        try:
+            async with self.translated():
+                return await channel.send(silent=message.silent, **what)
+        except PerhapsSent as failed:
+            failed.once_for = NONCE_HOLDS if message.nonce else failed.once_for
+            raise
 
     def _channel(self, to: Address) -> PartialMessageable:
         if self.refused:
@@ -200,6 +212,7 @@ def appearance(message: Outgoing, pictures: list[tuple[bytes, str]], *, embedded
         File(io.BytesIO(png), name, description=clean(clip(alt, 1024)))
         for (png, alt), name in zip(pictures, names, strict=True)
     ]
+    files += [File(io.BytesIO(one.text.encode()), one.name) for one in message.blocks if isinstance(one, Document)]
     what: dict[str, Any] = {"view": buttons(message.blocks)} | ({"files": files} if files else {})
     empty = pictures[0][1] if pictures else "…"
     if not embedded:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from telegram import Update
-from telegram.request import HTTPXRequest
+
+from handlers.channels.telegram.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,19 +17,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-class LoggedRequest(HTTPXRequest):
-    """Says in the debug log what is asked: the method alone, since the token stands in the address."""
-
-    __slots__ = ()
-
-    async def do_request(self, url: str, *args: Any, **more: Any) -> tuple[int, bytes]:
-        """Ask, and say what came of it."""
-        status, answer = await super().do_request(url, *args, **more)
-        log.debug("asked", who="Telegram", method=url.rpartition("/")[2], status=int(status))
-        return status, answer
-
-
-class PollRequest(LoggedRequest):
+class PollRequest(Wire):
     """Reads updates so that one unreadable update does not block all that follow it.
 
     The library drops a whole batch it cannot parse without confirming it, and asks for the same batch again at once,
@@ -71,7 +60,7 @@ class PollRequest(LoggedRequest):
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, Any]:
         """Return the answer, with an empty update in the place of each that cannot be read."""
-        data = HTTPXRequest.parse_json_payload(payload)
+        data = Wire.parse_json_payload(payload)
         if isinstance(data.get("result"), list):
             data["result"] = [_readable(update) for update in data["result"]]
         return data

@@ -6,8 +6,9 @@ import inspect
 import warnings
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
-import httpx
+import aiohttp
 import pytest
 from telegram.error import (
     BadRequest,
@@ -140,6 +141,8 @@ def caused(error: TelegramError, cause: Exception) -> TelegramError:
     return error
 
 
+CLOSED = aiohttp.ClientConnectorError(Mock(ssl=True), OSError())
+NO_PROXY = aiohttp.ClientHttpProxyError(Mock(), ())
 RAISED = [
     pytest.param(ChatMigrated(-100), ChatMoved("", to="-100"), id="ChatMigrated"),
     pytest.param(InvalidToken(), TokenRefused(""), id="InvalidToken"),
@@ -152,15 +155,14 @@ RAISED = [
     pytest.param(Forbidden("not enough rights to send text messages to the chat"), RightsMissing(""), id="as a 403"),
     pytest.param(Forbidden("bot is not a member of the channel chat"), ChatGone(""), id="no member of a channel"),
     pytest.param(BadRequest("query is too old"), MessageRefused(""), id="a late callback"),
-    pytest.param(caused(NetworkError("x"), httpx.ConnectError("")), Unreached(""), id="connection refused"),
-    pytest.param(caused(TimedOut(), httpx.PoolTimeout("")), Unreached(""), id="pool is full"),
-    pytest.param(caused(TimedOut(), httpx.ConnectTimeout("")), Unreached(""), id="connecting is slow"),
-    pytest.param(caused(NetworkError("x"), httpx.ProxyError("")), Unreached(""), id="the proxy refuses"),
-    pytest.param(caused(TimedOut(), httpx.ReadTimeout("")), PerhapsSent(""), id="reading is slow"),
-    pytest.param(caused(TimedOut(), httpx.WriteTimeout("")), PerhapsSent(""), id="writing is slow"),
-    pytest.param(caused(NetworkError("x"), httpx.ReadError("")), PerhapsSent(""), id="reset"),
-    pytest.param(caused(NetworkError("x"), httpx.WriteError("")), PerhapsSent(""), id="broken pipe"),
-    pytest.param(caused(NetworkError("x"), httpx.RemoteProtocolError("")), PerhapsSent(""), id="half an answer"),
+    pytest.param(caused(NetworkError("x"), CLOSED), Unreached(""), id="connection refused"),
+    pytest.param(caused(TimedOut(), aiohttp.ConnectionTimeoutError()), Unreached(""), id="connecting is slow"),
+    pytest.param(caused(NetworkError("x"), NO_PROXY), Unreached(""), id="the proxy refuses"),
+    pytest.param(caused(NetworkError("x"), aiohttp.InvalidURL("x")), Unreached(""), id="no address"),
+    pytest.param(caused(TimedOut(), aiohttp.SocketTimeoutError()), PerhapsSent(""), id="reading is slow"),
+    pytest.param(caused(NetworkError("x"), aiohttp.ClientOSError()), PerhapsSent(""), id="broken pipe"),
+    pytest.param(caused(NetworkError("x"), aiohttp.ServerDisconnectedError()), PerhapsSent(""), id="reset"),
+    pytest.param(caused(NetworkError("x"), aiohttp.ClientPayloadError()), PerhapsSent(""), id="half an answer"),
     pytest.param(TelegramError("Invalid server response"), PerhapsSent(""), id="no JSON"),
 ]
 

@@ -64,7 +64,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-LAST_MESSAGES = timedelta(seconds=2)  # how long what is in flight may take when the program is told to stop
+# How long what is in flight may take when the program is told to stop. An answer that comes later leaves its message in
+# doubt, and the next start repeats it; the rest of the five seconds is for closing.
+LAST_MESSAGES = timedelta(seconds=3.5)
 _MIDDLING = 0.5  # the jitter of a recorded run
 SENDING_AGAIN = timedelta(seconds=5)
 HISTORY_EVERY = timedelta(hours=6)  # the archive publishes yesterday at about 07:46; what is known costs no request

@@ -15,7 +15,7 @@ from handlers.words.message import Message
 from handlers.words.positions import events as position_events
 from signals import digest
 from signals.alerts.burst import BURST, Burst
-from signals.alerts.event import ALERT, HELD, LATE, POSITION, SOURCE, Event
+from signals.alerts.event import ALERT, ANNOUNCEMENT, HELD, LATE, POSITION, SOURCE, Event
 from signals.digest import DIGEST
 from signals.liquidation.events import CameNear, LineCrossed, LinesLeft, from_json
 from storage.sources import source_events
@@ -73,6 +73,12 @@ def _late_line(one: Mapping[str, Any], zone: str) -> str:
     return f"{wording.clock(at, zone, dated=True)}: {headline_of(one['payload'], zone)}{perhaps}"
 
 
+def announced(text: str) -> Message:
+    """Put what an owner tells every chat into words: theirs, and who says it."""
+    first, *rest = (line for line in text.splitlines() if line.strip())
+    return Message((Line(first, "headline"), *map(Line, rest), Line("From the owner of this bot.", "stamp")))
+
+
 def sources_together(payloads: Sequence[Mapping[str, Any]], zone: str) -> Message:
     """Say what befell several sources: a line a cause."""
     events = [source_events.from_json(payload["source"]) for payload in payloads]
@@ -109,6 +115,7 @@ _TELL: Final[Mapping[str, Callable[[Mapping[str, Any], str], Message]]] = {
     POSITION: _position,
     SOURCE: lambda payload, zone: Message((Line(sources.sentence(source_events.from_json(payload["source"]), zone)),)),
     LATE: _late,
+    ANNOUNCEMENT: lambda payload, _: announced(payload["text"]),
     DIGEST: lambda payload, zone: digests.tell(digest.from_json(payload), zone),
     HELD: lambda payload, zone: tell_held(payload, zone, headline_of),
 }

@@ -39,7 +39,7 @@ MOST_IN_DOUBT: Final = 6  # tries of a row that may each have arrived: two, and 
 # Spelt as in the index of live rows, or SQLite searches every row ever sent.
 LIVE: Final = "state IN ('queued', 'sending', 'uncertain')"
 PRIORITY: Final[Mapping[str, int]] = {"critical": 30, "warning": 20, "notice": 10}
-Kind = Literal["fired", "escalated", "resumed", "resolved", "source", "position", "late", "held", "digest"]
+Kind = Literal["fired", "escalated", "resumed", "resolved", "source", "position", "late", "held", "digest", "owner"]
 TELLS_OF_OTHERS: Final = frozenset({"late", "held"})  # never told as late itself
 HeldFor = Literal["quiet", "budget"]
 Ended = Literal["dead", "expired", "merged", "muted"]
@@ -133,7 +133,7 @@ def announce(
     that what has the same cause can go with it. What still waits of the same episode for the same destination is
     settled: one message instead of two.
     """
-    number = _write(work, notice)
+    number = write_notice(work, notice)
     count = work.run(
         SQL.announce,
         notice=number,
@@ -154,7 +154,7 @@ def announce_to(work: Work, destination: int, notice: Notice, *, now: datetime, 
 
     A notice with an episode edits that episode's message there; what still waits of the same episode is settled.
     """
-    number = _write(work, notice)
+    number = write_notice(work, notice)
     work.run(
         SQL.announce_to_one,
         notice=number,
@@ -171,7 +171,8 @@ def _merge_earlier(work: Work, notice: Notice, number: int, now: datetime) -> No
         work.run(SQL.merge_earlier, episode=notice.episode, notice=number, now=to_ms(now))
 
 
-def _write(work: Work, notice: Notice) -> int:
+def write_notice(work: Work, notice: Notice) -> int:
+    """Write a notice and return its number; twice is harmless where it has an episode."""
     known = work.one(SQL.known_notice, episode=notice.episode, kind=notice.kind, at=to_ms(notice.at))
     if known is not None:
         return int(known["id"])

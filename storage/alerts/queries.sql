@@ -80,6 +80,26 @@ INSERT INTO outbox (notice, destination, nonce, priority, not_before, expires, s
 VALUES (:notice, :destination, {random_hex}, :priority, :now, :expires, 'queued', :now)
 ON CONFLICT DO NOTHING;
 
+-- name: told_places
+-- Each chat that is told anything; of its topics the first one.
+SELECT min(d.id) AS id, d.platform FROM destinations d
+WHERE d.gone IS NULL AND (
+    EXISTS (SELECT 1 FROM subscriptions s WHERE s.destination = d.id)
+    OR EXISTS (SELECT 1 FROM digests g WHERE g.destination = d.id)
+    OR EXISTS (SELECT 1 FROM positions p WHERE p.destination = d.id)
+    OR EXISTS (SELECT 1 FROM followed f WHERE f.destination = d.id))
+GROUP BY d.platform, d.chat ORDER BY d.platform;
+
+-- name: announce_to_places
+INSERT INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created)
+SELECT :notice, d.id, {random_hex}, :priority, :now, :expires, 'queued', :now FROM destinations d
+WHERE d.id IN ({elements}(:places));
+
+-- name: last_announcement
+SELECT n.at, n.payload, o.state, count(*) AS count FROM notices n JOIN outbox o ON o.notice = n.id
+WHERE n.id = (SELECT max(id) FROM notices WHERE kind = 'owner')
+GROUP BY n.at, n.payload, o.state ORDER BY o.state;
+
 -- name: merge_earlier
 -- What still waits of an episode, where a later notice of it goes to the same destination.
 UPDATE outbox SET state = 'merged', reason = 'a later notice of the episode says it', settled = :now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from dataclasses import dataclass
 from functools import cache
@@ -198,16 +199,19 @@ def _widen(of: dict[str, tuple[int, int]], name: str, first: int, last: int) -> 
 def _move_ends(work: Work, spans: _Spans) -> None:
     """Tell the directory how far the series go now, and note which of them have been written into their past.
 
-    What is live goes on from one time to one time: a statement for all series of a venue together, and one for each
-    only where one of them is new or goes as far already.
+    What is live goes on from one time to one time, often that of an answer for all assets: a statement for all series
+    of a venue with the same times, and one for each only where one of them is new or goes as far already.
     """
-    others: list[dict[str, Any]] = []
+    alike: dict[tuple[str, int, int, int, tuple[str, ...]], list[str]] = {}
     for (asset, venue, step), ends in spans.items():
-        for first, last in dict.fromkeys(ends.values()):
+        for first, last in set(ends.values()):
             names = tuple(name for name, end in ends.items() if end == (first, last))
-            key = {"asset": asset, "venue": venue, "step": step, "first": first, "last": last}
-            if not work.run(_move_on(names), **key, count=len(names)):
-                others += [key | {"input": name} for name in names]
+            alike.setdefault((venue, step, first, last, names), []).append(asset)
+    others: list[dict[str, Any]] = []
+    for (venue, step, first, last, names), assets in alike.items():
+        key = {"venue": venue, "step": step, "first": first, "last": last}
+        if not work.run(_move_on(names), **key, assets=json.dumps(assets), count=len(names) * len(assets)):
+            others += [key | {"asset": asset, "input": name} for asset in assets for name in names]
     rewritten.note_late(work, others)
     work.many(SQL.write_series, others)
 

@@ -261,6 +261,55 @@ DELETE FROM messages WHERE episode IN (SELECT id FROM episodes WHERE rule = :rul
 -- name: drop_episodes_of_rule
 DELETE FROM episodes WHERE rule = :rule;
 
+-- --- exporting.py: all that is kept of a chat and of a person --------------------------------------------------------
+
+-- name: kept_chat
+SELECT * FROM destinations WHERE platform = :platform AND chat = :chat ORDER BY id;
+
+-- name: kept_subscriptions
+SELECT * FROM subscriptions WHERE destination IN ({elements}(:places)) ORDER BY destination, rule, asset;
+
+-- name: kept_switches
+SELECT * FROM switches WHERE destination IN ({elements}(:places)) ORDER BY destination, kind, what;
+
+-- name: kept_digests
+SELECT * FROM digests WHERE destination IN ({elements}(:places)) ORDER BY id;
+
+-- name: kept_positions
+SELECT * FROM positions WHERE platform = :platform AND owner = :owner ORDER BY id;
+
+-- name: kept_addresses
+SELECT * FROM followed WHERE platform = :platform AND owner = :owner ORDER BY id;
+
+-- name: kept_episodes
+-- Of what a person watches: of anything else they are the market's.
+SELECT e.* FROM episodes e JOIN positions p ON e.rule = :private || p.id
+WHERE p.platform = :platform AND p.owner = :owner ORDER BY e.id;
+
+-- name: kept_messages
+-- Of what went to a chat; in full where it was written for that chat alone and not for the market.
+SELECT o.id, o.destination, n.kind, n.rule, n.asset, n.rank, n.at, o.state, o.reason, o.attempts, o.created, o.not_before,
+    o.held_until, o.held_for, o.expires, o.settled, o.message,
+    CASE WHEN n.rule IS NULL OR substr(n.rule, 1, length(:private)) = :private THEN n.payload END AS payload
+FROM outbox o JOIN notices n ON n.id = o.notice
+WHERE o.destination IN ({elements}(:places))
+    AND (:owner IS NOT NULL OR n.rule IS NULL OR substr(n.rule, 1, length(:private)) <> :private)
+ORDER BY o.id;
+
+-- name: kept_shown
+-- By which message of a chat an episode is told, as long as it may be edited.
+SELECT m.* FROM messages m JOIN episodes e ON e.id = m.episode
+WHERE m.destination IN ({elements}(:places))
+    AND (:owner IS NOT NULL OR substr(e.rule, 1, length(:private)) <> :private)
+ORDER BY m.episode;
+
+-- name: kept_permits
+SELECT * FROM permits
+WHERE platform = :platform AND ((kind = 'person' AND name = :owner) OR (kind = 'chat' AND name = :chat));
+
+-- name: kept_owner
+SELECT * FROM owners WHERE platform = :platform AND person = :owner;
+
 -- --- forgetting.py: forgetting a chat ------------------------------------------------------------------------------
 
 -- name: places_of_chat

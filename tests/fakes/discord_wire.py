@@ -12,12 +12,18 @@ import fnmatch
 import itertools
 import json
 import math
+import os
+import signal
+from collections import deque
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import WSMsgType, web
 
 from tests.fakes.served import Served
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GaBcDe." + "x" * 38
 BOT, APP, GUILD, CHANNEL, NEWS, OWNER, HOOK = 100, 101, 200, 300, 301, 400, 500
@@ -26,7 +32,9 @@ VIEW, SEND, EMBED, ATTACH, HISTORY, THREADS = 1 << 10, 1 << 11, 1 << 14, 1 << 15
 MANAGE = 1 << 4  # channels
 ALL = VIEW | SEND | EMBED | ATTACH | HISTORY | THREADS
 _TEXTS = {"title": 256, "description": 4096}
+PER_SECOND = 50  # requests of one bot
 
+Phase = Literal["before", "after", "answered"]
 Trouble = Literal["lost", "unreached", "status", "flood", "banned", "delay"]
 
 
@@ -92,6 +100,12 @@ class DiscordWire(Served):
         self._sockets: list[web.WebSocketResponse] = []
         self._sequence = itertools.count(1)
         self.refuses_gateway = False
+        self.channels: set[int] = set()  # that are there besides those of the server
+        self.clock: Callable[[], float] | None = None  # of the limit of requests a second; without one there is none
+        self.speed = 1.0  # one factor for that limit
+        self.posts = 0
+        self._times: deque[float] = deque()
+        self._kills: dict[int, tuple[int, Phase]] = {}
 
     @property
     def hook_url(self) -> str:
@@ -125,6 +139,18 @@ class DiscordWire(Served):
     ) -> None:
         """Have something go wrong with the next requests that match."""
         self._disturbances.append(Disturbance(kind, where, times, status, code, seconds, everywhere, said))
+
+    def kill_at(self, n: int, pid: int, phase: Phase) -> None:
+        """SIGKILL a process at the n-th post from the start: before or after accepting, or after answering."""
+        self._kills[n] = (pid, phase)
+
+    def _kill(self, number: int, phase: Phase) -> bool:
+        pid, when = self._kills.get(number, (0, None))
+        if when != phase:
+            return False
+        del self._kills[number]
+        os.kill(pid, signal.SIGKILL)
+        return True
 
     def forget_nonces(self) -> None:
         """Let the minutes pass in which a repeat is dropped."""
@@ -174,6 +200,12 @@ class DiscordWire(Served):
         payload, files = await _read(request)
         self.requests.append((request.method, path, payload))
         trouble = self._trouble(f"{request.method} {path}")
+        number = 0
+        if fnmatch.fnmatch(f"{request.method} {path}", "POST channels/*/messages"):
+            self.posts += 1
+            number = self.posts
+        if self._kill(number, "before"):
+            return _broken(request)
         try:
             if trouble and trouble.kind == "unreached":
                 return _broken(request)
@@ -182,10 +214,29 @@ class DiscordWire(Served):
             if trouble and trouble.kind == "delay":
                 await asyncio.sleep(trouble.seconds)
             self._check_token(request, path)
+            self._limit()
             status, body = self._perform(request.method, path, payload, files)
         except Refusal as refused:
             return _json(refused.status, refused.body, refused.headers)
-        return _broken(request) if trouble and trouble.kind == "lost" else _json(status, body)
+        if self._kill(number, "after") or (trouble and trouble.kind == "lost"):
+            return _broken(request)
+        response = _json(status, body)
+        if number in self._kills:
+            await response.prepare(request)
+            await response.write_eof()
+            self._kill(number, "answered")
+        return response
+
+    def _limit(self) -> None:
+        if self.clock is None:
+            return
+        now = self.clock()
+        while self._times and self._times[0] <= now - 1 / self.speed:
+            self._times.popleft()
+        if len(self._times) >= PER_SECOND:
+            wait = self._times[0] + 1 / self.speed - now
+            raise Refusal(429, 0, "You are being rate limited.", retry_after=wait, **{"global": True})
+        self._times.append(now)
 
     def _trouble(self, asked: str) -> Disturbance | None:
         for one in self._disturbances:
@@ -245,7 +296,7 @@ class DiscordWire(Served):
     def _post(self, channel: int, payload: dict[str, Any], files: list[str]) -> dict[str, Any]:
         if channel == CHANNEL and not self.permissions & SEND:
             raise Refusal(403, 50013, "Missing Permissions")
-        if channel not in (CHANNEL, NEWS, HOOK, OWNER + 1):
+        if channel not in (CHANNEL, NEWS, HOOK, OWNER + 1, *self.channels):
             raise Refusal(404, 10003, "Unknown Channel")
         nonce = payload.get("nonce")
         if nonce and len(str(nonce)) > 25:

@@ -25,6 +25,9 @@ ASSETS = ("BTC", "ETH", "SOL", "NEAR")
 
 # What somebody says, and the line that it is read as.
 SAID = {
+    # what is kept
+    "what is stored about me": "/privacy",
+    "export my data": "/export",
     # positions
     "liq long btc 25x 95000": "/liq long btc 25x 95000",
     "95k long x25": "/liq 95k long x25",

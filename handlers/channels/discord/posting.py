@@ -34,7 +34,7 @@ from handlers.channels.failure import (
 )
 from handlers.channels.pictures import drawn, with_words
 from handlers.channels.text import clean, clip
-from handlers.reply import Buttons
+from handlers.reply import Buttons, Document
 from signals.units import HOUR_S
 
 if TYPE_CHECKING:
@@ -213,6 +213,7 @@ def appearance(message: Outgoing, pictures: list[tuple[bytes, str]], *, embedded
         File(io.BytesIO(png), name, description=clean(clip(alt, 1024)))
         for (png, alt), name in zip(pictures, names, strict=True)
     ]
+    files += [File(io.BytesIO(one.text.encode()), one.name) for one in message.blocks if isinstance(one, Document)]
     what: dict[str, Any] = {"view": buttons(message.blocks)} | ({"files": files} if files else {})
     empty = pictures[0][1] if pictures else "…"
     if not embedded:

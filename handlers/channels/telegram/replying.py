@@ -16,7 +16,7 @@ from telegram import Chat
 from handlers.channels.channel import Outgoing
 from handlers.channels.failure import ChatGone, ChatMoved, MarkupRefused, SendFailed, Throttled
 from handlers.channels.news import PendingNews, drop
-from handlers.channels.telegram.sending import LONGEST_WAIT, has_picture
+from handlers.channels.telegram.sending import LONGEST_WAIT, has_attachment
 
 if TYPE_CHECKING:
     from telegram import Message
@@ -82,7 +82,7 @@ class Replies:
 
         A picture is not edited: where there was one, or is one now, the answer is sent anew.
         """
-        if before and answer.blocks and not before.sent.endswith("p") and not has_picture(answer.blocks):
+        if before and answer.blocks and not before.sent.endswith("p") and not has_attachment(answer.blocks):
             self._answered.keep(message.chat.id, message.message_id, replace(before, line=line))
             await self._outside.pace()
             try:
@@ -108,7 +108,7 @@ class Replies:
         if not answer.blocks:
             drop(answer)
             return None
-        if has_picture(answer.blocks):
+        if has_attachment(answer.blocks):
             await self._channel.working(to)  # drawing and sending a picture takes seconds
         to, sent = await self._try_twice(to, Outgoing(answer.blocks, reply_to=reply_to))
         if sent is None:

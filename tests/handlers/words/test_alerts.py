@@ -143,6 +143,7 @@ def test_old_news_expires(rank: str, kind: str, hours: int) -> None:
 # --- everything that was told of two winters --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "day"), [("bundled", "2026-05-21"), ("recorded", "2026-03-31")])
 def test_every_message_of_a_winter_is_fit_to_be_sent(desk: Callable[..., Any], file: str, day: str) -> None:
     here = desk(file, day)

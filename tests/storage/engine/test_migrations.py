@@ -256,6 +256,7 @@ for path in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_an_input_is_added_without_touching_a_shipped_step(tmp_path: Path) -> None:
     for package in ("bot", "handlers", "storage", "signals"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "winter*.csv"))

@@ -69,6 +69,7 @@ async def test_a_slash_command_is_the_line_that_it_would_be(tmp_path: Path, give
         assert "95,000" in words(result)
 
 
+@pytest.mark.slow
 async def test_every_command_is_there_and_answers(tmp_path: Path) -> None:
     async with talking(tmp_path) as (_, _, env):
         guild = env.create_guild()
@@ -133,6 +134,20 @@ async def test_what_is_private_is_for_who_asks_and_goes_to_their_direct_chat(tmp
         offered = await ann.autocomplete(channel, "unwatch", "which", "")
         assert [one["value"] for one in offered] == ["1"]
         assert "BTC long" in offered[0]["name"]
+
+
+async def test_what_is_kept_comes_as_a_file_that_only_who_asks_can_see(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (_, _, env):
+        guild = env.create_guild()
+        user = env.create_user("ann")
+        channel, ann = guild.create_text_channel("talk"), guild.add_member(user)
+        await ann.slash(channel, "watch", what="btc long 95000 25x 0.5btc bybit")
+        assert "Only admins" in words(await ann.slash(channel, "export"))
+        shown: Any = await user.slash("export")
+        assert "All that is stored about this chat" in words(shown)
+        [file] = shown.response.attachments
+        assert file.filename == "perpulse-export-2026-01-15.json"
+        assert (await ann.slash(channel, "privacy")).ephemeral
 
 
 async def test_a_server_without_me_is_answered_as_for_oneself(tmp_path: Path) -> None:

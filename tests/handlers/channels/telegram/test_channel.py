@@ -25,7 +25,7 @@ from handlers.channels.telegram.config import TelegramConfig
 from handlers.channels.telegram.render import render
 from handlers.channels.text import clip
 from handlers.command import commands
-from handlers.reply import Block, Button, Buttons, Line, Picture, Table
+from handlers.reply import Block, Button, Buttons, Document, Line, Picture, Table
 from tests.examples import examples
 from tests.fakes.bot_api import TOKEN, BotApi
 from tests.fakes.telegram_chats import (
@@ -106,6 +106,20 @@ async def test_sends_escaped_html_with_roles_tables_and_buttons(fake: BotApi, se
     assert sent.keyboard == [[{"text": "Chart", "callback_data": "1|/chart oi btc"}]]
     assert sent.silent
     assert not sent.preview
+
+
+async def test_a_file_carries_its_text_and_where_none_may_be_sent_the_text_goes_alone(
+    fake: BotApi, sender: Telegram
+) -> None:
+    message = Outgoing((Line("All of it"), Document("kept.json", '{"name": "Zoë"}')))
+    await sender.send(TO_ANN, message)
+    assert fake.accepted[0].document == '{"name": "Zoë"}'.encode()
+    assert fake.accepted[0].text == "All of it"
+    refused = "Bad Request: not enough rights to send documents to the chat"
+    fake.disturb("status", method="sendDocument", status=400, text=refused)
+    await sender.send(TO_ANN, message)
+    assert fake.accepted[1].document is None
+    assert fake.accepted[1].text == "All of it\nI may send no files here. Open a chat with me and ask there."
 
 
 async def test_marks_a_possible_repeat_and_sends_plain(fake: BotApi, sender: Telegram) -> None:

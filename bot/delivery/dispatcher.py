@@ -309,6 +309,7 @@ class Dispatcher:
             await self._settle(outbox.ended, claim, "dead", reason, now=self._clock.now())
         else:
             platform.trouble.over(claim.platform)
+            self._failures.in_doubt.pop(claim.id, None)
             platform.landed.append((claim, message, self._clock.now()))
             await self._probes.reached(claim.platform, platform.trouble)
         finally:

@@ -18,6 +18,7 @@ from bot.archive.gaps import GapFiller
 from bot.clock import Clock, SystemClock
 from bot.delivery import here
 from bot.delivery.dispatcher import Dispatcher
+from bot.delivery.rate_limiter import Paces
 from bot.doubting import DoubtingClock
 from bot.engine import housekeeping
 from bot.engine.addresses import Following
@@ -46,6 +47,7 @@ from handlers.charts.process import ChartRenderer
 from handlers.command import Asking, Deps, Looking
 from handlers.conversation import Conversations
 from handlers.reply import Line
+from handlers.words.sources import beginning
 from signals.venues import VENUES
 from storage.engine.database import Store, StoreError
 
@@ -63,7 +65,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-LAST_MESSAGES = timedelta(seconds=2)  # how long what is in flight may take when the program is told to stop
+# How long what is in flight may take when the program is told to stop. An answer that comes later leaves its message in
+# doubt, and the next start repeats it; the rest of the five seconds is for closing.
+LAST_MESSAGES = timedelta(seconds=3.5)
 _MIDDLING = 0.5  # the jitter of a recorded run
 SENDING_AGAIN = timedelta(seconds=5)
 HISTORY_EVERY = timedelta(hours=6)  # the archive publishes yesterday at about 07:46; what is known costs no request
@@ -276,7 +280,7 @@ class App:
 def _tell_beginning(place: LocalChannel, collector: Collector) -> None:
     """Say to whoever sits there whether market data comes in: an empty screen could mean anything."""
     health = collector.health()
-    for reason in dict.fromkeys(topic.error for topic in health if topic.state != "ok" and topic.error):
+    for reason in beginning(health):
         place.say(f"{reason} perpulse keeps asking.", "dim")
     if any(topic.last_good for topic in health):
         place.say("Market data is coming in. Alerts appear here; try /health or /help.", "dim")
@@ -350,13 +354,13 @@ def build(
     # beside the sources
     streams, history = _beside(config, store, clock, edge) if sources is None else (None, None)
     # channels and delivery
-    renderer = ChartRenderer()
+    renderer, paces = ChartRenderer(), Paces(clock)
     speaking: list[Channel] = list(channels or ())
     access = access_of(config.access, speaking)
     gate = Gate(access, clock.monotonic)
     if channels is None:  # they ask the gate, which asks them who is in a group
-        speaking += channels_of(config, store, clock, renderer, stopping, gate)
-    dispatcher = Dispatcher(store, speaking, clock)
+        speaking += channels_of(config, store, clock, renderer, stopping, gate, paces)
+    dispatcher = Dispatcher(store, speaking, clock, paces=paces)
     # the engine
     collector = Collector(
         sources_of(config, clock, edge, clock.heard) if sources is None else sources,

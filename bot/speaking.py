@@ -13,7 +13,7 @@ from handlers import completion
 from handlers.channels.channel import Outside
 from handlers.charts.pictures import Pictures
 from handlers.command import Deps, nobody
-from storage.alerts import outbox
+from storage.alerts import outbox, rests
 from storage.engine import settings
 from storage.people import destinations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bot.admission import Gate
     from bot.clock import Clock
     from bot.config import Config
+    from bot.delivery.rate_limiter import Paces
     from handlers.channels.channel import Channel, Proposal
     from handlers.charts.process import ChartRenderer
     from handlers.command import Asker
@@ -30,7 +31,13 @@ log = structlog.get_logger(__name__)
 
 
 def channels_of(
-    config: Config, store: Store, clock: Clock, renderer: ChartRenderer, stopping: asyncio.Event, gate: Gate
+    config: Config,
+    store: Store,
+    clock: Clock,
+    renderer: ChartRenderer,
+    stopping: asyncio.Event,
+    gate: Gate,
+    paces: Paces,
 ) -> list[Channel]:
     """Return the channels that the configuration asks for, each with what it may use of the outside."""
 
@@ -55,6 +62,7 @@ def channels_of(
             remember=lambda name, value: asyncio.to_thread(_remember, store, f"{platform}.{name}", value),
             offers=offers,
             now=clock.now,
+            pace=lambda: paces.answer(platform),
         )
 
     return [channel.make(outside(channel.platform())) for channel in config.speaking()]
@@ -66,7 +74,7 @@ def _remember(store: Store, name: str, value: str) -> None:
 
 
 def _allowed(store: Store, platform: str, chat: str) -> None:
-    if outbox.woken(store, platform, chat):
+    if rests.woken(store, platform, chat):
         log.info("rights were given back, what waited is sent", platform=platform, chat=chat)
 
 

@@ -54,16 +54,23 @@ def _position(payload: Mapping[str, Any], zone: str) -> Message:
 
 def _late(payload: Mapping[str, Any], zone: str) -> Message:
     """List what could not be delivered in time, the newest of it."""
-    listed: Sequence[Mapping[str, Any]] = payload["notices"]
+    return late_together([payload], zone)
+
+
+def late_together(payloads: Sequence[Mapping[str, Any]], zone: str) -> Message:
+    """List what several notices say could not be delivered in time, as one of them would."""
+    listed = sorted((one for payload in payloads for one in payload["notices"]), key=lambda one: str(one["at"]))
+    count = sum(int(payload["count"]) for payload in payloads)
     lines = [_late_line(one, zone) for one in listed[-LATE_LINES:]]
-    more = int(payload["count"]) - len(lines)
-    head = f"{wording.count(int(payload['count']), 'message')} could not be delivered in time:"
+    more = count - len(lines)
+    head = f"{wording.count(count, 'message')} could not be delivered in time:"
     return Message((Line(head, "headline"), *map(Line, lines), *([Line(f"and {more} more")] if more > 0 else [])))
 
 
 def _late_line(one: Mapping[str, Any], zone: str) -> str:
     at = datetime.fromisoformat(one["at"])
-    return f"{wording.clock(at, zone, dated=True)}: {headline_of(one['payload'], zone)}"
+    perhaps = " (may have arrived)" if one.get("perhaps") else ""
+    return f"{wording.clock(at, zone, dated=True)}: {headline_of(one['payload'], zone)}{perhaps}"
 
 
 def announced(text: str) -> Message:

@@ -196,29 +196,13 @@ WHERE id = :id AND state = 'sending';
 
 -- name: platform_back
 UPDATE outbox SET held_until = NULL
-WHERE state = 'uncertain' AND held_for IS NULL AND held_until > :now
+WHERE state IN ('queued', 'sending', 'uncertain') AND state = 'uncertain' AND held_for IS NULL AND held_until > :now
+    AND attempts < :most
     AND destination IN (SELECT id FROM destinations WHERE platform = :platform);
-
--- name: rest_destination
-UPDATE destinations SET rests_until = :until, gone_reason = coalesce(:reason, gone_reason) WHERE id = :destination;
-
--- name: waits_since
-SELECT min(created) AS first FROM outbox
-WHERE destination = :destination AND state IN ('queued', 'sending', 'uncertain');
 
 -- name: writes_again
 UPDATE destinations SET gone_reason = NULL, rests_until = NULL
 WHERE id = :destination AND gone IS NULL AND gone_reason IS NOT NULL;
-
--- name: wake_chat
-UPDATE destinations SET gone_reason = NULL, rests_until = NULL
-WHERE platform = :platform AND chat = :chat AND gone IS NULL AND gone_reason IS NOT NULL;
-
--- name: without_rights
-SELECT d.platform, d.chat, d.topic, d.title, d.gone_reason, d.rests_until,
-    (SELECT count(*) FROM outbox o WHERE o.destination = d.id AND o.state IN ('queued', 'sending', 'uncertain'))
-        AS waiting
-FROM destinations d WHERE d.gone IS NULL AND d.gone_reason IS NOT NULL ORDER BY d.id;
 
 -- name: shift_waits
 -- What is held until an hour that a person chose stays there: that hour is the wall clock's.
@@ -241,7 +225,7 @@ SELECT count(*) AS count FROM outbox WHERE state IN ('queued', 'sending', 'uncer
 
 -- name: too_old
 -- What is held is told in a line when it is held no longer, and an edit after that line is no news to be told again.
-SELECT o.id, o.destination, n.id AS number, n.kind, n.rank, n.at, n.payload, n.episode, n.rule, n.asset
+SELECT o.id, o.destination, o.state, n.id AS number, n.kind, n.rank, n.at, n.payload, n.episode, n.rule, n.asset
 FROM outbox o JOIN notices n ON n.id = o.notice JOIN destinations d ON d.id = o.destination
 WHERE o.state IN ('queued', 'sending', 'uncertain') AND o.state <> 'sending' AND o.expires <= :now
     AND n.kind NOT IN ('late', 'held') AND o.held_for IS NULL AND d.gone IS NULL
@@ -249,6 +233,25 @@ ORDER BY o.id;
 
 -- name: expire
 UPDATE outbox SET state = 'expired', reason = 'too old for news, told as one line', settled = :now WHERE id = :id;
+
+-- --- rests.py
+
+-- name: rest_destination
+UPDATE destinations SET rests_until = :until, gone_reason = coalesce(:reason, gone_reason) WHERE id = :destination;
+
+-- name: waits_since
+SELECT min(created) AS first FROM outbox
+WHERE destination = :destination AND state IN ('queued', 'sending', 'uncertain');
+
+-- name: wake_chat
+UPDATE destinations SET gone_reason = NULL, rests_until = NULL
+WHERE platform = :platform AND chat = :chat AND gone IS NULL AND gone_reason IS NOT NULL;
+
+-- name: without_rights
+SELECT d.platform, d.chat, d.topic, d.title, d.gone_reason, d.rests_until,
+    (SELECT count(*) FROM outbox o WHERE o.destination = d.id AND o.state IN ('queued', 'sending', 'uncertain'))
+        AS waiting
+FROM destinations d WHERE d.gone IS NULL AND d.gone_reason IS NOT NULL ORDER BY d.id;
 
 -- --- digests.py
 

@@ -14,6 +14,7 @@ from bot.config import AccessSection
 from handlers.access import OPEN, Access, Allowed, OwnerCode
 from handlers.channels.channel import Address
 from handlers.channels.local import local
+from handlers.channels.telegram.sending import LIMITS
 from handlers.command import Asker
 from storage.engine.database import Store
 from storage.people import access as kept
@@ -70,6 +71,17 @@ async def test_one_member_who_floods_leaves_the_group_its_answers(store: Store) 
         await place.ask(replace(BEN, address=GROUP))
     answered = [await place.ask(ANN_HERE) for _ in range(2)]
     assert answered == [None, None]
+
+
+async def test_a_group_keeps_room_for_its_alarms_however_many_ask(store: Store) -> None:
+    place, said = Place(store), []
+    for tenth in range(3 * 600):
+        place.time = tenth / 10
+        if await place.ask(replace(ANN_HERE, user=str(tenth))) != "":
+            said.append(place.time)
+    window = max(sum(first <= at < first + 60 for at in said) for first in said)
+    assert len(said) > 40
+    assert window <= LIMITS.per_group_minute - 2
 
 
 async def test_many_at_once_are_told_to_come_back(store: Store) -> None:

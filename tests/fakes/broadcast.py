@@ -1,10 +1,11 @@
-"""A small perpulse that only sends: store, a real channel, dispatcher.
+"""A small perpulse that only sends: store, one real channel, dispatcher.
 
-Run as a program by the tests that kill it:
+Run as a program by tests/faults:
 
-    python -m tests.fakes.broadcast DATABASE BASE_URL TOKEN SPEED [PLATFORM]
+    python -m tests.fakes.broadcast DATABASE PLATFORM BASE_URL SPEED LEASE
 
-It ends with 0 when nothing waits any more, or after SIGTERM, as the bot does: what is in flight is finished.
+SPEED: one factor for the limits of the platform; LEASE: one for the seconds of the lease. It ends with 0 when nothing
+waits any more, or after SIGTERM, as the bot does: what is in flight is finished.
 """
 
 from __future__ import annotations
@@ -18,35 +19,38 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from bot.clock import SystemClock
+from bot.delivery import lease
 from bot.delivery.dispatcher import Dispatcher
 from handlers.answer import Answer
-from handlers.channels.discord.channel import Discord, Patience
+from handlers.channels.discord.channel import Discord
 from handlers.channels.discord.config import DiscordConfig
 from handlers.channels.telegram.channel import Telegram, Timeouts
 from handlers.channels.telegram.config import TelegramConfig
 from storage.alerts import outbox
 from storage.engine.database import Store
+from tests.fakes import bot_api, discord_wire
 
 if TYPE_CHECKING:
+    from handlers.channels.channel import Channel
     from handlers.command import Asker
 
 
-async def channel_at(base_url: str, token: SecretStr, platform: str) -> Telegram | Discord:
-    """Make a channel that sends; the one of Discord has to log in first."""
-    if platform == Telegram.platform:
-        return Telegram(TelegramConfig(token=token, base_url=base_url), timeouts=Timeouts(read=2.0, whole=4.0))
-    discord = Discord(DiscordConfig(token=token, base_url=base_url), patience=Patience(whole=4.0, guilds=0.05))
-    await discord.start(_silent)
-    return discord
+def channel_of(platform: str, base_url: str) -> Channel:
+    """Make the channel of a platform, before its fake."""
+    if platform == "telegram":
+        config = TelegramConfig(token=SecretStr(bot_api.TOKEN), base_url=base_url)
+        return Telegram(config, timeouts=Timeouts(read=2.0, whole=4.0))
+    return Discord(DiscordConfig(token=SecretStr(discord_wire.TOKEN), base_url=base_url), listed=())
 
 
-async def _silent(_: str, __: Asker) -> Answer:
+async def nothing(_: str, __: Asker) -> Answer:
     return Answer(())
 
 
-async def main(database: str, base_url: str, token: str, speed: float, platform: str) -> None:
+async def main(database: str, platform: str, base_url: str, speed: float, lease_speed: float) -> None:
+    lease.BEAT_EVERY, lease.DEAD_AFTER = lease.BEAT_EVERY / lease_speed, lease.DEAD_AFTER / lease_speed
     store = Store(database)
-    channel = await channel_at(base_url, SecretStr(token), platform)
+    channel = channel_of(platform, base_url)
     limits = channel.limits
     channel.limits = replace(
         limits,
@@ -54,6 +58,8 @@ async def main(database: str, base_url: str, token: str, speed: float, platform:
         per_chat_second=limits.per_chat_second * speed,
         per_group_minute=limits.per_group_minute * speed,
     )
+    if platform == "discord":
+        await channel.start(nothing)  # it has to log in
     dispatcher = Dispatcher(store, [channel], SystemClock())
     dispatcher.start()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, dispatcher.stop)
@@ -67,4 +73,4 @@ async def main(database: str, base_url: str, token: str, speed: float, platform:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4]), (*sys.argv[5:], "telegram")[0]))
+    asyncio.run(main(*sys.argv[1:4], *map(float, sys.argv[4:])))  # type: ignore[arg-type, call-arg]

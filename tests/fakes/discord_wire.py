@@ -14,12 +14,16 @@ import json
 import math
 import os
 import signal
+from collections import deque
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import WSMsgType, web
 
 from tests.fakes.served import Served
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GaBcDe." + "x" * 38
 BOT, APP, GUILD, CHANNEL, NEWS, OWNER, HOOK = 100, 101, 200, 300, 301, 400, 500
@@ -28,6 +32,7 @@ VIEW, SEND, EMBED, ATTACH, HISTORY, THREADS = 1 << 10, 1 << 11, 1 << 14, 1 << 15
 MANAGE = 1 << 4  # channels
 ALL = VIEW | SEND | EMBED | ATTACH | HISTORY | THREADS
 _TEXTS = {"title": 256, "description": 4096}
+PER_SECOND = 50  # requests of one bot
 
 Phase = Literal["before", "after", "answered"]
 Trouble = Literal["lost", "unreached", "status", "flood", "banned", "delay"]
@@ -96,8 +101,11 @@ class DiscordWire(Served):
         self._sequence = itertools.count(1)
         self.refuses_gateway = False
         self.channels = {CHANNEL, NEWS, HOOK, OWNER + 1}
-        self._posts = 0
-        self._kills: dict[int, tuple[int, Phase]] = {}  # number of a post -> whom to kill, and when
+        self.clock: Callable[[], float] | None = None  # of the limit of requests a second; without one there is none
+        self.speed = 1.0  # one factor for that limit
+        self.posts = 0
+        self._times: deque[float] = deque()
+        self._kills: dict[int, tuple[int, Phase]] = {}
 
     @property
     def hook_url(self) -> str:
@@ -132,9 +140,17 @@ class DiscordWire(Served):
         """Have something go wrong with the next requests that match."""
         self._disturbances.append(Disturbance(kind, where, times, status, code, seconds, everywhere, said))
 
-    def kill_at(self, after: int, pid: int, phase: Phase) -> None:
-        """Kill a process at one of the next posts: before it is accepted, after that, or once it is answered."""
-        self._kills[self._posts + after] = (pid, phase)
+    def kill_at(self, n: int, pid: int, phase: Phase) -> None:
+        """SIGKILL a process at the n-th post from the start: before or after accepting, or after answering."""
+        self._kills[n] = (pid, phase)
+
+    def _kill(self, number: int, phase: Phase) -> bool:
+        pid, when = self._kills.get(number, (0, None))
+        if when != phase:
+            return False
+        del self._kills[number]
+        os.kill(pid, signal.SIGKILL)
+        return True
 
     def forget_nonces(self) -> None:
         """Let the minutes pass in which a repeat is dropped."""
@@ -186,11 +202,11 @@ class DiscordWire(Served):
         trouble = self._trouble(f"{request.method} {path}")
         number = 0
         if fnmatch.fnmatch(f"{request.method} {path}", "POST channels/*/messages"):
-            self._posts += 1
-            number = self._posts
+            self.posts += 1
+            number = self.posts
+        if self._kill(number, "before"):
+            return _broken(request)
         try:
-            if self._kill(number, "before"):
-                return _broken(request)
             if trouble and trouble.kind == "unreached":
                 return _broken(request)
             if trouble and trouble.kind in ("status", "flood", "banned"):
@@ -198,6 +214,7 @@ class DiscordWire(Served):
             if trouble and trouble.kind == "delay":
                 await asyncio.sleep(trouble.seconds)
             self._check_token(request, path)
+            self._limit()
             status, body = self._perform(request.method, path, payload, files)
         except Refusal as refused:
             return _json(refused.status, refused.body, refused.headers)
@@ -210,12 +227,16 @@ class DiscordWire(Served):
             self._kill(number, "answered")
         return response
 
-    def _kill(self, number: int, phase: Phase) -> bool:
-        pid, when = self._kills.get(number, (0, None))
-        if when == phase:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        return when == phase
+    def _limit(self) -> None:
+        if self.clock is None:
+            return
+        now = self.clock()
+        while self._times and self._times[0] <= now - 1 / self.speed:
+            self._times.popleft()
+        if len(self._times) >= PER_SECOND:
+            wait = self._times[0] + 1 / self.speed - now
+            raise Refusal(429, 0, "You are being rate limited.", retry_after=wait, **{"global": True})
+        self._times.append(now)
 
     def _trouble(self, asked: str) -> Disturbance | None:
         for one in self._disturbances:

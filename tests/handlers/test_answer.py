@@ -306,6 +306,7 @@ STORES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", STORES)
 @pytest.mark.parametrize(
     "age", [timedelta(0), timedelta(minutes=20), timedelta(days=235)], ids=["now", "20min", "235d"]
@@ -373,6 +374,7 @@ def test_junk_is_answered_or_refused_in_one_line(empty: Any, name: str, rest: st
         fine(said, f"/{name}")
 
 
+@pytest.mark.slow
 def test_commands_load_nothing_heavy() -> None:
     code = (
         "import sys, handlers.answer; from handlers.command import commands; assert len(commands()) > 12; "

@@ -139,6 +139,7 @@ def test_in_a_group_only_a_reply_answers(talk: Talk) -> None:
     assert not talk.say("thanks a lot", REPLY), "people talk below the messages of a bot"
 
 
+@pytest.mark.slow
 def test_a_thousand_open_questions_are_enough(talk: Talk) -> None:
     for number in range(1_100):
         talk.say("/size 95000 risk 500usd", replace(ME, user=str(number)))

@@ -25,7 +25,7 @@ from handlers.channels.discord.errors import RAISED, failure
 from handlers.channels.discord.interactions import Interactions
 from handlers.channels.discord.options import digest, payload
 from handlers.channels.discord.places import INVITE
-from handlers.channels.discord.posting import LIMITS, Posting
+from handlers.channels.discord.posting import LIMITS, NOT_YET, Posting
 from handlers.channels.discord.talk import DirectTalk, Written
 from handlers.channels.discord.webhooks import PREFIX, Webhooks
 from handlers.channels.failure import TokenRefused
@@ -93,6 +93,7 @@ class Discord:
             self.client, self._posting, self._outside, platform=self.platform, listed=self._listed,
             patience=self._patience.defer,
         )  # fmt: skip
+        self._hears = True
         self._talk = DirectTalk(self._posting, self.platform)
         self._running: asyncio.Task[None] | None = None
 
@@ -146,6 +147,9 @@ class Discord:
             raise failure(error) from None
         finally:
             await probe.close()
+        if self._posting.refused:
+            self._posting.refused, self._posting.closed = "", NOT_YET
+            self._running = asyncio.create_task(self._come_back())
         where = f"{_INVITATION}?client_id={probe.application_id}&scope=bot+applications.commands&permissions={INVITE}"
         return f"Discord accepts the token of {probe.user}, which is invited by {where}"
 
@@ -181,6 +185,14 @@ class Discord:
                     await self._reopen()
             await asyncio.sleep(pause)
             pause = min(2 * pause, 60.0)
+
+    async def _come_back(self) -> None:
+        """Connect again after the token was refused for good: by somebody's mistake, it seems, since it is accepted."""
+        await self._reopen()
+        self.client.clear()
+        log.info("the token is accepted again, commands are read")
+        async with self.client:  # which is how the library is given a loop again
+            await self._run()
 
     def _refused(self, reason: str) -> None:
         self._posting.refused = reason
@@ -249,13 +261,19 @@ class Discord:
 
     # -- the gateway ------------------------------------------------------------------------------------------------
 
+    async def hear(self, *, on: bool) -> None:
+        """Answer what people do, or leave it to another process, which hears the same of Discord. See Hears."""
+        self._hears = on
+
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Take what somebody did."""
-        await self._interactions.take(interaction)
+        if self._hears:
+            await self._interactions.take(interaction)
 
     async def on_written(self, written: Written) -> None:
         """Take what somebody wrote directly to the bot, or changed."""
-        await self._talk.take(written)
+        if self._hears:
+            await self._talk.take(written)
 
     async def on_gone(self, chats: Iterable[int], reason: str) -> None:
         """Say that chats are closed to us."""

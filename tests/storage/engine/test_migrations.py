@@ -232,7 +232,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.archive.importing import read_file
-from bot.archive.importing.keeping import keep
+from bot.archive.importing.tables import keep
 from storage.engine.database import Store
 from storage.market import history, points, retention
 
@@ -257,6 +257,7 @@ for path in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_an_input_is_added_without_touching_a_shipped_step(tmp_path: Path) -> None:
     for package in ("bot", "handlers", "storage", "signals"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "winter*.csv"))

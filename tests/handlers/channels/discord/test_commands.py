@@ -70,6 +70,7 @@ async def test_a_slash_command_is_the_line_that_it_would_be(tmp_path: Path, give
         assert "95,000" in words(result)
 
 
+@pytest.mark.slow
 async def test_every_command_is_there_and_answers(tmp_path: Path) -> None:
     async with talking(tmp_path) as (_, _, env):
         guild = env.create_guild()

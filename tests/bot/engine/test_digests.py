@@ -38,6 +38,8 @@ from tests.waves import market
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bot.app import App
+
 pytestmark = pytest.mark.slow  # each plays days
 
 NINE = START + 21 * HOUR  # 7 March, 09:00 UTC
@@ -407,7 +409,7 @@ async def test_the_program_makes_digests_once_its_first_figures_are_in(stored: P
 async def test_the_program_tells_one_a_date_over_a_clock_change_and_restarts(
     stored: Path, tmp_path: Path, zone: str, line: str, start: str, told: list[str]
 ) -> None:
-    """The whole way: asked for by a line, made by the job, sent by the dispatcher; killed between the two, again and again."""
+    """The whole way: asked for by a line, made by the job, sent by the dispatcher, with restarts between the two."""
     shutil.copy(stored, tmp_path / "p.db")
     clock, channel, seen = HandClock(datetime.fromisoformat(f"{start}+00:00")), FakeChannel(), []
     config = Config(assets=("BTC",), database=tmp_path / "p.db")

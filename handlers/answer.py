@@ -144,9 +144,11 @@ def look_up(text: str, assets: Collection[str] = ()) -> Meant:
     every = commands()
     if name in every:
         return Meant(every[name], rest)
-    near = " or ".join(f"/{other}" for other in suggest(name, every))
+    found = suggest(name, every)
+    near = " or ".join(f"/{other}" for other in found)
     meant = f" Did you mean {near}?" if near else ""
-    raise Refused(f"There is no command “{shown(name)}”.{meant} Type /help to see all commands.")
+    offers = tuple((line, line) for line in (f"/{other} {rest}".strip() for other in found))
+    raise Refused(f"There is no command “{shown(name)}”.{meant} Type /help to see all commands.", offers=offers)
 
 
 # --- one answer, and the next -----------------------------------------------------------------------------------------

@@ -172,6 +172,12 @@ def test_a_slash_is_taken_at_its_word(line: str) -> None:
         look_up(line, ASSETS)
 
 
+def test_a_misspelt_command_is_offered_with_what_stood_behind_it() -> None:
+    with pytest.raises(Refused) as caught:
+        look_up("/digets 9:00", ASSETS)
+    assert caught.value.offers[0] == ("/digest 9:00", "/digest 9:00")
+
+
 @pytest.mark.parametrize("mark", ["\u200e", "\u200f", "\ufeff", " \u200e ", "\u202a"])
 def test_what_nobody_sees_before_the_slash_is_nothing(mark: str) -> None:
     meant = look_up(f"{mark}/oi btc", ASSETS)

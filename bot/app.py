@@ -18,6 +18,7 @@ from bot.archive.gaps import GapFiller
 from bot.clock import Clock, SystemClock
 from bot.delivery import here
 from bot.delivery.dispatcher import Dispatcher
+from bot.delivery.rate_limiter import Paces
 from bot.doubting import DoubtingClock
 from bot.engine import housekeeping
 from bot.engine.addresses import Following
@@ -353,10 +354,13 @@ def build(
     # beside the sources
     streams, history = _beside(config, store, clock, edge) if sources is None else (None, None)
     # channels and delivery
-    renderer = ChartRenderer()
-    if channels is None:
-        channels = channels_of(config, store, clock, renderer, stopping)
-    dispatcher = Dispatcher(store, channels, clock)
+    renderer, paces = ChartRenderer(), Paces(clock)
+    speaking: list[Channel] = list(channels or ())
+    access = access_of(config.access, speaking)
+    gate = Gate(access, clock.monotonic)
+    if channels is None:  # they ask the gate, which asks them who is in a group
+        speaking += channels_of(config, store, clock, renderer, stopping, gate, paces)
+    dispatcher = Dispatcher(store, speaking, clock, paces=paces)
     # the engine
     collector = Collector(
         sources_of(config, clock, edge, clock.heard) if sources is None else sources,
@@ -370,7 +374,6 @@ def build(
     turns = TurnTaker(store, clock, config.assets, told=dispatcher.poke, noted=edge.turn if edge else None)
     positions = Positions(store, clock, told=dispatcher.poke, assets=config.assets, refresh=collector.begin_to_ask)
     following = Following(store, clock, _account(config, clock), told=dispatcher.poke)
-    access = access_of(config.access, channels)
     return App(
         config=config,
         clock=clock,
@@ -379,12 +382,12 @@ def build(
         turns=turns,
         dispatcher=dispatcher,
         renderer=renderer,
-        channels=channels,
+        channels=speaking,
         positions=positions,
         following=following,
         digests=Digests(store, clock, config.assets, told=dispatcher.poke),
         access=access,
-        gate=Gate(access, clock.monotonic),
+        gate=gate,
         conversations=Conversations(clock.monotonic),
         streams=streams,
         history=history,

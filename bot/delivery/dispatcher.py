@@ -19,7 +19,7 @@ from bot.delivery.failures import Failures, Trouble
 from bot.delivery.held import tell_held
 from bot.delivery.lease import Lease
 from bot.delivery.probing import FOR_GOOD, Probes
-from bot.delivery.rate_limiter import RateLimiter
+from bot.delivery.rate_limiter import Paces, RateLimiter
 from bot.delivery.stages.budget import budget, may_wait
 from bot.delivery.stages.group import group
 from bot.delivery.stages.merge import merge
@@ -29,6 +29,7 @@ from bot.delivery.stages.outcome import PASS, Drop, Hold, Recipient
 from bot.delivery.stages.quiet import quiet
 from bot.delivery.stages.render import Renderer
 from bot.delivery.stages.send import kind_of, send
+from handlers.channels.channel import Hears
 from handlers.channels.failure import SendFailed
 from signals.alerts.event import LATE
 from signals.wall_clock import midnight
@@ -73,8 +74,9 @@ class Platform:
 class Dispatcher:
     """Sends what waits in the outbox through the channels, under the lease of the database.
 
-    turn() sends what may leave now and returns; run() goes on until it is stopped. noise: a source of jitter, seeded in
-    tests. again_after: seconds until the database is tried again when it could not be written.
+    turn() sends what may leave now and returns; run() goes on until it is stopped. paces: is given the limiters, which
+    answers share. noise: a source of jitter, seeded in tests. again_after: seconds until the database is tried again
+    when it could not be written.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Dispatcher:
         channels: Sequence[Channel],
         clock: Clock,
         *,
+        paces: Paces | None = None,
         noise: random.Random | None = None,
         again_after: float = 2.0,
     ) -> None:
@@ -104,6 +107,8 @@ class Dispatcher:
             )
             for name, channel in self._channels.items()
         }
+        if paces:
+            paces.limiters |= {name: platform.limiter for name, platform in self.platforms.items()}
 
     def start(self) -> None:
         """Take the lease: what another holder was sending is in doubt from now on and will be marked.
@@ -198,6 +203,10 @@ class Dispatcher:
         if before and not self._lease.held:
             log.error("another perpulse sends from this database now, so this one stands by. Stop one of the two")
         self._epoch = epoch
+        if before != self._lease.held:
+            for channel in self._channels.values():
+                if isinstance(channel, Hears):  # whoever sends is the one who reads
+                    await channel.hear(on=self._lease.held)
         return self._lease.held
 
     async def _dispatch(self) -> int:
@@ -226,7 +235,7 @@ class Dispatcher:
             count, claims = await asyncio.to_thread(self._claim, name, limit, resting, landed, now)
             del platform.landed[: len(landed)]
             for claim in claims:
-                platform.limiter.spend()
+                platform.limiter.spend(seconds)
                 task = asyncio.create_task(self._deliver(claim))
                 platform.in_flight.add(task)
                 task.add_done_callback(partial(self._landed_one, platform))
@@ -286,7 +295,10 @@ class Dispatcher:
         channel, platform = self._channels[claim.platform], self.platforms[claim.platform]
         try:
             blocks, replies = self._renderer.render(claim)
-            spend = platform.limiter.spend
+
+            def spend() -> None:
+                platform.limiter.spend(self._clock.monotonic())
+
             message = await send(channel, claim, blocks, replies, self._clock.now(), spend=spend)
         except SendFailed as failed:
             await self._settle(self._failures.settle, claim, platform.trouble, failed)
@@ -297,6 +309,7 @@ class Dispatcher:
             await self._settle(outbox.ended, claim, "dead", reason, now=self._clock.now())
         else:
             platform.trouble.over(claim.platform)
+            self._failures.in_doubt.pop(claim.id, None)
             platform.landed.append((claim, message, self._clock.now()))
             await self._probes.reached(claim.platform, platform.trouble)
         finally:

@@ -6,7 +6,7 @@ The kind alone decides; nothing here knows a platform or its library.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 MOST_TRIES: Final = 12
+MOST_REMEMBERED: Final = 10_000  # rows of which it is known when they came into doubt
 MANY: Final = 3  # failures in a row that cannot be the fault of one chat
 PLATFORM_PAUSES: Final = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds; one probe per 30 s while a platform is down
 LONGEST_ROW_PAUSE: Final = 600.0
@@ -89,7 +90,8 @@ class Trouble:
     """How one platform does: until when it rests (monotonic seconds), what failed in a row, why it was halted.
 
     asked_again: when it is asked how it does (monotonic seconds; probing.py). refusals: how often in a row it then
-    refused the token. was_away: it did not answer such a question, or was surely not reached.
+    refused the token. was_away: it did not answer such a question, or was surely not reached, or
+    answered nothing for a while.
     """
 
     rests_until: float = -math.inf
@@ -114,15 +116,20 @@ class Trouble:
         """Count a message that went through."""
         if self.down:
             log.info("the platform is reached again", platform=platform)
+            self.was_away = True  # so that what waits for it goes
         self.failures, self.floods, self.down = 0, 0, False
 
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """Does with a failure what the table says. noise: a source of jitter."""
+    """Does with a failure what the table says. noise: a source of jitter.
+
+    in_doubt: when the first try of a row was made that may have arrived (monotonic seconds).
+    """
 
     clock: Clock
     noise: random.Random
+    in_doubt: dict[int, float] = field(default_factory=dict)
 
     def settle(self, store: Store, claim: Claim, trouble: Trouble, failed: SendFailed) -> None:
         """Write what becomes of the row and its chat, and note how the platform does."""
@@ -148,9 +155,15 @@ class Failures:
 
         Where the platform drops repeats by itself, it would not.
         """
-        if claim.attempts + 1 >= MOST_TRIES:
-            return True
-        return claim.uncertain and now - claim.due >= failed.once_for
+        seconds = self.clock.monotonic()
+        # What an earlier process had begun to send is as old as it is.
+        first = seconds - (now - claim.due).total_seconds() if claim.uncertain else seconds
+        since = self.in_doubt.setdefault(claim.id, first)
+        waits = claim.attempts + 1 >= MOST_TRIES
+        waits = waits or (claim.uncertain and seconds - since >= failed.once_for.total_seconds())
+        if waits or len(self.in_doubt) > MOST_REMEMBERED:
+            del self.in_doubt[claim.id if waits else next(iter(self.in_doubt))]
+        return waits
 
     def _settle_row(self, store: Store, claim: Claim, what: Remedy, reason: str, now: datetime) -> None:
         plain_already = what.row == "plain" and claim.plain

@@ -85,6 +85,10 @@ def _stay() -> None:
     """End nothing."""
 
 
+async def _at_once() -> None:
+    """Wait for nothing."""
+
+
 async def _nothing_kept(_: str) -> str | None:
     """Recall nothing."""
 
@@ -111,7 +115,7 @@ class Outside:
     write there. leave: whoever sits at this channel ends the program.
     recall, remember: a text that this channel keeps under a name across restarts; no secret. offers: what may be typed
     as an argument (command, field, what is typed already, who asks), the likeliest first. now: the time in UTC; None
-    where nothing counts as late.
+    where nothing counts as late. pace: wait until an answer may leave, beside what the outbox sends.
     """
 
     draw: Callable[[dict[str, Any]], Awaitable[bytes | None]] = _no_picture
@@ -123,6 +127,7 @@ class Outside:
     remember: Callable[[str, str], Awaitable[None]] = _nobody_told
     offers: Callable[[str, str, str, Asker], Awaitable[tuple[Proposal, ...]]] = _nothing_offered
     now: Callable[[], datetime] | None = None
+    pace: Callable[[], Awaitable[None]] = _at_once
 
 
 class Channel(Protocol):
@@ -165,4 +170,13 @@ class KnowsMembers(Protocol):
 
     async def is_member(self, group: str, person: str) -> bool:
         """Tell whether a person is in a group, both by the platform's ids; what cannot be known is a no."""
+        ...
+
+
+@runtime_checkable
+class Hears(Protocol):
+    """A channel whose commands only one process may take, of all that share its token."""
+
+    async def hear(self, *, on: bool) -> None:
+        """Take commands from now on, or leave them to another process; both at once, whatever that takes."""
         ...

@@ -35,7 +35,7 @@ LONGEST_REST: Final = timedelta(days=8)  # of a destination, as its platform ask
 LONGEST_HOLD: Final = timedelta(days=2)  # of a row, as its destination asked for
 STILL_NEWS: Final = HOUR  # after a hold, however old it is by then
 AGAIN_IN_DOUBT: Final = HOUR  # what may have arrived, and is told of by nothing else
-MOST_IN_DOUBT: Final = 4  # tries of a row that may each have arrived
+MOST_IN_DOUBT: Final = 6  # tries of a row that may each have arrived: two, and one for each time a platform was away
 # Spelt as in the index of live rows, or SQLite searches every row ever sent.
 LIVE: Final = "state IN ('queued', 'sending', 'uncertain')"
 PRIORITY: Final[Mapping[str, int]] = {"critical": 30, "warning": 20, "notice": 10}

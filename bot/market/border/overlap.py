@@ -69,11 +69,12 @@ class Overlap:
             return
         at = points.times[0]
         for name, column in points.columns.items():
-            value = float(column[0])
-            if (name in COMPARED or name == FUNDING) and value == value:  # noqa: PLR0124 - the plain test for NaN
+            if (name in COMPARED or name == FUNDING) and (value := float(column[0])) == value:  # the plain test for NaN
                 key = (points.venue, points.asset, name)
                 self._newest[key] = at, value
-                firsts = self._first.setdefault(key, deque(maxlen=_HOURS))
+                firsts = self._first.get(key)
+                if firsts is None:
+                    firsts = self._first[key] = deque(maxlen=_HOURS)
                 if not firsts or firsts[-1][0] // HOUR_MS < at // HOUR_MS:
                     firsts.append((at, value))
 

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+NOT_YET: Final = "Discord was not reached yet"
 BUTTON_VERSION: Final = "1"  # buttons of old messages outlive upgrades, so each says how it is to be read
 NONCE_HOLDS: Final = timedelta(seconds=110)  # Discord drops a repeat "in the past few minutes"
 PUBLISHED_PER_HOUR: Final = 10
@@ -73,7 +74,7 @@ class Posting:
         self._client, self._draw, self._patience, self._publish = client, draw, patience, publish
         self._published: dict[str, deque[float]] = {}
         self._told: set[int] = set()  # chats whose server's owner was told what is missing
-        self.closed = "Discord was not reached yet"  # why nothing can be sent yet; "" once logged in
+        self.closed = NOT_YET  # why nothing can be sent yet; "" once logged in
         self.refused = ""  # why nothing can be sent any more
 
     async def send(self, to: Address, message: Outgoing) -> str:

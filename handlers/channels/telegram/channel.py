@@ -114,6 +114,7 @@ class Telegram:
         self._listed = tuple(command for command in every if not command.roles and not command.owners_only)
         self._timeouts = timeouts or Timeouts()
         self._answer: Answerer | None = None  # until it is started
+        self._hears = True
         self._unread = ""  # why updates cannot be read at the moment
         self._starting: asyncio.Task[None] | None = None
         self._pause, self._polls_since = 0.0, -math.inf  # the last pause after a 409, and the start after it
@@ -206,7 +207,37 @@ class Telegram:
         await self._set_menu()
         await self._poll()
 
+    async def hear(self, *, on: bool) -> None:
+        """Read updates, or leave them to another process. See Hears."""
+        self._hears = on
+        if self._answer:  # else it is not started yet
+            self._starting = asyncio.create_task(self._heed(self._starting))
+
+    async def _heed(self, before: asyncio.Task[None] | None) -> None:
+        """Do what was last said of reading, after what was under way before."""
+        if before:
+            before.cancel()
+            await asyncio.wait([before])
+        if self._hears:
+            log.info("updates are read by this perpulse from now on")
+            await self._log_in_later(0.0)
+        else:
+            log.info("updates are left to the perpulse that sends")
+            await self._read_no_more()
+
+    async def _read_no_more(self) -> None:
+        """Stop reading and ask nothing more: the other process would be thrown out by it."""
+        self._requests[1].silent = True
+        try:
+            if self._updater.running:
+                with contextlib.suppress(TelegramError):
+                    await self._updater.stop()
+        finally:
+            self._requests[1].silent = False
+
     async def _poll(self) -> None:
+        if not self._hears or self._updater.running:
+            return
         self._reads_since = asyncio.get_running_loop().time()
         await self._updater.start_polling(
             timeout=int(self._timeouts.poll), allowed_updates=_WANTED, error_callback=self._on_poll_error
@@ -267,8 +298,7 @@ class Telegram:
             "another program reads this bot's updates; standing by. Stop the other one, or make a second bot",
             again_in_seconds=self._pause,
         )
-        with contextlib.suppress(TelegramError):
-            await self._updater.stop()
+        await self._read_no_more()
         await self._log_in_later(self._pause)
 
     # -- messages out -----------------------------------------------------------------------------------------------

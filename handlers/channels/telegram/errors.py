@@ -26,6 +26,7 @@ from handlers.channels.failure import (
     ChatMoved,
     MarkupRefused,
     MessageRefused,
+    NotSent,
     PerhapsSent,
     RightsMissing,
     SendFailed,
@@ -68,7 +69,7 @@ def failure(error: TelegramError) -> SendFailed:  # noqa: PLR0911 - one row per 
         case Forbidden():
             return RightsMissing(message) if _RIGHTS.search(message.lower()) else ChatGone(message)
         case Conflict():
-            return Unreached("another program uses this bot's token")
+            return NotSent("another program uses this bot's token")  # and reads; ours may go through in a moment
         case BadRequest():
             return _refused(message)
         case NetworkError():  # TimedOut too

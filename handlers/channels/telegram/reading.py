@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from telegram import Update
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+_NOTHING: Final = b'{"ok": true, "result": []}'
+
 
 class PollRequest(Wire):
     """Reads updates so that one unreadable update does not block all that follow it.
@@ -26,9 +28,12 @@ class PollRequest(Wire):
     Where the token is refused (401, 404) the library would poll no further and tell nobody, but a single such answer is
     often a mistake of Telegram: it is asked again after each of `doubts` (seconds, the last one again and again).
     on_refused: called with the first such answer. on_read: called with each answer that could be read.
+
+    silent: ask nothing, as if nothing were there. The library asks once more when it stops reading, which throws out
+    whoever reads by now.
     """
 
-    __slots__ = ("_doubts", "_on_read", "_on_refused", "_refusals")
+    __slots__ = ("_doubts", "_on_read", "_on_refused", "_refusals", "silent")
 
     def __init__(
         self, *, doubts: Sequence[float], on_refused: Callable[[], None], on_read: Callable[[], None], **more: Any
@@ -36,6 +41,7 @@ class PollRequest(Wire):
         super().__init__(**more)
         self._doubts, self._on_refused, self._on_read = doubts, on_refused, on_read
         self._refusals = 0
+        self.silent = False
 
     @property
     def refused(self) -> bool:
@@ -44,6 +50,8 @@ class PollRequest(Wire):
 
     async def do_request(self, url: str, *args: Any, **more: Any) -> tuple[int, bytes]:
         """Ask, and say when the token is refused."""
+        if self.silent:
+            return HTTPStatus.OK, _NOTHING
         status, answer = await super().do_request(url, *args, **more)
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND}:
             if not self.refused:

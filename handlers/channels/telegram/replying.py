@@ -84,6 +84,7 @@ class Replies:
         """
         if before and answer.blocks and not before.sent.endswith("p") and not has_attachment(answer.blocks):
             self._answered.keep(message.chat.id, message.message_id, replace(before, line=line))
+            await self._outside.pace()
             try:
                 await self._channel.edit(before.to, before.sent, Outgoing(answer.blocks))
             except SendFailed as failed:
@@ -120,6 +121,7 @@ class Replies:
             known = self.given(about) if about else None
             if known and known.line != line:
                 return  # it was edited meanwhile, and answered anew
+            await self._outside.pace()
             try:
                 await self._channel.edit(to, sent, Outgoing(blocks))
             except SendFailed as failed:  # the answer itself stands
@@ -132,6 +134,7 @@ class Replies:
 
         Tried once more where Telegram says how; an answer that may have arrived is not repeated.
         """
+        await self._outside.pace()
         try:
             return to, await self._channel.send(to, message)
         except SendFailed as failed:
@@ -149,6 +152,7 @@ class Replies:
                     message = replace(message, plain=True)
                 case _:
                     return to, None
+        await self._outside.pace()
         try:
             return to, await self._channel.send(to, message)
         except SendFailed:

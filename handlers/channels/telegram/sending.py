@@ -17,6 +17,7 @@ from handlers.channels.failure import MessageRefused, PerhapsSent, RightsMissing
 from handlers.channels.pictures import drawn, in_words, with_words
 from handlers.channels.telegram.errors import failure, is_topic_gone, is_unchanged
 from handlers.channels.telegram.render import render
+from handlers.channels.telegram.wire import Upload
 from handlers.channels.text import clean, clip
 from handlers.reply import Block, Buttons, Document, Line, Picture
 
@@ -145,20 +146,21 @@ class Sending:
         return await self._deliver("sendMessage", to, message, {"text": text, "link_preview_options": _NO_PREVIEW})
 
     async def _send_photo(self, to: Address, message: Outgoing, png: bytes, caption: str) -> int:
-        return await self._deliver("sendPhoto", to, message, {"caption": caption}, png)
+        picture = Upload("photo", "chart.png", png, "image/png")
+        return await self._deliver("sendPhoto", to, message, {"caption": caption}, picture)
 
     async def _send_file(self, to: Address, message: Outgoing, file: Document) -> str:
         """Send a file with the text as its caption, and the text alone where files are not allowed."""
         caption = self._text(message, LIMITS.caption)
-        what = {"document": file.text.encode(), "filename": file.name, "caption": caption}
+        attached = Upload("document", file.name, file.text.encode(), "application/octet-stream")
         try:
-            return f"{await self._deliver(self._bot.send_document, to, message, **what)}p"
+            return f"{await self._deliver('sendDocument', to, message, {'caption': caption}, attached)}p"
         except (MessageRefused, RightsMissing) as failed:
             log.warning("a file was refused, its text goes alone", reason=failed.reason)
         return str(await self._send_text(to, replace(message, blocks=(*message.blocks, Line(_NO_FILE)))))
 
     async def _deliver(
-        self, method: str, to: Address, message: Outgoing, what: dict[str, str], png: bytes | None = None
+        self, method: str, to: Address, message: Outgoing, what: dict[str, str], upload: Upload | None = None
     ) -> int:
         what |= {"chat_id": to.chat} | _looks(message)
         if message.silent:
@@ -168,7 +170,7 @@ class Sending:
             what["reply_parameters"] = json.dumps(answered)
         there = {"message_thread_id": to.topic} if to.topic else {}
         try:
-            sent = await self._call(method, what | there, png)
+            sent = await self._call(method, what | there, upload)
         except _TopicGone:
             if not there:
                 raise  # the main thread itself
@@ -176,7 +178,7 @@ class Sending:
         else:
             self._closed_topics.discard(to)
             return int(sent["message_id"])
-        sent = await self._call(method, what, png)
+        sent = await self._call(method, what, upload)
         await self._tell_of_topic(to)
         return int(sent["message_id"])
 
@@ -188,12 +190,12 @@ class Sending:
         with contextlib.suppress(SendFailed):
             await self._call("sendMessage", {"chat_id": to.chat, "text": _TOPIC_CLOSED, "disable_notification": "true"})
 
-    async def _call(self, method: str, what: dict[str, str], png: bytes | None = None) -> Any:
+    async def _call(self, method: str, what: dict[str, str], upload: Upload | None = None) -> Any:
         """Call a method and return its result; no error without an answer to "may it have been sent?"."""
         try:
             async with asyncio.timeout(self._patience):
                 return await self._wire.call(
-                    f"{self._bot.base_url}/{method}", what, png, read=self._picture if png else None
+                    f"{self._bot.base_url}/{method}", what, upload, read=self._picture if upload else None
                 )
         except TelegramError as error:
             if is_unchanged(error):

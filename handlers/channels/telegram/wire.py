@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from urllib.parse import urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -44,22 +44,31 @@ def _authorities() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+class Upload(NamedTuple):
+    """A file that goes with a call. field: what the method calls it. kind: its media type."""
+
+    field: str
+    name: str
+    content: bytes
+    kind: str
+
+
 @dataclass(frozen=True, slots=True)
 class Fields:
     """What goes with one call, as RequestData gives it. json_parameters: texts, or JSON of what is none."""
 
     json_parameters: Mapping[str, str]
-    photo: bytes | None = None
+    upload: Upload | None = None
 
     @property
     def contains_files(self) -> bool:
-        """Tell whether there is a picture."""
-        return self.photo is not None
+        """Tell whether a file goes with it."""
+        return self.upload is not None
 
     @property
     def multipart_data(self) -> dict[str, tuple[str, bytes, str]]:
-        """Return the picture as a part of a form: name, content, kind."""
-        return {} if self.photo is None else {"photo": ("chart.png", self.photo, "image/png")}
+        """Return the file as a part of a form: name, content, kind."""
+        return {} if self.upload is None else {self.upload.field: self.upload[1:]}
 
 
 class Wire(BaseRequest):
@@ -89,13 +98,13 @@ class Wire(BaseRequest):
             await session.close()
 
     async def call(
-        self, url: str, fields: Mapping[str, str], photo: bytes | None = None, *, read: float | None = None
+        self, url: str, fields: Mapping[str, str], upload: Upload | None = None, *, read: float | None = None
     ) -> Any:
         """Call a method by its whole address and return its result. TelegramError as the library raises it.
 
-        photo: a PNG to go with it. read: seconds that the answer may take, where that is not as usual.
+        read: seconds that the answer may take, where that is not as usual.
         """
-        given = cast("RequestData", Fields(fields, photo))  # read by do_request alone
+        given = cast("RequestData", Fields(fields, upload))  # read by do_request alone
         return await self.post(url, given, read_timeout=self._read if read is None else read)
 
     async def do_request(

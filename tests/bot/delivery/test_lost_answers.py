@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,20 @@ async def test_a_message_that_went_through_ends_the_wait_as_well(desk: Desk) -> 
     desk.happens("funding_stretch")
     await passes(desk, timedelta(minutes=2))
     assert [state for state, _ in desk.rows()] == ["sent", "sent"]
+
+
+async def test_what_waits_goes_when_lost_answers_are_over_for_everybody(desk: Desk) -> None:
+    rules = ("oi_drawdown", "funding_stretch", "oi_zscore", "taker_zscore")
+    for rule in rules:
+        desk.happens(rule)
+        desk.clock.forward(1)
+    desk.channel.always = lambda _: LOST
+    await passes(desk, timedelta(minutes=20))
+    desk.channel.always = lambda _: None
+    desk.happens("price_drawdown")
+    await passes(desk, timedelta(minutes=5))
+    assert {state for state, _ in desk.rows()} == {"sent"}
+    assert max(Counter(said.text for said in desk.channel.asked).values()) == 3
 
 
 async def test_a_network_that_comes_and_goes_repeats_nothing_for_ever(desk: Desk) -> None:

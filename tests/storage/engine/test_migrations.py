@@ -42,6 +42,7 @@ SHIPPED = {
     "m013_events": "d89f54696a465527",
     "m014_rewritten": "34da2dbf9162b926",
     "m015_people": "853454cf0932f54e",
+    "m016_servers": "f32123dd72cb15a1",
 }
 
 

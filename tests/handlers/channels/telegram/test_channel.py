@@ -778,6 +778,23 @@ async def test_stands_by_while_another_program_polls_and_comes_back(place: Place
         await place.fake.until(lambda: place.fake.texts(PRIVATE))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("status", [502, 200], ids=["502", "a captive portal"])
+async def test_pages_for_answers_are_said_once_and_not_with_each_request(
+    place: Place, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with structlog.testing.capture_logs() as logs:
+        place.fake.disturb("html", method="getUpdates", status=status, times=4)
+        place.fake.say(PRIVATE, ANN, "/oi")  # ends the poll that waits
+        await place.fake.until(lambda: place.fake.counts()["getUpdates"] >= 5, within=10)
+        await place.heard(1)
+    told = [entry["event"] for entry in logs if entry["log_level"] in ("warning", "error")]
+    told += [record.getMessage() for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
+    assert told == ["updates are not read, trying on"]
+    assert "<html>" not in str(logs) + caplog.text
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 async def test_stops_quickly_while_telegram_is_away(fake: BotApi) -> None:
     place = bot_of(fake)
     await place.start()

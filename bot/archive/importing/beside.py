@@ -314,14 +314,14 @@ def _measured(name: str, times: float, since: int) -> str:
 
 def _step(line: Sequence[tuple[int, float]], place: int) -> float | None:
     """Return how many times the rows before those from a place on are, where they step there and stay."""
+    (sooner, last), (later, first) = line[place - 1], line[place]
+    if min(first, last) <= 0 or 1 / _STEP < first / last < _STEP or later - sooner > _BACK_MS:
+        return None  # as nearly all are
     after = [value for _, value in line[place : place + _ROUND]]
     before = [value for _, value in line[max(place - _ROUND, 0) : place]]
-    if len(after) < 2 or min(*after, *before) <= 0 or line[place][0] - line[place - 1][0] > _BACK_MS:
-        return None
-    at_once, lasting = after[0] / before[-1], median(after) / median(before)
-    if not (1 / _STEP < at_once < _STEP) and not (1 / _STAYS < lasting < _STAYS) and (at_once > 1) == (lasting > 1):
-        return lasting
-    return None
+    lasting = median(after) / median(before) if min(*after, *before) > 0 else 1.0
+    stays = not 1 / _STAYS < lasting < _STAYS and (first > last) == (lasting > 1)
+    return lasting if stays and len(after) > 1 else None
 
 
 def _confirmed(

@@ -88,11 +88,9 @@ def _was(event: Event, rule: AlertRule) -> str | None:
     # Dates are counted back from the close at which it was told, which is not known here.
     legs = (_DATED.sub("", leg) for leg in rule.legs)
     was = next((text for leg in legs if told and (text := _leg(leg, told))), None)
-    return (
-        None
-        if was is None
-        else " ".join([f"Was: {was[:1].lower()}{was[1:]}", *_price_since(told, rule.named(event.values))])
-    )
+    if was is None:
+        return None
+    return " ".join([f"Was: {was[:1].lower()}{was[1:]}", *_price_since(told, rule.named(event.values))])
 
 
 def _price_since(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -266,8 +266,12 @@ async def meanwhile(scale: Scale) -> Mapping[str, Counts]:
         async with watched(scale.folder / "2", "binance", kept=kept, at=NOW + 9 * DAY, **common) as it:
             await it.go(6 * HOUR)
             ends = {platform: side.edited() - it.edits[platform] for platform, side in sides.items()}
-            for platform, counts in it.count(r"^ETH: price is 3,150, at its 16-day high, after 6 days\.$").items():
-                over = [text for _, text in sides[platform].shown() if "ETH: over after 6 days" in text]
+            for platform, counts in it.count(r"^ETH: over after 6 days: price well below its recent high\.$").items():
+                over = [
+                    text
+                    for _, text in sides[platform].shown()
+                    if "Price is 3,150, at its 16-day high, after 6 days." in text
+                ]
                 counts.hold(ends[platform] == len(over) == 1, f"the message was edited {ends[platform]} times")
                 counts.hold(
                     all("27 November 12:00 UTC, while perpulse was not running" in text for text in over), "when"

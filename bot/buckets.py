@@ -78,6 +78,10 @@ class PerMinute:
             self._times.pop(name, None)
         return len(times or ()) < self._most
 
+    def wait(self, name: Hashable, now: float) -> float:
+        """Return after how many seconds one more fits."""
+        return 0.0 if self.free(name, now) else self._times[name][0] + _MINUTE - now
+
     def count(self, name: Hashable, now: float) -> None:
         """Count one."""
         if len(self._times) > _SWEPT_AT:

@@ -299,7 +299,7 @@ def _meant(own: str, settings: list[str], keys: list[str]) -> Iterator[str]:
     section, *key = own.partition("__")
     yield from ("".join((near, *key)) for near in difflib.get_close_matches(section, settings, 1, 0.9))
     of_a_section = [known for known in keys if known.endswith(f"__{own.removeprefix(PREFIX)}")]
-    yield from of_a_section if len(of_a_section) == 1 else ()  # a key without its section
+    yield from [" or ".join(of_a_section)] if of_a_section else []  # a key without its section
     yield from difflib.get_close_matches(own, keys, 1, 0.9)
 
 

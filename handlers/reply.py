@@ -62,7 +62,15 @@ class Buttons:
     buttons: tuple[Button, ...]
 
 
-Block = Line | Table | Picture | Buttons
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file for whoever asked; a terminal puts it beside itself. name: of the file. text: what is in it."""
+
+    name: str
+    text: str
+
+
+Block = Line | Table | Picture | Buttons | Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +96,11 @@ class Reply:
     echoed: bool = True
 
     def all_blocks(self) -> tuple[Block, ...]:
-        """Return the blocks as shown: the echo first, the stamp after the text, pictures and buttons last."""
+        """Return the blocks as shown: the echo first, the stamp after the text, what is no text last."""
         echo = (Line(f"Read as: {self.read_as}", "echo"),) if self.read_as and self.echoed else ()
         stamp = tuple(Line(text, "stamp") for text in (self.stamp, self.note) if text)
         text = tuple(block for block in self.blocks if isinstance(block, Line | Table))
-        rest = tuple(block for block in self.blocks if isinstance(block, Picture | Buttons))
+        rest = tuple(block for block in self.blocks if isinstance(block, Picture | Buttons | Document))
         return echo + text + stamp + rest
 
 
@@ -130,6 +138,8 @@ def _one_to_json(block: Block) -> dict[str, Any]:
             return {"picture": chart, "alt": alt}
         case Buttons(buttons):
             return {"buttons": [[button.label, button.command] for button in buttons]}
+        case Document(name, text):
+            return {"document": name, "text": text}
 
 
 def from_json(data: list[dict[str, Any]]) -> tuple[Block, ...]:
@@ -147,6 +157,8 @@ def _one_from_json(data: dict[str, Any]) -> Block:
             return Picture(chart, alt)
         case {"buttons": buttons}:
             return Buttons(tuple(Button(label, command) for label, command in buttons))
+        case {"document": name, "text": text}:
+            return Document(name, text)
         case _:
             raise ValueError(f"unknown block {sorted(data)}: it was written by a newer version of perpulse")
 
@@ -164,6 +176,8 @@ def plain_text(blocks: tuple[Block, ...]) -> str:
                 lines.append(f"[chart: {alt}]")
             case Buttons(buttons):
                 lines.append("More: " + " · ".join(button.command for button in buttons))
+            case Document(name, _):
+                lines.append(f"[file: {name}]")
     return "\n".join(lines)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from storage.engine import database, migrations
@@ -105,6 +106,14 @@ _UNHURRIED = replace(SQLITE, settings=(*SQLITE.settings, "PRAGMA synchronous = O
 def _nothing_waits_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "SQLITE", _UNHURRIED)
 
+
+# A traceback drawn with boxes and colours takes a second; what a test prints is read where it failed, and plain.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 # A developer's own token must never reach a test.
 for _name in [name for name in os.environ if name.startswith("PERPULSE_")]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from handlers.answer import answer
 from handlers.channels.local import local
 from handlers.command import Asking, Deps, Looking, Refused
-from handlers.reply import Buttons, Picture, Reply, plain, plain_text
+from handlers.reply import Buttons, Document, Picture, Reply, plain, plain_text
 from signals.units import MINUTE
 from storage.engine.database import Store, StoreError
 
@@ -56,6 +56,8 @@ def say(text: str, config: Path | None, db: Path | None, *, as_json: bool) -> in
     else:
         # Buttons are written out, to be copied: what to ask next. A program has the values instead.
         sys.stdout.write(local().text(reply.all_blocks()) + "\n")
+        for file in (block for block in reply.blocks if isinstance(block, Document)):
+            sys.stdout.write(f"The file is {local().keep_file(file)}\n")
         if picture:
             sys.stdout.write(f"The chart is in {picture}\n")
     return 0
@@ -73,7 +75,7 @@ def to_json(text: str, reply: Reply) -> dict[str, Any]:
 
 
 def _words(reply: Reply) -> str:
-    return plain_text(tuple(block for block in reply.all_blocks() if not isinstance(block, Buttons)))
+    return plain_text(tuple(block for block in reply.all_blocks() if not isinstance(block, Buttons | Document)))
 
 
 def _refused(text: str, reason: str, *, as_json: bool) -> int:

@@ -19,7 +19,7 @@ from bot.delivery.failures import Failures, Trouble
 from bot.delivery.held import tell_held
 from bot.delivery.lease import Lease
 from bot.delivery.probing import FOR_GOOD, Probes
-from bot.delivery.rate_limiter import RateLimiter
+from bot.delivery.rate_limiter import Paces, RateLimiter
 from bot.delivery.stages.budget import budget, may_wait
 from bot.delivery.stages.group import group
 from bot.delivery.stages.merge import merge
@@ -29,6 +29,7 @@ from bot.delivery.stages.outcome import PASS, Drop, Hold, Recipient
 from bot.delivery.stages.quiet import quiet
 from bot.delivery.stages.render import Renderer
 from bot.delivery.stages.send import kind_of, send
+from handlers.channels.channel import Hears
 from handlers.channels.failure import SendFailed
 from signals.alerts.event import LATE
 from signals.wall_clock import midnight
@@ -57,19 +58,25 @@ LATE_IS_TOLD_FOR: Final = timedelta(days=7)
 
 @dataclass(slots=True)
 class Platform:
-    """How fast messages may leave to one platform, how it does, and what is on its way."""
+    """How fast messages may leave to one platform, how it does, and what is on its way.
+
+    landed: what arrived, as which message and when, and is to be written with the next claim: one transaction a
+    message instead of two. A kill leaves it in doubt like what is in flight.
+    """
 
     limiter: RateLimiter
     trouble: Trouble = field(default_factory=Trouble)
     in_flight: set[asyncio.Task[None]] = field(default_factory=set)
+    landed: list[tuple[Claim, str | None, datetime]] = field(default_factory=list)
     probe: asyncio.Task[None] | None = None
 
 
 class Dispatcher:
     """Sends what waits in the outbox through the channels, under the lease of the database.
 
-    turn() sends what may leave now and returns; run() goes on until it is stopped. noise: a source of jitter, seeded in
-    tests. again_after: seconds until the database is tried again when it could not be written.
+    turn() sends what may leave now and returns; run() goes on until it is stopped. paces: is given the limiters, which
+    answers share. noise: a source of jitter, seeded in tests. again_after: seconds until the database is tried again
+    when it could not be written.
     """
 
     def __init__(
@@ -78,6 +85,7 @@ class Dispatcher:
         channels: Sequence[Channel],
         clock: Clock,
         *,
+        paces: Paces | None = None,
         noise: random.Random | None = None,
         again_after: float = 2.0,
     ) -> None:
@@ -99,6 +107,8 @@ class Dispatcher:
             )
             for name, channel in self._channels.items()
         }
+        if paces:
+            paces.limiters |= {name: platform.limiter for name, platform in self.platforms.items()}
 
     def start(self) -> None:
         """Take the lease: what another holder was sending is in doubt from now on and will be marked.
@@ -169,6 +179,8 @@ class Dispatcher:
         flying += [platform.probe for platform in self.platforms.values() if platform.probe]
         if flying:
             await asyncio.gather(*flying, return_exceptions=True)
+        for platform in self.platforms.values():
+            await self._write_landed(platform)
 
     def _landed_one(self, platform: Platform, task: asyncio.Task[None]) -> None:
         platform.in_flight.discard(task)
@@ -184,11 +196,17 @@ class Dispatcher:
 
     async def _holds_lease(self) -> bool:
         """Give a sign of life; stand by while another process sends, and take over when it has died."""
+        if not self._lease.due:
+            return self._lease.held
         before = self._lease.held
         epoch = await asyncio.to_thread(self._lease.keep, self._store, self._epoch)
         if before and not self._lease.held:
             log.error("another perpulse sends from this database now, so this one stands by. Stop one of the two")
         self._epoch = epoch
+        if before != self._lease.held:
+            for channel in self._channels.values():
+                if isinstance(channel, Hears):  # whoever sends is the one who reads
+                    await channel.hear(on=self._lease.held)
         return self._lease.held
 
     async def _dispatch(self) -> int:
@@ -204,31 +222,58 @@ class Dispatcher:
                 platform.probe = asyncio.create_task(self._probes.ask(self._channels[name], platform.trouble))
                 platform.probe.add_done_callback(partial(self._probed, platform))
             if platform.trouble.halted or platform.trouble.rests_until > seconds:
+                await self._write_landed(platform)
                 continue
+            room = platform.limiter.room(seconds)
             most = 1 if platform.trouble.failures else IN_FLIGHT  # one probe, not a burst into a closed door
-            limit = min(most - len(platform.in_flight), platform.limiter.room(seconds))
+            limit = min(most - len(platform.in_flight), room)
             if limit <= 0:
+                if room:  # else what has landed is written in a moment, when there is some
+                    await self._write_landed(platform)
                 continue
-            count, claims = await asyncio.to_thread(self._claim, name, limit, platform.limiter.resting(seconds), now)
+            landed, resting = list(platform.landed), platform.limiter.resting(seconds)
+            count, claims = await asyncio.to_thread(self._claim, name, limit, resting, landed, now)
+            del platform.landed[: len(landed)]
             for claim in claims:
-                platform.limiter.spend()
+                platform.limiter.spend(seconds)
                 task = asyncio.create_task(self._deliver(claim))
                 platform.in_flight.add(task)
                 task.add_done_callback(partial(self._landed_one, platform))
             started += count
         return started
 
-    def _claim(self, platform: str, limit: int, resting: set[int], now: datetime) -> tuple[int, list[Claim]]:
-        """Claim in one transaction what may leave now; return how many were claimed, and those that go on.
+    def _claim(
+        self, platform: str, limit: int, resting: set[int], landed: Sequence[tuple[Claim, str | None, datetime]],
+        now: datetime,
+    ) -> tuple[int, list[Claim]]:  # fmt: skip
+        """Write in one transaction what has landed, and claim what may leave now.
 
-        What a stage holds or drops is settled before anybody could see it as being sent.
+        Return how many were claimed, and those that go on. What a stage holds or drops is settled before anybody could
+        see it as being sent.
         """
         with self._store.write() as work:
+            outbox.sent(work, landed)
             claims = outbox.claim(
                 work, now=now, epoch=self._epoch, platforms=[platform], limit=limit, resting=resting, together=group
             )
             passing = [_staged(work, claim, now) for claim in claims]
         return len(claims), [claim for claim in passing if claim.rows]
+
+    async def _write_landed(self, platform: Platform) -> None:
+        """Write what has landed without a claim that it could go with. What cannot be written waits on."""
+        landed = list(platform.landed)
+        if not landed:
+            return
+        try:
+            await asyncio.to_thread(self._write_sent, landed)
+        except StoreError as error:  # when the program ends now, it stays in doubt, and the next start marks it
+            log.error("an outcome waits for the database", rows=len(landed), reason=str(error))  # noqa: TRY400
+        else:
+            del platform.landed[: len(landed)]
+
+    def _write_sent(self, landed: Sequence[tuple[Claim, str | None, datetime]]) -> None:
+        with self._store.write() as work:
+            outbox.sent(work, landed)
 
     def _tell_waiting(self, now: datetime) -> None:
         """Turn what was held, and what is too old for news, into one message per destination.
@@ -238,16 +283,22 @@ class Dispatcher:
         with self._store.write() as work:  # all or nothing: a row that ended without its line would be lost
             tell_held(work, now)
             for destination, late in outbox.expired(work, now=now).items():
-                listed = [{"at": notice.at.isoformat(), "payload": notice.payload} for notice in late[-LISTED:]]
+                listed = [
+                    {"at": one.notice.at.isoformat(), "payload": one.notice.payload, "perhaps": one.uncertain}
+                    for one in late[-LISTED:]
+                ]
                 event = {"event": LATE, "count": len(late), "notices": listed}
-                notice = outbox.Notice("late", "notice", now, event)
+                notice = outbox.Notice("late", "notice", now, event, rule=LATE)  # by which those that wait go together
                 outbox.announce_to(work, destination, notice, now=now, expires=now + LATE_IS_TOLD_FOR)
 
     async def _deliver(self, claim: Claim) -> None:
         channel, platform = self._channels[claim.platform], self.platforms[claim.platform]
         try:
             blocks, replies = self._renderer.render(claim)
-            spend = platform.limiter.spend
+
+            def spend() -> None:
+                platform.limiter.spend(self._clock.monotonic())
+
             message = await send(channel, claim, blocks, replies, self._clock.now(), spend=spend)
         except SendFailed as failed:
             await self._settle(self._failures.settle, claim, platform.trouble, failed)
@@ -258,7 +309,9 @@ class Dispatcher:
             await self._settle(outbox.ended, claim, "dead", reason, now=self._clock.now())
         else:
             platform.trouble.over(claim.platform)
-            await self._settle(outbox.sent, claim, message, now=self._clock.now())
+            self._failures.in_doubt.pop(claim.id, None)
+            platform.landed.append((claim, message, self._clock.now()))
+            await self._probes.reached(claim.platform, platform.trouble)
         finally:
             platform.limiter.arrived(claim.destination, kind_of(claim.kind_of_chat), self._clock.monotonic())
 

@@ -6,13 +6,13 @@ The kind alone decides; nothing here knows a platform or its library.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
 import structlog
 
-from bot.delivery.probing import TOKEN_PAUSES
+from bot.delivery.probing import DOWN_PAUSE, TOKEN_PAUSES
 from handlers.channels.failure import (
     ChatGone,
     ChatMoved,
@@ -27,7 +27,7 @@ from handlers.channels.failure import (
     Unreached,
 )
 from signals.units import DAY
-from storage.alerts import outbox
+from storage.alerts import outbox, rests
 from storage.people import destinations
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 MOST_TRIES: Final = 12
+MOST_REMEMBERED: Final = 10_000  # rows of which it is known when they came into doubt
 MANY: Final = 3  # failures in a row that cannot be the fault of one chat
 PLATFORM_PAUSES: Final = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds; one probe per 30 s while a platform is down
 LONGEST_ROW_PAUSE: Final = 600.0
@@ -89,7 +90,8 @@ class Trouble:
     """How one platform does: until when it rests (monotonic seconds), what failed in a row, why it was halted.
 
     asked_again: when it is asked how it does (monotonic seconds; probing.py). refusals: how often in a row it then
-    refused the token. was_away: it did not answer such a question.
+    refused the token. was_away: it did not answer such a question, or was surely not reached, or
+    answered nothing for a while.
     """
 
     rests_until: float = -math.inf
@@ -114,28 +116,54 @@ class Trouble:
         """Count a message that went through."""
         if self.down:
             log.info("the platform is reached again", platform=platform)
+            self.was_away = True  # so that what waits for it goes
         self.failures, self.floods, self.down = 0, 0, False
 
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """Does with a failure what the table says. noise: a source of jitter."""
+    """Does with a failure what the table says. noise: a source of jitter.
+
+    in_doubt: when the first try of a row was made that may have arrived (monotonic seconds).
+    """
 
     clock: Clock
     noise: random.Random
+    in_doubt: dict[int, float] = field(default_factory=dict)
 
     def settle(self, store: Store, claim: Claim, trouble: Trouble, failed: SendFailed) -> None:
         """Write what becomes of the row and its chat, and note how the platform does."""
         now, what = self.clock.now(), remedy(failed)
+        in_doubt = isinstance(failed, PerhapsSent) and self._is_last_in_doubt(claim, failed, now)
         # To the second and a little more: whoever comes back early is told to wait longer.
         asked = 0.0
         if isinstance(failed, Throttled | RightsMissing):
             asked = failed.seconds + self.noise.uniform(0.1, 0.9)
         with store.write():  # both or nothing: a row kept for a chat that has moved must find it
-            if what.chat != "is gone":  # else it ends with its chat
+            if in_doubt:
+                log.warning("answers are lost again and again, a message waits", row=claim.id, reason=failed.reason)
+                outbox.wait_for_platform(store, claim, failed.reason, now=now)
+            elif what.chat != "is gone":  # else it ends with its chat
                 self._settle_row(store, claim, what, failed.reason, now)
             self._settle_chat(store, claim, failed, now, timedelta(seconds=asked))
+        if in_doubt:
+            trouble.asked_again = min(trouble.asked_again, self.clock.monotonic() + DOWN_PAUSE)
         self._settle_platform(claim, trouble, what, failed, asked)
+
+    def _is_last_in_doubt(self, claim: Claim, failed: PerhapsSent, now: datetime) -> bool:
+        """Tell whether a message waits for its platform: two tries may have arrived, and a third would show it anew.
+
+        Where the platform drops repeats by itself, it would not.
+        """
+        seconds = self.clock.monotonic()
+        # What an earlier process had begun to send is as old as it is.
+        first = seconds - (now - claim.due).total_seconds() if claim.uncertain else seconds
+        since = self.in_doubt.setdefault(claim.id, first)
+        waits = claim.attempts + 1 >= MOST_TRIES
+        waits = waits or (claim.uncertain and seconds - since >= failed.once_for.total_seconds())
+        if waits or len(self.in_doubt) > MOST_REMEMBERED:
+            del self.in_doubt[claim.id if waits else next(iter(self.in_doubt))]
+        return waits
 
     def _settle_row(self, store: Store, claim: Claim, what: Remedy, reason: str, now: datetime) -> None:
         plain_already = what.row == "plain" and claim.plain
@@ -166,14 +194,14 @@ class Failures:
                 destinations.moved(store, claim.platform, claim.chat, new)
             case RightsMissing():
                 with store.write() as work:
-                    since = outbox.waits_since(work, claim.destination)
+                    since = rests.waits_since(work, claim.destination)
                 # As long again as it has waited already: an hour, two, four, up to a day, also after a restart.
                 rest = max(asked, min(LONGEST_WITHOUT_RIGHTS, now - (since or now)))
                 about = {"platform": claim.platform, "chat": claim.chat, "topic": claim.topic or None}
                 log.warning("a chat rests for lack of rights", **about, reason=failed.reason, again_in=str(rest))
-                outbox.rest(store, claim.destination, now + rest, failed.reason)
+                rests.rest(store, claim.destination, now + rest, failed.reason)
             case Throttled():
-                outbox.rest(store, claim.destination, now + min(asked, LONGEST_ASKED))
+                rests.rest(store, claim.destination, now + min(asked, LONGEST_ASKED))
 
     def _settle_platform(self, claim: Claim, trouble: Trouble, what: Remedy, failed: SendFailed, asked: float) -> None:
         match what.others:
@@ -195,6 +223,7 @@ class Failures:
     def _stumbled(self, claim: Claim, trouble: Trouble, failed: SendFailed) -> None:
         """Let the platform rest when it is down; lost answers say so only when there are several in a row."""
         trouble.failures += 1
+        trouble.was_away = trouble.was_away or isinstance(failed, Unreached)
         if failed.scope != "platform" and trouble.failures < MANY:
             return
         if not trouble.down:

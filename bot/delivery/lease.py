@@ -32,12 +32,16 @@ class Lease:
     seen: tuple[int, int] | None = None
     since: float = -math.inf  # when `seen` was seen first, or when this holder gave its last sign
 
+    @property
+    def due(self) -> bool:
+        """Tell whether a sign of life is due, or a look at that of the holder."""
+        return not self.held or self.clock.monotonic() - self.since >= BEAT_EVERY
+
     def keep(self, store: Store, epoch: int) -> int:
-        """Beat or watch, whatever is due, and return the epoch to claim under."""
+        """Beat or watch, and return the epoch to claim under."""
         now = self.clock.monotonic()
         if self.held:
-            if now - self.since >= BEAT_EVERY:
-                self.held, self.since = lease.beat(store, epoch), now
+            self.held, self.since = lease.beat(store, epoch), now
             return epoch
         seen = lease.seen(store)
         if seen != self.seen:

@@ -13,6 +13,7 @@ from bot.engine.turn import announce
 from handlers.channels.failure import SendFailed, TokenRefused
 from storage.alerts import outbox, refusals
 from storage.alerts.refusals import TokenRefusal
+from storage.engine.database import StoreError
 from storage.sources.source_events import SourceEvent
 
 if TYPE_CHECKING:
@@ -49,6 +50,17 @@ class Probes:
             log.debug("the platform does not answer", platform=channel.platform, reason=failed.reason)
         else:
             await self._well(channel.platform, trouble)
+
+    async def reached(self, platform: str, trouble: Trouble) -> None:
+        """Let go what waits for a platform that was away, since a message went through."""
+        if not trouble.was_away or trouble.halted:
+            return
+        try:
+            await asyncio.to_thread(self._note_well, platform, trouble)
+        except StoreError as error:  # the next message that goes through lets it go
+            log.warning("what waits for a platform waits on", platform=platform, reason=str(error))
+        else:
+            trouble.was_away = False
 
     async def _refused(self, platform: str, trouble: Trouble, reason: str) -> None:
         since = trouble.refuse(reason, self.clock)

@@ -1,12 +1,21 @@
-"""How fast messages may leave: limited before the claim, so that what waits keeps its order."""
+"""How fast messages may leave: limited before the claim, so that what waits keeps its order.
+
+Answers to people share what a platform allows: they take the next place, and what waits in the outbox goes behind them.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import math
+from bisect import bisect_right, insort
 from collections import deque
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-SHARE = 0.97  # of a platform's limit, so that its window and ours may lie a little apart
+if TYPE_CHECKING:
+    from bot.clock import Clock
+
+SHARE = 0.975  # of a platform's limit, so that its window and ours may lie a little apart
 BURST = 1.5  # messages; a burst earns a 429, half a message makes up for a turn that came late
 UNLIMITED = 1_000  # messages at once where the platform has no limit
 
@@ -26,6 +35,7 @@ class RateLimiter:
     filled: float | None = None
     last: dict[int, float] = field(default_factory=dict)
     group: dict[int, deque[float]] = field(default_factory=dict)
+    leaving: list[float] = field(default_factory=list)  # when the messages of the last second leave, in order
 
     def room(self, now: float) -> int:
         """Return how many messages may leave now."""
@@ -34,7 +44,8 @@ class RateLimiter:
         passed = 0.0 if self.filled is None else max(0.0, now - self.filled)
         self.tokens = min(BURST, self.tokens + passed * self.per_second * SHARE)
         self.filled = now
-        return max(0, int(self.tokens))
+        self._forget(now)
+        return max(0, min(int(self.tokens), int(self.per_second) - len(self.leaving)))
 
     def wait(self) -> float:
         """Return after how many seconds there is room again."""
@@ -53,12 +64,49 @@ class RateLimiter:
         full = {destination for destination, times in self.group.items() if len(times) >= self.per_group_minute}
         return set(self.last) | full
 
-    def spend(self) -> None:
+    def spend(self, now: float) -> None:
         """Count a message that leaves."""
         self.tokens -= 1
+        self._note(now)
+
+    def answer(self, now: float) -> float:
+        """Count an answer, and return after how many seconds it may leave.
+
+        It goes at once where the last second has room for it, and otherwise with the next place that falls free, for
+        which nothing of the outbox is claimed then. How many there may be at once is counted where they are admitted.
+        """
+        if math.isinf(self.per_second):
+            return 0.0
+        self._forget(now)
+        most = int(self.per_second * SHARE)
+        at = max(now, self.leaving[-most] + 1.0) if len(self.leaving) >= most else now
+        self.tokens = max(self.tokens - 1, -self.per_second)
+        self._note(at)
+        return at - now
+
+    def _note(self, at: float) -> None:
+        if not math.isinf(self.per_second):
+            insort(self.leaving, at)
+
+    def _forget(self, now: float) -> None:
+        del self.leaving[: bisect_right(self.leaving, now - 1.0)]
 
     def arrived(self, destination: int, kind: str, now: float) -> None:
         """Count a message that was answered for."""
         self.last[destination] = now
         if kind == "group":
             self.group.setdefault(destination, deque()).append(now)
+
+
+class Paces:
+    """The limiter of each platform, for the outbox and for the answers beside it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.limiters: dict[str, RateLimiter] = {}
+
+    async def answer(self, platform: str) -> None:
+        """Wait until an answer may leave."""
+        limiter = self.limiters.get(platform)
+        if limiter and (wait := limiter.answer(self._clock.monotonic())) > 0:
+            await asyncio.sleep(wait)

@@ -51,9 +51,10 @@ class RuleGroup:
     metrics: tuple[Metric, ...]
     rules: tuple[AlertRule, ...]
 
-    def asset_of(self, asset: str) -> str:
-        """Return the asset that is judged: the market as a whole where every metric is a figure of it."""
-        return MARKET if all(metric.market_wide for metric in self.metrics) else asset
+    def judged_of(self, assets: Sequence[str]) -> tuple[str, ...]:
+        """Return what is judged, each once: the market as a whole where every metric is a figure of it."""
+        of_market = all(metric.market_wide for metric in self.metrics)
+        return (MARKET,) if of_market and assets else tuple(dict.fromkeys(assets))
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +242,7 @@ def history(
     """
     found: list[Evaluation] = []
     for group in rule_groups():
-        for asset in dict.fromkeys(group.asset_of(asset) for asset in assets):
+        for asset in group.judged_of(assets):
             if closes := all_closes(store, group, asset, end):
                 found += evaluate(store, closes, {}, note=note)
     return sorted((one for one in found if one.event and start < one.event.at <= end), key=_when)
@@ -295,15 +296,16 @@ def judge(
 
 def _due(store: Store, assets: Sequence[str], states: Mapping[Key, RuleState], now: datetime) -> Iterator[Closes]:
     """Find what is to be judged, assets with the same rows together."""
-    began, stored = points.begins(store), None
-    for group in rule_groups():
+    stored = None
+    waiting = [(group, _waiting(group, assets, states, now)) for group in rule_groups()]
+    new = {name for group, of in waiting if not all(of.values()) for metric in group.metrics for name in metric.needs}
+    began = points.begins(store, new) if new else {}
+    for group, judged_of in waiting:
         alike: dict[tuple[tuple[timedelta, ...], datetime, datetime], list[str]] = {}
-        close = floor(now, min(metric.step for metric in group.metrics))
-        for asset in dict.fromkeys(group.asset_of(asset) for asset in assets):
-            known = [states.get((rule.id, asset)) for rule in group.rules]
-            judged = [one.state.at for one in known if one and one.state.at]
-            if not (min(judged) < close if judged else _has_row(group, asset, began, close)):
-                continue  # as in most turns
+        close = _last_close(group, now)
+        for asset, judged in judged_of.items():
+            if not judged and not _has_row(group, asset, began, close):
+                continue
             stored = stored or points.directory(store)
             series = [
                 {name: stored[key] for name in metric.needs if (key := (metric.asset_of(asset), name)) in stored}
@@ -316,12 +318,33 @@ def _due(store: Store, assets: Sequence[str], states: Mapping[Key, RuleState], n
             yield Closes(group, steps, tuple(members), first, end)
 
 
+def _waiting(
+    group: RuleGroup, assets: Sequence[str], states: Mapping[Key, RuleState], now: datetime
+) -> dict[str, list[datetime]]:
+    """Return the assets for which a close has come since they were judged, in most turns none, and when that was."""
+    found: dict[str, list[datetime]] = {}
+    close, ids = _last_close(group, now), [rule.id for rule in group.rules]
+    for asset in group.judged_of(assets):
+        judged = [at for rule in ids if (one := states.get((rule, asset))) and (at := one.state.at)]
+        if not judged or min(judged) < close:
+            found[asset] = judged
+    return found
+
+
+def _last_close(group: RuleGroup, now: datetime) -> datetime:
+    return floor(now, min(metric.step for metric in group.metrics))
+
+
 def _has_row(group: RuleGroup, asset: str, began: Mapping[tuple[str, str], int], close: datetime) -> bool:
     """Tell whether a group that was never judged may have a row that opened before `close`. began: in ms."""
-    keys = ([(metric.asset_of(asset), name) for name in metric.needs] for metric in group.metrics)
-    firsts = [[began[key] for key in of_metric if key in began] for of_metric in keys]
-    at_open = any(metric.at_open for metric in group.metrics)
-    return all(firsts) and (at_open or min(map(min, firsts)) < to_ms(close))
+    opens, first = False, to_ms(close)
+    for metric in group.metrics:
+        of, opens = metric.asset_of(asset), opens or metric.at_open
+        firsts = [began[key] for name in metric.needs if (key := (of, name)) in began]
+        if not firsts:
+            return False
+        first = min(first, *firsts)
+    return opens or first < to_ms(close)
 
 
 def _rows(

@@ -33,7 +33,7 @@ def judge_past(store: Store, assets: Sequence[str], now: datetime) -> int:
     states = episodes.rule_states(store)
     learnt = 0
     for group in rule_groups():
-        for asset in dict.fromkeys(group.asset_of(asset) for asset in assets):
+        for asset in group.judged_of(assets):
             closes = all_closes(store, group, asset, now)
             if closes is None:
                 continue

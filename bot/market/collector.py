@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 import structlog
 
 from bot.market.border.judging import Border
-from bot.market.border.refusals import said
+from bot.market.border.refusals import said, times_said
 from bot.market.breath import Breath
 from bot.market.cross_checks import LASTING, Contradiction, CrossChecks
 from bot.market.glances import Glances
@@ -389,4 +389,4 @@ def _reason(odd: Contradiction) -> str:
     if odd.times is None:
         return f"{odd.asset} contradicts the other venues"
     against = "the other venues'" if odd.name == "mark_price" else "coins times price"
-    return f"{odd.asset} {odd.name} is {odd.times:.3g} times {against}"
+    return f"{odd.asset} {odd.name} is {times_said(odd.times)} {against}"

@@ -300,7 +300,7 @@ class SourceRounds:
             made.found += found
             if question.past:
                 self._compared(topic.topic, name, odd, made)
-            self._noted_past(topic.topic, asset, question, None if odd else since, made)
+            self._noted_past(topic, question, since, made, odd)
             return True
         finally:
             asset.asking = False
@@ -323,19 +323,22 @@ class SourceRounds:
         return await self._source.fetch(Ask(topic, question.name, now)), None
 
     def _noted_past(
-        self, topic: Topic, asset: AssetState, question: Question, since: datetime | None, made: Round
+        self, topic: TopicState, question: Question, since: datetime | None, made: Round, odd: Rejected | None
     ) -> None:
-        """Note what past was answered: all that was asked for, the newer part of it, or none."""
+        """Note what past was answered: all that was asked for, the newer part of it, none, or one in doubt."""
         if not question.past or question.since is None:
             return
-        debt = (self.name, topic, question.name)
-        if since is None:
+        debt = (self.name, topic.topic, question.name)
+        if odd is not None and odd.why == "doubt":
+            self.planner.doubted(debt, question.since, made.ledger)
+            return
+        if since is None or odd is not None:
             self.planner.refused(debt, question.since, made.now, made.ledger)
             return
-        asset.full_at = made.now
+        topic.assets[question.name].full_at = made.now
         self.planner.answered(debt, question.since, made.now, made.ledger)
         if since > question.since:
-            self.planner.granted(self.name, topic, made.now - since, made.now, made.ledger)
+            self.planner.granted(self.name, topic.topic, made.now - since, made.now, made.ledger)
 
     def _failed(
         self, topic: TopicState, asset: AssetState, question: Question, error: SourceError, made: Round
@@ -366,13 +369,13 @@ class SourceRounds:
     def _compared(self, topic: Topic, name: str, odd: Rejected | None, made: Round) -> None:
         """Tell once of a topic that its past is not its present, and once that it is, where all of it is again."""
         told, apart = self.apart.get(topic, (name, set()))
-        if odd is not None:
+        if odd is not None and odd.why == "past":
             if not apart:
                 event = AssetEvent(self.name, name, "apart", made.now, topic, name=odd.name, times=odd.times)
                 made.events.append(event)
                 told = name
             self.apart[topic] = told, {*apart, name}
-        elif name in apart:
+        elif odd is None and name in apart:
             apart.discard(name)
             if not apart:
                 made.events.append(AssetEvent(self.name, told, "joined", made.now, topic))
@@ -385,7 +388,7 @@ class SourceRounds:
         passed: list[Found] = []
         odd: Rejected | None = None
         impossible, receipt = False, self._clock()
-        for given in sorted(answer, key=_is_past):
+        for given in answer if len(answer) == 1 else sorted(answer, key=_is_past):
             if isinstance(given, Chain):
                 passed.append(given)
                 continue
@@ -394,7 +397,8 @@ class SourceRounds:
                 last = rejected[-1]
                 topic.reject(len(rejected), f"{last.asset} {last.name} {said(last)}")
                 odd = next((out for out in rejected if out.why == "past"), odd)
-                impossible |= any(out.why not in {"leap", "past"} for out in rejected)
+                odd = odd or next((out for out in rejected if out.why == "doubt"), None)
+                impossible |= any(out.why not in {"leap", "past", "doubt"} for out in rejected)
                 self._log.warning("figures rejected", venue=self.name, count=len(rejected), one=topic.last_rejected)
             if len(good):
                 passed.append(good)

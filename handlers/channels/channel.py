@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 Kind = Literal["private", "group", "channel"]
+LONGEST_DRAWN: Final = 10.0  # seconds; a first picture takes three, and others may be before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,11 @@ class Outgoing:
     rank: Rank | None = None
     mention: str | None = None
 
+    @property
+    def picture_within(self) -> float | None:
+        """Return how many seconds its words wait for its picture: those of a notice not long, an answer as it takes."""
+        return LONGEST_DRAWN if self.nonce else None
+
 
 async def _no_picture(_: dict[str, Any]) -> None:
     """Draw nothing: the words of a picture are shown in its place."""
@@ -77,6 +83,10 @@ async def _nobody_told(*_: str) -> None:
 
 def _stay() -> None:
     """End nothing."""
+
+
+async def _at_once() -> None:
+    """Wait for nothing."""
 
 
 async def _nothing_kept(_: str) -> str | None:
@@ -105,7 +115,7 @@ class Outside:
     write there. leave: whoever sits at this channel ends the program.
     recall, remember: a text that this channel keeps under a name across restarts; no secret. offers: what may be typed
     as an argument (command, field, what is typed already, who asks), the likeliest first. now: the time in UTC; None
-    where nothing counts as late.
+    where nothing counts as late. pace: wait until an answer may leave, beside what the outbox sends.
     """
 
     draw: Callable[[dict[str, Any]], Awaitable[bytes | None]] = _no_picture
@@ -117,6 +127,7 @@ class Outside:
     remember: Callable[[str, str], Awaitable[None]] = _nobody_told
     offers: Callable[[str, str, str, Asker], Awaitable[tuple[Proposal, ...]]] = _nothing_offered
     now: Callable[[], datetime] | None = None
+    pace: Callable[[], Awaitable[None]] = _at_once
 
 
 class Channel(Protocol):
@@ -159,4 +170,13 @@ class KnowsMembers(Protocol):
 
     async def is_member(self, group: str, person: str) -> bool:
         """Tell whether a person is in a group, both by the platform's ids; what cannot be known is a no."""
+        ...
+
+
+@runtime_checkable
+class Hears(Protocol):
+    """A channel whose commands only one process may take, of all that share its token."""
+
+    async def hear(self, *, on: bool) -> None:
+        """Take commands from now on, or leave them to another process; both at once, whatever that takes."""
         ...

@@ -27,7 +27,7 @@ class ChannelConfig(BaseModel, ABC):
     The docstring of a section and the description of each field are its comments in config.example.toml. A field
     `token` with a field `token_file` beside it may be given by either; `secret("token")` reads whichever it is.
 
-    title: what people call it. needs: what it cannot run without, in one word; None if nothing. libraries: what it
+    title: what people call it. needs: what it cannot run without, in a few words; None if nothing. libraries: what it
     imports, as packages are called. talkers: loggers that print secrets below WARNING. terse: loggers whose sentence
     says it all, so that a traceback helps nobody but in debug. secret_shapes: patterns of its secrets in foreign texts.
     looks_like: for a secret that cannot be anything, what it matches, and how to say that it does not.

@@ -6,6 +6,7 @@ bot/delivery/failures.py, so a sender knows no library and a channel knows no ou
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Literal
 
 from signals.units import HOUR_S
@@ -80,7 +81,12 @@ class NotSent(SendFailed):
 
 
 class PerhapsSent(SendFailed):
-    """The platform may have accepted the message before its answer was lost."""
+    """The platform may have accepted the message before its answer was lost.
+
+    once_for: how long after the first try the platform drops a repeat by itself.
+    """
+
+    once_for: timedelta = timedelta(0)
 
     def __init__(self, reason: str, *, scope: Scope = "chat") -> None:
         super().__init__(reason)

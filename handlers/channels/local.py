@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from handlers.channels.channel import Answerer, Outside
     from handlers.command import Asker
-    from handlers.reply import Block
+    from handlers.reply import Block, Document
 
 
 @runtime_checkable
@@ -54,13 +54,14 @@ class LocalChannel(Channel, Protocol):
 class Local:
     """How to reach it. asker: who sits there. open: make the channel.
 
-    text: blocks as they are printed there. keep_picture: put a picture where it can be looked at, and return the place;
-    Refused, with the reason, where that cannot be.
+    text: blocks as they are printed there. keep_picture, keep_file: put it where it can be looked at, and return the
+    place; Refused, with the reason, where that cannot be.
     """
 
     asker: Asker
     text: Callable[[tuple[Block, ...]], str]
     keep_picture: Callable[[dict[str, Any], bytes], Path]
+    keep_file: Callable[[Document], Path]
     open: Callable[[Outside], LocalChannel]
 
 

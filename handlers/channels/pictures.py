@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -17,16 +18,23 @@ log = structlog.get_logger(__name__)
 
 
 async def drawn(
-    blocks: tuple[Block, ...], draw: Callable[[dict[str, Any]], Awaitable[bytes | None]]
+    blocks: tuple[Block, ...], draw: Callable[[dict[str, Any]], Awaitable[bytes | None]], within: float | None = None
 ) -> tuple[list[tuple[bytes, str]], tuple[Block, ...]]:
-    """Return what could be drawn, each with its words, and the other blocks with the words of what could not."""
+    """Return what could be drawn, each with its words, and the other blocks with the words of what could not.
+
+    within: how many seconds the words wait for each picture; None: as long as it takes.
+    """
     pictures: list[tuple[bytes, str]] = []
     failed: list[str] = []
     for block in blocks:
         if not isinstance(block, Picture):
             continue
         try:
-            png = await draw(block.chart)
+            async with asyncio.timeout(within):
+                png = await draw(block.chart)
+        except TimeoutError:
+            log.warning("a picture was not drawn in time, its words go alone", seconds=within)
+            png = None
         except Exception:
             log.exception("a chart was not drawn")
             png = None
@@ -35,6 +43,12 @@ async def drawn(
         else:
             failed.append(block.alt)
     return pictures, with_words(tuple(block for block in blocks if not isinstance(block, Picture)), failed)
+
+
+def in_words(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+    """Replace every picture by its words."""
+    alts = [block.alt for block in blocks if isinstance(block, Picture)]
+    return with_words(tuple(block for block in blocks if not isinstance(block, Picture)), alts)
 
 
 def with_words(blocks: tuple[Block, ...], alts: list[str]) -> tuple[Block, ...]:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
-from handlers.reply import Block, Buttons, Line, Picture, Role, Table, plain_text
+from handlers.reply import Block, Buttons, Document, Line, Picture, Role, Table, plain_text
 
 SECTIONS: Final[dict[Role, int]] = {"echo": 0, "headline": 1, "body": 2, "caveat": 3, "stamp": 3}
 # Control characters, lone surrogates and everything that turns the direction of writing: with the latter, a coin's
@@ -48,7 +48,7 @@ def clip(text: str, most: int) -> str:
 
 
 def pieces_of(blocks: tuple[Block, ...]) -> list[Piece]:
-    """Return the lines of blocks, cleaned. Pictures and buttons are no text and are left to the caller."""
+    """Return the lines of blocks, cleaned. Pictures, buttons and files are no text and are left to the caller."""
     pieces: list[Piece] = []
     for number, block in enumerate(blocks, 1):
         match block:
@@ -56,7 +56,7 @@ def pieces_of(blocks: tuple[Block, ...]) -> list[Piece]:
                 pieces += [Piece(line, role) for line in clean(text).split("\n")]
             case Table(columns, rows):
                 pieces += [Piece(line, "body", number) for line in _table(columns, rows)]
-            case Picture() | Buttons():
+            case Picture() | Buttons() | Document():
                 pass
             case _:
                 assert_never(block)

@@ -11,8 +11,8 @@ from handlers.language.kinds import ASSET, REST, argument
 from handlers.language.spelling import shown, symbol
 from handlers.language.watch import EXAMPLE
 from handlers.reply import Button, Buttons, Line, Reply
-from handlers.words import positions as words
 from handlers.words import wording
+from handlers.words.positions import shown as words
 from signals.venues import of_accounts
 
 if TYPE_CHECKING:

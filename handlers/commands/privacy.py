@@ -1,21 +1,109 @@
-"""/forgetme: what is stored about a chat, removed."""
+"""/privacy, /export and /forgetme: what is stored about people and chats, shown and removed."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Final
 
 from handlers.command import Nothing, Refused, command
-from handlers.reply import Line, Reply
+from handlers.reply import Button, Buttons, Document, Line, Reply
 from handlers.words import wording
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from handlers.command import Deps
+
+_OF_WHAT: Final[Mapping[str, tuple[str, str | None]]] = {
+    "subscriptions": ("subscription", None),
+    "switches": ("switch", "switches"),
+    "digests": ("digest", None),
+    "positions": ("watched position", None),
+    "addresses": ("followed address", "followed addresses"),
+    "messages": ("stored message", None),
+}
+
+
+@command(
+    subject="own",
+    example="/privacy",
+    words="privacy, what is stored, my data, gdpr, data protection",
+    private="answer",
+    harmless=True,
+)
+async def privacy(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes no arguments
+    """Say what is stored about you and about this chat.
+
+    Ids and settings are kept, and what was sent to a chat for a month unless the owner of this bot keeps it longer or
+    shorter; nothing that you type is. /export gives all of it as a file, /forgetme removes it.
+    """
+    private = deps.asker.address.kind == "private"
+    yours = (
+        "your id, with the positions and addresses you watch" if private else "what its members watch, each by an id"
+    )
+    lines = (
+        Line("Kept are ids and settings; nothing that you type.", "headline"),
+        Line("Of a chat: its id, name and kind; zone, exchange, alarms, switches, digests; what was sent there."),
+        Line(f"Of people: {yours}. Nobody else in a group is shown it."),
+        Line("Owners and who was let in or kept out stay listed until an owner changes that."),
+        Line(
+            "All of it lies in one file where this bot runs. Whoever runs it can read that file, and has its backups."
+        ),
+    )
+    if not private and not deps.asker.may_change:
+        return Reply(lines)
+    how = Line("/export gives all of it as a file, /forgetme removes it.")
+    return Reply((*lines, how, Buttons((Button("Export", "/export"),))))
+
+
+@command(
+    subject="own",
+    example="/export",
+    words="export my data, download my data, give me my data, everything about me",
+    private="answer",
+    harmless=True,
+)
+async def export(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes no arguments
+    """Give all that is stored about this chat as a file.
+
+    In a private chat that is everything about you as well: positions, addresses, what was sent. In a group its admins
+    are given what is stored of the group, without what its members watch. The file is JSON, its times are UTC.
+    """
+    to = deps.asker.address
+    private = to.kind == "private"
+    if not private and not deps.asker.may_change:
+        raise Refused(
+            "Only admins of this group get what is stored of it. "
+            "For what is stored about yourself, write to me privately: /export."
+        )
+    if not deps.store.exists:
+        return Reply((Line("Nothing is stored about this chat.", "headline"),), {})
+    from storage.people import exporting  # noqa: PLC0415 - opens the database
+
+    person = (deps.asker.user or to.chat) if private else None
+    found = exporting.everything(deps.store, deps.asker.platform, to.chat, person)
+    if not any(found.values()):
+        return Reply((Line("Nothing is stored about this chat.", "headline"),), {})
+    told = {"program": "perpulse", "at": deps.now.isoformat(), "platform": deps.asker.platform, **found}
+    file = Document(f"perpulse-export-{deps.now:%Y-%m-%d}.json", json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    parts = _counted({name: len(found[name]) for name in _OF_WHAT})
+    lines = (
+        Line("All that is stored about this chat is in this file.", "headline"),
+        Line(f"Its settings{''.join(f', {part}' for part in parts)}."),
+        Line("/forgetme removes it."),
+    )
+    return Reply((*lines, file), told)
+
+
+def _counted(numbers: Mapping[str, int]) -> Sequence[str]:
+    """Say how many there are of what."""
+    return [wording.count(number, *_OF_WHAT[name]) for name, number in numbers.items() if number]
 
 
 @command(
     subject="own",
     example="/forgetme",
-    words="forget me, forget, delete my data, delete me, delete everything, erase, remove my data, my data",
+    words="forget me, forget, delete my data, delete me, delete everything, erase, remove my data",
     private="answer",
 )
 async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes no arguments
@@ -38,34 +126,35 @@ async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
 
     user = (deps.asker.user or to.chat) if private else None
     found = forgetting.forget(deps.store, deps.asker.platform, to.chat, user)
-    values = {
-        "removed": {
-            "subscriptions": found.subscriptions,
-            "positions": found.positions,
-            "addresses": found.addresses,
-            "messages": found.messages,
-        },
-        "clean": found.clean,
+    removed = {
+        "subscriptions": found.subscriptions,
+        "positions": found.positions,
+        "addresses": found.addresses,
+        "messages": found.messages,
     }
+    values = {"removed": removed, "clean": found.clean}
     if not found.anything:
         return Reply((Line("Nothing is stored about this chat.", "headline"),), values)
-    parts = [
-        wording.count(number, one, many)
-        for number, one, many in (
-            (found.subscriptions, "subscription", None),
-            (found.positions, "watched position", None),
-            (found.addresses, "followed address", "followed addresses"),
-            (found.messages, "stored message", None),
-        )
-        if number
-    ]
+    parts = _counted(removed)
     left = "" if found.clean else " Another program is reading the file; the last traces go when it has finished."
     return Reply(
         (
             Line("Forgotten: everything that was stored about this chat.", "headline"),
             Line(f"Removed: its settings{''.join(f', {part}' for part in parts)}.{left}"),
             Line("Backups made by the owner of this bot keep their copy until they are replaced.", "caveat"),
+            *_staying(deps, user),
             Line("Nothing is sent here any more. /sub or /watch begins anew."),
         ),
         values,
     )
+
+
+def _staying(deps: Deps, person: str | None) -> Sequence[Line]:
+    """Say what owners said, which stays: nobody takes a ban back by being forgotten."""
+    from storage.people import access  # noqa: PLC0415 - opens the database
+
+    owns = person is not None and access.is_owner(deps.store, deps.asker.platform, person)
+    said = access.permitted(deps.store, deps.asker.platform, person, deps.asker.address.chat)
+    if owns:
+        return (Line("That you own this bot stays: /owners remove ends it.", "caveat"),)
+    return (Line("That an owner let you in stays, until an owner takes it back.", "caveat"),) if said else ()

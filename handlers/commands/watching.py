@@ -21,8 +21,8 @@ from handlers.language.watch import (
     take_apart,
 )
 from handlers.reply import Block, Button, Buttons, Line, Reply
-from handlers.words import positions as words
 from handlers.words import wording
+from handlers.words.positions import shown as words
 from signals.venues import of_accounts
 
 if TYPE_CHECKING:

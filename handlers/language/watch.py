@@ -11,8 +11,8 @@ from handlers.language.entry import mark_of
 from handlers.language.position import contract_name, instrument_of, plainly
 from handlers.language.refusals import refused
 from handlers.language.spelling import shown, symbol
-from handlers.words import positions as words
 from handlers.words import wording
+from handlers.words.positions import shown as words
 from signals.liquidation import LiquidationError, quote
 from signals.liquidation.watching import MOST_LINES, Holding
 from signals.venues import of_accounts

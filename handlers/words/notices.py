@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handlers import reply
 from handlers.reply import Button, Buttons, Line
-from handlers.words import alerts, position_events, sources, wording
+from handlers.words import alerts, sources, wording
 from handlers.words.digest import said as digests
 from handlers.words.held import tell_held
 from handlers.words.message import Message
+from handlers.words.positions import events as position_events
 from signals import digest
 from signals.alerts.burst import BURST, Burst
-from signals.alerts.event import ALERT, HELD, LATE, POSITION, SOURCE, Event
+from signals.alerts.event import ALERT, ANNOUNCEMENT, HELD, LATE, POSITION, SOURCE, Event
 from signals.digest import DIGEST
 from signals.liquidation.events import CameNear, LineCrossed, LinesLeft, from_json
 from storage.sources import source_events
@@ -53,16 +54,29 @@ def _position(payload: Mapping[str, Any], zone: str) -> Message:
 
 def _late(payload: Mapping[str, Any], zone: str) -> Message:
     """List what could not be delivered in time, the newest of it."""
-    listed: Sequence[Mapping[str, Any]] = payload["notices"]
+    return late_together([payload], zone)
+
+
+def late_together(payloads: Sequence[Mapping[str, Any]], zone: str) -> Message:
+    """List what several notices say could not be delivered in time, as one of them would."""
+    listed = sorted((one for payload in payloads for one in payload["notices"]), key=lambda one: str(one["at"]))
+    count = sum(int(payload["count"]) for payload in payloads)
     lines = [_late_line(one, zone) for one in listed[-LATE_LINES:]]
-    more = int(payload["count"]) - len(lines)
-    head = f"{wording.count(int(payload['count']), 'message')} could not be delivered in time:"
+    more = count - len(lines)
+    head = f"{wording.count(count, 'message')} could not be delivered in time:"
     return Message((Line(head, "headline"), *map(Line, lines), *([Line(f"and {more} more")] if more > 0 else [])))
 
 
 def _late_line(one: Mapping[str, Any], zone: str) -> str:
     at = datetime.fromisoformat(one["at"])
-    return f"{wording.clock(at, zone, dated=True)}: {headline_of(one['payload'], zone)}"
+    perhaps = " (may have arrived)" if one.get("perhaps") else ""
+    return f"{wording.clock(at, zone, dated=True)}: {headline_of(one['payload'], zone)}{perhaps}"
+
+
+def announced(text: str) -> Message:
+    """Put what an owner tells every chat into words: theirs, and who says it."""
+    first, *rest = (line for line in text.splitlines() if line.strip())
+    return Message((Line(first, "headline"), *map(Line, rest), Line("From the owner of this bot.", "stamp")))
 
 
 def sources_together(payloads: Sequence[Mapping[str, Any]], zone: str) -> Message:
@@ -101,6 +115,7 @@ _TELL: Final[Mapping[str, Callable[[Mapping[str, Any], str], Message]]] = {
     POSITION: _position,
     SOURCE: lambda payload, zone: Message((Line(sources.sentence(source_events.from_json(payload["source"]), zone)),)),
     LATE: _late,
+    ANNOUNCEMENT: lambda payload, _: announced(payload["text"]),
     DIGEST: lambda payload, zone: digests.tell(digest.from_json(payload), zone),
     HELD: lambda payload, zone: tell_held(payload, zone, headline_of),
 }

@@ -20,6 +20,7 @@ POSITION: Final = "position"
 SOURCE: Final = "source"
 LATE: Final = "late"
 HELD: Final = "held"
+ANNOUNCEMENT: Final = "announcement"
 _NEWS_FOR: Final[Mapping[str, timedelta]] = {
     "notice": timedelta(hours=6),
     "warning": timedelta(hours=12),

@@ -34,10 +34,13 @@ LONGEST_PAUSE: Final = timedelta(minutes=15)  # of one row
 LONGEST_REST: Final = timedelta(days=8)  # of a destination, as its platform asked for
 LONGEST_HOLD: Final = timedelta(days=2)  # of a row, as its destination asked for
 STILL_NEWS: Final = HOUR  # after a hold, however old it is by then
+AGAIN_IN_DOUBT: Final = HOUR  # what may have arrived, and is told of by nothing else
+MOST_IN_DOUBT: Final = 6  # tries of a row that may each have arrived: two, and one for each time a platform was away
 # Spelt as in the index of live rows, or SQLite searches every row ever sent.
 LIVE: Final = "state IN ('queued', 'sending', 'uncertain')"
 PRIORITY: Final[Mapping[str, int]] = {"critical": 30, "warning": 20, "notice": 10}
-Kind = Literal["fired", "escalated", "resumed", "resolved", "source", "position", "late", "held", "digest"]
+Kind = Literal["fired", "escalated", "resumed", "resolved", "source", "position", "late", "held", "digest", "owner"]
+TELLS_OF_OTHERS: Final = frozenset({"late", "held"})  # never told as late itself
 HeldFor = Literal["quiet", "budget"]
 Ended = Literal["dead", "expired", "merged", "muted"]
 
@@ -130,7 +133,7 @@ def announce(
     that what has the same cause can go with it. What still waits of the same episode for the same destination is
     settled: one message instead of two.
     """
-    number = _write(work, notice)
+    number = write_notice(work, notice)
     count = work.run(
         SQL.announce,
         notice=number,
@@ -151,7 +154,7 @@ def announce_to(work: Work, destination: int, notice: Notice, *, now: datetime, 
 
     A notice with an episode edits that episode's message there; what still waits of the same episode is settled.
     """
-    number = _write(work, notice)
+    number = write_notice(work, notice)
     work.run(
         SQL.announce_to_one,
         notice=number,
@@ -168,7 +171,8 @@ def _merge_earlier(work: Work, notice: Notice, number: int, now: datetime) -> No
         work.run(SQL.merge_earlier, episode=notice.episode, notice=number, now=to_ms(now))
 
 
-def _write(work: Work, notice: Notice) -> int:
+def write_notice(work: Work, notice: Notice) -> int:
+    """Write a notice and return its number; twice is harmless where it has an episode."""
     known = work.one(SQL.known_notice, episode=notice.episode, kind=notice.kind, at=to_ms(notice.at))
     if known is not None:
         return int(known["id"])
@@ -304,11 +308,14 @@ def _notice(row: Row) -> Notice:
     )
 
 
-def sent(store: Store, claim: Claim, message: str | None, *, now: datetime) -> None:
-    """Settle a claim as sent and remember the message, so that the next notices of its episodes can edit it."""
-    with store.write() as work:
+def sent(work: Work, landed: Iterable[tuple[Claim, str | None, datetime]]) -> None:
+    """Settle claims as sent, each as a message and at a time.
+
+    The message is remembered, so that the next notices of its episodes can edit it.
+    """
+    for claim, message, at in landed:
         for row in claim.rows:
-            work.run(SQL.settle, id=row.id, state="sent", reason=None, now=to_ms(now), message=message)
+            work.run(SQL.settle, id=row.id, state="sent", reason=None, now=to_ms(at), message=message)
             if row.notice.episode is not None and message is not None:
                 work.run(SQL.remember_message, id=row.id, episode=row.notice.episode, message=message)
         work.run(SQL.writes_again, destination=claim.destination)
@@ -345,18 +352,22 @@ def hold(work: Work, row: OutboxRow, until: datetime, reason: str, held_for: Hel
     work.run(SQL.hold, id=row.id, until=to_ms(until), held_for=held_for, reason=reason, expires=expires)
 
 
-def wait_for_platform(work: Work, row: OutboxRow, until: datetime | None, reason: str, *, latest: datetime) -> None:
-    """Send a row, which may have arrived twice by now, no more until its platform was away and is back.
+def wait_for_platform(store: Store, claim: Claim, reason: str, *, now: datetime) -> None:
+    """Send a claim, which may have arrived twice by now, no more until its platform was away and is back.
 
-    until: when it is tried again all the same; None: it is not, and is told as late when it has grown too old.
+    Else it is told as late when it has grown too old; what tells of others would be told by nothing, so it is tried
+    once an hour.
     """
-    run = {"until": None if until is None else to_ms(until), "latest": to_ms(latest), "reason": reason}
-    work.run(SQL.wait_for_platform, id=row.id, **run)
+    latest = to_ms(now + LONGEST_HOLD)
+    with store.write() as work:
+        for row in claim.rows:
+            until = to_ms(now + AGAIN_IN_DOUBT) if row.notice.kind in TELLS_OF_OTHERS else None
+            work.run(SQL.wait_for_platform, id=row.id, until=until, latest=latest, reason=reason)
 
 
 def platform_back(work: Work, platform: str, *, now: datetime) -> int:
-    """Let go what waits for a platform; return how many rows."""
-    return work.run(SQL.platform_back, platform=platform, now=to_ms(now))
+    """Let go what waits for a platform, unless it may have arrived too often already; return how many rows."""
+    return work.run(SQL.platform_back, platform=platform, now=to_ms(now), most=MOST_IN_DOUBT)
 
 
 def end(work: Work, row: OutboxRow, state: Ended, reason: str, *, now: datetime) -> None:
@@ -369,51 +380,6 @@ def ended(store: Store, claim: Claim, state: Ended, reason: str, *, now: datetim
     with store.write() as work:
         for row in claim.rows:
             end(work, row, state, reason, now=now)
-
-
-@dataclass(frozen=True, slots=True)
-class Resting:
-    """A destination where something is not allowed: why, until when nothing is tried there, and how much waits."""
-
-    platform: str
-    chat: str
-    topic: str
-    title: str | None
-    reason: str
-    until: datetime
-    waiting: int
-
-
-def rest(store: Store, destination: int, until: datetime, reason: str | None = None) -> None:
-    """Write nothing to a destination before `until`; it survives a restart.
-
-    reason: what is not allowed there; None where its platform asked for a pause.
-    """
-    with store.write() as work:
-        work.run(SQL.rest_destination, destination=destination, until=to_ms(until), reason=reason)
-
-
-def waits_since(work: Work, destination: int) -> datetime | None:
-    """Return since when a destination has waited for the oldest message to it; None where nothing waits."""
-    row = work.one(SQL.waits_since, destination=destination)
-    return None if row is None or row["first"] is None else from_ms(row["first"])
-
-
-def woken(store: Store, platform: str, chat: str) -> int:
-    """End the rests of a chat in which something was not allowed, in all of its topics; return how many there were."""
-    with store.write() as work:
-        return work.run(SQL.wake_chat, platform=platform, chat=chat)
-
-
-def without_rights(store: Store) -> list[Resting]:
-    """Return the destinations that rest because something is not allowed there."""
-    return [
-        Resting(
-            row["platform"], row["chat"], row["topic"], row["title"], row["gone_reason"], from_ms(row["rests_until"]),
-            row["waiting"],
-        )
-        for row in store.read(SQL.without_rights)
-    ]  # fmt: skip
 
 
 def clock_set(work: Work, by: timedelta) -> None:
@@ -435,15 +401,23 @@ def waiting(store: Store) -> int:
     return 0 if row is None else row["count"]
 
 
-def expired(work: Work, *, now: datetime) -> dict[int, list[Notice]]:
-    """Settle rows that are no news any more and return their notices by destination, to be told as one line each.
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """A notice that grew too old for news. uncertain: it may have arrived all the same."""
+
+    notice: Notice
+    uncertain: bool
+
+
+def expired(work: Work, *, now: datetime) -> dict[int, list[Expired]]:
+    """Settle rows that are no news any more and return them by destination, to be told as one line each.
 
     A digest is not among them: the next one tells of the time since the last that arrived.
     """
-    found: dict[int, list[Notice]] = {}
+    found: dict[int, list[Expired]] = {}
     rows = work.rows(SQL.too_old, now=to_ms(now))
     work.many(SQL.expire, [{"id": row["id"], "now": to_ms(now)} for row in rows])
     for row in rows:
         if row["kind"] != "digest":
-            found.setdefault(row["destination"], []).append(_notice(row))
+            found.setdefault(row["destination"], []).append(Expired(_notice(row), row["state"] == "uncertain"))
     return found

@@ -80,6 +80,26 @@ INSERT INTO outbox (notice, destination, nonce, priority, not_before, expires, s
 VALUES (:notice, :destination, {random_hex}, :priority, :now, :expires, 'queued', :now)
 ON CONFLICT DO NOTHING;
 
+-- name: told_places
+-- Each chat that is told anything; of its topics the first one.
+SELECT min(d.id) AS id, d.platform FROM destinations d
+WHERE d.gone IS NULL AND (
+    EXISTS (SELECT 1 FROM subscriptions s WHERE s.destination = d.id)
+    OR EXISTS (SELECT 1 FROM digests g WHERE g.destination = d.id)
+    OR EXISTS (SELECT 1 FROM positions p WHERE p.destination = d.id)
+    OR EXISTS (SELECT 1 FROM followed f WHERE f.destination = d.id))
+GROUP BY d.platform, d.chat ORDER BY d.platform;
+
+-- name: announce_to_places
+INSERT INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created)
+SELECT :notice, d.id, {random_hex}, :priority, :now, :expires, 'queued', :now FROM destinations d
+WHERE d.id IN ({elements}(:places));
+
+-- name: last_announcement
+SELECT n.at, n.payload, o.state, count(*) AS count FROM notices n JOIN outbox o ON o.notice = n.id
+WHERE n.id = (SELECT max(id) FROM notices WHERE kind = 'owner')
+GROUP BY n.at, n.payload, o.state ORDER BY o.state;
+
 -- name: merge_earlier
 -- What still waits of an episode, where a later notice of it goes to the same destination.
 UPDATE outbox SET state = 'merged', reason = 'a later notice of the episode says it', settled = :now
@@ -176,29 +196,13 @@ WHERE id = :id AND state = 'sending';
 
 -- name: platform_back
 UPDATE outbox SET held_until = NULL
-WHERE state = 'uncertain' AND held_for IS NULL AND held_until > :now
+WHERE state IN ('queued', 'sending', 'uncertain') AND state = 'uncertain' AND held_for IS NULL AND held_until > :now
+    AND attempts < :most
     AND destination IN (SELECT id FROM destinations WHERE platform = :platform);
-
--- name: rest_destination
-UPDATE destinations SET rests_until = :until, gone_reason = coalesce(:reason, gone_reason) WHERE id = :destination;
-
--- name: waits_since
-SELECT min(created) AS first FROM outbox
-WHERE destination = :destination AND state IN ('queued', 'sending', 'uncertain');
 
 -- name: writes_again
 UPDATE destinations SET gone_reason = NULL, rests_until = NULL
 WHERE id = :destination AND gone IS NULL AND gone_reason IS NOT NULL;
-
--- name: wake_chat
-UPDATE destinations SET gone_reason = NULL, rests_until = NULL
-WHERE platform = :platform AND chat = :chat AND gone IS NULL AND gone_reason IS NOT NULL;
-
--- name: without_rights
-SELECT d.platform, d.chat, d.topic, d.title, d.gone_reason, d.rests_until,
-    (SELECT count(*) FROM outbox o WHERE o.destination = d.id AND o.state IN ('queued', 'sending', 'uncertain'))
-        AS waiting
-FROM destinations d WHERE d.gone IS NULL AND d.gone_reason IS NOT NULL ORDER BY d.id;
 
 -- name: shift_waits
 -- What is held until an hour that a person chose stays there: that hour is the wall clock's.
@@ -221,7 +225,7 @@ SELECT count(*) AS count FROM outbox WHERE state IN ('queued', 'sending', 'uncer
 
 -- name: too_old
 -- What is held is told in a line when it is held no longer, and an edit after that line is no news to be told again.
-SELECT o.id, o.destination, n.id AS number, n.kind, n.rank, n.at, n.payload, n.episode, n.rule, n.asset
+SELECT o.id, o.destination, o.state, n.id AS number, n.kind, n.rank, n.at, n.payload, n.episode, n.rule, n.asset
 FROM outbox o JOIN notices n ON n.id = o.notice JOIN destinations d ON d.id = o.destination
 WHERE o.state IN ('queued', 'sending', 'uncertain') AND o.state <> 'sending' AND o.expires <= :now
     AND n.kind NOT IN ('late', 'held') AND o.held_for IS NULL AND d.gone IS NULL
@@ -229,6 +233,25 @@ ORDER BY o.id;
 
 -- name: expire
 UPDATE outbox SET state = 'expired', reason = 'too old for news, told as one line', settled = :now WHERE id = :id;
+
+-- --- rests.py
+
+-- name: rest_destination
+UPDATE destinations SET rests_until = :until, gone_reason = coalesce(:reason, gone_reason) WHERE id = :destination;
+
+-- name: waits_since
+SELECT min(created) AS first FROM outbox
+WHERE destination = :destination AND state IN ('queued', 'sending', 'uncertain');
+
+-- name: wake_chat
+UPDATE destinations SET gone_reason = NULL, rests_until = NULL
+WHERE platform = :platform AND chat = :chat AND gone IS NULL AND gone_reason IS NOT NULL;
+
+-- name: without_rights
+SELECT d.platform, d.chat, d.topic, d.title, d.gone_reason, d.rests_until,
+    (SELECT count(*) FROM outbox o WHERE o.destination = d.id AND o.state IN ('queued', 'sending', 'uncertain'))
+        AS waiting
+FROM destinations d WHERE d.gone IS NULL AND d.gone_reason IS NOT NULL ORDER BY d.id;
 
 -- --- digests.py
 

@@ -22,6 +22,10 @@ class Row(Protocol):
         """Go through the values."""
         ...
 
+    def keys(self) -> Sequence[str]:
+        """Return the names of the columns, in the order of the query."""
+        ...
+
 
 class Work:
     """One open transaction. Made by Store.write(); what it has written is seen by its own reading at once."""

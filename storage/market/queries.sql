@@ -22,15 +22,17 @@ SELECT asset, input, venue, step, first, last FROM series;
 
 -- name: move_on
 -- Moves the ends of some series of a venue on: of all of them or of none, where one is new or goes as far already.
+-- assets: a JSON list.
 UPDATE series SET last = :last
-WHERE asset = :asset AND venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND :count = (
+WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset IN ({elements}(:assets)) AND :count = (
     SELECT count(*) FROM series AS before
-    WHERE before.asset = :asset AND before.venue = :venue AND before.step = :step AND before.input IN ({inputs|'*'})
-        AND before.last < :first
+    WHERE before.venue = :venue AND before.step = :step AND before.input IN ({inputs|'*'})
+        AND before.asset IN ({elements}(:assets)) AND before.last < :first
 );
 
 -- name: begins
-SELECT asset, input, min(first) FROM series GROUP BY asset, input;
+-- names: a JSON list.
+SELECT asset, input, min(first) FROM series WHERE input IN ({elements}(:names)) GROUP BY asset, input;
 
 -- name: series_of_asset
 SELECT asset, input, venue, step, first, last FROM series WHERE asset = :asset;

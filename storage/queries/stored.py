@@ -11,7 +11,7 @@ from signals.inputs import INPUTS, MARKET
 from signals.metric import metrics
 from signals.units import DAY, from_ms
 from signals.venues import venue_order
-from storage.alerts import outbox, refusals
+from storage.alerts import outbox, refusals, rests
 from storage.engine import clock_jump
 from storage.market import points
 from storage.queries.freshness import is_stale
@@ -75,7 +75,7 @@ class Status:
     coverage: Coverage | None = None
     sources: tuple[SourceHealth, ...] = ()
     waiting: int = 0
-    resting: tuple[outbox.Resting, ...] = ()
+    resting: tuple[rests.Resting, ...] = ()
     refused: tuple[refusals.TokenRefusal, ...] = ()
     jump: ClockJump | None = None
     saved: tuple[Path, ...] = ()
@@ -99,7 +99,7 @@ def read(store: Store, asset: str, now: datetime) -> Status:
         total.coverage if total else None,
         tuple(source_state.load(store)),
         outbox.waiting(store),
-        tuple(outbox.without_rights(store)),
+        tuple(rests.without_rights(store)),
         refusals.of(store),
         jump if (jump := clock_jump.last(store)) and abs(now - jump.at) < JUMP_IS_NEWS else None,
         store.saved,

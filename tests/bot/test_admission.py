@@ -14,6 +14,7 @@ from bot.config import AccessSection
 from handlers.access import OPEN, Access, Allowed, OwnerCode
 from handlers.channels.channel import Address
 from handlers.channels.local import local
+from handlers.channels.telegram.sending import LIMITS
 from handlers.command import Asker
 from storage.engine.database import Store
 from storage.people import access as kept
@@ -72,6 +73,17 @@ async def test_one_member_who_floods_leaves_the_group_its_answers(store: Store) 
     assert answered == [None, None]
 
 
+async def test_a_group_keeps_room_for_its_alarms_however_many_ask(store: Store) -> None:
+    place, said = Place(store), []
+    for tenth in range(3 * 600):
+        place.time = tenth / 10
+        if await place.ask(replace(ANN_HERE, user=str(tenth))) != "":
+            said.append(place.time)
+    window = max(sum(first <= at < first + 60 for at in said) for first in said)
+    assert len(said) > 40
+    assert window <= LIMITS.per_group_minute - 2
+
+
 async def test_many_at_once_are_told_to_come_back(store: Store) -> None:
     place = Place(store)
     everyone = [replace(ANN, user=str(number), address=Address(str(number))) for number in range(100, 200)]
@@ -85,6 +97,14 @@ async def test_what_is_typed_in_other_chats_has_a_bucket_of_its_own(store: Store
     answers = [await place.ask(replace(ANN, inline=True)) for _ in range(100)]
     assert answers == [None] * int(INLINE.burst) + [""] * (100 - int(INLINE.burst)), "and is refused in silence"
     assert await place.ask(ANN) is None
+
+
+async def test_what_is_being_typed_in_a_group_takes_nothing_from_its_answers(store: Store) -> None:
+    place = Place(store)
+    for _ in range(100):
+        await place.ask(replace(ANN_HERE, inline=True))
+    answers = [await place.ask(replace(ANN_HERE, user=str(number))) for number in range(100, 105)]
+    assert answers == [None] * 5
 
 
 async def test_who_sits_at_the_bot_is_not_counted(store: Store) -> None:

@@ -50,3 +50,4 @@ def test_a_window_holds_so_many_within_any_minute() -> None:
             window.count("Ann", at)
             said.append(at)
     assert said == [0, 10, 60, 70, 120, 130]
+    assert (window.wait("Ann", 140), window.wait("Ben", 140)) == (40, 0)

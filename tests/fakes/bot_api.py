@@ -39,7 +39,7 @@ from tests.fakes.telegram_markup import Unreadable, parse, stored, utf16
 from tests.fakes.telegram_models import method_model, type_model
 
 TOKEN = "100000001:MARKER-no-real-token-0123456789abcdef"
-SENDING = ("sendMessage", "sendPhoto")
+SENDING = ("sendMessage", "sendPhoto", "sendDocument")
 _IMAGE = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
 Phase = Literal["before", "after", "answered"]
@@ -284,6 +284,15 @@ class BotApi(Served, Chats):
         if len(photo) > FileSizeLimit.PHOTOSIZE_UPLOAD:
             raise Refusal(413, "Request Entity Too Large")
         return self._send(params, text, html, photo, preview=False)
+
+    def _do_send_document(self, params: dict[str, Any], files: dict[str, bytes]) -> dict[str, Any]:
+        document = files.get("document", b"")
+        if not document:
+            raise Refusal(400, "Bad Request: file must be non-empty")
+        text, html = _text(params, "caption") if "caption" in params else ("", None)
+        shown = self._send(params, text, html, None, preview=False)
+        self.accepted[-1].document = document
+        return shown | {"document": {"file_id": "f", "file_unique_id": "u"}}
 
     def _send(
         self, params: dict[str, Any], text: str, html: str | None, photo: bytes | None, *, preview: bool

@@ -1,4 +1,4 @@
-"""Notices for tests of delivery: payloads with ready words, and claiming in a transaction of its own."""
+"""Notices for tests of delivery: payloads with ready words, and claiming and settling in a transaction of its own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from handlers.reply import Line, to_json
 from storage.alerts import outbox
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from storage.alerts.outbox import Claim
     from storage.engine.database import Store
 
@@ -21,3 +23,9 @@ def claim_from(store: Store, **how: Any) -> list[Claim]:
     """Claim in a transaction of its own."""
     with store.write() as work:
         return outbox.claim(work, **how)
+
+
+def sent_from(store: Store, claim: Claim, message: str | None, *, now: datetime) -> None:
+    """Settle a claim as sent in a transaction of its own."""
+    with store.write() as work:
+        outbox.sent(work, [(claim, message, now)])

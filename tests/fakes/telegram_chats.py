@@ -56,6 +56,7 @@ class Sent:
     preview: bool
     at: float
     edits: list[str] = field(default_factory=list)
+    document: bytes | None = None
 
 
 class Chats:
@@ -178,6 +179,8 @@ class Chats:
             shown |= {"message_thread_id": sent.thread, "is_topic_message": True}
         if sent.keyboard:
             shown["reply_markup"] = {"inline_keyboard": sent.keyboard}
+        if sent.document is not None:
+            return shown | {"caption": sent.text, "document": {"file_id": "f", "file_unique_id": "u"}}
         if sent.photo is None:
             return shown | {"text": sent.text}
         return shown | {

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bot.archive import parsing
 from bot.archive.binance_vision import daily
 from bot.archive.importing import History, read_file
-from bot.archive.importing.keeping import keep
+from bot.archive.importing.tables import keep
 from bot.market.border.judging import Border
 from bot.market.border.refusals import said
 from bot.market.exchange.contracts import Contract
@@ -245,7 +245,7 @@ def test_a_whole_file_of_a_new_venue_is_measured_by_another_venue(tmp_path: Path
     assert len(found.kept) == (100 if refused else 200)
     assert {row.input for row in found.kept} == ({"volume_usd"} if refused else {"close", "volume_usd"})
     if refused:
-        assert f"its prices are {times:.3g} times those of kraken in store" in found.notes[0]
+        assert f"its prices are {times:,g} times those of kraken in store" in found.notes[0]
     store.close()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -24,6 +23,7 @@ from storage.market import liquidations, points
 from storage.market.liquidations import Hour
 from storage.market.points import Points
 from storage.queries import alarms
+from tests import loop
 from tests.fakes.channel import FakeChannel, HandClock
 from tests.field.world import DAY, HOUR, MINUTE, ask, listener, utc
 
@@ -64,7 +64,7 @@ class Market:
         self.price *= price
         self.coins *= coins
         self.tell()
-        asyncio.run(self._turn())
+        loop.run(self._turn())
         new, self.seen = self.channel.said[self.seen :], len(self.channel.said)
         return new
 
@@ -288,7 +288,7 @@ def test_an_old_price_is_not_judged(market: Market) -> None:
     market.price *= 0.93
     market.tell()
     market.clock.forward(300)
-    asyncio.run(market.turns.turn())
+    loop.run(market.turns.turn())
     assert not outbox.waiting(market.store)
 
 

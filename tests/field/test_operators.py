@@ -78,7 +78,12 @@ def test_a_list_in_the_environment_is_read_as_people_type_it(
         pytest.param("PERPULSE_TELEGRAM", TOKEN, "or PERPULSE_TELEGRAM__TOKEN", id="a token for a section"),
         pytest.param("PERPULSE_TELEGRAM_TOKEN", TOKEN, "Did you mean PERPULSE_TELEGRAM__TOKEN?", id="one underscore"),
         pytest.param("PERPULSE_MARKET_PROXY", "x", "Did you mean PERPULSE_MARKET__PROXY?", id="one underscore again"),
-        pytest.param("PERPULSE_TOKEN", TOKEN, "Did you mean PERPULSE_TELEGRAM__TOKEN?", id="without its section"),
+        pytest.param(
+            "PERPULSE_TOKEN",
+            TOKEN,
+            "Did you mean PERPULSE_DISCORD__TOKEN or PERPULSE_TELEGRAM__TOKEN?",
+            id="without its section",
+        ),
         pytest.param("PERPULSE_TELEGRM__TOKEN", TOKEN, "Did you mean PERPULSE_TELEGRAM__TOKEN?", id="a slip in it"),
         pytest.param("PERPULSE_TELEGRAM_TOKN", TOKEN, "Did you mean PERPULSE_TELEGRAM__TOKEN?", id="two slips"),
         pytest.param("PERPULSE_TELEGRAM__TOKN", TOKEN, "Did you mean 'token'?", id="a slip in the key"),

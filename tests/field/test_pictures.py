@@ -6,7 +6,6 @@ within the last twelve minutes, hours of bars before it, and liquidations heard 
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from handlers.words import wording
 from signals.metric import metrics
 from storage.engine.database import Store
 from storage.market import points
+from tests import loop
 from tests.handlers.charts.test_charts import whole_and_readable
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def aged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 def ask(store: Store, line: str, now: datetime = NOW) -> Reply:
     asker = Asker("terminal", Address("me", kind="terminal"))
-    return asyncio.run(answer(line, Deps(now, asker, store, ("BTC", "ETH"), nobody)))
+    return loop.run(answer(line, Deps(now, asker, store, ("BTC", "ETH"), nobody)))
 
 
 def drawn(store: Store, line: str, now: datetime = NOW) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,7 @@ from storage.engine.database import Store
 from storage.market import points
 from storage.market.points import Points
 from storage.people import destinations
+from tests import loop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -149,4 +149,4 @@ def said(events: Sequence[Event], rule: str) -> list[str]:
 def ask(store: Store, line: str, now: datetime) -> Reply:
     """Type a line in the terminal, where BTC is followed and nobody is asked."""
     deps = Deps(now, Asker("terminal", Address("me")), store, ("BTC",), lambda _: None, None)
-    return asyncio.run(answer(line, deps))
+    return loop.run(answer(line, deps))

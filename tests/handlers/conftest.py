@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,7 @@ import pytest
 
 from bot import demo
 from bot.archive.importing import read_file
-from bot.archive.importing.keeping import keep
+from bot.archive.importing.tables import keep
 from handlers.answer import answer
 from handlers.channels.channel import Address
 from handlers.command import Asker, Asking, Deps
@@ -22,6 +21,7 @@ from handlers.reply import plain_text
 from signals.inputs import INPUTS
 from storage.engine.database import Store
 from storage.market import points
+from tests import loop
 from tests.storage import beside
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Desk:
         return Deps(self.now, self.asker, self.store, self.assets, self.asking, self.note)
 
     def ask(self, line: str) -> Reply:
-        return asyncio.run(answer(line, self.deps))
+        return loop.run(answer(line, self.deps))
 
     def text(self, line: str) -> str:
         return plain_text(self.ask(line).all_blocks())

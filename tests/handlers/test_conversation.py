@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from handlers.channels.channel import Address
 from handlers.conversation import Conversations
 from handlers.reply import Buttons, Line
 from storage.engine.database import Store
+from tests import loop
 from tests.handlers.commands.room import GROUP, ME, OTHER, Room
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Talk(Room):
         self.buttons: list[tuple[str, str]] = []
 
     def say(self, line: str, asker: Asker = ME) -> str:
-        answer = asyncio.run(self.conversations.answer(line, self.deps(asker), on_error=lambda *_: "a defect"))
+        answer = loop.run(self.conversations.answer(line, self.deps(asker), on_error=lambda *_: "a defect"))
         rows = [block for block in answer.blocks if isinstance(block, Buttons)]
         self.buttons = [(button.label, button.command) for row in rows for button in row.buttons]
         return "\n".join(block.text for block in answer.blocks if isinstance(block, Line))
@@ -139,6 +139,7 @@ def test_in_a_group_only_a_reply_answers(talk: Talk) -> None:
     assert not talk.say("thanks a lot", REPLY), "people talk below the messages of a bot"
 
 
+@pytest.mark.slow
 def test_a_thousand_open_questions_are_enough(talk: Talk) -> None:
     for number in range(1_100):
         talk.say("/size 95000 risk 500usd", replace(ME, user=str(number)))

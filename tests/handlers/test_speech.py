@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from handlers.command import NotUnderstood, Refused, commands
 from handlers.reply import Buttons, plain_text
 from handlers.speech import BARE, COIN
 from storage.engine.database import Store
+from tests import loop
 from tests.examples import examples
 from tests.handlers.commands.room import ME, Room
 
@@ -25,6 +25,9 @@ ASSETS = ("BTC", "ETH", "SOL", "NEAR")
 
 # What somebody says, and the line that it is read as.
 SAID = {
+    # what is kept
+    "what is stored about me": "/privacy",
+    "export my data": "/export",
     # positions
     "liq long btc 25x 95000": "/liq long btc 25x 95000",
     "95k long x25": "/liq 95k long x25",
@@ -174,7 +177,7 @@ def test_an_answer_says_how_it_was_read(store: Store) -> None:
 
 def test_what_is_offered_can_be_pressed(store: Store) -> None:
     deps = Room(store).deps(ME)
-    blocks = asyncio.run(answer_blocks("good grief btc", deps, on_error=lambda *_: "")).blocks
+    blocks = loop.run(answer_blocks("good grief btc", deps, on_error=lambda *_: "")).blocks
     [buttons] = [block for block in blocks if isinstance(block, Buttons)]
     assert [(button.label, button.command) for button in buttons.buttons] == [
         ("/price btc", "/price btc"),

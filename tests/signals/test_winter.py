@@ -199,6 +199,7 @@ def test_an_episode_dates_from_its_first_close_beyond_the_line() -> None:
     assert max(on("oi_drawdown", day) for day in ("2025-11-16", "2025-11-17")) <= -0.30
 
 
+@pytest.mark.slow
 def test_single_settlements_of_funding_are_no_crowd() -> None:
     fired = [event for event in told("funding_stretch_low", hours(1)) if event.kind == "fired"]
     assert len(fired) == 4

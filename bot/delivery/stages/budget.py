@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.delivery.stages.outcome import PASS, Hold, lists_others
+from bot.delivery.stages.outcome import PASS, Hold, no_alarm
 from signals.alerts.event import POSITION
 from signals.wall_clock import midnight
 
@@ -26,7 +26,7 @@ def may_wait(rows: Sequence[OutboxRow]) -> bool:
         row.notice.rank == "notice"
         and not row.message
         and not row.uncertain
-        and not lists_others(row.notice)
+        and not no_alarm(row.notice)
         and row.notice.payload.get("event") != POSITION
         for row in rows
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bot.delivery.stages.outcome import PASS, Drop, lists_others
+from bot.delivery.stages.outcome import PASS, Drop, no_alarm
 from signals.alerts.condition import RANKS
 from storage.people.switches import least_rank
 
@@ -18,6 +18,6 @@ _SAID: Final = {"warning": "warnings and what is critical", "critical": "what is
 def only(row: OutboxRow, recipient: Recipient) -> Outcome:
     """Drop what is less urgent than the destination wants."""
     least, notice = least_rank(recipient.switches), row.notice
-    if RANKS.index(notice.rank) >= RANKS.index(least) or row.announced or row.message or lists_others(notice):
+    if RANKS.index(notice.rank) >= RANKS.index(least) or row.announced or row.message or no_alarm(notice):
         return PASS
     return Drop("muted", f"this chat wants only {_SAID[least]}")

@@ -44,6 +44,11 @@ LISTS: Final = frozenset(
 )  # kinds of notices that list others, each of which went through the stages
 
 
+def no_alarm(notice: Notice) -> bool:
+    """Tell whether a notice is none of an alarm, so that how urgent it is and how many come do not decide over it."""
+    return lists_others(notice) or notice.kind == "owner"
+
+
 def lists_others(notice: Notice) -> bool:
     """Tell whether a notice lists what was not told when it was news: that was asked for, or it would not be there."""
     return notice.kind in LISTS

@@ -6,8 +6,8 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from handlers.words.message import together
-from handlers.words.notices import message_of, sources_together, with_mute
-from signals.alerts.event import SOURCE
+from handlers.words.notices import late_together, message_of, sources_together, with_mute
+from signals.alerts.event import LATE, SOURCE
 
 if TYPE_CHECKING:
     from handlers.reply import Block
@@ -30,9 +30,10 @@ class Renderer:
         """
         messages = {notice.number: self._message(notice, claim.zone) for notice in claim.notices}
         replies = (messages[row.notice.number].reply for row in claim.rows if not row.told)
-        sources = [notice.payload for notice in claim.notices if notice.payload.get("event") == SOURCE]
-        if len(sources) == len(messages) > 1:
-            return sources_together(sources, claim.zone).blocks, ()
+        for event, joined in ((SOURCE, sources_together), (LATE, late_together)):
+            payloads = [notice.payload for notice in claim.notices if notice.payload.get("event") == event]
+            if len(payloads) == len(messages) > 1:
+                return joined(payloads, claim.zone).blocks, ()
         said = together(tuple(messages.values()))
         return with_mute(said, claim.notices).blocks, tuple(reply for reply in replies if reply)
 

@@ -28,9 +28,9 @@ from bot.market.border.bounds import (
     is_scale,
     limit_of,
     liquidations_above,
-    switch,
 )
 from bot.market.border.overlap import Overlap
+from bot.market.border.rates import switch
 from bot.market.border.rows import AHEAD_MS, Rejected, preceded, rejected, without, without_future
 from signals.units import DAY, DAY_MS, HOUR_MS, to_ms
 from storage.market.writing import plain
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from bot.market.border.bounds import Why
     from storage.market.points import Column, Newest, Points
 
     Past = Callable[[str, str, str], Newest | None]
@@ -96,6 +97,7 @@ class Border:
         live = len(times) == 1 and points.step is None and times[0] <= now_ms + AHEAD_MS
         if live and all(self._usual(points, name, values) for name, values in points.columns.items()):
             self._learn_open(points, {})
+            self._overlap.learn(points, now_ms)
             return points, []  # as nearly all that is live
         out: list[Rejected] = []
         if times[-1] > now_ms + AHEAD_MS:
@@ -122,7 +124,8 @@ class Border:
         chained = points.step is not None and "open" in points.columns and "close" in points.columns
         for name, values in points.columns.items():
             if name in apart:
-                odd[name] = [Fault(place, "past", apart[name]) for place in range(len(values))]
+                why: Why = "past" if apart[name].proven else "doubt"
+                odd[name] = [Fault(place, why, apart[name].times) for place in range(len(values))]
                 continue
             if len(values) == 1 and name not in odd and self._usual(points, name, values):
                 continue
@@ -260,17 +263,15 @@ class Border:
                 continue
             times = value / known.good
             limit = limit_of(key[2], abs(at - known.at))
-            if 1 / limit < times < limit:
-                known, held = _Known(value, at), []
-                continue
+            usual = 1 / limit < times < limit  # also a day after a leap, as the last good one is far then
             agrees = known.odd_at and at > known.odd_at and _agree(known, value, limit)
             scale = is_scale(times)
             lasting = agrees and known.since is not None and now - known.since >= BELIEVED
-            alone = len(sound) == 1 and not scale and self._witness(key, at, times)
-            if lasting or alone or (agrees and not scale and not is_scale(known.odd / known.good)):
-                for confirmed in held:
+            alone = len(sound) == 1 and not scale and not usual and self._witness(key, at, times)
+            if usual or lasting or alone or (agrees and not scale and not is_scale(known.odd / known.good)):
+                for confirmed in held if agrees else ():
                     found.pop(confirmed, None)
-                if not held and agrees and not bar:
+                if not held and agrees and not bar and not usual:
                     back[key[2]] = known.odd_at, known.odd
                 known, held = _Known(value, at), []
                 continue

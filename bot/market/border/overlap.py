@@ -4,6 +4,10 @@ A recipe that halves the one and not the other, or a venue that counts both side
 where nothing happened: half a year of drawdown. Single figures are remembered as they come live, the first of each
 hour; a history is held against those of the same minutes, and where there are none, its newest row against the newest
 of them, if it lay still before.
+
+One figure that was hurt on its way is no verdict on a venue. Three pairs of live and past figures are. Fewer are a
+doubt: the history is kept out and asked for again, and a second answer that is as far from a newer live figure proves
+it.
 """
 
 from __future__ import annotations
@@ -12,9 +16,9 @@ from bisect import bisect_left
 from collections import deque
 from statistics import median
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from bot.market.border.bounds import FUNDING
+from bot.market.border.bounds import FUNDING, impossible
 from signals.units import HOUR_MS, MINUTE_MS
 from storage.market.writing import plain
 
@@ -34,6 +38,7 @@ COMPARED: Final = MappingProxyType({  # how far the two may differ at the same t
 FACTOR: Final = 1.5  # between two figures an hour apart; both sides for one is 2
 _STILL: Final = 1.1  # the three rows before lie within so many times of each other
 _SEVERAL: Final = 3
+_NEARLY_ALL: Final = 0.9
 _HOURS: Final = 4  # whose first figure is remembered: a history is asked again from two hours before the newest on
 _SAME_TIME_MS: Final = 5 * MINUTE_MS
 _NEAR_MS: Final = HOUR_MS + 10 * MINUTE_MS  # statistics are published some minutes after their hour
@@ -43,12 +48,20 @@ _DEAR: Final = 0.0015  # no contract pays so much for three days and then a thir
 _TIMES: Final = 30.0
 
 
+class Apart(NamedTuple):
+    """How many times the present a history is. proven: by several figures, or by a second answer."""
+
+    times: float
+    proven: bool
+
+
 class Overlap:
     """Remember what came live, and say of a history how many times that it is."""
 
     def __init__(self) -> None:
         self._first: dict[tuple[str, str, str], deque[tuple[int, float]]] = {}  # of each of the last hours
         self._newest: dict[tuple[str, str, str], tuple[int, float]] = {}
+        self._doubts: dict[tuple[str, str, str], tuple[int, float]] = {}  # the live figure's time, and how far apart
 
     def learn(self, points: Points, now: int) -> None:
         """Remember a single figure of now, that passed."""
@@ -56,58 +69,92 @@ class Overlap:
             return
         at = points.times[0]
         for name, column in points.columns.items():
-            value = float(column[0])
-            if (name in COMPARED or name == FUNDING) and value == value:  # noqa: PLR0124 - the plain test for NaN
+            if (name in COMPARED or name == FUNDING) and (value := float(column[0])) == value:  # the plain test for NaN
                 key = (points.venue, points.asset, name)
                 self._newest[key] = at, value
-                firsts = self._first.setdefault(key, deque(maxlen=_HOURS))
+                firsts = self._first.get(key)
+                if firsts is None:
+                    firsts = self._first[key] = deque(maxlen=_HOURS)
                 if not firsts or firsts[-1][0] // HOUR_MS < at // HOUR_MS:
                     firsts.append((at, value))
 
-    def apart(self, points: Points) -> dict[str, float]:
+    def apart(self, points: Points) -> dict[str, Apart]:
         """Return by input how many times the present a history is, where they cannot be one series.
 
-        NaN handling: a row that is NaN is passed over.
+        NaN handling: a row that is NaN, or that cannot be whatever stands beside it, is passed over.
         """
-        found: dict[str, float] = {}
+        found: dict[str, Apart] = {}
         if points.step is not None or (len(points) < 2 and not points.settled):
             return found
         for name, column in points.columns.items():
-            newest = self._newest.get((points.venue, points.asset, name))
+            key = (points.venue, points.asset, name)
+            newest = self._newest.get(key)
             if newest is None:
                 continue
-            rows = [(at, value) for at, value in zip(points.times, plain(column), strict=True) if value == value]  # noqa: PLR0124
+            rows = [
+                (at, value)
+                for at, value in zip(points.times, plain(column), strict=True)
+                if impossible(name, value) is None
+            ]
             if name == FUNDING:
                 times = _dearer(rows, newest[1]) if points.settled else None
+                one = Apart(times, proven=False) if times is not None else None
             else:
-                times = self._times((points.venue, points.asset, name), rows, newest)
-            if times is not None:
-                found[name] = times
+                one = self._compared(key, rows, newest)
+            if one is None:
+                self._doubts.pop(key, None)
+            else:
+                found[name] = one._replace(proven=one.proven or self._again(key, newest[0], one.times))
         return found
 
-    def _times(
+    def _again(self, key: tuple[str, str, str], at: int, times: float) -> bool:
+        """Tell whether an earlier answer was as far from an earlier live figure; remember this one if not."""
+        before = self._doubts.setdefault(key, (at, times))
+        if at > before[0] and not _far(times / before[1]):
+            return True
+        self._doubts[key] = before if at == before[0] else (at, times)
+        return False
+
+    def _compared(
         self, key: tuple[str, str, str], rows: Sequence[tuple[int, float]], newest: tuple[int, float]
-    ) -> float | None:
-        known, last = [*self._first[key], newest], rows[-1][0] if rows else 0
-        tight = [value / live for at, live in known if live > 0 and (value := _beside(rows, at))]
-        if len(tight) >= _SEVERAL:
-            tolerance, middle = COMPARED[key[2]], median(tight)
-            outside = [times for times in tight if abs(times - 1) > tolerance and (times > 1) == (middle > 1)]
-            return middle if len(outside) == len(tight) else None
-        if tight:
-            return tight[-1] if _far(tight[-1]) else None
-        before = [value for at, value in rows[-_SEVERAL:] if value > 0]
-        if not before or abs(newest[0] - last) > _NEAR_MS or max(before) > _STILL * min(before) or not newest[1] > 0:
+    ) -> Apart | None:
+        pairs: dict[int, float] = {}  # how many times the live figure of its minutes a row is
+        for at, live in (*self._first[key], newest):
+            if live > 0 and (row := _beside(rows, at)):
+                pairs[row[0]] = row[1] / live
+        if len(pairs) >= _SEVERAL:
+            tolerance, middle = COMPARED[key[2]], median(pairs.values())
+            alike = all(abs(times - 1) > tolerance and (times > 1) == (middle > 1) for times in pairs.values())
+            return Apart(middle, proven=True) if alike else None
+        last = [value for _, value in rows[-_SEVERAL:]]
+        if not last or not newest[1] > 0:
             return None
-        times = before[-1] / newest[1]
-        return times if _far(times) else None
+        if pairs:
+            times = median([*pairs.values()][-1:] if len(last) < _SEVERAL else [value / newest[1] for value in last])
+        else:
+            times = last[-1] / newest[1]
+            if abs(newest[0] - rows[-1][0]) > _NEAR_MS or max(last) > _STILL * min(last):
+                return None
+        return Apart(times, proven=False) if _far(times) else None
 
 
-def _beside(rows: Sequence[tuple[int, float]], at: int) -> float:
-    """Return the figure of the same minutes, of rows by time; 0 where there is none."""
+def against(name: str, both: Sequence[float]) -> float | None:
+    """Return how many times the one series of an input the other is, by their ratios at the same times.
+
+    None where they can be one series, where fewer than three times are known of both, and for inputs that move freely.
+    """
+    if name not in COMPARED or len(both) < _SEVERAL:
+        return None
+    middle, tolerance = median(both), COMPARED[name]
+    apart = sum(abs(times - 1) > tolerance and (times > 1) == (middle > 1) for times in both)
+    return middle if _far(middle) and apart >= _NEARLY_ALL * len(both) else None
+
+
+def _beside(rows: Sequence[tuple[int, float]], at: int) -> tuple[int, float] | None:
+    """Return the time and figure of the same minutes, of rows by time; None where there is none."""
     place = bisect_left(rows, (at, 0.0))
     near = [row for row in rows[max(place - 1, 0) : place + 1] if abs(row[0] - at) <= _SAME_TIME_MS]
-    return min(near, key=lambda row: abs(row[0] - at))[1] if near else 0.0
+    return min(near, key=lambda row: abs(row[0] - at)) if near else None
 
 
 def _far(times: float) -> bool:

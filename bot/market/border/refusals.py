@@ -17,6 +17,11 @@ def said(rejected: Rejected) -> str:
     return _SAID[rejected.why](rejected)
 
 
+def times_said(times: float) -> str:
+    """Say a factor, in whole numbers where it is large: "1,000 times", "0.5 times"."""
+    return f"{times:,.0f} times" if times >= 100 else f"{times:.3g} times"
+
+
 def _leap(rejected: Rejected) -> str:
     times = rejected.times
     if rejected.name == "funding_rate":
@@ -32,7 +37,7 @@ def _switch(rejected: Rejected) -> str:
     since = f"{rejected.since:%Y-%m-%d %H:%M} UTC" if rejected.since else "some day"
     larger = rejected.times >= 1
     times = rejected.times if larger else 1 / rejected.times
-    guess = ": percent instead of fractions?" if rejected.name == "funding_rate" and 50 < times < 200 else ""
+    guess = ": percent instead of fractions?" if rejected.name == "funding_rate" and larger and 50 < times < 200 else ""
     guess = guess or ("; is that another unit?" if rejected.name != "funding_rate" else ": another unit?")
     return f"is in another unit: from {since} on they are {times:,.0f} times {'larger' if larger else 'smaller'}{guess}"
 
@@ -50,6 +55,7 @@ _SAID: Final[Mapping[Why, Callable[[Rejected], str]]] = MappingProxyType({
     "leap": _leap,
     "scale": _leap,
     "switch": _switch,
-    "past": lambda rejected: f"is {rejected.times:.3g} times what the same venue says live",
+    "past": lambda rejected: f"is {times_said(rejected.times)} what the same venue says live",
+    "doubt": lambda rejected: f"is {times_said(rejected.times)} what the same venue says live, and is asked for again",
     "percent": lambda _: "is in another unit: no contract pays so much for so long; percent instead of fractions?",
 })  # fmt: skip

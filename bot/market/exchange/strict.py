@@ -8,11 +8,11 @@ country that is refused. All of that is put right here, once, for every source.
 from __future__ import annotations
 
 import email.utils
+import logging
 import re
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import aiohttp
 import structlog
@@ -23,13 +23,15 @@ from bot.market.source import Blocked, NotOffered, SourceDown, SourceError
 from signals.units import MINUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Mapping
+    from types import TracebackType
 
     from bot.market.source import About
 
     Clock = Callable[[], datetime]
 
 _log = structlog.get_logger("requests")
+_wanted = logging.getLogger("requests").isEnabledFor
 _BANNED_UNTIL: Final = re.compile(r"until\s+(\d{13})\b")
 _BUSY_PAUSE: Final = MINUTE  # request weights are counted by the minute
 _BAN_PAUSE: Final = timedelta(minutes=5)  # a ban that names no end: the shortest is two minutes, asking prolongs it
@@ -121,7 +123,8 @@ def _clock(at: datetime) -> str:
 
 def note_asked(who: str, url: str) -> None:
     """Say in the debug log what is asked of whom; the log leaves secrets out."""
-    _log.debug("asked", who=who, url=url)
+    if _wanted(logging.DEBUG):  # to find out by structlog that nobody wants it takes a tenth of what the call does
+        _log.debug("asked", who=who, url=url)
 
 
 def make_strict(
@@ -175,28 +178,44 @@ def make_strict(
     exchange.fetch, exchange.handle_errors = strict_fetch, judged_errors
 
 
-@contextmanager
-def translated(who: str, clock: Clock, too_far: Collection[str] = ()) -> Iterator[None]:
+class translated:  # noqa: N801 - read as what the block is
     """Let only SourceDown, Blocked and NotOffered out of the block, each with a sentence of our own.
 
-    Foreign texts are not quoted: they carry addresses and, behind a key, signatures. too_far: see VenueRecipe.
+    Foreign texts are not quoted: they carry addresses and, behind a key, signatures. too_far: see VenueRecipe. A class,
+    since it stands around each of thousands of questions, and a generator costs five times as much.
     """
-    try:
-        yield
-    except SourceError:
-        raise
-    except HttpRefusal as refused:
-        raise judge(who, refused.answer, clock()) from None
-    except Unreadable as error:
-        raise SourceDown(f"{who} sent an answer that cannot be used: {error}.", about="question") from error
-    except TimeoutError as error:
-        raise SourceDown(f"{who} did not answer in time.") from error
-    except _PARSER_SLIPS as error:
-        raise SourceDown(f"{who} sent an answer of an unknown shape.", about="question") from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise SourceDown(f"{who} cannot be reached.") from error
-    except Exception as error:
-        raise _from_ccxt(who, error, too_far) from error
+
+    __slots__ = ("_clock", "_too_far", "_who")
+
+    def __init__(self, who: str, clock: Clock, too_far: Collection[str] = ()) -> None:
+        self._who, self._clock, self._too_far = who, clock, too_far
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> Literal[False]:
+        if isinstance(error, HttpRefusal):
+            raise judge(self._who, error.answer, self._clock()) from None
+        if isinstance(error, Exception) and not isinstance(error, SourceError):
+            ours = _ours(self._who, error, self._too_far)
+            if ours is not error:
+                raise ours from error
+        return False
+
+
+def _ours(who: str, error: Exception, too_far: Collection[str]) -> Exception:
+    """Name a foreign error; one that is nobody's but ours stays itself."""
+    if isinstance(error, Unreadable):
+        return SourceDown(f"{who} sent an answer that cannot be used: {error}.", about="question")
+    if isinstance(error, TimeoutError):
+        return SourceDown(f"{who} did not answer in time.")
+    if isinstance(error, _PARSER_SLIPS):
+        return SourceDown(f"{who} sent an answer of an unknown shape.", about="question")
+    if isinstance(error, aiohttp.ClientError | OSError):
+        return SourceDown(f"{who} cannot be reached.")
+    return _from_ccxt(who, error, too_far)
 
 
 def doubts_contract(error: SourceDown) -> bool:

@@ -33,6 +33,7 @@ _OPINION: Final = timedelta(minutes=10)  # so old may the list be that says whet
 _MOMENTS: Final = 4  # rounds that may be under way at once: that of everybody, and some for whoever asks
 log = structlog.get_logger(__name__)
 
+_AT_ONCE: Final = timedelta(0)
 _RENEWED: Final = DAY  # listings, delistings and new contract sizes
 
 
@@ -113,21 +114,30 @@ class CcxtVenue:
             raise NotOffered(f"{self._venue.title} does not offer {ask.asset} any more.") from error
 
     async def _answer(self, recipe: Recipe, ask: Ask) -> Sequence[Found]:
+        now = ask.now
+
+        async def raw(
+            method: str,
+            params: Mapping[str, Any],
+            *,
+            shared: bool = False,
+            digest: Callable[[Any], Any] | None = None,
+            optional: bool = False,
+        ) -> Any:
+            if shared:
+                question = (method, *params.items())
+                moment = self._moments.get(now)
+                found = None if moment is None else moment.answers.get(question)
+                if found is None or type(found) is _Failed:
+                    return await self._once(question, params, now, digest)
+                return found  # as for all but the first of hundreds
+            return await (self._unless_refused if optional else self._call)(method, params)
+
         with translated(self._venue.title, self._clock, self._venue.too_far):
-            contract = await self._contract(ask)
-
-            async def raw(
-                method: str,
-                params: Mapping[str, Any],
-                *,
-                shared: bool = False,
-                digest: Callable[[Any], Any] | None = None,
-                optional: bool = False,
-            ) -> Any:
-                if shared:
-                    return await self._once(method, params, ask.now, digest)
-                return await (self._unless_refused if optional else self._call)(method, params)
-
+            listed = self._at_hand(now) or await self._listed(now)
+            contract = listed.get(ask.asset)
+            if contract is None:
+                raise unknown(ask.asset, self._venue.title, listed)
             return await recipe(raw, contract, ask)
 
     async def _call(self, method: str, params: Mapping[str, Any]) -> Any:
@@ -174,11 +184,16 @@ class CcxtVenue:
         with translated(self._venue.title, self._clock):
             return await self._listed(now)
 
-    async def _listed(self, now: datetime) -> dict[str, Contract]:
+    def _at_hand(self, now: datetime) -> dict[str, Contract] | None:
+        """Return the list that counts at a moment, where it is known: hundreds of questions a round need no lock."""
         if self._doubted is not None and self._doubted[0] == now:
             return self._doubted[1]
-        if self._known_for(_RENEWED, now):
-            return self._contracts  # the usual case: hundreds of questions a round need no lock
+        return self._contracts if self._known_for(_RENEWED, now) else None
+
+    async def _listed(self, now: datetime) -> dict[str, Contract]:
+        known = self._at_hand(now)
+        if known is not None:
+            return known
         async with self._loading:
             if not self._known_for(_RENEWED, now):
                 await self._renew(now)
@@ -186,7 +201,7 @@ class CcxtVenue:
 
     def _known_for(self, span: timedelta, now: datetime) -> bool:
         """Tell whether the list was read within a span; a clock that was set back does not keep it for longer."""
-        return self._contracts_at is not None and timedelta(0) <= now - self._contracts_at < span
+        return self._contracts_at is not None and _AT_ONCE <= now - self._contracts_at < span
 
     async def _renew(self, now: datetime) -> None:
         """Read the list of markets; after a failure not again in the same moment, for the reason of `_once`."""
@@ -198,13 +213,6 @@ class CcxtVenue:
             self._unlisted, self._unlisted_at = error, now
             raise
         self._contracts_at, self._unlisted = now, None
-
-    async def _contract(self, ask: Ask) -> Contract:
-        listed = await self._listed(ask.now)
-        try:
-            return listed[ask.asset]
-        except KeyError:
-            raise unknown(ask.asset, self._venue.title, listed) from None
 
     async def _load(self) -> dict[str, Contract]:
         if self._exchange is None:
@@ -221,24 +229,28 @@ class CcxtVenue:
         return contracts
 
     async def _once(
-        self, method: str, params: Mapping[str, Any], now: datetime, digest: Callable[[Any], Any] | None
+        self,
+        question: tuple[Any, ...],
+        params: Mapping[str, Any],
+        now: datetime,
+        digest: Callable[[Any], Any] | None,
     ) -> Any:
         """Ask once for all assets of one moment: the first asks, the others wait for its answer or its failure.
 
         A venue that is silent would be waited for by one after the other, six times ten seconds. Of the moments before
-        the newest few nothing is kept: their questions name their own times and are never asked again.
+        the newest few nothing is kept: their questions name their own times and are never asked again. question: the
+        method and the params, which a recipe gives in one order.
         """
         moment = self._moments.get(now)
         if moment is None:
             while len(self._moments) >= _MOMENTS:
                 del self._moments[next(iter(self._moments))]
             moment = self._moments[now] = _Moment()
-        question = (method, *sorted(params.items()))
         if question not in moment.answers:
             async with moment.asking.setdefault(question, asyncio.Lock()):
                 if question not in moment.answers:
                     try:
-                        answer = await self._call(method, params)
+                        answer = await self._call(question[0], params)
                         moment.answers[question] = digest(answer) if digest else answer
                     except Exception as error:
                         moment.answers[question] = _Failed(error)

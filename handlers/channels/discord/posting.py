@@ -23,10 +23,18 @@ from handlers.channels.channel import Limits
 from handlers.channels.discord import render
 from handlers.channels.discord.errors import RAISED, failure
 from handlers.channels.discord.places import lack, standing
-from handlers.channels.failure import MessageRefused, RightsMissing, SendFailed, Throttled, TokenRefused, Unreached
+from handlers.channels.failure import (
+    MessageRefused,
+    PerhapsSent,
+    RightsMissing,
+    SendFailed,
+    Throttled,
+    TokenRefused,
+    Unreached,
+)
 from handlers.channels.pictures import drawn, with_words
 from handlers.channels.text import clean, clip
-from handlers.reply import Buttons
+from handlers.reply import Buttons, Document
 from signals.units import HOUR_S
 
 if TYPE_CHECKING:
@@ -40,6 +48,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+NOT_YET: Final = "Discord was not reached yet"
 BUTTON_VERSION: Final = "1"  # buttons of old messages outlive upgrades, so each says how it is to be read
 NONCE_HOLDS: Final = timedelta(seconds=110)  # Discord drops a repeat "in the past few minutes"
 PUBLISHED_PER_HOUR: Final = 10
@@ -65,7 +74,7 @@ class Posting:
         self._client, self._draw, self._patience, self._publish = client, draw, patience, publish
         self._published: dict[str, deque[float]] = {}
         self._told: set[int] = set()  # chats whose server's owner was told what is missing
-        self.closed = "Discord was not reached yet"  # why nothing can be sent yet; "" once logged in
+        self.closed = NOT_YET  # why nothing can be sent yet; "" once logged in
         self.refused = ""  # why nothing can be sent any more
 
     async def send(self, to: Address, message: Outgoing) -> str:
@@ -76,7 +85,7 @@ class Posting:
             raise RightsMissing(lack(known.missing, known.title))
         # Discord gives the first message back instead of making a second, so nobody has to be warned of a repeat.
         message = replace(message, maybe_repeat=message.maybe_repeat and message.age > NONCE_HOLDS)
-        pictures, blocks = await drawn(message.blocks, self._draw)
+        pictures, blocks = await drawn(message.blocks, self._draw, message.picture_within)
         message = replace(message, blocks=blocks)
         if "Attach Files" in known.missing and pictures:
             message, pictures = _in_words(message, pictures), []
@@ -94,7 +103,7 @@ class Posting:
 
     async def edit(self, to: Address, message_id: str, message: Outgoing) -> None:
         """Replace the text, buttons and picture of a message sent earlier."""
-        pictures, blocks = await drawn(message.blocks, self._draw)
+        pictures, blocks = await drawn(message.blocks, self._draw, message.picture_within)
         embedded = not message.plain and "Embed Links" not in self._standing(to).missing
         what = appearance(replace(message, blocks=blocks), pictures, embedded=embedded)
         if files := what.pop("files", []):
@@ -146,8 +155,12 @@ class Posting:
             what["allowed_mentions"] = AllowedMentions(everyone=False, users=False, roles=[role], replied_user=False)
         if message.nonce:  # without one of ours the library draws one that covers its own tries alone
             what["nonce"] = message.nonce
-        async with self.translated():
-            return await channel.send(silent=message.silent, **what)
+        try:
+            async with self.translated():
+                return await channel.send(silent=message.silent, **what)
+        except PerhapsSent as failed:
+            failed.once_for = NONCE_HOLDS if message.nonce else failed.once_for
+            raise
 
     def _channel(self, to: Address) -> PartialMessageable:
         if self.refused:
@@ -200,6 +213,7 @@ def appearance(message: Outgoing, pictures: list[tuple[bytes, str]], *, embedded
         File(io.BytesIO(png), name, description=clean(clip(alt, 1024)))
         for (png, alt), name in zip(pictures, names, strict=True)
     ]
+    files += [File(io.BytesIO(one.text.encode()), one.name) for one in message.blocks if isinstance(one, Document)]
     what: dict[str, Any] = {"view": buttons(message.blocks)} | ({"files": files} if files else {})
     empty = pictures[0][1] if pictures else "…"
     if not embedded:

@@ -21,7 +21,7 @@ from discord.http import handle_message_parameters, json_or_text
 from handlers.channels.discord.errors import RAISED, failure
 from handlers.channels.discord.posting import appearance
 from handlers.channels.failure import ChatGone, PerhapsSent
-from handlers.channels.pictures import drawn
+from handlers.channels.pictures import drawn, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -121,7 +121,8 @@ class Webhooks:
         address = self._addresses.get(chat.removeprefix(PREFIX))
         if address is None:
             raise ChatGone("this webhook is not in the configuration any more")
-        pictures, blocks = await drawn(message.blocks, self._draw)
+        blocks = in_words(message.blocks) if message.maybe_repeat else message.blocks
+        pictures, blocks = await drawn(blocks, self._draw, message.picture_within)
         what = appearance(replace(message, blocks=blocks), pictures, embedded=not message.plain) | {"view": None}
         if method == "PATCH" and "files" in what:
             what["attachments"] = what.pop("files")

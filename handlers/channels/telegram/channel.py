@@ -16,7 +16,6 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import structlog
 from pydantic import SecretStr
 from telegram import (
@@ -35,7 +34,6 @@ from telegram import (
 from telegram.constants import BotCommandLimit
 from telegram.error import Conflict, InvalidToken, TelegramError
 from telegram.ext import Application, TypeHandler
-from telegram.request import HTTPXRequest
 
 from handlers.answer import Answer
 from handlers.channels.channel import Address, Outgoing, Outside
@@ -44,10 +42,11 @@ from handlers.channels.telegram.errors import failure
 from handlers.channels.telegram.hearing import SaidToUs, heard
 from handlers.channels.telegram.inline import answer_query
 from handlers.channels.telegram.missed import Missed
-from handlers.channels.telegram.reading import LoggedRequest, PollRequest
+from handlers.channels.telegram.reading import PollRequest
 from handlers.channels.telegram.replying import Given, Replies
 from handlers.channels.telegram.rights import Rights, one_person, person
 from handlers.channels.telegram.sending import BUTTON_VERSION, LIMITS, Sending
+from handlers.channels.telegram.wire import Wire
 from handlers.channels.text import clean, clip
 from handlers.command import Asker, commands
 from handlers.reply import Line
@@ -81,6 +80,7 @@ class Timeouts:
 
     connect: float = 5.0
     read: float = 10.0
+    picture: float = 20.0  # as read, for a picture: Telegram is slow with them at times
     poll: float = 10.0
     whole: float = 60.0  # one send with everything, uploads included
     retry: float = 1.0  # first pause before the next try to start; doubles up to a minute
@@ -114,33 +114,29 @@ class Telegram:
         self._listed = tuple(command for command in every if not command.roles and not command.owners_only)
         self._timeouts = timeouts or Timeouts()
         self._answer: Answerer | None = None  # until it is started
+        self._hears = True
         self._unread = ""  # why updates cannot be read at the moment
         self._starting: asyncio.Task[None] | None = None
         self._pause, self._polls_since = 0.0, -math.inf  # the last pause after a 409, and the start after it
         self._reads_since = -math.inf
         self._application = self._build(concurrent)
         self._bot = self._application.bot
-        self._sending = Sending(self._bot, outside.draw, self._timeouts.whole)
+        self._sending = Sending(
+            self._bot, self._requests[0], outside.draw, patience=self._timeouts.whole, picture=self._timeouts.picture
+        )
         self._rights = Rights(self._bot)
         self._replies = Replies(self, outside)
         self._missed = Missed(lambda to, blocks: self._replies.give(to, Answer(blocks)), self._timeouts.gathering)
 
     def _build(self, concurrent: int) -> Application[Any, Any, Any, Any, Any, Any]:
         common: dict[str, Any] = {
-            "connect_timeout": self._timeouts.connect,
-            "read_timeout": self._timeouts.read,
+            "connect": self._timeouts.connect,
+            "read": self._timeouts.read,
             "proxy": self._proxy,
-            "httpx_kwargs": {"verify": httpx.create_ssl_context()},  # one for both: reading the authorities is slow
         }
         self._requests = (
-            LoggedRequest(**common, write_timeout=self._timeouts.read),
-            PollRequest(
-                doubts=self._timeouts.doubts,
-                on_refused=self._refused,
-                on_read=self._on_read,
-                connection_pool_size=2,
-                **common,
-            ),
+            Wire(**common),
+            PollRequest(doubts=self._timeouts.doubts, on_refused=self._refused, on_read=self._on_read, **common),
         )
         builder = (
             Application.builder()
@@ -198,7 +194,7 @@ class Telegram:
         # Without another server given, the library's own default stands.
         make = partial(Bot, base_url=self._base_url) if self._base_url else Bot
         try:
-            request = HTTPXRequest(connect_timeout=seconds, read_timeout=seconds, proxy=self._proxy)
+            request = Wire(connect=seconds, read=seconds, proxy=self._proxy)
             async with make(self._token.get_secret_value(), request=request) as bot:
                 return f"Telegram accepts the token of @{bot.username}"
         except TelegramError as error:
@@ -211,7 +207,37 @@ class Telegram:
         await self._set_menu()
         await self._poll()
 
+    async def hear(self, *, on: bool) -> None:
+        """Read updates, or leave them to another process. See Hears."""
+        self._hears = on
+        if self._answer:  # else it is not started yet
+            self._starting = asyncio.create_task(self._heed(self._starting))
+
+    async def _heed(self, before: asyncio.Task[None] | None) -> None:
+        """Do what was last said of reading, after what was under way before."""
+        if before:
+            before.cancel()
+            await asyncio.wait([before])
+        if self._hears:
+            log.info("updates are read by this perpulse from now on")
+            await self._log_in_later(0.0)
+        else:
+            log.info("updates are left to the perpulse that sends")
+            await self._read_no_more()
+
+    async def _read_no_more(self) -> None:
+        """Stop reading and ask nothing more: the other process would be thrown out by it."""
+        self._requests[1].silent = True
+        try:
+            if self._updater.running:
+                with contextlib.suppress(TelegramError):
+                    await self._updater.stop()
+        finally:
+            self._requests[1].silent = False
+
     async def _poll(self) -> None:
+        if not self._hears or self._updater.running:
+            return
         self._reads_since = asyncio.get_running_loop().time()
         await self._updater.start_polling(
             timeout=int(self._timeouts.poll), allowed_updates=_WANTED, error_callback=self._on_poll_error
@@ -272,8 +298,7 @@ class Telegram:
             "another program reads this bot's updates; standing by. Stop the other one, or make a second bot",
             again_in_seconds=self._pause,
         )
-        with contextlib.suppress(TelegramError):
-            await self._updater.stop()
+        await self._read_no_more()
         await self._log_in_later(self._pause)
 
     # -- messages out -----------------------------------------------------------------------------------------------

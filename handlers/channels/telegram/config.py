@@ -31,7 +31,7 @@ class TelegramConfig(ChannelConfig):
     title: ClassVar[str] = "Telegram"
     needs: ClassVar[str | None] = "token"
     libraries: ClassVar[tuple[str, ...]] = ("python-telegram-bot",)
-    talkers: ClassVar[tuple[str, ...]] = ("httpx", "httpcore", "telegram", "telegram.Bot", "telegram.ext")
+    talkers: ClassVar[tuple[str, ...]] = ("telegram", "telegram.Bot", "telegram.ext")
     terse: ClassVar[tuple[str, ...]] = ("telegram.ext",)
     secret_shapes: ClassVar[tuple[str, ...]] = (r"\d{6,12}:[A-Za-z0-9_-]{30,}",)  # as in the url of every request
     looks_like: ClassVar[dict[str, tuple[str, str]]] = {"token": (r"\d+:[A-Za-z0-9_-]{30,}", _UNLIKE)}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-import httpx
 from telegram.error import (
     BadRequest,
     ChatMigrated,
@@ -27,6 +26,7 @@ from handlers.channels.failure import (
     ChatMoved,
     MarkupRefused,
     MessageRefused,
+    NotSent,
     PerhapsSent,
     RightsMissing,
     SendFailed,
@@ -34,9 +34,8 @@ from handlers.channels.failure import (
     TokenRefused,
     Unreached,
 )
+from handlers.channels.telegram.wire import NOT_SENT
 
-# The request never left: no connection, or no room in our own pool.
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _UNREADABLE = ("can't parse entities", "message is too long", "message_too_long", "caption is too long")
 _GONE = (
     "chat not found",
@@ -70,7 +69,7 @@ def failure(error: TelegramError) -> SendFailed:  # noqa: PLR0911 - one row per 
         case Forbidden():
             return RightsMissing(message) if _RIGHTS.search(message.lower()) else ChatGone(message)
         case Conflict():
-            return Unreached("another program uses this bot's token")
+            return NotSent("another program uses this bot's token")  # and reads; ours may go through in a moment
         case BadRequest():
             return _refused(message)
         case NetworkError():  # TimedOut too
@@ -106,7 +105,7 @@ def _refused(message: str) -> SendFailed:
 
 def _network(message: str, cause: BaseException | None) -> SendFailed:
     reason = f"Telegram was not reached: {message}"
-    if isinstance(cause, _NOT_SENT):
+    if isinstance(cause, NOT_SENT):
         return Unreached(reason)
     if cause is not None and not isinstance(cause, TelegramError):
         return PerhapsSent(f"the answer was lost: {message}")

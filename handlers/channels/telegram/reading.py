@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from telegram import Update
-from telegram.request import HTTPXRequest
+
+from handlers.channels.telegram.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 log = structlog.get_logger(__name__)
 
-
-class LoggedRequest(HTTPXRequest):
-    """Says in the debug log what is asked: the method alone, since the token stands in the address."""
-
-    __slots__ = ()
-
-    async def do_request(self, url: str, *args: Any, **more: Any) -> tuple[int, bytes]:
-        """Ask, and say what came of it."""
-        status, answer = await super().do_request(url, *args, **more)
-        log.debug("asked", who="Telegram", method=url.rpartition("/")[2], status=int(status))
-        return status, answer
+_NOTHING: Final = b'{"ok": true, "result": []}'
 
 
-class PollRequest(LoggedRequest):
+class PollRequest(Wire):
     """Reads updates so that one unreadable update does not block all that follow it.
 
     The library drops a whole batch it cannot parse without confirming it, and asks for the same batch again at once,
@@ -37,9 +28,12 @@ class PollRequest(LoggedRequest):
     Where the token is refused (401, 404) the library would poll no further and tell nobody, but a single such answer is
     often a mistake of Telegram: it is asked again after each of `doubts` (seconds, the last one again and again).
     on_refused: called with the first such answer. on_read: called with each answer that could be read.
+
+    silent: ask nothing, as if nothing were there. The library asks once more when it stops reading, which throws out
+    whoever reads by now.
     """
 
-    __slots__ = ("_doubts", "_on_read", "_on_refused", "_refusals")
+    __slots__ = ("_doubts", "_on_read", "_on_refused", "_refusals", "silent")
 
     def __init__(
         self, *, doubts: Sequence[float], on_refused: Callable[[], None], on_read: Callable[[], None], **more: Any
@@ -47,6 +41,7 @@ class PollRequest(LoggedRequest):
         super().__init__(**more)
         self._doubts, self._on_refused, self._on_read = doubts, on_refused, on_read
         self._refusals = 0
+        self.silent = False
 
     @property
     def refused(self) -> bool:
@@ -55,6 +50,8 @@ class PollRequest(LoggedRequest):
 
     async def do_request(self, url: str, *args: Any, **more: Any) -> tuple[int, bytes]:
         """Ask, and say when the token is refused."""
+        if self.silent:
+            return HTTPStatus.OK, _NOTHING
         status, answer = await super().do_request(url, *args, **more)
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND}:
             if not self.refused:
@@ -71,7 +68,7 @@ class PollRequest(LoggedRequest):
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, Any]:
         """Return the answer, with an empty update in the place of each that cannot be read."""
-        data = HTTPXRequest.parse_json_payload(payload)
+        data = Wire.parse_json_payload(payload)
         if isinstance(data.get("result"), list):
             data["result"] = [_readable(update) for update in data["result"]]
         return data

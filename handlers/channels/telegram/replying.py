@@ -16,7 +16,7 @@ from telegram import Chat
 from handlers.channels.channel import Outgoing
 from handlers.channels.failure import ChatGone, ChatMoved, MarkupRefused, SendFailed, Throttled
 from handlers.channels.news import PendingNews, drop
-from handlers.channels.telegram.sending import LONGEST_WAIT, has_picture
+from handlers.channels.telegram.sending import LONGEST_WAIT, has_attachment
 
 if TYPE_CHECKING:
     from telegram import Message
@@ -82,8 +82,9 @@ class Replies:
 
         A picture is not edited: where there was one, or is one now, the answer is sent anew.
         """
-        if before and answer.blocks and not before.sent.endswith("p") and not has_picture(answer.blocks):
+        if before and answer.blocks and not before.sent.endswith("p") and not has_attachment(answer.blocks):
             self._answered.keep(message.chat.id, message.message_id, replace(before, line=line))
+            await self._outside.pace()
             try:
                 await self._channel.edit(before.to, before.sent, Outgoing(answer.blocks))
             except SendFailed as failed:
@@ -107,7 +108,7 @@ class Replies:
         if not answer.blocks:
             drop(answer)
             return None
-        if has_picture(answer.blocks):
+        if has_attachment(answer.blocks):
             await self._channel.working(to)  # drawing and sending a picture takes seconds
         to, sent = await self._try_twice(to, Outgoing(answer.blocks, reply_to=reply_to))
         if sent is None:
@@ -120,6 +121,7 @@ class Replies:
             known = self.given(about) if about else None
             if known and known.line != line:
                 return  # it was edited meanwhile, and answered anew
+            await self._outside.pace()
             try:
                 await self._channel.edit(to, sent, Outgoing(blocks))
             except SendFailed as failed:  # the answer itself stands
@@ -132,6 +134,7 @@ class Replies:
 
         Tried once more where Telegram says how; an answer that may have arrived is not repeated.
         """
+        await self._outside.pace()
         try:
             return to, await self._channel.send(to, message)
         except SendFailed as failed:
@@ -149,6 +152,7 @@ class Replies:
                     message = replace(message, plain=True)
                 case _:
                     return to, None
+        await self._outside.pace()
         try:
             return to, await self._channel.send(to, message)
         except SendFailed:

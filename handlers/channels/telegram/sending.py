@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, Message, ReplyParameters
 from telegram.constants import ChatAction, FloodLimit, InlineKeyboardButtonLimit, MessageLimit, ParseMode
 from telegram.error import TelegramError
 
 from handlers.channels.channel import Address, Limits, Outgoing
 from handlers.channels.failure import MessageRefused, PerhapsSent, RightsMissing, SendFailed, Throttled
-from handlers.channels.pictures import drawn, with_words
+from handlers.channels.pictures import drawn, in_words, with_words
 from handlers.channels.telegram.errors import failure, is_topic_gone, is_unchanged
 from handlers.channels.telegram.render import render
+from handlers.channels.telegram.wire import Upload
 from handlers.channels.text import clean, clip
-from handlers.reply import Block, Buttons, Line, Picture
+from handlers.reply import Block, Buttons, Document, Line, Picture
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
 
     from telegram import Bot
+
+    from handlers.channels.telegram.wire import Wire
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +36,8 @@ _TOPIC_CLOSED = (
     "The topic that this was asked for is closed or gone, so its messages come here. "
     "To have them in another topic, type /sub there and /unsub here."
 )
+_NO_FILE = "I may send no files here. Open a chat with me and ask there."
+_NO_PREVIEW = json.dumps({"is_disabled": True})
 LONGEST_TYPING = 1.0  # seconds that a sign of life may take
 LIMITS = Limits(
     text=MessageLimit.MAX_TEXT_LENGTH,
@@ -44,20 +49,36 @@ LIMITS = Limits(
 
 
 class Sending:
-    """Sends and edits by one bot. draw: makes a PNG of a chart, or None. patience: seconds for one whole request."""
+    """Sends and edits by one bot, on its wire. draw: makes a PNG of a chart, or None.
 
-    def __init__(self, bot: Bot, draw: Callable[[dict[str, Any]], Awaitable[bytes | None]], patience: float) -> None:
-        self._bot, self._draw, self._patience = bot, draw, patience
+    patience: seconds for one whole request. picture: seconds that the answer to a picture may take.
+    """
+
+    def __init__(
+        self,
+        bot: Bot,
+        wire: Wire,
+        draw: Callable[[dict[str, Any]], Awaitable[bytes | None]],
+        *,
+        patience: float,
+        picture: float,
+    ) -> None:
+        self._bot, self._wire, self._draw = bot, wire, draw
+        self._patience, self._picture = patience, picture
         self._closed_topics: set[Address] = set()  # of which it was told in their chat that they are
 
     async def send(self, to: Address, message: Outgoing) -> str:
         """Send and return the message id; a "p" behind it means a photo, whose text is a caption.
 
         A picture carries the text as its caption where that fits, else it follows as a reply. A picture that cannot
-        be drawn or sent is replaced by its words.
+        be drawn or sent is replaced by its words, and what may have arrived already is repeated without it: where
+        Telegram is slow to answer, it is so with pictures.
         """
-        photos, blocks = await drawn(message.blocks, self._draw)
+        blocks = in_words(message.blocks) if message.maybe_repeat else message.blocks
+        photos, blocks = await drawn(blocks, self._draw, message.picture_within)
         message = replace(message, blocks=blocks)
+        if files := [block for block in blocks if isinstance(block, Document)]:
+            return await self._send_file(to, message, files[0])
         sent = ""
         if photos and (caption := self._caption(photos, message)) is not None:
             try:
@@ -75,22 +96,14 @@ class Sending:
 
     async def edit(self, to: Address, message_id: str, message: Outgoing) -> None:
         """Replace the text and buttons of a message sent earlier; its picture stays."""
-        number, photo = int(message_id.rstrip("p")), message_id.endswith("p")
-        common: dict[str, Any] = {
-            "chat_id": _chat_id(to),
-            "message_id": number,
-            "parse_mode": None if message.plain else ParseMode.HTML,
-            "reply_markup": _keyboard(message.blocks),
-        }
-        text = self._text(message, LIMITS.caption if photo else LIMITS.text)
+        number, photo = message_id.rstrip("p"), message_id.endswith("p")
+        what = {"chat_id": to.chat, "message_id": number} | _looks(message)
+        if photo:
+            what["caption"] = self._text(message, LIMITS.caption)
+        else:
+            what |= {"text": self._text(message, LIMITS.text), "link_preview_options": _NO_PREVIEW}
         try:
-            async with self._translated():
-                if photo:
-                    await self._bot.edit_message_caption(caption=text, **common)
-                else:
-                    await self._bot.edit_message_text(
-                        text, link_preview_options=LinkPreviewOptions(is_disabled=True), **common
-                    )
+            await self._call("editMessageCaption" if photo else "editMessageText", what)
         except _Unchanged:
             return
         except _TopicGone as failed:
@@ -101,7 +114,7 @@ class Sending:
         with contextlib.suppress(TelegramError, TimeoutError):
             async with asyncio.timeout(min(self._patience, LONGEST_TYPING)):
                 thread = int(to.topic) if to.topic else None
-                await self._bot.send_chat_action(_chat_id(to), ChatAction.TYPING, message_thread_id=thread)
+                await self._bot.send_chat_action(to.chat, ChatAction.TYPING, message_thread_id=thread)
 
     async def _follow(self, to: Address, first: str, png: bytes, alt: str) -> None:
         """Send a picture behind its text. Never raises: the text arrived, and a failure now would send it twice."""
@@ -130,40 +143,44 @@ class Sending:
 
     async def _send_text(self, to: Address, message: Outgoing) -> int:
         text = self._text(message, LIMITS.text)
-        return await self._deliver(
-            self._bot.send_message, to, message, text=text, link_preview_options=LinkPreviewOptions(is_disabled=True)
-        )
+        return await self._deliver("sendMessage", to, message, {"text": text, "link_preview_options": _NO_PREVIEW})
 
     async def _send_photo(self, to: Address, message: Outgoing, png: bytes, caption: str) -> int:
-        return await self._deliver(self._bot.send_photo, to, message, photo=png, caption=caption)
+        picture = Upload("photo", "chart.png", png, "image/png")
+        return await self._deliver("sendPhoto", to, message, {"caption": caption}, picture)
+
+    async def _send_file(self, to: Address, message: Outgoing, file: Document) -> str:
+        """Send a file with the text as its caption, and the text alone where files are not allowed."""
+        caption = self._text(message, LIMITS.caption)
+        attached = Upload("document", file.name, file.text.encode(), "application/octet-stream")
+        try:
+            return f"{await self._deliver('sendDocument', to, message, {'caption': caption}, attached)}p"
+        except (MessageRefused, RightsMissing) as failed:
+            log.warning("a file was refused, its text goes alone", reason=failed.reason)
+        return str(await self._send_text(to, replace(message, blocks=(*message.blocks, Line(_NO_FILE)))))
 
     async def _deliver(
-        self, method: Callable[..., Awaitable[Message]], to: Address, message: Outgoing, **what: Any
+        self, method: str, to: Address, message: Outgoing, what: dict[str, str], upload: Upload | None = None
     ) -> int:
-        what |= {
-            "chat_id": _chat_id(to),
-            "parse_mode": None if message.plain else ParseMode.HTML,
-            "disable_notification": message.silent,
-            "reply_markup": _keyboard(message.blocks),
-        }
+        what |= {"chat_id": to.chat} | _looks(message)
+        if message.silent:
+            what["disable_notification"] = "true"
         if message.reply_to:
-            number = int(message.reply_to.rstrip("p"))
-            what["reply_parameters"] = ReplyParameters(number, allow_sending_without_reply=True)
-        thread = int(to.topic) if to.topic else None
+            answered = {"message_id": int(message.reply_to.rstrip("p")), "allow_sending_without_reply": True}
+            what["reply_parameters"] = json.dumps(answered)
+        there = {"message_thread_id": to.topic} if to.topic else {}
         try:
-            async with self._translated():
-                sent = (await method(**what, message_thread_id=thread)).message_id
+            sent = await self._call(method, what | there, upload)
         except _TopicGone:
-            if thread is None:
+            if not there:
                 raise  # the main thread itself
             log.warning("the topic is closed or gone, going to the main thread", chat=to.chat, topic=to.topic)
         else:
             self._closed_topics.discard(to)
-            return sent
-        async with self._translated():
-            sent = (await method(**what)).message_id
+            return int(sent["message_id"])
+        sent = await self._call(method, what, upload)
         await self._tell_of_topic(to)
-        return sent
+        return int(sent["message_id"])
 
     async def _tell_of_topic(self, to: Address) -> None:
         """Say once in the main thread why the messages of a topic come there. Never raises: the message arrived."""
@@ -171,15 +188,15 @@ class Sending:
             return
         self._closed_topics.add(to)
         with contextlib.suppress(SendFailed):
-            async with self._translated():
-                await self._bot.send_message(_chat_id(to), _TOPIC_CLOSED, disable_notification=True)
+            await self._call("sendMessage", {"chat_id": to.chat, "text": _TOPIC_CLOSED, "disable_notification": "true"})
 
-    @contextlib.asynccontextmanager
-    async def _translated(self) -> AsyncIterator[None]:
-        """Let no error of the library out, and none without an answer to "may it have been sent?"."""
+    async def _call(self, method: str, what: dict[str, str], upload: Upload | None = None) -> Any:
+        """Call a method and return its result; no error without an answer to "may it have been sent?"."""
         try:
             async with asyncio.timeout(self._patience):
-                yield
+                return await self._wire.call(
+                    f"{self._bot.base_url}/{method}", what, upload, read=self._picture if upload else None
+                )
         except TelegramError as error:
             if is_unchanged(error):
                 raise _Unchanged("nothing changed") from None
@@ -198,27 +215,31 @@ class _TopicGone(RightsMissing):
     """The topic is closed or gone; of the main thread, it is closed."""
 
 
-def has_picture(blocks: tuple[Block, ...]) -> bool:
-    """Tell whether something is to be drawn."""
-    return any(isinstance(block, Picture) for block in blocks)
+def has_attachment(blocks: tuple[Block, ...]) -> bool:
+    """Tell whether something goes with the text, which then takes seconds and cannot be edited into another message."""
+    return any(isinstance(block, Picture | Document) for block in blocks)
 
 
-def _chat_id(to: Address) -> int | str:
-    return int(to.chat) if to.chat.lstrip("-").isdecimal() else to.chat
+def _looks(message: Outgoing) -> dict[str, str]:
+    """Return how a message is to be read, and its buttons, as fields of a call."""
+    looks = {} if message.plain else {"parse_mode": ParseMode.HTML.value}
+    if rows := _keyboard(message.blocks):
+        looks["reply_markup"] = json.dumps({"inline_keyboard": rows})
+    return looks
 
 
-def _keyboard(blocks: tuple[Block, ...]) -> InlineKeyboardMarkup | None:
-    rows = []
+def _keyboard(blocks: tuple[Block, ...]) -> list[list[dict[str, str]]]:
+    rows: list[list[dict[str, str]]] = []
     for block in blocks:
         if not isinstance(block, Buttons):
             continue
-        row = []
+        row: list[dict[str, str]] = []
         for button in block.buttons:
             data = f"{BUTTON_VERSION}|{button.command}"
             label = clean(clip(button.label, 64)).strip()
             if len(data.encode("utf-8", "replace")) > InlineKeyboardButtonLimit.MAX_CALLBACK_DATA or not label:
                 log.warning("a button is left out: Telegram allows 64 bytes", label=label, command=button.command)
                 continue
-            row.append(InlineKeyboardButton(label, callback_data=data))
+            row.append({"text": label, "callback_data": data})
         rows += [row] if row else []
-    return InlineKeyboardMarkup(rows) if rows else None
+    return rows

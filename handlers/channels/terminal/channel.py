@@ -15,10 +15,10 @@ from rich.text import Text
 from handlers.channels.channel import Limits, Outside
 from handlers.channels.news import PendingNews
 from handlers.channels.terminal.keyboard import PROMPT, read_line, terminal_kept, typed
-from handlers.channels.terminal.local import SITTER, keep_picture
+from handlers.channels.terminal.local import SITTER, keep_file, keep_picture
 from handlers.channels.terminal.render import render
 from handlers.command import Refused
-from handlers.reply import Buttons, Line, Picture
+from handlers.reply import Buttons, Document, Line, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -153,6 +153,7 @@ class Terminal:
     async def reply(self, line: str, answer: Answer) -> None:
         """Print an answer, put its charts into files, and print again what news changes of it, whenever it comes."""
         self.show(answer.blocks)
+        self._put_files(answer.blocks)
         await self._draw_into_files(answer.blocks)
 
         async def update(blocks: tuple[Block, ...]) -> None:
@@ -168,6 +169,14 @@ class Terminal:
         except Exception:
             log.exception("the keyboard is not read any more")
         self._outside.leave()
+
+    def _put_files(self, blocks: tuple[Block, ...]) -> None:
+        for block in blocks:
+            if isinstance(block, Document):
+                try:
+                    self.say(f"The file is {keep_file(block)}", "dim")
+                except Refused as refused:
+                    self.say(str(refused))
 
     async def _draw_into_files(self, blocks: tuple[Block, ...]) -> None:
         for block in blocks:

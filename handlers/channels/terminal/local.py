@@ -13,6 +13,7 @@ from handlers.command import Asker, Refused
 if TYPE_CHECKING:
     from handlers.channels.channel import Outside
     from handlers.channels.local import LocalChannel
+    from handlers.reply import Document
 
 SITTER = Asker("terminal", Address("screen"), owner=True)
 
@@ -28,10 +29,21 @@ def keep_picture(chart: dict[str, Any], png: bytes) -> Path:
     return path
 
 
+def keep_file(file: Document) -> Path:
+    """Write a file into the present folder, for its owner alone, and return where. Refused as for `keep_picture`."""
+    path = Path(file.name)
+    try:
+        path.touch(mode=0o600)
+        path.write_text(file.text, encoding="utf-8")
+    except OSError as error:
+        raise Refused(f"The file cannot be written to {path.absolute()} ({error.strerror}).") from None
+    return path
+
+
 def _open(outside: Outside) -> LocalChannel:
     from handlers.channels.terminal.channel import Terminal  # noqa: PLC0415 - colours take a tenth of a second
 
     return Terminal(outside)
 
 
-LOCAL = Local(SITTER, render, keep_picture, _open)
+LOCAL = Local(SITTER, render, keep_picture, keep_file, _open)

@@ -10,7 +10,7 @@ from handlers.charts.figures import say
 from handlers.reply import Button, Buttons, Line, Picture
 from handlers.words import wording
 from handlers.words.message import Message
-from handlers.words.positions import far
+from handlers.words.positions.shown import far
 from handlers.words.subscriptions import title
 from signals.alerts.burst import BURST
 from signals.inputs import MARKET
@@ -308,7 +308,8 @@ def _record(found: Digest, zone: str) -> list[str]:
         what = _alarm_title(first.rule, first.asset, first.move)
         more = f" and {len(same) - 1} more" if len(same) > 1 else ""
         became = f"since {_percent(first.change)}, usual {wording.share(first.usual * 100)}"
-        lines.append(f"Said {day.day} {day:%b}: {what}{more}; {became}.")
+        whole, short = (f"Said {day.day} {day:%b}: {what}{also}; {became}." for also in (more, ""))
+        lines.append(whole if len(whole) <= LONGEST else short)  # what became of it is worth more than how many
     return lines
 
 

@@ -124,7 +124,8 @@ def test_only_what_counts_as_a_try_ends_a_row_by_its_number(counter: Counter, fa
     beside.rows(counter.store, "UPDATE outbox SET attempts = ?", MOST_TRIES - 1)
     counter.fails(failed)
     counts, always = remedy(failed).counts, isinstance(failed, ChatGone | MessageRefused)
-    assert (counter.row[0] == "dead") is (counts or always)
+    ends = (counts or always) and not isinstance(failed, PerhapsSent)  # which may have arrived, and is told as late
+    assert (counter.row[0] == "dead") is ends
 
 
 def test_a_kind_of_a_channels_own_is_treated_as_the_one_it_refines(counter: Counter) -> None:
@@ -152,7 +153,7 @@ def test_markup_refused_twice_is_the_end_of_a_message(counter: Counter) -> None:
 )
 def test_many_in_a_row_are_the_platforms_fault_until_one_goes_through(counter: Counter, failed: SendFailed) -> None:
     def again() -> None:
-        beside.rows(counter.store, "UPDATE outbox SET state = 'queued', not_before = 0")
+        beside.rows(counter.store, "UPDATE outbox SET state = 'queued', not_before = 0, held_until = NULL")
         beside.rows(counter.store, "UPDATE destinations SET rests_until = 0")
         counter.fails(failed)
 

@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from handlers.channels.failure import RightsMissing, Throttled
-from storage.alerts import outbox
+from storage.alerts import rests
 from tests.bot.delivery.desk import DAY, HOUR, NOW, Desk, desk_at
 from tests.storage import beside
 
@@ -57,14 +57,14 @@ async def test_what_waited_is_told_at_once_when_the_rights_are_given_back(desk: 
     desk.happens("oi_drawdown", rank="warning")
     desk.channel.script.append(RightsMissing(REFUSED))
     await desk.turns()
-    (resting,) = outbox.without_rights(desk.store)
+    (resting,) = rests.without_rights(desk.store)
     assert (resting.chat, resting.reason, resting.waiting) == ("11", REFUSED, 1)
     assert HOUR <= resting.until - NOW < HOUR * 1.1
-    assert outbox.woken(desk.store, "telegram", "12") == 0
-    assert outbox.woken(desk.store, "telegram", "11") == 1
+    assert rests.woken(desk.store, "telegram", "12") == 0
+    assert rests.woken(desk.store, "telegram", "11") == 1
     await desk.turns()
     assert [state for state, _ in desk.rows()] == ["sent"]
-    assert not outbox.without_rights(desk.store)
+    assert not rests.without_rights(desk.store)
 
 
 async def test_what_grows_too_old_meanwhile_is_told_in_one_message(desk: Desk) -> None:
@@ -78,14 +78,14 @@ async def test_what_grows_too_old_meanwhile_is_told_in_one_message(desk: Desk) -
     assert [(state, reason) for state, reason in desk.rows() if state == "dead"] == []
     (said,) = desk.channel.said
     assert "2 messages could not be delivered in time" in said.text
-    assert not outbox.without_rights(desk.store)
+    assert not rests.without_rights(desk.store)
 
 
 async def test_rights_given_back_end_no_pause_that_the_platform_asked_for(desk: Desk) -> None:
     desk.happens("oi_drawdown")
     desk.channel.script.append(Throttled("flood", seconds=600))
     await desk.turns()
-    assert outbox.woken(desk.store, "telegram", "11") == 0
+    assert rests.woken(desk.store, "telegram", "11") == 0
     await desk.turns()
     assert len(desk.channel.asked) == 1
 

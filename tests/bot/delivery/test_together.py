@@ -131,7 +131,7 @@ async def test_a_message_that_may_have_arrived_is_repeated_as_it_was(desk: Desk)
 
 async def test_a_kill_while_they_were_sent_repeats_them_together(desk: Desk) -> None:
     desk.happens("price_drawdown", "oi_zscore")
-    count, claims = desk.dispatcher._claim("telegram", 8, set(), NOW)
+    count, claims = desk.dispatcher._claim("telegram", 8, set(), [], NOW)
     assert (count, len(claims[0].rows)) == (1, 2)
     desk.dispatcher = Dispatcher(desk.store, [desk.channel], desk.clock, noise=random.Random(1))
     desk.dispatcher.start()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,7 @@ from handlers.command import Asker, Deps, Refused, nobody
 from handlers.reply import plain_text
 from storage.alerts import outbox
 from storage.engine.database import Store
+from tests import loop
 from tests.fakes.channel import FakeChannel, HandClock
 from tests.waves import ASSETS
 
@@ -45,7 +45,7 @@ class DigestHouse:
 
     def ask(self, line: str, asker: Asker = ASKER) -> Reply:
         deps = Deps(self.clock.now(), asker, self.store, ASSETS, nobody)
-        return asyncio.run(answer(line, deps))
+        return loop.run(answer(line, deps))
 
     def text(self, line: str, asker: Asker = ASKER) -> str:
         try:
@@ -55,11 +55,11 @@ class DigestHouse:
 
     def make(self) -> int:
         """Take a turn without sending anything."""
-        return asyncio.run(self.job.turn())
+        return loop.run(self.job.turn())
 
     def send(self) -> list[str]:
         """Send what waits, and return what reached the chat since the last look."""
-        asyncio.run(self._sent())
+        loop.run(self._sent())
         new, self.seen = self.channel.said[self.seen :], len(self.channel.said)
         return [said.text for said in new]
 

@@ -85,6 +85,7 @@ def told(events: list[Event]) -> list[tuple[str, datetime, datetime]]:
     return [(event.kind, event.at, event.since) for event in events]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("over", RULES)
 def test_it_is_the_same_over_history_as_close_by_close(
     store: Store, over: AlertRule, monkeypatch: pytest.MonkeyPatch

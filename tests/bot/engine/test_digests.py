@@ -38,6 +38,8 @@ from tests.waves import market
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.slow  # each plays days
+
 NINE = START + 21 * HOUR  # 7 March, 09:00 UTC
 
 

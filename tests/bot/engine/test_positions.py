@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import shutil
 from dataclasses import replace
@@ -21,6 +20,7 @@ from signals.liquidation import tables as bundled
 from storage.alerts import episodes, outbox
 from storage.engine.database import Store
 from storage.people import positions
+from tests import loop
 from tests.bot.engine.watching_house import ASKER, LIQUIDATION, NOW, USER, House, at
 from tests.fakes.channel import FakeChannel, HandClock
 from tests.fakes.hyperliquid_info import FakeInfo
@@ -127,7 +127,7 @@ def test_the_same_price_judged_again_after_a_kill_tells_nothing_twice(house: Hou
     for path in (house.store.path, copy):
         store = Store(path)
         for _ in range(3):
-            asyncio.run(Positions(store, house.clock, told=lambda: None).turn())
+            loop.run(Positions(store, house.clock, told=lambda: None).turn())
         assert outbox.waiting(store) == 1
         store.close()
 
@@ -268,7 +268,7 @@ def test_what_is_given_up_is_not_told_any_more(house: House) -> None:
     house.ask("/watch btc long 95000 3x")
     house.clock.forward(60)
     house.mark(at(0.15))
-    asyncio.run(house.job.turn())
+    loop.run(house.job.turn())
     assert outbox.waiting(house.store) == 1
     house.ask("/unwatch 1")
     assert outbox.waiting(house.store) == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from handlers.command import Asker, Deps, nobody
 from storage.alerts import outbox
 from storage.engine.database import Store
 from storage.market import points
+from tests import loop
 from tests.fakes.channel import FakeChannel, HandClock
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class House:
 
     def ask(self, line: str, asker: Asker = ASKER) -> Reply:
         deps = Deps(self.clock.now(), asker, self.store, ("BTC", "ETH"), nobody)
-        return asyncio.run(answer(line, deps))
+        return loop.run(answer(line, deps))
 
     def mark(self, price: float, *, asset: str = "BTC", venue: str = "binance", **more: float) -> None:
         at = pd.DatetimeIndex([self.clock.now()], name="at")
@@ -65,7 +65,7 @@ class House:
         self.clock.forward(60 * minutes)
         if price is not None:
             self.mark(price)
-        asyncio.run(self.judged())
+        loop.run(self.judged())
         new, self.seen = self.channel.said[self.seen :], len(self.channel.said)
         return [("edit: " if sent.edited else "") + sent.text.split("\n")[0] for sent in new]
 

@@ -308,6 +308,7 @@ def days_of_a_bot(draw: st.DrawFn) -> list[tuple[float, bool, frozenset[int]]]:
     return draw(st.lists(st.tuples(pause, st.booleans(), silent), min_size=1, max_size=12))
 
 
+@pytest.mark.slow
 @given(rounds=days_of_a_bot(), topic=st.sampled_from(sorted(NAMES)))
 @examples(10)
 def test_after_any_stops_and_failures_no_past_is_missing(  # noqa: C901 -- a whole life, told in one place

@@ -533,6 +533,7 @@ async def busy(renderer):
     return renderer
 
 
+@pytest.mark.slow
 async def test_the_loop_goes_on_while_a_picture_is_drawn(renderer):
     ticks = 0
 

@@ -72,6 +72,7 @@ def test_what_is_bought_points_up_and_what_is_not_known_is_gray(store: Store) ->
     assert "Takers bought $380 net." in chart["alt"]
 
 
+@pytest.mark.slow
 def test_it_is_drawn(store: Store) -> None:
     market(store, NOW.replace(second=0), hours=8 * 24)
     figure = drawing.figure(picture(store))

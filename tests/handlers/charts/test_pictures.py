@@ -146,6 +146,7 @@ def test_what_is_drawn(desk: Callable[..., Any]) -> None:
     assert len(easel.asked) == 2
 
 
+@pytest.mark.slow
 def test_a_picture_comes_out(desk: Callable[..., Any]) -> None:
     here, renderer = desk("bundled", "2026-01-16"), ChartRenderer()
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from handlers.channels.channel import Address
 from handlers.command import Asker, Deps, Refused, nobody
 from handlers.reply import Reply, plain_text
 from storage.market import points
+from tests import loop
 
 if TYPE_CHECKING:
     from storage.engine.database import Store
@@ -41,7 +41,7 @@ class Room:
         return Deps(self.now, asker, self.store, ("BTC", "ETH"), nobody)
 
     def ask(self, line: str, asker: Asker = ME) -> Reply:
-        return asyncio.run(answer(line, self.deps(asker)))
+        return loop.run(answer(line, self.deps(asker)))
 
     def text(self, line: str, asker: Asker = ME) -> str:
         return plain_text(self.ask(line, asker).all_blocks())

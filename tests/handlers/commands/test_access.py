@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from handlers.reply import Reply, plain_text
 from storage.engine.database import Store
 from storage.people import access as kept
 from storage.people import destinations
+from tests import loop
 from tests.handlers.commands.room import GROUP, ME, NOW, OTHER, TERMINAL, Room
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class OwnedRoom(Room):
         )
 
     def ask(self, line: str, asker: Asker = ME) -> Reply:
-        return asyncio.run(answer(line, self.deps(asker)))
+        return loop.run(answer(line, self.deps(asker)))
 
 
 @pytest.fixture
@@ -213,7 +213,7 @@ def test_groups_have_the_commands_that_they_are_given(store: Store) -> None:
 def test_in_other_chats_only_what_is_nobodys_own_is_answered(store: Store, line: str, answered: bool) -> None:
     room, inline = Room(store), replace(ME, inline=True)
     room.mark(95_000)
-    said = asyncio.run(answer_blocks(line, room.deps(inline), on_error=lambda *_: "a defect"))
+    said = loop.run(answer_blocks(line, room.deps(inline), on_error=lambda *_: "a defect"))
     assert ("is answered in a chat with me" not in plain_text(said.blocks)) == answered
 
 
@@ -221,5 +221,5 @@ def test_pictures_may_be_too_many(store: Store) -> None:
     room = Room(store)
     deps = replace(room.deps(ME), may_draw=lambda _: False)
     with pytest.raises(Refused, match="enough pictures for this minute"):
-        asyncio.run(answer("/chart btc", deps))
-    assert plain_text(asyncio.run(answer("/help chart", deps)).all_blocks())
+        loop.run(answer("/chart btc", deps))
+    assert plain_text(loop.run(answer("/help chart", deps)).all_blocks())

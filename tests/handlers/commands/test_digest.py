@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +13,7 @@ from handlers.channels.channel import Address
 from handlers.command import Asker
 from handlers.reply import plain_text
 from storage.engine.database import Store
+from tests import loop
 from tests.examples import examples
 from tests.handlers.commands.room import GROUP, ME, Room
 
@@ -125,9 +125,7 @@ WORDS = st.sampled_from(["now", "off", "9:00", "btc", "mon", "9", "am", "weekly"
 @given(text=st.text(max_size=80) | st.lists(WORDS, max_size=8).map(" ".join))
 @examples(100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_typed_is_answered_or_refused_in_one_line(room: Room, text: str) -> None:
-    said = asyncio.run(
-        answer_blocks(f"/digest {text}", room.deps(ME), on_error=lambda name, error: f"{name}: {error!r}")
-    )
+    said = loop.run(answer_blocks(f"/digest {text}", room.deps(ME), on_error=lambda name, error: f"{name}: {error!r}"))
     told = plain_text(said.blocks)
     assert "Error" not in told
     assert told.count("\n") < 12
@@ -163,7 +161,7 @@ def test_another_zone_moves_it(room: Room) -> None:
 def test_only_admins_of_a_group_change_it(room: Room) -> None:
     member = Asker("telegram", GROUP, "42", may_change=False)
     deps = room.deps(member)
-    said = asyncio.run(answer_blocks("/digest 9:00", deps, on_error=lambda name, error: f"{name} {error}"))
+    said = loop.run(answer_blocks("/digest 9:00", deps, on_error=lambda name, error: f"{name} {error}"))
     assert "admin" in str(said.blocks).lower()
     assert kept(room, "/digest") == []
 

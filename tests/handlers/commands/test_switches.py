@@ -15,7 +15,7 @@ from storage.alerts import episodes, held, outbox
 from storage.alerts.outbox import Notice
 from storage.engine.database import Store
 from storage.people import destinations, switches
-from tests.fakes.notices import claim_from, ready
+from tests.fakes.notices import claim_from, ready, sent_from
 from tests.handlers.commands.room import GROUP, ME, NOW, OTHER, TERMINAL, Room
 from tests.storage import beside
 
@@ -62,7 +62,7 @@ def told(room: Room, *rules: str, asset: str = "BTC") -> list[int]:
         work.run(outbox.lease.SQL.raise_epoch, name="sender")
     for _ in numbers:
         (claim,) = claim_from(room.store, now=NOW, epoch=1, platforms=["telegram"], limit=1)
-        outbox.sent(room.store, claim, "m1", now=NOW)
+        sent_from(room.store, claim, "m1", now=NOW)
     return numbers
 
 

@@ -536,6 +536,7 @@ def test_short_fuzz_run() -> None:
     assert seen.failures == []
 
 
+@pytest.mark.slow
 def test_short_run_of_calculators() -> None:
     fuzz = load_fuzz()
     seen = fuzz.run(lines=700, seed=7, read=fuzz.answer_calculator(random.Random(7)))

@@ -165,6 +165,20 @@ def test_a_stormy_day_word_for_word() -> None:
             id="the record of a weekly one",
         ),
         pytest.param(
+            replace(
+                BASE,
+                said=tuple(
+                    Said("oi_vs_ma180", "1000PEPE", NOW - timedelta(hours=hours), 1.0, 1.0, None) for hours in (4, 5)
+                ),
+            ),
+            [
+                "BTC −6.0 % to 75,604, ETH −8.1 %, SOL −9.9 %",
+                "Said 29 Nov: 1000PEPE open interest below its 180-day average; since +100.0 %, usual 100 %.",
+                "Since 28 November 09:00 CET.",
+            ],
+            id="a record that would be three rows",
+        ),
+        pytest.param(
             replace(BASE, settlement=FundingDue("BTC", "long", 1, NOW + timedelta(hours=8), 12.0), on=1, oldest=OLD),
             [
                 "BTC −6.0 % to 75,604, ETH −8.1 %, SOL −9.9 %",

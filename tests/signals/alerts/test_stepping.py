@@ -113,6 +113,7 @@ def test_closes_that_were_judged_are_passed_by() -> None:
     assert run(SETS["two sides"], state, {"value": np.full(40, -9.0)}, times, closes=HOUR) == (state, [])
 
 
+@pytest.mark.slow
 def test_every_alarm_over_a_year_of_hours_is_as_one_close_after_the_other() -> None:
     noise = np.random.default_rng(7)
     times = [START + n * HOUR for n in range(3000)]

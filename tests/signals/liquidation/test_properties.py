@@ -181,6 +181,7 @@ def test_tier_at_the_liquidation_price_against_bisection(asset, side, place, sha
     assert found == pytest.approx(bisected(excess_at, entry * 1e-9, entry * 1e3), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_no_jump_at_any_border_of_any_symbol():
     borders = 0
     for one in instruments("binance", "linear"):

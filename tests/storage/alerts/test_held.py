@@ -12,7 +12,7 @@ from signals.units import to_ms
 from storage.alerts import episodes, held, lease, outbox
 from storage.alerts.outbox import Notice
 from storage.people import destinations
-from tests.fakes.notices import claim_from, ready
+from tests.fakes.notices import claim_from, ready, sent_from
 from tests.storage import beside
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def take(store: Store, now: datetime = NOW) -> list[Claim]:
 
 def send(store: Store, message: str, now: datetime = NOW) -> None:
     (claim,) = take(store, now)
-    outbox.sent(store, claim, message, now=now)
+    sent_from(store, claim, message, now=now)
 
 
 def hold(store: Store, until: datetime, held_for: Any = "quiet", now: datetime = NOW) -> None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from signals.alerts.episodes import Transition
-from storage.alerts import episodes, lease, outbox
+from storage.alerts import episodes, lease, outbox, rests
 from storage.alerts.outbox import Notice
 from storage.engine.sql import Query
 from storage.people import destinations
-from tests.fakes.notices import claim_from
+from tests.fakes.notices import claim_from, sent_from
 from tests.storage import beside
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def test_one_in_flight_per_destination(store: Store) -> None:
     (urgent,) = claims(store, epoch)
     assert urgent.rows[0].notice.rank == "critical"
     assert claims(store, epoch) == []
-    outbox.sent(store, urgent, "1", now=NOW)
+    sent_from(store, urgent, "1", now=NOW)
     (other,) = claims(store, epoch)
     assert other.rows[0].notice.rank == "notice"
 
@@ -196,7 +196,7 @@ def test_a_chat_that_rests_holds_back_all_that_is_for_it_and_that_survives(store
     one = place(store)
     place(store, "12")
     announce(store, notice())
-    outbox.rest(store, one, NOW + timedelta(seconds=300))
+    rests.rest(store, one, NOW + timedelta(seconds=300))
     announce(store, notice(rank="critical"))
     assert [claim.chat for claim in claims(store, lease.take(store))] == ["12"]
     late = NOW + timedelta(seconds=301)
@@ -213,7 +213,7 @@ def test_a_sent_message_is_known_to_the_next_notice_of_its_episode(store: Store)
     epoch = lease.take(store)
     (one,) = claims(store, epoch)
     assert (one.message, one.rows[0].announced) == (None, False)
-    outbox.sent(store, one, "77p", now=NOW)
+    sent_from(store, one, "77p", now=NOW)
     announce(store, notice("escalated", "critical", episode=number))
     (two,) = claims(store, epoch)
     assert (two.message, two.rows[0].announced) == ("77p", True)
@@ -266,7 +266,7 @@ def test_what_is_too_old_is_handed_over_once(store: Store) -> None:
         outbox.announce_to(work, one, Notice("late", "notice", NOW, {}), now=NOW, expires=NOW)
     assert expired(store, now=NOW) == {}
     late = NOW + SECOND
-    assert [row.rank for row in expired(store, now=late)[one]] == ["notice"]
+    assert [row.notice.rank for row in expired(store, now=late)[one]] == ["notice"]
     assert expired(store, now=late) == {}
     assert states(store) == ["expired", "queued", "queued"]
 
@@ -297,7 +297,7 @@ def test_a_message_that_arrives_while_its_group_is_merged_is_kept_for_the_new_on
     (one,) = claims(store, lease.take(store))
     new = place(store, "-100")
     destinations.moved(store, "telegram", "-20", "-100")
-    outbox.sent(store, one, "5", now=NOW)
+    sent_from(store, one, "5", now=NOW)
     assert old != new
     assert [tuple(row) for row in beside.rows(store, "SELECT destination, message FROM messages")] == [(new, "5")]
     assert states(store) == ["sent"]

@@ -21,7 +21,7 @@ from storage.alerts.outbox import Claim, Notice
 from storage.engine.database import Store
 from storage.people import destinations
 from tests.examples import examples
-from tests.fakes.notices import claim_from
+from tests.fakes.notices import claim_from, sent_from
 from tests.storage import beside
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -98,7 +98,7 @@ class Life(RuleBasedStateMachine):
     @rule(which=pick)
     def sent(self, which: int) -> None:
         one = self.one(which)
-        outbox.sent(self.store, one, f"message {one.id}", now=self.now)
+        sent_from(self.store, one, f"message {one.id}", now=self.now)
         self.model.in_doubt.discard(one.id)
 
     @precondition(lambda self: self.model.under_way)

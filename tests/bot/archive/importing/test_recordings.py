@@ -14,6 +14,8 @@ from bot.archive.importing.neutral import parse_time
 DATA = Path(__file__).parents[5] / "shared" / "data"
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
+pytestmark = pytest.mark.slow  # each reads years
+
 
 def read(name: str) -> Imported:
     path = DATA / name

@@ -197,8 +197,11 @@ async def test_the_venues_that_want_a_ping_get_one(rig: Rig) -> None:
 async def test_a_clock_that_is_wrong_counts_nothing(rig: Rig, off: float) -> None:
     rig.server.clock = lambda: rig.clock.now() + timedelta(seconds=off)
     await rig.streams.start()
-    await rig.go(60)
-    await until(lambda: rig.health("bybit").state == "down")
+    for _ in range(50):  # a slow machine connects after the first minute
+        await rig.go(60)
+        if rig.health("bybit").state == "down":
+            break
+    assert rig.health("bybit").state == "down"
     assert rig.covered("bybit") == 0
 
 

@@ -292,6 +292,7 @@ async def test_a_repeated_message_counts_once_and_two_alike_in_one_message_twice
         assert rig.usd(venue)[0] == 90_000.0 * 7
 
 
+@pytest.mark.slow
 @each_venue
 async def test_a_flood_is_summed_to_the_cent(rig: Rig, venue: str) -> None:
     at, sides = rig.server.ms, ("long", "short")

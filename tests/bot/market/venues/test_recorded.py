@@ -99,16 +99,16 @@ async def test_gate_book_of_2023(venue: Any, exchange: FakeExchange, clock: Cloc
 async def test_deribit_instruments_of_2021(venue: Any, exchange: FakeExchange, clock: Clock) -> None:
     answers = cryptofeed("DERIBIT.0")
     # the rows of 2021 do not name yet what they are settled and counted in: their own coin, and dollars
-    listed = [
+    rows = [
         {"settlement_currency": row["base_currency"], "counter_currency": row["quote_currency"]} | row
         for answer in answers.values()
         for row in answer["result"]
         if row["kind"] == "future"
     ]
-    exchange.recorded["/api/v2/public/get_instruments"] = {"jsonrpc": "2.0", "result": listed}
+    exchange.recorded["/api/v2/public/get_instruments"] = {"jsonrpc": "2.0", "result": rows}
     deribit = venue("deribit")
-    await deribit._contract(Ask("funding", "BTC", clock.now))
-    bitcoin, uniswap = deribit._contracts["BTC"], deribit._contracts["UNI"]
+    listed = await deribit.contracts(clock.now)
+    bitcoin, uniswap = listed["BTC"], listed["UNI"]
     assert (bitcoin.market_id, bitcoin.inverse, bitcoin.size) == ("BTC-PERPETUAL", True, 10)
     assert (uniswap.market_id, uniswap.inverse) == ("UNI_USDC-PERPETUAL", False)
 

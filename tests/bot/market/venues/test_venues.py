@@ -216,7 +216,7 @@ async def test_only_what_is_needed_is_listed(venue: Any, clock: Clock, exchange:
     """
     for name in OTHERS:
         before = sum(exchange.asked.values())
-        await venue(name)._contract(Ask("funding", "BTC", clock.now))
+        await venue(name).contracts(clock.now)
         assert sum(exchange.asked.values()) - before == {"bitget": 6, "bybit": 2}.get(name, 1), name
 
 

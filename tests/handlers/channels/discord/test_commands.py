@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 ALERT = (Line("BTC: open interest falls fast.", "headline"), Buttons((Button("Health", "/health btc"),)))
 MANAGER = discord.Permissions(manage_channels=True)
+OF_THE_SERVER = discord.Permissions(manage_guild=True)
 
 
 def callbacks(env: simcord.Env) -> list[int]:
@@ -69,6 +70,7 @@ async def test_a_slash_command_is_the_line_that_it_would_be(tmp_path: Path, give
         assert "95,000" in words(result)
 
 
+@pytest.mark.slow
 async def test_every_command_is_there_and_answers(tmp_path: Path) -> None:
     async with talking(tmp_path) as (_, _, env):
         guild = env.create_guild()
@@ -133,6 +135,20 @@ async def test_what_is_private_is_for_who_asks_and_goes_to_their_direct_chat(tmp
         offered = await ann.autocomplete(channel, "unwatch", "which", "")
         assert [one["value"] for one in offered] == ["1"]
         assert "BTC long" in offered[0]["name"]
+
+
+async def test_what_is_kept_comes_as_a_file_that_only_who_asks_can_see(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (_, _, env):
+        guild = env.create_guild()
+        user = env.create_user("ann")
+        channel, ann = guild.create_text_channel("talk"), guild.add_member(user)
+        await ann.slash(channel, "watch", what="btc long 95000 25x 0.5btc bybit")
+        assert "Only admins" in words(await ann.slash(channel, "export"))
+        shown: Any = await user.slash("export")
+        assert "All that is stored about this chat" in words(shown)
+        [file] = shown.response.attachments
+        assert file.filename == "perpulse-export-2026-01-15.json"
+        assert (await ann.slash(channel, "privacy")).ephemeral
 
 
 async def test_a_server_without_me_is_answered_as_for_oneself(tmp_path: Path) -> None:
@@ -430,6 +446,8 @@ async def test_nobody_is_pinged_but_the_one_role(tmp_path: Path) -> None:
         desk, other = guild.create_role("desk", mentionable=True), guild.create_role("other", mentionable=True)
         ann = guild.add_member(env.create_user("ann"), roles=[guild.create_role("role", permissions=MANAGER)])
         await ann.slash(channel, "sub")
+        assert "whole server" in words(await ann.slash(channel, "mention", role=desk, rank="critical"))
+        ann = guild.add_member(env.create_user("owner"), roles=[guild.create_role("all", permissions=OF_THE_SERVER)])
         assert "critical" in words(await ann.slash(channel, "mention", role=desk, rank="critical"))
         [place] = destinations.everyone(talk.store)
         [switch] = switches.of_one(talk.store, place.id)
@@ -452,6 +470,7 @@ async def test_everybody_is_no_role_to_call(tmp_path: Path) -> None:
         channel = guild.create_text_channel("alerts", overwrites=denied)
         ann = guild.add_member(env.create_user("ann"), roles=[guild.create_role("role", permissions=MANAGER)])
         await ann.slash(channel, "sub")
+        ann = guild.add_member(env.create_user("owner"), roles=[guild.create_role("all", permissions=OF_THE_SERVER)])
         assert "I never do" in words(await ann.slash(channel, "mention", role=guild.default_role))
         quiet = guild.create_role("quiet")
         assert "allow anyone to mention it" in words(await ann.slash(channel, "mention", role=quiet))

@@ -28,8 +28,11 @@ _FENCED = re.compile(r"```\n(.*?)\n```", re.DOTALL)
 
 
 def bare(text: str) -> str:
-    """Return a text without its fences and without what is escaped: what is left of the markup is ours."""
-    return re.sub(r"\\[^0-9A-Za-z\s]", "", _FENCED.sub("", text))
+    """Return a text without its fences, and a letter for what is escaped: what is left of the markup is ours.
+
+    An escaped character is shown, so that nothing after it begins the line.
+    """
+    return re.sub(r"\\[^0-9A-Za-z\s]", "x", _FENCED.sub("", text))
 
 
 @pytest.mark.parametrize(
@@ -43,6 +46,7 @@ def bare(text: str) -> str:
         pytest.param("-# small", r"-\# small", id="a footnote"),
         pytest.param("- point", r"\- point", id="a list"),
         pytest.param("1. point", r"1\. point", id="a numbered list"),
+        pytest.param("\\1. point", r"\\1. point", id="no list, since a backslash is shown before it"),
         pytest.param("1.5 of it", "1.5 of it", id="a number"),
         pytest.param("-12 % of it", "-12 % of it", id="a minus"),
         pytest.param("a\\", r"a\\", id="an escape"),

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from telegram import ChatMemberRestricted
 
 from handlers.answer import Answer
+from handlers.channels import channel
 from handlers.channels.channel import Address, Outgoing
 from handlers.channels.failure import MessageRefused, RightsMissing, TokenRefused
 from handlers.channels.telegram.channel import Telegram
@@ -24,7 +25,7 @@ from handlers.channels.telegram.config import TelegramConfig
 from handlers.channels.telegram.render import render
 from handlers.channels.text import clip
 from handlers.command import commands
-from handlers.reply import Block, Button, Buttons, Line, Picture, Table
+from handlers.reply import Block, Button, Buttons, Document, Line, Picture, Table
 from tests.examples import examples
 from tests.fakes.bot_api import TOKEN, BotApi
 from tests.fakes.telegram_chats import (
@@ -105,6 +106,20 @@ async def test_sends_escaped_html_with_roles_tables_and_buttons(fake: BotApi, se
     assert sent.keyboard == [[{"text": "Chart", "callback_data": "1|/chart oi btc"}]]
     assert sent.silent
     assert not sent.preview
+
+
+async def test_a_file_carries_its_text_and_where_none_may_be_sent_the_text_goes_alone(
+    fake: BotApi, sender: Telegram
+) -> None:
+    message = Outgoing((Line("All of it"), Document("kept.json", '{"name": "Zoë"}')))
+    await sender.send(TO_ANN, message)
+    assert fake.accepted[0].document == '{"name": "Zoë"}'.encode()
+    assert fake.accepted[0].text == "All of it"
+    refused = "Bad Request: not enough rights to send documents to the chat"
+    fake.disturb("status", method="sendDocument", status=400, text=refused)
+    await sender.send(TO_ANN, message)
+    assert fake.accepted[1].document is None
+    assert fake.accepted[1].text == "All of it\nI may send no files here. Open a chat with me and ask there."
 
 
 async def test_marks_a_possible_repeat_and_sends_plain(fake: BotApi, sender: Telegram) -> None:
@@ -232,6 +247,35 @@ async def test_a_picture_that_follows_badly_does_not_send_the_text_again(
     fake.disturb(method="sendPhoto", **trouble)
     assert await sender.send(TO_ANN, Outgoing((PICTURE, Line("x" * 2000)))) == "1"
     assert fake.texts(PRIVATE) == ["x" * 2000] + [ALT] * photos
+    await sender.stop()
+
+
+async def test_what_may_have_arrived_is_repeated_without_its_picture(fake: BotApi) -> None:
+    sender = bot_of(fake, draw=drawing(PNG)).telegram
+    await sender.send(TO_ANN, Outgoing((PICTURE, Line("short")), maybe_repeat=True))
+    assert fake.counts()["sendPhoto"] == 0
+    assert fake.texts(PRIVATE)[0].endswith("short\n[chart: open interest of BTC]")
+    await sender.stop()
+
+
+@pytest.mark.parametrize(
+    ("nonce", "photo"),
+    [
+        pytest.param("n", False, id="the words of a notice do not wait for long"),
+        pytest.param("", True, id="an answer has no hurry"),
+    ],
+)
+async def test_a_picture_that_takes_its_time(
+    fake: BotApi, nonce: str, photo: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slowly(_: object) -> bytes:
+        await asyncio.sleep(0.2)
+        return PNG
+
+    monkeypatch.setattr(channel, "LONGEST_DRAWN", 0.05)
+    sender = bot_of(fake, draw=slowly).telegram
+    await sender.send(TO_ANN, Outgoing((PICTURE, Line("short")), nonce=nonce))
+    assert (fake.accepted[0].photo is not None) is photo
     await sender.stop()
 
 
@@ -732,6 +776,23 @@ async def test_stands_by_while_another_program_polls_and_comes_back(place: Place
         await place.fake.until(lambda: any("reached again" in entry["event"] for entry in logs))
         place.fake.say(PRIVATE, ANN, "/oi")
         await place.fake.until(lambda: place.fake.texts(PRIVATE))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("status", [502, 200], ids=["502", "a captive portal"])
+async def test_pages_for_answers_are_said_once_and_not_with_each_request(
+    place: Place, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with structlog.testing.capture_logs() as logs:
+        place.fake.disturb("html", method="getUpdates", status=status, times=4)
+        place.fake.say(PRIVATE, ANN, "/oi")  # ends the poll that waits
+        await place.fake.until(lambda: place.fake.counts()["getUpdates"] >= 5, within=10)
+        await place.heard(1)
+    told = [entry["event"] for entry in logs if entry["log_level"] in ("warning", "error")]
+    told += [record.getMessage() for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
+    assert told == ["updates are not read, trying on"]
+    assert "<html>" not in str(logs) + caplog.text
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 async def test_stops_quickly_while_telegram_is_away(fake: BotApi) -> None:

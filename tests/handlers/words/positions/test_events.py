@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 
 from handlers.reply import plain_text
-from handlers.words.position_events import blocks_of, reply_of
+from handlers.words.positions.events import blocks_of, reply_of
 from signals.liquidation.events import (
     CameNear,
     DexBack,

@@ -1,6 +1,6 @@
 """How a watched position is told: its parts in words, the list of /positions, and what /watch says of one.
 
-Events of positions are told in position_events.py.
+Events of positions are told in events.py.
 """
 
 from __future__ import annotations

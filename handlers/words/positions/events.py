@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from handlers.reply import Block, Button, Buttons, Line
 from handlers.words import wording
 from handlers.words.liquidation import exchange
-from handlers.words.positions import (
+from handlers.words.positions.shown import (
     assumed,
     far,
     in_doubt,

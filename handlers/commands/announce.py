@@ -1,0 +1,105 @@
+"""/announce: what an owner tells every chat, seen first and sent once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from handlers.command import Refused, command
+from handlers.language.kinds import REST, argument
+from handlers.reply import Button, Buttons, Line, Reply
+from handlers.words import wording
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from handlers.command import Deps
+
+_SEND: Final = "send"
+_DROP: Final = ("drop", "cancel", "off")
+_CODE_LENGTH: Final = 6
+_GOING: Final = ("queued", "sending", "uncertain")
+
+
+@dataclass(frozen=True, slots=True)
+class TextArgs:
+    """What is to be told, or nothing to see how the last one fares."""
+
+    text: str = argument(REST, default="", label="text")
+
+
+@command(subject="admin", example="/announce Back at 18:00 UTC.", owners_only=True, private="answer")
+async def announce(deps: Deps, args: TextArgs) -> Reply:
+    """Tell every chat something; you see it first.
+
+    It goes to each chat that has alarms, a digest or a watched position, without a sound, after quiet hours where these
+    run, and not to who has muted everything. It cannot be taken back. /announce alone says how the last one fares.
+    """
+    from storage.alerts import announcing  # noqa: PLC0415 - opens the database
+
+    said = args.text.strip()
+    word, _, rest = said.partition(" ")
+    if word.lower() == _SEND and len(rest.strip()) == _CODE_LENGTH:
+        return _sent(deps, rest.strip().lower())
+    if said.lower() in _DROP:
+        dropped = deps.store.exists and announcing.drop(deps.store)
+        return Reply((Line("Dropped; nothing was sent." if dropped else "Nothing is waiting to be sent.", "headline"),))
+    if not said:
+        return _fares(deps)
+    chats = announcing.chats(deps.store) if deps.store.exists else {}
+    if not chats:
+        raise Refused("No chat is told anything yet, so nobody would read it. /sub is what makes one listen.")
+    code = hashlib.sha256(f"{deps.now.isoformat()} {said}".encode()).hexdigest()[:_CODE_LENGTH]
+    announcing.write(deps.store, said, code, now=deps.now)
+    return _shown(said, code, chats)
+
+
+def _shown(text: str, code: str, chats: Mapping[str, int]) -> Reply:
+    """Show a draft as its readers would see it, and ask."""
+    from handlers.words.notices import announced  # noqa: PLC0415 - knows the metrics
+
+    to = wording.count(sum(chats.values()), "chat")
+    where = wording.listing([f"{count} on {_title(platform)}" for platform, count in chats.items()])
+    lines = [block for block in announced(text).blocks if isinstance(block, Line)]
+    head = Line(f"This would go to {to}: {where}.", "echo")
+    ask = Line("Nothing is sent yet. Send it within the hour; it cannot be taken back.", "caveat")
+    buttons = Buttons((Button(f"Send to {to}", f"/announce {_SEND} {code}"), Button("Drop", "/announce drop")))
+    return Reply((head, *lines, ask, buttons), {"code": code, "chats": dict(chats)})
+
+
+def _sent(deps: Deps, code: str) -> Reply:
+    from storage.alerts import announcing  # noqa: PLC0415 - opens the database
+
+    count = announcing.send(deps.store, code, now=deps.now) if deps.store.exists else None
+    if count is None:
+        raise Refused("That is not waiting to be sent: it was sent, dropped or is older than an hour. See /announce.")
+    said = f"On its way to {wording.count(count, 'chat')}."
+    return Reply((Line(said, "headline"), Line("/announce says how many have it.")), {"chats": count})
+
+
+def _fares(deps: Deps) -> Reply:
+    from storage.alerts import announcing  # noqa: PLC0415 - opens the database
+
+    waiting = announcing.draft(deps.store, now=deps.now) if deps.store.exists else None
+    if waiting:
+        return _shown(waiting.text, waiting.code, announcing.chats(deps.store))
+    last = announcing.last(deps.store) if deps.store.exists else None
+    how = Line("Type /announce and the text. You see it before anybody else does.")
+    if last is None:
+        return Reply((Line("Nothing was announced lately.", "headline"), how))
+    going = sum(last.rows.get(state, 0) for state in _GOING)
+    others = sum(last.rows.values()) - going - last.rows.get("sent", 0)
+    parts = [f"{last.rows.get('sent', 0):,} have it"]
+    parts += [f"{going:,} wait for it"] if going else []
+    parts += [f"{others:,} did not get it (muted, gone or too late)"] if others else []
+    at = wording.clock(last.at, deps.zone, dated=True)
+    values = {"sent": last.rows.get("sent", 0), "waiting": going, "not_told": others}
+    return Reply((Line(f"The announcement of {at}: {', '.join(parts)}.", "headline"), how), values)
+
+
+def _title(platform: str) -> str:
+    from handlers.channels.config import sections  # noqa: PLC0415 - walks the channels, for an owner only
+
+    section = sections().get(platform)
+    return section.title if section else platform

@@ -1,0 +1,1 @@
+"""What is said of positions: where they stand, when asked, and what became of them, unasked."""

@@ -1,0 +1,106 @@
+"""What an owner tells every chat: kept as a draft until it is confirmed, and then sent once."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from signals.alerts.event import ANNOUNCEMENT
+from signals.units import HOUR, from_ms, to_ms
+from storage.alerts import outbox
+from storage.engine import settings
+from storage.engine.sql import queries
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from storage.engine.database import Store
+
+SQL: Final = queries("storage.alerts")
+HOLDS: Final = HOUR  # a draft; after that nobody remembers what the button would send
+_DRAFT: Final = "announcement"  # the setting; it names nobody, so that nobody has to be forgotten in it
+_NEWS_FOR: Final = timedelta(days=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What was written and not sent yet. code: names it, so that an old button sends nothing else."""
+
+    text: str
+    code: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How the last announcement fares. rows: of the outbox, how many in which state."""
+
+    text: str
+    at: datetime
+    rows: Mapping[str, int]
+
+
+def chats(store: Store) -> dict[str, int]:
+    """Return how many chats are told anything, by platform: each chat once, whatever topics it has."""
+    return dict(Counter(row["platform"] for row in store.read(SQL.told_places)))
+
+
+def write(store: Store, text: str, code: str, *, now: datetime) -> None:
+    """Keep a draft, in place of the one before."""
+    with store.write() as work:
+        settings.keep_setting(work, _DRAFT, json.dumps({"text": text, "code": code, "at": now.isoformat()}))
+
+
+def drop(store: Store) -> bool:
+    """Drop the draft; False if there was none."""
+    with store.write() as work:
+        if not settings.setting(store, _DRAFT):
+            return False
+        settings.keep_setting(work, _DRAFT, "")
+    return True
+
+
+def draft(store: Store, *, now: datetime) -> Announcement | None:
+    """Return the draft; None where there is none, or it is too old."""
+    kept = settings.setting(store, _DRAFT)
+    if not kept:
+        return None
+    found = json.loads(kept)
+    at = datetime.fromisoformat(found["at"])
+    return Announcement(found["text"], found["code"], at) if abs(now - at) <= HOLDS else None
+
+
+def send(store: Store, code: str, *, now: datetime) -> int | None:
+    """Write the draft for every chat that is told anything, and return how many; None where it is not that draft.
+
+    The draft goes in the same transaction: pressed twice, it is sent once.
+    """
+    with store.write() as work:
+        found = draft(store, now=now)
+        if found is None or found.code != code:
+            return None
+        event = {"event": ANNOUNCEMENT, "text": found.text}
+        notice = outbox.Notice("owner", "notice", now, event, rule=ANNOUNCEMENT)
+        count = work.run(
+            SQL.announce_to_places,
+            notice=outbox.write_notice(work, notice),
+            places=json.dumps([row["id"] for row in work.rows(SQL.told_places)]),
+            priority=outbox.PRIORITY[notice.rank],
+            now=to_ms(now),
+            expires=to_ms(now + _NEWS_FOR),
+        )
+        settings.keep_setting(work, _DRAFT, "")
+    return count
+
+
+def last(store: Store) -> Progress | None:
+    """Return how the last announcement fares; None where there was none within what is kept."""
+    rows = store.read(SQL.last_announcement)
+    if not rows:
+        return None
+    first = rows[0]
+    states = {row["state"]: row["count"] for row in rows}
+    return Progress(json.loads(first["payload"])["text"], from_ms(first["at"]), states)

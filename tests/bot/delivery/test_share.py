@@ -1,0 +1,86 @@
+"""What a platform allows, shared by a broadcast and by answers: neither holds the other up, and no window overflows."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.admission import EVERYBODY
+from bot.delivery.dispatcher import Dispatcher
+from bot.delivery.rate_limiter import Paces, RateLimiter
+from storage.people import destinations
+from tests.bot.delivery.desk import NOW, Desk, desk_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CHATS = 240
+STEP = 0.01
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    made = desk_at(tmp_path)
+    yield made
+    made.store.close()
+
+
+def refused(times: list[float]) -> int:
+    """Return how many messages a sliding second of thirty would refuse."""
+    taken: list[float] = []
+    count = 0
+    for at in sorted(times):
+        taken = [other for other in taken if at - other < 1.0]
+        if len(taken) >= 30:
+            count += 1
+        else:
+            taken.append(at)
+    return count
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("a_second", [0.0, 4.0, 10.0], ids=lambda count: f"{count:g} answers a second")
+async def test_a_broadcast_and_answers_share_what_is_allowed(desk: Desk, a_second: float) -> None:
+    for chat in range(CHATS):
+        one = destinations.ensure(desk.store, "telegram", f"5{chat:03}", None, kind="private", title=None, now=NOW)
+        destinations.subscribe(desk.store, one.id, "*", "*")
+    desk.happens("oi_drawdown", rank="critical")
+    dice, at, answered, waits = random.Random(3), [], [], []  # type: ignore[var-annotated]
+    limiter = desk.dispatcher.platforms["telegram"].limiter
+    desk.channel.always = lambda _: at.append(desk.clock.seconds)
+    begun = desk.clock.seconds
+    while len(at) <= CHATS:  # and the one that was there
+        await desk.dispatcher.turn()
+        if dice.random() < a_second * STEP:
+            waits.append(limiter.answer(desk.clock.seconds))
+            answered.append(desk.clock.seconds + waits[-1])
+        desk.clock.forward(STEP)
+        assert desk.clock.seconds - begun < 30, "the broadcast starves"
+    every = at + answered
+    assert len(every) / (max(at) - begun) >= 0.97 * 30
+    assert refused(every) <= 1
+    assert max(waits, default=0.0) <= 0.15
+    assert Counter(state for state, _ in desk.rows()) == {"sent": CHATS + 1}
+
+
+def test_answers_leave_at_once_while_there_is_room_and_hold_the_outbox_up_for_as_long_as_they_take() -> None:
+    limiter = RateLimiter(30, 1, 20)
+    limiter.room(0.0)
+    waits = [limiter.answer(0.0) for _ in range(int(EVERYBODY.burst))]  # as many as are admitted at once
+    assert waits[:29] == [0.0] * 29
+    assert waits[29:58] == [1.0] * 29
+    assert limiter.room(2.1) >= 1
+    assert RateLimiter(float("inf"), 1, 20).answer(5.0) == 0.0
+
+
+async def test_answers_are_counted_by_the_limiter_of_their_platform(desk: Desk) -> None:
+    paces = Paces(desk.clock)
+    dispatcher = Dispatcher(desk.store, [desk.channel], desk.clock, paces=paces)
+    before = dispatcher.platforms["telegram"].limiter.tokens
+    await paces.answer("telegram")
+    await paces.answer("a platform without an outbox")
+    assert dispatcher.platforms["telegram"].limiter.tokens == before - 1

@@ -1,0 +1,172 @@
+"""The whole program on both platforms at once: an owner on one of them, people on the other, and what each is told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+from pydantic import SecretStr
+
+from bot.app import App, build
+from bot.config import AccessSection, Config, Market
+from handlers.channels.discord.config import DiscordConfig
+from handlers.channels.telegram.config import TelegramConfig
+from storage.people import destinations
+from tests.fakes.bot_api import BotApi
+from tests.fakes.discord_wire import CHANNEL, OWNER, TOKEN, DiscordWire
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+ANN, BEN = 7, 8
+
+
+@dataclass
+class Both:
+    """A running program, its fake Telegram and its fake Discord."""
+
+    app: App
+    telegram: BotApi
+    discord: DiscordWire
+
+    async def says(self, who: int, text: str) -> Any:
+        """Let a person write to the bot in Telegram, and return the next message that their chat shows."""
+        before = len(self.telegram.texts(who))
+        self.telegram.say(who, who, text)
+        return await self.shown(who, before)
+
+    async def presses(self, who: int, label: str) -> Any:
+        """Let a person press a button of the last message in their chat, and return the next message."""
+        before = len(self.telegram.texts(who))
+        last = [message for message in self.telegram.accepted if message.chat == who][-1]
+        [data] = [key["callback_data"] for row in last.keyboard for key in row if key["text"].startswith(label)]
+        self.telegram.press(last, data, who)
+        return await self.shown(who, before)
+
+    async def shown(self, who: int, before: int) -> Any:
+        await self.telegram.until(lambda: len(self.telegram.texts(who)) > before, within=10)
+        return [message for message in self.telegram.accepted if message.chat == who][-1]
+
+    async def slash(self, name: str, **given: str) -> str:
+        """Let who manages the server's channel use a slash command, and return all that the answer shows."""
+        options = [{"name": key, "type": 3, "value": value} for key, value in given.items()]
+        token = f"{name}-{len(self.discord.answers)}"
+        data = {"id": "1", "name": name, "type": 1, "options": options}
+        await self.discord.interact(2, data, token=token)
+        await self.discord.until(lambda: "embeds" in self.discord.answers.get(token, {}), seconds=10)
+        return json.dumps(self.discord.answers[token], ensure_ascii=False)
+
+
+@contextlib.asynccontextmanager
+async def running(folder: Path, telegram: BotApi, discord: DiscordWire) -> AsyncIterator[Both]:
+    config = Config(
+        assets=("BTC",),
+        database=folder / "perpulse.db",
+        market=Market(history=False, liquidations=False),
+        telegram=TelegramConfig(token=SecretStr(telegram.token), base_url=telegram.base_url),
+        discord=DiscordConfig(token=SecretStr(TOKEN), base_url=discord.base_url),
+        access=AccessSection(owners=(f"telegram:{ANN}",)),
+    )
+    app = build(config, sources=[])
+    task = asyncio.create_task(app.run())
+    [channel] = [one for one in app.channels if one.platform == "discord"]
+    try:
+        await discord.until(lambda: channel.client.get_channel(CHANNEL), seconds=10)  # type: ignore[attr-defined]
+        yield Both(app, telegram, discord)
+    finally:
+        app.stopping.set()
+        await asyncio.wait_for(task, 20)
+
+
+@pytest.fixture
+async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[[], Any]]:
+    monkeypatch.setattr(Route, "BASE", Route.BASE)
+    monkeypatch.setattr(DiscordWebSocket, "DEFAULT_GATEWAY", DiscordWebSocket.DEFAULT_GATEWAY)
+    async with BotApi() as telegram, DiscordWire() as discord:
+        telegram.chat(ANN)
+        telegram.chat(BEN)
+        yield lambda: running(tmp_path, telegram, discord)
+        assert telegram.problems == discord.problems == []
+
+
+@pytest.mark.slow  # three starts of the whole program
+async def test_an_owner_announces_to_both_platforms_and_a_restart_sends_it_once(start: Callable[[], Any]) -> None:
+    both: Both
+    async with start() as both:
+        assert "Only an owner" in (await both.says(BEN, "/announce Hello")).text
+        await both.says(BEN, "/sub oi")
+        await both.slash("sub", text="oi")
+        seen = await both.says(ANN, "/announce Back at 18:00 UTC, @everyone.")
+        assert seen.text.startswith("This would go to 2 chats: 1 on Discord and 1 on Telegram.")
+    async with start() as both:  # the button outlives a restart
+        assert "On its way to 2 chats." in (await both.presses(ANN, "Send to 2 chats")).text
+        await both.telegram.until(lambda: "Back at 18:00 UTC" in both.telegram.texts(BEN)[-1], within=10)
+        await both.discord.until(lambda: both.discord.messages, seconds=10)
+        [message] = both.discord.messages
+        assert message.channel == CHANNEL
+        assert "Back at 18:00 UTC, @\u200beveryone." in message.text
+        assert message.payload["allowed_mentions"] == {"parse": []}
+    async with start() as both:
+        assert "2 have it" in (await both.says(ANN, "/announce")).text
+    assert len(both.discord.messages) == 1
+    assert sum("Back at 18:00" in text for text in both.telegram.texts(BEN)) == 1
+
+
+async def test_what_is_kept_is_told_given_and_forgotten_on_both_platforms(start: Callable[[], Any]) -> None:
+    both: Both
+    async with start() as both:
+        await both.says(BEN, "/tz Europe/Berlin")
+        await both.slash("tz", text="Asia/Tokyo")
+        assert "nothing that you type" in (await both.says(BEN, "/privacy")).text
+        assert "nothing that you type" in await both.slash("privacy")
+        file = await both.presses(BEN, "Export")
+        told = json.loads(file.document or b"")
+        assert [row["zone"] for row in told["chat"]] == ["Europe/Berlin"]
+        assert "perpulse-export-" in str(await both.slash("export"))
+        assert "Forgotten" in (await both.says(BEN, "/forgetme")).text
+        assert "Forgotten" in await both.slash("forgetme")
+        assert destinations.everyone(both.app.store) == []
+        assert str(OWNER) not in str((both.app.config.database).read_bytes())
+
+
+async def test_a_missing_value_is_asked_for_and_the_next_message_completes_it(start: Callable[[], Any]) -> None:
+    """In Telegram by a message, in Discord by a direct one: the whole way in, through the gate."""
+    both: Both
+    async with start() as both:
+        assert "at which price" in (await both.says(BEN, "/watch btc long 25x 0.5btc bybit")).text.lower()
+        done = await both.says(BEN, "95131")
+        assert "95,131" in done.text
+        for number, text in enumerate(("/watch btc long 25x 0.5btc bybit", "95131"), 900):
+            await both.discord.emit("MESSAGE_CREATE", _direct(number, text))
+            await both.discord.until(lambda: len(both.discord.messages) == number - 899, seconds=10)  # noqa: B023
+        asked, told = (message.text for message in both.discord.messages)
+        assert "at which price" in asked.lower()
+        assert "95,131" in told
+
+
+async def test_who_types_on_and_on_is_offered_nothing_more_and_answered_all_the_same(start: Callable[[], Any]) -> None:
+    both: Both
+    async with start() as both:
+        typing = [{"name": "what", "type": 3, "value": "fund", "focused": True}]
+        for number in range(40):
+            await both.discord.interact(4, {"id": "1", "name": "sub", "type": 1, "options": typing}, token=f"t{number}")
+        await both.discord.until(lambda: sum(token.startswith("t") for token in both.discord.answers) == 40, seconds=10)
+        offered = [bool(both.discord.answers[f"t{number}"]["data"]["choices"]) for number in range(40)]
+        assert (offered[0], offered.count(True)) == (True, 20)
+        assert "embeds" in await both.slash("about")
+
+
+def _direct(number: int, text: str) -> dict[str, Any]:
+    author = {"id": str(OWNER), "username": "ann", "discriminator": "0", "avatar": None, "bot": False}
+    return {
+        "id": str(number), "channel_id": str(OWNER + 1), "author": author, "content": text, "type": 0, "tts": False,
+        "timestamp": "2026-01-15T12:00:00+00:00", "edited_timestamp": None, "mention_everyone": False, "mentions": [],
+        "mention_roles": [], "attachments": [], "embeds": [], "pinned": False, "components": [],
+    }  # fmt: skip

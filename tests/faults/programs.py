@@ -167,7 +167,7 @@ async def broadcast(folder: Path, platform: str, recipients: int, speed: float =
 async def killed(scale: Scale) -> Mapping[str, Counts]:
     found = {}
     for platform in (TELEGRAM, DISCORD):
-        recipients, kills = scale.of(30, 1000), scale.of(3, 100)
+        recipients, kills = scale.of(30, 1000), scale.of(3 if platform == TELEGRAM else 1, 100)
         async with broadcast(scale.folder, platform, recipients) as it:
             noise, done, begun = random.Random(1), 0, time.monotonic()
             phases = [PHASES[number % len(PHASES)] for number in range(kills)]
@@ -294,8 +294,9 @@ async def two_programs(scale: Scale) -> Mapping[str, Counts]:
     for platform in (TELEGRAM, DISCORD):
         async with broadcast(scale.folder, platform, scale.of(80, 600), speed=pace) as it:
             processes, gaps = [], []
+            hows = (signal.SIGKILL, signal.SIGSTOP) if scale.whole or platform == TELEGRAM else (signal.SIGSTOP,)
             try:
-                for how in (signal.SIGKILL, signal.SIGSTOP):
+                for how in hows:
                     processes += [await _sender(it, faster, pace)]
                     processes += [await _sender(it, faster, pace)]  # who starts last sends
                     await asyncio.sleep(12 / faster / 2)

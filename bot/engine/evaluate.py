@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+AT_ONCE: Final = (
+    50  # assets judged together: a year of hours of one input of so many is 4 MB, and metrics make ten of it
+)
 EVER: Final = datetime(2009, 1, 3, tzinfo=UTC)
 A_MOMENT: Final = timedelta(milliseconds=1)
 PATIENCE: Final = timedelta(minutes=5)  # with a venue that is late, before another one stands in for it
@@ -315,7 +318,8 @@ def _due(store: Store, assets: Sequence[str], states: Mapping[Key, RuleState], n
             if rows:
                 alike.setdefault(rows, []).append(asset)
         for (steps, first, end), members in alike.items():
-            yield Closes(group, steps, tuple(members), first, end)
+            for begin in range(0, len(members), AT_ONCE):
+                yield Closes(group, steps, tuple(members[begin : begin + AT_ONCE]), first, end)
 
 
 def _waiting(

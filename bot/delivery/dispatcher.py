@@ -184,7 +184,8 @@ class Dispatcher:
 
     def _landed_one(self, platform: Platform, task: asyncio.Task[None]) -> None:
         platform.in_flight.discard(task)
-        self._wake.set()
+        if platform.limiter.room(self._clock.monotonic()):  # else it is looked when there is some
+            self._wake.set()
         if not task.cancelled() and (error := task.exception()):
             log.error("a message stays in doubt until the next start", exc_info=error)
 

@@ -577,6 +577,19 @@ async def test_who_starts_last_sends_and_the_other_takes_over_when_it_dies(bench
     assert await other._holds_lease() is False
 
 
+async def test_what_had_landed_is_written_by_who_loses_the_lease(bench: Bench) -> None:
+    bench.place()
+    bench.tell()
+    await bench.dispatcher._dispatch()
+    await asyncio.gather(*bench.dispatcher.platforms["telegram"].in_flight)
+    assert (len(bench.channel.said), bench.states()) == (1, ["sending"])
+    Dispatcher(bench.store, [FakeChannel()], bench.clock).start()
+    running = asyncio.create_task(bench.dispatcher.run())
+    await until(lambda: bench.clock.forward(1) or bench.states() == ["sent"])
+    bench.dispatcher.stop()
+    await running
+
+
 async def test_a_living_holder_is_left_alone(bench: Bench) -> None:
     other = Dispatcher(bench.store, [FakeChannel()], bench.clock)
     other.start()

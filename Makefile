@@ -12,6 +12,7 @@ help:
 	@echo "make docs    write the generated tables of README.md and CONTRIBUTING.md again"
 	@echo "make bench   measure what DESIGN promises, as ratios  (ARGS=\"start\")"
 	@echo "make fuzz    the property tests with many more examples, and a million command lines"
+	@echo "make faults  every fault at both platforms, whole, in half an hour; writes docs/faults.md  (ARGS=\"S5 S8\")"
 	@echo "make mutate  break the outbox and the alarm machine one place at a time; the tests are to notice  (ARGS=\"--most 0\")"
 	@echo "make lock    resolve the requirements again  (needs uv; ARGS=--upgrade for newer versions)"
 	@echo "make clean   remove .venv and every cache; data/ and config.toml stay"
@@ -50,6 +51,10 @@ fuzz:
 	@$(PY) -m pytest -m hypothesis --hypothesis-profile=fuzz --timeout=0 $(ARGS)
 	@PYTHONPATH=. $(PY) tests/fuzz_parsing.py
 
+faults:
+	@sh .ci/setup dev
+	@$(PY) -m tests.faults $(ARGS)
+
 mutate:
 	@sh .ci/setup dev
 	@$(PY) -m tests.faults.mutants $(ARGS)
@@ -64,4 +69,4 @@ clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find bot handlers signals storage tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help run test lint docs bench fuzz mutate lock clean
+.PHONY: help run test lint docs bench fuzz faults mutate lock clean

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 PERSON: Final = Pace(burst=8, per_minute=20, debt=10)  # who goes on after a refusal waits for half a minute in the end
-INLINE: Final = Pace(burst=20, per_minute=60)  # of one person who types in another chat
+INLINE: Final = Pace(burst=20, per_minute=60)  # of one person, while they type: each pause of the fingers is one
 CHAT: Final = Pace(burst=10, per_minute=15)  # of a chat with several people
 IN_A_MINUTE: Final = 16  # of those: platforms let a bot say 20 a minute in a group, and alarms come first
 EVERYBODY: Final = Pace(burst=60, per_minute=1_200)  # of one platform; less than it lets a bot send
@@ -116,7 +116,7 @@ class Gate:
         if not await self._access.may_use(store, asker):
             return _CLOSED.format(f"{asker.platform}:{asker.user}") if asker.user else _CLOSED_HERE
         chat = _chat(asker)
-        if asker.address.kind != "private":
+        if asker.address.kind != "private" and not asker.inline:  # what is being typed shows nothing in the chat
             if not self._spoken.free(chat, now) or not self._chats.take(chat, now):
                 return _TOO_FAST.format(_seconds(max(self._chats.wait(chat, now), self._spoken.wait(chat, now))))
             self._spoken.count(chat, now)

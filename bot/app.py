@@ -47,6 +47,7 @@ from handlers.charts.process import ChartRenderer
 from handlers.command import Asking, Deps, Looking
 from handlers.conversation import Conversations
 from handlers.reply import Line
+from handlers.words.sources import beginning
 from signals.venues import VENUES
 from storage.engine.database import Store, StoreError
 
@@ -279,7 +280,7 @@ class App:
 def _tell_beginning(place: LocalChannel, collector: Collector) -> None:
     """Say to whoever sits there whether market data comes in: an empty screen could mean anything."""
     health = collector.health()
-    for reason in dict.fromkeys(topic.error for topic in health if topic.state != "ok" and topic.error):
+    for reason in beginning(health):
         place.say(f"{reason} perpulse keeps asking.", "dim")
     if any(topic.last_good for topic in health):
         place.say("Market data is coming in. Alerts appear here; try /health or /help.", "dim")
@@ -354,9 +355,12 @@ def build(
     streams, history = _beside(config, store, clock, edge) if sources is None else (None, None)
     # channels and delivery
     renderer, paces = ChartRenderer(), Paces(clock)
-    if channels is None:
-        channels = channels_of(config, store, clock, renderer, stopping, paces)
-    dispatcher = Dispatcher(store, channels, clock, paces=paces)
+    speaking: list[Channel] = list(channels or ())
+    access = access_of(config.access, speaking)
+    gate = Gate(access, clock.monotonic)
+    if channels is None:  # they ask the gate, which asks them who is in a group
+        speaking += channels_of(config, store, clock, renderer, stopping, gate, paces)
+    dispatcher = Dispatcher(store, speaking, clock, paces=paces)
     # the engine
     collector = Collector(
         sources_of(config, clock, edge, clock.heard) if sources is None else sources,
@@ -370,7 +374,6 @@ def build(
     turns = TurnTaker(store, clock, config.assets, told=dispatcher.poke, noted=edge.turn if edge else None)
     positions = Positions(store, clock, told=dispatcher.poke, assets=config.assets, refresh=collector.begin_to_ask)
     following = Following(store, clock, _account(config, clock), told=dispatcher.poke)
-    access = access_of(config.access, channels)
     return App(
         config=config,
         clock=clock,
@@ -379,12 +382,12 @@ def build(
         turns=turns,
         dispatcher=dispatcher,
         renderer=renderer,
-        channels=channels,
+        channels=speaking,
         positions=positions,
         following=following,
         digests=Digests(store, clock, config.assets, told=dispatcher.poke),
         access=access,
-        gate=Gate(access, clock.monotonic),
+        gate=gate,
         conversations=Conversations(clock.monotonic),
         streams=streams,
         history=history,

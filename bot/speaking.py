@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 
+from bot.admission import TurnedAway
 from handlers import completion
 from handlers.channels.channel import Outside
 from handlers.charts.pictures import Pictures
@@ -16,20 +18,37 @@ from storage.engine import settings
 from storage.people import destinations
 
 if TYPE_CHECKING:
+    from bot.admission import Gate
     from bot.clock import Clock
     from bot.config import Config
     from bot.delivery.rate_limiter import Paces
-    from handlers.channels.channel import Channel
+    from handlers.channels.channel import Channel, Proposal
     from handlers.charts.process import ChartRenderer
+    from handlers.command import Asker
     from storage.engine.database import Store
 
 log = structlog.get_logger(__name__)
 
 
 def channels_of(
-    config: Config, store: Store, clock: Clock, renderer: ChartRenderer, stopping: asyncio.Event, paces: Paces
+    config: Config,
+    store: Store,
+    clock: Clock,
+    renderer: ChartRenderer,
+    stopping: asyncio.Event,
+    gate: Gate,
+    paces: Paces,
 ) -> list[Channel]:
     """Return the channels that the configuration asks for, each with what it may use of the outside."""
+
+    async def offers(command: str, field: str, typed: str, asker: Asker) -> tuple[Proposal, ...]:
+        """Complete what is being typed, which passes the gate as every other thing that people do."""
+        admitted = await gate.admit(store, replace(asker, inline=True))
+        if isinstance(admitted, TurnedAway):
+            return ()
+        deps = Deps(clock.now(), replace(admitted, inline=False), store, config.assets, nobody)
+        return await asyncio.to_thread(completion.offers, deps, command, field, typed)
+
     pictures = Pictures(store, renderer)
 
     def outside(platform: str) -> Outside:
@@ -41,9 +60,7 @@ def channels_of(
             leave=stopping.set,
             recall=lambda name: asyncio.to_thread(settings.setting, store, f"{platform}.{name}"),
             remember=lambda name, value: asyncio.to_thread(_remember, store, f"{platform}.{name}", value),
-            offers=lambda command, field, typed, asker: asyncio.to_thread(
-                completion.offers, Deps(clock.now(), asker, store, config.assets, nobody), command, field, typed
-            ),
+            offers=offers,
             now=clock.now,
             pace=lambda: paces.answer(platform),
         )

@@ -105,7 +105,8 @@ class Asker:
     """Who asks, and from where.
 
     user: the platform's id of a person; None for who writes as a chat, and for who sits at the bot itself. may_change:
-    this person may change the settings of this chat. roles: people have roles there. owner: this bot is theirs.
+    this person may change the settings of this chat. server: the id of the server that the chat lies in, in which
+    people have roles. manages: this person may change what holds for all of that server. owner: this bot is theirs.
     replies: what they said answers a message of the bot, where others read along. inline: they type in another chat,
     and send the answer there.
     """
@@ -115,7 +116,8 @@ class Asker:
     user: str | None = None
     may_change: bool = True
     title: str | None = None
-    roles: bool = False
+    server: str | None = None
+    manages: bool = False
     owner: bool = False
     replies: bool = False
     inline: bool = False
@@ -160,8 +162,9 @@ class Deps:
 
         to, title = self.asker.address, self.asker.title
         return destinations.ensure(
-            self.store, self.asker.platform, to.chat, to.topic, kind=to.kind, title=title, now=self.now
-        )
+            self.store, self.asker.platform, to.chat, to.topic, kind=to.kind, title=title, now=self.now,
+            server=self.asker.server,
+        )  # fmt: skip
 
     @property
     def zone(self) -> str:

@@ -12,7 +12,7 @@ import operator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -326,17 +326,22 @@ def _windows(values: Array, count: int) -> Iterator[tuple[int, Array]]:
         yield first, every[first : first + size]
 
 
+# Why a venue is no part of a figure: its history begins later or ended before, it has no value of now, it has holes, or
+# it would be one of too few.
+Absence: TypeAlias = Literal["begins", "ended", "silent", "holes", "few"]
+
+
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """How much of the market a figure of open interest is.
 
-    venues: those it rests on. left_out: the others with figures in its window, each with the reason. share: usual open
+    venues: those it rests on. left_out: the others with figures in its window, each with its reason. share: usual open
     interest of the venues as a part of that of all (0 to 1); None where nothing is known of it. enough: below it a sum
     is no total, and the figure is not known.
     """
 
     venues: tuple[str, ...]
-    left_out: Mapping[str, str]
+    left_out: Mapping[str, Absence]
     share: float | None
     enough: bool = True
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +19,8 @@ from bot.archive import parsing, plan
 from bot.archive.binance_vision import GROUPS, VENUE, BinanceArchive, Damaged
 from bot.archive.depth import depth
 from bot.archive.parsing import KEPT_FINE
+from bot.market.border.overlap import against
+from bot.market.border.refusals import times_said
 from bot.market.exchange.recipe import Unreadable
 from bot.market.source import NotOffered, SourceError
 from signals.units import HOUR
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from bot.config import Config
     from bot.market.exchange.contracts import Contract
     from storage.engine.database import Store
+    from storage.market.points import Points
 
 log = structlog.get_logger(__name__)
 
@@ -305,7 +308,7 @@ class Backfill:
         state: coverage.State = "read" if found else "missing" if fetched.state == "missing" else "damaged"
         with self._store.write():
             if found:
-                self._compare(file, found)
+                found = self._agreeing(file, found)
                 points.write(self._store, found.points)
             coverage.replace_gaps(
                 self._store,
@@ -329,20 +332,29 @@ class Backfill:
         else:
             result.damaged.append(f"{file.name}: {reason}.")
 
-    def _compare(self, file: File, found: Read) -> None:
-        """Tell where a file differs from what came live, which it replaces; a line for each input."""
-        every = [difference for new in found.points for difference in differences.compare(self._store, new, file.start)]
-        differences.note(self._store, every)
-        for difference in every:
-            if difference.differing:
-                log.warning(
-                    "the archive differs from what was stored; its figures are kept",
-                    asset=difference.asset,
-                    input=difference.name,
-                    file=file.name,
-                    differing=f"{difference.differing} of {difference.compared}",
-                    most=f"{difference.largest:.1%}",
-                )
+    def _agreeing(self, file: File, found: Read) -> Read:
+        """Tell where a file differs from what came live, which it replaces; leave out what is no series with it."""
+        kept: list[Points] = []
+        said: list[str] = []
+        for new in found.points:
+            every = differences.compare(self._store, new, file.start)
+            odd = {one.name: times for one in every if (times := against(one.name, one.times)) is not None}
+            differences.note(self._store, every)
+            for one in every:
+                if one.differing:
+                    log.warning(
+                        "the archive differs from what was stored",
+                        asset=one.asset,
+                        input=one.name,
+                        file=file.name,
+                        differing=f"{one.differing} of {one.compared}",
+                        most=f"{one.largest:.1%}",
+                        kept="what was stored" if one.name in odd else "the archive",
+                    )
+            said += [f"{name} is {times_said(times)} what came live; left out" for name, times in odd.items()]
+            columns = {name: column for name, column in new.columns.items() if name not in odd}
+            kept += [replace(new, columns=columns)] if columns else []
+        return replace(found, points=tuple(kept), said=(*said, *found.said)) if said else found
 
     def _parse(self, file: File, content: bytes, now: datetime) -> Read:
         if file.kind == "klines":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bot import demo as bundled
 from bot import log
 from bot.archive.importing import read_file
-from bot.archive.importing.keeping import keep
+from bot.archive.importing.tables import keep
 from bot.cli import events
 from bot.cli.afterwards import opened, take_commands
 from bot.cli.common import out, plain_errors

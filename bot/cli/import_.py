@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from bot.archive.importing import History, ImportRefused, read_file
-from bot.archive.importing.keeping import keep
+from bot.archive.importing.tables import keep
 from bot.cli.common import out, plain_errors, settings_of
 from bot.clock import SystemClock
 from bot.engine.hindsight import judge_past

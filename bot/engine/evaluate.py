@@ -296,22 +296,16 @@ def judge(
 
 def _due(store: Store, assets: Sequence[str], states: Mapping[Key, RuleState], now: datetime) -> Iterator[Closes]:
     """Find what is to be judged, assets with the same rows together."""
-    began: Mapping[tuple[str, str], int] | None = None
     stored = None
-    for group in rule_groups():
+    waiting = [(group, _waiting(group, assets, states, now)) for group in rule_groups()]
+    new = {name for group, of in waiting if not all(of.values()) for metric in group.metrics for name in metric.needs}
+    began = points.begins(store, new) if new else {}
+    for group, judged_of in waiting:
         alike: dict[tuple[tuple[timedelta, ...], datetime, datetime], list[str]] = {}
-        close = floor(now, min(metric.step for metric in group.metrics))
-        rule_ids = [rule.id for rule in group.rules]
-        for asset in group.judged_of(assets):
-            known = [states[rule, asset].state.at for rule in rule_ids if (rule, asset) in states]
-            judged = [at for at in known if at]
-            if judged:
-                if min(judged) >= close:
-                    continue  # as in most turns
-            else:
-                began = points.begins(store) if began is None else began
-                if not _has_row(group, asset, began, close):
-                    continue
+        close = _last_close(group, now)
+        for asset, judged in judged_of.items():
+            if not judged and not _has_row(group, asset, began, close):
+                continue
             stored = stored or points.directory(store)
             series = [
                 {name: stored[key] for name in metric.needs if (key := (metric.asset_of(asset), name)) in stored}
@@ -322,6 +316,23 @@ def _due(store: Store, assets: Sequence[str], states: Mapping[Key, RuleState], n
                 alike.setdefault(rows, []).append(asset)
         for (steps, first, end), members in alike.items():
             yield Closes(group, steps, tuple(members), first, end)
+
+
+def _waiting(
+    group: RuleGroup, assets: Sequence[str], states: Mapping[Key, RuleState], now: datetime
+) -> dict[str, list[datetime]]:
+    """Return the assets for which a close has come since they were judged, in most turns none, and when that was."""
+    found: dict[str, list[datetime]] = {}
+    close, ids = _last_close(group, now), [rule.id for rule in group.rules]
+    for asset in group.judged_of(assets):
+        judged = [at for rule in ids if (one := states.get((rule, asset))) and (at := one.state.at)]
+        if not judged or min(judged) < close:
+            found[asset] = judged
+    return found
+
+
+def _last_close(group: RuleGroup, now: datetime) -> datetime:
+    return floor(now, min(metric.step for metric in group.metrics))
 
 
 def _has_row(group: RuleGroup, asset: str, began: Mapping[tuple[str, str], int], close: datetime) -> bool:

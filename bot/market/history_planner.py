@@ -118,7 +118,7 @@ class HistoryPlanner:
         present_only: somebody waits for the answer, so that every long past is put off.
         """
         asked = set(due)
-        waiting = [name for name in free if self._owes(venue, topic, name) and name not in asked]
+        waiting = [name for name in free if self._owes(venue, topic, name) and name not in asked] if self._owed else []
         begins = {name: self._begin(venue, topic, name, now) for name in (*due, *waiting)}
         resting = {name for name in begins if self._rests((venue, topic.topic, name), now)}
         rationed = [
@@ -207,8 +207,10 @@ class HistoryPlanner:
     def _begin(self, venue: str, state: TopicState, name: str, now: datetime) -> datetime | None:
         """Choose where a question begins, no further back than the venue gives; None for the present alone."""
         begin = self._wanted(venue, state, name, now)
+        if begin is None:
+            return None
         reach = self._reach(venue, state.topic, now)
-        return begin if begin is None or reach is None else max(begin, now - reach)
+        return begin if reach is None else max(begin, now - reach)
 
     def _wanted(self, venue: str, state: TopicState, name: str, now: datetime) -> datetime | None:
         """Begin at what is known already; for levels, once an hour, else just the present."""

@@ -277,7 +277,7 @@ async def size(deps: Deps, args: SizeArgs) -> Reply:
     entry = args.entry or price_now(
         deps, mark, named, missing="entry price", example="/size 95000 stop 93000 risk 500usd"
     )
-    side = _side_of(args, entry)
+    side = _side_of(args, entry, at_mark=at_mark)
     risk = _risk(args)
     coins = sums.size_from_risk(risk=risk, entry=entry, stop=args.stop)
     stop_share = abs(args.stop / entry - 1)
@@ -335,12 +335,18 @@ def _entry_said(question: PositionQuestion, *, at_mark: bool) -> str:
     return f"the price of now, {wording.price(question.entry)}" if at_mark else "the entry"
 
 
-def _side_of(args: SizeArgs, entry: float) -> Side:
+def _side_of(args: SizeArgs, entry: float, *, at_mark: bool) -> Side:
     if args.stop == entry:
         raise Refused("Entry and stop are the same price. Type a stop away from the entry, like stop 93000.")
     side: Side = "long" if args.stop < entry else "short"
     if args.side and args.side != side:
         where = "below" if args.side == "long" else "above"
+        if at_mark:  # there is one price to be wrong about
+            now, stop = wording.price(entry), wording.price(args.stop)
+            raise Refused(
+                f"The stop of a {args.side} lies {where} its entry, and the price of now is {now}: a stop at {stop} is "
+                f"that of a {side}. Type {side}, an entry, or a stop {where} {now}."
+            )
         raise Refused(f"The stop of a {args.side} lies {where} its entry. Swap the two prices, or type {side}.")
     return side
 

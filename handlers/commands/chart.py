@@ -16,7 +16,9 @@ from handlers.language.metrics import DRAWN, chart_words, together
 from handlers.reply import Block, Button, Buttons, Line, Picture, Reply
 from handlers.words import readings as words
 from handlers.words import wording
+from signals.assets import PACKED, packed
 from signals.inputs import MARKET
+from signals.liquidation import listed_names
 from signals.units import DAY, HOUR
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 # As in market.py: whatever brings numpy along is imported when a command runs.
 
 _WHAT: Final = choice("picture", chart_words)
+_PACKS: Final = (1, *PACKED)
 _WINDOWS: Final = ("4h", "24h", "7d", "30d", "1y")
 _SHOWS: Final = f"There are {', '.join(DRAWN)}, over 4h, 24h, 7d, 30d, 90d, 1y or all. Type it like /chart oi btc 7d."
 
@@ -75,7 +78,9 @@ def _asset(deps: Deps, args: Drawing) -> str:
             continue
         try:
             meant.append(meant_asset(deps, name, "/chart oi btc"))
-        except Refused:
+        except Refused as refused:
+            if any(packed(name, times) in listed_names() for times in _PACKS):  # a venue says how it stands now
+                raise Refused(f"{refused} A chart needs a coin that is followed.", unfollowed=name) from None
             raise Refused(f"“{name.lower()}” is no picture and no asset that is stored. {_SHOWS}") from None
     if len(set(meant)) > 1:
         raise Refused(

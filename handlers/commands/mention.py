@@ -1,4 +1,4 @@
-"""/mention: the one role that a chat of a server wants called when an alert is urgent."""
+"""/mention: the one role of a server that is called when an alert is urgent."""
 
 from __future__ import annotations
 
@@ -29,26 +29,38 @@ class Whom:
 
 @command(subject="own", example="/mention 123456789012345678 warning", changes_chat=True, roles=True)
 async def mention(deps: Deps, args: Whom) -> Reply:
-    """Have one role called when an alert is urgent.
+    """Have one role of this server called when it is urgent.
 
-    It is called by new alerts and by those that got worse, from a rank on: notice, warning (as long as none is named)
-    or critical. /mention off calls nobody, /mention alone says who is called. Nobody else is ever called.
+    It is called in each channel that is told alerts, by new ones and by those that got worse, from a rank on: notice,
+    warning (as long as none is named) or critical. /mention off calls nobody, /mention alone says who is called. Who
+    manages the server may change it. Nobody else is ever called.
     """
-    if deps.asker.address.kind == "private":
+    asker = deps.asker
+    if asker.server is None:
         raise Refused("There are no roles here. Type it in the channel of a server that is told alerts.")
-    from storage.people import destinations, switches  # noqa: PLC0415 - opens the database
+    if (args.role or args.off) and not asker.manages:
+        raise Refused("It holds for the whole server, so only who may manage the server chooses the role.")
+    from storage.people import switches  # noqa: PLC0415 - opens the database
+
+    if args.off:
+        switches.mention(deps.store, asker.platform, asker.server, None, "warning")
+    elif args.role:
+        deps.made()  # which tells of this chat that it lies in this server
+        switches.mention(deps.store, asker.platform, asker.server, args.role, args.rank or "warning")
+    called = switches.mentioned(deps.store, asker.platform, asker.server) if deps.store.exists else None
+    if called is None:
+        said = "No role is called in this server."
+        return Reply((Line(said, "headline"), Line("Type /mention, a role and a rank.")), {"role": None})
+    said = f"One role is called in this server, for {_TOLD[called.rank]}."
+    values = {"role": called.what, "rank": called.rank}
+    lines = [Line(said, "headline"), Line("It is called in each channel that is told alerts. To stop: /mention off.")]
+    return Reply((*lines, *_nobody_listens(deps)), values)
+
+
+def _nobody_listens(deps: Deps) -> tuple[Line, ...]:
+    from storage.people import destinations  # noqa: PLC0415 - opens the database
 
     here = deps.here()
-    if here is None or not destinations.subscriptions(deps.store, here.id):
-        raise Refused("Nothing is on in this channel. Type /sub first, then /mention and the role.")
-    if args.off:
-        switches.mention(deps.store, here.id, None, "warning")
-    elif args.role:
-        switches.mention(deps.store, here.id, args.role, args.rank or "warning")
-    set_ = next((one for one in switches.of_one(deps.store, here.id) if one.kind == "mention"), None)
-    if set_ is None:
-        said = "No role is called here."
-        return Reply((Line(said, "headline"), Line("Type /mention, a role and a rank.")), {"role": None})
-    said = f"One role is called here, for {_TOLD[set_.rank]}."
-    values = {"role": set_.what, "rank": set_.rank}
-    return Reply((Line(said, "headline"), Line("To stop: /mention off.")), values)
+    if here and destinations.subscriptions(deps.store, here.id):
+        return ()
+    return (Line("This channel is told none: type /sub in the one that is to be.", "caveat"),)

@@ -123,7 +123,7 @@ async def help_(deps: Deps, args: About) -> Reply:
     """
     name = args.what.split(maxsplit=1)[0].lstrip("/").lower() if args.what else ""
     if name in _SUBJECT_WORDS and name not in commands():
-        return _subject(_SUBJECT_WORDS[name], roles=deps.asker.roles)
+        return _subject(_SUBJECT_WORDS[name], roles=deps.asker.server is not None)
     if name:
         return await _one(deps, name, whole=args.what.lower().split()[1:] == ["more"])
     lines = [Line("Ask in any order: /liq 95000 25x long", "headline")]

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 SPOKEN_IN_THOUSANDS: Final = frozenset({"BTC", "ETH", "SOL"})  # their prices, roughly known without asking anybody
 MANY: Final = 1000.0  # coins of these: more is nobody's position, and rather a price
+_OTHER_PRICE = 5.0  # times: no entry lies so far from its stop
 _FEW = 10.0  # dollars: less is nobody's position
 _BARE_LEVERAGE = 200.0  # a bare number above this is no leverage on any venue
 _MOST_LEVERAGE = 1000.0
@@ -185,7 +186,8 @@ def _amounts(loose: list[Number], values: Values) -> None:
         dollars = large
     if len(loose) == len(dollars) == 2 and len(millions := [item for item in dollars if item.millions]) == 1:
         dollars = millions  # `$95000 $1m`
-    if sizes and prices and len(loose) > 1 and len(dollars) == 1:  # `95000 10k$`: the one with the mark is the size
+    marked = sizes and len(dollars) == 1  # `95000 10k$`: the one with the mark is the size
+    if marked and ((prices and len(loose) > 1) or (len(loose) == 1 and _beside_a_price(dollars[0], values))):
         _put(dollars[0], sizes.pop(0), values)
         loose.remove(dollars[0])
     if (few := _coins_by_value(loose, values)) is not None:
@@ -199,6 +201,17 @@ def _amounts(loose: list[Number], values: Values) -> None:
         raise _which_price(loose[0], odd)
     for item, target in zip(loose, targets, strict=True):
         _put(item, target, values)
+
+
+def _beside_a_price(item: Number, values: Values) -> bool:
+    """Tell whether dollars beside one price that is known can be no other price of it: `stop 70000 100usd`."""
+    known = [value for field in values.plan.of(PRICE) if (value := values.by_field.get(field.name))]
+    free = values.free(PRICE)
+    return (
+        len(known) == 1
+        and not any(field.required for field in free)
+        and not (known[0] / _OTHER_PRICE < item.value < known[0] * _OTHER_PRICE)
+    )
 
 
 def _coins_by_value(loose: list[Number], values: Values) -> Number | None:

@@ -42,7 +42,7 @@ def tell(event: Event, zone: str = "UTC") -> Message:
     sentence = _capital(wording.template(rule.resolved if resolved else rule.headline, values))
     head = _capital(_head(event, rule, sentence))
     lines = [Line(head, "headline")]
-    if resolved:  # the headline above it names the asset; the reply, which stands alone, keeps it
+    if resolved:  # the headline above it names the asset
         if was := _was(event, rule):
             lines.append(Line(was))
         lines.append(Line(_capital(sentence.removeprefix(f"{event.asset}: "))))
@@ -66,16 +66,17 @@ def tell(event: Event, zone: str = "UTC") -> Message:
     if event.note:
         chart["note"] = event.note
     picture = Picture(chart, metric.chart.title)
-    return Message((*shortened(lines), picture, buttons), reply=_reply(event, sentence, head, legs))
+    return Message((*shortened(lines), picture, buttons), reply=_reply(event, head, legs))
 
 
-def _reply(event: Event, sentence: str, head: str, legs: list[str]) -> str | None:
+def _reply(event: Event, head: str, legs: list[str]) -> str | None:
     """Return the line that answers the message of an episode: an edit makes no sound, and nobody scrolls up.
 
-    A restart that is no more than a notice goes on in its message and says nothing beside it.
+    An end says that it is one; what was and what is now stand in the message, which it quotes. A restart that is no
+    more than a notice goes on in its message and says nothing beside it.
     """
     if event.kind == "resolved":
-        return sentence
+        return head
     if event.kind == "escalated" or (event.kind == "resumed" and event.rank != "notice"):
         return " ".join([head, *(_capital(leg) for leg in legs[:1])])
     return None
@@ -205,7 +206,7 @@ def tell_burst(burst: Burst, zone: str = "UTC") -> Message:
     chart = {"picture": "market", "asset": burst.asset, "until": burst.at.isoformat(), "days": 1.0}
     reply = None
     if over:
-        reply = f"{lines[0].text} {lines[2].text}"
+        reply = lines[0].text  # how far it went and what is now stand in the message that this one quotes
     elif burst.kind == "escalated":
         reply = " ".join(line.text for line in lines[:2] if line.role in ("headline", "body"))
     return Message((*shortened(lines), Picture(chart, f"{burst.asset}, 24 hours"), buttons), reply=reply)

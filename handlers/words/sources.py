@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from signals.liquidation import TierTable
     from signals.liquidation.renewal import Kind, Refusal, Renewal, TierChange, TierMove, TierOutline
     from storage.sources.source_events import AssetEvent
+    from storage.sources.source_state import SourceHealth
 
 _OF_PLATFORMS: Final = frozenset({"refused", "accepted"})
 SHOWN: Final = 12  # changes that are told one by one; the files hold them all
@@ -45,15 +46,31 @@ def sentences(events: Sequence[SourceEvent | AssetEvent], zone: str = "UTC") -> 
     return [*(_cause_of_all(state, cause, every, zone) for (state, cause), every in causes.items()), *alone]
 
 
+def beginning(health: Iterable[SourceHealth]) -> list[str]:
+    """Say at a start which sources do not answer, a sentence a cause: without a network that is one for all of them."""
+    causes: dict[str, dict[str, str]] = {}
+    for topic in health:
+        if topic.state != "ok" and topic.error:
+            causes.setdefault(_alike(topic.source, topic.error), {}).setdefault(source_title(topic.source), topic.error)
+    return [
+        f"{wording.listing([*named])} do not answer. Each of them: {cause}" if len(named) > 1 else reason
+        for cause, named in causes.items()
+        for reason in [*named.values()][:1]
+    ]
+
+
 def _cause(event: SourceEvent) -> str:
-    """Return the reason without the name of the source, by which causes are alike; an end needs none."""
-    if event.state == "ok":
-        return ""
+    """Return what makes causes alike; an end needs none."""
+    return "" if event.state == "ok" else _alike(event.source, event.reason)
+
+
+def _alike(source: str, reason: str) -> str:
+    """Return a reason without the name of its source."""
     # A stream names its venue, and so may the reason of a source with a longer name.
-    for name in (source_title(event.source), source_title(event.source).removesuffix(" liquidations")):
-        if event.reason.startswith(f"{name} "):
-            return event.reason.removeprefix(f"{name} ")
-    return event.reason
+    for name in (source_title(source), source_title(source).removesuffix(" liquidations")):
+        if reason.startswith(f"{name} "):
+            return reason.removeprefix(f"{name} ")
+    return reason
 
 
 def _cause_of_all(state: str, cause: str, events: Sequence[SourceEvent], zone: str) -> str:

@@ -52,19 +52,19 @@ class Episode:
 def rule_states(store: Store) -> dict[Key, RuleState]:
     """Return where every rule stands."""
     rows = store.read_plain(SQL.rule_states)
-    return {(rule, asset): RuleState(_state(text), episode) for rule, asset, text, episode in rows}
+    return {(rule, asset): _stands(text, episode) for rule, asset, text, episode in rows}
 
 
 def states_of(store: Store, rule: str) -> dict[str, RuleState]:
     """Return where one rule stands, by asset."""
     rows = store.read_plain(SQL.states_of_rule, rule=rule)
-    return {asset: RuleState(_state(text), episode) for asset, text, episode in rows}
+    return {asset: _stands(text, episode) for asset, text, episode in rows}
 
 
 @lru_cache(maxsize=10_000)
-def _state(text: str) -> State:
+def _stands(text: str, episode: int | None) -> RuleState:
     """Read a state: some thousand of them are read every turn, and hardly one is another than before."""
-    return from_json(json.loads(text))
+    return RuleState(from_json(json.loads(text)), episode)
 
 
 def save(work: Work, key: Key, state: State, episode: int | None) -> None:

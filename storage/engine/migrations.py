@@ -595,6 +595,19 @@ def m015_people(db: Any) -> None:
     db.execute("CREATE INDEX outbox_settled ON outbox (destination, settled) WHERE settled IS NOT NULL")
 
 
+def m016_servers(db: Any) -> None:
+    """Keep in which server a chat lies, and the one role of a server that is called; roles of single chats go.
+
+    `server` of a destination is the platform's id; NULL where there is none, or it was not told yet.
+    """
+    db.execute("ALTER TABLE destinations ADD COLUMN server TEXT")
+    db.execute(
+        "CREATE TABLE server_roles (platform TEXT NOT NULL, server TEXT NOT NULL, role TEXT NOT NULL, "
+        "rank TEXT NOT NULL, PRIMARY KEY (platform, server)) STRICT, WITHOUT ROWID"
+    )
+    db.execute("DELETE FROM switches WHERE kind = 'mention'")
+
+
 # The functions above that are named m001_..., in the order in which they stand.
 _STEPS: tuple[Callable[[Any], None], ...] = tuple(
     step for name, step in list(globals().items()) if re.fullmatch(r"m\d{3}_\w+", name)

@@ -31,7 +31,8 @@ WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset IN (
 );
 
 -- name: begins
-SELECT asset, input, min(first) FROM series GROUP BY asset, input;
+-- names: a JSON list.
+SELECT asset, input, min(first) FROM series WHERE input IN ({elements}(:names)) GROUP BY asset, input;
 
 -- name: series_of_asset
 SELECT asset, input, venue, step, first, last FROM series WHERE asset = :asset;

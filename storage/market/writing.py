@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +15,7 @@ from storage.market import rewritten, settlements
 from storage.market.settlements import RATES, Settled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from storage.engine.database import Store
     from storage.engine.sql import Query
@@ -48,9 +48,7 @@ def write(store: Store, batches: Iterable[Points]) -> int:
             block.widen(spans)
         for part in parts:  # in their order: what comes later wins
             if isinstance(part, _Block):
-                head, names = part.head(), ("at", *part.names)
-                rows = zip(part.times, *part.values, strict=True)
-                work.many(_upsert(part.step, part.names), (head | dict(zip(names, row, strict=True)) for row in rows))
+                work.many(_upsert(part.step, part.names), part.rows())
                 part.widen(spans)
             else:
                 _write_rows(work, part, spans)
@@ -63,16 +61,20 @@ def _parts(batches: Iterable[Points]) -> tuple[list[_Block | _Rows], list[_Block
     rows: _Rows = {}
     parts: list[_Block | _Rows] = [rows]
     settled: list[_Block] = []
+    last: _Block | None = None  # while nothing small has come after it
     count = 0
     for points in batches:
         if not points.settled and len(points.times) < _MANY:
             count += _put_together(rows, points)
+            last = None
         elif (block := _block(points)).spans:
             count += block.count
             if block.settled:
                 settled.append(block)
+            elif last is not None and last.joins(block):
+                parts[-2] = last = last.joined(block)
             else:
-                parts += [block, rows := {}]
+                parts += [last := block, rows := {}]
     return parts, settled, count
 
 
@@ -109,9 +111,30 @@ class _Block:
     spans: list[tuple[str, int, int]]  # inputs, each with the first and the last time with a value
     settled: bool = False
 
-    def head(self) -> dict[str, Any]:
-        """Return what is the same in every row."""
-        return {"asset": self.asset, "venue": self.venue} | ({"step": self.step} if self.step else {})
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Return the rows as they are bound to the statement."""
+        head = {"asset": self.asset, "venue": self.venue} | ({"step": self.step} if self.step else {})
+        names = (*head, "at", *self.names)
+        columns = (*map(itertools.repeat, head.values()), self.times, *self.values)
+        return (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=False))
+
+    def joins(self, other: _Block) -> bool:
+        """Tell whether another block has other inputs of the same rows: each row is looked for once then."""
+        return (
+            (self.asset, self.venue, self.step) == (other.asset, other.venue, other.step)
+            and set(self.names).isdisjoint(other.names)
+            and self.times == other.times
+        )
+
+    def joined(self, other: _Block) -> _Block:
+        """Return both blocks in one."""
+        return replace(
+            self,
+            names=(*self.names, *other.names),
+            values=[*self.values, *other.values],
+            count=self.count + other.count,
+            spans=[*self.spans, *other.spans],
+        )
 
     def widen(self, spans: _Spans) -> None:
         """Add how far the series go in it."""
@@ -134,16 +157,18 @@ def _block(points: Points) -> _Block:
     names = tuple(name for name in points.columns if name in known_names)
     values = [plain(points.columns[name]) for name in names]
     spans: list[tuple[str, int, int]] = []
-    count = 0
+    count, whole = 0, False
     rows: set[int] = set()
     for name, column in zip(names, values, strict=True):
-        known = [place for place, value in enumerate(column) if value == value]  # noqa: PLR0124 - the plain test for NaN
-        if known:
+        if not math.isnan(sum(column)):  # as most are
+            whole = True
+            spans.append((name, points.times[0], points.times[-1]))
+            count += len(column)
+        elif known := [place for place, value in enumerate(column) if not math.isnan(value)]:
             spans.append((name, points.times[known[0]], points.times[known[-1]]))
             count += len(known)
-            if len(rows) < len(points.times):
-                rows.update(known)
-    if len(rows) == len(points.times):
+            rows.update(known)
+    if whole or len(rows) == len(points.times):
         return _Block(points.asset, points.venue, step, names, points.times, values, count, spans)
     kept = sorted(rows)
     times = [points.times[place] for place in kept]
@@ -172,7 +197,7 @@ def plain(column: Column) -> Sequence[float]:
     if not isinstance(column, list | tuple):
         found: list[float] = column.tolist()  # type: ignore[union-attr] # an array
         return found
-    return column if all(type(value) is float for value in column) else [float(value) for value in column]
+    return column if set(map(type, column)) <= {float} else [float(value) for value in column]
 
 
 def _write_rows(work: Work, rows: _Rows, spans: _Spans) -> None:

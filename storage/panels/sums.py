@@ -21,7 +21,7 @@ import numpy as np
 
 from signals.inputs import EVERYWHERE, INPUTS
 from signals.series import Coverage
-from signals.units import HOUR, floor, from_ms, to_ms
+from signals.units import HOUR, floor, to_ms
 from signals.venues import venue_order
 from storage.panels.folded import PanelCache
 from storage.panels.grid import Grid
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
-    from signals.series import Array
+    from signals.series import Absence, Array
     from storage.engine.database import Store
     from storage.market.points import StoredSeries
     from storage.panels.folded import Folded
@@ -62,7 +62,7 @@ class Total:
 
     values: Array
     members: tuple[str, ...]
-    left_out: dict[str, str]
+    left_out: dict[str, Absence]
     coverage: float | None
 
 
@@ -107,7 +107,7 @@ def together(
     usual = _usual(folded, min(grid.end, now) if now else grid.end)
     fit = [venue for venue in found.rows if venue not in found.unfit]
     if len(fit) < 2 or (share(usual, fit) or 0.0) < ENOUGH:
-        others = {venue: found.lacks.get(venue, "too few venues know the whole window") for venue in found.rows}
+        others = {venue: found.lacks.get(venue, "few") for venue in found.rows}
         others.pop(alone, None)
         return Together({}, Coverage((alone,), others, share(usual, [alone]))) if others else None
     members = found.members(usual)
@@ -121,7 +121,7 @@ def together(
 def alone(folded: Folded, of: Coverage, venue: str, grid: Grid, now: datetime | None) -> Coverage:
     """Return the coverage where one venue speaks alone, instead of who would be summed or would speak as a rule."""
     usual = _usual(folded, min(grid.end, now) if now else grid.end)
-    others = {other: "too few venues answer for a total" for other in of.venues if other != venue}
+    others: dict[str, Absence] = {other: "few" for other in of.venues if other != venue}
     left_out = {other: why for other, why in {**others, **of.left_out}.items() if other != venue}
     return Coverage((venue,), left_out, share(usual, [venue]))
 
@@ -163,7 +163,7 @@ class _Venues:
     grid: Grid
     names: tuple[str, ...]
     rows: Mapping[str, Mapping[str, Array]]
-    lacks: Mapping[str, str]
+    lacks: Mapping[str, Absence]
     unfit: frozenset[str]
     returning: frozenset[str]
 
@@ -178,7 +178,7 @@ class _Venues:
         due = np.flatnonzero(np.array(list(known.values())).any(axis=0))
         end = min(grid.end, now) if now else grid.end
         spoke = {venue: folded.last_before(names[0], every[venue], end) for venue in known}
-        lacks: dict[str, str] = {}
+        lacks: dict[str, Absence] = {}
         unfit, returning = set(), set()
         recent = grid.count - math.ceil(RETURNING / grid.step)
         for venue, whole in known.items():
@@ -188,16 +188,16 @@ class _Venues:
                 unfit.add(venue)
             if have[0] > due[min(EDGE, len(due) - 1)]:
                 unfit.add(venue)
-                lacks[venue] = f"begins {_said(grid.start + int(have[0]) * grid.step)}"
+                lacks[venue] = "begins"
             elif have[-1] < due[-1]:
-                lacks[venue] = f"ends {_said(grid.start + (int(have[-1]) + 1) * grid.step)}"
+                lacks[venue] = "ended"
             elif max(spoke.values()) - spoke[venue] > QUIET.total_seconds() * 1000:
-                lacks[venue] = f"silent since {_said(from_ms(spoke[venue]))}"
+                lacks[venue] = "silent"
             elif venue in unfit:
-                lacks[venue] = f"misses {missed} of {len(due)} rows"
+                lacks[venue] = "holes"
             elif missed > (1 - STEADY) * len(due) or not whole[due[due >= recent]].all():
                 returning.add(venue)
-                lacks[venue] = f"misses {missed} of {len(due)} rows"
+                lacks[venue] = "holes"
         rows = {venue: rows[venue] for venue in known}
         return cls(grid, tuple(names), rows, lacks, frozenset(unfit), frozenset(returning))
 
@@ -229,7 +229,3 @@ def _stored(folded: Folded, names: Sequence[str], grid: Grid) -> dict[str, list[
         (venue for venue in venues if seen[venue] == len(names)), key=lambda venue: (venue_order(venue), venue)
     )
     return {venue: venues[venue] for venue in whole}
-
-
-def _said(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"

@@ -47,9 +47,17 @@ def find(store: Store, platform: str, chat: str, topic: str | None = None) -> De
 
 
 def ensure(
-    store: Store, platform: str, chat: str, topic: str | None, *, kind: str, title: str | None, now: datetime
+    store: Store,
+    platform: str,
+    chat: str,
+    topic: str | None,
+    *,
+    kind: str,
+    title: str | None,
+    now: datetime,
+    server: str | None = None,
 ) -> Destination:
-    """Return a destination, made if it is new and brought back if it was gone."""
+    """Return a destination, made if it is new and brought back if it was gone. server: it lies in, if in any."""
     with store.write() as work:
         work.run(
             SQL.ensure_destination,
@@ -58,6 +66,7 @@ def ensure(
             topic=topic or "",
             kind=kind,
             title=title,
+            server=server,
             now=to_ms(now),
         )
     found = find(store, platform, chat, topic)

@@ -35,6 +35,7 @@ def everything(store: Store, platform: str, chat: str, person: str | None) -> di
         "chat": destinations,
         "subscriptions": store.read(SQL.kept_subscriptions, **here),
         "switches": store.read(SQL.kept_switches, **here),
+        "roles": store.read(SQL.kept_roles, **here),
         "digests": store.read(SQL.kept_digests, **here),
         "positions": store.read(SQL.kept_positions, **who),
         "addresses": store.read(SQL.kept_addresses, **who),

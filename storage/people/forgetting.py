@@ -63,6 +63,7 @@ def _forget(store: Store, platform: str, chat: str, user: str | None) -> Forgott
         messages = work.run(SQL.forget_outbox, **here)
         work.run(SQL.forget_messages, **here)
         work.run(SQL.forget_places, **here)
+        work.run(SQL.forget_roles)
     return Forgotten(len(places), subscriptions, positions, addresses, messages, store.empty_log())
 
 

@@ -7,10 +7,11 @@
 SELECT * FROM destinations WHERE platform = :platform AND chat = :chat AND topic = :topic;
 
 -- name: ensure_destination
-INSERT INTO destinations (platform, chat, topic, kind, title, created)
-VALUES (:platform, :chat, :topic, :kind, :title, :now)
+INSERT INTO destinations (platform, chat, topic, kind, title, server, created)
+VALUES (:platform, :chat, :topic, :kind, :title, :server, :now)
 ON CONFLICT DO UPDATE SET gone = NULL, gone_reason = NULL,
-    rests_until = CASE WHEN gone_reason IS NULL THEN rests_until END, kind = excluded.kind, title = excluded.title;
+    rests_until = CASE WHEN gone_reason IS NULL THEN rests_until END, kind = excluded.kind, title = excluded.title,
+    server = coalesce(excluded.server, server);
 
 -- name: destinations
 SELECT * FROM destinations ORDER BY id;
@@ -142,13 +143,33 @@ DELETE FROM switches WHERE destination = :destination AND kind = 'mute' AND unti
 -- name: drop_mutes_until_over
 DELETE FROM switches WHERE destination = :destination AND kind = 'mute' AND hours = :value;
 
+-- name: call_role
+INSERT INTO server_roles (platform, server, role, rank) VALUES (:platform, :server, :role, :rank)
+ON CONFLICT DO UPDATE SET role = excluded.role, rank = excluded.rank;
+
+-- name: call_no_role
+DELETE FROM server_roles WHERE platform = :platform AND server = :server;
+
+-- name: role_of_server
+SELECT role, rank FROM server_roles WHERE platform = :platform AND server = :server;
+
+-- name: forget_roles
+-- Those of servers of which no chat is known any more.
+DELETE FROM server_roles WHERE NOT EXISTS (
+    SELECT 1 FROM destinations d WHERE d.platform = server_roles.platform AND d.server = server_roles.server);
+
 -- name: switches_of
+-- The role of a server is called in each of its chats.
 -- What ends with an episode (`episode 42`) is over when that has ended, or is not known any more.
 SELECT s.destination, s.kind, s.what, s.until, s.hours AS value,
     s.kind = 'mute' AND s.hours IS NOT NULL AND (e.id IS NULL OR e.ended IS NOT NULL) AS ended
 FROM switches s LEFT JOIN episodes e ON e.id = CASE WHEN s.kind = 'mute' THEN CAST(substr(s.hours, 9) AS INTEGER) END
 WHERE s.destination IN ({elements}(:destinations))
-ORDER BY s.destination, s.kind, s.what;
+UNION ALL
+SELECT d.id, 'mention', r.role, NULL, r.rank, 0
+FROM destinations d JOIN server_roles r ON r.platform = d.platform AND r.server = d.server
+WHERE d.id IN ({elements}(:destinations))
+ORDER BY 1, 2, 3;
 
 -- --- positions.py: what people watch for themselves ----------------------------------------------------------------
 
@@ -271,6 +292,10 @@ SELECT * FROM subscriptions WHERE destination IN ({elements}(:places)) ORDER BY 
 
 -- name: kept_switches
 SELECT * FROM switches WHERE destination IN ({elements}(:places)) ORDER BY destination, kind, what;
+
+-- name: kept_roles
+SELECT DISTINCT r.* FROM server_roles r JOIN destinations d ON d.platform = r.platform AND d.server = r.server
+WHERE d.id IN ({elements}(:places));
 
 -- name: kept_digests
 SELECT * FROM digests WHERE destination IN ({elements}(:places)) ORDER BY id;

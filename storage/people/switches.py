@@ -33,7 +33,7 @@ class Switch:
 
     kind: `mute`, until a time or for good (None), of what: a rule, an asset, both (`burst BTC`), an episode
     (`episode 42`), or everything (`*`); `loud` or `silent` likewise, with sound or without whatever the rank;
-    `mention`, of a role by the platform's id; `quiet`, `only` and `budget`, of everything.
+    `mention`, of a role by the platform's id, of all chats of a server; `quiet`, `only` and `budget`, of everything.
 
     value: of `quiet` hours of the destination's own zone, 22:00-07:00, with ` strict` where they hold what is critical
     as well; of `only` the least rank that is told; of `mention` the rank from which on a role is called; of `budget`
@@ -130,15 +130,19 @@ def sound(store: Store, destination: int, whats: Iterable[str], kind: Literal["l
                 switch(store, destination, Switch(kind, what))
 
 
-def mention(store: Store, destination: int, role: str | None, rank: Rank) -> None:
-    """Have one role called from a rank on, in the place of the one before; None: nobody."""
+def mention(store: Store, platform: str, server: str, role: str | None, rank: Rank) -> None:
+    """Have one role of a server called from a rank on, in the place of the one before; None: nobody."""
     with store.write() as work:
-        for before in _by_destination(work.rows(SQL.switches_of, destinations=json.dumps([destination]))).values():
-            for one in before:
-                if one.kind == "mention":
-                    work.run(SQL.switch_back, destination=destination, kind=one.kind, what=one.what)
-        if role is not None:
-            switch(store, destination, Switch("mention", role, value=rank))
+        if role is None:
+            work.run(SQL.call_no_role, platform=platform, server=server)
+        else:
+            work.run(SQL.call_role, platform=platform, server=server, role=role, rank=rank)
+
+
+def mentioned(store: Store, platform: str, server: str) -> Switch | None:
+    """Return the role that a server has called; None for nobody."""
+    row = store.read_one(SQL.role_of_server, platform=platform, server=server)
+    return None if row is None else Switch("mention", row["role"], value=row["rank"])
 
 
 def of(work: Work, destinations: Collection[int]) -> dict[int, tuple[Switch, ...]]:

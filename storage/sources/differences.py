@@ -31,7 +31,8 @@ _ROUNDED: Final = {"funding_rate": 1e-8}  # near zero a rate's last digit would 
 class Difference:
     """Of `compared` values of one input stored before under the same times, so many differ by more than TOLD.
 
-    at: when the file begins. largest: the largest difference, as a part of the stored value.
+    at: when the file begins. largest: the largest difference, as a part of the stored value. times: how many times what
+    was stored each new value is, of those above zero; empty for a difference that was read back.
     """
 
     asset: str
@@ -41,6 +42,7 @@ class Difference:
     compared: int
     differing: int
     largest: float
+    times: tuple[float, ...] = ()
 
 
 def compare(store: Store, new: Points, at: datetime) -> list[Difference]:
@@ -62,7 +64,8 @@ def compare(store: Store, new: Points, at: datetime) -> list[Difference]:
         parts = _parts(new, name, before, _ROUNDED.get(name, 0.0))
         if parts:
             differing = sum(part > TOLD for part in parts)
-            found.append(Difference(new.asset, new.venue, name, at, len(parts), differing, max(parts)))
+            ratios = _times(new, name, before)
+            found.append(Difference(new.asset, new.venue, name, at, len(parts), differing, max(parts), ratios))
     return found
 
 
@@ -74,6 +77,11 @@ def _parts(new: Points, name: str, before: dict[int, float], rounded: float) -> 
             off = abs(value - stored)
             parts.append(0.0 if off <= rounded else off / abs(stored) if stored else 1.0)
     return parts
+
+
+def _times(new: Points, name: str, before: dict[int, float]) -> tuple[float, ...]:
+    pairs = ((value, before.get(at, 0.0)) for at, value in zip(new.times, new.columns[name], strict=True))
+    return tuple(float(value) / stored for value, stored in pairs if stored > 0 and value > 0)
 
 
 def note(store: Store, found: Iterable[Difference]) -> None:

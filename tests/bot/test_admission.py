@@ -99,6 +99,14 @@ async def test_what_is_typed_in_other_chats_has_a_bucket_of_its_own(store: Store
     assert await place.ask(ANN) is None
 
 
+async def test_what_is_being_typed_in_a_group_takes_nothing_from_its_answers(store: Store) -> None:
+    place = Place(store)
+    for _ in range(100):
+        await place.ask(replace(ANN_HERE, inline=True))
+    answers = [await place.ask(replace(ANN_HERE, user=str(number))) for number in range(100, 105)]
+    assert answers == [None] * 5
+
+
 async def test_who_sits_at_the_bot_is_not_counted(store: Store) -> None:
     place = Place(store)
     assert {await place.ask(local().asker) for _ in range(500)} == {None}

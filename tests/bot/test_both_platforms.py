@@ -134,3 +134,39 @@ async def test_what_is_kept_is_told_given_and_forgotten_on_both_platforms(start:
         assert "Forgotten" in await both.slash("forgetme")
         assert destinations.everyone(both.app.store) == []
         assert str(OWNER) not in str((both.app.config.database).read_bytes())
+
+
+async def test_a_missing_value_is_asked_for_and_the_next_message_completes_it(start: Callable[[], Any]) -> None:
+    """In Telegram by a message, in Discord by a direct one: the whole way in, through the gate."""
+    both: Both
+    async with start() as both:
+        assert "at which price" in (await both.says(BEN, "/watch btc long 25x 0.5btc bybit")).text.lower()
+        done = await both.says(BEN, "95131")
+        assert "95,131" in done.text
+        for number, text in enumerate(("/watch btc long 25x 0.5btc bybit", "95131"), 900):
+            await both.discord.emit("MESSAGE_CREATE", _direct(number, text))
+            await both.discord.until(lambda: len(both.discord.messages) == number - 899, seconds=10)  # noqa: B023
+        asked, told = (message.text for message in both.discord.messages)
+        assert "at which price" in asked.lower()
+        assert "95,131" in told
+
+
+async def test_who_types_on_and_on_is_offered_nothing_more_and_answered_all_the_same(start: Callable[[], Any]) -> None:
+    both: Both
+    async with start() as both:
+        typing = [{"name": "what", "type": 3, "value": "fund", "focused": True}]
+        for number in range(40):
+            await both.discord.interact(4, {"id": "1", "name": "sub", "type": 1, "options": typing}, token=f"t{number}")
+        await both.discord.until(lambda: sum(token.startswith("t") for token in both.discord.answers) == 40, seconds=10)
+        offered = [bool(both.discord.answers[f"t{number}"]["data"]["choices"]) for number in range(40)]
+        assert (offered[0], offered.count(True)) == (True, 20)
+        assert "embeds" in await both.slash("about")
+
+
+def _direct(number: int, text: str) -> dict[str, Any]:
+    author = {"id": str(OWNER), "username": "ann", "discriminator": "0", "avatar": None, "bot": False}
+    return {
+        "id": str(number), "channel_id": str(OWNER + 1), "author": author, "content": text, "type": 0, "tts": False,
+        "timestamp": "2026-01-15T12:00:00+00:00", "edited_timestamp": None, "mention_everyone": False, "mentions": [],
+        "mention_roles": [], "attachments": [], "embeds": [], "pinned": False, "components": [],
+    }  # fmt: skip

@@ -100,7 +100,7 @@ class DiscordWire(Served):
         self._sockets: list[web.WebSocketResponse] = []
         self._sequence = itertools.count(1)
         self.refuses_gateway = False
-        self.channels: set[int] = set()  # that are there besides those of the server
+        self.channels = {CHANNEL, NEWS, HOOK, OWNER + 1}
         self.clock: Callable[[], float] | None = None  # of the limit of requests a second; without one there is none
         self.speed = 1.0  # one factor for that limit
         self.posts = 0
@@ -296,7 +296,7 @@ class DiscordWire(Served):
     def _post(self, channel: int, payload: dict[str, Any], files: list[str]) -> dict[str, Any]:
         if channel == CHANNEL and not self.permissions & SEND:
             raise Refusal(403, 50013, "Missing Permissions")
-        if channel not in (CHANNEL, NEWS, HOOK, OWNER + 1, *self.channels):
+        if channel not in self.channels:
             raise Refusal(404, 10003, "Unknown Channel")
         nonce = payload.get("nonce")
         if nonce and len(str(nonce)) > 25:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from bot.clock import Clock
     from handlers.channels.channel import Answerer, Channel
     from handlers.reply import Block
     from signals.alerts.condition import Rank
@@ -75,6 +76,10 @@ class Side(Protocol):
     channel: Channel
     per_second: float  # what the platform takes
 
+    def meet(self, clock: Clock) -> None:
+        """Let the limits go by another clock: that of a program that was started anew."""
+        ...
+
     async def start(self, answer: Answerer = nothing) -> None:
         """Log in, and read what people say."""
         ...
@@ -85,6 +90,10 @@ class Side(Protocol):
 
     def shown(self) -> list[tuple[str, str]]:
         """Return the messages of all chats, in order: chat and text."""
+        ...
+
+    def edited(self) -> int:
+        """Return how often messages were edited."""
         ...
 
     def asked(self) -> list[str]:
@@ -129,7 +138,7 @@ class TelegramSide:
 
     platform, per_second = TELEGRAM, 30.0
 
-    def __init__(self, outside: Outside, clock: HandClock) -> None:
+    def __init__(self, outside: Outside, clock: Clock) -> None:
         self.fake = BotApi(speed=1.0)
         self.fake.clock = clock.monotonic
         self._outside = outside
@@ -138,6 +147,10 @@ class TelegramSide:
         await self.fake.start()
         config = TelegramConfig(token=SecretStr(self.fake.token), base_url=self.fake.base_url)
         self.channel: Channel = Telegram(config, self._outside, listed=(), timeouts=QUICK)
+
+    def meet(self, clock: Clock) -> None:
+        self.fake.clock = clock.monotonic
+        self.fake._times.clear()
 
     async def start(self, answer: Answerer = nothing) -> None:
         await self.channel.start(answer)
@@ -149,6 +162,9 @@ class TelegramSide:
 
     def shown(self) -> list[tuple[str, str]]:
         return [(str(message.chat), message.text) for message in self.fake.accepted]
+
+    def edited(self) -> int:
+        return sum(len(message.edits) for message in self.fake.accepted)
 
     def asked(self) -> list[str]:
         return [str(given["chat_id"]) for method, given in self.fake.requests if method in SENDING]
@@ -191,7 +207,7 @@ class DiscordSide:
 
     platform, per_second = DISCORD, 40.0  # of the 50, ten are left for answers
 
-    def __init__(self, outside: Outside, clock: HandClock) -> None:
+    def __init__(self, outside: Outside, clock: Clock) -> None:
         self.fake = DiscordWire()
         self._clock, self._outside = clock, outside
         self._before = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY  # the library keeps its addresses on its classes
@@ -202,6 +218,10 @@ class DiscordSide:
         await self.channel.start(nothing)
         self.fake.clock = self._clock.monotonic
 
+    def meet(self, clock: Clock) -> None:
+        self.fake.clock = clock.monotonic
+        self.fake._times.clear()
+
     async def start(self, answer: Answerer = nothing) -> None:
         self.channel.listen(answer)  # type: ignore[attr-defined]  # it has been started
 
@@ -211,6 +231,9 @@ class DiscordSide:
 
     def shown(self) -> list[tuple[str, str]]:
         return [(str(message.channel), message.text) for message in self.fake.messages]
+
+    def edited(self) -> int:
+        return sum(len(message.edits) for message in self.fake.messages)
 
     def asked(self) -> list[str]:
         posts = (path for method, path, _ in self.fake.requests if method == "POST" and path.endswith("/messages"))

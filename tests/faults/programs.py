@@ -148,7 +148,7 @@ async def broadcast(folder: Path, platform: str, recipients: int, speed: float =
 
 
 @scenario(
-    1,
+    "S1",
     "SIGKILL in a broadcast",
     promised="0 lost; repeats ≤ 8 a kill, marked (Discord: none); what is critical first",
     telegram="killed at random requests, before or after accepting or after answering, and at random times",
@@ -180,6 +180,9 @@ async def killed(scale: Scale) -> Mapping[str, Counts]:
             urgent = sum(NEWS[1] in text for text in first) / recipients
             counts.hold(urgent >= 0.8, f"of the first messages {urgent:.0%} are critical")
             counts.noted.append(f"{done} kills, {counts.repeated} repeats in {counts.wanted:,} messages")
+            share = counts.repeated / counts.wanted
+            counts.hold(platform == TELEGRAM or not share, f"{share:.2%} repeated")
+            counts.figures["R1"] = f"{done} kills: {counts.lost} lost, {share:.2%} repeated"
             found[platform] = counts
     return found
 
@@ -200,7 +203,7 @@ async def _kill(
 
 
 @scenario(
-    2,
+    "S2",
     "SIGTERM in a broadcast",
     promised="it stops within 5 s; 0 lost, 0 repeated",
     telegram="`perpulse run`, told to stop while each answer takes 3 s",
@@ -212,7 +215,7 @@ async def told_to_stop(scale: Scale) -> Mapping[str, Counts]:
     for platform in (TELEGRAM, DISCORD):
         folder = scale.folder / platform
         async with broadcast(folder, platform, scale.of(12, 100), speed=1.0) as it:
-            _configure(folder, it)
+            configure(folder, it)
             it.fake.disturb("delay", times=float("inf"), seconds=3.0)
             process = await perpulse(folder)
             try:
@@ -243,7 +246,7 @@ async def told_to_stop(scale: Scale) -> Mapping[str, Counts]:
     return found
 
 
-def _configure(folder: Path, it: Broadcast) -> None:
+def configure(folder: Path, it: Broadcast) -> None:
     """Write the settings of a perpulse that speaks to the fake; its exchange is a port at which nobody is."""
     token = bot_api.TOKEN if it.platform == TELEGRAM else discord_wire.TOKEN
     nowhere = f"http://127.0.0.1:{closed_port()}"
@@ -264,7 +267,7 @@ async def perpulse(folder: Path) -> asyncio.subprocess.Process:
 
 
 @scenario(
-    15,
+    "S15",
     "a second program with the same token",
     promised="one sends at a time; the other takes over within 15 s of a SIGKILL or SIGSTOP; repeats ≤ 8 each, marked",
     telegram="two programs on one database; the one that sends is killed, then one is stopped and goes on later",

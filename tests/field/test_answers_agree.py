@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.archive.importing import read_file
-from bot.archive.importing.keeping import keep
+from bot.archive.importing.tables import keep
 from signals.units import DAY, MINUTE
 from storage.engine.database import Store
 from storage.market import points

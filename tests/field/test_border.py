@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bot.archive import parsing
 from bot.archive.binance_vision import daily
 from bot.archive.importing import History, read_file
-from bot.archive.importing.keeping import keep
+from bot.archive.importing.tables import keep
 from bot.market.border.judging import Border
 from bot.market.border.refusals import said
 from bot.market.exchange.contracts import Contract

@@ -9,7 +9,7 @@ import pytest
 
 from bot import demo
 from bot.archive.importing import read_file
-from bot.archive.importing.keeping import keep
+from bot.archive.importing.tables import keep
 from bot.engine.evaluate import history, judge
 from bot.engine.hindsight import judge_past
 from signals.alerts.rule import rules

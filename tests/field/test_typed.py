@@ -248,6 +248,16 @@ def test_a_size_and_a_profit_by_the_price_of_now(ask: Ask) -> None:
     size = ask("/size 1% of 10000 stop 73000")
     assert size.values["size"] == pytest.approx(100 / (80_546 - 73_000))
     assert "from the price of now, 80,546, long." in plain_text(size.all_blocks())
+    for line in ("/size stop 73000 100usd", "/size 100usd stop 73000 long", "/size risk $100 stop 73k"):
+        assert ask(line).values["size"] == pytest.approx(100 / (80_546 - 73_000)), (
+            "dollars beside the stop are the risk"
+        )
+    with pytest.raises(Refused) as refusal:
+        ask("/size risk 1% of 10000 stop 93000 long")
+    assert str(refusal.value) == (
+        "The stop of a long lies below its entry, and the price of now is 80,546: a stop at 93,000 is that of a short. "
+        "Type short, an entry, or a stop below 80,546."
+    )
     for line in ("/pnl btc long 82000 now 0.5btc", "/pnl btc long 82000 0.5btc"):
         gain = ask(line)
         assert gain.values["pnl_usd"] == pytest.approx(0.5 * (80_546 - 82_000))

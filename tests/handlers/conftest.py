@@ -13,7 +13,7 @@ import pytest
 
 from bot import demo
 from bot.archive.importing import read_file
-from bot.archive.importing.keeping import keep
+from bot.archive.importing.tables import keep
 from handlers.answer import answer
 from handlers.channels.channel import Address
 from handlers.command import Asker, Asking, Deps

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from signals.inputs import BARS
-from signals.units import DAY_MS, HOUR_MS, MILLISECOND, MINUTE_MS, from_ms, to_ms
+from signals.units import DAY, DAY_MS, HOUR_MS, MILLISECOND, MINUTE_MS, from_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,11 +101,6 @@ def check_bars(
     steps, unfit = _steps(times, said or {})
     end = to_ms(now)
     hours = {key: _offset(known, steps[key[:2]]) for key, known in times.items()}
-    draft.notes += [
-        f"bars of {venue} {asset} begin at {from_ms(offset):%H:%M} UTC and not at midnight; kept as they are"
-        for (venue, asset), offset in sorted({key[:2]: offset for key, offset in hours.items()}.items())
-        if offset and steps[venue, asset] == DAY_MS
-    ]
     bad: dict[int, str] = {}
     for index, (at, venue, asset, name, _) in enumerate(draft.kept):
         if name not in _BARS:
@@ -121,3 +116,16 @@ def check_bars(
             bad[index] = f"the {step_name(step)} bar is not closed yet; import it when it is"
     draft.drop(bad)
     return {pair: step * MILLISECOND for pair, step in steps.items()}
+
+
+def note_odd_days(draft: Draft) -> None:
+    """Note which bars of a day begin elsewhere than at midnight, and are kept so."""
+    times: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for row in draft.kept:
+        if row.input in _BARS and draft.step.get((row.venue, row.asset)) == DAY:
+            times[row.venue, row.asset].add(row.at)
+    draft.notes += [
+        f"bars of {venue} {asset} begin at {from_ms(offset):%H:%M} UTC and not at midnight; kept as they are"
+        for (venue, asset), known in sorted(times.items())
+        if (offset := _offset(known, DAY_MS))
+    ]

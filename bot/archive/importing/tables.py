@@ -6,14 +6,16 @@ import math
 from typing import TYPE_CHECKING
 
 from signals.inputs import INPUTS
-from storage.market import settlements
-from storage.market.points import Points
+from signals.units import from_ms
+from storage.market import retention, settlements
+from storage.market.points import Points, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import timedelta
 
-    from bot.archive.importing.model import ImportedValue
+    from bot.archive.importing.model import Imported, ImportedValue
+    from storage.engine.database import Store
 
 
 def tables(kept: Sequence[ImportedValue], step_of: Mapping[tuple[str, str], timedelta]) -> Iterator[Points]:
@@ -41,3 +43,13 @@ def _settled(kept: Sequence[ImportedValue]) -> dict[tuple[str, str], set[int]]:
             times = rates if row.input == "funding_rate" else marks
             times.setdefault((row.venue, row.asset), set()).add(row.at)
     return {key: settlements.are_settled(times, marks.get(key, ())) for key, times in rates.items()}
+
+
+def keep(store: Store, imported: Imported) -> int:
+    """Store what a file holds and return how many values were kept; a second time changes nothing."""
+    with store.write():
+        count = write(store, tables(imported.kept, imported.step))
+        levels = [row.at for row in imported.kept if INPUTS[row.input].kind == "level"]
+        if levels:
+            retention.came(store, from_ms(min(levels)))
+    return count

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
@@ -14,7 +13,7 @@ from signals.units import DAY_MS, HOUR_MS
 from storage.market.writing import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from signals.series import Array
     from storage.market.points import Column, Points
@@ -63,14 +62,6 @@ _MONTH_MS: Final = 35 * DAY_MS  # what is further apart than this says nothing o
 _UNSCALED: Final = 500.0  # below every leap that has the shape of a scale
 _SCALE: Final = math.log10(1.5)
 _LONG: Final = 16  # rows from which on arrays pay
-_SIDE: Final = 9  # rates on either side of a change of units: three days of eight hours
-_SWITCH: Final = 30.0  # times their median; real ones differ at most 18-fold
-_NOTHING: Final = 5e-5  # smaller rates are alike: days of zeros are no measure
-_DEAR: Final = 0.0015  # no contract pays so much for three days beside days in which it pays a thirtieth
-_PERCENT_BASE: Final = 0.01  # the rate that most contracts pay most of the time, if it is written in percent
-_PERCENT_SHARE: Final = 0.2
-_MONTH: Final = 30 * DAY_MS
-_DEAR_MONTH: Final = 0.002  # medians of 30 days were at most 0.00106 (ETH, 2021), and in percent at least 0.00202
 
 
 def _sure(name: str) -> tuple[float, float]:
@@ -183,53 +174,3 @@ def liquidations_above(points: Points, highest: Callable[[Points], float]) -> li
             why: Why = "traded" if total > volume else "open"
             found += [(name, Fault(place, why)) for name, value in possible.items() if value > 0]
     return found
-
-
-def switch(rows: Sequence[tuple[int, int, float]]) -> list[Fault]:
-    """Find the rates that are in another unit than the rest: rows of place, time (ms) and rate, oldest first.
-
-    Where the median of nine rates is thirty times that of the nine before, the larger side is percent (or more), since
-    no contract pays so much for long. A whole series is percent as well: where its usual rate is 0.01, or
-    one that no contract pays for a month.
-    """
-    if len(rows) < 2 * _SIDE:
-        return []
-    sizes = np.maximum(np.abs([rate for _, _, rate in rows]), _NOTHING)
-    windows = np.median(np.lib.stride_tricks.sliding_window_view(sizes, _SIDE), axis=1)
-    ratio = windows[_SIDE:] / windows[:-_SIDE]  # after place + _SIDE over before it
-    found: list[Fault] = []
-    borders = [0]
-    for number in np.flatnonzero((ratio >= _SWITCH) | (ratio <= 1 / _SWITCH)).tolist():
-        if number + _SIDE - borders[-1] >= _SIDE:  # one border, not each of its neighbours
-            borders.append(_exactly(sizes, number + _SIDE))
-    borders.append(len(rows))
-    spans = [(first, last) for first, last in pairwise(borders) if last > first]
-    if len(spans) == 1:
-        return [Fault(place, "percent", 100.0, rows[0][1]) for place, _, _ in rows] if _in_percent(rows, sizes) else []
-    medians = [float(np.median(sizes[first:last])) for first, last in spans]
-    usual = min(medians)
-    for (first, last), median in zip(spans, medians, strict=True):
-        if median >= _SWITCH / 2 * usual and median > _DEAR:
-            times = 10.0 ** round(math.log10(median / usual))
-            end = last
-            while end > first and sizes[end - 1] <= 2 * usual:  # usual again, too shortly for a border of its own
-                end -= 1
-            found += [Fault(rows[place][0], "switch", times, rows[first][1]) for place in range(first, end)]
-    return found
-
-
-def _exactly(sizes: Array, near: int) -> int:
-    """Return the place near a border at which the two sides differ most, by their logarithms."""
-    logs = np.log(sizes[max(near - 2 * _SIDE, 0) : near + 2 * _SIDE])
-    begin = max(near - 2 * _SIDE, 0)
-    places = range(3, len(logs) - 3)
-    spread = [logs[:n].var() * n + logs[n:].var() * (len(logs) - n) for n in places]
-    return begin + places[int(np.argmin(spread))]
-
-
-def _in_percent(rows: Sequence[tuple[int, int, float]], sizes: Array) -> bool:
-    usual = float(np.median(sizes))
-    if rows[-1][1] - rows[0][1] >= _MONTH - DAY_MS and usual > _DEAR_MONTH:
-        return True
-    same = float(np.mean(np.abs(sizes - _PERCENT_BASE) < 1e-9))
-    return same >= _PERCENT_SHARE and usual > _DEAR_MONTH

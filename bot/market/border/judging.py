@@ -28,9 +28,9 @@ from bot.market.border.bounds import (
     is_scale,
     limit_of,
     liquidations_above,
-    switch,
 )
 from bot.market.border.overlap import Overlap
+from bot.market.border.rates import switch
 from bot.market.border.rows import AHEAD_MS, Rejected, preceded, rejected, without, without_future
 from signals.units import DAY, DAY_MS, HOUR_MS, to_ms
 from storage.market.writing import plain
@@ -263,17 +263,15 @@ class Border:
                 continue
             times = value / known.good
             limit = limit_of(key[2], abs(at - known.at))
-            if 1 / limit < times < limit:
-                known, held = _Known(value, at), []
-                continue
+            usual = 1 / limit < times < limit  # also a day after a leap, as the last good one is far then
             agrees = known.odd_at and at > known.odd_at and _agree(known, value, limit)
             scale = is_scale(times)
             lasting = agrees and known.since is not None and now - known.since >= BELIEVED
-            alone = len(sound) == 1 and not scale and self._witness(key, at, times)
-            if lasting or alone or (agrees and not scale and not is_scale(known.odd / known.good)):
-                for confirmed in held:
+            alone = len(sound) == 1 and not scale and not usual and self._witness(key, at, times)
+            if usual or lasting or alone or (agrees and not scale and not is_scale(known.odd / known.good)):
+                for confirmed in held if agrees else ():
                     found.pop(confirmed, None)
-                if not held and agrees and not bar:
+                if not held and agrees and not bar and not usual:
                     back[key[2]] = known.odd_at, known.odd
                 known, held = _Known(value, at), []
                 continue

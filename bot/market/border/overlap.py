@@ -38,6 +38,7 @@ COMPARED: Final = MappingProxyType({  # how far the two may differ at the same t
 FACTOR: Final = 1.5  # between two figures an hour apart; both sides for one is 2
 _STILL: Final = 1.1  # the three rows before lie within so many times of each other
 _SEVERAL: Final = 3
+_NEARLY_ALL: Final = 0.9
 _HOURS: Final = 4  # whose first figure is remembered: a history is asked again from two hours before the newest on
 _SAME_TIME_MS: Final = 5 * MINUTE_MS
 _NEAR_MS: Final = HOUR_MS + 10 * MINUTE_MS  # statistics are published some minutes after their hour
@@ -68,11 +69,12 @@ class Overlap:
             return
         at = points.times[0]
         for name, column in points.columns.items():
-            value = float(column[0])
-            if (name in COMPARED or name == FUNDING) and value == value:  # noqa: PLR0124 - the plain test for NaN
+            if (name in COMPARED or name == FUNDING) and (value := float(column[0])) == value:  # the plain test for NaN
                 key = (points.venue, points.asset, name)
                 self._newest[key] = at, value
-                firsts = self._first.setdefault(key, deque(maxlen=_HOURS))
+                firsts = self._first.get(key)
+                if firsts is None:
+                    firsts = self._first[key] = deque(maxlen=_HOURS)
                 if not firsts or firsts[-1][0] // HOUR_MS < at // HOUR_MS:
                     firsts.append((at, value))
 
@@ -134,6 +136,18 @@ class Overlap:
             if abs(newest[0] - rows[-1][0]) > _NEAR_MS or max(last) > _STILL * min(last):
                 return None
         return Apart(times, proven=False) if _far(times) else None
+
+
+def against(name: str, both: Sequence[float]) -> float | None:
+    """Return how many times the one series of an input the other is, by their ratios at the same times.
+
+    None where they can be one series, where fewer than three times are known of both, and for inputs that move freely.
+    """
+    if name not in COMPARED or len(both) < _SEVERAL:
+        return None
+    middle, tolerance = median(both), COMPARED[name]
+    apart = sum(abs(times - 1) > tolerance and (times > 1) == (middle > 1) for times in both)
+    return middle if _far(middle) and apart >= _NEARLY_ALL * len(both) else None
 
 
 def _beside(rows: Sequence[tuple[int, float]], at: int) -> tuple[int, float] | None:

@@ -37,7 +37,7 @@ def _switch(rejected: Rejected) -> str:
     since = f"{rejected.since:%Y-%m-%d %H:%M} UTC" if rejected.since else "some day"
     larger = rejected.times >= 1
     times = rejected.times if larger else 1 / rejected.times
-    guess = ": percent instead of fractions?" if rejected.name == "funding_rate" and 50 < times < 200 else ""
+    guess = ": percent instead of fractions?" if rejected.name == "funding_rate" and larger and 50 < times < 200 else ""
     guess = guess or ("; is that another unit?" if rejected.name != "funding_rate" else ": another unit?")
     return f"is in another unit: from {since} on they are {times:,.0f} times {'larger' if larger else 'smaller'}{guess}"
 

@@ -163,9 +163,10 @@ async def backwards(
     `most` pages stays unknown: the newest matters most.
     """
     known: dict[int, Any] = {}
-    end, first = to_ms(until), to_ms(since) if since else None
+    last = end = to_ms(until)
+    first = to_ms(since) if since else None
     for _ in range(most if first is not None else 1):
-        fresh = {at: row for at, row in await ask_page(end) if at not in known and at <= to_ms(until)}
+        fresh = {at: row for at, row in await ask_page(end) if at not in known and at <= last}
         if not fresh:
             break
         known |= fresh

@@ -26,6 +26,7 @@ from handlers.channels.discord.interactions import Interactions
 from handlers.channels.discord.options import digest, payload
 from handlers.channels.discord.places import INVITE
 from handlers.channels.discord.posting import LIMITS, NOT_YET, Posting
+from handlers.channels.discord.talk import DirectTalk, Written
 from handlers.channels.discord.webhooks import PREFIX, Webhooks
 from handlers.channels.failure import TokenRefused
 from handlers.command import Asker, commands
@@ -94,6 +95,7 @@ class Discord:
         )  # fmt: skip
         self._answer: Answerer | None = None
         self._hears = True
+        self._talk = DirectTalk(self._posting, self.platform)
         self._running: asyncio.Task[None] | None = None
 
     # -- start and stop ---------------------------------------------------------------------------------------------
@@ -119,11 +121,12 @@ class Discord:
 
     def listen(self, answer: Answerer) -> None:
         """Answer from now on what comes by the gateway."""
-        self._answer = self._interactions.answer = answer
+        self._interactions.answer = self._talk.answer = answer
 
     async def stop(self) -> None:
         """Take no more commands and close the connections. Takes a few seconds at most."""
         await self._interactions.stop()
+        await self._talk.stop()
         if self._running:
             self._running.cancel()
             await asyncio.wait([self._running])
@@ -268,6 +271,11 @@ class Discord:
         if self._hears:
             await self._interactions.take(interaction)
 
+    async def on_written(self, written: Written) -> None:
+        """Take what somebody wrote directly to the bot, or changed."""
+        if self._hears:
+            await self._talk.take(written)
+
     async def on_gone(self, chats: Iterable[int], reason: str) -> None:
         """Say that chats are closed to us."""
         for chat in chats:
@@ -275,14 +283,17 @@ class Discord:
 
 
 class _Client(Client):
-    """What comes by the gateway: servers, their channels, and what people do. No messages are read, no members kept."""
+    """What comes by the gateway: servers, their channels, what people do, and what they write directly to the bot.
+
+    No other messages are asked for, and no members kept.
+    """
 
     def __init__(self, place: Discord, proxy: str | None, guilds: float) -> None:
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody wants to hear of voice
         trace = aiohttp.TraceConfig()
         trace.on_request_end.append(_asked)
         super().__init__(
-            intents=Intents(guilds=True),
+            intents=Intents(guilds=True, dm_messages=True),
             proxy=proxy,
             http_trace=trace,
             max_messages=None,
@@ -300,6 +311,15 @@ class _Client(Client):
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         await self._place.on_interaction(interaction)
+
+    async def on_message(self, message: discord.Message) -> None:
+        if message.guild is None and not message.author.bot:
+            await self._place.on_written(Written(message.id, message.channel.id, message.author.id, message.content))
+
+    async def on_raw_message_edit(self, change: discord.RawMessageUpdateEvent) -> None:
+        message = change.message
+        if message.guild is None and not message.author.bot:
+            await self._place.on_written(Written(message.id, message.channel.id, message.author.id, message.content))
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         chats = (*(channel.id for channel in guild.channels), *(thread.id for thread in guild.threads))

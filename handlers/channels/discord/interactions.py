@@ -229,7 +229,8 @@ class Interactions:
             user=str(interaction.user.id),
             may_change=elsewhere or place.may_change,
             title=None if elsewhere else place.title,
-            roles=interaction.guild_id is not None and not elsewhere,
+            server=None if elsewhere or interaction.guild_id is None else str(interaction.guild_id),
+            manages=not elsewhere and place.manages,
         )
 
     async def _direct_of(self, interaction: Interaction) -> Address | None:

@@ -34,13 +34,15 @@ class Place:
     """The chat in which something was typed or pressed.
 
     here: I am there, so that alerts can be posted. title: as people call it. may_change: who asks may change its
-    settings. may_write: they may write there for all to read. missing: what I am not allowed there, in words.
+    settings. manages: they may change what holds for the server. may_write: they may write there for all to read.
+    missing: what I am not allowed there, in words.
     """
 
     address: Address
     here: bool
     title: str | None = None
     may_change: bool = True
+    manages: bool = False
     may_write: bool = True
     missing: tuple[str, ...] = ()
 
@@ -53,12 +55,13 @@ def place_of(client: Client, interaction: Interaction) -> Place:
     thread = isinstance(channel, Thread)
     announces = channel is not None and channel.type is ChannelType.news
     rights = interaction.permissions
-    manages = rights.administrator or rights.manage_guild or rights.manage_channels
+    manages = rights.administrator or rights.manage_guild
     return Place(
         Address(chat, kind="channel" if announces else "group"),
         here=client.get_guild(interaction.guild_id) is not None,
         title=clean(clip(str(getattr(channel, "name", "") or ""), 128)) or None,
-        may_change=manages or (thread and rights.manage_threads),
+        may_change=manages or rights.manage_channels or (thread and rights.manage_threads),
+        manages=manages,
         may_write=rights.administrator or (rights.send_messages_in_threads if thread else rights.send_messages),
         missing=missing(interaction.app_permissions, thread=thread),
     )

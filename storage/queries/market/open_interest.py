@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime, timedelta
 
+    from signals.series import Absence
     from storage.engine.database import Store
 
 PEAK, AVERAGE, LAST_DAY = "oi_drawdown", "oi_vs_ma180", "oi_zscore"
@@ -139,7 +140,7 @@ def total(store: Store, asset: str, now: datetime) -> OpenInterestTotal | None:
         return None
     usual = sums.usual_interest(store, asset, now)
     share = sums.share(usual, usd)
-    left_out = {venue: "no current figure" for venue in usual if venue not in usd}
+    left_out: dict[str, Absence] = {venue: "silent" for venue in usual if venue not in usd}
     coverage = Coverage(tuple(usd), left_out, share, share is not None and share >= sums.ENOUGH)
     oldest = min([*usd.values(), *coins.values()], key=lambda point: point.at)
     stamp = stamp_of(store, asset, {_USD: oldest}, now, daily=_daily(store, asset))

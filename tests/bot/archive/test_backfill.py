@@ -253,6 +253,30 @@ async def test_yesterday_replaces_what_came_live_and_says_where_it_differs(
     assert at[1] - at[0] == 34_000, "what the archive has not stays"
 
 
+async def test_an_archive_that_is_no_continuation_of_what_came_live_is_left_out(
+    store: Store, archive: FakeArchive, clock: Still
+) -> None:
+    """Three live hours are half of what the archive says: one of the two counts both sides."""
+    archive.published -= timedelta(days=1)
+    await fill(store, archive, clock, days=3)
+    noon = datetime(2026, 11, 19, 12, tzinfo=UTC)
+    hours = pd.DatetimeIndex([noon + HOUR * hour for hour in range(3)], name="at")
+    live = [coins(BTC, round(at.timestamp() * 1000)) / 2 for at in hours]
+    points.write(
+        store, [Points.of_frame("binance", "BTC", None, pd.DataFrame({"open_interest_coin": live}, index=hours))]
+    )
+    archive.published += timedelta(days=1)
+    result = await fill(store, archive, clock, days=3)
+    assert [said for said in result.problems if "left out" in said] == [
+        "BTCUSDT-metrics-2026-11-19: open_interest_coin is 2 times what came live; left out"
+    ]
+    _, _, found = points.columns(
+        store, "BTC", "binance", ["open_interest_coin", "long_short_accounts"], start=noon, end=noon + 3 * HOUR
+    )
+    assert [value for value in found["open_interest_coin"] if value is not None] == pytest.approx(live)
+    assert any(found["long_short_accounts"]), "what else the file holds is kept"
+
+
 @examples(4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(1, 8), min_size=1, max_size=3))
 async def test_however_it_was_read_the_history_is_the_same(tmp_path: Path, runs: list[int]) -> None:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from bot.archive import exporting as command
 from bot.archive.importing import read_file
-from bot.archive.importing.keeping import keep
+from bot.archive.importing.tables import keep
 from signals.inputs import BARS, INPUTS, LEVELS
 from storage.engine.database import Store
 from storage.market import history, points

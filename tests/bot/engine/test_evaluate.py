@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bot import demo
 from bot.archive.importing import read_file
-from bot.archive.importing.keeping import keep
+from bot.archive.importing.tables import keep
 from bot.engine.evaluate import history, judge
 from handlers.reply import Line, plain_text
 from handlers.words.notices import message_of

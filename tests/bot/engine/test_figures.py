@@ -19,7 +19,7 @@ import pytest
 
 from bot.__main__ import app
 from bot.archive.importing import read_file
-from bot.archive.importing.keeping import keep
+from bot.archive.importing.tables import keep
 from bot.clock import ReplayClock
 from handlers.answer import answer
 from handlers.channels.channel import Address

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from bot.archive.importing import read_file
-from bot.archive.importing.keeping import keep
+from bot.archive.importing.tables import keep
 from bot.clock import ReplayClock
 from bot.config import Config, ConfigError, load
 from bot.engine import housekeeping

@@ -264,6 +264,8 @@ FIRST = {
     "/funding pepe": "PEPE funding: +",
     "/oi pepe": "PEPE open interest: $",
     "/health pepe": r"PEPE $0.0000",
+    "/chart pepe": r"PEPE $0.0000",
+    "/chart oi pepe 7d": r"PEPE $0.0000",
 }
 
 

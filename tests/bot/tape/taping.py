@@ -45,18 +45,26 @@ NOW = datetime(2026, 11, 20, 12, 0, 30, tzinfo=UTC)
 FOUR = ("binance", "bybit", "okx", "hyperliquid")
 
 
-class Fallen(FakeExchange):
-    """An exchange at which BTC has fallen two days ago, so that an alarm is on; `back` sets when it recovers."""
+def _as_it_is(_: str, __: datetime) -> float:
+    return 1.0
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+
+class Fallen(FakeExchange):
+    """An exchange at which BTC has fallen two days ago, so that an alarm is on; `back` sets when it recovers.
+
+    factor: by what the price of a symbol is multiplied besides, by its time.
+    """
+
+    def __init__(self, clock: Callable[[], datetime], factor: Callable[[str, datetime], float] = _as_it_is) -> None:
         super().__init__(clock)
         self.fell = NOW - timedelta(days=2)
         self.back: datetime | None = None
+        self.factor = factor
 
     def price(self, symbol: str, at_ms: int) -> float:
         at = datetime.fromtimestamp(at_ms / 1000, UTC)
         down = symbol == "BTCUSDT" and self.fell <= at and not (self.back and self.back <= at)
-        return super().price(symbol, at_ms) * (0.85 if down else 1.0)
+        return super().price(symbol, at_ms) * (0.85 if down else 1.0) * self.factor(symbol, at)
 
 
 @dataclass
@@ -131,12 +139,14 @@ async def world(
     at: datetime = NOW,
     step: timedelta = timedelta(seconds=60),
     history: timedelta = HISTORY,
+    factor: Callable[[str, datetime], float] = _as_it_is,
 ) -> AsyncIterator[World]:
-    """Make a world. kept: a database to go on with; to: where the tape is written, if anywhere."""
+    """Make a world. kept: a database to go on with; to: where the tape is written, if anywhere; factor: of prices."""
     clock = ReplayClock(at)
-    async with Fallen(clock.now) as exchange, FakeStreams(clock.now) as server:
+    async with Fallen(clock.now, factor) as exchange, FakeStreams(clock.now) as server:
         settings = config(folder, venues or FOUR, exchange, server if streams else None)
         if kept:
+            settings.database.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(kept, settings.database)
         recorder = Recorder(to, clock.now, assets=settings.assets, market=followed(settings.market)) if to else None
         store = Store(settings.database)

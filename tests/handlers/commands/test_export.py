@@ -93,7 +93,7 @@ def test_every_row_that_names_somebody_is_part_of_it(room: Room) -> None:
     personal = tables - NOBODYS
     assert personal == {
         "destinations", "subscriptions", "switches", "digests", "positions", "followed", "outbox", "messages",
-        "episodes", "permits", "owners",
+        "episodes", "permits", "owners", "server_roles",
     }  # fmt: skip
     kinds = exporting.everything(room.store, "telegram", ME.address.chat, ME.user)
     assert len(kinds) == len(personal), "a table with ids in it needs its own kind in the export, or is nobody's"

@@ -124,7 +124,7 @@ def test_what_is_not_known_is_left_out() -> None:
             "Open interest −10.4 % in coins: positions were closed, not opened.",
             id="escalated",
         ),
-        pytest.param("resolved", "BTC: the fast fall is over after 12 min. Price is now 77,100.", id="resolved"),
+        pytest.param("resolved", "BTC: the fast fall is over after 12 min.", id="resolved"),
     ],
 )
 def test_the_line_that_answers_the_message(kind, reply: str | None) -> None:

@@ -42,6 +42,7 @@ SHIPPED = {
     "m013_events": "d89f54696a465527",
     "m014_rewritten": "34da2dbf9162b926",
     "m015_people": "853454cf0932f54e",
+    "m016_servers": "f32123dd72cb15a1",
 }
 
 
@@ -231,7 +232,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.archive.importing import read_file
-from bot.archive.importing.keeping import keep
+from bot.archive.importing.tables import keep
 from storage.engine.database import Store
 from storage.market import history, points, retention
 

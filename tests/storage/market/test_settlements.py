@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.archive.importing import read_file
-from bot.archive.importing.keeping import keep
+from bot.archive.importing.tables import keep
 from signals.liquidation.funding import PastRate
 from signals.units import HOUR_MS, MINUTE_MS, from_ms, to_ms
 from storage.engine import migrations, settings

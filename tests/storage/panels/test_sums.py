@@ -53,9 +53,9 @@ def test_all_of_them(four: Store) -> None:
 @pytest.mark.parametrize(
     ("alive", "why"),
     [
-        pytest.param(slice(0, ROWS - 1), "ends 2026-10-31 23:00 UTC", id="down in the last hour"),
-        pytest.param(slice(0, ROWS - 30), "ends 2026-10-30 18:00 UTC", id="down for a day"),
-        pytest.param(slice(ROWS - 48, ROWS), "begins 2026-10-30 00:00 UTC", id="added two days ago"),
+        pytest.param(slice(0, ROWS - 1), "ended", id="down in the last hour"),
+        pytest.param(slice(0, ROWS - 30), "ended", id="down for a day"),
+        pytest.param(slice(ROWS - 48, ROWS), "begins", id="added two days ago"),
     ],
 )
 def test_a_venue_that_comes_or_goes_is_no_move(tmp_path: Path, name: str, alive: slice, why: str) -> None:
@@ -86,7 +86,7 @@ def test_a_short_hole_is_unknown_and_a_long_one_costs_membership(tmp_path: Path)
     keep(store, "okx", [3.0] * 100 + [NAN] * 50 + [3.0] * (ROWS - 150))
     found = total(store)
     assert found.members == ("binance", "bybit")
-    assert found.left_out == {"okx": f"misses 50 of {ROWS} rows"}
+    assert found.left_out == {"okx": "holes"}
     assert np.isnan(found.values).sum() == 3
     assert set(found.values[~np.isnan(found.values)]) == {13.0}
 

@@ -13,7 +13,7 @@ from bot.delivery.dispatcher import Dispatcher
 from storage.engine.database import Store
 from storage.people import destinations
 from tests.fakes.channel import HandClock
-from tests.fakes.discord_wire import CHANNEL, DiscordWire
+from tests.fakes.discord_wire import CHANNEL, GUILD, DiscordWire
 from tests.handlers.channels.discord.desk import Desk, discord_at, nothing
 from tests.handlers.channels.discord.talking import NOW
 
@@ -35,7 +35,9 @@ async def fake(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DiscordWire]:
 @pytest.fixture
 async def desk(fake: DiscordWire, tmp_path: Path) -> AsyncIterator[Desk]:
     store, clock = Store(tmp_path / "perpulse.db"), HandClock(NOW)
-    place = destinations.ensure(store, "discord", str(CHANNEL), None, kind="group", title="alerts", now=NOW)
+    place = destinations.ensure(
+        store, "discord", str(CHANNEL), None, kind="group", title="alerts", now=NOW, server=str(GUILD)
+    )
     destinations.subscribe(store, place.id, "*", "*")
     discord = discord_at(fake)
     await discord.start(nothing)

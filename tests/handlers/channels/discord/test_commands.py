@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 ALERT = (Line("BTC: open interest falls fast.", "headline"), Buttons((Button("Health", "/health btc"),)))
 MANAGER = discord.Permissions(manage_channels=True)
+OF_THE_SERVER = discord.Permissions(manage_guild=True)
 
 
 def callbacks(env: simcord.Env) -> list[int]:
@@ -445,6 +446,8 @@ async def test_nobody_is_pinged_but_the_one_role(tmp_path: Path) -> None:
         desk, other = guild.create_role("desk", mentionable=True), guild.create_role("other", mentionable=True)
         ann = guild.add_member(env.create_user("ann"), roles=[guild.create_role("role", permissions=MANAGER)])
         await ann.slash(channel, "sub")
+        assert "whole server" in words(await ann.slash(channel, "mention", role=desk, rank="critical"))
+        ann = guild.add_member(env.create_user("owner"), roles=[guild.create_role("all", permissions=OF_THE_SERVER)])
         assert "critical" in words(await ann.slash(channel, "mention", role=desk, rank="critical"))
         [place] = destinations.everyone(talk.store)
         [switch] = switches.of_one(talk.store, place.id)
@@ -467,6 +470,7 @@ async def test_everybody_is_no_role_to_call(tmp_path: Path) -> None:
         channel = guild.create_text_channel("alerts", overwrites=denied)
         ann = guild.add_member(env.create_user("ann"), roles=[guild.create_role("role", permissions=MANAGER)])
         await ann.slash(channel, "sub")
+        ann = guild.add_member(env.create_user("owner"), roles=[guild.create_role("all", permissions=OF_THE_SERVER)])
         assert "I never do" in words(await ann.slash(channel, "mention", role=guild.default_role))
         quiet = guild.create_role("quiet")
         assert "allow anyone to mention it" in words(await ann.slash(channel, "mention", role=quiet))

@@ -17,7 +17,7 @@ from handlers.channels.failure import TokenRefused
 from handlers.reply import Line
 from storage.alerts import outbox
 from storage.people import destinations, switches
-from tests.fakes.discord_wire import ALL, CHANNEL, NEWS, SEND, TOKEN, DiscordWire
+from tests.fakes.discord_wire import ALL, CHANNEL, GUILD, NEWS, SEND, TOKEN, DiscordWire
 from tests.fakes.notices import claim_from
 from tests.handlers.channels.discord.desk import Desk, discord_at, nothing
 
@@ -53,8 +53,7 @@ async def test_an_alert_is_posted_edited_and_closed_with_a_reply(desk: Desk) -> 
 
 
 async def test_a_role_is_called_by_what_is_new_and_by_no_edit(desk: Desk) -> None:
-    [place] = destinations.everyone(desk.store)
-    switches.mention(desk.store, place.id, "777", "warning")
+    switches.mention(desk.store, "discord", str(GUILD), "777", "warning")
     episode = desk.episode()
     desk.tell("fired", episode, rank="notice")
     await desk.turns(2)

@@ -15,7 +15,7 @@ import pytest
 
 from bot.delivery.dispatcher import IN_FLIGHT, Dispatcher
 from bot.delivery.failures import MOST_TRIES
-from bot.delivery.lease import DEAD_AFTER
+from bot.delivery.lease import BEAT_EVERY, DEAD_AFTER
 from handlers.channels.channel import Limits
 from handlers.channels.failure import (
     ChatGone,
@@ -584,6 +584,7 @@ async def test_what_had_landed_is_written_by_who_loses_the_lease(bench: Bench) -
     await asyncio.gather(*bench.dispatcher.platforms["telegram"].in_flight)
     assert (len(bench.channel.said), bench.states()) == (1, ["sending"])
     Dispatcher(bench.store, [FakeChannel()], bench.clock).start()
+    bench.clock.forward(BEAT_EVERY)  # so that it notices at once
     running = asyncio.create_task(bench.dispatcher.run())
     await until(lambda: bench.clock.forward(1) or bench.states() == ["sent"])
     bench.dispatcher.stop()

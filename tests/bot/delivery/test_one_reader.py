@@ -86,7 +86,7 @@ async def test_who_sends_reads_and_who_takes_over_reads_too(two: tuple[Process, 
         await says(fake, "/two")
         assert [line for line, _ in second.place.asked] == ["/two"]
         assert first.place.telegram._updater.running is False
-        await asyncio.sleep(0.5)  # longer than any pause of a second reader
+        await asyncio.sleep(1.6)  # the library asks again after a second
         await says(fake, "/three")
         assert [line for line, _ in second.place.asked] == ["/two", "/three"]
         await second.dies()

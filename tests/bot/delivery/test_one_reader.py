@@ -98,6 +98,17 @@ async def test_who_sends_reads_and_who_takes_over_reads_too(two: tuple[Process, 
     assert len([entry for entry in logs if "another program reads" in entry["event"]]) <= 1
 
 
+async def test_who_stops_reading_asks_nothing_more(two: tuple[Process, Process], fake: BotApi) -> None:
+    """The library would ask once more, and throw out whoever reads by then."""
+    first, _ = two
+    await first.start()
+    await fake.until(lambda: fake.counts()["getUpdates"])
+    await first.place.telegram.hear(on=False)
+    await fake.until(lambda: not first.place.telegram._updater.running)
+    await asyncio.sleep(0.1)
+    assert [given for method, given in fake.requests if method == "getUpdates" and not given.get("timeout")] == []
+
+
 async def test_who_does_not_read_does_not_begin_to_when_telegram_is_back(
     two: tuple[Process, Process], fake: BotApi
 ) -> None:

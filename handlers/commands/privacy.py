@@ -46,6 +46,7 @@ async def privacy(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it take
         Line("Of a chat: its id, name and kind; zone, exchange, alarms, switches, digests; what was sent there."),
         Line(f"Of people: {yours}. Nobody else in a group is shown it."),
         Line("Owners and who was let in or kept out stay listed until an owner changes that."),
+        Line("A chat that is closed to me, blocked or left, is forgotten after some months."),
         Line(
             "All of it lies in one file where this bot runs. Whoever runs it can read that file, and has its backups."
         ),

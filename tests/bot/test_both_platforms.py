@@ -19,7 +19,7 @@ from handlers.channels.discord.config import DiscordConfig
 from handlers.channels.telegram.config import TelegramConfig
 from storage.people import destinations
 from tests.fakes.bot_api import BotApi
-from tests.fakes.discord_wire import CHANNEL, OWNER, TOKEN, DiscordWire
+from tests.fakes.discord_wire import ALL, CHANNEL, MANAGE, OWNER, TOKEN, DiscordWire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -134,6 +134,32 @@ async def test_what_is_kept_is_told_given_and_forgotten_on_both_platforms(start:
         assert "Forgotten" in await both.slash("forgetme")
         assert destinations.everyone(both.app.store) == []
         assert str(OWNER) not in str((both.app.config.database).read_bytes())
+
+
+@pytest.mark.slow  # two starts of the whole program
+async def test_the_buttons_of_settings_work_after_a_restart_and_rights_are_checked_anew(
+    start: Callable[[], Any],
+) -> None:
+    both: Both
+    async with start() as both:
+        screen = await both.says(BEN, "/settings")
+        assert "Quiet: off · /quiet" in screen.text
+        [rows, more] = screen.keyboard
+        assert [key["text"] for key in (*rows, *more)] == [
+            "Quiet 23–7", "Warnings", "Mute 8 h", "Alarms on", "No budget", "Zone",
+        ]  # fmt: skip
+        assert "Quiet: off · /quiet" in await both.slash("settings")
+        shown = next(reversed(both.discord.answers.values()))["components"]
+        pressed = [key["custom_id"] for row in shown for key in row["components"] if key["label"] == "Quiet 23–7"]
+    async with start() as both:
+        assert "Quiet from 23:00 to 07:00" in (await both.presses(BEN, "Quiet 23–7")).text
+        for token, rights, said in (("member", ALL, "Only admins"), ("manager", ALL | MANAGE, "Quiet from 23:00")):
+            data = {"custom_id": pressed[0], "component_type": 2}
+            await both.discord.interact(3, data, token=token, rights=rights)
+            await both.discord.until(lambda: "embeds" in both.discord.answers.get(token, {}), seconds=10)  # noqa: B023
+            assert said in json.dumps(both.discord.answers[token])
+        assert "Quiet: 23:00–07:00 · /quiet" in await both.slash("settings")
+        assert "Quiet: 23:00–07:00 · /quiet" in (await both.says(BEN, "/settings")).text
 
 
 async def test_a_missing_value_is_asked_for_and_the_next_message_completes_it(start: Callable[[], Any]) -> None:

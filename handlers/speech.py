@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final, cast
 
-from handlers.command import Meant, NotUnderstood, Refused, commands
+from handlers.command import SUBJECTS, Meant, NotUnderstood, Refused, commands
 from handlers.language.grammar import parse
 from handlers.language.kinds import FILLERS, LEVERAGE, LEVERAGE_WORDS, NOW_WORDS, PRICE, REST, ZONE, plan_of, zone_among
 from handlers.language.metrics import said_of
@@ -228,7 +228,11 @@ def _as_line(one: _Candidate, words: Sequence[str], assets: Collection[str]) -> 
     """Return a candidate with as much of the line as its own grammar can use."""
     command, plan = one.command, _plan(one.command)
     if _is_text(command):
-        left = [word for at, word in enumerate(words) if at not in one.places and not _asks(word, assets)]
+        left = [
+            word
+            for at, word in enumerate(words)
+            if at not in one.places and (not _asks(word, assets) or word.lower() in SUBJECTS)  # help market
+        ]
         if not command.by_speech:  # it is offered, so it must be a line that can be run
             left = [word for word in left if _tells(word, plan, assets)]
         return Meant(command, " ".join(left))

@@ -109,6 +109,7 @@ SAID = {
     "help me": "/help",
     "what can you do": "/help",
     "help oi": "/help oi",
+    "help market": "/help market",
 }
 
 # What is not simply done, and what is offered for it.

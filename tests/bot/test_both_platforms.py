@@ -189,6 +189,21 @@ async def test_who_types_on_and_on_is_offered_nothing_more_and_answered_all_the_
         assert "embeds" in await both.slash("about")
 
 
+async def test_who_floods_a_server_gets_two_lines_and_costs_the_others_nothing(start: Callable[[], Any]) -> None:
+    both: Both
+    async with start() as both:
+        for number in range(60):
+            data = {"id": "1", "name": "about", "type": 1, "options": []}
+            await both.discord.interact(2, data, token=f"f{number}", rights=ALL, user=77)
+        assert "liquidation at 91,566" in await both.slash("liq", text="95000 25x long")
+        assert "perpulse" in (await both.says(BEN, "/about")).text
+        # What is not to be answered is taken away again, so that nothing stays of it.
+        flood = "DELETE webhooks/*/f*/messages/@original"
+        await both.discord.until(lambda: both.discord.counted(flood) == 50, seconds=10)
+        left = [json.dumps(said) for token, said in both.discord.answers.items() if token.startswith("f")]
+        assert (len(left), sum("That was too much at once" in said for said in left)) == (10, 2)
+
+
 def _direct(number: int, text: str) -> dict[str, Any]:
     author = {"id": str(OWNER), "username": "ann", "discriminator": "0", "avatar": None, "bot": False}
     return {

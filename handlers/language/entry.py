@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from signals.assets import Instrument
     from storage.queries.market.mark import MarkNow
 
-Price: TypeAlias = Literal["entry price", "exit price"]
-_QUESTIONS: Final[dict[Price, str]] = {
+UntypedPrice: TypeAlias = Literal["entry price", "exit price"]
+_QUESTIONS: Final[dict[UntypedPrice, str]] = {
     "entry price": "At which price did you enter?",
     "exit price": "At which price is it closed?",
 }
@@ -41,7 +41,9 @@ def mark_of(deps: Deps, instrument: Instrument) -> MarkNow | None:
     return found and replace(found, value=found.value * instrument.multiplier)
 
 
-def price_now(deps: Deps, mark: MarkNow | None, instrument: Instrument, *, missing: Price, example: str) -> float:
+def price_now(
+    deps: Deps, mark: MarkNow | None, instrument: Instrument, *, missing: UntypedPrice, example: str
+) -> float:
     """Return the price that stands for one that was not typed. Refused where none is known, or an old one only."""
     if mark is not None and mark.current:
         return mark.value

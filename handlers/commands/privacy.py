@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Final
 
@@ -82,7 +83,7 @@ async def export(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes
     from storage.people import exporting  # noqa: PLC0415 - opens the database
 
     person = (deps.asker.user or to.chat) if private else None
-    found = exporting.everything(deps.store, deps.asker.platform, to.chat, person)
+    found = await asyncio.to_thread(exporting.everything, deps.store, deps.asker.platform, to.chat, person)
     if not any(found.values()):
         return Reply((Line("Nothing is stored about this chat.", "headline"),), {})
     told = {"program": "perpulse", "at": deps.now.isoformat(), "platform": deps.asker.platform, **found}

@@ -262,8 +262,9 @@ class Border:
                 known = _Known(value, at)
                 continue
             times = value / known.good
-            limit = limit_of(key[2], abs(at - known.at))
-            usual = 1 / limit < times < limit  # also a day after a leap, as the last good one is far then
+            # While another level is claimed no time passes: a file in another unit is not right after a month of it.
+            limit = limit_of(key[2], abs(at - max(known.at, known.odd_at)))
+            usual = 1 / limit < times < limit
             agrees = known.odd_at and at > known.odd_at and _agree(known, value, limit)
             scale = is_scale(times)
             lasting = agrees and known.since is not None and now - known.since >= BELIEVED

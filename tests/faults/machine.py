@@ -81,8 +81,9 @@ async def clocks(scale: Scale) -> Mapping[str, Counts]:
     found: dict[str, Counts] = {}
     for platform in (TELEGRAM, DISCORD):
         total, dates = Counts(), 0
+        changes = CHANGES if scale.whole else CHANGES[platform == DISCORD :: 2]
         async with bench_at(scale.folder, platform) as bench:
-            for change in CHANGES:
+            for change in changes:
                 dates += await _through(bench, platform, change, total)
             for hours in (-24, -1, 1, 24):
                 bench.tell()
@@ -93,7 +94,7 @@ async def clocks(scale: Scale) -> Mapping[str, Counts]:
         for name in ("wanted", "lost", "repeated", "false", "late", "crashed"):
             setattr(total, name, getattr(total, name) + getattr(told, name))
         total.broken += told.broken
-        total.noted.append(f"{dates} dates in {len(CHANGES)} changes of five zones")
+        total.noted.append(f"{dates} dates in {len(changes)} changes of five zones")
         found[platform] = total
     return found
 
@@ -205,7 +206,7 @@ async def _until_sent(it: Broadcast, count: int) -> float:
 async def wrong_file(scale: Scale) -> Mapping[str, Counts]:
     found = {}
     for platform in (TELEGRAM, DISCORD):
-        spoilers = (damaged, newer, foreign, no_database) if scale.whole or platform == TELEGRAM else (newer,)
+        spoilers = (damaged, newer, foreign, no_database) if scale.whole else (damaged, newer)
         total = Counts()
         for spoil in spoilers:
             folder = scale.folder / platform / spoil.__name__

@@ -273,7 +273,7 @@ class Border:
             if usual or lasting or alone or (agrees and not scale):
                 for confirmed in held if agrees else ():
                     found.pop(confirmed, None)
-                if not held and agrees and not bar and not usual:
+                if not held and agrees and not bar:
                     back[key[2]] = known.odd_at, known.odd
                 known, held = _Known(value, at), []
                 continue

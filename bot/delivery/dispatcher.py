@@ -138,7 +138,11 @@ class Dispatcher:
             while not self._stopped.is_set():
                 self._wake.clear()
                 try:
-                    started = await self._dispatch() if await self._holds_lease() else 0
+                    if await self._holds_lease():
+                        started = await self._dispatch()
+                    else:
+                        started = 0
+                        await self._write_all_landed()
                     if all(platform.trouble.refusals >= FOR_GOOD for platform in self.platforms.values()):
                         ended()
                 except StoreError as error:
@@ -179,12 +183,12 @@ class Dispatcher:
         flying += [platform.probe for platform in self.platforms.values() if platform.probe]
         if flying:
             await asyncio.gather(*flying, return_exceptions=True)
-        for platform in self.platforms.values():
-            await self._write_landed(platform)
+        await self._write_all_landed()
 
     def _landed_one(self, platform: Platform, task: asyncio.Task[None]) -> None:
         platform.in_flight.discard(task)
-        self._wake.set()
+        if platform.limiter.room(self._clock.monotonic()):  # else it is looked when there is some
+            self._wake.set()
         if not task.cancelled() and (error := task.exception()):
             log.error("a message stays in doubt until the next start", exc_info=error)
 
@@ -258,6 +262,10 @@ class Dispatcher:
             )
             passing = [_staged(work, claim, now) for claim in claims]
         return len(claims), [claim for claim in passing if claim.rows]
+
+    async def _write_all_landed(self) -> None:
+        for platform in self.platforms.values():
+            await self._write_landed(platform)
 
     async def _write_landed(self, platform: Platform) -> None:
         """Write what has landed without a claim that it could go with. What cannot be written waits on."""

@@ -272,14 +272,14 @@ async def all_at_once(scale: Scale) -> Mapping[str, Counts]:
         await bench.turns(20 + 1.2 * (len(urgent) + 12), every=0.05)
         at_once = Counter(one.chat for one in bench.seen[platform])
         await bench.turns(DAY.total_seconds(), every=300)
-        each = max(len(urgent), 12) + 1  # what is critical comes at once, however much it is
-        counts = Counts(wanted=chats * each)
+        wanted = max(len(urgent), 12) + 1  # what is critical comes at once, however much it is
+        counts = Counts(wanted=chats * wanted)
         for chat in bench.chats[platform]:
             texts = [one.text for one in bench.seen[platform] if one.chat == chat]
             critical = [any(f"{asset}:" in text or f"{asset} " in text for asset in urgent) for text in texts[:-1]]
             counts.hold(critical == sorted(critical, reverse=True), "a notice went before what is critical")
-            counts.lost += max(0, each - len(texts))
-            counts.false += max(0, len(texts) - each)
+            counts.lost += max(0, wanted - len(texts))
+            counts.false += max(0, len(texts) - wanted)
         more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
         counts.crashed, counts.broken = len(bench.errors), [*counts.broken, *bench.errors]
         counts.noted.append(

@@ -39,7 +39,9 @@ class Desk:
     chat: int
     running: dict[str, int] = field(default_factory=dict)
 
-    def happens(self, *what: str | tuple[str, str], at: datetime | None = None, rank: str = "notice") -> None:
+    def happens(
+        self, *what: str | tuple[str, str], at: datetime | None = None, rank: str = "notice", asset: str = "BTC"
+    ) -> None:
         """Let rules fire (or what else stands beside their names) at one close, in one transaction."""
         now = at or self.clock.now()
         with self.store.write() as work:
@@ -48,11 +50,11 @@ class Desk:
                 home = rules()[rule].metrics[0]
                 values = {f"{home}.{name}": -0.5 for name in metrics()[home].values}
                 event = Event(
-                    kind=kind, rule=rule, asset="BTC", rank=rank, at=now, since=now - DAY, values=values, step=HOUR,
+                    kind=kind, rule=rule, asset=asset, rank=rank, at=now, since=now - DAY, values=values, step=HOUR,
                     venues=("binance",),
                 )  # fmt: skip
-                number = episodes.record(work, (rule, "BTC"), event, self.running.get(rule))
-                self.running[rule] = number
+                key = rule if asset == "BTC" else f"{rule} {asset}"
+                number = self.running[key] = episodes.record(work, (rule, asset), event, self.running.get(key))
                 announce(work, event, number, self.clock.now())
 
     async def turns(self, seconds: float = 3) -> None:

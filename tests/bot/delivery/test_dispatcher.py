@@ -15,7 +15,7 @@ import pytest
 
 from bot.delivery.dispatcher import IN_FLIGHT, Dispatcher
 from bot.delivery.failures import MOST_TRIES
-from bot.delivery.lease import DEAD_AFTER
+from bot.delivery.lease import BEAT_EVERY, DEAD_AFTER
 from handlers.channels.channel import Limits
 from handlers.channels.failure import (
     ChatGone,
@@ -575,6 +575,20 @@ async def test_who_starts_last_sends_and_the_other_takes_over_when_it_dies(bench
     assert (len(other_channel.said), len(bench.channel.said)) == (1, 2)
     assert await other.turn() == 0
     assert await other._holds_lease() is False
+
+
+async def test_what_had_landed_is_written_by_who_loses_the_lease(bench: Bench) -> None:
+    bench.place()
+    bench.tell()
+    await bench.dispatcher._dispatch()
+    await asyncio.gather(*bench.dispatcher.platforms["telegram"].in_flight)
+    assert (len(bench.channel.said), bench.states()) == (1, ["sending"])
+    Dispatcher(bench.store, [FakeChannel()], bench.clock).start()
+    bench.clock.forward(BEAT_EVERY)  # so that it notices at once
+    running = asyncio.create_task(bench.dispatcher.run())
+    await until(lambda: bench.states() == ["sent"])
+    bench.dispatcher.stop()
+    await running
 
 
 async def test_a_living_holder_is_left_alone(bench: Bench) -> None:

@@ -86,7 +86,7 @@ async def test_who_sends_reads_and_who_takes_over_reads_too(two: tuple[Process, 
         await says(fake, "/two")
         assert [line for line, _ in second.place.asked] == ["/two"]
         assert first.place.telegram._updater.running is False
-        await asyncio.sleep(0.5)  # longer than any pause of a second reader
+        await asyncio.sleep(1.6)  # the library asks again after a second
         await says(fake, "/three")
         assert [line for line, _ in second.place.asked] == ["/two", "/three"]
         await second.dies()
@@ -96,6 +96,17 @@ async def test_who_sends_reads_and_who_takes_over_reads_too(two: tuple[Process, 
         await says(fake, "/four")
     assert [line for line, _ in first.place.asked] == ["/one", "/four"]
     assert len([entry for entry in logs if "another program reads" in entry["event"]]) <= 1
+
+
+async def test_who_stops_reading_asks_nothing_more(two: tuple[Process, Process], fake: BotApi) -> None:
+    """The library would ask once more, and throw out whoever reads by then."""
+    first, _ = two
+    await first.start()
+    await fake.until(lambda: fake.counts()["getUpdates"])
+    await first.place.telegram.hear(on=False)
+    await fake.until(lambda: not first.place.telegram._updater.running)
+    await asyncio.sleep(0.1)
+    assert [given for method, given in fake.requests if method == "getUpdates" and not given.get("timeout")] == []
 
 
 async def test_who_does_not_read_does_not_begin_to_when_telegram_is_back(

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import Counter
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bot.admission import EVERYBODY
+from bot.clock import SystemClock
 from bot.delivery.dispatcher import Dispatcher
 from bot.delivery.rate_limiter import Paces, RateLimiter
+from storage.alerts import outbox
+from storage.engine.database import Store
 from storage.people import destinations
 from tests.bot.delivery.desk import NOW, Desk, desk_at
+from tests.fakes.bot_api import BotApi
+from tests.fakes.notices import ready
+from tests.handlers.channels.telegram.talking import PRIVATE, bot_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,3 +92,40 @@ async def test_answers_are_counted_by_the_limiter_of_their_platform(desk: Desk) 
     await paces.answer("telegram")
     await paces.answer("a platform without an outbox")
     assert dispatcher.platforms["telegram"].limiter.tokens == before - 1
+
+
+@pytest.mark.slow
+async def test_a_command_is_answered_in_the_midst_of_a_broadcast(tmp_path: Path) -> None:
+    """At the wire, at the pace of Telegram itself: how long somebody waits, and what is refused."""
+    clock, count = SystemClock(), 100
+    paces, store, waits = Paces(clock), Store(tmp_path / "perpulse.db"), []
+    now = clock.now()
+    async with BotApi(speed=1.0) as fake:
+        fake.chat(PRIVATE, title="Ann")
+        for chat in range(100, 100 + count):
+            fake.chat(chat)
+            one = destinations.ensure(store, "telegram", str(chat), None, kind="private", title=None, now=now)
+            destinations.subscribe(store, one.id, "*", "*")
+        place = bot_of(fake, pace=lambda: paces.answer("telegram"))
+        await place.start()
+        dispatcher = Dispatcher(store, [place.telegram], clock, paces=paces)
+        dispatcher.start()
+        with store.write() as work:
+            notice = outbox.Notice("fired", "critical", now, ready("the great news"), None, "watch", "BTC")
+            outbox.announce(work, notice, now=now, expires=now + timedelta(hours=1))
+        sending = asyncio.create_task(dispatcher.run())
+        while outbox.waiting(store):
+            asked, before = clock.monotonic(), len(fake.texts(PRIVATE))
+            fake.say(PRIVATE, 11, "/oi")
+            await fake.until(lambda before=before: len(fake.texts(PRIVATE)) > before, within=10)
+            waits.append(clock.monotonic() - asked)
+            await asyncio.sleep(1.05)  # of one chat Telegram takes one a second
+        dispatcher.stop()
+        await sending
+        await place.telegram.stop()
+    store.close()
+    assert len(waits) >= 3
+    assert sorted(waits)[len(waits) // 2] < 0.5
+    assert len(fake.accepted) == count + len(waits)
+    refused = fake.counts()["sendMessage"] - len(fake.accepted)
+    assert refused <= 1

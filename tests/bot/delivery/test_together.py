@@ -45,6 +45,15 @@ async def test_three_alarms_at_one_close_are_one_message_in_the_order_of_events(
     assert [state for state, _ in desk.rows()] == ["sent"] * 3
 
 
+async def test_what_an_import_tells_of_three_assets_is_three_messages_in_the_order_of_events(desk: Desk) -> None:
+    at = desk.clock.now()
+    for asset in ("BTC", "ETH", "SOL"):
+        desk.happens("price_drawdown", "oi_zscore", "oi_drawdown", "taker_zscore", at=at, asset=asset)
+    await desk.turns(8)
+    assert [said.text.split(":")[0].split()[-1] for said in desk.channel.said] == ["BTC", "ETH", "SOL"]
+    assert {state for state, _ in desk.rows()} == {"sent"}
+
+
 async def test_a_later_event_edits_the_message_with_all_its_episodes_in_it(desk: Desk) -> None:
     desk.happens("price_drawdown", "oi_zscore")
     await desk.turns()
@@ -53,7 +62,7 @@ async def test_a_later_event_edits_the_message_with_all_its_episodes_in_it(desk:
     edit, answer = desk.channel.said[1:]
     assert (edit.edited, answer.message.reply_to) == ("m1", "m1")
     assert desk.heads(1) == [TITLES["price_drawdown"], "BTC: over after 24 h: positions closed unusually fast."]
-    assert answer.text.startswith("BTC: positions are no longer closed")
+    assert answer.text.startswith("BTC: over after 24 h: positions closed unusually fast.")
     desk.happens(("price_drawdown", "escalated"), rank="warning")
     await desk.turns()
     edit, answer = desk.channel.said[-2:]

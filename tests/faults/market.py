@@ -422,9 +422,9 @@ async def delisted(scale: Scale) -> Mapping[str, Counts]:
     async with one_program(scale.folder, "binance", "bybit", "okx", step=30 * MINUTE) as it:
         alarms = it.alarms()
         it.now.exchange.scale["okx", "BTC"] = 10
-        await it.go(2 * HOUR)
+        await it.go(HOUR)
         it.now.exchange.gone.add(("okx", "ETH"))
-        await it.go(30 * HOUR, 6 * HOUR)
+        await it.go(30 * HOUR, 15 * HOUR)
         return _also(
             it.count(r"OKX is left out of BTC", r"OKX has ETH no longer"),
             (it.alarms().keys() == alarms.keys(), "an alarm came or went"),

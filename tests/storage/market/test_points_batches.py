@@ -59,9 +59,9 @@ def test_columns_of_the_same_rows_are_one_row(store: Store) -> None:
     times = [to_ms(START) + place * 3_600_000 for place in range(200)]
     given_ = [
         Points("okx", "BTC", None, times, {"open_interest_coin": [1.0] * 200}),
-        Points("okx", "BTC", None, times, {"open_interest_usd": some}),
         # of one input the later one wins, where it knows anything
         Points("okx", "BTC", None, times, {"index_price": [4.0] * 200, "open_interest_coin": [2.0] * 199 + [math.nan]}),
+        Points("okx", "BTC", None, times, {"open_interest_usd": some}),
         Points("okx", "BTC", None, times[:150], {"mark_price": [3.0] * 150}),
     ]
     assert points.write(store, given_) == 200 + 100 + 399 + 150
@@ -71,7 +71,8 @@ def test_columns_of_the_same_rows_are_one_row(store: Store) -> None:
     assert [tuple(row) for row in beside.rows(store, query)] == known
     spans = beside.rows(store, "SELECT input, last FROM series ORDER BY input")
     assert [tuple(row) for row in spans] == [
-        ("index_price", times[199]), ("mark_price", times[149]), ("open_interest_coin", times[199]), ("open_interest_usd", times[198]),
+        ("index_price", times[199]), ("mark_price", times[149]),
+        ("open_interest_coin", times[199]), ("open_interest_usd", times[198]),
     ]  # fmt: skip
 
 

@@ -61,17 +61,19 @@ def test_columns_of_the_same_rows_are_one_row(store: Store) -> None:
         Points("okx", "BTC", None, times, {"open_interest_coin": [1.0] * 200}),
         # of one input the later one wins, where it knows anything
         Points("okx", "BTC", None, times, {"index_price": [4.0] * 200, "open_interest_coin": [2.0] * 199 + [math.nan]}),
+        Points("okx", "BTC", None, times, {"long_short_accounts": [5.0] * 200}),
         Points("okx", "BTC", None, times, {"open_interest_usd": some}),
         Points("okx", "BTC", None, times[:150], {"mark_price": [3.0] * 150}),
     ]
-    assert points.write(store, given_) == 200 + 100 + 399 + 150
+    assert points.write(store, given_) == 200 + 399 + 200 + 100 + 150
     query = "SELECT open_interest_coin, open_interest_usd, mark_price FROM levels ORDER BY at"
     known = [(2.0, None if place % 2 else place + 1.0, 3.0 if place < 150 else None) for place in range(200)]
     known[-1] = (1.0, *known[-1][1:])
     assert [tuple(row) for row in beside.rows(store, query)] == known
+    assert {row[0] for row in beside.rows(store, "SELECT long_short_accounts FROM levels")} == {5.0}
     spans = beside.rows(store, "SELECT input, last FROM series ORDER BY input")
     assert [tuple(row) for row in spans] == [
-        ("index_price", times[199]), ("mark_price", times[149]),
+        ("index_price", times[199]), ("long_short_accounts", times[199]), ("mark_price", times[149]),
         ("open_interest_coin", times[199]), ("open_interest_usd", times[198]),
     ]  # fmt: skip
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 from handlers.command import Meant, NotUnderstood, Refused, commands
 from handlers.language.grammar import parse
-from handlers.language.kinds import FILLERS, LEVERAGE, LEVERAGE_WORDS, NOW_WORDS, PRICE, REST, plan_of
+from handlers.language.kinds import FILLERS, LEVERAGE, LEVERAGE_WORDS, NOW_WORDS, PRICE, REST, ZONE, plan_of, zone_among
+from handlers.language.metrics import said_of
 from handlers.language.spelling import chunks, is_slip, split_command, suggest, symbol
 from signals.liquidation import listed_names
 
@@ -40,6 +41,12 @@ _GUESSED_WORDS: Final = 6  # words of a line that are compared with others by th
 _LONGEST_PHRASE: Final = 4
 _START: Final = ("help", "start")
 _LEVERAGE: Final = re.compile(r"x?\d{1,3}(\.\d+)?x?(?<=x)|x\d{1,3}|\d{1,3}xlong|\d{1,3}xshort")
+# What tells the text of a command that changes something, beside coins and numbers: until monday, only warnings.
+_TELLING: Final = _words(
+    "until till tomorrow tonight midnight noon mon tue wed thu fri sat sun monday tuesday wednesday thursday friday "
+    "saturday sunday weekday weekdays weekends daily weekly am pm everything all over strict loud silent sources data "
+    "burst"
+)
 _SPAN: Final = re.compile(r"\d{1,3}(m|h|d|w|y|min|mins|days?|hours?|weeks?)")
 # What questions are made of, and what none of our commands needs. A ticker among them (NEAR, ME) stays where it is
 # followed, or written large.
@@ -222,7 +229,11 @@ def _as_line(one: _Candidate, words: Sequence[str], assets: Collection[str]) -> 
     command, plan = one.command, _plan(one.command)
     if _is_text(command):
         left = [word for at, word in enumerate(words) if at not in one.places and not _asks(word, assets)]
+        if not command.by_speech:  # it is offered, so it must be a line that can be run
+            left = [word for word in left if _tells(word, plan, assets)]
         return Meant(command, " ".join(left))
+    if ZONE in plan.kinds:
+        return Meant(command, zone_among(words) or "")
     left = [
         word
         for at, word in enumerate(words)
@@ -244,7 +255,10 @@ def _unknown(one: _Candidate, words: Sequence[str], assets: Collection[str]) -> 
     return [
         word
         for at, word in enumerate(words)
-        if at not in one.places and word.lower() not in _ASKING | FILLERS and not _useful(word, plan, assets)
+        if at not in one.places
+        and word.lower() not in _ASKING | FILLERS
+        and not _SPAN.fullmatch(word.lower())
+        and not _useful(word, plan, assets)
     ]
 
 
@@ -258,6 +272,14 @@ def _useful(word: str, plan: Plan, assets: Collection[str]) -> bool:
     if plan.numbers and counts:
         return True
     return plan.named and not _asks(word, assets) and _coin(word, assets) is not None
+
+
+def _tells(word: str, plan: Plan, assets: Collection[str]) -> bool:
+    """Tell whether a word can be part of the text of a command that changes something."""
+    if any(letter.isdigit() for letter in word):
+        return plan.rest is not None and plan.rest.offers is None  # of alarms and positions there are names
+    lower = word.lower()
+    return lower in _TELLING or said_of(lower) is not None or _coin(word, assets) == "certain"
 
 
 def _coin(word: str, assets: Collection[str]) -> str | None:

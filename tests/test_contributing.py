@@ -116,7 +116,7 @@ assert "the letterbox box takes messages" in [said.text for said in asyncio.run(
 
 async def until(file):
     async with asyncio.timeout(30):
-        while not (box / file).exists():
+        while not ((box / file).exists() and (box / file).read_text()):  # it may be empty while it is written
             await asyncio.sleep(0.05)
     return (box / file).read_text()
 

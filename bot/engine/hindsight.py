@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bot.engine.evaluate import all_closes, evaluate, rule_groups
+from bot.engine.closes import all_closes, rule_groups
+from bot.engine.evaluate import evaluate
 from storage.alerts import episodes
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from bot.engine.burst import Bursts
-from bot.engine.evaluate import EVER, announce, history, with_story
+from bot.engine.closes import EVER
+from bot.engine.evaluate import announce, history, with_story
 from signals.alerts import burst
 from signals.alerts.rule import rules
 from signals.inputs import INPUTS

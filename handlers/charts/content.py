@@ -216,7 +216,7 @@ def band_words(band: Mapping[str, Any], unit: Unit) -> tuple[str, str]:
 def margin_words(band: Mapping[str, Any], unit: Unit) -> tuple[str, str]:
     """Return the same for the margin, where the shaded side says whether an alarm is below or above."""
     other = "above" if band["beyond"] == "below" else "below"
-    name = band["word"] if band["whole"] else f"part of {band['word']}:"
+    name = band["word"] if band["whole"] else f"{band['word']}, part:"
     enter = f"{name} {_exact(band['enter'], unit)}"
     return enter, "" if band["leave"] is None else f"clear {other} {_exact(band['leave'], unit)}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import time
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -71,7 +71,8 @@ class _Wish:
     subject="own",
     example="/digest 9:00",
     changes_chat=True,
-    words="daily digest, daily summary, daily report, morning report, weekly report, every morning, every day, weekly",
+    words="daily digest, daily summary, daily report, morning report, weekly report, every morning, every day, weekly, "
+    "did i miss, recap, news",
 )
 async def digest(deps: Deps, args: When) -> Reply:
     """Get the day in ten lines, at a time of your own.
@@ -242,12 +243,18 @@ def _meant(wish: _Wish, known: dict[DigestKind, Ordered]) -> DigestKind:
 
 
 def _off(deps: Deps, wish: _Wish) -> Reply:
+    from handlers.words.digest.ordered import line  # noqa: PLC0415 - see above
     from storage.people import digests  # noqa: PLC0415 - opens the database
 
     here = deps.here()
+    known = digests.of(deps.store, here.id) if here else {}
+    gone = [one for kind, one in known.items() if wish.kind in {None, kind}]
     if here is None or not digests.stop(deps.store, here.id, wish.kind):
         return _shown(deps, "That was not on. ")
-    return _shown(deps, "Off. ")
+    left, back = _shown(deps, "Off. "), [line(one) for one in gone]
+    lines = [block for block in left.blocks if isinstance(block, Line)]
+    buttons = Buttons((*(Button("Undo", one) for one in back[:1]), Button("Show now", "/digest now")))
+    return replace(left, blocks=(lines[0], *(Line(f"To change it back: {one}") for one in back), buttons))
 
 
 def _shown(deps: Deps, before: str) -> Reply:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     example="/health btc",
     words="<coin>, why, happened, happening, happened to, drop, dropped, dropping, fall, fell, falling, "
     "crash, crashed, crashing, dump, dumped, dumping, pump, pumped, pumping, rise, rose, rising, "
-    "rally, going on, going up, going down, doing, overview, summary, checks, healthy, "
+    "rally, going on, going up, going down, doing, overheated, overleveraged, overview, summary, checks, healthy, "
     "how are things, how is the market, state of, look",
 )
 async def health(deps: Deps, args: OneAsset) -> Reply:
@@ -133,6 +133,8 @@ def verdict(found: Health) -> tuple[str, ...]:
     unknown = sum(check.level == "unknown" for check in checks)
     if unknown == len(checks) and not found.moving:
         return (f"{asset}: {'what is stored is too old' if found.all_old else 'too little is known'} to judge.",)
+    if not by_level and not found.moving and 2 * unknown > len(checks):
+        return (f"{asset}: too little is known to judge; calm in {len(checks) - unknown} of {len(checks)} checks.",)
     counted = ", ".join(f"{count} {name}" for count, name in ((strong, "strong"), (mild, "mild")) if count)
     state, *sentence = (
         ("is under stress", "Price moves fast.") if found.moving else _mood(by_level, known_only=bool(unknown))

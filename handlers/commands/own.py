@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 from handlers.command import Deps, Refused, command
 from handlers.language.kinds import REST, ZONE, argument
-from handlers.reply import Block, Line, Reply
+from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.words import wording
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 # What knows the metrics, which bring numpy along, is imported when a command runs.
+
+
+_OFF: Final = "Off. "
+_LONGEST_LINE: Final = 60  # characters that every platform takes behind a button
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +84,26 @@ async def unsub(deps: Deps, args: Less) -> Reply:
     /unsub alone turns everything off. It takes the same words as /sub: /unsub funding, /unsub eth, /unsub oi btc.
     """
     from handlers.language.telling.subscriptions import wanted  # noqa: PLC0415 - see above
-    from storage.people import subscriptions  # noqa: PLC0415 - see above
+    from storage.people import destinations, subscriptions  # noqa: PLC0415 - see above
 
     less = wanted(args.what, deps, "/unsub oi btc")
     here = deps.here()
+    before = destinations.subscriptions(deps.store, here.id) if here else []
     if here is None or not subscriptions.remove(deps.store, here.id, less, deps.assets):
         return _what_is_on(deps, here.id if here else None, "That was not on. " if args.what else "")
-    return _what_is_on(deps, here.id, "")
+    left = _what_is_on(deps, here.id, _OFF)
+    after = destinations.subscriptions(deps.store, here.id)
+    back = _again([row for row in before if row not in after])
+    undo = (Button("Undo", back), Button("Settings", "/settings"))
+    return replace(left, blocks=(*left.blocks[:-1], Line(f"To change it back: {back}"), Buttons(undo)))
+
+
+def _again(rows: Sequence[tuple[str, str]]) -> str:
+    """Return the line that turns on what was on; for what no line can say, everything."""
+    alarms, assets = (list(dict.fromkeys(part for part in parts if part != "*")) for parts in zip(*rows, strict=True))
+    line = " ".join(("/sub", *alarms, *(asset.lower() for asset in assets)))
+    one_line = {*rows} == {(alarm, asset) for alarm in alarms or ("*",) for asset in assets or ("*",)}
+    return line if one_line and len(line) <= _LONGEST_LINE else "/sub"
 
 
 def _what_is_on(deps: Deps, destination: int | None, before: str) -> Reply:
@@ -95,7 +116,7 @@ def _what_is_on(deps: Deps, destination: int | None, before: str) -> Reply:
         lines: list[Block] = [Line(f"{before}Nothing is on in this chat.", "headline")]
         lines.append(Line("Type /sub to be told everything, or /sub oi btc for a part of it."))
         return Reply(tuple(lines), values)
-    lines = [Line(f"{before}On in this chat:", "headline")]
+    lines = [Line(f"{before}Still on in this chat:" if before == _OFF else f"{before}On in this chat:", "headline")]
     lines += [Line(said) for said in (*words.on(found.rows), *words.sounds(found.sounds))]
     lines += [Line(said) for said in words.open_now(found.open, deps.now)]
     lines.append(Line("To stop: /unsub for all of it, or /unsub and a word, for example /unsub funding."))
@@ -126,11 +147,11 @@ async def tz(deps: Deps, args: Zone) -> Reply:
     from storage.people import destinations  # noqa: PLC0415 - opens the database
 
     try:
-        now = wording.clock(deps.now, args.zone)
+        now, back = wording.clock(deps.now, args.zone), f"/tz {wording.zone_name(deps.zone)}"
     except (LookupError, ValueError, OSError):
         raise Refused(f"The time zone {args.zone} is not known here. Type it like /tz Europe/Berlin.") from None
     destinations.set_zone(deps.store, deps.made().id, args.zone, deps.now)
     held.hold_by_clock(deps.store, deps.made(), deps.now)
-    return Reply(
-        (Line(f"Times are now shown in {wording.zone_name(args.zone)}. It is {now}.", "headline"),), {"zone": args.zone}
-    )
+    said = f"Times are now shown in {wording.zone_name(args.zone)}. It is {now}."
+    undo = Buttons((Button("Undo", back), Button("Settings", "/settings")))
+    return Reply((Line(said, "headline"), Line(f"To change it back: {back}"), undo), {"zone": args.zone})

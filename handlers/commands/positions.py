@@ -40,7 +40,8 @@ class WhichArgs:
 @command(
     subject="own",
     example="/positions",
-    words="my positions, my position, my trades, my trade, what do i watch, watched, watchlist, my longs, my shorts",
+    words="my positions, my position, my trades, my trade, what do i watch, watched, watchlist, my longs, my shorts, "
+    "how far am i, am i safe, my distance",
     harmless=True,
     private="person",
 )

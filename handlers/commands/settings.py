@@ -16,10 +16,17 @@ if TYPE_CHECKING:
 
 # What opens the database, or knows the metrics, is imported when the command runs.
 
+_TOLD = {"notice": "every alert", "warning": "warnings", "critical": "what is critical"}
 _ONLY = {"notice": "everything", "warning": "warnings", "critical": "what is critical"}
 
 
-@command(subject="own", example="/settings", words="my settings, preferences, options of this chat", harmless=True)
+@command(
+    subject="own",
+    example="/settings",
+    words="my settings, preferences, options of this chat, fewer messages, less messages, too many messages, "
+    "too many alerts, too much",
+    harmless=True,
+)
 async def settings(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes no arguments
     """Show all that is set in this chat, and how to change it.
 
@@ -42,6 +49,7 @@ async def settings(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
         ("Quiet", f"{quiet.hours.replace('-', '–')}{', strict' if quiet.strict else ''}" if quiet else "off", "/quiet"),
         ("Told", _ONLY[rank], "/only"),
         ("Budget", of_today, "/budget"),
+        *(("Role called", f"for {_TOLD[switch.rank]}", "/mention") for switch in found.of("mention")),
         *(("Digest", f"{digest.kind} {digest.wall.at:%H:%M}", "/digest") for digest in found.digests),
         *([] if found.digests else [("Digest", "off", "/digest")]),
     ]

@@ -271,7 +271,7 @@ async def about(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - as above
         Line("It gives no investment advice: it describes, it does not say what to buy or sell, and it may be wrong."),
         Line(f"Its numbers come from: {'; '.join(_credit(deps))}."),
         Line("Every alert is sent at least once. After a lost connection it may come twice, and then says so."),
-        Line("It keeps the chat's id, time zone and subscriptions, and no text that people write."),
+        Line("It keeps ids and settings, and no text that people write: see /privacy."),
         Line("Licence: MIT. No warranty."),
         *((Line(f"This one runs on data {deps.stamp_note}.", "caveat"),) if deps.stamp_note else ()),
     )

@@ -42,11 +42,13 @@ async def venue(deps: Deps, args: VenueArgs) -> Reply:
         )
     from storage.people import destinations  # noqa: PLC0415 - opens the database
 
+    back = f"/venue {venue_of_chat(deps) or DEFAULT_VENUE}"
     destinations.set_venue(deps.store, deps.made().id, args.venue)
     return Reply(
         (
             Line(f"Calculators now take {exchange(args.venue)} where no exchange is named.", "headline"),
-            Buttons((Button("Try it", "/liq 95000 25x long"),)),
+            Line(f"To change it back: {back}"),
+            Buttons((Button("Try it", "/liq 95000 25x long"), Button("Undo", back))),
         ),
         {"venue": args.venue, "chosen": True},
     )

@@ -65,6 +65,7 @@ async def watch(deps: Deps, args: WatchArgs) -> Reply:
     Change it later by its number: /watch 2 lines 15 8 3, /watch 2 margin +500, /watch 2 name hedge.
     /watch and a Hyperliquid address (0x…) follows what that address holds in public. Only you see what you watch.
     """
+    person_of(deps)  # first: where others read along nobody is asked for a position, or for the rest of one
     request = take_apart(args.what, deps.assets)
     if request.of_known:
         return _change(deps, request)

@@ -28,10 +28,12 @@ from handlers.language.kinds import (
     QUOTE,
     SIZE,
     VENUE,
+    ZONE,
     Kind,
     Plan,
     not_covered,
     plan_of,
+    zone_among,
 )
 from handlers.language.spelling import LONGEST, chunks, is_slip, number, numbered_symbol, shown, suggest, symbol
 from handlers.language.values import Values
@@ -66,7 +68,10 @@ def parse(arguments: type[T], text: str, *, command: str, assets: Collection[str
         if text.strip():
             reader.values.by_field[plan.rest.name] = text.strip()
     else:
-        for chunk in chunks(text):
+        said = chunks(text)
+        if ZONE in plan.kinds and zone_among(said) == "_".join(said).lower():
+            said = ["_".join(said)]  # new york
+        for chunk in said:
             reader.word(chunk)
         share_out(reader.items, reader.values)
     return arguments(**reader.result())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import time
 from functools import cache
@@ -79,6 +79,23 @@ def _zone(word: str) -> str | None:
     if int(minutes or 0) or int(hours) > (14 if sign == "+" else 12):
         raise Refused(f"{shown(word)} has no zone of its own. Type a city instead, like Asia/Kolkata.")
     return f"Etc/GMT{'-' if sign == '+' else '+'}{int(hours)}"  # the names in the zone files count westwards
+
+
+def zone_among(words: Sequence[str]) -> str | None:
+    """Return the words of the first zone that is named among others, as one word: new_york, berlin; None for none."""
+    for at in range(len(words)):
+        for many in (3, 2, 1):
+            word = "_".join(words[at : at + many]).lower()
+            if _zone_or_none(word):
+                return word
+    return None
+
+
+def _zone_or_none(word: str) -> str | None:
+    try:
+        return _zone(word)
+    except Refused:
+        return None
 
 
 @cache

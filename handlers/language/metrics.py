@@ -58,6 +58,11 @@ _SHORT: Final = {
 }
 
 
+def said_of(word: str) -> str | None:
+    """Return the metric that a short word stands for, without looking whether there is one; None for any other word."""
+    return _SHORT.get(word)
+
+
 def metric_words() -> Mapping[str, str]:
     """Return the metric, and after a space the value, that each word stands for; ids stand for themselves."""
     from signals.metric import metrics  # noqa: PLC0415 - brings numpy along

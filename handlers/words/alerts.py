@@ -88,7 +88,24 @@ def _was(event: Event, rule: AlertRule) -> str | None:
     # Dates are counted back from the close at which it was told, which is not known here.
     legs = (_DATED.sub("", leg) for leg in rule.legs)
     was = next((text for leg in legs if told and (text := _leg(leg, told))), None)
-    return None if was is None else f"Was: {was[:1].lower()}{was[1:]}"
+    if was is None:
+        return None
+    return " ".join([f"Was: {was[:1].lower()}{was[1:]}", *_price_since(told, rule.named(event.values))])
+
+
+def _price_since(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Say what became of the price since open interest was told of, which is valued at it; of others nothing."""
+    prices = [_valued(values) for values in (then, now)]
+    if not all(prices):
+        return []
+    change = wording.percent(100 * (prices[1] / prices[0] - 1))
+    return [f"Price then {_whole_price(prices[0])}, now {_whole_price(prices[1])} ({change})."]
+
+
+def _valued(values: Mapping[str, Any]) -> float:
+    """Return the price at which open interest is valued; 0 where it is not known."""
+    usd, coins = (values.get(name) or math.nan for name in ("usd", "coins_now"))
+    return usd / coins if usd / coins > 0 else 0.0
 
 
 def words_of(event: Event) -> dict[str, Any]:

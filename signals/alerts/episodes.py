@@ -8,7 +8,7 @@ The caller stores what comes back and tells what happened; nothing here knows wh
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -174,7 +174,8 @@ def _padded(counts: tuple[int, ...], length: int) -> list[int]:
 
 def to_json(state: State) -> dict[str, Any]:
     """Return the state as plain data that `from_json` reads back equal."""
-    return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in asdict(state).items()}
+    values = ((field.name, getattr(state, field.name)) for field in fields(State))
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values}
 
 
 def from_json(data: Mapping[str, Any]) -> State:

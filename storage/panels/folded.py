@@ -170,6 +170,7 @@ class Folded:
         self._cache = cache
         self._seen = seen
         self._stored: dict[str, list[StoredSeries]] = {}
+        self._series: dict[tuple[str, str], list[StoredSeries]] = {}
 
     def stored(self, name: str) -> list[StoredSeries]:
         """Return what is stored of an input, by venue and step."""
@@ -179,7 +180,11 @@ class Folded:
 
     def series(self, venue: str, name: str) -> list[StoredSeries]:
         """Return what is stored of an input of a venue, by step."""
-        return [series for series in self.stored(name) if series.venue == venue]
+        found = self._series.get((venue, name))
+        if found is None:
+            found = [series for series in self.stored(name) if series.venue == venue]
+            self._series[venue, name] = found
+        return found
 
     def on(self, venue: str, name: str, grid: Grid, now: datetime | None = None) -> Array:
         """Return an input of a venue on a grid; NaN where it is not known.
@@ -215,13 +220,12 @@ class Folded:
         if good is None:
             column = self._read(venue, name, row_ms, first, last)
         else:
-            parts = [
-                self._read(venue, name, row_ms, first, good.first),
-                good,
-                self._read(venue, name, row_ms, good.end, last),
-            ]
-            parts = [part for part in parts if len(part.values)]
-            column = parts[0] if len(parts) == 1 else _joined(parts)
+            parts = [good]
+            if first < good.first:
+                parts.insert(0, self._read(venue, name, row_ms, first, good.first))
+            if last > good.end:
+                parts.append(self._read(venue, name, row_ms, good.end, last))
+            column = good if len(parts) == 1 else _joined(parts)
         if self._cache and keeps and (kept is None or kept.ends != ends or len(kept.values) != len(column.values)):
             self._cache.keep(self.asset, key, replace(column, ends=ends), self._seen)
         return column.rows(first, last)

@@ -210,7 +210,8 @@ async def test_a_fall_is_one_message_edited_when_it_deepens_and_closed_when_it_i
     assert heard.startswith("BTC, now a warning: price is well below"), "an edit makes no sound, so it is answered"
     assert "BTC: over after" in over
     assert "Was: price 70,200, −22.0 % from 90,000" in over, "the edit takes nothing away of what was said"
-    assert "87,300" in reply
+    assert "87,300" in over
+    assert reply == "BTC: over after 8 days: price well below its recent high.", "and says nothing of it twice"
     assert [(episode.rank, episode.ended is not None) for episode in told] == [("warning", True)]
 
 
@@ -241,7 +242,7 @@ async def test_a_restart_repeats_nothing_and_tells_what_changed_meanwhile_as_suc
         await turns_until(app, lambda: waiting(app.store) or episodes.of(app.store, "price_drawdown", "BTC")[-1].ended)
         await quiet(app)
     out = capsys.readouterr().out
-    assert out.count("over after") == 1
+    assert out.count("over after") == 2
     assert out.count("while perpulse was not running") == 1
 
 

@@ -2,7 +2,7 @@
 
 Run as a program by tests/faults:
 
-    python -m tests.fakes.broadcast DATABASE PLATFORM BASE_URL SPEED LEASE
+    python -m tests.fakes.broadcast DATABASE PLATFORM BASE_URL TOKEN SPEED LEASE
 
 SPEED: one factor for the limits of the platform; LEASE: one for the seconds of the lease. It ends with 0 when nothing
 waits any more, or after SIGTERM, as the bot does: what is in flight is finished.
@@ -22,35 +22,36 @@ from bot.clock import SystemClock
 from bot.delivery import lease
 from bot.delivery.dispatcher import Dispatcher
 from handlers.answer import Answer
-from handlers.channels.discord.channel import Discord
-from handlers.channels.discord.config import DiscordConfig
-from handlers.channels.telegram.channel import Telegram, Timeouts
-from handlers.channels.telegram.config import TelegramConfig
 from storage.alerts import outbox
 from storage.engine.database import Store
-from tests.fakes import bot_api, discord_wire
 
 if TYPE_CHECKING:
     from handlers.channels.channel import Channel
     from handlers.command import Asker
 
 
-def channel_of(platform: str, base_url: str) -> Channel:
+def channel_of(platform: str, base_url: str, token: str) -> Channel:
     """Make the channel of a platform, before its fake."""
     if platform == "telegram":
-        config = TelegramConfig(token=SecretStr(bot_api.TOKEN), base_url=base_url)
+        from handlers.channels.telegram.channel import Telegram, Timeouts  # noqa: PLC0415 - a library takes a while,
+        from handlers.channels.telegram.config import TelegramConfig  # noqa: PLC0415 - and this starts very often
+
+        config = TelegramConfig(token=SecretStr(token), base_url=base_url)
         return Telegram(config, timeouts=Timeouts(read=2.0, whole=4.0))
-    return Discord(DiscordConfig(token=SecretStr(discord_wire.TOKEN), base_url=base_url), listed=())
+    from handlers.channels.discord.channel import Discord  # noqa: PLC0415 - as above
+    from handlers.channels.discord.config import DiscordConfig  # noqa: PLC0415 - as above
+
+    return Discord(DiscordConfig(token=SecretStr(token), base_url=base_url), listed=())
 
 
 async def nothing(_: str, __: Asker) -> Answer:
     return Answer(())
 
 
-async def main(database: str, platform: str, base_url: str, speed: float, lease_speed: float) -> None:
+async def main(database: str, platform: str, base_url: str, token: str, speed: float, lease_speed: float) -> None:
     lease.BEAT_EVERY, lease.DEAD_AFTER = lease.BEAT_EVERY / lease_speed, lease.DEAD_AFTER / lease_speed
     store = Store(database)
-    channel = channel_of(platform, base_url)
+    channel = channel_of(platform, base_url, token)
     limits = channel.limits
     channel.limits = replace(
         limits,
@@ -73,4 +74,4 @@ async def main(database: str, platform: str, base_url: str, speed: float, lease_
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:4], *map(float, sys.argv[4:])))  # type: ignore[arg-type, call-arg]
+    asyncio.run(main(*sys.argv[1:5], *map(float, sys.argv[5:])))  # type: ignore[arg-type, call-arg]

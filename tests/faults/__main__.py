@@ -1,6 +1,6 @@
 """Play every fault whole and write what came of it: `make faults`.
 
-    python -m tests.faults [--part] [--keep FILE] [S1 S2 ...]
+    python -m tests.faults [--part] [--share SHARE] [--keep FILE] [S1 S2 ...]
 
 Each scenario runs in a process of its own, so that one that dies is a row and not the end. With names only those are
 played; --keep holds results in a file between runs, and docs/faults.md is written once every scenario has one.
@@ -55,19 +55,19 @@ NOT_MEASURED: Final = {
 }
 
 
-def play(name: str, *, whole: bool) -> dict[str, Any]:
+def play(name: str, *, whole: bool, share: float) -> dict[str, Any]:
     """Play one scenario in this process; return its counts by platform as plain data."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(StringIO()))
     logging.basicConfig(handlers=[logging.NullHandler()])
     os.environ.setdefault("PTB_TIMEDELTA", "1")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        found = asyncio.run(SCENARIOS[name].run(Scale(Path(folder), whole=whole)))
+        found = asyncio.run(SCENARIOS[name].run(Scale(Path(folder), whole=whole, share=share)))
     return {platform: dataclasses.asdict(counts) for platform, counts in found.items()}
 
 
-def played(name: str, *, part: bool) -> dict[str, Any]:
+def played(name: str, *, part: bool, share: float) -> dict[str, Any]:
     """Play one scenario in a process of its own; what kills it counts as a crash."""
-    begun, size = time.monotonic(), ["--part"] if part else []
+    begun, size = time.monotonic(), ["--part"] if part else [f"--share={share}"]
     command = [sys.executable, "-m", "tests.faults", *size, "--one", name]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     try:
@@ -76,7 +76,7 @@ def played(name: str, *, part: bool) -> dict[str, Any]:
         last = (done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1]
         died = dataclasses.asdict(Counts(crashed=1, broken=[f"it did not come to its end: {last}"]))
         counts = dict.fromkeys((TELEGRAM, DISCORD), died)
-    return {"counts": counts, "seconds": time.monotonic() - begun, "part": part}
+    return {"counts": counts, "seconds": time.monotonic() - begun, "share": share}
 
 
 def rows_of(results: Mapping[str, Any]) -> list[str]:
@@ -120,12 +120,13 @@ def page(results: Mapping[str, Any], score: str) -> str:
         f"{kept} of {every} rows are as promised. Counted is what the chats of a fake platform show, never what",
         "perpulse believes. late: longer than 5 s over what the platform's limit allows. crashed: programs that ended",
         "by themselves, and errors that nobody caught. What was not as promised stands in bold beside the promise.",
+        "share: how much of the whole size was played; what was counted stands under measured.",
         "",
         *_table(HEAD, rows_of(results)),
         "",
         "## How each is provoked",
         "",
-        *_table("scenario | Telegram | Discord | measured | not provoked", _provoked(results)),
+        *_table("scenario | Telegram | Discord | share | measured | not provoked", _provoked(results)),
         "",
         "## Figures",
         "",
@@ -139,11 +140,10 @@ def page(results: Mapping[str, Any], score: str) -> str:
 def _provoked(results: Mapping[str, Any]) -> list[str]:
     rows = []
     for name, one in SCENARIOS.items():
-        counts = results[name]["counts"]
-        noted = "; ".join(
-            f"{TITLES[key]}: {', '.join(found['noted'])}" for key, found in counts.items() if found["noted"]
-        )
-        rows.append(f"{name} | {one.telegram} | {one.discord or one.why_not} | {noted} | {one.left_out}")
+        counts, share = results[name]["counts"], results[name]["share"]
+        wanted = {key: (f"{found['wanted']:,} messages", *found["noted"]) for key, found in counts.items()}
+        noted = "; ".join(f"{TITLES[key]}: {', '.join(said)}" for key, said in wanted.items())
+        rows.append(f"{name} | {one.telegram} | {one.discord or one.why_not} | {share:.0%} | {noted} | {one.left_out}")
     return rows
 
 
@@ -156,18 +156,19 @@ def main() -> int:
     asked = argparse.ArgumentParser(prog="make faults", description=(__doc__ or "").split("\n", 1)[0])
     asked.add_argument("names", nargs="*", help="S1, S2 … R8; all of them without")
     asked.add_argument("--part", action="store_true", help="as much of each as CI plays")
+    asked.add_argument("--share", type=float, default=1.0, help="of the size of each, where the whole takes too long")
     asked.add_argument("--keep", type=Path, help="a file that keeps results between runs")
     asked.add_argument("--score", default="mutation score: see `make mutate`", help="what to say of it on the page")
     asked.add_argument("--one", help=argparse.SUPPRESS)
     given = asked.parse_args()
     if given.one:
-        print(json.dumps(play(given.one, whole=not given.part)))
+        print(json.dumps(play(given.one, whole=not given.part, share=given.share)))
         return 0
     results: dict[str, Any] = json.loads(given.keep.read_text()) if given.keep and given.keep.exists() else {}
     print(f"| {HEAD} |", flush=True)
     failed = False
     for name in given.names or SCENARIOS:
-        results[name] = played(name, part=given.part)
+        results[name] = played(name, part=given.part, share=given.share)
         for row in rows_of({name: results[name]}):
             print(f"| {row} |", flush=True)
         failed |= any(Counts(**counts).failures for counts in results[name]["counts"].values())

@@ -22,19 +22,24 @@ from pydantic import SecretStr
 
 from bot.delivery.dispatcher import Dispatcher
 from handlers.channels.channel import Outside
+from handlers.channels.discord.channel import Discord
+from handlers.channels.discord.config import DiscordConfig
 from handlers.channels.telegram.channel import Telegram
 from handlers.channels.telegram.config import TelegramConfig
+from handlers.command import commands
 from handlers.reply import Line, to_json
 from storage.alerts import outbox
 from storage.alerts.outbox import Notice
 from storage.engine.database import Store
 from storage.people import destinations, switches
 from storage.people.switches import Switch
+from tests.fakes import discord_wire
 from tests.fakes.bot_api import SENDING, BotApi
 from tests.fakes.channel import HandClock
 from tests.fakes.discord_wire import DiscordWire
 from tests.faults.scenario import DISCORD, TELEGRAM, Counts
-from tests.handlers.channels.discord.desk import discord_at, nothing
+from tests.handlers.channels.discord.desk import nothing
+from tests.handlers.channels.discord.talking import QUICK as QUICK_THERE
 from tests.handlers.channels.telegram.talking import QUICK
 from tests.storage import beside
 
@@ -214,7 +219,8 @@ class DiscordSide:
 
     async def open(self) -> None:
         await self.fake.start()
-        self.channel: Channel = discord_at(self.fake, self._outside)
+        config = DiscordConfig(token=SecretStr(discord_wire.TOKEN), base_url=self.fake.base_url)
+        self.channel: Channel = Discord(config, self._outside, listed=[commands()["fng"]], patience=QUICK_THERE)
         await self.channel.start(nothing)
         self.fake.clock = self._clock.monotonic
 

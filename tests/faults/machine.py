@@ -81,8 +81,9 @@ async def clocks(scale: Scale) -> Mapping[str, Counts]:
     found: dict[str, Counts] = {}
     for platform in (TELEGRAM, DISCORD):
         total, dates = Counts(), 0
+        changes = CHANGES if scale.whole else CHANGES[platform == DISCORD :: 2]
         async with bench_at(scale.folder, platform) as bench:
-            for change in CHANGES:
+            for change in changes:
                 dates += await _through(bench, platform, change, total)
             for hours in (-24, -1, 1, 24):
                 bench.tell()
@@ -93,7 +94,7 @@ async def clocks(scale: Scale) -> Mapping[str, Counts]:
         for name in ("wanted", "lost", "repeated", "false", "late", "crashed"):
             setattr(total, name, getattr(total, name) + getattr(told, name))
         total.broken += told.broken
-        total.noted.append(f"{dates} dates in {len(CHANGES)} changes of five zones")
+        total.noted.append(f"{dates} dates in {len(changes)} changes of five zones")
         found[platform] = total
     return found
 
@@ -205,7 +206,7 @@ async def _until_sent(it: Broadcast, count: int) -> float:
 async def wrong_file(scale: Scale) -> Mapping[str, Counts]:
     found = {}
     for platform in (TELEGRAM, DISCORD):
-        spoilers = (damaged, newer, foreign, no_database) if scale.whole or platform == TELEGRAM else (newer,)
+        spoilers = (damaged, newer, foreign, no_database) if scale.whole else (damaged, newer)
         total = Counts()
         for spoil in spoilers:
             folder = scale.folder / platform / spoil.__name__
@@ -271,14 +272,14 @@ async def all_at_once(scale: Scale) -> Mapping[str, Counts]:
         await bench.turns(20 + 1.2 * (len(urgent) + 12), every=0.05)
         at_once = Counter(one.chat for one in bench.seen[platform])
         await bench.turns(DAY.total_seconds(), every=300)
-        each = max(len(urgent), 12) + 1  # what is critical comes at once, however much it is
-        counts = Counts(wanted=chats * each)
+        wanted = max(len(urgent), 12) + 1  # what is critical comes at once, however much it is
+        counts = Counts(wanted=chats * wanted)
         for chat in bench.chats[platform]:
             texts = [one.text for one in bench.seen[platform] if one.chat == chat]
             critical = [any(f"{asset}:" in text or f"{asset} " in text for asset in urgent) for text in texts[:-1]]
             counts.hold(critical == sorted(critical, reverse=True), "a notice went before what is critical")
-            counts.lost += max(0, each - len(texts))
-            counts.false += max(0, len(texts) - each)
+            counts.lost += max(0, wanted - len(texts))
+            counts.false += max(0, len(texts) - wanted)
         more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
         counts.crashed, counts.broken = len(bench.errors), [*counts.broken, *bench.errors]
         counts.noted.append(

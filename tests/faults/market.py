@@ -135,9 +135,9 @@ async def watched(
     rules: tuple[str, ...] = ("*", "sources"),
     **more: Any,
 ) -> AsyncIterator[Watched]:
-    """Start a program on a database that knows five weeks (or on `kept`), with a chat on each platform."""
+    """Start a program on a database that knows three weeks (or on `kept`), with a chat on each platform."""
     errors: list[str] = []
-    database = kept or await _five_weeks()
+    database = kept or await _three_weeks()
     with logged(errors):
         async with world(folder, *venues, kept=database, at=at, **more) as now:
             for platform, side in sides.items():
@@ -171,11 +171,11 @@ async def one_program(folder: Path, *venues: str, **more: Any) -> AsyncIterator[
 _KEPT: Final[dict[str, Any]] = {}
 
 
-async def _five_weeks() -> Path:
-    """Return a database with five weeks of four venues, whose alarms are on; made once."""
+async def _three_weeks() -> Path:
+    """Return a database with three weeks of four venues, whose alarms are on; made once."""
     if "folder" not in _KEPT:
         folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        async with world(Path(folder.name), at=NOW - HOUR, step=HOUR, history=timedelta(days=35)) as now:
+        async with world(Path(folder.name), at=NOW - HOUR, step=HOUR, history=timedelta(days=21)) as now:
             await now.go(hours=1)
         _KEPT["folder"] = folder
     return Path(_KEPT["folder"].name) / "recorded.db"
@@ -209,7 +209,7 @@ async def restarted(scale: Scale) -> Mapping[str, Counts]:
                 switches.switch(it.now.store, one.id, Switch("mute", "price_drawdown"))
             it.now.exchange.faults["*"] = "unavailable"
             await it.go(30 * HOUR, 6 * HOUR)
-            alarms, engines = it.alarms(), scale.of(40, 1000)
+            alarms, engines = it.alarms(), scale.of(15, 1000)
             for _ in range(engines):
                 it.now.clock.move(it.now.clock.now() + timedelta(seconds=3))
                 it.now.turns = TurnTaker(it.now.store, it.now.clock, ("BTC", "ETH"), told=lambda: None)
@@ -218,7 +218,7 @@ async def restarted(scale: Scale) -> Mapping[str, Counts]:
                 await it.send()
             found, at = it.count(), it.now.clock.now()
             _also(found, (it.alarms() == alarms, "an alarm came or went"), (len(alarms) > 1, "too few alarms are on"))
-        programs = scale.of(2, 20)
+        programs = scale.of(1, 20)
         for number in range(programs):
             at += MINUTE
             kept = scale.folder / str(number) / "recorded.db"
@@ -266,8 +266,10 @@ async def meanwhile(scale: Scale) -> Mapping[str, Counts]:
         async with watched(scale.folder / "2", "binance", kept=kept, at=NOW + 9 * DAY, **common) as it:
             await it.go(6 * HOUR)
             ends = {platform: side.edited() - it.edits[platform] for platform, side in sides.items()}
-            for platform, counts in it.count(r"^ETH: price is 3,150, at its 16-day high, after 6 days\.$").items():
-                over = [text for _, text in sides[platform].shown() if "ETH: over after 6 days" in text]
+            for platform, counts in it.count(r"^ETH: over after 6 days: price well below its recent high\.$").items():
+                over = [
+                    text for _, text in sides[platform].shown() if "ETH: over after 6 days" in text and "\n" in text
+                ]
                 counts.hold(ends[platform] == len(over) == 1, f"the message was edited {ends[platform]} times")
                 counts.hold(
                     all("27 November 12:00 UTC, while perpulse was not running" in text for text in over), "when"

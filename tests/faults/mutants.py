@@ -39,6 +39,9 @@ _SENT = (
     "tests/bot/delivery/test_dispatcher.py",
     "tests/bot/delivery/test_held.py",
     "tests/bot/delivery/test_together.py",
+    "tests/bot/delivery/test_lost_answers.py",
+    "tests/bot/delivery/test_rights.py",
+    "tests/bot/delivery/test_token.py",
 )
 _STEPPED = ("tests/signals/alerts",)
 _WAITS = (f"{_SENT[0]}::test_an_outcome_waits_for_a_database_that_is_held",)  # for real milliseconds
@@ -47,6 +50,7 @@ _WAITS = (f"{_SENT[0]}::test_an_outcome_waits_for_a_database_that_is_held",)  # 
 TARGETS: Final = {
     "storage/alerts/outbox.py": (*_STORED, *_SENT),
     "storage/alerts/held.py": (*_STORED, *_SENT),
+    "storage/alerts/rests.py": (*_STORED, *_SENT),
     "storage/alerts/queries.sql": (*_STORED, *_SENT),
     "signals/alerts/episodes.py": _STEPPED,
     "signals/alerts/stepping.py": _STEPPED,
@@ -157,7 +161,8 @@ def _is_beside(node: ast.AST) -> bool:
         case ast.If(test=ast.Name(id="TYPE_CHECKING")):
             return True
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
-            return name in {"log", "SQL", "LIVE"} or (name[0].isupper() and name[1:].islower())  # aliases of types
+            alias = name[0].isupper() and not name.isupper()  # of types, which nothing runs
+            return name in {"log", "SQL", "LIVE"} or alias
     return False
 
 
@@ -206,7 +211,9 @@ _SQL: Final = re.compile(
 def of_sql(file: str, source: str) -> Iterator[Mutant]:
     """Return every mutant of the queries of the outbox: another comparison, connection, order or word."""
     users = "".join(
-        (ROOT / user).read_text(encoding="utf-8") for user in ("storage/alerts/outbox.py", "storage/alerts/held.py")
+        (ROOT / user).read_text(encoding="utf-8")
+        for user in TARGETS
+        if user.startswith("storage/") and user.endswith("py")
     )
     used, offset, name = set(re.findall(r"\bSQL\.(\w+)", users)), 0, ""
     for number, line in enumerate(source.splitlines(keepends=True), 1):

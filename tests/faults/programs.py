@@ -76,6 +76,11 @@ class Broadcast:
         return str(chat)
 
     @property
+    def token(self) -> str:
+        """Return the token of the bot."""
+        return bot_api.TOKEN if self.platform == TELEGRAM else discord_wire.TOKEN
+
+    @property
     def posts(self) -> int:
         """Return how many messages were asked to be sent."""
         return int(self.fake._sends if self.platform == TELEGRAM else self.fake.posts)
@@ -93,9 +98,13 @@ class Broadcast:
     async def program(self, *, lease: float = 1.0, speed: float = SPEED) -> asyncio.subprocess.Process:
         """Start the program that sends."""
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.fakes.broadcast", str(self.store.path), self.platform, self.fake.base_url,
-            str(speed), str(lease), cwd=ROOT, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
+            *(sys.executable, "-m", "tests.fakes.broadcast", str(self.store.path), self.platform, self.fake.base_url),
+            *(self.token, str(speed), str(lease)),
+            cwd=ROOT,
+            env=environment(),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
 
     async def ends(self, process: asyncio.subprocess.Process, *, within: float = 120.0) -> None:
         """Wait until a program has ended, looking at the chats meanwhile."""
@@ -158,7 +167,7 @@ async def broadcast(folder: Path, platform: str, recipients: int, speed: float =
 async def killed(scale: Scale) -> Mapping[str, Counts]:
     found = {}
     for platform in (TELEGRAM, DISCORD):
-        recipients, kills = scale.of(30, 1000), scale.of(4, 100)
+        recipients, kills = scale.of(30, 1000), scale.of(3 if platform == TELEGRAM else 1, 100)
         async with broadcast(scale.folder, platform, recipients) as it:
             noise, done, begun = random.Random(1), 0, time.monotonic()
             phases = [PHASES[number % len(PHASES)] for number in range(kills)]
@@ -248,12 +257,11 @@ async def told_to_stop(scale: Scale) -> Mapping[str, Counts]:
 
 def configure(folder: Path, it: Broadcast) -> None:
     """Write the settings of a perpulse that speaks to the fake; its exchange is a port at which nobody is."""
-    token = bot_api.TOKEN if it.platform == TELEGRAM else discord_wire.TOKEN
     nowhere = f"http://127.0.0.1:{closed_port()}"
     (folder / "config.toml").write_text(
         f'assets = ["BTC"]\ndatabase = "{it.store.path}"\n[market]\nvenues = ["binance"]\noptions = false\n'
         f'stablecoins = false\nfear_greed = false\nhistory = false\nexchange_url = "{nowhere}"\n'
-        f'[{it.platform}]\ntoken = "{token}"\nbase_url = "{it.fake.base_url}"\n',
+        f'[{it.platform}]\ntoken = "{it.token}"\nbase_url = "{it.fake.base_url}"\n',
         encoding="utf-8",
     )
 
@@ -262,7 +270,13 @@ async def perpulse(folder: Path) -> asyncio.subprocess.Process:
     """Start the real program in a folder with a config.toml."""
     with (folder / "log").open("ab") as log:
         return await asyncio.create_subprocess_exec(
-            *PROGRAM, "run", cwd=folder, env=environment(), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
+            *PROGRAM,
+            "run",
+            cwd=folder,
+            env=environment(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
         )
 
 
@@ -280,8 +294,9 @@ async def two_programs(scale: Scale) -> Mapping[str, Counts]:
     for platform in (TELEGRAM, DISCORD):
         async with broadcast(scale.folder, platform, scale.of(80, 600), speed=pace) as it:
             processes, gaps = [], []
+            hows = (signal.SIGKILL, signal.SIGSTOP) if scale.whole or platform == TELEGRAM else (signal.SIGSTOP,)
             try:
-                for how in (signal.SIGKILL, signal.SIGSTOP):
+                for how in hows:
                     processes += [await _sender(it, faster, pace)]
                     processes += [await _sender(it, faster, pace)]  # who starts last sends
                     await asyncio.sleep(12 / faster / 2)

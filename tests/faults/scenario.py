@@ -16,14 +16,18 @@ TELEGRAM, DISCORD = "telegram", "discord"
 
 @dataclass(frozen=True)
 class Scale:
-    """How much of a scenario is played: a part of it in CI, all of it by `make faults`. folder: for its files."""
+    """How much of a scenario is played: a part of it in CI, all of it by `make faults`. folder: for its files.
+
+    share: of the whole, where that takes too long; never less than the part.
+    """
 
     folder: Path
     whole: bool = False
+    share: float = 1.0
 
     def of(self, part: int, whole: int) -> int:
         """Return a number for this scale."""
-        return whole if self.whole else part
+        return max(part, round(whole * self.share)) if self.whole else part
 
 
 @dataclass

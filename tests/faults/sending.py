@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 )
 async def as_many_as_it_takes(scale: Scale) -> Mapping[str, Counts]:
     async def play(bench: Bench, platform: str) -> Counts:
-        bench.place_many(scale.of(120, 10_000), groups=True)
+        bench.place_many(scale.of(60, 10_000 if platform == TELEGRAM else 2_000), groups=True)
         begun = bench.clock.seconds
         bench.tell()
         await bench.until_empty(within=1000, every=1 / 120)
@@ -77,13 +77,14 @@ async def floods(scale: Scale) -> Mapping[str, Counts]:
         noise, side = random.Random(6), bench.sides[platform]
         bench.place_many(scale.of(12, 100))
         chosen = bench.chats[platform][::2]
-        pauses = {chat: noise.randint(31 if platform == DISCORD else 1, 300) for chat in chosen}
+        longest = scale.of(90, 300)
+        pauses = {chat: noise.randint(31 if platform == DISCORD else 1, longest) for chat in chosen}
         for chat, seconds in pauses.items():
             side.flood(chat, seconds)
         bench.tell()
         await bench.turns(5)
         others = [one.at for one in bench.seen[platform] if one.chat not in pauses]
-        await bench.turns(305, every=0.5)
+        await bench.turns(longest + 5, every=0.5)
         off = [_off(bench, platform, chat, seconds) for chat, seconds in pauses.items()]
         begun = bench.clock.seconds
         if platform == TELEGRAM:
@@ -223,8 +224,8 @@ async def answers_lost(scale: Scale) -> Mapping[str, Counts]:
     "S9",
     "a slow API",
     promised="the other platform is sent to as quickly as ever",
-    telegram="each answer takes 10 s (CI: 1 s) while Discord is sent to",
-    discord="each answer takes 10 s (CI: 1 s) while Telegram is sent to",
+    telegram="each answer takes 10 s (CI: 3 s) while Discord is sent to",
+    discord="each answer takes 10 s (CI: 3 s) while Telegram is sent to",
     left_out="the time of commands: `make bench ARGS=stall` measures it",
 )
 async def slow(scale: Scale) -> Mapping[str, Counts]:
@@ -233,12 +234,14 @@ async def slow(scale: Scale) -> Mapping[str, Counts]:
         async with bench_at(scale.folder, platform, other) as bench:
             bench.place_many(scale.of(8, 40))
             usual = await _seconds(bench, other, stuck=None)
-            seconds = float(scale.of(1, 10))
+            seconds = float(scale.of(3, 10))
             bench.sides[platform].fake.disturb("delay", times=math.inf, seconds=seconds)
             took = await _seconds(bench, other, stuck=platform)
             bench.sides[platform].fake._disturbances.clear()
+            bench.over(other)  # here it is the seconds of this machine that count
             counts = bench.count(other)
-            counts.hold(took <= max(1.2 * usual, usual + 0.25), f"{other} took {took:.2f} s instead of {usual:.2f} s")
+            slack = 0.5 if scale.whole else 1.5  # of a busy machine; who waits for the slow one waits for 3 s
+            counts.hold(took <= max(1.2 * usual, usual + slack), f"{other} took {took:.2f} s instead of {usual:.2f} s")
             counts.noted.append(f"{other} took {took:.2f} s, {usual:.2f} s without")
             found[platform] = counts
     return found
@@ -400,7 +403,7 @@ async def revoked(scale: Scale) -> Mapping[str, Counts]:
             side.revoke(revoked=True)
             before = len(side.asked())
             await bench.turns(5, every=0.05)
-            await bench.turns(3600, every=5)
+            await bench.turns(scale.of(1200, 3600), every=5)
             refused = len(side.asked()) - before
             said = [text for chat, text in bench.sides[other].shown() if chat == operator and "refuses the bot" in text]
             side.revoke(revoked=False)

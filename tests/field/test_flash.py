@@ -212,6 +212,26 @@ def test_it_is_over_when_an_hour_brought_no_new_extreme(market: Market) -> None:
     assert fast(market.quiet(30)) == []
 
 
+def test_10_october_2025_minute_by_minute(market: Market) -> None:
+    """A fall of 12 % and of a fifth of the coins in a quarter of an hour: one message, told early, that gets worse."""
+    falls = [0.997, 0.996, 0.995, 0.994, 0.992, 0.99, 0.985, 0.98, 0.985, 0.985, 0.99, 0.99, 0.992, 0.995, 0.997]
+    said: list[tuple[int, float, Said]] = []
+    fallen = 1.0
+    for number, fall in enumerate(falls):
+        fallen *= fall
+        said += [(number, fallen, one) for one in fast(market.minute(fall, fall**1.8))]
+    (first, depth, told), *worse = said
+    assert depth > 0.95, "before a twentieth is gone"
+    assert not told.message.silent
+    assert {one.edited or one.message.reply_to for _, _, one in worse} == {worse[0][2].edited}, "one message"
+    assert sum(one.edited is None for _, _, one in worse) <= 3, "and each half as deep again rings once"
+    assert worse[-1][1] < 0.9
+    over = fast(market.quiet(90))
+    (end,) = [one.text for one in over if one.edited is None]
+    assert end.startswith("BTC: the fast fall is over after 1 h ")
+    assert first < 6
+
+
 def test_a_fall_that_is_taken_back_is_over_and_is_no_second_move(market: Market) -> None:
     market.minute(0.94)
     said = fast(market.minute(1 / 0.939) + market.quiet(30))

@@ -169,6 +169,22 @@ def test_a_file_is_held_against_what_came_live(read: Callable[..., Imported], st
     assert any(f"is {times:g} times what is stored of the same times" in note for note in found.notes) != agrees
 
 
+@pytest.mark.parametrize(
+    ("usd", "kept"),
+    [
+        pytest.param(90_000.0, 12, id="as they are"),
+        pytest.param(1.0, 4, id="coins under the name of dollars"),
+        pytest.param(180_000.0, 4, id="both sides in dollars, one in coins"),
+    ],
+)
+def test_dollars_are_coins_times_price(read: Callable[..., Imported], usd: float, kept: int) -> None:
+    coins = [80_000.0, 80_400.0, 79_800.0, 80_100.0]
+    text = lines("close", [90_000.0] * 4) + lines("open_interest_coin", coins)
+    found = read(text + lines("open_interest_usd", [value * usd for value in coins]))
+    assert len(found.kept) == kept
+    assert any("coins times price: is one in another unit?" in note for note in found.notes) == (kept < 12)
+
+
 # --- one clock
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from itertools import pairwise
 from statistics import median
@@ -46,6 +47,7 @@ _ROUND: Final = 5  # rows on either side of a step
 _MOVED: Final = 0.1  # of the price: a real doubling of what is open moves it
 _LIKEWISE: Final = 1.5
 _PERCENT: Final = 30.0  # times the rates of the month before, or of other venues
+_FEW: Final = 3
 _LEAST_RATE: Final = 2e-5
 _DEAR: Final = 0.0015  # rates that are remarkable, see bot/market/border/rates.py
 
@@ -183,18 +185,23 @@ def other_scale(draft: Draft, rows: Rows, past: History) -> dict[int, str]:
     """
     told: dict[Series, str] = {}
     for series, places in rows.items():
-        reason = None
+        reason: str | None = None
+        pair: tuple[str, ...] = ()
         if series[2] in _PRICED:
             reason = _other_price(series, places, draft, past)
         elif series[2] in COMPARED:
             reason = _other_present(series, places, draft, past)
         elif series[2] == FUNDING:
             reason = _percent(series, places, draft, rows, past)
+        if reason is None and series[2] == "open_interest_usd":
+            reason = _other_product(series, draft, rows, past)
+            pair = _OPEN if reason else ()
+        else:
+            pair = tuple(name for name in INPUTS if series[2] in _PRICED and INPUTS[name].counts)
         if reason is None:
             continue
-        priced = series[2] in _PRICED
         for other in rows:
-            if other == series or (priced and other[:2] == series[:2] and INPUTS[other[2]].counts):
+            if other == series or (other[:2] == series[:2] and other[2] in pair):
                 told.setdefault(other, reason)
         note = f"{' '.join(series[:2])}: {reason}"
         draft.notes += [] if note in draft.notes else [note]
@@ -222,6 +229,25 @@ def _other_present(series: Series, places: Mapping[int, int], draft: Draft, past
     if times is None:
         return None
     return f"its {series[2]} is {times_said(times)} what is stored of the same times: both sides, or another unit?"
+
+
+def _other_product(series: Series, draft: Draft, rows: Rows, past: History) -> str | None:
+    """Hold dollars against coins times price: which of the three is in another unit, nobody can say."""
+    venue, asset, _ = series
+    usd = {at: draft.kept[place].value for at, place in rows[series].items()}
+    coins = {at: draft.kept[place].value for at, place in rows.get((venue, asset, "open_interest_coin"), {}).items()}
+    first, last = min(usd) - DAY_MS, max(usd) + 1
+    for name in _PRICED:
+        for prices in _elsewhere((venue, asset, name), first, last, draft, rows, past):
+            known = [at for at, _ in prices]
+            both = [
+                value / (coins[at] * prices[place - 1][1])
+                for at, value in usd.items()
+                if coins.get(at, 0) > 0 and (place := bisect_right(known, at)) and at - known[place - 1] <= DAY_MS
+            ]
+            if len(both) >= _FEW and not 1 / _OTHER_SCALE < (times := median(both)) < _OTHER_SCALE:
+                return f"its open interest in dollars is {times_said(times)} coins times price: is one in another unit?"
+    return None
 
 
 def _percent(series: Series, places: Mapping[int, int], draft: Draft, rows: Rows, past: History) -> str | None:
@@ -288,14 +314,14 @@ def _measured(name: str, times: float, since: int) -> str:
 
 def _step(line: Sequence[tuple[int, float]], place: int) -> float | None:
     """Return how many times the rows before those from a place on are, where they step there and stay."""
+    (sooner, last), (later, first) = line[place - 1], line[place]
+    if min(first, last) <= 0 or 1 / _STEP < first / last < _STEP or later - sooner > _BACK_MS:
+        return None  # as nearly all are
     after = [value for _, value in line[place : place + _ROUND]]
     before = [value for _, value in line[max(place - _ROUND, 0) : place]]
-    if len(after) < 2 or min(*after, *before) <= 0 or line[place][0] - line[place - 1][0] > _BACK_MS:
-        return None
-    at_once, lasting = after[0] / before[-1], median(after) / median(before)
-    if not (1 / _STEP < at_once < _STEP) and not (1 / _STAYS < lasting < _STAYS) and (at_once > 1) == (lasting > 1):
-        return lasting
-    return None
+    lasting = median(after) / median(before) if min(*after, *before) > 0 else 1.0
+    stays = not 1 / _STAYS < lasting < _STAYS and (first > last) == (lasting > 1)
+    return lasting if stays and len(after) > 1 else None
 
 
 def _confirmed(

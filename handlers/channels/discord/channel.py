@@ -93,7 +93,6 @@ class Discord:
             self.client, self._posting, self._outside, platform=self.platform, listed=self._listed,
             patience=self._patience.defer,
         )  # fmt: skip
-        self._answer: Answerer | None = None
         self._hears = True
         self._talk = DirectTalk(self._posting, self.platform)
         self._running: asyncio.Task[None] | None = None

@@ -40,7 +40,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _AnswerTo:
     """What a message said, and the answer to it."""
 
     line: str
@@ -52,7 +52,7 @@ class DirectTalk:
 
     def __init__(self, posting: Posting, platform: str) -> None:
         self._posting, self._platform = posting, platform
-        self._told: OrderedDict[int, _Told] = OrderedDict()
+        self._told: OrderedDict[int, _AnswerTo] = OrderedDict()
         self._news = PendingNews()
         self.answer: Answerer | None = None  # until it is started
 
@@ -74,7 +74,7 @@ class DirectTalk:
         except Exception:
             log.exception("a message was not handled", chat=to.chat)
 
-    async def _give(self, number: int, line: str, to: Address, answer: Answer, before: _Told | None) -> None:
+    async def _give(self, number: int, line: str, to: Address, answer: Answer, before: _AnswerTo | None) -> None:
         if not answer.blocks:  # nothing is to be said, as to who asks on and on
             drop(answer)
             return
@@ -83,12 +83,12 @@ class DirectTalk:
             await self._posting.edit(to, sent, Outgoing(answer.blocks))
         else:
             sent = await self._sent(to, Outgoing(answer.blocks))
-        self._told[number] = _Told(line, sent)
+        self._told[number] = _AnswerTo(line, sent)
         if len(self._told) > _REMEMBERED:
             self._told.popitem(last=False)
 
         async def update(blocks: tuple[Block, ...]) -> None:
-            if self._told.get(number) != _Told(line, sent):
+            if self._told.get(number) != _AnswerTo(line, sent):
                 return  # it was edited meanwhile, and answered anew
             try:
                 await self._posting.edit(to, sent, Outgoing(blocks))

@@ -27,6 +27,16 @@ def sentence(ordered: Ordered, now: datetime) -> str:
     )
 
 
+def line(ordered: Ordered) -> str:
+    """Return the line that asks for it: /digest weekdays 08:30 btc eth."""
+    wall = ordered.wall
+    if ordered.kind == "daily" and wall.days in (EVERY_DAY, WEEKDAYS):
+        days = ["daily"] if wall.days == EVERY_DAY else ["weekdays"]
+    else:
+        days = [*(["weekly"] if ordered.kind == "weekly" else []), *(DAYS[day].lower() for day in wall.days)]
+    return " ".join(("/digest", *days, f"{wall.at:%H:%M}", *(asset.lower() for asset in ordered.assets)))
+
+
 def _days(ordered: Ordered) -> str:
     days = ordered.wall.days
     if ordered.kind == "weekly":

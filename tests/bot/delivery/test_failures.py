@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 from bot.delivery.failures import MANY, MOST_TRIES, REMEDIES, Failures, Trouble, remedy
 from handlers.channels import failure
@@ -166,3 +167,44 @@ def test_many_in_a_row_are_the_platforms_fault_until_one_goes_through(counter: C
     for _ in range(MANY - 1):
         again()
     assert counter.platform == "rests"
+
+
+def test_a_platform_that_is_down_is_said_once_and_its_end_once(counter: Counter) -> None:
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(3):
+            beside.rows(counter.store, "UPDATE outbox SET state = 'queued', not_before = 0, held_until = NULL")
+            counter.fails(Unreached("port closed"))
+        counter.trouble.over("any")
+        counter.trouble.over("any")
+    said = [(line["log_level"], line["event"], line["platform"]) for line in logs]
+    assert said == [
+        ("warning", "the platform is not reached, trying on", "any"),
+        ("info", "the platform is reached again", "any"),
+    ]
+
+
+def test_a_chat_that_is_gone_is_no_error_of_ours(counter: Counter) -> None:
+    with structlog.testing.capture_logs() as logs:
+        counter.fails(ChatGone("blocked"))
+    assert [(line["log_level"], line["reason"], line["dropped"]) for line in logs] == [("warning", "blocked", 1)]
+
+
+class NoNoise(random.Random):
+    """Jitter that is always the least."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return a
+
+
+@pytest.mark.parametrize(("tries", "seconds"), [(0, 1), (3, 8), (9, 512), (10, 600), (11, 600)])
+def test_a_row_waits_twice_as_long_each_time_and_ten_minutes_at_most(
+    counter: Counter, tries: int, seconds: int
+) -> None:
+    counter.failures = Failures(counter.clock, NoNoise())
+    beside.rows(counter.store, "UPDATE outbox SET attempts = ?, expires = expires * 2", tries)
+    counter.failures.settle(counter.store, counter.claim(), counter.trouble, NotSent("hm"))
+    (row,) = beside.rows(counter.store, "SELECT state, not_before FROM outbox")
+    if tries + 1 >= MOST_TRIES:
+        assert row["state"] == "dead"
+        return
+    assert row["not_before"] == round((NOW + timedelta(seconds=seconds)).timestamp() * 1000)

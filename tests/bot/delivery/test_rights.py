@@ -49,7 +49,7 @@ async def test_it_rests_for_an_hour_and_then_ever_longer_up_to_a_day(desk: Desk)
         [1, 1, 2, 4, 8, 16, 24, 24, 24], rel=0.12
     )
     (*_, said) = [entry for entry in logs if entry["event"] == "a chat rests for lack of rights"]
-    assert (said["chat"], said["reason"]) == ("11", REFUSED)
+    assert (said["chat"], said["topic"], said["reason"]) == ("11", None, REFUSED)
     assert [state for state, _ in desk.rows()] == ["queued"]
 
 

@@ -62,7 +62,7 @@ async def test_a_later_event_edits_the_message_with_all_its_episodes_in_it(desk:
     edit, answer = desk.channel.said[1:]
     assert (edit.edited, answer.message.reply_to) == ("m1", "m1")
     assert desk.heads(1) == [TITLES["price_drawdown"], "BTC: over after 24 h: positions closed unusually fast."]
-    assert answer.text.startswith("BTC: positions are no longer closed")
+    assert answer.text.startswith("BTC: over after 24 h: positions closed unusually fast.")
     desk.happens(("price_drawdown", "escalated"), rank="warning")
     await desk.turns()
     edit, answer = desk.channel.said[-2:]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bot.engine import evaluate
+from bot.engine import closes, evaluate
 from bot.engine.evaluate import history, judge
 from signals.alerts.condition import above, at_most, below, level
 from signals.alerts.rule import AlertRule
@@ -90,7 +90,7 @@ def told(events: list[Event]) -> list[tuple[str, datetime, datetime]]:
 def test_it_is_the_same_over_history_as_close_by_close(
     store: Store, over: AlertRule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluate, "rules", lambda: {over.id: over})
+    monkeypatch.setattr(closes, "rules", lambda: {over.id: over})
     at_once = [one.event for one in history(store, ["BTC"], START, END) if one.event]
     assert {event.kind for event in at_once} == {"fired", "resolved"}
     assert {event.at.hour for event in at_once} == {0}, "the clock is that of the coarsest"
@@ -112,7 +112,7 @@ def test_it_is_the_same_over_history_as_close_by_close(
 def test_each_value_is_the_metrics_own_of_that_time(
     store: Store, over: AlertRule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluate, "rules", lambda: {over.id: over})
+    monkeypatch.setattr(closes, "rules", lambda: {over.id: over})
     events = [one.event for one in history(store, ["BTC"], START, END) if one.event]
     assert events
     for event in events:

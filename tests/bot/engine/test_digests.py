@@ -38,6 +38,8 @@ from tests.waves import market
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bot.app import App
+
 pytestmark = pytest.mark.slow  # each plays days
 
 NINE = START + 21 * HOUR  # 7 March, 09:00 UTC
@@ -385,3 +387,51 @@ async def test_the_program_makes_digests_once_its_first_figures_are_in(stored: P
     await app.dispatcher.drain()
     assert [said.text.split(" 8")[0] for said in channel.said] == ["A quiet day: BTC"]
     await app.close()
+
+
+@pytest.mark.parametrize(
+    ("zone", "line", "start", "told"),
+    [
+        pytest.param(
+            "America/New_York", "/digest 2:30", "2026-03-06T12:00",
+            ["03-07 07:30", "03-08 07:30", "03-09 06:30"], id="half past two is missing on the 8th",
+        ),
+        pytest.param(
+            "America/New_York", "/digest 1:30", "2026-10-30T12:00",
+            ["10-31 05:30", "11-01 05:30", "11-02 06:30"], id="half past one comes twice on the 1st",
+        ),
+        pytest.param(
+            "Africa/Cairo", "/digest 0:00", "2026-04-21T23:00",
+            ["04-22 22:00", "04-23 22:00", "04-24 21:00"], id="midnight is missing on the 24th",
+        ),
+    ],
+)  # fmt: skip
+async def test_the_program_tells_one_a_date_over_a_clock_change_and_restarts(
+    stored: Path, tmp_path: Path, zone: str, line: str, start: str, told: list[str]
+) -> None:
+    """The whole way: asked for by a line, made by the job, sent by the dispatcher, with restarts between the two."""
+    shutil.copy(stored, tmp_path / "p.db")
+    clock, channel, seen = HandClock(datetime.fromisoformat(f"{start}+00:00")), FakeChannel(), []
+    config = Config(assets=("BTC",), database=tmp_path / "p.db")
+
+    async def started() -> App:
+        app = build(config, clock=clock, sources=(), channels=[channel])
+        app.dispatcher.start()
+        await app._first_turn()
+        return app
+
+    app = await started()
+    for said in (f"/tz {zone}", line):
+        await app.answer(said, ASKER)
+    end = clock.now() + timedelta(days=3)
+    while clock.now() < end:
+        clock.forward(HOUR.total_seconds() / 2)
+        await app._make_digests()
+        if clock.now().hour % 5 == 0 or f"{clock.now():%m-%d %H:%M}" in told:
+            await app.close()
+            app = await started()
+        before = len(channel.said)
+        await app.dispatcher.drain()
+        seen += [f"{clock.now():%m-%d %H:%M}"] * (len(channel.said) - before)
+    await app.close()
+    assert seen == told

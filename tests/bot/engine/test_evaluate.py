@@ -299,7 +299,7 @@ def test_a_metric_that_fails_harms_no_other(store: Store, monkeypatch: pytest.Mo
         changed = {**metrics()}
         fields = {name: getattr(changed["fear_greed"], name) for name in changed["fear_greed"].__slots__}
         changed["fear_greed"] = type(changed["fear_greed"])(**{**fields, "compute": broken})
-        patch.setattr("bot.engine.evaluate.metrics", lambda: changed)
+        patch.setattr("bot.engine.closes.metrics", lambda: changed)
         assert [line[0] for line in told(judge(store, ["BTC"], at(23), started=BEFORE))] == ["price_drawdown"]
     assert [line[0] for line in told(judge(store, ["BTC"], at(23), started=BEFORE))] == ["fear_greed"]
 

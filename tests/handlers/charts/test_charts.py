@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -22,14 +23,14 @@ from matplotlib.colors import to_rgba
 from PIL import Image
 
 from handlers.charts import drawing
-from handlers.charts.content import Band, alt, bands, drawable, spec
+from handlers.charts.content import Band, alt, bands, drawable, margin_words, spec
 from handlers.charts.figures import clean, say, span_words, tick
-from handlers.charts.look import DARK, LIGHT
+from handlers.charts.look import DARK, LIGHT, SMALL
 from handlers.charts.process import ChartRenderer
-from handlers.charts.sheet import spread
+from handlers.charts.sheet import WIDEST, spread, wrapped
 from handlers.reply import Picture, from_json, to_json
 from signals.alerts.condition import above, at_least, at_most, below, level
-from signals.alerts.rule import AlertRule
+from signals.alerts.rule import AlertRule, rules_of
 from signals.metric import Chart, Metric, metrics
 from tests.examples import examples
 
@@ -629,6 +630,14 @@ def test_the_bot_itself_never_loads_matplotlib_and_nothing_loads_pyplot():
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["True", "False", "True", "False"], done.stderr
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("metric", [pytest.param(metric, id=metric.id) for metric in metrics().values()])
+def test_no_line_loses_its_number_in_the_margin(metric: Metric):
+    """A label has two lines of the margin; what does not fit is cut, and a number would be what is cut."""
+    for band in bands(metric, rules_of(metric.id)):
+        for said in margin_words(asdict(band), metric.chart.unit):
+            assert not any("…" in line for line in wrapped(f"↓ {said}", SMALL, "normal", 2, WIDEST)), said
 
 
 @pytest.mark.slow

@@ -146,10 +146,25 @@ def test_whoever_has_chosen_no_zone_is_told_that_it_is_utc(room: Room) -> None:
     assert "next today" in room.text("/digest 13:00")
     assert room.text("/digest off") == (
         "Off. No digest is on in this chat.\n"
-        "Type it like /digest 9:00, /digest weekdays 8:30 btc eth, /digest weekly sunday 18:00, or /digest now.\n"
-        "More: /digest now"
+        "To change it back: /digest daily 13:00\n"
+        "More: /digest daily 13:00 · /digest now"
     )
     assert room.text("/digest off").startswith("That was not on.")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("/digest daily 09:00", id="every day"),
+        pytest.param("/digest weekdays 08:30 btc eth", id="on weekdays, of two assets"),
+        pytest.param("/digest weekly sunday 18:00", id="weekly"),
+        pytest.param("/digest monday thursday 07:15 btc", id="on two days"),
+    ],
+)
+def test_what_ends_it_says_the_line_that_brings_it_back(room: Room, line: str) -> None:
+    before = room.ask(line).values["digests"]
+    assert f"To change it back: {line}\n" in room.text("/digest off")
+    assert room.ask(line).values["digests"] == before
 
 
 def test_another_zone_moves_it(room: Room) -> None:

@@ -141,6 +141,11 @@ def test_missing_is_not_calm(desk: Callable[..., Any]) -> None:
     assert said.startswith("BTC is calm as far as is known.\n")
 
 
+def test_one_calm_check_of_many_is_no_calm_market(desk: Callable[..., Any]) -> None:
+    said = desk("bundled", "2026-01-16").text("/health eth")
+    assert said.startswith("ETH: too little is known to judge; calm in 1 of 9 checks.\n")
+
+
 def test_what_is_too_old_is_not_calm_either(desk: Callable[..., Any]) -> None:
     here = desk("bundled", "2026-01-16")
     judge(here.store, ("BTC",), here.now, started=here.now)

@@ -80,10 +80,19 @@ EVERY = {BURST} | {name for name, rule in rules().items() if not rule.only_asked
         ),
     ],
 )
-def test_what_unsub_leaves(empty: Any, on: str, off: str, left: set[tuple[str, str]]) -> None:
+def test_what_unsub_leaves_and_that_it_says_how_to_undo_it(
+    empty: Any, on: str, off: str, left: set[tuple[str, str]]
+) -> None:
     empty.ask(f"/sub {on}")
-    empty.ask(f"/unsub {off}")
+    before = rows(empty)
+    said = empty.text(f"/unsub {off}")
     assert rows(empty) == left
+    if before == left:
+        assert "To change it back" not in said
+    else:
+        assert said.startswith("Off. Still on in this chat:" if left else "Off. Nothing is on in this chat.")
+        empty.ask(said.partition("To change it back: ")[2].splitlines()[0])
+        assert rows(empty) == before
 
 
 def test_unsub_says_what_was_not_on(empty: Any) -> None:
@@ -142,6 +151,7 @@ def test_sub_refuses_what_it_does_not_know(empty: Any) -> None:
             "Europe/Berlin", "Europe/Berlin", "Times are now shown in Europe/Berlin. It is 01:00 CET.", id="IANA"
         ),
         pytest.param("new_york", "America/New_York", "shown in America/New_York. It is 19:00 EST.", id="a city"),
+        pytest.param("New York", "America/New_York", "shown in America/New_York. It is 19:00 EST.", id="two words"),
         pytest.param("UTC+2", "Etc/GMT-2", "Times are now shown in UTC+2. It is 02:00 UTC+2.", id="hours east"),
         pytest.param("utc-5", "Etc/GMT+5", "Times are now shown in UTC−5. It is 19:00 UTC−5.", id="hours west"),
         pytest.param("utc", "UTC", "Times are now shown in UTC. It is 00:00 UTC.", id="UTC"),
@@ -151,6 +161,9 @@ def test_tz_is_kept_and_shown(empty: Any, word: str, zone: str, said: str) -> No
     assert said in empty.text(f"/tz {word}")
     assert destinations.find(empty.store, "terminal", "me").zone == zone
     assert said.split("shown in ")[1].split(". ", maxsplit=1)[0] in empty.text("/tz")
+    back = empty.text("/tz Asia/Tokyo").partition("To change it back: ")[2].splitlines()[0]
+    empty.ask(back)
+    assert destinations.find(empty.store, "terminal", "me").zone == zone
 
 
 def test_tz_alone_shows_utc_and_writes_nothing(empty: Any) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,20 @@ def test_a_resolution_says_how_long_it_lasted_and_answers_in_one_line() -> None:
     assert over.reply == "BTC: over after 9 days: price well below its recent high.", (
         "what is now stands in the message"
     )
+
+
+def test_a_resolution_of_open_interest_says_what_was_and_what_became_of_the_price() -> None:
+    was = {"value": -8.0, "coins": -0.193, "dollars": -0.246, "coins_now": 600_000.0, "usd": 600_000.0 * 113_000}
+    now = {"value": -0.06, "coins": 0.01, "dollars": 0.02, "coins_now": 610_000.0, "usd": 610_000.0 * 115_100}
+    over = event("oi_zscore", "resolved", now, lasted=1, told=named("oi_zscore", was))
+    assert text(over)[:2] == [
+        "BTC: over after 24 h: positions closed unusually fast.",
+        (
+            "Was: open interest in 24 h: −19.3 % in coins, −24.6 % in dollars; z −8.00 against 30 days. "
+            "Price then 113,000, now 115,100 (+1.9 %)."
+        ),
+    ]
+    assert "Price then" not in " ".join(text(replace(over, values=named("oi_zscore", {"value": -0.06}))))
 
 
 def test_a_resolution_for_the_whole_market_begins_with_a_capital() -> None:

@@ -178,3 +178,43 @@ def test_a_digest_that_is_due_soon(store: Store, minutes: int, found: int | None
     with store.write() as work:
         soon = held.digest_soon(work, here, now=NOW, latest=NOW + HOUR)
     assert soon == (None if found is None else NOW + timedelta(minutes=found))
+
+
+def test_what_is_held_knows_whether_its_episode_was_told_of(store: Store) -> None:
+    here, number = place(store), episode(store)
+    tell(store, here, number=number)
+    hold(store, NOW + HOUR)
+    with store.write() as work:
+        (new,) = held.held(work, here)
+        (due,) = held.due(work, now=NOW + HOUR, most=9)
+    assert not new.row.announced, "it is the first of its episode"
+    assert not due.rows[0].row.announced
+
+
+@pytest.mark.parametrize(
+    ("held_for", "of", "moved"),
+    [
+        pytest.param("quiet", "11", 1, id="what is held there for it"),
+        pytest.param("budget", "11", 0, id="what is held for something else"),
+        pytest.param("quiet", "12", 0, id="what is held elsewhere"),
+    ],
+)
+def test_another_hour_is_that_of_one_chat_and_one_reason(store: Store, held_for: str, of: str, moved: int) -> None:
+    here = {chat: place(store, chat) for chat in ("11", "12")}
+    tell(store, here["11"])
+    hold(store, NOW + HOUR)
+    tell(store, here["11"])  # which waits for nothing
+    assert held.hold_otherwise(store, here[of], held_for, NOW + 3 * HOUR) == moved  # type: ignore[arg-type]
+    with store.write() as work:
+        assert len(held.due(work, now=NOW + HOUR, most=9)) == 1 - moved
+    assert len(take(store)) == 1, "what was not held is sent"
+
+
+def test_what_was_settled_is_held_by_no_other_hour(store: Store) -> None:
+    here = place(store)
+    tell(store, here)
+    hold(store, NOW + HOUR)
+    with store.write() as work:
+        rows = [one.row for one in held.held(work, here)]
+        held.told(work, rows, "a line tells of it", now=NOW)
+    assert held.hold_otherwise(store, here, "quiet", NOW + 3 * HOUR) == 0

@@ -317,3 +317,33 @@ def test_claiming_reads_no_settled_row(store: Store) -> None:
     assert "SCAN o USING INDEX outbox_live" in told
     assert not [step for step in told if "B-TREE" in step]
     assert [step for step in told if step.startswith("SCAN outbox")] == ["SCAN outbox USING INDEX outbox_sending"]
+
+
+@pytest.mark.parametrize("state", ["queued", "sending", "uncertain"])
+def test_whatever_is_not_settled_waits(store: Store, state: str) -> None:
+    place(store)
+    announce(store, notice())
+    assert outbox.waiting(store) == 1
+    beside.rows(store, "UPDATE outbox SET state = ?", state)
+    assert outbox.waiting(store) == 1
+    beside.rows(store, "UPDATE outbox SET state = 'sent'")
+    assert outbox.waiting(store) == 0
+
+
+def test_what_belongs_to_no_episode_goes_with_its_rule_in_its_chat(store: Store) -> None:
+    here, there = place(store, "11", ("sources", "*"), ("*", "*")), place(store, "12", ("sources", "*"))
+    told = [announce(store, notice("source", rule="sources", asset="MARKET", payload={"text": n})) for n in range(2)]
+    assert told == [2, 2]
+    announce(store, notice(payload={"text": "of another rule"}))
+    announce(store, notice(episode=episode(store), rule="sources", asset="MARKET", payload={"text": "of an episode"}))
+    held = announce(store, notice("source", rule="sources", asset="MARKET", payload={"text": "held"}))
+    assert held
+    beside.rows(store, "UPDATE outbox SET held_for = 'quiet' WHERE id > (SELECT max(id) - 2 FROM outbox)")
+    found = claims(store, lease.take(store), together=lambda _, __: True)
+    assert {claim.destination: [row.notice.payload["text"] for row in claim.rows] for claim in found} == {
+        here: [0, 1],
+        there: [0, 1],
+    }
+    assert {row["state"] for row in beside.rows(store, "SELECT state FROM outbox WHERE held_for IS NOT NULL")} == {
+        "queued"
+    }

@@ -1,0 +1,90 @@
+"""Who may do what where: every command, by every role, in every kind of chat."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from handlers.channels.channel import Address
+from handlers.command import Asker, Refused, commands
+from storage.engine.database import Store
+from tests.handlers.commands.room import Room
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# Written down by hand, and not read from the commands: a flag that is forgotten there is found here.
+OWNERS: Final = {"owners", "allow", "deny", "announce"}
+ADMINS: Final = {
+    "sub", "unsub", "tz", "venue", "digest", "mute", "unmute", "quiet", "only", "budget", "mention", "forgetme",
+    "export",
+}  # fmt: skip
+IN_PRIVATE: Final = {"watch", "unwatch", "positions", "owner"}
+EVERYBODY: Final = {"settings", "privacy", "status", "sources", "start", "help", "about"}
+NOBODYS_OWN: Final = ("calculators", "market", "judgement")  # what is asked of these everybody may ask anywhere
+ROLES: Final = {
+    "owner": Asker("telegram", Address("7"), "7", owner=True, may_change=False),
+    "admin": Asker("telegram", Address("8"), "8"),
+    "member": Asker("telegram", Address("9"), "9", may_change=False),
+    "anonymous admin": Asker("telegram", Address("10")),
+    "a channel that speaks": Asker("telegram", Address("11"), may_change=False),
+}
+CHATS: Final = {
+    "private": None,
+    "group": Address("-100", kind="group"),
+    "topic": Address("-100", "7", "group"),
+    "channel": Address("-200", kind="channel"),
+}
+ROWS: Final = [
+    (role, chat)
+    for role, chat in itertools.product(ROLES, CHATS)
+    if chat != "private" or role in ("owner", "member")  # alone with the bot everybody is their own admin
+]
+RIGHTS: Final = (
+    "Only an owner of this bot", "Only admins of this group", "Positions are private", "for your eyes only",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    path: Path = tmp_path_factory.mktemp("rights") / "perpulse.db"
+    made = Room(Store(path))
+    made.mark(95_000.0)
+    yield made
+    made.store.close()
+
+
+def allowed(name: str, role: str, chat: str) -> bool:
+    """Tell who may do what, as it was promised."""
+    if name in OWNERS:
+        return role == "owner"
+    if chat == "private":
+        return True
+    if name in IN_PRIVATE:
+        return name == role  # an owner is told that they are one
+    return name in EVERYBODY or commands()[name].subject in NOBODYS_OWN or role in ("admin", "anonymous admin")
+
+
+def test_every_command_is_somebodys() -> None:
+    kinds = [OWNERS, ADMINS, IN_PRIVATE, EVERYBODY]
+    rest = {name for name, command in commands().items() if command.subject not in NOBODYS_OWN}
+    assert rest == set().union(*kinds), "say above who may use a new command, and where"
+    assert sum(map(len, kinds)) == len(set().union(*kinds))
+
+
+@pytest.mark.parametrize(("role", "chat"), ROWS, ids=[f"{role} in {chat}" for role, chat in ROWS])
+def test_who_may_do_what_where(room: Room, role: str, chat: str) -> None:
+    asker = ROLES[role]
+    asker = replace(asker, address=CHATS[chat] or asker.address, may_change=asker.may_change or chat == "private")
+    for name in commands():
+        line = f"/{name} off" if name in ("mention", "digest") else f"/{name}"
+        try:
+            room.ask(line, asker)
+            said = ""
+        except Refused as refused:
+            said = str(refused)
+        assert any(right in said for right in RIGHTS) != allowed(name, role, chat), (line, said)

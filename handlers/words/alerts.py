@@ -90,7 +90,7 @@ def _was(event: Event, rule: AlertRule) -> str | None:
     was = next((text for leg in legs if told and (text := _leg(leg, told))), None)
     if was is None:
         return None
-    return " ".join([f"Was: {was[:1].lower()}{was[1:]}", *_price_since(told, rule.named(event.values))])
+    return " ".join([f"Was: {was}", *_price_since(told, rule.named(event.values))])
 
 
 def _price_since(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

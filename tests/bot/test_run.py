@@ -209,7 +209,7 @@ async def test_a_fall_is_one_message_edited_when_it_deepens_and_closed_when_it_i
     assert "Price 70,200, −22.0 % from 90,000" in worse
     assert heard.startswith("BTC, now a warning: price is well below"), "an edit makes no sound, so it is answered"
     assert "BTC: over after" in over
-    assert "Was: price 70,200, −22.0 % from 90,000" in over, "the edit takes nothing away of what was said"
+    assert "Was: Price 70,200, −22.0 % from 90,000" in over, "the edit takes nothing away of what was said"
     assert "87,300" in over
     assert reply == "BTC: over after 8 days: price well below its recent high.", "and says nothing of it twice"
     assert [(episode.rank, episode.ended is not None) for episode in told] == [("warning", True)]

@@ -88,7 +88,7 @@ def test_a_resolution_of_open_interest_says_what_was_and_what_became_of_the_pric
     assert text(over)[:2] == [
         "BTC: over after 24 h: positions closed unusually fast.",
         (
-            "Was: open interest in 24 h: −19.3 % in coins, −24.6 % in dollars; z −8.00 against 30 days. "
+            "Was: Open interest in 24 h: −19.3 % in coins, −24.6 % in dollars; z −8.00 against 30 days. "
             "Price then 113,000, now 115,100 (+1.9 %)."
         ),
     ]

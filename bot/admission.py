@@ -41,6 +41,7 @@ _TOO_FAST: Final = "That was too much at once. I answer again in {}."
 _BUSY: Final = "Too many people ask at the moment. Try again in a few seconds."
 _CLOSED: Final = "This bot answers only those whom its owner lets in. The owner can do so with: /allow {}"
 _CLOSED_HERE: Final = "This bot may not be used here."
+_KEPT_OUT: Final = {"chat": _CLOSED_HERE, "person": "The owner of this bot keeps you from using it."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,8 @@ class Gate:
 
     async def _why_not(self, store: Store, asker: Asker, now: float) -> str | None:
         if not await self._access.may_use(store, asker):
+            if kept_out := self._access.kept_out(store, asker):  # the way in for strangers would not lead in
+                return _KEPT_OUT[kept_out]
             return _CLOSED.format(f"{asker.platform}:{asker.user}") if asker.user else _CLOSED_HERE
         chat = _chat(asker)
         if asker.address.kind != "private" and not asker.inline:  # what is being typed shows nothing in the chat

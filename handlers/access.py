@@ -131,6 +131,13 @@ class Access:
                 return True
         return False
 
+    def kept_out(self, store: Store, asker: Asker) -> Whom | None:
+        """Return what an owner keeps out, the chat or the person; None where nobody said so."""
+        said = self._permitted(store, asker)
+        if said.get("chat") is False:
+            return "chat"
+        return "person" if said.get("person") is False else None
+
     def _permitted(self, store: Store, asker: Asker) -> Mapping[Whom, bool]:
         if not store.exists:
             return {}

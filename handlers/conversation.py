@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from handlers.answer import answer_blocks
+from handlers.answer import Answer, answer_blocks
 from handlers.language.spelling import is_command
+from handlers.reply import Line
 from signals.units import MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from handlers.answer import Answer, OnError, Unfinished
+    from handlers.answer import OnError, Unfinished
     from handlers.command import Asker, Deps
 
     _Person = tuple[str, str, str | None, str | None]
 
 _OPEN_SECONDS: Final = 10 * MINUTE.total_seconds()
 _MOST: Final = 1_000  # questions that are open at once, of everybody
+_NEVER_MIND: Final = frozenset(
+    ("cancel", "stop", "no", "nothing", "never mind", "nevermind", "forget it", "abort", "quit", "exit", "back", "drop")
+)
 
 
 class Conversations:
@@ -32,22 +36,28 @@ class Conversations:
         if deps.asker.inline:  # half a line, while somebody types
             return await answer_blocks(text, deps, on_error=on_error)
         person = _person(deps.asker)
-        line = self._completed(text, person, deps.asker)
-        answer = await answer_blocks(line, deps, on_error=on_error)
+        asked = self._taken(text, person, deps.asker)
+        if asked and _leaves_it(text):
+            return Answer((Line(f"Left as it was; /{asked.name} begins anew."),))
+        answer = await answer_blocks(asked.completed(text) if asked else text, deps, on_error=on_error)
         if answer.unfinished:
             self._keep(person, answer.unfinished)
+        elif asked and answer.refused:
+            self._keep(person, asked)  # what was no answer ends no question
         return answer
 
-    def _completed(self, text: str, person: _Person, asker: Asker) -> str:
-        """Return the line that a message completes, or the message itself; a command drops what was open."""
+    def _taken(self, text: str, person: _Person, asker: Asker) -> Unfinished | None:
+        """Return the open question that a message answers, which is open no more; a command drops it."""
         if asker.address.kind != "private" and not (asker.replies or is_command(text)):
-            return text  # in a group only an answer to the question answers it
+            return None  # in a group only an answer to the question answers it
         until, unfinished = self._open.pop(person, (0.0, None))
         if unfinished is None or self._steady() > until or is_command(text):
-            return text
+            return None
+        if _leaves_it(text):  # before "stop" is read as a command
+            return unfinished
         from handlers import speech  # noqa: PLC0415 - for what is said without a slash
 
-        return text if speech.names_a_command(text) else unfinished.completed(text)
+        return None if speech.names_a_command(text) else unfinished
 
     def _keep(self, person: _Person, unfinished: Unfinished) -> None:
         now = self._steady()
@@ -55,6 +65,10 @@ class Conversations:
             self._open = {other: kept for other, kept in self._open.items() if kept[0] > now}
         if len(self._open) < _MOST:
             self._open[person] = (now + _OPEN_SECONDS, unfinished)
+
+
+def _leaves_it(text: str) -> bool:
+    return " ".join(text.lower().split()).strip(".!") in _NEVER_MIND
 
 
 def _person(asker: Asker) -> _Person:

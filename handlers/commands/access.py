@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
 
     from handlers.command import Deps
     from storage.people.access import Whom
+    from storage.people.destinations import Destination
 
 _HERE: Final = ("here", "this")
 _CHAT_WORDS: Final = ("chat", "group", "channel", "server")
 _PERSON_WORDS: Final = ("person", "user", "member")
 _ADD: Final = ("add", "+", "new")
 _REMOVE: Final = ("remove", "drop", "-", "without")
+_KEPT_OUT: Final = "kept out by an owner"  # why nothing is sent to a chat, until /allow takes it back
+_ID: Final = re.compile(r"-?0*(\d{1,20})", re.ASCII)  # no platform has a longer one
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +156,12 @@ def _permit(deps: Deps, text: str, *, allowed: bool) -> Reply:
         return _said_so_far(deps)
     meant = _meant(deps, text, "/allow 12345" if allowed else "/deny 12345")
     if not allowed and meant.kind == "person" and _owns(deps, meant):
-        raise Refused(f"{meant} is an owner, who cannot be kept out. See /owners.")
+        raise Refused(f"An owner cannot be kept out, and {meant} is one. See /owners.")
     with deps.store.write() as work:
         kept.permit(work, meant.platform, meant.kind, meant.id, allowed=allowed, now=deps.now)
     values = {"platform": meant.platform, "kind": meant.kind, "id": meant.id, "allowed": allowed}
     if allowed:
+        _speak_again(deps, meant)
         more = "" if deps.access.allowed.listed else " Everybody else may as well: access.who is “everyone”."
         return Reply(
             (Line(f"{_headline(meant)} may use this bot.", "headline"), Line(f"/deny takes it back.{more}")), values
@@ -198,12 +203,31 @@ def _owns(deps: Deps, meant: Named) -> bool:
 def _fall_silent(deps: Deps, meant: Named) -> None:
     """Send nothing more to a chat that is kept out, nor to a person's own chat, which bears the person's id."""
     from storage.alerts import outbox  # noqa: PLC0415 - opens the database
-    from storage.people import destinations  # noqa: PLC0415 - as above
 
-    for place in destinations.everyone(deps.store):
-        same = (place.platform, place.chat) == (meant.platform, meant.id)
-        if same and place.gone is None and (meant.kind == "chat") == (place.kind != "private"):
-            outbox.gone(deps.store, place.id, "kept out by an owner", now=deps.now)
+    for place in _places(deps, meant):
+        if place.gone is None:
+            outbox.gone(deps.store, place.id, _KEPT_OUT, now=deps.now)
+
+
+def _speak_again(deps: Deps, meant: Named) -> None:
+    """Send again what a chat has switched on, where it was kept out; one that is closed for another reason stays so."""
+    from storage.people import destinations  # noqa: PLC0415 - opens the database
+
+    for place in _places(deps, meant):
+        if place.gone_reason == _KEPT_OUT:
+            destinations.bring_back(deps.store, place.id)
+
+
+def _places(deps: Deps, meant: Named) -> list[Destination]:
+    """Return the topics of a chat, or a person's own chat."""
+    from storage.people import destinations  # noqa: PLC0415 - opens the database
+
+    return [
+        place
+        for place in destinations.everyone(deps.store)
+        if (place.platform, place.chat) == (meant.platform, meant.id)
+        and (meant.kind == "chat") == (place.kind != "private")
+    ]
 
 
 def _meant(deps: Deps, text: str, example: str, kind: Whom | None = None) -> Named:
@@ -222,9 +246,11 @@ def _meant(deps: Deps, text: str, example: str, kind: Whom | None = None) -> Nam
         raise Refused(f"Type the id of one person, the word chat and its id, or here, like {example}.")
     platform, colon, name = words[0].rpartition(":")
     platform = platform.lower() if colon else asker.platform
-    if platform not in _platforms() or not name.lstrip("-").isascii() or not name.lstrip("-").isdecimal():
+    found = _ID.fullmatch(name)
+    if platform not in _platforms() or not found:
         known = wording.listing([f"{one}:12345" for one in _platforms()], "or")
         raise Refused(f"“{shown(words[0])}” is no id. Type a number, with its platform where that is another: {known}.")
+    name = f"{'-' if name.startswith('-') else ''}{found[1]}"
     return Named(platform, said or ("chat" if name.startswith("-") else "person"), name)
 
 

@@ -11,6 +11,7 @@ from handlers.command import Deps, Refused, command
 from handlers.language.kinds import FILLERS, REST, TIME, argument
 from handlers.language.spelling import chunks, shown, symbol
 from handlers.reply import Button, Buttons, Line, Reply, plain
+from handlers.words import wording
 
 if TYPE_CHECKING:
     from signals.digest import DigestKind
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 # What reads figures brings numpy along and is imported when a digest is asked for.
 
 _HOW: Final = "Type it like /digest 9:00, /digest weekdays 8:30 btc eth, /digest weekly sunday 18:00, or /digest now."
-_SAID: Final = FILLERS | {"every", "each", "day", "digest", "send", "only", "just", "o'clock", "oclock", "show"}
+_SAID: Final = FILLERS | set(
+    ["every", "each", "day", "morning", "digest", "send", "only", "just", "o'clock", "oclock", "show"]
+)
 _ALL: Final = frozenset({"all", "everything", "*"})
 _DOES: Final[dict[str, Literal["now", "off"]]] = {
     "now": "now",
@@ -117,7 +120,8 @@ def _read(text: str, deps: Deps) -> _Wish:
         elif asset := _asset(chunk, deps):
             wish.assets = tuple(dict.fromkeys((*(wish.assets or ()), asset)))
         elif word not in _SAID:
-            raise Refused(f"“{shown(chunk)}” is nothing I know of a digest. {_HOW}")
+            assets = wording.listing(deps.assets[:_MOST_ASSETS], "or")
+            raise Refused(f"“{shown(chunk)}” is no time, no day and no asset that is followed ({assets}). {_HOW}")
     return _checked(wish)
 
 

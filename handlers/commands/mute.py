@@ -197,7 +197,7 @@ def _muted(deps: Deps, asked: ToMute, chosen: Sequence[Switch], told: Sequence[E
     end = words.ends_at(chosen[0], deps.now, deps.zone)
     lines = [Line(f"Muted {end}: {words.few(names, 4)}.", "headline")]
     if chosen[0].what == ANY:
-        lines.append(Line("That is what is critical too, and positions that are watched here."))
+        lines.append(Line("What is critical is muted too, and so are positions watched here."))
     elif not asked.scope and not words.is_alarm(chosen[0].what):
         lines.append(Line("Positions that are watched here are told all the same."))
     lines.append(Line(f"To change it back: {back}"))

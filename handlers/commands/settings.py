@@ -11,6 +11,7 @@ from handlers.words import wording
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from storage.people.digests import Ordered
     from storage.people.switches import Switch
     from storage.queries.settings import Settings
 
@@ -50,7 +51,7 @@ async def settings(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
         ("Told", _ONLY[rank], "/only"),
         ("Budget", of_today, "/budget"),
         *(("Role called", f"for {_TOLD[switch.rank]}", "/mention") for switch in found.of("mention")),
-        *(("Digest", f"{digest.kind} {digest.wall.at:%H:%M}", "/digest") for digest in found.digests),
+        *(("Digest", _digest(digest), "/digest") for digest in found.digests),
         *([] if found.digests else [("Digest", "off", "/digest")]),
     ]
     lines = [Line(f"{name}: {value} · {typed}") for name, value, typed in rows]
@@ -58,6 +59,19 @@ async def settings(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
         (Line("Settings of this chat", "headline"), *lines, *_buttons(found, rank, most)),
         _values(found, rank, most),
     )
+
+
+def _digest(ordered: Ordered) -> str:
+    """Name its days, in as much as a phone has room for."""
+    from handlers.words.digest.ordered import DAYS  # noqa: PLC0415 - see above
+    from signals.due import EVERY_DAY, WEEKDAYS  # noqa: PLC0415 - see above
+
+    days = ordered.wall.days
+    if days in (EVERY_DAY, WEEKDAYS):
+        named = "daily" if days == EVERY_DAY else "weekdays"
+    else:
+        named = " ".join(DAYS[day][:3] for day in days) if len(days) < 4 else f"{len(days)} days"
+    return f"{'weekly ' if ordered.kind == 'weekly' else ''}{named} {ordered.wall.at:%H:%M}"
 
 
 def _exchange(venue: str | None) -> str:

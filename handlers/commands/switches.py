@@ -65,7 +65,7 @@ async def quiet(deps: Deps, args: FromTo) -> Reply:
     if not args.hours:
         return _quiet_now(deps)
     asked = quiet_hours(args.hours)
-    here, before = deps.made(), _value_of(deps, "quiet")
+    here, before, value = deps.made(), _value_of(deps, "quiet"), None
     if asked.hours is None:
         switches.switch_back(deps.store, here.id, "quiet")
     else:
@@ -78,7 +78,7 @@ async def quiet(deps: Deps, args: FromTo) -> Reply:
     if asked.hours and deps.zone == "UTC":
         lines.append(Line("These are hours of UTC; /tz sets those of your place."))
     back = f"/quiet {before or 'off'}"
-    return _changed(lines, back, {"quiet": asked.hours, "strict": asked.strict, "was": before})
+    return _changed(lines, back, value, {"quiet": asked.hours, "strict": asked.strict, "was": before})
 
 
 def _quiet_now(deps: Deps) -> Reply:
@@ -123,7 +123,9 @@ async def only(deps: Deps, args: LeastRank) -> Reply:
     else:
         switches.switch(deps.store, here.id, switches.Switch("only", value=args.rank))
         said = f"Told from now on: only {_RANKS_SAID[args.rank]}."
-    return _changed([Line(said, "headline")], f"/only {_RANKS_TYPED[before]}", {"only": args.rank, "was": before})
+    return _changed(
+        [Line(said, "headline")], f"/only {_RANKS_TYPED[before]}", args.rank, {"only": args.rank, "was": before}
+    )
 
 
 def _other_rank(rank: str) -> tuple[Button, ...]:
@@ -159,7 +161,7 @@ async def budget(deps: Deps, args: ADay) -> Reply:
         waiting = held.hold_otherwise(deps.store, here.id, "budget", deps.now)
         lines += [Line(f"{wording.count(waiting, 'notice')} that waited: coming now.")] if waiting else []
     back = f"/budget {switches.OFF if before is None else before}"
-    return _changed(lines, back, {"budget": most, "was": before, "sent": found.sent})
+    return _changed(lines, back, most, {"budget": most, "was": before, "sent": found.sent})
 
 
 def _most(typed: str) -> int | None:
@@ -209,7 +211,9 @@ def _value_of(deps: Deps, kind: str) -> str | None:
     return next((switch.value for switch in chosen if switch.kind == kind), None)
 
 
-def _changed(lines: Sequence[Line], back: str, values: dict[str, Any]) -> Reply:
-    """Say what was changed, and how to change it back."""
+def _changed(lines: Sequence[Line], back: str, now: str | int | None, values: dict[str, Any]) -> Reply:
+    """Say what was changed, and how to change it back; nothing of the latter where it was like that before."""
+    if values["was"] == now:
+        return Reply((*lines, Buttons((_SETTINGS,))), values)
     undo = Buttons((Button("Undo", back), _SETTINGS))
     return Reply((*lines, Line(f"To change it back: {back}"), undo), values)

@@ -75,6 +75,12 @@ def ensure(
     return found
 
 
+def bring_back(store: Store, destination: int) -> None:
+    """Send to a destination again that had stopped taking messages."""
+    with store.write() as work:
+        work.run(SQL.bring_back, destination=destination)
+
+
 def everyone(store: Store) -> list[Destination]:
     """Return every destination."""
     return [_destination(row) for row in store.read(SQL.destinations)]

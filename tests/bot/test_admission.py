@@ -167,7 +167,9 @@ async def test_only_those_who_are_listed_are_answered(store: Store, asker: Asker
     place = Place(store, Access(LISTED, None, _in_thirty))
     said = await place.ask(asker)
     assert (said is None) == answered
-    if not answered and asker.user:
+    if asker.user == "23":
+        assert said == "The owner of this bot keeps you from using it."
+    elif not answered and asker.user:
         assert said == (
             "This bot answers only those whom its owner lets in. "
             f"The owner can do so with: /allow {asker.platform}:{asker.user}"
@@ -180,8 +182,8 @@ async def test_everybody_but_whom_an_owner_keeps_out(store: Store) -> None:
     with store.write() as work:
         kept.permit(work, "telegram", "person", "11", allowed=False, now=NOW)
         kept.permit(work, "telegram", "chat", "-20", allowed=False, now=NOW)
-    assert await place.ask(ANN)
-    assert await place.ask(replace(BEN, address=GROUP))
+    assert await place.ask(ANN) == "The owner of this bot keeps you from using it."
+    assert await place.ask(replace(BEN, address=GROUP)) == "This bot may not be used here."
     assert await place.ask(BEN) is None
 
 

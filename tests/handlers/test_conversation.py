@@ -132,6 +132,21 @@ def test_another_command_drops_the_question(talk: Talk, line: str) -> None:
     assert talk.say("94500").startswith("I did not understand that.")
 
 
+@pytest.mark.parametrize("said", ["cancel", "No.", "never  mind", "stop"])
+def test_a_question_may_be_left(talk: Talk, said: str) -> None:
+    talk.say("/watch btc long 25x 0.5btc")
+    assert talk.say(said) == "Left as it was; /watch begins anew."
+    assert talk.say("94500").startswith("I did not understand that.")
+    assert "watch no positions" in talk.say("/positions")
+
+
+@pytest.mark.parametrize("said", ["yes", "-5", "0", "1e400", "what?", "👍"])
+def test_what_is_no_answer_leaves_the_question_open(talk: Talk, said: str) -> None:
+    talk.say("/watch btc long 25x 0.5btc")
+    assert "Watching" not in talk.say(said)
+    assert "Watching BTC long" in talk.say("94500")
+
+
 def test_a_question_is_open_for_ten_minutes(talk: Talk) -> None:
     talk.say("/watch btc long 25x 0.5btc")
     talk.seconds = 599

@@ -9,8 +9,10 @@ import pytest
 
 from handlers.access import Access, Allowed, OwnerCode
 from handlers.answer import answer, answer_blocks
+from handlers.channels.channel import Address
 from handlers.command import Asker, Deps, Refused, commands, nobody
 from handlers.reply import Reply, plain_text
+from storage.alerts import outbox
 from storage.engine.database import Store
 from storage.people import access as kept
 from storage.people import destinations
@@ -162,10 +164,13 @@ def test_somebody_is_let_in_or_kept_out(
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("/deny 5550123456", "telegram:5550123456 is an owner, who cannot be kept out."),
+        ("/deny 5550123456", "An owner cannot be kept out, and telegram:5550123456 is one."),
         ("/allow here", "Here there is only you."),
         ("/allow Ann", "“Ann” is no id."),
         ("/allow signal:5", "“signal:5” is no id."),
+        ("/deny --5", "“--5” is no id."),
+        ("/deny ٧٧٧", "“٧٧٧” is no id."),
+        ("/deny 999999999999999999999999999999", "“999999999999999999999999999999” is no id."),
         ("/allow 1 2 3", "Type the id of one person"),
         ("/owners sell 5", "Type /owners alone"),
     ],
@@ -189,6 +194,28 @@ def test_who_is_kept_out_is_sent_nothing_any_more(owned: OwnedRoom) -> None:
     assert gone == {"777": "kept out by an owner", "-100123": None}
     owned.ask("/deny chat -100123")
     assert {place.gone_reason for place in destinations.everyone(owned.store)} == {"kept out by an owner"}
+
+
+def test_who_is_let_in_again_is_sent_again_what_is_on(owned: OwnedRoom) -> None:
+    """The subscriptions stayed all the while, and /settings showed them as on."""
+    blocked = owned.deps(replace(OTHER, user="778", address=Address("778"))).made()
+    for asker in (OTHER, replace(OTHER, address=GROUP)):
+        owned.ask("/sub btc", asker)
+    for line in ("/deny 777", "/deny chat -100123", "/deny 778"):
+        owned.ask(line)
+    outbox.gone(owned.store, blocked.id, "blocked by the user", now=NOW)
+    for line in ("/allow 777", "/allow chat -100123", "/allow 778"):
+        owned.ask(line)
+    gone = {place.chat: place.gone_reason for place in destinations.everyone(owned.store)}
+    assert gone == {"777": None, "-100123": None, "778": "blocked by the user"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept_as"), [("/deny 000777", "777"), ("/deny telegram:0777", "777"), ("/deny -00100123", "-100123")]
+)
+def test_an_id_is_kept_as_the_platform_writes_it(owned: OwnedRoom, typed: str, kept_as: str) -> None:
+    owned.ask(typed)
+    assert [one.name for one in kept.permits(owned.store)] == [kept_as]
 
 
 def test_a_permit_moves_with_its_chat(owned: OwnedRoom) -> None:

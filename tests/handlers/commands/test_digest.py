@@ -104,12 +104,14 @@ def test_what_is_changed_and_what_stays(room: Room, lines: list[str], expected: 
         pytest.param("now off", "Now, or off?", id="now and off"),
         pytest.param("off 9:00", "/digest off takes no time", id="off at a time"),
         pytest.param(
-            "hourly", "“hourly” is nothing I know of a digest. Type it like /digest 9:00", id="a strange word"
+            "hourly",
+            "“hourly” is no time, no day and no asset that is followed (BTC or ETH). Type it like /digest 9:00",
+            id="a strange word",
         ),
-        pytest.param("9:00 NOTACOIN", "nothing I know of a digest", id="no asset that is stored"),
-        pytest.param("<b>9:00</b>", "nothing I know of a digest", id="markup"),
-        pytest.param("'; DROP TABLE digests; --", "nothing I know of a digest", id="a query"),
-        pytest.param("-9:00", "nothing I know of a digest", id="a negative time"),
+        pytest.param("9:00 NOTACOIN", "is no time, no day and no asset that is followed", id="no asset that is stored"),
+        pytest.param("<b>9:00</b>", "is no time, no day and no asset that is followed", id="markup"),
+        pytest.param("'; DROP TABLE digests; --", "is no time, no day and no asset that is followed", id="a query"),
+        pytest.param("-9:00", "is no time, no day and no asset that is followed", id="a negative time"),
     ],
 )
 def test_what_is_refused_says_what_to_type(room: Room, line: str, said: str) -> None:

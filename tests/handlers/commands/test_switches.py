@@ -258,7 +258,7 @@ def test_a_watched_position_is_muted_by_itself(room: Room) -> None:
         pytest.param(["/budget 20"], "20", "/budget 12", id="budget"),
         pytest.param(["/budget off"], "off", "/budget 12", id="no budget"),
         pytest.param(["/budget off", "/budget 3"], "3", "/budget off", id="budget, after none"),
-        pytest.param(["/budget usual"], "12", "/budget 12", id="as usual"),
+        pytest.param(["/budget 20", "/budget usual"], "12", "/budget 20", id="as usual"),
     ],
 )
 def test_what_is_changed_can_be_changed_back(room: Room, lines: list[str], value: str | None, back: str) -> None:
@@ -372,6 +372,15 @@ def test_what_is_changed_in_a_group_is_for_its_admins(room: Room) -> None:
 # --- settings ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("line", ["/quiet 23-7 strict", "/quiet off", "/only warnings", "/only all", "/budget off"])
+def test_what_was_so_before_is_not_to_be_changed_back(room: Room, line: str) -> None:
+    """As where two people press one button: the second one's Undo would undo nothing."""
+    room.ask(line)
+    again = room.ask(line)
+    assert "To change it back" not in plain_text(again.all_blocks())
+    assert [button.label for row in buttons(again) for button in row] == ["Settings"]
+
+
 def test_settings_are_one_screen(room: Room) -> None:
     room.ask("/tz America/Argentina/Buenos_Aires")
     for line in ("/sub oi btc", "/sub silent", "/venue hyperliquid", "/quiet 23-7 strict", "/only critical"):
@@ -394,13 +403,32 @@ def test_settings_are_one_screen(room: Room) -> None:
         "Told: what is critical · /only",
         "Budget: 0 of 200, 1 wait · /budget",
         "Digest: daily 09:00 · /digest",
-        "Digest: weekly 18:00 · /digest",
+        "Digest: weekly Sat 18:00 · /digest",
     ]
     assert len(lines) <= 12
     assert max(map(len, lines)) <= 40
     assert [len(row) for row in buttons(reply)] == [3, 3]
     assert reply.values["quiet"] == "23:00-07:00"
     assert (reply.values["only"], reply.values["budget"], reply.values["waiting"]) == ("critical", 200, 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("/digest 9:00", "daily 09:00"),
+        ("/digest weekdays 8:30 btc", "weekdays 08:30"),
+        ("/digest weekends 10:00", "Sat Sun 10:00"),
+        ("/digest mon tue wed sat 9:00", "4 days 09:00"),
+        ("/digest weekly sunday 18:00", "weekly Sun 18:00"),
+    ],
+)
+def test_settings_name_the_days_of_a_digest(room: Room, line: str, shown: str) -> None:
+    room.ask(line)
+    [said] = [
+        block.text for block in room.ask("/settings").blocks if isinstance(block, Line) and "Digest" in block.text
+    ]
+    assert said == f"Digest: {shown} · /digest"
+    assert len(said) <= 40
 
 
 @pytest.mark.parametrize("asker", [ME, TERMINAL], ids=["telegram", "terminal"])

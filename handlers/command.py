@@ -163,7 +163,7 @@ class Deps:
         to, title = self.asker.address, self.asker.title
         return destinations.ensure(
             self.store, self.asker.platform, to.chat, to.topic, kind=to.kind, title=title, now=self.now,
-            server=self.asker.server,
+            server=self.asker.server, person=self.asker.user if to.kind == "private" else None,
         )  # fmt: skip
 
     @property

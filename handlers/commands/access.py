@@ -201,7 +201,7 @@ def _owns(deps: Deps, meant: Named) -> bool:
 
 
 def _fall_silent(deps: Deps, meant: Named) -> None:
-    """Send nothing more to a chat that is kept out, nor to a person's own chat, which bears the person's id."""
+    """Send nothing more to a chat that is kept out, nor to a person's own chat."""
     from storage.alerts import outbox  # noqa: PLC0415 - opens the database
 
     for place in _places(deps, meant):
@@ -219,14 +219,13 @@ def _speak_again(deps: Deps, meant: Named) -> None:
 
 
 def _places(deps: Deps, meant: Named) -> list[Destination]:
-    """Return the topics of a chat, or a person's own chat."""
+    """Return the topics of a chat, or a person's own chat, which has another id in Discord."""
     from storage.people import destinations  # noqa: PLC0415 - opens the database
 
     return [
         place
         for place in destinations.everyone(deps.store)
-        if (place.platform, place.chat) == (meant.platform, meant.id)
-        and (meant.kind == "chat") == (place.kind != "private")
+        if place.platform == meant.platform and meant.id == (place.chat if meant.kind == "chat" else place.person)
     ]
 
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 # What reads figures brings numpy along and is imported when a digest is asked for.
 
 _HOW: Final = "Type it like /digest 9:00, /digest weekdays 8:30 btc eth, /digest weekly sunday 18:00, or /digest now."
-_SAID: Final = FILLERS | set(
-    ["every", "each", "day", "morning", "digest", "send", "only", "just", "o'clock", "oclock", "show"]
-)
+_SAID: Final = FILLERS | {
+    *("every", "each", "day", "morning", "digest", "send", "only", "just", "o'clock", "oclock", "show"),
+}
 _ALL: Final = frozenset({"all", "everything", "*"})
 _DOES: Final[dict[str, Literal["now", "off"]]] = {
     "now": "now",

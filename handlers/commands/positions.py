@@ -182,14 +182,10 @@ def person_of(deps: Deps) -> tuple[str, str]:
 
 def owner_of(deps: Deps) -> tuple[Owner, str]:
     """Return who asks, with the destination of this chat, made if it is new, and its zone."""
-    from storage.people import destinations  # noqa: PLC0415 - opens the database
-    from storage.people.positions import Owner  # noqa: PLC0415 - as above
+    from storage.people.positions import Owner  # noqa: PLC0415 - opens the database
 
     platform, user = person_of(deps)
-    to = deps.asker.address
-    here = destinations.ensure(
-        deps.store, platform, to.chat, to.topic, kind=to.kind, title=deps.asker.title, now=deps.now
-    )
+    here = deps.made()
     return Owner(platform, user, here.id), here.zone
 
 

@@ -95,19 +95,9 @@ async def start(deps: Deps, args: Anything) -> Reply:
 
 def _come_back(deps: Deps) -> None:
     """Bring a chat back that had stopped taking messages; one that never asked for any stays unknown."""
-    here, asker = deps.here(), deps.asker
+    here = deps.here()
     if here is not None and here.gone is not None:
-        from storage.people import destinations  # noqa: PLC0415 - opens the database, for a chat that is known only
-
-        destinations.ensure(
-            deps.store,
-            asker.platform,
-            asker.address.chat,
-            asker.address.topic,
-            kind=asker.address.kind,
-            title=asker.title,
-            now=deps.now,
-        )
+        deps.made()
 
 
 @command(

@@ -608,6 +608,15 @@ def m016_servers(db: Any) -> None:
     db.execute("DELETE FROM switches WHERE kind = 'mention'")
 
 
+def m017_persons(db: Any) -> None:
+    """Keep whose own chat a private one is: in Discord it has another id than the person.
+
+    NULL for other kinds of chat, and until the person writes there again.
+    """
+    db.execute("ALTER TABLE destinations ADD COLUMN person TEXT")
+    db.execute("UPDATE destinations SET person = chat WHERE kind = 'private' AND platform = 'telegram'")
+
+
 # The functions above that are named m001_..., in the order in which they stand.
 _STEPS: tuple[Callable[[Any], None], ...] = tuple(
     step for name, step in list(globals().items()) if re.fullmatch(r"m\d{3}_\w+", name)

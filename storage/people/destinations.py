@@ -25,7 +25,8 @@ class Destination:
 
     A reason without a time: it rests, because something is not allowed there.
 
-    venue: the exchange that is meant where a calculator names none; None where none was chosen.
+    venue: the exchange that is meant where a calculator names none; None where none was chosen. person: whose own chat
+    it is, by the platform's id; None where it is nobody's own, or not known.
     """
 
     id: int
@@ -38,6 +39,7 @@ class Destination:
     gone: datetime | None
     gone_reason: str | None
     venue: str | None = None
+    person: str | None = None
 
 
 def find(store: Store, platform: str, chat: str, topic: str | None = None) -> Destination | None:
@@ -56,8 +58,12 @@ def ensure(
     title: str | None,
     now: datetime,
     server: str | None = None,
+    person: str | None = None,
 ) -> Destination:
-    """Return a destination, made if it is new and brought back if it was gone. server: it lies in, if in any."""
+    """Return a destination, made if it is new and brought back if it was gone.
+
+    server: it lies in, if in any. person: whose own chat it is, if anybody's.
+    """
     with store.write() as work:
         work.run(
             SQL.ensure_destination,
@@ -67,6 +73,7 @@ def ensure(
             kind=kind,
             title=title,
             server=server,
+            person=person,
             now=to_ms(now),
         )
     found = find(store, platform, chat, topic)
@@ -150,4 +157,5 @@ def _destination(row: Row) -> Destination:
         None if row["gone"] is None else from_ms(row["gone"]),
         row["gone_reason"],
         row["venue"],
+        row["person"],
     )

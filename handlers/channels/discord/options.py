@@ -88,7 +88,12 @@ def line_of(command: Command, given: Mapping[str, Any]) -> str:
     plan = _plan(command)
     said = [_said(plan, field, given[field.name]) for field in plan.fields if given.get(field.name) not in (None, "")]
     free = _ROLE.sub(r"\1", str(given.get(FREE) or "").strip())
-    return " ".join(filter(None, (f"/{command.name}", *said, free)))
+    typed = f"/{command.name}"
+    # Who copies a whole line into an option means the line.
+    words = [
+        text.partition(" ")[2].strip() if text.split()[0].lower() == typed else text for text in (*said, free) if text
+    ]
+    return " ".join(filter(None, (typed, *words)))
 
 
 def given_of(options: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -196,6 +196,16 @@ def test_who_is_kept_out_is_sent_nothing_any_more(owned: OwnedRoom) -> None:
     assert {place.gone_reason for place in destinations.everyone(owned.store)} == {"kept out by an owner"}
 
 
+def test_whose_own_chat_has_another_id_is_sent_nothing_either(owned: OwnedRoom) -> None:
+    """In Discord a direct chat does not bear the id of the person."""
+    direct = Asker("discord", Address("401"), "400")
+    owned.ask("/sub btc", direct)
+    owned.ask("/deny discord:400")
+    assert [place.gone_reason for place in destinations.everyone(owned.store)] == ["kept out by an owner"]
+    owned.ask("/allow discord:400")
+    assert [place.gone_reason for place in destinations.everyone(owned.store)] == [None]
+
+
 def test_who_is_let_in_again_is_sent_again_what_is_on(owned: OwnedRoom) -> None:
     """The subscriptions stayed all the while, and /settings showed them as on."""
     blocked = owned.deps(replace(OTHER, user="778", address=Address("778"))).made()

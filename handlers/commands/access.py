@@ -219,13 +219,16 @@ def _speak_again(deps: Deps, meant: Named) -> None:
 
 
 def _places(deps: Deps, meant: Named) -> list[Destination]:
-    """Return the topics of a chat, or a person's own chat, which has another id in Discord."""
+    """Return the topics of a chat, or a person's own chat, which bears the person's id where theirs is not known."""
     from storage.people import destinations  # noqa: PLC0415 - opens the database
+
+    def of_whom(place: Destination) -> tuple[Whom, str]:
+        return ("person", place.person or place.chat) if place.kind == "private" else ("chat", place.chat)
 
     return [
         place
         for place in destinations.everyone(deps.store)
-        if place.platform == meant.platform and meant.id == (place.chat if meant.kind == "chat" else place.person)
+        if place.platform == meant.platform and of_whom(place) == (meant.kind, meant.id)
     ]
 
 

@@ -609,12 +609,11 @@ def m016_servers(db: Any) -> None:
 
 
 def m017_persons(db: Any) -> None:
-    """Keep whose own chat a private one is: in Discord it has another id than the person.
+    """Keep whose own chat a private one is: it may have another id than the person.
 
-    NULL for other kinds of chat, and until the person writes there again.
+    NULL for other kinds of chat, and until the person changes something there.
     """
     db.execute("ALTER TABLE destinations ADD COLUMN person TEXT")
-    db.execute("UPDATE destinations SET person = chat WHERE kind = 'private' AND platform = 'telegram'")
 
 
 # The functions above that are named m001_..., in the order in which they stand.

@@ -89,11 +89,13 @@ def line_of(command: Command, given: Mapping[str, Any]) -> str:
     said = [_said(plan, field, given[field.name]) for field in plan.fields if given.get(field.name) not in (None, "")]
     free = _ROLE.sub(r"\1", str(given.get(FREE) or "").strip())
     typed = f"/{command.name}"
-    # Who copies a whole line into an option means the line.
-    words = [
-        text.partition(" ")[2].strip() if text.split()[0].lower() == typed else text for text in (*said, free) if text
-    ]
-    return " ".join(filter(None, (typed, *words)))
+    return " ".join(filter(None, (typed, *(_behind(typed, text) for text in (*said, free)))))
+
+
+def _behind(typed: str, text: str) -> str:
+    """Return a text without the command, where a whole line was put into an option."""
+    first, _, rest = text.partition(" ")
+    return rest.strip() if first.lower() == typed else text
 
 
 def given_of(options: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -43,7 +43,7 @@ SHIPPED = {
     "m014_rewritten": "34da2dbf9162b926",
     "m015_people": "853454cf0932f54e",
     "m016_servers": "f32123dd72cb15a1",
-    "m017_persons": "1d63b01fb3042204",
+    "m017_persons": "b524f84d984331b1",
 }
 
 

@@ -103,6 +103,9 @@ def test_an_option_fills_the_argument_that_it_is_named_after(name: str, option: 
             "mention", {"text": f"<@&{ROLE_ID}> warning"}, f"/mention {ROLE_ID} warning", id="a role in a text"
         ),
         pytest.param("sub", {"what": "oi btc"}, "/sub oi btc", id="text"),
+        pytest.param("liq", {"text": "/Liq 95000 25x"}, "/liq 95000 25x", id="a whole line with its command"),
+        pytest.param("sub", {"what": "/sub oi"}, "/sub oi", id="a command in the only option"),
+        pytest.param("sub", {"what": "/sub"}, "/sub", id="a command alone"),
     ],
 )
 def test_options_make_a_line(name: str, given: dict[str, Any], line: str) -> None:

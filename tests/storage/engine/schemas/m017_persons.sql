@@ -21,7 +21,7 @@ INSERT INTO "_sqlite_migrations" VALUES(13,'perpulse','m013_events','2026-11-28 
 INSERT INTO "_sqlite_migrations" VALUES(14,'perpulse','m014_rewritten','2026-11-28 21:42:08.821092+00:00');
 INSERT INTO "_sqlite_migrations" VALUES(15,'perpulse','m015_people','2026-11-29 01:54:21.756387+00:00');
 INSERT INTO "_sqlite_migrations" VALUES(16,'perpulse','m016_servers','2026-11-29 07:15:07.420323+00:00');
-INSERT INTO "_sqlite_migrations" VALUES(17,'perpulse','m017_persons','2026-11-29 08:30:11.194071+00:00');
+INSERT INTO "_sqlite_migrations" VALUES(17,'perpulse','m017_persons','2026-11-29 08:32:13.239911+00:00');
 CREATE TABLE archive_differences (asset TEXT NOT NULL, venue TEXT NOT NULL, input TEXT NOT NULL, at INTEGER NOT NULL, compared INTEGER NOT NULL, differing INTEGER NOT NULL, largest REAL NOT NULL, PRIMARY KEY (asset, venue, input, at)) STRICT, WITHOUT ROWID;
 INSERT INTO "archive_differences" VALUES('BTC','binance','open_interest_coin',1763539200000,288,3,0.021);
 CREATE TABLE archive_files (path TEXT PRIMARY KEY, state TEXT NOT NULL, checksum TEXT, row_count INTEGER NOT NULL DEFAULT 0, asked INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -35,7 +35,7 @@ INSERT INTO "bars" VALUES('BTC','binance',86400,1763596800000,92000.0,93111.2,90
 INSERT INTO "bars" VALUES('BTC','bybit',3600,1763708400000,NULL,NULL,NULL,NULL,NULL,NULL,2500000.5,0.0);
 CREATE TABLE destinations (id INTEGER PRIMARY KEY, platform TEXT NOT NULL, chat TEXT NOT NULL, topic TEXT NOT NULL DEFAULT '', kind TEXT NOT NULL, title TEXT, zone TEXT NOT NULL DEFAULT 'UTC', created INTEGER NOT NULL, gone INTEGER, gone_reason TEXT, rests_until INTEGER, venue TEXT, server TEXT, person TEXT, UNIQUE (platform, chat, topic)) STRICT;
 INSERT INTO "destinations" VALUES(1,'telegram','-1001234567890','7','group','Perps','Europe/Berlin',1760472000000,NULL,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO "destinations" VALUES(2,'telegram','5550123456','','private',NULL,'UTC',1760832000000,NULL,NULL,1760835600000,'bybit',NULL,'5550123456');
+INSERT INTO "destinations" VALUES(2,'telegram','5550123456','','private',NULL,'UTC',1760832000000,NULL,NULL,1760835600000,'bybit',NULL,NULL);
 INSERT INTO "destinations" VALUES(3,'discord','110022003300','','channel','alerts','UTC',1761192000000,1763679600000,'Unknown Channel',NULL,NULL,'880022003300',NULL);
 CREATE TABLE digests (id INTEGER PRIMARY KEY, destination INTEGER NOT NULL REFERENCES destinations ON DELETE CASCADE, kind TEXT NOT NULL, days TEXT NOT NULL, at TEXT NOT NULL, assets TEXT NOT NULL, next INTEGER NOT NULL, last_date TEXT, last_at INTEGER, UNIQUE (destination, kind)) STRICT;
 INSERT INTO "digests" VALUES(1,1,'daily','mon tue wed thu fri','08:30','["BTC", "ETH"]',1763710200000,'2025-11-20',1763623800000);

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -129,7 +130,7 @@ class Retention(_Section):
 
 def _who(text: str) -> str:
     platform, _, name = text.partition(":")
-    if platform not in sections() or not name.strip():
+    if platform not in sections() or not re.fullmatch(r"-?\d{1,20}", name.strip(), re.ASCII):
         raise ValueError(f"write each as a platform and an id, like {next(iter(sections()))}:12345")
     return f"{platform}:{name.strip()}"
 
@@ -327,7 +328,8 @@ def _line(problem: Any) -> str:
     """Return one problem as a sentence. The value is never printed: it may be a secret in the wrong place."""
     where = ".".join(str(part) for part in problem["loc"])
     if problem["type"] in {"model_type", "model_attributes_type"}:
-        key = next(iter(_keys([where])), "key")
+        section = [str(part) for part in problem["loc"]]
+        key = next(iter(_keys(section)), "key")
         return (
             f"{where} is a section: set its keys, as {key} under [{where}] or {PREFIX}{where.upper()}__{key.upper()}."
         )
@@ -340,7 +342,14 @@ def _line(problem: Any) -> str:
 
 
 def _keys(section: list[str]) -> list[str]:
-    return list(type(_sections()[section[0]]).model_fields if section else Config.model_fields)
+    """Return the keys of a section, or of one within it; none of what is no section."""
+    model: Any = Config
+    for part in section:
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            model = model.model_fields[part].annotation if part in model.model_fields else None
+        else:  # a table by name: the name of one is anything
+            model = (get_args(model) or (None,))[-1]
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
 
 
 def _sections() -> dict[str, BaseModel]:

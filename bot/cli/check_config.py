@@ -16,6 +16,7 @@ def check_config(config: Path | None, db: Path | None) -> None:
     with plain_errors():
         settings = settings_of(config, db)
         speaking = settings.speaking()
+        settings.secrets()  # reads each, and refuses what can be none, such as the address of no webhook
     out(f"assets: {', '.join(settings.assets)}")
     out(f"venues: {', '.join(settings.market.venues)}")
     out(f"database: {settings.database}")

@@ -221,7 +221,11 @@ class Discord:
                 continue
             asker = Asker(self.platform, Address(f"{PREFIX}{name}", kind="channel"), title=name, owner=True)
             for line in ("/unsub", f"/sub {hook.subscribe}".strip()):
-                said = plain_text((await answer(line, asker)).blocks)
+                answered = await answer(line, asker)
+            said = plain_text(answered.blocks)
+            if answered.refused:
+                log.warning("a webhook is told nothing: its line is not understood", name=name, line=line, said=said)
+                continue
             log.info("a webhook is told as the configuration says", name=name, said=said)
             await self._remember(f"{PREFIX}{name}", wanted)
 

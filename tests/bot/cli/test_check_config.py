@@ -31,12 +31,36 @@ def test_followed_assets_have_one_name_however_they_are_written(perpulse: Perpul
         pytest.param("[market]\nvenues = ['mtgox']", "market.venues", id="unknown venue"),
         pytest.param("[telegram]\ntoken_file = 'none.txt'", "none.txt cannot be read", id="missing token file"),
         pytest.param("[telegram]\ntoken = 'a'\ntoken_file = 'b'", "not both", id="two tokens"),
+        pytest.param("[access]\nowners = ['telegram:ann']", "access.owners.0: write each as", id="a name for an id"),
+        pytest.param("[access]\nowners = ['12345']", "access.owners.0: write each as", id="an id without a platform"),
+        pytest.param(
+            "[discord.webhooks]\na = { url = 'https://evil.example/api/webhooks/1/MARKER' }",
+            "discord.webhooks.a is no webhook of Discord's",
+            id="a webhook elsewhere",
+        ),
+        pytest.param(
+            "[discord.webhooks]\na = { url = 'https://discord.com@evil.example/api/webhooks/12345/MARKER' }",
+            "discord.webhooks.a is no webhook of Discord's",
+            id="a webhook that looks like Discord's",
+        ),
+        pytest.param(
+            "[discord.webhooks]\na = 'https://discord.com/api/webhooks/12345/MARKER'",
+            "discord.webhooks.a is a section: set its keys, as url under [discord.webhooks.a]",
+            id="a webhook that is no table",
+        ),
+        pytest.param(
+            "[discord.webhooks.a]\nurll = 'x'",
+            "unknown key 'discord.webhooks.a.urll'. Did you mean 'url'?",
+            id="unknown key of a webhook",
+        ),
     ],
 )
 @pytest.mark.parametrize("command", ["check-config", "run"])
 def test_a_faulty_config_is_one_line(perpulse: Perpulse, tmp_path: Path, text: str, said: str, command: str) -> None:
     (tmp_path / "config.toml").write_text(text, encoding="utf-8")
-    assert said in perpulse(command).refusal
+    refusal = perpulse(command).refusal
+    assert said in refusal
+    assert "MARKER" not in refusal
 
 
 @pytest.mark.parametrize(

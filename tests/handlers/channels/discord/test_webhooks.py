@@ -12,6 +12,7 @@ from aiohttp.abc import AbstractResolver
 from pydantic import SecretStr, ValidationError
 
 from bot.log import Redactor
+from handlers.answer import Answer
 from handlers.channels.channel import Address, Outgoing, Outside
 from handlers.channels.discord.config import DiscordConfig, Webhook
 from handlers.channels.discord.webhooks import NotPublic, PublicResolver, Webhooks, is_public
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from handlers.answer import Answer
     from handlers.command import Asker
     from tests.fakes.discord_wire import DiscordWire
 
@@ -89,6 +89,28 @@ async def test_what_a_webhook_is_told_stands_in_the_configuration(fake: DiscordW
         await discord.stop()
         assert said == [(line, "webhook:alerts") for line in expected]
     assert HOOK_TOKEN not in str(kept)
+
+
+async def test_a_line_that_is_not_understood_is_a_warning_at_each_start(
+    fake: DiscordWire, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Remembered as done, a slip of the pen would leave a webhook silent for ever."""
+    kept: dict[str, str] = {}
+
+    async def answer(line: str, asker: Asker) -> Answer:
+        slip = line == "/sub nonsense"
+        return Answer((Line("I do not know “nonsense”."),), refused=True) if slip else await nothing(line, asker)
+
+    async def remember(name: str, value: str) -> None:
+        kept[name] = value
+
+    discord = hooked(fake, Outside(draw=drawn, remember=remember), subscribe="nonsense")
+    await discord.start(answer)
+    await discord.stop()
+    assert not kept
+    told = capsys.readouterr().out
+    assert "its line is not understood" in told
+    assert HOOK_TOKEN not in told
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -40,15 +40,23 @@ _CODE_LENGTH: Final = 8
 _TOO_FAST: Final = "That was too much at once. I answer again in {}."
 _BUSY: Final = "Too many people ask at the moment. Try again in a few seconds."
 _CLOSED: Final = "This bot answers only those whom its owner lets in. The owner can do so with: /allow {}"
+_UNOWNED: Final = (
+    "This bot has no owner yet, and answers nobody before. Whoever started it finds a code there, and sends it here "
+    "like /owner CODE."
+)
 _CLOSED_HERE: Final = "This bot may not be used here."
 _KEPT_OUT: Final = {"chat": _CLOSED_HERE, "person": "The owner of this bot keeps you from using it."}
 
 
 @dataclass(frozen=True, slots=True)
 class TurnedAway:
-    """Whoever asked is not answered. text: what is said of it; nothing where that was said often enough."""
+    """Whoever asked is not answered. text: what is said of it; nothing where that was said often enough.
+
+    may_claim: only a line that brings the code of the first owner is answered, since nobody can let anybody in yet.
+    """
 
     text: str = ""
+    may_claim: bool = False
 
 
 def access_of(section: AccessSection, channels: Sequence[Channel]) -> Access:
@@ -111,7 +119,20 @@ class Gate:
             return self._say(asker, now, _TOO_FAST.format(_seconds(own.wait(person, now))))
         asker = self._access.known(store, asker)
         why_not = await self._why_not(store, asker, now)
-        return asker if why_not is None else self._say(asker, now, why_not)
+        if why_not is None:
+            return asker
+        if why_not != _BUSY and self._claims(store, asker):
+            return replace(self._say(asker, now, _UNOWNED), may_claim=True)
+        return self._say(asker, now, why_not)
+
+    def _claims(self, store: Store, asker: Asker) -> bool:
+        """Tell whether a code could make them the first owner of a bot that answers nobody yet."""
+        if asker.address.kind != "private" or asker.inline:
+            return False
+        try:
+            return self._access.claimable(store) and self._access.kept_out(store, asker) is None
+        except StoreError:
+            return False
 
     async def _why_not(self, store: Store, asker: Asker, now: float) -> str | None:
         if not await self._access.may_use(store, asker):

@@ -41,7 +41,7 @@ from bot.market.tiers.tables import Reach, TierKey
 from bot.market.tiers.weekly import WeeklyTiers
 from bot.schedule import TICK_EVERY, begin_anew, keep_the_loop_free, schedule
 from bot.speaking import channels_of
-from handlers.answer import Answer, logged
+from handlers.answer import Answer, brings_code, logged
 from handlers.channels.local import LocalChannel, local
 from handlers.charts.process import ChartRenderer
 from handlers.command import Asking, Deps, Looking
@@ -104,7 +104,9 @@ class App:
         """Answer a command line from a channel; never raises."""
         admitted = await self.gate.admit(self.store, asker)
         if isinstance(admitted, TurnedAway):
-            return Answer((Line(admitted.text),) if admitted.text else ())
+            if not (admitted.may_claim and brings_code(text)):
+                return Answer((Line(admitted.text),) if admitted.text else ())
+            admitted = asker
         assets, now = self.config.assets, self.clock.now
         deps = Deps(now(), admitted, self.store, assets, self.asking, clock=now, look=self.look)
         deps = replace(deps, access=self.access, may_draw=self.gate.may_draw)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from storage.people.access import Whom
 
 WRONG_TRIES: Final = 5
+CODE_LINK: Final = "owner_"  # what a link carries that makes whoever opens it the first owner, by its code
 
 
 class OwnerCode:

@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from handlers.access import CODE_LINK
 from handlers.command import Looking, Meant, NotUnderstood, Refused, commands
 from handlers.language.grammar import parse
 from handlers.language.spelling import LONGEST, is_command, shown, split_command, suggest
@@ -151,6 +152,12 @@ def look_up(text: str, assets: Collection[str] = ()) -> Meant:
     meant = f" Did you mean {near}?" if near else ""
     offers = tuple((line, line) for line in (f"/{other} {rest}".strip() for other in found))
     raise Refused(f"There is no command “{shown(name)}”.{meant} Type /help to see all commands.", offers=offers)
+
+
+def brings_code(text: str) -> bool:
+    """Tell whether a line is one that brings the code of the first owner, right or wrong."""
+    name, rest = split_command(text)
+    return name == "owner" or (name == "start" and rest.startswith(CODE_LINK))
 
 
 # --- one answer, and the next -----------------------------------------------------------------------------------------

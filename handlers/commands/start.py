@@ -8,6 +8,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from handlers.access import CODE_LINK
 from handlers.command import Command, Deps, Nothing, Refused, command, commands, usage
 from handlers.commands.access import become_owner
 from handlers.language.grammar import parse
@@ -23,7 +24,6 @@ from signals.inputs import MARKET
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_CODE_LINK: Final = "owner_"  # what a link carries that makes whoever opens it the first owner, by its code
 _SUBJECT_TITLES: Final = {
     "start": "First steps",
     "calculators": "Calculators",
@@ -73,8 +73,8 @@ async def start(deps: Deps, args: Anything) -> Reply:
 
     A chat that had blocked the bot receives its messages again after this.
     """
-    if args.rest.startswith(_CODE_LINK) and deps.access.claimable(deps.store):
-        return become_owner(deps, args.rest.removeprefix(_CODE_LINK))
+    if args.rest.startswith(CODE_LINK) and deps.access.claimable(deps.store):
+        return become_owner(deps, args.rest.removeprefix(CODE_LINK))
     _come_back(deps)
     asset = deps.assets[0].lower()
     return Reply(

@@ -12,6 +12,7 @@ import structlog
 from bot.admission import CHAT, EVERYBODY, INLINE, PERSON, PICTURES, Gate, TurnedAway, access_of, tell_code
 from bot.config import AccessSection
 from handlers.access import OPEN, Access, Allowed, OwnerCode
+from handlers.answer import brings_code
 from handlers.channels.channel import Address
 from handlers.channels.local import local
 from handlers.channels.telegram.sending import LIMITS
@@ -174,6 +175,42 @@ async def test_only_those_who_are_listed_are_answered(store: Store, asker: Asker
             "This bot answers only those whom its owner lets in. "
             f"The owner can do so with: /allow {asker.platform}:{asker.user}"
         )
+
+
+async def test_the_first_owner_of_a_closed_bot_may_bring_the_code(store: Store) -> None:
+    """Else nobody could ever let anybody in."""
+    code = OwnerCode("7F3K9QXM")
+    gate = Gate(Access(Allowed(listed=True), code), lambda: 0.0)
+    found = await gate.admit(store, ANN)
+    assert isinstance(found, TurnedAway)
+    assert found.may_claim
+    assert found.text.startswith("This bot has no owner yet, and answers nobody before.")
+    for elsewhere in (replace(ANN, address=GROUP), replace(BEN, inline=True)):
+        turned_away = await gate.admit(store, elsewhere)
+        assert isinstance(turned_away, TurnedAway)
+        assert not turned_away.may_claim
+    with store.write() as work:
+        kept.add_owner(work, "telegram", "12", NOW)
+    owned = await gate.admit(store, replace(ANN, user="13", address=Address("13")))
+    assert isinstance(owned, TurnedAway)
+    assert not owned.may_claim
+    assert owned.text.startswith("This bot answers only those")
+
+
+@pytest.mark.parametrize(
+    ("line", "brings"),
+    [
+        ("/owner 7F3K-9QXM", True),
+        ("/owner", True),
+        ("owner 7F3K-9QXM", True),
+        ("/start owner_7F3K9QXM", True),
+        ("/start", False),
+        ("/owners", False),
+        ("/price owner_", False),
+    ],
+)
+def test_a_line_that_brings_a_code(line: str, brings: bool) -> None:
+    assert brings_code(line) == brings
 
 
 async def test_everybody_but_whom_an_owner_keeps_out(store: Store) -> None:

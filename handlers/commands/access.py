@@ -124,6 +124,9 @@ async def owners(deps: Deps, args: OwnersArgs) -> Reply:
     lines = [f"{name}, by the configuration" for name in sorted(fixed)]
     lines += [f"{one.platform}:{one.person}, since {wording.clock(one.since, deps.zone, dated=True)}" for one in stored]
     names = [*sorted(fixed), *(f"{one.platform}:{one.person}" for one in stored)]
+    if not names:
+        nobody = Line("Nobody owns this bot but whoever sits at it.", "headline")
+        return Reply((nobody, Line("Add somebody with /owners add PLATFORM:12345.")), {"owners": names})
     head = Line(f"{wording.count(len(lines), 'owner')}, beside whoever sits at the bot itself:", "headline")
     return Reply((head, *_listed(lines)), {"owners": names})
 
@@ -251,6 +254,8 @@ def _meant(deps: Deps, text: str, example: str, kind: Whom | None = None) -> Nam
     found = _ID.fullmatch(name)
     if platform not in _platforms() or not found:
         known = wording.listing([f"{one}:12345" for one in _platforms()], "or")
+        if found and not colon:  # who sits at the bot is on no platform that has ids
+            raise Refused(f"Of which platform is {shown(words[0])}? Type it before the number: {known}.")
         raise Refused(f"“{shown(words[0])}” is no id. Type a number, with its platform where that is another: {known}.")
     name = f"{'-' if name.startswith('-') else ''}{found[1]}"
     return Named(platform, said or ("chat" if name.startswith("-") else "person"), name)

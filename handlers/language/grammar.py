@@ -71,6 +71,8 @@ def parse(arguments: type[T], text: str, *, command: str, assets: Collection[str
         said = chunks(text)
         if ZONE in plan.kinds and zone_among(said) == "_".join(said).lower():
             said = ["_".join(said)]  # new york
+        elif ZONE in plan.kinds and "/" in text and zone_among(said) is None:
+            reader.values.unknown(text.strip())  # Mars/Base as a whole, not its first half
         for chunk in said:
             reader.word(chunk)
         share_out(reader.items, reader.values)

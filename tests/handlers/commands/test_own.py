@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -171,6 +172,12 @@ def test_tz_is_kept_and_shown(empty: Any, word: str, zone: str, said: str) -> No
 def test_tz_alone_shows_utc_and_writes_nothing(empty: Any) -> None:
     assert empty.text("/tz").startswith("Times are shown in UTC. Now it is 00:00 UTC.\nTo change it, type")
     assert not empty.store.exists
+
+
+@pytest.mark.parametrize("word", ["Mars/Base", "Europe/Atlantis", "../../etc/passwd"])
+def test_a_zone_that_is_none_is_named_as_a_whole(empty: Any, word: str) -> None:
+    with pytest.raises(Refused, match=re.escape(f"I do not understand “{word}”.")):
+        empty.ask(f"/tz {word}")
 
 
 def test_start_brings_back_a_chat_that_was_gone(empty: Any) -> None:

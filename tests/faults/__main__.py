@@ -88,7 +88,7 @@ def rows_of(results: Mapping[str, Any]) -> list[str]:
                 counts = Counts(**found)
                 marked = ", marked" if counts.repeated and not counts.unmarked else ""
                 told = (counts.lost, f"{counts.repeated}{marked}", counts.false, counts.late, counts.crashed)
-                failed = "".join(f" **{failure}**" for failure in counts.failures)
+                failed = "".join(f" **{' '.join(failure.split()).replace('|', '/')}**" for failure in counts.failures)
                 rows.append(" | ".join(map(str, (f"{name} {one.name} · {title}", one.promised + failed, *told))))
             elif name in results:
                 rows.append(f"{name} {one.name} · {title} | not provoked: {one.why_not} | – | – | – | – | –")

@@ -206,7 +206,8 @@ async def _until_sent(it: Broadcast, count: int) -> float:
 async def wrong_file(scale: Scale) -> Mapping[str, Counts]:
     found = {}
     for platform in (TELEGRAM, DISCORD):
-        spoilers = (damaged, newer, foreign, no_database) if scale.whole else (damaged, newer)
+        few = (damaged, newer) if platform == TELEGRAM else (newer,)
+        spoilers = (damaged, newer, foreign, no_database) if scale.whole else few
         total = Counts()
         for spoil in spoilers:
             folder = scale.folder / platform / spoil.__name__

@@ -135,9 +135,9 @@ async def watched(
     rules: tuple[str, ...] = ("*", "sources"),
     **more: Any,
 ) -> AsyncIterator[Watched]:
-    """Start a program on a database that knows three weeks (or on `kept`), with a chat on each platform."""
+    """Start a program on a database that knows five weeks (or on `kept`), with a chat on each platform."""
     errors: list[str] = []
-    database = kept or await _three_weeks()
+    database = kept or await _five_weeks()
     with logged(errors):
         async with world(folder, *venues, kept=database, at=at, **more) as now:
             for platform, side in sides.items():
@@ -171,11 +171,11 @@ async def one_program(folder: Path, *venues: str, **more: Any) -> AsyncIterator[
 _KEPT: Final[dict[str, Any]] = {}
 
 
-async def _three_weeks() -> Path:
-    """Return a database with three weeks of four venues, whose alarms are on; made once."""
+async def _five_weeks() -> Path:
+    """Return a database with five weeks of four venues, whose alarms are on; made once."""
     if "folder" not in _KEPT:
         folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        async with world(Path(folder.name), at=NOW - HOUR, step=HOUR, history=timedelta(days=21)) as now:
+        async with world(Path(folder.name), at=NOW - HOUR, step=HOUR, history=timedelta(days=35)) as now:
             await now.go(hours=1)
         _KEPT["folder"] = folder
     return Path(_KEPT["folder"].name) / "recorded.db"
@@ -422,9 +422,9 @@ async def delisted(scale: Scale) -> Mapping[str, Counts]:
     async with one_program(scale.folder, "binance", "bybit", "okx", step=30 * MINUTE) as it:
         alarms = it.alarms()
         it.now.exchange.scale["okx", "BTC"] = 10
-        await it.go(2 * HOUR)
+        await it.go(HOUR)
         it.now.exchange.gone.add(("okx", "ETH"))
-        await it.go(30 * HOUR, 6 * HOUR)
+        await it.go(30 * HOUR, 15 * HOUR)
         return _also(
             it.count(r"OKX is left out of BTC", r"OKX has ETH no longer"),
             (it.alarms().keys() == alarms.keys(), "an alarm came or went"),

@@ -280,8 +280,8 @@ class App:
 def _tell_beginning(place: LocalChannel, collector: Collector) -> None:
     """Say to whoever sits there whether market data comes in: an empty screen could mean anything."""
     health = collector.health()
-    for reason in beginning(health):
-        place.say(f"{reason} perpulse keeps asking.", "dim")
+    if silent := beginning(health):
+        place.say(silent, "dim")
     if any(topic.last_good for topic in health):
         place.say("Market data is coming in. Alerts appear here; try /health or /help.", "dim")
 

@@ -112,6 +112,7 @@ class Retention(_Section):
     five_minutes_days: int = Field(40, ge=2, le=3650, description="one value each five minutes; then one each hour")
     chains_days: int = Field(7, ge=1, le=3650, description="option chains as they came; then one each hour")
     messages_days: int = Field(30, ge=7, le=3650, description="what was sent to whom; episodes stay for ever")
+    closed_days: int = Field(90, ge=1, le=3650, description="chats that are closed to the bot; then they are forgotten")
     history_days: int = Field(0, ge=0, le=36500, description="market data at all; 0 for ever, else 600 or more")
 
     @model_validator(mode="after")

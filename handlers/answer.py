@@ -102,8 +102,9 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
     except Exception as error:  # noqa: BLE001 - what is stored is shown all the same
         on_error(name, error)
         pending = first
+    wanted = first.error.wanted if isinstance(first, _Refusal) else None
     if not isinstance(pending, _Pending):
-        return Answer(_blocks(pending))
+        return _asked(wanted, meant) if wanted and pending is first else Answer(_blocks(pending))
 
     async def news() -> tuple[Block, ...]:
         try:
@@ -114,7 +115,8 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
             on_error(name, error)
             return _blocks(first)
 
-    return Answer(_blocks(_noted(pending.meanwhile, f"Asking {_names(pending.venues)} …")), _News(news))
+    meanwhile = _blocks(_noted(pending.meanwhile, f"Asking {_names(pending.venues)} …"))
+    return Answer(meanwhile, _News(news), unfinished=_unfinished(wanted, meant) if wanted else None)
 
 
 class _News:
@@ -144,9 +146,11 @@ def look_up(text: str, assets: Collection[str] = ()) -> Meant:
     every = commands()
     if name in every:
         return Meant(every[name], rest)
-    near = " or ".join(f"/{other}" for other in suggest(name, every))
+    found = suggest(name, every)
+    near = " or ".join(f"/{other}" for other in found)
     meant = f" Did you mean {near}?" if near else ""
-    raise Refused(f"There is no command “{shown(name)}”.{meant} Type /help to see all commands.")
+    offers = tuple((line, line) for line in (f"/{other} {rest}".strip() for other in found))
+    raise Refused(f"There is no command “{shown(name)}”.{meant} Type /help to see all commands.", offers=offers)
 
 
 # --- one answer, and the next -----------------------------------------------------------------------------------------
@@ -303,10 +307,14 @@ def _refusal(error: Exception, note: str | None = None) -> tuple[Block, ...]:
 
 def _asked(wanted: MissingValue, meant: Meant) -> Answer:
     """Ask for the one value that is missing."""
-    unfinished = Unfinished(meant.command.name, meant.rest, wanted.shape)
+    unfinished = _unfinished(wanted, meant)
     offers = tuple(Button(label, unfinished.completed(value)) for label, value in wanted.offers)
     buttons = (Buttons(offers),) if offers else ()
     return Answer((Line(wanted.question), *buttons), unfinished=unfinished, refused=True)
+
+
+def _unfinished(wanted: MissingValue, meant: Meant) -> Unfinished:
+    return Unfinished(meant.command.name, meant.rest, wanted.shape)
 
 
 def _defect(name: str, error: Exception, on_error: OnError) -> tuple[Block, ...]:

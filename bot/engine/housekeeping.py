@@ -12,6 +12,7 @@ import structlog
 from signals.units import HOUR
 from storage.market import retention
 from storage.market.retention import RetentionRule
+from storage.people.forgetting import forget_gone
 
 if TYPE_CHECKING:
     from bot.clock import Clock
@@ -31,6 +32,7 @@ def rule_of(settings: Retention) -> RetentionRule:
         five_minutes=timedelta(days=settings.five_minutes_days),
         chains=timedelta(days=settings.chains_days),
         messages=timedelta(days=settings.messages_days),
+        closed=timedelta(days=settings.closed_days),
         history=timedelta(days=settings.history_days) if settings.history_days else None,
     )
 
@@ -50,5 +52,7 @@ async def turn(store: Store, rule: RetentionRule, clock: Clock) -> Counter[str] 
         now = clock.monotonic()
         await asyncio.sleep(_SHARE * (now - began))
         began = clock.monotonic()
+    if forgotten := await asyncio.to_thread(forget_gone, store, clock.now() - rule.closed):
+        gone["chats"] = forgotten
     log.info("old rows removed", **gone)
     return gone

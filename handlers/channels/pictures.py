@@ -24,6 +24,8 @@ async def drawn(
 
     within: how many seconds the words wait for each picture; None: as long as it takes.
     """
+    if not any(isinstance(block, Picture) for block in blocks):
+        return [], blocks
     pictures: list[tuple[bytes, str]] = []
     failed: list[str] = []
     for block in blocks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -41,13 +42,13 @@ async def announce(deps: Deps, args: TextArgs) -> Reply:
     said = args.text.strip()
     word, _, rest = said.partition(" ")
     if word.lower() == _SEND and len(rest.strip()) == _CODE_LENGTH:
-        return _sent(deps, rest.strip().lower())
+        return await _sent(deps, rest.strip().lower())
     if said.lower() in _DROP:
         dropped = deps.store.exists and announcing.drop(deps.store)
         return Reply((Line("Dropped; nothing was sent." if dropped else "Nothing is waiting to be sent.", "headline"),))
     if not said:
         return _fares(deps)
-    chats = announcing.chats(deps.store) if deps.store.exists else {}
+    chats = await asyncio.to_thread(announcing.chats, deps.store) if deps.store.exists else {}
     if not chats:
         raise Refused("No chat is told anything yet, so nobody would read it. /sub is what makes one listen.")
     code = hashlib.sha256(f"{deps.now.isoformat()} {said}".encode()).hexdigest()[:_CODE_LENGTH]
@@ -68,10 +69,11 @@ def _shown(text: str, code: str, chats: Mapping[str, int]) -> Reply:
     return Reply((head, *lines, ask, buttons), {"code": code, "chats": dict(chats)})
 
 
-def _sent(deps: Deps, code: str) -> Reply:
+async def _sent(deps: Deps, code: str) -> Reply:
     from storage.alerts import announcing  # noqa: PLC0415 - opens the database
 
-    count = announcing.send(deps.store, code, now=deps.now) if deps.store.exists else None
+    # A hundred thousand rows take a second or two, in which others are answered.
+    count = await asyncio.to_thread(announcing.send, deps.store, code, now=deps.now) if deps.store.exists else None
     if count is None:
         raise Refused("That is not waiting to be sent: it was sent, dropped or is older than an hour. See /announce.")
     said = f"On its way to {wording.count(count, 'chat')}."

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 from handlers.command import MissingValue, Refused, command
-from handlers.language.entry import ask_about_slip, is_now, mark_of, price_now
+from handlers.language.entry import UntypedPrice, ask_about_slip, is_now, mark_of, price_now
 from handlers.language.kinds import (
     CONTRACT,
     INSTRUMENT,
@@ -162,7 +162,7 @@ def _priced(deps: Deps, args: PnlArgs, named: Instrument) -> tuple[PnlArgs, floa
     wanted = args.exit == NOW or (args.exit is None and args.fee is None)
     if not wanted and not is_now(args.entry):
         return args, args.entry or 0.0, None
-    missing = "entry price" if is_now(args.entry) else "exit price"
+    missing: UntypedPrice = "entry price" if is_now(args.entry) else "exit price"
     price = price_now(deps, mark, named, missing=missing, example=example)
     if is_now(args.entry):
         return args, price, mark

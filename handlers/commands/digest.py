@@ -254,6 +254,8 @@ def _off(deps: Deps, wish: _Wish) -> Reply:
     left, back = _shown(deps, "Off. "), [line(one) for one in gone]
     lines = [block for block in left.blocks if isinstance(block, Line)]
     buttons = Buttons((*(Button("Undo", one) for one in back[:1]), Button("Show now", "/digest now")))
+    if len(known) > len(gone):
+        lines[0] = Line(lines[0].text.replace("Off. ", "Off. Still on: ", 1), "headline")
     return replace(left, blocks=(lines[0], *(Line(f"To change it back: {one}") for one in back), buttons))
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class MarginArgs(LiqArgs):
     """A position, and the liquidation price that is wanted for it."""
 
-    target: float = argument(PRICE, label="liq price", words="liq liquidation target wanted")
+    target: float = argument(PRICE, label="wanted liquidation price", words="liq liquidation target wanted")
 
 
 @command(

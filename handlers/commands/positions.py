@@ -109,8 +109,8 @@ def _lines(
 async def unwatch(deps: Deps, args: WhichArgs) -> Reply:
     """Stop watching a position, an asset, an address, or all.
 
-    By its number in /positions, by asset, by address, or everything: /unwatch 2, /unwatch btc, /unwatch 0x…, /unwatch
-    all. What was stored about it is removed with it.
+    By its number in /positions, its name, by asset, by address, or everything: /unwatch 2, /unwatch hedge, /unwatch
+    btc, /unwatch 0x…, /unwatch all. What was stored about it is removed with it.
     """
     from storage.people import positions as kept  # noqa: PLC0415 - opens the database
 
@@ -160,7 +160,8 @@ def _chosen(
         text = chunk.strip("#().")
         number = int(text) if text.isdecimal() else None
         for watched in typed:
-            if watched.number == number or (read and watched.holding.asset == read.asset):
+            named = watched.name is not None and watched.name.lower() == chunk
+            if watched.number == number or named or (read and watched.holding.asset == read.asset):
                 gone[watched.id] = watched
         for followed in addresses:
             if followed.number == number or followed.address == chunk:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Final
 
@@ -46,6 +47,7 @@ async def privacy(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it take
         Line("Of a chat: its id, name and kind; zone, exchange, alarms, switches, digests; what was sent there."),
         Line(f"Of people: {yours}. Nobody else in a group is shown it."),
         Line("Owners and who was let in or kept out stay listed until an owner changes that."),
+        Line("A chat that is closed to me, blocked or left, is forgotten after some months."),
         Line(
             "All of it lies in one file where this bot runs. Whoever runs it can read that file, and has its backups."
         ),
@@ -81,7 +83,7 @@ async def export(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes
     from storage.people import exporting  # noqa: PLC0415 - opens the database
 
     person = (deps.asker.user or to.chat) if private else None
-    found = exporting.everything(deps.store, deps.asker.platform, to.chat, person)
+    found = await asyncio.to_thread(exporting.everything, deps.store, deps.asker.platform, to.chat, person)
     if not any(found.values()):
         return Reply((Line("Nothing is stored about this chat.", "headline"),), {})
     told = {"program": "perpulse", "at": deps.now.isoformat(), "platform": deps.asker.platform, **found}

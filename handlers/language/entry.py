@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from handlers.command import Refused
+from handlers.command import MissingValue, Refused
 from handlers.language.kinds import NOW
 from handlers.words import wording
 from storage.engine.database import StoreError
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from signals.assets import Instrument
     from storage.queries.market.mark import MarkNow
 
+UntypedPrice: TypeAlias = Literal["entry price", "exit price"]
+_QUESTIONS: Final[dict[UntypedPrice, str]] = {
+    "entry price": "At which price did you enter?",
+    "exit price": "At which price is it closed?",
+}
 _SLIPS: Final = (1_000.0, 0.001, 10.0, 0.1, 100.0, 0.01)  # 95 for 95k, 1,234 for 1.234, a zero too few or too many
 _NEAR: Final = 1.5  # a slip lands this near the price; thousands are nobody's old entry, so they may land farther off
 _NEAR_THOUSANDS: Final = 3.0
@@ -36,7 +41,9 @@ def mark_of(deps: Deps, instrument: Instrument) -> MarkNow | None:
     return found and replace(found, value=found.value * instrument.multiplier)
 
 
-def price_now(deps: Deps, mark: MarkNow | None, instrument: Instrument, *, missing: str, example: str) -> float:
+def price_now(
+    deps: Deps, mark: MarkNow | None, instrument: Instrument, *, missing: UntypedPrice, example: str
+) -> float:
     """Return the price that stands for one that was not typed. Refused where none is known, or an old one only."""
     if mark is not None and mark.current:
         return mark.value
@@ -44,17 +51,22 @@ def price_now(deps: Deps, mark: MarkNow | None, instrument: Instrument, *, missi
     known = f"no price of {unit} is stored here"
     if mark is not None:
         known = f"the last stored price of {unit} is from {wording.clock(mark.at, deps.zone, dated=True)}"
-    raise not_known(deps, instrument.asset, f"The {missing} is missing, and {known}. Type it like {example}.")
+    question = _QUESTIONS[missing]
+    wanted = MissingValue(f"{question} {known[:1].upper()}{known[1:]}.", shape=f"{missing.partition(' ')[0]} {{}}")
+    text = f"The {missing} is missing, and {known}. Type it like {example}."
+    raise not_known(deps, instrument.asset, text, wanted)
 
 
-def not_known(deps: Deps, asset: str, text: str) -> Refused:
+def not_known(deps: Deps, asset: str, text: str, wanted: MissingValue | None = None) -> Refused:
     """Return the refusal of what cannot be told without a figure of an asset that is missing; the venues may know it.
 
     A calculator alone touches neither file nor network, so where nothing is stored nobody is asked.
     """
     if not deps.store.exists:
-        return Refused(text)
-    return Refused(text, outdated=(asset,)) if asset in deps.assets else Refused(text, unfollowed=asset)
+        return Refused(text, wanted=wanted)
+    if asset in deps.assets:
+        return Refused(text, outdated=(asset,), wanted=wanted)
+    return Refused(text, unfollowed=asset, wanted=wanted)
 
 
 def is_now(price: float | None) -> bool:

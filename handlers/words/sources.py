@@ -46,17 +46,17 @@ def sentences(events: Sequence[SourceEvent | AssetEvent], zone: str = "UTC") -> 
     return [*(_cause_of_all(state, cause, every, zone) for (state, cause), every in causes.items()), *alone]
 
 
-def beginning(health: Iterable[SourceHealth]) -> list[str]:
-    """Say at a start which sources do not answer, a sentence a cause: without a network that is one for all of them."""
-    causes: dict[str, dict[str, str]] = {}
-    for topic in health:
-        if topic.state != "ok" and topic.error:
-            causes.setdefault(_alike(topic.source, topic.error), {}).setdefault(source_title(topic.source), topic.error)
-    return [
-        f"{wording.listing([*named])} do not answer. Each of them: {cause}" if len(named) > 1 else reason
-        for cause, named in causes.items()
-        for reason in [*named.values()][:1]
-    ]
+def beginning(health: Iterable[SourceHealth]) -> str | None:
+    """Say at a start who has not answered yet; None where all have. Why is news, and told as such within a minute."""
+    every = list(health)
+    silent = dict.fromkeys(source_title(topic.source) for topic in every if topic.state != "ok")
+    if not silent:
+        return None
+    if not any(topic.state == "ok" for topic in every):
+        return "No source has answered yet; perpulse keeps asking."
+    return (
+        f"{wording.listing([*silent])} {'has' if len(silent) == 1 else 'have'} not answered yet; perpulse keeps asking."
+    )
 
 
 def _cause(event: SourceEvent) -> str:
@@ -74,9 +74,11 @@ def _alike(source: str, reason: str) -> str:
 
 
 def _cause_of_all(state: str, cause: str, events: Sequence[SourceEvent], zone: str) -> str:
-    names = list(dict.fromkeys(source_title(event.source) for event in events))
+    every = dict.fromkeys(source_title(event.source) for event in events)
+    # Where a venue is gone, its stream of liquidations is no second loss.
+    names = [name for name in every if name.removesuffix(" liquidations") not in every.keys() - {name}]
     if len(names) == 1:
-        return sentence(events[-1], zone)
+        return sentence([event for event in events if source_title(event.source) == names[0]][-1], zone)
     who = wording.listing(names)
     since = wording.clock(min(event.since for event in events), zone, dated=True)
     match state:

@@ -83,11 +83,9 @@ ON CONFLICT DO NOTHING;
 -- name: told_places
 -- Each chat that is told anything; of its topics the first one.
 SELECT min(d.id) AS id, d.platform FROM destinations d
-WHERE d.gone IS NULL AND (
-    EXISTS (SELECT 1 FROM subscriptions s WHERE s.destination = d.id)
-    OR EXISTS (SELECT 1 FROM digests g WHERE g.destination = d.id)
-    OR EXISTS (SELECT 1 FROM positions p WHERE p.destination = d.id)
-    OR EXISTS (SELECT 1 FROM followed f WHERE f.destination = d.id))
+WHERE d.gone IS NULL AND d.id IN (
+    SELECT destination FROM subscriptions UNION SELECT destination FROM digests
+    UNION SELECT destination FROM positions UNION SELECT destination FROM followed)
 GROUP BY d.platform, d.chat ORDER BY d.platform;
 
 -- name: announce_to_places

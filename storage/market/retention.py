@@ -51,7 +51,8 @@ class RetentionRule:
 
     minutes: levels as they came, then one row each five minutes; five_minutes: then one each hour. chains: option
     chains as they came, then the last of each hour. messages: settled messages and their notices, then gone. history:
-    levels, bars and chains, then gone; None keeps them for ever.
+    levels, bars and chains, then gone; None keeps them for ever. closed: chats that are closed to the bot, then
+    forgotten (storage/people/forgetting.py).
     """
 
     minutes: timedelta = timedelta(days=3)
@@ -59,6 +60,7 @@ class RetentionRule:
     chains: timedelta = timedelta(days=7)
     messages: timedelta = timedelta(days=30)
     history: timedelta | None = None
+    closed: timedelta = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)

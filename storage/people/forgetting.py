@@ -6,11 +6,14 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from signals.units import to_ms
 from storage.alerts.episodes import PRIVATE
 from storage.engine.database import Store
 from storage.engine.sql import queries
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from storage.engine.work import Work
 
 SQL: Final = queries("storage.people")
@@ -51,20 +54,34 @@ def forget(store: Store, platform: str, chat: str, user: str | None = None) -> F
     return forgotten
 
 
+def forget_gone(store: Store, before: datetime) -> int:
+    """Forget the places that have been closed to the bot since before a time, and return how many."""
+    gone = [row["id"] for row in store.read(SQL.gone_before, before=to_ms(before))]
+    for place in gone:  # one transaction each: nobody waits for a thousand of them
+        with store.write() as work:
+            _forget_places(work, [place], "", None)
+    return len(gone)
+
+
 def _forget(store: Store, platform: str, chat: str, user: str | None) -> Forgotten:
     with store.write() as work:
         places = [row["id"] for row in work.rows(SQL.places_of_chat, platform=platform, chat=chat)]
-        mine = {"places": json.dumps(places), "platform": platform, "owner": user}
-        _forget_private(work, places, [row["id"] for row in work.rows(SQL.positions_to_forget, **mine)])
-        positions = work.run(SQL.forget_positions, **mine)
-        addresses = work.run(SQL.forget_followed, **mine)
-        here = {"places": mine["places"]}
-        subscriptions = work.run(SQL.forget_subscriptions, **here)
-        messages = work.run(SQL.forget_outbox, **here)
-        work.run(SQL.forget_messages, **here)
-        work.run(SQL.forget_places, **here)
-        work.run(SQL.forget_roles)
-    return Forgotten(len(places), subscriptions, positions, addresses, messages, store.empty_log())
+        forgotten = _forget_places(work, places, platform, user)
+    return replace(forgotten, clean=store.empty_log())
+
+
+def _forget_places(work: Work, places: list[int], platform: str, user: str | None) -> Forgotten:
+    mine = {"places": json.dumps(places), "platform": platform, "owner": user}
+    _forget_private(work, places, [row["id"] for row in work.rows(SQL.positions_to_forget, **mine)])
+    positions = work.run(SQL.forget_positions, **mine)
+    addresses = work.run(SQL.forget_followed, **mine)
+    here = {"places": mine["places"]}
+    subscriptions = work.run(SQL.forget_subscriptions, **here)
+    messages = work.run(SQL.forget_outbox, **here)
+    work.run(SQL.forget_messages, **here)
+    work.run(SQL.forget_places, **here)
+    work.run(SQL.forget_roles)
+    return Forgotten(len(places), subscriptions, positions, addresses, messages)
 
 
 def _forget_private(work: Work, places: list[int], positions: list[int]) -> None:

@@ -340,6 +340,9 @@ SELECT * FROM owners WHERE platform = :platform AND person = :owner;
 -- name: places_of_chat
 SELECT id FROM destinations WHERE platform = :platform AND chat = :chat;
 
+-- name: gone_before
+SELECT id FROM destinations WHERE gone < :before;
+
 -- name: positions_to_forget
 SELECT id FROM positions
 WHERE destination IN ({elements}(:places)) OR (platform = :platform AND owner = :owner);

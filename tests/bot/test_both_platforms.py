@@ -19,7 +19,7 @@ from handlers.channels.discord.config import DiscordConfig
 from handlers.channels.telegram.config import TelegramConfig
 from storage.people import destinations
 from tests.fakes.bot_api import BotApi
-from tests.fakes.discord_wire import CHANNEL, OWNER, TOKEN, DiscordWire
+from tests.fakes.discord_wire import ALL, CHANNEL, MANAGE, OWNER, TOKEN, DiscordWire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -136,6 +136,32 @@ async def test_what_is_kept_is_told_given_and_forgotten_on_both_platforms(start:
         assert str(OWNER) not in str((both.app.config.database).read_bytes())
 
 
+@pytest.mark.slow  # two starts of the whole program
+async def test_the_buttons_of_settings_work_after_a_restart_and_rights_are_checked_anew(
+    start: Callable[[], Any],
+) -> None:
+    both: Both
+    async with start() as both:
+        screen = await both.says(BEN, "/settings")
+        assert "Quiet: off · /quiet" in screen.text
+        [rows, more] = screen.keyboard
+        assert [key["text"] for key in (*rows, *more)] == [
+            "Quiet 23–7", "Warnings", "Mute 8 h", "Alarms on", "No budget", "Zone",
+        ]  # fmt: skip
+        assert "Quiet: off · /quiet" in await both.slash("settings")
+        shown = next(reversed(both.discord.answers.values()))["components"]
+        pressed = [key["custom_id"] for row in shown for key in row["components"] if key["label"] == "Quiet 23–7"]
+    async with start() as both:
+        assert "Quiet from 23:00 to 07:00" in (await both.presses(BEN, "Quiet 23–7")).text
+        for token, rights, said in (("member", ALL, "Only admins"), ("manager", ALL | MANAGE, "Quiet from 23:00")):
+            data = {"custom_id": pressed[0], "component_type": 2}
+            await both.discord.interact(3, data, token=token, rights=rights)
+            await both.discord.until(lambda: "embeds" in both.discord.answers.get(token, {}), seconds=10)  # noqa: B023
+            assert said in json.dumps(both.discord.answers[token])
+        assert "Quiet: 23:00–07:00 · /quiet" in await both.slash("settings")
+        assert "Quiet: 23:00–07:00 · /quiet" in (await both.says(BEN, "/settings")).text
+
+
 async def test_a_missing_value_is_asked_for_and_the_next_message_completes_it(start: Callable[[], Any]) -> None:
     """In Telegram by a message, in Discord by a direct one: the whole way in, through the gate."""
     both: Both
@@ -151,6 +177,22 @@ async def test_a_missing_value_is_asked_for_and_the_next_message_completes_it(st
         assert "95,131" in told
 
 
+async def test_an_edited_message_edits_its_answer_on_both_platforms(start: Callable[[], Any]) -> None:
+    both: Both
+    async with start() as both:
+        message = both.telegram.say(BEN, BEN, "liq long btc 25x 95000")
+        await both.discord.emit("MESSAGE_CREATE", _direct(900, "liq long btc 25x 95000"))
+        await both.telegram.until(lambda: "BTC long" in "".join(both.telegram.texts(BEN)), within=10)
+        await both.discord.until(lambda: both.discord.messages, seconds=10)
+        assert "BTC long" in both.discord.messages[0].text
+        both.telegram.edit(message, "liq short btc 25x 95000")
+        await both.discord.emit("MESSAGE_UPDATE", _direct(900, "liq short btc 25x 95000"))
+        await both.telegram.until(lambda: "BTC short" in "".join(both.telegram.texts(BEN)), within=10)
+        await both.discord.until(lambda: both.discord.messages[0].edits, seconds=10)
+        assert "BTC short" in both.discord.messages[0].text
+    assert len(both.discord.messages) == len(both.telegram.texts(BEN)) == 1
+
+
 async def test_who_types_on_and_on_is_offered_nothing_more_and_answered_all_the_same(start: Callable[[], Any]) -> None:
     both: Both
     async with start() as both:
@@ -161,6 +203,21 @@ async def test_who_types_on_and_on_is_offered_nothing_more_and_answered_all_the_
         offered = [bool(both.discord.answers[f"t{number}"]["data"]["choices"]) for number in range(40)]
         assert (offered[0], offered.count(True)) == (True, 20)
         assert "embeds" in await both.slash("about")
+
+
+async def test_who_floods_a_server_gets_two_lines_and_costs_the_others_nothing(start: Callable[[], Any]) -> None:
+    both: Both
+    async with start() as both:
+        for number in range(60):
+            data = {"id": "1", "name": "about", "type": 1, "options": []}
+            await both.discord.interact(2, data, token=f"f{number}", rights=ALL, user=77)
+        assert "liquidation at 91,566" in await both.slash("liq", text="95000 25x long")
+        assert "perpulse" in (await both.says(BEN, "/about")).text
+        # What is not to be answered is taken away again, so that nothing stays of it.
+        flood = "DELETE webhooks/*/f*/messages/@original"
+        await both.discord.until(lambda: both.discord.counted(flood) == 50, seconds=10)
+        left = [json.dumps(said) for token, said in both.discord.answers.items() if token.startswith("f")]
+        assert (len(left), sum("That was too much at once" in said for said in left)) == (10, 2)
 
 
 def _direct(number: int, text: str) -> dict[str, Any]:

@@ -279,7 +279,10 @@ async def test_an_exchange_that_is_down_at_the_start_is_said(world: World, capsy
     async with world.runs():
         await asyncio.sleep(0.05)
     out = capsys.readouterr().out
-    assert out.count("perpulse keeps asking") == 1, "a cause is said once, however many have it"
+    assert out.count("No source has answered yet; perpulse keeps asking.") == 1
+    assert "Binance" not in out.partition("keeps asking")[2], (
+        "why is one message, when all that have the cause are known"
+    )
     assert "Market data is coming in" not in out
 
 

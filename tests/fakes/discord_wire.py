@@ -166,17 +166,27 @@ class DiscordWire(Served):
     async def emit(self, event: str, data: dict[str, Any]) -> None:
         """Send an event to whoever is connected."""
         for socket in self._sockets:
-            await socket.send_str(_dumps({"op": 0, "t": event, "s": next(self._sequence), "d": data}))
+            with contextlib.suppress(ConnectionError):  # of a program that has ended
+                await socket.send_str(_dumps({"op": 0, "t": event, "s": next(self._sequence), "d": data}))
 
-    async def interact(self, kind: int, data: dict[str, Any], *, token: str = "t" * 40, channel: int = CHANNEL) -> None:
-        """Have a member of the server type or press something."""
+    async def interact(
+        self,
+        kind: int,
+        data: dict[str, Any],
+        *,
+        token: str = "t" * 40,
+        channel: int = CHANNEL,
+        rights: int = ALL | MANAGE,
+        user: int = OWNER,
+    ) -> None:
+        """Have a member of the server, with such rights there, type or press something."""
         await self.emit(
             "INTERACTION_CREATE",
             {
                 "id": str(next(self._ids)), "application_id": str(APP), "type": kind, "data": data, "token": token,
                 "version": 1, "guild_id": str(GUILD), "channel_id": str(channel), "context": 0,
                 "channel": {"id": str(channel), "type": 0, "name": "alerts", "guild_id": str(GUILD)},
-                "member": _member(_user(OWNER), permissions=str(ALL | MANAGE)),
+                "member": _member(_user(user), permissions=str(rights)),
                 "app_permissions": str(self.permissions),
                 "attachment_size_limit": 10_000_000, "locale": "en-US", "entitlements": [],
                 "authorizing_integration_owners": {"0": str(GUILD)},
@@ -387,6 +397,8 @@ def _dumps(data: Any) -> str:
 
 
 def _json(status: int, body: Any, headers: dict[str, str] | None = None) -> web.Response:
+    if status == 204:  # no content, and so no type of one
+        return web.Response(status=status, headers=headers)
     # Exactly this type: a charset behind it, which aiohttp adds, makes discord.py take the answer for text.
     return web.Response(
         status=status, body=_dumps(body).encode(), headers={"Content-Type": "application/json", **(headers or {})}

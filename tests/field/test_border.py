@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.archive import parsing
@@ -454,6 +454,8 @@ def test_what_one_way_rejects_all_reject(
     name=st.sampled_from(["open_interest_coin", "open_interest_usd", "funding_rate", "mark_price", "fear_greed"]),
     picks=st.lists(st.sampled_from([1.0, 1.0, 1.1, 2.0, 0.5, 1000.0, 0.0, -1.0, 100.0]), min_size=6, max_size=30),
 )
+@example(name="mark_price", picks=[1.0, 1.0, 1.1, 100.0, 1.0, 1.1])  # what is held agrees with one within the limit
+@example(name="funding_rate", picks=[1000.0, 1000.0, 1000.0, 1000.0, 100.0, 100.0, 100.0])  # and no file in percent
 def test_one_by_one_or_at_once_the_same_is_stored(name: str, picks: list[float]) -> None:
     usual = 1e-4 if name == "funding_rate" else 50.0
     if name == "funding_rate":

@@ -89,6 +89,10 @@ def test_dull_rates_are_no_other_unit(read: Callable[..., Imported]) -> None:
         pytest.param([0.01, 0.01, 0.0012], None, False, id="three payments in percent"),
         pytest.param([0.0021, 0.0032, 0.0018, 0.0025], 2.4e-5, False, id="low ones, beside a store that knows better"),
         pytest.param([0.0021, 0.0032, 0.0018, 0.0025], 4e-4, True, id="dear ones, beside dear ones in store"),
+        pytest.param([0.0027, 0.0015, -0.0011, 0.0013, -0.0014, -0.0009], None, True, id="quiet ones, nothing beside"),
+        pytest.param(
+            [0.0027, 0.0015, -0.0011, 0.0013, -0.0014, -0.0009], 2.4e-5, False, id="quiet ones, beside a store"
+        ),
         pytest.param([-0.011, -0.018, -0.009, -0.012], None, True, id="a squeeze of shorts"),
         pytest.param([1e-4, 1e-4, 9e-5], None, True, id="in fractions"),
     ],
@@ -102,8 +106,27 @@ def test_a_short_file_in_percent(
     found = read(lines("funding_rate", rates, step=8 * HOUR), History(store))
     assert len(found.kept) == (len(rates) if kept else 0)
     told = [note for note in (*found.notes, *map(str, found.problems)) if "percent instead of fractions?" in note]
-    alone = kept and known is None and max(map(abs, rates)) > 0.0015
+    alone = kept and known is None and max(map(abs, rates)) > 0.0005
     assert bool(told) == (not kept or alone), "what is kept with nothing to hold it against is noted"
+
+
+@pytest.mark.parametrize(
+    ("name", "level", "times"),
+    [
+        pytest.param("close", 90_000.0, 0.001, id="a price by the thousand"),
+        pytest.param("volume_usd", 5e9, 1e-3, id="a volume in thousands"),
+        pytest.param("open_interest_coin", 80_000.0, 1000.0, id="coins by the thousand"),
+    ],
+)
+def test_another_unit_is_not_right_after_a_month_of_it(
+    read: Callable[..., Imported], name: str, level: float, times: float
+) -> None:
+    drift = [0.995**day for day in range(150)]  # to less than half: what began as another unit stays one
+    values = [level * drift[day] * (times if day >= 30 else 1) for day in range(150)]
+    found = read(lines(name, values))
+    assert len(found.kept) == 30
+    assert all(row.value > level / 2 for row in found.kept)
+    assert any("from 2026-01-31 00:00 UTC on they are 1,000 times" in note for note in found.notes), found.notes
 
 
 # --- open interest, both sides or two sources

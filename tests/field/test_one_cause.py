@@ -96,6 +96,22 @@ def test_what_comes_after_the_wait_is_a_message_of_its_own(store: Store) -> None
             ],
             id="a contract is no source",
         ),
+        pytest.param(
+            [
+                SourceEvent("okx liquidations", ("liquidations",), "down", "OKX cannot be reached.", NOW),
+                gone("okx"),
+                gone("bybit"),
+            ],
+            [
+                "OKX and Bybit do not answer since 20 November 12:02 UTC. Each of them: cannot be reached.",
+            ],
+            id="a venue and its stream are one loss",
+        ),
+        pytest.param(
+            [gone("okx"), SourceEvent("okx liquidations", ("liquidations",), "down", "OKX cannot be reached.", NOW)],
+            ["OKX does not answer (bars and funding) since 20 November 12:02 UTC: OKX cannot be reached."],
+            id="and one venue says what",
+        ),
         pytest.param([gone("okx"), gone("okx")], [sentences([gone("okx")])[0]], id="twice is once"),
     ],
 )

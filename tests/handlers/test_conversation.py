@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,6 +66,28 @@ def test_a_calculator_takes_the_price_of_now_and_says_so(talk: Talk) -> None:
     assert "did you enter" not in talk.say("/liq long btc 25x")
 
 
+@pytest.mark.parametrize(
+    ("line", "asked", "said", "answer"),
+    [
+        pytest.param(
+            "/liq btc 25x long", "At which price did you enter?", "95000", "liquidation at 91,566", id="entry"
+        ),
+        pytest.param("liq", "At which price did you enter?", "95k", "BTC from 95,000, liquidation:", id="of a table"),
+        pytest.param("/pnl long 95000", "At which price is it closed?", "98000", "+3.16 %", id="exit"),
+        pytest.param("/size stop 93000 risk 500", "At which price did you enter?", "95000", "0.25 BTC", id="of a size"),
+        pytest.param("/liq eth 10x long", "At which price did you enter?", "3000", "ETH long 10x", id="another coin"),
+    ],
+)
+def test_a_calculator_asks_where_no_price_of_now_is_known(
+    talk: Talk, line: str, asked: str, said: str, answer: str
+) -> None:
+    talk.now += timedelta(days=2)
+    question = talk.say(line)
+    assert question.startswith(asked)
+    assert "is stored" in question or "The last stored price of BTC is from 22 November" in question
+    assert answer in talk.say(said)
+
+
 def test_one_thing_after_the_other(talk: Talk) -> None:
     assert talk.say("watch btc 0.5btc name the hedge").startswith("At which price did you enter?")
     assert talk.say("95000") == "Is it long or short?"
@@ -83,7 +106,7 @@ def test_one_thing_after_the_other(talk: Talk) -> None:
         ("/size 95000 risk 500usd", "What is the stop price?", "93000", "loses $500 at the stop"),
         ("/size 95000 stop 93000", "How much may be lost? An amount like 500usd, or 1% balance 10000.", "500", "$500"),
         ("/margin 95000 25x long liq 90000", "How large is the position?", "0.5btc", "Read as"),
-        ("/margin 95000 25x long 0.5btc", "What is the liq price?", "90000", "90,000"),
+        ("/margin 95000 25x long 0.5btc", "What is the wanted liquidation price?", "90000", "90,000"),
         ("/margin 95000 long 0.5btc liq 90000", "With which leverage?", "25", "25x"),
         ("/cost 100k btc long 0.01%", "What is the time span?", "7d", "7 days"),
     ],

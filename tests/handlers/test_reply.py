@@ -1,8 +1,25 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
+from typing import get_args
 
-from handlers.reply import Buttons, Line, Reply, plain
+import pytest
+
+from handlers.reply import (
+    Block,
+    Button,
+    Buttons,
+    Document,
+    Line,
+    Picture,
+    Reply,
+    Table,
+    from_json,
+    plain,
+    plain_text,
+    to_json,
+)
 
 
 def test_values_become_json() -> None:
@@ -20,3 +37,25 @@ def test_values_become_json() -> None:
 def test_who_is_asked_stands_under_the_stamp_and_above_the_buttons() -> None:
     reply = Reply((Line("a"), Buttons(())), stamp="s", note="Asking Binance …")
     assert reply.all_blocks() == (Line("a"), Line("s", "stamp"), Line("Asking Binance …", "stamp"), Buttons(()))
+
+
+def test_every_kind_of_block_survives_json_and_has_words() -> None:
+    blocks = (
+        Line("a", "headline"),
+        Table(("x", "y"), (("1", "2"),)),
+        Picture({"metric": "oi"}, "a curve"),
+        Buttons((Button("Chart", "/chart"),)),
+        Document("kept.json", "{}"),
+    )
+    assert {type(block) for block in blocks} == set(get_args(Block))
+    assert from_json(json.loads(json.dumps(to_json(blocks)))) == blocks
+    assert plain_text(blocks).splitlines() == [
+        "a",
+        "x  y",
+        "1  2",
+        "[chart: a curve]",
+        "More: /chart",
+        "[file: kept.json]",
+    ]
+    with pytest.raises(ValueError, match="written by a newer version"):
+        from_json([{"film": "x"}])

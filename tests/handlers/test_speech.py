@@ -56,6 +56,7 @@ SAID = {
     "what is the funding rate on eth right now": "/funding eth",
     "funding rates": "/funding",
     "who pays funding on sol": "/funding sol",
+    "are longs paying on btc": "/funding btc",
     "fundng btc": "/funding btc",
     "price of btc funding": "/funding btc",
     # open interest
@@ -96,6 +97,9 @@ SAID = {
     "what do i watch": "/positions",
     "how far am i from liquidation": "/positions",
     "i want fewer messages": "/settings",
+    "which alerts do i have": "/settings",
+    "what am i subscribed to": "/settings",
+    "list commands": "/help",
     "sub btc": "/sub btc",
     "unsub": "/unsub",
     "watch btc long 95000 25x 0.5btc name the hedge": "/watch btc long 95000 25x 0.5btc name the hedge",
@@ -109,6 +113,7 @@ SAID = {
     "help me": "/help",
     "what can you do": "/help",
     "help oi": "/help oi",
+    "help market": "/help market",
 }
 
 # What is not simply done, and what is offered for it.
@@ -133,6 +138,10 @@ OFFERED = {
     "be quiet at night": ("/quiet", "/mute"),
     "shut up until monday": ("/mute until monday",),
     "what did i miss": ("/digest",),
+    "weekly digest sundays 6pm": ("/digest weekly sundays 6pm",),
+    "every morning at 8 btc and eth": ("/digest 8 btc eth",),
+    "turn digest off": ("/digest off",),
+    "send me alerts for eth": ("/sub eth",),
     "do not disturb": ("/quiet",),
     "shut up": ("/mute",),
 }
@@ -170,6 +179,12 @@ def test_what_is_not_simply_done_is_offered(said: str, lines: tuple[str, ...]) -
 def test_a_slash_is_taken_at_its_word(line: str) -> None:
     with pytest.raises(Refused, match=r"There is no command|Type a command"):
         look_up(line, ASSETS)
+
+
+def test_a_misspelt_command_is_offered_with_what_stood_behind_it() -> None:
+    with pytest.raises(Refused) as caught:
+        look_up("/digets 9:00", ASSETS)
+    assert caught.value.offers[0] == ("/digest 9:00", "/digest 9:00")
 
 
 @pytest.mark.parametrize("mark", ["\u200e", "\u200f", "\ufeff", " \u200e ", "\u202a"])

@@ -49,7 +49,7 @@ _LIKEWISE: Final = 1.5
 _PERCENT: Final = 30.0  # times the rates of the month before, or of other venues
 _FEW: Final = 3
 _LEAST_RATE: Final = 2e-5
-_DEAR: Final = 0.0015  # rates that are remarkable, see bot/market/border/rates.py
+_DEAR: Final = 0.0005  # rates above this for the whole of a file are remarkable: held against others, or noted
 
 
 class History:
@@ -307,8 +307,8 @@ def _off(level: float) -> bool:
 
 def _measured(name: str, times: float, since: int) -> str:
     return (
-        f"{name} is {times_said(times)} what it was from {from_ms(since):%Y-%m-%d %H:%M} UTC on, and no other exchange "
-        "and no price moves with it: both sides, or two sources summed?"
+        f"{name} is {times_said(times)} what it was, from {from_ms(since):%Y-%m-%d %H:%M} UTC on, and no other "
+        "exchange and no price moves with it: both sides, or two sources summed?"
     )
 
 

@@ -59,7 +59,7 @@ _TOGETHER_MS: Final = HOUR_MS  # venues that leap alike within so long are witne
 class _Known:
     """The last good value of a series (of funding rates: the highest of late), and its time in ms.
 
-    odd: another level that has been claimed, of which time, and received when first.
+    odd: another level that has been claimed, of which time, and received when first. scale: it is one of other units.
     """
 
     good: float
@@ -67,6 +67,7 @@ class _Known:
     odd: float = math.nan
     odd_at: int = 0
     since: datetime | None = None
+    scale: bool = False
 
 
 class Border:
@@ -262,16 +263,17 @@ class Border:
                 known = _Known(value, at)
                 continue
             times = value / known.good
-            limit = limit_of(key[2], abs(at - known.at))
-            usual = 1 / limit < times < limit  # also a day after a leap, as the last good one is far then
+            # While another level is claimed no time passes: a file in another unit is not right after a month of it.
+            limit = limit_of(key[2], abs(at - max(known.at, known.odd_at)))
             agrees = known.odd_at and at > known.odd_at and _agree(known, value, limit)
-            scale = is_scale(times)
+            scale = is_scale(times) or bool(agrees and known.scale)  # a claim drifts, and stays what it was
+            usual = 1 / limit < times < limit and not (agrees and known.scale)
             lasting = agrees and known.since is not None and now - known.since >= BELIEVED
             alone = len(sound) == 1 and not scale and not usual and self._witness(key, at, times)
-            if usual or lasting or alone or (agrees and not scale and not is_scale(known.odd / known.good)):
+            if usual or lasting or alone or (agrees and not scale):
                 for confirmed in held if agrees else ():
                     found.pop(confirmed, None)
-                if not held and agrees and not bar and not usual:
+                if not held and agrees and not bar:
                     back[key[2]] = known.odd_at, known.odd
                 known, held = _Known(value, at), []
                 continue
@@ -280,7 +282,7 @@ class Border:
             if known.odd_at and at <= known.odd_at and _agree(known, value, limit):
                 held.append(place)  # the same bar is no second witness
             else:
-                known.odd, known.odd_at, known.since, held = value, at, since, [place]
+                known.odd, known.odd_at, known.since, known.scale, held = value, at, since, scale, [place]
         if known is not None:
             self._settle(key, known)
         return _runs(list(found.values()), sound)

@@ -29,6 +29,7 @@ _PERCENT_SHARE: Final = 0.2
 _MONTH: Final = 30 * DAY_MS
 _DEAR_MONTH: Final = 0.002  # medians of 30 days were at most 0.00106 (ETH, 2021), and in percent at least 0.00202
 _FEW: Final = 3  # rates from which on a usual one can be told
+_SOME_DEAR: Final = 0.001
 _DEAR_FEW: Final = 0.004  # which all of a few pay in the mean: BTC and ETH have paid 0.00296 three times running
 
 _SMALL: Final = 12.0  # times that all of these quantiles fall where the unit does
@@ -48,7 +49,8 @@ def switch(rows: Sequence[tuple[int, int, float]]) -> list[Fault]:
     """
     if len(rows) < 2 * _SIDE:
         sizes = np.abs([rate for _, _, rate in rows])
-        return _all_percent(rows) if len(rows) >= _FEW and _in_percent(rows, sizes) else []
+        alike = len(rows) >= _FEW and float(np.quantile(sizes, 0.25)) > _SOME_DEAR  # not some dear ones among others
+        return _all_percent(rows) if alike and _in_percent(rows, sizes) else []
     return _larger(rows) or _smaller(rows)
 
 

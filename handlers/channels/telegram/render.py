@@ -7,10 +7,11 @@ count too few, so nothing rendered here can be refused for its length.
 from __future__ import annotations
 
 import html
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from handlers.channels.text import SECTIONS, Piece, pieces_of, shorten
-from handlers.reply import Line
+from handlers.reply import Line, Table
 
 if TYPE_CHECKING:
     from handlers.reply import Block, Role
@@ -25,8 +26,13 @@ def render(blocks: tuple[Block, ...], *, limit: int, plain: bool = False, maybe_
     Body lines are left out from the end when it is too long, and the text says how many; headline, caveats and stamp
     stay. Pictures and buttons are not text and are left to the caller.
     """
-    pieces = pieces_of(((Line(REPEAT, "echo"),) if maybe_repeat else ()) + blocks)
-    return _join(shorten(pieces, limit), plain=plain)
+    text = tuple(block for block in blocks if isinstance(block, Line | Table))
+    return _rendered((Line(REPEAT, "echo"), *text) if maybe_repeat else text, limit, plain)
+
+
+@lru_cache(maxsize=64)  # a broadcast says the same to thousands
+def _rendered(blocks: tuple[Block, ...], limit: int, plain: bool) -> str:  # noqa: FBT001 - named by render
+    return _join(shorten(pieces_of(blocks), limit), plain=plain)
 
 
 def _join(pieces: list[Piece], *, plain: bool) -> str:

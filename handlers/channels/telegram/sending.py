@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -223,16 +224,16 @@ def has_attachment(blocks: tuple[Block, ...]) -> bool:
 def _looks(message: Outgoing) -> dict[str, str]:
     """Return how a message is to be read, and its buttons, as fields of a call."""
     looks = {} if message.plain else {"parse_mode": ParseMode.HTML.value}
-    if rows := _keyboard(message.blocks):
-        looks["reply_markup"] = json.dumps({"inline_keyboard": rows})
+    if keyboard := _keyboard(tuple(block for block in message.blocks if isinstance(block, Buttons))):
+        looks["reply_markup"] = keyboard
     return looks
 
 
-def _keyboard(blocks: tuple[Block, ...]) -> list[list[dict[str, str]]]:
+@lru_cache(maxsize=64)
+def _keyboard(buttons: tuple[Buttons, ...]) -> str:
+    """Return the buttons as a call takes them; nothing where there are none."""
     rows: list[list[dict[str, str]]] = []
-    for block in blocks:
-        if not isinstance(block, Buttons):
-            continue
+    for block in buttons:
         row: list[dict[str, str]] = []
         for button in block.buttons:
             data = f"{BUTTON_VERSION}|{button.command}"
@@ -242,4 +243,4 @@ def _keyboard(blocks: tuple[Block, ...]) -> list[list[dict[str, str]]]:
                 continue
             row.append({"text": label, "callback_data": data})
         rows += [row] if row else []
-    return rows
+    return json.dumps({"inline_keyboard": rows}) if rows else ""

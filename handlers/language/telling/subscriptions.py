@@ -11,6 +11,7 @@ from handlers.words import wording
 from signals.alerts.burst import BURST
 from signals.alerts.rule import rules
 from signals.inputs import MARKET
+from signals.liquidation import listed_names
 from storage.market import points
 from storage.people.destinations import ANY
 from storage.people.subscriptions import SOURCES, Wanted
@@ -57,6 +58,11 @@ def wanted(text: str, deps: Deps, example: str) -> Wanted:
         elif asset := _asset(chunk, deps):
             assets[asset] = None
         elif word not in _EVERYTHING and word not in FILLERS:
+            if (coin := symbol(chunk, deps.assets)) and (coin.certain or coin.asset in listed_names()):
+                raise Refused(
+                    f"{coin.asset} is not followed here, so nothing is told of it. Followed: "
+                    f"{wording.listing(deps.assets[:8])}; whoever runs this bot can add it under assets."
+                )
             raise Refused(
                 f"I do not know “{shown(chunk)}”. Name {_NAMED}, and assets "
                 f"({wording.listing(deps.assets[:8], 'or')}). Type it like {example}."

@@ -171,7 +171,11 @@ def read(
     )
     stamps = _stamps(store, asset, prices, interest, until)
     rates = flows.funding(store, asset, start, end, _step(span, ROWS, HOUR)) if "funding" in parts else None
-    takers = flows.takers(store, asset, start, end, _step(span, BARS, HOUR)) if "takers" in parts else None
+    takers = None
+    if "takers" in parts:  # of daily bars there is nothing finer
+        takers = flows.takers(store, asset, start, end, _step(span, BARS, HOUR)) or flows.takers(
+            store, asset, start, end, DAY
+        )
     return MarketChart(asset, start, end, prices, interest, average, liquidated, bool(old), stamps, rates, takers)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 import re
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,19 @@ def test_say_json_is_one_object(perpulse: Perpulse) -> None:
         isinstance(value, float) and math.isclose(value, 91566.27, abs_tol=0.01) for value in flat(answer["values"])
     )
     assert answer["text"].endswith(answer["stamp"])
+
+
+def test_a_file_is_put_beside_whoever_asks(perpulse: Perpulse, tmp_path: Path) -> None:
+    perpulse("say", "/tz Berlin", "--db", "p.db")
+    ended = perpulse("say", "/export", "--db", "p.db")
+    name = ended.out.splitlines()[-1].removeprefix("The file is ")
+    file = tmp_path / name
+    assert json.loads(file.read_text(encoding="utf-8"))["chat"][0]["zone"] == "Europe/Berlin"
+    assert file.stat().st_mode & 0o077 == 0, "for its owner alone"
+    file.unlink()
+    told = strict(perpulse("say", "/export", "--db", "p.db", "--json").out)
+    assert told["values"]["chat"][0]["zone"] == "Europe/Berlin"
+    assert not file.exists(), "a program has the values"
 
 
 def flat(value: Any) -> list[Any]:

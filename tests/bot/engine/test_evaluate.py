@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from bot import demo
 from bot.archive.importing import read_file
 from bot.archive.importing.tables import keep
+from bot.engine.closes import due
 from bot.engine.evaluate import history, judge
 from handlers.reply import Line, plain_text
 from handlers.words.notices import message_of
@@ -283,6 +284,19 @@ def test_one_asset_without_data_harms_no_other(store: Store) -> None:
     judge(store, every, at(20), started=BEFORE)
     prices(store, FALL, first=START + 20 * DAY)
     assert told(judge(store, every, at(23), started=BEFORE)) == [("price_drawdown", "fired", 21.0)]
+
+
+def test_in_whatever_portions_each_asset_is_judged_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Assets are judged some at a time, since a year of hours of hundreds of them is hundreds of megabytes."""
+    monkeypatch.setattr("bot.engine.closes.AT_ONCE", 2)
+    subscriber(store)
+    assets = ["BTC", "ETH", "SOL", "XRP", "DOGE"]
+    for asset in assets:
+        prices(store, CALM + FALL, asset=asset)
+    judge(store, assets, at(15), started=BEFORE)
+    shapes = [closes.assets for closes in due(store, assets, episodes.rule_states(store), at(23))]
+    assert max(map(len, shapes)) == 2
+    assert sorted(event.asset for event in judge(store, assets, at(23), started=BEFORE)) == sorted(assets)
 
 
 def test_a_metric_that_fails_harms_no_other(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

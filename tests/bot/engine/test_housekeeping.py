@@ -14,9 +14,11 @@ from bot.archive.importing.tables import keep
 from bot.clock import ReplayClock
 from bot.config import Config, ConfigError, load
 from bot.engine import housekeeping
+from storage.alerts import outbox
 from storage.engine.database import Store
 from storage.market import points, retention
 from storage.market.points import Points
+from storage.people import destinations, switches
 from tests.storage import beside
 
 if TYPE_CHECKING:
@@ -97,3 +99,17 @@ def test_a_setting_that_cannot_be_is_said_in_one_line(tmp_path: Path, text: str,
         load(path)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+async def test_a_chat_that_is_closed_for_months_is_forgotten(store: Store) -> None:
+    clock = ReplayClock(NOW)
+    for chat, days in (("11", 91), ("12", 89), ("13", None)):
+        place = destinations.ensure(store, "telegram", chat, None, kind="private", title=None, now=NOW)
+        destinations.subscribe(store, place.id, "*", "*")
+        switches.switch(store, place.id, switches.Switch("quiet", value="22:00-07:00"))
+        if days is not None:
+            outbox.gone(store, place.id, "blocked by the user", now=NOW - days * DAY)
+    assert await housekeeping.turn(store, retention.RetentionRule(), clock) == {"chats": 1}
+    assert [place.chat for place in destinations.everyone(store)] == ["12", "13"]
+    rows = beside.rows(store, "SELECT (SELECT count(*) FROM subscriptions), (SELECT count(*) FROM switches)")
+    assert [tuple(row) for row in rows] == [(2, 2)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handlers.charts import drawing, pictures
-from signals.units import HOUR, to_ms
+from signals.units import DAY, HOUR, to_ms
 from storage.engine.database import Store
 from storage.market import points
 from storage.market.points import Points
@@ -70,6 +70,15 @@ def test_what_is_bought_points_up_and_what_is_not_known_is_gray(store: Store) ->
     assert len(bars["unheard"]) == 1
     assert bars["head"][-1] == ["grey: not known", "muted"]
     assert "Takers bought $380 net." in chart["alt"]
+
+
+def test_days_are_drawn_where_nothing_finer_is_stored(store: Store) -> None:
+    midnight = NOW.replace(hour=0, minute=0, second=0)
+    times = [to_ms(midnight - DAY * back) for back in range(10, 0, -1)]
+    volume = {"volume_usd": [100.0] * 10, "taker_buy_usd": [80.0, 30.0] * 5}
+    prices = {name: [1000.0] * 10 for name in ("open", "high", "low", "close")}
+    points.write(store, [Points("binance", "BTC", DAY, times, prices | volume)])
+    assert heads(picture(store))[-1] == "Takers in a day, Binance: bought ↑ sold ↓"
 
 
 @pytest.mark.slow

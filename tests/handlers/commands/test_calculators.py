@@ -379,7 +379,9 @@ async def test_at_the_highest_leverage_the_stop_comes_first(line: str) -> None:
         pytest.param("/pnl 95000", "The exit price is missing, and no price of BTC", id="no exit"),
         pytest.param("/margin 95000 25x long liq 90000", "The size is missing.", id="margin without a size"),
         pytest.param("/margin 95000 long 0.5btc liq 90000", "The leverage is missing.", id="margin, no leverage"),
-        pytest.param("/margin 95000 25x long 0.5btc", "The liq price is missing", id="margin, no wanted price"),
+        pytest.param(
+            "/margin 95000 25x long 0.5btc", "The wanted liquidation price is missing", id="margin, no wanted price"
+        ),
         pytest.param("/margin 95000 25x long 0.5btc liq 96000", "Type a price below 95,000, like liq 85500", id="side"),
         pytest.param(
             "/margin 95000 200x long 0.5btc liq 90000", "Type for example /margin 95000 150x", id="margin, cap"

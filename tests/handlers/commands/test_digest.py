@@ -167,6 +167,12 @@ def test_what_ends_it_says_the_line_that_brings_it_back(room: Room, line: str) -
     assert room.ask(line).values["digests"] == before
 
 
+def test_what_is_still_on_is_said_as_such(room: Room) -> None:
+    room.ask("/digest 9:00")
+    room.ask("/digest weekly")
+    assert room.text("/digest off weekly").startswith("Off. Still on: Every day at 09:00 (UTC), all followed assets;")
+
+
 def test_another_zone_moves_it(room: Room) -> None:
     room.ask("/digest 9:00")
     room.ask("/tz Asia/Tokyo")

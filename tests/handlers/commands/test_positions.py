@@ -71,13 +71,14 @@ def test_one_asset_of_the_list(room: Room) -> None:
         pytest.param("/unwatch 1, 3", [2], id="two numbers"),
         pytest.param("/unwatch eth", [1, 3], id="an asset"),
         pytest.param("/unwatch BTCUSDT", [2], id="an asset in another spelling"),
+        pytest.param("/unwatch Hedge", [1, 2], id="its name"),
         pytest.param("/unwatch all", [], id="all"),
         pytest.param("/unwatch 9", [1, 2, 3], id="a number that is not there"),
         pytest.param("/unwatch doge", [1, 2, 3], id="an asset that is not there"),
     ],
 )
 def test_unwatch(room: Room, line: str, left: list[int]) -> None:
-    for position in ("btc long 95000 3x", "eth long 3000 3x", "btc short 95000 3x"):
+    for position in ("btc long 95000 3x", "eth long 3000 3x", "btc short 95000 3x name hedge"):
         room.ask(f"/watch {position}")
     room.ask(line)
     assert [position.number for position in positions.of(room.store, "telegram", "5550123456")] == left

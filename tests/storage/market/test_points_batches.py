@@ -53,6 +53,43 @@ def test_a_small_frame_leaves_the_other_inputs_of_a_row_alone(store: Store) -> N
     assert tuple(row) == (2.0, 5.0, None)
 
 
+def test_columns_of_the_same_rows_are_one_row(store: Store) -> None:
+    """Coins and dollars, or three ratios, come apart: what knows a row in one of them is kept beside the others."""
+    some = [math.nan if place % 2 else float(place + 1) for place in range(200)]
+    times = [to_ms(START) + place * 3_600_000 for place in range(200)]
+    given_ = [
+        Points("okx", "BTC", None, times, {"open_interest_coin": [1.0] * 200}),
+        # of one input the later one wins, where it knows anything
+        Points("okx", "BTC", None, times, {"index_price": [4.0] * 200, "open_interest_coin": [2.0] * 199 + [math.nan]}),
+        Points("okx", "BTC", None, times, {"long_short_accounts": [5.0] * 200}),
+        Points("okx", "BTC", None, times, {"open_interest_usd": some}),
+        Points("okx", "BTC", None, times[:150], {"mark_price": [3.0] * 150}),
+    ]
+    assert points.write(store, given_) == 200 + 399 + 200 + 100 + 150
+    query = "SELECT open_interest_coin, open_interest_usd, mark_price FROM levels ORDER BY at"
+    known = [(2.0, None if place % 2 else place + 1.0, 3.0 if place < 150 else None) for place in range(200)]
+    known[-1] = (1.0, *known[-1][1:])
+    assert [tuple(row) for row in beside.rows(store, query)] == known
+    assert {row[0] for row in beside.rows(store, "SELECT long_short_accounts FROM levels")} == {5.0}
+    spans = beside.rows(store, "SELECT input, last FROM series ORDER BY input")
+    assert [tuple(row) for row in spans] == [
+        ("index_price", times[199]), ("long_short_accounts", times[199]), ("mark_price", times[149]),
+        ("open_interest_coin", times[199]), ("open_interest_usd", times[198]),
+    ]  # fmt: skip
+
+
+def test_of_many_that_go_on_to_one_time_those_that_do_not_are_noted(store: Store) -> None:
+    first, later = to_ms(START), to_ms(START) + MINUTE_MS
+    assets = ["BTC", "ETH", "SOL"]
+    points.write(store, [Points("okx", asset, None, [first], {"mark_price": [1.0]}) for asset in assets])
+    points.write(store, [Points("okx", "ETH", None, [later], {"mark_price": [1.0]})])
+    points.write(store, [Points("okx", asset, None, [later], {"mark_price": [2.0]}) for asset in assets])
+    ends = beside.rows(store, "SELECT asset, first, last FROM series ORDER BY asset")
+    assert [tuple(row) for row in ends] == [(asset, first, later) for asset in assets]
+    notes = beside.rows(store, "SELECT asset, first, last FROM rewritten")
+    assert [tuple(row) for row in notes] == [("ETH", later, later)]
+
+
 MINUTE_MS = 60_000
 COLUMNS = {"bars": ("close", "volume_usd"), "levels": ("mark_price", "open_interest_usd", "funding_rate")}
 some_values = st.floats(1, 1e6) | st.just(math.nan)

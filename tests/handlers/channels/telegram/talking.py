@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PRIVATE, GROUP = 11, -20
 QUICK = Timeouts(
-    connect=0.5, read=0.25, poll=1.0, whole=2.0, retry=0.02, standby=0.1, gathering=0.1, doubts=(0.05, 0.1)
+    connect=2.0, read=0.25, poll=1.0, whole=2.0, retry=0.02, standby=0.1, gathering=0.1, doubts=(0.05, 0.1)
 )
 
 

@@ -14,7 +14,7 @@ from handlers.channels.local import LocalChannel, local
 from handlers.channels.terminal import channel as module
 from handlers.channels.terminal.channel import Terminal
 from handlers.command import Asker
-from handlers.reply import Button, Buttons, Line, Picture
+from handlers.reply import Button, Buttons, Document, Line, Picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -171,3 +171,17 @@ async def test_a_defect_in_an_answer_does_not_leave_the_program_deaf(typed: asyn
 
 def test_it_is_the_channel_at_which_somebody_sits() -> None:
     assert isinstance(local().open(Outside()), LocalChannel)
+
+
+async def test_a_file_is_put_into_the_present_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    out = io.StringIO()
+    terminal = Terminal(out=out, width=80)
+    answer = Answer((Line("All of it"), Document("kept.json", "{}")))
+    await terminal.reply("/export", answer)
+    assert (tmp_path / "kept.json").read_text() == "{}"
+    assert out.getvalue().endswith("The file is kept.json\n")
+    (tmp_path / "kept.json").unlink()
+    (tmp_path / "kept.json").mkdir()
+    await terminal.reply("/export", answer)
+    assert "cannot be written to" in out.getvalue().replace("\n", " ")

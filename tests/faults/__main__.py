@@ -20,7 +20,6 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -57,7 +56,8 @@ NOT_MEASURED: Final = {
 
 def play(name: str, *, whole: bool, share: float) -> dict[str, Any]:
     """Play one scenario in this process; return its counts by platform as plain data."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(StringIO()))
+    silence = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as this process lives
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(silence))
     logging.basicConfig(handlers=[logging.NullHandler()])
     os.environ.setdefault("PTB_TIMEDELTA", "1")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:

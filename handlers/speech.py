@@ -44,8 +44,8 @@ _LEVERAGE: Final = re.compile(r"x?\d{1,3}(\.\d+)?x?(?<=x)|x\d{1,3}|\d{1,3}xlong|
 # What tells the text of a command that changes something, beside coins and numbers: until monday, only warnings.
 _TELLING: Final = _words(
     "until till tomorrow tonight midnight noon mon tue wed thu fri sat sun monday tuesday wednesday thursday friday "
-    "saturday sunday weekday weekdays weekends daily weekly am pm everything all over strict loud silent sources data "
-    "burst"
+    "saturday sunday mondays tuesdays wednesdays thursdays fridays saturdays sundays weekday weekdays weekends daily "
+    "weekly off everything all over strict loud silent sources data burst"
 )
 _SPAN: Final = re.compile(r"\d{1,3}(m|h|d|w|y|min|mins|days?|hours?|weeks?)")
 # What questions are made of, and what none of our commands needs. A ticker among them (NEAR, ME) stays where it is
@@ -231,7 +231,8 @@ def _as_line(one: _Candidate, words: Sequence[str], assets: Collection[str]) -> 
         left = [
             word
             for at, word in enumerate(words)
-            if at not in one.places and (not _asks(word, assets) or word.lower() in SUBJECTS)  # help market
+            if (at not in one.places and (not _asks(word, assets) or word.lower() in SUBJECTS))  # help market
+            or (word.lower() in _TELLING and not command.by_speech)  # weekly digest
         ]
         if not command.by_speech:  # it is offered, so it must be a line that can be run
             left = [word for word in left if _tells(word, plan, assets)]

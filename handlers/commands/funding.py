@@ -42,7 +42,7 @@ class Asked:
 @command(
     subject="market",
     example="/funding btc",
-    words="funding rate, funding rates, fundings, rates, perp rate, paid to hold, who pays",
+    words="funding rate, funding rates, fundings, rates, perp rate, paid to hold, who pays, paying",
     glance="funding",
 )
 async def funding(deps: Deps, args: Asked) -> Reply:

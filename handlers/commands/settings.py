@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # What opens the database, or knows the metrics, is imported when the command runs.
 
+_ROW = 50  # characters: two rows of a phone, with the name before and the command behind
 _TOLD = {"notice": "every alert", "warning": "warnings", "critical": "what is critical"}
 _ONLY = {"notice": "everything", "warning": "warnings", "critical": "what is critical"}
 
@@ -25,7 +26,8 @@ _ONLY = {"notice": "everything", "warning": "warnings", "critical": "what is cri
     subject="own",
     example="/settings",
     words="my settings, preferences, options of this chat, fewer messages, less messages, too many messages, "
-    "too many alerts, too much",
+    "too many alerts, too much, my alerts, my alarms, my subscriptions, subscriptions, subscribed, alerts are on, "
+    "alerts do i, list alerts, list my alerts, which alerts, what alerts",
     harmless=True,
 )
 async def settings(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes no arguments
@@ -87,8 +89,15 @@ def _alarms(found: Settings) -> str:
         return "none"
     if (ANY, ANY) in found.alarms:
         return "everything"
-    names = {alarm for alarm, _ in found.alarms}
-    return f"all of {len(found.alarms)} assets" if names == {ANY} else f"{len(names)} on"
+    by_asset: dict[str, set[str]] = {}
+    for alarm, asset in found.alarms:
+        by_asset.setdefault(asset, set()).add(alarm)
+    parts = [
+        f"{'every asset' if asset == ANY else asset} {'all' if ANY in alarms else len(alarms)}"
+        for asset, alarms in sorted(by_asset.items())
+    ]
+    said = ", ".join(parts)
+    return said if len(said) <= _ROW else f"of {wording.count(len(parts), 'asset')}"
 
 
 def _sound(switched: Sequence[Switch]) -> str:

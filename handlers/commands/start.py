@@ -103,7 +103,8 @@ def _come_back(deps: Deps) -> None:
 @command(
     subject="start",
     example="/help oi",
-    words="commands, what can you do, how does this work, how do i use, menu, manual, what can i ask",
+    words="commands, list commands, list of commands, all commands, what can you do, how does this work, how do i use, "
+    "menu, manual, what can i ask",
 )
 async def help_(deps: Deps, args: About) -> Reply:
     """Show what can be asked, or explain one command.

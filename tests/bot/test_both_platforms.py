@@ -177,6 +177,22 @@ async def test_a_missing_value_is_asked_for_and_the_next_message_completes_it(st
         assert "95,131" in told
 
 
+async def test_an_edited_message_edits_its_answer_on_both_platforms(start: Callable[[], Any]) -> None:
+    both: Both
+    async with start() as both:
+        message = both.telegram.say(BEN, BEN, "liq long btc 25x 95000")
+        await both.discord.emit("MESSAGE_CREATE", _direct(900, "liq long btc 25x 95000"))
+        await both.telegram.until(lambda: "BTC long" in "".join(both.telegram.texts(BEN)), within=10)
+        await both.discord.until(lambda: both.discord.messages, seconds=10)
+        assert "BTC long" in both.discord.messages[0].text
+        both.telegram.edit(message, "liq short btc 25x 95000")
+        await both.discord.emit("MESSAGE_UPDATE", _direct(900, "liq short btc 25x 95000"))
+        await both.telegram.until(lambda: "BTC short" in "".join(both.telegram.texts(BEN)), within=10)
+        await both.discord.until(lambda: both.discord.messages[0].edits, seconds=10)
+        assert "BTC short" in both.discord.messages[0].text
+    assert len(both.discord.messages) == len(both.telegram.texts(BEN)) == 1
+
+
 async def test_who_types_on_and_on_is_offered_nothing_more_and_answered_all_the_same(start: Callable[[], Any]) -> None:
     both: Both
     async with start() as both:

@@ -177,7 +177,7 @@ async def no_room(scale: Scale) -> Mapping[str, Counts]:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
             counts = it.count(may_repeat=0, begun=begun, rate=20)
-            counts.hold(max(paused) <= 10 + 2, f"it went on after {max(paused):.1f} s")
+            counts.hold_time(max(paused) <= 10 + 2, f"it went on after {max(paused):.1f} s")
             it.store.close()
             with closing(sqlite3.connect(it.store.path)) as file:
                 counts.hold(file.execute("PRAGMA integrity_check").fetchone() == ("ok",), "the file is damaged")

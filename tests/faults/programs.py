@@ -184,14 +184,16 @@ async def killed(scale: Scale) -> Mapping[str, Counts]:
                 it.fake._kills.clear()
                 done += process.returncode == -signal.SIGKILL
             counts = it.count(may_repeat=done * IN_FLIGHT if platform == TELEGRAM else 0, begun=begun)
-            counts.hold(done >= 0.7 * kills, f"only {done} kills of {kills} came in time")
+            counts.hold_time(done >= 0.7 * kills, f"only {done} kills of {kills} came in time")
             first = [text for _, _, text in it.seen[:recipients]]
             urgent = sum(NEWS[1] in text for text in first) / recipients
             counts.hold(urgent >= 0.8, f"of the first messages {urgent:.0%} are critical")
             counts.noted.append(f"{done} kills, {counts.repeated} repeats in {counts.wanted:,} messages")
-            share = counts.repeated / counts.wanted
-            counts.hold(platform == TELEGRAM or not share, f"{share:.2%} repeated")
-            counts.figures["R1"] = f"{done} kills: {counts.lost} lost, {share:.2%} repeated"
+            a_kill = counts.repeated / max(1, done)
+            counts.figures["R1"] = (
+                f"{done} kills: {counts.lost} lost, {a_kill:.2f} repeats a kill, {a_kill / 1000:.2%} of a broadcast to "
+                "1,000 with one kill"
+            )
             found[platform] = counts
     return found
 
@@ -250,7 +252,7 @@ async def told_to_stop(scale: Scale) -> Mapping[str, Counts]:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
             counts = it.count(may_repeat=0, begun=again)
-            counts.hold(took <= (5 if scale.whole else 9), f"it stopped after {took:.1f} s")  # CI's machine is busy
+            counts.hold_time(took <= 5, f"it stopped after {took:.1f} s")
             counts.hold(left, "nothing was left to send, so nothing is shown by this")
             counts.noted.append(f"stopped after {took:.1f} s, {left} messages waited")
             found[platform] = counts
@@ -318,10 +320,10 @@ async def two_programs(scale: Scale) -> Mapping[str, Counts]:
                     with contextlib.suppress(ProcessLookupError):
                         process.kill()
             counts = it.count(may_repeat=6 * IN_FLIGHT if platform == TELEGRAM else 0, begun=begun, rate=25 * pace)
-            counts.hold(
+            counts.hold_time(
                 min(gaps) >= 9 / faster, f"the other went on after {min(gaps):.1f} s: it was not the one that sent"
             )
-            counts.hold(max(gaps) <= 15 / faster + 3, f"taken over after {max(gaps):.1f} s")
+            counts.hold_time(max(gaps) <= 15 / faster + 3, f"taken over after {max(gaps):.1f} s")
             counts.noted.append(
                 f"taken over after {', '.join(f'{gap:.1f}' for gap in gaps)} s; lease {faster:g} × as fast"
             )

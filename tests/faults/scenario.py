@@ -36,8 +36,9 @@ class Counts:
 
     wanted: messages that were to arrive. late: longer than 5 s over what the platform's limit allows. crashed: programs
     that ended by themselves, and errors that nobody caught. may_repeat: how many repeats are promised at most; unmarked
-    ones among those that have to say that they may be one are never. broken: other promises that were not kept.
-    noted: what was measured besides. figures: what was measured of a goal, by its name.
+    ones among those that have to say that they may be one are never. broken: other promises that were not kept. slow:
+    promises of so many seconds that programs did not keep, whose clock is that of the machine. noted: what was measured
+    besides. figures: what was measured of a goal, by its name.
     """
 
     wanted: int = 0
@@ -49,6 +50,7 @@ class Counts:
     crashed: int = 0
     may_repeat: int = 0
     broken: list[str] = field(default_factory=list)
+    slow: list[str] = field(default_factory=list)
     noted: list[str] = field(default_factory=list)
     figures: dict[str, str] = field(default_factory=dict)
 
@@ -57,14 +59,19 @@ class Counts:
         if not kept:
             self.broken.append(promise)
 
-    @property
-    def failures(self) -> list[str]:
-        """Return in words what was not as promised."""
-        never = {name: getattr(self, name) for name in ("lost", "unmarked", "false", "late", "crashed")}
+    def hold_time(self, kept: object, promise: str) -> None:
+        """Note a promise of seconds as broken unless it was kept."""
+        if not kept:
+            self.slow.append(promise)
+
+    def failures(self, *, timed: bool = True) -> list[str]:
+        """Return in words what was not as promised; with `timed` also what came later than that."""
+        names = ("lost", "unmarked", "false", "crashed", *(("late",) if timed else ()))
+        never = {name: getattr(self, name) for name in names}
         found = [f"{name} {count}" for name, count in never.items() if count]
         if self.repeated > self.may_repeat:
             found.append(f"repeated {self.repeated}, {self.may_repeat} at most are promised")
-        return found + self.broken
+        return found + self.broken + (self.slow if timed else [])
 
 
 @dataclass(frozen=True)

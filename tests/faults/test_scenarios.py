@@ -1,4 +1,7 @@
-"""Every scenario at the scale of CI; `make faults` plays all of each."""
+"""Every scenario at the scale of CI; `make faults` plays all of each.
+
+How soon programs did something is judged there alone: CI's machine does other things beside them.
+"""
 
 from __future__ import annotations
 
@@ -24,4 +27,5 @@ if TYPE_CHECKING:
 )
 async def test_it_is_as_promised(one: Scenario, tmp_path: Path) -> None:
     found = await one.run(Scale(tmp_path))
-    assert {platform: counts.failures for platform, counts in found.items()} == {platform: [] for platform in found}
+    failed = {platform: counts.failures(timed=not one.programs) for platform, counts in found.items()}
+    assert failed == {platform: [] for platform in found}

@@ -354,12 +354,53 @@ def test_a_doubled_open_interest_waits_for_a_second_answer(name: str, times: flo
 
 
 def test_what_a_second_answer_confirms_is_stored_with_it() -> None:
-    border = seasoned("open_interest_coin", 3.4e4)
-    border.admit(one(1.6e4, NOW), NOW)
-    passed, rejected = border.admit(one(1.58e4, NOW + MINUTE), NOW + MINUTE)
+    border = seasoned("depth_bids_usd", 1e5)
+    border.admit(one(2e7, NOW, "depth_bids_usd"), NOW)
+    passed, rejected = border.admit(one(1.9e7, NOW + MINUTE, "depth_bids_usd"), NOW + MINUTE)
     assert rejected == []
     assert list(passed.times) == [to_ms(NOW), to_ms(NOW + MINUTE)]
-    assert list(passed.columns["open_interest_coin"]) == [1.6e4, 1.58e4]
+    assert list(passed.columns["depth_bids_usd"]) == [2e7, 1.9e7]
+
+
+def lived(minutes: int, *, price: float = 1.0, beside: float | None = None, usd: float = 3e9) -> float | None:
+    """Return after how many minutes a halved open interest is believed, if ever. price, beside: how these move then."""
+    border = Border()
+    for minute in range(-3, minutes):
+        at, leapt = NOW + MINUTE * minute, minute >= 0
+        border.admit(one(90_000 * (price if leapt else 1.0), at, "mark_price"), at)
+        border.admit(one(usd, at, "open_interest_usd", "bitget"), at)
+        if beside is not None:
+            border.admit(one(5e4 * (beside if leapt else 1.0), at, venue="bybit"), at)
+        passed, _ = border.admit(one(1.6e4 if leapt else 3.4e4, at), at)
+        if leapt and len(passed):
+            return minute
+    return None
+
+
+@pytest.mark.parametrize(
+    ("given", "believed"),
+    [
+        pytest.param({}, 60, id="a lone venue, after an hour"),
+        pytest.param({"beside": 1.0}, None, id="not while another one stands still"),
+        pytest.param({"beside": 0.5}, 0, id="with another one at once"),
+        pytest.param({"beside": 1.0, "price": 0.85}, 1, id="with the price by the next answer"),
+        pytest.param({"usd": 2e6}, 1, id="of a small coin by the next answer"),
+    ],
+)
+def test_a_halved_open_interest_that_is_repeated_has_to_be_proven(
+    given: dict[str, float], believed: int | None
+) -> None:
+    assert lived(6 * 60, **given) == believed
+
+
+def test_what_held_for_a_day_is_the_new_measure() -> None:
+    assert lived(25 * 60, beside=1.0) == 24 * 60
+
+
+def test_after_hours_that_nobody_saw_the_next_answer_is_enough() -> None:
+    border = Border(lambda venue, _, asked: Newest(NOW - 2 * HOUR, 3.4e4, venue))
+    border.admit(one(1.6e4, NOW), NOW)
+    assert len(border.admit(one(1.58e4, NOW + MINUTE), NOW + MINUTE)[0]) == 2
 
 
 def test_the_same_answer_again_confirms_nothing() -> None:

@@ -56,6 +56,7 @@ SAID = {
     "what is the funding rate on eth right now": "/funding eth",
     "funding rates": "/funding",
     "who pays funding on sol": "/funding sol",
+    "are longs paying on btc": "/funding btc",
     "fundng btc": "/funding btc",
     "price of btc funding": "/funding btc",
     # open interest
@@ -96,6 +97,9 @@ SAID = {
     "what do i watch": "/positions",
     "how far am i from liquidation": "/positions",
     "i want fewer messages": "/settings",
+    "which alerts do i have": "/settings",
+    "what am i subscribed to": "/settings",
+    "list commands": "/help",
     "sub btc": "/sub btc",
     "unsub": "/unsub",
     "watch btc long 95000 25x 0.5btc name the hedge": "/watch btc long 95000 25x 0.5btc name the hedge",
@@ -134,6 +138,10 @@ OFFERED = {
     "be quiet at night": ("/quiet", "/mute"),
     "shut up until monday": ("/mute until monday",),
     "what did i miss": ("/digest",),
+    "weekly digest sundays 6pm": ("/digest weekly sundays 6pm",),
+    "every morning at 8 btc and eth": ("/digest 8 btc eth",),
+    "turn digest off": ("/digest off",),
+    "send me alerts for eth": ("/sub eth",),
     "do not disturb": ("/quiet",),
     "shut up": ("/mute",),
 }

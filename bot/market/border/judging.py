@@ -3,7 +3,8 @@
 Live answers, histories, streams, archives, files and tapes all pass `Border.admit`. It takes points and gives points:
 it knows no words (`refusals.py` has them), no network and no store.
 
-A figure that leaps is held until another one agrees with it, and is then given back with that one. A leap by a power of
+A figure that leaps is held until another one agrees with it, and is then given back with that one. Of open interest the
+next answer of the same venue is no witness: what changed its measure repeats it. A leap by a power of
 ten from 1,000 on is a change of units, and so is a series that is a hundredfold from a day on: that is believed only
 after it has held for a day of real time. Measured on BTC and ETH of 2019 to 2026: settled funding is at most 21 times
 the highest of the days before, medians of nine settlements differ at most 18-fold, open interest moves 19 % a day.
@@ -31,8 +32,8 @@ from bot.market.border.bounds import (
 )
 from bot.market.border.overlap import Overlap
 from bot.market.border.rates import switch
-from bot.market.border.rows import AHEAD_MS, Rejected, preceded, rejected, without, without_future
-from signals.units import DAY, DAY_MS, HOUR_MS, to_ms
+from bot.market.border.rows import AHEAD_MS, Rejected, as_switches, preceded, rejected, without, without_future
+from signals.units import DAY, DAY_MS, HOUR, HOUR_MS, to_ms
 from storage.market.writing import plain
 
 if TYPE_CHECKING:
@@ -53,13 +54,19 @@ RATE_FLOOR: Final = 2e-5
 _HALF_LIFE_MS: Final = 2 * DAY_MS  # of the highest rate: what was a storm last week is no measure of this one
 _MOST_DAYS: Final = 400.0
 _TOGETHER_MS: Final = HOUR_MS  # venues that leap alike within so long are witnesses of each other
+_MEASURED: Final = frozenset({"open_interest_coin", "open_interest_usd"})  # one side or both
+_AT_ONCE_MS: Final = HOUR_MS // 2  # a leap over more time than this can be a market that was not seen meanwhile
+_WITH_PRICE: Final = math.log(1.1)  # positions that close by half take the price along
+_BY_ITSELF: Final = HOUR  # that a lone venue has to repeat it
+_SMALL: Final = 1e7  # USD; below it a coin's open interest doubles within minutes
 
 
 @dataclass(slots=True)
 class _Known:
     """The last good value of a series (of funding rates: the highest of late), and its time in ms.
 
-    odd: another level that has been claimed, of which time, and received when first. scale: it is one of other units.
+    before: the value before that one. odd: another level that has been claimed, of which time, and received when first.
+    scale: it is one of other units. began, mark: when the claim began, and the mark price before it.
     """
 
     good: float
@@ -68,6 +75,9 @@ class _Known:
     odd_at: int = 0
     since: datetime | None = None
     scale: bool = False
+    before: float = math.nan
+    began: int = 0
+    mark: float = math.nan
 
 
 class Border:
@@ -158,7 +168,7 @@ class Border:
             limit = limit_of(name, abs(at - known.at))
             usual = value > 0 and 1 / limit < value / known.good < limit
         if usual:
-            known.good, known.at = value, max(at, known.at)
+            known.before, known.good, known.at = known.good, value, max(at, known.at)
         return usual
 
     # --- a column
@@ -269,8 +279,9 @@ class Border:
             scale = is_scale(times) or bool(agrees and known.scale)  # a claim drifts, and stays what it was
             usual = 1 / limit < times < limit and not (agrees and known.scale)
             lasting = agrees and known.since is not None and now - known.since >= BELIEVED
+            single = len(sound) == 1 and not bar
             alone = len(sound) == 1 and not scale and not usual and self._witness(key, at, times)
-            if usual or lasting or alone or (agrees and not scale):
+            if usual or lasting or alone or (agrees and not scale and not (single and self._unproven(key, known, now))):
                 for confirmed in held if agrees else ():
                     found.pop(confirmed, None)
                 if not held and agrees and not bar:
@@ -282,10 +293,36 @@ class Border:
             if known.odd_at and at <= known.odd_at and _agree(known, value, limit):
                 held.append(place)  # the same bar is no second witness
             else:
+                if not agrees:
+                    known.began, known.mark = at, self._mark_before(key)
                 known.odd, known.odd_at, known.since, known.scale, held = value, at, since, scale, [place]
         if known is not None:
             self._settle(key, known)
-        return _runs(list(found.values()), sound)
+        return as_switches(list(found.values()), sound)
+
+    def _unproven(self, key: tuple[str, str, str], known: _Known, now: datetime) -> bool:
+        """Tell whether a repeated leap of open interest proves nothing yet: the price stood still, and no venue leapt.
+
+        Who has other venues beside it has to hold it for a day, a lone venue for an hour.
+        """
+        venue, asset, name = key
+        if name not in _MEASURED or known.began - known.at > _AT_ONCE_MS or self._open.get(asset, math.inf) < _SMALL:
+            return False
+        mark = self._known.get((venue, asset, "mark_price"))
+        if mark is not None and abs(math.log(mark.good / known.mark)) >= _WITH_PRICE:
+            return False
+        others = any(
+            of == asset and what == name and other != venue and one.at >= known.at - _TOGETHER_MS
+            for (other, of, what), one in self._known.items()
+        )
+        return others or known.since is None or now - known.since < _BY_ITSELF
+
+    def _mark_before(self, key: tuple[str, str, str]) -> float:
+        """Return the mark price of a moment ago: the answer with the newest may have come before this one."""
+        mark = self._known.get((key[0], key[1], "mark_price"))
+        if mark is None:
+            return math.nan
+        return mark.before if mark.before == mark.before else mark.good
 
     def _witness(self, key: tuple[str, str, str], at: int, times: float) -> bool:
         """Tell whether another venue's figure of the same input has leapt alike within the hour; remember this leap."""
@@ -395,27 +432,3 @@ def _agree(known: _Known, value: float, limit: float) -> bool:
     to_odd, to_good = abs(math.log(value / known.odd)), abs(math.log(value / known.good))
     claimed = abs(math.log(known.odd / known.good))
     return to_odd < to_good and to_odd <= max(claimed * 1.01, math.log(limit) if limit < math.inf else claimed)
-
-
-def _runs(faults: list[Fault], sound: Sequence[tuple[int, int, float]]) -> list[Fault]:
-    """Call neighbouring figures that are off by one scale a change of units, and say since when."""
-    if len(faults) < 3:
-        return faults
-    order = {place: number for number, (place, _, _) in enumerate(sound)}
-    starts: list[int] = []
-    for number, fault in enumerate(faults):
-        before = faults[number - 1] if number else None
-        joined = (
-            before is not None and before.why == fault.why == "scale" and order[fault.place] == order[before.place] + 1
-        )
-        starts.append(starts[-1] if joined else number)
-    return [
-        fault._replace(
-            why="switch",
-            times=10.0 ** round(math.log10(faults[start].times)),
-            since=sound[order[faults[start].place]][1],
-        )
-        if fault.why == "scale" and starts.count(start) >= 3
-        else fault
-        for fault, start in zip(faults, starts, strict=True)
-    ]

@@ -101,3 +101,27 @@ def rejected(points: Points, name: str, fault: Fault) -> Rejected:
     since = None if fault.since is None else from_ms(fault.since)
     at = from_ms(points.times[fault.place])
     return Rejected(points.venue, points.asset, name, at, value, fault.why, fault.times, since)
+
+
+def as_switches(faults: list[Fault], sound: Sequence[tuple[int, int, float]]) -> list[Fault]:
+    """Call neighbouring figures that are off by one scale a change of units, and say since when."""
+    if len(faults) < 3:
+        return faults
+    order = {place: number for number, (place, _, _) in enumerate(sound)}
+    starts: list[int] = []
+    for number, fault in enumerate(faults):
+        before = faults[number - 1] if number else None
+        joined = (
+            before is not None and before.why == fault.why == "scale" and order[fault.place] == order[before.place] + 1
+        )
+        starts.append(starts[-1] if joined else number)
+    return [
+        fault._replace(
+            why="switch",
+            times=10.0 ** round(math.log10(faults[start].times)),
+            since=sound[order[faults[start].place]][1],
+        )
+        if fault.why == "scale" and starts.count(start) >= 3
+        else fault
+        for fault, start in zip(faults, starts, strict=True)
+    ]

@@ -381,6 +381,20 @@ def test_what_was_so_before_is_not_to_be_changed_back(room: Room, line: str) -> 
     assert [button.label for row in buttons(again) for button in row] == ["Settings"]
 
 
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        pytest.param(("/sub",), "everything", id="everything"),
+        pytest.param(("/sub btc",), "BTC all", id="all of an asset"),
+        pytest.param(("/sub btc", "/sub funding eth", "/sub fng"), "every asset 1, BTC all, ETH 2", id="a part"),
+    ],
+)
+def test_settings_say_which_alarms_are_on(room: Room, lines: tuple[str, ...], said: str) -> None:
+    for line in lines:
+        room.ask(line)
+    assert f"Alarms: {said} · /help sub" in room.text("/settings").splitlines()
+
+
 def test_settings_are_one_screen(room: Room) -> None:
     room.ask("/tz America/Argentina/Buenos_Aires")
     for line in ("/sub oi btc", "/sub silent", "/venue hyperliquid", "/quiet 23-7 strict", "/only critical"):
@@ -396,7 +410,7 @@ def test_settings_are_one_screen(room: Room) -> None:
         "Settings of this chat",
         "Time zone: Buenos Aires · /tz",
         "Exchange: Hyperliquid · /venue",
-        "Alarms: 3 on · /help sub",
+        "Alarms: BTC 3 · /help sub",
         "Sound: silent · /help sub",
         "Muted: 4 until Mon 23 Nov · /mute",
         "Quiet: 23:00–07:00, strict · /quiet",

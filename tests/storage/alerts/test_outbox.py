@@ -347,3 +347,15 @@ def test_what_belongs_to_no_episode_goes_with_its_rule_in_its_chat(store: Store)
     assert {row["state"] for row in beside.rows(store, "SELECT state FROM outbox WHERE held_for IS NOT NULL")} == {
         "queued"
     }
+
+
+@pytest.mark.parametrize("state", ["queued", "sending", "uncertain"])
+def test_a_wait_is_as_long_as_it_was_when_the_clock_is_set(store: Store, state: str) -> None:
+    place(store)
+    announce(store, notice())
+    beside.rows(store, "UPDATE outbox SET state = ?", state)
+    (before,) = beside.rows(store, "SELECT not_before, created, expires FROM outbox")
+    with store.write() as work:
+        outbox.clock_set(work, timedelta(hours=1))
+    (after,) = beside.rows(store, "SELECT not_before, created, expires FROM outbox")
+    assert [later - earlier for earlier, later in zip(before, after, strict=True)] == [3_600_000] * 3

@@ -296,7 +296,7 @@ async def two_programs(scale: Scale) -> Mapping[str, Counts]:
     faster, pace = (1.0, 1.0) if scale.whole else (8.0, 0.25)  # of the lease, and of the platform
     found = {}
     for platform in (TELEGRAM, DISCORD):
-        async with broadcast(scale.folder, platform, scale.of(80, 600), speed=pace) as it:
+        async with broadcast(scale.folder, platform, scale.of(50, 600), speed=pace) as it:
             processes, gaps = [], []
             hows = (signal.SIGKILL, signal.SIGSTOP) if scale.whole or platform == TELEGRAM else (signal.SIGSTOP,)
             try:

@@ -214,7 +214,8 @@ def _funding(found: Digest, shown: Collection[tuple[str, str]]) -> str:
     parts = [f"{asset} {_rate(value)}" for asset, value in rates.items() if value is not None][:_NAMED]
     told = [value for value in rates.values() if value is not None]
     who = ": shorts pay" if max(told, default=0.0) < 0 else ": longs pay" if min(told, default=0.0) > 0 else ""
-    return f"Funding {', '.join(parts)} a year{who}." if parts else ""
+    lines = (f"Funding {', '.join(parts[:count])} a year{who}." for count in range(len(parts), 0, -1))
+    return next((line for line in lines if len(line) <= LONGEST), "")
 
 
 def _liquidated(found: Digest, shown: Collection[tuple[str, str]]) -> str:

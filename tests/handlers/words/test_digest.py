@@ -278,6 +278,15 @@ DIGESTS = st.builds(
 )
 
 
+def test_no_funding_is_too_wide_for_two_rows() -> None:
+    """0.05 an hour is the most that the border lets in: 43,800 % a year."""
+    assets = ("FARTCOIN", "BROCCOLI714", "1000PEPE", "BTC")
+    prices = tuple(FigureChange(asset, "price", 1.0, 0.0, rare=None, past=180) for asset in assets)
+    rates = tuple(FigureChange(asset, "funding", 438.0, None, rare=None, past=180) for asset in assets)
+    [line] = [line for line in said(replace(CALM, prices=prices, changes=rates, on=1)) if line.startswith("Funding")]
+    assert line == "Funding FARTCOIN +43,800 %, BROCCOLI714 +43,800 % a year: longs pay."
+
+
 @given(DIGESTS)
 @examples(100)
 def test_it_is_never_more_than_ten_lines_of_two_rows(found: Digest) -> None:

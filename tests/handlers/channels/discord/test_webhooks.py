@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver
 from pydantic import SecretStr, ValidationError
+from structlog.testing import capture_logs
 
 from bot.log import Redactor
 from handlers.answer import Answer
@@ -91,9 +92,7 @@ async def test_what_a_webhook_is_told_stands_in_the_configuration(fake: DiscordW
     assert HOOK_TOKEN not in str(kept)
 
 
-async def test_a_line_that_is_not_understood_is_a_warning_at_each_start(
-    fake: DiscordWire, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_a_line_that_is_not_understood_is_a_warning_at_each_start(fake: DiscordWire) -> None:
     """Remembered as done, a slip of the pen would leave a webhook silent for ever."""
     kept: dict[str, str] = {}
 
@@ -105,10 +104,11 @@ async def test_a_line_that_is_not_understood_is_a_warning_at_each_start(
         kept[name] = value
 
     discord = hooked(fake, Outside(draw=drawn, remember=remember), subscribe="nonsense")
-    await discord.start(answer)
-    await discord.stop()
+    with capture_logs() as logged:
+        await discord.start(answer)
+        await discord.stop()
     assert not kept
-    told = capsys.readouterr().out
+    told = str(logged)
     assert "its line is not understood" in told
     assert HOOK_TOKEN not in told
 

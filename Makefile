@@ -7,7 +7,7 @@ PY = .venv/bin/python
 
 help:
 	@echo "make run     start perpulse: the demo, or the bot once there is a config.toml  (ARGS=\"say /help\")"
-	@echo "make test    run the tests  (ARGS=\"tests/signals -x\"; ARGS=--quick: each room's own, in a minute)"
+	@echo "make test    run the tests  (ARGS=\"tests/signals -x\"; ARGS=--quick: each room's own)"
 	@echo "make lint    ruff, mypy, import layers, and whether the generated tables are current"
 	@echo "make docs    write the generated tables of README.md and CONTRIBUTING.md again"
 	@echo "make bench   measure what DESIGN promises, as ratios  (ARGS=\"start\")"

@@ -44,13 +44,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 _TESTS = Path(__file__).parent
-_BEYOND_ONE_ROOM = (_TESTS / "field", *_TESTS.glob("test_*.py"))
+_BEYOND_ONE_ROOM = (_TESTS / "field", _TESTS / "faults", *_TESTS.glob("test_*.py"))
 
 
 def _is_quick(item: pytest.Item) -> bool:
     """Tell whether a test looks at one room, and starts no program and plays no hours of market there (`slow`).
 
-    What is told of the whole bot (tests/field) or asked of the whole tree (tests/test_*.py) is slow by its place.
+    What is told of the whole bot (tests/field, tests/faults) or asked of the whole tree (tests/test_*.py) is slow by
+    its place.
     """
     beyond = any(item.path.is_relative_to(place) for place in _BEYOND_ONE_ROOM)
     return not beyond and item.get_closest_marker("slow") is None

@@ -9,7 +9,7 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from bot.market.border.bounds import FUNDING
+from bot.market.border.bounds import FUNDING, OPEN_INTEREST, limit_of
 from bot.market.border.overlap import COMPARED, against
 from bot.market.border.refusals import times_said
 from signals.inputs import INPUTS
@@ -37,11 +37,8 @@ _OVERLAP: Final = 12  # values that must be stored at the file's times
 _SURE: Final = 0.9
 _OTHER_SCALE: Final = 1.5  # times the price of another venue; no two of one coin differ by so much for long
 _PRICED: Final = ("close", "mark_price")  # which are held against those of another venue
-_CLOCKED: Final = ("close", FUNDING, "open_interest_coin", "open_interest_usd", "mark_price")
-
-
-_OPEN: Final = ("open_interest_coin", "open_interest_usd")
-_STEP: Final = 1.8  # times, from one row to the next: BTC and ETH have moved 1.19 in a day, both sides for one is 2
+_CLOCKED: Final = ("close", FUNDING, *OPEN_INTEREST, "mark_price")
+_STEP: Final = limit_of("open_interest_coin", 0)  # times, from one row to the next
 _STAYS: Final = 1.6  # the rows after it against those before
 _ROUND: Final = 5  # rows on either side of a step
 _MOVED: Final = 0.1  # of the price: a real doubling of what is open moves it
@@ -195,7 +192,7 @@ def other_scale(draft: Draft, rows: Rows, past: History) -> dict[int, str]:
             reason = _percent(series, places, draft, rows, past)
         if reason is None and series[2] == "open_interest_usd":
             reason = _other_product(series, draft, rows, past)
-            pair = _OPEN if reason else ()
+            pair = OPEN_INTEREST if reason else ()
         else:
             pair = tuple(name for name in INPUTS if series[2] in _PRICED and INPUTS[name].counts)
         if reason is None:
@@ -284,7 +281,7 @@ def other_measure(draft: Draft, rows: Rows, past: History) -> dict[int, str]:
     """
     bad: dict[int, str] = {}
     for series, places in rows.items():
-        if series[2] not in _OPEN:
+        if series[2] not in OPEN_INTEREST:
             continue
         times = sorted(places)
         before = past.between(series, times[0] - _BACK_MS, times[0])[-_ROUND:]

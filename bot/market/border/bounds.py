@@ -24,6 +24,7 @@ Why = Literal[
 ]  # fmt: skip
 
 FUNDING: Final = "funding_rate"
+OPEN_INTEREST: Final = ("open_interest_coin", "open_interest_usd")
 PRICES: Final = ("open", "high", "low", "close")
 LIQUIDATED: Final = ("liquidated_longs_usd", "liquidated_shorts_usd")
 WITHIN: Final = MappingProxyType({  # beside Input.possible: both ends are possible
@@ -49,7 +50,8 @@ _WICK: Final = 500.0  # a high this far above open and close is another unit; lo
 _LEAP: Final = MappingProxyType({
     **dict.fromkeys(PRICES, 5.0),
     **dict.fromkeys(("mark_price", "index_price", "spot_price"), 100.0),  # cross-checks see less and name the venue
-    **dict.fromkeys(("open_interest_coin", "open_interest_usd"), 1.8),  # two sources summed, or both sides, are 2
+    # Two sources summed, or both sides, are 2; BTC and ETH have moved 1.19 in a day.
+    **dict.fromkeys(OPEN_INTEREST, 1.8),
     **dict.fromkeys(("volume_usd", "taker_buy_usd"), 500.0),  # a hundredfold between a dull night and a crash
     **dict.fromkeys(("depth_bids_usd", "depth_asks_usd"), 100.0),
     **dict.fromkeys(("long_short_accounts", "long_short_top_accounts", "long_short_top_positions"), 10.0),

@@ -4,10 +4,10 @@ Live answers, histories, streams, archives, files and tapes all pass `Border.adm
 it knows no words (`refusals.py` has them), no network and no store.
 
 A figure that leaps is held until another one agrees with it, and is then given back with that one. Of open interest the
-next answer of the same venue is no witness: what changed its measure repeats it. A leap by a power of
-ten from 1,000 on is a change of units, and so is a series that is a hundredfold from a day on: that is believed only
-after it has held for a day of real time. Measured on BTC and ETH of 2019 to 2026: settled funding is at most 21 times
-the highest of the days before, medians of nine settlements differ at most 18-fold, open interest moves 19 % a day.
+next answer of the same venue is no witness: what changed its measure repeats it. A leap by a power of ten from 1,000 on
+is a change of units, and so is a series that is a hundredfold from a day on: that is believed only after it has held
+for a day of real time. Measured on BTC and ETH of 2019 to 2026: settled funding is at most 21 times the highest of the
+days before, medians of nine settlements differ at most 18-fold, open interest moves 19 % a day.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 from bot.market.border.bounds import (
     FREE,
     FUNDING,
+    OPEN_INTEREST,
     PRICES,
     SURE,
     Fault,
@@ -54,7 +55,6 @@ RATE_FLOOR: Final = 2e-5
 _HALF_LIFE_MS: Final = 2 * DAY_MS  # of the highest rate: what was a storm last week is no measure of this one
 _MOST_DAYS: Final = 400.0
 _TOGETHER_MS: Final = HOUR_MS  # venues that leap alike within so long are witnesses of each other
-_MEASURED: Final = frozenset({"open_interest_coin", "open_interest_usd"})  # one side or both
 _AT_ONCE_MS: Final = HOUR_MS // 2  # a leap over more time than this can be a market that was not seen meanwhile
 _WITH_PRICE: Final = math.log(1.1)  # positions that close by half take the price along
 _BY_ITSELF: Final = HOUR  # that a lone venue has to repeat it
@@ -306,7 +306,11 @@ class Border:
         Who has other venues beside it has to hold it for a day, a lone venue for an hour.
         """
         venue, asset, name = key
-        if name not in _MEASURED or known.began - known.at > _AT_ONCE_MS or self._open.get(asset, math.inf) < _SMALL:
+        if (
+            name not in OPEN_INTEREST
+            or known.began - known.at > _AT_ONCE_MS
+            or self._open.get(asset, math.inf) < _SMALL
+        ):
             return False
         mark = self._known.get((venue, asset, "mark_price"))
         if mark is not None and abs(math.log(mark.good / known.mark)) >= _WITH_PRICE:

@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bot.market.border.bounds import FUNDING, impossible
+from bot.market.border.rates import DEAR, SIDE, SWITCH
 from signals.units import HOUR_MS, MINUTE_MS
 from storage.market.writing import plain
 
@@ -43,9 +44,6 @@ _HOURS: Final = 4  # whose first figure is remembered: a history is asked again 
 _SAME_TIME_MS: Final = 5 * MINUTE_MS
 _NEAR_MS: Final = HOUR_MS + 10 * MINUTE_MS  # statistics are published some minutes after their hour
 _FRESH_MS: Final = 10 * MINUTE_MS
-_SIDE: Final = 9  # settlements, three days of eight hours
-_DEAR: Final = 0.0015  # no contract pays so much for three days and then a thirtieth
-_TIMES: Final = 30.0
 
 
 class Apart(NamedTuple):
@@ -163,7 +161,7 @@ def _far(times: float) -> bool:
 
 def _dearer(rows: Sequence[tuple[int, float]], live: float) -> float | None:
     """Return how many times the running rate the settled ones are, where they are percent beside fractions."""
-    if len(rows) < _SIDE:
+    if len(rows) < SIDE:
         return None
-    usual = median(abs(rate) for _, rate in rows[-_SIDE:])
-    return usual / abs(live) if usual > _DEAR and 0 < abs(live) * _TIMES < usual else None
+    usual = median(abs(rate) for _, rate in rows[-SIDE:])
+    return usual / abs(live) if usual > DEAR and 0 < abs(live) * SWITCH < usual else None

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from signals.series import Array
 
-_SIDE: Final = 9  # rates on either side of a change of units: three days of eight hours
-_SWITCH: Final = 30.0  # times their median; real ones differ at most 18-fold
+SIDE: Final = 9  # rates on either side of a change of units: three days of eight hours
+SWITCH: Final = 30.0  # times their median; real ones differ at most 18-fold
 _NOTHING: Final = 5e-5  # smaller rates are alike: days of zeros are no measure
-_DEAR: Final = 0.0015  # no contract pays so much for three days beside days in which it pays a thirtieth
+DEAR: Final = 0.0015  # no contract pays so much for three days beside days in which it pays a thirtieth
 _PERCENT_BASE: Final = 0.01  # the rate that most contracts pay most of the time, if it is written in percent
 _PERCENT_SHARE: Final = 0.2
 _MONTH: Final = 30 * DAY_MS
@@ -47,7 +47,7 @@ def switch(rows: Sequence[tuple[int, int, float]]) -> list[Fault]:
     one that no contract pays for a month. And a side is too small where all that it pays is a twelfth of the week
     beside it, and less than any contract pays for days.
     """
-    if len(rows) < 2 * _SIDE:
+    if len(rows) < 2 * SIDE:
         sizes = np.abs([rate for _, _, rate in rows])
         alike = len(rows) >= _FEW and float(np.quantile(sizes, 0.25)) > _SOME_DEAR  # not some dear ones among others
         return _all_percent(rows) if alike and _in_percent(rows, sizes) else []
@@ -56,13 +56,13 @@ def switch(rows: Sequence[tuple[int, int, float]]) -> list[Fault]:
 
 def _larger(rows: Sequence[tuple[int, int, float]]) -> list[Fault]:
     sizes = np.maximum(np.abs([rate for _, _, rate in rows]), _NOTHING)
-    windows = np.median(np.lib.stride_tricks.sliding_window_view(sizes, _SIDE), axis=1)
-    ratio = windows[_SIDE:] / windows[:-_SIDE]  # after place + _SIDE over before it
+    windows = np.median(np.lib.stride_tricks.sliding_window_view(sizes, SIDE), axis=1)
+    ratio = windows[SIDE:] / windows[:-SIDE]  # after place + SIDE over before it
     found: list[Fault] = []
     borders = [0]
-    for number in np.flatnonzero((ratio >= _SWITCH) | (ratio <= 1 / _SWITCH)).tolist():
-        if number + _SIDE - borders[-1] >= _SIDE:  # one border, not each of its neighbours
-            borders.append(_exactly(sizes, number + _SIDE))
+    for number in np.flatnonzero((ratio >= SWITCH) | (ratio <= 1 / SWITCH)).tolist():
+        if number + SIDE - borders[-1] >= SIDE:  # one border, not each of its neighbours
+            borders.append(_exactly(sizes, number + SIDE))
     borders.append(len(rows))
     spans = [(first, last) for first, last in pairwise(borders) if last > first]
     if len(spans) == 1:
@@ -70,7 +70,7 @@ def _larger(rows: Sequence[tuple[int, int, float]]) -> list[Fault]:
     medians = [float(np.median(sizes[first:last])) for first, last in spans]
     usual = min(medians)
     for (first, last), median in zip(spans, medians, strict=True):
-        if median >= _SWITCH / 2 * usual and median > _DEAR:
+        if median >= SWITCH / 2 * usual and median > DEAR:
             times = 10.0 ** round(math.log10(median / usual))
             end = last
             while end > first and sizes[end - 1] <= 2 * usual:  # usual again, too shortly for a border of its own
@@ -81,8 +81,8 @@ def _larger(rows: Sequence[tuple[int, int, float]]) -> list[Fault]:
 
 def _exactly(sizes: Array, near: int) -> int:
     """Return the place near a border at which the two sides differ most, by their logarithms."""
-    logs = np.log(sizes[max(near - 2 * _SIDE, 0) : near + 2 * _SIDE])
-    begin = max(near - 2 * _SIDE, 0)
+    logs = np.log(sizes[max(near - 2 * SIDE, 0) : near + 2 * SIDE])
+    begin = max(near - 2 * SIDE, 0)
     places = range(3, len(logs) - 3)
     spread = [logs[:n].var() * n + logs[n:].var() * (len(logs) - n) for n in places]
     return begin + places[int(np.argmin(spread))]

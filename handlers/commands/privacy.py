@@ -71,18 +71,11 @@ async def export(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes
     In a private chat that is everything about you as well: positions, addresses, what was sent. In a group its admins
     are given what is stored of the group, without what its members watch. The file is JSON, its times are UTC.
     """
-    to = deps.asker.address
-    private = to.kind == "private"
-    if not private and not deps.asker.may_change:
-        raise Refused(
-            "Only admins of this group get what is stored of it. "
-            "For what is stored about yourself, write to me privately: /export."
-        )
+    to, person = deps.asker.address, _person(deps, "get what is stored of it", "/export")
     if not deps.store.exists:
         return Reply((Line("Nothing is stored about this chat.", "headline"),), {})
     from storage.people import exporting  # noqa: PLC0415 - opens the database
 
-    person = (deps.asker.user or to.chat) if private else None
     found = await asyncio.to_thread(exporting.everything, deps.store, deps.asker.platform, to.chat, person)
     if not any(found.values()):
         return Reply((Line("Nothing is stored about this chat.", "headline"),), {})
@@ -95,6 +88,18 @@ async def export(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes
         Line("/forgetme removes it."),
     )
     return Reply((*lines, file), told)
+
+
+def _person(deps: Deps, what: str, line: str) -> str | None:
+    """Return of whom all is meant in a private chat; None in a group, for which only its admins may ask."""
+    to = deps.asker.address
+    if to.kind == "private":
+        return deps.asker.user or to.chat
+    if not deps.asker.may_change:
+        raise Refused(
+            f"Only admins of this group {what}. For what is stored about yourself, write to me privately: {line}."
+        )
+    return None
 
 
 def _counted(numbers: Mapping[str, int]) -> Sequence[str]:
@@ -115,19 +120,12 @@ async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
     overwritten in the file. In a group its admins can do this, for the group. Backups that the owner of this bot has
     made keep their copy until they are replaced.
     """
-    to = deps.asker.address
-    private = to.kind == "private"
-    if not private and not deps.asker.may_change:
-        raise Refused(
-            "Only admins of this group can have it forgotten. "
-            "For what is stored about yourself, write to me privately: /forgetme."
-        )
+    to, person = deps.asker.address, _person(deps, "can have it forgotten", "/forgetme")
     if not deps.store.exists:
         return Reply((Line("Nothing is stored about this chat.", "headline"),), {"removed": {}})
     from storage.people import forgetting  # noqa: PLC0415 - opens the database
 
-    user = (deps.asker.user or to.chat) if private else None
-    found = forgetting.forget(deps.store, deps.asker.platform, to.chat, user)
+    found = forgetting.forget(deps.store, deps.asker.platform, to.chat, person)
     removed = {
         "subscriptions": found.subscriptions,
         "positions": found.positions,
@@ -144,7 +142,7 @@ async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
             Line("Forgotten: everything that was stored about this chat.", "headline"),
             Line(f"Removed: its settings{''.join(f', {part}' for part in parts)}.{left}"),
             Line("Backups made by the owner of this bot keep their copy until they are replaced.", "caveat"),
-            *_staying(deps, user),
+            *_staying(deps, person),
             Line("Nothing is sent here any more. /sub or /watch begins anew."),
         ),
         values,

@@ -138,7 +138,34 @@ class Side(Protocol):
         ...
 
 
-class TelegramSide:
+class _Faked:
+    """What both sides do alike with their channel and its fake."""
+
+    fake: Any
+    channel: Channel
+
+    def meet(self, clock: Clock) -> None:
+        self.fake.clock = clock.monotonic
+        self.fake._times.clear()
+
+    def revoke(self, *, revoked: bool) -> None:
+        self.fake.revoked = revoked
+
+    async def unplug(self) -> None:
+        await self.fake.stop()
+
+    async def plug(self) -> None:
+        await self.fake.start()
+
+    def problems(self) -> list[str]:
+        return self.fake.problems
+
+    async def close(self) -> None:
+        await self.channel.stop()
+        await self.fake.stop()
+
+
+class TelegramSide(_Faked):
     """Telegram: python-telegram-bot before the fake Bot API, whose limits go by the clock of the bench."""
 
     platform, per_second = TELEGRAM, 30.0
@@ -151,11 +178,7 @@ class TelegramSide:
     async def open(self) -> None:
         await self.fake.start()
         config = TelegramConfig(token=SecretStr(self.fake.token), base_url=self.fake.base_url)
-        self.channel: Channel = Telegram(config, self._outside, listed=(), timeouts=QUICK)
-
-    def meet(self, clock: Clock) -> None:
-        self.fake.clock = clock.monotonic
-        self.fake._times.clear()
+        self.channel = Telegram(config, self._outside, listed=(), timeouts=QUICK)
 
     async def start(self, answer: Answerer = nothing) -> None:
         await self.channel.start(answer)
@@ -190,24 +213,8 @@ class TelegramSide:
         }[how]
         self.fake.disturb("status", chat=int(chat), status=status, text=text)
 
-    def revoke(self, *, revoked: bool) -> None:
-        self.fake.revoked = revoked
 
-    async def unplug(self) -> None:
-        await self.fake.stop()
-
-    async def plug(self) -> None:
-        await self.fake.start()
-
-    def problems(self) -> list[str]:
-        return self.fake.problems
-
-    async def close(self) -> None:
-        await self.channel.stop()
-        await self.fake.stop()
-
-
-class DiscordSide:
+class DiscordSide(_Faked):
     """Discord: discord.py before the wire fake, which refuses more than 50 requests a second of the bench."""
 
     platform, per_second = DISCORD, 40.0  # of the 50, ten are left for answers
@@ -220,13 +227,9 @@ class DiscordSide:
     async def open(self) -> None:
         await self.fake.start()
         config = DiscordConfig(token=SecretStr(discord_wire.TOKEN), base_url=self.fake.base_url)
-        self.channel: Channel = Discord(config, self._outside, listed=[commands()["fng"]], patience=QUICK_THERE)
+        self.channel = Discord(config, self._outside, listed=[commands()["fng"]], patience=QUICK_THERE)
         await self.channel.start(nothing)
         self.fake.clock = self._clock.monotonic
-
-    def meet(self, clock: Clock) -> None:
-        self.fake.clock = clock.monotonic
-        self.fake._times.clear()
 
     async def start(self, answer: Answerer = nothing) -> None:
         self.channel.listen(answer)  # type: ignore[attr-defined]  # it has been started
@@ -260,21 +263,8 @@ class DiscordSide:
         where = f"POST channels/{chat}/messages"
         self.fake.disturb("status", where, status=status, code=code, said=said, times=times)
 
-    def revoke(self, *, revoked: bool) -> None:
-        self.fake.revoked = revoked
-
-    async def unplug(self) -> None:
-        await self.fake.stop()
-
-    async def plug(self) -> None:
-        await self.fake.start()
-
-    def problems(self) -> list[str]:
-        return self.fake.problems
-
     async def close(self) -> None:
-        await self.channel.stop()
-        await self.fake.stop()
+        await super().close()
         Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = self._before
 
 

@@ -22,6 +22,7 @@ from tests.storage import beside
 
 if TYPE_CHECKING:
     from bot.delivery.dispatcher import Dispatcher
+    from handlers.channels.channel import Answerer
     from handlers.command import Asker
     from storage.engine.database import Store
     from tests.fakes.channel import HandClock
@@ -75,6 +76,20 @@ class Desk:
 
 async def nothing(_: str, __: Asker) -> Answer:
     return Answer(())
+
+
+def noting(asked: list[str]) -> Answerer:
+    """Return what answers nothing, and notes what it was asked."""
+
+    async def answer(line: str, asker: Asker) -> Answer:
+        asked.append(line)
+        return await nothing(line, asker)
+
+    return answer
+
+
+async def at_once(_: object, __: object, *, initial: bool = False) -> None:
+    """Do not wait five seconds before a second session: a `before_identify_hook`."""
 
 
 async def drawn(_: dict[str, Any]) -> bytes | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import structlog
@@ -19,11 +19,7 @@ from storage.alerts import outbox
 from storage.people import destinations, switches
 from tests.fakes.discord_wire import ALL, CHANNEL, GUILD, NEWS, SEND, TOKEN, DiscordWire
 from tests.fakes.notices import claim_from
-from tests.handlers.channels.discord.desk import Desk, discord_at, nothing
-
-if TYPE_CHECKING:
-    from handlers.answer import Answer
-    from handlers.command import Asker
+from tests.handlers.channels.discord.desk import Desk, at_once, discord_at, nothing, noting
 
 HOUR = 3600.0
 WIRED = Address(str(CHANNEL), kind="group")
@@ -282,18 +278,10 @@ async def test_the_gateway_is_found_again(
     fake: DiscordWire, monkeypatch: pytest.MonkeyPatch, sessions: list[str], *, resumable: bool
 ) -> None:
     asked: list[str] = []
-
-    async def answer(line: str, _: Asker) -> Answer:
-        asked.append(line)
-        return await nothing(line, _)
-
-    async def at_once(_: object, __: object, *, initial: bool = False) -> None:
-        """Do not wait five seconds before a second session."""
-
     discord = discord_at(fake)
     monkeypatch.setattr(type(discord.client), "before_identify_hook", at_once)
     fake.resumable = resumable
-    await discord.start(answer)
+    await discord.start(noting(asked))
     await fake.until(lambda: fake.sessions and discord.client.is_ready())
     await fake.drop(4000)
     await fake.until(lambda: fake.sessions == sessions and fake._sockets, seconds=8)

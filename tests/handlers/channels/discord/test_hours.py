@@ -14,7 +14,7 @@ from storage.people import destinations
 from tests.fakes.bot_api import BotApi
 from tests.fakes.channel import HandClock
 from tests.fakes.discord_wire import CHANNEL, DiscordWire
-from tests.handlers.channels.discord.desk import Desk, discord_at, nothing
+from tests.handlers.channels.discord.desk import Desk, at_once, discord_at, nothing, noting
 from tests.handlers.channels.discord.talking import NOW
 from tests.handlers.channels.telegram.talking import PRIVATE, bot_of
 from tests.storage import beside
@@ -75,14 +75,6 @@ async def test_a_token_that_is_accepted_again_sends_and_answers_again(
     fake: DiscordWire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-
-    async def answer(line: str, _: Asker) -> Answer:
-        asked.append(line)
-        return await nothing(line, _)
-
-    async def at_once(_: object, __: object, *, initial: bool = False) -> None:
-        """Do not wait five seconds before a second session."""
-
     discord = discord_at(fake)
     monkeypatch.setattr(type(discord.client), "before_identify_hook", at_once)
     store, clock = Store(tmp_path / "perpulse.db"), HandClock(NOW)
@@ -91,7 +83,7 @@ async def test_a_token_that_is_accepted_again_sends_and_answers_again(
     dispatcher = Dispatcher(store, [discord], clock, noise=random.Random(1), again_after=0.01)
     dispatcher.start()
     desk = Desk(fake, store, clock, discord, dispatcher)
-    await discord.start(answer)
+    await discord.start(noting(asked))
     await fake.until(lambda: fake.sessions and discord.client.is_ready())
     fake.revoked = True
     await fake.drop(4004)

@@ -1,0 +1,79 @@
+"""Which legs of a setup hold while its episode runs: each that joins or leaves is told once, as a change of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from signals.alerts.condition import RANKS
+from signals.alerts.episodes import Transition
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from signals.alerts.episodes import State
+    from signals.series import Array
+    from signals.setup import Setup
+
+    _Happened: TypeAlias = tuple[State, Transition]
+    Told: TypeAlias = list[_Happened]
+    Truths: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.int64]]
+
+UNKNOWN = -1
+
+
+def with_changes(
+    setup: Setup, before: State, after: State, told: Told, values: Mapping[str, Array], times: Sequence[datetime]
+) -> tuple[State, Told]:
+    """Put the changes of a setup's counted legs among what is told of it, and keep in each state the legs so told.
+
+    before, after: the states around these closes; told: the states in which something happened, as `stepping.run`
+    returns them; values: by name, one a close, with those of `Setup.counts`. NaN handling: a leg that is not known now
+    stays as it was told. A change at a close that tells something anyway is told with it.
+    """
+    truths = _truths(setup, values, len(times))
+    place = {at: i for i, at in enumerate(times)}
+    first = next((i for i, at in enumerate(times) if before.at is None or at > before.at), len(times))
+    found: Told = []
+    state, legs = before, before.legs
+    begin = first
+    rest: list[tuple[State, Transition | None]] = [*told, (after, None)]
+    for then, transition in rest:
+        end = place[transition.at] if transition else len(times)
+        if state.rank and begin < end:
+            run = _carried(legs, truths[begin:end])
+            for i in np.flatnonzero(np.any(run[1:] != run[:-1], axis=1)).tolist():
+                legs = tuple(run[i + 1].tolist())
+                found.append(_changed(state, legs, values, begin + i, times[begin + i]))
+            legs = tuple(run[-1].tolist())
+        if transition is None:
+            break
+        running = transition.kind != "resolved"
+        legs = tuple(_carried(legs, truths[end : end + 1])[-1].tolist()) if running else ()
+        state, begin = replace(then, legs=legs), end + 1
+        found.append((state, transition))
+    return replace(after, legs=legs if after.rank else ()), found
+
+
+def _changed(state: State, legs: tuple[int, ...], values: Mapping[str, Array], i: int, at: datetime) -> _Happened:
+    row = {name: float(array[i]) for name, array in values.items()}
+    changed = Transition("changed", at, state.since or at, RANKS[state.told - 1], row)
+    return replace(state, at=at, legs=legs), changed
+
+
+def _truths(setup: Setup, values: Mapping[str, Array], count: int) -> Truths:
+    """Return for each close and counted leg 1, 0, or UNKNOWN."""
+    columns = [np.broadcast_to(np.asarray(values[setup.truth(leg)], dtype=float), count) for leg in setup.counted]
+    found = np.stack(columns, axis=1)
+    return np.where(np.isnan(found), UNKNOWN, found).astype(np.int64)
+
+
+def _carried(before: tuple[int, ...], truths: Truths) -> Truths:
+    """Return the truths behind those of before, each that is not known as it was last."""
+    begin = np.array(before or (UNKNOWN,) * truths.shape[1], dtype=np.int64)
+    rows = np.concatenate([begin[None, :], truths])
+    last = np.maximum.accumulate(np.where(rows == UNKNOWN, 0, np.arange(len(rows))[:, None]), axis=0)
+    return np.take_along_axis(rows, last, axis=0)

@@ -173,6 +173,10 @@ class Series:
         """Return the lowest value of the window that ends with this row; NaN if under 2/3 (or `least`) is known."""
         return self._roll(window, lambda part: _quiet(np.nanmin, part), lambda rolled: rolled.min(), least)
 
+    def median(self, window: timedelta, *, least: timedelta | None = None) -> Series:
+        """Return the median of the window that ends with this row; NaN if under 2/3 (or `least`) of it is known."""
+        return self._roll(window, lambda part: _quiet(np.nanmedian, part), lambda rolled: rolled.median(), least)
+
     def percentile(self, window: timedelta, *, split_ties: bool = False) -> Series:
         """Return the share (0 to 1) of the window's known values at or below this one, this one among them.
 

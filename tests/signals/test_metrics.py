@@ -139,6 +139,9 @@ def noise(metric: Metric, step: timedelta, rows: int, seed: int, gaps: float = 0
         "funding_rate": np.minimum(random.normal(0.0001, 0.0001, shape), 0.0001),
         "funding_interval_hours": np.full(shape, 8.0),
         "fear_greed": random.integers(1, 100, shape).astype(float),
+        "depth_bids_usd": random.lognormal(18, 0.3, shape),
+        "depth_asks_usd": random.lognormal(18, 0.3, shape),
+        "stablecoin_supply_usd": 300e9 * np.exp(np.cumsum(random.normal(0, 0.001, shape), axis=0)),
     }
     values = {}
     for name in metric.needs:

@@ -60,6 +60,9 @@ def words(metric: Metric) -> dict[str, Any]:
         "funding_rate": random.normal(-0.00005, 0.00005, rows),
         "funding_interval_hours": np.full(rows, 8.0),
         "fear_greed": np.linspace(60, 9, rows).round(),
+        "depth_bids_usd": random.lognormal(18, 0.3, rows),
+        "depth_asks_usd": random.lognormal(18, 0.3, rows),
+        "stablecoin_supply_usd": 300e9 * np.exp(np.cumsum(random.normal(0, 0.001, rows))),
     }
     at = pd.date_range(end=NOW - metric.step, periods=rows, freq=metric.step)
     asset = MARKET if metric.market_wide else "BTC"

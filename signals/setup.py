@@ -32,8 +32,9 @@ class Leg:
 
     id: within the setup. title: what the fact is about, in a few words of a sentence ("depth within 1 %"). holds:
     groups of conditions over whole names; the leg holds when all of any one group do. says: its line of evidence.
-    must: without it there is no setup. counted: False for what is named beside the story and never counted; such a leg
-    is said when it holds, or always where it has no conditions. alarms: the ids of single alarms that tell this fact.
+    must: without it there is no setup. passes: a fact of some days that goes by, which is not told. counted: False for
+    what is named beside the story and never counted; such a leg is said when it holds, or always where it has no
+    conditions. alarms: the ids of single alarms that tell this fact.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Leg:
     says: str
     holds: Groups = ()
     must: bool = False
+    passes: bool = False
     counted: bool = True
     alarms: tuple[str, ...] = ()
 
@@ -142,8 +144,8 @@ class Setup:
         possible: Any = 0.0
         every: Any = True
         one_not: Any = False
-        for leg in self.legs:
-            yes, no = judged(leg.holds, values) if leg.holds else (False, False)
+        for leg in (leg for leg in self.legs if leg.holds):
+            yes, no = judged(leg.holds, values)
             found[self.truth(leg)] = np.where(yes, 1.0, np.where(no, 0.0, np.nan))
             if leg.counted:
                 legs, possible = legs + np.where(yes, 1.0, 0.0), possible + np.where(no, 0.0, 1.0)

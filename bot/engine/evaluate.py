@@ -14,18 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import structlog
 
+from bot.engine.around import OpenSetups, first_setups
 from bot.engine.closes import A_MOMENT, EVER, all_closes, due, rule_groups
 from signals.alerts import stepping
-from signals.alerts.condition import RANKS
 from signals.alerts.episodes import State
 from signals.alerts.event import Event, news_for
 from signals.alerts.legs import with_changes
 from signals.alerts.rule import named, rules
 from signals.metric import metrics
-from signals.setup import setups
 from signals.units import floor
 from storage.alerts import episodes, outbox
-from storage.alerts.episodes import RuleState
 from storage.engine.database import StoreError
 from storage.market import points
 from storage.panels import panels
@@ -34,11 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from bot.engine.closes import Closes
-    from signals.alerts.condition import Rank
     from signals.metric import Metric
     from signals.series import Array, Panel
     from signals.setup import Setup
-    from storage.alerts.episodes import Key
+    from storage.alerts.episodes import Key, RuleState
     from storage.engine.database import Store
     from storage.engine.work import Work
 
@@ -222,8 +219,8 @@ def history(
     return sorted((one for one in found if one.event and start < one.event.at <= end), key=_when)
 
 
-def _when(evaluation: Evaluation) -> datetime:
-    return evaluation.event.at if evaluation.event else EVER
+def _when(evaluation: Evaluation) -> tuple[datetime, bool]:
+    return evaluation.event.at if evaluation.event else EVER, first_setups(evaluation.key)
 
 
 def judge(
@@ -259,9 +256,9 @@ def _keep(
     for evaluation in evaluations:
         by_key.setdefault(evaluation.key, []).append(evaluation)
     told: list[Event] = []
-    stand = {key: one for key, one in states.items() if key[0] in setups() and one.state.rank}
+    open_setups = OpenSetups.of(states)
     with store.write() as work:
-        for key, every in sorted(by_key.items(), key=lambda item: item[0][0] not in setups()):  # which hold alarms
+        for key, every in sorted(by_key.items(), key=lambda item: first_setups(item[0])):
             before = states.get(key)
             episode = before.episode if before else None
             recorded: list[tuple[Event, int]] = []
@@ -271,25 +268,13 @@ def _keep(
                 if event.kind != "fired" or first is None or event.since > first:
                     recorded.append((event, episode))
             for event, number in _compressed(recorded) if before and not before.state.silent else ():
-                marked = replace(event, offline=event.at < started, within=_within(key, stand))
+                marked = replace(event, offline=event.at < started, within=open_setups.around(key))
                 announce(work, marked, number, now)
                 told.append(marked)
             after = replace(every[-1].state, silent=False)
             episodes.save(work, key, after, episode)
-            stand.pop(key, None)
-            if key[0] in setups() and after.rank:
-                stand[key] = RuleState(after, episode)
+            open_setups.stands(key, after, episode)
     return told
-
-
-def _within(key: Key, stand: Mapping[Key, RuleState]) -> tuple[tuple[int, Rank], ...]:
-    """Return the open episodes of setups that contain an alarm, each with the rank that it was told at."""
-    rule, asset = key
-    return tuple(
-        (one.episode, RANKS[one.state.told - 1])
-        for (setup, of), one in stand.items()
-        if of == asset and rule in setups()[setup].alarms and one.episode is not None and one.state.told
-    )
 
 
 def with_story(work: Work, event: Event, episode: int | None) -> Event:

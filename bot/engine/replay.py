@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from bot.engine import around
 from bot.engine.burst import Bursts
 from bot.engine.closes import EVER
 from bot.engine.evaluate import announce, history, with_story
@@ -46,9 +48,9 @@ def evaluations(
     return [evaluation for evaluation in every if not rules()[evaluation.key[0]].only_asked]
 
 
-def events(told: Iterable[Evaluation]) -> list[Event]:
-    """Return what happened."""
-    return [evaluation.event for evaluation in told if evaluation.event]
+def notices(told: Iterable[Evaluation]) -> list[Event]:
+    """Return what has a message of its own."""
+    return around.own_messages(told)
 
 
 def fast_moves(store: Store, assets: Iterable[str], start: datetime, end: datetime) -> list[Burst]:
@@ -106,6 +108,7 @@ def _prices_told(
 async def play(store: Store, told: Iterable[Evaluation], dispatcher: Dispatcher, clock: ReplayClock) -> None:
     """Send the events of each close at its own time through episodes, outbox and channel, as a running bot does."""
     last: dict[Key, int] = {}
+    open_setups = around.OpenSetups()
     for at, of_close in groupby((one for one in told if one.event), key=_when):
         clock.move(max(at, clock.now()))
         with store.write() as work:
@@ -113,7 +116,8 @@ async def play(store: Store, told: Iterable[Evaluation], dispatcher: Dispatcher,
                 event = with_story(work, found, last.get(key))
                 episode = last[key] = episodes.record(work, key, event, last.get(key))
                 episodes.save(work, key, state, episode)
-                announce(work, event, episode, clock.now())
+                open_setups.stands(key, state, episode)
+                announce(work, replace(event, within=open_setups.around(key)), episode, clock.now())
         await _sent(dispatcher, clock)
 
 

@@ -35,12 +35,15 @@ def how_many(setup: Setup, values: Mapping[str, float]) -> str:
 def evidence(setup: Setup, event: Event, values: Mapping[str, Any], fill: Fill) -> list[str]:
     """Return a line for each leg that holds, then what is named beside them, what does not hold and what is not known.
 
-    fill: fills one line from values, or returns None where nothing of it is known.
+    fill: fills one line from values, or returns None where nothing of it is known. A leg that passes by holds no longer
+    when the story goes on, and is not missed.
     """
     said = [fill(leg.says, values) for leg in holding(setup, event.values)]
     named = (leg for leg in setup.beside if not leg.holds or event.values.get(setup.truth(leg)) == 1.0)
     said += [fill(leg.says, values) for leg in named]
-    not_so = [leg.title for leg in setup.counted if event.values.get(setup.truth(leg)) == 0.0]
+    begun = event.kind in {"fired", "escalated"}
+    missed = (leg for leg in setup.counted if begun or not leg.passes)
+    not_so = [leg.title for leg in missed if event.values.get(setup.truth(leg)) == 0.0]
     if not_so:
         said.append(f"Not so: {wording.listing(not_so)}.")
     if event.lacking:
@@ -67,7 +70,8 @@ def ended_by(setup: Setup, event: Event) -> str | None:
 
 
 def _gone(setup: Setup, told: Mapping[str, float], now: Mapping[str, float]) -> Iterable[Leg]:
-    return (leg for leg in setup.counted if told.get(setup.truth(leg)) == 1.0 and now.get(setup.truth(leg)) == 0.0)
+    counted = (leg for leg in setup.counted if not leg.passes)
+    return (leg for leg in counted if told.get(setup.truth(leg)) == 1.0 and now.get(setup.truth(leg)) == 0.0)
 
 
 def price_since(told: Mapping[str, float], now: Mapping[str, float]) -> str | None:

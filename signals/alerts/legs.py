@@ -28,13 +28,21 @@ UNKNOWN = -1
 def with_changes(
     setup: Setup, before: State, after: State, told: Told, values: Mapping[str, Array], times: Sequence[datetime]
 ) -> tuple[State, Told]:
-    """Put the changes of a setup's counted legs among what is told of it, and keep in each state the legs so told.
+    """Put the legs that joined or left among what is told of a setup, and keep in each state the legs so told.
+
+    Legs that must hold do neither: while the story goes on, they lie between the line that began it and that which ends
+    it.
 
     before, after: the states around these closes; told: the states in which something happened, as `stepping.run`
     returns them; values: by name, one a close, with those of `Setup.counts`. NaN handling: a leg that is not known now
-    stays as it was told. A change at a close that tells something anyway is told with it.
+    stays as it was told, and one that passes by holds until the story is over. A change at a close that tells something
+    anyway is told with it.
     """
-    truths = _truths(setup, values, len(times))
+    legs_told = [leg for leg in setup.counted if not leg.must]
+    if not legs_told:
+        return after, told
+    truths = _truths([values[setup.truth(leg)] for leg in legs_told], len(times))
+    passing = np.array([leg.passes for leg in legs_told])
     place = {at: i for i, at in enumerate(times)}
     first = next((i for i, at in enumerate(times) if before.at is None or at > before.at), len(times))
     found: Told = []
@@ -44,7 +52,7 @@ def with_changes(
     for then, transition in rest:
         end = place[transition.at] if transition else len(times)
         if state.rank and begin < end:
-            run = _carried(legs, truths[begin:end])
+            run = _carried(legs, truths[begin:end], passing)
             for i in np.flatnonzero(np.any(run[1:] != run[:-1], axis=1)).tolist():
                 legs = tuple(run[i + 1].tolist())
                 found.append(_changed(state, legs, values, begin + i, times[begin + i]))
@@ -52,7 +60,7 @@ def with_changes(
         if transition is None:
             break
         running = transition.kind != "resolved"
-        legs = tuple(_carried(legs, truths[end : end + 1])[-1].tolist()) if running else ()
+        legs = tuple(_carried(legs, truths[end : end + 1], passing)[-1].tolist()) if running else ()
         state, begin = replace(then, legs=legs), end + 1
         found.append((state, transition))
     return replace(after, legs=legs if after.rank else ()), found
@@ -64,16 +72,16 @@ def _changed(state: State, legs: tuple[int, ...], values: Mapping[str, Array], i
     return replace(state, at=at, legs=legs), changed
 
 
-def _truths(setup: Setup, values: Mapping[str, Array], count: int) -> Truths:
-    """Return for each close and counted leg 1, 0, or UNKNOWN."""
-    columns = [np.broadcast_to(np.asarray(values[setup.truth(leg)], dtype=float), count) for leg in setup.counted]
-    found = np.stack(columns, axis=1)
+def _truths(columns: Sequence[Array], count: int) -> Truths:
+    """Return for each close and leg 1, 0, or UNKNOWN."""
+    found = np.stack([np.broadcast_to(np.asarray(column, dtype=float), count) for column in columns], axis=1)
     return np.where(np.isnan(found), UNKNOWN, found).astype(np.int64)
 
 
-def _carried(before: tuple[int, ...], truths: Truths) -> Truths:
+def _carried(before: tuple[int, ...], truths: Truths, passing: Array) -> Truths:
     """Return the truths behind those of before, each that is not known as it was last."""
     begin = np.array(before or (UNKNOWN,) * truths.shape[1], dtype=np.int64)
     rows = np.concatenate([begin[None, :], truths])
+    rows = np.where(passing, np.maximum.accumulate(rows, axis=0), rows)
     last = np.maximum.accumulate(np.where(rows == UNKNOWN, 0, np.arange(len(rows))[:, None]), axis=0)
     return np.take_along_axis(rows, last, axis=0)

@@ -25,8 +25,7 @@ SETUP = Setup(
             alarms=("oi_drawdown",),
             says=(
                 "Open interest {oi_drawdown.usd:usd}, {oi_drawdown.coins_now:coins {asset}}. "
-                "Since the peak of {oi_drawdown.peak_at:date}: {oi_drawdown.value:change0} in dollars, "
-                "{oi_drawdown.coins:change0} in coins."
+                "Peak {oi_drawdown.peak_usd:usd} on {oi_drawdown.peak_at:date}."
             ),
         ),
         Leg(
@@ -34,7 +33,10 @@ SETUP = Setup(
             title="coins below those of the peak",
             holds=((at_most(-0.05, "oi_drawdown.coins"),),),
             must=True,
-            says="Price alone explains {oi_drawdown.price_share:part} of the dollar fall.",
+            says=(
+                "Since then {oi_drawdown.value:change0} in dollars, {oi_drawdown.coins:change0} in coins. "
+                "Price alone explains {oi_drawdown.price_share:part} of the dollar fall."
+            ),
         ),
         Leg(
             id="average",

@@ -31,7 +31,7 @@ SETUP = Setup(
             id="exchanges",
             title="what lies on exchanges",
             counted=False,
-            says="Exchange balances are not in free data, so where the money sits is unknown.",
+            says="Exchange balances are not in free data, so nobody can say where the money sits.",
         ),
     ),
     stages=(
@@ -46,8 +46,8 @@ SETUP = Setup(
     only_asked=True,
     headline="Dollar stablecoins are draining.",
     counter=(
-        "It is wrong to read a direction out of this: the same figure is read as money waiting to buy and as money "
-        "taken out of risk."
+        "It is wrong to read a direction out of this: the same figure is read as money that waits and as money taken "
+        "out of risk."
     ),
     variants=(Variant(holds=((at_least(0.0, "stable_supply.value"),),), headline="Dollar stablecoins are growing."),),
     resolved=(

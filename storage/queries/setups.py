@@ -1,4 +1,4 @@
-"""Where each setup of an asset stands now: which legs hold, how far the others are from their line, since when it is on."""
+"""Where each setup of an asset stands now: which legs hold, how far the others are from their line, since when."""
 
 from __future__ import annotations
 

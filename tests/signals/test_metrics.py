@@ -28,7 +28,7 @@ REFERENCE = Path(__file__).parent / "reference"
 STEPS = {"1h": hours(1), "1d": days(1)}
 EVERY = [pytest.param(metric, id=metric.id) for metric in metrics().values()]
 WATCHED = [pytest.param(metric, id=metric.id) for metric in metrics().values() if rules_of(metric.id)]
-OF_AN_HOUR = {"usd_1h", "longs_share_1h", "pace"}
+OF_AN_HOUR = {"usd_1h", "longs_share_1h", "pace", "change_1h", "value_1h"}
 EVERY_STEP = [
     pytest.param(metric, step, id=f"{metric.id}-{name}")
     for metric in metrics().values()
@@ -130,6 +130,7 @@ def noise(metric: Metric, step: timedelta, rows: int, seed: int, gaps: float = 0
     volume = random.lognormal(20, 0.5, shape)
     every = {
         "close": price,
+        "low": price * (1 - random.random(shape) / 50),
         "open_interest_coin": coins,
         "open_interest_usd": coins * price,
         "volume_usd": volume,

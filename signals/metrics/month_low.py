@@ -5,8 +5,8 @@
     coins = C / C 3 d ago − 1          longs = highest z of ln(1 + longs liquidated a day; 30 d) of the last 3 days
 
 Prices and dollars in USD, C in coins. After "revenge rally" (Cointelegraph, January 2026: lows of $80,000–83,000 swept,
-"briefly dips below support"), signals.md WY-1, 2026. Its targets are wishes and are not computed. The 20 days before the
-row itself bear its `above_low`: below zero, support was lost after all.
+"briefly dips below support"), signals.md WY-1, 2026. Its targets are wishes and are not computed. `above_low` looks at
+the 20 days before the row itself: below zero, support was lost after all.
 
 NaN handling: `support` wants 20 of its 30 days; `coins` and `longs` are NaN where open interest or liquidations are not
 known, and nothing else suffers for it.
@@ -45,7 +45,7 @@ def compute(s: Panel) -> dict[str, Series]:
 
 
 METRIC = Metric(
-    id="spring",
+    id="month_low",
     title="Dip under the low of a month",
     question="Did price dip under its low of a month, and did it come back?",
     unit="fraction",

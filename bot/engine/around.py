@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from signals.alerts.condition import RANKS
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from bot.engine.evaluate import Evaluation
     from signals.alerts.condition import Rank
     from signals.alerts.episodes import State
-    from signals.alerts.event import Event
     from storage.alerts.episodes import Key, RuleState
 
 
@@ -48,40 +47,31 @@ class OpenSetups:
 
     def around(self, key: Key) -> tuple[tuple[int, Rank], ...]:
         """Return the open episodes of setups that contain an alarm of an asset."""
-        return tuple(one for _, one in self._around(key))
-
-    def teller(self, key: Key, rank: Rank) -> str:
-        """Return the open setup that tells an alarm of this rank as its leg, "" for none."""
-        own = RANKS.index(rank)
-        return next((setup for setup, (_, told) in self._around(key) if RANKS.index(told) >= own), "")
-
-    def _around(self, key: Key) -> Iterator[tuple[str, tuple[int, Rank]]]:
         rule, asset = key
-        for (setup, of), one in self.episodes.items():
-            if of == asset and rule in setups()[setup].alarms:
-                yield setup, one
+        return tuple(
+            one for (setup, of), one in self.episodes.items() if of == asset and rule in setups()[setup].alarms
+        )
+
+    def teller(self, key: Key, rank: Rank) -> tuple[int, Rank] | None:
+        """Return the open episode that tells an alarm of this rank as its leg; None where none does."""
+        return next((one for one in self.around(key) if RANKS.index(one[1]) >= RANKS.index(rank)), None)
 
 
-def own_messages(evaluations: Iterable[Evaluation]) -> list[Event]:
-    """Return the events that have a message of their own, for who is told everything.
+def placed(evaluations: Iterable[Evaluation]) -> Iterator[Evaluation]:
+    """Mark each event that a setup tells as its leg with that setup's episode, for who is told everything.
 
-    An alarm that a setup tells as its leg has none, nor has the end of one that never had; that a leg of a setup joined
-    or left is an edit. evaluations: in the order of time.
+    So is the end of one that was never told alone. evaluations: of the whole past, in the order of time; an episode is
+    numbered by the place of the event that it stands at.
     """
-    open_setups, legs = OpenSetups(), set[tuple[str, str]]()
-    found: list[Event] = []
+    open_setups, legs = OpenSetups(), dict[tuple[str, str], tuple[int, "Rank"]]()
     for number, one in enumerate(evaluations):
         open_setups.stands(one.key, one.state, number)
-        if one.event is None or one.event.kind == "changed":
+        if one.event is None:
+            yield one
             continue
-        if one.event.kind == "resolved":
-            told = one.key not in legs
-        else:
-            told = not open_setups.teller(one.key, one.event.rank)
-            if told:
-                legs.discard(one.key)
-            elif one.event.kind == "fired":
-                legs.add(one.key)
-        if told:
-            found.append(one.event)
-    return found
+        teller = open_setups.teller(one.key, one.event.rank) if one.event.kind != "resolved" else legs.get(one.key)
+        if teller and one.event.kind == "fired":
+            legs[one.key] = teller
+        elif teller is None:
+            legs.pop(one.key, None)
+        yield replace(one, event=replace(one.event, within=(teller,) if teller else ()))

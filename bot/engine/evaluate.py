@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import structlog
 
-from bot.engine.around import OpenSetups, first_setups
+from bot.engine.around import OpenSetups, first_setups, placed
 from bot.engine.closes import A_MOMENT, EVER, all_closes, due, rule_groups
 from signals.alerts import stepping
 from signals.alerts.episodes import State
@@ -209,14 +209,16 @@ def history(
 ) -> list[Evaluation]:
     """Judge stored history as if it happened now: every event in (start, end], in the order of time.
 
-    What began before `start` is known by then and not told again.
+    What began before `start` is known by then and not told again. What a setup tells as its leg is marked so
+    (`Event.within`).
     """
     found: list[Evaluation] = []
     for group in rule_groups():
         for asset in group.judged_of(assets):
             if closes := all_closes(store, group, asset, end):
                 found += evaluate(store, closes, {}, note=note)
-    return sorted((one for one in found if one.event and start < one.event.at <= end), key=_when)
+    every = placed(sorted((one for one in found if one.event), key=_when))
+    return [one for one in every if one.event and start < one.event.at <= end]
 
 
 def _when(evaluation: Evaluation) -> tuple[datetime, bool]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from bot.engine import around
 from bot.engine.burst import Bursts
 from bot.engine.closes import EVER
 from bot.engine.evaluate import announce, history, with_story
@@ -49,8 +47,9 @@ def evaluations(
 
 
 def notices(told: Iterable[Evaluation]) -> list[Event]:
-    """Return what has a message of its own."""
-    return around.own_messages(told)
+    """Return what has a message of its own: neither a leg of a setup, nor that one of its legs joined or left."""
+    events = (one.event for one in told if one.event)
+    return [event for event in events if not event.within and event.kind != "changed"]
 
 
 def fast_moves(store: Store, assets: Iterable[str], start: datetime, end: datetime) -> list[Burst]:
@@ -108,7 +107,6 @@ def _prices_told(
 async def play(store: Store, told: Iterable[Evaluation], dispatcher: Dispatcher, clock: ReplayClock) -> None:
     """Send the events of each close at its own time through episodes, outbox and channel, as a running bot does."""
     last: dict[Key, int] = {}
-    open_setups = around.OpenSetups()
     for at, of_close in groupby((one for one in told if one.event), key=_when):
         clock.move(max(at, clock.now()))
         with store.write() as work:
@@ -116,8 +114,8 @@ async def play(store: Store, told: Iterable[Evaluation], dispatcher: Dispatcher,
                 event = with_story(work, found, last.get(key))
                 episode = last[key] = episodes.record(work, key, event, last.get(key))
                 episodes.save(work, key, state, episode)
-                open_setups.stands(key, state, episode)
-                announce(work, replace(event, within=open_setups.around(key)), episode, clock.now())
+                if not event.within:
+                    announce(work, event, episode, clock.now())
         await _sent(dispatcher, clock)
 
 

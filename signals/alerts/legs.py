@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from signals.setup import Setup
 
     _Happened: TypeAlias = tuple[State, Transition]
-    Told: TypeAlias = list[_Happened]
+    Happenings: TypeAlias = list[_Happened]
     Truths: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.int64]]
 
 UNKNOWN = -1
 
 
 def with_changes(
-    setup: Setup, before: State, after: State, told: Told, values: Mapping[str, Array], times: Sequence[datetime]
-) -> tuple[State, Told]:
+    setup: Setup, before: State, after: State, told: Happenings, values: Mapping[str, Array], times: Sequence[datetime]
+) -> tuple[State, Happenings]:
     """Put the legs that joined or left among what is told of a setup, and keep in each state the legs so told.
 
     Legs that must hold do neither: while the story goes on, they lie between the line that began it and that which ends
@@ -45,7 +45,7 @@ def with_changes(
     passing = np.array([leg.passes for leg in legs_told])
     place = {at: i for i, at in enumerate(times)}
     first = next((i for i, at in enumerate(times) if before.at is None or at > before.at), len(times))
-    found: Told = []
+    found: Happenings = []
     state, legs = before, before.legs
     begin = first
     rest: list[tuple[State, Transition | None]] = [*told, (after, None)]

@@ -78,8 +78,8 @@ SAID = {
     "market sentiment": "/fng",
     "what is the mood": "/fng",
     # judgement
-    "why did eth drop": "/health eth",
-    "why is bitcoin dumping": "/health bitcoin",
+    "why did eth drop": "/why eth",
+    "why is bitcoin dumping": "/why bitcoin",
     "what happened to sol": "/health sol",
     "is eth crashing?": "/health eth",
     "how is btc doing": "/health btc",
@@ -122,9 +122,9 @@ OFFERED = {
     "what about NEAR": ("/price near", "/health near"),
     "should i buy btc": ("/price btc", "/health btc"),
     "lorem ipsum dolor sit amet": ("/help", "/start"),
-    "why is my neighbour angry": ("/health",),
+    "why is my neighbour angry": ("/why",),
     "thanks": ("/help", "/start"),
-    "DROP TABLE points": ("/health",),
+    "DROP TABLE points": ("/why",),
     # what changes something is done by its own name alone
     "alert me about btc": ("/sub btc",),
     "stop alerts": ("/unsub",),

@@ -44,6 +44,8 @@ TYPED = {
     "funding": "/funding btc",
     "liqs": "/liqs btc",
     "health": "/health btc",
+    "setup": "/setup btc",
+    "why": "/why btc",
     "sources": "/sources",
     "status": "/status btc",
     "about": "/about",

@@ -26,29 +26,46 @@ if TYPE_CHECKING:
 
 _NEAREST: Final = 4  # calm setups that are listed
 _SPANS: Final = ("4h", "24h", "7d")
-_COMMON: Final = {"long", "short", "longs", "position", "options", "regime", "trigger", "fuel"}
 _SIDED: Final = {("long_crowding", "short"): "short_crowding", ("squeeze_fuel", "long"): "squeeze_fuel_longs"}
 
 
-def setup_words() -> Mapping[str, str]:
-    """Return the words by which a setup may be named: its id, with spaces or not, and the parts that say which."""
+def _named() -> Mapping[str, str]:
+    """Return the words by which a setup is named: its id, in one word or not, and the part of it that says which."""
     from signals.setup import setups  # noqa: PLC0415 - see above
 
     found: dict[str, str] = {}
     for name in setups():
         found |= dict.fromkeys((name, name.replace("_", ""), name.replace("_", "-")), name)
-        found |= {part: name for part in name.split("_") if part not in _COMMON and part not in found}
+        found.setdefault(_telling(name), name)
     return found
 
 
-_SETUP: Final = choice("setup", setup_words)
+def _beside() -> Mapping[str, str]:
+    """Return the other parts of the ids, which say nothing by themselves: `selling wave` is one setup."""
+    from signals.setup import setups  # noqa: PLC0415 - see above
+
+    return {part: part for name in setups() for part in name.split("_") if part not in {*_SIDES, _telling(name)}}
+
+
+def _telling(name: str) -> str:
+    return next((part for part in name.split("_") if part not in _SIDES | _VAGUE), name)
+
+
+_SIDES: Final = frozenset({"long", "short", "longs", "shorts"})
+_VAGUE: Final = frozenset({"position", "options"})
+_SETUP: Final = choice("setup", _named)
+_PART: Final = choice("setup", _beside)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Which setup of which asset, or which asset over how long. side: of a setup that both have, such as crowding."""
+    """Which setup of which asset, or which asset over how long.
+
+    part: another word of the setup's name. side: of a setup that both sides have, such as crowding.
+    """
 
     setup: str | None = argument(_SETUP, default=None)
+    part: str | None = argument(_PART, default=None)
     side: str | None = argument(SIDE, default=None)
     asset: str | None = argument(ASSET, default=None)
     span: timedelta | None = argument(DURATION, default=None, label="24h")
@@ -117,7 +134,7 @@ async def _of_setup(deps: Deps, name: str, asset: str | None) -> Reply:
     meant = meant_asset(deps, asset, f"/why {name} btc")
     found = await asyncio.to_thread(queries.read, deps.store, meant, deps.now, [name])
     if found.readings.nothing:
-        raise await nothing_stored(deps, meant, tuple(found.readings.found))
+        raise await nothing_stored(deps, found.readings.asset, tuple(found.readings.found))
     one = found.found[0]
     whose = "The market" if one.asset == MARKET else one.asset
     state = f"is on{_since(one, deps.now)}" if one.rank else "is not on"

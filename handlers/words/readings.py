@@ -41,6 +41,8 @@ def why_not(lacking: NotKnown | None) -> str:
             said = "the newest points are missing"
         case Lack.TOO_LITTLE:
             said = too_little(lacking.coverage) if lacking.coverage else "too little of the market answers for a total"
+        case Lack.APART:
+            said = f"no exchange is stored with both {_titles(lacking.inputs)}"
         case unreachable:
             assert_never(unreachable)
     return said

@@ -61,9 +61,9 @@ class Desk:
     def text(self, line: str) -> str:
         return plain_text(self.ask(line).all_blocks())
 
-    def stores(self, metric: str) -> bool:
-        """Tell whether anything is stored that a metric of BTC needs."""
-        return not readings.of(self.store, "BTC", (metric,), self.now).nothing
+    def knows(self, metric: str) -> bool:
+        """Tell whether a metric of BTC has a value: what is stored may lack an input of it."""
+        return readings.of(self.store, "BTC", (metric,), self.now).get(metric) is not None
 
     def later(self, by: timedelta) -> Desk:
         return replace(self, now=self.now + by, asked=[])

@@ -88,7 +88,7 @@ def test_help_explains_each_figure(desk: Callable[..., Any], empty: Any, name: s
     assert said[0] == f"{metric.title}: {metric.question}"
     assert said[-1] == f"More: /chart {name}"
     assert metric.tells_not
-    if here.stores(name):
+    if here.knows(name):
         assert metric.tells_not[1:] in said[2]
         assert len(said) == 5, "and in between what it says now, what it does not tell, and the stamp"
     else:

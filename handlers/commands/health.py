@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from handlers.charts.figures import say as figure
 from handlers.command import Deps, command
-from handlers.commands.market import answered, days_below, nothing_stored
+from handlers.commands.market import answered, nothing_stored
+from handlers.commands.open_interest import days_below
 from handlers.language.assets import OneAsset, meant_asset
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.words import readings as words

@@ -28,6 +28,7 @@ GROUPS: Final = (
     ("volume_usd", "taker_buy_usd"),
     ("open_interest_coin", "open_interest_usd"),
     ("funding_rate", "funding_interval_hours"),
+    ("liquidated_longs_usd", "liquidated_shorts_usd"),
 )
 _SCALED_LIKE: Final = {"open": "close", "high": "close", "low": "close", "taker_buy_usd": "volume_usd"}
 _SCALED: Final = frozenset(

@@ -70,6 +70,8 @@ SAID = {
     "how much was liquidated": "/liqs",
     "liqidations btc": "/liqs btc",
     # flow and mood
+    "trading volume of btc": "/volume btc",
+    "which exchange has the largest market share in eth": "/volume eth",
     "is everybody buying btc": "/taker btc",
     "who is selling eth": "/taker eth",
     "taker flow btc": "/taker btc",

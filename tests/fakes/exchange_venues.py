@@ -576,9 +576,10 @@ def _deribit_dvol(q: Question) -> Any:
 
 
 def _deribit_options(q: Question) -> Any:
-    if q.query["currency"] not in {"BTC", "ETH"}:
+    asked = q.query["currency"]
+    if asked not in {"BTC", "ETH", "USDC"}:
         return _deribit(q, [])
-    name, rows = q.query["currency"], []
+    name, rows = "SOL_USDC" if asked == "USDC" else asked, []
     for day, strikes in (("27NOV26", (80_000, 90_000, 100_000)), ("25DEC26", (60_000, 90_000, 120_000))):
         for strike in strikes:
             for kind in "CP":
@@ -587,7 +588,8 @@ def _deribit_options(q: Question) -> Any:
                         "instrument_name": f"{name}-{day}-{strike}-{kind}", "open_interest": _figure(q, strike / 100),
                         "mark_iv": _figure(q, 50 + strike / 10_000), "mark_price": 0.0134, "underlying_price": 90_000.0,
                         "base_currency": name, "quote_currency": name, "creation_timestamp": q.now, "volume": 1.0,
-                        "underlying_index": f"{name}-{day}", "bid_price": None, "ask_price": 0.014,
+                        "underlying_index": f"{name}-{day}", "bid_price": None if kind == "C" else 0.013, "ask_price": 0.014,
+                        "estimated_delivery_price": _figure(q, 89_990.0),
                     }
                 )  # fmt: skip
     return _deribit(q, rows)

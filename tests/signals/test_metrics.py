@@ -138,6 +138,17 @@ def noise(metric: Metric, step: timedelta, rows: int, seed: int, gaps: float = 0
         "fear_greed": random.integers(1, 100, shape).astype(float),
         "depth_bids_usd": random.lognormal(18, 0.3, shape),
         "depth_asks_usd": random.lognormal(18, 0.3, shape),
+        "implied_volatility": 50 * np.exp(np.cumsum(random.normal(0, 0.01, shape), axis=0)),
+        "index_price": price,
+        "options_open_interest_usd": random.lognormal(24, 0.1, shape),
+        "options_days_to_expiry": random.uniform(0.1, 3, shape),
+        "options_expiry_share": random.uniform(0.01, 0.5, shape),
+        "options_max_pain": price * random.uniform(0.95, 1.05, shape),
+        "options_put_call": random.uniform(0.3, 1.5, shape),
+        "options_wall_above": price * random.uniform(1.0, 1.1, shape),
+        "options_wall_above_share": random.uniform(0.02, 0.3, shape),
+        "options_wall_below": price * random.uniform(0.9, 1.0, shape),
+        "options_wall_below_share": random.uniform(0.02, 0.3, shape),
         "stablecoin_supply_usd": 300e9 * np.exp(np.cumsum(random.normal(0, 0.001, shape), axis=0)),
     }
     values = {}

@@ -60,6 +60,17 @@ def words(metric: Metric) -> dict[str, Any]:
         "fear_greed": np.linspace(60, 9, rows).round(),
         "depth_bids_usd": random.lognormal(18, 0.3, rows),
         "depth_asks_usd": random.lognormal(18, 0.3, rows),
+        "implied_volatility": 50 * np.exp(np.cumsum(random.normal(0, 0.01, rows))),
+        "index_price": price,
+        "options_open_interest_usd": random.lognormal(24, 0.1, rows),
+        "options_days_to_expiry": np.linspace(3, 0.1, rows),
+        "options_expiry_share": np.full(rows, 0.21),
+        "options_max_pain": price * 1.02,
+        "options_put_call": random.uniform(0.3, 1.5, rows),
+        "options_wall_above": np.ceil(price / 1000) * 1000,
+        "options_wall_above_share": random.uniform(0.02, 0.3, rows),
+        "options_wall_below": np.floor(price / 1000) * 1000,
+        "options_wall_below_share": random.uniform(0.02, 0.3, rows),
         "stablecoin_supply_usd": 300e9 * np.exp(np.cumsum(random.normal(0, 0.001, rows))),
     }
     at = pd.date_range(end=NOW - metric.step, periods=rows, freq=metric.step)

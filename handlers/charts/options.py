@@ -46,11 +46,15 @@ def spec(found: OptionsNow, expiry: OptionExpiry, *, light: bool = False, note: 
                 "height": HEIGHT,
                 "unit": "coins",
                 "step": width,
-                "head": [[f"Open {found.asset} by strike:", "muted"], ["calls ↑", "up"], ["puts ↓", "down"]],
+                "head": [
+                    [f"{found.asset} by strike:", "muted"],
+                    ["calls ↑", "up"],
+                    ["puts ↓", "down"],
+                    [f"most at {', '.join(strike_words(strike.price) for strike in expiry.largest(_NAMED))}", "ink"],
+                ],
                 "rows": [[strike.price - width / 2, strike.puts, strike.calls] for strike in shown],
                 "unheard": [],
                 "marks": [*marks, [least, "alert", "dashed"]],
-                "named": [[strike.price, strike_words(strike.price)] for strike in expiry.largest(_NAMED)],
             }
         ],
         "stamp": _stamp(found, expiry, shown, note),

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.collections import LineCollection, PolyCollection
 
 from handlers.charts.figures import say, tick
-from handlers.charts.look import SMALL
 from handlers.charts.scales import reach_of, ticks_in
 from handlers.charts.sheet import DrawnPanel, Label, Words
 from signals.units import DAY_S
@@ -186,31 +185,12 @@ class BarPanel(_Panel):
 class StrikePanel(BarPanel):
     """Open options by strike, with price across: calls upwards, puts downwards; lines at price and at least payout."""
 
-    def reach(self) -> tuple[float, float]:
-        """Leave room for the names of the largest strikes."""
-        low, high = super().reach()
-        return low - (high - low) * 0.06, high + (high - low) * 0.08
-
     def fill(self, axes: Axes) -> None:
-        """Draw the bars, the lines, and the names at the ends of the largest bars."""
-        super().fill(axes)
+        """Draw the lines and the bars."""
         for price, color, line in self.data["marks"]:
             style: Any = "-" if line == "solid" else (0, (5, 4))
             axes.axvline(price / DAY_S, color=self.color(color), lw=2.6, ls=style, zorder=2, gid="mark")
-        sizes = {row[0] + self.data["step"] / 2: (row[1], row[2]) for row in self.data["rows"]}
-        taken: list[float] = []
-        low, high = axes.get_xlim()
-        for price, words in self.data["named"]:
-            place = price / DAY_S
-            if price not in sizes or any(abs(place - other) < (high - low) * 0.12 for other in taken):
-                continue
-            taken.append(place)
-            puts, calls = sizes[price]
-            up = calls >= puts
-            axes.annotate(
-                words, (place, calls if up else -puts), (0, 4 if up else -4), textcoords="offset points",
-                ha="center", va="bottom" if up else "top", color=self.palette.ink, fontsize=SMALL, gid="strike",
-            )  # fmt: skip
+        super().fill(axes)
 
 
 def draw_lines(axes: Axes, stretches: Sequence[Sequence[tuple[float, float]]], **style: Any) -> None:

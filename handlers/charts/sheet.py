@@ -262,13 +262,13 @@ class PictureSheet:
 
     def _prices(self, axes: Axes) -> list[tuple[float, str]]:
         """Return even prices across, as many as there is room for."""
-        room = axes.get_position().width * WIDTH
-        found: list[float] = []
-        for most in range(7, 1, -1):
+        low, high = axes.get_xlim()
+        room = axes.get_position().width * WIDTH / ((high - low) * DAY_S)  # pixels of a dollar
+        for most in range(7, 0, -1):
             found = ticks_in(self.start, self.end, most)
             step = found[1] - found[0] if len(found) > 1 else self.end - self.start
             words = [tick(price, "price", step) for price in found]
-            if sum(self.wide(word) for word in words) + MARGIN * len(words) <= room:
+            if not words or step * room >= max(self.wide(word) for word in words) + MARGIN / 2:
                 break
         return [(price / DAY_S, word) for price, word in zip(found, words, strict=True)]
 

@@ -17,9 +17,10 @@ from handlers.words import wording
 from signals.units import DAY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from signals.options import OptionExpiry, Strike
+    from storage.queries.freshness import Stamp
     from storage.queries.market.option_chain import OptionsNow
     from storage.queries.market.readings import Reading
 
@@ -152,13 +153,21 @@ def _expiry(found: OptionsNow, expiry: OptionExpiry) -> list[str]:
     least = expiry.least_payout()
     said = f"Least payout (max pain) at {_strike(least[0])}{_away(found, least[0])}"
     if len(least) > 1:
-        dearer = expiry.payout(least[1]) / expiry.payout(least[0]) - 1 if expiry.payout(least[0]) else None
-        by = "" if dearer is None else f", where {wording.share(dearer * 100, 1)} more would be paid"
-        said += f"; next {_strike(least[1])}{by}"
+        said += f"; next {_strike(least[1])}{_dearer(expiry, least)}"
     lines.append(f"{said}.")
     if expiry.quoted is not None:
         lines.append(f"{wording.share(expiry.quoted * 100)} of its options had a bid and an ask.")
     return lines
+
+
+def _dearer(expiry: OptionExpiry, least: Sequence[float]) -> str:
+    """Say how much more would be paid at the runner-up: little, and the least payout means little."""
+    first, second = (expiry.payout(strike) for strike in least)
+    if not first:
+        return f", where {wording.usd(second)} would be paid and there nothing"
+    more = second / first - 1
+    many = f"{wording.times(1 + more)} as much" if more >= 1 else f"{wording.share(more * 100, 1)} more"
+    return f", where {many} would be paid"
 
 
 def _wall(expiry: OptionExpiry, strike: Strike) -> str:
@@ -237,7 +246,8 @@ async def vol(deps: Deps, args: OneAsset) -> Reply:
             Line("Deribit has an index of BTC and ETH only; /options shows those of other coins.", "caveat"),
         ]
         return answered(deps, asset, lines, {}, (), outdated=found.outdated)
-    now = value(reading, "iv") if reading else level
+    now = value(reading, "iv") if reading or level is None else level[0]
+    used = words.stamps(found) if reading or level is None else (level[1],)
     lines = [
         Line(f"{asset} implied volatility: {wording.number(now, 1)} % a year.", "headline"),
         Line(_usual_day(now)),
@@ -264,15 +274,18 @@ async def vol(deps: Deps, args: OneAsset) -> Reply:
         "lowest_90d": value(reading, "lowest"),
         "realised_30d": value(reading, "realised"),
     }
-    return answered(deps, asset, lines, values, words.stamps(found), outdated=found.outdated)
+    return answered(deps, asset, lines, values, used, outdated=found.outdated)
 
 
-def _level(deps: Deps, asset: str) -> float | None:
-    """Return the newest stored index, which is known while its window is still learning."""
+def _level(deps: Deps, asset: str) -> tuple[float, Stamp] | None:
+    """Return the newest stored index with its stamp; it is known while its window is still learning."""
     from storage.market import points  # noqa: PLC0415 - opens the database
+    from storage.queries.freshness import stamp_of  # noqa: PLC0415 - as above
 
     newest = points.newest(deps.store, asset, "implied_volatility")
-    return newest.value if newest and deps.now - newest.at <= DAY else None
+    if newest is None or deps.now - newest.at > DAY:
+        return None
+    return newest.value, stamp_of(deps.store, asset, {"implied_volatility": newest}, deps.now)
 
 
 def _usual_day(index: float | None) -> str:

@@ -147,8 +147,17 @@ def days_joined(text: str) -> str:
     return text
 
 
+def is_day(word: str) -> bool:
+    """Tell whether a word is written as a day is, be there such a day or not."""
+    return _written_day(word) is not None
+
+
+def _written_day(word: str) -> re.Match[str] | None:
+    return _DAY_FIRST.fullmatch(word) or _ISO_DAY.fullmatch(word)
+
+
 def _day(word: str) -> NamedDay | None:
-    found = _DAY_FIRST.fullmatch(word) or _ISO_DAY.fullmatch(word)
+    found = _written_day(word)
     return _named_day(found) if found else None
 
 

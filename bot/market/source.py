@@ -25,6 +25,7 @@ Topic = Literal[
     "depth",
     "volatility",
     "options",
+    "dated",
     "liquidations",
     "fear_greed",
     "stablecoins",

@@ -28,8 +28,16 @@ GROUPS: Final = (
     ("volume_usd", "taker_buy_usd"),
     ("open_interest_coin", "open_interest_usd"),
     ("funding_rate", "funding_interval_hours"),
+    ("mark_price", "index_price"),  # the premium between them is a hundredth of what two venues differ by
+    ("dated_premium", "dated_days"),
 )
-_SCALED_LIKE: Final = {"open": "close", "high": "close", "low": "close", "taker_buy_usd": "volume_usd"}
+_SCALED_LIKE: Final = {
+    "open": "close",
+    "high": "close",
+    "low": "close",
+    "taker_buy_usd": "volume_usd",
+    "index_price": "mark_price",
+}
 _SCALED: Final = frozenset(
     name for name, one in INPUTS.items() if one.counts or one.across == "sum" or one.unit.startswith("USD")
 )

@@ -149,6 +149,12 @@ def noise(metric: Metric, step: timedelta, rows: int, seed: int, gaps: float = 0
         "options_wall_above_share": random.uniform(0.02, 0.3, shape),
         "options_wall_below": price * random.uniform(0.9, 1.0, shape),
         "options_wall_below_share": random.uniform(0.02, 0.3, shape),
+        "mark_price": price * random.normal(1.0, 0.0004, shape),
+        "dated_premium": random.normal(0.01, 0.002, shape),
+        "dated_days": random.uniform(20, 130, shape),
+        "long_short_accounts": random.lognormal(0.3, 0.2, shape),
+        "long_short_top_accounts": random.lognormal(0.2, 0.2, shape),
+        "long_short_top_positions": random.lognormal(0.1, 0.2, shape),
         "stablecoin_supply_usd": 300e9 * np.exp(np.cumsum(random.normal(0, 0.001, shape), axis=0)),
     }
     values = {}

@@ -71,6 +71,12 @@ def words(metric: Metric) -> dict[str, Any]:
         "options_wall_above_share": random.uniform(0.02, 0.3, rows),
         "options_wall_below": np.floor(price / 1000) * 1000,
         "options_wall_below_share": random.uniform(0.02, 0.3, rows),
+        "mark_price": price * random.normal(1.0, 0.0004, rows),
+        "dated_premium": random.normal(0.01, 0.002, rows),
+        "dated_days": random.uniform(20, 130, rows),
+        "long_short_accounts": random.lognormal(0.3, 0.2, rows),
+        "long_short_top_accounts": random.lognormal(0.2, 0.2, rows),
+        "long_short_top_positions": random.lognormal(0.1, 0.2, rows),
         "stablecoin_supply_usd": 300e9 * np.exp(np.cumsum(random.normal(0, 0.001, rows))),
     }
     at = pd.date_range(end=NOW - metric.step, periods=rows, freq=metric.step)

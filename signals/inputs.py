@@ -130,6 +130,14 @@ INPUTS: Final[dict[str, Input]] = {entry.name: entry for entry in _ALL}
 BARS: Final = tuple(entry.name for entry in _ALL if entry.kind == "bar")
 LEVELS: Final = tuple(entry.name for entry in _ALL if entry.kind == "level")
 
+OF_MARKET: Final = frozenset({"stablecoin_supply_usd", "fear_greed"})  # one figure for all assets
+
+
+def stored_under(name: str, asset: str) -> str:
+    """Return the asset that an input is stored under: what is of the whole market lies under MARKET, whoever asks."""
+    return MARKET if name in OF_MARKET else asset
+
+
 _LIQUIDATED: Final = frozenset({"liquidated_longs_usd", "liquidated_shorts_usd"})
 
 

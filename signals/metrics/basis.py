@@ -29,6 +29,7 @@ A_DAY = hours(24)
 def compute(s: Panel) -> dict[str, Series]:
     """Return the premium of the perpetual, its percentile and mean of a day, and the yearly premium of a future."""
     premium = s["mark_price"] / s["index_price"] - 1
+    known = premium.known(WINDOW) * (s.step / days(1))
     dated = s["dated_premium"] * 365 / s["dated_days"]
     return {
         "value": premium,
@@ -39,6 +40,7 @@ def compute(s: Panel) -> dict[str, Series]:
         "dated_premium": s["dated_premium"],
         "dated_days": s["dated_days"],
         "dated_change_7d": dated.change(days(7)),
+        "known_days": known.where(known > 0),
     }
 
 
@@ -67,6 +69,7 @@ METRIC = Metric(
         "dated_premium": "premium of that future over the index, fraction",
         "dated_days": "its time to expiry, days",
         "dated_change_7d": "change of the yearly rate over 7 days, fraction",
+        "known_days": "how much of the year is known of the perpetual's premium, days",
     },
     running=True,
     tells_not="Why: who buys spot and sells futures to earn the difference moves it without any opinion on price.",

@@ -32,6 +32,8 @@ def compute(s: Panel) -> dict[str, Series]:
         ratio = s[f"long_short_{kind}"]
         found |= {kind: ratio, f"{kind}_pct": ratio.percentile(WINDOW)}
     found["long_share"] = found["accounts"] / (found["accounts"] + 1)
+    known = found["accounts"].known(WINDOW) * (s.step / days(1))
+    found["known_days"] = known.where(known > 0)
     found["change_24h"] = found["accounts"] / found["accounts"].lag(days(1)) - 1
     return found
 
@@ -66,6 +68,7 @@ METRIC = Metric(
         "top_positions_pct": "share of the hours of a year at or below it, fraction",
         "long_share": "long accounts of all that hold a position, fraction",
         "change_24h": "change of the ratio over 24 h, fraction",
+        "known_days": "how much of the year is known of the accounts, days",
     },
     running=True,
     tells_not="How large the positions are: an account counts once, and every contract has a long and a short.",

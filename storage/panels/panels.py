@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from signals.inputs import EVERYWHERE, INPUTS
+from signals.inputs import EVERYWHERE, INPUTS, MARKET, OF_MARKET, stored_under
 from signals.series import Panel
 from signals.units import DAY, floor, from_ms, in_ms, to_ms
 from signals.venues import venue_order
@@ -60,15 +60,17 @@ def panel(
     coverage: dict[str, Coverage] = {}
     spoke: dict[tuple[str, str], Speakers] = {}
     cache = store.beside(PanelCache)
+    market = cache.of(MARKET) if OF_MARKET.intersection(names) else None
     for column, asset in enumerate(assets):
         folded = cache.of(asset)
-        speakers = {name: venue for name in names if (venue := _speaker(folded, name, grid))}
+        under = {name: market if market and name in OF_MARKET else folded for name in names}
+        speakers = {name: venue for name in names if (venue := _speaker(under[name], name, grid))}
         summed = [name for name in sums.SUMMED if speakers.get(name, EVERYWHERE) != EVERYWHERE]
         together = sums.together(folded, summed, grid, speakers[summed[0]], now) if summed else None
         total = together.values if together and together.coverage.enough else {}
         told: dict[str, Array] = {}
         for group in relay.groups([name for name in names if name in speakers and name not in total]):
-            for found in _told(folded, group, speakers, grid, now, told.get("close")):
+            for found in _told(under[group[0]], group, speakers, grid, now, told.get("close")):
                 told |= found.values
                 for name in found.values:
                     scope[name, asset] = (found.last,)
@@ -175,10 +177,10 @@ def step_for(store: Store, metric: Metric, asset: str, start: datetime, end: dat
     """
     if metric.step >= DAY:
         return metric.step
-    folded = store.beside(PanelCache).of(asset)
     newest = max(start, end - 60 * DAY)
     grid = Grid(newest, metric.step, max(1, round((end - newest) / metric.step)))
     for name in metric.needs:
+        folded = store.beside(PanelCache).of(stored_under(name, asset))
         venue = _speaker(folded, name, grid)
         finest = None if venue is None else _finest(folded, venue, name, newest, end)
         if finest and finest > max(metric.step, INPUTS[name].in_force) * 1.5:
@@ -208,7 +210,7 @@ def used_at(
 
     Not one that came after the row closed; where there is none, the time at which the row opens.
     """
-    folded = store.beside(PanelCache).of(asset)
+    folded = store.beside(PanelCache).of(stored_under(name, asset))
     before = opened - max(INPUTS[name].in_force, closed - opened)
     used = []
     for venue in venues:

@@ -23,7 +23,7 @@ from bot.market.exchange.recipe import (
     settled,
     stamp,
 )
-from bot.market.exchange.venue_recipe import BOOK_EVERY, DATED_EVERY, FEW_LEVELS, RATIOS_EVERY, Offer, VenueRecipe
+from bot.market.exchange.venue_recipe import BOOK_EVERY, DATED_EVERY, RATIOS_EVERY, Offer, VenueRecipe
 from bot.market.venues.binance_both import USD_M
 from bot.market.venues.binance_tiers import tiers
 from signals.units import HOUR, MINUTE, in_ms, to_ms
@@ -273,7 +273,7 @@ RECIPE: Final = VenueRecipe(
         "open_interest": Offer(open_interest, MINUTE),
         "funding": Offer(funding, MINUTE),
         "ratios": Offer(by_the_hour_and_now(USD_M.ratios), RATIOS_EVERY),
-        "depth": Offer(USD_M.book, BOOK_EVERY, FEW_LEVELS),
+        "depth": Offer(USD_M.book, BOOK_EVERY),
         "dated": Offer(futures, DATED_EVERY),
     },
     tiers=tiers,

@@ -29,7 +29,7 @@ from bot.market.exchange.recipe import (
     settled,
     stamp,
 )
-from bot.market.exchange.venue_recipe import BOOK_EVERY, DATED_EVERY, FEW_LEVELS, RATIOS_EVERY, Offer, VenueRecipe
+from bot.market.exchange.venue_recipe import BOOK_EVERY, DATED_EVERY, RATIOS_EVERY, Offer, VenueRecipe
 from bot.market.tiers.tables import BySymbol
 from signals.units import HOUR, MINUTE, in_ms
 
@@ -162,7 +162,7 @@ async def ratios(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
 
 
 async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- a recipe's signature
-    """Read the book within 1 % of mid; 500 levels reach less far in quiet large contracts, so it is a floor."""
+    """Read the book within 1 % of mid, 500 levels a side, where they reach that far."""
     answer = await ask_raw("publicGetV5MarketOrderbook", _asked(contract) | {"limit": _LEVELS})
     found = answer["result"]
     return [depth(contract, stamp(found["ts"]), pairs(found["b"]), pairs(found["a"]))]
@@ -205,7 +205,7 @@ RECIPE: Final = VenueRecipe(
         ),
         "funding": Offer(funding, MINUTE),
         "ratios": Offer(by_the_hour_and_now(ratios), RATIOS_EVERY),
-        "depth": Offer(book, BOOK_EVERY, FEW_LEVELS),
+        "depth": Offer(book, BOOK_EVERY),
         "dated": Offer(futures, DATED_EVERY),
     },
     tiers=BySymbol(

@@ -74,6 +74,7 @@ METRIC = Metric(
         "accounts": "long accounts for each short one, ratio",
         "accounts_pct": "share of the hours of a year at or below it, fraction",
     },
+    running=True,
     tells_not="The direction of the next move: two crowded views can both be right for a while.",
     compute=compute,
 )

@@ -108,6 +108,10 @@ def _told(
             of = {name: panes[name][:, 0] for name in names}
         return of
 
+    if group in relay.INSEPARABLE:
+        known = [{series.venue for series in folded.stored(name)} for name in group]
+        venues = sorted(set.intersection(*known), key=lambda venue: (venue != speakers[group[0]], venue_order(venue)))
+        return [relay.relayed(group, venues, partial(read, names=group), whole=True)] if venues else []
     found = []
     for first in dict.fromkeys(speakers[name] for name in group):
         names = [name for name in group if speakers[name] == first]

@@ -6,8 +6,9 @@ a few days is noise times a hundred.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from bot.market.exchange.recipe import Unreadable, points
 from bot.market.source import NotOffered
@@ -27,7 +28,8 @@ _EXPIRES_AT: Final = timedelta(hours=8)  # UTC, at every venue that is read here
 _MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
 
-class Dated(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Dated:
     """One dated future: when it expires (ms), and mark and index as the venue quotes them."""
 
     expiry: int

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
+
+from signals.units import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 OptionKind = Literal["call", "put"]
 WALL: Final = 0.10  # of the open interest of its expiry that a strike must hold to be called a wall (signals.md, 2026)
-NEAR: Final = timedelta(days=3)  # expiries that pull, where any does (signals.md, options_pin, 2026)
+NEAR: Final = 3 * DAY  # expiries that pull, where any does (signals.md, options_pin, 2026)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,7 @@ def summary(chain: Chain) -> Mapping[str, float]:
     if expiry is not None:
         least = expiry.least_payout()
         found |= {
-            "options_days_to_expiry": (expiry.at - chain.at) / timedelta(days=1),
+            "options_days_to_expiry": (expiry.at - chain.at) / DAY,
             "options_expiry_share": expiry.coins / whole,
             "options_max_pain": least[0],
             "options_put_call": expiry.put_call,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from signals.options import OptionExpiry, Strike
-    from storage.queries.market.option_chain import OptionsNow
+    from storage.queries.derivatives.option_chain import OptionsNow
 
 HEIGHT: Final = 620
 WITHIN: Final = 0.9  # of the open interest that is drawn; strikes far away would press the others flat

@@ -17,7 +17,8 @@ from handlers.words import wording
 from handlers.words.readings import coverage_words
 from signals.venues import venue_title
 from storage.engine.database import StoreError
-from storage.queries.market import charts, market_charts, option_chain
+from storage.queries.derivatives import option_chain
+from storage.queries.market import charts, market_charts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

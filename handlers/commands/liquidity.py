@@ -33,7 +33,7 @@ async def depth(deps: Deps, args: OneAsset) -> Reply:
     Bids and asks within 1 % of the middle price, against their median of 30 days and against the same hour of those
     days: a book is thinner each night. Exchanges that send too few levels to reach 1 % tell nothing.
     """
-    from storage.queries.market import by_venue  # noqa: PLC0415 - see above
+    from storage.queries.derivatives import by_venue  # noqa: PLC0415 - see above
 
     found = await readings_of(deps, args.asset, ("depth_index",), example="/depth btc")
     asset, reading = found.asset, found.get("depth_index")

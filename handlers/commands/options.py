@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from signals.options import OptionExpiry, Strike
+    from storage.queries.derivatives.option_chain import OptionsNow
     from storage.queries.freshness import Stamp
-    from storage.queries.market.option_chain import OptionsNow
     from storage.queries.market.readings import Reading
 
 # As in market.py: whatever brings numpy along is imported when a command runs.
@@ -53,7 +53,7 @@ async def options(deps: Deps, args: OneExpiry) -> Reply:
     hold most, puts to calls, the strike at which all of it together would pay least with the one that comes next, and
     what part of it had a bid and an ask. Dollars are at the venue's index.
     """
-    from storage.queries.market import option_chain  # noqa: PLC0415 - see above
+    from storage.queries.derivatives import option_chain  # noqa: PLC0415 - see above
 
     asset = meant_asset(deps, args.asset, "/options btc")
     found = await asyncio.to_thread(option_chain.read, deps.store, asset, deps.now)

@@ -37,7 +37,7 @@ async def ls(deps: Deps, args: OneAsset) -> Reply:
     Each is held against its own year; beside them stand the accounts of other exchanges, and whether funding leans the
     same way.
     """
-    from storage.queries.market import by_venue  # noqa: PLC0415 - see above
+    from storage.queries.derivatives import by_venue  # noqa: PLC0415 - see above
 
     found = await readings_of(deps, args.asset, ("long_short", "sentiment_meter"), example="/ls btc")
     asset, reading, meter = found.asset, found.get("long_short"), found.get("sentiment_meter")
@@ -128,7 +128,7 @@ async def basis(deps: Deps, args: OneAsset) -> Reply:
     The perpetual's mark over the index now, its mean of a day and its place in a year; and what the dated future
     nearest to a quarter away costs more than the index, as a simple yearly rate.
     """
-    from storage.queries.market import by_venue  # noqa: PLC0415 - see above
+    from storage.queries.derivatives import by_venue  # noqa: PLC0415 - see above
 
     found = await readings_of(deps, args.asset, ("basis",), example="/basis btc")
     asset, reading = found.asset, found.get("basis")

@@ -33,8 +33,8 @@ from signals.alerts.condition import above, at_least, at_most, below, level
 from signals.alerts.rule import AlertRule, rules_of
 from signals.metric import Chart, Metric, metrics
 from signals.options import OptionExpiry, Strike
+from storage.queries.derivatives.option_chain import OptionsNow
 from storage.queries.freshness import Stamp
-from storage.queries.market.option_chain import OptionsNow
 from tests.examples import examples
 
 HOUR, DAY = 3600, 86400

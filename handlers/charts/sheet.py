@@ -17,9 +17,9 @@ from matplotlib.font_manager import fontManager, get_font
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from handlers.charts.figures import clean
+from handlers.charts.figures import clean, tick
 from handlers.charts.look import DPI, FONTS, GAP, LARGE, LINE_HEIGHT, MARGIN, SMALL, TITLE_HEIGHT, WIDTH, Palette
-from handlers.charts.scales import date_words, dates
+from handlers.charts.scales import date_words, dates, ticks_in
 from signals.units import DAY_S
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ class DrawnPanel(Protocol):
 class PictureSheet:
     """One picture. start, end: of all panels, in epoch seconds. marks: stretches of time that are shaded in all.
 
+    prices: what goes across is price and not time; start and end are dollars then.
+
     low: no higher than LOW of its width, for where a higher one would be shown narrower; without its stamp, which
     stands beside it there.
     """
@@ -97,6 +99,7 @@ class PictureSheet:
     end: float
     marks: Sequence[tuple[float, float | None]] = ()
     low: bool = False
+    prices: bool = False
     figure: Figure = field(init=False)
     height: float = field(init=False, default=0.0)
 
@@ -194,7 +197,7 @@ class PictureSheet:
             )
         axes.axhline(low, color=self.palette.grid, lw=2, zorder=0.4)
         last_one = panel is self.panels[-1]
-        for place, words in self._dates(axes):
+        for place, words in self._prices(axes) if self.prices else self._dates(axes):
             axes.axvline(place, color=self.palette.grid, lw=1.5, zorder=0.4)
             if last_one:
                 x = MARGIN + (place - start + pad) / (end - start + 2 * pad) * (right - MARGIN)
@@ -256,6 +259,18 @@ class PictureSheet:
         """Lead from a line to its label, which had to move aside."""
         x, y = (right / WIDTH, (right + GAP - 3) / WIDTH), (1 - meant / self.height, 1 - place / self.height)
         self.figure.add_artist(Line2D(x, y, color=color, lw=1.5, gid="lead"))
+
+    def _prices(self, axes: Axes) -> list[tuple[float, str]]:
+        """Return even prices across, as many as there is room for."""
+        low, high = axes.get_xlim()
+        room = axes.get_position().width * WIDTH / ((high - low) * DAY_S)  # pixels of a dollar
+        for most in range(7, 0, -1):
+            found = ticks_in(self.start, self.end, most)
+            step = found[1] - found[0] if len(found) > 1 else self.end - self.start
+            words = [tick(price, "price", step) for price in found]
+            if not words or step * room >= max(self.wide(word) for word in words) + MARGIN / 2:
+                break
+        return [(price / DAY_S, word) for price, word in zip(found, words, strict=True)]
 
     def _dates(self, axes: Axes) -> list[tuple[float, str]]:
         start, end = (datetime.fromtimestamp(at, UTC) for at in (self.start, self.end))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from signals.inputs import EVERYWHERE, INPUTS
+from signals.inputs import EVERYWHERE, INPUTS, MARKET, OF_MARKET, stored_under
 from signals.series import Panel
 from signals.units import DAY, floor, from_ms, in_ms, to_ms
 from signals.venues import venue_order
@@ -65,9 +65,10 @@ def panel(
     coverage: dict[str, Coverage] = {}
     spoke: dict[tuple[str, str], Speakers] = {}
     cache = store.beside(PanelCache)
+    market = cache.of(MARKET) if OF_MARKET.intersection(names) else None
     for column, asset in enumerate(assets):
         folded = cache.of(asset)
-        found = _of_one_venue(folded, names, grid, now) if same_venue else _of_asset(folded, names, grid, now)
+        found = _of_one_venue(folded, names, grid, now) if same_venue else _of_asset(folded, market, names, grid, now)
         for name, rows_of in found.values.items():
             values[name][:, column] = rows_of
         scope |= {(name, asset): venues for name, venues in found.scope.items()}
@@ -97,15 +98,19 @@ class _Found:
                 self.spoke[name] = told.speakers
 
 
-def _of_asset(folded: Folded, names: Sequence[str], grid: Grid, now: datetime | None) -> _Found:
-    """Read inputs of an asset: open interest as a sum where there is one, everything else as one venue tells it."""
+def _of_asset(folded: Folded, market: Folded | None, names: Sequence[str], grid: Grid, now: datetime | None) -> _Found:
+    """Read inputs of an asset: open interest as a sum where there is one, everything else as one venue tells it.
+
+    market: what is stored of the market as a whole, where one of the inputs is a figure of it.
+    """
     found = _Found()
-    speakers = {name: venue for name in names if (venue := _speaker(folded, name, grid))}
+    under = {name: market if market and name in OF_MARKET else folded for name in names}
+    speakers = {name: venue for name in names if (venue := _speaker(under[name], name, grid))}
     summed = [name for name in sums.SUMMED if speakers.get(name, EVERYWHERE) != EVERYWHERE]
     together = sums.together(folded, summed, grid, speakers[summed[0]], now) if summed else None
     total = together.values if together and together.coverage.enough else {}
     for group in relay.groups([name for name in names if name in speakers and name not in total]):
-        for told in _told(folded, group, speakers, grid, now, found.values.get("close")):
+        for told in _told(under[group[0]], group, speakers, grid, now, found.values.get("close")):
             found.take(told)
     found.values |= total
     if together:
@@ -155,6 +160,10 @@ def _told(
             of = {name: panes[name][:, 0] for name in names}
         return of
 
+    if group in relay.INSEPARABLE:
+        known = [{series.venue for series in folded.stored(name)} for name in group]
+        venues = sorted(set.intersection(*known), key=lambda venue: (venue != speakers[group[0]], venue_order(venue)))
+        return [relay.relayed(group, venues, partial(read, names=group), whole=True)] if venues else []
     found = []
     for first in dict.fromkeys(speakers[name] for name in group):
         names = [name for name in group if speakers[name] == first]
@@ -224,10 +233,10 @@ def step_for(store: Store, metric: Metric, asset: str, start: datetime, end: dat
     """
     if metric.step >= DAY:
         return metric.step
-    folded = store.beside(PanelCache).of(asset)
     newest = max(start, end - 60 * DAY)
     grid = Grid(newest, metric.step, max(1, round((end - newest) / metric.step)))
     for name in metric.needs:
+        folded = store.beside(PanelCache).of(stored_under(name, asset))
         venue = _speaker(folded, name, grid)
         finest = None if venue is None else _finest(folded, venue, name, newest, end)
         if finest and finest > max(metric.step, INPUTS[name].in_force) * 1.5:
@@ -257,7 +266,7 @@ def used_at(
 
     Not one that came after the row closed; where there is none, the time at which the row opens.
     """
-    folded = store.beside(PanelCache).of(asset)
+    folded = store.beside(PanelCache).of(stored_under(name, asset))
     before = opened - max(INPUTS[name].in_force, closed - opened)
     used = []
     for venue in venues:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from signals.inputs import INPUTS, MARKET
+from signals.inputs import INPUTS, MARKET, stored_under
 from signals.metric import metrics
 from signals.series import Panel
 from signals.units import DAY, MILLISECOND, floor, from_ms
@@ -134,7 +134,8 @@ def read(store: Store, metric: Metric, asset: str, now: datetime) -> Reading | N
 
 def newest_inputs(store: Store, metric: Metric, asset: str) -> dict[str, Newest]:
     """Return the newest stored point of each input a metric needs; what is derived counts by what it is made of."""
-    found = {name: points.newest(store, asset, name) for name in metric.needs} if store.exists else {}
+    needs = metric.needs if store.exists else ()
+    found = {name: points.newest(store, stored_under(name, asset), name) for name in needs}
     return {name: point for name, point in found.items() if point is not None}
 
 
@@ -198,7 +199,7 @@ def _latest(store: Store, asset: str, name: str, newest: Newest) -> datetime:
 
     A sum that is read a moment earlier would take the newest of one venue and the last but one of the others.
     """
-    together = [from_ms(series.known) for series in points.stored(store, asset, name)]
+    together = [from_ms(series.known) for series in points.stored(store, stored_under(name, asset), name)]
     return max([newest.at, *(at for at in together if at - newest.at <= INPUTS[name].fresh_for)])
 
 

@@ -51,21 +51,8 @@ TYPED = {
     "about": "/about",
 }
 # These say nothing of a venue: they are of the chat, of the whole market, or the venue has no such figures.
-OTHERS = {
-    "help",
-    "start",
-    "pnl",
-    "fng",
-    "quadrant",
-    "forgetme",
-    "sub",
-    "tz",
-    "unsub",
-    "unwatch",
-    "taker",
-    "chart",
-    "volume",
-}
+OTHERS = {"help", "start", "pnl", "fng", "quadrant", "forgetme", "sub", "tz", "unsub", "unwatch", "taker", "chart"}
+OTHERS |= {"options", "vol", "ls", "basis", "depth", "stables"}
 OTHERS |= {"owner", "owners", "allow", "deny", "announce", "export", "privacy"}
 OTHERS |= {"mute", "unmute", "quiet", "only", "budget", "digest", "mention", "volume"}
 CONFIG = """

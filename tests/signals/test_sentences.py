@@ -51,6 +51,8 @@ def words(metric: Metric) -> dict[str, Any]:
     volume = random.lognormal(20, 0.3, rows)
     inputs = {
         "close": price,
+        "high": price * 1.001,
+        "low": price * 0.999,
         "open_interest_coin": coins,
         "open_interest_usd": coins * price,
         "volume_usd": volume,

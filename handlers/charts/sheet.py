@@ -84,6 +84,7 @@ class DrawnPanel(Protocol):
 class PictureSheet:
     """One picture. start, end: of all panels, in epoch seconds. marks: stretches of time that are shaded in all.
 
+    across: for a picture that has no time, the words along the bottom by their places; start and end are such places.
     low: no higher than LOW of its width, for where a higher one would be shown narrower; without its stamp, which
     stands beside it there.
     """
@@ -97,6 +98,7 @@ class PictureSheet:
     end: float
     marks: Sequence[tuple[float, float | None]] = ()
     low: bool = False
+    across: Sequence[tuple[float, str]] = ()
     figure: Figure = field(init=False)
     height: float = field(init=False, default=0.0)
 
@@ -176,7 +178,8 @@ class PictureSheet:
         axes.set_xticks([])
         axes.set_yticks([])
         axes.patch.set_alpha(0)
-        start, end = self.start / DAY_S, self.end / DAY_S
+        unit = 1.0 if self.across else DAY_S
+        start, end = self.start / unit, self.end / unit
         pad = (end - start) * 0.008 or 0.5
         axes.set_xlim(start - pad, end + pad)
         low, high = panel.reach()
@@ -258,6 +261,8 @@ class PictureSheet:
         self.figure.add_artist(Line2D(x, y, color=color, lw=1.5, gid="lead"))
 
     def _dates(self, axes: Axes) -> list[tuple[float, str]]:
+        if self.across:
+            return list(self.across)
         start, end = (datetime.fromtimestamp(at, UTC) for at in (self.start, self.end))
         if start == end:
             return [(start.timestamp() / DAY_S, date_words(start, None, timedelta(days=30)))]

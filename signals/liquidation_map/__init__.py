@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from signals.liquidation_map.kept import KeptMap, stepped
 from signals.liquidation_map.levels import SHARES, LeverageSpread, spread_of
 from signals.liquidation_map.marking import Homework, MarkedDay, mark_homework
 from signals.liquidation_map.model import (
@@ -17,6 +18,7 @@ from signals.liquidation_map.model import (
     MapSeries,
     PriceBins,
     bins_at,
+    history,
     per_percent,
 )
 
@@ -31,13 +33,16 @@ __all__ = [
     "SHORT",
     "WINDOW",
     "Homework",
+    "KeptMap",
     "LeverageSpread",
     "MapHistory",
     "MapSeries",
     "MarkedDay",
     "PriceBins",
     "bins_at",
+    "history",
     "mark_homework",
     "per_percent",
     "spread_of",
+    "stepped",
 ]

@@ -21,7 +21,7 @@ that they bring, added up along time.
 
 NaN handling: no map at a row without C or close, or while C and close are known of under 7 days of the window. A bar
 without C or close opens nothing; what C has changed by is counted in the next bar that knows it, over three missing
-bars at most. A bar without low or high crosses nothing.
+bars at most. A bar without low or high crosses what its close has crossed.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ class LevelBars:
         cells = np.rint(np.nan_to_num(place)[:, :, None, None] + np.log(factors) / GRID).astype(np.int32)
         return cls(
             place,
-            np.nan_to_num(np.log(low) / GRID, nan=np.inf),
-            np.nan_to_num(np.log(high) / GRID, nan=-np.inf),
+            np.nan_to_num(np.fmin(np.log(low) / GRID, place), nan=np.inf),
+            np.nan_to_num(np.fmax(np.log(high) / GRID, place), nan=-np.inf),
             opened,
             np.cumsum(np.log(np.clip(share, _LEAST_KEPT, 1.0)), axis=0),
             cells,

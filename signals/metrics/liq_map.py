@@ -9,19 +9,24 @@ up to $92,000 against $1.2bn of longs down to $72,600 off a map that tells no fo
 reach differently far do not compare, so both sides are counted equally far here, and said per 1 % of price (signals.md
 LI-4, C7 and A15). Setups ask for 3 to 1, and for less than 1.5 to end.
 
-NaN handling: as in signals/liquidation_map/model.py; no ratio where nothing lies below.
+NaN handling: as in signals/liquidation_map/model.py; where one side holds nothing the
+ratio is 1000 to 1, where neither does it is not known.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from signals.liquidation_map import LONG, REACH, SHORT, WINDOW, MapSeries
 from signals.metric import Chart, Metric
-from signals.series import hours
+from signals.series import Series, hours
 
 if TYPE_CHECKING:
-    from signals.series import Panel, Series
+    from signals.series import Array, Panel
+
+MOST = 1000.0  # to one; beyond it, and where a side holds nothing, the other one is all there is
 
 
 def compute(s: Panel) -> dict[str, Series]:
@@ -29,7 +34,7 @@ def compute(s: Panel) -> dict[str, Series]:
     price, found = s["close"], MapSeries(s)
     longs, shorts = ({band: found.within(band, side) * price for band in (0.02, 0.05, REACH)} for side in (LONG, SHORT))
     return {
-        "value": shorts[REACH] / longs[REACH],
+        "value": Series(lambda rows: _ratio(shorts[REACH].last(rows), longs[REACH].last(rows)), s.step),
         "shorts_above_usd": shorts[REACH],
         "longs_below_usd": longs[REACH],
         "shorts_2": shorts[0.02],
@@ -45,6 +50,11 @@ def compute(s: Panel) -> dict[str, Series]:
         "cluster_below_usd": found.peak_coins(LONG) * price,
         "price": price,
     }
+
+
+def _ratio(shorts: Array, longs: Array) -> Array:
+    """Return shorts over longs, within what a picture can show: one side may have been emptied by a fall."""
+    return np.clip(shorts / longs, 1 / MOST, MOST)
 
 
 METRIC = Metric(

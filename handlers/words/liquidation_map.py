@@ -76,7 +76,7 @@ def homework(marks: Homework | None) -> str:
     verdict = "Better than distance from price." if marks.better else "No better than distance from price."
     return (
         f"Marked by what came: {hit} of {wording.usd(marks.usd)} liquidated in {wording.count(marks.days, 'day')} fell "
-        f"into what it had marked the day before (half of its dollars); as wide a band next to price caught {near}. "
+        f"where it had marked the day before; as wide a band next to price caught {near}. "
         f"{verdict}"
     )
 

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 
@@ -340,8 +340,8 @@ def history(
         none = ~bars.known[-rows:] | (seen < least)
         for where, block in blocks(bars, rows, window, reach):
             bins, first_bin = block.bins()
-            best = bins.argmax(axis=3)
-            most = np.take_along_axis(bins, best[..., None], axis=3)[..., 0]
+            most = bins.max(axis=3)
+            best = _nearest_largest(bins, most)
             price = np.exp(((first_bin[:, None] + best) * BIN_CELLS + BIN_CELLS // 2) * GRID)
             for band, coins_within in zip(out.within, np.moveaxis(block.within(tuple(out.within)), 3, 0), strict=True):
                 out.within[band][where, part] = coins_within
@@ -351,6 +351,13 @@ def history(
         for array in out.arrays():
             array[:, part][none] = np.nan
     return out
+
+
+def _nearest_largest(bins: Array, most: Array) -> NDArray[np.int64]:
+    """Return the largest bin of each side, of equals the nearest to price: what rounds apart is equal."""
+    largest = bins >= most[..., None] * (1 - 1e-9)
+    last = bins.shape[3] - 1 - largest[:, :, LONG, ::-1].argmax(axis=2)
+    return np.stack([last, largest[:, :, SHORT].argmax(axis=2)], axis=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,23 +383,34 @@ def bins_at(panel: Panel, back: Sequence[int] = (0,)) -> list[PriceBins | None]:
     found: dict[int, PriceBins | None] = {}
     for where, block in blocks(bars, rows, window):
         bins, first = block.bins()
-        edges = np.exp((first[0] + np.arange(bins.shape[3] + 1)) * BIN_CELLS * GRID - GRID / 2)
+        edges = (first[0] + np.arange(bins.shape[3] + 1)) * BIN_CELLS * GRID - GRID / 2
         for row in range(where.start, where.stop):
             at = len(running) - rows + row
             if rows - 1 - row not in back:
                 continue
             price = close[at, 0]
             usable = bars.known[at, 0] and running[at] - running[at - window] >= least_rows(step)
-            dollars = bins[row - where.start, 0] * price
-            found[rows - 1 - row] = PriceBins(float(price), edges, dollars[LONG], dollars[SHORT]) if usable else None
+            if not usable:
+                found[rows - 1 - row] = None
+                continue
+            middle = (edges[:-1] + edges[1:]) / 2 - math.log(price)
+            near = np.flatnonzero((middle >= math.log1p(-REACH)) & (middle <= math.log1p(REACH)))
+            part = slice(near[0], near[-1] + 1)
+            dollars = bins[row - where.start, 0, :, part] * price
+            of = np.exp(edges[part.start : part.stop + 1])
+            found[rows - 1 - row] = PriceBins(float(price), of, dollars[LONG], dollars[SHORT])
     return [found[one] for one in back]
 
 
-def per_percent(usd: float, price: float, to: float) -> float:
-    """Return dollars per 1 % of price between a price and another one; NaN where the two are the same.
+Dollars = TypeVar("Dollars", float, Series)
+
+
+def per_percent(usd: Dollars, distance: float) -> Dollars:
+    """Return dollars per 1 % of price. distance: how far from price they reach, a fraction, not 0 (a ValueError).
 
     What two sides hold is compared by this where they reach differently far: $6.5bn up to 92,000 and $1.2bn down to
     72,600 are 5.4 to 1 in total, and from 83,000 6.3 to 1 per 1 % (signals.md A15, 2026).
     """
-    away = abs(to / price - 1) * 100
-    return usd / away if away else math.nan
+    if not distance:
+        raise ValueError("dollars that reach nowhere have no amount per 1 % of price")
+    return usd / (abs(distance) * 100)

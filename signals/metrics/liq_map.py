@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from signals.liquidation_map import LONG, REACH, SHORT, WINDOW, MapSeries
+from signals.liquidation_map import LONG, REACH, SHORT, WINDOW, MapSeries, per_percent
 from signals.metric import Chart, Metric
 from signals.series import Series, hours
 
@@ -41,8 +41,8 @@ def compute(s: Panel) -> dict[str, Series]:
         "shorts_5": shorts[0.05],
         "longs_2": longs[0.02],
         "longs_5": longs[0.05],
-        "shorts_per_1": shorts[REACH] * (0.01 / REACH),
-        "longs_per_1": longs[REACH] * (0.01 / REACH),
+        "shorts_per_1": per_percent(shorts[REACH], REACH),
+        "longs_per_1": per_percent(longs[REACH], REACH),
         "placed": (found.placed(LONG) + found.placed(SHORT)) / (s["open_interest_coin"] * 2),
         "cluster_above": found.peak(SHORT),
         "cluster_below": found.peak(LONG),

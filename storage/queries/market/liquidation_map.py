@@ -108,7 +108,7 @@ def _homework(store: Store, reading: Reading, now: datetime) -> Homework | None:
     by_bar = _liquidated(store, asset, first, min(now, last))
     if not by_bar:
         return None
-    panel = _panel(store, reading, MARKED_OVER + DAY)
+    panel = _panel(store, reading, 2 * MARKED_OVER + DAY)
     rows, at = len(panel), panel.at[0].to_pydatetime()
     days = [first + n * DAY for n in range(round(MARKED_OVER / DAY))]
     begins = [round((day - at) / step) for day in days]  # the row that opens with the day; that before it has closed
@@ -116,10 +116,21 @@ def _homework(store: Store, reading: Reading, now: datetime) -> Homework | None:
     per_day = round(DAY / step)
     found = []
     for day, begin, was in zip(days, begins, maps, strict=True):
+        falls, rises = _moves(panel, begin, per_day)
         heard = _bars_of_day(panel, begin, per_day, by_bar, day)
         if heard is not None and _possible(heard, panel, begin - 1):
-            found.append(MarkedDay(was, *heard))
+            found.append(MarkedDay(was, falls, rises, *heard))
     return mark_homework(found)
+
+
+def _moves(panel: Panel, begin: int, per_day: int) -> tuple[Array, Array]:
+    """Return how far price fell and rose from the open of each of the 30 days before a row, as fractions."""
+    days = round(MARKED_OVER / DAY)
+    rows = slice(begin - days * per_day, begin)
+    opened = panel.values["close"][rows.start - 1 : begin - 1 : per_day, 0]
+    low, high = (panel.values[name][rows, 0].reshape(days, per_day) for name in ("low", "high"))
+    falls, rises = 1 - np.fmin.reduce(low, axis=1) / opened, np.fmax.reduce(high, axis=1) / opened - 1
+    return np.maximum(falls, 0.0), np.maximum(rises, 0.0)
 
 
 def _possible(heard: tuple[Array, ...], panel: Panel, row: int) -> bool:

@@ -17,7 +17,8 @@ from handlers.words import wording
 from handlers.words.readings import coverage_words, stamp_words
 from signals.venues import venue_title
 from storage.engine.database import StoreError
-from storage.queries.market import charts, liquidation_map, market_charts, readings
+from storage.queries.liquidation import liquidation_map
+from storage.queries.market import charts, market_charts, readings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

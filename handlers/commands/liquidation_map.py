@@ -13,7 +13,7 @@ from handlers.words import liquidation_map as said
 from handlers.words import readings as words
 
 if TYPE_CHECKING:
-    from storage.queries.market.liquidation_map import MapAnswer
+    from storage.queries.liquidation.liquidation_map import MapAnswer
 
 # As in market.py: whatever brings numpy along is imported when a command runs.
 
@@ -34,7 +34,7 @@ async def map_(deps: Deps, args: OneAsset) -> Reply:
     goes.
     """
     from handlers.charts import liq_map  # noqa: PLC0415 - see above
-    from storage.queries.market import liquidation_map  # noqa: PLC0415 - see above
+    from storage.queries.liquidation import liquidation_map  # noqa: PLC0415 - see above
 
     found = await readings_of(deps, args.asset, (liquidation_map.METRIC,), example="/map btc")
     asset, reading = found.asset, found.get(liquidation_map.METRIC)

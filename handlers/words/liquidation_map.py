@@ -10,7 +10,7 @@ from signals.venues import venue_title
 
 if TYPE_CHECKING:
     from signals.liquidation_map import Homework
-    from storage.queries.market.liquidation_map import MapAnswer
+    from storage.queries.liquidation.liquidation_map import MapAnswer
 
 COUNTER: Final = "A map shows where positions may sit, not where price goes."
 _LEAST_RATIO: Final = 1.05  # below it the two sides are as much

@@ -28,14 +28,14 @@ from signals.liquidation.condition import liquidation_price
 from signals.liquidation.errors import NoTierTable, UnknownVenue
 from signals.liquidation.rules import Fee, rule_for
 from signals.liquidation.tables import tiers
-from signals.venues import venue_title
+from signals.venues import READ, venue_title
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping, Sequence
 
 SHARES: Final[Mapping[int, float]] = {5: 0.15, 10: 0.25, 20: 0.20, 25: 0.20, 50: 0.15, 100: 0.05}
-USUAL_VENUE: Final = "binance"  # whose rule is taken where none of the venues has one for the asset
+USUAL_VENUE: Final = READ[0]  # the largest: its rule is taken where none of the venues has one for the asset
 # Of 907 contracts of Binance's table of 2026-09-29 a fifth begins with this tier, more than with any other.
 USUAL_RATE: Final = 0.015
 USUAL_MOST: Final = 50.0

@@ -20,8 +20,8 @@ from handlers.words import liquidation_map as said
 from signals.liquidation_map import Homework, PriceBins, spread_of
 from storage.engine.database import Store
 from storage.queries.freshness import Stamp
-from storage.queries.market.liquidation_map import HeldInPublic, MapAnswer
-from storage.queries.market.liquidations import Liquidations, Sums, VenueLiquidations
+from storage.queries.liquidation.liquidation_map import HeldInPublic, MapAnswer
+from storage.queries.liquidation.liquidations import Liquidations, Sums, VenueLiquidations
 from storage.queries.market.readings import Reading
 from tests.handlers.conftest import Desk
 

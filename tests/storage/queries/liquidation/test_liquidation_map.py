@@ -15,14 +15,15 @@ from signals.liquidation.watching import Holding
 from signals.units import DAY, HOUR
 from storage.market import points
 from storage.people import destinations, positions
-from storage.queries.market import liquidation_map, readings
-from storage.queries.market.liquidation_map import HeldInPublic
+from storage.queries.liquidation import liquidation_map
+from storage.queries.liquidation.liquidation_map import HeldInPublic
+from storage.queries.market import readings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from storage.engine.database import Store
-    from storage.queries.market.liquidation_map import MapAnswer
+    from storage.queries.liquidation.liquidation_map import MapAnswer
     from tests.handlers.conftest import Desk
 
 NOW = datetime(2026, 11, 20, 14, 3, tzinfo=UTC)

@@ -21,7 +21,7 @@ from signals.venues import of_accounts
 from storage.market import points
 from storage.panels import panels
 from storage.people import positions
-from storage.queries.market import liquidations
+from storage.queries.liquidation import liquidations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from signals.series import Array, Panel
     from storage.engine.database import Store
     from storage.people.positions import WatchedPosition
-    from storage.queries.market.liquidations import Liquidations, Sums
+    from storage.queries.liquidation.liquidations import Liquidations, Sums
     from storage.queries.market.readings import Reading
 
 METRIC: Final = "liq_map"

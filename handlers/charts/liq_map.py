@@ -64,21 +64,15 @@ def spec(reading: Reading, bins: PriceBins, stamp: str, *, light: bool = False) 
 
 
 def _alt(reading: Reading, price: float) -> str:
-    """Say the picture in words, with the figures that it shows."""
-    within = f"within {REACH * 100:.0f} %"
-    said = [
-        (
-            f"{reading.asset} liquidation map by our model, price {say(price, 'price')}: "
-            f"{wording.usd(reading.get('longs_below_usd'))} of longs {within} below, "
-            f"{wording.usd(reading.get('shorts_above_usd'))} of shorts {within} above."
-        )
-    ]
+    """Say the picture in words: the sums of both sides stand in the text beside it."""
+    most = []
     for side, what in (("below", "longs"), ("above", "shorts")):
         at, usd = reading.get(f"cluster_{side}"), reading.get(f"cluster_{side}_usd")
         if at is not None and usd:
             away = wording.percent((at / price - 1) * 100)
-            said.append(f"Most {what} in one place: {wording.usd(usd)} near {place(at)} ({away}).")
-    return " ".join(said)
+            most.append(f"{what} {wording.usd(usd)} near {place(at)} ({away})")
+    said = f"{reading.asset} liquidation map by our model, price {say(price, 'price')}"
+    return f"{said}; most in one place: {wording.listing(most)}." if most else f"{said}: nothing within reach."
 
 
 def _six(value: float) -> float:

@@ -86,15 +86,15 @@ def measured(answer: MapAnswer) -> tuple[str, ...]:
     lines = []
     if (held := answer.held) is not None:
         lines.append(
-            f"Measured: {held.addresses} followed {venue_title(held.venue)} addresses would be liquidated within "
-            f"10 % with {wording.usd(held.longs)} of longs and {wording.usd(held.shorts)} of shorts."
+            f"Measured: {held.addresses} followed {venue_title(held.venue)} addresses, "
+            f"{wording.usd(held.longs)} of longs and {wording.usd(held.shorts)} of shorts within 10 %."
         )
     day = answer.seen.day
     if answer.seen.venues and day.heard:
         least = "at least " if any(heard.at_least for heard in answer.seen.venues) else ""
         lines.append(
-            f"Measured in 24 h: {least}{wording.usd(day.longs)} of longs and {wording.usd(day.shorts)} of shorts were "
-            "liquidated."
+            f"Measured: liquidated in 24 h, {least}{wording.usd(day.longs)} of longs, {wording.usd(day.shorts)} of "
+            "shorts."
         )
     return tuple(lines)
 
@@ -102,9 +102,6 @@ def measured(answer: MapAnswer) -> tuple[str, ...]:
 def model(answer: MapAnswer) -> str:
     """Say what the model is made of, and how much of open interest it explains."""
     spread, placed = answer.spread, answer.reading.get("placed")
-    tier = f"first-tier prices of {wording.day(spread.table)}" if spread.table else "a usual first tier"
+    tier = f"tiers of {wording.day(spread.table)}" if spread.table else "a usual tier"
     part = "" if placed is None else f"; it explains {wording.share(placed * 100)} of open interest"
-    return (
-        f"Our model: rises of open interest in 90 days, spread over 5x to 100x, by {spread.title}'s liquidation rule "
-        f"({tier}){part}."
-    )
+    return f"Our model: what was opened in 90 days, at 5x to 100x by {spread.title}'s rule ({tier}){part}."

@@ -91,8 +91,8 @@ def test_what_a_map_says() -> None:
             "wide a band next to price caught 37 %. Better than distance from price."
         ),
         (
-            "Our model: rises of open interest in 90 days, spread over 5x to 100x, by Binance's liquidation rule "
-            "(first-tier prices of 29 September 2026); it explains 31 % of open interest."
+            "Our model: what was opened in 90 days, at 5x to 100x by Binance's rule (tiers of 29 September 2026); it "
+            "explains 31 % of open interest."
         ),
     ]
 
@@ -138,13 +138,22 @@ def test_what_is_measured_stands_apart() -> None:
     heard = VenueLiquidations("okx", Sums(3e6, 1e6, NOW - NOW.replace(hour=0)), Sums(), Sums(), NOW, NOW, floor=True)
     found = answer(held=HeldInPublic("hyperliquid", 4, 12e6, 3e6), seen=Liquidations(NOW, NOW, (heard,)))
     assert said.measured(found) == (
-        (
-            "Measured: 4 followed Hyperliquid addresses would be liquidated within 10 % with $12m of longs and $3m of "
-            "shorts."
-        ),
-        "Measured in 24 h: at least $3m of longs and $1m of shorts were liquidated.",
+        ("Measured: 4 followed Hyperliquid addresses hold $12m of longs and $3m of shorts that would go within 10 %."),
+        "Measured: liquidated in 24 h, at least $3m of longs, $1m of shorts.",
     )
     assert said.measured(answer()) == ()
+
+
+def test_all_of_it_is_short() -> None:
+    """900 characters, whatever is known; the words of the picture stand behind it."""
+    heard = VenueLiquidations(
+        "okx", Sums(333e6, 111e6, NOW - NOW.replace(hour=0)), Sums(), Sums(), NOW, NOW, floor=True
+    )
+    held = HeldInPublic("hyperliquid", 4, 112e6, 33.4e6)
+    found = answer(held=held, seen=Liquidations(NOW, NOW, (heard,)))
+    lines = [said.headline(found), *said.sums(found), said.COUNTER, said.homework(replace(MARKS, won=1))]
+    lines += [*said.measured(found), said.model(found), "Binance, Bybit, OKX, Hyperliquid · 41 s old · 4 of 4 venues"]
+    assert len("\n".join(lines)) <= 900
 
 
 def test_a_side_without_a_cluster_is_not_named() -> None:

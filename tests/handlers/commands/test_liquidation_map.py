@@ -138,7 +138,7 @@ def test_what_is_measured_stands_apart() -> None:
     heard = VenueLiquidations("okx", Sums(3e6, 1e6, NOW - NOW.replace(hour=0)), Sums(), Sums(), NOW, NOW, floor=True)
     found = answer(held=HeldInPublic("hyperliquid", 4, 12e6, 3e6), seen=Liquidations(NOW, NOW, (heard,)))
     assert said.measured(found) == (
-        ("Measured: 4 followed Hyperliquid addresses hold $12m of longs and $3m of shorts that would go within 10 %."),
+        ("Measured: 4 followed Hyperliquid addresses, $12m of longs and $3m of shorts within 10 %."),
         "Measured: liquidated in 24 h, at least $3m of longs, $1m of shorts.",
     )
     assert said.measured(answer()) == ()

@@ -11,9 +11,10 @@ and a level is gone once the lowest price (longs) or the highest (shorts) of a l
 of a side can be no more than C; `placed` is how much of C it is.
 
 It is our model (November 2026), built like those that are published as liquidation maps or heat maps, none of which
-tells its formula. Positions that are forced out lower C as well and so thin the others a second time: how many there
-were is not known whole (feeds are sampled, and of some venues alone), so nothing is given back. That lowers both sides
-alike: `placed` says too little, their ratio stays.
+tells its formula. Positions that are forced out lower C as well and so thin the others a second time. That is not given
+back: what is heard of them is a floor, of some venues, and small beside what is closed by choice (on the recorded
+winter of 2025-26 2.4 % of the coins by which open interest fell; 0.6 % on the 15 days on which it fell by more than
+3 %). It lowers both sides alike: `placed` says too little, their ratio stays.
 
 Prices are kept on a grid of 0.1 % (cell k is the price exp(k / 1000)), and clusters are bins of five cells. Rows of
 any number are read at once: the first by a suffix minimum of lows (maximum of highs), the rows after it as the changes

@@ -128,13 +128,15 @@ class MapBlock:
 
     def bins(self) -> tuple[Array, NDArray[np.int64]]:
         """Return coins by bin within reach of price, (rows, assets, side, bins), and the first bin's number."""
-        shape = self.coins.shape
-        summed = self.coins.reshape(*shape[:3], shape[3] // BIN_CELLS, BIN_CELLS).sum(axis=4)
+        summed = self.coins[..., ::BIN_CELLS].copy()
+        for cell in range(1, BIN_CELLS):  # four times as fast as a sum along an axis of five
+            summed += self.coins[..., cell::BIN_CELLS]
         first = self.base // BIN_CELLS
         middle = (first[:, None] + np.arange(summed.shape[3])) * BIN_CELLS + BIN_CELLS // 2
         away = middle[None] - self.place[:, :, None]
         near = (away >= math.log1p(-self.reach) / GRID) & (away <= math.log1p(self.reach) / GRID)
-        return np.where(near[:, :, None, :], summed, 0.0), first
+        summed *= near[:, :, None, :]
+        return summed, first
 
 
 def blocks(bars: LevelBars, rows: int, window: int, reach: float = REACH) -> Iterator[tuple[slice, MapBlock]]:
@@ -170,18 +172,20 @@ def _block(bars: LevelBars, first: int, end: int, window: int, reach: float) -> 
     cells = (int((highest + 1 + math.ceil(math.log1p(reach) / GRID) - base).max()) // BIN_CELLS + 1) * BIN_CELLS
     left = np.exp(bars.kept[first:end] - bars.kept[first])
     line = asset * 2 + side
-    totals = _over_time(born, gone, line, coins, rows, assets * 2).reshape(rows, assets, 2) * left[:, :, None]
+    totals = np.maximum(_over_time(born, gone, line, coins, rows, assets * 2), 0.0).reshape(rows, assets, 2)
+    totals *= left[:, :, None]
     offset = cell - base[asset]
     seen = (offset >= 0) & (offset < cells)
     at = line[seen] * cells + offset[seen]
     found = _over_time(born[seen], gone[seen], at, coins[seen], rows, assets * 2 * cells)
-    dense = found.reshape(rows, assets, 2, cells) * left[:, :, None, None]
     # A side is never more than the open interest; it can only seem so after a fall beyond _LEAST_KEPT.
     most = bars.coins[first:end, :, None]
     fits = np.where(totals > most, most / np.where(totals > 0, totals, 1.0), 1.0)
+    dense = found.reshape(rows, assets, 2, cells)
+    dense *= (left[:, :, None] * fits)[..., None]
     # What came and went leaves 1e-16 of itself behind: an empty cell is empty, or percentiles would rank what is not.
-    dense = np.where(dense < most[..., None] * _NOTHING, 0.0, dense)
-    return MapBlock(dense * fits[..., None], base, totals * fits, place, reach)
+    dense *= dense >= most[..., None] * _NOTHING
+    return MapBlock(dense, base, totals * fits, place, reach)
 
 
 def _crossed(
@@ -234,10 +238,10 @@ def _over_time(
     """Return (rows, width): what lives at each place in each row, from what is born and goes."""
     if rows == 1:
         return np.asarray(np.bincount(at, coins, width), dtype=float)[None, :]
-    changes = np.bincount(born * width + at, coins, rows * width)
     ends = gone < rows
-    changes -= np.bincount((gone * width + at)[ends], coins[ends], rows * width)
-    return np.maximum(np.cumsum(changes.reshape(rows, width), axis=0), 0.0)
+    places = np.concatenate([born * width + at, (gone * width + at)[ends]])
+    changes = np.bincount(places, np.concatenate([coins, -coins[ends]]), rows * width).reshape(rows, width)
+    return np.asarray(np.cumsum(changes, axis=0, out=changes), dtype=float)
 
 
 # --- for metrics and pictures -----------------------------------------------------------------------------------------
@@ -340,25 +344,25 @@ def history(
         seen = running[-rows:] - running[len(running) - rows - window : len(running) - window]
         none = ~bars.known[-rows:] | (seen < least)
         for where, block in blocks(bars, rows, window, reach):
-            bins, first_bin = block.bins()
-            most = bins.max(axis=3)
-            best = _nearest_largest(bins, most)
-            price = np.exp(((first_bin[:, None] + best) * BIN_CELLS + BIN_CELLS // 2) * GRID)
             for band, coins_within in zip(out.within, np.moveaxis(block.within(tuple(out.within)), 3, 0), strict=True):
                 out.within[band][where, part] = coins_within
             out.placed[where, part] = block.totals
-            out.peak[where, part] = np.where(most > 0, price, np.nan)
-            out.peak_coins[where, part] = most
+            if reach == REACH:  # the largest of a part of the map is nobody's question
+                out.peak[where, part], out.peak_coins[where, part] = _peaks(block)
         for array in out.arrays():
             array[:, part][none] = np.nan
     return out
 
 
-def _nearest_largest(bins: Array, most: Array) -> NDArray[np.int64]:
-    """Return the largest bin of each side, of equals the nearest to price: what rounds apart is equal."""
+def _peaks(block: MapBlock) -> tuple[Array, Array]:
+    """Return price and coins of the largest bin of each side, of equals the nearest: what rounds apart is equal."""
+    bins, first = block.bins()
+    most = bins.max(axis=3)
     largest = bins >= most[..., None] * (1 - 1e-9)
     last = bins.shape[3] - 1 - largest[:, :, LONG, ::-1].argmax(axis=2)
-    return np.stack([last, largest[:, :, SHORT].argmax(axis=2)], axis=2)
+    best = np.stack([last, largest[:, :, SHORT].argmax(axis=2)], axis=2)
+    price = np.exp(((first[:, None] + best) * BIN_CELLS + BIN_CELLS // 2) * GRID)
+    return np.where(most > 0, price, np.nan), most
 
 
 @dataclass(frozen=True, slots=True)

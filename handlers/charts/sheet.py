@@ -86,6 +86,7 @@ class PictureSheet:
 
     prices: what goes across is price and not time; start and end are dollars then.
 
+    across: for a picture that has no time, the words along the bottom by their places; start and end are such places.
     low: no higher than LOW of its width, for where a higher one would be shown narrower; without its stamp, which
     stands beside it there.
     """
@@ -100,6 +101,7 @@ class PictureSheet:
     marks: Sequence[tuple[float, float | None]] = ()
     low: bool = False
     prices: bool = False
+    across: Sequence[tuple[float, str]] = ()
     figure: Figure = field(init=False)
     height: float = field(init=False, default=0.0)
 
@@ -179,7 +181,8 @@ class PictureSheet:
         axes.set_xticks([])
         axes.set_yticks([])
         axes.patch.set_alpha(0)
-        start, end = self.start / DAY_S, self.end / DAY_S
+        unit = 1.0 if self.across else DAY_S
+        start, end = self.start / unit, self.end / unit
         pad = (end - start) * 0.008 or 0.5
         axes.set_xlim(start - pad, end + pad)
         low, high = panel.reach()
@@ -273,6 +276,8 @@ class PictureSheet:
         return [(price / DAY_S, word) for price, word in zip(found, words, strict=True)]
 
     def _dates(self, axes: Axes) -> list[tuple[float, str]]:
+        if self.across:
+            return list(self.across)
         start, end = (datetime.fromtimestamp(at, UTC) for at in (self.start, self.end))
         if start == end:
             return [(start.timestamp() / DAY_S, date_words(start, None, timedelta(days=30)))]

@@ -42,6 +42,15 @@ SAID = {
     "what does it cost to hold 100k btc for 7 days": "/cost 100k btc 7 days",
     "funding cost 100k 7d btc long": "/cost 100k 7d btc long",
     "how much margin do I need to add 95000 25x long 0.5btc liq 90000": "/margin 95000 25x long 0.5btc liq 90000",
+    # the liquidation map
+    "map btc": "/map btc",
+    "liquidation map": "/map",
+    "liquidation map eth": "/map eth",
+    "show me the liquidation heatmap of btc": "/map btc",
+    "heatmap": "/map",
+    "heat map sol": "/map sol",
+    "where are liquidations": "/map",
+    "where are the liquidations on eth?": "/map eth",
     # price
     "how much is btc": "/price btc",
     "how much is bitcoin worth": "/price bitcoin",

@@ -130,8 +130,8 @@ def noise(metric: Metric, step: timedelta, rows: int, seed: int, gaps: float = 0
     volume = random.lognormal(20, 0.5, shape)
     every = {
         "close": price,
-        "high": price * 1.01,
-        "low": price * 0.99,
+        "high": price * np.exp(np.abs(random.normal(0, 0.01, shape))),
+        "low": price * np.exp(-np.abs(random.normal(0, 0.01, shape))),
         "open_interest_coin": coins,
         "open_interest_usd": coins * price,
         "volume_usd": volume,

@@ -53,7 +53,8 @@ def words(metric: Metric) -> dict[str, Any]:
     volume = random.lognormal(20, 0.3, rows)
     inputs = {
         "close": price,
-        "low": price * 0.99,
+        "high": price * 1.001,
+        "low": price * 0.999,
         "open_interest_coin": coins,
         "open_interest_usd": coins * price,
         "volume_usd": volume,

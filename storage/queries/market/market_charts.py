@@ -20,9 +20,10 @@ from signals.venues import venue_order
 from storage.market import points
 from storage.panels import panels
 from storage.queries.freshness import Stamp, of_daily_data, stamp_of
-from storage.queries.market import flows, liquidations, open_interest
+from storage.queries.liquidation import liquidations
+from storage.queries.liquidation.liquidations import NAMES, Sums
+from storage.queries.market import flows, open_interest
 from storage.queries.market.known_at import newest_by, newest_price, price_by_input, values_between
-from storage.queries.market.liquidations import NAMES, Sums
 from storage.queries.market.prices import change_over
 
 if TYPE_CHECKING:

@@ -35,6 +35,7 @@ from storage.engine import database
 from storage.engine.database import Store
 from storage.people import destinations, switches
 from storage.people.switches import Switch
+from tests.bot.delivery.desk import work
 from tests.fakes.channel import FakeChannel, HandClock
 from tests.fakes.notices import ready
 from tests.storage import beside
@@ -82,12 +83,8 @@ class Bench:
     def states(self) -> list[str]:
         return [state for state, _, _ in self.rows()]
 
-    async def turns(self, seconds: float, every: float = 0.02) -> None:
-        """Let the dispatcher work for a while of its own time."""
-        end = self.clock.seconds + seconds
-        while self.clock.seconds < end - 1e-9:
-            await self.dispatcher.turn()
-            self.clock.forward(every)
+    async def turns(self, seconds: float, every: float = 0.1) -> None:
+        await work(self.dispatcher, self.clock, seconds, busy=min(every, 0.02), idle=every)
 
     @property
     def texts(self) -> list[str]:
@@ -311,12 +308,12 @@ async def test_the_most_urgent_leaves_first_even_when_it_came_last(bench: Bench)
     for n in range(60):
         bench.place(str(n))
     bench.tell("a notice")
-    await bench.turns(0.5)
+    await bench.turns(0.5, every=0.02)
     before = len(bench.channel.said)
     assert before < 20
     bench.tell("critical", rank="critical")
     bench.tell("a warning", rank="warning")
-    await bench.turns(8)
+    await bench.turns(8, every=0.02)
     assert len(bench.channel.said) == 180
     told: defaultdict[str, list[int]] = defaultdict(list)
     for n, sent in enumerate(bench.channel.said[before:]):

@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
 import structlog
 from hypothesis import Phase, settings
 
@@ -21,6 +20,8 @@ from storage.engine.dialect import SQLITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pytest
 
 # No deadline: two busy cores are no defect. .ci/run takes the whole profile, whose examples are the same each time, so
 # that a push is judged by itself; `make test` and `make fuzz` look for new ones.

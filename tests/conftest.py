@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # that a push is judged by itself; `make test` and `make fuzz` look for new ones.
 # None explains: before Python 3.12 that traces every line, and a failure becomes a time-out that shows nothing.
 _PHASES = tuple(phase for phase in Phase if phase is not Phase.explain)
-settings.register_profile("quick", deadline=None, print_blob=True, phases=_PHASES, max_examples=8)
+settings.register_profile("quick", deadline=None, print_blob=True, phases=_PHASES, max_examples=5)
 settings.register_profile("fast", deadline=None, print_blob=True, phases=_PHASES, max_examples=30)
 settings.register_profile("whole", deadline=None, print_blob=True, phases=_PHASES, max_examples=100, derandomize=True)
 settings.register_profile("fuzz", deadline=None, print_blob=True, phases=_PHASES, max_examples=5000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -17,7 +18,7 @@ import typer
 from bot.__main__ import app
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Perpulse = Callable[..., "Ended"]
 
@@ -53,6 +54,20 @@ def child(
         timeout=60,
         check=False,
     )
+
+
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `perpulse run` in a folder with its output in the files `out` and `err`, and end it for certain."""
+    with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
+        process = subprocess.Popen(
+            [*PROGRAM, "run"], cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=err
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from handlers.reply import plain_text
 from storage.engine.database import Store
 from tests import loop
 from tests.examples import examples
-from tests.handlers.commands.room import GROUP, ME, Room
+from tests.handlers.commands.room import ME, MEMBER, Room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -182,8 +182,7 @@ def test_another_zone_moves_it(room: Room) -> None:
 
 
 def test_only_admins_of_a_group_change_it(room: Room) -> None:
-    member = Asker("telegram", GROUP, "42", may_change=False)
-    deps = room.deps(member)
+    deps = room.deps(MEMBER)
     said = loop.run(answer_blocks("/digest 9:00", deps, on_error=lambda name, error: f"{name} {error}"))
     assert "admin" in str(said.blocks).lower()
     assert kept(room, "/digest") == []

@@ -18,19 +18,10 @@ from tests.examples import examples
 from tests.handlers.commands.room import ME, MEMBER, Room
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 DAILY = [0, 1, 2, 3, 4, 5, 6]
 WEEKDAYS = [0, 1, 2, 3, 4]
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    made = Room(Store(tmp_path / "perpulse.db"))  # 22 November 2026, 12:00 UTC, a Sunday
-    made.mark(95_000.0)
-    yield made
-    made.store.close()
 
 
 def kept(room: Room, *lines: str) -> list[tuple[str, str, list[int], list[str]]]:

@@ -18,7 +18,6 @@ from tests.handlers.commands.room import ADDRESS, ADMIN, ME, MEMBER, NOW, OTHER,
 from tests.storage import beside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from handlers.command import Asker
@@ -29,14 +28,6 @@ NOBODYS = {
     "liquidation_hours", "options", "rewritten", "rule_states", "series", "settings", "settlements", "source_health",
     "sqlite_sequence", "notices",
 }  # fmt: skip
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    made = Room(Store(tmp_path / "perpulse.db"))
-    made.mark(95_000.0)
-    yield made
-    made.store.close()
 
 
 def lived_in(room: Room) -> None:

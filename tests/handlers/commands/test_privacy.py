@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from storage.engine.database import Store
 from storage.people import destinations, positions
 from tests.handlers.commands.room import ADDRESS, ADMIN, GROUP, MEMBER, OTHER, Room
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    made = Room(Store(tmp_path / "perpulse.db"))
-    made.mark(95_000.0)
-    yield made
-    made.store.close()
 
 
 def bytes_of(store: Store) -> bytes:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 NOBODYS = {
     "_sqlite_migrations", "archive_differences", "archive_files", "bars", "gaps", "history_owed", "leases", "levels",
     "liquidation_hours", "options", "rewritten", "rule_states", "series", "settings", "settlements", "source_health",
-    "sqlite_sequence", "notices",
+    "sqlite_sequence", "notices", "definitions", "record", "outcomes",
 }  # fmt: skip
 
 

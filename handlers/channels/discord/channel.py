@@ -22,11 +22,12 @@ from discord.http import Route
 from handlers.channels.channel import Address, Outgoing, Outside
 from handlers.channels.discord.config import DiscordConfig
 from handlers.channels.discord.errors import RAISED, failure
+from handlers.channels.discord.hearing import heard
 from handlers.channels.discord.interactions import Interactions
 from handlers.channels.discord.options import digest, payload
 from handlers.channels.discord.places import INVITE
 from handlers.channels.discord.posting import LIMITS, NOT_YET, Posting
-from handlers.channels.discord.talk import DirectTalk, Written
+from handlers.channels.discord.talk import WrittenTalk
 from handlers.channels.discord.webhooks import PREFIX, Webhooks
 from handlers.channels.failure import TokenRefused
 from handlers.command import Asker, commands
@@ -94,7 +95,7 @@ class Discord:
             patience=self._patience.defer,
         )  # fmt: skip
         self._hears = True
-        self._talk = DirectTalk(self._posting, self.platform)
+        self._talk = WrittenTalk(self._posting, self.platform, self._listed)
         self._running: asyncio.Task[None] | None = None
 
     # -- start and stop ---------------------------------------------------------------------------------------------
@@ -274,9 +275,10 @@ class Discord:
         if self._hears:
             await self._interactions.take(interaction)
 
-    async def on_written(self, written: Written) -> None:
-        """Take what somebody wrote directly to the bot, or changed."""
-        if self._hears:
+    async def on_written(self, message: discord.Message) -> None:
+        """Take what somebody wrote, or changed, if it is said to the bot."""
+        me = self.client.user
+        if self._hears and me and (written := heard(message, me)):
             await self._talk.take(written)
 
     async def on_gone(self, chats: Iterable[int], reason: str) -> None:
@@ -286,9 +288,9 @@ class Discord:
 
 
 class _Client(Client):
-    """What comes by the gateway: servers, their channels, what people do, and what they write directly to the bot.
+    """What comes by the gateway: servers, their channels, what people do, and what they write.
 
-    No other messages are asked for, and no members kept.
+    What other people say to each other is not asked for: of their messages come the numbers alone. No members are kept.
     """
 
     def __init__(self, place: Discord, proxy: str | None, guilds: float) -> None:
@@ -296,7 +298,7 @@ class _Client(Client):
         trace = aiohttp.TraceConfig()
         trace.on_request_end.append(_asked)
         super().__init__(
-            intents=Intents(guilds=True, dm_messages=True),
+            intents=Intents(guilds=True, messages=True),
             proxy=proxy,
             http_trace=trace,
             max_messages=None,
@@ -316,13 +318,11 @@ class _Client(Client):
         await self._place.on_interaction(interaction)
 
     async def on_message(self, message: discord.Message) -> None:
-        if message.guild is None and not message.author.bot:
-            await self._place.on_written(Written(message.id, message.channel.id, message.author.id, message.content))
+        await self._place.on_written(message)
 
     async def on_raw_message_edit(self, change: discord.RawMessageUpdateEvent) -> None:
-        message = change.message
-        if message.guild is None and not message.author.bot:
-            await self._place.on_written(Written(message.id, message.channel.id, message.author.id, message.content))
+        if change.message.edited_at:  # else it was pinned, or the preview of a link came
+            await self._place.on_written(change.message)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         chats = (*(channel.id for channel in guild.channels), *(thread.id for thread in guild.threads))

@@ -97,7 +97,7 @@ class Posting:
                 raise
             log.warning("a picture was refused, its text goes alone", reason=failed.reason)
             sent = await self._deliver(channel, to, _in_words(message, pictures), [], embedded=embedded)
-        if to.kind == "channel" and self._publish:
+        if to.kind == "channel" and self._publish and message.nonce:  # no answer is published
             await self._make_public(to.chat, sent)
         return str(sent.id)
 

@@ -41,7 +41,7 @@ from bot.market.tiers.tables import Reach, TierKey
 from bot.market.tiers.weekly import WeeklyTiers
 from bot.schedule import TICK_EVERY, begin_anew, keep_the_loop_free, schedule
 from bot.speaking import channels_of
-from handlers.answer import Answer, brings_code, logged
+from handlers.answer import Answer, brings_code, is_for_all, logged
 from handlers.channels.local import LocalChannel, local
 from handlers.charts.process import ChartRenderer
 from handlers.command import Asking, Deps, Looking
@@ -102,12 +102,12 @@ class App:
 
     async def answer(self, text: str, asker: Asker) -> Answer:
         """Answer a command line from a channel; never raises."""
-        admitted = await self.gate.admit(self.store, asker)
+        assets, now = self.config.assets, self.clock.now
+        admitted = await self.gate.admit(self.store, asker, lambda: is_for_all(text, assets))
         if isinstance(admitted, TurnedAway):
             if not (admitted.may_claim and brings_code(text)):
                 return Answer((Line(admitted.text),) if admitted.text else ())
             admitted = asker
-        assets, now = self.config.assets, self.clock.now
         deps = Deps(now(), admitted, self.store, assets, self.asking, clock=now, look=self.look)
         deps = replace(deps, access=self.access, may_draw=self.gate.may_draw)
         return await self.conversations.answer(text, deps, on_error=logged)

@@ -206,6 +206,7 @@ class Command:
     draws: bool = False  # makes a picture, of which a chat may have so many a minute
     words: tuple[str, ...] = ()  # what people say for it without a slash; see handlers/speech.py
     harmless: bool = False  # changes nothing, though its subject is one of those that do
+    for_all: bool = False  # answered to everybody everywhere, whoever is kept out
 
     @property
     def by_speech(self) -> bool:
@@ -240,6 +241,7 @@ def command(
     draws: bool = False,
     words: str = "",
     harmless: bool = False,
+    for_all: bool = False,
 ) -> Callable[[Run], Command]:
     """Declare the function below as a command.
 
@@ -257,6 +259,7 @@ def command(
         return Command(
             name, subject, *told, example, arguments, run, changes_chat, private, roles, examples, glance,
             owners_only=owners_only, draws=draws, words=tuple(filter(None, words.split(", "))), harmless=harmless,
+            for_all=for_all,
         )  # fmt: skip
 
     return declare

@@ -12,7 +12,7 @@ import structlog
 from bot.admission import CHAT, EVERYBODY, INLINE, PERSON, PICTURES, Gate, TurnedAway, access_of, tell_code
 from bot.config import AccessSection
 from handlers.access import OPEN, Access, Allowed, OwnerCode
-from handlers.answer import brings_code
+from handlers.answer import brings_code, is_for_all
 from handlers.channels.channel import Address
 from handlers.channels.local import local
 from handlers.channels.telegram.sending import LIMITS
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
+KEPT_OUT = "The owner of this bot keeps you from using it. What is stored about you: /privacy, /export, /forgetme."
 ANN, BEN = Asker("telegram", Address("11"), "11"), Asker("telegram", Address("12"), "12")
 GROUP = Address("-20", kind="group")
 ANN_HERE, ANONYMOUS = replace(ANN, address=GROUP), Asker("telegram", GROUP)
@@ -169,7 +170,7 @@ async def test_only_those_who_are_listed_are_answered(store: Store, asker: Asker
     said = await place.ask(asker)
     assert (said is None) == answered
     if asker.user == "23":
-        assert said == "The owner of this bot keeps you from using it."
+        assert said == KEPT_OUT
     elif not answered and asker.user:
         assert said == (
             "This bot answers only those whom its owner lets in. "
@@ -219,9 +220,24 @@ async def test_everybody_but_whom_an_owner_keeps_out(store: Store) -> None:
     with store.write() as work:
         kept.permit(work, "telegram", "person", "11", allowed=False, now=NOW)
         kept.permit(work, "telegram", "chat", "-20", allowed=False, now=NOW)
-    assert await place.ask(ANN) == "The owner of this bot keeps you from using it."
+    assert await place.ask(ANN) == KEPT_OUT
     assert await place.ask(replace(BEN, address=GROUP)) == "This bot may not be used here."
     assert await place.ask(BEN) is None
+
+
+@pytest.mark.parametrize("access", [Access(Allowed(listed=True)), OPEN], ids=["who is not listed", "who is kept out"])
+@pytest.mark.parametrize("line", ["/privacy", "/export", "/forgetme", "forgetme", "what is stored"])
+async def test_what_is_stored_about_people_is_theirs_whoever_is_kept_out(
+    store: Store, access: Access, line: str
+) -> None:
+    with store.write() as work:
+        kept.permit(work, "telegram", "person", "11", allowed=False, now=NOW)
+    gate = Gate(access, lambda: 0.0)
+    assert isinstance(await gate.admit(store, ANN, lambda: is_for_all(line)), Asker)
+    assert isinstance(await gate.admit(store, ANN, lambda: is_for_all("/price btc")), TurnedAway)
+    assert isinstance(await gate.admit(store, ANN, lambda: is_for_all("nonsense, all of it")), TurnedAway)
+    answered = [isinstance(await gate.admit(store, ANN, lambda: is_for_all(line)), Asker) for _ in range(50)]
+    assert sum(answered) < PERSON.burst, "a flood is refused before it is read"
 
 
 async def test_an_owner_is_known_by_configuration_or_by_what_is_stored(store: Store) -> None:

@@ -186,7 +186,7 @@ async def test_an_edited_message_edits_its_answer_on_both_platforms(start: Calla
         await both.discord.until(lambda: both.discord.messages, seconds=10)
         assert "BTC long" in both.discord.messages[0].text
         both.telegram.edit(message, "liq short btc 25x 95000")
-        await both.discord.emit("MESSAGE_UPDATE", _direct(900, "liq short btc 25x 95000"))
+        await both.discord.emit("MESSAGE_UPDATE", _direct(900, "liq short btc 25x 95000", edited="12:01:00"))
         await both.telegram.until(lambda: "BTC short" in "".join(both.telegram.texts(BEN)), within=10)
         await both.discord.until(lambda: both.discord.messages[0].edits, seconds=10)
         assert "BTC short" in both.discord.messages[0].text
@@ -220,10 +220,11 @@ async def test_who_floods_a_server_gets_two_lines_and_costs_the_others_nothing(s
         assert (len(left), sum("That was too much at once" in said for said in left)) == (10, 2)
 
 
-def _direct(number: int, text: str) -> dict[str, Any]:
+def _direct(number: int, text: str, edited: str = "") -> dict[str, Any]:
+    at = f"2026-01-15T{edited}+00:00" if edited else None
     author = {"id": str(OWNER), "username": "ann", "discriminator": "0", "avatar": None, "bot": False}
     return {
         "id": str(number), "channel_id": str(OWNER + 1), "author": author, "content": text, "type": 0, "tts": False,
-        "timestamp": "2026-01-15T12:00:00+00:00", "edited_timestamp": None, "mention_everyone": False, "mentions": [],
+        "timestamp": "2026-01-15T12:00:00+00:00", "edited_timestamp": at, "mention_everyone": False, "mentions": [],
         "mention_roles": [], "attachments": [], "embeds": [], "pinned": False, "components": [],
     }  # fmt: skip

@@ -242,6 +242,7 @@ def test_groups_have_the_commands_that_they_are_given(store: Store) -> None:
     with pytest.raises(Refused, match="In groups I do not answer /fng"):
         room.ask("/fng", replace(ME, address=GROUP))
     assert room.deps(ME).access.in_groups("oi")
+    assert room.text("/privacy", replace(ME, address=GROUP)), "what is stored of them is theirs everywhere"
 
 
 @pytest.mark.parametrize(

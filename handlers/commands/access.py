@@ -13,8 +13,9 @@ from handlers.reply import Line, Reply
 from handlers.words import wording
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from handlers.access import Tried
     from handlers.command import Deps
     from storage.people.access import Whom
     from storage.people.destinations import Destination
@@ -26,6 +27,12 @@ _ADD: Final = ("add", "+", "new")
 _REMOVE: Final = ("remove", "drop", "-", "without")
 _KEPT_OUT: Final = "kept out by an owner"  # why nothing is sent to a chat, until /allow takes it back
 _ID: Final = re.compile(r"-?0*(\d{1,20})", re.ASCII)  # no platform has a longer one
+_NOT_TAKEN: Final[Mapping[Tried, str]] = {
+    "wrong": "That is not the code. It is printed where the bot was started, and again after a restart.",
+    "locked": "Those were too many wrong codes. I take no more from you until the bot is started again.",
+    "too soon": "Too many wrong codes come in at the moment. Send yours again in ten seconds.",
+    "used up": "There is no code to be used: an owner adds others with /owners add; else a restart prints one.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +86,12 @@ def become_owner(deps: Deps, code: str) -> Reply:
     if deps.asker.address.kind != "private" or deps.asker.user is None:
         raise Refused("A code is for your eyes only. Open a chat with me and send it there.")
     if not deps.access.claimable(deps.store):
-        raise Refused("There is no code to be used: an owner adds others with /owners add; else a restart prints one.")
+        raise Refused(_NOT_TAKEN["used up"])
     if not code:
         raise Refused("Type the code that was printed where the bot was started, like /owner 7F3K-9QXM.")
-    if not deps.access.claim(deps.store, deps.asker, code, deps.now):
-        raise Refused("That is not the code. It is printed where the bot was started, and again after a restart.")
+    tried = deps.access.claim(deps.store, deps.asker, code, deps.now)
+    if tried != "right":
+        raise Refused(_NOT_TAKEN[tried])
     return Reply(
         (
             Line("You are the owner of this bot now.", "headline"),

@@ -11,7 +11,7 @@ import structlog
 
 from bot.admission import CHAT, EVERYBODY, INLINE, PERSON, PICTURES, Gate, TurnedAway, access_of, tell_code
 from bot.config import AccessSection
-from handlers.access import OPEN, Access, Allowed, OwnerCode
+from handlers.access import OPEN, SLOWED, WRONG_IN_ALL, WRONG_TRIES, Access, Allowed, OwnerCode
 from handlers.answer import brings_code, is_for_all
 from handlers.channels.channel import Address
 from handlers.channels.local import local
@@ -252,17 +252,32 @@ async def test_an_owner_is_known_by_configuration_or_by_what_is_stored(store: St
 # --- the first owner --------------------------------------------------------------------------------------------------
 
 
-def test_a_code_works_once_and_dies_of_wrong_tries() -> None:
-    code = OwnerCode("7F3K9QXM")
+def test_a_code_is_taken_however_it_is_spelt_and_once() -> None:
+    code, ann = OwnerCode("7F3K9QXM"), ("telegram", "11")
     assert code.shown == "7F3K-9QXM"
-    assert not code.take("7F3K-9QXA")
-    assert code.take("7f3k 9qxm")
+    assert code.take("7F3K-9QXA", ann, NOW) == "wrong"
+    assert code.take("", ann, NOW) == "wrong"
+    assert code.take("7f3k 9qxm", ann, NOW) == "right"
     assert not code.alive
-    assert not code.take("7F3K-9QXM")
-    tried = OwnerCode("7F3K9QXM")
-    assert not any(tried.take(f"wrong {number}") for number in range(5))
-    assert not tried.take("7F3K9QXM")
-    assert not OwnerCode("7F3K9QXM").take("")
+    assert code.take("7F3K-9QXM", ann, NOW) == "used up"
+
+
+def test_who_guesses_is_locked_out_and_nobody_else() -> None:
+    code, guesser = OwnerCode("7F3K9QXM"), ("telegram", "66")
+    tries = [code.take(f"wrong {number}", guesser, NOW) for number in range(7)]
+    assert tries == ["wrong"] * WRONG_TRIES + ["locked"] * 2
+    assert code.take("7F3K9QXM", guesser, NOW) == "locked", "else the sixth guess could be the one"
+    assert code.take("7F3K9QXM", ("telegram", "11"), NOW) == "right"
+
+
+def test_many_who_guess_are_slowed_down_and_the_first_try_of_a_person_is_not() -> None:
+    code, ann = OwnerCode("7F3K9QXM"), ("telegram", "11")
+    for number in range(WRONG_IN_ALL):
+        assert code.take("guess", ("telegram", str(100 + number)), NOW) == "wrong"
+    assert code.take("guess", ("telegram", "100"), NOW) == "too soon"
+    assert code.take("7F3K9QXN", ann, NOW) == "wrong", "a slip of the finger"
+    assert code.take("7F3K9QXM", ann, NOW) == "too soon"
+    assert code.take("7F3K9QXM", ann, NOW + SLOWED) == "right"
 
 
 @pytest.mark.parametrize("owned", [False, True], ids=["nobody owns it", "somebody does"])

@@ -98,11 +98,12 @@ def test_nobody_else_does(room: OwnedRoom, line: str, asker: Asker, said: str) -
     assert not owners(room)
 
 
-def test_five_wrong_tries_are_the_end_of_it(room: OwnedRoom) -> None:
+def test_a_stranger_who_guesses_blocks_nobody_but_themselves(room: OwnedRoom) -> None:
     for number in range(5):
         room.refusal(f"/owner 0000-000{number}", OTHER)
-    assert room.refusal(f"/owner {CODE}").startswith("There is no code to be used")
-    assert not owners(room)
+    assert room.refusal(f"/owner {CODE}", OTHER).startswith("Those were too many wrong codes.")
+    assert room.text(f"/owner {CODE}").startswith("You are the owner of this bot now.")
+    assert owners(room) == ["telegram:5550123456"]
 
 
 def test_where_an_owner_is_configured_there_is_no_code(store: Store) -> None:

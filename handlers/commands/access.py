@@ -266,6 +266,8 @@ def _meant(deps: Deps, text: str, example: str, kind: Whom | None = None) -> Nam
             raise Refused(f"Of which platform is {shown(words[0])}? Type it before the number: {known}.")
         raise Refused(f"“{shown(words[0])}” is no id. Type a number, with its platform where that is another: {known}.")
     name = f"{'-' if name.startswith('-') else ''}{found[1]}"
+    if said == "person" and name.startswith("-"):
+        raise Refused(f"{shown(words[0])} is a group. A person's id has no minus, like {example}.")
     return Named(platform, said or ("chat" if name.startswith("-") else "person"), name)
 
 

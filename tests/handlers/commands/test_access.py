@@ -174,6 +174,8 @@ def test_somebody_is_let_in_or_kept_out(
         ("/deny ٧٧٧", "“٧٧٧” is no id."),
         ("/deny 999999999999999999999999999999", "“999999999999999999999999999999” is no id."),
         ("/allow 1 2 3", "Type the id of one person"),
+        ("/allow person -5", "-5 is a group. A person's id has no minus, like /allow 12345."),
+        ("/owners add telegram:-5", "telegram:-5 is a group. A person's id has no minus, like /owners add 12345."),
         ("/owners sell 5", "Type /owners alone"),
     ],
 )

@@ -104,6 +104,14 @@ def to_mute(text: str, now: datetime, zone: str) -> ToMute:
     return ToMute(what, scope, episode, end)
 
 
+def typed_end(until: datetime | None, zone: str) -> str:
+    """Return an end as it is typed: until 2026-11-23 08:30, by the minute in which it lies; for good where None."""
+    if until is None:
+        return "for good"
+    whole = until if until.second == until.microsecond == 0 else until + MINUTE
+    return f"until {whole.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
+
+
 class _EndReader:
     """The words of a line, and where reading stands."""
 

@@ -226,7 +226,7 @@ def _check_rights(command: Command, deps: Deps) -> None:
     if asker.inline and (command.subject not in _INLINE or command.draws):
         raise Refused(f"/{command.name} is answered in a chat with me")
     if command.changes_chat and not asker.may_change:
-        raise Refused("Only admins of this group can change its settings.")
+        raise Refused(f"Only {asker.managers} can change the settings here.")
     if command.draws and not deps.may_draw(asker):
         raise Refused("That is enough pictures for this minute. Ask again in a while; figures in words come at once.")
 

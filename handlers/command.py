@@ -105,8 +105,8 @@ class Asker:
     """Who asks, and from where.
 
     user: the platform's id of a person; None for who writes as a chat, and for who sits at the bot itself. may_change:
-    this person may change the settings of this chat. server: the id of the server that the chat lies in, in which
-    people have roles. manages: this person may change what holds for all of that server. owner: this bot is theirs.
+    this person may change the settings of this chat. managers: who may, in the platform's own words. server: the id of
+    the server that the chat lies in, in which people have roles. manages: this person may change what holds for all of that server. owner: this bot is theirs.
     replies: what they said answers a message of the bot, where others read along. inline: they type in another chat,
     and send the answer there.
     """
@@ -115,6 +115,7 @@ class Asker:
     address: Address
     user: str | None = None
     may_change: bool = True
+    managers: str = "admins of this chat"
     title: str | None = None
     server: str | None = None
     manages: bool = False
@@ -197,7 +198,7 @@ class Command:
     example: str
     arguments: type[Any]
     run: Run
-    changes_chat: bool  # refused to members of a group who are not its admins
+    changes_chat: bool  # refused to who may not change a chat's settings
     private: Private = None
     roles: bool = False  # of use only where people have roles, so listed only there
     examples: tuple[str, ...] = ()  # shown by /help with their answers; they ask nobody

@@ -73,7 +73,7 @@ async def export(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes
     In a private chat that is everything about you as well: positions, addresses, what was sent. In a group its admins
     are given what is stored of the group, without what its members watch. The file is JSON, its times are UTC.
     """
-    to, person = deps.asker.address, _person(deps, "get what is stored of it", "/export")
+    to, person = deps.asker.address, _person(deps, "get what is stored of this chat", "/export")
     if not deps.store.exists:
         return Reply((Line("Nothing is stored about this chat.", "headline"),), {})
     from storage.people import exporting  # noqa: PLC0415 - opens the database
@@ -99,7 +99,7 @@ def _person(deps: Deps, what: str, line: str) -> str | None:
         return deps.asker.user or to.chat
     if not deps.asker.may_change:
         raise Refused(
-            f"Only admins of this group {what}. For what is stored about yourself, write to me privately: {line}."
+            f"Only {deps.asker.managers} {what}. For what is stored about yourself, write to me privately: {line}."
         )
     return None
 
@@ -123,7 +123,7 @@ async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
     overwritten in the file. In a group its admins can do this, for the group. Backups that the owner of this bot has
     made keep their copy until they are replaced.
     """
-    to, person = deps.asker.address, _person(deps, "can have it forgotten", "/forgetme")
+    to, person = deps.asker.address, _person(deps, "can have this chat forgotten", "/forgetme")
     if not deps.store.exists:
         return Reply((Line("Nothing is stored about this chat.", "headline"),), {"removed": {}})
     from storage.people import forgetting  # noqa: PLC0415 - opens the database

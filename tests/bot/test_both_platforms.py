@@ -153,7 +153,10 @@ async def test_the_buttons_of_settings_work_after_a_restart_and_rights_are_check
         pressed = [key["custom_id"] for row in shown for key in row["components"] if key["label"] == "Quiet 23–7"]
     async with start() as both:
         assert "Quiet from 23:00 to 07:00" in (await both.presses(BEN, "Quiet 23–7")).text
-        for token, rights, said in (("member", ALL, "Only admins"), ("manager", ALL | MANAGE, "Quiet from 23:00")):
+        for token, rights, said in (
+            ("member", ALL, "Only members with Manage Channels"),
+            ("manager", ALL | MANAGE, "Quiet from 23:00"),
+        ):
             data = {"custom_id": pressed[0], "component_type": 2}
             await both.discord.interact(3, data, token=token, rights=rights)
             await both.discord.until(lambda: "embeds" in both.discord.answers.get(token, {}), seconds=10)  # noqa: B023

@@ -218,6 +218,7 @@ class Interactions:
             address=address,
             user=str(interaction.user.id),
             may_change=elsewhere or place.may_change,
+            managers=place.managers,
             title=None if elsewhere else place.title,
             server=None if elsewhere or interaction.guild_id is None else str(interaction.guild_id),
             manages=not elsewhere and place.manages,

@@ -45,14 +45,16 @@ class Place:
     """The chat in which something was typed or pressed.
 
     here: I am there, so that alerts can be posted. title: as people call it. may_change: who asks may change its
-    settings. manages: they may change what holds for the server. may_write: they may write there for all to read.
-    missing: what I am not allowed there, in words. calls_all: I may call roles that let nobody call them.
+    settings. managers: who may, in words. manages: they may change what holds for the server. may_write: they may write
+    there for all to read. missing: what I am not allowed there, in words. calls_all: I may call roles that let nobody
+    call them.
     """
 
     address: Address
     here: bool
     title: str | None = None
     may_change: bool = True
+    managers: str = "members with Manage Channels"
     manages: bool = False
     may_write: bool = True
     missing: tuple[str, ...] = ()
@@ -112,6 +114,7 @@ def _in_server(
         here=here,
         title=clean(clip(str(getattr(channel, "name", "") or ""), 128)) or None,
         may_change=manages or rights.manage_channels or (thread and rights.manage_threads),
+        managers=f"members with Manage Channels{' or Manage Threads' if thread else ''}",
         manages=manages,
         may_write=rights.administrator or (rights.send_messages_in_threads if thread else rights.send_messages),
         missing=missing(mine, thread=thread),

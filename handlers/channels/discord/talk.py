@@ -86,6 +86,7 @@ class WrittenTalk:
             place.address,
             str(written.user),
             may_change=place.may_change,
+            managers=place.managers,
             title=place.title,
             server=None if written.server is None else str(written.server),
             manages=place.manages,

@@ -143,7 +143,9 @@ async def test_what_is_kept_comes_as_a_file_that_only_who_asks_can_see(tmp_path:
         user = env.create_user("ann")
         channel, ann = guild.create_text_channel("talk"), guild.add_member(user)
         await ann.slash(channel, "watch", what="btc long 95000 25x 0.5btc bybit")
-        assert "Only admins" in words(await ann.slash(channel, "export"))
+        assert "Only members with Manage Channels get what is stored of this chat." in words(
+            await ann.slash(channel, "export")
+        )
         shown: Any = await user.slash("export")
         assert "All that is stored about this chat" in words(shown)
         [file] = shown.response.attachments
@@ -184,7 +186,7 @@ async def test_who_may_subscribe_a_channel(tmp_path: Path, rights: discord.Permi
         channel = guild.create_text_channel("alerts")
         ann = guild.add_member(env.create_user("ann"), roles=[guild.create_role("role", permissions=rights)])
         result = await ann.slash(channel, "sub", what="oi btc")
-        assert ("Only admins" not in words(result)) == allowed
+        assert ("Only members with Manage Channels" not in words(result)) == allowed
         assert [place.chat for place in destinations.everyone(talk.store)] == [str(channel.id)] * allowed
 
 

@@ -106,9 +106,9 @@ class Asker:
 
     user: the platform's id of a person; None for who writes as a chat, and for who sits at the bot itself. may_change:
     this person may change the settings of this chat. managers: who may, in the platform's own words. server: the id of
-    the server that the chat lies in, in which people have roles. manages: this person may change what holds for all of that server. owner: this bot is theirs.
-    replies: what they said answers a message of the bot, where others read along. inline: they type in another chat,
-    and send the answer there.
+    the server that the chat lies in, in which people have roles. manages: this person may change what holds for all of
+    that server. owner: this bot is theirs. replies: what they said answers a message of the bot, where others read
+    along. inline: they type in another chat, and send the answer there.
     """
 
     platform: str
@@ -208,6 +208,7 @@ class Command:
     words: tuple[str, ...] = ()  # what people say for it without a slash; see handlers/speech.py
     harmless: bool = False  # changes nothing, though its subject is one of those that do
     for_all: bool = False  # answered to everybody everywhere, whoever is kept out
+    shows: bool = False  # without more words it changes nothing, and says what is set and how to set it
 
     @property
     def by_speech(self) -> bool:
@@ -243,6 +244,7 @@ def command(
     words: str = "",
     harmless: bool = False,
     for_all: bool = False,
+    shows: bool = False,
 ) -> Callable[[Run], Command]:
     """Declare the function below as a command.
 
@@ -260,7 +262,7 @@ def command(
         return Command(
             name, subject, *told, example, arguments, run, changes_chat, private, roles, examples, glance,
             owners_only=owners_only, draws=draws, words=tuple(filter(None, words.split(", "))), harmless=harmless,
-            for_all=for_all,
+            for_all=for_all, shows=shows,
         )  # fmt: skip
 
     return declare

@@ -39,7 +39,12 @@ class Muted:
 
 
 @command(
-    subject="own", example="/mute oi until monday", changes_chat=True, words="silence, be quiet, shut up, pause, snooze"
+    subject="own",
+    example="/mute oi until monday",
+    changes_chat=True,
+    words="silence, be quiet, shut up, pause, snooze, leave me alone, leave me in peace, stop messaging, stop texting, "
+    "stop pinging, stop bothering, stop spamming, not now, hush, shush, stfu, go away",
+    shows=True,
 )
 async def mute(deps: Deps, args: ForHowLong) -> Reply:
     """Be told nothing for a while, of all or of a part.

@@ -41,11 +41,12 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-MOST_TRIES: Final = 12
+MOST_TRIES: Final = 12  # of a row that may have arrived each time, whatever repeats its platform drops
 MOST_REMEMBERED: Final = 10_000  # rows of which it is known when they came into doubt
 MANY: Final = 3  # failures in a row that cannot be the fault of one chat
 PLATFORM_PAUSES: Final = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds; one probe per 30 s while a platform is down
 LONGEST_ROW_PAUSE: Final = 600.0
+MOST_DOUBLED: Final = 10  # times; by then a pause is the longest, and 2 to a thousand tries is no number any more
 LONGEST_WITHOUT_RIGHTS: Final = DAY
 LONGEST_ASKED: Final = 7 * DAY  # as long as what is late is told; beyond it a clock must be wrong
 
@@ -54,9 +55,10 @@ LONGEST_ASKED: Final = 7 * DAY  # as long as what is late is told; beyond it a c
 class Remedy:
     """What becomes of the row, of its chat and of the other chats of its platform.
 
-    row: it waits for another try, waits marked as a possible repeat, waits to go without markup, or is dead. counts:
-    whether this was one of its tries, of which it has MOST_TRIES. pause: seconds before the second try; doubles with
-    each further one. others: nothing, a stumble (several are a fall), a flood (several mean everybody), or a halt.
+    row: it waits for another try, waits marked as a possible repeat, waits to go without markup, or is dead. What waits
+    ends by its age alone, and then as a line of what came late; no number of tries makes it lost. counts: whether this
+    was one of its tries, each of which doubles the pause. pause: seconds before the second one. others: nothing, a
+    stumble (several are a fall), a flood (several mean everybody), or a halt.
     """
 
     row: Literal["waits", "uncertain", "plain", "dead"]
@@ -167,8 +169,7 @@ class Failures:
 
     def _settle_row(self, store: Store, claim: Claim, what: Remedy, reason: str, now: datetime) -> None:
         plain_already = what.row == "plain" and claim.plain
-        was_last = what.counts and claim.attempts + 1 >= MOST_TRIES
-        if what.row == "dead" or plain_already or was_last:
+        if what.row == "dead" or plain_already:
             log.error("a message is given up", row=claim.id, reason=reason)
             outbox.ended(store, claim, "dead", reason, now=now)
             return
@@ -217,7 +218,7 @@ class Failures:
 
     def _pause_of(self, claim: Claim, first: float) -> timedelta:
         """Return how long a row waits after its own failures: twice as long each time, with jitter."""
-        seconds = min(LONGEST_ROW_PAUSE, first * 2.0**claim.attempts)
+        seconds = min(LONGEST_ROW_PAUSE, first * 2.0 ** min(claim.attempts, MOST_DOUBLED))
         return timedelta(seconds=seconds * self.noise.uniform(1.0, 1.3))
 
     def _stumbled(self, claim: Claim, trouble: Trouble, failed: SendFailed) -> None:

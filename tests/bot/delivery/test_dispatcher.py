@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.delivery.dispatcher import IN_FLIGHT, Dispatcher
-from bot.delivery.failures import MOST_TRIES
 from bot.delivery.lease import BEAT_EVERY, DEAD_AFTER
 from handlers.channels.channel import Limits
 from handlers.channels.failure import (
@@ -173,13 +172,19 @@ async def test_refused_markup_is_sent_plain_once_and_then_given_up(bench: Bench)
     assert bench.rows() == [("dead", 1, "can't parse")]
 
 
-async def test_a_row_is_not_tried_for_ever(bench: Bench) -> None:
+async def test_what_is_refused_for_a_day_is_told_as_late_and_never_lost(bench: Bench) -> None:
     bench.place()
-    bench.tell(life=30 * 24 * HOUR)
-    bench.channel.always = lambda _: NotSent("hm")
-    await bench.turns(4 * 3600, every=20)
-    assert len(bench.channel.asked) == MOST_TRIES
-    assert bench.rows() == [("dead", MOST_TRIES - 1, "hm")]
+    bench.tell(life=6 * HOUR)
+    bench.channel.always = lambda _: NotSent("another program uses this token")
+    await bench.turns(24 * 3600, every=20)
+    assert len(bench.channel.asked) < 24 * 6 * 2, "ten minutes lie between two tries"
+    (news, late) = bench.rows()
+    assert (news[0], late[0]) == ("expired", "queued"), "never dead by the number of tries"
+    bench.channel.always = lambda _: None
+    await bench.turns(700, every=5)
+    assert bench.states() == ["expired", "sent"]
+    [said] = bench.channel.said
+    assert "news" in said.text
 
 
 async def test_a_chat_that_is_gone_is_never_called_again_until_it_comes_back(bench: Bench) -> None:

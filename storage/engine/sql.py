@@ -85,6 +85,13 @@ def parse(text: str) -> dict[str, Query]:
         statement = _COMMENT.sub("", body).strip().rstrip(";")
         if name in found or not statement:
             raise ValueError(f"query {name} stands twice" if name in found else f"query {name} has no statement")
-        known = {**{other: query.text for other, query in found.items()}, **SQLITE.words}
-        found[name] = Query(name, _WORD.sub(lambda word, known=known: known.get(word[1], word[0]), statement))
+        found[name] = Query(name, _filled_in(statement, {**_texts(found), **SQLITE.words}))
     return found
+
+
+def _texts(found: Mapping[str, Query]) -> dict[str, str]:
+    return {name: query.text for name, query in found.items()}
+
+
+def _filled_in(statement: str, known: Mapping[str, str]) -> str:
+    return _WORD.sub(lambda word: known.get(word[1], word[0]), statement)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -21,7 +22,7 @@ from discord.http import Route
 
 from handlers.channels.channel import Address, Outgoing, Outside
 from handlers.channels.discord.config import DiscordConfig
-from handlers.channels.discord.errors import RAISED, failure
+from handlers.channels.discord.errors import RAISED, asks_everybody, failure, pause_of
 from handlers.channels.discord.hearing import heard
 from handlers.channels.discord.interactions import Interactions
 from handlers.channels.discord.options import digest, payload
@@ -281,6 +282,10 @@ class Discord:
         if self._hears and me and (written := heard(message, me)):
             await self._talk.take(written)
 
+    def on_flood(self, seconds: float) -> None:
+        """Note that the whole bot is to wait."""
+        self._posting.floods_until = asyncio.get_running_loop().time() + seconds
+
     async def on_gone(self, chats: Iterable[int], reason: str) -> None:
         """Say that chats are closed to us."""
         for chat in chats:
@@ -296,7 +301,7 @@ class _Client(Client):
     def __init__(self, place: Discord, proxy: str | None, guilds: float) -> None:
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody wants to hear of voice
         trace = aiohttp.TraceConfig()
-        trace.on_request_end.append(_asked)
+        trace.on_request_end.append(self._asked)
         super().__init__(
             intents=Intents(guilds=True, messages=True),
             proxy=proxy,
@@ -310,6 +315,16 @@ class _Client(Client):
             enable_debug_events=False,
         )
         self._place = place
+
+    async def _asked(self, _: object, __: object, asked: aiohttp.TraceRequestEndParams) -> None:
+        """Say in the debug log what was asked: the address without its tokens; and note a pause of the whole bot.
+
+        Of a long pause the library raises how long it is, and not whether it is one route's or the bot's.
+        """
+        said = "/".join(part if len(part) < _LONGEST_SAID else "…" for part in asked.url.path.split("/"))
+        log.debug("asked", who="Discord", method=asked.method, path=said, status=asked.response.status)
+        if asked.response.status == HTTPStatus.TOO_MANY_REQUESTS and asks_everybody(asked.response.headers):
+            self._place.on_flood(pause_of(asked.response.headers))
 
     async def setup_hook(self) -> None:
         await self._place.logged_in()
@@ -334,9 +349,3 @@ class _Client(Client):
 
     async def on_raw_thread_delete(self, thread: discord.RawThreadDeleteEvent) -> None:
         await self._place.on_gone((thread.thread_id,), "the thread is deleted")
-
-
-async def _asked(_: object, __: object, asked: aiohttp.TraceRequestEndParams) -> None:
-    """Say in the debug log what was asked: the address without its tokens."""
-    said = "/".join(part if len(part) < _LONGEST_SAID else "…" for part in asked.url.path.split("/"))
-    log.debug("asked", who="Discord", method=asked.method, path=said, status=asked.response.status)

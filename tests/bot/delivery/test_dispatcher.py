@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -263,13 +263,36 @@ async def test_a_pause_survives_a_restart(bench: Bench) -> None:
     assert bench.states() == ["sent"]
 
 
-async def test_several_429_in_a_row_mean_the_whole_bot(bench: Bench) -> None:
+@pytest.mark.parametrize("scope", ["chat", "unsaid"])
+async def test_pauses_of_many_chats_are_none_of_the_others(bench: Bench, scope: Literal["chat", "unsaid"]) -> None:
+    for n in range(12):
+        bench.place(str(n))
+    told = {f"{n}" for n in range(6)}  # each of which has a pause of its own
+    bench.channel.always = lambda to: (
+        Throttled("flood", seconds=60 + 30 * int(to.to.chat), scope=scope) if to.to.chat in told else None
+    )
+    bench.tell()
+    await bench.turns(3)
+    assert sorted(sent.to.chat for sent in bench.channel.said) == sorted({str(n) for n in range(12)} - told)
+    assert len(bench.channel.asked) == 12
+
+
+async def test_a_pause_of_the_whole_bot_that_is_said_to_be_one_stops_all(bench: Bench) -> None:
+    for n in range(40):
+        bench.place(str(n))
+    bench.tell()
+    bench.channel.script.append(Throttled("flood", seconds=30, scope="platform"))
+    await bench.turns(29)
+    assert len(bench.channel.asked) <= IN_FLIGHT
+
+
+async def test_several_429_with_one_end_mean_the_whole_bot(bench: Bench) -> None:
     for n in range(40):
         bench.place(str(n))
     bench.tell()
     end = bench.clock.seconds + 30
     bench.channel.always = lambda _: (
-        Throttled("flood", seconds=end - bench.clock.seconds) if bench.clock.seconds < end else None
+        Throttled("flood", seconds=end - bench.clock.seconds, scope="unsaid") if bench.clock.seconds < end else None
     )
     await bench.turns(29)
     assert 3 <= len(bench.channel.asked) <= 3 + IN_FLIGHT

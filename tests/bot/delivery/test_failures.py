@@ -6,7 +6,7 @@ import inspect
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 import structlog
@@ -46,6 +46,9 @@ CASES = [
     pytest.param(ChatGone("blocked"), "dead", 0, "gone", "goes on", id="blocked"),
     pytest.param(ChatMoved("upgraded", to="-100"), "queued", 0, "moved", "goes on", id="moved"),
     pytest.param(Throttled("flood", seconds=7), "queued", 0, "rests", "goes on", id="throttled"),
+    pytest.param(
+        Throttled("flood", seconds=7, scope="unsaid"), "queued", 0, "rests", "goes on", id="throttled, unsaid"
+    ),
     pytest.param(Throttled("flood", seconds=7, scope="platform"), "queued", 0, "rests", "rests", id="throttled whole"),
     pytest.param(RightsMissing("may not"), "queued", 0, "rests", "goes on", id="rights missing"),
     pytest.param(MarkupRefused("bad"), "queued", 1, "stays", "goes on", id="markup refused"),
@@ -143,28 +146,32 @@ def test_markup_refused_twice_is_the_end_of_a_message(counter: Counter) -> None:
     assert counter.row[0] == "dead"
 
 
-@pytest.mark.parametrize(
-    "failed",
-    [
-        pytest.param(Throttled("flood", seconds=7), id="throttled"),
-        pytest.param(PerhapsSent("lost"), id="answers lost"),
-    ],
-)
-def test_many_in_a_row_are_the_platforms_fault_until_one_goes_through(counter: Counter, failed: SendFailed) -> None:
-    def again() -> None:
-        beside.rows(counter.store, "UPDATE outbox SET state = 'queued', not_before = 0, held_until = NULL")
-        beside.rows(counter.store, "UPDATE destinations SET rests_until = 0")
-        counter.fails(failed)
+def again(counter: Counter, failed: SendFailed) -> None:
+    beside.rows(counter.store, "UPDATE outbox SET state = 'queued', not_before = 0, held_until = NULL")
+    beside.rows(counter.store, "UPDATE destinations SET rests_until = 0")
+    counter.fails(failed)
 
+
+def test_many_in_a_row_are_the_platforms_fault_until_one_goes_through(counter: Counter) -> None:
+    lost = PerhapsSent("lost")
     for _ in range(MANY - 1):
-        again()
+        again(counter, lost)
     assert counter.platform == "goes on"
     counter.trouble.over("any")
-    again()
+    again(counter, lost)
     assert counter.platform == "goes on"
     for _ in range(MANY - 1):
-        again()
+        again(counter, lost)
     assert counter.platform == "rests"
+
+
+@pytest.mark.parametrize("scope", ["chat", "unsaid"])
+def test_one_chat_that_is_to_wait_again_and_again_holds_up_no_other(
+    counter: Counter, scope: Literal["chat", "unsaid"]
+) -> None:
+    for _ in range(3 * MANY):
+        again(counter, Throttled("flood", seconds=300, scope=scope))
+    assert (counter.platform, counter.row) == ("goes on", ("queued", 0))
 
 
 def test_a_platform_that_is_down_is_said_once_and_its_end_once(counter: Counter) -> None:

@@ -8,6 +8,7 @@ import random
 import signal
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -189,6 +190,8 @@ class App:
         await self.collector.close()
         await self.following.close()
         self.renderer.close()
+        if self.store.exists:  # last, since whoever takes over reads too, and two who read throw each other out
+            await self._taken(partial(asyncio.to_thread, self.dispatcher.release), "the lease was not handed over")
         self.store.close()
 
     async def turn(self) -> None:

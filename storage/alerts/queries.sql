@@ -349,7 +349,11 @@ SELECT min(next) AS next FROM digests WHERE destination = :destination AND next 
 -- --- lease.py
 
 -- name: raise_epoch
-INSERT INTO leases (name, epoch, beat) VALUES (:name, 1, 0) ON CONFLICT DO UPDATE SET epoch = epoch + 1;
+INSERT INTO leases (name, epoch, beat) VALUES (:name, 1, 0) ON CONFLICT DO UPDATE SET epoch = epoch + 1, beat = 0;
+
+-- name: release_lease
+-- A beat below zero: whoever stands by need not wait until it has stood still for long enough.
+UPDATE leases SET beat = -1 WHERE name = :name AND epoch = :epoch;
 
 -- name: lease
 SELECT epoch, beat FROM leases WHERE name = :name;

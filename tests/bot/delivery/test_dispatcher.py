@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
+import structlog
 
 from bot.delivery.dispatcher import IN_FLIGHT, Dispatcher
 from bot.delivery.lease import BEAT_EVERY, DEAD_AFTER
@@ -603,6 +604,36 @@ async def test_who_starts_last_sends_and_the_other_takes_over_when_it_dies(bench
     assert (len(other_channel.said), len(bench.channel.said)) == (1, 2)
     assert await other.turn() == 0
     assert await other._holds_lease() is False
+
+
+async def test_who_stops_in_order_hands_over_at_once(bench: Bench) -> None:
+    bench.place()
+    other = Dispatcher(bench.store, [FakeChannel()], bench.clock)
+    other.start()
+    assert not await bench.dispatcher._holds_lease()
+    bench.clock.forward(1)
+    bench.dispatcher.release()  # of what it does not hold
+    assert await other._holds_lease()
+    running = asyncio.create_task(other.run())
+    await asyncio.sleep(0)
+    other.stop()
+    await running
+    other.release()
+    with structlog.testing.capture_logs() as logs:
+        assert await bench.dispatcher._holds_lease(), "no second of silence is waited for"
+    assert [entry.get("why") for entry in logs] == ["the other one ended"]
+    bench.clock.forward(BEAT_EVERY)
+    assert await bench.dispatcher._holds_lease()
+    bench.tell()
+    await bench.turns(2)
+    assert bench.states() == ["sent"]
+
+
+async def test_who_is_stopped_with_a_message_on_its_way_hands_nothing_over(bench: Bench) -> None:
+    bench.dispatcher.platforms["telegram"].in_flight.add(waiting := asyncio.create_task(asyncio.sleep(60)))
+    bench.dispatcher.release()
+    assert bench.dispatcher._lease.held
+    waiting.cancel()
 
 
 async def test_what_had_landed_is_written_by_who_loses_the_lease(bench: Bench) -> None:

@@ -25,7 +25,6 @@ _CHAT_WORDS: Final = ("chat", "group", "channel", "server")
 _PERSON_WORDS: Final = ("person", "user", "member")
 _ADD: Final = ("add", "+", "new")
 _REMOVE: Final = ("remove", "drop", "-", "without")
-_KEPT_OUT: Final = "kept out by an owner"  # why nothing is sent to a chat, until /allow takes it back
 _ID: Final = re.compile(r"-?0*(\d{1,20})", re.ASCII)  # no platform has a longer one
 _NOT_TAKEN: Final[Mapping[Tried, str]] = {
     "wrong": "That is not the code. It is printed where the bot was started, and again after a restart.",
@@ -214,18 +213,20 @@ def _owns(deps: Deps, meant: Named) -> bool:
 def _fall_silent(deps: Deps, meant: Named) -> None:
     """Send nothing more to a chat that is kept out, nor to a person's own chat."""
     from storage.alerts import outbox  # noqa: PLC0415 - opens the database
+    from storage.people import access as kept  # noqa: PLC0415 - as above
 
     for place in _places(deps, meant):
         if place.gone is None:
-            outbox.gone(deps.store, place.id, _KEPT_OUT, now=deps.now)
+            outbox.gone(deps.store, place.id, kept.KEPT_OUT, now=deps.now)
 
 
 def _speak_again(deps: Deps, meant: Named) -> None:
     """Send again what a chat has switched on, where it was kept out; one that is closed for another reason stays so."""
-    from storage.people import destinations  # noqa: PLC0415 - opens the database
+    from storage.people import access as kept  # noqa: PLC0415 - opens the database
+    from storage.people import destinations  # noqa: PLC0415 - as above
 
     for place in _places(deps, meant):
-        if place.gone_reason == _KEPT_OUT:
+        if place.gone_reason == kept.KEPT_OUT:
             destinations.bring_back(deps.store, place.id)
 
 

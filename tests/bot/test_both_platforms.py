@@ -119,6 +119,31 @@ async def test_an_owner_announces_to_both_platforms_and_a_restart_sends_it_once(
     assert sum("Back at 18:00" in text for text in both.telegram.texts(BEN)) == 1
 
 
+async def test_whose_old_direct_chats_are_is_learnt_at_the_start(start: Callable[[], Any]) -> None:
+    """A chat that was stored before that was kept would be sent alerts after /deny of its person."""
+    both: Both
+    async with start() as both:
+        for chat in (OWNER + 1, OWNER + 8):  # the second is of a person who is kept out, the third is gone
+            both.discord.channels.add(chat)
+            _place(both.app, str(chat))
+        _place(both.app, "999999")
+        await both.says(ANN, f"/deny discord:{OWNER + 7}")
+        assert {place.person for place in destinations.everyone(both.app.store)} == {None}
+    async with start() as both:
+        await both.discord.until(lambda: both.discord.counted("GET channels/*") == 3, seconds=10)
+        await both.says(ANN, f"/deny discord:{OWNER}")
+        found = {place.chat: (place.person, place.gone_reason) for place in destinations.everyone(both.app.store)}
+    assert found == {
+        str(OWNER + 1): (str(OWNER), "kept out by an owner"),
+        str(OWNER + 8): (str(OWNER + 7), "kept out by an owner"),
+        "999999": (None, None),
+    }
+
+
+def _place(app: App, chat: str) -> None:
+    destinations.ensure(app.store, "discord", chat, None, kind="private", title=None, now=app.clock.now())
+
+
 async def test_what_is_kept_is_told_given_and_forgotten_on_both_platforms(start: Callable[[], Any]) -> None:
     both: Both
     async with start() as both:

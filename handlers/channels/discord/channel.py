@@ -98,6 +98,7 @@ class Discord:
         self._hears = True
         self._talk = WrittenTalk(self._posting, self.platform, self._listed)
         self._running: asyncio.Task[None] | None = None
+        self._meeting: asyncio.Task[None] | None = None
 
     # -- start and stop ---------------------------------------------------------------------------------------------
 
@@ -128,9 +129,9 @@ class Discord:
         """Take no more commands and close the connections. Takes a few seconds at most."""
         await self._interactions.stop()
         await self._talk.stop()
-        if self._running:
-            self._running.cancel()
-            await asyncio.wait([self._running])
+        for task in filter(None, (self._running, self._meeting)):
+            task.cancel()
+            await asyncio.wait([task])
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._patience.stop):
                 if not self.client.is_closed():
@@ -203,6 +204,7 @@ class Discord:
     async def logged_in(self) -> None:
         """Tell Discord of the commands, unless it was told of the same before."""
         self._posting.closed = ""
+        self._meeting = asyncio.create_task(self._meet())
         told = payload(self._listed.values())
         known = f"{self.client.application_id} {digest(told)}"
         if await self._recalled(_LISTED) == known:
@@ -214,6 +216,23 @@ class Discord:
             log.warning("the commands were not told to Discord", reason=failure(error).reason)
             return
         await self._remember(_LISTED, known)
+
+    async def _meet(self) -> None:
+        """Ask whose direct chats are those that were stored before that was kept: a chat has another id than a person.
+
+        Beside everything else: there may be many, and the library asks no faster than it may.
+        """
+        try:
+            for chat in await self._outside.unmet():
+                try:
+                    found = await self.client.fetch_channel(int(chat))
+                except RAISED as error:
+                    log.info("whose a direct chat is cannot be known", chat=chat, reason=failure(error).reason)
+                    continue
+                if isinstance(found, discord.DMChannel) and found.recipient:
+                    await self._outside.met(chat, str(found.recipient.id))
+        except StoreError as error:
+            log.warning("whose direct chats are is asked at the next start", reason=str(error))
 
     async def _subscribe_webhooks(self, answer: Answerer) -> None:
         """Have each webhook told what the configuration says, and no webhook that is not in it any more."""

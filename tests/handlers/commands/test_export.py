@@ -28,7 +28,7 @@ MEMBER = replace(ADMIN, may_change=False)
 NOBODYS = {
     "_sqlite_migrations", "archive_differences", "archive_files", "bars", "gaps", "history_owed", "leases", "levels",
     "liquidation_hours", "options", "rewritten", "rule_states", "series", "settings", "settlements", "source_health",
-    "sqlite_sequence", "notices",
+    "sqlite_sequence", "notices", "definitions", "record", "outcomes",
 }  # fmt: skip
 
 

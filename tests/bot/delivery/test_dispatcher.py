@@ -9,12 +9,12 @@ from collections import Counter, defaultdict
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
+import structlog
 
 from bot.delivery.dispatcher import IN_FLIGHT, Dispatcher
-from bot.delivery.failures import MOST_TRIES
 from bot.delivery.lease import BEAT_EVERY, DEAD_AFTER
 from handlers.channels.channel import Limits
 from handlers.channels.failure import (
@@ -174,13 +174,19 @@ async def test_refused_markup_is_sent_plain_once_and_then_given_up(bench: Bench)
     assert bench.rows() == [("dead", 1, "can't parse")]
 
 
-async def test_a_row_is_not_tried_for_ever(bench: Bench) -> None:
+async def test_what_is_refused_for_a_day_is_told_as_late_and_never_lost(bench: Bench) -> None:
     bench.place()
-    bench.tell(life=30 * 24 * HOUR)
-    bench.channel.always = lambda _: NotSent("hm")
-    await bench.turns(4 * 3600, every=20)
-    assert len(bench.channel.asked) == MOST_TRIES
-    assert bench.rows() == [("dead", MOST_TRIES - 1, "hm")]
+    bench.tell(life=6 * HOUR)
+    bench.channel.always = lambda _: NotSent("another program uses this token")
+    await bench.turns(24 * 3600, every=20)
+    assert len(bench.channel.asked) < 24 * 6 * 2, "ten minutes lie between two tries"
+    (news, late) = bench.rows()
+    assert (news[0], late[0]) == ("expired", "queued"), "never dead by the number of tries"
+    bench.channel.always = lambda _: None
+    await bench.turns(700, every=5)
+    assert bench.states() == ["expired", "sent"]
+    [said] = bench.channel.said
+    assert "news" in said.text
 
 
 async def test_a_chat_that_is_gone_is_never_called_again_until_it_comes_back(bench: Bench) -> None:
@@ -259,13 +265,36 @@ async def test_a_pause_survives_a_restart(bench: Bench) -> None:
     assert bench.states() == ["sent"]
 
 
-async def test_several_429_in_a_row_mean_the_whole_bot(bench: Bench) -> None:
+@pytest.mark.parametrize("scope", ["chat", "unsaid"])
+async def test_pauses_of_many_chats_are_none_of_the_others(bench: Bench, scope: Literal["chat", "unsaid"]) -> None:
+    for n in range(12):
+        bench.place(str(n))
+    told = {f"{n}" for n in range(6)}  # each of which has a pause of its own
+    bench.channel.always = lambda to: (
+        Throttled("flood", seconds=60 + 30 * int(to.to.chat), scope=scope) if to.to.chat in told else None
+    )
+    bench.tell()
+    await bench.turns(3)
+    assert sorted(sent.to.chat for sent in bench.channel.said) == sorted({str(n) for n in range(12)} - told)
+    assert len(bench.channel.asked) == 12
+
+
+async def test_a_pause_of_the_whole_bot_that_is_said_to_be_one_stops_all(bench: Bench) -> None:
+    for n in range(40):
+        bench.place(str(n))
+    bench.tell()
+    bench.channel.script.append(Throttled("flood", seconds=30, scope="platform"))
+    await bench.turns(29)
+    assert len(bench.channel.asked) <= IN_FLIGHT
+
+
+async def test_several_429_with_one_end_mean_the_whole_bot(bench: Bench) -> None:
     for n in range(40):
         bench.place(str(n))
     bench.tell()
     end = bench.clock.seconds + 30
     bench.channel.always = lambda _: (
-        Throttled("flood", seconds=end - bench.clock.seconds) if bench.clock.seconds < end else None
+        Throttled("flood", seconds=end - bench.clock.seconds, scope="unsaid") if bench.clock.seconds < end else None
     )
     await bench.turns(29)
     assert 3 <= len(bench.channel.asked) <= 3 + IN_FLIGHT
@@ -576,6 +605,36 @@ async def test_who_starts_last_sends_and_the_other_takes_over_when_it_dies(bench
     assert (len(other_channel.said), len(bench.channel.said)) == (1, 2)
     assert await other.turn() == 0
     assert await other._holds_lease() is False
+
+
+async def test_who_stops_in_order_hands_over_at_once(bench: Bench) -> None:
+    bench.place()
+    other = Dispatcher(bench.store, [FakeChannel()], bench.clock)
+    other.start()
+    assert not await bench.dispatcher._holds_lease()
+    bench.clock.forward(1)
+    bench.dispatcher.release()  # of what it does not hold
+    assert await other._holds_lease()
+    running = asyncio.create_task(other.run())
+    await asyncio.sleep(0)
+    other.stop()
+    await running
+    other.release()
+    with structlog.testing.capture_logs() as logs:
+        assert await bench.dispatcher._holds_lease(), "no second of silence is waited for"
+    assert [entry.get("why") for entry in logs] == ["the other one ended"]
+    bench.clock.forward(BEAT_EVERY)
+    assert await bench.dispatcher._holds_lease()
+    bench.tell()
+    await bench.turns(2)
+    assert bench.states() == ["sent"]
+
+
+async def test_who_is_stopped_with_a_message_on_its_way_hands_nothing_over(bench: Bench) -> None:
+    bench.dispatcher.platforms["telegram"].in_flight.add(waiting := asyncio.create_task(asyncio.sleep(60)))
+    bench.dispatcher.release()
+    assert bench.dispatcher._lease.held
+    waiting.cancel()
 
 
 async def test_what_had_landed_is_written_by_who_loses_the_lease(bench: Bench) -> None:

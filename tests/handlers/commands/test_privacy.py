@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from storage.engine.database import Store
-from storage.people import destinations, positions
-from tests.handlers.commands.room import ADDRESS, ADMIN, GROUP, MEMBER, OTHER, Room
+from storage.people import access, destinations, positions
+from tests.handlers.commands.room import ADDRESS, ADMIN, GROUP, ME, MEMBER, OTHER, Room
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +30,15 @@ def test_forgetme_leaves_no_byte_and_says_what_went(room: Room) -> None:
     assert len(positions.of(room.store, "telegram", "777")) == 1
     assert room.text("/forgetme") == "Nothing is stored about this chat."
     assert bytes_of(room.store).count(b"5550123456") == 0, "asking to be forgotten must not be remembered"
+
+
+def test_who_is_kept_out_is_forgotten_and_stays_kept_out(room: Room) -> None:
+    room.ask("/sub btc")
+    with room.store.write() as work:
+        access.permit(work, ME.platform, "person", str(ME.user), allowed=False, now=room.now)
+    text = room.text("/forgetme")
+    assert "That an owner keeps you out stays, until an owner takes it back." in text
+    assert "/sub" not in text
 
 
 def test_in_a_group_its_admins_forget_the_group_alone(room: Room) -> None:

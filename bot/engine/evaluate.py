@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from bot.engine.closes import Closes
+    from signals.alerts.setup import Setup
     from signals.metric import Metric
     from signals.series import Array, Panel
-    from signals.setup import Setup
     from storage.alerts.episodes import Key, RuleState
     from storage.engine.database import Store
     from storage.engine.work import Work

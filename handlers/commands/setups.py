@@ -31,7 +31,7 @@ _SIDED: Final = {("long_crowding", "short"): "short_crowding", ("squeeze_fuel", 
 
 def _named() -> Mapping[str, str]:
     """Return the words by which a setup is named: its id, in one word or not, and the part of it that says which."""
-    from signals.setup import setups  # noqa: PLC0415 - see above
+    from signals.alerts.setup import setups  # noqa: PLC0415 - see above
 
     found: dict[str, str] = {}
     for name in setups():
@@ -42,7 +42,7 @@ def _named() -> Mapping[str, str]:
 
 def _beside() -> Mapping[str, str]:
     """Return the other parts of the ids, which say nothing by themselves: `selling wave` is one setup."""
-    from signals.setup import setups  # noqa: PLC0415 - see above
+    from signals.alerts.setup import setups  # noqa: PLC0415 - see above
 
     return {part: part for name in setups() for part in name.split("_") if part not in {*_SIDES, _telling(name)}}
 
@@ -58,7 +58,7 @@ _PART: Final = choice("setup", _beside)
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class WhyWhat:
     """Which setup of which asset, or which asset over how long.
 
     part: another word of the setup's name. side: of a setup that both sides have, such as crowding.
@@ -117,7 +117,7 @@ async def setup(deps: Deps, args: OneAsset) -> Reply:
     "crash, crashed, crashing, dump, dumped, dumping, pump, pumped, pumping, rise, rose, rising, "
     "rally, going up, going down",
 )
-async def why(deps: Deps, args: Question) -> Reply:
+async def why(deps: Deps, args: WhyWhat) -> Reply:
     """Tell what moved an asset, or why a story is told.
 
     /why btc takes the last 24 hours apart (4h, 7d and others work as well): price, positions, takers, liquidations,
@@ -152,7 +152,7 @@ async def _of_setup(deps: Deps, name: str, asset: str | None) -> Reply:
 
 
 async def _of_asset(deps: Deps, asset: str | None, span: timedelta) -> Reply:
-    from handlers.words import moved as moved_words  # noqa: PLC0415 - see above
+    from handlers.words.stories import moved as moved_words  # noqa: PLC0415 - see above
     from storage.queries.market import moved, prices  # noqa: PLC0415 - see above
 
     meant = meant_asset(deps, asset, "/why btc 24h")
@@ -221,7 +221,7 @@ def _missing(one: SetupNow) -> str:
 
 
 def _leg(leg: LegNow) -> str:
-    from handlers.words import conditions  # noqa: PLC0415 - see above
+    from handlers.words.stories import conditions  # noqa: PLC0415 - see above
 
     mark = "?" if leg.holds is None else "▲" if leg.holds else "·"
     title = f"{leg.leg.title[:1].upper()}{leg.leg.title[1:]}"
@@ -241,7 +241,7 @@ _RANKS: Final = {"notice": "a notice", "warning": "a warning", "critical": "crit
 
 
 def _ends(one: SetupNow) -> str:
-    from handlers.words import conditions  # noqa: PLC0415 - see above
+    from handlers.words.stories import conditions  # noqa: PLC0415 - see above
     from signals.metric import metrics  # noqa: PLC0415 - as above
 
     own = f"{one.setup.id}.possible"

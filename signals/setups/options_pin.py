@@ -8,8 +8,8 @@ it is told only to who asks for it by name, and to all in the digest.
 from __future__ import annotations
 
 from signals.alerts.condition import above, at_most
+from signals.alerts.setup import Leg, Setup, Stage
 from signals.series import days, hours
-from signals.setup import Leg, Setup, Stage
 
 SETUP = Setup(
     id="options_pin",

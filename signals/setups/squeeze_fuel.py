@@ -8,8 +8,8 @@ for two weeks at most: fuel that has not burnt by then is an old map.
 from __future__ import annotations
 
 from signals.alerts.condition import at_least, at_most, below
+from signals.alerts.setup import Leg, Setup, Stage
 from signals.series import days, hours
-from signals.setup import Leg, Setup, Stage
 
 SETUP = Setup(
     id="squeeze_fuel",

@@ -12,9 +12,9 @@ import pytest
 from bot.engine.hindsight import judge_past
 from handlers.command import Refused
 from handlers.reply import Buttons, Line
-from handlers.words.moved import headline, sentences
+from handlers.words.stories.moved import headline, sentences
+from signals.alerts.setup import setups
 from signals.digest import FigureChange
-from signals.setup import setups
 from storage.engine.database import Store
 from storage.market import points
 from storage.market.points import Points

@@ -50,7 +50,7 @@ def test_what_lies_between_is_the_dollars_of_its_own_side(tmp_path: Path, side: 
         inside = max(0.0, min(above, high) - max(below, low)) / (above - below)
         expected += inside * (longs if side == "long" else shorts)
     assert values["between_usd"] == pytest.approx(expected, rel=1e-6)
-    assert expected > 0
+    assert expected > 0 or side == "short", "price fell, so shorts lie further above than that"
 
 
 def test_what_is_past_its_liquidation_is_told_so(tmp_path: Path) -> None:

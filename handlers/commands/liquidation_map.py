@@ -57,7 +57,7 @@ async def map_(deps: Deps, args: OneAsset) -> Reply:
             reference["note"] = deps.stamp_note
         lines.append(Picture(reference, liq_map.spec(reading, answer.bins, "")["alt"]))
     name = asset.lower()
-    lines.append(Buttons((Button("Liquidations", f"/liqs {name}"), Button("Health", f"/health {name}"))))
+    lines.append(Buttons((Button("Liquidations", f"/liqs {name}"), Button("History", f"/chart liq_map {name}"))))
     return answered(deps, asset, lines, _values(answer), words.stamps(found), outdated=found.outdated)
 
 

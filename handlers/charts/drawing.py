@@ -68,6 +68,7 @@ def _of_market(chart: Mapping[str, Any], palette: Palette) -> PictureSheet:
         chart["from"],
         chart["to"],
         low=low,
+        prices=bool(chart.get("prices")),
         across=chart.get("across", ()),
     )
 

@@ -27,7 +27,8 @@ LEAST = 2.0  # pixels: what is thinner cannot be seen on a phone
 
 def panel_of(data: Mapping[str, Any], palette: Palette) -> DrawnPanel:
     """Return the panel that draws some data; KeyError for a kind that this version does not know."""
-    return {"candles": Candles, "curve": Curve, "bars": BarPanel, "levels": LevelPanel}[data["kind"]](data, palette)
+    kinds = {"candles": Candles, "curve": Curve, "bars": BarPanel, "strikes": StrikePanel, "levels": LevelPanel}
+    return kinds[data["kind"]](data, palette)
 
 
 class _Panel:
@@ -164,7 +165,7 @@ class BarPanel(_Panel):
     def labels(self) -> list[Label]:
         """Return the values of the axis without a sign: below zero are dollars of longs."""
         step = self.ticks[1] - self.ticks[0] if len(self.ticks) > 1 else self.high - self.low
-        return [Label(value, tick(abs(value), "usd", step), self.palette.muted, 5) for value in self.ticks]
+        return [Label(value, tick(abs(value), self.data["unit"], step), self.palette.muted, 5) for value in self.ticks]
 
     def fill(self, axes: Axes) -> None:
         """Draw the bars, and shade the time that was not heard."""
@@ -182,6 +183,17 @@ class BarPanel(_Panel):
                 PolyCollection(boxes, facecolors=color, linewidths=0, zorder=3, gid="shorts" if sign > 0 else "longs"),
                 autolim=False,
             )
+
+
+class StrikePanel(BarPanel):
+    """Open options by strike, with price across: calls upwards, puts downwards; lines at price and at least payout."""
+
+    def fill(self, axes: Axes) -> None:
+        """Draw the lines and the bars."""
+        for price, color, line in self.data["marks"]:
+            style: Any = "-" if line == "solid" else (0, (5, 4))
+            axes.axvline(price / DAY_S, color=self.color(color), lw=2.6, ls=style, zorder=2, gid="mark")
+        super().fill(axes)
 
 
 class LevelPanel(_Panel):

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
-from handlers.charts import content, liq_map, market
+from handlers.charts import content, liq_map, market, options
 from handlers.words import wording
 from handlers.words.readings import coverage_words, stamp_words
 from signals.venues import venue_title
 from storage.engine.database import StoreError
+from storage.queries.derivatives import option_chain
 from storage.queries.liquidation import liquidation_map
 from storage.queries.market import charts, market_charts, readings
 
@@ -52,7 +53,8 @@ class Pictures:
 
         chart: a reference, or a full chart. A reference holds "asset" and "until", and may hold "days" (or "all"),
         "note", "light" and "low" (see PictureSheet); it names a "metric" (and may name a "value", if not that of its
-        main chart), or as a "picture" one of the market: a key of market.PARTS, or the liquidation map.
+        main chart), or as a "picture" one of the market: a key of market.PARTS, the liquidation map, or "options" with
+        its "expiry".
         """
         try:
             full = (
@@ -83,6 +85,8 @@ def resolve(store: Store, reference: Mapping[str, Any]) -> dict[str, Any] | None
 
     KeyError for a metric or a chart that this version does not know, ValueError for an unreadable time.
     """
+    if reference.get("picture") == "options":
+        return _options(store, reference)
     if reference.get("picture") == liq_map.PICTURE:
         return _map_of(store, reference)
     if "picture" in reference:
@@ -111,6 +115,18 @@ def resolve(store: Store, reference: Mapping[str, Any]) -> dict[str, Any] | None
         live=data.live,
         light=light,
     )
+
+
+def _options(store: Store, reference: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the chart of one option expiry as it stood at the reference's time; None where it is not stored."""
+    found = option_chain.read(
+        store, str(reference["asset"]), datetime.fromisoformat(reference["until"]).astimezone(UTC)
+    )
+    meant = datetime.fromisoformat(reference["expiry"])
+    expiry = next((one for one in found.expiries if one.at == meant), None) if found else None
+    if found is None or expiry is None:
+        return None
+    return options.spec(found, expiry, light=bool(reference.get("light")), note=str(reference.get("note", "")))
 
 
 def _map_of(store: Store, reference: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -388,9 +388,7 @@ def _gap(store: Store, asset: str, name: str, start: datetime, end: datetime) ->
 def _average(store: Store, asset: str, start: datetime, end: datetime) -> tuple[tuple[datetime, float], ...]:
     """Return the 180-day average of open interest at daily closes, where it is known."""
     metric = metrics()["oi_vs_ma180"]
-    panel = panels.panel(
-        store, panels.needs(metric), [asset], step=DAY, start=start - metric.bars_back(DAY) * DAY, end=end
-    )
+    panel = panels.of(store, metric, [asset], step=DAY, start=start - metric.bars_back(DAY) * DAY, end=end)
     rows = sum(1 for close in panel.closes if start <= close.to_pydatetime() <= end)
     if not rows:
         return ()

@@ -16,7 +16,7 @@ from handlers.charts import liq_map, pictures
 from handlers.charts.drawing import figure, png
 from handlers.command import Asker, Refused
 from handlers.reply import Picture
-from handlers.words import liquidation_map as said
+from handlers.words.liquidation import liquidation_map as said
 from signals.liquidation_map import Homework, PriceBins, spread_of
 from storage.engine.database import Store
 from storage.queries.freshness import Stamp

@@ -1,6 +1,6 @@
 """How many coins are held in open positions, and how that has changed, free of price.
 
-    value = C          change_24h, change_7d = C / C(24 h, 7 d ago) − 1
+    value = C          change_1h, change_24h, change_7d = C / C(1 h, 24 h, 7 d ago) − 1
     above_low = C / min(C over 30 d, 120 d) − 1          below_high = C / max(C over 30 d) − 1
 
 C in coins, one-sided. After "revenge rally" (Cointelegraph, January 2026), who counts the fall to 93,600 BTC and the
@@ -35,6 +35,7 @@ def compute(s: Panel) -> dict[str, Series]:
     return {
         "value": coins,
         "usd": usd,
+        "change_1h": _change(coins, hours(1)),
         "change_24h": _change(coins, days(1)),
         "change_7d": _change(coins, days(7)),
         "dollars_24h": _change(usd, days(1)),
@@ -67,6 +68,7 @@ METRIC = Metric(
     values={
         "value": "open interest, coins",
         "usd": "open interest, USD",
+        "change_1h": "change over an hour in coins, fraction",
         "change_24h": "change over 24 h in coins, fraction",
         "change_7d": "change over 7 days in coins, fraction",
         "dollars_24h": "change over 24 h in USD, fraction",

@@ -7,7 +7,7 @@ P in USD, closing prices; returns are sampled at every close and sd has n − 1,
 ask for a move "of at least 1 σ" and "3 σ" without a window.
 
 NaN handling: no value while under 2/3 of the 30 days are known, or while nothing moved in them. Daily data have no
-4-hour change.
+change over an hour or four.
 """
 
 from __future__ import annotations
@@ -29,16 +29,24 @@ WINDOW = days(30)
 def compute(s: Panel) -> dict[str, Series]:
     """Return the day's move in deviations, with the changes it is beside."""
     price = s["close"]
-    moved = price.log().change(CHANGE_OVER)
-    usual = moved.lag(s.step).deviation(WINDOW)
+    moved, usual = _moved(price, CHANGE_OVER)
+    moved_1h, usual_1h = _moved(price, hours(1))
     return {
         "value": moved / usual,
+        "value_1h": moved_1h / usual_1h,
         "usual": usual,
+        "change_1h": _change(price, hours(1)),
         "change_4h": _change(price, hours(4)),
         "change_24h": _change(price, CHANGE_OVER),
         "change_7d": _change(price, days(7)),
         "price": price,
     }
+
+
+def _moved(price: Series, window: timedelta) -> tuple[Series, Series]:
+    """Return the log return over a window, and the standard deviation of such returns in the 30 days before."""
+    moved = price.log().change(window)
+    return moved, moved.lag(price.step).deviation(WINDOW)
 
 
 def _change(price: Series, window: timedelta) -> Series:
@@ -66,7 +74,9 @@ METRIC = Metric(
     ),
     values={
         "value": "24-hour log return over the standard deviation of such returns in the 30 days before",
-        "usual": "that standard deviation, a log return",
+        "value_1h": "the same of an hour's return against those of 30 days",
+        "usual": "standard deviation of the 24-hour returns, a log return",
+        "change_1h": "change of price over an hour, fraction",
         "change_4h": "change of price over 4 h, fraction",
         "change_24h": "change of price over 24 h, fraction",
         "change_7d": "change of price over 7 days, fraction",

@@ -28,7 +28,7 @@ REFERENCE = Path(__file__).parent / "reference"
 STEPS = {"1h": hours(1), "1d": days(1)}
 EVERY = [pytest.param(metric, id=metric.id) for metric in metrics().values()]
 WATCHED = [pytest.param(metric, id=metric.id) for metric in metrics().values() if rules_of(metric.id)]
-OF_AN_HOUR = {"usd_1h", "longs_share_1h", "pace"}
+OF_AN_HOUR = {"usd_1h", "longs_share_1h", "pace", "change_1h", "value_1h"}
 EVERY_STEP = [
     pytest.param(metric, step, id=f"{metric.id}-{name}")
     for metric in metrics().values()
@@ -130,19 +130,20 @@ def noise(metric: Metric, step: timedelta, rows: int, seed: int, gaps: float = 0
     volume = random.lognormal(20, 0.5, shape)
     every = {
         "close": price,
-        "high": price * 1.01,
-        "low": price * 0.99,
+        "high": price * (1 + random.random(shape) / 50),
+        "low": price * (1 - random.random(shape) / 50),
         "open_interest_coin": coins,
         "open_interest_usd": coins * price,
         "volume_usd": volume,
         "taker_buy_usd": volume * np.clip(random.normal([0.49, 0.46], 0.03, shape), 0.01, 0.99),
         "liquidated_longs_usd": random.lognormal(14, 1.5, shape) * (random.random(shape) < 0.9),
         "liquidated_shorts_usd": random.lognormal(13, 1.5, shape) * (random.random(shape) < 0.9),
-        "depth_bids_usd": random.lognormal(19, 0.3, shape),
-        "depth_asks_usd": random.lognormal(19, 0.3, shape),
         "funding_rate": np.minimum(random.normal(0.0001, 0.0001, shape), 0.0001),
         "funding_interval_hours": np.full(shape, 8.0),
         "fear_greed": random.integers(1, 100, shape).astype(float),
+        "depth_bids_usd": random.lognormal(18, 0.3, shape),
+        "depth_asks_usd": random.lognormal(18, 0.3, shape),
+        "stablecoin_supply_usd": 300e9 * np.exp(np.cumsum(random.normal(0, 0.001, shape), axis=0)),
     }
     values = {}
     for name in metric.needs:

@@ -36,6 +36,7 @@ ROOT = Path(__file__).resolve().parents[1]
 VARIANTS = ("newest", "whole")
 LIKE = {  # middle value, spread of its logarithm
     "close": (100.0, 0.02),
+    "low": (98.0, 0.02),
     "open_interest_coin": (1e6, 0.02),
     "open_interest_usd": (1e8, 0.03),
     "volume_usd": (1e8, 0.5),
@@ -45,6 +46,7 @@ LIKE = {  # middle value, spread of its logarithm
     "liquidated_shorts_usd": (1e5, 1.0),
     "depth_bids_usd": (1e7, 0.2),
     "depth_asks_usd": (1e7, 0.2),
+    "stablecoin_supply_usd": (3e11, 0.001),
     "fear_greed": (40.0, 0.3),
 }
 

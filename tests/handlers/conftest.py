@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,6 @@ from handlers.reply import plain_text
 from signals.inputs import INPUTS
 from storage.engine.database import Store
 from storage.market import points
-from storage.queries.market import readings
 from tests import loop
 from tests.storage import beside
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from handlers.reply import Reply
+    from signals.metric import Metric
 
 RECORDED = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "winter-2025-26.csv"
 FILES = {"bundled": demo.path(), "recorded": RECORDED}
@@ -61,9 +62,21 @@ class Desk:
     def text(self, line: str) -> str:
         return plain_text(self.ask(line).all_blocks())
 
-    def knows(self, metric: str) -> bool:
-        """Tell whether a metric of BTC has a value: what is stored may lack an input of it."""
-        return readings.of(self.store, "BTC", (metric,), self.now).get(metric) is not None
+    def make_up(self, metric: Metric) -> None:
+        """Store figures of what the bundled winter has none of, as long as the metric looks back."""
+        asset = metric.asset_of("BTC")
+        stored = {name for _, name in points.directory(self.store, asset)}
+        step = metric.step.total_seconds() * 1000
+        count = metric.bars_back(metric.step) + 200
+        times = [round(self.now.timestamp() * 1000 - step * (count - row)) for row in range(count)]
+        for kind, length in (("bar", metric.step), ("level", None)):
+            names = [name for name in metric.needs if name not in stored and INPUTS[name].kind == kind]
+            if names:
+                waves = {
+                    name: [1000.0 + 100 * math.sin(row / (9 + at)) for row in range(count)]
+                    for at, name in enumerate(names)
+                }
+                points.write(self.store, [points.Points("binance", asset, length, times, waves)])
 
     def later(self, by: timedelta) -> Desk:
         return replace(self, now=self.now + by, asked=[])

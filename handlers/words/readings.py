@@ -57,9 +57,11 @@ def nothing_stored(asset: str, needs: Sequence[frozenset[str]], first: str, *, s
     asked, and none answers.
     """
     of = "" if asset == MARKET else f" for {asset}"
-    what = f"No {INPUTS[first].title}" if len(set(needs)) == 1 else "Nothing"
+    title = INPUTS[first].title
+    what = f"No {title}" if len(set(needs)) == 1 else "Nothing"
+    are = "are" if what != "Nothing" and title.partition(" ")[0].endswith("s") else "is"
     why = "no source answers at the moment: /sources says why" if silent else "a running bot (perpulse run) collects it"
-    return f"{what} is stored{of} yet; {why}. A file brings history in with perpulse import FILE."
+    return f"{what} {are} stored{of} yet; {why}. A file brings history in with perpulse import FILE."
 
 
 # --- how much of the market -------------------------------------------------------------------------------------------

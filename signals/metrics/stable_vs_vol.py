@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from signals.metric import Chart, Metric
-from signals.rank_correlation import rank_correlation
 from signals.series import days
+from signals.statistics.rank_correlation import rank_correlation
 
 if TYPE_CHECKING:
     from signals.series import Panel, Series

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from handlers.command import Refused
 from handlers.language.metrics import DRAWN, chart_words
 from handlers.reply import Buttons, Picture
-from signals.inputs import INPUTS
+from signals.inputs import INPUTS, stored_under
 from signals.metric import metrics
 from storage.market import points
 
@@ -116,17 +117,19 @@ def test_every_metric_can_be_drawn(desk: Callable[..., Any], metric: str) -> Non
     assert picture_of(here, f"/chart {metric}").alt
 
 
+BUNDLED = timedelta(days=400)
+
+
 def make_up(here: Any, metric: Metric) -> None:
     """Store figures of what the bundled winter has none of, as long as the metric looks back."""
     asset = metric.asset_of("BTC")
-    stored = {name for _, name in points.directory(here.store, asset)}
+    enough = metric.window < BUNDLED
+    stored = {name for _, name in points.directory(here.store, asset)} if enough else set()
     step = metric.step.total_seconds() * 1000
     count = metric.bars_back(metric.step) + 200
     times = [round(here.now.timestamp() * 1000 - step * (count - row)) for row in range(count)]
-    for kind, length in (("bar", metric.step), ("level", None)):
-        names = [name for name in metric.needs if name not in stored and INPUTS[name].kind == kind]
-        if names:
-            waves = {
-                name: [1000.0 + 100 * math.sin(row / (9 + at)) for row in range(count)] for at, name in enumerate(names)
-            }
-            points.write(here.store, [points.Points("binance", asset, length, times, waves)])
+    for place, name in enumerate(metric.needs):
+        if name not in stored:
+            wave = [1000.0 + 100 * math.sin(row / (9 + place)) for row in range(count)]
+            length = metric.step if INPUTS[name].kind == "bar" else None
+            points.write(here.store, [points.Points("binance", stored_under(name, asset), length, times, {name: wave})])

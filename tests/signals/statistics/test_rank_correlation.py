@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from signals.rank_correlation import RankCorrelation, rank_correlation
 from signals.series import Panel, days
+from signals.statistics.rank_correlation import RankCorrelation, rank_correlation
 
 NAN = math.nan
 

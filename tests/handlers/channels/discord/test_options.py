@@ -14,6 +14,7 @@ from handlers.language.kinds import (
     ASSET,
     CASH,
     DURATION,
+    EXPIRY,
     INSTRUMENT,
     LEVERAGE,
     MONEY,
@@ -30,6 +31,7 @@ TOLD = {command["name"]: command for command in payload(commands().values())}
 TYPED = {
     PRICE: "95k", LEVERAGE: "25", SIZE: "10kusd", MONEY: "5000", CASH: "-120", PERCENT: "2", DURATION: "8h",
     ZONE: "Europe/Berlin", ASSET: "ETH", INSTRUMENT: "ETH", ROLE: "123456789012345678", REST: "oi btc",
+    EXPIRY: "26dec",
 }  # fmt: skip
 BOOLEAN, ROLE_ID, PNL = 5, "123456789012345678", "/pnl entry 95000 exit 100k fee 0.05%"
 NEEDED: dict[str, dict[str, Any]] = {

@@ -200,10 +200,10 @@ class _EndReader:
         self._idle()
         clock = self.clock(bare=said)
         if day is None and clock is not None:  # 6pm tomorrow
-            at = self.place
+            read = self.place
             self._idle()
             day = self._day(shortest=len("sunday"))
-            self.place = at if day is None else self.place
+            self.place = read if day is None else self.place
         if day is None and clock is None:
             if said:
                 raise Refused(f"Until “{shown(self.word())}” is no time that I know. {_LIKE}" if self.word() else _LIKE)

@@ -125,7 +125,13 @@ def _what_is_on(deps: Deps, destination: int | None, before: str) -> Reply:
     return Reply(tuple(lines), values)
 
 
-@command(subject="own", example="/tz Europe/Berlin", changes_chat=True, words="time zone, timezone, my time, clock")
+@command(
+    subject="own",
+    example="/tz Europe/Berlin",
+    changes_chat=True,
+    words="time zone, timezone, my time, clock, what time is it, what time",
+    shows=True,
+)
 async def tz(deps: Deps, args: Zone) -> Reply:
     """Set the time zone of this chat.
 

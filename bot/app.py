@@ -309,12 +309,8 @@ def sources_of(
     wrap = edge.wrap if edge else None
     unpaced = market.exchange_url is not None or (edge is not None and edge.asks_nobody)  # nobody counts our requests
     rows = [recipes()[venue] for venue in market.venues]
-    if market.options:
-        rows += [
-            recipes()[venue.id].only("volatility", "options")
-            for venue in VENUES.values()
-            if venue.options and venue.id not in market.venues
-        ]
+    others = [venue.id for venue in VENUES.values() if venue.options and venue.id not in market.venues]
+    rows += [recipes()[venue].only("volatility", "options") for venue in others if market.options]
     found: list[Source] = [
         CcxtVenue(
             row,

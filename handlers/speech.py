@@ -15,7 +15,20 @@ from typing import TYPE_CHECKING, Final, cast
 
 from handlers.command import SUBJECTS, Meant, NotUnderstood, Refused, commands
 from handlers.language.grammar import parse
-from handlers.language.kinds import FILLERS, LEVERAGE, LEVERAGE_WORDS, NOW_WORDS, PRICE, REST, ZONE, plan_of, zone_among
+from handlers.language.kinds import (
+    EXPIRY,
+    FILLERS,
+    LEVERAGE,
+    LEVERAGE_WORDS,
+    NOW_WORDS,
+    PRICE,
+    REST,
+    ZONE,
+    days_joined,
+    is_day,
+    plan_of,
+    zone_among,
+)
 from handlers.language.metrics import said_of
 from handlers.language.spelling import chunks, is_slip, split_command, suggest, symbol
 from signals.liquidation import listed_names
@@ -88,7 +101,7 @@ def _meant(text: str, assets: Collection[str]) -> Meant:
     goes_on = " ".join([name, *(word.lower() for word in rest.split()[:1])]) in _phrases()  # funding rates
     if named and not _is_text(named) and not goes_on and _readable(named, rest, assets):
         return Meant(named, " ".join(chunks(rest)))
-    words = chunks(text)
+    words = chunks(days_joined(text))
     found = _ranked(words)
     ahead = found and (len(found) == 1 or found[0].score - found[1].score >= _AHEAD)
     if ahead and found[0].sure and len(_unknown(found[0], words, assets)) <= _STRANGE * len(words):
@@ -185,7 +198,7 @@ def _ranked(words: Sequence[str]) -> list[_Candidate]:
     geared = any(_LEVERAGE.fullmatch(word) for word in lower)
     if geared and not any(LEVERAGE in _plan(commands()[name]).kinds for name in tally.scores):
         tally.scores |= dict.fromkeys(_phrases().get(BARE, ()), _BARE)
-    numbers = geared or any(word[:1].isdigit() and not _SPAN.fullmatch(word) for word in lower)
+    numbers = geared or any(word[:1].isdigit() and not _SPAN.fullmatch(word) and not is_day(word) for word in lower)
     found = []
     for name, said in tally.scores.items():
         score = said + _shape(commands()[name], geared=geared, numbers=numbers)
@@ -289,6 +302,8 @@ def _useful(word: str, plan: Plan, assets: Collection[str]) -> bool:
     if lower in plan.words or lower in plan.markers or (PRICE in plan.kinds and lower in NOW_WORDS):
         return True
     if LEVERAGE in plan.kinds and lower in LEVERAGE_WORDS:
+        return True
+    if EXPIRY in plan.kinds and is_day(word):
         return True
     counts = any(letter.isdigit() for letter in word) or (lower in plan.suffixes and lower not in _ASKING)
     if plan.numbers and counts:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_rgba
 from PIL import Image
 
-from handlers.charts import drawing
+from handlers.charts import drawing, options
 from handlers.charts.content import Band, alt, bands, drawable, margin_words, spec
 from handlers.charts.figures import clean, say, span_words, tick
 from handlers.charts.look import DARK, LIGHT, SMALL
@@ -32,6 +32,9 @@ from handlers.reply import Picture, from_json, to_json
 from signals.alerts.condition import above, at_least, at_most, below, level
 from signals.alerts.rule import AlertRule, rules_of
 from signals.metric import Chart, Metric, metrics
+from signals.options import OptionExpiry, Strike
+from storage.queries.derivatives.option_chain import OptionsNow
+from storage.queries.freshness import Stamp
 from tests.examples import examples
 
 HOUR, DAY = 3600, 86400
@@ -363,6 +366,23 @@ EXTREMES = {
     ),
     "alarm far off": make([5.0, 5.1], alarms=[Band("above", 1e6, 1e5), Band("below", -1e6, None)]),
     "old alerts": make(wavy(90), episodes=[(START - 90 * DAY, START - DAY), (0, START + DAY), (START + DAY, None)]),
+}
+
+
+def strikes(rows, *, asset="BTC", index=92_530.0):
+    """Return the picture of an expiry of such strikes, each with its calls and puts."""
+    at = datetime(2025, 12, 4, tzinfo=UTC)
+    expiry = OptionExpiry(at + timedelta(days=9), tuple(Strike(*row) for row in rows), 0.5)
+    found = OptionsNow(asset, "deribit", at, index, index, (expiry,), at, Stamp(("deribit",), at))
+    return options.spec(found, expiry)
+
+
+EXTREMES |= {
+    "one strike": strikes([(90_000.0, 5.0, 0.0)]),
+    "many strikes": strikes([(50_000.0 + 500 * n, (n * 7919) % 97, (n * 104_729) % 89) for n in range(200)]),
+    "strikes of cents": strikes([(0.5 + n / 16, 1e6, 5e8) for n in range(9)], asset="DOGE", index=0.61),
+    "no index": strikes([(80_000.0, 1.0, 3.0), (1_000_000.0, 2.0, 0.0)], index=None),
+    "far from price": strikes([(200_000.0 + n * 1000, 1.0, 0.0) for n in range(5)]),
 }
 
 

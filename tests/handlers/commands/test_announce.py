@@ -18,24 +18,14 @@ from storage.alerts import outbox
 from storage.engine.database import Store
 from storage.people import destinations
 from tests.fakes.channel import FakeChannel, HandClock
-from tests.handlers.commands.room import GROUP, ME, OTHER, Room
+from tests.handlers.commands.room import GROUP, ME, OTHER, OWNER, Room
 from tests.storage import beside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-OWNER = replace(ME, owner=True)
 TEXT = "Back at 18:00 UTC.\n\nThe server moves; alerts of that hour come late."
 FORUM = Asker("telegram", Address("-100456", topic="7", kind="group"), "1")
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    made = Room(Store(tmp_path / "perpulse.db"))
-    made.mark(95_000.0)
-    yield made
-    made.store.close()
 
 
 @pytest.fixture

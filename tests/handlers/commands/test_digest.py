@@ -15,22 +15,13 @@ from handlers.reply import plain_text
 from storage.engine.database import Store
 from tests import loop
 from tests.examples import examples
-from tests.handlers.commands.room import GROUP, ME, Room
+from tests.handlers.commands.room import ME, MEMBER, Room
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 DAILY = [0, 1, 2, 3, 4, 5, 6]
 WEEKDAYS = [0, 1, 2, 3, 4]
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    made = Room(Store(tmp_path / "perpulse.db"))  # 22 November 2026, 12:00 UTC, a Sunday
-    made.mark(95_000.0)
-    yield made
-    made.store.close()
 
 
 def kept(room: Room, *lines: str) -> list[tuple[str, str, list[int], list[str]]]:
@@ -220,8 +211,7 @@ def test_another_zone_moves_it(room: Room) -> None:
 
 
 def test_only_admins_of_a_group_change_it(room: Room) -> None:
-    member = Asker("telegram", GROUP, "42", may_change=False)
-    deps = room.deps(member)
+    deps = room.deps(MEMBER)
     said = loop.run(answer_blocks("/digest 9:00", deps, on_error=lambda name, error: f"{name} {error}"))
     assert "admin" in str(said.blocks).lower()
     assert kept(room, "/digest") == []

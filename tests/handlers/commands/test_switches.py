@@ -18,7 +18,7 @@ from storage.alerts.outbox import Notice
 from storage.engine.database import Store
 from storage.people import destinations, switches
 from tests.fakes.notices import claim_from, ready, sent_from
-from tests.handlers.commands.room import GROUP, ME, NOW, OTHER, TERMINAL, Room
+from tests.handlers.commands.room import ME, MEMBER, NOW, OTHER, TERMINAL, Room
 from tests.storage import beside
 
 if TYPE_CHECKING:
@@ -413,10 +413,9 @@ def test_what_waits_for_quiet_hours_waits_for_those_of_a_new_zone(room: Room, zo
 
 
 def test_what_is_changed_in_a_group_is_for_its_admins(room: Room) -> None:
-    member = Asker("telegram", GROUP, "1", may_change=False)
     for line in ("/mute 2h", "/unmute", "/quiet 23-7", "/only warnings", "/budget 3"):
-        assert room.refusal(line, member) == "Only admins of this chat can change the settings here."
-    assert room.text("/settings", member).startswith("Settings of this chat")
+        assert room.refusal(line, MEMBER) == "Only admins of this chat can change the settings here."
+    assert room.text("/settings", MEMBER).startswith("Settings of this chat")
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------

@@ -109,8 +109,11 @@ SAID = {
     # judgement
     "why did eth drop": "/why eth",
     "why is bitcoin dumping": "/why bitcoin",
-    "what happened to sol": "/health sol",
-    "is eth crashing?": "/health eth",
+    "what happened to sol": "/why sol",
+    "is eth crashing?": "/why eth",
+    "what moved btc": "/why btc",
+    "which stories are on for btc": "/setup btc",
+    "check long btc 95000 25x": "/check long btc 95000 25x",
     "how is btc doing": "/health btc",
     "how is the market": "/health",
     "is the market overheated": "/health",
@@ -167,7 +170,7 @@ OFFERED = {
     "what about NEAR": ("/price near", "/health near"),
     "should i buy btc": ("/price btc", "/health btc"),
     "lorem ipsum dolor sit amet": ("/help", "/start"),
-    "why is my neighbour angry": ("/why",),
+    "did my neighbour drop something": ("/why",),
     "thanks": ("/help", "/start"),
     "DROP TABLE points": ("/why",),
     # what changes something is done by its own name alone
@@ -228,7 +231,7 @@ def test_what_is_not_simply_done_is_offered(said: str, lines: tuple[str, ...]) -
     assert f"Did you mean {' or '.join(lines)}?" in str(caught.value)
 
 
-@pytest.mark.parametrize("line", ["/liqq 95000", "/why did eth drop", "/"])
+@pytest.mark.parametrize("line", ["/liqq 95000", "/whatever did eth drop", "/"])
 def test_a_slash_is_taken_at_its_word(line: str) -> None:
     with pytest.raises(Refused, match=r"There is no command|Type a command"):
         look_up(line, ASSETS)

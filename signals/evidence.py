@@ -59,6 +59,18 @@ class DailyCloses:
         count = int(np.searchsorted(self.times, to_ms(at), side="right"))
         return DailyCloses(self.times[:count], self.prices[:count])
 
+    @property
+    def last(self) -> int:
+        """Return the time (ms) of the last known close; 0 where there is none."""
+        known = np.flatnonzero(~np.isnan(self.prices))
+        return int(self.times[known[-1]]) if len(known) else 0
+
+    @property
+    def first(self) -> int | None:
+        """Return the time (ms) of the first known close."""
+        known = np.flatnonzero(~np.isnan(self.prices))
+        return int(self.times[known[0]]) if len(known) else None
+
     def price(self, at: int) -> float:
         """Return the close of a midnight (ms); NaN where it is not known."""
         row = int(np.searchsorted(self.times, at))
@@ -94,8 +106,9 @@ class Odds:
 
     cases: all that counted; n of them have an outcome, and after `up` of those price was higher. median, lower, upper:
     of their returns (quartiles). low, high: the Wilson interval of the true rate. any_day: the rate of any day. since:
-    from when on the rule could be judged. What too few cases do not bear is None. venues: whose history it is, in the
-    order of time. without: metrics of which nothing was known in a part of that span.
+    from when on the rule could be judged. What too few cases do not bear is None. venues: those that the cases were
+    seen in, each set of them once, in the order of time. without: metrics of which nothing was known in a part of that
+    span.
     """
 
     days: int
@@ -109,7 +122,7 @@ class Odds:
     high: float | None = None
     any_day: float | None = None
     since: datetime | None = None
-    venues: tuple[str, ...] = ()
+    venues: tuple[tuple[str, ...], ...] = ()
     without: tuple[str, ...] = ()
 
     @property
@@ -129,7 +142,8 @@ class Odds:
     def to_json(self) -> dict[str, Any]:
         """Return plain data that `from_json` reads back equal."""
         since = self.since.isoformat() if self.since else None
-        return asdict(self) | {"since": since, "venues": list(self.venues), "without": list(self.without)}
+        venues = [list(of) for of in self.venues]
+        return asdict(self) | {"since": since, "venues": venues, "without": list(self.without)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Odds:
@@ -138,7 +152,8 @@ class Odds:
         found = {name: value for name, value in data.items() if name in known}
         since = found.get("since")
         found["since"] = datetime.fromisoformat(since) if since else None
-        return cls(**found | {name: tuple(found.get(name, ())) for name in ("venues", "without")})
+        found["venues"] = tuple(tuple(of) for of in found.get("venues", ()))
+        return cls(**found | {"without": tuple(found.get("without", ()))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +195,14 @@ def base_rate(
 ) -> BaseRate:
     """Return what followed the fires of a rule, and what followed on any day.
 
-    closes: of one asset. since: from when on the rule could be judged, None: since the first close. until: only what
-    was known then, None: all; a fire at that very time is no case, since it is the one that asks.
+    closes: of one asset. since: from when on the rule could be judged and prices are known, None: since the first
+    close; what fired before counts for what is too near to it, and is no case. until: only what was known then, None:
+    all; a fire at that very time is no case, since it is the one that asks.
     """
     known = closes if until is None else closes.until(until)
     counted = starts(at for at in fires if until is None or at < until)
-    cases = tuple(_case(at, known, horizons) for at in counted)
+    counted = [at for at in counted if since is None or at >= since]
+    cases = tuple(case_of(at, known, horizons) for at in counted)
     of_span = known if since is None else _from(known, since)
     odds = {days: _odds(days, cases, known, of_span, since) for days in horizons}
     span = of_span.times[~np.isnan(of_span.prices)]
@@ -198,7 +215,8 @@ def _from(closes: DailyCloses, since: datetime) -> DailyCloses:
     return DailyCloses(closes.times[row:], closes.prices[row:])
 
 
-def _case(at: datetime, closes: DailyCloses, horizons: Sequence[int]) -> Case:
+def case_of(at: datetime, closes: DailyCloses, horizons: Sequence[int]) -> Case:
+    """Return what followed one fire, as far as it is known. closes: daily, USD; horizons: in days."""
     row = closes.entry(at)
     if row is None:
         return Case(at)
@@ -206,7 +224,7 @@ def _case(at: datetime, closes: DailyCloses, horizons: Sequence[int]) -> Case:
     later = {days: closes.price(begin + days * DAY_MS) for days in horizons}
     changes = {days: close / price - 1 for days, close in later.items() if not math.isnan(close)}
     worst = best = math.nan
-    if len(closes.times) and closes.times[-1] >= begin + INSIDE * DAY_MS:
+    if closes.last >= begin + INSIDE * DAY_MS:
         worst, best = extremes(closes, row, INSIDE)
     return Case(at, from_ms(begin), price, changes, worst, best)
 

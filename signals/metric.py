@@ -52,7 +52,8 @@ class Metric:
     one-line reading shown by commands. running: an unfinished row may be read (never judged). market_wide: one figure
     for all assets. at_open: the value is published at the start of its row and is judged then. values: each name that
     compute returns, with its unit in words; the docs are made from it. charts: pictures of other values than the main
-    one, which are asked for by the value's name.
+    one, which are asked for by the value's name. version: of the formula; whoever changes what it computes raises it,
+    and every rule over it begins a new record (signals/record.py).
     """
 
     id: str
@@ -70,6 +71,7 @@ class Metric:
     at_open: bool = False
     tells_not: str = ""  # what it does not tell, for /why and the docs
     charts: tuple[Chart, ...] = ()
+    version: int = 1
     compute: Callable[[Panel], Mapping[str, Series]] = field(default=lambda _: {}, compare=False)
 
     def chart_of(self, value: str | None) -> Chart:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.engine.closes import EVER, all_closes, due, rule_groups
+from bot.engine.proof import proofs, with_proof
 from signals.alerts import stepping
 from signals.alerts.episodes import State
 from signals.alerts.event import Event, news_for
@@ -165,6 +166,7 @@ def _keep(
     for evaluation in evaluations:
         by_key.setdefault(evaluation.key, []).append(evaluation)
     told: list[Event] = []
+    proved = proofs(store, (one.event for one in evaluations if one.event and _is_news(states.get(one.key))))
     with store.write() as work:
         for key, every in by_key.items():
             before = states.get(key)
@@ -175,12 +177,19 @@ def _keep(
                 episode = episodes.record(work, key, event, episode)
                 if event.kind != "fired" or first is None or event.since > first:
                     recorded.append((event, episode))
-            for event, number in _compressed(recorded) if before and not before.state.silent else ():
-                marked = replace(event, offline=event.at < started)
+            for event, number in _compressed(recorded) if _is_news(before) else ():
+                marked = with_proof(
+                    work, replace(event, offline=event.at < started), number, proved.get((key, event.at)), now
+                )
                 announce(work, marked, number, now)
                 told.append(marked)
             episodes.save(work, key, replace(every[-1].state, silent=False), episode)
     return told
+
+
+def _is_news(before: RuleState | None) -> bool:
+    """Tell whether what happens to a rule is told: not what is judged of it for the first time, or in hindsight."""
+    return before is not None and not before.state.silent
 
 
 def with_story(work: Work, event: Event, episode: int | None) -> Event:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
-from handlers.charts import content, market
+from handlers.charts import content, market, paths
 from handlers.words import wording
 from handlers.words.readings import coverage_words
 from signals.venues import venue_title
@@ -51,7 +51,7 @@ class Pictures:
 
         chart: a reference, or a full chart. A reference holds "asset" and "until", and may hold "days" (or "all"),
         "note", "light" and "low" (see PictureSheet); it names a "metric" (and may name a "value", if not that of its
-        main chart), or as a "picture" one of the market: a key of market.PARTS.
+        main chart), or as a "picture" one of the market: a key of market.PARTS; or paths.PAST, with a "rule".
         """
         try:
             full = (
@@ -82,6 +82,8 @@ def resolve(store: Store, reference: Mapping[str, Any]) -> dict[str, Any] | None
 
     KeyError for a metric or a chart that this version does not know, ValueError for an unreadable time.
     """
+    if reference.get("picture") == paths.PAST:
+        return paths.resolve(store, reference)
     if "picture" in reference:
         read = read_market(store, reference)
         return None if read is None else market_spec(read, reference)

@@ -85,7 +85,7 @@ class PictureSheet:
     """One picture. start, end: of all panels, in epoch seconds. marks: stretches of time that are shaded in all.
 
     low: no higher than LOW of its width, for where a higher one would be shown narrower; without its stamp, which
-    stands beside it there.
+    stands beside it there. counted: days are counted from the start, which is 0, and bear no dates.
     """
 
     palette: Palette
@@ -97,6 +97,7 @@ class PictureSheet:
     end: float
     marks: Sequence[tuple[float, float | None]] = ()
     low: bool = False
+    counted: bool = False
     figure: Figure = field(init=False)
     height: float = field(init=False, default=0.0)
 
@@ -261,6 +262,8 @@ class PictureSheet:
         start, end = (datetime.fromtimestamp(at, UTC) for at in (self.start, self.end))
         if start == end:
             return [(start.timestamp() / DAY_S, date_words(start, None, timedelta(days=30)))]
+        if self.counted:
+            return [(float(day), f"day {day}" if day else "entry") for day in range(0, round(self.end / DAY_S) + 1, 10)]
         low, high = axes.get_xlim()
         width = axes.get_position().width * WIDTH
         shown: list[tuple[float, str]] = []

@@ -37,7 +37,8 @@ class Event:
     the rule. told: of a resolution the values that were told last, so that it can say what was. venues: where the
     numbers come from. silent: venues that another one speaks for. derived: inputs that were computed from others.
     coverage: of open interest, where there are several venues. note: said in every stamp. offline: it happened
-    while perpulse was not running. came_and_went: it fired and ended while nobody could be told.
+    while perpulse was not running. came_and_went: it fired and ended while nobody could be told. evidence: the odds as
+    they were known then (signals/evidence.py), record: what the rule had said before (signals/record.py), plain data.
     """
 
     kind: Kind
@@ -56,6 +57,8 @@ class Event:
     offline: bool = False
     came_and_went: bool = False
     told: Mapping[str, float] = field(default_factory=dict)
+    evidence: Mapping[str, Any] | None = None
+    record: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data that `from_json` reads back equal; what is not known, or no number, is null."""
@@ -78,6 +81,8 @@ class Event:
             "offline": self.offline,
             "came_and_went": self.came_and_went,
             "told": {name: value for name, value in self.told.items() if math.isfinite(value)},
+            "evidence": self.evidence,
+            "record": self.record,
         }
 
     @classmethod
@@ -101,6 +106,8 @@ class Event:
             offline=bool(data.get("offline")),
             came_and_went=bool(data.get("came_and_went")),
             told={name: float(value) for name, value in data.get("told", {}).items()},
+            evidence=data.get("evidence"),
+            record=data.get("record"),
         )
 
 

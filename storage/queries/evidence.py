@@ -22,7 +22,7 @@ from signals.alerts.rule import rules
 from signals.evidence import DailyCloses, base_rate, horizon_of
 from signals.inputs import MARKET
 from signals.metric import metrics
-from signals.units import DAY, DAY_MS, floor, to_ms
+from signals.units import DAY, DAY_MS, floor, from_ms, to_ms
 from storage.market import points, rewritten
 from storage.panels import panels
 from storage.panels.computed import Computed
@@ -69,7 +69,11 @@ class Fires:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of a rule and an asset at a time. price_of: whose price followed. closes: of that asset."""
+    """What is known of a rule and an asset at a time.
+
+    price_of: whose price followed. closes: of that asset. since: from when on the rule could be judged, and the price
+    is known.
+    """
 
     rule: AlertRule
     asset: str
@@ -78,15 +82,14 @@ class Evidence:
     price_of: str
     price_venues: tuple[str, ...]
     rate: BaseRate
+    since: datetime
 
     def odds(self, days: int) -> Odds:
         """Return the odds at a horizon, with whose history they rest on and what was not known in it."""
         at = {case.at for case in self.rate.cases}
-        venues = dict.fromkeys(venue for fire in self.fires.fires if fire.at in at for venue in fire.venues)
-        since = self.fires.since
-        without = (
-            name for name, begun in self.fires.begun.items() if since and (begun is None or begun > since + 30 * DAY)
-        )
+        venues = dict.fromkeys(fire.venues for fire in self.fires.fires if fire.at in at)
+        late = self.since + 30 * DAY
+        without = (name for name, begun in self.fires.begun.items() if begun is None or begun > late)
         return replace(self.rate.odds[days], venues=tuple(venues), without=tuple(without))
 
     @property
@@ -107,6 +110,11 @@ class PastFires:
     def known(self, rule: str, asset: str) -> bool:
         """Tell whether a rule was looked at before, so that what is new takes a moment."""
         return (rule, _judged_of(rules()[rule], asset)) in self._kept
+
+    def current(self, rule: str, asset: str, now: datetime) -> bool:
+        """Tell whether a rule was looked at up to the last daily close."""
+        kept = self._kept.get((rule, asset))
+        return kept is not None and kept.fires.until >= floor(now, DAY)
 
     def of(self, rule: str, asset: str, now: datetime) -> Fires:
         """Return every fire of a rule up to the last daily close. KeyError for a rule that is not declared."""
@@ -173,10 +181,11 @@ class _Stands:
     since: datetime | None = None
 
 
-def read(store: Store, rule: str, asset: str, now: datetime) -> Evidence | None:
+def read(store: Store, rule: str, asset: str, now: datetime, *, before: datetime | None = None) -> Evidence | None:
     """Return what is known of a rule and an asset at a time, and no later; None where it never could be judged.
 
-    It may take some seconds where it was not asked before. KeyError for a rule that is not declared.
+    before: only fires before it are cases, such as those before the episode that is told of. It may take some seconds
+    where it was not asked before. KeyError for a rule that is not declared.
     """
     past = store.beside(PastFires)
     declared = rules()[rule]
@@ -186,8 +195,11 @@ def read(store: Store, rule: str, asset: str, now: datetime) -> Evidence | None:
     if fires.since is None or fires.since > now:
         return None
     closes, venues = past.closes(price_of, now)
-    rate = base_rate((fire.at for fire in fires.fires), closes, since=fires.since, until=now)
-    return Evidence(declared, judged_of, fires, closes.until(now), price_of, venues, rate)
+    known = (fire.at for fire in fires.fires if before is None or fire.at < before)
+    first = closes.until(now).first
+    since = fires.since if first is None else max(fires.since, from_ms(first - DAY_MS))
+    rate = base_rate(known, closes, since=since, until=now)
+    return Evidence(declared, judged_of, fires, closes.until(now), price_of, venues, rate, since)
 
 
 # --- stepping ---------------------------------------------------------------------------------------------------------

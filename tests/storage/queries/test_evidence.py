@@ -73,7 +73,7 @@ def test_the_fires_are_those_that_the_engine_would_have_told(store: Store) -> No
     assert fear is not None
     odds = fear.odds(fear.horizon)
     assert (odds.days, odds.up, odds.n, odds.verdict, fear.price_of) == (30, 6, 15, "no better", "BTC")
-    assert odds.venues == ("alternative.me",)
+    assert odds.venues == (("alternative.me",),)
 
 
 def test_as_of_a_day_nothing_later_counts(store: Store) -> None:
@@ -153,7 +153,7 @@ def test_two_venues_that_follow_each_other_are_one_history(store: Store) -> None
     write(store, DAY, START + 250 * DAY, close[250:], venue="bybit")
     found = evidence.read(store, "price_drawdown", "BTC", START + 500 * DAY)
     assert found is not None
-    assert found.odds(7).venues == ("binance", "bybit")
+    assert found.odds(7).venues == (("binance",), ("bybit",))
     assert set(found.price_venues) == {"binance", "bybit"}
     assert found.fires.fires[0].at < START + 250 * DAY < found.fires.fires[-1].at
 

@@ -51,6 +51,7 @@ TYPED = {
 # These say nothing of a venue: they are of the chat, of the whole market, or the venue has no such figures.
 OTHERS = {"help", "start", "pnl", "fng", "quadrant", "forgetme", "sub", "tz", "unsub", "unwatch", "taker", "chart"}
 OTHERS |= {"owner", "owners", "allow", "deny", "announce", "export", "privacy"}
+OTHERS |= {"base", "record"}
 OTHERS |= {"mute", "unmute", "quiet", "only", "budget", "digest", "mention"}
 CONFIG = """
 assets = ["BTC"]

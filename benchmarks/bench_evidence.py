@@ -120,12 +120,12 @@ def plain(store: Store) -> dict[str, Any]:
         frame, clock = values_of(store, rule)
         state, fires, since = State(), [], None
         for when, row in frame.iterrows():
-            now = {str(name): float(value) for name, value in row.items()}
+            now = rule.judged_by({str(name): float(value) for name, value in row.items()})
             if since is None and not any(math.isnan(now.get(name, math.nan)) for name in rule.known_by):
                 since = when
             state, told = step(
                 rule.levels, state, now, at=when.to_pydatetime(), closes=clock, known_by=rule.known_by,
-                continues=rule.continues,
+                continues=rule.continues, lasts=rule.lasts,
             )  # fmt: skip
             if told and told.kind == "fired":
                 fires.append(when)

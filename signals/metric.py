@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from signals.series import Array, Panel, Series
 
-Unit = Literal["fraction", "z", "usd", "ratio", "apr", "index", "code"]
+Unit = Literal["fraction", "z", "usd", "coins", "ratio", "apr", "index", "code"]
 
 
 @dataclass(frozen=True, slots=True)

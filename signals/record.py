@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from signals.evidence import case_of
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from signals.alerts.rule import AlertRule
     from signals.evidence import DailyCloses
     from signals.metric import Metric
+    from signals.setup import Leg
 
 AFTER: Final = (1, 7, 30)  # days; what is judged later than a month says little of what was said
 LISTED: Final = 5  # outcomes that a line names one by one; of more it says how many were up
@@ -49,6 +49,9 @@ def definition_of(rule: AlertRule, metrics: Mapping[str, Metric]) -> Definition:
         "rule": rule.id,
         "levels": [_level(level) for level in rule.levels],
         "continues": rule.continues.total_seconds(),
+        "lasts": rule.lasts.total_seconds() if rule.lasts else None,
+        "legs": [_leg(leg) for leg in rule.setup.legs if leg.holds] if rule.setup else [],
+        "needed": list(rule.needed),
         "metrics": {
             name: {
                 "needs": list(metrics[name].needs),
@@ -59,18 +62,11 @@ def definition_of(rule: AlertRule, metrics: Mapping[str, Metric]) -> Definition:
             for name in rule.metrics
         },
     }
-    return defined(rule.id, found)
+    return Definition(rule.id, json.dumps(found, sort_keys=True, separators=(",", ":")))
 
 
-def defined(rule: str, plain: Mapping[str, Any]) -> Definition:
-    """Return the definition of what is no AlertRule, from plain data; a span of time is said in seconds."""
-    return Definition(rule, json.dumps(plain, sort_keys=True, separators=(",", ":"), default=_seconds))
-
-
-def _seconds(value: object) -> float:
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    raise TypeError(f"{value!r} is no plain data")
+def _leg(leg: Leg) -> dict[str, Any]:
+    return {"id": leg.id, "holds": _groups(leg.holds), "must": leg.must, "counted": leg.counted}
 
 
 def _level(level: Level) -> dict[str, Any]:

@@ -57,7 +57,7 @@ async def _demo(store: Store, *, prompt: bool, as_json: bool) -> None:
         raise Refused("The bundled history is empty. Install perpulse anew.")
     told = engine.evaluations(store, ["BTC"], FIRST_TOLD, span[1], note=bundled.STAMP, running_since=FIRST_TOLD)
     if as_json:
-        for event in engine.events(told):
+        for event in engine.notices(told):
             out(json.dumps(events.as_json(event)))
         return
     clock = ReplayClock(FIRST_TOLD)
@@ -78,10 +78,11 @@ async def _show_winter(store: Store, told: list[Evaluation], place: LocalChannel
     place.say(f"Data: {bundled.STAMP}, not a recording. No network, no key.", "dim")
     await engine.play(store, told, dispatcher, clock)
     place.rule("end of the replay")
-    started = sum(event.kind == "fired" for event in engine.events(told))
+    own = engine.notices(told)
+    started = sum(event.kind == "fired" for event in own)
     place.say(
         f"{wording.count(started, 'episode')} since {wording.day(FIRST_TOLD)}: one message each, edited when it got "
-        f"worse and closed when it was over. {wording.count(len(told), 'notice')} in all."
+        f"worse and closed when it was over. {wording.count(len(own), 'notice')} in all."
     )
 
 

@@ -6,19 +6,24 @@ nothing and repeats nothing, and what several rules say of one close waits in th
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import structlog
 
+from bot.engine.around import OpenSetups, first_setups, placed
 from bot.engine.closes import EVER, all_closes, due, rule_groups
 from bot.engine.proof import proofs, with_proof
 from signals.alerts import stepping
 from signals.alerts.episodes import State
 from signals.alerts.event import Event, news_for
+from signals.alerts.legs import with_changes
 from signals.alerts.rule import rules
+from signals.metric import metrics
 from storage.alerts import episodes, outbox
 from storage.engine.database import StoreError
+from storage.market import points
 from storage.panels.computed import Computed
 
 if TYPE_CHECKING:
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 
     from bot.engine.closes import Closes
     from signals.series import Array
+    from signals.setup import Setup
     from storage.alerts.episodes import Key, RuleState
     from storage.engine.database import Store
     from storage.engine.work import Work
@@ -65,15 +71,19 @@ def evaluate(
         for rule in closes.group.rules:
             key = (rule.id, asset)
             before = states.get(key, State())
+            judged_by = rule.judged_by(values)
             state, told = stepping.run(
                 rule.levels,
                 before,
-                values,
+                judged_by,
                 times,
                 closes=closes.step,
                 known_by=rule.known_by,
                 continues=rule.continues,
+                lasts=rule.lasts,
             )
+            if rule.setup:
+                state, told = with_changes(rule.setup, before, state, told, judged_by, times)
             for then, change in told:
                 happened = replace(
                     _event_of(asset, closes.step, computed, note, round((change.at - first) / closes.step)),
@@ -83,6 +93,7 @@ def evaluate(
                     at=change.at,
                     since=change.since,
                     values=change.values,
+                    lacking=_lacking(store, rule.setup, asset, change.values) if rule.setup else {},
                 )
                 yield Evaluation(key, then, happened)
             if state is not before:
@@ -114,23 +125,39 @@ def _event_of(asset: str, step: timedelta, computed: Sequence[Computed], note: s
     )
 
 
+def _lacking(store: Store, setup: Setup, asset: str, values: Mapping[str, float]) -> dict[str, str]:
+    """Return the counted legs of a setup that are not known, each with the day from which its data are; "": never."""
+    found: dict[str, str] = {}
+    for leg in setup.counted:
+        if not math.isnan(values.get(setup.truth(leg), math.nan)):
+            continue
+        of = dict.fromkeys(name.partition(".")[0] for group in leg.holds for one in group for name in one.names())
+        every = metrics()
+        spans = [points.span(store, every[one].asset_of(asset), name) for one in of for name in every[one].needs]
+        begun = [span[0] for span in spans if span]
+        found[leg.id] = max(begun).date().isoformat() if len(begun) == len(spans) and begun else ""
+    return found
+
+
 def history(
     store: Store, assets: Sequence[str], start: datetime, end: datetime, *, note: str | None = None
 ) -> list[Evaluation]:
     """Judge stored history as if it happened now: every event in (start, end], in the order of time.
 
-    What began before `start` is known by then and not told again.
+    What began before `start` is known by then and not told again. What a setup tells as its leg is marked so
+    (`Event.within`).
     """
     found: list[Evaluation] = []
     for group in rule_groups():
         for asset in group.judged_of(assets):
             if closes := all_closes(store, group, asset, end):
                 found += evaluate(store, closes, {}, note=note)
-    return sorted((one for one in found if one.event and start < one.event.at <= end), key=_when)
+    every = placed(sorted((one for one in found if one.event), key=_when))
+    return [one for one in every if one.event and start < one.event.at <= end]
 
 
-def _when(evaluation: Evaluation) -> datetime:
-    return evaluation.event.at if evaluation.event else EVER
+def _when(evaluation: Evaluation) -> tuple[datetime, bool]:
+    return evaluation.event.at if evaluation.event else EVER, first_setups(evaluation.key)
 
 
 def judge(
@@ -167,8 +194,9 @@ def _keep(
         by_key.setdefault(evaluation.key, []).append(evaluation)
     told: list[Event] = []
     proved = proofs(store, (one.event for one in evaluations if one.event and _is_news(states.get(one.key))))
+    open_setups = OpenSetups.of(states)
     with store.write() as work:
-        for key, every in by_key.items():
+        for key, every in sorted(by_key.items(), key=lambda item: first_setups(item[0])):
             before = states.get(key)
             episode = before.episode if before else None
             recorded: list[tuple[Event, int]] = []
@@ -178,12 +206,13 @@ def _keep(
                 if event.kind != "fired" or first is None or event.since > first:
                     recorded.append((event, episode))
             for event, number in _compressed(recorded) if _is_news(before) else ():
-                marked = with_proof(
-                    work, replace(event, offline=event.at < started), number, proved.get((key, event.at)), now
-                )
+                happened = replace(event, offline=event.at < started, within=open_setups.around(key))
+                marked = with_proof(work, happened, number, proved.get((key, event.at)), now)
                 announce(work, marked, number, now)
                 told.append(marked)
-            episodes.save(work, key, replace(every[-1].state, silent=False), episode)
+            after = replace(every[-1].state, silent=False)
+            episodes.save(work, key, after, episode)
+            open_setups.stands(key, after, episode)
     return told
 
 
@@ -223,6 +252,6 @@ def _compressed(recorded: Iterable[tuple[Event, int]]) -> list[tuple[Event, int]
         elif event.kind == "resolved":
             kept[-1] = replace(event, came_and_went=episode in begun), episode
         else:
-            kind = "fired" if episode in begun else event.kind
+            kind = "fired" if episode in begun else before.kind if event.kind == "changed" else event.kind
             kept[-1] = replace(event, kind=kind), episode
     return kept

@@ -56,13 +56,14 @@ def evaluations(
     every = history(store, assets, running_since, end, note=note)
     known = [evaluation for evaluation in every if not rules()[evaluation.key[0]].only_asked]
     told = [evaluation for evaluation in known if evaluation.event and evaluation.event.at > start]
-    proved = replayed(store, events(known), end, start=start)
+    proved = replayed(store, [evaluation.event for evaluation in known if evaluation.event], end, start=start)
     return [replace(evaluation, event=event) for evaluation, event in zip(told, proved, strict=True)]
 
 
-def events(told: Iterable[Evaluation]) -> list[Event]:
-    """Return what happened."""
-    return [evaluation.event for evaluation in told if evaluation.event]
+def notices(told: Iterable[Evaluation]) -> list[Event]:
+    """Return what has a message of its own: neither a leg of a setup, nor that one of its legs joined or left."""
+    events = (one.event for one in told if one.event)
+    return [event for event in events if not event.within and event.kind != "changed"]
 
 
 def fast_moves(store: Store, assets: Iterable[str], start: datetime, end: datetime) -> list[Burst]:
@@ -131,7 +132,8 @@ async def play(store: Store, told: Iterable[Evaluation], dispatcher: Dispatcher,
                 episodes.save(work, key, state, episode)
                 if event.kind == "fired":
                     freeze(work, event, episode, price, clock.now())
-                announce(work, event, episode, clock.now())
+                if not event.within:
+                    announce(work, event, episode, clock.now())
         await _sent(dispatcher, clock)
 
 

@@ -12,7 +12,7 @@ from signals.units import DAY_S, HOUR_S
 if TYPE_CHECKING:
     from signals.metric import Unit
 
-Drawn: TypeAlias = "Unit | Literal['price', 'coins']"
+Drawn: TypeAlias = "Unit | Literal['price']"
 
 
 def say(value: float, unit: Drawn) -> str:

@@ -37,8 +37,10 @@ class Event:
     the rule. told: of a resolution the values that were told last, so that it can say what was. venues: where the
     numbers come from. silent: venues that another one speaks for. derived: inputs that were computed from others.
     coverage: of open interest, where there are several venues. note: said in every stamp. offline: it happened
-    while perpulse was not running. came_and_went: it fired and ended while nobody could be told. evidence: the odds as
-    they were known then (signals/evidence.py), record: what the rule had said before (signals/record.py), plain data.
+    while perpulse was not running. came_and_went: it fired and ended while nobody could be told. within: the open
+    episodes of setups that tell this alarm as a leg, each with its rank. lacking: of a setup the legs that are not
+    known, each with the day from which its data are (ISO), "" where there are none. evidence: the odds as they were
+    known then (signals/evidence.py), record: what the rule had said before (signals/record.py), as plain data.
     """
 
     kind: Kind
@@ -57,6 +59,8 @@ class Event:
     offline: bool = False
     came_and_went: bool = False
     told: Mapping[str, float] = field(default_factory=dict)
+    within: tuple[tuple[int, Rank], ...] = ()
+    lacking: Mapping[str, str] = field(default_factory=dict)
     evidence: Mapping[str, Any] | None = None
     record: Mapping[str, Any] | None = None
 
@@ -81,6 +85,8 @@ class Event:
             "offline": self.offline,
             "came_and_went": self.came_and_went,
             "told": {name: value for name, value in self.told.items() if math.isfinite(value)},
+            "within": [list(one) for one in self.within],
+            "lacking": dict(self.lacking),
             "evidence": self.evidence,
             "record": self.record,
         }
@@ -106,6 +112,8 @@ class Event:
             offline=bool(data.get("offline")),
             came_and_went=bool(data.get("came_and_went")),
             told={name: float(value) for name, value in data.get("told", {}).items()},
+            within=tuple((int(episode), rank) for episode, rank in data.get("within", ())),
+            lacking=dict(data.get("lacking", {})),
             evidence=data.get("evidence"),
             record=data.get("record"),
         )

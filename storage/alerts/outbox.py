@@ -39,7 +39,9 @@ MOST_IN_DOUBT: Final = 6  # tries of a row that may each have arrived: two, and 
 # Spelt as in the index of live rows, or SQLite searches every row ever sent.
 LIVE: Final = "state IN ('queued', 'sending', 'uncertain')"
 PRIORITY: Final[Mapping[str, int]] = {"critical": 30, "warning": 20, "notice": 10}
-Kind = Literal["fired", "escalated", "resumed", "resolved", "source", "position", "late", "held", "digest", "owner"]
+Kind = Literal[
+    "fired", "escalated", "resumed", "changed", "resolved", "source", "position", "late", "held", "digest", "owner"
+]
 TELLS_OF_OTHERS: Final = frozenset({"late", "held"})  # never told as late itself
 HeldFor = Literal["quiet", "budget"]
 Ended = Literal["dead", "expired", "merged", "muted"]
@@ -393,6 +395,12 @@ def gone(store: Store, destination: int, reason: str, *, now: datetime) -> int:
     with store.write() as work:
         work.run(SQL.mark_gone, destination=destination, reason=reason, now=to_ms(now))
         return work.run(SQL.end_rows_of, destination=destination, reason=reason, now=to_ms(now))
+
+
+def told_there(work: Work, destination: int, episodes: Collection[int]) -> set[int]:
+    """Return those of some episodes that a message told a destination of."""
+    rows = work.rows(SQL.told_there, destination=destination, episodes=json.dumps(sorted(episodes)))
+    return {int(row["episode"]) for row in rows}
 
 
 def waiting(store: Store) -> int:

@@ -157,6 +157,9 @@ WHERE id = :id AND state = 'queued' AND EXISTS (
     JOIN outbox o ON o.notice = later.id AND o.destination = outbox.destination
     WHERE mine.id = outbox.notice AND o.state IN ('queued', 'sending', 'uncertain', 'sent'));
 
+-- name: told_there
+SELECT DISTINCT episode FROM messages WHERE destination = :destination AND episode IN ({elements}(:episodes));
+
 -- name: due
 -- The most urgent rows first, in the order of the index of live rows, which is searched only where its condition is
 -- spelt like this. What is held or put back further than anything is, was so by a clock that has been set back since.
@@ -372,7 +375,7 @@ UPDATE outbox SET held_until = :until WHERE state IN ('queued', 'sending', 'unce
 SELECT count(DISTINCT coalesce(o.message, 'of row ' || coalesce(o.lead, o.id))) AS count
 FROM outbox o JOIN notices n ON n.id = o.notice
 WHERE o.destination = :destination AND o.settled >= :since AND o.state = 'sent'
-    AND n.kind IN ('fired', 'escalated', 'resumed', 'source', 'position')
+    AND n.kind IN ('fired', 'escalated', 'resumed', 'changed', 'source', 'position')
     AND NOT EXISTS (SELECT 1 FROM notices e JOIN outbox p ON p.notice = e.id AND p.destination = o.destination
         WHERE e.episode = n.episode AND e.id < n.id AND p.state = 'sent');
 

@@ -212,13 +212,13 @@ def _judged_of(rule: AlertRule, asset: str) -> str:
 
 def _computed(store: Store, rule: AlertRule, asset: str, end: datetime) -> dict[str, _Kept]:
     """Step a rule, and those over the same metrics with it, over all that is stored up to a close."""
-    alike = [other for other in rules().values() if other.metrics == rule.metrics]
+    alike = [other for other in rules().values() if (other.metrics, other.needed) == (rule.metrics, rule.needed)]
     every = [metrics()[name] for name in rule.metrics]
     spans = {metric.id: _span(store, metric, asset) for metric in every}
     begun = {name: span[0] if span else None for name, span in spans.items()}
-    known = [span for span in spans.values() if span]
+    known = [span for name in rule.needed if (span := spans[name])]
     stand = {other.id: _Stands(State()) for other in alike}
-    if len(known) < len(every) or min(span[0] for span in known) >= end:
+    if len(known) < len(rule.needed) or min(span[0] for span in known) >= end:
         return _kept(asset, end, end, begun, (), stand, stand)
     first = min(span[0] for span in known)
     steps = tuple(panels.step_for(store, metric, metric.asset_of(asset), first, end) for metric in every)
@@ -294,7 +294,7 @@ def _stepped(
     for rule in alike:
         for part, into in ((slice(0, cut), then), (slice(cut, len(times)), now)):
             before = then[rule.id]
-            of_part = {name: array[part] for name, array in values.items()}
+            of_part = rule.judged_by({name: array[part] for name, array in values.items()})
             state, told = stepping.run(
                 rule.levels,
                 before.state,
@@ -303,6 +303,7 @@ def _stepped(
                 closes=clock,
                 known_by=rule.known_by,
                 continues=rule.continues,
+                lasts=rule.lasts,
             )
             fires = [
                 Fire(change.at, _venues(computed, asset, round((change.at - begin) / clock)))

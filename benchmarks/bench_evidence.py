@@ -31,7 +31,7 @@ from storage.engine.database import Store
 from storage.market import points
 from storage.market.points import Points
 from storage.panels.computed import Computed
-from storage.queries import evidence
+from storage.queries.evidence import past as evidence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -21,9 +21,10 @@ from bot.delivery import here
 from bot.delivery.dispatcher import Dispatcher
 from bot.delivery.rate_limiter import Paces
 from bot.doubting import DoubtingClock
-from bot.engine import housekeeping, proof
+from bot.engine import housekeeping
 from bot.engine.addresses import Following
 from bot.engine.digests import Digests
+from bot.engine.evidence import record
 from bot.engine.hindsight import judge_past
 from bot.engine.positions import Positions
 from bot.engine.turn import TurnTaker, announce
@@ -138,7 +139,7 @@ class App:
                 "addresses": (TICK_EVERY, self._follow),
                 "digests": (TICK_EVERY, self._make_digests),
                 "cleaning": (housekeeping.LOOKED, self._clean),
-                "evidence": (proof.LOOKED_BACK, self._look_back),
+                "evidence": (record.LOOKED_BACK, self._look_back),
                 "history": (HISTORY_EVERY, self._backfill),
                 "tiers": (weekly.LOOKED, self._renew_tiers),
             }
@@ -228,7 +229,7 @@ class App:
 
     async def _look_back(self) -> None:
         """Judge the record, and look at the past of what is followed before an alarm asks for it."""
-        looking = partial(proof.look_back, self.store, self.config.assets, self.clock)
+        looking = partial(record.look_back, self.store, self.config.assets, self.clock)
         await self._taken(looking, "the past was not looked at; the next try is in some minutes")
 
     async def _renew_tiers(self) -> None:

@@ -53,7 +53,7 @@ class Metric:
     for all assets. at_open: the value is published at the start of its row and is judged then. values: each name that
     compute returns, with its unit in words; the docs are made from it. charts: pictures of other values than the main
     one, which are asked for by the value's name. version: of the formula; whoever changes what it computes raises it,
-    and every rule over it begins a new record (signals/record.py).
+    and every rule over it begins a new record (signals/alerts/record.py).
     """
 
     id: str

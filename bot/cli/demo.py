@@ -21,7 +21,7 @@ from bot.delivery import here
 from bot.delivery.dispatcher import Dispatcher
 from bot.demo import hindsight
 from bot.engine import replay as engine
-from bot.engine.proof import judge_record
+from bot.engine.evidence.record import judge_record
 from handlers.command import Refused
 from handlers.words import wording
 from signals.inputs import MARKET

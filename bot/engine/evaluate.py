@@ -14,7 +14,7 @@ import structlog
 
 from bot.engine.around import OpenSetups, first_setups, placed
 from bot.engine.closes import EVER, all_closes, due, rule_groups
-from bot.engine.proof import proofs, with_proof
+from bot.engine.evidence.proof import proofs, with_proof
 from signals.alerts import stepping
 from signals.alerts.episodes import State
 from signals.alerts.event import Event, news_for

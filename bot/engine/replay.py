@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bot.engine.burst import Bursts
 from bot.engine.closes import EVER
 from bot.engine.evaluate import announce, history, with_story
-from bot.engine.proof import freeze, price_of, replayed
+from bot.engine.evidence.proof import freeze, price_of, replayed
 from signals.alerts import burst
 from signals.alerts.rule import rules
 from signals.inputs import INPUTS

@@ -14,14 +14,14 @@ from signals.evidence import INSIDE, TOO_FEW, paths
 from signals.inputs import MARKET
 from signals.units import DAY_S
 from signals.venues import venue_title
-from storage.queries import evidence
+from storage.queries.evidence import past as evidence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from signals.series import Array
     from storage.engine.database import Store
-    from storage.queries.evidence import Evidence
+    from storage.queries.evidence.past import Evidence
 
 PAST = "past"  # what a reference calls such a picture
 HEIGHT = 560

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from signals.evidence import Case, Odds
-    from storage.queries.evidence import Evidence
-    from storage.queries.record import JudgedEntry
+    from storage.queries.evidence.past import Evidence
+    from storage.queries.evidence.record import JudgedEntry
 
 # What brings numpy along, or knows the metrics, is imported when a command runs.
 
@@ -54,7 +54,7 @@ async def base(deps: Deps, args: OneRule) -> Reply:
     """
     from handlers.charts import paths  # noqa: PLC0415 - see above
     from handlers.language.rules import one_rule  # noqa: PLC0415 - see above
-    from storage.queries import evidence  # noqa: PLC0415 - see above
+    from storage.queries.evidence import past as evidence  # noqa: PLC0415 - see above
 
     rule, asset = one_rule(args.what, deps, "base")
     found = await asyncio.to_thread(evidence.read, deps.store, rule, asset, deps.now) if deps.store.exists else None
@@ -86,7 +86,7 @@ async def record(deps: Deps, args: SomeRules) -> Reply:
     from handlers.language.rules import meant_rules  # noqa: PLC0415 - see above
     from handlers.words.evidence import record as words  # noqa: PLC0415 - see above
     from handlers.words.subscriptions import title  # noqa: PLC0415 - see above
-    from storage.queries import record as query  # noqa: PLC0415 - see above
+    from storage.queries.evidence import record as query  # noqa: PLC0415 - see above
 
     meant = meant_rules(args.what, deps, "record")
     wanted = [(rule, asset) for rule in meant.alarms or (None,) for asset in meant.assets or (None,)]

@@ -17,11 +17,11 @@ from handlers.words.evidence.odds import odds_line, record_line
 from handlers.words.message import Message, shortened
 from handlers.words.readings import coverage_words, derived_words
 from signals.alerts.burst import FEW
+from signals.alerts.record import PastWords
 from signals.alerts.rule import rules
 from signals.evidence import Odds
 from signals.inputs import MARKET
 from signals.metric import metrics
-from signals.record import PastWords
 from signals.units import DAY, MINUTE
 from signals.venues import venue_credit
 from storage.queries.market.readings import times_ago

@@ -40,7 +40,7 @@ class Event:
     while perpulse was not running. came_and_went: it fired and ended while nobody could be told. within: the open
     episodes of setups that tell this alarm as a leg, each with its rank. lacking: of a setup the legs that are not
     known, each with the day from which its data are (ISO), "" where there are none. evidence: the odds as they were
-    known then (signals/evidence.py), record: what the rule had said before (signals/record.py), as plain data.
+    known then (signals/evidence.py), record: what the rule had said before (signals/alerts/record.py), as plain data.
     """
 
     kind: Kind

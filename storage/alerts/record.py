@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from signals.record import AFTER, past_words
+from signals.alerts.record import AFTER, past_words
 from signals.units import from_ms, to_ms
 from storage.engine.sql import queries
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from signals.record import Definition, PastWords
+    from signals.alerts.record import Definition, PastWords
     from storage.engine.database import Store
     from storage.engine.work import Row, Work
     from storage.market.points import Newest

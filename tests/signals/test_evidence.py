@@ -123,6 +123,7 @@ def plainly(
     for at in fires:
         if not counted or (at - counted[-1]).total_seconds() >= 30 * 24 * 3600:
             counted.append(at)
+    counted = [at for at in counted if since is None or at >= since]
     found = []
     for at in counted:
         day = datetime(at.year, at.month, at.day, tzinfo=UTC) + timedelta(days=1)

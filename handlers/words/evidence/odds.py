@@ -15,8 +15,8 @@ from signals.venues import venue_title
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from signals.alerts.record import PastWords
     from signals.evidence import BaseRate
-    from signals.record import PastWords
 
 
 def line(rate: BaseRate, horizon: int) -> str:

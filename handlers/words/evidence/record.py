@@ -15,7 +15,7 @@ from signals.inputs import MARKET
 
 if TYPE_CHECKING:
     from storage.alerts.record import Entry
-    from storage.queries.record import JudgedEntry, RecordRead
+    from storage.queries.evidence.record import JudgedEntry, RecordRead
 
 MOST = 8  # entries of each kind that are listed
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from bot.engine import evaluate, proof
+from bot.engine import evaluate
 from bot.engine.evaluate import judge
-from bot.engine.proof import judge_record
+from bot.engine.evidence import proof
+from bot.engine.evidence.record import judge_record
 from bot.engine.replay import evaluations
 from signals.units import DAY, to_ms
 from storage.alerts import record

@@ -13,16 +13,16 @@ import pytest
 
 from bot.archive.importing import read_file
 from bot.archive.importing.tables import keep
-from bot.engine.proof import freeze, judge_record
+from bot.engine.evidence.proof import freeze
+from bot.engine.evidence.record import judge_record
 from bot.engine.replay import evaluations
-from bot.engine.replay import events as events_of
 from handlers.charts import paths, pictures
 from handlers.command import Refused
 from handlers.reply import Picture
 from signals.units import DAY
 from storage.alerts import episodes, record
 from storage.engine.database import Store
-from storage.queries import evidence
+from storage.queries.evidence import past as evidence
 from tests.field.world import DATA
 from tests.handlers.conftest import Desk
 
@@ -128,9 +128,8 @@ def test_too_few_paths_have_no_middle(long: Desk) -> None:
 
 def told(store: Store, since: datetime, until: datetime) -> None:
     """Freeze what would have been told in a time, and judge it as of today."""
-    events = events_of(evaluations(store, ["BTC"], since, until, running_since=since))
-    for event in events:
-        if event.kind == "fired":
+    for event in (one.event for one in evaluations(store, ["BTC"], since, until, running_since=since)):
+        if event and event.kind == "fired":
             with store.write() as work:
                 number = episodes.record(work, (event.rule, event.asset), event, None)
                 freeze(work, event, number, None, event.at)
@@ -176,7 +175,7 @@ def test_an_earlier_definition_is_counted_apart(long: Desk, monkeypatch: pytest.
 
     known = metric.metrics()
     changed = {**known, "fear_greed": replace(known["fear_greed"], version=2)}
-    monkeypatch.setattr("storage.queries.record.metrics", lambda: changed)
+    monkeypatch.setattr("storage.queries.evidence.record.metrics", lambda: changed)
     values = long.ask("/record fear").values
     assert (values["told"], values["earlier"]) == (0, before)
 

@@ -15,8 +15,8 @@ from handlers.words.evidence import odds as words
 from handlers.words.evidence.odds import odds_line, record_line
 from handlers.words.message import LONGEST, shortened
 from signals.alerts.event import Event
+from signals.alerts.record import PastWords, past_words
 from signals.evidence import Odds, wilson
-from signals.record import PastWords, past_words
 
 SINCE = datetime(2020, 9, 1, tzinfo=UTC)
 

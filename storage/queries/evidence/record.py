@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from signals.alerts.record import AFTER, definition_of
 from signals.alerts.rule import rules
 from signals.evidence import horizon_of
 from signals.inputs import MARKET
 from signals.metric import metrics
-from signals.record import AFTER, definition_of
 from signals.units import DAY
 from storage.alerts import record
 from storage.queries.market.changes import usual_move

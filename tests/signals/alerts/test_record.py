@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from signals.alerts.record import definition_of, outcomes
 from signals.alerts.rule import rules
 from signals.evidence import DailyCloses
 from signals.metric import metrics
-from signals.record import definition_of, outcomes
 from signals.units import DAY, DAY_MS, HOUR, to_ms
 
 if TYPE_CHECKING:

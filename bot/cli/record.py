@@ -9,6 +9,7 @@ from bot.cli import say
 from bot.cli.common import out, plain_errors, settings_of
 from handlers.command import Refused
 from handlers.words.evidence.record import as_told
+from signals.alerts.burst import BURST
 from signals.alerts.rule import rules
 from signals.assets import assets_of
 from storage.alerts import record as stored
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 def record(rule: str | None, asset: str | None, config: Path | None, db: Path | None, *, as_json: bool) -> None:
     """Print the record, the oldest first; without --json as /record answers."""
     with plain_errors():
-        if rule is not None and rule not in rules():
-            raise Refused(f"--rule: there is no alarm {rule}. There are: {', '.join(rules())}.")
+        known = (*rules(), BURST)
+        if rule is not None and rule not in known:
+            raise Refused(f"--rule: there is no alarm {rule}. There are: {', '.join(known)}.")
         whose = assets_of([asset])[0] if asset else None
         if not as_json:
             words = " ".join(part for part in ("/record", rule, whose) if part)

@@ -14,6 +14,7 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
+from signals.alerts import burst
 from signals.evidence import case_of
 
 if TYPE_CHECKING:
@@ -63,6 +64,18 @@ def definition_of(rule: AlertRule, metrics: Mapping[str, Metric]) -> Definition:
         },
     }
     return Definition(rule.id, json.dumps(found, sort_keys=True, separators=(",", ":")))
+
+
+def definition_of_moves() -> Definition:
+    """Return what a fast move is (signals/alerts/burst.py), whose lines are no levels of a metric."""
+    found = {
+        "rule": burst.BURST,
+        "floors": {f"{window.total_seconds():.0f}": floor for window, floor in burst.FLOORS.items()},
+        "usual": [burst.KNOWN_FOR.total_seconds(), burst.LEAST_HOURS, burst.BEYOND],
+        "forced": [burst.FORCED, burst.LIQUIDATED, burst.THIN],
+        "over": [burst.OVER_AFTER.total_seconds(), burst.TAKEN_BACK, burst.HALF_AS_DEEP_AGAIN],
+    }
+    return Definition(burst.BURST, json.dumps(found, sort_keys=True, separators=(",", ":")))
 
 
 def _leg(leg: Leg) -> dict[str, Any]:

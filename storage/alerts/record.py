@@ -85,7 +85,7 @@ def freeze(
     rank: str,
     asset: str,
     at: datetime,
-    episode: int,
+    episode: int | None,
     price: Newest | None,
     sentences: Mapping[str, Any],
     now: datetime,

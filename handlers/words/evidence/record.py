@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from handlers.reply import Line
 from handlers.words import wording
-from handlers.words.alerts import filled, words_of
+from handlers.words.alerts import filled, tell_burst, words_of
 from handlers.words.evidence.odds import later
 from handlers.words.subscriptions import title
+from signals.alerts.burst import BURST, Burst
 from signals.alerts.event import Event
 from signals.alerts.rule import rules
 from signals.inputs import MARKET
@@ -58,6 +60,10 @@ def named(entry: Entry) -> str:
 
 def as_told(entry: Entry) -> str | None:
     """Return the text as it was told, with the sentences of that day; None for a rule that is no longer declared."""
+    if entry.rule == BURST:
+        return "\n".join(
+            line.text for line in tell_burst(Burst.from_json(entry.event)).blocks if isinstance(line, Line)
+        )
     if entry.rule not in rules():
         return None
     event = Event.from_json(entry.event)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from signals.alerts.record import AFTER, definition_of
+from signals.alerts.burst import BURST
+from signals.alerts.record import AFTER, definition_of, definition_of_moves
 from signals.alerts.rule import rules
 from signals.evidence import horizon_of
 from signals.inputs import MARKET
@@ -62,6 +63,7 @@ def read(store: Store, rule: str | None, asset: str | None) -> RecordRead:
     """Read the record of a rule, of an asset, of both, or all of it (None)."""
     every = record.entries(store, rule, asset) if store.exists else []
     today = {name: definition_of(declared, metrics()).hash for name, declared in rules().items()}
+    today[BURST] = definition_of_moves().hash
     mine = [entry for entry in every if entry.definition == today.get(entry.rule, entry.definition)]
     found = [_judged(store, entry) for entry in mine]
     return RecordRead(

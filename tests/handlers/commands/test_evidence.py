@@ -22,6 +22,7 @@ from handlers.reply import Picture
 from signals.units import DAY
 from storage.alerts import episodes, record
 from storage.engine.database import Store
+from storage.queries.digest import DigestReader
 from storage.queries.evidence import past as evidence
 from tests.field.world import DATA
 from tests.handlers.conftest import Desk
@@ -195,3 +196,23 @@ def test_whoever_wants_to_check_has_all_of_it(long: Desk, capsys: pytest.Capture
     )
     entry = datetime.fromisoformat(first["outcomes"][0]["entry_at"])
     assert entry == datetime.fromisoformat(first["at"]) + DAY
+
+
+def test_the_weekly_digest_tells_the_record(long: Desk) -> None:
+    """What was told a week and a month ago, judged by its record, and nothing that was found in hindsight."""
+    told(long.store, datetime(2026, 1, 25, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC))
+    now = datetime(2026, 2, 12, tzinfo=UTC)
+    found = DigestReader(long.store, now).read(None, "weekly", ("BTC",), since=now - 7 * DAY)
+    mine = [
+        entry
+        for first, last in ((14, 7), (35, 28))
+        for entry in record.told_between(long.store, now - first * DAY, now - last * DAY)
+    ]
+    assert {(said.rule, said.at) for said in found.said} == {(entry.rule, entry.at) for entry in mine} != set()
+    outcomes = {(entry.rule, entry.at): entry.outcome(7) for entry in mine}
+    for said in found.said:
+        outcome = outcomes[said.rule, said.at]
+        assert outcome is not None
+        assert (said.change, said.days) == (outcome.change, 7)
+    sizes = [abs(said.change) / said.usual for said in found.said]
+    assert sizes == sorted(sizes), "misses first"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from handlers.words import wording
 from signals.evidence import TOO_FEW, Odds
+from signals.metric import metrics
 from signals.venues import venue_title
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def line(rate: BaseRate, horizon: int) -> str:
 def odds_line(odds: Odds) -> str:
     """Say the same of odds: how many cases, what followed, what any day has, and what that makes of it."""
     said = [cases(odds), verdict(odds)] if odds.cases else [cases(odds)]
-    return f"Before{_where(odds)}: {' '.join(said)}"
+    return f"Before{_where(odds)}: {' '.join([*said, *_lacking(odds)])}"
 
 
 def cases(odds: Odds) -> str:
@@ -90,6 +91,13 @@ def changes(every: Sequence[float]) -> str:
 def later(days: int) -> str:
     """Say a horizon: a day later, 7 days later."""
     return "a day later" if days == 1 else f"{days} days later"
+
+
+def _lacking(odds: Odds) -> list[str]:
+    """Name what was not known for a part of that span, so that a leg of a setup could not hold then."""
+    names = [metrics()[name].title for name in odds.without if name in metrics()]
+    listed = wording.listing([f"{name[:1].lower()}{name[1:]}" for name in names])
+    return [f"Partly without {listed}."] if names and odds.cases else []
 
 
 def _where(odds: Odds) -> str:

@@ -49,6 +49,8 @@ def odds(up: int, n: int, **more: Any) -> Odds:
                  "Bybit: 4 cases since Sep 2020. Too few cases for odds.", id="two after another"),
     pytest.param(odds(2, 4, venues=(("binance",), ("okx",), ("bybit",))), "Before, on exchanges that changed: 4 cases "
                  "since Sep 2020. Too few cases for odds.", id="three"),
+    pytest.param(odds(2, 4, without=("liq_zscore", "depth_index")), "Before: 4 cases since Sep 2020. Too few cases for "
+                 "odds. Partly without unusual liquidations and depth of the order book.", id="legs unknown"),
     pytest.param(odds(2, 4, venues=(("binance",),)), "Before: 4 cases since Sep 2020. Too few cases for odds.",
                  id="one venue"),
 ])  # fmt: skip

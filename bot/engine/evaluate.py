@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from bot.engine.closes import Closes
+    from signals.alerts.setup import Setup
     from signals.series import Array
-    from signals.setup import Setup
     from storage.alerts.episodes import Key, RuleState
     from storage.engine.database import Store
     from storage.engine.work import Work

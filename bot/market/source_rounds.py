@@ -22,9 +22,9 @@ from bot.market.history_planner import KEY_INPUT, HistoryPlanner, Ledger, shorte
 from bot.market.source import Ask, Blocked, NotOffered, SourceDown, SourceError
 from bot.market.source_state import AssetState, SourceState, TopicState
 from signals.inputs import INPUTS, MARKET
+from signals.options import Chain
 from signals.units import DAY, MINUTE, from_ms
 from signals.venues import source_title
-from storage.market.options import Chain
 from storage.sources.source_events import AssetEvent
 
 if TYPE_CHECKING:

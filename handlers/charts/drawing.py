@@ -68,7 +68,8 @@ def _of_market(chart: Mapping[str, Any], palette: Palette) -> PictureSheet:
         chart["from"],
         chart["to"],
         low=low,
-        counted=bool(chart.get("counted")),
+        prices=bool(chart.get("prices")),
+        across=chart.get("across", ()),
     )
 
 

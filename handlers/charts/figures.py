@@ -65,6 +65,14 @@ def tick(value: float, unit: Drawn, step: float) -> str:
             return wording.number(value, _decimals(step))
 
 
+def strike_words(price: float) -> str:
+    """Return a strike as short as it can be told: $100k, $92.5k, $150."""
+    if price < 10_000:
+        return f"${wording.price(price)}"
+    thousands = price / 1000
+    return f"${wording.number(thousands, 0 if thousands == round(thousands) else 1)}k"
+
+
 def _scale(value: float) -> tuple[float, str]:
     """Return what a large number is counted in, and its name."""
     scales = ((1e12, "tn"), (1e9, "bn"), (1e6, "m"))

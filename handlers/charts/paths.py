@@ -70,8 +70,8 @@ def spec(found: Evidence, *, light: bool = False, note: str = "") -> dict[str, A
         "panels": [panel],
         "stamp": [stamp],
         "from": 0.0,
-        "to": float(INSIDE * DAY_S),
-        "counted": True,
+        "to": float(INSIDE),
+        "across": [[float(day), f"day {day}" if day else "entry"] for day in range(0, INSIDE + 1, 10)],
         "light": light,
         "alt": _alt(head, count, every, middle),
     }

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from signals.alerts.condition import Condition, Groups, Level
     from signals.alerts.rule import AlertRule
+    from signals.alerts.setup import Leg
     from signals.evidence import DailyCloses
     from signals.metric import Metric
-    from signals.setup import Leg
 
 AFTER: Final = (1, 7, 30)  # days; what is judged later than a month says little of what was said
 LISTED: Final = 5  # outcomes that a line names one by one; of more it says how many were up

@@ -670,6 +670,25 @@ def m018_record(db: Any) -> None:
     )
 
 
+def m019_options_told(db: Any) -> None:
+    """Keep what is read of an option chain as a history, whether an option was quoted, and premiums of dated futures.
+
+    `quoted` is 1 where there was a bid and an ask, 0 where there was not; NULL in chains of before.
+    """
+    db.execute("ALTER TABLE options ADD COLUMN quoted INTEGER")
+    db.execute("ALTER TABLE levels ADD COLUMN options_open_interest_usd REAL")
+    db.execute("ALTER TABLE levels ADD COLUMN options_days_to_expiry REAL")
+    db.execute("ALTER TABLE levels ADD COLUMN options_expiry_share REAL")
+    db.execute("ALTER TABLE levels ADD COLUMN options_max_pain REAL")
+    db.execute("ALTER TABLE levels ADD COLUMN options_put_call REAL")
+    db.execute("ALTER TABLE levels ADD COLUMN options_wall_above REAL")
+    db.execute("ALTER TABLE levels ADD COLUMN options_wall_above_share REAL")
+    db.execute("ALTER TABLE levels ADD COLUMN options_wall_below REAL")
+    db.execute("ALTER TABLE levels ADD COLUMN options_wall_below_share REAL")
+    db.execute("ALTER TABLE levels ADD COLUMN dated_premium REAL")
+    db.execute("ALTER TABLE levels ADD COLUMN dated_days REAL")
+
+
 # The functions above that are named m001_..., in the order in which they stand.
 _STEPS: tuple[Callable[[Any], None], ...] = tuple(
     step for name, step in list(globals().items()) if re.fullmatch(r"m\d{3}_\w+", name)

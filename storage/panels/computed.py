@@ -48,9 +48,9 @@ class Computed:
         known_after = timedelta(0) if metric.at_open else step
         first = floor(times[0] - known_after, step)
         end = floor(times[-1] - known_after, step) + step
-        panel = panels.panel(
+        panel = panels.of(
             store,
-            panels.needs(metric),
+            metric,
             tuple(dict.fromkeys(metric.asset_of(asset) for asset in assets)),
             step=step,
             start=first - metric.bars_back(step) * step,

@@ -45,6 +45,7 @@ SHIPPED = {
     "m016_servers": "f32123dd72cb15a1",
     "m017_persons": "b524f84d984331b1",
     "m018_record": "35306b32042c89aa",
+    "m019_options_told": "bda9613af14b7b8c",
 }
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from signals.hour_of_day import zscore_of_hour
 from signals.series import Panel, Series, days, hours
+from signals.statistics.hour_of_day import zscore_of_hour
 
 
 def series(values: list[float], step_hours: float = 1) -> Series:

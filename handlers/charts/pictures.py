@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
-from handlers.charts import content, liq_map, market, options, paths
+from handlers.charts import content, liq_map, market, options
+from handlers.charts.evidence import paths
 from handlers.words import wording
 from handlers.words.readings import coverage_words, stamp_words
 from signals.venues import venue_title

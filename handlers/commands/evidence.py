@@ -52,7 +52,7 @@ async def base(deps: Deps, args: OneRule) -> Reply:
     first daily close that followed, how many rose, and how many days of any kind did. A picture shows every path.
     Most alarms turn out to be no better than any other day; they describe, and do not foretell.
     """
-    from handlers.charts import paths  # noqa: PLC0415 - see above
+    from handlers.charts.evidence import paths  # noqa: PLC0415 - see above
     from handlers.language.rules import one_rule  # noqa: PLC0415 - see above
     from storage.queries.evidence import past as evidence  # noqa: PLC0415 - see above
 

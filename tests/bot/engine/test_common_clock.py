@@ -142,6 +142,7 @@ def test_a_coarser_metric_speaks_while_it_is_current() -> None:
     class Daily:
         id, at_open, step, market_wide = "daily", False, DAY, False
         needs = ()
+        same_venue = False
 
         def asset_of(self, asset: str) -> str:
             return asset

@@ -16,7 +16,8 @@ from bot.archive.importing.tables import keep
 from bot.engine.evidence.proof import freeze
 from bot.engine.evidence.record import judge_record
 from bot.engine.replay import evaluations
-from handlers.charts import paths, pictures
+from handlers.charts import pictures
+from handlers.charts.evidence import paths
 from handlers.command import Refused
 from handlers.reply import Picture
 from signals.units import DAY

@@ -121,9 +121,7 @@ def test_each_value_is_the_metrics_own_of_that_time(
             metric = metrics()[name]
             # What closes at that time; what is published as its day begins, of the day that begins then.
             end = event.at + (metric.step if metric.at_open else timedelta(0))
-            panel = panels.panel(
-                store, panels.needs(metric), [metric.asset_of("BTC")], step=metric.step, start=START, end=end
-            )
+            panel = panels.of(store, metric, [metric.asset_of("BTC")], step=metric.step, start=START, end=end)
             own = metric.evaluate(panel, 1)
             for value, array in own.items():
                 assert event.values[f"{name}.{value}"] == pytest.approx(float(array[0, 0]), nan_ok=True), (name, value)
@@ -142,7 +140,6 @@ def test_a_coarser_metric_speaks_while_it_is_current() -> None:
     class Daily:
         id, at_open, step, market_wide = "daily", False, DAY, False
         needs = ()
-        same_venue = False
 
         def asset_of(self, asset: str) -> str:
             return asset
@@ -154,8 +151,7 @@ def test_a_coarser_metric_speaks_while_it_is_current() -> None:
             return {"value": np.arange(rows, dtype=float)[:, None]}
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(panels, "panel", panel)
-        patch.setattr(panels, "needs", lambda _: ())
+        patch.setattr(panels, "of", panel)
         found = Computed.of(None, Daily(), DAY, ["BTC"], times, HOUR)  # type: ignore[arg-type]
     assert asked == [(START + 19 * DAY, START + 22 * DAY)]
     assert found.values["value"][found.rows, 0].tolist() == [0.0] * 23 + [1.0] * 24 + [2.0]

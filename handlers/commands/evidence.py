@@ -218,7 +218,7 @@ def _table(cases: Sequence[Case]) -> Table:
         )
         for case in reversed(cases[-_ROWS:])
     )
-    return Table(("case, % after", "1 d", "7 d", "30 d", "low", "high"), rows)
+    return Table(("case, %", "1 d", "7 d", "30 d", "low", "high"), rows)
 
 
 def _day(at: datetime) -> str:
@@ -226,7 +226,7 @@ def _day(at: datetime) -> str:
 
 
 def _bare(change: float) -> str:
-    return "…" if math.isnan(change) else wording.number(100 * change, 0 if abs(change) >= 0.0995 else 1, plus=True)
+    return "–" if math.isnan(change) else wording.number(100 * change, 0 if abs(change) >= 0.0995 else 1, plus=True)
 
 
 def _values(found: Evidence) -> Mapping[str, Any]:

@@ -69,7 +69,7 @@ def test_base_says_what_extreme_fear_is_worth(long: Desk) -> None:
         f"30 days later: median −3.9 % (−9.3 … +2.9), up 6 of 15 (true rate 20–64 %); any day: 55 %. {NO_BETTER}",
         "Within 30 days the middle case had its lowest close at −8.9 % and its highest at +3.6 %.",
     ]
-    rows = [line for line in said if line[:1].isdigit() and "…" not in line and line.count(" ") > 5]
+    rows = [line for line in said if line[:1].isdigit() and "–" not in line and line.count(" ") > 5]
     assert any(line.startswith("9 Mar 20 ") and "−37" in line for line in rows)
     assert "This is hindsight, by lines that were chosen later. What was said in advance: /record." in said
     assert "seen on alternative.me · BTC price on Binance · 2 September 2019 to 6 June 2026" in said

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from storage.engine.database import Store
     from storage.engine.sql import Query
     from storage.engine.work import Work
-    from storage.market.points import Column, Points
+    from storage.market.points import Column, Points, Snapshot
 
     _Rows = dict[tuple[str, str, int, int], dict[str, float]]  # by asset, venue, step and time: values by input
     _Spans = dict[tuple[str, str, int], dict[str, tuple[int, int]]]  # by asset, venue and step: first and last by input
@@ -34,13 +34,13 @@ def _upsert(step: int, columns: Sequence[str]) -> Query:
     return (SQL.write_bars if step else SQL.write_levels).filled(columns=", ".join(columns))
 
 
-def write(store: Store, batches: Iterable[Points]) -> int:
+def write(store: Store, batches: Iterable[Points], snapshots: Iterable[Snapshot] = ()) -> int:
     """Store points in one transaction and return how many values were given. Writing the same twice changes nothing.
 
     A round brings thousands of single rows, a backfill a few tables of thousands. The former are put together, those
     with the same columns into one statement, since a statement each costs many times what a row does.
     """
-    parts, settled, count = _parts(batches)  # before anybody waits for the writer
+    parts, settled, count = _parts(batches, snapshots)  # before anybody waits for the writer
     spans: _Spans = {}
     with store.write() as work:
         for block in settled:
@@ -56,13 +56,15 @@ def write(store: Store, batches: Iterable[Points]) -> int:
     return count
 
 
-def _parts(batches: Iterable[Points]) -> tuple[list[_Block | _Rows], list[_Block], int]:
+def _parts(batches: Iterable[Points], snapshots: Iterable[Snapshot]) -> tuple[list[_Block | _Rows], list[_Block], int]:
     """Return what is written in its order, what was settled, and how many values it all is."""
     rows: _Rows = {}
     parts: list[_Block | _Rows] = [rows]
     settled: list[_Block] = []
     last: _Block | None = None  # while nothing small has come after it
     count = 0
+    for snapshot in snapshots:
+        count += _put_all(rows, snapshot)
     for points in batches:
         if not points.settled and len(points.times) < _MANY:
             count += _put_together(rows, points)
@@ -95,6 +97,19 @@ def _put_together(rows: _Rows, points: Points) -> int:
             count += len(row)
             rows.setdefault((points.asset, points.venue, step, at), {}).update(row)
     return count
+
+
+def _put_all(rows: _Rows, snapshot: Snapshot) -> int:
+    """Put a snapshot among the rows that are written together; return how many values it is."""
+    venue, names = snapshot.venue, tuple(snapshot.columns)
+    for asset, at, *row in zip(snapshot.assets, snapshot.times, *snapshot.columns.values(), strict=True):
+        key, given = (asset, venue, 0, at), dict(zip(names, row, strict=True))
+        known = rows.get(key)
+        if known is None:
+            rows[key] = given
+        else:
+            known |= given
+    return len(names) * len(snapshot)
 
 
 @dataclass(frozen=True, slots=True)

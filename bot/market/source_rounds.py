@@ -230,7 +230,8 @@ class SourceRounds:
             pass  # who asks alone is told why
         except Exception:  # noqa: BLE001 -- as in `_ask_one`
             self._log.exception("source broke its promise", source=self.name, topic=topic.topic)
-        left = [question for question in queue if question.name in waiting or question.name not in names]
+        taken = set(names) - waiting.keys()
+        left = [question for question in queue if question.name not in taken]
         queue.clear()
         queue.extend(left)
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from storage.engine.work import Work
     from storage.market.points import Column, Points, Snapshot
 
-    _Rows = dict[tuple[str, str, int, int], dict[str, float]]  # by asset, venue, step and time: values by input
+    # By asset, venue, step and time: the row as it is bound to the statement, its key first and then values by input.
+    _Rows = dict[tuple[str, str, int, int], dict[str, Any]]
     _Spans = dict[tuple[str, str, int], dict[str, tuple[int, int]]]  # by asset, venue and step: first and last by input
 
 SQL: Final = queries("storage.market")
@@ -88,14 +89,14 @@ def _put_together(rows: _Rows, points: Points) -> int:
     step = 0 if points.step is None else int(points.step.total_seconds())
     known, count = _KNOWN["bars" if step else "levels"], 0
     for place, at in enumerate(points.times):
-        row = {
-            name: value
+        row = [
+            (name, value)
             for name, column in points.columns.items()
             if (value := float(column[place])) == value and name in known
-        }
+        ]
         if row:
             count += len(row)
-            rows.setdefault((points.asset, points.venue, step, at), {}).update(row)
+            _put(rows, (points.asset, points.venue, step, at), row)
     return count
 
 
@@ -103,13 +104,18 @@ def _put_all(rows: _Rows, snapshot: Snapshot) -> int:
     """Put a snapshot among the rows that are written together; return how many values it is."""
     venue, names = snapshot.venue, tuple(snapshot.columns)
     for asset, at, *row in zip(snapshot.assets, snapshot.times, *snapshot.columns.values(), strict=True):
-        key, given = (asset, venue, 0, at), dict(zip(names, row, strict=True))
-        known = rows.get(key)
-        if known is None:
-            rows[key] = given
-        else:
-            known |= given
+        _put(rows, (asset, venue, 0, at), zip(names, row, strict=True))
     return len(names) * len(snapshot)
+
+
+def _put(rows: _Rows, key: tuple[str, str, int, int], values: Iterable[tuple[str, float]]) -> None:
+    row = rows.get(key)
+    if row is None:
+        asset, venue, step, at = key
+        row = rows[key] = {"asset": asset, "venue": venue, "at": at}
+        if step:
+            row["step"] = step
+    row.update(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,18 +223,21 @@ def plain(column: Column) -> Sequence[float]:
 
 def _write_rows(work: Work, rows: _Rows, spans: _Spans) -> None:
     """Write rows that were put together, those with the same columns in one go, and add how far the series go."""
-    alike: dict[tuple[int, frozenset[str]], list[dict[str, Any]]] = {}
-    for (asset, venue, step, at), row in rows.items():
-        key = {"asset": asset, "venue": venue, "at": at} | ({"step": step} if step else {})
-        alike.setdefault((step and 1, frozenset(row)), []).append(key | row)
-        of = spans.get((asset, venue, step))
-        if of is None:
-            spans[asset, venue, step] = dict.fromkeys(row, (at, at))
-        else:
-            for name in row:
-                _widen(of, name, at, at)
-    for (step, names), same in alike.items():
-        work.many(_upsert(step, sorted(names)), same)
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows.values():
+        alike.setdefault(tuple(row), []).append(row)
+    for columns, same in alike.items():
+        step = same[0].get("step", 0)
+        names = columns[4 if step else 3 :]
+        work.many(_upsert(step, names), same)
+        for row in same:
+            key, at = (row["asset"], row["venue"], row.get("step", 0)), row["at"]
+            of = spans.get(key)
+            if of is None:
+                spans[key] = dict.fromkeys(names, (at, at))
+            else:
+                for name in names:
+                    _widen(of, name, at, at)
 
 
 def _widen(of: dict[str, tuple[int, int]], name: str, first: int, last: int) -> None:

@@ -157,12 +157,6 @@ def directory(store: Store, asset: str | None = None) -> dict[tuple[str, str], l
     return found
 
 
-def begins(store: Store, names: Iterable[str]) -> dict[tuple[str, str], int]:
-    """Return when the first value of these inputs lies, by (asset, input) in ms: what `directory` tells in full."""
-    rows = store.read_plain(SQL.begins, names=json.dumps(list(names)))
-    return {(asset, name): first for asset, name, first in rows}
-
-
 def stored(store: Store, asset: str, name: str) -> list[StoredSeries]:
     """Return what is stored of one input, by venue and step."""
     return [StoredSeries(*row) for row in store.read_plain(SQL.series_of_input, asset=asset, input=name)]

@@ -97,6 +97,7 @@ class CcxtVenue:
         self._loading = asyncio.Lock()
         self.caveats: Mapping[Topic, str] = {topic: how.caveat for topic, how in venue.offers.items() if how.caveat}
         self._moments: dict[datetime, _Moment] = {}  # answers for all assets, of the newest rounds only
+        self._asks: tuple[datetime, Raw] | None = None  # what asks at the moment of the newest question
 
     async def fetch(self, ask: Ask) -> Sequence[Found]:
         """Answer one question, or raise SourceDown, Blocked or NotOffered and nothing else."""
@@ -141,7 +142,9 @@ class CcxtVenue:
             return [*await how.recipe(raw, contract, ask), live] if how.recipe and ask.since else [live]
 
     def _raw(self, now: datetime) -> Raw:
-        """Return what asks raw questions of one moment."""
+        """Return what asks raw questions of one moment, the same one for all of its questions."""
+        if self._asks is not None and self._asks[0] is now:
+            return self._asks[1]
 
         async def raw(
             method: str,
@@ -160,6 +163,7 @@ class CcxtVenue:
                 return found  # as for all but the first of hundreds
             return await (self._unless_refused if optional else self._call)(method, params)
 
+        self._asks = now, raw
         return raw
 
     async def _call(self, method: str, params: Mapping[str, Any]) -> Any:

@@ -176,13 +176,19 @@ class SourceRounds:
             return []
         of_market = topic.topic in OF_MARKET
         wanted = [name for name in dict.fromkeys(assets) if (name == MARKET) == of_market][: WIDEST.get(topic.topic)]
-        free = [name for name in wanted if not self._asset(topic, name).breaker.rests]
+        free: list[str] = []
+        due: list[str] = []
+        for name in wanted:
+            asset = self._asset(topic, name)
+            if not asset.breaker.rests:
+                free.append(name)
+                if asset.wants(made.began):
+                    due.append(name)
         if topic.breaker.failures and free:
             first = topic.turn % len(free)
             topic.turn += 1
             due = free[first:] + free[:first]
         else:
-            due = [name for name in free if topic.assets[name].wants(made.began)]
             due.sort(key=lambda name: topic.assets[name].asked or -math.inf)  # whom the last round did not reach
         return self.planner.plan(
             self.name, topic, due, free, made.now, self._barred(), made.ledger, present_only=present

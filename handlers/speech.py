@@ -2,7 +2,8 @@
 
 The words of a command decide which one is meant, its own grammar what else of the line it can use. A line that fits one
 command clearly better than all others is read as that one; else the two nearest are offered, and nothing is guessed.
-What changes something is done by its own name alone (`sub btc`), and offered for any other word.
+What changes something is done by its own name alone (`sub btc`), and offered for any other word; where such a command
+only shows what is set when nothing else is said (`shut up`: /mute), that is done.
 """
 
 from __future__ import annotations
@@ -14,7 +15,20 @@ from typing import TYPE_CHECKING, Final, cast
 
 from handlers.command import SUBJECTS, Meant, NotUnderstood, Refused, commands
 from handlers.language.grammar import parse
-from handlers.language.kinds import FILLERS, LEVERAGE, LEVERAGE_WORDS, NOW_WORDS, PRICE, REST, ZONE, plan_of, zone_among
+from handlers.language.kinds import (
+    EXPIRY,
+    FILLERS,
+    LEVERAGE,
+    LEVERAGE_WORDS,
+    NOW_WORDS,
+    PRICE,
+    REST,
+    ZONE,
+    days_joined,
+    is_day,
+    plan_of,
+    zone_among,
+)
 from handlers.language.metrics import said_of
 from handlers.language.spelling import chunks, is_slip, split_command, suggest, symbol
 from signals.liquidation import listed_names
@@ -45,7 +59,7 @@ _LEVERAGE: Final = re.compile(r"x?\d{1,3}(\.\d+)?x?(?<=x)|x\d{1,3}|\d{1,3}xlong|
 _TELLING: Final = _words(
     "until till tomorrow tonight midnight noon mon tue wed thu fri sat sun monday tuesday wednesday thursday friday "
     "saturday sunday mondays tuesdays wednesdays thursdays fridays saturdays sundays weekday weekdays weekends daily "
-    "weekly off everything all over strict loud silent sources data burst"
+    "weekly off everything all over strict loud silent sources data burst night half an hour hours day days week weeks"
 )
 _SPAN: Final = re.compile(r"\d{1,3}(m|h|d|w|y|min|mins|days?|hours?|weeks?)")
 # What questions are made of, and what none of our commands needs. A ticker among them (NEAR, ME) stays where it is
@@ -86,11 +100,13 @@ def _meant(text: str, assets: Collection[str]) -> Meant:
     goes_on = " ".join([name, *(word.lower() for word in rest.split()[:1])]) in _phrases()  # funding rates
     if named and not _is_text(named) and not goes_on and _readable(named, rest, assets):
         return Meant(named, " ".join(chunks(rest)))
-    words = chunks(text)
+    words = chunks(days_joined(text))
     found = _ranked(words)
     ahead = found and (len(found) == 1 or found[0].score - found[1].score >= _AHEAD)
     if ahead and found[0].sure and len(_unknown(found[0], words, assets)) <= _STRANGE * len(words):
         return _as_line(found[0], words, assets)
+    if ahead and found[0].shows and not (shown := _as_line(found[0], words, assets)).rest:
+        return shown
     if named and all(one.command is named for one in found):
         return Meant(named, rest)  # which says what is wrong
     offered = [_as_line(one, words, assets).line for one in found[:2]] or _fallback(words, assets)
@@ -122,6 +138,11 @@ class _Candidate:
     def sure(self) -> bool:
         """Tell whether it may be run for that: what changes something is only offered."""
         return self.score >= _CLEAR and self.command.by_speech
+
+    @property
+    def shows(self) -> bool:
+        """Tell whether it may be run without a further word."""
+        return self.score >= _CLEAR and self.command.shows
 
 
 class _Tally:
@@ -176,7 +197,7 @@ def _ranked(words: Sequence[str]) -> list[_Candidate]:
     geared = any(_LEVERAGE.fullmatch(word) for word in lower)
     if geared and not any(LEVERAGE in _plan(commands()[name]).kinds for name in tally.scores):
         tally.scores |= dict.fromkeys(_phrases().get(BARE, ()), _BARE)
-    numbers = geared or any(word[:1].isdigit() and not _SPAN.fullmatch(word) for word in lower)
+    numbers = geared or any(word[:1].isdigit() and not _SPAN.fullmatch(word) and not is_day(word) for word in lower)
     found = []
     for name, said in tally.scores.items():
         score = said + _shape(commands()[name], geared=geared, numbers=numbers)
@@ -272,6 +293,8 @@ def _useful(word: str, plan: Plan, assets: Collection[str]) -> bool:
     if lower in plan.words or lower in plan.markers or (PRICE in plan.kinds and lower in NOW_WORDS):
         return True
     if LEVERAGE in plan.kinds and lower in LEVERAGE_WORDS:
+        return True
+    if EXPIRY in plan.kinds and is_day(word):
         return True
     counts = any(letter.isdigit() for letter in word) or (lower in plan.suffixes and lower not in _ASKING)
     if plan.numbers and counts:

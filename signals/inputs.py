@@ -63,6 +63,7 @@ class Input:
 
 _BAR = 2 * HOUR + 5 * MINUTE  # an hourly bar is known when it closes: an hour old at birth, two before its heir
 _SLOW = 11 * MINUTE
+_CHAIN = 65 * MINUTE  # option chains are read twice an hour, and one of them may be lost
 _DAILY = timedelta(hours=50)  # a daily figure is a day old at birth in the row that carries it
 
 
@@ -111,11 +112,31 @@ _ALL = (
     _level("implied_volatility", "implied volatility index", "% a year", _SLOW),
     _level("stablecoin_supply_usd", "supply of dollar stablecoins", "USD", _DAILY),
     _level("fear_greed", "Fear & Greed index", "0 to 100", _DAILY, least_open=False),
+    # Of an option chain, as it comes in (signals/options.py): all but the first are of one expiry.
+    _level("options_open_interest_usd", "open interest of options", "USD", _CHAIN, least_open=False),
+    _level("options_days_to_expiry", "time to expiry of options", "days", _CHAIN),
+    _level("options_expiry_share", "share of one expiry in all options", "fraction", _CHAIN),
+    _level("options_max_pain", "strike of the least payout", "USD", _CHAIN),
+    _level("options_put_call", "puts to calls", "ratio", _CHAIN, least_open=False),
+    _level("options_wall_above", "option wall above price", "USD", _CHAIN),
+    _level("options_wall_above_share", "share of the option wall above price", "fraction", _CHAIN),
+    _level("options_wall_below", "option wall below price", "USD", _CHAIN),
+    _level("options_wall_below_share", "share of the option wall below price", "fraction", _CHAIN),
+    _level("dated_premium", "premium of a dated future over the index", "fraction", _SLOW, least=None),
+    _level("dated_days", "time to expiry of that future", "days", _SLOW),
 )
 
 INPUTS: Final[dict[str, Input]] = {entry.name: entry for entry in _ALL}
 BARS: Final = tuple(entry.name for entry in _ALL if entry.kind == "bar")
 LEVELS: Final = tuple(entry.name for entry in _ALL if entry.kind == "level")
+
+OF_MARKET: Final = frozenset({"stablecoin_supply_usd", "fear_greed"})  # one figure for all assets
+
+
+def stored_under(name: str, asset: str) -> str:
+    """Return the asset that an input is stored under: what is of the whole market lies under MARKET, whoever asks."""
+    return MARKET if name in OF_MARKET else asset
+
 
 _LIQUIDATED: Final = frozenset({"liquidated_longs_usd", "liquidated_shorts_usd"})
 

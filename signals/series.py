@@ -173,6 +173,10 @@ class Series:
         """Return the lowest value of the window that ends with this row; NaN if under 2/3 (or `least`) is known."""
         return self._roll(window, lambda part: _quiet(np.nanmin, part), lambda rolled: rolled.min(), least)
 
+    def median(self, window: timedelta, *, least: timedelta | None = None) -> Series:
+        """Return the median of the window that ends with this row; NaN if under 2/3 (or `least`) of it is known."""
+        return self._roll(window, lambda part: _quiet(np.nanmedian, part), lambda rolled: rolled.median(), least)
+
     def percentile(self, window: timedelta, *, split_ties: bool = False) -> Series:
         """Return the share (0 to 1) of the window's known values at or below this one, this one among them.
 
@@ -211,6 +215,28 @@ class Series:
     def at_max_of(self, other: Series, window: timedelta, *, least: timedelta | None = None) -> Series:
         """Return this series' value at the row where `other` was highest in the window."""
         return other._at_max(window, self, least)
+
+    def since_as_high(self, window: timedelta) -> Series:
+        """Return how many rows ago a value was last as high as this one; all of the window where none was.
+
+        Found by doubling, from the highest of 1, 2, 4 ... rows up to each row: two years of hours take 15 steps.
+        """
+        count = self._count(window)
+        if count is None:
+            return self._never()
+
+        def make(rows: int) -> Array:
+            values = self.last(rows + count - 1)
+            high = [np.where(np.isnan(values), -np.inf, values)]
+            while (span := 1 << (len(high) - 1)) < count - 1:
+                high.append(np.concatenate([high[-1][:span], np.maximum(high[-1][span:], high[-1][:-span])]))
+            now, row = values[count - 1 :], np.arange(count - 1, len(values))[:, None]
+            back = np.ones(now.shape, dtype=int)
+            for size in range(len(high) - 1, -1, -1):
+                back += (high[size][np.maximum(row - back, 0), np.arange(now.shape[1])] < now) << size
+            return np.where(np.isnan(now), np.nan, np.minimum(back, count))
+
+        return Series(make, self.step)
 
     def _at_max(self, window: timedelta, pick: Series | None, least: timedelta | None) -> Series:
         count = self._count(window)

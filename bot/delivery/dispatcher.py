@@ -22,6 +22,7 @@ from bot.delivery.probing import FOR_GOOD, Probes
 from bot.delivery.rate_limiter import Paces, RateLimiter
 from bot.delivery.stages.budget import budget, may_wait
 from bot.delivery.stages.group import group
+from bot.delivery.stages.join import join, setups_around
 from bot.delivery.stages.merge import merge
 from bot.delivery.stages.mute import mute
 from bot.delivery.stages.only import only
@@ -128,6 +129,11 @@ class Dispatcher:
         """End run() after the messages in flight."""
         self._stopped.set()
         self._wake.set()
+
+    def release(self) -> None:
+        """Hand over the lease where nothing of ours is on its way any more: whoever stands by goes on at once."""
+        if not any(platform.in_flight or platform.landed for platform in self.platforms.values()):
+            self._lease.release(self._store, self._epoch)
 
     async def run(self, ended: Callable[[], None] = lambda: None) -> None:
         """Send until stopped. A database that cannot be written is tried again; nothing is forgotten meanwhile.
@@ -341,6 +347,10 @@ def _staged(work: Work, claim: Claim, now: datetime) -> Claim:
     """Take the rows of a claim through the stages before they are put into words; return it with those that pass."""
     recipient = Recipient(claim.zone, claim.switches)
     left = [row for row in claim.rows if _passes(work, row, judged(row, recipient, now), now)]
+    if around := {episode for row in left for episode in setups_around(row)}:
+        told = outbox.told_there(work, claim.destination, around)
+        told |= {row.notice.episode for row in left if row.notice.episode is not None}
+        left = [row for row in left if _passes(work, row, join(row, told), now)]
     most = switches.budget_of(claim.switches)
     if left and most is not None and may_wait(left):
         outcome = budget(recipient, most, held.sent_since(work, claim.destination, midnight(now, recipient.clock)), now)

@@ -33,10 +33,14 @@ PATIENCE: Final = timedelta(minutes=5)  # with a venue that is late, before anot
 
 @dataclass(frozen=True, slots=True)
 class RuleGroup:
-    """Rules over the same metrics. The first metric of a rule is the one whose chart it shows."""
+    """Rules over the same metrics. The first metric of a rule is the one whose chart it shows.
+
+    needed: the metrics without which nothing can be judged; of a setup not all are.
+    """
 
     metrics: tuple[Metric, ...]
     rules: tuple[AlertRule, ...]
+    needed: tuple[Metric, ...]
 
     def judged_of(self, assets: Sequence[str]) -> tuple[str, ...]:
         """Return what is judged, each once: the market as a whole where every metric is a figure of it."""
@@ -71,17 +75,21 @@ class Closes:
 
 def rule_groups() -> list[RuleGroup]:
     """Return all rules, those over the same metrics together: what they need is computed once."""
-    found: dict[tuple[str, ...], list[AlertRule]] = {}
+    found: dict[tuple[tuple[str, ...], tuple[str, ...]], list[AlertRule]] = {}
     for rule in rules().values():
-        found.setdefault(rule.metrics, []).append(rule)
-    return [RuleGroup(tuple(metrics()[name] for name in names), tuple(group)) for names, group in found.items()]
+        found.setdefault((rule.metrics, rule.needed), []).append(rule)
+    every = metrics()
+    return [
+        RuleGroup(tuple(every[name] for name in of), tuple(group), tuple(every[name] for name in needed))
+        for (of, needed), group in found.items()
+    ]
 
 
 def all_closes(store: Store, group: RuleGroup, asset: str, end: datetime) -> Closes | None:
-    """Return every close of a group that is stored of an asset; None where a metric has no data."""
+    """Return every close of a group that is stored of an asset; None where a metric that is needed has no data."""
     spans = [
         [span for name in metric.needs if (span := points.span(store, metric.asset_of(asset), name))]
-        for metric in group.metrics
+        for metric in group.needed
     ]
     if not all(spans):
         return None
@@ -137,7 +145,7 @@ class _Rowless:
 
     def of(self, group: RuleGroup, assets: Iterable[str], close: datetime) -> set[str]:
         """Return those of these assets that have none which opened before `close`."""
-        began, key = self._began, tuple(metric.id for metric in group.metrics)
+        began, key = self._began, tuple(rule.id for rule in group.rules)
         before, at, known = self._found.get(key, (None, close, {}))
         if before is not began or at != close:
             known = {}
@@ -168,7 +176,7 @@ def _last_close(group: RuleGroup, now: datetime) -> datetime:
 def _has_row(group: RuleGroup, asset: str, began: Mapping[tuple[str, str], int], close: datetime) -> bool:
     """Tell whether a group that was never judged may have a row that opened before `close`. began: in ms."""
     opens, first = False, to_ms(close)
-    for metric in group.metrics:
+    for metric in group.needed:
         of, opens = metric.asset_of(asset), opens or metric.at_open
         firsts = [began[key] for name in metric.needs if (key := (of, name)) in began]
         if not firsts:
@@ -190,11 +198,11 @@ def _rows(
     A row waits until each input has spoken for it: judged too early it would be unknown for ever, since a close is
     judged once.
     """
-    if not all(series):
+    if not all(of for metric, of in zip(group.metrics, series, strict=True) if metric in group.needed):
         return None
     known = [{name: _known(every, now) for name, every in of.items()} for of in series]
     steps = tuple(metric.step for metric in group.metrics)
-    latest = min(now, *map(_spoken, group.metrics, known, steps))
+    latest = _all_spoken(group, known, steps, now)
     waits = [timedelta(0) if metric.at_open else metric.step for metric in group.metrics]
     if judged and latest < min(judged) + min(waits):
         return None  # not even one row of the finest step, so the data need not be looked at
@@ -204,12 +212,24 @@ def _rows(
     )
     closes = Closes(group, steps, (asset,), EVER, EVER)
     step, at_open = closes.step, closes.clock.at_open
-    latest = min(now, *map(_spoken, group.metrics, known, steps))
+    latest = _all_spoken(group, known, steps, now)
     end = floor(latest, step) + (step if at_open else timedelta(0))
     begun = min(one.first for of in series for every in of.values() for one in every)
     first = min(judged) + (step if at_open else timedelta(0)) if judged else from_ms(begun)
     first = floor(first, step)
     return (steps, first, end) if first < end else None
+
+
+def _all_spoken(
+    group: RuleGroup, known: Sequence[Mapping[str, datetime]], steps: Sequence[timedelta], now: datetime
+) -> datetime:
+    """Return until when all have spoken that are waited for: what is not needed for no longer than a moment."""
+    latest = now
+    for metric, of, step in zip(group.metrics, known, steps, strict=True):
+        if of:
+            spoken = _spoken(metric, of, step)
+            latest = min(latest, spoken if metric in group.needed else max(spoken, now - PATIENCE))
+    return latest
 
 
 def _known(every: Sequence[StoredSeries], now: datetime) -> datetime:

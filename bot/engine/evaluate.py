@@ -6,6 +6,7 @@ nothing and repeats nothing, and what several rules say of one close waits in th
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -13,20 +14,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 import structlog
 
+from bot.engine.around import OpenSetups, first_setups, placed
 from bot.engine.closes import A_MOMENT, EVER, all_closes, due, rule_groups
 from signals.alerts import stepping
 from signals.alerts.episodes import State
 from signals.alerts.event import Event, news_for
+from signals.alerts.legs import with_changes
 from signals.alerts.rule import named, rules
+from signals.metric import metrics
 from signals.units import floor
 from storage.alerts import episodes, outbox
 from storage.engine.database import StoreError
+from storage.market import points
 from storage.panels import panels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from bot.engine.closes import Closes
+    from signals.alerts.setup import Setup
     from signals.metric import Metric
     from signals.series import Array, Panel
     from storage.alerts.episodes import Key, RuleState
@@ -67,15 +73,19 @@ def evaluate(
         for rule in closes.group.rules:
             key = (rule.id, asset)
             before = states.get(key, State())
+            judged_by = rule.judged_by(values)
             state, told = stepping.run(
                 rule.levels,
                 before,
-                values,
+                judged_by,
                 times,
                 closes=closes.step,
                 known_by=rule.known_by,
                 continues=rule.continues,
+                lasts=rule.lasts,
             )
+            if rule.setup:
+                state, told = with_changes(rule.setup, before, state, told, judged_by, times)
             for then, change in told:
                 happened = replace(
                     _event_of(asset, closes.step, computed, note, round((change.at - first) / closes.step)),
@@ -85,6 +95,7 @@ def evaluate(
                     at=change.at,
                     since=change.since,
                     values=change.values,
+                    lacking=_lacking(store, rule.setup, asset, change.values) if rule.setup else {},
                 )
                 yield Evaluation(key, then, happened)
             if state is not before:
@@ -117,9 +128,9 @@ class _Computed:
         known_after = timedelta(0) if metric.at_open else step
         first = floor(times[0] - known_after, step)
         end = floor(times[-1] - known_after, step) + step
-        panel = panels.panel(
+        panel = panels.of(
             store,
-            panels.needs(metric),
+            metric,
             tuple(dict.fromkeys(metric.asset_of(asset) for asset in assets)),
             step=step,
             start=first - metric.bars_back(step) * step,
@@ -179,23 +190,39 @@ def _event_of(asset: str, step: timedelta, computed: Sequence[_Computed], note: 
     )
 
 
+def _lacking(store: Store, setup: Setup, asset: str, values: Mapping[str, float]) -> dict[str, str]:
+    """Return the counted legs of a setup that are not known, each with the day from which its data are; "": never."""
+    found: dict[str, str] = {}
+    for leg in setup.counted:
+        if not math.isnan(values.get(setup.truth(leg), math.nan)):
+            continue
+        of = dict.fromkeys(name.partition(".")[0] for group in leg.holds for one in group for name in one.names())
+        every = metrics()
+        spans = [points.span(store, every[one].asset_of(asset), name) for one in of for name in every[one].needs]
+        begun = [span[0] for span in spans if span]
+        found[leg.id] = max(begun).date().isoformat() if len(begun) == len(spans) and begun else ""
+    return found
+
+
 def history(
     store: Store, assets: Sequence[str], start: datetime, end: datetime, *, note: str | None = None
 ) -> list[Evaluation]:
     """Judge stored history as if it happened now: every event in (start, end], in the order of time.
 
-    What began before `start` is known by then and not told again.
+    What began before `start` is known by then and not told again. What a setup tells as its leg is marked so
+    (`Event.within`).
     """
     found: list[Evaluation] = []
     for group in rule_groups():
         for asset in group.judged_of(assets):
             if closes := all_closes(store, group, asset, end):
                 found += evaluate(store, closes, {}, note=note)
-    return sorted((one for one in found if one.event and start < one.event.at <= end), key=_when)
+    every = placed(sorted((one for one in found if one.event), key=_when))
+    return [one for one in every if one.event and start < one.event.at <= end]
 
 
-def _when(evaluation: Evaluation) -> datetime:
-    return evaluation.event.at if evaluation.event else EVER
+def _when(evaluation: Evaluation) -> tuple[datetime, bool]:
+    return evaluation.event.at if evaluation.event else EVER, first_setups(evaluation.key)
 
 
 def judge(
@@ -231,8 +258,9 @@ def _keep(
     for evaluation in evaluations:
         by_key.setdefault(evaluation.key, []).append(evaluation)
     told: list[Event] = []
+    open_setups = OpenSetups.of(states)
     with store.write() as work:
-        for key, every in by_key.items():
+        for key, every in sorted(by_key.items(), key=lambda item: first_setups(item[0])):
             before = states.get(key)
             episode = before.episode if before else None
             recorded: list[tuple[Event, int]] = []
@@ -242,10 +270,12 @@ def _keep(
                 if event.kind != "fired" or first is None or event.since > first:
                     recorded.append((event, episode))
             for event, number in _compressed(recorded) if before and not before.state.silent else ():
-                marked = replace(event, offline=event.at < started)
+                marked = replace(event, offline=event.at < started, within=open_setups.around(key))
                 announce(work, marked, number, now)
                 told.append(marked)
-            episodes.save(work, key, replace(every[-1].state, silent=False), episode)
+            after = replace(every[-1].state, silent=False)
+            episodes.save(work, key, after, episode)
+            open_setups.stands(key, after, episode)
     return told
 
 
@@ -280,6 +310,6 @@ def _compressed(recorded: Iterable[tuple[Event, int]]) -> list[tuple[Event, int]
         elif event.kind == "resolved":
             kept[-1] = replace(event, came_and_went=episode in begun), episode
         else:
-            kind = "fired" if episode in begun else event.kind
+            kind = "fired" if episode in begun else before.kind if event.kind == "changed" else event.kind
             kept[-1] = replace(event, kind=kind), episode
     return kept

@@ -46,9 +46,10 @@ def evaluations(
     return [evaluation for evaluation in every if not rules()[evaluation.key[0]].only_asked]
 
 
-def events(told: Iterable[Evaluation]) -> list[Event]:
-    """Return what happened."""
-    return [evaluation.event for evaluation in told if evaluation.event]
+def notices(told: Iterable[Evaluation]) -> list[Event]:
+    """Return what has a message of its own: neither a leg of a setup, nor that one of its legs joined or left."""
+    events = (one.event for one in told if one.event)
+    return [event for event in events if not event.within and event.kind != "changed"]
 
 
 def fast_moves(store: Store, assets: Iterable[str], start: datetime, end: datetime) -> list[Burst]:
@@ -113,7 +114,8 @@ async def play(store: Store, told: Iterable[Evaluation], dispatcher: Dispatcher,
                 event = with_story(work, found, last.get(key))
                 episode = last[key] = episodes.record(work, key, event, last.get(key))
                 episodes.save(work, key, state, episode)
-                announce(work, event, episode, clock.now())
+                if not event.within:
+                    announce(work, event, episode, clock.now())
         await _sent(dispatcher, clock)
 
 

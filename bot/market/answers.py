@@ -14,9 +14,9 @@ import structlog
 from bot.market.border.refusals import said
 from bot.market.history_planner import KEY_INPUT, Ledger
 from bot.market.source import Blocked, NotOffered, SourceDown, SourceError
+from signals.options import Chain
 from signals.units import MINUTE, from_ms
 from signals.venues import source_title
-from storage.market.options import Chain
 from storage.sources.source_events import AssetEvent
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from bot.market.history_planner import HISTORY, PORTION
 from bot.market.keeper import Collected, Keeper, Recalled
 from bot.market.source_rounds import ROUND, SourceRounds
 from signals.inputs import MARKET
+from signals.options import Chain
 from storage.engine.database import StoreError
-from storage.market.options import Chain
 from storage.sources.source_events import AssetEvent
 from storage.sources.source_state import Note
 

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
+    from signals.options import Chain
     from storage.engine.database import Store
     from storage.engine.work import Work
-    from storage.market.options import Chain
     from storage.market.points import Newest, Points, Snapshot
     from storage.sources.coverage import Debt, Granted
     from storage.sources.source_events import AssetEvent, SourceEvent

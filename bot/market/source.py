@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime, timedelta
 
-    from storage.market.options import Chain
+    from signals.options import Chain
     from storage.market.points import Points, Snapshot
 
     Found = Points | Chain
@@ -25,6 +25,7 @@ Topic = Literal[
     "depth",
     "volatility",
     "options",
+    "dated",
     "liquidations",
     "fear_greed",
     "stablecoins",

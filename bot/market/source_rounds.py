@@ -21,9 +21,9 @@ from bot.market.history_planner import KEY_INPUT, HistoryPlanner, shorter
 from bot.market.source import Ask, Blocked, SourceDown, SourceError, TellsAll
 from bot.market.source_state import AssetState, SourceState, TopicState
 from signals.inputs import INPUTS, MARKET
+from signals.options import Chain
 from signals.units import DAY
 from signals.venues import source_title
-from storage.market.options import Chain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence

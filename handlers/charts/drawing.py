@@ -59,7 +59,18 @@ def figure(chart: Mapping[str, Any]) -> Figure:
 def _of_market(chart: Mapping[str, Any], palette: Palette) -> PictureSheet:
     leads, low = [Words(((chart["lead"], palette.muted),))], bool(chart.get("low"))
     panels = [panel_of(data, palette) for data in chart["panels"]]
-    return PictureSheet(palette, chart["title"], leads, panels, chart["stamp"], chart["from"], chart["to"], low=low)
+    return PictureSheet(
+        palette,
+        chart["title"],
+        leads,
+        panels,
+        chart["stamp"],
+        chart["from"],
+        chart["to"],
+        low=low,
+        prices=bool(chart.get("prices")),
+        across=chart.get("across", ()),
+    )
 
 
 def _of_metric(chart: Mapping[str, Any], palette: Palette) -> PictureSheet:

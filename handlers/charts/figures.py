@@ -12,7 +12,7 @@ from signals.units import DAY_S, HOUR_S
 if TYPE_CHECKING:
     from signals.metric import Unit
 
-Drawn: TypeAlias = "Unit | Literal['price', 'coins']"
+Drawn: TypeAlias = "Unit | Literal['price']"
 
 
 def say(value: float, unit: Drawn) -> str:
@@ -63,6 +63,14 @@ def tick(value: float, unit: Drawn, step: float) -> str:
             return wording.number(value, _decimals(step), plus=True)
         case "ratio" | "index" | "code":
             return wording.number(value, _decimals(step))
+
+
+def strike_words(price: float) -> str:
+    """Return a strike as short as it can be told: $100k, $92.5k, $150."""
+    if price < 10_000:
+        return f"${wording.price(price)}"
+    thousands = price / 1000
+    return f"${wording.number(thousands, 0 if thousands == round(thousands) else 1)}k"
 
 
 def _scale(value: float) -> tuple[float, str]:

@@ -17,9 +17,9 @@ from matplotlib.font_manager import fontManager, get_font
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from handlers.charts.figures import clean
+from handlers.charts.figures import clean, tick
 from handlers.charts.look import DPI, FONTS, GAP, LARGE, LINE_HEIGHT, MARGIN, SMALL, TITLE_HEIGHT, WIDTH, Palette
-from handlers.charts.scales import date_words, dates
+from handlers.charts.scales import date_words, dates, ticks_in
 from signals.units import DAY_S
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ WIDEST = 232  # a label in the margin; longer ones are broken into two lines
 class Label:
     """Words in the right margin beside the height of a value.
 
-    rank: labels that would touch move aside and are led to their lines; where there is no room for all the highest
-    rank is left out. From AXIS on they are the values of the axis, which give way to all others. box: the colour behind
-    the words, "" for a frame only, None without.
+    rank: labels that would touch move aside and are led to their lines, all but the newest value's, which is 0; where
+    there is no room for all the highest rank is left out. From AXIS on they are the values of the axis, which give way
+    to all others. box: the colour behind the words, "" for a frame only, None without.
     """
 
     at: float
@@ -84,6 +84,9 @@ class DrawnPanel(Protocol):
 class PictureSheet:
     """One picture. start, end: of all panels, in epoch seconds. marks: stretches of time that are shaded in all.
 
+    prices: what goes across is price and not time; start and end are dollars then.
+
+    across: for a picture that has no time, the words along the bottom by their places; start and end are such places.
     low: no higher than LOW of its width, for where a higher one would be shown narrower; without its stamp, which
     stands beside it there.
     """
@@ -97,6 +100,8 @@ class PictureSheet:
     end: float
     marks: Sequence[tuple[float, float | None]] = ()
     low: bool = False
+    prices: bool = False
+    across: Sequence[tuple[float, str]] = ()
     figure: Figure = field(init=False)
     height: float = field(init=False, default=0.0)
 
@@ -176,7 +181,8 @@ class PictureSheet:
         axes.set_xticks([])
         axes.set_yticks([])
         axes.patch.set_alpha(0)
-        start, end = self.start / DAY_S, self.end / DAY_S
+        unit = 1.0 if self.across else DAY_S
+        start, end = self.start / unit, self.end / unit
         pad = (end - start) * 0.008 or 0.5
         axes.set_xlim(start - pad, end + pad)
         low, high = panel.reach()
@@ -194,7 +200,7 @@ class PictureSheet:
             )
         axes.axhline(low, color=self.palette.grid, lw=2, zorder=0.4)
         last_one = panel is self.panels[-1]
-        for place, words in self._dates(axes):
+        for place, words in self._prices(axes) if self.prices else self._dates(axes):
             axes.axvline(place, color=self.palette.grid, lw=1.5, zorder=0.4)
             if last_one:
                 x = MARGIN + (place - start + pad) / (end - start + 2 * pad) * (right - MARGIN)
@@ -218,7 +224,8 @@ class PictureSheet:
         firm = sorted((one for one in labels if one[0].rank < AXIS), key=lambda one: (meant(one[0]), one[0].rank))
         while firm and sum(map(tall, firm)) > floor - ceiling:
             firm.remove(max(firm, key=lambda one: one[0].rank))
-        places = spread([meant(label) for label, _ in firm], [tall(one) for one in firm], ceiling, floor)
+        newest = next((at for at, (label, _) in enumerate(firm) if label.rank == 0), None)
+        places = spread([meant(label) for label, _ in firm], [tall(one) for one in firm], ceiling, floor, newest)
         taken = [(place - tall(one) / 2, place + tall(one) / 2) for place, one in zip(places, firm, strict=True)]
         for one in (one for one in labels if one[0].rank >= AXIS):
             place = min(max(meant(one[0]), ceiling + tall(one) / 2), floor - tall(one) / 2)
@@ -257,7 +264,21 @@ class PictureSheet:
         x, y = (right / WIDTH, (right + GAP - 3) / WIDTH), (1 - meant / self.height, 1 - place / self.height)
         self.figure.add_artist(Line2D(x, y, color=color, lw=1.5, gid="lead"))
 
+    def _prices(self, axes: Axes) -> list[tuple[float, str]]:
+        """Return even prices across, as many as there is room for."""
+        low, high = axes.get_xlim()
+        room = axes.get_position().width * WIDTH / ((high - low) * DAY_S)  # pixels of a dollar
+        for most in range(7, 0, -1):
+            found = ticks_in(self.start, self.end, most)
+            step = found[1] - found[0] if len(found) > 1 else self.end - self.start
+            words = [tick(price, "price", step) for price in found]
+            if not words or step * room >= max(self.wide(word) for word in words) + MARGIN / 2:
+                break
+        return [(price / DAY_S, word) for price, word in zip(found, words, strict=True)]
+
     def _dates(self, axes: Axes) -> list[tuple[float, str]]:
+        if self.across:
+            return list(self.across)
         start, end = (datetime.fromtimestamp(at, UTC) for at in (self.start, self.end))
         if start == end:
             return [(start.timestamp() / DAY_S, date_words(start, None, timedelta(days=30)))]
@@ -281,11 +302,14 @@ class PictureSheet:
         return shown
 
 
-def spread(meant: Sequence[float], tall: Sequence[float], ceiling: float, floor: float) -> list[float]:
+def spread(
+    meant: Sequence[float], tall: Sequence[float], ceiling: float, floor: float, kept: int | None = None
+) -> list[float]:
     """Return the middles of labels of some heights, ascending as they are meant, so that none touches another.
 
     Each group of labels that would touch stands together, as near to where its members are meant as can be. They must
-    fit between ceiling and floor.
+    fit between ceiling and floor. kept: the one that stays where it is meant, at the end of its line, while the others
+    make room; only an edge of the picture moves it.
     """
     groups: list[tuple[float, list[int]]] = []  # the upper edge of each, and the labels in it
 
@@ -294,7 +318,8 @@ def spread(meant: Sequence[float], tall: Sequence[float], ceiling: float, floor:
         for member in members:
             wanted.append(meant[member] - above - tall[member] / 2)
             above += tall[member]
-        return min(max(sum(wanted) / len(wanted), ceiling), floor - above), members
+        edge = wanted[members.index(kept)] if kept in members else sum(wanted) / len(wanted)
+        return min(max(edge, ceiling), floor - above), members
 
     for label in range(len(meant)):
         groups.append(placed([label]))

@@ -17,6 +17,7 @@ from handlers.language.kinds import (
     COIN_FILLERS,
     CONTRACT,
     DOLLARS,
+    EXPIRY,
     FILLERS,
     INSTRUMENT,
     LEVERAGE,
@@ -31,6 +32,7 @@ from handlers.language.kinds import (
     ZONE,
     Kind,
     Plan,
+    days_joined,
     not_covered,
     plan_of,
     zone_among,
@@ -68,7 +70,7 @@ def parse(arguments: type[T], text: str, *, command: str, assets: Collection[str
         if text.strip():
             reader.values.by_field[plan.rest.name] = text.strip()
     else:
-        said = chunks(text)
+        said = chunks(days_joined(text) if EXPIRY in plan.kinds else text)
         if ZONE in plan.kinds and zone_among(said) == "_".join(said).lower():
             said = ["_".join(said)]  # new york
         elif ZONE in plan.kinds and "/" in text and zone_among(said) is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
-from datetime import time
+from datetime import date, time
 from functools import cache
 from typing import Any, Final, Literal
 
@@ -112,6 +112,67 @@ def _role(word: str) -> str | None:
     return word if re.fullmatch(r"[1-9]\d{14,20}", word, re.ASCII) else None
 
 
+@dataclass(frozen=True, slots=True)
+class NamedDay:
+    """A day as it was typed: with its year, or the next one of that name."""
+
+    day: int
+    month: int
+    year: int | None = None
+
+    def __str__(self) -> str:
+        """Return it as it is typed, like 26dec25."""
+        year = "" if self.year is None else f"{self.year % 100:02}"
+        return f"{self.day}{_MONTHS[self.month - 1]}{year}"
+
+    def is_of(self, at: date) -> bool:
+        """Tell whether a day bears this name."""
+        return (at.day, at.month) == (self.day, self.month) and self.year in {None, at.year}
+
+
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = rf"(?P<month>{'|'.join(_MONTHS)})[a-z]*"
+_YEAR = r"(?:[ .,-]*(?P<year>20\d\d|\d\d)\b)?"
+_DAY_FIRST = re.compile(rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[ .-]*{_MONTH}{_YEAR}", re.ASCII | re.IGNORECASE)
+_MONTH_FIRST = re.compile(
+    rf"\b{_MONTH}[ .-]+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,? +(?P<year>20\d\d))?", re.ASCII | re.IGNORECASE
+)
+_ISO_DAY = re.compile(r"\b(?P<year>20\d\d)-(?P<month>\d{1,2})-(?P<day>\d{1,2})\b", re.ASCII)
+
+
+def days_joined(text: str) -> str:
+    """Return a text in which each day of it is one word: 26 December 2025 and Dec 26 are 26dec25 and 26dec."""
+    for written in (_DAY_FIRST, _MONTH_FIRST):
+        text = written.sub(lambda found: f" {_named_day(found)} ", text)
+    return text
+
+
+def is_day(word: str) -> bool:
+    """Tell whether a word is written as a day is, be there such a day or not."""
+    return _written_day(word) is not None
+
+
+def _written_day(word: str) -> re.Match[str] | None:
+    return _DAY_FIRST.fullmatch(word) or _ISO_DAY.fullmatch(word)
+
+
+def _day(word: str) -> NamedDay | None:
+    found = _written_day(word)
+    return _named_day(found) if found else None
+
+
+def _named_day(found: re.Match[str]) -> NamedDay:
+    month = found["month"].lower()
+    number_ = int(month) if month.isdigit() else _MONTHS.index(month[:3]) + 1
+    year = int(found["year"]) % 100 + 2000 if found["year"] else None
+    named = NamedDay(int(found["day"]), number_, year)
+    try:
+        date(year or 2000, number_, named.day)
+    except ValueError:
+        raise Refused(f"{shown(found[0].strip())} is no day. Type it like 26dec or 2025-12-26.") from None
+    return named
+
+
 SIDE: Final = Kind("side", _spellings(long="long l longs buy b bull", short="short s shorts sell bear"))
 VENUE: Final = Kind("venue", SPELLINGS)
 CONTRACT: Final = Kind(
@@ -137,6 +198,7 @@ DURATION: Final = Kind("time span")
 ZONE: Final = Kind("time zone", read=_zone)
 TIME: Final = Kind("time", read=_time)
 ROLE: Final = Kind("role", read=_role)
+EXPIRY: Final = Kind("expiry", read=_day)
 REST: Final = Kind("text")  # every word that no other field took, as typed
 
 

@@ -35,7 +35,23 @@ _TOGETHER: Final = {
     frozenset({"taker_ratio", "net_taker_30d"}): "net_taker_30d",
     frozenset({"funding_stretch", "funding_apr"}): "funding_apr",
 }
-DRAWN: Final = ("oi", "price", "liqs", "funding", "taker", "net", "drawdown", "ma180", "closing", "fng")
+DRAWN: Final = (
+    "oi",
+    "price",
+    "liqs",
+    "funding",
+    "taker",
+    "net",
+    "drawdown",
+    "ma180",
+    "closing",
+    "fng",
+    "depth",
+    "ls",
+    "basis",
+    "vol",
+    "stables",
+)
 _SHORT: Final = {
     "oi": "oi_vs_ma180 usd",
     "interest": "oi_vs_ma180 usd",
@@ -55,6 +71,18 @@ _SHORT: Final = {
     "fear": "fear_greed",
     "greed": "fear_greed",
     "mood": "fear_greed",
+    "depth": "depth_index depth_usd",
+    "book": "depth_index depth_usd",
+    "ls": "long_short",
+    "longs": "long_short",
+    "basis": "basis",
+    "premium": "basis",
+    "dated": "basis dated",
+    "vol": "implied_vol iv",
+    "volatility": "implied_vol iv",
+    "iv": "implied_vol iv",
+    "stables": "stable_supply supply_usd",
+    "stablecoins": "stable_supply supply_usd",
 }
 
 

@@ -14,6 +14,7 @@ from handlers.reply import Button, Buttons, Line, Picture
 from handlers.words import wording
 from handlers.words.message import Message, shortened
 from handlers.words.readings import coverage_words, derived_words
+from handlers.words.stories import setups
 from signals.alerts.burst import FEW
 from signals.alerts.rule import rules
 from signals.inputs import MARKET
@@ -39,19 +40,21 @@ def tell(event: Event, zone: str = "UTC") -> Message:
     """Write the message about an event, with its times in a zone. KeyError for a rule that is no longer declared."""
     rule, values = rules()[event.rule], words_of(event)
     resolved = event.kind == "resolved"
-    sentence = _capital(wording.template(rule.resolved if resolved else rule.headline, values))
+    headline, counter = rule.setup.told(event.values) if rule.setup else (rule.headline, rule.counter)
+    sentence = _capital(wording.template(rule.resolved if resolved else headline, values))
+    if rule.setup and not resolved:
+        sentence = " ".join(filter(None, (sentence, setups.how_many(rule.setup, event.values))))
     head = _capital(_head(event, rule, sentence))
     lines = [Line(head, "headline")]
     if resolved:  # the headline above it names the asset
-        if was := _was(event, rule):
-            lines.append(Line(was))
+        lines += [Line(text) for text in _ending(event, rule)]
         lines.append(Line(_capital(sentence.removeprefix(f"{event.asset}: "))))
     if event.offline:
         lines.append(Line(_offline(event, zone)))
-    legs = [] if resolved else [text for leg in rule.legs if (text := _leg(leg, values))]
+    legs = [] if resolved else _evidence(event, rule, values)
     lines += [Line(_capital(leg)) for leg in legs]
     if not resolved:
-        lines.append(Line(wording.template(rule.counter, values), "caveat"))
+        lines.append(Line(wording.template(counter, values), "caveat"))
     lines.append(Line(stamp(event, zone), "stamp"))
     metric = _metric(rule)
     days = _days_shown(metric, event.at - event.since)
@@ -80,6 +83,21 @@ def _reply(event: Event, head: str, legs: list[str]) -> str | None:
     if event.kind == "escalated" or (event.kind == "resumed" and event.rank != "notice"):
         return " ".join([head, *(_capital(leg) for leg in legs[:1])])
     return None
+
+
+def _evidence(event: Event, rule: AlertRule, values: Mapping[str, Any]) -> list[str]:
+    """Return the lines of evidence that something of is known."""
+    if rule.setup:
+        return setups.evidence(rule.setup, event, values, _leg)
+    return [text for leg in rule.legs if (text := _leg(leg, values))]
+
+
+def _ending(event: Event, rule: AlertRule) -> list[str]:
+    """Say of an end what was, and of a setup what ended it and what price did."""
+    if rule.setup:
+        said = (setups.ended_by(rule.setup, event), setups.price_since(event.told, event.values))
+        return [text for text in said if text]
+    return [was] if (was := _was(event, rule)) else []
 
 
 def _was(event: Event, rule: AlertRule) -> str | None:
@@ -129,7 +147,7 @@ def _metric(rule: AlertRule) -> Metric:
 
 def _head(event: Event, rule: AlertRule, sentence: str) -> str:
     match event.kind:
-        case "fired":
+        case "fired" | "changed":
             return sentence
         case "escalated" | "resumed":
             change = f"now {_RANK_WORDS[event.rank]}" if event.kind == "escalated" else "again"

@@ -71,4 +71,4 @@ def _part(one: Listed) -> str:
     """Return where a notice stands: what has an episode is on, over, or was never told as on; the rest is beside it."""
     if one["kind"] == "resolved":
         return "over" if one.get("told") else "gone"
-    return "on" if one["kind"] in ("fired", "escalated", "resumed") else ""
+    return "on" if one["kind"] in ("fired", "escalated", "resumed", "changed") else ""

@@ -308,9 +308,11 @@ _SPECS: dict[str, Callable[[Any], str]] = {
     "share2": lambda value: share(value, 2),
     # Metrics count in fractions, people in percent: −0.333 is −33.3 %.
     "change": lambda value: percent(_hundredfold(value)),
+    "change2": lambda value: percent(_hundredfold(value), 2),
     "change0": lambda value: percent(_hundredfold(value), 0),
     "part": lambda value: share(_hundredfold(value)),
     "part1": lambda value: share(_hundredfold(value), 1),
+    "part2": lambda value: share(_hundredfold(value), 2),
     "yearly": lambda value: apr(_hundredfold(value)),
     "points": lambda value: number(value, 0, plus=True),
     "apr": apr,

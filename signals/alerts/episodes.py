@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from signals.alerts.condition import Level, Rank
 
-Kind = Literal["fired", "escalated", "resumed", "resolved"]
+Kind = Literal["fired", "escalated", "resumed", "changed", "resolved"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class State:
     stay those of that episode until another begins, since a restart soon after continues it. past: from when on the
     stored history has been judged in hindsight. silent: all so far was judged in hindsight, so the way up to now is no
     news either. halved: how often what is left beyond the last level has been halved and told, of a watched position.
+    spent: the last episode ended because it had lasted as long as one may, and its conditions have held ever since.
+    legs: of a setup the legs as they were told last, see signals/alerts/legs.py.
     """
 
     rank: int = 0
@@ -48,6 +50,8 @@ class State:
     past: datetime | None = None
     silent: bool = False
     halved: int = 0
+    spent: bool = False
+    legs: tuple[int, ...] = ()
 
     @property
     def phase(self) -> Literal["calm", "pending", "firing", "escalated"]:
@@ -59,7 +63,10 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """What is to be told: an episode fired, escalated, resumed or resolved, with the values of that close."""
+    """What is to be told: an episode fired, escalated, resumed or resolved, with the values of that close.
+
+    `changed`: a leg of a setup joined or left (signals/alerts/legs.py).
+    """
 
     kind: Kind
     at: datetime
@@ -77,13 +84,15 @@ def step(
     closes: timedelta,
     known_by: Collection[str] = (),
     continues: timedelta = AT_ONCE,
+    lasts: timedelta | None = None,
 ) -> tuple[State, Transition | None]:
     """Judge one close and return the new state with what is to be told, if anything.
 
     at: the time of the close, which must lie after the last one judged (else nothing happens: a close is judged once).
     closes: the distance of two closes; a hold of 2 h is two hourly closes, or one daily one. known_by: the names of
     the values that must be known before anything is (`State.first`). continues: an alarm that restarts within so long
-    after its end is the same episode. NaN handling: while what is not known could decide a condition, its count stands
+    after its end is the same episode. lasts: an episode ends when it has run so long, and none begins before a close at
+    which no level's conditions hold. NaN handling: while what is not known could decide a condition, its count stands
     still, so that nothing is entered or left by it.
     """
     if state.at is not None and at <= state.at:
@@ -99,11 +108,16 @@ def step(
         leaving[i] = _counted(leaving[i], leave)
         if held(level.at_once, values):
             leaving[i] = max(leaving[i], closes_in(level.hold_leave, closes))
+    spent = state.spent and not all(held(level.enter, values) is False for level in levels)
+    if spent:
+        entering = [0] * len(levels)
     for i, level in enumerate(levels):
         number = number_of(level)
         if number > rank and entering[i] >= closes_in(level.hold, closes):
             rank = number
     rank = _after_leaving(levels, rank, leaving, closes) if rank <= state.rank else rank  # just entered: it stays
+    if rank and lasts and state.rank and state.since and at - state.since >= lasts:
+        rank, spent, entering = 0, True, [0] * len(levels)
     # The first close beyond the line dates the episode, not the close that confirmed it.
     pending = (state.pending or at) if any(entering) else None
     first = state.first or (None if any(math.isnan(values.get(name, math.nan)) for name in known_by) else at)
@@ -116,6 +130,7 @@ def step(
         at=at,
         unknown=unknown,
         first=first,
+        spent=spent,
     )
     return _told(state, after, values, at, continues)
 
@@ -159,7 +174,7 @@ def _told(
         return replace(after, told=after.rank), Transition("escalated", at, since, RANKS[after.rank - 1], values)
     if before.rank > 0 and after.rank == 0:
         told = Transition("resolved", at, since, RANKS[before.told - 1], values)
-        return replace(after, pending=None, ended=at), told
+        return replace(after, pending=None, ended=None if after.spent else at), told
     return after, None  # stepping down inside an episode is not news, and stepping up again is not news twice
 
 
@@ -185,6 +200,6 @@ def from_json(data: Mapping[str, Any]) -> State:
     for name in ("since", "pending", "at", "first", "ended", "past"):
         if values.get(name) is not None:
             values[name] = datetime.fromisoformat(values[name])
-    for name in ("entering", "leaving"):
+    for name in ("entering", "leaving", "legs"):
         values[name] = tuple(values.get(name, ()))
     return State(**values)

@@ -37,7 +37,9 @@ class Event:
     the rule. told: of a resolution the values that were told last, so that it can say what was. venues: where the
     numbers come from. silent: venues that another one speaks for. derived: inputs that were computed from others.
     coverage: of open interest, where there are several venues. note: said in every stamp. offline: it happened
-    while perpulse was not running. came_and_went: it fired and ended while nobody could be told.
+    while perpulse was not running. came_and_went: it fired and ended while nobody could be told. within: the open
+    episodes of setups that tell this alarm as a leg, each with its rank. lacking: of a setup the legs that are not
+    known, each with the day from which its data are (ISO), "" where there are none.
     """
 
     kind: Kind
@@ -56,6 +58,8 @@ class Event:
     offline: bool = False
     came_and_went: bool = False
     told: Mapping[str, float] = field(default_factory=dict)
+    within: tuple[tuple[int, Rank], ...] = ()
+    lacking: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data that `from_json` reads back equal; what is not known, or no number, is null."""
@@ -78,6 +82,8 @@ class Event:
             "offline": self.offline,
             "came_and_went": self.came_and_went,
             "told": {name: value for name, value in self.told.items() if math.isfinite(value)},
+            "within": [list(one) for one in self.within],
+            "lacking": dict(self.lacking),
         }
 
     @classmethod
@@ -101,6 +107,8 @@ class Event:
             offline=bool(data.get("offline")),
             came_and_went=bool(data.get("came_and_went")),
             told={name: float(value) for name, value in data.get("told", {}).items()},
+            within=tuple((int(episode), rank) for episode, rank in data.get("within", ())),
+            lacking=dict(data.get("lacking", {})),
         )
 
 

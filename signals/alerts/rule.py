@@ -1,6 +1,7 @@
 """What an alert rule is, as frozen data: conditions over named values of one or more metrics, and the words for it.
 
-A metric's file declares its rules beside its METRIC; metrics know nothing of them.
+A metric's file declares its rules beside its METRIC; metrics know nothing of them. A setup is a rule as well
+(signals/alerts/setup.py).
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import string
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from signals.alerts.condition import Level
+    from signals.alerts.setup import Setup
 
     Value = TypeVar("Value")
 
@@ -33,6 +35,9 @@ class AlertRule:
     all-clear. only_asked: another alarm tells the same fact, so who subscribes to everything is spared this one.
     continues: a restart within so long after the end is the same episode, told in the same message.
     metrics: the ids of the metrics whose values it names, filled in by `rules`; short names are those of the first.
+    lasts: the longest that one episode runs (see signals/alerts/episodes.py). required: the metrics without which
+    nothing can be judged, None for all of them; the others are waited for no longer than a moment. setup: the setup
+    that it is, with its legs.
     """
 
     id: str
@@ -45,6 +50,9 @@ class AlertRule:
     only_asked: bool = False
     continues: timedelta = timedelta(days=3)
     metrics: tuple[str, ...] = ()
+    lasts: timedelta | None = None
+    required: tuple[str, ...] | None = None
+    setup: Setup | None = None
 
     def within(self, metric: str) -> AlertRule:
         """Return the rule as the file of a metric declares it: short names made whole, and what it needs found."""
@@ -64,7 +72,16 @@ class AlertRule:
     @property
     def known_by(self) -> tuple[str, ...]:
         """Return the names of the values that must be known before anything is: the main one of each metric."""
-        return tuple(f"{metric}.value" for metric in self.metrics)
+        return tuple(f"{metric}.value" for metric in self.needed)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Return the metrics without which nothing can be judged."""
+        return self.metrics if self.required is None else self.required
+
+    def judged_by(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the values that its conditions compare: those of its metrics, and of a setup how many legs hold."""
+        return {**values, **self.setup.counts(values)} if self.setup else values
 
 
 def named(metric: str, values: Mapping[str, Value]) -> dict[str, Value]:
@@ -74,8 +91,12 @@ def named(metric: str, values: Mapping[str, Value]) -> dict[str, Value]:
 
 @cache
 def rules() -> dict[str, AlertRule]:
-    """Return every alert rule by id: the RULES of each file of signals/metrics/. ValueError for an id that is twice."""
+    """Return every alert rule by id: the RULES of each file of signals/metrics/, then each setup.
+
+    ValueError for an id that is twice.
+    """
     from signals import metrics as folder  # noqa: PLC0415 - its files import this module
+    from signals.alerts.setup import setups  # noqa: PLC0415 - it imports this module
 
     found: dict[str, AlertRule] = {}
     for file in pkgutil.iter_modules(folder.__path__):
@@ -85,9 +106,13 @@ def rules() -> dict[str, AlertRule]:
             if rule.id in found:
                 raise ValueError(f"two alert rules are called {rule.id}")
             found[rule.id] = rule.within(module.METRIC.id)
+    for setup in setups().values():
+        if setup.id in found:
+            raise ValueError(f"two alert rules are called {setup.id}")
+        found[setup.id] = setup.rule()
     return found
 
 
 def rules_of(metric: str) -> tuple[AlertRule, ...]:
     """Return the rules that the file of a metric declares."""
-    return tuple(rule for rule in rules().values() if rule.metrics[0] == metric)
+    return tuple(rule for rule in rules().values() if rule.metrics[0] == metric and not rule.setup)

@@ -6,6 +6,7 @@ held is counted for all closes together; then only the closes are visited at whi
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -37,6 +38,7 @@ def run(
     closes: timedelta,
     known_by: Collection[str] = (),
     continues: timedelta = AT_ONCE,
+    lasts: timedelta | None = None,
 ) -> tuple[State, list[tuple[State, Transition]]]:
     """Step an alarm over closes; return the last state, and each state in which something is to be told.
 
@@ -51,7 +53,7 @@ def run(
         for i in range(since, until):
             row = _row(values, i)
             state, transition = step(
-                levels, state, row, at=times[i], closes=closes, known_by=known_by, continues=continues
+                levels, state, row, at=times[i], closes=closes, known_by=known_by, continues=continues, lasts=lasts
             )
             if transition:
                 told.append((state, transition))
@@ -67,10 +69,16 @@ def run(
     rest = times[first + 1 :]
     seen = np.flatnonzero(np.all([~np.isnan(known.get(name, np.full(count, np.nan))) for name in known_by], axis=0))
     seen_at = int(seen[0]) if len(seen) else count
+    none_holds = np.flatnonzero(np.all([_held(level.enter, known, count)[1] for level in levels], axis=0))
     begin = 0
     while begin < count:
         # The last close is stepped in any case, for what its state says of what was not known.
-        i = min(count - 1, *(counted.next(state.rank, begin) for counted in every))
+        if state.spent:
+            place = int(np.searchsorted(none_holds, begin))
+            i = min(count - 1, int(none_holds[place]) if place < len(none_holds) else count)
+        else:
+            over = bisect_left(rest, state.since + lasts) if lasts and state.rank and state.since else count
+            i = min(count - 1, max(begin, over), *(counted.next(state.rank, begin) for counted in every))
         if i > begin:
             state = _standing(state, every, calm, rest, begin, i - 1)
             if state.first is None and seen_at < i:
@@ -124,9 +132,11 @@ def _standing(
     place = int(np.searchsorted(calm, i, side="right")) - 1
     last = int(calm[place]) if place >= 0 else -1  # the last close at which nothing was on its way in
     onset = (state.pending or times[begin]) if last < begin else times[last + 1] if last < i else None
+    if state.spent:
+        onset = None
     return replace(
         state,
-        entering=tuple(int(counted.entering[i]) for counted in every),
+        entering=tuple(0 if state.spent else int(counted.entering[i]) for counted in every),
         leaving=tuple(int(counted.leaving[i]) for counted in every),
         pending=onset,
         at=times[i],

@@ -89,7 +89,7 @@ def size_from_risk(*, risk: float, entry: float, stop: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Leg:
+class HedgeLeg:
     """One side of a hedge: coins of a linear contract, its entry, and what its tier asks for.
 
     rate: maintenance and, where the venue adds it, the closing fee, as a fraction. amount: of the tier, in dollars.
@@ -102,7 +102,7 @@ class Leg:
     amount: float = 0.0
 
 
-def hedge_price(legs: Iterable[Leg], *, wallet: float) -> float | None:
+def hedge_price(legs: Iterable[HedgeLeg], *, wallet: float) -> float | None:
     """Compute the one mark price at which an account that holds these legs of one coin is liquidated.
 
     The account is liquidated where wallet + profit of all legs = maintenance of all legs, a straight line in the
@@ -110,7 +110,7 @@ def hedge_price(legs: Iterable[Leg], *, wallet: float) -> float | None:
     their maintenance. None: no price liquidates it. MarginTooSmall where every price does; numbers that are NaN,
     infinite or not above zero raise LiquidationError.
 
-    >>> legs = Leg("long", 1.0, 60_000.0, 0.004), Leg("short", 0.5, 61_000.0, 0.004)
+    >>> legs = HedgeLeg("long", 1.0, 60_000.0, 0.004), HedgeLeg("short", 0.5, 61_000.0, 0.004)
     >>> round(hedge_price(legs, wallet=5_000.0), 2)
     49595.14
     """
@@ -133,7 +133,7 @@ class HedgeAnswer:
     """Where a hedge is liquidated; price None: nowhere. legs: as they were put in, with their tiers. table: of both."""
 
     price: float | None
-    legs: tuple[Leg, Leg]
+    legs: tuple[HedgeLeg, HedgeLeg]
     table: TierTable
 
 
@@ -158,10 +158,10 @@ def quote_hedge(position: Position, *, size: float, entry: float, renewed: Renew
     against = "short" if side_sign(position.side) > 0.0 else "long"
     stated = ((position.side, own, position.entry), (against, size, entry))
 
-    def leg(side: str, coins: float, at: float, opened: float) -> Leg:
+    def leg(side: str, coins: float, at: float, opened: float) -> HedgeLeg:
         counted = coins / table.lot if table.unit in ("contracts", "coins") else coins * at
         tier = table.at(counted)
-        return Leg(side, coins, opened, tier.rate + fee, tier.amount)
+        return HedgeLeg(side, coins, opened, tier.rate + fee, tier.amount)
 
     price: float | None = None
     legs = tuple(leg(side, coins, opened, opened) for side, coins, opened in stated)

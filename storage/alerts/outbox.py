@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from signals.units import HOUR, from_ms, in_ms, to_ms
@@ -39,7 +40,9 @@ MOST_IN_DOUBT: Final = 6  # tries of a row that may each have arrived: two, and 
 # Spelt as in the index of live rows, or SQLite searches every row ever sent.
 LIVE: Final = "state IN ('queued', 'sending', 'uncertain')"
 PRIORITY: Final[Mapping[str, int]] = {"critical": 30, "warning": 20, "notice": 10}
-Kind = Literal["fired", "escalated", "resumed", "resolved", "source", "position", "late", "held", "digest", "owner"]
+Kind = Literal[
+    "fired", "escalated", "resumed", "changed", "resolved", "source", "position", "late", "held", "digest", "owner"
+]
 TELLS_OF_OTHERS: Final = frozenset({"late", "held"})  # never told as late itself
 HeldFor = Literal["quiet", "budget"]
 Ended = Literal["dead", "expired", "merged", "muted"]
@@ -295,12 +298,18 @@ def read_row(row: Row) -> OutboxRow:
     )
 
 
+@lru_cache(maxsize=256)  # a broadcast says the same to thousands; nobody changes what was read
+def _payload(text: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = json.loads(text)
+    return found
+
+
 def _notice(row: Row) -> Notice:
     return Notice(
         row["kind"],
         row["rank"],
         from_ms(row["at"]),
-        json.loads(row["payload"]),
+        _payload(row["payload"]),
         row["episode"],
         row["rule"],
         row["asset"],
@@ -393,6 +402,12 @@ def gone(store: Store, destination: int, reason: str, *, now: datetime) -> int:
     with store.write() as work:
         work.run(SQL.mark_gone, destination=destination, reason=reason, now=to_ms(now))
         return work.run(SQL.end_rows_of, destination=destination, reason=reason, now=to_ms(now))
+
+
+def told_there(work: Work, destination: int, episodes: Collection[int]) -> set[int]:
+    """Return those of some episodes that a message told a destination of."""
+    rows = work.rows(SQL.told_there, destination=destination, episodes=json.dumps(sorted(episodes)))
+    return {int(row["episode"]) for row in rows}
 
 
 def waiting(store: Store) -> int:

@@ -81,17 +81,30 @@ VALUES (:notice, :destination, {random_hex}, :priority, :now, :expires, 'queued'
 ON CONFLICT DO NOTHING;
 
 -- name: told_places
--- Each chat that is told anything; of its topics the first one.
-SELECT min(d.id) AS id, d.platform FROM destinations d
-WHERE d.gone IS NULL AND d.id IN (
-    SELECT destination FROM subscriptions UNION SELECT destination FROM digests
-    UNION SELECT destination FROM positions UNION SELECT destination FROM followed)
-GROUP BY d.platform, d.chat ORDER BY d.platform;
+-- Each chat that is told anything, and has not muted everything unless those count too; of its topics the main one, else
+-- the first. Chats are read in the order in which they came, since what is written for them is then added at the end of
+-- its index: a hundred thousand in a third of the time.
+WITH told AS NOT MATERIALIZED (
+    SELECT d.id, d.platform, d.chat, d.topic FROM destinations d
+    WHERE d.gone IS NULL AND (
+        EXISTS (SELECT 1 FROM subscriptions s WHERE s.destination = d.id)
+        OR d.id IN (SELECT destination FROM digests) OR d.id IN (SELECT destination FROM positions)
+        OR d.id IN (SELECT destination FROM followed))
+    AND (:muted_too OR NOT EXISTS (
+        SELECT 1 FROM switches w WHERE w.destination = d.id AND w.kind = 'mute' AND w.what = '*'
+            AND (w.until IS NULL OR w.until > :now)
+            AND (w.hours IS NULL OR EXISTS (
+                SELECT 1 FROM episodes e WHERE e.id = CAST(substr(w.hours, 9) AS INTEGER) AND e.ended IS NULL)))))
+SELECT t.id, t.platform FROM told t
+WHERE t.topic = '' OR NOT EXISTS (
+    SELECT 1 FROM told o WHERE o.platform = t.platform AND o.chat = t.chat AND (o.topic = '' OR o.id < t.id));
+
+-- name: told_counts
+SELECT t.platform, count(*) AS count FROM ({told_places}) t GROUP BY t.platform ORDER BY t.platform;
 
 -- name: announce_to_places
 INSERT INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created)
-SELECT :notice, d.id, {random_hex}, :priority, :now, :expires, 'queued', :now FROM destinations d
-WHERE d.id IN ({elements}(:places));
+SELECT :notice, t.id, {random_hex}, :priority, :now, :expires, 'queued', :now FROM ({told_places}) t;
 
 -- name: last_announcement
 SELECT n.at, n.payload, o.state, count(*) AS count FROM notices n JOIN outbox o ON o.notice = n.id
@@ -110,6 +123,9 @@ WHERE id = :id AND state = 'queued' AND EXISTS (
     SELECT 1 FROM notices mine JOIN notices later ON later.episode = mine.episode AND later.id > mine.id
     JOIN outbox o ON o.notice = later.id AND o.destination = outbox.destination
     WHERE mine.id = outbox.notice AND o.state IN ('queued', 'sending', 'uncertain', 'sent'));
+
+-- name: told_there
+SELECT DISTINCT episode FROM messages WHERE destination = :destination AND episode IN ({elements}(:episodes));
 
 -- name: due
 -- The most urgent rows first, in the order of the index of live rows, which is searched only where its condition is
@@ -326,7 +342,7 @@ UPDATE outbox SET held_until = :until WHERE state IN ('queued', 'sending', 'unce
 SELECT count(DISTINCT coalesce(o.message, 'of row ' || coalesce(o.lead, o.id))) AS count
 FROM outbox o JOIN notices n ON n.id = o.notice
 WHERE o.destination = :destination AND o.settled >= :since AND o.state = 'sent'
-    AND n.kind IN ('fired', 'escalated', 'resumed', 'source', 'position')
+    AND n.kind IN ('fired', 'escalated', 'resumed', 'changed', 'source', 'position')
     AND NOT EXISTS (SELECT 1 FROM notices e JOIN outbox p ON p.notice = e.id AND p.destination = o.destination
         WHERE e.episode = n.episode AND e.id < n.id AND p.state = 'sent');
 
@@ -336,7 +352,11 @@ SELECT min(next) AS next FROM digests WHERE destination = :destination AND next 
 -- --- lease.py
 
 -- name: raise_epoch
-INSERT INTO leases (name, epoch, beat) VALUES (:name, 1, 0) ON CONFLICT DO UPDATE SET epoch = epoch + 1;
+INSERT INTO leases (name, epoch, beat) VALUES (:name, 1, 0) ON CONFLICT DO UPDATE SET epoch = epoch + 1, beat = 0;
+
+-- name: release_lease
+-- A beat below zero: whoever stands by need not wait until it has stood still for long enough.
+UPDATE leases SET beat = -1 WHERE name = :name AND epoch = :epoch;
 
 -- name: lease
 SELECT epoch, beat FROM leases WHERE name = :name;

@@ -616,6 +616,79 @@ def m017_persons(db: Any) -> None:
     db.execute("ALTER TABLE destinations ADD COLUMN person TEXT")
 
 
+def m018_record(db: Any) -> None:
+    """Keep what was said, as it was said, and append what became of it 1, 7 and 30 days later. Nothing is ever edited.
+
+    `definitions`: what a rule was when it spoke, as JSON, under its hash. `record`: the event with its values, and the
+    sentences that it was told with. `outcomes`: a correction is a row of its own that names the one it corrects.
+    Only what is `private`, of a rule that is a person's own, may go: with that person.
+    """
+    db.execute(
+        "CREATE TABLE definitions (hash TEXT PRIMARY KEY, rule TEXT NOT NULL, definition TEXT NOT NULL, "
+        "since INTEGER NOT NULL, private INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE record (id INTEGER PRIMARY KEY AUTOINCREMENT, rule TEXT NOT NULL, asset TEXT NOT NULL, "
+        "definition TEXT NOT NULL REFERENCES definitions, episode INTEGER REFERENCES episodes, at INTEGER NOT NULL, "
+        "written INTEGER NOT NULL, rank TEXT NOT NULL, price REAL, venue TEXT, event TEXT NOT NULL, "
+        "sentences TEXT NOT NULL, private INTEGER NOT NULL DEFAULT 0) STRICT"
+    )
+    db.execute("CREATE INDEX record_by_rule ON record (rule, asset, at)")
+    db.execute("CREATE UNIQUE INDEX record_once ON record (episode) WHERE episode IS NOT NULL")
+    db.execute(
+        "CREATE TABLE outcomes (id INTEGER PRIMARY KEY AUTOINCREMENT, entry INTEGER NOT NULL REFERENCES record, "
+        "days INTEGER NOT NULL, entry_at INTEGER NOT NULL, entry_price REAL NOT NULL, at INTEGER NOT NULL, "
+        "price REAL NOT NULL, change REAL NOT NULL, worst REAL, best REAL, venue TEXT NOT NULL, "
+        "written INTEGER NOT NULL, corrects INTEGER REFERENCES outcomes, reason TEXT) STRICT"
+    )
+    db.execute("CREATE UNIQUE INDEX outcomes_once ON outcomes (entry, days) WHERE corrects IS NULL")
+    db.execute("CREATE INDEX outcomes_corrected ON outcomes (corrects) WHERE corrects IS NOT NULL")
+    db.execute(
+        "CREATE TRIGGER definitions_stay BEFORE UPDATE ON definitions BEGIN "
+        "SELECT RAISE(ABORT, 'the record is never edited'); END"
+    )
+    db.execute(
+        "CREATE TRIGGER definitions_kept BEFORE DELETE ON definitions WHEN OLD.private = 0 BEGIN "
+        "SELECT RAISE(ABORT, 'the record is never edited'); END"
+    )
+    db.execute(
+        "CREATE TRIGGER record_stays BEFORE UPDATE ON record BEGIN "
+        "SELECT RAISE(ABORT, 'the record is never edited'); END"
+    )
+    db.execute(
+        "CREATE TRIGGER record_kept BEFORE DELETE ON record WHEN OLD.private = 0 BEGIN "
+        "SELECT RAISE(ABORT, 'the record is never edited'); END"
+    )
+    db.execute(
+        "CREATE TRIGGER outcomes_stay BEFORE UPDATE ON outcomes BEGIN "
+        "SELECT RAISE(ABORT, 'the record is never edited'); END"
+    )
+    db.execute(
+        "CREATE TRIGGER outcomes_kept BEFORE DELETE ON outcomes WHEN NOT EXISTS "
+        "(SELECT 1 FROM record WHERE record.id = OLD.entry AND private = 1) BEGIN "
+        "SELECT RAISE(ABORT, 'the record is never edited'); END"
+    )
+
+
+def m019_options_told(db: Any) -> None:
+    """Keep what is read of an option chain as a history, whether an option was quoted, and premiums of dated futures.
+
+    `quoted` is 1 where there was a bid and an ask, 0 where there was not; NULL in chains of before.
+    """
+    db.execute("ALTER TABLE options ADD COLUMN quoted INTEGER")
+    db.execute("ALTER TABLE levels ADD COLUMN options_open_interest_usd REAL")
+    db.execute("ALTER TABLE levels ADD COLUMN options_days_to_expiry REAL")
+    db.execute("ALTER TABLE levels ADD COLUMN options_expiry_share REAL")
+    db.execute("ALTER TABLE levels ADD COLUMN options_max_pain REAL")
+    db.execute("ALTER TABLE levels ADD COLUMN options_put_call REAL")
+    db.execute("ALTER TABLE levels ADD COLUMN options_wall_above REAL")
+    db.execute("ALTER TABLE levels ADD COLUMN options_wall_above_share REAL")
+    db.execute("ALTER TABLE levels ADD COLUMN options_wall_below REAL")
+    db.execute("ALTER TABLE levels ADD COLUMN options_wall_below_share REAL")
+    db.execute("ALTER TABLE levels ADD COLUMN dated_premium REAL")
+    db.execute("ALTER TABLE levels ADD COLUMN dated_days REAL")
+
+
 # The functions above that are named m001_..., in the order in which they stand.
 _STEPS: tuple[Callable[[Any], None], ...] = tuple(
     step for name, step in list(globals().items()) if re.fullmatch(r"m\d{3}_\w+", name)

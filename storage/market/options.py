@@ -1,12 +1,18 @@
-"""Option chains: what is open by expiry and strike, kept from the first day because no venue gives it back."""
+"""Option chains: what is open by expiry and strike, kept from the first day because no venue gives it back.
+
+Beside each chain lies what metrics read of it (signals/options.py), as points of its time: a chain takes some seven
+hundred rows, and its history is read every hour.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
-from signals.units import from_ms, to_ms
+from signals.options import Chain, Option, summary
+from signals.units import HOUR_MS, from_ms, to_ms
 from storage.engine.sql import queries
+from storage.market import points
+from storage.market.points import Points
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,28 +21,6 @@ if TYPE_CHECKING:
     from storage.engine.database import Store
 
 SQL: Final = queries("storage.market")
-Kind = Literal["call", "put"]
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One contract of a chain. strike in USD, open_interest_coin one-sided, iv in % a year; None where not quoted."""
-
-    expiry: datetime
-    strike: float
-    kind: Kind
-    open_interest_coin: float
-    iv: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """All options of one asset at one venue at one time."""
-
-    venue: str
-    asset: str
-    at: datetime
-    options: tuple[Option, ...]
 
 
 def write(store: Store, chains: Iterable[Chain]) -> int:
@@ -56,10 +40,13 @@ def write(store: Store, chains: Iterable[Chain]) -> int:
                         "type": option.kind,
                         "coins": option.open_interest_coin,
                         "iv": option.iv,
+                        "quoted": None if option.quoted is None else int(option.quoted),
                     }
                     for option in chain.options
                 ],
             )
+            columns = {name: [value] for name, value in summary(chain).items()}
+            points.write(store, [Points(chain.venue, chain.asset, None, [to_ms(chain.at)], columns)])
     return count
 
 
@@ -69,9 +56,19 @@ def newest(store: Store, asset: str, before: datetime | None = None) -> Chain | 
     last = store.read_one(SQL.newest_chain, asset=asset, until=until)
     if last is None:
         return None
-    rows = store.read_plain(SQL.chain, asset=asset, venue=last["venue"], at=last["at"])
-    found = tuple(Option(from_ms(expiry), strike, kind, coins, iv) for expiry, strike, kind, coins, iv in rows)
-    return Chain(last["venue"], asset, from_ms(last["at"]), found)
+    key = {"asset": asset, "venue": last["venue"], "at": last["at"]}
+    found = tuple(
+        Option(from_ms(expiry), strike, kind, coins, iv, None if quoted is None else bool(quoted))
+        for expiry, strike, kind, coins, iv, quoted in store.read_plain(SQL.chain, **key)
+    )
+    index = store.read_one(SQL.index_at, **key, since=last["at"] - HOUR_MS)
+    return Chain(last["venue"], asset, from_ms(last["at"]), found, index["index_price"] if index else None)
+
+
+def first(store: Store, asset: str, venue: str) -> datetime | None:
+    """Return since when chains of an asset at a venue are stored; None where there are none."""
+    row = store.read_one(SQL.next_chain, asset=asset, venue=venue, after=-1)
+    return None if row is None or row["at"] is None else from_ms(row["at"])
 
 
 def times(store: Store, asset: str) -> list[datetime]:

@@ -373,17 +373,22 @@ WHERE asset = :asset AND venue = :venue AND at >= :since AND open_interest_usd I
 -- --- options.py: option chains ---------------------------------------------------------------------------------------
 
 -- name: keep_option
-INSERT INTO options (asset, venue, at, expiry, strike, type, open_interest_coin, iv)
-VALUES (:asset, :venue, :at, :expiry, :strike, :type, :coins, :iv)
+INSERT INTO options (asset, venue, at, expiry, strike, type, open_interest_coin, iv, quoted)
+VALUES (:asset, :venue, :at, :expiry, :strike, :type, :coins, :iv, :quoted)
 ON CONFLICT (asset, venue, at, expiry, strike, type) DO UPDATE SET
-    open_interest_coin = excluded.open_interest_coin, iv = excluded.iv;
+    open_interest_coin = excluded.open_interest_coin, iv = excluded.iv, quoted = excluded.quoted;
 
 -- name: newest_chain
 SELECT venue, at FROM options WHERE asset = :asset AND at <= :until ORDER BY at DESC LIMIT 1;
 
 -- name: chain
-SELECT expiry, strike, type, open_interest_coin, iv FROM options
+SELECT expiry, strike, type, open_interest_coin, iv, quoted FROM options
 WHERE asset = :asset AND venue = :venue AND at = :at ORDER BY expiry, strike, type;
+
+-- name: index_at
+SELECT index_price FROM levels
+WHERE asset = :asset AND venue = :venue AND at > :since AND at <= :at AND index_price IS NOT NULL
+ORDER BY at DESC LIMIT 1;
 
 -- name: chain_times
 SELECT DISTINCT at FROM options WHERE asset = :asset ORDER BY at;

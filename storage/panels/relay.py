@@ -28,8 +28,20 @@ GROUPS: Final = (
     ("volume_usd", "taker_buy_usd"),
     ("open_interest_coin", "open_interest_usd"),
     ("funding_rate", "funding_interval_hours"),
+    ("liquidated_longs_usd", "liquidated_shorts_usd"),
+    ("depth_bids_usd", "depth_asks_usd"),
+    ("mark_price", "index_price"),
+    ("dated_premium", "dated_days"),
 )
-_SCALED_LIKE: Final = {"open": "close", "high": "close", "low": "close", "taker_buy_usd": "volume_usd"}
+# What means nothing beside another venue's: the premium of a perpetual is a hundredth of what two venues differ by.
+INSEPARABLE: Final = GROUPS[-3:]
+_SCALED_LIKE: Final = {
+    "open": "close",
+    "high": "close",
+    "low": "close",
+    "taker_buy_usd": "volume_usd",
+    "index_price": "mark_price",
+}
 _SCALED: Final = frozenset(
     name for name, one in INPUTS.items() if one.counts or one.across == "sum" or one.unit.startswith("USD")
 )
@@ -63,15 +75,19 @@ def groups(names: Sequence[str]) -> list[tuple[str, ...]]:
     return [group for group in found if group] + [(name,) for name in names if name not in grouped]
 
 
-def relayed(names: Sequence[str], order: Sequence[str], read: Callable[[str], Mapping[str, Array]]) -> Relay:
+def relayed(
+    names: Sequence[str], order: Sequence[str], read: Callable[[str], Mapping[str, Array]], *, whole: bool = False
+) -> Relay:
     """Return inputs as the first venue of `order` tells them, and where it is silent as the next ones do.
 
-    names: inputs that belong together. read: the values of a venue by name, NaN where not known. A row that the first
-    one knows is never touched. NaN handling: a row that nobody knows stays not known, and so does one whose scale is
-    not: of dollars and coins without a row that both know, or one beside it.
+    names: inputs that belong together. read: the values of a venue by name, NaN where not known. whole: a venue speaks
+    only where it knows all of them. A row that the first one knows is never touched.
+
+    NaN handling: a row that nobody knows stays not known, and so does one whose scale is not: of dollars and coins
+    without a row that both know, or one beside it.
     """
     own = read(order[0])
-    asked = [name for name in names if not np.isnan(own[name]).all()] or list(names)
+    asked = list(names) if whole else [name for name in names if not np.isnan(own[name]).all()] or list(names)
     spoke = np.where(_all_known(own, asked), 0, _NOT_KNOWN).astype(np.int8)
     values = {name: own[name].copy() for name in names}
     for number, venue in enumerate(order[1:], 1):

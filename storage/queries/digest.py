@@ -12,6 +12,7 @@ from signals.alerts.rule import named, rules_of
 from signals.digest import Alarm, Digest, Expiry, FundingDue, HeldBack, Near, Said, Silence, Yours, misses_first, ranked
 from signals.inputs import MARKET
 from signals.liquidation.moves import distance_to
+from signals.options import expiries
 from signals.units import DAY, HOUR, WEEK
 from storage.alerts import digests, episodes
 from storage.market import options, tiers
@@ -181,17 +182,13 @@ class DigestReader:
             chain = options.newest(self._store, asset, self._now)
             if chain is None or self._now - chain.at > DAY:
                 continue
-            whole = sum(option.open_interest_coin for option in chain.options)
-            expiring: dict[datetime, dict[float, float]] = {}
-            for option in chain.options:
-                if self._now < option.expiry <= self._now + ahead:
-                    strikes = expiring.setdefault(option.expiry, {})
-                    strikes[option.strike] = strikes.get(option.strike, 0.0) + option.open_interest_coin
-            for at, strikes in expiring.items():
-                coins = sum(strikes.values())
-                if whole > 0.0 and coins >= _LARGE * whole:
-                    most = max(strikes, key=lambda strike: strikes[strike])
-                    found.append(Expiry(chain.venue, asset, at, coins, coins / whole, most))
+            listed = expiries(chain)
+            whole = sum(expiry.coins for expiry in listed)
+            for expiry in listed:
+                if self._now < expiry.at <= self._now + ahead and expiry.coins and expiry.coins >= _LARGE * whole:
+                    (most,) = expiry.largest(1)
+                    part = expiry.coins / whole
+                    found.append(Expiry(chain.venue, asset, expiry.at, expiry.coins, part, most.price))
         return max(found, key=lambda expiry: expiry.share, default=None)
 
     def _silent(self, since: datetime) -> tuple[Silence, ...]:

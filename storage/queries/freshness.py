@@ -11,7 +11,7 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from signals.inputs import INPUTS, is_floor
+from signals.inputs import INPUTS, is_floor, stored_under
 from signals.units import DAY, HOUR, SECOND
 from storage.market import points
 
@@ -96,6 +96,7 @@ def is_stale(store: Store, asset: str, name: str, newest: Newest, now: datetime)
 
 def usual_gap(store: Store, asset: str, name: str, newest: Newest) -> timedelta | None:
     """Return how far apart the newest points lie: the length of the bars, or the median; None for a single point."""
+    asset = stored_under(name, asset)
     start, end = newest.at - _LOOKED_AT, newest.at + SECOND
     if INPUTS[name].kind == "bar":
         _, steps, columns = points.columns(store, asset, newest.venue, [name], start=start, end=end)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
+from signals.alerts.rule import rules
 from signals.inputs import INPUTS, MARKET
 from signals.metric import metrics
 from signals.units import DAY, from_ms
@@ -107,12 +108,18 @@ def read(store: Store, asset: str, now: datetime) -> Status:
 
 
 def inputs_of(store: Store, asset: str, now: datetime) -> tuple[StoredInput, ...]:
-    """Return every input that is stored, and those that a metric needs and that never had a value."""
+    """Return every input that is stored, and those that never had a value and that some alarm cannot do without."""
     found = [stored for owner in (asset, MARKET) for stored in _stored(store, owner, now)]
     if not found:
         return ()
     names = {stored.name for stored in found}
-    needed = dict.fromkeys(name for metric in metrics().values() for name in metric.needs)
+    needed = dict.fromkeys(
+        name
+        for rule in rules().values()
+        if not rule.only_asked
+        for metric in rule.needed
+        for name in metrics()[metric].needs
+    )
     missing = [name for name in needed if name not in names and not (name in EITHER and EITHER & names)]
     return (*found, *(StoredInput(name, "never") for name in missing))
 

@@ -316,7 +316,18 @@ class FakeExchange(Served):
                     "time": at,
                 }
             )
-        return rows[0] if "symbol" in query else rows
+        dated = [
+            rows[0]
+            | {
+                "symbol": f"BTCUSDT_{day}",
+                "markPrice": self._text(self.price("BTCUSDT", at) * (1.0002 + premium), twist),
+                "lastFundingRate": "",
+                "nextFundingTime": 0,
+            }
+            for day, premium in (("261225", 0.002), ("270326", 0.01))
+            if rows and rows[0]["symbol"] == "BTCUSDT"
+        ]
+        return rows[0] if "symbol" in query else [*rows, *dated]
 
     def _funding_info(self, query: dict[str, str], twist: str | None) -> Any:
         listed = {

@@ -245,7 +245,15 @@ def _bybit_tickers(q: Question) -> Any:
                 "fundingIntervalHour": str(q.hours(contract)), "deliveryTime": "0", "basisRate": "",
             }
         )  # fmt: skip
-    return _bybit(q, list=rows)
+    every = [
+        row | {
+            "symbol": f"{row['symbol']}-{day}", "deliveryTime": str(at), "fundingRate": "", "fundingIntervalHour": "",
+            "markPrice": q.text(float(row["indexPrice"] or 0) * premium),
+        }
+        for row in rows[:2]
+        for day, at, premium in (("25DEC26", 1_798_185_600_000, 1.004), ("26MAR27", 1_806_048_000_000, 1.01))
+    ]  # fmt: skip
+    return _bybit(q, list=[*rows, *every])
 
 
 def _bybit_klines(q: Question) -> Any:
@@ -575,10 +583,25 @@ def _deribit_dvol(q: Question) -> Any:
     return _deribit(q, {"data": rows, "continuation": None})
 
 
+def _deribit_dated(q: Question, currency: str) -> list[Any]:
+    if currency not in {"BTC", "ETH"}:
+        return []
+    return [
+        {
+            "instrument_name": f"{currency}-{day}", "mark_price": _figure(q, 90_000.0 * premium), "open_interest": 1e8,
+            "estimated_delivery_price": _figure(q, 90_000.0), "creation_timestamp": q.now, "base_currency": currency,
+        }
+        for day, premium in (("PERPETUAL", 1.0001), ("27NOV26", 1.001), ("25DEC26", 1.004), ("26MAR27", 1.02))
+    ]  # fmt: skip
+
+
 def _deribit_options(q: Question) -> Any:
-    if q.query["currency"] not in {"BTC", "ETH"}:
+    asked = q.query["currency"]
+    if q.query["kind"] == "future":
+        return _deribit(q, _deribit_dated(q, asked))
+    if asked not in {"BTC", "ETH", "USDC"}:
         return _deribit(q, [])
-    name, rows = q.query["currency"], []
+    name, rows = "SOL_USDC" if asked == "USDC" else asked, []
     for day, strikes in (("27NOV26", (80_000, 90_000, 100_000)), ("25DEC26", (60_000, 90_000, 120_000))):
         for strike in strikes:
             for kind in "CP":
@@ -587,7 +610,8 @@ def _deribit_options(q: Question) -> Any:
                         "instrument_name": f"{name}-{day}-{strike}-{kind}", "open_interest": _figure(q, strike / 100),
                         "mark_iv": _figure(q, 50 + strike / 10_000), "mark_price": 0.0134, "underlying_price": 90_000.0,
                         "base_currency": name, "quote_currency": name, "creation_timestamp": q.now, "volume": 1.0,
-                        "underlying_index": f"{name}-{day}", "bid_price": None, "ask_price": 0.014,
+                        "underlying_index": f"{name}-{day}", "bid_price": None if kind == "C" else 0.013, "ask_price": 0.014,
+                        "estimated_delivery_price": _figure(q, 89_990.0),
                     }
                 )  # fmt: skip
     return _deribit(q, rows)

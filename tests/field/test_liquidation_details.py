@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from signals.liquidation import MarginTooSmall, Position, liquidation_price, quote, rule_for, shown_by
-from signals.liquidation.calculators import Leg, hedge_price
+from signals.liquidation.calculators import HedgeLeg, hedge_price
 from signals.liquidation.errors import LiquidationError
 from signals.liquidation.watching import Holding, relief, valuation
 
@@ -42,13 +42,19 @@ def test_the_exact_price_is_kept_beside_what_okx_shows():
     ("legs", "wallet", "price"),
     [
         pytest.param(
-            (Leg("long", 1.0, 60_000, 0.004), Leg("short", 0.5, 61_000, 0.004)), 5_000, 49_595.14, id="half hedged"
+            (HedgeLeg("long", 1.0, 60_000, 0.004), HedgeLeg("short", 0.5, 61_000, 0.004)),
+            5_000,
+            49_595.14,
+            id="half hedged",
         ),
         # 5000 + 30500 - 60000 + ... mirrored: 5000 + 61000 - 30000 = P (1 - 0.5 + 1.5 * 0.004)
         pytest.param(
-            (Leg("short", 1.0, 61_000, 0.004), Leg("long", 0.5, 60_000, 0.004)), 5_000, 36_000 / 0.506, id="net short"
+            (HedgeLeg("short", 1.0, 61_000, 0.004), HedgeLeg("long", 0.5, 60_000, 0.004)),
+            5_000,
+            36_000 / 0.506,
+            id="net short",
         ),
-        pytest.param((Leg("long", 1.0, 60_000, 0.004),), 70_000, None, id="the account covers every price"),
+        pytest.param((HedgeLeg("long", 1.0, 60_000, 0.004),), 70_000, None, id="the account covers every price"),
     ],
 )
 def test_a_hedge_is_one_account_with_one_price(legs, wallet, price):
@@ -62,11 +68,11 @@ def test_a_hedge_is_one_account_with_one_price(legs, wallet, price):
 
 
 def test_a_hedge_that_no_price_covers_is_refused():
-    legs = Leg("long", 1.0, 60_000, 0.004), Leg("short", 1.0, 50_000, 0.004)
+    legs = HedgeLeg("long", 1.0, 60_000, 0.004), HedgeLeg("short", 1.0, 50_000, 0.004)
     with pytest.raises(MarginTooSmall, match="at any price"):
         hedge_price(legs, wallet=5_000)
     with pytest.raises(LiquidationError, match="above zero"):
-        hedge_price((Leg("long", float("nan"), 1.0, 0.01),), wallet=1.0)
+        hedge_price((HedgeLeg("long", float("nan"), 1.0, 0.01),), wallet=1.0)
 
 
 # --- what moves a watched position ------------------------------------------------------------------------------------

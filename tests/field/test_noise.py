@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from bot.engine.evaluate import history
-from bot.engine.replay import evaluations, events
+from bot.engine.replay import evaluations, notices
 from signals.alerts.condition import held
 from signals.alerts.rule import named, rules
 from storage.alerts import episodes
@@ -106,7 +106,7 @@ def test_few_messages_a_month(store: Store) -> None:
     mood = sorted((int(row["timestamp"]) * 1000, float(row["value"])) for row in recorded(MOOD))
     times, values = zip(*mood, strict=True)
     points.write(store, [Points("alternative.me", "MARKET", None, times, {"fear_greed": values})])
-    told = events(evaluations(store, ("BTC", "ETH"), utc("2021-01-01"), utc("2026-01-01")))
+    told = notices(evaluations(store, ("BTC", "ETH"), utc("2021-01-01"), utc("2026-01-01")))
     kinds = Counter(event.kind for event in told)
     assert kinds["fired"] / MONTHS < 3.0
     assert (kinds["fired"] + kinds["escalated"] + kinds["resumed"]) / MONTHS < 8.0 * 2 / 3 - 1.0

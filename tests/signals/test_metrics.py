@@ -28,6 +28,7 @@ REFERENCE = Path(__file__).parent / "reference"
 STEPS = {"1h": hours(1), "1d": days(1)}
 EVERY = [pytest.param(metric, id=metric.id) for metric in metrics().values()]
 WATCHED = [pytest.param(metric, id=metric.id) for metric in metrics().values() if rules_of(metric.id)]
+OF_AN_HOUR = {"usd_1h", "longs_share_1h", "pace", "change_1h", "value_1h"}
 EVERY_STEP = [
     pytest.param(metric, step, id=f"{metric.id}-{name}")
     for metric in metrics().values()
@@ -129,13 +130,37 @@ def noise(metric: Metric, step: timedelta, rows: int, seed: int, gaps: float = 0
     volume = random.lognormal(20, 0.5, shape)
     every = {
         "close": price,
+        "high": price * np.exp(np.abs(random.normal(0, 0.01, shape))),
+        "low": price * np.exp(-np.abs(random.normal(0, 0.01, shape))),
         "open_interest_coin": coins,
         "open_interest_usd": coins * price,
         "volume_usd": volume,
         "taker_buy_usd": volume * np.clip(random.normal([0.49, 0.46], 0.03, shape), 0.01, 0.99),
+        "liquidated_longs_usd": random.lognormal(14, 1.5, shape) * (random.random(shape) < 0.9),
+        "liquidated_shorts_usd": random.lognormal(13, 1.5, shape) * (random.random(shape) < 0.9),
+        "depth_bids_usd": random.lognormal(19, 0.3, shape),
+        "depth_asks_usd": random.lognormal(19, 0.3, shape),
         "funding_rate": np.minimum(random.normal(0.0001, 0.0001, shape), 0.0001),
         "funding_interval_hours": np.full(shape, 8.0),
         "fear_greed": random.integers(1, 100, shape).astype(float),
+        "implied_volatility": 50 * np.exp(np.cumsum(random.normal(0, 0.01, shape), axis=0)),
+        "index_price": price,
+        "options_open_interest_usd": random.lognormal(24, 0.1, shape),
+        "options_days_to_expiry": random.uniform(0.1, 3, shape),
+        "options_expiry_share": random.uniform(0.01, 0.5, shape),
+        "options_max_pain": price * random.uniform(0.95, 1.05, shape),
+        "options_put_call": random.uniform(0.3, 1.5, shape),
+        "options_wall_above": price * random.uniform(1.0, 1.1, shape),
+        "options_wall_above_share": random.uniform(0.02, 0.3, shape),
+        "options_wall_below": price * random.uniform(0.9, 1.0, shape),
+        "options_wall_below_share": random.uniform(0.02, 0.3, shape),
+        "mark_price": price * random.normal(1.0, 0.0004, shape),
+        "dated_premium": random.normal(0.01, 0.002, shape),
+        "dated_days": random.uniform(20, 130, shape),
+        "long_short_accounts": random.lognormal(0.3, 0.2, shape),
+        "long_short_top_accounts": random.lognormal(0.2, 0.2, shape),
+        "long_short_top_positions": random.lognormal(0.1, 0.2, shape),
+        "stablecoin_supply_usd": 300e9 * np.exp(np.cumsum(random.normal(0, 0.001, shape), axis=0)),
     }
     values = {}
     for name in metric.needs:
@@ -151,7 +176,9 @@ def noise(metric: Metric, step: timedelta, rows: int, seed: int, gaps: float = 0
 def test_newest_row_equals_whole_history(metric: Metric, step: timedelta, data: st.DataObject) -> None:
     back = metric.bars_back(step)
     rows = back + 60
-    whole_flow = metric.id.startswith(("net_taker", "taker"))  # a flow with a hole is unknown for its whole window
+    whole_flow = metric.id.startswith(
+        ("net_taker", "taker", "liq", "volume_month", "oi_turnover")
+    )  # a flow with a hole is unknown for its whole window
     panel = noise(metric, step, rows, data.draw(st.integers(0, 2**20)), gaps=0.0005 if whole_flow else 0.02)
     history = metric.evaluate(panel)
     for row in [*data.draw(st.lists(st.integers(0, rows - 1), min_size=3, max_size=3)), rows - 1]:
@@ -167,8 +194,8 @@ def test_newest_row_equals_whole_history(metric: Metric, step: timedelta, data: 
 def test_the_noise_of_these_tests_has_answers(metric: Metric, step: timedelta) -> None:
     values = metric.evaluate(noise(metric, step, metric.bars_back(step) + 60, seed=5, gaps=0.0))
     for name, column in values.items():
-        if name.endswith("_4h") and step > hours(4):
-            assert np.isnan(column).all(), "daily data have no 4-hour change"
+        if (name in OF_AN_HOUR and step > hours(1)) or (name.endswith("_4h") and step > hours(4)):
+            assert np.isnan(column).all(), "daily data know nothing of an hour, nor of four"
         else:
             assert not np.isnan(column[-1, 0]) or name in ("price_share", "times_smaller"), name
 

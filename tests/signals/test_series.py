@@ -41,6 +41,9 @@ OPERATORS: dict[str, Callable[[Series, Series], Series]] = {
     "max": lambda a, _: a.max(hours(6)),
     "max of little": lambda a, _: a.max(hours(6), least=hours(2)),
     "min": lambda a, _: a.min(hours(6)),
+    "median": lambda a, _: a.median(hours(6)),
+    "since as high": lambda a, _: a.since_as_high(hours(6)),
+    "since as high, of two rows": lambda a, _: a.since_as_high(hours(2)),
     "percentile": lambda a, _: a.percentile(hours(6)),
     "percentile, ties split": lambda a, _: a.percentile(hours(6), split_ties=True),
     "zscore": lambda a, _: a.zscore(hours(6)),
@@ -120,10 +123,23 @@ def test_asking_for_more_rows_later_changes_nothing(name: str) -> None:
         pytest.param((1, 2, NAN, NAN), lambda a: a.mean(hours(3)), NAN, id="no mean of one third"),
         pytest.param((1, 2, NAN), lambda a: a.mean(hours(3), least=hours(3)), NAN, id="mean of the whole or none"),
         pytest.param((1, 2, NAN), lambda a: a.total(hours(3)), NAN, id="a part of a flow is not the flow"),
+        pytest.param((9, 1, 2), lambda a: a.median(hours(3)), 2, id="median"),
+        pytest.param((9, NAN, 2), lambda a: a.median(hours(3)), 5.5, id="median of two thirds"),
+        pytest.param((NAN, NAN, 2), lambda a: a.median(hours(3)), NAN, id="no median of one third"),
         pytest.param((7, 1), lambda a: a.max(hours(9)), NAN, id="no maximum of two ninths"),
         pytest.param((7, 1), lambda a: a.max(hours(9), least=hours(2)), 7, id="but of as much as asked for"),
         pytest.param((7, NAN), lambda a: a.max(hours(9), least=hours(2)), NAN, id="unknown points do not count"),
         pytest.param((7, 7, 1), lambda a: a.since_max(hours(3)), 1, id="the latest of equal peaks"),
+        pytest.param((1, 9, 3, 5), lambda a: a.median(hours(4)), 4, id="the median of four"),
+        pytest.param((NAN, 9, 3, 5), lambda a: a.median(hours(4)), 5, id="and of three of four"),
+        pytest.param((NAN, NAN, 3, 5), lambda a: a.median(hours(4)), NAN, id="no median of half a window"),
+        pytest.param(
+            (7, 9, 6, 7), lambda a: a.since_as_high(hours(9)), 2, id="the last value as high, not the highest"
+        ),
+        pytest.param((7, 6, 6, 7), lambda a: a.since_as_high(hours(4)), 3, id="an equal one is as high"),
+        pytest.param((7, 6, 6, 7), lambda a: a.since_as_high(hours(3)), 3, id="one before the window is not seen"),
+        pytest.param((7, NAN, 6, 7), lambda a: a.since_as_high(hours(9)), 3, id="what is not known is not as high"),
+        pytest.param((1, 2, 3, NAN), lambda a: a.since_as_high(hours(9)), NAN, id="of what is not known nothing is"),
         pytest.param((1, 2, 2, 2), lambda a: a.percentile(hours(4)), 1.0, id="at or below counts all equals"),
         pytest.param(
             (1, 2, 2, 2), lambda a: a.percentile(hours(4), split_ties=True), 3 / 4, id="mid-rank counts half of them"

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 
 def merge(row: OutboxRow) -> Outcome:
-    """Drop a resolution whose episode was never announced here, unless it tells of the whole episode by itself."""
+    """Drop what goes on with, or ends, an episode that was never announced here.
+
+    Not an end that tells of the whole episode by itself.
+    """
     payload = row.notice.payload
     if row.told and not row.message:
         return Drop("merged", "a message told of it in a line, and there is none of its own to edit")
-    if row.notice.kind != "resolved" or row.message or row.announced:
+    if row.notice.kind not in {"resolved", "changed"} or row.message or row.announced:
         return PASS
     if payload.get("came_and_went") or payload.get("alone"):
         return PASS

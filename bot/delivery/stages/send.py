@@ -60,7 +60,7 @@ async def send(
     try:
         await channel.edit(to, claim.message, replace(message, maybe_repeat=False))  # twice is once for an edit
     except MessageRefused:
-        if not all(row.notice.kind == "resolved" or row.told for row in claim.rows):
+        if not all(row.notice.kind in {"resolved", "changed"} or row.told for row in claim.rows):
             return await channel.send(to, message)  # somebody deleted the message, so the news goes out anew
     if replies:
         spend()

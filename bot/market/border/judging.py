@@ -29,6 +29,7 @@ from bot.market.border.bounds import (
     is_scale,
     limit_of,
     liquidations_above,
+    price_moved,
 )
 from bot.market.border.last_good import CALM_RATE, RATE_FLOOR, RATE_LEAP, LastGood, learn, unusual
 from bot.market.border.overlap import Overlap
@@ -52,7 +53,6 @@ LONG: Final = 16  # figures from which on arrays pay
 ENOUGH: Final = 5  # a first batch of this length is its own witness
 _TOGETHER_MS: Final = HOUR_MS  # venues that leap alike within so long are witnesses of each other
 _AT_ONCE_MS: Final = HOUR_MS // 2  # a leap over more time than this can be a market that was not seen meanwhile
-_WITH_PRICE: Final = math.log(1.1)  # positions that close by half take the price along
 _BY_ITSELF: Final = HOUR  # that a lone venue has to repeat it
 _SMALL: Final = 1e7  # USD; below it a coin's open interest doubles within minutes
 
@@ -319,7 +319,7 @@ class Border:
         ):
             return False
         mark = self._of(venue, "mark_price").get(asset)
-        if mark is not None and abs(math.log(mark.good / known.mark)) >= _WITH_PRICE:
+        if mark is not None and price_moved(known.mark, mark.good):
             return False
         others = any(
             what == name and other != venue and asset in of and of[asset].at >= known.at - _TOGETHER_MS

@@ -14,7 +14,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from bot.market.border.intervals import intervals
+from bot.market.source import NotOffered
 from signals.units import HOUR, MINUTE, in_ms, to_ms
+from signals.venues import venue_title
 from storage.market.points import Points, Snapshot
 
 if TYPE_CHECKING:
@@ -322,6 +324,7 @@ def running(
 
 
 NEAR: Final = 0.01  # depth is counted within this part of the mid price
+_REACHED: Final = 0.9  # of it: coarse levels begin up to one of them away from mid
 
 
 def depth(
@@ -330,8 +333,9 @@ def depth(
 ) -> Points:  # fmt: skip
     """Sum a book, (price, contracts) a level, within 1 % of its mid, in USD.
 
-    Where the venue sends fewer levels than reach that far, the sum is a floor; the row of the venue says so. mid: from
-    elsewhere, where the levels sent are too coarse to tell it. Unreadable when a side is empty or the sides cross.
+    mid: from elsewhere, where the levels sent are too coarse to tell it. Unreadable when a side is empty or the sides
+    cross. NotOffered where the venue sends fewer levels than reach that far: a thousand of them are 0.1 % of BTC, and
+    what they hold is another figure than the archive's, as which it would be read a tenth of the usual depth.
     """
     buy = sorted(((price, size) for price, size in bids), reverse=True)
     sell = sorted((price, size) for price, size in asks)
@@ -340,6 +344,8 @@ def depth(
     if not buy[0][0] < sell[0][0]:
         raise Unreadable("a book whose best bid is not below its best ask")
     middle = mid or (buy[0][0] + sell[0][0]) / 2
+    if min(1 - buy[-1][0] / middle, sell[-1][0] / middle - 1) < NEAR * _REACHED:
+        raise NotOffered(f"{venue_title(contract.venue)} sends too few levels of {contract.asset} to tell its depth.")
     columns = {
         "depth_bids_usd": [sum(contract.usd(size, price) for price, size in buy if price >= middle * (1 - NEAR))],
         "depth_asks_usd": [sum(contract.usd(size, price) for price, size in sell if price <= middle * (1 + NEAR))],

@@ -24,7 +24,7 @@ TierQuestion = Callable[["VenueRecipe", Sequence[str], "Reach"], Awaitable["Tier
 BOOK_EVERY: Final = 2 * MINUTE  # a thousand levels weigh twenty times as much as a price
 RATIOS_EVERY: Final = 5 * MINUTE  # as often as they are published; up to three calls an asset
 CHAIN_EVERY: Final = 30 * MINUTE
-FEW_LEVELS: Final = "a floor: the venue sends fewer levels than reach 1 % from mid"
+DATED_EVERY: Final = 5 * MINUTE
 OUR_TIME: Final = "the venue gives no time with it; stamped with the time of asking"
 SWAPS_ONLY: Final = {"fetchMarkets": {"types": ["swap"]}}
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from bot.market.exchange.dated import Dated, dated, expiry_of
 from bot.market.exchange.recipe import (
     RATE,
     PresentOfAll,
@@ -24,7 +25,7 @@ from bot.market.exchange.recipe import (
     settled,
     stamp,
 )
-from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, RATIOS_EVERY, Offer, VenueRecipe
+from bot.market.exchange.venue_recipe import BOOK_EVERY, DATED_EVERY, RATIOS_EVERY, Offer, VenueRecipe
 from bot.market.venues.binance_both import USD_M
 from bot.market.venues.binance_tiers import tiers
 from signals.units import HOUR, MINUTE, in_ms, to_ms
@@ -248,6 +249,15 @@ async def _premiums(ask_raw: Raw) -> Mapping[str, Any]:
     return found
 
 
+async def futures(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- as all recipes
+    """Read the dated future that is nearest to a quarter away (BTCUSDT_261225), from the answer for all."""
+    rows = await ask_raw("fapiPublicGetPremiumIndex", {}, shared=True, digest=_BY_SYMBOL)
+    begin = f"{contract.market_id}_"
+    found = {symbol.removeprefix(begin): row for symbol, row in rows.items() if symbol.startswith(begin)}
+    every = (Dated(expiry_of(day), number(row["markPrice"]), number(row["indexPrice"])) for day, row in found.items())
+    return [dated(contract, max((stamp(row["time"]) for row in found.values()), default=0), every)]
+
+
 _BY_SYMBOL: Final = by_key(rows_of, "symbol")
 
 
@@ -269,7 +279,8 @@ RECIPE: Final = VenueRecipe(
         "open_interest": Offer(open_interest, MINUTE),
         "funding": Offer(settlements, MINUTE, present=PresentOfAll(RATE, rates_now)),
         "ratios": Offer(by_the_hour_and_now(USD_M.ratios), RATIOS_EVERY),
-        "depth": Offer(USD_M.book, BOOK_EVERY, FEW_LEVELS),
+        "depth": Offer(USD_M.book, BOOK_EVERY),
+        "dated": Offer(futures, DATED_EVERY),
     },
     tiers=tiers,
 )

@@ -61,7 +61,7 @@ class BinanceSide:
         return rows
 
     async def book(self, ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG002 -- as all recipes
-        """Read 1,000 levels a side within 1 % of mid; on BTC they reach some 0.1 %, so it is a floor there."""
+        """Read 1,000 levels a side within 1 % of mid; on BTC they reach some 0.1 %, which is not told."""
         found = await ask_raw(f"{self.prefix}PublicGetDepth", {"symbol": contract.market_id, "limit": _LEVELS})
         return [depth(contract, stamp(found["T"]), pairs(found["bids"]), pairs(found["asks"]))]
 

@@ -29,7 +29,7 @@ from bot.market.exchange.recipe import (
     stamp,
     with_taker,
 )
-from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, RATIOS_EVERY, Offer, VenueRecipe
+from bot.market.exchange.venue_recipe import BOOK_EVERY, RATIOS_EVERY, Offer, VenueRecipe
 from bot.market.venues.binance_both import COIN_M, KEPT
 from signals.units import HOUR, MINUTE, in_ms
 
@@ -162,6 +162,6 @@ RECIPE: Final = VenueRecipe(
         "open_interest": Offer(open_interest, MINUTE),
         "funding": Offer(settlements, MINUTE, present=PresentOfAll(RATE, rates_now)),
         "ratios": Offer(by_the_hour_and_now(COIN_M.ratios), RATIOS_EVERY),
-        "depth": Offer(COIN_M.book, BOOK_EVERY, FEW_LEVELS),
+        "depth": Offer(COIN_M.book, BOOK_EVERY),
     },
 )

@@ -28,7 +28,7 @@ from bot.market.exchange.recipe import (
     settled,
     stamp,
 )
-from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, RATIOS_EVERY, SWAPS_ONLY, Offer, VenueRecipe
+from bot.market.exchange.venue_recipe import BOOK_EVERY, RATIOS_EVERY, SWAPS_ONLY, Offer, VenueRecipe
 from bot.market.tiers.tables import BySymbol
 from signals.units import MINUTE, to_ms
 
@@ -133,7 +133,7 @@ async def ratios(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
 
 
 async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- a recipe's signature
-    """Read the merged book within 1 % of mid; a floor where its levels do not reach that far."""
+    """Read the merged book within 1 % of mid, where its levels reach that far."""
     asked = _asked(contract) | {"precision": "scale2", "limit": "max"}
     found = (await ask_raw("publicMixGetV2MixMarketMergeDepth", asked))["data"]
     return [depth(contract, stamp(found["ts"]), pairs(found["bids"]), pairs(found["asks"]))]
@@ -168,7 +168,7 @@ RECIPE: Final = VenueRecipe(
         "open_interest": Offer(None, MINUTE, present=PresentOfAll(OPEN, open_interest_now)),
         "funding": Offer(settlements, MINUTE, present=PresentOfAll(RATE, rates_now)),
         "ratios": Offer(by_the_hour_and_now(ratios), RATIOS_EVERY),
-        "depth": Offer(book, BOOK_EVERY, FEW_LEVELS),
+        "depth": Offer(book, BOOK_EVERY),
     },
     tiers=BySymbol("Bitget /api/v2/mix/market/query-position-lever", ("swap",)),
 )

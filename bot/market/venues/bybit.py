@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from bot.market.exchange.dated import Dated, dated
 from bot.market.exchange.recipe import (
     OPEN,
     RATE,
@@ -29,7 +30,7 @@ from bot.market.exchange.recipe import (
     settled,
     stamp,
 )
-from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, RATIOS_EVERY, Offer, VenueRecipe
+from bot.market.exchange.venue_recipe import BOOK_EVERY, DATED_EVERY, RATIOS_EVERY, Offer, VenueRecipe
 from bot.market.tiers.tables import BySymbol
 from signals.units import HOUR, MINUTE, in_ms
 
@@ -181,7 +182,7 @@ async def ratios(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
 
 
 async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- a recipe's signature
-    """Read the book within 1 % of mid; 500 levels reach less far in quiet large contracts, so it is a floor."""
+    """Read the book within 1 % of mid, 500 levels a side, where they reach that far."""
     answer = await ask_raw("publicGetV5MarketOrderbook", _asked(contract) | {"limit": _LEVELS})
     found = answer["result"]
     return [depth(contract, stamp(found["ts"]), pairs(found["b"]), pairs(found["a"]))]
@@ -203,6 +204,17 @@ def _dated_tickers(answer: Any) -> tuple[int, Mapping[str, Any]]:
     return stamp(answer["time"]), _BY_SYMBOL(answer)
 
 
+async def futures(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- as all recipes
+    """Read the dated future that is nearest to a quarter away (BTCUSDT-25DEC26), from the answer for all."""
+    at, rows = await ask_raw("publicGetV5MarketTickers", {"category": "linear"}, shared=True, digest=_tickers)
+    every = (
+        Dated(int(number(row["deliveryTime"])), number(row["markPrice"]), number(row["indexPrice"]))
+        for symbol, row in rows.items()
+        if symbol.startswith(f"{contract.market_id}-")
+    )
+    return [dated(contract, at, every)]
+
+
 RECIPE: Final = VenueRecipe(
     venue="bybit",
     ccxt_id="bybit",
@@ -218,7 +230,8 @@ RECIPE: Final = VenueRecipe(
         ),
         "funding": Offer(settlements, MINUTE, present=PresentOfAll(RATE, rates_now)),
         "ratios": Offer(by_the_hour_and_now(ratios), RATIOS_EVERY),
-        "depth": Offer(book, BOOK_EVERY, FEW_LEVELS),
+        "depth": Offer(book, BOOK_EVERY),
+        "dated": Offer(futures, DATED_EVERY),
     },
     tiers=BySymbol(
         "Bybit /v5/market/risk-limit",

@@ -1,15 +1,21 @@
-"""Deribit in our units: perpetuals, the whole option chain, and the DVOL index. Calls and fields: docs.deribit.com.
+"""Deribit in our units: perpetuals, dated futures, options, and the DVOL index. Calls and fields: docs.deribit.com.
 
 Open interest of an inverse perpetual is in USD, of a linear one in coins, of an option in coins. Funding accrues
 all the time: a rate is stored per hour, the mean of what the venue gives for eight.
+
+Options of BTC and ETH are settled in the coin, those of SOL and a few others in USDC: they stand in one answer for all
+of them, as SOL_USDC-25DEC26-150-C. An option contract of SOL holds ten coins, but its open interest is given in coins
+as every other one's (docs.deribit.com, "amount units", read 2026-11-29). The options of BTC and ETH that are settled in
+USDC are left out: they are few, and of another contract.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from bot.market.exchange.dated import Dated, dated, expiry_of
 from bot.market.exchange.recipe import (
     Unreadable,
     backwards,
@@ -25,13 +31,13 @@ from bot.market.exchange.recipe import (
     settled,
     stamp,
 )
-from bot.market.exchange.venue_recipe import BOOK_EVERY, CHAIN_EVERY, Offer, VenueRecipe
+from bot.market.exchange.venue_recipe import BOOK_EVERY, CHAIN_EVERY, DATED_EVERY, Offer, VenueRecipe
 from bot.market.source import NotOffered
-from signals.units import HOUR, MINUTE, in_ms, to_ms
-from storage.market.options import Chain, Option
+from signals.options import Chain, Option
+from signals.units import HOUR, MINUTE, from_ms, in_ms, to_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from bot.market.exchange.contracts import Contract
     from bot.market.exchange.recipe import Raw
@@ -44,10 +50,10 @@ _HOURS: Final = 8
 _LEVELS: Final = 1000
 _DVOL: Final = ("BTC", "ETH")
 _OPTION: Final = re.compile(
-    r"(?P<asset>[A-Z0-9]+)-(?P<day>\d{1,2}[A-Z]{3}\d{2})-(?P<strike>\d+(?:d\d+)?)-(?P<kind>[CP])"
+    r"(?P<coin>[A-Z0-9_]+)-(?P<day>\d{1,2}[A-Z]{3}\d{2})-(?P<strike>\d+(?:d\d+)?)-(?P<kind>[CP])"
 )
-_EXPIRES_AT: Final = 8  # o'clock UTC
-_MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_READABLE: Final = 0.5  # of a chain's rows, below which it is no chain: its walls would be others
+_DATED: Final = re.compile(r"[A-Z0-9_]+-(?P<day>\d{1,2}[A-Z]{3}\d{2})")
 
 
 async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
@@ -129,38 +135,84 @@ async def volatility(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]
 
 
 async def options(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Found]:  # noqa: ARG001 -- a recipe's signature
-    """Read all options of a currency in one answer: open interest in coins and mark volatility by expiry and strike."""
-    answer = await ask_raw("publicGetGetBookSummaryByCurrency", {"currency": contract.asset, "kind": "option"})
-    rows = rows_of(answer["result"], least=0)
+    """Read all options of a coin: open interest in coins, mark volatility, and whether there is a bid and an ask.
+
+    A row that lacks a figure is left out. Unreadable where so many do that what is left is no chain.
+    """
+    asked = {"currency": _currency(contract), "kind": "option"}
+    rows = (await ask_raw("publicGetGetBookSummaryByCurrency", asked, shared=True, digest=_by_coin)).get(
+        _coin(contract)
+    )
     if not rows:
         raise NotOffered(f"Deribit lists no options of {contract.asset}.")
-    found = [option for row in rows if (option := _option(row, contract))]
-    at = max(stamp(row["creation_timestamp"]) for row in rows)
-    return [Chain(contract.venue, contract.asset, datetime.fromtimestamp(at / 1000, UTC), tuple(found))]
+    found = [option for row in rows if (option := _option(row)) is not None]
+    if len(found) < _READABLE * len(rows):
+        raise Unreadable(f"{len(rows) - len(found)} of {len(rows)} options lack a figure")
+    told = max((row["creation_timestamp"] for row in rows if row.get("creation_timestamp")), default=None)
+    return [Chain(contract.venue, contract.asset, from_ms(stamp(told)), tuple(found), _index(rows))]
 
 
-def _option(row: Mapping[str, Any], contract: Contract) -> Option | None:
-    """Read one option. None for one that is settled in USDC: its sizes are those of another contract."""
-    named = _OPTION.fullmatch(str(row["instrument_name"]))
-    if named is None or named["asset"] != contract.asset:
+def _by_coin(answer: Any) -> dict[str, list[Mapping[str, Any]]]:
+    """Put the contracts of an answer apart, by how the coin is written in their names."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows_of(answer["result"], least=0):
+        found.setdefault(str(row.get("instrument_name")).partition("-")[0], []).append(row)
+    return found
+
+
+def _option(row: Mapping[str, Any]) -> Option | None:
+    """Read one option; None where a figure of it is missing or cannot be true."""
+    named = _OPTION.fullmatch(row["instrument_name"])
+    if named is None:
         return None
-    open_, iv = number(row["open_interest"]), row.get("mark_iv")
+    try:
+        expiry, open_, iv = (
+            from_ms(expiry_of(named["day"])),
+            number(row.get("open_interest")),
+            number(row.get("mark_iv")),
+        )
+    except ValueError:  # no such day, or no number
+        return None
     if not 0 <= open_ < 1e9:
-        raise Unreadable(f"{row['instrument_name']} has an open interest of {open_:g}")
-    volatility_ = number(iv) if iv is not None else 0.0
+        return None
     return Option(
-        _expiry(named["day"]),
+        expiry,
         float(named["strike"].replace("d", ".")),
         "call" if named["kind"] == "C" else "put",
         open_,
-        volatility_ if 0 < volatility_ < 1000 else None,
+        iv if 0 < iv < 1000 else None,
+        all(row.get(side) is not None for side in ("bid_price", "ask_price")),
     )
 
 
-def _expiry(day: str) -> datetime:
-    """Read 5JUL24 whatever language the machine speaks; expiry is at 08:00 UTC."""
-    month = _MONTHS.index(day[-5:-2]) + 1
-    return datetime(2000 + int(day[-2:]), month, int(day[:-5]), _EXPIRES_AT, tzinfo=UTC)
+def _index(rows: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return the index that an option would be settled at now; None where no row tells it."""
+    told = (number(row.get("estimated_delivery_price")) for row in rows)
+    return next((index for index in told if 0 < index < math.inf), None)
+
+
+async def futures(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- a recipe's signature
+    """Read the dated future that is nearest to a quarter away, from one answer for all of a currency."""
+    asked = {"currency": _currency(contract), "kind": "future"}
+    rows = (await ask_raw("publicGetGetBookSummaryByCurrency", asked, shared=True, digest=_by_coin)).get(
+        _coin(contract)
+    )
+    found = [(named, row) for row in rows or () if (named := _DATED.fullmatch(row["instrument_name"]))]
+    every = (
+        Dated(expiry_of(named["day"]), number(row.get("mark_price")), number(row.get("estimated_delivery_price")))
+        for named, row in found
+    )
+    return [dated(contract, max((stamp(row["creation_timestamp"]) for _, row in found), default=0), every)]
+
+
+def _currency(contract: Contract) -> str:
+    """Name the currency under which a coin's options and futures are listed."""
+    return contract.asset if contract.inverse else "USDC"
+
+
+def _coin(contract: Contract) -> str:
+    """Write a coin as the names of its options and futures begin."""
+    return contract.asset if contract.inverse else f"{contract.asset}_USDC"
 
 
 async def _ticker(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
@@ -184,5 +236,6 @@ RECIPE: Final = VenueRecipe(
         "depth": Offer(book, BOOK_EVERY),
         "volatility": Offer(volatility, 5 * MINUTE),
         "options": Offer(options, CHAIN_EVERY),
+        "dated": Offer(futures, DATED_EVERY),
     },
 )

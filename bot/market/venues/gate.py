@@ -29,7 +29,7 @@ from bot.market.exchange.recipe import (
     stamp,
     with_taker,
 )
-from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, OUR_TIME, RATIOS_EVERY, Offer, VenueRecipe
+from bot.market.exchange.venue_recipe import BOOK_EVERY, OUR_TIME, RATIOS_EVERY, Offer, VenueRecipe
 from bot.market.tiers.tables import BySymbol
 from signals.units import DAY, HOUR, MINUTE, from_ms, in_ms, to_ms
 
@@ -201,7 +201,7 @@ async def settlements(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points
 
 
 async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- a recipe's signature
-    """Read the book, 300 levels a side, within 1 % of mid; a floor in contracts with fine steps."""
+    """Read the book, 300 levels a side, within 1 % of mid, where they reach that far."""
     asked = _SETTLE | {"contract": contract.market_id, "limit": _LEVELS}
     found = await ask_raw("publicFuturesGetSettleOrderBook", asked)
     bids, asks = ([(number(level["p"]), number(level["s"])) for level in found[side]] for side in ("bids", "asks"))
@@ -230,7 +230,7 @@ RECIPE: Final = VenueRecipe(
         "open_interest": Offer(open_interest_hours, MINUTE, OUR_TIME, PresentOfAll(OPEN, open_interest_now)),
         "funding": Offer(settlements, MINUTE, OUR_TIME, PresentOfAll(RATE, rates_now)),
         "ratios": Offer(by_the_hour_and_now(ratios), RATIOS_EVERY),
-        "depth": Offer(book, BOOK_EVERY, FEW_LEVELS),
+        "depth": Offer(book, BOOK_EVERY),
     },
     tiers=BySymbol(
         "Gate /api/v4/futures/{settle}/risk_limit_tiers",

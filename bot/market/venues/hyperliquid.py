@@ -27,7 +27,7 @@ from bot.market.exchange.recipe import (
     settled,
     stamp,
 )
-from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, OUR_TIME, SWAPS_ONLY, Offer, VenueRecipe
+from bot.market.exchange.venue_recipe import BOOK_EVERY, OUR_TIME, SWAPS_ONLY, Offer, VenueRecipe
 from bot.market.tiers.rows import Fetched, TiersRefused, decimal, row
 from bot.market.tiers.tables import TierAnswer, connected
 from signals.assets import UnreadableSymbol, coin, packed
@@ -107,7 +107,7 @@ async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # n
     """Read 20 levels a side, asked so coarse that they reach 1 % from mid.
 
     At full precision they reach 0.03 % on BTC. A coarse level counts when it lies within 1 % whole, so the sum is a
-    floor; bands that are not reached are a floor as well.
+    floor, and always the same one.
     """
     mid = number(row_of(await _contexts(ask_raw), contract)["midPx"])
     asked = {"type": "l2Book", "coin": contract.market_id, "nSigFigs": _figures(mid)}
@@ -188,7 +188,7 @@ RECIPE: Final = VenueRecipe(
             None, MINUTE, f"one or two sides: not calibrated yet; {OUR_TIME}", PresentOfAll(OPEN, open_interest_now)
         ),
         "funding": Offer(settlements, MINUTE, OUR_TIME, PresentOfAll(RATE, rates_now)),
-        "depth": Offer(book, BOOK_EVERY, FEW_LEVELS),
+        "depth": Offer(book, BOOK_EVERY),
     },
     tiers=tiers,
 )

@@ -29,7 +29,7 @@ from bot.market.exchange.recipe import (
     settled,
     stamp,
 )
-from bot.market.exchange.venue_recipe import BOOK_EVERY, FEW_LEVELS, OUR_TIME, Offer, VenueRecipe
+from bot.market.exchange.venue_recipe import BOOK_EVERY, OUR_TIME, Offer, VenueRecipe
 from bot.market.tiers.tables import BySymbol
 from signals.units import HOUR, MINUTE, in_ms, to_ms
 
@@ -137,7 +137,7 @@ def _hours(row: Mapping[str, Any]) -> float:
 
 
 async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- a recipe's signature
-    """Read 100 levels a side within 1 % of mid; they reach less far in large contracts, so it is a floor."""
+    """Read 100 levels a side within 1 % of mid, where they reach that far."""
     answer = await ask_raw("futuresPublicGetLevel2Depth100", {"symbol": contract.market_id})
     found = answer["data"]
     at = stamp(int(found["ts"]) // _NANOSECONDS)
@@ -164,7 +164,7 @@ RECIPE: Final = VenueRecipe(
         "bars": Offer(bars, MINUTE),
         "open_interest": Offer(open_interest_hours, MINUTE, OUR_TIME, PresentOfAll(OPEN, open_interest_now)),
         "funding": Offer(settlements, MINUTE, OUR_TIME, PresentOfAll(RATE, rates_now)),
-        "depth": Offer(book, BOOK_EVERY, FEW_LEVELS),
+        "depth": Offer(book, BOOK_EVERY),
     },
     tiers=BySymbol(
         "KuCoin /api/v1/contracts/risk-limit",

@@ -10,6 +10,7 @@ from handlers.language.spelling import chunks, shown, symbol
 from handlers.words import wording
 from signals.alerts.burst import BURST
 from signals.alerts.rule import rules
+from signals.alerts.setup import setups
 from signals.inputs import MARKET
 from signals.liquidation import listed_names
 from storage.market import points
@@ -42,8 +43,12 @@ _SAME: Final = {  # what people say for a part of an alarm's id
     "source": SOURCES,
     "data": SOURCES,
     "status": SOURCES,
+    "setup": "setups",
+    "stories": "setups",
 }
-_NAMED: Final = "burst, oi, funding, taker, price, fng or sources"
+_NAMED: Final = "burst, oi, funding, taker, price, fng, setups or sources"
+_SETUPS: Final = "setups"
+_COMMON: Final = {"long", "short", "longs", "position", "options", "regime", "trigger"}  # say nothing of which setup
 
 
 def wanted(text: str, deps: Deps, example: str) -> Wanted:
@@ -79,11 +84,14 @@ def sound(text: str) -> tuple[Sound | None, str]:
 
 
 def _alarms_by_word() -> dict[str, list[str]]:
-    """Return the alarms that each word stands for: their ids, their metrics' ids, and the parts of both."""
-    found: dict[str, list[str]] = {SOURCES: [SOURCES], BURST: [BURST]}
+    """Return the alarms that each word stands for: their ids, their metrics' ids, and the parts of both.
+
+    A setup stands on many metrics and is meant by its own words alone, or by `setups`.
+    """
+    found: dict[str, list[str]] = {SOURCES: [SOURCES], BURST: [BURST], _SETUPS: [*setups()]}
     for name, rule in rules().items():
-        words = {name, *name.split("_")}
-        for metric in rule.metrics:
+        words = {name, *name.split("_")} - (_COMMON if rule.setup else set())
+        for metric in () if rule.setup else rule.metrics:
             words |= {metric, *metric.split("_")}
         for word in words - {"vs", "low"}:
             found.setdefault(word, []).append(name)

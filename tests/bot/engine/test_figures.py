@@ -236,8 +236,10 @@ def check_episodes(told: list[dict[str, Any]]) -> Counter[tuple[str, str]]:
 def test_each_event_of_the_winter_is_one_episode(told_of_winter: Told) -> None:
     told = told_of_winter
     begun = check_episodes(told)
-    # The cut is one event from autumn on: open interest never came back above its lines in this file.
-    assert [notice["kind"] for notice in of(told, "oi_drawdown")] == ["fired", "escalated"]
+    # The cut is one event from autumn on: open interest never came back above its lines in this file. The setup tells
+    # the fall below the peak and the average as its legs.
+    assert [notice["kind"] for notice in of(told, "deleveraging_reset")] == ["fired", "escalated"]
+    assert of(told, "oi_drawdown") == []
     assert [(notice["kind"], notice["at"][:10]) for notice in of(told, "oi_vs_ma180")] == [
         ("fired", "2025-10-13"),
         ("escalated", "2026-01-01"),
@@ -245,12 +247,12 @@ def test_each_event_of_the_winter_is_one_episode(told_of_winter: Told) -> None:
     ]
     crash = [notice for notice in of(told, "oi_zscore") if "2025-10-01" < notice["at"] < "2025-11-01"]
     assert [(notice["kind"], notice["at"][:10]) for notice in crash][:1] == [("fired", "2025-10-12")]
-    # 58 weeks in which the market fell by a half: under one message in two weeks, of eight alarms.
+    # 58 weeks in which the market fell by a half: under one message in two weeks, of all alarms and setups.
     assert sum(begun.values()) < 58 / 2
 
 
 def test_the_fall_is_told_with_its_share_of_price(told_of_winter: Told) -> None:
-    cut, _ = of(told_of_winter, "oi_drawdown")
+    cut, _ = of(told_of_winter, "deleveraging_reset")
     assert cut["at"] == "2025-11-18T00:00:00Z"  # -31.2 % in dollars, -7 % in coins: the first second close beyond both
     assert "Peak $95.3bn on 6 October 2025" in cut["text"]
     assert "Price alone explains 81 %" in cut["text"]
@@ -258,7 +260,7 @@ def test_the_fall_is_told_with_its_share_of_price(told_of_winter: Told) -> None:
 
 
 def test_taker_flow_never_turns(told_of_winter: Told) -> None:
-    assert of(told_of_winter, "net_taker_flip") == []
+    assert of(told_of_winter, "net_taker_flip") == of(told_of_winter, "reversal_trigger") == []
 
 
 def test_a_replay_of_a_part_is_that_part_of_the_whole(winter: Path, told_of_winter: Told) -> None:

@@ -324,7 +324,7 @@ async def test_options_and_stablecoins_come_from_the_first_round_on(
     held = market(more=[deribit, DefiLlama(clock=clock, base_url=exchange.base_url)])
     found = await held.collect(["BTC", "ETH", "SOL"], clock.now)
     assert [(chain.venue, chain.asset, len(chain.options)) for chain in found.chains] == [
-        ("deribit", "BTC", 12), ("deribit", "ETH", 12)
+        ("deribit", "BTC", 12), ("deribit", "ETH", 12), ("deribit", "SOL", 12)
     ]  # fmt: skip
     assert set(values(found, "implied_volatility")) == {("deribit", "BTC"), ("deribit", "ETH")}
     assert set(values(found, "stablecoin_supply_usd")) == {("defillama", "MARKET")}

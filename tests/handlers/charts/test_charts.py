@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_rgba
 from PIL import Image
 
-from handlers.charts import drawing
+from handlers.charts import drawing, options
 from handlers.charts.content import Band, alt, bands, drawable, margin_words, spec
 from handlers.charts.figures import clean, say, span_words, tick
 from handlers.charts.look import DARK, LIGHT, SMALL
@@ -32,6 +32,9 @@ from handlers.reply import Picture, from_json, to_json
 from signals.alerts.condition import above, at_least, at_most, below, level
 from signals.alerts.rule import AlertRule, rules_of
 from signals.metric import Chart, Metric, metrics
+from signals.options import OptionExpiry, Strike
+from storage.queries.derivatives.option_chain import OptionsNow
+from storage.queries.freshness import Stamp
 from tests.examples import examples
 
 HOUR, DAY = 3600, 86400
@@ -366,6 +369,23 @@ EXTREMES = {
 }
 
 
+def strikes(rows, *, asset="BTC", index=92_530.0):
+    """Return the picture of an expiry of such strikes, each with its calls and puts."""
+    at = datetime(2025, 12, 4, tzinfo=UTC)
+    expiry = OptionExpiry(at + timedelta(days=9), tuple(Strike(*row) for row in rows), 0.5)
+    found = OptionsNow(asset, "deribit", at, index, index, (expiry,), at, Stamp(("deribit",), at))
+    return options.spec(found, expiry)
+
+
+EXTREMES |= {
+    "one strike": strikes([(90_000.0, 5.0, 0.0)]),
+    "many strikes": strikes([(50_000.0 + 500 * n, (n * 7919) % 97, (n * 104_729) % 89) for n in range(200)]),
+    "strikes of cents": strikes([(0.5 + n / 16, 1e6, 5e8) for n in range(9)], asset="DOGE", index=0.61),
+    "no index": strikes([(80_000.0, 1.0, 3.0), (1_000_000.0, 2.0, 0.0)], index=None),
+    "far from price": strikes([(200_000.0 + n * 1000, 1.0, 0.0) for n in range(5)]),
+}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("chart", [pytest.param(chart, id=name) for name, chart in EXTREMES.items()])
 def test_every_picture_is_a_light_png_of_one_width(chart):
@@ -427,17 +447,34 @@ def test_an_alarm_line_out_of_sight_is_named_at_the_edge():
     assert figure.axes[-1].get_ylim()[1] < 0.06
 
 
-@given(st.lists(st.tuples(st.floats(0, 300), st.sampled_from([38.0, 48.0, 76.0])), max_size=6))
-@examples(60)
-def test_labels_keep_their_order_and_touch_no_other(wanted):
+@given(st.lists(st.tuples(st.floats(0, 300), st.sampled_from([38.0, 48.0, 76.0])), max_size=6), st.integers(-1, 5))
+@examples(100)
+def test_labels_keep_their_order_and_touch_no_other(wanted, newest):
     meant, tall = [at for at, _ in sorted(wanted)], [height for _, height in sorted(wanted)]
-    places = spread(meant, tall, -10.0, 500.0)
+    kept = newest if 0 <= newest < len(wanted) else None
+    places = spread(meant, tall, -10.0, 500.0, kept)
     edges = [(place - height / 2, place + height / 2) for place, height in zip(places, tall, strict=True)]
     assert all(below >= above - 1e-6 for (_, above), (below, _) in itertools.pairwise(edges))
     assert all(above >= -10.001 and below <= 500.001 for above, below in edges)
     alone = all(b - a >= 76 for a, b in itertools.pairwise(meant)) and all(38 <= at <= 262 for at in meant)
     if alone:
         assert places == pytest.approx(meant)
+    if kept is not None:  # the newest value stays at the end of its line, unless the edge of the picture is in the way
+        above, below = sum(tall[:kept]) + tall[kept] / 2, sum(tall[kept + 1 :]) + tall[kept] / 2
+        assert places[kept] == pytest.approx(min(max(meant[kept], -10.0 + above), 500.0 - below)) or (
+            meant[kept] - above < -10.0 or meant[kept] + below > 500.0
+        )
+
+
+def test_the_newest_value_stays_at_the_end_of_its_line_among_alarm_lines():
+    levels = [Band("below", -0.30, -0.26, "notice"), Band("below", -0.40, None, "warning")]
+    chart = Chart("Open interest below its peak", "from the peak", unit="fraction")
+    figure = drawing.figure(make([-0.05, -0.10, -0.285], chart=chart, alarms=levels))
+    figure.canvas.draw()
+    (box,) = (text.get_window_extent() for text in figure.texts if text.get_gid() == "newest")
+    axes = figure.axes[-1]
+    end = axes.transData.transform((0, -0.285))[1]
+    assert abs((box.y0 + box.y1) / 2 - end) < 6, "the number stands at its point"
 
 
 def test_a_rank_never_stands_above_a_lower_one_that_lies_over_it():

@@ -140,7 +140,9 @@ def test_a_word_of_sound_alone_asks_for_nothing_more(empty: Any) -> None:
 
 
 def test_sub_refuses_what_it_does_not_know(empty: Any) -> None:
-    with pytest.raises(Refused, match=r"^I do not know “nosuch”\. Name burst, oi, funding, taker, price, fng or so"):
+    with pytest.raises(
+        Refused, match=r"^I do not know “nosuch”\. Name burst, oi, funding, taker, price, fng, setups or so"
+    ):
         empty.ask("/sub oi nosuch")
     with pytest.raises(Refused, match=r"^DOGE is not followed here, so nothing is told of it\. Followed: BTC and ETH;"):
         empty.ask("/sub doge")

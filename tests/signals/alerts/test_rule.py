@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from signals.alerts import rule as module
 from signals.alerts.condition import above, at_least, at_most, below, held, judged, level
 from signals.alerts.rule import AlertRule, rules, rules_of
+from signals.alerts.setup import setups
 from signals.metric import metrics
 
 HOUR = timedelta(hours=1)
@@ -43,14 +44,14 @@ def test_short_names_are_those_of_its_own_metric() -> None:
 
 def test_every_rule_is_declared_by_a_metric_and_found_by_its_id() -> None:
     assert len(rules()) > 5
-    assert [rule.id for metric in metrics() for rule in rules_of(metric)] == list(rules())
+    assert [*(rule.id for metric in metrics() for rule in rules_of(metric)), *setups()] == list(rules())
     for name, rule in rules().items():
         assert rule.id == name
         assert set(rule.metrics) <= set(metrics())
-        for one in rule.levels:
-            for value in one.names():
-                metric, _, short = value.partition(".")
-                assert short in metrics()[metric].values
+        for value in (value for one in rule.levels for value in one.names()):
+            metric, _, short = value.partition(".")
+            counts = rule.setup.counts({}) if rule.setup else {}
+            assert value in counts or short in metrics()[metric].values
 
 
 def test_an_id_stands_once(monkeypatch: pytest.MonkeyPatch) -> None:

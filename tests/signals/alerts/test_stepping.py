@@ -55,11 +55,14 @@ def singly(
     times: list[datetime],
     known_by=(),
     continues=4 * HOUR,
+    lasts=None,
 ):
     told = []
     for i, at in enumerate(times):
         now = {name: every[i] for name, every in values.items()}
-        state, transition = step(levels, state, now, at=at, closes=HOUR, known_by=known_by, continues=continues)
+        state, transition = step(
+            levels, state, now, at=at, closes=HOUR, known_by=known_by, continues=continues, lasts=lasts
+        )
         if transition:
             told.append((state, transition))
     return state, told
@@ -77,18 +80,25 @@ def stretches(draw: st.DrawFn) -> list[float]:
 
 
 @pytest.mark.parametrize("levels", [pytest.param(levels, id=name) for name, levels in SETS.items()])
-@given(one=stretches(), two=stretches(), before=st.integers(0, 60), judged=st.integers(0, 5))
+@given(
+    one=stretches(),
+    two=stretches(),
+    before=st.integers(0, 60),
+    judged=st.integers(0, 5),
+    lasts=st.sampled_from([None, HOUR, 5 * HOUR, 12 * HOUR]),
+)
 def test_many_closes_are_as_one_after_the_other(
-    levels: tuple[Level, ...], one: list[float], two: list[float], before: int, judged: int
+    levels: tuple[Level, ...], one: list[float], two: list[float], before: int, judged: int, lasts: timedelta | None
 ) -> None:
     count = min(len(one), len(two))
     values = {"value": one[:count], "other": two[:count]}
     times = [START + n * HOUR for n in range(count)]
-    begun, _ = singly(levels, State(), {name: column[:before] for name, column in values.items()}, times[:before])
+    begin = {name: column[:before] for name, column in values.items()}
+    begun, _ = singly(levels, State(), begin, times[:before], lasts=lasts)
     rest = {name: column[max(0, before - judged) :] for name, column in values.items()}
     arrays = {name: np.array(column) for name, column in rest.items()}
-    found = run(levels, begun, arrays, times[max(0, before - judged) :], closes=HOUR, continues=4 * HOUR)
-    assert same(found, singly(levels, begun, rest, times[max(0, before - judged) :]))
+    found = run(levels, begun, arrays, times[max(0, before - judged) :], closes=HOUR, continues=4 * HOUR, lasts=lasts)
+    assert same(found, singly(levels, begun, rest, times[max(0, before - judged) :], lasts=lasts))
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,8 @@ SHIPPED = {
     "m015_people": "853454cf0932f54e",
     "m016_servers": "f32123dd72cb15a1",
     "m017_persons": "b524f84d984331b1",
+    "m018_record": "35306b32042c89aa",
+    "m019_options_told": "bda9613af14b7b8c",
 }
 
 
@@ -215,6 +217,34 @@ def test_schemas_that_differ_are_told_apart(tmp_path: Path, fresh: Path) -> None
         with closing(sqlite3.connect(path)) as file:
             file.execute(statement)
         assert schema(path) != schema(fresh), statement
+
+
+@pytest.mark.parametrize("change", [
+    "UPDATE record SET price = 1",
+    "UPDATE definitions SET definition = '{}'",
+    "UPDATE outcomes SET change = 1",
+    "DELETE FROM outcomes WHERE id = 2",
+    "DELETE FROM record WHERE id = 1",
+    "DELETE FROM definitions WHERE private = 0",
+    "UPDATE record SET private = 1 WHERE id = 1",
+])  # fmt: skip
+def test_what_was_said_and_what_came_of_it_is_never_edited(tmp_path: Path, change: str) -> None:
+    path = tmp_path / "perpulse.db"
+    restore("m018_record", path)
+    with closing(sqlite3.connect(path)) as file, pytest.raises(sqlite3.IntegrityError, match="never edited"):
+        file.execute(change)
+
+
+def test_the_record_of_a_rule_of_ones_own_may_go(tmp_path: Path) -> None:
+    path = tmp_path / "perpulse.db"
+    restore("m018_record", path)
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("PRAGMA foreign_keys = ON")
+        file.execute("INSERT INTO outcomes SELECT 9, 2, days, entry_at, entry_price, at, price, change, worst, best, "
+                     "venue, written, NULL, NULL FROM outcomes WHERE id = 1")  # fmt: skip
+        mine = ("outcomes WHERE entry = 2", "record WHERE private", "definitions WHERE private")
+        gone = [file.execute(f"DELETE FROM {rows}").rowcount for rows in mine]  # noqa: S608 - written above
+    assert gone == [1, 1, 1]
 
 
 # --- one more input ---------------------------------------------------------------------------------------------------

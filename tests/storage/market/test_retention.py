@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from bot.archive.parsing import KEPT_FINE
 from bot.config import LONGEST_LOOK_BACK, Config
 from signals.metric import metrics
+from signals.options import Chain, Option
 from signals.units import from_ms, to_ms
 from storage.alerts import episodes, outbox
 from storage.engine import settings
@@ -251,10 +252,8 @@ def test_the_defaults_agree_with_the_archive_and_with_what_metrics_look_back_on(
 # --- option chains ----------------------------------------------------------------------------------------------------
 
 
-def chain(at: datetime, asset: str = "BTC") -> options.Chain:
-    return options.Chain(
-        "deribit", asset, at, tuple(options.Option(NOW + 30 * DAY, 1e5 + n, "call", 1.0) for n in range(3))
-    )
+def chain(at: datetime, asset: str = "BTC") -> Chain:
+    return Chain("deribit", asset, at, tuple(Option(NOW + 30 * DAY, 1e5 + n, "call", 1.0) for n in range(3)))
 
 
 def test_of_old_chains_the_last_of_each_hour_stays_whole(store: Store) -> None:

@@ -14,12 +14,12 @@ from signals.alerts.episodes import State, Transition
 from signals.digest import Digest, HeldBack, Silence
 from signals.inputs import MARKET
 from signals.liquidation.watching import Holding
+from signals.options import Chain, Option
 from signals.units import DAY, HOUR, MINUTE, WEEK, to_ms
 from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
 from storage.engine.database import Store
 from storage.market import options, points
-from storage.market.options import Chain, Option
 from storage.market.points import Points
 from storage.people import destinations, positions
 from storage.people.positions import Owner

@@ -11,7 +11,7 @@ import pytest
 
 from bot.market.exchange.venue import CcxtVenue
 from bot.market.exchange.venue_recipe import recipes
-from bot.market.source import Ask, SourceDown
+from bot.market.source import Ask, NotOffered, SourceDown
 from bot.market.venues.gate import _bought
 from tests.bot.market.conftest import DATA
 
@@ -144,8 +144,12 @@ async def test_binance_coinm_volume_is_dollars(venue: Any, exchange: FakeExchang
 async def test_binance_coinm_book(venue: Any, exchange: FakeExchange, clock: Clock, recorded: Any) -> None:
     book = recorded["/dapi/v1/depth"]["limit=100&symbol=BTCUSD_PERP"]
     exchange.recorded["/dapi/v1/depth"] = book
+    with pytest.raises(NotOffered, match="too few levels of BTC"):  # a hundred levels of $0.1 reach nowhere near 1 %
+        await rows(venue("binance_coinm"), "depth", "BTC", clock.now)
+    far = [[f"{float(book['asks'][0][0]) * 1.02:.1f}", "7"]]  # two levels beyond, so that they do
+    near = [[f"{float(book['bids'][0][0]) * 0.98:.1f}", "7"]]
+    exchange.recorded["/dapi/v1/depth"] = book | {"asks": book["asks"] + far, "bids": book["bids"] + near}
     (found,) = await rows(venue("binance_coinm"), "depth", "BTC", clock.now)
-    # a hundred levels of $0.1 reach nowhere near 1 %: all of them count, and it is a floor
     assert found["depth_asks_usd"] == pytest.approx(100 * sum(float(size) for _, size in book["asks"]))
 
 

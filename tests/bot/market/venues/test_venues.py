@@ -14,7 +14,7 @@ from bot.market.exchange.venue import CcxtVenue
 from bot.market.exchange.venue_recipe import VenueRecipe, recipes
 from bot.market.source import Ask, Blocked, NotOffered, SourceDown, SourceError, Topic
 from signals.inputs import INPUTS
-from storage.market.options import Chain
+from signals.options import Chain
 from storage.market.points import Points
 from tests.fakes.exchange import Fault, Twist
 from tests.fakes.exchange_venues import NAMES, SHARE
@@ -376,9 +376,12 @@ async def test_option_chain(venue: Any, clock: Clock, exchange: FakeExchange) ->
     first = chain.options[0]
     assert first.expiry == datetime(2026, 11, 27, 8, tzinfo=UTC)
     assert (first.strike, first.kind, first.open_interest_coin, first.iv) == (80_000, "call", 800, 58)
+    assert [option.quoted for option in chain.options] == [False, True] * 6  # a call without a bid, a put with both
+    assert chain.index == 89_990
     assert exchange.count("/get_book_summary_by_currency") == 1
-    with pytest.raises(NotOffered, match="no options of SOL"):
-        await venue("deribit").fetch(Ask("options", "SOL", clock.now))
+    (of_sol,) = await venue("deribit").fetch(Ask("options", "SOL", clock.now))  # settled in USDC
+    assert (of_sol.asset, len(of_sol.options)) == ("SOL", 12)
+    assert exchange.count("/get_book_summary_by_currency") == 2
     with pytest.raises(NotOffered, match="BTC and ETH only"):
         await venue("deribit").fetch(Ask("volatility", "SOL", clock.now))
 
@@ -398,8 +401,6 @@ async def test_the_running_hour_of_volatility_is_asked_again(venue: Any, clock: 
     [
         pytest.param("BTC-5JAN27-60000-P", (datetime(2027, 1, 5, 8, tzinfo=UTC), 60_000, "put"), id="early in a month"),
         pytest.param("BTC-25DEC26-1d5-C", (datetime(2026, 12, 25, 8, tzinfo=UTC), 1.5, "call"), id="a broken strike"),
-        pytest.param("BTC_USDC-25DEC26-60000-C", None, id="settled in USDC: another contract"),
-        pytest.param("ETH-25DEC26-6000-C", None, id="of another coin"),
     ],
 )
 async def test_option_names(venue: Any, clock: Clock, exchange: FakeExchange, named: str, read: Any) -> None:
@@ -407,5 +408,53 @@ async def test_option_names(venue: Any, clock: Clock, exchange: FakeExchange, na
     row = {"instrument_name": named, "open_interest": 12.5, "mark_iv": 61.2, "creation_timestamp": at}
     exchange.recorded["/api/v2/public/get_book_summary_by_currency"] = {"result": [row, row | {"mark_iv": None}]}
     (chain,) = await venue("deribit").fetch(Ask("options", "BTC", clock.now))
-    assert [(option.expiry, option.strike, option.kind) for option in chain.options] == ([read, read] if read else [])
-    assert [option.iv for option in chain.options] == ([61.2, None] if read else [])
+    assert [(option.expiry, option.strike, option.kind) for option in chain.options] == [read, read]
+    assert [option.iv for option in chain.options] == [61.2, None]
+
+
+@pytest.mark.parametrize("named", ["BTC_USDC-25DEC26-60000-C", "ETH-25DEC26-6000-C"])
+async def test_options_of_another_contract_are_none(
+    venue: Any, clock: Clock, exchange: FakeExchange, named: str
+) -> None:
+    at = round(clock.now.timestamp() * 1000)
+    row = {"instrument_name": named, "open_interest": 12.5, "mark_iv": 61.2, "creation_timestamp": at}
+    exchange.recorded["/api/v2/public/get_book_summary_by_currency"] = {"result": [row]}
+    with pytest.raises(NotOffered, match="no options of BTC"):
+        await venue("deribit").fetch(Ask("options", "BTC", clock.now))
+
+
+WHOLE = {"instrument_name": "BTC-25DEC26-60000-C", "open_interest": 12.5, "mark_iv": 61.2}
+
+
+@pytest.mark.parametrize(
+    ("broken", "left"),
+    [
+        pytest.param({}, 3, id="whole"),
+        pytest.param({"open_interest": None}, 2, id="no open interest"),
+        pytest.param({"open_interest": "much"}, 2, id="open interest that is no number"),
+        pytest.param({"open_interest": -1.0}, 2, id="less than none"),
+        pytest.param({"instrument_name": "BTC-31XXX26-60000-C"}, 2, id="no such month"),
+        pytest.param({"instrument_name": "BTC-25DEC26"}, 2, id="no strike"),
+        pytest.param({"instrument_name": None}, 2, id="no name"),
+        pytest.param({"creation_timestamp": None}, 3, id="no time: the others tell it"),
+        pytest.param({"mark_iv": None}, 3, id="no volatility: what is open is known"),
+    ],
+)
+async def test_a_row_without_a_figure_is_lost_and_not_the_chain(
+    venue: Any, clock: Clock, exchange: FakeExchange, broken: dict[str, Any], left: int
+) -> None:
+    row = WHOLE | {"creation_timestamp": round(clock.now.timestamp() * 1000), "estimated_delivery_price": None}
+    others = [row | {"instrument_name": f"BTC-25DEC26-{strike}-P"} for strike in (50_000, 70_000)]
+    without = {name: value for name, value in (row | broken).items() if name != "open_interest" or value is not None}
+    exchange.recorded["/api/v2/public/get_book_summary_by_currency"] = {"result": [without, *others]}
+    (chain,) = await venue("deribit").fetch(Ask("options", "BTC", clock.now))
+    assert len(chain.options) == left
+    assert chain.index is None
+
+
+async def test_a_chain_of_which_little_can_be_read_is_none(venue: Any, clock: Clock, exchange: FakeExchange) -> None:
+    row = WHOLE | {"creation_timestamp": round(clock.now.timestamp() * 1000)}
+    rows = [row, *[row | {"open_interest": None}] * 2]
+    exchange.recorded["/api/v2/public/get_book_summary_by_currency"] = {"result": rows}
+    with pytest.raises(SourceDown, match="2 of 3 options lack a figure"):
+        await venue("deribit").fetch(Ask("options", "BTC", clock.now))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from bot.cli import events
 from bot.cli.common import day, out, plain_errors, settings_of
+from bot.cli.playing import events
 from bot.engine import replay as engine
 from handlers.command import Refused
 from handlers.words import wording
@@ -40,11 +40,11 @@ def replay(
         told = engine.evaluations(store, wanted, first or span[0] - DAY, last or span[1])
         moves = engine.fast_moves(store, wanted, first or span[0], last or span[1])
         store.close()
-    both: list[Event | Burst] = [*engine.events(told), *moves]
+    both: list[Event | Burst] = [*engine.notices(told), *moves]
     for event in sorted(both, key=lambda one: one.at):
         out(json.dumps(_as_json(event)) if as_json else events.as_text(event))
     if not as_json:
-        _tell_span(len(told) + len(moves), first or span[0], last or span[1])
+        _tell_span(len(both), first or span[0], last or span[1])
 
 
 def _as_json(event: Event | Burst) -> dict[str, Any]:

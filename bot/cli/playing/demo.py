@@ -13,9 +13,9 @@ from bot import demo as bundled
 from bot import log
 from bot.archive.importing import read_file
 from bot.archive.importing.tables import keep
-from bot.cli import events
-from bot.cli.afterwards import opened, take_commands
 from bot.cli.common import out, plain_errors
+from bot.cli.playing import events
+from bot.cli.playing.afterwards import opened, take_commands
 from bot.clock import ReplayClock, SystemClock
 from bot.delivery import here
 from bot.delivery.dispatcher import Dispatcher
@@ -56,7 +56,7 @@ async def _demo(store: Store, *, prompt: bool, as_json: bool) -> None:
         raise Refused("The bundled history is empty. Install perpulse anew.")
     told = engine.evaluations(store, ["BTC"], FIRST_TOLD, span[1], note=bundled.STAMP)
     if as_json:
-        for event in engine.events(told):
+        for event in engine.notices(told):
             out(json.dumps(events.as_json(event)))
         return
     clock = ReplayClock(FIRST_TOLD)
@@ -76,10 +76,11 @@ async def _show_winter(store: Store, told: list[Evaluation], place: LocalChannel
     place.say(f"Data: {bundled.STAMP}, not a recording. No network, no key.", "dim")
     await engine.play(store, told, dispatcher, clock)
     place.rule("end of the replay")
-    started = sum(event.kind == "fired" for event in engine.events(told))
+    own = engine.notices(told)
+    started = sum(event.kind == "fired" for event in own)
     place.say(
         f"{wording.count(started, 'episode')} since {wording.day(FIRST_TOLD)}: one message each, edited when it got "
-        f"worse and closed when it was over. {wording.count(len(told), 'notice')} in all."
+        f"worse and closed when it was over. {wording.count(len(own), 'notice')} in all."
     )
 
 

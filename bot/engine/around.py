@@ -1,0 +1,77 @@
+"""Which setups are open around an alarm: it is told as a leg in their message, and not beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from signals.alerts.condition import RANKS
+from signals.alerts.setup import setups
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Self
+
+    from bot.engine.evaluate import Evaluation
+    from signals.alerts.condition import Rank
+    from signals.alerts.episodes import State
+    from storage.alerts.episodes import Key, RuleState
+
+
+def first_setups(key: Key) -> bool:
+    """Sort what happened at one close by it: setups first, since alarms are told as part of them."""
+    return key[0] not in setups()
+
+
+@dataclass
+class OpenSetups:
+    """The episodes of setups that are open, each with the rank that it was told at."""
+
+    episodes: dict[Key, tuple[int, Rank]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, states: Mapping[Key, RuleState]) -> Self:
+        """Return those that are open where each rule stands."""
+        found = cls()
+        for key, one in states.items():
+            found.stands(key, one.state, one.episode)
+        return found
+
+    def stands(self, key: Key, state: State, episode: int | None) -> None:
+        """Note where a rule stands now; what is no setup is passed by."""
+        if key[0] not in setups():
+            return
+        self.episodes.pop(key, None)
+        if state.rank and state.told and episode is not None:
+            self.episodes[key] = episode, RANKS[state.told - 1]
+
+    def around(self, key: Key) -> tuple[tuple[int, Rank], ...]:
+        """Return the open episodes of setups that contain an alarm of an asset."""
+        rule, asset = key
+        return tuple(
+            one for (setup, of), one in self.episodes.items() if of == asset and rule in setups()[setup].alarms
+        )
+
+    def teller(self, key: Key, rank: Rank) -> tuple[int, Rank] | None:
+        """Return the open episode that tells an alarm of this rank as its leg; None where none does."""
+        return next((one for one in self.around(key) if RANKS.index(one[1]) >= RANKS.index(rank)), None)
+
+
+def placed(evaluations: Iterable[Evaluation]) -> Iterator[Evaluation]:
+    """Mark each event that a setup tells as its leg with that setup's episode, for who is told everything.
+
+    So is the end of one that was never told alone. evaluations: of the whole past, in the order of time; an episode is
+    numbered by the place of the event that it stands at.
+    """
+    open_setups, legs = OpenSetups(), dict[tuple[str, str], tuple[int, "Rank"]]()
+    for number, one in enumerate(evaluations):
+        open_setups.stands(one.key, one.state, number)
+        if one.event is None:
+            yield one
+            continue
+        teller = open_setups.teller(one.key, one.event.rank) if one.event.kind != "resolved" else legs.get(one.key)
+        if teller and one.event.kind == "fired":
+            legs[one.key] = teller
+        elif teller is None:
+            legs.pop(one.key, None)
+        yield replace(one, event=replace(one.event, within=(teller,) if teller else ()))

@@ -1,0 +1,112 @@
+"""How near price is to a strike that many options of an expiry hang on.
+
+    near = least of abs(wall / P − 1) over the walls above and below that hold at least a tenth of their expiry
+
+P is the index price. The inputs are read out of each option chain as it comes in (signals/options.py), so that their
+history is whole where chains are thinned. They are of one expiry: of those within three days the one with most open
+interest, else the next. The derivatives guide (2026) calls such strikes "gravitational" (signals.md OP-1); a setup asks
+for 2 % and leaves at 4 %. `expiry_share` belongs beside it: some strike of a day's own expiry always holds a tenth, and
+that expiry is 1 in 200 of all options (Deribit, December 2025).
+
+NaN handling: all NaN in a row without a chain. A side without any strike is NaN in `wall_above` or `wall_below` and is
+no wall; where no strike holds a tenth, `near` is 1, further than any line.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from signals.metric import Chart, Metric
+from signals.options import WALL
+from signals.series import hours
+
+if TYPE_CHECKING:
+    from signals.series import Array, Panel, Series
+
+FAR: Final = 1.0
+
+
+def compute(s: Panel) -> dict[str, Series]:
+    """Return the distance to the nearest wall as `value` and `near`, and the walls themselves."""
+    price, days = s["index_price"], s["options_days_to_expiry"]
+    above, below = (_distance(s, side, price, days) for side in ("above", "below"))
+    near = above.where(above < below, below)
+    return {
+        "value": near,
+        "near": near,
+        "wall_above": s["options_wall_above"],
+        "wall_above_share": s["options_wall_above_share"],
+        "wall_below": s["options_wall_below"],
+        "wall_below_share": s["options_wall_below_share"],
+        "days_to_expiry": days,
+        "expiry_share": s["options_expiry_share"],
+        "max_pain": s["options_max_pain"],
+        "put_call": s["options_put_call"],
+        "open_interest_usd": s["options_open_interest_usd"],
+        "price": price,
+    }
+
+
+def _distance(s: Panel, side: str, price: Series, days: Series) -> Series:
+    """Return how far the wall of a side is; FAR where there is none although a chain came, NaN where none came."""
+    away = (s[f"options_wall_{side}"] / price - 1).abs()
+    holds = s[f"options_wall_{side}_share"].map(_zero_if_none) >= WALL
+    return away.where(holds, FAR).where((price > 0).both(days > 0))
+
+
+def _zero_if_none(share: Array) -> Array:
+    return np.nan_to_num(share, nan=0.0)
+
+
+METRIC = Metric(
+    id="options_walls",
+    title="Option walls near price",
+    question="Is price near a strike on which much of an option expiry hangs?",
+    unit="fraction",
+    needs=(
+        "index_price",
+        "options_wall_above",
+        "options_wall_above_share",
+        "options_wall_below",
+        "options_wall_below_share",
+        "options_days_to_expiry",
+        "options_expiry_share",
+        "options_max_pain",
+        "options_put_call",
+        "options_open_interest_usd",
+    ),
+    step=hours(1),
+    window=hours(1),
+    says=(
+        "Options that expire in {days_to_expiry:number1} days ({expiry_share:part} of all): most above price at "
+        "${wall_above:price} ({wall_above_share:part}), below at ${wall_below:price} ({wall_below_share:part}); "
+        "least payout at ${max_pain:price}."
+    ),
+    chart=Chart(
+        title="Distance of price to the nearest option wall",
+        axis="percent of price",
+        lines=(("near 2 %", 0.02), ("away 4 %", 0.04)),
+    ),
+    charts=(
+        Chart(title="Open interest of options", axis="USD", value="open_interest_usd", unit="usd"),
+        Chart(title="Puts to calls of the expiry", axis="puts to calls", value="put_call", unit="ratio"),
+    ),
+    values={
+        "value": "distance of price to the nearest strike that holds a tenth of its expiry, fraction; 1: there is none",
+        "near": "the same",
+        "wall_above": "nearest strike at or above price that holds a tenth, else the largest there, USD",
+        "wall_above_share": "its share of the expiry, fraction",
+        "wall_below": "the same below price, USD",
+        "wall_below_share": "its share of the expiry, fraction",
+        "days_to_expiry": "time to the expiry, days",
+        "expiry_share": "share of this expiry in all options of the asset, fraction",
+        "max_pain": "strike at which all options of the expiry together would pay least, USD",
+        "put_call": "open puts over open calls of the expiry, ratio",
+        "open_interest_usd": "open interest of all options of the asset, USD",
+        "price": "index price, USD",
+    },
+    tells_not="Who is short these options, and so which way a hedge would push.",
+    compute=compute,
+)

@@ -1,0 +1,1 @@
+"""One file per setup: one SETUP, a named confluence with a story. Found by walking this folder."""

@@ -1,0 +1,77 @@
+"""Longs crowd in and pay to stay: coins are added while funding is stretched on their side.
+
+After "OI guide" (Leverage.Trading, 2026; its risk condition one), signals.md section 3, 2026: coins +5 % in 7 days with
+funding at or above 95 % of its year and above the neutral band, or +30 % a year. Told on 2 closes: waiting for eight
+tells the same settlement six hours later (see signals/metrics/funding_stretch.py). The ranks are those of the alarm
+that it contains.
+"""
+
+from __future__ import annotations
+
+from signals.alerts.condition import AT_ONCE, at_least, at_most, below
+from signals.alerts.setup import Leg, Setup, Stage
+from signals.metrics.funding_stretch import LONGS_PAY
+from signals.series import days, hours
+
+SETUP = Setup(
+    id="long_crowding",
+    title="Longs crowd in and pay to stay",
+    question="Are longs being added that already pay dearly to stay?",
+    metric="funding_stretch",
+    legs=(
+        Leg(
+            id="funding",
+            title="funding",
+            holds=tuple(tuple(one.within("funding_stretch") for one in group) for group in LONGS_PAY),
+            must=True,
+            alarms=("funding_stretch",),
+            says=(
+                "Funding {funding_stretch.value:yearly} (it rests near 11 %), "
+                "above {funding_stretch.pct:rank} of the past year. "
+                "A $100k long pays {funding_stretch.paid_per_100k_day:usd} a day."
+            ),
+        ),
+        Leg(
+            id="coins",
+            title="coins added in 7 days",
+            holds=((at_least(0.05, "oi_coins.change_7d"),),),
+            must=True,
+            says=(
+                "Open interest in 7 days: {oi_coins.change_7d:change} in coins, "
+                "{oi_coins.dollars_7d:change} in dollars."
+            ),
+        ),
+        Leg(id="price", title="price", counted=False, says="Price in 7 days {price_move.change_7d:change}."),
+    ),
+    stages=(
+        Stage(
+            rank="notice",
+            legs=2,
+            hold=hours(2),
+            leave=(
+                (below(0.80, "funding_stretch.pct"), below(0.20, "funding_stretch.value")),
+                (at_most(0.0, "oi_coins.change_7d"),),
+            ),
+            hold_leave=days(1),
+        ),
+        Stage(
+            rank="warning",
+            legs=2,
+            also=(at_least(0.60, "funding_stretch.value"),),
+            hold=AT_ONCE,
+            leave=((below(0.40, "funding_stretch.value"),),),
+            hold_leave=days(1),
+        ),
+        Stage(
+            rank="critical",
+            legs=2,
+            also=(at_least(1.00, "funding_stretch.value"),),
+            hold=AT_ONCE,
+            leave=((below(0.75, "funding_stretch.value"),),),
+            hold_leave=days(1),
+        ),
+    ),
+    headline="{asset}: longs are crowding in and pay to stay.",
+    counter="It is wrong if spot leads: a rising trend can carry this funding for weeks.",
+    resolved="{asset}: longs no longer crowd in, funding {funding_stretch.value:yearly}, after {duration:duration}.",
+)

@@ -1,0 +1,77 @@
+"""Shorts crowd in and pay to stay: coins are added while funding is stretched on their side.
+
+After "OI guide" (Leverage.Trading, 2026; its risk condition two), signals.md section 3, 2026: coins +5 % in 7 days with
+funding at or below 5 % of its year and below the neutral band, or −10 % a year. Told on 2 closes: waiting for eight
+tells the same settlement six hours later (see signals/metrics/funding_stretch.py). The ranks are those of the alarm
+that it contains.
+"""
+
+from __future__ import annotations
+
+from signals.alerts.condition import AT_ONCE, above, at_least, at_most
+from signals.alerts.setup import Leg, Setup, Stage
+from signals.metrics.funding_stretch import SHORTS_PAY
+from signals.series import days, hours
+
+SETUP = Setup(
+    id="short_crowding",
+    title="Shorts crowd in and pay to stay",
+    question="Are shorts being added that already pay dearly to stay?",
+    metric="funding_stretch",
+    legs=(
+        Leg(
+            id="funding",
+            title="funding",
+            holds=tuple(tuple(one.within("funding_stretch") for one in group) for group in SHORTS_PAY),
+            must=True,
+            alarms=("funding_stretch_low",),
+            says=(
+                "Funding {funding_stretch.value:yearly} (it rests near +11 %), "
+                "below {funding_stretch.pct_above:rank} of the past year. "
+                "A $100k short pays {funding_stretch.paid_per_100k_day:usd} a day."
+            ),
+        ),
+        Leg(
+            id="coins",
+            title="coins added in 7 days",
+            holds=((at_least(0.05, "oi_coins.change_7d"),),),
+            must=True,
+            says=(
+                "Open interest in 7 days: {oi_coins.change_7d:change} in coins, "
+                "{oi_coins.dollars_7d:change} in dollars."
+            ),
+        ),
+        Leg(id="price", title="price", counted=False, says="Price in 7 days {price_move.change_7d:change}."),
+    ),
+    stages=(
+        Stage(
+            rank="notice",
+            legs=2,
+            hold=hours(2),
+            leave=(
+                (above(0.20, "funding_stretch.pct"), above(-0.03, "funding_stretch.value")),
+                (at_most(0.0, "oi_coins.change_7d"),),
+            ),
+            hold_leave=days(1),
+        ),
+        Stage(
+            rank="warning",
+            legs=2,
+            also=(at_most(-0.30, "funding_stretch.value"),),
+            hold=AT_ONCE,
+            leave=((above(-0.20, "funding_stretch.value"),),),
+            hold_leave=days(1),
+        ),
+        Stage(
+            rank="critical",
+            legs=2,
+            also=(at_most(-1.00, "funding_stretch.value"),),
+            hold=AT_ONCE,
+            leave=((above(-0.75, "funding_stretch.value"),),),
+            hold_leave=days(1),
+        ),
+    ),
+    headline="{asset}: shorts are crowding in and pay to stay.",
+    counter="It is wrong if these shorts are hedges: hedgers pay and are not forced out.",
+    resolved="{asset}: shorts no longer crowd in, funding {funding_stretch.value:yearly}, after {duration:duration}.",
+)

@@ -1,0 +1,1 @@
+"""Statistics that metrics share beyond the algebra of series."""

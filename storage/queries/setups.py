@@ -1,0 +1,133 @@
+"""Where each setup of an asset stands now: which legs hold, how far the others are from their line, since when."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from signals.alerts.condition import RANKS, held
+from signals.alerts.rule import named, rules
+from signals.alerts.setup import setups
+from signals.inputs import MARKET
+from signals.metric import metrics
+from storage.alerts import episodes
+from storage.queries.market import readings
+from storage.queries.market.readings import Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from datetime import datetime
+
+    from signals.alerts.condition import Condition, Rank
+    from signals.alerts.setup import Leg, Setup
+    from storage.engine.database import Store
+    from storage.queries.market.readings import NotKnown, Readings
+
+
+@dataclass(frozen=True, slots=True)
+class LegNow:
+    """How a leg stands. holds: None where that is not known; `lacking` then says why, if the metric has no value.
+
+    closest: the conditions of the group that is nearest to holding, each with the value now (NaN where not known) and
+    the number that it is held against.
+    """
+
+    leg: Leg
+    holds: bool | None
+    closest: tuple[tuple[Condition, float, float], ...]
+    lacking: NotKnown | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetupNow:
+    """How a setup stands. rank: None while it is calm; since: when its open episode began. values: by whole names."""
+
+    setup: Setup
+    asset: str
+    legs: tuple[LegNow, ...]
+    rank: Rank | None
+    since: datetime | None
+    values: Mapping[str, float]
+
+    @property
+    def holding(self) -> int:
+        """Return how many counted legs hold."""
+        return sum(one.holds is True for one in self.legs if one.leg.counted)
+
+    @property
+    def unknown(self) -> int:
+        """Return of how many counted legs it is not known."""
+        return sum(one.holds is None for one in self.legs if one.leg.counted)
+
+
+@dataclass(frozen=True, slots=True)
+class Setups:
+    """Every setup that was asked for, those that are on first, then those nearest to it."""
+
+    asset: str
+    found: tuple[SetupNow, ...]
+    readings: Readings
+
+
+def read(store: Store, asset: str, now: datetime, ids: Collection[str] | None = None) -> Setups:
+    """Read setups of an asset by their ids, all of them by default. KeyError for an id that is none."""
+    wanted = [setups()[name] for name in ids] if ids is not None else list(setups().values())
+    needed = dict.fromkeys(metric for setup in wanted for metric in rules()[setup.id].metrics)
+    found = readings.of(store, asset, list(needed), now)
+    values: dict[str, float] = {}
+    for reading in found.known:
+        numbers = {name: value for name, value in reading.values.items() if isinstance(value, float)}
+        values |= named(reading.metric, numbers)
+    standing = episodes.rule_states(store) if store.exists else {}
+    running = {(one.rule, one.asset): one for one in episodes.running(store)} if store.exists else {}
+    every = []
+    for setup in wanted:
+        key = (setup.id, _judged_under(setup, asset))
+        rank = standing[key].state.rank if key in standing else 0
+        episode = running.get(key) if rank else None
+        every.append(
+            SetupNow(
+                setup,
+                key[1],
+                tuple(_leg(leg, values, found) for leg in setup.legs),
+                RANKS[rank - 1] if rank else None,
+                episode.since if episode else None,
+                {**values, **{name: float(value) for name, value in setup.counts(values).items()}},
+            )
+        )
+    every.sort(key=lambda one: (-RANKS.index(one.rank) - 1 if one.rank else 0, _far(one)))
+    return Setups(asset, tuple(every), found)
+
+
+def _judged_under(setup: Setup, asset: str) -> str:
+    """Return the asset that a setup is judged under: the market where all that it must have is of the market."""
+    every = metrics()
+    return MARKET if all(every[name].market_wide for name in rules()[setup.id].metrics) else asset
+
+
+def _far(one: SetupNow) -> int:
+    """Return how many legs are missing."""
+    return one.setup.stages[0].legs - one.holding
+
+
+def _leg(leg: Leg, values: Mapping[str, float], found: Readings) -> LegNow:
+    holds = held(leg.holds, values) if leg.holds else None
+    compared = [[(one, *_numbers(one, values)) for one in group] for group in leg.holds]
+    closest = min(compared, key=lambda group: sum(_beyond(*one) for one in group), default=[])
+    names = dict.fromkeys(one.name.partition(".")[0] for one, _, _ in closest)
+    lacking = next((known for name in names if not isinstance(known := found.found[name], Reading)), None)
+    return LegNow(leg, holds, tuple(closest), lacking if holds is None else None)
+
+
+def _numbers(condition: Condition, values: Mapping[str, float]) -> tuple[float, float]:
+    bound = values.get(condition.bound, math.nan) if isinstance(condition.bound, str) else condition.bound
+    return values.get(condition.name, math.nan), bound
+
+
+def _beyond(condition: Condition, value: float, bound: float) -> float:
+    """Return how far a condition is from holding, as a part of its line; 0 where it holds, much where not known."""
+    if math.isnan(value) or math.isnan(bound):
+        return 1e9
+    gap = value - bound if condition.op in ("<=", "<") else bound - value
+    return max(0.0, gap) / (abs(bound) or 1.0)

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bot.market.exchange.contracts import Contract
+from bot.market.exchange.dated import Dated, dated, expiry_of
+from bot.market.exchange.recipe import Unreadable, number
+from bot.market.source import NotOffered
+from signals.units import DAY_MS, to_ms
+
+RECORDED = Path(__file__).resolve().parents[4].parent / "shared" / "data" / "recorded" / "2026"
+AT = to_ms(datetime(2026, 11, 20, tzinfo=UTC))
+BTC = Contract("bybit", "BTC", "BTC/USDT:USDT", "BTCUSDT")
+
+
+def ahead(days: float, premium: float = 0.01) -> Dated:
+    return Dated(AT + round(days * DAY_MS), 100.0 * (1 + premium), 100.0)
+
+
+@pytest.mark.parametrize(
+    ("futures", "days"),
+    [
+        pytest.param([ahead(35), ahead(126), ahead(217)], 126, id="126 days are nearer to 90 than 35"),
+        pytest.param([ahead(44), ahead(137)], 44, id="44 days are nearer than 137"),
+        pytest.param([ahead(6.9), ahead(300)], 300, id="what expires within a week is left out"),
+        pytest.param([ahead(-5), ahead(7)], 7, id="a week is enough"),
+    ],
+)
+def test_the_contract_nearest_to_a_quarter_speaks(futures: list[Dated], days: float) -> None:
+    found = dated(BTC, AT, futures)
+    assert (found.venue, found.asset, list(found.times)) == ("bybit", "BTC", [AT])
+    assert found.columns["dated_days"][0] == pytest.approx(days)
+    assert found.columns["dated_premium"][0] == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(
+    ("futures", "error"),
+    [
+        pytest.param([], NotOffered, id="none listed"),
+        pytest.param([ahead(3)], NotOffered, id="only one that expires this week"),
+        pytest.param([Dated(AT + 90 * DAY_MS, float("nan"), 100.0)], Unreadable, id="no mark"),
+        pytest.param([Dated(AT + 90 * DAY_MS, 100.0, 0.0)], Unreadable, id="no index"),
+        pytest.param([ahead(90, 999.0)], Unreadable, id="a thousandfold"),
+        pytest.param([ahead(90, -0.6)], Unreadable, id="less than half"),
+    ],
+)
+def test_what_cannot_be_told_is_an_error(futures: list[Dated], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        dated(BTC, AT, futures)
+
+
+@pytest.mark.parametrize(
+    ("day", "at"),
+    [
+        ("25DEC26", datetime(2026, 12, 25, 8, tzinfo=UTC)),
+        ("5JUL24", datetime(2024, 7, 5, 8, tzinfo=UTC)),
+        ("261225", datetime(2026, 12, 25, 8, tzinfo=UTC)),
+    ],
+)
+def test_the_day_of_an_expiry(day: str, at: datetime) -> None:
+    assert expiry_of(day) == to_ms(at)
+
+
+@pytest.mark.parametrize("day", ["31XXX26", "261325", "30FEB26", "CALL"])
+def test_no_day_is_an_error(day: str) -> None:
+    with pytest.raises(ValueError):
+        expiry_of(day)
+
+
+def test_a_recorded_future_of_bybit() -> None:
+    """BTCUSDT-18SEP26 on 11 September 2026: 77,873.1 over 77,791.1, a week before its delivery."""
+    path = RECORDED / "bybit" / "tickers_linear_2026-09-11_trimmed.json"
+    if not path.exists():
+        pytest.skip(f"{path.name} is not here: recordings lie outside the project")
+    rows = json.loads(path.read_text(encoding="utf-8"))["result"]["list"]
+    (row,) = (row for row in rows if row["symbol"] == "BTCUSDT-18SEP26")
+    future = Dated(int(row["deliveryTime"]), number(row["markPrice"]), number(row["indexPrice"]))
+    found = dated(BTC, future.expiry - 7 * DAY_MS, [future])
+    assert found.columns["dated_premium"][0] == pytest.approx(82.0 / 77_791.1)
+    assert found.columns["dated_days"][0] == 7

@@ -43,6 +43,11 @@ LIKE = {  # middle value, spread of its logarithm
     "volume_usd": (1e8, 0.5),
     "taker_buy_usd": (0.49e8, 0.02),
     "funding_rate": (1e-4, 0.5),
+    "liquidated_longs_usd": (1e5, 1.0),
+    "liquidated_shorts_usd": (1e5, 1.0),
+    "depth_bids_usd": (1e7, 0.2),
+    "depth_asks_usd": (1e7, 0.2),
+    "stablecoin_supply_usd": (3e11, 0.001),
     "fear_greed": (40.0, 0.3),
 }
 

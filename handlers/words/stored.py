@@ -43,6 +43,8 @@ INPUT_GROUPS: Final = (
     InputGroup("Depth within 1 %", ("depth_bids_usd", "depth_asks_usd"), ("depth_bids", "depth_asks")),
     InputGroup("Liquidations", ("liquidated_longs_usd", "liquidated_shorts_usd")),
     InputGroup("Implied volatility", ("implied_volatility",)),
+    InputGroup("Options", tuple(name for name in INPUTS if name.startswith("options_"))),
+    InputGroup("Dated futures", ("dated_premium", "dated_days")),
     InputGroup("Stablecoin supply", ("stablecoin_supply_usd",)),
     InputGroup("Fear & Greed index", ("fear_greed",)),
 )

@@ -342,7 +342,7 @@ def test_a_command_introduces_itself(command: Any) -> None:
 
 
 # What the bundled winter has no figures of, since none of its sources publishes them.
-NOT_BUNDLED = {"liqs", "ls", "basis", "depth", "stables", "options"}
+NOT_BUNDLED = {"liqs", "basis", "depth", "stables", "options"}
 
 
 def test_examples_are_answered(desk: Callable[..., Any]) -> None:

@@ -199,8 +199,9 @@ def test_status_says_from_when_each_venue_is_known_and_how_much_of_the_market_th
         "Now 3 of 3 venues, 100 % of usual open interest."
     ) in said
     assert "– Funding: 0 s old. Binance from 7 January 2026. Learning: 9 of 180 days." in said
-    assert "– Long/short ratios: 0 s old. OKX from 7 January 2026; Gate from 8 January 2026." in said
-    assert "– Long/short ratio of top accounts: 0 s old. Gate from 8 January 2026." in said
+    ratios = "– Long/short ratios: 0 s old. OKX from 7 January 2026; Gate from 8 January 2026."
+    assert f"{ratios} Learning: 9 of 180 days." in said
+    assert "– Long/short ratio of top accounts: 0 s old. Gate from 8 January 2026. Learning: 8 of 180 days." in said
     assert here.ask("/status").values["inputs"]["open_interest_coin"]["venues"]["okx"] == "2025-12-01T00:00:00Z"
 
 

@@ -32,12 +32,20 @@ def at_noon(*noons: float) -> list[float]:
         pytest.param(at_noon(5, 5, 5, 9), math.nan, id="no z where it stood still"),
         pytest.param(at_noon(1, math.nan, 3, 9), (9 - 2) / math.sqrt(2), id="z of two thirds"),
         pytest.param(at_noon(1, math.nan, math.nan, 9), math.nan, id="no z of one third"),
+        pytest.param(at_noon(1, math.nan, 9), math.nan, id="nor of one day, which has no deviation"),
         pytest.param(at_noon(1, 2, 3, math.nan), math.nan, id="what is not known now has none"),
         pytest.param(at_noon(1, 2, 9), (9 - 1.5) / statistics.stdev([1, 2]), id="a day before the data began"),
     ],
 )
 def test_the_same_hour_of_the_days_before(values: list[float], expected: float) -> None:
     assert last(values) == pytest.approx(expected, nan_ok=True)
+
+
+def test_half_of_the_days_are_too_few() -> None:
+    assert math.isnan(last(at_noon(1, 2, 3, math.nan, math.nan, math.nan, 9), window_days=6))
+    assert last(at_noon(1, 2, 3, 4, math.nan, math.nan, 9), window_days=6) == pytest.approx(
+        6.5 / statistics.stdev([1, 2, 3, 4])
+    )
 
 
 def test_every_row_is_as_it_was_when_it_was_the_newest() -> None:

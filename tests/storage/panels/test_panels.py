@@ -294,3 +294,47 @@ def test_both_sides_of_liquidations_are_told_by_one_venue(store: Store) -> None:
     found = panels.panel(store, names, ["BTC"], step=HOUR, start=START, end=START + 12 * HOUR)
     assert [found.stood_in("BTC", [name], 11) for name in names] == [("binance",)] * 2
     assert [float(found.values[name][11, 0]) for name in names] == pytest.approx([10, 5])
+
+
+# --- what cannot be parted, and what is of the whole market -----------------------------------------------------------
+
+
+OKX = {"mark_price": [204.0] * 12, "index_price": [200.0] * 12}
+
+
+@pytest.mark.parametrize(
+    ("binance", "okx", "premium"),
+    [
+        pytest.param(
+            {"mark_price": [101.0] * 12, "index_price": [100.0] * 12}, OKX, [0.01] * 12, id="the usual one tells both"
+        ),
+        pytest.param({"mark_price": [101.0] * 12}, OKX, [0.02] * 12, id="who knows one of them says nothing"),
+        pytest.param(
+            {"mark_price": [101.0] * 6 + [NAN] + [101.0] * 5, "index_price": [100.0] * 12},
+            OKX,
+            [0.01] * 6 + [0.02] + [0.01] * 5,
+            id="who stands in does so with both, and at its own premium",
+        ),
+        pytest.param({"mark_price": [101.0] * 12}, {"index_price": [100.0] * 12}, [NAN] * 12, id="nobody knows both"),
+    ],
+)
+def test_a_premium_is_of_one_venue(
+    store: Store, binance: dict[str, list[float]], okx: dict[str, list[float]], premium: list[float]
+) -> None:
+    for venue, columns in (("binance", binance), ("okx", okx)):
+        keep(store, None, START, HOUR, venue, **columns)
+    names = ["mark_price", "index_price"]
+    panel = panels.panel(store, names, ["BTC"], step=HOUR, start=START, end=START + 12 * HOUR)
+    mark, index = (panel.values[name][:, 0] for name in names)
+    np.testing.assert_allclose(mark / index - 1, premium, atol=1e-12)
+
+
+def test_what_is_of_the_whole_market_is_read_by_whoever_asks(store: Store) -> None:
+    times = [round((START + n * DAY).timestamp() * 1000) for n in range(3)]
+    points.write(store, [Points("defillama", "MARKET", None, times, {"stablecoin_supply_usd": [1e9, 2e9, 3e9]})])
+    keep(store, DAY, START, DAY, close=[9.0, 8.0, 7.0])
+    names = ["stablecoin_supply_usd", "close"]
+    panel = panels.panel(store, names, ["BTC", "MARKET"], step=DAY, start=START, end=START + 3 * DAY)
+    assert panel.values["stablecoin_supply_usd"].tolist() == [[1e9, 1e9], [2e9, 2e9], [3e9, 3e9]]
+    assert panel.venues("BTC", names) == ("defillama", "binance")
+    assert equal(panel.values["close"][:, 1].tolist(), [NAN] * 3)

@@ -14,6 +14,7 @@ from handlers.language.kinds import (
     ASSET,
     CASH,
     DURATION,
+    EXPIRY,
     INSTRUMENT,
     LEVERAGE,
     MONEY,
@@ -30,6 +31,7 @@ TOLD = {command["name"]: command for command in payload(commands().values())}
 TYPED = {
     PRICE: "95k", LEVERAGE: "25", SIZE: "10kusd", MONEY: "5000", CASH: "-120", PERCENT: "2", DURATION: "8h",
     ZONE: "Europe/Berlin", ASSET: "ETH", INSTRUMENT: "ETH", ROLE: "123456789012345678", REST: "oi btc",
+    EXPIRY: "26dec",
 }  # fmt: skip
 BOOLEAN, ROLE_ID, PNL = 5, "123456789012345678", "/pnl entry 95000 exit 100k fee 0.05%"
 NEEDED: dict[str, dict[str, Any]] = {
@@ -84,7 +86,9 @@ def test_an_option_fills_the_argument_that_it_is_named_after(name: str, option: 
     [told] = [one for one in TOLD[name]["options"] if one["name"] == option]
     value: Any = True if told["type"] == BOOLEAN else TYPED.get(field.metadata["kind"])
     if value is None:
-        value = told["choices"][0]["value"] if "choices" in told else "drawdown"
+        words = field.metadata["kind"].words
+        known = words() if callable(words) else words
+        value = told["choices"][0]["value"] if "choices" in told else "drawdown" if "drawdown" in known else min(known)
     others = NEEDED.get(name, {}) | {"also": {"what": "oi"}, "other": {"asset": "BTC"}}.get(option, {})
     _, rest = split_command(line_of(command, others | {option: value}))
     read = parse(command.arguments, rest, command=name, assets=("BTC", "ETH"))

@@ -251,7 +251,7 @@ async def _premiums(ask_raw: Raw) -> Mapping[str, Any]:
 
 async def futures(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- as all recipes
     """Read the dated future that is nearest to a quarter away (BTCUSDT_261225), from the answer for all."""
-    rows = await ask_raw("fapiPublicGetPremiumIndex", {}, shared=True, digest=_BY_SYMBOL)
+    rows = await _premiums(ask_raw)
     begin = f"{contract.market_id}_"
     found = {symbol.removeprefix(begin): row for symbol, row in rows.items() if symbol.startswith(begin)}
     every = (Dated(expiry_of(day), number(row["markPrice"]), number(row["indexPrice"])) for day, row in found.items())

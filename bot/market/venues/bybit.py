@@ -195,18 +195,18 @@ def _asked(contract: Contract) -> dict[str, Any]:
 async def _tickers(ask_raw: Raw) -> tuple[int, Mapping[str, Any]]:
     asked = {"category": "linear"}
     found: tuple[int, Mapping[str, Any]] = await ask_raw(
-        "publicGetV5MarketTickers", asked, shared=True, digest=_dated_tickers
+        "publicGetV5MarketTickers", asked, shared=True, digest=_told_at
     )
     return found
 
 
-def _dated_tickers(answer: Any) -> tuple[int, Mapping[str, Any]]:
+def _told_at(answer: Any) -> tuple[int, Mapping[str, Any]]:
     return stamp(answer["time"]), _BY_SYMBOL(answer)
 
 
 async def futures(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- as all recipes
     """Read the dated future that is nearest to a quarter away (BTCUSDT-25DEC26), from the answer for all."""
-    at, rows = await ask_raw("publicGetV5MarketTickers", {"category": "linear"}, shared=True, digest=_tickers)
+    at, rows = await _tickers(ask_raw)
     every = (
         Dated(int(number(row["deliveryTime"])), number(row["markPrice"]), number(row["indexPrice"]))
         for symbol, row in rows.items()

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
 TOKEN = "100000001:no-real-token-0123456789abcdefghijk"  # noqa: S105 - of nobody
-AT_ONCE, MESSAGES, ROUNDS = 8, 200, 3
+AT_ONCE, MESSAGES, ROUNDS = 8, 1_000, 3
 PACED = 150  # messages at the pace that Telegram allows, once
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 EVENT = Event(

@@ -36,6 +36,8 @@ ROOT = Path(__file__).resolve().parents[1]
 VARIANTS = ("newest", "whole")
 LIKE = {  # middle value, spread of its logarithm
     "close": (100.0, 0.02),
+    "high": (101.0, 0.001),
+    "low": (99.0, 0.001),
     "open_interest_coin": (1e6, 0.02),
     "open_interest_usd": (1e8, 0.03),
     "volume_usd": (1e8, 0.5),

@@ -73,7 +73,7 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Replay the bundled winter 2025-26 through the whole pipeline, then take commands."""
-    from bot.cli import demo
+    from bot.cli.playing import demo
 
     demo.demo(db, prompt=not no_input, as_json=as_json)
 
@@ -102,7 +102,7 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Store history from files. Importing twice changes nothing; bad lines are named and the rest is kept."""
-    from bot.cli import import_
+    from bot.cli.market import import_
 
     import_.import_files(files, asset, config, db, as_json=as_json)
 
@@ -123,7 +123,7 @@ def export(
     db: Db = None,
 ) -> None:
     """Write stored history into a file that `import` reads again, or Parquet."""
-    from bot.cli import export
+    from bot.cli.market import export
 
     export.export(file, asset, names, start, end, bars, config, db)
 
@@ -139,7 +139,7 @@ def backfill(
     as_json: Json = False,
 ) -> None:
     """Read years of history from Binance's public archive; again, and it goes on where it stopped."""
-    from bot.cli import backfill
+    from bot.cli.market import backfill
 
     backfill.backfill(assets, days, config, db, as_json=as_json)
 
@@ -154,7 +154,7 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Judge stored history: what perpulse would have said."""
-    from bot.cli import replay
+    from bot.cli.playing import replay
 
     replay.replay(start, end, asset, config, db, as_json=as_json)
 
@@ -169,7 +169,7 @@ def tiers_refresh(
     as_json: Json = False,
 ) -> None:
     """Renew the tables from the venues, keep the old ones by date, and say what changed. No key is needed."""
-    from bot.cli import tiers
+    from bot.cli.market import tiers
 
     tiers.refresh(venues, asset, config, db, base_url, as_json=as_json)
 
@@ -181,7 +181,7 @@ def tiers_show(
     db: Db = None,
 ) -> None:
     """Show one table with its date and source."""
-    from bot.cli import tiers
+    from bot.cli.market import tiers
 
     tiers.show(words, config, db)
 

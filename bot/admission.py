@@ -45,7 +45,10 @@ _UNOWNED: Final = (
     "like /owner CODE."
 )
 _CLOSED_HERE: Final = "This bot may not be used here."
-_KEPT_OUT: Final = {"chat": _CLOSED_HERE, "person": "The owner of this bot keeps you from using it."}
+_KEPT_OUT: Final = {
+    "chat": _CLOSED_HERE,
+    "person": "The owner of this bot keeps you from using it. What is stored about you: /privacy, /export, /forgetme.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +108,14 @@ class Gate:
         self._pictures, self._all_pictures = Buckets(PICTURES), Buckets(ALL_PICTURES)
         self._refused = PerMinute(REFUSALS)
 
-    async def admit(self, store: Store, asker: Asker) -> Asker | TurnedAway:
+    async def admit(
+        self, store: Store, asker: Asker, for_all: Callable[[], bool] = lambda: False
+    ) -> Asker | TurnedAway:
         """Count something that was said or pressed, and return who it was where it is to be answered.
 
         Whoever sits at the bot itself is not counted. A person's own bucket comes first, so that a flood takes nothing
-        from the others of a chat, and costs no look into the database.
+        from the others of a chat, and costs no look into the database. for_all: tells whether it is answered to
+        everybody, whoever is kept out; asked of those alone, since it reads what was said.
         """
         if asker.owner and asker.user is None:
             return asker
@@ -118,7 +124,7 @@ class Gate:
         if not own.take(person, now):
             return self._say(asker, now, _TOO_FAST.format(_seconds(own.wait(person, now))))
         asker = self._access.known(store, asker)
-        why_not = await self._why_not(store, asker, now)
+        why_not = await self._why_not(store, asker, now, for_all)
         if why_not is None:
             return asker
         if why_not != _BUSY and self._claims(store, asker):
@@ -134,8 +140,8 @@ class Gate:
         except StoreError:
             return False
 
-    async def _why_not(self, store: Store, asker: Asker, now: float) -> str | None:
-        if not await self._access.may_use(store, asker):
+    async def _why_not(self, store: Store, asker: Asker, now: float, for_all: Callable[[], bool]) -> str | None:
+        if not await self._access.may_use(store, asker) and not for_all():
             if kept_out := self._access.kept_out(store, asker):  # the way in for strangers would not lead in
                 return _KEPT_OUT[kept_out]
             return _CLOSED.format(f"{asker.platform}:{asker.user}") if asker.user else _CLOSED_HERE

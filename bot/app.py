@@ -8,6 +8,7 @@ import random
 import signal
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -41,7 +42,7 @@ from bot.market.tiers.tables import Reach, TierKey
 from bot.market.tiers.weekly import WeeklyTiers
 from bot.schedule import TICK_EVERY, begin_anew, keep_the_loop_free, schedule
 from bot.speaking import channels_of
-from handlers.answer import Answer, brings_code, logged
+from handlers.answer import Answer, brings_code, is_for_all, logged
 from handlers.channels.local import LocalChannel, local
 from handlers.charts.process import ChartRenderer
 from handlers.command import Asking, Deps, Looking
@@ -102,12 +103,12 @@ class App:
 
     async def answer(self, text: str, asker: Asker) -> Answer:
         """Answer a command line from a channel; never raises."""
-        admitted = await self.gate.admit(self.store, asker)
+        assets, now = self.config.assets, self.clock.now
+        admitted = await self.gate.admit(self.store, asker, lambda: is_for_all(text, assets))
         if isinstance(admitted, TurnedAway):
             if not (admitted.may_claim and brings_code(text)):
                 return Answer((Line(admitted.text),) if admitted.text else ())
             admitted = asker
-        assets, now = self.config.assets, self.clock.now
         deps = Deps(now(), admitted, self.store, assets, self.asking, clock=now, look=self.look)
         deps = replace(deps, access=self.access, may_draw=self.gate.may_draw)
         return await self.conversations.answer(text, deps, on_error=logged)
@@ -189,6 +190,8 @@ class App:
         await self.collector.close()
         await self.following.close()
         self.renderer.close()
+        if self.store.exists:  # last, since whoever takes over reads too, and two who read throw each other out
+            await self._taken(partial(asyncio.to_thread, self.dispatcher.release), "the lease was not handed over")
         self.store.close()
 
     async def turn(self) -> None:
@@ -307,12 +310,8 @@ def sources_of(
     wrap = edge.wrap if edge else None
     unpaced = market.exchange_url is not None or (edge is not None and edge.asks_nobody)  # nobody counts our requests
     rows = [recipes()[venue] for venue in market.venues]
-    if market.options:
-        rows += [
-            recipes()[venue.id].only("volatility", "options")
-            for venue in VENUES.values()
-            if venue.options and venue.id not in market.venues
-        ]
+    others = [venue.id for venue in VENUES.values() if venue.options and venue.id not in market.venues]
+    rows += [recipes()[venue].only("volatility", "options") for venue in others if market.options]
     found: list[Source] = [
         CcxtVenue(
             row,

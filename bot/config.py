@@ -122,8 +122,7 @@ class Retention(_Section):
             raise ValueError("five_minutes_days must not be below minutes_days")
         if 0 < self.history_days < LONGEST_LOOK_BACK:
             raise ValueError(
-                f"history_days must be 0 (for ever) or at least {LONGEST_LOOK_BACK}, which the longest window looks "
-                "back on"
+                f"history_days must be 0 (for ever) or at least {LONGEST_LOOK_BACK}: two years are looked back on"
             )
         return self
 
@@ -135,15 +134,25 @@ def _who(text: str) -> str:
     return f"{platform}:{name.strip()}"
 
 
+def _person(text: str) -> str:
+    platform, _, name = _who(text).partition(":")
+    if name.startswith("-"):
+        raise ValueError(f"that is a group: a person's id has no minus, like {platform}:12345")
+    return f"{platform}:{name}"
+
+
 Who = Annotated[str, AfterValidator(_who)]
+Person = Annotated[str, AfterValidator(_person)]
 
 
 class AccessSection(_Section):
     """Who may do what. People, chats and groups are written as a platform and an id, like "telegram:12345"."""
 
-    owners: tuple[Who, ...] = Field((), description="whom the bot obeys; else who sends it the code printed at start")
+    owners: tuple[Person, ...] = Field(
+        (), description="whom the bot obeys; else who sends it the code printed at start"
+    )
     who: Literal["everyone", "listed"] = Field("everyone", description='or "listed": owners, and whom these name:')
-    people: tuple[Who, ...] = Field((), description="may use it anywhere; /allow lets more in while it runs")
+    people: tuple[Person, ...] = Field((), description="may use it anywhere; /allow lets more in while it runs")
     chats: tuple[Who, ...] = Field((), description="groups and channels in which everybody may use it")
     members_of: tuple[Who, ...] = Field((), description="groups whose members may use it anywhere")
     commands_in_groups: tuple[str, ...] = Field((), description='which commands groups have, as ["price"]; empty: all')

@@ -15,7 +15,7 @@ from handlers.charts.pictures import Pictures
 from handlers.command import Deps, nobody
 from storage.alerts import outbox, rests
 from storage.engine import settings
-from storage.people import destinations
+from storage.people import access, destinations
 
 if TYPE_CHECKING:
     from bot.admission import Gate
@@ -63,6 +63,8 @@ def channels_of(
             offers=offers,
             now=clock.now,
             pace=lambda: paces.answer(platform),
+            unmet=lambda: asyncio.to_thread(destinations.unmet, store, platform),
+            met=lambda chat, person: asyncio.to_thread(_met, store, clock, platform, chat, person),
         )
 
     return [channel.make(outside(channel.platform())) for channel in config.speaking()]
@@ -76,6 +78,13 @@ def _remember(store: Store, name: str, value: str) -> None:
 def _allowed(store: Store, platform: str, chat: str) -> None:
     if rests.woken(store, platform, chat):
         log.info("rights were given back, what waited is sent", platform=platform, chat=chat)
+
+
+def _met(store: Store, clock: Clock, platform: str, chat: str, person: str) -> None:
+    """Keep whose private chat this is; one of whom an owner keeps out is sent nothing more."""
+    destinations.met(store, platform, chat, person)
+    if not access.permitted(store, platform, person, chat).get("person", True):
+        _gone(store, clock, platform, chat, access.KEPT_OUT)
 
 
 def _gone(store: Store, clock: Clock, platform: str, chat: str, reason: str) -> None:

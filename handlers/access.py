@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hmac
+from collections import OrderedDict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, Literal
 
 from storage.engine.database import StoreError
 
@@ -16,19 +18,27 @@ if TYPE_CHECKING:
     from storage.engine.database import Store
     from storage.people.access import Whom
 
-WRONG_TRIES: Final = 5
+WRONG_TRIES: Final = 5  # of one person, who is locked out after them until a restart
+WRONG_IN_ALL: Final = 20  # after which everybody's next tries are slowed down; the first one of a person never is
+SLOWED: Final = timedelta(seconds=10)
+_KEPT_TRIERS: Final = 10_000
 CODE_LINK: Final = "owner_"  # what a link carries that makes whoever opens it the first owner, by its code
+
+Tried = Literal["right", "wrong", "locked", "too soon", "used up"]
 
 
 class OwnerCode:
     """What the first owner proves to be one with: printed once where the bot was started, and never stored.
 
-    It dies when it is used, and after five wrong tries by whomever.
+    It dies when it is used, and by nothing else: whoever guesses locks out nobody but themselves. Its 40 bits are not
+    guessed by many either, since all together have a try in ten seconds beside the first one of each.
     """
 
     def __init__(self, code: str) -> None:
         self._code = _plain(code)
-        self._tries = WRONG_TRIES
+        self._wrong: OrderedDict[tuple[str, str], int] = OrderedDict()  # tries by person
+        self._in_all = 0
+        self._last: datetime | None = None  # when the last wrong one came
 
     @property
     def alive(self) -> bool:
@@ -40,15 +50,27 @@ class OwnerCode:
         """Return the code as it is printed: 7F3K-9QXM."""
         return "-".join(self._code[at : at + 4] for at in range(0, len(self._code), 4))
 
-    def take(self, text: str) -> bool:
-        """Use it up: True where this is the code, however it is spelt; a wrong one counts."""
+    def take(self, text: str, person: tuple[str, str], now: datetime) -> Tried:
+        """Use it up where this is the code, however it is spelt; a wrong one counts against who sent it.
+
+        person: by platform and id.
+        """
         if not self._code:
-            return False
-        right = hmac.compare_digest(self._code.encode(), _plain(text).encode())
-        self._tries -= 1
-        if right or self._tries <= 0:
+            return "used up"
+        tries = self._wrong.get(person, 0)
+        if tries >= WRONG_TRIES:
+            return "locked"
+        waited = None if self._last is None else abs(now - self._last)
+        if tries and self._in_all >= WRONG_IN_ALL and waited is not None and waited < SLOWED:
+            return "too soon"
+        if hmac.compare_digest(self._code.encode(), _plain(text).encode()):
             self._code = ""
-        return right
+            return "right"
+        self._wrong[person] = tries + 1
+        self._in_all, self._last = self._in_all + 1, now
+        if len(self._wrong) > _KEPT_TRIERS:
+            self._wrong.popitem(last=False)
+        return "wrong"
 
 
 def _plain(code: str) -> str:
@@ -163,15 +185,17 @@ class Access:
         """Tell whether a code can make somebody the first owner. StoreError where that cannot be known."""
         return self.code is not None and self.code.alive and self.ownerless(store)
 
-    def claim(self, store: Store, asker: Asker, code: str, now: datetime) -> bool:
-        """Make whoever brings the code the first owner; False where it is not the code, or there is none any more."""
-        if asker.user is None or self.code is None or not self.code.take(code):
-            return False
-        from storage.people import access as kept  # noqa: PLC0415 - opens the database
+    def claim(self, store: Store, asker: Asker, code: str, now: datetime) -> Tried:
+        """Make whoever brings the code the first owner, and return how their try went."""
+        if asker.user is None or self.code is None:
+            return "used up"
+        tried = self.code.take(code, (asker.platform, asker.user), now)
+        if tried == "right":
+            from storage.people import access as kept  # noqa: PLC0415 - opens the database
 
-        with store.write() as work:
-            kept.add_owner(work, asker.platform, asker.user, now)
-        return True
+            with store.write() as work:
+                kept.add_owner(work, asker.platform, asker.user, now)
+        return tried
 
 
 OPEN: Final = Access()  # everybody may, and nobody owns it

@@ -160,6 +160,14 @@ def brings_code(text: str) -> bool:
     return name == "owner" or (name == "start" and rest.startswith(CODE_LINK))
 
 
+def is_for_all(text: str, assets: Collection[str] = ()) -> bool:
+    """Tell whether a line is answered to everybody, whoever is kept out: what is stored about people is theirs."""
+    try:
+        return look_up(text, assets).command.for_all
+    except Refused:
+        return False
+
+
 # --- one answer, and the next -----------------------------------------------------------------------------------------
 
 
@@ -212,12 +220,13 @@ def _check_rights(command: Command, deps: Deps) -> None:
     asker = deps.asker
     if command.owners_only and not asker.owner:
         raise Refused("Only an owner of this bot can do that." + deps.access.how_to_own())
-    if asker.address.kind != "private" and not asker.owner and not deps.access.in_groups(command.name):
+    here = asker.address.kind == "private" or asker.owner or command.for_all or deps.access.in_groups(command.name)
+    if not here:
         raise Refused(f"In groups I do not answer /{command.name}. Open a chat with me and type it there.")
     if asker.inline and (command.subject not in _INLINE or command.draws):
         raise Refused(f"/{command.name} is answered in a chat with me")
     if command.changes_chat and not asker.may_change:
-        raise Refused("Only admins of this group can change its settings.")
+        raise Refused(f"Only {asker.managers} can change the settings here.")
     if command.draws and not deps.may_draw(asker):
         raise Refused("That is enough pictures for this minute. Ask again in a while; figures in words come at once.")
 

@@ -105,16 +105,17 @@ class Asker:
     """Who asks, and from where.
 
     user: the platform's id of a person; None for who writes as a chat, and for who sits at the bot itself. may_change:
-    this person may change the settings of this chat. server: the id of the server that the chat lies in, in which
-    people have roles. manages: this person may change what holds for all of that server. owner: this bot is theirs.
-    replies: what they said answers a message of the bot, where others read along. inline: they type in another chat,
-    and send the answer there.
+    this person may change the settings of this chat. managers: who may, in the platform's own words. server: the id of
+    the server that the chat lies in, in which people have roles. manages: this person may change what holds for all of
+    that server. owner: this bot is theirs. replies: what they said answers a message of the bot, where others read
+    along. inline: they type in another chat, and send the answer there.
     """
 
     platform: str
     address: Address
     user: str | None = None
     may_change: bool = True
+    managers: str = "admins of this chat"
     title: str | None = None
     server: str | None = None
     manages: bool = False
@@ -197,7 +198,7 @@ class Command:
     example: str
     arguments: type[Any]
     run: Run
-    changes_chat: bool  # refused to members of a group who are not its admins
+    changes_chat: bool  # refused to who may not change a chat's settings
     private: Private = None
     roles: bool = False  # of use only where people have roles, so listed only there
     examples: tuple[str, ...] = ()  # shown by /help with their answers; they ask nobody
@@ -206,6 +207,8 @@ class Command:
     draws: bool = False  # makes a picture, of which a chat may have so many a minute
     words: tuple[str, ...] = ()  # what people say for it without a slash; see handlers/speech.py
     harmless: bool = False  # changes nothing, though its subject is one of those that do
+    for_all: bool = False  # answered to everybody everywhere, whoever is kept out
+    shows: bool = False  # without more words it changes nothing, and says what is set and how to set it
 
     @property
     def by_speech(self) -> bool:
@@ -240,6 +243,8 @@ def command(
     draws: bool = False,
     words: str = "",
     harmless: bool = False,
+    for_all: bool = False,
+    shows: bool = False,
 ) -> Callable[[Run], Command]:
     """Declare the function below as a command.
 
@@ -257,6 +262,7 @@ def command(
         return Command(
             name, subject, *told, example, arguments, run, changes_chat, private, roles, examples, glance,
             owners_only=owners_only, draws=draws, words=tuple(filter(None, words.split(", "))), harmless=harmless,
+            for_all=for_all, shows=shows,
         )  # fmt: skip
 
     return declare

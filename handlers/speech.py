@@ -2,7 +2,8 @@
 
 The words of a command decide which one is meant, its own grammar what else of the line it can use. A line that fits one
 command clearly better than all others is read as that one; else the two nearest are offered, and nothing is guessed.
-What changes something is done by its own name alone (`sub btc`), and offered for any other word.
+What changes something is done by its own name alone (`sub btc`), and offered for any other word; where such a command
+only shows what is set when nothing else is said (`shut up`: /mute), that is done.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ _LEVERAGE: Final = re.compile(r"x?\d{1,3}(\.\d+)?x?(?<=x)|x\d{1,3}|\d{1,3}xlong|
 _TELLING: Final = _words(
     "until till tomorrow tonight midnight noon mon tue wed thu fri sat sun monday tuesday wednesday thursday friday "
     "saturday sunday mondays tuesdays wednesdays thursdays fridays saturdays sundays weekday weekdays weekends daily "
-    "weekly off everything all over strict loud silent sources data burst"
+    "weekly off everything all over strict loud silent sources data burst night half an hour hours day days week weeks"
 )
 _SPAN: Final = re.compile(r"\d{1,3}(m|h|d|w|y|min|mins|days?|hours?|weeks?)")
 # What questions are made of, and what none of our commands needs. A ticker among them (NEAR, ME) stays where it is
@@ -104,6 +105,8 @@ def _meant(text: str, assets: Collection[str]) -> Meant:
     ahead = found and (len(found) == 1 or found[0].score - found[1].score >= _AHEAD)
     if ahead and found[0].sure and len(_unknown(found[0], words, assets)) <= _STRANGE * len(words):
         return _as_line(found[0], words, assets)
+    if ahead and found[0].shows and not (shown := _as_line(found[0], words, assets)).rest:
+        return shown
     if named and all(one.command is named for one in found):
         return Meant(named, rest)  # which says what is wrong
     offered = [_as_line(one, words, assets).line for one in found[:2]] or _fallback(words, assets)
@@ -135,6 +138,11 @@ class _Candidate:
     def sure(self) -> bool:
         """Tell whether it may be run for that: what changes something is only offered."""
         return self.score >= _CLEAR and self.command.by_speech
+
+    @property
+    def shows(self) -> bool:
+        """Tell whether it may be run without a further word."""
+        return self.score >= _CLEAR and self.command.shows
 
 
 class _Tally:

@@ -52,7 +52,8 @@ class Metric:
     one-line reading shown by commands. running: an unfinished row may be read (never judged). market_wide: one figure
     for all assets. at_open: the value is published at the start of its row and is judged then. values: each name that
     compute returns, with its unit in words; the docs are made from it. charts: pictures of other values than the main
-    one, which are asked for by the value's name.
+    one, which are asked for by the value's name. same_venue: the inputs are compared with each other, so they are read
+    from one venue that has all of them.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Metric:
     running: bool = False
     market_wide: bool = False
     at_open: bool = False
+    same_venue: bool = False
     tells_not: str = ""  # what it does not tell, for /why and the docs
     charts: tuple[Chart, ...] = ()
     compute: Callable[[Panel], Mapping[str, Series]] = field(default=lambda _: {}, compare=False)

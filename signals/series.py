@@ -217,7 +217,7 @@ class Series:
         return other._at_max(window, self, least)
 
     def since_as_high(self, window: timedelta) -> Series:
-        """Return how many rows ago a value was last as high as this one; NaN where none of the window's was.
+        """Return how many rows ago a value was last as high as this one; all of the window where none was.
 
         Found by doubling, from the highest of 1, 2, 4 ... rows up to each row: two years of hours take 15 steps.
         """
@@ -234,7 +234,7 @@ class Series:
             back = np.ones(now.shape, dtype=int)
             for size in range(len(high) - 1, -1, -1):
                 back += (high[size][np.maximum(row - back, 0), np.arange(now.shape[1])] < now) << size
-            return np.where(np.isnan(now) | (back >= count), np.nan, back)
+            return np.where(np.isnan(now), np.nan, np.minimum(back, count))
 
         return Series(make, self.step)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import gc
 import ipaddress
 import os
-import shutil
 import sys
+import tempfile
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
 import structlog
 from hypothesis import Phase, settings
 
@@ -21,11 +21,13 @@ from storage.engine.dialect import SQLITE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pytest
+
 # No deadline: two busy cores are no defect. .ci/run takes the whole profile, whose examples are the same each time, so
 # that a push is judged by itself; `make test` and `make fuzz` look for new ones.
 # None explains: before Python 3.12 that traces every line, and a failure becomes a time-out that shows nothing.
 _PHASES = tuple(phase for phase in Phase if phase is not Phase.explain)
-settings.register_profile("quick", deadline=None, print_blob=True, phases=_PHASES, max_examples=8)
+settings.register_profile("quick", deadline=None, print_blob=True, phases=_PHASES, max_examples=5)
 settings.register_profile("fast", deadline=None, print_blob=True, phases=_PHASES, max_examples=30)
 settings.register_profile("whole", deadline=None, print_blob=True, phases=_PHASES, max_examples=100, derandomize=True)
 settings.register_profile("fuzz", deadline=None, print_blob=True, phases=_PHASES, max_examples=5000)
@@ -44,26 +46,24 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 _TESTS = Path(__file__).parent
-_BEYOND_ONE_ROOM = (_TESTS / "field", _TESTS / "faults", *_TESTS.glob("test_*.py"))
+_BEYOND_ONE_ROOM = frozenset({_TESTS / "field", _TESTS / "faults", *_TESTS.glob("test_*.py")})
 
 
-def _is_quick(item: pytest.Item) -> bool:
-    """Tell whether a test looks at one room, and starts no program and plays no hours of market there (`slow`).
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Read nothing in a quick run that is told of the whole bot (tests/field, tests/faults) or asked of the whole tree.
 
-    What is told of the whole bot (tests/field, tests/faults) or asked of the whole tree (tests/test_*.py) is slow by
-    its place.
+    Each worker would import it, which is a quarter of what it does before its first test.
     """
-    beyond = any(item.path.is_relative_to(place) for place in _BEYOND_ONE_ROOM)
-    return not beyond and item.get_closest_marker("slow") is None
+    return True if config.getoption("--quick") and collection_path in _BEYOND_ONE_ROOM else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave what is not quick out of a quick run, and say that it was."""
+    """Leave what starts programs or plays hours of market (`slow`) out of a quick run, and say that it was."""
     if not config.getoption("--quick"):
         return
-    quick = [item for item in items if _is_quick(item)]
-    config.hook.pytest_deselected(items=list(set(items) - set(quick)))
-    items[:] = quick
+    slow = [item for item in items if item.get_closest_marker("slow") is not None]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item.get_closest_marker("slow") is None]
 
 
 def pytest_collection_finish() -> None:
@@ -72,42 +72,40 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-@pytest.fixture(scope="session")
-def _prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a database file of the newest schema, made once by the steps that make every database."""
-    path = tmp_path_factory.mktemp("prepared") / "perpulse.db"
-    _MIGRATE(path)
-    return path
-
-
 _MIGRATE: Callable[[Path], None] = migrations.migrate
 
 
-@pytest.fixture(autouse=True)
-def _databases_are_copied(request: pytest.FixtureRequest, _prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Copy the prepared file where a test begins a new database: twelve steps a test are a tenth of all its time.
+@cache
+def _prepared() -> bytes:
+    """Return a database of the newest schema, made once by the steps that make every database."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "perpulse.db"
+        _MIGRATE(path)
+        return path.read_bytes()
 
-    Files that exist are migrated as ever, and tests of the steps themselves (`real_migrations`) get nothing prepared.
+
+def _copied(path: Path) -> None:
+    """Write the prepared database where a new one begins: all steps a test are a tenth of all its time.
+
+    Files that exist are migrated as ever.
     """
-    if request.node.get_closest_marker("real_migrations") is None:
-
-        def copied(path: Path) -> None:
-            if path.exists() and path.stat().st_size:
-                _MIGRATE(path)
-            else:
-                shutil.copyfile(_prepared, path)
-
-        monkeypatch.setattr(migrations, "migrate", copied)
+    if path.exists() and path.stat().st_size:
+        _MIGRATE(path)
+    else:
+        path.write_bytes(_prepared())
 
 
 # No test pulls the plug, and waiting for the disk at each commit was a third of all their time. Programs that tests
 # start wait as ever, and so does `test_durability_is_what_was_promised`.
-_UNHURRIED = replace(SQLITE, settings=(*SQLITE.settings, "PRAGMA synchronous = OFF"))
+database.SQLITE = replace(SQLITE, settings=(*SQLITE.settings, "PRAGMA synchronous = OFF"))
 
 
-@pytest.fixture(autouse=True)
-def _nothing_waits_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "SQLITE", _UNHURRIED)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Give tests of the steps themselves (`real_migrations`) nothing prepared.
+
+    A hook: the fixtures that each test would pay for were a millisecond of its set-up.
+    """
+    migrations.migrate = _copied if item.get_closest_marker("real_migrations") is None else _MIGRATE
 
 
 # A traceback drawn with boxes and colours takes a second; what a test prints is read where it failed, and plain.

@@ -30,10 +30,10 @@ from handlers.words.wording import template
 from signals.alerts.rule import rules, rules_of
 from signals.metric import metrics
 
-print(template(metrics()["turnover"].says, {"value": 1.2}))
-assert rules_of("turnover") == (rules()["turnover"],)
+print(template(metrics()["day_range"].says, {"value": 0.12}))
+assert rules_of("day_range") == (rules()["day_range"],)
 # what holds for every metric holds for this one, its own reference values among it
-sys.exit(pytest.main(["-vv", "-k", "turnover", "-p", "no:cacheprovider", "tests/signals/test_metrics.py"]))
+sys.exit(pytest.main(["-vv", "-k", "day_range", "-p", "no:cacheprovider", "tests/signals/test_metrics.py"]))
 """
 
 ASK_THE_COMMAND = """
@@ -146,7 +146,7 @@ asyncio.run(live())
 ASK_THE_VENUE = (ROOT / "tests" / "bot" / "market" / "venues" / "new_venue.py").read_text(encoding="utf-8")
 
 CASES = [
-    pytest.param("Add a metric", ASK_FOR_THE_METRIC, "turnover-a day of 24 bars] PASSED", id="metric"),
+    pytest.param("Add a metric", ASK_FOR_THE_METRIC, "day_range-a day of 24 bars] PASSED", id="metric"),
     pytest.param("Add a command", ASK_THE_COMMAND, "/recover fall", id="command"),
     pytest.param("Add a channel", ASK_THE_CHANNEL, "BTC fell", id="channel"),
     pytest.param("Add a venue", ASK_THE_VENUE, "every command answered", id="venue"),

@@ -329,7 +329,7 @@ def test_files_and_functions_are_short_or_have_a_reason() -> None:
 
 MOST_FILES = 12
 # Folders of declarations hold one file for each thing there is, however many that are.
-COLLECTIONS = {"signals/metrics", "signals/setups", "handlers/commands", "bot/market/venues", "bot/cli"}
+COLLECTIONS = {"signals/metrics", "signals/setups", "handlers/commands", "bot/market/venues"}
 
 
 def test_every_room_says_in_one_line_what_it_is() -> None:

@@ -1,1 +1,1 @@
-"""The perpulse command line, one file a command."""
+"""The perpulse command line, one file a command; here are those that run, answer and set up."""

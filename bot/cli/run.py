@@ -31,7 +31,7 @@ def run(config: Path | None, db: Path | None, record: Path | None = None, tape: 
         if record:
             with plain_errors():
                 raise Refused("Give --record or --tape, not both.")
-        from bot.cli import playback  # noqa: PLC0415 - only for a tape
+        from bot.cli.playing import playback  # noqa: PLC0415 - only for a tape
 
         playback.run(tape, config, db)
         return
@@ -75,7 +75,7 @@ def _beginning(settings: Config) -> str:
 
 def _recorder(folder: Path, settings: Config) -> Recorder:
     """Begin a tape, and say where it is and what it costs."""
-    from bot.cli.playback import followed  # noqa: PLC0415 - only for a tape, as the next two
+    from bot.cli.playing.playback import followed  # noqa: PLC0415 - only for a tape, as the next two
     from bot.tape import TapeError  # noqa: PLC0415
     from bot.tape.recording import MOST_BYTES, Recorder  # noqa: PLC0415
 

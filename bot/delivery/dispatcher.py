@@ -130,6 +130,11 @@ class Dispatcher:
         self._stopped.set()
         self._wake.set()
 
+    def release(self) -> None:
+        """Hand over the lease where nothing of ours is on its way any more: whoever stands by goes on at once."""
+        if not any(platform.in_flight or platform.landed for platform in self.platforms.values()):
+            self._lease.release(self._store, self._epoch)
+
     async def run(self, ended: Callable[[], None] = lambda: None) -> None:
         """Send until stopped. A database that cannot be written is tried again; nothing is forgotten meanwhile.
 

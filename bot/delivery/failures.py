@@ -41,11 +41,13 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-MOST_TRIES: Final = 12
+MOST_TRIES: Final = 12  # of a row that may have arrived each time, whatever repeats its platform drops
 MOST_REMEMBERED: Final = 10_000  # rows of which it is known when they came into doubt
 MANY: Final = 3  # failures in a row that cannot be the fault of one chat
+SAME_END: Final = 2.0  # seconds that the ends of one pause may lie apart, as several chats are told of it
 PLATFORM_PAUSES: Final = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds; one probe per 30 s while a platform is down
 LONGEST_ROW_PAUSE: Final = 600.0
+MOST_DOUBLED: Final = 10  # times; by then a pause is the longest, and 2 to a thousand tries is no number any more
 LONGEST_WITHOUT_RIGHTS: Final = DAY
 LONGEST_ASKED: Final = 7 * DAY  # as long as what is late is told; beyond it a clock must be wrong
 
@@ -54,9 +56,10 @@ LONGEST_ASKED: Final = 7 * DAY  # as long as what is late is told; beyond it a c
 class Remedy:
     """What becomes of the row, of its chat and of the other chats of its platform.
 
-    row: it waits for another try, waits marked as a possible repeat, waits to go without markup, or is dead. counts:
-    whether this was one of its tries, of which it has MOST_TRIES. pause: seconds before the second try; doubles with
-    each further one. others: nothing, a stumble (several are a fall), a flood (several mean everybody), or a halt.
+    row: it waits for another try, waits marked as a possible repeat, waits to go without markup, or is dead. What waits
+    ends by its age alone, and then as a line of what came late; no number of tries makes it lost. counts: whether this
+    was one of its tries, each of which doubles the pause. pause: seconds before the second one. others: nothing, a
+    stumble (several are a fall), a flood (several mean everybody), or a halt.
     """
 
     row: Literal["waits", "uncertain", "plain", "dead"]
@@ -89,6 +92,7 @@ def remedy(failed: SendFailed) -> Remedy:
 class Trouble:
     """How one platform does: until when it rests (monotonic seconds), what failed in a row, why it was halted.
 
+    floods: until when chats are to wait, by chat (monotonic seconds), since the last message that went through.
     asked_again: when it is asked how it does (monotonic seconds; probing.py). refusals: how often in a row it then
     refused the token. was_away: it did not answer such a question, or was surely not reached, or
     answered nothing for a while.
@@ -96,7 +100,7 @@ class Trouble:
 
     rests_until: float = -math.inf
     failures: int = 0
-    floods: int = 0
+    floods: dict[str, float] = field(default_factory=dict)
     down: bool = False
     halted: str | None = None
     halted_at: datetime | None = None
@@ -117,7 +121,8 @@ class Trouble:
         if self.down:
             log.info("the platform is reached again", platform=platform)
             self.was_away = True  # so that what waits for it goes
-        self.failures, self.floods, self.down = 0, 0, False
+        self.failures, self.down = 0, False
+        self.floods.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +172,7 @@ class Failures:
 
     def _settle_row(self, store: Store, claim: Claim, what: Remedy, reason: str, now: datetime) -> None:
         plain_already = what.row == "plain" and claim.plain
-        was_last = what.counts and claim.attempts + 1 >= MOST_TRIES
-        if what.row == "dead" or plain_already or was_last:
+        if what.row == "dead" or plain_already:
             log.error("a message is given up", row=claim.id, reason=reason)
             outbox.ended(store, claim, "dead", reason, now=now)
             return
@@ -213,11 +217,11 @@ class Failures:
             case "stumble":
                 self._stumbled(claim, trouble, failed)
             case "flood":
-                self._flooded(trouble, failed, asked)
+                self._flooded(claim, trouble, failed, asked)
 
     def _pause_of(self, claim: Claim, first: float) -> timedelta:
         """Return how long a row waits after its own failures: twice as long each time, with jitter."""
-        seconds = min(LONGEST_ROW_PAUSE, first * 2.0**claim.attempts)
+        seconds = min(LONGEST_ROW_PAUSE, first * 2.0 ** min(claim.attempts, MOST_DOUBLED))
         return timedelta(seconds=seconds * self.noise.uniform(1.0, 1.3))
 
     def _stumbled(self, claim: Claim, trouble: Trouble, failed: SendFailed) -> None:
@@ -233,12 +237,18 @@ class Failures:
             pause = PLATFORM_PAUSES[min(trouble.failures, len(PLATFORM_PAUSES)) - 1]
             trouble.rests_until = self.clock.monotonic() + pause * self.noise.uniform(1.0, 1.2)
 
-    def _flooded(self, trouble: Trouble, failed: SendFailed, asked: float) -> None:
-        """Let the platform rest too where it is meant.
+    def _flooded(self, claim: Claim, trouble: Trouble, failed: SendFailed, asked: float) -> None:
+        """Let the platform rest too where it is meant; a pause of one chat is not one of the others.
 
-        A platform may not say whether the chat or the whole bot is to wait. Several in a row, with no message between
-        them that went through, mean the bot.
+        Where a platform does not say whose pause it is, that of the whole bot has one end, which several chats are told
+        of with no message between them that went through. Those of single chats end when each of them does.
         """
-        trouble.floods += 1
-        if failed.scope == "platform" or trouble.floods >= MANY:
-            trouble.rests_until = max(trouble.rests_until, self.clock.monotonic() + asked)
+        now = self.clock.monotonic()
+        if failed.scope == "unsaid" and isinstance(failed, Throttled):
+            end = now + failed.seconds
+            trouble.floods[claim.chat] = end
+            everybody = sum(abs(other - end) <= SAME_END for other in trouble.floods.values()) >= MANY
+        else:
+            everybody = failed.scope == "platform"
+        if everybody:
+            trouble.rests_until = max(trouble.rests_until, now + asked)

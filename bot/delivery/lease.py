@@ -44,10 +44,18 @@ class Lease:
             self.held, self.since = lease.beat(store, epoch), now
             return epoch
         seen = lease.seen(store)
-        if seen != self.seen:
+        handed_over = seen is not None and seen[1] < 0
+        if not handed_over and seen != self.seen:
             self.seen, self.since = seen, now
-        elif now - self.since >= DEAD_AFTER:
-            log.warning("the other perpulse is silent, so this one sends again")
+        elif handed_over or now - self.since >= DEAD_AFTER:
+            log.warning(
+                "this perpulse sends from now on", why="the other one " + ("ended" if handed_over else "is silent")
+            )
             self.held, self.since = True, now
             return lease.take(store)
         return epoch
+
+    def release(self, store: Store, epoch: int) -> None:
+        """Hand over, since this holder ends."""
+        if self.held and lease.release(store, epoch):
+            self.held, self.since = False, self.clock.monotonic()

@@ -54,7 +54,8 @@ class RateLimiter:
     def resting(self, now: float) -> set[int]:
         """Return the destinations that were written to too recently."""
         chat, minute = 1 / self.per_chat_second, 60.0
-        self.last = {destination: at for destination, at in self.last.items() if now - at < chat}
+        while self.last and now - next(iter(self.last.values())) >= chat:  # the oldest stand first
+            del self.last[next(iter(self.last))]
         for destination in list(self.group):
             times = self.group[destination]
             while times and now - times[0] >= minute:
@@ -93,6 +94,7 @@ class RateLimiter:
 
     def arrived(self, destination: int, kind: str, now: float) -> None:
         """Count a message that was answered for."""
+        self.last.pop(destination, None)  # so that the last stands last
         self.last[destination] = now
         if kind == "group":
             self.group.setdefault(destination, deque()).append(now)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from signals.alerts.condition import RANKS
-from signals.setup import setups
+from signals.alerts.setup import setups
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from bot.engine.closes import Closes
+    from signals.alerts.setup import Setup
     from signals.metric import Metric
     from signals.series import Array, Panel
-    from signals.setup import Setup
     from storage.alerts.episodes import Key, RuleState
     from storage.engine.database import Store
     from storage.engine.work import Work
@@ -128,9 +128,9 @@ class _Computed:
         known_after = timedelta(0) if metric.at_open else step
         first = floor(times[0] - known_after, step)
         end = floor(times[-1] - known_after, step) + step
-        panel = panels.panel(
+        panel = panels.of(
             store,
-            panels.needs(metric),
+            metric,
             tuple(dict.fromkeys(metric.asset_of(asset) for asset in assets)),
             step=step,
             start=first - metric.bars_back(step) * step,

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
     from handlers.answer import Answer
@@ -93,6 +93,11 @@ async def _nothing_kept(_: str) -> str | None:
     """Recall nothing."""
 
 
+async def _nobody_unmet() -> Sequence[str]:
+    """Name no chat."""
+    return ()
+
+
 async def _nothing_offered(*_: object) -> tuple[Proposal, ...]:
     """Proposal nothing."""
     return ()
@@ -115,7 +120,8 @@ class Outside:
     write there. leave: whoever sits at this channel ends the program.
     recall, remember: a text that this channel keeps under a name across restarts; no secret. offers: what may be typed
     as an argument (command, field, what is typed already, who asks), the likeliest first. now: the time in UTC; None
-    where nothing counts as late. pace: wait until an answer may leave, beside what the outbox sends.
+    where nothing counts as late. pace: wait until an answer may leave, beside what the outbox sends. unmet: private
+    chats of which it is not known whose they are. met: whose one is (chat, person).
     """
 
     draw: Callable[[dict[str, Any]], Awaitable[bytes | None]] = _no_picture
@@ -128,6 +134,8 @@ class Outside:
     offers: Callable[[str, str, str, Asker], Awaitable[tuple[Proposal, ...]]] = _nothing_offered
     now: Callable[[], datetime] | None = None
     pace: Callable[[], Awaitable[None]] = _at_once
+    unmet: Callable[[], Awaitable[Sequence[str]]] = _nobody_unmet
+    met: Callable[[str, str], Awaitable[None]] = _nobody_told
 
 
 class Channel(Protocol):

@@ -11,13 +11,14 @@ from typing import Literal
 
 from signals.units import HOUR_S
 
-Scope = Literal["chat", "platform"]
+Scope = Literal["chat", "platform", "unsaid"]
 
 
 class SendFailed(Exception):  # noqa: N818 - it says what happened, as do its kinds
     """A message did not go out, or may not have. Raise one of the kinds below, not this.
 
-    scope: whether the trouble is this chat's or the whole platform's. The reason never holds a secret.
+    scope: whether the trouble is this chat's or the whole platform's; unsaid where the platform does not tell. The
+    reason never holds a secret.
     """
 
     scope: Scope = "chat"
@@ -40,7 +41,7 @@ class ChatMoved(SendFailed):
 
 
 class Throttled(SendFailed):
-    """The platform asks for a pause of `seconds`, of this chat or of everything."""
+    """The platform asks for a pause of `seconds`, of this chat or of everything, or does not say of which."""
 
     def __init__(self, reason: str, *, seconds: float, scope: Scope = "chat") -> None:
         super().__init__(reason)

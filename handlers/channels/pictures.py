@@ -24,8 +24,16 @@ async def drawn(
 
     within: how many seconds the words wait for each picture; None: as long as it takes.
     """
-    if not any(isinstance(block, Picture) for block in blocks):
+    pictures, failed = await draw_each(blocks, draw, within)
+    if not pictures and not failed:
         return [], blocks
+    return pictures, with_words(tuple(block for block in blocks if not isinstance(block, Picture)), failed)
+
+
+async def draw_each(
+    blocks: tuple[Block, ...], draw: Callable[[dict[str, Any]], Awaitable[bytes | None]], within: float | None = None
+) -> tuple[list[tuple[bytes, str]], list[str]]:
+    """Return what could be drawn, each with its words, and the words of what could not. within: as in drawn."""
     pictures: list[tuple[bytes, str]] = []
     failed: list[str] = []
     for block in blocks:
@@ -44,7 +52,7 @@ async def drawn(
             pictures.append((png, block.alt))
         else:
             failed.append(block.alt)
-    return pictures, with_words(tuple(block for block in blocks if not isinstance(block, Picture)), failed)
+    return pictures, failed
 
 
 def in_words(blocks: tuple[Block, ...]) -> tuple[Block, ...]:

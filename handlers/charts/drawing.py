@@ -59,9 +59,17 @@ def figure(chart: Mapping[str, Any]) -> Figure:
 def _of_market(chart: Mapping[str, Any], palette: Palette) -> PictureSheet:
     leads, low = [Words(((chart["lead"], palette.muted),))], bool(chart.get("low"))
     panels = [panel_of(data, palette) for data in chart["panels"]]
-    prices = chart.get("across") == "price"
     return PictureSheet(
-        palette, chart["title"], leads, panels, chart["stamp"], chart["from"], chart["to"], low=low, prices=prices
+        palette,
+        chart["title"],
+        leads,
+        panels,
+        chart["stamp"],
+        chart["from"],
+        chart["to"],
+        low=low,
+        prices=bool(chart.get("prices")),
+        across=chart.get("across", ()),
     )
 
 

@@ -34,7 +34,7 @@ def spec(found: OptionsNow, expiry: OptionExpiry, *, light: bool = False, note: 
     low, high = min(shown[0].price, middle) - width, max(shown[-1].price, middle) + width
     return {
         "picture": "options",
-        "across": "price",
+        "prices": True,
         "title": title,
         "lead": _lead(found, least),
         "asset": found.asset,

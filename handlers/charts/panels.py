@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from handlers.charts.look import Palette
 
 TICK_ROOM = 48  # pixels of height for each value of an axis
+MOST_TICKS = 5  # of dollars beside a map
+NAME_ROOM = 0.24  # of the highest bar, for two lines above it
+EDGE = 0.17  # of the width: words that begin nearer to an edge than this stand beside their place
 LEAST = 2.0  # pixels: what is thinner cannot be seen on a phone
 
 
 def panel_of(data: Mapping[str, Any], palette: Palette) -> DrawnPanel:
     """Return the panel that draws some data; KeyError for a kind that this version does not know."""
-    kinds = {"candles": Candles, "curve": Curve, "bars": BarPanel, "strikes": StrikePanel}
+    kinds = {"candles": Candles, "curve": Curve, "bars": BarPanel, "strikes": StrikePanel, "levels": LevelPanel}
     return kinds[data["kind"]](data, palette)
 
 
@@ -191,6 +194,48 @@ class StrikePanel(BarPanel):
             style: Any = "-" if line == "solid" else (0, (5, 4))
             axes.axvline(price / DAY_S, color=self.color(color), lw=2.6, ls=style, zorder=2, gid="mark")
         super().fill(axes)
+
+
+class LevelPanel(_Panel):
+    """What would be liquidated at which price: price across, dollars up, longs to the left of price, shorts right."""
+
+    def __init__(self, data: Mapping[str, Any], palette: Palette) -> None:
+        super().__init__(data, palette)
+        self.ticks = ticks_in(0.0, self.most(), MOST_TICKS)
+
+    def most(self) -> float:
+        """Return the dollars of the largest bin."""
+        return max((value for _, _, *sides in self.data["rows"] for value in sides), default=0.0) or 1.0
+
+    def reach(self) -> tuple[float, float]:
+        """Return from zero, below which nothing lies, with room for the words above the largest bin."""
+        return 0.0, self.most() * (1 + NAME_ROOM)
+
+    def newest(self) -> Label | None:
+        """Return nothing: the price stands along the bottom."""
+        return None
+
+    def fill(self, axes: Axes) -> None:
+        """Draw the bars, the line of the price, and the names of the largest clusters above their bars."""
+        for side, name, color in ((2, "longs", self.palette.down), (3, "shorts", self.palette.up)):
+            boxes = [
+                [(low + gap, 0), (low + gap, row[side]), (high - gap, row[side]), (high - gap, 0)]
+                for row in self.data["rows"]
+                if row[side]
+                for low, high, gap in ((row[0], row[1], (row[1] - row[0]) * 0.08),)
+            ]
+            bars = PolyCollection(boxes, facecolors=color, linewidths=0, zorder=3, gid=name)
+            axes.add_collection(bars, autolim=False)
+        axes.axvline(self.data["price"], color=self.palette.ink, lw=3, zorder=4, gid="price")
+        left, right = axes.get_xlim()
+        for place, usd, words, tint in self.data["named"]:
+            share = (place - left) / (right - left)
+            side_of = "left" if share < EDGE else "right" if share > 1 - EDGE else "center"
+            at, above = min(max(place, left), right), usd + self.high * 0.015
+            axes.text(
+                at, above, words, color=self.color(tint), ha=side_of, va="bottom", linespacing=1.1, zorder=5,
+                gid="cluster",
+            )  # fmt: skip
 
 
 def draw_lines(axes: Axes, stretches: Sequence[Sequence[tuple[float, float]]], **style: Any) -> None:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
-from handlers.charts import content, market, options
+from handlers.charts import content, liq_map, market, options
 from handlers.words import wording
-from handlers.words.readings import coverage_words
+from handlers.words.readings import coverage_words, stamp_words
 from signals.venues import venue_title
 from storage.engine.database import StoreError
 from storage.queries.derivatives import option_chain
-from storage.queries.market import charts, market_charts
+from storage.queries.liquidation import liquidation_map
+from storage.queries.market import charts, market_charts, readings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +53,8 @@ class Pictures:
 
         chart: a reference, or a full chart. A reference holds "asset" and "until", and may hold "days" (or "all"),
         "note", "light" and "low" (see PictureSheet); it names a "metric" (and may name a "value", if not that of its
-        main chart), or as a "picture" one of the market: a key of market.PARTS, or "options" with its "expiry".
+        main chart), or as a "picture" one of the market: a key of market.PARTS, the liquidation map, or "options" with
+        its "expiry".
         """
         try:
             full = (
@@ -85,6 +87,8 @@ def resolve(store: Store, reference: Mapping[str, Any]) -> dict[str, Any] | None
     """
     if reference.get("picture") == "options":
         return _options(store, reference)
+    if reference.get("picture") == liq_map.PICTURE:
+        return _map_of(store, reference)
     if "picture" in reference:
         read = read_market(store, reference)
         return None if read is None else market_spec(read, reference)
@@ -123,6 +127,18 @@ def _options(store: Store, reference: Mapping[str, Any]) -> dict[str, Any] | Non
     if found is None or expiry is None:
         return None
     return options.spec(found, expiry, light=bool(reference.get("light")), note=str(reference.get("note", "")))
+
+
+def _map_of(store: Store, reference: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the liquidation map of a reference; None where there was none."""
+    until = datetime.fromisoformat(reference["until"]).astimezone(UTC)
+    asset = str(reference["asset"])
+    reading = readings.of(store, asset, (liquidation_map.METRIC,), until).get(liquidation_map.METRIC)
+    bins = None if reading is None else liquidation_map.bins_of(store, reading)
+    if reading is None or bins is None:
+        return None
+    stamp = stamp_words((reading.stamp,), until, str(reference.get("note", "")) or None)
+    return liq_map.spec(reading, bins, stamp or "", light=bool(reference.get("light")))
 
 
 def read_market(store: Store, reference: Mapping[str, Any]) -> MarketChart | None:

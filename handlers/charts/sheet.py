@@ -40,9 +40,9 @@ WIDEST = 232  # a label in the margin; longer ones are broken into two lines
 class Label:
     """Words in the right margin beside the height of a value.
 
-    rank: labels that would touch move aside and are led to their lines; where there is no room for all the highest
-    rank is left out. From AXIS on they are the values of the axis, which give way to all others. box: the colour behind
-    the words, "" for a frame only, None without.
+    rank: labels that would touch move aside and are led to their lines, all but the newest value's, which is 0; where
+    there is no room for all the highest rank is left out. From AXIS on they are the values of the axis, which give way
+    to all others. box: the colour behind the words, "" for a frame only, None without.
     """
 
     at: float
@@ -86,6 +86,7 @@ class PictureSheet:
 
     prices: what goes across is price and not time; start and end are dollars then.
 
+    across: for a picture that has no time, the words along the bottom by their places; start and end are such places.
     low: no higher than LOW of its width, for where a higher one would be shown narrower; without its stamp, which
     stands beside it there.
     """
@@ -100,6 +101,7 @@ class PictureSheet:
     marks: Sequence[tuple[float, float | None]] = ()
     low: bool = False
     prices: bool = False
+    across: Sequence[tuple[float, str]] = ()
     figure: Figure = field(init=False)
     height: float = field(init=False, default=0.0)
 
@@ -179,7 +181,8 @@ class PictureSheet:
         axes.set_xticks([])
         axes.set_yticks([])
         axes.patch.set_alpha(0)
-        start, end = self.start / DAY_S, self.end / DAY_S
+        unit = 1.0 if self.across else DAY_S
+        start, end = self.start / unit, self.end / unit
         pad = (end - start) * 0.008 or 0.5
         axes.set_xlim(start - pad, end + pad)
         low, high = panel.reach()
@@ -221,7 +224,8 @@ class PictureSheet:
         firm = sorted((one for one in labels if one[0].rank < AXIS), key=lambda one: (meant(one[0]), one[0].rank))
         while firm and sum(map(tall, firm)) > floor - ceiling:
             firm.remove(max(firm, key=lambda one: one[0].rank))
-        places = spread([meant(label) for label, _ in firm], [tall(one) for one in firm], ceiling, floor)
+        newest = next((at for at, (label, _) in enumerate(firm) if label.rank == 0), None)
+        places = spread([meant(label) for label, _ in firm], [tall(one) for one in firm], ceiling, floor, newest)
         taken = [(place - tall(one) / 2, place + tall(one) / 2) for place, one in zip(places, firm, strict=True)]
         for one in (one for one in labels if one[0].rank >= AXIS):
             place = min(max(meant(one[0]), ceiling + tall(one) / 2), floor - tall(one) / 2)
@@ -273,6 +277,8 @@ class PictureSheet:
         return [(price / DAY_S, word) for price, word in zip(found, words, strict=True)]
 
     def _dates(self, axes: Axes) -> list[tuple[float, str]]:
+        if self.across:
+            return list(self.across)
         start, end = (datetime.fromtimestamp(at, UTC) for at in (self.start, self.end))
         if start == end:
             return [(start.timestamp() / DAY_S, date_words(start, None, timedelta(days=30)))]
@@ -296,11 +302,14 @@ class PictureSheet:
         return shown
 
 
-def spread(meant: Sequence[float], tall: Sequence[float], ceiling: float, floor: float) -> list[float]:
+def spread(
+    meant: Sequence[float], tall: Sequence[float], ceiling: float, floor: float, kept: int | None = None
+) -> list[float]:
     """Return the middles of labels of some heights, ascending as they are meant, so that none touches another.
 
     Each group of labels that would touch stands together, as near to where its members are meant as can be. They must
-    fit between ceiling and floor.
+    fit between ceiling and floor. kept: the one that stays where it is meant, at the end of its line, while the others
+    make room; only an edge of the picture moves it.
     """
     groups: list[tuple[float, list[int]]] = []  # the upper edge of each, and the labels in it
 
@@ -309,7 +318,8 @@ def spread(meant: Sequence[float], tall: Sequence[float], ceiling: float, floor:
         for member in members:
             wanted.append(meant[member] - above - tall[member] / 2)
             above += tall[member]
-        return min(max(sum(wanted) / len(wanted), ceiling), floor - above), members
+        edge = wanted[members.index(kept)] if kept in members else sum(wanted) / len(wanted)
+        return min(max(edge, ceiling), floor - above), members
 
     for label in range(len(meant)):
         groups.append(placed([label]))

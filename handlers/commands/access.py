@@ -13,8 +13,9 @@ from handlers.reply import Line, Reply
 from handlers.words import wording
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from handlers.access import Tried
     from handlers.command import Deps
     from storage.people.access import Whom
     from storage.people.destinations import Destination
@@ -24,8 +25,13 @@ _CHAT_WORDS: Final = ("chat", "group", "channel", "server")
 _PERSON_WORDS: Final = ("person", "user", "member")
 _ADD: Final = ("add", "+", "new")
 _REMOVE: Final = ("remove", "drop", "-", "without")
-_KEPT_OUT: Final = "kept out by an owner"  # why nothing is sent to a chat, until /allow takes it back
 _ID: Final = re.compile(r"-?0*(\d{1,20})", re.ASCII)  # no platform has a longer one
+_NOT_TAKEN: Final[Mapping[Tried, str]] = {
+    "wrong": "That is not the code. It is printed where the bot was started, and again after a restart.",
+    "locked": "Those were too many wrong codes. I take no more from you until the bot is started again.",
+    "too soon": "Too many wrong codes come in at the moment. Send yours again in ten seconds.",
+    "used up": "There is no code to be used: an owner adds others with /owners add; else a restart prints one.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +85,12 @@ def become_owner(deps: Deps, code: str) -> Reply:
     if deps.asker.address.kind != "private" or deps.asker.user is None:
         raise Refused("A code is for your eyes only. Open a chat with me and send it there.")
     if not deps.access.claimable(deps.store):
-        raise Refused("There is no code to be used: an owner adds others with /owners add; else a restart prints one.")
+        raise Refused(_NOT_TAKEN["used up"])
     if not code:
         raise Refused("Type the code that was printed where the bot was started, like /owner 7F3K-9QXM.")
-    if not deps.access.claim(deps.store, deps.asker, code, deps.now):
-        raise Refused("That is not the code. It is printed where the bot was started, and again after a restart.")
+    tried = deps.access.claim(deps.store, deps.asker, code, deps.now)
+    if tried != "right":
+        raise Refused(_NOT_TAKEN[tried])
     return Reply(
         (
             Line("You are the owner of this bot now.", "headline"),
@@ -206,18 +213,20 @@ def _owns(deps: Deps, meant: Named) -> bool:
 def _fall_silent(deps: Deps, meant: Named) -> None:
     """Send nothing more to a chat that is kept out, nor to a person's own chat."""
     from storage.alerts import outbox  # noqa: PLC0415 - opens the database
+    from storage.people import access as kept  # noqa: PLC0415 - as above
 
     for place in _places(deps, meant):
         if place.gone is None:
-            outbox.gone(deps.store, place.id, _KEPT_OUT, now=deps.now)
+            outbox.gone(deps.store, place.id, kept.KEPT_OUT, now=deps.now)
 
 
 def _speak_again(deps: Deps, meant: Named) -> None:
     """Send again what a chat has switched on, where it was kept out; one that is closed for another reason stays so."""
-    from storage.people import destinations  # noqa: PLC0415 - opens the database
+    from storage.people import access as kept  # noqa: PLC0415 - opens the database
+    from storage.people import destinations  # noqa: PLC0415 - as above
 
     for place in _places(deps, meant):
-        if place.gone_reason == _KEPT_OUT:
+        if place.gone_reason == kept.KEPT_OUT:
             destinations.bring_back(deps.store, place.id)
 
 
@@ -258,6 +267,8 @@ def _meant(deps: Deps, text: str, example: str, kind: Whom | None = None) -> Nam
             raise Refused(f"Of which platform is {shown(words[0])}? Type it before the number: {known}.")
         raise Refused(f"“{shown(words[0])}” is no id. Type a number, with its platform where that is another: {known}.")
     name = f"{'-' if name.startswith('-') else ''}{found[1]}"
+    if said == "person" and name.startswith("-"):
+        raise Refused(f"{shown(words[0])} is a group. A person's id has no minus, like {example}.")
     return Named(platform, said or ("chat" if name.startswith("-") else "person"), name)
 
 

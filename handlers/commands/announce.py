@@ -13,9 +13,8 @@ from handlers.reply import Button, Buttons, Line, Reply
 from handlers.words import wording
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from handlers.command import Deps
+    from storage.alerts.announcing import Audience
 
 _SEND: Final = "send"
 _DROP: Final = ("drop", "cancel", "off")
@@ -47,32 +46,49 @@ async def announce(deps: Deps, args: TextArgs) -> Reply:
         dropped = deps.store.exists and announcing.drop(deps.store)
         return Reply((Line("Dropped; nothing was sent." if dropped else "Nothing is waiting to be sent.", "headline"),))
     if not said:
-        return _fares(deps)
-    chats = await asyncio.to_thread(announcing.chats, deps.store) if deps.store.exists else {}
-    if not chats:
+        return await _fares(deps)
+    audience = await _audience(deps)
+    if not audience.size and audience.muted:
+        raise Refused(f"Nobody would read it: {_muted(audience)}")
+    if not audience.size:
         raise Refused("No chat is told anything yet, so nobody would read it. /sub is what makes one listen.")
     code = hashlib.sha256(f"{deps.now.isoformat()} {said}".encode()).hexdigest()[:_CODE_LENGTH]
     announcing.write(deps.store, said, code, now=deps.now)
-    return _shown(said, code, chats)
+    return _shown(said, code, audience)
 
 
-def _shown(text: str, code: str, chats: Mapping[str, int]) -> Reply:
+async def _audience(deps: Deps) -> Audience:
+    from storage.alerts import announcing  # noqa: PLC0415 - opens the database
+
+    if not deps.store.exists:
+        return announcing.Audience({})
+    return await asyncio.to_thread(announcing.audience, deps.store, now=deps.now)
+
+
+def _muted(audience: Audience) -> str:
+    has = "has" if audience.muted == 1 else "have"
+    return f"{wording.count(audience.muted, 'chat')} {has} muted everything."
+
+
+def _shown(text: str, code: str, audience: Audience) -> Reply:
     """Show a draft as its readers would see it, and ask."""
     from handlers.words.notices import announced  # noqa: PLC0415 - knows the metrics
 
-    to = wording.count(sum(chats.values()), "chat")
-    where = wording.listing([f"{count} on {_title(platform)}" for platform, count in chats.items()])
+    to = wording.count(audience.size, "chat")
+    where = wording.listing([f"{count:,} on {_title(platform)}" for platform, count in audience.chats.items()])
+    without = f" Left out: {_muted(audience)}" if audience.muted else ""
     lines = [block for block in announced(text).blocks if isinstance(block, Line)]
-    head = Line(f"This would go to {to}: {where}.", "echo")
+    head = Line(f"This would go to {to}: {where}.{without}", "echo")
     ask = Line("Nothing is sent yet. Send it within the hour; it cannot be taken back.", "caveat")
     buttons = Buttons((Button(f"Send to {to}", f"/announce {_SEND} {code}"), Button("Drop", "/announce drop")))
-    return Reply((head, *lines, ask, buttons), {"code": code, "chats": dict(chats)})
+    values = {"code": code, "chats": dict(audience.chats), "muted": audience.muted}
+    return Reply((head, *lines, ask, buttons), values)
 
 
 async def _sent(deps: Deps, code: str) -> Reply:
     from storage.alerts import announcing  # noqa: PLC0415 - opens the database
 
-    # A hundred thousand rows take a second or two, in which others are answered.
+    # A hundred thousand rows take half a second, in which others are answered.
     count = await asyncio.to_thread(announcing.send, deps.store, code, now=deps.now) if deps.store.exists else None
     if count is None:
         raise Refused("That is not waiting to be sent: it was sent, dropped or is older than an hour. See /announce.")
@@ -80,13 +96,13 @@ async def _sent(deps: Deps, code: str) -> Reply:
     return Reply((Line(said, "headline"), Line("/announce says how many have it.")), {"chats": count})
 
 
-def _fares(deps: Deps) -> Reply:
+async def _fares(deps: Deps) -> Reply:
     from storage.alerts import announcing  # noqa: PLC0415 - opens the database
 
     waiting = announcing.draft(deps.store, now=deps.now) if deps.store.exists else None
     if waiting:
-        return _shown(waiting.text, waiting.code, announcing.chats(deps.store))
-    last = announcing.last(deps.store) if deps.store.exists else None
+        return _shown(waiting.text, waiting.code, await _audience(deps))
+    last = await asyncio.to_thread(announcing.last, deps.store) if deps.store.exists else None
     how = Line("Type /announce and the text. You see it before anybody else does.")
     if last is None:
         return Reply((Line("Nothing was announced lately.", "headline"), how))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 from handlers.command import MissingValue, Refused, command
-from handlers.language.entry import UntypedPrice, ask_about_slip, is_now, mark_of, price_now
+from handlers.language.entry import UntypedPrice, ask_about_slip, example_with, is_now, mark_of, price_now
 from handlers.language.kinds import (
     CONTRACT,
     INSTRUMENT,
@@ -154,10 +154,9 @@ def _priced(deps: Deps, args: PnlArgs, named: Instrument) -> tuple[PnlArgs, floa
 
     With a fee and no exit the break-even alone is asked for.
     """
-    example = "/pnl 95000 100000 25x long 0.5btc"
+    example, mark = "/pnl {now} {above} 25x long", mark_of(deps, named)
     if is_now(args.entry) and is_now(args.exit):
-        raise Refused(f"The entry price is missing. Type it like {example}.")
-    mark = mark_of(deps, named)
+        raise Refused(f"The entry price is missing. Type it like {example_with(example, named, mark)}.")
     _ask_about_entry(args, mark, named)
     wanted = args.exit == NOW or (args.exit is None and args.fee is None)
     if not wanted and not is_now(args.entry):
@@ -275,7 +274,7 @@ async def size(deps: Deps, args: SizeArgs) -> Reply:
     mark = mark_of(deps, named)
     _ask_about_entry(args, mark, named)
     entry = args.entry or price_now(
-        deps, mark, named, missing="entry price", example="/size 95000 stop 93000 risk 500usd"
+        deps, mark, named, missing="entry price", example="/size {now} stop {below} risk 500usd"
     )
     side = _side_of(args, entry, at_mark=at_mark)
     risk = _risk(args)

@@ -81,8 +81,9 @@ async def digest(deps: Deps, args: When) -> Reply:
     """Get the day in ten lines, at a time of your own.
 
     /digest 9:00 sends one every day, in the time zone of this chat (/tz). /digest weekdays 8:30 btc eth and /digest
-    weekly sunday 18:00 choose days and assets; the weekly one also says what became of what was said a week and a month
-    ago. /digest now shows one at once, /digest off ends them, /digest alone shows what is set.
+    weekly sunday 18:00 choose days and assets, which stay when you change the time alone; the weekly one also says what
+    became of what was said a week and a month ago. /digest now shows one at once, /digest off ends them, /digest alone
+    shows what is set.
 
     What moved as seldom as on one day in fifty comes first, held against the 180 days before. A quiet day is one
     sentence. One comes once a date, also when clocks change; one that was missed is told when perpulse runs again.
@@ -237,8 +238,31 @@ def _set(deps: Deps, wish: _Wish) -> Reply:
     elif wish.kind == "daily":
         days = _USUAL[kind][1]
     assets = wish.assets if wish.assets is not None else before.assets if before else ()
-    digests.order(deps.store, here.id, kind, WallTime(wish.at or at, days), assets, now=deps.now)
-    return _shown(deps, "")
+    after = digests.order(deps.store, here.id, kind, WallTime(wish.at or at, days), assets, now=deps.now)
+    shown = _shown(deps, "")
+    return _with_changes(shown, wish, before, after) if before else shown
+
+
+def _with_changes(shown: Reply, wish: _Wish, before: Ordered, after: Ordered) -> Reply:
+    """Say what stayed as it was though a new time reads as if it held always, and how to change it back."""
+    from handlers.words.digest import ordered as words  # noqa: PLC0415 - see above
+    from signals.due import EVERY_DAY  # noqa: PLC0415 - see above
+
+    lines: list[Line] = []
+    if wish.at and not wish.days and wish.kind is None and after.wall.days != EVERY_DAY:
+        also = " as well" if after.kind == "weekly" else ""
+        often = words.on_days(after)
+        lines.append(Line(f"It stays {often}; /digest daily {after.wall.at:%H:%M} sends one every day{also}."))
+    if wish.at and wish.assets is None and after.assets:
+        lines.append(Line(f"It stays of {wording.listing(after.assets)} alone; /digest all makes it all of them."))
+    undo: tuple[Button, ...] = ()
+    if (before.wall, before.assets) != (after.wall, after.assets):
+        back = words.line(before) + ("" if before.assets or not after.assets else " all")
+        lines.append(Line(f"To change it back: {back}"))
+        undo = (Button("Undo", back),)
+    *said, buttons = shown.blocks
+    more = buttons.buttons if isinstance(buttons, Buttons) else ()
+    return replace(shown, blocks=(*said, *lines, Buttons((*undo, *more))))
 
 
 def _meant(wish: _Wish, known: dict[DigestKind, Ordered]) -> DigestKind:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 from handlers.charts.figures import say as figure
 from handlers.command import Deps, command
-from handlers.commands.market import answered, days_below, nothing_stored
+from handlers.commands.market import answered, nothing_stored
+from handlers.commands.open_interest import days_below
 from handlers.language.assets import OneAsset, meant_asset
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.words import readings as words
 from handlers.words import wording
+from handlers.words.subscriptions import title
 from signals.units import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
@@ -32,9 +34,7 @@ if TYPE_CHECKING:
 @command(
     subject="judgement",
     example="/health btc",
-    words="<coin>, why, happened, happening, happened to, drop, dropped, dropping, fall, fell, falling, "
-    "crash, crashed, crashing, dump, dumped, dumping, pump, pumped, pumping, rise, rose, rising, "
-    "rally, going on, going up, going down, doing, overheated, overleveraged, overview, summary, checks, healthy, "
+    words="<coin>, going on, doing, overheated, overleveraged, overview, summary, checks, healthy, "
     "how are things, how is the market, state of, look",
 )
 async def health(deps: Deps, args: OneAsset) -> Reply:
@@ -56,14 +56,22 @@ async def health(deps: Deps, args: OneAsset) -> Reply:
         Line(first, "headline"),
         *(Line(text) for text in sentence),
         *([Line(f"▲▲ {_move(found.moving)}")] if found.moving else []),
+        *(Line(_story(episode, deps.now)) for episode in found.stories),
         *(Line(text) for text in check_lines(found, Told(deps.now, stamped))),
-        Buttons((Button("Open interest", f"/oi {name}"), Button("Funding", f"/funding {name}"))),
+        Buttons(
+            (
+                Button("Why", f"/why {name}"),
+                Button("Open interest", f"/oi {name}"),
+                Button("Funding", f"/funding {name}"),
+            )
+        ),
     ]
     values = {
         "checks": {
             check.metric.id: {"level": check.level, "value": check.value, "since": check.since}
             for check in found.checks
         },
+        "stories": {story.rule: {"level": story.rank, "since": story.since} for story in found.stories},
         "moving": None if found.moving is None else {"level": found.moving.rank, "since": found.moving.since},
     }
     # The stamp is that of the newest figures; older ones say their own time, and here only where they come from.
@@ -238,6 +246,13 @@ def _open_for(check: Check, told: Told) -> str:
         return ""
     span = told.now - check.since
     return f"{span // DAY} d" if span >= 2 * DAY else f"{span // HOUR} h" if span >= HOUR else "new"
+
+
+def _story(episode: Episode, now: datetime) -> str:
+    """Say which story is on, and since when: ▲▲ Sellers hit a thin book, 9 h."""
+    span = now - episode.since
+    lasting = f"{span // DAY} d" if span >= 2 * DAY else f"{span // HOUR} h" if span >= HOUR else "new"
+    return f"{'▲▲' if episode.rank in STRONG else '▲'} {title(episode.rule)}, {lasting}"
 
 
 # --- the figures ------------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from handlers.command import Deps
     from handlers.language.kinds import Side
     from signals.liquidation.moves import MoveFrequency
-    from storage.queries.market.liquidation_distance import PastDays
+    from storage.queries.liquidation.liquidation_distance import PastDays
 
 LONGEST = 900  # characters of a message, its buttons written out included
 LEVERAGES = (5.0, 10.0, 25.0, 50.0)  # shown where none is given
@@ -164,7 +164,7 @@ def _how_near(
     }
     if not distances or not deps.store.exists:
         return None, {}
-    from storage.queries.market.liquidation_distance import past_days  # noqa: PLC0415 - opens the database
+    from storage.queries.liquidation.liquidation_distance import past_days  # noqa: PLC0415 - opens the database
 
     try:
         past = past_days(deps.store, question.asset, deps.now)

@@ -16,7 +16,7 @@ from signals.venues import VENUES, venue_title
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from storage.queries.market.liquidations import ImpossibleTotal, Liquidations, Sums, VenueLiquidations
+    from storage.queries.liquidation.liquidations import ImpossibleTotal, Liquidations, Sums, VenueLiquidations
 
 # Read models are imported when a command runs, as in market.py.
 
@@ -33,7 +33,7 @@ async def liqs(deps: Deps, args: OneAsset) -> Reply:
     one a second and contract at most: such sums are said with "at least". Time that was not heard is named and never
     counted as calm.
     """
-    from storage.queries.market import liquidations  # noqa: PLC0415 - opens the database
+    from storage.queries.liquidation import liquidations  # noqa: PLC0415 - opens the database
 
     asset = meant_asset(deps, args.asset, "/liqs btc")
     found = await asyncio.to_thread(liquidations.read, deps.store, asset, deps.now)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # What opens the database, or knows the metrics, is imported when a command runs.
 
 _SETTINGS: Final = Button("Settings", "/settings")
+_ONLY: Final = ("only", "just")
+_MOST_BACK: Final = 4  # lines that change it back
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,12 @@ class Muted:
 
 
 @command(
-    subject="own", example="/mute oi until monday", changes_chat=True, words="silence, be quiet, shut up, pause, snooze"
+    subject="own",
+    example="/mute oi until monday",
+    changes_chat=True,
+    words="silence, be quiet, shut up, pause, snooze, leave me alone, leave me in peace, stop messaging, stop texting, "
+    "stop pinging, stop bothering, stop spamming, not now, hush, shush, stfu, go away",
+    shows=True,
 )
 async def mute(deps: Deps, args: ForHowLong) -> Reply:
     """Be told nothing for a while, of all or of a part.
@@ -58,26 +65,30 @@ async def mute(deps: Deps, args: ForHowLong) -> Reply:
         return _muted_now(deps)
     chosen = _chosen(deps, asked, told)
     here = deps.made()
+    before = [one for one in switches.of_one(deps.store, here.id) if one.kind == "mute" and one.runs(deps.now)]
     switches.mute(deps.store, here.id, chosen, now=deps.now)
-    return _muted(deps, asked, chosen, told)
+    return _muted(deps, asked, chosen, told, _way_back(deps, asked, chosen, before))
 
 
 @command(subject="own", example="/unmute oi", changes_chat=True, words="unsilence, speak again, unpause")
 async def unmute(deps: Deps, args: Muted) -> Reply:
     """Be told again what was muted.
 
-    /unmute alone ends all that is muted. It takes the same words as /mute: /unmute oi, /unmute btc.
+    /unmute alone ends all that is muted. It takes the same words as /mute: /unmute oi, /unmute btc. /unmute only oi
+    leaves what was muted of a part of it, such as oi btc.
     """
     from handlers.language.telling.switches import to_mute  # noqa: PLC0415 - see above
     from handlers.words import subscriptions as words  # noqa: PLC0415 - see above
     from storage.alerts import episodes  # noqa: PLC0415 - see above
     from storage.people import switches  # noqa: PLC0415 - see above
 
-    asked = to_mute(args.what, deps.now, deps.zone)
+    first, _, others = args.what.strip().partition(" ")
+    only = first.lower() in _ONLY
+    asked = to_mute(others if only else args.what, deps.now, deps.zone)
     told = _told(deps, asked)
     here = deps.here()
     on = [one for one in switches.of_one(deps.store, here.id) if one.kind == "mute"] if here else []
-    meant = [one for one in on if _is_meant(one, deps, asked, told, everything=_all_of_it(on))]
+    meant = [one for one in on if _is_meant(one, deps, asked, told, everything=_all_of_it(on), only=only)]
     for one in meant:
         switches.switch_back(deps.store, here.id if here else 0, "mute", one.what)
     left = [one for one in on if one not in meant and one.runs(deps.now)]
@@ -158,8 +169,8 @@ def _all_of_it(on: Iterable[Switch]) -> bool:
     return any(one.what == ANY for one in on)
 
 
-def _is_meant(one: Switch, deps: Deps, asked: ToMute, told: Sequence[Episode], *, everything: bool) -> bool:
-    """Tell whether a mute is among those that are to end: by its own name, or by that of a part of it.
+def _is_meant(one: Switch, deps: Deps, asked: ToMute, told: Sequence[Episode], *, everything: bool, only: bool) -> bool:
+    """Tell whether a mute is among those that are to end: by its own name, or by that of a part of it unless `only`.
 
     everything: all is muted at once, which "everything" means then, and not each part that is muted beside it.
     """
@@ -175,7 +186,8 @@ def _is_meant(one: Switch, deps: Deps, asked: ToMute, told: Sequence[Episode], *
     if not asked.what:
         return True
     whats = _whats(wanted(asked.what, deps, "/unmute oi btc"))
-    return one.what in whats or (not one.what.startswith(EPISODE) and bool({*one.what.split()} & {*whats}))
+    part = not only and not one.what.startswith(EPISODE) and bool({*one.what.split()} & {*whats})
+    return one.what in whats or part
 
 
 def _numbers(muted: Iterable[Switch]) -> list[int]:
@@ -185,7 +197,42 @@ def _numbers(muted: Iterable[Switch]) -> list[int]:
     return [int(one.what.removeprefix(EPISODE)) for one in muted if one.what.startswith(EPISODE)]
 
 
-def _muted(deps: Deps, asked: ToMute, chosen: Sequence[Switch], told: Sequence[Episode]) -> Reply:
+def _way_back(deps: Deps, asked: ToMute, chosen: Sequence[Switch], before: Sequence[Switch]) -> Sequence[str]:
+    """Return the lines that bring back what was muted before: an end of it that was said earlier, or none.
+
+    before: what is muted at the moment. Where that overlaps, what is new ends alone.
+    """
+    earlier = {one.what: one for one in before}
+    changed = [one for one in chosen if earlier.get(one.what) != one]
+    new = [one for one in changed if one.what not in earlier]
+    lines = [_as_typed(earlier[one.what], deps) for one in changed if one.what in earlier]
+    if len(new) == len(chosen):
+        would_end = [
+            one for one in before if _is_meant(one, deps, asked, (), everything=_all_of_it(before), only=False)
+        ] if asked.scope is None else []  # fmt: skip
+        return (f"/unmute {'only ' if would_end else ''}{_typed(asked)}",)
+    return (*lines, *(f"/unmute only {_named(one)}" for one in new))
+
+
+def _as_typed(muted: Switch, deps: Deps) -> str:
+    """Return the line that mutes something as it is muted."""
+    from handlers.language.telling.switches import typed_end  # noqa: PLC0415 - see above
+    from storage.people.switches import ANY, EPISODE  # noqa: PLC0415 - see above
+
+    end = typed_end(muted.until, deps.zone)
+    if muted.episode is None:
+        return f"/mute {_named(muted)} {end}"
+    scope = "everything of " if muted.what == ANY else "" if muted.what.startswith(EPISODE) else "alarm of "
+    return f"/mute {scope}{EPISODE}{muted.episode} until over"
+
+
+def _named(muted: Switch) -> str:
+    from storage.people.switches import ANY  # noqa: PLC0415 - see above
+
+    return "everything" if muted.what == ANY else muted.what
+
+
+def _muted(deps: Deps, asked: ToMute, chosen: Sequence[Switch], told: Sequence[Episode], back: Sequence[str]) -> Reply:
     """Say what is muted now, until when, and how to change it back."""
     from handlers.words import subscriptions as words  # noqa: PLC0415 - see above
     from storage.people.switches import ANY  # noqa: PLC0415 - see above
@@ -193,15 +240,15 @@ def _muted(deps: Deps, asked: ToMute, chosen: Sequence[Switch], told: Sequence[E
     names = list(
         dict.fromkeys(words.muted_named(one.what, {episode.id: episode for episode in told}) for one in chosen)
     )
-    back = f"/unmute {_typed(asked)}".strip()
     end = words.ends_at(chosen[0], deps.now, deps.zone)
     lines = [Line(f"Muted {end}: {words.few(names, 4)}.", "headline")]
     if chosen[0].what == ANY:
         lines.append(Line("What is critical is muted too, and so are positions watched here."))
     elif not asked.scope and not words.is_alarm(chosen[0].what):
         lines.append(Line("Positions that are watched here are told all the same."))
-    lines.append(Line(f"To change it back: {back}"))
-    return Reply((*lines, Buttons((Button("Undo", back), _SETTINGS))), {"muted": _values(chosen)})
+    lines += [Line(f"To change it back: {line}") for line in back[:_MOST_BACK]]
+    undo = (Button("Undo", back[0]),) if len(back) == 1 else ()  # one button cannot do more than one line
+    return Reply((*lines, Buttons((*undo, _SETTINGS))), {"muted": _values(chosen)})
 
 
 def _typed(asked: ToMute) -> str:

@@ -31,6 +31,7 @@ _OF_WHAT: Final[Mapping[str, tuple[str, str | None]]] = {
     words="privacy, what is stored, my data, gdpr, data protection",
     private="answer",
     harmless=True,
+    for_all=True,
 )
 async def privacy(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes no arguments
     """Say what is stored about you and about this chat.
@@ -64,6 +65,7 @@ async def privacy(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it take
     words="export my data, download my data, give me my data, everything about me",
     private="answer",
     harmless=True,
+    for_all=True,
 )
 async def export(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes no arguments
     """Give all that is stored about this chat as a file.
@@ -71,7 +73,7 @@ async def export(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes
     In a private chat that is everything about you as well: positions, addresses, what was sent. In a group its admins
     are given what is stored of the group, without what its members watch. The file is JSON, its times are UTC.
     """
-    to, person = deps.asker.address, _person(deps, "get what is stored of it", "/export")
+    to, person = deps.asker.address, _person(deps, "get what is stored of this chat", "/export")
     if not deps.store.exists:
         return Reply((Line("Nothing is stored about this chat.", "headline"),), {})
     from storage.people import exporting  # noqa: PLC0415 - opens the database
@@ -97,7 +99,7 @@ def _person(deps: Deps, what: str, line: str) -> str | None:
         return deps.asker.user or to.chat
     if not deps.asker.may_change:
         raise Refused(
-            f"Only admins of this group {what}. For what is stored about yourself, write to me privately: {line}."
+            f"Only {deps.asker.managers} {what}. For what is stored about yourself, write to me privately: {line}."
         )
     return None
 
@@ -112,6 +114,7 @@ def _counted(numbers: Mapping[str, int]) -> Sequence[str]:
     example="/forgetme",
     words="forget me, forget, delete my data, delete me, delete everything, erase, remove my data",
     private="answer",
+    for_all=True,
 )
 async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes no arguments
     """Remove everything that is stored about this chat.
@@ -120,7 +123,7 @@ async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
     overwritten in the file. In a group its admins can do this, for the group. Backups that the owner of this bot has
     made keep their copy until they are replaced.
     """
-    to, person = deps.asker.address, _person(deps, "can have it forgotten", "/forgetme")
+    to, person = deps.asker.address, _person(deps, "can have this chat forgotten", "/forgetme")
     if not deps.store.exists:
         return Reply((Line("Nothing is stored about this chat.", "headline"),), {"removed": {}})
     from storage.people import forgetting  # noqa: PLC0415 - opens the database
@@ -136,6 +139,7 @@ async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
     if not found.anything:
         return Reply((Line("Nothing is stored about this chat.", "headline"),), values)
     parts = _counted(removed)
+    kept_out = deps.access.kept_out(deps.store, deps.asker) is not None
     left = "" if found.clean else " Another program is reading the file; the last traces go when it has finished."
     return Reply(
         (
@@ -143,7 +147,7 @@ async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
             Line(f"Removed: its settings{''.join(f', {part}' for part in parts)}.{left}"),
             Line("Backups made by the owner of this bot keep their copy until they are replaced.", "caveat"),
             *_staying(deps, person),
-            Line("Nothing is sent here any more. /sub or /watch begins anew."),
+            Line("Nothing is sent here any more." + ("" if kept_out else " /sub or /watch begins anew.")),
         ),
         values,
     )
@@ -157,4 +161,7 @@ def _staying(deps: Deps, person: str | None) -> Sequence[Line]:
     said = access.permitted(deps.store, deps.asker.platform, person, deps.asker.address.chat)
     if owns:
         return (Line("That you own this bot stays: /owners remove ends it.", "caveat"),)
-    return (Line("That an owner let you in stays, until an owner takes it back.", "caveat"),) if said else ()
+    if not said:
+        return ()
+    what = "keeps you out" if False in said.values() else "let you in"
+    return (Line(f"That an owner {what} stays, until an owner takes it back.", "caveat"),)

@@ -50,13 +50,20 @@ class ADay:
     most: str = argument(REST, default="", label="number")
 
 
-@command(subject="own", example="/quiet 23-7", changes_chat=True, words="quiet hours, do not disturb, at night")
+@command(
+    subject="own",
+    example="/quiet 23-7",
+    changes_chat=True,
+    words="quiet hours, do not disturb, don't disturb, at night, overnight, be quiet at night, shut up at night, "
+    "don't wake me, do not wake me, dont wake me, let me sleep, sleep, asleep, good night",
+    shows=True,
+)
 async def quiet(deps: Deps, args: FromTo) -> Reply:
     """Have hours of quiet; only what is critical comes then.
 
-    /quiet 23-7, /quiet 22:30-06:00 and /quiet 11pm-7am are hours of this chat's clock (/tz). What waited comes in one
-    message when they end, or with a digest that is due within the hour. /quiet 23-7 strict holds what is critical too;
-    /quiet off ends it, and what waits comes at once.
+    /quiet 23-7, /quiet 22:30-06:00 and /quiet 11pm-7am are hours of this chat's clock (/tz); /quiet at night is from 23
+    to 7. What waited comes in one message when they end, or with a digest that is due within the hour. /quiet 23-7
+    strict holds what is critical too; /quiet off ends it, and what waits comes at once.
     """
     from handlers.language.telling.switches import quiet_hours  # noqa: PLC0415 - see above
     from storage.alerts import held  # noqa: PLC0415 - see above

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from handlers.command import MissingValue, Refused
 from handlers.language.kinds import NOW
+from handlers.language.spelling import plainly
 from handlers.words import wording
 from storage.engine.database import StoreError
 
@@ -23,6 +24,9 @@ _QUESTIONS: Final[dict[UntypedPrice, str]] = {
 _SLIPS: Final = (1_000.0, 0.001, 10.0, 0.1, 100.0, 0.01)  # 95 for 95k, 1,234 for 1.234, a zero too few or too many
 _NEAR: Final = 1.5  # a slip lands this near the price; thousands are nobody's old entry, so they may land farther off
 _NEAR_THOUSANDS: Final = 3.0
+_USUAL_COIN: Final = "BTC"  # which a line is of that names none
+_USUAL_PRICE: Final = 95_000.0
+_ANY_PRICE: Final = 1.25  # of a coin whose price is not known
 _ANOTHER_COIN: Final = 50.0  # times off: the price of something else
 
 
@@ -44,7 +48,10 @@ def mark_of(deps: Deps, instrument: Instrument) -> MarkNow | None:
 def price_now(
     deps: Deps, mark: MarkNow | None, instrument: Instrument, *, missing: UntypedPrice, example: str
 ) -> float:
-    """Return the price that stands for one that was not typed. Refused where none is known, or an old one only."""
+    """Return the price that stands for one that was not typed. Refused where none is known, or an old one only.
+
+    example: see example_with.
+    """
     if mark is not None and mark.current:
         return mark.value
     unit = instrument.unit
@@ -53,8 +60,17 @@ def price_now(
         known = f"the last stored price of {unit} is from {wording.clock(mark.at, deps.zone, dated=True)}"
     question = _QUESTIONS[missing]
     wanted = MissingValue(f"{question} {known[:1].upper()}{known[1:]}.", shape=f"{missing.partition(' ')[0]} {{}}")
-    text = f"The {missing} is missing, and {known}. Type it like {example}."
+    text = f"The {missing} is missing, and {known}. Type it like {example_with(example, instrument, mark)}."
     raise not_known(deps, instrument.asset, text, wanted)
+
+
+def example_with(example: str, instrument: Instrument, mark: MarkNow | None) -> str:
+    """Return an example for a coin, which names it, with prices near its own: {now}, and {above} and {below} it."""
+    usual = instrument.asset == _USUAL_COIN
+    now = mark.value if mark else _USUAL_PRICE if usual else _ANY_PRICE
+    prices = {"now": now, "above": now * 1.05, "below": now * 0.98}
+    coin = "" if usual else f" {instrument.unit.lower()}"
+    return example.format(**{name: plainly(value, 5) for name, value in prices.items()}) + coin
 
 
 def not_known(deps: Deps, asset: str, text: str, wanted: MissingValue | None = None) -> Refused:

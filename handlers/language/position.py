@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from handlers.command import Refused
@@ -30,6 +29,7 @@ from handlers.language.kinds import (
     choice,
     plan_of,
 )
+from handlers.language.spelling import plainly
 from handlers.words import liquidation as words
 from handlers.words import wording
 from signals.assets import DOLLARS, Instrument
@@ -187,7 +187,8 @@ def question_of(deps: Deps, args: LiqArgs, command: str = "liq") -> PositionQues
     args = replace(args, contract=contract)
     mark = mark_of(deps, instrument)
     at_mark = is_now(args.entry)
-    entry = args.entry or price_now(deps, mark, instrument, missing="entry price", example=f"/{command} 95000 25x long")
+    example = f"/{command} {{now}} 25x long" + (" 1000usd liq {below}" if command == "margin" else "")
+    entry = args.entry or price_now(deps, mark, instrument, missing="entry price", example=example)
     args = replace(args, entry=entry)
     question = PositionQuestion(args, entry, instrument, venue, tiers.renewed(deps.store), mark, at_mark)
     if not args.exact and not at_mark:
@@ -384,11 +385,6 @@ def line(question: PositionQuestion, *, command: str = "liq", more: str = "") ->
 
 
 _UNIT = {"": "", "usd": "usd", "coin": "COIN"}
-
-
-def plainly(number: float) -> str:
-    """Write a number as people type it, to ten digits: 0.00001, never 1e-05."""
-    return f"{Decimal(f'{number:.10g}'):f}"
 
 
 def _size(size: Size | None, asset: str) -> str:

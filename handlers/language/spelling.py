@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from handlers.command import Refused
@@ -42,6 +43,11 @@ def shown(text: str) -> str:
         return text.strip()
     clean = "".join(character if character.isprintable() else " " for character in text[: 2 * _SHOWN]).strip()
     return clean if len(clean) <= _SHOWN else clean[: _SHOWN - 1] + "…"
+
+
+def plainly(number: float, digits: int = 10) -> str:
+    """Write a number as people type it, to ten digits: 0.00001, never 1e-05."""
+    return f"{Decimal(f'{number:.{digits}g}'):f}"
 
 
 def split_command(text: str) -> tuple[str, str]:

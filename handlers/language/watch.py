@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from handlers.command import MissingValue, Refused
 from handlers.language.entry import mark_of
-from handlers.language.position import contract_name, instrument_of, plainly
+from handlers.language.position import contract_name, instrument_of
 from handlers.language.refusals import refused
-from handlers.language.spelling import shown, symbol
+from handlers.language.spelling import plainly, shown, symbol
 from handlers.words import wording
 from handlers.words.positions import shown as words
 from signals.liquidation import LiquidationError, quote

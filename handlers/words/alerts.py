@@ -11,9 +11,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from handlers.reply import Button, Buttons, Line, Picture
-from handlers.words import setups, wording
+from handlers.words import wording
 from handlers.words.message import Message, shortened
 from handlers.words.readings import coverage_words, derived_words
+from handlers.words.stories import setups
 from signals.alerts.burst import FEW
 from signals.alerts.rule import rules
 from signals.inputs import MARKET

@@ -41,6 +41,8 @@ def why_not(lacking: NotKnown | None) -> str:
             said = "the newest points are missing"
         case Lack.TOO_LITTLE:
             said = too_little(lacking.coverage) if lacking.coverage else "too little of the market answers for a total"
+        case Lack.APART:
+            said = f"no exchange is stored with both {_titles(lacking.inputs)}"
         case unreachable:
             assert_never(unreachable)
     return said
@@ -57,11 +59,11 @@ def nothing_stored(asset: str, needs: Sequence[frozenset[str]], first: str, *, s
     asked, and none answers.
     """
     of = "" if asset == MARKET else f" for {asset}"
-    title = INPUTS[first].title
-    what = f"No {title}" if len(set(needs)) == 1 else "Nothing"
-    are = "are" if what != "Nothing" and title.partition(" ")[0].endswith("s") else "is"
+    title = INPUTS[first].title if len(set(needs)) == 1 else ""
+    verb = "are" if title.partition(" ")[0].endswith("s") else "is"  # longs liquidated, bids within 1 % of mid
+    what = f"No {title} {verb}" if title else "Nothing is"
     why = "no source answers at the moment: /sources says why" if silent else "a running bot (perpulse run) collects it"
-    return f"{what} {are} stored{of} yet; {why}. A file brings history in with perpulse import FILE."
+    return f"{what} stored{of} yet; {why}. A file brings history in with perpulse import FILE."
 
 
 # --- how much of the market -------------------------------------------------------------------------------------------

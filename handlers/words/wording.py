@@ -312,6 +312,7 @@ _SPECS: dict[str, Callable[[Any], str]] = {
     "change0": lambda value: percent(_hundredfold(value), 0),
     "part": lambda value: share(_hundredfold(value)),
     "part1": lambda value: share(_hundredfold(value), 1),
+    "part2": lambda value: share(_hundredfold(value), 2),
     "yearly": lambda value: apr(_hundredfold(value)),
     "points": lambda value: number(value, 0, plus=True),
     "apr": apr,

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from signals.alerts.episodes import State
+    from signals.alerts.setup import Setup
     from signals.series import Array
-    from signals.setup import Setup
 
     _Happened: TypeAlias = tuple[State, Transition]
     Happenings: TypeAlias = list[_Happened]

@@ -1,7 +1,7 @@
 """What an alert rule is, as frozen data: conditions over named values of one or more metrics, and the words for it.
 
 A metric's file declares its rules beside its METRIC; metrics know nothing of them. A setup is a rule as well
-(signals/setup.py).
+(signals/alerts/setup.py).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from signals.alerts.condition import Level
-    from signals.setup import Setup
+    from signals.alerts.setup import Setup
 
     Value = TypeVar("Value")
 
@@ -96,7 +96,7 @@ def rules() -> dict[str, AlertRule]:
     ValueError for an id that is twice.
     """
     from signals import metrics as folder  # noqa: PLC0415 - its files import this module
-    from signals.setup import setups  # noqa: PLC0415 - it imports this module
+    from signals.alerts.setup import setups  # noqa: PLC0415 - it imports this module
 
     found: dict[str, AlertRule] = {}
     for file in pkgutil.iter_modules(folder.__path__):

@@ -67,8 +67,8 @@ METRIC = Metric(
         "at least {usd_24h:usd} in 24 h, {longs_share_24h:part} longs."
     ),
     chart=Chart(
-        title="Liquidations against 30 days",
-        axis="standard deviations",
+        title="Unusual liquidations",
+        axis="standard deviations against 30 days",
         unit="z",
         over=DAY,
         lines=(("+2", 2.0), ("+1", 1.0)),

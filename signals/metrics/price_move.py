@@ -66,8 +66,8 @@ METRIC = Metric(
         "a usual day moves it by {usual:part1}."
     ),
     chart=Chart(
-        title="24-hour move of price in usual days",
-        axis="usual days",
+        title="A day's move of price",
+        axis="times the usual day's move",
         over=CHANGE_OVER,
         unit="z",
         lines=(("+1", 1.0), ("−1", -1.0)),

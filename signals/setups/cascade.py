@@ -9,8 +9,8 @@ which it begins is told by `burst` (signals/alerts/burst.py); this is the story 
 from __future__ import annotations
 
 from signals.alerts.condition import above, at_least, at_most, below
+from signals.alerts.setup import Leg, Setup, Stage, Variant
 from signals.series import hours
-from signals.setup import Leg, Setup, Stage, Variant
 
 _PACE = at_least(10.0, "liq_zscore.pace")
 _LONGS = at_least(0.75, "liq_zscore.longs_share_1h")

@@ -8,8 +8,8 @@ price. The deeper ranks are those of the alarm that it contains.
 from __future__ import annotations
 
 from signals.alerts.condition import AT_ONCE, above, at_least, at_most, below
+from signals.alerts.setup import Leg, Setup, Stage
 from signals.series import days
-from signals.setup import Leg, Setup, Stage
 
 SETUP = Setup(
     id="deleveraging_reset",

@@ -9,9 +9,9 @@ that it contains.
 from __future__ import annotations
 
 from signals.alerts.condition import AT_ONCE, at_least, at_most, below
+from signals.alerts.setup import Leg, Setup, Stage
 from signals.metrics.funding_stretch import LONGS_PAY
 from signals.series import days, hours
-from signals.setup import Leg, Setup, Stage
 
 SETUP = Setup(
     id="long_crowding",

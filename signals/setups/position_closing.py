@@ -8,8 +8,8 @@ told only to who asks for it by name, and to all in the digest.
 from __future__ import annotations
 
 from signals.alerts.condition import above, at_least, at_most
+from signals.alerts.setup import Leg, Setup, Stage, Variant
 from signals.series import hours
-from signals.setup import Leg, Setup, Stage, Variant
 
 SETUP = Setup(
     id="position_closing",

@@ -9,8 +9,8 @@ name's.
 from __future__ import annotations
 
 from signals.alerts.condition import above, at_least, below
+from signals.alerts.setup import Leg, Setup, Stage
 from signals.series import days
-from signals.setup import Leg, Setup, Stage
 
 SETUP = Setup(
     id="reversal_trigger",

@@ -10,8 +10,8 @@ alone.
 from __future__ import annotations
 
 from signals.alerts.condition import above, at_least, at_most
+from signals.alerts.setup import Leg, Setup, Stage
 from signals.series import hours
-from signals.setup import Leg, Setup, Stage
 
 _FEWER = "selling_wave.possible"
 

@@ -9,9 +9,9 @@ that it contains.
 from __future__ import annotations
 
 from signals.alerts.condition import AT_ONCE, above, at_least, at_most
+from signals.alerts.setup import Leg, Setup, Stage
 from signals.metrics.funding_stretch import SHORTS_PAY
 from signals.series import days, hours
-from signals.setup import Leg, Setup, Stage
 
 SETUP = Setup(
     id="short_crowding",

@@ -8,8 +8,8 @@ It is told for 20 days at most.
 from __future__ import annotations
 
 from signals.alerts.condition import at_least, at_most, below
+from signals.alerts.setup import Leg, Setup, Stage
 from signals.series import days
-from signals.setup import Leg, Setup, Stage
 
 SETUP = Setup(
     id="spring",

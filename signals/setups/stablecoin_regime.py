@@ -8,8 +8,8 @@ for it by name, and to all in the digest. Stored supplies get revised: a past va
 from __future__ import annotations
 
 from signals.alerts.condition import at_least, at_most, below
+from signals.alerts.setup import Leg, Setup, Stage, Variant
 from signals.series import days
-from signals.setup import Leg, Setup, Stage, Variant
 
 SETUP = Setup(
     id="stablecoin_regime",

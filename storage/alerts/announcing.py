@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -43,9 +42,26 @@ class Progress:
     rows: Mapping[str, int]
 
 
-def chats(store: Store) -> dict[str, int]:
-    """Return how many chats are told anything, by platform: each chat once, whatever topics it has."""
-    return dict(Counter(row["platform"] for row in store.read(SQL.told_places)))
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """How many chats are told anything, by platform: each once, whatever topics it has. muted: those left out."""
+
+    chats: Mapping[str, int]
+    muted: int = 0
+
+    @property
+    def size(self) -> int:
+        """Return how many will get an announcement."""
+        return sum(self.chats.values())
+
+
+def audience(store: Store, *, now: datetime) -> Audience:
+    """Return whom an announcement would reach now: not who has muted everything."""
+    told, every = (
+        {row["platform"]: row["count"] for row in store.read(SQL.told_counts, muted_too=muted_too, now=to_ms(now))}
+        for muted_too in (False, True)
+    )
+    return Audience(told, sum(every.values()) - sum(told.values()))
 
 
 def write(store: Store, text: str, code: str, *, now: datetime) -> None:
@@ -74,7 +90,7 @@ def draft(store: Store, *, now: datetime) -> Announcement | None:
 
 
 def send(store: Store, code: str, *, now: datetime) -> int | None:
-    """Write the draft for every chat that is told anything, and return how many; None where it is not that draft.
+    """Write the draft for all its audience, and return how many that are; None where it is not that draft.
 
     The draft goes in the same transaction: pressed twice, it is sent once.
     """
@@ -87,7 +103,7 @@ def send(store: Store, code: str, *, now: datetime) -> int | None:
         count = work.run(
             SQL.announce_to_places,
             notice=outbox.write_notice(work, notice),
-            places=json.dumps([row["id"] for row in work.rows(SQL.told_places)]),
+            muted_too=False,
             priority=outbox.PRIORITY[notice.rank],
             now=to_ms(now),
             expires=to_ms(now + _NEWS_FOR),

@@ -30,8 +30,17 @@ def beat(store: Store, epoch: int) -> bool:
         return work.run(SQL.beat, name=SENDER, epoch=epoch) == 1
 
 
+def release(store: Store, epoch: int) -> bool:
+    """Hand over: whoever stands by takes over at once. False: somebody else holds the lease already."""
+    with store.write() as work:
+        return work.run(SQL.release_lease, name=SENDER, epoch=epoch) == 1
+
+
 def seen(store: Store) -> tuple[int, int] | None:
-    """Return (epoch, beat) of the lease; a standby takes over when it has not changed for long enough."""
+    """Return (epoch, beat) of the lease; a standby takes over when it has not changed for long enough.
+
+    A beat below zero: the holder has handed it over.
+    """
     row = store.read_one(SQL.lease, name=SENDER)
     return None if row is None else (row["epoch"], row["beat"])
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from signals.units import HOUR, from_ms, in_ms, to_ms
@@ -297,12 +298,18 @@ def read_row(row: Row) -> OutboxRow:
     )
 
 
+@lru_cache(maxsize=256)  # a broadcast says the same to thousands; nobody changes what was read
+def _payload(text: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = json.loads(text)
+    return found
+
+
 def _notice(row: Row) -> Notice:
     return Notice(
         row["kind"],
         row["rank"],
         from_ms(row["at"]),
-        json.loads(row["payload"]),
+        _payload(row["payload"]),
         row["episode"],
         row["rule"],
         row["asset"],

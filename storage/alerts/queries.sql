@@ -81,17 +81,30 @@ VALUES (:notice, :destination, {random_hex}, :priority, :now, :expires, 'queued'
 ON CONFLICT DO NOTHING;
 
 -- name: told_places
--- Each chat that is told anything; of its topics the first one.
-SELECT min(d.id) AS id, d.platform FROM destinations d
-WHERE d.gone IS NULL AND d.id IN (
-    SELECT destination FROM subscriptions UNION SELECT destination FROM digests
-    UNION SELECT destination FROM positions UNION SELECT destination FROM followed)
-GROUP BY d.platform, d.chat ORDER BY d.platform;
+-- Each chat that is told anything, and has not muted everything unless those count too; of its topics the main one, else
+-- the first. Chats are read in the order in which they came, since what is written for them is then added at the end of
+-- its index: a hundred thousand in a third of the time.
+WITH told AS NOT MATERIALIZED (
+    SELECT d.id, d.platform, d.chat, d.topic FROM destinations d
+    WHERE d.gone IS NULL AND (
+        EXISTS (SELECT 1 FROM subscriptions s WHERE s.destination = d.id)
+        OR d.id IN (SELECT destination FROM digests) OR d.id IN (SELECT destination FROM positions)
+        OR d.id IN (SELECT destination FROM followed))
+    AND (:muted_too OR NOT EXISTS (
+        SELECT 1 FROM switches w WHERE w.destination = d.id AND w.kind = 'mute' AND w.what = '*'
+            AND (w.until IS NULL OR w.until > :now)
+            AND (w.hours IS NULL OR EXISTS (
+                SELECT 1 FROM episodes e WHERE e.id = CAST(substr(w.hours, 9) AS INTEGER) AND e.ended IS NULL)))))
+SELECT t.id, t.platform FROM told t
+WHERE t.topic = '' OR NOT EXISTS (
+    SELECT 1 FROM told o WHERE o.platform = t.platform AND o.chat = t.chat AND (o.topic = '' OR o.id < t.id));
+
+-- name: told_counts
+SELECT t.platform, count(*) AS count FROM ({told_places}) t GROUP BY t.platform ORDER BY t.platform;
 
 -- name: announce_to_places
 INSERT INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created)
-SELECT :notice, d.id, {random_hex}, :priority, :now, :expires, 'queued', :now FROM destinations d
-WHERE d.id IN ({elements}(:places));
+SELECT :notice, t.id, {random_hex}, :priority, :now, :expires, 'queued', :now FROM ({told_places}) t;
 
 -- name: last_announcement
 SELECT n.at, n.payload, o.state, count(*) AS count FROM notices n JOIN outbox o ON o.notice = n.id
@@ -339,7 +352,11 @@ SELECT min(next) AS next FROM digests WHERE destination = :destination AND next 
 -- --- lease.py
 
 -- name: raise_epoch
-INSERT INTO leases (name, epoch, beat) VALUES (:name, 1, 0) ON CONFLICT DO UPDATE SET epoch = epoch + 1;
+INSERT INTO leases (name, epoch, beat) VALUES (:name, 1, 0) ON CONFLICT DO UPDATE SET epoch = epoch + 1, beat = 0;
+
+-- name: release_lease
+-- A beat below zero: whoever stands by need not wait until it has stood still for long enough.
+UPDATE leases SET beat = -1 WHERE name = :name AND epoch = :epoch;
 
 -- name: lease
 SELECT epoch, beat FROM leases WHERE name = :name;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -42,6 +43,7 @@ def panel(
     start: datetime,
     end: datetime,
     now: datetime | None = None,
+    same_venue: bool = False,
 ) -> Panel:
     """Read inputs onto the grid of rows that open in [start, end) and are whole.
 
@@ -51,6 +53,9 @@ def panel(
     Open interest is summed over the venues that know the whole span, where there are such (see storage/panels/sums.py);
     everything else, and open interest until then or when too few of them answer, is that of one venue, and of the next
     one while it is silent (storage/panels/relay.py).
+
+    same_venue: all inputs are those of one venue that has all of them, as a ratio of volume to open interest needs;
+    where there is none, nothing is known.
     """
     first = floor(start, step)
     last = floor(now, step) + step if now else floor(end, step)
@@ -63,31 +68,78 @@ def panel(
     market = cache.of(MARKET) if OF_MARKET.intersection(names) else None
     for column, asset in enumerate(assets):
         folded = cache.of(asset)
-        under = {name: market if market and name in OF_MARKET else folded for name in names}
-        speakers = {name: venue for name in names if (venue := _speaker(under[name], name, grid))}
-        summed = [name for name in sums.SUMMED if speakers.get(name, EVERYWHERE) != EVERYWHERE]
-        together = sums.together(folded, summed, grid, speakers[summed[0]], now) if summed else None
-        total = together.values if together and together.coverage.enough else {}
-        told: dict[str, Array] = {}
-        for group in relay.groups([name for name in names if name in speakers and name not in total]):
-            for found in _told(under[group[0]], group, speakers, grid, now, told.get("close")):
-                told |= found.values
-                for name in found.values:
-                    scope[name, asset] = (found.last,)
-                    if found.changes:
-                        spoke[name, asset] = found.speakers
-        for name, rows_of in {**told, **total}.items():
+        found = _of_one_venue(folded, names, grid, now) if same_venue else _of_asset(folded, market, names, grid, now)
+        for name, rows_of in found.values.items():
             values[name][:, column] = rows_of
-        if together:
-            coverage[asset] = together.coverage
-            for name in total:
-                scope[name, asset] = together.coverage.venues
-            alone = next((scope[name, asset] for name in summed if name not in total), ())
-            if alone and set(alone) != set(together.coverage.venues):
-                coverage[asset] = sums.alone(folded, together.coverage, alone[0], grid, now)
+        scope |= {(name, asset): venues for name, venues in found.scope.items()}
+        spoke |= {(name, asset): speakers for name, speakers in found.spoke.items()}
+        if found.coverage:
+            coverage[asset] = found.coverage
     derived = _derive(values, tuple(assets))
     index = pd.date_range(grid.start, periods=grid.count, freq=pd.Timedelta(step), tz=UTC)
     return Panel(step, index, tuple(assets), values, scope, frozenset(derived), coverage, spoke)
+
+
+@dataclass(slots=True)
+class _Found:
+    """Inputs of an asset on a grid by name, whose they are, and how much of the market."""
+
+    values: dict[str, Array] = field(default_factory=dict)
+    scope: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    spoke: dict[str, Speakers] = field(default_factory=dict)
+    coverage: Coverage | None = None
+
+    def take(self, told: Relay) -> None:
+        """Add what was told by one venue after another."""
+        self.values |= told.values
+        for name in told.values:
+            self.scope[name] = (told.last,)
+            if told.changes:
+                self.spoke[name] = told.speakers
+
+
+def _of_asset(folded: Folded, market: Folded | None, names: Sequence[str], grid: Grid, now: datetime | None) -> _Found:
+    """Read inputs of an asset: open interest as a sum where there is one, everything else as one venue tells it.
+
+    market: what is stored of the market as a whole, where one of the inputs is a figure of it.
+    """
+    found = _Found()
+    under = {name: market if market and name in OF_MARKET else folded for name in names}
+    speakers = {name: venue for name in names if (venue := _speaker(under[name], name, grid))}
+    summed = [name for name in sums.SUMMED if speakers.get(name, EVERYWHERE) != EVERYWHERE]
+    together = sums.together(folded, summed, grid, speakers[summed[0]], now) if summed else None
+    total = together.values if together and together.coverage.enough else {}
+    for group in relay.groups([name for name in names if name in speakers and name not in total]):
+        for told in _told(under[group[0]], group, speakers, grid, now, found.values.get("close")):
+            found.take(told)
+    found.values |= total
+    if together:
+        found.coverage = together.coverage
+        found.scope |= dict.fromkeys(total, together.coverage.venues)
+        alone = next((found.scope[name] for name in summed if name not in total), ())
+        if alone and set(alone) != set(together.coverage.venues):
+            found.coverage = sums.alone(folded, together.coverage, alone[0], grid, now)
+    for name, other in (sums.SUMMED, sums.SUMMED[::-1]):  # what is derived of the other comes from where that does
+        if name in names and name not in found.scope and other in found.scope:
+            found.scope[name] = found.scope[other]
+    return found
+
+
+def _of_one_venue(folded: Folded, names: Sequence[str], grid: Grid, now: datetime | None) -> _Found:
+    """Read inputs of an asset from one venue that has all of them, and from the next such one while it is silent.
+
+    The one that knows most of the grid speaks; of those about as full the same one every time, as for a single input.
+    """
+    every = [{series.venue for series in folded.stored(name) if series.first < to_ms(grid.end)} for name in names]
+    venues = sorted(set.intersection(*every), key=lambda venue: (venue_order(venue), venue)) if every else []
+    read = {venue: {name: folded.on(venue, name, grid, now) for name in names} for venue in venues}
+    known = {venue: int((~np.isnan(np.array(list(of.values())))).all(axis=0).sum()) for venue, of in read.items()}
+    found = _Found()
+    if venues:
+        first = next(venue for venue in venues if known[venue] >= NEARLY * max(known.values()))
+        order = [first, *(venue for venue in venues if venue != first)]
+        found.take(relay.relayed(names, order, read.__getitem__))
+    return found
 
 
 def _told(
@@ -224,6 +276,20 @@ def used_at(
         if known is not None:
             used.append(known)
     return from_ms(min(used, default=to_ms(opened)))
+
+
+def of(
+    store: Store,
+    metric: Metric,
+    assets: Sequence[str],
+    *,
+    step: timedelta,
+    start: datetime,
+    end: datetime,
+    now: datetime | None = None,
+) -> Panel:
+    """Read what a metric needs; see `panel`."""
+    return panel(store, needs(metric), assets, step=step, start=start, end=end, now=now, same_venue=metric.same_venue)
 
 
 def needs(metric: Metric) -> tuple[str, ...]:

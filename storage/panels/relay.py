@@ -28,6 +28,7 @@ GROUPS: Final = (
     ("volume_usd", "taker_buy_usd"),
     ("open_interest_coin", "open_interest_usd"),
     ("funding_rate", "funding_interval_hours"),
+    ("liquidated_longs_usd", "liquidated_shorts_usd"),
     ("depth_bids_usd", "depth_asks_usd"),
     ("mark_price", "index_price"),
     ("dated_premium", "dated_days"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from signals.units import from_ms, to_ms
 from storage.engine.sql import queries
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SQL = queries("storage.people")
 Whom = Literal["person", "chat"]
+KEPT_OUT: Final = "kept out by an owner"  # why nothing is sent to a chat, until /allow takes it back
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,17 @@ def ensure(
     return found
 
 
+def unmet(store: Store, platform: str) -> list[str]:
+    """Return the private chats of a platform of which it is not known whose they are."""
+    return [row["chat"] for row in store.read(SQL.unmet_chats, platform=platform)] if store.exists else []
+
+
+def met(store: Store, platform: str, chat: str, person: str) -> None:
+    """Keep whose private chat this is."""
+    with store.write() as work:
+        work.run(SQL.keep_person, platform=platform, chat=chat, person=person)
+
+
 def bring_back(store: Store, destination: int) -> None:
     """Send to a destination again that had stopped taking messages."""
     with store.write() as work:

@@ -16,6 +16,13 @@ ON CONFLICT DO UPDATE SET gone = NULL, gone_reason = NULL,
 -- name: destinations
 SELECT * FROM destinations ORDER BY id;
 
+-- name: unmet_chats
+SELECT DISTINCT chat FROM destinations
+WHERE platform = :platform AND kind = 'private' AND person IS NULL AND gone IS NULL ORDER BY chat;
+
+-- name: keep_person
+UPDATE destinations SET person = :person WHERE platform = :platform AND chat = :chat AND kind = 'private';
+
 -- name: subscribe
 INSERT INTO subscriptions (destination, rule, asset) VALUES (:destination, :rule, :asset) ON CONFLICT DO NOTHING;
 

@@ -61,7 +61,8 @@ class Check:
 class Health:
     """Every check of an asset, the most urgent first, and the readings they rest on.
 
-    paid: what was settled last. moving: a fast move that is not over (rule `burst`), which is no metric's.
+    paid: what was settled last. moving: a fast move that is not over (rule `burst`), which is no metric's. stories: the
+    open episodes of setups, the most urgent first.
     """
 
     asset: str
@@ -69,6 +70,7 @@ class Health:
     readings: Readings
     paid: Paid | None = None
     moving: Episode | None = None
+    stories: tuple[Episode, ...] = ()
 
     @property
     def all_old(self) -> bool:
@@ -96,7 +98,14 @@ def read(store: Store, asset: str, now: datetime) -> Health:
         found,
         paid,
         running.get((BURST, asset)),
+        tuple(sorted((one for one in running.values() if _is_story(one, asset)), key=_urgency)),
     )
+
+
+def _is_story(episode: Episode, asset: str) -> bool:
+    """Tell whether an episode is one of a setup of an asset that everybody is told of."""
+    rule = rules().get(episode.rule)
+    return rule is not None and rule.setup is not None and not rule.only_asked and episode.asset == asset
 
 
 def _at_this_price(store: Store, check: Check, now: datetime) -> Check:
@@ -149,4 +158,9 @@ def open_of(store: Store, subscriptions: Iterable[tuple[str, str]]) -> list[Epis
             for alarm, asset in rows
         )
     ]
-    return sorted(found, key=lambda episode: -RANKS.index(episode.rank) if episode.rank in RANKS else 0)
+    return sorted(found, key=_urgency)
+
+
+def _urgency(episode: Episode) -> int:
+    """Return what sorts the most urgent episode first."""
+    return -RANKS.index(episode.rank) if episode.rank in RANKS else 0

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from signals.alerts.condition import RANKS, held
 from signals.alerts.rule import named, rules
+from signals.alerts.setup import setups
 from signals.inputs import MARKET
 from signals.metric import metrics
-from signals.setup import setups
 from storage.alerts import episodes
 from storage.queries.market import readings
 from storage.queries.market.readings import Reading
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from signals.alerts.condition import Condition, Rank
-    from signals.setup import Leg, Setup
+    from signals.alerts.setup import Leg, Setup
     from storage.engine.database import Store
     from storage.queries.market.readings import NotKnown, Readings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -12,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import typer
 
 from bot.__main__ import app
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Perpulse = Callable[..., "Ended"]
 
@@ -26,6 +28,7 @@ PROGRAM = (sys.executable, "-m", "bot")
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the recordings are not beside the checkout: {DATA}")
 NOTICE_KEYS = ["at", "kind", "id", "asset", "level", "value", "text"]
 HEADER = "at,venue,asset,input,value\n"
+_COMMAND = typer.main.get_command(app)  # made once: typer looks at each parameter of each command anew, for 25 ms
 GOOD = "2026-01-01,binance,BTC,close,90000\n2026-01-02,binance,BTC,close,91000\n"
 
 
@@ -53,6 +56,20 @@ def child(
     )
 
 
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `perpulse run` in a folder with its output in the files `out` and `err`, and end it for certain."""
+    with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
+        process = subprocess.Popen(
+            [*PROGRAM, "run"], cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=err
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
 @dataclass(frozen=True)
 class Ended:
     """How a command ended that ran within the test's own process, which saves half a second each."""
@@ -76,7 +93,7 @@ def here(capsys: pytest.CaptureFixture[str], *args: str) -> Ended:
     """Run perpulse in this process, in the present folder."""
     capsys.readouterr()
     with pytest.raises(SystemExit) as ended:
-        app(list(args))
+        _COMMAND(list(args))
     written = capsys.readouterr()
     code: Any = ended.value.code
     return Ended(int(code or 0), written.out, written.err)

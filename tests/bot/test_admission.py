@@ -11,8 +11,8 @@ import structlog
 
 from bot.admission import CHAT, EVERYBODY, INLINE, PERSON, PICTURES, Gate, TurnedAway, access_of, tell_code
 from bot.config import AccessSection
-from handlers.access import OPEN, Access, Allowed, OwnerCode
-from handlers.answer import brings_code
+from handlers.access import OPEN, SLOWED, WRONG_IN_ALL, WRONG_TRIES, Access, Allowed, OwnerCode
+from handlers.answer import brings_code, is_for_all
 from handlers.channels.channel import Address
 from handlers.channels.local import local
 from handlers.channels.telegram.sending import LIMITS
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
+KEPT_OUT = "The owner of this bot keeps you from using it. What is stored about you: /privacy, /export, /forgetme."
 ANN, BEN = Asker("telegram", Address("11"), "11"), Asker("telegram", Address("12"), "12")
 GROUP = Address("-20", kind="group")
 ANN_HERE, ANONYMOUS = replace(ANN, address=GROUP), Asker("telegram", GROUP)
@@ -169,7 +170,7 @@ async def test_only_those_who_are_listed_are_answered(store: Store, asker: Asker
     said = await place.ask(asker)
     assert (said is None) == answered
     if asker.user == "23":
-        assert said == "The owner of this bot keeps you from using it."
+        assert said == KEPT_OUT
     elif not answered and asker.user:
         assert said == (
             "This bot answers only those whom its owner lets in. "
@@ -219,9 +220,24 @@ async def test_everybody_but_whom_an_owner_keeps_out(store: Store) -> None:
     with store.write() as work:
         kept.permit(work, "telegram", "person", "11", allowed=False, now=NOW)
         kept.permit(work, "telegram", "chat", "-20", allowed=False, now=NOW)
-    assert await place.ask(ANN) == "The owner of this bot keeps you from using it."
+    assert await place.ask(ANN) == KEPT_OUT
     assert await place.ask(replace(BEN, address=GROUP)) == "This bot may not be used here."
     assert await place.ask(BEN) is None
+
+
+@pytest.mark.parametrize("access", [Access(Allowed(listed=True)), OPEN], ids=["who is not listed", "who is kept out"])
+@pytest.mark.parametrize("line", ["/privacy", "/export", "/forgetme", "forgetme", "what is stored"])
+async def test_what_is_stored_about_people_is_theirs_whoever_is_kept_out(
+    store: Store, access: Access, line: str
+) -> None:
+    with store.write() as work:
+        kept.permit(work, "telegram", "person", "11", allowed=False, now=NOW)
+    gate = Gate(access, lambda: 0.0)
+    assert isinstance(await gate.admit(store, ANN, lambda: is_for_all(line)), Asker)
+    assert isinstance(await gate.admit(store, ANN, lambda: is_for_all("/price btc")), TurnedAway)
+    assert isinstance(await gate.admit(store, ANN, lambda: is_for_all("nonsense, all of it")), TurnedAway)
+    answered = [isinstance(await gate.admit(store, ANN, lambda: is_for_all(line)), Asker) for _ in range(50)]
+    assert sum(answered) < PERSON.burst, "a flood is refused before it is read"
 
 
 async def test_an_owner_is_known_by_configuration_or_by_what_is_stored(store: Store) -> None:
@@ -236,17 +252,32 @@ async def test_an_owner_is_known_by_configuration_or_by_what_is_stored(store: St
 # --- the first owner --------------------------------------------------------------------------------------------------
 
 
-def test_a_code_works_once_and_dies_of_wrong_tries() -> None:
-    code = OwnerCode("7F3K9QXM")
+def test_a_code_is_taken_however_it_is_spelt_and_once() -> None:
+    code, ann = OwnerCode("7F3K9QXM"), ("telegram", "11")
     assert code.shown == "7F3K-9QXM"
-    assert not code.take("7F3K-9QXA")
-    assert code.take("7f3k 9qxm")
+    assert code.take("7F3K-9QXA", ann, NOW) == "wrong"
+    assert code.take("", ann, NOW) == "wrong"
+    assert code.take("7f3k 9qxm", ann, NOW) == "right"
     assert not code.alive
-    assert not code.take("7F3K-9QXM")
-    tried = OwnerCode("7F3K9QXM")
-    assert not any(tried.take(f"wrong {number}") for number in range(5))
-    assert not tried.take("7F3K9QXM")
-    assert not OwnerCode("7F3K9QXM").take("")
+    assert code.take("7F3K-9QXM", ann, NOW) == "used up"
+
+
+def test_who_guesses_is_locked_out_and_nobody_else() -> None:
+    code, guesser = OwnerCode("7F3K9QXM"), ("telegram", "66")
+    tries = [code.take(f"wrong {number}", guesser, NOW) for number in range(7)]
+    assert tries == ["wrong"] * WRONG_TRIES + ["locked"] * 2
+    assert code.take("7F3K9QXM", guesser, NOW) == "locked", "else the sixth guess could be the one"
+    assert code.take("7F3K9QXM", ("telegram", "11"), NOW) == "right"
+
+
+def test_many_who_guess_are_slowed_down_and_the_first_try_of_a_person_is_not() -> None:
+    code, ann = OwnerCode("7F3K9QXM"), ("telegram", "11")
+    for number in range(WRONG_IN_ALL):
+        assert code.take("guess", ("telegram", str(100 + number)), NOW) == "wrong"
+    assert code.take("guess", ("telegram", "100"), NOW) == "too soon"
+    assert code.take("7F3K9QXN", ann, NOW) == "wrong", "a slip of the finger"
+    assert code.take("7F3K9QXM", ann, NOW) == "too soon"
+    assert code.take("7F3K9QXM", ann, NOW + SLOWED) == "right"
 
 
 @pytest.mark.parametrize("owned", [False, True], ids=["nobody owns it", "somebody does"])

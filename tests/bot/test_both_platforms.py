@@ -119,6 +119,31 @@ async def test_an_owner_announces_to_both_platforms_and_a_restart_sends_it_once(
     assert sum("Back at 18:00" in text for text in both.telegram.texts(BEN)) == 1
 
 
+async def test_whose_old_direct_chats_are_is_learnt_at_the_start(start: Callable[[], Any]) -> None:
+    """A chat that was stored before that was kept would be sent alerts after /deny of its person."""
+    both: Both
+    async with start() as both:
+        for chat in (OWNER + 1, OWNER + 8):  # the second is of a person who is kept out, the third is gone
+            both.discord.channels.add(chat)
+            _place(both.app, str(chat))
+        _place(both.app, "999999")
+        await both.says(ANN, f"/deny discord:{OWNER + 7}")
+        assert {place.person for place in destinations.everyone(both.app.store)} == {None}
+    async with start() as both:
+        await both.discord.until(lambda: both.discord.counted("GET channels/*") == 3, seconds=10)
+        await both.says(ANN, f"/deny discord:{OWNER}")
+        found = {place.chat: (place.person, place.gone_reason) for place in destinations.everyone(both.app.store)}
+    assert found == {
+        str(OWNER + 1): (str(OWNER), "kept out by an owner"),
+        str(OWNER + 8): (str(OWNER + 7), "kept out by an owner"),
+        "999999": (None, None),
+    }
+
+
+def _place(app: App, chat: str) -> None:
+    destinations.ensure(app.store, "discord", chat, None, kind="private", title=None, now=app.clock.now())
+
+
 async def test_what_is_kept_is_told_given_and_forgotten_on_both_platforms(start: Callable[[], Any]) -> None:
     both: Both
     async with start() as both:
@@ -153,7 +178,10 @@ async def test_the_buttons_of_settings_work_after_a_restart_and_rights_are_check
         pressed = [key["custom_id"] for row in shown for key in row["components"] if key["label"] == "Quiet 23–7"]
     async with start() as both:
         assert "Quiet from 23:00 to 07:00" in (await both.presses(BEN, "Quiet 23–7")).text
-        for token, rights, said in (("member", ALL, "Only admins"), ("manager", ALL | MANAGE, "Quiet from 23:00")):
+        for token, rights, said in (
+            ("member", ALL, "Only members with Manage Channels"),
+            ("manager", ALL | MANAGE, "Quiet from 23:00"),
+        ):
             data = {"custom_id": pressed[0], "component_type": 2}
             await both.discord.interact(3, data, token=token, rights=rights)
             await both.discord.until(lambda: "embeds" in both.discord.answers.get(token, {}), seconds=10)  # noqa: B023
@@ -186,7 +214,7 @@ async def test_an_edited_message_edits_its_answer_on_both_platforms(start: Calla
         await both.discord.until(lambda: both.discord.messages, seconds=10)
         assert "BTC long" in both.discord.messages[0].text
         both.telegram.edit(message, "liq short btc 25x 95000")
-        await both.discord.emit("MESSAGE_UPDATE", _direct(900, "liq short btc 25x 95000"))
+        await both.discord.emit("MESSAGE_UPDATE", _direct(900, "liq short btc 25x 95000", edited="12:01:00"))
         await both.telegram.until(lambda: "BTC short" in "".join(both.telegram.texts(BEN)), within=10)
         await both.discord.until(lambda: both.discord.messages[0].edits, seconds=10)
         assert "BTC short" in both.discord.messages[0].text
@@ -220,10 +248,11 @@ async def test_who_floods_a_server_gets_two_lines_and_costs_the_others_nothing(s
         assert (len(left), sum("That was too much at once" in said for said in left)) == (10, 2)
 
 
-def _direct(number: int, text: str) -> dict[str, Any]:
+def _direct(number: int, text: str, edited: str = "") -> dict[str, Any]:
+    at = f"2026-01-15T{edited}+00:00" if edited else None
     author = {"id": str(OWNER), "username": "ann", "discriminator": "0", "avatar": None, "bot": False}
     return {
         "id": str(number), "channel_id": str(OWNER + 1), "author": author, "content": text, "type": 0, "tts": False,
-        "timestamp": "2026-01-15T12:00:00+00:00", "edited_timestamp": None, "mention_everyone": False, "mentions": [],
+        "timestamp": "2026-01-15T12:00:00+00:00", "edited_timestamp": at, "mention_everyone": False, "mentions": [],
         "mention_roles": [], "attachments": [], "embeds": [], "pinned": False, "components": [],
     }  # fmt: skip

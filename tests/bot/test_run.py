@@ -9,7 +9,6 @@ import pty
 import re
 import select
 import signal
-import subprocess
 import termios
 import time
 from dataclasses import dataclass, field
@@ -33,7 +32,7 @@ from handlers.command import Asker, commands
 from storage.alerts import episodes
 from storage.engine.database import Store
 from storage.people import destinations
-from tests.bot.commandline import PROGRAM, child, environment, write_config
+from tests.bot.commandline import PROGRAM, child, environment, running, write_config
 from tests.fakes.bot_api import BotApi
 from tests.fakes.exchange import FakeExchange
 from tests.storage import beside
@@ -423,26 +422,6 @@ def exchange() -> Iterator[Stage]:
     with Stage().in_thread() as stage:
         assert isinstance(stage, Stage)
         yield stage
-
-
-@contextlib.contextmanager
-def running(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `perpulse run` with its output in files, and end it for certain."""
-    with (folder / "out").open("w") as out, (folder / "err").open("w") as err:
-        process = subprocess.Popen(
-            [*PROGRAM, "run"],
-            cwd=folder,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            text=True,
-        )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
 
 
 def settled(folder: Path) -> None:

@@ -276,6 +276,10 @@ class DiscordWire(Served):
                 recipient = int(payload["recipient_id"])
                 direct = {"id": str(recipient + 1), "type": 1, "recipients": [_user(recipient)]}
                 return 200, direct
+            case ("GET", "channels", channel):
+                if int(channel) not in self.channels:
+                    raise Refusal(404, 10003, "Unknown Channel")
+                return 200, {"id": channel, "type": 1, "recipients": [_user(int(channel) - 1)]}
             case ("POST", "channels", channel, "messages"):
                 return 200, self._post(int(channel), payload, files)
             case ("PATCH", "channels", channel, "messages", number):

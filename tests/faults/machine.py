@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import resource
 import sqlite3
 import time
@@ -30,7 +29,7 @@ from storage.engine.database import Store
 from storage.engine.settings import setting
 from storage.people import destinations, switches
 from tests.faults.bench import Bench, bench_at, on_each
-from tests.faults.programs import broadcast, configure, perpulse
+from tests.faults.programs import broadcast, configure
 from tests.faults.scenario import DISCORD, TELEGRAM, Counts, scenario
 from tests.storage.engine.test_database import damaged, foreign, newer, no_database
 
@@ -159,23 +158,19 @@ async def no_room(scale: Scale) -> Mapping[str, Counts]:
     for platform in (TELEGRAM, DISCORD):
         async with broadcast(scale.folder, platform, scale.of(60, 600), speed=1.0) as it:
             process, paused = await it.program(speed=1.0), list[float]()
-            try:
-                await _until_sent(it, 5)
-                with closing(sqlite3.connect(it.store.path, isolation_level=None, timeout=30)) as other:
-                    other.execute("BEGIN IMMEDIATE")
-                    await asyncio.sleep(scale.of(3, 60))
-                    other.execute("ROLLBACK")
-                paused.append(await _until_sent(it, len(it.look()) + 10))
-                _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
-                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1, most))
-                await asyncio.sleep(5)
-                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, most))
-                begun = time.monotonic()
-                paused.append(await _until_sent(it, len(it.look()) + 10))
-                await it.ends(process)
-            finally:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
+            await _until_sent(it, 5)
+            with closing(sqlite3.connect(it.store.path, isolation_level=None, timeout=30)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                await asyncio.sleep(scale.of(3, 60))
+                other.execute("ROLLBACK")
+            paused.append(await _until_sent(it, len(it.look()) + 10))
+            _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1, most))
+            await asyncio.sleep(5)
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, most))
+            begun = time.monotonic()
+            paused.append(await _until_sent(it, len(it.look()) + 10))
+            await it.ends(process)
             counts = it.count(may_repeat=0, begun=begun, rate=20)
             counts.hold_time(max(paused) <= 10 + 2, f"it went on after {max(paused):.1f} s")
             it.store.close()
@@ -218,7 +213,7 @@ async def wrong_file(scale: Scale) -> Mapping[str, Counts]:
                 spoil(it.store.path)
                 before = it.store.path.read_bytes()
                 configure(folder, it)
-                process = await perpulse(folder)
+                process = await it.perpulse(folder)
                 async with asyncio.timeout(60):
                     await process.wait()
                 said = (folder / "log").read_text(encoding="utf-8")

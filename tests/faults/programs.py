@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 import signal
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -49,6 +50,7 @@ class Broadcast:
     chats: list[str] = field(default_factory=list)
     seen: list[tuple[float, str, str]] = field(default_factory=list)  # when, chat, text
     ended: list[int] = field(default_factory=list)  # codes with which programs ended that nobody had told to
+    programs: list[asyncio.subprocess.Process] = field(default_factory=list)  # that were started, and end with it
 
     def tell(self, recipients: int) -> None:
         """Put a plain and then a critical notice into the outbox; one chat in ten is a group."""
@@ -97,14 +99,20 @@ class Broadcast:
 
     async def program(self, *, lease: float = 1.0, speed: float = SPEED) -> asyncio.subprocess.Process:
         """Start the program that sends."""
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.fakes.broadcast", str(self.store.path), self.platform, self.fake.base_url),
-            *(self.token, str(speed), str(lease)),
-            cwd=ROOT,
-            env=environment(),
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
+        sender = (sys.executable, "-m", "tests.fakes.broadcast", str(self.store.path), self.platform)
+        return await self._start(*sender, self.fake.base_url, self.token, str(speed), str(lease), cwd=ROOT)
+
+    async def perpulse(self, folder: Path) -> asyncio.subprocess.Process:
+        """Start the real program in a folder with a config.toml."""
+        with (folder / "log").open("ab") as log:
+            return await self._start(*PROGRAM, "run", cwd=folder, log=log)
+
+    async def _start(self, *words: str, cwd: Path, log: Any = subprocess.DEVNULL) -> asyncio.subprocess.Process:
+        process = await asyncio.create_subprocess_exec(
+            *words, cwd=cwd, env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
+        self.programs.append(process)
+        return process
 
     async def ends(self, process: asyncio.subprocess.Process, *, within: float = 120.0) -> None:
         """Wait until a program has ended, looking at the chats meanwhile."""
@@ -153,7 +161,15 @@ async def broadcast(folder: Path, platform: str, recipients: int, speed: float =
         try:
             yield made
         finally:
+            for process in made.programs:
+                kill(process)
             store.close()
+
+
+def kill(process: asyncio.subprocess.Process) -> None:
+    """Kill a program, unless it has ended by itself."""
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
 
 
 @scenario(
@@ -209,8 +225,7 @@ async def _kill(
     while it.posts == before:  # noqa: ASYNC110 - nobody says when
         await asyncio.sleep(0.01)
     await asyncio.sleep(noise.uniform(0.0, 0.3))
-    with contextlib.suppress(ProcessLookupError):
-        process.kill()
+    kill(process)
 
 
 @scenario(
@@ -228,29 +243,25 @@ async def told_to_stop(scale: Scale) -> Mapping[str, Counts]:
         async with broadcast(folder, platform, scale.of(12, 100), speed=1.0) as it:
             configure(folder, it)
             it.fake.disturb("delay", times=float("inf"), seconds=3.0)
-            process = await perpulse(folder)
-            try:
-                async with asyncio.timeout(60):
-                    while len(it.look()) < 4:  # noqa: ASYNC110 - nobody says when
-                        await asyncio.sleep(0.02)
-                begun = time.monotonic()
-                process.send_signal(signal.SIGTERM)
-                await it.ends(process)
-                took = time.monotonic() - begun
-                it.fake._disturbances.clear()
-                left = outbox.waiting(it.store)
-                process = await perpulse(folder)
-                await _sent(it, len(it.look()) + 1)
-                again = time.monotonic()
-                async with asyncio.timeout(120):
-                    while outbox.waiting(it.store):
-                        it.look()
-                        await asyncio.sleep(0.05)
-                process.send_signal(signal.SIGTERM)
-                await it.ends(process)
-            finally:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
+            process = await it.perpulse(folder)
+            async with asyncio.timeout(60):
+                while len(it.look()) < 4:  # noqa: ASYNC110 - nobody says when
+                    await asyncio.sleep(0.02)
+            begun = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            await it.ends(process)
+            took = time.monotonic() - begun
+            it.fake._disturbances.clear()
+            left = outbox.waiting(it.store)
+            process = await it.perpulse(folder)
+            await _sent(it, len(it.look()) + 1)
+            again = time.monotonic()
+            async with asyncio.timeout(120):
+                while outbox.waiting(it.store):
+                    it.look()
+                    await asyncio.sleep(0.05)
+            process.send_signal(signal.SIGTERM)
+            await it.ends(process)
             counts = it.count(may_repeat=0, begun=again)
             counts.hold_time(took <= 5, f"it stopped after {took:.1f} s")
             counts.hold(left, "nothing was left to send, so nothing is shown by this")
@@ -270,20 +281,6 @@ def configure(folder: Path, it: Broadcast) -> None:
     )
 
 
-async def perpulse(folder: Path) -> asyncio.subprocess.Process:
-    """Start the real program in a folder with a config.toml."""
-    with (folder / "log").open("ab") as log:
-        return await asyncio.create_subprocess_exec(
-            *PROGRAM,
-            "run",
-            cwd=folder,
-            env=environment(),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-
-
 @scenario(
     "S15",
     "a second program with the same token",
@@ -299,26 +296,21 @@ async def two_programs(scale: Scale) -> Mapping[str, Counts]:
         async with broadcast(scale.folder, platform, scale.of(50, 600), speed=pace) as it:
             processes, gaps = [], []
             hows = (signal.SIGKILL, signal.SIGSTOP) if scale.whole or platform == TELEGRAM else (signal.SIGSTOP,)
-            try:
-                for how in hows:
-                    processes += [await _sender(it, faster, pace)]
-                    processes += [await _sender(it, faster, pace)]  # who starts last sends
-                    await asyncio.sleep(12 / faster / 2)
-                    processes[-1].send_signal(how)
-                    stopped, count = time.monotonic(), len(it.look())
-                    await _sent(it, count + IN_FLIGHT + 1)  # so many may have been on their way
-                    gaps.append(time.monotonic() - stopped)
-                    if how is signal.SIGKILL:
-                        processes[-2].kill()
-                        await it.ends(processes[-2])
-                processes[-1].send_signal(signal.SIGCONT)
-                begun = time.monotonic()
-                for process in processes:
-                    await it.ends(process)
-            finally:
-                for process in processes:
-                    with contextlib.suppress(ProcessLookupError):
-                        process.kill()
+            for how in hows:
+                processes += [await _sender(it, faster, pace)]
+                processes += [await _sender(it, faster, pace)]  # who starts last sends
+                await asyncio.sleep(12 / faster / 2)
+                processes[-1].send_signal(how)
+                stopped, count = time.monotonic(), len(it.look())
+                await _sent(it, count + IN_FLIGHT + 1)  # so many may have been on their way
+                gaps.append(time.monotonic() - stopped)
+                if how is signal.SIGKILL:
+                    processes[-2].kill()
+                    await it.ends(processes[-2])
+            processes[-1].send_signal(signal.SIGCONT)
+            begun = time.monotonic()
+            for process in processes:
+                await it.ends(process)
             counts = it.count(may_repeat=6 * IN_FLIGHT if platform == TELEGRAM else 0, begun=begun, rate=25 * pace)
             counts.hold_time(
                 min(gaps) >= 9 / faster, f"the other went on after {min(gaps):.1f} s: it was not the one that sent"

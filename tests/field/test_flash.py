@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from bot.cli import events
+from bot.cli.playing import events
 from bot.delivery.dispatcher import Dispatcher
 from bot.engine.replay import fast_moves
 from bot.engine.turn import TurnTaker

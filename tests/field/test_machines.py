@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import signal
 import sqlite3
-import subprocess
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -30,7 +28,7 @@ from storage.engine import clock_jump
 from storage.engine.database import Store
 from storage.market import points
 from storage.people import destinations
-from tests.bot.commandline import PROGRAM, child, environment, write_config
+from tests.bot.commandline import child, running, write_config
 from tests.fakes.channel import FakeChannel, HandClock
 from tests.fakes.exchange import FakeExchange
 from tests.waiting import until
@@ -357,20 +355,6 @@ async def test_what_cannot_be_saved_is_said_once_and_tried_again(
 
 
 # --- as a process -----------------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def running(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `perpulse run` with its output in files, and end it for certain."""
-    with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
-        process = subprocess.Popen(
-            [*PROGRAM, "run"], cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=err
-        )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
 
 
 def written(folder: Path, file: str, text: str) -> str:

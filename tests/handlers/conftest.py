@@ -21,6 +21,7 @@ from handlers.reply import plain_text
 from signals.inputs import INPUTS
 from storage.engine.database import Store
 from storage.market import points
+from storage.queries.market import readings
 from tests import loop
 from tests.storage import beside
 
@@ -59,6 +60,10 @@ class Desk:
 
     def text(self, line: str) -> str:
         return plain_text(self.ask(line).all_blocks())
+
+    def knows(self, metric: str) -> bool:
+        """Tell whether a metric of BTC has a value: what is stored may lack an input of it."""
+        return readings.of(self.store, "BTC", (metric,), self.now).get(metric) is not None
 
     def later(self, by: timedelta) -> Desk:
         return replace(self, now=self.now + by, asked=[])

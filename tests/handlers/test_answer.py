@@ -71,7 +71,7 @@ async def test_a_million_characters_are_refused_unread(empty: Any) -> None:
 @pytest.mark.parametrize("line", ["/sub", "/unsub oi", "/tz berlin", "/tz"])
 async def test_a_member_of_a_group_cannot_change_it(empty: Any, line: str) -> None:
     empty.asker = MEMBER
-    assert await blocks(empty, line) == "Only admins of this group can change its settings."
+    assert await blocks(empty, line) == "Only admins of this chat can change the settings here."
     assert not empty.store.exists
 
 

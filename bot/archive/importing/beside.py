@@ -9,7 +9,7 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from bot.market.border.bounds import FUNDING, OPEN_INTEREST, limit_of
+from bot.market.border.bounds import FUNDING, OPEN_INTEREST, limit_of, price_moved
 from bot.market.border.overlap import COMPARED, against
 from bot.market.border.refusals import times_said
 from signals.inputs import INPUTS
@@ -41,7 +41,6 @@ _CLOCKED: Final = ("close", FUNDING, *OPEN_INTEREST, "mark_price")
 _STEP: Final = limit_of("open_interest_coin", 0)  # times, from one row to the next
 _STAYS: Final = 1.6  # the rows after it against those before
 _ROUND: Final = 5  # rows on either side of a step
-_MOVED: Final = 0.1  # of the price: a real doubling of what is open moves it
 _LIKEWISE: Final = 1.5
 _PERCENT: Final = 30.0  # times the rates of the month before, or of other venues
 _FEW: Final = 3
@@ -338,8 +337,7 @@ def _confirmed(
             new = [value for at, value in known if at >= later]
             if not old or not new or min(old[-1], new[0]) <= 0:
                 continue
-            moved = abs(math.log(new[0] / old[-1]))
-            if name in _PRICED and moved >= _MOVED:
+            if name in _PRICED and price_moved(old[-1], new[0]):
                 return True
             if name not in _PRICED and abs(math.log(new[0] / old[-1] / step)) < math.log(_LIKEWISE):
                 return True

@@ -63,6 +63,7 @@ _DAY_MS: Final = DAY_MS + 2 * HOUR_MS
 _MONTH_MS: Final = 35 * DAY_MS  # what is further apart than this says nothing of each other
 _UNSCALED: Final = 500.0  # below every leap that has the shape of a scale
 _SCALE: Final = math.log10(1.5)
+_WITH_PRICE: Final = math.log(1.1)  # positions that double, or close by half, take the price along
 _LONG: Final = 16  # rows from which on arrays pay
 
 
@@ -115,6 +116,11 @@ def is_scale(times: float) -> bool:
     """Tell whether a leap has the shape of other units: a power of ten from a thousand on, as far as a day's move."""
     power = abs(math.log10(times))
     return power > 3.5 or (power > 2.5 and abs(power - round(power)) <= _SCALE)
+
+
+def price_moved(before: float, after: float) -> bool:
+    """Tell whether a price has moved by a tenth: that proves a leap of what is open. NaN proves nothing."""
+    return abs(math.log(after / before)) >= _WITH_PRICE
 
 
 def contradictions(columns: Mapping[str, Column]) -> list[tuple[str, Fault]]:

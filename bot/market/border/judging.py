@@ -30,6 +30,7 @@ from bot.market.border.bounds import (
     is_scale,
     limit_of,
     liquidations_above,
+    price_moved,
 )
 from bot.market.border.overlap import Overlap
 from bot.market.border.rates import switch
@@ -56,7 +57,6 @@ _HALF_LIFE_MS: Final = 2 * DAY_MS  # of the highest rate: what was a storm last 
 _MOST_DAYS: Final = 400.0
 _TOGETHER_MS: Final = HOUR_MS  # venues that leap alike within so long are witnesses of each other
 _AT_ONCE_MS: Final = HOUR_MS // 2  # a leap over more time than this can be a market that was not seen meanwhile
-_WITH_PRICE: Final = math.log(1.1)  # positions that close by half take the price along
 _BY_ITSELF: Final = HOUR  # that a lone venue has to repeat it
 _SMALL: Final = 1e7  # USD; below it a coin's open interest doubles within minutes
 
@@ -313,7 +313,7 @@ class Border:
         ):
             return False
         mark = self._known.get((venue, asset, "mark_price"))
-        if mark is not None and abs(math.log(mark.good / known.mark)) >= _WITH_PRICE:
+        if mark is not None and price_moved(known.mark, mark.good):
             return False
         others = any(
             of == asset and what == name and other != venue and one.at >= known.at - _TOGETHER_MS

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
-import ssl
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -15,9 +12,10 @@ import aiohttp
 import structlog
 
 from bot.clock import STEADY
+from bot.market.exchange.connecting import connected
 from bot.market.exchange.contracts import Contract, left_out, perpetuals, unknown
 from bot.market.exchange.recipe import Unreadable
-from bot.market.exchange.strict import doubts_contract, make_strict, translated
+from bot.market.exchange.strict import doubts_contract, translated
 from bot.market.source import Ask, NotOffered, SourceDown, Topic
 from signals.units import DAY
 
@@ -125,12 +123,7 @@ class CcxtVenue:
             optional: bool = False,
         ) -> Any:
             if shared:
-                question = (method, *params.items())
-                moment = self._moments.get(now)
-                found = None if moment is None else moment.answers.get(question)
-                if found is None or type(found) is _Failed:
-                    return await self._once(question, params, now, digest)
-                return found  # as for all but the first of hundreds
+                return await self._once((method, *params.items()), params, now, digest)
             return await (self._unless_refused if optional else self._call)(method, params)
 
         with translated(self._venue.title, self._clock, self._venue.too_far):
@@ -261,9 +254,6 @@ class CcxtVenue:
         return found
 
     async def _build(self) -> Any:
-        # half a second and 100 MB: only a process that asks pays, and never the event loop
-        ccxt = await asyncio.to_thread(importlib.import_module, "ccxt.async_support")
-        kind = getattr(ccxt, self._venue.ccxt_id)
         settings: dict[str, Any] = {
             "timeout": round(self._timeout_s * 1000),
             "aiohttp_proxy": self._proxy,
@@ -272,30 +262,11 @@ class CcxtVenue:
         }
         if self._wrap:
             settings["session"] = self._session = self._wrap(aiohttp.ClientSession)
-        exchange = kind(settings)
-        exchange.ssl_context = await asyncio.to_thread(_trusted, exchange.cafile)
-        exchange.has["fetchCurrencies"] = False  # load_markets would ask for coins and their chains, which nobody reads
-        if self._base_url:
-            exchange.urls["api"] = _moved(exchange.urls["api"], self._base_url.rstrip("/"))
-            if self._base_url.startswith("http:"):
-                exchange.timeout_on_exit = 0  # ccxt waits for TLS connections to close; there are none
-        make_strict(exchange, self._venue.title, self._clock, self._steady, self._heard)
-        return exchange
-
-
-@cache
-def _trusted(authorities: str) -> ssl.SSLContext:
-    """Read a file of authorities once for all venues: each would take 30 ms of the event loop and a megabyte."""
-    return ssl.create_default_context(cafile=authorities)
+        return await connected(
+            self._venue, settings, clock=self._clock, steady=self._steady, heard=self._heard, base_url=self._base_url
+        )
 
 
 def at_venue(base_url: str | None, venue: str) -> str | None:
     """Put the name of a venue into an address that has a place for it: one server of the tests is many venues."""
     return base_url and base_url.replace("{venue}", venue)
-
-
-def _moved(urls: Any, base: str) -> Any:
-    """Put every address of a nested table onto another host, keeping the paths."""
-    if isinstance(urls, dict):
-        return {name: _moved(value, base) for name, value in urls.items()}
-    return base + urlsplit(str(urls)).path

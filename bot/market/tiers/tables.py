@@ -6,16 +6,14 @@ unsorted from some venues, and ccxt takes those of others from the row before.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import importlib
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from bot.market.exchange import connecting
 from bot.market.exchange.recipe import Unreadable
-from bot.market.exchange.strict import make_strict, translated
+from bot.market.exchange.strict import translated
 from bot.market.exchange.venue_recipe import recipes
 from bot.market.source import NotOffered
 from bot.market.tiers.rows import Fetched, TiersRefused, decimal, row
@@ -74,27 +72,13 @@ async def fetch(venue: str, assets: Sequence[str], reach: Reach) -> TierAnswer:
 
 async def connected(recipe: VenueRecipe, reach: Reach, **more: Any) -> Any:
     """Return ccxt's class of a venue, strict about answers; whoever asked closes it."""
-    # half a second and 100 MB: only a process that asks pays, and never the event loop
-    ccxt = await asyncio.to_thread(importlib.import_module, "ccxt.async_support")
     settings = {
         "timeout": round(reach.timeout_s * 1000),
         "aiohttp_proxy": reach.proxy,
         "enableRateLimit": reach.paced,
         **more,
     }
-    exchange = getattr(ccxt, recipe.ccxt_id)(settings)
-    exchange.has["fetchCurrencies"] = False  # a list of coins and their networks, for nothing here
-    if reach.base_url:
-        exchange.urls["api"] = moved(exchange.urls["api"], reach.base_url.rstrip("/"))
-    make_strict(exchange, recipe.title, reach.clock)
-    return exchange
-
-
-def moved(urls: Any, base: str) -> Any:
-    """Put every address of a nested table onto another host, keeping the paths."""
-    if isinstance(urls, dict):
-        return {name: moved(value, base) for name, value in urls.items()}
-    return base + urlsplit(str(urls)).path
+    return await connecting.connected(recipe, settings, clock=reach.clock, base_url=reach.base_url)
 
 
 # --- symbol by symbol -------------------------------------------------------------------------------------------------

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from bot.market.exchange.connecting import moved
 from bot.market.exchange.recipe import Unreadable
 from bot.market.exchange.strict import translated
 from bot.market.source import SourceError
 from bot.market.tiers.rows import Fetched, TiersRefused, row
-from bot.market.tiers.tables import TierAnswer, connected, moved
+from bot.market.tiers.tables import TierAnswer, connected
 from signals.assets import UnreadableSymbol, instrument
 from signals.venues import listed_at
 
@@ -72,7 +73,7 @@ def _keep(
 async def _public(exchange: Any, kind: str, reach: Reach) -> dict[str, list[tuple[Any, ...]]]:
     url = BRACKETS.format(kind=kind)
     if reach.base_url:
-        url = moved(url, reach.base_url.rstrip("/"))
+        url = moved(url, reach.base_url)
     answer = await exchange.fetch(url, "GET", {"clienttype": "web"})
     fields = ("bracketNotionalCap", "bracketMaintenanceMarginRate", "maxOpenPosLeverage", "cumFastMaintenanceAmount")
     return _rows(answer["data"]["brackets"], "riskBrackets", fields)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -21,12 +22,13 @@ from discord.http import Route
 
 from handlers.channels.channel import Address, Outgoing, Outside
 from handlers.channels.discord.config import DiscordConfig
-from handlers.channels.discord.errors import RAISED, failure
+from handlers.channels.discord.errors import RAISED, asks_everybody, failure, pause_of
+from handlers.channels.discord.hearing import heard
 from handlers.channels.discord.interactions import Interactions
 from handlers.channels.discord.options import digest, payload
 from handlers.channels.discord.places import INVITE
 from handlers.channels.discord.posting import LIMITS, NOT_YET, Posting
-from handlers.channels.discord.talk import DirectTalk, Written
+from handlers.channels.discord.talk import WrittenTalk
 from handlers.channels.discord.webhooks import PREFIX, Webhooks
 from handlers.channels.failure import TokenRefused
 from handlers.command import Asker, commands
@@ -94,8 +96,9 @@ class Discord:
             patience=self._patience.defer,
         )  # fmt: skip
         self._hears = True
-        self._talk = DirectTalk(self._posting, self.platform)
+        self._talk = WrittenTalk(self._posting, self.platform, self._listed)
         self._running: asyncio.Task[None] | None = None
+        self._meeting: asyncio.Task[None] | None = None
 
     # -- start and stop ---------------------------------------------------------------------------------------------
 
@@ -126,9 +129,9 @@ class Discord:
         """Take no more commands and close the connections. Takes a few seconds at most."""
         await self._interactions.stop()
         await self._talk.stop()
-        if self._running:
-            self._running.cancel()
-            await asyncio.wait([self._running])
+        for task in filter(None, (self._running, self._meeting)):
+            task.cancel()
+            await asyncio.wait([task])
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._patience.stop):
                 if not self.client.is_closed():
@@ -201,6 +204,7 @@ class Discord:
     async def logged_in(self) -> None:
         """Tell Discord of the commands, unless it was told of the same before."""
         self._posting.closed = ""
+        self._meeting = asyncio.create_task(self._meet())
         told = payload(self._listed.values())
         known = f"{self.client.application_id} {digest(told)}"
         if await self._recalled(_LISTED) == known:
@@ -212,6 +216,23 @@ class Discord:
             log.warning("the commands were not told to Discord", reason=failure(error).reason)
             return
         await self._remember(_LISTED, known)
+
+    async def _meet(self) -> None:
+        """Ask whose direct chats are those that were stored before that was kept: a chat has another id than a person.
+
+        Beside everything else: there may be many, and the library asks no faster than it may.
+        """
+        try:
+            for chat in await self._outside.unmet():
+                try:
+                    found = await self.client.fetch_channel(int(chat))
+                except RAISED as error:
+                    log.info("whose a direct chat is cannot be known", chat=chat, reason=failure(error).reason)
+                    continue
+                if isinstance(found, discord.DMChannel) and found.recipient:
+                    await self._outside.met(chat, str(found.recipient.id))
+        except StoreError as error:
+            log.warning("whose direct chats are is asked at the next start", reason=str(error))
 
     async def _subscribe_webhooks(self, answer: Answerer) -> None:
         """Have each webhook told what the configuration says, and no webhook that is not in it any more."""
@@ -274,10 +295,15 @@ class Discord:
         if self._hears:
             await self._interactions.take(interaction)
 
-    async def on_written(self, written: Written) -> None:
-        """Take what somebody wrote directly to the bot, or changed."""
-        if self._hears:
+    async def on_written(self, message: discord.Message) -> None:
+        """Take what somebody wrote, or changed, if it is said to the bot."""
+        me = self.client.user
+        if self._hears and me and (written := heard(message, me)):
             await self._talk.take(written)
+
+    def on_flood(self, seconds: float) -> None:
+        """Note that the whole bot is to wait."""
+        self._posting.floods_until = asyncio.get_running_loop().time() + seconds
 
     async def on_gone(self, chats: Iterable[int], reason: str) -> None:
         """Say that chats are closed to us."""
@@ -286,17 +312,17 @@ class Discord:
 
 
 class _Client(Client):
-    """What comes by the gateway: servers, their channels, what people do, and what they write directly to the bot.
+    """What comes by the gateway: servers, their channels, what people do, and what they write.
 
-    No other messages are asked for, and no members kept.
+    What other people say to each other is not asked for: of their messages come the numbers alone. No members are kept.
     """
 
     def __init__(self, place: Discord, proxy: str | None, guilds: float) -> None:
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody wants to hear of voice
         trace = aiohttp.TraceConfig()
-        trace.on_request_end.append(_asked)
+        trace.on_request_end.append(self._asked)
         super().__init__(
-            intents=Intents(guilds=True, dm_messages=True),
+            intents=Intents(guilds=True, messages=True),
             proxy=proxy,
             http_trace=trace,
             max_messages=None,
@@ -309,6 +335,16 @@ class _Client(Client):
         )
         self._place = place
 
+    async def _asked(self, _: object, __: object, asked: aiohttp.TraceRequestEndParams) -> None:
+        """Say in the debug log what was asked: the address without its tokens; and note a pause of the whole bot.
+
+        Of a long pause the library raises how long it is, and not whether it is one route's or the bot's.
+        """
+        said = "/".join(part if len(part) < _LONGEST_SAID else "…" for part in asked.url.path.split("/"))
+        log.debug("asked", who="Discord", method=asked.method, path=said, status=asked.response.status)
+        if asked.response.status == HTTPStatus.TOO_MANY_REQUESTS and asks_everybody(asked.response.headers):
+            self._place.on_flood(pause_of(asked.response.headers))
+
     async def setup_hook(self) -> None:
         await self._place.logged_in()
 
@@ -316,13 +352,11 @@ class _Client(Client):
         await self._place.on_interaction(interaction)
 
     async def on_message(self, message: discord.Message) -> None:
-        if message.guild is None and not message.author.bot:
-            await self._place.on_written(Written(message.id, message.channel.id, message.author.id, message.content))
+        await self._place.on_written(message)
 
     async def on_raw_message_edit(self, change: discord.RawMessageUpdateEvent) -> None:
-        message = change.message
-        if message.guild is None and not message.author.bot:
-            await self._place.on_written(Written(message.id, message.channel.id, message.author.id, message.content))
+        if change.message.edited_at:  # else it was pinned, or the preview of a link came
+            await self._place.on_written(change.message)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         chats = (*(channel.id for channel in guild.channels), *(thread.id for thread in guild.threads))
@@ -334,9 +368,3 @@ class _Client(Client):
 
     async def on_raw_thread_delete(self, thread: discord.RawThreadDeleteEvent) -> None:
         await self._place.on_gone((thread.thread_id,), "the thread is deleted")
-
-
-async def _asked(_: object, __: object, asked: aiohttp.TraceRequestEndParams) -> None:
-    """Say in the debug log what was asked: the address without its tokens."""
-    said = "/".join(part if len(part) < _LONGEST_SAID else "…" for part in asked.url.path.split("/"))
-    log.debug("asked", who="Discord", method=asked.method, path=said, status=asked.response.status)

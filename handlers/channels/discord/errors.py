@@ -27,6 +27,8 @@ from handlers.channels.failure import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from handlers.channels.failure import Scope
+
 RAISED: Final = (DiscordException, aiohttp.ClientError, OSError, TimeoutError)  # a lost answer is none of the first
 Raised: TypeAlias = DiscordException | aiohttp.ClientError | OSError
 
@@ -94,12 +96,22 @@ def _answered(error: HTTPException) -> SendFailed:  # noqa: PLR0911 - one row pe
             return MessageRefused(said)
 
 
+def asks_everybody(headers: Mapping[str, str]) -> bool:
+    """Tell whether a pause is asked of the whole bot, and not of one route or chat."""
+    return bool(headers.get("X-RateLimit-Global")) or headers.get("X-RateLimit-Scope") == "global"
+
+
+def pause_of(headers: Mapping[str, str]) -> float:
+    """Return for how many seconds an answer asks to wait."""
+    asked = headers.get("Retry-After", "")
+    return float(asked) if asked.replace(".", "", 1).isdecimal() else _FLOOD_SECONDS
+
+
 def _throttled(error: HTTPException) -> Throttled:
     """Tell a pause of one bucket, which outlived the library's five tries, from a ban of this host by Cloudflare."""
-    asked = error.response.headers.get("Retry-After", "")
-    if not error.response.headers.get("Via"):
-        seconds = max(_BANNED_SECONDS, float(asked) if asked.replace(".", "", 1).isdecimal() else 0.0)
+    headers = error.response.headers
+    if not headers.get("Via"):
+        seconds = max(_BANNED_SECONDS, pause_of(headers))
         return Throttled("Discord's front has banned this host for a while (429)", seconds=seconds, scope="platform")
-    seconds = float(asked) if asked.replace(".", "", 1).isdecimal() else _FLOOD_SECONDS
-    everywhere = bool(error.response.headers.get("X-RateLimit-Global"))
-    return Throttled("Discord asks to wait (429)", seconds=seconds, scope="platform" if everywhere else "chat")
+    scope: Scope = "platform" if asks_everybody(headers) else "chat"
+    return Throttled("Discord asks to wait (429)", seconds=pause_of(headers), scope=scope)

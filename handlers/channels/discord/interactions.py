@@ -18,7 +18,7 @@ from discord.app_commands import Choice
 from handlers.channels.channel import Address, Outgoing
 from handlers.channels.discord.errors import RAISED, TOO_LATE, failure
 from handlers.channels.discord.options import CHOICE, CHOICES, given_of, line_of
-from handlers.channels.discord.places import Place, lack, place_of
+from handlers.channels.discord.places import EVERYBODY, Place, calls_everybody, notes_on, place_of
 from handlers.channels.discord.posting import BUTTON_VERSION, appearance
 from handlers.channels.failure import ChatGone, MarkupRefused, PerhapsSent, SendFailed, Unreached
 from handlers.channels.news import PendingNews, drop
@@ -44,12 +44,6 @@ log = structlog.get_logger(__name__)
 OFFER_SECONDS: Final = 2.0  # Discord waits three
 _OLD_BUTTON: Final = "This button is from another version of perpulse. Type /help to see the commands."
 _NO_DIRECT: Final = "I cannot write to you directly. Allow direct messages, or add me to this server, and ask again."
-_EVERYBODY: Final = "That would call everybody, which I never do. Choose another role."
-_UNCALLABLE: Final = (
-    "I cannot call that role: allow anyone to mention it, or give me Mention @everyone, @here, and All Roles. I never "
-    "call everyone."
-)
-_YOURS: Final = "I am not in this server, so this is about your direct messages with me."
 
 
 class Interactions:
@@ -101,9 +95,9 @@ class Interactions:
         command = self._listed.get(str(data.get("name")))
         given = given_of(data.get("options", ()))
         line = line_of(command, given) if command else f"/{data.get('name')}"
-        if command and command.roles and str(interaction.guild_id) in line.split():
+        if command and command.roles and calls_everybody(line, interaction.guild_id):
             await self._deferred(interaction, hidden=True)
-            await self._show(interaction, (Line(_EVERYBODY),))
+            await self._show(interaction, (Line(EVERYBODY),))
             return
         await self._reply(interaction, line, command)
 
@@ -153,13 +147,9 @@ class Interactions:
             with contextlib.suppress(*RAISED):
                 await interaction.delete_original_response()
             return
-        notes: list[Block] = []
-        if settings and (said := _uncallable(interaction)):
-            notes.append(Line(said, "caveat"))
-        if settings and place.here and place.missing and asker.may_change:
-            notes.append(Line(lack(place.missing, place.title), "caveat"))
-        if settings and not place.here:
-            notes.append(Line(_YOURS, "caveat"))
+        notes: tuple[Block, ...] = ()
+        if settings:
+            notes = notes_on(place, uncallable=_names_uncallable(interaction, place), may_change=asker.may_change)
         if not in_time or not await self._shown(interaction, (*answer.blocks, *notes)):
             await self._otherwise(place, answer, hidden=hidden)
             return
@@ -228,6 +218,7 @@ class Interactions:
             address=address,
             user=str(interaction.user.id),
             may_change=elsewhere or place.may_change,
+            managers=place.managers,
             title=None if elsewhere else place.title,
             server=None if elsewhere or interaction.guild_id is None else str(interaction.guild_id),
             manages=not elsewhere and place.manages,
@@ -246,10 +237,8 @@ class Interactions:
         return Address(self._direct[user])
 
 
-def _uncallable(interaction: Interaction) -> str | None:
-    """Say why a role that was chosen will not hear of it; None where none was chosen or it will."""
+def _names_uncallable(interaction: Interaction, place: Place) -> bool:
+    """Tell whether a role was chosen that will not hear of it."""
     data: Mapping[str, Any] = interaction.data or {}
     chosen: Mapping[str, Any] = data.get("resolved", {}).get("roles", {})
-    if interaction.app_permissions.mention_everyone or all(role.get("mentionable") for role in chosen.values()):
-        return None
-    return _UNCALLABLE
+    return not place.calls_all and not all(role.get("mentionable") for role in chosen.values())

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import math
 from collections import deque
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from discord import AllowedMentions, ButtonStyle, Embed, File, Message, MessageReference, Object
+from discord import AllowedMentions, ButtonStyle, Embed, File, Message, MessageReference, Object, RateLimited
 from discord.ui import Button as PressButton
 from discord.ui import View
 
@@ -76,6 +77,9 @@ class Posting:
         self._told: set[int] = set()  # chats whose server's owner was told what is missing
         self.closed = NOT_YET  # why nothing can be sent yet; "" once logged in
         self.refused = ""  # why nothing can be sent any more
+        self.floods_until = (
+            -math.inf
+        )  # when the pause of the whole bot ends that was asked for last, by the loop's time
 
     async def send(self, to: Address, message: Outgoing) -> str:
         """Send and return the message id. A picture that cannot be drawn or sent is replaced by its words."""
@@ -97,7 +101,7 @@ class Posting:
                 raise
             log.warning("a picture was refused, its text goes alone", reason=failed.reason)
             sent = await self._deliver(channel, to, _in_words(message, pictures), [], embedded=embedded)
-        if to.kind == "channel" and self._publish:
+        if to.kind == "channel" and self._publish and message.nonce:  # no answer is published
             await self._make_public(to.chat, sent)
         return str(sent.id)
 
@@ -125,6 +129,8 @@ class Posting:
                 yield
         except RAISED as error:
             failed = failure(error)
+            if isinstance(error, RateLimited) and asyncio.get_running_loop().time() < self.floods_until:
+                failed.scope = "platform"
             if isinstance(failed, Throttled) and failed.scope == "platform":
                 log.error(  # noqa: TRY400 - the sentence says it all
                     "Discord lets nothing through for a while", reason=failed.reason, seconds=failed.seconds

@@ -1,42 +1,38 @@
-"""What people write to the bot in direct messages: no slash is needed there, as in any private chat.
+"""What people write to the bot: no slash is needed in direct messages, nor behind a mention of the bot, nor in a reply.
 
-Discord hands the content of direct messages to a bot without any privileged intent; what is written in servers is
-neither asked for nor read. Answers are remembered in memory alone, so that one can be edited with its question.
+Answers are remembered in memory alone, so that one can be edited with its question.
 """
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from handlers.channels.channel import Address, Outgoing
+from handlers.channels.channel import Outgoing
+from handlers.channels.discord.places import EVERYBODY, calls_everybody, notes_on
 from handlers.channels.failure import MarkupRefused, SendFailed
 from handlers.channels.news import PendingNews, drop
 from handlers.command import Asker
-from handlers.language.spelling import visible
+from handlers.language.spelling import split_command
+from handlers.reply import Line
 
 if TYPE_CHECKING:
-    from handlers.answer import Answer
-    from handlers.channels.channel import Answerer
+    from collections.abc import Mapping
+
+    from handlers.channels.channel import Address, Answerer
+    from handlers.channels.discord.hearing import Written
     from handlers.channels.discord.posting import Posting
+    from handlers.command import Command
     from handlers.reply import Block
 
 log = structlog.get_logger(__name__)
 
 _REMEMBERED: Final = 2_000  # answers, of everybody
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A direct message: its number, the chat, who wrote it, and what."""
-
-    number: int
-    chat: int
-    user: int
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +43,11 @@ class _AnswerTo:
     sent: str
 
 
-class DirectTalk:
-    """Answers direct messages by one bot."""
+class WrittenTalk:
+    """Answers what is written to one bot. listed: the commands by name."""
 
-    def __init__(self, posting: Posting, platform: str) -> None:
-        self._posting, self._platform = posting, platform
+    def __init__(self, posting: Posting, platform: str, listed: Mapping[str, Command]) -> None:
+        self._posting, self._platform, self._listed = posting, platform, listed
         self._told: OrderedDict[int, _AnswerTo] = OrderedDict()
         self._news = PendingNews()
         self.answer: Answerer | None = None  # until it is started
@@ -62,43 +58,76 @@ class DirectTalk:
 
     async def take(self, written: Written) -> None:
         """Answer a message, or the change of one; whatever goes wrong, the next one is answered."""
-        line, before = visible(written.text).strip(), self._told.get(written.number)
-        if not line or self.answer is None or (before and before.line == line):
-            return  # a picture alone, or a link whose preview came
-        to = Address(str(written.chat))
+        before, to = self._told.get(written.number), written.place.address
+        if self.answer is None or (before and before.line == written.line):
+            return  # a link whose preview came
         try:
-            answer = await self.answer(line, Asker(self._platform, to, str(written.user)))
-            await self._give(written.number, line, to, answer, before)
+            await self._answer(written, before)
         except SendFailed as failed:
             log.info("an answer was refused", chat=to.chat, reason=failed.reason)
         except Exception:
-            log.exception("a message was not handled", chat=to.chat)
+            reference = secrets.token_hex(3)
+            log.exception("a message was not handled", reference=reference, chat=to.chat)
+            sorry = f"Something went wrong here. Try again; if it stays, tell the owner this reference: {reference}"
+            with contextlib.suppress(SendFailed):
+                await self._posting.send(to, Outgoing((Line(sorry),)))
 
-    async def _give(self, number: int, line: str, to: Address, answer: Answer, before: _AnswerTo | None) -> None:
+    async def _answer(self, written: Written, before: _AnswerTo | None) -> None:
+        place, line = written.place, written.line
+        if place.mute:
+            log.info("a message is not answered, since nothing may be written there", chat=place.address.chat)
+            return
+        command = self._listed.get(split_command(line)[0])
+        if command and command.roles and calls_everybody(line, written.server):
+            await self._give(written, (Line(EVERYBODY),), before)
+            return
+        asker = Asker(
+            self._platform,
+            place.address,
+            str(written.user),
+            may_change=place.may_change,
+            managers=place.managers,
+            title=place.title,
+            server=None if written.server is None else str(written.server),
+            manages=place.manages,
+            replies=written.replies,
+        )
+        assert self.answer  # noqa: S101 - nothing is heard before the start
+        answer = await self.answer(line, asker)
         if not answer.blocks:  # nothing is to be said, as to who asks on and on
             drop(answer)
             return
-        if before:
-            sent = before.sent
-            await self._posting.edit(to, sent, Outgoing(answer.blocks))
-        else:
-            sent = await self._sent(to, Outgoing(answer.blocks))
-        self._told[number] = _AnswerTo(line, sent)
-        if len(self._told) > _REMEMBERED:
-            self._told.popitem(last=False)
+        notes: tuple[Line, ...] = ()
+        if command and command.changes_chat:
+            notes = notes_on(place, uncallable=written.uncallable, may_change=asker.may_change)
+        sent = await self._give(written, (*answer.blocks, *notes), before)
 
         async def update(blocks: tuple[Block, ...]) -> None:
-            if self._told.get(number) != _AnswerTo(line, sent):
+            if self._told.get(written.number) != _AnswerTo(line, sent):
                 return  # it was edited meanwhile, and answered anew
             try:
-                await self._posting.edit(to, sent, Outgoing(blocks))
+                await self._posting.edit(place.address, sent, Outgoing((*blocks, *notes)))
             except SendFailed as failed:  # the answer itself stands
-                log.info("the news of an answer was refused", chat=to.chat, reason=failed.reason)
+                log.info("the news of an answer was refused", chat=place.address.chat, reason=failed.reason)
 
         self._news.follow(answer, update)
+
+    async def _give(self, written: Written, blocks: tuple[Block, ...], before: _AnswerTo | None) -> str:
+        """Show an answer below its question, or in the place of the one to what it said before; return its number."""
+        to, number = written.place.address, written.number
+        if before:
+            sent = before.sent
+            await self._posting.edit(to, sent, Outgoing(blocks))
+        else:
+            below = None if to.kind == "private" else str(number)
+            sent = await self._sent(to, Outgoing(blocks, reply_to=below))
+        self._told[number] = _AnswerTo(written.line, sent)
+        if len(self._told) > _REMEMBERED:
+            self._told.popitem(last=False)
+        return sent
 
     async def _sent(self, to: Address, message: Outgoing) -> str:
         try:
             return await self._posting.send(to, message)
         except MarkupRefused:
-            return await self._posting.send(to, Outgoing(message.blocks, plain=True))
+            return await self._posting.send(to, replace(message, plain=True))

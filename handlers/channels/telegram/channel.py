@@ -410,6 +410,7 @@ class Telegram:
             address=_address(chat, message),
             user=person(message) if message else None,
             may_change=may_change,
+            managers=f"admins of this {'channel' if chat.type == Chat.CHANNEL else 'group'}",
             title=clean(clip(chat.title or "", 128)) or None,
         )
 

@@ -61,7 +61,7 @@ def failure(error: TelegramError) -> SendFailed:  # noqa: PLR0911 - one row per 
     message = _TOKEN.sub("<token>", error.message)
     match error:
         case RetryAfter():
-            return Throttled(f"Telegram asks to wait: {message}", seconds=seconds_of(error))
+            return Throttled(f"Telegram asks to wait: {message}", seconds=seconds_of(error), scope="unsaid")
         case ChatMigrated():
             return ChatMoved("the group became a supergroup", to=str(error.new_chat_id))
         case InvalidToken():
@@ -112,7 +112,7 @@ def _network(message: str, cause: BaseException | None) -> SendFailed:
     said = message.partition(". Parsing the server response")[0]  # what follows may be a whole page
     if "too many requests" in said.lower():
         found = _SECONDS.search(said)
-        return Throttled(said, seconds=float(found[1]) if found else _FLOOD_PAUSE)
+        return Throttled(said, seconds=float(found[1]) if found else _FLOOD_PAUSE, scope="unsaid")
     if "entity too large" in said.lower():
         return MessageRefused(said)
     trouble = f"Telegram has trouble: {said}"

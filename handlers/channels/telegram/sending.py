@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from telegram.error import TelegramError
 
 from handlers.channels.channel import Address, Limits, Outgoing
 from handlers.channels.failure import MessageRefused, PerhapsSent, RightsMissing, SendFailed, Throttled
-from handlers.channels.pictures import drawn, in_words, with_words
+from handlers.channels.pictures import draw_each, in_words, with_words
 from handlers.channels.telegram.errors import failure, is_topic_gone, is_unchanged
 from handlers.channels.telegram.render import render
 from handlers.channels.telegram.wire import Upload
@@ -23,7 +23,7 @@ from handlers.channels.text import clean, clip
 from handlers.reply import Block, Buttons, Document, Line, Picture
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from telegram import Bot
 
@@ -67,6 +67,7 @@ class Sending:
         self._bot, self._wire, self._draw = bot, wire, draw
         self._patience, self._picture = patience, picture
         self._closed_topics: set[Address] = set()  # of which it was told in their chat that they are
+        self._plainly: _Worded | None = None  # what was sent last without a picture: a broadcast says it to thousands
 
     async def send(self, to: Address, message: Outgoing) -> str:
         """Send and return the message id; a "p" behind it means a photo, whose text is a caption.
@@ -75,8 +76,13 @@ class Sending:
         be drawn or sent is replaced by its words, and what may have arrived already is repeated without it: where
         Telegram is slow to answer, it is so with pictures.
         """
-        blocks = in_words(message.blocks) if message.maybe_repeat else message.blocks
-        photos, blocks = await drawn(blocks, self._draw, message.picture_within)
+        given, known = message.blocks, self._plainly
+        blocks = in_words(given) if message.maybe_repeat else given
+        photos, undrawn = await draw_each(blocks, self._draw, message.picture_within)
+        if not photos and known and known.is_of(message):
+            return str(await self._deliver("sendMessage", to, message, known.fields))
+        if photos or undrawn:
+            blocks = with_words(tuple(block for block in blocks if not isinstance(block, Picture)), undrawn)
         message = replace(message, blocks=blocks)
         if files := [block for block in blocks if isinstance(block, Document)]:
             return await self._send_file(to, message, files[0])
@@ -90,7 +96,7 @@ class Sending:
                 message = replace(message, blocks=with_words(blocks, [alt for _, alt in photos]))
                 photos = []
         if not sent:
-            sent = str(await self._send_text(to, message))
+            sent = str(await self._send_text(to, message, None if photos else given))
         for png, alt in photos:
             await self._follow(to, sent, png, alt)
         return sent
@@ -142,28 +148,33 @@ class Sending:
         text = render(message.blocks, limit=limit, plain=message.plain, maybe_repeat=message.maybe_repeat)
         return text or render((Line(empty),), limit=limit, plain=message.plain) or "…"
 
-    async def _send_text(self, to: Address, message: Outgoing) -> int:
+    async def _send_text(self, to: Address, message: Outgoing, given: tuple[Block, ...] | None = None) -> int:
+        """Send a text. given: the blocks that it was made of, where nothing was drawn of them."""
         text = self._text(message, LIMITS.text)
-        return await self._deliver("sendMessage", to, message, {"text": text, "link_preview_options": _NO_PREVIEW})
+        fields = {"text": text, "link_preview_options": _NO_PREVIEW} | _looks(message)
+        if given is not None:
+            self._plainly = _Worded(given, message.plain, message.maybe_repeat, fields)
+        return await self._deliver("sendMessage", to, message, fields)
 
     async def _send_photo(self, to: Address, message: Outgoing, png: bytes, caption: str) -> int:
         picture = Upload("photo", "chart.png", png, "image/png")
-        return await self._deliver("sendPhoto", to, message, {"caption": caption}, picture)
+        return await self._deliver("sendPhoto", to, message, {"caption": caption} | _looks(message), picture)
 
     async def _send_file(self, to: Address, message: Outgoing, file: Document) -> str:
         """Send a file with the text as its caption, and the text alone where files are not allowed."""
         caption = self._text(message, LIMITS.caption)
         attached = Upload("document", file.name, file.text.encode(), "application/octet-stream")
         try:
-            return f"{await self._deliver('sendDocument', to, message, {'caption': caption}, attached)}p"
+            what = {"caption": caption} | _looks(message)
+            return f"{await self._deliver('sendDocument', to, message, what, attached)}p"
         except (MessageRefused, RightsMissing) as failed:
             log.warning("a file was refused, its text goes alone", reason=failed.reason)
         return str(await self._send_text(to, replace(message, blocks=(*message.blocks, Line(_NO_FILE)))))
 
     async def _deliver(
-        self, method: str, to: Address, message: Outgoing, what: dict[str, str], upload: Upload | None = None
+        self, method: str, to: Address, message: Outgoing, what: Mapping[str, str], upload: Upload | None = None
     ) -> int:
-        what |= {"chat_id": to.chat} | _looks(message)
+        what = {"chat_id": to.chat, **what}
         if message.silent:
             what["disable_notification"] = "true"
         if message.reply_to:
@@ -206,6 +217,22 @@ class Sending:
             raise failure(error) from None
         except TimeoutError:
             raise PerhapsSent("Telegram took too long") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Worded:
+    """Blocks of which no picture was drawn, and the fields of a call that say them."""
+
+    blocks: tuple[Block, ...]
+    plain: bool
+    maybe_repeat: bool
+    fields: Mapping[str, str]
+
+    def is_of(self, message: Outgoing) -> bool:
+        """Tell whether a message says the very same: these blocks themselves, which cost nothing to compare."""
+        return (
+            message.blocks is self.blocks and message.plain == self.plain and message.maybe_repeat == self.maybe_repeat
+        )
 
 
 class _Unchanged(SendFailed):

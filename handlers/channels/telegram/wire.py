@@ -7,6 +7,7 @@ library asks through this one, and messages and edits are put on it directly: sa
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from telegram.request import RequestData
 
-log = structlog.get_logger(__name__)
+log, _debugging = structlog.get_logger(__name__), logging.getLogger(__name__)
 
 # The request never left: no connection, or none by the proxy.
 NOT_SENT: Final = (
@@ -37,6 +38,11 @@ NOT_SENT: Final = (
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": BaseRequest.USER_AGENT}
 _quoted = lru_cache(maxsize=256)(quote_plus)  # a broadcast says the same to thousands
 _BARE: Final = {"User-Agent": BaseRequest.USER_AGENT}
+
+
+@lru_cache(maxsize=16)
+def _limits(connect: float, read: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=read)
 
 
 @cache
@@ -119,10 +125,9 @@ class Wire(BaseRequest):
         pool_timeout: Any = BaseRequest.DEFAULT_NONE,  # noqa: ARG002 - there is always room
     ) -> tuple[int, bytes]:
         """Ask, and return status and body; see BaseRequest."""
-        limits = aiohttp.ClientTimeout(
-            total=None,
-            sock_connect=self._connect if connect_timeout is self.DEFAULT_NONE else connect_timeout,
-            sock_read=self._read if read_timeout is self.DEFAULT_NONE else read_timeout,
+        limits = _limits(
+            self._connect if connect_timeout is self.DEFAULT_NONE else connect_timeout,
+            self._read if read_timeout is self.DEFAULT_NONE else read_timeout,
         )
         body, headers = _body(request_data)
         try:
@@ -134,7 +139,8 @@ class Wire(BaseRequest):
             raise TimedOut(type(error).__name__) from error
         except (aiohttp.ClientError, OSError) as error:  # whose own text may hold the address
             raise NetworkError(type(error).__name__) from error
-        log.debug("asked", who="Telegram", method=url.rpartition("/")[2], status=answer.status)
+        if _debugging.isEnabledFor(logging.DEBUG):  # else a line that nobody reads costs a tenth of the call
+            log.debug("asked", who="Telegram", method=url.rpartition("/")[2], status=answer.status)
         return answer.status, content
 
     @staticmethod

@@ -10,9 +10,9 @@ from handlers.language.spelling import chunks, shown, symbol
 from handlers.words import wording
 from signals.alerts.burst import BURST
 from signals.alerts.rule import rules
+from signals.alerts.setup import setups
 from signals.inputs import MARKET
 from signals.liquidation import listed_names
-from signals.setup import setups
 from storage.market import points
 from storage.people.destinations import ANY
 from storage.people.subscriptions import SOURCES, Wanted

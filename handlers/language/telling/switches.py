@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from zoneinfo import ZoneInfo
 
 from handlers.command import Refused
-from handlers.language.kinds import HOURS, TIME
+from handlers.language.kinds import FILLERS, HOURS, TIME
 from handlers.language.spelling import chunks, shown
 from signals.units import DAY, HOUR, MINUTE
 from signals.wall_clock import instant, shown_next
@@ -44,7 +44,11 @@ _HOURS_MINUTES: Final = re.compile(r"(\d+)h(\d{1,2})(?:m|min)?")
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)?")
 _STRICT: Final = frozenset({"strict", "strictly", "critical", "everything", "all", "even", "too"})
 _OFF: Final = frozenset({"off", "none", "never", "no", "stop"})
-_BETWEEN: Final = frozenset({"from", "to", "until", "till", "and", "between", "-", "hours", "quiet", "for", "oclock"})
+_AT_NIGHT: Final = frozenset({"night", "nights", "nightly", "overnight", "sleep"})
+_NIGHT: Final = (time(23), time(7))
+_BETWEEN: Final = frozenset(
+    {"every", "each", "from", "to", "until", "till", "and", "between", "-", "hours", "quiet", "for", "oclock"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,14 @@ def to_mute(text: str, now: datetime, zone: str) -> ToMute:
     else:
         scope = scope or "episode"
     return ToMute(what, scope, episode, end)
+
+
+def typed_end(until: datetime | None, zone: str) -> str:
+    """Return an end as it is typed: until 2026-11-23 08:30, by the minute in which it lies; for good where None."""
+    if until is None:
+        return "for good"
+    whole = until if until.second == until.microsecond == 0 else until + MINUTE
+    return f"until {whole.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
 
 
 class _EndReader:
@@ -267,10 +279,13 @@ def _date(year: int, month: int, day: int) -> date:
 
 
 def quiet_hours(text: str) -> QuietHours:
-    """Read hours of quiet: 23-7, 22:30 to 06:00, 11pm-7am; `strict` after them, or `off`. Refused for anything else."""
+    """Read hours of quiet: 23-7, 22:30 to 06:00, 11pm-7am, at night; `strict` after them, or `off`.
+
+    Refused for anything else.
+    """
     words = " ".join(chunks(text)).lower().replace("-", " - ").split()
     times: list[time] = []
-    strict = off = False
+    strict = off = night = False
     reader = _EndReader(words, datetime.min.replace(tzinfo=UTC), ZoneInfo("UTC"))
     while reader.left:
         word = reader.word()
@@ -281,10 +296,13 @@ def quiet_hours(text: str) -> QuietHours:
         reader.skip(1)
         off = off or word in _OFF
         strict = strict or word in _STRICT
-        if word not in _OFF | _STRICT | _BETWEEN:
+        night = night or word in _AT_NIGHT
+        if word not in _OFF | _STRICT | _AT_NIGHT | _BETWEEN | FILLERS:
             raise Refused(f"I do not understand “{shown(word)}”. Type it like /quiet 23-7 or /quiet off.")
     if off and not times:
         return QuietHours(None)
+    if night and not times and not off:
+        times += _NIGHT
     if len(times) != 2 or off:
         raise Refused("Say from which hour to which it is quiet. Type it like /quiet 23-7 or /quiet off.")
     begin, end = times

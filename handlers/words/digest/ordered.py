@@ -37,6 +37,14 @@ def line(ordered: Ordered) -> str:
     return " ".join(("/digest", *days, f"{wall.at:%H:%M}", *(asset.lower() for asset in ordered.assets)))
 
 
+def on_days(ordered: Ordered) -> str:
+    """Say on which days alone one comes: on weekdays, once a week on Sunday, on Monday and Friday."""
+    days = ordered.wall.days
+    if ordered.kind == "weekly":
+        return f"once a week, on {_listed(days)}"
+    return "on weekdays" if days == WEEKDAYS else f"on {_listed(days)}"
+
+
 def _days(ordered: Ordered) -> str:
     days = ordered.wall.days
     if ordered.kind == "weekly":

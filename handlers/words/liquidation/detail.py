@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from handlers.reply import Block
     from signals.liquidation import RenewedTables
     from signals.liquidation.moves import MoveFrequency
-    from storage.queries.market.liquidation_distance import PastDays
+    from storage.queries.liquidation.liquidation_distance import PastDays
 
 Others = dict[str, LiquidationAnswer | LiquidationError]
 

@@ -1,1 +1,1 @@
-"""What answers say of the market: prices, open interest, funding, liquidations, readings and charts."""
+"""What answers say of the market: prices, open interest, funding, readings and charts."""

@@ -14,7 +14,8 @@ from signals.inputs import EVERYWHERE, is_floor
 from signals.units import DAY, HOUR, HOURS_A_YEAR, floor
 from storage.panels import panels
 from storage.queries.freshness import of_daily_data
-from storage.queries.market import flows, liquidations, open_interest
+from storage.queries.liquidation import liquidations
+from storage.queries.market import flows, open_interest
 from storage.queries.market.known_at import newest_price
 
 if TYPE_CHECKING:

@@ -79,9 +79,9 @@ def read(
     asked = None if days is None else max(timedelta(days=days), FEWEST * step)
     start = first if asked is None else max(first, end - asked)
     moment = _unfinished(store, metric, asset, end, step)
-    panel = panels.panel(
+    panel = panels.of(
         store,
-        panels.needs(metric),
+        metric,
         [asset],
         step=step,
         start=start - metric.bars_back(step) * step,

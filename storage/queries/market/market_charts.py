@@ -20,9 +20,10 @@ from signals.venues import venue_order
 from storage.market import points
 from storage.panels import panels
 from storage.queries.freshness import Stamp, of_daily_data, stamp_of
-from storage.queries.market import flows, liquidations, open_interest
+from storage.queries.liquidation import liquidations
+from storage.queries.liquidation.liquidations import NAMES, Sums
+from storage.queries.market import flows, open_interest
 from storage.queries.market.known_at import newest_by, newest_price, price_by_input, values_between
-from storage.queries.market.liquidations import NAMES, Sums
 from storage.queries.market.prices import change_over
 
 if TYPE_CHECKING:
@@ -387,9 +388,7 @@ def _gap(store: Store, asset: str, name: str, start: datetime, end: datetime) ->
 def _average(store: Store, asset: str, start: datetime, end: datetime) -> tuple[tuple[datetime, float], ...]:
     """Return the 180-day average of open interest at daily closes, where it is known."""
     metric = metrics()["oi_vs_ma180"]
-    panel = panels.panel(
-        store, panels.needs(metric), [asset], step=DAY, start=start - metric.bars_back(DAY) * DAY, end=end
-    )
+    panel = panels.of(store, metric, [asset], step=DAY, start=start - metric.bars_back(DAY) * DAY, end=end)
     rows = sum(1 for close in panel.closes if start <= close.to_pydatetime() <= end)
     if not rows:
         return ()

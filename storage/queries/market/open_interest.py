@@ -17,7 +17,7 @@ from storage.market import points
 from storage.panels import sums
 from storage.queries.freshness import Stamp, current, of_daily_data, stamp_of
 from storage.queries.market import known_at, readings
-from storage.queries.market.readings import Lack, Readings
+from storage.queries.market.readings import Lack, Reading, Readings
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from signals.series import Absence
     from storage.engine.database import Store
 
-PEAK, AVERAGE, LAST_DAY = "oi_drawdown", "oi_vs_ma180", "oi_zscore"
+PEAK, AVERAGE, LAST_DAY, EXTREMES = "oi_drawdown", "oi_vs_ma180", "oi_zscore", "oi_extremes"
 _USD, _COIN = "open_interest_usd", "open_interest_coin"
 SPANS: Final = (HOUR, DAY, 7 * DAY)
 # How far before its time a figure may lie and still speak for it: what is published each five minutes, and what is kept
@@ -70,7 +70,7 @@ class OpenInterest:
     usd, coins: what is open now, None where not known. lacking: how little of the market answers where that is too
     little for a total; then `usd` and `coins` are not known, and each venue stands for itself. by_venue: the newest of
     each, the main one first. changes: over 1 h, 24 h and 7 d, to `usd` and `coins`. summed: these two are a sum over
-    current figures, not the last row of a metric.
+    current figures, not the last row of a metric. extremes: how large it is against two years, None where not known.
     """
 
     asset: str
@@ -82,6 +82,7 @@ class OpenInterest:
     lacking: Coverage | None = None
     summed: bool = False
     changes: tuple[Change, ...] = ()
+    extremes: Reading | None = None
 
 
 def read(store: Store, asset: str, now: datetime) -> OpenInterest | None:
@@ -89,6 +90,11 @@ def read(store: Store, asset: str, now: datetime) -> OpenInterest | None:
     found = readings.of(store, asset, (PEAK, AVERAGE, LAST_DAY), now)
     if found.nothing:
         return None
+    ranked = readings.read(store, metrics()[EXTREMES], asset, now)
+    return replace(_open_now(store, asset, found, now), extremes=ranked if isinstance(ranked, Reading) else None)
+
+
+def _open_now(store: Store, asset: str, found: Readings, now: datetime) -> OpenInterest:
     by_venue = tuple(
         AtVenue(venue, point.value, point.at)
         for venue in venues_of(store, asset, _USD)

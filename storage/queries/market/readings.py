@@ -40,6 +40,7 @@ class Lack(StrEnum):
     LEARNING = "its window is not yet known"
     NEWEST_MISSING = "enough is known, but not the newest points"
     TOO_LITTLE = "too little of the market answers to be summed"
+    APART = "all of its inputs are stored, but of no one venue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,19 +148,20 @@ def _read(store: Store, metric: Metric, asset: str, now: datetime, newest: Mappi
     end = min(now, last + step)  # stored history that ends in the past is read at its own end, with its age
     moment = running_at(store, metric, asset, newest, end)
     start = floor(moment or end, step) - metric.bars_back(step) * step
-    panel = panels.panel(store, panels.needs(metric), [asset], step=step, start=start, end=end, now=moment)
+    panel = panels.of(store, metric, [asset], step=step, start=start, end=end, now=moment)
     if not len(panel):
         return NotKnown(metric.id, asset, Lack.NOTHING_CLOSED)
     values, back = _newest_known(metric.evaluate(panel, min(2, len(panel))))
     row = len(panel) - 1 - back
     values.update(times_ago(values, panel.at[row].to_pydatetime()))
-    coverage = panel.coverage.get(asset)
+    coverage, venues = panel.coverage.get(asset), panel.venues(asset, metric.needs)
     if math.isnan(values["value"]):
+        if metric.same_venue and len(newest) == len(metric.needs) and not venues:
+            return NotKnown(metric.id, asset, Lack.APART, metric.needs)
         if coverage is None or coverage.enough:
             return _learning(panel, metric, asset, coverage)
         return NotKnown(metric.id, asset, Lack.TOO_LITTLE, coverage=coverage)
     seen = _seen(panel, metric)
-    venues = panel.venues(asset, metric.needs)
     stamp = Stamp(
         venues,
         min(_used_of(store, asset, name, point, panel, row) for name, point in newest.items()),

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from bot.archive.backfill import Backfill, BackfillResult, Step
 from bot.archive.binance_vision import BinanceArchive
-from bot.cli import backfill
+from bot.cli.market import backfill
 from bot.config import Config
 from storage.engine.database import Store
 from storage.market import points

@@ -32,6 +32,12 @@ def test_followed_assets_have_one_name_however_they_are_written(perpulse: Perpul
         pytest.param("[telegram]\ntoken_file = 'none.txt'", "none.txt cannot be read", id="missing token file"),
         pytest.param("[telegram]\ntoken = 'a'\ntoken_file = 'b'", "not both", id="two tokens"),
         pytest.param("[access]\nowners = ['telegram:ann']", "access.owners.0: write each as", id="a name for an id"),
+        pytest.param(
+            "[access]\nowners = ['telegram:-5']", "access.owners.0: that is a group: a pers", id="a group owns"
+        ),
+        pytest.param(
+            "[access]\npeople = ['telegram:-5']", "access.people.0: that is a group", id="a group as a person"
+        ),
         pytest.param("[access]\nowners = ['12345']", "access.owners.0: write each as", id="an id without a platform"),
         pytest.param(
             "[discord.webhooks]\na = { url = 'https://evil.example/api/webhooks/1/MARKER' }",

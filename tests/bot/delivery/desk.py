@@ -58,10 +58,7 @@ class Desk:
                 announce(work, event, number, self.clock.now())
 
     async def turns(self, seconds: float = 3) -> None:
-        end = self.clock.seconds + seconds
-        while self.clock.seconds < end - 1e-9:
-            await self.dispatcher.turn()
-            self.clock.forward(0.25)
+        await work(self.dispatcher, self.clock, seconds, busy=0.25, idle=1.0)
 
     def rows(self) -> list[tuple[str, str | None]]:
         found = beside.rows(self.store, "SELECT state, reason FROM outbox ORDER BY id")
@@ -79,6 +76,14 @@ class Desk:
         """Let another process take over."""
         self.dispatcher = Dispatcher(self.store, [self.channel], self.clock, noise=random.Random(1), again_after=0.01)
         self.dispatcher.start()
+
+
+async def work(dispatcher: Dispatcher, clock: HandClock, seconds: float, *, busy: float, idle: float) -> None:
+    """Let a dispatcher work for a while of its own time: in small steps while it sends, else in larger ones."""
+    end = clock.seconds + seconds
+    while (left := end - clock.seconds) > 1e-9:
+        sent = await dispatcher.turn()
+        clock.forward(min(left, busy if sent else idle))
 
 
 def desk_at(folder: Path, now: datetime = NOW) -> Desk:

@@ -9,12 +9,12 @@ from collections import Counter, defaultdict
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
+import structlog
 
 from bot.delivery.dispatcher import IN_FLIGHT, Dispatcher
-from bot.delivery.failures import MOST_TRIES
 from bot.delivery.lease import BEAT_EVERY, DEAD_AFTER
 from handlers.channels.channel import Limits
 from handlers.channels.failure import (
@@ -35,6 +35,7 @@ from storage.engine import database
 from storage.engine.database import Store
 from storage.people import destinations, switches
 from storage.people.switches import Switch
+from tests.bot.delivery.desk import work
 from tests.fakes.channel import FakeChannel, HandClock
 from tests.fakes.notices import ready
 from tests.storage import beside
@@ -82,12 +83,8 @@ class Bench:
     def states(self) -> list[str]:
         return [state for state, _, _ in self.rows()]
 
-    async def turns(self, seconds: float, every: float = 0.02) -> None:
-        """Let the dispatcher work for a while of its own time."""
-        end = self.clock.seconds + seconds
-        while self.clock.seconds < end - 1e-9:
-            await self.dispatcher.turn()
-            self.clock.forward(every)
+    async def turns(self, seconds: float, every: float = 0.1) -> None:
+        await work(self.dispatcher, self.clock, seconds, busy=min(every, 0.02), idle=every)
 
     @property
     def texts(self) -> list[str]:
@@ -136,13 +133,17 @@ async def test_what_becomes_of_a_row(
     assert (reason is None) == (error is None)
     begun = bench.clock.seconds
     if again_after is None:
-        await bench.turns(20, every=0.1)
+        await bench.turns(20, every=0.5)
         assert len(bench.channel.asked) == 1
         return
+    least, most = (
+        max(seconds, 1.0) for seconds in again_after
+    )  # a chat rests so long after each answer, whatever it was
+    await bench.turns(least - 0.3, every=1.0)
+    assert len(bench.channel.asked) == 1
     while len(bench.channel.asked) < 2:
-        await bench.turns(0.1, every=0.1)
-    # a chat rests a second after each answer, whatever it was
-    assert max(again_after[0], 1.0) <= bench.clock.seconds - begun <= max(again_after[1], 1.0) + 0.21
+        await bench.turns(0.1)
+    assert least <= bench.clock.seconds - begun <= most + 0.21
     assert bench.states() == ["sent"]
 
 
@@ -173,13 +174,19 @@ async def test_refused_markup_is_sent_plain_once_and_then_given_up(bench: Bench)
     assert bench.rows() == [("dead", 1, "can't parse")]
 
 
-async def test_a_row_is_not_tried_for_ever(bench: Bench) -> None:
+async def test_what_is_refused_for_a_day_is_told_as_late_and_never_lost(bench: Bench) -> None:
     bench.place()
-    bench.tell(life=30 * 24 * HOUR)
-    bench.channel.always = lambda _: NotSent("hm")
-    await bench.turns(4 * 3600, every=20)
-    assert len(bench.channel.asked) == MOST_TRIES
-    assert bench.rows() == [("dead", MOST_TRIES - 1, "hm")]
+    bench.tell(life=6 * HOUR)
+    bench.channel.always = lambda _: NotSent("another program uses this token")
+    await bench.turns(24 * 3600, every=20)
+    assert len(bench.channel.asked) < 24 * 6 * 2, "ten minutes lie between two tries"
+    (news, late) = bench.rows()
+    assert (news[0], late[0]) == ("expired", "queued"), "never dead by the number of tries"
+    bench.channel.always = lambda _: None
+    await bench.turns(700, every=5)
+    assert bench.states() == ["expired", "sent"]
+    [said] = bench.channel.said
+    assert "news" in said.text
 
 
 async def test_a_chat_that_is_gone_is_never_called_again_until_it_comes_back(bench: Bench) -> None:
@@ -258,13 +265,36 @@ async def test_a_pause_survives_a_restart(bench: Bench) -> None:
     assert bench.states() == ["sent"]
 
 
-async def test_several_429_in_a_row_mean_the_whole_bot(bench: Bench) -> None:
+@pytest.mark.parametrize("scope", ["chat", "unsaid"])
+async def test_pauses_of_many_chats_are_none_of_the_others(bench: Bench, scope: Literal["chat", "unsaid"]) -> None:
+    for n in range(12):
+        bench.place(str(n))
+    told = {f"{n}" for n in range(6)}  # each of which has a pause of its own
+    bench.channel.always = lambda to: (
+        Throttled("flood", seconds=60 + 30 * int(to.to.chat), scope=scope) if to.to.chat in told else None
+    )
+    bench.tell()
+    await bench.turns(3)
+    assert sorted(sent.to.chat for sent in bench.channel.said) == sorted({str(n) for n in range(12)} - told)
+    assert len(bench.channel.asked) == 12
+
+
+async def test_a_pause_of_the_whole_bot_that_is_said_to_be_one_stops_all(bench: Bench) -> None:
+    for n in range(40):
+        bench.place(str(n))
+    bench.tell()
+    bench.channel.script.append(Throttled("flood", seconds=30, scope="platform"))
+    await bench.turns(29)
+    assert len(bench.channel.asked) <= IN_FLIGHT
+
+
+async def test_several_429_with_one_end_mean_the_whole_bot(bench: Bench) -> None:
     for n in range(40):
         bench.place(str(n))
     bench.tell()
     end = bench.clock.seconds + 30
     bench.channel.always = lambda _: (
-        Throttled("flood", seconds=end - bench.clock.seconds) if bench.clock.seconds < end else None
+        Throttled("flood", seconds=end - bench.clock.seconds, scope="unsaid") if bench.clock.seconds < end else None
     )
     await bench.turns(29)
     assert 3 <= len(bench.channel.asked) <= 3 + IN_FLIGHT
@@ -311,12 +341,12 @@ async def test_the_most_urgent_leaves_first_even_when_it_came_last(bench: Bench)
     for n in range(60):
         bench.place(str(n))
     bench.tell("a notice")
-    await bench.turns(0.5)
+    await bench.turns(0.5, every=0.02)
     before = len(bench.channel.said)
     assert before < 20
     bench.tell("critical", rank="critical")
     bench.tell("a warning", rank="warning")
-    await bench.turns(8)
+    await bench.turns(8, every=0.02)
     assert len(bench.channel.said) == 180
     told: defaultdict[str, list[int]] = defaultdict(list)
     for n, sent in enumerate(bench.channel.said[before:]):
@@ -333,7 +363,7 @@ async def test_a_platform_that_is_down_is_probed_and_not_stormed(bench: Bench) -
         bench.place(str(n))
     bench.tell()
     bench.channel.always = lambda _: Unreached("refused")
-    await bench.turns(1800, every=0.5)
+    await bench.turns(1800, every=2)
     assert 50 <= len(bench.channel.asked) <= 1800 / 30 + 4  # and no quicker than once in 30 s, but for the first few
     assert set(bench.states()) == {"queued"}
     assert {tries for _, tries, _ in bench.rows()} == {0}
@@ -348,7 +378,7 @@ async def test_answers_lost_again_and_again_are_a_platform_that_is_down(bench: B
         bench.place(str(n))
     bench.tell()
     bench.channel.always = lambda _: PerhapsSent("lost")
-    await bench.turns(600, every=0.5)
+    await bench.turns(600, every=2)
     assert len(bench.channel.asked) < 40
     assert "dead" not in bench.states()
 
@@ -575,6 +605,36 @@ async def test_who_starts_last_sends_and_the_other_takes_over_when_it_dies(bench
     assert (len(other_channel.said), len(bench.channel.said)) == (1, 2)
     assert await other.turn() == 0
     assert await other._holds_lease() is False
+
+
+async def test_who_stops_in_order_hands_over_at_once(bench: Bench) -> None:
+    bench.place()
+    other = Dispatcher(bench.store, [FakeChannel()], bench.clock)
+    other.start()
+    assert not await bench.dispatcher._holds_lease()
+    bench.clock.forward(1)
+    bench.dispatcher.release()  # of what it does not hold
+    assert await other._holds_lease()
+    running = asyncio.create_task(other.run())
+    await asyncio.sleep(0)
+    other.stop()
+    await running
+    other.release()
+    with structlog.testing.capture_logs() as logs:
+        assert await bench.dispatcher._holds_lease(), "no second of silence is waited for"
+    assert [entry.get("why") for entry in logs] == ["the other one ended"]
+    bench.clock.forward(BEAT_EVERY)
+    assert await bench.dispatcher._holds_lease()
+    bench.tell()
+    await bench.turns(2)
+    assert bench.states() == ["sent"]
+
+
+async def test_who_is_stopped_with_a_message_on_its_way_hands_nothing_over(bench: Bench) -> None:
+    bench.dispatcher.platforms["telegram"].in_flight.add(waiting := asyncio.create_task(asyncio.sleep(60)))
+    bench.dispatcher.release()
+    assert bench.dispatcher._lease.held
+    waiting.cancel()
 
 
 async def test_what_had_landed_is_written_by_who_loses_the_lease(bench: Bench) -> None:

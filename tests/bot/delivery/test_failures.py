@@ -6,12 +6,12 @@ import inspect
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 import structlog
 
-from bot.delivery.failures import MANY, MOST_TRIES, REMEDIES, Failures, Trouble, remedy
+from bot.delivery.failures import MANY, REMEDIES, Failures, Trouble
 from handlers.channels import failure
 from handlers.channels.failure import (
     ChatGone,
@@ -46,6 +46,9 @@ CASES = [
     pytest.param(ChatGone("blocked"), "dead", 0, "gone", "goes on", id="blocked"),
     pytest.param(ChatMoved("upgraded", to="-100"), "queued", 0, "moved", "goes on", id="moved"),
     pytest.param(Throttled("flood", seconds=7), "queued", 0, "rests", "goes on", id="throttled"),
+    pytest.param(
+        Throttled("flood", seconds=7, scope="unsaid"), "queued", 0, "rests", "goes on", id="throttled, unsaid"
+    ),
     pytest.param(Throttled("flood", seconds=7, scope="platform"), "queued", 0, "rests", "rests", id="throttled whole"),
     pytest.param(RightsMissing("may not"), "queued", 0, "rests", "goes on", id="rights missing"),
     pytest.param(MarkupRefused("bad"), "queued", 1, "stays", "goes on", id="markup refused"),
@@ -121,12 +124,10 @@ def test_each_failure_does_what_its_row_of_the_table_says(
 
 
 @pytest.mark.parametrize("failed", [pytest.param(case.values[0], id=case.id) for case in CASES])
-def test_only_what_counts_as_a_try_ends_a_row_by_its_number(counter: Counter, failed: SendFailed) -> None:
-    beside.rows(counter.store, "UPDATE outbox SET attempts = ?", MOST_TRIES - 1)
+def test_no_number_of_tries_ends_a_row_that_waits(counter: Counter, failed: SendFailed) -> None:
+    beside.rows(counter.store, "UPDATE outbox SET attempts = ?", 5_000)
     counter.fails(failed)
-    counts, always = remedy(failed).counts, isinstance(failed, ChatGone | MessageRefused)
-    ends = (counts or always) and not isinstance(failed, PerhapsSent)  # which may have arrived, and is told as late
-    assert (counter.row[0] == "dead") is ends
+    assert (counter.row[0] == "dead") is isinstance(failed, ChatGone | MessageRefused)
 
 
 def test_a_kind_of_a_channels_own_is_treated_as_the_one_it_refines(counter: Counter) -> None:
@@ -145,28 +146,32 @@ def test_markup_refused_twice_is_the_end_of_a_message(counter: Counter) -> None:
     assert counter.row[0] == "dead"
 
 
-@pytest.mark.parametrize(
-    "failed",
-    [
-        pytest.param(Throttled("flood", seconds=7), id="throttled"),
-        pytest.param(PerhapsSent("lost"), id="answers lost"),
-    ],
-)
-def test_many_in_a_row_are_the_platforms_fault_until_one_goes_through(counter: Counter, failed: SendFailed) -> None:
-    def again() -> None:
-        beside.rows(counter.store, "UPDATE outbox SET state = 'queued', not_before = 0, held_until = NULL")
-        beside.rows(counter.store, "UPDATE destinations SET rests_until = 0")
-        counter.fails(failed)
+def again(counter: Counter, failed: SendFailed) -> None:
+    beside.rows(counter.store, "UPDATE outbox SET state = 'queued', not_before = 0, held_until = NULL")
+    beside.rows(counter.store, "UPDATE destinations SET rests_until = 0")
+    counter.fails(failed)
 
+
+def test_many_in_a_row_are_the_platforms_fault_until_one_goes_through(counter: Counter) -> None:
+    lost = PerhapsSent("lost")
     for _ in range(MANY - 1):
-        again()
+        again(counter, lost)
     assert counter.platform == "goes on"
     counter.trouble.over("any")
-    again()
+    again(counter, lost)
     assert counter.platform == "goes on"
     for _ in range(MANY - 1):
-        again()
+        again(counter, lost)
     assert counter.platform == "rests"
+
+
+@pytest.mark.parametrize("scope", ["chat", "unsaid"])
+def test_one_chat_that_is_to_wait_again_and_again_holds_up_no_other(
+    counter: Counter, scope: Literal["chat", "unsaid"]
+) -> None:
+    for _ in range(3 * MANY):
+        again(counter, Throttled("flood", seconds=300, scope=scope))
+    assert (counter.platform, counter.row) == ("goes on", ("queued", 0))
 
 
 def test_a_platform_that_is_down_is_said_once_and_its_end_once(counter: Counter) -> None:
@@ -196,7 +201,7 @@ class NoNoise(random.Random):
         return a
 
 
-@pytest.mark.parametrize(("tries", "seconds"), [(0, 1), (3, 8), (9, 512), (10, 600), (11, 600)])
+@pytest.mark.parametrize(("tries", "seconds"), [(0, 1), (3, 8), (9, 512), (10, 600), (5_000, 600)])
 def test_a_row_waits_twice_as_long_each_time_and_ten_minutes_at_most(
     counter: Counter, tries: int, seconds: int
 ) -> None:
@@ -204,7 +209,5 @@ def test_a_row_waits_twice_as_long_each_time_and_ten_minutes_at_most(
     beside.rows(counter.store, "UPDATE outbox SET attempts = ?, expires = expires * 2", tries)
     counter.failures.settle(counter.store, counter.claim(), counter.trouble, NotSent("hm"))
     (row,) = beside.rows(counter.store, "SELECT state, not_before FROM outbox")
-    if tries + 1 >= MOST_TRIES:
-        assert row["state"] == "dead"
-        return
+    assert row["state"] == "queued"
     assert row["not_before"] == round((NOW + timedelta(seconds=seconds)).timestamp() * 1000)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.market.border.bounds import SURE, impossible
+from bot.market.border.bounds import SURE, impossible, price_moved
 from bot.market.border.judging import BELIEVED, Border
 from bot.market.border.refusals import said
 from signals.inputs import INPUTS
@@ -191,3 +191,17 @@ def test_what_is_surely_possible_is_not_impossible(name: str, place: float, powe
 def test_of_every_input_but_one_something_is_surely_possible() -> None:
     assert [name for name, (least, most) in SURE.items() if not least < most] == ["funding_interval_hours"]
     assert not any(least < bound < most for least, most in SURE.values() for bound in (math.nan, math.inf, -math.inf))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "moved"),
+    [
+        pytest.param(100.0, 110.1, True, id="a tenth up"),
+        pytest.param(100.0, 109.9, False, id="less"),
+        pytest.param(100.0, 90.9, True, id="as much down"),
+        pytest.param(100.0, 91.0, False, id="less down"),
+        pytest.param(math.nan, 100.0, False, id="not known before"),
+    ],
+)
+def test_a_price_that_moves_by_a_tenth_proves_a_leap_of_what_is_open(before: float, after: float, moved: bool) -> None:
+    assert price_moved(before, after) is moved

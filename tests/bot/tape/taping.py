@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from bot.app import sources_of
-from bot.cli.playback import followed, play, settings_for
+from bot.cli.playing.playback import followed, play, settings_for
 from bot.clock import ReplayClock
 from bot.config import Config, Market
 from bot.engine.turn import TurnTaker, announce

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.cli.playback import followed
+from bot.cli.playing.playback import followed
 from bot.config import Market as MarketSettings
 from bot.market.collector import Collector
 from bot.market.exchange.venue import CcxtVenue

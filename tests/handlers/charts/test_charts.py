@@ -447,17 +447,34 @@ def test_an_alarm_line_out_of_sight_is_named_at_the_edge():
     assert figure.axes[-1].get_ylim()[1] < 0.06
 
 
-@given(st.lists(st.tuples(st.floats(0, 300), st.sampled_from([38.0, 48.0, 76.0])), max_size=6))
-@examples(60)
-def test_labels_keep_their_order_and_touch_no_other(wanted):
+@given(st.lists(st.tuples(st.floats(0, 300), st.sampled_from([38.0, 48.0, 76.0])), max_size=6), st.integers(-1, 5))
+@examples(100)
+def test_labels_keep_their_order_and_touch_no_other(wanted, newest):
     meant, tall = [at for at, _ in sorted(wanted)], [height for _, height in sorted(wanted)]
-    places = spread(meant, tall, -10.0, 500.0)
+    kept = newest if 0 <= newest < len(wanted) else None
+    places = spread(meant, tall, -10.0, 500.0, kept)
     edges = [(place - height / 2, place + height / 2) for place, height in zip(places, tall, strict=True)]
     assert all(below >= above - 1e-6 for (_, above), (below, _) in itertools.pairwise(edges))
     assert all(above >= -10.001 and below <= 500.001 for above, below in edges)
     alone = all(b - a >= 76 for a, b in itertools.pairwise(meant)) and all(38 <= at <= 262 for at in meant)
     if alone:
         assert places == pytest.approx(meant)
+    if kept is not None:  # the newest value stays at the end of its line, unless the edge of the picture is in the way
+        above, below = sum(tall[:kept]) + tall[kept] / 2, sum(tall[kept + 1 :]) + tall[kept] / 2
+        assert places[kept] == pytest.approx(min(max(meant[kept], -10.0 + above), 500.0 - below)) or (
+            meant[kept] - above < -10.0 or meant[kept] + below > 500.0
+        )
+
+
+def test_the_newest_value_stays_at_the_end_of_its_line_among_alarm_lines():
+    levels = [Band("below", -0.30, -0.26, "notice"), Band("below", -0.40, None, "warning")]
+    chart = Chart("Open interest below its peak", "from the peak", unit="fraction")
+    figure = drawing.figure(make([-0.05, -0.10, -0.285], chart=chart, alarms=levels))
+    figure.canvas.draw()
+    (box,) = (text.get_window_extent() for text in figure.texts if text.get_gid() == "newest")
+    axes = figure.axes[-1]
+    end = axes.transData.transform((0, -0.285))[1]
+    assert abs((box.y0 + box.y1) / 2 - end) < 6, "the number stands at its point"
 
 
 def test_a_rank_never_stands_above_a_lower_one_that_lies_over_it():

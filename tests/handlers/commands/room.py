@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,10 @@ ADDRESS = "0x" + "aB" * 20
 ME = Asker("telegram", Address("5550123456"), "5550123456")
 OTHER = Asker("telegram", Address("777"), "777")
 TERMINAL = Asker("terminal", Address("screen"))
+OWNER = replace(ME, owner=True)
 GROUP = Address("-100123", kind="group")
+ADMIN = Asker("telegram", GROUP, ME.user, title="Traders")
+MEMBER = replace(ADMIN, may_change=False)
 
 
 class Room:

@@ -98,11 +98,12 @@ def test_nobody_else_does(room: OwnedRoom, line: str, asker: Asker, said: str) -
     assert not owners(room)
 
 
-def test_five_wrong_tries_are_the_end_of_it(room: OwnedRoom) -> None:
+def test_a_stranger_who_guesses_blocks_nobody_but_themselves(room: OwnedRoom) -> None:
     for number in range(5):
         room.refusal(f"/owner 0000-000{number}", OTHER)
-    assert room.refusal(f"/owner {CODE}").startswith("There is no code to be used")
-    assert not owners(room)
+    assert room.refusal(f"/owner {CODE}", OTHER).startswith("Those were too many wrong codes.")
+    assert room.text(f"/owner {CODE}").startswith("You are the owner of this bot now.")
+    assert owners(room) == ["telegram:5550123456"]
 
 
 def test_where_an_owner_is_configured_there_is_no_code(store: Store) -> None:
@@ -173,6 +174,8 @@ def test_somebody_is_let_in_or_kept_out(
         ("/deny ٧٧٧", "“٧٧٧” is no id."),
         ("/deny 999999999999999999999999999999", "“999999999999999999999999999999” is no id."),
         ("/allow 1 2 3", "Type the id of one person"),
+        ("/allow person -5", "-5 is a group. A person's id has no minus, like /allow 12345."),
+        ("/owners add telegram:-5", "telegram:-5 is a group. A person's id has no minus, like /owners add 12345."),
         ("/owners sell 5", "Type /owners alone"),
     ],
 )
@@ -242,6 +245,7 @@ def test_groups_have_the_commands_that_they_are_given(store: Store) -> None:
     with pytest.raises(Refused, match="In groups I do not answer /fng"):
         room.ask("/fng", replace(ME, address=GROUP))
     assert room.deps(ME).access.in_groups("oi")
+    assert room.text("/privacy", replace(ME, address=GROUP)), "what is stored of them is theirs everywhere"
 
 
 @pytest.mark.parametrize(

@@ -12,30 +12,20 @@ from bot.delivery.dispatcher import Dispatcher
 from handlers.answer import answer
 from handlers.channels.channel import Address
 from handlers.command import Asker
-from handlers.reply import Buttons, Reply
+from handlers.reply import Buttons, Reply, plain_text
 from signals.units import MINUTE
 from storage.alerts import outbox
 from storage.engine.database import Store
 from storage.people import destinations
 from tests.fakes.channel import FakeChannel, HandClock
-from tests.handlers.commands.room import GROUP, ME, OTHER, Room
+from tests.handlers.commands.room import GROUP, ME, OTHER, OWNER, Room
 from tests.storage import beside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-OWNER = replace(ME, owner=True)
 TEXT = "Back at 18:00 UTC.\n\nThe server moves; alerts of that hour come late."
 FORUM = Asker("telegram", Address("-100456", topic="7", kind="group"), "1")
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    made = Room(Store(tmp_path / "perpulse.db"))
-    made.mark(95_000.0)
-    yield made
-    made.store.close()
 
 
 @pytest.fixture
@@ -91,6 +81,46 @@ def test_it_is_shown_first_and_sent_once_to_each_chat_that_is_told_anything(full
 
 
 @pytest.mark.parametrize(
+    ("line", "reads"),
+    [
+        pytest.param("/mute all", False, id="for good"),
+        pytest.param("/mute 2h", False, id="for a time"),
+        pytest.param("/mute oi", True, id="one alarm"),
+        pytest.param("/mute btc", True, id="one asset"),
+    ],
+)
+def test_who_has_muted_everything_is_not_counted(full: Room, line: str, reads: bool) -> None:
+    full.ask(line, OTHER)
+    shown = full.ask(f"/announce {TEXT}", OWNER)
+    said = plain_text(shown.all_blocks())
+    assert ("Left out: 1 chat has muted everything." in said) is not reads
+    to = 4 if reads else 3
+    assert said.startswith(f"This would go to {to} chats: {to} on Telegram.")
+    assert full.ask(f"/announce send {shown.values['code']}", OWNER).values == {"chats": to}
+    assert ("777" in rows(full)) is reads
+
+
+def test_a_mute_that_is_over_counts_no_more(full: Room) -> None:
+    full.ask("/mute 2h", OTHER)
+    full.now += timedelta(hours=2)
+    assert full.ask(f"/announce {TEXT}", OWNER).values["muted"] == 0
+
+
+def test_a_forum_reads_it_in_a_topic_that_has_not_muted_it(full: Room) -> None:
+    full.ask("/mute all", FORUM)
+    shown = full.ask(f"/announce {TEXT}", OWNER)
+    assert (shown.values["chats"], shown.values["muted"]) == ({"telegram": 4}, 0)
+    full.ask("/mute all", replace(FORUM, address=replace(FORUM.address, topic="8")))
+    assert full.ask(f"/announce {TEXT}", OWNER).values["muted"] == 1
+
+
+def test_where_all_have_muted_everything_that_is_said(room: Room) -> None:
+    room.ask("/sub oi", ME)
+    room.ask("/mute all", ME)
+    assert room.refusal(f"/announce {TEXT}", OWNER) == "Nobody would read it: 1 chat has muted everything."
+
+
+@pytest.mark.parametrize(
     ("line", "said"),
     [
         pytest.param("/announce send abcdef", "not waiting to be sent", id="another code"),
@@ -129,10 +159,10 @@ async def test_it_is_read_word_for_word_also_beyond_the_budget_and_below_a_rank(
     for line in ("/sub oi", "/only critical", "/budget 1"):
         await _ask(room, line)
     await _ask(room, "/sub oi", OTHER)
-    await _ask(room, "/mute 2h", OTHER)
     code = (await _ask(room, f"/announce {TEXT}", OWNER)).values["code"]
     await _ask(room, f"/announce send {code}", OWNER)
     shown = "Back at 18:00 UTC.\nThe server moves; alerts of that hour come late.\nFrom the owner of this bot."
+    await _ask(room, "/mute 3h", OTHER)
     assert await read(room) == [shown]
     said = (await _ask(room, "/announce", OWNER)).values
     assert said == {"sent": 1, "waiting": 0, "not_told": 1}

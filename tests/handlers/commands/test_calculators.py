@@ -415,3 +415,24 @@ async def test_examples_work_and_their_buttons_too(name: str) -> None:
         for button in block.buttons if isinstance(block, Buttons) else ():
             if not button.command.startswith("/watch"):  # it writes: see its own tests
                 assert (await say(button.command)).values
+
+
+@pytest.mark.parametrize(
+    ("line", "example"),
+    [
+        pytest.param("/liq 25x long LINEA", "/liq 1.25 25x long linea", id="a coin whose price nobody knows"),
+        pytest.param("/liq 25x long", "/liq 95000 25x long", id="the usual one"),
+        pytest.param("/size stop 0.01 risk 500usd LINEA", "/size 1.25 stop 1.225 risk 500usd linea", id="with a stop"),
+        pytest.param("/pnl long LINEA now 2", "/pnl 1.25 1.3125 25x long linea", id="of two prices"),
+        pytest.param("/pnl long LINEA", "/pnl 1.25 1.3125 25x long linea", id="of none"),
+        pytest.param(
+            "/margin 25x long LINEA liq 0.1 100linea", "/margin 1.25 25x long 1000usd liq 1.225 linea", id="margin"
+        ),
+    ],
+)
+async def test_an_example_names_the_coin_and_can_be_run(line: str, example: str) -> None:
+    with pytest.raises(Refused) as caught:
+        await say(line)
+    assert str(caught.value).endswith(f"Type it like {example}.")
+    name, rest = split_command(example)
+    assert parse(commands()[name].arguments, rest, command=name, assets=("BTC",))

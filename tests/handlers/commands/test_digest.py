@@ -15,22 +15,13 @@ from handlers.reply import plain_text
 from storage.engine.database import Store
 from tests import loop
 from tests.examples import examples
-from tests.handlers.commands.room import GROUP, ME, Room
+from tests.handlers.commands.room import ME, MEMBER, Room
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 DAILY = [0, 1, 2, 3, 4, 5, 6]
 WEEKDAYS = [0, 1, 2, 3, 4]
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    made = Room(Store(tmp_path / "perpulse.db"))  # 22 November 2026, 12:00 UTC, a Sunday
-    made.mark(95_000.0)
-    yield made
-    made.store.close()
 
 
 def kept(room: Room, *lines: str) -> list[tuple[str, str, list[int], list[str]]]:
@@ -169,6 +160,44 @@ def test_what_ends_it_says_the_line_that_brings_it_back(room: Room, line: str) -
     assert room.ask(line).values["digests"] == before
 
 
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        pytest.param(
+            ["weekdays 8:30", "9:00"],
+            ["It stays on weekdays; /digest daily 09:00 sends one every day.",
+             "To change it back: /digest weekdays 08:30"],
+            id="the days stay",
+        ),
+        pytest.param(
+            ["btc eth 8:30", "9:00"],
+            ["It stays of BTC and ETH alone; /digest all makes it all of them.",
+             "To change it back: /digest daily 08:30 btc eth"],
+            id="the assets stay",
+        ),
+        pytest.param(
+            ["weekly fri 9:00", "10:00"],
+            ["It stays once a week, on Friday; /digest daily 10:00 sends one every day as well.",
+             "To change it back: /digest weekly friday 09:00"],
+            id="the only one is weekly",
+        ),
+        pytest.param(["9:00", "10:00"], ["To change it back: /digest daily 09:00"], id="every day before and after"),
+        pytest.param(["9:00", "btc"], ["To change it back: /digest daily 09:00 all"], id="of fewer assets"),
+        pytest.param(["weekdays 9:00", "daily 9:00"], ["To change it back: /digest weekdays 09:00"], id="said anew"),
+        pytest.param(["weekdays 9:00", "weekdays 9:00"], [], id="nothing changed"),
+        pytest.param(["9:00"], [], id="a first one"),
+    ],
+)  # fmt: skip
+def test_a_change_says_what_stays_and_how_to_take_it_back(room: Room, lines: list[str], said: list[str]) -> None:
+    *before, line = (f"/digest {line}" for line in lines)
+    kept_before = kept(room, *before) if before else []
+    answer = room.text(line).splitlines()
+    assert [one for one in answer if one.startswith(("It stays", "To change it back"))] == said
+    for one in said:
+        if one.startswith("To change it back: "):
+            assert kept(room, one.removeprefix("To change it back: ")) == kept_before
+
+
 def test_what_is_still_on_is_said_as_such(room: Room) -> None:
     room.ask("/digest 9:00")
     room.ask("/digest weekly")
@@ -182,8 +211,7 @@ def test_another_zone_moves_it(room: Room) -> None:
 
 
 def test_only_admins_of_a_group_change_it(room: Room) -> None:
-    member = Asker("telegram", GROUP, "42", may_change=False)
-    deps = room.deps(member)
+    deps = room.deps(MEMBER)
     said = loop.run(answer_blocks("/digest 9:00", deps, on_error=lambda name, error: f"{name} {error}"))
     assert "admin" in str(said.blocks).lower()
     assert kept(room, "/digest") == []

@@ -9,35 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handlers.command import Asker
 from handlers.reply import Document
 from signals.alerts.episodes import Transition
 from storage.alerts import episodes, outbox
 from storage.engine.database import Store
 from storage.people import access, destinations, exporting
-from tests.handlers.commands.room import ADDRESS, GROUP, ME, NOW, OTHER, Room
+from tests.handlers.commands.room import ADDRESS, ADMIN, ME, MEMBER, NOW, OTHER, Room
 from tests.storage import beside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-ADMIN = Asker("telegram", GROUP, ME.user, title="Traders")
-MEMBER = replace(ADMIN, may_change=False)
+    from handlers.command import Asker
+
 # What is kept for the market or the program: it names no chat and no person.
 NOBODYS = {
     "_sqlite_migrations", "archive_differences", "archive_files", "bars", "gaps", "history_owed", "leases", "levels",
     "liquidation_hours", "options", "rewritten", "rule_states", "series", "settings", "settlements", "source_health",
     "sqlite_sequence", "notices", "definitions", "record", "outcomes",
 }  # fmt: skip
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    made = Room(Store(tmp_path / "perpulse.db"))
-    made.mark(95_000.0)
-    yield made
-    made.store.close()
 
 
 def lived_in(room: Room) -> None:

@@ -11,9 +11,8 @@ import pytest
 
 from handlers.channels.channel import Address
 from handlers.command import Asker, Deps, Refused, commands, nobody, usage
-from handlers.language import position
 from handlers.language.grammar import parse
-from handlers.language.spelling import split_command
+from handlers.language.spelling import plainly, split_command
 from handlers.reply import Buttons, Reply, plain_text
 from handlers.words.liquidation import ASSUMED, SAID_APART
 from signals.liquidation import Assumption
@@ -608,4 +607,4 @@ def test_liq_is_found_and_fits_a_menu() -> None:
     ],
 )
 def test_a_number_is_typed_again_as_people_type_it(number: float, typed: str) -> None:
-    assert position.plainly(number) == typed
+    assert plainly(number) == typed

@@ -137,6 +137,40 @@ def test_a_fall_that_is_all_price(made: Callable[..., Any]) -> None:
     assert here.ask("/oi").values["price_share"] == pytest.approx(1.006, abs=5e-4)
 
 
+@pytest.mark.parametrize(
+    ("coins", "said", "since"),
+    [
+        pytest.param(
+            [*[100_000.0] * 5, 123_600, *[93_600.0] * 40, 123_500],
+            "123,500 BTC is the most since 5 December 2025.",
+            "2025-12-05",
+            id="the most since a day",
+        ),
+        pytest.param(
+            [*[90_000.0] * 5, *[105_000.0] * 40, 93_600],
+            "93,600 BTC is the least since 5 December 2025.",
+            "2026-01-14",
+            id="least",
+        ),
+        pytest.param(
+            [*[100_000.0] * 45, 123_500],
+            "123,500 BTC is the most of the 46 days that are stored.",
+            None,
+            id="the most of all days",
+        ),
+        pytest.param([*[100_000.0] * 735, 123_500], "123,500 BTC is the most of two years.", None, id="of two years"),
+        pytest.param([*[100_000.0] * 45, 99_000, 100_000], " is the ", "2026-01-13", id="no news within thirty days"),
+    ],
+)
+def test_since_when_it_was_not_as_large(
+    made: Callable[..., Any], coins: list[float], said: str, since: str | None
+) -> None:
+    here = made(open_interest_usd=[one * 80_000 for one in coins], close=[80_000.0] * len(coins))
+    assert (said in here.text("/oi btc")) is (said != " is the ")
+    told = here.ask("/oi btc").values["largest_since"]
+    assert (told or "None")[:10] == str(since)
+
+
 def test_a_fall_of_which_nothing_is_price(made: Callable[..., Any]) -> None:
     said = made(open_interest_usd=[10e9] * 40 + [8e9], close=[50_000.0] * 40 + [60_000.0]).text("/oi")
     assert "; none of it is price: positions were closed." in said

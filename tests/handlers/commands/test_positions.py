@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 
-from storage.engine.database import Store
 from storage.market import points
 from storage.people import positions
 from tests.handlers.commands.room import NOW, Room
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    made = Room(Store(tmp_path / "perpulse.db"))
-    made.mark(95_000.0)
-    yield made
-    made.store.close()
 
 
 def test_the_nearest_comes_first_and_the_terms_are_plain(room: Room) -> None:

@@ -4,24 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
-from handlers.command import Asker
 from storage.engine.database import Store
-from storage.people import destinations, positions
-from tests.handlers.commands.room import ADDRESS, GROUP, ME, OTHER, Room
+from storage.people import access, destinations, positions
+from tests.handlers.commands.room import ADDRESS, ADMIN, GROUP, ME, MEMBER, OTHER, Room
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    made = Room(Store(tmp_path / "perpulse.db"))
-    made.mark(95_000.0)
-    yield made
-    made.store.close()
 
 
 def bytes_of(store: Store) -> bytes:
@@ -44,12 +32,20 @@ def test_forgetme_leaves_no_byte_and_says_what_went(room: Room) -> None:
     assert bytes_of(room.store).count(b"5550123456") == 0, "asking to be forgotten must not be remembered"
 
 
+def test_who_is_kept_out_is_forgotten_and_stays_kept_out(room: Room) -> None:
+    room.ask("/sub btc")
+    with room.store.write() as work:
+        access.permit(work, ME.platform, "person", str(ME.user), allowed=False, now=room.now)
+    text = room.text("/forgetme")
+    assert "That an owner keeps you out stays, until an owner takes it back." in text
+    assert "/sub" not in text
+
+
 def test_in_a_group_its_admins_forget_the_group_alone(room: Room) -> None:
     room.ask("/watch btc long 95000 3x")
-    room.ask("/sub btc", Asker("telegram", GROUP, ME.user))
-    member = Asker("telegram", GROUP, ME.user, may_change=False)
-    assert "write to me privately" in room.refusal("/forgetme", member)
-    assert "Forgotten" in room.text("/forgetme", Asker("telegram", GROUP, ME.user))
+    room.ask("/sub btc", ADMIN)
+    assert "write to me privately" in room.refusal("/forgetme", MEMBER)
+    assert "Forgotten" in room.text("/forgetme", ADMIN)
     assert destinations.find(room.store, "telegram", GROUP.chat) is None
     assert len(positions.typed(room.store)) == 1
 

@@ -45,7 +45,7 @@ ROWS: Final = [
     if chat != "private" or role in ("owner", "member")  # alone with the bot everybody is their own admin
 ]
 RIGHTS: Final = (
-    "Only an owner of this bot", "Only admins of this group", "Positions are private", "for your eyes only",
+    "Only an owner of this bot", "Only admins of this chat", "Positions are private", "for your eyes only",
 )  # fmt: skip
 
 

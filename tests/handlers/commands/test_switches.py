@@ -10,13 +10,15 @@ import pytest
 from handlers.channels.channel import Address
 from handlers.command import Asker
 from handlers.reply import Button, Buttons, Line, plain_text
+from signals.alerts import burst
 from signals.alerts.episodes import Transition
+from signals.alerts.rule import rules
 from storage.alerts import episodes, held, outbox
 from storage.alerts.outbox import Notice
 from storage.engine.database import Store
 from storage.people import destinations, switches
 from tests.fakes.notices import claim_from, ready, sent_from
-from tests.handlers.commands.room import GROUP, ME, NOW, OTHER, TERMINAL, Room
+from tests.handlers.commands.room import ME, MEMBER, NOW, OTHER, TERMINAL, Room
 from tests.storage import beside
 
 if TYPE_CHECKING:
@@ -133,6 +135,54 @@ def test_mute_alone_says_what_is_muted(room: Room) -> None:
     assert "– Until you take it back: Price moves unusually fast." in text
     room.now += 2 * HOUR
     assert "BTC" not in room.text("/mute")
+
+
+@pytest.mark.parametrize(
+    ("before", "line"),
+    [
+        pytest.param(["/mute oi 8h"], "/mute oi 1h", id="shorter"),
+        pytest.param(["/mute oi"], "/mute oi 1h", id="it was for good"),
+        pytest.param(["/mute oi 8h"], "/mute oi for good", id="for good"),
+        pytest.param(["/mute oi btc 8h"], "/mute oi 1h", id="a part of it was muted before"),
+        pytest.param(["/mute oi 8h"], "/mute oi btc 1h", id="it is a part of what was"),
+        pytest.param(["/mute btc 8h"], "/mute burst btc eth 1h", id="two of them"),
+        pytest.param(["/mute 8h"], "/mute 1h", id="everything"),
+        pytest.param(["/mute oi 8h"], "/mute 1h", id="everything, where a part was"),
+        pytest.param(["/mute all 8h"], "/mute oi 1h", id="a part, where everything was"),
+        pytest.param(["/mute btc 8h"], "/mute btc eth 1h", id="one of two was"),
+        pytest.param(["/mute btc 8h", "/mute eth 2h"], "/mute btc eth 1h", id="both were, until other times"),
+        pytest.param(["/mute episode {0} 8h"], "/mute episode {0} until over", id="this time, until over"),
+        pytest.param(["/mute episode {0} until over"], "/mute episode {0} 1h", id="this time, for an hour"),
+        pytest.param(["/mute alarm of episode {0} until over"], "/mute alarm of episode {0} 1h", id="its alarm"),
+        pytest.param(["/mute everything of episode {0} until over"], "/mute 1h", id="everything until it is over"),
+        pytest.param(["/mute oi 1h", "LATER"], "/mute oi 2h", id="what had ended is not brought back"),
+    ],
+)
+def test_undo_restores_what_was_muted_before(room: Room, before: list[str], line: str) -> None:
+    [episode], room.now = told(room, "oi_drawdown"), room.now.replace(second=0)
+    for typed in before:
+        if typed == "LATER":
+            room.now += 2 * HOUR
+        else:
+            room.ask(typed.format(episode))
+    was = sorted((one for one in kept(room) if one.runs(room.now)), key=lambda one: one.what)
+    room.now += timedelta(minutes=3, seconds=20)
+    answer = room.ask(line.format(episode))
+    lines = [one.text for one in answer.blocks if isinstance(one, Line) and one.text.startswith("To change it back")]
+    assert lines
+    if len(lines) == 1:
+        assert buttons(answer)[0][0] == Button("Undo", lines[0].removeprefix("To change it back: "))
+    for back in lines:
+        room.ask(back.removeprefix("To change it back: "))
+    now = sorted(kept(room), key=lambda one: one.what)
+    assert now == was, lines
+
+
+def test_every_alarm_can_be_typed_as_it_is_kept(room: Room) -> None:
+    for rule in (*rules(), burst.BURST):
+        muted = room.ask(f"/mute {rule} until 2026-11-22 20:00").values["muted"]
+        assert rule in [one["what"] for one in muted]
+        assert rule in room.ask(f"/unmute only {rule}").values["unmuted"]
 
 
 def test_unmute_says_what_is_left(room: Room) -> None:
@@ -363,10 +413,9 @@ def test_what_waits_for_quiet_hours_waits_for_those_of_a_new_zone(room: Room, zo
 
 
 def test_what_is_changed_in_a_group_is_for_its_admins(room: Room) -> None:
-    member = Asker("telegram", GROUP, "1", may_change=False)
     for line in ("/mute 2h", "/unmute", "/quiet 23-7", "/only warnings", "/budget 3"):
-        assert room.refusal(line, member) == "Only admins of this group can change its settings."
-    assert room.text("/settings", member).startswith("Settings of this chat")
+        assert room.refusal(line, MEMBER) == "Only admins of this chat can change the settings here."
+    assert room.text("/settings", MEMBER).startswith("Settings of this chat")
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------

@@ -5,28 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
 from handlers.channels.channel import Address
 from handlers.command import Asker
 from handlers.reply import Buttons, plain_text
-from storage.engine.database import Store
 from storage.people import destinations, positions
 from tests.handlers.commands.room import ADDRESS, ME, NOW, OTHER, TERMINAL, Room
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    made = Room(Store(tmp_path / "perpulse.db"))
-    made.mark(95_000.0)
-    yield made
-    made.store.close()
 
 
 def test_a_position_in_any_order(room: Room) -> None:

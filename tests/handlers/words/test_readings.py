@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from handlers.words.readings import covered
+from handlers.words.readings import covered, why_not
 from signals.series import Coverage
 from storage.engine.database import Store
 from storage.market import points
 from storage.queries.freshness import Stamp
+from storage.queries.market.readings import Lack, NotKnown
 from tests.handlers.conftest import Desk
 
 if TYPE_CHECKING:
@@ -67,6 +68,11 @@ def test_the_stamp_says_how_much_of_the_market_it_is(
     desk = open_interest(Store(tmp_path / "perpulse.db"), SHARES, since, until)
     lines = desk.text("/oi btc").splitlines()
     assert (lines[0], lines[-2]) == (headline, stamp)
+
+
+def test_what_no_one_exchange_tells_whole_is_not_compared() -> None:
+    lacking = NotKnown("oi_turnover", "BTC", Lack.APART, ("volume_usd", "open_interest_usd"))
+    assert why_not(lacking) == "no exchange is stored with both volume and open interest in dollars"
 
 
 def test_too_little_for_a_total_is_listed_singly(tmp_path: Path) -> None:

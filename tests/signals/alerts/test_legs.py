@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from signals.alerts.episodes import State, step
 from signals.alerts.legs import with_changes
 from signals.alerts.stepping import run
-from tests.signals.test_setups import THREE
+from tests.signals.alerts.test_setups import THREE
 
 HOUR = timedelta(hours=1)
 START = datetime(2026, 1, 1, tzinfo=UTC)

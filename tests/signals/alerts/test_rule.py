@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from signals.alerts import rule as module
 from signals.alerts.condition import above, at_least, at_most, below, held, judged, level
 from signals.alerts.rule import AlertRule, rules, rules_of
+from signals.alerts.setup import setups
 from signals.metric import metrics
-from signals.setup import setups
 
 HOUR = timedelta(hours=1)
 NUMBERS = st.sampled_from([-1.0, 0.0, 1.0, math.nan])

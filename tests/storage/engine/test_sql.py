@@ -54,6 +54,11 @@ def test_a_part_without_a_separator_is_a_list() -> None:
     assert query.filled(columns="a, b").text == "SET a = coalesce(excluded.a, a), b = coalesce(excluded.b, b)"
 
 
+def test_a_name_of_an_earlier_query_is_its_text() -> None:
+    found = parse("-- name: few\nSELECT id FROM a\n-- name: count\nSELECT count(*) FROM ({few}) f WHERE {late}\n")
+    assert found["count"].text == "SELECT count(*) FROM (SELECT id FROM a) f WHERE {late}"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -16,6 +16,7 @@ from storage.market.points import Points
 from storage.panels import panels
 
 if TYPE_CHECKING:
+    from signals.series import Panel
     from storage.engine.database import Store
 
 NAN = math.nan
@@ -236,6 +237,63 @@ def test_of_a_sum_the_oldest_part_counts(store: Store) -> None:
         keep(store, None, START, MINUTE, venue, open_interest_usd=[1.0] * minutes)
     oldest = panels.used_at(store, "BTC", "open_interest_usd", ["binance", "okx"], opened=START, closed=START + HOUR)
     assert oldest == START + 19 * MINUTE
+
+
+def turned_over(store: Store, rows: int = 3) -> Panel:
+    metric = metrics()["oi_turnover"]
+    return panels.of(store, metric, ["BTC"], step=DAY, start=START, end=START + rows * DAY)
+
+
+@pytest.mark.parametrize(
+    ("stored", "volume", "open_usd", "venues"),
+    [
+        pytest.param({"binance": (3, 3), "okx": (3, 3)}, 10.0, 100.0, ("binance",), id="of two the main one"),
+        pytest.param({"binance": (3, 0), "okx": (3, 3)}, 30.0, 300.0, ("okx",), id="the one that tells both"),
+        pytest.param({"binance": (3, 1), "okx": (3, 3)}, 30.0, 300.0, ("okx",), id="who tells both for longer"),
+        pytest.param({"binance": (3, 0), "okx": (0, 3)}, NAN, NAN, (), id="no venue tells both"),
+    ],
+)
+def test_what_is_compared_is_of_one_venue(
+    store: Store, stored: dict[str, tuple[int, int]], volume: float, open_usd: float, venues: tuple[str, ...]
+) -> None:
+    """Open interest as such is a sum of both, and volume that of one of them."""
+    for scale, (venue, (bars, levels)) in zip((1.0, 3.0), stored.items(), strict=True):
+        if bars:
+            keep(store, DAY, START, DAY, venue, volume_usd=[10.0 * scale] * bars)
+        if levels:
+            keep(store, None, START, DAY, venue, open_interest_usd=[100.0 * scale] * levels)
+    found = turned_over(store)
+    assert equal(found.values["volume_usd"][2].tolist(), [volume])
+    assert equal(found.values["open_interest_usd"][2].tolist(), [open_usd])
+    assert found.venues("BTC", metrics()["oi_turnover"].needs) == venues
+
+
+def test_another_venue_that_tells_all_of_it_stands_in_at_the_scale_of_the_first(store: Store) -> None:
+    keep(store, DAY, START, DAY, volume_usd=[*[10.0] * 10, NAN, 10.0])
+    keep(store, None, START, DAY, open_interest_usd=[100.0] * 12)
+    keep(store, DAY, START, DAY, "okx", volume_usd=[*[40.0] * 10, 60.0, 40.0])
+    keep(store, None, START, DAY, "okx", open_interest_usd=[200.0] * 12)
+    found = turned_over(store, 12)
+    assert found.values["volume_usd"][9:, 0] == pytest.approx([10, 15, 10])
+    assert found.values["open_interest_usd"][:, 0] == pytest.approx([100] * 12)
+    assert [found.stood_in("BTC", ["volume_usd"], row) for row in (9, 10)] == [(), ("binance",)]
+
+
+def test_what_is_derived_comes_from_where_that_comes_from_which_it_is_derived(store: Store) -> None:
+    keep(store, DAY, START, DAY, close=[4.0])
+    keep(store, None, START, DAY, "all", open_interest_usd=[100.0])
+    names = ["open_interest_coin", "open_interest_usd", "close"]
+    found = panels.panel(store, names, ["BTC"], step=DAY, start=START, end=START + DAY)
+    assert found.venues("BTC", ["open_interest_coin"]) == ("all",)
+
+
+def test_both_sides_of_liquidations_are_told_by_one_venue(store: Store) -> None:
+    keep(store, HOUR, START, HOUR, liquidated_longs_usd=[*[10.0] * 11, NAN], liquidated_shorts_usd=[5.0] * 12)
+    keep(store, HOUR, START, HOUR, "okx", liquidated_longs_usd=[20.0] * 12, liquidated_shorts_usd=[50.0] * 12)
+    names = ["liquidated_longs_usd", "liquidated_shorts_usd"]
+    found = panels.panel(store, names, ["BTC"], step=HOUR, start=START, end=START + 12 * HOUR)
+    assert [found.stood_in("BTC", [name], 11) for name in names] == [("binance",)] * 2
+    assert [float(found.values[name][11, 0]) for name in names] == pytest.approx([10, 5])
 
 
 # --- what cannot be parted, and what is of the whole market -----------------------------------------------------------

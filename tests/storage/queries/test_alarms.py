@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 import math
+import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bot import demo
 from bot.engine.evaluate import judge
+from storage.engine.database import Store
 from storage.queries import alarms
 from storage.queries.market import charts
 from storage.queries.market.readings import Lack
+from tests.handlers.conftest import Desk
+from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 DAY = timedelta(days=1)
+NOW = datetime(2026, 1, 16, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def judged(filled: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a database in which the bundled winter has been judged once for all tests here."""
+    path = tmp_path_factory.mktemp("judged") / "perpulse.db"
+    shutil.copy(filled("bundled", NOW, None, ()), path)
+    store = Store(path)
+    judge(store, ("BTC",), NOW, started=NOW)
+    beside.rows(store, "PRAGMA wal_checkpoint(TRUNCATE)")
+    store.close()
+    return path
 
 
 @pytest.fixture
-def winter(desk: Callable[..., Any]) -> Any:
-    here = desk("bundled", "2026-01-16")
-    judge(here.store, ("BTC",), here.now, started=here.now)
-    return here
+def winter(judged: Path, tmp_path: Path) -> Desk:
+    return Desk(Store(Path(shutil.copy(judged, tmp_path / "perpulse.db"))), NOW, note=demo.STAMP)
 
 
 def test_checks_stand_in_the_order_of_their_urgency(winter: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bot.cli.tiers import wanted
+from bot.cli.market.tiers import wanted
 from bot.market.tiers.refresh import refresh
 from bot.market.tiers.rows import TiersRefused, packed, row
 from bot.market.tiers.tables import Reach, TierKey

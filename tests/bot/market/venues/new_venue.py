@@ -44,15 +44,17 @@ TYPED = {
     "funding": "/funding btc",
     "liqs": "/liqs btc",
     "health": "/health btc",
+    "setup": "/setup btc",
+    "why": "/why btc",
     "sources": "/sources",
     "status": "/status btc",
     "about": "/about",
 }
 # These say nothing of a venue: they are of the chat, of the whole market, or the venue has no such figures.
 OTHERS = {"help", "start", "pnl", "fng", "quadrant", "forgetme", "sub", "tz", "unsub", "unwatch", "taker", "chart"}
-OTHERS |= {"options", "vol", "ls", "basis", "depth", "stables"}
+OTHERS |= {"options", "vol", "ls", "basis", "depth", "stables", "map"}
 OTHERS |= {"owner", "owners", "allow", "deny", "announce", "export", "privacy"}
-OTHERS |= {"mute", "unmute", "quiet", "only", "budget", "digest", "mention"}
+OTHERS |= {"mute", "unmute", "quiet", "only", "budget", "digest", "mention", "volume"}
 CONFIG = """
 assets = ["BTC"]
 

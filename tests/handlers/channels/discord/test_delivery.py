@@ -210,6 +210,17 @@ async def test_a_long_pause_is_of_one_chat(desk: Desk) -> None:
     assert desk.states() == ["sent", "sent"]
 
 
+@pytest.mark.parametrize("everywhere", [False, True])
+async def test_a_long_pause_of_the_whole_bot_is_known_as_one(desk: Desk, *, everywhere: bool) -> None:
+    """The library raises the same for both."""
+    desk.fake.disturb("flood", f"POST channels/{CHANNEL}/messages", seconds=120, everywhere=everywhere)
+    desk.tell("fired", desk.episode())
+    await desk.turns(1)
+    assert (desk.trouble.rests_until > desk.clock.seconds + 100) is everywhere
+    await desk.turns(130)
+    assert desk.states() == ["sent"]
+
+
 async def test_a_ban_by_the_front_stops_everything_for_as_long_as_it_says(desk: Desk) -> None:
     desk.fake.disturb("banned")
     desk.tell("fired", desk.episode())

@@ -674,6 +674,7 @@ async def test_a_button_runs_its_command_with_the_rights_of_who_presses(
     await place.fake.until(lambda: len(place.fake.accepted) == 2)
     [(line, asker)] = place.asked
     assert (line, asker.user, asker.may_change) == ("/chart oi btc", str(user), may_change)
+    assert asker.managers == f"admins of this {'channel' if chat == CHANNEL else 'group'}"
     assert place.fake.toasts == [(query, None)]
     assert place.fake.accepted[1].reply_to == message.message_id
 

@@ -74,11 +74,17 @@ def status(number: int, text: str = "x") -> dict[str, Any]:
 
 
 ANSWERS = [
-    pytest.param({"kind": "flood", "seconds": 7}, Throttled("", seconds=7.0), id="429"),
+    pytest.param({"kind": "flood", "seconds": 7}, Throttled("", seconds=7.0, scope="unsaid"), id="429"),
     pytest.param(
-        {"kind": "flood", "text": "Too Many Requests: retry after 3"}, Throttled("", seconds=3.0), id="429 in text"
+        {"kind": "flood", "text": "Too Many Requests: retry after 3"},
+        Throttled("", seconds=3.0, scope="unsaid"),
+        id="429 in text",
     ),
-    pytest.param({"kind": "flood", "text": "Too Many Requests"}, Throttled("", seconds=5.0), id="429 without seconds"),
+    pytest.param(
+        {"kind": "flood", "text": "Too Many Requests"},
+        Throttled("", seconds=5.0, scope="unsaid"),
+        id="429 without seconds",
+    ),
     pytest.param(status(403, BLOCKED), ChatGone(""), id="blocked"),
     pytest.param(status(403, KICKED), ChatGone(""), id="kicked"),
     pytest.param(status(403, DEACTIVATED), ChatGone(""), id="deactivated"),
@@ -186,7 +192,7 @@ def test_no_reason_quotes_the_token(kind: type[TelegramError]) -> None:
 def test_reads_the_wait_as_number_and_as_timedelta(monkeypatch: pytest.MonkeyPatch, timedeltas: str) -> None:
     monkeypatch.setenv("PTB_TIMEDELTA", timedeltas)
     with warnings.catch_warnings(action="ignore"):
-        assert meaning(failure(RetryAfter(timedelta(seconds=9)))) == meaning(Throttled("", seconds=9.0))
+        assert meaning(failure(RetryAfter(timedelta(seconds=9)))) == meaning(Throttled("", seconds=9.0, scope="unsaid"))
 
 
 @pytest.mark.parametrize(

@@ -203,6 +203,8 @@ def test_any_text_is_read_or_refused(text: str, now: datetime) -> None:
         ("13-15", QuietHours("13:00-15:00")),
         ("23-7 strict", QuietHours("23:00-07:00", strict=True)),
         ("strict 23-7", QuietHours("23:00-07:00", strict=True)),
+        ("at night", QuietHours("23:00-07:00")),
+        ("every night please strict", QuietHours("23:00-07:00", strict=True)),
         ("off", QuietHours(None)),
         ("none", QuietHours(None)),
     ],
@@ -220,7 +222,8 @@ def test_quiet_hours(text: str, expected: QuietHours) -> None:
         ("strict", "Say from which hour to which it is quiet."),
         ("7-7", "Quiet hours that end when they begin would be all day."),
         ("25-7", "I do not understand “25”."),
-        ("at night", "I do not understand “at”."),
+        ("at nihgt", "I do not understand “nihgt”."),
+        ("at night 23", "Say from which hour to which it is quiet."),
         ("23:99-7", "23:99 is not a time."),
     ],
 )

@@ -90,6 +90,15 @@ def test_why_there_is_no_reading_is_data(store: Store, stored: dict[str, Any], m
     assert found.get(metric) is None
 
 
+def test_what_no_one_venue_tells_whole_is_not_compared(store: Store) -> None:
+    """Volume of one exchange over open interest of another is no turnover of either."""
+    daily(store, 40, open_interest_usd=1e9)
+    index = pd.date_range(end=NOW - DAY, periods=40, freq="D", tz=UTC)
+    points.write(store, [points.Points.of_frame("okx", "BTC", DAY, pd.DataFrame({"volume_usd": 1e9}, index))])
+    lacking = readings.of(store, "BTC", ("oi_turnover",), NOW).lacking("oi_turnover")
+    assert lacking == NotKnown("oi_turnover", "BTC", Lack.APART, ("volume_usd", "open_interest_usd"))
+
+
 def test_a_reading_carries_its_stamp(store: Store) -> None:
     daily(store, 40, open_interest_usd=1e9, open_interest_coin=1e4)
     found = readings.of(store, "BTC", ("oi_drawdown",), NOW)

@@ -18,10 +18,10 @@ from handlers.words.message import LONGEST
 from signals.alerts.condition import RANKS, at_least, at_most, below
 from signals.alerts.event import Event
 from signals.alerts.rule import rules
+from signals.alerts.setup import Leg, Setup, Stage, setups
 from signals.inputs import MARKET
 from signals.metric import metrics
 from signals.series import hours
-from signals.setup import Leg, Setup, Stage, setups
 from tests.signals.test_sentences import JARGON, ORDERS
 
 NOW = datetime(2026, 1, 15, 13, tzinfo=UTC)

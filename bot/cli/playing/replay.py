@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from bot.cli import events
 from bot.cli.common import day, out, plain_errors, settings_of
+from bot.cli.playing import events
 from bot.engine import replay as engine
 from handlers.command import Refused
 from handlers.words import wording

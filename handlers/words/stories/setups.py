@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from signals.alerts.event import Event
-    from signals.setup import Leg, Setup
+    from signals.alerts.setup import Leg, Setup
 
     Fill = Callable[[str, Mapping[str, Any]], str | None]
 

@@ -10,8 +10,8 @@ from signals.units import HOUR
 from storage.market import liquidations as kept
 from storage.market import points
 from storage.market.liquidations import Hour
-from storage.queries.market import liquidations
-from storage.queries.market.liquidations import ImportedDay, ImpossibleTotal, Liquidations, Sums
+from storage.queries.liquidation import liquidations
+from storage.queries.liquidation.liquidations import ImportedDay, ImpossibleTotal, Liquidations, Sums
 from storage.sources import source_state
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from bot import demo as bundled
 from bot import log
 from bot.archive.importing import read_file
 from bot.archive.importing.tables import keep
-from bot.cli import events
-from bot.cli.afterwards import opened, take_commands
 from bot.cli.common import out, plain_errors
+from bot.cli.playing import events
+from bot.cli.playing.afterwards import opened, take_commands
 from bot.clock import ReplayClock, SystemClock
 from bot.delivery import here
 from bot.delivery.dispatcher import Dispatcher

@@ -16,8 +16,8 @@ from pydantic import ValidationError
 
 from bot import log
 from bot.app import build
-from bot.cli.afterwards import opened, take_commands
 from bot.cli.common import out, plain_errors, settings_of
+from bot.cli.playing.afterwards import opened, take_commands
 from bot.clock import ReplayClock
 from bot.config import Market
 from bot.delivery import here

@@ -11,7 +11,7 @@ import pytest
 from signals.liquidation.moves import DayRange
 from storage.engine.database import Store
 from storage.market import points
-from storage.queries.market.liquidation_distance import past_days
+from storage.queries.liquidation.liquidation_distance import past_days
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,267 @@
+"""/setup and /why: which stories are on, what they are made of, and what moved an asset."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from handlers.command import Deps, command
+from handlers.commands.market import answered, nothing_stored
+from handlers.language.assets import OneAsset, meant_asset
+from handlers.language.kinds import ASSET, DURATION, SIDE, argument, choice
+from handlers.reply import Block, Button, Buttons, Line, Reply
+from handlers.words import readings as words
+from handlers.words import wording
+from signals.inputs import MARKET
+from signals.units import DAY, HOUR
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime, timedelta
+
+    from storage.queries.setups import LegNow, SetupNow
+
+# As in market.py: whatever brings numpy along is imported when a command runs.
+
+_NEAREST: Final = 4  # calm setups that are listed
+_SPANS: Final = ("4h", "24h", "7d")
+_SIDED: Final = {("long_crowding", "short"): "short_crowding", ("squeeze_fuel", "long"): "squeeze_fuel_longs"}
+
+
+def _named() -> Mapping[str, str]:
+    """Return the words by which a setup is named: its id, in one word or not, and the part of it that says which."""
+    from signals.alerts.setup import setups  # noqa: PLC0415 - see above
+
+    found: dict[str, str] = {}
+    for name in setups():
+        found |= dict.fromkeys((name, name.replace("_", ""), name.replace("_", "-")), name)
+        found.setdefault(_telling(name), name)
+    return found
+
+
+def _beside() -> Mapping[str, str]:
+    """Return the other parts of the ids, which say nothing by themselves: `selling wave` is one setup."""
+    from signals.alerts.setup import setups  # noqa: PLC0415 - see above
+
+    return {part: part for name in setups() for part in name.split("_") if part not in {*_SIDES, _telling(name)}}
+
+
+def _telling(name: str) -> str:
+    return next((part for part in name.split("_") if part not in _SIDES | _VAGUE), name)
+
+
+_SIDES: Final = frozenset({"long", "short", "longs", "shorts"})
+_VAGUE: Final = frozenset({"position", "options"})
+_SETUP: Final = choice("setup", _named)
+_PART: Final = choice("setup", _beside)
+
+
+@dataclass(frozen=True, slots=True)
+class WhyWhat:
+    """Which setup of which asset, or which asset over how long.
+
+    part: another word of the setup's name. side: of a setup that both sides have, such as crowding.
+    """
+
+    setup: str | None = argument(_SETUP, default=None)
+    part: str | None = argument(_PART, default=None)
+    side: str | None = argument(SIDE, default=None)
+    asset: str | None = argument(ASSET, default=None)
+    span: timedelta | None = argument(DURATION, default=None, label="24h")
+
+
+@command(
+    subject="judgement",
+    example="/setup btc",
+    words="setups, stories, story, confluence, squeeze, selling wave, cascade, deleveraging, what story",
+)
+async def setup(deps: Deps, args: OneAsset) -> Reply:
+    """Show which stories are on, and which are near.
+
+    A story (setup) is made of legs: facts that have to come together. ▲ is on, · is not; then how many legs hold and
+    which are missing. What cannot be known is named and never counted. /why and a name shows one with today's values.
+    """
+    from storage.queries import setups as queries  # noqa: PLC0415 - see above
+
+    asset = meant_asset(deps, args.asset, "/setup btc")
+    found = await asyncio.to_thread(queries.read, deps.store, asset, deps.now)
+    if found.readings.nothing:
+        raise await nothing_stored(deps, asset, tuple(found.readings.found))
+    running = [one for one in found.found if one.rank]
+    calm = [one for one in found.found if not one.rank and _knowable(one)]
+    unknown = [one for one in found.found if not one.rank and not _knowable(one)]
+    count = f"{wording.count(len(running), 'story', 'stories')} {'is' if len(running) == 1 else 'are'} on"
+    lines: list[Block] = [Line(f"{asset}: {count if running else 'no story is on'}.", "headline")]
+    lines += [Line(f"▲ {one.setup.title}{_since(one, deps.now)}.") for one in running]
+    if calm:
+        lines.append(Line("Nearest:"))
+        lines += [Line(f"· {one.setup.title}: {_missing(one)}.") for one in calm[:_NEAREST]]
+    if unknown:
+        names = wording.listing([_small(one.setup.title) for one in unknown])
+        lines.append(Line(f"Too little is known to judge: {names}.", "caveat"))
+    first = (running or calm or unknown)[0].setup.id
+    lines.append(Buttons((_why(first, asset), Button("What moved it", f"/why {asset.lower()}"))))
+    values = {
+        one.setup.id: {"level": one.rank, "since": one.since, "legs": one.holding, "unknown": one.unknown}
+        for one in found.found
+    }
+    used = words.stamps(found.readings)
+    return answered(deps, asset, lines, {"setups": values}, used, outdated=found.readings.outdated)
+
+
+@command(
+    subject="judgement",
+    example="/why btc",
+    words="why, moved, happened, happening, happened to, reason, drop, dropped, dropping, fall, fell, falling, "
+    "crash, crashed, crashing, dump, dumped, dumping, pump, pumped, pumping, rise, rose, rising, "
+    "rally, going up, going down",
+)
+async def why(deps: Deps, args: WhyWhat) -> Reply:
+    """Tell what moved an asset, or why a story is told.
+
+    /why btc takes the last 24 hours apart (4h, 7d and others work as well): price, positions, takers, liquidations,
+    funding and the book. /why selling_wave btc shows what the story is made of, with today's values and their lines.
+    """
+    if args.setup is not None:
+        return await _of_setup(deps, _SIDED.get((args.setup, args.side or ""), args.setup), args.asset)
+    return await _of_asset(deps, args.asset, args.span or DAY)
+
+
+async def _of_setup(deps: Deps, name: str, asset: str | None) -> Reply:
+    from storage.queries import setups as queries  # noqa: PLC0415 - see above
+
+    meant = meant_asset(deps, asset, f"/why {name} btc")
+    found = await asyncio.to_thread(queries.read, deps.store, meant, deps.now, [name])
+    if found.readings.nothing:
+        raise await nothing_stored(deps, found.readings.asset, tuple(found.readings.found))
+    one = found.found[0]
+    whose = "The market" if one.asset == MARKET else one.asset
+    state = f"is on{_since(one, deps.now)}" if one.rank else "is not on"
+    lines: list[Block] = [Line(f"{whose}: “{_small(one.setup.title)}” {state}.", "headline")]
+    lines += [Line(_leg(leg)) for leg in one.legs if leg.leg.counted]
+    lines.append(Line(_takes(one)))
+    lines.append(Line(f"It ends with: {_ends(one)}."))
+    lines.append(Line(wording.template(one.setup.told(one.values)[1], one.values), "caveat"))
+    coin = meant.lower()
+    lines.append(Buttons((Button("Before", f"/base {name} {coin}"), Button("What moved it", f"/why {coin}"))))
+    legs = {leg.leg.id: {"holds": leg.holds, **_numbers(leg)} for leg in one.legs if leg.leg.counted}
+    values = {"setup": name, "level": one.rank, "since": one.since, "legs": legs}
+    used = words.stamps(found.readings)
+    return answered(deps, meant, lines, values, used, outdated=found.readings.outdated)
+
+
+async def _of_asset(deps: Deps, asset: str | None, span: timedelta) -> Reply:
+    from handlers.words.stories import moved as moved_words  # noqa: PLC0415 - see above
+    from storage.queries.market import moved, prices  # noqa: PLC0415 - see above
+
+    meant = meant_asset(deps, asset, "/why btc 24h")
+    price = await asyncio.to_thread(prices.read, deps.store, meant, deps.now)
+    if price is None:
+        raise await nothing_stored(deps, meant, ("price_move",))
+    end = min(deps.now, price.at)  # stored history that ends in the past is taken apart at its own end
+    found = await asyncio.to_thread(moved.read, deps.store, meant, end - span, end)
+    told = moved_words.sentences(found)
+    over = wording.duration(span)
+    lines: list[Block] = [Line(moved_words.headline(found, over), "headline"), *map(Line, told)]
+    if not told:
+        lines.append(Line("What positions, takers and liquidations did is not known for that time."))
+    lines.append(Line("What went together, not what caused what.", "caveat"))
+    coin = meant.lower()
+    spans = tuple(Button(one, f"/why {coin} {one}") for one in _SPANS if one != _span(span))
+    lines.append(Buttons((*spans, Button("Stories", f"/setup {coin}"))))
+    values: dict[str, Any] = {
+        change.what: {"value": change.value, "change": change.change} for change in found.changes.values()
+    }
+    values |= {
+        "from": found.start,
+        "to": found.end,
+        "depth_before": found.depth.before,
+        "depth_after": found.depth.after,
+    }
+    return answered(deps, meant, lines, values, (price.stamp,), outdated=deps.now - end > HOUR)
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+def _why(name: str, asset: str) -> Button:
+    return Button("Why", f"/why {name} {asset.lower()}")
+
+
+def _span(span: timedelta) -> str:
+    """Return a span as it is typed."""
+    return f"{span // DAY}d" if span > DAY and not span % DAY else f"{span // HOUR}h"
+
+
+def _small(text: str) -> str:
+    return f"{text[:1].lower()}{text[1:]}"
+
+
+def _since(one: SetupNow, now: datetime) -> str:
+    if one.since is None:
+        return ""
+    if now - one.since < 2 * DAY:
+        return f", for {wording.duration(now - one.since)}"
+    return f", since {wording.day(one.since, year=one.since.year != now.year)}"
+
+
+def _knowable(one: SetupNow) -> bool:
+    """Tell whether as many legs as it takes may be known to hold."""
+    return one.holding + sum(leg.holds is False for leg in one.legs if leg.leg.counted) >= one.setup.stages[0].legs
+
+
+def _missing(one: SetupNow) -> str:
+    counted = [leg for leg in one.legs if leg.leg.counted]
+    missing = [leg.leg.title for leg in counted if leg.holds is False]
+    unknown = [leg.leg.title for leg in counted if leg.holds is None]
+    said = f"{one.holding} of {len(counted)} legs"
+    said += f"; not so: {wording.listing(missing)}" if missing else ""
+    return said + (f"; not known: {wording.listing(unknown)}" if unknown else "")
+
+
+def _leg(leg: LegNow) -> str:
+    from handlers.words.stories import conditions  # noqa: PLC0415 - see above
+
+    mark = "?" if leg.holds is None else "▲" if leg.holds else "·"
+    title = f"{leg.leg.title[:1].upper()}{leg.leg.title[1:]}"
+    must = ", must hold" if leg.leg.must else ""
+    if leg.lacking is not None:
+        return f"{mark} {title}: {words.why_not(leg.lacking)}{must}"
+    return f"{mark} {title}: {conditions.against(leg.closest)}{must}"
+
+
+def _takes(one: SetupNow) -> str:
+    counted = len(one.setup.counted)
+    ranks = [f"{stage.legs} of {counted} make it {_RANKS[stage.rank]}" for stage in one.setup.stages if not stage.also]
+    return f"{one.holding} of {counted} legs hold; {wording.listing(ranks)}."
+
+
+_RANKS: Final = {"notice": "a notice", "warning": "a warning", "critical": "critical"}
+
+
+def _ends(one: SetupNow) -> str:
+    from handlers.words.stories import conditions  # noqa: PLC0415 - see above
+    from signals.metric import metrics  # noqa: PLC0415 - as above
+
+    own = f"{one.setup.id}.possible"
+    groups: list[str] = []
+    for group in one.setup.stages[0].leave:
+        said = []
+        for condition in group:
+            if condition.name == own:
+                said.append(f"fewer than {one.setup.stages[0].legs} legs")
+                continue
+            metric, _, value = condition.name.partition(".")
+            declared = metrics()[metric]
+            what = _small(declared.title) if value == "value" else declared.values[value].rpartition(", ")[0]
+            said.append(f"{what} {conditions.line(condition)}")
+        groups.append(wording.listing(said))
+    if one.setup.lasts:
+        groups.append(wording.duration(one.setup.lasts))
+    return wording.listing(groups, "or")
+
+
+def _numbers(leg: LegNow) -> Mapping[str, Any]:
+    first: Sequence[Any] = leg.closest[0] if leg.closest else (None, None, None)
+    return {"value": first[1], "line": first[2]}

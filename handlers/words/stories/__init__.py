@@ -1,0 +1,1 @@
+"""What several facts tell together: setups with their legs and lines, and what moved an asset."""

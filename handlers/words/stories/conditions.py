@@ -1,0 +1,61 @@
+"""Conditions and how far a value is from their line, in words: −0.31 (line at most −0.75)."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from handlers.charts.figures import say
+from handlers.words import wording
+from signals.metric import metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from handlers.charts.figures import Drawn
+    from signals.alerts.condition import Condition
+
+_LINES: Final = {"<=": "at most", "<": "below", ">=": "at least", ">": "above"}
+# What the description of a value ends with (signals/metric.py, `values`), and the unit that it is said in.
+_UNITS: Final[dict[str, Drawn]] = {"fraction": "fraction", "USD": "usd", "coins": "coins", "ratio": "ratio"}
+
+
+def unit_of(name: str) -> Drawn:
+    """Return the unit of a value by its whole name; a plain number is said as one."""
+    metric, _, value = name.partition(".")
+    declared = metrics().get(metric)
+    if declared is None:
+        return "index"
+    if value == "value":
+        return declared.unit
+    described = declared.values.get(value, "")
+    if described.startswith(("z ", "the same")) and declared.unit == "z":
+        return "z"
+    return _UNITS.get(described.rpartition(", ")[2], "index")
+
+
+def number(value: float, name: str) -> str:
+    """Say a value in its unit; what is not known is said so."""
+    return wording.UNKNOWN if math.isnan(value) else say(value, unit_of(name))
+
+
+def against(compared: Iterable[tuple[Condition, float, float]]) -> str:
+    """Say values with the lines that they are held against: −2.28 (line at most −2.00)."""
+    return "; ".join(
+        f"{_apart(value, bound, one.name)} (line {_LINES[one.op]} {number(bound, one.name)})"
+        for one, value, bound in compared
+    )
+
+
+def _apart(value: float, bound: float, name: str) -> str:
+    """Say a value so exactly that it can be told from its line."""
+    said = number(value, name)
+    if said != number(bound, name) or value == bound or unit_of(name) not in {"fraction", "apr"}:
+        return said
+    return wording.percent(100 * value, 3, plus=False)
+
+
+def line(condition: Condition) -> str:
+    """Say a condition: at most −0.75."""
+    bound = condition.bound
+    return f"{_LINES[condition.op]} {'a line of its own' if isinstance(bound, str) else number(bound, condition.name)}"

@@ -1,0 +1,107 @@
+"""What moved an asset, in at most six sentences, each with its number; what is not known is not said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from handlers.words import wording
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from signals.digest import FigureChange
+    from storage.queries.market.moved import BeforeAfter, Moved
+
+_HARDLY: Final = 0.005  # of the coins, or of a price: neither opened nor closed, neither up nor down
+_EVEN: Final = 0.01  # of the volume: neither side was in a hurry
+
+
+def sentences(moved: Moved) -> list[str]:
+    """Say what price did, then what positions, takers, liquidations, funding and the book did meanwhile."""
+    return [text for text in _sentences(moved) if text]
+
+
+def _sentences(moved: Moved) -> Iterator[str]:
+    price = moved.changes.get("price")
+    move = price.change if price and price.change is not None else 0.0
+    yield _coins(moved.changes.get("open_interest"), move)
+    yield _takers(moved.changes.get("takers"))
+    yield _liquidated(moved.changes.get("liquidated"))
+    yield _funding(moved.changes.get("funding"), moved.premium)
+    yield _depth(moved.depth)
+
+
+def headline(moved: Moved, over: str) -> str:
+    """Say how far price went, and whether that is much: BTC fell 6.1 % in 24 h, to 89,300."""
+    price = moved.changes.get("price")
+    if price is None or price.change is None or price.value is None:
+        return f"{moved.asset}: what price did in {over} is not known."
+    way = "fell" if price.change < 0 else "rose"
+    now = wording.price(price.value, 1.0 if price.value >= 1000 else None)
+    far = wording.share(100 * abs(price.change), 1)
+    usual = ""
+    if price.times is not None:
+        usual = "; that is a usual move" if price.times < 2 else f"; a usual move is {_usual(price)}"
+    return f"{moved.asset} {way} {far} in {over}, to {now}{usual}."
+
+
+def _usual(price: FigureChange) -> str:
+    return wording.share(100 * abs(price.change or 0.0) / (price.times or 1.0), 1)
+
+
+def _coins(change: FigureChange | None, move: float) -> str:
+    if change is None or change.change is None:
+        return ""
+    said = f"Open interest {wording.percent(100 * change.change)} in coins"
+    if abs(change.change) < _HARDLY:
+        return f"{said}: as many positions were opened as closed."
+    if abs(move) < _HARDLY:
+        return f"{said}: positions were {'closed' if change.change < 0 else 'opened'} while price stood."
+    who = {
+        (False, False): "longs left rather than that shorts came",
+        (False, True): "shorts came in as price fell",
+        (True, False): "shorts covered rather than that longs came",
+        (True, True): "longs came in as price rose",
+    }[move > 0, change.change > 0]
+    return f"{said}: {who}."
+
+
+def _takers(change: FigureChange | None) -> str:
+    if change is None or change.change is None or change.value is None:
+        return ""
+    bought = wording.share(50 + 50 * change.change, 1)
+    if abs(change.change) < _EVEN:
+        return f"Neither side crossed the spread more: {bought} of taker volume was buys."
+    side = "bought more than they sold" if change.value > 0 else "sold more than they bought"
+    return f"Takers {side}, by {wording.usd(abs(change.value))}: {bought} of their volume was buys."
+
+
+def _liquidated(change: FigureChange | None) -> str:
+    if change is None or not change.value or change.change is None:
+        return ""
+    longs = change.change
+    side, part = ("longs", longs) if longs >= 0.5 else ("shorts", 1 - longs)
+    least = "At least " if change.at_least else ""
+    return f"{least}{wording.usd(change.value)} was liquidated, {wording.share(100 * part)} of it {side}."
+
+
+def _funding(change: FigureChange | None, premium: BeforeAfter) -> str:
+    said = []
+    if change is not None and change.value is not None and change.change is not None:
+        before = wording.apr(100 * (change.value - change.change)).removesuffix(" a year")
+        said.append(f"Funding went from {before} to {wording.apr(100 * change.value)}")
+    if premium.after is not None:
+        side = "over" if premium.after >= 0 else "under"
+        was = "" if premium.before is None else f" ({wording.percent(100 * premium.before, 3)} before)"
+        said.append(f"the perpetual trades {wording.share(100 * abs(premium.after), 3)} {side} its index{was}")
+    text = "; ".join(said)
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def _depth(depth: BeforeAfter) -> str:
+    if depth.after is None:
+        return ""
+    now = f"Orders within 1 % of price are {wording.usd(depth.after)}"
+    if not depth.before:
+        return f"{now}."
+    return f"{now}, {wording.percent(100 * (depth.after / depth.before - 1), 0)} against before."

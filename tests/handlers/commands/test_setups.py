@@ -1,0 +1,159 @@
+"""/setup and /why: stories with their legs, and what moved an asset."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bot.engine.hindsight import judge_past
+from handlers.command import Refused
+from handlers.reply import Buttons, Line
+from handlers.words.stories.moved import headline, sentences
+from signals.alerts.setup import setups
+from signals.digest import FigureChange
+from storage.engine.database import Store
+from storage.market import points
+from storage.market.points import Points
+from storage.queries.market.moved import BeforeAfter, Moved
+from tests.handlers.conftest import Desk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+HOUR = timedelta(hours=1)
+NOW = datetime(2026, 1, 20, 12, tzinfo=UTC)
+
+
+def lines(reply: Any) -> list[str]:
+    return [block.text for block in reply.blocks if isinstance(block, Line)]
+
+
+def wave(path: Path, *, depth: bool = True) -> Desk:
+    """Return a desk whose last hours are a selling wave: sellers, a thin book, closing and liquidations."""
+    store = Store(path / "wave.db")
+    random = np.random.default_rng(3)
+    rows = 40 * 24
+    index = pd.date_range(end=NOW - HOUR, periods=rows, freq="h", tz=UTC)
+    late = np.arange(rows) >= rows - 30
+    price = 90_000 * np.exp(np.cumsum(random.normal(0, 0.003, rows) - 0.004 * late))
+    volume = random.lognormal(19, 0.2, rows)
+    coins = 100_000 * np.exp(np.cumsum(random.normal(0, 0.002, rows) - 0.004 * late))
+    bars = pd.DataFrame(
+        {
+            "open": price,
+            "high": price,
+            "low": price,
+            "close": price,
+            "volume_usd": volume,
+            "taker_buy_usd": volume * (random.normal(0.5, 0.01, rows) - 0.08 * late),
+            "liquidated_longs_usd": random.lognormal(12, 0.5, rows) * np.where(late, 300.0, 1.0),
+            "liquidated_shorts_usd": random.lognormal(12, 0.5, rows),
+        },
+        index=index,
+    )
+    columns = {"open_interest_coin": coins, "open_interest_usd": coins * price}
+    if depth:
+        columns |= dict.fromkeys(("depth_bids_usd", "depth_asks_usd"), 4e7 * np.exp(random.normal(0, 0.1, rows) - late))
+    levels = pd.DataFrame(columns, index=index + timedelta(minutes=50))
+    points.write(
+        store, [Points.of_frame("binance", "BTC", HOUR, bars), Points.of_frame("binance", "BTC", None, levels)]
+    )
+    judge_past(store, ["BTC"], NOW)
+    return Desk(store, NOW)
+
+
+def test_a_story_that_is_on_comes_first(tmp_path: Path) -> None:
+    here = wave(tmp_path)
+    said = lines(here.ask("/setup btc"))
+    assert said[0] == "BTC: 2 stories are on."
+    assert sorted(line.partition(", for ")[0] for line in said if line.startswith("▲")) == [
+        "▲ Sellers hit a thin book",
+        "▲ The move comes from positions being closed",
+    ]
+    assert here.ask("/setup btc").values["setups"]["selling_wave"]["level"] == "warning"
+    assert any(line.startswith("▲▲ Sellers hit a thin book, ") for line in lines(here.ask("/health btc")))
+
+
+def test_why_shows_each_leg_with_its_line(tmp_path: Path) -> None:
+    reply = wave(tmp_path).ask("/why selling wave btc")
+    said = lines(reply)
+    assert said[0].startswith("BTC: “sellers hit a thin book” is on, for ")
+    legs = [line for line in said if line[0] in "▲·?"]
+    assert len(legs) == 4
+    assert all("(line " in line for line in legs)
+    assert legs[0].endswith("must hold")
+    assert "4 of 4 legs hold; 3 of 4 make it a warning." in said
+    assert reply.values["legs"]["flow"]["line"] == -2.0
+
+
+def test_a_leg_without_data_says_so_and_is_not_counted(tmp_path: Path) -> None:
+    here = wave(tmp_path, depth=False)
+    said = lines(here.ask("/why selling_wave btc"))
+    assert any(line.startswith("? Depth within 1 %: nothing is stored of") for line in said)
+    assert "3 of 4 legs hold; 3 of 4 make it a warning." in said
+    assert here.ask("/setup btc").values["setups"]["selling_wave"]["unknown"] == 1
+
+
+def test_each_setup_can_be_asked_for_by_its_name(tmp_path: Path) -> None:
+    here = wave(tmp_path)
+    for name in sorted(set(setups()) - {"stablecoin_regime"}):
+        for typed in (name, name.replace("_", " ")):
+            reply = here.ask(f"/why {typed} btc")
+            assert reply.values["setup"] == name
+            assert not any("nan" in line or "None" in line for line in lines(reply))
+            for button in (one for block in reply.blocks if isinstance(block, Buttons) for one in block.buttons):
+                assert button.command.startswith(("/base ", "/why "))
+
+
+def test_a_story_of_the_market_without_data_is_refused_with_what_helps(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"^No supply of dollar stablecoins is stored yet; .*perpulse import FILE\.$"):
+        wave(tmp_path).ask("/why stablecoin regime")
+
+
+def test_why_of_an_asset_takes_its_move_apart(tmp_path: Path) -> None:
+    reply = wave(tmp_path).ask("/why btc 24h")
+    said = lines(reply)
+    assert said[0].startswith("BTC fell ")
+    assert any(line.startswith("Open interest −") and "longs left" in line for line in said)
+    assert any(line.startswith("Takers sold more than they bought") for line in said)
+    assert any("was liquidated" in line and "longs" in line for line in said)
+    assert any(line.startswith("Orders within 1 % of price are $") for line in said)
+    assert "What went together, not what caused what." in said
+    assert len(said) <= 8
+    assert reply.values["price"]["change"] < 0
+
+
+def test_what_is_not_known_is_not_said(desk: Callable[..., Desk]) -> None:
+    said = lines(desk("recorded", "2026-02-06").ask("/why btc 4h"))
+    assert not any("unknown" in line or "nan" in line for line in said)
+
+
+def moved(**changes: float) -> Moved:
+    found = {what: FigureChange("BTC", what, 89_300.0, change) for what, change in changes.items()}  # type: ignore[arg-type]
+    nothing = BeforeAfter(None, None)
+    return Moved("BTC", NOW - 24 * HOUR, NOW, found, nothing, nothing, ("binance",))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("price", "coins", "who"),
+    [
+        pytest.param(-0.06, -0.056, "longs left rather than that shorts came", id="both down"),
+        pytest.param(-0.06, 0.056, "shorts came in as price fell", id="coins up"),
+        pytest.param(0.06, -0.056, "shorts covered rather than that longs came", id="price up"),
+        pytest.param(0.06, 0.056, "longs came in as price rose", id="both up"),
+        pytest.param(0.001, -0.056, "positions were closed while price stood", id="price stands"),
+        pytest.param(-0.06, 0.001, "as many positions were opened as closed", id="coins stand"),
+    ],
+)
+def test_coins_tell_who_came_and_who_left(price: float, coins: float, who: str) -> None:
+    assert f": {who}." in sentences(moved(price=price, open_interest=coins))[0]
+
+
+def test_a_move_is_held_against_a_usual_one() -> None:
+    assert headline(moved(price=-0.061), "24 h") == "BTC fell 6.1 % in 24 h, to 89,300."
+    assert headline(moved(), "24 h") == "BTC: what price did in 24 h is not known."

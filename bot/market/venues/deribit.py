@@ -181,7 +181,7 @@ def _option(row: Mapping[str, Any]) -> Option | None:
         "call" if named["kind"] == "C" else "put",
         open_,
         iv if 0 < iv < 1000 else None,
-        all(row.get(side) is not None for side in ("bid_price", "ask_price")),
+        all(row.get(side) for side in ("bid_price", "ask_price")),
     )
 
 

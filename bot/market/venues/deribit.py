@@ -234,6 +234,6 @@ RECIPE: Final = VenueRecipe(
         "depth": Offer(book, BOOK_EVERY),
         "volatility": Offer(volatility, 5 * MINUTE),
         "options": Offer(options, CHAIN_EVERY),
-        "dated": Offer(futures, DATED_EVERY),
+        "dated_futures": Offer(futures, DATED_EVERY),
     },
 )

@@ -22,6 +22,8 @@ _MOST: Final = 1_000  # questions that are open at once, of everybody
 _NEVER_MIND: Final = frozenset(
     ("cancel", "stop", "no", "nothing", "never mind", "nevermind", "forget it", "abort", "quit", "exit", "back", "drop")
 )
+# Of these, what means nothing else: "stop" is a wish of its own, and "forget it" must not offer to delete everything.
+_NOTHING_ELSE: Final = frozenset(("cancel", "never mind", "nevermind", "forget it", "abort"))
 
 
 class Conversations:
@@ -39,6 +41,8 @@ class Conversations:
         asked = self._taken(text, person, deps.asker)
         if asked and _leaves_it(text):
             return Answer((Line(f"Left as it was; /{asked.name} begins anew."),))
+        if deps.asker.address.kind == "private" and _words_of(text) in _NOTHING_ELSE:
+            return Answer((Line("Nothing waits for an answer, so all is as it was. /help shows what can be asked."),))
         answer = await answer_blocks(asked.completed(text) if asked else text, deps, on_error=on_error)
         if answer.unfinished:
             self._keep(person, answer.unfinished)
@@ -68,7 +72,11 @@ class Conversations:
 
 
 def _leaves_it(text: str) -> bool:
-    return " ".join(text.lower().split()).strip(".!") in _NEVER_MIND
+    return _words_of(text) in _NEVER_MIND
+
+
+def _words_of(text: str) -> str:
+    return " ".join(text.lower().split()).strip(".!")
 
 
 def _person(asker: Asker) -> _Person:

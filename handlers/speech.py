@@ -59,8 +59,9 @@ _LEVERAGE: Final = re.compile(r"x?\d{1,3}(\.\d+)?x?(?<=x)|x\d{1,3}|\d{1,3}xlong|
 _TELLING: Final = _words(
     "until till tomorrow tonight midnight noon mon tue wed thu fri sat sun monday tuesday wednesday thursday friday "
     "saturday sunday mondays tuesdays wednesdays thursdays fridays saturdays sundays weekday weekdays weekends daily "
-    "weekly off everything all over strict loud silent sources data burst night half an hour hours day days week weeks"
+    "weekly off everything all over strict loud silent sources data burst night hour hours day days week weeks"
 )
+_COUNTED, _ONE = _words("hour day week"), _words("a an one half")
 _SPAN: Final = re.compile(r"\d{1,3}(m|h|d|w|y|min|mins|days?|hours?|weeks?)")
 # What questions are made of, and what none of our commands needs. A ticker among them (NEAR, ME) stays where it is
 # followed, or written large.
@@ -250,13 +251,13 @@ def _as_line(one: _Candidate, words: Sequence[str], assets: Collection[str]) -> 
     command, plan = one.command, _plan(one.command)
     if _is_text(command):
         left = [
-            word
+            _counted(words, at)
             for at, word in enumerate(words)
             if (at not in one.places and (not _asks(word, assets) or word.lower() in SUBJECTS))  # help market
             or (word.lower() in _TELLING and not command.by_speech)  # weekly digest
         ]
         if not command.by_speech:  # it is offered, so it must be a line that can be run
-            left = [word for word in left if _tells(word, plan, assets)]
+            left = [word for word in left if _tells(word.rpartition(" ")[2], plan, assets)]
         return Meant(command, " ".join(left))
     if ZONE in plan.kinds:
         return Meant(command, zone_among(words) or "")
@@ -271,6 +272,14 @@ def _as_line(one: _Candidate, words: Sequence[str], assets: Collection[str]) -> 
     plainly = [word for word in left if not any(letter.isdigit() for letter in word)]
     rest = next((tried for tried in (left, plainly) if _readable(command, " ".join(tried), assets)), left)
     return Meant(command, " ".join(rest))
+
+
+def _counted(words: Sequence[str], at: int) -> str:
+    """Return a word, an hour with what counts it: of half an hour, and of an alarm, nobody needs the rest."""
+    begin = at
+    while words[at].lower() in _COUNTED and begin and words[begin - 1].lower() in _ONE:
+        begin -= 1
+    return " ".join(words[begin : at + 1])
 
 
 def _unknown(one: _Candidate, words: Sequence[str], assets: Collection[str]) -> list[str]:

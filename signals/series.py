@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -246,18 +246,14 @@ class Series:
 
         def make(rows: int) -> Array:
             values = self.last(rows + count - 1)
-            known = np.isfinite(values)
-            filled = np.where(known, values, -np.inf)
-            chosen = None if pick is None else pick.last(rows + count - 1)
-            out = np.full((rows, values.shape[1]), np.nan)
-            for first, part in _windows(filled, count):  # reversed: argmax finds the first, we want the latest
-                ago = np.argmax(part[:, :, ::-1], axis=2).astype(float)
-                seen = np.isfinite(part).sum(axis=2) >= need
-                if chosen is not None:
-                    row = (first + np.arange(len(part)))[:, None] + count - 1 - ago.astype(int)
-                    ago = chosen[row, np.arange(values.shape[1])[None, :]]
-                out[first : first + len(part)] = np.where(seen, ago, np.nan)
-            return out
+            filled = np.where(np.isnan(values), -np.inf, values)
+            if rows <= FEW_ROWS:  # reversed: argmax finds the first, we want the latest
+                ago = np.stack([np.argmax(filled[row : row + count][::-1], axis=0) for row in range(rows)])
+            else:
+                ago = np.arange(count - 1, len(values))[:, None] - _latest_top(filled, count)[count - 1 :]
+            row = np.arange(rows)[:, None] + count - 1 - ago
+            told = ago if pick is None else np.take_along_axis(pick.last(rows + count - 1), row, axis=0)
+            return np.where(self.known(window).last(rows) >= need, told, np.nan)
 
         return Series(make, self.step)
 
@@ -344,12 +340,18 @@ def _sample_deviation(part: Array) -> Array:
     return np.asarray(np.sqrt(squares / np.where(count > 1, count - 1, np.nan)), dtype=float)
 
 
-def _windows(values: Array, count: int) -> Iterator[tuple[int, Array]]:
-    """Yield (first row, windows of shape (some rows, assets, count)) in pieces of about 64 MB."""
-    every = np.lib.stride_tricks.sliding_window_view(values, count, axis=0)
-    size = max(1, 8_000_000 // max(1, count * values.shape[1]))
-    for first in range(0, len(every), size):
-        yield first, every[first : first + size]
+def _latest_top(values: Array, count: int) -> NDArray[np.int64]:
+    """Return in which row the highest of the last `count` values is, the latest of equals, at each row: by doubling."""
+    top, span = np.broadcast_to(np.arange(len(values))[:, None], values.shape), 1
+
+    def beside(back: int) -> NDArray[np.int64]:
+        later, earlier = top[back:], top[:-back]
+        higher = np.take_along_axis(values, later, axis=0) >= np.take_along_axis(values, earlier, axis=0)
+        return np.concatenate([top[:back], np.where(higher, later, earlier)])
+
+    while 2 * span <= count:
+        top, span = beside(span), 2 * span
+    return beside(count - span) if count > span else top
 
 
 # Why a venue is no part of a figure: its history begins later or ended before, it has no value of now, it has holes, or
@@ -378,11 +380,9 @@ class Panel:
 
     at: open time of each row, UTC, one step apart without gaps. values: per input (rows, assets). Row `at` holds what
     belongs to [at, at + step) and may be used from at + step on. scope: which venues each (input, asset) came from:
-    those of a sum are the same in every row, else the one that spoke last.
-    spoke: who spoke in each row, where that is
-    not one venue in all of them; the usual one comes first.
-    derived: the inputs that were computed from others and must be said so, e.g. coins from
-    dollars and price. coverage: by asset, of open interest where several venues have figures of it.
+    those of a sum are the same in every row, else the one that spoke last. spoke: who spoke in each row, where that is
+    not one venue in all of them; the usual one comes first. derived: the inputs that were computed from others and must
+    be said so, e.g. coins from dollars and price. coverage: by asset, of open interest where several venues have it.
     """
 
     step: timedelta

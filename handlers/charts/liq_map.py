@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handlers.charts.figures import clean, say
 from handlers.words import wording
-from handlers.words.liquidation_map import place
+from handlers.words.liquidation.liquidation_map import place
 from signals.liquidation_map import REACH
 
 if TYPE_CHECKING:

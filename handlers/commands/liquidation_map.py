@@ -9,8 +9,8 @@ from handlers.command import Deps, command
 from handlers.commands.market import answered, readings_of
 from handlers.language.assets import OneAsset  # noqa: TC001 - a command's arguments are read from its annotations
 from handlers.reply import Block, Button, Buttons, Line, Picture, Reply
-from handlers.words import liquidation_map as said
 from handlers.words import readings as words
+from handlers.words.liquidation import liquidation_map as said
 
 if TYPE_CHECKING:
     from storage.queries.liquidation.liquidation_map import MapAnswer
@@ -57,7 +57,7 @@ async def map_(deps: Deps, args: OneAsset) -> Reply:
             reference["note"] = deps.stamp_note
         lines.append(Picture(reference, liq_map.spec(reading, answer.bins, "")["alt"]))
     name = asset.lower()
-    lines.append(Buttons((Button("Liquidations", f"/liqs {name}"), Button("Health", f"/health {name}"))))
+    lines.append(Buttons((Button("Liquidations", f"/liqs {name}"), Button("History", f"/chart liq_map {name}"))))
     return answered(deps, asset, lines, _values(answer), words.stamps(found), outdated=found.outdated)
 
 

@@ -69,7 +69,7 @@ async def liq(deps: Deps, args: LiqAsked) -> Reply:
     funded = args.collateral is not None and args.size is not None
     if question.args.leverage is None and args.margin_mode != "cross" and not funded:
         return _by_leverage(deps, question, how=how)
-    answers = {side: _answer(question, side) for side in question.sides}
+    answers = {side: answer_for(question, side) for side in question.sides}
     others = {side: words.elsewhere(answer, question.renewed) for side, answer in answers.items()}
     past_days, days = _how_near(deps, question, answers)
     past = _past(question, answers)
@@ -116,7 +116,8 @@ def _long(frame: Reply, question: PositionQuestion, told: Brief, past: PastDays 
     return replace(frame, blocks=(*words.within(parts, room), *frame.blocks))
 
 
-def _answer(question: PositionQuestion, side: Side, leverage: float | None = None) -> LiquidationAnswer:
+def answer_for(question: PositionQuestion, side: Side, leverage: float | None = None) -> LiquidationAnswer:
+    """Return where a position is liquidated. Refused, with what to type instead, where its venue would not have it."""
     position = question.position(side, leverage)
     try:
         return quote(position, renewed=question.renewed)

@@ -70,7 +70,9 @@ async def mute(deps: Deps, args: ForHowLong) -> Reply:
     return _muted(deps, asked, chosen, told, _way_back(deps, asked, chosen, before))
 
 
-@command(subject="own", example="/unmute oi", changes_chat=True, words="unsilence, speak again, unpause")
+@command(
+    subject="own", example="/unmute oi", changes_chat=True, words="unsilence, speak again, talk again, unpause, resume"
+)
 async def unmute(deps: Deps, args: Muted) -> Reply:
     """Be told again what was muted.
 

@@ -45,8 +45,8 @@ class Zone:
     subject="own",
     example="/sub oi btc",
     changes_chat=True,
-    words="subscribe, alert me, alerts, alert, notify, notify me, notifications, tell me when, warn me, "
-    "ping me, turn on",
+    words="subscribe, alert me, alerts, alert, alarm, alarms, set alarm, set an alarm, set alert, set an alert, "
+    "notify, notify me, notifications, tell me when, warn me, ping me, turn on",
 )
 async def sub(deps: Deps, args: What) -> Reply:
     """Be told when something leaves its usual range.
@@ -76,7 +76,8 @@ async def sub(deps: Deps, args: What) -> Reply:
     subject="own",
     example="/unsub funding",
     changes_chat=True,
-    words="unsubscribe, stop alerts, stop alerting, stop sending, stop notifying, turn off, no more alerts, stop",
+    words="unsubscribe, stop alerts, stop alerting, stop sending, stop notifying, turn off, no more alerts, "
+    "no alerts, no alarms, stop",
 )
 async def unsub(deps: Deps, args: Less) -> Reply:
     """Stop being told: everything, or only what is named.
@@ -124,7 +125,13 @@ def _what_is_on(deps: Deps, destination: int | None, before: str) -> Reply:
     return Reply(tuple(lines), values)
 
 
-@command(subject="own", example="/tz Europe/Berlin", changes_chat=True, words="time zone, timezone, my time, clock")
+@command(
+    subject="own",
+    example="/tz Europe/Berlin",
+    changes_chat=True,
+    words="time zone, timezone, my time, clock, what time is it, what time",
+    shows=True,
+)
 async def tz(deps: Deps, args: Zone) -> Reply:
     """Set the time zone of this chat.
 

@@ -28,7 +28,7 @@ _OF_WHAT: Final[Mapping[str, tuple[str, str | None]]] = {
 @command(
     subject="own",
     example="/privacy",
-    words="privacy, what is stored, my data, gdpr, data protection",
+    words="privacy, what is stored, my data, gdpr, data protection, know about me, what do you store, do you store",
     private="answer",
     harmless=True,
     for_all=True,
@@ -112,7 +112,8 @@ def _counted(numbers: Mapping[str, int]) -> Sequence[str]:
 @command(
     subject="own",
     example="/forgetme",
-    words="forget me, forget, delete my data, delete me, delete everything, erase, remove my data",
+    words="forget me, forget, delete my data, delete all my data, delete me, "
+    "delete everything, erase, erase my data, erase all my data, remove my data, remove all my data",
     private="answer",
     for_all=True,
 )

@@ -27,7 +27,8 @@ _ONLY = {"notice": "everything", "warning": "warnings", "critical": "what is cri
     example="/settings",
     words="my settings, preferences, options of this chat, fewer messages, less messages, too many messages, "
     "too many alerts, too much, my alerts, my alarms, my subscriptions, subscriptions, subscribed, alerts are on, "
-    "alerts do i, list alerts, list my alerts, which alerts, what alerts",
+    "alarms are on, alerts do i, alarms do i, list alerts, list my alerts, which alerts, what alerts, which alarms, "
+    "what alarms, muted",
     harmless=True,
 )
 async def settings(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes no arguments

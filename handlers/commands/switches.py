@@ -55,7 +55,8 @@ class ADay:
     example="/quiet 23-7",
     changes_chat=True,
     words="quiet hours, do not disturb, don't disturb, at night, overnight, be quiet at night, shut up at night, "
-    "don't wake me, do not wake me, dont wake me, let me sleep, sleep, asleep, good night",
+    "be silent, quiet from, no messages from, no messages between, no alerts at night, don't wake me, do not wake me, "
+    "dont wake me, let me sleep, sleep, asleep, good night",
     shows=True,
 )
 async def quiet(deps: Deps, args: FromTo) -> Reply:
@@ -141,7 +142,13 @@ def _other_rank(rank: str) -> tuple[Button, ...]:
     )
 
 
-@command(subject="own", example="/budget 12", changes_chat=True)
+@command(
+    subject="own",
+    example="/budget 12",
+    changes_chat=True,
+    words="messages a day, messages per day, alerts a day, alerts per day, daily limit",
+    shows=True,
+)
 async def budget(deps: Deps, args: ADay) -> Reply:
     """Bound how many new messages come in a day.
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from signals.liquidation import RenewedTables
     from storage.queries.market.mark import MarkNow
 
+_NEAR_PRICE, _NO_PRICE = 3.0, 50.0  # times off: an old entry may be the one, and is not the other
 DEFAULT_VENUE = VENUES[0]  # by far the largest book
 ALONE = choice("other positions", dict.fromkeys(("alone", "only", "single"), True))
 EXACT = choice("word for a price that is meant as it stands", dict.fromkeys(("exact", "exactly"), True))
@@ -171,6 +172,20 @@ class PositionQuestion:
         return 0.0 if cash is None and nothing else self.settled(cash, name)
 
 
+def _unswapped(args: LiqArgs, mark: MarkNow | None) -> LiqArgs:
+    """Return a position with entry and size the right way round: 95000 btc 0.5 is half a coin, bought at 95,000.
+
+    That is certain where the number before the coin is near its price, and the other one nothing like it.
+    """
+    size, entry = args.size, args.entry
+    if mark is None or size is None or size.unit != "coin" or entry is None or is_now(entry):
+        return args
+    near = mark.value / _NEAR_PRICE < size.amount < mark.value * _NEAR_PRICE
+    if near and not mark.value / _NO_PRICE < entry < mark.value * _NO_PRICE:
+        return replace(args, entry=size.amount, size=replace(size, amount=entry))
+    return args
+
+
 def question_of(deps: Deps, args: LiqArgs, command: str = "liq") -> PositionQuestion:
     """Fill in what goes without saying: the asset, the price of now, the exchange of this chat, renewed tier tables.
 
@@ -184,8 +199,8 @@ def question_of(deps: Deps, args: LiqArgs, command: str = "liq") -> PositionQues
         raise Refused(f"Is it {named.unit}/{named.quote} or {named.unit}/{args.quote}? Type only one.")
     named = replace(named, quote=args.quote or named.quote)
     instrument, contract = contract_of(named, args.contract, venue)
-    args = replace(args, contract=contract)
     mark = mark_of(deps, instrument)
+    args = _unswapped(replace(args, contract=contract), mark)
     at_mark = is_now(args.entry)
     example = f"/{command} {{now}} 25x long" + (" 1000usd liq {below}" if command == "margin" else "")
     entry = args.entry or price_now(deps, mark, instrument, missing="entry price", example=example)

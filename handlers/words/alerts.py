@@ -59,7 +59,13 @@ def tell(event: Event, zone: str = "UTC") -> Message:
     metric = _metric(rule)
     days = _days_shown(metric, event.at - event.since)
     what = f"{metric.id} {event.asset} {_span(days)}".lower()
-    buttons = Buttons((Button("Chart", f"/chart {what}"), Button("Health", f"/health {event.asset.lower()}")))
+    buttons = Buttons(
+        (
+            *_why(event, rule),
+            Button("Chart", f"/chart {what}"),
+            Button("Health", f"/health {event.asset.lower()}"),
+        )
+    )
     chart: dict[str, Any] = {
         "metric": metric.id,
         "asset": metric.asset_of(event.asset),
@@ -70,6 +76,14 @@ def tell(event: Event, zone: str = "UTC") -> Message:
         chart["note"] = event.note
     picture = Picture(chart, metric.chart.title)
     return Message((*shortened(lines), picture, buttons), reply=_reply(event, head, legs))
+
+
+def _why(event: Event, rule: AlertRule) -> tuple[Button, ...]:
+    """Return the button that tells why: the legs of a setup with their lines, else what moved the asset."""
+    asset = "" if event.asset == MARKET else event.asset.lower()
+    if rule.setup:
+        return (Button("Why", f"/why {rule.id} {asset}".rstrip()),)
+    return (Button("Why", f"/why {asset}"),) if asset else ()
 
 
 def _reply(event: Event, head: str, legs: list[str]) -> str | None:
@@ -237,7 +251,13 @@ def tell_burst(burst: Burst, zone: str = "UTC") -> Message:
     stamp = f"{', '.join(venue_credit(venue) for venue in burst.venues)} · {wording.clock(burst.at, zone)}"
     lines.append(Line(stamp, "stamp"))
     name = burst.asset.lower()
-    buttons = Buttons((Button("Chart 24 h", f"/chart {name} 24h"), Button("Liquidations", f"/liqs {name}")))
+    buttons = Buttons(
+        (
+            Button("Why", f"/why {name} 4h"),
+            Button("Chart 24 h", f"/chart {name} 24h"),
+            Button("Liquidations", f"/liqs {name}"),
+        )
+    )
     chart = {"picture": "market", "asset": burst.asset, "until": burst.at.isoformat(), "days": 1.0}
     reply = None
     if over:

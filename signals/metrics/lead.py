@@ -19,22 +19,25 @@ No strongest one while one of its seven is not known, and no value while one of 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from signals.metric import Chart, Metric
-from signals.series import Series, days
+from signals.series import MIN_SHARE, Series, days
 from signals.units import HOURS_A_YEAR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from signals.series import Array, Panel
 
 DAY = days(1)
 WINDOW = days(365)
 LAGS = range(1, 8)
+NO_MOVE = 1e-12  # of the squares: what rounding leaves where nothing moved
 CHANCE = 3.04  # normal quantile of 1 − 0.05 / 21 / 2
 
 
@@ -64,11 +67,29 @@ def compute(s: Panel) -> dict[str, Series]:
 
 def _correlation(first: Series, second: Series) -> Series:
     """Return Pearson's correlation over the window, of the rows in which both are known."""
-    x, y = first + 0 * second, second + 0 * first
-    mean_x, mean_y = x.mean(WINDOW), y.mean(WINDOW)
-    shared = (x * y).mean(WINDOW) - mean_x * mean_y
-    spread = ((x * x).mean(WINDOW) - mean_x * mean_x) * ((y * y).mean(WINDOW) - mean_y * mean_y)
-    return shared / spread.map(lambda squares: np.sqrt(np.where(squares > 0, squares, np.nan)))
+    count = WINDOW // first.step
+
+    def make(rows: int) -> Array:
+        x, y = first.last(rows + count - 1), second.last(rows + count - 1)
+        both = ~np.isnan(x + y)
+        x, y = np.where(both, x, 0.0), np.where(both, y, 0.0)
+        n, sum_x, sum_y, square_x, square_y, shared = (
+            _over_window(part, count) for part in (both, x, y, x * x, y * y, x * y)
+        )
+        spread = (n * square_x - sum_x * sum_x) * (n * square_y - sum_y * sum_y)
+        moves = spread > n * square_x * n * square_y * NO_MOVE
+        known = (n >= MIN_SHARE * count) & moves
+        return np.where(known, (n * shared - sum_x * sum_y) / np.sqrt(np.where(known, spread, 1.0)), np.nan)
+
+    return Series(make, first.step)
+
+
+def _over_window(of_rows: NDArray[Any], count: int) -> Array:
+    """Sum each window of `count` rows: 45 correlations of a year ask for it six times each, so in one pass."""
+    if len(of_rows) == count:
+        return np.asarray(of_rows.sum(axis=0, keepdims=True), dtype=float)
+    summed = np.cumsum(np.concatenate([np.zeros((1, of_rows.shape[1])), of_rows]), axis=0)
+    return np.asarray(summed[count:] - summed[:-count], dtype=float)
 
 
 def _strongest(every: Sequence[Series], *, place: bool = False) -> Series:

@@ -5,7 +5,8 @@
 USD, one-sided. "Revenge rally" (Cointelegraph, January 2026) prints "$800 billion … past 24 hours", 8.5 times all that
 was open at its record (signals.md LI-3, C3 and A14, 2026): a sum above what was open at any time of its day is
 impossible and is not shown. The most of the day is asked rather than its start, since positions opened within the day
-can be liquidated in it. `larger_days_ago` is the article's "largest single day since late November".
+can be liquidated in it. `larger_days_ago` is the article's "largest single day since late November", within a month: a
+longer look back costs more at each close than all else here.
 
 NaN handling: an hour that was not heard is no zero, so a day with one is not known; neither is a day of which no open
 interest is known to hold it against. `larger_days_ago` is the whole window where no stored day was as large.
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from signals.series import Panel, Series
 
 DAY = days(1)
-WINDOW = days(90)
+WINDOW = days(30)
 
 
 def compute(s: Panel) -> dict[str, Series]:
@@ -60,7 +61,7 @@ METRIC = Metric(
         "longs_share": "share of longs, fraction",
         "of_open": "the sum over the most open interest of those 24 h, fraction; above 1 it is impossible",
         "impossible": "1 where more is told than was open, else 0",
-        "larger_days_ago": "days since a day as large; 90 where there was none within 90 days",
+        "larger_days_ago": "days since a day as large; 30 where there was none within 30 days",
     },
     tells_not="What feeds leave out: the true sum is larger, on some venues many times.",
     compute=compute,

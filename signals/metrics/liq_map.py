@@ -35,6 +35,7 @@ def compute(s: Panel) -> dict[str, Series]:
     longs, shorts = ({band: found.within(band, side) * price for band in (0.02, 0.05, REACH)} for side in (LONG, SHORT))
     return {
         "value": Series(lambda rows: _ratio(shorts[REACH].last(rows), longs[REACH].last(rows)), s.step),
+        "shorts_share": shorts[REACH] / (shorts[REACH] + longs[REACH]),
         "shorts_above_usd": shorts[REACH],
         "longs_below_usd": longs[REACH],
         "shorts_2": shorts[0.02],
@@ -53,7 +54,7 @@ def compute(s: Panel) -> dict[str, Series]:
 
 
 def _ratio(shorts: Array, longs: Array) -> Array:
-    """Return shorts over longs, within what a picture can show: one side may have been emptied by a fall."""
+    """Return shorts over longs within bounds: one side may have been emptied by a fall."""
     return np.clip(shorts / longs, 1 / MOST, MOST)
 
 
@@ -70,13 +71,14 @@ METRIC = Metric(
         "{value:ratio} to 1 per 1 % of price."
     ),
     chart=Chart(
-        title="Modelled shorts above price against longs below it",
-        axis="shorts for each dollar of longs, per 1 % of price",
-        unit="ratio",
-        lines=(("as much", 1.0), ("3 to 1", 3.0)),
+        title="Modelled shorts above price as a part of both sides",
+        axis="percent of what lies within 10 % of price",
+        value="shorts_share",
+        lines=(("shorts 3 to 1", 0.75), ("as much", 0.5), ("longs 3 to 1", 0.25)),
     ),
     values={
         "value": "shorts within 10 % above over longs within 10 % below, per 1 % of price, ratio; modelled",
+        "shorts_share": "shorts as a part of both sides within 10 %, fraction; modelled",
         "shorts_above_usd": "shorts within 10 % above price, USD, modelled",
         "longs_below_usd": "longs within 10 % below price, USD, modelled",
         "shorts_2": "shorts within 2 % above, USD, modelled",

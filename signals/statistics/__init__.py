@@ -1,1 +1,1 @@
-"""Statistics that metrics share beyond the algebra of series."""
+"""What is asked of series beyond their algebra: the same hour of other days, and how far two go together."""

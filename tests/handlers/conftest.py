@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -18,10 +19,9 @@ from handlers.answer import answer
 from handlers.channels.channel import Address
 from handlers.command import Asker, Asking, Deps
 from handlers.reply import plain_text
-from signals.inputs import INPUTS
+from signals.inputs import INPUTS, stored_under
 from storage.engine.database import Store
 from storage.market import points
-from storage.queries.market import readings
 from tests import loop
 from tests.storage import beside
 
@@ -29,10 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from handlers.reply import Reply
+    from signals.metric import Metric
 
 RECORDED = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "winter-2025-26.csv"
 FILES = {"bundled": demo.path(), "recorded": RECORDED}
 SCREEN = Asker("terminal", Address("me"), owner=True)
+
+
+BUNDLED = timedelta(days=400)  # how long the bundled history is
 
 
 @dataclass
@@ -61,9 +65,23 @@ class Desk:
     def text(self, line: str) -> str:
         return plain_text(self.ask(line).all_blocks())
 
-    def knows(self, metric: str) -> bool:
-        """Tell whether a metric of BTC has a value: what is stored may lack an input of it."""
-        return readings.of(self.store, "BTC", (metric,), self.now).get(metric) is not None
+    def make_up(self, metric: Metric) -> None:
+        """Store figures of what the bundled winter has none of, as long as the metric looks back."""
+        asset = metric.asset_of("BTC")
+        enough = metric.window < BUNDLED
+        stored = {name for _, name in points.directory(self.store, asset)} if enough else set()
+        step = metric.step.total_seconds() * 1000
+        count = metric.bars_back(metric.step) + 200
+        times = [round(self.now.timestamp() * 1000 - step * (count - row)) for row in range(count)]
+        for kind, length in (("bar", metric.step), ("level", None)):
+            of_kind = [name for name in metric.needs if name not in stored and INPUTS[name].kind == kind]
+            for owner in {stored_under(name, asset) for name in of_kind}:
+                waves = {
+                    name: [1000.0 + 100 * math.sin(row / (9 + at)) for row in range(count)]
+                    for at, name in enumerate(of_kind)
+                    if stored_under(name, asset) == owner
+                }
+                points.write(self.store, [points.Points("binance", owner, length, times, waves)])
 
     def later(self, by: timedelta) -> Desk:
         return replace(self, now=self.now + by, asked=[])

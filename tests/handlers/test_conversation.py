@@ -132,6 +132,13 @@ def test_another_command_drops_the_question(talk: Talk, line: str) -> None:
     assert talk.say("94500").startswith("I did not understand that.")
 
 
+@pytest.mark.parametrize("said", ["cancel", "Never mind.", "forget it"])
+def test_where_nothing_is_asked_there_is_nothing_to_leave(talk: Talk, said: str) -> None:
+    assert talk.say(said).startswith("Nothing waits for an answer")
+    assert talk.buttons == [], "least of all one that deletes everything"
+    assert "waits for an answer" not in talk.say(said, REPLY), "in a group people talk to each other"
+
+
 @pytest.mark.parametrize("said", ["cancel", "No.", "never  mind", "stop"])
 def test_a_question_may_be_left(talk: Talk, said: str) -> None:
     talk.say("/watch btc long 25x 0.5btc")

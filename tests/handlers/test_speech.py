@@ -109,8 +109,11 @@ SAID = {
     # judgement
     "why did eth drop": "/why eth",
     "why is bitcoin dumping": "/why bitcoin",
-    "what happened to sol": "/health sol",
-    "is eth crashing?": "/health eth",
+    "what happened to sol": "/why sol",
+    "is eth crashing?": "/why eth",
+    "what moved btc": "/why btc",
+    "which stories are on for btc": "/setup btc",
+    "check long btc 95000 25x": "/check long btc 95000 25x",
     "how is btc doing": "/health btc",
     "how is the market": "/health",
     "is the market overheated": "/health",
@@ -127,8 +130,16 @@ SAID = {
     "how far am i from liquidation": "/positions",
     "i want fewer messages": "/settings",
     "which alerts do i have": "/settings",
+    "what alarms are on": "/settings",
+    "what is muted": "/settings",
+    "set time zone": "/tz",
+    "what time is it": "/tz",
+    "what is my timezone": "/tz",
     "what am i subscribed to": "/settings",
     "list commands": "/help",
+    "what did i miss": "/digest",
+    "what do you know about me": "/privacy",
+    "stop the digest": "/digest",
     "leave me alone": "/mute",
     "Leave me alone!": "/mute",
     "shut up": "/mute",
@@ -159,15 +170,17 @@ OFFERED = {
     "what about NEAR": ("/price near", "/health near"),
     "should i buy btc": ("/price btc", "/health btc"),
     "lorem ipsum dolor sit amet": ("/help", "/start"),
-    "why is my neighbour angry": ("/why",),
+    "did my neighbour drop something": ("/why",),
     "thanks": ("/help", "/start"),
     "DROP TABLE points": ("/why",),
     # what changes something is done by its own name alone
     "alert me about btc": ("/sub btc",),
+    "set an alarm for btc": ("/sub btc",),
+    "resume": ("/unmute",),
+    "is btc muted": ("/settings",),
     "stop alerts": ("/unsub",),
     "forget me": ("/forgetme",),
     "delete my data": ("/forgetme",),
-    "set time zone": ("/tz",),
     "set my timezone to tokyo": ("/tz tokyo",),
     "timezone new york": ("/tz new_york",),
     "alert me when btc drops below 90000": ("/sub btc",),
@@ -177,7 +190,12 @@ OFFERED = {
     "leave me alone for 2 hours": ("/mute 2 hours",),
     "shut up for an hour": ("/mute an hour",),
     "shut up until monday": ("/mute until monday",),
-    "what did i miss": ("/digest",),
+    "be silent from 10pm to 6am": ("/quiet silent 10pm 6am",),
+    "shut up for half an hour": ("/mute half an hour",),
+    "max 3 messages per day": ("/budget 3 day",),
+    "turn off digest": ("/digest off",),
+    "delete all my data": ("/forgetme",),
+    "no alerts please": ("/unsub",),
     "weekly digest sundays 6pm": ("/digest weekly sundays 6pm",),
     "every morning at 8 btc and eth": ("/digest 8 btc eth",),
     "turn digest off": ("/digest off",),
@@ -213,7 +231,7 @@ def test_what_is_not_simply_done_is_offered(said: str, lines: tuple[str, ...]) -
     assert f"Did you mean {' or '.join(lines)}?" in str(caught.value)
 
 
-@pytest.mark.parametrize("line", ["/liqq 95000", "/why did eth drop", "/"])
+@pytest.mark.parametrize("line", ["/liqq 95000", "/whatever did eth drop", "/"])
 def test_a_slash_is_taken_at_its_word(line: str) -> None:
     with pytest.raises(Refused, match=r"There is no command|Type a command"):
         look_up(line, ASSETS)

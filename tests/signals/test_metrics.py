@@ -138,8 +138,6 @@ def noise(metric: Metric, step: timedelta, rows: int, seed: int, gaps: float = 0
         "taker_buy_usd": volume * np.clip(random.normal([0.49, 0.46], 0.03, shape), 0.01, 0.99),
         "liquidated_longs_usd": random.lognormal(14, 1.5, shape) * (random.random(shape) < 0.9),
         "liquidated_shorts_usd": random.lognormal(13, 1.5, shape) * (random.random(shape) < 0.9),
-        "depth_bids_usd": random.lognormal(19, 0.3, shape),
-        "depth_asks_usd": random.lognormal(19, 0.3, shape),
         "funding_rate": np.minimum(random.normal(0.0001, 0.0001, shape), 0.0001),
         "funding_interval_hours": np.full(shape, 8.0),
         "fear_greed": random.integers(1, 100, shape).astype(float),
@@ -160,6 +158,8 @@ def noise(metric: Metric, step: timedelta, rows: int, seed: int, gaps: float = 0
         "long_short_accounts": random.lognormal(0.3, 0.2, shape),
         "long_short_top_accounts": random.lognormal(0.2, 0.2, shape),
         "long_short_top_positions": random.lognormal(0.1, 0.2, shape),
+        "depth_bids_usd": random.lognormal(18, 0.3, shape),
+        "depth_asks_usd": random.lognormal(18, 0.3, shape),
         "stablecoin_supply_usd": 300e9 * np.exp(np.cumsum(random.normal(0, 0.001, shape), axis=0)),
     }
     values = {}

@@ -61,8 +61,6 @@ def words(metric: Metric) -> dict[str, Any]:
         "taker_buy_usd": volume * np.clip(random.normal(0.47, 0.02, rows), 0.3, 0.6),
         "liquidated_longs_usd": random.lognormal(15, 1, rows),
         "liquidated_shorts_usd": random.lognormal(14, 1, rows),
-        "depth_bids_usd": random.lognormal(19, 0.3, rows),
-        "depth_asks_usd": random.lognormal(19, 0.3, rows),
         "funding_rate": random.normal(-0.00005, 0.00005, rows),
         "funding_interval_hours": np.full(rows, 8.0),
         "fear_greed": np.linspace(60, 9, rows).round(),
@@ -83,6 +81,8 @@ def words(metric: Metric) -> dict[str, Any]:
         "long_short_accounts": random.lognormal(0.3, 0.2, rows),
         "long_short_top_accounts": random.lognormal(0.2, 0.2, rows),
         "long_short_top_positions": random.lognormal(0.1, 0.2, rows),
+        "depth_bids_usd": random.lognormal(18, 0.3, rows),
+        "depth_asks_usd": random.lognormal(18, 0.3, rows),
         "stablecoin_supply_usd": 300e9 * np.exp(np.cumsum(random.normal(0, 0.001, rows))),
     }
     at = pd.date_range(end=NOW - metric.step, periods=rows, freq=metric.step)

@@ -45,6 +45,7 @@ _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)?")
 _STRICT: Final = frozenset({"strict", "strictly", "critical", "everything", "all", "even", "too"})
 _OFF: Final = frozenset({"off", "none", "never", "no", "stop"})
 _AT_NIGHT: Final = frozenset({"night", "nights", "nightly", "overnight", "sleep"})
+_WISHED: Final = frozenset({"silent", "silence", "be"})
 _NIGHT: Final = (time(23), time(7))
 _BETWEEN: Final = frozenset(
     {"every", "each", "from", "to", "until", "till", "and", "between", "-", "hours", "quiet", "for", "oclock"}
@@ -149,7 +150,8 @@ class _EndReader:
 
     def _after(self, length: timedelta) -> End:
         if not MINUTE <= length <= LONGEST:
-            raise Refused("That is less than a minute or more than a year. Type it like 2h, or for good.")
+            wrong = "less than a minute" if length < MINUTE else "more than a year"
+            raise Refused(f"That is {wrong}. Type it like 2h, or for good.")
         return End(self.now + length)
 
     # --- lengths ------------------------------------------------------------------------------------------------------
@@ -197,6 +199,11 @@ class _EndReader:
         day = self._day(shortest=3 if said else len("sunday"))
         self._idle()
         clock = self.clock(bare=said)
+        if day is None and clock is not None:  # 6pm tomorrow
+            read = self.place
+            self._idle()
+            day = self._day(shortest=len("sunday"))
+            self.place = read if day is None else self.place
         if day is None and clock is None:
             if said:
                 raise Refused(f"Until “{shown(self.word())}” is no time that I know. {_LIKE}" if self.word() else _LIKE)
@@ -297,7 +304,7 @@ def quiet_hours(text: str) -> QuietHours:
         off = off or word in _OFF
         strict = strict or word in _STRICT
         night = night or word in _AT_NIGHT
-        if word not in _OFF | _STRICT | _AT_NIGHT | _BETWEEN | FILLERS:
+        if word not in _OFF | _STRICT | _AT_NIGHT | _BETWEEN | _WISHED | FILLERS:
             raise Refused(f"I do not understand “{shown(word)}”. Type it like /quiet 23-7 or /quiet off.")
     if off and not times:
         return QuietHours(None)

@@ -1,4 +1,4 @@
-"""How a liquidation price is told: in eight lines of a phone (brief), and with all that it rests on (detail)."""
+"""How a liquidation is told: in eight lines of a phone (brief), with all that it rests on (detail), and as a map."""
 
 from __future__ import annotations
 

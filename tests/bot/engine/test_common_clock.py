@@ -120,9 +120,7 @@ def test_each_value_is_the_metrics_own_of_that_time(
             metric = metrics()[name]
             # What closes at that time; what is published as its day begins, of the day that begins then.
             end = event.at + (metric.step if metric.at_open else timedelta(0))
-            panel = panels.panel(
-                store, panels.needs(metric), [metric.asset_of("BTC")], step=metric.step, start=START, end=end
-            )
+            panel = panels.of(store, metric, [metric.asset_of("BTC")], step=metric.step, start=START, end=end)
             own = metric.evaluate(panel, 1)
             for value, array in own.items():
                 assert event.values[f"{name}.{value}"] == pytest.approx(float(array[0, 0]), nan_ok=True), (name, value)
@@ -152,8 +150,7 @@ def test_a_coarser_metric_speaks_while_it_is_current() -> None:
             return {"value": np.arange(rows, dtype=float)[:, None]}
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluate.panels, "panel", panel)
-        patch.setattr(evaluate.panels, "needs", lambda _: ())
+        patch.setattr(evaluate.panels, "of", panel)
         found = evaluate._Computed.of(None, Daily(), DAY, ["BTC"], times, HOUR)  # type: ignore[arg-type]
     assert asked == [(START + 19 * DAY, START + 22 * DAY)]
     assert found.values["value"][found.rows, 0].tolist() == [0.0] * 23 + [1.0] * 24 + [2.0]

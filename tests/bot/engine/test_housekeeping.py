@@ -86,7 +86,7 @@ def test_the_settings_become_the_rule() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        pytest.param("history_days = 90", "history_days must be 0 (for ever) or at least 600", id="too short"),
+        pytest.param("history_days = 90", "history_days must be 0 (for ever) or at least 800", id="too short"),
         pytest.param("minutes_days = 41", "five_minutes_days must not be below minutes_days", id="the wrong order"),
         pytest.param("minutes_days = 0", "retention.minutes_days: ", id="nothing at all"),
         pytest.param("minute_days = 3", "Did you mean 'minutes_days'?", id="misspelt"),

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import math
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,14 +7,10 @@ import pytest
 from handlers.command import Refused
 from handlers.language.metrics import DRAWN, chart_words
 from handlers.reply import Buttons, Picture
-from signals.inputs import INPUTS, stored_under
 from signals.metric import metrics
-from storage.market import points
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from signals.metric import Metric
 
 
 def picture_of(here: Any, line: str) -> Picture:
@@ -113,23 +107,5 @@ def test_a_chart_of_nothing_says_why(desk: Callable[..., Any]) -> None:
 @pytest.mark.parametrize("metric", metrics())
 def test_every_metric_can_be_drawn(desk: Callable[..., Any], metric: str) -> None:
     here = desk("bundled", "2026-01-16")
-    make_up(here, metrics()[metric])
+    here.make_up(metrics()[metric])
     assert picture_of(here, f"/chart {metric}").alt
-
-
-BUNDLED = timedelta(days=400)
-
-
-def make_up(here: Any, metric: Metric) -> None:
-    """Store figures of what the bundled winter has none of, as long as the metric looks back."""
-    asset = metric.asset_of("BTC")
-    enough = metric.window < BUNDLED
-    stored = {name for _, name in points.directory(here.store, asset)} if enough else set()
-    step = metric.step.total_seconds() * 1000
-    count = metric.bars_back(metric.step) + 200
-    times = [round(here.now.timestamp() * 1000 - step * (count - row)) for row in range(count)]
-    for place, name in enumerate(metric.needs):
-        if name not in stored:
-            wave = [1000.0 + 100 * math.sin(row / (9 + place)) for row in range(count)]
-            length = metric.step if INPUTS[name].kind == "bar" else None
-            points.write(here.store, [points.Points("binance", stored_under(name, asset), length, times, {name: wave})])

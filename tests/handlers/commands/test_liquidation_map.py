@@ -16,7 +16,7 @@ from handlers.charts import liq_map, pictures
 from handlers.charts.drawing import figure, png
 from handlers.command import Asker, Refused
 from handlers.reply import Picture
-from handlers.words import liquidation_map as said
+from handlers.words.liquidation import liquidation_map as said
 from signals.liquidation_map import Homework, PriceBins, spread_of
 from storage.engine.database import Store
 from storage.queries.freshness import Stamp
@@ -174,7 +174,7 @@ def test_the_winter(desk: Callable[..., Desk]) -> None:
     assert reply.values["modelled"] is True
     assert reply.values["homework"]["better"] is False
     assert reply.values["shorts_per_1"] == pytest.approx(reply.values["shorts_above_usd"] / 10)
-    assert reply.stamp == "Binance · 1 h old · daily data · coins computed from dollars and price"
+    assert reply.stamp == "all venues together, Binance · 1 h old · daily data · coins computed from dollars and price"
     shown = "\n".join(block.text for block in reply.all_blocks() if hasattr(block, "text"))
     assert len(shown) <= 900
     (picture,) = (block for block in reply.blocks if isinstance(block, Picture))

@@ -189,3 +189,16 @@ def test_answers_are_plain_data_and_their_buttons_work(room: Room) -> None:
         for block in reply.blocks:
             if isinstance(block, Buttons):
                 assert all(len(button.command) < 50 for button in block.buttons)
+
+
+@pytest.mark.parametrize(
+    ("line", "entry", "coins"),
+    [
+        pytest.param("/watch btc long 25x 95000 btc 0.5", 95_000.0, 0.5, id="the price stands before the coin"),
+        pytest.param("/watch btc long 25x 60000 0.5btc", 60_000.0, 0.5, id="an old entry"),
+    ],
+)
+def test_entry_and_size_are_told_by_the_price_of_now(room: Room, line: str, entry: float, coins: float) -> None:
+    room.ask(line)
+    [found] = room.ask("/positions").values["positions"]
+    assert (found["entry"], found["size_coins"]) == (entry, coins)

@@ -46,6 +46,7 @@ TYPED = {
     "health": "/health btc",
     "setup": "/setup btc",
     "why": "/why btc",
+    "check": "/check long 95000 25x moonex",
     "sources": "/sources",
     "status": "/status btc",
     "about": "/about",

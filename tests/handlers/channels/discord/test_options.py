@@ -86,7 +86,9 @@ def test_an_option_fills_the_argument_that_it_is_named_after(name: str, option: 
     [told] = [one for one in TOLD[name]["options"] if one["name"] == option]
     value: Any = True if told["type"] == BOOLEAN else TYPED.get(field.metadata["kind"])
     if value is None:
-        value = told["choices"][0]["value"] if "choices" in told else "drawdown"
+        words = field.metadata["kind"].words
+        known = words() if callable(words) else words
+        value = told["choices"][0]["value"] if "choices" in told else "drawdown" if "drawdown" in known else min(known)
     others = NEEDED.get(name, {}) | {"also": {"what": "oi"}, "other": {"asset": "BTC"}}.get(option, {})
     _, rest = split_command(line_of(command, others | {option: value}))
     read = parse(command.arguments, rest, command=name, assets=("BTC", "ETH"))

@@ -52,6 +52,8 @@ def at(text: str) -> End:
         ("until wed 20:00", at("2026-11-25 19:00")),
         ("until sun", at("2026-11-28 23:00")),
         ("until tomorrow", at("2026-11-25 23:00")),
+        ("until 6pm tomorrow", at("2026-11-26 17:00")),
+        ("until 18:00 on monday", at("2026-11-30 17:00")),
         ("tomorrow 8am", at("2026-11-26 07:00")),
         ("until 24 dec", at("2026-12-23 23:00")),
         ("until december 24 18:00", at("2026-12-24 17:00")),
@@ -104,8 +106,8 @@ def test_what(text: str, expected: ToMute) -> None:
         ("until 2025-12-24", "That time has passed."),
         ("until 2028-01-01", "That is more than a year away."),
         ("today", "That time has passed."),
-        ("0 min", "That is less than a minute or more than a year."),
-        ("99999999999999999999 days", "That is less than a minute or more than a year."),
+        ("0 min", "That is less than a minute. Type it like 2h, or for good."),
+        ("99999999999999999999 days", "That is more than a year."),
     ],
 )
 def test_what_is_no_time_is_refused(text: str, said: str) -> None:
@@ -204,6 +206,7 @@ def test_any_text_is_read_or_refused(text: str, now: datetime) -> None:
         ("23-7 strict", QuietHours("23:00-07:00", strict=True)),
         ("strict 23-7", QuietHours("23:00-07:00", strict=True)),
         ("at night", QuietHours("23:00-07:00")),
+        ("silent 10pm 6am", QuietHours("22:00-06:00")),
         ("every night please strict", QuietHours("23:00-07:00", strict=True)),
         ("off", QuietHours(None)),
         ("none", QuietHours(None)),

@@ -10,8 +10,8 @@ What a minute costs in ms of CPU, all threads together, is set against four ways
 run, each of which contains the next one, and none of which keeps anything:
 
 whole   the round and the turn: what is due, its answers, the border, the store, the judging (turn: of it the turn)
-fetch   the same questions through CcxtVenue.fetch, one after the other
-ccxt    the same calls through ccxt (addresses, limits, errors, JSON), read by the recipes into points
+fetch   the same questions through CcxtVenue.fetch and fetch_all, one after the other
+ccxt    the same calls through ccxt (addresses, limits, errors, JSON), read by the recipes into points and snapshots
 bare    the same texts parsed by ccxt's parser of JSON and read by the recipes
 json    the same texts parsed, and nothing read
 
@@ -49,7 +49,8 @@ from tests.storage import beside
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
-    from bot.market.source import Ask, Found
+    from bot.market.source import Ask, Found, Topic
+    from storage.market.points import Snapshot
 
     Pass = Literal["made", "clock", "late"]
 
@@ -113,9 +114,12 @@ class Sent(Session):
 
 @dataclass
 class Noted:
-    """What is asked in one minute: questions of the collector, and what they asked of the wire."""
+    """What is asked in one minute: questions of the collector, and what they asked of the wire.
 
-    asks: list[tuple[str, Any, Ask]] = field(default_factory=list)
+    asks: venue, topic, contracts, and the question where it is of one; else what is asked is the present of all.
+    """
+
+    asks: list[tuple[str, Topic, Sequence[Any], Ask | None]] = field(default_factory=list)
     served: list[tuple[str, Any]] = field(default_factory=list)
 
 
@@ -128,7 +132,14 @@ class Tapped(CcxtVenue):
         """Note what is asked."""
         found = await super().fetch(ask)
         if self.noted is not None:
-            self.noted.asks.append((self.name, self._contracts[ask.asset], ask))
+            self.noted.asks.append((self.name, ask.topic, [self._contracts[ask.asset]], ask))
+        return found
+
+    async def fetch_all(self, topic: Topic, assets: Sequence[str], now: datetime) -> Snapshot | None:
+        """Note what is asked."""
+        found = await super().fetch_all(topic, assets, now)
+        if self.noted is not None:
+            self.noted.asks.append((self.name, topic, [self._contracts[asset] for asset in assets], None))
         return found
 
     @property
@@ -158,14 +169,17 @@ class Ways:
             exchange, text = next(texts)
             return exchange.parse_json(text)
 
-        begin = time.process_time()
-        for venue, _, ask in noted.asks:
-            await self._sources[venue].fetch(replace(ask, now=ask.now + AGAIN))
+        now, begin = self._wire.clock.now(), time.process_time()
+        for venue, topic, contracts, ask in noted.asks:
+            if ask:
+                await self._sources[venue].fetch(replace(ask, now=ask.now + AGAIN))
+            else:
+                await self._sources[venue].fetch_all(topic, [contract.asset for contract in contracts], now + AGAIN)
         begin = self._took("fetch", begin)
-        await read(noted, through_ccxt)
+        await read(noted, through_ccxt, now)
         begin = self._took("ccxt", begin)
         texts = iter(answers)
-        await read(noted, parsed)
+        await read(noted, parsed, now)
         begin = self._took("bare", begin)
         for exchange, text in answers:
             exchange.parse_json(text)
@@ -182,10 +196,10 @@ class Ways:
         return end
 
 
-async def read(noted: Noted, answered: Callable[[str, str, Mapping[str, Any]], Awaitable[Any]]) -> None:
+async def read(noted: Noted, answered: Callable[[str, str, Mapping[str, Any]], Awaitable[Any]], now: datetime) -> None:
     """Have the recipes read answers, those that are for all assets of a moment once."""
     known: dict[tuple[Any, ...], Any] = {}
-    for venue, contract, ask in noted.asks:
+    for venue, topic, contracts, ask in noted.asks:
 
         async def raw(
             method: str,
@@ -204,7 +218,14 @@ async def read(noted: Noted, answered: Callable[[str, str, Mapping[str, Any]], A
                 known[key] = digest(answer) if digest else answer
             return known[key]
 
-        await recipes()[venue].offers[ask.topic].recipe(raw, contract, ask)
+        offer = recipes()[venue].offers[topic]
+        if ask is None:
+            await offer.present.of_all(raw, contracts, now)
+            continue
+        if offer.present:
+            await offer.present.one(raw, contracts[0], now)
+        if offer.recipe and (ask.since or not offer.present):
+            await offer.recipe(raw, contracts[0], ask)
 
 
 async def late(stop: asyncio.Event) -> list[float]:
@@ -361,7 +382,7 @@ class Measured:
             "turn": self.turned / self.minutes,
             **{way: seconds / self.minutes for way, seconds in self.ways.items()},
             "values": self.values / self.minutes,
-            "asks": sum(len(noted.asks) for noted in self.noted) / self.minutes,
+            "asks": sum(len(contracts) for noted in self.noted for _, _, contracts, _ in noted.asks) / self.minutes,
             "late": statistics.quantiles(self.stalls, n=100)[98],
             "worst": max(self.stalls),
             "idle": statistics.quantiles(quiet, n=100)[98],

@@ -12,10 +12,11 @@ from signals.metric import metrics
 from signals.units import DAY, floor, from_ms, in_ms, to_ms
 from signals.venues import venue_order
 from storage.market import points
+from storage.market.recent import Begins
 from storage.panels import panels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from signals.alerts.rule import AlertRule
     from signals.metric import Metric
@@ -105,13 +106,14 @@ def due(store: Store, assets: Sequence[str], states: Mapping[Key, RuleState], no
     """Find what is to be judged, assets with the same rows together."""
     stored = None
     waiting = [(group, _waiting(group, assets, states, now)) for group in rule_groups()]
-    new = {name for group, of in waiting if not all(of.values()) for metric in group.needed for name in metric.needs}
-    began = points.begins(store, new) if new else {}
+    rowless = store.beside(_Rowless)
+    rowless.look()
     for group, judged_of in waiting:
         alike: dict[tuple[tuple[timedelta, ...], datetime, datetime], list[str]] = {}
-        close = _last_close(group, now)
+        new = [asset for asset, judged in judged_of.items() if not judged]
+        without = rowless.of(group, new, _last_close(group, now)) if new else set()
         for asset, judged in judged_of.items():
-            if not judged and not _has_row(group, asset, began, close):
+            if asset in without:
                 continue
             stored = stored or points.directory(store)
             series = [
@@ -124,6 +126,34 @@ def due(store: Store, assets: Sequence[str], states: Mapping[Key, RuleState], no
         for (steps, first, end), members in alike.items():
             for begin in range(0, len(members), AT_ONCE):
                 yield Closes(group, steps, tuple(members[begin : begin + AT_ONCE]), first, end)
+
+
+class _Rowless:
+    """The assets for which a group that never judged them has no row: so it stays until a close or a first value comes.
+
+    Many of what is followed never has all inputs of a metric, and would else be looked up in every turn.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._begins = Begins(store)
+        self._began = self._begins.read()
+        self._found: dict[tuple[str, ...], tuple[object, datetime, dict[str, bool]]] = {}
+
+    def look(self) -> None:
+        """Take in what has begun since the last time."""
+        self._began = self._begins.read()
+
+    def of(self, group: RuleGroup, assets: Iterable[str], close: datetime) -> set[str]:
+        """Return those of these assets that have none which opened before `close`."""
+        began, key = self._began, tuple(rule.id for rule in group.rules)
+        before, at, known = self._found.get(key, (None, close, {}))
+        if before is not began or at != close:
+            known = {}
+            self._found[key] = began, close, known
+        for asset in assets:
+            if asset not in known:
+                known[asset] = not _has_row(group, asset, began, close)
+        return {asset for asset in assets if known[asset]}
 
 
 def _waiting(

@@ -39,7 +39,7 @@ class Breaker:
     @property
     def rests(self) -> bool:
         """Tell whether nothing may be asked yet."""
-        return not self._next.passed
+        return self.state != "ok" and not self._next.passed  # the clock is not asked for hundreds that are well
 
     @property
     def left(self) -> timedelta | None:

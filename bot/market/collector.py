@@ -31,10 +31,10 @@ from storage.sources.source_state import Note
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
+    from bot.market.answers import Round
     from bot.market.breaker import State
     from bot.market.glances import Looked
     from bot.market.source import Source, SourceError, Topic
-    from bot.market.source_rounds import Round
     from bot.market.streams.liquidations import LiquidationStreams
     from bot.tape import Edge
     from storage.market.points import Newest, Points
@@ -198,7 +198,7 @@ class Collector:
                     raise
                 self._log.error(str(error))
                 await asyncio.sleep(EVERY.total_seconds())
-        return bool(found.points)
+        return bool(found.points or found.snapshots)
 
     async def _told(
         self, round_: Awaitable[_Made], sources: Collection[str], asset: str = "", *, glance: bool = False
@@ -331,9 +331,9 @@ class Collector:
                 source, _, asset = about.partition(" ")
                 if source == venue and kind == "apart":
                     _, topic, asset = asset.split(" ", 2)
-                    rounds.apart[cast("Topic", topic)] = asset, {asset}
+                    rounds.answers.apart[cast("Topic", topic)] = asset, {asset}
                 elif source == venue and kind == "absent":
-                    rounds.gone.add(asset)
+                    rounds.answers.gone.add(asset)
                 elif source == venue and kind == "contradicts":
                     self._checks.standing[venue, asset] = Contradiction(venue, asset, "mark_price")
 
@@ -344,8 +344,9 @@ class Collector:
         found.chains.extend(given for given in made.found if isinstance(given, Chain))
         standing = self._checks.standing
         before = set(standing)
-        kept, left_out = self._checks.sift(points, made.now)
-        found.points.extend(kept)
+        sifted = self._checks.sift(points, made.snapshots, made.now)
+        found.points.extend(sifted.points)
+        found.snapshots.extend(sifted.snapshots)
         found.assets.extend(made.events)
         for venue, asset in standing.keys() - before:
             odd = standing[venue, asset]
@@ -353,7 +354,7 @@ class Collector:
             found.assets.append(event)
         for venue, asset in before - standing.keys():
             found.assets.append(AssetEvent(venue, asset, "agrees", made.now))
-        for out in left_out:
+        for out in sifted.left_out:
             rounds.planner.unkept(out.venue, out.asset, made.ledger)
             rounds.state.topics[0].reject(out.count(), _reason(standing[out.venue, out.asset]))
         if event_ := rounds.state.change(made.now):

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import repeat
 from statistics import median
 from typing import TYPE_CHECKING, Final, Literal
 
+from bot.market.border.bounds import OPEN_INTEREST
 from bot.market.exchange.recipe import SAME_TIME
 from signals.units import in_ms, to_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime, timedelta
 
-    from storage.market.points import Points
+    from storage.market.points import Points, Snapshot
 
 PRICE: Final = 0.05  # an index arbitraged by the second does not differ more; a unit slip differs by 10 or 1000
 PRODUCT: Final = 0.02
@@ -39,6 +41,15 @@ class Contradiction:
     times: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """What may be stored, and what is left out, one asset each."""
+
+    points: list[Points]
+    snapshots: list[Snapshot]
+    left_out: list[Points]
+
+
 class CrossChecks:
     """Hold each venue's newest mark price, and keep out of the store what contradicts.
 
@@ -51,47 +62,62 @@ class CrossChecks:
         self._marks: dict[str, dict[str, tuple[int, float]]] = {}  # by asset and venue: time in ms, price
         self.standing: dict[tuple[str, str], Contradiction] = {}
 
-    def sift(self, found: Iterable[Points], now: datetime) -> tuple[list[Points], list[Points]]:
-        """Return the points that may be stored, and those of a venue and asset in contradiction (see `standing`)."""
-        every = list(found)
-        fresh: dict[str, None] = {}
-        for points in every:
-            if "mark_price" in points.columns:
-                fresh[points.asset] = None
-                self._settle(points, "mark_price")  # judged anew by the price that has just come
-                self._learn(points, to_ms(now))
+    def sift(self, points: Iterable[Points], snapshots: Iterable[Snapshot], now: datetime) -> Sifted:
+        """Keep out what is of a venue and asset in contradiction (see `standing`)."""
+        every, wide = list(points), list(snapshots)
+        now_ms = to_ms(now)
+        fresh: set[str] = set()
+        for venue, asset, at, (mark,) in _newest(every, wide, ("mark_price",)):
+            self._learn(venue, asset, at, mark, now_ms)
+            fresh.add(asset)
         for asset in sorted(fresh):
-            for odd in self._odd(asset, to_ms(now)):
+            for odd in self._odd(asset, now_ms):
                 self.standing[odd.venue, odd.asset] = odd
-        for points in every:
-            ratio = _product(points, self._marks.get(points.asset, {}).get(points.venue))
-            if ratio is None:
-                continue
-            self._settle(points, "open_interest_usd")
-            if abs(ratio - 1) > PRODUCT:
-                wrong = Contradiction(points.venue, points.asset, "open_interest_usd", ratio)
-                self.standing.setdefault((points.venue, points.asset), wrong)
-        if not self.standing:
-            return every, []
-        kept = [points for points in every if (points.venue, points.asset) not in self.standing]
-        return kept, [points for points in every if (points.venue, points.asset) in self.standing]
+        for venue, asset, at, (coins, usd) in _newest(every, wide, OPEN_INTEREST):
+            self._multiply(venue, asset, at, coins, usd)
+        return self._parted(every, wide) if self.standing else Sifted(every, wide, [])
 
-    def _settle(self, points: Points, name: str) -> None:
+    def _parted(self, every: Sequence[Points], wide: Sequence[Snapshot]) -> Sifted:
+        """Take out what is of a venue and asset in contradiction."""
+        out = [given for given in every if (given.venue, given.asset) in self.standing]
+        kept = [given for given in every if (given.venue, given.asset) not in self.standing]
+        left: list[Snapshot] = []
+        for snapshot in wide:
+            odd = [place for place, asset in enumerate(snapshot.assets) if (snapshot.venue, asset) in self.standing]
+            out += map(snapshot.of, odd)
+            left.append(snapshot.taken([place for place in range(len(snapshot)) if place not in odd]))
+        return Sifted(kept, left, out)
+
+    def _settle(self, venue: str, asset: str, name: str) -> None:
         """Forget a contradiction in one input, because it is judged anew."""
-        standing = self.standing.get((points.venue, points.asset))
+        standing = self.standing.get((venue, asset)) if self.standing else None
         if standing is not None and standing.name == name:
-            del self.standing[points.venue, points.asset]
+            del self.standing[venue, asset]
 
-    def _learn(self, points: Points, now_ms: int) -> None:
-        if not len(points):
+    def _learn(self, venue: str, asset: str, at: int, mark: float, now_ms: int) -> None:
+        """Remember the newest price of a venue, by which it is judged anew."""
+        self._settle(venue, asset, "mark_price")
+        if mark > 0 and now_ms - at <= self._lasting_ms:
+            self._marks.setdefault(asset, {})[venue] = at, mark
+
+    def _multiply(self, venue: str, asset: str, at: int, coins: float, usd: float) -> None:
+        """Hold dollars against coins times the price of the same minute, where that is known."""
+        mark = self._marks.get(asset, {}).get(venue)
+        if mark is None or not coins or abs(at - mark[0]) > _SAME_TIME_MS:
             return
-        at, value = points.times[-1], points.columns["mark_price"][-1]
-        if value > 0 and now_ms - at <= self._lasting_ms:
-            self._marks.setdefault(points.asset, {})[points.venue] = (at, value)
+        ratio = float(usd / (coins * mark[1]))
+        if math.isnan(ratio):
+            return
+        self._settle(venue, asset, "open_interest_usd")
+        if abs(ratio - 1) > PRODUCT:
+            wrong = Contradiction(venue, asset, "open_interest_usd", ratio)
+            self.standing.setdefault((venue, asset), wrong)
 
     def _odd(self, asset: str, now_ms: int) -> list[Contradiction]:
         """Compare the venues' prices: by their middle where there are three, else with the one named first."""
         known, oldest = self._marks.get(asset, {}), now_ms - self._lasting_ms
+        if len(known) < 2:
+            return []
         marks = {venue: value for venue, (at, value) in known.items() if at >= oldest}
         if len(marks) < 2 or max(marks.values()) < min(marks.values()) * (1 + PRICE):
             return []  # whichever of them the others are held against
@@ -104,12 +130,16 @@ class CrossChecks:
         ]
 
 
-def _product(points: Points, mark: tuple[int, float] | None) -> float | None:
-    """Return dollars by coins times the price of the same minute; None where one of them is not known."""
-    coins, usd = points.columns.get("open_interest_coin"), points.columns.get("open_interest_usd")
-    if mark is None or coins is None or usd is None or not len(points):
-        return None
-    if abs(points.times[-1] - mark[0]) > _SAME_TIME_MS:
-        return None
-    ratio = float(usd[-1] / (coins[-1] * mark[1]))
-    return None if math.isnan(ratio) else ratio
+def _newest(
+    every: Iterable[Points], wide: Iterable[Snapshot], names: Sequence[str]
+) -> Iterator[tuple[str, str, int, tuple[float, ...]]]:
+    """Go through the newest figures of those that have all of these inputs: venue, asset, time (ms), figures."""
+    for given in every:
+        if len(given) and all(name in given.columns for name in names):
+            yield given.venue, given.asset, given.times[-1], tuple(given.columns[name][-1] for name in names)
+    for snapshot in wide:
+        if all(name in snapshot.columns for name in names):
+            columns = (snapshot.columns[name] for name in names)
+            yield from zip(
+                repeat(snapshot.venue), snapshot.assets, snapshot.times, zip(*columns, strict=True), strict=False
+            )

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from signals.units import DAY, HOUR
 from storage.sources.coverage import Granted
@@ -54,8 +54,7 @@ _PRESENT: Final = frozenset({"depth", "options", "dated"})  # topics without a p
 _BESIDE: Final = frozenset({"open_interest", "ratios"})
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """What is asked of one asset. past: its answer says everything from `since` on, as far as the venue has it."""
 
     name: str
@@ -122,6 +121,8 @@ class HistoryPlanner:
         waiting = [name for name in free if self._owes(venue, topic, name) and name not in asked] if self._owed else []
         begins = {name: self._begin(venue, topic, name, now) for name in (*due, *waiting)}
         resting = {name for name in begins if self._rests((venue, topic.topic, name), now)}
+        if not any(begins.values()):  # the present of all of them, as in most rounds
+            return [Question(name, None, past=False) for name in due]
         rationed = [
             name
             for name, begin in begins.items()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from signals.options import Chain
     from storage.engine.database import Store
     from storage.engine.work import Work
-    from storage.market.points import Newest, Points
+    from storage.market.points import Newest, Points, Snapshot
     from storage.sources.coverage import Debt, Granted
     from storage.sources.source_events import AssetEvent, SourceEvent
     from storage.sources.source_state import Note, SourceHealth
@@ -48,13 +48,14 @@ def recall(store: Store) -> Recalled:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What a round brought: points and option chains that may be stored, and changes to be told.
+    """What a round brought: points, snapshots and option chains that may be stored, and changes to be told.
 
     owed: pasts that are put off from now on, and those that are answered by these points (None). reaches: how far
     back a venue was found to give a topic. health: how the sources that were asked stand after it.
     """
 
     points: list[Points] = field(default_factory=list)
+    snapshots: list[Snapshot] = field(default_factory=list)
     chains: list[Chain] = field(default_factory=list)
     events: list[SourceEvent] = field(default_factory=list)
     assets: list[AssetEvent] = field(default_factory=list)
@@ -65,6 +66,7 @@ class Collected:
     def add(self, other: Collected) -> None:
         """Take in what came later."""
         self.points.extend(other.points)
+        self.snapshots.extend(other.snapshots)
         self.chains.extend(other.chains)
         self.events.extend(other.events)
         self.assets.extend(other.assets)
@@ -80,7 +82,8 @@ def keep(store: Store, found: Collected, now: datetime, *, announce: Announce | 
     between left out would never be told. announce: puts the notice where it is waited for.
     """
     with store.write() as work:
-        count = points.write(store, found.points) if found.points else 0
+        some = found.points or found.snapshots
+        count = points.write(store, found.points, found.snapshots) if some else 0
         if found.chains:
             options.write(store, found.chains)
         coverage.note_owed(store, found.owed)
@@ -164,7 +167,8 @@ class Keeper:
         whole, counts = Collected(), []
         for found in batch:
             whole.add(found)
-            counts.append(sum(len(points_.columns) * len(points_) for points_ in found.points))
+            given: list[Points | Snapshot] = [*found.points, *found.snapshots]
+            counts.append(sum(len(some.columns) * len(some) for some in given))
         news = {(row.source, row.topic): row for row in whole.health}
         changed = {key: row for key, row in news.items() if self._health.get(key) != row}
         whole.health[:] = changed.values()

@@ -6,14 +6,14 @@ Foreign errors are translated once, at a source's own border, into the three bel
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from signals.options import Chain
-    from storage.market.points import Points
+    from storage.market.points import Points, Snapshot
 
     Found = Points | Chain
 
@@ -98,4 +98,18 @@ class Source(Protocol):
 
     async def close(self) -> None:
         """Close connections; safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class TellsAll(Source, Protocol):
+    """A source that tells how all assets stand in one answer: a ticker, a list of contracts.
+
+    at_once: the topics of which it does.
+    """
+
+    at_once: Collection[Topic]
+
+    async def fetch_all(self, topic: Topic, assets: Sequence[str], now: datetime) -> Snapshot | None:
+        """Answer how assets stand now; whoever is left out is to be asked for by itself. Errors as of `fetch`."""
         ...

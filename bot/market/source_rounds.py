@@ -9,28 +9,25 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from bot.market.answers import Answers, Round
 from bot.market.border.judging import Border
-from bot.market.border.refusals import said
 from bot.market.breaker import Breaker
-from bot.market.history_planner import KEY_INPUT, HistoryPlanner, Ledger, shorter
-from bot.market.source import Ask, Blocked, NotOffered, SourceDown, SourceError
+from bot.market.history_planner import KEY_INPUT, HistoryPlanner, shorter
+from bot.market.source import Ask, Blocked, SourceDown, SourceError, TellsAll
 from bot.market.source_state import AssetState, SourceState, TopicState
 from signals.inputs import INPUTS, MARKET
 from signals.options import Chain
-from signals.units import DAY, MINUTE, from_ms
+from signals.units import DAY
 from signals.venues import source_title
-from storage.sources.source_events import AssetEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from bot.market.border.rows import Rejected
     from bot.market.breath import Breath
     from bot.market.history_planner import Question, Remembered
     from bot.market.source import Found, Source, Topic
@@ -40,6 +37,7 @@ AT_ONCE: Final = 4  # questions to one host at a time; as many again for those t
 ROUND: Final = timedelta(seconds=30)  # after so long nothing new is asked, so that what came is stored
 # Questions for which a place at the gate is kept. Counted and not timed, so that a tape asks in the order it recorded.
 _IN_A_ROW: Final = 8
+_TOGETHER: Final = 100  # assets of one answer that are read in one go: a millisecond, so long the loop may wait
 _LESS: Final = 0.01  # of its time to be answered in is what a question may lose to those before it: timers cost too
 _OPINIONS: Final = 3  # a healthy topic is called down after this many assets failed and none was answered
 
@@ -47,9 +45,6 @@ _FRESH: Final[dict[Topic, timedelta]] = {  # an answer whose newest figure is ol
     topic: INPUTS["mark_price" if topic == "funding" else name].fresh_for for topic, name in KEY_INPUT.items()
 }
 SHORTER: Final = 5  # times a refused range is halved: 200 days to 6, after which the present is asked alone
-HELD: Final = MINUTE  # until the second answer that a held figure waits for
-_SAME_HOURS: Final = 0.01
-_TELLS_LISTING: Final = frozenset({"bars"})  # one topic speaks for the contract, so that it is told once
 OF_MARKET: Final = frozenset({"fear_greed", "stablecoins"})  # topics that have one figure for the whole market
 WIDEST: Final[dict[Topic, int]] = {  # topics that cost a venue's whole allowance if asked for everything
     "depth": 20,
@@ -57,30 +52,12 @@ WIDEST: Final[dict[Topic, int]] = {  # topics that cost a venue's whole allowanc
 }
 
 
-@dataclass(slots=True)
-class Round:
-    """One round of questions to one source.
-
-    now: its beginning, the same for all its questions; began: the same by the monotonic clock. asked_for: somebody
-    waits for the answer. end: the time of the event loop after which nothing new is asked. found and events: what came
-    of it.
-    """
-
-    now: datetime
-    began: float
-    ledger: Ledger
-    asked_for: bool
-    end: float
-    found: list[Found] = field(default_factory=list)
-    events: list[AssetEvent] = field(default_factory=list)
-
-
 class SourceRounds:
     """Ask one source what is due, and pass on what can be true.
 
-    clock: read at receipt, since an exchange's time may lie after the beginning of the round. steady: the monotonic
-    clock in seconds, by which everything pauses. barred: pairs of venue and asset whose answers would not be kept.
-    history and portion: how far back a first past reaches, and how many assets of a topic are asked for one in a round.
+    clock, steady: the time, and the seconds of the monotonic clock, by which everything pauses. barred: pairs of venue
+    and asset whose answers would not be kept. history and portion: how far back a first past reaches, and how many
+    assets of a topic are asked for one in a round.
     chance: the jitter, in [0, 1).
     """
 
@@ -106,11 +83,10 @@ class SourceRounds:
             [TopicState(topic, pause, Breaker(steady, chance)) for topic, pause in source.offers.items()],
         )
         self.planner = HistoryPlanner(remembered, history, portion)
-        self.apart: dict[Topic, tuple[str, set[str]]] = {}  # assets whose past is not their present; who was told of
-        self.gone: set[str] = set()  # assets of which it was told that they are not offered any more
-        self._source, self._border, self._breath, self._clock = source, border, breath, clock
-        self._steady = steady
-        self._remembered, self._barred, self._chance = remembered, barred, chance
+        self.answers = Answers(self.state, self.planner, border, clock, remembered)
+        self._source, self._breath, self._clock, self._steady = source, breath, clock, steady
+        self._tells_all = source if isinstance(source, TellsAll) else None
+        self._barred, self._chance = barred, chance
         self._patience_s, self._longest = patience_s, longest
         self._gate, self._urgent = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)
         self._log = structlog.get_logger("market")
@@ -200,13 +176,19 @@ class SourceRounds:
             return []
         of_market = topic.topic in OF_MARKET
         wanted = [name for name in dict.fromkeys(assets) if (name == MARKET) == of_market][: WIDEST.get(topic.topic)]
-        free = [name for name in wanted if not self._asset(topic, name).breaker.rests]
+        free: list[str] = []
+        due: list[str] = []
+        for name in wanted:
+            asset = self._asset(topic, name)
+            if not asset.breaker.rests:
+                free.append(name)
+                if asset.wants(made.began):
+                    due.append(name)
         if topic.breaker.failures and free:
             first = topic.turn % len(free)
             topic.turn += 1
             due = free[first:] + free[:first]
         else:
-            due = [name for name in free if topic.assets[name].wants(made.began)]
             due.sort(key=lambda name: topic.assets[name].asked or -math.inf)  # whom the last round did not reach
         return self.planner.plan(
             self.name, topic, due, free, made.now, self._barred(), made.ledger, present_only=present
@@ -219,15 +201,60 @@ class SourceRounds:
         return found
 
     async def _topic(self, topic: TopicState, due: list[Question], made: Round) -> None:
-        """Ask one topic: first singly until somebody is answered, then the rest together."""
+        """Ask one topic: first singly until somebody is answered, then the rest together; in one answer if there is."""
         queue, heard, misses = deque(due), False, 0
         while queue and not heard and misses < (1 if topic.breaker.failures else _OPINIONS) and self._open(made):
             heard = await self._ask(topic, deque([queue.popleft()]), made)
             misses += 1
+        if heard and self._tells_all is not None and topic.topic in self._tells_all.at_once:
+            await self._take_all(topic, queue, self._tells_all, made)
         if heard:
             await asyncio.gather(*(self._work(topic, queue, made) for _ in range(min(AT_ONCE, len(queue)))))
         if heard or (misses and not made.asked_for):
             self._judge(topic, made.now, heard=heard)
+
+    async def _take_all(self, topic: TopicState, queue: deque[Question], source: TellsAll, made: Round) -> None:
+        """Take from the queue whoever's present is told in one answer for all of them.
+
+        Whoever that does not tell of stays in it: asked for alone, they are judged and blamed as everywhere.
+        """
+        waiting = {question.name: question for question in queue if self._asks_now(topic, question, made)}
+        names = list(waiting)
+        try:
+            async with self._urgent if made.asked_for else self._gate, asyncio.timeout(self._patience_s):
+                for first in range(0, len(names), _TOGETHER):
+                    if not self._open(made):
+                        break
+                    snapshot = await source.fetch_all(topic.topic, names[first : first + _TOGETHER], made.now)
+                    if snapshot is not None:
+                        for odd in self.answers.take_all(topic, snapshot, made):
+                            self._take(topic, waiting[odd.asset], [odd], None, made)
+                        for name in snapshot.assets:
+                            del waiting[name]
+                    await self._breath.take()
+        except (SourceError, TimeoutError):
+            pass  # who asks alone is told why
+        except Exception:  # noqa: BLE001 -- as in `_ask_one`
+            self._log.exception("source broke its promise", source=self.name, topic=topic.topic)
+        taken = set(names) - waiting.keys()
+        left = [question for question in queue if question.name not in taken]
+        queue.clear()
+        queue.extend(left)
+
+    def _asks_now(self, topic: TopicState, question: Question, made: Round) -> bool:
+        """Tell whether a question is for the present alone, and no other round asks it, or has since it was planned."""
+        asset = topic.assets[question.name]
+        return question.since is None and not asset.asking and (asset.asked is None or asset.asked <= made.began)
+
+    def _take(
+        self, topic: TopicState, question: Question, answer: Sequence[Found], since: datetime | None, made: Round
+    ) -> bool:
+        """Take an answer; False where it is worth nothing, so that the source has failed with it."""
+        try:
+            self.answers.take(topic, question, answer, since, made)
+        except SourceError as error:
+            return self.answers.failed(topic, question, error, made)
+        return True
 
     async def _work(self, topic: TopicState, queue: deque[Question], made: Round) -> None:
         while queue:
@@ -275,19 +302,18 @@ class SourceRounds:
                             await self._breath.take()
             except TimeoutError:
                 late = SourceDown(f"{source_title(self.name)} did not answer within {self._patience_s:g} s.")
-                return self._failed(topic, topic.assets[question.name], question, late, made)
+                return self.answers.failed(topic, question, late, made)
             queue.clear()  # what is left is asked in another round
             return heard and not self.state.host.rests
 
     async def _ask_one(self, topic: TopicState, question: Question, made: Round) -> bool:
-        asset, name, now = topic.assets[question.name], question.name, made.now
+        asset, name = topic.assets[question.name], question.name
         if asset.asking or (asset.asked is not None and asset.asked > made.began and not question.past):
             return True  # another round asks it, or has, since this one was planned
         failure: SourceError
         self.state.asked = asset.asking = True
         try:
-            answer, since = await self._answer(topic.topic, question, now)
-            found, odd = self._admit(topic, answer)
+            answer, since = await self._answer(topic.topic, question, made.now)
         except TimeoutError:
             raise  # ours: sources translate theirs
         except SourceError as error:
@@ -296,15 +322,10 @@ class SourceRounds:
             self._log.exception("source broke its promise", source=self.name, topic=topic.topic, asset=name)
             failure = SourceDown(f"Reading {source_title(self.name)} failed inside perpulse; the log has the details.")
         else:
-            self._noted(topic, asset, found, made)
-            made.found += found
-            if question.past:
-                self._compared(topic.topic, name, odd, made)
-            self._noted_past(topic, question, since, made, odd)
-            return True
+            return self._take(topic, question, answer, since, made)
         finally:
             asset.asking = False
-        return self._failed(topic, asset, question, failure, made)
+        return self.answers.failed(topic, question, failure, made)
 
     async def _answer(self, topic: Topic, question: Question, now: datetime) -> tuple[Sequence[Found], datetime | None]:
         """Ask, for less where the range is refused, and for the present alone where the past is; say since when.
@@ -321,126 +342,3 @@ class SourceRounds:
                 self._log.warning("a past was refused", source=self.name, topic=topic, asset=question.name, since=since)
                 since = shorter(since, now) if error.about == "range" else None
         return await self._source.fetch(Ask(topic, question.name, now)), None
-
-    def _noted_past(
-        self, topic: TopicState, question: Question, since: datetime | None, made: Round, odd: Rejected | None
-    ) -> None:
-        """Note what past was answered: all that was asked for, the newer part of it, none, or one in doubt."""
-        if not question.past or question.since is None:
-            return
-        debt = (self.name, topic.topic, question.name)
-        if odd is not None and odd.why == "doubt":
-            self.planner.doubted(debt, question.since, made.ledger)
-            return
-        if since is None or odd is not None:
-            self.planner.refused(debt, question.since, made.now, made.ledger)
-            return
-        topic.assets[question.name].full_at = made.now
-        self.planner.answered(debt, question.since, made.now, made.ledger)
-        if since > question.since:
-            self.planner.granted(self.name, topic.topic, made.now - since, made.now, made.ledger)
-
-    def _failed(
-        self, topic: TopicState, asset: AssetState, question: Question, error: SourceError, made: Round
-    ) -> bool:
-        """Blame the asset, and the whole host where the venue speaks of it: a block, or a rest that it named."""
-        name = question.name
-        asset.breaker.failed(error, made.now)
-        if question.past:
-            self.planner.failed((self.name, topic.topic, name))
-        if isinstance(error, NotOffered):
-            self.planner.answered((self.name, topic.topic, name), None, made.now, made.ledger)
-            if topic.topic in _TELLS_LISTING and self._was_there(topic.topic, name, asset):
-                made.events.append(AssetEvent(self.name, name, "absent", made.now, reason=str(error)))
-                asset.newest = asset.full_at = None
-                self.gone.add(name)
-            return True
-        if isinstance(error, Blocked) or (isinstance(error, SourceDown) and error.retry_at):
-            asset.breaker.worked(made.now)
-            self.state.host.failed(error, made.now)
-        return False
-
-    def _was_there(self, topic: Topic, name: str, asset: AssetState) -> bool:
-        """Tell whether an asset that is not offered was, so that somebody may be waiting for it; said once."""
-        if name in self.gone:
-            return False
-        return asset.newest is not None or self._remembered(self.name, name, KEY_INPUT[topic]) is not None
-
-    def _compared(self, topic: Topic, name: str, odd: Rejected | None, made: Round) -> None:
-        """Tell once of a topic that its past is not its present, and once that it is, where all of it is again."""
-        told, apart = self.apart.get(topic, (name, set()))
-        if odd is not None and odd.why == "past":
-            if not apart:
-                event = AssetEvent(self.name, name, "apart", made.now, topic, name=odd.name, times=odd.times)
-                made.events.append(event)
-                told = name
-            self.apart[topic] = told, {*apart, name}
-        elif odd is None and name in apart:
-            apart.discard(name)
-            if not apart:
-                made.events.append(AssetEvent(self.name, told, "joined", made.now, topic))
-
-    def _admit(self, topic: TopicState, answer: Sequence[Found]) -> tuple[list[Found], Rejected | None]:
-        """Judge an answer, the present first, and say where its past is not its present.
-
-        One of which nothing is left is a failure, unless it is held until another confirms it.
-        """
-        passed: list[Found] = []
-        odd: Rejected | None = None
-        impossible, receipt = False, self._clock()
-        for given in answer if len(answer) == 1 else sorted(answer, key=_is_past):
-            if isinstance(given, Chain):
-                passed.append(given)
-                continue
-            good, rejected = self._border.admit(given, receipt)
-            if rejected:
-                last = rejected[-1]
-                topic.reject(len(rejected), f"{last.asset} {last.name} {said(last)}")
-                odd = next((out for out in rejected if out.why == "past"), odd)
-                odd = odd or next((out for out in rejected if out.why == "doubt"), None)
-                impossible |= any(out.why not in {"leap", "past", "doubt"} for out in rejected)
-                self._log.warning("figures rejected", venue=self.name, count=len(rejected), one=topic.last_rejected)
-            if len(good):
-                passed.append(good)
-        if impossible and not passed:
-            raise SourceDown(f"{source_title(self.name)} sends impossible figures: {topic.last_rejected}.")
-        return passed, odd
-
-    def _noted(self, topic: TopicState, asset: AssetState, found: list[Found], made: Round) -> None:
-        now = made.now
-        self.state.host.worked(now)
-        asset.breaker.worked(now)
-        asset.asked, pause = made.began, topic.pause if found else min(topic.pause, HELD)
-        for given in found:
-            if isinstance(given, Chain):
-                asset.newest = max(asset.newest or given.at, given.at)
-                continue
-            self._intervals(asset, given, made)
-            newest = from_ms(given.times[-1])
-            asset.newest = max(asset.newest or newest, newest)
-            asset.step = given.step or timedelta(0)
-            if given.step is not None:  # nothing new before the next bar has closed
-                pause = max(pause, newest + 2 * given.step - now)
-        asset.due = made.began + pause.total_seconds()
-
-    def _intervals(self, asset: AssetState, given: Points, made: Round) -> None:
-        """Tell when a venue settles funding in another rhythm: the same rate is then another yearly one."""
-        hours_of: Any = given.columns.get("funding_interval_hours")
-        if hours_of is None or "mark_price" not in given.columns:
-            return
-        if given.asset in self.gone:
-            self.gone.discard(given.asset)
-            made.events.append(AssetEvent(self.name, given.asset, "listed", made.now))
-        hours = float(hours_of[-1])
-        before, asset.hours = asset.hours, hours
-        if before is None:
-            stored = self._remembered(self.name, given.asset, "funding_interval_hours")
-            before = stored.value if stored else None
-        if before is not None and abs(hours - before) >= _SAME_HOURS:
-            event = AssetEvent(self.name, given.asset, "interval", made.now, hours=hours, hours_before=before)
-            made.events.append(event)
-
-
-def _is_past(given: Found) -> bool:
-    """Tell a history from the figures of now, by which it is judged."""
-    return not isinstance(given, Chain) and (len(given) > 1 or given.settled)

@@ -21,6 +21,7 @@ import math
 from bisect import bisect_left
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from operator import itemgetter
 from statistics import median
@@ -212,8 +213,13 @@ def calm(values: Sequence[float], usual: UsualHour) -> bool:
     where it is False.
     """
     newest, lowest, highest = values[-1], min(values), max(values)
-    least = min(line(window, usual.price) for window in FLOORS)
-    return lowest > 0 and max(newest / lowest - 1, 1 - newest / highest) * FORCED < least * _SURELY
+    return lowest > 0 and max(newest / lowest - 1, 1 - newest / highest) * FORCED < _least(usual.price) * _SURELY
+
+
+@lru_cache(maxsize=10_000)
+def _least(usual: float) -> float:
+    """Return the lowest line of all windows; asked for hundreds of prices a minute, of which few are another."""
+    return min(line(window, usual) for window in FLOORS)
 
 
 def _within(ticks: Ticks, window: timedelta) -> Ticks:

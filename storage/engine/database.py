@@ -240,6 +240,8 @@ class Store:
     def _writing_line(self) -> _Line:
         if self._writer is None:
             self._writer = self._connect(self._writing)
+            for statement in SQLITE.writer_settings:
+                self._writer.connection.execute(statement)
         return self._writer
 
     def _connect(self, busy: AbstractContextManager[object]) -> _Line:

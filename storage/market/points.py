@@ -87,6 +87,37 @@ class Points:
 
 
 @dataclass(frozen=True, slots=True)
+class Snapshot:
+    """How many assets stand at one venue, each at an instant: what one answer tells of all of them.
+
+    assets: each once. times: in ms, one an asset. columns: by input, all of them instants, one value an asset.
+    """
+
+    venue: str
+    assets: Sequence[str]
+    times: Sequence[int]
+    columns: Mapping[str, Column]
+
+    def __len__(self) -> int:
+        """Return of how many assets it is."""
+        return len(self.assets)
+
+    def of(self, place: int) -> Points:
+        """Return one asset by itself."""
+        columns = {name: [float(values[place])] for name, values in self.columns.items()}
+        return Points(self.venue, self.assets[place], None, [self.times[place]], columns)
+
+    def taken(self, places: Collection[int]) -> Snapshot:
+        """Return the assets at these places, in their order."""
+        return Snapshot(
+            self.venue,
+            [self.assets[place] for place in places],
+            [self.times[place] for place in places],
+            {name: [values[place] for place in places] for name, values in self.columns.items()},
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Newest:
     """The newest known value of an input: when it became known (a bar: at its close), and where."""
 
@@ -112,9 +143,9 @@ class StoredSeries(NamedTuple):
 _AS_FRESH_MS: Final = 11 * MINUTE_MS  # venues that publish each five minutes are that far apart
 
 
-def write(store: Store, batches: Iterable[Points]) -> int:
+def write(store: Store, batches: Iterable[Points], snapshots: Iterable[Snapshot] = ()) -> int:
     """Store points in one transaction and return how many values were given. Writing the same twice changes nothing."""
-    return writing.write(store, batches)
+    return writing.write(store, batches, snapshots)
 
 
 def directory(store: Store, asset: str | None = None) -> dict[tuple[str, str], list[StoredSeries]]:
@@ -124,12 +155,6 @@ def directory(store: Store, asset: str | None = None) -> dict[tuple[str, str], l
     for of, name, *series in rows:
         found.setdefault((of, name), []).append(StoredSeries._make(series))
     return found
-
-
-def begins(store: Store, names: Iterable[str]) -> dict[tuple[str, str], int]:
-    """Return when the first value of these inputs lies, by (asset, input) in ms: what `directory` tells in full."""
-    rows = store.read_plain(SQL.begins, names=json.dumps(list(names)))
-    return {(asset, name): first for asset, name, first in rows}
 
 
 def stored(store: Store, asset: str, name: str) -> list[StoredSeries]:

@@ -31,8 +31,10 @@ WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset IN (
 );
 
 -- name: begins
--- names: a JSON list.
-SELECT asset, input, min(first) FROM series WHERE input IN ({elements}(:names)) GROUP BY asset, input;
+SELECT asset, input, min(first) FROM series GROUP BY asset, input;
+
+-- name: count_series
+SELECT count(*) AS n FROM series;
 
 -- name: series_of_asset
 SELECT asset, input, venue, step, first, last FROM series WHERE asset = :asset;

@@ -1,4 +1,4 @@
-"""The newest values of one input, kept in memory: who looks at the last hour each minute reads a minute of it."""
+"""What is looked at every minute and hardly changes, kept in memory: the newest values of an input, where all begin."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from storage.engine.sql import queries
 from storage.market import points, rewritten
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime, timedelta
 
     from storage.engine.database import Store
@@ -51,6 +52,25 @@ class Tail:
         """Drop what lies before a time."""
         place = bisect_left(self.times, first)
         del self.times[:place], self.values[:place]
+
+
+class Begins:
+    """When the first value of each input lies, kept in memory while no series begins, or begins earlier."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._stamp: tuple[int, int] | None = None
+        self._found: Mapping[tuple[str, str], int] = {}
+
+    def read(self) -> Mapping[tuple[str, str], int]:
+        """Return times in ms by (asset, input), the same object as long as none of them may be another."""
+        row = self._store.read_one(SQL.count_series)
+        # A series that is new is counted, and what is written before the first value of one is noted.
+        stamp = (int(row["n"]) if row else 0, rewritten.newest(self._store))
+        if stamp != self._stamp:
+            rows = self._store.read_plain(SQL.begins)
+            self._stamp, self._found = stamp, {(asset, name): first for asset, name, first in rows}
+        return self._found
 
 
 class RecentValues:

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from storage.engine.database import Store
     from storage.engine.sql import Query
     from storage.engine.work import Work
-    from storage.market.points import Column, Points
+    from storage.market.points import Column, Points, Snapshot
 
-    _Rows = dict[tuple[str, str, int, int], dict[str, float]]  # by asset, venue, step and time: values by input
+    # By asset, venue, step and time: the row as it is bound to the statement, its key first and then values by input.
+    _Rows = dict[tuple[str, str, int, int], dict[str, Any]]
     _Spans = dict[tuple[str, str, int], dict[str, tuple[int, int]]]  # by asset, venue and step: first and last by input
 
 SQL: Final = queries("storage.market")
@@ -34,13 +35,13 @@ def _upsert(step: int, columns: Sequence[str]) -> Query:
     return (SQL.write_bars if step else SQL.write_levels).filled(columns=", ".join(columns))
 
 
-def write(store: Store, batches: Iterable[Points]) -> int:
+def write(store: Store, batches: Iterable[Points], snapshots: Iterable[Snapshot] = ()) -> int:
     """Store points in one transaction and return how many values were given. Writing the same twice changes nothing.
 
     A round brings thousands of single rows, a backfill a few tables of thousands. The former are put together, those
     with the same columns into one statement, since a statement each costs many times what a row does.
     """
-    parts, settled, count = _parts(batches)  # before anybody waits for the writer
+    parts, settled, count = _parts(batches, snapshots)  # before anybody waits for the writer
     spans: _Spans = {}
     with store.write() as work:
         for block in settled:
@@ -56,13 +57,15 @@ def write(store: Store, batches: Iterable[Points]) -> int:
     return count
 
 
-def _parts(batches: Iterable[Points]) -> tuple[list[_Block | _Rows], list[_Block], int]:
+def _parts(batches: Iterable[Points], snapshots: Iterable[Snapshot]) -> tuple[list[_Block | _Rows], list[_Block], int]:
     """Return what is written in its order, what was settled, and how many values it all is."""
     rows: _Rows = {}
     parts: list[_Block | _Rows] = [rows]
     settled: list[_Block] = []
     last: _Block | None = None  # while nothing small has come after it
     count = 0
+    for snapshot in snapshots:
+        count += _put_all(rows, snapshot)
     for points in batches:
         if not points.settled and len(points.times) < _MANY:
             count += _put_together(rows, points)
@@ -86,15 +89,33 @@ def _put_together(rows: _Rows, points: Points) -> int:
     step = 0 if points.step is None else int(points.step.total_seconds())
     known, count = _KNOWN["bars" if step else "levels"], 0
     for place, at in enumerate(points.times):
-        row = {
-            name: value
+        row = [
+            (name, value)
             for name, column in points.columns.items()
             if (value := float(column[place])) == value and name in known
-        }
+        ]
         if row:
             count += len(row)
-            rows.setdefault((points.asset, points.venue, step, at), {}).update(row)
+            _put(rows, (points.asset, points.venue, step, at), row)
     return count
+
+
+def _put_all(rows: _Rows, snapshot: Snapshot) -> int:
+    """Put a snapshot among the rows that are written together; return how many values it is."""
+    venue, names = snapshot.venue, tuple(snapshot.columns)
+    for asset, at, *row in zip(snapshot.assets, snapshot.times, *snapshot.columns.values(), strict=True):
+        _put(rows, (asset, venue, 0, at), zip(names, row, strict=True))
+    return len(names) * len(snapshot)
+
+
+def _put(rows: _Rows, key: tuple[str, str, int, int], values: Iterable[tuple[str, float]]) -> None:
+    row = rows.get(key)
+    if row is None:
+        asset, venue, step, at = key
+        row = rows[key] = {"asset": asset, "venue": venue, "at": at}
+        if step:
+            row["step"] = step
+    row.update(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,18 +223,21 @@ def plain(column: Column) -> Sequence[float]:
 
 def _write_rows(work: Work, rows: _Rows, spans: _Spans) -> None:
     """Write rows that were put together, those with the same columns in one go, and add how far the series go."""
-    alike: dict[tuple[int, frozenset[str]], list[dict[str, Any]]] = {}
-    for (asset, venue, step, at), row in rows.items():
-        key = {"asset": asset, "venue": venue, "at": at} | ({"step": step} if step else {})
-        alike.setdefault((step and 1, frozenset(row)), []).append(key | row)
-        of = spans.get((asset, venue, step))
-        if of is None:
-            spans[asset, venue, step] = dict.fromkeys(row, (at, at))
-        else:
-            for name in row:
-                _widen(of, name, at, at)
-    for (step, names), same in alike.items():
-        work.many(_upsert(step, sorted(names)), same)
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows.values():
+        alike.setdefault(tuple(row), []).append(row)
+    for columns, same in alike.items():
+        step = same[0].get("step", 0)
+        names = columns[4 if step else 3 :]
+        work.many(_upsert(step, names), same)
+        for row in same:
+            key, at = (row["asset"], row["venue"], row.get("step", 0)), row["at"]
+            of = spans.get(key)
+            if of is None:
+                spans[key] = dict.fromkeys(names, (at, at))
+            else:
+                for name in names:
+                    _widen(of, name, at, at)
 
 
 def _widen(of: dict[str, tuple[int, int]], name: str, first: int, last: int) -> None:

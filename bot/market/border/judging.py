@@ -13,7 +13,7 @@ days before, medians of nine settlements differ at most 18-fold, open interest m
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -23,7 +23,6 @@ from bot.market.border.bounds import (
     FUNDING,
     OPEN_INTEREST,
     PRICES,
-    SURE,
     Fault,
     contradictions,
     impossible,
@@ -32,10 +31,12 @@ from bot.market.border.bounds import (
     liquidations_above,
     price_moved,
 )
+from bot.market.border.last_good import CALM_RATE, RATE_FLOOR, RATE_LEAP, LastGood, learn, unusual
 from bot.market.border.overlap import Overlap
 from bot.market.border.rates import switch
 from bot.market.border.rows import AHEAD_MS, Rejected, as_switches, preceded, rejected, without, without_future
 from signals.units import DAY, DAY_MS, HOUR, HOUR_MS, to_ms
+from storage.market.points import Snapshot
 from storage.market.writing import plain
 
 if TYPE_CHECKING:
@@ -50,34 +51,10 @@ if TYPE_CHECKING:
 BELIEVED: Final = DAY  # a level that holds for a day is the venue's new truth: a redenomination
 LONG: Final = 16  # figures from which on arrays pay
 ENOUGH: Final = 5  # a first batch of this length is its own witness
-CALM_RATE: Final = 0.004  # a rate per interval up to this is never held: BTC and ETH have paid 0.00375 out of calm
-RATE_LEAP: Final = 30.0  # times the highest rate of the days before; 21 is the most that BTC and ETH have shown
-RATE_FLOOR: Final = 2e-5
-_HALF_LIFE_MS: Final = 2 * DAY_MS  # of the highest rate: what was a storm last week is no measure of this one
-_MOST_DAYS: Final = 400.0
 _TOGETHER_MS: Final = HOUR_MS  # venues that leap alike within so long are witnesses of each other
 _AT_ONCE_MS: Final = HOUR_MS // 2  # a leap over more time than this can be a market that was not seen meanwhile
 _BY_ITSELF: Final = HOUR  # that a lone venue has to repeat it
 _SMALL: Final = 1e7  # USD; below it a coin's open interest doubles within minutes
-
-
-@dataclass(slots=True)
-class _Known:
-    """The last good value of a series (of funding rates: the highest of late), and its time in ms.
-
-    before: the value before that one. odd: another level that has been claimed, of which time, and received when first.
-    scale: it is one of other units. began, mark: when the claim began, and the mark price before it.
-    """
-
-    good: float
-    at: int
-    odd: float = math.nan
-    odd_at: int = 0
-    since: datetime | None = None
-    scale: bool = False
-    before: float = math.nan
-    began: int = 0
-    mark: float = math.nan
 
 
 class Border:
@@ -87,7 +64,7 @@ class Border:
     """
 
     def __init__(self, past: Past | None = None) -> None:
-        self._known: dict[tuple[str, str, str], _Known] = {}
+        self._known: dict[tuple[str, str], dict[str, LastGood]] = {}  # by venue and input, then by asset
         self._past = past or (lambda _venue, _asset, _name: None)
         self._leaps: dict[tuple[str, str], dict[str, tuple[int, float]]] = {}  # by asset and input: venue, time, times
         self._overlap = Overlap()
@@ -105,11 +82,11 @@ class Border:
         if not times:
             return points, []
         now_ms = to_ms(now)
-        live = len(times) == 1 and points.step is None and times[0] <= now_ms + AHEAD_MS
-        if live and all(self._usual(points, name, values) for name, values in points.columns.items()):
-            self._learn_open(points, {})
-            self._overlap.learn(points, now_ms)
-            return points, []  # as nearly all that is live
+        if len(times) == 1 and points.step is None:
+            alone = Snapshot(points.venue, (points.asset,), times, points.columns)
+            if not self._unusual(alone, now_ms):
+                self._learn(alone, now_ms, settled=points.settled)
+                return points, []  # as nearly all that is live
         out: list[Rejected] = []
         if times[-1] > now_ms + AHEAD_MS:
             points, out = without_future(points, now_ms)
@@ -118,9 +95,27 @@ class Border:
             self._learn_open(points, odd)
             out += [rejected(points, name, fault) for name, faults in odd.items() for fault in faults]
             points = without(points, odd) if odd else points
-            self._overlap.learn(points, now_ms)
+            if len(points) == 1 and points.step is None:
+                alone = Snapshot(points.venue, (points.asset,), points.times, points.columns)
+                self._overlap.learn(alone, now_ms, settled=points.settled)
             points = preceded(points, back)
         return points, out
+
+    def admit_all(self, snapshot: Snapshot, now: datetime) -> tuple[Snapshot, list[Points]]:
+        """Return the assets of which every figure is usual, and the others by themselves: `admit` has to judge those.
+
+        `now` is the time of receipt. It is what `admit` would find for one asset after the other, without hundreds of
+        objects on the way.
+        """
+        now_ms = to_ms(now)
+        if odd := self._unusual(snapshot, now_ms):
+            others = [snapshot.of(place) for place in sorted(odd)]
+            snapshot = snapshot.taken([place for place in range(len(snapshot)) if place not in odd])
+        else:
+            others = []
+        if len(snapshot):
+            self._learn(snapshot, now_ms)
+        return snapshot, others
 
     def _faults(
         self, points: Points, now: datetime, *, sparse: bool
@@ -139,37 +134,47 @@ class Border:
                 odd[name] = [Fault(place, why, apart[name].times) for place in range(len(values))]
                 continue
             if len(values) == 1 and name not in odd and self._usual(points, name, values):
-                continue
+                continue  # beside another one that is odd
             if found := self._odd(points, name, values, now, odd.get(name, ()), back, sparse=sparse, chained=chained):
                 odd[name] = [*odd.get(name, ()), *found]
         if chained and (found := self._chain(points, now, odd)):
             odd["close"] = [*odd.get("close", ()), *found]
         return odd, back
 
-    # --- one figure, as it comes live
+    # --- single figures, as they come live
+
+    def _unusual(self, snapshot: Snapshot, now_ms: int) -> set[int]:
+        """Return the places of the assets of which a figure has to be looked at."""
+        odd = {place for place, at in enumerate(snapshot.times) if at > now_ms + AHEAD_MS}
+        for name, values in snapshot.columns.items():
+            odd.update(unusual(name, self._of(snapshot.venue, name), snapshot.assets, snapshot.times, values))
+        return odd
+
+    def _learn(self, snapshot: Snapshot, now_ms: int, *, settled: bool = False) -> None:
+        """Remember figures that are usual."""
+        for name, values in snapshot.columns.items():
+            learn(name, self._of(snapshot.venue, name), snapshot.assets, snapshot.times, values)
+        for asset, usd in zip(snapshot.assets, snapshot.columns.get("open_interest_usd", ()), strict=False):
+            if usd > self._open.get(asset, 0.0):
+                self._open[asset] = float(usd)
+        self._overlap.learn(snapshot, now_ms, settled=settled)
 
     def _usual(self, points: Points, name: str, values: Column) -> bool:
-        """Tell whether nothing is odd in a single figure, the usual case of what is live; learn of it."""
-        value, at = float(values[0]), points.times[0]
-        least, most = SURE[name]
-        if not least < value < most and impossible(name, value) is not None:
+        """Tell whether nothing is odd in a single figure; learn of it."""
+        if points.step is not None and name in PRICES:
             return False
-        if name in FREE:
-            return True
-        known = self._known.get((points.venue, points.asset, name))
-        if known is None or known.odd_at or (points.step is not None and name in PRICES):
+        alone = name, self._of(points.venue, name), (points.asset,), points.times, values
+        if unusual(*alone):
             return False
-        if name == FUNDING:
-            size = abs(value)
-            peak = _decayed(known, at)
-            usual = size <= CALM_RATE or size <= RATE_LEAP * peak
-            value = max(size, peak)
-        else:
-            limit = limit_of(name, abs(at - known.at))
-            usual = value > 0 and 1 / limit < value / known.good < limit
-        if usual:
-            known.before, known.good, known.at = known.good, value, max(at, known.at)
-        return usual
+        learn(*alone)
+        return True
+
+    def _of(self, venue: str, name: str) -> dict[str, LastGood]:
+        """Return what is known of one input at a venue, by asset."""
+        found = self._known.get((venue, name))
+        if found is None:
+            found = self._known[venue, name] = {}
+        return found
 
     # --- a column
 
@@ -233,26 +238,27 @@ class Border:
         moves = values[1:] / values[:-1]
         if not 1 / limit < first < limit or not ((1 / limit < moves) & (moves < limit)).all():
             return False
-        self._settle(key, _Known(float(values[-1]), times[-1]))
+        self._settle(key, LastGood(float(values[-1]), times[-1]))
         return True
 
-    def _begin(self, key: tuple[str, str, str], sound: Sequence[tuple[int, int, float]]) -> _Known | None:
+    def _begin(self, key: tuple[str, str, str], sound: Sequence[tuple[int, int, float]]) -> LastGood | None:
         """Choose what the first figure is measured against: the past of its series, or a batch's own first figures."""
-        known, first = self._known.get(key), sound[0][1]
+        known, first = self._of(key[0], key[2]).get(key[1]), sound[0][1]
         if known is None and (stored := self._past(*key)) is not None and stored.value:
-            known = _Known(abs(stored.value), to_ms(stored.at))
+            known = LastGood(abs(stored.value), to_ms(stored.at))
         if known is not None and first >= known.at - DAY_MS:
             return known
         if len(sound) >= ENOUGH:
             some = sorted(value for _, _, value in sound[:ENOUGH])
-            return _Known(some[ENOUGH // 2], first)
+            return LastGood(some[ENOUGH // 2], first)
         return known
 
-    def _settle(self, key: tuple[str, str, str], known: _Known) -> None:
+    def _settle(self, key: tuple[str, str, str], known: LastGood) -> None:
         """Remember the newest of a series: an older history does not undo it."""
-        before = self._known.get(key)
+        of = self._of(key[0], key[2])
+        before = of.get(key[1])
         if before is None or max(known.at, known.odd_at) >= max(before.at, before.odd_at):
-            self._known[key] = known
+            of[key[1]] = known
 
     def _levels(
         self,
@@ -270,7 +276,7 @@ class Border:
         held: list[int] = []
         for place, at, value in sound:
             if known is None:
-                known = _Known(value, at)
+                known = LastGood(value, at)
                 continue
             times = value / known.good
             # While another level is claimed no time passes: a file in another unit is not right after a month of it.
@@ -286,7 +292,7 @@ class Border:
                     found.pop(confirmed, None)
                 if not held and agrees and not bar:
                     back[key[2]] = known.odd_at, known.odd
-                known, held = _Known(value, at), []
+                known, held = LastGood(value, at), []
                 continue
             found[place] = Fault(place, "scale" if scale else "leap", times)
             since = known.since if agrees else now
@@ -300,7 +306,7 @@ class Border:
             self._settle(key, known)
         return as_switches(list(found.values()), sound)
 
-    def _unproven(self, key: tuple[str, str, str], known: _Known, now: datetime) -> bool:
+    def _unproven(self, key: tuple[str, str, str], known: LastGood, now: datetime) -> bool:
         """Tell whether a repeated leap of open interest proves nothing yet: the price stood still, and no venue leapt.
 
         Who has other venues beside it has to hold it for a day, a lone venue for an hour.
@@ -312,18 +318,18 @@ class Border:
             or self._open.get(asset, math.inf) < _SMALL
         ):
             return False
-        mark = self._known.get((venue, asset, "mark_price"))
+        mark = self._of(venue, "mark_price").get(asset)
         if mark is not None and price_moved(known.mark, mark.good):
             return False
         others = any(
-            of == asset and what == name and other != venue and one.at >= known.at - _TOGETHER_MS
-            for (other, of, what), one in self._known.items()
+            what == name and other != venue and asset in of and of[asset].at >= known.at - _TOGETHER_MS
+            for (other, what), of in self._known.items()
         )
         return others or known.since is None or now - known.since < _BY_ITSELF
 
     def _mark_before(self, key: tuple[str, str, str]) -> float:
         """Return the mark price of a moment ago: the answer with the newest may have come before this one."""
-        mark = self._known.get((key[0], key[1], "mark_price"))
+        mark = self._of(key[0], "mark_price").get(key[1])
         if mark is None:
             return math.nan
         return mark.before if mark.before == mark.before else mark.good
@@ -358,11 +364,11 @@ class Border:
                 continue
             size = abs(value)
             if known is None:
-                known = _Known(max(size, RATE_FLOOR), at)
+                known = LastGood(max(size, RATE_FLOOR), at)
                 continue
-            peak = _decayed(known, at)
+            peak = known.peak(at)
             if size <= CALM_RATE or size <= RATE_LEAP * peak:
-                known, held = _Known(max(size, peak, RATE_FLOOR), at), None
+                known, held = LastGood(max(size, peak, RATE_FLOOR), at), None
                 continue
             agrees = known.odd_at and at > known.odd_at and value * known.odd > 0 and size >= abs(known.odd) / 4
             if agrees or (len(sound) == 1 and self._witness(key, at, size / peak)):
@@ -370,7 +376,7 @@ class Border:
                     found.pop(held, None)
                 elif agrees:
                     back[key[2]] = known.odd_at, known.odd
-                known, held = _Known(size, at), None
+                known, held = LastGood(size, at), None
                 continue
             found[place] = Fault(place, "leap", size / peak)
             if at > known.odd_at:
@@ -400,7 +406,7 @@ class Border:
         known = self._begin(key, ends)
         moves = np.abs(np.log(values[1:] / values[:-1]))
         if (known is None or 1 / limit < values[0] / known.good < limit) and bool((moves < math.log(limit)).all()):
-            self._settle(key, _Known(float(values[-1]), ends[-1][1]))
+            self._settle(key, LastGood(float(values[-1]), ends[-1][1]))
             return []
         found: dict[int, Fault] = {}
         for fault in self._levels(key, ends, now, bar=True, back={}):
@@ -425,13 +431,7 @@ class Border:
             self._open[points.asset] = max(*good, self._open.get(points.asset, 0.0))
 
 
-def _decayed(known: _Known, at: int) -> float:
-    """Return the highest rate of late as it counts at a time: half as much two days later."""
-    days = min(max(at - known.at, 0) / _HALF_LIFE_MS, _MOST_DAYS)
-    return max(known.good * math.pow(0.5, days), RATE_FLOOR)
-
-
-def _agree(known: _Known, value: float, limit: float) -> bool:
+def _agree(known: LastGood, value: float, limit: float) -> bool:
     """Tell whether a value speaks for the level that was claimed rather than for the last good one."""
     to_odd, to_good = abs(math.log(value / known.odd)), abs(math.log(value / known.good))
     claimed = abs(math.log(known.odd / known.good))

@@ -13,7 +13,7 @@ it.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import deque
+from collections import defaultdict, deque
 from statistics import median
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -26,7 +26,7 @@ from storage.market.writing import plain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from storage.market.points import Points
+    from storage.market.points import Points, Snapshot
 
 COMPARED: Final = MappingProxyType({  # how far the two may differ at the same time, as a part
     "open_interest_coin": 0.1,  # 2 % were seen in quiet hours between a minute and the next
@@ -57,24 +57,31 @@ class Overlap:
     """Remember what came live, and say of a history how many times that it is."""
 
     def __init__(self) -> None:
-        self._first: dict[tuple[str, str, str], deque[tuple[int, float]]] = {}  # of each of the last hours
-        self._newest: dict[tuple[str, str, str], tuple[int, float]] = {}
+        # By venue and input, then by asset: the first figure of each of the last hours, and the newest one.
+        self._first: defaultdict[tuple[str, str], dict[str, deque[tuple[int, float]]]] = defaultdict(dict)
+        self._newest: defaultdict[tuple[str, str], dict[str, tuple[int, float]]] = defaultdict(dict)
         self._doubts: dict[tuple[str, str, str], tuple[int, float]] = {}  # the live figure's time, and how far apart
 
-    def learn(self, points: Points, now: int) -> None:
-        """Remember a single figure of now, that passed."""
-        if len(points) != 1 or points.step is not None or points.settled or now - points.times[0] > _FRESH_MS:
+    def learn(self, snapshot: Snapshot, now: int, *, settled: bool = False) -> None:
+        """Remember figures of now that passed. settled: they are rates that were settled, and say nothing of now.
+
+        NaN handling: what is no number is passed over.
+        """
+        if settled:
             return
-        at = points.times[0]
-        for name, column in points.columns.items():
-            if (name in COMPARED or name == FUNDING) and (value := float(column[0])) == value:  # the plain test for NaN
-                key = (points.venue, points.asset, name)
-                self._newest[key] = at, value
-                firsts = self._first.get(key)
+        for name, column in snapshot.columns.items():
+            if name not in COMPARED and name != FUNDING:
+                continue
+            newest, firsts_of = self._newest[snapshot.venue, name], self._first[snapshot.venue, name]
+            for asset, at, value in zip(snapshot.assets, snapshot.times, column, strict=True):
+                if now - at > _FRESH_MS or value != value:  # noqa: PLR0124 - the plain test for NaN
+                    continue
+                newest[asset] = figure = (at, float(value))
+                firsts = firsts_of.get(asset)
                 if firsts is None:
-                    firsts = self._first[key] = deque(maxlen=_HOURS)
-                if not firsts or firsts[-1][0] // HOUR_MS < at // HOUR_MS:
-                    firsts.append((at, value))
+                    firsts_of[asset] = deque([figure], maxlen=_HOURS)
+                elif firsts[-1][0] // HOUR_MS < at // HOUR_MS:
+                    firsts.append(figure)
 
     def apart(self, points: Points) -> dict[str, Apart]:
         """Return by input how many times the present a history is, where they cannot be one series.
@@ -86,7 +93,7 @@ class Overlap:
             return found
         for name, column in points.columns.items():
             key = (points.venue, points.asset, name)
-            newest = self._newest.get(key)
+            newest = self._newest[points.venue, name].get(points.asset)
             if newest is None:
                 continue
             rows = [
@@ -117,7 +124,7 @@ class Overlap:
         self, key: tuple[str, str, str], rows: Sequence[tuple[int, float]], newest: tuple[int, float]
     ) -> Apart | None:
         pairs: dict[int, float] = {}  # how many times the live figure of its minutes a row is
-        for at, live in (*self._first[key], newest):
+        for at, live in (*self._first[key[0], key[2]][key[1]], newest):
             if live > 0 and (row := _beside(rows, at)):
                 pairs[row[0]] = row[1] / live
         if len(pairs) >= _SEVERAL:

@@ -17,7 +17,7 @@ from bot.market.border.intervals import intervals
 from bot.market.source import NotOffered
 from signals.units import HOUR, MINUTE, in_ms, to_ms
 from signals.venues import venue_title
-from storage.market.points import Points
+from storage.market.points import Points, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,6 +32,10 @@ class Unreadable(ValueError):  # noqa: N818 -- it names the answer, as SourceDow
 
 class Missing(Unreadable):
     """An answer for all contracts in which one is not: delisted, or an answer that was cut."""
+
+
+# What a reader raises where an answer has another shape than it should; Unreadable is a ValueError.
+UNREADABLE: Final = (IndexError, KeyError, TypeError, AttributeError, ValueError, ArithmeticError)
 
 
 class Raw(Protocol):
@@ -57,6 +61,49 @@ class Raw(Protocol):
 
 
 Recipe = Callable[[Raw, "Contract", "Ask"], Awaitable[Sequence["Found"]]]
+Row = tuple[int, *tuple[float | None, ...]]  # a time in ms, and figures; None for one that the venue does not give
+RowOf = Callable[["Contract"], Row]
+RATE: Final = ("funding_rate", "funding_interval_hours", "mark_price", "index_price")
+OPEN: Final = ("open_interest_coin", "open_interest_usd")
+
+
+@dataclass(frozen=True, slots=True)
+class PresentOfAll:
+    """How contracts stand now, where answers that are for all of them tell it.
+
+    names: the inputs, in the order of the figures of a row. rows: asks for the answers and returns what finds the row
+    of one contract; `contracts` are those that it will be asked for.
+    """
+
+    names: tuple[str, ...]
+    rows: Callable[[Raw, Sequence[Contract], datetime], Awaitable[RowOf]]
+
+    async def one(self, ask_raw: Raw, contract: Contract, now: datetime) -> Points:
+        """Read one contract. Unreadable, or a slip of the parser, where the answers do not say what they must."""
+        at, *figures = (await self.rows(ask_raw, [contract], now))(contract)
+        given = zip(self.names, figures, strict=True)
+        return points(contract, [at], {name: [figure] for name, figure in given if figure is not None})
+
+    async def of_all(self, ask_raw: Raw, contracts: Sequence[Contract], now: datetime) -> Snapshot | None:
+        """Read many contracts of one venue; whoever cannot be read as a whole is left out, None where all are.
+
+        Whoever is left out is asked for by itself, and that says why.
+        """
+        row_of_ = await self.rows(ask_raw, contracts, now)
+        assets: list[str] = []
+        rows: list[Row] = []
+        for contract in contracts:
+            try:
+                row = row_of_(contract)
+            except UNREADABLE:
+                continue
+            if None not in row:
+                assets.append(contract.asset)
+                rows.append(row)
+        if not rows:
+            return None
+        times, *columns = map(list, zip(*rows, strict=True))
+        return Snapshot(contracts[0].venue, assets, times, dict(zip(self.names, columns, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)

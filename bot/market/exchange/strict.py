@@ -18,7 +18,7 @@ import aiohttp
 import structlog
 
 from bot.clock import STEADY, NotBefore
-from bot.market.exchange.recipe import Missing, Unreadable
+from bot.market.exchange.recipe import UNREADABLE, Missing, Unreadable
 from bot.market.source import Blocked, NotOffered, SourceDown, SourceError
 from signals.units import MINUTE
 
@@ -43,7 +43,6 @@ _REACH: Final = re.compile(  # how venues name the range of a question, whatever
     r"(?:start|end|begin|from|to)[_ ]?(?:time|at\b)|time ?range|\d[- ]days?\b|too (?:long|far|early|old)\b",
     re.IGNORECASE,
 )
-_PARSER_SLIPS: Final = (IndexError, KeyError, TypeError, AttributeError, ValueError, ArithmeticError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +210,7 @@ def _ours(who: str, error: Exception, too_far: Collection[str]) -> Exception:
         return SourceDown(f"{who} sent an answer that cannot be used: {error}.", about="question")
     if isinstance(error, TimeoutError):
         return SourceDown(f"{who} did not answer in time.")
-    if isinstance(error, _PARSER_SLIPS):
+    if isinstance(error, UNREADABLE):
         return SourceDown(f"{who} sent an answer of an unknown shape.", about="question")
     if isinstance(error, aiohttp.ClientError | OSError):
         return SourceDown(f"{who} cannot be reached.")

@@ -22,10 +22,11 @@ from signals.units import DAY
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from bot.market.exchange.recipe import Recipe
-    from bot.market.exchange.venue_recipe import VenueRecipe
+    from bot.market.exchange.recipe import Raw
+    from bot.market.exchange.venue_recipe import Offer, VenueRecipe
     from bot.market.source import Found
     from bot.tape import Wrap
+    from storage.market.points import Snapshot
 
 _OPINION: Final = timedelta(minutes=10)  # so old may the list be that says whether a contract is gone
 _MOMENTS: Final = 4  # rounds that may be under way at once: that of everybody, and some for whoever asks
@@ -78,6 +79,7 @@ class CcxtVenue:
         self.name = venue.venue
         self.attribution = venue.attribution
         self.offers: dict[Topic, timedelta] = {topic: how.every for topic, how in venue.offers.items()}
+        self.at_once = frozenset(topic for topic, how in venue.offers.items() if how.present)
         self._venue, self._clock, self._steady = venue, clock, steady
         self._heard = heard
         self._timeout_s, self._proxy, self._base_url = timeout_s, proxy, base_url
@@ -93,6 +95,7 @@ class CcxtVenue:
         self._loading = asyncio.Lock()
         self.caveats: Mapping[Topic, str] = {topic: how.caveat for topic, how in venue.offers.items() if how.caveat}
         self._moments: dict[datetime, _Moment] = {}  # answers for all assets, of the newest rounds only
+        self._asks: tuple[datetime, Raw] | None = None  # what asks at the moment of the newest question
 
     async def fetch(self, ask: Ask) -> Sequence[Found]:
         """Answer one question, or raise SourceDown, Blocked or NotOffered and nothing else."""
@@ -100,7 +103,7 @@ class CcxtVenue:
         if how is None:
             raise NotOffered(f"{self._venue.title} does not offer {ask.topic}.")
         try:
-            return await self._answer(how.recipe, ask)
+            return await self._answer(how, ask)
         except NotOffered as error:
             # a past that is not offered, or of this contract not, says nothing of the contract while it is listed
             if ask.since is None or error.__cause__ is None or not await self._still_listed(ask):
@@ -111,8 +114,35 @@ class CcxtVenue:
                 raise
             raise NotOffered(f"{self._venue.title} does not offer {ask.asset} any more.") from error
 
-    async def _answer(self, recipe: Recipe, ask: Ask) -> Sequence[Found]:
-        now = ask.now
+    async def fetch_all(self, topic: Topic, assets: Sequence[str], now: datetime) -> Snapshot | None:
+        """Answer how assets stand now, of a topic that is told of all of them at once (`at_once`).
+
+        Whoever cannot be read is left out, as is whoever is not listed: `fetch` says why. None where that is everybody.
+        SourceDown, Blocked or NotOffered where the answer for all of them is none.
+        """
+        present = self._venue.offers[topic].present
+        assert present is not None, topic  # noqa: S101 - as the caller knows
+        with translated(self._venue.title, self._clock, self._venue.too_far):
+            listed = self._at_hand(now) or await self._listed(now)
+            contracts = [listed[asset] for asset in assets if asset in listed]
+            return await present.of_all(self._raw(now), contracts, now) if contracts else None
+
+    async def _answer(self, how: Offer, ask: Ask) -> Sequence[Found]:
+        with translated(self._venue.title, self._clock, self._venue.too_far):
+            listed = self._at_hand(ask.now) or await self._listed(ask.now)
+            contract = listed.get(ask.asset)
+            if contract is None:
+                raise unknown(ask.asset, self._venue.title, listed)
+            raw = self._raw(ask.now)
+            if how.present is None:
+                return await how.recipe(raw, contract, ask) if how.recipe else []
+            live = await how.present.one(raw, contract, ask.now)
+            return [*await how.recipe(raw, contract, ask), live] if how.recipe and ask.since else [live]
+
+    def _raw(self, now: datetime) -> Raw:
+        """Return what asks raw questions of one moment, the same one for all of its questions."""
+        if self._asks is not None and self._asks[0] is now:
+            return self._asks[1]
 
         async def raw(
             method: str,
@@ -126,12 +156,8 @@ class CcxtVenue:
                 return await self._once((method, *params.items()), params, now, digest)
             return await (self._unless_refused if optional else self._call)(method, params)
 
-        with translated(self._venue.title, self._clock, self._venue.too_far):
-            listed = self._at_hand(now) or await self._listed(now)
-            contract = listed.get(ask.asset)
-            if contract is None:
-                raise unknown(ask.asset, self._venue.title, listed)
-            return await recipe(raw, contract, ask)
+        self._asks = now, raw
+        return raw
 
     async def _call(self, method: str, params: Mapping[str, Any]) -> Any:
         return await getattr(self._exchange, method)(dict(params))

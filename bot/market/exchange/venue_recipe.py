@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
 
-    from bot.market.exchange.recipe import Recipe
+    from bot.market.exchange.recipe import PresentOfAll, Recipe
     from bot.market.source import Topic
     from bot.market.tiers.tables import Reach, TierAnswer
 
@@ -31,11 +31,16 @@ SWAPS_ONLY: Final = {"fetchMarkets": {"types": ["swap"]}}
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """How a venue answers one topic, how long to pause between two questions, and what must be said with it."""
+    """How a venue answers one topic, how long to pause between two questions, and what must be said with it.
 
-    recipe: Recipe
+    present: reads how contracts stand now of answers for all of them; the recipe is then asked for the past alone, and
+    is None where nobody gives it back.
+    """
+
+    recipe: Recipe | None
     every: timedelta
     caveat: str = ""
+    present: PresentOfAll | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bot.market.exchange.dated import Dated, dated, expiry_of
 from bot.market.exchange.recipe import (
+    RATE,
+    PresentOfAll,
     Unreadable,
     before_settlement,
     by_key,
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.market.exchange.contracts import Contract
-    from bot.market.exchange.recipe import Raw
+    from bot.market.exchange.recipe import Raw, Row, RowOf
     from bot.market.source import Ask
     from storage.market.points import Points
 
@@ -107,7 +109,7 @@ async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Poin
     _same_symbol(live, contract)
     at, coins = stamp(live["time"]), number(live["openInterest"]) * contract.multiplier
     columns = {"open_interest_coin": [coins]}
-    premium = await _premium(ask_raw, contract)
+    premium = row_of(await _premiums(ask_raw), contract)
     if abs(stamp(premium["time"]) - at) <= in_ms(_SAME_TIME):  # else no USD: a wrong product is worse than none
         columns["open_interest_usd"] = [coins * number(premium["markPrice"]) / contract.multiplier]
     return [*found, points(contract, [at], columns)]
@@ -141,39 +143,42 @@ async def _open_interest_history(ask_raw: Raw, contract: Contract, ask: Ask) -> 
     return [points(contract, times, {"open_interest_coin": coins, "open_interest_usd": usd})]
 
 
-async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
-    """Read the rate that is building now, with interval, mark and index price; and the settled rates since then.
-
-    A settled rate is stamped with its settlement, the running one with the exchange's time.
-    """
-    hours = await _interval(ask_raw, contract)
-    settled = await _settled(ask_raw, contract, ask, hours)
-    premium = await _premium(ask_raw, contract)
-    columns = {
-        "funding_rate": [number(premium["lastFundingRate"])],
-        "funding_interval_hours": [hours],
-        "mark_price": [number(premium["markPrice"]) / contract.multiplier],
-        "index_price": [number(premium["indexPrice"]) / contract.multiplier],
-    }
-    return [*settled, points(contract, [stamp(premium["time"])], columns)]
+async def settlements(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read the settled rates since then, each with the hours since the settlement before it."""
+    hours = _interval(await _adjusted(ask_raw), contract)
+    rates = await _settled_of_all(ask_raw, contract, ask) or await _settled_of_one(ask_raw, contract, ask)
+    return settled(contract, ask, rates.items(), running_hours=hours)
 
 
-async def _interval(ask_raw: Raw, contract: Contract) -> float:
+async def rates_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) -> RowOf:  # noqa: ARG001 - as all of them
+    """Read the rate that is building now, with interval, mark and index price, at the exchange's time."""
+    adjusted, premiums = await _adjusted(ask_raw), await _premiums(ask_raw)
+
+    def row(contract: Contract) -> Row:
+        premium, times_coin = row_of(premiums, contract), contract.multiplier
+        return (
+            stamp(premium["time"]),
+            number(premium["lastFundingRate"]),
+            _interval(adjusted, contract),
+            number(premium["markPrice"]) / times_coin,
+            number(premium["indexPrice"]) / times_coin,
+        )
+
+    return row
+
+
+async def _adjusted(ask_raw: Raw) -> Mapping[str, Any]:
+    listed: Mapping[str, Any] = await ask_raw("fapiPublicGetFundingInfo", {}, shared=True, digest=_BY_SYMBOL)
+    return listed
+
+
+def _interval(adjusted: Mapping[str, Any], contract: Contract) -> float:
     """Look up hours between settlements: listed when it was ever adjusted, else eight.
 
     An empty list would make every adjusted contract eight-hourly and its yearly rate up to eight times too low.
     """
-    listed = await ask_raw("fapiPublicGetFundingInfo", {}, shared=True, digest=_BY_SYMBOL)
-    row = listed.get(contract.market_id)
+    row = adjusted.get(contract.market_id)
     return number(row["fundingIntervalHours"]) if row else float(_USUAL_INTERVAL)
-
-
-async def _settled(ask_raw: Raw, contract: Contract, ask: Ask, hours: float) -> list[Points]:
-    """Read settled rates, each with the hours since the settlement before it, so one more is read at the front."""
-    if ask.since is None:
-        return []
-    rates = await _settled_of_all(ask_raw, contract, ask) or await _settled_of_one(ask_raw, contract, ask)
-    return settled(contract, ask, rates.items(), running_hours=hours)
 
 
 async def _settled_of_one(ask_raw: Raw, contract: Contract, ask: Ask) -> Mapping[int, float]:
@@ -238,18 +243,19 @@ def _wave(answer: object) -> _Wave:
     return _Wave(rates, len(times), times[-1], ascending=times == sorted(times))
 
 
+async def _premiums(ask_raw: Raw) -> Mapping[str, Any]:
+    """Ask once for all contracts: it costs as much as ten single ones and serves every asset and topic."""
+    found: Mapping[str, Any] = await ask_raw("fapiPublicGetPremiumIndex", {}, shared=True, digest=_BY_SYMBOL)
+    return found
+
+
 async def futures(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- as all recipes
     """Read the dated future that is nearest to a quarter away (BTCUSDT_261225), from the answer for all."""
-    rows = await ask_raw("fapiPublicGetPremiumIndex", {}, shared=True, digest=_BY_SYMBOL)
+    rows = await _premiums(ask_raw)
     begin = f"{contract.market_id}_"
     found = {symbol.removeprefix(begin): row for symbol, row in rows.items() if symbol.startswith(begin)}
     every = (Dated(expiry_of(day), number(row["markPrice"]), number(row["indexPrice"])) for day, row in found.items())
     return [dated(contract, max((stamp(row["time"]) for row in found.values()), default=0), every)]
-
-
-async def _premium(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
-    """Find the contract in one answer for all: it costs as much as ten single ones and serves every asset and topic."""
-    return row_of(await ask_raw("fapiPublicGetPremiumIndex", {}, shared=True, digest=_BY_SYMBOL), contract)
 
 
 _BY_SYMBOL: Final = by_key(rows_of, "symbol")
@@ -271,7 +277,7 @@ RECIPE: Final = VenueRecipe(
     offers={
         "bars": Offer(bars, MINUTE),
         "open_interest": Offer(open_interest, MINUTE),
-        "funding": Offer(funding, MINUTE),
+        "funding": Offer(settlements, MINUTE, present=PresentOfAll(RATE, rates_now)),
         "ratios": Offer(by_the_hour_and_now(USD_M.ratios), RATIOS_EVERY),
         "depth": Offer(USD_M.book, BOOK_EVERY),
         "dated": Offer(futures, DATED_EVERY),

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bot.market.exchange.recipe import (
     LONGEST_INTERVAL,
+    RATE,
     SAME_TIME,
+    PresentOfAll,
     Unreadable,
     apart,
     backwards,
@@ -23,7 +25,6 @@ from bot.market.exchange.recipe import (
     points,
     row_of,
     rows_of,
-    running,
     settled,
     stamp,
     with_taker,
@@ -33,10 +34,11 @@ from bot.market.venues.binance_both import COIN_M, KEPT
 from signals.units import HOUR, MINUTE, in_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from bot.market.exchange.contracts import Contract
-    from bot.market.exchange.recipe import Raw
+    from bot.market.exchange.recipe import Raw, Row, RowOf
     from bot.market.source import Ask
     from storage.market.points import Points
 
@@ -67,7 +69,7 @@ async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Poin
     if live["symbol"] != contract.market_id:
         raise Unreadable(f"{contract.market_id} was asked, another contract came")
     at, contracts = stamp(live["time"]), number(live["openInterest"])
-    premium = await _premium(ask_raw, contract)
+    premium = row_of(await _premiums(ask_raw), contract)
     mark = number(premium["markPrice"])
     columns = {"open_interest_usd": [contract.usd(contracts, mark)]}
     if abs(stamp(premium["time"]) - at) <= in_ms(SAME_TIME):
@@ -96,23 +98,10 @@ async def _history(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     return apart(contract, history)
 
 
-async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
-    """Read the rate that is building, mark and index price from one answer for all; and the settled rates since."""
-    premium = await _premium(ask_raw, contract)
-    adjusted = await ask_raw("dapiPublicGetFundingInfo", {}, shared=True, digest=_ADJUSTED)
-    row = adjusted.get(contract.market_id)
-    hours = number(row["fundingIntervalHours"]) if row else _USUAL_INTERVAL
-    live = running(
-        contract,
-        stamp(premium["time"]),
-        rate=number(premium["lastFundingRate"]),
-        hours=hours,
-        mark=number(premium["markPrice"]),
-        index=number(premium["indexPrice"]),
-    )
-    if ask.since is None:
-        return [live]
-
+async def settlements(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read the settled rates since then."""
+    assert ask.since is not None  # noqa: S101 -- for the type checker: asked for a past only
+    hours = _interval(await _adjusted(ask_raw), contract)
     first = before_settlement(ask.since)
 
     async def page(end: int) -> list[tuple[int, float]]:
@@ -125,11 +114,39 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         return [(stamp(row["fundingTime"]), number(row["fundingRate"])) for row in rows_of(answer, least=0)]
 
     rates = await backwards(page, since=first, until=ask.now, most=8)
-    return [*settled(contract, ask, rates, running_hours=hours), live]
+    return settled(contract, ask, rates, running_hours=hours)
 
 
-async def _premium(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
-    return row_of(await ask_raw("dapiPublicGetPremiumIndex", {}, shared=True, digest=_BY_SYMBOL), contract)
+async def rates_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) -> RowOf:  # noqa: ARG001 - as all of them
+    """Read the rate that is building, mark and index price from one answer for all."""
+    premiums, adjusted = await _premiums(ask_raw), await _adjusted(ask_raw)
+
+    def row(contract: Contract) -> Row:
+        premium, times_coin = row_of(premiums, contract), contract.multiplier
+        return (
+            stamp(premium["time"]),
+            number(premium["lastFundingRate"]),
+            _interval(adjusted, contract),
+            number(premium["markPrice"]) / times_coin,
+            number(premium["indexPrice"]) / times_coin,
+        )
+
+    return row
+
+
+async def _adjusted(ask_raw: Raw) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = await ask_raw("dapiPublicGetFundingInfo", {}, shared=True, digest=_ADJUSTED)
+    return found
+
+
+def _interval(adjusted: Mapping[str, Any], contract: Contract) -> float:
+    row = adjusted.get(contract.market_id)
+    return number(row["fundingIntervalHours"]) if row else _USUAL_INTERVAL
+
+
+async def _premiums(ask_raw: Raw) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = await ask_raw("dapiPublicGetPremiumIndex", {}, shared=True, digest=_BY_SYMBOL)
+    return found
 
 
 _BY_SYMBOL: Final = by_key(rows_of, "symbol")
@@ -143,7 +160,7 @@ RECIPE: Final = VenueRecipe(
     offers={
         "bars": Offer(bars, MINUTE),
         "open_interest": Offer(open_interest, MINUTE),
-        "funding": Offer(funding, MINUTE),
+        "funding": Offer(settlements, MINUTE, present=PresentOfAll(RATE, rates_now)),
         "ratios": Offer(by_the_hour_and_now(COIN_M.ratios), RATIOS_EVERY),
         "depth": Offer(COIN_M.book, BOOK_EVERY),
     },

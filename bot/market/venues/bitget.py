@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.market.exchange.recipe import (
+    OPEN,
+    RATE,
+    PresentOfAll,
     Unreadable,
     apart,
     backwards,
@@ -20,10 +23,8 @@ from bot.market.exchange.recipe import (
     hourly,
     number,
     pairs,
-    points,
     row_of,
     rows_of,
-    running,
     settled,
     stamp,
 )
@@ -32,10 +33,10 @@ from bot.market.tiers.tables import BySymbol
 from signals.units import MINUTE, to_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from bot.market.exchange.contracts import Contract
-    from bot.market.exchange.recipe import Raw
+    from bot.market.exchange.recipe import Raw, Row, RowOf
     from bot.market.source import Ask
     from storage.market.points import Points
 
@@ -72,34 +73,39 @@ def _at(milliseconds_: int) -> datetime:
     return datetime.fromtimestamp(milliseconds_ / 1000, UTC)
 
 
-async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- as all recipes
+async def open_interest_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) -> RowOf:  # noqa: ARG001 - as all of them
     """Read open interest now, from one answer for all; a history is not offered. USD at the mark price beside it."""
-    row = await _ticker(ask_raw, contract)
-    coins, mark = number(row["holdingAmount"]), number(row["markPrice"])
-    columns = {
-        "open_interest_coin": [contract.coins(coins, mark)],
-        "open_interest_usd": [contract.usd(coins, mark)],
-    }
-    return [points(contract, [stamp(row["ts"])], columns)]
+    tickers = await _tickers(ask_raw)
+
+    def row(contract: Contract) -> Row:
+        ticker = row_of(tickers, contract)
+        held, mark = number(ticker["holdingAmount"]), number(ticker["markPrice"])
+        return stamp(ticker["ts"]), contract.coins(held, mark), contract.usd(held, mark)
+
+    return row
 
 
-async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+async def settlements(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read the settled rates since then."""
+    hours = number(row_of(await _running(ask_raw), contract)["fundingRateInterval"])
+    return settled(contract, ask, await _rates(ask_raw, contract, ask), running_hours=hours)
+
+
+async def rates_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) -> RowOf:  # noqa: ARG001 - as all of them
     """Read the rate that is building with its interval, mark and index price, each from one answer for all."""
-    row = await _ticker(ask_raw, contract)
-    listed = await ask_raw("publicMixGetV2MixMarketCurrentFundRate", _KIND, shared=True, digest=_BY_SYMBOL)
-    rate = row_of(listed, contract)
-    hours = number(rate["fundingRateInterval"])
-    live = running(
-        contract,
-        stamp(row["ts"]),
-        rate=number(rate["fundingRate"]),
-        hours=hours,
-        mark=number(row["markPrice"]),
-        index=number(row["indexPrice"]),
-    )
-    if ask.since is None:
-        return [live]
-    return [*settled(contract, ask, await _rates(ask_raw, contract, ask), running_hours=hours), live]
+    tickers, rates = await _tickers(ask_raw), await _running(ask_raw)
+
+    def row(contract: Contract) -> Row:
+        ticker, rate, times_coin = row_of(tickers, contract), row_of(rates, contract), contract.multiplier
+        return (
+            stamp(ticker["ts"]),
+            number(rate["fundingRate"]),
+            number(rate["fundingRateInterval"]),
+            number(ticker["markPrice"]) / times_coin,
+            number(ticker["indexPrice"]) / times_coin,
+        )
+
+    return row
 
 
 async def _rates(ask_raw: Raw, contract: Contract, ask: Ask) -> list[tuple[int, float]]:
@@ -137,8 +143,16 @@ def _asked(contract: Contract) -> dict[str, Any]:
     return {"symbol": contract.market_id} | _KIND
 
 
-async def _ticker(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
-    return row_of(await ask_raw("publicMixGetV2MixMarketTickers", _KIND, shared=True, digest=_BY_SYMBOL), contract)
+async def _tickers(ask_raw: Raw) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = await ask_raw("publicMixGetV2MixMarketTickers", _KIND, shared=True, digest=_BY_SYMBOL)
+    return found
+
+
+async def _running(ask_raw: Raw) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = await ask_raw(
+        "publicMixGetV2MixMarketCurrentFundRate", _KIND, shared=True, digest=_BY_SYMBOL
+    )
+    return found
 
 
 _BY_SYMBOL: Final = by_key(lambda answer: _data(answer, least=1), "symbol")
@@ -151,8 +165,8 @@ RECIPE: Final = VenueRecipe(
     too_far=frozenset({"00001", "40017", "40020", "400172", "40408", "40705"}),
     offers={
         "bars": Offer(bars, MINUTE),
-        "open_interest": Offer(open_interest, MINUTE),
-        "funding": Offer(funding, MINUTE),
+        "open_interest": Offer(None, MINUTE, present=PresentOfAll(OPEN, open_interest_now)),
+        "funding": Offer(settlements, MINUTE, present=PresentOfAll(RATE, rates_now)),
         "ratios": Offer(by_the_hour_and_now(ratios), RATIOS_EVERY),
         "depth": Offer(book, BOOK_EVERY),
     },

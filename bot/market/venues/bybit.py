@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bot.market.exchange.dated import Dated, dated
 from bot.market.exchange.recipe import (
+    OPEN,
+    RATE,
+    PresentOfAll,
     Unreadable,
     apart,
     backwards,
@@ -22,10 +25,8 @@ from bot.market.exchange.recipe import (
     number,
     page_start,
     pairs,
-    points,
     row_of,
     rows_of,
-    running,
     settled,
     stamp,
 )
@@ -34,10 +35,11 @@ from bot.market.tiers.tables import BySymbol
 from signals.units import HOUR, MINUTE, in_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from bot.market.exchange.contracts import Contract
-    from bot.market.exchange.recipe import Raw
+    from bot.market.exchange.recipe import Raw, Row, RowOf
     from bot.market.source import Ask
     from storage.market.points import Points
 
@@ -73,23 +75,11 @@ async def _bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[tuple[int, A
     return await backwards(page, since=ask.since, until=ask.now, most=12)
 
 
-async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
-    """Read open interest now, from one answer for all contracts, and since then by the hour.
+async def open_interest_hours(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read open interest since then by the hour.
 
-    The history comes in coins alone; its dollars are the coins at the close of the hour that ended at that moment.
+    It comes in coins alone; its dollars are the coins at the close of the hour that ended at that moment.
     """
-    at, row = await _ticker(ask_raw, contract)
-    coins = number(row["singleOpenInterest"]) if row.get("singleOpenInterest") else number(row["openInterest"]) / _SIDES
-    coins *= contract.multiplier
-    usd = row.get("singleOpenInterestValue")
-    value = number(usd) if usd else number(row["openInterestValue"]) / _SIDES
-    live = points(contract, [at], {"open_interest_coin": [coins], "open_interest_usd": [value]})
-    return [*await _history(ask_raw, contract, ask), live]
-
-
-async def _history(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
-    if ask.since is None:
-        return []
 
     async def page(end: int) -> list[tuple[int, Any]]:
         answer = await ask_raw(
@@ -101,10 +91,7 @@ async def _history(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         return [(stamp(row["timestamp"]), row) for row in _list(answer)]
 
     rows = await backwards(page, since=ask.since, until=ask.now, most=25)
-    coins = {
-        at: number(row["singleOpenInterest"]) if row.get("singleOpenInterest") else number(row["openInterest"]) / _SIDES
-        for at, row in rows
-    }
+    coins = {at: _one_side(row) for at, row in rows}
     closes = {at + in_ms(HOUR): number(row[4]) for at, row in await _bars(ask_raw, contract, ask)}
     return apart(
         contract,
@@ -115,36 +102,69 @@ async def _history(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     )
 
 
-async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
-    """Read the rate that is building, mark and index price from one answer for all; and the settled rates since."""
-    at, row = await _ticker(ask_raw, contract)
-    hours = await _interval(ask_raw, contract, row)
-    live = running(
-        contract,
-        at,
-        rate=number(row["fundingRate"]),
-        hours=hours,
-        mark=number(row["markPrice"]),
-        index=number(row["indexPrice"]),
-    )
-    if ask.since is None:
-        return [live]
+async def open_interest_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) -> RowOf:  # noqa: ARG001 - as all of them
+    """Read open interest now, from one answer for all contracts."""
+    at, tickers = await _tickers(ask_raw)
+
+    def row(contract: Contract) -> Row:
+        ticker = row_of(tickers, contract)
+        usd = ticker.get("singleOpenInterestValue")
+        value = number(usd) if usd else number(ticker["openInterestValue"]) / _SIDES
+        return at, _one_side(ticker) * contract.multiplier, value
+
+    return row
+
+
+def _one_side(row: Mapping[str, Any]) -> float:
+    given = row.get("singleOpenInterest")
+    return number(given) if given else number(row["openInterest"]) / _SIDES
+
+
+async def settlements(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read the settled rates since then."""
+    assert ask.since is not None  # noqa: S101 -- for the type checker: asked for a past only
+    hours = (await _intervals(ask_raw, [contract]))(contract)
 
     async def page(end: int) -> list[tuple[int, float]]:
         answer = await ask_raw("publicGetV5MarketFundingHistory", _asked(contract) | {"limit": _ROWS, "endTime": end})
         return [(stamp(row["fundingRateTimestamp"]), number(row["fundingRate"])) for row in _list(answer)]
 
     rates = await backwards(page, since=before_settlement(ask.since), until=ask.now, most=25)
-    return [*settled(contract, ask, rates, running_hours=hours), live]
+    return settled(contract, ask, rates, running_hours=hours)
 
 
-async def _interval(ask_raw: Raw, contract: Contract, row: Mapping[str, Any]) -> float:
-    """Hours between settlements: in the ticker, else in the list of instruments, where it stands in minutes."""
-    if row.get("fundingIntervalHour"):
-        return number(row["fundingIntervalHour"])
-    asked = {"category": "linear", "limit": 1000}
-    listed = await ask_raw("publicGetV5MarketInstrumentsInfo", asked, shared=True, digest=_BY_SYMBOL)
-    return number(row_of(listed, contract)["fundingInterval"]) / 60
+async def rates_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) -> RowOf:  # noqa: ARG001 - as all of them
+    """Read the rate that is building, mark and index price from one answer for all."""
+    at, tickers = await _tickers(ask_raw)
+    hours = await _intervals(ask_raw, contracts)
+
+    def row(contract: Contract) -> Row:
+        ticker, times_coin = row_of(tickers, contract), contract.multiplier
+        return (
+            at,
+            number(ticker["fundingRate"]),
+            hours(contract),
+            number(ticker["markPrice"]) / times_coin,
+            number(ticker["indexPrice"]) / times_coin,
+        )
+
+    return row
+
+
+async def _intervals(ask_raw: Raw, contracts: Sequence[Contract]) -> Callable[[Contract], float]:
+    """Find hours between settlements: in the ticker, else in the list of instruments, where it stands in minutes."""
+    _, tickers = await _tickers(ask_raw)
+    named = [tickers[contract.market_id] for contract in contracts if contract.market_id in tickers]
+    listed: Mapping[str, Any] = {}
+    if not all(ticker.get("fundingIntervalHour") for ticker in named):
+        asked = {"category": "linear", "limit": 1000}
+        listed = await ask_raw("publicGetV5MarketInstrumentsInfo", asked, shared=True, digest=_BY_SYMBOL)
+
+    def hours(contract: Contract) -> float:
+        told = row_of(tickers, contract).get("fundingIntervalHour")
+        return number(told) if told else number(row_of(listed, contract)["fundingInterval"]) / 60
+
+    return hours
 
 
 async def ratios(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
@@ -172,19 +192,21 @@ def _asked(contract: Contract) -> dict[str, Any]:
     return {"category": "linear", "symbol": contract.market_id}
 
 
-async def _ticker(ask_raw: Raw, contract: Contract) -> tuple[int, Mapping[str, Any]]:
+async def _tickers(ask_raw: Raw) -> tuple[int, Mapping[str, Any]]:
     asked = {"category": "linear"}
-    at, rows = await ask_raw("publicGetV5MarketTickers", asked, shared=True, digest=_tickers)
-    return at, row_of(rows, contract)
+    found: tuple[int, Mapping[str, Any]] = await ask_raw(
+        "publicGetV5MarketTickers", asked, shared=True, digest=_told_at
+    )
+    return found
 
 
-def _tickers(answer: Any) -> tuple[int, dict[str, Any]]:
+def _told_at(answer: Any) -> tuple[int, Mapping[str, Any]]:
     return stamp(answer["time"]), _BY_SYMBOL(answer)
 
 
 async def futures(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- as all recipes
     """Read the dated future that is nearest to a quarter away (BTCUSDT-25DEC26), from the answer for all."""
-    at, rows = await ask_raw("publicGetV5MarketTickers", {"category": "linear"}, shared=True, digest=_tickers)
+    at, rows = await _tickers(ask_raw)
     every = (
         Dated(int(number(row["deliveryTime"])), number(row["markPrice"]), number(row["indexPrice"]))
         for symbol, row in rows.items()
@@ -201,9 +223,12 @@ RECIPE: Final = VenueRecipe(
     offers={
         "bars": Offer(bars, MINUTE),
         "open_interest": Offer(
-            open_interest, MINUTE, "one side of what Bybit counts; past dollars are coins at the hour's close"
+            open_interest_hours,
+            MINUTE,
+            "one side of what Bybit counts; past dollars are coins at the hour's close",
+            PresentOfAll(OPEN, open_interest_now),
         ),
-        "funding": Offer(funding, MINUTE),
+        "funding": Offer(settlements, MINUTE, present=PresentOfAll(RATE, rates_now)),
         "ratios": Offer(by_the_hour_and_now(ratios), RATIOS_EVERY),
         "depth": Offer(book, BOOK_EVERY),
         "dated": Offer(futures, DATED_EVERY),

@@ -216,7 +216,9 @@ def _coin(contract: Contract) -> str:
 
 
 async def _ticker(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = (await ask_raw("publicGetTicker", {"instrument_name": contract.market_id}))["result"]
+    """Ask once for open interest and funding of the same moment: both stand in it."""
+    answer = await ask_raw("publicGetTicker", {"instrument_name": contract.market_id}, shared=True)
+    found: Mapping[str, Any] = answer["result"]
     if found["instrument_name"] != contract.market_id:
         raise Unreadable(f"{contract.market_id} was asked, another contract came")
     return found

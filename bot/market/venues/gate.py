@@ -9,6 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.market.exchange.recipe import (
+    OPEN,
+    RATE,
+    PresentOfAll,
     Unreadable,
     apart,
     backwards,
@@ -20,10 +23,8 @@ from bot.market.exchange.recipe import (
     hourly,
     number,
     page_start,
-    points,
     row_of,
     rows_of,
-    running,
     settled,
     stamp,
     with_taker,
@@ -33,11 +34,11 @@ from bot.market.tiers.tables import BySymbol
 from signals.units import DAY, HOUR, MINUTE, from_ms, in_ms, to_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from bot.market.exchange.contracts import Contract
-    from bot.market.exchange.recipe import Raw
+    from bot.market.exchange.recipe import Raw, Row, RowOf
     from bot.market.source import Ask
     from storage.market.points import Points
 
@@ -93,27 +94,30 @@ def _bought(row: Mapping[str, Any]) -> float | None:
 _CANDLES: Final = "publicFuturesGetSettleCandlesticks"
 
 
-async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
-    """Read open interest now, from the list of contracts, and since then by the hour.
+async def open_interest_hours(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read open interest since then by the hour, in coins at the mark price of now where contracts are dollars.
 
-    `position_size` is one side in contracts; the dollars are those at the mark price beside it. Statistics count both
-    sides (recorded on 2026-09-25), so half of them is what is open.
+    Statistics count both sides (recorded on 2026-09-25), so half of them is what is open.
     """
-    row = await _listed(ask_raw, contract)
-    contracts, mark = number(row["position_size"]), number(row["mark_price"])
-    columns = {
-        "open_interest_coin": [contract.coins(contracts, mark)],
-        "open_interest_usd": [contract.usd(contracts, mark)],
-    }
-    live = points(contract, [to_ms(ask.now)], columns)
-    if ask.since is None:
-        return [live]
+    mark = number(row_of(await _listed(ask_raw), contract)["mark_price"])
     rows = await _stats(ask_raw, contract, ask.since, ask.now)
     history = {
         "open_interest_coin": [(at, contract.coins(number(row["open_interest"]) / 2, mark)) for at, row in rows],
         "open_interest_usd": [(at, number(row["open_interest_usd"]) / 2) for at, row in rows],
     }
-    return [*apart(contract, history), live]
+    return apart(contract, history)
+
+
+async def open_interest_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) -> RowOf:  # noqa: ARG001 - as all of them
+    """Read one side of what is open now from the list of contracts; dollars at the mark price beside it."""
+    listed, at = await _listed(ask_raw), to_ms(now)
+
+    def row(contract: Contract) -> Row:
+        told = row_of(listed, contract)
+        held, mark = number(told["position_size"]), number(told["mark_price"])
+        return at, contract.coins(held, mark), contract.usd(held, mark)
+
+    return row
 
 
 async def ratios(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
@@ -159,20 +163,31 @@ async def _stats(
     return rows if since else rows[-1:]
 
 
-async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
-    """Read the rate that is building, its interval, mark and index price from the contracts; and those since."""
-    row = await _listed(ask_raw, contract)
-    hours = number(row["funding_interval"]) * 1000 / in_ms(HOUR)
-    live = running(
-        contract,
-        to_ms(ask.now),
-        rate=number(row["funding_rate"]),
-        hours=hours,
-        mark=number(row["mark_price"]),
-        index=number(row["index_price"]),
-    )
-    if ask.since is None:
-        return [live]
+async def rates_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) -> RowOf:  # noqa: ARG001 - as all of them
+    """Read the rate that is building, its interval, mark and index price from the list of contracts."""
+    listed, at = await _listed(ask_raw), to_ms(now)
+
+    def row(contract: Contract) -> Row:
+        told, times_coin = row_of(listed, contract), contract.multiplier
+        return (
+            at,
+            number(told["funding_rate"]),
+            _hours(told),
+            number(told["mark_price"]) / times_coin,
+            number(told["index_price"]) / times_coin,
+        )
+
+    return row
+
+
+def _hours(told: Mapping[str, Any]) -> float:
+    return number(told["funding_interval"]) * 1000 / in_ms(HOUR)
+
+
+async def settlements(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read the settled rates since then."""
+    assert ask.since is not None  # noqa: S101 -- for the type checker: asked for a past only
+    hours = _hours(row_of(await _listed(ask_raw), contract))
     rates: list[tuple[int, float]] = []
     start, now = max(before_settlement(ask.since), ask.now - _KEPT), ask.now
     while start < now:
@@ -182,7 +197,7 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         answer = rows_of(await ask_raw("publicFuturesGetSettleFundingRate", asked), least=0)
         rates += [(_seconds(row["t"]), number(row["r"])) for row in answer]
         start = end
-    return [*settled(contract, ask, sorted(set(rates)), running_hours=hours), live]
+    return settled(contract, ask, sorted(set(rates)), running_hours=hours)
 
 
 async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- a recipe's signature
@@ -193,8 +208,9 @@ async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # n
     return [depth(contract, _seconds(found["current"]), bids, asks)]
 
 
-async def _listed(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
-    return row_of(await ask_raw("publicFuturesGetSettleContracts", _SETTLE, shared=True, digest=_BY_NAME), contract)
+async def _listed(ask_raw: Raw) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = await ask_raw("publicFuturesGetSettleContracts", _SETTLE, shared=True, digest=_BY_NAME)
+    return found
 
 
 _BY_NAME: Final = by_key(rows_of, "name")
@@ -211,8 +227,8 @@ RECIPE: Final = VenueRecipe(
     too_far=frozenset({"INVALID_PARAM_VALUE"}),
     offers={
         "bars": Offer(bars, MINUTE),
-        "open_interest": Offer(open_interest, MINUTE, OUR_TIME),
-        "funding": Offer(funding, MINUTE, OUR_TIME),
+        "open_interest": Offer(open_interest_hours, MINUTE, OUR_TIME, PresentOfAll(OPEN, open_interest_now)),
+        "funding": Offer(settlements, MINUTE, OUR_TIME, PresentOfAll(RATE, rates_now)),
         "ratios": Offer(by_the_hour_and_now(ratios), RATIOS_EVERY),
         "depth": Offer(book, BOOK_EVERY),
     },

@@ -11,6 +11,9 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.market.exchange.recipe import (
+    OPEN,
+    RATE,
+    PresentOfAll,
     Unreadable,
     backwards,
     bar,
@@ -19,10 +22,8 @@ from bot.market.exchange.recipe import (
     hourly,
     number,
     page_start,
-    points,
     row_of,
     rows_of,
-    running,
     settled,
     stamp,
 )
@@ -34,9 +35,10 @@ from signals.units import HOUR, MINUTE, in_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from bot.market.exchange.contracts import Contract
-    from bot.market.exchange.recipe import Raw
+    from bot.market.exchange.recipe import Raw, Row, RowOf
     from bot.market.source import Ask
     from bot.market.tiers.tables import Reach
     from storage.market.points import Points
@@ -57,31 +59,38 @@ async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     return [hourly(contract, found, ask.now)]
 
 
-async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+async def open_interest_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) -> RowOf:  # noqa: ARG001 - as all of them
     """Read open interest now, from one answer for all; a history is not offered. USD at the mark price beside it."""
-    row = await _context(ask_raw, contract)
-    contracts, mark = number(row["openInterest"]), number(row["markPx"])
-    columns = {
-        "open_interest_coin": [contract.coins(contracts, mark)],
-        "open_interest_usd": [contract.usd(contracts, mark)],
-    }
-    return [points(contract, [to_ms(ask.now)], columns)]
+    listed, at = await _contexts(ask_raw), to_ms(now)
+
+    def row(contract: Contract) -> Row:
+        context = row_of(listed, contract)
+        held, mark = number(context["openInterest"]), number(context["markPx"])
+        return at, contract.coins(held, mark), contract.usd(held, mark)
+
+    return row
 
 
-async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
-    """Read the rate of this hour, mark and oracle price from one answer for all; and the settled rates since."""
-    row = await _context(ask_raw, contract)
-    live = running(
-        contract,
-        to_ms(ask.now),
-        rate=number(row["funding"]),
-        hours=_INTERVAL_HOURS,
-        mark=number(row["markPx"]),
-        index=number(row["oraclePx"]),
-    )
-    if ask.since is None:
-        return [live]
+async def rates_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) -> RowOf:  # noqa: ARG001 - as all of them
+    """Read the rate of this hour, mark and oracle price from one answer for all."""
+    listed, at = await _contexts(ask_raw), to_ms(now)
 
+    def row(contract: Contract) -> Row:
+        context, times_coin = row_of(listed, contract), contract.multiplier
+        return (
+            at,
+            number(context["funding"]),
+            _INTERVAL_HOURS,
+            number(context["markPx"]) / times_coin,
+            number(context["oraclePx"]) / times_coin,
+        )
+
+    return row
+
+
+async def settlements(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read the settled rates since then."""
+    assert ask.since is not None  # noqa: S101 -- for the type checker: asked for a past only
     first = before_settlement(ask.since)
 
     async def page(end: int) -> list[tuple[int, float]]:
@@ -91,7 +100,7 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         return [(stamp(row["time"]), number(row["fundingRate"])) for row in answer]
 
     rates = await backwards(page, since=first, until=ask.now, most=12)
-    return [*settled(contract, ask, rates, _INTERVAL_HOURS), live]
+    return settled(contract, ask, rates, _INTERVAL_HOURS)
 
 
 async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- a recipe's signature
@@ -100,7 +109,7 @@ async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # n
     At full precision they reach 0.03 % on BTC. A coarse level counts when it lies within 1 % whole, so the sum is a
     floor, and always the same one.
     """
-    mid = number((await _context(ask_raw, contract))["midPx"])
+    mid = number(row_of(await _contexts(ask_raw), contract)["midPx"])
     asked = {"type": "l2Book", "coin": contract.market_id, "nSigFigs": _figures(mid)}
     found = await ask_raw(_INFO, asked)
     bids, asks = ([(number(level["px"]), number(level["sz"])) for level in side] for side in found["levels"])
@@ -115,11 +124,12 @@ def _figures(mid: float) -> int:
     return 4 if _LEVELS * 0.001 / leading >= 0.0105 else 3
 
 
-async def _context(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
-    return row_of(await ask_raw(_INFO, {"type": "metaAndAssetCtxs"}, shared=True, digest=_contexts), contract)
+async def _contexts(ask_raw: Raw) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = await ask_raw(_INFO, {"type": "metaAndAssetCtxs"}, shared=True, digest=_by_name)
+    return found
 
 
-def _contexts(answer: Any) -> dict[str, Any]:
+def _by_name(answer: Any) -> dict[str, Any]:
     meta, contexts = rows_of(answer, least=2)
     if len(meta["universe"]) != len(contexts):
         raise Unreadable("as many contexts as names were due")
@@ -174,8 +184,10 @@ RECIPE: Final = VenueRecipe(
     markets=SWAPS_ONLY,
     offers={
         "bars": Offer(bars, MINUTE, "volume in dollars is coins at the close"),
-        "open_interest": Offer(open_interest, MINUTE, f"one or two sides: not calibrated yet; {OUR_TIME}"),
-        "funding": Offer(funding, MINUTE, OUR_TIME),
+        "open_interest": Offer(
+            None, MINUTE, f"one or two sides: not calibrated yet; {OUR_TIME}", PresentOfAll(OPEN, open_interest_now)
+        ),
+        "funding": Offer(settlements, MINUTE, OUR_TIME, PresentOfAll(RATE, rates_now)),
         "depth": Offer(book, BOOK_EVERY),
     },
     tiers=tiers,

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bot.market.exchange.recipe import (
     LONGEST_INTERVAL,
+    OPEN,
+    RATE,
+    PresentOfAll,
     Unreadable,
     apart,
     backwards,
@@ -21,10 +24,8 @@ from bot.market.exchange.recipe import (
     number,
     page_start,
     pairs,
-    points,
     row_of,
     rows_of,
-    running,
     settled,
     stamp,
 )
@@ -33,10 +34,11 @@ from bot.market.tiers.tables import BySymbol
 from signals.units import HOUR, MINUTE, in_ms, to_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from bot.market.exchange.contracts import Contract
-    from bot.market.exchange.recipe import Raw
+    from bot.market.exchange.recipe import Raw, Row, RowOf
     from bot.market.source import Ask
     from storage.market.points import Points
 
@@ -67,17 +69,9 @@ def _turnover(contract: Contract, row: list[Any]) -> float:
     return number(row[6]) if len(row) > 6 else contract.usd(number(row[5]), number(row[4]))
 
 
-async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
-    """Read open interest now, from the list of contracts, and since then by the hour; USD at the mark price."""
-    row = await _listed(ask_raw, contract)
-    contracts, mark = number(row["openInterest"]), number(row["markPrice"])
-    columns = {
-        "open_interest_coin": [contract.coins(contracts, mark)],
-        "open_interest_usd": [contract.usd(contracts, mark)],
-    }
-    live = points(contract, [to_ms(ask.now)], columns)
-    if ask.since is None:
-        return [live]
+async def open_interest_hours(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read open interest since then by the hour; of contracts that are dollars at the mark price of now."""
+    mark = number(row_of(await _listed(ask_raw), contract)["markPrice"])
 
     async def page(end: int) -> list[tuple[int, float]]:
         asked = {"symbol": contract.market_id, "interval": "1hour", "pageSize": _STATS, "endAt": end}
@@ -86,24 +80,42 @@ async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Poin
         return [(stamp(row["ts"]), contract.coins(number(row["openInterest"]), mark)) for row in rows]
 
     rows = await backwards(page, since=ask.since, until=ask.now, most=10)
-    return [*apart(contract, {"open_interest_coin": rows}), live]
+    return apart(contract, {"open_interest_coin": rows})
 
 
-async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
-    """Read the rate that is building, its interval, mark and index price from the contracts; and those since."""
-    row = await _listed(ask_raw, contract)
-    hours = _hours(row)
-    live = running(
-        contract,
-        to_ms(ask.now),
-        rate=number(row["fundingFeeRate"]),
-        hours=hours,
-        mark=number(row["markPrice"]),
-        index=number(row["indexPrice"]),
-    )
-    if ask.since is None:
-        return [live]
+async def open_interest_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) -> RowOf:  # noqa: ARG001 - as all of them
+    """Read open interest now, from the list of contracts; USD at the mark price."""
+    listed, at = await _listed(ask_raw), to_ms(now)
 
+    def row(contract: Contract) -> Row:
+        told = row_of(listed, contract)
+        held, mark = number(told["openInterest"]), number(told["markPrice"])
+        return at, contract.coins(held, mark), contract.usd(held, mark)
+
+    return row
+
+
+async def rates_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) -> RowOf:  # noqa: ARG001 - as all of them
+    """Read the rate that is building, its interval, mark and index price from the list of contracts."""
+    listed, at = await _listed(ask_raw), to_ms(now)
+
+    def row(contract: Contract) -> Row:
+        told, times_coin = row_of(listed, contract), contract.multiplier
+        return (
+            at,
+            number(told["fundingFeeRate"]),
+            _hours(told),
+            number(told["markPrice"]) / times_coin,
+            number(told["indexPrice"]) / times_coin,
+        )
+
+    return row
+
+
+async def settlements(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read the settled rates since then."""
+    assert ask.since is not None  # noqa: S101 -- for the type checker: asked for a past only
+    hours = _hours(row_of(await _listed(ask_raw), contract))
     first = before_settlement(ask.since)
 
     async def page(end: int) -> list[tuple[int, float]]:
@@ -113,7 +125,7 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         return [(stamp(row["timepoint"]), number(row["fundingRate"])) for row in rows]
 
     rates = await backwards(page, since=first, until=ask.now, most=50)
-    return [*settled(contract, ask, rates, running_hours=hours), live]
+    return settled(contract, ask, rates, running_hours=hours)
 
 
 def _hours(row: Mapping[str, Any]) -> float:
@@ -132,8 +144,9 @@ async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # n
     return [depth(contract, at, pairs(found["bids"]), pairs(found["asks"]))]
 
 
-async def _listed(ask_raw: Raw, contract: Contract) -> Mapping[str, Any]:
-    return row_of(await ask_raw("futuresPublicGetContractsActive", {}, shared=True, digest=_BY_SYMBOL), contract)
+async def _listed(ask_raw: Raw) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = await ask_raw("futuresPublicGetContractsActive", {}, shared=True, digest=_BY_SYMBOL)
+    return found
 
 
 _BY_SYMBOL: Final = by_key(lambda answer: _data(answer, least=1), "symbol")
@@ -149,8 +162,8 @@ RECIPE: Final = VenueRecipe(
     too_far=frozenset({"400100"}),
     offers={
         "bars": Offer(bars, MINUTE),
-        "open_interest": Offer(open_interest, MINUTE, OUR_TIME),
-        "funding": Offer(funding, MINUTE, OUR_TIME),
+        "open_interest": Offer(open_interest_hours, MINUTE, OUR_TIME, PresentOfAll(OPEN, open_interest_now)),
+        "funding": Offer(settlements, MINUTE, OUR_TIME, PresentOfAll(RATE, rates_now)),
         "depth": Offer(book, BOOK_EVERY),
     },
     tiers=BySymbol(

@@ -8,6 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.market.exchange.recipe import (
+    OPEN,
+    RATE,
+    PresentOfAll,
     Unreadable,
     apart,
     backwards,
@@ -19,10 +22,8 @@ from bot.market.exchange.recipe import (
     hourly,
     number,
     pairs,
-    points,
     row_of,
     rows_of,
-    running,
     settled,
     stamp,
     with_taker,
@@ -32,10 +33,11 @@ from bot.market.tiers.tables import BySymbol
 from signals.units import HOUR, MINUTE, in_ms, to_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from bot.market.exchange.contracts import Contract
-    from bot.market.exchange.recipe import Raw
+    from bot.market.exchange.recipe import Raw, Row, RowOf
     from bot.market.source import Ask
     from storage.market.points import Points
 
@@ -90,20 +92,8 @@ async def _taker(ask_raw: Raw, contract: Contract, ask: Ask) -> dict[int, float]
     return dict(await backwards(page, since=ask.since, until=ask.now, most=_KEPT_PAGES))
 
 
-async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
-    """Read open interest now, from one answer for all swaps, and since then by the hour; coins and USD as published."""
-    listed = await ask_raw("publicGetPublicOpenInterest", {"instType": "SWAP"}, shared=True, digest=_BY_NAME)
-    row = row_of(listed, contract)
-    live = points(
-        contract,
-        [stamp(row["ts"])],
-        {
-            "open_interest_coin": [number(row["oiCcy"]) * contract.multiplier],
-            "open_interest_usd": [number(row["oiUsd"])],
-        },
-    )
-    if ask.since is None:
-        return [live]
+async def open_interest_hours(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read open interest since then by the hour; coins and USD as published."""
 
     async def page(end: int) -> list[tuple[int, Any]]:
         answer = await ask_raw(
@@ -117,28 +107,24 @@ async def open_interest(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Poin
         "open_interest_coin": [(at, number(row[2]) * contract.multiplier) for at, row in rows],
         "open_interest_usd": [(at, number(row[3])) for at, row in rows],
     }
-    return [*apart(contract, history), live]
+    return apart(contract, history)
 
 
-async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
-    """Read the rate that is building, mark and index price, each from one answer for all; and the settled rates since.
+async def open_interest_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) -> RowOf:  # noqa: ARG001 - as all of them
+    """Read open interest now, from one answer for all swaps; coins and USD as published."""
+    listed = await ask_raw("publicGetPublicOpenInterest", {"instType": "SWAP"}, shared=True, digest=_BY_NAME)
 
-    The interval is the one that the rate is for: it ends at the coming settlement, and the next may be another one.
-    """
-    listed = await ask_raw("publicGetPublicFundingRate", {"instId": "ANY"}, shared=True, digest=_BY_NAME)
-    marks = await ask_raw("publicGetPublicMarkPrice", {"instType": "SWAP"}, shared=True, digest=_BY_NAME)
-    rate, mark = row_of(listed, contract), row_of(marks, contract)
-    hours = _hours(rate)
-    live = running(
-        contract,
-        stamp(mark["ts"]),
-        rate=number(rate["fundingRate"]),
-        hours=hours,
-        mark=number(mark["markPx"]),
-        index=await _index(ask_raw, contract),
-    )
-    if ask.since is None:
-        return [live]
+    def row(contract: Contract) -> Row:
+        told = row_of(listed, contract)
+        return stamp(told["ts"]), number(told["oiCcy"]) * contract.multiplier, number(told["oiUsd"])
+
+    return row
+
+
+async def settlements(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read the settled rates since then."""
+    assert ask.since is not None  # noqa: S101 -- for the type checker: asked for a past only
+    hours = _hours(row_of(await _rates(ask_raw), contract))
 
     async def page(end: int) -> list[tuple[int, float]]:
         answer = await ask_raw(
@@ -148,7 +134,38 @@ async def funding(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
         return [(stamp(row["fundingTime"]), number(row["realizedRate"])) for row in _data(answer)]
 
     rates = await backwards(page, since=before_settlement(ask.since), until=ask.now, most=25)
-    return [*settled(contract, ask, rates, running_hours=hours), live]
+    return settled(contract, ask, rates, running_hours=hours)
+
+
+async def rates_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) -> RowOf:  # noqa: ARG001 - as all of them
+    """Read the rate that is building, mark and index price, each from one answer for all.
+
+    The interval is the one that the rate is for: it ends at the coming settlement, and the next may be another one. The
+    index is that of the name, BTC-USDT for BTC-USDT-SWAP; none where the contract is not priced in USDT.
+    """
+    rates = await _rates(ask_raw)
+    marks = await ask_raw("publicGetPublicMarkPrice", {"instType": "SWAP"}, shared=True, digest=_BY_NAME)
+    indexes = await ask_raw("publicGetMarketIndexTickers", {"quoteCcy": "USDT"}, shared=True, digest=_BY_NAME)
+
+    def row(contract: Contract) -> Row:
+        rate, mark, times_coin = row_of(rates, contract), row_of(marks, contract), contract.multiplier
+        index = indexes.get(contract.market_id.removesuffix("-SWAP"))
+        return (
+            stamp(mark["ts"]),
+            number(rate["fundingRate"]),
+            _hours(rate),
+            number(mark["markPx"]) / times_coin,
+            number(index["idxPx"]) / times_coin if index else None,
+        )
+
+    return row
+
+
+async def _rates(ask_raw: Raw) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = await ask_raw(
+        "publicGetPublicFundingRate", {"instId": "ANY"}, shared=True, digest=_BY_NAME
+    )
+    return found
 
 
 def _hours(rate: Mapping[str, Any]) -> float:
@@ -159,13 +176,6 @@ def _hours(rate: Mapping[str, Any]) -> float:
     if not hours > 0:
         raise Unreadable("two settlements at one time")
     return float(round(hours, 3))
-
-
-async def _index(ask_raw: Raw, contract: Contract) -> float | None:
-    """Find the index of the contract, BTC-USDT for BTC-USDT-SWAP; None where it is none of those priced in USDT."""
-    listed = await ask_raw("publicGetMarketIndexTickers", {"quoteCcy": "USDT"}, shared=True, digest=_BY_NAME)
-    row = listed.get(contract.market_id.removesuffix("-SWAP"))
-    return number(row["idxPx"]) if row else None
 
 
 async def ratios(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
@@ -199,8 +209,8 @@ RECIPE: Final = VenueRecipe(
     too_far=frozenset({"51000"}),
     offers={
         "bars": Offer(bars, MINUTE),
-        "open_interest": Offer(open_interest, MINUTE),
-        "funding": Offer(funding, MINUTE),
+        "open_interest": Offer(open_interest_hours, MINUTE, present=PresentOfAll(OPEN, open_interest_now)),
+        "funding": Offer(settlements, MINUTE, present=PresentOfAll(RATE, rates_now)),
         "ratios": Offer(by_the_hour_and_now(ratios), RATIOS_EVERY),
         "depth": Offer(book, BOOK_EVERY),
     },

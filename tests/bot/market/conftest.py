@@ -12,9 +12,18 @@ from tests.fakes.exchange import Clock, FakeExchange
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from bot.market.keeper import Collected
+    from storage.market.points import Points
+
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 RECORDED = DATA / "recorded" / "binance" / "binance_http.json"
 FEAR_GREED = DATA / "sentiment" / "alternative-me-fear-greed.json"
+
+
+def every(found: Collected) -> list[Points]:
+    """Return what was collected, one asset each."""
+    alone = (snapshot.of(place) for snapshot in found.snapshots for place in range(len(snapshot)))
+    return [*found.points, *alone]
 
 
 @pytest.fixture

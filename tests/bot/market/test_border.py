@@ -12,7 +12,8 @@ from bot.market.border.bounds import SURE, impossible, price_moved
 from bot.market.border.judging import BELIEVED, Border
 from bot.market.border.refusals import said
 from signals.inputs import INPUTS
-from storage.market.points import Newest, Points
+from signals.units import to_ms
+from storage.market.points import Newest, Points, Snapshot
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -178,6 +179,43 @@ def test_a_long_column_is_judged_as_figure_by_figure(
         pd.testing.assert_frame_equal(found[0][0].frame(), found[1][0].frame())
         assert repr(found[0][1]) == repr(found[1][1])
     assert at_once._known == singly._known
+
+
+LIVE = ("funding_rate", "funding_interval_hours", "mark_price", "open_interest_coin", "open_interest_usd")
+MOVES = st.sampled_from([1.0, 1.0, 1.01, 1.5, 2.5, 50.0, 1e4, 1e-4, 0.0, -1.0, math.nan])
+
+
+@given(
+    minutes=st.lists(
+        st.tuples(
+            st.lists(st.tuples(*[MOVES] * len(LIVE)), min_size=3, max_size=3),
+            st.sampled_from([-600, -1, 0, 1, 60]),  # seconds by which the venue's clock is ahead
+            st.sampled_from([1, 1, 90, 60 * 24 * 40]),  # minutes until the next
+        ),
+        min_size=2,
+        max_size=6,
+    )
+)
+def test_a_snapshot_is_judged_as_asset_by_asset(
+    minutes: list[tuple[list[tuple[float, ...]], int, int]],
+) -> None:
+    at_once, singly = Border(), Border()
+    usual, now, assets = (0.0001, 8.0, 100.0, 1e6, 1e8), NOW, ("BTC", "ETH", "SOL")
+    for factors, ahead, pause in minutes:
+        at = to_ms(now + timedelta(seconds=ahead))
+        rows = [[figure * by for figure, by in zip(usual, row, strict=True)] for row in factors]
+        columns = {name: [row[place] for row in rows] for place, name in enumerate(LIVE)}
+        snapshot = Snapshot("binance", assets, [at] * 3, columns)
+        good, others = at_once.admit_all(snapshot, now)
+        passed = [(good.of(place), []) for place in range(len(good))]
+        passed += [at_once.admit(other, now) for other in others]
+        expected = [singly.admit(snapshot.of(place), now) for place in range(3)]
+        assert {alone.asset: repr((alone, out)) for alone, out in passed} == {
+            alone.asset: repr((alone, out)) for alone, out in expected
+        }
+        assert at_once._known == singly._known
+        assert at_once._overlap._newest == singly._overlap._newest
+        now += timedelta(minutes=pause)
 
 
 @given(st.sampled_from(sorted(INPUTS)), st.floats(1e-6, 1 - 1e-6), st.floats(-20, 20))

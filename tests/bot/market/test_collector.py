@@ -18,12 +18,14 @@ from bot.market.keeper import Recalled
 from bot.market.providers.alternative_me import AlternativeMe
 from bot.market.source import Ask, Blocked, NotOffered, SourceDown, Topic
 from bot.market.source_rounds import AT_ONCE
-from storage.market.points import Newest, Points
+from signals.units import to_ms
+from storage.market.points import Newest, Points, Snapshot
 from storage.sources.source_state import SourceHealth
+from tests.bot.market.conftest import every
 from tests.fakes.exchange import Clock, FakeExchange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from storage.sources.source_events import SourceEvent
 
@@ -95,7 +97,76 @@ async def rounds(held: Collector, clock: Clock, count: int, step: timedelta = MI
     return events
 
 
+@dataclass
+class TellingAll(Script):
+    """A source that tells of its assets in one answer, but of those not in `silent` alone; of `odd` it tells zero."""
+
+    at_once: frozenset[Topic] = frozenset({"open_interest"})
+    silent: tuple[str, ...] = ()
+    odd: tuple[str, ...] = ()
+
+    async def fetch_all(self, topic: Topic, assets: Sequence[str], now: datetime) -> Snapshot:
+        told = [asset for asset in assets if asset not in self.silent]
+        coins = [0.0 if asset in self.odd else 100.0 for asset in told]
+        return Snapshot("binance", told, [to_ms(now)] * len(told), {"open_interest_coin": coins})
+
+
 # --- pace and reach of the questions
+
+
+async def test_one_answer_for_all_is_asked_for_once(clock: Clock) -> None:
+    source = TellingAll()
+    held = market(clock, source)
+    await held.collect(ASSETS, clock.now)
+    source.asked.clear()
+    found = await held.collect(ASSETS, clock.go(minutes=1))
+    assert [ask.asset for ask in source.asked] == ["BTC"]  # the first alone, whether there is an answer
+    assert sorted(given.asset for given in every(found)) == sorted(ASSETS)
+    assert (await held.collect(ASSETS, clock.go(seconds=30))).snapshots == []
+    assert states(held) == {"open_interest": "ok"}
+
+
+async def test_who_is_not_in_the_answer_for_all_is_asked_alone(clock: Clock) -> None:
+    source = TellingAll(silent=("SOL",))
+    held = market(clock, source)
+    await held.collect(ASSETS, clock.now)
+    source.asked.clear()
+    source.does = raising(NotOffered("SOL is gone"), "SOL")
+    found = await held.collect(ASSETS, clock.go(minutes=1))
+    assert [ask.asset for ask in source.asked] == ["BTC", "SOL"]
+    assert sorted(given.asset for given in every(found)) == ["BTC", "ETH"]
+    (topic,) = held._rounds["binance"].state.topics
+    assert {name: asset.breaker.state for name, asset in topic.assets.items()} == {
+        "BTC": "ok",
+        "ETH": "ok",
+        "SOL": "absent",
+    }
+
+
+async def test_who_is_odd_in_the_answer_for_all_is_named(clock: Clock) -> None:
+    source = TellingAll(odd=("ETH",))
+    held = market(clock, source)
+    await held.collect(ASSETS, clock.now)
+    found = await held.collect(ASSETS, clock.go(minutes=1))
+    assert sorted(given.asset for given in every(found)) == ["BTC", "SOL"]
+    (health,) = held.health()
+    assert (health.quarantined, health.error) == (1, "Last rejected: ETH open_interest_coin cannot be 0.")
+    (topic,) = held._rounds["binance"].state.topics
+    assert topic.assets["ETH"].breaker.state == "down"
+
+
+async def test_an_answer_for_all_that_does_not_come_is_asked_for_alone(clock: Clock) -> None:
+    class Failing(TellingAll):
+        async def fetch_all(self, topic: Topic, assets: Sequence[str], now: datetime) -> Snapshot:
+            raise error
+
+    error: Exception
+    for error in (SourceDown("away"), KeyError("a defect of ours")):
+        source = Failing()
+        held = market(clock, source)
+        await held.collect(ASSETS, clock.now)
+        found = await held.collect(ASSETS, clock.go(minutes=1))
+        assert sorted(given.asset for given in every(found)) == sorted(ASSETS), error
 
 
 async def test_asks_what_is_due_and_no_sooner(clock: Clock) -> None:

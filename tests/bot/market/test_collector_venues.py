@@ -20,12 +20,14 @@ from bot.market.keeper import Recalled
 from bot.market.providers.defillama import DefiLlama
 from bot.market.source_rounds import WIDEST
 from storage.market.points import Newest, Points
+from tests.bot.market.conftest import every
 from tests.examples import examples
 from tests.fakes.exchange import Clock, FakeExchange
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from bot.market.keeper import Collected
     from storage.sources.source_events import AssetEvent, SourceEvent
 
 FOUR = ("binance", "bybit", "okx", "hyperliquid")
@@ -93,10 +95,9 @@ async def rounds(held: Collector, clock: Clock, count: int, step: timedelta = MI
     return events, assets
 
 
-def values(points: list[Points], name: str) -> dict[tuple[str, str], float]:
-    return {
-        (given.venue, given.asset): float(given.frame()[name].iloc[-1]) for given in points if name in given.frame()
-    }
+def values(found: Collected, name: str) -> dict[tuple[str, str], float]:
+    given_of = ((given, given.frame()) for given in every(found))
+    return {(given.venue, given.asset): float(frame[name].iloc[-1]) for given, frame in given_of if name in frame}
 
 
 # --- S17, S18: blocked and banned
@@ -134,7 +135,7 @@ async def test_a_ban_ends_at_its_second(market: Any, exchange: FakeExchange, clo
     exchange.faults.clear()
     while clock.now < exchange.banned_until - timedelta(minutes=1):
         found = await held.collect(ASSETS, clock.go(minutes=1))
-        assert {given.venue for given in found.points} >= set(FOUR) - {name, "hyperliquid"}
+        assert {given.venue for given in every(found)} >= set(FOUR) - {name, "hyperliquid"}
     assert exchange.asked[name] == asked
     clock.now = exchange.banned_until
     await held.collect(ASSETS, clock.now)
@@ -154,10 +155,10 @@ async def test_a_new_contract_size_is_left_out_and_named(
     await held.collect(ASSETS, clock.now)
     exchange.scale["okx", "PEPE"] = times
     found = await held.collect(ASSETS, clock.go(minutes=1))
-    assert ("okx", "PEPE") not in values(found.points, "mark_price")
-    assert ("okx", "PEPE") not in values(found.points, "open_interest_usd")
-    assert ("okx", "BTC") in values(found.points, "mark_price")
-    assert ("bybit", "PEPE") in values(found.points, "mark_price")
+    assert ("okx", "PEPE") not in values(found, "mark_price")
+    assert ("okx", "PEPE") not in values(found, "open_interest_usd")
+    assert ("okx", "BTC") in values(found, "mark_price")
+    assert ("bybit", "PEPE") in values(found, "mark_price")
     assert sum(health.quarantined for health in held.health() if health.source == "okx") > 0
     if times < 100:  # else the border has taken it before
         (told,) = found.assets
@@ -167,7 +168,7 @@ async def test_a_new_contract_size_is_left_out_and_named(
         exchange.scale.clear()
         found = await held.collect(ASSETS, clock.go(minutes=1))
         assert [(event.source, event.asset, event.kind) for event in found.assets] == [("okx", "PEPE", "agrees")]
-        assert ("okx", "PEPE") in values(found.points, "mark_price")
+        assert ("okx", "PEPE") in values(found, "mark_price")
 
 
 def level(venue: str, asset: str, at: datetime, **columns: float) -> Points:
@@ -189,7 +190,8 @@ def test_of_four_the_one_that_differs_is_left_out(odd: int, factor: float, noise
     if abs(prices[odd] / float(np.median(prices)) - 1) <= 0.05:
         return
     found = [level(venue, "BTC", NOW, mark_price=price) for venue, price in zip(FOUR, prices, strict=True)]
-    kept, out = CrossChecks(FOUR, timedelta(minutes=LASTING)).sift(found, NOW)
+    sifted = CrossChecks(FOUR, timedelta(minutes=LASTING)).sift(found, (), NOW)
+    kept, out = sifted.points, sifted.left_out
     assert [event.venue for event in out] == [FOUR[odd]]
     assert len(kept) == 3
 
@@ -211,7 +213,7 @@ def test_dollars_are_coins_times_price(coins: float, usd: float, kept: bool) -> 
         level("bybit", "BTC", NOW, open_interest_coin=coins, open_interest_usd=usd),
     ]
     checks = CrossChecks(["bybit"], timedelta(minutes=LASTING))
-    assert len(checks.sift(found, NOW)[0]) == (2 if kept else 0)
+    assert len(checks.sift(found, (), NOW).points) == (2 if kept else 0)
     if not kept:
         assert checks.standing["bybit", "BTC"].name == "open_interest_usd"
 
@@ -226,14 +228,14 @@ def test_dollars_are_coins_times_price(coins: float, usd: float, kept: bool) -> 
 )
 def test_who_is_believed(prices: dict[str, float], out: list[str]) -> None:
     found = [level(venue, "BTC", NOW, mark_price=price) for venue, price in prices.items()]
-    assert [odd_one.venue for odd_one in CrossChecks(FOUR, timedelta(minutes=15)).sift(found, NOW)[1]] == out
+    assert [odd_one.venue for odd_one in CrossChecks(FOUR, timedelta(minutes=15)).sift(found, (), NOW).left_out] == out
 
 
 def test_an_old_price_judges_nobody() -> None:
     checks = CrossChecks(FOUR, timedelta(minutes=15))
-    checks.sift([level("binance", "BTC", NOW, mark_price=100.0)], NOW)
+    checks.sift([level("binance", "BTC", NOW, mark_price=100.0)], (), NOW)
     later = NOW + timedelta(hours=1)
-    assert checks.sift([level("okx", "BTC", later, mark_price=130.0)], later)[1] == []
+    assert checks.sift([level("okx", "BTC", later, mark_price=130.0)], (), later).left_out == []
 
 
 # --- S21: delisted
@@ -256,7 +258,7 @@ async def test_a_delisting_is_told_once_to_those_who_watch_it(
     assert mine[0].reason
     assert {health.state for health in held.health() if health.source == name} == {"ok"}
     found = await held.collect(ASSETS, clock.now)
-    assert (name, "BTC") in values(found.points, "mark_price")
+    assert (name, "BTC") in values(found, "mark_price")
 
 
 @pytest.mark.slow
@@ -281,7 +283,7 @@ async def test_a_new_funding_interval_is_told_and_used(
     assert found.assets == []
     exchange.intervals[f"{name}:BTC"] = 1
     found = await held.collect(ASSETS, clock.go(minutes=1))
-    assert values(found.points, "funding_interval_hours")[name, "BTC"] == 1
+    assert values(found, "funding_interval_hours")[name, "BTC"] == 1
     assert [(told.source, told.asset, told.hours, told.hours_before) for told in found.assets] == [(name, "BTC", 1, 8)]
     assert (await rounds(held, clock, 3))[1] == []
 
@@ -324,8 +326,8 @@ async def test_options_and_stablecoins_come_from_the_first_round_on(
     assert [(chain.venue, chain.asset, len(chain.options)) for chain in found.chains] == [
         ("deribit", "BTC", 12), ("deribit", "ETH", 12), ("deribit", "SOL", 12)
     ]  # fmt: skip
-    assert set(values(found.points, "implied_volatility")) == {("deribit", "BTC"), ("deribit", "ETH")}
-    assert set(values(found.points, "stablecoin_supply_usd")) == {("defillama", "MARKET")}
+    assert set(values(found, "implied_volatility")) == {("deribit", "BTC"), ("deribit", "ETH")}
+    assert set(values(found, "stablecoin_supply_usd")) == {("defillama", "MARKET")}
     assert {health.state for health in held.health()} == {"ok"}
     assert (await held.collect(["BTC"], clock.go(minutes=5))).chains == []  # every half hour
     assert len((await held.collect(["BTC"], clock.go(minutes=25))).chains) == 1

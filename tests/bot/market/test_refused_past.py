@@ -16,6 +16,7 @@ from bot.market.source import Ask, Topic
 from signals.units import from_ms
 from storage.engine.database import Store
 from storage.sources import coverage
+from tests.bot.market.conftest import every
 from tests.fakes.exchange_venues import question_name
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def collector(source: CcxtVenue, clock: Clock, recalled: Recalled | None = None)
 
 def times(found: Collected, topic: Topic) -> list[datetime]:
     name = KEY_INPUT[topic]
-    return sorted(from_ms(at) for given in found.points if name in given.columns for at in given.times)
+    return sorted(from_ms(at) for given in every(found) if name in given.columns for at in given.times)
 
 
 def asked_of(exchange: FakeExchange) -> set[str]:

@@ -22,6 +22,7 @@ from bot.tape import TapeError
 from bot.tape.lines import Answered, Began, Begin, Ended, Heard, Turn, address, read, written
 from bot.tape.playing import Tape
 from bot.tape.recording import Recorder
+from tests.bot.market.conftest import every
 from tests.bot.tape.taping import NOW, in_tape_time
 from tests.fakes.exchange import Clock, FakeExchange
 
@@ -61,7 +62,7 @@ async def collected(clock: Callable[[], datetime], wrap: Wrap, base: str) -> dic
         await held.close()
     return {
         (batch.venue, batch.asset, ",".join(batch.columns) + str(len(batch))): (batch.times, batch.columns)
-        for batch in found.points
+        for batch in every(found)
     }
 
 

@@ -319,7 +319,7 @@ async def test_a_round_asks_the_same_whichever_question_doubts_first(
     for topic in sorted(topics, key=lambda topic: topic != first):
         with pytest.raises(NotOffered):
             await there.fetch(Ask(topic, "ETH", clock.now))
-    asked = ("instruments", "mark-price", "funding-rate", "open-interest", "books-full")
+    asked = ("instruments", "mark-price", "funding-rate", "index-tickers", "open-interest", "books-full")
     assert {path.rpartition("/")[2]: many for path, many in (exchange.requests - before).items()} == dict.fromkeys(
         asked, 1
     )

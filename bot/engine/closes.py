@@ -111,7 +111,7 @@ def due(store: Store, assets: Sequence[str], states: Mapping[Key, RuleState], no
     for group, judged_of in waiting:
         alike: dict[tuple[tuple[timedelta, ...], datetime, datetime], list[str]] = {}
         new = [asset for asset, judged in judged_of.items() if not judged]
-        without = rowless.of(group, new, _last_close(group, now)) if new else set()
+        without = rowless.of(group, new, now) if new else set()
         for asset, judged in judged_of.items():
             if asset in without:
                 continue
@@ -143,9 +143,10 @@ class _Rowless:
         """Take in what has begun since the last time."""
         self._began = self._begins.read()
 
-    def of(self, group: RuleGroup, assets: Iterable[str], close: datetime) -> set[str]:
-        """Return those of these assets that have none which opened before `close`."""
+    def of(self, group: RuleGroup, assets: Iterable[str], now: datetime) -> set[str]:
+        """Return those of these assets that have none which has closed by now."""
         began, key = self._began, tuple(rule.id for rule in group.rules)
+        close = floor(now, max(metric.step for metric in group.metrics))  # the common clock is no finer
         before, at, known = self._found.get(key, (None, close, {}))
         if before is not began or at != close:
             known = {}
@@ -176,12 +177,12 @@ def _last_close(group: RuleGroup, now: datetime) -> datetime:
 def _has_row(group: RuleGroup, asset: str, began: Mapping[tuple[str, str], int], close: datetime) -> bool:
     """Tell whether a group that was never judged may have a row that opened before `close`. began: in ms."""
     opens, first = False, to_ms(close)
-    for metric in group.needed:
+    for metric in group.metrics:
         of, opens = metric.asset_of(asset), opens or metric.at_open
         firsts = [began[key] for name in metric.needs if (key := (of, name)) in began]
-        if not firsts:
+        if not firsts and metric in group.needed:
             return False
-        first = min(first, *firsts)
+        first = min([first, *firsts])
     return opens or first < to_ms(close)
 
 

@@ -123,15 +123,18 @@ def due(store: Store, assets: Sequence[str], states: Mapping[Key, RuleState], no
             rows = _rows(store, group, asset, series, judged, now)
             if rows:
                 alike.setdefault(rows, []).append(asset)
+            elif not judged:
+                rowless.add(group, asset)
         for (steps, first, end), members in alike.items():
             for begin in range(0, len(members), AT_ONCE):
                 yield Closes(group, steps, tuple(members[begin : begin + AT_ONCE]), first, end)
 
 
 class _Rowless:
-    """The assets for which a group that never judged them has no row: so it stays until a close or a first value comes.
+    """The assets for which a group that never judged them has no row yet; looked at again when a series begins.
 
-    Many of what is followed never has all inputs of a metric, and would else be looked up in every turn.
+    And every five minutes: many of what is followed never has all inputs of a metric, or not for days, and a turn
+    comes four times a minute. The first judgement of an asset is silent, so nobody hears of it later than else.
     """
 
     def __init__(self, store: Store) -> None:
@@ -147,14 +150,19 @@ class _Rowless:
         """Return those of these assets that have none which has closed by now."""
         began, key = self._began, tuple(rule.id for rule in group.rules)
         close = floor(now, max(metric.step for metric in group.metrics))  # the common clock is no finer
-        before, at, known = self._found.get(key, (None, close, {}))
-        if before is not began or at != close:
+        looked = floor(now, PATIENCE)
+        before, at, known = self._found.get(key, (None, looked, {}))
+        if before is not began or at != looked:
             known = {}
-            self._found[key] = began, close, known
+            self._found[key] = began, looked, known
         for asset in assets:
             if asset not in known:
                 known[asset] = not _has_row(group, asset, began, close)
         return {asset for asset in assets if known[asset]}
+
+    def add(self, group: RuleGroup, asset: str) -> None:
+        """Note an asset for which no row was found when its data were looked at."""
+        self._found[tuple(rule.id for rule in group.rules)][2][asset] = True
 
 
 def _waiting(

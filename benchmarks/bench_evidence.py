@@ -119,8 +119,8 @@ def plain(store: Store) -> dict[str, Any]:
     for rule in rules().values():
         frame, clock = values_of(store, rule)
         state, fires, since = State(), [], None
-        for when, row in frame.iterrows():
-            now = rule.judged_by({str(name): float(value) for name, value in row.items()})
+        for when, row in zip(frame.index, frame.to_dict("records"), strict=True):
+            now = rule.judged_by({str(name): value for name, value in row.items()})
             if since is None and not any(math.isnan(now.get(name, math.nan)) for name in rule.known_by):
                 since = when
             state, told = step(

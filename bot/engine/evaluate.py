@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import structlog
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from storage.engine.database import Store
     from storage.engine.work import Work
 
+    Shared: TypeAlias = dict[tuple[str, timedelta, tuple[str, ...], datetime, datetime, timedelta], Computed]
+
 log = structlog.get_logger(__name__)
 
 
@@ -49,21 +51,33 @@ class Evaluation:
     event: Event | None
 
 
+SHARED_UP_TO: Final = 48  # closes: the values of more are as large as a history, and each group has other ones
+
+
 def evaluate(
-    store: Store, closes: Closes, states: Mapping[Key, State], *, note: str | None = None
+    store: Store,
+    closes: Closes,
+    states: Mapping[Key, State],
+    *,
+    note: str | None = None,
+    shared: Shared | None = None,
 ) -> Iterator[Evaluation]:
     """Step the rules of a group over its closes. Stores nothing.
 
-    Of each rule the events come in the order of time, and then where it stands after the last row.
+    Of each rule the events come in the order of time, and then where it stands after the last row. shared: what was
+    computed for other groups of the same closes: a setup stands on metrics that alarms and other setups stand on.
     """
     first, last = closes.first, closes.end - closes.step
     if not closes.clock.at_open:
         first, last = first + closes.step, closes.end
     times = [first + closes.step * i for i in range(round((last - first) / closes.step) + 1)]
-    computed = [
-        Computed.of(store, metric, step, closes.assets, times, closes.step)
-        for metric, step in zip(closes.group.metrics, closes.steps, strict=True)
-    ]
+    known = shared if shared is not None and len(times) <= SHARED_UP_TO else {}
+    computed = []
+    for metric, step in zip(closes.group.metrics, closes.steps, strict=True):
+        of = (metric.id, step, closes.assets, times[0], times[-1], closes.step)
+        if of not in known:
+            known[of] = Computed.of(store, metric, step, closes.assets, times, closes.step)
+        computed.append(known[of])
     for asset in closes.assets:
         values: dict[str, Array] = {}
         for metric_rows in computed:
@@ -171,11 +185,12 @@ def judge(
     """
     states = episodes.rule_states(store)
     found: list[Evaluation] = []
+    shared: Shared = {}
     for closes in due(store, assets, states, now):
         keys = [(rule.id, asset) for rule in closes.group.rules for asset in closes.assets]
         before = {key: states[key].state for key in keys if key in states}
         try:
-            found += list(evaluate(store, closes, before, note=note))
+            found += list(evaluate(store, closes, before, note=note, shared=shared))
         except StoreError:
             raise
         except Exception:

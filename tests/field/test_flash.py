@@ -157,7 +157,12 @@ def test_a_flash_fall_is_told_within_two_minutes_with_sound(market: Market) -> N
     buttons = next(block for block in said[0].message.blocks if isinstance(block, Buttons))
     picture = next(block for block in said[0].message.blocks if isinstance(block, Picture))
     assert pictures.resolve(market.store, picture.chart)["alt"].startswith("BTC, 24 hours to 20 November 2026")
-    assert [button.command for button in buttons.buttons] == ["/chart btc 24h", "/liqs btc", "/mute burst btc 2h"]
+    assert [button.command for button in buttons.buttons] == [
+        "/why btc 4h",
+        "/chart btc 24h",
+        "/liqs btc",
+        "/mute burst btc 2h",
+    ]
 
 
 def test_a_fast_move_is_frozen_as_it_is_told(market: Market) -> None:

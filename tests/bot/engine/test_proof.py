@@ -127,10 +127,17 @@ def test_an_outcome_waits_for_the_close_of_its_day(store: Store) -> None:
 
 def test_what_is_told_late_was_not_said_in_advance(store: Store) -> None:
     begun(store, 200)
-    write(store, 200, 420)
-    told = judge(store, ["BTC"], START + 420 * DAY + MINUTES, started=START + 420 * DAY)
-    assert any(event.kind != "resolved" or event.came_and_went for event in told)
-    assert all(one.at > START + 419 * DAY for one in record.entries(store))
+    fired = next(event for event in lived(store, 200, 420) if event.kind == "fired")
+    day = (fired.at - START) // DAY
+    for late, count in ((0, 1), (1, 0)):
+        other = Store(store.path.with_name(f"{late}.db"))
+        begun(other, day - 1)
+        write(other, day - 1, day + late)
+        now = START + (day + late) * DAY + MINUTES
+        told = judge(other, ["BTC"], now, started=START)
+        assert "fired" in {event.kind for event in told}
+        assert len(record.entries(other)) == count, "its first day is over: the outcome has begun"
+        other.close()
 
 
 def test_the_odds_are_those_that_were_known(store: Store) -> None:

@@ -159,6 +159,20 @@ def replay(
     replay.replay(start, end, asset, config, db, as_json=as_json)
 
 
+@app.command()
+def record(
+    rule: Annotated[str | None, typer.Option("--rule", help="Only this alarm or setup, by its id.")] = None,
+    asset: Annotated[str | None, typer.Option("--asset", help="Only this asset, e.g. BTC.")] = None,
+    config: ConfigFile = None,
+    db: Db = None,
+    as_json: Json = False,
+) -> None:
+    """Print what was told in advance and what came of it; --json prints one object per entry, for anybody to check."""
+    from bot.cli import record
+
+    record.record(rule, asset, config, db, as_json=as_json)
+
+
 @tiers_app.command("refresh")
 def tiers_refresh(
     venues: Annotated[list[str] | None, typer.Argument(help="Which venues (default: all that can be asked).")] = None,

@@ -24,6 +24,7 @@ from bot.doubting import DoubtingClock
 from bot.engine import housekeeping
 from bot.engine.addresses import Following
 from bot.engine.digests import Digests
+from bot.engine.evidence import record
 from bot.engine.hindsight import judge_past
 from bot.engine.positions import Positions
 from bot.engine.turn import TurnTaker, announce
@@ -40,7 +41,7 @@ from bot.market.streams.liquidations import LiquidationStreams
 from bot.market.tiers import weekly
 from bot.market.tiers.tables import Reach, TierKey
 from bot.market.tiers.weekly import WeeklyTiers
-from bot.schedule import TICK_EVERY, begin_anew, keep_the_loop_free, schedule
+from bot.schedule import TICK_EVERY, begin_anew, cancelled, keep_the_loop_free, schedule
 from bot.speaking import channels_of
 from handlers.answer import Answer, brings_code, is_for_all, logged
 from handlers.channels.local import LocalChannel, local
@@ -53,7 +54,7 @@ from signals.venues import VENUES
 from storage.engine.database import Store, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
     from bot.config import Config
@@ -137,6 +138,7 @@ class App:
                 "addresses": (TICK_EVERY, self._follow),
                 "digests": (TICK_EVERY, self._make_digests),
                 "cleaning": (housekeeping.LOOKED, self._clean),
+                "evidence": (record.LOOKED_BACK, self._look_back),
                 "history": (HISTORY_EVERY, self._backfill),
                 "tiers": (weekly.LOOKED, self._renew_tiers),
             }
@@ -162,11 +164,11 @@ class App:
         finally:
             if jobs.running:
                 jobs.shutdown(wait=False)
-            await _cancelled(others)
+            await cancelled(others)
             self.dispatcher.stop()
             if sending:
                 await asyncio.wait([sending], timeout=LAST_MESSAGES.total_seconds())
-                await _cancelled([sending])
+                await cancelled([sending])
             await self._taken(machine.last_look, "a last look at the database failed")
             await self.close()
 
@@ -225,6 +227,11 @@ class App:
             lambda: housekeeping.turn(self.store, rule, self.clock),
             "old rows were not removed; the next try is in an hour",
         )
+
+    async def _look_back(self) -> None:
+        """Judge the record, and look at the past of what is followed before an alarm asks for it."""
+        looking = partial(record.look_back, self.store, self.config.assets, self.clock)
+        await self._taken(looking, "the past was not looked at; the next try is in some minutes")
 
     async def _renew_tiers(self) -> None:
         if self.tiers:
@@ -288,14 +295,6 @@ def _tell_beginning(place: LocalChannel, collector: Collector) -> None:
         place.say(silent, "dim")
     if any(topic.last_good for topic in health):
         place.say("Market data is coming in. Alerts appear here; try /health or /help.", "dim")
-
-
-async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel tasks and wait until they have ended."""
-    tasks = list(tasks)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def sources_of(

@@ -6,6 +6,7 @@ jump (bot/machine.py) calls `begin_anew` within seconds of it.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import sys
 from datetime import UTC, timedelta
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from apscheduler.job import Job
 
@@ -50,6 +51,14 @@ def schedule(jobs: dict[str, tuple[timedelta, Callable[[], Awaitable[Any]]]]) ->
             max_instances=1,
         )
     return scheduler
+
+
+async def cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks and wait until they have ended."""
+    tasks = list(tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def begin_anew(scheduler: AsyncIOScheduler) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from handlers.command import Deps
 
-Role = Literal["headline", "body", "caveat", "echo", "stamp"]
+Role = Literal["headline", "body", "caveat", "evidence", "echo", "stamp"]
 
 
 @dataclass(frozen=True, slots=True)

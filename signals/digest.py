@@ -142,9 +142,10 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What was said a week or a month ago, and what became of it.
+    """What was said a week or a month ago, as the record has it, and what became of it.
 
-    change: of price since, a fraction; usual: what it usually is over so long a time. ended: None while it is on.
+    change: of price, a fraction; usual: what it usually is over so long a time. days: after how many days the record
+    judged it; None where that is still to come and the change is that until now.
     """
 
     rule: str
@@ -152,7 +153,7 @@ class Said:
     at: datetime
     change: float
     usual: float
-    ended: datetime | None
+    days: int | None = None
     move: float | None = None
 
     @property

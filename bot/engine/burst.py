@@ -17,12 +17,14 @@ from signals.alerts.burst import BURST, Beside, Burst, Running, UsualHour
 from signals.alerts.condition import RANKS
 from signals.alerts.episodes import State, Transition
 from signals.alerts.event import news_for
+from signals.alerts.record import definition_of_moves
 from signals.inputs import INPUTS
 from signals.units import DAY, HOUR, MINUTE, floor, from_ms, in_ms, to_ms
 from signals.venues import venue_order
-from storage.alerts import episodes, outbox
+from storage.alerts import episodes, outbox, record
 from storage.engine.database import StoreError
 from storage.market import liquidations, points
+from storage.market.points import Newest
 from storage.market.recent import RecentValues
 from storage.panels import panels
 
@@ -243,6 +245,12 @@ class Bursts:
             if said:
                 notice = outbox.Notice(said.kind, rank, at, said.to_json(), episode, BURST, asset)
                 outbox.announce(work, notice, now=now, expires=now + news_for(rank, said.kind))
+            if said and said.kind == "fired":
+                price = Newest(at, found.newest[1], said.venues[0])
+                record.freeze(
+                    work, said.to_json(), definition_of_moves(), rank=rank, asset=asset, at=at, episode=episode,
+                    price=price, sentences={}, now=now,
+                )  # fmt: skip
 
 
 def _rank(before: str | None, move: Move | None, kind: Kind | None) -> Rank:

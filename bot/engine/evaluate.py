@@ -8,36 +8,36 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-import numpy as np
 import structlog
 
 from bot.engine.around import OpenSetups, first_setups, placed
-from bot.engine.closes import A_MOMENT, EVER, all_closes, due, rule_groups
+from bot.engine.closes import EVER, all_closes, due, rule_groups
+from bot.engine.evidence.proof import proofs, with_proof
 from signals.alerts import stepping
 from signals.alerts.episodes import State
 from signals.alerts.event import Event, news_for
 from signals.alerts.legs import with_changes
-from signals.alerts.rule import named, rules
+from signals.alerts.rule import rules
 from signals.metric import metrics
-from signals.units import floor
 from storage.alerts import episodes, outbox
 from storage.engine.database import StoreError
 from storage.market import points
-from storage.panels import panels
+from storage.panels.computed import Computed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime, timedelta
 
     from bot.engine.closes import Closes
     from signals.alerts.setup import Setup
-    from signals.metric import Metric
-    from signals.series import Array, Panel
+    from signals.series import Array
     from storage.alerts.episodes import Key, RuleState
     from storage.engine.database import Store
     from storage.engine.work import Work
+
+    Shared: TypeAlias = dict[tuple[str, timedelta, tuple[str, ...], datetime, datetime, timedelta], Computed]
 
 log = structlog.get_logger(__name__)
 
@@ -51,21 +51,33 @@ class Evaluation:
     event: Event | None
 
 
+SHARED_UP_TO: Final = 48  # closes: the values of more are as large as a history, and each group has other ones
+
+
 def evaluate(
-    store: Store, closes: Closes, states: Mapping[Key, State], *, note: str | None = None
+    store: Store,
+    closes: Closes,
+    states: Mapping[Key, State],
+    *,
+    note: str | None = None,
+    shared: Shared | None = None,
 ) -> Iterator[Evaluation]:
     """Step the rules of a group over its closes. Stores nothing.
 
-    Of each rule the events come in the order of time, and then where it stands after the last row.
+    Of each rule the events come in the order of time, and then where it stands after the last row. shared: what was
+    computed for other groups of the same closes: a setup stands on metrics that alarms and other setups stand on.
     """
     first, last = closes.first, closes.end - closes.step
     if not closes.clock.at_open:
         first, last = first + closes.step, closes.end
     times = [first + closes.step * i for i in range(round((last - first) / closes.step) + 1)]
-    computed = [
-        _Computed.of(store, metric, step, closes.assets, times, closes.step)
-        for metric, step in zip(closes.group.metrics, closes.steps, strict=True)
-    ]
+    known = shared if shared is not None and len(times) <= SHARED_UP_TO else {}
+    computed = []
+    for metric, step in zip(closes.group.metrics, closes.steps, strict=True):
+        of = (metric.id, step, closes.assets, times[0], times[-1], closes.step)
+        if of not in known:
+            known[of] = Computed.of(store, metric, step, closes.assets, times, closes.step)
+        computed.append(known[of])
     for asset in closes.assets:
         values: dict[str, Array] = {}
         for metric_rows in computed:
@@ -102,70 +114,7 @@ def evaluate(
                 yield Evaluation(key, state, None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Computed:
-    """The values of one metric at the times of a common clock.
-
-    A finer metric gives its row that closes at the same time, a coarser one its last row that has closed: it is current
-    until the next one has.
-    """
-
-    metric: Metric
-    panel: Panel
-    values: Mapping[str, Array]
-    rows: np.ndarray[tuple[int], np.dtype[np.int64]]  # of `values`, one a time of the clock
-
-    @classmethod
-    def of(
-        cls,
-        store: Store,
-        metric: Metric,
-        step: timedelta,
-        assets: Sequence[str],
-        times: Sequence[datetime],
-        clock_step: timedelta,
-    ) -> _Computed:
-        known_after = timedelta(0) if metric.at_open else step
-        first = floor(times[0] - known_after, step)
-        end = floor(times[-1] - known_after, step) + step
-        panel = panels.of(
-            store,
-            metric,
-            tuple(dict.fromkeys(metric.asset_of(asset) for asset in assets)),
-            step=step,
-            start=first - metric.bars_back(step) * step,
-            end=end,
-        )
-        behind = (times[0] - known_after - first) // A_MOMENT
-        elapsed = np.arange(len(times), dtype=np.int64) * (clock_step // A_MOMENT) + behind
-        rows = elapsed // (step // A_MOMENT)
-        return cls(metric, panel, metric.evaluate(panel, round((end - first) / step)), rows)
-
-    def of_asset(self, asset: str) -> dict[str, Array]:
-        """Return the values of an asset by their whole names."""
-        column = self.panel.assets.index(self.metric.asset_of(asset))
-        return named(self.metric.id, {name: array[self.rows, column] for name, array in self.values.items()})
-
-    def venues(self, asset: str, i: int) -> tuple[str, ...]:
-        """Return the venues that the numbers of an asset at a time come from."""
-        return self.panel.venues(self.metric.asset_of(asset), self.metric.needs, self._row(i))
-
-    def silent(self, asset: str, i: int) -> tuple[str, ...]:
-        """Return the venues that were silent at a time, so that another one speaks for them."""
-        return self.panel.stood_in(self.metric.asset_of(asset), self.metric.needs, self._row(i))
-
-    def _row(self, i: int) -> int:
-        """Return the row of the panel at a time of the clock."""
-        computed = len(next(iter(self.values.values())))
-        return len(self.panel) - computed + int(self.rows[i])
-
-    def derived(self, asset: str) -> list[str]:
-        """Return the inputs of an asset that were computed from others."""
-        stored = self.metric.asset_of(asset)
-        return sorted(name for name, one in self.panel.derived if one == stored and name in self.metric.needs)
-
-
-def _event_of(asset: str, step: timedelta, computed: Sequence[_Computed], note: str | None, i: int) -> Event:
+def _event_of(asset: str, step: timedelta, computed: Sequence[Computed], note: str | None, i: int) -> Event:
     """Return an event of an asset at a time of the clock that says where its numbers come from, and not yet what.
 
     i: which of the times.
@@ -236,11 +185,12 @@ def judge(
     """
     states = episodes.rule_states(store)
     found: list[Evaluation] = []
+    shared: Shared = {}
     for closes in due(store, assets, states, now):
         keys = [(rule.id, asset) for rule in closes.group.rules for asset in closes.assets]
         before = {key: states[key].state for key in keys if key in states}
         try:
-            found += list(evaluate(store, closes, before, note=note))
+            found += list(evaluate(store, closes, before, note=note, shared=shared))
         except StoreError:
             raise
         except Exception:
@@ -258,6 +208,7 @@ def _keep(
     for evaluation in evaluations:
         by_key.setdefault(evaluation.key, []).append(evaluation)
     told: list[Event] = []
+    proved = proofs(store, (one.event for one in evaluations if one.event and _is_news(states.get(one.key))))
     open_setups = OpenSetups.of(states)
     with store.write() as work:
         for key, every in sorted(by_key.items(), key=lambda item: first_setups(item[0])):
@@ -269,14 +220,20 @@ def _keep(
                 episode = episodes.record(work, key, event, episode)
                 if event.kind != "fired" or first is None or event.since > first:
                     recorded.append((event, episode))
-            for event, number in _compressed(recorded) if before and not before.state.silent else ():
-                marked = replace(event, offline=event.at < started, within=open_setups.around(key))
+            for event, number in _compressed(recorded) if _is_news(before) else ():
+                happened = replace(event, offline=event.at < started, within=open_setups.around(key))
+                marked = with_proof(work, happened, number, proved.get((key, event.at)), now)
                 announce(work, marked, number, now)
                 told.append(marked)
             after = replace(every[-1].state, silent=False)
             episodes.save(work, key, after, episode)
             open_setups.stands(key, after, episode)
     return told
+
+
+def _is_news(before: RuleState | None) -> bool:
+    """Tell whether what happens to a rule is told: not what is judged of it for the first time, or in hindsight."""
+    return before is not None and not before.state.silent
 
 
 def with_story(work: Work, event: Event, episode: int | None) -> Event:

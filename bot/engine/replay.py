@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from bot.engine.burst import Bursts
 from bot.engine.closes import EVER
 from bot.engine.evaluate import announce, history, with_story
+from bot.engine.evidence.proof import freeze, price_of, replayed
 from signals.alerts import burst
 from signals.alerts.rule import rules
 from signals.inputs import INPUTS
@@ -39,11 +41,23 @@ def bounds(store: Store, assets: Sequence[str]) -> tuple[datetime, datetime] | N
 
 
 def evaluations(
-    store: Store, assets: Sequence[str], start: datetime, end: datetime, *, note: str | None = None
+    store: Store,
+    assets: Sequence[str],
+    start: datetime,
+    end: datetime,
+    *,
+    note: str | None = None,
+    running_since: datetime = EVER,
 ) -> list[Evaluation]:
-    """Judge history as who subscribed to everything would be told it; what began before `start` is not told again."""
-    every = history(store, assets, start, end, note=note)
-    return [evaluation for evaluation in every if not rules()[evaluation.key[0]].only_asked]
+    """Judge history as who subscribed to everything would be told it; what began before `start` is not told again.
+
+    running_since: what is told after that is the record, as far as it lies before `start` too.
+    """
+    every = history(store, assets, running_since, end, note=note)
+    known = [evaluation for evaluation in every if not rules()[evaluation.key[0]].only_asked]
+    told = [evaluation for evaluation in known if evaluation.event and evaluation.event.at > start]
+    proved = replayed(store, [evaluation.event for evaluation in known if evaluation.event], end, start=start)
+    return [replace(evaluation, event=event) for evaluation, event in zip(told, proved, strict=True)]
 
 
 def notices(told: Iterable[Evaluation]) -> list[Event]:
@@ -109,11 +123,15 @@ async def play(store: Store, told: Iterable[Evaluation], dispatcher: Dispatcher,
     last: dict[Key, int] = {}
     for at, of_close in groupby((one for one in told if one.event), key=_when):
         clock.move(max(at, clock.now()))
+        every = [(one.key, one.state, one.event) for one in of_close if one.event]
+        prices = [price_of(store, event) for _, _, event in every]
         with store.write() as work:
-            for key, state, found in ((one.key, one.state, one.event) for one in of_close if one.event):
+            for (key, state, found), price in zip(every, prices, strict=True):
                 event = with_story(work, found, last.get(key))
                 episode = last[key] = episodes.record(work, key, event, last.get(key))
                 episodes.save(work, key, state, episode)
+                if event.kind == "fired":
+                    freeze(work, event, episode, price, clock.now())
                 if not event.within:
                     announce(work, event, episode, clock.now())
         await _sent(dispatcher, clock)

@@ -43,12 +43,12 @@ KEY_INPUT: Final[dict[Topic, str]] = {  # whose newest value says how far the st
     "ratios": "long_short_accounts",
     "depth": "depth_bids_usd",
     "volatility": "implied_volatility",
-    "dated": "dated_premium",
+    "dated_futures": "dated_premium",
     "fear_greed": "fear_greed",
     "stablecoins": "stablecoin_supply_usd",
 }
 _IN_ROWS: Final = frozenset({"bars", "fear_greed", "stablecoins", "volatility"})  # asked from the newest known row on
-_PRESENT: Final = frozenset({"depth", "options", "dated"})  # topics without a past: nobody gives it back
+_PRESENT: Final = frozenset({"depth", "options", "dated_futures"})  # topics without a past: nobody gives it back
 # Whose past is a call of its own beside the present, once an hour, to correct what the polls have brought: it can wait,
 # and 700 contracts at once would be 70 % of what Binance allows in five minutes.
 _BESIDE: Final = frozenset({"open_interest", "ratios"})

@@ -25,7 +25,7 @@ Topic = Literal[
     "depth",
     "volatility",
     "options",
-    "dated",
+    "dated_futures",
     "liquidations",
     "fear_greed",
     "stablecoins",

@@ -69,4 +69,4 @@ def with_words(blocks: tuple[Block, ...], alts: list[str]) -> tuple[Block, ...]:
 
 
 def _is_body(block: Block) -> bool:
-    return isinstance(block, Line) and block.role not in ("caveat", "stamp")
+    return isinstance(block, Line) and block.role not in ("caveat", "evidence", "stamp")

@@ -11,7 +11,7 @@ from typing import Final, assert_never
 
 from handlers.reply import Block, Buttons, Document, Line, Picture, Role, Table, plain_text
 
-SECTIONS: Final[dict[Role, int]] = {"echo": 0, "headline": 1, "body": 2, "caveat": 3, "stamp": 3}
+SECTIONS: Final[dict[Role, int]] = {"echo": 0, "headline": 1, "body": 2, "caveat": 3, "evidence": 3, "stamp": 3}
 # Control characters, lone surrogates and everything that turns the direction of writing: with the latter, a coin's
 # name could show a price backwards.
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")

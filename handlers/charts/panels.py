@@ -9,6 +9,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 from handlers.charts.figures import say, tick
 from handlers.charts.scales import reach_of, ticks_in
 from handlers.charts.sheet import DrawnPanel, Label, Words
+from handlers.words import wording
 from signals.units import DAY_S
 
 if TYPE_CHECKING:
@@ -27,7 +28,14 @@ LEAST = 2.0  # pixels: what is thinner cannot be seen on a phone
 
 def panel_of(data: Mapping[str, Any], palette: Palette) -> DrawnPanel:
     """Return the panel that draws some data; KeyError for a kind that this version does not know."""
-    kinds = {"candles": Candles, "curve": Curve, "bars": BarPanel, "strikes": StrikePanel, "levels": LevelPanel}
+    kinds = {
+        "candles": Candles,
+        "curve": Curve,
+        "bars": BarPanel,
+        "strikes": StrikePanel,
+        "levels": LevelPanel,
+        "paths": PathPanel,
+    }
     return kinds[data["kind"]](data, palette)
 
 
@@ -149,6 +157,33 @@ class Curve(_Panel):
         draw_lines(axes, self.data["line"], color=color, lw=3.5, gid="value", zorder=3)
         at, value = self.data["line"][-1][-1]
         axes.plot([at / DAY_S], [value], marker="o", markersize=10, color=color, zorder=5, clip_on=False)
+
+
+class PathPanel(_Panel):
+    """Many thin lines from one point, and a thick one in their middle."""
+
+    def values(self) -> list[float]:
+        """Return the values of every path, and the entry."""
+        return [0.0, *every_value(self.data["paths"])]
+
+    def newest(self) -> Label | None:
+        """Return where the middle ends; nothing where too few cases have one."""
+        if not self.data["middle"]:
+            return None
+        value = self.data["middle"][-1][1]
+        return Label(value, wording.percent(100 * value), self.palette.paper, 0, self.palette.value, "newest")
+
+    def fill(self, axes: Axes) -> None:
+        """Draw the paths, each with a dot where it ends, under their middle."""
+        axes.axhline(0, color=self.palette.muted, lw=2, zorder=1, gid="zero")
+        thin = 2.2 if len(self.data["paths"]) <= 20 else 1.4
+        for path in self.data["paths"]:
+            end, value = path[-1]
+            color = self.palette.up if value > 0 else self.palette.down
+            draw_lines(axes, [path], color=color, lw=thin, alpha=0.55, zorder=2, gid="path")
+            axes.plot([end / DAY_S], [value], marker="o", markersize=7, color=color, zorder=2.5, clip_on=False)
+        if self.data["middle"]:
+            draw_lines(axes, [self.data["middle"]], color=self.palette.value, lw=7, zorder=4, gid="middle")
 
 
 class BarPanel(_Panel):

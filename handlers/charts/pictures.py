@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from handlers.charts import content, liq_map, market, options
+from handlers.charts.evidence import paths
 from handlers.words import wording
 from handlers.words.readings import coverage_words, stamp_words
 from signals.venues import venue_title
@@ -53,8 +54,8 @@ class Pictures:
 
         chart: a reference, or a full chart. A reference holds "asset" and "until", and may hold "days" (or "all"),
         "note", "light" and "low" (see PictureSheet); it names a "metric" (and may name a "value", if not that of its
-        main chart), or as a "picture" one of the market: a key of market.PARTS, the liquidation map, or "options" with
-        its "expiry".
+        main chart), or as a "picture" one of the market: a key of market.PARTS, the liquidation map, "options" with its
+        "expiry", or paths.PAST with a "rule".
         """
         try:
             full = (
@@ -85,6 +86,8 @@ def resolve(store: Store, reference: Mapping[str, Any]) -> dict[str, Any] | None
 
     KeyError for a metric or a chart that this version does not know, ValueError for an unreadable time.
     """
+    if reference.get("picture") == paths.PAST:
+        return paths.resolve(store, reference)
     if reference.get("picture") == "options":
         return _options(store, reference)
     if reference.get("picture") == liq_map.PICTURE:

@@ -12,7 +12,6 @@ from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.words import liquidation as words
 from handlers.words import readings as reading_words
 from handlers.words import wording
-from handlers.words.subscriptions import title
 from signals.liquidation.condition import reached
 from signals.units import DAY, HOUR
 
@@ -144,6 +143,8 @@ def _costs(question: PositionQuestion, found: CheckedPosition) -> str:
 def _stories(stories: tuple[Episode, ...], now: datetime) -> str:
     if not stories:
         return "No story of several alarms is on."
+    from handlers.words.subscriptions import title  # noqa: PLC0415 - brings numpy along
+
     said = [f"{_small(title(one.rule))} ({_lasting(now, one)})" for one in stories]
     return f"On now: {wording.listing(said)}."
 

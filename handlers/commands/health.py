@@ -16,7 +16,6 @@ from handlers.language.assets import OneAsset, meant_asset
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.words import readings as words
 from handlers.words import wording
-from handlers.words.subscriptions import title
 from signals.units import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
@@ -54,9 +53,9 @@ async def health(deps: Deps, args: OneAsset) -> Reply:
     first, *sentence = verdict(found)
     lines: list[Block] = [
         Line(first, "headline"),
-        *(Line(text) for text in sentence),
-        *([Line(f"▲▲ {_move(found.moving)}")] if found.moving else []),
         *(Line(_story(episode, deps.now)) for episode in found.stories),
+        *(Line(text) for text in sentence if not found.stories),
+        *([Line(f"▲▲ {_move(found.moving)}")] if found.moving else []),
         *(Line(text) for text in check_lines(found, Told(deps.now, stamped))),
         Buttons(
             (
@@ -250,6 +249,8 @@ def _open_for(check: Check, told: Told) -> str:
 
 def _story(episode: Episode, now: datetime) -> str:
     """Say which story is on, and since when: ▲▲ Sellers hit a thin book, 9 h."""
+    from handlers.words.subscriptions import title  # noqa: PLC0415 - brings numpy along
+
     span = now - episode.since
     lasting = f"{span // DAY} d" if span >= 2 * DAY else f"{span // HOUR} h" if span >= HOUR else "new"
     return f"{'▲▲' if episode.rank in STRONG else '▲'} {title(episode.rule)}, {lasting}"

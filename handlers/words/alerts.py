@@ -1,6 +1,7 @@
 """From what happened to what is told: an event of an episode becomes blocks, by templates and numbers only.
 
-Order of a message: one plain headline, the evidence, what would make it wrong, the stamp. At most 900 characters.
+Order of a message: one plain headline, the legs, what would make it wrong, what followed before, the record of the
+rule, the stamp. At most 900 characters.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handlers.reply import Button, Buttons, Line, Picture
 from handlers.words import wording
+from handlers.words.evidence.odds import odds_line, record_line
 from handlers.words.message import Message, shortened
 from handlers.words.readings import coverage_words, derived_words
 from handlers.words.stories import setups
 from signals.alerts.burst import FEW
+from signals.alerts.record import PastWords
 from signals.alerts.rule import rules
+from signals.evidence import Odds
 from signals.inputs import MARKET
 from signals.metric import metrics
 from signals.units import DAY, MINUTE
@@ -55,6 +59,7 @@ def tell(event: Event, zone: str = "UTC") -> Message:
     lines += [Line(_capital(leg)) for leg in legs]
     if not resolved:
         lines.append(Line(wording.template(counter, values), "caveat"))
+        lines += _proof(event)
     lines.append(Line(stamp(event, zone), "stamp"))
     metric = _metric(rule)
     days = _days_shown(metric, event.at - event.since)
@@ -76,6 +81,13 @@ def tell(event: Event, zone: str = "UTC") -> Message:
         chart["note"] = event.note
     picture = Picture(chart, metric.chart.title)
     return Message((*shortened(lines), picture, buttons), reply=_reply(event, head, legs))
+
+
+def _proof(event: Event) -> list[Line]:
+    """Say what followed before, and what the rule has said before, as it was known when it fired."""
+    odds = [odds_line(Odds.from_json(event.evidence))] if event.evidence else []
+    past = [record_line(PastWords.from_json(event.record))] if event.record else []
+    return [Line(text, "evidence") for text in (*odds, *past)]
 
 
 def _why(event: Event, rule: AlertRule) -> tuple[Button, ...]:
@@ -102,8 +114,8 @@ def _reply(event: Event, head: str, legs: list[str]) -> str | None:
 def _evidence(event: Event, rule: AlertRule, values: Mapping[str, Any]) -> list[str]:
     """Return the lines of evidence that something of is known."""
     if rule.setup:
-        return setups.evidence(rule.setup, event, values, _leg)
-    return [text for leg in rule.legs if (text := _leg(leg, values))]
+        return setups.evidence(rule.setup, event, values, filled)
+    return [text for leg in rule.legs if (text := filled(leg, values))]
 
 
 def _ending(event: Event, rule: AlertRule) -> list[str]:
@@ -119,7 +131,7 @@ def _was(event: Event, rule: AlertRule) -> str | None:
     told = {**rule.named(event.told), "asset": event.asset} if event.told else {}
     # Dates are counted back from the close at which it was told, which is not known here.
     legs = (_DATED.sub("", leg) for leg in rule.legs)
-    was = next((text for leg in legs if told and (text := _leg(leg, told))), None)
+    was = next((text for leg in legs if told and (text := filled(leg, told))), None)
     if was is None:
         return None
     return " ".join([f"Was: {was}", *_price_since(told, rule.named(event.values))])
@@ -212,7 +224,7 @@ def _of(event: Event, metric: Metric, zone: str) -> str:
     return f"close of {wording.moment(event.at, zone)}"
 
 
-def _leg(leg: str, values: Mapping[str, Any]) -> str | None:
+def filled(leg: str, values: Mapping[str, Any]) -> str | None:
     """Fill one line of evidence, sentence by sentence; a sentence whose number is not known is left out."""
     sentences = re.split(r"(?<=[.!?]) (?=[A-Z{])", leg)
     kept = [sentence for sentence in sentences if not _lacks(sentence, values)]

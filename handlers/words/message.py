@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from handlers.reply import Block
 
 LONGEST = 900  # characters
-_GOES_FIRST = ("body", "caveat")  # where a message is too long; headlines and stamps always stay
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +30,26 @@ class Message:
 
 
 def shortened(lines: Sequence[Line]) -> tuple[Line, ...]:
-    """Drop evidence from its end until the message fits, then what would make it wrong; all else stays."""
-    kept = list(lines)
-    for role in _GOES_FIRST:
-        places = [place for place, line in enumerate(kept) if line.role == role]
-        while places and sum(len(line.text) + 1 for line in kept) > LONGEST:
-            del kept[places.pop()]
-    return tuple(kept)
+    """Drop lines until the message fits; headlines and stamps always stay.
+
+    Of each part the further legs go first, from its end; then the record and the odds, then the first leg, and last
+    what would make it wrong.
+    """
+    first = {place for place, line in enumerate(lines) if line.role == "body" and _begins(lines, place)}
+    going = (
+        [place for place, line in enumerate(lines) if line.role == "body" and place not in first],
+        *([place for place, line in enumerate(lines) if line.role == role] for role in ("evidence", "body", "caveat")),
+    )
+    kept = dict(enumerate(lines))
+    for places in going:
+        while places and sum(len(line.text) + 1 for line in kept.values()) > LONGEST:
+            kept.pop(places.pop(), None)
+    return tuple(kept.values())
+
+
+def _begins(lines: Sequence[Line], place: int) -> bool:
+    """Tell whether a line follows its headline."""
+    return place > 0 and lines[place - 1].role == "headline"
 
 
 def together(messages: Sequence[Message]) -> Message:

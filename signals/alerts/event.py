@@ -39,7 +39,8 @@ class Event:
     coverage: of open interest, where there are several venues. note: said in every stamp. offline: it happened
     while perpulse was not running. came_and_went: it fired and ended while nobody could be told. within: the open
     episodes of setups that tell this alarm as a leg, each with its rank. lacking: of a setup the legs that are not
-    known, each with the day from which its data are (ISO), "" where there are none.
+    known, each with the day from which its data are (ISO), "" where there are none. evidence: the odds as they were
+    known then (signals/evidence.py), record: what the rule had said before (signals/alerts/record.py), as plain data.
     """
 
     kind: Kind
@@ -60,6 +61,8 @@ class Event:
     told: Mapping[str, float] = field(default_factory=dict)
     within: tuple[tuple[int, Rank], ...] = ()
     lacking: Mapping[str, str] = field(default_factory=dict)
+    evidence: Mapping[str, Any] | None = None
+    record: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data that `from_json` reads back equal; what is not known, or no number, is null."""
@@ -84,6 +87,8 @@ class Event:
             "told": {name: value for name, value in self.told.items() if math.isfinite(value)},
             "within": [list(one) for one in self.within],
             "lacking": dict(self.lacking),
+            "evidence": self.evidence,
+            "record": self.record,
         }
 
     @classmethod
@@ -109,6 +114,8 @@ class Event:
             told={name: float(value) for name, value in data.get("told", {}).items()},
             within=tuple((int(episode), rank) for episode, rank in data.get("within", ())),
             lacking=dict(data.get("lacking", {})),
+            evidence=data.get("evidence"),
+            record=data.get("record"),
         )
 
 

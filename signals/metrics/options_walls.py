@@ -1,15 +1,17 @@
 """How near price is to a strike that many options of an expiry hang on.
 
-    near = least of abs(wall / P − 1) over the walls above and below that hold at least a tenth of their expiry
+    near = least of abs(wall / P − 1) over the walls above and below that hold at least a tenth of their expiry,
+           where that expiry is at least 2 % of all options
 
 P is the index price. The inputs are read out of each option chain as it comes in (signals/options.py), so that their
 history is whole where chains are thinned. They are of one expiry: of those within three days the one with most open
 interest, else the next. The derivatives guide (2026) calls such strikes "gravitational" (signals.md OP-1); a setup asks
-for 2 % and leaves at 4 %. `expiry_share` belongs beside it: some strike of a day's own expiry always holds a tenth, and
-that expiry is 1 in 200 of all options (Deribit, December 2025).
+for 2 % and leaves at 4 %. The 2 % of all options are ours: some strike of a day's own expiry always holds a tenth, and
+such an expiry is 0.1 to 0.5 % of all options where a weekly one is 3 to 8 % (Deribit, BTC, December 2025); without that
+line a setup would be on every day.
 
 NaN handling: all NaN in a row without a chain. A side without any strike is NaN in `wall_above` or `wall_below` and is
-no wall; where no strike holds a tenth, `near` is 1, further than any line.
+no wall; where no strike holds a tenth, or the expiry is too small, `near` is 1, further than any line.
 """
 
 from __future__ import annotations
@@ -26,13 +28,14 @@ if TYPE_CHECKING:
     from signals.series import Array, Panel, Series
 
 FAR: Final = 1.0
+WEIGHTY: Final = 0.02  # of all options that an expiry must be for its strikes to matter
 
 
 def compute(s: Panel) -> dict[str, Series]:
     """Return the distance to the nearest wall as `value` and `near`, and the walls themselves."""
     price, days = s["index_price"], s["options_days_to_expiry"]
     above, below = (_distance(s, side, price, days) for side in ("above", "below"))
-    near = above.where(above < below, below)
+    near = above.where(above < below, below).where(s["options_expiry_share"] >= WEIGHTY, FAR)
     return {
         "value": near,
         "near": near,

@@ -56,6 +56,52 @@ ORDER BY id;
 SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
 WHERE id IN ({elements}(:ids));
 
+-- --- record.py
+
+-- name: define
+INSERT INTO definitions (hash, rule, definition, since) VALUES (:hash, :rule, :definition, :since)
+ON CONFLICT DO NOTHING;
+
+-- name: freeze
+INSERT INTO record (rule, asset, definition, episode, at, written, rank, price, venue, event, sentences)
+VALUES (:rule, :asset, :definition, :episode, :at, :written, :rank, :price, :venue, :event, :sentences)
+ON CONFLICT DO NOTHING;
+
+-- name: append_outcome
+INSERT INTO outcomes (entry, days, entry_at, entry_price, at, price, change, worst, best, venue, written, corrects,
+    reason)
+VALUES (:entry, :days, :entry_at, :entry_price, :at, :price, :change, :worst, :best, :venue, :written, :corrects,
+    :reason)
+ON CONFLICT DO NOTHING;
+
+-- name: record_of
+SELECT id, rule, asset, definition, at, written, rank, price, venue, event, sentences FROM record
+WHERE private = 0 AND (:rule IS NULL OR rule = :rule) AND (:asset IS NULL OR asset = :asset) ORDER BY at, id;
+
+-- name: record_between
+SELECT id, rule, asset, definition, at, written, rank, price, venue, event, sentences FROM record
+WHERE private = 0 AND at > :since AND at <= :until ORDER BY at, id;
+
+-- name: record_unjudged
+-- The outcome is that of so many days after the midnight that follows the fire; what has none by then is looked at.
+SELECT id, rule, asset, definition, at, written, rank, price, venue, event, sentences FROM record
+WHERE EXISTS (SELECT 1 FROM ({elements}(:after)) AS horizon
+    WHERE (record.at / 86400000 + 1 + horizon.value) * 86400000 <= :now
+        AND NOT EXISTS (SELECT 1 FROM outcomes WHERE entry = record.id AND days = horizon.value))
+ORDER BY at, id;
+
+-- name: outcomes_of
+SELECT id, entry, days, entry_at, entry_price, at, price, change, worst, best, venue, written, corrects, reason
+FROM outcomes WHERE entry IN ({elements}(:entries)) ORDER BY id;
+
+-- name: record_before
+-- What was said under one definition before an episode, each with its outcome as it was corrected last.
+SELECT (SELECT change FROM outcomes WHERE entry = record.id AND days = :days ORDER BY id DESC LIMIT 1) AS change
+FROM record WHERE definition = :definition AND asset = :asset AND episode IS NOT :episode ORDER BY at, id;
+
+-- name: definitions
+SELECT hash, definition FROM definitions WHERE private = 0 ORDER BY since, hash;
+
 -- --- outbox.py
 
 -- name: known_notice

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
-from signals.alerts.burst import BURST, Running
+from signals.alerts.burst import BURST, Burst, Running
 from signals.alerts.near import nearest
 from signals.alerts.rule import named, rules_of
 from signals.digest import Alarm, Digest, Expiry, FundingDue, HeldBack, Near, Said, Silence, Yours, misses_first, ranked
@@ -14,7 +14,7 @@ from signals.inputs import MARKET
 from signals.liquidation.moves import distance_to
 from signals.options import expiries
 from signals.units import DAY, HOUR, WEEK
-from storage.alerts import digests, episodes
+from storage.alerts import digests, episodes, record
 from storage.market import options, tiers
 from storage.people import positions
 from storage.queries import alarms, sources
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from signals.liquidation import RenewedTables
     from signals.liquidation.events import PositionNow
     from storage.alerts.episodes import Episode
+    from storage.alerts.record import Entry
     from storage.engine.database import Store
     from storage.people.positions import WatchedPosition
     from storage.queries.alarms import Health
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 SPANS: Final[dict[DigestKind, timedelta]] = {"daily": DAY, "weekly": WEEK}
 LONGEST: Final[dict[DigestKind, timedelta]] = {"daily": 8 * DAY, "weekly": 5 * WEEK}  # nobody reads about more at once
 _LARGE: Final = 0.05  # of all that is open: an expiry that may move something
-_AGO: Final = ((2 * WEEK, WEEK), (5 * WEEK, 4 * WEEK))  # what was said a week and a month ago
+_AGO: Final = ((2 * WEEK, WEEK, 7), (5 * WEEK, 4 * WEEK, 30))  # what was said a week and a month ago, judged by then
 _RECORD: Final = 12  # of it is told
 _SLACK: Final = 2 * HOUR
 
@@ -200,16 +201,16 @@ class DigestReader:
     # --- the record ---------------------------------------------------------------------------------------------------
 
     def _said(self, asset: str) -> tuple[Said, ...]:
-        """Return what was said in the weeks that are over a week and four weeks ago, with what price did since."""
+        """Return what was told in the weeks that are over a week and four weeks ago, with what became of it."""
         if asset not in self._records:
-            weeks = [
-                one
-                for first, last in _AGO
-                for one in episodes.between(self._store, self._now - first, self._now - last)
-                if one.asset == asset and self._now - first < one.fired <= self._now - last
-            ]
             whose = PRICE_OF_THE_MARKET if asset == MARKET else asset
-            found = (_became(self._store, whose, one, self._now) for one in weeks)
+            told = [
+                (entry, days)
+                for first, last, days in _AGO
+                for entry in record.told_between(self._store, self._now - first, self._now - last)
+                if entry.asset == asset
+            ]
+            found = (_became(self._store, whose, entry, days, self._now) for entry, days in told)
             self._records[asset] = tuple(said for said in found if said)
         return self._records[asset]
 
@@ -222,14 +223,21 @@ def _move(episode: Episode) -> float | None:
     return Running.of_values(episode.last_values).told if episode.rule == BURST else None
 
 
-def _became(store: Store, asset: str, episode: Episode, now: datetime) -> Said | None:
-    """Return what price did since an alarm; None where that is not known."""
-    then, last = (changes.price_at(store, asset, at) for at in (episode.fired, now))
-    usual = changes.usual_move(store, asset, now - episode.fired, now)
-    if not then or not last or not then.value > 0 or usual is None:
+def _became(store: Store, asset: str, entry: Entry, days: int, now: datetime) -> Said | None:
+    """Return what became of an entry, by its record or else until now; None where that is not known."""
+    outcome = entry.outcome(days)
+    span, end = (days * DAY, outcome.at) if outcome else (now - entry.at, now)
+    usual = changes.usual_move(store, asset, span, end)
+    moved = outcome.change if outcome else _moved_since(store, asset, entry.at, now)
+    if usual is None or moved is None:
         return None
-    moved = last.value / then.value - 1
-    return Said(episode.rule, episode.asset, episode.fired, moved, usual, episode.ended, _move(episode))
+    move = Burst.from_json(entry.event).change if entry.rule == BURST else None
+    return Said(entry.rule, entry.asset, entry.at, moved, usual, days if outcome else None, move)
+
+
+def _moved_since(store: Store, asset: str, since: datetime, now: datetime) -> float | None:
+    then, last = (changes.price_at(store, asset, at) for at in (since, now))
+    return last.value / then.value - 1 if then and last and then.value > 0 else None
 
 
 def _silences(store: Store, since: datetime, now: datetime) -> Iterable[Silence]:

@@ -17,7 +17,8 @@ from bot.engine.turn import TurnTaker
 from handlers.charts import pictures
 from handlers.reply import Buttons, Line, Picture
 from handlers.words import subscriptions as words
-from storage.alerts import outbox
+from handlers.words.evidence.record import as_told
+from storage.alerts import outbox, record
 from storage.engine.database import Store
 from storage.market import liquidations, points
 from storage.market.liquidations import Hour
@@ -156,7 +157,21 @@ def test_a_flash_fall_is_told_within_two_minutes_with_sound(market: Market) -> N
     buttons = next(block for block in said[0].message.blocks if isinstance(block, Buttons))
     picture = next(block for block in said[0].message.blocks if isinstance(block, Picture))
     assert pictures.resolve(market.store, picture.chart)["alt"].startswith("BTC, 24 hours to 20 November 2026")
-    assert [button.command for button in buttons.buttons] == ["/chart btc 24h", "/liqs btc", "/mute burst btc 2h"]
+    assert [button.command for button in buttons.buttons] == [
+        "/why btc 4h",
+        "/chart btc 24h",
+        "/liqs btc",
+        "/mute burst btc 2h",
+    ]
+
+
+def test_a_fast_move_is_frozen_as_it_is_told(market: Market) -> None:
+    market.quiet(60)
+    market.minute(0.94)
+    (one,) = record.entries(market.store)
+    assert (one.rule, one.asset, one.rank) == ("burst", "BTC", one.event["rank"])
+    assert one.price == pytest.approx(market.price)
+    assert (as_told(one) or "").startswith("BTC fell ")
 
 
 def test_a_replay_lists_what_was_told(market: Market) -> None:

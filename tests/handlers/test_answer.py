@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MEMBER = Asker("telegram", Address("-100", kind="group"), may_change=False)
-LONG = ("/help", "/status")
+LONG = ("/help", "/status", "/base")
 HEAVY = ("pandas", "numpy", "sqlite_utils", "matplotlib", "ccxt", "telegram", "aiohttp", "structlog", "rich")
 ASKED = ["/oi", "/funding", "/taker", "/price", "/fng", "/quadrant", "/health", "/chart oi", "/chart funding btc all"]
 EVERY = [*ASKED, "/status", "/sub", "/unsub", "/tz", "/help", "/help oi", "/about", "/start"]
@@ -271,8 +271,8 @@ async def test_an_asking_that_breaks_costs_the_news_alone(desk: Callable[..., An
 # --- every command, whatever is stored --------------------------------------------------------------------------------
 
 
-# A row of a small table: a word or none, and figures with their units under each other.
-TABLE_ROW = re.compile(r"\S{0,8}(\s+([−+]?[\d.,]+( ?[%a-z]+)?|–))+")
+# A row of a small table: a word, a date or none, and figures with their units under each other, or their names.
+TABLE_ROW = re.compile(r"(\S{0,8}|\d{1,2} \w{3} \d\d|case, %)(\s+([−+]?[\d.,]+( ?[%a-z]+)?|–|low|high))+")
 
 
 def fine(text: str, line: str) -> None:

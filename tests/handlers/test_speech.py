@@ -25,6 +25,11 @@ ASSETS = ("BTC", "ETH", "SOL", "NEAR")
 
 # What somebody says, and the line that it is read as.
 SAID = {
+    # what followed, and what was said
+    "odds of price drawdown btc": "/base price drawdown btc",
+    "what followed oi drawdown": "/base oi drawdown",
+    "track record": "/record",
+    "were you right": "/record",
     # what is kept
     "what is stored about me": "/privacy",
     "export my data": "/export",

@@ -98,7 +98,7 @@ def test_which_day_is_quiet(what: dict[str, object], quiet: bool) -> None:
 def test_what_came_to_nothing_is_said_first() -> None:
     said = [
         Said("a", "BTC", NOW, 0.12, 0.04, None),
-        Said("b", "BTC", NOW, -0.001, 0.04, NOW),
+        Said("b", "BTC", NOW, -0.001, 0.04, 7),
         Said("c", "BTC", NOW, 0.01, 0.0, None),
         Said("d", "BTC", NOW, -0.04, 0.04, None),
     ]

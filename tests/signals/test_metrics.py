@@ -158,6 +158,8 @@ def noise(metric: Metric, step: timedelta, rows: int, seed: int, gaps: float = 0
         "long_short_accounts": random.lognormal(0.3, 0.2, shape),
         "long_short_top_accounts": random.lognormal(0.2, 0.2, shape),
         "long_short_top_positions": random.lognormal(0.1, 0.2, shape),
+        "depth_bids_usd": random.lognormal(18, 0.3, shape),
+        "depth_asks_usd": random.lognormal(18, 0.3, shape),
         "stablecoin_supply_usd": 300e9 * np.exp(np.cumsum(random.normal(0, 0.001, shape), axis=0)),
     }
     values = {}

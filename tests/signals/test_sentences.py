@@ -81,6 +81,8 @@ def words(metric: Metric) -> dict[str, Any]:
         "long_short_accounts": random.lognormal(0.3, 0.2, rows),
         "long_short_top_accounts": random.lognormal(0.2, 0.2, rows),
         "long_short_top_positions": random.lognormal(0.1, 0.2, rows),
+        "depth_bids_usd": random.lognormal(18, 0.3, rows),
+        "depth_asks_usd": random.lognormal(18, 0.3, rows),
         "stablecoin_supply_usd": 300e9 * np.exp(np.cumsum(random.normal(0, 0.001, rows))),
     }
     at = pd.date_range(end=NOW - metric.step, periods=rows, freq=metric.step)

@@ -21,6 +21,7 @@ from bot.delivery import here
 from bot.delivery.dispatcher import Dispatcher
 from bot.demo import hindsight
 from bot.engine import replay as engine
+from bot.engine.evidence.record import judge_record
 from handlers.command import Refused
 from handlers.words import wording
 from signals.inputs import MARKET
@@ -54,7 +55,7 @@ async def _demo(store: Store, *, prompt: bool, as_json: bool) -> None:
     span = engine.bounds(store, ["BTC", MARKET])
     if span is None:
         raise Refused("The bundled history is empty. Install perpulse anew.")
-    told = engine.evaluations(store, ["BTC"], FIRST_TOLD, span[1], note=bundled.STAMP)
+    told = engine.evaluations(store, ["BTC"], FIRST_TOLD, span[1], note=bundled.STAMP, running_since=FIRST_TOLD)
     if as_json:
         for event in engine.notices(told):
             out(json.dumps(events.as_json(event)))
@@ -63,6 +64,7 @@ async def _demo(store: Store, *, prompt: bool, as_json: bool) -> None:
     with opened(store) as place:
         await _show_winter(store, told, place, clock)
         clock.move(floor(span[1], DAY))  # where the last whole day closes: nothing is old there
+        await asyncio.to_thread(judge_record, store, clock.now())
         await asyncio.to_thread(_look_back, store, place, span)
         if prompt:
             await take_commands(store, place, clock, ("BTC",), bundled.STAMP)

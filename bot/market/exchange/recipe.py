@@ -333,9 +333,10 @@ def depth(
 ) -> Points:  # fmt: skip
     """Sum a book, (price, contracts) a level, within 1 % of its mid, in USD.
 
-    mid: from elsewhere, where the levels sent are too coarse to tell it. Unreadable when a side is empty or the sides
-    cross. NotOffered where the venue sends fewer levels than reach that far: a thousand of them are 0.1 % of BTC, and
-    what they hold is another figure than the archive's, as which it would be read a tenth of the usual depth.
+    mid: from elsewhere, where the levels sent are too coarse to tell it. Unreadable when a side is empty, the sides
+    cross, or mid lies outside them. NotOffered where the venue sends fewer levels than reach that far: a thousand of
+    them are 0.1 % of BTC, and what they hold is another figure than the archive's, as which it would be read a tenth of
+    the usual depth.
     """
     buy = sorted(((price, size) for price, size in bids), reverse=True)
     sell = sorted((price, size) for price, size in asks)
@@ -344,6 +345,8 @@ def depth(
     if not buy[0][0] < sell[0][0]:
         raise Unreadable("a book whose best bid is not below its best ask")
     middle = mid or (buy[0][0] + sell[0][0]) / 2
+    if not buy[0][0] * (1 - NEAR) <= middle <= sell[0][0] * (1 + NEAR):
+        raise Unreadable("a book that lies elsewhere than its price")
     if min(1 - buy[-1][0] / middle, sell[-1][0] / middle - 1) < NEAR * _REACHED:
         raise NotOffered(f"{venue_title(contract.venue)} sends too few levels of {contract.asset} to tell its depth.")
     columns = {

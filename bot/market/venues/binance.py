@@ -280,7 +280,7 @@ RECIPE: Final = VenueRecipe(
         "funding": Offer(settlements, MINUTE, present=PresentOfAll(RATE, rates_now)),
         "ratios": Offer(by_the_hour_and_now(USD_M.ratios), RATIOS_EVERY),
         "depth": Offer(USD_M.book, BOOK_EVERY),
-        "dated": Offer(futures, DATED_EVERY),
+        "dated_futures": Offer(futures, DATED_EVERY),
     },
     tiers=tiers,
 )

@@ -231,7 +231,7 @@ RECIPE: Final = VenueRecipe(
         "funding": Offer(settlements, MINUTE, present=PresentOfAll(RATE, rates_now)),
         "ratios": Offer(by_the_hour_and_now(ratios), RATIOS_EVERY),
         "depth": Offer(book, BOOK_EVERY),
-        "dated": Offer(futures, DATED_EVERY),
+        "dated_futures": Offer(futures, DATED_EVERY),
     },
     tiers=BySymbol(
         "Bybit /v5/market/risk-limit",

@@ -181,7 +181,7 @@ def _option(row: Mapping[str, Any]) -> Option | None:
         "call" if named["kind"] == "C" else "put",
         open_,
         iv if 0 < iv < 1000 else None,
-        all(row.get(side) is not None for side in ("bid_price", "ask_price")),
+        all(row.get(side) for side in ("bid_price", "ask_price")),
     )
 
 
@@ -236,6 +236,6 @@ RECIPE: Final = VenueRecipe(
         "depth": Offer(book, BOOK_EVERY),
         "volatility": Offer(volatility, 5 * MINUTE),
         "options": Offer(options, CHAIN_EVERY),
-        "dated": Offer(futures, DATED_EVERY),
+        "dated_futures": Offer(futures, DATED_EVERY),
     },
 )

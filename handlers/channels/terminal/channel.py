@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-STYLES = {"headline": "bold", "body": "", "caveat": "italic", "echo": "dim", "stamp": "dim"}
+STYLES = {"headline": "bold", "body": "", "caveat": "italic", "evidence": "", "echo": "dim", "stamp": "dim"}
 _LEAVE = {"quit", "exit", "/quit", "/exit", "q"}
 _ERASE_LINE = "\r\x1b[K"
 

@@ -308,7 +308,8 @@ def _record(found: Digest, zone: str) -> list[str]:
         first = same[0]
         what = _alarm_title(first.rule, first.asset, first.move)
         more = f" and {len(same) - 1} more" if len(same) > 1 else ""
-        became = f"since {_percent(first.change)}, usual {wording.share(first.usual * 100)}"
+        when = "since" if first.days is None else "a day later" if first.days == 1 else f"{first.days} d later"
+        became = f"{when} {_percent(first.change)}, usual {wording.share(first.usual * 100)}"
         whole, short = (f"Said {day.day} {day:%b}: {what}{also}; {became}." for also in (more, ""))
         lines.append(whole if len(whole) <= LONGEST else short)  # what became of it is worth more than how many
     return lines

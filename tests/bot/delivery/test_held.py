@@ -451,7 +451,7 @@ async def test_the_button_of_a_message_names_its_episode(busy: Desk) -> None:
     busy.happens("oi_zscore", "price_drawdown")
     await busy.turns()
     (row,) = [block for block in busy.channel.said[0].message.blocks if isinstance(block, Buttons)]
-    assert [button.label for button in row.buttons] == ["Chart", "Health", "Mute"]
+    assert [button.label for button in row.buttons] == ["Why", "Chart", "Health", "Mute"]
     told = episodes.told_with(busy.store, busy.chat, busy.running["price_drawdown"])
     assert [episode.rule for episode in told] == ["oi_zscore", "price_drawdown"]
     busy.happens(("oi_zscore", "resolved"), ("price_drawdown", "resolved"))

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bot.engine import closes, evaluate
+from bot.engine import closes
 from bot.engine.evaluate import history, judge
 from signals.alerts.condition import above, at_most, below, level
 from signals.alerts.rule import AlertRule
@@ -20,6 +20,7 @@ from storage.engine.database import Store
 from storage.market import points
 from storage.market.points import Points
 from storage.panels import panels
+from storage.panels.computed import Computed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,7 +151,7 @@ def test_a_coarser_metric_speaks_while_it_is_current() -> None:
             return {"value": np.arange(rows, dtype=float)[:, None]}
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluate.panels, "of", panel)
-        found = evaluate._Computed.of(None, Daily(), DAY, ["BTC"], times, HOUR)  # type: ignore[arg-type]
+        patch.setattr(panels, "of", panel)
+        found = Computed.of(None, Daily(), DAY, ["BTC"], times, HOUR)  # type: ignore[arg-type]
     assert asked == [(START + 19 * DAY, START + 22 * DAY)]
     assert found.values["value"][found.rows, 0].tolist() == [0.0] * 23 + [1.0] * 24 + [2.0]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 HISTORY, KEPT = 10 * DAY, 3 * DAY
-PRESENT: frozenset[Topic] = frozenset({"depth", "options"})
+PRESENT: frozenset[Topic] = frozenset({"depth", "options", "dated_futures"})
 PAIRS = [(recipe.venue, topic) for recipe in recipes().values() for topic in recipe.offers if topic not in PRESENT]
 NO_PAST = {("bitget", "open_interest"), ("hyperliquid", "open_interest"), ("deribit", "open_interest")}
 WITHOUT_BOUNDS = {  # asked by page numbers, or backwards, with more in a page than is asked for here

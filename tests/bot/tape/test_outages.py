@@ -122,7 +122,8 @@ async def three_hours(now: World) -> None:
     await now.go(hours=3)
 
 
-TOPICS = "(bars, open interest, funding, ratios and depth)"
+TOPICS = "(bars, open interest, funding, ratios, depth and dated futures)"
+OF_OKX = "(bars, open interest, funding, ratios and depth)"
 
 
 def test_a_calm_tape_tells_nothing(stage: Stage) -> None:
@@ -164,10 +165,10 @@ def test_during_a_ban_nothing_is_asked_until_its_second(stage: Stage) -> None:
     found = stage.play(script, "binance", "okx")
     gone, back = told(found)
     assert gone.startswith(
-        f"OKX does not answer {TOPICS} since 20 November 12:02 UTC: OKX has banned this address for "
+        f"OKX does not answer {OF_OKX} since 20 November 12:02 UTC: OKX has banned this address for "
     )
     assert gone.endswith("asking too much, until 12:17:30 UTC.")
-    assert back == f"OKX answers again {TOPICS}."
+    assert back == f"OKX answers again {OF_OKX}."
     assert stage.asked("okx", NOW + timedelta(minutes=2, seconds=1), NOW + timedelta(minutes=17)) == 0
     assert stage.asked("okx", NOW + timedelta(minutes=17), NOW + timedelta(minutes=20)) > 0
     amid = stage.before(10)

@@ -44,7 +44,7 @@ def test_health_tells_what_was_judged_and_since_when(desk: Callable[..., Any]) -
     judge(here.store, ("BTC",), here.now, started=here.now)
     assert here.text("/health btc") == (
         "BTC is under stress: 4 strong, 3 mild.\n"
-        "Price is well below its recent high.\n"
+        "▲▲ Futures positions cut, deeply and for long, 82 d\n"
         "▲▲ OI −49.4 % $, −10.7 % BTC from peak\n"
         "▲▲ Price −21.2 % from 23 Jan, 12 d\n"
         "▲▲ Extreme fear 9 (alternative.me), 16 d\n"
@@ -58,7 +58,7 @@ def test_health_tells_what_was_judged_and_since_when(desk: Callable[..., Any]) -
         "24 h old: Positions\n"
         "8 h old: Funding\n"
         "all venues together, Binance · 0 s old · daily data · coins computed from dollars and price\n"
-        "More: /oi btc · /funding btc"
+        "More: /why btc · /oi btc · /funding btc"
     )
 
 

@@ -55,6 +55,7 @@ TYPED = {
 OTHERS = {"help", "start", "pnl", "fng", "quadrant", "forgetme", "sub", "tz", "unsub", "unwatch", "taker", "chart"}
 OTHERS |= {"options", "vol", "ls", "basis", "depth", "stables", "map"}
 OTHERS |= {"owner", "owners", "allow", "deny", "announce", "export", "privacy"}
+OTHERS |= {"base", "record"}
 OTHERS |= {"mute", "unmute", "quiet", "only", "budget", "digest", "mention", "volume"}
 CONFIG = """
 assets = ["BTC"]

@@ -1,0 +1,1 @@
+"""Pictures of what followed: every path of price after the fires of a rule."""

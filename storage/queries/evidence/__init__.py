@@ -1,0 +1,1 @@
+"""What followed an alarm in stored history, and what came of what was told: two things that are never mixed."""

@@ -1,0 +1,166 @@
+"""One event, one message: a setup takes its alarms in as legs, for each chat by what it follows and has muted."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.engine.around import OpenSetups
+from bot.engine.evaluate import announce, with_story
+from signals.alerts.episodes import State
+from signals.alerts.event import Event
+from signals.alerts.setup import setups
+from storage.alerts import episodes
+from storage.people import destinations
+from storage.people.switches import Switch
+from tests.bot.delivery.desk import DAY, HOUR, NOW, Desk, desk_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from signals.alerts.condition import Rank
+
+WAVE, FLOW, CLOSING = "selling_wave", "taker_zscore", "oi_zscore"
+LEGS = {
+    "taker_zscore.value": -2.3,
+    "taker_zscore.buy_share": 0.44,
+    "taker_zscore.ratio": 0.79,
+    "oi_zscore.value": -1.5,
+    "oi_zscore.coins": -0.06,
+    "depth_index.value": -0.9,
+    "liq_zscore.value": 0.3,
+}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = desk_at(tmp_path)
+    yield desk
+    desk.store.close()
+
+
+def tell(
+    desk: Desk, *what: tuple[str, str], rank: Rank = "warning", at: datetime | None = None, **values: float
+) -> None:
+    """Let a setup and alarms happen at one close, setups first, as a judgement writes them."""
+    now = at or desk.clock.now()
+    around = OpenSetups.of(episodes.rule_states(desk.store))
+    with desk.store.write() as work:
+        for rule, kind in what:
+            found = LEGS | {name.replace("__", "."): value for name, value in values.items()}
+            if rule in setups():
+                found |= {name: float(value) for name, value in setups()[rule].counts(found).items()}
+            event = Event(
+                kind=kind, rule=rule, asset="BTC", rank=rank, at=now, since=now - DAY, values=found, step=HOUR,
+                venues=("binance",), within=around.around((rule, "BTC")),
+            )  # fmt: skip
+            event = with_story(work, event, desk.running.get(rule))
+            number = desk.running[rule] = episodes.record(work, (rule, "BTC"), event, desk.running.get(rule))
+            state = State(rank=0 if kind == "resolved" else 2, told=2, at=now)
+            episodes.save(work, (rule, "BTC"), state, number)
+            around.stands((rule, "BTC"), state, number)
+            announce(work, event, number, desk.clock.now())
+
+
+def said(desk: Desk) -> list[str]:
+    asyncio.run(desk.turns())
+    return [one.message.blocks[0].text for one in desk.channel.said]  # type: ignore[union-attr]
+
+
+def test_alarms_of_the_same_close_are_legs_of_its_message(desk: Desk) -> None:
+    tell(desk, (WAVE, "fired"), (FLOW, "fired"), (CLOSING, "fired"))
+    assert said(desk) == ["BTC: sellers hit a thin book while positions are closed. STRAINED, 3 of 4 legs."]
+    assert desk.heads() == said(desk)[:1], "one headline, and no part for each alarm"
+    assert [state for state, _ in desk.rows()] == ["sent", "merged", "merged"]
+
+
+def test_an_alarm_within_an_open_story_is_not_told_beside_it(desk: Desk) -> None:
+    tell(desk, (WAVE, "fired"))
+    assert len(said(desk)) == 1
+    desk.clock.forward(3600)
+    tell(desk, (CLOSING, "fired"))
+    assert len(said(desk)) == 1
+    assert desk.rows()[-1] == ("merged", f"the message of episode {desk.running[WAVE]} tells of it as a leg")
+    desk.clock.forward(3600)
+    tell(desk, (CLOSING, "resolved"))
+    assert len(said(desk)) == 1, "nor its end"
+
+
+def test_an_alarm_that_is_more_urgent_is_told(desk: Desk) -> None:
+    tell(desk, (WAVE, "fired"))
+    said(desk)
+    desk.clock.forward(3600)
+    tell(desk, (CLOSING, "fired"), rank="critical")
+    assert len(said(desk)) == 2
+
+
+def test_after_its_end_alarms_stand_alone_again(desk: Desk) -> None:
+    tell(desk, (WAVE, "fired"))
+    said(desk)
+    desk.clock.forward(3600)
+    tell(desk, (WAVE, "resolved"))
+    said(desk)
+    desk.clock.forward(3600)
+    tell(desk, (CLOSING, "fired"))
+    assert said(desk)[-1] == "BTC: positions are being closed faster than usual."
+
+
+def test_who_follows_an_alarm_alone_gets_that_alone(desk: Desk) -> None:
+    destinations.unsubscribe(desk.store, desk.chat)
+    destinations.subscribe(desk.store, desk.chat, CLOSING, "*")
+    tell(desk, (WAVE, "fired"), (CLOSING, "fired"))
+    assert said(desk) == ["BTC: positions are being closed faster than usual."]
+
+
+def test_who_muted_the_story_is_told_of_the_alarm(desk: Desk) -> None:
+    desk.switch(Switch("mute", WAVE))
+    tell(desk, (WAVE, "fired"), (CLOSING, "fired"))
+    assert said(desk) == ["BTC: positions are being closed faster than usual."]
+
+
+def test_a_leg_that_joins_edits_the_message_without_a_word(desk: Desk) -> None:
+    tell(desk, (WAVE, "fired"))
+    said(desk)
+    desk.clock.forward(3600)
+    tell(desk, (WAVE, "changed"), liq_zscore__value=2.4)
+    asyncio.run(desk.turns())
+    assert len(desk.channel.said) == 2
+    edit = desk.channel.said[-1]
+    assert edit.message.blocks[0].text.endswith("STRAINED, 4 of 4 legs.")  # type: ignore[union-attr]
+    assert edit.edited is not None, "an edit, and no answer to it"
+
+
+def test_a_change_of_what_was_never_told_here_is_nothing(desk: Desk) -> None:
+    destinations.unsubscribe(desk.store, desk.chat)
+    tell(desk, (WAVE, "fired"))
+    destinations.subscribe(desk.store, desk.chat, WAVE, "*")
+    desk.clock.forward(3600)
+    tell(desk, (WAVE, "changed"))
+    assert said(desk) == []
+
+
+def test_the_end_says_which_legs_are_gone_and_what_price_did(desk: Desk) -> None:
+    tell(desk, (WAVE, "fired"), price_move__price=90_000.0)
+    said(desk)
+    desk.clock.forward(9 * 3600)
+    tell(desk, (WAVE, "resolved"), taker_zscore__value=-0.2, depth_index__value=-0.1, price_move__price=91_800.0)
+    asyncio.run(desk.turns())
+    assert desk.channel.said[-2].text.splitlines()[:3] == [
+        "BTC: over after 24 h: sellers hit a thin book.",
+        "No longer so: taker flow and depth within 1 %.",
+        "Price then 90,000, now 91,800 (+2.0 %).",
+    ]
+    assert desk.channel.said[-1].text == "BTC: over after 24 h: sellers hit a thin book."
+
+
+@pytest.mark.parametrize("now", [NOW])
+def test_what_stands_open_is_read_from_where_rules_stand(desk: Desk, now: datetime) -> None:
+    tell(desk, (WAVE, "fired"), at=now)
+    around = OpenSetups.of(episodes.rule_states(desk.store))
+    assert around.around((CLOSING, "BTC")) == ((desk.running[WAVE], "warning"),)
+    assert around.around((CLOSING, "ETH")) == ()
+    assert around.around(("price_drawdown", "BTC")) == ()

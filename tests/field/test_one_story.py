@@ -1,0 +1,110 @@
+"""One story an event, and rarely: the falls of 2022 to 2026 in a few new messages each, a month in two at most."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.archive.importing import read_file
+from bot.archive.importing.tables import keep
+from bot.engine.replay import evaluations, notices
+from signals.alerts.rule import rules
+from signals.alerts.setup import setups
+from storage.market import points
+from storage.market.points import Points
+from tests.field.world import DATA, DAY, days_of, listener, recorded, settled, utc, with_data
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from signals.alerts.event import Event
+    from storage.engine.database import Store
+
+MOST_A_MONTH = 2.0
+MOST_AN_EVENT = 3
+BEGINS = frozenset({"fired", "resumed"})
+MOOD = "sentiment/alternative-me-fear-greed.json"
+
+
+def told_by_winter(store: Store) -> list[Event]:
+    listener(store)
+    keep(store, read_file(DATA / "winter-2025-26.csv", now=utc("2026-11-01")))
+    return notices(evaluations(store, ("BTC",), utc("2025-02-15"), utc("2026-04-01")))
+
+
+def told_by_years(store: Store) -> list[Event]:
+    """Judge the daily data of 2021-25 as recorded: open interest, depth and liquidations of these years are not."""
+    listener(store)
+    days = days_of("BTC")["2020-01-01":"2025-12-31"]
+    points.write(store, [Points.of_frame("binance", "BTC", DAY, days), settled("BTC", "2020-01-01", "2026-01-01")])
+    mood = sorted((int(row["timestamp"]) * 1000, float(row["value"])) for row in recorded(MOOD))
+    times, values = zip(*mood, strict=True)
+    points.write(store, [Points("alternative.me", "MARKET", None, times, {"fear_greed": values})])
+    return notices(evaluations(store, ("BTC",), utc("2021-01-01"), utc("2026-01-01")))
+
+
+def new_messages(told: Sequence[Event]) -> set[tuple[str, datetime]]:
+    """Return what comes as a message of its own: what begins of one asset at one close is one."""
+    return {(event.asset, event.at) for event in told if event.kind in BEGINS}
+
+
+def between(told: Sequence[Event], first: str, last: str) -> list[Event]:
+    return [event for event in told if utc(first) <= event.at <= utc(last) and event.kind != "resolved"]
+
+
+@with_data
+@pytest.mark.slow
+def test_a_winter_with_open_interest_is_told_in_two_messages_a_month(store: Store) -> None:
+    told = told_by_winter(store)
+    assert len(new_messages(told)) / 13.5 < MOST_A_MONTH
+    for first, last in (
+        ("2025-10-10", "2025-10-14"),
+        ("2025-11-20", "2025-11-24"),
+        ("2026-02-05", "2026-02-08"),
+    ):
+        said = between(told, first, last)
+        assert said, f"nothing was told from {first} on"
+        assert len(new_messages(said)) <= MOST_AN_EVENT
+
+
+@with_data
+@pytest.mark.slow
+def test_five_years_are_told_in_two_messages_a_month(store: Store) -> None:
+    told = told_by_years(store)
+    assert len(new_messages(told)) / 60 < MOST_A_MONTH
+    for first, last in (("2022-05-06", "2022-05-16"), ("2022-11-07", "2022-11-14")):
+        said = between(told, first, last)
+        assert said, f"nothing was told from {first} on"
+        assert len(new_messages(said)) <= MOST_AN_EVENT
+
+
+@with_data
+@pytest.mark.slow
+def test_no_alarm_is_told_beside_the_story_that_contains_it(store: Store) -> None:
+    told = told_by_winter(store)
+    running: dict[str, str] = {}
+    for event in told:
+        if event.rule in setups():
+            if event.kind == "resolved":
+                running.pop(event.rule, None)
+            else:
+                running[event.rule] = event.rank
+        elif event.kind in BEGINS:
+            around = [setup for setup in running if event.rule in setups()[setup].alarms]
+            assert not [setup for setup in around if running[setup] == event.rank], event
+    assert "deleveraging_reset" in {event.rule for event in told}
+
+
+def test_what_is_told_to_all_waits_for_no_name() -> None:
+    assert {name for name in setups() if not rules()[name].only_asked} == {
+        "cascade",
+        "deleveraging_reset",
+        "long_crowding",
+        "reversal_trigger",
+        "selling_wave",
+        "short_crowding",
+        "squeeze_fuel",
+        "squeeze_fuel_longs",
+    }

@@ -36,6 +36,27 @@ assert rules_of("day_range") == (rules()["day_range"],)
 sys.exit(pytest.main(["-vv", "-k", "day_range", "-p", "no:cacheprovider", "tests/signals/test_metrics.py"]))
 """
 
+ASK_FOR_THE_SETUP = """
+from datetime import UTC, datetime
+from handlers.words.alerts import tell
+from signals.alerts.event import Event
+from signals.alerts.rule import rules
+from signals.alerts.setup import setups
+from signals.series import hours
+
+setup, rule = setups()["quiet_drift"], rules()["quiet_drift"]
+assert rule.metrics == ("price_drawdown", "taker_zscore", "oi_zscore"), rule.metrics
+assert rule.needed == ("price_drawdown",), rule.needed
+values = {"price_drawdown.value": -0.12, "price_drawdown.price": 90_000.0, "taker_zscore.value": 0.3}
+counts = setup.counts(values)
+assert (float(counts["quiet_drift.legs"]), float(counts["quiet_drift.possible"])) == (2.0, 3.0), counts
+at = datetime(2026, 1, 1, tzinfo=UTC)
+known = values | {name: float(value) for name, value in counts.items()}
+event = Event(kind="fired", rule=rule.id, asset="BTC", rank="notice", at=at, since=at, values=known, step=hours(1),
+    lacking={"coins": ""})
+print("\\n".join(block.text for block in tell(event).blocks if hasattr(block, "role")))
+"""
+
 ASK_THE_COMMAND = """
 import asyncio
 from handlers.command import Refused, commands, usage
@@ -146,6 +167,7 @@ asyncio.run(live())
 ASK_THE_VENUE = (ROOT / "tests" / "bot" / "market" / "venues" / "new_venue.py").read_text(encoding="utf-8")
 
 CASES = [
+    pytest.param("Add a setup", ASK_FOR_THE_SETUP, "Not known: positions kept (no data).", id="setup"),
     pytest.param("Add a metric", ASK_FOR_THE_METRIC, "day_range-a day of 24 bars] PASSED", id="metric"),
     pytest.param("Add a command", ASK_THE_COMMAND, "/recover fall", id="command"),
     pytest.param("Add a channel", ASK_THE_CHANNEL, "BTC fell", id="channel"),

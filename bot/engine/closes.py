@@ -111,7 +111,7 @@ def due(store: Store, assets: Sequence[str], states: Mapping[Key, RuleState], no
     for group, judged_of in waiting:
         alike: dict[tuple[tuple[timedelta, ...], datetime, datetime], list[str]] = {}
         new = [asset for asset, judged in judged_of.items() if not judged]
-        without = rowless.of(group, new, _last_close(group, now)) if new else set()
+        without = rowless.of(group, new, now) if new else set()
         for asset, judged in judged_of.items():
             if asset in without:
                 continue
@@ -123,15 +123,18 @@ def due(store: Store, assets: Sequence[str], states: Mapping[Key, RuleState], no
             rows = _rows(store, group, asset, series, judged, now)
             if rows:
                 alike.setdefault(rows, []).append(asset)
+            elif not judged:
+                rowless.add(group, asset)
         for (steps, first, end), members in alike.items():
             for begin in range(0, len(members), AT_ONCE):
                 yield Closes(group, steps, tuple(members[begin : begin + AT_ONCE]), first, end)
 
 
 class _Rowless:
-    """The assets for which a group that never judged them has no row: so it stays until a close or a first value comes.
+    """The assets for which a group that never judged them has no row yet; looked at again when a series begins.
 
-    Many of what is followed never has all inputs of a metric, and would else be looked up in every turn.
+    And every five minutes: many of what is followed never has all inputs of a metric, or not for days, and a turn
+    comes four times a minute. The first judgement of an asset is silent, so nobody hears of it later than else.
     """
 
     def __init__(self, store: Store) -> None:
@@ -143,17 +146,23 @@ class _Rowless:
         """Take in what has begun since the last time."""
         self._began = self._begins.read()
 
-    def of(self, group: RuleGroup, assets: Iterable[str], close: datetime) -> set[str]:
-        """Return those of these assets that have none which opened before `close`."""
+    def of(self, group: RuleGroup, assets: Iterable[str], now: datetime) -> set[str]:
+        """Return those of these assets that have none which has closed by now."""
         began, key = self._began, tuple(rule.id for rule in group.rules)
-        before, at, known = self._found.get(key, (None, close, {}))
-        if before is not began or at != close:
+        close = floor(now, max(metric.step for metric in group.metrics))  # the common clock is no finer
+        looked = floor(now, PATIENCE)
+        before, at, known = self._found.get(key, (None, looked, {}))
+        if before is not began or at != looked:
             known = {}
-            self._found[key] = began, close, known
+            self._found[key] = began, looked, known
         for asset in assets:
             if asset not in known:
                 known[asset] = not _has_row(group, asset, began, close)
         return {asset for asset in assets if known[asset]}
+
+    def add(self, group: RuleGroup, asset: str) -> None:
+        """Note an asset for which no row was found when its data were looked at."""
+        self._found[tuple(rule.id for rule in group.rules)][2][asset] = True
 
 
 def _waiting(
@@ -176,12 +185,12 @@ def _last_close(group: RuleGroup, now: datetime) -> datetime:
 def _has_row(group: RuleGroup, asset: str, began: Mapping[tuple[str, str], int], close: datetime) -> bool:
     """Tell whether a group that was never judged may have a row that opened before `close`. began: in ms."""
     opens, first = False, to_ms(close)
-    for metric in group.needed:
+    for metric in group.metrics:
         of, opens = metric.asset_of(asset), opens or metric.at_open
         firsts = [began[key] for name in metric.needs if (key := (of, name)) in began]
-        if not firsts:
+        if not firsts and metric in group.needed:
             return False
-        first = min(first, *firsts)
+        first = min([first, *firsts])
     return opens or first < to_ms(close)
 
 

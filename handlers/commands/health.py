@@ -248,7 +248,7 @@ def _open_for(check: Check, told: Told) -> str:
 
 
 def _story(episode: Episode, now: datetime) -> str:
-    """Say which story is on, and since when: ▲▲ Sellers hit a thin book, 9 h."""
+    """Say which story is on, and since when: ▲▲ Sellers press and positions close, 9 h."""
     from handlers.words.subscriptions import title  # noqa: PLC0415 - brings numpy along
 
     span = now - episode.since

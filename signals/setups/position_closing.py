@@ -33,7 +33,7 @@ SETUP = Setup(
             title="a move of price",
             holds=((at_least(1.0, "price_move.value"),), (at_most(-1.0, "price_move.value"),)),
             must=True,
-            says="That move is {price_move.value:zscore} against 30 days.",
+            says="In usual daily moves of 30 days that is {price_move.value:number1}.",
         ),
         Leg(
             id="takers",

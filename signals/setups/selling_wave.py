@@ -10,14 +10,14 @@ alone.
 from __future__ import annotations
 
 from signals.alerts.condition import above, at_least, at_most
-from signals.alerts.setup import Leg, Setup, Stage
+from signals.alerts.setup import Leg, Setup, Stage, Variant
 from signals.series import hours
 
 _FEWER = "selling_wave.possible"
 
 SETUP = Setup(
     id="selling_wave",
-    title="Sellers hit a thin book",
+    title="Sellers press and positions close",
     question="Do sellers press while nobody stands against them and positions are forced out?",
     metric="taker_zscore",
     legs=(
@@ -83,10 +83,20 @@ SETUP = Setup(
         ),
     ),
     word="STRAINED",
-    headline="{asset}: sellers hit a thin book while positions are closed.",
+    headline="{asset}: sellers press while positions are closed and forced out.",
     counter=(
         "It ends when buying or depth comes back. It is wrong if the ratio is back above 1 within a day: "
         "then the flush was the end of the move."
+    ),
+    variants=(
+        Variant(
+            holds=((at_least(1.0, "selling_wave.depth"), at_least(1.0, "selling_wave.closing")),),
+            headline="{asset}: sellers hit a thin book while positions are closed.",
+        ),
+        Variant(
+            holds=((at_least(1.0, "selling_wave.depth"),),),
+            headline="{asset}: sellers hit a thin book while positions are forced out.",
+        ),
     ),
     resolved="{asset}: the selling wave is over, taker ratio {taker_zscore.ratio:ratio}, after {duration:duration}.",
 )

@@ -150,11 +150,11 @@ def test_the_end_says_which_legs_are_gone_and_what_price_did(desk: Desk) -> None
     tell(desk, (WAVE, "resolved"), taker_zscore__value=-0.2, depth_index__value=-0.1, price_move__price=91_800.0)
     asyncio.run(desk.turns())
     assert desk.channel.said[-2].text.splitlines()[:3] == [
-        "BTC: over after 24 h: sellers hit a thin book.",
+        "BTC: over after 24 h: sellers press and positions close.",
         "No longer so: taker flow and depth within 1 %.",
         "Price then 90,000, now 91,800 (+2.0 %).",
     ]
-    assert desk.channel.said[-1].text == "BTC: over after 24 h: sellers hit a thin book."
+    assert desk.channel.said[-1].text == "BTC: over after 24 h: sellers press and positions close."
 
 
 @pytest.mark.parametrize("now", [NOW])

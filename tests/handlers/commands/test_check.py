@@ -31,7 +31,7 @@ def test_a_position_is_put_into_the_market(tmp_path: Path) -> None:
     )
     assert f"{values['usual_days_away']:.1f} times a usual day's move" in said[1]
     assert said[2].startswith("Between here and there our map puts $")
-    assert any("sellers hit a thin book" in line for line in said)
+    assert any("sellers press and positions close" in line for line in said)
     assert said[-1] == "This says what is, not what to do."
 
 

@@ -72,17 +72,17 @@ def test_a_story_that_is_on_comes_first(tmp_path: Path) -> None:
     said = lines(here.ask("/setup btc"))
     assert said[0] == "BTC: 2 stories are on."
     assert sorted(line.partition(", for ")[0] for line in said if line.startswith("▲")) == [
-        "▲ Sellers hit a thin book",
+        "▲ Sellers press and positions close",
         "▲ The move comes from positions being closed",
     ]
     assert here.ask("/setup btc").values["setups"]["selling_wave"]["level"] == "warning"
-    assert any(line.startswith("▲▲ Sellers hit a thin book, ") for line in lines(here.ask("/health btc")))
+    assert any(line.startswith("▲▲ Sellers press and positions close, ") for line in lines(here.ask("/health btc")))
 
 
 def test_why_shows_each_leg_with_its_line(tmp_path: Path) -> None:
     reply = wave(tmp_path).ask("/why selling wave btc")
     said = lines(reply)
-    assert said[0].startswith("BTC: “sellers hit a thin book” is on, for ")
+    assert said[0].startswith("BTC: “sellers press and positions close” is on, for ")
     legs = [line for line in said if line[0] in "▲·?"]
     assert len(legs) == 4
     assert all("(line " in line for line in legs)

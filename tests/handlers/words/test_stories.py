@@ -1,0 +1,195 @@
+"""Each setup as it is read: made-up figures of a plausible day, kept word for word in golden/stories.txt.
+
+`python -m tests.handlers.words.test_stories` writes the file anew; read it aloud before it is committed.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from handlers.reply import Line
+from handlers.words.alerts import tell
+from handlers.words.message import LONGEST
+from signals.alerts.event import Event
+from signals.alerts.rule import rules
+from signals.alerts.setup import setups
+from signals.inputs import MARKET
+from signals.metric import metrics
+from signals.series import hours
+
+GOLDEN = Path(__file__).parent / "golden" / "stories.txt"
+AT = datetime(2026, 11, 20, 14, tzinfo=UTC)
+
+PRICE = {
+    "price_move.price": 82_310.0,
+    "price_move.change_1h": -0.031,
+    "price_move.change_24h": -0.068,
+    "price_move.change_7d": -0.104,
+    "price_move.value": -2.6,
+    "price_move.value_1h": -4.2,
+}
+DAYS: dict[str, dict[str, float]] = {
+    "cascade": {
+        "oi_coins.change_1h": -0.034,
+        "oi_coins.change_24h": -0.081,
+        "liq_zscore.pace": 22.0,
+        "liq_zscore.usd_1h": 3.1e8,
+        "liq_zscore.longs_share_1h": 0.91,
+        "funding_apr.value": -0.06,
+    },
+    "deleveraging_reset": {
+        "oi_drawdown.value": -0.34,
+        "oi_drawdown.usd": 9.6e9,
+        "oi_drawdown.coins_now": 101_400.0,
+        "oi_drawdown.coins": -0.13,
+        "oi_drawdown.peak_usd": 14.5e9,
+        "oi_drawdown.peak_days_ago": 75.0,
+        "oi_drawdown.price_share": 0.66,
+        "oi_vs_ma180.value": -0.19,
+        "oi_vs_ma180.days_below": 41.0,
+        "net_taker_30d.value": -6.2e7,
+        "net_taker_30d.worst": -4.1e8,
+        "net_taker_30d.times_smaller": 6.6,
+    },
+    "long_crowding": {
+        "funding_stretch.value": 0.41,
+        "funding_stretch.pct": 0.97,
+        "funding_stretch.paid_per_100k_day": 112.0,
+        "oi_coins.change_7d": 0.083,
+        "oi_coins.dollars_7d": 0.121,
+    },
+    "options_pin": {
+        "options_walls.near": 0.011,
+        "options_walls.wall_above": 83_000.0,
+        "options_walls.wall_above_share": 0.13,
+        "options_walls.wall_below": 80_000.0,
+        "options_walls.wall_below_share": 0.16,
+        "options_walls.days_to_expiry": 1.8,
+        "options_walls.max_pain": 82_000.0,
+        "options_walls.put_call": 0.74,
+        "implied_vol.iv": 47.0,
+        "implied_vol.value": -0.4,
+    },
+    "position_closing": {
+        "oi_coins.change_24h": -0.062,
+        "oi_coins.dollars_24h": -0.125,
+        "taker_ratio.buy_share": 0.44,
+        "liq_zscore.usd_24h": 2.2e8,
+        "liq_zscore.longs_share_24h": 0.87,
+    },
+    "reversal_trigger": {
+        "net_taker_30d.value": 4.0e6,
+        "net_taker_30d.worst": -3.2e8,
+        "net_taker_30d.buy_share": 0.514,
+        "net_taker_30d.flip_exit": -1.9e7,
+        "net_taker_30d.days_below": 63.0,
+    },
+    "selling_wave": {
+        "taker_zscore.value": -2.4,
+        "taker_zscore.buy_share": 0.438,
+        "taker_zscore.ratio": 0.78,
+        "depth_index.value": -0.92,
+        "oi_zscore.value": -1.7,
+        "oi_zscore.coins": -0.044,
+        "liq_zscore.usd_24h": 2.2e8,
+        "funding_apr.value": 0.004,
+    },
+    "short_crowding": {
+        "funding_stretch.value": -0.15,
+        "funding_stretch.pct": 0.03,
+        "funding_stretch.pct_above": 0.97,
+        "funding_stretch.paid_per_100k_day": 41.0,
+        "oi_coins.change_7d": 0.064,
+        "oi_coins.dollars_7d": -0.021,
+    },
+    "spring": {
+        "month_low.value": -0.017,
+        "month_low.support": 83_400.0,
+        "month_low.low": 81_980.0,
+        "month_low.close": 84_120.0,
+        "month_low.back": 0.0086,
+        "month_low.above_low": 0.026,
+        "month_low.coins": -0.036,
+    },
+    "squeeze_fuel": {
+        "liq_map.value": 4.1,
+        "liq_map.shorts_above_usd": 3.4e9,
+        "liq_map.longs_below_usd": 0.8e9,
+        "liq_map.shorts_per_1": 3.4e8,
+        "liq_map.longs_per_1": 0.8e8,
+        "price_drawdown.price": 82_310.0,
+        "price_drawdown.change": -0.124,
+        "oi_coins.value": 118_200.0,
+        "oi_coins.above_low_120d": 0.19,
+        "oi_coins.low_120d": 99_300.0,
+        "oi_coins.low_120d_days_ago": 38.0,
+        "fear_greed.value": 17.0,
+        "funding_apr.value": -0.03,
+    },
+    "squeeze_fuel_longs": {
+        "liq_map.value": 0.24,
+        "liq_map.shorts_above_usd": 0.7e9,
+        "liq_map.longs_below_usd": 2.9e9,
+        "liq_map.shorts_per_1": 0.7e8,
+        "liq_map.longs_per_1": 2.9e8,
+        "price_drawdown.price": 82_310.0,
+        "price_drawdown.change": 0.147,
+        "oi_coins.value": 118_200.0,
+        "oi_coins.above_low_120d": 0.19,
+        "oi_coins.low_120d": 99_300.0,
+        "oi_coins.low_120d_days_ago": 38.0,
+        "fear_greed.value": 78.0,
+        "funding_apr.value": 0.22,
+    },
+    "stablecoin_regime": {
+        "stable_supply.value": 0.027,
+        "stable_supply.change_7d": 0.006,
+        "stable_supply.supply_usd": 3.12e11,
+    },
+}
+LACKING = {"selling_wave": {"liquidations": "2026-11-12"}, "spring": {"longs": ""}}
+
+
+def told(name: str) -> str:
+    """Return the message of a setup that fires on its day."""
+    setup, rule = setups()[name], rules()[name]
+    of_market = all(metrics()[metric].market_wide for metric in rule.metrics)
+    values = PRICE | DAYS[name]
+    counts = {of: float(value) for of, value in setup.counts(values).items()}
+    event = Event(
+        kind="fired",
+        rule=name,
+        asset=MARKET if of_market else "BTC",
+        rank=setup.stages[0].rank,
+        at=AT,
+        since=AT - timedelta(hours=2),
+        values=values | counts,
+        step=max((metrics()[metric].step for metric in rule.needed), default=hours(1)),
+        venues=("defillama",) if of_market else ("binance",),
+        lacking=LACKING.get(name, {}),
+    )
+    return "\n".join(block.text for block in tell(event).blocks if isinstance(block, Line))
+
+
+def every() -> str:
+    return "\n\n".join(f"# {name}\n{told(name)}" for name in setups()) + "\n"
+
+
+def test_each_setup_reads_as_it_was_read_aloud() -> None:
+    assert every() == GOLDEN.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", setups())
+def test_a_plausible_day_fires_it(name: str) -> None:
+    setup = setups()[name]
+    counts = setup.counts(PRICE | DAYS[name])
+    assert float(counts[f"{name}.legs"]) >= setup.stages[0].legs
+    assert float(counts[f"{name}.must"]) == 1.0
+    assert len(told(name)) <= LONGEST - 200, "the odds and the record come beside it"
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text(every(), encoding="utf-8")

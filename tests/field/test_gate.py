@@ -72,21 +72,21 @@ def asked(question: Any, topic: Any, since: datetime | None, venue: Gate | None 
 
 
 def test_live_and_statistics_agree() -> None:
-    found, _ = asked(gate.open_interest, "open_interest", NOW - 3 * DAY)
-    live = found[-1].columns
-    for name in ("open_interest_coin", "open_interest_usd"):
-        past = [value for part in found[:-1] if name in part.columns for value in part.columns[name]]
+    found, venue = asked(gate.open_interest_hours, "open_interest", NOW - 3 * DAY)
+    _, *live = asyncio.run(gate.open_interest_now(venue, [BTC], NOW))(BTC)
+    for name, now in zip(("open_interest_coin", "open_interest_usd"), live, strict=True):
+        past = [value for part in found if name in part.columns for value in part.columns[name]]
         assert past
-        assert live[name][0] == pytest.approx(CONTRACTS * 0.0001 * (MARK if name.endswith("usd") else 1.0))
-        assert past[-1] == pytest.approx(live[name][0], rel=1e-9), "a factor of two is no closing of positions"
+        assert now == pytest.approx(CONTRACTS * 0.0001 * (MARK if name.endswith("usd") else 1.0))
+        assert past[-1] == pytest.approx(now, rel=1e-9), "a factor of two is no closing of positions"
 
 
 @pytest.mark.parametrize("days", [1, 29, 31, 200, 400])
 def test_funding_is_asked_for_what_gate_still_has(days: int) -> None:
-    found, venue = asked(gate.funding, "funding", NOW - days * DAY)
-    live = found[-1]
-    assert live.columns["funding_rate"][0] == pytest.approx(1e-4), "the live rate comes whatever is asked of the past"
-    times = sorted(at for part in found[:-1] for at in part.times)
+    found, venue = asked(gate.settlements, "funding", NOW - days * DAY)
+    _, rate, *_ = asyncio.run(gate.rates_now(venue, [BTC], NOW))(BTC)
+    assert rate == pytest.approx(1e-4), "the live rate comes whatever is asked of the past"
+    times = sorted(at for part in found for at in part.times)
     assert len(times) == len(set(times))
     assert from_ms(times[0]) <= NOW - min(days, 179) * DAY + 8 * HOUR
     questions = [params for name, params in venue.asked if name == "publicFuturesGetSettleFundingRate"]
@@ -97,7 +97,7 @@ def test_funding_is_asked_for_what_gate_still_has(days: int) -> None:
 @pytest.mark.parametrize(
     ("question", "topic", "name"),
     [
-        pytest.param(gate.open_interest, "open_interest", "open_interest_coin", id="open interest"),
+        pytest.param(gate.open_interest_hours, "open_interest", "open_interest_coin", id="open interest"),
         pytest.param(gate.ratios, "ratios", "long_short_accounts", id="ratios"),
         pytest.param(gate.bars, "bars", "taker_buy_usd", id="what takers bought"),
     ],
@@ -112,7 +112,7 @@ def test_statistics_reach_as_far_as_the_longest_window(question: Any, topic: Any
 
 
 def test_a_young_contract_is_asked_no_further_than_it_goes() -> None:
-    found, venue = asked(gate.open_interest, "open_interest", NOW - 200 * DAY, Gate(listed=NOW - 40 * DAY))
+    found, venue = asked(gate.open_interest_hours, "open_interest", NOW - 200 * DAY, Gate(listed=NOW - 40 * DAY))
     times = [at for part in found if "open_interest_coin" in part.columns for at in part.times]
     assert from_ms(min(times)) <= NOW - 40 * DAY + 2 * HOUR
     assert len([1 for name, _ in venue.asked if name == "publicFuturesGetSettleContractStats"]) <= 5

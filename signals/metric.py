@@ -53,8 +53,9 @@ class Metric:
     for all assets. at_open: the value is published at the start of its row and is judged then. values: each name that
     compute returns, with its unit in words; the docs are made from it. charts: pictures of other values than the main
     one, which are asked for by the value's name. same_venue: the inputs are compared with each other, so they are read
-    from one venue that has all of them. version: of the formula; whoever changes what it computes raises it, and every
-    rule over it begins a new record (signals/alerts/record.py).
+    from one venue that has all of them. of_all_venues: funding is that of all venues, weighted by open interest.
+    version: of the formula; whoever changes what it computes raises it, and every rule over it begins a new record
+    (signals/alerts/record.py).
     """
 
     id: str
@@ -71,6 +72,7 @@ class Metric:
     market_wide: bool = False
     at_open: bool = False
     same_venue: bool = False
+    of_all_venues: bool = False
     tells_not: str = ""  # what it does not tell, for /why and the docs
     charts: tuple[Chart, ...] = ()
     version: int = 1

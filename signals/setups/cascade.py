@@ -50,7 +50,7 @@ SETUP = Setup(
                 "{price_move.change_24h:change} in 24 h."
             ),
         ),
-        Leg(id="funding", title="funding", counted=False, says="Funding {funding_apr.value:yearly}."),
+        Leg(id="funding", title="funding", counted=False, says="Funding {funding_market.value:yearly}."),
     ),
     stages=(
         Stage(

@@ -61,7 +61,7 @@ SETUP = Setup(
             id="funding",
             title="funding",
             counted=False,
-            says="Funding {funding_apr.value:yearly}.",
+            says="Funding {funding_market.value:yearly}.",
         ),
         Leg(
             id="price",

@@ -8,9 +8,9 @@ that it contains.
 
 from __future__ import annotations
 
-from signals.alerts.condition import AT_ONCE, above, at_least, at_most
+from signals.alerts.condition import AT_ONCE, above, at_least, at_most, below
 from signals.alerts.setup import Leg, Setup, Stage
-from signals.metrics.funding_stretch import SHORTS_PAY
+from signals.metrics.funding_stretch import NEUTRAL_BOTTOM
 from signals.series import days, hours
 
 SETUP = Setup(
@@ -22,13 +22,16 @@ SETUP = Setup(
         Leg(
             id="funding",
             title="funding",
-            holds=tuple(tuple(one.within("funding_stretch") for one in group) for group in SHORTS_PAY),
+            holds=(
+                (at_most(0.05, "funding_stretch.pct"), below(NEUTRAL_BOTTOM, "funding_market.value")),
+                (at_most(-0.10, "funding_market.value"),),
+            ),
             must=True,
             alarms=("funding_stretch_low",),
             says=(
-                "Funding {funding_stretch.value:yearly} (it rests near +11 %), "
-                "below {funding_stretch.pct_above:rank} of the past year. "
-                "A $100k short pays {funding_stretch.paid_per_100k_day:usd} a day."
+                "Funding, weighted by open interest: {funding_market.value:yearly} (it rests near +11 %). "
+                "On the venue with the longest past that is below {funding_stretch.pct_above:rank} of a year. "
+                "A $100k short pays {funding_market.paid_per_100k_day:usd} a day."
             ),
         ),
         Leg(
@@ -49,7 +52,7 @@ SETUP = Setup(
             legs=2,
             hold=hours(2),
             leave=(
-                (above(0.20, "funding_stretch.pct"), above(-0.03, "funding_stretch.value")),
+                (above(0.20, "funding_stretch.pct"), above(-0.03, "funding_market.value")),
                 (at_most(0.0, "oi_coins.change_7d"),),
             ),
             hold_leave=days(1),
@@ -57,21 +60,21 @@ SETUP = Setup(
         Stage(
             rank="warning",
             legs=2,
-            also=(at_most(-0.30, "funding_stretch.value"),),
+            also=(at_most(-0.30, "funding_market.value"),),
             hold=AT_ONCE,
-            leave=((above(-0.20, "funding_stretch.value"),),),
+            leave=((above(-0.20, "funding_market.value"),),),
             hold_leave=days(1),
         ),
         Stage(
             rank="critical",
             legs=2,
-            also=(at_most(-1.00, "funding_stretch.value"),),
+            also=(at_most(-1.00, "funding_market.value"),),
             hold=AT_ONCE,
-            leave=((above(-0.75, "funding_stretch.value"),),),
+            leave=((above(-0.75, "funding_market.value"),),),
             hold_leave=days(1),
         ),
     ),
     headline="{asset}: shorts are crowding in and pay to stay.",
     counter="It is wrong if these shorts are hedges: hedgers pay and are not forced out.",
-    resolved="{asset}: shorts no longer crowd in, funding {funding_stretch.value:yearly}, after {duration:duration}.",
+    resolved="{asset}: shorts no longer crowd in, funding {funding_market.value:yearly}, after {duration:duration}.",
 )

@@ -56,9 +56,9 @@ SETUP = Setup(
         Leg(
             id="funding",
             title="funding",
-            holds=((at_most(0.0, "funding_apr.value"),),),
+            holds=((at_most(0.0, "funding_market.value"),),),
             counted=False,
-            says="Funding {funding_apr.value:yearly}: shorts pay to stay.",
+            says="Funding {funding_market.value:yearly}: shorts pay to stay.",
         ),
         Leg(id="price", title="price", counted=False, says="In 24 h price {price_move.change_24h:change}."),
     ),

@@ -55,9 +55,9 @@ SETUP = Setup(
         Leg(
             id="funding",
             title="funding",
-            holds=((at_least(0.15, "funding_apr.value"),),),
+            holds=((at_least(0.15, "funding_market.value"),),),
             counted=False,
-            says="Funding {funding_apr.value:yearly}: longs pay to stay.",
+            says="Funding {funding_market.value:yearly}: longs pay to stay.",
         ),
         Leg(id="price", title="price", counted=False, says="In 24 h price {price_move.change_24h:change}."),
     ),

@@ -19,6 +19,7 @@ from storage.market import points
 from storage.panels import relay, sums
 from storage.panels.folded import PanelCache
 from storage.panels.grid import Grid
+from storage.panels.weighted import market_rate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from storage.market.points import StoredSeries
     from storage.panels.folded import Folded
     from storage.panels.relay import Relay
+    from storage.panels.weighted import MarketRate
 
 NEARLY = 0.9  # of the fullest venue's points: as good as full
 NEWEST = 64  # points that tell how fine a series is
@@ -44,6 +46,7 @@ def panel(
     end: datetime,
     now: datetime | None = None,
     same_venue: bool = False,
+    of_all_venues: bool = False,
 ) -> Panel:
     """Read inputs onto the grid of rows that open in [start, end) and are whole.
 
@@ -55,7 +58,7 @@ def panel(
     one while it is silent (storage/panels/relay.py).
 
     same_venue: all inputs are those of one venue that has all of them, as a ratio of volume to open interest needs;
-    where there is none, nothing is known.
+    where there is none, nothing is known. of_all_venues: funding is that of all venues (storage/panels/weighted.py).
     """
     first = floor(start, step)
     last = floor(now, step) + step if now else floor(end, step)
@@ -69,6 +72,8 @@ def panel(
     for column, asset in enumerate(assets):
         folded = cache.of(asset)
         found = _of_one_venue(folded, names, grid, now) if same_venue else _of_asset(folded, market, names, grid, now)
+        if of_all_venues and (rate := market_rate(folded, grid, now)):
+            found.of_market(rate)
         for name, rows_of in found.values.items():
             values[name][:, column] = rows_of
         scope |= {(name, asset): venues for name, venues in found.scope.items()}
@@ -88,6 +93,13 @@ class _Found:
     scope: dict[str, tuple[str, ...]] = field(default_factory=dict)
     spoke: dict[str, Speakers] = field(default_factory=dict)
     coverage: Coverage | None = None
+
+    def of_market(self, rate: MarketRate) -> None:
+        """Put the funding of the whole market in the place of one venue's."""
+        self.values |= rate.values
+        self.scope |= dict.fromkeys(rate.values, rate.venues)
+        for name in rate.values:
+            self.spoke.pop(name, None)
 
     def take(self, told: Relay) -> None:
         """Add what was told by one venue after another."""
@@ -289,7 +301,8 @@ def of(
     now: datetime | None = None,
 ) -> Panel:
     """Read what a metric needs; see `panel`."""
-    return panel(store, needs(metric), assets, step=step, start=start, end=end, now=now, same_venue=metric.same_venue)
+    how = {"same_venue": metric.same_venue, "of_all_venues": metric.of_all_venues}
+    return panel(store, needs(metric), assets, step=step, start=start, end=end, now=now, **how)
 
 
 def needs(metric: Metric) -> tuple[str, ...]:

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from storage.engine.database import Store
     from storage.market.points import StoredSeries
 
-# Assets judged together: a year of hours of one input of so many is 4 MB, and metrics make ten of it.
+# Assets judged together; of a long history fewer, so that what several groups share of them fits into 50 MB.
 AT_ONCE: Final = 50
+CELLS: Final = 25_000  # closes times assets: a value of so many is 200 kB, and all metrics make some 200 of it
 EVER: Final = datetime(2009, 1, 3, tzinfo=UTC)
 A_MOMENT: Final = timedelta(milliseconds=1)
 PATIENCE: Final = timedelta(minutes=5)  # with a venue that is late, before another one stands in for it
@@ -126,8 +127,9 @@ def due(store: Store, assets: Sequence[str], states: Mapping[Key, RuleState], no
             elif not judged:
                 rowless.add(group, asset)
         for (steps, first, end), members in alike.items():
-            for begin in range(0, len(members), AT_ONCE):
-                yield Closes(group, steps, tuple(members[begin : begin + AT_ONCE]), first, end)
+            at_once = max(1, min(AT_ONCE, CELLS // max(1, (end - first) // max(steps))))
+            for begin in range(0, len(members), at_once):
+                yield Closes(group, steps, tuple(members[begin : begin + at_once]), first, end)
 
 
 class _Rowless:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
 
@@ -51,9 +51,6 @@ class Evaluation:
     event: Event | None
 
 
-SHARED_UP_TO: Final = 48  # closes: the values of more are as large as a history, and each group has other ones
-
-
 def evaluate(
     store: Store,
     closes: Closes,
@@ -71,7 +68,7 @@ def evaluate(
     if not closes.clock.at_open:
         first, last = first + closes.step, closes.end
     times = [first + closes.step * i for i in range(round((last - first) / closes.step) + 1)]
-    known = shared if shared is not None and len(times) <= SHARED_UP_TO else {}
+    known = {} if shared is None else shared
     computed = []
     for metric, step in zip(closes.group.metrics, closes.steps, strict=True):
         of = (metric.id, step, closes.assets, times[0], times[-1], closes.step)
@@ -185,8 +182,12 @@ def judge(
     """
     states = episodes.rule_states(store)
     found: list[Evaluation] = []
+    # What is judged of the same assets comes together, and what was computed of them goes before the next ones do.
+    of: tuple[str, ...] = ()
     shared: Shared = {}
-    for closes in due(store, assets, states, now):
+    for closes in sorted(due(store, assets, states, now), key=lambda one: one.assets):
+        if closes.assets != of:
+            of, shared = closes.assets, {}
         keys = [(rule.id, asset) for rule in closes.group.rules for asset in closes.assets]
         before = {key: states[key].state for key in keys if key in states}
         try:

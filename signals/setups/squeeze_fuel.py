@@ -1,8 +1,9 @@
 """More shorts above than longs below the price could be forced out, after a fall into which positions were added.
 
 After "revenge rally" (Cointelegraph, January 2026), signals.md section 3 and LI-4, 2026: 3 to 1 on our own map per 1 %
-of price, price −10 % over 16 days, coins 10 % above their low of 120 days. Without a map it stays silent. It is told
-for two weeks at most: fuel that has not burnt by then is an old map.
+of price, price −10 % over 16 days, coins 10 % above their low of 120 days. Without a map, or with one that explains
+under 15 % of open interest, it stays silent. It is told for two weeks at most: fuel that has not burnt by then is an
+old map.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from signals.alerts.condition import at_least, at_most, below
 from signals.alerts.setup import Leg, Setup, Stage
 from signals.series import days, hours
+
+LEAST_PLACED = 0.15  # of open interest: a map that explains less says nothing of the market
 
 SETUP = Setup(
     id="squeeze_fuel",
@@ -20,7 +23,7 @@ SETUP = Setup(
         Leg(
             id="map",
             title="shorts above against longs below",
-            holds=((at_least(3.0, "liq_map.value"),),),
+            holds=((at_least(3.0, "liq_map.value"), at_least(LEAST_PLACED, "liq_map.placed")),),
             must=True,
             says=(
                 "Modelled within 10 %: {liq_map.shorts_above_usd:usd} of shorts above, "

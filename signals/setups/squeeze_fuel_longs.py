@@ -1,8 +1,8 @@
 """More longs below than shorts above the price could be forced out, after a rise into which positions were added.
 
 The mirror of squeeze_fuel (signals.md section 3, 2026): 3 to 1 on our own map per 1 % of price, price +10 % over 16
-days, coins 10 % above their low of 120 days. Without a map it stays silent. It is told for two weeks at most: fuel that
-has not burnt by then is an old map.
+days, coins 10 % above their low of 120 days. Without a map, or with one that explains under 15 % of open interest, it
+stays silent. It is told for two weeks at most: fuel that has not burnt by then is an old map.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from signals.alerts.condition import above, at_least, at_most
 from signals.alerts.setup import Leg, Setup, Stage
 from signals.series import days, hours
+
+LEAST_PLACED = 0.15  # of open interest: a map that explains less says nothing of the market
 
 SETUP = Setup(
     id="squeeze_fuel_longs",
@@ -20,7 +22,7 @@ SETUP = Setup(
         Leg(
             id="map",
             title="longs below against shorts above",
-            holds=((at_most(1 / 3, "liq_map.value"),),),
+            holds=((at_most(1 / 3, "liq_map.value"), at_least(LEAST_PLACED, "liq_map.placed")),),
             must=True,
             says=(
                 "Modelled within 10 %: {liq_map.shorts_above_usd:usd} of shorts above, "

@@ -116,6 +116,7 @@ DAYS: dict[str, dict[str, float]] = {
     },
     "squeeze_fuel": {
         "liq_map.value": 4.1,
+        "liq_map.placed": 0.31,
         "liq_map.shorts_above_usd": 3.4e9,
         "liq_map.longs_below_usd": 0.8e9,
         "liq_map.shorts_per_1": 3.4e8,
@@ -131,6 +132,7 @@ DAYS: dict[str, dict[str, float]] = {
     },
     "squeeze_fuel_longs": {
         "liq_map.value": 0.24,
+        "liq_map.placed": 0.31,
         "liq_map.shorts_above_usd": 0.7e9,
         "liq_map.longs_below_usd": 2.9e9,
         "liq_map.shorts_per_1": 0.7e8,

@@ -45,6 +45,8 @@ COMMANDS = (
     "/price btc",
     "/taker btc",
     "/quadrant btc",
+    "/setup btc",
+    "/why btc",
     "/liqs btc",
     "/chart oi btc",
 )

@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -300,7 +302,7 @@ async def two_programs(scale: Scale) -> Mapping[str, Counts]:
                 processes += [await _sender(it, faster, pace)]
                 processes += [await _sender(it, faster, pace)]  # who starts last sends
                 await asyncio.sleep(12 / faster / 2)
-                processes[-1].send_signal(how)
+                await _struck(processes[-1], how, it.store.path)
                 stopped, count = time.monotonic(), len(it.look())
                 await _sent(it, count + IN_FLIGHT + 1)  # so many may have been on their way
                 gaps.append(time.monotonic() - stopped)
@@ -321,6 +323,30 @@ async def two_programs(scale: Scale) -> Mapping[str, Counts]:
             )
             found[platform] = counts
     return found
+
+
+async def _struck(process: asyncio.subprocess.Process, how: signal.Signals, database: Path) -> None:
+    """Kill or stop a program; not in the midst of a write.
+
+    Who is killed lets go of the file, but who is stopped keeps its lock for as long as it stands, and no other program
+    can write into that file: nothing that a lease in it could help.
+    """
+    process.send_signal(how)
+    while how is signal.SIGSTOP and _locked(database):
+        process.send_signal(signal.SIGCONT)
+        await asyncio.sleep(0.03)
+        process.send_signal(how)
+        await asyncio.sleep(0.02)  # until it stands
+
+
+def _locked(database: Path) -> bool:
+    with closing(sqlite3.connect(database, timeout=0.2, isolation_level=None)) as db:
+        try:
+            db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        db.execute("ROLLBACK")
+    return False
 
 
 async def _sender(it: Broadcast, faster: float, pace: float) -> asyncio.subprocess.Process:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from signals.alerts.condition import RANKS
+from signals.alerts.event import tellers
 from signals.alerts.setup import setups
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class OpenSetups:
 
     def teller(self, key: Key, rank: Rank) -> tuple[int, Rank] | None:
         """Return the open episode that tells an alarm of this rank as its leg; None where none does."""
-        return next((one for one in self.around(key) if RANKS.index(one[1]) >= RANKS.index(rank)), None)
+        return next(tellers(self.around(key), rank), None)
 
 
 def placed(evaluations: Iterable[Evaluation]) -> Iterator[Evaluation]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from signals.alerts.rule import rules
-from signals.inputs import INPUTS, MARKET
+from signals.inputs import INPUTS
 from signals.metric import metrics
 from signals.units import DAY, floor, from_ms, in_ms, to_ms
 from signals.venues import venue_order
@@ -45,8 +45,7 @@ class RuleGroup:
 
     def judged_of(self, assets: Sequence[str]) -> tuple[str, ...]:
         """Return what is judged, each once: the market as a whole where every metric is a figure of it."""
-        of_market = all(metric.market_wide for metric in self.metrics)
-        return (MARKET,) if of_market and assets else tuple(dict.fromkeys(assets))
+        return tuple(dict.fromkeys(self.rules[0].asset_of(asset) for asset in assets))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from signals.alerts.condition import RANKS
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from signals.alerts.condition import Rank
     from signals.alerts.episodes import Kind
@@ -128,6 +130,11 @@ def _coverage(data: Mapping[str, Any] | None) -> Coverage | None:
     return Coverage(
         **{name: value for name, value in data.items() if name in known} | {"venues": tuple(data["venues"])}
     )
+
+
+def tellers(within: Iterable[tuple[int, Rank]], rank: Rank) -> Iterator[tuple[int, Rank]]:
+    """Yield the episodes of setups that tell an alarm of a rank as their leg: one more urgent is told beside them."""
+    return ((episode, told) for episode, told in within if RANKS.index(told) >= RANKS.index(rank))
 
 
 def news_for(rank: Rank, kind: str) -> timedelta:

@@ -14,6 +14,9 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from signals.inputs import MARKET
+from signals.metric import metrics
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -78,6 +81,15 @@ class AlertRule:
     def needed(self) -> tuple[str, ...]:
         """Return the metrics without which nothing can be judged."""
         return self.metrics if self.required is None else self.required
+
+    @property
+    def market_wide(self) -> bool:
+        """Tell whether every value is a figure of the market as a whole, so that no asset narrows it."""
+        return all(metrics()[name].market_wide for name in self.metrics)
+
+    def asset_of(self, asset: str) -> str:
+        """Return the asset that it is judged under."""
+        return MARKET if self.market_wide else asset
 
     def judged_by(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the values that its conditions compare: those of its metrics, and of a setup how many legs hold."""

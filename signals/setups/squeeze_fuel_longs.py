@@ -10,8 +10,7 @@ from __future__ import annotations
 from signals.alerts.condition import above, at_least, at_most
 from signals.alerts.setup import Leg, Setup, Stage
 from signals.series import days, hours
-
-LEAST_PLACED = 0.15  # of open interest: a map that explains less says nothing of the market
+from signals.setups.squeeze_fuel import LEAST_PLACED
 
 SETUP = Setup(
     id="squeeze_fuel_longs",

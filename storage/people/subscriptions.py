@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from signals.alerts.burst import BURST
 from signals.alerts.rule import rules
-from signals.metric import metrics
 from storage.people import destinations
 from storage.people.destinations import ANY
 
@@ -84,7 +83,7 @@ def of_the_market(name: str) -> bool:
     """Tell whether an alarm is one for the whole market, so that no asset narrows it."""
     if name not in rules():
         return name == SOURCES
-    return all(metrics()[metric].market_wide for metric in rules()[name].metrics)
+    return rules()[name].market_wide
 
 
 def _replace(store: Store, destination: int, rows: Iterable[RuleOfAsset]) -> None:

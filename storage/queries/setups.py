@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 from signals.alerts.condition import RANKS, held
 from signals.alerts.rule import named, rules
 from signals.alerts.setup import setups
-from signals.inputs import MARKET
-from signals.metric import metrics
 from storage.alerts import episodes
 from storage.queries.market import readings
 from storage.queries.market.readings import Reading
@@ -83,7 +81,7 @@ def read(store: Store, asset: str, now: datetime, ids: Collection[str] | None = 
     running = {(one.rule, one.asset): one for one in episodes.running(store)} if store.exists else {}
     every = []
     for setup in wanted:
-        key = (setup.id, _judged_under(setup, asset))
+        key = (setup.id, rules()[setup.id].asset_of(asset))
         rank = standing[key].state.rank if key in standing else 0
         episode = running.get(key) if rank else None
         every.append(
@@ -98,12 +96,6 @@ def read(store: Store, asset: str, now: datetime, ids: Collection[str] | None = 
         )
     every.sort(key=lambda one: (-RANKS.index(one.rank) - 1 if one.rank else 0, _far(one)))
     return Setups(asset, tuple(every), found)
-
-
-def _judged_under(setup: Setup, asset: str) -> str:
-    """Return the asset that a setup is judged under: the market where all that it must have is of the market."""
-    every = metrics()
-    return MARKET if all(every[name].market_wide for name in rules()[setup.id].metrics) else asset
 
 
 def _far(one: SetupNow) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.delivery.stages.outcome import PASS, Drop
-from signals.alerts.condition import RANKS
+from signals.alerts.event import tellers
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from storage.alerts.outbox import OutboxRow
 
 
-def setups_around(row: OutboxRow) -> dict[int, int]:
-    """Return the episodes of setups that contain an alarm, each with the place of its rank."""
-    return {int(episode): RANKS.index(rank) for episode, rank in row.notice.payload.get("within", ())}
+def setups_around(row: OutboxRow) -> list[int]:
+    """Return the episodes of setups that tell an alarm as their leg where they are told."""
+    return [episode for episode, _ in tellers(row.notice.payload.get("within", ()), row.notice.rank)]
 
 
 def join(row: OutboxRow, told: Collection[int]) -> Outcome:
@@ -27,6 +27,5 @@ def join(row: OutboxRow, told: Collection[int]) -> Outcome:
     """
     if row.notice.kind == "resolved" and row.message:
         return PASS
-    own = RANKS.index(row.notice.rank)
-    around = next((episode for episode, rank in setups_around(row).items() if episode in told and rank >= own), None)
+    around = next((episode for episode in setups_around(row) if episode in told), None)
     return PASS if around is None else Drop("merged", f"the message of episode {around} tells of it as a leg")

@@ -11,7 +11,6 @@ from signals.alerts.record import AFTER
 from signals.alerts.rule import rules
 from signals.evidence import case_of, extremes
 from signals.inputs import MARKET
-from signals.metric import metrics
 from signals.units import DAY, DAY_MS, MINUTE, to_ms
 from storage.alerts import record
 from storage.queries.evidence.past import PastFires
@@ -93,8 +92,7 @@ async def look_back(store: Store, assets: Sequence[str], clock: Clock) -> Counte
 
 def _looked_at(past: PastFires, rule: str, asset: str, now: datetime) -> bool:
     """Look at one past; False where there was nothing to do."""
-    of_market = all(metrics()[name].market_wide for name in rules()[rule].metrics)
-    if of_market != (asset == MARKET) or past.current(rule, asset, now):
+    if rules()[rule].market_wide != (asset == MARKET) or past.current(rule, asset, now):
         return False
     past.of(rule, asset, now)
     return True

@@ -109,7 +109,7 @@ class PastFires:
 
     def known(self, rule: str, asset: str) -> bool:
         """Tell whether a rule was looked at before, so that what is new takes a moment."""
-        return (rule, _judged_of(rules()[rule], asset)) in self._kept
+        return (rule, rules()[rule].asset_of(asset)) in self._kept
 
     def current(self, rule: str, asset: str, now: datetime) -> bool:
         """Tell whether a rule was looked at up to the last daily close."""
@@ -189,7 +189,7 @@ def read(store: Store, rule: str, asset: str, now: datetime, *, before: datetime
     """
     past = store.beside(PastFires)
     declared = rules()[rule]
-    judged_of = _judged_of(declared, asset)
+    judged_of = declared.asset_of(asset)
     price_of = PRICE_OF_THE_MARKET if asset == MARKET else asset
     fires = past.of(rule, judged_of, now)
     if fires.since is None or fires.since > now:
@@ -203,11 +203,6 @@ def read(store: Store, rule: str, asset: str, now: datetime, *, before: datetime
 
 
 # --- stepping ---------------------------------------------------------------------------------------------------------
-
-
-def _judged_of(rule: AlertRule, asset: str) -> str:
-    """Return what a rule is judged of: the market as a whole where every metric is a figure of it."""
-    return MARKET if all(metrics()[name].market_wide for name in rule.metrics) else asset
 
 
 def _computed(store: Store, rule: AlertRule, asset: str, end: datetime) -> dict[str, _Kept]:

@@ -145,14 +145,10 @@ def _stories(stories: tuple[Episode, ...], now: datetime) -> str:
         return "No story of several alarms is on."
     from handlers.words.subscriptions import title  # noqa: PLC0415 - brings numpy along
 
-    said = [f"{_small(title(one.rule))} ({_lasting(now, one)})" for one in stories]
+    said = [f"{wording.small(title(one.rule))} ({_lasting(now, one)})" for one in stories]
     return f"On now: {wording.listing(said)}."
 
 
 def _lasting(now: datetime, one: Episode) -> str:
     span = now - one.since
     return f"{span // DAY} d" if span >= 2 * DAY else f"{max(1, span // HOUR)} h"
-
-
-def _small(text: str) -> str:
-    return f"{text[:1].lower()}{text[1:]}"

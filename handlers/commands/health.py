@@ -20,7 +20,7 @@ from signals.units import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from storage.alerts.episodes import Episode
     from storage.queries.alarms import Check, Health
@@ -243,7 +243,10 @@ def _open_for(check: Check, told: Told) -> str:
     """Say for how long a check has been open; "" where that is not known, or the figure says it."""
     if check.since is None or check.level in {"calm", "unknown"} or check.metric.id == "oi_vs_ma180":
         return ""
-    span = told.now - check.since
+    return _lasting(told.now - check.since)
+
+
+def _lasting(span: timedelta) -> str:
     return f"{span // DAY} d" if span >= 2 * DAY else f"{span // HOUR} h" if span >= HOUR else "new"
 
 
@@ -251,9 +254,7 @@ def _story(episode: Episode, now: datetime) -> str:
     """Say which story is on, and since when: ▲▲ Sellers press and positions close, 9 h."""
     from handlers.words.subscriptions import title  # noqa: PLC0415 - brings numpy along
 
-    span = now - episode.since
-    lasting = f"{span // DAY} d" if span >= 2 * DAY else f"{span // HOUR} h" if span >= HOUR else "new"
-    return f"{'▲▲' if episode.rank in STRONG else '▲'} {title(episode.rule)}, {lasting}"
+    return f"{'▲▲' if episode.rank in STRONG else '▲'} {title(episode.rule)}, {_lasting(now - episode.since)}"
 
 
 # --- the figures ------------------------------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ async def setup(deps: Deps, args: OneAsset) -> Reply:
         lines.append(Line("Nearest:"))
         lines += [Line(f"· {one.setup.title}: {_missing(one)}.") for one in calm[:_NEAREST]]
     if unknown:
-        names = wording.listing([_small(one.setup.title) for one in unknown])
+        names = wording.listing([wording.small(one.setup.title) for one in unknown])
         lines.append(Line(f"Too little is known to judge: {names}.", "caveat"))
     first = (running or calm or unknown)[0].setup.id
     lines.append(Buttons((_why(first, asset), Button("What moved it", f"/why {asset.lower()}"))))
@@ -138,7 +138,7 @@ async def _of_setup(deps: Deps, name: str, asset: str | None) -> Reply:
     one = found.found[0]
     whose = "The market" if one.asset == MARKET else one.asset
     state = f"is on{_since(one, deps.now)}" if one.rank else "is not on"
-    lines: list[Block] = [Line(f"{whose}: “{_small(one.setup.title)}” {state}.", "headline")]
+    lines: list[Block] = [Line(f"{whose}: “{wording.small(one.setup.title)}” {state}.", "headline")]
     lines += [Line(_leg(leg)) for leg in one.legs if leg.leg.counted]
     lines.append(Line(_takes(one)))
     lines.append(Line(f"It ends with: {_ends(one)}."))
@@ -192,10 +192,6 @@ def _why(name: str, asset: str) -> Button:
 def _span(span: timedelta) -> str:
     """Return a span as it is typed."""
     return f"{span // DAY}d" if span > DAY and not span % DAY else f"{span // HOUR}h"
-
-
-def _small(text: str) -> str:
-    return f"{text[:1].lower()}{text[1:]}"
 
 
 def _since(one: SetupNow, now: datetime) -> str:
@@ -254,7 +250,7 @@ def _ends(one: SetupNow) -> str:
                 continue
             metric, _, value = condition.name.partition(".")
             declared = metrics()[metric]
-            what = _small(declared.title) if value == "value" else declared.values[value].rpartition(", ")[0]
+            what = wording.small(declared.title) if value == "value" else declared.values[value].rpartition(", ")[0]
             said.append(f"{what} {conditions.line(condition)}")
         groups.append(wording.listing(said))
     if one.setup.lasts:

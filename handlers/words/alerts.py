@@ -142,8 +142,7 @@ def _price_since(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     prices = [_valued(values) for values in (then, now)]
     if not all(prices):
         return []
-    change = wording.percent(100 * (prices[1] / prices[0] - 1))
-    return [f"Price then {_whole_price(prices[0])}, now {_whole_price(prices[1])} ({change})."]
+    return [wording.price_then_now(*prices)]
 
 
 def _valued(values: Mapping[str, Any]) -> float:
@@ -184,7 +183,7 @@ def _head(event: Event, rule: AlertRule, sentence: str) -> str:
         case "resolved":
             over = wording.duration(event.at - event.since)
             asset = "" if event.asset == MARKET else f"{event.asset}: "
-            return f"{asset}over after {over}: {rule.title[:1].lower()}{rule.title[1:]}."
+            return f"{asset}over after {over}: {wording.small(rule.title)}."
 
 
 def _days_shown(metric: Metric, lasted: timedelta) -> float:
@@ -289,7 +288,7 @@ def moved(running: Running) -> str:
     change = running.extreme / running.start - 1
     way = "fell" if change < 0 else "rose"
     far = wording.share(100 * abs(change), 1)
-    return f"{way} {far}: {_whole_price(running.start)} → {_whole_price(running.extreme)}."
+    return f"{way} {far}: {wording.whole_price(running.start)} → {wording.whole_price(running.extreme)}."
 
 
 def _burst_running(burst: Burst, zone: str) -> list[Line]:
@@ -324,7 +323,7 @@ def _burst_ended(burst: Burst) -> list[Line]:
     return [
         Line(f"{burst.asset}: the fast {what} is over after {wording.duration(burst.at - burst.since)}.", "headline"),
         Line(f"Was: {wording.percent(100 * burst.change)}, {_from_to(burst)}."),
-        Line(f"Price is now {_whole_price(now)}{kept}."),
+        Line(f"Price is now {wording.whole_price(now)}{kept}."),
     ]
 
 
@@ -333,7 +332,7 @@ def _how_far(burst: Burst) -> str:
 
 
 def _from_to(burst: Burst) -> str:
-    return f"{_whole_price(burst.start)} → {_whole_price(burst.end)}"
+    return f"{wording.whole_price(burst.start)} → {wording.whole_price(burst.end)}"
 
 
 def _in_minutes(lasted: timedelta) -> str:
@@ -362,10 +361,6 @@ def _happened_before(past: Past, what: str) -> str:
     )
 
 
-def _whole_price(value: float) -> str:
-    return wording.price(value, 1.0 if value >= 1000 else None)
-
-
 def _about(value: float) -> str:
     """Say a price in three digits: nobody waits for the last dollar."""
-    return _whole_price(round(value, 2 - math.floor(math.log10(value))))
+    return wording.whole_price(round(value, 2 - math.floor(math.log10(value))))

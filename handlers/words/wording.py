@@ -68,6 +68,17 @@ def price(value: float | None, tick: float | None = None) -> str:
     return whole if not part.strip("0") else text
 
 
+def whole_price(value: float) -> str:
+    """Say a price without the cents that nobody waits for: 95,131, 0.5123."""
+    return price(value, 1.0 if value >= 1000 else None)
+
+
+def price_then_now(then: float, now: float) -> str:
+    """Say what price did: Price then 90,000, now 91,800 (+2.0 %)."""
+    change = percent(100 * (now / then - 1))
+    return f"Price then {whole_price(then)}, now {whole_price(now)} ({change})."
+
+
 def dollars(value: float | None) -> str:
     """Say dollars to the cent: $4,000, −$210, $3.50."""
     if value is None or _missing(value):
@@ -287,6 +298,11 @@ def again(value: datetime | None, now: datetime, zone: str | tzinfo = UTC) -> st
 def listing(words: Sequence[str], last: str = "and") -> str:
     """Join words as one says them: BTC, ETH and SOL."""
     return f" {last} ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else "none"
+
+
+def small(text: str) -> str:
+    """Return a title as it stands within a sentence."""
+    return f"{text[:1].lower()}{text[1:]}"
 
 
 # --- templates --------------------------------------------------------------------------------------------------------

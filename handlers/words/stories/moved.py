@@ -37,7 +37,7 @@ def headline(moved: Moved, over: str) -> str:
     if price is None or price.change is None or price.value is None:
         return f"{moved.asset}: what price did in {over} is not known."
     way = "fell" if price.change < 0 else "rose"
-    now = wording.price(price.value, 1.0 if price.value >= 1000 else None)
+    now = wording.whole_price(price.value)
     far = wording.share(100 * abs(price.change), 1)
     usual = ""
     if price.times is not None:

@@ -79,6 +79,4 @@ def price_since(told: Mapping[str, float], now: Mapping[str, float]) -> str | No
     then, here = (values.get(PRICE, math.nan) for values in (told, now))
     if not (then > 0 and here > 0):
         return None
-    tick = 1.0 if here >= 1000 else None
-    change = wording.percent(100 * (here / then - 1))
-    return f"Price then {wording.price(then, tick)}, now {wording.price(here, tick)} ({change})."
+    return wording.price_then_now(then, here)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from bot.market.border.intervals import intervals
 from bot.market.source import NotOffered
+from signals.inputs import INPUTS
 from signals.units import HOUR, MINUTE, in_ms, to_ms
 from signals.venues import venue_title
 from storage.market.points import Points, Snapshot
@@ -72,7 +73,8 @@ class PresentOfAll:
     """How contracts stand now, where answers that are for all of them tell it.
 
     names: the inputs, in the order of the figures of a row. rows: asks for the answers and returns what finds the row
-    of one contract; `contracts` are those that it will be asked for.
+    of one contract, with prices as the venue states them: of all the coins that it counts as one; `contracts` are those
+    that it will be asked for.
     """
 
     names: tuple[str, ...]
@@ -80,7 +82,7 @@ class PresentOfAll:
 
     async def one(self, ask_raw: Raw, contract: Contract, now: datetime) -> Points:
         """Read one contract. Unreadable, or a slip of the parser, where the answers do not say what they must."""
-        at, *figures = (await self.rows(ask_raw, [contract], now))(contract)
+        at, *figures = self._of_one_coin((await self.rows(ask_raw, [contract], now))(contract), contract)
         given = zip(self.names, figures, strict=True)
         return points(contract, [at], {name: [figure] for name, figure in given if figure is not None})
 
@@ -94,7 +96,7 @@ class PresentOfAll:
         rows: list[Row] = []
         for contract in contracts:
             try:
-                row = row_of_(contract)
+                row = self._of_one_coin(row_of_(contract), contract)
             except UNREADABLE:
                 continue
             if None not in row:
@@ -104,6 +106,17 @@ class PresentOfAll:
             return None
         times, *columns = map(list, zip(*rows, strict=True))
         return Snapshot(contracts[0].venue, assets, times, dict(zip(self.names, columns, strict=True)))
+
+    def _of_one_coin(self, row: Row, contract: Contract) -> Row:
+        """Return a row with its prices as those of a single coin."""
+        if contract.multiplier == 1:
+            return row
+        at, *figures = row
+        given = zip(self.names, figures, strict=True)
+        return at, *(
+            figure / contract.multiplier if figure is not None and INPUTS[name].counts == "price" else figure
+            for name, figure in given
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,13 +122,13 @@ async def rates_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) 
     premiums, adjusted = await _premiums(ask_raw), await _adjusted(ask_raw)
 
     def row(contract: Contract) -> Row:
-        premium, times_coin = row_of(premiums, contract), contract.multiplier
+        premium = row_of(premiums, contract)
         return (
             stamp(premium["time"]),
             number(premium["lastFundingRate"]),
             _interval(adjusted, contract),
-            number(premium["markPrice"]) / times_coin,
-            number(premium["indexPrice"]) / times_coin,
+            number(premium["markPrice"]),
+            number(premium["indexPrice"]),
         )
 
     return row

@@ -96,13 +96,13 @@ async def rates_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) 
     tickers, rates = await _tickers(ask_raw), await _running(ask_raw)
 
     def row(contract: Contract) -> Row:
-        ticker, rate, times_coin = row_of(tickers, contract), row_of(rates, contract), contract.multiplier
+        ticker, rate = row_of(tickers, contract), row_of(rates, contract)
         return (
             stamp(ticker["ts"]),
             number(rate["fundingRate"]),
             number(rate["fundingRateInterval"]),
-            number(ticker["markPrice"]) / times_coin,
-            number(ticker["indexPrice"]) / times_coin,
+            number(ticker["markPrice"]),
+            number(ticker["indexPrice"]),
         )
 
     return row

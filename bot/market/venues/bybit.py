@@ -139,13 +139,13 @@ async def rates_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) 
     hours = await _intervals(ask_raw, contracts)
 
     def row(contract: Contract) -> Row:
-        ticker, times_coin = row_of(tickers, contract), contract.multiplier
+        ticker = row_of(tickers, contract)
         return (
             at,
             number(ticker["fundingRate"]),
             hours(contract),
-            number(ticker["markPrice"]) / times_coin,
-            number(ticker["indexPrice"]) / times_coin,
+            number(ticker["markPrice"]),
+            number(ticker["indexPrice"]),
         )
 
     return row

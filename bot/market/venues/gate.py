@@ -168,13 +168,13 @@ async def rates_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) 
     listed, at = await _listed(ask_raw), to_ms(now)
 
     def row(contract: Contract) -> Row:
-        told, times_coin = row_of(listed, contract), contract.multiplier
+        told = row_of(listed, contract)
         return (
             at,
             number(told["funding_rate"]),
             _hours(told),
-            number(told["mark_price"]) / times_coin,
-            number(told["index_price"]) / times_coin,
+            number(told["mark_price"]),
+            number(told["index_price"]),
         )
 
     return row

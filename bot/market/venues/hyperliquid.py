@@ -76,13 +76,13 @@ async def rates_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) 
     listed, at = await _contexts(ask_raw), to_ms(now)
 
     def row(contract: Contract) -> Row:
-        context, times_coin = row_of(listed, contract), contract.multiplier
+        context = row_of(listed, contract)
         return (
             at,
             number(context["funding"]),
             _INTERVAL_HOURS,
-            number(context["markPx"]) / times_coin,
-            number(context["oraclePx"]) / times_coin,
+            number(context["markPx"]),
+            number(context["oraclePx"]),
         )
 
     return row

@@ -100,13 +100,13 @@ async def rates_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) 
     listed, at = await _listed(ask_raw), to_ms(now)
 
     def row(contract: Contract) -> Row:
-        told, times_coin = row_of(listed, contract), contract.multiplier
+        told = row_of(listed, contract)
         return (
             at,
             number(told["fundingFeeRate"]),
             _hours(told),
-            number(told["markPrice"]) / times_coin,
-            number(told["indexPrice"]) / times_coin,
+            number(told["markPrice"]),
+            number(told["indexPrice"]),
         )
 
     return row

@@ -148,14 +148,14 @@ async def rates_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) 
     indexes = await ask_raw("publicGetMarketIndexTickers", {"quoteCcy": "USDT"}, shared=True, digest=_BY_NAME)
 
     def row(contract: Contract) -> Row:
-        rate, mark, times_coin = row_of(rates, contract), row_of(marks, contract), contract.multiplier
+        rate, mark = row_of(rates, contract), row_of(marks, contract)
         index = indexes.get(contract.market_id.removesuffix("-SWAP"))
         return (
             stamp(mark["ts"]),
             number(rate["fundingRate"]),
             _hours(rate),
-            number(mark["markPx"]) / times_coin,
-            number(index["idxPx"]) / times_coin if index else None,
+            number(mark["markPx"]),
+            number(index["idxPx"]) if index else None,
         )
 
     return row

@@ -9,4 +9,4 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
 -- name: settings_of
 -- Not LIKE: an underscore in a prefix would stand for any letter.
-SELECT name, value FROM settings WHERE substr(name, 1, length(:prefix)) = :prefix;
+SELECT name, value FROM settings WHERE substr(name, 1, length(:prefix)) = :prefix ORDER BY name;

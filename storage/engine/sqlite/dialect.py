@@ -6,7 +6,10 @@ Migrations are not among it: a step is literal, and another database would have 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
+
+from storage.engine.sql import worded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +55,11 @@ SQLITE: Final = Dialect(
     words={
         "random_hex": "lower(hex(randomblob(8)))",  # 16 hex digits, drawn by the database itself, one for each row
         "elements": "SELECT value FROM json_each",  # {elements}(:list): the rows of a parameter that is a JSON list
+        "numbers": "SELECT value FROM json_each",  # as above, of numbers
+        "least": "min",
+        "greatest": "max",
+        "locked": "",  # whoever writes is alone: a row that was read cannot change before it is written
+        "claimed": "",
     },
     begin="BEGIN IMMEDIATE",
     settings=(
@@ -83,3 +91,9 @@ SQLITE: Final = Dialect(
         "disk I/O": "disk",
     },
 )
+
+
+@lru_cache(maxsize=2048)
+def said(statement: str) -> str:
+    """Return a statement of the queries as SQLite understands it."""
+    return worded(statement, SQLITE.words)

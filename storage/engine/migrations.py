@@ -694,6 +694,7 @@ def m020_own_rules(db: Any) -> None:
 
     `rule` is all that is judged and the id under which it is: chats with the same one share it. `scope` says of which
     assets, as JSON. `number` is what the chat calls it by, and comes once. `tried` holds no rule but the hash of one.
+    `shared_rules` holds what a link stands for, and nothing of who wrote it but whose it is to forget.
     """
     db.execute(
         "CREATE TABLE own_rules (id INTEGER PRIMARY KEY AUTOINCREMENT, destination INTEGER NOT NULL "
@@ -703,8 +704,13 @@ def m020_own_rules(db: Any) -> None:
     )
     db.execute("CREATE INDEX own_rules_by_rule ON own_rules (rule)")
     db.execute(
-        "CREATE TABLE tried (destination INTEGER NOT NULL REFERENCES destinations ON DELETE CASCADE, hash TEXT NOT NULL, "
-        "at INTEGER NOT NULL, PRIMARY KEY (destination, hash)) STRICT, WITHOUT ROWID"
+        "CREATE TABLE tried (destination INTEGER NOT NULL REFERENCES destinations ON DELETE CASCADE, "
+        "hash TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (destination, hash)) STRICT, WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE shared_rules (token TEXT PRIMARY KEY, destination INTEGER NOT NULL REFERENCES destinations "
+        "ON DELETE CASCADE, line TEXT NOT NULL, created INTEGER NOT NULL, UNIQUE (destination, line)) "
+        "STRICT, WITHOUT ROWID"
     )
     db.execute("ALTER TABLE destinations ADD COLUMN rules_made INTEGER NOT NULL DEFAULT 0")
 

@@ -351,6 +351,23 @@ SELECT count(*) AS count FROM tried WHERE destination = :destination;
 UPDATE tried SET destination = :new WHERE destination = :old AND NOT EXISTS (
     SELECT 1 FROM tried known WHERE known.destination = :new AND known.hash = tried.hash);
 
+-- name: share_rule
+INSERT INTO shared_rules (token, destination, line, created) VALUES (:token, :destination, :line, :now)
+ON CONFLICT DO NOTHING;
+
+-- name: token_of_rule
+SELECT token FROM shared_rules WHERE destination = :destination AND line = :line;
+
+-- name: shared_rule
+SELECT line FROM shared_rules WHERE token = :token;
+
+-- name: move_shared_rules
+UPDATE shared_rules SET destination = :new WHERE destination = :old AND NOT EXISTS (
+    SELECT 1 FROM shared_rules known WHERE known.destination = :new AND known.line = shared_rules.line);
+
+-- name: kept_shared_rules
+SELECT * FROM shared_rules WHERE destination IN ({elements}(:places)) ORDER BY created;
+
 -- name: kept_own_rules
 SELECT * FROM own_rules WHERE destination IN ({elements}(:places)) ORDER BY destination, number;
 

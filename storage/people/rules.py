@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -135,6 +136,21 @@ def tried(store: Store, destination: int, rule: str, now: datetime) -> int:
         work.run(SQL.try_rule, destination=destination, hash=digest, now=to_ms(now))
         row = work.one(SQL.count_tried, destination=destination)
         return 0 if row is None else int(row["count"])
+
+
+def share(store: Store, destination: int, line: str, now: datetime) -> str:
+    """Return the word of a link that stands for a line: the same one each time."""
+    with store.write() as work:
+        token = secrets.token_urlsafe(9)
+        work.run(SQL.share_rule, token=token, destination=destination, line=line, now=to_ms(now))
+        row = work.one(SQL.token_of_rule, destination=destination, line=line)
+        return token if row is None else str(row["token"])
+
+
+def shared(store: Store, token: str) -> str | None:
+    """Return the line that a link stands for; None where it stands for none, or its chat was forgotten."""
+    row = store.read_one(SQL.shared_rule, token=token) if store.exists else None
+    return None if row is None else str(row["line"])
 
 
 def _columns(worded: Worded) -> dict[str, Any]:

@@ -46,7 +46,7 @@ SHIPPED = {
     "m017_persons": "b524f84d984331b1",
     "m018_record": "35306b32042c89aa",
     "m019_options_told": "bda9613af14b7b8c",
-    "m020_own_rules": "dc59f7eb3ef4472a",
+    "m020_own_rules": "17248efb413d77b7",
 }
 
 

@@ -97,3 +97,14 @@ def test_they_are_handed_out_and_forgotten_with_the_chat(store: Store) -> None:
     assert (row["line"], row["scope"], row["created"]) == (FUNDING.line, {"assets": ["BTC"]}, "2026-11-29T12:00:00Z")
     assert forget(store, "telegram", "11").rules == 1
     assert rules.every(store) == []
+
+
+def test_a_link_stands_for_the_line_until_its_chat_is_forgotten(store: Store) -> None:
+    here = place(store)
+    token = rules.share(store, here, FUNDING.line, NOW)
+    assert rules.share(store, here, FUNDING.line, NOW) == token
+    assert rules.shared(store, token) == FUNDING.line
+    assert rules.shared(store, "unknown") is None
+    assert len(token) <= 40, "a link of Telegram carries 64 characters, with a word before it"
+    forget(store, "telegram", "11")
+    assert rules.shared(store, token) is None

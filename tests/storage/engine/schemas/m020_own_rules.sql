@@ -24,7 +24,7 @@ INSERT INTO "_sqlite_migrations" VALUES(16,'perpulse','m016_servers','2026-11-29
 INSERT INTO "_sqlite_migrations" VALUES(17,'perpulse','m017_persons','2026-11-29 08:32:13.239911+00:00');
 INSERT INTO "_sqlite_migrations" VALUES(18,'perpulse','m018_record','2026-11-29 10:21:18.718068+00:00');
 INSERT INTO "_sqlite_migrations" VALUES(19,'perpulse','m019_options_told','2026-11-29 10:41:14.745953+00:00');
-INSERT INTO "_sqlite_migrations" VALUES(20,'perpulse','m020_own_rules','2026-11-29 13:49:28.165290+00:00');
+INSERT INTO "_sqlite_migrations" VALUES(20,'perpulse','m020_own_rules','2026-11-29 13:56:05.733894+00:00');
 CREATE TABLE archive_differences (asset TEXT NOT NULL, venue TEXT NOT NULL, input TEXT NOT NULL, at INTEGER NOT NULL, compared INTEGER NOT NULL, differing INTEGER NOT NULL, largest REAL NOT NULL, PRIMARY KEY (asset, venue, input, at)) STRICT, WITHOUT ROWID;
 INSERT INTO "archive_differences" VALUES('BTC','binance','open_interest_coin',1763539200000,288,3,0.021);
 CREATE TABLE archive_files (path TEXT PRIMARY KEY, state TEXT NOT NULL, checksum TEXT, row_count INTEGER NOT NULL DEFAULT 0, asked INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -166,6 +166,8 @@ INSERT INTO "settlements" VALUES('BTC','binance',1763712000000,0.0001,8.0);
 INSERT INTO "settlements" VALUES('ETH','binance',1763712000003,-3.1e-05,8.0);
 INSERT INTO "settlements" VALUES('ETH','hyperliquid',1763715890000,1.25e-05,1.0);
 INSERT INTO "settlements" VALUES('ETH','okx',1763654400000,5.0e-05,NULL);
+CREATE TABLE shared_rules (token TEXT PRIMARY KEY, destination INTEGER NOT NULL REFERENCES destinations ON DELETE CASCADE, line TEXT NOT NULL, created INTEGER NOT NULL, UNIQUE (destination, line)) STRICT, WITHOUT ROWID;
+INSERT INTO "shared_rules" VALUES('x0Yz_7abCdEf',1,'btc funding > 30% a year for 2h',1763607660000);
 CREATE TABLE source_health (source TEXT NOT NULL, topic TEXT NOT NULL, state TEXT NOT NULL, since INTEGER NOT NULL, last_good INTEGER, next_try INTEGER, error TEXT, quarantined INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (source, topic)) STRICT, WITHOUT ROWID;
 INSERT INTO "source_health" VALUES('binance','funding','ok',1763694000000,1763712000000,NULL,NULL,2);
 INSERT INTO "source_health" VALUES('okx','bars','blocked',1763708400000,NULL,1763715600000,'HTTP 451',0);

@@ -138,12 +138,14 @@ WITH told AS NOT MATERIALIZED (
     WHERE d.gone IS NULL AND (
         EXISTS (SELECT 1 FROM subscriptions s WHERE s.destination = d.id)
         OR d.id IN (SELECT destination FROM digests) OR d.id IN (SELECT destination FROM positions)
-        OR d.id IN (SELECT destination FROM followed))
+        OR d.id IN (SELECT destination FROM followed)
+        OR d.id IN (SELECT destination FROM own_rules WHERE paused IS NULL))
     AND (:muted_too = 1 OR NOT EXISTS (
         SELECT 1 FROM switches w WHERE w.destination = d.id AND w.kind = 'mute' AND w.what = '*'
             AND (w.until IS NULL OR w.until > :now)
             AND (w.hours IS NULL OR EXISTS (
-                SELECT 1 FROM episodes e WHERE e.id = CASE WHEN w.kind = 'mute' THEN CAST(substr(w.hours, 9) AS BIGINT) END AND e.ended IS NULL)))))
+                SELECT 1 FROM episodes e WHERE e.ended IS NULL
+                    AND e.id = CASE WHEN w.kind = 'mute' THEN CAST(substr(w.hours, 9) AS BIGINT) END)))))
 SELECT t.id, t.platform FROM told t
 WHERE t.topic = '' OR NOT EXISTS (
     SELECT 1 FROM told o WHERE o.platform = t.platform AND o.chat = t.chat AND (o.topic = '' OR o.id < t.id));

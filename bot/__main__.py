@@ -25,7 +25,8 @@ tiers_app = typer.Typer(no_args_is_help=True, help="Leverage tiers: renew them f
 app.add_typer(tiers_app, name="tiers")
 
 Db = Annotated[
-    Path | None, typer.Option("--db", help="The database file (default: data/perpulse.db, or the config's).")
+    Path | None,
+    typer.Option("--db", help="The database: a file, or postgresql://… (default: data/perpulse.db, or the config's)."),
 ]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="The configuration (default: config.toml if it is here).")

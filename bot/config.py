@@ -17,6 +17,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PlainValidator,
     SecretStr,
     ValidationError,
     create_model,
@@ -28,6 +29,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from handlers.channels.config import running, sections
 from signals.assets import UnreadableSymbol, followed
 from signals.venues import OPTIONS, READ, STREAMED, USUAL
+from storage.engine.place import Server, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -179,6 +181,15 @@ def _asset(text: str) -> str:
 Asset = Annotated[str, AfterValidator(_asset)]
 
 
+def _database(given: Any) -> Path | Server:
+    if not isinstance(given, str | Path | Server) or not str(given):
+        raise ValueError("write a path, or an address like postgresql://user:password@host/perpulse")
+    return place_of(given)
+
+
+Database = Annotated[Path | Server, PlainValidator(_database)]
+
+
 class _Environment(EnvSettingsSource):
     """Settings of the environment: JSON, or what people type there (`PERPULSE_ASSETS=BTC,ETH`)."""
 
@@ -204,7 +215,10 @@ class _Config(BaseSettings):
     assets: tuple[Asset, ...] = Field(
         ("BTC", "ETH", "SOL"), min_length=1, max_length=1000, description="what to follow"
     )
-    database: Path = Field(Path("data/perpulse.db"), description="the one file that perpulse remembers in")
+    database: Database = Field(
+        Path("data/perpulse.db"),
+        description="the one file that perpulse remembers in, or a server: postgresql://user:password@host/perpulse",
+    )
     log_level: Literal["info", "debug"] = Field("info", description="debug writes every request, without secrets")
     market: Market = Market()
     tiers: Tiers = Tiers()
@@ -249,11 +263,12 @@ class _Config(BaseSettings):
         return running(self.channels)
 
     def secrets(self) -> tuple[str, ...]:
-        """Return every secret that was given, of channels and of the tier tables, for the log to leave out."""
+        """Return every secret that was given, of channels, tier tables and database, for the log to leave out."""
         keys = (self.tiers.binance_key, self.tiers.binance_secret)
         return (
             *(secret for channel in self.channels for secret in channel.secrets()),
             *(key.get_secret_value() for key in keys if key),
+            *(self.database.secrets if isinstance(self.database, Server) else ()),
         )
 
 

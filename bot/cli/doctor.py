@@ -65,7 +65,7 @@ async def examine(settings: Config) -> list[Finding]:
     store = Store(settings.database)
     with store.write():  # raises StoreError, in words, where the file cannot be written
         stored = points.assets(store)
-    found.append(Finding(good=True, text=f"database {store.path}, holds {', '.join(stored) or 'nothing yet'}"))
+    found.append(Finding(good=True, text=f"database {store.place}, holds {', '.join(stored) or 'nothing yet'}"))
     clock = SystemClock()
     sources = sources_of(settings, clock)
     found += await asyncio.gather(*(_source(source, settings, clock) for source in sources))

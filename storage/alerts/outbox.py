@@ -179,7 +179,7 @@ def write_notice(work: Work, notice: Notice) -> int:
     known = work.one(SQL.known_notice, episode=notice.episode, kind=notice.kind, at=to_ms(notice.at))
     if known is not None:
         return int(known["id"])
-    return work.insert(
+    number = work.insert(
         SQL.write_notice,
         episode=notice.episode,
         kind=notice.kind,
@@ -189,6 +189,7 @@ def write_notice(work: Work, notice: Notice) -> int:
         at=to_ms(notice.at),
         payload=json.dumps(notice.payload),
     )
+    return number or write_notice(work, notice)  # another process wrote it in between
 
 
 def claim(

@@ -111,7 +111,8 @@ SELECT id FROM notices WHERE episode = :episode AND kind = :kind AND at = :at;
 
 -- name: write_notice
 INSERT INTO notices (episode, kind, rule, asset, rank, at, payload)
-VALUES (:episode, :kind, :rule, :asset, :rank, :at, :payload);
+VALUES (:episode, :kind, :rule, :asset, :rank, :at, :payload)
+ON CONFLICT DO NOTHING;
 
 -- name: announce
 -- One row for each destination that asked; what is of the market is of every asset. What is due later is new then.
@@ -121,7 +122,7 @@ WHERE d.gone IS NULL AND EXISTS (
     SELECT 1 FROM subscriptions s WHERE s.destination = d.id
         AND (s.rule = :rule OR (s.rule = '*' AND :only_asked = 0))
         AND (s.asset IN ('*', :asset) OR :asset = 'MARKET'))
-ORDER BY d.id
+ORDER BY d.id {kept}
 ON CONFLICT DO NOTHING;
 
 -- name: announce_to_one
@@ -198,7 +199,7 @@ WHERE o.state IN ('queued', 'sending', 'uncertain') AND o.state <> 'sending' AND
     AND o.destination NOT IN (SELECT destination FROM outbox WHERE state = 'sending')
     AND o.destination NOT IN ({numbers}(:resting))
     AND o.destination NOT IN ({numbers}(:taken))
-ORDER BY o.priority DESC, o.id LIMIT :most;
+ORDER BY o.priority DESC, o.id LIMIT :most {claimed};
 
 -- name: waiting_beside
 -- Rows for the same destination of the same rule that belong to no episode, also those that wait for others.
@@ -208,7 +209,7 @@ SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, o.
 FROM outbox o JOIN notices n ON n.id = o.notice
 WHERE o.destination = :destination AND n.rule = :rule AND n.episode IS NULL AND o.id <> :id
     AND o.state IN ('queued', 'uncertain') AND o.held_for IS NULL AND (o.held_until IS NULL OR o.held_until <= :now)
-ORDER BY o.id;
+ORDER BY o.id {claimed};
 
 -- name: due_beside
 -- Rows for the same destination about the same asset and close, the oldest first.
@@ -222,7 +223,7 @@ WHERE n.asset = :asset AND n.at = :at AND n.episode IS NOT NULL AND o.id <> :id 
     AND (o.not_before <= :now OR o.not_before > :longest_pause)
     AND (o.held_for IS NULL OR o.held_for = 'told')
     AND (o.held_until IS NULL OR o.held_until <= :now OR o.held_until > :longest_hold)
-ORDER BY n.id;
+ORDER BY n.id {claimed};
 
 -- name: told_beside
 -- What a message says of its episodes: of each the newest notice that it has shown.
@@ -413,6 +414,10 @@ UPDATE leases SET beat = -1 WHERE name = :name AND epoch = :epoch;
 
 -- name: lease
 SELECT epoch, beat FROM leases WHERE name = :name;
+
+-- name: lease_kept
+-- Nobody takes it over until this transaction has ended.
+SELECT epoch, beat FROM leases WHERE name = :name {locked};
 
 -- name: doubt_earlier
 UPDATE outbox SET state = 'uncertain', reason = 'the program stopped while sending'

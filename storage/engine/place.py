@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 _SCHEMES: Final = ("postgresql", "postgres")
 _SECRET: Final = frozenset({"password", "sslpassword"})
@@ -29,7 +29,7 @@ class Server:
         _, at, host = parts.netloc.rpartition("@")
         query = urlencode([(key, value) for key, value in parse_qsl(parts.query) if key not in _SECRET], safe="/,")
         user = f"{parts.username}@" if at and parts.username else ""
-        return urlunsplit(("postgresql", f"{user}{host}", parts.path, query, ""))
+        return f"postgresql://{user}{host}{parts.path}{'?' if query else ''}{query}"
 
     def __repr__(self) -> str:
         return f"Server({str(self)!r})"
@@ -47,9 +47,10 @@ def place_of(given: str | Path | Server) -> Path | Server:
 
     PlaceError for the address of another kind of server, or one that names no database.
     """
-    if isinstance(given, Path):  # a path as the command line reads it has lost one of the slashes
+    if isinstance(given, Path):  # an address that was read as a path has lost slashes
         scheme, found, rest = str(given).partition(":/")
-        given = f"{scheme}://{rest.lstrip('/')}" if found and scheme in _SCHEMES else given
+        local = "" if "/" in rest.partition("?")[0] else "/"  # no host: the server of this machine
+        given = f"{scheme}://{local}{rest}" if found and scheme in _SCHEMES else given
     if not isinstance(given, str) or "://" not in given:
         return given if isinstance(given, Server) else Path(given)
     scheme = given.partition("://")[0].lower()

@@ -23,7 +23,7 @@ SELECT asset, input, venue, step, first, last FROM series ORDER BY asset, input,
 -- name: move_on
 -- Moves the ends of some series of a venue on: of all of them or of none, where one is new or goes as far already.
 -- assets: a JSON list.
-UPDATE series SET last = :last
+UPDATE series SET last = {greatest}(last, :last)
 WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset IN ({elements}(:assets)) AND :count = (
     SELECT count(*) FROM series AS before
     WHERE before.venue = :venue AND before.step = :step AND before.input IN ({inputs|'*'})
@@ -336,13 +336,14 @@ ORDER BY at, announced LIMIT :most;
 
 -- name: note_late
 -- Notes values of an input where it has one at or after the first of them already.
-INSERT INTO rewritten (asset, venue, first, last)
-SELECT :asset, :venue, :first, :last FROM series
+INSERT INTO rewritten (id, asset, venue, first, last)
+SELECT (SELECT coalesce(max(id), 0) FROM rewritten) + 1, :asset, :venue, :first, :last FROM series
 WHERE asset = :asset AND input = :input AND venue = :venue AND step = :step AND last >= :first
 ON CONFLICT (asset, venue, first, last) DO UPDATE SET id = (SELECT max(id) FROM rewritten) + 1;
 
 -- name: note_rewritten
-INSERT INTO rewritten (asset, venue, first, last) VALUES (:asset, :venue, :first, :last)
+INSERT INTO rewritten (id, asset, venue, first, last)
+VALUES ((SELECT coalesce(max(id), 0) FROM rewritten) + 1, :asset, :venue, :first, :last)
 ON CONFLICT (asset, venue, first, last) DO UPDATE SET id = (SELECT max(id) FROM rewritten) + 1;
 
 -- name: forget_rewritten

@@ -25,6 +25,7 @@ WORDS: Final[Mapping[str, str]] = {
     "least": "least",
     "greatest": "greatest",
     "locked": "FOR UPDATE",
+    "kept": "FOR KEY SHARE OF d",  # a place that is being forgotten is waited for, and then left out
     "claimed": "FOR UPDATE OF o SKIP LOCKED",
 }
 OLDEST: Final = 150_000  # version 15: what is older is maintained by nobody
@@ -52,7 +53,10 @@ ALONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() |
 HINT: Final = "SELECT pg_notify('perpulse', current_schema() || ' ' || %(what)s)"
 LISTEN: Final = "LISTEN perpulse"
 HERE: Final = "SELECT current_schema()"
-VACUUM: Final = "VACUUM destinations, subscriptions, switches, positions, followed, outbox, notices, messages, episodes"
+VACUUM: Final = (
+    "VACUUM destinations, subscriptions, switches, digests, positions, followed, own_rules, tried, shared_rules, "
+    "permits, outbox, notices, messages, episodes"
+)
 
 _PART: Final = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|::|:([a-z_][a-z0-9_]*)|%")
 

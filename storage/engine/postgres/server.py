@@ -63,7 +63,7 @@ class DatabaseServer:
 
     @property
     def exists(self) -> bool:
-        """Tell whether perpulse has made its tables there; where that cannot be known, reading says why."""
+        """Tell whether there are tables; where that cannot be known, reading says why."""
         if not self._ready:
             try:
                 with self._connect() as connection:
@@ -94,6 +94,8 @@ class DatabaseServer:
             return self._once(text, values, made)
         except (psycopg.OperationalError, PoolClosed):  # the server was started anew, or the store closed meanwhile
             try:
+                with suppress(PoolClosed):
+                    self._readers().check()
                 return self._once(text, values, made)
             except psycopg.Error as error:
                 raise self._explained(error) from error
@@ -144,14 +146,14 @@ class DatabaseServer:
         return self._writer
 
     def purge(self) -> bool:
-        """Have the server clear the places of rows that were deleted. What it has logged stays until it is reused."""
+        """Have the server free the places of rows that were deleted; it writes over them, and over its log, in time."""
         self._prepare()
         try:
             with self._readers().connection() as connection:
                 connection.execute(dialect.VACUUM)
         except psycopg.Error as error:
             raise self._explained(error) from error
-        return True
+        return False
 
     def close(self) -> None:
         """Close every connection, each after the query that runs on it."""
@@ -204,10 +206,14 @@ class DatabaseServer:
             if self._ready:
                 return
             try:
-                self._writer = self._connect()
-                migrations.prepare(self._writer, str(self._server))
-                self._quarters = {row[0] for row in self._writer.execute(quarters.KNOWN)}
-                self._ready = True
+                connection = self._connect()
+                try:
+                    migrations.prepare(connection, str(self._server))
+                    self._quarters = {row[0] for row in connection.execute(quarters.KNOWN)}
+                except BaseException:
+                    connection.close()
+                    raise
+                self._writer, self._ready = connection, True
             except psycopg.Error as error:
                 raise self._explained(error) from error
 

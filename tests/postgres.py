@@ -20,7 +20,10 @@ import tempfile
 import time
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NAMED: Final = "PERPULSE_TEST_POSTGRES"
 MISSING: Final = f"no PostgreSQL here: requirements-dev.txt brings one for Linux and macOS, or name one in {NAMED}"
@@ -127,6 +130,19 @@ def connection(url: str) -> Any:
             _CONNECTIONS.pop(next(iter(_CONNECTIONS))).close()
         _CONNECTIONS[url] = psycopg.connect(url, autocommit=True)
     return _CONNECTIONS[url]
+
+
+@contextlib.contextmanager
+def closed(url: str) -> Iterator[None]:
+    """Let nobody into a database for a while, and throw out who is in it."""
+    name = url.partition("?")[0].rpartition("/")[2]
+    server = url.replace(f"/{name}", "/postgres")
+    if url in _CONNECTIONS:
+        _CONNECTIONS.pop(url).close()
+    ask(server, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    ask(server, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name)
+    yield
+    ask(server, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
 
 def ask(url: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:

@@ -226,6 +226,20 @@ def doctor(config: ConfigFile = None, db: Db = None) -> None:
 
 
 @app.command()
+def move(
+    source: Annotated[Path, typer.Argument(metavar="FROM", help="A file, or the address of a server.")],
+    target: Annotated[
+        Path | None, typer.Argument(metavar="TO", help="The other one, empty; without it that of the config.")
+    ] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Copy everything from a file into PostgreSQL or back, and compare both; stopped, it goes on where it was."""
+    from bot.cli import move
+
+    move.move(source, target, config)
+
+
+@app.command()
 def status(config: ConfigFile = None, db: Db = None, as_json: Json = False) -> None:
     """Say what is stored, how old it is, and how each source does."""
     from bot.cli import status

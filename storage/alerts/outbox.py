@@ -40,6 +40,7 @@ MOST_IN_DOUBT: Final = 6  # tries of a row that may each have arrived: two, and 
 # Spelt as in the index of live rows, or SQLite searches every row ever sent.
 LIVE: Final = "state IN ('queued', 'sending', 'uncertain')"
 PRIORITY: Final[Mapping[str, int]] = {"critical": 30, "warning": 20, "notice": 10}
+WAITING: Final = "outbox"  # hinted where something was put in
 Kind = Literal[
     "fired", "escalated", "resumed", "changed", "resolved", "source", "position", "late", "held", "digest", "owner"
 ]
@@ -149,6 +150,7 @@ def announce(
         asset=notice.asset,
     )
     _merge_earlier(work, notice, number, now)
+    work.hint(WAITING)
     return count
 
 
@@ -167,6 +169,7 @@ def announce_to(work: Work, destination: int, notice: Notice, *, now: datetime, 
         expires=to_ms(expires),
     )
     _merge_earlier(work, notice, number, now)
+    work.hint(WAITING)
 
 
 def _merge_earlier(work: Work, notice: Notice, number: int, now: datetime) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 from storage.engine.place import PlaceError, Server, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
     from storage.engine.sql import Query
@@ -60,6 +60,22 @@ class Engine(Protocol):
         """Take the last copies of what was deleted out of what is kept. False: some of them stay for a while."""
         ...
 
+    def drop_before(self, before: int) -> int:
+        """Drop market data that ends before a time (ms), as far as that is done at once; return how many rows went."""
+        ...
+
+    def listen(self, heard: Callable[[str], None]) -> Callable[[], None]:
+        """Have the hints of other processes heard, in a thread of its own; return what ends it."""
+        ...
+
+    def numbers(self) -> dict[str, int]:
+        """Return the highest number that each table has given to a row, of those tables that give any."""
+        ...
+
+    def go_on_after(self, numbers: Mapping[str, int]) -> None:
+        """Give no number again that was given elsewhere: rows that went may be known by theirs."""
+        ...
+
     def close(self) -> None:
         """Close all connections; the next use opens it again."""
         ...
@@ -78,15 +94,15 @@ class Store:
         except PlaceError as error:
             raise StoreError(f"This is no database: {error}.") from None
         self.file: DatabaseFile | None = None
-        self._engine: Engine
+        self.engine: Engine  # for storage/engine alone
         if isinstance(self.place, Server):
             from storage.engine.postgres.server import DatabaseServer  # noqa: PLC0415 - only where it is asked for
 
-            self._engine = DatabaseServer(self.place)
+            self.engine = DatabaseServer(self.place)
         else:
             from storage.engine.sqlite.file import DatabaseFile  # noqa: PLC0415 - it raises the errors of this module
 
-            self._engine = self.file = DatabaseFile(self.place)
+            self.engine = self.file = DatabaseFile(self.place)
         self._beside: dict[Any, Any] = {}
 
     def beside(self, kind: Callable[[Store], Kept]) -> Kept:
@@ -110,41 +126,55 @@ class Store:
     @property
     def in_unit_of_work(self) -> bool:
         """Tell whether this thread is inside `write()`, where it sees what may yet be undone."""
-        return self._engine.in_unit_of_work
+        return self.engine.in_unit_of_work
 
     @property
     def exists(self) -> bool:
         """Tell whether there is a database already. StoreError where that cannot be known."""
-        return self._engine.exists
+        return self.engine.exists
 
     def read(self, query: Query, **values: Any) -> list[Row]:
         """Read the rows of a named query; inside `write()` what it has written is seen."""
-        return self._engine.read(query, values)
+        return self.engine.read(query, values)
 
     def read_one(self, query: Query, **values: Any) -> Row | None:
         """Read one row of a named query, or None."""
-        found = self._engine.read(query, values)
+        found = self.engine.read(query, values)
         return found[0] if found else None
 
     def read_plain(self, query: Query, **values: Any) -> list[tuple[Any, ...]]:
         """Read rows by place alone, for thousands of them: names cost a third of the time."""
-        return self._engine.read_plain(query, values)
+        return self.engine.read_plain(query, values)
 
     def write(self) -> AbstractContextManager[Work]:
         """Open a unit of work: all of it is kept, or nothing. A nested call joins the outer one."""
-        return self._engine.write()
+        return self.engine.write()
 
     @property
     def saved(self) -> tuple[Path, ...]:
         """Return the copies beside a file that were saved when it had gone, oldest first; a server has none."""
         return self.file.saved if self.file else ()
 
+    def drop_before(self, before: int) -> int:
+        """Drop market data that ends before a time (ms), as far as that is done at once; return how many rows went.
+
+        A file has no parts that could be dropped: its rows go one by one, whoever asks for it.
+        """
+        return self.engine.drop_before(before)
+
+    def listen(self, heard: Callable[[str], None]) -> Callable[[], None]:
+        """Have the hints of other processes heard (Work.hint), in a thread of its own; return what ends it.
+
+        What is heard is that there is something to look at; in a file nobody hints, and one looks from time to time.
+        """
+        return self.engine.listen(heard)
+
     def purge(self) -> bool:
         """Take the last copies of what was deleted out of what is kept: old pages live on in a log.
 
         False when some of them stay a little longer, as when another program reads at this moment.
         """
-        return self._engine.purge()
+        return self.engine.purge()
 
     def close(self) -> None:
         """Close every connection, each after the query that runs on it; safe to call twice, and not the end.
@@ -152,4 +182,4 @@ class Store:
         A thread that the event loop no longer waits for may still be at work when the program stops: its next query
         opens the database again.
         """
-        self._engine.close()
+        self.engine.close()

@@ -53,6 +53,13 @@ ALONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() |
 HINT: Final = "SELECT pg_notify('perpulse', current_schema() || ' ' || %(what)s)"
 LISTEN: Final = "LISTEN perpulse"
 HERE: Final = "SELECT current_schema()"
+NUMBERED: Final = (
+    "SELECT c.relname, pg_get_serial_sequence(c.relname, 'id') FROM pg_class c JOIN pg_attribute a "
+    "ON a.attrelid = c.oid AND a.attname = 'id' WHERE c.relnamespace = current_schema()::regnamespace "
+    "AND c.relkind = 'r' AND NOT c.relispartition"
+)
+LAST_NUMBER: Final = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {numbers}"
+GO_ON_AFTER: Final = "SELECT setval(%(numbers)s, %(number)s)"
 VACUUM: Final = (
     "VACUUM destinations, subscriptions, switches, digests, positions, followed, own_rules, tried, shared_rules, "
     "permits, outbox, notices, messages, episodes"

@@ -19,8 +19,9 @@ MAKE: Final = "CREATE TABLE IF NOT EXISTS {name} (LIKE {table} INCLUDING ALL)"
 ATTACH: Final = "ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({first}) TO ({end})"
 KNOWN: Final = (
     "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent "
-    "WHERE p.relnamespace = current_schema()::regnamespace AND NOT i.inhdetachpending"
+    "WHERE p.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND NOT i.inhdetachpending"
 )
+COUNT: Final = "SELECT count(*) FROM {name}"
 DROP: Final = "DROP TABLE {name}"
 _DAY: Final = in_ms(DAY)
 

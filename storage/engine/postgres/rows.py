@@ -67,7 +67,7 @@ def adapt(connection: Connection[Any]) -> None:
 def _row_of(names: tuple[str, ...]) -> type[tuple[Any, ...]]:
     places = {name: place for place, name in reversed(list(enumerate(names)))}
 
-    class Named(tuple[Any, ...]):
+    class NamedValues(tuple[Any, ...]):
         """The values of one row by place and by name."""
 
         __slots__ = ()
@@ -79,7 +79,7 @@ def _row_of(names: tuple[str, ...]) -> type[tuple[Any, ...]]:
             """Return the names of the columns."""
             return list(names)
 
-    return Named
+    return NamedValues
 
 
 def named(cursor: Cursor[Any]) -> Callable[[Sequence[Any]], Any]:

@@ -25,18 +25,19 @@ from psycopg.pq import TransactionStatus
 
 from storage.engine.postgres import dialect, migrations, quarters
 from storage.engine.postgres.dialect import said
+from storage.engine.postgres.listening import Listener
 from storage.engine.postgres.rows import adapt, named
 from storage.engine.postgres.work import ServerWork
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from psycopg.rows import RowFactory
 
     from storage.engine.place import Server
     from storage.engine.postgres.dialect import Trouble
     from storage.engine.sql import Query
-    from storage.engine.work import Row, Work
+    from storage.engine.work import Row
 
 PATIENCE: Final = 10.0  # seconds: for a connection, for a lock, and of others for us where we are stopped
 READERS: Final = 8  # connections that read at most; a turn and the answers to a few people take three or four
@@ -107,7 +108,7 @@ class DatabaseServer:
             return _fetched(connection, text, values, made)
 
     @contextmanager
-    def write(self) -> Iterator[Work]:
+    def write(self) -> Iterator[ServerWork]:
         """Open a unit of work: all of it is kept, or nothing. A nested call joins the outer one."""
         with self._writing:
             outer: psycopg.Connection[Any] | None = getattr(self._local, "writer", None)
@@ -127,6 +128,7 @@ class DatabaseServer:
                 finally:
                     self._local.writer = None
             except psycopg.IntegrityError as error:
+                self._quarters.clear()  # another process may have dropped one, which is looked at anew then
                 raise Broken(_first_line(error)) from error
             except psycopg.Error as error:
                 raise self._explained(error) from error
@@ -154,6 +156,43 @@ class DatabaseServer:
         except psycopg.Error as error:
             raise self._explained(error) from error
         return False
+
+    def drop_before(self, before: int) -> int:
+        """Drop the quarters that end before a time (ms) and return how many rows went."""
+        gone = 0
+        with self.write() as work:
+            work.alone("quarters")
+            for (name,) in work.connection.execute(quarters.KNOWN).fetchall():
+                if quarters.is_over(name, before):
+                    gone += _number(work.connection, quarters.COUNT.format(name=name))
+                    work.connection.execute(quarters.DROP.format(name=name))
+                    self._quarters.discard(name)
+        return gone
+
+    def listen(self, heard: Callable[[str], None]) -> Callable[[], None]:
+        """Have the hints of other processes heard, in a thread of its own; return what ends it."""
+        listener = Listener(self._connect, self._own_pid, heard)
+        listener.start()
+        return listener.stop
+
+    def _own_pid(self) -> int | None:
+        writer = self._writer
+        return None if writer is None or writer.closed else writer.info.backend_pid
+
+    def numbers(self) -> dict[str, int]:
+        """Return the highest number that each table has given to a row."""
+        with self.write() as work:
+            every = work.connection.execute(dialect.NUMBERED).fetchall()
+            return {
+                table: _number(work.connection, dialect.LAST_NUMBER.format(numbers=numbers)) for table, numbers in every
+            }
+
+    def go_on_after(self, numbers: Mapping[str, int]) -> None:
+        """Give no number again that was given elsewhere."""
+        with self.write() as work:
+            for table, of in work.connection.execute(dialect.NUMBERED).fetchall():
+                if number := numbers.get(table):
+                    work.connection.execute(dialect.GO_ON_AFTER, {"numbers": of, "number": number})
 
     def close(self) -> None:
         """Close every connection, each after the query that runs on it."""
@@ -258,6 +297,11 @@ def _fetched(
     connection: psycopg.Connection[Any], text: str, values: dict[str, Any], made: RowFactory[Any]
 ) -> list[Any]:
     return connection.cursor(binary=True, row_factory=made).execute(text.encode(), values).fetchall()
+
+
+def _number(connection: psycopg.Connection[Any], statement: str) -> int:
+    row = connection.execute(statement.encode()).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def _keep(connection: psycopg.Connection[Any]) -> None:

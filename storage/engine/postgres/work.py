@@ -23,7 +23,7 @@ _INSERT: Final = re.compile(r"INSERT INTO (\w+) \(([^()]+)\)\s+VALUES \(([^()]+)
 _CONFLICT: Final = re.compile(r"ON CONFLICT \(([^()]+)\)")
 _STAGE: Final = "CREATE TEMP TABLE IF NOT EXISTS stage_{table} (LIKE {table}); TRUNCATE stage_{table}"
 _COPY: Final = "COPY stage_{table} ({columns}) FROM STDIN"
-_FROM_STAGE: Final = "INSERT INTO {table} ({columns}) SELECT {columns} FROM stage_{table} ORDER BY {key}{rest}"
+_FROM_STAGE: Final = "INSERT INTO {table} ({columns}) SELECT {columns} FROM stage_{table}{order}{rest}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,11 @@ class _Insert:
     names: tuple[str, ...]
     key: tuple[str, ...]
     rest: str
+
+    @property
+    def forgiving(self) -> bool:
+        """Tell whether a row that is there already is passed over."""
+        return self.rest.endswith("DO NOTHING")
 
 
 @lru_cache(maxsize=512)
@@ -79,14 +84,16 @@ class ServerWork:
             return 0
         if insert := _insert(query.text):
             self._make_quarters(insert.table, [row["at"] for row in given])
-            if len(given) >= _COPIED and insert.key and _distinct(given, insert):
+            if len(given) >= _COPIED and (insert.forgiving or (insert.key and _distinct(given, insert))):
                 return self._copy(insert, given)
         with self.connection.cursor() as cursor:
             cursor.executemany(said(query.text), given)
             return cursor.rowcount
 
     def _copy(self, insert: _Insert, rows: Sequence[Mapping[str, Any]]) -> int:
-        words = {"table": insert.table, "columns": insert.columns, "key": ", ".join(insert.key), "rest": insert.rest}
+        # In the order of the key: two who write the same rows wait for each other, and never each for the other.
+        order = f" ORDER BY {', '.join(insert.key)}" if insert.key else ""
+        words = {"table": insert.table, "columns": insert.columns, "order": order, "rest": f" {insert.rest}"}
         with self.connection.cursor() as cursor:
             cursor.execute(_STAGE.format(**words))
             with cursor.copy(_COPY.format(**words)) as copy:

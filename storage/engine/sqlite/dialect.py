@@ -26,8 +26,11 @@ class Dialect:
     written into the file itself; its first value is true where somebody is in the way. tables: the names of all
     tables. steps_table, steps: where applied migrations are kept, and their names of one `:set`, in order.
     first_look: reads next to nothing, and so takes part in the log. check: its first value is `sound` where the
-    file is in order. beside: endings of the files without which a database that is open is not whole. troubles:
-    parts of error texts, and what is the matter.
+    file is in order. beside: endings of the files without which a database that is open is not whole. ours: the names
+    of our tables; columns: those of a `:table`, with their places in its key; references: the tables that it names;
+    numbered: tables that number their rows; numbers: the last numbers of those that never give one twice; highest: of
+    a `{table}`; go_on_after: keeps it from numbers up to `:number`. troubles: parts of error texts, and what is the
+    matter.
     """
 
     name: str
@@ -43,6 +46,13 @@ class Dialect:
     check: str
     sound: str
     beside: tuple[str, ...]
+    ours: str
+    columns: str
+    references: str
+    numbered: str
+    numbers: str
+    highest: str
+    go_on_after: str
     troubles: Mapping[str, Trouble]
 
     def trouble(self, text: str) -> Trouble | None:
@@ -82,6 +92,18 @@ SQLITE: Final = Dialect(
     check="PRAGMA quick_check(1)",
     sound="ok",
     beside=("-wal", "-shm"),
+    ours=(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_' "
+        "AND name <> '_sqlite_migrations' ORDER BY name"
+    ),
+    columns="SELECT name, pk FROM pragma_table_info(:table) ORDER BY cid",
+    references='SELECT "table" FROM pragma_foreign_key_list(:table)',
+    numbered=(
+        "SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND c.name = 'id'"
+    ),
+    numbers="SELECT name, seq FROM sqlite_sequence",
+    highest="SELECT coalesce(max(id), 0) FROM {table}",
+    go_on_after="UPDATE sqlite_sequence SET seq = max(seq, :number) WHERE name = :table",
     troubles={
         "readonly": "rights",
         "unable to open": "rights",

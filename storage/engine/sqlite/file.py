@@ -19,16 +19,25 @@ from storage.engine.sqlite import migrations
 from storage.engine.sqlite.dialect import SQLITE, said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from storage.engine.presence import Loss, Presence
     from storage.engine.sql import Query
     from storage.engine.sqlite.dialect import Trouble
-    from storage.engine.work import Row, Work
+    from storage.engine.work import Row
 
 BUSY_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a table is made: its columns, and those of its key."""
+
+    table: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -115,7 +124,7 @@ class DatabaseFile:
             return cursor.execute(said(query.text), values).fetchall()
 
     @contextmanager
-    def write(self) -> Iterator[Work]:
+    def write(self) -> Iterator[FileWork]:
         """Open a unit of work: all of it is kept, or nothing. A nested call joins the outer one."""
         with self._writing:
             try:
@@ -152,6 +161,51 @@ class DatabaseFile:
             except sqlite3.DatabaseError as error:
                 raise self._explained(error) from error
             return not busy
+
+    def drop_before(self, before: int) -> int:  # noqa: ARG002 - as on a server
+        """Drop nothing: a file has no parts, and rows go one by one."""
+        return 0
+
+    def listen(self, heard: Callable[[str], None]) -> Callable[[], None]:  # noqa: ARG002 - as on a server
+        """Hear nothing: nobody hints in a file."""
+        return lambda: None
+
+    def numbers(self) -> dict[str, int]:
+        """Return the highest number that each table has given to a row."""
+        found = {}
+        with self._reading() as connection:
+            kept = dict(map(tuple, connection.execute(SQLITE.numbers)))
+            for (table,) in connection.execute(SQLITE.numbered).fetchall():
+                (highest,) = connection.execute(SQLITE.highest.format(table=table)).fetchone()
+                found[table] = max(kept.get(table, 0), highest)
+        return found
+
+    def go_on_after(self, numbers: Mapping[str, int]) -> None:
+        """Give no number again that was given elsewhere, in tables that promise it."""
+        with self.write() as work:
+            for table, number in numbers.items():
+                work.connection.execute(SQLITE.go_on_after, {"table": table, "number": number})
+
+    def shapes(self) -> list[Shape]:
+        """Return how each table is made, a table after those that its rows name."""
+        with self._reading() as connection:
+            names = [row[0] for row in connection.execute(SQLITE.ours)]
+            left = {name: self._shape(connection, name) for name in names}
+        found: list[Shape] = []
+        while left:
+            known = {shape.table for shape in found}
+            found += (ready := [shape for shape, of in left.values() if of <= known | {shape.table}])
+            for shape in ready:
+                del left[shape.table]
+        return found
+
+    @staticmethod
+    def _shape(connection: sqlite3.Connection, table: str) -> tuple[Shape, set[str]]:
+        """Return the shape of a table, and which tables its rows name."""
+        rows = connection.execute(SQLITE.columns, {"table": table}).fetchall()
+        key = [name for _, name in sorted((place, name) for name, place in rows if place)]
+        of = {row[0] for row in connection.execute(SQLITE.references, {"table": table})}
+        return Shape(table, tuple(name for name, _ in rows), tuple(key)), of
 
     def close(self) -> None:
         """Close every connection, each after the query that runs on it; safe to call twice, and not the end.

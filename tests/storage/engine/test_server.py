@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import math
 import re
 import sys
 import threading
+import time
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +20,12 @@ import pytest
 from storage.alerts import lease
 from storage.engine.database import Broken, Store, StoreError
 from storage.engine.place import PlaceError, Server, place_of
+from storage.engine.postgres import migrations as server_steps
 from storage.engine.postgres.dialect import said
 from storage.engine.sql import Query, parse, queries
 from storage.engine.sqlite import migrations as file_steps
-from storage.market import points
+from storage.market import points, retention
+from storage.market.retention import RetentionRule
 from storage.people import destinations
 from tests import postgres
 from tests.storage import beside
@@ -54,6 +60,18 @@ def bare() -> str:
     if found is None:
         pytest.skip(postgres.MISSING)
     return found.bare()
+
+
+# The steps as they shipped, as in test_migrations.py: a line is added with its step and never changed.
+SHIPPED = {
+    "m019_options_told": "3b1543c4c7747ede",
+    "m020_own_rules": "01f215079b61ffe7",
+}
+
+
+def test_no_shipped_step_has_changed() -> None:
+    files = Path(server_steps.__file__).with_name("steps").glob("*.sql")
+    assert {file.stem: hashlib.sha256(file.read_bytes()).hexdigest()[:16] for file in files} == SHIPPED
 
 
 # --- where it is ------------------------------------------------------------------------------------------------------
@@ -369,3 +387,34 @@ def test_a_server_that_was_away_is_found_again(url: str) -> None:
         with store.write() as work:
             work.run(SQL.keep_setting, name="b", value="1")
         assert len(store.read(SQL.settings_of, prefix="")) == 2
+
+
+def test_a_hint_is_heard_when_all_is_written_and_not_by_who_gave_it(url: str) -> None:
+    heard: dict[str, list[str]] = {"first": [], "second": []}
+    with two(url) as (first, second):
+        ends = [first.listen(heard["first"].append), second.listen(heard["second"].append)]
+        with contextlib.suppress(ZeroDivisionError), first.write() as work:
+            work.hint("undone")
+            raise ZeroDivisionError
+        for _ in range(200):
+            with first.write() as work:
+                work.hint("outbox")
+            if heard["second"]:
+                break
+            time.sleep(0.05)
+        for end in ends:
+            end()
+    assert set(heard["second"]) == {"outbox"}
+    assert heard["first"] == []
+
+
+def test_quarters_that_are_too_old_go_as_a_whole(url: str) -> None:
+    with closing(Store(url)) as store:
+        points.write(store, [values(24 * 100), values(24 * 100, "mark_price", 2.0, None)])
+        june = datetime(2026, 4, 5, tzinfo=UTC)
+        gone = list(retention.clean(store, RetentionRule(history=timedelta(days=1)), june + timedelta(days=1)))
+        assert gone[0] == retention.Gone("history", 2 * 24 * 90)
+        parts = [name for (name,) in beside.rows(store, "SELECT DISTINCT tableoid::regclass::text FROM bars")]
+        assert parts == ["bars_2026_q2"]
+        assert points.span(store, "BTC", "close") == (june, START + timedelta(hours=2399))
+        assert points.span(store, "BTC", "mark_price") == (june, START + timedelta(hours=2399))

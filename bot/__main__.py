@@ -225,6 +225,32 @@ def doctor(config: ConfigFile = None, db: Db = None) -> None:
 
 
 @app.command()
+def backup(
+    file: Annotated[
+        Path | None, typer.Argument(help="Where to, e.g. perpulse.db.gz (default: the config's backup.folder).")
+    ] = None,
+    config: ConfigFile = None,
+    db: Db = None,
+) -> None:
+    """Copy the database into one packed file, also while the bot runs, and read it again."""
+    from bot.cli import backup
+
+    backup.backup(file, config, db)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A backup, or any copy of a database of perpulse.")],
+    config: ConfigFile = None,
+    db: Db = None,
+) -> None:
+    """Put a backup in the place of the database; what was there is kept, and nothing is sent a second time."""
+    from bot.cli import backup
+
+    backup.restore(file, config, db)
+
+
+@app.command()
 def status(config: ConfigFile = None, db: Db = None, as_json: Json = False) -> None:
     """Say what is stored, how old it is, and how each source does."""
     from bot.cli import status

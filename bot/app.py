@@ -37,6 +37,8 @@ from bot.market.providers.defillama import DefiLlama
 from bot.market.tiers import weekly
 from bot.schedule import TICK_EVERY, begin_anew, cancelled, keep_the_loop_free, schedule
 from bot.speaking import channels_of
+from bot.watch import backups
+from bot.watch.backups import Backups
 from handlers.answer import Answer, brings_code, is_for_all, logged
 from handlers.channels.local import LocalChannel, local
 from handlers.charts.process import ChartRenderer
@@ -88,6 +90,7 @@ class App:
     digests: Digests
     access: Access
     gate: Gate
+    backups: Backups
     conversations: Conversations
     streams: LiquidationStreams | None = None
     history: Backfill | None = None
@@ -137,6 +140,7 @@ class App:
                 "evidence": (record.LOOKED_BACK, self._look_back),
                 "history": (HISTORY_EVERY, self._backfill),
                 "tiers": (weekly.LOOKED, self._renew_tiers),
+                "backups": (backups.LOOKED, self._back_up),
             }
         )
         machine = Machine(
@@ -232,6 +236,11 @@ class App:
     async def _renew_tiers(self) -> None:
         if self.tiers:
             await self._taken(self.tiers.turn, "tier tables were not renewed; the next try is in an hour")
+
+    async def _back_up(self) -> None:
+        """Make a backup if one is due: who stands by leaves it to who sends."""
+        if self.dispatcher.holds_lease:
+            await self._taken(self.backups.turn, "no backup was made; the next try is in a moment")
 
     async def _backfill(self) -> None:
         """Read what the archive has published and the store does not hold; one pass at a time."""
@@ -383,6 +392,7 @@ def build(
         digests=Digests(store, clock, config.assets, told=dispatcher.poke),
         access=access,
         gate=gate,
+        backups=Backups(store, config.backup, clock),
         conversations=Conversations(clock.monotonic),
         streams=streams,
         history=history,

@@ -20,6 +20,7 @@ from bot.delivery.held import tell_held
 from bot.delivery.lease import Lease
 from bot.delivery.probing import FOR_GOOD, Probes
 from bot.delivery.rate_limiter import Paces, RateLimiter
+from bot.delivery.restored import tell_restored
 from bot.delivery.stages.budget import budget, may_wait
 from bot.delivery.stages.group import group
 from bot.delivery.stages.join import join, setups_around
@@ -34,7 +35,7 @@ from handlers.channels.channel import Hears
 from handlers.channels.failure import SendFailed
 from signals.alerts.event import LATE
 from signals.wall_clock import midnight
-from storage.alerts import held, lease, outbox, refusals
+from storage.alerts import held, lease, outbox, refusals, restored
 from storage.engine.database import StoreError
 from storage.people import switches
 
@@ -120,6 +121,7 @@ class Dispatcher:
         with self._store.write() as work:  # a new start tries each token anew
             for name in self._channels:
                 refusals.over(work, name)
+            restored.begun(work, self._clock.now())
 
     def poke(self) -> None:
         """Say that something was put into the outbox."""
@@ -129,6 +131,11 @@ class Dispatcher:
         """End run() after the messages in flight."""
         self._stopped.set()
         self._wake.set()
+
+    @property
+    def holds_lease(self) -> bool:
+        """Tell whether this process is the one that sends; else it stands by."""
+        return self._lease.held
 
     def release(self) -> None:
         """Hand over the lease where nothing of ours is on its way any more: whoever stands by goes on at once."""
@@ -296,6 +303,7 @@ class Dispatcher:
         """
         with self._store.write() as work:  # all or nothing: a row that ended without its line would be lost
             tell_held(work, now)
+            tell_restored(work, now)
             for destination, late in outbox.expired(work, now=now).items():
                 listed = [
                     {"at": one.notice.at.isoformat(), "payload": one.notice.payload, "perhaps": one.uncertain}

@@ -68,10 +68,10 @@ def saved_copies(copies: Sequence[Path]) -> str:
     named = wording.listing([copy.name for copy in copies])
     if len(copies) == 1:
         return (
-            f"Beside the database lies a copy, saved when its file was lost under a running perpulse: {named}. Delete "
+            f"Beside the database lies a copy, saved when its file was lost or another one put back: {named}. Delete "
             "it when you need it no more."
         )
     return (
-        f"Beside the database lie {len(copies)} copies, saved when its file was lost under a running perpulse: "
+        f"Beside the database lie {len(copies)} copies, saved when its file was lost or another one put back: "
         f"{named}. Delete them when you need them no more."
     )

@@ -23,6 +23,7 @@ SOURCE: Final = "source"
 LATE: Final = "late"
 HELD: Final = "held"
 ANNOUNCEMENT: Final = "announcement"
+RESTORED: Final = "restored"
 _NEWS_FOR: Final[Mapping[str, timedelta]] = {
     "notice": timedelta(hours=6),
     "warning": timedelta(hours=12),

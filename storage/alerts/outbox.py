@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from signals.units import HOUR, from_ms, in_ms, to_ms
-from storage.alerts import lease
+from storage.alerts import lease, restored
 from storage.engine.sql import queries
 from storage.people import switches
 
@@ -148,7 +148,7 @@ def announce(
         only_asked=only_asked,
         asset=notice.asset,
     )
-    _merge_earlier(work, notice, number, now)
+    _overtake(work, notice, number, now)
     return count
 
 
@@ -166,10 +166,11 @@ def announce_to(work: Work, destination: int, notice: Notice, *, now: datetime, 
         now=to_ms(now),
         expires=to_ms(expires),
     )
-    _merge_earlier(work, notice, number, now)
+    _overtake(work, notice, number, now)
 
 
-def _merge_earlier(work: Work, notice: Notice, number: int, now: datetime) -> None:
+def _overtake(work: Work, notice: Notice, number: int, now: datetime) -> None:
+    restored.silence(work, notice, number, now)
     if notice.episode is not None:
         work.run(SQL.merge_earlier, episode=notice.episode, notice=number, now=to_ms(now))
 

@@ -413,3 +413,21 @@ WHERE state = 'sending' AND epoch < :epoch;
 
 -- name: beat
 UPDATE leases SET beat = beat + 1 WHERE name = :name AND epoch = :epoch;
+
+-- --- restored.py
+
+-- name: restored
+SELECT value FROM settings WHERE name = :name;
+
+-- name: settle_waiting
+UPDATE outbox SET state = 'merged', reason = :reason, settled = :now
+WHERE state IN ('queued', 'sending', 'uncertain');
+
+-- name: settle_notice
+UPDATE outbox SET state = 'merged', reason = :reason, settled = :now WHERE notice = :notice AND state = 'queued';
+
+-- name: settled_by_restore
+-- A destination that is closed hears of nothing.
+SELECT o.destination, n.at, n.payload FROM outbox o JOIN notices n ON n.id = o.notice
+    JOIN destinations d ON d.id = o.destination
+WHERE o.state = 'merged' AND o.reason = :reason AND o.settled >= :since AND d.gone IS NULL ORDER BY o.id;

@@ -158,7 +158,7 @@ def test_status_names_what_was_saved_of_a_lost_database(desk: Callable[..., Any]
     assert here.ask("/status").values["saved_copies"] == []
     here.store.save(first := saved_name(here.store.path, here.now))
     assert lines(here)[-2] == (
-        "Beside the database lies a copy, saved when its file was lost under a running perpulse: "
+        "Beside the database lies a copy, saved when its file was lost or another one put back: "
         f"{first.name}. Delete it when you need it no more."
     )
     here.store.save(second := saved_name(here.store.path, here.now + timedelta(minutes=1)))

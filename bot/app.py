@@ -39,6 +39,7 @@ from bot.schedule import TICK_EVERY, begin_anew, cancelled, keep_the_loop_free, 
 from bot.speaking import channels_of
 from bot.watch import backups
 from bot.watch.backups import Backups
+from bot.watch.watch import Watch
 from handlers.answer import Answer, brings_code, is_for_all, logged
 from handlers.channels.local import LocalChannel, local
 from handlers.charts.process import ChartRenderer
@@ -91,6 +92,7 @@ class App:
     access: Access
     gate: Gate
     backups: Backups
+    watch: Watch
     conversations: Conversations
     streams: LiquidationStreams | None = None
     history: Backfill | None = None
@@ -160,6 +162,7 @@ class App:
             others.append(asyncio.create_task(self._first_turn()))
             others.append(asyncio.create_task(self._backfill()))
             others.append(asyncio.create_task(machine.run()))
+            others += [asyncio.create_task(part) for part in self.watch.running()]
             await self.stopping.wait()
         finally:
             if jobs.running:
@@ -197,8 +200,10 @@ class App:
 
     async def turn(self) -> None:
         """Take a turn; whatever goes wrong in it, the next one is taken."""
-        await self._taken(self.turns.turn, "a turn failed; the next one is in a moment")
-        await self._taken(self.positions.turn, "positions were not judged; the next try is in a moment")
+        began = self.clock.monotonic()
+        good = await self._taken(self.turns.turn, "a turn failed; the next one is in a moment")
+        good &= await self._taken(self.positions.turn, "positions were not judged; the next try is in a moment")
+        self.watch.turns.took(self.clock.monotonic() - began, good=good)
 
     async def repeat(self, sources: Sequence[str], asset: str, *, glance: bool = False) -> None:
         """Do a round of a tape again: of what is followed, or of an asset that somebody asked for or looked at."""
@@ -257,13 +262,17 @@ class App:
         if read and self.gap_filler:
             self.gap_filler.fill((gap for gaps in read.gaps.values() for gap in gaps), self.clock.now())
 
-    async def _taken(self, turn: Callable[[], Awaitable[object]], failed: str) -> None:
+    async def _taken(self, turn: Callable[[], Awaitable[object]], failed: str) -> bool:
+        """Do something and tell whether it went well; whatever went wrong is in the log."""
         try:
             await turn()
         except StoreError as error:
             log.error(str(error))  # noqa: TRY400 - the sentence says what to do, a traceback would hide it
         except Exception:
             log.exception(failed)
+        else:
+            return True
+        return False
 
     async def _send(self) -> None:
         """Keep the dispatcher at work: a full disk must not end it for good."""
@@ -393,6 +402,7 @@ def build(
         access=access,
         gate=gate,
         backups=Backups(store, config.backup, clock),
+        watch=Watch.of(config, store, clock, collector, dispatcher),
         conversations=Conversations(clock.monotonic),
         streams=streams,
         history=history,

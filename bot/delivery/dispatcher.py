@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import structlog
 
-from bot.delivery.failures import Failures, Trouble
+from bot.delivery.failures import Failures, Trouble, reason_of
 from bot.delivery.held import tell_held
 from bot.delivery.lease import Lease
 from bot.delivery.probing import FOR_GOOD, Probes
@@ -56,6 +57,9 @@ IN_FLIGHT: Final = 8  # per platform; after a kill, at most so many messages are
 LOOK_EVERY: Final = timedelta(seconds=5)  # for what has grown too old
 LISTED: Final = 10  # notices that a message about late ones keeps
 LATE_IS_TOLD_FOR: Final = timedelta(days=7)
+SENT: Final = "sent"
+NOT_MADE: Final = "not made"
+PlatformState = Literal["working", "not reached", "token refused"]
 
 
 @dataclass(slots=True)
@@ -63,7 +67,8 @@ class Platform:
     """How fast messages may leave to one platform, how it does, and what is on its way.
 
     landed: what arrived, as which message and when, and is to be written with the next claim: one transaction a
-    message instead of two. A kill leaves it in doubt like what is in flight.
+    message instead of two. A kill leaves it in doubt like what is in flight. landed_at: when the last one arrived
+    (monotonic seconds).
     """
 
     limiter: RateLimiter
@@ -71,6 +76,14 @@ class Platform:
     in_flight: set[asyncio.Task[None]] = field(default_factory=set)
     landed: list[tuple[Claim, str | None, datetime]] = field(default_factory=list)
     probe: asyncio.Task[None] | None = None
+    landed_at: float | None = None
+
+    @property
+    def state(self) -> PlatformState:
+        """Return how the platform does, as far as what was sent there says."""
+        if self.trouble.halted:
+            return "token refused"
+        return "not reached" if self.trouble.down else "working"
 
 
 class Dispatcher:
@@ -101,6 +114,8 @@ class Dispatcher:
         self._epoch = 0
         self._lease = Lease(clock)
         self._looked: datetime | None = None
+        self.counted: Counter[tuple[str, str]] = Counter()  # messages by platform and by what became of them
+        self.database_trouble: str | None = None  # why nothing can be written now
         self._wake = asyncio.Event()
         self._stopped = asyncio.Event()
         self.platforms = {
@@ -156,10 +171,12 @@ class Dispatcher:
                     else:
                         started = 0
                         await self._write_all_landed()
+                    self.database_trouble = None
                     if all(platform.trouble.refusals >= FOR_GOOD for platform in self.platforms.values()):
                         ended()
                 except StoreError as error:
                     log.error("sending waits for the database", reason=str(error))  # noqa: TRY400 - says what to do
+                    self.database_trouble = str(error)
                     await self._pause(self._again_after)
                     continue
                 with contextlib.suppress(TimeoutError):
@@ -323,14 +340,18 @@ class Dispatcher:
 
             message = await send(channel, claim, blocks, replies, self._clock.now(), spend=spend)
         except SendFailed as failed:
+            self.counted[claim.platform, reason_of(failed)] += 1
             await self._settle(self._failures.settle, claim, platform.trouble, failed)
         except Exception:
             # A message that cannot be rendered is our fault: it ends visibly and holds nothing else up.
             log.exception("a message could not be made", row=claim.id)
+            self.counted[claim.platform, NOT_MADE] += 1
             reason = "it could not be made; see the log"
             await self._settle(outbox.ended, claim, "dead", reason, now=self._clock.now())
         else:
             platform.trouble.over(claim.platform)
+            platform.landed_at = self._clock.monotonic()
+            self.counted[claim.platform, SENT] += 1
             self._failures.in_doubt.pop(claim.id, None)
             platform.landed.append((claim, message, self._clock.now()))
             await self._probes.reached(claim.platform, platform.trouble)

@@ -388,3 +388,16 @@ DELETE FROM notices WHERE id = :notice;
 
 -- name: forget_episode_of_rule
 UPDATE positions SET episode = NULL WHERE :private || id = :rule;
+
+-- --- counts.py -----------------------------------------------------------------------------------------------
+
+-- name: destination_counts
+SELECT platform, CASE WHEN gone IS NOT NULL THEN 'gone' WHEN gone_reason IS NOT NULL THEN 'resting' ELSE 'open' END
+    AS state, count(*) AS count
+FROM destinations GROUP BY platform, 2 ORDER BY platform, 2;
+
+-- name: ordered_counts
+SELECT 'subscriptions' AS what, count(*) AS count FROM subscriptions
+UNION ALL SELECT 'digests', count(*) FROM digests
+UNION ALL SELECT 'positions', count(*) FROM positions
+UNION ALL SELECT 'addresses', count(*) FROM followed;

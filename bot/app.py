@@ -193,6 +193,7 @@ class App:
             await self.streams.stop()
         await self.collector.close()
         await self.following.close()
+        await self.watch.close()
         self.renderer.close()
         if self.store.exists:  # last, since whoever takes over reads too, and two who read throw each other out
             await self._taken(partial(asyncio.to_thread, self.dispatcher.release), "the lease was not handed over")
@@ -203,7 +204,7 @@ class App:
         began = self.clock.monotonic()
         good = await self._taken(self.turns.turn, "a turn failed; the next one is in a moment")
         good &= await self._taken(self.positions.turn, "positions were not judged; the next try is in a moment")
-        self.watch.turns.took(self.clock.monotonic() - began, good=good)
+        self.watch.took(self.clock.monotonic() - began, good=good)
 
     async def repeat(self, sources: Sequence[str], asset: str, *, glance: bool = False) -> None:
         """Do a round of a tape again: of what is followed, or of an asset that somebody asked for or looked at."""

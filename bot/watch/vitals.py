@@ -100,6 +100,13 @@ class Vitals:
     turns: TurnCounts
     lag: LoopLag
 
+    def why_no_good_turn(self) -> str | None:
+        """Return why a turn that went well is no sign that all is well; None where it is one."""
+        if not self.dispatcher.holds_lease:
+            return "it stands by"
+        newest = max((health.last_good for health in self.health() if health.last_good), default=None)
+        return "no figures come in" if newest is None or self.clock.now() - newest >= NO_DATA else None
+
     async def look(self) -> Look:
         """Look now; never raises, and never takes longer than a few seconds, whatever the database does."""
         now, seconds = self.clock.now(), self.clock.monotonic()

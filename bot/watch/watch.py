@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.watch.server import WatchServer
+from bot.watch.switch import DeadMansSwitch
 from bot.watch.turns import LoopLag, TurnCounts
 from bot.watch.vitals import Vitals
 
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What watches perpulse. turns: counts turns. server: None where nothing listens."""
+    """What watches perpulse. server, switch: None where the configuration has none."""
 
     turns: TurnCounts
     lag: LoopLag
     vitals: Vitals
     server: WatchServer | None
+    switch: DeadMansSwitch | None
 
     @classmethod
     def of(
@@ -36,7 +38,20 @@ class Watch:
         turns, lag = TurnCounts(clock), LoopLag()
         vitals = Vitals(store, clock, config.assets, collector.health, dispatcher, turns, lag)
         server = WatchServer(vitals, config.watch.listen) if config.watch.listen else None
-        return cls(turns, lag, vitals, server)
+        address = config.watch.dead_mans_switch
+        switch = DeadMansSwitch(address, clock, vitals.why_no_good_turn) if address else None
+        return cls(turns, lag, vitals, server, switch)
+
+    def took(self, seconds: float, *, good: bool) -> None:
+        """Count a turn, and call the switch where it went well."""
+        self.turns.took(seconds, good=good)
+        if good and self.switch:
+            self.switch.turn_went_well()
+
+    async def close(self) -> None:
+        """End what is under way; safe to call twice."""
+        if self.switch:
+            await self.switch.close()
 
     def running(self) -> list[Coroutine[None, None, None]]:
         """Return what runs until it is cancelled."""

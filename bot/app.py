@@ -37,8 +37,8 @@ from bot.market.providers.defillama import DefiLlama
 from bot.market.tiers import weekly
 from bot.schedule import TICK_EVERY, begin_anew, cancelled, keep_the_loop_free, schedule
 from bot.speaking import channels_of
-from bot.watch import backups
-from bot.watch.backups import Backups
+from bot.watch import alarms, backups
+from bot.watch.owners import Owners
 from bot.watch.watch import Watch
 from handlers.answer import Answer, brings_code, is_for_all, logged
 from handlers.channels.local import LocalChannel, local
@@ -91,7 +91,6 @@ class App:
     digests: Digests
     access: Access
     gate: Gate
-    backups: Backups
     watch: Watch
     conversations: Conversations
     streams: LiquidationStreams | None = None
@@ -142,6 +141,7 @@ class App:
                 "evidence": (record.LOOKED_BACK, self._look_back),
                 "history": (HISTORY_EVERY, self._backfill),
                 "tiers": (weekly.LOOKED, self._renew_tiers),
+                "own alarms": (alarms.LOOKED, self._look_at_itself),
                 "backups": (backups.LOOKED, self._back_up),
             }
         )
@@ -246,7 +246,11 @@ class App:
     async def _back_up(self) -> None:
         """Make a backup if one is due: who stands by leaves it to who sends."""
         if self.dispatcher.holds_lease:
-            await self._taken(self.backups.turn, "no backup was made; the next try is in a moment")
+            await self._taken(self.watch.backups.turn, "no backup was made; the next try is in a moment")
+
+    async def _look_at_itself(self) -> None:
+        """Tell the owners what is wrong with the bot itself."""
+        await self._taken(self.watch.alarms.turn, "perpulse could not look at itself; the next try is in a moment")
 
     async def _backfill(self) -> None:
         """Read what the archive has published and the store does not hold; one pass at a time."""
@@ -374,7 +378,8 @@ def build(
     gate = Gate(access, clock.monotonic)
     if channels is None:  # they ask the gate, which asks them who is in a group
         speaking += channels_of(config, store, clock, renderer, stopping, gate, paces)
-    dispatcher = Dispatcher(store, speaking, clock, paces=paces)
+    owners = Owners(store, clock, config.access.owners, speaking)
+    dispatcher = Dispatcher(store, speaking, clock, paces=paces, owners=owners.places)
     # the engine
     collector = Collector(
         sources_of(config, clock, edge, clock.heard) if sources is None else sources,
@@ -402,8 +407,7 @@ def build(
         digests=Digests(store, clock, config.assets, told=dispatcher.poke),
         access=access,
         gate=gate,
-        backups=Backups(store, config.backup, clock),
-        watch=Watch.of(config, store, clock, collector, dispatcher),
+        watch=Watch.of(config, store, clock, collector, dispatcher, owners),
         conversations=Conversations(clock.monotonic),
         streams=streams,
         history=history,

@@ -41,7 +41,7 @@ from storage.engine.database import StoreError
 from storage.people import switches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
     from bot.clock import Clock
@@ -91,7 +91,7 @@ class Dispatcher:
 
     turn() sends what may leave now and returns; run() goes on until it is stopped. paces: is given the limiters, which
     answers share. noise: a source of jitter, seeded in tests. again_after: seconds until the database is tried again
-    when it could not be written.
+    when it could not be written. owners: where the owners are told that a token is refused.
     """
 
     def __init__(
@@ -103,13 +103,14 @@ class Dispatcher:
         paces: Paces | None = None,
         noise: random.Random | None = None,
         again_after: float = 2.0,
+        owners: Callable[[], Awaitable[Collection[int]]] | None = None,
     ) -> None:
         self._store = store
         self._channels: Mapping[str, Channel] = {channel.platform: channel for channel in channels}
         self._clock = clock
         self._failures = Failures(clock, noise or random.Random())  # noqa: S311 - jitter, not a secret
         self._again_after = again_after
-        self._probes = Probes(store, clock)
+        self._probes = Probes(store, clock, owners or _nobody)
         self._renderer = Renderer()
         self._epoch = 0
         self._lease = Lease(clock)
@@ -134,8 +135,9 @@ class Dispatcher:
         """
         self._epoch = lease.take(self._store)
         with self._store.write() as work:  # a new start tries each token anew
-            for name in self._channels:
-                refusals.over(work, name)
+            for name, platform in self.platforms.items():
+                refusals.untried(work, name)
+                platform.trouble.was_away = refusals.told(self._store, name)  # so that its end is told
             restored.begun(work, self._clock.now())
 
     def poke(self) -> None:
@@ -370,6 +372,10 @@ class Dispatcher:
                 await self._pause(self._again_after)
             else:
                 return
+
+
+async def _nobody() -> Collection[int]:
+    return ()
 
 
 def _staged(work: Work, claim: Claim, now: datetime) -> Claim:

@@ -45,6 +45,12 @@ class Backups:
         self._store, self._section, self._clock = store, section, clock
         self._again = NotBefore(clock.monotonic)
         self.failed: tuple[datetime, str] | None = None
+        self._known = section.folder is None  # whether the last one was made: not before the first look
+
+    @property
+    def failing(self) -> bool | None:
+        """Tell whether none can be made; None where that is not known yet."""
+        return self.failed is not None if self._known else None
 
     async def turn(self) -> Backup | None:
         """Make one if it is due. Never raises for what a disk does: it is logged, kept in `failed` and tried again."""
@@ -52,6 +58,7 @@ class Backups:
             return None
         now = self._clock.now()
         if not await asyncio.to_thread(self._is_due, self._section.folder, now):
+            self._known = True
             return None
         try:
             made = await asyncio.to_thread(self.make, now)
@@ -60,8 +67,9 @@ class Backups:
                 log.error("no backup was made, trying again each hour", reason=str(error))  # noqa: TRY400 - says it all
             self.failed = (self.failed[0] if self.failed else now, str(error))
             self._again.wait(AGAIN)
+            self._known = True
             return None
-        self.failed = None
+        self.failed, self._known = None, True
         log.info("a backup was made and checked", file=made.file.name, packed_mb=round(made.packed / 1e6, 1))
         return made
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bot.watch.alarms import OwnAlarms
+from bot.watch.backups import Backups
 from bot.watch.server import WatchServer
 from bot.watch.switch import DeadMansSwitch
 from bot.watch.turns import LoopLag, TurnCounts
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from bot.delivery.dispatcher import Dispatcher
     from bot.doubting import DoubtingClock
     from bot.market.collector import Collector
+    from bot.watch.owners import Owners
     from storage.engine.database import Store
 
 
@@ -27,12 +30,20 @@ class Watch:
     turns: TurnCounts
     lag: LoopLag
     vitals: Vitals
+    backups: Backups
+    alarms: OwnAlarms
     server: WatchServer | None
     switch: DeadMansSwitch | None
 
     @classmethod
     def of(
-        cls, config: Config, store: Store, clock: DoubtingClock, collector: Collector, dispatcher: Dispatcher
+        cls,
+        config: Config,
+        store: Store,
+        clock: DoubtingClock,
+        collector: Collector,
+        dispatcher: Dispatcher,
+        owners: Owners,
     ) -> Watch:
         """Put it together as the configuration says."""
         turns, lag = TurnCounts(clock), LoopLag()
@@ -40,7 +51,18 @@ class Watch:
         server = WatchServer(vitals, config.watch.listen) if config.watch.listen else None
         address = config.watch.dead_mans_switch
         switch = DeadMansSwitch(address, clock, vitals.why_no_good_turn) if address else None
-        return cls(turns, lag, vitals, server, switch)
+        backups = Backups(store, config.backup, clock)
+        alarms = OwnAlarms(
+            store,
+            clock,
+            vitals,
+            backups,
+            owners,
+            free_mb=config.watch.disk_free_mb,
+            wrong_by=lambda: clock.wrong_by,
+            told=dispatcher.poke,
+        )
+        return cls(turns, lag, vitals, backups, alarms, server, switch)
 
     def took(self, seconds: float, *, good: bool) -> None:
         """Count a turn, and call the switch where it went well."""

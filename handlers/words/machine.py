@@ -1,13 +1,14 @@
-"""What befell the machine under perpulse, in words: its clock, and the file that it remembers in."""
+"""What befell perpulse and the machine under it, in words: its clock, its disk, the file that it remembers in."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from handlers.words import wording
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from storage.engine.clock_jump import ClockJump
@@ -61,6 +62,54 @@ def not_saved(loss: Loss, path: Path, reason: str) -> str:
         f"{path} {_BEFELL[loss]} while perpulse runs, and what is still open could not be saved: {reason} Mend that "
         "and do not stop perpulse: it tries again each minute, and only while it runs is anything there to be saved."
     )
+
+
+def own_alarm(event: Mapping[str, Any], zone: str) -> str:
+    """Say what perpulse has found to be wrong with itself or under it, or that this is over.
+
+    ValueError for one that this version does not know.
+    """
+    since, at = (datetime.fromisoformat(event[name]) for name in ("since", "at"))
+    said = (_OVER if event["over"] else _BEGUN).get(event["alarm"])
+    if said is None:
+        raise ValueError(f"unknown alarm {event['alarm']!r}: it was written by a newer version of perpulse")
+    facts = event["facts"]
+    ahead = timedelta(seconds=facts.get("ahead", 0.0))
+    return said.format(
+        since=wording.clock(since, zone, dated=True),
+        after=wording.duration(at - since),
+        channels=wording.listing([str(name).capitalize() for name in facts.get("channels", ())]),
+        free=f"{(facts.get('free') or 0) / 1e6:.0f} MB",
+        by=f"{wording.duration(abs(ahead))} {'ahead of' if ahead > timedelta(0) else 'behind'}",
+        reason=facts.get("reason", ""),
+    )
+
+
+_BEGUN: Mapping[str, str] = {
+    "no data": (
+        "No source has given a figure since {since}, so nothing can be judged. /sources says why; look at the network "
+        "of this machine."
+    ),
+    "outbox": (
+        "Messages to {channels} have been due since {since} and do not go out, though it can be reached. The log may "
+        "say why; else start perpulse again."
+    ),
+    "disk": (
+        "The disk of the database has {free} left. Make room: when it is full, nothing is stored and no alarm goes out."
+    ),
+    "clock": (
+        "The clock of this machine is {by} what exchanges say. Have it set by a time service (timedatectl set-ntp "
+        "true): ages are wrong, and digests come at a wrong time."
+    ),
+    "backup": "No backup could be made since {since}. {reason}",
+}
+_OVER: Mapping[str, str] = {
+    "no data": "Figures come in again, after {after} without.",
+    "outbox": "Messages go out again, after {after}.",
+    "disk": "The disk of the database has room again, {free}.",
+    "clock": "The clock of this machine is right again, by what exchanges say.",
+    "backup": "Backups are made again, after {after} without.",
+}
 
 
 def saved_copies(copies: Sequence[Path]) -> str:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handlers import reply
 from handlers.reply import Button, Buttons, Line
-from handlers.words import alerts, sources, wording
+from handlers.words import alerts, machine, sources, wording
 from handlers.words.digest import said as digests
 from handlers.words.held import tell_held
 from handlers.words.message import Message
 from handlers.words.positions import events as position_events
 from signals import digest
 from signals.alerts.burst import BURST, Burst
-from signals.alerts.event import ALERT, ANNOUNCEMENT, HELD, LATE, POSITION, RESTORED, SOURCE, Event
+from signals.alerts.event import ALERT, ANNOUNCEMENT, HELD, LATE, POSITION, RESTORED, SELF, SOURCE, Event
 from signals.digest import DIGEST
 from signals.liquidation.events import CameNear, LineCrossed, LinesLeft, from_json
 from storage.sources import source_events
@@ -131,6 +131,7 @@ _TELL: Final[Mapping[str, Callable[[Mapping[str, Any], str], Message]]] = {
     SOURCE: lambda payload, zone: Message((Line(sources.sentence(source_events.from_json(payload["source"]), zone)),)),
     LATE: _late,
     RESTORED: _restored,
+    SELF: lambda payload, zone: Message((Line(machine.own_alarm(payload, zone)),)),
     ANNOUNCEMENT: lambda payload, _: announced(payload["text"]),
     DIGEST: lambda payload, zone: digests.tell(digest.from_json(payload), zone),
     HELD: lambda payload, zone: tell_held(payload, zone, headline_of),

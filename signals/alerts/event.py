@@ -24,6 +24,7 @@ LATE: Final = "late"
 HELD: Final = "held"
 ANNOUNCEMENT: Final = "announcement"
 RESTORED: Final = "restored"
+SELF: Final = "self"
 _NEWS_FOR: Final[Mapping[str, timedelta]] = {
     "notice": timedelta(hours=6),
     "warning": timedelta(hours=12),

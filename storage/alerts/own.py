@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from signals.units import to_ms
 from storage.engine import settings
 from storage.engine.sql import queries
 
@@ -20,27 +20,29 @@ _PREFIX: Final = "told of itself."
 
 @dataclass(frozen=True, slots=True)
 class OwnAlarm:
-    """One that goes on. since: when it began. notice: the number of the notice that told of it."""
+    """One that goes on. since: when it began."""
 
     name: str
     since: datetime
-    notice: int
+
+
+def rule(name: str) -> str:
+    """Return what its notices are kept under."""
+    return f"self {name}"
 
 
 def told(store: Store) -> tuple[OwnAlarm, ...]:
     """Return those that were told and are not over."""
     every = settings.settings_of(store, _PREFIX)
-    kept = {name: json.loads(text) for name, text in every.items() if text}
-    return tuple(OwnAlarm(name, datetime.fromisoformat(one["since"]), one["notice"]) for name, one in kept.items())
+    return tuple(OwnAlarm(name, datetime.fromisoformat(since)) for name, since in every.items() if since)
 
 
 def begin(work: Work, alarm: OwnAlarm) -> None:
     """Keep that one was told."""
-    kept = {"since": alarm.since.isoformat(), "notice": alarm.notice}
-    settings.keep_setting(work, _PREFIX + alarm.name, json.dumps(kept))
+    settings.keep_setting(work, _PREFIX + alarm.name, alarm.since.isoformat())
 
 
-def over(work: Work, alarm: OwnAlarm, now: int) -> None:
+def over(work: Work, name: str, now: datetime) -> None:
     """Keep that one is over; its beginning is told no more where it still waits, since the end says it too."""
-    settings.keep_setting(work, _PREFIX + alarm.name, "")
-    work.run(SQL.overtaken_by_end, notice=alarm.notice, now=now)
+    settings.keep_setting(work, _PREFIX + name, "")
+    work.run(SQL.overtaken_by_end, rule=rule(name), now=to_ms(now))

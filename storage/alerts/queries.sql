@@ -459,4 +459,5 @@ FROM episodes WHERE ended IS NULL GROUP BY 1, rank ORDER BY 1, rank;
 
 -- name: overtaken_by_end
 UPDATE outbox SET state = 'merged', reason = 'what it tells of is over, and the end says it', settled = :now
-WHERE state = 'queued' AND notice = :notice;
+WHERE state IN ('queued', 'sending', 'uncertain') AND state = 'queued'
+    AND notice IN (SELECT id FROM notices WHERE rule = :rule);

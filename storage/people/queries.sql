@@ -20,6 +20,12 @@ SELECT * FROM destinations ORDER BY id;
 SELECT DISTINCT chat FROM destinations
 WHERE platform = :platform AND kind = 'private' AND person IS NULL AND gone IS NULL ORDER BY chat;
 
+-- name: private_chat
+-- Of older rows it is not known whose they are; where a private chat has the id of the person, they are theirs.
+SELECT * FROM destinations WHERE platform = :platform AND kind = 'private' AND topic = ''
+    AND (person = :person OR (person IS NULL AND chat = :person))
+ORDER BY CASE WHEN gone IS NULL THEN 0 ELSE 1 END, id LIMIT 1;
+
 -- name: keep_person
 UPDATE destinations SET person = :person WHERE platform = :platform AND chat = :chat AND kind = 'private';
 

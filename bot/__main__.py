@@ -109,7 +109,9 @@ def import_(
 
 @app.command()
 def export(
-    file: Annotated[Path, typer.Argument(help="A new file; its name says the format: .csv, .csv.gz or .parquet.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="A new file; its name says the format: .csv, .csv.gz or .parquet.")
+    ] = None,
     asset: Assets = None,
     names: Annotated[
         list[str] | None, typer.Option("--input", help="Only this input, e.g. close; may be given several times.")
@@ -119,10 +121,22 @@ def export(
     bars: Annotated[
         str | None, typer.Option("--bars", help="Only bars of this length, e.g. 1d (default: the shortest of each).")
     ] = None,
+    mine: Annotated[
+        bool, typer.Option("--mine", help="Not history, but all that is kept of a chat: JSON, as /export gives it.")
+    ] = False,
+    chat: Annotated[
+        str | None,
+        typer.Option("--chat", help="With --mine: whose, e.g. telegram:12345 (default: this terminal)."),
+    ] = None,
     config: ConfigFile = None,
     db: Db = None,
 ) -> None:
-    """Write stored history into a file that `import` reads again, or Parquet."""
+    """Write stored history into a file that `import` reads again, or Parquet; --mine: what is kept of a chat."""
+    if mine or chat:
+        from bot.cli import mine as of_chat
+
+        of_chat.export(file, chat, config, db)
+        return
     from bot.cli.market import export
 
     export.export(file, asset, names, start, end, bars, config, db)

@@ -85,6 +85,18 @@ def own_alarm(event: Mapping[str, Any], zone: str) -> str:
     )
 
 
+def own_goes_on(name: str, since: datetime, zone: str) -> str:
+    """Say in a line what is wrong with perpulse itself, and since when."""
+    return f"{_IN_SHORT.get(name, name.capitalize())} since {wording.clock(since, zone, dated=True)}."
+
+
+_IN_SHORT: Mapping[str, str] = {
+    "no data": "No source has given a figure",
+    "outbox": "Messages do not go out",
+    "disk": "The disk of the database is nearly full",
+    "clock": "The clock of this machine is wrong",
+    "backup": "No backup can be made",
+}
 _BEGUN: Mapping[str, str] = {
     "no data": (
         "No source has given a figure since {since}, so nothing can be judged. /sources says why; look at the network "

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from bot.watch.backups import Backups
     from bot.watch.owners import Owners
     from bot.watch.vitals import Look, Vitals
-    from signals.alerts.condition import Rank
     from storage.engine.database import Store
 
 log = structlog.get_logger(__name__)

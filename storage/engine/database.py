@@ -115,7 +115,7 @@ class Store:
     def path(self) -> Path:
         """Return the path of the file. StoreError where it is a server."""
         if self.file is None:
-            raise StoreError(f"{self.place} is a server and has no file.")
+            raise StoreError(f"{self.place} is a server and has no file. Back it up there, as with pg_dump.")
         return self.file.path
 
     @property

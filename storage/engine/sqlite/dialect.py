@@ -30,7 +30,7 @@ class Dialect:
     of our tables; columns: those of a `:table`, with their places in its key; references: the tables that it names;
     numbered: tables that number their rows; numbers: the last numbers of those that never give one twice; highest: of
     a `{table}`; go_on_after: keeps it from numbers up to `:number`. troubles: parts of error texts, and what is the
-    matter.
+    matter. sole: from then on a connection reads and writes only while nobody else has the file open.
     """
 
     name: str
@@ -54,6 +54,7 @@ class Dialect:
     highest: str
     go_on_after: str
     troubles: Mapping[str, Trouble]
+    sole: str = ""
 
     def trouble(self, text: str) -> Trouble | None:
         """Tell what is the matter by the text of an error; None where it is nothing that a person can mend."""
@@ -113,6 +114,7 @@ SQLITE: Final = Dialect(
         "disk is full": "full",
         "disk I/O": "disk",
     },
+    sole="PRAGMA locking_mode = EXCLUSIVE",
 )
 
 

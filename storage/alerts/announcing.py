@@ -111,7 +111,6 @@ def send(store: Store, code: str, *, now: datetime) -> int | None:
             expires=to_ms(now + _NEWS_FOR),
         )
         settings.keep_setting(work, _DRAFT, "")
-        work.hint(outbox.WAITING)
     return count
 
 

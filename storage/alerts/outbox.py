@@ -163,7 +163,6 @@ def announce(
     )
     count += sum(_to_one(work, place, notice, number, due or now, expires) for place in also)
     _overtake(work, notice, number, now)
-    work.hint(WAITING)
     return count
 
 
@@ -175,7 +174,6 @@ def announce_to(work: Work, destination: int, notice: Notice, *, now: datetime, 
     number = write_notice(work, notice)
     _to_one(work, destination, notice, number, now, expires)
     _overtake(work, notice, number, now)
-    work.hint(WAITING)
 
 
 def _to_one(work: Work, to: int, notice: Notice, number: int, now: datetime, expires: datetime) -> int:
@@ -191,19 +189,12 @@ def _overtake(work: Work, notice: Notice, number: int, now: datetime) -> None:
 
 def write_notice(work: Work, notice: Notice) -> int:
     """Write a notice and return its number; twice is harmless where it has an episode."""
-    known = work.one(SQL.known_notice, episode=notice.episode, kind=notice.kind, at=to_ms(notice.at))
-    if known is not None:
+    about = {"episode": notice.episode, "kind": notice.kind, "at": to_ms(notice.at)}
+    if (known := work.one(SQL.known_notice, **about)) is not None:
         return int(known["id"])
-    number = work.insert(
-        SQL.write_notice,
-        episode=notice.episode,
-        kind=notice.kind,
-        rule=notice.rule,
-        asset=notice.asset,
-        rank=notice.rank,
-        at=to_ms(notice.at),
-        payload=json.dumps(notice.payload),
-    )
+    more = {"rule": notice.rule, "asset": notice.asset, "rank": notice.rank, "payload": json.dumps(notice.payload)}
+    number = work.insert(SQL.write_notice, **about, **more)
+    work.hint(WAITING)
     return number or write_notice(work, notice)  # another process wrote it in between
 
 

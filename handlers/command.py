@@ -15,6 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from handlers.access import OPEN
+from handlers.limits import RuleLimits
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -108,7 +109,8 @@ class Asker:
     this person may change the settings of this chat. managers: who may, in the platform's own words. server: the id of
     the server that the chat lies in, in which people have roles. manages: this person may change what holds for all of
     that server. owner: this bot is theirs. replies: what they said answers a message of the bot, where others read
-    along. inline: they type in another chat, and send the answer there.
+    along. inline: they type in another chat, and send the answer there. link: of this bot on the platform, with a place
+    for the word that it hands on (`{}`); None where the platform has no such links.
     """
 
     platform: str
@@ -122,6 +124,7 @@ class Asker:
     owner: bool = False
     replies: bool = False
     inline: bool = False
+    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,7 @@ class Deps:
     glances: Mapping[str, Glance] = field(default_factory=dict)
     access: Access = OPEN
     may_draw: Callable[[Asker], bool] = lambda _: True
+    limits: RuleLimits = RuleLimits()
 
     def here(self) -> Destination | None:
         """Return this chat as it is stored, or None if it has never asked for anything."""

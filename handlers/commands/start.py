@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from handlers.access import CODE_LINK
 from handlers.command import Command, Deps, Nothing, Refused, command, commands, usage
 from handlers.commands.access import become_owner
+from handlers.commands.alerts import SHARED_LINK, shown
 from handlers.language.grammar import parse
 from handlers.language.kinds import REST, argument
 from handlers.language.metrics import metric_words
@@ -75,6 +76,8 @@ async def start(deps: Deps, args: Anything) -> Reply:
     """
     if args.rest.startswith(CODE_LINK) and deps.access.claimable(deps.store):
         return become_owner(deps, args.rest.removeprefix(CODE_LINK))
+    if args.rest.startswith(SHARED_LINK):
+        return await shown(deps, args.rest.removeprefix(SHARED_LINK))
     _come_back(deps)
     asset = deps.assets[0].lower()
     return Reply(

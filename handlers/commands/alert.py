@@ -13,7 +13,7 @@ from handlers.reply import Block, Button, Buttons, Line, Picture, Reply, plain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from signals.rules import OwnLine
+    from signals.rules.reading import OwnLine
     from storage.queries.rules.preview import Preview
 
 # What brings lark, numpy or the database along is imported when a command runs.
@@ -60,7 +60,7 @@ async def alert(deps: Deps, args: RuleText) -> Reply:
         return Reply((Line("Nothing was saved."),), {"saved": False})
     saves = first.lower() in _SAVE and bool(rest.strip())
     line = own_line(rest if saves else args.what, deps)
-    if line.scope.position is not None:
+    if line.scope.position:
         return await _of_position(deps, line, saves=saves)
     return await _saved(deps, line) if saves else await _previewed(deps, line)
 
@@ -78,17 +78,16 @@ def _how() -> Reply:
 
 async def _previewed(deps: Deps, line: OwnLine) -> Reply:
     from handlers.words import rules as words  # noqa: PLC0415 - see above
-    from signals.alerts.rule import rule_of  # noqa: PLC0415 - as above
     from storage.people import rules as kept  # noqa: PLC0415 - as above
     from storage.queries.rules import preview  # noqa: PLC0415 - as above
 
     check_cost(deps, line)
     assets = _assets(deps, line)
-    found = await asyncio.to_thread(preview.read, deps.store, rule_of(line.rule), assets, deps.now)
+    found = await asyncio.to_thread(preview.read, deps.store, line.rule, assets, deps.now)
     stricter = await asyncio.to_thread(_stricter, line, found) if found.a_day > _OFTEN else None
     here = deps.here()
     if here is not None:
-        kept.tried(deps.store, here.id, line.rule, deps.now)
+        kept.tried(deps.store, here.id, line.rule.id, deps.now)
     lines: list[Block] = [Line(line.said, "headline"), *map(Line, words.would_have(found, deps.zone))]
     if now := words.stands(found):
         lines.append(Line(now))
@@ -125,7 +124,7 @@ def _stricter(line: OwnLine, found: Preview) -> tuple[OwnLine, Preview] | None:
 def _values(line: OwnLine, found: Preview, stricter: tuple[OwnLine, Preview] | None) -> dict[str, Any]:
     busiest = found.busiest()
     return {
-        "rule": line.rule,
+        "rule": line.rule.id,
         "line": line.line,
         "assets": [looked.asset for looked in found.found],
         "fires": [{"at": at, "asset": asset} for at, asset in found.fires],
@@ -142,11 +141,10 @@ def _values(line: OwnLine, found: Preview, stricter: tuple[OwnLine, Preview] | N
 
 def check_cost(deps: Deps, line: OwnLine) -> None:
     """Refuse what would cost a turn too much, before anything of it is computed."""
-    from signals.alerts.rule import rule_of  # noqa: PLC0415 - see above
-    from signals.rules import MOST_CELLS, cost  # noqa: PLC0415 - as above
+    from signals.rules.cost import MOST_CELLS, cost  # noqa: PLC0415 - see above
 
     assets = _assets(deps, line)
-    cells = cost(rule_of(line.rule)) * len(assets)
+    cells = cost(line.rule) * len(assets)
     if cells > MOST_CELLS:
         fits = max(1, MOST_CELLS * len(assets) // cells)
         raise Refused(
@@ -176,7 +174,7 @@ async def _saved(deps: Deps, line: OwnLine) -> Reply:
             Line("It is told from now on; what holds already is no news."),
             Buttons((Button("My rules", "/alerts"), Button("Undo", f"/alerts delete {number}"))),
         ),
-        {"saved": True, "number": number, "rule": line.rule, "line": line.line},
+        {"saved": True, "number": number, "rule": line.rule.id, "line": line.line},
     )
 
 
@@ -201,7 +199,7 @@ def worded_of(line: OwnLine) -> Any:
     """Return a line as it is kept."""
     from storage.people.rules import Worded  # noqa: PLC0415 - see above
 
-    return Worded(line=line.line, rule=line.rule, scope=line.scope.to_json(), once=line.once, at_most=line.at_most)
+    return Worded(line=line.line, rule=line.rule.id, scope=line.scope.to_json(), once=line.once, at_most=line.at_most)
 
 
 # --- a position -------------------------------------------------------------------------------------------------------
@@ -214,7 +212,7 @@ async def _of_position(deps: Deps, line: OwnLine, *, saves: bool) -> Reply:
     from handlers.commands.watching import WatchArgs  # noqa: PLC0415 - as above
     from storage.people import positions  # noqa: PLC0415 - as above
 
-    number, within = line.scope.position or 0, line.within or 0.0
+    number, within = line.scope.position, float(line.rule.levels[0].enter[0][0].bound)
     watched = next((one for one in positions.of(deps.store, *person_of(deps)) if one.number == number), None)
     if watched is None:
         raise Refused(f"You watch no position {number}. /positions lists them; watch one like /watch btc long 95000 25x.")

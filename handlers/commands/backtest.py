@@ -12,7 +12,7 @@ from handlers.language.own_rules import number_said, numbered, own_line
 from handlers.reply import Block, Button, Buttons, Line, Reply
 
 if TYPE_CHECKING:
-    from signals.rules import OwnLine
+    from signals.rules.reading import OwnLine
 
 # What brings lark, numpy or the database along is imported when a command runs.
 
@@ -33,15 +33,15 @@ async def backtest(deps: Deps, args: RuleText) -> Reply:
     stored, 30 days apart at least, held against any other day; a picture shows every path. A rule that was found by
     trying many is good by chance now and then, so it is said how many this chat has tried.
     """
-    from signals.rules import asset_named  # noqa: PLC0415 - see above
-    from storage.people import rules as kept  # noqa: PLC0415 - as above
+    from storage.people import rules as kept  # noqa: PLC0415 - see above
+    from storage.queries.rules.scope import assets_of  # noqa: PLC0415 - as above
 
     line = _line(deps, args.what)
     check_cost(deps, line)
-    asset = asset_named(line.scope, deps.assets)
-    reply = await evidence_of(deps, line.rule, asset, line.said)
+    asset = next(iter(assets_of(deps.store, line.scope, deps.assets)), deps.assets[0])
+    reply = await evidence_of(deps, line.rule.id, asset, line.said)
     here = deps.here()
-    tried = await asyncio.to_thread(kept.tried, deps.store, here.id, line.rule, deps.now) if here else 0
+    tried = await asyncio.to_thread(kept.tried, deps.store, here.id, line.rule.id, deps.now) if here else 0
     blocks = [block for block in reply.blocks if not isinstance(block, Buttons)]
     if tried >= _MANY:
         blocks.append(Line(_by_chance(tried), "caveat"))
@@ -55,7 +55,7 @@ def _line(deps: Deps, text: str) -> OwnLine:
     if number_said(text) is not None:
         text = numbered(text, deps, "backtest").worded.line
     line = own_line(text, deps, "/backtest")
-    if line.scope.position is not None:
+    if line.scope.position:
         raise Refused("A rule about a position has no past: the position had none.")
     return line
 

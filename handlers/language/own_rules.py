@@ -9,7 +9,7 @@ from handlers.command import MissingValue, Refused
 
 if TYPE_CHECKING:
     from handlers.command import Deps
-    from signals.rules import OwnLine
+    from signals.rules.reading import OwnLine
     from storage.people.rules import OwnRule
 
 # What brings lark or the database along is imported when a rule is read.
@@ -20,7 +20,8 @@ _NUMBER: Final = re.compile(r"#?(\d{1,6})\.?", re.ASCII)
 
 def own_line(text: str, deps: Deps, command: str = "/alert") -> OwnLine:
     """Return the rule that a text says. Refused, with the word that is wrong and what would be right."""
-    from signals.rules import RuleError, read  # noqa: PLC0415 - see above
+    from signals.rules.errors import RuleError  # noqa: PLC0415 - see above
+    from signals.rules.reading import read  # noqa: PLC0415 - see above
 
     try:
         return read(text, assets=deps.assets, usual=deps.assets[0])

@@ -224,7 +224,8 @@ def standing_stamp(one: Standing, note: str | None) -> str:
 
 def said(rule: OwnRule) -> str:
     """Say in plain words what a rule of a chat says; as it was typed where that is no longer understood."""
-    from signals.rules import RuleError, read  # noqa: PLC0415 - brings lark along
+    from signals.rules.errors import RuleError  # noqa: PLC0415 - brings lark along
+    from signals.rules.reading import read  # noqa: PLC0415 - as above
 
     try:
         return read(rule.worded.line, assets=(), usual="BTC").said

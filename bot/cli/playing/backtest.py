@@ -9,10 +9,10 @@ from bot.cli.common import day, out, plain_errors, settings_of
 from handlers.command import Refused
 from handlers.words import wording
 from handlers.words.evidence.odds import odds_line
-from signals.alerts.rule import rule_of
 from signals.assets import assets_of
 from signals.inputs import MARKET
-from signals.rules import RuleError, read
+from signals.rules.errors import RuleError
+from signals.rules.reading import read
 from storage.engine.database import Store
 from storage.market import points
 from storage.queries.evidence import past
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from signals.evidence import Odds
-    from signals.rules import OwnLine
+    from signals.rules.reading import OwnLine
     from storage.queries.evidence.past import Evidence
 
 
@@ -53,10 +53,10 @@ def backtest(
         found = 0
         if not as_json:
             out(line.said)
-        for asset in dict.fromkeys(rule_of(line.rule).asset_of(asset) for asset in wanted):
-            evidence = past.read(store, line.rule, asset, now, after=first)
+        for asset in dict.fromkeys(line.rule.asset_of(asset) for asset in wanted):
+            evidence = past.read(store, line.rule.id, asset, now, after=first)
             if evidence is None:
-                out(json.dumps({"rule": line.rule, "asset": asset, "cases": None}) if as_json else f"{asset}: {_lacking(line)}")
+                out(json.dumps({"rule": line.rule.id, "asset": asset, "cases": None}) if as_json else f"{asset}: {_lacking(line)}")
                 continue
             found += 1
             out(json.dumps(_as_json(line, evidence)) if as_json else _as_text(evidence))
@@ -74,7 +74,7 @@ def _read(text: str, stored: list[str]) -> OwnLine:
         line = read(text, assets=stored, usual="")
     except RuleError as error:
         raise Refused(str(error)) from None
-    if line.scope.position is not None:
+    if line.scope.position:
         raise Refused("A rule about a position has no past: the position had none.")
     return line
 
@@ -88,7 +88,7 @@ def _wanted(line: OwnLine, asked: list[str] | None, stored: list[str]) -> list[s
 
 
 def _lacking(line: OwnLine) -> str:
-    needs = ", ".join(rule_of(line.rule).needed)
+    needs = ", ".join(line.rule.needed)
     return f"it could never be judged: too little is stored of {needs}"
 
 
@@ -100,7 +100,7 @@ def _as_text(found: Evidence) -> str:
 def _as_json(line: OwnLine, found: Evidence) -> dict[str, Any]:
     """Return the evidence as the outside interface has it: all that is needed to judge it again."""
     return {
-        "rule": line.rule,
+        "rule": line.rule.id,
         "line": line.line,
         "asset": found.asset,
         "since": _time(found.since),

@@ -11,7 +11,7 @@ from storage.market import points
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from signals.rules import Scope
+    from signals.rules.scope import Scope
     from storage.engine.database import Store
 
 
@@ -20,7 +20,7 @@ def assets_of(store: Store, scope: Scope, followed: Sequence[str]) -> tuple[str,
 
     What is not followed is left out, as nothing is known of it.
     """
-    if scope.top is not None:
+    if scope.top:
         return largest(store, followed)[: scope.top]
     if scope.assets:
         return tuple(asset for asset in scope.assets if asset in followed)

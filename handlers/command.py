@@ -15,7 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from handlers.access import OPEN
-from handlers.limits import RuleLimits
+from handlers.limits import LIMITS, RuleLimits
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -151,7 +151,7 @@ class Deps:
     glances: Mapping[str, Glance] = field(default_factory=dict)
     access: Access = OPEN
     may_draw: Callable[[Asker], bool] = lambda _: True
-    limits: RuleLimits = RuleLimits()
+    limits: RuleLimits = LIMITS
 
     def here(self) -> Destination | None:
         """Return this chat as it is stored, or None if it has never asked for anything."""

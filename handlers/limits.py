@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,3 +14,6 @@ class RuleLimits:
     of_a_person: int = 50
     of_an_owner: int = 200
     in_all: int = 5_000
+
+
+LIMITS: Final = RuleLimits()  # where nothing else is said

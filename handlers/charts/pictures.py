@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from handlers.charts import content, liq_map, market, options
-from handlers.charts.evidence import paths
+from handlers.charts.evidence import paths, when
 from handlers.words import wording
 from handlers.words.readings import coverage_words, stamp_words
 from signals.venues import venue_title
@@ -88,6 +88,8 @@ def resolve(store: Store, reference: Mapping[str, Any]) -> dict[str, Any] | None
     """
     if reference.get("picture") == paths.PAST:
         return paths.resolve(store, reference)
+    if reference.get("picture") == when.PICTURE:
+        return when.resolve(store, reference)
     if reference.get("picture") == "options":
         return _options(store, reference)
     if reference.get("picture") == liq_map.PICTURE:

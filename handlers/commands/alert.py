@@ -88,7 +88,7 @@ async def _previewed(deps: Deps, line: OwnLine) -> Reply:
     here = deps.here()
     if here is not None:
         kept.tried(deps.store, here.id, line.rule.id, deps.now)
-    lines: list[Block] = [Line(line.said, "headline"), *map(Line, words.would_have(found, deps.zone))]
+    lines: list[Block] = [Line(line.said, "headline"), *map(Line, words.would_have(found, deps.now, deps.zone))]
     if now := words.stands(found):
         lines.append(Line(now))
     if stricter:
@@ -188,7 +188,9 @@ def check_room(deps: Deps) -> None:
         return
     most = limits.of_an_owner if deps.asker.owner else limits.of_a_person
     if counted.here >= limits.of_a_chat:
-        raise Refused(f"This chat has {counted.here} rules, as many as it may. Delete one first, like /alerts delete 1.")
+        raise Refused(
+            f"This chat has {counted.here} rules, as many as it may. Delete one first, like /alerts delete 1."
+        )
     if counted.mine >= most:
         raise Refused(f"You have {counted.mine} rules in all your chats, as many as one person may. Delete one first.")
     if counted.every >= limits.in_all:
@@ -215,7 +217,9 @@ async def _of_position(deps: Deps, line: OwnLine, *, saves: bool) -> Reply:
     number, within = line.scope.position, float(line.rule.levels[0].enter[0][0].bound)
     watched = next((one for one in positions.of(deps.store, *person_of(deps)) if one.number == number), None)
     if watched is None:
-        raise Refused(f"You watch no position {number}. /positions lists them; watch one like /watch btc long 95000 25x.")
+        raise Refused(
+            f"You watch no position {number}. /positions lists them; watch one like /watch btc long 95000 25x."
+        )
     lines = sorted({*watched.lines, within}, reverse=True)
     typed = " ".join(f"{100 * one:g}" for one in lines)
     if saves:

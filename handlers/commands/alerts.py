@@ -150,7 +150,9 @@ async def _one(deps: Deps, rule: OwnRule) -> Reply:
     lines.append(Line(words.standing(one, deps.now, deps.zone)))
     lines += [Line(text) for text in words.history(one, deps.now, deps.zone)]
     switch = Button("Resume", f"/alerts resume {number}") if rule.paused else Button("Pause", f"/alerts pause {number}")
-    lines.append(Buttons((switch, Button("Edit", f"/alerts edit {number}"), Button("Delete", f"/alerts delete {number}"))))
+    lines.append(
+        Buttons((switch, Button("Edit", f"/alerts edit {number}"), Button("Delete", f"/alerts delete {number}")))
+    )
     lines.append(Buttons((Button("Backtest", f"/backtest {number}"), Button("Share", f"/share {number}"))))
     return Reply(tuple(lines), plain(_values(one)), stamp=words.standing_stamp(one, deps.stamp_note))
 
@@ -231,7 +233,9 @@ def _instead(buttons: Buttons, number: int) -> Buttons:
     head = "/alert "
     return Buttons(
         tuple(
-            button if button.label == "Cancel" else Button(button.label, f"/alerts edit {number} {button.command[len(head):]}")
+            button
+            if button.label == "Cancel"
+            else Button(button.label, f"/alerts edit {number} {button.command[len(head) :]}")
             for button in buttons.buttons
         )
     )

@@ -9,9 +9,10 @@ from handlers.command import Deps, Refused, command
 from handlers.commands.alert import RuleText, check_cost
 from handlers.commands.evidence import evidence_of
 from handlers.language.own_rules import number_said, numbered, own_line
-from handlers.reply import Block, Button, Buttons, Line, Reply
+from handlers.reply import Button, Buttons, Line, Reply
 
 if TYPE_CHECKING:
+    from handlers.reply import Block
     from signals.rules.reading import OwnLine
 
 # What brings lark, numpy or the database along is imported when a command runs.
@@ -42,7 +43,7 @@ async def backtest(deps: Deps, args: RuleText) -> Reply:
     reply = await evidence_of(deps, line.rule.id, asset, line.said)
     here = deps.here()
     tried = await asyncio.to_thread(kept.tried, deps.store, here.id, line.rule.id, deps.now) if here else 0
-    blocks = [block for block in reply.blocks if not isinstance(block, Buttons)]
+    blocks: list[Block] = [block for block in reply.blocks if not isinstance(block, Buttons)]
     if tried >= _MANY:
         blocks.append(Line(_by_chance(tried), "caveat"))
     blocks.append(Buttons(_next(args.what, line)))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+from handlers.charts.figures import say
 from handlers.words import wording
 from handlers.words.evidence.odds import later
 from handlers.words.stories import conditions
+from handlers.words.stories.conditions import LINES
 from signals.alerts.condition import judged
-from signals.alerts.derived import with_derived
+from signals.alerts.derived import CROSSINGS, with_derived
 from signals.inputs import MARKET
 from signals.metric import metrics
 from signals.units import DAY, HOUR
@@ -33,19 +35,19 @@ _LISTED: Final = 5  # times that are named
 # --- how often it would have spoken -----------------------------------------------------------------------------------
 
 
-def would_have(found: Preview, zone: str) -> list[str]:
+def would_have(found: Preview, now: datetime, zone: str) -> list[str]:
     """Say how often a rule would have fired, when most and when last, and for whom that is not known."""
     if not found.found:
         return [not_judged(found.rule, found.lacking)]
-    fires, span = found.fires, _span(found.span)
+    fires, span = found.fires, f"{_span(found.span)}{_ended(found, now)}"
     lines = []
     if not fires:
         lines.append(f"Would not have fired in {span}.")
     else:
         busiest = found.busiest()
-        last = _on(fires[-1][0], found.until, zone)
+        last = _on(fires[-1][0], now, zone)
         most = ""
-        if busiest and 1 < busiest[1] and len(fires) > 2:
+        if busiest and busiest[1] > 1 and len(fires) > 2:
             most = f", {busiest[1]} of them on {wording.day(busiest[0], year=False)}"
         times = "once" if len(fires) == 1 else f"{len(fires)} times"
         when = f"on {last}" if len(fires) == 1 else f"last on {last}"
@@ -69,6 +71,11 @@ def stricter(said: str, found: Preview) -> str:
     fires = len(found.fires)
     times = "once" if fires == 1 else f"{fires} times"
     return f"That is more than once a day. Stricter: {wording.small(said)} It would have fired {times}."
+
+
+def _ended(found: Preview, now: datetime) -> str:
+    """Say when the history that was looked at ended, where that is long ago."""
+    return f" up to {wording.day(found.until)}" if now - found.until > 2 * DAY else ""
 
 
 def _by_asset(fires: Sequence[tuple[datetime, str]]) -> str:
@@ -107,7 +114,8 @@ def stands(found: Preview) -> str:
         looked = found.found[0]
         said = distance(found.rule, looked)
         if looked.holds:
-            return f"Now it holds: {said}." if said else "Now it holds."
+            since = "" if looked.spans else ", as it has for all of that time" if looked.held_before else ""
+            return f"Now it holds: {said}{since}." if said else f"Now it holds{since}."
         return f"Now: {said}." if said else ""
     holds = [looked.asset for looked in found.found if looked.holds]
     if not holds:
@@ -123,8 +131,20 @@ def distance(rule: AlertRule, looked: Looked) -> str:
     values = _newest(rule, looked)
     groups = rule.levels[0].enter
     best = max(groups, key=lambda group: _holding(group, values))
-    compared = [(one, values[one.name], float(one.bound)) for one in best if _is_known(one, values)]
-    return conditions.against(compared)
+    return "; ".join(_against(rule, one, values) for one in best if _is_known(one, values))
+
+
+def _against(rule: AlertRule, one: Condition, values: Mapping[str, float]) -> str:
+    """Say a value and its line; of a crossing the figure that crosses."""
+    derived = next((derived for derived in rule.derived if derived.name == one.name), None)
+    if derived is None:
+        return conditions.against([(one, values[one.name], float(one.bound))])
+    unit = conditions.unit_of(derived.of)
+    if derived.kind in CROSSINGS:
+        return f"{say(values[derived.of], unit)} (line {say(derived.line, unit)})"
+    unit = "fraction" if derived.kind == "change" else unit
+    over = wording.duration(derived.over)
+    return f"{say(values[one.name], unit)} in {over} (line {LINES[one.op]} {say(float(one.bound), unit)})"
 
 
 def _holding(group: Sequence[Condition], values: Mapping[str, float]) -> float:
@@ -170,7 +190,10 @@ def stamp(found: Preview, note: str | None) -> str:
     step = max(looked.step for looked in found.found)
     closes = "daily closes" if step >= DAY else "hourly closes" if step == HOUR else "closes"
     newest = max(looked.times[-1] for looked in found.found)
-    parts = [_few(venues), f"{closes} to {wording.moment(newest)}" if step < DAY else f"{closes} to {wording.day(newest)}"]
+    parts = [
+        _few(venues),
+        f"{closes} to {wording.moment(newest)}" if step < DAY else f"{closes} to {wording.day(newest)}",
+    ]
     return " · ".join(part for part in (*parts, note or "") if part)
 
 
@@ -192,11 +215,15 @@ def standing(one: Standing, now: datetime, zone: str) -> str:
         parts.append(wording.small(not_judged(one.newest.rule, one.newest.lacking)).removesuffix("."))
     else:
         parts.append("calm")
-    if one.newest is not None and len(one.newest.found) == 1 and (said := distance(one.newest.rule, one.newest.found[0])):
+    if (
+        one.newest is not None
+        and len(one.newest.found) == 1
+        and (said := distance(one.newest.rule, one.newest.found[0]))
+    ):
         parts.append(f"now {said}")
     if one.newest is not None:
         parts.append(_spoken(one, now, zone))
-    return "   " + " · ".join(parts)
+    return " · ".join(parts)
 
 
 def history(one: Standing, now: datetime, zone: str) -> list[str]:
@@ -207,7 +234,9 @@ def history(one: Standing, now: datetime, zone: str) -> list[str]:
         more = len(one.fired) - len(newest)
         lines.append(f"Fired {'before and ' if more else ''}on {wording.listing(newest)}.")
     if one.judged:
-        lines.append(f"{later(one.days)[:1].upper()}{later(one.days)[1:]} price was higher in {one.up} of {one.judged}.")
+        lines.append(
+            f"{later(one.days)[:1].upper()}{later(one.days)[1:]} price was higher in {one.up} of {one.judged}."
+        )
     elif one.fired:
         lines.append(f"Not judged yet: what came of it is said {later(one.days)}.")
     if one.rule.worded.once:
@@ -228,7 +257,7 @@ def said(rule: OwnRule) -> str:
     from signals.rules.reading import read  # noqa: PLC0415 - as above
 
     try:
-        return read(rule.worded.line, assets=(), usual="BTC").said
+        return read(rule.worded.line, assets=rule.worded.scope.get("assets", ()), usual="BTC").said
     except RuleError:
         return rule.worded.line
 

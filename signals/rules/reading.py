@@ -15,6 +15,7 @@ from signals.rules.errors import RuleError
 from signals.rules.parsing import parse
 from signals.rules.scope import Scope, scope_of
 from signals.rules.terms import Meaning, ordered, span_text, text_of
+from signals.rules.typed import typed
 from signals.rules.understanding import Understood, clock_of, span_of
 from signals.units import DAY, MINUTE
 
@@ -59,7 +60,7 @@ def read(text: str, *, assets: Sequence[str], usual: str) -> OwnLine:
         scope = scope_of(parsed.line, parsed.of, named, usual)
     at_most = _span(parsed, parsed.every, "How often it may be told", OFTENEST, LONGEST_HOLD) if parsed.every else None
     once = parsed.once is not None
-    line = _position_line(scope, meaning) if scope.position else f"{scope.text} {text_of(meaning)}"
+    line = _position_line(scope, meaning) if scope.position else f"{scope.text} {typed(meaning)}"
     if once:
         line += " once"
     if at_most:

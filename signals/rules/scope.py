@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from signals.rules.errors import RuleError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from signals.rules.parsing import Piece
     from signals.rules.text import Line
@@ -24,6 +24,22 @@ class Scope:
     every: bool = False
     top: int = 0
     position: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data that `from_json` reads back equal."""
+        if self.assets:
+            return {"assets": list(self.assets)}
+        return {"any": True} if self.every else {"top": self.top} if self.top else {"position": self.position}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Scope:
+        """Read it back."""
+        return cls(
+            assets=tuple(data.get("assets", ())),
+            every=bool(data.get("any")),
+            top=int(data.get("top", 0)),
+            position=int(data.get("position", 0)),
+        )
 
     @property
     def text(self) -> str:

@@ -47,16 +47,26 @@ def backtest(
             raise Refused("Nothing is stored yet. Start with: perpulse import FILE, or perpulse demo.")
         line = _read(text, stored)
         wanted = _wanted(line, assets_of(assets) if assets else None, stored)
-        now = max(span[1] for asset in wanted if (span := points.span(store, asset, "close"))) if _priced(store, wanted) else None
+        now = (
+            max(span[1] for asset in wanted if (span := points.span(store, asset, "close")))
+            if _priced(store, wanted)
+            else None
+        )
         if now is None:
-            raise Refused("No price is stored of that, so nothing that followed is known. perpulse backfill brings it in.")
+            raise Refused(
+                "No price is stored of that, so nothing that followed is known. perpulse backfill brings it in."
+            )
         found = 0
         if not as_json:
             out(line.said)
         for asset in dict.fromkeys(line.rule.asset_of(asset) for asset in wanted):
             evidence = past.read(store, line.rule.id, asset, now, after=first)
             if evidence is None:
-                out(json.dumps({"rule": line.rule.id, "asset": asset, "cases": None}) if as_json else f"{asset}: {_lacking(line)}")
+                out(
+                    json.dumps({"rule": line.rule.id, "asset": asset, "cases": None})
+                    if as_json
+                    else f"{asset}: {_lacking(line)}"
+                )
                 continue
             found += 1
             out(json.dumps(_as_json(line, evidence)) if as_json else _as_text(evidence))

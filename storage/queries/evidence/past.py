@@ -293,7 +293,8 @@ def _stepped(
     lead = max(rule.lead(clock) for rule in alike)
     earlier = [begin - clock * i for i in range(lead, 0, -1)]
     computed = [
-        Computed.of(store, metric, step, (asset,), [*earlier, *times], clock) for metric, step in zip(every, steps, strict=True)
+        Computed.of(store, metric, step, (asset,), [*earlier, *times], clock)
+        for metric, step in zip(every, steps, strict=True)
     ]
     values: dict[str, Array] = {}
     for of_metric in computed:

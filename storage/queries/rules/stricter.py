@@ -10,13 +10,17 @@ import numpy as np
 
 from signals.alerts.derived import with_derived
 from signals.alerts.rule import OWN
-from signals.rules.compiled import name_of, rule_from
+from signals.rules.compiled import derived_of, rule_from
 from signals.rules.reading import meaning_of, read
-from signals.rules.terms import exact, ordered, text_of
+from signals.rules.terms import exact, ordered
+from signals.rules.typed import typed
 from signals.units import WEEK
 from storage.queries.rules import preview
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+
     from signals.rules.reading import OwnLine
     from signals.rules.terms import Meaning, Term
     from signals.series import Array
@@ -49,7 +53,7 @@ def about_weekly(line: OwnLine, found: Preview) -> tuple[OwnLine, Preview] | Non
         last = middle - 1
     if best is None:
         return None
-    text = line.line.replace(text_of(meaning), text_of(best[0]), 1)
+    text = line.line.replace(typed(meaning), typed(best[0]), 1)
     assets = line.scope.assets
     return read(text, assets=assets, usual=assets[0] if assets else ""), best[1]
 
@@ -70,9 +74,10 @@ def _bounds(term: Term, found: Preview) -> list[float]:
     return [bound for bound in rounded if (bound - term.bound) * term.way > 0]
 
 
-def _values(term: Term, found: Preview, values: dict[str, Array], step: object) -> Array:
-    known = with_derived(found.rule.derived, values, step)  # type: ignore[arg-type]
-    return known[name_of(term)]
+def _values(term: Term, found: Preview, values: Mapping[str, Array], step: timedelta) -> Array:
+    known = with_derived(found.rule.derived, values, step)
+    derived = derived_of(term)
+    return known[derived.name if derived else term.value]
 
 
 def _rounded(bound: float, way: int) -> float:

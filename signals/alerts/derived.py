@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from signals.series import Array
 
@@ -92,8 +92,10 @@ class Derived:
         return np.where(np.isnan(rows), np.nan, np.where(beyond > 0, truth, 0.0))
 
 
-def with_derived(derived: Iterable[Derived], values: Mapping[str, Array], step: timedelta) -> dict[str, Array]:
+def with_derived(derived: Sequence[Derived], values: Mapping[str, Array], step: timedelta) -> Mapping[str, Array]:
     """Return values, and those derived from them, at rows `step` apart. A value that is missing is not known."""
+    if not derived:
+        return values
     found = dict(values)
     count = len(next(iter(values.values()), ()))
     for one in derived:

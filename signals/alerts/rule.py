@@ -14,6 +14,8 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from signals.alerts.condition import AT_ONCE
+from signals.alerts.derived import with_derived
 from signals.inputs import MARKET
 from signals.metric import metrics
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from signals.alerts.condition import Level
     from signals.alerts.derived import Derived
     from signals.alerts.setup import Setup
+    from signals.series import Array
 
     Named = TypeVar("Named")
 
@@ -101,9 +104,21 @@ class AlertRule:
         """Return how many rows of a clock its derived values read before the first one that is judged."""
         return max((one.lead(step) for one in self.derived), default=0)
 
+    def fits(self, step: timedelta) -> bool:
+        """Tell whether it can be judged at closes so far apart, which a change over less can not."""
+        return all(one.over % step == AT_ONCE for one in self.derived)
+
     def judged_by(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the values that its conditions compare: those of its metrics, and of a setup how many legs hold."""
         return {**values, **self.setup.counts(values)} if self.setup else values
+
+    def judged_rows(self, rows: Mapping[str, Array], step: timedelta, lead: int) -> Mapping[str, Array]:
+        """Return the same of rows of a clock, its derived values among them, behind the first `lead` rows.
+
+        `lead` is at least what `lead()` asks for; those rows are read for the derived values and judged by nothing.
+        """
+        found = with_derived(self.derived, self.judged_by(rows), step)
+        return {name: column[lead:] for name, column in found.items()} if lead else found
 
 
 def named(metric: str, values: Mapping[str, Named]) -> dict[str, Named]:

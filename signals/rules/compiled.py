@@ -103,9 +103,9 @@ def enter_groups(meaning: Meaning) -> Groups:
     found: list[tuple[Condition, ...]] = []
     for group in meaning.enter:
         holds = tuple(one for term in group for one in conditions_of(term))
-        open_ends = [end for end in meaning.until if not any(apart(term, other) for term in group for other in end)]
-        for ways in product(*([one for term in end for one in _fails(term)] for end in open_ends)):
-            found.append(tuple(dict.fromkeys((*holds, *ways))))
+        ends = [end for end in meaning.until if not any(apart(term, other) for term in group for other in end)]
+        barred = product(*([one for term in end for one in _fails(term)] for end in ends))
+        found += [tuple(dict.fromkeys((*holds, *ways))) for ways in barred]
     return tuple(found)
 
 
@@ -116,17 +116,13 @@ def leave_groups(meaning: Meaning) -> Groups:
     """
     if meaning.until:
         return tuple(tuple(one for term in group for one in conditions_of(term)) for group in meaning.until)
-    ends = [
-        [
-            condition
-            for term in group
-            for end in ([] if term.event else ends_of(term))
-            for condition in conditions_of(end)
-        ]
-        + [failed for term in group if term.event for failed in _fails(term)]
-        for group in meaning.enter
-    ]
+    ends = [[one for term in group for one in _left(term)] for group in meaning.enter]
     return tuple(dict.fromkeys(tuple(sorted(set(way), key=_in_order)) for way in product(*ends)))
+
+
+def _left(term: Term) -> tuple[Condition, ...]:
+    """Return the conditions of which one ends a term by itself."""
+    return _fails(term) if term.event else tuple(one for end in ends_of(term) for one in conditions_of(end))
 
 
 def ends_of(term: Term) -> tuple[Term, ...]:
@@ -233,7 +229,7 @@ def _figure(term: Term) -> str:
 
 def _leg(term: Term) -> str:
     title = saying.title_of(term)
-    return f"{title[:1].upper()}{title[1:]} {_figure(term)} (line {saying.line_of(term)})."
+    return f"{saying.begun(title)} {_figure(term)} (line {saying.line_of(term)})."
 
 
 def _counter(names: tuple[str, ...]) -> str:

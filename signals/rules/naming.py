@@ -47,18 +47,19 @@ def named(line: Line, phrase: Sequence[Piece], assets: Collection[str]) -> Named
     words = [piece for piece in phrase if piece is not over]
     found: list[str] = []
     rest = words
-    while rest and (asset := asset_of(rest[0].text, assets)) and not _known(rest):
-        found.append(asset)
+    while rest and (before := asset_of(rest[0].text, assets)) and not _known(rest):
+        found.append(before)
         rest = rest[1:]
-    while rest and (asset := asset_of(rest[-1].text, assets)) and not _known(rest):
-        found.append(asset)
+    while rest and (behind := asset_of(rest[-1].text, assets)) and not _known(rest):
+        found.append(behind)
         rest = rest[:-1]
     plain = [piece for piece in rest if piece.text not in _CHANGE | _FILLERS]
     change = any(piece.text in _CHANGE for piece in rest)
     said = _said(rest)
     if (value := _values().get(said)) or (value := _values().get(_said(plain))):
-        built_in = _built_in().get(said, "")
-        return Named(value, built_in, tuple(dict.fromkeys(found)), over, change and said not in _values())
+        return Named(
+            value, _built_in().get(said, ""), tuple(dict.fromkeys(found)), over, change and said not in _values()
+        )
     if built_in := _built_in().get(said) or _built_in().get(_said(plain)):
         return Named("", built_in, tuple(dict.fromkeys(found)), over, change=False)
     if not plain:
@@ -97,6 +98,17 @@ def plain_name(text: str) -> str:
     """Return words, an id or a title as they are compared: lower case, words apart."""
     words = re.sub(r"[_\-.,;:()]+", " ", text.lower().replace("&", " ").replace(" and ", " ")).split()
     return " ".join(word for word in words if word not in {"of", "in", "the", "a", "an", "its", "over", "within"})
+
+
+def spoken_name(value: str) -> str:
+    """Return what people call a value, by the first word or words of the table; its whole name where it has none."""
+    return _spoken().get(value) or value.removesuffix(".value")
+
+
+@cache
+def _spoken() -> Mapping[str, str]:
+    said = [(meant.value, word) for word, meant in WORDS.items()] + [(whole, words) for words, whole in PHRASES.items()]
+    return dict(reversed(said))
 
 
 @cache
@@ -147,7 +159,8 @@ def _unknown(line: Line, pieces: Sequence[Piece], assets: Collection[str]) -> Ru
     shown, where = line.shown(begin, end), line.place(begin, end)
     word = " ".join(piece.text for piece in marked)[:_LONGEST]
     coins = {asset.lower(): asset for asset in assets}
-    near = get_close_matches(word, [*WORDS, *PHRASES, *(known if odd else ()), *coins, *metrics(), *rules()], 3, 0.72)
+    every = {*WORDS, *PHRASES, *(known if odd else ()), *coins, *metrics(), *rules()}
+    near = get_close_matches(word, sorted(every), 3, 0.72)
     if near:
         offers = tuple((line.with_instead(begin, end, one),) * 2 for one in near)
         meant = " or ".join(near)

@@ -13,22 +13,49 @@ from signals.rules.amounts import percent_of
 from signals.rules.compiled import apart, ends_of, rule_from, same_figure
 from signals.rules.errors import RuleError
 from signals.rules.parsing import parse
-from signals.rules.scope import Scope, scope_of
 from signals.rules.terms import Meaning, ordered, span_text, text_of
-from signals.rules.typed import typed
+from signals.rules.text import LONGEST, too_long
 from signals.rules.understanding import Understood, clock_of, span_of
 from signals.units import DAY, MINUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from signals.alerts.rule import AlertRule
     from signals.rules.parsing import Parsed, Piece
     from signals.rules.terms import Alternatives
+    from signals.rules.text import Line
 
 LONGEST_HOLD: Final = 30 * DAY
 OFTENEST: Final = 5 * MINUTE  # that a rule may be told; alarms are judged at closes of an hour
+MOST_OF_TOP: Final = 500
 NO_ASSET: Final = "BTC"  # in whose name an id is read, which names none
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Of what a rule is; one of these is set. top: so many of the largest. position: the number of one's own."""
+
+    assets: tuple[str, ...] = ()
+    every: bool = False
+    top: int = 0
+    position: int = 0
+
+    @property
+    def text(self) -> str:
+        """Return it as it is typed."""
+        if self.position:
+            return f"my position {self.position}"
+        return f"any of top{self.top}" if self.top else "any" if self.every else " ".join(self.assets).lower()
+
+    @property
+    def said(self) -> str:
+        """Return it in plain words."""
+        if self.position:
+            return f"Your position {self.position}"
+        if self.every or self.top:
+            return f"Each of the {self.top} largest assets" if self.top else "Each asset that is followed"
+        return f"{', '.join(self.assets[:-1])} and {self.assets[-1]}" if len(self.assets) > 1 else self.assets[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +81,16 @@ def read(text: str, *, assets: Sequence[str], usual: str) -> OwnLine:
     """
     parsed = parse(text)
     meaning, named = _meaning(parsed, assets)
-    if parsed.position:
-        scope = _position(parsed)
-    else:
-        scope = scope_of(parsed.line, parsed.of, named, usual)
+    scope = _position(parsed) if parsed.position else scope_of(parsed.line, parsed.of, named, usual)
     at_most = _span(parsed, parsed.every, "How often it may be told", OFTENEST, LONGEST_HOLD) if parsed.every else None
     once = parsed.once is not None
-    line = _position_line(scope, meaning) if scope.position else f"{scope.text} {typed(meaning)}"
+    line = _position_line(scope, meaning) if scope.position else f"{scope.text} {text_of(meaning, spoken=True)}"
     if once:
         line += " once"
     if at_most:
         line += f" at most every {span_text(at_most)}"
+    if len(line) > LONGEST or len(text_of(meaning)) > LONGEST:
+        raise too_long(max(len(line), len(text_of(meaning))))
     return OwnLine(scope, rule_from(meaning), once, at_most, line, _said(scope, meaning, once, at_most))
 
 
@@ -149,6 +175,25 @@ def _span(parsed: Parsed, piece: Piece | None, what: str, least: timedelta, most
         said = f"{what} goes {low}up to {saying.span_words(most)}."
         raise RuleError(said, *parsed.line.place(piece.begin, piece.end))
     return span
+
+
+# --- of what ---------------------------------------------------------------------------------------------------------
+
+
+def scope_of(line: Line, of: tuple[Piece, ...], assets: Iterable[str], usual: str) -> Scope:
+    """Return the scope of a line. of: `any` and `top50`, where they were said. usual: the asset where none is named."""
+    named = tuple(dict.fromkeys(assets))
+    top = next((piece for piece in of if piece.kind == "TOP"), None)
+    if top is not None:
+        count = int("".join(one for one in top.text if one.isdigit())[:6])
+        if named or not 1 <= count <= MOST_OF_TOP:
+            shown = line.shown(top.begin, top.end)
+            said = f"“{shown}” needs a number from 1 to {MOST_OF_TOP}, and no asset beside it."
+            raise RuleError(said, *line.place(top.begin, top.end))
+        return Scope(top=count)
+    if named:
+        return Scope(assets=named)
+    return Scope(every=True) if of else Scope(assets=(usual,))
 
 
 # --- the echo ---------------------------------------------------------------------------------------------------------

@@ -6,15 +6,15 @@ the templates that are made here.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from signals.rules.terms import changes_by_part, value_of
+from signals.rules.terms import centred, changes_by_part, declared_change, value_of
 from signals.spelling import plainly
 from signals.units import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
 
     from signals.rules.terms import Alternatives, Meaning, Term, Test
     from signals.values import Value
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 MINUS: Final = "−"
 _TESTS: Final[dict[Test, str]] = {">": "above", ">=": "at least", "<": "below", "<=": "at most", "is": "is"}
 _SIZES: Final = ((1e9, "bn"), (1e6, "m"))
+
+
+def begun(text: str) -> str:
+    """Return words as a sentence begins."""
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def number_words(number: float) -> str:
@@ -70,7 +75,7 @@ def said_term(term: Term, subject: str | None = None) -> str:
         return f"{subject or what} {_moved(term)} in {span_words(span)}"
     what = subject or value.title
     if term.event:
-        if term.bound == 0 and value.measure.usual == 0:
+        if term.bound == 0 and centred(value):
             turns = {
                 "crosses": "changes its sign",
                 "crosses above": "turns positive",
@@ -83,15 +88,10 @@ def said_term(term: Term, subject: str | None = None) -> str:
 
 def change_of(term: Term) -> tuple[str, timedelta] | None:
     """Return of what a term is the change, told in percent up or down, and within which time; None for another one."""
-    if term.event or term.test == "is":
-        return None
-    value = value_of(term.value)
-    if term.over:
-        return (value.title, term.over) if changes_by_part(value) else None
-    if not value.of or value.over is None or value.unit != "fraction":
-        return None
-    parent = value_of(f"{term.value.partition('.')[0]}.{value.of}")
-    return (parent.title, value.over) if changes_by_part(parent) else None
+    if term.over and changes_by_part(value := value_of(term.value)):
+        return value.title, term.over
+    change = declared_change(term)
+    return (value_of(change[0]).title, change[1]) if change else None
 
 
 def _moved(term: Term) -> str:

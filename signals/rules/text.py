@@ -9,7 +9,7 @@ from typing import Final
 from signals.rules.errors import RuleError
 from signals.spelling import MINUSES, UNSEEN
 
-LONGEST: Final = 300  # characters of a rule; more is pasted by mistake or on purpose, and is not read at all
+LONGEST: Final = 500  # characters of a rule; more is pasted by mistake or on purpose, and is not read at all
 BRACKETS: Final = 6  # within each other; no rule of eight conditions needs more
 _SHOWN: Final = 40  # characters of a person's own word that an answer repeats
 _SIGNS: Final = {
@@ -25,6 +25,9 @@ _SIGNS: Final = {
     "٬": ",",
 }
 
+_ATTACHED: Final = ("Cf", "Mn")  # direction marks and variation selectors come along with copied text
+_APART: Final = ("So", "Sk", "Co", "Cn", "Cs", "Cc", "Zs", "Zl", "Zp")
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -38,8 +41,7 @@ class Line:
     def of(cls, typed: str) -> Line:
         """Read a line. RuleError where it is empty, too long, or has too many brackets within each other."""
         if len(typed) > LONGEST:
-            said = f"That is {len(typed):,} characters long; a rule has at most {LONGEST}. Say it shorter, or as two."
-            raise RuleError(said, LONGEST, len(typed))
+            raise too_long(len(typed))
         plain: list[str] = []
         places: list[int] = []
         deep = 0
@@ -75,18 +77,20 @@ class Line:
         return " ".join(part for part in (before, words, after) if part)
 
 
+def too_long(length: int) -> RuleError:
+    """Return what is wrong with a line of so many characters."""
+    said = f"That is {length:,} characters long; a rule has at most {LONGEST}. Say it shorter, or as two rules."
+    return RuleError(said, LONGEST, length)
+
+
 def _plain(character: str) -> str:
     if character in _SIGNS:
         return _SIGNS[character]
-    if ord(character) in UNSEEN:
-        return ""
     if character.isascii():
         return character.lower() if character.isprintable() else " "
     if character.isdecimal():
         return str(unicodedata.decimal(character))
     category = unicodedata.category(character)
-    if category in ("Cf", "Mn"):  # direction marks and variation selectors come along with copied text
+    if ord(character) in UNSEEN or category in _ATTACHED:
         return ""
-    if category in ("So", "Sk", "Co", "Cn", "Cs", "Cc", "Zs", "Zl", "Zp"):
-        return " "
-    return unicodedata.normalize("NFKC", character).lower()
+    return " " if category in _APART else unicodedata.normalize("NFKC", character).lower()

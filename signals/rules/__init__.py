@@ -1,0 +1,1 @@
+"""Rules of one's own: many of them judged at once."""

@@ -135,7 +135,8 @@ WITH told AS NOT MATERIALIZED (
     WHERE d.gone IS NULL AND (
         EXISTS (SELECT 1 FROM subscriptions s WHERE s.destination = d.id)
         OR d.id IN (SELECT destination FROM digests) OR d.id IN (SELECT destination FROM positions)
-        OR d.id IN (SELECT destination FROM followed))
+        OR d.id IN (SELECT destination FROM followed)
+        OR d.id IN (SELECT destination FROM own_rules WHERE paused IS NULL))
     AND (:muted_too OR NOT EXISTS (
         SELECT 1 FROM switches w WHERE w.destination = d.id AND w.kind = 'mute' AND w.what = '*'
             AND (w.until IS NULL OR w.until > :now)

@@ -147,6 +147,10 @@ def moved(store: Store, platform: str, old: str, new: str) -> None:
                 SQL.move_subscriptions,
                 SQL.move_switches,
                 SQL.move_digests,
+                SQL.move_own_rules,
+                SQL.rules_made_together,
+                SQL.move_tried,
+                SQL.move_shared_rules,
                 SQL.move_outbox,
                 SQL.move_messages,
             ):

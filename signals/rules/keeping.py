@@ -45,7 +45,7 @@ def _page(book: Book, page: Page, first: int, rows: Bools) -> Iterator[tuple[str
     usual = page.at.max(axis=1)
     judged = page.at > 0
     told = (page.rank > 0) | (page.pending > 0) | page.spent | (judged & (page.at != usual[:, None]))
-    told |= (page.entering > 0).any(axis=0) | (judged & (page.leaving < page.most_leaving).any(axis=0))
+    told |= judged & (page.leaving < page.most_leaving).any(axis=0)
     with_episode, of = places_of(book.running.keys)
     mine = (with_episode >= first) & (with_episode < first + len(page.rules))
     told[with_episode[mine] - first, of[mine]] = True

@@ -11,7 +11,7 @@ import math
 import pkgutil
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from signals.inputs import MARKET
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from signals.series import Array, Panel, Series
-
-Unit = Literal["fraction", "z", "usd", "coins", "ratio", "apr", "index", "code"]
+    from signals.values import Unit, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +46,11 @@ class Chart:
 class Metric:
     """A number computed from inputs.
 
-    id: as in the file's name. question: what a trader asks. unit: of `value`. needs: input names. step: how often it is
+    id: as in the file's name. question: what a trader asks. needs: input names. step: how often it is
     judged (coarser data is judged at its own step). window: how far back one row looks. says: the template of the
     one-line reading shown by commands. running: an unfinished row may be read (never judged). market_wide: one figure
-    for all assets. at_open: the value is published at the start of its row and is judged then. values: each name that
-    compute returns, with its unit in words; the docs are made from it. charts: pictures of other values than the main
+    for all assets. at_open: the value is published at the start of its row and is judged then. values: what each name
+    that compute returns is, with its unit (signals/values.py). charts: pictures of other values than the main
     one, which are asked for by the value's name. same_venue: the inputs are compared with each other, so they are read
     from one venue that has all of them. of_all_venues: funding is that of all venues, weighted by open interest.
     version: of the formula; whoever changes what it computes raises it, and every rule over it begins a new record
@@ -61,13 +60,12 @@ class Metric:
     id: str
     title: str
     question: str
-    unit: Unit
     needs: tuple[str, ...]
     step: timedelta
     window: timedelta
     says: str
     chart: Chart
-    values: Mapping[str, str]
+    values: Mapping[str, Value]
     running: bool = False
     market_wide: bool = False
     at_open: bool = False
@@ -77,6 +75,11 @@ class Metric:
     charts: tuple[Chart, ...] = ()
     version: int = 1
     compute: Callable[[Panel], Mapping[str, Series]] = field(default=lambda _: {}, compare=False)
+
+    @property
+    def unit(self) -> Unit:
+        """Return the unit of the main value."""
+        return self.values["value"].unit
 
     def chart_of(self, value: str | None) -> Chart:
         """Return the chart that draws a value; None: the main one. KeyError where the metric declares none."""

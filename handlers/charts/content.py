@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from signals.alerts.condition import Groups, Level
     from signals.alerts.rule import AlertRule
-    from signals.metric import Chart, Unit
+    from signals.metric import Chart
+    from signals.values import Unit
 
 Time: TypeAlias = "datetime | str | float"
 Side: TypeAlias = Literal["below", "above"]

@@ -21,6 +21,7 @@ from signals.alerts.condition import AT_ONCE, above, at_most, level
 from signals.alerts.rule import AlertRule
 from signals.metric import Chart, Metric
 from signals.series import days
+from signals.values import Value
 
 if TYPE_CHECKING:
     from signals.series import Panel, Series
@@ -36,7 +37,6 @@ METRIC = Metric(
     id="fear_greed",
     title="Fear & Greed index",
     question="How frightened or greedy is the market as a whole?",
-    unit="index",
     needs=("fear_greed",),
     step=days(1),
     window=days(8),
@@ -48,7 +48,10 @@ METRIC = Metric(
         unit="index",
         lines=(("extreme 10", 10.0), ("enter 20", 20.0), ("leave 30", 30.0)),
     ),
-    values={"value": "index, 0 (fear) to 100 (greed)", "change_7d": "change over 7 days, points"},
+    values={
+        "value": Value("index", "Fear & Greed index", "0 fear, 100 greed"),
+        "change_7d": Value("points", "change of the Fear & Greed index in 7 days", of="value", over=days(7)),
+    },
     running=True,
     market_wide=True,
     at_open=True,

@@ -21,6 +21,7 @@ from signals.alerts.condition import AT_ONCE, above, at_most, level
 from signals.alerts.rule import AlertRule
 from signals.metric import Chart, Metric
 from signals.series import days, hours
+from signals.values import Value
 
 if TYPE_CHECKING:
     from signals.series import Panel, Series
@@ -46,7 +47,6 @@ METRIC = Metric(
     id="oi_zscore",
     title="Unusual closing of positions",
     question="Are positions being closed faster than is usual for this market?",
-    unit="z",
     needs=("open_interest_coin", "open_interest_usd"),
     step=hours(1),
     window=WINDOW + CHANGE_OVER + hours(1),
@@ -59,11 +59,13 @@ METRIC = Metric(
         lines=(("enter −2", -2.0), ("leave −1", -1.0)),
     ),
     values={
-        "value": "z of the 24-hour log change in coins against the 30 days before",
-        "coins": "change over 24 h in coins, fraction",
-        "dollars": "change over 24 h in USD, fraction",
-        "coins_now": "open interest, coins",
-        "usd": "open interest, USD",
+        "value": Value(
+            "z", "z of the change of open interest in 24 h", "log change in coins, against the 30 days before"
+        ),
+        "coins": Value("fraction", "24-hour change of open interest in coins"),
+        "dollars": Value("fraction", "24-hour change of open interest"),
+        "coins_now": Value("coins", "open interest in coins beside its z"),
+        "usd": Value("usd", "open interest beside its z"),
     },
     tells_not="Who closes, and whether by choice.",
     compute=compute,

@@ -1,1 +1,1 @@
-"""Rules of one's own: many of them judged at once."""
+"""A person's own rules: a line in their words, read by one grammar into the same alert rules as all others."""

@@ -12,26 +12,17 @@ from signals.metric import metrics
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from handlers.charts.figures import Drawn
     from signals.alerts.condition import Condition
+    from signals.values import Unit
 
 _LINES: Final = {"<=": "at most", "<": "below", ">=": "at least", ">": "above"}
-# What the description of a value ends with (signals/metric.py, `values`), and the unit that it is said in.
-_UNITS: Final[dict[str, Drawn]] = {"fraction": "fraction", "USD": "usd", "coins": "coins", "ratio": "ratio"}
 
 
-def unit_of(name: str) -> Drawn:
-    """Return the unit of a value by its whole name; a plain number is said as one."""
+def unit_of(name: str) -> Unit:
+    """Return the unit of a value by its whole name; a plain number, such as how many legs hold, is said as one."""
     metric, _, value = name.partition(".")
     declared = metrics().get(metric)
-    if declared is None:
-        return "index"
-    if value == "value":
-        return declared.unit
-    described = declared.values.get(value, "")
-    if described.startswith(("z ", "the same")) and declared.unit == "z":
-        return "z"
-    return _UNITS.get(described.rpartition(", ")[2], "index")
+    return declared.values[value].unit if declared and value in declared.values else "count"
 
 
 def number(value: float, name: str) -> str:

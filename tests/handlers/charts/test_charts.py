@@ -33,6 +33,7 @@ from signals.alerts.condition import above, at_least, at_most, below, level
 from signals.alerts.rule import AlertRule, rules_of
 from signals.metric import Chart, Metric, metrics
 from signals.options import OptionExpiry, Strike
+from signals.values import Value
 from storage.queries.derivatives.option_chain import OptionsNow
 from storage.queries.freshness import Stamp
 from tests.examples import examples
@@ -56,7 +57,7 @@ def rule(*levels):
 def metric(value="value"):
     chart = Chart("Drawdown", "from the peak", value=value)
     day = timedelta(days=1)
-    return Metric("m", "m", "", "fraction", (), day, day, "", chart, {})
+    return Metric("m", "m", "", (), day, day, "", chart, {"value": Value("fraction", "m")})
 
 
 def drawn(figure, gid):

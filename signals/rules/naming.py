@@ -1,0 +1,165 @@
+"""Which figure, which built-in rule and which assets the words of a condition name."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from signals.alerts.rule import rules
+from signals.assets import SPOKEN, UnreadableSymbol, instrument
+from signals.metric import metrics
+from signals.rules.errors import RuleError
+from signals.words import PHRASES, WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from signals.rules.parsing import Piece
+    from signals.rules.text import Line
+
+PRICE: Final = "price_move.price"  # what a rule is over that names none: btc > 100k
+_CHANGE: Final = frozenset({"change", "changes", "changed", "move", "moves"})
+_FILLERS: Final = frozenset({"level", "value", "now", "current", "currently", "a", "an", "alarm", "setup"})
+_NUMBER_IN_NAME: Final = re.compile(r"[_\-]+")
+_LONGEST: Final = 30  # characters of a word that is compared with what is known
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a phrase names. value: the whole name of a value, "" for none. built_in: a rule, where it can be one.
+
+    assets: those that were named beside it. over: a time that was. change: its change is meant.
+    """
+
+    value: str
+    built_in: str
+    assets: tuple[str, ...]
+    over: Piece | None
+    change: bool
+
+
+def named(line: Line, phrase: Sequence[Piece], assets: Collection[str]) -> Named:
+    """Return what a phrase names. RuleError, with what was probably meant, for a word that is not known."""
+    over = next((piece for piece in phrase if piece.kind == "SPAN" and any(map(str.isdigit, piece.text))), None)
+    words = [piece for piece in phrase if piece is not over]
+    found: list[str] = []
+    rest = words
+    while rest and (asset := asset_of(rest[0].text, assets)) and not _known(rest):
+        found.append(asset)
+        rest = rest[1:]
+    while rest and (asset := asset_of(rest[-1].text, assets)) and not _known(rest):
+        found.append(asset)
+        rest = rest[:-1]
+    plain = [piece for piece in rest if piece.text not in _CHANGE | _FILLERS]
+    change = any(piece.text in _CHANGE for piece in rest)
+    said = _said(rest)
+    if (value := _values().get(said)) or (value := _values().get(_said(plain))):
+        built_in = _built_in().get(said, "")
+        return Named(value, built_in, tuple(dict.fromkeys(found)), over, change and said not in _values())
+    if built_in := _built_in().get(said) or _built_in().get(_said(plain)):
+        return Named("", built_in, tuple(dict.fromkeys(found)), over, change=False)
+    if not plain:
+        return Named("" if rest and not change else PRICE, "", tuple(dict.fromkeys(found)), over, change)
+    if value := _in_any_order().get(frozenset(_said(plain).split())):
+        return Named(value, "", tuple(dict.fromkeys(found)), over, change)
+    raise _unknown(line, plain, assets)
+
+
+def asset_of(word: str, assets: Collection[str]) -> str | None:
+    """Return the followed asset that a word names (btc, bitcoin, $btc, BTCUSDT); None where it names none."""
+    bare = word.lstrip("$#").upper()
+    if bare in assets:
+        return bare
+    if bare in SPOKEN:
+        return SPOKEN[bare] if SPOKEN[bare] in assets else None
+    if len(bare) < 3 or not bare.isascii():
+        return None
+    try:
+        read = instrument(bare)
+    except UnreadableSymbol:
+        return None
+    return read.asset if read.asset in assets else None
+
+
+def _known(pieces: Sequence[Piece]) -> bool:
+    """Tell whether words name a figure or a rule as they stand, so that none of them is an asset beside it."""
+    return len(pieces) > 1 and _said(pieces) in _values()
+
+
+def _said(pieces: Sequence[Piece]) -> str:
+    return plain_name(" ".join(piece.text for piece in pieces))
+
+
+def plain_name(text: str) -> str:
+    """Return words, an id or a title as they are compared: lower case, words apart."""
+    words = re.sub(r"[_\-.,;:()]+", " ", text.lower().replace("&", " ").replace(" and ", " ")).split()
+    return " ".join(word for word in words if word not in {"of", "in", "the", "a", "an", "its", "over", "within"})
+
+
+@cache
+def _values() -> Mapping[str, str]:
+    """Return the whole name of a value by all that it is called."""
+    found: dict[str, str] = {}
+    for metric in metrics().values():
+        for name, value in metric.values.items():
+            whole = f"{metric.id}.{name}"
+            found.setdefault(plain_name(value.title), whole)
+            found[plain_name(whole)] = whole
+    for metric in metrics().values():
+        found.setdefault(plain_name(metric.title), f"{metric.id}.value")
+        found[plain_name(metric.id)] = f"{metric.id}.value"
+    found |= {plain_name(words): whole for words, whole in PHRASES.items()}
+    return found | {word: meant.value for word, meant in WORDS.items()}
+
+
+@cache
+def _in_any_order() -> Mapping[frozenset[str], str]:
+    """Return values by their words in any order, where those are words of one value alone."""
+    found: dict[frozenset[str], str] = {}
+    for words, value in _values().items():
+        if (key := frozenset(words.split())) in found and found[key] != value:
+            found[key] = ""
+        else:
+            found[key] = value
+    return {key: value for key, value in found.items() if value}
+
+
+@cache
+def _built_in() -> Mapping[str, str]:
+    found = {plain_name(rule.title): rule.id for rule in rules().values()}
+    return found | {plain_name(name): name for name in rules()}
+
+
+@cache
+def _vocabulary() -> frozenset[str]:
+    return frozenset(word for text in (*_values(), *_built_in()) for word in text.split() if len(word) > 1)
+
+
+def _unknown(line: Line, pieces: Sequence[Piece], assets: Collection[str]) -> RuleError:
+    """Return what is wrong with words that name nothing: the one that is in no name, or all of them together."""
+    known = _vocabulary()
+    odd = [piece for piece in pieces if not set(plain_name(piece.text).split()) <= known]
+    marked = odd[:1] or pieces
+    begin, end = marked[0].begin, marked[-1].end
+    shown, where = line.shown(begin, end), line.place(begin, end)
+    word = " ".join(piece.text for piece in marked)[:_LONGEST]
+    coins = {asset.lower(): asset for asset in assets}
+    near = get_close_matches(word, [*WORDS, *PHRASES, *(known if odd else ()), *coins, *metrics(), *rules()], 3, 0.72)
+    if near:
+        offers = tuple((line.with_instead(begin, end, one),) * 2 for one in near)
+        meant = " or ".join(near)
+        return RuleError(f"“{shown}” is no figure I know; did you mean {meant}?", *where, offers)
+    if odd and asset_like(word) and len(pieces) > 1 and odd[0] is pieces[0]:
+        some = ", ".join(sorted(assets)[:5]) or "none"
+        return RuleError(f"“{shown}” is not followed here, and no figure; followed are {some}.", *where)
+    return RuleError(
+        f"“{shown}” is no figure I know. There are funding, oi, oi coins, price, taker z, depth, …", *where
+    )
+
+
+def asset_like(word: str) -> bool:
+    """Tell whether a word may be meant as an asset."""
+    return word.lstrip("$#").isalnum() and len(word) <= 10

@@ -1,0 +1,269 @@
+"""From a line to what it says, by the grammar of grammar.lark: words, numbers and their places, nothing decided yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from signals.rules.errors import RuleError
+from signals.rules.text import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lark import Lark, Token, Tree
+    from lark.exceptions import UnexpectedInput
+
+    Node: TypeAlias = Tree[Token] | Token
+
+MOST: Final = 8  # conditions of a rule; who needs more has two rules
+_TESTS: Final = frozenset({"compares", "moves", "crosses", "flips", "signed", "named", "equals", "bare"})
+
+Kind = Literal["", "compares", "moves", "crosses", "flips", "signed", "named", "equals", "bare"]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A word of the line. kind: its name in the grammar. begin, end: where it stands in `Line.plain`."""
+
+    text: str
+    kind: str
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A number as it was said: its digits, and the words for how many and of what."""
+
+    number: Piece
+    magnitude: Piece | None
+    units: tuple[Piece, ...]
+
+    @property
+    def begin(self) -> int:
+        """Return where it begins."""
+        return self.number.begin
+
+    @property
+    def end(self) -> int:
+        """Return where it ends."""
+        return max(piece.end for piece in (self.number, *self.units, self.magnitude) if piece)
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """One condition as it was said. phrase: what names the figure. kind: how it is tested, "" where it only is named.
+
+    word: what says how: `>`, `up`, `negative`. amount: the line. over: of a change, within which time.
+    """
+
+    phrase: tuple[Piece, ...]
+    kind: Kind
+    words: tuple[Piece, ...]
+    amount: Amount | None
+    over: Piece | None
+    begin: int
+    end: int
+
+
+Groups: TypeAlias = tuple[tuple[Spoken, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A whole line as it was said. scope: the words before a bracket. of: `any`, `top50` or nothing.
+
+    groups: alternatives of conditions that must hold together. until: likewise, or nothing. position: of a rule over a
+    position its number, where it was said, and the distance.
+    """
+
+    line: Line
+    of: tuple[Piece, ...]
+    scope: tuple[Piece, ...]
+    groups: Groups
+    until: Groups
+    position: tuple[Piece | None, Amount] | None
+    hold: Piece | None
+    every: Piece | None
+    once: Piece | None
+    quiet: Piece | None
+
+
+def grammar_text() -> str:
+    """Return the grammar as it is written down."""
+    return files(__package__).joinpath("grammar.lark").read_text(encoding="utf-8")
+
+
+def help_lines() -> tuple[str, ...]:
+    """Return what the grammar says to those who write rules: its comments, which the help shows as they stand."""
+    lines = grammar_text().splitlines()
+    return tuple(
+        line.removeprefix("//").removeprefix(" ") for line in lines if line.startswith("//") and line[2:3] != "#"
+    )
+
+
+@cache
+def _parser() -> Lark:
+    from lark import Lark  # noqa: PLC0415 - 40 ms that only a rule of one's own costs
+
+    return Lark(grammar_text(), start="line", parser="lalr", lexer="contextual", maybe_placeholders=False)
+
+
+def parse(typed: str) -> Parsed:
+    """Read a line. RuleError, with the word that does not fit, for what is no rule."""
+    from lark.exceptions import UnexpectedInput  # noqa: PLC0415 - as above
+
+    line = Line.of(typed)
+    try:
+        tree = _parser().parse(line.plain)
+    except UnexpectedInput as error:
+        raise _unexpected(line, error) from None
+    return _Reader(line).whole(tree)
+
+
+# --- what does not fit ------------------------------------------------------------------------------------------------
+
+_MISSING: Final = (
+    ({"NUMBER"}, "a number"),
+    ({"SPAN"}, "a time like 2h or 7d"),
+    ({"WORD"}, "a figure like funding, oi or price"),
+)
+
+
+def _unexpected(line: Line, error: UnexpectedInput) -> RuleError:
+    expected: set[str] = set(getattr(error, "accepts", None) or getattr(error, "expected", None) or ())
+    expected |= set(getattr(error, "allowed", None) or ())
+    wanted = [words for names, words in _MISSING if names & expected]
+    token = getattr(error, "token", None)
+    begin = error.pos_in_stream if token is None else token.start_pos
+    if token is not None and token.type == "$END":
+        begin = len(line.plain)
+    if begin is None or begin >= len(line.plain.rstrip()):
+        before = line.shown(line.plain.rstrip().rfind(" ") + 1, len(line.plain))
+        what = f" After “{before}” comes {' or '.join(wanted[:2])}." if wanted else ""
+        place = len(line.typed)
+        return RuleError(f"The line stops too early.{what}", place, place)
+    end = token.end_pos if token is not None else _word_end(line.plain, begin)
+    shown = line.shown(begin, end)
+    what = f" {' or '.join(wanted[:2])[:1].upper()}{' or '.join(wanted[:2])[1:]} was expected." if wanted else ""
+    return RuleError(f"“{shown}” does not fit there.{what}", *line.place(begin, end))
+
+
+def _word_end(text: str, begin: int) -> int:
+    end = text.find(" ", begin)
+    return max(begin + 1, end if end > 0 else len(text))
+
+
+# --- from the tree ----------------------------------------------------------------------------------------------------
+
+
+class _Reader:
+    """One tree being read."""
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self.scope: tuple[Piece, ...] = ()
+
+    def whole(self, tree: Tree[Token]) -> Parsed:
+        """Return what a whole line says. RuleError where it says something twice, or too much."""
+        of: tuple[Piece, ...] = ()
+        groups: Groups = ()
+        position: tuple[Piece | None, Amount] | None = None
+        said: dict[str, Piece] = {}
+        until: Groups = ()
+        for node in tree.children:
+            name = node.data if not _is_token(node) else ""  # type: ignore[union-attr]
+            if name == "head":
+                of = tuple(_piece(token) for token in _tokens(node))
+            elif name == "position":
+                pieces = [_piece(token) for token in node.children if _is_token(token)]  # type: ignore[union-attr]
+                number = next((piece for piece in pieces if piece.kind == "NUMBER"), None)
+                position = number, self._amount(node.children[-1])  # type: ignore[union-attr]
+            elif name in {"hold", "every", "once", "quiet", "until"}:
+                first = next((_piece(token) for token in _tokens(node)), None) or Piece(name, name.upper(), 0, 0)
+                if name in said:
+                    raise RuleError(f"“{name}” is said twice; say it once.", *self.line.place(first.begin, first.end))
+                said[name] = first
+                if name == "until":
+                    until = self._groups(node.children[0])  # type: ignore[union-attr]
+            else:
+                groups = self._groups(node)
+        return Parsed(
+            self.line,
+            of,
+            self.scope,
+            groups,
+            until,
+            position,
+            said.get("hold"),
+            said.get("every"),
+            said.get("once"),
+            said.get("quiet"),
+        )
+
+    def _groups(self, node: Node) -> Groups:
+        """Return a tree of and, or and brackets as alternatives of conditions that must hold together."""
+        name = node.data  # type: ignore[union-attr]
+        children = node.children  # type: ignore[union-attr]
+        if name == "either":
+            found = self._groups(children[0]) + self._groups(children[1])
+        elif name == "both":
+            left, right = self._groups(children[0]), self._groups(children[1])
+            found = tuple(one + other for one in left for other in right)
+        elif name == "scoped":
+            self.scope = tuple(_piece(token) for token in _tokens(children[0]))
+            found = self._groups(children[1])
+        else:
+            found = ((self._condition(node),),)
+        if sum(len(group) for group in found) > MOST:
+            last = found[-1][-1]
+            said = f"That is more than {MOST} conditions; make two rules of it."
+            raise RuleError(said, *self.line.place(last.begin, last.end))
+        return found
+
+    def _condition(self, node: Node) -> Spoken:
+        phrase: tuple[Piece, ...] = ()
+        kind: Kind = ""
+        words: tuple[Piece, ...] = ()
+        amount: Amount | None = None
+        over: Piece | None = None
+        children = node.children if node.data == "condition" else [node]  # type: ignore[union-attr]
+        for child in children:
+            data = child.data  # type: ignore[union-attr]
+            if data == "phrase":
+                phrase = tuple(_piece(token) for token in _tokens(child))
+            elif data == "over":
+                over = next(_piece(token) for token in _tokens(child))
+            elif data in _TESTS:
+                kind = data
+                words = tuple(_piece(token) for token in child.children if _is_token(token))  # type: ignore[union-attr]
+                amounts = [one for one in child.children if not _is_token(one)]  # type: ignore[union-attr]
+                amount = self._amount(amounts[0]) if amounts else None
+        every = [_piece(token) for token in _tokens(node)]
+        begin = every[0].begin if every else 0
+        return Spoken(phrase, kind, words, amount, over, begin, every[-1].end if every else begin)
+
+    def _amount(self, node: Node) -> Amount:
+        pieces = [_piece(token) for token in _tokens(node)]
+        magnitude = next((piece for piece in pieces if piece.kind == "MAGNITUDE"), None)
+        return Amount(pieces[0], magnitude, tuple(piece for piece in pieces[1:] if piece is not magnitude))
+
+
+def _is_token(node: Node) -> bool:
+    return isinstance(node, str)
+
+
+def _tokens(node: Node) -> Iterator[Token]:
+    if _is_token(node):
+        yield node  # type: ignore[misc]
+        return
+    for child in node.children:  # type: ignore[union-attr]
+        yield from _tokens(child)
+
+
+def _piece(token: Token) -> Piece:
+    begin = token.start_pos or 0
+    return Piece(" ".join(token.split()), token.type, begin, begin + len(token))

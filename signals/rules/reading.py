@@ -1,0 +1,179 @@
+"""From a line that a person typed to what is judged, of what, and how it is told: the way into this folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from signals.alerts.rule import rules
+from signals.liquidation.watching import FARTHER
+from signals.rules import saying
+from signals.rules.amounts import percent_of
+from signals.rules.compiled import apart, ends_of, rule_from, same_figure
+from signals.rules.errors import RuleError
+from signals.rules.parsing import parse
+from signals.rules.scope import Scope, scope_of
+from signals.rules.terms import Meaning, ordered, span_text, text_of
+from signals.rules.understanding import Understood, clock_of, span_of
+from signals.units import DAY, MINUTE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from signals.alerts.rule import AlertRule
+    from signals.rules.parsing import Parsed, Piece
+    from signals.rules.terms import Alternatives
+
+LONGEST_HOLD: Final = 30 * DAY
+OFTENEST: Final = 5 * MINUTE  # that a rule may be told; alarms are judged at closes of an hour
+NO_ASSET: Final = "BTC"  # in whose name an id is read, which names none
+
+
+@dataclass(frozen=True, slots=True)
+class OwnLine:
+    """A rule as a person said it.
+
+    scope: of what. rule: what is judged. once: it is told one time and then is over. at_most: how often it may be told,
+    None for every time. line: the whole in canonical words, which reads back as the same. said: the same as a sentence.
+    """
+
+    scope: Scope
+    rule: AlertRule
+    once: bool
+    at_most: timedelta | None
+    line: str
+    said: str
+
+
+def read(text: str, *, assets: Sequence[str], usual: str) -> OwnLine:
+    """Read a line. assets: those that are followed. usual: the asset that is meant where none is named.
+
+    RuleError, in one line that marks the word and says what would be right, for anything that is no rule.
+    """
+    parsed = parse(text)
+    meaning, named = _meaning(parsed, assets)
+    if parsed.position:
+        scope = _position(parsed)
+    else:
+        scope = scope_of(parsed.line, parsed.of, named, usual)
+    at_most = _span(parsed, parsed.every, "How often it may be told", OFTENEST, LONGEST_HOLD) if parsed.every else None
+    once = parsed.once is not None
+    line = _position_line(scope, meaning) if scope.position else f"{scope.text} {text_of(meaning)}"
+    if once:
+        line += " once"
+    if at_most:
+        line += f" at most every {span_text(at_most)}"
+    return OwnLine(scope, rule_from(meaning), once, at_most, line, _said(scope, meaning, once, at_most))
+
+
+def meaning_of(text: str) -> Meaning:
+    """Return what the canonical text of a rule means. RuleError for what is none."""
+    return _meaning(parse(text), (NO_ASSET,))[0]
+
+
+def _meaning(parsed: Parsed, assets: Sequence[str]) -> tuple[Meaning, tuple[str, ...]]:
+    quiet = parsed.quiet is not None
+    hold = _span(parsed, parsed.hold, "How long it must hold", timedelta(0), LONGEST_HOLD)
+    if parsed.position:
+        distance = percent_of(parsed.line, parsed.position[1], "price")
+        if parsed.until or not 0 < distance < 1:
+            where = parsed.line.place(parsed.position[1].begin, parsed.position[1].end)
+            raise RuleError("A position is told within a distance, like my position 2 within 5%.", *where)
+        return Meaning(distance=distance, hold=hold, quiet=quiet), ()
+    understood = Understood(parsed.line, assets)
+    if built_in := understood.built_in(parsed):
+        return Meaning(built_in=built_in, quiet=quiet), tuple(understood.assets)
+    enter = understood.alternatives(parsed.groups)
+    until = understood.alternatives(parsed.until) if parsed.until else ()
+    understood.check(enter, until)
+    if hold and parsed.hold and any(term.event for group in enter for term in group):
+        said = "A crossing is a moment and cannot last: leave the time out, or say above or below instead."
+        raise RuleError(said, *parsed.line.place(parsed.hold.begin, parsed.hold.end))
+    clock = clock_of(enter, until)
+    meaning = Meaning(enter, until, hold if hold > clock else timedelta(0), quiet)
+    if until == automatic_end(meaning):
+        meaning = replace(meaning, until=())
+    _contradicted(parsed, meaning)
+    return meaning, tuple(understood.assets)
+
+
+def automatic_end(meaning: Meaning) -> Alternatives:
+    """Return what ends a rule by itself, as it would be said; empty where that is not one figure's line."""
+    terms = {term for group in meaning.enter for term in group}
+    if any(term.event for term in terms) or (len(meaning.enter) > 1 and any(len(group) > 1 for group in meaning.enter)):
+        return ()
+    if len(meaning.enter) == 1:
+        return ordered(tuple((end,) for term in meaning.enter[0] for end in ends_of(term)))
+    if any(term.test == "is" for term in terms):
+        return ()
+    return ordered((tuple(end for group in meaning.enter for end in ends_of(group[0])),))
+
+
+def _contradicted(parsed: Parsed, meaning: Meaning) -> None:
+    """Refuse an end that lies on the side on which the rule begins: it would begin and end at every close."""
+    for group in meaning.enter:
+        for end in meaning.until:
+            for term in group:
+                clash = [one for one in end if same_figure(term, one)]
+                if len(end) == len(clash) == 1 and not apart(term, clash[0]):
+                    spoken = parsed.until[0][0]
+                    line = saying.said_term(clash[0], "it is")
+                    said = f"It cannot end when {line}: that is where it begins. Put the end on the other side."
+                    raise RuleError(said, *parsed.line.place(spoken.begin, spoken.end))
+
+
+def _position(parsed: Parsed) -> Scope:
+    number, amount = parsed.position  # type: ignore[misc]
+    if number is None or not number.text.isdecimal() or not 1 <= int(number.text[:6]) <= 9999:
+        line = parsed.line
+        at = amount.begin if number is None else number.begin
+        end = amount.begin if number is None else number.end
+        distance = line.shown(amount.begin, amount.end)
+        offers = tuple((f"position {place}", f"my position {place} within {distance}") for place in (1, 2))
+        raise RuleError("Which position? Say its number, like my position 2 within 5%.", *line.place(at, end), offers)
+    return Scope(position=int(number.text))
+
+
+def _position_line(scope: Scope, meaning: Meaning) -> str:
+    return text_of(meaning).replace("my position", scope.text, 1)
+
+
+def _span(parsed: Parsed, piece: Piece | None, what: str, least: timedelta, most: timedelta) -> timedelta:
+    if piece is None:
+        return timedelta(0)
+    span = span_of(parsed.line, piece)
+    if not least <= span <= most:
+        low = f"from {saying.span_words(least)} " if least else ""
+        said = f"{what} goes {low}up to {saying.span_words(most)}."
+        raise RuleError(said, *parsed.line.place(piece.begin, piece.end))
+    return span
+
+
+# --- the echo ---------------------------------------------------------------------------------------------------------
+
+
+def _said(scope: Scope, meaning: Meaning, once: bool, at_most: timedelta | None) -> str:  # noqa: FBT001 - told as said
+    """Repeat a line in plain words."""
+    if meaning.distance:
+        words = saying.percent_words(meaning.distance)
+        parts = [f"{scope.said}: price within {words} of its liquidation"]
+        parts.append(f"over when it is {saying.percent_words(meaning.distance * FARTHER)} away")
+    elif meaning.built_in:
+        title = rules()[meaning.built_in].title
+        parts = [f"{scope.said}: {title[:1].lower()}{title[1:]}, by the lines that are built in"]
+    else:
+        parts = [f"{scope.said}: {saying.said(meaning.enter)}"]
+    if meaning.hold:
+        parts[0] += f" for {saying.span_words(meaning.hold)}"
+    if not meaning.distance and not meaning.built_in:
+        parts.append(saying.said_end(meaning, automatic_end(meaning)))
+        if clock_of(meaning.enter, meaning.until) >= DAY:
+            parts.append("judged at daily closes")
+    if once:
+        parts.append("told once")
+    if at_most:
+        parts.append(f"told at most every {saying.span_words(at_most)}")
+    if meaning.quiet:
+        parts.append("as a notice")
+    return f"{'; '.join(filter(None, parts))}."

@@ -1,0 +1,92 @@
+"""A line as the grammar reads it: plain characters in lower case, each with its place in what was typed."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Final
+
+from signals.rules.errors import RuleError
+from signals.spelling import MINUSES, UNSEEN
+
+LONGEST: Final = 300  # characters of a rule; more is pasted by mistake or on purpose, and is not read at all
+BRACKETS: Final = 6  # within each other; no rule of eight conditions needs more
+_SHOWN: Final = 40  # characters of a person's own word that an answer repeats
+_SIGNS: Final = {
+    **dict.fromkeys(MINUSES, "-"),
+    **dict.fromkeys("×✕✖", "x"),
+    **dict.fromkeys('·•"“”„«»[]{}!?', " "),
+    **dict.fromkeys("’‘`´", "'"),
+    "≥": ">=",
+    "≤": "<=",
+    "≧": ">=",
+    "≦": "<=",
+    "٫": ".",
+    "٬": ",",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line that was typed. plain: what is read. places: of each character of `plain` its place in `typed`."""
+
+    typed: str
+    plain: str
+    places: tuple[int, ...]
+
+    @classmethod
+    def of(cls, typed: str) -> Line:
+        """Read a line. RuleError where it is empty, too long, or has too many brackets within each other."""
+        if len(typed) > LONGEST:
+            said = f"That is {len(typed):,} characters long; a rule has at most {LONGEST}. Say it shorter, or as two."
+            raise RuleError(said, LONGEST, len(typed))
+        plain: list[str] = []
+        places: list[int] = []
+        deep = 0
+        for place, character in enumerate(typed):
+            for one in _plain(character):
+                plain.append(one)
+                places.append(place)
+            deep += (character == "(") - (character == ")")
+            if deep > BRACKETS:
+                raise RuleError("Too many brackets within each other; a rule needs one or two.", place, place + 1)
+        text = "".join(plain)
+        if not text.strip():
+            example = "btc funding > 30% apr"
+            raise RuleError(f"The rule is missing. Type it like {example}.", offers=((example, example),))
+        return cls(typed, text, tuple(places))
+
+    def place(self, begin: int, end: int) -> tuple[int, int]:
+        """Return where characters of `plain` stand in what was typed."""
+        if begin >= len(self.places):
+            return len(self.typed), len(self.typed)
+        return self.places[begin], self.places[max(begin, end - 1)] + 1
+
+    def shown(self, begin: int, end: int) -> str:
+        """Return what was typed there, short and printable enough to be repeated in an answer."""
+        first, last = self.place(begin, end)
+        clean = "".join(one if one.isprintable() else " " for one in self.typed[first:last][: 2 * _SHOWN]).strip()
+        return clean if len(clean) <= _SHOWN else clean[: _SHOWN - 1] + "…"
+
+    def with_instead(self, begin: int, end: int, words: str) -> str:
+        """Return the line with other words there, as a line that may be offered."""
+        first, last = self.place(begin, end)
+        before, after = self.typed[:first].rstrip(), self.typed[last:].lstrip()
+        return " ".join(part for part in (before, words, after) if part)
+
+
+def _plain(character: str) -> str:
+    if character in _SIGNS:
+        return _SIGNS[character]
+    if ord(character) in UNSEEN:
+        return ""
+    if character.isascii():
+        return character.lower() if character.isprintable() else " "
+    if character.isdecimal():
+        return str(unicodedata.decimal(character))
+    category = unicodedata.category(character)
+    if category in ("Cf", "Mn"):  # direction marks and variation selectors come along with copied text
+        return ""
+    if category in ("So", "Sk", "Co", "Cn", "Cs", "Cc", "Zs", "Zl", "Zp"):
+        return " "
+    return unicodedata.normalize("NFKC", character).lower()

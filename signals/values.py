@@ -1,0 +1,134 @@
+"""What one value of a metric is: its unit, so that a rule can be checked and a number said, and its name in a sentence.
+
+A unit says in what the figure counts, where it usually lies, and how far it must come back before an alarm over it is
+over. Definitions of our own, 2026-11. NaN handling: none here; a bound is a number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+
+Unit = Literal[
+    "fraction",
+    "share",
+    "rank",
+    "apr",
+    "rate",
+    "rate_8h",
+    "z",
+    "usd",
+    "price",
+    "coins",
+    "ratio",
+    "times",
+    "hours",
+    "days",
+    "count",
+    "points",
+    "index",
+    "percent_a_year",
+    "code",
+]
+REST: Final = 0.1095  # of funding: 0.01 % per 8 h, which most venues ask while nobody leans either way
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One unit. words: as the docs name it. spec: the word of handlers/words/wording.py that says a figure in it.
+
+    usual: where figures in it lie while nothing is the matter; None where that depends on the asset or the day. back:
+    of those, the part of a line that a figure must come back by before an alarm is over. band: around a line, the least
+    that counts as being on its other side; relative: it is a part of the line. percent: people count it in percent.
+    """
+
+    words: str
+    spec: str
+    usual: float | None = None
+    back: float = 0.02
+    band: float = 0.0
+    relative: bool = False
+    percent: bool = False
+
+
+# A band is about half of what the figure moves from one close to the next on a usual day; 2 % is two usual hours of
+# price, and of open interest two usual days.
+MEASURES: Final[Mapping[Unit, Measure]] = {
+    "fraction": Measure("fraction", "change", usual=0.0, band=0.005, percent=True),
+    "share": Measure("part of a whole, fraction", "part1", back=0.1, band=0.01, percent=True),
+    "rank": Measure("rank, fraction", "part", usual=0.5, band=0.02, percent=True),
+    "apr": Measure("a year, fraction", "yearly", usual=0.0, band=0.01, percent=True),
+    "rate": Measure("per payment, fraction", "rate", usual=0.0, band=0.00001, percent=True),
+    "rate_8h": Measure("per 8 h, fraction", "rate 8", usual=0.0, band=0.00001, percent=True),
+    "z": Measure("standard deviations", "zscore", usual=0.0, band=0.25),
+    "usd": Measure("USD", "usd", band=0.005, relative=True),
+    "price": Measure("USD per coin", "price", band=0.005, relative=True),
+    "coins": Measure("coins", "coins", band=0.005, relative=True),
+    "ratio": Measure("ratio", "ratio", usual=1.0, band=0.02),
+    "times": Measure("times", "ratio", back=0.1, band=0.1),
+    "hours": Measure("hours", "number", back=0.0, band=1.0),
+    "days": Measure("days", "number", back=0.0, band=1.0),
+    "count": Measure("count", "number", back=0.0, band=1.0),
+    "points": Measure("points", "points", usual=0.0, band=1.0),
+    "index": Measure("0 to 100", "number", usual=50.0, band=2.0),
+    "percent_a_year": Measure("% a year", "share", back=0.05, band=1.0),
+    "code": Measure("code", "number"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value that a metric computes.
+
+    title: what it is, as it stands within a sentence and by itself ("open interest in coins"). note: what the docs say
+    beside it. usual, band: see `Measure`, where those of the unit do not suit. of, over: it is the change of that other
+    value of the metric over that time. codes: of a code what each number from 0 on is called; None is no number of it.
+    """
+
+    unit: Unit
+    title: str
+    note: str = ""
+    usual: float | None = None
+    band: float | None = None
+    of: str = ""
+    over: timedelta | None = None
+    codes: tuple[str, ...] = ()
+
+    @property
+    def measure(self) -> Measure:
+        """Return its unit."""
+        return MEASURES[self.unit]
+
+    @property
+    def words(self) -> str:
+        """Return the whole of it in words, as the docs say it."""
+        note = f"; {self.note}" if self.note else ""
+        return f"{self.title}, {self.measure.words}{note}"
+
+    def band_at(self, line: float) -> float:
+        """Return how far on the other side of a line a figure must be to have been there."""
+        measure = self.measure
+        band = measure.band if self.band is None else self.band
+        return band * abs(line) if measure.relative and line else band
+
+    def leave_line(self, line: float, way: int) -> float:
+        """Return where an alarm that begins beyond a line is over: half way back to where the figure usually lies.
+
+        way: 1 where it begins above the line, −1 below. A figure without a usual place comes back by a small part of
+        the line, and so does one whose line lies on the usual side already. Funding rests anywhere between nothing and
+        `REST`, so of a line above that it never has to come nearer than half way to `REST`.
+        """
+        usual = self.measure.usual if self.usual is None else self.usual
+        if usual is None:
+            gap = max(self.measure.back * abs(line), self.band_at(line))
+        elif way * (line - usual) <= 0:
+            gap = self.band_at(line)
+        else:
+            gap = abs(line - usual) / 2
+            if self.unit == "apr" and line > REST > line - gap:
+                gap = (line - REST) / 2
+        return float(f"{line - way * gap:.10g}")

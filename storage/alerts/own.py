@@ -18,7 +18,7 @@ SQL: Final = queries("storage.alerts")
 
 
 def states(store: Store) -> dict[str, bytes]:
-    """Return where each rule stands, as signals/rules/keeping.py reads it."""
+    """Return where each rule stands, as signals/rules/many/keeping.py reads it."""
     return {rule: bytes(stands) for rule, stands in store.read_plain(SQL.own_states)}
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from signals.alerts.rule import AlertRule
     from signals.metric import Metric
-    from signals.rules.truths import Bools
+    from signals.rules.many.truths import Bools
     from storage.engine.database import Store
     from storage.market.points import StoredSeries
 

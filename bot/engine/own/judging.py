@@ -18,8 +18,8 @@ from bot.engine.own.wanted import Largest, Wanted
 from signals.alerts.rule import rule_of
 from signals.inputs import MARKET
 from signals.metric import metrics
-from signals.rules.book import Book
-from signals.rules.keeping import kept, restore
+from signals.rules.many.book import Book
+from signals.rules.many.keeping import kept, restore
 from signals.units import DAY, MILLISECOND, floor, from_ms, in_ms, to_ms
 from storage.alerts import own
 from storage.people import rules as people
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bot.engine.own.closing import Times
     from signals.alerts.event import Event
     from signals.alerts.rule import AlertRule
-    from signals.rules.truths import Bools
+    from signals.rules.many.truths import Bools
     from storage.engine.database import Store
     from storage.people.rules import OwnRule
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bot.engine.own.wanted import Wanted
     from signals.alerts.event import Event
     from signals.alerts.rule import AlertRule
-    from signals.rules.book import Book, Change
+    from signals.rules.many.book import Book, Change
     from storage.alerts.episodes import Key
     from storage.engine.database import Store
     from storage.engine.work import Work

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from signals.alerts.rule import AlertRule
-    from signals.rules.truths import Bools
+    from signals.rules.many.truths import Bools
     from storage.engine.database import Store
     from storage.people.rules import OwnRule
 

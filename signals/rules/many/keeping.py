@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from signals.rules.running import keys_of, places_of
+from signals.rules.many.running import keys_of, places_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from signals.rules.book import Book
-    from signals.rules.page import Page
-    from signals.rules.running import Integers
-    from signals.rules.truths import Bools
+    from signals.rules.many.book import Book
+    from signals.rules.many.page import Page
+    from signals.rules.many.running import Integers
+    from signals.rules.many.truths import Bools
 
 _VERSION: Final = 1
 _HEAD: Final = struct.Struct("<BBHII")  # version, levels, assets, records, the close that most were judged at

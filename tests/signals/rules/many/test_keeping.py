@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from signals.alerts.condition import Condition, Level
 from signals.alerts.rule import AlertRule
-from signals.rules.book import Book
-from signals.rules.keeping import kept, restore
-from tests.signals.rules.drawn import HOUR, NAMES, START, histories, rules
+from signals.rules.many.book import Book
+from signals.rules.many.keeping import kept, restore
+from tests.signals.rules.many.drawn import HOUR, NAMES, START, histories, rules
 
 
 def kept_of(book: Book) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 
 if TYPE_CHECKING:
-    from signals.rules.truths import Bools
+    from signals.rules.many.truths import Bools
 
     Integers: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from signals.alerts.condition import Condition, Level
 from signals.alerts.episodes import State, closes_in, step
 from signals.alerts.rule import AlertRule
-from signals.rules.book import Book
-from tests.signals.rules.drawn import HOUR, NAMES, NAN, START, histories, rules
+from signals.rules.many.book import Book
+from tests.signals.rules.many.drawn import HOUR, NAMES, NAN, START, histories, rules
 
 
 def singly(rule: AlertRule, state: State, row: dict[str, float], at: datetime):

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 
 from signals.alerts.episodes import closes_in, number_of
-from signals.rules.truths import Truths
+from signals.rules.many.truths import Truths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
     from signals.alerts.rule import AlertRule
-    from signals.rules.truths import Bools
+    from signals.rules.many.truths import Bools
     from signals.series import Array
 
     Counts: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.uint16]]

@@ -15,9 +15,9 @@ import numpy as np
 
 from signals.alerts.condition import RANKS
 from signals.alerts.episodes import State
-from signals.rules.page import Page
-from signals.rules.running import Running, keys_of, places_of
-from signals.rules.truths import named_by
+from signals.rules.many.page import Page
+from signals.rules.many.running import Running, keys_of, places_of
+from signals.rules.many.truths import named_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from signals.alerts.condition import Rank
     from signals.alerts.episodes import Kind
     from signals.alerts.rule import AlertRule
-    from signals.rules.page import Moved
-    from signals.rules.running import Integers
-    from signals.rules.truths import Bools
+    from signals.rules.many.page import Moved
+    from signals.rules.many.running import Integers
+    from signals.rules.many.truths import Bools
     from signals.series import Array
 
 PAGE: Final = 256  # rules judged together: what is made of them for 500 assets stays within a processor's cache

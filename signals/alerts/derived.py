@@ -55,6 +55,8 @@ class Derived:
     def of_rows(self, rows: Array, step: timedelta) -> Array:
         """Compute it at each of the rows, which lie `step` apart; NaN where too few rows lie before.
 
+        rows: (rows), or (rows, assets), each asset by itself.
+
         A change over less than a step, or over no whole number of them, is nowhere known.
         """
         if self.kind == "crosses":
@@ -62,7 +64,7 @@ class Derived:
         if self.kind in CROSSINGS:
             return self._crossed(rows, 1.0 if self.kind == "crosses_above" else -1.0)
         ago = self.lead(step)
-        found = np.full(len(rows), np.nan)
+        found = np.full(rows.shape, np.nan)
         if self.over % step or not 0 < ago < len(rows):
             return found
         now, then = rows[ago:], rows[:-ago]
@@ -76,15 +78,14 @@ class Derived:
     def _crossed(self, rows: Array, way: float) -> Array:
         """Return 1 where the line is crossed upwards (way 1) or downwards (−1), 0 where not, NaN where not known."""
         beyond = way * (rows - self.line)
-        place = np.arange(len(rows))
-        on, off = (
-            np.maximum.accumulate(np.where(where, place, -len(rows) - SETTLED))
-            for where in (beyond > 0, beyond < -self.band)
+        place = np.arange(len(rows)).reshape(-1, *[1] * (rows.ndim - 1))
+        never = -len(rows) - SETTLED
+        on, off, known = (
+            np.maximum.accumulate(np.where(where, place, never), axis=0)
+            for where in (beyond > 0, beyond < -self.band, ~np.isnan(rows))
         )
-        known = np.maximum.accumulate(np.where(np.isnan(rows), -len(rows) - SETTLED, place))
-        before = np.concatenate([[-1], place[:-1]])
         since_on, since_off, since_known = (
-            np.where(before >= 0, place - one[before], SETTLED + 1) for one in (on, off, known)
+            np.where(place > 0, place - np.concatenate([one[:1], one[:-1]]), SETTLED + 1) for one in (on, off, known)
         )
         came = (since_off <= SETTLED) & (since_off < since_on)
         rested = (since_on > SETTLED) & (since_known <= SETTLED)

@@ -23,6 +23,7 @@ SOURCE: Final = "source"
 LATE: Final = "late"
 HELD: Final = "held"
 ANNOUNCEMENT: Final = "announcement"
+OWN_GONE: Final = "own_gone"  # a rule of one's own that says nothing any more
 _NEWS_FOR: Final[Mapping[str, timedelta]] = {
     "notice": timedelta(hours=6),
     "warning": timedelta(hours=12),

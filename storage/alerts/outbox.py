@@ -157,15 +157,14 @@ def announce_to(work: Work, destination: int, notice: Notice, *, now: datetime, 
 
     A notice with an episode edits that episode's message there; what still waits of the same episode is settled.
     """
+    announce_among(work, (destination,), notice, now=now, expires=expires)
+
+
+def announce_among(work: Work, places: Iterable[int], notice: Notice, *, now: datetime, expires: datetime) -> None:
+    """Write a notice for some destinations, as `announce_to` does for one."""
     number = write_notice(work, notice)
-    work.run(
-        SQL.announce_to_one,
-        notice=number,
-        destination=destination,
-        priority=PRIORITY[notice.rank],
-        now=to_ms(now),
-        expires=to_ms(expires),
-    )
+    row = {"notice": number, "priority": PRIORITY[notice.rank], "now": to_ms(now), "expires": to_ms(expires)}
+    work.many(SQL.announce_to_one, [{**row, "destination": destination} for destination in places])
     _merge_earlier(work, notice, number, now)
 
 

@@ -27,14 +27,15 @@ SELECT last_values FROM episodes WHERE id = :episode;
 UPDATE episodes SET rank = :rank, last_values = :found, ended = :ended WHERE id = :episode;
 
 -- name: running_episodes
--- Those of people's own positions are not among them.
+-- Those of people's own positions and of their own rules are not among them.
 SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
-WHERE ended IS NULL AND substr(rule, 1, length(:private)) <> :private ORDER BY fired DESC;
+WHERE ended IS NULL AND substr(rule, 1, length(:private)) <> :private AND substr(rule, 1, length(:own)) <> :own
+ORDER BY fired DESC;
 
 -- name: episodes_between
--- What began or ended after one time and up to another; people's own positions are not among them.
+-- What began or ended after one time and up to another; people's own positions and own rules are not among them.
 SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
-WHERE substr(rule, 1, length(:private)) <> :private
+WHERE substr(rule, 1, length(:private)) <> :private AND substr(rule, 1, length(:own)) <> :own
     AND (fired > :since AND fired <= :until OR ended > :since AND ended <= :until)
 ORDER BY fired;
 
@@ -60,15 +61,47 @@ ORDER BY id;
 SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
 WHERE id IN ({elements}(:ids));
 
+-- --- own.py
+
+-- name: own_states
+SELECT rule, stands FROM own_states;
+
+-- name: save_own_state
+INSERT INTO own_states (rule, stands) VALUES (:rule, :stands) ON CONFLICT DO UPDATE SET stands = excluded.stands;
+
+-- name: own_assets
+SELECT asset FROM own_assets ORDER BY number;
+
+-- name: add_own_asset
+INSERT INTO own_assets (number, asset) VALUES (:number, :asset);
+
+-- name: own_told_of
+-- The chats that were to be told of an episode.
+SELECT DISTINCT o.destination FROM notices n JOIN outbox o ON o.notice = n.id WHERE n.episode = :episode;
+
+-- name: own_fired
+-- A rule that speaks once is switched off by it.
+UPDATE own_rules SET told = :at, paused = CASE WHEN once THEN :now ELSE paused END,
+    paused_for = CASE WHEN once THEN 'once' ELSE paused_for END
+WHERE id = :id;
+
+-- name: own_states_unused
+SELECT rule FROM own_states WHERE rule NOT IN (SELECT rule FROM own_rules);
+
+-- name: drop_own_state
+DELETE FROM own_states WHERE rule = :rule;
+
 -- --- record.py
 
 -- name: define
-INSERT INTO definitions (hash, rule, definition, since) VALUES (:hash, :rule, :definition, :since)
+INSERT INTO definitions (hash, rule, definition, since, private)
+VALUES (:hash, :rule, :definition, :since, :private)
 ON CONFLICT DO NOTHING;
 
 -- name: freeze
-INSERT INTO record (rule, asset, definition, episode, at, written, rank, price, venue, event, sentences)
-VALUES (:rule, :asset, :definition, :episode, :at, :written, :rank, :price, :venue, :event, :sentences)
+INSERT INTO record (rule, asset, definition, episode, at, written, rank, price, venue, event, sentences,
+    private)
+VALUES (:rule, :asset, :definition, :episode, :at, :written, :rank, :price, :venue, :event, :sentences, :private)
 ON CONFLICT DO NOTHING;
 
 -- name: append_outcome

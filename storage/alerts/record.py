@@ -89,9 +89,20 @@ def freeze(
     price: Newest | None,
     sentences: Mapping[str, Any],
     now: datetime,
+    private: bool = False,
 ) -> None:
-    """Freeze what is being told, inside the transaction that tells it; an episode is recorded once."""
-    work.run(SQL.define, hash=definition.hash, rule=definition.rule, definition=definition.text, since=to_ms(now))
+    """Freeze what is being told, inside the transaction that tells it; an episode is recorded once.
+
+    private: of a rule that is a person's own, which is no part of what everybody is shown.
+    """
+    work.run(
+        SQL.define,
+        hash=definition.hash,
+        rule=definition.rule,
+        definition=definition.text,
+        since=to_ms(now),
+        private=int(private),
+    )
     work.run(
         SQL.freeze,
         rule=definition.rule,
@@ -105,6 +116,7 @@ def freeze(
         venue=price.venue if price else None,
         event=json.dumps(event, sort_keys=True),
         sentences=json.dumps(sentences, sort_keys=True),
+        private=int(private),
     )
 
 

@@ -7,10 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from signals.alerts import stepping
-from signals.alerts.derived import with_derived
 from signals.alerts.episodes import State
 from signals.metric import metrics
 from signals.units import DAY, floor
@@ -180,9 +177,8 @@ def _stepped(
     venues: tuple[str, ...],
 ) -> Looked:
     """Step one asset. times: of the rows of values, among them those that derived values read before the first."""
-    known = rule.judged_by(with_derived(rule.derived, values, clock))
     lead = rule.lead(clock)
-    rows = {name: np.asarray(array)[lead:] for name, array in known.items()}
+    rows = rule.judged_rows(values, clock, lead)
     state, told = stepping.run(
         rule.levels,
         State(),

@@ -11,7 +11,7 @@ from storage.market import points
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from signals.rules.scope import Scope
+    from signals.rules.reading import Scope
     from storage.engine.database import Store
 
 

@@ -9,7 +9,7 @@ from signals.alerts.rule import rule_of
 from signals.evidence import horizon_of
 from signals.inputs import MARKET
 from signals.metric import metrics
-from signals.rules.scope import Scope
+from signals.rules.reading import Scope
 from storage.alerts import episodes, record
 from storage.queries.rules import preview
 from storage.queries.rules.scope import assets_of

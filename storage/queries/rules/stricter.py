@@ -12,8 +12,7 @@ from signals.alerts.derived import with_derived
 from signals.alerts.rule import OWN
 from signals.rules.compiled import derived_of, rule_from
 from signals.rules.reading import meaning_of, read
-from signals.rules.terms import exact, ordered
-from signals.rules.typed import typed
+from signals.rules.terms import exact, ordered, text_of
 from signals.units import WEEK
 from storage.queries.rules import preview
 
@@ -53,7 +52,7 @@ def about_weekly(line: OwnLine, found: Preview) -> tuple[OwnLine, Preview] | Non
         last = middle - 1
     if best is None:
         return None
-    text = line.line.replace(typed(meaning), typed(best[0]), 1)
+    text = line.line.replace(text_of(meaning, spoken=True), text_of(best[0], spoken=True), 1)
     assets = line.scope.assets
     return read(text, assets=assets, usual=assets[0] if assets else ""), best[1]
 

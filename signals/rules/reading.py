@@ -83,7 +83,7 @@ def read(text: str, *, assets: Sequence[str], usual: str) -> OwnLine:
     meaning, named = _meaning(parsed, assets)
     scope = _position(parsed) if parsed.position else scope_of(parsed.line, parsed.of, named, usual)
     at_most = _span(parsed, parsed.every, "How often it may be told", OFTENEST, LONGEST_HOLD) if parsed.every else None
-    once = parsed.once is not None
+    once, rule = parsed.once is not None, rule_from(meaning)
     line = _position_line(scope, meaning) if scope.position else f"{scope.text} {text_of(meaning, spoken=True)}"
     if once:
         line += " once"
@@ -91,7 +91,14 @@ def read(text: str, *, assets: Sequence[str], usual: str) -> OwnLine:
         line += f" at most every {span_text(at_most)}"
     if len(line) > LONGEST or len(text_of(meaning)) > LONGEST:
         raise too_long(max(len(line), len(text_of(meaning))))
-    return OwnLine(scope, rule_from(meaning), once, at_most, line, _said(scope, meaning, once, at_most))
+    return OwnLine(
+        scope,
+        rule,
+        once,
+        at_most,
+        line,
+        _said("The market" if rule.market_wide else scope.said, meaning, once, at_most),
+    )
 
 
 def meaning_of(text: str) -> Meaning:
@@ -145,8 +152,8 @@ def _contradicted(parsed: Parsed, meaning: Meaning) -> None:
                 clash = [one for one in end if same_figure(term, one)]
                 if len(end) == len(clash) == 1 and not apart(term, clash[0]):
                     spoken = parsed.until[0][0]
-                    line = saying.said_term(clash[0], "it is")
-                    said = f"It cannot end when {line}: that is where it begins. Put the end on the other side."
+                    line = saying.said_term(clash[0])
+                    said = f"It cannot end with {line}: that is where it begins. Put the end on the other side."
                     raise RuleError(said, *parsed.line.place(spoken.begin, spoken.end))
 
 
@@ -199,23 +206,24 @@ def scope_of(line: Line, of: tuple[Piece, ...], assets: Iterable[str], usual: st
 # --- the echo ---------------------------------------------------------------------------------------------------------
 
 
-def _said(scope: Scope, meaning: Meaning, once: bool, at_most: timedelta | None) -> str:  # noqa: FBT001 - told as said
+def _said(who: str, meaning: Meaning, once: bool, at_most: timedelta | None) -> str:  # noqa: FBT001 - told as said
     """Repeat a line in plain words."""
     if meaning.distance:
         words = saying.percent_words(meaning.distance)
-        parts = [f"{scope.said}: price within {words} of its liquidation"]
+        parts = [f"{who}: price within {words} of its liquidation"]
         parts.append(f"over when it is {saying.percent_words(meaning.distance * FARTHER)} away")
     elif meaning.built_in:
         title = rules()[meaning.built_in].title
-        parts = [f"{scope.said}: {title[:1].lower()}{title[1:]}, by the lines that are built in"]
+        parts = [f"{who}: {title[:1].lower()}{title[1:]}, by the lines that are built in"]
     else:
-        parts = [f"{scope.said}: {saying.said(meaning.enter)}"]
+        parts = [f"{who}: {saying.said(meaning.enter)}"]
     if meaning.hold:
         parts[0] += f" for {saying.span_words(meaning.hold)}"
     if not meaning.distance and not meaning.built_in:
         parts.append(saying.said_end(meaning, automatic_end(meaning)))
-        if clock_of(meaning.enter, meaning.until) >= DAY:
-            parts.append("judged at daily closes")
+        clock = clock_of(meaning.enter, meaning.until)
+        if clock >= DAY or any(term.event for group in meaning.enter for term in group):
+            parts.append(f"judged at {'daily' if clock >= DAY else 'hourly'} closes")
     if once:
         parts.append("told once")
     if at_most:

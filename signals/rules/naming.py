@@ -12,6 +12,7 @@ from signals.alerts.rule import rules
 from signals.assets import SPOKEN, UnreadableSymbol, instrument
 from signals.metric import metrics
 from signals.rules.errors import RuleError
+from signals.rules.text import plain_character
 from signals.words import PHRASES, WORDS
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 PRICE: Final = "price_move.price"  # what a rule is over that names none: btc > 100k
 _CHANGE: Final = frozenset({"change", "changes", "changed", "move", "moves"})
 _FILLERS: Final = frozenset({"level", "value", "now", "current", "currently", "a", "an", "alarm", "setup"})
+# A title of words alone, none of which the grammar has a use for.
+_PLAIN_TITLE: Final = re.compile(
+    r"(?!.*\b(?:and|or|above|below|over|under|up|down|higher|lower|more|less|within|during|last|for|until|all|any|top"
+    r"|positions?|rises?|falls?|grows?|drops?|crosses|turns|days?|hours?|is|are|by|to|the|it|one|if|when)\b)[a-z .,]+"
+)
 _LONGEST: Final = 30  # characters of a word that is compared with what is known
 
 
@@ -112,6 +118,29 @@ def _spoken() -> Mapping[str, str]:
     return dict(reversed(said))
 
 
+def with_ids(line: Line) -> Line:
+    """Return the line with each title that the grammar would take apart written as the id of what it names."""
+    while match := _titles().search(line.plain):
+        line = line.replaced(match.start(), match.end(), _by_title()[match[0]])
+    return line
+
+
+@cache
+def _by_title() -> Mapping[str, str]:
+    """Return ids by those titles that hold more than plain words: "open interest in coins above its 30-day low"."""
+    every = {rule.title: rule.id for rule in rules().values()}
+    for metric in metrics().values():
+        every |= {value.title: f"{metric.id}.{name}" for name, value in metric.values.items()}
+    plain = {"".join(map(plain_character, title)): name for title, name in every.items()}
+    return {title: name for title, name in plain.items() if not _PLAIN_TITLE.fullmatch(title)}
+
+
+@cache
+def _titles() -> re.Pattern[str]:
+    longest = sorted(_by_title(), key=len, reverse=True)
+    return re.compile(rf"(?<![\w.])(?:{'|'.join(map(re.escape, longest))})(?![\w.])")
+
+
 @cache
 def _ids() -> Mapping[str, str]:
     """Return the whole name of a value by the names that ids are written with, before which no word comes."""
@@ -182,7 +211,7 @@ def _unknown(line: Line, pieces: Sequence[Piece], assets: Collection[str]) -> Ru
 
 
 def _near(word: str, assets: Collection[str], cutoff: float) -> list[str]:
-    """Return up to three names that a word may have been meant as: values of that short name, slips, then what is near."""
+    """Return up to three names that a word may be meant as: values of that short name, slips, what is near."""
     short = word.rsplit(maxsplit=1)[-1]
     of_metrics = [name for name in _ids() if name.partition(".")[2] == short]
     coins = [asset.lower() for asset in assets]

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from signals.alerts.rule import rules
 from signals.liquidation.watching import FARTHER
+from signals.metric import metrics
 from signals.rules import saying
 from signals.rules.amounts import percent_of
-from signals.rules.compiled import apart, ends_of, rule_from, same_figure
+from signals.rules.compiled import MOST_CELLS, apart, cost, ends_of, rule_from, same_figure
 from signals.rules.errors import RuleError
 from signals.rules.parsing import parse
 from signals.rules.terms import Meaning, ordered, span_text, text_of
@@ -55,7 +56,7 @@ class Scope:
             return f"Your position {self.position}"
         if self.every or self.top:
             return f"Each of the {self.top} largest assets" if self.top else "Each asset that is followed"
-        return f"{', '.join(self.assets[:-1])} and {self.assets[-1]}" if len(self.assets) > 1 else self.assets[0]
+        return saying.listed(self.assets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,9 @@ def read(text: str, *, assets: Sequence[str], usual: str) -> OwnLine:
     meaning, named = _meaning(parsed, assets)
     scope = _position(parsed) if parsed.position else scope_of(parsed.line, parsed.of, named, usual)
     at_most = _span(parsed, parsed.every, "How often it may be told", OFTENEST, LONGEST_HOLD) if parsed.every else None
-    once, rule = parsed.once is not None, rule_from(meaning)
+    rule = rule_from(meaning)
+    _affordable(parsed, rule)
+    once = parsed.once is not None
     line = _position_line(scope, meaning) if scope.position else f"{scope.text} {text_of(meaning, spoken=True)}"
     if once:
         line += " once"
@@ -130,6 +133,17 @@ def _meaning(parsed: Parsed, assets: Sequence[str]) -> tuple[Meaning, tuple[str,
         meaning = replace(meaning, until=())
     _contradicted(parsed, meaning)
     return meaning, tuple(understood.assets)
+
+
+def _affordable(parsed: Parsed, rule: AlertRule) -> None:
+    """Refuse a rule that reads more at every close than one rule may."""
+    if (cells := cost(rule)) > MOST_CELLS:
+        titles = saying.listed([f"“{metrics()[name].title}”" for name in rule.metrics])
+        said = (
+            f"{titles} together look {cells:,} figures back at every close, and one rule may look {MOST_CELLS:,}: "
+            "make two rules of it."
+        )
+        raise RuleError(said, 0, len(parsed.line.typed))
 
 
 def automatic_end(meaning: Meaning) -> Alternatives:

@@ -126,9 +126,9 @@ def said(alternatives: Alternatives) -> str:
     return ", or ".join(groups)
 
 
-def listed(words: Sequence[str], last: str) -> str:
+def listed(words: Sequence[str]) -> str:
     """Join words as one says them: BTC, ETH and SOL."""
-    return f" {last} ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 # --- what ends it -----------------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ class Line:
         """Return where characters of `plain` stand in what was typed."""
         if begin >= len(self.places):
             return len(self.typed), len(self.typed)
-        return self.places[begin], self.places[max(begin, end - 1)] + 1
+        return self.places[begin], self.places[end - 1] + 1 if end > begin else self.places[begin]
 
     def shown(self, begin: int, end: int) -> str:
         """Return what was typed there, short and printable enough to be repeated in an answer."""

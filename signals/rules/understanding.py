@@ -246,9 +246,8 @@ class Understood:
             raise RuleError(f"{begun(value.title)} has no line to cross; it is one of: {_codes(name)}.", *where)
         if spoken.kind == "flips":
             self._has_sign(spoken, name)
-            to = spoken.words[0].text if spoken.words else ""
             signs: dict[str, Test] = {"positive": "crosses above", "negative": "crosses below"}
-            return Term(name, signs.get(to, "crosses"), 0.0)
+            return Term(name, signs.get(spoken.words[-1].text, "crosses"), 0.0)
         side = next((piece for piece in spoken.words if piece.kind in {"COMPARE", "WAY"}), None)
         bound = bound_of(self.line, _amount(spoken), value)
         if side is None:

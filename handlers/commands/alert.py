@@ -141,15 +141,15 @@ def _values(line: OwnLine, found: Preview, stricter: tuple[OwnLine, Preview] | N
 
 def check_cost(deps: Deps, line: OwnLine) -> None:
     """Refuse what would cost a turn too much, before anything of it is computed."""
-    from signals.rules.cost import MOST_CELLS, cost  # noqa: PLC0415 - see above
+    from signals.rules.compiled import cost  # noqa: PLC0415 - see above
 
-    assets = _assets(deps, line)
+    assets, most = _assets(deps, line), deps.limits.figures
     cells = cost(line.rule) * len(assets)
-    if cells > MOST_CELLS:
-        fits = max(1, MOST_CELLS * len(assets) // cells)
+    if cells > most:
+        fits = most * len(assets) // cells
         raise Refused(
-            f"That reads {cells:,} figures at each close, and one rule may read {MOST_CELLS:,}. "
-            f"Ask it of {fits} coins or fewer, or of a shorter time."
+            f"That reads {cells:,} figures at each close, of {len(assets)} coins, and one rule may read {most:,}. "
+            + (f"Ask it of {fits} coins or fewer." if fits else "Ask it of a shorter time.")
         )
 
 

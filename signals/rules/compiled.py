@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import product
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 DISTANCE: Final = (
     "position.distance"  # from price to liquidation as a part of price; whoever judges a position gives it
 )
+# Cells that one rule may cost a close and asset, see `cost`: any one metric with a year of hours behind it, not two.
+MOST_CELLS: Final = 40_000
 _TITLE: Final = 80  # characters; a title stands in lists
 _OPERATORS: Final[dict[Test, Operator]] = {">": ">", ">=": ">=", "<": "<", "<=": "<="}
 _OPPOSITE: Final[dict[Test, Operator]] = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
@@ -93,6 +96,30 @@ def momentary(meaning: Meaning) -> bool:
 def metric_of(term: Term) -> str:
     """Return the metric whose value a term compares."""
     return term.value.partition(".")[0]
+
+
+# --- what it costs ----------------------------------------------------------------------------------------------------
+
+
+def cost(rule: AlertRule) -> int:
+    """Return how many cells, closes times inputs, a rule has read at one close of one asset, beside the alarms.
+
+    A metric that an alarm stands on is computed at every close anyway and costs nothing, but for the rows that derived
+    values look back; any other costs its window.
+    """
+    every, alarms = metrics(), _of_alarms()
+    clock = max(every[name].step for name in rule.metrics)
+    found = 0
+    for name in rule.metrics:
+        metric = every[name]
+        window = 0 if name in alarms else metric.bars_back(metric.step)
+        found += (window + math.ceil(rule.lead(clock) * clock / metric.step)) * len(metric.needs)
+    return found
+
+
+@cache
+def _of_alarms() -> frozenset[str]:
+    return frozenset(name for rule in rules().values() for name in rule.metrics)
 
 
 # --- levels -----------------------------------------------------------------------------------------------------------

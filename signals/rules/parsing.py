@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from signals.rules.errors import RuleError
+from signals.rules.naming import with_ids
 from signals.rules.text import Line
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def parse(typed: str) -> Parsed:
     """Read a line. RuleError, with the word that does not fit, for what is no rule."""
     from lark.exceptions import UnexpectedInput  # noqa: PLC0415 - as above
 
-    line = Line.of(typed)
+    line = with_ids(Line.of(typed))
     try:
         tree = _parser().parse(line.plain)
     except UnexpectedInput as error:

@@ -53,7 +53,7 @@ def line_words(number: float, value: Value) -> str:
         size, name = next(((size, name) for size, name in _SIZES if abs(number) >= size), (1.0, ""))
         scaled = number_words(abs(number) / size)
         return f"{MINUS if number < 0 else ''}${scaled}{name}"
-    ending = {"coins": " coins", "days": " days", "hours": " hours", "points": " points", "times": " times"}
+    ending = {"days": " days", "hours": " hours", "points": " points", "times": " times"}
     return number_words(number) + {**ending, "percent_a_year": " %"}.get(unit, "")
 
 
@@ -68,12 +68,12 @@ def span_words(span: timedelta) -> str:
 
 
 def said_term(term: Term, subject: str | None = None) -> str:
-    """Say a term: "funding of all venues above 30 % a year". subject: another word for the figure, such as "it is"."""
+    """Say a term: "funding of all venues above 30 % a year". subject: another word for the figure."""
     value = value_of(term.value)
     if change := change_of(term):
         what, span = change
         return f"{subject or what} {_moved(term)} in {span_words(span)}"
-    what = subject or value.title
+    what = subject or title_of(term)
     if term.event:
         if term.bound == 0 and centred(value):
             turns = {
@@ -126,9 +126,9 @@ def said(alternatives: Alternatives) -> str:
     return ", or ".join(groups)
 
 
-def listed(words: Sequence[str], last: str) -> str:
+def listed(words: Sequence[str]) -> str:
     """Join words as one says them: BTC, ETH and SOL."""
-    return f" {last} ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 # --- what ends it -----------------------------------------------------------------------------------------------------
@@ -136,22 +136,20 @@ def listed(words: Sequence[str], last: str) -> str:
 
 def said_end(meaning: Meaning, by_itself: Alternatives) -> str:
     """Say when a rule is over, "" for one of moments alone. by_itself: its own end, where it is that of lines."""
+    if not meaning.until and len(meaning.enter) == 1 and [term.test for term in meaning.enter[0]] == ["is"]:
+        return "over when it is not"
     if not (ends := meaning.until or by_itself):
         if all(any(term.event for term in group) for group in meaning.enter):
             return ""
         return "over when none of these holds any more, each line half way back to the usual"
     entered = {(term.value, term.over) for group in meaning.enter for term in group}
     alone = len(entered) == 1
-    return "over when " + ", or ".join(
-        " and ".join(_end(term, entered, alone=alone) for term in group) for group in ends
-    )
+    words = ", or ".join(" and ".join(_end(term, entered, alone=alone) for term in group) for group in ends)
+    return f"over {'when' if words.startswith('back') else 'with'} {words}"
 
 
 def _end(term: Term, entered: set[tuple[str, timedelta]], *, alone: bool) -> str:
     """Say a term of the end, shortly where there is but one figure that it can be of."""
-    if term.event:
-        return said_term(term)
-    if alone and (term.value, term.over) in entered:
-        return said_term(term, "it is")
-    change = change_of(term)
-    return said_term(term, f"{change[0] if change else title_of(term)} is")
+    return (
+        said_term(term, "back") if alone and not term.event and (term.value, term.over) in entered else said_term(term)
+    )

@@ -131,7 +131,8 @@ def term_text(term: Term, *, spoken: bool) -> str:
     if over:
         part = changes_by_part(value_of(name))
         amount = f"{plainly(bound * 100)}%" if part else amount_text(bound, value_of(name))
-        return f"{said}{'' if part else ' change'} {term.test} {amount} in {span_text(over)}"
+        said = said if part else f"{name.removesuffix('.value')} change"
+        return f"{said} {term.test} {amount} in {span_text(over)}"
     if spoken and value.codes:
         return f"{said} {term.test} {value.codes[int(bound)]}"
     return f"{said} {term.test} {amount_text(bound, value)}"

@@ -46,7 +46,7 @@ class Line:
         places: list[int] = []
         deep = 0
         for place, character in enumerate(typed):
-            for one in _plain(character):
+            for one in plain_character(character):
                 plain.append(one)
                 places.append(place)
             deep += (character == "(") - (character == ")")
@@ -58,11 +58,17 @@ class Line:
             raise RuleError(f"The rule is missing. Type it like {example}.", offers=((example, example),))
         return cls(typed, text, tuple(places))
 
+    def replaced(self, begin: int, end: int, words: str) -> Line:
+        """Return the line with other words there, in the place of what was typed."""
+        last = self.places[end - 1]
+        places = (*self.places[:begin], *[self.places[begin]] * (len(words) - 1), last, *self.places[end:])
+        return Line(self.typed, self.plain[:begin] + words + self.plain[end:], places)
+
     def place(self, begin: int, end: int) -> tuple[int, int]:
         """Return where characters of `plain` stand in what was typed."""
         if begin >= len(self.places):
             return len(self.typed), len(self.typed)
-        return self.places[begin], self.places[max(begin, end - 1)] + 1
+        return self.places[begin], self.places[end - 1] + 1 if end > begin else self.places[begin]
 
     def shown(self, begin: int, end: int) -> str:
         """Return what was typed there, short and printable enough to be repeated in an answer."""
@@ -83,7 +89,8 @@ def too_long(length: int) -> RuleError:
     return RuleError(said, LONGEST, length)
 
 
-def _plain(character: str) -> str:
+def plain_character(character: str) -> str:
+    """Return a character as the grammar reads it, "" for one that nobody sees."""
     if character in _SIGNS:
         return _SIGNS[character]
     if character.isascii():

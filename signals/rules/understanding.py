@@ -80,11 +80,13 @@ class Understood:
         if not found.built_in:
             examples = _examples(found.value or PRICE)
             offers = tuple((one, self.line.with_instead(bare.end, bare.end, one)) for one in examples)
-            title = value_of(found.value or PRICE).title
-            raise RuleError(f"“{shown}” is {title}; say its line too, like {offers[0][1]}.", *where, offers)
+            what = (
+                f"is {value_of(found.value).title}; say its line too" if found.value else "needs a figure and its line"
+            )
+            raise RuleError(f"“{shown}” {what}, like {offers[0][1]}.", *where, offers)
         if len(every) > 1:
             said = f"“{shown}” is a rule of its own, with lines and times of its own: make it a line by itself."
-            raise RuleError(said, *where, ((found.built_in, found.built_in),))
+            raise RuleError(said, *where, ((shown, shown),))
         if parsed.hold or found.over:
             raise RuleError(f"“{shown}” has times of its own; leave yours out.", *where)
         return found.built_in
@@ -163,7 +165,7 @@ class Understood:
         change = bool(over) or found.change or self._by_percent(spoken, name)
         if spoken.kind == "bare":
             return self._bare(spoken, name, over or time, change=change)
-        amount, test = _amount(spoken), _compared(spoken.words[0])
+        amount, test = _amount(spoken), _compared(spoken.words[-1])
         if change:
             return self._compared_change(spoken, name, test, over or time)
         return Term(name, test, bound_of(self.line, amount, value_of(name)))
@@ -212,9 +214,10 @@ class Understood:
         amount, value = _amount(spoken), value_of(name)
         if amount.number.text[0] not in "+-" or not (change or centred(value)):
             shown = self.line.shown(amount.begin, amount.end)
-            words = (f"above {shown}", f"below {shown}")
+            sides = ("up", "down") if change else ("above", "below")
+            words = tuple(f"{side} {shown}" for side in sides)
             offers = tuple((one, self.line.with_instead(amount.begin, amount.end, one)) for one in words)
-            said = f"{begun(value.title)} above or below {shown}?"
+            said = f"{begun(value.title)} {' or '.join(sides)} {shown}?"
             raise RuleError(said, *self.line.place(amount.begin, amount.end), offers)
         test: Test = "<=" if amount.number.text[0] == "-" else ">="
         if change:
@@ -243,9 +246,8 @@ class Understood:
             raise RuleError(f"{begun(value.title)} has no line to cross; it is one of: {_codes(name)}.", *where)
         if spoken.kind == "flips":
             self._has_sign(spoken, name)
-            to = spoken.words[0].text if spoken.words else ""
             signs: dict[str, Test] = {"positive": "crosses above", "negative": "crosses below"}
-            return Term(name, signs.get(to, "crosses"), 0.0)
+            return Term(name, signs.get(spoken.words[-1].text, "crosses"), 0.0)
         side = next((piece for piece in spoken.words if piece.kind in {"COMPARE", "WAY"}), None)
         bound = bound_of(self.line, _amount(spoken), value)
         if side is None:

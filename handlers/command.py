@@ -127,6 +127,12 @@ class Asker:
     link: str | None = None
 
 
+def check_may_change(asker: Asker) -> None:
+    """Refuse to whoever may not change what holds for their chat."""
+    if not asker.may_change:
+        raise Refused(f"Only {asker.managers} can change the settings here.")
+
+
 @dataclass(frozen=True, slots=True)
 class Deps:
     """What a command may use.
@@ -213,6 +219,7 @@ class Command:
     harmless: bool = False  # changes nothing, though its subject is one of those that do
     for_all: bool = False  # answered to everybody everywhere, whoever is kept out
     shows: bool = False  # without more words it changes nothing, and says what is set and how to set it
+    whole: bool = False  # what stands behind its name, or behind its words at the beginning, is taken as it was typed
 
     @property
     def by_speech(self) -> bool:
@@ -249,6 +256,7 @@ def command(
     harmless: bool = False,
     for_all: bool = False,
     shows: bool = False,
+    whole: bool = False,
 ) -> Callable[[Run], Command]:
     """Declare the function below as a command.
 
@@ -266,7 +274,7 @@ def command(
         return Command(
             name, subject, *told, example, arguments, run, changes_chat, private, roles, examples, glance,
             owners_only=owners_only, draws=draws, words=tuple(filter(None, words.split(", "))), harmless=harmless,
-            for_all=for_all, shows=shows,
+            for_all=for_all, shows=shows, whole=whole,
         )  # fmt: skip
 
     return declare

@@ -38,10 +38,12 @@ class RuleText:
 @command(
     subject="own",
     example="/alert btc funding > 30% apr for 2h",
-    words="alert me, tell me when, notify me, warn me, let me know, ping me when, remind me when",
+    words="alert me when, alert me if, tell me when, tell me if, notify me when, notify me if, warn me when, warn me if, "
+    "let me know when, let me know if, ping me when, ping me if, remind me when, message me when",
     changes_chat=True,
     draws=True,
     shows=True,
+    whole=True,
 )
 async def alert(deps: Deps, args: RuleText) -> Reply:
     """Be told when a rule of your own holds.

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from handlers.command import Deps, MissingValue, Refused, command
+from handlers.command import Deps, MissingValue, Refused, check_may_change, command
 from handlers.commands.alert import RuleText, worded_of
 from handlers.language.kinds import REST, argument
 from handlers.language.own_rules import EXAMPLE, numbered, own_line, rules_here
@@ -40,8 +40,7 @@ class WhichRule:
 @command(
     subject="own",
     example="/alerts",
-    words="my alerts, my rules, list alerts, list rules, which alerts",
-    changes_chat=True,
+    words="my rules, own rules, list rules, which rules",
     shows=True,
 )
 async def alerts(deps: Deps, args: WhichRule) -> Reply:
@@ -52,6 +51,8 @@ async def alerts(deps: Deps, args: WhichRule) -> Reply:
     changes what it says. Deleting takes what it has said with it.
     """
     action, which, rest = _taken_apart(args.what)
+    if action is not None:
+        check_may_change(deps.asker)
     if action is None and not which:
         return await _list(deps)
     if action == "edit":
@@ -66,7 +67,12 @@ async def alerts(deps: Deps, args: WhichRule) -> Reply:
             return await _one(deps, rule)
 
 
-@command(subject="own", example="/share 3", words="share rule, share alert, send rule, give rule")
+@command(
+    subject="own",
+    example="/share 3",
+    words="share rule, share alert, send rule, give rule",
+    changes_chat=True,
+)
 async def share(deps: Deps, args: WhichRule) -> Reply:
     """Hand a rule of this chat on to others.
 

@@ -25,7 +25,8 @@ _BY_CHANCE: Final = 20  # of so many rules one lies outside of its interval by c
     subject="judgement",
     example="/backtest btc funding > 30% apr",
     draws=True,
-    words="test rule, test my rule, try rule, how good is rule",
+    words="test rule, test my rule, try rule, how good is",
+    whole=True,
 )
 async def backtest(deps: Deps, args: RuleText) -> Reply:
     """Say what followed a rule of yours before, and on any day.

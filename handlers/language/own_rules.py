@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # What brings lark or the database along is imported when a rule is read.
 
 EXAMPLE: Final = "/alert btc funding > 30% apr for 2h"
-_NUMBER: Final = re.compile(r"#?(\d{1,6})\.?", re.ASCII)
+_NUMBER: Final = re.compile(r"(?:rule\s+)?#?(\d{1,6})\.?", re.ASCII | re.IGNORECASE)
 
 
 def own_line(text: str, deps: Deps, command: str = "/alert") -> OwnLine:

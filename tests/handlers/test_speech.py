@@ -140,7 +140,7 @@ SAID = {
     "alert btc crosses 100k": "/alert btc crosses 100k",
     "test my rule btc funding > 30% apr": "/backtest btc funding > 30% apr",
     "my rules": "/alerts",
-    "share rule 3": "/share 3",
+    "share rule 3": "/share rule 3",
     "what alarms are on": "/settings",
     "what is muted": "/settings",
     "set time zone": "/tz",

@@ -15,7 +15,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from signals.alerts.condition import AT_ONCE
-from signals.alerts.derived import with_derived
 from signals.inputs import MARKET
 from signals.metric import metrics
 
@@ -117,7 +116,11 @@ class AlertRule:
 
         `lead` is at least what `lead()` asks for; those rows are read for the derived values and judged by nothing.
         """
-        found = with_derived(self.derived, self.judged_by(rows), step)
+        found = self.judged_by(rows)
+        if self.derived:
+            from signals.alerts.derived import with_derived  # noqa: PLC0415 - brings numpy along
+
+            found = with_derived(self.derived, found, step)
         return {name: column[lead:] for name, column in found.items()} if lead else found
 
 

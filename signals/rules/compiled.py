@@ -187,7 +187,10 @@ def _fails(term: Term) -> tuple[Condition, ...]:
 
 def apart(term: Term, end: Term) -> bool:
     """Tell whether a term and an end cannot hold at once, as lines on the same figure do that look away."""
-    return same_figure(term, end) and term.way == -end.way and term.way * (term.bound - end.bound) >= 0
+    if not same_figure(term, end) or term.way == 0 or term.way != -end.way:
+        return False
+    gap = term.way * (term.bound - end.bound)
+    return gap > 0 or (gap == 0 and not (term.test[-1] == end.test[-1] == "="))
 
 
 def same_figure(term: Term, other: Term) -> bool:

@@ -46,7 +46,8 @@ class AlertRule:
     lasts: the longest that one episode runs (see signals/alerts/episodes.py). required: the metrics without which
     nothing can be judged, None for all of them; the others are waited for no longer than a moment. setup: the setup
     that it is, with its legs. derived: values that its conditions name and that are computed from the rows of others.
-    momentary: it tells of a moment, such as a crossing, and its end is no news.
+    momentary: it tells of a moment, such as a crossing, and its end is no news. compares: the values that must be known
+    before anything is, where those are not the main ones of its metrics.
     """
 
     id: str
@@ -64,6 +65,7 @@ class AlertRule:
     setup: Setup | None = None
     derived: tuple[Derived, ...] = ()
     momentary: bool = False
+    compares: tuple[str, ...] = ()
 
     def within(self, metric: str) -> AlertRule:
         """Return the rule as the file of a metric declares it: short names made whole, and what it needs found."""
@@ -82,8 +84,8 @@ class AlertRule:
 
     @property
     def known_by(self) -> tuple[str, ...]:
-        """Return the names of the values that must be known before anything is: the main one of each metric."""
-        return tuple(f"{metric}.value" for metric in self.needed)
+        """Return the names of the values that must be known before anything is: as a rule the main one of each metric."""
+        return self.compares or tuple(f"{metric}.value" for metric in self.needed)
 
     @property
     def needed(self) -> tuple[str, ...]:

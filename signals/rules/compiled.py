@@ -84,6 +84,7 @@ def rule_from(meaning: Meaning) -> AlertRule:
         required=None if required == every else required,
         derived=tuple(dict.fromkeys(one for term in terms if (one := derived_of(term)))),
         momentary=momentary(meaning),
+        compares=tuple(dict.fromkeys(term.value for term in entered if metric_of(term) in required)),
     )
     return replace(rule, continues=AT_ONCE) if rule.momentary else rule
 

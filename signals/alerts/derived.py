@@ -5,9 +5,9 @@
     crossed(t)    = 1 where x(t) lies beyond the line and was on its other side before, else 0
 
 Before means, of the last `SETTLED` closes: the last one that was beyond the line, or on the other side of it by more
-than a dead band, was the latter; or none was beyond the line, 2/3 of them being known. So noise around a line is one crossing, and price that has rested just
-under it for a day crosses it all the same. Definitions of our own, 2026-11. A rule that is stepped over whole history
-and one that is given `lead` more rows than it judges see the same values.
+than a dead band, was the latter; or none was beyond the line, 2/3 of them being known. So noise around a line is one
+crossing, and price that has rested just under it for a day crosses it all the same. Definitions of our own, 2026-11. A
+rule that is stepped over whole history and one that is given `lead` more rows than it judges see the same values.
 
 NaN handling: a change is not known where either of its ends is not. A crossing is not known where the value is not, or
 where it lies beyond the line and too few of the closes before are known to say from where it came.
@@ -95,10 +95,8 @@ class Derived:
         return np.where(np.isnan(rows), np.nan, np.where(beyond > 0, truth, 0.0))
 
 
-def with_derived(derived: Sequence[Derived], values: Mapping[str, Array], step: timedelta) -> Mapping[str, Array]:
+def with_derived(derived: Sequence[Derived], values: Mapping[str, Array], step: timedelta) -> dict[str, Array]:
     """Return values, and those derived from them, at rows `step` apart. A value that is missing is not known."""
-    if not derived:
-        return values
     found = dict(values)
     count = len(next(iter(values.values()), ()))
     for one in derived:

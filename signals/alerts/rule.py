@@ -15,7 +15,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from signals.alerts.condition import AT_ONCE
-from signals.alerts.derived import with_derived
 from signals.inputs import MARKET
 from signals.metric import metrics
 
@@ -47,7 +46,8 @@ class AlertRule:
     lasts: the longest that one episode runs (see signals/alerts/episodes.py). required: the metrics without which
     nothing can be judged, None for all of them; the others are waited for no longer than a moment. setup: the setup
     that it is, with its legs. derived: values that its conditions name and that are computed from the rows of others.
-    momentary: it tells of a moment, such as a crossing, and its end is no news.
+    momentary: it tells of a moment, such as a crossing, and its end is no news. compares: the values that must be known
+    before anything is, where those are not the main ones of its metrics.
     """
 
     id: str
@@ -65,6 +65,7 @@ class AlertRule:
     setup: Setup | None = None
     derived: tuple[Derived, ...] = ()
     momentary: bool = False
+    compares: tuple[str, ...] = ()
 
     def within(self, metric: str) -> AlertRule:
         """Return the rule as the file of a metric declares it: short names made whole, and what it needs found."""
@@ -83,8 +84,8 @@ class AlertRule:
 
     @property
     def known_by(self) -> tuple[str, ...]:
-        """Return the names of the values that must be known before anything is: the main one of each metric."""
-        return tuple(f"{metric}.value" for metric in self.needed)
+        """Return the names of the values that must be known before anything is: as a rule the main one of each metric."""
+        return self.compares or tuple(f"{metric}.value" for metric in self.needed)
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -117,7 +118,11 @@ class AlertRule:
 
         `lead` is at least what `lead()` asks for; those rows are read for the derived values and judged by nothing.
         """
-        found = with_derived(self.derived, self.judged_by(rows), step)
+        found = self.judged_by(rows)
+        if self.derived:
+            from signals.alerts.derived import with_derived  # noqa: PLC0415 - brings numpy along
+
+            found = with_derived(self.derived, found, step)
         return {name: column[lead:] for name, column in found.items()} if lead else found
 
 

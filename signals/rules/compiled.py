@@ -84,6 +84,7 @@ def rule_from(meaning: Meaning) -> AlertRule:
         required=None if required == every else required,
         derived=tuple(dict.fromkeys(one for term in terms if (one := derived_of(term)))),
         momentary=momentary(meaning),
+        compares=tuple(dict.fromkeys(term.value for term in entered if metric_of(term) in required)),
     )
     return replace(rule, continues=AT_ONCE) if rule.momentary else rule
 
@@ -187,7 +188,10 @@ def _fails(term: Term) -> tuple[Condition, ...]:
 
 def apart(term: Term, end: Term) -> bool:
     """Tell whether a term and an end cannot hold at once, as lines on the same figure do that look away."""
-    return same_figure(term, end) and term.way == -end.way and term.way * (term.bound - end.bound) >= 0
+    if not same_figure(term, end) or term.way == 0 or term.way != -end.way:
+        return False
+    gap = term.way * (term.bound - end.bound)
+    return gap > 0 or (gap == 0 and not (term.test[-1] == end.test[-1] == "="))
 
 
 def same_figure(term: Term, other: Term) -> bool:

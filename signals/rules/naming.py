@@ -212,8 +212,9 @@ def _unknown(line: Line, pieces: Sequence[Piece], assets: Collection[str]) -> Ru
 
 def _near(word: str, assets: Collection[str], cutoff: float) -> list[str]:
     """Return up to three names that a word may be meant as: values of that short name, slips, what is near."""
-    short = word.rsplit(maxsplit=1)[-1]
+    *beside, short = word.split()
     of_metrics = [name for name in _ids() if name.partition(".")[2] == short]
+    of_metrics = [name for name in of_metrics if any(one in name for one in beside)] or of_metrics
     coins = [asset.lower() for asset in assets]
     swapped = [coin for coin in coins if sorted(coin) == sorted(word)]
     return (of_metrics or swapped or get_close_matches(word, [*_names(), *coins], 3, cutoff))[:3]

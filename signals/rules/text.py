@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from signals.rules.errors import RuleError
 from signals.spelling import MINUSES, UNSEEN
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 LONGEST: Final = 500  # characters of a rule; more is pasted by mistake or on purpose, and is not read at all
 BRACKETS: Final = 6  # within each other; no rule of eight conditions needs more
 _SHOWN: Final = 40  # characters of a person's own word that an answer repeats
-_SIGNS: Final = {
-    **dict.fromkeys(MINUSES, "-"),
-    **dict.fromkeys("×✕✖", "x"),
-    **dict.fromkeys('·•"“”„«»[]{}!?', " "),
-    **dict.fromkeys("’‘`´", "'"),
-    "≥": ">=",
-    "≤": "<=",
-    "≧": ">=",
-    "≦": "<=",
-    "٫": ".",
-    "٬": ",",
-}
+_SIGNS: Final = str.maketrans(
+    {
+        **dict.fromkeys(map(chr, (*range(32), 127)), " "),
+        **dict.fromkeys(MINUSES, "-"),
+        **dict.fromkeys("×✕✖", "x"),
+        **dict.fromkeys('·•"“”„«»[]{}!?', " "),
+        **dict.fromkeys("’‘`´", "'"),
+        "≥": ">=",
+        "≤": "<=",
+        "≧": ">=",
+        "≦": "<=",
+        "٫": ".",
+        "٬": ",",
+    }
+)
 
 _ATTACHED: Final = ("Cf", "Mn")  # direction marks and variation selectors come along with copied text
 _APART: Final = ("So", "Sk", "Co", "Cn", "Cs", "Cc", "Zs", "Zl", "Zp")
@@ -42,21 +49,20 @@ class Line:
         """Read a line. RuleError where it is empty, too long, or has too many brackets within each other."""
         if len(typed) > LONGEST:
             raise too_long(len(typed))
-        plain: list[str] = []
-        places: list[int] = []
         deep = 0
-        for place, character in enumerate(typed):
-            for one in plain_character(character):
-                plain.append(one)
-                places.append(place)
-            deep += (character == "(") - (character == ")")
+        for place in _brackets(typed):
+            deep += 1 if typed[place] == "(" else -1
             if deep > BRACKETS:
                 raise RuleError("Too many brackets within each other; a rule needs one or two.", place, place + 1)
-        text = "".join(plain)
+        if typed.isascii():  # nearly always, and then each character stays in its place
+            text, places = typed.lower().translate(_SIGNS), tuple(range(len(typed)))
+        else:
+            plain = [(one, place) for place, character in enumerate(typed) for one in plain_character(character)]
+            text, places = "".join(one for one, _ in plain), tuple(place for _, place in plain)
         if not text.strip():
             example = "btc funding > 30% apr"
             raise RuleError(f"The rule is missing. Type it like {example}.", offers=((example, example),))
-        return cls(typed, text, tuple(places))
+        return cls(typed, text, places)
 
     def replaced(self, begin: int, end: int, words: str) -> Line:
         """Return the line with other words there, in the place of what was typed."""
@@ -91,13 +97,15 @@ def too_long(length: int) -> RuleError:
 
 def plain_character(character: str) -> str:
     """Return a character as the grammar reads it, "" for one that nobody sees."""
-    if character in _SIGNS:
-        return _SIGNS[character]
-    if character.isascii():
-        return character.lower() if character.isprintable() else " "
+    if character.isascii() or ord(character) in _SIGNS:
+        return character.lower().translate(_SIGNS)
     if character.isdecimal():
         return str(unicodedata.decimal(character))
     category = unicodedata.category(character)
     if ord(character) in UNSEEN or category in _ATTACHED:
         return ""
     return " " if category in _APART else unicodedata.normalize("NFKC", character).lower()
+
+
+def _brackets(text: str) -> Iterator[int]:
+    return (match.start() for match in re.finditer(r"[()]", text))

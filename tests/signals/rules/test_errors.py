@@ -133,8 +133,11 @@ WRONG = {
     "an unknown code": (
         "btc quadrant is bullish",
         "btc quadrant is bullish",
-        "Quadrant over a day is one of: none, bullish conviction, bearish conviction, short covering, long exhaustion. "
-        "Say it with “is”.",
+        (
+            "Quadrant over a day is one of: none, bullish conviction, bearish conviction, short covering, "
+            "long exhaustion. "
+            "Say it with “is”."
+        ),
         "",
     ),
     "two assets": (
@@ -146,15 +149,19 @@ WRONG = {
     "an end on the side of the beginning": (
         "funding > 30% apr until funding > 40% apr",
         "funding > 40% apr",
-        "It cannot end with funding of all venues above 40 % a year: that is where it begins. "
-        "Put the end on the other side.",
+        (
+            "It cannot end with funding of all venues above 40 % a year: that is where it begins. "
+            "Put the end on the other side."
+        ),
         "",
     ),
     "an end that the beginning overlaps": (
         "funding > 30% apr until funding < 35% apr",
         "funding < 35% apr",
-        "It cannot end with funding of all venues below 35 % a year: that is where it begins. "
-        "Put the end on the other side.",
+        (
+            "It cannot end with funding of all venues below 35 % a year: that is where it begins. "
+            "Put the end on the other side."
+        ),
         "",
     ),
     "twice": ("btc > 100k for 2h for 3h", "3h", "“for” is said twice; say it once.", ""),
@@ -179,15 +186,20 @@ WRONG = {
     "a change of hours beside days": (
         "btc price up 5% in 3h and drawdown < -10%",
         "btc price up 5% in 3h and drawdown < -10%",
-        "A change over 3 h cannot be told beside “Open interest below its peak”, which is known once in 24 h: "
-        "make two rules of it.",
+        (
+            "A change over 3 h cannot be told beside “Open interest below its peak”, which is known once in 24 h: "
+            "make two rules of it."
+        ),
         "",
     ),
     "too dear": (
         "btc basis < 0 and ls > 3",
         "btc basis < 0 and ls > 3",
-        "“Futures against spot” and “Longs to shorts” together look 61,334 figures back at every close, and one rule may "
-        "look 40,000: make two rules of it.",
+        (
+            "“Futures against spot” and “Longs to shorts” together look 61,334 figures back at every "
+            "close, and one rule may "
+            "look 40,000: make two rules of it."
+        ),
         "",
     ),
     "nine conditions": (

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -306,3 +309,23 @@ def test_any_text_is_a_rule_or_says_what_is_wrong(text: str) -> None:
     assert 0 <= error.begin <= error.end <= len(text)
     assert error.said.strip()
     assert "\n" not in error.said
+
+
+# --- a short run of `make fuzz` ---------------------------------------------------------------------------------------
+
+
+def load_fuzz() -> Any:
+    spec = importlib.util.spec_from_file_location("fuzz_rules", Path(__file__).parents[2] / "fuzz_rules.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up by name
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_short_fuzz_run() -> None:
+    seen = load_fuzz().run(lines=600, seed=7)
+    assert seen.read > 30  # a run that only meets refusals would prove nothing
+    assert seen.wrong > 100
+    assert seen.failures == []

@@ -718,8 +718,8 @@ def m020_own_rules(db: Any) -> None:
 def m021_own_states(db: Any) -> None:
     """Keep where rules of one's own stand: one row a rule, for all assets at once.
 
-    `stands` is what signals/rules/many/keeping.py makes of it; it names an asset by its number in `own_assets`, in which new
-    ones come last.
+    `stands` is what signals/rules/many/keeping.py makes of it; it names an asset by its number in `own_assets`, in
+    which new ones come last.
     """
     db.execute("CREATE TABLE own_states (rule TEXT PRIMARY KEY, stands BLOB NOT NULL) STRICT")
     db.execute("CREATE TABLE own_assets (number INTEGER PRIMARY KEY, asset TEXT NOT NULL UNIQUE) STRICT")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
 from signals.units import to_ms
 from storage.engine.sql import queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     from storage.engine.database import Store
@@ -47,9 +48,12 @@ def assets(store: Store, followed: Sequence[str]) -> tuple[str, ...]:
     return (*known, *new)
 
 
-def told_of(work: Work, episode: int) -> set[int]:
-    """Return the destinations that were to be told of an episode."""
-    return {int(row["destination"]) for row in work.rows(SQL.own_told_of, episode=episode)}
+def told_of(work: Work, running: Collection[int]) -> dict[int, set[int]]:
+    """Return the destinations that were to be told of some episodes, by episode; what nobody was, is left out."""
+    found: dict[int, set[int]] = {}
+    for row in work.rows(SQL.own_told_of, episodes=json.dumps(list(running))) if running else ():
+        found.setdefault(int(row["episode"]), set()).add(int(row["destination"]))
+    return found
 
 
 def fired(work: Work, number: int, at: datetime, now: datetime) -> None:

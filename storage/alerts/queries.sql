@@ -76,8 +76,9 @@ SELECT asset FROM own_assets ORDER BY number;
 INSERT INTO own_assets (number, asset) VALUES (:number, :asset);
 
 -- name: own_told_of
--- The chats that were to be told of an episode.
-SELECT DISTINCT o.destination FROM notices n JOIN outbox o ON o.notice = n.id WHERE n.episode = :episode;
+-- The chats that were to be told of some episodes.
+SELECT DISTINCT n.episode, o.destination FROM notices n JOIN outbox o ON o.notice = n.id
+WHERE n.episode IN ({elements}(:episodes));
 
 -- name: own_fired
 -- A rule that speaks once is switched off by it.
@@ -139,7 +140,8 @@ FROM outcomes WHERE entry IN ({elements}(:entries)) ORDER BY id;
 -- name: record_before
 -- What was said under one definition before an episode, each with its outcome as it was corrected last.
 SELECT (SELECT change FROM outcomes WHERE entry = record.id AND days = :days ORDER BY id DESC LIMIT 1) AS change
-FROM record WHERE definition = :definition AND asset = :asset AND episode IS NOT :episode ORDER BY at, id;
+FROM record
+WHERE rule = :rule AND asset = :asset AND definition = :definition AND episode IS NOT :episode ORDER BY at, id;
 
 -- name: definitions
 SELECT hash, definition FROM definitions WHERE private = 0 ORDER BY since, hash;

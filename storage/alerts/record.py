@@ -163,7 +163,7 @@ def told_between(store: Store, since: datetime, until: datetime) -> list[Entry]:
 
 def before(work: Work, definition: Definition, asset: str, days: int, episode: int) -> PastWords:
     """Return what a rule has said of an asset under one definition before an episode, judged after so many days."""
-    of = {"definition": definition.hash, "asset": asset, "episode": episode}
+    of = {"rule": definition.rule, "definition": definition.hash, "asset": asset, "episode": episode}
     rows = work.rows(SQL.record_before, days=days, **of)
     changes = [float(row["change"]) for row in rows if row["change"] is not None]
     return past_words(len(rows), days, changes)

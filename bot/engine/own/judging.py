@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import structlog
 
 from bot.engine.closes import CELLS, PATIENCE
-from bot.engine.evaluate import event_of
 from bot.engine.own.closing import Closing
 from bot.engine.own.gone import tell_gone
-from bot.engine.own.telling import Happened, tell
+from bot.engine.own.telling import Close, Happened, tell
 from bot.engine.own.values import Values
 from bot.engine.own.wanted import Largest, Wanted
 from signals.alerts.rule import rule_of
@@ -160,17 +159,9 @@ class OwnJudge:
                     changes = book.step(
                         values.at(i), at=times[i], closes=closes * MILLISECOND, pairs=now_due & (step == closes)
                     )
-                    for change in changes:
-                        rule, column = book.rules[change.row], book.assets.index(change.asset)
-                        base = event_of(change.asset, closes * MILLISECOND, values.of_rule(rule, change.asset), note, i)
-                        event = replace(
-                            base,
-                            rule=rule.id,
-                            kind=change.kind,
-                            rank=change.rank,
-                            at=change.at,
-                            since=change.since,
-                            values=values.row(rule, change.asset, i),
-                        )
-                        found.append(Happened(change, event, silent=bool(judged[change.row, column] == 0)))
+                    close = Close(values, i, closes * MILLISECOND, note)
+                    found += [
+                        Happened(change, book.rules[change.row], close, bool(judged[change.row, change.column] == 0))
+                        for change in changes
+                    ]
         return found, touched

@@ -44,6 +44,7 @@ class Values:
     derived: dict[str, Array] = field(default_factory=dict)
     computed: dict[str, list[tuple[frozenset[str], Computed]]] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
+    _lists: tuple[int, dict[str, dict[str, list[float]]]] = (-1, {})  # of one close: numbers of Python come quicker
 
     @classmethod
     def of(
@@ -98,13 +99,21 @@ class Values:
         found = {name: rows[i] for of in self.of_metric.values() for name, rows in of.items()}
         return found | {name: rows[i] for name, rows in self.derived.items()}
 
-    def row(self, rule: AlertRule, asset: str, i: int) -> dict[str, float]:
-        """Return the values that a rule is told with at one close."""
-        column = self.assets.index(asset)
-        of = (*rule.metrics, rule.setup.id) if rule.setup else rule.metrics
-        every = [item for name in of for item in self.of_metric.get(name, {}).items()]
-        every += [(one.name, self.derived[one.name]) for one in rule.derived if one.name in self.derived]
-        return {name: float(rows[i, column]) for name, rows in every}
+    def row(self, rule: AlertRule, column: int, i: int) -> dict[str, float]:
+        """Return the values that a rule is told with at one close. column: of the asset."""
+        if self._lists[0] != i:
+            self._lists = i, {}
+        lists = self._lists[1]
+        found: dict[str, float] = {}
+        for of in (*rule.metrics, rule.setup.id) if rule.setup else rule.metrics:
+            if of not in lists:
+                lists[of] = {name: rows[i].tolist() for name, rows in self.of_metric.get(of, {}).items()}
+            for name, numbers in lists[of].items():
+                found[name] = numbers[column]
+        for one in rule.derived:
+            if one.name in self.derived:
+                found[one.name] = float(self.derived[one.name][i, column])
+        return found
 
     def of_rule(self, rule: AlertRule, asset: str) -> list[Computed]:
         """Return the metrics of a rule as they were computed for an asset."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LEAVES: Final = 1.2  # of the n largest goes who is no longer among so many times n: the last ones change places daily
 FRESH: Final = 2 * DAY  # open interest that is older says nothing of how large an asset is
 _KEPT: Final = "the largest"  # the setting
+_MARKET: Final = frozenset((MARKET,))
 
 
 def wants(scope: Mapping[str, Any], followed: Sequence[str], largest: Sequence[str]) -> frozenset[str]:
@@ -57,7 +58,7 @@ class Wanted:
                 continue
             scope = row.worded.scope
             of = wants(scope, followed, largest.of(int(scope["top"])) if scope.get("top") else ())
-            found.setdefault(rule.id, []).append((row, frozenset(rule.asset_of(asset) for asset in of)))
+            found.setdefault(rule.id, []).append((row, _MARKET if rule.market_wide and of else of))
         return cls({name: tuple(rows) for name, rows in found.items()})
 
     def pairs(self, rules: Sequence[AlertRule], assets: Sequence[str]) -> Bools:

@@ -38,11 +38,12 @@ PAGE: Final = 256  # rules judged together: what is made of them for 500 assets 
 class Change:
     """What happened to a pair at a close, as `signals.alerts.episodes.Transition` says it.
 
-    row: of the rule in the book. installed: the episode began before its values were known for the first time, which
-    is no news. episode: the number that it is kept under, None where it is new.
+    row, column: of the rule and of the asset in the book. installed: the episode began before its values were known
+    for the first time, which is no news. episode: the number that it is kept under, None where it is new.
     """
 
     row: int
+    column: int
     asset: str
     kind: Kind
     at: datetime
@@ -148,6 +149,7 @@ class Book:
             kind: Kind = kinds[i].item()
             yield Change(
                 int(rows[i]),
+                int(moved.columns[i]),
                 self.assets[moved.columns[i]],
                 kind,
                 at,
@@ -174,11 +176,11 @@ class Book:
             found[within] = page.pending[rows[within] - of.start, columns[within]] == 0
         return found
 
-    def number(self, row: int, asset: str, episode: int) -> None:
-        """Keep the number under which the episode of a pair is kept."""
-        place, there = self.running.found(keys_of(np.array([row]), np.array([self.assets.index(asset)])))
-        if there[0]:
-            self.running.number[place] = episode
+    def number(self, numbers: Mapping[tuple[int, int], int]) -> None:
+        """Keep the numbers under which the episodes of some pairs are kept, by (row, column)."""
+        pairs = np.array(list(numbers), dtype=np.int64).reshape(-1, 2)
+        places, there = self.running.found(keys_of(pairs[:, 0], pairs[:, 1]))
+        self.running.number[places[there]] = np.array(list(numbers.values()), dtype=np.int64)[there]
 
     def state(self, rule: str, asset: str) -> State:
         """Return where a pair stands. Counts are given as far as they matter."""

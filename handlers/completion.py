@@ -128,7 +128,7 @@ def _own_positions(deps: Deps) -> Iterator[Proposal]:
 
 def _own_rules(deps: Deps) -> Iterator[Proposal]:
     """Yield the rules of this chat by their numbers."""
-    from handlers.language.own_rules import rules_here  # noqa: PLC0415 - opens the database
+    from handlers.language.telling.own_rules import rules_here  # noqa: PLC0415 - opens the database
 
     yield from (Proposal(f"{rule.number}", f"{rule.number}: {rule.worded.line}") for rule in rules_here(deps))
 

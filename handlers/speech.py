@@ -122,7 +122,7 @@ def _meant(text: str, assets: Collection[str]) -> Meant:
 
 
 def _whole(text: str) -> Meant | None:
-    """Return the command whose words begin a text and that is handed the rest as it was typed: tell me when btc …"""
+    """Return the command whose words begin a text, and which is handed the rest as it was typed: tell me when btc."""
     lower = " ".join(text.lower().split())
     for command in commands().values():
         if command.whole:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from handlers.command import Deps, Refused, command
 from handlers.language.kinds import REST, argument
 from handlers.reply import Block, Button, Buttons, Line, Picture, Reply, plain
+from signals.units import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,8 +39,8 @@ class RuleText:
 @command(
     subject="own",
     example="/alert btc funding > 30% apr for 2h",
-    words="alert me when, alert me if, tell me when, tell me if, notify me when, notify me if, warn me when, warn me if, "
-    "let me know when, let me know if, ping me when, ping me if, remind me when, message me when",
+    words="alert me when, alert me if, tell me when, tell me if, notify me when, notify me if, warn me when, "
+    "warn me if, let me know when, let me know if, ping me when, ping me if, remind me when, message me when",
     changes_chat=True,
     draws=True,
     shows=True,
@@ -53,7 +54,7 @@ async def alert(deps: Deps, args: RuleText) -> Reply:
     First it is shown how often that would have spoken in 90 days; then it is saved, made stricter, or left.
     /alerts lists what is saved.
     """
-    from handlers.language.own_rules import own_line  # noqa: PLC0415 - see above
+    from handlers.language.telling.own_rules import own_line  # noqa: PLC0415 - see above
 
     first, _, rest = args.what.strip().partition(" ")
     if not args.what.strip():
@@ -130,7 +131,7 @@ def _values(line: OwnLine, found: Preview, stricter: tuple[OwnLine, Preview] | N
         "line": line.line,
         "assets": [looked.asset for looked in found.found],
         "fires": [{"at": at, "asset": asset} for at, asset in found.fires],
-        "days": round(found.span.total_seconds() / 86_400, 2),
+        "days": round(found.span / DAY, 2),
         "most_in_a_day": busiest[1] if busiest else 0,
         "holds": [looked.asset for looked in found.found if looked.holds],
         "stricter": stricter[0].line if stricter else None,

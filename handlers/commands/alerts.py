@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from handlers.command import Deps, MissingValue, Refused, check_may_change, command
 from handlers.commands.alert import RuleText, worded_of
 from handlers.language.kinds import REST, argument
-from handlers.language.own_rules import EXAMPLE, numbered, own_line, rules_here
+from handlers.language.telling.own_rules import EXAMPLE, numbered, own_line, rules_here
 from handlers.reply import Block, Button, Buttons, Line, Reply, plain
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from handlers.command import Deps, Refused, command
 from handlers.commands.alert import RuleText, check_cost
 from handlers.commands.evidence import evidence_of
-from handlers.language.own_rules import number_said, numbered, own_line
+from handlers.language.telling.own_rules import number_said, numbered, own_line
 from handlers.reply import Button, Buttons, Line, Reply
 
 if TYPE_CHECKING:

@@ -203,7 +203,7 @@ def test_limits_say_what_to_do(winter: Desk) -> None:
 
 def test_what_costs_too_much_is_refused_before_it_is_computed(winter: Desk) -> None:
     from handlers.commands.alert import check_cost  # noqa: PLC0415 - for this alone
-    from handlers.language.own_rules import own_line  # noqa: PLC0415 - as above
+    from handlers.language.telling.own_rules import own_line  # noqa: PLC0415 - as above
 
     line = own_line("any lead > 0.5", winter.deps)
     check_cost(winter.deps, line)

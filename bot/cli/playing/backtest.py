@@ -82,6 +82,8 @@ def _priced(store: Store, assets: list[str]) -> bool:
 def _read(text: str, stored: list[str]) -> OwnLine:
     try:
         line = read(text, assets=stored, usual="")
+        if line.scope.assets == ("",):  # it names none, so all are meant
+            line = read(f"any {text}", assets=stored, usual="")
     except RuleError as error:
         raise Refused(str(error)) from None
     if line.scope.position:
